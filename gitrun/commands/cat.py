@@ -1,0 +1,43 @@
+"""`git run cat`: a file of a run, byte for byte."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from gitrun.errors import UsageError
+from gitrun.model.text import safe_text
+from gitrun.project import Project
+
+
+@click.command(add_help_option=False)
+@click.argument("run", default="1")
+@click.option(
+    "--output",
+    "what",
+    flag_value="output",
+    default=True,
+    help="What the program wrote (this is the default).",
+)
+@click.option("--flags", "what", flag_value="flags", help="The flags, as TOML.")
+@click.option("--sourcecode", "what", flag_value="source", help="With -p: the file as it was when the run started.")
+@click.option("-p", "--path", metavar="PATH", help="A file of the run: of its result, else of its source.")
+def command(run: str, what: str, path: str | None) -> None:
+    r"""Prints a file of a run (default: the newest): byte for byte into a pipe, made safe on a terminal.
+
+    \b
+      git run cat 3fa2c1d8
+      git run cat --sourcecode -p train.py 3fa2c1d8
+      git run cat -p model.pkl 3fa2c1d8 > model.pkl
+    """
+    if what == "source" and path is None:
+        raise UsageError("--sourcecode needs a file", "name it with -p PATH")
+    project = Project()
+    found = project.find(run)
+    if not sys.stdout.isatty():
+        sys.stdout.flush()
+        project.copy_file(found, what, path, sys.stdout.buffer)
+        return
+    for line in project.read_file(found, what, path).decode(errors="replace").splitlines():
+        click.echo(safe_text(line))

@@ -1,0 +1,34 @@
+"""`git run log RUN`: the attempts of a run."""
+
+from __future__ import annotations
+
+import click
+
+from gitrun.commands.render import out, print_json, status_text
+from gitrun.model.refs import short
+from gitrun.model.run import attempt_as_json
+from gitrun.model.text import safe_text, time_text
+from gitrun.project import Project
+
+TAIL = 10
+
+
+@click.command(add_help_option=False)
+@click.argument("run", default="1")
+@click.option("--json", "as_json", is_flag=True, help="As an array of JSON, oldest first.")
+def command(run: str, *, as_json: bool) -> None:
+    r"""Shows every attempt of a run, newest first, with its flags and the end of its output.
+
+    \b
+      git run log 3fa2c1d8
+    """
+    project = Project()
+    attempts = project.attempts(project.find(run))
+    if as_json:
+        print_json([attempt_as_json(attempt) for attempt in attempts])
+        return
+    for number, attempt in reversed(list(enumerate(attempts, 1))):
+        out(f"attempt {number} {short(attempt.id)}  {time_text(attempt.started or attempt.created)}  {status_text(attempt)}")
+        out(f"    {safe_text(attempt.operation)} {attempt.flags.text()}".rstrip())
+        for line in attempt.output.splitlines()[-TAIL:]:
+            out(f"    | {safe_text(line)}")

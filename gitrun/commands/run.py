@@ -1,0 +1,188 @@
+"""`git run [options] <operation> [<flag>=<value>...] [-- <args>]`: starts a run, or another attempt of one."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from gitrun.commands.main import EPILOG
+from gitrun.commands.render import out, print_json
+from gitrun.engine.process import detach
+from gitrun.engine.starting import Manners
+from gitrun.engine.streams import FileStream
+from gitrun.errors import UsageError
+from gitrun.model.flags import Typed, split_word
+from gitrun.model.needed import Skip
+from gitrun.model.refs import short
+from gitrun.model.request import LATER, Request
+from gitrun.model.settings import seconds
+from gitrun.model.text import count_text, duration_text, safe_text
+from gitrun.project import Project
+
+HELP = """Runs an operation on exactly the code that lies here, and records it as refs/runs/<id>.
+
+\b
+  git run train.py lr=0.1            a script, its constants or options as flags
+  git run opt=adam -- make bench     any program; {opt} in its words, $FLAG_OPT
+  git run --restart 3fa2 lr=0.2      another attempt of a run, on the run's own code
+  git run --needed train.py lr=0.1   only if that has not been run yet
+"""
+
+
+@click.command(help=HELP, epilog=EPILOG, context_settings={"max_content_width": 100}, add_help_option=False)
+@click.argument("words", nargs=-1, metavar="[OPERATION] [FLAG=VALUE]... [-- ARGS...]")
+@click.option(
+    "--restart",
+    "--start",
+    "restart",
+    metavar="RUN",
+    help="Another attempt of RUN: an id, a number of the list, a name.",
+)
+@click.option("--needed", is_flag=True, help="Skip what has been run with these flags.")
+@click.option("--needed-source", is_flag=True, help="As --needed, but only if the source was the same too.")
+@click.option("--force-sourcecode", is_flag=True, help="Restart with the working tree's code instead of the run's own.")
+@click.option("--stage", is_flag=True, help="Record the run without starting it.")
+@click.option("--clean", is_flag=True, help="Restart without the files that the attempt before produced.")
+@click.option("--label", metavar="TEXT", help="A name for the run.")
+@click.option("--tag", "tags", multiple=True, metavar="TEXT", help="A tag (may be repeated).")
+@click.option("--comment", metavar="TEXT", help="A comment.")
+@click.option("--dry-run", is_flag=True, help="Show what would be run.")
+@click.option("--json", "as_json", is_flag=True, help="With --dry-run: as JSON.")
+@click.option("--in-place", is_flag=True, help="Run in the working tree itself.")
+@click.option("--bring", is_flag=True, default=None, help="Copy what is produced into the working tree.")
+@click.option(
+    "--link",
+    "links",
+    multiple=True,
+    metavar="PATH",
+    help="Link PATH in instead of recording it (may be repeated).",
+)
+@click.option("--no-link", is_flag=True, help="Link nothing in that git ignores.")
+@click.option("--stop-after", metavar="DURATION", help="End the program after 30s, 5m, 2h, 1h30m.")
+@click.option("--background", is_flag=True, help="Return at once; see git run watch, git run stop.")
+@click.option("--yes", "-y", is_flag=True, help="Answer yes to any question.")
+@click.option("--gpus", metavar="LIST", help="The GPUs that the program sees.")
+@click.option("--no-gpus", is_flag=True, default=None, help="The program sees no GPU.")
+@click.option("--random-seed", type=int, metavar="N", help="Given to the program as GITRUN_SEED.")
+@click.option("--force-flags", is_flag=True, default=None, help="Accept flags that the operation does not declare.")
+@click.option("--optimizer", hidden=True)
+@click.option("--opt-flag", "opt_flags", multiple=True, hidden=True)
+@click.option("--max-trials", hidden=True)
+@click.option("--minimize", hidden=True)
+@click.option("--maximize", hidden=True)
+@click.pass_obj
+def command(rest: tuple[str, ...], /, words: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401 - click's
+    """The exit code of the program, or of ours."""
+    request = request_from(words, rest, options)
+    project = Project()
+    project.stdout, project.stderr = FileStream(1), FileStream(2)
+    if options["dry_run"]:
+        return show_plan(project, request, as_json=options["as_json"])
+    if options["as_json"]:
+        raise UsageError("--json goes with --dry-run", "git run show --json shows the run afterwards")
+    asks = sys.stdin.isatty() and sys.stderr.isatty() and not options["yes"]
+    manners = Manners(ask if asks else lambda question: tell(project, question), leave if request.background else None)
+    found = project.start(request, manners)
+    if isinstance(found, Skip):
+        return report_skip(project, found)
+    return report(project, request, *found)
+
+
+def request_from(words: tuple[str, ...], rest: tuple[str, ...], options: dict[str, Any]) -> Request:
+    """The words and options as a request. Raises UsageError."""
+    later = [name for name in LATER if options[name]]
+    if later:
+        raise UsageError(
+            f"--{later[0].replace('_', '-').removesuffix('s')} is not there yet",
+            "optimizers come with a later version",
+        )
+    named = [word for word in words if "=" not in word]
+    if len(named) > 1:
+        raise UsageError(
+            f"'{named[1]}' is neither a flag nor an option",
+            f"flags are given as name=value; arguments of {named[0]} after --",
+        )
+    flags = {name: Typed(text) for name, text in map(split_word, (word for word in words if "=" in word))}
+    kept = {name: value for name, value in options.items() if name in Request.__slots__}
+    kept["stop_after"] = seconds(options["stop_after"]) if options["stop_after"] else None
+    return Request(operation=named[0] if named else None, command=rest, flags=flags, **kept)
+
+
+def ask(question: str) -> bool:
+    """What the person at the terminal says."""
+    return click.confirm(f"gitrun: {question}. Go on?", default=True, err=True)
+
+
+def tell(project: Project, question: str) -> bool:
+    """Yes, said aloud: nobody is there to be asked."""
+    project.say(question)
+    return True
+
+
+def leave(run: str) -> bool:
+    """Whether this is the process that goes on in the background."""
+    click.echo(run)
+    sys.stdout.flush()
+    return detach()
+
+
+def report_skip(project: Project, found: Skip) -> int:
+    """Says why nothing was run."""
+    for line in found.lines:
+        out(line)
+    if found.source_differs:
+        project.say("the source differs from what was run; --needed-source takes that into account")
+    return 0
+
+
+def report(project: Project, request: Request, run: str, outcome: Any) -> int:  # noqa: ANN401 - Outcome or None
+    """The last line, on stderr, and the exit code: the program's own, 128 + n for signal n."""
+    if outcome is None:
+        name = short(run)
+        project.say(
+            f"run {name} is staged; git run --start {name} starts it"
+            if request.stage
+            else f"run {name} goes on in the background; git run watch {name} follows it"
+        )
+        return 0
+    made = [file.path for file in outcome.files]
+    words = f"run {short(run)} {outcome.status} in {duration_text(outcome.duration)}"
+    if made:
+        words += f", {count_text(len(made), 'file')}: {', '.join(made[:3])}{', …' if len(made) > 3 else ''}"
+    project.say(words + (bring(project, request, run) if made else ""))
+    code: int = outcome.exit_status
+    return code if code >= 0 else 128 - code
+
+
+def bring(project: Project, request: Request, run: str) -> str:
+    """What became of the produced files."""
+    if request.in_place:
+        return ""
+    if request.bring or (request.bring is None and project.settings.bring):
+        done, left = project.bring(run)
+        return f"; brought here: {len(done)}" + (f", left as they are: {', '.join(left[:3])}" if left else "")
+    return f"; git run checkout {short(run)} brings them here"
+
+
+def show_plan(project: Project, request: Request, *, as_json: bool) -> int:
+    """Prints what would be run."""
+    plan = project.plan(request)
+    if isinstance(plan, Skip):
+        return report_skip(project, plan)
+    if as_json:
+        source = asdict(plan.source)
+        print_json({
+            "operation": plan.operation, "command": list(plan.command), "arguments": list(plan.arguments), "cwd": plan.cwd,
+            "flags": dict(plan.flags), "params": asdict(plan.params), "source": source,
+        })  # fmt: skip
+        return 0
+    rows = [
+        ("operation", plan.operation), ("command", " ".join((*plan.command, *plan.arguments))), ("directory", plan.cwd or "."),
+        ("flags", plan.flags.text()), ("source", f"{plan.source.tree[:8]} on {(plan.source.base or 'no commit')[:9]}"),
+    ]  # fmt: skip
+    for name, text in rows:
+        out(f"{name + ':':<11}{safe_text(text)}".rstrip())
+    return 0

@@ -1,0 +1,23 @@
+"""`git run stop`: ends running runs."""
+
+from __future__ import annotations
+
+import click
+
+from gitrun.model.refs import short
+from gitrun.project import Project
+
+
+@click.command(add_help_option=False)
+@click.argument("runs", nargs=-1, required=True)
+@click.option("--no-wait", is_flag=True, help="Do not wait until they have ended.")
+def command(runs: tuple[str, ...], *, no_wait: bool) -> None:
+    r"""Asks the programs of running runs to end (SIGTERM, after gitrun.stopGrace SIGKILL), and waits for it.
+
+    \b
+      git run stop 3fa2c1d8
+    """
+    project = Project()
+    for run in [project.find(name) for name in runs]:
+        project.stop(run, wait=not no_wait)
+        project.say(f"run {short(run.id)} was asked to end" if no_wait else f"run {short(run.id)} has ended")

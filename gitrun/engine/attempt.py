@@ -1,0 +1,239 @@
+"""The road of a run: attempt commit and ref, leased worktree, process, result commit and ref."""
+
+from __future__ import annotations
+
+import marshal
+import os
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gitrun.engine import interpreter, links, produced
+from gitrun.engine.planning import fill_in, flag_variables
+from gitrun.engine.process import Call, Stream, execute
+from gitrun.engine.worktree import clear, lease
+from gitrun.errors import CannotRun
+from gitrun.git.exe import for_programs
+from gitrun.model.plan import COMMAND, SCRIPT, Outcome
+from gitrun.model.run import COMPLETED, ERROR, TERMINATED
+from gitrun.store.live import Owner
+from gitrun.store.results import finish, kept, last_metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gitrun.engine.process import Ended
+    from gitrun.engine.snapshot import Seen, Snapshot
+    from gitrun.git.exe import Git
+    from gitrun.model.plan import Plan
+    from gitrun.model.request import Request
+    from gitrun.model.settings import Settings
+    from gitrun.store.attempts import Started
+    from gitrun.store.results import Changes
+
+LAUNCHER = Path(__file__).with_name("launch.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Road:
+    """What a run goes along on: the repository, the settings, where output is shown and where words are said."""
+
+    git: Git
+    settings: Settings
+    stdout: Stream
+    stderr: Stream
+    say: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a program runs: the top of its worktree, the repository seen from there, and what was linked into it."""
+
+    tree: Path
+    git: Git
+    linked: tuple[bytes, ...] = ()
+    apart: frozenset[bytes] = frozenset()
+    index: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """An attempt to carry through; `index` is the snapshot's, for a run in the working tree itself (else None)."""
+
+    request: Request
+    plan: Plan
+    started: Started
+    snapshot: Snapshot
+    index: Path | None
+
+
+def perform(road: Road, job: Job) -> Outcome:
+    """Runs the attempt that is held, records its result, and gives the worktree back.
+
+    Whatever happens to the program is an outcome; GitFailed and StaleRun are raised when it could not be recorded.
+    """
+    started = job.started
+    with ExitStack() as stack:
+        if job.index:
+            slot, site = None, in_place(road, job, job.index)
+        else:
+            slot = stack.enter_context(lease(road.git, started.attempt, started.run))
+            site = furnish(road, job, slot.tree, slot.git)
+            slot.save(replace(slot.state, links=tuple(map(os.fsdecode, site.linked))))
+        begun = time.time()
+        ended = carry_out(road, job, site)
+        outcome, seen = settle(road, started, site, ended, begun)
+        if slot:
+            clear(slot, seen, site.linked)
+        started.live.close()
+    return outcome
+
+
+def in_place(road: Road, job: Job, index: Path) -> Site:
+    """The user's own working tree, in which what git ignored before is not the program's."""
+    apart = frozenset(path.rstrip(b"/") for path in job.snapshot.outside)
+    return Site(Path(road.git.worktree or "."), road.git, (), apart, index)
+
+
+def furnish(road: Road, job: Job, tree: Path, git: Git) -> Site:
+    """The slot with what the attempt before kept beside the repository, and links to what git ignores."""
+    request, started = job.request, job.started
+    restored = produced.restore(kept(road.git, started.run, started.earlier), tree) if started.earlier else []
+    if request.no_link or not (road.settings.link or request.links) or road.git.worktree is None:
+        return Site(tree, git)
+    wanted, left = links.links_for(job.snapshot.outside)
+    if left:
+        road.say(f"{left:,} ignored files are not linked in, only directories are; name what is needed with --link")
+    linked = links.link_in(road.git.worktree, tree, wanted)
+    return Site(tree, git, tuple(linked), frozenset(linked) - frozenset(restored))
+
+
+def carry_out(road: Road, job: Job, site: Site) -> Outcome:
+    """What came of the program, without metrics and files yet."""
+    pid, in_place = os.getpid(), site.index is not None
+    linked = tuple(map(os.fsdecode, site.linked))
+    attempt = job.started.attempt
+    job.started.live.record(Owner(pid, birth_of(pid), attempt, str(site.tree), in_place, time.time(), linked))
+    try:
+        call = call_for(road, job, site)
+        return outcome_of(execute(call, job.started.live.output, road.stdout, road.stderr), road)
+    except CannotRun as error:
+        now = datetime.now(timezone.utc)
+        road.say(error.message + (f"; {error.hint}" if error.hint else ""))
+        return Outcome(ERROR, 127, now, now, 0.0, reason=error.message)
+
+
+def settle(road: Road, started: Started, site: Site, ended: Outcome, begun: float) -> tuple[Outcome, Seen]:
+    """The outcome with metrics and files, recorded, and what was seen in the worktree."""
+    seen: list[Seen] = []
+
+    def collect() -> tuple[Outcome, Changes]:
+        outcome, found = complete(road, started, site, ended)
+        seen.append(found.seen)
+        return outcome, found.changes
+
+    outcome = finish(road.git, started, collect, started.live.directory)
+    through = links.written_through(road.git.worktree or site.tree, site.linked, begun)
+    if through:
+        named = ", ".join(os.fsdecode(path) for path in through[:3]) + (", …" if len(through) > 3 else "")
+        road.say(f"written through a link, into your working tree: {named}")
+    return outcome, seen[-1]
+
+
+def complete(road: Road, started: Started, site: Site, ended: Outcome) -> tuple[Outcome, produced.Produced]:
+    """The outcome with metrics and files, the files in the repository or beside it."""
+    earlier = kept(road.git, started.run, started.earlier) if started.earlier else None
+    keep, shared = kept(road.git, started.run, started.attempt), site.index is not None
+    place = produced.Place(site.git, site.tree, keep, site.apart, earlier, site.index, shared)
+    found = produced.collect(place, road.settings.max_produced)
+    linked = tuple(os.fsdecode(path) for path in site.linked)
+    return replace(ended, metrics=last_metrics(started.live.metrics), files=found.files, linked=linked), found
+
+
+def call_for(road: Road, job: Job, site: Site) -> Call:
+    """The program to start. Raises CannotRun if its interpreter is not to be had."""
+    plan, started = job.plan, job.started
+    directory = site.tree / plan.cwd
+    directory.mkdir(parents=True, exist_ok=True)
+    environ = environment(road, plan, started)
+    environ["PWD"] = str(directory)
+    argv = list(plan.command)
+    if plan.kind == COMMAND:
+        argv = fill_in(argv, plan.flags)
+    elif plan.kind == SCRIPT:
+        argv = python_call(road, job, site, environ)
+    return Call(
+        argv, directory, environ, started.attempt, job.request.stop_after, road.settings.stop_grace,
+        guarded=True, stdin=not job.request.background,
+    )  # fmt: skip
+
+
+def python_call(road: Road, job: Job, site: Site, environ: dict[str, str]) -> list[str]:
+    """The words that run a Python script; the launcher is among them only if it has constants to set."""
+    top = road.git.worktree or site.tree
+    python = interpreter.describe(interpreter.find(road.settings.python, environ, top), environ, road.git.state)
+    path = interpreter.python_path(python, environ.get("PYTHONPATH", ""), top, site.tree)
+    if path and site.tree != top:
+        environ["PYTHONPATH"] = path
+    plan = job.plan
+    words = [*plan.command[1:], *plan.arguments]
+    if not plan.constants:
+        return [python.executable, *words]
+    spec = job.started.live.directory / "launch.spec"
+    spec.write_bytes(marshal.dumps({"script": words[0], "flags": dict(plan.constants)}, 2))
+    return [python.executable, str(LAUNCHER), str(spec), *words[1:]]
+
+
+def environment(road: Road, plan: Plan, started: Started) -> dict[str, str]:
+    """The user's environment, without git's words about a repository, with what a run tells its program."""
+    environ = for_programs(road.git.environ)
+    environ |= flag_variables(plan.flags)
+    environ |= {
+        "GITRUN_ID": started.run,
+        "GITRUN_ATTEMPT": started.attempt,
+        "GITRUN_METRICS": str(started.live.metrics),
+        "GITRUN_SEED": str(plan.params.random_seed),
+    }
+    if plan.params.no_gpus or plan.params.gpus is not None:
+        environ["CUDA_VISIBLE_DEVICES"] = "" if plan.params.no_gpus else plan.params.gpus or ""
+    return environ
+
+
+def outcome_of(ended: Ended, road: Road) -> Outcome:
+    """The outcome by DESIGN.md section 2; says what the user should know of the end."""
+    status, code, reason = judge(ended.exit_status, ended.stopped_by)
+    if ended.timed_out:
+        reason = "its time was over (--stop-after)"
+        road.say(f"stopped: {reason}")
+    if ended.outlived:
+        road.say(f"ended what the program left running: {', '.join(ended.outlived)}")
+    if ended.lost:
+        road.say(f"the output could not be recorded to its end: {ended.lost}")
+    return Outcome(status, code, ended.started, ended.stopped, ended.duration, reason=reason or ended.lost)
+
+
+def judge(exit_status: int, stopped_by: int) -> tuple[str, int, str]:
+    """Status, exit status and reason of a program that ended so, after having been asked to end by a signal (0: not asked).
+
+    Ctrl-C is a wish: a program that then ends with 0 has completed. Every other signal to us is an order.
+    """
+    import signal
+
+    if stopped_by and not (stopped_by == signal.SIGINT and exit_status == 0):
+        return TERMINATED, exit_status if exit_status < 0 else -stopped_by, "stopped"
+    if exit_status < 0:
+        return TERMINATED, exit_status, ""
+    return (ERROR if exit_status else COMPLETED), exit_status, ""
+
+
+def birth_of(pid: int) -> str:
+    """What makes a process id unique on this machine: boot and start time; empty where the system does not tell."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return f"{boot} {fields[19]}"

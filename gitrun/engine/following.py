@@ -1,0 +1,60 @@
+"""Running runs from outside: followed, and asked to end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+from gitrun.engine.attempt import birth_of
+from gitrun.errors import CannotRun
+from gitrun.model.refs import short
+from gitrun.store.live import directory_of, is_live, owner_of
+
+if TYPE_CHECKING:
+    from gitrun.engine.process import Stream
+    from gitrun.git.exe import Git
+
+PAUSE = 0.05
+CHUNK = 1 << 16
+
+
+def follow(git: Git, run: str, stream: Stream) -> bool:
+    """Shows what a running run has written, and goes on until it ends; false if it was not running."""
+    path = directory_of(git.state, run) / "output"
+    try:
+        source = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        while True:
+            alive = is_live(git.state, run)
+            while data := os.read(source, CHUNK):
+                stream.write(data)
+            if not alive:
+                return True
+            time.sleep(PAUSE)
+    finally:
+        os.close(source)
+
+
+def stop(git: Git, run: str) -> None:
+    """Asks the supervisor of a running run to end its program. Raises CannotRun if it is not there to be asked."""
+    owner = owner_of(git.state, run)
+    for _ in range(100):  # it is recorded a moment after the run has begun
+        if owner is not None or not is_live(git.state, run):
+            break
+        time.sleep(PAUSE)
+        owner = owner_of(git.state, run)
+    if not is_live(git.state, run) or owner is None:
+        raise CannotRun(f"run {short(run)} is not running on this machine")
+    if birth_of(owner.pid) != owner.birth:
+        raise CannotRun(f"the process that supervises run {short(run)} cannot be told from others")
+    os.kill(owner.pid, signal.SIGTERM)
+
+
+def wait(git: Git, run: str) -> None:
+    """Returns when the run has ended."""
+    while is_live(git.state, run):
+        time.sleep(PAUSE)

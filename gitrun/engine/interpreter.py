@@ -1,0 +1,134 @@
+"""The user's Python: which one runs a script, and what it can tell about itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gitrun.engine.process import ask
+from gitrun.errors import CannotRun
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# What an editable install adds: paths of .pth files, and the packages that setuptools' finders map.
+QUESTION = """
+import sys, json, platform
+paths = [p for p in sys.path if p]
+for name, module in list(sys.modules.items()):
+    if name.startswith("__editable__"):
+        paths += [p.rpartition("/")[0] for p in getattr(module, "MAPPING", {}).values() if isinstance(p, str)]
+print(json.dumps([sys.executable, platform.python_version(), sys.implementation.name, paths]))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """A Python: its executable, version, implementation, and the directories it imports from."""
+
+    executable: str
+    version: str
+    implementation: str
+    paths: tuple[str, ...]
+
+
+def find(wanted: str, environ: Mapping[str, str], directory: Path) -> str:
+    """The path of the user's Python: the setting, then `$VIRTUAL_ENV`, then PATH. Raises CannotRun."""
+    if wanted:
+        path = os.path.expanduser(wanted)
+        found = str(directory / path) if "/" in path else shutil.which(path, path=environ.get("PATH"))
+        if found and os.access(found, os.X_OK):
+            return found
+        raise CannotRun(f"setting gitrun.python names no program: '{wanted}'", "git config gitrun.python /path/of/python")
+    home = environ.get("VIRTUAL_ENV")
+    if home and os.access(f"{home}/bin/python", os.X_OK):
+        return f"{home}/bin/python"
+    for name in ("python", "python3"):
+        if found := shutil.which(name, path=environ.get("PATH")):
+            return found
+    raise CannotRun("there is no python on PATH", "git config gitrun.python /path/of/python")
+
+
+def describe(path: str, environ: Mapping[str, str], state: Path) -> Interpreter:
+    """What the Python at `path` says of itself; asked once, and again when it, or what is installed in it, changes."""
+    cache = state / "interpreters.json"
+    known = read_cache(cache)
+    entry = known.get(path)
+    if entry and entry.get("stamp") == stamp(path, entry.get("paths", ()), environ):
+        return Interpreter(entry["executable"], entry["version"], entry["implementation"], tuple(entry["paths"]))
+    executable, version, implementation, paths = json.loads(ask((path, "-c", QUESTION), environ, state))
+    found = Interpreter(executable, version, implementation, tuple(paths))
+    if not is_shim(path):
+        known[path] = asdict(found) | {"stamp": stamp(path, found.paths, environ)}
+        fresh = cache.with_suffix(f".{os.getpid()}")
+        fresh.write_text(json.dumps(known))
+        fresh.replace(cache)
+    return found
+
+
+def read_cache(cache: Path) -> dict[str, Any]:
+    """What was asked before."""
+    try:
+        found = json.loads(cache.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def is_shim(path: str) -> bool:
+    """Whether the file is a script that chooses a Python each time it is called."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(2) == b"#!"
+    except OSError:
+        return True
+
+
+def stamp(path: str, paths: object, environ: Mapping[str, str]) -> list[object]:
+    """What is the same as long as the answers are: the file, the directories it imports from, PYTHON* variables."""
+    places = [path, os.path.realpath(path), *(paths if isinstance(paths, list | tuple) else ())]
+    shaped = sorted(f"{key}={value}" for key, value in environ.items() if key.startswith("PYTHON"))
+    return [[mtime(place) for place in places], shaped]
+
+
+def mtime(place: str) -> int:
+    """When a file or directory was last changed, in nanoseconds; 0 if there is none."""
+    try:
+        return os.stat(place).st_mtime_ns
+    except OSError:
+        return 0
+
+
+def python_path(interpreter: Interpreter, given: str, top: Path, slot: Path) -> str:
+    """PYTHONPATH for a program in `slot`: what would be imported from the working tree comes from the slot instead.
+
+    An editable install wins over the snapshot unless its directory in the slot comes first.
+    """
+    installed = [path for path in interpreter.paths if is_below(path, top) and not is_environment(path)]
+    asked = given.split(os.pathsep) if given else []
+    moved = [str(slot / Path(path).relative_to(top)) for path in installed]
+    kept = [str(slot / Path(path).relative_to(top)) if is_below(path, top) else path for path in asked]
+    return os.pathsep.join(dict.fromkeys([*moved, *kept]))
+
+
+def is_below(path: str, top: Path) -> bool:
+    """Whether an absolute path is the directory or lies in it."""
+    return path == str(top) or path.startswith(f"{top}/")
+
+
+def is_environment(path: str) -> bool:
+    """Whether a directory belongs to an environment that lies in the repository."""
+    return "site-packages" in path or "dist-packages" in path or f"{os.sep}lib{os.sep}python" in path
+
+
+def env_toml(interpreter: Interpreter | None) -> dict[str, object]:
+    """What of the environment is recorded: equal environments are equal bytes."""
+    machine = os.uname()
+    found: dict[str, object] = {"platform": {"system": machine.sysname, "machine": machine.machine, "release": machine.release}}
+    if interpreter:
+        found["python"] = {"version": interpreter.version, "implementation": interpreter.implementation}
+    return found

@@ -1,0 +1,100 @@
+"""Runs whose supervisor died are finished as terminated, with all that they left, by whoever comes next."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gitrun.engine.attempt import Site, complete
+from gitrun.engine.offspring import end_everywhere
+from gitrun.engine.worktree import read_state, seen_from
+from gitrun.errors import GitrunError
+from gitrun.git.objects import Objects
+from gitrun.model.plan import Outcome
+from gitrun.model.refs import short
+from gitrun.model.run import TERMINATED
+from gitrun.store.attempts import Started
+from gitrun.store.live import Live, directory_of, owner_of, recorded
+from gitrun.store.locks import acquire
+from gitrun.store.results import finish
+from gitrun.store.runs import last_attempts, read_commit, tip_of
+
+if TYPE_CHECKING:
+    from gitrun.engine.attempt import Road
+    from gitrun.store.live import Owner
+    from gitrun.store.results import Changes
+
+KILLED = -9
+MAYBE_LEFT = 0.05
+"""Seconds to wait for a slot: its holder is dead, or it is somebody else's by now."""
+
+
+def recover(road: Road) -> None:
+    """Finishes every run of this repository whose supervisor died on this machine; says what could not be."""
+    for run in recorded(road.git.state):
+        directory = directory_of(road.git.state, run)
+        try:
+            lock = acquire(directory / "lock", wait=0)
+            if lock:
+                with Live(directory, lock) as live:
+                    bury(road, run, live)
+        except (GitrunError, OSError) as error:
+            road.say(f"run {short(run)} died and could not be finished: {error}")
+
+
+def bury(road: Road, run: str, live: Live) -> None:
+    """Finishes one run, unless it was never begun or had its result already."""
+    tip = tip_of(road.git, run)
+    with Objects(road.git) as objects:
+        attempt = last_attempts(objects, {run: tip}).get(tip) if tip else None
+        last = read_commit(objects.read(tip)) if tip else None
+        ended = attempt is None or last is None or objects.read(f"{tip}:.gitrun/result.toml", limit=0) is not None
+    if attempt is None or ended:
+        live.close()
+        return
+    owner = owner_of(road.git.state, run)
+    if owner is not None and owner.attempt != attempt.id:
+        owner = None
+    end_everywhere(attempt.id)
+    started = Started(run, attempt.id, live)
+    begun = datetime.fromtimestamp(owner.started, timezone.utc) if owner else attempt.time
+    stopped = max(begun, last_sign(live))
+    outcome = Outcome(TERMINATED, KILLED, begun, stopped, (stopped - begun).total_seconds(), reason="its supervisor died")
+    with ExitStack() as stack:
+        site = site_of(road, run, owner, stack)
+
+        def collect() -> tuple[Outcome, Changes]:
+            if site is None:
+                return outcome, {}
+            whole, found = complete(road, started, site, outcome)
+            return whole, found.changes
+
+        finish(road.git, started, collect, live.directory)
+    live.close()
+
+
+def site_of(road: Road, run: str, owner: Owner | None, stack: ExitStack) -> Site | None:
+    """Where the dead run ran, held for as long as `stack` lasts; None if that is somebody else's place by now."""
+    if owner is None or owner.in_place:
+        return None
+    tree = Path(owner.worktree)
+    lock = acquire(tree.parent / "lock", wait=MAYBE_LEFT) if tree.is_dir() else None
+    if lock is None:
+        return None
+    stack.enter_context(lock)
+    state = read_state(tree.parent)
+    if state.run != run or state.attempt != owner.attempt:
+        return None
+    linked = tuple(path.encode(errors="surrogateescape") for path in owner.linked)
+    return Site(tree, seen_from(road.git, tree, Path(state.admin)), linked, frozenset(linked))
+
+
+def last_sign(live: Live) -> datetime:
+    """When the run wrote last."""
+    try:
+        moment = live.output.stat().st_mtime
+    except OSError:
+        moment = 0.0
+    return datetime.fromtimestamp(moment, timezone.utc)

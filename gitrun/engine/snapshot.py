@@ -1,0 +1,289 @@
+"""The working tree as a tree: what lies there now, through a private index, the user's own untouched."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from typing import TYPE_CHECKING
+
+from gitrun.errors import GitFailed
+from gitrun.git.exe import last_words
+from gitrun.model.plan import Source
+from gitrun.model.record import DIRECTORY
+from gitrun.model.run import Skipped
+from gitrun.model.text import count_text, size_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from gitrun.git.exe import Git
+    from gitrun.git.objects import Objects
+    from gitrun.model.settings import Settings
+
+MANY, MUCH = 1_000, 100 << 20
+"""Untracked files, and their bytes, above which a person is asked whether git should keep them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What `git status` sees in a worktree; directories end with `/`.
+
+    `changed` are tracked paths whose content is not that of the index, `nested` repositories inside this one that
+    are no submodules, `dirty_modules` submodules with changes of their own.
+    """
+
+    base: str | None
+    branch: str | None
+    changed: tuple[bytes, ...]
+    conflicts: tuple[bytes, ...]
+    untracked: tuple[bytes, ...]
+    nested: tuple[bytes, ...]
+    ignored: tuple[bytes, ...]
+    dirty_modules: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The source of a run, what of the working tree is not in it and is to be linked in, and what to tell the user."""
+
+    source: Source
+    outside: tuple[bytes, ...]
+    words: tuple[str, ...]
+
+
+@contextmanager
+def private_index(git: Git, nonce: str) -> Iterator[Path]:
+    """A copy of the user's index that goes away with the `with`.
+
+    It keeps the mtime: after a plain copy, an edit of the same size in the same second is taken for unchanged.
+    """
+    directory = git.state / "tmp"
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    index = directory / f"index.{nonce}"
+    try:
+        shutil.copy2(git.git_dir / "index", index)
+    except FileNotFoundError:
+        index.unlink(missing_ok=True)
+    try:
+        yield index
+    finally:
+        index.unlink(missing_ok=True)
+        index.with_name(index.name + ".lock").unlink(missing_ok=True)
+
+
+def scan(git: Git, index: Path | None = None, *, ignored: bool = True) -> Seen:
+    """What lies in the worktree, compared with `index` (None: the worktree's own)."""
+    words = (
+        "--porcelain=v2",
+        "--branch",
+        "-z",
+        "--untracked-files=all",
+        "--no-renames",
+        "--ignore-submodules=none",
+    )
+    wanted = ("--ignored=matching",) if ignored else ()
+    found: dict[str, list[bytes]] = {}
+    heads: dict[bytes, str] = {}
+    for entry in git.run("status", *words, *wanted, index=index).split(b"\0")[:-1]:
+        sort, _, rest = entry.partition(b" ")
+        if sort == b"#":
+            name, _, value = rest.partition(b" ")
+            heads[name] = os.fsdecode(value)
+        elif sort in {b"?", b"!"}:
+            found.setdefault(sort.decode(), []).append(rest)
+        else:
+            note(found, sort, rest)
+    untracked = found.get("?", [])
+    base, branch = heads.get(b"branch.oid", ""), heads.get(b"branch.head", "")
+    return Seen(
+        base=None if base.startswith("(") else base,
+        branch=None if branch.startswith("(") else branch,
+        changed=tuple(found.get("changed", [])),
+        conflicts=tuple(found.get("conflict", [])),
+        untracked=tuple(path for path in untracked if not path.endswith(b"/")),
+        nested=tuple(path for path in untracked if path.endswith(b"/")),
+        ignored=tuple(found.get("!", [])),
+        dirty_modules=tuple(found.get("module", [])),
+    )
+
+
+def note(found: dict[str, list[bytes]], sort: bytes, rest: bytes) -> None:
+    """Files a line of status about a tracked path: `<XY> <sub> ... <path>`, 8 fields, or 10 if unmerged."""
+    fields = rest.split(b" ", 9 if sort == b"u" else 7)
+    state, module, path = fields[0], fields[1], fields[-1]
+    if sort == b"u":
+        found.setdefault("conflict", []).append(path)
+    elif state[1:2] != b".":
+        found.setdefault("changed", []).append(path)
+    if module.startswith(b"S") and module[2:] != b"..":
+        found.setdefault("module", []).append(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What decides about untracked files: the settings, the paths named to be linked, and who answers a question."""
+
+    settings: Settings
+    apart: tuple[bytes, ...] = ()
+    confirm: Callable[[str], bool] = lambda _: True
+
+
+def snapshot(git: Git, objects: Objects, index: Path, choice: Choice) -> Snapshot | None:
+    """The working tree as it is now, written into the repository through the private `index`.
+
+    Ignored files are left out, as are untracked ones that are too large or look like secrets, and those named to be
+    linked. None if the answer to whether git should keep very many untracked files is no. Raises GitFailed.
+    """
+    unhide(git, index)
+    seen = scan(git, index)
+    taken, skipped, weight = choose(git, seen.untracked, choice.settings, choice.apart)
+    if (len(taken) > MANY or weight > MUCH) and not choice.confirm(
+        f"the snapshot takes in {count_text(len(taken), 'untracked file')} ({size_text(weight)}) that git does not ignore"
+    ):
+        return None
+    skipped += add(git, index, (*seen.changed, *seen.conflicts), taken)
+    tree = git.run("write-tree", index=index).decode().strip()
+    tree = without_records(git, objects, tree)
+    modules = submodules(git, index)
+    dirty = tree != tree_of(objects, seen.base)
+    conflicts = tuple(os.fsdecode(path) for path in seen.conflicts)
+    source = Source(tree, seen.base, seen.branch, dirty, tuple(skipped), conflicts, modules)
+    outside = (
+        *seen.ignored,
+        *seen.nested,
+        *(os.fsencode(s.path) for s in skipped),
+        *(os.fsencode(m) for m, _ in modules),
+        *choice.apart,
+    )
+    return Snapshot(source, outside, words_for(seen, skipped))
+
+
+def outside_of(git: Git, settings: Settings, apart: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """What of the working tree would not be in a snapshot: what is linked into a slot for a run with another source."""
+    seen = scan(git)
+    _, skipped, _ = choose(git, seen.untracked, settings, apart)
+    modules = submodules(git, None)
+    return (
+        *seen.ignored,
+        *seen.nested,
+        *(os.fsencode(s.path) for s in skipped),
+        *(os.fsencode(m) for m, _ in modules),
+        *apart,
+    )
+
+
+def unhide(git: Git, index: Path) -> None:
+    """Makes git look at files whose changes it was told not to see (skip-worktree, assume-unchanged), where they exist.
+
+    In a sparse checkout git itself keeps the marks right.
+    """
+    if git.config.get("core.sparsecheckout", ("false",))[-1] == "true" or not index.exists():
+        return
+    listed = git.run("ls-files", "-v", "-z", index=index).split(b"\0")[:-1]
+    hidden = [line[2:] for line in listed if line[:1] == b"S" or line[:1].islower()]
+    here = [path for path in hidden if git.worktree and os.path.lexists(os.fsencode(git.worktree) + b"/" + path)]
+    if here:
+        paths = b"\0".join(here) + b"\0"
+        git.run("update-index", "--no-skip-worktree", "-z", "--stdin", stdin=paths, index=index)
+        git.run("update-index", "--no-assume-unchanged", "-z", "--stdin", stdin=paths, index=index)
+
+
+def choose(
+    git: Git, untracked: tuple[bytes, ...], settings: Settings, apart: tuple[bytes, ...]
+) -> tuple[list[bytes], list[Skipped], int]:
+    """The untracked paths to take, those to skip with the reason, and the bytes of those taken."""
+    top = os.fsencode(git.worktree or ".") + b"/"
+    ours = os.fsencode(DIRECTORY) + b"/"
+    taken, skipped, weight = [], [], 0
+    for path in untracked:
+        if path.startswith(ours) or any(path == name or path.startswith(name.rstrip(b"/") + b"/") for name in apart):
+            continue
+        try:
+            size = os.lstat(top + path).st_size
+        except OSError:  # gone since git saw it
+            continue
+        reason = why_not(path, size, settings)
+        if reason:
+            skipped.append(Skipped(os.fsdecode(path), size, reason))
+        else:
+            taken.append(path)
+            weight += size
+    return taken, skipped, weight
+
+
+def why_not(path: bytes, size: int, settings: Settings) -> str:
+    """Why an untracked file stays out of the snapshot; empty if it does not."""
+    name = os.fsdecode(path.rpartition(b"/")[2])
+    if any(fnmatch(name, pattern) for pattern in settings.secrets):
+        return "looks like a secret"
+    return f"larger than {size_text(settings.max_untracked)}" if size > settings.max_untracked else ""
+
+
+def add(git: Git, index: Path, tracked: tuple[bytes, ...], untracked: list[bytes]) -> list[Skipped]:
+    """Puts the paths as they are now into the index; returns the untracked ones that cannot be read.
+
+    Raises GitFailed if a tracked one cannot be read.
+    """
+    if not tracked and not untracked:
+        return []
+    paths = b"".join(path + b"\0" for path in (*tracked, *untracked))
+    done = git.attempt("update-index", "--add", "--remove", "--replace", "-z", "--stdin", stdin=paths, index=index)
+    if not done.returncode:
+        return []
+    # update-index stops at the first path it cannot read; add goes on, and status then says what is missing
+    words = ("--sparse", "--ignore-errors", "--pathspec-from-file=-", "--pathspec-file-nul")
+    again = git.attempt("add", "--all", *words, stdin=paths, index=index)
+    left = scan(git, index, ignored=False)
+    bad = set(left.changed) & set(tracked)
+    if bad or left.conflicts:
+        first = os.fsdecode(min(bad or left.conflicts))
+        raise GitFailed(f"cannot record '{first}': {last_words(again.stderr or done.stderr)}")
+    return [Skipped(os.fsdecode(path), 0, "cannot be read") for path in left.untracked if path in set(untracked)]
+
+
+def without_records(git: Git, objects: Objects, tree: str) -> str:
+    """The tree without a `.gitrun` that the user happens to keep in git."""
+    if objects.read(f"{tree}:{DIRECTORY}") is None:
+        return tree
+    from gitrun.git.objects import TreeMaker, edit_tree
+
+    with TreeMaker(git) as maker:
+        return edit_tree(objects, maker, tree, {os.fsencode(DIRECTORY): None})
+
+
+def tree_of(objects: Objects, commit: str | None) -> str | None:
+    """The tree of a commit."""
+    found = objects.read(f"{commit}^{{tree}}") if commit else None
+    return found.id if found else None
+
+
+def submodules(git: Git, index: Path | None) -> tuple[tuple[str, str], ...]:
+    """The submodules of the working tree, each with the commit it is at."""
+    if not git.worktree or not (git.worktree / ".gitmodules").exists():
+        return ()
+    lines = (line for line in git.run("ls-files", "-s", "-z", index=index).split(b"\0") if line.startswith(b"160000 "))
+    return tuple((os.fsdecode(line.partition(b"\t")[2]), line.split(b" ")[1].decode()) for line in lines)
+
+
+def words_for(seen: Seen, skipped: list[Skipped]) -> tuple[str, ...]:
+    """What the user should know about the snapshot before the program starts."""
+    words = []
+    if skipped:
+        named = ", ".join(f"{s.path} ({s.reason})" for s in skipped[:3]) + (", …" if len(skipped) > 3 else "")
+        words.append(f"left out of the snapshot and linked in: {named}")
+    if seen.conflicts:
+        words.append(f"unmerged, recorded with their conflict markers: {listing(seen.conflicts)}")
+    if seen.dirty_modules:
+        words.append(f"changes inside submodules are not recorded: {listing(seen.dirty_modules)}")
+    if seen.nested:
+        words.append(f"repositories inside this one are linked in, not recorded: {listing(seen.nested)}")
+    return tuple(words)
+
+
+def listing(paths: tuple[bytes, ...]) -> str:
+    """The first few paths, for a message."""
+    return ", ".join(os.fsdecode(path) for path in paths[:3]) + (", …" if len(paths) > 3 else "")

@@ -1,0 +1,212 @@
+"""From a request to a finished run: what is decided first, the attempt begun, carried through, and what follows it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gitrun.engine import interpreter
+from gitrun.engine.attempt import Job, perform
+from gitrun.engine.planning import Moment, below_top, plan_restart, plan_start, source_of
+from gitrun.engine.snapshot import Choice, Snapshot, outside_of, private_index, snapshot
+from gitrun.errors import CannotRun, GitFailed, RunIsRunning, UsageError
+from gitrun.git.objects import Objects, TreeMaker
+from gitrun.model import record
+from gitrun.model.needed import Skip, skip_restart, skip_start
+from gitrun.model.plan import SCRIPT, Outcome, Plan, Source
+from gitrun.model.refs import short
+from gitrun.model.request import check
+from gitrun.model.run import RUNNING, Comment, Notes, Run
+from gitrun.store import attempts, carry, runs
+from gitrun.store.annotations import annotate
+from gitrun.store.runs import scratch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gitrun.engine.attempt import Road
+    from gitrun.model.request import Request
+    from gitrun.store.attempts import Started
+
+TRIES = (0.05, 0.2, 0.5, 1.0, 2.0)
+"""Seconds between tries of a start whose new objects a gc took."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A start that is decided: its plan, what lies beside its source, and the run that it is another attempt of."""
+
+    plan: Plan
+    snapshot: Snapshot
+    run: Run | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How a start deals with a person.
+
+    `confirm` answers questions; `detach`, told the new run's id, is true in the process that goes on with it in the
+    background and false in the one that returns.
+    """
+
+    confirm: Callable[[str], bool] = lambda _: True
+    detach: Callable[[str], bool] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What a decision is made of: where, what is asked for, by whom, through which private index, and when."""
+
+    road: Road
+    request: Request
+    manners: Manners
+    index: Path
+    moment: Moment
+
+
+def start(road: Road, request: Request, manners: Manners) -> tuple[str, Outcome | None] | Skip:
+    """The id of the run and what came of the attempt (None: staged, or gone on in the background), or why nothing is run.
+
+    Raises GitrunError when nothing could be run or recorded.
+    """
+    check(request)
+    for wait in (*TRIES, None):
+        with private_index(road.git, secrets.token_hex(8)) as index:
+            launch = Launch(road, request, manners, index, moment())
+            try:
+                ready = decide(launch)
+                if isinstance(ready, Skip):
+                    return ready
+                started = begin(launch, ready)
+            except GitFailed:  # gc may have taken what was just written; the working tree still has it
+                if wait is None:
+                    raise
+                time.sleep(wait)
+                continue
+            return go(launch, ready, started)
+    raise CannotRun("the run could not be started")
+
+
+def moment() -> Moment:
+    """Now, and two random values."""
+    return Moment(datetime.now(timezone.utc), secrets.token_hex(16), secrets.randbelow(1 << 32))
+
+
+def go(launch: Launch, ready: Ready, started: Started) -> tuple[str, Outcome | None]:
+    """Carries a begun attempt through, unless it is staged or goes on in the background."""
+    road, request, manners = launch.road, launch.request, launch.manners
+    for word in ready.snapshot.words:
+        road.say(word)
+    if request.label is not None or request.tags or request.comment:
+        place = started.live.directory
+        annotate(road.git, started.run, lambda notes: noted(road, notes, request), "annotate at launch", place)
+    if request.stage:
+        started.live.close()
+        return started.run, None
+    if manners.detach and not manners.detach(started.run):
+        return started.run, None
+    index = launch.index if request.in_place else None
+    return started.run, perform(road, Job(request, ready.plan, started, ready.snapshot, index))
+
+
+def decide(launch: Launch) -> Ready | Skip:
+    """What is to be run, or why nothing is. Raises GitrunError."""
+    with Objects(launch.road.git) as objects:
+        if launch.request.restart is None:
+            return decide_start(launch, objects)
+        run = runs.find_run(launch.road.git, launch.request.restart)
+        if run.status == RUNNING:
+            raise RunIsRunning(f"cannot restart run {short(run.id)}: it is running", f"git run stop {short(run.id)}")
+        return decide_restart(launch, objects, run)
+
+
+def decide_start(launch: Launch, objects: Objects) -> Ready | Skip:
+    """A new run of the working tree."""
+    road, request = launch.road, launch.request
+    taken = take(launch, objects)
+    plan = plan_start(road.git, objects, request, taken.source, launch.moment)
+    skip = skip_start(plan, readable(road), same_source=request.needed_source) if request.compares else None
+    return skip or Ready(plan, taken)
+
+
+def decide_restart(launch: Launch, objects: Objects, run: Run) -> Ready | Skip:
+    """Another attempt of `run`, of its own source or of the working tree."""
+    road, request = launch.road, launch.request
+    taken = take(launch, objects) if request.force_sourcecode else None
+    source = taken.source if taken else own_source(road, objects, run)
+    plan, gone = plan_restart(objects, request, run, source, launch.moment)
+    skip = skip_restart(run, plan, readable(road), same_source=request.needed_source) if request.compares else None
+    if skip:
+        return skip
+    words = (f"left out, for {plan.operation} no longer has them: {', '.join(gone)}",) if gone else ()
+    if taken is None:
+        apart = paths_apart(road, request)
+        linked = not request.no_link and road.git.worktree is not None
+        taken = Snapshot(source, outside_of(road.git, road.settings, apart) if linked else (), ())
+    return Ready(plan, replace(taken, words=(*taken.words, *words)), run)
+
+
+def own_source(road: Road, objects: Objects, run: Run) -> Source:
+    """The source of the run's last attempt. Raises BadRun."""
+    with TreeMaker(road.git) as maker:
+        return source_of(run.attempt, carry.source_tree(objects, maker, run.attempt))
+
+
+def take(launch: Launch, objects: Objects) -> Snapshot:
+    """The snapshot of the working tree. Raises CannotRun if there is none, or the user does not want it so."""
+    road = launch.road
+    if road.git.worktree is None:
+        raise CannotRun("this repository has no working tree to run", "runs start from a working tree")
+    choice = Choice(road.settings, paths_apart(road, launch.request), launch.manners.confirm)
+    taken = snapshot(road.git, objects, launch.index, choice)
+    if taken is None:
+        raise CannotRun("nothing was run", "ignore what is not source in .gitignore, or name it with --link")
+    return taken
+
+
+def paths_apart(road: Road, request: Request) -> tuple[bytes, ...]:
+    """The paths below the top that `--link` names. Raises UsageError if one is not there."""
+    found = []
+    for typed in request.links:
+        path = below_top(road.git, typed)
+        if not os.path.lexists((road.git.worktree or Path()) / path):
+            raise UsageError(f"there is no '{typed}' to link")
+        if road.git.run("ls-files", "-z", "--", path):
+            raise UsageError(f"'{typed}' is in git: it is part of the snapshot and cannot be linked")
+        found.append(os.fsencode(path))
+    return tuple(found)
+
+
+def readable(road: Road) -> list[Run]:
+    """All runs that read, newest attempt first."""
+    return [run for run in runs.all_runs(road.git) if isinstance(run, Run)]
+
+
+def begin(launch: Launch, ready: Ready) -> Started:
+    """The attempt, recorded and held."""
+    road = launch.road
+    python = None
+    if ready.plan.kind == SCRIPT:
+        environ = road.git.environ
+        path = interpreter.find(road.settings.python, environ, road.git.worktree or road.git.git_dir)
+        python = interpreter.describe(path, environ, road.git.state)
+    env = record.toml(interpreter.env_toml(python))
+    with scratch(road.git) as place:
+        if ready.run is None:
+            return attempts.begin(road.git, ready.plan, env, place)
+        return attempts.begin_again(road.git, ready.plan, ready.run, env, place)
+
+
+def noted(road: Road, notes: Notes, request: Request) -> Notes:
+    """The annotations with what the request adds."""
+    tags = tuple(sorted({*notes.tags, *request.tags}))
+    comments = notes.comments
+    if request.comment:
+        author = road.git.config.get("user.name", ("",))[-1]
+        comments = (*comments, Comment(request.comment, author, datetime.now(timezone.utc)))
+    return replace(notes, label=request.label if request.label is not None else notes.label, tags=tags, comments=comments)

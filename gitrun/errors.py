@@ -1,0 +1,62 @@
+"""Every error a user can meet: what is, in the user's words, what to do, and the exit code.
+
+GitrunError (128)
+├── UsageError (129)      the words of the call are off: unknown flag, wrong kind, bad option
+├── NotARepository        no git repository here, or one that cannot be used
+├── UnknownRun            no run of that name, or more than one
+├── RunIsRunning          it must end first
+├── StaleRun              somebody else moved the run in the same instant
+├── BadRun                a run in the repository does not read
+├── GitFailed             git said no
+└── CannotRun             the program cannot be started or its outcome cannot be kept
+"""
+
+from __future__ import annotations
+
+
+class GitrunError(Exception):
+    """What is (`message`) and what to do about it (`hint`, may be empty); `exit_code` is that of `git run`."""
+
+    exit_code = 128
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class UsageError(GitrunError):
+    """The words of the call are off; nothing was written."""
+
+    exit_code = 129
+
+
+class NotARepository(GitrunError):
+    """There is no git repository here, or none that gitrun can use."""
+
+
+class UnknownRun(GitrunError):
+    """No run, or more than one, answers to the name."""
+
+
+class RunIsRunning(GitrunError):
+    """The run's live lock is held: it must end, or be stopped, first."""
+
+
+class StaleRun(GitrunError):
+    """The run's ref was moved by somebody else between our look and our write."""
+
+
+class BadRun(GitrunError):
+    """What lies under the run's ref does not read as a run; `message` says why."""
+
+
+class GitFailed(GitrunError):
+    """git ended with an error that no caller expected; `message` holds git's own last words."""
+
+
+class CannotRun(GitrunError):
+    """The program cannot be started, or what it left cannot be kept."""

@@ -1,0 +1,203 @@
+"""The git executable: the only place where git is started, always with a cleaned environment and an explicit repository."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gitrun.errors import GitFailed, NotARepository
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from types import TracebackType
+    from typing import IO, NoReturn
+
+# `git rev-parse --local-env-vars` of git 2.39; those that carry `-c` settings are kept for git, dropped for programs.
+REPOSITORY_VARIABLES = frozenset({
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_COMMON_DIR", "GIT_CONFIG", "GIT_DIR", "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_INTERNAL_SUPER_PREFIX", "GIT_NO_REPLACE_OBJECTS",
+    "GIT_OBJECT_DIRECTORY", "GIT_PREFIX", "GIT_REPLACE_REF_BASE", "GIT_SHALLOW_FILE", "GIT_WORK_TREE",
+})  # fmt: skip
+SETTING_VARIABLES = ("GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_")
+
+# Hooks of the user are for the user's own index and refs; bigFileThreshold bounds memory (a 400 MB file took 414 MB).
+STEADY = ("-c", "core.hooksPath=/dev/null", "-c", "core.bigFileThreshold=32m", "-c", "core.safecrlf=false")
+DURABLE = ("-c", "core.fsync=loose-object,pack,reference", "-c", "core.fsyncMethod=batch")
+NO_ID = "0" * 40
+
+
+@dataclass(frozen=True, slots=True)
+class Git:
+    """One repository seen from one of its worktrees (`worktree` is None in a bare one); `prefix` ends with `/` or is empty."""
+
+    git_dir: Path
+    common_dir: Path
+    worktree: Path | None
+    prefix: str
+    environ: Mapping[str, str]
+    config: Mapping[str, tuple[str, ...]]
+    extra: tuple[str, ...] = ()
+
+    @property
+    def state(self) -> Path:
+        """The directory of gitrun's local state, common to all worktrees."""
+        return self.common_dir / "gitrun"
+
+    def run(self, *words: str, stdin: bytes = b"", index: Path | None = None, hooks: bool = False) -> bytes:
+        """What `git <words>` writes to stdout. Raises GitFailed with git's last words if it ends with an error."""
+        done = self.attempt(*words, stdin=stdin, index=index, hooks=hooks)
+        if done.returncode:
+            raise GitFailed(f"git {words[0]} failed: {last_words(done.stderr)}")
+        return done.stdout
+
+    def attempt(
+        self, *words: str, stdin: bytes = b"", index: Path | None = None, hooks: bool = False
+    ) -> subprocess.CompletedProcess[bytes]:
+        """The ended `git <words>`, whatever its exit status: for callers that read the status."""
+        # a ref is moved with the repository's own reference-transaction hook, all else without hooks
+        steady = STEADY[2:] if hooks else STEADY
+        return spawn(
+            (*steady, *self.durable, *self.extra, *words),
+            self.variables(index),
+            self.worktree or self.git_dir,
+            stdin,
+        )
+
+    @property
+    def durable(self) -> tuple[str, ...]:
+        """The options with which what git writes survives a power cut, unless `gitrun.fsync` is false."""
+        asked = self.config.get("gitrun.fsync", ("true",))[-1].lower()
+        return () if asked in {"false", "no", "off", "0"} else DURABLE
+
+    def variables(self, index: Path | None = None) -> dict[str, str]:
+        """The environment in which git sees exactly this repository and worktree, and `index` in place of its own."""
+        here = {"GIT_DIR": str(self.git_dir), "GIT_OPTIONAL_LOCKS": "0", "GIT_LITERAL_PATHSPECS": "1"}
+        if self.worktree:
+            here["GIT_WORK_TREE"] = str(self.worktree)
+        if index:
+            here["GIT_INDEX_FILE"] = str(index)
+        return {**self.identity(), **self.environ, **here}
+
+    def at(self, worktree: Path, git_dir: Path, settings: Mapping[str, str]) -> Git:
+        """The same repository seen from another of its worktrees, with settings of its own."""
+        config = {**self.config, **{name: (value,) for name, value in settings.items()}}
+        extra = tuple(word for name, value in settings.items() for word in ("-c", f"{name}={value}"))
+        return replace(self, worktree=worktree, git_dir=git_dir, prefix="", config=config, extra=extra)
+
+    def identity(self) -> dict[str, str]:
+        """A stand-in for what the user did not configure, so that a commit can always be made."""
+        user = self.environ.get("LOGNAME") or self.environ.get("USER") or "gitrun"
+        named = {"NAME": user, "EMAIL": self.environ.get("EMAIL") or f"{user}@localhost"}
+        return {
+            f"GIT_{role}_{part}": value
+            for role in ("AUTHOR", "COMMITTER")
+            for part, value in named.items()
+            if not {f"user.{part.lower()}", f"{role.lower()}.{part.lower()}"} & self.config.keys()
+        }
+
+
+def open_repository(directory: Path, environ: Mapping[str, str]) -> Git:
+    """The repository that git finds from `directory` in `environ`. Raises NotARepository."""
+    if not directory.is_dir():
+        raise NotARepository(f"no such directory: {directory}")
+    # the last two fail in a bare repository and inside .git, after the others were printed
+    asked = (
+        "--path-format=absolute", "--show-object-format", "--is-bare-repository",
+        "--git-dir", "--git-common-dir", "--show-toplevel", "--show-prefix",
+    )  # fmt: skip
+    done = spawn(("rev-parse", *asked), environ, directory)
+    lines = os.fsdecode(done.stdout).removesuffix("\n").split("\n")
+    if len(lines) < 4:
+        raise NotARepository(last_words(done.stderr), "git init makes a repository")
+    form, bare, git_dir, common_dir = lines[:4]
+    if form != "sha1":
+        raise NotARepository(f"this repository names its objects by {form}, which gitrun cannot read yet")
+    if bare == "false" and len(lines) < 6:
+        raise NotARepository("this is git's own directory, not a working tree", "change to the working tree first")
+    top, prefix = (Path(lines[4]), lines[5]) if bare == "false" else (None, "")
+    kept = {key: value for key, value in environ.items() if key not in REPOSITORY_VARIABLES}
+    git = Git(Path(git_dir), Path(common_dir), top, prefix, kept, {})
+    git = replace(git, config=read_config(git))
+    if git.config.get("extensions.refstorage", ("files",))[-1] != "files":
+        raise NotARepository("this repository keeps its refs in a reftable, which gitrun cannot read yet")
+    return git
+
+
+def read_config(git: Git) -> dict[str, tuple[str, ...]]:
+    """Every setting that git sees here, with all its values, later ones last; names as git spells them."""
+    found: dict[str, tuple[str, ...]] = {}
+    done = spawn(("config", "-z", "--list"), git.variables(), git.worktree or git.git_dir)
+    if done.returncode:
+        raise NotARepository(f"git cannot read its configuration: {last_words(done.stderr)}")
+    for entry in done.stdout.split(b"\0")[:-1]:
+        name, _, value = os.fsdecode(entry).partition("\n")
+        found[name] = (*found.get(name, ()), value)
+    return found
+
+
+def for_programs(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment for a program of the user: without what git passes to its children about a repository."""
+    return {
+        key: value
+        for key, value in environ.items()
+        if key not in REPOSITORY_VARIABLES and not key.startswith(SETTING_VARIABLES)
+    }
+
+
+def spawn(
+    words: Iterable[str], environ: Mapping[str, str], directory: Path, stdin: bytes = b""
+) -> subprocess.CompletedProcess[bytes]:
+    """The ended git process. Raises NotARepository if there is no git."""
+    try:
+        return subprocess.run(("git", *words), cwd=directory, env=environ, input=stdin, capture_output=True, check=False)
+    except FileNotFoundError as error:
+        raise NotARepository("git is not installed, or not on PATH", "install git 2.36 or newer") from error
+
+
+def become(*words: str) -> NoReturn:
+    """This process goes on as `git <words>`, with the user's own terminal and environment."""
+    os.execvp("git", ("git", *words))  # noqa: S606
+
+
+def last_words(stderr: bytes) -> str:
+    """The line with which git said why, without its `fatal: `."""
+    lines = [line for line in stderr.decode(errors="replace").splitlines() if line.strip()]
+    fatal = [line for line in lines if line.startswith(("fatal: ", "error: "))]
+    said = (fatal or lines or ["no reason given"])[-1 if not fatal else 0]
+    return said.removeprefix("fatal: ").removeprefix("error: ")
+
+
+class Coprocess:
+    """A git command that answers many questions, for as long as a `with` lasts; started by the first question."""
+
+    def __init__(self, git: Git, *words: str) -> None:
+        self._git, self._words = git, words
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._process is None:
+            return
+        with self._process as process:
+            self._process = None
+            process.kill()
+
+    def ask(self, question: bytes) -> IO[bytes]:
+        """Sends the question; the answer is to be read from what is returned."""
+        if self._process is None:
+            self._process = subprocess.Popen(
+                ("git", *STEADY, *self._git.durable, *self._words),
+                cwd=self._git.git_dir, env=self._git.variables(), bufsize=1 << 16,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+        requests, answers = self._process.stdin, self._process.stdout
+        assert requests is not None  # noqa: S101 - both are PIPE above
+        assert answers is not None  # noqa: S101
+        try:
+            requests.write(question)
+            requests.flush()
+        except BrokenPipeError as error:
+            raise GitFailed(f"git {self._words[0]} ended early", "git fsck says what is wrong with the repository") from error
+        return answers

@@ -1,0 +1,177 @@
+"""Git's objects through the git executable: many read, and trees made, by one process each."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitrun.errors import GitFailed
+from gitrun.git.exe import Coprocess
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import IO
+
+    from gitrun.git.exe import Git
+
+TREE, FILE, EXECUTABLE, LINK, COMMIT = "40000", "100644", "100755", "120000", "160000"
+KINDS = frozenset({b"commit", b"tree", b"blob", b"tag"})
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """A git object: full id, kind (commit, tree, blob, tag), size in bytes, and its content unless it was over the limit."""
+
+    id: str
+    kind: str
+    size: int
+    data: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a tree has under a name: mode as git writes it, and object id."""
+
+    mode: str
+    id: str
+
+
+class Objects(Coprocess):
+    """Reads objects through one `git cat-file`; to be used in a `with`."""
+
+    def __init__(self, git: Git) -> None:
+        super().__init__(git, "cat-file", "--batch-command")
+
+    def __enter__(self) -> Objects:
+        return self
+
+    def read(self, name: str | bytes, limit: int = 1 << 26) -> Object | None:
+        """The object that `name` (without line ends) resolves to; None if there is none."""
+        return self.read_many((name,), limit)[0]
+
+    def read_many(self, names: Iterable[str | bytes], limit: int = 1 << 21) -> list[Object | None]:
+        """The objects of `names`, in order; no content of those larger than `limit` bytes."""
+        asked = [os.fsencode(name) for name in names]
+        found: list[Object | None] = []
+        # rounds of a hundred: what we ask must fit into the pipe while git waits for us to read
+        for start in range(0, len(asked), 100):
+            infos = self.infos(asked[start : start + 100])
+            small = [info.id.encode() for info in infos if info and info.size <= limit]
+            contents = iter(self._ask(b"contents", small))
+            found += [next(contents) if info and info.size <= limit else info for info in infos]
+        return found
+
+    def infos(self, names: list[bytes]) -> list[Object | None]:
+        """What there is under at most a hundred names, without content."""
+        return self._ask(b"info", names)
+
+    def tree(self, name: str) -> dict[bytes, Entry]:
+        """The entries of a tree. Raises GitFailed if there is no such tree."""
+        found = self.read(name if ":" in name or "^" in name else name + "^{tree}")
+        if found is None or found.data is None or found.kind != "tree":
+            raise GitFailed(f"tree {name} is missing", "git fsck says what is wrong with the repository")
+        return dict(entries(found.data))
+
+    def _ask(self, verb: bytes, names: list[bytes]) -> list[Object | None]:
+        if not names:
+            return []
+        answers = self.ask(b"".join(verb + b" " + name + b"\n" for name in names))
+        return [answer(answers, content=verb == b"contents") for _ in names]
+
+
+def answer(answers: IO[bytes], *, content: bool) -> Object | None:
+    """The next answer of `git cat-file`."""
+    header = answers.readline()
+    if not header:
+        raise GitFailed("git cat-file ended early", "git fsck says what is wrong with the repository")
+    fields = header[:-1].rsplit(b" ", 2)
+    if len(fields) < 3 or fields[1] not in KINDS or not fields[2].isdigit():
+        return None
+    size = int(fields[2])
+    data = answers.read(size + 1)[:-1] if content else None
+    return Object(fields[0].decode(), fields[1].decode(), size, data)
+
+
+def entries(data: bytes) -> Iterable[tuple[bytes, Entry]]:
+    """The entries in a tree object's bytes."""
+    start = 0
+    while start < len(data):
+        end = data.index(b"\0", start)
+        mode, name = data[start:end].split(b" ", 1)
+        yield name, Entry(mode.decode(), data[end + 1 : end + 21].hex())
+        start = end + 21
+
+
+class TreeMaker(Coprocess):
+    """Writes trees through one `git mktree`; to be used in a `with`."""
+
+    def __init__(self, git: Git) -> None:
+        super().__init__(git, "mktree", "-z", "--missing", "--batch")
+        self._made: list[str] = []
+        self._objects = git.common_dir / "objects"
+        self._durable = bool(git.durable)
+
+    def __enter__(self) -> TreeMaker:
+        return self
+
+    def make(self, tree: Mapping[bytes, Entry]) -> str:
+        """The id of the tree with these entries."""
+        lines = (
+            entry.mode.encode() + b" " + kind(entry.mode) + b" " + entry.id.encode() + b"\t" + name + b"\0"
+            for name, entry in tree.items()
+        )
+        made = self.ask(b"".join(lines) + b"\0").readline().strip().decode()
+        if len(made) != 40:
+            raise GitFailed("git mktree refused a tree", "git fsck says what is wrong with the repository")
+        if self._durable:
+            # git 2.39: mktree reads no settings and never fsyncs
+            fsync(self._objects / made[:2] / made[2:])
+        return made
+
+
+def kind(mode: str) -> bytes:
+    """The kind of object that a mode names."""
+    return {TREE: b"tree", COMMIT: b"commit"}.get(mode, b"blob")
+
+
+def fsync(path: os.PathLike[str]) -> None:
+    """What lies at `path` is on the disk; nothing happens if it is not there (a packed object, say)."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def edit_tree(objects: Objects, maker: TreeMaker, tree: str | None, changes: Mapping[bytes, Entry | None]) -> str:
+    """The id of `tree` (None: an empty one) with the entries at the paths of `changes` put in, or taken out where None.
+
+    A path wins over what was in its way; directories that become empty disappear.
+    """
+    return edit(objects, maker, tree, changes) or maker.make({})
+
+
+def edit(objects: Objects, maker: TreeMaker, tree: str | None, changes: Mapping[bytes, Entry | None]) -> str | None:
+    """As edit_tree; None for a tree without entries."""
+    found = objects.tree(tree) if tree else {}
+    below: dict[bytes, dict[bytes, Entry | None]] = {}
+    for path, entry in changes.items():
+        first, _, rest = path.partition(b"/")
+        if rest:
+            below.setdefault(first, {})[rest] = entry
+        elif entry:
+            found[first] = entry
+        else:
+            found.pop(first, None)
+    for name, inner in below.items():
+        old = found.get(name)
+        made = edit(objects, maker, old.id if old and old.mode == TREE else None, inner)
+        if made:
+            found[name] = Entry(TREE, made)
+        elif old and old.mode == TREE:
+            del found[name]
+    return maker.make(found) if found else None

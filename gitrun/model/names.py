@@ -1,0 +1,56 @@
+"""How people name runs: by id, by place in the list, by operation, by label; from DESIGN.md section 4."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gitrun.errors import UnknownRun
+from gitrun.model.refs import INDEX, PREFIX, RUNS, short
+from gitrun.model.text import safe_text, time_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from gitrun.model.run import Run
+
+
+def id_named(name: str, ids: Iterable[str]) -> str | None:
+    """The id that `name` abbreviates (4 digits or more, also as `runs/<id>`); None if none does.
+
+    Raises UnknownRun, with the candidates, if several do, or if a name of the form `runs/<id>` has none.
+    """
+    digits = name.removeprefix("refs/").removeprefix(RUNS.removeprefix("refs/")).lower()
+    if not PREFIX.fullmatch(digits):
+        return None
+    found = sorted(run for run in ids if run.startswith(digits))
+    if len(found) > 1:
+        raise UnknownRun(
+            f"'{safe_text(name)}' is short for {len(found)} runs: {', '.join(run[: len(digits) + 4] for run in found[:8])}",
+            "give more digits",
+        )
+    if not found and "/" in name:
+        raise unknown(name)
+    return found[0] if found else None
+
+
+def choose(name: str, runs: Sequence[Run]) -> Run:
+    """The run of that place, operation or label among `runs`, which are newest first. Raises UnknownRun."""
+    if INDEX.fullmatch(name):
+        if len(name) < 10 and int(name) <= len(runs):
+            return runs[int(name) - 1]
+        raise UnknownRun(f"there is no run number {name}: there are {len(runs)}", "git run list shows them")
+    named = [run for run in runs if run.operation == name]
+    if named:
+        return next((run for run in named if run.notes.marked), named[0])
+    labelled = [run for run in runs if run.notes.label == name]
+    if len(labelled) > 1:
+        rows = "; ".join(f"{short(run.id)} {safe_text(run.operation)} {time_text(run.attempt.started)}" for run in labelled[:8])
+        raise UnknownRun(f"{len(labelled)} runs have the label '{safe_text(name)}': {rows}", "name one by its id")
+    if labelled:
+        return labelled[0]
+    raise unknown(name)
+
+
+def unknown(name: str) -> UnknownRun:
+    """The error for a name that nothing answers to."""
+    return UnknownRun(f"there is no run '{safe_text(name)}'", "git run list shows the runs")

@@ -1,0 +1,62 @@
+"""Whether a start is needed, or what was asked for has been run already: `--needed`, from DESIGN.md section 5."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitrun.model.refs import short
+from gitrun.model.run import ENDED, Run, restart_needed
+from gitrun.model.text import safe_text, time_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gitrun.model.plan import Plan
+
+UNCHANGED = "Skipping run because flags have not changed (--needed specified)"
+MATCHES = "Skipping because the following runs match this operation (--needed specified):"
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Why nothing is run: the run that makes it unnecessary, the lines that say so, and whether its source was another."""
+
+    run: Run
+    lines: tuple[str, ...]
+    source_differs: bool
+
+
+def skip_restart(run: Run, plan: Plan, runs: Iterable[Run], *, same_source: bool) -> Skip | None:
+    """Why a restart of `run` is not needed; None if it is. `runs` are all runs, newest first."""
+    if run.status not in ENDED:
+        return None
+    if not restart_needed(run, plan.flags) and (not same_source or run.attempt.source == plan.source.tree):
+        return Skip(run, (UNCHANGED,), run.attempt.source != plan.source.tree)
+    return skip_start(plan, (other for other in runs if other.id != run.id), same_source=same_source)
+
+
+def skip_start(plan: Plan, runs: Iterable[Run], *, same_source: bool) -> Skip | None:
+    """Why a start is not needed: other runs of the operation have ended with exactly these flags; None if there are none."""
+    alike = [
+        run
+        for run in runs
+        if run.status in ENDED and run.operation == plan.operation and run.flags == plan.flags
+        and (not same_source or run.attempt.source == plan.source.tree)
+    ]  # fmt: skip
+    if not alike:
+        return None
+    differs = all(run.attempt.source != plan.source.tree for run in alike)
+    return Skip(alike[0], (MATCHES, *map(line, alike)), differs)
+
+
+def line(run: Run) -> str:
+    """A run on a line of its own, as skipped runs are listed."""
+    fields = (
+        f"[{short(run.id)}]",
+        safe_text(run.operation),
+        time_text(run.attempt.started),
+        run.status,
+        run.flags.text(),
+    )
+    return "  " + "  ".join(fields).rstrip()

@@ -1,0 +1,288 @@
+"""The bytes of a run: the TOML files under `.gitrun/` and the commit messages, written and read (format version 1)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from gitrun.errors import BadRun, UsageError
+from gitrun.model.flags import Flags, copy_value, format_value
+from gitrun.model.run import (
+    COMPLETED,
+    ERROR,
+    PENDING,
+    RUNNING,
+    STAGED,
+    TERMINATED,
+    Attempt,
+    Comment,
+    File,
+    Notes,
+    Params,
+    Skipped,
+    Written,
+)  # fmt: skip
+from gitrun.model.text import path_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gitrun.model.flags import Value
+    from gitrun.model.plan import Outcome, Plan
+
+DIRECTORY = ".gitrun"
+FLAGS, RUN, ENV, RESULT, OUTPUT, METRICS, NOTES = (
+    f"{DIRECTORY}/{name}"
+    for name in ("flags.toml", "run.toml", "env.toml", "result.toml", "output", "metrics.jsonl", "notes.toml")
+)
+LIMIT = 1 << 20
+"""Size in bytes above which a TOML file of a run is not parsed."""
+FORMAT = 1
+STATUSES = frozenset({COMPLETED, ERROR, TERMINATED})
+
+
+def toml(table: Mapping[str, Any]) -> bytes:
+    """The table as TOML, without the keys whose value is None."""
+    import tomli_w
+
+    return tomli_w.dumps({key: value for key, value in table.items() if value is not None}).encode()
+
+
+def flags_toml(flags: Flags) -> bytes:
+    """Canonical bytes: keys sorted, one value a line, no comments, so that equal flags are an equal blob."""
+    return "".join(f"{literal({key: 0})[:-5]} = {inline(flags[key])}\n" for key in sorted(flags)).encode()
+
+
+def inline(value: Value) -> str:
+    """A TOML value on one line."""
+    if isinstance(value, list):
+        return "[" + ", ".join(inline(item) for item in value) + "]"
+    return literal({"v": value}).removeprefix("v = ")[:-1]
+
+
+def literal(table: Mapping[str, Value]) -> str:
+    """A table of one plain value as its line of TOML."""
+    import tomli_w
+
+    return tomli_w.dumps(table)
+
+
+def run_toml(plan: Plan) -> bytes:
+    """What is run.toml for this plan."""
+    snapshot = plan.source
+    skipped = [asdict(skipped) | {"path": path_text(skipped.path)} for skipped in snapshot.skipped]
+    source = {
+        "tree": snapshot.tree, "base": snapshot.base, "branch": snapshot.branch, "dirty": snapshot.dirty,
+        "conflicts": [path_text(path) for path in snapshot.conflicts] or None,
+        "submodules": {path_text(path): head for path, head in snapshot.submodules} or None,
+        "carried": [path_text(path) for path in plan.carried] or None,
+        "skipped": skipped or None,
+    }  # fmt: skip
+    params = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(plan.params).items()}
+    return toml({
+        "format": FORMAT, "operation": plan.operation, "kind": plan.kind, "command": list(plan.command),
+        "cwd": plan.cwd, "created": plan.created, "nonce": plan.nonce, "staged": plan.staged or None,
+        "source": {key: value for key, value in source.items() if value is not None},
+        "params": {key: value for key, value in params.items() if value is not None},
+    })  # fmt: skip
+
+
+def result_toml(outcome: Outcome) -> bytes:
+    """What is result.toml for this outcome."""
+    return toml({
+        "format": FORMAT, "status": outcome.status, "exit_status": outcome.exit_status, "started": outcome.started,
+        "stopped": outcome.stopped, "duration": round(outcome.duration, 6), "reason": outcome.reason or None,
+        "linked": [path_text(path) for path in outcome.linked] or None, "metrics": dict(outcome.metrics) or None,
+        "files": [asdict(file) | {"path": path_text(file.path)} for file in outcome.files] or None,
+    })  # fmt: skip
+
+
+def notes_toml(notes: Notes) -> bytes:
+    """What is notes.toml for these annotations."""
+    comments = [{key: value for key, value in asdict(comment).items() if value} for comment in notes.comments]
+    return toml({
+        "label": notes.label, "tags": sorted(notes.tags) or None, "marked": notes.marked or None, "comments": comments or None,
+    })  # fmt: skip
+
+
+def message(subject: str, kind: str) -> bytes:
+    """A commit message: a subject of one line and the two trailers."""
+    line = " ".join(subject.split())
+    line = line if len(line) <= 200 else line[:199] + "…"
+    return f"{line}\n\nGitrun-Kind: {kind}\nGitrun-Format: {FORMAT}\n".encode()
+
+
+def attempt_subject(plan: Plan) -> str:
+    """What a person reads in `git log` for an attempt."""
+    return f"run {format_plain(plan.operation)} {plan.flags.text()}".rstrip()
+
+
+def outcome_subject(outcome: Outcome) -> str:
+    """What a person reads in `git log` for a result."""
+    numbers = " ".join(f"{format_plain(name)}={value:g}" for name, value in outcome.metrics.items())
+    ended = {COMPLETED: "completed", ERROR: f"error (exit {outcome.exit_status})"}.get(outcome.status, "terminated")
+    return f"{ended} in {outcome.duration:.1f}s" + (f": {numbers}" if numbers else "")
+
+
+def format_plain(text: str) -> str:
+    """Text without what a terminal would obey."""
+    return text if text.isprintable() else format_value(text)
+
+
+def parse_toml(data: bytes, name: str) -> dict[str, Any]:
+    """The table in `data`. Raises BadRun for all that is not TOML, or over 1 MiB."""
+    import tomli
+
+    if len(data) > LIMIT:
+        raise BadRun(f"{name} is larger than 1 MiB")
+    try:
+        return tomli.loads(data.decode())
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
+        raise BadRun(f"{name} is not TOML: {error}") from error
+
+
+def read_attempt(
+    head: str, parts: Mapping[str, bytes | None], *, live: bool, written: Written | None, fallback: datetime
+) -> Attempt:
+    """The attempt recorded in the files of `parts` (path -> content). Raises BadRun if run.toml is missing or unreadable."""
+    run_bytes = parts.get(RUN)
+    if run_bytes is None:
+        raise BadRun(f"{RUN} is missing")
+    run = parse_toml(run_bytes, RUN)
+    result_bytes = parts.get(RESULT)
+    result = parse_toml(result_bytes, RESULT) if result_bytes is not None else {}
+    source = table(run, "source")
+    return Attempt(
+        id=head,
+        operation=text(run, "operation") or "?",
+        kind=text(run, "kind") or "command",
+        command=texts(run, "command"),
+        cwd=text(run, "cwd") or "",
+        flags=read_flags(parts.get(FLAGS)),
+        params=read_params(table(run, "params")),
+        status=status_of(result, live=live, staged=run.get("staged") is True),
+        created=when(run, "created") or fallback,
+        source=text(source, "tree") or "",
+        started=when(result, "started"),
+        stopped=when(result, "stopped"),
+        duration=number(result, "duration"),
+        exit_status=whole(result, "exit_status"),
+        metrics={key: float(value) for key, value in table(result, "metrics").items() if is_number(value)},
+        base=text(source, "base"),
+        branch=text(source, "branch"),
+        dirty=source.get("dirty") is True,
+        batch=text(run, "batch"),
+        carried=texts(source, "carried"),
+        skipped=tuple(map(read_skipped, tables(source, "skipped"))),
+        files=tuple(map(read_file, tables(result, "files"))),
+        written=written if result else None,
+    )  # fmt: skip
+
+
+def read_skipped(found: Mapping[str, Any]) -> Skipped:
+    """A file that a snapshot left out."""
+    return Skipped(text(found, "path") or "?", whole(found, "size") or 0, text(found, "reason") or "")
+
+
+def read_file(found: Mapping[str, Any]) -> File:
+    """A produced file."""
+    return File(
+        text(found, "path") or "?", whole(found, "size") or 0, text(found, "sha256") or "", text(found, "stored") or "git"
+    )
+
+
+def status_of(result: Mapping[str, Any], *, live: bool, staged: bool) -> str:
+    """The status by DESIGN.md section 2."""
+    if live:
+        return RUNNING
+    if result:
+        status = text(result, "status") or ERROR
+        return status if status in STATUSES else ERROR
+    return STAGED if staged else PENDING
+
+
+def read_flags(data: bytes | None) -> Flags:
+    """The flags in flags.toml; an attempt without the file has none."""
+    if data is None:
+        return Flags({})
+    found = {}
+    for name, value in parse_toml(data, FLAGS).items():
+        try:
+            found[name] = copy_value(name, value)
+        except UsageError:  # a date, a table, a list too deep: nothing that a flag can be
+            continue
+    return Flags(found)
+
+
+def read_params(params: Mapping[str, Any]) -> Params:
+    """The run parameters in run.toml."""
+    return Params(
+        force_flags=params.get("force_flags") is True,
+        gpus=text(params, "gpus"),
+        max_trials=whole(params, "max_trials"),
+        maximize=text(params, "maximize"),
+        minimize=text(params, "minimize"),
+        no_gpus=params.get("no_gpus") is True,
+        opt_flags=texts(params, "opt_flags"),
+        optimizer=text(params, "optimizer"),
+        random_seed=whole(params, "random_seed"),
+    )
+
+
+def read_notes(data: bytes | None) -> Notes:
+    """The annotations in notes.toml."""
+    if data is None:
+        return Notes()
+    notes = parse_toml(data, NOTES)
+    comments = (Comment(text(c, "text") or "", text(c, "author") or "", when(c, "time")) for c in tables(notes, "comments"))
+    return Notes(text(notes, "label"), texts(notes, "tags"), tuple(comments), notes.get("marked") is True)
+
+
+def text(found: Mapping[str, Any], key: str) -> str | None:
+    """A string, or None for everything else."""
+    value = found.get(key)
+    return value if isinstance(value, str) else None
+
+
+def texts(found: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    """The strings of a list."""
+    value = found.get(key)
+    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+
+
+def table(found: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """A table, or an empty one for everything else."""
+    value = found.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def tables(found: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    """The tables of a list."""
+    value = found.get(key)
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def number(found: Mapping[str, Any], key: str) -> float | None:
+    """A finite or infinite number that is no truth value, or None."""
+    value = found.get(key)
+    return value if is_number(value) else None
+
+
+def whole(found: Mapping[str, Any], key: str) -> int | None:
+    """A whole number, or None for everything else."""
+    value = found.get(key)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def is_number(value: object) -> bool:
+    """Whether a TOML value is a number."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def when(found: Mapping[str, Any], key: str) -> datetime | None:
+    """A time in UTC, or None for everything else."""
+    value = found.get(key)
+    if not isinstance(value, datetime):
+        return None
+    return value.astimezone(timezone.utc) if value.tzinfo else value.replace(tzinfo=timezone.utc)

@@ -1,0 +1,81 @@
+"""What a user asks for: the words of a call as one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from gitrun.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+PARAMS = ("force_flags", "gpus", "no_gpus", "random_seed")
+LATER = ("optimizer", "opt_flags", "max_trials", "minimize", "maximize")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A start or a restart, as asked for; what is None was not asked for, and a restart keeps what the run has.
+
+    `operation` is a script as typed, `command` the words after `--` (arguments if there is an operation), `flags` values
+    or words as typed, `restart` names a run, `stop_after` is in seconds.
+    """
+
+    operation: str | None = None
+    command: tuple[str, ...] = ()
+    flags: Mapping[str, Any] = field(default_factory=dict)
+    restart: str | None = None
+    needed: bool = False
+    needed_source: bool = False
+    force_sourcecode: bool = False
+    stage: bool = False
+    clean: bool = False
+    label: str | None = None
+    tags: tuple[str, ...] = ()
+    comment: str | None = None
+    in_place: bool = False
+    bring: bool | None = None
+    links: tuple[str, ...] = ()
+    no_link: bool = False
+    stop_after: float | None = None
+    background: bool = False
+    force_flags: bool | None = None
+    gpus: str | None = None
+    no_gpus: bool | None = None
+    random_seed: int | None = None
+
+    def given_params(self) -> dict[str, Any]:
+        """The run parameters that were asked for."""
+        found = {name: getattr(self, name) for name in PARAMS}
+        return {name: value for name, value in found.items() if value is not None}
+
+    @property
+    def compares(self) -> bool:
+        """Whether runs that are there may make this one unnecessary."""
+        return self.needed or self.needed_source
+
+
+def check(request: Request) -> None:
+    """Raises UsageError if the request contradicts itself."""
+    if request.restart is None and not request.operation and not request.command:
+        raise UsageError("nothing to run", "name a script, or a command after --: git run -- make test")
+    if request.restart is not None and (request.operation or request.command):
+        what = request.operation or " ".join(request.command)
+        raise UsageError(f"a restart runs what its run ran, not '{what}'", "leave it out; flags are given as lr=0.1")
+    if request.gpus is not None and request.no_gpus:
+        raise UsageError("--gpus and --no-gpus exclude each other")
+    if request.in_place and request.restart is not None and not request.force_sourcecode:
+        raise UsageError(
+            "a restart in place would overwrite your working tree",
+            "add --force-sourcecode to run what lies there",
+        )
+    if request.stage and (request.background or request.in_place):
+        raise UsageError("a staged run is not started", "leave out --background and --in-place, and give them with --start")
+    if request.force_sourcecode and request.restart is None:
+        raise UsageError("--force-sourcecode is for restarts", "a new run always takes the working tree")
+    if request.clean and request.restart is None:
+        raise UsageError("--clean is for restarts", "a new run always starts without files of another")
+    if request.links and request.no_link:
+        raise UsageError("--link and --no-link exclude each other")

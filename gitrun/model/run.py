@@ -1,0 +1,233 @@
+"""A run as a value, and the two questions a restart asks of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from gitrun.model.flags import Flags
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from gitrun.model.flags import Value
+
+STAGED, PENDING, RUNNING = "staged", "pending", "running"
+COMPLETED, ERROR, TERMINATED = "completed", "error", "terminated"
+ENDED = frozenset({COMPLETED, TERMINATED})
+"""The statuses in which `needed` compares flags; from DESIGN.md section 5."""
+
+
+class Written(Protocol):
+    """Where an attempt's output can be read: a value of two words, no open file."""
+
+    def read(self) -> bytes:
+        """The recorded output, at most a little over 10 MiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """Run parameters: what of a start is not a flag and is used again by a restart."""
+
+    force_flags: bool = False
+    gpus: str | None = None
+    max_trials: int | None = None
+    maximize: str | None = None
+    minimize: str | None = None
+    no_gpus: bool = False
+    opt_flags: tuple[str, ...] = ()
+    optimizer: str | None = None
+    random_seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A produced file: path below the root, size in bytes, sha256 in hex, and where it is kept (git, lfs or local)."""
+
+    path: str
+    size: int
+    sha256: str
+    stored: str
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file left out of a snapshot: path below the root, size in bytes, and why."""
+
+    path: str
+    size: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """What somebody said about a run afterwards."""
+
+    text: str
+    author: str
+    time: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """The annotations of a run."""
+
+    label: str | None = None
+    tags: tuple[str, ...] = ()
+    comments: tuple[Comment, ...] = ()
+    marked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One execution inside a run; times are UTC, durations in seconds, `source` and `base` object ids."""
+
+    id: str
+    operation: str
+    kind: str
+    command: tuple[str, ...]
+    cwd: str
+    flags: Flags
+    params: Params
+    status: str
+    created: datetime
+    source: str
+    started: datetime | None = None
+    stopped: datetime | None = None
+    duration: float | None = None
+    exit_status: int | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    base: str | None = None
+    branch: str | None = None
+    dirty: bool = False
+    batch: str | None = None
+    carried: tuple[str, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    files: tuple[File, ...] = ()
+    written: Written | None = None
+
+    @property
+    def output(self) -> str:
+        """What the program wrote, decoded as UTF-8; empty until the attempt has ended."""
+        return self.written.read().decode(errors="replace") if self.written else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run: its id, the commit its ref points to, its last attempt, and what people noted about it."""
+
+    id: str
+    tip: str
+    attempt: Attempt
+    notes: Notes = Notes()
+
+    @property
+    def operation(self) -> str:
+        """What is run: a script's path, an entry's name, or a command's words."""
+        return self.attempt.operation
+
+    @property
+    def status(self) -> str:
+        """Status of the last attempt: running, staged, pending, completed, error or terminated."""
+        return self.attempt.status
+
+    @property
+    def flags(self) -> Flags:
+        """Flags of the last attempt."""
+        return self.attempt.flags
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """Last value of each metric of the last attempt."""
+        return self.attempt.metrics
+
+    @property
+    def output(self) -> str:
+        """What the last attempt wrote to stdout and stderr, in the order of arrival."""
+        return self.attempt.output
+
+    @property
+    def exit_status(self) -> int | None:
+        """0, more than 0 for an error, minus the signal's number; None while there is no result."""
+        return self.attempt.exit_status
+
+    def get(self, name: str) -> Any:  # noqa: ANN401 - one door to every key of `as_json`
+        """The value that `as_json` has under `name`; None if there is no such key."""
+        return as_json(self).get(name)
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenRun:
+    """A ref under refs/runs that does not read as a run, and why."""
+
+    id: str
+    tip: str
+    reason: str
+
+
+def as_json(run: Run) -> dict[str, Any]:
+    """The run as programs see it: the keys of DESIGN.md section 4, times in RFC 3339."""
+    notes = run.notes
+    found = attempt_as_json(run.attempt)
+    return found | {
+        "id": run.id,
+        "label": notes.label,
+        "tags": list(notes.tags),
+        "comments": [{"text": c.text, "author": c.author, "time": rfc3339(c.time)} for c in notes.comments],
+        "marked": notes.marked,
+    }
+
+
+def attempt_as_json(attempt: Attempt) -> dict[str, Any]:
+    """The attempt with the keys of a run; `id` is that of its own commit."""
+    return {
+        "id": attempt.id,
+        "operation": attempt.operation,
+        "status": attempt.status,
+        "flags": dict(attempt.flags),
+        "label": None,
+        "tags": [],
+        "comments": [],
+        "marked": False,
+        "started": rfc3339(attempt.started),
+        "stopped": rfc3339(attempt.stopped),
+        "duration": attempt.duration,
+        "exit_status": attempt.exit_status,
+        "metrics": dict(attempt.metrics),
+        "source": attempt.source,
+        "base": attempt.base,
+        "branch": attempt.branch,
+        "batch": attempt.batch,
+    }
+
+
+def rfc3339(time: datetime | None) -> str | None:
+    """The time in UTC as programs read it: `2026-11-22T10:14:03.123456Z`."""
+    return time.isoformat(timespec="microseconds").replace("+00:00", "Z") if time else None
+
+
+def restart_needed(run: Run, flags: Mapping[str, Value | None]) -> bool:
+    """Whether `--needed` lets a restart of `run` with exactly these flags go on; from DESIGN.md section 5.
+
+    Every key counts: fewer or more keys differ. Numbers compare by value (`1 == 1.0`, `true != 1`).
+    """
+    return run.status not in ENDED or Flags(run.flags) != Flags(flags)
+
+
+def run_params_for_restart(run: Run, given: Iterable[str] = ()) -> dict[str, Any]:
+    """The run parameters that a restart of `run` takes over: nine keys, less those that the user gives (`given`)."""
+    params = run.attempt.params
+    found: dict[str, Any] = {
+        "force_flags": params.force_flags,
+        "gpus": params.gpus,
+        "max_trials": params.max_trials,
+        "maximize": params.maximize,
+        "minimize": params.minimize,
+        "no_gpus": params.no_gpus,
+        "opt_flags": list(params.opt_flags),
+        "optimizer": params.optimizer,
+        "random_seed": params.random_seed,
+    }
+    left_out = set(given)
+    return {name: value for name, value in found.items() if name not in left_out}

@@ -1,0 +1,81 @@
+"""What `gitrun.*` in git config says, as one value."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitrun.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SECRETS = (
+    ".env*", "*.pem", "*.key", "*.p12", "*.pfx", "*.keystore", "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*",
+    ".netrc", ".pgpass", ".htpasswd", "credentials", "credentials.json", "secrets.*", "*.kdbx",
+)  # fmt: skip
+UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of gitrun; sizes in bytes, durations in seconds."""
+
+    python: str = ""
+    max_untracked: int = 10 << 20
+    max_produced: int = 10 << 20
+    secrets: tuple[str, ...] = SECRETS
+    bring: bool = False
+    link: bool = True
+    stop_grace: float = 10.0
+
+
+def settings_from(config: Mapping[str, tuple[str, ...]]) -> Settings:
+    """The settings in git's config (names in lower case, all values of a name, the last one counts)."""
+    default = Settings()
+    return Settings(
+        python=config.get("gitrun.python", ("",))[-1],
+        max_untracked=size(config, "gitrun.maxuntracked", default.max_untracked),
+        max_produced=size(config, "gitrun.maxproduced", default.max_produced),
+        secrets=config.get("gitrun.secrets", default.secrets),
+        bring=truth(config, "gitrun.bring", default=default.bring),
+        link=truth(config, "gitrun.link", default=default.link),
+        stop_grace=seconds(config["gitrun.stopgrace"][-1]) if "gitrun.stopgrace" in config else default.stop_grace,
+    )
+
+
+def truth(config: Mapping[str, tuple[str, ...]], name: str, *, default: bool) -> bool:
+    """A boolean as git reads it (a name without a value is true)."""
+    if name not in config:
+        return default
+    text = config[name][-1].lower()
+    if text in {"true", "yes", "on", "1", ""}:
+        return True
+    if text in {"false", "no", "off", "0"}:
+        return False
+    raise UsageError(f"setting {name} takes true or false, not '{text}'")
+
+
+def size(config: Mapping[str, tuple[str, ...]], name: str, default: int) -> int:
+    """A number of bytes as git reads it: with k, m or g behind it."""
+    if name not in config:
+        return default
+    found = re.fullmatch(r"([0-9]{1,15})([kmg]?)", config[name][-1].lower())
+    if not found:
+        raise UsageError(f"setting {name} takes a size such as 10m, not '{config[name][-1]}'")
+    return int(found[1]) * UNITS[found[2]]
+
+
+def seconds(text: str) -> float:
+    """The duration that a person wrote: `90`, `30s`, `5m`, `2h`, `1h30m`, `1d`; in seconds, more than 0."""
+    parts = re.findall(r"([0-9]*\.?[0-9]+)([smhd])", text.lower())
+    total = sum(float(number) * SECONDS[unit] for number, unit in parts)
+    if not parts and re.fullmatch(r"[0-9]*\.?[0-9]+", text):
+        total = float(text)
+    elif "".join(number + unit for number, unit in parts) != text.lower():
+        total = 0.0
+    if total <= 0:
+        raise UsageError(f"not a duration: '{text}'", "write 30s, 5m, 2h or 1h30m")
+    return total

@@ -1,0 +1,59 @@
+"""Words for people: the one `safe_text` through which everything from a repository passes, and sizes and times."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+# Controls, formatting (bidi, zero width), surrogates, private and unassigned, and the two line separators.
+UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def safe_text(text: str) -> str:
+    """The text on one line, with all that a terminal would obey or that would reorder it shown escaped."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(escaped(char) if unicodedata.category(char) in UNSAFE else char for char in text)
+
+
+def escaped(char: str) -> str:
+    """How an unsafe character is shown."""
+    if "\udc80" <= char <= "\udcff":  # a byte of a name that is not UTF-8
+        return f"\\x{ord(char) - 0xDC00:02x}"
+    return char.encode("unicode_escape", "backslashreplace").decode()
+
+
+def path_text(path: str) -> str:
+    r"""A path as text that TOML can hold: its bytes that are not UTF-8 (surrogates in Python) as `\xNN`."""
+    return path.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
+def size_text(size: float) -> str:
+    """A number of bytes in the unit that suits it."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" or size >= 10 else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+def duration_text(seconds: float) -> str:
+    """A duration in seconds as `0.3s`, `12.4s`, `3m20s` or `2h05m`."""
+    if seconds < 60:
+        return f"{seconds:.1f}s"
+    if seconds < 3600:
+        return f"{int(seconds) // 60}m{int(seconds) % 60:02d}s"
+    return f"{int(seconds) // 3600}h{int(seconds) % 3600 // 60:02d}m"
+
+
+def time_text(time: datetime | None) -> str:
+    """The time in the user's own zone, to the second."""
+    return time.astimezone().strftime("%Y-%m-%d %H:%M:%S") if time else "-"
+
+
+def count_text(number: int, noun: str) -> str:
+    """`1 file`, `3 files`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

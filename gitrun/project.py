@@ -1,0 +1,196 @@
+"""The public object: a repository with its runs, which composes the floors below."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from gitrun.engine import following, starting
+from gitrun.engine.attempt import Road
+from gitrun.engine.bring import bring
+from gitrun.engine.recovery import recover
+from gitrun.engine.snapshot import private_index
+from gitrun.engine.starting import Launch, Manners
+from gitrun.engine.streams import TextStream
+from gitrun.errors import UnknownRun
+from gitrun.git.exe import open_repository
+from gitrun.git.objects import Objects
+from gitrun.log import environment
+from gitrun.model import record
+from gitrun.model.needed import Skip
+from gitrun.model.refs import short
+from gitrun.model.request import Request, check
+from gitrun.model.run import RUNNING, BrokenRun, Run
+from gitrun.model.settings import settings_from
+from gitrun.model.text import safe_text
+from gitrun.store import runs
+from gitrun.store.annotations import annotate
+from gitrun.store.live import directory_of
+from gitrun.store.results import kept
+from gitrun.store.runs import scratch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from gitrun.engine.process import Stream
+    from gitrun.model.plan import Outcome, Plan
+    from gitrun.model.run import Attempt
+
+
+class Project:
+    """A git repository and its runs, from any directory of it.
+
+    `environ` is the environment of the programs that are run (default: that of this process). Raises NotARepository.
+    """
+
+    def __init__(self, directory: str | Path = ".", *, environ: Mapping[str, str] | None = None) -> None:
+        self.git = open_repository(Path(directory).absolute(), environment() if environ is None else environ)
+        self.settings = settings_from(self.git.config)
+        self.stdout: Stream = TextStream(lambda: sys.stdout)
+        self.stderr: Stream = TextStream(lambda: sys.stderr)
+
+    def run(self, operation: str | None = None, **options: Any) -> Run:  # noqa: ANN401 - the fields of Request
+        """Runs an operation, or another attempt of a run (`restart=`), to its end; returns the run.
+
+        `options` are the fields of Request: `flags` (name -> value), `restart` (a name of a run), `needed`,
+        `force_sourcecode`, `command` (the words of a program) and so on. What the program prints appears on stdout and
+        stderr of this one. A run that `needed` finds unnecessary is said to be so, and is the one returned. That the
+        program fails is no error here: see `status`. Raises GitrunError if nothing could be run or recorded.
+        """
+        found = self.start(Request(operation=operation, **options))
+        if isinstance(found, Skip):
+            self.stdout.write("".join(f"{line}\n" for line in found.lines).encode())
+            return found.run
+        return self.find(found[0])
+
+    def start(self, request: Request, manners: Manners | None = None) -> tuple[str, Outcome | None] | Skip:
+        """The id of the run and how its attempt ended (None: it has not), or why nothing was run. Raises GitrunError."""
+        road = self.road()
+        recover(road)
+        return starting.start(road, request, manners or Manners())
+
+    def plan(self, request: Request) -> Plan | Skip:
+        """What `start` would do; no ref is written. Raises GitrunError."""
+        check(request)
+        road = self.road()
+        with private_index(self.git, f"plan.{os.getpid()}") as index:
+            found = starting.decide(Launch(road, request, Manners(), index, starting.moment()))
+        return found if isinstance(found, Skip) else found.plan
+
+    def list_runs(self) -> list[Run]:
+        """All runs that read, newest attempt first."""
+        return [run for run in self.list_all() if isinstance(run, Run)]
+
+    def list_all(self) -> list[Run | BrokenRun]:
+        """All runs, newest attempt first, then what lies among them and does not read."""
+        recover(self.road())
+        return runs.all_runs(self.git)
+
+    def find(self, name: str) -> Run:
+        """The run of that name: id, `runs/<id>`, number in the list, operation or label. Raises UnknownRun, BadRun."""
+        recover(self.road())
+        return runs.find_run(self.git, name)
+
+    def attempts(self, run: Run) -> tuple[Attempt, ...]:
+        """All attempts of the run, oldest first."""
+        with Objects(self.git) as objects:
+            return runs.attempts(self.git, objects, run)
+
+    def environment(self, run: Run) -> dict[str, Any]:
+        """What is recorded of the environment of the run's last attempt."""
+        found = self._blob(f"{run.tip}:{record.ENV}")
+        return record.parse_toml(found, record.ENV) if found is not None else {}
+
+    def read_file(self, run: Run, what: str, path: str | None = None) -> bytes:
+        """The bytes of a file of the run: its `output`, its `flags`, or the file at `path`.
+
+        With `what` = "source" the file is that of the last attempt's source, otherwise that of its result. Raises UnknownRun.
+        """
+        sink = io.BytesIO()
+        self.copy_file(run, what, path, sink)
+        return sink.getvalue()
+
+    def copy_file(self, run: Run, what: str, path: str | None, sink: BinaryIO) -> None:
+        """Writes to `sink` what `read_file` returns; a large file that is kept beside the repository goes in pieces."""
+        beside = kept(self.git, run.id, run.attempt.id)
+        place = beside / (record.OUTPUT if path is None else path)
+        if path is None and what == "output" and run.status == RUNNING:
+            place = directory_of(self.git.state, run.id) / "output"
+        if what != "flags" and (path is None or what != "source") and place.is_file() and is_inside(place, self.git.state):
+            with place.open("rb") as source:
+                shutil.copyfileobj(source, sink)
+            return
+        if path is not None:
+            commit = run.attempt.id if what == "source" else run.tip
+            done = self.git.attempt("cat-file", "--filters", f"{commit}:{os.path.normpath(path)}")
+            if done.returncode:
+                raise UnknownRun(
+                    f"run {short(run.id)} has no file '{path}'",
+                    f"git run show {short(run.id)} lists what it produced",
+                )
+            sink.write(done.stdout)
+            return
+        found = self._blob(f"{run.tip}:{record.FLAGS if what == 'flags' else record.OUTPUT}")
+        sink.write(found or b"")
+
+    def _blob(self, name: str) -> bytes | None:
+        with Objects(self.git) as objects:
+            found = objects.read(name)
+        return found.data if found else None
+
+    def bring(self, run: str) -> tuple[list[str], list[str]]:
+        """Copies what the run produced into the working tree; the paths copied, and those left because they were changed."""
+        return bring(self.git, self.find(run))
+
+    def mark(self, run: Run, *, marked: bool = True) -> bool:
+        """Marks the run as the one that its operation's name means, or takes the mark away; whether that changed anything."""
+        with scratch(self.git) as place:
+            return annotate(
+                self.git,
+                run.id,
+                lambda notes: replace(notes, marked=marked),
+                "mark" if marked else "clear the mark",
+                place,
+            )
+
+    def stop(self, run: Run, *, wait: bool = True) -> None:
+        """Ends a run that is running on this machine. Raises CannotRun."""
+        following.stop(self.git, run.id)
+        if wait:
+            following.wait(self.git, run.id)
+
+    def watch(self, run: Run, stream: Stream) -> Run:
+        """Shows what the run writes until it ends, or what it wrote; the run as it is then."""
+        if not following.follow(self.git, run.id, stream):
+            stream.write(self.read_file(run, "output"))
+        return self.find(run.id)
+
+    def print_runs(self, *, flags: bool = False, status: bool = False, among: Iterable[Run] | None = None) -> None:
+        """Prints a line a run, newest attempt first: operation, flags, status, aligned, two blanks between."""
+        rows = []
+        for run in self.list_runs() if among is None else among:
+            row = [safe_text(run.operation)]
+            row += [run.flags.text()] if flags else []
+            row += [run.status] if status else []
+            rows.append(row)
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for row in rows:
+            print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+    def road(self) -> Road:
+        """What a run goes along on in this project."""
+        return Road(self.git, self.settings, self.stdout, self.stderr, self.say)
+
+    def say(self, words: str) -> None:
+        """Says something of our own, on stderr."""
+        self.stderr.write(f"gitrun: {safe_text(words)}\n".encode())
+
+
+def is_inside(path: Path, directory: Path) -> bool:
+    """Whether a path, its links and dots followed, lies below a directory."""
+    return path.resolve().is_relative_to(directory.resolve())

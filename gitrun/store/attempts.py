@@ -1,0 +1,95 @@
+"""The start of an attempt: its commit, and the run's ref moved to it, with the live lock held before."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from gitrun.git.objects import Objects, TreeMaker, edit_tree
+from gitrun.model import record
+from gitrun.model.refs import run_ref
+from gitrun.store import carry
+from gitrun.store.live import hold
+from gitrun.store.runs import commit_tree, require_whole, set_ref, write_blobs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from gitrun.git.exe import Git
+    from gitrun.git.objects import Entry
+    from gitrun.model.plan import Plan
+    from gitrun.model.run import Run
+    from gitrun.store.live import Live
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """An attempt whose ref is set and whose live lock is held: run, attempt commit, and the attempt before (or empty)."""
+
+    run: str
+    attempt: str
+    live: Live
+    earlier: str = ""
+
+
+def begin(git: Git, plan: Plan, env: bytes, scratch: Path) -> Started:
+    """A new run with its first attempt. Raises GitFailed if gc was quicker: then there is no run, and it may be tried again."""
+    files = {record.FLAGS: record.flags_toml(plan.flags), record.RUN: record.run_toml(plan), record.ENV: env}
+    with Objects(git) as objects, TreeMaker(git) as maker:
+        tree = edit_tree(objects, maker, plan.source.tree, write_blobs(git, scratch, files))
+        made = commit_tree(git, tree, [plan.source.base], message_of(plan))
+        live = hold(git.state, made)
+        try:
+            set_ref(git, run_ref(made), made, None)
+            check_or_undo(git, objects, plan, made)
+        except BaseException:
+            live.close()
+            raise
+    return Started(made, made, live)
+
+
+def begin_again(git: Git, plan: Plan, run: Run, env: bytes, scratch: Path) -> Started:
+    """Another attempt of the run, which must still be as we saw it. Raises RunIsRunning, StaleRun, GitFailed, BadRun."""
+    live = hold(git.state, run.id)
+    try:
+        with Objects(git) as objects, TreeMaker(git) as maker:
+            over = {} if plan.clean else carried_over(git, objects, maker, run, plan)
+            plan = replace(plan, carried=tuple(os.fsdecode(path) for path in over))
+            files = {
+                record.FLAGS: record.flags_toml(plan.flags),
+                record.RUN: record.run_toml(plan),
+                record.ENV: env,
+            }
+            notes = objects.read(f"{run.tip}:{record.NOTES}")
+            if notes and notes.data is not None:
+                files[record.NOTES] = notes.data
+            tree = edit_tree(objects, maker, plan.source.tree, {**over, **write_blobs(git, scratch, files)})
+            made = commit_tree(git, tree, [plan.source.base, run.tip], message_of(plan))
+            set_ref(git, run_ref(run.id), made, run.tip)
+            require_whole(git, objects, run.tip, made)
+    except BaseException:
+        live.close()
+        raise
+    return Started(run.id, made, live, "" if plan.clean else run.attempt.id)
+
+
+def carried_over(git: Git, objects: Objects, maker: TreeMaker, run: Run, plan: Plan) -> Mapping[bytes, Entry]:
+    """What the last attempt left for the next one."""
+    before = carry.source_tree(objects, maker, run.attempt)
+    return carry.carried(git, objects, before, run.tip, plan.source.tree)
+
+
+def check_or_undo(git: Git, objects: Objects, plan: Plan, made: str) -> None:
+    """Raises GitFailed, with the new ref taken back, if gc took an object that the attempt needs."""
+    try:
+        require_whole(git, objects, plan.source.base, made)
+    except BaseException:
+        git.attempt("update-ref", "--no-deref", "-d", run_ref(made), made, hooks=True)
+        raise
+
+
+def message_of(plan: Plan) -> bytes:
+    """The attempt's commit message."""
+    return record.message(record.attempt_subject(plan), "attempt")

@@ -1,0 +1,64 @@
+"""Which files of an attempt the next one sees: what was produced, never over a path of its source."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from gitrun.errors import BadRun
+from gitrun.git.objects import TREE, Entry, edit_tree
+from gitrun.model import record
+
+if TYPE_CHECKING:
+    from gitrun.git.exe import Git
+    from gitrun.git.objects import Objects, TreeMaker
+    from gitrun.model.run import Attempt
+
+
+def source_tree(objects: Objects, maker: TreeMaker, attempt: Attempt) -> str:
+    """The tree of an attempt's source, without `.gitrun` and what was carried over. Raises BadRun.
+
+    It is an object of its own that only the first attempt's launch wrote; when gc has taken it, it is made again.
+    """
+    if attempt.source and objects.read(attempt.source, limit=0):
+        return attempt.source
+    taken = (record.DIRECTORY, *attempt.carried)
+    made = edit_tree(objects, maker, f"{attempt.id}^{{tree}}", {os.fsencode(path): None for path in taken})
+    if made != attempt.source:
+        raise BadRun(f"the source of attempt {attempt.id[:8]} is not the one that it names")
+    return made
+
+
+def carried(git: Git, objects: Objects, old_source: str, tip: str, new_source: str) -> dict[bytes, Entry]:
+    """The entries of `tip` that its source did not have, and whose path is free in `new_source`.
+
+    A directory that is wholly new is one entry.
+    """
+    listed = git.run("diff-tree", "-r", "-t", "-z", "--raw", "--no-renames", "--diff-filter=A", old_source, tip)
+    fields = listed.split(b"\0")
+    tops: dict[bytes, Entry] = {}
+    for head, path in zip(fields[0:-1:2], fields[1::2], strict=False):
+        words = head.split(b" ")
+        if path.split(b"/")[0] != os.fsencode(record.DIRECTORY) and not any(parent in tops for parent in parents(path)):
+            tops[path] = Entry(words[1].decode().lstrip("0"), words[3].decode())
+    return {path: entry for top, found in tops.items() for path, entry in free(objects, new_source, top, found).items()}
+
+
+def parents(path: bytes) -> list[bytes]:
+    """The directories above a path."""
+    parts = path.split(b"/")
+    return [b"/".join(parts[:count]) for count in range(1, len(parts))]
+
+
+def free(objects: Objects, source: str, path: bytes, entry: Entry) -> dict[bytes, Entry]:
+    """The part of the entry that lies at no path of the source."""
+    above = [objects.read(source.encode() + b":" + parent, limit=0) for parent in parents(path)]
+    if b"\n" in path or any(found is not None and found.kind != "tree" for found in above):
+        return {}
+    there = objects.read(source.encode() + b":" + path, limit=0)
+    if there is None:
+        return {path: entry}
+    if there.kind != "tree" or entry.mode != TREE:
+        return {}
+    inner = objects.tree(entry.id)
+    return {at: one for name, child in inner.items() for at, one in free(objects, source, path + b"/" + name, child).items()}

@@ -1,0 +1,137 @@
+"""The end of an attempt: output, metrics and files into a result commit on the run's tip."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from typing import TYPE_CHECKING, TypeAlias
+
+from gitrun.errors import GitFailed, StaleRun
+from gitrun.git.objects import FILE, Entry, Objects, TreeMaker, edit_tree
+from gitrun.model import record
+from gitrun.model.refs import run_ref
+from gitrun.store.runs import (
+    commit_tree,
+    hash_files,
+    read_commit,
+    require_whole,
+    set_ref,
+    tip_of,
+    write_blobs,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from gitrun.git.exe import Git
+    from gitrun.model.plan import Outcome
+    from gitrun.store.attempts import Started
+
+Changes: TypeAlias = "Mapping[bytes, Entry | None]"
+LARGEST, HALF = 10 << 20, 5 << 20
+"""Bytes of output above which only the first and last 5 MiB are in the result."""
+
+
+def kept(git: Git, run: str, attempt: str) -> Path:
+    """Where an attempt keeps what is not in the repository's objects."""
+    return git.state / "files" / run / attempt
+
+
+def finish(git: Git, started: Started, collect: Callable[[], tuple[Outcome, Changes]], scratch: Path) -> Outcome:
+    """The outcome that `collect` tells, recorded: the run's ref points to the result commit.
+
+    Annotations made while the program ran stay: the result comes after them. `collect` is asked again if gc took what
+    it had written. Raises StaleRun if the run went on without us, GitFailed if the repository takes no more.
+    """
+    broken = parent = ""
+    for wait in (0.0, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0):
+        time.sleep(wait)
+        tip = tip_of(git, started.run) or ""
+        parent = parent if broken and tip == broken else tip
+        with Objects(git) as objects, TreeMaker(git) as maker:
+            require_ours(objects, parent, started)
+            try:
+                outcome, changes = collect()
+                files = records(git, started, outcome, scratch)
+                tree = edit_tree(objects, maker, f"{parent}^{{tree}}", {**changes, **files})
+                made = commit_tree(git, tree, [parent], record.message(record.outcome_subject(outcome), "result"))
+                set_ref(git, run_ref(started.run), made, tip)
+                broken = made
+                require_whole(git, objects, started.attempt, made)
+            except (StaleRun, GitFailed) as error:
+                problem = error
+            else:
+                return outcome
+    raise type(problem)(
+        f"{problem.message}; what the run left is kept in {started.live.directory}",
+        "git run list tries again",
+    )
+
+
+def require_ours(objects: Objects, tip: str, started: Started) -> None:
+    """Raises StaleRun unless the tip is the attempt, or annotations on it."""
+    while tip != started.attempt:
+        commit = read_commit(objects.read(tip)) if tip else None
+        if commit is None or commit.kind not in {"annotation", "merge"} or not commit.parents:
+            raise StaleRun(f"run {started.run[:8]} was changed while it ran; what it left is kept in {started.live.directory}")
+        tip = commit.parents[0]
+
+
+def records(git: Git, started: Started, outcome: Outcome, scratch: Path) -> dict[bytes, Entry]:
+    """The entries of result.toml, the output and the metrics."""
+    output = fitting(started.live.output, kept(git, started.run, started.attempt) / record.OUTPUT, scratch / "shortened")
+    files = {record.OUTPUT: output}
+    if outcome.metrics:
+        files[record.METRICS] = started.live.metrics
+    ids = hash_files(git, list(files.values()))
+    found = {os.fsencode(name): Entry(FILE, made) for name, made in zip(files, ids, strict=True)}
+    return {**found, **write_blobs(git, scratch, {record.RESULT: record.result_toml(outcome)})}
+
+
+def fitting(output: Path, whole: Path, short: Path) -> Path:
+    """The output, or `short` with its beginning and end if it is over 10 MiB; then the whole of it is kept at `whole`."""
+    output.touch()
+    size = output.stat().st_size
+    if size <= LARGEST:
+        return output
+    whole.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not whole.exists():
+        os.link(output, whole)
+    with output.open("rb") as source, short.open("wb") as target:
+        target.write(source.read(HALF))
+        target.write(
+            f"\n[gitrun: {size - 2 * HALF} bytes left out; the whole is in {whole.name} under gitrun/files]\n".encode()
+        )
+        source.seek(-HALF, os.SEEK_END)
+        target.write(source.read())
+    return short
+
+
+def last_metrics(path: Path) -> dict[str, float]:
+    """The last value of each metric in lines of JSON; what is no number, or no line of ours, is passed over."""
+    found: dict[str, float] = {}
+    try:
+        lines = path.open(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return found
+    with lines:
+        for line in lines:
+            try:
+                values = json.loads(line)
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(values, dict):
+                found |= {str(key): float(value) for key, value in values.items() if is_number(value) and key != "step"}
+    return found
+
+
+def is_number(value: object) -> bool:
+    """Whether a metric can be recorded: any number that fits into a float."""
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and (isinstance(value, float) or math.log2(abs(value) + 1) < 1023)
+    )

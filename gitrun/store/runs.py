@@ -1,0 +1,291 @@
+"""Runs as they lie in a repository: only here is known where a run's tip is kept and how its commits are chained."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gitrun.errors import BadRun, GitFailed, StaleRun
+from gitrun.git.exe import NO_ID, Git
+from gitrun.git.objects import FILE, Entry, Objects, fsync
+from gitrun.log import environment
+from gitrun.model import record
+from gitrun.model.names import choose, id_named
+from gitrun.model.refs import EMPTY_TREE, RUNS, is_id, run_ref, short
+from gitrun.model.run import BrokenRun, Run
+from gitrun.store.live import is_live, recorded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from gitrun.git.objects import Object
+    from gitrun.model.run import Attempt
+
+PARTS = (record.FLAGS, record.RUN, record.RESULT, record.NOTES)
+KIND = re.compile(rb"^Gitrun-Kind: (attempt|result|annotation|merge)$", re.MULTILINE)
+LONGEST = 1_000_000
+"""Commits that a walk along one run looks at before it gives up: a run that says it is longer is not one of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where the output of an attempt is: a blob below a commit of the repository at `git_dir`."""
+
+    git_dir: str
+    commit: str
+
+    def read(self) -> bytes:
+        """The recorded output."""
+        place = Path(self.git_dir)
+        with Objects(Git(place, place, None, "", environment(), {})) as objects:
+            found = objects.read(f"{self.commit}:{record.OUTPUT}")
+        return found.data or b"" if found else b""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What a commit of a run says of itself."""
+
+    id: str
+    kind: str
+    tree: str
+    parents: tuple[str, ...]
+    time: datetime
+
+
+def tips(git: Git) -> dict[str, str]:
+    """The commit that each run's ref points to, by the name of the run."""
+    # one dangling ref makes the default format fail
+    lines = git.run("for-each-ref", "--format=%(objectname) %(refname)", RUNS).decode(errors="surrogateescape")
+    found = (line.split(" ", 1) for line in lines.splitlines())
+    return {name.removeprefix(RUNS): tip for tip, name in found}
+
+
+def tip_of(git: Git, run: str) -> str | None:
+    """The commit that the run's ref points to now."""
+    done = git.attempt("rev-parse", "--verify", "--quiet", run_ref(run))
+    return done.stdout.decode().strip() or None
+
+
+def find_run(git: Git, name: str) -> Run:
+    """The run that a person's name for it means. Raises UnknownRun, BadRun."""
+    known = tips(git)
+    with Objects(git) as objects:
+        run = id_named(name, known)
+        if run is None:
+            return choose(name, [found for found in read_runs(git, objects, known) if isinstance(found, Run)])
+        (found,) = read_runs(git, objects, {run: known[run]})
+    if isinstance(found, BrokenRun):
+        raise BadRun(
+            f"run {short(run)} does not read: {found.reason}",
+            "git fsck says what is wrong with the repository",
+        )
+    return found
+
+
+def all_runs(git: Git) -> list[Run | BrokenRun]:
+    """Every run of the repository, newest attempt first, then those that do not read."""
+    known = tips(git)
+    with Objects(git) as objects:
+        return read_runs(git, objects, known)
+
+
+def read_runs(git: Git, objects: Objects, names: Mapping[str, str]) -> list[Run | BrokenRun]:
+    """The runs with these tips (id -> tip), newest attempt first; those that do not read behind them, each with its reason."""
+    live = {run for run in recorded(git.state) if run in names and is_live(git.state, run)}
+    sound = {run: tip for run, tip in names.items() if is_id(run)}
+    commits = last_attempts(objects, sound)
+    parts = objects.read_many([f"{tip}:{part}" for tip in sound.values() for part in PARTS])
+    runs: list[Run] = []
+    broken = [BrokenRun(run, tip, "its name is not an object id") for run, tip in names.items() if run not in sound]
+    for place, (run, tip) in enumerate(sound.items()):
+        found = dict(zip(PARTS, parts[place * len(PARTS) :], strict=False))
+        try:
+            runs.append(one_run(git, (run, tip), commits.get(tip), found, live))
+        except BadRun as error:
+            broken.append(BrokenRun(run, tip, error.message))
+    runs.sort(key=lambda run: (run.attempt.created, run.id), reverse=True)
+    return [*runs, *broken]
+
+
+def one_run(
+    git: Git, named: tuple[str, str], attempt: Commit | None, parts: Mapping[str, Object | None], live: set[str]
+) -> Run:
+    """The run (id and tip are `named`) whose tip has these files. Raises BadRun."""
+    run, tip = named
+    if attempt is None:
+        raise BadRun("its ref does not lead to an attempt")
+    contents = {name: content(part, name) for name, part in parts.items()}
+    written = Output(str(git.common_dir), tip)
+    last = record.read_attempt(attempt.id, contents, live=run in live, written=written, fallback=attempt.time)
+    return Run(run, tip, last, record.read_notes(contents[record.NOTES]))
+
+
+def content(part: Object | None, name: str) -> bytes | None:
+    """The bytes of a file of a run; None if it has no such file. Raises BadRun if it is too large or no file."""
+    if part is None:
+        return None
+    if part.data is None or part.kind != "blob":
+        raise BadRun(f"{name} is not a file of at most 2 MiB")
+    return part.data
+
+
+def last_attempts(objects: Objects, names: Mapping[str, str]) -> dict[str, Commit]:
+    """The last attempt behind each tip, by tip, as far as one is found."""
+    found: dict[str, Commit] = {}
+    front = {tip: tip for tip in names.values()}
+    for _ in range(LONGEST):
+        if not front:
+            break
+        commits = objects.read_many(list(front.values()))
+        behind: dict[str, str] = {}
+        for tip, commit in zip(front, map(read_commit, commits), strict=True):
+            if commit and commit.kind == "attempt":
+                found[tip] = commit
+            elif commit and commit.parents:
+                behind[tip] = commit.parents[0]
+        front = behind
+    return found
+
+
+def read_commit(found: Object | None) -> Commit | None:
+    """A commit of a run; None for everything else."""
+    if found is None or found.kind != "commit" or found.data is None:
+        return None
+    head, _, message = found.data.partition(b"\n\n")
+    fields = [line.split(b" ", 1) for line in head.split(b"\n")]
+    kind = KIND.findall(message)
+    tree = next((field[1].decode(errors="replace") for field in fields if field[0] == b"tree" and field[1:]), "")
+    signed = next((field[1].split() for field in fields if field[0] == b"committer" and field[1:]), [])
+    stamp = signed[-2] if len(signed) > 1 else b"0"
+    if not kind or not stamp.isdigit() or len(stamp) > 11:
+        return None
+    parents = tuple(field[1].decode(errors="replace") for field in fields if field[0] == b"parent" and field[1:])
+    return Commit(found.id, kind[-1].decode(), tree, parents, datetime.fromtimestamp(int(stamp), timezone.utc))
+
+
+def attempts(git: Git, objects: Objects, run: Run) -> tuple[Attempt, ...]:
+    """All attempts of the run, oldest first, each as its result says it ended."""
+    found: list[Attempt] = []
+    ends: dict[str, str] = {}
+    front, seen = run.tip, 0
+    while front and seen < LONGEST:
+        commit, seen = read_commit(objects.read(front)), seen + 1
+        if commit is None:
+            break
+        if commit.kind == "attempt":
+            found.append(one_attempt(git, objects, commit, ends.pop("result", None), run))
+            front = commit.parents[-1] if commit.parents and commit.id != run.id else ""
+            continue
+        if commit.kind == "result":
+            ends["result"] = commit.id
+        front = commit.parents[0] if commit.parents else ""
+    return tuple(reversed(found))
+
+
+def one_attempt(git: Git, objects: Objects, commit: Commit, result: str | None, run: Run) -> Attempt:
+    """The attempt of this commit, with what `result` says of it."""
+    if commit.id == run.attempt.id:
+        return run.attempt
+    at = result or commit.id
+    parts = dict(zip(PARTS, objects.read_many([f"{at}:{part}" for part in PARTS]), strict=True))
+    contents = {name: content(part, name) for name, part in parts.items()}
+    return record.read_attempt(commit.id, contents, live=False, written=Output(str(git.common_dir), at), fallback=commit.time)
+
+
+@contextmanager
+def scratch(git: Git) -> Iterator[Path]:
+    """A private directory for files on their way into the repository; it goes away with the `with`."""
+    import tempfile
+
+    place = git.state / "tmp"
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=place) as name:
+        yield Path(name)
+
+
+def write_blobs(git: Git, directory: Path, contents: Mapping[str, bytes]) -> dict[bytes, Entry]:
+    """The tree entries of these files, whose content is then in the repository; `directory` is a private place for them."""
+    paths = []
+    for number, data in enumerate(contents.values()):
+        path = directory / f"blob.{number}"
+        path.write_bytes(data)
+        paths.append(path)
+    ids = hash_files(git, paths)
+    return {os.fsencode(name): Entry(FILE, made) for name, made in zip(contents, ids, strict=True)}
+
+
+def hash_files(git: Git, paths: Sequence[Path]) -> list[str]:
+    """The blob ids of the files as they are, written into the repository without filters."""
+    if not paths:
+        return []
+    asked = b"".join(os.fsencode(path) + b"\n" for path in paths)
+    return git.run("hash-object", "-w", "--no-filters", "--stdin-paths", stdin=asked).decode().split()
+
+
+def commit_tree(git: Git, tree: str, parents: Iterable[str | None], message: bytes) -> str:
+    """The id of a new commit of the tree."""
+    words = [word for parent in parents if parent for word in ("-p", parent)]
+    made = git.run("-c", "i18n.commitEncoding=UTF-8", "commit-tree", tree, *words, "-F", "-", stdin=message)
+    return made.decode().strip()
+
+
+def set_ref(git: Git, ref: str, new: str, expected: str | None) -> None:
+    """Moves the ref from `expected` (None: must not exist) to `new`. Raises StaleRun if it is not where it was expected.
+
+    After an error the ref is read again: a failed last fsync is an error although the ref is there.
+    """
+    for wait in (0.01, 0.05, 0.2, 0.5, 1.0, 0.0):
+        done = git.attempt("update-ref", "--no-deref", ref, new, expected or NO_ID, hooks=True)
+        now = git.attempt("rev-parse", "--verify", "--quiet", ref).stdout.decode().strip() if done.returncode else new
+        if now == new:
+            break
+        if now != (expected or "") or not wait:
+            raise StaleRun(f"run {short(ref.removeprefix(RUNS))} was changed by somebody else", "try again")
+        time.sleep(wait)  # somebody holds the ref's lock: gc packs it, say
+    if git.durable:
+        fsync(git.common_dir / ref)
+        fsync((git.common_dir / ref).parent)
+        fsync(git.common_dir / "objects")
+
+
+def missing(git: Git, objects: Objects, old: str | None, new: str) -> list[str]:
+    """The objects that commit `new` needs beyond those of commit or tree `old` and that are not in the repository.
+
+    A gc that began before a ref was set may take away what the ref needs: whoever sets one asks this afterwards.
+    """
+    done = git.attempt("diff-tree", "-r", "-t", "-z", "--raw", "--no-renames", old or EMPTY_TREE, new)
+    if done.returncode:
+        return [new]
+    fields = done.stdout.split(b"\0")[:-1:2]
+    ids = {words[3] for words in map(bytes.split, fields) if words[1] not in {b"000000", b"160000"}}
+    wanted = [new.encode(), *ids]
+    found: list[Object | None] = []
+    for start in range(0, len(wanted), 100):
+        found += objects.infos(wanted[start : start + 100])
+    return [name.decode() for name, info in zip(wanted, found, strict=True) if info is None]
+
+
+def require_whole(git: Git, objects: Objects, old: str | None, new: str) -> None:
+    """Raises GitFailed if an object of commit `new`, whose ref is set, is missing.
+
+    A gc that is under way may have looked before the ref was set, and take the objects yet: it spares those in a new pack.
+    """
+    if (git.common_dir / "gc.pid").exists():
+        asked = f"{new}\n" + (f"^{old}\n" if old else "")
+        git.attempt(
+            "pack-objects",
+            "--revs",
+            "-q",
+            str(git.common_dir / "objects" / "pack" / "pack"),
+            stdin=asked.encode(),
+        )
+    gone = missing(git, objects, old, new)
+    if gone:
+        raise GitFailed(f"git gc took away {len(gone)} objects while they were written, {gone[0]} first")

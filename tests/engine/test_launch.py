@@ -1,0 +1,355 @@
+from __future__ import annotations
+
+import marshal
+import os
+import resource
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import gitrun.engine
+
+LAUNCH = Path(gitrun.engine.__file__).with_name("launch.py")
+PYTHON = sys.executable
+INF = float("inf")
+CHILDREN = """\
+import multiprocessing, os, sys
+from concurrent.futures import ProcessPoolExecutor
+x = 1.0
+xs = (1, 2)
+def show(depth):
+    main = sys.modules["__main__"]
+    print(__name__, __file__, main.__name__, x, xs, sys.argv, sys.path[0], sorted(globals()), flush=True)
+    if depth:
+        child = multiprocessing.Process(target=show, args=(depth - 1,))
+        child.start()
+        child.join()
+    return x
+if __name__ == "__main__":
+    multiprocessing.set_start_method(sys.argv[1])
+    os.chdir(sys.argv[2])
+    show(2)
+    with ProcessPoolExecutor(1) as pool:
+        print(list(pool.map(show, [0])))
+"""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a program ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Script:
+    """A script `name` in the folder `home`, and the two ways to run it."""
+
+    home: Path
+    name: str = "train.py"
+
+    def write(self, source: str | bytes) -> None:
+        path = self.home / self.name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(source.encode() if isinstance(source, str) else source)
+
+    def plain(self, *args: str, options: tuple[str, ...] = ()) -> Ended:
+        command = [PYTHON, *options, self.name, *args]
+        ended = subprocess.run(command, cwd=self.home, capture_output=True, timeout=30, check=False)
+        return Ended(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
+
+    def launched(self, flags: dict[str, object], *args: str, options: tuple[str, ...] = ()) -> Ended:
+        spec = self.home.parent / "spec"
+        spec.write_bytes(marshal.dumps({"script": self.name, "flags": flags}, 2))
+        return Script(self.home, str(LAUNCH)).plain(str(spec), *args, options=options)
+
+    def output(self, source: str | bytes, flags: dict[str, object]) -> str:
+        self.write(source)
+        ended = self.launched(flags)
+        assert (ended.code, ended.err) == (0, "")
+        return ended.out.rstrip("\n")
+
+    def assert_same(self, source: str | bytes, *args: str, options: tuple[str, ...] = ()) -> Ended:
+        """With x=2.0 for its 1.0, the script behaves as if it were edited; returned is how that is."""
+        self.write(source)
+        launched = self.launched({"x": 2.0}, *args, options=options)
+        before, after = ("x = 1.0", "x = 2.0") if isinstance(source, str) else (b"x = 1.0", b"x = 2.0")
+        assert before in source
+        self.write(source.replace(before, after))
+        plain = self.plain(*args, options=options)
+        assert launched == plain
+        return plain
+
+
+@pytest.fixture
+def script(tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    return Script(home)
+
+
+@pytest.mark.parametrize(
+    ("old", "value", "new"),
+    [
+        ("1.0", 2.0, "2.0"),
+        ("1", -3, "-3"),
+        ("-1", 10**30, "1" + "0" * 30),
+        ("True", False, "False"),
+        ("None", "a'\n\\\u00e4\u20ac\U0001f600\0", ascii("a'\n\\\u00e4\u20ac\U0001f600\0")),
+        ("'a' 'b'", None, "None"),
+        ("[]", [1, "a", [None]], "[1, 'a', [None]]"),
+        ("(1, -2)", [3], "(3,)"),
+        ("((1, 2), [3])", [[4, 5], [6], [7]], "((4, 5), [6], [7])"),
+        ("1.0", [INF, -INF, float("nan"), -0.0], "[inf, -inf, nan, -0.0]"),
+    ],
+)
+def test_literal_becomes_the_value_of_the_flag(script, old, value, new):
+    assert script.output(f"x = {old}\ny: object = {old}\nprint(ascii([x, y]))", {"x": value, "y": value}) == (f"[{new}, {new}]")
+
+
+def test_every_top_level_assignment_of_the_constant_is_changed(script):
+    source = "x = 1\nprint(x)\nx: int = 2\nprint(x)\nif x:\n    x = 3\nprint(x)\nx = y = 4\nx = len('a')\nprint(x)"
+    assert script.output(source, {"x": 9}).split() == ["9", "9", "3", "1"]
+
+
+def test_unknown_flag_is_set_before_the_first_statement(script):
+    source = "'text'\nfrom __future__ import annotations\nprint(new, __doc__)"
+    assert script.output(source, {"new": [1]}) == "[1] text"
+    assert script.output("print(new)", {"new": 1}) == "1"
+    assert script.output("new = len('abc')\nprint(new)", {"new": 1}) == "3"
+
+
+def test_list_flag_is_a_new_list_of_the_program(script):
+    assert script.output("xs = [1]\nys = xs\nxs.append(2)\nprint(xs, ys is xs)", {"xs": [5]}) == "[5, 2] True"
+
+
+def test_script_without_flags_runs(script):
+    script.write("x = 1.0\nprint(x, __name__)\n1 / 0")
+    assert script.launched({}, "a") == script.plain("a")
+
+
+@pytest.mark.parametrize("name", ["train.py", "./train.py", "sub/train.py", "sub/../train.py", "link.py"])
+def test_sys_and_main_are_those_of_plain_python(script, name):
+    (script.home / "sub").mkdir()
+    (script.home / "link.py").symlink_to("sub/real.py")
+    script.assert_same("x = 1.0")
+    Script(script.home, name).assert_same(
+        "import sys\nx = 1.0\n"
+        "print(sys.argv, sys.path, sys.flags, x, dir(), list(globals()))\n"
+        "names = '__name__', '__file__', '__spec__', '__package__', '__cached__', '__annotations__'\n"
+        "print([globals().get(name, 'none') for name in names])\n"
+        "print(type(__loader__), vars(__loader__), __builtins__)\n"
+        "print(sys.modules['__main__'].__dict__ is globals())\n",
+        "--a",
+        "b c",
+        "",
+    )
+
+
+def test_absolute_script_outside_the_working_directory_runs(script, tmp_path):
+    elsewhere = Script(script.home, str(tmp_path / "other" / "train.py"))
+    elsewhere.assert_same("import sys\nx = 1.0\nprint(__file__, sys.path[0], sys.argv)\nf()")
+
+
+def test_nothing_more_is_imported_and_no_variable_is_set_in_the_environment(script):
+    source = "import sys, os\nx = 1.0\nprint(sorted(os.environ.items()), sorted({*sys.modules} - {'_ast'}))"
+    script.assert_same(source)
+
+
+def test_module_beside_the_script_hides_one_of_the_standard_library(script):
+    (script.home / "json.py").write_text("mine = True")
+    assert script.output("import json\nx = 1\nprint(json.mine)", {"x": 2}) == "True"
+
+
+@pytest.mark.parametrize("option", ["-I", "-P", "-O", "-OO", "-E", "-S", "-Werror", "-Xdev", "-B"])
+def test_options_of_python_hold(script, option):
+    if option == "-P" and sys.version_info < (3, 11):
+        pytest.skip("python has no -P")
+    source = "'doc'\nimport sys\nx = 1.0\nprint(sys.path[:1], __debug__, sys.flags, __doc__)\n"
+    script.assert_same(source + "assert x == 1.0, x\nprint(x is 5)", options=(option,))
+
+
+def test_future_imports_are_those_of_the_script(script):
+    source = "from __future__ import annotations\nx = 1.0\ndef f(a: Nope): pass\nprint(f.__annotations__)"
+    assert "Nope" in script.assert_same(source).out
+    assert "NameError" in script.assert_same(source.partition("\n")[2]).err
+
+
+def test_classes_of_main_are_pickled_and_hints_resolved(script):
+    script.assert_same(
+        "import pickle, dataclasses, typing, inspect, __main__\nx = 1.0\n"
+        "@dataclasses.dataclass\nclass A:\n    a: 'float' = x\n    b: typing.Optional['A'] = None\n"
+        "print(pickle.loads(pickle.dumps(A())), pickle.dumps(A), __main__.A is A, typing.get_type_hints(A))\n"
+        "def f():\n    return x\nprint(inspect.getsource(f), inspect.getsource(A), inspect.getfile(A))\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "def f(n):\n    return n and (f(n - 1) +  x)  or [1][x:x + (1 / 0)]\nf(3)",
+        "try:\n    {}[x]\nexcept KeyError as e:\n    raise ValueError(x) from e",
+        "try:\n    {}[x]\nfinally:\n    raise ValueError(x)",
+        "class E(Exception):\n    def __str__(self): return 1 / 0\nraise E",
+        "exec('1 +')",
+        "compile('a b', 'f', 'exec')",
+        "import json; json.loads('{')",
+        "import nope",
+        "import threading; t = threading.Thread(target=lambda: 1 / 0); t.start(); t.join(); 1 / 0",
+        "import sys; sys.excepthook = lambda *a: print(a[:2], a[2].tb_lineno, a[2].tb_next); 1 / 0",
+        "import sys, traceback; sys.excepthook = lambda *a: traceback.print_exception(*a); 1 / x[0]",
+        "import asyncio\nasync def f(): raise OSError(x)\nasyncio.run(f())",
+        "import warnings; warnings.warn('w'); warnings.warn('d', DeprecationWarning)",
+        "def f():\n    yield x\n    raise StopIteration\nlist(f())",
+        "x[0]",
+        "x = [\n  x +\n  None,\n]",
+    ],
+)
+def test_tracebacks_are_those_of_plain_python(script, end):
+    assert "launch.py" not in script.assert_same(f"x = 1.0\n{end}\n").err
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="python shows the launcher's hook there")
+@pytest.mark.parametrize(
+    "hook",
+    [
+        "def hook(*a): {}[1]\nsys.excepthook = hook",
+        "atexit.register(lambda: print(sys.last_traceback.tb_lineno))",
+    ],
+)
+def test_last_traceback_and_that_of_a_failing_hook_are_without_the_launcher(script, hook):
+    ended = script.assert_same(f"import atexit, sys\nx = 1.0\n{hook}\n1 / x[0]\n")
+    assert "launch.py" not in ended.err
+
+
+@pytest.mark.parametrize(
+    "error",
+    ["print((1,", "if x:\nprint(1)", "y = 3$", "return 5", "f() = 3", "s = 'abc", "s = '''abc", "print x",
+     "def f():\n  nonlocal z", "from __future__ import annotations", "print(f'{a b}')", "print('\\N{nope}')",
+     "await x", "if x:\n        a=1\n\tb=2", "print('h\u00e4', 5 \u20ac 3)"],
+)  # fmt: skip
+def test_syntax_errors_are_those_of_plain_python(script, error):
+    if sys.version_info < (3, 10) and ("(1," in error or "'''" in error):
+        pytest.skip("python names another line for an end of a file than for an end of a text")
+    assert script.assert_same(f"x = 1.0\n{error}\n").code == 1
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        b"\xef\xbb\xbfx = 1.0\nprint(x, 1/0)\n",
+        b"# coding: latin-1\nx = 1.0\nprint(ascii('\xe4'), x, 1/0)\n",
+        b"x = 1.0\r\ns = '''a\r\nb'''\r\nprint(x, ascii(s))\r\n1/0",
+        b"x = 1.0\n\x0cprint(x)\n1/0 # end",
+        b"x = 1.0\nprint('h\xc3\xa4', 1/0)\n",
+    ],
+)
+def test_encodings_and_line_ends_are_those_of_plain_python(script, source):
+    assert "ZeroDivisionError" in script.assert_same(source).err
+
+
+@pytest.mark.parametrize("value", ["", "0", "3", "-1", "'bye'", "None", "[x]", "300"])
+def test_exit_codes_are_the_programs_own(script, value):
+    script.assert_same(f"import sys, atexit\nx = 1.0\natexit.register(print, 'end', x)\nsys.exit({value})")
+
+
+def test_threads_are_joined_and_exit_functions_called_at_the_end(script):
+    source = (
+        "import atexit, threading, time\nx = 1.0\natexit.register(print, 'exit', x)\n"
+        "threading.Thread(target=lambda: (time.sleep(0.1), print('thread', x))).start()\n"
+        "class D:\n    def __del__(self): print('del', x)\nd = D()\nprint('main')\n"
+    )
+    assert script.assert_same(source).out.split() == ["main", "thread", "2.0", "exit", "2.0", "del", "2.0"]
+
+
+def test_interrupted_program_dies_by_the_signal(script):
+    source = "import os, signal\nx = 1.0\ndef f():\n    os.kill(os.getpid(), signal.SIGINT)\nf()\nwhile x: pass"
+    ended = script.assert_same(source)
+    assert ended.code == -signal.SIGINT
+    assert "KeyboardInterrupt" in ended.err
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize("cwd", [".", "/"])
+def test_children_and_grandchildren_have_the_flags(script, method, cwd):
+    script.write(CHILDREN)
+    ended = script.launched({"x": 2.0, "xs": [3, 4, 5]}, method, cwd)
+    script.write(CHILDREN.replace("1.0", "2.0").replace("(1, 2)", "(3, 4, 5)"))
+    assert ended == script.plain(method, cwd)
+    assert ended.out.count("2.0 (3, 4, 5)") == 4
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_children_have_unknown_flags_nan_and_characters_beyond_the_basic_plane(script, method):
+    source = CHILDREN.replace("sorted(globals())", "ascii([new, text, nan])").replace("show(2)", "show(1)")
+    script.write(source)
+    ended = script.launched({"new": [1], "text": "\U0001f600", "nan": INF - INF, "x": 2.0}, method, ".")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.count(r"[[1], '\U0001f600', nan]") == 3
+
+
+def test_fork_server_that_loads_main_has_the_flags(script):
+    source = (
+        "import subprocess, sys\nfrom multiprocessing import spawn\nx = 1.0\nprint(__name__, x, flush=True)\n"
+        "if __name__ == '__main__':\n    path = spawn.get_preparation_data('ignore')['init_main_from_path']\n"
+        "    server = 'from multiprocessing import spawn; spawn.import_main_path(%r)' % path\n"
+        "    subprocess.run([sys.executable, '-c', server], cwd='/')\n"
+    )  # as CPython 3.12.8 and 3.13.1 and later start it
+    assert script.assert_same(source).out.count("2.0") == 2
+
+
+def test_unguarded_start_of_a_child_fails_without_a_word_of_the_launcher(script):
+    script.write(
+        "import multiprocessing\nx = 1.0\nmultiprocessing.set_start_method('spawn', force=True)\n"
+        "p = multiprocessing.Process(target=print)\np.start()\np.join()\nprint(p.exitcode)\n"
+    )
+    launched = script.launched({"x": 1.0})
+    assert "bootstrapping phase" in launched.err
+    assert sys.version_info < (3, 11) or "launch.py" not in launched.err
+
+
+def test_children_of_another_main_module_are_not_given_the_flags(script):
+    (script.home / "other.py").write_text(CHILDREN)
+    ended = script.assert_same("import runpy\nx = 1.0\nrunpy.run_path('other.py', run_name='__main__')", "spawn", ".")
+    assert (ended.code, ended.out.count(" 1.0 ")) == (0, 4)
+
+
+def test_import_hook_is_gone_once_multiprocessing_is_there(script):
+    source = "import sys\nx = 1.0\nimport multiprocessing.spawn as s\n"
+    script.assert_same(source + "print([str(f)[:20] for f in sys.meta_path], s.__file__, s.__loader__.name)")
+
+
+def test_source_is_read_once(script, tmp_path):
+    os.mkfifo(tmp_path / "pipe.py")
+    spec = tmp_path / "spec"
+    spec.write_bytes(marshal.dumps({"script": "pipe.py", "flags": {"x": 2}}, 2))
+    with subprocess.Popen([PYTHON, LAUNCH, spec], cwd=tmp_path, stdout=subprocess.PIPE) as process:
+        (tmp_path / "pipe.py").write_text("x = 1\nprint(x)")
+        assert process.communicate(timeout=10)[0] == b"2\n"
+
+
+def test_launcher_keeps_nothing_of_its_work_alive(script):
+    source = (
+        "import gc, weakref\nx = 1.0\nclass A: pass\na = A()\nw = weakref.ref(a)\ndel a\nprint(w())\n"
+        "print([o for o in gc.get_objects() if hasattr(type(o), '_fields') and hasattr(o, 'lineno')])\n"
+    )
+    assert script.assert_same(source).out == "None\n[]\n"
+
+
+def test_launcher_costs_milliseconds(script):
+    script.write("x = 1.0")
+
+    def cost(run) -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        run()
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    plain = min(cost(script.plain) for _ in range(9))
+    assert min(cost(lambda: script.launched({"x": 2.0})) for _ in range(9)) - plain < 0.02

@@ -1,0 +1,285 @@
+"""What a typed text means, which values are equal, and which values an operation takes."""
+
+from __future__ import annotations
+
+import math
+import pickle
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gitrun.errors import UsageError
+from gitrun.model.flags import (
+    Flag,
+    Flags,
+    Typed,
+    Value,
+    defaults,
+    format_value,
+    parse_flags,
+    parse_value,
+    same_value,
+    settle,
+    split_word,
+)
+
+plain: st.SearchStrategy[Any] = st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec="utf-8"))
+tricky = st.text(st.sampled_from("[],'\"\\*0123456789.e-+_ \tnulltrueinfa=#:\x00\x1b\u202eé")).filter(lambda t: t)
+values: st.SearchStrategy[Any] = st.recursive(plain | tricky, lambda inner: st.lists(inner, max_size=4), max_leaves=12)
+mappings = st.dictionaries(st.text(st.sampled_from("abc-_"), min_size=1), values, max_size=4)
+echo = (Flag("x", 1.0, "number"), Flag("y", 2, "number"), Flag("z", "a", "str"))
+
+
+def exactly(value: object) -> tuple[type, str]:
+    return type(value), repr(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1", 1), ("-1", -1), ("+1", 1), ("0", 0), ("1.0", 1.0), ("1e-3", 0.001), (".5", 0.5), ("1.", 1.0),
+        ("inf", math.inf), ("-inf", -math.inf), ("nan", math.nan), ("1E5", 1e5),
+        ("true", True), ("Yes", True), ("ON", True), ("false", False), ("nO", False), ("off", False),
+        ("null", None), ("", ""), ("a", "a"), ("'1'", "1"), ("'it''s'", "it's"), ('"a\\nb"', "a\nb"),
+        ("''", ""), ("[]", []), ("[1, a,'b c']", [1, "a", "b c"]),
+        ("[[1],[ 2.0 , [x]]]", [[1], [2.0, ["x"]]]), ("[1]*3", [1, 1, 1]), ("[[0]*2]*2", [[0, 0], [0, 0]]),
+        ("[a]*0", []), ("[it's, a b]", ["it's", "a b"]),
+    ],
+)  # fmt: skip
+def test_a_typed_text_is_read_as_a_value(text: str, value: Value | None) -> None:
+    assert exactly(parse_value(text)) == exactly(value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-01-01", "1_000", "1:2", "a=b", "#x", "-", "a: b", "007", "-01", "00.5", "0x10", "1e", "[a", "[",
+        "a]", "[1]2", "[1]*x", "[1,,2]", "[1,]", "[,]", "[null]", "['a]", "[1]*10001", "[[1]*5000]*3", "'a",
+        "'a'b", '"\\x"', '"\\ud800"', "e5", ".", "Null", "NaN", "-nan", " 1", "1 ", "\u0661", "[" * 99_999,
+        "[" * 40 + "]" * 40, "9" * 5_000, "[1] ", "[1]*999999999999", "infinity", "~", "y", "{a: 1}", "1j",
+        "%", "@x", "- a",
+    ],
+)  # fmt: skip
+def test_a_text_that_is_no_other_value_stays_as_typed(text: str) -> None:
+    assert parse_value(text) == text
+
+
+@given(st.text() | tricky)
+def test_no_text_is_refused_as_a_value(text: str) -> None:
+    parse_value(text)
+
+
+@given(values)
+def test_what_is_formatted_reads_back_with_the_same_value_and_type(value: Value) -> None:
+    text = format_value(value)
+    assert text.isprintable()
+    assert exactly(parse_value(text)) == exactly(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1.0, "1.0"), (1e-05, "1e-05"), (True, "true"), ("d", "d"), ("1", "'1'"), ("null", "'null'"),
+        ("", "''"), ("a b", "'a b'"), ("it's", "'it''s'"), ("a\n", '"a\\n"'), ("\x1b[0m", '"\\u001b[0m"'),
+        ("é", "é"), ("[a", "'[a'"), ("a[0]", "a[0]"), (["a[0]", 1, "b,c", ["x"]], "['a[0]', 1, 'b,c', [x]]"),
+        ("a/b-c.d", "a/b-c.d"),
+    ],
+)  # fmt: skip
+def test_only_what_would_be_misread_is_quoted(value: Value, text: str) -> None:
+    assert format_value(value) == text
+
+
+def test_words_become_values_by_name() -> None:
+    words = ["lr=0.1", "opt=adam", "x=null", "a-b/c.d_1=a=b", "größe=", "lr=0.2"]
+    assert parse_flags(words) == {"lr": 0.2, "opt": "adam", "x": None, "a-b/c.d_1": "a=b", "größe": ""}
+    assert split_word("x='1'") == ("x", "'1'")
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "x",
+        "",
+        "=1",
+        "1x=1",
+        "-x=1",
+        "a b=1",
+        "a\n=1",
+        "x=\0",
+        "x\0=1",
+        "x=\udcff",
+        "\udcff=1",
+        "²=1",
+        "a\x1b=1",
+    ],
+)
+def test_a_word_that_is_no_flag_is_refused(word: str) -> None:
+    with pytest.raises(UsageError, match="not a flag: "):
+        parse_flags([word])
+
+
+def test_the_error_for_a_bad_word_says_what_to_write() -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_flags(["x"])
+    assert caught.value.message == "not a flag: 'x'"
+    assert caught.value.hint == "write name=value, for example lr=0.1"
+
+
+def test_numbers_are_equal_by_value_and_true_is_not_one() -> None:
+    assert same_value(1, 1.0)
+    assert same_value([1, [math.nan]], [1.0, [math.nan]])
+    assert not same_value(True, 1)
+    assert not same_value([0], [False])
+    assert not same_value("1", 1)
+
+
+def test_flags_equal_any_mapping_of_the_same_values() -> None:
+    flags = Flags({"y": 2, "x": 1.0, "n": None})
+    assert flags == {"x": 1, "y": 2.0}
+    assert flags == {"x": 1, "y": 2.0}
+    assert flags != {"x": True, "y": 2}
+    assert flags != {"x": 1.0}
+    assert flags != {"x": 1.0, "y": 2, "z": 1}
+    assert flags != "x"
+    assert hash(flags) == hash(Flags({"x": 1, "y": 2.0}))
+
+
+@given(mappings)
+def test_flags_equal_themselves_however_they_come(mapping: dict[str, Value]) -> None:
+    flags = Flags(mapping)
+    again = Flags(dict(reversed(mapping.items())))
+    assert flags == again == mapping == pickle.loads(pickle.dumps(flags))
+    assert hash(flags) == hash(again)
+    assert repr(flags) == repr(again) == repr({name: mapping[name] for name in sorted(mapping)})
+
+
+@given(mappings)
+def test_the_text_of_flags_is_a_word_for_each_by_name(mapping: dict[str, Value]) -> None:
+    flags = Flags(mapping)
+    assert flags.text() == " ".join(f"{name}={format_value(flags[name])}" for name in sorted(mapping))
+
+
+def test_flags_are_sorted_and_read_as_a_dict() -> None:
+    flags = Flags({"z": "d", "y": 2, "x": 1.0})
+    assert repr(flags) == "{'x': 1.0, 'y': 2, 'z': 'd'}"
+    assert flags.text() == "x=1.0 y=2 z=d"
+    assert list(flags) == ["x", "y", "z"]
+
+
+def test_a_list_in_flags_cannot_be_changed_from_outside() -> None:
+    mine: list[Value] = [1, [2]]
+    flags = Flags({"x": mine})
+    mine.append(3)
+    taken: Any = flags["x"]
+    taken[1].append(4)
+    assert flags == {"x": [1, [2]]}
+
+
+def test_put_makes_new_flags_and_none_takes_one_away() -> None:
+    flags = Flags({"x": 1, "y": 2})
+    assert flags.put({"x": None, "z": 3}) == {"y": 2, "z": 3}
+    assert flags == {"x": 1, "y": 2}
+
+
+@pytest.mark.parametrize("value", [{}, b"x", 1j, [None], "\udcff", 10**640, object()])
+def test_a_value_that_a_run_cannot_hold_is_refused_by_name(value: Any) -> None:
+    with pytest.raises(UsageError, match="flag 'x' cannot hold "):
+        Flags({"x": value})
+
+
+def test_a_list_that_holds_itself_is_refused() -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    with pytest.raises(UsageError, match="nested this deep"):
+        Flags({"x": endless})
+
+
+def test_values_of_foreign_types_become_plain_ones() -> None:
+    class Real(float):
+        def __repr__(self) -> str:
+            return "Real()"
+
+    given_values: Any = {"x": Real(1.5), "t": (1, 2)}
+    assert repr(Flags(given_values)) == "{'t': [1, 2], 'x': 1.5}"
+
+
+def test_defaults_are_those_that_are_there() -> None:
+    assert defaults([*echo, Flag("n")]) == {"x": 1.0, "y": 2, "z": "a"}
+
+
+def test_given_values_settle_by_the_kind_that_is_declared() -> None:
+    typed = {"x": Typed("10"), "y": Typed("null"), "z": Typed("'null'")}
+    settled = settle(echo, typed, operation="echo.py")
+    assert {name: exactly(value) for name, value in settled.items()} == {
+        "x": exactly(10), "y": exactly(None), "z": exactly("'null'"),
+    }  # fmt: skip
+
+
+def test_an_open_set_takes_every_name_and_reads_what_was_typed() -> None:
+    assert settle(None, {"a": Typed("1"), "b": "1", "c": None}, operation="ls") == {
+        "a": 1,
+        "b": "1",
+        "c": None,
+    }
+
+
+@pytest.mark.parametrize("force", [True, False])
+def test_a_name_that_no_flag_can_have_is_refused_in_an_open_set(force: bool) -> None:
+    with pytest.raises(UsageError, match="not the name of a flag: 'a b'"):
+        settle(None, {"a b": 1}, operation="ls", force=force)
+
+
+def test_hyphen_and_underscore_are_the_same_in_a_name() -> None:
+    declared = [Flag("batch-size", 1), Flag("a-b"), Flag("a_b")]
+    settled = settle(declared, {"batch_size": Typed("8"), "a_b": 1, "a-b": 2}, operation="t.py")
+    assert settled == {"batch-size": 8, "a_b": 1, "a-b": 2}
+
+
+def test_an_unknown_flag_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(UsageError) as caught:
+        settle(echo, {"a": Typed("0")}, operation="echo.py")
+    assert caught.value.message == "echo.py has no flag 'a'"
+    assert caught.value.hint == "its flags are: x, y, z; use --force-flags to pass it all the same"
+    with pytest.raises(UsageError, match="it has no flags"):
+        settle([], {"a": 1}, operation="echo.py")
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "takes"),
+    [
+        ("number", "abc", "a number"), ("number", "true", "a number"), ("int", "1.0", "a whole number"),
+        ("int", "yes", "a whole number"), ("float", "1_0", "a number"), ("bool", "1", "true or false"),
+        ("list", "a", r"a list such as \[1, 2\]"),
+    ],
+)  # fmt: skip
+def test_a_value_of_another_kind_is_refused(kind: str, text: str, takes: str) -> None:
+    with pytest.raises(UsageError, match=f"flag 'x' of train.py takes {takes}, not '{text}'"):
+        settle([Flag("x", kind=kind)], {"x": Typed(text)}, operation="train.py")
+
+
+def test_a_flag_of_text_refuses_a_python_value_of_another_type() -> None:
+    with pytest.raises(UsageError, match=r"flag 'z' of echo\.py takes text, not 1"):
+        settle(echo, {"z": 1}, operation="echo.py")
+
+
+def test_a_choice_is_compared_by_value_and_others_are_refused() -> None:
+    declared = [Flag("n", choices=(1, 2)), Flag("l", kind="list", choices=("a", "b"), many=True)]
+    assert settle(declared, {"n": Typed("1.0"), "l": Typed("[a, b]")}, operation="t.py") == {
+        "n": 1,
+        "l": ["a", "b"],
+    }
+    with pytest.raises(UsageError, match=r"flag 'n' of t\.py takes one of 1, 2, not 'x'"):
+        settle(declared, {"n": Typed("x")}, operation="t.py")
+    with pytest.raises(UsageError, match="takes one of a, b, not "):
+        settle(declared, {"l": ["c"]}, operation="t.py")
+
+
+def test_the_default_is_taken_though_it_is_of_another_kind() -> None:
+    assert settle([Flag("x", 1.5, "int")], {"x": Typed("1.5")}, operation="t.py") == {"x": 1.5}
+
+
+def test_force_takes_unknown_names_and_wrong_kinds() -> None:
+    given_values = {"a": Typed("[1]"), "x": Typed("abc"), "z": Typed("1")}
+    assert settle(echo, given_values, operation="echo.py", force=True) == {"a": [1], "x": "abc", "z": "1"}

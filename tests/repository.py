@@ -1,0 +1,103 @@
+"""A git repository for a test, and the two ways to act in it: `git` and `git run`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+ECHO = """\
+x = 1.0
+y = 2
+z = "a"
+
+print("%r %r %r" % (x, y, z))
+"""
+# commits made by the tests have the same ids everywhere; those of gitrun take the time that it gives them
+DATES = {"GIT_AUTHOR_DATE": "2026-01-02T03:04:05Z", "GIT_COMMITTER_DATE": "2026-01-02T03:04:05Z"}
+
+
+@dataclass(frozen=True, slots=True)
+class Repo:
+    """The working tree at `path`, of a repository that no configuration of this machine reaches."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, path: Path) -> Repo:
+        """A new repository at `path`, with nothing committed."""
+        path.mkdir(parents=True)
+        repo = cls(path)
+        repo.git("init", "--quiet")
+        return repo
+
+    def git(self, *args: str | Path) -> str:
+        """What `git ARGS` wrote to stdout, its last line end left out. Raises CalledProcessError."""
+        ended = subprocess.run(
+            ["git", *args],
+            cwd=self.path,
+            env={**os.environ, **DATES},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            check=True,
+            encoding="utf-8",
+            timeout=60,
+        )
+        return ended.stdout.removesuffix("\n")
+
+    def write(self, name: str | Path, content: str | bytes) -> Path:
+        """The file `name` of the working tree, after it got this content; folders are made."""
+        file = self.path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return file
+
+    def commit(self, message: str = "change") -> str:
+        """The id of a commit of all that is in the working tree (it may be equal to the one before)."""
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", f"--message={message}")
+        return self.git("rev-parse", "HEAD")
+
+    def run(
+        self,
+        *args: str | Path,
+        check: bool = False,
+        input: str | None = None,  # noqa: A002 (the name that subprocess.run has for it)
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        timeout: float = 60,
+    ) -> subprocess.CompletedProcess[str]:
+        """The ended `git run ARGS`; with `check`, an exit status other than 0 shows what it wrote."""
+        given = None if input is None else input.encode()
+        ended = self.run_bytes(*args, input=given, cwd=cwd, env=env, timeout=timeout)
+        out, err = ended.stdout.decode(), ended.stderr.decode()
+        words = " ".join(map(str, args))
+        assert not check or ended.returncode == 0, f"git run {words}: {ended.returncode}\n{out}{err}"
+        return subprocess.CompletedProcess(ended.args, ended.returncode, out, err)
+
+    def run_bytes(
+        self,
+        *args: str | Path,
+        input: bytes | None = None,  # noqa: A002 (the name that subprocess.run has for it)
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        timeout: float = 60,
+    ) -> subprocess.CompletedProcess[bytes]:
+        """The ended `git run ARGS`, in `cwd` (else at the top of the tree), with `env` over the environment.
+
+        Without `input` its stdin is empty.
+        """
+        return subprocess.run(
+            ["git", "run", *args],
+            cwd=cwd or self.path,
+            env={**os.environ, **(env or {})},
+            input=input or b"",
+            capture_output=True,
+            check=False,
+            timeout=timeout,
+        )
