@@ -306,7 +306,7 @@ BROKEN = [
     (eager_front_door, "__init__.py", "from gitrun.project import Project"),
     (eager_front_door, "__init__.py", "from .errors import GitrunError"),
     (eager_front_door, "__init__.py", "try:\n    import pygit2\nexcept ImportError:\n    pass"),
-    (eager_front_door, "__init__.py", "if TYPE_CHECKING:\n    pass\nelse:\n    from gitrun import log"),
+    (eager_front_door, "__init__.py", "if TYPE_CHECKING:\n    pass\nelse:\n    from gitrun import project"),
     (pygit2_outside_its_door, "store/runs.py", "import pygit2"),
     (pygit2_outside_its_door, "git/exe.py", "def f():\n    from pygit2.enums import SortMode"),
     (process_outside_its_doors, "store/notes.py", "import subprocess"),

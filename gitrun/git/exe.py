@@ -158,7 +158,7 @@ def spawn(
 
 
 def become(*words: str) -> NoReturn:
-    """This process goes on as `git <words>`, with the user's own terminal and environment."""
+    """Our process goes on as `git <words>`, with the user's own terminal and environment."""
     os.execvp("git", ("git", *words))  # noqa: S606
 
 
