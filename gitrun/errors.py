@@ -58,5 +58,9 @@ class GitFailed(GitrunError):
     """git ended with an error that no caller expected; `message` holds git's own last words."""
 
 
+class ObjectsGone(GitFailed):
+    """A gc took away what was being written; what it was made of is still there, so it may be tried again."""
+
+
 class CannotRun(GitrunError):
     """The program cannot be started, or what it left cannot be kept."""

@@ -19,7 +19,8 @@ from gitrun.store.attempts import Started
 from gitrun.store.live import Live, directory_of, owner_of, recorded
 from gitrun.store.locks import acquire
 from gitrun.store.results import finish
-from gitrun.store.runs import last_attempts, read_commit, tip_of
+from gitrun.store.runs import last_attempts, read_commit
+from gitrun.store.tips import tip_of
 
 if TYPE_CHECKING:
     from gitrun.engine.attempt import Road

@@ -14,7 +14,7 @@ from gitrun.engine import interpreter
 from gitrun.engine.attempt import Job, perform
 from gitrun.engine.planning import Moment, below_top, plan_restart, plan_start, source_of
 from gitrun.engine.snapshot import Choice, Snapshot, outside_of, private_index, snapshot
-from gitrun.errors import CannotRun, GitFailed, RunIsRunning, UsageError
+from gitrun.errors import CannotRun, GitFailed, ObjectsGone, RunIsRunning, UsageError
 from gitrun.git.objects import Objects, TreeMaker
 from gitrun.model import record
 from gitrun.model.needed import Skip, skip_restart, skip_start
@@ -25,6 +25,7 @@ from gitrun.model.run import RUNNING, Comment, Notes, Run
 from gitrun.store import attempts, carry, runs
 from gitrun.store.annotations import annotate
 from gitrun.store.runs import scratch
+from gitrun.store.tips import is_collecting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,8 +84,8 @@ def start(road: Road, request: Request, manners: Manners) -> tuple[str, Outcome 
                 if isinstance(ready, Skip):
                     return ready
                 started = begin(launch, ready)
-            except GitFailed:  # gc may have taken what was just written; the working tree still has it
-                if wait is None:
+            except GitFailed as error:  # gc may have taken what was just written; the working tree still has it
+                if wait is None or not (isinstance(error, ObjectsGone) or wait == TRIES[0] or is_collecting(road.git)):
                     raise
                 time.sleep(wait)
                 continue

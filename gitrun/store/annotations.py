@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from gitrun.errors import StaleRun, UnknownRun
 from gitrun.git.objects import Objects, TreeMaker, edit_tree
 from gitrun.model import record
-from gitrun.model.refs import run_ref, short
-from gitrun.store.runs import commit_tree, content, set_ref, tip_of, write_blobs
+from gitrun.model.refs import short
+from gitrun.store.runs import commit_tree, content, write_blobs
+from gitrun.store.tips import publish, tip_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,10 +40,11 @@ def annotate(git: Git, run: str, change: Callable[[Notes], Notes], subject: str,
                 f"{tip}^{{tree}}",
                 write_blobs(git, scratch, {record.NOTES: record.notes_toml(after)}),
             )
-        try:
-            set_ref(git, run_ref(run), commit_tree(git, tree, [tip], record.message(subject, "annotation")), tip)
-        except StaleRun as error:
-            problem = error
-        else:
-            return True
+            made = commit_tree(git, tree, [tip], record.message(subject, "annotation"))
+            try:
+                publish(git, objects, run, made, (tip, tip))
+            except StaleRun as error:
+                problem = error
+            else:
+                return True
     raise problem or StaleRun(f"run {short(run)} is changed all the time by somebody else")

@@ -6,12 +6,14 @@ import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from gitrun.errors import ObjectsGone
 from gitrun.git.objects import Objects, TreeMaker, edit_tree
 from gitrun.model import record
 from gitrun.model.refs import run_ref
 from gitrun.store import carry
 from gitrun.store.live import hold
-from gitrun.store.runs import commit_tree, require_whole, set_ref, write_blobs
+from gitrun.store.runs import commit_tree, write_blobs
+from gitrun.store.tips import delete_ref, publish, set_ref
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,8 +44,7 @@ def begin(git: Git, plan: Plan, env: bytes, scratch: Path) -> Started:
         made = commit_tree(git, tree, [plan.source.base], message_of(plan))
         live = hold(git.state, made)
         try:
-            set_ref(git, run_ref(made), made, None)
-            check_or_undo(git, objects, plan, made)
+            publish_or_undo(git, objects, made, made, (None, plan.source.base))
         except BaseException:
             live.close()
             raise
@@ -67,8 +68,7 @@ def begin_again(git: Git, plan: Plan, run: Run, env: bytes, scratch: Path) -> St
                 files[record.NOTES] = notes.data
             tree = edit_tree(objects, maker, plan.source.tree, {**over, **write_blobs(git, scratch, files)})
             made = commit_tree(git, tree, [plan.source.base, run.tip], message_of(plan))
-            set_ref(git, run_ref(run.id), made, run.tip)
-            require_whole(git, objects, run.tip, made)
+            publish_or_undo(git, objects, run.id, made, (run.tip, run.tip))
     except BaseException:
         live.close()
         raise
@@ -81,12 +81,15 @@ def carried_over(git: Git, objects: Objects, maker: TreeMaker, run: Run, plan: P
     return carry.carried(git, objects, before, run.tip, plan.source.tree)
 
 
-def check_or_undo(git: Git, objects: Objects, plan: Plan, made: str) -> None:
-    """Raises GitFailed, with the new ref taken back, if gc took an object that the attempt needs."""
+def publish_or_undo(git: Git, objects: Objects, run: str, made: str, old: tuple[str | None, str | None]) -> None:
+    """Moves the run's ref to the attempt; if a gc took a part of it, the ref is where it was before. Raises GitFailed."""
     try:
-        require_whole(git, objects, plan.source.base, made)
-    except BaseException:
-        git.attempt("update-ref", "--no-deref", "-d", run_ref(made), made, hooks=True)
+        publish(git, objects, run, made, old)
+    except ObjectsGone:
+        if old[0]:
+            set_ref(git, run_ref(run), old[0], made)
+        else:
+            delete_ref(git, run_ref(run), made)
         raise
 
 

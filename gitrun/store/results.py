@@ -11,16 +11,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from gitrun.errors import GitFailed, StaleRun
 from gitrun.git.objects import FILE, Entry, Objects, TreeMaker, edit_tree
 from gitrun.model import record
-from gitrun.model.refs import run_ref
-from gitrun.store.runs import (
-    commit_tree,
-    hash_files,
-    read_commit,
-    require_whole,
-    set_ref,
-    tip_of,
-    write_blobs,
-)
+from gitrun.store.runs import commit_tree, hash_files, read_commit, write_blobs
+from gitrun.store.tips import publish, tip_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -58,9 +50,8 @@ def finish(git: Git, started: Started, collect: Callable[[], tuple[Outcome, Chan
                 files = records(git, started, outcome, scratch)
                 tree = edit_tree(objects, maker, f"{parent}^{{tree}}", {**changes, **files})
                 made = commit_tree(git, tree, [parent], record.message(record.outcome_subject(outcome), "result"))
-                set_ref(git, run_ref(started.run), made, tip)
                 broken = made
-                require_whole(git, objects, started.attempt, made)
+                publish(git, objects, started.run, made, (tip, started.attempt))
             except (StaleRun, GitFailed) as error:
                 problem = error
             else:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitrun.errors import BadRun, GitFailed, StaleRun
-from gitrun.git.exe import NO_ID, Git
-from gitrun.git.objects import FILE, Entry, Objects, fsync
+from gitrun.errors import BadRun
+from gitrun.git.exe import Git
+from gitrun.git.objects import FILE, Entry, Objects
 from gitrun.log import environment
 from gitrun.model import record
 from gitrun.model.names import choose, id_named
-from gitrun.model.refs import EMPTY_TREE, RUNS, is_id, run_ref, short
+from gitrun.model.refs import is_id, short
 from gitrun.model.run import BrokenRun, Run
 from gitrun.store.live import is_live, recorded
+from gitrun.store.tips import tips
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -57,20 +57,6 @@ class Commit:
     tree: str
     parents: tuple[str, ...]
     time: datetime
-
-
-def tips(git: Git) -> dict[str, str]:
-    """The commit that each run's ref points to, by the name of the run."""
-    # one dangling ref makes the default format fail
-    lines = git.run("for-each-ref", "--format=%(objectname) %(refname)", RUNS).decode(errors="surrogateescape")
-    found = (line.split(" ", 1) for line in lines.splitlines())
-    return {name.removeprefix(RUNS): tip for tip, name in found}
-
-
-def tip_of(git: Git, run: str) -> str | None:
-    """The commit that the run's ref points to now."""
-    done = git.attempt("rev-parse", "--verify", "--quiet", run_ref(run))
-    return done.stdout.decode().strip() or None
 
 
 def find_run(git: Git, name: str) -> Run:
@@ -234,58 +220,3 @@ def commit_tree(git: Git, tree: str, parents: Iterable[str | None], message: byt
     words = [word for parent in parents if parent for word in ("-p", parent)]
     made = git.run("-c", "i18n.commitEncoding=UTF-8", "commit-tree", tree, *words, "-F", "-", stdin=message)
     return made.decode().strip()
-
-
-def set_ref(git: Git, ref: str, new: str, expected: str | None) -> None:
-    """Moves the ref from `expected` (None: must not exist) to `new`. Raises StaleRun if it is not where it was expected.
-
-    After an error the ref is read again: a failed last fsync is an error although the ref is there.
-    """
-    for wait in (0.01, 0.05, 0.2, 0.5, 1.0, 0.0):
-        done = git.attempt("update-ref", "--no-deref", ref, new, expected or NO_ID, hooks=True)
-        now = git.attempt("rev-parse", "--verify", "--quiet", ref).stdout.decode().strip() if done.returncode else new
-        if now == new:
-            break
-        if now != (expected or "") or not wait:
-            raise StaleRun(f"run {short(ref.removeprefix(RUNS))} was changed by somebody else", "try again")
-        time.sleep(wait)  # somebody holds the ref's lock: gc packs it, say
-    if git.durable:
-        fsync(git.common_dir / ref)
-        fsync((git.common_dir / ref).parent)
-        fsync(git.common_dir / "objects")
-
-
-def missing(git: Git, objects: Objects, old: str | None, new: str) -> list[str]:
-    """The objects that commit `new` needs beyond those of commit or tree `old` and that are not in the repository.
-
-    A gc that began before a ref was set may take away what the ref needs: whoever sets one asks this afterwards.
-    """
-    done = git.attempt("diff-tree", "-r", "-t", "-z", "--raw", "--no-renames", old or EMPTY_TREE, new)
-    if done.returncode:
-        return [new]
-    fields = done.stdout.split(b"\0")[:-1:2]
-    ids = {words[3] for words in map(bytes.split, fields) if words[1] not in {b"000000", b"160000"}}
-    wanted = [new.encode(), *ids]
-    found: list[Object | None] = []
-    for start in range(0, len(wanted), 100):
-        found += objects.infos(wanted[start : start + 100])
-    return [name.decode() for name, info in zip(wanted, found, strict=True) if info is None]
-
-
-def require_whole(git: Git, objects: Objects, old: str | None, new: str) -> None:
-    """Raises GitFailed if an object of commit `new`, whose ref is set, is missing.
-
-    A gc that is under way may have looked before the ref was set, and take the objects yet: it spares those in a new pack.
-    """
-    if (git.common_dir / "gc.pid").exists():
-        asked = f"{new}\n" + (f"^{old}\n" if old else "")
-        git.attempt(
-            "pack-objects",
-            "--revs",
-            "-q",
-            str(git.common_dir / "objects" / "pack" / "pack"),
-            stdin=asked.encode(),
-        )
-    gone = missing(git, objects, old, new)
-    if gone:
-        raise GitFailed(f"git gc took away {len(gone)} objects while they were written, {gone[0]} first")

@@ -1,0 +1,120 @@
+"""The tips of runs: where each run's ref is, and how it moves: from where it was expected, after all it needs is on disk."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from gitrun.errors import GitFailed, ObjectsGone, StaleRun
+from gitrun.git.exe import NO_ID, last_words
+from gitrun.git.objects import fsync
+from gitrun.model.refs import EMPTY_TREE, RUNS, run_ref, short
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gitrun.git.exe import Git
+    from gitrun.git.objects import Object, Objects
+
+BUSY = (0.01, 0.05, 0.2, 0.5, 1.0)
+"""Seconds between tries while somebody, a gc that packs refs, say, holds the lock of a ref."""
+
+
+def tips(git: Git) -> dict[str, str]:
+    """The commit that each run's ref points to, by the name of the run."""
+    # one dangling ref makes the default format fail
+    lines = git.run("for-each-ref", "--format=%(objectname) %(refname)", RUNS).decode(errors="surrogateescape")
+    found = (line.split(" ", 1) for line in lines.splitlines())
+    return {name.removeprefix(RUNS): tip for tip, name in found}
+
+
+def tip_of(git: Git, run: str) -> str | None:
+    """The commit that the run's ref points to now."""
+    return read_ref(git, run_ref(run))
+
+
+def read_ref(git: Git, ref: str) -> str | None:
+    """The object that the ref points to now; None if there is no such ref."""
+    return git.attempt("rev-parse", "--verify", "--quiet", ref).stdout.decode().strip() or None
+
+
+def publish(git: Git, objects: Objects, run: str, new: str, old: tuple[str | None, str | None]) -> None:
+    """Moves the run's ref to commit `new`; `old` is where it must be now (None: nowhere) and a commit that new builds on.
+
+    Afterwards all that `new` needs is in the repository and stays there, also if a gc is under way. Raises StaleRun if
+    the ref was elsewhere; ObjectsGone, with the ref moved, if a gc was quicker than we.
+    """
+    expected, known = old
+    needed = needs(git, new, known)
+    if git.durable:
+        harden(git, needed)
+    set_ref(git, run_ref(run), new, expected)
+    shield(git, new, known)
+    gone = absent(objects, needed)
+    if gone:
+        raise ObjectsGone(f"git gc took away {len(gone)} objects while they were written, {gone[0]} first", "try again")
+
+
+def set_ref(git: Git, ref: str, new: str, expected: str | None) -> None:
+    """Moves the ref from `expected` (None: must not exist) to `new`. Raises StaleRun if it is elsewhere, GitFailed.
+
+    After an error the ref is read again: a failed last fsync is an error although the ref is there.
+    """
+    for wait in (*BUSY, None):
+        done = git.attempt("update-ref", "--no-deref", ref, new, expected or NO_ID, hooks=True)
+        now = read_ref(git, ref) if done.returncode else new
+        if now == new:
+            break
+        if now != expected:
+            raise StaleRun(f"run {short(ref.removeprefix(RUNS))} was changed by somebody else", "try again")
+        if wait is None:
+            raise GitFailed(f"the ref of run {short(ref.removeprefix(RUNS))} cannot be written: {last_words(done.stderr)}")
+        time.sleep(wait)
+    if git.durable:
+        fsync(git.common_dir / ref)
+        fsync((git.common_dir / ref).parent)
+
+
+def delete_ref(git: Git, ref: str, expected: str) -> None:
+    """Takes the ref away, if it is where it is expected. Raises StaleRun."""
+    done = git.attempt("update-ref", "--no-deref", "-d", ref, expected, hooks=True)
+    if done.returncode and read_ref(git, ref) is not None:
+        raise StaleRun(f"run {short(ref.removeprefix(RUNS))} was changed by somebody else", "try again")
+
+
+def needs(git: Git, new: str, known: str | None) -> list[str]:
+    """The objects of commit `new` that are not in the tree of commit `known` (None: all). Raises ObjectsGone."""
+    done = git.attempt("diff-tree", "-r", "-t", "-z", "--raw", "--no-renames", known or EMPTY_TREE, new)
+    if done.returncode:
+        raise ObjectsGone(f"an object of a new commit is missing: {last_words(done.stderr)}", "try again")
+    fields = (line.split(b" ") for line in done.stdout.split(b"\0")[:-1:2])
+    ids = {words[3].decode() for words in fields if words[1] not in {b"000000", b"160000"}}
+    return [new, f"{new}^{{tree}}", *sorted(ids)]
+
+
+def harden(git: Git, names: Sequence[str]) -> None:
+    """The names of these objects are on the disk; their content is, for git writes it so (core.fsync)."""
+    store = git.common_dir / "objects"
+    for start in sorted({name[:2] for name in names}):
+        fsync(store / start)
+    fsync(store)
+
+
+def shield(git: Git, new: str, known: str | None) -> None:
+    """Keeps what `new` needs from a gc that looked before its ref was set: it spares what is in a pack made since."""
+    if is_collecting(git):
+        asked = f"{new}\n" + (f"^{known}\n" if known else "")
+        git.attempt("pack-objects", "--revs", "-q", str(git.common_dir / "objects" / "pack" / "pack"), stdin=asked.encode())
+
+
+def is_collecting(git: Git) -> bool:
+    """Whether a gc is under way."""
+    return (git.common_dir / "gc.pid").exists()
+
+
+def absent(objects: Objects, names: Sequence[str]) -> list[str]:
+    """Those of the objects that are not in the repository."""
+    found: list[Object | None] = []
+    for start in range(0, len(names), 100):
+        found += objects.infos([name.encode() for name in names[start : start + 100]])
+    return [name for name, info in zip(names, found, strict=True) if info is None]
