@@ -64,9 +64,15 @@ class Project:
         """
         found = self.start(Request(operation=operation, **options))
         if isinstance(found, Skip):
-            self.stdout.write("".join(f"{line}\n" for line in found.lines).encode())
+            self.tell(found)
             return found.run
         return self.find(found[0])
+
+    def tell(self, skip: Skip) -> None:
+        """Says why nothing was run, on stdout, and that the source is another, on stderr."""
+        self.stdout.write("".join(f"{line}\n" for line in skip.lines).encode(errors="replace"))
+        if skip.source_differs:
+            self.say("the source differs from what was run; --needed-source takes that into account")
 
     def start(self, request: Request, manners: Manners | None = None) -> tuple[str, Outcome | None] | Skip:
         """The id of the run and how its attempt ended (None: it has not), or why nothing was run. Raises GitrunError."""

@@ -6,8 +6,9 @@ import sys
 
 import click
 
+from gitrun.commands.render import out
 from gitrun.errors import UsageError
-from gitrun.model.text import safe_text
+from gitrun.model.text import safe_lines
 from gitrun.project import Project
 
 
@@ -39,5 +40,5 @@ def command(run: str, what: str, path: str | None) -> None:
         sys.stdout.flush()
         project.copy_file(found, what, path, sys.stdout.buffer)
         return
-    for line in project.read_file(found, what, path).decode(errors="replace").splitlines():
-        click.echo(safe_text(line))
+    for line in safe_lines(project.read_file(found, what, path).decode(errors="replace")):
+        out(line)

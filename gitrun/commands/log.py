@@ -7,16 +7,18 @@ import click
 from gitrun.commands.render import out, print_json, status_text
 from gitrun.model.refs import short
 from gitrun.model.run import attempt_as_json
-from gitrun.model.text import safe_text, time_text
+from gitrun.model.text import count_text, safe_lines, safe_text, time_text
 from gitrun.project import Project
 
 TAIL = 10
+GAP = "  "
 
 
 @click.command(add_help_option=False)
 @click.argument("run", default="1")
 @click.option("--json", "as_json", is_flag=True, help="As an array of JSON, oldest first.")
-def command(run: str, *, as_json: bool) -> None:
+@click.option("-n", "--lines", default=TAIL, metavar="N", help=f"At most the last N lines of each output ({TAIL}).")
+def command(run: str, *, lines: int, as_json: bool) -> None:
     r"""Shows every attempt of a run, newest first, with its flags and the end of its output.
 
     \b
@@ -28,7 +30,12 @@ def command(run: str, *, as_json: bool) -> None:
         print_json([attempt_as_json(attempt) for attempt in attempts])
         return
     for number, attempt in reversed(list(enumerate(attempts, 1))):
-        out(f"attempt {number} {short(attempt.id)}  {time_text(attempt.started or attempt.created)}  {status_text(attempt)}")
-        out(f"    {safe_text(attempt.operation)} {attempt.flags.text()}".rstrip())
-        for line in attempt.output.splitlines()[-TAIL:]:
-            out(f"    | {safe_text(line)}")
+        when = time_text(attempt.started or attempt.created)
+        out(GAP.join((f"attempt {number}", short(attempt.id), when, status_text(attempt))))
+        out(f"    {safe_text(attempt.operation)}  {safe_text(attempt.flags.text())}".rstrip())
+        written = safe_lines(attempt.output)
+        left_out = max(len(written) - max(lines, 0), 0)
+        if left_out:
+            out(f"    | … {count_text(left_out, 'line')} before")
+        for line in written[left_out:]:
+            out(f"    | {line}".rstrip())

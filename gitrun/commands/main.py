@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -34,34 +35,40 @@ def main() -> None:
     """The executable `git-run`."""
     if sys.platform == "win32":
         sys.exit("gitrun does not run on Windows yet; it does in WSL")
-    words = sys.argv[1:]
+    for stream in (sys.stdout, sys.stderr):  # what its encoding has no bytes for is said escaped
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(answer(sys.argv[1:]))
+
+
+def answer(words: list[str]) -> int:
+    """Does what the words ask for, or says on stderr why not; the exit code."""
     verb = words.pop(0) if words and words[0] in VERBS else "run"
-    if "-h" in words[: words.index("--")] if "--" in words else "-h" in words:
-        words = ["-h"]
-    as_json = "--json" in words
+    ours = words[: words.index("--")] if "--" in words else words
+    as_json = "--json" in ours
     try:
-        sys.exit(invoke(verb, words))
+        return invoke(verb, ["-h"] if "-h" in ours else words)
     except GitrunError as error:
-        sys.exit(complain(error.message, error.hint, error.exit_code, as_json=as_json))
+        return complain(error.message, error.hint, error.exit_code, as_json=as_json)
     except click.ClickException as error:
         hint = f"git run {'' if verb == 'run' else verb + ' '}-h shows the options"
-        sys.exit(complain(error.format_message(), hint, 129, as_json=as_json))
-    except click.exceptions.Abort:
-        sys.exit(130)
-    except KeyboardInterrupt:
-        sys.exit(130)
+        return complain(error.format_message(), hint, 129, as_json=as_json)
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        return 130
     except BrokenPipeError:  # as if SIGPIPE had ended us
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.exit(141)
+        return 141
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        sys.exit(complain(f"{place}{error.strerror}", "", 128, as_json=as_json))
+        return complain(f"{place}{error.strerror or error}", "", 128, as_json=as_json)
 
 
 def invoke(verb: str, words: list[str]) -> int:
     """Runs the verb; its exit code."""
     command: click.Command = import_module(f"gitrun.commands.{verb}").command
     if words == ["-h"]:
+        # in the raw docstrings of the verbs, click's mark for lines that stay as they are is two characters
+        command.help = (command.help or "").replace("\\b\n", "\b\n")
         context = click.Context(command, info_name="git run" if verb == "run" else f"git run {verb}")
         click.echo(command.get_help(context))
         return 129
@@ -69,7 +76,9 @@ def invoke(verb: str, words: list[str]) -> int:
     if verb == "run" and "--" in words:
         place = words.index("--")
         words, rest = words[:place], tuple(words[place + 1 :])
-    found: Any = command.main(words, prog_name=f"git run {verb}", standalone_mode=False, obj=rest)
+    # not command.main(): it would end us with 1 when nobody reads our output any more
+    with command.make_context(f"git run {verb}", words, obj=rest) as context:
+        found: Any = command.invoke(context)
     sys.stdout.flush()
     return found if isinstance(found, int) else 0
 

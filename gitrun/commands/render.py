@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
+import shutil
+import signal
 import sys
+from collections.abc import Mapping
+from datetime import date, time
 from typing import TYPE_CHECKING, Any
 
 from gitrun.model.refs import short
@@ -22,22 +27,28 @@ def out(text: str) -> None:
 
 
 def print_json(value: Any) -> None:  # noqa: ANN401 - whatever a verb shows
-    """The value as JSON on stdout, for a program; on a terminal indented."""
-    out(
-        json.dumps(
-            value,
-            indent=2 if sys.stdout.isatty() else None,
-            ensure_ascii=not sys.stdout.isatty(),
-            default=str,
-        )
-    )
+    """The value as JSON on stdout, in ASCII, on a terminal indented; "NaN", "Infinity", "-Infinity" are texts there."""
+    out(json.dumps(speakable(value), indent=2 if sys.stdout.isatty() else None, allow_nan=False))
+
+
+def speakable(value: Any) -> Any:  # noqa: ANN401 - whatever a verb shows
+    """The value without the numbers that JSON has no word for."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, Mapping):
+        return {name: speakable(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [speakable(inner) for inner in value]
+    return value.isoformat() if isinstance(value, date | time) else value
 
 
 def table(rows: Sequence[Sequence[str]]) -> None:
-    """The rows on stdout, their cells aligned, two blanks between."""
+    """The rows on stdout, their cells aligned, two blanks between; on a terminal no line is longer than it is wide."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
     for row in rows:
-        out("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        out(line if len(line) <= room else line[: room - 1] + "…")
 
 
 def run_row(number: int, run: Run) -> list[str]:
@@ -51,7 +62,7 @@ def run_row(number: int, run: Run) -> list[str]:
         safe_text(run.operation),
         when,
         run.status,
-        label + run.flags.text(),
+        label + safe_text(run.flags.text()),
     ]
 
 
@@ -75,10 +86,11 @@ def summary(run: Run) -> list[tuple[str, str]]:
     """What a person wants to know about a run, a name and a text each."""
     attempt, notes = run.attempt, run.notes
     source = f"{attempt.base[:8] if attempt.base else 'no commit yet'}{' with uncommitted changes' if attempt.dirty else ''}"
+    seed = attempt.params.random_seed
     rows = [
         ("run", run.id), ("operation", attempt.operation), ("status", status_text(attempt)), ("flags", attempt.flags.text()),
         ("started", time_text(attempt.started)), ("source", source + (f", branch {attempt.branch}" if attempt.branch else "")),
-        ("seed", str(attempt.params.random_seed)), ("label", notes.label or ""), ("tags", ", ".join(notes.tags)),
+        ("seed", "" if seed is None else str(seed)), ("label", notes.label or ""), ("tags", ", ".join(notes.tags)),
         ("marked", "yes" if notes.marked else ""),
         ("metrics", " ".join(f"{name}={value:g}" for name, value in attempt.metrics.items())),
         ("left out", ", ".join(f"{s.path} ({s.reason})" for s in attempt.skipped)),
@@ -90,7 +102,21 @@ def summary(run: Run) -> list[tuple[str, str]]:
 
 def status_text(attempt: Attempt) -> str:
     """The status with what belongs to it."""
-    if attempt.exit_status is None:
-        return attempt.status
-    code = f" (exit status {attempt.exit_status})" if attempt.exit_status else ""
-    return f"{attempt.status}{code} in {duration_text(attempt.duration or 0.0)}"
+    return ending_text(attempt.status, attempt.exit_status, attempt.duration or 0.0) if attempt.stopped else attempt.status
+
+
+def ending_text(status: str, exit_status: int | None, duration: float) -> str:
+    """How an attempt ended: `completed in 12.4s`, `error (exit status 3) in 0.4s`, `terminated (SIGTERM) in 2m05s`."""
+    if exit_status is not None and exit_status < 0:
+        status += f" ({signal_text(-exit_status)})"
+    elif exit_status:
+        status += f" (exit status {exit_status})"
+    return f"{status} in {duration_text(duration)}"
+
+
+def signal_text(number: int) -> str:
+    """The name of a signal."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from gitrun.commands.main import EPILOG
-from gitrun.commands.render import out, print_json
+from gitrun.commands.render import ending_text, out, print_json
 from gitrun.engine.process import detach
 from gitrun.engine.starting import Manners
 from gitrun.engine.streams import FileStream
@@ -19,7 +19,7 @@ from gitrun.model.needed import Skip
 from gitrun.model.refs import short
 from gitrun.model.request import LATER, Request
 from gitrun.model.settings import seconds
-from gitrun.model.text import count_text, duration_text, safe_text
+from gitrun.model.text import count_text, safe_text
 from gitrun.project import Project
 
 HELP = """Runs an operation on exactly the code that lies here, and records it as refs/runs/<id>.
@@ -87,7 +87,8 @@ def command(rest: tuple[str, ...], /, words: tuple[str, ...], **options: Any) ->
     manners = Manners(ask if asks else lambda question: tell(project, question), leave if request.background else None)
     found = project.start(request, manners)
     if isinstance(found, Skip):
-        return report_skip(project, found)
+        project.tell(found)
+        return 0
     return report(project, request, *found)
 
 
@@ -129,15 +130,6 @@ def leave(run: str) -> bool:
     return detach()
 
 
-def report_skip(project: Project, found: Skip) -> int:
-    """Says why nothing was run."""
-    for line in found.lines:
-        out(line)
-    if found.source_differs:
-        project.say("the source differs from what was run; --needed-source takes that into account")
-    return 0
-
-
 def report(project: Project, request: Request, run: str, outcome: Any) -> int:  # noqa: ANN401 - Outcome or None
     """The last line, on stderr, and the exit code: the program's own, 128 + n for signal n."""
     if outcome is None:
@@ -149,29 +141,30 @@ def report(project: Project, request: Request, run: str, outcome: Any) -> int:  
         )
         return 0
     made = [file.path for file in outcome.files]
-    words = f"run {short(run)} {outcome.status} in {duration_text(outcome.duration)}"
+    words = f"run {short(run)} {ending_text(outcome.status, outcome.exit_status, outcome.duration)}"
     if made:
         words += f", {count_text(len(made), 'file')}: {', '.join(made[:3])}{', …' if len(made) > 3 else ''}"
-    project.say(words + (bring(project, request, run) if made else ""))
+    project.say(words + (bring(project, request, run, len(made)) if made else ""))
     code: int = outcome.exit_status
     return code if code >= 0 else 128 - code
 
 
-def bring(project: Project, request: Request, run: str) -> str:
+def bring(project: Project, request: Request, run: str, made: int) -> str:
     """What became of the produced files."""
     if request.in_place:
         return ""
     if request.bring or (request.bring is None and project.settings.bring):
         done, left = project.bring(run)
         return f"; brought here: {len(done)}" + (f", left as they are: {', '.join(left[:3])}" if left else "")
-    return f"; git run checkout {short(run)} brings them here"
+    return f"; git run checkout {short(run)} brings {'it' if made == 1 else 'them'} here"
 
 
 def show_plan(project: Project, request: Request, *, as_json: bool) -> int:
     """Prints what would be run."""
     plan = project.plan(request)
     if isinstance(plan, Skip):
-        return report_skip(project, plan)
+        project.tell(plan)
+        return 0
     if as_json:
         source = asdict(plan.source)
         print_json({

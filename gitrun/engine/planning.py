@@ -50,7 +50,7 @@ class Operation:
 
 def plan_start(git: Git, objects: Objects, request: Request, source: Source, moment: Moment) -> Plan:
     """The plan of a new run. Raises UsageError, CannotRun; nothing was written then."""
-    operation = find_operation(git, objects, request, source.tree)
+    operation = find_operation(git, objects, request, source)
     declared = declared_by(objects, operation, source.tree)
     given = settle(flags_of(declared), request.flags, operation=operation.name, force=bool(request.force_flags))
     flags = Flags(defaults(declared.flags) if declared else {}).put(given)
@@ -109,16 +109,16 @@ def restart_params(last: Attempt, request: Request) -> Params:
     return Params(**{**kept, **given})
 
 
-def find_operation(git: Git, objects: Objects, request: Request, tree: str) -> Operation:
+def find_operation(git: Git, objects: Objects, request: Request, source: Source) -> Operation:
     """The operation that the words name, as it lies in the snapshot. Raises UsageError."""
     cwd = git.prefix.rstrip("/")
     if not request.operation:
         words = request.command
         return Operation(" ".join(words), COMMAND, words, cwd)
     path = below_top(git, request.operation)
-    mode = mode_of(objects, tree, path)
+    mode = mode_of(objects, source.tree, path)
     if mode is None:
-        raise UsageError(*not_there(git, request.operation, path))
+        raise UsageError(*not_there(git, request.operation, path, source))
     typed = os.path.relpath(path, cwd or ".")
     if path.endswith(".py"):
         return Operation(path, SCRIPT, (PYTHON, typed, *request.command), cwd)
@@ -151,18 +151,24 @@ def mode_of(objects: Objects, tree: str, path: str) -> str | None:
     return entry.mode if entry and entry.mode in {FILE, EXECUTABLE} else None
 
 
-def not_there(git: Git, typed: str, path: str) -> tuple[str, str]:
-    """Why there is no such operation, and what to do."""
-    place = (git.worktree or git.git_dir) / path
+def not_there(git: Git, typed: str, path: str, source: Source) -> tuple[str, str]:
+    """Why there is no such operation in the snapshot, and what to do."""
+    top = (git.worktree or git.git_dir).resolve()
+    place = top / path
     if place.is_dir():
         return f"'{typed}' is a directory", "name a script in it"
-    if place.is_symlink():
-        return f"'{typed}' is a symbolic link", "name the file that it points to"
+    real = place.resolve() if place.exists() else place
+    if real != place:
+        inside = os.path.relpath(real, top / git.prefix) if real.is_relative_to(top) else ""
+        hint = f"git run {inside} runs the file itself" if inside else "it leads out of this repository"
+        return f"'{typed}' is reached through a symbolic link", hint
+    module = next((above for above in place.parents if above != top and (above / ".git").exists()), None)
+    if module and module.is_relative_to(top) and place.exists():
+        return f"'{typed}' belongs to another repository, '{module.relative_to(top)}'", "start it from there"
     if place.exists():
-        return (
-            f"'{typed}' is not part of the snapshot: git ignores it",
-            f"git run -- ./{path} runs it without recording its code",
-        )
+        reason = next((skipped.reason for skipped in source.skipped if skipped.path == path), "git ignores it")
+        hint = f"git run -- {typed if '/' in typed else './' + typed} runs it without recording its code"
+        return f"'{typed}' is not part of the snapshot: {reason}", hint
     return (
         f"there is no script, program or verb '{typed}' here",
         "git run -h lists the verbs; git run -- runs any command",

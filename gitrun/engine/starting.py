@@ -28,7 +28,7 @@ from gitrun.store.runs import scratch
 from gitrun.store.tips import is_collecting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from gitrun.engine.attempt import Road
     from gitrun.model.request import Request
@@ -183,9 +183,9 @@ def paths_apart(road: Road, request: Request) -> tuple[bytes, ...]:
     return tuple(found)
 
 
-def readable(road: Road) -> list[Run]:
-    """All runs that read, newest attempt first."""
-    return [run for run in runs.all_runs(road.git) if isinstance(run, Run)]
+def readable(road: Road) -> Iterator[Run]:
+    """All runs that read, newest attempt first; nothing is read before the first is asked for."""
+    yield from (run for run in runs.all_runs(road.git) if isinstance(run, Run))
 
 
 def begin(launch: Launch, ready: Ready) -> Started:

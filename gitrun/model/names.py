@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gitrun.errors import UnknownRun
-from gitrun.model.refs import INDEX, PREFIX, RUNS, short
+from gitrun.model.refs import INDEX, PREFIX, RUNS, is_id, short
 from gitrun.model.text import safe_text, time_text
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def id_named(name: str, ids: Iterable[str]) -> str | None:
     digits = name.removeprefix("refs/").removeprefix(RUNS.removeprefix("refs/")).lower()
     if not PREFIX.fullmatch(digits):
         return None
-    found = sorted(run for run in ids if run.startswith(digits))
+    found = sorted(run for run in ids if run.startswith(digits) and is_id(run))
     if len(found) > 1:
         raise UnknownRun(
             f"'{safe_text(name)}' is short for {len(found)} runs: {', '.join(run[: len(digits) + 4] for run in found[:8])}",
@@ -38,7 +38,8 @@ def choose(name: str, runs: Sequence[Run]) -> Run:
     if INDEX.fullmatch(name):
         if len(name) < 10 and int(name) <= len(runs):
             return runs[int(name) - 1]
-        raise UnknownRun(f"there is no run number {name}: there are {len(runs)}", "git run list shows them")
+        there = {0: "there are none yet", 1: "there is one"}.get(len(runs), f"there are {len(runs)}")
+        raise UnknownRun(f"there is no run number {name}: {there}", "git run list shows the runs")
     named = [run for run in runs if run.operation == name]
     if named:
         return next((run for run in named if run.notes.marked), named[0])

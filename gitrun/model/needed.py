@@ -57,6 +57,6 @@ def line(run: Run) -> str:
         safe_text(run.operation),
         time_text(run.attempt.started),
         run.status,
-        run.flags.text(),
+        safe_text(run.flags.text()),
     )
     return "  " + "  ".join(fields).rstrip()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import BadRun, UsageError
 from gitrun.model.flags import Flags, copy_value, format_value
+from gitrun.model.metrics import Metrics
 from gitrun.model.run import (
     COMPLETED,
     ERROR,
@@ -168,7 +170,7 @@ def read_attempt(
         stopped=when(result, "stopped"),
         duration=number(result, "duration"),
         exit_status=whole(result, "exit_status"),
-        metrics={key: float(value) for key, value in table(result, "metrics").items() if is_number(value)},
+        metrics=read_metrics(table(result, "metrics")),
         base=text(source, "base"),
         branch=text(source, "branch"),
         dirty=source.get("dirty") is True,
@@ -178,6 +180,12 @@ def read_attempt(
         files=tuple(map(read_file, tables(result, "files"))),
         written=written if result else None,
     )  # fmt: skip
+
+
+def read_metrics(found: Mapping[str, Any]) -> Metrics:
+    """The metrics of a result; a number that no float can hold is none."""
+    numbers = {name: as_float(value) for name, value in found.items()}
+    return Metrics({name: value for name, value in numbers.items() if value is not None})
 
 
 def read_skipped(found: Mapping[str, Any]) -> Skipped:
@@ -264,25 +272,30 @@ def tables(found: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
 
 
 def number(found: Mapping[str, Any], key: str) -> float | None:
-    """A finite or infinite number that is no truth value, or None."""
-    value = found.get(key)
-    return value if is_number(value) else None
+    """A finite number that is no truth value, or None."""
+    value = as_float(found.get(key))
+    return value if value is not None and math.isfinite(value) else None
 
 
 def whole(found: Mapping[str, Any], key: str) -> int | None:
-    """A whole number, or None for everything else."""
+    """A whole number of at most 64 bits, or None for everything else."""
     value = found.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63 else None
 
 
-def is_number(value: object) -> bool:
-    """Whether a TOML value is a number."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def as_float(value: object) -> float | None:
+    """A TOML value as a float; None if it is no number, or one that no float can hold."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return None
 
 
 def when(found: Mapping[str, Any], key: str) -> datetime | None:
     """A time in UTC, or None for everything else."""
     value = found.get(key)
-    if not isinstance(value, datetime):
+    if not isinstance(value, datetime) or not 1 < value.year < 9999:  # at the edges no other zone has that time
         return None
     return value.astimezone(timezone.utc) if value.tzinfo else value.replace(tzinfo=timezone.utc)

@@ -60,12 +60,16 @@ class Request:
 def check(request: Request) -> None:
     """Raises UsageError if the request contradicts itself."""
     if request.restart is None and not request.operation and not request.command:
-        raise UsageError("nothing to run", "name a script, or a command after --: git run -- make test")
+        raise UsageError(
+            "nothing to run", "git run <script> runs a script, git run -- <command> anything else; git run -h says more"
+        )
     if request.restart is not None and (request.operation or request.command):
         what = request.operation or " ".join(request.command)
         raise UsageError(f"a restart runs what its run ran, not '{what}'", "leave it out; flags are given as lr=0.1")
     if request.gpus is not None and request.no_gpus:
         raise UsageError("--gpus and --no-gpus exclude each other")
+    if request.random_seed is not None and abs(request.random_seed) >= 1 << 63:
+        raise UsageError("--random-seed takes a whole number of at most 64 bits")
     if request.in_place and request.restart is not None and not request.force_sourcecode:
         raise UsageError(
             "a restart in place would overwrite your working tree",

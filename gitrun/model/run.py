@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gitrun.model.flags import Flags
+from gitrun.model.metrics import Metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,6 +18,9 @@ STAGED, PENDING, RUNNING = "staged", "pending", "running"
 COMPLETED, ERROR, TERMINATED = "completed", "error", "terminated"
 ENDED = frozenset({COMPLETED, TERMINATED})
 """The statuses in which `needed` compares flags; from DESIGN.md section 5."""
+
+
+NO_METRICS = Metrics()
 
 
 class Written(Protocol):
@@ -97,7 +101,7 @@ class Attempt:
     stopped: datetime | None = None
     duration: float | None = None
     exit_status: int | None = None
-    metrics: Mapping[str, float] = field(default_factory=dict)
+    metrics: Metrics = NO_METRICS
     base: str | None = None
     branch: str | None = None
     dirty: bool = False
@@ -138,7 +142,7 @@ class Run:
         return self.attempt.flags
 
     @property
-    def metrics(self) -> Mapping[str, float]:
+    def metrics(self) -> Metrics:
         """Last value of each metric of the last attempt."""
         return self.attempt.metrics
 

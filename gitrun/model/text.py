@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
 # Controls, formatting (bidi, zero width), surrogates, private and unassigned, and the two line separators.
 UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
@@ -24,6 +26,11 @@ def escaped(char: str) -> str:
     if "\udc80" <= char <= "\udcff":  # a byte of a name that is not UTF-8
         return f"\\x{ord(char) - 0xDC00:02x}"
     return char.encode("unicode_escape", "backslashreplace").decode()
+
+
+def safe_lines(text: str) -> list[str]:
+    """The lines of what a program wrote, each safe; tabs become blanks, and colours go."""
+    return [safe_text(line.expandtabs()) for line in COLOUR.sub("", text).splitlines()]
 
 
 def path_text(path: str) -> str:
