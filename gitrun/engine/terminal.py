@@ -50,9 +50,11 @@ class Channel:
 
 
 def open_channels(stdout: Stream, stderr: Stream) -> tuple[Channel, ...]:
-    """A channel for each stream; one for both if both are the same terminal, so that their order is kept."""
+    """A channel for each stream; one for both if they are one, or the same terminal, so that their order is kept."""
     out, err = stdout.terminal(), stderr.terminal()
     if out is not None and err is not None and os.fstat(out).st_rdev == os.fstat(err).st_rdev:
+        return (open_channel(stdout, out),)
+    if stdout is stderr:
         return (open_channel(stdout, out),)
     return open_channel(stdout, out), open_channel(stderr, err)
 

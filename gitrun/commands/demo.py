@@ -1,0 +1,168 @@
+"""`git run demo`: the story of a run, lived in a scratch repository; nothing of the user's is read or touched."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gitrun.engine.process import Call, execute
+from gitrun.engine.streams import FileStream
+from gitrun.errors import CannotRun
+from gitrun.git.exe import for_programs, last_words, spawn
+from gitrun.model.refs import short
+from gitrun.project import Project
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TRAIN = '''\
+"""Learns on which side of a curve points lie: logistic regression by gradient descent."""
+
+import json
+import math
+import random
+
+lr = 0.5
+epochs = 40
+seed = 1
+
+
+def features(x, y):
+    return [x, y, 1.0]
+
+
+def predict(weights, point):
+    return 1 / (1 + math.exp(-sum(w * f for w, f in zip(weights, features(*point)))))
+
+
+rng = random.Random(seed)
+points = [(rng.gauss(0, 1), rng.gauss(0, 1)) for _ in range(500)]
+labels = [float(x + y + 2 * x * y + rng.gauss(0, 0.5) > 0) for x, y in points]
+weights = [0.0 for _ in features(0, 0)]
+
+for epoch in range(1, epochs + 1):
+    chances = [predict(weights, point) for point in points]
+    for i in range(len(weights)):
+        slope = sum((c - t) * features(*p)[i] for c, t, p in zip(chances, labels, points))
+        weights[i] -= lr * slope / len(points)
+    if epoch % 20 == 0:
+        loss = -sum(math.log(c if t else 1 - c) for c, t in zip(chances, labels)) / len(points)
+        print(f"epoch {epoch} loss: {loss:.4f}", flush=True)
+
+with open("model.json", "w") as file:
+    json.dump({"weights": weights, "loss": loss}, file)
+'''
+BEFORE, AFTER = "return [x, y, 1.0]", "return [x, y, x * y, 1.0]"
+SETTINGS = {
+    "user.name": "A Newcomer", "user.email": "newcomer@localhost", "commit.gpgSign": "false", "core.autocrlf": "false",
+    "core.excludesFile": os.devnull, "core.attributesFile": os.devnull, "gitrun.python": sys.executable,
+}  # fmt: skip
+
+
+@click.command(add_help_option=False)
+@click.option("--keep", is_flag=True, help="Leave the repository there, to go on in it.")
+def command(*, keep: bool) -> None:
+    r"""Shows in some seconds what git run does: run, edit, run, restart, needed, in a scratch repository.
+
+    \b
+      git run demo
+      git run demo --keep
+    """
+    for number in (signal.SIGTERM, signal.SIGHUP):  # by default no `finally` runs then
+        signal.signal(number, signal.default_int_handler)
+    place = Path(tempfile.mkdtemp(prefix="git-run-demo-")).resolve()
+    kept = False
+    try:
+        stage = Stage(place, surroundings(os.environ))
+        tell(stage)
+        kept = keep
+        stage.say(f"The repository is {place}" if keep else "The repository is removed again; git run demo --keep leaves it.")
+    finally:
+        if not kept:
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def surroundings(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment of the demo: of git's only what it brings itself, and first on PATH the `git-run` that is running."""
+    kept = {
+        name: value for name, value in for_programs(environ).items() if not name.startswith("GIT_") or name == "GIT_EXEC_PATH"
+    }
+    own = Path(sys.argv[0]).absolute()
+    if own.name == "git-run" and own.is_file():
+        kept["PATH"] = os.pathsep.join(filter(None, [str(own.parent), kept.get("PATH")]))
+    own_words = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_PAGER": "cat"}
+    return kept | own_words
+
+
+class Stage:
+    """The scratch repository at `place`, where commands are shown as typed and run as they are."""
+
+    def __init__(self, place: Path, environ: Mapping[str, str]) -> None:
+        self.place, self.environ, self.output = place, environ, FileStream(1)
+        self.prepare("init", "--quiet", "--initial-branch=main", "--template=")
+        for name, value in SETTINGS.items():
+            self.prepare("config", name, value)
+        self.script.write_text(TRAIN)
+        self.prepare("add", "train.py")
+        self.prepare("commit", "--quiet", "--message=train.py")
+
+    @property
+    def script(self) -> Path:
+        """The training script."""
+        return self.place / "train.py"
+
+    def prepare(self, *words: str) -> None:
+        """Runs git, unseen. Raises CannotRun."""
+        done = spawn(words, self.environ, self.place)
+        if done.returncode:
+            raise CannotRun(f"the demo cannot go on: git {words[0]} failed: {last_words(done.stderr)}")
+
+    def say(self, words: str) -> None:
+        """A line for the reader."""
+        self.output.write(f"{words}\n".encode())
+
+    def show(self, *words: str) -> None:
+        """A command as a person types it, then what it writes. Raises CannotRun if it fails, Abort if it is interrupted."""
+        self.say(f"$ {shlex.join(words)}")
+        call = Call(words, self.place, self.environ, tag="demo", stdin=False)
+        ended = execute(call, self.place / ".git" / "shown", self.output, self.output)
+        self.say("")  # first of all: if nobody reads any more, that is why the command failed
+        if ended.stopped_by:
+            raise click.Abort
+        if ended.exit_status:
+            raise CannotRun(f"the demo went wrong: '{shlex.join(words)}' ended with {ended.exit_status}")
+
+    def project(self) -> Project:
+        """The repository as gitrun sees it."""
+        return Project(self.place, environ=self.environ)
+
+
+def tell(stage: Stage) -> None:
+    """Run, run with another flag, edit, run, list, restart the first, ask for what is there. Raises CannotRun."""
+    stage.say("A scratch repository with one script, train.py. Its constants lr, epochs and seed are its flags.\n")
+    stage.show("git", "run", "train.py")
+    first = stage.project().list_runs()[0]
+    stage.say("Code, flags, output and model.json are recorded. With another learning rate:\n")
+    stage.show("git", "run", "train.py", "lr=2.0")
+    stage.say("An edit, not committed: the next run takes the code as it lies there.\n")
+    stage.script.write_text(TRAIN.replace(BEFORE, AFTER))
+    stage.show("git", "diff", "--unified=0", "train.py")
+    stage.show("git", "run", "train.py")
+    stage.show("git", "run", "list")
+    stage.say("The first run again: its own code and flags, whatever train.py has become since.\n")
+    stage.show("git", "run", "--restart", short(first.id))
+    stage.say("Only what has not been run yet:\n")
+    stage.show("git", "run", "--needed", "train.py", "lr=2.0")
+    stage.say("A run is a small hidden branch that git itself reads. The restart added to it and rewrote nothing:\n")
+    stage.show("git", "log", "--graph", "--oneline", f"runs/{first.id}")
+    again = stage.project().find(first.id)
+    if again.output != first.output:
+        raise CannotRun("the demo went wrong: the restart printed something else than its run")
