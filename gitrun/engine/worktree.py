@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -143,7 +143,9 @@ def create(git: Git, directory: Path, tree: Path, attempt: str) -> State:
     with lock or open(os.devnull):
         if tree.exists() or tree.is_symlink():
             shutil.rmtree(tree) if tree.is_dir() and not tree.is_symlink() else tree.unlink()
-        git.run("worktree", "add", "--force", "--detach", "--no-checkout", str(tree), attempt)
+        # a reflog that is once there is written on, whatever core.logAllRefUpdates then says
+        quiet = replace(git, extra=("-c", "core.logAllRefUpdates=false"))
+        quiet.run("worktree", "add", "--force", "--detach", "--no-checkout", str(tree), attempt)
     pointer = (tree / ".git").read_text().strip()
     if not pointer.startswith("gitdir: "):
         raise GitFailed(f"git worktree add left no worktree at {tree}")
