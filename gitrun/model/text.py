@@ -61,6 +61,28 @@ def time_text(time: datetime | None) -> str:
     return time.astimezone().strftime("%Y-%m-%d %H:%M:%S") if time else "-"
 
 
+AGES = (
+    ("year", 31_557_600),
+    ("month", 2_629_800),
+    ("week", 604_800),
+    ("day", 86_400),
+    ("hour", 3_600),
+    ("minute", 60),
+    ("second", 1),
+)
+
+
+def relative_text(time: datetime, now: datetime) -> str:
+    """How long ago the time is: `3 hours ago`, `just now`, `in 2 days`."""
+    passed = (now - time).total_seconds()
+    for unit, length in AGES:
+        # as git does: the next larger unit from two of it on
+        if abs(passed) >= 2 * length:
+            amount = count_text(int(abs(passed) // length), unit)
+            return f"{amount} ago" if passed > 0 else f"in {amount}"
+    return "just now"
+
+
 def count_text(number: int, noun: str) -> str:
     """`1 file`, `3 files`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

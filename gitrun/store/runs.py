@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from gitrun.errors import BadRun
 from gitrun.git.exe import Git
@@ -31,6 +31,13 @@ PARTS = (record.FLAGS, record.RUN, record.RESULT, record.NOTES)
 KIND = re.compile(rb"^Gitrun-Kind: (attempt|result|annotation|merge)$", re.MULTILINE)
 LONGEST = 1_000_000
 """Commits that a walk along one run looks at before it gives up: a run that says it is longer is not one of ours."""
+
+
+class Reader(Protocol):
+    """Either door to the objects of a repository."""
+
+    def read_many(self, names: Iterable[str], limit: int = ...) -> list[Object | None]:
+        """The objects of these names, in order; no content of those over `limit` bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +72,8 @@ def find_run(git: Git, name: str) -> Run:
     with Objects(git) as objects:
         run = id_named(name, known)
         if run is None:
-            return choose(name, [found for found in read_runs(git, objects, known) if isinstance(found, Run)])
-        (found,) = read_runs(git, objects, {run: known[run]})
+            return choose(name, [found for found in read_runs(git, objects, known, live_runs(git)) if isinstance(found, Run)])
+        (found,) = read_runs(git, objects, {run: known[run]}, live_runs(git))
     if isinstance(found, BrokenRun):
         raise BadRun(
             f"run {short(run)} does not read: {found.reason}",
@@ -79,19 +86,23 @@ def all_runs(git: Git) -> list[Run | BrokenRun]:
     """Every run of the repository, newest attempt first, then those that do not read."""
     known = tips(git)
     with Objects(git) as objects:
-        return read_runs(git, objects, known)
+        return read_runs(git, objects, known, live_runs(git))
 
 
-def read_runs(git: Git, objects: Objects, names: Mapping[str, str]) -> list[Run | BrokenRun]:
+def live_runs(git: Git) -> frozenset[str]:
+    """The runs that are running on this machine."""
+    return frozenset(run for run in recorded(git.state) if is_live(git.state, run))
+
+
+def read_runs(git: Git, objects: Reader, names: Mapping[str, str], live: frozenset[str]) -> list[Run | BrokenRun]:
     """The runs with these tips (id -> tip), newest attempt first; those that do not read behind them, each with its reason."""
-    live = {run for run in recorded(git.state) if run in names and is_live(git.state, run)}
     sound = {run: tip for run, tip in names.items() if is_id(run)}
     commits = last_attempts(objects, sound)
     parts = objects.read_many([f"{tip}:{part}" for tip in sound.values() for part in PARTS])
     runs: list[Run] = []
     broken = [BrokenRun(run, tip, "its name is not an object id") for run, tip in names.items() if run not in sound]
     for place, (run, tip) in enumerate(sound.items()):
-        found = dict(zip(PARTS, parts[place * len(PARTS) :], strict=False))
+        found = dict(zip(PARTS, parts[place * len(PARTS) : (place + 1) * len(PARTS)], strict=True))
         try:
             runs.append(one_run(git, (run, tip), commits.get(tip), found, live))
         except BadRun as error:
@@ -101,7 +112,7 @@ def read_runs(git: Git, objects: Objects, names: Mapping[str, str]) -> list[Run 
 
 
 def one_run(
-    git: Git, named: tuple[str, str], attempt: Commit | None, parts: Mapping[str, Object | None], live: set[str]
+    git: Git, named: tuple[str, str], attempt: Commit | None, parts: Mapping[str, Object | None], live: frozenset[str]
 ) -> Run:
     """The run (id and tip are `named`) whose tip has these files. Raises BadRun."""
     run, tip = named
@@ -122,7 +133,7 @@ def content(part: Object | None, name: str) -> bytes | None:
     return part.data
 
 
-def last_attempts(objects: Objects, names: Mapping[str, str]) -> dict[str, Commit]:
+def last_attempts(objects: Reader, names: Mapping[str, str]) -> dict[str, Commit]:
     """The last attempt behind each tip, by tip, as far as one is found."""
     found: dict[str, Commit] = {}
     front = {tip: tip for tip in names.values()}

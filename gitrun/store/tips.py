@@ -118,3 +118,20 @@ def absent(objects: Objects, names: Sequence[str]) -> list[str]:
     for start in range(0, len(names), 100):
         found += objects.infos([name.encode() for name in names[start : start + 100]])
     return [name for name, info in zip(names, found, strict=True) if info is None]
+
+
+def stamp(git: Git) -> tuple[str, float]:
+    """What is another text when a run's ref has changed, and the time of the last change as the file system tells it.
+
+    A loose ref is written by a rename within `refs/runs`, a packed one by a rename of `packed-refs`.
+    """
+    found, latest = [], 0.0
+    for place in (git.common_dir / "packed-refs", git.common_dir / RUNS):
+        try:
+            status = place.stat()
+        except FileNotFoundError:
+            found.append("-")
+            continue
+        found.append(f"{status.st_ino}.{status.st_size}.{status.st_mtime_ns}")
+        latest = max(latest, status.st_mtime)
+    return " ".join(found), latest

@@ -1,0 +1,242 @@
+"""Filters: expressions over runs such as `lr<0.1 and status=completed`, read once, asked of many.
+
+    expression  either ("or" either)*
+    either      part ("and" part)*
+    part        "not" part | "(" expression ")" | name | name operator value
+    operator    = == != < <= > >= in "not in" contains "not contains"
+
+A name is a property of the run, else one of its flags, else one of its metrics; `flag:lr` and `metric:loss` say which.
+Values are written as flags are. What a run does not have matches nothing, not even `!=`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timezone
+from typing import Any, NamedTuple, TypeAlias
+
+from gitrun.errors import UsageError
+from gitrun.model.flags import parse_value, same_value
+from gitrun.model.run import Run
+
+Test: TypeAlias = Callable[[Run], bool]
+
+TOKEN = re.compile(
+    r"""\s*(?:(?P<sign><=|>=|!=|==|=|<|>)|(?P<bracket>[()])|(?P<value>\[[^\]]*\](?:\*\d+)?|'(?:[^']|'')*'|"(?:[^"\\]|\\.)*")"""
+    r"""|(?P<word>[^\s()<>=!'"\[\],]+))"""
+)
+DEEPEST = 100
+PROPERTIES: dict[str, Callable[[Run], Any]] = {
+    "id": lambda run: run.id,
+    "operation": lambda run: run.operation,
+    "op": lambda run: run.operation,
+    "status": lambda run: run.status,
+    "label": lambda run: run.notes.label,
+    "tag": lambda run: list(run.notes.tags),
+    "tags": lambda run: list(run.notes.tags),
+    "marked": lambda run: run.notes.marked,
+    "branch": lambda run: run.attempt.branch,
+    "base": lambda run: run.attempt.base,
+    "batch": lambda run: run.attempt.batch,
+    "started": lambda run: run.attempt.started,
+    "stopped": lambda run: run.attempt.stopped,
+    "duration": lambda run: run.attempt.duration,
+    "exit_status": lambda run: run.attempt.exit_status,
+}
+
+
+class FilterError(UsageError):
+    """The expression does not read; `detail` shows where."""
+
+    def __init__(self, words: str, text: str, place: int) -> None:
+        super().__init__(f"cannot read the filter: {words}", "for example: lr<0.1 and status=completed")
+        self.detail = f"  {text}\n  {' ' * place}^"
+
+
+class Token(NamedTuple):
+    """A word of an expression and where it stands."""
+
+    sort: str
+    text: str
+    place: int
+
+
+def read_filter(text: str) -> Test:
+    """The expression as a test of runs. Raises FilterError."""
+    reader = Reader(text)
+    test = reader.expression(0)
+    if reader.peek().sort != "end":
+        raise FilterError(f"'{reader.peek().text}' is one word too many", text, reader.peek().place)
+    return test
+
+
+class Reader:
+    """Reads one expression from its beginning to its end."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.tokens = list(tokens(text))
+        self.at = 0
+
+    def peek(self) -> Token:
+        """The next token."""
+        return self.tokens[self.at]
+
+    def take(self) -> Token:
+        """The next token, which is then behind us."""
+        found = self.tokens[self.at]
+        self.at += found.sort != "end"
+        return found
+
+    def is_word(self, *words: str) -> bool:
+        """Whether the next token is one of these words."""
+        return self.peek().sort == "word" and self.peek().text in words
+
+    def expression(self, depth: int) -> Test:
+        """Parts joined by `or`."""
+        if depth > DEEPEST:
+            raise FilterError("it is nested too deeply", self.text, self.peek().place)
+        parts = [self.either(depth)]
+        while self.is_word("or"):
+            self.take()
+            parts.append(self.either(depth))
+        return parts[0] if len(parts) == 1 else lambda run: any(part(run) for part in parts)
+
+    def either(self, depth: int) -> Test:
+        """Parts joined by `and`."""
+        parts = [self.part(depth)]
+        while self.is_word("and"):
+            self.take()
+            parts.append(self.part(depth))
+        return parts[0] if len(parts) == 1 else lambda run: all(part(run) for part in parts)
+
+    def part(self, depth: int) -> Test:
+        """A comparison, perhaps negated or in parentheses."""
+        token = self.peek()
+        if self.is_word("not"):
+            self.take()
+            inner = self.part(depth + 1) if depth < DEEPEST else self.expression(depth + 1)
+            return lambda run: not inner(run)
+        if token.text == "(" and token.sort == "bracket":
+            self.take()
+            inside = self.expression(depth + 1)
+            if self.take().text != ")":
+                raise FilterError("this parenthesis is not closed", self.text, token.place)
+            return inside
+        return self.comparison()
+
+    def comparison(self) -> Test:
+        """A name, and what it is compared with."""
+        name = self.take()
+        if name.sort != "word":
+            what = f"not '{name.text}'" if name.text else "but it ends here"
+            raise FilterError(f"a name is expected, {what}", self.text, name.place)
+        operator = self.operator()
+        if not operator:
+            return lambda run: bool(look_up(run, name.text))
+        value = self.take()
+        if value.sort not in {"word", "value"}:
+            raise FilterError(f"a value is expected after '{operator}'", self.text, value.place)
+        return compare(name.text, operator, parse_value(value.text))
+
+    def operator(self) -> str:
+        """The operator that comes next; empty if there is none."""
+        if self.peek().sort == "sign":
+            return self.take().text.replace("==", "=")
+        if self.is_word("in", "contains"):
+            return self.take().text
+        if self.is_word("not") and self.tokens[self.at + 1].text in {"in", "contains"}:
+            self.take()
+            return "not " + self.take().text
+        return ""
+
+
+def tokens(text: str) -> list[Token]:
+    """The words of an expression, and its end. Raises FilterError."""
+    found, at = [], 0
+    while text[at:].strip():
+        match = TOKEN.match(text, at)
+        if match is None or match.lastgroup is None:
+            place = at + len(text[at:]) - len(text[at:].lstrip())
+            raise FilterError(f"'{text[place]}' has no meaning here", text, place)
+        found.append(Token(match.lastgroup, match[match.lastgroup], match.start(match.lastgroup)))
+        at = match.end()
+    return [*found, Token("end", "", len(text))]
+
+
+def look_up(run: Run, name: str) -> Any:  # noqa: ANN401 - whatever a run has
+    """What the run has under the name; None if it has nothing."""
+    sort, _, rest = name.partition(":")
+    if sort == "flag" and rest:
+        return run.flags.get(rest)
+    if sort == "metric" and rest:
+        return run.metrics.get(rest)
+    if name in PROPERTIES:
+        return PROPERTIES[name](run)
+    return run.flags.get(name, run.metrics.get(name))
+
+
+def compare(name: str, operator: str, wanted: Any) -> Test:  # noqa: ANN401 - a value as flags have
+    """The test that compares what a run has under `name` with `wanted`."""
+    negated = operator.startswith("not ")
+    test = COMPARISONS[operator.removeprefix("not ")]
+
+    def is_so(run: Run) -> bool:
+        found = look_up(run, name)
+        return found is not None and test(found, wanted) != negated
+
+    return is_so
+
+
+def is_equal(found: Any, wanted: Any) -> bool:  # noqa: ANN401
+    """Whether the two are equal by value; a list of tags is equal to any of them, a time to its beginning as written."""
+    if isinstance(found, datetime):
+        return found.isoformat().startswith(str(wanted))
+    if isinstance(found, list) and not isinstance(wanted, list):
+        return any(same_value(item, wanted) for item in found)
+    return same_value(found, wanted)
+
+
+def order(found: Any, wanted: Any) -> int | None:  # noqa: ANN401
+    """Less than 0, 0 or more as the two stand to each other; None if they have no order."""
+    if isinstance(found, datetime):
+        return order_times(found, wanted)
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (found, wanted))
+    if numbers or (isinstance(found, str) and isinstance(wanted, str)):
+        return (found > wanted) - (found < wanted) if found == found and wanted == wanted else None  # noqa: PLR0124 - nan
+    return None
+
+
+def order_times(found: datetime, wanted: Any) -> int | None:  # noqa: ANN401
+    """As `order`, of a time and a date or time as text (UTC unless it says otherwise)."""
+    try:
+        moment = datetime.fromisoformat(str(wanted).replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    return (found > moment) - (found < moment)
+
+
+def is_ordered(*wanted: int) -> Callable[[Any, Any], bool]:
+    """The test whether two values stand to each other in one of these ways."""
+    return lambda found, value: order(found, value) in wanted
+
+
+def contains(found: Any, wanted: Any) -> bool:  # noqa: ANN401
+    """Whether a list has the value, or a text the text."""
+    if isinstance(found, list):
+        return any(same_value(item, wanted) for item in found)
+    return isinstance(found, str) and str(wanted) in found
+
+
+COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "=": is_equal,
+    "!=": lambda found, wanted: not is_equal(found, wanted),
+    "<": is_ordered(-1),
+    "<=": is_ordered(-1, 0),
+    ">": is_ordered(1),
+    ">=": is_ordered(0, 1),
+    "in": lambda found, wanted: isinstance(wanted, list) and any(is_equal(found, item) for item in wanted),
+    "contains": contains,
+}

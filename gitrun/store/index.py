@@ -1,0 +1,268 @@
+"""The index: what the refs of runs say, in sqlite, so that no question about many runs reads them all again.
+
+It is a cache: it notices every change of the refs, whoever made it, and is made anew when it is gone or broken.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from gitrun.git.objects import Objects
+from gitrun.model.flags import Flags
+from gitrun.model.run import Attempt, BrokenRun, Comment, File, Notes, Params, Run, Skipped
+from gitrun.store.runs import Output, read_runs
+from gitrun.store.tips import stamp, tips
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from gitrun.git.exe import Git
+
+VERSION = 1
+MANY = 200
+"""Runs from which on reading them through libgit2 is worth its import."""
+ROUND = 2_000
+"""Runs read and stored at a time."""
+SETTLED = 0.1
+"""Seconds after which a directory's time says whether it has changed: two changes within a tick have one time."""
+TABLES = """
+CREATE TABLE IF NOT EXISTS runs (
+    id TEXT PRIMARY KEY, tip TEXT NOT NULL, created REAL NOT NULL, operation TEXT NOT NULL, flags TEXT NOT NULL,
+    status TEXT NOT NULL, label TEXT, marked INTEGER NOT NULL, broken TEXT, record TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS newest ON runs (created, id);
+CREATE INDEX IF NOT EXISTS alike ON runs (operation, flags, created);
+CREATE INDEX IF NOT EXISTS labels ON runs (label) WHERE label IS NOT NULL;
+CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+ROW = "id, tip, broken, record"
+ORDER = "ORDER BY created DESC, id DESC"
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Runs that answer a question, newest attempt first, and how many there are in all."""
+
+    runs: tuple[Run | BrokenRun, ...]
+    total: int
+
+
+class Index:
+    """The index of one repository, as of the moment it was opened; to be used in a `with`."""
+
+    def __init__(self, git: Git, told: Callable[[int, int], None] | None = None) -> None:
+        """`told` hears how many runs of how many have been read."""
+        self._git, self._told = git, told
+        self._path = git.state / "index.sqlite"
+        try:
+            self._base = self._open()
+            self._refresh()
+        except sqlite3.DatabaseError:  # it does not read: it is a cache, and made anew
+            self._base = self._anew()
+            self._refresh()
+
+    def __enter__(self) -> Index:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._base.close()
+
+    def newest(self, limit: int = -1, start: int = 0) -> Answer:
+        """The newest runs (limit -1: all), from the `start`th on; those that do not read come last."""
+        where = "ORDER BY broken IS NOT NULL, created DESC, id DESC" if self._has_broken() else ORDER
+        rows = self._base.execute(f"SELECT {ROW} FROM runs {where} LIMIT ? OFFSET ?", (limit, start))  # noqa: S608 - ours
+        return Answer(tuple(self._runs(rows)), self.count())
+
+    def count(self) -> int:
+        """How many runs there are, also of those that do not read."""
+        (found,) = self._base.execute("SELECT count(*) FROM runs").fetchone()
+        return int(found)
+
+    def ids(self, prefix: str) -> list[str]:
+        """The ids that begin with these hex digits."""
+        found = self._base.execute("SELECT id FROM runs WHERE id >= ? AND id < ? LIMIT 100", (prefix, prefix + "g"))
+        return [run for (run,) in found]
+
+    def named(self, operation: str) -> Run | None:
+        """The run that an operation's name means: the marked one, else the latest."""
+        where = "WHERE operation = ? AND broken IS NULL ORDER BY marked DESC, created DESC LIMIT 1"
+        return self._one(where, (operation,))
+
+    def labelled(self, label: str) -> list[Run]:
+        """The runs with this label, newest first."""
+        return self._sound(f"WHERE label = ? AND broken IS NULL {ORDER}", (label,))
+
+    def alike(self, operation: str, flags: Flags) -> list[Run]:
+        """The runs of the operation whose flags are equal to these, newest first."""
+        return self._sound(f"WHERE operation = ? AND flags = ? AND broken IS NULL {ORDER}", (operation, flags_key(flags)))
+
+    def get(self, run: str) -> Run | BrokenRun | None:
+        """The run with this full id."""
+        rows = self._base.execute(f"SELECT {ROW} FROM runs WHERE id = ?", (run,))  # noqa: S608 - ours
+        return next(iter(self._runs(rows)), None)
+
+    def _has_broken(self) -> bool:
+        return self._base.execute("SELECT 1 FROM runs WHERE broken IS NOT NULL LIMIT 1").fetchone() is not None
+
+    def _one(self, where: str, values: tuple[str, ...]) -> Run | None:
+        return next(iter(self._sound(where, values)), None)
+
+    def _sound(self, where: str, values: tuple[str, ...]) -> list[Run]:
+        rows = self._base.execute(f"SELECT {ROW} FROM runs {where}", values)  # noqa: S608 - ours
+        return [run for run in self._runs(rows) if isinstance(run, Run)]
+
+    def _runs(self, rows: Iterable[tuple[str, str, str | None, str]]) -> Iterable[Run | BrokenRun]:
+        for run, tip, broken, record in rows:
+            yield BrokenRun(run, tip, broken) if broken is not None else unpack(self._git, run, tip, record)
+
+    def _open(self) -> sqlite3.Connection:
+        """The base on disk; one in memory, with what is on disk, where that cannot be written."""
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            base = sqlite3.connect(self._path, timeout=5.0, isolation_level=None)
+            base.execute("PRAGMA synchronous = OFF")  # what a power cut breaks is made anew
+            with suppress(sqlite3.OperationalError):
+                if base.execute("PRAGMA user_version").fetchone() != (VERSION,):
+                    base.executescript(f"DROP TABLE IF EXISTS runs; DROP TABLE IF EXISTS state; {TABLES}")
+                    base.execute(f"PRAGMA user_version = {VERSION}")
+                base.execute("BEGIN IMMEDIATE")
+                base.execute("ROLLBACK")
+                return base
+            base.close()
+        except (OSError, sqlite3.OperationalError):
+            pass
+        return self._in_memory()
+
+    def _in_memory(self) -> sqlite3.Connection:
+        base = sqlite3.connect(":memory:", isolation_level=None)
+        with suppress(sqlite3.Error):
+            source = sqlite3.connect(f"{self._path.as_uri()}?mode=ro&immutable=1", uri=True)
+            source.backup(base)
+            source.close()
+        base.executescript(TABLES)
+        return base
+
+    def _anew(self) -> sqlite3.Connection:
+        with suppress(OSError):
+            self._path.unlink()
+        return self._open()
+
+    def _refresh(self) -> None:
+        """Reads what has changed since the last time, by whatever program."""
+        seen, moment = stamp(self._git)
+        known = dict(self._base.execute("SELECT name, value FROM state").fetchall())
+        if known.get("stamp") == seen and not self._has_broken():
+            return
+        now = tips(self._git)
+        before = dict(self._base.execute("SELECT id, tip FROM runs WHERE broken IS NULL").fetchall())
+        changed = {run: tip for run, tip in now.items() if before.get(run) != tip}
+        gone = [(run,) for (run,) in self._base.execute("SELECT id FROM runs").fetchall() if run not in now]
+        self._store(changed)
+        with self._base:
+            self._base.execute("BEGIN")
+            self._base.executemany("DELETE FROM runs WHERE id = ?", gone)
+            settled = time.time() - moment > SETTLED
+            self._base.execute("INSERT OR REPLACE INTO state VALUES ('stamp', ?)", (seen if settled else "",))
+
+    def _store(self, changed: Mapping[str, str]) -> None:
+        """Reads these runs, in rounds, and puts them in."""
+        names = list(changed.items())
+        with Objects(self._git) as few:
+            reader = bulk_reader(self._git) if len(names) >= MANY else few
+            for start in range(0, len(names), ROUND):
+                found = read_runs(self._git, reader, dict(names[start : start + ROUND]), frozenset())
+                with self._base:
+                    self._base.execute("BEGIN")
+                    self._base.executemany("INSERT OR REPLACE INTO runs VALUES (?,?,?,?,?,?,?,?,?,?)", map(row, found))
+                if self._told:
+                    self._told(min(start + ROUND, len(names)), len(names))
+
+
+def bulk_reader(git: Git) -> Any:  # noqa: ANN401 - an Odb, whose module imports pygit2
+    """A reader for very many objects."""
+    from gitrun.git.odb import Odb
+
+    return Odb(git)
+
+
+def row(run: Run | BrokenRun) -> tuple[object, ...]:
+    """A run as the base holds it."""
+    if isinstance(run, BrokenRun):
+        return run.id, run.tip, 0.0, "", "", "", None, 0, run.reason, ""
+    attempt, notes = run.attempt, run.notes
+    return (
+        run.id, run.tip, attempt.created.timestamp(), attempt.operation, flags_key(attempt.flags), attempt.status,
+        notes.label, int(notes.marked), None, pack(run),
+    )  # fmt: skip
+
+
+def flags_key(flags: Flags) -> str:
+    """A text that is the same for flags that are equal by value: `1 == 1.0`, `true != 1`."""
+    return json.dumps({name: plain(flags[name]) for name in flags}, sort_keys=True)
+
+
+def plain(value: object) -> object:
+    """A value whose text is the same for equal numbers."""
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def pack(run: Run) -> str:
+    """A run as a line of JSON, in the order in which `unpack` reads it."""
+    a, notes = run.attempt, run.notes
+    params = [getattr(a.params, name) for name in Params.__slots__]
+    return json.dumps([
+        a.id, a.operation, a.kind, a.command, a.cwd, dict(a.flags), params, a.status, micros(a.created), a.source,
+        micros(a.started), micros(a.stopped), a.duration, a.exit_status, dict(a.metrics), a.base, a.branch, a.dirty, a.batch,
+        a.carried, [[s.path, s.size, s.reason] for s in a.skipped], [[f.path, f.size, f.sha256, f.stored] for f in a.files],
+        a.written is not None,
+        notes.label, notes.tags, [[c.text, c.author, micros(c.time)] for c in notes.comments], notes.marked,
+    ])  # fmt: skip
+
+
+def unpack(git: Git, run: str, tip: str, record: str) -> Run:
+    """The run that `pack` wrote."""
+    (
+        head, operation, kind, command, cwd, flags, params, status, created, source, started, stopped, duration, exit_status,
+        metrics, base, branch, dirty, batch, carried, skipped, files, ended, label, tags, comments, marked,
+    ) = json.loads(record)  # fmt: skip
+    attempt = Attempt(
+        id=head, operation=operation, kind=kind, command=tuple(command), cwd=cwd, flags=Flags(flags),
+        params=params_from(params), status=status,
+        created=moment_of(created) or EPOCH, source=source, started=moment_of(started), stopped=moment_of(stopped),
+        duration=duration, exit_status=exit_status, metrics=metrics, base=base, branch=branch, dirty=dirty, batch=batch,
+        carried=tuple(carried), skipped=tuple(Skipped(*one) for one in skipped), files=tuple(File(*one) for one in files),
+        written=Output(str(git.common_dir), tip) if ended else None,
+    )  # fmt: skip
+    spoken = tuple(Comment(text, author, moment_of(time)) for text, author, time in comments)
+    return Run(run, tip, attempt, Notes(label, tuple(tags), spoken, marked))
+
+
+def params_from(values: Iterable[Any]) -> Params:
+    """The run parameters, in the order of their fields."""
+    pairs = zip(Params.__slots__, values, strict=True)
+    named: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in pairs}
+    return Params(**named)
+
+
+def micros(time: datetime | None) -> int | None:
+    """A time as whole microseconds since 1970."""
+    if time is None:
+        return None
+    passed = time - EPOCH
+    return (passed.days * 86_400 + passed.seconds) * 1_000_000 + passed.microseconds
+
+
+def moment_of(passed: int | None) -> datetime | None:
+    """The time that `micros` wrote."""
+    if passed is None:
+        return None
+    return datetime.fromtimestamp(passed // 1_000_000, timezone.utc).replace(microsecond=passed % 1_000_000)
