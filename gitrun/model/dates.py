@@ -6,14 +6,15 @@ import re
 
 from gitrun.errors import UsageError
 
-WORDS = frozenset(
+KNOWN = (
     "ago at now today yesterday noon midnight tea never last am pm t z utc gmt "
     "second minute hour day week month year "
     "monday tuesday wednesday thursday friday saturday sunday mon tue tues wed thu thur thurs fri sat sun "
     "january february march april may june july august september october november december "
     "jan feb mar apr jun jul aug sep sept oct nov dec "
-    "a one two three four five six seven eight nine ten".split()
+    "a one two three four five six seven eight nine ten"
 )
+WORDS = frozenset(KNOWN.split())
 PART = re.compile(r"[0-9]+|[a-zA-Z]+|[-+.,:/_ ]+")
 
 

@@ -75,7 +75,7 @@ AGES = (
 def relative_text(time: datetime, now: datetime) -> str:
     """How long ago the time is: `3 hours ago`, `just now`, `in 2 days`."""
     passed = (now - time).total_seconds()
-    for unit, length in AGES:
+    for unit, length in AGES.items():
         # as git does: the next larger unit from two of it on
         if abs(passed) >= 2 * length:
             amount = count_text(int(abs(passed) // length), unit)
