@@ -1,0 +1,100 @@
+"""A training job of somebody else's making, scikit-learn on its handwritten digits, lived through `git run`."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from subprocess import CompletedProcess
+
+    from repository import Repo
+
+pytest.importorskip("sklearn", reason="scikit-learn is not installed (extra: test)")
+
+TRAIN = """\
+import pickle
+
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import train_test_split
+
+C = 1.0
+max_iter = 20
+
+images, digits = load_digits(return_X_y=True)
+images = images / 16
+seen, unseen, seen_digits, unseen_digits = train_test_split(images, digits, test_size=0.5, random_state=0)
+model = LogisticRegression(C=C, max_iter=max_iter)
+model.fit(seen, seen_digits)
+print(f"accuracy: {model.score(unseen, unseen_digits):.6f}")
+with open("model.pkl", "wb") as file:
+    pickle.dump(model, file)
+"""
+# the fit stops before it has converged, as the number of steps is a flag here
+QUIET = {"PYTHONWARNINGS": "ignore", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+@pytest.fixture
+def project(empty_repo: Repo) -> Repo:
+    empty_repo.write("train.py", TRAIN)
+    empty_repo.commit("train")
+    return empty_repo
+
+
+def train(repo: Repo, *words: str) -> float:
+    """The accuracy that `git run WORDS` prints."""
+    return accuracy(repo.run(*words, check=True, env=QUIET))
+
+
+def accuracy(ended: CompletedProcess[str]) -> float:
+    return float(re.fullmatch(r"accuracy: (\S+)\n", ended.stdout)[1])
+
+
+def run_id(repo: Repo) -> str:
+    """The run with the newest attempt."""
+    return repo.run("select", check=True).stdout.strip()
+
+
+def test_restart_of_the_first_training_gives_its_accuracy_again_whatever_the_script_has_become(project: Repo) -> None:
+    first_accuracy = train(project, "train.py")
+    first = run_id(project)
+    project.write("train.py", TRAIN.replace("images / 16", "(images > 8) * 1.0"))
+    assert train(project, "train.py") != first_accuracy
+    assert run_id(project) != first
+    assert train(project, "--restart", first) == first_accuracy
+    assert run_id(project) == first
+
+
+def test_restarted_training_with_another_flag_differs_and_keeps_both_attempts(project: Repo) -> None:
+    first_accuracy = train(project, "train.py")
+    first = run_id(project)
+    other_accuracy = train(project, "--restart", first, "C=0.001")
+    assert other_accuracy != first_accuracy
+    outputs = re.findall(r"\| accuracy: (\S+)", project.run("log", first, check=True).stdout)
+    assert [float(text) for text in outputs] == [other_accuracy, first_accuracy]
+    assert project.git("show", f"runs/{first}:.gitrun/flags.toml") == "C = 0.001\nmax_iter = 20"
+
+
+def test_needed_trains_once_for_the_same_flags_and_again_for_others(project: Repo) -> None:
+    train(project, "train.py", "C=0.5")
+    skipped = project.run("--needed", "train.py", "C=0.5", check=True, env=QUIET)
+    assert skipped.stdout.startswith("Skipping because the following runs match this operation (--needed specified):\n")
+    assert "accuracy" not in skipped.stdout
+    assert train(project, "--needed", "train.py", "C=0.25") > 0.8
+
+
+def test_trained_model_is_a_file_of_the_run_and_predicts(project: Repo) -> None:
+    done = project.run("train.py", check=True, env=QUIET)
+    assert "1 file: model.pkl; git run checkout" in done.stderr
+    assert project.git("status", "--short") == ""
+    project.run("checkout", check=True)
+    kept = project.run_bytes("cat", "-p", "model.pkl").stdout
+    assert (project.path / "model.pkl").read_bytes() == kept
+    from sklearn.datasets import load_digits
+
+    images, digits = load_digits(return_X_y=True)
+    assert pickle.loads(kept).score(images / 16, digits) >= accuracy(done) - 0.05
