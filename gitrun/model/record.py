@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -144,9 +144,16 @@ def parse_toml(data: bytes, name: str) -> dict[str, Any]:
         raise BadRun(f"{name} is not TOML: {error}") from error
 
 
-def read_attempt(
-    head: str, parts: Mapping[str, bytes | None], *, live: bool, written: Written | None, fallback: datetime
-) -> Attempt:
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What an attempt's commit says of it: its id, who made it (`Name <address>`), and when."""
+
+    id: str
+    author: str
+    time: datetime
+
+
+def read_attempt(origin: Origin, parts: Mapping[str, bytes | None], *, live: bool, written: Written | None) -> Attempt:
     """The attempt recorded in the files of `parts` (path -> content). Raises BadRun if run.toml is missing or unreadable."""
     run_bytes = parts.get(RUN)
     if run_bytes is None:
@@ -156,7 +163,8 @@ def read_attempt(
     result = parse_toml(result_bytes, RESULT) if result_bytes is not None else {}
     source = table(run, "source")
     return Attempt(
-        id=head,
+        id=origin.id,
+        author=origin.author,
         operation=text(run, "operation") or "?",
         kind=text(run, "kind") or "command",
         command=texts(run, "command"),
@@ -164,7 +172,7 @@ def read_attempt(
         flags=read_flags(parts.get(FLAGS)),
         params=read_params(table(run, "params")),
         status=status_of(result, live=live, staged=run.get("staged") is True),
-        created=when(run, "created") or fallback,
+        created=when(run, "created") or origin.time,
         source=text(source, "tree") or "",
         started=when(result, "started"),
         stopped=when(result, "stopped"),

@@ -97,6 +97,7 @@ class Attempt:
     status: str
     created: datetime
     source: str
+    author: str = ""
     started: datetime | None = None
     stopped: datetime | None = None
     duration: float | None = None

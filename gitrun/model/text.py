@@ -61,15 +61,8 @@ def time_text(time: datetime | None) -> str:
     return time.astimezone().strftime("%Y-%m-%d %H:%M:%S") if time else "-"
 
 
-AGES = (
-    ("year", 31_557_600),
-    ("month", 2_629_800),
-    ("week", 604_800),
-    ("day", 86_400),
-    ("hour", 3_600),
-    ("minute", 60),
-    ("second", 1),
-)
+DAY = 86_400
+AGES = {"year": 365.25 * DAY, "month": 30.4375 * DAY, "week": 7 * DAY, "day": DAY, "hour": 3_600, "minute": 60, "second": 1}
 
 
 def relative_text(time: datetime, now: datetime) -> str:

@@ -223,7 +223,7 @@ def pack(run: Run) -> str:
         a.id, a.operation, a.kind, a.command, a.cwd, dict(a.flags), params, a.status, micros(a.created), a.source,
         micros(a.started), micros(a.stopped), a.duration, a.exit_status, dict(a.metrics), a.base, a.branch, a.dirty, a.batch,
         a.carried, [[s.path, s.size, s.reason] for s in a.skipped], [[f.path, f.size, f.sha256, f.stored] for f in a.files],
-        a.written is not None,
+        a.written is not None, a.author,
         notes.label, notes.tags, [[c.text, c.author, micros(c.time)] for c in notes.comments], notes.marked,
     ])  # fmt: skip
 
@@ -232,7 +232,7 @@ def unpack(git: Git, run: str, tip: str, record: str) -> Run:
     """The run that `pack` wrote."""
     (
         head, operation, kind, command, cwd, flags, params, status, created, source, started, stopped, duration, exit_status,
-        metrics, base, branch, dirty, batch, carried, skipped, files, ended, label, tags, comments, marked,
+        metrics, base, branch, dirty, batch, carried, skipped, files, ended, author, label, tags, comments, marked,
     ) = json.loads(record)  # fmt: skip
     attempt = Attempt(
         id=head, operation=operation, kind=kind, command=tuple(command), cwd=cwd, flags=Flags(flags),
@@ -240,7 +240,7 @@ def unpack(git: Git, run: str, tip: str, record: str) -> Run:
         created=moment_of(created) or EPOCH, source=source, started=moment_of(started), stopped=moment_of(stopped),
         duration=duration, exit_status=exit_status, metrics=metrics, base=base, branch=branch, dirty=dirty, batch=batch,
         carried=tuple(carried), skipped=tuple(Skipped(*one) for one in skipped), files=tuple(File(*one) for one in files),
-        written=Output(str(git.common_dir), tip) if ended else None,
+        author=author, written=Output(str(git.common_dir), tip) if ended else None,
     )  # fmt: skip
     spoken = tuple(Comment(text, author, moment_of(time)) for text, author, time in comments)
     return Run(run, tip, attempt, Notes(label, tuple(tags), spoken, marked))

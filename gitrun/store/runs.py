@@ -64,6 +64,7 @@ class Commit:
     tree: str
     parents: tuple[str, ...]
     time: datetime
+    author: str
 
 
 def find_run(git: Git, name: str) -> Run:
@@ -120,7 +121,7 @@ def one_run(
         raise BadRun("its ref does not lead to an attempt")
     contents = {name: content(part, name) for name, part in parts.items()}
     written = Output(str(git.common_dir), tip)
-    last = record.read_attempt(attempt.id, contents, live=run in live, written=written, fallback=attempt.time)
+    last = record.read_attempt(origin(attempt), contents, live=run in live, written=written)
     return Run(run, tip, last, record.read_notes(contents[record.NOTES]))
 
 
@@ -156,15 +157,22 @@ def read_commit(found: Object | None) -> Commit | None:
     if found is None or found.kind != "commit" or found.data is None:
         return None
     head, _, message = found.data.partition(b"\n\n")
-    fields = [line.split(b" ", 1) for line in head.split(b"\n")]
+    fields: dict[bytes, list[bytes]] = {}
+    for line in head.split(b"\n"):
+        name, _, value = line.partition(b" ")
+        fields.setdefault(name, []).append(value)
     kind = KIND.findall(message)
-    tree = next((field[1].decode(errors="replace") for field in fields if field[0] == b"tree" and field[1:]), "")
-    signed = next((field[1].split() for field in fields if field[0] == b"committer" and field[1:]), [])
-    stamp = signed[-2] if len(signed) > 1 else b"0"
+    stamp = fields.get(b"committer", [b""])[0].rpartition(b"> ")[2].split(b" ")[0]
     if not kind or not stamp.isdigit() or len(stamp) > 11:
         return None
-    parents = tuple(field[1].decode(errors="replace") for field in fields if field[0] == b"parent" and field[1:])
-    return Commit(found.id, kind[-1].decode(), tree, parents, datetime.fromtimestamp(int(stamp), timezone.utc))
+    return Commit(
+        id=found.id,
+        kind=kind[-1].decode(),
+        tree=fields.get(b"tree", [b""])[0].decode(errors="replace"),
+        parents=tuple(parent.decode(errors="replace") for parent in fields.get(b"parent", [])),
+        time=datetime.fromtimestamp(int(stamp), timezone.utc),
+        author=(fields.get(b"author", [b""])[0].rpartition(b"> ")[0] + b">").decode(errors="replace"),
+    )
 
 
 def attempts(git: Git, objects: Objects, run: Run) -> tuple[Attempt, ...]:
@@ -193,7 +201,12 @@ def one_attempt(git: Git, objects: Objects, commit: Commit, result: str | None, 
     at = result or commit.id
     parts = dict(zip(PARTS, objects.read_many([f"{at}:{part}" for part in PARTS]), strict=True))
     contents = {name: content(part, name) for name, part in parts.items()}
-    return record.read_attempt(commit.id, contents, live=False, written=Output(str(git.common_dir), at), fallback=commit.time)
+    return record.read_attempt(origin(commit), contents, live=False, written=Output(str(git.common_dir), at))
+
+
+def origin(commit: Commit) -> record.Origin:
+    """What an attempt's commit says of it."""
+    return record.Origin(commit.id, commit.author, commit.time)
 
 
 @contextmanager
