@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timezone
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gitrun.model.flags import Flags
@@ -209,7 +210,7 @@ def attempt_as_json(attempt: Attempt) -> dict[str, Any]:
 
 def rfc3339(time: datetime | None) -> str | None:
     """The time in UTC as programs read it: `2026-11-22T10:14:03.123456Z`."""
-    return time.isoformat(timespec="microseconds").replace("+00:00", "Z") if time else None
+    return time.astimezone(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z") if time else None
 
 
 def restart_needed(run: Run, flags: Mapping[str, Value | None]) -> bool:

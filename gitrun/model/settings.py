@@ -16,6 +16,8 @@ SECRETS = (
     ".netrc", ".pgpass", ".htpasswd", "credentials", "credentials.json", "secrets.*", "*.kdbx",
 )  # fmt: skip
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+LONGEST = 1e9
+"""Seconds: thirty years, more than a clock that waits takes."""
 SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -42,7 +44,7 @@ def settings_from(config: Mapping[str, tuple[str, ...]]) -> Settings:
         secrets=config.get("gitrun.secrets", default.secrets),
         bring=truth(config, "gitrun.bring", default=default.bring),
         link=truth(config, "gitrun.link", default=default.link),
-        stop_grace=seconds(config["gitrun.stopgrace"][-1]) if "gitrun.stopgrace" in config else default.stop_grace,
+        stop_grace=duration(config, "gitrun.stopgrace", default.stop_grace),
     )
 
 
@@ -68,6 +70,14 @@ def size(config: Mapping[str, tuple[str, ...]], name: str, default: int) -> int:
     return int(found[1]) * UNITS[found[2]]
 
 
+def duration(config: Mapping[str, tuple[str, ...]], name: str, default: float) -> float:
+    """A duration in seconds."""
+    try:
+        return seconds(config[name][-1]) if name in config else default
+    except UsageError as error:
+        raise UsageError(f"setting {name} takes a duration such as 30s, not '{config[name][-1]}'") from error
+
+
 def seconds(text: str) -> float:
     """The duration that a person wrote: `90`, `30s`, `5m`, `2h`, `1h30m`, `1d`; in seconds, more than 0."""
     parts = re.findall(r"([0-9]*\.?[0-9]+)([smhd])", text.lower())
@@ -76,6 +86,6 @@ def seconds(text: str) -> float:
         total = float(text)
     elif "".join(number + unit for number, unit in parts) != text.lower():
         total = 0.0
-    if total <= 0:
+    if not 0 < total < LONGEST:
         raise UsageError(f"not a duration: '{text}'", "write 30s, 5m, 2h or 1h30m")
     return total

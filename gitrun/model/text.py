@@ -49,11 +49,10 @@ def size_text(size: float) -> str:
 
 def duration_text(seconds: float) -> str:
     """A duration in seconds as `0.3s`, `12.4s`, `3m20s` or `2h05m`."""
-    if seconds < 60:
+    if seconds < 59.95:
         return f"{seconds:.1f}s"
-    if seconds < 3600:
-        return f"{int(seconds) // 60}m{int(seconds) % 60:02d}s"
-    return f"{int(seconds) // 3600}h{int(seconds) % 3600 // 60:02d}m"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}m{rest:02d}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02d}m"
 
 
 def time_text(time: datetime | None) -> str:

@@ -1,0 +1,32 @@
+"""A request that contradicts itself is refused in one line that says what to do."""
+
+from __future__ import annotations
+
+import pytest
+
+from gitrun.errors import UsageError
+from gitrun.model.request import Request, check
+
+REFUSED = {
+    "nothing to run": {},
+    "a restart runs what its run ran, not 'a.py'": {"restart": "1", "operation": "a.py"},
+    "a restart runs what its run ran, not 'make test'": {"restart": "1", "command": ("make", "test")},
+    "--gpus and --no-gpus exclude each other": {"operation": "a.py", "gpus": "0", "no_gpus": True},
+    "would overwrite your working tree": {"restart": "1", "in_place": True},
+    "a staged run is not started": {"operation": "a.py", "stage": True, "background": True},
+    "--force-sourcecode is for restarts": {"operation": "a.py", "force_sourcecode": True},
+    "--clean is for restarts": {"operation": "a.py", "clean": True},
+    "--link and --no-link exclude each other": {"operation": "a.py", "links": ("d",), "no_link": True},
+    "at most 64 bits": {"operation": "a.py", "random_seed": 1 << 63},
+}
+
+
+@pytest.mark.parametrize(("words", "fields"), REFUSED.items(), ids=REFUSED)
+def test_contradiction_is_refused(words, fields) -> None:
+    with pytest.raises(UsageError, match=words):
+        check(Request(**fields))
+
+
+def test_what_was_not_asked_for_is_not_given() -> None:
+    request = Request(operation="a.py", no_gpus=False, random_seed=0)
+    assert request.given_params() == {"no_gpus": False, "random_seed": 0}

@@ -1,0 +1,48 @@
+"""Nothing that a terminal would obey, or that would reorder its line, passes `safe_text`."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gitrun.model.text import duration_text, safe_lines, safe_text, size_text
+
+HOSTILE = "\x1b]52;c;eA==\x07 \x9b31m \u202e \u2066 \u200b \ufeff \x7f \r\n \u2028 \udcff \U000e0041"
+
+
+def test_hostile_text_is_shown_escaped() -> None:
+    assert safe_text(HOSTILE).isprintable()
+    assert safe_text("\x1b[2J \udcff") == r"\x1b[2J \xff"
+
+
+@given(st.text(st.characters(exclude_categories=())))
+def test_safe_text_is_one_printable_line_and_stays_as_it_is(text) -> None:
+    safe = safe_text(text)
+    assert not {unicodedata.category(char) for char in safe} & {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+    assert safe_text(safe) == safe
+
+
+@pytest.mark.parametrize("text", ["Grüße", "日本語", "a\u0301", "🙂", "naïve — “quoted”"])
+def test_writing_of_people_is_left_alone(text) -> None:
+    assert safe_text(text) == text
+
+
+def test_lines_of_a_program_lose_their_colours_and_keep_their_columns() -> None:
+    assert safe_lines("\x1b[1;32mok\x1b[0m\na\tb\n\x1b[2J") == ["ok", "a       b", r"\x1b[2J"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0.0s"), (12.44, "12.4s"), (59.96, "1m00s"), (200, "3m20s"), (7509, "2h05m"), (3599.7, "1h00m")]
+)
+def test_duration_is_said_in_the_unit_that_suits_it(seconds, text) -> None:
+    assert duration_text(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (20_000_000, "20 MB"), (10**15, "1000.0 TB")]
+)
+def test_size_is_said_in_the_unit_that_suits_it(size, text) -> None:
+    assert size_text(size) == text
