@@ -231,12 +231,12 @@ def write_blobs(git: Git, directory: Path, contents: Mapping[str, bytes]) -> dic
     return {os.fsencode(name): Entry(FILE, made) for name, made in zip(contents, ids, strict=True)}
 
 
-def hash_files(git: Git, paths: Sequence[Path]) -> list[str]:
-    """The blob ids of the files as they are, written into the repository without filters."""
+def hash_files(git: Git, paths: Sequence[Path], kind: str = "blob") -> list[str]:
+    """The ids of new objects of the files as they are, written into the repository without filters."""
     if not paths:
         return []
     asked = b"".join(os.fsencode(path) + b"\n" for path in paths)
-    return git.run("hash-object", "-w", "--no-filters", "--stdin-paths", stdin=asked).decode().split()
+    return git.run("hash-object", "-w", "-t", kind, "--no-filters", "--stdin-paths", stdin=asked).decode().split()
 
 
 def commit_tree(git: Git, tree: str, parents: Iterable[str | None], message: bytes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitrun.errors import GitFailed, ObjectsGone, StaleRun
@@ -18,6 +19,15 @@ if TYPE_CHECKING:
 
 BUSY = (0.01, 0.05, 0.2, 0.5, 1.0)
 """Seconds between tries while somebody, a gc that packs refs, say, holds the lock of a ref."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A run whose ref goes from one commit to another."""
+
+    run: str
+    new: str
+    expected: str
 
 
 def tips(git: Git) -> dict[str, str]:
@@ -50,6 +60,28 @@ def publish(git: Git, objects: Objects, run: str, new: str, old: tuple[str | Non
         harden(git, needed)
     set_ref(git, run_ref(run), new, expected)
     shield(git, new, known)
+    gone = absent(objects, needed)
+    if gone:
+        raise ObjectsGone(f"git gc took away {len(gone)} objects while they were written, {gone[0]} first", "try again")
+
+
+def publish_many(git: Git, objects: Objects, moves: Sequence[Move], needed: Sequence[str]) -> None:
+    """Moves many runs' refs at once, or none: each as `publish` does. `needed` are all objects that the moves brought.
+
+    Raises StaleRun if one ref was not where it was expected, ObjectsGone, with the refs moved, if a gc was quicker than we.
+    """
+    if git.durable:
+        harden(git, needed)
+    lines = (f"update {run_ref(move.run)}\0{move.new}\0{move.expected}\0" for move in moves)
+    done = git.attempt("update-ref", "--no-deref", "-z", "--stdin", stdin="".join(lines).encode(), hooks=True)
+    if done.returncode:
+        raise StaleRun(f"one of {len(moves)} runs was changed by somebody else: {last_words(done.stderr)}", "try again")
+    if git.durable:
+        for move in moves:
+            fsync(git.common_dir / run_ref(move.run))
+        fsync(git.common_dir / RUNS)
+    for move in moves if is_collecting(git) else ():
+        shield(git, move.new, move.expected)
     gone = absent(objects, needed)
     if gone:
         raise ObjectsGone(f"git gc took away {len(gone)} objects while they were written, {gone[0]} first", "try again")

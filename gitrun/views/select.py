@@ -1,0 +1,136 @@
+"""Which runs a question means: filters, an order, a limit."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitrun.errors import UsageError
+from gitrun.model.dates import require_date
+from gitrun.model.filters import look_up, read_filter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from gitrun.git.exe import Git
+    from gitrun.model.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of the runs; all that is given must hold. `sort` is a name, with `-` before it from large to small.
+
+    `least` and `most` are names of metrics or flags: the one run with the smallest or largest value.
+    """
+
+    operations: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    statuses: tuple[str, ...] = ()
+    branches: tuple[str, ...] = ()
+    authors: tuple[str, ...] = ()
+    batch: str | None = None
+    since: str | None = None
+    until: str | None = None
+    expression: str | None = None
+    sort: str | None = None
+    least: str | None = None
+    most: str | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it asks for all runs in their own order."""
+        return self == Question()
+
+
+def choose(git: Git, runs: Iterable[tuple[int, Run]], question: Question) -> list[tuple[int, Run]]:
+    """The numbered runs that the question means, in the order that it asks for. Raises UsageError."""
+    tests = tests_of(git, question)
+    found = [(number, run) for number, run in runs if all(test(run) for test in tests)]
+    if question.least or question.most:
+        name = question.least or question.most or ""
+        worth = [(number, run) for number, run in found if is_number(look_up(run, name))]
+        return [(min if question.least else max)(worth, key=lambda pair: look_up(pair[1], name))] if worth else []
+    return ordered(found, question.sort) if question.sort else found
+
+
+def tests_of(git: Git, question: Question) -> list[Callable[[Run], bool]]:
+    """What the question asks of each run. Raises UsageError."""
+    tests: list[Callable[[Run], bool]] = []
+    if question.operations:
+        tests.append(lambda run: run.operation in question.operations)
+    if question.labels:
+        tests.append(lambda run: run.notes.label in question.labels)
+    if question.tags:
+        tests.append(lambda run: set(question.tags) <= set(run.notes.tags))
+    if question.statuses:
+        tests.append(lambda run: run.status in question.statuses)
+    if question.branches:
+        tests.append(lambda run: run.attempt.branch in question.branches)
+    if question.authors:
+        names = Mailmap(git)
+        tests.append(lambda run: any(text.lower() in names.proper(run.attempt.author).lower() for text in question.authors))
+    if question.batch:
+        tests.append(lambda run: run.attempt.batch == question.batch)
+    if question.expression:
+        tests.append(read_filter(question.expression))
+    return tests + times(git, question)
+
+
+def times(git: Git, question: Question) -> list[Callable[[Run], bool]]:
+    """What the question asks of the time of the start."""
+    tests: list[Callable[[Run], bool]] = []
+    if question.since:
+        first = moment(git, question.since)
+        tests.append(lambda run: (run.attempt.started or run.attempt.created).timestamp() >= first)
+    if question.until:
+        last = moment(git, question.until)
+        tests.append(lambda run: (run.attempt.started or run.attempt.created).timestamp() <= last)
+    return tests
+
+
+def moment(git: Git, text: str) -> int:
+    """The time that git reads in the text, in seconds since 1970. Raises UsageError."""
+    said = git.run("rev-parse", f"--since={require_date(text)}").decode().strip()
+    return int(said.removeprefix("--max-age="))
+
+
+class Mailmap:
+    """Authors as `.mailmap` names them, each asked once."""
+
+    def __init__(self, git: Git) -> None:
+        self._git = git
+        self._known: dict[str, str] = {}
+
+    def proper(self, author: str) -> str:
+        """The proper name and address of `Name <address>`."""
+        if author not in self._known:
+            done = self._git.attempt("check-mailmap", author)
+            self._known[author] = done.stdout.decode(errors="replace").strip() or author
+        return self._known[author]
+
+
+def ordered(found: Sequence[tuple[int, Run]], name: str) -> list[tuple[int, Run]]:
+    """The runs by what they have under the name; those that have nothing last."""
+    down, key = name.startswith("-"), name.removeprefix("-")
+    if not key:
+        raise UsageError("--sort takes a name", "for example --sort=-acc, --sort=started")
+    have = [(number, run) for number, run in found if is_worth(look_up(run, key))]
+    rest = [(number, run) for number, run in found if not is_worth(look_up(run, key))]
+    return sorted(have, key=lambda pair: rank(look_up(pair[1], key)), reverse=down) + rest
+
+
+def is_worth(value: object) -> bool:
+    """Whether a value has a place in an order."""
+    return value is not None and not (isinstance(value, float) and math.isnan(value))
+
+
+def is_number(value: object) -> bool:
+    """Whether a value can be the smallest or largest."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and is_worth(value)
+
+
+def rank(value: object) -> tuple[int, float, str]:
+    """Numbers by size, before all else by its text."""
+    return (0, float(value), "") if isinstance(value, int | float) else (1, 0.0, str(value))
