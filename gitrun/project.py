@@ -6,6 +6,7 @@ import io
 import os
 import shutil
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -194,7 +195,8 @@ class Project:
 
     def say(self, words: str) -> None:
         """Says something of our own, on stderr."""
-        self.stderr.write(f"gitrun: {safe_text(words)}\n".encode())
+        with suppress(BrokenPipeError):  # that nobody hears us is no reason not to go on
+            self.stderr.write(f"gitrun: {safe_text(words)}\n".encode())
 
 
 def is_inside(path: Path, directory: Path) -> bool:

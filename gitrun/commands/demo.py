@@ -15,6 +15,7 @@ import click
 
 from gitrun.engine.process import Call, execute
 from gitrun.engine.streams import FileStream
+from gitrun.engine.watchman import Signals
 from gitrun.errors import CannotRun
 from gitrun.git.exe import for_programs, last_words, spawn
 from gitrun.model.refs import short
@@ -133,7 +134,8 @@ class Stage:
         """A command as a person types it, then what it writes. Raises CannotRun if it fails, Abort if it is interrupted."""
         self.say(f"$ {shlex.join(words)}")
         call = Call(words, self.place, self.environ, tag="demo", stdin=False)
-        ended = execute(call, self.place / ".git" / "shown", self.output, self.output)
+        with Signals() as signals:
+            ended = execute(call, self.place / ".git" / "shown", self.output, self.output, signals)
         self.say("")  # first of all: if nobody reads any more, that is why the command failed
         if ended.stopped_by:
             raise click.Abort

@@ -35,10 +35,19 @@ def main() -> None:
     """The executable `git-run`."""
     if sys.platform == "win32":
         sys.exit("gitrun does not run on Windows yet; it does in WSL")
+    open_missing()
     for stream in (sys.stdout, sys.stderr):  # what its encoding has no bytes for is said escaped
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     sys.exit(answer(sys.argv[1:]))
+
+
+def open_missing() -> None:
+    """What we were started without of stdin, stdout and stderr leads nowhere, and not into the next file that is opened."""
+    while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(opened, True)  # noqa: FBT003 - the function takes it so
+    os.close(opened)
+    sys.stdout, sys.stderr = sys.stdout or os.fdopen(1, "w"), sys.stderr or os.fdopen(2, "w")
 
 
 def answer(words: list[str]) -> int:

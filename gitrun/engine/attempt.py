@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from gitrun.engine import interpreter, links, produced
 from gitrun.engine.planning import fill_in, flag_variables
 from gitrun.engine.process import Call, Stream, execute
+from gitrun.engine.watchman import INTERRUPTS, Signals
 from gitrun.engine.worktree import clear, lease
 from gitrun.errors import CannotRun
 from gitrun.git.exe import for_programs
@@ -83,8 +84,9 @@ def perform(road: Road, job: Job) -> Outcome:
             slot = stack.enter_context(lease(road.git, started.attempt, started.run))
             site = furnish(road, job, slot.tree, slot.git)
             slot.save(replace(slot.state, links=tuple(map(os.fsdecode, site.linked))))
-        begun = time.time()
-        ended = carry_out(road, job, site)
+        signals, begun = stack.enter_context(Signals()), time.time()
+        ended = carry_out(road, job, site, signals)
+        started.live.record_end(ended)
         outcome, seen = settle(road, started, site, ended, begun)
         if slot:
             clear(slot, seen, site.linked)
@@ -111,7 +113,7 @@ def furnish(road: Road, job: Job, tree: Path, git: Git) -> Site:
     return Site(tree, git, tuple(linked), frozenset(linked) - frozenset(restored))
 
 
-def carry_out(road: Road, job: Job, site: Site) -> Outcome:
+def carry_out(road: Road, job: Job, site: Site, signals: Signals) -> Outcome:
     """What came of the program, without metrics and files yet."""
     pid, in_place = os.getpid(), site.index is not None
     linked = tuple(map(os.fsdecode, site.linked))
@@ -119,11 +121,12 @@ def carry_out(road: Road, job: Job, site: Site) -> Outcome:
     job.started.live.record(Owner(pid, birth_of(pid), attempt, str(site.tree), in_place, time.time(), linked))
     try:
         call = call_for(road, job, site)
-        return outcome_of(execute(call, job.started.live.output, road.stdout, road.stderr), road)
+        return outcome_of(execute(call, job.started.live.output, road.stdout, road.stderr, signals), road)
     except CannotRun as error:
         now = datetime.now(timezone.utc)
         road.say(error.message + (f"; {error.hint}" if error.hint else ""))
-        return Outcome(ERROR, 127, now, now, 0.0, reason=error.message)
+        code = 126 if isinstance(error.__cause__, PermissionError) else 127  # as shells say it
+        return Outcome(ERROR, code, now, now, 0.0, reason=error.message)
 
 
 def settle(road: Road, started: Started, site: Site, ended: Outcome, begun: float) -> tuple[Outcome, Seen]:
@@ -167,7 +170,7 @@ def call_for(road: Road, job: Job, site: Site) -> Call:
         argv = python_call(road, job, site, environ)
     return Call(
         argv, directory, environ, started.attempt, job.request.stop_after, road.settings.stop_grace,
-        guarded=True, stdin=not job.request.background,
+        stdin=not job.request.background,
     )  # fmt: skip
 
 
@@ -220,9 +223,7 @@ def judge(exit_status: int, stopped_by: int) -> tuple[str, int, str]:
 
     Ctrl-C is a wish: a program that then ends with 0 has completed. Every other signal to us is an order.
     """
-    import signal
-
-    if stopped_by and not (stopped_by == signal.SIGINT and exit_status == 0):
+    if stopped_by and not (stopped_by in INTERRUPTS and exit_status == 0):
         return TERMINATED, exit_status if exit_status < 0 else -stopped_by, "stopped"
     if exit_status < 0:
         return TERMINATED, exit_status, ""

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from gitrun.engine.attempt import birth_of
+from gitrun.engine.offspring import send_if
 from gitrun.errors import CannotRun
 from gitrun.model.refs import short
 from gitrun.store.live import directory_of, is_live, owner_of
@@ -23,6 +24,10 @@ CHUNK = 1 << 16
 def follow(git: Git, run: str, stream: Stream) -> bool:
     """Shows what a running run has written, and goes on until it ends; false if it was not running."""
     path = directory_of(git.state, run) / "output"
+    while not path.exists():  # the run has begun, its program has not
+        if not is_live(git.state, run):
+            return False
+        time.sleep(PAUSE)
     try:
         source = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
@@ -49,9 +54,10 @@ def stop(git: Git, run: str) -> None:
         owner = owner_of(git.state, run)
     if not is_live(git.state, run) or owner is None:
         raise CannotRun(f"run {short(run)} is not running on this machine")
-    if birth_of(owner.pid) != owner.birth:
+    pid, birth = owner.pid, owner.birth
+    # while the lock is held its holder lives, but it may be another one than the last that wrote its name there
+    if not send_if(pid, signal.SIGTERM, lambda: bool(birth) and birth_of(pid) == birth) and is_live(git.state, run):
         raise CannotRun(f"the process that supervises run {short(run)} cannot be told from others")
-    os.kill(owner.pid, signal.SIGTERM)
 
 
 def wait(git: Git, run: str) -> None:

@@ -7,26 +7,24 @@ import os
 import signal
 import time
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER = 1, 36, 37
 TAG = "GITRUN_ATTEMPT"
-
-
-def prctl(option: int, value: int) -> None:
-    """Linux's prctl; nothing where there is none."""
-    try:
-        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
-    except (AttributeError, OSError):
-        return
+LINGER = 0.3
+"""Seconds that what a program left running has to end by itself: the `tee` behind its output, say."""
 
 
 def tie_to_parent(parent: int) -> None:
     """In a child: it is killed when its parent dies, also if that happened already."""
-    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    try:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    except (AttributeError, OSError):  # not Linux
+        return
     if os.getppid() != parent:
         os._exit(127)
 
@@ -34,11 +32,74 @@ def tie_to_parent(parent: int) -> None:
 @contextmanager
 def adopt_orphans() -> Iterator[None]:
     """Processes below ours whose parent dies become our children, where they can be seen."""
-    prctl(PR_SET_CHILD_SUBREAPER, 1)
+    before = ctypes.c_int(0)
+    try:
+        prctl = ctypes.CDLL(None).prctl
+        prctl(PR_GET_CHILD_SUBREAPER, ctypes.byref(before), 0, 0, 0)
+        prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    except (AttributeError, OSError):  # not Linux
+        yield
+        return
     try:
         yield
     finally:
-        prctl(PR_SET_CHILD_SUBREAPER, 0)
+        prctl(PR_SET_CHILD_SUBREAPER, before.value, 0, 0, 0)
+
+
+class Offspring:
+    """What one program leaves running, once it has ended; made before it starts.
+
+    If ours is a process of one thread, every child that it has later is the program's. Otherwise another thread may
+    have started it: then only those are the program's that carry its tag.
+    """
+
+    def __init__(self, tag: str) -> None:
+        self.tag = tag
+        self._before = frozenset(children_of(os.getpid())) if is_single_threaded() else None
+
+    def end(self, grace: float, pause: Callable[[float], object]) -> tuple[str, ...]:
+        """Ends what is left, asking first; returns the names. `pause` is called to wait some seconds.
+
+        What is about to end by itself gets a moment for it.
+        """
+        left = self.settle(LINGER, pause)
+        names = tuple(name_of(pid) for pid in left)
+        for number, patience in ((signal.SIGTERM, min(grace, 2.0)), (signal.SIGKILL, 2.0)):
+            for pid in left:
+                send(pid, number)
+            left = self.settle(patience, pause) if left else []
+        return names
+
+    def settle(self, patience: float, pause: Callable[[float], object]) -> list[int]:
+        """The processes that are still there after `patience` seconds, the dead buried."""
+        end = time.monotonic() + patience
+        while True:
+            left = self.living()
+            if not left or time.monotonic() >= end:
+                return left
+            pause(0.01)
+
+    def living(self) -> list[int]:
+        """The program's processes below us that have not ended."""
+        queue = [pid for pid in children_of(os.getpid()) if self.is_ours(pid) and not is_buried(pid)]
+        found: list[int] = []
+        while queue:
+            pid = queue.pop()
+            found.append(pid)
+            queue += children_of(pid)
+        return found
+
+    def is_ours(self, child: int) -> bool:
+        """Whether a child of this process is the program's."""
+        return child not in self._before if self._before is not None else is_tagged(child, self.tag)
+
+
+def is_single_threaded() -> bool:
+    """Whether nobody but the caller can have started children of this process."""
+    try:
+        return len(os.listdir("/proc/self/task")) == 1
+    except OSError:
+        return False
 
 
 def children_of(pid: int) -> list[int]:
@@ -57,6 +118,14 @@ def children_of(pid: int) -> list[int]:
     return found
 
 
+def below(pid: int) -> list[int]:
+    """The process and all below it."""
+    found = [pid]
+    for parent in found:
+        found += children_of(parent)
+    return found
+
+
 def is_tagged(pid: int, tag: str) -> bool:
     """Whether the process was started with the tag of the attempt in its environment."""
     try:
@@ -64,26 +133,6 @@ def is_tagged(pid: int, tag: str) -> bool:
             return f"{TAG}={tag}".encode() in environ.read().split(b"\0")
     except OSError:
         return False
-
-
-def offspring(tag: str) -> list[int]:
-    """The tagged processes among our children, and below them."""
-    found: list[int] = []
-    queue = [pid for pid in children_of(os.getpid()) if is_tagged(pid, tag)]
-    while queue:
-        pid = queue.pop()
-        found.append(pid)
-        queue += children_of(pid)
-    return found
-
-
-def everywhere(tag: str) -> list[int]:
-    """The tagged processes of this machine."""
-    try:
-        pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
-    except OSError:
-        return []
-    return [pid for pid in pids if pid != os.getpid() and is_tagged(pid, tag)]
 
 
 def name_of(pid: int) -> str:
@@ -95,39 +144,12 @@ def name_of(pid: int) -> str:
         return f"process {pid}"
 
 
-def end_all(tag: str, grace: float) -> tuple[str, ...]:
-    """Ends what the program left running, asking first; returns their names.
-
-    An orphan that is about to end by itself gets a moment for it.
-    """
-    left = settle(tag, 0.05)
-    names = tuple(name_of(pid) for pid in left)
-    for number, patience in ((signal.SIGTERM, min(grace, 2.0)), (signal.SIGKILL, 2.0)):
-        for pid in left:
-            send(pid, number)
-        left = settle(tag, patience) if left else []
-    return names
-
-
-def settle(tag: str, patience: float) -> list[int]:
-    """The offspring that is still there after `patience` seconds, the dead buried."""
-    end = time.monotonic() + patience
-    while True:
-        left = offspring(tag)
-        for pid in left:
-            bury(pid)
-        left = [pid for pid in left if os.path.exists(f"/proc/{pid}")]
-        if not left or time.monotonic() >= end:
-            return left
-        time.sleep(0.005)
-
-
-def bury(pid: int) -> None:
-    """Takes note of the end of an adopted process."""
+def is_buried(pid: int) -> bool:
+    """Whether an adopted process had ended, which is now taken note of."""
     try:
-        os.waitpid(pid, os.WNOHANG)
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
     except ChildProcessError:
-        return
+        return True
 
 
 def send(pid: int, number: int) -> None:
@@ -138,7 +160,41 @@ def send(pid: int, number: int) -> None:
         return
 
 
+def send_if(pid: int, number: int, is_meant: Callable[[], bool]) -> bool:
+    """Signals a process that is no child of ours, if it is the one meant; never one that got its number in between."""
+    try:
+        process = os.pidfd_open(pid)
+    except AttributeError:  # not Linux
+        meant = is_meant()
+        if meant:
+            send(pid, number)
+        return meant
+    except OSError:
+        return False
+    try:
+        if not is_meant():
+            return False
+        signal.pidfd_send_signal(process, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    finally:
+        os.close(process)
+    return True
+
+
+def everywhere(tag: str) -> list[int]:
+    """The tagged processes of this machine, but not ours."""
+    try:
+        pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return []
+    return [pid for pid in pids if pid != os.getpid() and is_tagged(pid, tag)]
+
+
 def end_everywhere(tag: str) -> None:
-    """Kills what a killed supervisor's program left running: processes that carry the attempt's own tag."""
-    for pid in everywhere(tag):
-        send(pid, signal.SIGKILL)
+    """Kills what a killed supervisor's program left running: processes that carry the attempt's own tag. They are gone then."""
+    end = time.monotonic() + 2.0
+    while (left := everywhere(tag)) and time.monotonic() < end:
+        for pid in left:
+            send_if(pid, signal.SIGKILL, partial(is_tagged, pid, tag))
+        time.sleep(0.01)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -12,18 +13,23 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Protocol
 
-from gitrun.engine.offspring import adopt_orphans, end_all, tie_to_parent
-from gitrun.engine.terminal import Channel, open_channels
-from gitrun.engine.watchman import Signals
+from gitrun.engine.offspring import Offspring, adopt_orphans, below, send, tie_to_parent
+from gitrun.engine.terminal import open_channels
+from gitrun.engine.watchman import MESSAGES, ORDERS, RESIZES
 from gitrun.errors import CannotRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from gitrun.engine.terminal import Channel
+    from gitrun.engine.watchman import Signals
+
 CHUNK = 1 << 16
 LINGER = 0.2
-"""Seconds that output may still come after the program has ended, before what keeps its pipes open is ended too."""
+"""Seconds without output after which a pipe is given up that somebody we may not end holds open."""
+LARGEST_PIPE = 1 << 20
+"""Bytes that a pipe may still hold when all who wrote into it have ended (Linux' fs.pipe-max-size)."""
 
 
 class Stream(Protocol):
@@ -32,15 +38,17 @@ class Stream(Protocol):
     def write(self, data: bytes) -> None:
         """Shows the bytes at once. Raises BrokenPipeError if nobody reads any more."""
 
-    def terminal(self) -> int | None:
-        """The descriptor of the terminal behind it, if there is one."""
+    def offer(self, data: bytes | memoryview) -> int:
+        """Shows as many of the bytes as does not make us wait; how many that was. Raises BrokenPipeError."""
+
+    def descriptor(self) -> int | None:
+        """The descriptor behind it; None if there is none, and then `offer` takes all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
     """A program to start: words, directory, environment, how long it may run and how long it has to end (seconds).
 
-    `guarded`: signals to this process are for the program (they are handed on, and the outcome is still recorded).
     `tag` is in the environment of all its processes, so that none but them is ever signalled.
     """
 
@@ -50,7 +58,6 @@ class Call:
     tag: str
     stop_after: float | None = None
     grace: float = 10.0
-    guarded: bool = True
     stdin: bool = True
 
 
@@ -58,7 +65,8 @@ class Call:
 class Ended:
     """How a program ended: exit status as in Python (minus a signal's number), UTC times, seconds it took.
 
-    `stopped_by` is the signal that it was asked to end with, `outlived` names processes of it that had to be ended.
+    `stopped_by` is the signal that it was asked to end with, `outlived` names processes of it that had to be ended,
+    `lost` says why output could not be recorded.
     """
 
     exit_status: int
@@ -92,15 +100,15 @@ class Recorder:
         os.close(self._file)
 
 
-def execute(call: Call, record: Path, stdout: Stream, stderr: Stream) -> Ended:
+def execute(call: Call, record: Path, stdout: Stream, stderr: Stream, signals: Signals) -> Ended:
     """Runs the program to its end; all it writes goes to `record` and, at once, to the two streams.
 
-    Raises CannotRun if it cannot be started.
+    Signals to us are handed on to it. Raises CannotRun if it cannot be started.
     """
     recorder = Recorder(record)
     channels = open_channels(stdout, stderr)
     try:
-        with Signals(guarded=call.guarded) as signals, adopt_orphans():
+        with adopt_orphans():
             return follow(call, recorder, channels, signals)
     finally:
         recorder.close()
@@ -110,7 +118,7 @@ def execute(call: Call, record: Path, stdout: Stream, stderr: Stream) -> Ended:
 
 def follow(call: Call, recorder: Recorder, channels: Sequence[Channel], signals: Signals) -> Ended:
     """Starts the program and follows it until it, its output and its children have ended."""
-    clock, begun = time.monotonic(), datetime.now(timezone.utc)
+    clock, begun, offspring = time.monotonic(), datetime.now(timezone.utc), Offspring(call.tag)
     process = start(call, channels, signals)
     for channel in channels:
         channel.close_inner()
@@ -118,12 +126,12 @@ def follow(call: Call, recorder: Recorder, channels: Sequence[Channel], signals:
     try:
         loop.until_ended()
         duration = time.monotonic() - clock
-        outlived = end_all(call.tag, call.grace)
+        outlived = offspring.end(call.grace, loop.turn)
         loop.drain()
     except BaseException:
         process.kill()
         process.wait()
-        end_all(call.tag, 0.0)
+        offspring.end(0.0, time.sleep)
         raise
     return Ended(
         exit_status=process.returncode, started=begun, stopped=datetime.now(timezone.utc), duration=duration,
@@ -133,22 +141,35 @@ def follow(call: Call, recorder: Recorder, channels: Sequence[Channel], signals:
 
 def start(call: Call, channels: Sequence[Channel], signals: Signals) -> subprocess.Popen[bytes]:
     """The started program. Raises CannotRun."""
-    outs = [channel.inner for channel in channels]
     parent = os.getpid()
 
     def before() -> None:  # runs in the child: it must not inherit our blocked signals, nor outlive us
         signals.give_back()
         tie_to_parent(parent)
 
-    try:
+    def popen(*words: str) -> subprocess.Popen[bytes]:
+        # descriptors that we were given beyond the first three are the program's; our own never reach it
         return subprocess.Popen(
-            tuple(call.argv), cwd=call.directory, env=dict(call.environ), preexec_fn=before,
-            stdin=None if call.stdin else subprocess.DEVNULL, stdout=outs[0], stderr=outs[-1],
+            words, cwd=call.directory, env=dict(call.environ), preexec_fn=before, close_fds=False,
+            stdin=None if call.stdin else subprocess.DEVNULL, stdout=channels[0].inner, stderr=channels[-1].inner,
         )  # fmt: skip
-    except FileNotFoundError as error:
-        raise CannotRun(f"no such program: '{call.argv[0]}'", "is it installed, and on PATH?") from error
+
+    try:
+        return popen(*call.argv)
     except OSError as error:
-        raise CannotRun(f"cannot start '{call.argv[0]}': {error.strerror}") from error
+        place = call.directory / call.argv[0]
+        if error.errno == errno.ENOEXEC and place.is_file():  # a script without a first line, as shells see it
+            return popen("/bin/sh", *call.argv)
+        raise cannot_start(call.argv[0], error, there=place.is_file()) from error
+
+
+def cannot_start(program: str, error: OSError, *, there: bool) -> CannotRun:
+    """Why the program cannot be started (`there`: there is such a file)."""
+    if isinstance(error, FileNotFoundError) and there:
+        return CannotRun(f"cannot start '{program}': its first line names an interpreter that is not there")
+    if isinstance(error, FileNotFoundError):
+        return CannotRun(f"no such program: '{program}'", "is it installed, and on PATH?")
+    return CannotRun(f"cannot start '{program}': {error.strerror}")
 
 
 class Loop:
@@ -163,7 +184,8 @@ class Loop:
         signals: Signals,
     ) -> None:
         self.call, self.process, self.recorder, self.signals = call, process, recorder, signals
-        self.open = {channel.outer: channel for channel in channels}
+        self.open = list(channels)
+        self.taken = 0
         self.end = time.monotonic() + call.stop_after if call.stop_after else None
         self.kill_at: float | None = None
         self.stopped_by = 0
@@ -171,15 +193,22 @@ class Loop:
 
     def until_ended(self) -> None:
         """Returns when the program has ended."""
+        self.obey(is_new=True)
         with exit_watch(self.process.pid) as watch:
             while self.process.poll() is None:
-                self.turn([*self.open, self.signals.descriptor, watch], self.patience())
+                self.turn(self.patience(), watch)
 
     def drain(self) -> None:
-        """Takes what is still in the pipes; gives up on pipes that somebody we may not end holds open."""
-        end = time.monotonic() + 10 * LINGER
-        while self.open and self.turn(list(self.open), LINGER) and time.monotonic() < end:
+        """Takes and shows what is still in the pipes when nobody of the program is left, as fast as it is read."""
+        most = self.taken + LARGEST_PIPE
+        while self.open and self.taken < most and (self.turn(LINGER) or self.is_behind()):
             pass
+        while self.is_behind():
+            self.turn(60.0)
+
+    def is_behind(self) -> bool:
+        """Whether something is still to be shown."""
+        return any(channel.pending for channel in self.open)
 
     def patience(self) -> float:
         """Seconds until something must happen even if nothing comes."""
@@ -187,16 +216,16 @@ class Loop:
         # without a descriptor for the child's end (not on Linux) we look now and then
         return min([max(0.0, moment - time.monotonic()) for moment in times] + [60.0 if hasattr(os, "pidfd_open") else 0.05])
 
-    def turn(self, descriptors: list[int], patience: float) -> bool:
+    def turn(self, patience: float, *others: int) -> bool:
         """One look at all that may have something for us; whether anything had."""
-        poll = select.poll()
-        for descriptor in descriptors:
+        poll, waiting = select.poll(), {channel.waits_for(): channel for channel in self.open}
+        for descriptor, event in (*waiting, *((other, select.POLLIN) for other in (self.signals.descriptor, *others))):
             if descriptor >= 0:
-                poll.register(descriptor, select.POLLIN)
-        ready = [descriptor for descriptor, _ in poll.poll(patience * 1000)]
-        for descriptor in ready:
-            if descriptor in self.open:
-                self.copy(self.open[descriptor])
+                poll.register(descriptor, event)
+        ready = {descriptor for descriptor, _ in poll.poll(patience * 1000)}
+        for (descriptor, _), channel in waiting.items():
+            if descriptor in ready:
+                self.copy(channel)
         if self.signals.descriptor in ready:
             self.obey()
         self.keep_time()
@@ -204,40 +233,53 @@ class Loop:
 
     def copy(self, channel: Channel) -> None:
         """What has come through the channel is recorded, then shown."""
-        data = channel.read(CHUNK)
-        if not data:
-            del self.open[channel.outer]
-            return
-        self.recorder.write(data)
+        if not channel.pending:
+            data = channel.read(CHUNK)
+            if not data:
+                self.open.remove(channel)
+                return
+            self.recorder.write(data)
+            self.taken += len(data)
+            channel.pending = memoryview(data)
         try:
-            channel.stream.write(data)
+            channel.show()
         except BrokenPipeError:  # nobody reads: the program meets that as it would without us
-            del self.open[channel.outer]
+            self.open.remove(channel)
             channel.close_outer()
 
-    def obey(self) -> None:
-        """Hands signals on to the program."""
-        for number, from_terminal in self.signals.read():
-            if number == signal.SIGWINCH:
-                for channel in self.open.values():
-                    channel.resize()
-            elif number == signal.SIGINT:
-                self.stopped_by = self.stopped_by or number
-                if not from_terminal:  # the terminal sends it to the program itself
-                    self.process.send_signal(number)
+    def obey(self, *, is_new: bool = False) -> None:
+        """Hands signals on to the program; if it `is_new`, those that came before it could have them from the terminal."""
+        for number, has_it in self.signals.read():
+            if number in RESIZES:
+                self.resize()
+            elif self.process.returncode is not None:  # it has ended by itself: only we are waiting yet, for a reader
+                for channel in self.open:
+                    channel.mute()
+            elif number in MESSAGES:
+                self.process.send_signal(number)
             else:
-                self.ask_to_end(number)
+                self.ask_to_end(number, has_it=has_it and not is_new)
 
-    def ask_to_end(self, number: int) -> None:
-        """Asks the program to end, and sees to it when its time is over."""
-        self.stopped_by = number
-        self.process.send_signal(number)
-        if self.kill_at is None:
+    def resize(self) -> None:
+        """Tells the program that its window has changed, now that it can see how."""
+        changed = [channel.resize() for channel in self.open]
+        if any(changed):
+            for pid in below(self.process.pid):
+                send(pid, signal.SIGWINCH)
+
+    def ask_to_end(self, number: int, *, has_it: bool = False) -> None:
+        """Asks the program to end; unless that was a wish (Ctrl-C), sees to it when its time is over."""
+        self.stopped_by = number if number in ORDERS else self.stopped_by or number
+        if not has_it:
+            self.process.send_signal(number)
+        if number in ORDERS and self.kill_at is None:
             self.kill_at = time.monotonic() + self.call.grace
 
     def keep_time(self) -> None:
         """Ends a program whose time is over."""
         now = time.monotonic()
+        if self.process.returncode is not None:
+            return
         if self.end is not None and now >= self.end:
             self.end, self.timed_out = None, True
             self.ask_to_end(signal.SIGTERM)
@@ -280,12 +322,20 @@ def ask(argv: Sequence[str], environ: Mapping[str, str], directory: Path) -> byt
 
 
 def detach() -> bool:
-    """Splits off a process without a terminal that goes on in the background; true in that process, false in ours."""
+    """Splits off a process without a terminal that goes on in the background; true in that process, false in ours.
+
+    When this returns, the end of our terminal does not reach the other process any more.
+    """
+    ready, done = os.pipe()
     if os.fork():
+        os.close(done)
+        os.read(ready, 1)
+        os.close(ready)
         return False
     os.setsid()
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nothing, descriptor)
-    os.close(nothing)
+    for descriptor in (nothing, ready, done):
+        os.close(descriptor)
     return True

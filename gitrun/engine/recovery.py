@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,22 +11,24 @@ from typing import TYPE_CHECKING
 from gitrun.engine.attempt import Site, complete
 from gitrun.engine.offspring import end_everywhere
 from gitrun.engine.worktree import read_state, seen_from
-from gitrun.errors import GitrunError
+from gitrun.errors import BadRun, GitrunError, StaleRun
 from gitrun.git.objects import Objects
 from gitrun.model.plan import Outcome
+from gitrun.model.record import RESULT
 from gitrun.model.refs import short
 from gitrun.model.run import TERMINATED
 from gitrun.store.attempts import Started
-from gitrun.store.live import Live, directory_of, owner_of, recorded
+from gitrun.store.live import Live, directory_of, is_live, owner_of, recorded
 from gitrun.store.locks import acquire
-from gitrun.store.results import finish
-from gitrun.store.runs import last_attempts, read_commit
+from gitrun.store.results import finish, last_metrics
+from gitrun.store.runs import last_attempts
 from gitrun.store.tips import tip_of
 
 if TYPE_CHECKING:
     from gitrun.engine.attempt import Road
     from gitrun.store.live import Owner
     from gitrun.store.results import Changes
+    from gitrun.store.runs import Commit
 
 KILLED = -9
 MAYBE_LEFT = 0.05
@@ -36,6 +39,8 @@ def recover(road: Road) -> None:
     """Finishes every run of this repository whose supervisor died on this machine; says what could not be."""
     for run in recorded(road.git.state):
         directory = directory_of(road.git.state, run)
+        if is_live(road.git.state, run):
+            continue
         try:
             lock = acquire(directory / "lock", wait=0)
             if lock:
@@ -46,34 +51,50 @@ def recover(road: Road) -> None:
 
 
 def bury(road: Road, run: str, live: Live) -> None:
-    """Finishes one run, unless it was never begun or had its result already."""
+    """Finishes one run, unless it was never begun or had its result already. Raises GitrunError, OSError."""
+    attempt, ended = last_of(road, run)
+    if attempt is not None and not ended:
+        end_everywhere(attempt.id)
+        try:
+            finish_for(road, run, attempt, live)
+        except StaleRun:  # a git that the dead supervisor had started may have set the ref after all
+            if not last_of(road, run)[1]:
+                raise
+    live.close()
+
+
+def last_of(road: Road, run: str) -> tuple[Commit | None, bool]:
+    """The run's last attempt (None: the run was never begun) and whether that has its result. Raises BadRun."""
     tip = tip_of(road.git, run)
+    if tip is None:
+        return None, False
     with Objects(road.git) as objects:
-        attempt = last_attempts(objects, {run: tip}).get(tip) if tip else None
-        last = read_commit(objects.read(tip)) if tip else None
-        ended = attempt is None or last is None or objects.read(f"{tip}:.gitrun/result.toml", limit=0) is not None
-    if attempt is None or ended:
-        live.close()
-        return
+        attempt = last_attempts(objects, {run: tip}).get(tip)
+        ended = objects.read(f"{tip}:{RESULT}", limit=0) is not None
+    if attempt is None:
+        raise BadRun("its ref does not lead to an attempt", "git fsck says what is wrong with the repository")
+    return attempt, ended
+
+
+def finish_for(road: Road, run: str, attempt: Commit, live: Live) -> None:
+    """Records the result of a dead supervisor's attempt: how its program ended, if it still saw that, else that it died."""
     owner = owner_of(road.git.state, run)
     if owner is not None and owner.attempt != attempt.id:
         owner = None
-    end_everywhere(attempt.id)
-    started = Started(run, attempt.id, live)
     begun = datetime.fromtimestamp(owner.started, timezone.utc) if owner else attempt.time
     stopped = max(begun, last_sign(live))
-    outcome = Outcome(TERMINATED, KILLED, begun, stopped, (stopped - begun).total_seconds(), reason="its supervisor died")
+    died = Outcome(TERMINATED, KILLED, begun, stopped, (stopped - begun).total_seconds(), reason="its supervisor died")
+    outcome, started = live.read_end() or died, Started(run, attempt.id, live)
     with ExitStack() as stack:
         site = site_of(road, run, owner, stack)
 
         def collect() -> tuple[Outcome, Changes]:
             if site is None:
-                return outcome, {}
+                return replace(outcome, metrics=last_metrics(live.metrics)), {}
             whole, found = complete(road, started, site, outcome)
             return whole, found.changes
 
         finish(road.git, started, collect, live.directory)
-    live.close()
 
 
 def site_of(road: Road, run: str, owner: Owner | None, stack: ExitStack) -> Site | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import time
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -109,9 +110,10 @@ def go(launch: Launch, ready: Ready, started: Started) -> tuple[str, Outcome | N
     if request.stage:
         started.live.close()
         return started.run, None
+    # the process that goes on in the background must find its index when the other one has taken the private one away
+    index = Path(shutil.copy2(launch.index, started.live.directory / "index")) if request.in_place else None
     if manners.detach and not manners.detach(started.run):
         return started.run, None
-    index = launch.index if request.in_place else None
     return started.run, perform(road, Job(request, ready.plan, started, ready.snapshot, index))
 
 

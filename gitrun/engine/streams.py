@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import select
 from typing import TYPE_CHECKING, TextIO
@@ -15,23 +16,33 @@ class FileStream:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLOUT)
 
     def write(self, data: bytes) -> None:
-        """Writes all of it. Raises BrokenPipeError if nobody reads any more."""
+        """Writes all of it. Raises BrokenPipeError if that is not possible any more."""
         rest = memoryview(data)
-        while rest:
-            try:
-                rest = rest[os.write(self._descriptor, rest) :]
-            except BlockingIOError:  # somebody made it non-blocking
-                select.select([], [self._descriptor], [])
-            except BrokenPipeError:
-                raise
-            except OSError as error:  # a terminal that is gone, a full disk behind a redirection
-                raise BrokenPipeError(*error.args) from error
+        while rest := rest[self.offer(rest) :]:
+            self._poll.poll()
 
-    def terminal(self) -> int | None:
-        """The descriptor, if it is a terminal."""
-        return self._descriptor if os.isatty(self._descriptor) else None
+    def offer(self, data: bytes | memoryview) -> int:
+        """Writes as much as is taken without making us wait; how many bytes that was. Raises BrokenPipeError."""
+        done = 0
+        try:
+            # what is ready takes a whole PIPE_BUF without making us wait
+            while done < len(data) and self._poll.poll(0):
+                done += os.write(self._descriptor, data[done : done + select.PIPE_BUF])
+        except BlockingIOError:  # somebody made it non-blocking
+            return done
+        except BrokenPipeError:
+            raise
+        except OSError as error:  # a terminal that is gone, a full disk behind a redirection
+            raise BrokenPipeError(*error.args) from error
+        return done
+
+    def descriptor(self) -> int:
+        """The descriptor."""
+        return self._descriptor
 
 
 class TextStream:
@@ -39,29 +50,42 @@ class TextStream:
 
     def __init__(self, current: Callable[[], TextIO]) -> None:
         self._current = current
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
 
     def write(self, data: bytes) -> None:
-        """Writes all of it, as bytes where the stream has a place for them."""
+        """Writes all of it, as bytes where the stream has a place for them. Raises BrokenPipeError if it was closed."""
         stream = self._current()
         binary = getattr(stream, "buffer", None)
-        if binary is None:
-            stream.write(data.decode(errors="replace"))
-        else:
+        try:
+            if binary is None:
+                stream.write(self._decode(data))
+            else:
+                stream.flush()
+                binary.write(data)
             stream.flush()
-            binary.write(data)
-        stream.flush()
+        except BrokenPipeError:
+            raise
+        except (OSError, ValueError) as error:
+            raise BrokenPipeError(*error.args) from error
 
-    def terminal(self) -> int | None:
+    def offer(self, data: bytes | memoryview) -> int:
+        """Writes all of it."""
+        self.write(bytes(data))
+        return len(data)
+
+    def descriptor(self) -> None:
         """None: a library takes no terminal."""
-        return None
 
 
 class NoStream:
-    """Output that nobody sees: of a run in the background."""
+    """Output that nobody sees: the record has it."""
 
     def write(self, data: bytes) -> None:
-        """Shows nothing; the record has it."""
+        """Shows nothing."""
 
-    def terminal(self) -> int | None:
+    def offer(self, data: bytes | memoryview) -> int:
+        """Takes all of it."""
+        return len(data)
+
+    def descriptor(self) -> None:
         """None."""
-        return None

@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from gitrun.errors import RunIsRunning
+from gitrun.errors import CannotRun, RunIsRunning
+from gitrun.model.plan import Outcome
 from gitrun.model.refs import is_id, short
 from gitrun.store.locks import Lock, acquire, is_held
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-# is_held() takes the lock for an instant: whoever wants it waits longer than that
-PATIENCE = 0.1
+PATIENCE = 5.0
+"""Seconds to wait for a run's lock: others take it for a moment, to see whether it is held or what a dead run left."""
+RESERVE = 4096
+"""Bytes set aside for the word on how the program ended, which must find its place on a full disk too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +65,42 @@ class Live:
 
     def record(self, owner: Owner) -> None:
         """Writes down who runs what, all of it or nothing."""
+        self.ended.write_bytes(b" " * RESERVE)
         fresh = self.directory / "owner.new"
         fresh.write_text(json.dumps(asdict(owner)))
         fresh.replace(self.directory / "owner")
 
+    @property
+    def ended(self) -> Path:
+        """The file that says how the program ended, before its result is recorded."""
+        return self.directory / "ended"
+
+    def record_end(self, outcome: Outcome) -> None:
+        """Writes down how the program ended, in case that we are killed, or the disk is full, before its result is recorded."""
+        times = {"started": outcome.started.timestamp(), "stopped": outcome.stopped.timestamp()}
+        words = {"status": outcome.status, "exit_status": outcome.exit_status, "reason": outcome.reason[:500]}
+        data = json.dumps({**words, **times, "duration": outcome.duration}).encode()
+        with suppress(OSError), self.ended.open("r+b") as file:  # in place: the room for it is there
+            file.write(data)
+
+    def read_end(self) -> Outcome | None:
+        """How the program ended; None if that was not seen."""
+        try:
+            found = json.loads(self.ended.read_bytes())
+            started, stopped = (datetime.fromtimestamp(found.pop(name), timezone.utc) for name in ("started", "stopped"))
+            return Outcome(**found, started=started, stopped=stopped)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return None
+
     def close(self) -> None:
-        """Takes the record away, its lock last."""
-        for path in self.directory.iterdir():
-            if path.name != "lock":
-                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-        self._lock.path.unlink()
-        self.directory.rmdir()
+        """Takes the record away, its lock last; if somebody has come for the lock in between, they take it away."""
+        with suppress(FileNotFoundError):
+            for path in self.directory.iterdir():
+                if path.name != "lock":
+                    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        self._lock.path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.directory.rmdir()
         self._lock.release()
 
 
@@ -80,12 +110,19 @@ def directory_of(state: Path, run: str) -> Path:
 
 
 def hold(state: Path, run: str) -> Live:
-    """The live record of the run, held. Raises RunIsRunning."""
+    """The live record of the run, held. Raises RunIsRunning; CannotRun if a dead attempt's is still there to be finished."""
     directory = directory_of(state, run)
     lock = acquire(directory / "lock", PATIENCE)
     if lock is None:
         raise RunIsRunning(f"cannot restart run {short(run)}: it is running", f"git run stop {short(run)}")
-    return Live(directory, lock)
+    live = Live(directory, lock)
+    if owner_of(state, run) is not None:
+        lock.release()
+        raise CannotRun(
+            f"run {short(run)} died and is not finished yet; what it left is in {directory}",
+            "git run list tries again",
+        )
+    return live
 
 
 def is_live(state: Path, run: str) -> bool:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import time
 from typing import TYPE_CHECKING, TypeAlias
 
-from gitrun.errors import GitFailed, StaleRun
-from gitrun.git.objects import FILE, Entry, Objects, TreeMaker, edit_tree
+from gitrun.errors import GitFailed, ObjectsGone, StaleRun
+from gitrun.git.objects import FILE, Entry, Objects, TreeMaker, edit_tree, fsync
 from gitrun.model import record
 from gitrun.store.runs import commit_tree, hash_files, read_commit, write_blobs
-from gitrun.store.tips import publish, tip_of
+from gitrun.store.tips import is_collecting, publish, tip_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 Changes: TypeAlias = "Mapping[bytes, Entry | None]"
 LARGEST, HALF = 10 << 20, 5 << 20
 """Bytes of output above which only the first and last 5 MiB are in the result."""
+LONGEST_LINE = 1 << 20
+"""Bytes of a line of metrics above which it is none."""
+TRIES = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
+"""Seconds before each try to record a result, while a gc or an annotation comes in between."""
 
 
 def kept(git: Git, run: str, attempt: str) -> Path:
@@ -36,10 +41,11 @@ def finish(git: Git, started: Started, collect: Callable[[], tuple[Outcome, Chan
     """The outcome that `collect` tells, recorded: the run's ref points to the result commit.
 
     Annotations made while the program ran stay: the result comes after them. `collect` is asked again if gc took what
-    it had written. Raises StaleRun if the run went on without us, GitFailed if the repository takes no more.
+    it had written. Raises StaleRun if the run went on without us, GitFailed if the repository takes no more: what the
+    run left then stays in its live record, for a later command to finish.
     """
     broken = parent = ""
-    for wait in (0.0, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0):
+    for wait in TRIES:
         time.sleep(wait)
         tip = tip_of(git, started.run) or ""
         parent = parent if broken and tip == broken else tip
@@ -53,9 +59,13 @@ def finish(git: Git, started: Started, collect: Callable[[], tuple[Outcome, Chan
                 broken = made
                 publish(git, objects, started.run, made, (tip, started.attempt))
             except (StaleRun, GitFailed) as error:
-                problem = error
+                problem: StaleRun | GitFailed = error
+            except OSError as error:
+                problem = GitFailed(f"the result cannot be written: {error.strerror or error}")
             else:
                 return outcome
+        if wait and not isinstance(problem, StaleRun | ObjectsGone) and not is_collecting(git):
+            break  # a full disk, say, is not less full in a moment
     raise type(problem)(
         f"{problem.message}; what the run left is kept in {started.live.directory}",
         "git run list tries again",
@@ -90,7 +100,7 @@ def fitting(output: Path, whole: Path, short: Path) -> Path:
         return output
     whole.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not whole.exists():
-        os.link(output, whole)
+        keep_whole(output, whole)
     with output.open("rb") as source, short.open("wb") as target:
         target.write(source.read(HALF))
         target.write(
@@ -101,15 +111,27 @@ def fitting(output: Path, whole: Path, short: Path) -> Path:
     return short
 
 
+def keep_whole(output: Path, whole: Path) -> None:
+    """A second name for the output, or a copy where a file system has no second names; on the disk then."""
+    try:
+        os.link(output, whole)
+    except OSError:
+        fresh = whole.with_name(whole.name + ".new")
+        shutil.copyfile(output, fresh)
+        fresh.replace(whole)
+    fsync(whole)
+    fsync(whole.parent)
+
+
 def last_metrics(path: Path) -> dict[str, float]:
     """The last value of each metric in lines of JSON; what is no number, or no line of ours, is passed over."""
     found: dict[str, float] = {}
     try:
-        lines = path.open(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
+        lines = path.open("rb")
+    except OSError:
         return found
     with lines:
-        for line in lines:
+        for line in iter(lambda: lines.readline(LONGEST_LINE), b""):
             try:
                 values = json.loads(line)
             except (ValueError, RecursionError):
