@@ -94,12 +94,10 @@ def command(rest: tuple[str, ...], /, words: tuple[str, ...], **options: Any) ->
 
 def request_from(words: tuple[str, ...], rest: tuple[str, ...], options: dict[str, Any]) -> Request:
     """The words and options as a request. Raises UsageError."""
-    later = [name for name in LATER if options[name]]
+    later = [name for name in LATER if options[name] not in {None, ()}]
     if later:
-        raise UsageError(
-            f"--{later[0].replace('_', '-').removesuffix('s')} is not there yet",
-            "optimizers come with a later version",
-        )
+        name = later[0].replace("_", "-").replace("opt-flags", "opt-flag")
+        raise UsageError(f"--{name} is not there yet", "optimizers come with a later version")
     named = [word for word in words if "=" not in word]
     if len(named) > 1:
         raise UsageError(
