@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import stat
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from repository import Repo
 
@@ -21,9 +21,8 @@ def belongings(repo: Repo, *more: Repo) -> dict[str, object]:
     common = repo.path / repo.git("rev-parse", "--git-common-dir")
     found: dict[str, object] = {}
     for each in (repo, *more):
-        found |= {f"tree {each.path.name} {os.fsdecode(path)}": seen for path, seen in entries(os.fsencode(each.path))}
-    for path, seen in entries(os.fsencode(common)):
-        name = os.fsdecode(path)
+        found |= {f"tree {each.path.name} {path}": seen for path, seen in entries(each.path)}
+    for name, seen in entries(common):
         if not name.startswith(OURS) and name not in {"gitrun", "worktrees", "refs/runs"}:
             found[f"git {name}"] = seen
     ours = ("refs/runs/", "refs/notes/runs")
@@ -33,24 +32,19 @@ def belongings(repo: Repo, *more: Repo) -> dict[str, object]:
     return found
 
 
-def entries(top: bytes) -> Iterator[tuple[bytes, tuple[object, ...]]]:
+def entries(top: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
     """Every file and directory below, but for .git, with what can be known of it; of directories no times."""
-    queue = [b""]
+    queue = [top]
     while queue:
-        at = queue.pop()
-        for name in sorted(os.listdir(top + b"/" + at)):
-            path = at + b"/" + name if at else name
-            status = os.lstat(top + b"/" + path)
+        for path in sorted(queue.pop().iterdir()):
+            name, status = str(path.relative_to(top)), path.lstat()
             if stat.S_ISDIR(status.st_mode):
-                yield path, (status.st_mode,)
-                queue += [path] if name != b".git" else []
+                yield name, (status.st_mode,)
+                queue += [path] if path.name != ".git" else []
             else:
-                yield path, (status.st_mode, status.st_mtime_ns, status.st_ino, digest(top + b"/" + path))
+                yield name, (status.st_mode, status.st_mtime_ns, status.st_ino, digest(path))
 
 
-def digest(path: bytes) -> str:
+def digest(path: Path) -> str:
     """What tells the content of a file, or the target of a link."""
-    if os.path.islink(path):
-        return os.fsdecode(os.readlink(path))
-    with open(path, "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()
+    return str(path.readlink()) if path.is_symlink() else hashlib.sha256(path.read_bytes()).hexdigest()

@@ -192,7 +192,9 @@ def flags_of(declared: Script | None) -> Sequence[Flag] | None:
 
 def source_of(attempt: Attempt, tree: str) -> Source:
     """The source of an attempt, for another one of the same source."""
-    return Source(tree, attempt.base, attempt.branch, attempt.dirty, attempt.skipped)
+    return Source(
+        tree, attempt.base, attempt.branch, attempt.dirty, attempt.skipped, attempt.conflicts, attempt.submodules
+    )  # fmt: skip
 
 
 def fill_in(words: Sequence[str], flags: Mapping[str, Value]) -> list[str]:

@@ -50,7 +50,7 @@ class Place:
 
 def collect(place: Place, limit: int) -> Produced:
     """Writes what the program produced into the repository, or beside it if git ignores it or it is over `limit` bytes."""
-    seen = scan(place.git, place.index)
+    seen = scan(place.git, place.index, modules=False)
     top = os.fsencode(place.tree)
     fresh = [path for path in (*seen.changed, *seen.conflicts, *seen.untracked) if ours(path, place.apart)]
     gone = [path for path in fresh if not os.path.lexists(top + b"/" + path)]

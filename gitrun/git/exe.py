@@ -58,7 +58,7 @@ class Git:
     ) -> subprocess.CompletedProcess[bytes]:
         """The ended `git <words>`, whatever its exit status: for callers that read the status."""
         # a ref is moved with the repository's own reference-transaction hook, all else without hooks
-        steady = STEADY[2:] if hooks else STEADY
+        steady: tuple[str, ...] = STEADY[2:] if hooks else STEADY
         # a split index would leave its shared part beside the user's own
         steady += ("-c", "core.splitIndex=false") if index else ()
         return spawn(

@@ -185,6 +185,8 @@ def read_attempt(origin: Origin, parts: Mapping[str, bytes | None], *, live: boo
         batch=text(run, "batch"),
         carried=texts(source, "carried"),
         skipped=tuple(map(read_skipped, tables(source, "skipped"))),
+        conflicts=texts(source, "conflicts"),
+        submodules=tuple((path, head) for path, head in table(source, "submodules").items() if isinstance(head, str)),
         files=tuple(map(read_file, tables(result, "files"))),
         written=written if result else None,
     )  # fmt: skip

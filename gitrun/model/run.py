@@ -110,6 +110,8 @@ class Attempt:
     batch: str | None = None
     carried: tuple[str, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    submodules: tuple[tuple[str, str], ...] = ()
     files: tuple[File, ...] = ()
     written: Written | None = None
 
