@@ -159,13 +159,16 @@ def read_attempt(origin: Origin, parts: Mapping[str, bytes | None], *, live: boo
     if run_bytes is None:
         raise BadRun(f"{RUN} is missing")
     run = parse_toml(run_bytes, RUN)
+    operation = text(run, "operation")
+    if not operation:
+        raise BadRun(f"{RUN} names no operation")
     result_bytes = parts.get(RESULT)
     result = parse_toml(result_bytes, RESULT) if result_bytes is not None else {}
     source = table(run, "source")
     return Attempt(
         id=origin.id,
         author=origin.author,
-        operation=text(run, "operation") or "?",
+        operation=operation,
         kind=text(run, "kind") or "command",
         command=texts(run, "command"),
         cwd=text(run, "cwd") or "",

@@ -1,0 +1,212 @@
+"""Whatever is typed, and whatever lies under refs/runs: one line, a code of ours, the good runs shown, nothing obeyed."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import pty
+import subprocess
+import sys
+import unicodedata
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gitrun.commands import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+VERBS = ["list", "show", "log", "cat", "select", "mark", "stop", "watch", "checkout", "run", ""]
+WORDS = [
+    "--json", "--all", "-p", "--output", "--flags", "--sourcecode", "--clear", "--no-wait", "-n", "--restart", "--start",
+    "--needed", "--stage", "--clean", "--label", "--tag", "--comment", "--gpus", "--no-gpus", "--random-seed", "--link",
+    "--force-flags", "--no-link", "--stop-after", "--needed-source", "--force-sourcecode", "--optimizer", "--in-place",
+    "--background", "-y", "-h", "1", "2", "0", "-1", "9" * 50, "echo.py", "echo.py/", "d", "..", ".", "/", "./list", "abcd",
+    "runs/abcd", "refs/runs/", "x=1", "x=", "x=[", "=", "==", "z='", "x=null", "x=[[1]*9]*9", "", "-", "---", "--=", "\n",
+    "a\tb.py", "\x1b[31m", "\udcff", "\u202e", "HEAD", "1h", "nan", "HEAD:echo.py", "-pq",
+]  # fmt: skip
+TYPED = st.one_of(st.sampled_from(WORDS), st.text(st.characters(exclude_characters="\0", exclude_categories=()), max_size=6))
+OPERATIONS = "\\u001b]52;c;eA==\\u0007"
+TABLES = {
+    "broken TOML": 'operation = "a"\na = [',
+    "no operation": "",
+    "not UTF-8": b"operation = '\xff'",
+    "everything of another kind": "operation=1\ncommand=2\nsource=3\nparams=4\ncreated=5\nkind=[]\n",
+    "deep": 'operation = "a"\na = ' + "[" * 3000,
+    "huge": 'operation = "a"\n' + "#" * (3 << 20),
+    "a time before all times": 'operation = "a"\ncreated = 0001-01-01T00:00:00+10:00\n',
+    "escape sequences": f'operation = "{OPERATIONS}"\n[source]\nbranch = "\\u009b31m\\u202e"\n',
+    "a higher format": 'operation = "a"\nformat = 99\nfuture = {a = [1]}\n',
+}
+
+
+def call(*words) -> tuple[object, str]:
+    """Exit code and stderr of `git run WORDS`, in this process."""
+    out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.TextIOWrapper(io.BytesIO(), "utf-8")
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        patch.setattr(sys, "argv", ["git-run", *words])
+        with pytest.raises(SystemExit) as ended:
+            main.main()
+        err.flush()
+        return ended.value.code, err.buffer.getvalue().decode()
+
+
+def foreign(repo, run_toml: str | bytes, **more: str | bytes) -> str:
+    """The ref, below refs/runs, of what looks like an attempt with this run.toml."""
+    files = {"run.toml": run_toml, **{name.replace("_", "."): content for name, content in more.items()}}
+    lines = ""
+    for name, content in files.items():
+        repo.write("content", content)
+        lines += f"100644 blob {repo.git('hash-object', '-w', 'content')}\t{name}\n"
+    (repo.path / "content").unlink()
+    tree = mktree(repo, f"040000 tree {mktree(repo, lines)}\t.gitrun\n")
+    made = repo.git("commit-tree", tree, "-m", "x\n\nGitrun-Kind: attempt\nGitrun-Format: 1")
+    repo.git("update-ref", f"refs/runs/{made}", made)
+    return made
+
+
+def mktree(repo, lines: str) -> str:
+    made = subprocess.run(["git", "mktree"], cwd=repo.path, input=lines.encode(), capture_output=True, check=True)
+    return made.stdout.decode().strip()
+
+
+@pytest.fixture
+def crowded(repo):
+    """A repository with one good run among all sorts of things that are none."""
+    repo.run("echo.py", "--label", "good", check=True)
+    head, run = repo.git("rev-parse", "HEAD"), repo.git("for-each-ref", "--format=%(objectname)", "refs/runs").split()[0]
+    repo.git("tag", "-a", "-m", "a tag", "v1")
+    blob, tag = repo.git("hash-object", "-w", "echo.py"), repo.git("rev-parse", "v1")
+    for name, target in {blob: blob, tag: tag, head: head, "none": head, "a/b": run, "abcd1234": head}.items():
+        repo.git("update-ref", f"refs/runs/{name}", target)
+    for digit in "12":
+        repo.write(f".git/refs/runs/{digit * 40}", digit * 40)
+    repo.git("symbolic-ref", f"refs/runs/{'b' * 40}", "refs/heads/nowhere")
+    repo.git("symbolic-ref", f"refs/runs/{'c' * 40}", "refs/heads/main")
+    for table in TABLES.values():
+        foreign(repo, table)
+    foreign(repo, 'operation = "a"', flags_toml="a = 1\n" * 2)
+    foreign(repo, 'operation = "a"', result_toml='status = "completed"\nduration = inf\nexit_status = 1' + "0" * 400)
+    foreign(repo, 'operation = "a"', result_toml='status = 1\nstarted = "x"\nmetrics = {a = nan}\nfiles = [{}, 1]\n')
+    foreign(repo, 'operation = "a"', notes_toml='label = 1\ntags = "a"\ncomments = [{time = 9999-12-31T23:59:59-10:00}]\n')
+    foreign(repo, 'operation = "a"', flags_toml='"\\u001b[2J\\u202e" = "\\u001b[2J"\nd = 2026-01-01\n')
+    return repo
+
+
+def test_good_run_is_listed_among_all_that_is_none(crowded) -> None:
+    ended = crowded.run("list", check=True)
+    assert ended.stdout.splitlines()[0].endswith("  [good] x=1.0 y=2 z=a")
+    unreadable = [line for line in crowded.run("list", "--all").stdout.splitlines() if line.startswith("?")]
+    assert len(unreadable) >= 14
+    assert all("  unreadable  " in line for line in unreadable)
+
+
+def test_json_of_all_that_lies_there_parses_and_says_what_is_wrong(crowded) -> None:
+    found = json.loads(crowded.run("list", "--json", "--all", check=True).stdout)
+    reasons = {run["id"]: run["error"] for run in found if "error" in run}
+    assert reasons["none"] == reasons["a/b"] == "its name is not an object id"
+    assert sum("run.toml" in reason for reason in reasons.values()) >= 6
+    assert sum(run.get("label") == "good" for run in found) == 1
+
+
+def test_good_run_is_found_by_every_name_among_all_that_is_none(crowded) -> None:
+    for name in ("good", "echo.py"):
+        assert crowded.run("--restart", name, "--needed").stdout.startswith("Skipping run because"), name
+
+
+def test_no_verb_stumbles_over_what_is_none(crowded, monkeypatch) -> None:
+    monkeypatch.chdir(crowded.path)
+    for name in crowded.git("for-each-ref", "--format=%(refname:lstrip=2)", "refs/runs").split():
+        for words in (
+            ["show"],
+            ["show", "--json"],
+            ["log"],
+            ["cat"],
+            ["checkout"],
+            ["watch"],
+            ["run", "--dry-run", "--restart"],
+        ):
+            code, said = call(*words, name)
+            assert code in {0, 1, 128, 129}, (words, name, said)
+            assert is_safe(said), (words, name, said)
+            assert code in {0, 1} or said.count("\n") == 1, (words, name, said)
+
+
+def is_safe(text: str) -> bool:
+    """Whether a terminal would show it and obey none of it."""
+    return not {unicodedata.category(char) for char in text if char != "\n"} & {"Cc", "Cf", "Cs"}
+
+
+@pytest.fixture
+def hostile(repo):
+    """A repository whose branch, flag, label, output and file are full of what terminals obey."""
+    evil = "\x1b]0;evil\x07\x9b31m\u202e"
+    repo.git("checkout", "-q", "-b", "b\u202eranch")
+    repo.write(f"{evil}.sh", f"#!/bin/sh\nprintf '{evil}\\r\\b'\necho a > '{evil}.out'\n").chmod(0o755)
+    repo.run(f"./{evil}.sh", f"x={evil}", "--label", evil, "--tag", evil, "--comment", evil, check=True)
+    return repo
+
+
+@pytest.mark.parametrize("words", [["list"], ["show"], ["log"], ["checkout"], ["--dry-run", "--restart", "1"], ["mark"]])
+def test_nothing_hostile_reaches_a_terminal(hostile, words) -> None:
+    ended = hostile.run(*words)
+    assert is_safe(ended.stdout), ended.stdout
+    assert is_safe(ended.stderr), ended.stderr
+
+
+@pytest.mark.parametrize("words", [["cat"], ["show", "--json"], ["list"], ["list", "--json"]])
+def test_nothing_hostile_is_written_to_a_terminal_itself(hostile, words) -> None:
+    ours, theirs = pty.openpty()
+    subprocess.run(["git", "run", *words], cwd=hostile.path, stdout=theirs, stdin=subprocess.DEVNULL, check=True, timeout=30)
+    os.close(theirs)
+    said = b""
+    with contextlib.suppress(OSError):
+        while data := os.read(ours, 1 << 16):
+            said += data
+    os.close(ours)
+    assert said
+    assert is_safe(said.decode().replace("\r\n", "\n"))
+
+
+def test_words_about_a_hostile_run_are_safe(hostile) -> None:
+    assert is_safe(hostile.run("--restart", "1").stderr)
+    assert is_safe(hostile.run("--needed", "--restart", "1").stdout)
+    assert is_safe(hostile.run("\x1b[31m\u202e").stderr)
+    assert is_safe(hostile.run("show", "\x1b[31m\u202e").stderr)
+
+
+def test_encoding_that_lacks_a_character_gets_it_escaped(repo) -> None:
+    repo.run("echo.py", "z=Grüße", check=True)
+    assert repo.run("list", env={"PYTHONIOENCODING": "ascii"}).stdout.endswith("z=Gr\\xfc\\xdfe\n")
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(verb=st.sampled_from(VERBS), words=st.lists(TYPED, max_size=5))
+def test_whatever_is_typed_is_answered_by_one_line(verb, words, typed_at) -> None:
+    # a run that really starts is not what is asked about here
+    asked = [verb, *words] if verb not in {"", "run"} else [*filter(None, [verb]), "--dry-run", *words]
+    code, said = call(*asked)
+    assert code in {0, 1, 128, 129}, said
+    assert is_safe(said)
+    assert code not in {128, 129} or said.count("\n") <= 1, said
+
+
+@pytest.fixture
+def typed_at(repo, monkeypatch) -> Path:
+    """A repository with a run, where we are."""
+    repo.write("d/a", "")
+    repo.run("echo.py", check=True)
+    monkeypatch.chdir(repo.path)
+    return repo.path
+
+
+@pytest.mark.parametrize("words", [["list"], ["echo.py"], ["show"], ["--restart", "1"]])
+def test_without_a_repository_there_is_one_line(tmp_path, words) -> None:
+    ended = subprocess.run(["git-run", *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (128, "", 1)
+    assert ended.stderr.startswith("gitrun: not a git repository")

@@ -1,0 +1,170 @@
+"""gitrun in a Python program: prints where the program prints, returns values, and is cheap to import."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import pickle
+import subprocess
+import sys
+import threading
+from contextlib import redirect_stdout
+
+import pytest
+
+import gitrun
+from gitrun import Project
+from gitrun.errors import GitrunError, NotARepository, UnknownRun, UsageError
+
+HEAVY = {"click", "pygit2", "subprocess", "tomli", "json", "sqlite3", "asyncio", "ast"}
+
+
+@pytest.fixture
+def project(repo) -> Project:
+    return Project(repo.path)
+
+
+def modules_of(code: str) -> set[str]:
+    """What Python has imported after this code, beyond what it has at its start."""
+    told = f"import sys; before = set(sys.modules)\n{code}\nprint(*set(sys.modules) - before)"
+    return set(subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_import_is_cheap() -> None:
+    assert modules_of("import gitrun; gitrun.log({'loss': 1.0})").isdisjoint(HEAVY)
+
+
+def test_front_door_has_what_it_names_and_says_so() -> None:
+    assert sorted(gitrun.__all__) == dir(gitrun) == [
+        "Attempt", "Flags", "Project", "Run", "errors", "log", "parse_flags", "restart_needed", "run_params_for_restart",
+    ]  # fmt: skip
+    assert all(getattr(gitrun, name) for name in gitrun.__all__)
+    exec("from gitrun import *", namespace := {})
+    assert set(gitrun.__all__) <= namespace.keys()
+    with pytest.raises(AttributeError, match="module 'gitrun' has no attribute 'nothing'"):
+        _ = gitrun.nothing  # type: ignore[attr-defined]
+
+
+def test_run_prints_what_the_program_prints_and_nothing_else(project, capsys) -> None:
+    run = project.run("echo.py", flags={"z": "é"})
+    assert capsys.readouterr() == ("1.0 2 'é'\n", "")
+    assert (run.status, run.exit_status, run.output, run.flags) == ("completed", 0, "1.0 2 'é'\n", {"x": 1.0, "y": 2, "z": "é"})
+
+
+def test_stdout_of_the_moment_is_used(project, repo) -> None:
+    repo.write("both.py", "import sys\nprint('out')\nprint('err', file=sys.stderr)\n")
+    with redirect_stdout(io.StringIO()) as out:
+        run = project.run("both.py")
+    assert out.getvalue() == "out\n"
+    assert sorted(run.output.split()) == ["err", "out"]
+
+
+def test_failure_of_the_program_is_no_exception(project) -> None:
+    run = project.run(command=("sh", "-c", "exit 3"))
+    assert (run.status, run.exit_status) == ("error", 3)
+
+
+def test_what_cannot_be_run_is_an_error_with_a_hint(project, tmp_path_factory) -> None:
+    with pytest.raises(UsageError, match=r"echo.py has no flag 'q'") as raised:
+        project.run("echo.py", flags={"q": 1})
+    assert raised.value.hint.startswith("its flags are: x, y, z")
+    with pytest.raises(UnknownRun):
+        project.run(restart="nosuch")
+    with pytest.raises(NotARepository):
+        Project(tmp_path_factory.mktemp("none"))
+    assert issubclass(UsageError, GitrunError)
+
+
+def test_project_is_found_from_any_directory(repo, monkeypatch) -> None:
+    repo.write("sub/a.py", "import os\nprint(os.getcwd().endswith('sub'))\n")
+    run = Project(repo.path / "sub").run("a.py")
+    assert (run.operation, run.output) == ("sub/a.py", "True\n")
+    monkeypatch.chdir(repo.path / "sub")
+    assert [found.id for found in Project().list_runs()] == [run.id]
+    assert Project(str(repo.path)).find("sub/a.py").id == run.id
+
+
+def test_runs_and_attempts_are_values(project) -> None:
+    run = project.run("echo.py")
+    again = project.run(restart=run.id, flags={"x": 2})
+    attempts = project.attempts(again)
+    assert (again.id, [attempt.flags["x"] for attempt in attempts]) == (run.id, [1.0, 2])
+    assert len({run, again, project.find(run.id), *attempts}) == 4
+    copy = pickle.loads(pickle.dumps((again, attempts)))
+    assert copy == (again, attempts)
+    assert copy[0].output == "2 2 'a'\n"
+
+
+def test_skip_returns_the_run_that_makes_it_unnecessary(project, capsys) -> None:
+    run = project.run("echo.py")
+    project.run("echo.py", flags={"x": 2})
+    capsys.readouterr()
+    assert project.run("echo.py", needed=True).id == run.id
+    assert project.run(restart=run.id, needed=True).id == run.id
+    out, err = capsys.readouterr()
+    assert [line.partition(" ")[0] for line in out.splitlines()] == ["Skipping", "", "Skipping"]
+    assert err == ""
+
+
+def test_print_runs_aligns_its_columns_on_stdout_of_the_moment(project, repo, capsys) -> None:
+    project.print_runs()
+    repo.write("a_longer_name.py", "n = 1\n")
+    project.run("echo.py", flags={"z": "a b"})
+    project.run("a_longer_name.py")
+    capsys.readouterr()
+    project.print_runs(flags=True, status=True)
+    assert capsys.readouterr().out == (
+        "a_longer_name.py  n=1                completed\necho.py           x=1.0 y=2 z='a b'  completed\n"
+    )
+    project.print_runs(among=project.list_runs()[1:])
+    assert capsys.readouterr().out == "echo.py\n"
+
+
+def test_metrics_logged_by_the_program_are_those_of_the_run(project, repo) -> None:
+    repo.write(
+        "a.py", "import gitrun\ngitrun.log({'loss': 1})\ngitrun.log({'loss': 0.5, 'acc': 1}, step=7)\ngitrun.log({'acc': 2})\n"
+    )
+    run = project.run("a.py")
+    assert (run.status, run.metrics) == ("completed", {"loss": 0.5, "acc": 2.0})
+    steps = [json.loads(line)["step"] for line in project.read_file(run, "file", ".gitrun/metrics.jsonl").splitlines()]
+    assert steps == [0, 7, 8]
+
+
+def test_log_outside_a_run_does_nothing(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    gitrun.log({"loss": 1.0}, step=3)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_run_works_from_threads(project, repo) -> None:
+    repo.run("echo.py", check=True)
+    found: list[gitrun.Run] = []
+    threads = [threading.Thread(target=lambda x=x: found.append(project.run("echo.py", flags={"x": x}))) for x in (1, 2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(run.output for run in found) == ["1 2 'a'\n", "2 2 'a'\n"]
+
+
+def test_run_works_inside_a_running_event_loop(project) -> None:
+    async def life() -> gitrun.Run:
+        return project.run("echo.py")
+
+    assert asyncio.run(life()).status == "completed"
+
+
+def test_flags_are_parsed_as_on_the_command_line() -> None:
+    assert gitrun.parse_flags(["lr=0.1", "opt=adam", "n=1", "on=yes", "off=null"]) == {
+        "lr": 0.1, "opt": "adam", "n": 1, "on": True, "off": None,
+    }  # fmt: skip
+    with pytest.raises(UsageError):
+        gitrun.parse_flags(["lr"])
+
+
+def test_environment_of_programs_can_be_given(repo) -> None:
+    repo.write("a.py", "import os\nprint(os.environ.get('COLOUR'))\n")
+    run = Project(repo.path, environ={"PATH": os.environ["PATH"], "COLOUR": "blue"}).run("a.py")
+    assert run.output == "blue\n"
