@@ -47,6 +47,7 @@ def open_missing() -> None:
     while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(opened, True)  # noqa: FBT003 - the function takes it so
     os.close(opened)
+    sys.stdin = sys.stdin or os.fdopen(0)
     sys.stdout, sys.stderr = sys.stdout or os.fdopen(1, "w"), sys.stderr or os.fdopen(2, "w")
 
 
@@ -98,6 +99,7 @@ def complain(message: str, hint: str, code: int, *, as_json: bool) -> int:
         words = {"error": code, "message": message, "hint": hint}
         print(json.dumps(words), file=sys.stderr)
         return code
-    line = safe_text(message.rstrip(".")) + (f"; {safe_text(hint)}" if hint else "")
+    between = " " if message.endswith("?") else "; "
+    line = safe_text(message.rstrip(".")) + (f"{between}{safe_text(hint)}" if hint else "")
     print(f"gitrun: {line}", file=sys.stderr)
     return code

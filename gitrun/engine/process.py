@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from gitrun.engine.watchman import Signals
 
 CHUNK = 1 << 16
-LINGER = 0.2
-"""Seconds without output after which a pipe is given up that somebody we may not end holds open."""
+LINGER = 0.5
+"""Seconds after which a pipe is given up that somebody we may not end holds open, or a reader who does not read."""
 LARGEST_PIPE = 1 << 20
 """Bytes that a pipe may still hold when all who wrote into it have ended (Linux' fs.pipe-max-size)."""
 
@@ -199,12 +199,18 @@ class Loop:
                 self.turn(self.patience(), watch)
 
     def drain(self) -> None:
-        """Takes and shows what is still in the pipes when nobody of the program is left, as fast as it is read."""
+        """Takes and shows what is still in the pipes when nobody of the program is left, as fast as it is read.
+
+        A slow reader gets it all, unless somebody has ordered the end.
+        """
         most = self.taken + LARGEST_PIPE
-        while self.open and self.taken < most and (self.turn(LINGER) or self.is_behind()):
-            pass
-        while self.is_behind():
-            self.turn(60.0)
+        while self.open and (self.taken < most or self.is_behind()):
+            if self.turn(LINGER):
+                continue
+            if not self.is_behind():
+                return
+            if self.stopped_by in ORDERS:
+                self.mute()
 
     def is_behind(self) -> bool:
         """Whether something is still to be shown."""
@@ -253,12 +259,16 @@ class Loop:
             if number in RESIZES:
                 self.resize()
             elif self.process.returncode is not None:  # it has ended by itself: only we are waiting yet, for a reader
-                for channel in self.open:
-                    channel.mute()
+                self.mute()
             elif number in MESSAGES:
                 self.process.send_signal(number)
             else:
                 self.ask_to_end(number, has_it=has_it and not is_new)
+
+    def mute(self) -> None:
+        """Shows nothing more; what comes is still recorded."""
+        for channel in self.open:
+            channel.mute()
 
     def resize(self) -> None:
         """Tells the program that its window has changed, now that it can see how."""

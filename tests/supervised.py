@@ -1,0 +1,96 @@
+"""Runs under way, for tests: started, looked at from outside, and waited for."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from repository import Repo
+
+Process = subprocess.Popen[bytes]
+
+
+def start(repo: Repo, *args: str | Path, program: tuple[str, ...] = ("git", "run"), **options: Any) -> Process:
+    """`git run ARGS` under way in a session of its own, its stdout and stderr to be read from pipes."""
+    given = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    return subprocess.Popen((*program, *map(str, args)), cwd=repo.path, start_new_session=True, **given)
+
+
+def ended(repo: Repo, *words: str | Path) -> subprocess.CompletedProcess[str]:
+    """Any other program, ended, that was started at the top of the working tree."""
+    return subprocess.run(words, cwd=repo.path, capture_output=True, text=True, check=False, timeout=60)
+
+
+def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
+    """What `condition` returns as soon as that is true. Fails after some seconds."""
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.01)
+    return found
+
+
+def runs(repo: Repo) -> list[dict[str, Any]]:
+    """All runs of the repository, newest attempt first, as `git run list` has them."""
+    found: list[dict[str, Any]] = json.loads(repo.run("list", "--all", "--json", check=True).stdout)
+    return found
+
+
+def last(repo: Repo) -> dict[str, Any]:
+    """The run with the newest attempt."""
+    return runs(repo)[0]
+
+
+def output(repo: Repo, run: str = "1") -> bytes:
+    """The recorded output of a run."""
+    return repo.run_bytes("cat", "--output", run).stdout
+
+
+def state(repo: Repo) -> Path:
+    """Where the repository keeps what this machine knows of its runs."""
+    return repo.path / ".git" / "gitrun"
+
+
+def live(repo: Repo) -> list[Path]:
+    """The live records, held or left behind."""
+    return sorted((state(repo) / "live").glob("*"))
+
+
+def owner(repo: Repo) -> dict[str, Any]:
+    """What the only live record says of its supervisor, once its program has been started."""
+    (path,) = until(lambda: [path / "owner" for path in live(repo) if (path / "owner").exists()])
+    found: dict[str, Any] = json.loads(path.read_bytes())
+    return found
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is such a process, and it is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def said(process: Process, marker: bytes = b"ready\n") -> bytes:
+    """What the process writes to stdout up to the marker."""
+    assert process.stdout is not None
+    found = b""
+    while not found.endswith(marker):
+        data = os.read(process.stdout.fileno(), 1)
+        assert data, f"it ended: {found!r} {process.stderr.read() if process.stderr else b''!r}"
+        found += data
+    return found
+
+
+def whole(repo: Repo) -> None:
+    """Fails unless every object of every run is in the repository and reads."""
+    repo.git("fsck", "--full", "--strict", "--connectivity-only")
+    repo.git("rev-list", "--objects", "--glob=refs/runs/*")
+    repo.git("fsck", "--no-dangling")
