@@ -68,6 +68,7 @@ HELP = """Runs an operation on exactly the code that lies here, and records it a
 @click.option("--no-gpus", is_flag=True, default=None, help="The program sees no GPU.")
 @click.option("--random-seed", type=int, metavar="N", help="Given to the program as GITRUN_SEED.")
 @click.option("--force-flags", is_flag=True, default=None, help="Accept flags that the operation does not declare.")
+@click.option("--version", is_flag=True, help="Print the version of gitrun.")
 @click.option("--optimizer", hidden=True)
 @click.option("--opt-flag", "opt_flags", multiple=True, hidden=True)
 @click.option("--max-trials", hidden=True)
@@ -76,6 +77,11 @@ HELP = """Runs an operation on exactly the code that lies here, and records it a
 @click.pass_obj
 def command(rest: tuple[str, ...], /, words: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401 - click's
     """The exit code of the program, or of ours."""
+    if options["version"]:
+        from importlib.metadata import version
+
+        out(f"gitrun {version('git-run-tracker')}")
+        return 0
     request = request_from(words, rest, options)
     project = Project()
     project.stdout, project.stderr = FileStream(1), FileStream(2)
@@ -102,7 +108,7 @@ def request_from(words: tuple[str, ...], rest: tuple[str, ...], options: dict[st
     if len(named) > 1:
         raise UsageError(
             f"'{named[1]}' is neither a flag nor an option",
-            f"flags are given as name=value; arguments of {named[0]} after --",
+            f"flags are name=value, arguments of {named[0]} stand after --; git run -- {' '.join(named)} runs it as a command",
         )
     flags = {name: Typed(text) for name, text in map(split_word, (word for word in words if "=" in word))}
     kept = {name: value for name, value in options.items() if name in Request.__slots__}
