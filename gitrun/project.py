@@ -85,6 +85,7 @@ class Project:
         """What `start` would do; no ref is written. Raises GitrunError."""
         check(request)
         road = self.road()
+        starting.require_worktree(road, request)
         with private_index(self.git, f"plan.{os.getpid()}") as index:
             found = starting.decide(Launch(road, request, Manners(), index, starting.moment()))
         return found if isinstance(found, Skip) else found.plan

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitrun.model.refs import short
 from gitrun.model.run import BrokenRun, as_json, attempt_as_json
-from gitrun.model.text import duration_text, safe_text, size_text, time_text
+from gitrun.model.text import duration_text, path_text, safe_text, size_text, time_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -78,7 +78,7 @@ def run_json(run: Run | BrokenRun) -> dict[str, Any]:
 
 def show_json(run: Run, attempts: Iterable[Attempt]) -> dict[str, Any]:
     """A run with its attempts and files."""
-    files = [{"path": f.path, "size": f.size, "sha256": f.sha256, "stored": f.stored} for f in run.attempt.files]
+    files = [{"path": path_text(f.path), "size": f.size, "sha256": f.sha256, "stored": f.stored} for f in run.attempt.files]
     return as_json(run) | {"attempts": [attempt_as_json(attempt) for attempt in attempts], "files": files}
 
 

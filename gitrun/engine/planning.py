@@ -13,6 +13,7 @@ from gitrun.model.flags import Flags, defaults, settle
 from gitrun.model.plan import COMMAND, PROGRAM, SCRIPT, Plan, Source
 from gitrun.model.run import Params
 from gitrun.model.scripts import ARGS, Script, arguments, constants, read_script
+from gitrun.model.text import is_text, safe_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -116,6 +117,8 @@ def find_operation(git: Git, objects: Objects, request: Request, source: Source)
         words = request.command
         return Operation(" ".join(words), COMMAND, words, cwd)
     path = below_top(git, request.operation)
+    if not is_text(path):
+        raise UsageError(f"'{safe_text(path)}' is not UTF-8, and a run records nothing else", "give it another name")
     mode = mode_of(objects, source.tree, path)
     if mode is None:
         raise UsageError(*not_there(git, request.operation, path, source))

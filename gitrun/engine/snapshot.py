@@ -15,7 +15,7 @@ from gitrun.git.exe import last_words
 from gitrun.model.plan import Source
 from gitrun.model.record import DIRECTORY
 from gitrun.model.run import Skipped
-from gitrun.model.text import count_text, size_text
+from gitrun.model.text import count_text, path_text, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -161,7 +161,8 @@ def snapshot(git: Git, objects: Objects, index: Path, choice: Choice) -> Snapsho
     base = tree_of(objects, seen.base)
     dirty = tree != (without_records(git, objects, base) if base else base)
     conflicts = tuple(os.fsdecode(path) for path in seen.conflicts)
-    source = Source(tree, seen.base, seen.branch, dirty, tuple(skipped), conflicts, modules)
+    branch = path_text(seen.branch) if seen.branch else None
+    source = Source(tree, seen.base, branch, dirty, tuple(skipped), conflicts, modules)
     outside = (
         *seen.ignored,
         *seen.nested,

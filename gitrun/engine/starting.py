@@ -77,6 +77,7 @@ def start(road: Road, request: Request, manners: Manners) -> tuple[str, Outcome 
     Raises GitrunError when nothing could be run or recorded.
     """
     check(request)
+    require_worktree(road, request)
     for wait in (*TRIES, None):
         with private_index(road.git, secrets.token_hex(8)) as index:
             launch = Launch(road, request, manners, index, moment())
@@ -92,6 +93,12 @@ def start(road: Road, request: Request, manners: Manners) -> tuple[str, Outcome 
                 continue
             return go(launch, ready, started)
     raise CannotRun("the run could not be started")
+
+
+def require_worktree(road: Road, request: Request) -> None:
+    """Raises CannotRun if there is no working tree to take the source from."""
+    if road.git.worktree is None and (request.restart is None or request.force_sourcecode):
+        raise CannotRun("this repository has no working tree to run", "runs start from a working tree")
 
 
 def moment() -> Moment:
@@ -163,8 +170,6 @@ def own_source(road: Road, objects: Objects, run: Run) -> Source:
 def take(launch: Launch, objects: Objects) -> Snapshot:
     """The snapshot of the working tree. Raises CannotRun if there is none, or the user does not want it so."""
     road = launch.road
-    if road.git.worktree is None:
-        raise CannotRun("this repository has no working tree to run", "runs start from a working tree")
     choice = Choice(road.settings, paths_apart(road, launch.request), launch.manners.confirm)
     taken = snapshot(road.git, objects, launch.index, choice)
     if taken is None:

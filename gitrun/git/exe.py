@@ -113,7 +113,10 @@ def open_repository(directory: Path, environ: Mapping[str, str]) -> Git:
     done = spawn(("rev-parse", *asked), environ, directory)
     lines = os.fsdecode(done.stdout).removesuffix("\n").split("\n")
     if len(lines) < 4:
-        raise NotARepository(last_words(done.stderr), "git init makes a repository")
+        reason = last_words(done.stderr)
+        raise NotARepository(reason, "git init makes a repository" if "not a git repository" in reason else "")
+    if len(lines) > 6:
+        raise NotARepository("the path of this repository holds a line end, which gitrun cannot follow", "rename the directory")
     form, bare, git_dir, common_dir = lines[:4]
     if form != "sha1":
         raise NotARepository(f"this repository names its objects by {form}, which gitrun cannot read yet")
@@ -156,6 +159,8 @@ def spawn(
     try:
         return subprocess.run(("git", *words), cwd=directory, env=environ, input=stdin, capture_output=True, check=False)
     except FileNotFoundError as error:
+        if not directory.is_dir():
+            raise NotARepository(f"no such directory: {directory}") from error
         raise NotARepository("git is not installed, or not on PATH", "install git 2.36 or newer") from error
 
 
@@ -169,6 +174,7 @@ def last_words(stderr: bytes) -> str:
     lines = [line for line in stderr.decode(errors="replace").splitlines() if line.strip()]
     fatal = [line for line in lines if line.startswith(("fatal: ", "error: "))]
     said = (fatal or lines or ["no reason given"])[-1 if not fatal else 0]
+    said += " " + " ".join(line.strip() for line in lines if line.startswith("\t")) if said.endswith(":") else ""
     return said.removeprefix("fatal: ").removeprefix("error: ")
 
 

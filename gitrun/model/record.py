@@ -25,7 +25,7 @@ from gitrun.model.run import (
     Skipped,
     Written,
 )  # fmt: skip
-from gitrun.model.text import path_text
+from gitrun.model.text import path_of, path_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,7 +84,7 @@ def run_toml(plan: Plan) -> bytes:
     params = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(plan.params).items()}
     return toml({
         "format": FORMAT, "operation": plan.operation, "kind": plan.kind, "command": list(plan.command),
-        "cwd": plan.cwd, "created": plan.created, "nonce": plan.nonce, "staged": plan.staged or None,
+        "cwd": path_text(plan.cwd), "created": plan.created, "nonce": plan.nonce, "staged": plan.staged or None,
         "source": {key: value for key, value in source.items() if value is not None},
         "params": {key: value for key, value in params.items() if value is not None},
     })  # fmt: skip
@@ -171,7 +171,7 @@ def read_attempt(origin: Origin, parts: Mapping[str, bytes | None], *, live: boo
         operation=operation,
         kind=text(run, "kind") or "command",
         command=texts(run, "command"),
-        cwd=text(run, "cwd") or "",
+        cwd=path_of(text(run, "cwd") or ""),
         flags=read_flags(parts.get(FLAGS)),
         params=read_params(table(run, "params")),
         status=status_of(result, live=live, staged=run.get("staged") is True),
@@ -186,10 +186,10 @@ def read_attempt(origin: Origin, parts: Mapping[str, bytes | None], *, live: boo
         branch=text(source, "branch"),
         dirty=source.get("dirty") is True,
         batch=text(run, "batch"),
-        carried=texts(source, "carried"),
+        carried=tuple(map(path_of, texts(source, "carried"))),
         skipped=tuple(map(read_skipped, tables(source, "skipped"))),
-        conflicts=texts(source, "conflicts"),
-        submodules=tuple((path, head) for path, head in table(source, "submodules").items() if isinstance(head, str)),
+        conflicts=tuple(map(path_of, texts(source, "conflicts"))),
+        submodules=tuple((path_of(path), head) for path, head in table(source, "submodules").items() if isinstance(head, str)),
         files=tuple(map(read_file, tables(result, "files"))),
         written=written if result else None,
     )  # fmt: skip
@@ -203,13 +203,16 @@ def read_metrics(found: Mapping[str, Any]) -> Metrics:
 
 def read_skipped(found: Mapping[str, Any]) -> Skipped:
     """A file that a snapshot left out."""
-    return Skipped(text(found, "path") or "?", whole(found, "size") or 0, text(found, "reason") or "")
+    return Skipped(path_of(text(found, "path") or "?"), whole(found, "size") or 0, text(found, "reason") or "")
 
 
 def read_file(found: Mapping[str, Any]) -> File:
     """A produced file."""
     return File(
-        text(found, "path") or "?", whole(found, "size") or 0, text(found, "sha256") or "", text(found, "stored") or "git"
+        path_of(text(found, "path") or "?"),
+        whole(found, "size") or 0,
+        text(found, "sha256") or "",
+        text(found, "stored") or "git",
     )
 
 

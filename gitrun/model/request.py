@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gitrun.errors import UsageError
+from gitrun.model.text import is_text, safe_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,7 +59,8 @@ class Request:
 
 
 def check(request: Request) -> None:
-    """Raises UsageError if the request contradicts itself."""
+    """Raises UsageError if the request contradicts itself, or cannot be recorded."""
+    check_words(request)
     if request.restart is None and not request.operation and not request.command:
         raise UsageError(
             "nothing to run", "git run <script> runs a script, git run -- <command> anything else; git run -h says more"
@@ -83,3 +85,12 @@ def check(request: Request) -> None:
         raise UsageError("--clean is for restarts", "a new run always starts without files of another")
     if request.links and request.no_link:
         raise UsageError("--link and --no-link exclude each other")
+
+
+def check_words(request: Request) -> None:
+    """Raises UsageError if a word of the request is not UTF-8."""
+    words = (request.operation, *request.command, request.label, *request.tags, request.comment, request.gpus)
+    values = (getattr(value, "text", value) for value in request.flags.values())
+    for word in (*words, *request.flags, *values):
+        if isinstance(word, str) and not is_text(word):
+            raise UsageError(f"'{safe_text(word)}' is not UTF-8, and a run records nothing else", "give it another name")

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
 # Controls, formatting (bidi, zero width), surrogates, private and unassigned, and the two line separators.
+ESCAPED = re.compile(r"\\(?:x([89a-f][0-9a-f])|\\)")
 UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
@@ -34,8 +35,22 @@ def safe_lines(text: str) -> list[str]:
 
 
 def path_text(path: str) -> str:
-    r"""A path as text that TOML can hold: its bytes that are not UTF-8 (surrogates in Python) as `\xNN`."""
-    return path.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    r"""A path as text that TOML can hold: its bytes that are not UTF-8 (surrogates in Python) as `\xNN`, `\` as `\\`."""
+    return path.replace("\\", "\\\\").encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
+def path_of(text: str) -> str:
+    """The path of which `path_text` made this text."""
+    return ESCAPED.sub(lambda found: chr(0xDC00 + int(found[1], 16)) if found[1] else "\\", text)
+
+
+def is_text(words: str) -> bool:
+    """Whether these can be written as UTF-8: words of a command line may hold any bytes."""
+    try:
+        words.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def size_text(size: float) -> str:
