@@ -1,0 +1,125 @@
+"""From words to a plan: an operation is one however it is named; what a new source changes; nothing is written."""
+
+from __future__ import annotations
+
+import pytest
+from runs_made_up import made_up
+
+from gitrun import Project
+from gitrun.engine.planning import fill_in, flag_variables, moved_flags, restart_params
+from gitrun.errors import CannotRun, UsageError
+from gitrun.model.flags import Flag, Flags
+from gitrun.model.plan import Plan
+from gitrun.model.request import Request
+from gitrun.model.run import Params
+from gitrun.model.scripts import Script
+
+
+def plan(repo, at="", **request) -> Plan:
+    found = Project(repo.path / at).plan(Request(**request))
+    assert isinstance(found, Plan)
+    return found
+
+
+@pytest.fixture
+def tree(repo):
+    """A repository with a script in a folder, and programs."""
+    repo.write("sub/train.py", "lr = 0.1\n")
+    for name in ("sub/tool", "a b", "top"):
+        repo.write(name, "#!/bin/sh\n").chmod(0o755)
+    return repo
+
+
+@pytest.mark.parametrize(
+    ("at", "typed"), [("", "sub/train.py"), ("", "./sub//train.py"), ("sub", "train.py"), ("sub", "../sub/train.py")]
+)
+def test_script_is_one_operation_from_wherever_it_is_named(tree, at, typed) -> None:
+    found = plan(tree, at, operation=typed)
+    assert (found.operation, found.kind, found.cwd) == ("sub/train.py", "script", at)
+    assert found.command == ("{python}", "train.py" if at else "sub/train.py")
+
+
+def test_absolute_path_names_the_same_operation(tree) -> None:
+    assert plan(tree, operation=str(tree.path / "sub/train.py")).operation == "sub/train.py"
+
+
+@pytest.mark.parametrize(
+    ("at", "typed", "command"),
+    [("", "top", "./top"), ("sub", "tool", "./tool"), ("sub", "../top", "../top"), ("", "a b", "./a b")],
+)
+def test_program_is_started_by_a_path_never_from_PATH(tree, at, typed, command) -> None:  # noqa: N802 - the variable
+    assert plan(tree, at, operation=typed).command == (command,)
+
+
+def test_command_is_named_by_its_words(repo) -> None:
+    found = plan(repo, command=("echo", "{x}", "a b"), flags={"x": 1})
+    assert (found.operation, found.kind, found.command) == ("echo {x} a b", "command", ("echo", "{x}", "a b"))
+
+
+def test_plan_writes_no_ref_and_no_other_thing_of_the_users(repo) -> None:
+    repo.write("new.py", "x = 1\n")
+    before = repo.git("for-each-ref"), repo.git("status", "--porcelain")
+    plan(repo, operation="new.py", flags={"x": 2})
+    assert (repo.git("for-each-ref"), repo.git("status", "--porcelain")) == before
+
+
+def test_constants_are_those_that_differ_and_options_are_words(repo) -> None:
+    repo.write("args.py", "import argparse\np = argparse.ArgumentParser()\np.add_argument('--lr', type=float, default=0.1)\n")
+    assert plan(repo, operation="echo.py", flags={"x": 2.0, "y": 2}).constants == {"x": 2.0}
+    assert plan(repo, operation="args.py", flags={"lr": 0.5}).arguments == ("--lr", "0.5")
+
+
+def test_two_plans_of_the_same_are_told_apart(repo) -> None:
+    first, second = (plan(repo, operation="echo.py") for _ in range(2))
+    assert first.nonce != second.nonce
+    assert first.flags == second.flags
+
+
+def test_flag_of_another_kind_is_refused_in_python_too(repo) -> None:
+    with pytest.raises(UsageError, match=r"flag 'y' of echo.py takes a number, not 'a'"):
+        plan(repo, operation="echo.py", flags={"y": "a"})
+
+
+def test_bare_repository_has_nothing_to_run(repo, tmp_path) -> None:
+    repo.git("clone", "-q", "--bare", ".", tmp_path / "bare")
+    with pytest.raises(CannotRun, match="this repository has no working tree"):
+        Project(tmp_path / "bare").plan(Request(operation="echo.py"))
+
+
+def test_new_source_gives_new_flags_their_defaults_and_names_those_that_are_gone() -> None:
+    before = Script((Flag("x", 1), Flag("gone", 2)), "globals")
+    now = Script((Flag("x", 7), Flag("new", "a"), Flag("none")), "globals")
+    assert moved_flags(Flags({"x": 1, "gone": 2}), before, now, force=False) == ({"x": 1, "new": "a"}, ("gone",))
+    assert moved_flags(Flags({"x": 1, "gone": 2}), before, now, force=True) == ({"x": 1, "new": "a", "gone": 2}, ())
+
+
+def test_flag_that_was_taken_away_does_not_come_back_with_new_source() -> None:
+    script = Script((Flag("x", 1),), "globals")
+    assert moved_flags(Flags({}), script, script, force=False) == ({}, ())
+
+
+@pytest.mark.parametrize(
+    ("kept", "given", "found"),
+    [
+        ({"gpus": "0"}, {}, ("0", False)),
+        ({"gpus": "0"}, {"gpus": "1"}, ("1", False)),
+        ({"gpus": "0"}, {"no_gpus": True}, (None, True)),
+        ({"no_gpus": True}, {"gpus": "1"}, ("1", False)),
+        ({"no_gpus": True}, {}, (None, True)),
+        ({"no_gpus": True}, {"no_gpus": False}, (None, False)),
+    ],
+)
+def test_gpus_that_are_given_win_over_those_of_the_last_attempt(kept, given, found) -> None:
+    params = restart_params(made_up(params=Params(**kept)).attempt, Request(restart="1", **given))
+    assert (params.gpus, params.no_gpus) == found
+
+
+def test_words_are_filled_with_flags_and_other_braces_stay() -> None:
+    flags = {"lr": 1e-05, "on": True, "text": "{lr}", "list": [1, "a"]}
+    words = ["--lr={lr}", "{on}", "{text}", "{list}", "{other}", "{}", "${lr}", "{{lr}}"]
+    assert fill_in(words, flags) == ["--lr=1e-05", "true", "{lr}", '[1, "a"]', "{other}", "{}", "$1e-05", "{1e-05}"]
+
+
+def test_flags_are_in_the_environment_under_upper_case_names() -> None:
+    found = flag_variables({"batch-size": 8, "a.b/c": "x", "naïve": 1, "nul": "\0"})
+    assert found == {"FLAG_BATCH_SIZE": "8", "FLAG_A_B_C": "x", "FLAG_NA_VE": "1"}

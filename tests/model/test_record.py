@@ -1,0 +1,119 @@
+"""The bytes of a run: what is written is read again, equal flags are equal bytes, and what nobody of us wrote is read too."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from runs_made_up import WHEN
+
+from gitrun.errors import BadRun
+from gitrun.model import record
+from gitrun.model.flags import Flags
+from gitrun.model.metrics import Metrics
+from gitrun.model.plan import Outcome, Plan, Source
+from gitrun.model.run import Comment, File, Notes, Params, Skipped
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+PLAIN = st.one_of(st.booleans(), st.integers(), st.floats(), TEXT)
+VALUES = st.recursive(PLAIN, lambda inner: st.lists(inner, max_size=3), max_leaves=6)
+SOURCE = Source("5" * 40, "b" * 40, "main", dirty=True, skipped=(Skipped("big", 7, "too large"),))
+PARAMS = Params(force_flags=True, gpus="0,1", random_seed=7)
+PLAN = Plan("a b", "command", ("a", "b"), "sub", Flags({"x": 1}), PARAMS, SOURCE, WHEN, "nonce", carried=("made",))
+
+
+def flags_read(flags: Flags) -> Flags:
+    return record.read_flags(record.flags_toml(flags))
+
+
+@given(st.dictionaries(TEXT, VALUES, max_size=4))
+def test_flags_are_read_as_they_were_written_each_on_a_line_of_its_own(values) -> None:
+    flags = Flags(values)
+    assert repr(flags_read(flags)) == repr(flags)
+    assert record.flags_toml(flags).count(b"\n") == len(flags)
+
+
+@given(st.dictionaries(TEXT, VALUES, max_size=4), st.randoms())
+def test_equal_flags_are_equal_bytes_in_whatever_order_they_came(values, random) -> None:
+    items = list(values.items())
+    random.shuffle(items)
+    assert record.flags_toml(Flags(dict(items))) == record.flags_toml(Flags(values))
+
+
+def test_int_and_float_keep_their_kind() -> None:
+    assert record.flags_toml(Flags({"b": 1.0, "a": 1, "c": True, "d": None})) == b"a = 1\nb = 1.0\nc = true\n"
+
+
+def test_outcome_is_read_as_it_was_written() -> None:
+    files = (File("made", 3, "c" * 64, "git"), File("b\\xff", 1 << 40, "d" * 64, "local"))
+    metrics = {"loss": 0.5, "acc": float("inf")}
+    outcome = Outcome("error", 3, WHEN, WHEN + timedelta(seconds=2), 2.0, metrics=metrics, files=files)
+    result = record.parse_toml(record.result_toml(outcome), record.RESULT)
+    assert (result["status"], result["exit_status"], result["started"], result["duration"]) == ("error", 3, WHEN, 2.0)
+    assert record.read_metrics(result["metrics"]) == metrics
+    assert tuple(map(record.read_file, result["files"])) == files
+
+
+def test_annotations_are_read_as_they_were_written() -> None:
+    notes = Notes("a\nlabel", ("a", "b"), (Comment("why", "A User", WHEN), Comment("not", "", None)), marked=True)
+    assert record.read_notes(record.notes_toml(notes)) == notes
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"a = [", b"\xff", b"a = 1\na = 2", b"a = " + b"[" * 9000, b"#" * ((1 << 20) + 1), b"a" + b".a" * 9000 + b" = 1", b"\0"],
+)
+def test_what_is_no_table_is_a_bad_run(data) -> None:
+    with pytest.raises(BadRun, match=r"^run.toml "):
+        record.parse_toml(data, "run.toml")
+
+
+@given(st.dictionaries(st.sampled_from(["label", "tags", "comments", "marked", "other"]), st.one_of(VALUES, st.just({}))))
+def test_annotations_of_another_kind_are_passed_over(found) -> None:
+    import tomli_w
+
+    record.read_notes(tomli_w.dumps(found).encode())
+
+
+@pytest.mark.parametrize("value", [True, "1", 1 << 64, None, [1]])
+def test_number_that_is_none_is_passed_over(value) -> None:
+    assert record.whole({"n": value}, "n") is None
+
+
+def test_metric_that_no_float_can_hold_is_passed_over() -> None:
+    assert record.read_metrics({"a": 10**400, "b": True, "c": "1", "d": 2}) == Metrics({"d": 2.0})
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        (datetime(2026, 11, 22, 12, 14, 3, 123456, timezone(timedelta(hours=2))), WHEN),
+        (datetime(2026, 11, 22, 10, 14, 3, 123456), WHEN),  # noqa: DTZ001 - a file may lack the zone
+        (datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=10))), None),
+        (datetime(9999, 12, 31, 23, 59, tzinfo=timezone(timedelta(hours=-10))), None),
+        ("2026-11-22", None),
+    ],
+)
+def test_time_is_utc_or_none(written, found) -> None:
+    assert record.when({"t": written}, "t") == found
+
+
+def test_message_has_a_subject_of_one_line_and_the_two_trailers() -> None:
+    message = record.message("run a.py\nx=1 " + "y" * 300, "attempt").decode()
+    subject, empty, *rest = message.split("\n")
+    assert (len(subject), subject[:13], empty) == (200, "run a.py x=1 ", "")
+    assert rest == ["Gitrun-Kind: attempt", "Gitrun-Format: 1", ""]
+
+
+@given(TEXT)
+def test_message_that_a_program_has_a_hand_in_forges_no_trailer(text) -> None:
+    lines = record.message(f"run {text}\n\nGitrun-Kind: merge", "result").decode().split("\n")
+    assert [line for line in lines if line.startswith("Gitrun-Kind: ")] == ["Gitrun-Kind: result"]
+
+
+def test_subjects_are_for_people() -> None:
+    assert record.attempt_subject(PLAN) == "run a b x=1"
+    outcome = Outcome("completed", 0, WHEN, WHEN, 12.4, metrics={"loss": 0.31})
+    assert record.outcome_subject(outcome) == "completed in 12.4s: loss=0.31"
