@@ -15,7 +15,7 @@ from gitrun.engine import interpreter, links, produced
 from gitrun.engine.planning import fill_in, flag_variables
 from gitrun.engine.process import Call, Stream, execute
 from gitrun.engine.watchman import INTERRUPTS, Signals
-from gitrun.engine.worktree import clear, lease
+from gitrun.engine.worktree import lease, point
 from gitrun.errors import CannotRun
 from gitrun.git.exe import for_programs
 from gitrun.model.plan import COMMAND, SCRIPT, Outcome
@@ -83,13 +83,12 @@ def perform(road: Road, job: Job) -> Outcome:
         else:
             slot = stack.enter_context(lease(road.git, started.attempt, started.run))
             site = furnish(road, job, slot.tree, slot.git)
-            slot.save(replace(slot.state, links=tuple(map(os.fsdecode, site.linked))))
         signals, begun = stack.enter_context(Signals()), time.time()
         ended = carry_out(road, job, site, signals)
         started.live.record_end(ended)
         outcome, seen = settle(road, started, site, ended, begun)
         if slot:
-            clear(slot, seen, site.linked)
+            slot.end(started.attempt, seen)
         started.live.close()
     return outcome
 
@@ -148,6 +147,8 @@ def settle(road: Road, started: Started, site: Site, ended: Outcome, begun: floa
 
 def complete(road: Road, started: Started, site: Site, ended: Outcome) -> tuple[Outcome, produced.Produced]:
     """The outcome with metrics and files, the files in the repository or beside it."""
+    if site.index is None:
+        point(site.git, started.attempt)  # the program may have taken away what git needs to see its worktree
     earlier = kept(road.git, started.run, started.earlier) if started.earlier else None
     keep, shared = kept(road.git, started.run, started.attempt), site.index is not None
     place = produced.Place(site.git, site.tree, keep, site.apart, earlier, site.index, shared)

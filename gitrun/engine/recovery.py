@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.engine.attempt import Site, complete
 from gitrun.engine.offspring import end_everywhere
-from gitrun.engine.worktree import read_state, seen_from
+from gitrun.engine.worktree import directory_of_slot, read_state, seen_from
 from gitrun.errors import BadRun, GitrunError, StaleRun
 from gitrun.git.objects import Objects
 from gitrun.model.plan import Outcome
@@ -102,15 +102,16 @@ def site_of(road: Road, run: str, owner: Owner | None, stack: ExitStack) -> Site
     if owner is None or owner.in_place:
         return None
     tree = Path(owner.worktree)
-    lock = acquire(tree.parent / "lock", wait=MAYBE_LEFT) if tree.is_dir() else None
+    slot = directory_of_slot(tree)
+    lock = acquire(slot / "lock", wait=MAYBE_LEFT) if tree.is_dir() else None
     if lock is None:
         return None
     stack.enter_context(lock)
-    state = read_state(tree.parent)
+    state = read_state(slot)
     if state.run != run or state.attempt != owner.attempt:
         return None
     linked = tuple(path.encode(errors="surrogateescape") for path in owner.linked)
-    return Site(tree, seen_from(road.git, tree, Path(state.admin)), linked, frozenset(linked))
+    return Site(tree, seen_from(road.git, tree), linked, frozenset(linked))
 
 
 def last_sign(live: Live) -> datetime:

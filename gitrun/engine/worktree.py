@@ -1,49 +1,66 @@
-"""Slots: the pool of linked worktrees in which programs run, reused so that only what differs is written."""
+"""Slots: the pool of linked worktrees in which programs run, reused so that only what differs is written.
+
+`slots/<n>/` holds `tree/<name>`, the worktree, named as the user's own is; `index`, which programs never see; `state`; and
+`lock`. Git's record of it is `worktrees/gitrun-<n>`. A program may leave anything in its slot: each lease brings tree and
+record back to what they must be, and a slot with which that fails is made anew.
+"""
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import re
 import shutil
+import stat
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitrun.engine.links import CACHES, is_cache, prune, unlink
+from gitrun.engine.links import CACHES, prune
 from gitrun.errors import GitFailed
 from gitrun.store.live import directory_of
 from gitrun.store.locks import acquire
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
     from types import TracebackType
 
     from gitrun.engine.snapshot import Seen
     from gitrun.git.exe import Git
     from gitrun.store.locks import Lock
 
-BYTECODE = "__pycache__"
-# a slot has no watcher of its own, keeps no reflog (it would keep deleted runs), and is sparse as the user's tree is
-STEADY = {"core.fsmonitor": "false", "core.logallrefupdates": "false"}
+TREE = "tree"
+TAG = re.compile(rb"\.(?:cpython|pypy|graalpy)")
+KEPT_IN_RECORD = frozenset({"HEAD", "commondir", "gitdir", "info"})
+KEEP_CACHES = tuple(word for name in sorted(CACHES) for word in ("-e", os.fsdecode(name)))
+# a slot has no watcher of its own, keeps no reflog (it would keep deleted runs), leaves submodules to their links, and
+# its index is one file
+STEADY = {
+    "core.fsmonitor": "false",
+    "core.logallrefupdates": "false",
+    "core.splitindex": "false",
+    "submodule.recurse": "false",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a slot holds: the attempt checked out, the run that has it, and what a killed run left to clear away."""
+    """The attempt a slot was made ready for, its run while that has the slot, and the caches it left (None: not known)."""
 
-    admin: str = ""
     attempt: str = ""
     run: str = ""
-    clean: bool = False
-    links: tuple[str, ...] = ()
-    changed: tuple[str, ...] = ()
+    caches: tuple[str, ...] | None = None
 
 
 class Slot:
     """A leased slot; to be used in a `with`. `tree` is the worktree, `git` the repository seen from it."""
 
-    def __init__(self, directory: Path, tree: Path, git: Git, state: State, lock: Lock) -> None:
-        self.directory, self.tree, self.git, self.state = directory, tree, git, state
+    def __init__(self, git: Git, directory: Path, lock: Lock) -> None:
+        self.directory = directory
+        self.tree = directory / TREE / ((git.worktree or git.common_dir).name or TREE)
+        self.git = seen_from(git, self.tree)
         self._lock = lock
 
     def __enter__(self) -> Slot:
@@ -52,179 +69,227 @@ class Slot:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._lock.release()
 
-    def save(self, state: State) -> None:
-        """Writes the state down, all of it or nothing."""
-        self.state = state
-        write_state(self.directory, state)
+    def save(self, state: State) -> int:
+        """Writes the state down, all of it or nothing; when that was, by the file system's clock, in nanoseconds."""
+        fresh = self.directory / "state.new"
+        fresh.write_text(json.dumps({name: getattr(state, name) for name in State.__slots__}))
+        fresh.replace(self.directory / "state")
+        return (self.directory / "state").stat().st_mtime_ns
+
+    def end(self, attempt: str, seen: Seen) -> None:
+        """The attempt is over in an orderly way: its caches may stay for the next one."""
+        self.save(State(attempt, caches=tuple(map(os.fsdecode, caches_in((*seen.untracked, *seen.ignored))))))
 
 
-def write_state(directory: Path, state: State) -> None:
-    """Writes a slot's state, all of it or nothing."""
-    fresh = directory / "state.new"
-    fresh.write_text(json.dumps({name: getattr(state, name) for name in State.__slots__}))
-    fresh.replace(directory / "state")
+def directory_of_slot(tree: Path) -> Path:
+    """The slot's directory, by its worktree."""
+    return tree.parent.parent
+
+
+def record_of(git: Git, directory: Path) -> Path:
+    """Git's own record of the slot's worktree."""
+    return git.common_dir / "worktrees" / f"gitrun-{directory.name}"
 
 
 def read_state(directory: Path) -> State:
     """A slot's state; that of an unknown one if it does not read."""
     try:
-        found = json.loads((directory / "state").read_bytes())
-        return State(**{**found, "links": tuple(found["links"]), "changed": tuple(found["changed"])})
-    except (OSError, ValueError, TypeError, KeyError):
+        found = State(**json.loads((directory / "state").read_bytes()))
+        return State(found.attempt, found.run, None if found.caches is None else tuple(found.caches))
+    except (OSError, ValueError, TypeError):
         return State()
 
 
 def lease(git: Git, attempt: str, run: str) -> Slot:
-    """The first slot that nobody uses, with `attempt` checked out and nothing else in it. Raises GitFailed."""
-    slots = git.state / "slots"
-    number = 0
-    while True:
-        directory = slots / str(number)
-        number += 1
+    """The first slot that is free, with `attempt` checked out and nothing else in it but caches. Raises GitFailed, OSError."""
+    for number in itertools.count():
+        directory = git.state / "slots" / str(number)
         lock = acquire(directory / "lock", wait=0)
         if lock is None:
             continue
-        state = read_state(directory)
-        # a killed run's slot is kept until the next command has looked for what the run left
-        if state.run and state.run != run and directory_of(git.state, state.run).exists():
-            lock.release()
-            continue
         try:
-            return check_out(git, directory, state, (attempt, run), lock)
+            if is_free(git, directory, run):
+                return check_out(git, directory, State(attempt, run), lock)
         except BaseException:
             lock.release()
             raise
+        lock.release()
+    raise GitFailed("there is no slot")
 
 
-def check_out(git: Git, directory: Path, state: State, run: tuple[str, str], lock: Lock) -> Slot:
-    """The slot with `attempt` checked out; only files that differ are written."""
-    attempt, name = run
-    tree = directory / (git.worktree or git.common_dir).name
-    if not is_sound(tree, state):
-        state = create(git, directory, tree, attempt)
-    slot = Slot(directory, tree, seen_from(git, tree, Path(state.admin)), state, lock)
-    # from here on a kill leaves a slot that the next lease clears
-    slot.save(State(admin=state.admin, attempt=attempt, run=name))
-    (Path(state.admin) / "index.lock").unlink(missing_ok=True)
-    if state.clean:
-        drop_bytecode(slot, state, attempt)
-    slot.git.run("update-ref", "--no-deref", "HEAD", attempt)
-    slot.git.run("read-tree", "--reset", "-u", attempt)
-    if not state.clean:
-        unlink(tree, (os.fsencode(path) for path in state.links))
-        slot.git.run("clean", "-ffdxq")
+def is_free(git: Git, directory: Path, run: str) -> bool:
+    """Whether a slot that is ours is nobody else's.
+
+    A killed run's slot is kept until the next command has looked for what the run left. A worktree of the user may have
+    the name of ours.
+    """
+    left = read_state(directory).run
+    if left and left != run and directory_of(git.state, left).exists():
+        return False
+    try:
+        back = (record_of(git, directory) / "gitdir").read_bytes()
+    except OSError:
+        return True
+    return f"/slots/{directory.name}/{TREE}/".encode() in back
+
+
+def check_out(git: Git, directory: Path, state: State, lock: Lock) -> Slot:
+    """The slot with the attempt of `state` checked out; only files that differ are written."""
+    slot = Slot(git, directory, lock)
+    with suppress(GitFailed, OSError):
+        refresh(slot, state, read_state(directory).caches)
+        return slot
+    # what a program left there was too much for git
+    erase(os.fsencode(directory / TREE))
+    (directory / "index").unlink(missing_ok=True)
+    refresh(slot, state, None)
     return slot
 
 
-def is_sound(tree: Path, state: State) -> bool:
-    """Whether the slot's worktree and git's record of it point to each other."""
-    try:
-        back = (Path(state.admin) / "gitdir").read_text().strip() if state.admin else ""
-    except OSError:
-        return False
-    return back == str(tree / ".git") and tree.is_dir() and restore_pointer(tree, state)
+def refresh(slot: Slot, state: State, caches: tuple[str, ...] | None) -> None:
+    """Brings the slot to what `state` says. Raises GitFailed, OSError."""
+    # from here on a kill leaves a slot whose caches nobody knows
+    since = slot.save(state)
+    settle(slot.tree)
+    (slot.directory / "index.lock").unlink(missing_ok=True)
+    point(slot.git, state.attempt)
+    slot.git.run("read-tree", "--reset", "-u", state.attempt)
+    slot.git.run("clean", "-ffdxq", *(KEEP_CACHES if caches is not None else ()))
+    # the deepest first: a directory that disappears may leave a cache above it alone
+    for cache in sorted(map(os.fsencode, caches or ()), key=lambda path: -path.count(b"/")):
+        weed(os.fsencode(slot.tree), cache, since)
+    # a copy, with its time: git takes a file for unchanged only if it is older than the index
+    shutil.copy2(slot.directory / "index", slot.git.git_dir / "index")
 
 
-def restore_pointer(tree: Path, state: State) -> bool:
-    """Whether the `.git` file of a slot is as git made it; a program may have taken it away or changed it."""
-    pointer = tree / ".git"
-    wanted = f"gitdir: {state.admin}\n"
-    if pointer.is_symlink() or pointer.is_dir():
-        return False
-    if not pointer.exists() or pointer.read_text(errors="replace") != wanted:
-        pointer.write_text(wanted)
-    return True
+def settle(tree: Path) -> None:
+    """Makes the slot's worktree the only thing beside it; one that had another name gets this one."""
+    tree.parent.mkdir(exist_ok=True)
+    others = [tree.parent / name for name in os.listdir(tree.parent) if name != tree.name]
+    if others and not os.path.lexists(tree):
+        others.pop().rename(tree)
+    for other in others:
+        erase(os.fsencode(other))
+    if not is_directory(os.fsencode(tree)):
+        erase(os.fsencode(tree))
+        tree.mkdir()
 
 
-def create(git: Git, directory: Path, tree: Path, attempt: str) -> State:
-    """A new linked worktree at `tree` in place of whatever lies there, nothing checked out yet. Raises GitFailed."""
-    # git 2.39: parallel `git worktree add` fails 11 times in 40
-    lock = acquire(git.state / "slots" / "lock")
-    with lock or open(os.devnull):
-        if tree.exists() or tree.is_symlink():
-            shutil.rmtree(tree) if tree.is_dir() and not tree.is_symlink() else tree.unlink()
-        # a reflog that is once there is written on, whatever core.logAllRefUpdates then says
-        quiet = replace(git, extra=("-c", "core.logAllRefUpdates=false"))
-        quiet.run("worktree", "add", "--force", "--detach", "--no-checkout", str(tree), attempt)
-    pointer = (tree / ".git").read_text().strip()
-    if not pointer.startswith("gitdir: "):
-        raise GitFailed(f"git worktree add left no worktree at {tree}")
-    state = State(admin=pointer.removeprefix("gitdir: "), attempt=attempt)
-    write_state(directory, state)
-    return state
+def point(git: Git, attempt: str) -> None:
+    """Makes git's record of a slot and its worktree point to each other, with a detached HEAD at the attempt.
+
+    The layout is that of gitrepository-layout(5); `git worktree add` would take a lock, and fail beside another one.
+    """
+    record, tree = git.git_dir, git.worktree or git.git_dir
+    if is_directory(os.fsencode(record)):
+        for name in os.listdir(record):
+            if name not in KEPT_IN_RECORD:
+                erase(os.fsencode(record / name))
+    else:
+        erase(os.fsencode(record))
+        record.mkdir(parents=True)
+        (record / "locked").touch()  # until it is whole, it is not to be pruned
+    put(record / "gitdir", f"{tree}/.git\n")
+    put(record / "commondir", "../..\n")
+    put(record / "HEAD", f"{attempt}\n")
+    put(tree / ".git", f"gitdir: {record}\n")
+    (record / "locked").unlink(missing_ok=True)
 
 
-def seen_from(git: Git, tree: Path, admin: Path) -> Git:
-    """The repository seen from the slot, sparse as the user's worktree is."""
+def put(path: Path, text: str) -> None:
+    """Makes the file hold this text, in place of whatever else lies there."""
+    place, content = os.fsencode(path), os.fsencode(text)
+    if os.path.lexists(place):
+        if stat.S_ISREG(os.lstat(place).st_mode) and path.read_bytes() == content:
+            return
+        erase(place)
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_bytes(content)
+    fresh.replace(path)
+
+
+def seen_from(git: Git, tree: Path) -> Git:
+    """The repository seen from the slot, through the slot's own index, sparse as the user's worktree is."""
+    directory = directory_of_slot(tree)
+    record = record_of(git, directory)
     settings = dict(STEADY)
     patterns = git.git_dir / "info" / "sparse-checkout"
     sparse = git.config.get("core.sparsecheckout", ("false",))[-1] == "true" and patterns.exists()
     settings["core.sparseCheckout"] = "true" if sparse else "false"
     if sparse:
         settings["core.sparseCheckoutCone"] = git.config.get("core.sparsecheckoutcone", ("true",))[-1]
-        (admin / "info").mkdir(exist_ok=True)
-        shutil.copyfile(patterns, admin / "info" / "sparse-checkout")
-    return git.at(tree, admin, settings)
+        (record / "info").mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(patterns, record / "info" / "sparse-checkout")
+    seen = git.at(tree, record, settings)
+    return replace(seen, environ={**git.environ, "GIT_INDEX_FILE": str(directory / "index")})
 
 
-def drop_bytecode(slot: Slot, state: State, attempt: str) -> None:
-    """Removes the bytecode of every module that the coming checkout rewrites.
+def caches_in(paths: Iterable[bytes]) -> set[bytes]:
+    """The caches that are, or hold, these paths."""
+    found = set()
+    for path in paths:
+        parts = path.rstrip(b"/").split(b"/")
+        place = next((number for number, part in enumerate(parts, 1) if part in CACHES), None)
+        if place:
+            found.add(b"/".join(parts[:place]))
+    return found
+
+
+def weed(top: bytes, cache: bytes, since: int) -> None:
+    """Takes away a cache beside which nothing is left, and of bytecode what may not be that of the source beside it.
 
     Bytecode is valid by the source's size and its mtime in whole seconds: two versions of one size written within a
-    second would run the old code. Raises GitFailed.
+    second would run the old code. So only that of regular files last written before `since` stays.
     """
-    listed = slot.git.attempt("diff-tree", "-r", "-z", "--name-only", "--no-renames", state.attempt, attempt)
-    if listed.returncode:  # the attempt that was here is gone: forget all bytecode
-        slot.git.run("clean", "-ffdxq")
+    place = top + b"/" + cache
+    parent = place.rpartition(b"/")[0]
+    if os.path.realpath(place) != os.path.realpath(top) + b"/" + cache or not os.path.isdir(place):
         return
-    top = os.fsencode(slot.tree)
-    changed = {*listed.stdout.split(b"\0")[:-1], *map(os.fsencode, state.changed)}
-    for path in changed:
-        if path.endswith(b".py"):
-            forget(top, path)
+    if all(name in CACHES for name in os.listdir(parent)):
+        erase(place)
+        prune(top, cache)
+    elif cache.endswith(b"__pycache__"):
+        for name in os.listdir(place):
+            stem = TAG.split(name, maxsplit=1)[0] if name.endswith(b".pyc") else name.partition(b".")[0]
+            if not is_older(parent + b"/" + stem + b".py", since):
+                erase(place + b"/" + name)
 
 
-def forget(top: bytes, path: bytes) -> None:
-    """Removes the bytecode of one module, with directories that hold nothing else."""
-    directory, _, name = path.rpartition(b"/")
-    cache = b"/".join(part for part in (top, directory, BYTECODE.encode()) if part)
-    stem = name[: -len(b".py")] + b"."
+def is_older(source: bytes, since: int) -> bool:
+    """Whether a regular file lies there that was last written before `since`."""
     try:
-        found = [entry for entry in os.listdir(cache) if entry.startswith(stem)]
+        status = os.lstat(source)
     except OSError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_mtime_ns < since
+
+
+def is_directory(path: bytes) -> bool:
+    """Whether a directory lies there, not a link to one."""
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
+def erase(path: bytes) -> None:
+    """Removes what lies there, however deep it is and whatever its permissions are; never through a link. Raises OSError."""
+    if not is_directory(path):
+        with suppress(FileNotFoundError):
+            os.unlink(path)
         return
-    for entry in found:
-        os.unlink(cache + b"/" + entry)
-    prune(top, (directory + b"/" if directory else b"") + BYTECODE.encode() + b"/x")
-
-
-def clear(slot: Slot, seen: Seen, links: Iterable[bytes]) -> None:
-    """Leaves in the slot what the attempt has and warm caches, so that the next lease need not look."""
-    top = os.fsencode(slot.tree)
-    unlink(slot.tree, links)
-    linked = set(links)
-    # caches last: whether they stay is told by what is then beside them
-    for path in sorted((*seen.untracked, *seen.nested, *seen.ignored), key=is_cache):
-        if path.rstrip(b"/") not in linked and not stays(top, path.rstrip(b"/")):
-            remove(top, path.rstrip(b"/"))
-    changed = tuple(os.fsdecode(path) for path in (*seen.changed, *seen.untracked))
-    slot.save(State(admin=slot.state.admin, attempt=slot.state.attempt, clean=True, changed=changed))
-
-
-def stays(top: bytes, path: bytes) -> bool:
-    """Whether this is a cache beside something that is not one."""
-    parent, _, name = path.rpartition(b"/")
-    if name not in CACHES:
-        parts = path.split(b"/")
-        return BYTECODE.encode() in parts[:-1] and stays(top, b"/".join(parts[: parts.index(BYTECODE.encode()) + 1]))
-    return any(entry not in CACHES and entry != b".git" for entry in os.listdir(top + b"/" + parent if parent else top))
-
-
-def remove(top: bytes, path: bytes) -> None:
-    """Removes what lies at the path, with directories above it that become empty."""
-    place = top + b"/" + path
-    if os.path.isdir(place) and not os.path.islink(place):
-        shutil.rmtree(place)
-    elif os.path.lexists(place):
-        os.unlink(place)
-    prune(top, path)
+    os.chmod(path, 0o700)
+    # each directory is moved up before it is read: no path becomes too long for the system, and nothing recurses
+    prefix, numbers, queue = path + b"/" + os.urandom(8).hex().encode(), itertools.count(), [path]
+    while queue:
+        directory = queue.pop()
+        for entry in list(os.scandir(directory)):
+            if not entry.is_dir(follow_symlinks=False):
+                os.unlink(entry.path)
+                continue
+            os.chmod(entry.path, 0o700)
+            queue.append(prefix + b".%d" % next(numbers))
+            os.rename(entry.path, queue[-1])
+        if directory != path:
+            os.rmdir(directory)
+    os.rmdir(path)
