@@ -31,6 +31,8 @@ from gitrun.model.settings import settings_from
 from gitrun.model.text import safe_text
 from gitrun.store import runs
 from gitrun.store.annotations import annotate
+from gitrun.store.finding import find
+from gitrun.store.index import Index
 from gitrun.store.live import directory_of
 from gitrun.store.results import kept
 from gitrun.store.runs import scratch
@@ -97,12 +99,14 @@ class Project:
     def list_all(self) -> list[Run | BrokenRun]:
         """All runs, newest attempt first, then what lies among them and does not read."""
         recover(self.road())
-        return runs.all_runs(self.git)
+        with Index(self.git) as index:
+            return list(index.newest().runs)
 
     def find(self, name: str) -> Run:
         """The run of that name: id, `runs/<id>`, number in the list, operation or label. Raises UnknownRun, BadRun."""
         recover(self.road())
-        return runs.find_run(self.git, name)
+        with Index(self.git) as index:
+            return find(index, name)
 
     def attempts(self, run: Run) -> tuple[Attempt, ...]:
         """All attempts of the run, oldest first."""

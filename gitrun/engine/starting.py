@@ -23,13 +23,15 @@ from gitrun.model.plan import SCRIPT, Outcome, Plan, Source
 from gitrun.model.refs import short
 from gitrun.model.request import check
 from gitrun.model.run import RUNNING, Comment, Notes, Run
-from gitrun.store import attempts, carry, runs
+from gitrun.store import attempts, carry
 from gitrun.store.annotations import annotate
+from gitrun.store.finding import find
+from gitrun.store.index import Index
 from gitrun.store.runs import scratch
 from gitrun.store.tips import is_collecting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from gitrun.engine.attempt import Road
     from gitrun.model.request import Request
@@ -129,7 +131,8 @@ def decide(launch: Launch) -> Ready | Skip:
     with Objects(launch.road.git) as objects:
         if launch.request.restart is None:
             return decide_start(launch, objects)
-        run = runs.find_run(launch.road.git, launch.request.restart)
+        with Index(launch.road.git) as index:
+            run = find(index, launch.request.restart)
         if run.status == RUNNING:
             raise RunIsRunning(f"cannot restart run {short(run.id)}: it is running", f"git run stop {short(run.id)}")
         return decide_restart(launch, objects, run)
@@ -140,7 +143,7 @@ def decide_start(launch: Launch, objects: Objects) -> Ready | Skip:
     road, request = launch.road, launch.request
     taken = take(launch, objects)
     plan = plan_start(road.git, objects, request, taken.source, launch.moment)
-    skip = skip_start(plan, readable(road), same_source=request.needed_source) if request.compares else None
+    skip = skip_start(plan, alike(road, plan), same_source=request.needed_source) if request.compares else None
     return skip or Ready(plan, taken)
 
 
@@ -150,7 +153,7 @@ def decide_restart(launch: Launch, objects: Objects, run: Run) -> Ready | Skip:
     taken = take(launch, objects) if request.force_sourcecode else None
     source = taken.source if taken else own_source(road, objects, run)
     plan, gone = plan_restart(objects, request, run, source, launch.moment)
-    skip = skip_restart(run, plan, readable(road), same_source=request.needed_source) if request.compares else None
+    skip = skip_restart(run, plan, alike(road, plan), same_source=request.needed_source) if request.compares else None
     if skip:
         return skip
     words = (f"left out, for {plan.operation} no longer has them: {', '.join(gone)}",) if gone else ()
@@ -190,9 +193,10 @@ def paths_apart(road: Road, request: Request) -> tuple[bytes, ...]:
     return tuple(found)
 
 
-def readable(road: Road) -> Iterator[Run]:
-    """All runs that read, newest attempt first; nothing is read before the first is asked for."""
-    yield from (run for run in runs.all_runs(road.git) if isinstance(run, Run))
+def alike(road: Road, plan: Plan) -> list[Run]:
+    """The runs of the plan's operation with flags equal to its own, newest attempt first."""
+    with Index(road.git) as index:
+        return index.alike(plan.operation, plan.flags)
 
 
 def begin(launch: Launch, ready: Ready) -> Started:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gitrun.errors import UnknownRun
-from gitrun.model.refs import INDEX, PREFIX, RUNS, is_id, short
+from gitrun.model.refs import PREFIX, RUNS, is_id, short
 from gitrun.model.text import safe_text, time_text
 
 if TYPE_CHECKING:
@@ -14,13 +14,19 @@ if TYPE_CHECKING:
     from gitrun.model.run import Run
 
 
+def digits_of(name: str) -> str:
+    """The hex digits, 4 or more, of a name that abbreviates an id (also as `runs/<id>`); empty for all other names."""
+    digits = name.removeprefix("refs/").removeprefix(RUNS.removeprefix("refs/")).lower()
+    return digits if PREFIX.fullmatch(digits) else ""
+
+
 def id_named(name: str, ids: Iterable[str]) -> str | None:
     """The id that `name` abbreviates (4 digits or more, also as `runs/<id>`); None if none does.
 
     Raises UnknownRun, with the candidates, if several do, or if a name of the form `runs/<id>` has none.
     """
-    digits = name.removeprefix("refs/").removeprefix(RUNS.removeprefix("refs/")).lower()
-    if not PREFIX.fullmatch(digits):
+    digits = digits_of(name)
+    if not digits:
         return None
     found = sorted(run for run in ids if run.startswith(digits) and is_id(run))
     if len(found) > 1:
@@ -33,13 +39,16 @@ def id_named(name: str, ids: Iterable[str]) -> str | None:
     return found[0] if found else None
 
 
+def numbered(name: str, run: Run | None, total: int) -> Run:
+    """The run with a number of the list, which is the `run` there. Raises UnknownRun if there is none among `total` runs."""
+    if run is not None:
+        return run
+    there = {0: "there are none yet", 1: "there is one"}.get(total, f"there are {total}")
+    raise UnknownRun(f"there is no run number {name}: {there}", "git run list shows the runs")
+
+
 def choose(name: str, runs: Sequence[Run]) -> Run:
-    """The run of that place, operation or label among `runs`, which are newest first. Raises UnknownRun."""
-    if INDEX.fullmatch(name):
-        if len(name) < 10 and int(name) <= len(runs):
-            return runs[int(name) - 1]
-        there = {0: "there are none yet", 1: "there is one"}.get(len(runs), f"there are {len(runs)}")
-        raise UnknownRun(f"there is no run number {name}: {there}", "git run list shows the runs")
+    """The run of that operation or label among `runs`, which are newest first. Raises UnknownRun."""
     named = [run for run in runs if run.operation == name]
     if named:
         return next((run for run in named if run.notes.marked), named[0])

@@ -9,14 +9,15 @@ import json
 import sqlite3
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from gitrun.git.objects import Objects
 from gitrun.model.flags import Flags
-from gitrun.model.run import Attempt, BrokenRun, Comment, File, Notes, Params, Run, Skipped
-from gitrun.store.runs import Output, read_runs
+from gitrun.model.metrics import Metrics
+from gitrun.model.run import RUNNING, Attempt, BrokenRun, Comment, File, Notes, Params, Run, Skipped
+from gitrun.store.runs import Output, live_runs, read_runs
 from gitrun.store.tips import stamp, tips
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Index:
     def __init__(self, git: Git, told: Callable[[int, int], None] | None = None) -> None:
         """`told` hears how many runs of how many have been read."""
         self._git, self._told = git, told
+        self._live = live_runs(git)
         self._path = git.state / "index.sqlite"
         try:
             self._base = self._open()
@@ -75,7 +77,7 @@ class Index:
         self._base.close()
 
     def newest(self, limit: int = -1, start: int = 0) -> Answer:
-        """The newest runs (limit -1: all), from the `start`th on; those that do not read come last."""
+        """The newest runs (limit -1: all), from the `start`th on, counted from 0; those that do not read come last."""
         where = "ORDER BY broken IS NOT NULL, created DESC, id DESC" if self._has_broken() else ORDER
         rows = self._base.execute(f"SELECT {ROW} FROM runs {where} LIMIT ? OFFSET ?", (limit, start))  # noqa: S608 - ours
         return Answer(tuple(self._runs(rows)), self.count())
@@ -85,19 +87,24 @@ class Index:
         (found,) = self._base.execute("SELECT count(*) FROM runs").fetchone()
         return int(found)
 
+    def place(self, number: int) -> Run | None:
+        """The run with this number in the list, counted from 1; None if there is none that reads."""
+        return self._one(f"WHERE broken IS NULL {ORDER} LIMIT 1 OFFSET ?", (number - 1,))
+
+    def readable(self) -> int:
+        """How many runs read."""
+        (found,) = self._base.execute("SELECT count(*) FROM runs WHERE broken IS NULL").fetchone()
+        return int(found)
+
     def ids(self, prefix: str) -> list[str]:
-        """The ids that begin with these hex digits."""
+        """The ids, a hundred at most, that begin with these hex digits."""
         found = self._base.execute("SELECT id FROM runs WHERE id >= ? AND id < ? LIMIT 100", (prefix, prefix + "g"))
         return [run for (run,) in found]
 
-    def named(self, operation: str) -> Run | None:
-        """The run that an operation's name means: the marked one, else the latest."""
-        where = "WHERE operation = ? AND broken IS NULL ORDER BY marked DESC, created DESC LIMIT 1"
-        return self._one(where, (operation,))
-
-    def labelled(self, label: str) -> list[Run]:
-        """The runs with this label, newest first."""
-        return self._sound(f"WHERE label = ? AND broken IS NULL {ORDER}", (label,))
+    def named(self, name: str) -> list[Run]:
+        """The runs that a name may mean: of the operation of that name the marked one, else the latest; all with the label."""
+        where = "WHERE operation = ? AND broken IS NULL ORDER BY marked DESC, created DESC, id DESC LIMIT 1"
+        return self._sound(where, (name,)) or self._sound(f"WHERE label = ? AND broken IS NULL {ORDER}", (name,))
 
     def alike(self, operation: str, flags: Flags) -> list[Run]:
         """The runs of the operation whose flags are equal to these, newest first."""
@@ -111,16 +118,20 @@ class Index:
     def _has_broken(self) -> bool:
         return self._base.execute("SELECT 1 FROM runs WHERE broken IS NOT NULL LIMIT 1").fetchone() is not None
 
-    def _one(self, where: str, values: tuple[str, ...]) -> Run | None:
+    def _one(self, where: str, values: tuple[object, ...]) -> Run | None:
         return next(iter(self._sound(where, values)), None)
 
-    def _sound(self, where: str, values: tuple[str, ...]) -> list[Run]:
+    def _sound(self, where: str, values: tuple[object, ...]) -> list[Run]:
         rows = self._base.execute(f"SELECT {ROW} FROM runs {where}", values)  # noqa: S608 - ours
         return [run for run in self._runs(rows) if isinstance(run, Run)]
 
     def _runs(self, rows: Iterable[tuple[str, str, str | None, str]]) -> Iterable[Run | BrokenRun]:
         for run, tip, broken, record in rows:
-            yield BrokenRun(run, tip, broken) if broken is not None else unpack(self._git, run, tip, record)
+            if broken is not None:
+                yield BrokenRun(run, tip, broken)
+                continue
+            found = unpack(self._git, run, tip, record)
+            yield replace(found, attempt=replace(found.attempt, status=RUNNING)) if run in self._live else found
 
     def _open(self) -> sqlite3.Connection:
         """The base on disk; one in memory, with what is on disk, where that cannot be written."""
@@ -238,8 +249,9 @@ def unpack(git: Git, run: str, tip: str, record: str) -> Run:
         id=head, operation=operation, kind=kind, command=tuple(command), cwd=cwd, flags=Flags(flags),
         params=params_from(params), status=status,
         created=moment_of(created) or EPOCH, source=source, started=moment_of(started), stopped=moment_of(stopped),
-        duration=duration, exit_status=exit_status, metrics=metrics, base=base, branch=branch, dirty=dirty, batch=batch,
-        carried=tuple(carried), skipped=tuple(Skipped(*one) for one in skipped), files=tuple(File(*one) for one in files),
+        duration=duration, exit_status=exit_status, metrics=Metrics(metrics), base=base, branch=branch, dirty=dirty,
+        batch=batch, carried=tuple(carried),
+        skipped=tuple(Skipped(*one) for one in skipped), files=tuple(File(*one) for one in files),
         author=author, written=Output(str(git.common_dir), tip) if ended else None,
     )  # fmt: skip
     spoken = tuple(Comment(text, author, moment_of(time)) for text, author, time in comments)

@@ -15,11 +15,9 @@ from gitrun.git.exe import Git
 from gitrun.git.objects import FILE, Entry, Objects
 from gitrun.log import environment
 from gitrun.model import record
-from gitrun.model.names import choose, id_named
-from gitrun.model.refs import is_id, short
+from gitrun.model.refs import is_id
 from gitrun.model.run import BrokenRun, Run
 from gitrun.store.live import is_live, recorded
-from gitrun.store.tips import tips
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -65,29 +63,6 @@ class Commit:
     parents: tuple[str, ...]
     time: datetime
     author: str
-
-
-def find_run(git: Git, name: str) -> Run:
-    """The run that a person's name for it means. Raises UnknownRun, BadRun."""
-    known = tips(git)
-    with Objects(git) as objects:
-        run = id_named(name, known)
-        if run is None:
-            return choose(name, [found for found in read_runs(git, objects, known, live_runs(git)) if isinstance(found, Run)])
-        (found,) = read_runs(git, objects, {run: known[run]}, live_runs(git))
-    if isinstance(found, BrokenRun):
-        raise BadRun(
-            f"run {short(run)} does not read: {found.reason}",
-            "git fsck says what is wrong with the repository",
-        )
-    return found
-
-
-def all_runs(git: Git) -> list[Run | BrokenRun]:
-    """Every run of the repository, newest attempt first, then those that do not read."""
-    known = tips(git)
-    with Objects(git) as objects:
-        return read_runs(git, objects, known, live_runs(git))
 
 
 def live_runs(git: Git) -> frozenset[str]:

@@ -6,7 +6,7 @@ import pytest
 from runs_made_up import made_up
 
 from gitrun.errors import UnknownRun
-from gitrun.model.names import choose, id_named
+from gitrun.model.names import choose, id_named, numbered
 
 A, B, C = "3fa2" + "0" * 36, "3fa2" + "1" * 36, "77" + "a" * 38
 RUNS = [
@@ -42,8 +42,8 @@ def test_ref_of_a_run_that_is_not_there_is_no_other_name() -> None:
         id_named("runs/abcd", [A])
 
 
-@pytest.mark.parametrize(("name", "found"), [("1", A), ("3", C), ("train.py", B), ("test.py", C), ("best", A)])
-def test_place_operation_and_label_name_a_run(name, found) -> None:
+@pytest.mark.parametrize(("name", "found"), [("train.py", B), ("test.py", C), ("best", A)])
+def test_operation_and_label_name_a_run(name, found) -> None:
     assert choose(name, RUNS).id == found
 
 
@@ -64,7 +64,11 @@ def test_label_of_several_runs_names_its_candidates() -> None:
 @pytest.mark.parametrize("name", ["6", "9" * 30])
 def test_number_beyond_the_list_says_how_many_there_are(name) -> None:
     with pytest.raises(UnknownRun, match=f"no run number {name}: there are 5"):
-        choose(name, RUNS)
+        numbered(name, None, 5)
+
+
+def test_number_in_the_list_is_the_run_there() -> None:
+    assert numbered("2", RUNS[1], 5) is RUNS[1]
 
 
 def test_unknown_name_is_shown_safe() -> None:

@@ -1,0 +1,28 @@
+"""From what a person calls a run to the run, through the index."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gitrun.errors import BadRun
+from gitrun.model.names import choose, digits_of, id_named, numbered
+from gitrun.model.refs import INDEX, short
+from gitrun.model.run import BrokenRun, Run
+
+if TYPE_CHECKING:
+    from gitrun.store.index import Index
+
+
+def find(index: Index, name: str) -> Run:
+    """The run that the name means, in the order of DESIGN.md section 4. Raises UnknownRun, BadRun."""
+    digits = digits_of(name)
+    run = id_named(name, index.ids(digits)) if digits else None
+    if run:
+        found = index.get(run)
+        if isinstance(found, BrokenRun):
+            raise BadRun(f"run {short(run)} does not read: {found.reason}", "git fsck says what is wrong with the repository")
+        if found:
+            return found
+    if INDEX.fullmatch(name):
+        return numbered(name, index.place(int(name)) if len(name) < 10 else None, index.readable())
+    return choose(name, index.named(name))
