@@ -1,0 +1,83 @@
+"""Filters mean what a person reads in them, and say where they do not read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from runs_made_up import made_up
+
+from gitrun.model.filters import FilterError, read_filter
+from gitrun.model.flags import Flags
+
+BARE = made_up("a" * 40, "train.py", label="best")
+RUN = replace(
+    BARE,
+    notes=replace(BARE.notes, tags=("paper", "fig 2")),
+    attempt=replace(
+        BARE.attempt, flags=Flags({"lr": 0.05, "opt": "adam", "deep": True}), metrics={"loss": 0.3, "bad": float("nan")}
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "lr<0.1", "lr <= 0.05", "lr=0.05", "lr==0.05", "loss>=0.3 and status=completed", "opt=adam or opt=sgd", "not opt=sgd",
+        "opt in [adam, sgd]", "opt not in [sgd]", "tag contains paper", "tag='fig 2'", "tags not contains draft", "deep",
+        "not draft",
+        "operation contains train", "flag:lr<1", "metric:loss<1", "label=best", "op=train.py",
+        "(lr<0.01 or lr>0.04) and loss<1",
+        "opt contains da", "deep=true", "not (lr>1 and loss<1)", "lr!=1", 'opt="adam"',
+    ],
+)  # fmt: skip
+def test_filter_holds(text) -> None:
+    assert read_filter(text)(RUN)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "lr>0.1", "missing=1", "missing!=1", "missing<1", "not lr<0.1", "opt<1", "deep=1", "status=error", "bad<1", "bad>=0",
+        "lr<0.1 and opt=sgd", "metric:lr<1", "flag:loss<1", "opt in adam", "lr in [1, 2]", "missing", "branch=main and nothing",
+    ],
+)  # fmt: skip
+def test_filter_does_not_hold(text) -> None:
+    assert not read_filter(text)(RUN)
+
+
+def test_and_binds_closer_than_or() -> None:
+    assert read_filter("opt=adam or opt=sgd and lr>1")(RUN)
+
+
+def test_times_compare_with_dates() -> None:
+    started = made_up("b" * 40, "a").attempt.started or made_up("b" * 40, "a").attempt.created
+    run = replace(RUN, attempt=replace(RUN.attempt, started=started))
+    assert read_filter(f"started>={started.date().isoformat()}")(run)
+    assert not read_filter("started<2000-01-01")(run)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [("lr<", 3), ("(lr<1", 0), ("a b", 2), ("lr & 2", 3), ("", 0), ("'x'=1", 0), ("lr<1 and", 8), ("lr<1)", 4)],
+)
+def test_caret_shows_where_it_does_not_read(text, place) -> None:
+    with pytest.raises(FilterError) as raised:
+        read_filter(text)
+    assert raised.value.detail == f"  {text}\n  {' ' * place}^"
+
+
+def test_deep_nesting_is_refused() -> None:
+    with pytest.raises(FilterError, match="nested too deeply"):
+        read_filter("(" * 5000 + "lr<1" + ")" * 5000)
+
+
+@given(st.text())
+def test_any_text_is_read_or_refused(text) -> None:
+    try:
+        found = read_filter(text)(RUN)
+    except FilterError as error:
+        found = error.detail
+    assert isinstance(found, bool | str)

@@ -1,0 +1,68 @@
+"""Formats say of a run what their atoms name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from runs_made_up import made_up
+
+from gitrun.errors import UsageError
+from gitrun.model.dates import require_date
+from gitrun.model.flags import Flags
+from gitrun.model.formats import read_format
+from gitrun.model.text import relative_text
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
+BARE = made_up("3fa2c1d8" + "0" * 32, "train.py", label="best")
+RUN = replace(
+    BARE,
+    attempt=replace(
+        BARE.attempt, flags=Flags({"lr": 0.1, "z": "a b"}), metrics={"loss": 0.25}, started=NOW - timedelta(hours=3)
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("%(id:short) %(status)", "3fa2c1d8 completed"),
+        ("%(flag:lr)|%(metric:loss)|%(flag:none)", "0.1|0.25|"),
+        ("%(started:relative)", "3 hours ago"),
+        ("%(started)", "2026-11-22T09:00:00.000000Z"),
+        ("%(started:unix)", "1795338000"),
+        ("100%% of %(operation)%00%(label)", "100% of train.py\0best"),
+        ("%(flags)", "lr=0.1 z='a b'"),
+        ("plain", "plain"),
+    ],
+)
+def test_line_is(text, line) -> None:
+    assert read_format(text)(RUN, NOW) == line
+
+
+@pytest.mark.parametrize("text", ["%(nope)", "%(status:short)", "%()", "%(flag:)", "%(started:never)"])
+def test_atom_that_there_is_not_is_refused_with_those_there_are(text) -> None:
+    with pytest.raises(UsageError, match=r"there is no %\("):
+        read_format(text)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(1, "just now"), (90, "90 seconds ago"), (86400 * 3, "3 days ago"), (-7200, "in 2 hours"), (86400 * 800, "2 years ago")],
+)
+def test_age_is_told_as_git_does(seconds, text) -> None:
+    assert relative_text(NOW - timedelta(seconds=seconds), NOW) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["2.weeks", "2 weeks ago", "yesterday", "2026-11-01", "2026-11-01 12:00", "last monday", "noon"]
+)
+def test_date_that_git_reads_is_taken(text) -> None:
+    assert require_date(text) == text
+
+
+@pytest.mark.parametrize("text", ["nonsense", "", "2.wekks", "--all", "2026-11-01;", "\x1b", "..."])
+def test_nonsense_is_no_date(text) -> None:
+    with pytest.raises(UsageError, match="not a date"):
+        require_date(text)

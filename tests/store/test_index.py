@@ -1,0 +1,169 @@
+"""The index tells what the refs say, whoever changed them, and nothing is lost with it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from datetime import datetime, timezone
+
+import pytest
+from repository import Repo
+from runs_made_up import made_up
+
+from gitrun import Project
+from gitrun.model.flags import Flags
+from gitrun.model.run import BrokenRun
+from gitrun.store.index import Index, flags_key, pack, unpack
+
+
+@pytest.fixture
+def project(repo: Repo) -> Project:
+    """A project with three runs."""
+    project = Project(repo.path)
+    for x in (1, 2, 3):
+        project.run("echo.py", flags={"x": x})
+    return project
+
+
+def listed(project: Project) -> list[object]:
+    return [run.flags["x"] for run in project.list_runs()]
+
+
+def test_new_runs_are_seen(project) -> None:
+    assert listed(project) == [3, 2, 1]
+    project.run("echo.py", flags={"x": 4})
+    assert listed(project) == [4, 3, 2, 1]
+
+
+@pytest.mark.parametrize("pack_first", [True, False])
+def test_ref_deleted_by_plain_git_is_gone(repo, project, pack_first) -> None:
+    gone = project.list_runs()[1].id
+    if pack_first:
+        repo.git("pack-refs", "--all")
+        assert listed(project) == [3, 2, 1]
+    repo.git("update-ref", "-d", f"refs/runs/{gone}")
+    assert listed(project) == [3, 1]
+
+
+def test_gc_changes_nothing(repo, project) -> None:
+    before = project.list_runs()
+    repo.git("gc", "--quiet", "--prune=now")
+    assert project.list_runs() == before
+
+
+def test_runs_that_plain_git_fetches_are_seen(repo, project, tmp_path) -> None:
+    other = Repo.create(tmp_path / "other")
+    assert Project(other.path).list_runs() == []
+    other.git("fetch", "--quiet", repo.path, "refs/runs/*:refs/runs/*")
+    assert listed(Project(other.path)) == [3, 2, 1]
+
+
+def test_restored_backup_is_seen(repo, project) -> None:
+    run = project.list_runs()[0]
+    project.run(restart=run.id, flags={"x": 9})
+    assert listed(project)[0] == 9
+    repo.git("update-ref", f"refs/runs/{run.id}", run.tip)
+    assert listed(project) == [3, 2, 1]
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a database" * 100, None])
+def test_index_that_is_broken_or_gone_is_made_anew(repo, project, damage) -> None:
+    before = project.list_runs()
+    path = repo.path / ".git" / "gitrun" / "index.sqlite"
+    path.unlink() if damage is None else path.write_bytes(damage)
+    assert project.list_runs() == before
+
+
+def test_index_with_damaged_pages_is_made_anew(repo, project) -> None:
+    before = project.list_runs()
+    path = repo.path / ".git" / "gitrun" / "index.sqlite"
+    data = bytearray(path.read_bytes())
+    data[4096:] = os.urandom(len(data) - 4096)
+    path.write_bytes(data)
+    assert project.list_runs() == before
+
+
+def test_index_of_another_version_is_made_anew(repo, project) -> None:
+    before = project.list_runs()
+    base = sqlite3.connect(repo.path / ".git" / "gitrun" / "index.sqlite")
+    base.executescript("DROP TABLE runs; CREATE TABLE runs (other TEXT); PRAGMA user_version = 99")
+    base.close()
+    assert project.list_runs() == before
+
+
+def test_what_is_unchanged_is_not_read_again(project, monkeypatch) -> None:
+    project.list_runs()
+    past = datetime.now(timezone.utc).timestamp() - 100
+    for place in ("refs/runs", "packed-refs"):
+        path = project.git.common_dir / place
+        path.exists() and os.utime(path, (past, past))
+    project.list_runs()
+    monkeypatch.setattr("gitrun.store.index.tips", lambda _: pytest.fail("the refs were read"))
+    assert listed(project) == [3, 2, 1]
+
+
+def test_two_changes_within_one_tick_of_the_clock_are_both_seen(repo, project) -> None:
+    first, second, _ = project.list_runs()
+    repo.git("update-ref", "-d", f"refs/runs/{first.id}")
+    status = (repo.path / ".git/refs/runs").stat()
+    assert len(listed(project)) == 2
+    repo.git("update-ref", "-d", f"refs/runs/{second.id}")
+    os.utime(repo.path / ".git/refs/runs", ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert len(listed(project)) == 1
+
+
+def test_run_that_does_not_read_comes_last_with_its_reason(repo, project) -> None:
+    blob = repo.git("hash-object", "-w", "echo.py")
+    repo.git("update-ref", f"refs/runs/{blob}", blob)
+    last = project.list_all()[-1]
+    assert isinstance(last, BrokenRun)
+    assert last.id == blob
+
+
+def test_broken_run_is_read_again_when_its_objects_come(repo, project, tmp_path) -> None:
+    other = Repo.create(tmp_path / "other")
+    run = project.list_runs()[0]
+    (other.path / ".git/refs/runs").mkdir(parents=True)
+    (other.path / f".git/refs/runs/{run.id}").write_text(run.tip + "\n")
+    assert Project(other.path).list_runs() == []
+    other.git("fetch", "--quiet", repo.path, f"refs/runs/{run.id}:refs/heads/there")
+    assert listed(Project(other.path)) == [3]
+
+
+def test_alike_runs_are_found_by_value(project) -> None:
+    with Index(project.git) as index:
+        assert len(index.alike("echo.py", Flags({"x": 2.0, "y": 2, "z": "a"}))) == 1
+        assert index.alike("echo.py", Flags({"x": 2, "y": 2})) == []
+
+
+@pytest.mark.parametrize(("a", "b", "same"), [(1, 1.0, True), (1, True, False), ([1, 2.0], [1.0, 2], True), ("1", 1, False)])
+def test_key_of_flags_is_equal_where_flags_are(a, b, same) -> None:
+    assert (flags_key(Flags({"x": a})) == flags_key(Flags({"x": b}))) is same
+    assert (Flags({"x": a}) == Flags({"x": b})) is same
+
+
+def test_what_is_packed_unpacks_to_the_same_run(project) -> None:
+    for run in project.list_runs():
+        assert unpack(project.git, run.id, run.tip, pack(run)) == run
+
+
+def test_made_up_run_survives_packing_with_all_it_has(project) -> None:
+    run = made_up("a" * 40, "train.py", label="best", marked=True)
+    assert unpack(project.git, run.id, run.tip, pack(run)).notes == run.notes
+
+
+def test_running_run_is_running_in_every_answer(project, repo) -> None:
+    from gitrun.store.live import hold
+
+    run = project.list_runs()[0]
+    with hold(project.git.state, run.id), Index(project.git) as index:
+        assert index.get(run.id).status == "running"
+        assert index.place(1).status == "running"
+    assert project.list_runs()[0].status == "completed"
+
+
+def test_base_that_cannot_be_written_is_answered_from_memory(project) -> None:
+    before, path = project.list_runs(), project.git.state / "index.sqlite"
+    path.unlink()
+    path.mkdir()  # nothing can be opened there, whoever asks
+    assert project.list_runs() == before
