@@ -6,6 +6,7 @@ import io
 import os
 import shutil
 import sys
+import threading
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -88,7 +89,7 @@ class Project:
         check(request)
         road = self.road()
         starting.require_worktree(road, request)
-        with private_index(self.git, f"plan.{os.getpid()}") as index:
+        with private_index(self.git, f"plan.{os.getpid()}.{threading.get_ident()}") as index:
             found = starting.decide(Launch(road, request, Manners(), index, starting.moment()))
         return found if isinstance(found, Skip) else found.plan
 
