@@ -16,19 +16,32 @@ if TYPE_CHECKING:
 
 
 def bring(git: Git, run: Run) -> tuple[list[str], list[str]]:
-    """Copies what the last attempt produced into the working tree; the paths copied, and those left as they are.
+    """Copies what the run produced into the working tree; the paths copied, and those left as they are.
 
+    That is what the last attempt left, also of what it found from the attempt before and wrote again as it was.
     A file that is there is only written over if it is as the attempt found it.
     """
     done: list[str] = []
     left: list[str] = []
     beside = kept(git, run.id, run.attempt.id)
     with Objects(git) as objects:
-        for file in run.attempt.files:
-            content = beside / file.path if file.stored == "local" else None
-            fits = put(git, objects, run, file.path, content)
-            (done if fits else left).append(file.path)
+        for path, stored in {**dict.fromkeys(carried(git, run), "git"), **stored_as(run)}.items():
+            fits = put(git, objects, run, path, beside / path if stored == "local" else None)
+            (done if fits else left).append(path)
     return done, left
+
+
+def stored_as(run: Run) -> dict[str, str]:
+    """The paths that the last attempt wrote, with how each is stored."""
+    return {file.path: file.stored for file in run.attempt.files}
+
+
+def carried(git: Git, run: Run) -> list[str]:
+    """The files that the last attempt has from the one before, as far as they are still there."""
+    if not run.attempt.carried:
+        return []
+    listed = git.run("ls-tree", "-r", "-z", "--full-tree", "--name-only", run.tip, "--", *run.attempt.carried)
+    return [os.fsdecode(path) for path in listed.split(b"\0")[:-1]]
 
 
 def put(git: Git, objects: Objects, run: Run, path: str, beside: Path | None) -> bool:

@@ -1,0 +1,37 @@
+"""`git run checkout` brings what a run produced, and only where nothing of the user's is in its way."""
+
+from __future__ import annotations
+
+MODEL = """\
+import os
+os.makedirs("out", exist_ok=True)
+open("out/model.txt", "w").write("trained")
+"""
+
+
+def test_checkout_after_a_restart_brings_what_the_restart_wrote_as_it_was(repo) -> None:
+    repo.write("train.py", MODEL)
+    repo.run("train.py", check=True)
+    repo.run("--restart", "1", check=True)
+    told = repo.run("checkout", "1", check=True)
+    assert told.stderr.endswith(": 1 file\n")
+    assert (repo.path / "out/model.txt").read_text() == "trained"
+
+
+def test_checkout_leaves_a_changed_file_and_ends_with_1(repo) -> None:
+    repo.write("train.py", MODEL)
+    repo.run("train.py", check=True)
+    repo.write("out/model.txt", "mine")
+    told = repo.run("checkout", "1")
+    assert told.returncode == 1
+    assert "left as they are: out/model.txt" in told.stderr
+    assert (repo.path / "out/model.txt").read_text() == "mine"
+
+
+def test_checkout_brings_nothing_that_an_attempt_took_away(repo) -> None:
+    repo.write("train.py", 'import os, sys\nopen("a", "w") if sys.argv[1:] else os.remove("a")\n')
+    repo.run("train.py", "--", "make", check=True)
+    repo.write("train.py", 'import os\nos.remove("a")\n')
+    repo.run("--restart", "1", "--force-sourcecode", check=True)
+    repo.run("checkout", "1", check=True)
+    assert not (repo.path / "a").exists()
