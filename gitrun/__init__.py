@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 # not lazy: importing the module later would put it in the place of the function; it imports next to nothing
 from gitrun.log import log
 
+TYPE_CHECKING = False  # typing's own takes longer to import than all the rest
 if TYPE_CHECKING:
     from gitrun import errors
     from gitrun.model.flags import Flags, parse_flags

@@ -18,7 +18,7 @@ import gitrun
 from gitrun import Project
 from gitrun.errors import GitrunError, NotARepository, UnknownRun, UsageError
 
-HEAVY = {"click", "pygit2", "subprocess", "tomli", "json", "sqlite3", "asyncio", "ast"}
+HEAVY = {"click", "pygit2", "subprocess", "tomli", "json", "sqlite3", "asyncio", "ast", "typing"}
 
 
 @pytest.fixture
