@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,7 +65,7 @@ def describe(path: str, environ: Mapping[str, str], state: Path) -> Interpreter:
     found = Interpreter(executable, version, implementation, tuple(paths))
     if not is_shim(path):
         known[path] = asdict(found) | {"stamp": stamp(path, found.paths, environ)}
-        fresh = cache.with_suffix(f".{os.getpid()}")
+        fresh = cache.with_suffix(f".{os.getpid()}.{threading.get_ident()}")
         fresh.write_text(json.dumps(known))
         fresh.replace(cache)
     return found
