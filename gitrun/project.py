@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from gitrun.engine import following, starting
 from gitrun.engine.attempt import Road
-from gitrun.engine.bring import bring
+from gitrun.engine.bring import bring, content
 from gitrun.engine.recovery import recover
 from gitrun.engine.snapshot import private_index
 from gitrun.engine.starting import Launch, Manners
@@ -139,17 +139,22 @@ class Project:
                 shutil.copyfileobj(source, sink)
             return
         if path is not None:
-            commit = run.attempt.id if what == "source" else run.tip
-            done = self.git.attempt("cat-file", "--filters", f"{commit}:{os.path.normpath(path)}")
-            if done.returncode:
-                raise UnknownRun(
-                    f"run {short(run.id)} has no file '{path}'",
-                    f"git run show {short(run.id)} lists what it produced",
-                )
-            sink.write(done.stdout)
+            sink.write(self._file(run, what, os.path.normpath(path)))
             return
         found = self._blob(f"{run.tip}:{record.FLAGS if what == 'flags' else record.OUTPUT}")
         sink.write(found or b"")
+
+    def _file(self, run: Run, what: str, path: str) -> bytes:
+        made = next((file for file in run.attempt.files if file.path == path), None) if what != "source" else None
+        if made and (data := content(self.git, run.tip, made)) is not None:
+            return data
+        done = self.git.attempt("cat-file", "--filters", f"{run.attempt.id if what == 'source' else run.tip}:{path}")
+        if done.returncode:
+            raise UnknownRun(
+                f"run {short(run.id)} has no file '{path}'",
+                f"git run show {short(run.id)} lists what it produced",
+            )
+        return done.stdout
 
     def _blob(self, name: str) -> bytes | None:
         with Objects(self.git) as objects:

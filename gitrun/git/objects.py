@@ -74,10 +74,21 @@ class Objects(Coprocess):
         return dict(entries(found.data))
 
     def _ask(self, verb: bytes, names: list[bytes]) -> list[Object | None]:
-        if not names:
-            return []
-        answers = self.ask(b"".join(verb + b" " + name + b"\n" for name in names))
-        return [answer(answers, content=verb == b"contents") for _ in names]
+        asked = [name for name in names if b"\n" not in name]  # such a name cannot be asked for: see entry_at
+        if not asked:
+            return [None] * len(names)
+        answers = self.ask(b"".join(verb + b" " + name + b"\n" for name in asked))
+        return [None if b"\n" in name else answer(answers, content=verb == b"contents") for name in names]
+
+
+def entry_at(objects: Objects, tree: str, path: bytes) -> Entry | None:
+    """What the tree, or the tree of a commit, has at the path, whatever bytes are in its name; None if nothing."""
+    found: Entry | None = Entry(TREE, tree)
+    for name in path.split(b"/"):
+        if found is None or found.mode != TREE:
+            return None
+        found = objects.tree(found.id).get(name)
+    return found
 
 
 def answer(answers: IO[bytes], *, content: bool) -> Object | None:

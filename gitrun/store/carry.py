@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from gitrun.errors import BadRun
-from gitrun.git.objects import TREE, Entry, edit_tree
+from gitrun.git.objects import TREE, Entry, edit_tree, entry_at
 from gitrun.model import record
 
 if TYPE_CHECKING:
@@ -52,13 +52,13 @@ def parents(path: bytes) -> list[bytes]:
 
 def free(objects: Objects, source: str, path: bytes, entry: Entry) -> dict[bytes, Entry]:
     """The part of the entry that lies at no path of the source."""
-    above = [objects.read(source.encode() + b":" + parent, limit=0) for parent in parents(path)]
-    if b"\n" in path or any(found is not None and found.kind != "tree" for found in above):
+    above = [entry_at(objects, source, parent) for parent in parents(path)]
+    if any(found is not None and found.mode != TREE for found in above):
         return {}
-    there = objects.read(source.encode() + b":" + path, limit=0)
+    there = entry_at(objects, source, path)
     if there is None:
         return {path: entry}
-    if there.kind != "tree" or entry.mode != TREE:
+    if there.mode != TREE or entry.mode != TREE:
         return {}
     inner = objects.tree(entry.id)
     return {at: one for name, child in inner.items() for at, one in free(objects, source, path + b"/" + name, child).items()}
