@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from gitrun.engine import interpreter, links, produced
 from gitrun.engine.planning import fill_in, flag_variables
 from gitrun.engine.process import Call, Stream, execute
+from gitrun.engine.snapshot import listing
 from gitrun.engine.watchman import INTERRUPTS, Signals
 from gitrun.engine.worktree import lease, point
 from gitrun.errors import CannotRun
@@ -130,19 +131,20 @@ def carry_out(road: Road, job: Job, site: Site, signals: Signals) -> Outcome:
 
 def settle(road: Road, started: Started, site: Site, ended: Outcome, begun: float) -> tuple[Outcome, Seen]:
     """The outcome with metrics and files, recorded, and what was seen in the worktree."""
-    seen: list[Seen] = []
+    left: list[produced.Produced] = []
 
     def collect() -> tuple[Outcome, Changes]:
         outcome, found = complete(road, started, site, ended)
-        seen.append(found.seen)
+        left.append(found)
         return outcome, found.changes
 
     outcome = finish(road.git, started, collect, started.live.directory)
     through = links.written_through(road.git.worktree or site.tree, site.linked, begun)
     if through:
-        named = ", ".join(os.fsdecode(path) for path in through[:3]) + (", …" if len(through) > 3 else "")
-        road.say(f"written through a link, into your working tree: {named}")
-    return outcome, seen[-1]
+        road.say(f"written through a link, into your working tree: {listing(through)}")
+    if left[-1].lost:
+        road.say(f"could not be read, and is lost: {listing(left[-1].lost)}")
+    return outcome, left[-1].seen
 
 
 def complete(road: Road, started: Started, site: Site, ended: Outcome) -> tuple[Outcome, produced.Produced]:

@@ -7,7 +7,6 @@ import os
 import shutil
 import threading
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitrun.engine.process import ask
@@ -15,14 +14,15 @@ from gitrun.errors import CannotRun
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
-# What an editable install adds: paths of .pth files, and the packages that setuptools' finders map.
+# What an editable install adds: paths of .pth files, and the packages that setuptools' finders map (a.b -> /src/a/b).
 QUESTION = """
 import sys, json, platform
 paths = [p for p in sys.path if p]
 for name, module in list(sys.modules.items()):
     if name.startswith("__editable__"):
-        paths += [p.rpartition("/")[0] for p in getattr(module, "MAPPING", {}).values() if isinstance(p, str)]
+        paths += [p.rsplit("/", k.count(".") + 1)[0] for k, p in getattr(module, "MAPPING", {}).items()]
 print(json.dumps([sys.executable, platform.python_version(), sys.implementation.name, paths]))
 """
 
@@ -57,6 +57,8 @@ def find(wanted: str, environ: Mapping[str, str], directory: Path) -> str:
 def describe(path: str, environ: Mapping[str, str], state: Path) -> Interpreter:
     """What the Python at `path` says of itself; asked once, and again when it, or what is installed in it, changes."""
     cache = state / "interpreters.json"
+    # what PYTHONPATH adds is not installed, and is moved by itself
+    environ = {key: value for key, value in environ.items() if key != "PYTHONPATH"}
     known = read_cache(cache)
     entry = known.get(path)
     if entry and entry.get("stamp") == stamp(path, entry.get("paths", ()), environ):
@@ -109,21 +111,23 @@ def python_path(interpreter: Interpreter, given: str, top: Path, slot: Path) -> 
 
     An editable install wins over the snapshot unless its directory in the slot comes first.
     """
-    installed = [path for path in interpreter.paths if is_below(path, top) and not is_environment(path)]
+    installed = [moved for path in interpreter.paths if (moved := in_slot(path, top, slot)) and not is_environment(moved, slot)]
     asked = given.split(os.pathsep) if given else []
-    moved = [str(slot / Path(path).relative_to(top)) for path in installed]
-    kept = [str(slot / Path(path).relative_to(top)) if is_below(path, top) else path for path in asked]
-    return os.pathsep.join(dict.fromkeys([*moved, *kept]))
+    return os.pathsep.join(dict.fromkeys([*installed, *(in_slot(path, top, slot) or path for path in asked)]))
 
 
-def is_below(path: str, top: Path) -> bool:
-    """Whether an absolute path is the directory or lies in it."""
-    return path == str(top) or path.startswith(f"{top}/")
+def in_slot(path: str, top: Path, slot: Path) -> str | None:
+    """The place in the slot of a directory of the working tree, however it is spelled; None if it is none."""
+    real, whole = os.path.realpath(path), os.path.realpath(top)
+    if not os.path.isabs(path) or os.path.commonpath([real, whole]) != whole:
+        return None
+    return os.path.normpath(slot / os.path.relpath(real, whole))
 
 
-def is_environment(path: str) -> bool:
+def is_environment(path: str, slot: Path) -> bool:
     """Whether a directory belongs to an environment that lies in the repository."""
-    return "site-packages" in path or "dist-packages" in path or f"{os.sep}lib{os.sep}python" in path
+    inner = path.removeprefix(str(slot))
+    return "site-packages" in inner or "dist-packages" in inner or f"{os.sep}lib{os.sep}python" in inner
 
 
 def env_toml(interpreter: Interpreter | None) -> dict[str, object]:

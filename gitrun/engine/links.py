@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 CACHES = frozenset({
@@ -14,8 +15,8 @@ CACHES = frozenset({
 })  # fmt: skip
 MOST = 10_000
 """Entries above which only directories are linked."""
-GLANCE = 2_000
-"""Entries of a linked directory that are looked at for what a run wrote: a big one must cost nothing."""
+GLANCE = 5_000
+"""Entries of what is linked in that are looked at for what a run wrote: a big directory must cost nothing."""
 
 
 def is_cache(path: bytes) -> bool:
@@ -35,7 +36,7 @@ def links_for(outside: Iterable[bytes]) -> tuple[tuple[bytes, ...], int]:
 def link_in(source: Path, target: Path, paths: Iterable[bytes]) -> list[bytes]:
     """Makes symbolic links below `target` to the same paths below `source`; returns the paths that are now links.
 
-    What already lies in the target wins; a directory that lies in both is linked entry by entry.
+    What already lies in the target wins; a directory that lies in both is linked entry by entry, unless it is large.
     """
     made: list[bytes] = []
     for path in paths:
@@ -46,21 +47,20 @@ def link_in(source: Path, target: Path, paths: Iterable[bytes]) -> list[bytes]:
 def link_one(source: bytes, target: bytes, path: bytes) -> list[bytes]:
     """The paths at and below `path` that were linked."""
     here, there = source + b"/" + path, target + b"/" + path
-    if os.path.islink(there) or not os.path.lexists(here):
+    if not os.path.lexists(here) or not make_parents(target, path) or os.path.islink(there):
         return []
     is_empty_module = os.path.isdir(there) and not os.listdir(there)
     if is_empty_module:  # the checkout made it for a submodule
         os.rmdir(there)
     if not os.path.lexists(there):
-        if not make_parents(target, path):
-            return []
         os.symlink(here, there)
         return [path]
     if os.path.isdir(there) and os.path.isdir(here):
+        names = sorted(os.listdir(here))
         return [
             made
-            for name in sorted(os.listdir(here))
-            if name != b".git"
+            for name in (names if len(names) <= MOST else ())
+            if name != b".git" and name not in CACHES
             for made in link_one(source, target, path + b"/" + name)
         ]
     return []
@@ -81,16 +81,6 @@ def make_parents(target: bytes, path: bytes) -> bool:
     return True
 
 
-def unlink(target: Path, paths: Iterable[bytes]) -> None:
-    """Takes the links away again, with the directories made for them that are now empty."""
-    top = os.fsencode(target)
-    for path in paths:
-        there = top + b"/" + path
-        if os.path.islink(there):
-            os.unlink(there)
-        prune(top, path)
-
-
 def prune(top: bytes, path: bytes) -> None:
     """Takes away the directories above `path` that have become empty, below `top`."""
     parent = path.rpartition(b"/")[0]
@@ -102,28 +92,34 @@ def prune(top: bytes, path: bytes) -> None:
         parent = parent.rpartition(b"/")[0]
 
 
-def written_through(source: Path, paths: Iterable[bytes], since: float) -> list[bytes]:
+def written_through(source: Path, paths: Sequence[bytes], since: float) -> list[bytes]:
     """The linked paths, or files in them, that were written after `since` (seconds since 1970).
 
-    Of a large directory only the first 2,000 entries are looked at.
+    Of large directories only the first entries are looked at, some thousands in all.
     """
     top = os.fsencode(source)
-    return [found for path in paths for found in newer(top, path, since)]
+    share = max(GLANCE // max(len(paths), 1), 20)
+    return [found for path in paths for found in newer(top, path, since, share)]
 
 
-def newer(top: bytes, path: bytes, since: float) -> list[bytes]:
-    """What is newer than `since` at and below `path`, breadth first."""
+def newer(top: bytes, path: bytes, since: float, glance: int) -> list[bytes]:
+    """What is newer than `since` at and below `path`, among the first `glance` entries, breadth first."""
     found: list[bytes] = []
-    queue, looked = [path], 0
-    while queue and looked < GLANCE:
-        place = queue.pop(0)
+    queue = [path]
+    for place in queue:
+        here = top + b"/" + place
         try:
-            status = os.stat(top + b"/" + place)
-            entries = list(os.scandir(top + b"/" + place)) if os.path.isdir(top + b"/" + place) else None
+            if not os.path.isdir(here):
+                found += [place] if os.stat(here).st_mtime >= since else []
+                continue
+            with os.scandir(here) as entries:
+                looked = list(itertools.islice(entries, glance))
+            glance -= len(looked)
+            plain = [entry for entry in looked if not is_cache(entry.name) and not entry.is_symlink()]
+            queue += [place + b"/" + entry.name for entry in plain if entry.is_dir()]
+            found += [place + b"/" + e.name for e in plain if e.is_file() and e.stat().st_mtime >= since]
         except OSError:
             continue
-        looked += 1 + len(entries or ())
-        if entries is None and status.st_mtime >= since:
-            found.append(place)
-        queue += [place + b"/" + e.name for e in entries or () if not is_cache(e.name) and not e.is_symlink()]
+        if glance <= 0:
+            break
     return found

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitrun.engine.links import is_cache
+from gitrun.engine.links import is_cache, make_parents
 from gitrun.engine.snapshot import scan
 from gitrun.git.objects import EXECUTABLE, FILE, LINK, Entry
 from gitrun.model.record import DIRECTORY
@@ -21,14 +22,21 @@ if TYPE_CHECKING:
     from gitrun.engine.snapshot import Seen
     from gitrun.git.exe import Git
 
+DEEPEST = 100
+"""Directories above a file that a tree gets; what lies deeper is kept beside the repository."""
+
 
 @dataclass(frozen=True, slots=True)
 class Produced:
-    """New and changed files: tree changes for the result (None: the program deleted it), and the list for result.toml."""
+    """New and changed files: tree changes for the result (None: the program deleted it), and the list for result.toml.
+
+    `lost` could be neither recorded nor kept: the system does not let us read them.
+    """
 
     changes: dict[bytes, Entry | None]
     files: tuple[File, ...]
     seen: Seen
+    lost: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,24 +61,40 @@ def collect(place: Place, limit: int) -> Produced:
     seen = scan(place.git, place.index, modules=False)
     top = os.fsencode(place.tree)
     fresh = [path for path in (*seen.changed, *seen.conflicts, *seen.untracked) if ours(path, place.apart)]
-    gone = [path for path in fresh if not os.path.lexists(top + b"/" + path)]
-    there = [
-        path
-        for path in fresh
-        if (path not in set(gone) and not os.path.isdir(top + b"/" + path)) or os.path.islink(top + b"/" + path)
-    ]
+    gone = {path for path in fresh if not os.path.lexists(top + b"/" + path)}
+    there = [path for path in fresh if is_file(top + b"/" + path)]
     lfs = lfs_paths(place.git, there)
-    large = {path for path in there if path not in lfs and os.lstat(top + b"/" + path).st_size > limit}
-    kept = [path for path in there if path not in large]
-    beside = sorted({*large, *(path for path in expand(top, (*seen.ignored, *seen.nested)) if ours(path, place.apart))})
-    entries = write(place.git, top, kept)
-    files = [describe(top, path, "lfs" if path in lfs else "git") for path in kept]
-    files += [describe(top, path, "local") for path in beside]
-    for file, path in zip(files[len(kept) :], beside, strict=True):
+    apart = {path for path in there if path.count(b"/") > DEEPEST}
+    apart |= {path for path in there if path not in lfs and os.lstat(top + b"/" + path).st_size > limit}
+    apart |= {path for path in expand(top, (*seen.ignored, *seen.nested)) if ours(path, place.apart)}
+    files: dict[bytes, File] = {}
+    lost = []
+    for path in sorted({*there, *apart}):
+        try:
+            files[path] = take(place, path, "local" if path in apart else "lfs" if path in lfs else "git")
+        except OSError:
+            lost.append(path)
+    changes: dict[bytes, Entry | None] = dict.fromkeys(gone.intersection(seen.changed))
+    changes.update(write(place.git, top, [path for path in files if path not in apart]))
+    return Produced(changes, tuple(sorted(files.values(), key=lambda file: file.path)), seen, tuple(lost))
+
+
+def take(place: Place, path: bytes, stored: str) -> File:
+    """The file as result.toml lists it, kept beside the repository if it is not stored in it. Raises OSError."""
+    top = os.fsencode(place.tree)
+    if not place.shared and not os.path.islink(top + b"/" + path):  # what a program left in a slot is ours to read
+        mode = os.stat(top + b"/" + path).st_mode
+        if not mode & stat.S_IRUSR:
+            os.chmod(top + b"/" + path, mode | stat.S_IRUSR)
+    file = describe(top, path, stored)
+    if stored == "local":
         keep(place, path, file)
-    changes: dict[bytes, Entry | None] = {path: None for path in gone if path in set(seen.changed)}
-    changes.update(entries)
-    return Produced(changes, tuple(sorted(files, key=lambda file: file.path)), seen)
+    return file
+
+
+def is_file(path: bytes) -> bool:
+    """Whether a file or a link lies there."""
+    return os.path.islink(path) or (os.path.lexists(path) and not os.path.isdir(path))
 
 
 def ours(path: bytes, apart: frozenset[bytes]) -> bool:
@@ -90,7 +114,8 @@ def expand(top: bytes, paths: Iterable[bytes]) -> Iterator[bytes]:
         except OSError:
             continue
         if stat.S_ISDIR(mode):
-            queue += [path + b"/" + name for name in os.listdir(top + b"/" + path) if not is_cache(name)]
+            with suppress(OSError):
+                queue += [path + b"/" + name for name in os.listdir(top + b"/" + path) if not is_cache(name)]
         elif stat.S_ISREG(mode) or stat.S_ISLNK(mode):
             yield path
 
@@ -107,7 +132,7 @@ def lfs_paths(git: Git, paths: Sequence[bytes]) -> frozenset[bytes]:
 def write(git: Git, top: bytes, paths: Sequence[bytes]) -> dict[bytes, Entry]:
     """The tree entries of the files, whose content, through the filters of git, is then in the repository."""
     links = [path for path in paths if os.path.islink(top + b"/" + path)]
-    files = [path for path in paths if path not in set(links)]
+    files = [path for path in paths if not os.path.islink(top + b"/" + path)]
     found: dict[bytes, Entry] = {}
     if files:
         asked = b"".join(quoted(path) + b"\n" for path in files)
@@ -155,7 +180,8 @@ def keep(place: Place, path: bytes, file: File) -> None:
     did not change is the file that the attempt before keeps.
     """
     source, target = Path(os.fsdecode(os.fsencode(place.tree) + b"/" + path)), place.keep / os.fsdecode(path)
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    place.keep.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_parents(os.fsencode(place.keep), path)
     target.unlink(missing_ok=True)
     before = place.earlier / os.fsdecode(path) if place.earlier else None
     if source.is_symlink():
@@ -176,9 +202,8 @@ def restore(earlier: Path, tree: Path) -> list[bytes]:
     restored = []
     for path in paths:
         target = tree / os.fsdecode(path)
-        if os.path.lexists(target):
+        if os.path.lexists(target) or not make_parents(os.fsencode(tree), path):
             continue
-        target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(earlier / os.fsdecode(path), target, follow_symlinks=False)
         restored.append(path)
     return restored

@@ -18,7 +18,7 @@ from gitrun.model.run import Skipped
 from gitrun.model.text import count_text, path_text, size_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from gitrun.git.exe import Git
@@ -319,6 +319,6 @@ def words_for(seen: Seen, skipped: list[Skipped]) -> tuple[str, ...]:
     return tuple(words)
 
 
-def listing(paths: tuple[bytes, ...]) -> str:
+def listing(paths: Sequence[bytes]) -> str:
     """The first few paths, for a message."""
     return ", ".join(os.fsdecode(path) for path in paths[:3]) + (", …" if len(paths) > 3 else "")

@@ -23,7 +23,7 @@ from gitrun.store.live import directory_of
 from gitrun.store.locks import acquire
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
     from types import TracebackType
 
@@ -60,7 +60,7 @@ class Slot:
     def __init__(self, git: Git, directory: Path, lock: Lock) -> None:
         self.directory = directory
         self.tree = directory / TREE / ((git.worktree or git.common_dir).name or TREE)
-        self.git = seen_from(git, self.tree)
+        self.git = replace(seen_from(git, self.tree), held=(lock.descriptor,))
         self._lock = lock
 
     def __enter__(self) -> Slot:
@@ -154,10 +154,12 @@ def refresh(slot: Slot, state: State, caches: tuple[str, ...] | None) -> None:
     (slot.directory / "index.lock").unlink(missing_ok=True)
     point(slot.git, state.attempt)
     slot.git.run("read-tree", "--reset", "-u", state.attempt)
+    for path in unknown_to_git(os.fsencode(slot.tree)):
+        os.unlink(path)
     slot.git.run("clean", "-ffdxq", *(KEEP_CACHES if caches is not None else ()))
     # the deepest first: a directory that disappears may leave a cache above it alone
     for cache in sorted(map(os.fsencode, caches or ()), key=lambda path: -path.count(b"/")):
-        weed(os.fsencode(slot.tree), cache, since)
+        weed(os.path.realpath(os.fsencode(slot.tree)), cache, since)
     # a copy, with its time: git takes a file for unchanged only if it is older than the index
     shutil.copy2(slot.directory / "index", slot.git.git_dir / "index")
 
@@ -170,9 +172,6 @@ def settle(tree: Path) -> None:
         others.pop().rename(tree)
     for other in others:
         erase(os.fsencode(other))
-    if not is_directory(os.fsencode(tree)):
-        erase(os.fsencode(tree))
-        tree.mkdir()
 
 
 def point(git: Git, attempt: str) -> None:
@@ -181,6 +180,9 @@ def point(git: Git, attempt: str) -> None:
     The layout is that of gitrepository-layout(5); `git worktree add` would take a lock, and fail beside another one.
     """
     record, tree = git.git_dir, git.worktree or git.git_dir
+    if not is_directory(os.fsencode(tree)):
+        erase(os.fsencode(tree))
+        tree.mkdir(parents=True)
     if is_directory(os.fsencode(record)):
         for name in os.listdir(record):
             if name not in KEPT_IN_RECORD:
@@ -243,16 +245,31 @@ def weed(top: bytes, cache: bytes, since: int) -> None:
     """
     place = top + b"/" + cache
     parent = place.rpartition(b"/")[0]
-    if os.path.realpath(place) != os.path.realpath(top) + b"/" + cache or not os.path.isdir(place):
+    if os.path.realpath(parent) != parent:
         return
-    if all(name in CACHES for name in os.listdir(parent)):
+    if not is_directory(place):
         erase(place)
-        prune(top, cache)
     elif cache.endswith(b"__pycache__"):
         for name in os.listdir(place):
             stem = TAG.split(name, maxsplit=1)[0] if name.endswith(b".pyc") else name.partition(b".")[0]
             if not is_older(parent + b"/" + stem + b".py", since):
                 erase(place + b"/" + name)
+        if not os.listdir(place):
+            os.rmdir(place)
+    if all(name in CACHES for name in os.listdir(parent)):
+        for name in os.listdir(parent):
+            erase(parent + b"/" + name)
+        prune(top, cache)
+
+
+def unknown_to_git(top: bytes) -> Iterator[bytes]:
+    """The pipes, sockets and devices below a directory, which git neither records nor cleans."""
+    queue = [top]
+    for directory in queue:
+        with os.scandir(directory) as entries:
+            others = [entry for entry in entries if not entry.is_file(follow_symlinks=False)]
+        queue += [entry.path for entry in others if entry.is_dir(follow_symlinks=False)]
+        yield from (entry.path for entry in others if not entry.is_dir(follow_symlinks=False) and not entry.is_symlink())
 
 
 def is_older(source: bytes, since: int) -> bool:

@@ -4,6 +4,8 @@ Every row is measured in the same rounds as what it is compared with, so that a 
 CPU is user and system time of a command and all its children, in seconds.
 """
 
+# ruff: noqa: T201 - a table is what it is for
+
 from __future__ import annotations
 
 import argparse

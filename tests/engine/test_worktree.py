@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from repository import Repo
+
+# what a program sees of its place: every path but those of git and of the record, and what the tracked file holds
+LOOK = """\
+import os
+found = []
+for top, directories, files in os.walk("."):
+    directories[:] = [name for name in directories if name not in {".git", ".gitrun"}]
+    found += [os.path.relpath(os.path.join(top, name)) for name in (*directories, *files) if name != ".git"]
+print(sorted(found), repr(open("d/f").read()))
+"""
+DEEP = 'import os\nfor _ in range(2000):\n  os.mkdir("deeper")\n  os.chdir("deeper")\nopen("file", "w")'
+LITTER = {
+    "no .git file": "rm .git",
+    "a .git file that points elsewhere": 'echo "gitdir: $OUTSIDE/.git" > .git',
+    "a .git directory": "rm .git; git init -q .",
+    "a .git link": 'mv .git x; ln -s "$OUTSIDE/victim" .git',
+    "a .git pipe": "rm .git; mkfifo .git",
+    "no record of the worktree": 'rm -r "$(git rev-parse --git-dir)"',
+    "the worktree removed": 'git worktree remove --force --force "$PWD"',
+    "locks of killed gits": 'cd "$(git rev-parse --git-dir)"; touch index.lock HEAD.lock',
+    "an index that is none": 'echo x > "$(git rev-parse --git-dir)/index"',
+    "a merge under way": 'cd "$(git rev-parse --git-dir)"; git rev-parse HEAD > MERGE_HEAD',
+    "hidden changes": "git update-index --skip-worktree d/f; echo changed > d/f",
+    "changes that are staged": "echo changed > d/f; touch new; git add -A",
+    "a commit": "echo changed > d/f; touch new; git add -A; git commit -q -m mine",
+    "another branch": "git checkout -q -b theirs; echo changed > d/f",
+    "changes of the same size and time": "cp -p d/f x; printf 9 > d/f; touch -r x d/f; rm x",
+    "files": "mkdir -p new/deep; touch new/deep/file ignored.log d/more; rm d/f look.py",
+    "empty directories": "mkdir -p new/deep d/empty",
+    "a file in place of a directory": "rm -r d; touch d",
+    "a directory in place of a file": "rm d/f; mkdir -p d/f/g; touch d/f/g/h",
+    "a link out of the tree": 'ln -s "$OUTSIDE" out; ln -s "$OUTSIDE/victim" file',
+    "a link in place of a directory": 'rm -r d; ln -s "$OUTSIDE" d',
+    "a link in place of a file": 'rm d/f; ln -s "$OUTSIDE/victim" d/f',
+    "a second name of a file": 'rm d/f; ln "$OUTSIDE/victim" d/f',
+    "a repository": "git init -q inner; touch inner/file",
+    "a repository in place of a directory": "rm -r d; git init -q d; touch d/x",
+    "a pipe and a socket": "mkfifo pipe; python -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"socket\")'",
+    "what may not be written": "mkdir -p shut/in; touch shut/in/file; chmod 500 shut/in shut d",
+    "what may not be read": "mkdir -p shut/in; touch shut/in/file; chmod 000 shut/in/file shut/in shut",
+    "a tree that may not be read": "touch new; chmod 000 .",
+    "names of every kind": "touch -- -rf $'a\\nb' 'a b' $'\\377' '!x' '#x' ':x'",
+    "deep directories": f"python -c '{DEEP}'",
+    "many files": "mkdir many; cd many; seq 3000 | xargs touch",
+    "caches": "mkdir -p gone/__pycache__ gone/.ipynb_checkpoints; touch gone/__pycache__/x.pyc",
+    "a link in place of a cache": 'mkdir d/e; touch d/e/f.py; ln -s "$OUTSIDE" d/__pycache__; ln -s "$OUTSIDE" __pycache__',
+}
+
+
+@pytest.fixture
+def repo(empty_repo: Repo) -> Repo:
+    empty_repo.write("d/f", "1")
+    empty_repo.write("look.py", LOOK)
+    empty_repo.write(".gitignore", "*.log\n")
+    empty_repo.commit()
+    return empty_repo
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Repo:
+    """A repository of its own, which a program in another one may find."""
+    made = Repo.create(tmp_path / "outside")
+    for name in ("victim", "f.cpython-311.pyc", "look.cpython-311.pyc"):
+        made.write(name, "mine")
+    made.commit()
+    return made
+
+
+def slot(repo: Repo, number: int = 0) -> Path:
+    """The worktree of a slot."""
+    return repo.path / ".git" / "gitrun" / "slots" / str(number) / "tree" / repo.path.name
+
+
+def contents(top: Path) -> dict[str, bytes]:
+    """Every file below, but for those of git."""
+    return {str(path): path.read_bytes() for path in sorted(top.rglob("*")) if path.is_file() and ".git" not in path.parts}
+
+
+@pytest.mark.parametrize("script", LITTER.values(), ids=LITTER)
+def test_whatever_a_program_leaves_it_is_recorded_and_its_slot_is_clean_for_the_next(repo, outside, script):
+    before, clean = contents(outside.path), repo.run("look.py", check=True).stdout
+    repo.run("--", "bash", "-ec", script, env={"OUTSIDE": str(outside.path)}, check=True)
+    after = repo.run("look.py", check=True)
+    assert after.stdout == clean == "['.gitignore', 'd', 'd/f', 'look.py'] '1'\n"
+    assert contents(outside.path) == before
+    assert outside.git("status", "--porcelain") == ""
+    assert repo.git("status", "--porcelain") == ""
+    assert not (slot(repo, 1)).exists()
+
+
+@pytest.mark.parametrize("after", ["git add -A", "git add -A; git commit -q -m mine", "git checkout -q -b mine; git add -A"])
+def test_what_a_program_gives_to_git_itself_is_produced_all_the_same(repo, after):
+    repo.run("--", "bash", "-ec", f"echo model > new; echo 2 > d/f; {after}", check=True)
+    assert repo.run("cat", "1", "-p", "new", check=True).stdout == "model\n"
+    assert repo.run("cat", "1", "-p", "d/f", check=True).stdout == "2\n"
+
+
+def test_git_in_a_slot_sees_the_attempt_and_a_clean_tree(repo):
+    words = (
+        "git rev-parse HEAD; echo $GITRUN_ATTEMPT; git status --porcelain; git rev-parse --show-toplevel; pwd; git branch -q x"
+    )
+    seen = repo.run("--", "bash", "-ec", words, check=True).stdout.split()
+    assert seen[0] == seen[1]
+    assert seen[2] == seen[3] == str(slot(repo))
+    assert repo.git("rev-parse", "x") == seen[0]
+
+
+def test_a_slot_is_used_again_and_only_what_differs_is_written(repo):
+    for name in "abc":
+        repo.write(f"src/{name}.txt", name)
+    repo.run("look.py", check=True)
+    before = {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in slot(repo).rglob("*") if path.is_file()}
+    repo.write("src/b.txt", "B")
+    repo.run("look.py", check=True)
+    after = {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in slot(repo).rglob("*") if path.is_file()}
+    written = {path.relative_to(slot(repo)) for path in after if after[path] != before.get(path)}
+    assert {path for path in written if path.parts[0] != ".gitrun"} == {Path("src/b.txt")}
+
+
+def test_runs_at_the_same_time_have_slots_of_their_own(repo):
+    started = []
+    for number in range(4):
+        repo.write("d/f", str(number))
+        words = ["git", "run", "--", "bash", "-c", "cat d/f; sleep 1; cat d/f"]
+        started.append(subprocess.Popen(words, cwd=repo.path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL))
+        wait_for(repo, number + 1)
+    assert [each.communicate()[0] for each in started] == [b"00", b"11", b"22", b"33"]
+    assert repo.git("worktree", "prune", "--dry-run", "--verbose") == ""
+
+
+def wait_for(repo: Repo, runs: int) -> None:
+    """Returns when that many runs have begun to write."""
+    end = time.monotonic() + 20
+    while sum(path.stat().st_size > 0 for path in (repo.path / ".git" / "gitrun" / "live").glob("*/output")) < runs:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_a_killed_run_leaves_a_slot_that_is_clean_for_the_next(repo):
+    script = "echo left > left; mkdir empty; echo started; sleep 60"
+    words = ["git-run", "--", "bash", "-c", script]
+    with subprocess.Popen(words, cwd=repo.path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as started:
+        wait_for(repo, 1)
+        os.kill(started.pid, signal.SIGKILL)
+    assert "left" not in repo.run("look.py", check=True).stdout
+    assert repo.run("cat", "2", "-p", "left", check=True).stdout == "left\n"
+
+
+def test_a_repository_that_was_moved_keeps_its_slots(repo, tmp_path):
+    repo.run("look.py", check=True)
+    inode = (slot(repo) / "look.py").stat().st_ino
+    moved = Repo(repo.path.rename(tmp_path / "elsewhere"))
+    assert moved.run("look.py", check=True).stdout == "['.gitignore', 'd', 'd/f', 'look.py'] '1'\n"
+    assert (slot(moved) / "look.py").stat().st_ino == inode
+    assert len(moved.git("worktree", "list").splitlines()) == 2
+
+
+def test_a_copy_of_a_repository_and_its_original_do_not_touch_each_other(repo, tmp_path):
+    repo.run("look.py", check=True)
+    copy = Repo(shutil.copytree(repo.path, tmp_path / "copy", symlinks=True))
+    before = (slot(repo) / ".git").read_text(), repo.git("worktree", "list")
+    copy.write("d/f", "2")
+    assert copy.run("look.py", check=True).stdout.endswith("'2'\n")
+    assert ((slot(repo) / ".git").read_text(), repo.git("worktree", "list")) == before
+    assert str(repo.path) not in copy.git("worktree", "list").replace(str(copy.path), "")
+    assert repo.run("look.py", check=True).stdout.endswith("'1'\n")
+
+
+def test_linked_worktrees_share_slots_and_each_finds_its_own_name(repo, tmp_path):
+    other = Repo(tmp_path / "feature")
+    repo.git("worktree", "add", "-q", str(other.path))
+    for each in (repo, other, repo):
+        assert each.run("--", "sh", "-c", "basename $PWD", check=True).stdout == f"{each.path.name}\n"
+    assert not slot(repo, 1).parent.exists()
+    assert len(repo.git("worktree", "list").splitlines()) == 3
+
+
+@pytest.mark.parametrize("name", ["lock", "state", "index", "tree", "a b", "-x", "ü"])
+def test_a_repository_may_have_any_name(tmp_path, name):
+    repo = Repo.create(tmp_path / name)
+    repo.write("look.py", "print('hello')")
+    assert [repo.run("look.py", check=True).stdout for _ in range(2)] == ["hello\n", "hello\n"]
+
+
+def test_a_worktree_of_the_user_is_never_taken_for_a_slot(repo, tmp_path):
+    mine = Repo(tmp_path / "gitrun-0")
+    repo.git("worktree", "add", "-q", str(mine.path))
+    mine.write("d/f", "precious")
+    repo.run("look.py", check=True)
+    assert mine.git("rev-parse", "--abbrev-ref", "HEAD") == "gitrun-0"
+    assert mine.git("status", "--porcelain") == " M d/f"
+
+
+@pytest.mark.parametrize(
+    "words", ["rm -r .git/gitrun", "rm -r .git/gitrun/slots", "rm -r .git/worktrees", "git worktree prune"]
+)
+def test_slots_are_made_again_when_somebody_takes_them_away(repo, words):
+    repo.run("look.py", check=True)
+    subprocess.run(["bash", "-ec", words], cwd=repo.path, check=True)
+    assert repo.run("look.py", check=True).stdout == "['.gitignore', 'd', 'd/f', 'look.py'] '1'\n"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read_is_recorded(repo):
+    repo.run("--", "sh", "-c", "echo secret > new; chmod 000 new", check=True)
+    assert repo.run("cat", "1", "-p", "new", check=True).stdout == "secret\n"
+
+
+def test_a_linked_submodule_stays_linked_in_a_slot_that_is_used_again(repo, outside):
+    repo.git("submodule", "--quiet", "add", str(outside.path), "module")
+    repo.commit()
+    for _ in range(2):
+        assert repo.run("--", "cat", "module/victim", check=True).stdout == "mine"
+    assert (repo.path / "module" / "victim").exists()
