@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from gitrun.engine.attempt import Site, complete
 from gitrun.engine.offspring import end_everywhere
 from gitrun.engine.worktree import directory_of_slot, read_state, seen_from
-from gitrun.errors import BadRun, GitrunError, StaleRun
+from gitrun.errors import BadRun, CannotRun, GitrunError, StaleRun
 from gitrun.git.objects import Objects
 from gitrun.model.plan import Outcome
 from gitrun.model.record import RESULT
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from gitrun.store.runs import Commit
 
 KILLED = -9
-MAYBE_LEFT = 0.05
-"""Seconds to wait for a slot: its holder is dead, or it is somebody else's by now."""
+STILL_AT_WORK = 10.0
+"""Seconds to wait for what a dead supervisor had started in the slot."""
 
 
 def recover(road: Road) -> None:
@@ -98,14 +98,19 @@ def finish_for(road: Road, run: str, attempt: Commit, live: Live) -> None:
 
 
 def site_of(road: Road, run: str, owner: Owner | None, stack: ExitStack) -> Site | None:
-    """Where the dead run ran, held for as long as `stack` lasts; None if that is somebody else's place by now."""
+    """Where the dead run ran, held for as long as `stack` lasts; None if that is somebody else's place by now.
+
+    Raises CannotRun while a git of the dead supervisor's still works there.
+    """
     if owner is None or owner.in_place:
         return None
     tree = Path(owner.worktree)
     slot = directory_of_slot(tree)
-    lock = acquire(slot / "lock", wait=MAYBE_LEFT) if tree.is_dir() else None
-    if lock is None:
+    if not tree.is_dir() or read_state(slot).run != run:
         return None
+    lock = acquire(slot / "lock", STILL_AT_WORK)
+    if lock is None:
+        raise CannotRun("its worktree is still in use", "git run list tries again")
     stack.enter_context(lock)
     state = read_state(slot)
     if state.run != run or state.attempt != owner.attempt:

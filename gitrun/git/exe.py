@@ -31,7 +31,10 @@ NO_ID = "0" * 40
 
 @dataclass(frozen=True, slots=True)
 class Git:
-    """One repository seen from one of its worktrees (`worktree` is None in a bare one); `prefix` ends with `/` or is empty."""
+    """One repository seen from one of its worktrees (`worktree` is None in a bare one); `prefix` ends with `/` or is empty.
+
+    Locks at the descriptors `held` are held until the last git that works here has ended, also if we are killed.
+    """
 
     git_dir: Path
     common_dir: Path
@@ -40,6 +43,7 @@ class Git:
     environ: Mapping[str, str]
     config: Mapping[str, tuple[str, ...]]
     extra: tuple[str, ...] = ()
+    held: tuple[int, ...] = ()
 
     @property
     def state(self) -> Path:
@@ -66,6 +70,7 @@ class Git:
             self.variables(index),
             self.worktree or self.git_dir,
             stdin,
+            self.held,
         )
 
     @property
@@ -153,11 +158,13 @@ def for_programs(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def spawn(
-    words: Iterable[str], environ: Mapping[str, str], directory: Path, stdin: bytes = b""
+    words: Iterable[str], environ: Mapping[str, str], directory: Path, stdin: bytes = b"", held: tuple[int, ...] = ()
 ) -> subprocess.CompletedProcess[bytes]:
-    """The ended git process. Raises NotARepository if there is no git."""
+    """The ended git process, which holds the locks at `held` too, should we die. Raises NotARepository if there is no git."""
     try:
-        return subprocess.run(("git", *words), cwd=directory, env=environ, input=stdin, capture_output=True, check=False)
+        return subprocess.run(
+            ("git", *words), cwd=directory, env=environ, input=stdin, capture_output=True, check=False, pass_fds=held
+        )
     except FileNotFoundError as error:
         if not directory.is_dir():
             raise NotARepository(f"no such directory: {directory}") from error

@@ -17,7 +17,7 @@ class Lock:
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
-        self._descriptor = descriptor
+        self.descriptor = descriptor
 
     def __enter__(self) -> Lock:
         return self
@@ -27,9 +27,9 @@ class Lock:
 
     def release(self) -> None:
         """Gives the lock back; once."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
 
 
 def acquire(path: Path, wait: float | None = None) -> Lock | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,13 @@ from gitrun.model.refs import EMPTY_TREE, RUNS, run_ref, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from gitrun.git.exe import Git
     from gitrun.git.objects import Object, Objects
 
+FORGOTTEN = 60.0
+"""Seconds after which the lock of a run's ref is nobody's any more."""
 BUSY = (0.01, 0.05, 0.2, 0.5, 1.0)
 """Seconds between tries while somebody, a gc that packs refs, say, holds the lock of a ref."""
 
@@ -31,11 +35,11 @@ class Move:
 
 
 def tips(git: Git) -> dict[str, str]:
-    """The commit that each run's ref points to, by the name of the run."""
+    """The commit that each run's ref points to, by the name of the run; of a symbolic ref `ref: ` and where it leads."""
     # one dangling ref makes the default format fail
-    lines = git.run("for-each-ref", "--format=%(objectname) %(refname)", RUNS).decode(errors="surrogateescape")
-    found = (line.split(" ", 1) for line in lines.splitlines())
-    return {name.removeprefix(RUNS): tip for tip, name in found}
+    lines = git.run("for-each-ref", "--format=%(objectname) %(refname) %(symref)", RUNS).decode(errors="surrogateescape")
+    found = (line.split(" ", 2) for line in lines.splitlines())
+    return {name.removeprefix(RUNS): f"ref: {leads}" if leads else tip for tip, name, leads in found}
 
 
 def tip_of(git: Git, run: str) -> str | None:
@@ -101,10 +105,18 @@ def set_ref(git: Git, ref: str, new: str, expected: str | None) -> None:
             raise StaleRun(f"run {short(ref.removeprefix(RUNS))} was changed by somebody else", "try again")
         if wait is None:
             raise GitFailed(f"the ref of run {short(ref.removeprefix(RUNS))} cannot be written: {last_words(done.stderr)}")
+        break_lock(git.common_dir / f"{ref}.lock")
         time.sleep(wait)
     if git.durable:
         fsync(git.common_dir / ref)
         fsync((git.common_dir / ref).parent)
+
+
+def break_lock(path: Path) -> None:
+    """Takes away the lock of a run's ref that a killed git has left: no living one holds it for so long."""
+    with suppress(OSError):
+        if time.time() - path.stat().st_mtime > FORGOTTEN:
+            path.unlink()
 
 
 def delete_ref(git: Git, ref: str, expected: str) -> None:

@@ -1,0 +1,263 @@
+"""A run is absent or whole whatever is killed, and the next command finishes what a dead supervisor left."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from supervised import ended, is_alive, last, live, output, owner, runs, said, start, state, until, whole
+
+PROGRAM = "import time\nopen('made', 'w').write('produced')\nprint('ready', flush=True)\ntime.sleep(60)\n"
+
+
+def killed(repo, *args):
+    """A run whose supervisor was killed while its program ran."""
+    repo.write("p.py", PROGRAM)
+    process = start(repo, *args, "p.py")
+    said(process)
+    os.kill(owner(repo)["pid"], signal.SIGKILL)
+    process.communicate(timeout=20)
+
+
+def test_a_run_whose_supervisor_was_killed_is_terminated_with_its_output_and_files(repo):
+    killed(repo)
+    assert (last(repo)["status"], last(repo)["exit_status"]) == ("terminated", -9)
+    assert output(repo) == b"ready\n"
+    assert repo.run("cat", "-p", "made", "1", check=True).stdout == "produced"
+    assert live(repo) == []
+    whole(repo)
+
+
+def test_a_run_whose_supervisor_was_killed_is_never_shown_as_running(repo):
+    killed(repo)
+    assert [run["status"] for run in runs(repo)] == ["terminated"]
+    assert repo.run("stop", "1").returncode == 128
+
+
+def test_everything_at_once_killed_leaves_a_run_that_is_finished_by_the_next_command(repo):
+    repo.write("p.py", PROGRAM)
+    process = start(repo, "p.py")
+    said(process)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate(timeout=20)
+    assert (last(repo)["status"], output(repo)) == ("terminated", b"ready\n")
+
+
+def test_a_program_that_was_killed_alone_is_terminated_at_once(repo):
+    process = start(repo, "--", "sh", "-c", "echo $$; echo ready; exec sleep 60")
+    os.kill(int(said(process).split()[0]), signal.SIGKILL)
+    process.communicate(timeout=20)
+    assert (process.returncode, last(repo)["status"], live(repo)) == (137, "terminated", [])
+
+
+def test_what_the_dead_runs_program_left_running_is_ended(repo):
+    words = "setsid sh -c 'trap \"\" HUP; echo $$; echo ready; exec sleep 60' & sleep 60"
+    process = start(repo, "--", "sh", "-c", words)
+    pid = int(said(process).split()[0])
+    os.kill(owner(repo)["pid"], signal.SIGKILL)
+    time.sleep(0.3)
+    assert is_alive(pid)
+    assert last(repo)["status"] == "terminated"
+    assert not is_alive(pid)
+    process.communicate(timeout=20)
+
+
+def test_the_slot_of_a_dead_run_is_used_again_and_clean(repo):
+    killed(repo)
+    repo.write("q.py", "import os\nprint(sorted(os.listdir()))\n")
+    assert repo.run("q.py", check=True).stdout == "['.git', '.gitrun', 'echo.py', 'p.py', 'q.py']\n"
+    slots = [path for path in (state(repo) / "slots").iterdir() if path.is_dir()]
+    assert len(slots) == 1
+
+
+def test_how_the_program_ended_is_kept_when_the_supervisor_dies_after_it(repo):
+    hold_back_result(repo)
+    process = start(repo, "--", "sh", "-c", "echo out; exit 5")
+    until((repo.path / "blocked").exists)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate(timeout=20)
+    let_go(repo)
+    forget(repo, last(repo)["id"])
+    assert (last(repo)["status"], last(repo)["exit_status"]) == ("error", 5)
+    assert output(repo) == b"out\n"
+
+
+def hold_back_result(repo):
+    """From now on whatever moves a ref to a result waits for a while, and says so by a file `blocked`."""
+    hook = repo.path / ".git" / "hooks" / "reference-transaction"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(
+        "#!/bin/sh\nwhile read old new ref; do\n"
+        'case "$1 $(git log -1 --format=%s $new 2>&1)" in "prepared "completed*|"prepared "failed*|"prepared "error*)'
+        f" touch {repo.path}/blocked; sleep 30;; esac\ndone\n"
+    )
+    hook.chmod(0o755)
+
+
+def forget(repo, run):
+    """A lock on the run's ref that a killed git has left is as old as such locks get."""
+    lock = repo.path / ".git" / "refs" / "runs" / f"{run}.lock"
+    if lock.exists():
+        os.utime(lock, (time.time() - 600, time.time() - 600))
+
+
+def let_go(repo):
+    (repo.path / ".git" / "hooks" / "reference-transaction").unlink()
+
+
+def test_a_git_that_died_with_its_lock_on_the_ref_does_not_hold_up_the_result(repo):
+    killed(repo)
+    run = live(repo)[0].name
+    lock = repo.path / ".git" / "refs" / "runs" / f"{run}.lock"
+    lock.touch()
+    forget(repo, run)
+    assert last(repo)["status"] == "terminated"
+
+
+def test_a_live_record_that_was_begun_before_its_run_is_taken_away(repo):
+    repo.run("echo.py", check=True)
+    place = state(repo) / "live" / ("ab" * 20)
+    place.mkdir(parents=True)
+    (place / "output").write_bytes(b"x")
+    assert len(runs(repo)) == 1
+    assert live(repo) == []
+
+
+def test_a_live_record_of_a_finished_run_is_taken_away_and_the_run_stays(repo):
+    repo.run("echo.py", check=True)
+    tip = last(repo)
+    place = state(repo) / "live" / tip["id"]
+    place.mkdir()
+    (place / "output").write_bytes(b"something else")
+    assert (last(repo), live(repo)) == (tip, [])
+
+
+def test_a_run_whose_ref_does_not_read_keeps_what_it_left(repo):
+    killed(repo)
+    place = live(repo)[0]
+    ref = repo.path / ".git" / "refs" / "runs" / place.name
+    tip = ref.read_text()
+    ref.write_text("ab" * 20 + "\n")
+    assert "died and could not be finished" in repo.run("list").stderr
+    assert (place / "output").read_bytes() == b"ready\n"
+    ref.write_text(tip)
+    assert (last(repo)["status"], output(repo)) == ("terminated", b"ready\n")
+
+
+@pytest.mark.parametrize("how", ["another birth", "another boot", "an owner that does not read"])
+def test_a_process_that_merely_has_the_number_of_a_dead_owner_is_never_signalled(repo, how):
+    killed(repo)
+    other = subprocess.Popen(["sleep", "60"])
+    path = live(repo)[0] / "owner"
+    found = json.loads(path.read_bytes())
+    boot, born = found["birth"].split()
+    births = {"another birth": f"{boot} 1", "another boot": f"0000-00 {born}", "an owner that does not read": "\0"}
+    path.write_text("{" if births[how] == "\0" else json.dumps({**found, "pid": other.pid, "birth": births[how]}))
+    repo.run("stop", "1")
+    assert last(repo)["status"] == "terminated"
+    assert other.poll() is None
+    other.kill()
+    other.wait()
+
+
+def test_stop_signals_nobody_when_the_owner_is_another_process_than_recorded(repo):
+    process = start(repo, "--", "sleep", "60")
+    found = owner(repo)
+    other = subprocess.Popen(["sleep", "60"])
+    (live(repo)[0] / "owner").write_text(json.dumps({**found, "pid": other.pid}))
+    assert "cannot be told from others" in repo.run("stop", "1").stderr
+    assert other.poll() is None
+    other.kill()
+    other.wait()
+    os.kill(found["pid"], signal.SIGTERM)
+    process.communicate(timeout=20)
+
+
+def test_a_restart_finds_its_dead_attempt_finished_first(repo):
+    killed(repo)
+    repo.run("--restart", "1", "--stop-after", "1s")
+    shown = repo.run("log", "1", check=True).stdout
+    assert shown.count("terminated") == 2
+
+
+def test_what_cannot_be_finished_is_not_restarted_over(repo):
+    killed(repo)
+    run, place = live(repo)[0].name, live(repo)[0]
+    hook = repo.write(".git/hooks/reference-transaction", '#!/bin/sh\n[ "$1" != prepared ]\n')
+    hook.chmod(0o755)
+    done = repo.run("--restart", run)
+    assert done.returncode == 128
+    assert (place / "output").read_bytes() == b"ready\n"
+    hook.unlink()
+    assert (last(repo)["status"], output(repo)) == ("terminated", b"ready\n")
+
+
+def test_many_commands_at_once_finish_a_dead_run_once(repo):
+    killed(repo)
+    commands = [start(repo, "list", "--json") for _ in range(6)]
+    for command in commands:
+        out, err = command.communicate(timeout=60)
+        assert (command.returncode, err) == (0, b"")
+        assert json.loads(out)[0]["status"] in {"terminated", "running", "pending"}
+    assert repo.git("log", "--oneline", "--grep=Gitrun-Kind: result", f"refs/runs/{last(repo)['id']}").count("\n") == 0
+
+
+def test_a_slot_in_which_a_dead_supervisors_git_is_still_at_work_is_left_to_it(repo):
+    repo.git("config", "filter.slow.smudge", f"touch {repo.path}/../busy; sleep 2; cat")
+    repo.git("config", "filter.slow.clean", "cat")
+    repo.write(".gitattributes", "*.dat filter=slow\n")
+    repo.write("slow.dat", "content\n")
+    process = start(repo, "--", "cat", "slow.dat", program=("git-run",))
+    until((repo.path.parent / "busy").exists)
+    process.kill()
+    process.communicate(timeout=20)
+    begun = time.monotonic()
+    assert repo.run("--", "cat", "slow.dat", check=True).stdout == "content\n"
+    assert time.monotonic() - begun > 1.5
+    assert sorted(run["status"] for run in runs(repo)) == ["completed", "terminated"]
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_a_run_is_absent_or_whole(repo):
+    repo.write("p.py", "open('made', 'w').write('produced')\nprint('written', flush=True)\n")
+    chance = random.Random(7)
+    for number in range(30):
+        process = start(repo, "p.py", program=("git-run",))
+        time.sleep(chance.uniform(0.02, 0.5))
+        os.killpg(process.pid, signal.SIGKILL) if number % 2 else process.kill()
+        process.communicate(timeout=20)
+    found = runs(repo)
+    assert live(repo) == []
+    assert {run["status"] for run in found} <= {"terminated", "completed"}
+    for run in found:
+        assert output(repo, run["id"]) in ({b"written\n"} if run["status"] == "completed" else {b"", b"written\n"})
+    whole(repo)
+    assert repo.run("p.py", check=True).stdout == "written\n"
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_a_restart_keeps_every_attempt(repo):
+    repo.write("p.py", "print('written', flush=True)\n")
+    repo.run("p.py", check=True)
+    chance, run = random.Random(11), last(repo)["id"]
+    for _ in range(12):
+        process = start(repo, "--restart", run, program=("git-run",))
+        time.sleep(chance.uniform(0.05, 0.5))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate(timeout=20)
+        forget(repo, run)
+        assert last(repo)["status"] in {"terminated", "completed"}
+    assert repo.run("--restart", run, check=True).stdout == "written\n"
+    whole(repo)
+
+
+def test_the_library_finishes_dead_runs_too(repo):
+    killed(repo)
+    done = ended(repo, sys.executable, "-c", "import gitrun\nprint(gitrun.Project('.').list_runs()[0].status)")
+    assert done.stdout == "terminated\n"
