@@ -107,7 +107,7 @@ class Project:
         """The run of that name: id, `runs/<id>`, number in the list, operation or label. Raises UnknownRun, BadRun."""
         recover(self.road())
         with Index(self.git) as index:
-            return find(index, name)
+            return find(index, name, self.git.prefix)
 
     def attempts(self, run: Run) -> tuple[Attempt, ...]:
         """All attempts of the run, oldest first."""

@@ -132,7 +132,7 @@ def decide(launch: Launch) -> Ready | Skip:
         if launch.request.restart is None:
             return decide_start(launch, objects)
         with Index(launch.road.git) as index:
-            run = find(index, launch.request.restart)
+            run = find(index, launch.request.restart, launch.road.git.prefix)
         if run.status == RUNNING:
             raise RunIsRunning(f"cannot restart run {short(run.id)}: it is running", f"git run stop {short(run.id)}")
         return decide_restart(launch, objects, run)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import posixpath
 from typing import TYPE_CHECKING
 
 from gitrun.errors import BadRun
-from gitrun.model.names import choose, digits_of, id_named, numbered
+from gitrun.model.names import choose, digits_of, id_named, numbered, unknown
 from gitrun.model.refs import INDEX, short
 from gitrun.model.run import BrokenRun, Run
 
@@ -13,8 +14,11 @@ if TYPE_CHECKING:
     from gitrun.store.index import Index
 
 
-def find(index: Index, name: str) -> Run:
-    """The run that the name means, in the order of DESIGN.md section 4. Raises UnknownRun, BadRun."""
+def find(index: Index, name: str, prefix: str = "") -> Run:
+    """The run that the name means, in the order of DESIGN.md section 4. Raises UnknownRun, BadRun.
+
+    In a subdirectory, `prefix`, a script may be called as it lies there.
+    """
     digits = digits_of(name)
     run = id_named(name, index.ids(digits)) if digits else None
     if run:
@@ -25,4 +29,7 @@ def find(index: Index, name: str) -> Run:
             return found
     if INDEX.fullmatch(name):
         return numbered(name, index.place(int(name)) if len(name) < 10 else None, index.readable())
-    return choose(name, index.named(name))
+    for called in (name, posixpath.normpath(prefix + name)):
+        if found := index.named(called):
+            return choose(called, found)
+    raise unknown(name)

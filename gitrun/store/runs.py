@@ -72,19 +72,38 @@ def live_runs(git: Git) -> frozenset[str]:
 
 def read_runs(git: Git, objects: Reader, names: Mapping[str, str], live: frozenset[str]) -> list[Run | BrokenRun]:
     """The runs with these tips (id -> tip), newest attempt first; those that do not read behind them, each with its reason."""
-    sound = {run: tip for run, tip in names.items() if is_id(run)}
+    wrong = {run: why for run, tip in names.items() if (why := why_not(run, tip))}
+    sound = {run: tip for run, tip in names.items() if run not in wrong}
     commits = last_attempts(objects, sound)
     parts = objects.read_many([f"{tip}:{part}" for tip in sound.values() for part in PARTS])
     runs: list[Run] = []
-    broken = [BrokenRun(run, tip, "its name is not an object id") for run, tip in names.items() if run not in sound]
+    broken = [BrokenRun(run, names[run], why) for run, why in wrong.items()]
     for place, (run, tip) in enumerate(sound.items()):
         found = dict(zip(PARTS, parts[place * len(PARTS) : (place + 1) * len(PARTS)], strict=True))
         try:
+            require_first(objects, run, commits.get(tip))
             runs.append(one_run(git, (run, tip), commits.get(tip), found, live))
         except BadRun as error:
             broken.append(BrokenRun(run, tip, error.message))
     runs.sort(key=lambda run: (run.attempt.created, run.id), reverse=True)
     return [*runs, *broken]
+
+
+def why_not(run: str, tip: str) -> str:
+    """Why a ref cannot be a run, whatever lies behind it; empty if it may be one."""
+    if not is_id(run):
+        return "its name is not an object id"
+    return f"it is a symbolic ref to {tip.removeprefix('ref: ')}" if tip.startswith("ref: ") else ""
+
+
+def require_first(objects: Reader, run: str, attempt: Commit | None) -> None:
+    """Raises BadRun if the attempts before this one do not lead to the one whose id the run has for its name."""
+    seen = 0
+    while attempt is not None and attempt.id != run and seen < LONGEST:
+        before = attempt.parents[-1] if attempt.parents else ""
+        attempt, seen = last_attempts(objects, {run: before}).get(before), seen + 1
+        if attempt is None or (attempt.id != run and not attempt.parents):
+            raise BadRun("its name is not the id of its first attempt")
 
 
 def one_run(
@@ -93,7 +112,7 @@ def one_run(
     """The run (id and tip are `named`) whose tip has these files. Raises BadRun."""
     run, tip = named
     if attempt is None:
-        raise BadRun("its ref does not lead to an attempt")
+        raise BadRun("no attempt is found behind its ref: an object is missing, or was not made by gitrun")
     contents = {name: content(part, name) for name, part in parts.items()}
     written = Output(str(git.common_dir), tip)
     last = record.read_attempt(origin(attempt), contents, live=run in live, written=written)

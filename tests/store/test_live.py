@@ -1,0 +1,81 @@
+"""The live record of a run: held by one, readable by all, gone when the run has its result."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+import pytest
+
+from gitrun.errors import CannotRun, RunIsRunning
+from gitrun.model.plan import Outcome
+from gitrun.store import live as module
+from gitrun.store.live import Owner, hold, is_live, owner_of, recorded
+
+RUN = "ab" * 20
+OWNER = Owner(123, "boot 456", RUN, "/some/where", in_place=False, started=1.5, linked=("data",))
+MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+OUTCOME = Outcome("error", 3, MOMENT, MOMENT, 0.25, reason="stopped")
+
+
+def test_a_held_run_is_live_and_cannot_be_held_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "PATIENCE", 0.05)
+    with hold(tmp_path, RUN):
+        assert is_live(tmp_path, RUN)
+        with pytest.raises(RunIsRunning, match=f"cannot restart run {RUN[:8]}: it is running"):
+            hold(tmp_path, RUN)
+    assert not is_live(tmp_path, RUN)
+
+
+def test_a_closed_record_leaves_nothing(tmp_path):
+    with hold(tmp_path, RUN) as live:
+        live.record(OWNER)
+        live.output.write_bytes(b"x")
+        (live.directory / "more").mkdir()
+        assert recorded(tmp_path) == [RUN]
+        live.close()
+    assert list((tmp_path / "live").iterdir()) == []
+    assert recorded(tmp_path) == []
+
+
+def test_somebody_who_comes_for_the_lock_while_it_is_closed_does_no_harm(tmp_path):
+    with hold(tmp_path, RUN) as live:
+        (live.directory / "lock").unlink()
+        (live.directory / "lock").touch()
+        live.close()
+    assert not is_live(tmp_path, RUN)
+    hold(tmp_path, RUN).close()
+    assert recorded(tmp_path) == []
+
+
+def test_the_owner_reads_as_it_was_written(tmp_path):
+    with hold(tmp_path, RUN) as live:
+        assert owner_of(tmp_path, RUN) is None
+        live.record(OWNER)
+        assert owner_of(tmp_path, RUN) == OWNER
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"pid": 1}', b"\xff\xfe", b"\0" * 100])
+def test_an_owner_that_a_power_cut_left_unreadable_is_none(tmp_path, content):
+    with hold(tmp_path, RUN) as live:
+        (live.directory / "owner").write_bytes(content)
+        assert owner_of(tmp_path, RUN) is None
+
+
+def test_how_the_program_ended_reads_as_it_was_written_and_needs_no_more_room(tmp_path):
+    with hold(tmp_path, RUN) as live:
+        live.record(OWNER)
+        assert live.read_end() is None
+        before = live.ended.stat()
+        live.record_end(OUTCOME)
+        assert live.read_end() == OUTCOME
+        assert (live.ended.stat().st_size, live.ended.stat().st_ino) == (before.st_size, before.st_ino)
+
+
+def test_what_a_dead_attempt_left_is_not_held_for_another(tmp_path):
+    with hold(tmp_path, RUN) as live:
+        live.record(OWNER)
+        live.output.write_bytes(b"kept")
+    with pytest.raises(CannotRun, match="died and is not finished yet"):
+        hold(tmp_path, RUN)
+    assert (live.directory / "output").read_bytes() == b"kept"
+    assert not is_live(tmp_path, RUN)
