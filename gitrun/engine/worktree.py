@@ -183,6 +183,8 @@ def point(git: Git, attempt: str) -> None:
     if not is_directory(os.fsencode(tree)):
         erase(os.fsencode(tree))
         tree.mkdir(parents=True)
+    if not os.access(tree, os.R_OK | os.W_OK | os.X_OK):
+        tree.chmod(0o700)
     if is_directory(os.fsencode(record)):
         for name in os.listdir(record):
             if name not in KEPT_IN_RECORD:
