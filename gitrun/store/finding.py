@@ -30,6 +30,6 @@ def find(index: Index, name: str, prefix: str = "") -> Run:
     if INDEX.fullmatch(name):
         return numbered(name, index.place(int(name)) if len(name) < 10 else None, index.readable())
     for called in (name, posixpath.normpath(prefix + name)):
-        if found := index.named(called):
-            return choose(called, found)
+        if runs := index.named(called):
+            return choose(called, runs)
     raise unknown(name)

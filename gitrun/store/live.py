@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -133,7 +132,7 @@ def is_live(state: Path, run: str) -> bool:
 def recorded(state: Path) -> list[str]:
     """The ids of all runs with a live record here, held or left behind."""
     try:
-        return [entry.name for entry in os.scandir(state / "live") if is_id(entry.name)]
+        return [entry.name for entry in (state / "live").iterdir() if is_id(entry.name)]
     except OSError:
         return []
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from gitrun.errors import BadRun
 from gitrun.git.exe import Git
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from gitrun.git.objects import Object
     from gitrun.model.run import Attempt
 
+Known: TypeAlias = "tuple[Mapping[str, Object | None], frozenset[str]]"
+"""The files of a run's tip, and which runs are running."""
 PARTS = (record.FLAGS, record.RUN, record.RESULT, record.NOTES)
 KIND = re.compile(rb"^Gitrun-Kind: (attempt|result|annotation|merge)$", re.MULTILINE)
 LONGEST = 1_000_000
@@ -81,8 +83,7 @@ def read_runs(git: Git, objects: Reader, names: Mapping[str, str], live: frozens
     for place, (run, tip) in enumerate(sound.items()):
         found = dict(zip(PARTS, parts[place * len(PARTS) : (place + 1) * len(PARTS)], strict=True))
         try:
-            require_first(objects, run, commits.get(tip))
-            runs.append(one_run(git, (run, tip), commits.get(tip), found, live))
+            runs.append(one_run(git, objects, (run, tip), commits.get(tip), (found, live)))
         except BadRun as error:
             broken.append(BrokenRun(run, tip, error.message))
     runs.sort(key=lambda run: (run.attempt.created, run.id), reverse=True)
@@ -96,27 +97,38 @@ def why_not(run: str, tip: str) -> str:
     return f"it is a symbolic ref to {tip.removeprefix('ref: ')}" if tip.startswith("ref: ") else ""
 
 
-def require_first(objects: Reader, run: str, attempt: Commit | None) -> None:
-    """Raises BadRun if the attempts before this one do not lead to the one whose id the run has for its name."""
-    seen = 0
-    while attempt is not None and attempt.id != run and seen < LONGEST:
-        before = attempt.parents[-1] if attempt.parents else ""
-        attempt, seen = last_attempts(objects, {run: before}).get(before), seen + 1
-        if attempt is None or (attempt.id != run and not attempt.parents):
-            raise BadRun("its name is not the id of its first attempt")
+def require_first(objects: Reader, run: Run, attempt: Commit) -> None:
+    """Raises BadRun unless the attempts up to this last one begin with the one whose id the run has for its name."""
+    if attempt.id == run.id:
+        is_first = len(attempt.parents) == (run.attempt.base is not None)
+    else:
+        is_first = leads_to(objects, attempt, run.id)
+    if not is_first:
+        raise BadRun("its name is not the id of its first attempt")
 
 
-def one_run(
-    git: Git, named: tuple[str, str], attempt: Commit | None, parts: Mapping[str, Object | None], live: frozenset[str]
-) -> Run:
+def leads_to(objects: Reader, attempt: Commit, first: str) -> bool:
+    """Whether the attempts before this one begin with the `first`."""
+    last: Commit | None = attempt
+    for _ in range(LONGEST):
+        if last is None or last.id == first or not last.parents:
+            break
+        before = last.parents[-1]
+        last = last_attempts(objects, {first: before}).get(before)
+    return last is not None and last.id == first
+
+
+def one_run(git: Git, objects: Reader, named: tuple[str, str], attempt: Commit | None, known: Known) -> Run:
     """The run (id and tip are `named`) whose tip has these files. Raises BadRun."""
-    run, tip = named
+    (run, tip), (parts, live) = named, known
     if attempt is None:
         raise BadRun("no attempt is found behind its ref: an object is missing, or was not made by gitrun")
     contents = {name: content(part, name) for name, part in parts.items()}
     written = Output(str(git.common_dir), tip)
     last = record.read_attempt(origin(attempt), contents, live=run in live, written=written)
-    return Run(run, tip, last, record.read_notes(contents[record.NOTES]))
+    found = Run(run, tip, last, record.read_notes(contents[record.NOTES]))
+    require_first(objects, found, attempt)
+    return found
 
 
 def content(part: Object | None, name: str) -> bytes | None:

@@ -18,7 +18,7 @@ def test_script_is_called_as_it_lies_in_a_subdirectory(repo) -> None:
 def test_script_of_another_directory_is_not_meant(repo) -> None:
     repo.write("sub/train.py", "x = 1")
     Project(repo.path).run("sub/train.py")
-    with pytest.raises(errors.UnknownRun, match="there is no run 'train.py'"):
+    with pytest.raises(errors.UnknownRun, match=r"there is no run 'train\.py'"):
         Project(repo.path).find("train.py")
 
 
