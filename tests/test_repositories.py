@@ -346,3 +346,33 @@ def test_a_broken_setting(repo):
         "true or false",
         code=129,
     )
+
+
+def test_untracked_files_outside_of_a_sparse_checkout_are_there_for_the_program(repo):
+    repo.write("big/not-here.txt", "x")
+    repo.commit()
+    repo.git("sparse-checkout", "set", "--cone", "nothing")
+    repo.write("fresh/new.txt", "new")
+    assert repo.run("--", "cat", "fresh/new.txt", check=True).stdout == "new"
+    assert repo.run("--", "cat", "fresh/new.txt", check=True).stdout == "new"
+    repo.run("--", "sh", "-c", "mkdir -p out; echo 1 >> out/ckpt", check=True)
+    repo.run("--restart", "1", check=True)
+    run = shown(repo)["id"]
+    assert repo.git("cat-file", "blob", f"refs/runs/{run}:out/ckpt") == "1\n1"
+
+
+def test_a_slot_is_sparse_no_longer_when_the_working_tree_is_not(repo):
+    repo.write("big/file.txt", "x")
+    repo.commit()
+    repo.git("sparse-checkout", "set", "nothing")
+    repo.run("--", "test", "!", "-e", "big/file.txt", check=True)
+    repo.git("sparse-checkout", "disable")
+    repo.run("--", "test", "-e", "big/file.txt", check=True)
+    repo.git("sparse-checkout", "set", "nothing")
+    repo.run("--", "test", "!", "-e", "big/file.txt", check=True)
+
+
+def test_a_path_with_blanks_quotes_and_bytes(repo, tmp_path):
+    for name in ("with blank", 'quo"te', "it's", "-dash", os.fsdecode(b"caf\xe9"), "a=b", "x:y"):
+        shutil.copytree(repo.path, tmp_path / name)
+        runs_and_restarts(Repo(tmp_path / name))

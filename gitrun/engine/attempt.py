@@ -96,17 +96,22 @@ def perform(road: Road, job: Job) -> Outcome:
 
 def in_place(road: Road, job: Job, index: Path) -> Site:
     """The user's own working tree, in which what git ignored before is not the program's."""
-    apart = frozenset(path.rstrip(b"/") for path in job.snapshot.outside)
+    apart = frozenset(path.rstrip(b"/") for path in (*job.snapshot.outside, *job.snapshot.named))
     return Site(Path(road.git.worktree or "."), road.git, (), apart, index)
+
+
+def links_in(road: Road, request: Request) -> bool:
+    """Whether what is not in the snapshot is linked in."""
+    return not request.no_link and bool(road.settings.link or request.links)
 
 
 def furnish(road: Road, job: Job, tree: Path, git: Git) -> Site:
     """The slot with what the attempt before kept beside the repository, and links to what git ignores."""
     request, started = job.request, job.started
     restored = produced.restore(kept(road.git, started.run, started.earlier), tree) if started.earlier else []
-    if request.no_link or not (road.settings.link or request.links) or road.git.worktree is None:
+    if not links_in(road, request) or road.git.worktree is None:
         return Site(tree, git)
-    wanted, left = links.links_for(job.snapshot.outside)
+    wanted, left = links.links_for(job.snapshot.outside, job.snapshot.named)
     if left:
         road.say(f"{left:,} ignored files are not linked in, only directories are; name what is needed with --link")
     linked = links.link_in(road.git.worktree, tree, wanted)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 CACHES = frozenset({
     b"__pycache__", b".pytest_cache", b".mypy_cache", b".ruff_cache", b".hypothesis", b".ipynb_checkpoints", b".DS_Store",
 })  # fmt: skip
+OURS = frozenset({b".gitrun", b".git"})
 MOST = 10_000
 """Entries above which only directories are linked."""
 GLANCE = 5_000
@@ -24,13 +25,12 @@ def is_cache(path: bytes) -> bool:
     return any(part in CACHES for part in path.split(b"/")) or path.endswith((b".pyc", b".pyo"))
 
 
-def links_for(outside: Iterable[bytes]) -> tuple[tuple[bytes, ...], int]:
-    """The paths to link, and how many were left out because there are too many."""
-    wanted = sorted({path for path in outside if not is_cache(path) and not path.startswith((b".gitrun/", b".git/"))})
-    if len(wanted) <= MOST:
-        return tuple(wanted), 0
-    directories = tuple(path for path in wanted if path.endswith(b"/"))
-    return directories, len(wanted) - len(directories)
+def links_for(outside: Iterable[bytes], named: Iterable[bytes] = ()) -> tuple[tuple[bytes, ...], int]:
+    """The paths to link, those `named` in any case, and how many were left out because there are too many."""
+    asked = set(named)
+    wanted = sorted({path for path in outside if not is_cache(path) and path.split(b"/")[0] not in OURS} - asked)
+    chosen = wanted if len(wanted) <= MOST else [path for path in wanted if path.endswith(b"/")]
+    return tuple(sorted(asked.union(chosen))), len(wanted) - len(chosen)
 
 
 def link_in(source: Path, target: Path, paths: Iterable[bytes]) -> list[bytes]:

@@ -18,6 +18,7 @@ from gitrun.model.run import File
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Set as AbstractSet
 
     from gitrun.engine.snapshot import Seen
     from gitrun.git.exe import Git
@@ -60,13 +61,16 @@ def collect(place: Place, limit: int) -> Produced:
     """Writes what the program produced into the repository, or beside it if git ignores it or it is over `limit` bytes."""
     seen = scan(place.git, place.index, modules=False)
     top = os.fsencode(place.tree)
-    fresh = [path for path in (*seen.changed, *seen.conflicts, *seen.untracked) if ours(path, place.apart)]
-    gone = {path for path in fresh if not os.path.lexists(top + b"/" + path)}
+    # a link that the program has put something else in place of is no longer ours
+    linked = place.apart if place.shared else frozenset(path for path in place.apart if os.path.islink(top + b"/" + path))
+    gone = {path for path in seen.deleted if ours(path, linked)}
+    fresh = (path for path in (*seen.changed, *seen.conflicts, *seen.untracked) if path not in gone and ours(path, linked))
     there = [path for path in fresh if is_file(top + b"/" + path)]
-    lfs = lfs_paths(place.git, there)
+    cleaned = filters(place.git, there)
+    lfs = {path for path, name in cleaned.items() if name == "lfs"}
     apart = {path for path in there if path.count(b"/") > DEEPEST}
     apart |= {path for path in there if path not in lfs and os.lstat(top + b"/" + path).st_size > limit}
-    apart |= {path for path in expand(top, (*seen.ignored, *seen.nested)) if ours(path, place.apart)}
+    apart |= {path for path in expand(top, (*seen.ignored, *seen.nested)) if ours(path, linked)}
     files: dict[bytes, File] = {}
     lost = []
     for path in sorted({*there, *apart}):
@@ -74,8 +78,8 @@ def collect(place: Place, limit: int) -> Produced:
             files[path] = take(place, path, "local" if path in apart else "lfs" if path in lfs else "git")
         except OSError:
             lost.append(path)
-    changes: dict[bytes, Entry | None] = dict.fromkeys(gone.intersection(seen.changed))
-    changes.update(write(place.git, top, [path for path in files if path not in apart]))
+    entries = write(place.git, top, [path for path in files if path not in apart], cleaned.keys() | seen.changed)
+    changes: dict[bytes, Entry | None] = {**dict.fromkeys(gone), **entries}
     return Produced(changes, tuple(sorted(files.values(), key=lambda file: file.path)), seen, tuple(lost))
 
 
@@ -93,8 +97,12 @@ def take(place: Place, path: bytes, stored: str) -> File:
 
 
 def is_file(path: bytes) -> bool:
-    """Whether a file or a link lies there."""
-    return os.path.islink(path) or (os.path.lexists(path) and not os.path.isdir(path))
+    """Whether a file or a link lies there: no pipe, from which a reader never comes back."""
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError:
+        return False
+    return stat.S_ISREG(mode) or stat.S_ISLNK(mode)
 
 
 def ours(path: bytes, apart: frozenset[bytes]) -> bool:
@@ -120,28 +128,38 @@ def expand(top: bytes, paths: Iterable[bytes]) -> Iterator[bytes]:
             yield path
 
 
-def lfs_paths(git: Git, paths: Sequence[bytes]) -> frozenset[bytes]:
-    """Those of the paths that git hands to LFS."""
-    if not paths or "filter.lfs.clean" not in git.config:
-        return frozenset()
+def filters(git: Git, paths: Sequence[bytes]) -> dict[bytes, str]:
+    """Those of the paths that git hands to a program before it stores them, with the name of the filter."""
+    known = {name.removeprefix("filter.").rpartition(".")[0] for name in git.config if name.startswith("filter.")}
+    if not paths or not known:
+        return {}
     asked = b"".join(path + b"\0" for path in paths)
     fields = git.run("check-attr", "-z", "--stdin", "filter", stdin=asked).split(b"\0")
-    return frozenset(path for path, value in zip(fields[0::3], fields[2::3], strict=False) if value == b"lfs")
+    named = ((path, os.fsdecode(value)) for path, value in zip(fields[0::3], fields[2::3], strict=False))
+    return {path: name for path, name in named if name in known}
 
 
-def write(git: Git, top: bytes, paths: Sequence[bytes]) -> dict[bytes, Entry]:
-    """The tree entries of the files, whose content, through the filters of git, is then in the repository."""
-    links = [path for path in paths if os.path.islink(top + b"/" + path)]
+def write(git: Git, top: bytes, paths: Sequence[bytes], cleaned: AbstractSet[bytes]) -> dict[bytes, Entry]:
+    """The tree entries of the files, whose content is then in the repository.
+
+    Of those in `cleaned` it is what `git add` would store; of what a program made new, every byte, line ends too.
+    """
     files = [path for path in paths if not os.path.islink(top + b"/" + path)]
-    found: dict[bytes, Entry] = {}
-    if files:
-        asked = b"".join(quoted(path) + b"\n" for path in files)
-        ids = git.run("hash-object", "-w", "--stdin-paths", stdin=asked).decode().split()
-        found = {path: Entry(mode_of(top + b"/" + path), made) for path, made in zip(files, ids, strict=True)}
-    for path in links:
+    found = hashed(git, top, [path for path in files if path in cleaned])
+    found |= hashed(git, top, [path for path in files if path not in cleaned], "--no-filters")
+    for path in set(paths).difference(files):
         made = git.run("hash-object", "-w", "--stdin", stdin=os.readlink(top + b"/" + path)).decode().strip()
         found[path] = Entry(LINK, made)
     return found
+
+
+def hashed(git: Git, top: bytes, paths: Sequence[bytes], *words: str) -> dict[bytes, Entry]:
+    """The tree entries of these files."""
+    if not paths:
+        return {}
+    asked = b"".join(quoted(path) + b"\n" for path in paths)
+    ids = git.run("hash-object", "-w", *words, "--stdin-paths", stdin=asked).decode().split()
+    return {path: Entry(mode_of(top + b"/" + path), made) for path, made in zip(paths, ids, strict=True)}
 
 
 def mode_of(path: bytes) -> str:
@@ -150,10 +168,10 @@ def mode_of(path: bytes) -> str:
 
 
 def quoted(path: bytes) -> bytes:
-    """A path as git reads it from a line: in C's way if it holds a line end or begins with a quote."""
-    if b"\n" not in path and not path.startswith(b'"'):
+    """A path as git reads it from a line: in C's way if it holds a line end, of whatever kind, or begins with a quote."""
+    if b"\n" not in path and b"\r" not in path and not path.startswith(b'"'):
         return path
-    escaped = path.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
+    escaped = path.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n").replace(b"\r", b"\\r")
     return b'"' + escaped + b'"'
 
 
@@ -195,15 +213,30 @@ def keep(place: Place, path: bytes, file: File) -> None:
 
 
 def restore(earlier: Path, tree: Path) -> list[bytes]:
-    """Copies what an attempt kept beside the repository into the tree of the next one; returns the paths."""
-    top = os.fsencode(earlier)
-    names = [name for name in os.listdir(top) if name != b".gitrun"] if earlier.is_dir() else []
-    paths = list(expand(top, names))
-    restored = []
-    for path in paths:
-        target = tree / os.fsdecode(path)
-        if os.path.lexists(target) or not make_parents(os.fsencode(tree), path):
+    """Copies what an attempt kept beside the repository into the tree of the next one; returns the paths.
+
+    Never over, nor through a link into, what is there.
+    """
+    top, restored = os.fsencode(tree), []
+    for path in kept_files(earlier):
+        target = top + b"/" + path
+        if os.path.lexists(target) or not make_parents(top, path):
             continue
-        shutil.copy2(earlier / os.fsdecode(path), target, follow_symlinks=False)
+        shutil.copy2(os.fsencode(earlier) + b"/" + path, target, follow_symlinks=False)
         restored.append(path)
     return restored
+
+
+def hand_on(earlier: Path, later: Path) -> None:
+    """Keeps what an earlier attempt kept for a later one too, which has not been started yet."""
+    for path in kept_files(earlier):
+        later.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_parents(os.fsencode(later), path)
+        os.link(os.fsencode(earlier) + b"/" + path, os.fsencode(later) + b"/" + path, follow_symlinks=False)
+
+
+def kept_files(place: Path) -> list[bytes]:
+    """The files that an attempt produced and that are kept at `place`."""
+    top = os.fsencode(place)
+    names = [name for name in os.listdir(top) if name != os.fsencode(DIRECTORY)] if place.is_dir() else []
+    return list(expand(top, names))

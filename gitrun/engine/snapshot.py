@@ -52,10 +52,14 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The source of a run, what of the working tree is not in it and is to be linked in, and what to tell the user."""
+    """The source of a run, what of the working tree is not in it and is to be linked in, and what to tell the user.
+
+    `outside` is what git ignores, `named` what was left out by a rule or a word of ours: few, and linked in any case.
+    """
 
     source: Source
     outside: tuple[bytes, ...]
+    named: tuple[bytes, ...]
     words: tuple[str, ...]
 
 
@@ -135,11 +139,15 @@ def note(found: dict[str, list[bytes]], sort: bytes, rest: bytes) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What decides about untracked files: the settings, the paths named to be linked, and who answers a question."""
+    """What decides about untracked files: the settings, the paths named to be linked, and who answers a question.
+
+    `linked` says whether what is left out is linked in.
+    """
 
     settings: Settings
     apart: tuple[bytes, ...] = ()
     confirm: Callable[[str], bool] = lambda _: True
+    linked: bool = True
 
 
 def snapshot(git: Git, objects: Objects, index: Path, choice: Choice) -> Snapshot | None:
@@ -163,28 +171,19 @@ def snapshot(git: Git, objects: Objects, index: Path, choice: Choice) -> Snapsho
     conflicts = tuple(os.fsdecode(path) for path in seen.conflicts)
     branch = path_text(seen.branch) if seen.branch else None
     source = Source(tree, seen.base, branch, dirty, tuple(skipped), conflicts, modules)
-    outside = (
-        *seen.ignored,
-        *seen.nested,
-        *(os.fsencode(s.path) for s in skipped),
-        *(os.fsencode(m) for m, _ in modules),
-        *choice.apart,
-    )
-    return Snapshot(source, outside, words_for(seen, skipped))
+    named = (*(os.fsencode(s.path) for s in skipped), *(os.fsencode(m) for m, _ in modules), *choice.apart)
+    return Snapshot(source, (*seen.ignored, *seen.nested), named, words_for(seen, skipped, linked=choice.linked))
 
 
-def outside_of(git: Git, settings: Settings, apart: tuple[bytes, ...]) -> tuple[bytes, ...]:
-    """What of the working tree would not be in a snapshot: what is linked into a slot for a run with another source."""
+def outside_of(git: Git, settings: Settings, apart: tuple[bytes, ...]) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    """What of the working tree would not be in a snapshot, as `outside` and `named` of one.
+
+    It is what is linked into a slot for a run with another source.
+    """
     seen = scan(git)
     _, skipped, _ = choose(git, seen.untracked, settings, apart)
     _, modules = peculiar(git, None)
-    return (
-        *seen.ignored,
-        *seen.nested,
-        *(os.fsencode(s.path) for s in skipped),
-        *modules,
-        *apart,
-    )
+    return (*seen.ignored, *seen.nested), (*(os.fsencode(s.path) for s in skipped), *modules, *apart)
 
 
 def unhide(git: Git, index: Path) -> list[bytes]:
@@ -304,18 +303,18 @@ def commits_of(git: Git, index: Path, modules: list[bytes]) -> tuple[tuple[str, 
     return tuple((os.fsdecode(line.partition(b"\t")[2]), line.split(b" ")[1].decode()) for line in lines)
 
 
-def words_for(seen: Seen, skipped: list[Skipped]) -> tuple[str, ...]:
+def words_for(seen: Seen, skipped: list[Skipped], *, linked: bool) -> tuple[str, ...]:
     """What the user should know about the snapshot before the program starts."""
     words = []
     if skipped:
         named = ", ".join(f"{s.path} ({s.reason})" for s in skipped[:3]) + (", …" if len(skipped) > 3 else "")
-        words.append(f"left out of the snapshot and linked in: {named}")
+        words.append(f"left out of the snapshot{' and linked in' if linked else ''}: {named}")
     if seen.conflicts:
         words.append(f"unmerged, recorded with their conflict markers: {listing(seen.conflicts)}")
     if seen.dirty_modules:
         words.append(f"changes inside submodules are not recorded: {listing(seen.dirty_modules)}")
     if seen.nested:
-        words.append(f"repositories inside this one are linked in, not recorded: {listing(seen.nested)}")
+        words.append(f"repositories inside this one are {'linked in, ' if linked else ''}not recorded: {listing(seen.nested)}")
     return tuple(words)
 
 

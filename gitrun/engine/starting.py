@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitrun.engine import interpreter
-from gitrun.engine.attempt import Job, perform
+from gitrun.engine.attempt import Job, links_in, perform
 from gitrun.engine.planning import Moment, below_top, plan_restart, plan_start, source_of
+from gitrun.engine.produced import hand_on
 from gitrun.engine.snapshot import Choice, Snapshot, outside_of, private_index, snapshot
 from gitrun.errors import CannotRun, GitFailed, ObjectsGone, RunIsRunning, UsageError
 from gitrun.git.objects import Objects, TreeMaker
@@ -27,6 +28,7 @@ from gitrun.store import attempts, carry
 from gitrun.store.annotations import annotate
 from gitrun.store.finding import find
 from gitrun.store.index import Index
+from gitrun.store.results import kept
 from gitrun.store.runs import scratch
 from gitrun.store.tips import is_collecting
 
@@ -117,6 +119,8 @@ def go(launch: Launch, ready: Ready, started: Started) -> tuple[str, Outcome | N
         place = started.live.directory
         annotate(road.git, started.run, lambda notes: noted(road, notes, request), "annotate at launch", place)
     if request.stage:
+        if started.earlier:
+            hand_on(kept(road.git, started.run, started.earlier), kept(road.git, started.run, started.attempt))
         started.live.close()
         return started.run, None
     # the process that goes on in the background must find its index when the other one has taken the private one away
@@ -159,8 +163,9 @@ def decide_restart(launch: Launch, objects: Objects, run: Run) -> Ready | Skip:
     words = (f"left out, for {plan.operation} no longer has them: {', '.join(gone)}",) if gone else ()
     if taken is None:
         apart = paths_apart(road, request)
-        linked = not request.no_link and road.git.worktree is not None
-        taken = Snapshot(source, outside_of(road.git, road.settings, apart) if linked else (), ())
+        linked = links_in(road, request) and road.git.worktree is not None
+        outside, named = outside_of(road.git, road.settings, apart) if linked else ((), ())
+        taken = Snapshot(source, outside, named, ())
     return Ready(plan, replace(taken, words=(*taken.words, *words)), run)
 
 
@@ -173,7 +178,8 @@ def own_source(road: Road, objects: Objects, run: Run) -> Source:
 def take(launch: Launch, objects: Objects) -> Snapshot:
     """The snapshot of the working tree. Raises CannotRun if there is none, or the user does not want it so."""
     road = launch.road
-    choice = Choice(road.settings, paths_apart(road, launch.request), launch.manners.confirm)
+    apart, linked = paths_apart(road, launch.request), links_in(road, launch.request)
+    choice = Choice(road.settings, apart, launch.manners.confirm, linked)
     taken = snapshot(road.git, objects, launch.index, choice)
     if taken is None:
         raise CannotRun("nothing was run", "ignore what is not source in .gitignore, or name it with --link")

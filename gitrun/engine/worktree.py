@@ -153,7 +153,12 @@ def refresh(slot: Slot, state: State, caches: tuple[str, ...] | None) -> None:
     settle(slot.tree)
     (slot.directory / "index.lock").unlink(missing_ok=True)
     point(slot.git, state.attempt)
+    if not is_sparse(slot.git) and sparse_patterns(slot.git).exists():  # git would not write what it once left out
+        sparse_patterns(slot.git).unlink()
+        (slot.directory / "index").unlink(missing_ok=True)
     slot.git.run("read-tree", "--reset", "-u", state.attempt)
+    if is_sparse(slot.git):
+        reveal(slot.git, state.attempt)
     for path in unknown_to_git(os.fsencode(slot.tree)):
         os.unlink(path)
     slot.git.run("clean", "-ffdxq", *(KEEP_CACHES if caches is not None else ()))
@@ -217,15 +222,32 @@ def seen_from(git: Git, tree: Path) -> Git:
     directory = directory_of_slot(tree)
     record = record_of(git, directory)
     settings = dict(STEADY)
-    patterns = git.git_dir / "info" / "sparse-checkout"
-    sparse = git.config.get("core.sparsecheckout", ("false",))[-1] == "true" and patterns.exists()
-    settings["core.sparseCheckout"] = "true" if sparse else "false"
-    if sparse:
-        settings["core.sparseCheckoutCone"] = git.config.get("core.sparsecheckoutcone", ("true",))[-1]
+    settings["core.sparsecheckout"] = "true" if is_sparse(git) else "false"
+    if is_sparse(git):
+        settings["core.sparsecheckoutcone"] = git.config.get("core.sparsecheckoutcone", ("true",))[-1]
         (record / "info").mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(patterns, record / "info" / "sparse-checkout")
+        shutil.copyfile(sparse_patterns(git), record / "info" / "sparse-checkout")
     seen = git.at(tree, record, settings)
     return replace(seen, environ={**git.environ, "GIT_INDEX_FILE": str(directory / "index")})
+
+
+def is_sparse(git: Git) -> bool:
+    """Whether a worktree is a sparse checkout."""
+    return git.config.get("core.sparsecheckout", ("false",))[-1] == "true" and sparse_patterns(git).exists()
+
+
+def sparse_patterns(git: Git) -> Path:
+    """Where git keeps what of a sparse checkout is to be there."""
+    return git.git_dir / "info" / "sparse-checkout"
+
+
+def reveal(git: Git, attempt: str) -> None:
+    """Writes what the attempt has beyond its base also where the checkout is sparse: in the user's tree it is there."""
+    words = ("-r", "-z", "--name-only", "--no-renames", "--diff-filter=AMT")
+    listed = git.attempt("diff-tree", *words, f"{attempt}^1", attempt).stdout
+    if listed:
+        git.run("update-index", "--no-skip-worktree", "-z", "--stdin", stdin=listed)
+        git.run("checkout-index", "-f", "-u", "-z", "--stdin", stdin=listed)
 
 
 def caches_in(paths: Iterable[bytes]) -> set[bytes]:

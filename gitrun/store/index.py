@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from gitrun.git.exe import Git
 
-VERSION = 1
+VERSION = 2
 MANY = 200
 """Runs from which on reading them through libgit2 is worth its import."""
 ROUND = 2_000
@@ -234,7 +234,7 @@ def pack(run: Run) -> str:
         a.id, a.operation, a.kind, a.command, a.cwd, dict(a.flags), params, a.status, micros(a.created), a.source,
         micros(a.started), micros(a.stopped), a.duration, a.exit_status, dict(a.metrics), a.base, a.branch, a.dirty, a.batch,
         a.carried, [[s.path, s.size, s.reason] for s in a.skipped], [[f.path, f.size, f.sha256, f.stored] for f in a.files],
-        a.written is not None, a.author,
+        a.written is not None, a.author, a.conflicts, a.submodules,
         notes.label, notes.tags, [[c.text, c.author, micros(c.time)] for c in notes.comments], notes.marked,
     ])  # fmt: skip
 
@@ -243,7 +243,8 @@ def unpack(git: Git, run: str, tip: str, record: str) -> Run:
     """The run that `pack` wrote."""
     (
         head, operation, kind, command, cwd, flags, params, status, created, source, started, stopped, duration, exit_status,
-        metrics, base, branch, dirty, batch, carried, skipped, files, ended, author, label, tags, comments, marked,
+        metrics, base, branch, dirty, batch, carried, skipped, files, ended, author, conflicts, submodules,
+        label, tags, comments, marked,
     ) = json.loads(record)  # fmt: skip
     attempt = Attempt(
         id=head, operation=operation, kind=kind, command=tuple(command), cwd=cwd, flags=Flags(flags),
@@ -252,6 +253,7 @@ def unpack(git: Git, run: str, tip: str, record: str) -> Run:
         duration=duration, exit_status=exit_status, metrics=Metrics(metrics), base=base, branch=branch, dirty=dirty,
         batch=batch, carried=tuple(carried),
         skipped=tuple(Skipped(*one) for one in skipped), files=tuple(File(*one) for one in files),
+        conflicts=tuple(conflicts), submodules=tuple((path, commit) for path, commit in submodules),
         author=author, written=Output(str(git.common_dir), tip) if ended else None,
     )  # fmt: skip
     spoken = tuple(Comment(text, author, moment_of(time)) for text, author, time in comments)

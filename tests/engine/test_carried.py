@@ -189,3 +189,57 @@ def test_a_foreign_run_cannot_make_checkout_write_elsewhere(repo, path):
     before = {each for each in repo.path.rglob("*") if "gitrun" not in each.parts}
     assert repo.run("checkout", run).returncode == 1
     assert {each for each in repo.path.rglob("*") if "gitrun" not in each.parts} == before
+
+
+def test_a_staged_restart_hands_checkpoints_on(repo):
+    repo.write(".gitignore", "*.ignored\n")
+    script(repo, COUNT.format(path="n.ignored", size=1))
+    repo.run("--restart", "1", "--stage", check=True)
+    assert repo.run("--start", "1", check=True).stdout == "2\n"
+
+
+def test_what_is_kept_beside_never_lies_over_a_path_of_the_source(repo, tmp_path):
+    repo.write(".gitignore", "*.ignored\n")
+    script(
+        repo, "import os\nos.makedirs('out/in')\nopen('out/in/a.ignored', 'w')\nos.mkdir('way')\nopen('way/b.ignored', 'w')\n"
+    )
+    repo.write("job.py", "import os\nprint(open('out').read(), os.listdir('way'))\n")
+    repo.write("out", "a file now")
+    (tmp_path / "outside").mkdir()
+    (repo.path / "way").symlink_to(tmp_path / "outside")
+    assert repo.run("--restart", "1", "--force-sourcecode", check=True).stdout == "a file now []\n"
+    assert list((tmp_path / "outside").iterdir()) == []
+
+
+def test_line_ends_of_a_produced_file_stay(repo):
+    repo.write(".gitattributes", "* text=auto\n*.csv text\n")
+    script(repo, "open('rows.csv', 'wb').write(b'a\\r\\nb\\r\\n')\nopen('lone.txt', 'wb').write(b'a\\r\\nb\\n')\n")
+    assert repo.run_bytes("cat", "-p", "rows.csv").stdout == b"a\r\nb\r\n"
+    assert repo.run_bytes("cat", "-p", "lone.txt").stdout == b"a\r\nb\n"
+    repo.run("checkout", "1", check=True)
+    assert (repo.path / "rows.csv").read_bytes() == b"a\r\nb\r\n"
+
+
+def test_a_file_replaced_by_a_directory_of_ignored_files(repo):
+    repo.write(".gitignore", "*.ignored\n")
+    script(repo, "import os\nos.remove('echo.py')\nos.mkdir('echo.py')\nopen('echo.py/a.ignored', 'w')\n")
+    assert result_names(repo) == {".gitignore", "job.py"}
+    assert files(repo) == {"echo.py/a.ignored": "local"}
+
+
+def test_a_directory_replaced_by_a_link_to_another(repo):
+    repo.write("d/x", "x")
+    repo.write("e/x", "other")
+    script(repo, "import os\nos.remove('d/x')\nos.rmdir('d')\nos.symlink('e', 'd')\n")
+    assert result_names(repo) == {"job.py", "echo.py", "d", "e/x"}
+    assert repo.git("cat-file", "blob", f"refs/runs/{shown(repo)['id']}:d") == "e"
+
+
+@pytest.mark.skipif(
+    not shutil.which("setpriv") or os.geteuid() != 0, reason="root reads everything unless setpriv takes that away"
+)
+def test_a_file_that_its_program_made_unreadable_is_kept(repo):
+    repo.write("job.py", "import os\nopen('made', 'w').write('x')\nos.chmod('made', 0)\n")
+    words = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", "git", "run", "job.py"]
+    subprocess.run(words, cwd=repo.path, check=True, capture_output=True)
+    assert repo.run("cat", "-p", "made").stdout == "x"

@@ -1,0 +1,185 @@
+"""What stays out of a snapshot is named, linked in, and never taken for something that the program made."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+import tomli
+
+if TYPE_CHECKING:
+    from repository import Repo
+
+MIB = 1 << 20
+
+
+def shown(repo: Repo) -> dict:
+    return json.loads(repo.run("show", "--json", check=True).stdout)
+
+
+def skipped(repo: Repo) -> dict[str, str]:
+    """The files that the newest run left out, each with the reason, as run.toml says."""
+    run = tomli.loads(repo.git("cat-file", "blob", f"{shown(repo)['id']}:.gitrun/run.toml"))
+    return {each["path"]: each["reason"] for each in run["source"].get("skipped", [])}
+
+
+def recorded(repo: Repo) -> set[str]:
+    """The names in the tree of the newest run's result, ours left out."""
+    listed = repo.git("ls-tree", "-r", "--name-only", f"refs/runs/{shown(repo)['id']}").splitlines()
+    return {name for name in listed if not name.startswith(".gitrun/")}
+
+
+def test_a_large_untracked_file_is_left_out_named_and_linked_in(repo):
+    repo.write("data/large.bin", b"x" * (10 * MIB + 1))
+    repo.write("data/just.bin", b"x" * (10 * MIB))
+    ended = repo.run("--", "sh", "-c", "wc -c < data/large.bin; test -L data/large.bin; test ! -L data/just.bin", check=True)
+    assert ended.stdout.strip() == str(10 * MIB + 1)
+    assert "left out of the snapshot and linked in: data/large.bin (larger than 10 MB)" in ended.stderr
+    assert skipped(repo) == {"data/large.bin": "larger than 10 MB"}
+    assert recorded(repo) == {"echo.py", "data/just.bin"}
+    assert shown(repo)["files"] == []
+
+
+@pytest.mark.parametrize("name", [".env", ".env.local", "key.pem", "id_rsa", "sub/.netrc", "credentials.json"])
+def test_what_looks_like_a_secret_is_left_out_named_and_linked_in(repo, name):
+    repo.write(name, "secret")
+    ended = repo.run("--", "grep", "-c", "secret", name, check=True)
+    assert f"{name} (looks like a secret)" in ended.stderr
+    assert recorded(repo) == {"echo.py"}
+    blob = repo.git("hash-object", name)
+    assert blob not in repo.git("cat-file", "--batch-all-objects", "--batch-check")
+
+
+def test_a_secret_that_is_tracked_is_the_users_own_will(repo):
+    repo.write(".env", "in git")
+    repo.git("add", "-f", ".env")
+    repo.run("--", "true", check=True)
+    assert ".env" in recorded(repo)
+
+
+def test_both_limits_are_settings(repo):
+    repo.write("large.txt", "x" * 2000)
+    repo.write("my.secret", "x")
+    repo.write(".env", "x")
+    repo.git("config", "gitrun.maxUntracked", "1k")
+    repo.git("config", "--add", "gitrun.secrets", "*.secret")
+    repo.run("--", "true", check=True)
+    assert skipped(repo) == {"large.txt": "larger than 1.0 kB", "my.secret": "looks like a secret"}
+    repo.git("config", "gitrun.maxUntracked", "1m")
+    repo.git("config", "--replace-all", "gitrun.secrets", "")
+    repo.run("--", "true", check=True)
+    assert skipped(repo) == {}
+
+
+def test_ignored_files_are_linked_in_directories_by_one_link_and_caches_not(repo):
+    repo.write(".gitignore", "data/\n*.log\n__pycache__/\n")
+    repo.write("data/deep/x", "x")
+    repo.write("sub/a.log", "log")
+    repo.write("sub/__pycache__/m.pyc", "cache")
+    look = "test -L data && test -f data/deep/x && test -L sub/a.log && test ! -L sub && test ! -e sub/__pycache__"
+    repo.run("--", "sh", "-c", look, check=True)
+    assert recorded(repo) == {".gitignore", "echo.py"}
+    result = tomli.loads(repo.git("cat-file", "blob", f"refs/runs/{shown(repo)['id']}:.gitrun/result.toml"))
+    assert result["linked"] == ["data", "sub/a.log"]
+    assert "files" not in result
+
+
+def test_a_directory_that_is_half_tracked_is_linked_entry_by_entry(repo):
+    repo.write("data/kept.txt", "kept")
+    repo.write(".gitignore", "data/*\n!data/kept.txt\n")
+    repo.commit()
+    repo.write("data/other", "other")
+    repo.write("data/more/x", "x")
+    repo.run("--", "sh", "-c", "test ! -L data/kept.txt && test -L data/other && test -f data/more/x", check=True)
+
+
+def test_a_restart_sees_what_git_ignores_now(repo):
+    repo.write(".gitignore", "data/\n")
+    repo.write("data/x", "1")
+    repo.run("--", "cat", "data/x", check=True)
+    repo.write("data/x", "2")
+    assert repo.run("--restart", "1", check=True).stdout == "2"
+    assert repo.run("--restart", "1", "--no-link").returncode == 1
+
+
+def test_no_link_links_nothing(repo):
+    repo.write(".gitignore", "data/\n")
+    repo.write("data/x", "x")
+    repo.write(".env", "x")
+    ended = repo.run("--no-link", "--", "sh", "-c", "test ! -e data && test ! -e .env", check=True)
+    assert "left out of the snapshot: .env" in ended.stderr
+    repo.git("config", "gitrun.link", "false")
+    repo.run("--", "sh", "-c", "test ! -e data && test ! -e .env", check=True)
+
+
+def test_link_names_what_is_not_to_be_recorded(repo):
+    repo.write("corpus/a.txt", "a")
+    repo.write("one.txt", "1")
+    repo.write("two.txt", "2")
+    words = ["--link", "corpus", "--link", "one.txt", "--", "sh", "-c", "cat corpus/a.txt one.txt two.txt"]
+    assert repo.run(*words, check=True).stdout == "a12"
+    assert recorded(repo) == {"echo.py", "two.txt"}
+
+
+def test_link_from_a_subdirectory(repo):
+    repo.write("sub/big/a.txt", "a")
+    repo.run("--link", "big", "--", "test", "-L", "big", cwd=repo.path / "sub", check=True)
+    assert recorded(repo) == {"echo.py"}
+
+
+@pytest.mark.parametrize(("path", "word"), [("nowhere", "there is no"), ("echo.py", "is in git"), ("../x", "outside")])
+def test_a_link_that_cannot_be_is_refused(repo, path, word):
+    ended = repo.run("--link", path, "--", "true")
+    assert (ended.returncode, ended.stderr.count("\n")) == (129, 1)
+    assert word in ended.stderr
+    assert repo.git("for-each-ref", "refs/runs") == ""
+
+
+def test_what_is_written_through_a_link_is_said(repo):
+    repo.write(".gitignore", "data/\n")
+    repo.write("data/x", "before")
+    ended = repo.run("--", "sh", "-c", "echo after > data/x; echo new > data/new", check=True)
+    assert "written through a link, into your working tree: " in ended.stderr
+    assert {"data/new", "data/x"} <= set(ended.stderr.replace(",", " ").split())
+    assert (repo.path / "data/x").read_text() == "after\n"
+    assert shown(repo)["files"] == []
+    assert "written through" not in repo.run("--", "cat", "data/x", check=True).stderr
+
+
+def test_what_a_program_puts_in_place_of_a_link_is_its_own(repo):
+    repo.write(".gitignore", "*.ckpt\ndata/\n")
+    repo.write("model.ckpt", "old")
+    repo.write("data/x", "mine")
+    script = "echo new > t && mv t model.ckpt; rm data; mkdir data; echo made > data/made"
+    repo.run("--", "sh", "-c", script, check=True)
+    found = {file["path"]: file["stored"] for file in shown(repo)["files"]}
+    assert found == {"model.ckpt": "local", "data/made": "local"}
+    assert repo.run("cat", "-p", "model.ckpt").stdout == "new\n"
+    assert (repo.path / "model.ckpt").read_text() == "old"
+    assert repo.run("--", "cat", "model.ckpt", "data/x", check=True).stdout == "oldmine"
+
+
+def test_of_very_many_ignored_files_only_directories_are_linked_and_what_is_named(repo):
+    repo.write(".gitignore", "*.png\nbig/\n")
+    (repo.path / "shots").mkdir()
+    for number in range(10_001):
+        (repo.path / f"shots/{number}.png").touch()
+    repo.write("big/x", "x")
+    repo.write(".env", "x")
+    look = ["--", "sh", "-c", "test ! -e shots/1.png && test -L big && test -L .env"]
+    ended = repo.run(*look, check=True)
+    assert "10,001 ignored files are not linked in, only directories are; name what is needed with --link" in ended.stderr
+    repo.run("--link", "shots", "--", "sh", "-c", "test -L shots && test -f shots/1.png", check=True)
+    repo.run("--link", "shots/7.png", "--", "sh", "-c", "test -f shots/7.png && test ! -e shots/8.png", check=True)
+
+
+def test_links_into_nothing_and_odd_names_are_linked(repo):
+    repo.write(".gitignore", "*.ig\n")
+    (repo.path / "dangling.ig").symlink_to("/nowhere")
+    repo.write(os.fsdecode(b"caf\xe9\n.ig"), "odd")
+    script = "import os\nprint(sorted(n for n in os.listdir(b'.') if n.endswith(b'.ig')))\n"
+    repo.write("look.py", script)
+    assert repo.run("look.py", check=True).stdout == "[b'caf\\xe9\\n.ig', b'dangling.ig']\n"
+    assert shown(repo)["files"] == []
