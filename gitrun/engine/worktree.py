@@ -265,7 +265,8 @@ def weed(top: bytes, cache: bytes, since: int) -> None:
     """Takes away a cache beside which nothing is left, and of bytecode what may not be that of the source beside it.
 
     Bytecode is valid by the source's size and its mtime in whole seconds: two versions of one size written within a
-    second would run the old code. So only that of regular files last written before `since` stays.
+    second would run the old code. So only that of regular files last written in a second before that of `since` stays:
+    neither the checkout nor the program can write another version in that second.
     """
     place = top + b"/" + cache
     parent = place.rpartition(b"/")[0]
@@ -297,12 +298,12 @@ def unknown_to_git(top: bytes) -> Iterator[bytes]:
 
 
 def is_older(source: bytes, since: int) -> bool:
-    """Whether a regular file lies there that was last written before `since`."""
+    """Whether a regular file lies there that was last written in a second before that of `since` (nanoseconds)."""
     try:
         status = os.lstat(source)
     except OSError:
         return False
-    return stat.S_ISREG(status.st_mode) and status.st_mtime_ns < since
+    return stat.S_ISREG(status.st_mode) and status.st_mtime_ns // 10**9 < since // 10**9
 
 
 def is_directory(path: bytes) -> bool:

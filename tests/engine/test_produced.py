@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gitrun.engine.produced import restore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from repository import Repo
+
+
+def files_of(repo: Repo, run: str = "1") -> dict[str, dict[str, object]]:
+    """What the run produced, by path."""
+    return {file["path"]: file for file in json.loads(repo.run("show", run, "--json", check=True).stdout)["files"]}
+
+
+def shell(repo: Repo, script: str) -> dict[str, dict[str, object]]:
+    """What a run of the script produced."""
+    repo.run("--", "bash", "-ec", script, check=True)
+    return files_of(repo)
+
+
+def tree(repo: Repo) -> str:
+    """The paths and modes of the newest run's result."""
+    run = repo.run("select", "1", check=True).stdout.strip()
+    return repo.git("ls-tree", "-r", "--format=%(objectmode) %(path)", f"refs/runs/{run}")
+
+
+def test_new_and_changed_files_are_in_the_result_and_are_listed(repo):
+    files = shell(repo, "mkdir out; printf model > out/m; printf '#\n' >> echo.py")
+    assert set(files) == {"out/m", "echo.py"}
+    assert files["out/m"] == {"path": "out/m", "size": 5, "sha256": hashlib.sha256(b"model").hexdigest(), "stored": "git"}
+    assert repo.run("cat", "1", "-p", "out/m", check=True).stdout == "model"
+
+
+def test_a_file_that_a_program_deletes_is_gone_from_the_result(repo):
+    assert shell(repo, "rm echo.py") == {}
+    assert "echo.py" not in tree(repo)
+
+
+def test_modes_links_and_names_are_kept(repo):
+    shell(repo, "touch run $'a\\nb' '\"q' $'\\377'; chmod +x run; ln -s /etc/passwd out")
+    found = tree(repo).splitlines()
+    assert {"100755 run", '100644 "a\\nb"', "120000 out", '100644 "\\"q"', '100644 "\\377"'} <= set(found)
+
+
+@pytest.mark.parametrize(
+    "script", ["rm echo.py; mkdir echo.py; touch echo.py/x", "mkdir d; touch d/x; rm echo.py; mv d echo.py"]
+)
+def test_a_directory_in_place_of_a_file_is_in_the_result(repo, script):
+    assert set(shell(repo, script)) == {"echo.py/x"}
+    assert "100644 echo.py/x" in tree(repo)
+
+
+def test_ignored_and_large_files_are_kept_beside_and_can_be_read(repo):
+    repo.write(".gitignore", "*.bin\n")
+    repo.git("config", "gitrun.maxProduced", "1k")
+    files = shell(repo, "printf ignored > a.bin; head -c 2000 /dev/zero > large; printf small > small")
+    assert {path: file["stored"] for path, file in files.items()} == {"a.bin": "local", "large": "local", "small": "git"}
+    assert repo.run("cat", "1", "-p", "a.bin", check=True).stdout == "ignored"
+    assert "large" not in tree(repo)
+
+
+def test_what_is_kept_beside_survives_the_next_run_of_the_slot(repo):
+    repo.write(".gitignore", "*.bin\n")
+    shell(repo, "printf first > a.bin")
+    shell(repo, "printf second > a.bin")
+    assert repo.run("cat", "2", "-p", "a.bin", check=True).stdout == "first"
+
+
+def test_caches_are_not_produced(repo):
+    assert set(shell(repo, "mkdir -p __pycache__ .pytest_cache d; touch __pycache__/x.pyc .pytest_cache/y d/z.pyc d/z")) == {
+        "d/z"
+    }
+
+
+def test_many_files_are_collected_in_reasonable_time(repo):
+    files = shell(repo, "mkdir d; cd d; seq 5000 | xargs touch")
+    assert len(files) == 5000
+
+
+def test_a_file_deeper_than_a_tree_should_be_is_kept_beside(repo):
+    script = "p=$(printf 'd/%.0s' {1..300}); mkdir -p $p; printf deep > $p/file"
+    (file,) = shell(repo, script).values()
+    assert file["stored"] == "local"
+    assert repo.run("cat", "1", "-p", str(file["path"]), check=True).stdout == "deep"
+
+
+def test_a_path_too_long_for_the_system_is_named_and_loses_nothing_else(repo):
+    words = "import os\\nfor _ in range(30): os.mkdir('d' * 200); os.chdir('d' * 200)\\nopen('f', 'w')"
+    ended = repo.run("--", "bash", "-ec", f"touch other; python -c $'{words.replace(chr(39), chr(34))}'", check=True)
+    assert ended.returncode == 0
+    assert "other" in files_of(repo)
+
+
+def test_a_restart_finds_what_was_kept_beside(repo):
+    repo.write(".gitignore", "*.bin\n")
+    shell(repo, "cat a.bin 2>&- || true; printf x >> a.bin")
+    assert repo.run("--restart", "1", check=True).stdout == "x"
+    assert repo.run("--restart", "1", check=True).stdout == "xx"
+
+
+def test_nothing_is_restored_through_a_link(tmp_path: Path):
+    for name in ("kept/out", "outside", "tree"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "kept" / "out" / "file").touch()
+    (tmp_path / "tree" / "out").symlink_to(tmp_path / "outside")
+    assert restore(tmp_path / "kept", tmp_path / "tree") == []
+    assert list((tmp_path / "outside").iterdir()) == []
