@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from gitrun.git.exe import Git
 
-VERSION = 2
+VERSION = 3
 MANY = 200
 """Runs from which on reading them through libgit2 is worth its import."""
 ROUND = 2_000
@@ -35,10 +35,13 @@ SETTLED = 0.1
 TABLES = """
 CREATE TABLE IF NOT EXISTS runs (
     id TEXT PRIMARY KEY, tip TEXT NOT NULL, created REAL NOT NULL, operation TEXT NOT NULL, flags TEXT NOT NULL,
-    status TEXT NOT NULL, label TEXT, marked INTEGER NOT NULL, broken TEXT, record TEXT NOT NULL
+    status TEXT NOT NULL, label TEXT, marked INTEGER NOT NULL, broken TEXT,
+    source TEXT NOT NULL, base TEXT, record TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS newest ON runs (created, id);
 CREATE INDEX IF NOT EXISTS alike ON runs (operation, flags, created);
+CREATE INDEX IF NOT EXISTS sources ON runs (source);
+CREATE INDEX IF NOT EXISTS bases ON runs (base);
 CREATE INDEX IF NOT EXISTS labels ON runs (label) WHERE label IS NOT NULL;
 CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
@@ -91,6 +94,21 @@ class Index:
         """The run with this number in the list, counted from 1; None if there is none that reads."""
         return self._one(f"WHERE broken IS NULL {ORDER} LIMIT 1 OFFSET ?", (number - 1,))
 
+    def readable_runs(self, limit: int = -1, start: int = 0) -> list[Run]:
+        """The newest runs that read (limit -1: all), from the `start`th on, counted from 0."""
+        return self._sound(f"WHERE broken IS NULL {ORDER} LIMIT ? OFFSET ?", (limit, start))
+
+    def broken(self) -> list[BrokenRun]:
+        """What lies among the runs and does not read."""
+        rows = self._base.execute(f"SELECT {ROW} FROM runs WHERE broken IS NOT NULL ORDER BY id")  # noqa: S608 - ours
+        return [run for run in self._runs(rows) if isinstance(run, BrokenRun)]
+
+    def number(self, run: Run) -> int:
+        """The number of the run in the list, counted from 1."""
+        where = "broken IS NULL AND (created, id) > (SELECT created, id FROM runs WHERE id = ?)"
+        (newer,) = self._base.execute(f"SELECT count(*) FROM runs WHERE {where}", (run.id,)).fetchone()  # noqa: S608 - ours
+        return int(newer) + 1
+
     def readable(self) -> int:
         """How many runs read."""
         (found,) = self._base.execute("SELECT count(*) FROM runs WHERE broken IS NULL").fetchone()
@@ -109,6 +127,14 @@ class Index:
     def alike(self, operation: str, flags: Flags) -> list[Run]:
         """The runs of the operation whose flags are equal to these, newest first."""
         return self._sound(f"WHERE operation = ? AND flags = ? AND broken IS NULL {ORDER}", (operation, flags_key(flags)))
+
+    def made_of(self, tree: str) -> list[Run]:
+        """The runs whose source is exactly this tree, newest first."""
+        return self._sound(f"WHERE source = ? AND broken IS NULL {ORDER}", (tree,))
+
+    def made_from(self, commit: str) -> list[Run]:
+        """The runs that were made from this commit, with changes or without, newest first."""
+        return self._sound(f"WHERE base = ? AND broken IS NULL {ORDER}", (commit,))
 
     def get(self, run: str) -> Run | BrokenRun | None:
         """The run with this full id."""
@@ -191,7 +217,7 @@ class Index:
                 found = read_runs(self._git, reader, dict(names[start : start + ROUND]), frozenset())
                 with self._base:
                     self._base.execute("BEGIN")
-                    self._base.executemany("INSERT OR REPLACE INTO runs VALUES (?,?,?,?,?,?,?,?,?,?)", map(row, found))
+                    self._base.executemany("INSERT OR REPLACE INTO runs VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", map(row, found))
                 if self._told:
                     self._told(min(start + ROUND, len(names)), len(names))
 
@@ -206,11 +232,11 @@ def bulk_reader(git: Git) -> Any:  # noqa: ANN401 - an Odb, whose module imports
 def row(run: Run | BrokenRun) -> tuple[object, ...]:
     """A run as the base holds it."""
     if isinstance(run, BrokenRun):
-        return run.id, run.tip, 0.0, "", "", "", None, 0, run.reason, ""
+        return run.id, run.tip, 0.0, "", "", "", None, 0, run.reason, "", None, ""
     attempt, notes = run.attempt, run.notes
     return (
         run.id, run.tip, attempt.created.timestamp(), attempt.operation, flags_key(attempt.flags), attempt.status,
-        notes.label, int(notes.marked), None, pack(run),
+        notes.label, int(notes.marked), None, attempt.source, attempt.base, pack(run),
     )  # fmt: skip
 
 
