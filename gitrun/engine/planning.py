@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from gitrun.errors import CannotRun, UsageError
-from gitrun.git.objects import EXECUTABLE, FILE
+from gitrun.errors import CannotRun, ObjectsGone, UsageError
+from gitrun.git.objects import EXECUTABLE, FILE, TREE, Entry
 from gitrun.model.flags import Flags, defaults, settle
 from gitrun.model.plan import COMMAND, PROGRAM, SCRIPT, Plan, Source
 from gitrun.model.run import Params
@@ -146,12 +146,23 @@ def below_top(git: Git, typed: str) -> str:
 
 
 def mode_of(objects: Objects, tree: str, path: str) -> str | None:
-    """The mode of the file at the path of the tree; None if there is no file."""
-    directory, _, name = path.rpartition("/")
-    if "\n" in path or objects.read(f"{tree}:{path}", limit=0) is None:
+    """The mode of the file at the path of the tree; None if there is no file. Raises ObjectsGone if a gc took it."""
+    entry: Entry | None = Entry(TREE, tree)
+    for name in path.split("/"):
+        if entry is None or entry.mode != TREE:
+            return None
+        require_there(objects, entry)
+        entry = objects.tree(entry.id).get(os.fsencode(name))
+    if entry is None or entry.mode not in {FILE, EXECUTABLE}:
         return None
-    entry = objects.tree(f"{tree}:{directory}").get(os.fsencode(name))
-    return entry.mode if entry and entry.mode in {FILE, EXECUTABLE} else None
+    require_there(objects, entry)
+    return entry.mode
+
+
+def require_there(objects: Objects, entry: Entry) -> None:
+    """Raises ObjectsGone if an object that a tree names is not in the repository."""
+    if objects.read(entry.id, limit=0) is None:
+        raise ObjectsGone(f"git gc took away {entry.id} while it was written", "try again")
 
 
 def not_there(git: Git, typed: str, path: str, source: Source) -> tuple[str, str]:

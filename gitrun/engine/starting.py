@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import time
 from dataclasses import dataclass, replace
@@ -83,7 +82,7 @@ def start(road: Road, request: Request, manners: Manners) -> tuple[str, Outcome 
     check(request)
     require_worktree(road, request)
     for wait in (*TRIES, None):
-        with private_index(road.git, secrets.token_hex(8)) as index:
+        with private_index(road.git, os.urandom(8).hex()) as index:
             launch = Launch(road, request, manners, index, moment())
             try:
                 ready = decide(launch)
@@ -91,7 +90,7 @@ def start(road: Road, request: Request, manners: Manners) -> tuple[str, Outcome 
                     return ready
                 started = begin(launch, ready)
             except GitFailed as error:  # gc may have taken what was just written; the working tree still has it
-                if wait is None or not (isinstance(error, ObjectsGone) or wait == TRIES[0] or is_collecting(road.git)):
+                if wait is None or not (isinstance(error, ObjectsGone) or wait < 1.0 or is_collecting(road.git)):
                     raise
                 time.sleep(wait)
                 continue
@@ -107,7 +106,7 @@ def require_worktree(road: Road, request: Request) -> None:
 
 def moment() -> Moment:
     """Now, and two random values."""
-    return Moment(datetime.now(timezone.utc), secrets.token_hex(16), secrets.randbelow(1 << 32))
+    return Moment(datetime.now(timezone.utc), os.urandom(16).hex(), int.from_bytes(os.urandom(4), "big"))
 
 
 def go(launch: Launch, ready: Ready, started: Started) -> tuple[str, Outcome | None]:

@@ -44,19 +44,19 @@ def finish(git: Git, started: Started, collect: Callable[[], tuple[Outcome, Chan
     it had written. Raises StaleRun if the run went on without us, GitFailed if the repository takes no more: what the
     run left then stays in its live record, for a later command to finish.
     """
-    broken = parent = ""
+    parent, broken = "", set[str]()
     for wait in TRIES:
         time.sleep(wait)
         tip = tip_of(git, started.run) or ""
-        parent = parent if broken and tip == broken else tip
         with Objects(git) as objects, TreeMaker(git) as maker:
+            parent = parent if tip in broken else below_broken(objects, tip)
             require_ours(objects, parent, started)
             try:
                 outcome, changes = collect()
                 files = records(git, started, outcome, scratch)
                 tree = edit_tree(objects, maker, f"{parent}^{{tree}}", {**changes, **files})
                 made = commit_tree(git, tree, [parent], record.message(record.outcome_subject(outcome), "result"))
-                broken = made
+                broken.add(made)
                 publish(git, objects, started.run, made, (tip, started.attempt))
             except (StaleRun, GitFailed) as error:
                 problem: StaleRun | GitFailed = error
@@ -70,6 +70,14 @@ def finish(git: Git, started: Started, collect: Callable[[], tuple[Outcome, Chan
         f"{problem.message}; what the run left is kept in {started.live.directory}",
         "git run list tries again",
     )
+
+
+def below_broken(objects: Objects, tip: str) -> str:
+    """The tip; what it was put on, if it is a result of which a gc took a part before its supervisor died."""
+    commit = read_commit(objects.read(tip)) if tip else None
+    if commit and commit.kind == "result" and objects.read(f"{tip}:{record.RESULT}", limit=0) is None:
+        return commit.parents[0]
+    return tip
 
 
 def require_ours(objects: Objects, tip: str, started: Started) -> None:

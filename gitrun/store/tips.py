@@ -34,12 +34,15 @@ class Move:
     expected: str
 
 
-def tips(git: Git) -> dict[str, str]:
-    """The commit that each run's ref points to, by the name of the run; of a symbolic ref `ref: ` and where it leads."""
+def tips(git: Git, under: str = RUNS) -> dict[str, str]:
+    """The commit that each run's ref points to, by the name of the run; of a symbolic ref `ref: ` and where it leads.
+
+    With `under` = TRASH these are the deleted runs.
+    """
     # one dangling ref makes the default format fail
-    lines = git.run("for-each-ref", "--format=%(objectname) %(refname) %(symref)", RUNS).decode(errors="surrogateescape")
+    lines = git.run("for-each-ref", "--format=%(objectname) %(refname) %(symref)", under).decode(errors="surrogateescape")
     found = (line.split(" ", 2) for line in lines.splitlines())
-    return {name.removeprefix(RUNS): f"ref: {leads}" if leads else tip for tip, name, leads in found}
+    return {name.removeprefix(under): f"ref: {leads}" if leads else tip for tip, name, leads in found}
 
 
 def tip_of(git: Git, run: str) -> str | None:
@@ -92,7 +95,7 @@ def publish_many(git: Git, objects: Objects, moves: Sequence[Move], needed: Sequ
 
 
 def set_ref(git: Git, ref: str, new: str, expected: str | None) -> None:
-    """Moves the ref from `expected` (None: must not exist) to `new`. Raises StaleRun if it is elsewhere, GitFailed.
+    """Moves the ref from `expected` (None: must not exist) to `new`. Raises StaleRun if it is elsewhere; GitFailed.
 
     After an error the ref is read again: a failed last fsync is an error although the ref is there.
     """
@@ -103,6 +106,8 @@ def set_ref(git: Git, ref: str, new: str, expected: str | None) -> None:
             break
         if now != expected:
             raise StaleRun(f"run {short(ref.removeprefix(RUNS))} was changed by somebody else", "try again")
+        if git.attempt("cat-file", "-e", new).returncode:
+            raise ObjectsGone(f"git gc took away {new} before its ref was set", "try again")
         if wait is None:
             raise GitFailed(f"the ref of run {short(ref.removeprefix(RUNS))} cannot be written: {last_words(done.stderr)}")
         break_lock(git.common_dir / f"{ref}.lock")
