@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from gitrun.errors import GitFailed, ObjectsGone, StaleRun
 from gitrun.git.objects import FILE, Entry, Objects, TreeMaker, edit_tree, fsync
 from gitrun.model import record
-from gitrun.store.runs import commit_tree, hash_files, read_commit, write_blobs
+from gitrun.store.runs import commit_tree, hash_files, read_commit
 from gitrun.store.tips import is_collecting, publish, tip_of
 
 if TYPE_CHECKING:
@@ -92,12 +92,13 @@ def require_ours(objects: Objects, tip: str, started: Started) -> None:
 def records(git: Git, started: Started, outcome: Outcome, scratch: Path) -> dict[bytes, Entry]:
     """The entries of result.toml, the output and the metrics."""
     output = fitting(started.live.output, kept(git, started.run, started.attempt) / record.OUTPUT, scratch / "shortened")
-    files = {record.OUTPUT: output}
+    result = scratch / "result.toml"
+    result.write_bytes(record.result_toml(outcome))
+    files = {record.OUTPUT: output, record.RESULT: result}
     if outcome.metrics:
         files[record.METRICS] = started.live.metrics
     ids = hash_files(git, list(files.values()))
-    found = {os.fsencode(name): Entry(FILE, made) for name, made in zip(files, ids, strict=True)}
-    return {**found, **write_blobs(git, scratch, {record.RESULT: record.result_toml(outcome)})}
+    return {os.fsencode(name): Entry(FILE, made) for name, made in zip(files, ids, strict=True)}
 
 
 def fitting(output: Path, whole: Path, short: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -218,12 +219,12 @@ def origin(commit: Commit) -> record.Origin:
 @contextmanager
 def scratch(git: Git) -> Iterator[Path]:
     """A private directory for files on their way into the repository; it goes away with the `with`."""
-    import tempfile
-
-    place = git.state / "tmp"
-    place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=place) as name:
-        yield Path(name)
+    place = git.state / "tmp" / os.urandom(8).hex()  # importing tempfile takes longer than what is done here
+    place.mkdir(mode=0o700, parents=True)
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def write_blobs(git: Git, directory: Path, contents: Mapping[str, bytes]) -> dict[bytes, Entry]:
