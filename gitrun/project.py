@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import threading
+import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +16,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from gitrun.engine import following, starting
 from gitrun.engine.attempt import Road
 from gitrun.engine.bring import bring, content
-from gitrun.engine.recovery import recover
 from gitrun.engine.snapshot import private_index
-from gitrun.engine.starting import Launch, Manners
+from gitrun.engine.starting import Manners
 from gitrun.engine.streams import TextStream
 from gitrun.errors import UnknownRun
 from gitrun.git.exe import open_repository
@@ -31,19 +31,25 @@ from gitrun.model.run import RUNNING, BrokenRun, Run
 from gitrun.model.settings import settings_from
 from gitrun.model.text import safe_text
 from gitrun.store import runs
-from gitrun.store.annotations import annotate
+from gitrun.store.annotations import annotate_many
 from gitrun.store.finding import find
 from gitrun.store.index import Index
-from gitrun.store.live import directory_of
+from gitrun.store.live import directory_of, recorded
 from gitrun.store.results import kept
 from gitrun.store.runs import scratch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from gitrun.engine.attempt import Road
+    from gitrun.engine.housekeeping import Rules, Sweep
     from gitrun.engine.process import Stream
+    from gitrun.engine.starting import Manners
     from gitrun.model.plan import Outcome, Plan
     from gitrun.model.run import Attempt
+    from gitrun.store.annotations import Change
+    from gitrun.store.trash import Restored
+    from gitrun.views.select import Question, Selection
 
 
 class Project:
@@ -80,9 +86,10 @@ class Project:
 
     def start(self, request: Request, manners: Manners | None = None) -> tuple[str, Outcome | None] | Skip:
         """The id of the run and how its attempt ended (None: it has not), or why nothing was run. Raises GitrunError."""
-        road = self.road()
-        recover(road)
-        return starting.start(road, request, manners or Manners())
+        from gitrun.engine.starting import Manners, start
+
+        self.recover()
+        return start(self.road(), request, manners or Manners())
 
     def plan(self, request: Request) -> Plan | Skip:
         """What `start` would do; no ref is written. Raises GitrunError."""
@@ -90,7 +97,7 @@ class Project:
         road = self.road()
         starting.require_worktree(road, request)
         with private_index(self.git, f"plan.{os.getpid()}.{threading.get_ident()}") as index:
-            found = starting.decide(Launch(road, request, Manners(), index, starting.moment()))
+            found = starting.decide(starting.Launch(road, request, starting.Manners(), index, starting.moment()))
         return found if isinstance(found, Skip) else found.plan
 
     def list_runs(self) -> list[Run]:
@@ -99,15 +106,44 @@ class Project:
 
     def list_all(self) -> list[Run | BrokenRun]:
         """All runs, newest attempt first, then what lies among them and does not read."""
-        recover(self.road())
-        with Index(self.git) as index:
+        with self.index() as index:
             return list(index.newest().runs)
 
     def find(self, name: str) -> Run:
         """The run of that name: id, `runs/<id>`, number in the list, operation or label. Raises UnknownRun, BadRun."""
-        recover(self.road())
-        with Index(self.git) as index:
+        with self.index() as index:
             return find(index, name, self.git.prefix)
+
+    def select(self, names: Sequence[str] = (), question: Question | None = None, limit: int = -1) -> Selection:
+        """The numbered runs of these names (ids, numbers, ranges `2:5`; none: all) that the question means, at most `limit`.
+
+        Raises UnknownRun, UsageError.
+        """
+        from gitrun.views.select import Question, select
+
+        with self.index() as index:
+            return select(index, self.git, names, question or Question(), limit)
+
+    def broken(self) -> list[BrokenRun]:
+        """What lies among the runs and does not read."""
+        with self.index() as index:
+            return index.broken()
+
+    def author(self) -> str:
+        """Who is at work here, as commits name them: `Name <address>`."""
+        return os.fsdecode(self.git.run("var", "GIT_AUTHOR_IDENT")).rpartition(">")[0] + ">"
+
+    def index(self) -> Index:
+        """What is known of all runs at this moment; to be used in a `with`."""
+        self.recover()
+        return Index(self.git)
+
+    def recover(self) -> None:
+        """Finishes the runs of this repository whose supervisor died on this machine."""
+        if recorded(self.git.state):
+            from gitrun.engine.recovery import recover
+
+            recover(self.road())
 
     def attempts(self, run: Run) -> tuple[Attempt, ...]:
         """All attempts of the run, oldest first."""
@@ -167,14 +203,72 @@ class Project:
 
     def mark(self, run: Run, *, marked: bool = True) -> bool:
         """Marks the run as the one that its operation's name means, or takes the mark away; whether that changed anything."""
+        return bool(self.annotate([run], lambda notes: replace(notes, marked=marked), "mark" if marked else "clear the mark"))
+
+    def annotate(self, found: Iterable[Run], change: Change, subject: str) -> list[str]:
+        """The ids of those of the runs whose annotations `change` has changed; `subject` is what the commits are called."""
         with scratch(self.git) as place:
-            return annotate(
-                self.git,
-                run.id,
-                lambda notes: replace(notes, marked=marked),
-                "mark" if marked else "clear the mark",
-                place,
-            )
+            return annotate_many(self.git, [run.id for run in found], change, subject, place)
+
+    def doomed(self, names: Sequence[str], question: Question) -> list[Run | BrokenRun]:
+        """The runs that `select` finds, and what is named by its id and does not read. Raises UnknownRun, UsageError."""
+        from gitrun.store.trash import unreadable
+
+        with self.index() as index:
+            broken = unreadable(index, names)
+        rest = [name for name in names if name not in broken]
+        sound = [run for _, run in self.select(rest, question).runs] if rest or not broken else []
+        return [*sound, *broken.values()]
+
+    def remove(self, found: Iterable[Run | BrokenRun]) -> None:
+        """Moves the runs to the trash, all or none. Raises RunIsRunning, StaleRun."""
+        from gitrun.store import trash
+
+        trash.settle(self.git)
+        trash.throw_away(self.git, {run.id: run.tip for run in found})
+
+    def list_deleted(self) -> list[Run | BrokenRun]:
+        """The runs in the trash, newest attempt first, then those that do not read."""
+        from gitrun.store.trash import deleted_runs
+
+        return deleted_runs(self.git)
+
+    def find_deleted(self, names: Sequence[str] = (), older_than: str | None = None) -> list[Run | BrokenRun]:
+        """The deleted runs of these names (none: all), only those deleted before the date. Raises UnknownRun, UsageError."""
+        from gitrun.engine.housekeeping import expired
+        from gitrun.store.trash import find_deleted
+        from gitrun.views.select import moment
+
+        there = self.list_deleted()
+        runs = list({run.id: run for run in (find_deleted(there, name) for name in names)}.values()) if names else there
+        if older_than is None:
+            return runs
+        old = expired(self.git, moment(self.git, older_than), time.time())
+        return [run for run in runs if run.id in old]
+
+    def restore(self, found: Iterable[Run | BrokenRun]) -> Restored:
+        """Brings deleted runs back, none over a run that exists and is another by now. Raises StaleRun."""
+        from gitrun.store.trash import restore
+
+        return restore(self.git, {run.id: run.tip for run in found})
+
+    def purge(self, found: Iterable[Run | BrokenRun]) -> None:
+        """Takes deleted runs away for good, with the files that are kept beside the repository. Raises StaleRun."""
+        from gitrun.engine.housekeeping import purge
+
+        purge(self.git, {run.id: run.tip for run in found})
+
+    def survey(self, rules: Rules) -> Sweep:
+        """What is not needed any more of runs and of what lies beside them; nothing is written."""
+        from gitrun.engine.housekeeping import survey
+
+        return survey(self.git, self.list_runs(), rules, time.time())
+
+    def sweep(self, found: Sweep) -> None:
+        """Does what `survey` found. Raises GitrunError."""
+        from gitrun.engine.housekeeping import sweep
+
+        sweep(self.git, found)
 
     def stop(self, run: Run, *, wait: bool = True) -> None:
         """Ends a run that is running on this machine. Raises CannotRun."""
@@ -202,6 +296,8 @@ class Project:
 
     def road(self) -> Road:
         """What a run goes along on in this project."""
+        from gitrun.engine.attempt import Road
+
         return Road(self.git, self.settings, self.stdout, self.stderr, self.say)
 
     def say(self, words: str) -> None:

@@ -2,35 +2,86 @@
 
 from __future__ import annotations
 
+import sys
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
 import click
 
-from gitrun.commands.render import broken_row, print_json, run_json, run_row, table
-from gitrun.model.run import Run
+from gitrun.commands.colour import palette
+from gitrun.commands.pager import is_for_person
+from gitrun.commands.render import broken_row, out, print_json, run_json, run_row, table
+from gitrun.commands.selecting import question_from, selection
+from gitrun.model.formats import read_format
+from gitrun.model.text import safe_text
 from gitrun.project import Project
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gitrun.commands.colour import Palette
+    from gitrun.model.run import BrokenRun, Run
 
 ROWS = 20
 
 
 @click.command(add_help_option=False)
+@click.argument("runs", nargs=-1)
+@selection
+@click.option("--limit", "-n", type=click.IntRange(min=1), default=ROWS, metavar="N", help="At most N runs (20).")
 @click.option("--all", "everything", is_flag=True, help="All of them, not only the newest 20.")
+@click.option("--columns", metavar="NAMES", help="Other columns: id,status,lr,loss; a key, a flag, a metric each.")
+@click.option("--format", "form", metavar="FORMAT", help="A line a run: '%(id:short) %(flag:lr) %(started:relative)'.")
+@click.option("-z", "zero", is_flag=True, help="With --format: a NUL instead of a line end, nothing escaped.")
 @click.option("--json", "as_json", is_flag=True, help="As an array of JSON.")
-def command(*, everything: bool, as_json: bool) -> None:
+def command(runs: tuple[str, ...], *, limit: int, everything: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401
     r"""Lists runs: number, id, operation, time of the start, status, flags.
 
     \b
       git run list
+      git run list --op train.py --where 'lr<0.1 and status=completed' --sort=-acc
+      git run list 2:5 --columns id,lr,acc
       git run list --all --json
     """
-    found = Project().list_all()
-    shown = found if everything else found[:ROWS]
+    project = Project()
+    question = question_from(options)
+    found = project.select(runs, question, -1 if everything else limit)
+    shown: list[Run | BrokenRun] = [run for _, run in found.runs]
+    broken = project.broken() if not runs and question.is_plain and not found.more else []
+    unseen = 0 if everything else max(0, len(broken) - limit)
+    broken = broken[: len(broken) - unseen]
     if as_json:
-        print_json([run_json(run) for run in shown])
-        return
-    numbered = enumerate(shown, 1)
-    rows = [run_row(number, run) if isinstance(run, Run) else broken_row(run) for number, run in numbered]
+        print_json([run_json(run) for run in (*shown, *broken)])
+    elif options["form"] is not None or options["columns"]:
+        print_lines([run for _, run in found.runs], options)
+    else:
+        print_rows(found.runs, broken, palette(project.git))
+    if found.more + unseen:
+        click.echo(f"gitrun: {found.more + unseen} more; --all shows them", err=True)
+    if not found.runs and not broken and not as_json:
+        words = "no runs here yet; git run <script> makes one" if question.is_plain else "no run is like that"
+        click.echo(f"gitrun: {words}", err=True)
+
+
+def print_rows(found: Sequence[tuple[int, Run]], broken: Sequence[BrokenRun], colours: Palette) -> None:
+    """The runs as people read them, what does not read last."""
+    rows = [run_row(number, run, colours) for number, run in found] + [broken_row(run, colours) for run in broken]
     if rows:
         table(rows)
-    if len(shown) < len(found):
-        click.echo(f"gitrun: {len(found) - len(shown)} more; --all shows them", err=True)
-    if not found:
-        click.echo("gitrun: no runs here yet; git run <script> makes one", err=True)
+
+
+def print_lines(found: Sequence[Run], options: dict[str, Any]) -> None:
+    """The runs in a format or in columns of one's own."""
+    now = datetime.now(timezone.utc)
+    if options["form"] is None:
+        cells = [read_format(f"%({name.strip()})") for name in options["columns"].split(",")]
+        if found:
+            table([[safe_text(cell(run, now)) for cell in cells] for run in found])
+        return
+    line = read_format(options["form"])
+    for run in found:
+        text = line(run, now)
+        if options["zero"]:
+            sys.stdout.write(text + "\0")
+        else:
+            out(safe_text(text) if is_for_person() else text)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import nullcontext
 from importlib import import_module
 from io import TextIOWrapper
-from typing import Any
-
-import click
+from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import GitrunError
 from gitrun.model.text import safe_text
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    import click
 
 VERBS = {
     "run": "start a run, or another attempt of one",
@@ -22,13 +26,25 @@ VERBS = {
     "cat": "a file of a run, or its output",
     "select": "the ids of runs",
     "checkout": "bring what a run produced into the working tree",
+    "label": "give runs a name",
+    "tag": "put words on runs",
+    "comment": "say something about runs",
     "mark": "mark a run as the one that its operation's name means",
+    "rm": "delete runs, into the trash",
+    "restore": "bring deleted runs back",
+    "purge": "take deleted runs away for good",
+    "gc": "clean up: old runs, slots, files; pack what is loose",
+    "notes": "runs in git log --notes=runs",
     "stop": "end a running run",
     "watch": "follow the output of a run",
     "demo": "see what git run does, in a scratch repository",
+    "install-docs": "the man page and completions, for installers that hide them",
     "help": "the man page",
 }
-EPILOG = "\b\nVerbs:\n" + "\n".join(f"  {name:<8} {words}" for name, words in VERBS.items())
+LOOKING = frozenset({"list", "show", "log", "diff", "compare", "ls"})
+"""The verbs whose output is paged and coloured, none of which starts a program of the user."""
+WIDTH = max(map(len, VERBS)) + 1
+EPILOG = "\b\nVerbs:\n" + "\n".join(f"  {name:<{WIDTH}} {words}" for name, words in VERBS.items())
 
 
 def main() -> None:
@@ -54,10 +70,30 @@ def open_missing() -> None:
 def answer(words: list[str]) -> int:
     """Does what the words ask for, or says on stderr why not; the exit code."""
     verb = words.pop(0) if words and words[0] in VERBS else "run"
+    if words[:1] == ["--git-completion-helper"]:  # before anything is imported: somebody waits at a key
+        from gitrun.commands.completion import offered
+
+        print(offered(verb))
+        return 0
+    if "GIT_TRACE2_EVENT" not in os.environ:
+        return obey(verb, words)
+    from gitrun.commands.trace import traced
+
+    return traced(verb, lambda: obey(verb, words))
+
+
+def obey(verb: str, words: list[str]) -> int:
+    """Runs the verb, or says why not; the exit code."""
+    import click
+
     ours = words[: words.index("--")] if "--" in words else words
     as_json = "--json" in ours
+    if "-h" in ours:
+        words = ["-h"]
+    elif "--help" in ours:
+        verb, words = "help", []
     try:
-        return invoke(verb, ["-h"] if "-h" in ours else words)
+        return invoke(verb, words)
     except GitrunError as error:
         return complain(error.message, error.hint, error.exit_code, as_json=as_json)
     except click.ClickException as error:
@@ -73,24 +109,52 @@ def answer(words: list[str]) -> int:
         return complain(f"{place}{error.strerror or error}", "", 128, as_json=as_json)
 
 
+def command_of(verb: str) -> click.Command:
+    """The verb as click knows it."""
+    found: click.Command = import_module(f"gitrun.commands.{verb.replace('-', '_')}").command
+    if verb in LOOKING:
+        from gitrun.commands.colour import options
+
+        found.params.extend(option for option in options() if option.name not in {known.name for known in found.params})
+    return found
+
+
 def invoke(verb: str, words: list[str]) -> int:
     """Runs the verb; its exit code."""
-    command: click.Command = import_module(f"gitrun.commands.{verb}").command
+    command = command_of(verb)
     if words == ["-h"]:
-        # in the raw docstrings of the verbs, click's mark for lines that stay as they are is two characters
-        command.help = (command.help or "").replace("\\b\n", "\b\n")
-        context = click.Context(command, info_name="git run" if verb == "run" else f"git run {verb}")
-        click.echo(command.get_help(context))
-        return 129
+        return print_help(verb, command)
     rest: tuple[str, ...] = ()
     if verb == "run" and "--" in words:
         place = words.index("--")
         words, rest = words[:place], tuple(words[place + 1 :])
+    if verb in LOOKING:  # the value of --color goes without saying, and never stands in the next word
+        words = ["--color=always" if word == "--color" else word for word in words]
     # not command.main(): it would end us with 1 when nobody reads our output any more
-    with command.make_context(f"git run {verb}", words, obj=rest) as context:
+    with command.make_context(f"git run {verb}", words, obj=rest) as context, place_to_show(verb):
         found: Any = command.invoke(context)
-    sys.stdout.flush()
+        sys.stdout.flush()
     return found if isinstance(found, int) else 0
+
+
+def place_to_show(verb: str) -> AbstractContextManager[None]:
+    """The pager for what is looked at on a terminal; for all else what we have."""
+    if verb not in LOOKING or not sys.stdout.isatty():
+        return nullcontext()
+    from gitrun.commands.pager import paged
+
+    return paged()
+
+
+def print_help(verb: str, command: click.Command) -> int:
+    """Prints the usage; the exit code that git has then."""
+    import click
+
+    # in the raw docstrings of the verbs, click's mark for lines that stay as they are is two characters
+    command.help = (command.help or "").replace("\\b\n", "\b\n")
+    context = click.Context(command, info_name="git run" if verb == "run" else f"git run {verb}")
+    click.echo(command.get_help(context))
+    return 129
 
 
 def complain(message: str, hint: str, code: int, *, as_json: bool) -> int:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import click
 
-from gitrun.model.refs import short
+from gitrun.commands.selecting import question_from, selected, selection, tell_changed
 from gitrun.project import Project
 
 
 @click.command(add_help_option=False)
 @click.argument("runs", nargs=-1)
+@selection
 @click.option("--clear", is_flag=True, help="Take the mark away.")
-def command(runs: tuple[str, ...], *, clear: bool) -> None:
+def command(runs: tuple[str, ...], *, clear: bool, **options: Any) -> None:  # noqa: ANN401
     r"""Marks runs (default: the newest): `--restart train.py` takes the marked run of train.py, else the latest.
 
     \b
@@ -19,9 +23,7 @@ def command(runs: tuple[str, ...], *, clear: bool) -> None:
       git run mark --clear 3fa2c1d8
     """
     project = Project()
-    for run in [project.find(name) for name in runs or ("1",)]:
-        changed = project.mark(run, marked=not clear)
-        state = "is no longer marked" if clear else "is marked"
-        project.say(
-            f"run {short(run.id)} {state}" if changed else f"run {short(run.id)} {'was not' if clear else 'was already'} marked"
-        )
+    found = selected(project, runs, question_from(options))
+    subject = "clear the mark" if clear else "mark"
+    changed = project.annotate(found, lambda notes: replace(notes, marked=not clear), subject)
+    tell_changed(project, found, changed, "no longer marked" if clear else "marked")

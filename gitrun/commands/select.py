@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import click
 
 from gitrun.commands.render import out
+from gitrun.commands.selecting import question_from, selection
+from gitrun.errors import UnknownRun
 from gitrun.project import Project
 
 
 @click.command(add_help_option=False)
 @click.argument("runs", nargs=-1)
-def command(runs: tuple[str, ...]) -> None:
-    r"""Prints the full ids of runs, one a line (default: the newest).
+@selection
+@click.option("--min", "least", metavar="NAME", help="The one run with the smallest value of this metric or flag.")
+@click.option("--max", "most", metavar="NAME", help="The one run with the largest value of this metric or flag.")
+@click.option("--all", "everything", is_flag=True, help="All runs that fit, not only the newest.")
+def command(runs: tuple[str, ...], least: str | None, most: str | None, *, everything: bool, **options: Any) -> None:  # noqa: ANN401
+    r"""Prints the full ids of runs, one a line: of those named, else of the newest that fits.
 
     \b
       git run --restart $(git run select 1)
-      git run select train.py
+      git run select --op train.py --min loss
+      git run select --where 'lr<0.1' --all
     """
-    project = Project()
-    for name in runs or ("1",):
-        out(project.find(name).id)
+    question = replace(question_from(options), least=least, most=most)
+    found = Project().select(runs, question, -1 if runs or everything else 1)
+    if not found.runs:
+        raise UnknownRun("no run is like that", "git run list shows the runs")
+    for _, run in found.runs:
+        out(run.id)

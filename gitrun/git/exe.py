@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from gitrun.errors import GitFailed, NotARepository
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from types import TracebackType
     from typing import IO, NoReturn
 
@@ -72,6 +72,20 @@ class Git:
             stdin,
             self.held,
         )
+
+    def lines(self, *words: str, end: bytes = b"\n") -> Iterator[bytes]:
+        """What `git <words>` writes, piece by piece up to each `end`, which is left on, while git writes it.
+
+        What git says goes to our own stderr. Raises GitFailed if it ends with an error.
+        """
+        with subprocess.Popen(
+            ("git", *STEADY, *self.extra, *words), cwd=self.worktree or self.git_dir, env=self.variables(),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, bufsize=1 << 16, pass_fds=self.held,
+        ) as process:  # fmt: skip
+            assert process.stdout is not None  # noqa: S101 - it is a PIPE above
+            yield from process.stdout if end == b"\n" else pieces(process.stdout, end)
+        if process.returncode:
+            raise GitFailed(f"git {words[0]} ended with {process.returncode}")
 
     @property
     def durable(self) -> tuple[str, ...]:
@@ -169,6 +183,31 @@ def spawn(
         if not directory.is_dir():
             raise NotARepository(f"no such directory: {directory}") from error
         raise NotARepository("git is not installed, or not on PATH", "install git 2.36 or newer") from error
+
+
+def edit(git: Git, name: str, text: str) -> str:
+    """The text as the user leaves it in the editor that git would use. Raises GitFailed if the editor fails."""
+    path = git.git_dir / name
+    path.write_text(text)
+    # git-sh-setup's way to the editor: GIT_EDITOR, core.editor, VISUAL, EDITOR, each a command of the shell
+    editor = os.fsdecode(git.run("var", "GIT_EDITOR")).strip()
+    ended = subprocess.run(("sh", "-c", f'{editor} "$@"', editor, str(path)), env=git.variables(), check=False)
+    try:
+        if ended.returncode:
+            raise GitFailed(f"the editor '{editor}' ended with {ended.returncode}", "git config core.editor names another")
+        return path.read_text(errors="replace")
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def pieces(stream: IO[bytes], end: bytes) -> Iterator[bytes]:
+    """The content of a stream up to each `end`, which is left on."""
+    rest = b""
+    while piece := stream.read(1 << 16):
+        *whole, rest = (rest + piece).split(end)
+        yield from (one + end for one in whole)
+    if rest:
+        yield rest
 
 
 def become(*words: str) -> NoReturn:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 VERSION = 3
 MANY = 200
 """Runs from which on reading them through libgit2 is worth its import."""
+FEW = 100
+"""Runs that did not read up to which they are tried again each time: their objects may have come."""
 ROUND = 2_000
 """Runs read and stored at a time."""
 SETTLED = 0.1
@@ -195,7 +197,7 @@ class Index:
         """Reads what has changed since the last time, by whatever program."""
         seen, moment = stamp(self._git)
         known = dict(self._base.execute("SELECT name, value FROM state").fetchall())
-        if known.get("stamp") == seen and not self._has_broken():
+        if known.get("stamp") == seen and not 0 < self.count() - self.readable() <= FEW:
             return
         now = tips(self._git)
         before = dict(self._base.execute("SELECT id, tip FROM runs WHERE broken IS NULL").fetchall())

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gitrun.errors import UsageError
+from gitrun.errors import UnknownRun, UsageError
 from gitrun.model.dates import require_date
 from gitrun.model.filters import look_up, read_filter
+from gitrun.store.finding import find
+
+RANGE = re.compile(r"([0-9]{0,9}):([0-9]{0,9})")
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from gitrun.git.exe import Git
     from gitrun.model.run import Run
+    from gitrun.store.index import Index
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,45 @@ class Question:
     def is_plain(self) -> bool:
         """Whether it asks for all runs in their own order."""
         return self == Question()
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Numbered runs that a question means, and how many more there are beyond its limit."""
+
+    runs: tuple[tuple[int, Run], ...]
+    more: int = 0
+
+
+def select(index: Index, git: Git, names: Sequence[str], question: Question, limit: int = -1) -> Selection:
+    """The runs of these names (none: all runs) that the question means, in its order. Raises UsageError, UnknownRun.
+
+    A name may be a range of the list's numbers, `2:5`, `:3` or `7:`.
+    """
+    if not names and question.is_plain:
+        found = index.readable_runs(limit)
+        return Selection(tuple(enumerate(found, 1)), index.readable() - len(found))
+    numbered = by_name(index, git, names) if names else enumerate(index.readable_runs(), 1)
+    chosen = choose(git, numbered, question)
+    shown = chosen if limit < 0 else chosen[:limit]
+    return Selection(tuple(shown), len(chosen) - len(shown))
+
+
+def by_name(index: Index, git: Git, names: Sequence[str]) -> list[tuple[int, Run]]:
+    """The runs of these names, each once, in the order of the names."""
+    found: dict[str, tuple[int, Run]] = {}
+    for name in names:
+        match = RANGE.fullmatch(name)
+        if match and name != ":":
+            first, last = int(match[1] or 1), int(match[2] or index.readable())
+            runs = index.readable_runs(max(0, last - first + 1), max(0, first - 1))
+            found |= {run.id: (number, run) for number, run in enumerate(runs, first) if run.id not in found}
+            if first < 1 or not runs:
+                raise UnknownRun(f"there are no runs {name} in the list", "git run list shows the runs")
+        else:
+            run = find(index, name, git.prefix)
+            found.setdefault(run.id, (index.number(run), run))
+    return list(found.values())
 
 
 def choose(git: Git, runs: Iterable[tuple[int, Run]], question: Question) -> list[tuple[int, Run]]:

@@ -1,0 +1,44 @@
+"""`git run comment`: what people say about runs."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import Any
+
+import click
+
+from gitrun.commands.selecting import question_from, selected, selection, tell_changed
+from gitrun.errors import UsageError
+from gitrun.git.exe import edit
+from gitrun.model.run import Comment
+from gitrun.project import Project
+
+HINT = "\n# Say something about {}. Lines that begin with # are left out; no words, no comment.\n"
+
+
+@click.command(add_help_option=False)
+@click.argument("runs", nargs=-1)
+@selection
+@click.option("--message", "-m", metavar="TEXT", help="The comment; without it git's editor is opened.")
+def command(runs: tuple[str, ...], message: str | None, **options: Any) -> None:  # noqa: ANN401
+    r"""Adds a comment to runs (default: the newest).
+
+    \b
+      git run comment 3fa2c1d8 -m 'diverges after epoch 7'
+      git run comment 2:5
+    """
+    project = Project()
+    found = selected(project, runs, question_from(options))
+    if message is None:
+        if not sys.stdin.isatty():
+            raise UsageError("a comment is missing", "give it with -m TEXT")
+        what = f"run {found[0].id[:8]}" if len(found) == 1 else f"{len(found)} runs"
+        text = edit(project.git, "RUN_COMMENT", HINT.format(what))
+        message = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+    if not message.strip():
+        raise UsageError("nothing was said", "no comment was made")
+    comment = Comment(message.strip(), project.author(), datetime.now(timezone.utc))
+    changed = project.annotate(found, lambda notes: replace(notes, comments=(*notes.comments, comment)), "comment")
+    tell_changed(project, found, changed, "commented")

@@ -1,0 +1,65 @@
+"""Which runs a verb is about: the options that filter them and the names that pick them, the same for every verb."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from gitrun.errors import UnknownRun
+from gitrun.model.refs import short
+from gitrun.model.text import count_text
+from gitrun.views.select import Question
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from gitrun.model.run import Run
+    from gitrun.project import Project
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+OPTIONS = (
+    click.option("--op", "operations", multiple=True, metavar="NAME", help="Runs of this operation (may be repeated)."),
+    click.option("--label", "labels", multiple=True, metavar="TEXT", help="Runs with this label (may be repeated)."),
+    click.option("--tag", "tags", multiple=True, metavar="TEXT", help="Runs with this tag (repeated: with all of them)."),
+    click.option("--status", "statuses", multiple=True, metavar="STATUS", help="Runs of this status (may be repeated)."),
+    click.option("--branch", "branches", multiple=True, metavar="NAME", help="Runs made on this branch (may be repeated)."),
+    click.option("--author", "authors", multiple=True, metavar="TEXT", help="Runs whose author's name or address has it."),
+    click.option("--batch", metavar="ID", help="Runs of this batch."),
+    click.option("--since", metavar="DATE", help="Runs started since then: 2.weeks, yesterday, 2026-11-01."),
+    click.option("--until", metavar="DATE", help="Runs started until then."),
+    click.option("--where", "expression", metavar="EXPR", help="Runs for which it holds: 'lr<0.1 and status=completed'."),
+    click.option("--sort", metavar="NAME", help="In the order of a flag, metric or property; -NAME: from large to small."),
+)
+
+
+def selection(verb: F) -> F:
+    """Adds the options that filter runs to a verb, which takes them with `question_from`."""
+    for option in reversed(OPTIONS):
+        verb = option(verb)
+    return verb
+
+
+def question_from(options: dict[str, Any]) -> Question:
+    """The question that the options ask; their values are then taken out of `options`."""
+    return Question(**{name: options.pop(name) for name in Question.__slots__ if name in options})
+
+
+def selected(project: Project, names: Sequence[str], question: Question) -> list[Run]:
+    """The runs that are named or that fit; the newest if neither a name nor a filter is given. Raises UnknownRun."""
+    asked = names or (() if not question.is_plain else ("1",))
+    runs = [run for _, run in project.select(asked, question).runs]
+    if not runs:
+        raise UnknownRun("no run is like that", "git run list shows the runs")
+    return runs
+
+
+def tell_changed(project: Project, runs: Sequence[Run], changed: Sequence[str], state: str) -> None:
+    """Says what became of the runs."""
+    if len(runs) == 1:
+        words = f"run {short(runs[0].id)} is {state}" if changed else f"run {short(runs[0].id)}: nothing to change"
+    else:
+        same = len(runs) - len(changed)
+        words = f"{count_text(len(changed), 'run')} {state}" + (f", {same} as they were" if same else "")
+    project.say(words)

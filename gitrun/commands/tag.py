@@ -1,0 +1,41 @@
+"""`git run tag`: words on runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gitrun.commands.selecting import question_from, selected, selection, tell_changed
+from gitrun.errors import UsageError
+from gitrun.project import Project
+
+if TYPE_CHECKING:
+    from gitrun.model.run import Notes
+
+
+@click.command(add_help_option=False)
+@click.argument("words", nargs=-1, metavar="TAG[,TAG...] [RUNS]...")
+@selection
+@click.option("--delete", "-d", is_flag=True, help="Take the tags away.")
+def command(words: tuple[str, ...], *, delete: bool, **options: Any) -> None:  # noqa: ANN401
+    r"""Puts tags on runs (default: the newest), or takes them away.
+
+    \b
+      git run tag paper,fig2 3fa2c1d8
+      git run tag slow --where 'duration>3600'
+      git run tag -d paper 2:5
+    """
+    tags = frozenset(tag for tag in (words[0].split(",") if words else ()) if tag.strip())
+    if not tags:
+        raise UsageError("a tag is missing", "git run tag TAG RUN")
+
+    def change(notes: Notes) -> Notes:
+        return replace(notes, tags=tuple(sorted({*notes.tags} - tags if delete else {*notes.tags} | tags)))
+
+    project = Project()
+    runs = selected(project, words[1:], question_from(options))
+    named = ", ".join(sorted(tags))
+    changed = project.annotate(runs, change, f"{'untag' if delete else 'tag'} {named}")
+    tell_changed(project, runs, changed, f"{'no longer tagged' if delete else 'tagged'} {named}")
