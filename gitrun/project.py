@@ -13,11 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from gitrun.engine import following, starting
-from gitrun.engine.attempt import Road
-from gitrun.engine.bring import bring, content
-from gitrun.engine.snapshot import private_index
-from gitrun.engine.starting import Manners
 from gitrun.engine.streams import TextStream
 from gitrun.errors import UnknownRun
 from gitrun.git.exe import open_repository
@@ -93,6 +88,9 @@ class Project:
 
     def plan(self, request: Request) -> Plan | Skip:
         """What `start` would do; no ref is written. Raises GitrunError."""
+        from gitrun.engine import starting
+        from gitrun.engine.snapshot import private_index
+
         check(request)
         road = self.road()
         starting.require_worktree(road, request)
@@ -181,6 +179,8 @@ class Project:
         sink.write(found or b"")
 
     def _file(self, run: Run, what: str, path: str) -> bytes:
+        from gitrun.engine.bring import content
+
         made = next((file for file in run.attempt.files if file.path == path), None) if what != "source" else None
         if made and (data := content(self.git, run.tip, made)) is not None:
             return data
@@ -199,6 +199,8 @@ class Project:
 
     def bring(self, run: str) -> tuple[list[str], list[str]]:
         """Copies what the run produced into the working tree; the paths copied, and those left because they were changed."""
+        from gitrun.engine.bring import bring
+
         return bring(self.git, self.find(run))
 
     def mark(self, run: Run, *, marked: bool = True) -> bool:
@@ -272,12 +274,16 @@ class Project:
 
     def stop(self, run: Run, *, wait: bool = True) -> None:
         """Ends a run that is running on this machine. Raises CannotRun."""
+        from gitrun.engine import following
+
         following.stop(self.git, run.id)
         if wait:
             following.wait(self.git, run.id)
 
     def watch(self, run: Run, stream: Stream) -> Run:
         """Shows what the run writes until it ends, or what it wrote; the run as it is then."""
+        from gitrun.engine import following
+
         if not following.follow(self.git, run.id, stream):
             stream.write(self.read_file(run, "output"))
         return self.find(run.id)
