@@ -19,7 +19,7 @@ from gitrun.engine.watchman import INTERRUPTS, Signals
 from gitrun.engine.worktree import lease, point
 from gitrun.errors import CannotRun
 from gitrun.git.exe import for_programs
-from gitrun.model.plan import COMMAND, SCRIPT, Outcome
+from gitrun.model.plan import COMMAND, Outcome
 from gitrun.model.run import COMPLETED, ERROR, TERMINATED
 from gitrun.store.live import Owner
 from gitrun.store.results import finish, kept, last_metrics
@@ -27,6 +27,7 @@ from gitrun.store.results import finish, kept, last_metrics
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gitrun.engine.interpreter import Interpreter
     from gitrun.engine.process import Ended
     from gitrun.engine.snapshot import Seen, Snapshot
     from gitrun.git.exe import Git
@@ -63,13 +64,17 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """An attempt to carry through; `index` is the snapshot's, for a run in the working tree itself (else None)."""
+    """An attempt to carry through; `index` is the snapshot's, for a run in the working tree itself (else None).
+
+    `python` runs its script (None: it is no script).
+    """
 
     request: Request
     plan: Plan
     started: Started
     snapshot: Snapshot
     index: Path | None
+    python: Interpreter | None
 
 
 def perform(road: Road, job: Job) -> Outcome:
@@ -165,7 +170,7 @@ def complete(road: Road, started: Started, site: Site, ended: Outcome) -> tuple[
 
 
 def call_for(road: Road, job: Job, site: Site) -> Call:
-    """The program to start. Raises CannotRun if its interpreter is not to be had."""
+    """The program to start."""
     plan, started = job.plan, job.started
     directory = site.tree / plan.cwd
     directory.mkdir(parents=True, exist_ok=True)
@@ -174,18 +179,17 @@ def call_for(road: Road, job: Job, site: Site) -> Call:
     argv = list(plan.command)
     if plan.kind == COMMAND:
         argv = fill_in(argv, plan.flags)
-    elif plan.kind == SCRIPT:
-        argv = python_call(road, job, site, environ)
+    elif job.python:
+        argv = python_call(road, job, job.python, site, environ)
     return Call(
         argv, directory, environ, started.attempt, job.request.stop_after, road.settings.stop_grace,
         stdin=not job.request.background,
     )  # fmt: skip
 
 
-def python_call(road: Road, job: Job, site: Site, environ: dict[str, str]) -> list[str]:
+def python_call(road: Road, job: Job, python: Interpreter, site: Site, environ: dict[str, str]) -> list[str]:
     """The words that run a Python script; the launcher is among them only if it has constants to set."""
     top = road.git.worktree or site.tree
-    python = interpreter.describe(interpreter.find(road.settings.python, environ, top), environ, road.git.state)
     path = interpreter.python_path(python, environ.get("PYTHONPATH", ""), top, site.tree)
     if path and site.tree != top:
         environ["PYTHONPATH"] = path

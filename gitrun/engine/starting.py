@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gitrun.engine.attempt import Road
+    from gitrun.engine.interpreter import Interpreter
     from gitrun.model.request import Request
     from gitrun.store.attempts import Started
 
@@ -88,13 +89,14 @@ def start(road: Road, request: Request, manners: Manners) -> tuple[str, Outcome 
                 ready = decide(launch)
                 if isinstance(ready, Skip):
                     return ready
-                started = begin(launch, ready)
+                python = python_for(road, ready.plan)
+                started = begin(launch, ready, python)
             except GitFailed as error:  # gc may have taken what was just written; the working tree still has it
                 if wait is None or not (isinstance(error, ObjectsGone) or wait < 1.0 or is_collecting(road.git)):
                     raise
                 time.sleep(wait)
                 continue
-            return go(launch, ready, started)
+            return go(launch, ready, started, python)
     raise CannotRun("the run could not be started")
 
 
@@ -109,7 +111,7 @@ def moment() -> Moment:
     return Moment(datetime.now(timezone.utc), os.urandom(16).hex(), int.from_bytes(os.urandom(4), "big"))
 
 
-def go(launch: Launch, ready: Ready, started: Started) -> tuple[str, Outcome | None]:
+def go(launch: Launch, ready: Ready, started: Started, python: Interpreter | None) -> tuple[str, Outcome | None]:
     """Carries a begun attempt through, unless it is staged or goes on in the background."""
     road, request, manners = launch.road, launch.request, launch.manners
     for word in ready.snapshot.words:
@@ -126,7 +128,7 @@ def go(launch: Launch, ready: Ready, started: Started) -> tuple[str, Outcome | N
     index = Path(shutil.copy2(launch.index, started.live.directory / "index")) if request.in_place else None
     if manners.detach and not manners.detach(started.run):
         return started.run, None
-    return started.run, perform(road, Job(request, ready.plan, started, ready.snapshot, index))
+    return started.run, perform(road, Job(request, ready.plan, started, ready.snapshot, index, python))
 
 
 def decide(launch: Launch) -> Ready | Skip:
@@ -204,14 +206,17 @@ def alike(road: Road, plan: Plan) -> list[Run]:
         return index.alike(plan.operation, plan.flags)
 
 
-def begin(launch: Launch, ready: Ready) -> Started:
+def python_for(road: Road, plan: Plan) -> Interpreter | None:
+    """The Python that runs the plan's script; None if it is none. Raises CannotRun."""
+    if plan.kind != SCRIPT:
+        return None
+    path = interpreter.find(road.settings.python, road.git.environ, road.git.worktree or road.git.git_dir)
+    return interpreter.describe(path, road.git.environ, road.git.state)
+
+
+def begin(launch: Launch, ready: Ready, python: Interpreter | None) -> Started:
     """The attempt, recorded and held."""
     road = launch.road
-    python = None
-    if ready.plan.kind == SCRIPT:
-        environ = road.git.environ
-        path = interpreter.find(road.settings.python, environ, road.git.worktree or road.git.git_dir)
-        python = interpreter.describe(path, environ, road.git.state)
     env = record.toml(interpreter.env_toml(python))
     with scratch(road.git) as place:
         if ready.run is None:

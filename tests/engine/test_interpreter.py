@@ -85,6 +85,13 @@ def test_a_shim_is_asked_each_time_for_it_may_choose_another(environ, tmp_path):
     assert len(log.read_text().split()) == 2
 
 
+def test_a_run_asks_a_shim_once(repo, tmp_path):
+    path, log = counting(tmp_path)
+    repo.git("config", "gitrun.python", str(path))
+    assert repo.run("echo.py", check=True).stdout == "1.0 2 'a'\n"
+    assert log.read_text().split() == ["start"]
+
+
 @pytest.mark.parametrize("broken", ["", "[]", "{", "null", '{"PATH": {"stamp": 1}}'])
 def test_a_broken_cache_is_asked_anew(environ, tmp_path, broken):
     (tmp_path / "interpreters.json").write_text(broken)
