@@ -62,7 +62,7 @@ def publish(git: Git, objects: Objects, run: str, new: str, old: tuple[str | Non
     the ref was elsewhere; ObjectsGone, with the ref moved, if a gc was quicker than we.
     """
     expected, known = old
-    needed = needs(git, new, known)
+    needed = needs(git, objects, new, known)
     if git.durable:
         harden(git, needed)
     set_ref(git, run_ref(run), new, expected)
@@ -131,14 +131,15 @@ def delete_ref(git: Git, ref: str, expected: str) -> None:
         raise StaleRun(f"run {short(ref.removeprefix(RUNS))} was changed by somebody else", "try again")
 
 
-def needs(git: Git, new: str, known: str | None) -> list[str]:
+def needs(git: Git, objects: Objects, new: str, known: str | None) -> list[str]:
     """The objects of commit `new` that are not in the tree of commit `known` (None: all). Raises ObjectsGone."""
     done = git.attempt("diff-tree", "-r", "-t", "-z", "--raw", "--no-renames", known or EMPTY_TREE, new)
-    if done.returncode:
+    (top,) = objects.infos([f"{new}^{{tree}}".encode()])
+    if done.returncode or top is None:
         raise ObjectsGone(f"an object of a new commit is missing: {last_words(done.stderr)}", "try again")
     fields = (line.split(b" ") for line in done.stdout.split(b"\0")[:-1:2])
     ids = {words[3].decode() for words in fields if words[1] not in {b"000000", b"160000"}}
-    return [new, f"{new}^{{tree}}", *sorted(ids)]
+    return [new, top.id, *sorted(ids)]
 
 
 def harden(git: Git, names: Sequence[str]) -> None:
