@@ -1,0 +1,95 @@
+"""Many runs side by side: a row each, a column for every flag and metric in which they differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gitrun.errors import UsageError
+from gitrun.model.filters import PROPERTIES, look_up
+from gitrun.model.flags import same_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from gitrun.model.run import Run
+
+HEAD = ("id", "operation", "status", "label", "started", "duration")
+"""The columns before those of flags and metrics."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its name, and what a run has in it (None: nothing)."""
+
+    name: str
+    of: Callable[[Run], Any]
+
+
+def columns_of(runs: Sequence[Run], *, equal: bool = False) -> list[Column]:
+    """The columns that tell the runs apart, with `equal` also those in which they are all the same; ids always."""
+    flags = telling([run.flags for run in runs], equal=equal)
+    metrics = telling([run.metrics for run in runs], equal=equal)
+    both = {*PROPERTIES, *(name for name in flags if name in metrics)}
+    return [
+        *(named(name) for name in HEAD),
+        *(flag(name, f"flag:{name}" if name in both else name) for name in flags),
+        *(metric(name, f"metric:{name}" if name in both else name) for name in metrics),
+    ]
+
+
+def named(name: str) -> Column:
+    """The column of a property, a flag or a metric, as filters name them."""
+    return Column(name, PROPERTIES.get(name) or (lambda run: look_up(run, name)))
+
+
+def flag(name: str, title: str) -> Column:
+    """The column of a flag."""
+    return Column(title, lambda run: run.flags.get(name))
+
+
+def metric(name: str, title: str) -> Column:
+    """The column of a metric."""
+    return Column(title, lambda run: run.metrics.get(name))
+
+
+def telling(tables: Sequence[Mapping[str, Any]], *, equal: bool) -> list[str]:
+    """The names whose values are not the same in all of the tables, or all names, in the order in which they come up."""
+    first: dict[str, Any] = {}
+    count: dict[str, int] = {}
+    other: set[str] = set()
+    for found in tables:
+        for name in found:
+            value = found[name]
+            count[name] = count.get(name, 0) + 1
+            if value != first.setdefault(name, value) or isinstance(value, bool):
+                if not same_value(value, first[name]):
+                    other.add(name)
+    return [name for name in first if equal or name in other or count[name] < len(tables)]
+
+
+def chosen(names: str, runs: Sequence[Run]) -> list[Column]:
+    """The columns of these names, separated by commas. Raises UsageError for a name of which no run has anything."""
+    found = [named(name.strip()) for name in names.split(",") if name.strip()]
+    if not found:
+        raise UsageError("--columns takes names", "for example --columns id,lr,loss")
+    for column in found:
+        if column.name not in PROPERTIES and all(column.of(run) is None for run in runs):
+            raise UsageError(f"no run has '{column.name}'", "it is the name of a property, a flag or a metric")
+    return found
+
+
+def rows_of(columns: Sequence[Column], runs: Iterable[Run]) -> Iterator[list[Any]]:
+    """What each run has in the columns."""
+    getters = [column.of for column in columns]
+    for run in runs:
+        yield [of(run) for of in getters]
+
+
+def worth_showing(columns: Sequence[Column], runs: Sequence[Run]) -> list[Column]:
+    """The columns without those properties, other than the id, in which all runs are the same or have nothing."""
+    return [
+        column
+        for column in columns
+        if column.name not in HEAD[1:] or any(not same_value(column.of(run), column.of(runs[0])) for run in runs)
+    ]

@@ -1,0 +1,81 @@
+"""How two runs differ: values by value, source and output by git itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gitrun.git.objects import Objects, TreeMaker
+from gitrun.model.flags import same_value
+from gitrun.model.record import OUTPUT
+from gitrun.store.carry import source_tree
+from gitrun.views.contents import ADDED, CHANGED, DELETED, Change
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import TypeAlias
+
+    from gitrun.git.exe import Git
+    from gitrun.model.run import Run
+
+    Differing: TypeAlias = dict[str, tuple[Any, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How git is to show differences: as a statistic of `stat` columns (None: line by line), in colour."""
+
+    stat: int | None = None
+    colour: bool = False
+
+
+def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> Differing:
+    """The names whose values differ (`1 == 1.0`, nan equals nan), each with both; None is what one of them lacks."""
+    names = dict.fromkeys((*old, *new))
+    pairs = {name: (old.get(name), new.get(name)) for name in names}
+    return {name: pair for name, pair in pairs.items() if not same_value(*pair)}
+
+
+def flat(table: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """A nested table with names such as `python.version`."""
+    found: dict[str, Any] = {}
+    for name, value in table.items():
+        found |= flat(value, f"{above}{name}.") if isinstance(value, dict) else {above + name: value}
+    return found
+
+
+def differing_files(old: Run, new: Run) -> list[Change]:
+    """The produced files that differ, by their content."""
+    before, after = ({file.path: (file.sha256, file.size) for file in run.attempt.files} for run in (old, new))
+    return [
+        Change(path, ADDED if path not in before else DELETED if path not in after else CHANGED)
+        for path in sorted({*before, *after})
+        if before.get(path) != after.get(path)
+    ]
+
+
+def trees_of(git: Git, runs: Sequence[Run]) -> list[str]:
+    """The tree of each run's source: without its records and what a restart had from the attempt before."""
+    with Objects(git) as objects, TreeMaker(git) as maker:
+        return [source_tree(objects, maker, run.attempt) for run in runs]
+
+
+def code(git: Git, old: str, new: str, look: Look) -> Iterator[bytes]:
+    """What `git diff` says of two trees, a line at a time: with the diff drivers and settings of the user."""
+    yield from git.lines("diff", *words_for(look), old, new, "--")
+
+
+def output(git: Git, old: Run, new: Run, look: Look) -> Iterator[bytes]:
+    """What `git diff` says of the outputs of two runs, a line at a time."""
+    yield from git.lines("diff", *words_for(look), old.tip, new.tip, "--", OUTPUT)
+
+
+def words_for(look: Look) -> tuple[str, ...]:
+    """The options of `git diff` for a look."""
+    stat = () if look.stat is None else (f"--stat={look.stat}",)
+    return (f"--color={'always' if look.colour else 'never'}", *stat)
+
+
+def has_other_output(git: Git, old: Run, new: Run) -> bool:
+    """Whether the outputs of two runs differ."""
+    return bool(git.run("diff-tree", "--name-only", "-r", old.tip, new.tip, "--", OUTPUT))

@@ -1,0 +1,56 @@
+"""Commits with their runs: those made of exactly what a commit holds, and those made from it with changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gitrun.git.exe import Git
+    from gitrun.model.run import Run
+    from gitrun.store.index import Index
+
+FORM = "%H%x00%T%x00%at%x00%aN <%aE>%x00%s"
+"""Id, tree, time, author as .mailmap names them, subject: none of them has a line end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit and its runs, newest first: `exact` were made of exactly its tree, `changed` from it with changes."""
+
+    id: str
+    author: str
+    time: datetime
+    subject: str
+    exact: tuple[Run, ...]
+    changed: tuple[Run, ...]
+
+
+def is_commit(git: Git, name: str) -> bool:
+    """Whether the name means a commit to git, or a range of commits."""
+    if ".." in name:
+        return not git.attempt("rev-list", "--max-count=0", "--end-of-options", name, "--").returncode
+    return not git.attempt("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").returncode
+
+
+def history(git: Git, index: Index, revisions: str, limit: int | None = None) -> Iterator[Commit]:
+    """The commits that git finds from `revisions` (a commit or a range), at most `limit`, newest first, with their runs."""
+    most = () if limit is None else (f"--max-count={limit}",)
+    words = ("--no-commit-header", "--encoding=UTF-8", f"--format={FORM}", *most, "--end-of-options", revisions, "--")
+    for line in git.lines("rev-list", *words):
+        commit, tree, stamp, author, subject = line[:-1].decode(errors="replace").split("\0", 4)
+        exact = index.made_of(tree)
+        known = {run.id for run in exact}
+        changed = tuple(run for run in index.made_from(commit) if run.id not in known)
+        yield Commit(commit, author, moment(stamp), subject, tuple(exact), changed)
+
+
+def moment(stamp: str) -> datetime:
+    """The time of a commit; the beginning of time for one that no clock shows."""
+    try:
+        return datetime.fromtimestamp(int(stamp), timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(0, timezone.utc)
