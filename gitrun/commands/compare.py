@@ -1,0 +1,140 @@
+"""`git run compare`: many runs side by side."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gitrun.commands.colour import palette
+from gitrun.commands.pager import is_for_person
+from gitrun.commands.render import print_json, table
+from gitrun.commands.selecting import question_from, selection
+from gitrun.errors import UsageError
+from gitrun.model.flags import format_value
+from gitrun.model.refs import short
+from gitrun.model.run import rfc3339
+from gitrun.model.text import duration_text, relative_text, safe_text
+from gitrun.project import Project
+from gitrun.views.compare import chosen, columns_of, rows_of, worth_showing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gitrun.commands.colour import Palette
+    from gitrun.model.run import Run
+    from gitrun.views.compare import Column
+    from gitrun.views.select import Question
+
+ROWS = 20
+
+
+@click.command(add_help_option=False)
+@click.argument("runs", nargs=-1)
+@selection
+@click.option("--min", "least", metavar="NAME", help="The smallest of this metric or flag first.")
+@click.option("--max", "most", metavar="NAME", help="The largest of this metric or flag first.")
+@click.option("--top", "--limit", "-n", "limit", type=click.IntRange(min=1), metavar="N", help="Only the first N.")
+@click.option("--all", "everything", is_flag=True, help="All runs, not only the newest 20.")
+@click.option("--columns", metavar="NAMES", help="These columns: id,lr,loss; a property, a flag, a metric each.")
+@click.option("--equal", is_flag=True, help="Also the flags and metrics in which all are the same.")
+@click.option("--csv", "as_csv", is_flag=True, help="As CSV, values in full.")
+@click.option("--json", "as_json", is_flag=True, help="As an array of JSON, an object a run.")
+def command(runs: tuple[str, ...], *, everything: bool, as_csv: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401
+    r"""Shows runs side by side, with the flags and metrics in which they differ (default: the newest 20).
+
+    \b
+      git run compare 1:5
+      git run compare --op train.py --max acc --top 3
+      git run compare --all --csv > runs.csv
+    """
+    names, equal, limit = options.pop("columns"), options.pop("equal"), options.pop("limit")
+    question = ordered(question_from(options))
+    few = ROWS if not (runs or everything) and question.is_plain else -1
+    project = Project()
+    selection = project.select(runs, question, limit or few)
+    found = [run for _, run in selection.runs]
+    columns = chosen(names, found) if names is not None and found else columns_of(found, equal=equal)
+    if as_json:
+        print_json([{c.name: plain(value) for c, value in zip(columns, row, strict=True)} for row in rows_of(columns, found)])
+    elif as_csv:
+        print_csv(columns, found)
+    else:
+        print_table(columns if names or not found else worth_showing(columns, found), found, palette(project.git))
+    if selection.more and not limit:
+        project.say(f"{selection.more} more; --all compares them too")
+    if not found:
+        project.say("no run is like that" if runs or not question.is_plain else "no runs here yet; git run <script> makes one")
+
+
+def ordered(question: Question) -> Question:
+    """The question for all runs, best first, where it asks for the best. Raises UsageError."""
+    orders = [*filter(None, (question.least, question.most and f"-{question.most}", question.sort))]
+    if len(orders) > 1:
+        raise UsageError("--min, --max and --sort are orders of their own", "give one of them")
+    return replace(question, least=None, most=None, sort=orders[0] if orders else None)
+
+
+def print_csv(columns: Sequence[Column], runs: Sequence[Run]) -> None:
+    """The rows as CSV: values in full, times in RFC 3339, nothing for what a run does not have."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow([column.name for column in columns])
+    value_of = shown if is_for_person() else exact
+    writer.writerows([value_of(value) for value in row] for row in rows_of(columns, runs))
+
+
+def print_table(columns: Sequence[Column], runs: Sequence[Run], colours: Palette) -> None:
+    """The rows for a person."""
+    if not runs:
+        return
+    now = datetime.now(timezone.utc)
+    names = [column.name for column in columns]
+    rows = [
+        [paint(colours, name, brief(name, value, now)) for name, value in zip(names, row, strict=True)]
+        for row in rows_of(columns, runs)
+    ]
+    table([[colours.cell("heading", safe_text(name)) for name in names], *rows])
+
+
+def paint(colours: Palette, name: str, text: str) -> str:
+    """A cell in the colour that belongs to it, if any."""
+    return colours.cell({"id": "id", "status": text, "label": "label"}.get(name, ""), text)
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401 - whatever a run has
+    """A value for JSON."""
+    return rfc3339(value) if isinstance(value, datetime) else value
+
+
+def exact(value: Any) -> str | float:  # noqa: ANN401 - whatever a run has
+    """A value for CSV."""
+    if isinstance(value, str | float) or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    if value is None:
+        return ""
+    return rfc3339(value) or "" if isinstance(value, datetime) else format_value(value)
+
+
+def shown(value: Any) -> str | float:  # noqa: ANN401 - whatever a run has
+    """As `exact`, safe on a terminal."""
+    found = exact(value)
+    return safe_text(found) if isinstance(found, str) else found
+
+
+def brief(name: str, value: Any, now: datetime) -> str:  # noqa: ANN401 - whatever a run has
+    """A value for a person."""
+    if value is None:
+        return "-"
+    if isinstance(value, datetime):
+        return relative_text(value, now)
+    if name == "id":
+        return short(value)
+    if name == "duration":
+        return duration_text(value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    return safe_text(value if isinstance(value, str) else format_value(value))
