@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from gitrun.commands.colour import palette
 from gitrun.commands.render import out, print_json, status_text
 from gitrun.model.refs import short
 from gitrun.model.run import attempt_as_json
@@ -29,9 +30,11 @@ def command(run: str, *, lines: int, as_json: bool) -> None:
     if as_json:
         print_json([attempt_as_json(attempt) for attempt in attempts])
         return
+    colours = palette(project.git)
     for number, attempt in reversed(list(enumerate(attempts, 1))):
         when = time_text(attempt.started or attempt.created)
-        out(GAP.join((f"attempt {number}", short(attempt.id), when, status_text(attempt))))
+        name, status = colours.paint("id", short(attempt.id)), colours.paint(attempt.status, status_text(attempt))
+        out(GAP.join((f"attempt {number}", name, when, status)))
         out(f"    {safe_text(attempt.operation)}  {safe_text(attempt.flags.text())}".rstrip())
         written = safe_lines(attempt.output)
         left_out = max(len(written) - max(lines, 0), 0)

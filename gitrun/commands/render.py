@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from datetime import date, time
 from typing import TYPE_CHECKING, Any
 
+from gitrun.commands.colour import PLAIN, Cell
+from gitrun.commands.pager import is_for_person
 from gitrun.model.refs import short
 from gitrun.model.run import BrokenRun, as_json, attempt_as_json
 from gitrun.model.text import duration_text, path_text, safe_text, size_text, time_text
@@ -18,7 +20,10 @@ from gitrun.model.text import duration_text, path_text, safe_text, size_text, ti
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from gitrun.commands.colour import Palette
     from gitrun.model.run import Attempt, Run
+
+GAP = "  "
 
 
 def out(text: str) -> None:
@@ -28,7 +33,7 @@ def out(text: str) -> None:
 
 def print_json(value: Any) -> None:  # noqa: ANN401 - whatever a verb shows
     """The value as JSON on stdout, in ASCII, on a terminal indented; "NaN", "Infinity", "-Infinity" are texts there."""
-    out(json.dumps(speakable(value), indent=2 if sys.stdout.isatty() else None, allow_nan=False))
+    out(json.dumps(speakable(value), indent=2 if is_for_person() else None, allow_nan=False))
 
 
 def speakable(value: Any) -> Any:  # noqa: ANN401 - whatever a verb shows
@@ -43,32 +48,45 @@ def speakable(value: Any) -> Any:  # noqa: ANN401 - whatever a verb shows
 
 
 def table(rows: Sequence[Sequence[str]]) -> None:
-    """The rows on stdout, their cells aligned, two blanks between; on a terminal no line is longer than it is wide."""
+    """The rows on stdout, their cells aligned, two blanks between; for a person no line is longer than the terminal is wide."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+    room = shutil.get_terminal_size().columns if is_for_person() else sys.maxsize
     for row in rows:
-        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        out(line if len(line) <= room else line[: room - 1] + "…")
+        out(line_of(row, widths, room))
 
 
-def run_row(number: int, run: Run) -> list[str]:
+def line_of(row: Sequence[str], widths: Sequence[int], room: int) -> str:
+    """The cells of a row as a line of at most `room` characters, each cell in its colour."""
+    line = GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    end = len(line) if len(line) <= room else room - 1
+    shown, start = "", 0
+    for cell, width in zip(row, widths, strict=True):
+        text = line[start : min(start + len(cell), end)]
+        gap = line[start + len(text) : min(start + width + len(GAP), end)]
+        shown += (cell.painted(text) if isinstance(cell, Cell) and text else text) + gap
+        start += width + len(GAP)
+    return shown if len(line) <= room else shown + "…"
+
+
+def run_row(number: int, run: Run, colours: Palette = PLAIN) -> list[str]:
     """A run as a row of the list."""
     mark = "*" if run.notes.marked else ""
     label = f"[{safe_text(run.notes.label)}] " if run.notes.label else ""
     when = time_text(run.attempt.started or run.attempt.created)
     return [
         f"{number}{mark}",
-        short(run.id),
+        colours.cell("id", short(run.id)),
         safe_text(run.operation),
         when,
-        run.status,
+        colours.cell(run.status, run.status),
         label + safe_text(run.flags.text()),
     ]
 
 
-def broken_row(run: BrokenRun) -> list[str]:
+def broken_row(run: BrokenRun, colours: Palette = PLAIN) -> list[str]:
     """What does not read as a run, as a row of the list."""
-    return ["?", safe_text(short(run.id)), "-", "-", "unreadable", safe_text(run.reason)]
+    state = colours.cell("unreadable", "unreadable")
+    return ["?", colours.cell("id", safe_text(short(run.id))), "-", "-", state, safe_text(run.reason)]
 
 
 def run_json(run: Run | BrokenRun) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from gitrun.commands.colour import palette
 from gitrun.commands.render import out, print_json, show_json, summary
 from gitrun.model.refs import short
 from gitrun.project import Project
@@ -25,8 +26,9 @@ def command(run: str, *, as_json: bool) -> None:
     if as_json:
         print_json(show_json(found, attempts) | {"environment": project.environment(found)})
         return
+    colours, slots = palette(project.git), {"run": "id", "status": found.status}
     for name, text in summary(found):
-        out(f"{name + ':':<11}{text}")
+        out(f"{name + ':':<11}{colours.paint(slots.get(name, ''), text)}")
     if len(attempts) > 1:
         out(f"attempts:  {len(attempts)} (git run log {short(found.id)})")
     out(f"restart:   git run --restart {short(found.id)}")

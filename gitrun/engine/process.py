@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 CHUNK = 1 << 16
 LINGER = 0.5
 """Seconds after which a pipe is given up that somebody we may not end holds open, or a reader who does not read."""
+FOR_SHELL = frozenset("|&;<>()$`\\\"' \t\n*?[#~=%")
+"""Characters for which git starts a shell; a program without them it starts itself, and notices that it is not there."""
 LARGEST_PIPE = 1 << 20
 """Bytes that a pipe may still hold when all who wrote into it have ended (Linux' fs.pipe-max-size)."""
 
@@ -329,6 +331,34 @@ def ask(argv: Sequence[str], environ: Mapping[str, str], directory: Path) -> byt
         last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
         raise CannotRun(f"'{argv[0]}' failed: {' '.join(last)}")
     return done.stdout
+
+
+@contextmanager
+def shown_through(program: str, environ: Mapping[str, str], streams: Sequence[int]) -> Iterator[bool]:
+    """What is written to the `streams` (descriptors) is shown by a pager until the `with` ends, which waits for the pager.
+
+    False if the pager cannot be started: all is shown as it was then. The program is started as git does, by a shell.
+    """
+    words = ("/bin/sh", "-c", program) if FOR_SHELL.intersection(program) else (program,)
+    try:
+        pager = subprocess.Popen(words, env=dict(environ), stdin=subprocess.PIPE)
+    except OSError:
+        yield False
+        return
+    assert pager.stdin is not None  # noqa: S101 - it is PIPE above
+    before = [os.dup(stream) for stream in streams]
+    for stream in streams:
+        os.dup2(pager.stdin.fileno(), stream)
+    pager.stdin.close()
+    try:
+        yield True
+    finally:
+        for stream, old in zip(streams, before, strict=True):
+            os.dup2(old, stream)
+            os.close(old)
+        interrupted = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the pager, which may go on
+        pager.wait()
+        signal.signal(signal.SIGINT, interrupted)
 
 
 def detach() -> bool:

@@ -1,0 +1,20 @@
+"""What a shell offers after `git run`: the verbs, and the options of each; needs nothing that takes time to import.
+
+The options stand in a file beside the scripts of the shells, because the verbs themselves are known to click only.
+"""
+
+from __future__ import annotations
+
+import os
+
+from gitrun.commands.main import VERBS
+
+OPTIONS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "share", "completion", "options")  # noqa: PTH118, PTH120
+
+
+def offered(verb: str) -> str:
+    """The words that may follow the verb, as `git <command> --git-completion-helper` prints them; of `run` the verbs too."""
+    with open(OPTIONS, encoding="ascii") as file:  # noqa: PTH123 - pathlib takes as long to import as all else here
+        known = dict(line.rstrip("\n").split(" ", 1) for line in file if " " in line)
+    words = known.get(verb, "").strip()
+    return " ".join([*VERBS, words]) if verb == "run" else words

@@ -1,0 +1,84 @@
+"""`git run install-docs`: the man page and the completions, where man and the shells of this user look for them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from gitrun.model.text import count_text, safe_text
+
+SHARE = Path(__file__).parents[1] / "share"
+PLACES = {
+    "git-run.1": "man/man1/git-run.1",
+    "completion/git-run": "bash-completion/completions/git-run",
+    "completion/_git-run": "zsh/site-functions/_git-run",
+    "completion/git-run.fish": "fish/vendor_completions.d/git-run.fish",
+    "completion/git-run.conf.fish": "fish/vendor_conf.d/git-run.fish",
+}
+OURS = b"git-run-tracker"
+"""Stands in every file that we install, of this version or another."""
+
+
+@click.command(add_help_option=False)
+@click.option("--uninstall", is_flag=True, help="Take them away again.")
+def command(*, uninstall: bool) -> int:
+    r"""Copies the man page and the completions for bash, zsh and fish to ~/.local/share (or XDG_DATA_HOME).
+
+    \b
+      git run install-docs
+
+    Of use where the installer keeps them from man and the shells, as pipx and uv tool may. What others put there stays.
+    """
+    left = 0
+    for name, place in PLACES.items():
+        file = data_home() / place
+        done = remove(file) if uninstall else install((SHARE / name).read_bytes(), file)
+        say(f"{done}: {safe_text(str(file))}")
+        left += done.startswith("left")
+    if not uninstall:
+        zsh = data_home() / "zsh/site-functions"
+        say(f"zsh looks there if ~/.zshrc has, before compinit: fpath=({safe_text(str(zsh))} $fpath)")
+    if left:
+        say(f"{count_text(left, 'file')} of others; move them away first to have ours")
+    return 1 if left else 0
+
+
+def say(words: str) -> None:
+    """A line of our own, on stderr."""
+    click.echo(f"gitrun: {words}", err=True)
+
+
+def data_home() -> Path:
+    """Where programs keep what belongs to this user."""
+    named = os.environ.get("XDG_DATA_HOME", "")
+    return Path(named) if named.startswith("/") else Path.home() / ".local/share"  # a relative one is to be ignored
+
+
+def is_foreign(file: Path) -> bool:
+    """Whether something lies there that we did not put there."""
+    return file.is_symlink() or (file.exists() and not (file.is_file() and OURS in file.read_bytes()))
+
+
+def install(content: bytes, file: Path) -> str:
+    """Writes the file; what was done, in a word."""
+    if is_foreign(file):
+        return "left as it is"
+    if file.exists() and file.read_bytes() == content:
+        return "already there"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_name(f".{file.name}.{os.getpid()}")
+    beside.write_bytes(content)
+    beside.replace(file)
+    return "installed"
+
+
+def remove(file: Path) -> str:
+    """Takes the file away; what was done, in a word."""
+    if is_foreign(file):
+        return "left as it is"
+    if not file.exists():
+        return "was not there"
+    file.unlink()
+    return "removed"

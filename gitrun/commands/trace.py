@@ -1,0 +1,78 @@
+"""Events of GIT_TRACE2_EVENT, in git's own format: start, name and end of `git run`, below the git that started it.
+
+GIT_TRACE2 and GIT_TRACE2_PERF are left to git, which writes there when `git run` begins and ends and what it does through git.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from hashlib import sha1
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PASSWORD = re.compile(r"(://[^/@:\s]*:)[^/@\s]*@")
+VERSION = "3"
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Where events go (a descriptor), and under which id."""
+
+    target: int
+    sid: str
+
+    def tell(self, event: str, **words: Any) -> None:  # noqa: ANN401 - whatever belongs to the event
+        """Writes an event, a line in one piece; that it cannot be written is no reason not to go on."""
+        line = {"event": event, "sid": self.sid, "thread": "main", "time": now().isoformat().replace("+00:00", "Z"), **words}
+        with suppress(OSError):
+            os.write(self.target, json.dumps(line, separators=(",", ":")).encode() + b"\n")
+
+
+def traced(verb: str, act: Callable[[], int]) -> int:
+    """The exit code of the verb, after its beginning and end were told; what git is asked meanwhile is told below it."""
+    begun = time.monotonic()
+    parent, name = os.environ.get("GIT_TRACE2_PARENT_SID"), os.environ.get("GIT_TRACE2_PARENT_NAME")
+    host = sha1(socket.gethostname().encode(), usedforsecurity=False).hexdigest()[:8]
+    own = f"{now():%Y%m%dT%H%M%S.%f}Z-H{host}-P{os.getpid():08x}"
+    trace = Trace(open_target(os.environ["GIT_TRACE2_EVENT"], own), f"{parent}/{own}" if parent else own)
+    hierarchy = f"{name}/run" if name else "run"
+    os.environ.update(GIT_TRACE2_PARENT_SID=trace.sid, GIT_TRACE2_PARENT_NAME=hierarchy)
+    trace.tell("version", evt=VERSION, exe="gitrun")
+    trace.tell("start", t_abs=0.0, argv=[PASSWORD.sub(r"\1<redacted>@", word) for word in ("git-run", *sys.argv[1:])])
+    trace.tell("cmd_name", name="run", hierarchy=hierarchy)
+    trace.tell("cmd_mode", name=verb)
+    code = 1  # that of a traceback
+    try:
+        code = act()
+    finally:
+        for event in ("exit", "atexit"):
+            trace.tell(event, t_abs=round(time.monotonic() - begun, 6), code=code)
+    return code
+
+
+def open_target(text: str, own: str) -> int:
+    """The descriptor that GIT_TRACE2_EVENT means: stderr, an open one, a file, a new file of a directory; else nowhere."""
+    if text.lower() in {"1", "true"}:
+        return 2
+    if text.isdigit() and 2 <= int(text) <= 9:
+        return int(text)
+    place = os.path.join(text, own) if os.path.isdir(text) else text  # noqa: PTH112, PTH118 - as git reads it
+    with suppress(OSError):
+        if os.path.isabs(place):  # noqa: PTH117
+            return os.open(place, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+    return -1
+
+
+def now() -> datetime:
+    """The time in UTC."""
+    return datetime.now(timezone.utc)

@@ -1,0 +1,140 @@
+"""Completion, in the shells themselves: verbs, options, runs, files; and the file of options says what the verbs take.
+
+`python tests/commands/test_completion.py` writes that file anew.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from gitrun.commands.completion import OPTIONS
+from gitrun.commands.main import VERBS, command_of
+
+SHARE = Path(OPTIONS).parent
+GIT_COMPLETION = Path("/usr/share/bash-completion/completions/git")
+# what git-completion.bash sees when TAB is pressed after the words; `|` ends each reply, whose blank is to be seen
+PRESS_TAB = """
+. {git} && . {ours}
+COMP_WORDS=({words}) COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)) COMP_LINE={line!r} COMP_POINT=${{#COMP_LINE}}
+__git_wrap__git_main
+printf '%s|' "${{COMPREPLY[@]}}"
+"""
+
+
+def taken(verb: str) -> str:
+    """The options that the verb takes, as `git <command> --git-completion-helper` writes them."""
+    found = []
+    for option in command_of(verb).params:
+        if isinstance(option, click.Option) and not option.hidden:
+            takes = "" if option.is_flag or option._flag_needs_value else "="
+            found += [name + takes for name in option.opts if name.startswith("--")]
+    return " ".join(found)
+
+
+def table() -> str:
+    return "".join(f"{verb} {taken(verb)}".rstrip() + "\n" for verb in VERBS)
+
+
+def test_file_of_options_says_what_the_verbs_take() -> None:
+    assert Path(OPTIONS).read_text() == table(), f"{sys.executable} {__file__} writes it anew"
+
+
+def test_options_are_known_without_click_and_pygit2(repo) -> None:
+    code = "import sys; from gitrun.commands.main import answer; answer(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
+    words = [sys.executable, "-c", code, "list", "--git-completion-helper"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert "--json" in done.stdout.split()
+    assert {"click", "pygit2", "subprocess", "sqlite3"}.isdisjoint(done.stderr.split())
+
+
+def test_verbs_are_offered_with_the_options_of_run(repo) -> None:
+    words = repo.run("--git-completion-helper", check=True).stdout.split()
+    assert words[: len(VERBS)] == list(VERBS)
+    assert {"--restart=", "--needed"} <= set(words)
+    assert repo.run("run", "--git-completion-helper").stdout.split() == words
+
+
+def test_a_program_gets_the_word_that_asks_us_for_options(repo) -> None:
+    assert repo.run("--", "echo", "--git-completion-helper", check=True).stdout == "--git-completion-helper\n"
+
+
+def tab(repo, typed: str) -> list[str]:
+    """What bash offers when TAB is pressed after what was typed."""
+    if not GIT_COMPLETION.exists():
+        pytest.skip("git's completion for bash is not installed")
+    words = " ".join(f"'{word}'" for word in typed.split(" "))
+    script = PRESS_TAB.format(git=GIT_COMPLETION, ours=SHARE / "git-run", words=words, line=typed)
+    done = subprocess.run(["bash", "-c", script], cwd=repo.path, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    return done.stdout.removesuffix("|").split("|") if done.stdout != "|" else []
+
+
+@pytest.fixture
+def one(repo):
+    """A repository with a run, and the first digits of its id."""
+    repo.write("lists/a b.py", "print(1)\n")
+    repo.run("echo.py", check=True)
+    return repo, repo.run("select").stdout[:8]
+
+
+def test_bash_offers_verbs_and_files_as_the_first_word(one) -> None:
+    repo, _ = one
+    assert tab(repo, "git run li") == ["list ", "lists/"]
+    assert tab(repo, "git run ec") == ["echo.py "]
+    assert {f"{verb} " for verb in VERBS} < set(tab(repo, "git run "))
+
+
+def test_bash_offers_names_as_a_shell_must_be_given_them(one) -> None:
+    assert tab(one[0], "git run lists/a") == ["lists/a\\ b.py "]
+
+
+def test_bash_offers_the_runs_of_the_repository(one) -> None:
+    repo, run = one
+    for typed in (f"show {run[:3]}", "cat ", "--restart ", f"--restart={run[:2]}", "mark --clear "):
+        assert tab(repo, f"git run {typed}") == [f"{run} "], typed
+    assert tab(repo, "git run show x") == []
+
+
+def test_bash_offers_the_runs_of_the_repository_that_git_is_told(one) -> None:
+    repo, run = one
+    (repo.path.parent / "elsewhere").mkdir()
+    words = f"git -C {repo.path} run show {run[:4]}"
+    assert tab(type(repo)(repo.path.parent / "elsewhere"), words) == [f"{run} "]
+
+
+def test_bash_offers_options_of_the_verb_or_of_run(one) -> None:
+    repo, _ = one
+    assert tab(repo, "git run show --js") == ["--json "]
+    assert tab(repo, "git run --rest") == ["--restart="]
+    assert tab(repo, "git run echo.py x=2 --nee") == ["--needed ", "--needed-source "]
+    assert tab(repo, "git run install-docs --") == ["--uninstall "]
+    assert tab(repo, "git run list --color=a") == ["always ", "auto "]
+
+
+def test_bash_leaves_files_to_bash_behind_an_operation(one) -> None:
+    for typed in ("echo.py x", "-- ./scr", "--label list l", "cat -p ec"):
+        assert "list " not in tab(one[0], f"git run {typed}"), typed
+    assert tab(one[0], "git run echo.py x") == tab(one[0], "git run cat -p ec") == []
+
+
+def test_git_finds_our_completion_by_its_name(one, tmp_path) -> None:
+    loader = Path("/usr/share/bash-completion/bash_completion")
+    if not loader.exists():
+        pytest.skip("bash-completion is not installed")
+    one[0].run("install-docs", env={"XDG_DATA_HOME": str(tmp_path)}, check=True)
+    script = f". {loader}; _completion_loader git-run; declare -F _git_run; complete -p git-run"
+    done = subprocess.run(
+        ["bash", "-c", script], env={**os.environ, "XDG_DATA_HOME": str(tmp_path)}, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.startswith("_git_run\n")
+    assert "git-run" in done.stdout.splitlines()[-1]
+
+
+if __name__ == "__main__":
+    Path(OPTIONS).write_text(table())
