@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from gitrun.engine.streams import TextStream
-from gitrun.errors import UnknownRun
+from gitrun.errors import CannotRun, UnknownRun
 from gitrun.git.exe import open_repository
 from gitrun.git.objects import Objects
 from gitrun.log import environment
 from gitrun.model import record
 from gitrun.model.needed import Skip
-from gitrun.model.refs import short
+from gitrun.model.refs import EMPTY_TREE, short
 from gitrun.model.request import Request, check
 from gitrun.model.run import RUNNING, BrokenRun, Run
 from gitrun.model.settings import settings_from
@@ -153,6 +153,16 @@ class Project:
         found = self._blob(f"{run.tip}:{record.ENV}")
         return record.parse_toml(found, record.ENV) if found is not None else {}
 
+    def working_source(self) -> str:
+        """Tree id of the working tree as it is now, as a run that is started now would see it. Raises CannotRun."""
+        from gitrun.engine.snapshot import Choice, private_index, snapshot
+
+        if self.git.worktree is None:
+            raise CannotRun("this repository has no working tree", "git worktree add makes one")
+        with Objects(self.git) as objects, private_index(self.git, f"look.{os.getpid()}.{threading.get_ident()}") as index:
+            found = snapshot(self.git, objects, index, Choice(self.settings))
+        return found.source.tree if found else EMPTY_TREE
+
     def read_file(self, run: Run, what: str, path: str | None = None) -> bytes:
         """The bytes of a file of the run: its `output`, its `flags`, or the file at `path`.
 
@@ -271,6 +281,25 @@ class Project:
         from gitrun.engine.housekeeping import sweep
 
         sweep(self.git, found)
+
+    def rebuild_notes(self) -> int:
+        """Makes `refs/notes/runs` anew; how many commits have a note."""
+        from gitrun.store.notes import rebuild
+
+        with self.index() as index:
+            return rebuild(self.git, index)
+
+    def drop_notes(self) -> bool:
+        """Takes `refs/notes/runs` away; whether it was there."""
+        from gitrun.store.notes import drop
+
+        return drop(self.git)
+
+    def has_notes(self) -> bool:
+        """Whether there is a `refs/notes/runs`."""
+        from gitrun.store.notes import are_kept
+
+        return are_kept(self.git)
 
     def stop(self, run: Run, *, wait: bool = True) -> None:
         """Ends a run that is running on this machine. Raises CannotRun."""

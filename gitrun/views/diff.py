@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from gitrun.git.objects import Objects, TreeMaker
 from gitrun.model.flags import same_value
 from gitrun.model.record import OUTPUT
+from gitrun.model.refs import EMPTY_TREE
 from gitrun.store.carry import source_tree
-from gitrun.views.contents import ADDED, CHANGED, DELETED, Change
+from gitrun.views.contents import ADDED, CHANGED, DELETED, Change, changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +28,52 @@ class Look:
 
     stat: int | None = None
     colour: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What is compared: the trees of two sources, and the runs that they are of: two, or one whose source alone counts."""
+
+    old: str
+    new: str
+    runs: tuple[Run, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """How the two of a pair differ; of `output` only whether it does."""
+
+    flags: Differing
+    metrics: Differing
+    source: list[Change]
+    files: list[Change]
+    output: bool
+
+
+def pair_of(git: Git, old: Run, new: Run) -> Pair:
+    """Two runs to compare."""
+    before, after = trees_of(git, (old, new))
+    return Pair(before, after, (old, new))
+
+
+def since_base(git: Git, run: Run) -> Pair:
+    """A run to compare with the commit that it was made from."""
+    return Pair(run.attempt.base or EMPTY_TREE, trees_of(git, (run,))[0], (run,))
+
+
+def differences(git: Git, pair: Pair) -> Differences:
+    """How the two differ."""
+    source = changes(git, pair.old, pair.new)
+    if len(pair.runs) < 2:
+        return Differences({}, {}, source, [], output=False)
+    old, new = pair.runs
+    return Differences(
+        differing(old.flags, new.flags),
+        differing(old.metrics, new.metrics),
+        source,
+        differing_files(old, new),
+        output=has_other_output(git, old, new),
+    )
 
 
 def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> Differing:
@@ -60,14 +107,15 @@ def trees_of(git: Git, runs: Sequence[Run]) -> list[str]:
         return [source_tree(objects, maker, run.attempt) for run in runs]
 
 
-def code(git: Git, old: str, new: str, look: Look) -> Iterator[bytes]:
-    """What `git diff` says of two trees, a line at a time: with the diff drivers and settings of the user."""
-    yield from git.lines("diff", *words_for(look), old, new, "--")
+def code(git: Git, pair: Pair, look: Look) -> Iterator[bytes]:
+    """What `git diff` says of the two sources, a line at a time: with the diff drivers and settings of the user."""
+    return git.lines("diff", *words_for(look), pair.old, pair.new, "--")
 
 
-def output(git: Git, old: Run, new: Run, look: Look) -> Iterator[bytes]:
-    """What `git diff` says of the outputs of two runs, a line at a time."""
-    yield from git.lines("diff", *words_for(look), old.tip, new.tip, "--", OUTPUT)
+def output(git: Git, pair: Pair, look: Look) -> Iterator[bytes]:
+    """What `git diff` says of the outputs of the two runs, a line at a time."""
+    old, new = pair.runs
+    return git.lines("diff", *words_for(look), old.tip, new.tip, "--", OUTPUT)
 
 
 def words_for(look: Look) -> tuple[str, ...]:

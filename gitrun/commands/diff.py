@@ -1,0 +1,158 @@
+"""`git run diff`: how two runs differ."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gitrun.commands.colour import is_on, palette
+from gitrun.commands.pager import is_for_person
+from gitrun.commands.render import out, print_json, table
+from gitrun.errors import UsageError
+from gitrun.model.flags import format_value
+from gitrun.model.refs import short
+from gitrun.model.text import path_text, safe_text
+from gitrun.project import Project
+from gitrun.views.diff import Look, Pair, code, differences, differing, flat, output, pair_of, since_base, trees_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from gitrun.views.contents import Change
+    from gitrun.views.diff import Differences, Differing
+
+FLAGS, SOURCE, METRICS, FILES, OUTPUT, ENV = "flags", "source", "metrics", "files", "output", "env"
+ASKED = {FLAGS: [FLAGS], SOURCE: [SOURCE], OUTPUT: [METRICS, FILES, OUTPUT], ENV: [ENV]}
+"""The parts that each option means, in the order in which they are shown."""
+AS_IT_IS = re.compile(r"(\x1b\[[0-9;:]*m|\t)")
+
+
+@click.command(add_help_option=False)
+@click.argument("runs", nargs=-1, metavar="[A [B]]")
+@click.option("--working", is_flag=True, help="Against the working tree as it is now.")
+@click.option("--flags", is_flag=True, help="Flags only; may be combined with the other parts.")
+@click.option("--source", is_flag=True, help="Source only.")
+@click.option("--output", is_flag=True, help="Metrics, produced files and output only.")
+@click.option("--env", is_flag=True, help="The environment, which is not shown otherwise.")
+@click.option("--stat", is_flag=True, help="Of source and output only how much changed.")
+@click.option("--exit-code", is_flag=True, help="End with 1 if they differ.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON: what differs, with both values.")
+def command(runs: tuple[str, ...], *, working: bool, stat: bool, exit_code: bool, as_json: bool, **parts: bool) -> int:
+    r"""Shows how run A became run B: flags, source, output. A alone: what of its source was not committed.
+
+    \b
+      git run diff 2 1
+      git run diff 3fa2c1d8 --stat
+      git run diff 3fa2c1d8 --working
+    """
+    project = Project()
+    pair = pair_named(project, runs, working=working)
+    options = [option for option in ASKED if parts[option]]
+    if len(pair.runs) < 2:
+        options = only_source(options)
+    shown = [part for option in options or (FLAGS, SOURCE, OUTPUT) for part in ASKED[option]]
+    view = View(project, pair, differences(project.git, pair), environment(project, pair) if ENV in shown or as_json else {})
+    if as_json:
+        print_json(view.as_json())
+    else:
+        width = shutil.get_terminal_size().columns if stat else None
+        view.show(shown, Look(width, is_on(project.git.config)))
+    return int(exit_code and any(view.differs(part) for part in shown))
+
+
+def pair_named(project: Project, names: Sequence[str], *, working: bool) -> Pair:
+    """What the words ask to compare. Raises UsageError, UnknownRun."""
+    if len(names) > (1 if working else 2):
+        raise UsageError("a run is compared with one other" if not working else "--working compares one run", "name fewer runs")
+    found = [project.find(name) for name in names or ("1",)]
+    if working:
+        return Pair(trees_of(project.git, found)[0], project.working_source(), tuple(found))
+    return pair_of(project.git, *found) if len(found) == 2 else since_base(project.git, found[0])
+
+
+def only_source(options: Sequence[str]) -> list[str]:
+    """What can be shown where one side is no run. Raises UsageError if other things were asked for."""
+    for option in options:
+        if option != SOURCE:
+            raise UsageError(f"--{option} compares two runs", "name two")
+    return [SOURCE]
+
+
+def environment(project: Project, pair: Pair) -> Differing:
+    """How the environments of two runs differ."""
+    found = [flat(project.environment(run)) for run in pair.runs]
+    return differing(found[0], found[1]) if len(found) == 2 else {}
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is shown of a pair."""
+
+    project: Project
+    pair: Pair
+    found: Differences
+    environment: Differing
+
+    def differs(self, part: str) -> bool:
+        """Whether the two differ in a part."""
+        return bool(self.environment if part == ENV else getattr(self.found, part))
+
+    def as_json(self) -> dict[str, Any]:
+        """What differs, as programs read it."""
+        return {
+            "runs": [run.id for run in self.pair.runs], "flags": self.found.flags, "metrics": self.found.metrics,
+            "source": list(map(change_json, self.found.source)), "files": list(map(change_json, self.found.files)),
+            "output": self.found.output, "environment": self.environment,
+        }  # fmt: skip
+
+    def show(self, shown: Sequence[str], look: Look) -> None:
+        """Prints what differs in these parts, with headings if they are more than one."""
+        for number, part in enumerate(part for part in shown if self.differs(part)):
+            if number:
+                out("")
+            if part in {FLAGS, METRICS}:
+                self.show_values(part, getattr(self.found, part))
+                continue
+            if part == ENV:
+                self.show_values("environment", self.environment)
+                continue
+            if len(shown) > 1:
+                out(palette(self.project.git).paint("heading", part))
+            if part == FILES:
+                table([[f"  {change.what}", safe_text(change.path)] for change in self.found.files])
+            else:
+                lines = code if part == SOURCE else output
+                print_lines(lines(self.project.git, self.pair, look), colour=look.colour)
+
+    def show_values(self, title: str, values: Differing) -> None:
+        """Prints names with both values, below the short ids of the runs."""
+        colours = palette(self.project.git)
+        head = [colours.cell("heading", title), *(colours.cell("id", short(run.id)) for run in self.pair.runs)]
+        table([head, *([f"  {safe_text(name)}", *map(value_text, both)] for name, both in values.items())])
+
+
+def print_lines(lines: Iterable[bytes], *, colour: bool) -> None:
+    """What git writes: byte for byte, made safe on a terminal, with git's colours left in it."""
+    sys.stdout.flush()
+    if not is_for_person():
+        sys.stdout.buffer.writelines(lines)
+        sys.stdout.buffer.flush()
+        return
+    for line in lines:
+        pieces = AS_IT_IS.split(line.decode(errors="surrogateescape").removesuffix("\n"))
+        out("".join(piece if at % 2 and (colour or piece == "\t") else safe_text(piece) for at, piece in enumerate(pieces)))
+
+
+def value_text(value: Any) -> str:  # noqa: ANN401 - whatever a run has
+    """A value of one side; `-` if that side has none."""
+    return "-" if value is None else safe_text(format_value(value))
+
+
+def change_json(change: Change) -> dict[str, str]:
+    """A change of a path."""
+    return {"path": path_text(change.path), "change": change.what}
