@@ -262,13 +262,15 @@ def test_an_alias(repo):
 
 
 def test_a_hook_with_an_index_of_its_own(repo):
-    hook = "#!/bin/sh\ngit run echo.py > ran.log 2>&1 || exit 1\necho $GIT_INDEX_FILE >> ran.log\n"
+    look = "git run -- sh -c 'echo \"<$GIT_INDEX_FILE>\"; git status -s' >> ran.log 2>/dev/null || exit 1\n"
+    hook = f"#!/bin/sh\ngit run echo.py > ran.log 2>&1 || exit 1\necho $GIT_INDEX_FILE >> ran.log\n{look}"
     repo.write(".git/hooks/pre-commit", hook).chmod(0o755)
     repo.write(".gitignore", "*.log\n")
     repo.write("echo.py", ECHO.replace("1.0", "5"))
     repo.git("commit", "-q", "-m", "by path", "echo.py")
     assert (repo.path / "ran.log").read_text().startswith("5 2 'a'\n")
     assert "next-index" in (repo.path / "ran.log").read_text()
+    assert (repo.path / "ran.log").read_text().endswith("\n<>\n")
     assert repo.git("show", "--name-only", "--format=%s") == "by path\n\necho.py"
     assert repo.git("status", "--porcelain") == "?? .gitignore"
 

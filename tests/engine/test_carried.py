@@ -58,6 +58,7 @@ print(p.stat().st_size)
         ("ignored-dir/n", 1, "local"),
         ("large.bin", 11 * MIB, "local"),
         ("odd\nline\rend\r", 1, "git"),
+        ("ends with\r", 1, "git"),
         (' "quote" \\back', 1, "git"),
         ("-dash", 1, "git"),
         (os.fsdecode(b"caf\xe9/\xff"), 1, "git"),
@@ -71,6 +72,7 @@ def test_a_restart_sees_what_the_attempt_before_produced(repo, path, size, store
     repo.git("gc", "-q", "--prune=now")
     assert repo.run("--restart", "1", check=True).stdout == f"{2 * size}\n"
     repo.write("unrelated.txt", "x")
+    repo.git("gc", "-q", "--prune=now")
     assert repo.run("--restart", "1", "--force-sourcecode", check=True).stdout == f"{3 * size}\n"
     assert repo.run("--restart", "1", "--clean", check=True).stdout == f"{size}\n"
     assert not (repo.path / path).exists()
@@ -196,6 +198,15 @@ def test_a_staged_restart_hands_checkpoints_on(repo):
     script(repo, COUNT.format(path="n.ignored", size=1))
     repo.run("--restart", "1", "--stage", check=True)
     assert repo.run("--start", "1", check=True).stdout == "2\n"
+
+
+def test_what_is_carried_never_takes_the_place_of_a_file_above_it(repo):
+    repo.write("out/x", "x")
+    script(repo, "open('out/new', 'w')\n")
+    shutil.rmtree(repo.path / "out")
+    repo.write("out", "a file now")
+    repo.write("job.py", "print(open('out').read())\n")
+    assert repo.run("--restart", "1", "--force-sourcecode", check=True).stdout == "a file now\n"
 
 
 def test_what_is_kept_beside_never_lies_over_a_path_of_the_source(repo, tmp_path):

@@ -261,6 +261,38 @@ def test_git_itself_is_never_in_when_it_lies_in_the_tree(tmp_path):
     assert names(repo, source(repo).tree) == ["a.txt"]
 
 
+WITHOUT_ROOTS_RIGHTS = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--inh-caps=-all")
+can_be_refused = pytest.mark.skipif(
+    os.geteuid() == 0 and not shutil.which("setpriv"), reason="root reads everything, and no setpriv takes that away"
+)
+
+
+def run_as_anybody(repo: Repo, *words: str) -> subprocess.CompletedProcess[str]:
+    """`git run` by somebody to whom permissions mean something."""
+    before = WITHOUT_ROOTS_RIGHTS if os.geteuid() == 0 else ()
+    return subprocess.run([*before, "git", "run", *words], cwd=repo.path, capture_output=True, text=True, check=False)
+
+
+@can_be_refused
+def test_an_untracked_file_that_cannot_be_read_is_left_out_and_named(prepared):
+    prepared.write("shut.txt", "x").chmod(0)
+    prepared.write("open.txt", "x")
+    ended = run_as_anybody(prepared, "--", "true")
+    assert (ended.returncode, "shut.txt (cannot be read)" in ended.stderr) == (0, True), ended.stderr
+    run = prepared.git("for-each-ref", "--format=%(refname)", "refs/runs")
+    assert {"open.txt", "a.txt"} <= set(names(prepared, run))
+    assert "shut.txt" not in names(prepared, run)
+
+
+@can_be_refused
+def test_a_tracked_file_that_cannot_be_read_is_an_error_that_names_it(prepared):
+    prepared.write("a.txt", "changed").chmod(0)
+    ended = run_as_anybody(prepared, "--", "true")
+    assert (ended.returncode, ended.stderr.count("\n")) == (128, 1)
+    assert "cannot record 'a.txt'" in ended.stderr
+    assert prepared.git("for-each-ref", "refs/runs") == ""
+
+
 NAMES = st.binary(min_size=1, max_size=6).filter(
     lambda name: not {b"/"[0], 0} & set(name) and name not in {b".", b".."} and b"~" not in name and b"\\" not in name
 )

@@ -1,0 +1,76 @@
+"""Objects read and trees made, whatever bytes are in their names."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+
+from gitrun.errors import GitFailed
+from gitrun.git.exe import open_repository
+from gitrun.git.objects import FILE, LINK, TREE, Entry, Objects, TreeMaker, edit_tree, entry_at
+
+
+@pytest.fixture
+def git(repo):
+    return open_repository(repo.path, os.environ)
+
+
+def names(repo, tree: str) -> list[bytes]:
+    words = ["git", "ls-tree", "-r", "-z", "--name-only", tree]
+    return subprocess.run(words, cwd=repo.path, capture_output=True, check=True).stdout.split(b"\0")[:-1]
+
+
+def test_objects_come_in_the_order_they_were_asked_for_and_missing_ones_are_none(repo, git):
+    blobs = [repo.git("rev-parse", "HEAD:echo.py"), "0" * 40, "nope", "HEAD:a b", "HEAD:line\nend", "HEAD^{tree}"]
+    with Objects(git) as objects:
+        found = objects.read_many(blobs * 60)
+        assert [each and each.kind for each in found] == ["blob", None, None, None, None, "tree"] * 60
+        assert objects.read("HEAD:echo.py").data == (repo.path / "echo.py").read_bytes()
+
+
+def test_the_content_of_what_is_over_the_limit_is_not_read(git):
+    with Objects(git) as objects:
+        found = objects.read("HEAD:echo.py", limit=3)
+    assert (found.data, found.size > 3) == (None, True)
+
+
+def test_an_entry_is_found_under_a_name_of_any_bytes(repo, git):
+    repo.write(os.fsdecode(b"d\xff/line\nend"), "x")
+    repo.commit()
+    with Objects(git) as objects:
+        assert entry_at(objects, "HEAD", b"d\xff/line\nend").mode == FILE
+        assert entry_at(objects, "HEAD", b"d\xff").mode == TREE
+        assert entry_at(objects, "HEAD", b"d\xff/line") is None
+        assert entry_at(objects, "HEAD", b"echo.py/x") is None
+        with pytest.raises(GitFailed, match="missing"):
+            entry_at(objects, "1" * 40, b"x")
+
+
+CHANGES = [
+    ({b"new": True}, [b"d/x", b"d/y", b"f", b"new"]),
+    ({b"d/x": None}, [b"d/y", b"f"]),
+    ({b"d/x": None, b"d/y": None}, [b"f"]),
+    ({b"d": None}, [b"f"]),
+    ({b"d": True}, [b"d", b"f"]),
+    ({b"d/x": None, b"d/y": None, b"d": True}, [b"d", b"f"]),
+    ({b"f/in": True}, [b"d/x", b"d/y", b"f/in"]),
+    ({b"f": None, b"f/in": True}, [b"d/x", b"d/y", b"f/in"]),
+    ({b"nope/x": None, b"d/nope": None}, [b"d/x", b"d/y", b"f"]),
+    ({b"d/\n\xff/\t": True}, [b"d/\n\xff/\t", b"d/x", b"d/y", b"f"]),
+    ({b"d": None, b"f": None}, []),
+]
+
+
+@pytest.mark.parametrize(("changes", "left"), CHANGES)
+def test_a_tree_is_edited_and_what_becomes_empty_goes(repo, git, changes, left):
+    (repo.path / "echo.py").unlink()
+    for name in ("d/x", "d/y", "f"):
+        repo.write(name, name)
+    repo.commit()
+    entry = Entry(LINK, repo.git("rev-parse", "HEAD:f"))
+    with Objects(git) as objects, TreeMaker(git) as maker:
+        made = edit_tree(objects, maker, "HEAD", {path: entry if put else None for path, put in changes.items()})
+    assert names(repo, made) == left
+    assert repo.git("fsck", "--strict", "--no-dangling") == ""
