@@ -21,6 +21,7 @@ from gitrun.errors import CannotRun
 from gitrun.git.exe import for_programs
 from gitrun.model.plan import COMMAND, Outcome
 from gitrun.model.run import COMPLETED, ERROR, TERMINATED
+from gitrun.store import notes
 from gitrun.store.live import Owner
 from gitrun.store.results import finish, kept, last_metrics
 
@@ -96,6 +97,7 @@ def perform(road: Road, job: Job) -> Outcome:
         if slot:
             slot.end(started.attempt, seen)
         started.live.close()
+    notes.add(road.git, started.run)
     return outcome
 
 

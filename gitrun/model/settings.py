@@ -32,6 +32,10 @@ class Settings:
     bring: bool = False
     link: bool = True
     stop_grace: float = 10.0
+    trash_expire: str = "30.days"
+    gc_older_than: str = ""
+    gc_keep: int | None = None
+    gc_status: tuple[str, ...] = ()
 
 
 def settings_from(config: Mapping[str, tuple[str, ...]]) -> Settings:
@@ -45,6 +49,10 @@ def settings_from(config: Mapping[str, tuple[str, ...]]) -> Settings:
         bring=truth(config, "gitrun.bring", default=default.bring),
         link=truth(config, "gitrun.link", default=default.link),
         stop_grace=duration(config, "gitrun.stopgrace", default.stop_grace),
+        trash_expire=config.get("gitrun.trashexpire", (default.trash_expire,))[-1],
+        gc_older_than=config.get("gitrun.gc.olderthan", ("",))[-1],
+        gc_keep=count(config, "gitrun.gc.keep"),
+        gc_status=tuple(word.strip() for word in config.get("gitrun.gc.status", ("",))[-1].split(",") if word.strip()),
     )
 
 
@@ -68,6 +76,15 @@ def size(config: Mapping[str, tuple[str, ...]], name: str, default: int) -> int:
     if not found:
         raise UsageError(f"setting {name} takes a size such as 10m, not '{config[name][-1]}'")
     return int(found[1]) * UNITS[found[2]]
+
+
+def count(config: Mapping[str, tuple[str, ...]], name: str) -> int | None:
+    """A number; None if it is not set."""
+    if name not in config:
+        return None
+    if not re.fullmatch(r"[0-9]{1,15}", config[name][-1]):
+        raise UsageError(f"setting {name} takes a number, not '{config[name][-1]}'")
+    return int(config[name][-1])
 
 
 def duration(config: Mapping[str, tuple[str, ...]], name: str, default: float) -> float:

@@ -130,13 +130,14 @@ class Index:
         """The runs of the operation whose flags are equal to these, newest first."""
         return self._sound(f"WHERE operation = ? AND flags = ? AND broken IS NULL {ORDER}", (operation, flags_key(flags)))
 
-    def made_of(self, tree: str) -> list[Run]:
-        """The runs whose source is exactly this tree, newest first."""
-        return self._sound(f"WHERE source = ? AND broken IS NULL {ORDER}", (tree,))
+    def made_of(self, tree: str, limit: int = -1) -> list[Run]:
+        """The runs whose source is exactly this tree, newest first, at most `limit`."""
+        return self._sound(f"WHERE source = ? AND broken IS NULL {ORDER} LIMIT ?", (tree, limit))
 
-    def made_from(self, commit: str) -> list[Run]:
-        """The runs that were made from this commit, with changes or without, newest first."""
-        return self._sound(f"WHERE base = ? AND broken IS NULL {ORDER}", (commit,))
+    def made_from(self, commit: str, besides: str = "", limit: int = -1) -> list[Run]:
+        """The runs that were made from this commit, except those of the tree `besides`, newest first, at most `limit`."""
+        where = "base = ? AND source != ? AND broken IS NULL"
+        return self._sound(f"WHERE {where} {ORDER} LIMIT ?", (commit, besides, limit))
 
     def get(self, run: str) -> Run | BrokenRun | None:
         """The run with this full id."""

@@ -1,0 +1,123 @@
+"""`git run gc`: what is not needed any more goes."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+import click
+
+from gitrun.commands.render import print_json
+from gitrun.commands.telling import tell_runs
+from gitrun.errors import UsageError
+from gitrun.model.refs import short
+from gitrun.model.text import count_text, size_text
+from gitrun.project import Project
+
+if TYPE_CHECKING:
+    from gitrun.engine.housekeeping import Rules, Sweep
+
+STATUSES = ("completed", "error", "terminated", "staged", "pending")
+
+
+@click.command(add_help_option=False)
+@click.option("--older-than", metavar="DATE", help="Delete runs from before then: 90.days, 2026-01-01.")
+@click.option("--keep", type=click.IntRange(0), metavar="N", help="Delete runs that are not the newest N of their operation.")
+@click.option("--status", metavar="LIST", help="Delete only runs of these statuses: error,terminated.")
+@click.option("--slots", is_flag=True, help="Empty all idle slots, not only those unused for 30 days.")
+@click.option("-n", "--dry-run", is_flag=True, help="Say what would go, and how much; change nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Say it as JSON.")
+def command(*, dry_run: bool, as_json: bool, **options: str | int | bool | None) -> None:
+    r"""Deletes runs by age, number and status (all that is given must hold; without these options, none), never one that
+    is marked, labelled or running; purges what has been in the trash for 30 days; removes files of runs that are gone,
+    idle slots and what killed commands left; packs refs and objects when many are loose.
+
+    \b
+      git run gc --dry-run
+      git run gc --older-than 90.days --keep 10
+      git run gc --status error,terminated --older-than 2.weeks
+    """  # noqa: D205
+    project = Project()
+    found = project.survey(rules_from(project, options))
+    if not dry_run:
+        project.sweep(found)
+    if as_json:
+        print_json(sweep_json(found))
+    else:
+        tell(project, found, "would " if dry_run else "")
+
+
+def rules_from(project: Project, options: dict[str, str | int | bool | None]) -> Rules:
+    """What the options ask for, else the settings. Raises UsageError."""
+    from gitrun.engine.housekeeping import Rules
+    from gitrun.model.retention import Retention
+    from gitrun.views.select import moment
+
+    settings, keep = project.settings, options["keep"]
+    before = str(options["older_than"] or settings.gc_older_than)
+    statuses = tuple(str(options["status"]).split(",")) if options["status"] else settings.gc_status
+    for status in statuses:
+        if status not in STATUSES:
+            raise UsageError(f"there is no status '{status}' to clean up", f"it is one of {', '.join(STATUSES)}")
+    retention = Retention(
+        before=moment(project.git, before) if before else None,
+        keep=int(keep) if keep is not None else settings.gc_keep,
+        statuses=statuses,
+    )
+    expire = settings.trash_expire
+    return Rules(retention, None if expire == "never" else moment(project.git, expire), bool(options["slots"]))
+
+
+def tell(project: Project, found: Sweep, would: str) -> None:
+    """Says what went, or would go."""
+    now = datetime.now(timezone.utc)
+    tell_runs(project, "would delete" if would else "deleted", found.runs, now)
+    for run in found.purged or ():
+        project.say(f"{would}purge{'' if would else 'd'} run {short(run)} from the trash")
+    removed = "would remove" if would else "removed"
+    for piles, what in ((found.files, "files of a run that is gone"), (found.leftovers, "left by a killed command")):
+        for pile in piles:
+            project.say(f"{removed} {pile.path.parent.name}/{pile.path.name}: {what}, {size_text(pile.size)}")
+    for slot in found.slots:
+        project.say(f"{'would empty' if would else 'emptied'} slot {slot.path.name}: {size_text(slot.size)}")
+    packed = f"{would}pack" if would else "packed"
+    if found.loose_refs:
+        project.say(f"{packed} {count_text(found.loose_refs, 'ref')} of runs")
+    if found.loose_objects or found.packs:
+        loose = [f"about {found.loose_objects:,} loose objects"] if found.loose_objects else []
+        project.say(f"{packed} {' and '.join([*loose, *([count_text(found.packs, 'pack')] if found.packs else [])])}")
+    freed = f"{size_text(found.size)} {'would be' if would else 'are'} free" if found.size else ""
+    hint = "git gc, in its own time, frees the objects of purged runs" if found.purged else ""
+    words = "; ".join(filter(None, (freed, hint))) or ("" if any_of(found) else "there is nothing to clean up")
+    if words:
+        project.say(words)
+
+
+def any_of(found: Sweep) -> bool:
+    """Whether there is anything to do."""
+    return any(
+        (
+            found.runs,
+            found.purged,
+            found.files,
+            found.slots,
+            found.leftovers,
+            found.loose_refs,
+            found.loose_objects,
+            found.packs,
+        )
+    )
+
+
+def sweep_json(found: Sweep) -> dict[str, object]:
+    """What there is to do, for programs; sizes in bytes."""
+    piles = {"files": found.files, "slots": found.slots, "leftovers": found.leftovers}
+    return {
+        "delete": [run.id for run in found.runs],
+        "purge": list(found.purged or ()),
+        **{name: [{"path": str(pile.path), "size": pile.size} for pile in each] for name, each in piles.items()},
+        "loose_refs": found.loose_refs,
+        "loose_objects": found.loose_objects,
+        "packs": found.packs,
+        "size": found.size,
+    }

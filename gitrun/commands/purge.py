@@ -1,0 +1,43 @@
+"""`git run purge`: deleted runs for good."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from gitrun.commands.telling import tell_runs
+from gitrun.errors import UsageError
+from gitrun.model.text import count_text
+from gitrun.project import Project
+
+
+@click.command(add_help_option=False)
+@click.argument("runs", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="All deleted runs.")
+@click.option("--older-than", metavar="DATE", help="Only runs deleted before then: 30.days, 2026-11-01.")
+@click.option("-n", "--dry-run", is_flag=True, help="Say what would be purged; purge nothing.")
+@click.option("-y", "--yes", is_flag=True, help="Ask nothing.")
+def command(runs: tuple[str, ...], older_than: str | None, *, everything: bool, dry_run: bool, yes: bool) -> int:
+    r"""Takes deleted runs away for good, with the files that are kept beside the repository.
+
+    \b
+      git run purge 3fa2c1d8
+      git run purge --older-than 30.days
+    """
+    if not runs and not everything and not older_than:
+        raise UsageError("which deleted runs are to be purged?", "name them, or --all; git run list --deleted shows them")
+    project = Project()
+    found = project.find_deleted(runs, older_than)
+    if not found:
+        project.say("there is nothing to purge")
+        return 0
+    if dry_run:
+        tell_runs(project, "would purge", found)
+        return 0
+    if sys.stdin.isatty() and not yes:
+        tell_runs(project, "to be purged:", found)
+        click.confirm(f"gitrun: {count_text(len(found), 'run')} will be gone for good. Go on?", abort=True, err=True)
+    project.purge(found)
+    tell_runs(project, "purged", found)
+    return 0

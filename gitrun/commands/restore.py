@@ -1,0 +1,34 @@
+"""`git run restore`: runs back out of the trash."""
+
+from __future__ import annotations
+
+import click
+
+from gitrun.commands.telling import tell_runs
+from gitrun.errors import UsageError
+from gitrun.model.refs import short
+from gitrun.project import Project
+
+
+@click.command(add_help_option=False)
+@click.argument("runs", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="All deleted runs.")
+def command(runs: tuple[str, ...], *, everything: bool) -> int:
+    r"""Brings deleted runs back as they were; `git run list --deleted` shows them.
+
+    \b
+      git run restore 3fa2c1d8
+      git run restore --all
+    """
+    if not runs and not everything:
+        raise UsageError("which runs are to be restored?", "git run list --deleted shows them")
+    project = Project()
+    found = project.find_deleted(runs)
+    if not found:
+        project.say("there is nothing to restore")
+        return 0
+    restored = project.restore(found)
+    tell_runs(project, "restored", [run for run in found if run.id in restored.back])
+    for run in restored.left:
+        project.say(f"not restored: run {short(run)} exists, and is another by now; git run rm or git run purge it first")
+    return 1 if restored.left else 0

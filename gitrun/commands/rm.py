@@ -1,0 +1,38 @@
+"""`git run rm`: runs into the trash."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from gitrun.commands.selecting import question_from, selection
+from gitrun.commands.telling import tell_runs
+from gitrun.errors import UnknownRun, UsageError
+from gitrun.project import Project
+
+
+@click.command(add_help_option=False)
+@click.argument("runs", nargs=-1)
+@selection
+@click.option("-n", "--dry-run", is_flag=True, help="Say what would be deleted; delete nothing.")
+def command(runs: tuple[str, ...], *, dry_run: bool, **options: Any) -> None:  # noqa: ANN401 - a filter each
+    r"""Deletes runs, named or filtered. They lie in the trash, whole, until `git run purge` or `git run gc`.
+
+    \b
+      git run rm 3fa2c1d8
+      git run rm 2:5
+      git run rm --status error --until 2.weeks
+    """
+    question = question_from(options)
+    if not runs and question.is_plain:
+        raise UsageError("which runs are to be deleted?", "name them, or filter them: git run rm --status error")
+    project = Project()
+    found = project.doomed(runs, question)
+    if not found:
+        raise UnknownRun("no run is like that", "git run list shows the runs")
+    if not dry_run:
+        project.remove(found)
+    tell_runs(project, "would delete" if dry_run else "deleted", found)
+    if not dry_run:
+        project.say(f"git run restore {found[0].id[:8] if len(found) == 1 else 'RUNS'} brings them back")

@@ -1,0 +1,213 @@
+"""The trash: deleted runs under `refs/gitrun/trash/`, whole, until they are purged, and when each was deleted.
+
+Deleting and restoring set the new ref before they take the old one away. What a kill in between leaves, a ref in the
+trash of a run that is there, is passed over by readers and taken away by `settle`.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitrun.errors import GitFailed, RunIsRunning, StaleRun, UnknownRun
+from gitrun.git.exe import NO_ID, last_words
+from gitrun.git.objects import Objects, fsync
+from gitrun.model.names import choose, digits_of, id_named
+from gitrun.model.refs import INDEX, RUNS, TRASH, is_id, short
+from gitrun.model.run import BrokenRun, Run
+from gitrun.store.live import is_live
+from gitrun.store.locks import acquire
+from gitrun.store.runs import read_runs
+from gitrun.store.tips import is_collecting, tips
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from gitrun.git.exe import Git
+    from gitrun.store.index import Index
+
+MANY = 200
+"""Runs from which on reading them through libgit2 is worth its import."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """Runs that are back, and those that stay in the trash because a run of that id exists that is another by now."""
+
+    back: tuple[str, ...]
+    left: tuple[str, ...]
+
+
+def deleted(git: Git) -> dict[str, str]:
+    """The tip of every deleted run, by its id."""
+    there, now = tips(git, TRASH), tips(git)
+    return {run: tip for run, tip in there.items() if is_id(run) and is_id(tip) and not contains(git, now.get(run), tip)}
+
+
+def deleted_runs(git: Git) -> list[Run | BrokenRun]:
+    """The deleted runs, newest attempt first, then those that do not read."""
+    found = deleted(git)
+    if len(found) < MANY:
+        with Objects(git) as objects:
+            return read_runs(git, objects, found, frozenset())
+    from gitrun.git.odb import Odb
+
+    return read_runs(git, Odb(git), found, frozenset())
+
+
+def find_deleted(runs: Sequence[Run | BrokenRun], name: str) -> Run | BrokenRun:
+    """Which of the deleted runs, newest first, the name means: id, number in their list, operation or label.
+
+    Raises UnknownRun.
+    """
+    ids = {run.id: run for run in runs}
+    if (found := id_named(name, ids)) is not None:
+        return ids[found]
+    sound = [run for run in runs if isinstance(run, Run)]
+    if INDEX.fullmatch(name) and len(name) < 10 and int(name) <= len(sound):
+        return sound[int(name) - 1]
+    try:
+        return choose(name, sound)
+    except UnknownRun as error:
+        if not error.message.startswith("there is no run"):
+            raise
+        raise UnknownRun(f"there is no deleted run '{name}'", "git run list --deleted shows them") from error
+
+
+def unreadable(index: Index, names: Iterable[str]) -> dict[str, BrokenRun]:
+    """Those of the names that are ids of what lies among the runs and does not read, and what they mean."""
+    broken = {run.id: run for run in index.broken() if is_id(run.id) and is_id(run.tip)}
+    if not broken:
+        return {}
+    found = {name: index.ids(digits_of(name)) for name in names if digits_of(name)}
+    return {name: broken[ids[0]] for name, ids in found.items() if len(ids) == 1 and ids[0] in broken}
+
+
+def contains(git: Git, tip: str | None, older: str) -> bool:
+    """Whether the commit is, or goes back to, the older one."""
+    return tip == older or (tip is not None and git.attempt("merge-base", "--is-ancestor", older, tip).returncode == 0)
+
+
+def throw_away(git: Git, runs: Mapping[str, str]) -> None:
+    """Moves the runs (id -> tip as we saw it) to the trash, all of them or none.
+
+    Raises RunIsRunning; StaleRun if one was changed since, or if another state of it lies in the trash already.
+    """
+    for run in runs:
+        if is_live(git.state, run):
+            raise RunIsRunning(f"cannot delete run {short(run)}: it is running", f"git run stop {short(run)}")
+    there = tips(git, TRASH)
+    fresh = {run: tip for run, tip in runs.items() if not contains(git, there.get(run), tip)}
+    for run, tip in fresh.items():
+        if run in there and not contains(git, tip, there[run]):
+            raise StaleRun(f"another state of run {short(run)} is in the trash already", f"git run purge {short(run)}")
+    write_down(git, runs)
+    shield(git, runs.values())
+    move(git, [(TRASH + run, tip, there.get(run, NO_ID)) for run, tip in fresh.items()])
+    move(git, [(RUNS + run, NO_ID, tip) for run, tip in runs.items()])
+
+
+def restore(git: Git, runs: Mapping[str, str]) -> Restored:
+    """Takes the deleted runs (id -> tip) out of the trash, but none over a run that exists. Raises StaleRun."""
+    now = tips(git)
+    left = tuple(run for run, tip in runs.items() if run in now and not contains(git, now[run], tip))
+    back = {run: tip for run, tip in runs.items() if run not in left}
+    move(git, [(RUNS + run, tip, NO_ID) for run, tip in back.items() if run not in now])
+    move(git, [(TRASH + run, NO_ID, tip) for run, tip in back.items()])
+    write_down(git, (), gone=back)
+    return Restored(tuple(back), left)
+
+
+def forget(git: Git, runs: Mapping[str, str]) -> None:
+    """Takes the deleted runs (id -> tip) out of the trash for good. Raises StaleRun."""
+    move(git, [(TRASH + run, NO_ID, tip) for run, tip in runs.items()])
+    write_down(git, (), gone=runs)
+
+
+def settle(git: Git) -> None:
+    """Takes away what a killed deletion or restoration left: refs in the trash of runs that are there. Raises StaleRun."""
+    there = tips(git, TRASH)
+    if not there:
+        return
+    now = tips(git)
+    forget(git, {run: tip for run, tip in there.items() if run in now and contains(git, now[run], tip)})
+
+
+def move(git: Git, refs: list[tuple[str, str, str]]) -> None:
+    """Moves refs (name, new, expected; NO_ID is nowhere), all or none, on the disk then. Raises StaleRun, GitFailed."""
+    if not refs:
+        return
+    lines = (
+        f"delete {ref}\0{expected}\0" if new == NO_ID else f"update {ref}\0{new}\0{expected}\0" for ref, new, expected in refs
+    )
+    done = git.attempt("update-ref", "--no-deref", "-z", "--stdin", stdin="".join(lines).encode(), hooks=True)
+    if done.returncode:
+        raise because(git, refs, last_words(done.stderr))
+    if git.durable:
+        made = [git.common_dir / ref for ref, new, _ in refs if new != NO_ID]
+        for place in (*made, git.common_dir / RUNS, git.common_dir / TRASH):
+            fsync(place)
+
+
+def because(git: Git, refs: Iterable[tuple[str, str, str]], said: str) -> StaleRun | GitFailed:
+    """The error for refs that did not move."""
+    now = {RUNS: tips(git), TRASH: tips(git, TRASH)}
+    for ref, _, expected in refs:
+        under = RUNS if ref.startswith(RUNS) else TRASH
+        run = ref.removeprefix(under)
+        if now[under].get(run, NO_ID) != expected:
+            return StaleRun(f"run {short(run)} was changed by somebody else", "try again")
+    return GitFailed(f"the refs of runs cannot be written: {said}")
+
+
+def shield(git: Git, heads: Iterable[str]) -> None:
+    """Keeps runs that go to another place from a gc that is under way, which may have looked there before."""
+    if is_collecting(git):
+        elsewhere = git.run("for-each-ref", "--format=^%(objectname)", "refs/heads", "refs/tags", "refs/remotes")
+        asked = "".join(f"{head}\n" for head in heads).encode() + elsewhere
+        git.attempt("pack-objects", "--revs", "-q", str(git.common_dir / "objects" / "pack" / "pack"), stdin=asked)
+
+
+def deleted_at(git: Git) -> dict[str, float]:
+    """When each deleted run was deleted, in seconds since 1970, as far as that was written down here."""
+    with suppress(OSError):
+        lines = (line.split() for line in diary(git).read_text().splitlines())
+        return {words[0]: float(words[1]) for words in lines if len(words) == 2 and words[1].isdigit()}
+    return {}
+
+
+def note_unknown(git: Git) -> None:
+    """Writes down, as deleted now, the deleted runs of which no time is known: their refs came from elsewhere, say."""
+    known = deleted_at(git)
+    fresh = [run for run in deleted(git) if run not in known]
+    if fresh:
+        write_down(git, fresh)
+
+
+def write_down(git: Git, runs: Iterable[str], gone: Iterable[str] = ()) -> None:
+    """Writes down that these runs are deleted now, and that those that are gone have left the trash."""
+    left_out = frozenset(gone)
+
+    def written(known: dict[str, float]) -> dict[str, float]:
+        return {run: at for run, at in known.items() if run not in left_out} | dict.fromkeys(runs, time.time())
+
+    rewrite(git, written)
+
+
+def rewrite(git: Git, written: Callable[[dict[str, float]], dict[str, float]]) -> None:
+    """Changes what is written down, all of it or nothing."""
+    with suppress(OSError):  # without it the time in the trash counts from the next gc
+        lock = acquire(diary(git).with_name("trash.lock"))
+        if lock:
+            with lock:
+                fresh = diary(git).with_name("trash.new")
+                fresh.write_text("".join(f"{run} {at:.0f}\n" for run, at in written(deleted_at(git)).items()))
+                fresh.replace(diary(git))
+
+
+def diary(git: Git) -> Path:
+    """The file with a line for each deleted run: its id and when it was deleted."""
+    return git.state / "trash"

@@ -1,0 +1,94 @@
+"""rm, restore, purge: what they say, and what they refuse."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from gitrun import Project
+
+
+@pytest.fixture
+def three(repo):
+    """A repository with three runs."""
+    for x in (1, 2, 3):
+        Project(repo.path).run("echo.py", flags={"x": x})
+    return repo
+
+
+def listed(repo) -> list[object]:
+    return [run.flags["x"] for run in Project(repo.path).list_runs()]
+
+
+@pytest.mark.parametrize("words", [("rm",), ("rm", "--dry-run"), ("restore",), ("purge",), ("purge", "-y")])
+def test_nothing_goes_without_a_name_or_a_filter(three, words) -> None:
+    assert three.run("rm", "3", check=True).returncode == 0
+    refused = three.run(*words)
+    assert refused.returncode == 129
+    assert len(refused.stderr.splitlines()) == 1
+    assert listed(three) == [3, 2]
+    assert len(Project(three.path).list_deleted()) == 1
+
+
+def test_rm_says_which_runs_on_stderr(three) -> None:
+    told = three.run("rm", "1:2", check=True)
+    assert told.stdout == ""
+    assert [re.sub("[0-9a-f]{8}", "ID", line) for line in told.stderr.splitlines()] == [
+        "gitrun: deleted run ID  echo.py  x=3 y=2 z=a  completed",
+        "gitrun: deleted run ID  echo.py  x=2 y=2 z=a  completed",
+        "gitrun: deleted 2 runs",
+        "gitrun: git run restore RUNS brings them back",
+    ]
+    assert listed(three) == [1]
+
+
+def test_rm_takes_filters(three) -> None:
+    three.run("rm", "--where", "x<3", check=True)
+    assert listed(three) == [3]
+
+
+def test_rm_of_what_no_run_is_like_deletes_nothing(three) -> None:
+    refused = three.run("rm", "--where", "x=17")
+    assert refused.returncode == 128
+    assert refused.stderr == "gitrun: no run is like that; git run list shows the runs\n"
+
+
+def test_dry_run_deletes_nothing(three) -> None:
+    told = three.run("rm", "--op", "echo.py", "--dry-run", check=True)
+    assert "would delete 3 runs" in told.stderr
+    assert listed(three) == [3, 2, 1]
+
+
+def test_restore_by_the_first_digits_of_an_id(three) -> None:
+    run = three.run("select", "2").stdout
+    three.run("rm", "2", check=True)
+    told = three.run("restore", run[:5], check=True)
+    assert f"restored run {run[:8]}" in told.stderr
+    assert listed(three) == [3, 2, 1]
+
+
+def test_restore_ends_with_1_if_a_run_is_another_by_now(three) -> None:
+    run = Project(three.path).list_runs()[0]
+    three.run("rm", "1", check=True)
+    three.git("update-ref", f"refs/runs/{run.id}", f"{run.tip}~1")
+    refused = three.run("restore", run.id)
+    assert refused.returncode == 1
+    assert "exists, and is another by now" in refused.stderr
+
+
+def test_purge_by_age_leaves_what_was_deleted_lately(three) -> None:
+    three.run("rm", "1:2", check=True)
+    diary = three.path / ".git/gitrun/trash"
+    first, second = diary.read_text().splitlines()
+    diary.write_text(f"{first.split()[0]} 1000000000\n{second}\n")
+    told = three.run("purge", "--older-than", "30.days", check=True)
+    assert [line for line in told.stderr.splitlines() if "purged" in line] == [told.stderr.splitlines()[0]]
+    assert len(Project(three.path).list_deleted()) == 1
+
+
+def test_purged_runs_are_gone_for_good(three) -> None:
+    three.run("rm", "--op", "echo.py", check=True)
+    three.run("purge", "--all", check=True)
+    assert three.git("for-each-ref", "refs/runs", "refs/gitrun") == ""
+    assert three.run("restore", "--all").stderr == "gitrun: there is nothing to restore\n"
