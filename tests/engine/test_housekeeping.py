@@ -1,0 +1,156 @@
+"""gc: what is not needed any more goes, nothing else does, and all of it is said before."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+import pytest
+
+from gitrun import Project
+from gitrun.engine import housekeeping
+from gitrun.engine.housekeeping import Rules
+from gitrun.engine.worktree import lease
+from gitrun.model.retention import Retention
+from gitrun.store.live import hold
+
+BIG = "open('big.bin', 'wb').write(bytes(1000))\n"
+
+
+@pytest.fixture
+def project(repo) -> Project:
+    """A project with three runs."""
+    project = Project(repo.path)
+    for x in (1, 2, 3):
+        project.run("echo.py", flags={"x": x})
+    return project
+
+
+def listed(runs) -> list[object]:
+    return [run.flags["x"] for run in runs]
+
+
+def test_nothing_asked_deletes_no_run(repo, project) -> None:
+    repo.run("gc", check=True)
+    assert listed(project.list_runs()) == [3, 2, 1]
+
+
+def test_superfluous_runs_go_to_the_trash(repo, project) -> None:
+    project.mark(project.list_runs()[2])
+    told = repo.run("gc", "--keep", "1", check=True)
+    assert "deleted run" in told.stderr
+    assert listed(project.list_runs()) == [3, 1]
+    assert listed(project.list_deleted()) == [2]
+
+
+def test_settings_say_what_is_superfluous(repo, project) -> None:
+    repo.git("config", "gitrun.gc.keep", "2")
+    repo.run("gc", check=True)
+    assert listed(project.list_runs()) == [3, 2]
+
+
+@pytest.mark.parametrize("words", [("--older-than", "soonish"), ("--status", "done"), ("--keep", "-1")])
+def test_nonsense_is_refused(repo, words) -> None:
+    assert repo.run("gc", *words).returncode == 129
+
+
+def test_dry_run_says_what_and_how_much_and_changes_nothing(repo, project) -> None:
+    orphan = repo.write(f".git/gitrun/files/{'0' * 40}/a", "12345")
+    told = repo.run("gc", "--keep", "1", "--slots", "--dry-run", "--json", check=True)
+    found = json.loads(told.stdout)
+    assert found["delete"] == [run.id for run in project.list_runs()[1:]]
+    assert [file["size"] for file in found["files"]] == [5]
+    assert len(found["slots"]) == 1
+    assert found["size"] == 5 + found["slots"][0]["size"]
+    assert orphan.exists()
+    assert listed(project.list_runs()) == [3, 2, 1]
+
+
+def test_trash_is_purged_when_its_time_is_over(project) -> None:
+    project.remove(project.list_runs()[:1])
+    early, late = time.time() - 100, time.time() + 100
+    assert project.survey(Rules(expire=early)).purged == {}
+    project.sweep(project.survey(Rules(expire=late)))
+    assert project.list_deleted() == []
+
+
+def test_time_in_the_trash_counts_from_gc_where_it_is_not_known(project) -> None:
+    project.remove(project.list_runs()[:1])
+    (project.git.state / "trash").unlink()
+    project.sweep(project.survey(Rules(expire=time.time() - 100)))
+    assert listed(project.list_deleted()) == [3]
+    assert len((project.git.state / "trash").read_text().splitlines()) == 1
+
+
+def test_files_of_deleted_runs_stay_until_the_runs_are_purged(repo) -> None:
+    repo.write("big.py", BIG)
+    repo.git("config", "gitrun.maxProduced", "10")
+    project = Project(repo.path)
+    run = project.run("big.py")
+    kept = project.git.state / "files" / run.id
+    project.remove([run])
+    project.sweep(project.survey(Rules()))
+    assert kept.exists()
+    found = project.survey(Rules(expire=time.time() + 100))
+    assert found.held == 1000
+    project.sweep(found)
+    assert not kept.exists()
+
+
+def test_idle_slots_are_emptied_and_made_anew(repo, project) -> None:
+    assert project.survey(Rules()).slots == ()
+    project.sweep(project.survey(Rules(slots=True)))
+    assert os.listdir(project.git.state / "slots") == []
+    assert len(repo.git("worktree", "list").splitlines()) == 1
+    assert project.run("echo.py", flags={"x": 4}).status == "completed"
+
+
+def test_slots_in_use_and_worktrees_of_the_user_are_not_touched(repo, project) -> None:
+    with lease(project.git, project.list_runs()[0].attempt.id, "") as slot:
+        found = project.survey(Rules(slots=True))
+        assert found.slots == ()
+        housekeeping.empty(project.git, slot.directory)
+        assert slot.tree.exists()
+    repo.git("worktree", "add", "-q", repo.path.parent / "mine")
+    project.sweep(project.survey(Rules(slots=True)))
+    assert (repo.path.parent / "mine" / "echo.py").exists()
+
+
+def test_what_killed_commands_left_goes_after_a_day_unless_something_runs(project) -> None:
+    old = project.git.state / "tmp" / "index.dead"
+    old.write_bytes(b"123")
+    assert project.survey(Rules()).leftovers == ()
+    os.utime(old, (0, 0))
+    with hold(project.git.state, project.list_runs()[0].id):
+        assert project.survey(Rules()).leftovers == ()
+    project.sweep(project.survey(Rules()))
+    assert not old.exists()
+
+
+def test_many_loose_refs_and_objects_are_packed_and_nothing_is_lost(repo, project, monkeypatch) -> None:
+    monkeypatch.setattr(housekeeping, "LOOSE_REFS", 3)
+    monkeypatch.setattr(housekeeping, "LOOSE_OBJECTS", 1)
+    lost = repo.git("hash-object", "-w", "--stdin")  # no ref leads there
+    for number in range(700):
+        (repo.path / "many").mkdir(exist_ok=True)
+        repo.write(f"many/{number}", str(number))
+    repo.git("add", ".")
+    reflog = repo.git("reflog")
+    git = Project(repo.path).git
+    object.__setattr__(git, "config", {name: value for name, value in git.config.items() if name != "gc.auto"})
+    found = housekeeping.survey(git, (), Rules(), time.time())
+    assert found.loose_refs == 3
+    assert found.loose_objects > 256
+    housekeeping.sweep(git, found)
+    assert housekeeping.loose_objects(git)[0] == 0
+    assert not any(file.is_file() for file in (repo.path / ".git/refs/runs").rglob("*"))
+    assert listed(project.list_runs()) == [3, 2, 1]
+    assert repo.git("cat-file", "-t", lost) == "blob"
+    assert repo.git("reflog") == reflog
+
+
+def test_retention_is_asked_of_runs_with_their_last_attempt(project) -> None:
+    project.run(restart=project.list_runs()[2].id)
+    found = project.survey(Rules(Retention(keep=1)))
+    assert listed(found.runs) == [3, 2]
