@@ -18,6 +18,8 @@ class GitrunError(Exception):
     """What is (`message`) and what to do about it (`hint`, may be empty); `exit_code` is that of `git run`."""
 
     exit_code = 128
+    detail = ""
+    """Lines that show the place, below the message."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message, hint)

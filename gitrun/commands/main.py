@@ -98,7 +98,10 @@ def obey(verb: str, words: list[str]) -> int:
     try:
         return invoke(verb, words)
     except GitrunError as error:
-        return complain(error.message, error.hint, error.exit_code, as_json=as_json)
+        code = complain(error.message, error.hint, error.exit_code, as_json=as_json)
+        for line in error.detail.splitlines() if not as_json else ():
+            print(safe_text(line), file=sys.stderr)
+        return code
     except click.ClickException as error:
         hint = f"git run {'' if verb == 'run' else verb + ' '}-h shows the options"
         return complain(error.format_message(), hint, 129, as_json=as_json)

@@ -1,0 +1,111 @@
+"""Labels, tags, comments and marks: on many runs at once, none lost, from the command line and the editor."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gitrun import Project
+
+if TYPE_CHECKING:
+    from repository import Repo
+
+
+@pytest.fixture
+def runs(repo: Repo) -> Repo:
+    """Three runs of echo.py."""
+    for x in (1, 2, 3):
+        Project(repo.path).run("echo.py", flags={"x": x})
+    return repo
+
+
+def shown(repo: Repo, name: str = "1") -> dict[str, object]:
+    return json.loads(repo.run("show", "--json", name, check=True).stdout)
+
+
+def test_label_is_a_name_of_the_run(runs) -> None:
+    runs.run("label", "best one", "3", check=True)
+    assert shown(runs, "best one")["flags"] == {"x": 1, "y": 2, "z": "a"}
+    runs.run("label", "--clear", "3", check=True)
+    assert runs.run("show", "best one").returncode == 128
+
+
+def test_newest_run_is_meant_without_a_name(runs) -> None:
+    runs.run("tag", "a", check=True)
+    assert shown(runs)["tags"] == ["a"]
+    assert shown(runs, "2")["tags"] == []
+
+
+def test_filter_annotates_all_that_fit(runs) -> None:
+    assert "2 runs tagged low" in runs.run("tag", "low", "--where", "x<3", check=True).stderr
+    assert [shown(runs, str(n))["tags"] for n in (1, 2, 3)] == [[], ["low"], ["low"]]
+
+
+def test_comments_add_up_with_their_author(runs) -> None:
+    runs.run("comment", "-m", "first", check=True)
+    runs.run("comment", "-m", "second\nline", check=True)
+    comments = shown(runs)["comments"]
+    assert [comment["text"] for comment in comments] == ["first", "second\nline"]
+    assert {comment["author"] for comment in comments} == {"A User <user@example.org>"}
+
+
+def test_comment_without_words_or_terminal_is_refused(runs) -> None:
+    ended = runs.run("comment")
+    assert (ended.returncode, "give it with -m TEXT" in ended.stderr) == (129, True)
+    assert runs.run("comment", "-m", "  ").returncode == 129
+
+
+def test_annotation_is_a_commit_on_the_tip_that_changes_one_file(runs) -> None:
+    run = Project(runs.path).list_runs()[0]
+    runs.run("label", "x", check=True)
+    tip = runs.git("rev-parse", f"refs/runs/{run.id}")
+    assert runs.git("log", "-1", "--format=%P %s", tip) == f"{run.tip} label x"
+    assert runs.git("diff", "--name-only", run.tip, tip) == ".gitrun/notes.toml"
+    assert "Gitrun-Kind: annotation" in runs.git("log", "-1", "--format=%B", tip)
+
+
+def test_what_is_so_already_makes_no_commit(runs) -> None:
+    runs.run("mark", check=True)
+    before = runs.git("for-each-ref", "refs/runs")
+    assert "nothing to change" in runs.run("mark", check=True).stderr
+    assert runs.git("for-each-ref", "refs/runs") == before
+
+
+def test_annotations_of_the_same_moment_all_arrive(runs) -> None:
+    run = Project(runs.path).list_runs()[0]
+
+    def tag(number: int) -> None:
+        Project(runs.path).annotate([run], lambda notes: replace(notes, tags=(*notes.tags, f"t{number}")), "tag")
+
+    threads = [threading.Thread(target=tag, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(Project(runs.path).find(run.id).notes.tags) == [f"t{number}" for number in range(6)]
+
+
+def test_annotation_during_a_run_does_not_disturb_it(runs) -> None:
+    runs.write(
+        "slow.py",
+        "import pathlib, time\nwhile not pathlib.Path(STOP).exists():\n    time.sleep(0.01)\nprint('end')".replace(
+            "STOP", repr(str(runs.path / "stop"))
+        ),
+    )
+    run = runs.run("run", "--background", "slow.py", check=True).stdout.strip()
+    runs.run("label", "while it runs", run, check=True)
+    (runs.path / "stop").write_text("")
+    runs.run("watch", run, check=True)
+    found = Project(runs.path).find(run)
+    assert (found.status, found.notes.label, found.output) == ("completed", "while it runs", "end\n")
+
+
+def test_many_runs_are_annotated_by_few_processes(runs, tmp_path) -> None:
+    trace = tmp_path / "trace"
+    runs.run("tag", "a", ":3", env={"GIT_TRACE2": str(trace)}, check=True)
+    assert trace.read_text().count(" start ") < 20
+    assert runs.git("fsck", "--strict") == ""

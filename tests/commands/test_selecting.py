@@ -1,0 +1,113 @@
+"""Filters, ranges, orders, columns and formats mean the same runs for every verb."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from repository import ECHO, Repo
+
+from gitrun import Project
+
+
+@pytest.fixture
+def four(repo: Repo) -> Repo:
+    """Four runs: x=1 to 4, the last of another script that fails."""
+    project = Project(repo.path)
+    for x in (1, 2, 3):
+        project.run("echo.py", flags={"x": x, "z": "even" if x == 2 else "odd"})
+    repo.write("fail.py", f"{ECHO}\nraise SystemExit(3)")
+    project.run("fail.py", flags={"x": 4})
+    return repo
+
+
+def xs(repo: Repo, *words: str) -> list[float]:
+    return [run["flags"]["x"] for run in json.loads(repo.run("list", "--json", *words, check=True).stdout)]
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ((), [4, 3, 2, 1]),
+        (("2:3",), [3, 2]),
+        ((":2",), [4, 3]),
+        (("3:",), [2, 1]),
+        (("1", "4"), [4, 1]),
+        (("-n", "2"), [4, 3]),
+        (("--op", "fail.py"), [4]),
+        (("--status", "error"), [4]),
+        (("--status", "error", "--status", "completed", "-n", "2"), [4, 3]),
+        (("--where", "x<3 and status=completed"), [2, 1]),
+        (("--where", "z=odd", "--sort", "x"), [1, 3]),
+        (("--sort=-x",), [4, 3, 2, 1]),
+        (("--sort=x", "1:2"), [3, 4]),
+        (("--branch", "main", "-n", "1"), [4]),
+        (("--branch", "other"), []),
+        (("--since", "1.hour"), [4, 3, 2, 1]),
+        (("--until", "yesterday"), []),
+        (("--author", "a user"), [4, 3, 2, 1]),
+        (("--author", "nobody"), []),
+    ],
+)
+def test_words_mean_runs(four, words, found) -> None:
+    assert xs(four, *words) == found
+
+
+def test_labels_and_tags_are_filters(four) -> None:
+    four.run("label", "best", "2", check=True)
+    four.run("tag", "paper,slow", "2:3", check=True)
+    four.run("tag", "-d", "slow", "3", check=True)
+    assert xs(four, "--label", "best") == [3]
+    assert xs(four, "--tag", "paper") == [3, 2]
+    assert xs(four, "--tag", "paper", "--tag", "slow") == [3]
+
+
+def test_authors_are_those_of_the_mailmap(four) -> None:
+    four.write(".mailmap", "Proper Name <proper@example.org> <user@example.org>\n")
+    assert xs(four, "--author", "proper name", "-n", "1") == [4]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--where", "x<"), "cannot read the filter: a value is expected after '<'"),
+        (("--since", "nonsense"), "not a date: 'nonsense'"),
+        (("--format", "%(nope)"), "there is no %(nope)"),
+        (("9:12",), "there are no runs 9:12 in the list"),
+        (("nope",), "there is no run 'nope'"),
+        (("-n", "0"), "0 is not in the range"),
+    ],
+)
+def test_words_that_mean_nothing_are_refused(four, words, message) -> None:
+    ended = four.run("list", *words)
+    assert message in ended.stderr
+    assert ended.returncode in {128, 129}
+    assert ended.stdout == ""
+
+
+def test_caret_stands_below_the_place(four) -> None:
+    lines = four.run("list", "--where", "x<3 and").stderr.splitlines()
+    assert lines[1:] == ["  x<3 and", "         ^"]
+
+
+def test_select_prints_the_best_run(four) -> None:
+    ids = [run["id"] for run in json.loads(four.run("list", "--json").stdout)]
+    assert four.run("select", "--max", "x").stdout.split() == [ids[0]]
+    assert four.run("select", "--op", "echo.py", "--min", "x").stdout.split() == [ids[3]]
+    assert four.run("select", "--where", "x>1", "--all").stdout.split() == ids[:3]
+    assert four.run("select", "--where", "x>100").returncode == 128
+
+
+def test_columns_are_keys_flags_and_metrics(four) -> None:
+    lines = four.run("list", "2:3", "--columns", "operation,flag:x,flag:z,metric:none").stdout.splitlines()
+    assert lines == ["echo.py  3  odd", "echo.py  2  even"]
+
+
+def test_format_is_a_line_a_run_or_ends_with_nul(four) -> None:
+    assert four.run("list", "--format", "%(status)%09%(flag:x)", "-n", "2").stdout == "error\t4\ncompleted\t3\n"
+    assert four.run("list", "--format", "%(flag:x)", "-z", "-n", "2").stdout == "4\x003\x00"
+
+
+def test_limit_says_how_many_more_there_are(four) -> None:
+    assert "3 more; --all shows them" in four.run("list", "-n", "1").stderr
+    assert four.run("list", "--all").stderr == ""
