@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -134,6 +135,61 @@ def test_git_finds_our_completion_by_its_name(one, tmp_path) -> None:
     )
     assert done.stdout.startswith("_git_run\n")
     assert "git-run" in done.stdout.splitlines()[-1]
+
+
+# a session of zsh in a terminal of its own: words are typed and TAB is pressed until what is expected appears
+ZSH = r"""
+zmodload zsh/zpty
+zpty session zsh -f -i
+zpty -w session "PS1='> '; fpath=($1 \$fpath); autoload -Uz compinit; compinit -D -u; setopt no_beep; echo rea''dy"
+zpty -r session seen '*ready*'
+typeset -A pairs=("${@[2,-1]}")
+for typed shown in "${(@kv)pairs}"; do
+  zpty -w -n session "$typed"$'\t'
+  zpty -r session seen "*$shown*"
+  print -r -- "$typed"
+  zpty -w -n session $'\x15'
+done
+"""
+
+
+def test_zsh_offers_verbs_options_runs_and_files(one) -> None:
+    if shutil.which("zsh") is None:
+        pytest.skip("zsh is not installed")
+    repo, run = one
+    pairs = {
+        "git run sele": "select", "git run ec": "echo.py", "git run show --js": "--json", f"git run show {run[:4]}": run,
+        f"git run --restart {run[:4]}": run, f"git run --restart={run[:4]}": run, "git run --in-p": "--in-place",
+        "git run list --color=nev": "never", "git run echo.py lis": "lists/", "git run -- cat ec": "echo.py",
+        "git-run comp": "compare",
+    }  # fmt: skip
+    words = ["zsh", "-f", "-c", ZSH, "zsh", str(SHARE), *(word for pair in pairs.items() for word in pair)]
+    done = subprocess.run(words, cwd=repo.path, capture_output=True, text=True, check=False, timeout=60)
+    assert sorted(done.stdout.splitlines()) == sorted(pairs), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("git run sele", {"select\tverb"}),
+        ("git run ec", {"echo.py"}),
+        ("git run show --js", {"--json"}),
+        ("git run show {run:.4}", {"{run}\trun"}),
+        ("git run --restart={run:.4}", {"--restart={run}\tanother attempt of a run"}),
+        ("git run --restart {run:.4}", {"{run}\tanother attempt of a run"}),
+        ("git run echo.py --need", {"--needed", "--needed-source"}),
+        ("git run echo.py lis", {"lists/"}),
+        ("git-run sele", {"select\tverb"}),
+    ],
+)
+def test_fish_offers_verbs_options_runs_and_files(one, world, typed, offered) -> None:
+    if shutil.which("fish") is None:
+        pytest.skip("fish is not installed")
+    repo, run = one
+    repo.run("install-docs", check=True)
+    words = ["fish", "-c", f"complete -C '{typed.format(run=run)}'"]
+    done = subprocess.run(words, cwd=repo.path, capture_output=True, text=True, check=True)
+    assert set(done.stdout.splitlines()) == {word.format(run=run) for word in offered}
 
 
 if __name__ == "__main__":

@@ -1,0 +1,64 @@
+"""Help: the usage of every verb with 129, the man page of every verb, and what to do next."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gitrun.commands.main import VERBS
+
+PAGES = {"PAGER": "cat", "GIT_PAGER": "cat", "MANPAGER": "cat"}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_usage_of_a_verb_is_printed_with_129(repo, verb) -> None:
+    ended = repo.run(verb, "-h")
+    assert ended.returncode == 129
+    assert ended.stdout.startswith(f"Usage: git run {'' if verb == 'run' else verb}".rstrip())
+    assert ended.stderr == ""
+
+
+def test_usage_needs_no_repository(tmp_path) -> None:
+    ended = subprocess.run(["git", "run", "list", "-h"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (129, "")
+
+
+def test_usage_lists_every_verb_with_words(repo) -> None:
+    listed = dict(line.split(None, 1) for line in repo.run("-h").stdout.partition("Verbs:\n")[2].splitlines())
+    assert listed == VERBS
+
+
+@pytest.mark.parametrize(
+    "words", [("list", "--help"), ("show", "1", "--help"), ("--needed", "--help"), ("help",)], ids=" ".join
+)
+def test_help_of_any_verb_is_the_man_page(repo, words) -> None:
+    if shutil.which("man") is None:
+        pytest.skip("man is not installed")
+    ended = repo.run(*words, env=PAGES)
+    assert ended.stdout.startswith("GIT-RUN(1)"), ended.stderr
+
+
+def test_man_page_opens_when_the_installer_has_hidden_it(repo, tmp_path) -> None:
+    if shutil.which("man") is None:
+        pytest.skip("man is not installed")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "git-run").symlink_to(Path(sys.executable).parent / "git-run")
+    path = f"{tmp_path}/bin:{os.environ['PATH'].partition(os.pathsep)[2]}"
+    ended = repo.run("list", "--help", env={**PAGES, "PATH": path})
+    assert ended.stdout.startswith("GIT-RUN(1)"), ended.stderr
+
+
+def test_help_behind_two_dashes_is_for_the_program(repo) -> None:
+    assert repo.run("--", "printf", "%s", "--help", check=True).stdout == "--help"
+
+
+def test_nothing_is_answered_with_what_to_do_next(repo) -> None:
+    ended = repo.run()
+    assert ended.returncode == 129
+    assert "git run" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
