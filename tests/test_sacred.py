@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import time
 
@@ -163,12 +164,12 @@ def test_a_repository_moved_elsewhere_goes_on(lived_in, tmp_path):
 
 def test_a_killed_run_leaves_the_users_things(lived_in):
     before = belongings(lived_in)
-    process = subprocess.Popen(["git", "run", "--", "sleep", "30"], cwd=lived_in.path, stderr=subprocess.DEVNULL)
+    words = ["git", "run", "--", "sleep", "30"]
+    process = subprocess.Popen(words, cwd=lived_in.path, stderr=subprocess.DEVNULL, start_new_session=True)
     deadline = time.monotonic() + 20
     while not list((lived_in.path / ".git").glob("gitrun/live/*/owner")) and time.monotonic() < deadline:
         time.sleep(0.05)
-    subprocess.run(["pkill", "-KILL", "-P", str(process.pid)], check=False)
-    process.kill()
+    os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert lived_in.run("list").returncode == 0
     assert belongings(lived_in) == before
