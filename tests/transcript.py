@@ -6,8 +6,8 @@
     other blocks        are only read
 
 What differs from one time to the next is written as an example: `3fa2c1d8` is one id wherever it stands, in commands
-too; a time, a duration (`12.4s`) and a number of nine digits or more (a seed) stand for any other. A line `...` is any
-lines. What is not shown of stderr is not compared.
+too; a time, how long ago it was (`just now`), a duration (`12.4s`) and a number of nine digits or more (a seed) stand
+for any other. A line `...` is any lines. What is not shown of stderr is not compared.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ BLOCK = re.compile(r"^```(\w+)[ ]?([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTAL
 EXAMPLE = re.compile(
     r"(?P<id>\b(?=[0-9]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{7,40}\b)"
     r"|(?P<zulu>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z)|(?P<time>[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8})"
-    r"|(?P<duration>\b[0-9]+\.[0-9]s\b)|(?P<number>\b[0-9]{9,}\b)"
+    r"|(?P<ago>\bjust now\b|\b[0-9]+ [a-z]+ ago\b)|(?P<duration>\b[0-9]+\.[0-9]s\b)|(?P<number>\b[0-9]{9,}\b)"
 )
 ANY = {
-    "zulu": r"[0-9-]{10}T[0-9:.]{15}Z", "time": r"[0-9-]{10} [0-9:]{8}", "duration": r"[0-9]+\.[0-9]s", "number": r"[0-9]+",
+    "ago": "just now|[0-9]+ [a-z]+ ago", "zulu": r"[0-9-]{10}T[0-9:.]{15}Z", "time": r"[0-9-]{10} [0-9:]{8}",
+    "duration": r"[0-9]+\.[0-9]s", "number": r"[0-9]+",
 }  # fmt: skip
 OURS = "gitrun: "
 
@@ -130,7 +131,7 @@ class Transcript:
         end = 0
         for found in EXAMPLE.finditer(wanted):
             yield re.escape(wanted[end : found.start()])
-            yield f"([0-9a-f]{{{len(found[0])}}})" if found["id"] else ANY[found.lastgroup or "number"]
+            yield f"([0-9a-f]{{{len(found[0])}}})" if found["id"] else f"(?:{ANY[found.lastgroup or 'number']})"
             end = found.end()
         yield re.escape(wanted[end:])
 

@@ -1,44 +1,116 @@
-"""`git run log RUN`: the attempts of a run."""
+"""`git run log`: the attempts of a run, or commits with the runs that were made of them."""
 
 from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gitrun.commands.colour import palette
-from gitrun.commands.render import out, print_json, status_text
+from gitrun.commands.render import GAP, out, print_json, run_json, status_text
+from gitrun.errors import UnknownRun
 from gitrun.model.refs import short
-from gitrun.model.run import attempt_as_json
-from gitrun.model.text import count_text, safe_lines, safe_text, time_text
+from gitrun.model.run import attempt_as_json, rfc3339
+from gitrun.model.text import count_text, relative_text, safe_lines, safe_text, time_text
 from gitrun.project import Project
+from gitrun.views.history import history, is_commit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from gitrun.commands.colour import Palette
+    from gitrun.model.run import Attempt, Run
+    from gitrun.views.history import Commit
 
 TAIL = 10
-GAP = "  "
 
 
 @click.command(add_help_option=False)
-@click.argument("run", default="1")
-@click.option("--json", "as_json", is_flag=True, help="As an array of JSON, oldest first.")
-@click.option("-n", "--lines", default=TAIL, metavar="N", help=f"At most the last N lines of each output ({TAIL}).")
-def command(run: str, *, lines: int, as_json: bool) -> None:
-    r"""Shows every attempt of a run, newest first, with its flags and the end of its output.
+@click.argument("name", default="1", metavar="[RUN | BASE..HEAD]")
+@click.option("-n", "--max-count", "limit", type=click.IntRange(min=0), metavar="N", help="At most the newest N.")
+@click.option("--lines", default=TAIL, metavar="N", help=f"At most the last N lines of each output ({TAIL}).")
+@click.option("--json", "as_json", is_flag=True, help="As an array of JSON: attempts oldest first, commits newest first.")
+def command(name: str, *, limit: int | None, lines: int, as_json: bool) -> None:
+    r"""Shows every attempt of a run, newest first, with its flags and the end of its output; of commits, their runs.
 
     \b
       git run log 3fa2c1d8
+      git run log main~5..main
+      git run log HEAD -n 3
     """
     project = Project()
-    attempts = project.attempts(project.find(run))
-    if as_json:
-        print_json([attempt_as_json(attempt) for attempt in attempts])
+    run = run_named(project, name)
+    if run is None:
+        with project.index() as index:
+            commits = history(project.git, index, name, limit)
+            if as_json:
+                print_json(list(map(commit_json, commits)))
+            else:
+                print_commits(commits, palette(project.git), datetime.now(timezone.utc))
         return
-    colours = palette(project.git)
-    for number, attempt in reversed(list(enumerate(attempts, 1))):
-        when = time_text(attempt.started or attempt.created)
-        name, status = colours.paint("id", short(attempt.id)), colours.paint(attempt.status, status_text(attempt))
-        out(GAP.join((f"attempt {number}", name, when, status)))
-        out(f"    {safe_text(attempt.operation)}  {safe_text(attempt.flags.text())}".rstrip())
-        written = safe_lines(attempt.output)
-        left_out = max(len(written) - max(lines, 0), 0)
-        if left_out:
-            out(f"    | … {count_text(left_out, 'line')} before")
-        for line in written[left_out:]:
-            out(f"    | {line}".rstrip())
+    numbered = list(enumerate(project.attempts(run), 1))
+    numbered = numbered[max(0, len(numbered) - limit) :] if limit is not None else numbered
+    if as_json:
+        print_json([attempt_as_json(attempt) for _, attempt in numbered])
+        return
+    for number, attempt in reversed(numbered):
+        print_attempt(number, attempt, lines)
+
+
+def run_named(project: Project, name: str) -> Run | None:
+    """The run of that name; None if it is a name that only git knows. Raises UnknownRun."""
+    if ".." in name and is_commit(project.git, name):
+        return None
+    try:
+        return project.find(name)
+    except UnknownRun:
+        if is_commit(project.git, name):
+            return None
+        raise
+
+
+def print_attempt(number: int, attempt: Attempt, lines: int) -> None:
+    """An attempt with the end of its output."""
+    when = time_text(attempt.started or attempt.created)
+    out(GAP.join((f"attempt {number}", short(attempt.id), when, status_text(attempt))))
+    out(f"    {safe_text(attempt.operation)}  {safe_text(attempt.flags.text())}".rstrip())
+    written = safe_lines(attempt.output)
+    left_out = max(len(written) - max(lines, 0), 0)
+    if left_out:
+        out(f"    | … {count_text(left_out, 'line')} before")
+    for line in written[left_out:]:
+        out(f"    | {line}".rstrip())
+
+
+def print_commits(commits: Iterable[Commit], colours: Palette, now: datetime) -> None:
+    """A line for each commit, and below it one for each of its runs."""
+    for commit in commits:
+        name = commit.author.partition(" <")[0]
+        words = (relative_text(commit.time, now), safe_text(commit.subject), safe_text(f"({name})"))
+        out(GAP.join((colours.paint("id", short(commit.id)), *words)))
+        print_runs(commit.exact, colours, now, "")
+        print_runs(commit.changed, colours, now, "changed")
+
+
+def print_runs(runs: Sequence[Run], colours: Palette, now: datetime, word: str) -> None:
+    """The runs of a commit, a line each."""
+    for run in runs:
+        cells = (
+            colours.paint("id", short(run.id)),
+            safe_text(run.operation),
+            colours.paint(run.status, run.status),
+            relative_text(run.attempt.started or run.attempt.created, now),
+            f"({word})" if word else "",
+            f"[{safe_text(run.notes.label)}]" if run.notes.label else "",
+            safe_text(run.flags.text()),
+        )
+        out(f"    {GAP.join(filter(None, cells))}")
+
+
+def commit_json(commit: Commit) -> dict[str, Any]:
+    """A commit with its runs."""
+    return {
+        "id": commit.id, "author": commit.author, "time": rfc3339(commit.time), "subject": commit.subject,
+        "exact": list(map(run_json, commit.exact)), "changed": list(map(run_json, commit.changed)),
+    }  # fmt: skip

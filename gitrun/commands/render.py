@@ -15,10 +15,11 @@ from gitrun.commands.colour import PLAIN, Cell
 from gitrun.commands.pager import is_for_person
 from gitrun.model.refs import short
 from gitrun.model.run import BrokenRun, as_json, attempt_as_json
-from gitrun.model.text import duration_text, path_text, safe_text, size_text, time_text
+from gitrun.model.text import duration_text, path_text, relative_text, safe_text, time_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from gitrun.commands.colour import Palette
     from gitrun.model.run import Attempt, Run
@@ -100,22 +101,9 @@ def show_json(run: Run, attempts: Iterable[Attempt]) -> dict[str, Any]:
     return as_json(run) | {"attempts": [attempt_as_json(attempt) for attempt in attempts], "files": files}
 
 
-def summary(run: Run) -> list[tuple[str, str]]:
-    """What a person wants to know about a run, a name and a text each."""
-    attempt, notes = run.attempt, run.notes
-    source = f"{attempt.base[:8] if attempt.base else 'no commit yet'}{' with uncommitted changes' if attempt.dirty else ''}"
-    seed = attempt.params.random_seed
-    rows = [
-        ("run", run.id), ("operation", attempt.operation), ("status", status_text(attempt)), ("flags", attempt.flags.text()),
-        ("started", time_text(attempt.started)), ("source", source + (f", branch {attempt.branch}" if attempt.branch else "")),
-        ("seed", "" if seed is None else str(seed)), ("label", notes.label or ""), ("tags", ", ".join(notes.tags)),
-        ("marked", "yes" if notes.marked else ""),
-        ("metrics", " ".join(f"{name}={value:g}" for name, value in attempt.metrics.items())),
-        ("left out", ", ".join(f"{s.path} ({s.reason})" for s in attempt.skipped)),
-    ]  # fmt: skip
-    rows += [("comment", f"{comment.text} ({comment.author}, {time_text(comment.time)})") for comment in notes.comments]
-    rows += [("file", f"{f.path}  {size_text(f.size)}{'' if f.stored == 'git' else ' ' + f.stored}") for f in attempt.files]
-    return [(name, safe_text(value)) for name, value in rows if value]
+def when_text(time: datetime | None, now: datetime) -> str:
+    """A time as people read it: `2026-11-22 10:14:03 (3 hours ago)`."""
+    return f"{time_text(time)} ({relative_text(time, now)})" if time else "-"
 
 
 def status_text(attempt: Attempt) -> str:

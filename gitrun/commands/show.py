@@ -1,34 +1,52 @@
-"""`git run show`: one run."""
+"""`git run show`: one run, or several."""
 
 from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gitrun.commands.colour import palette
-from gitrun.commands.render import out, print_json, show_json, summary
-from gitrun.model.refs import short
+from gitrun.commands.render import out, print_json, show_json
+from gitrun.commands.selecting import question_from, selected, selection
 from gitrun.project import Project
+
+if TYPE_CHECKING:
+    from gitrun.commands.colour import Palette
+    from gitrun.model.run import Run
 
 
 @click.command(add_help_option=False)
-@click.argument("run", default="1")
-@click.option("--json", "as_json", is_flag=True, help="As JSON, with attempts, files and environment.")
-def command(run: str, *, as_json: bool) -> None:
-    r"""Shows a run: flags, source, result, files, attempts (default: the newest).
+@click.argument("runs", nargs=-1)
+@selection
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with attempts, files and environment; an array if several.")
+def command(runs: tuple[str, ...], *, as_json: bool, **options: Any) -> None:  # noqa: ANN401
+    r"""Shows runs: flags, source and what was uncommitted, result, files, attempts (default: the newest).
 
     \b
       git run show
       git run show 3fa2c1d8 --json
+      git run show 1:3
     """
     project = Project()
-    found = project.find(run)
-    attempts = project.attempts(found)
+    found = selected(project, runs, question_from(options))
     if as_json:
-        print_json(show_json(found, attempts) | {"environment": project.environment(found)})
+        shown = [show_json(run, project.attempts(run)) | {"environment": project.environment(run)} for run in found]
+        print_json(shown[0] if len(shown) == 1 else shown)
         return
-    colours, slots = palette(project.git), {"run": "id", "status": found.status}
-    for name, text in summary(found):
-        out(f"{name + ':':<11}{colours.paint(slots.get(name, ''), text)}")
-    if len(attempts) > 1:
-        out(f"attempts:  {len(attempts)} (git run log {short(found.id)})")
-    out(f"restart:   git run --restart {short(found.id)}")
+    colours = palette(project.git)
+    for number, run in enumerate(found):
+        if number:
+            out("")
+        print_run(project, run, colours)
+
+
+def print_run(project: Project, run: Run, colours: Palette) -> None:
+    """A line for each thing to know about the run."""
+    from gitrun.commands.portrait import portrait
+
+    slots = {"run": "id", "status": run.status, "label": "label"}
+    for name, text in portrait(project, run, project.attempts(run), datetime.now(timezone.utc)):
+        head = f"{name + ':' if name else '':<11}"
+        out(colours.paint("heading", head) + colours.paint(slots.get(name, ""), text))

@@ -27,13 +27,14 @@ CHANGES = {b"A": ADDED, b"D": DELETED}
 class Content:
     """A file of a run: path below the root, size in bytes (None: a submodule), part, sha256 in hex if it was recorded.
 
-    `here` is false for a local file that is kept on another machine.
+    `stored` is git, lfs or local; `here` is false for a local file that is kept on another machine.
     """
 
     path: str
     size: int | None
     part: str
     sha256: str | None = None
+    stored: str = "git"
     here: bool = True
 
 
@@ -69,7 +70,7 @@ def produced(git: Git, run: Run) -> Iterator[Content]:
     written = {file.path: file for file in run.attempt.files}
     for file in written.values():
         if file.stored != LOCAL:
-            yield Content(file.path, file.size, PRODUCED, file.sha256 or None)
+            yield Content(file.path, file.size, PRODUCED, file.sha256 or None, file.stored)
     if run.attempt.carried:
         over = listed(git, run.tip, *run.attempt.carried)
         yield from (Content(path, size, PRODUCED) for path, size in over if path not in written)
@@ -81,7 +82,7 @@ def local(git: Git, run: Run) -> Iterator[Content]:
     for file in run.attempt.files:
         if file.stored == LOCAL:
             here = os.path.lexists(beside / file.path)
-            yield Content(file.path, file.size, LOCAL, file.sha256 or None, here)
+            yield Content(file.path, file.size, LOCAL, file.sha256 or None, LOCAL, here)
 
 
 def listed(git: Git, commit: str, *paths: str) -> Iterator[tuple[str, int | None]]:

@@ -48,6 +48,12 @@ def history(git: Git, index: Index, revisions: str, limit: int | None = None) ->
         yield Commit(commit, author, moment(stamp), subject, tuple(exact), changed)
 
 
+def subject_of(git: Git, commit: str) -> str:
+    """The subject of a commit; empty if the repository does not have it."""
+    words = ("--max-count=1", "--no-commit-header", "--encoding=UTF-8", "--format=%s")
+    return git.attempt("rev-list", *words, commit, "--").stdout.decode(errors="replace").rstrip("\n")
+
+
 def moment(stamp: str) -> datetime:
     """The time of a commit; the beginning of time for one that no clock shows."""
     try:

@@ -113,7 +113,7 @@ def test_log_shows_each_attempt_with_flags_and_the_end_of_its_output(repo) -> No
     assert said[1:5] == ["    count.py  n=12", "    | … 2 lines before", "    | line 2", "    | line 3"]
     assert said[-4:] == ["    count.py  n=3", "    | line 0", "    | line 1", "    | line 2"]
     assert [line.split()[1] for line in said if line.startswith("attempt")] == ["2", "1"]
-    assert "    | line 0" in repo.run("log", "-n", "99").stdout.splitlines()[:5]
+    assert "    | line 0" in repo.run("log", "--lines", "99").stdout.splitlines()[:5]
 
 
 def test_cat_into_a_pipe_is_byte_exact(two) -> None:

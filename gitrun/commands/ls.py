@@ -1,0 +1,55 @@
+"""`git run ls`: the files of a run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from gitrun.commands.colour import palette
+from gitrun.commands.render import GAP, out, print_json
+from gitrun.model.text import path_text, safe_text, size_text
+from gitrun.project import Project
+from gitrun.views.contents import PARTS, contents
+
+if TYPE_CHECKING:
+    from gitrun.commands.colour import Palette
+    from gitrun.views.contents import Content
+
+
+@click.command(add_help_option=False)
+@click.argument("run", default="1")
+@click.option("--source", is_flag=True, help="The files that it was started with; may be combined.")
+@click.option("--produced", is_flag=True, help="The files that it produced.")
+@click.option("--local", is_flag=True, help="The files that it produced and that are kept out of git.")
+@click.option("-z", "zero", is_flag=True, help="Paths only, each ended by a NUL, byte for byte.")
+@click.option("--json", "as_json", is_flag=True, help="As an array of JSON.")
+def command(run: str, *, zero: bool, as_json: bool, **parts: bool) -> None:
+    r"""Lists the files of a run with their sizes: source, produced, local (default: all, of the newest run).
+
+    \b
+      git run ls
+      git run ls 3fa2c1d8 --produced
+    """
+    project = Project()
+    found = contents(project.git, project.find(run), [part for part in PARTS if parts[part]] or PARTS)
+    if as_json:
+        print_json([asdict(content) | {"path": path_text(content.path)} for content in found])
+    elif zero:
+        sys.stdout.flush()
+        sys.stdout.buffer.writelines(os.fsencode(content.path) + b"\0" for content in found)
+        sys.stdout.buffer.flush()
+    else:
+        colours = palette(project.git)
+        for content in found:
+            out(line_of(content, colours))
+
+
+def line_of(content: Content, colours: Palette) -> str:
+    """A file as people read it: part, size, path."""
+    size = "-" if content.size is None else size_text(content.size)
+    away = "" if content.here else "  (not on this machine)"
+    return GAP.join((colours.paint("heading", f"{content.part:<8}"), f"{size:>7}", safe_text(content.path) + away))

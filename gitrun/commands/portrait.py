@@ -1,0 +1,117 @@
+"""One run as a person wants to read it: what was run, from what, what came of it, how to run it again."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from gitrun.commands.render import GAP, status_text, when_text
+from gitrun.errors import BadRun
+from gitrun.model.refs import short
+from gitrun.model.text import count_text, safe_text, size_text
+from gitrun.views.contents import ADDED, CHANGED, DELETED, LOCAL, PRODUCED, contents, uncommitted
+from gitrun.views.history import subject_of
+from gitrun.views.select import Mailmap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+    from typing import TypeAlias
+
+    from gitrun.model.run import Attempt, Run
+    from gitrun.project import Project
+    from gitrun.views.contents import Content
+
+    Rows: TypeAlias = Iterator[tuple[str, str]]
+
+MANY = 10
+"""Paths of a kind above which the rest is only counted."""
+LONGEST = 72
+
+
+def portrait(project: Project, run: Run, attempts: Sequence[Attempt], now: datetime) -> list[tuple[str, str]]:
+    """What a person wants to know about a run: a name and a text each, safe on a terminal."""
+    known = short(run.id)
+    rows = [
+        *beginning(project, run.attempt, now),
+        *origin(project, run),
+        *notes(run, now),
+        *files(project, run),
+        *machine(project, run),
+        ("attempts", f"{len(attempts)} (git run log {known})" if len(attempts) > 1 else ""),
+        ("restart", f"git run --restart {known}"),
+    ]
+    return [("run", run.id), *((name, safe_text(text)) for name, text in rows if text)]
+
+
+def beginning(project: Project, attempt: Attempt, now: datetime) -> Rows:
+    """What was run, by whom, and what came of it."""
+    yield "operation", attempt.operation
+    yield "status", status_text(attempt)
+    yield "flags", attempt.flags.text()
+    yield "metrics", GAP.join(f"{name}={value:g}" for name, value in attempt.metrics.items())
+    yield "started", when_text(attempt.started, now) if attempt.started else ""
+    yield "author", Mailmap(project.git).proper(attempt.author) if attempt.author else ""
+    yield "seed", "" if attempt.params.random_seed is None else str(attempt.params.random_seed)
+
+
+def origin(project: Project, run: Run) -> Rows:
+    """The source: the commit that it was made from, and what of it was not committed."""
+    attempt = run.attempt
+    subject = subject_of(project.git, attempt.base) if attempt.base else ""
+    subject = subject if len(subject) <= LONGEST else subject[: LONGEST - 1] + "…"
+    words = [
+        f"{short(attempt.base)} {subject}".rstrip() if attempt.base else "no commit yet",
+        f"branch {attempt.branch}" if attempt.branch else "",
+        "with uncommitted changes" if attempt.dirty else "",
+    ]
+    yield "source", ", ".join(filter(None, words))
+    found = uncommitted(project.git, attempt) if attempt.dirty else []
+    for what in (CHANGED, ADDED, DELETED):
+        yield what, listing([change.path for change in found if change.what == what], run)
+    yield "left out", ", ".join(f"{skipped.path} ({skipped.reason})" for skipped in attempt.skipped)
+
+
+def listing(paths: Sequence[str], run: Run) -> str:
+    """The paths, the first of them if they are many."""
+    more = len(paths) - MANY
+    return ", ".join(paths[:MANY]) + (f" and {more:,} more (git run diff {short(run.id)} --stat)" if more > 0 else "")
+
+
+def notes(run: Run, now: datetime) -> Rows:
+    """What people noted about the run."""
+    yield "label", run.notes.label or ""
+    yield "tags", ", ".join(run.notes.tags)
+    yield "marked", "yes" if run.notes.marked else ""
+    for comment in run.notes.comments:
+        yield "comment", f"{comment.text} ({comment.author}, {when_text(comment.time, now)})"
+
+
+def files(project: Project, run: Run) -> Rows:
+    """What the run left, where it is kept."""
+    found = contents(project.git, run, (PRODUCED, LOCAL))
+    yield from (("file", file_text(content)) for content in islice(found, MANY))
+    more = sum(1 for _ in found)
+    yield "", f"{count_text(more, 'file')} more (git run ls {short(run.id)})" if more else ""
+
+
+def file_text(content: Content) -> str:
+    """A file that a run left."""
+    where = {"git": "", "local": " local" if content.here else " local, not on this machine"}
+    return f"{content.path}{GAP}{size_text(content.size or 0)}{where.get(content.stored, f' {content.stored}')}"
+
+
+def machine(project: Project, run: Run) -> Rows:
+    """What the run ran with, as far as that was recorded."""
+    with suppress(BadRun):
+        found = project.environment(run)
+        yield "python", values(found, "python", ("version", "implementation"))
+        yield "machine", values(found, "platform", ("system", "release", "machine"))
+
+
+def values(found: Mapping[str, Any], table: str, names: Iterable[str]) -> str:
+    """The texts that a table of a foreign file has under these names."""
+    inside = found.get(table)
+    texts = [inside.get(name) for name in names] if isinstance(inside, dict) else []
+    return " ".join(text for text in texts if isinstance(text, str))
