@@ -128,13 +128,14 @@ def test_a_slot_is_used_again_and_only_what_differs_is_written(repo):
     assert {path for path in written if path.parts[0] != ".gitrun"} == {Path("src/b.txt")}
 
 
-def test_runs_at_the_same_time_have_slots_of_their_own(repo):
+def test_runs_at_the_same_time_have_slots_of_their_own(repo, tmp_path):
     started = []
     for number in range(4):
         repo.write("d/f", str(number))
-        words = ["git", "run", "--", "bash", "-c", "cat d/f; sleep 1; cat d/f"]
+        words = ["git", "run", "--", "bash", "-c", f"cat d/f; until [ -e {tmp_path}/go ]; do sleep 0.05; done; cat d/f"]
         started.append(subprocess.Popen(words, cwd=repo.path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL))
         wait_for(repo, number + 1)
+    (tmp_path / "go").touch()
     assert [each.communicate()[0] for each in started] == [b"00", b"11", b"22", b"33"]
     assert repo.git("worktree", "prune", "--dry-run", "--verbose") == ""
 
