@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SLOTS = {
     "id": "33", "completed": "32", "error": "31", "terminated": "35", "running": "36", "staged": "34", "pending": "34",
-    "unreadable": "1;31",
+    "unreadable": "1;31", "heading": "1",
 }  # fmt: skip
 """What has a colour, and which if `color.run.<slot>` does not say."""
 ASKED = "gitrun.color"
