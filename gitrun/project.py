@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from gitrun.engine.attempt import Road
+    from gitrun.engine.bring import Brought, Wish
     from gitrun.engine.housekeeping import Rules, Sweep
     from gitrun.engine.process import Stream
     from gitrun.engine.starting import Manners
@@ -207,11 +208,11 @@ class Project:
             found = objects.read(name)
         return found.data if found else None
 
-    def bring(self, run: str) -> tuple[list[str], list[str]]:
-        """Copies what the run produced into the working tree; the paths copied, and those left because they were changed."""
-        from gitrun.engine.bring import bring
+    def bring(self, run: str, wish: Wish | None = None) -> Brought:
+        """Puts files of the run into the working tree (all that it produced), or what is wished for where it is wished for."""
+        from gitrun.engine.bring import ALL, bring
 
-        return bring(self.git, self.find(run))
+        return bring(self.git, self.find(run), wish or ALL)
 
     def mark(self, run: Run, *, marked: bool = True) -> bool:
         """Marks the run as the one that its operation's name means, or takes the mark away; whether that changed anything."""

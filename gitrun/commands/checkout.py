@@ -1,9 +1,12 @@
-"""`git run checkout`: produced files back into the working tree."""
+"""`git run checkout`: files of a run, back into the working tree or into another directory."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
+from gitrun.engine.bring import Wish
 from gitrun.model.refs import short
 from gitrun.model.text import count_text
 from gitrun.project import Project
@@ -11,16 +14,27 @@ from gitrun.project import Project
 
 @click.command(add_help_option=False)
 @click.argument("run", default="1")
-def command(run: str) -> int:
-    r"""Copies what a run produced into the working tree (default: the newest run), never over a file that was changed.
+@click.argument("paths", nargs=-1)
+@click.option("--to", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Into DIR, not the working tree.")
+@click.option("--source", is_flag=True, help="The source that was run, instead of what it produced.")
+@click.option("-f", "--force", is_flag=True, help="Write over changed files too.")
+def command(run: str, paths: tuple[str, ...], to: Path | None, *, source: bool, force: bool) -> int:
+    r"""Copies what a run (default: the newest) produced, or the files and directories PATHS of it, into the working
+    tree, never over a file that was changed.
 
     \b
       git run checkout 3fa2c1d8
-    """
+      git run checkout 3fa2c1d8 model.pt plots
+      git run checkout 3fa2c1d8 --source --to /tmp/then
+    """  # noqa: D205
     project = Project()
     found = project.find(run)
-    done, left = project.bring(found.id)
-    project.say(f"brought here from run {short(found.id)}: {count_text(len(done), 'file')}")
-    if left:
-        project.say(f"left as they are: {', '.join(left)}")
-    return 1 if left else 0
+    brought = project.bring(found.id, Wish(paths, to and to.absolute(), source=source, force=force))
+    where = "here" if to is None else f"to {to}"
+    what = " of its source" if source else ""
+    project.say(f"brought {where} from run {short(found.id)}: {count_text(len(brought.done), 'file')}{what}")
+    if brought.left:
+        project.say(f"left as they are: {', '.join(brought.left)}")
+    if brought.gone:
+        project.say(f"not to be had here: {', '.join(brought.gone)}")
+    return 1 if brought.left or brought.gone else 0

@@ -158,8 +158,9 @@ def bring(project: Project, request: Request, run: str, made: int) -> str:
     if request.in_place:
         return ""
     if request.bring or (request.bring is None and project.settings.bring):
-        done, left = project.bring(run)
-        return f"; brought here: {len(done)}" + (f", left as they are: {', '.join(left[:3])}" if left else "")
+        brought = project.bring(run)
+        left = (*brought.left, *brought.gone)
+        return f"; brought here: {len(brought.done)}" + (f", left as they are: {', '.join(left[:3])}" if left else "")
     return f"; git run checkout {short(run)} brings {'it' if made == 1 else 'them'} here"
 
 

@@ -1,74 +1,241 @@
-"""Produced files as the program left them: read, and copied back into the working tree, never over a changed file."""
+"""Files of a run, as the program left them or as it found them: read, and put where a user wants them.
+
+Never over a changed file unless the user says so, never through a link, never outside of where they are to go.
+"""
 
 from __future__ import annotations
 
+import filecmp
 import hashlib
 import os
+import secrets
 import shutil
 import unicodedata
-from pathlib import Path
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitrun.engine.links import make_parents, prune
 from gitrun.engine.produced import describe
-from gitrun.git.objects import EXECUTABLE, LINK, Objects, entry_at
+from gitrun.errors import CannotRun, UnknownRun
+from gitrun.git.objects import COMMIT, EXECUTABLE, LINK, Objects, TreeMaker, entry_at
 from gitrun.model.record import DIRECTORY
+from gitrun.model.refs import short
 from gitrun.model.run import File
+from gitrun.store.carry import source_tree
 from gitrun.store.results import kept
+from gitrun.store.runs import attempts, scratch
+from gitrun.store.tips import read_ref
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
     from gitrun.git.exe import Git
+    from gitrun.git.objects import Entry
     from gitrun.model.run import Run
 
+DONE, LEFT, GONE = "done", "left", "gone"
+PLAIN = {"core.sparseCheckout": "false", "core.fsmonitor": "false", "submodule.recurse": "false"}
 
-def bring(git: Git, run: Run) -> tuple[list[str], list[str]]:
-    """Copies what the run produced into the working tree; the paths copied, and those left as they are.
 
-    That is what the last attempt left, also of what it found from the attempt before and wrote again as it was.
-    A file that is there is only written over if it is as the attempt found it.
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be brought: of what was produced or of the source, files and directories (none: all), and where to.
+
+    `to` is a directory that need not be there (None: the working tree); with `force` changed files are written over.
     """
-    done: list[str] = []
-    left: list[str] = []
-    with Objects(git) as objects:
-        for file in {file.path: file for file in (*carried(git, run), *run.attempt.files)}.values():
-            fits = is_safe(file.path) and put(git, objects, run, file)
-            (done if fits else left).append(file.path)
-    return done, left
+
+    paths: tuple[str, ...] = ()
+    to: Path | None = None
+    source: bool = False
+    force: bool = False
 
 
-def carried(git: Git, run: Run) -> list[File]:
-    """The files that the last attempt has from the one before, as far as they are still there; size and sha256 not known."""
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """Paths that were brought, those left because of something of the user's in their way, those that are not to be had."""
+
+    done: tuple[str, ...]
+    left: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A file to bring: its path, how to write it anew somewhere (false: it is not to be had), whether a file is it already."""
+
+    path: str
+    write: Callable[[Path], bool]
+    is_this: Callable[[Path], bool]
+
+
+ALL = Wish()
+
+
+def bring(git: Git, run: Run, wish: Wish = ALL) -> Brought:
+    """Puts what is wished for where it is wished for. Raises UnknownRun if a path is not of the run.
+
+    Of what was produced that is what the last attempt left, also of what it found from the attempt before and did not
+    change. A file that is there is only written over if it is as the attempt found it, as the run left it, or, in the
+    working tree, as the current commit has it.
+    """
+    top = wish.to or git.worktree
+    if top is None:
+        raise CannotRun("this repository has no working tree", "--to DIR names another place")
+    found: dict[str, list[str]] = {DONE: [], LEFT: [], GONE: []}
+    with ExitStack() as stack:
+        objects = stack.enter_context(Objects(git))
+        if wish.source:
+            items = source_items(git, objects, run, wish, stack.enter_context(scratch(git)))
+        else:
+            items = produced_items(git, objects, run, wish)
+        known = commits_known(git, run, wish)
+        os.makedirs(top, exist_ok=True)
+
+        def may_go(item: Item, target: Path) -> bool:
+            return wish.force or is_known(git, objects, known, item.path, target)
+
+        for item in items:
+            found[put(top, item, may_go)].append(item.path)
+    return Brought(*(tuple(found[name]) for name in (DONE, LEFT, GONE)))
+
+
+def commits_known(git: Git, run: Run, wish: Wish) -> tuple[str, ...]:
+    """The commits whose files are no changes of the user's."""
+    head = read_ref(git, "HEAD") if wish.to is None else None
+    return (run.attempt.id, run.tip, *([head] if head else []))
+
+
+def chosen(run: Run, wish: Wish, prefix: str, paths: Iterable[str]) -> list[str]:
+    """Those of the paths that are wished for, as seen from the current directory, else from the top. Raises UnknownRun."""
+    there = list(paths)
+    if not wish.paths:
+        return there
+    wanted: dict[str, None] = {}
+    for typed in wish.paths:
+        for path in (os.path.normpath(os.path.join(prefix, typed)), os.path.normpath(typed)):
+            hits = [one for one in there if path in {".", one} or one.startswith(path + "/")]
+            if hits:
+                break
+        else:
+            what = "its source has" if wish.source else "it produced"
+            raise UnknownRun(f"{what} no '{typed}': run {short(run.id)}", f"git run ls {short(run.id)} lists its files")
+        wanted |= dict.fromkeys(hits)
+    return list(wanted)
+
+
+def produced_items(git: Git, objects: Objects, run: Run, wish: Wish) -> list[Item]:
+    """What the run produced, as far as it is wished for."""
+    files = {file.path: file for file in (*carried(git, objects, run), *run.attempt.files)}
+    return [produced_item(git, objects, run, files[path]) for path in chosen(run, wish, git.prefix, files)]
+
+
+def produced_item(git: Git, objects: Objects, run: Run, file: File) -> Item:
+    """A file that the run produced."""
+
+    def is_this(target: Path) -> bool:
+        top = os.fsencode(target)[: -len(os.fsencode(file.path)) - 1]
+        return describe(top, os.fsencode(file.path), file.stored) == file
+
+    if file.stored == "local":
+        return Item(file.path, lambda fresh: copy(git, run, file, fresh), is_this)
+    return Item(file.path, lambda fresh: write(git, objects, run, file, fresh), is_this)
+
+
+def source_items(git: Git, objects: Objects, run: Run, wish: Wish, place: Path) -> list[Item]:
+    """The source of the last attempt, as far as it is wished for; git checks it out into `place` first."""
+    with TreeMaker(git) as maker:
+        tree = source_tree(objects, maker, run.attempt)
+    modes = {}
+    for line in git.run("ls-tree", "-r", "-z", "--full-tree", tree).split(b"\0")[:-1]:
+        head, _, path = line.partition(b"\t")
+        modes[os.fsdecode(path)] = head.split(b" ")[0].decode()
+    paths = chosen(run, wish, git.prefix, modes)
+    staged = stage(git, tree, [path for path in paths if modes[path] != COMMIT and is_safe(path)], place)
+
+    def item(path: str) -> Item:
+        return Item(path, lambda fresh: take(staged / path, fresh), lambda target: is_same(staged / path, target))
+
+    return [item(path) for path in paths]
+
+
+def stage(git: Git, tree: str, paths: Iterable[str], place: Path) -> Path:
+    """A directory with these files of the tree as git checks them out: with filters, line ends and modes."""
+    staged = place / "tree"
+    staged.mkdir()
+    seen = git.at(staged, git.git_dir, PLAIN)
+    seen.run("read-tree", tree, index=place / "index")
+    asked = b"".join(os.fsencode(path) + b"\0" for path in paths)
+    # that a filter does not give a file is found when the file is missed
+    seen.attempt("checkout-index", "-q", "-z", "--stdin", stdin=asked, index=place / "index")
+    return staged
+
+
+def take(staged: Path, fresh: Path) -> bool:
+    """Moves a staged file to its place; false if git could not check it out."""
+    if not is_file(staged):
+        return False
+    shutil.move(staged, fresh)
+    return True
+
+
+def is_same(staged: Path, target: Path) -> bool:
+    """Whether two files have the same bytes and may both, or neither, be executed; or are links to the same place."""
+    if staged.is_symlink() or target.is_symlink():
+        return staged.is_symlink() and target.is_symlink() and staged.readlink() == target.readlink()
+    if not staged.is_file():
+        return False
+    same_mode = os.access(staged, os.X_OK) == os.access(target, os.X_OK)
+    return same_mode and filecmp.cmp(staged, target, shallow=False)
+
+
+def carried(git: Git, objects: Objects, run: Run) -> list[File]:
+    """The files that the last attempt has from those before, as far as they are still there and in the repository.
+
+    Size and sha256 are those of the attempt that wrote them, if it says so.
+    """
     if not run.attempt.carried:
         return []
     listed = git.run("ls-tree", "-r", "-z", "--full-tree", "--name-only", run.tip, "--", *run.attempt.carried)
-    return [File(os.fsdecode(path), -1, "", "git") for path in listed.split(b"\0")[:-1]]
+    earlier = (file for attempt in attempts(git, objects, run)[:-1] for file in attempt.files if file.stored != "local")
+    known: Mapping[str, File] = {file.path: file for file in earlier}
+    return [known.get(path, File(path, -1, "", "git")) for path in map(os.fsdecode, listed.split(b"\0")[:-1])]
 
 
 def is_safe(path: str) -> bool:
-    """Whether a path that a run names stays in the working tree and out of what is git's and ours."""
+    """Whether a path that a run names stays where it is to go and out of what is git's and ours."""
     parts = path.split("/")
     plain = ["".join(char for char in part if unicodedata.category(char) != "Cf").lower() for part in parts]
     return not {"", ".", "..", ".git", "git~1"} & set(plain) and plain[0] != DIRECTORY
 
 
-def put(git: Git, objects: Objects, run: Run, file: File) -> bool:
-    """Whether the file is in the working tree as the run left it; false if something of the user's is in its way."""
-    top = Path(git.worktree or ".")
-    target = top / file.path
-    if any(parent.is_symlink() for parent in target.parents if parent != top and parent.is_relative_to(top)):
-        return False
-    if is_file(target) and describe(os.fsencode(top), os.fsencode(file.path), file.stored) == file:
-        return True
-    if os.path.lexists(target) and not is_as_found(git, objects, run, target, file.path):
-        return False
+def put(top: Path, item: Item, may_go: Callable[[Item, Path], bool]) -> str:
+    """Puts the file below `top`, over one that is there only if that `may_go`; whether it was done, left, or is gone."""
+    target = top / item.path
+    if not is_safe(item.path) or goes_through_a_link(top, target) or (target.is_dir() and not target.is_symlink()):
+        return LEFT
+    if is_file(target) and item.is_this(target):
+        return DONE
+    if os.path.lexists(target) and not may_go(item, target):
+        return LEFT
+    if not make_parents(os.fsencode(top), os.fsencode(item.path)):
+        return LEFT
+    # a name that no run can know: what lies at a name beforehand could be a link
+    fresh = target.with_name(f".{secrets.token_hex(8)}.gitrun")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        return False
-    fresh = target.with_name(f".{target.name[:200]}.gitrun")
-    if not (copy(git, run, file, fresh) if file.stored == "local" else write(git, objects, run, file, fresh)):
-        return False
-    fresh.replace(target)
-    return True
+        if item.write(fresh):
+            fresh.replace(target)
+            return DONE
+    finally:
+        fresh.unlink(missing_ok=True)
+    prune(os.fsencode(top), os.fsencode(item.path))
+    return GONE
+
+
+def goes_through_a_link(top: Path, target: Path) -> bool:
+    """Whether a directory above the target, below `top`, is a link."""
+    return any(parent.is_symlink() for parent in target.parents if parent != top and parent.is_relative_to(top))
 
 
 def is_file(target: Path) -> bool:
@@ -76,14 +243,15 @@ def is_file(target: Path) -> bool:
     return target.is_symlink() or target.is_file()
 
 
-def is_as_found(git: Git, objects: Objects, run: Run, target: Path, path: str) -> bool:
-    """Whether the file in the working tree is the one that the attempt found, or the one that the run left."""
-    if target.is_dir() or target.is_symlink():
+def is_known(git: Git, objects: Objects, commits: Iterable[str], path: str, target: Path) -> bool:
+    """Whether the file at `target` is the one that one of the commits has at the path."""
+    if not target.is_file() or target.is_symlink():
         return False
-    entries = (entry_at(objects, commit, os.fsencode(path)) for commit in (run.attempt.id, run.tip))
+    entries: list[Entry | None] = [entry_at(objects, commit, os.fsencode(path)) for commit in commits]
     known = {entry.id for entry in entries if entry}
     ways = (("--path", path), ("--no-filters",))  # as git adds files, and as we store those that a program made
-    return any(git.run("hash-object", *way, "--stdin", stdin=target.read_bytes()).decode().strip() in known for way in ways)
+    data = target.read_bytes()
+    return any(git.run("hash-object", *way, "--stdin", stdin=data).decode().strip() in known for way in ways)
 
 
 def copy(git: Git, run: Run, file: File, target: Path) -> bool:
@@ -98,8 +266,12 @@ def copy(git: Git, run: Run, file: File, target: Path) -> bool:
 def write(git: Git, objects: Objects, run: Run, file: File, target: Path) -> bool:
     """Writes a file that is in the repository as the run left it; false if it is not there."""
     entry = entry_at(objects, run.tip, os.fsencode(file.path))
-    data = content(git, run.tip, file) if entry else None
-    if entry is None or data is None:
+    raw = objects.read(entry.id) if entry else None
+    if entry is None or raw is None:
+        return False
+    is_raw = raw.data is not None and (entry.mode == LINK or hashlib.sha256(raw.data).hexdigest() == file.sha256)
+    data = raw.data if is_raw else content(git, run.tip, file)
+    if data is None:
         return False
     if entry.mode == LINK:
         target.symlink_to(os.fsdecode(data))

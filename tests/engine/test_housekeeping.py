@@ -101,7 +101,7 @@ def test_files_of_deleted_runs_stay_until_the_runs_are_purged(repo) -> None:
 def test_idle_slots_are_emptied_and_made_anew(repo, project) -> None:
     assert project.survey(Rules()).slots == ()
     project.sweep(project.survey(Rules(slots=True)))
-    assert os.listdir(project.git.state / "slots") == []
+    assert list((project.git.state / "slots").iterdir()) == []
     assert len(repo.git("worktree", "list").splitlines()) == 1
     assert project.run("echo.py", flags={"x": 4}).status == "completed"
 
