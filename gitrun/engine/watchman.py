@@ -10,6 +10,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from gitrun.engine.offspring import is_single_threaded
+
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
@@ -34,7 +36,7 @@ class Signals:
     def __init__(self) -> None:
         self.descriptor = -1
         self._numbers: tuple[signal.Signals, ...] = ()
-        self._write = -1
+        self._write = self._wakeup = -1
         self._mask: set[int] = set()
         self._handlers: dict[int, object] = {}
         self._from_terminal_at = float("-inf")
@@ -49,27 +51,28 @@ class Signals:
         if self.descriptor < 0:
             return
         self.read()  # what came when all was over was for the program
+        if self._write >= 0:
+            signal.set_wakeup_fd(self._wakeup)
+            os.close(self._write)
         for number, handler in self._handlers.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
-        os.close(self.descriptor)
-        self.descriptor = -1
-        if self._write >= 0:
-            os.close(self._write)
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+        os.close(self.descriptor)
+        self.descriptor = self._write = -1
 
     def _open(self) -> None:
         self._mask = set(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
-        descriptor = signalfd(self._numbers)
-        if descriptor is None:  # not Linux
-            self.descriptor, self._write = os.pipe()
-            os.set_blocking(self.descriptor, False)
-            self._handlers = {number: signal.signal(number, self._note) for number in self._numbers}
+        descriptor = signalfd(self._numbers) if is_single_threaded() else None
+        if descriptor is not None:
+            signal.pthread_sigmask(signal.SIG_BLOCK, self._numbers)
+            self.descriptor = descriptor
             return
-        signal.pthread_sigmask(signal.SIG_BLOCK, self._numbers)
-        self.descriptor = descriptor
-
-    def _note(self, number: int, _: FrameType | None) -> None:
-        os.write(self._write, RECORD.pack(number, 0, SI_KERNEL if in_foreground() else 0, 0))
+        # not Linux, or another thread would take a signal that this one blocks
+        self.descriptor, self._write = os.pipe()
+        for end in (self.descriptor, self._write):
+            os.set_blocking(end, False)
+        self._wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        self._handlers = {number: signal.signal(number, pass_over) for number in self._numbers}
 
     def give_back(self) -> None:
         """In a child, before its program starts: signals do what they do to any program, those that have come too."""
@@ -86,6 +89,8 @@ class Signals:
             data = os.read(self.descriptor, RECORD.size * 16)
         except BlockingIOError:
             return []
+        if self._write >= 0:
+            return [(number, number in INTERRUPTS and in_foreground()) for number in data if number in self._numbers]
         return [self._judge(*RECORD.unpack_from(data, at)) for at in range(0, len(data), RECORD.size)]
 
     def _judge(self, number: int, _: int, code: int, sender: int) -> tuple[int, bool]:
@@ -94,6 +99,10 @@ class Signals:
             self._from_terminal_at = now
             return number, True
         return number, sender == os.getppid() and now - self._from_terminal_at < 1.0
+
+
+def pass_over(_number: int, _frame: FrameType | None) -> None:
+    """Does nothing: the signal has been written to the wakeup descriptor."""
 
 
 def signalfd(numbers: tuple[signal.Signals, ...]) -> int | None:

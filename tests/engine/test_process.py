@@ -231,9 +231,9 @@ def test_stop_after_ends_the_program_and_says_so(repo):
 
 
 def test_time_that_is_over_after_the_program_has_ended_changes_nothing(repo):
-    process = start(repo, "--stop-after", "1s", "--", "sh", "-c", "head -c 60000 /dev/zero", bufsize=0)
+    process = start(repo, "--stop-after", "1s", "--", "sh", "-c", "head -c 120000 /dev/zero", bufsize=0)
     time.sleep(2.5)
-    assert len(process.communicate(timeout=20)[0]) == 60000
+    assert len(process.communicate(timeout=20)[0]) == 120000
     assert (process.returncode, last(repo)["status"]) == (0, "completed")
 
 
@@ -328,6 +328,21 @@ def test_a_process_beside_ours_is_never_signalled(repo, tmp_path):
     done = ended(repo, sys.executable, script)
     assert done.stdout == "completed None\n"
     assert "left running: sleep" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_a_host_of_many_threads_reaches_the_program_and_is_recorded(repo, tmp_path, number):
+    script = tmp_path / "host.py"
+    script.write_text(
+        "import threading, gitrun\n"
+        "threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+        "print(gitrun.Project('.').run(command=['sh', '-c', 'echo ready; exec sleep 60']).status)\n"
+    )
+    process = start(repo, program=(sys.executable, str(script)))
+    said(process)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=20)
+    assert (out, last(repo)["exit_status"]) == (b"terminated\n", -number), err
 
 
 def test_runs_from_threads_record_each_their_own(repo, tmp_path):

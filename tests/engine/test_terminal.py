@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 
@@ -39,6 +40,20 @@ def test_stdout_and_stderr_of_the_program_are_terminals_of_the_right_size(repo):
         terminal.resize(40, 100)
         terminal.shows("size (100, 40)\r\n")
         assert terminal.ends() == 0
+
+
+def test_a_program_that_was_quicker_than_we_to_see_its_window_change_is_told_again(repo):
+    look = "lambda *_: print('seen', tuple(os.get_terminal_size(1)), flush=True)"
+    repo.write("p.py", f"import os, signal, time\nsignal.signal(signal.SIGWINCH, {look})\n{READY}time.sleep(20)\n")
+    with Terminal(repo, "git", "run", "p.py") as terminal:
+        terminal.shows("ready")
+        os.kill(owner(repo)["pid"], signal.SIGSTOP)
+        terminal.resize(40, 100)
+        time.sleep(0.3)
+        os.kill(owner(repo)["pid"], signal.SIGCONT)
+        terminal.shows("seen (80, 24)\r\nseen (100, 40)")
+        terminal.type("\x03")
+        terminal.ends()
 
 
 def test_colours_progress_bars_and_raw_bytes_pass_unchanged(repo):

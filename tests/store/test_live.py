@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import datetime, timezone
 
 import pytest
@@ -10,6 +11,7 @@ from gitrun.errors import CannotRun, RunIsRunning
 from gitrun.model.plan import Outcome
 from gitrun.store import live as module
 from gitrun.store.live import Owner, hold, is_live, owner_of, recorded
+from gitrun.store.locks import acquire
 
 RUN = "ab" * 20
 OWNER = Owner(123, "boot 456", RUN, "/some/where", in_place=False, started=1.5, linked=("data",))
@@ -38,13 +40,24 @@ def test_a_closed_record_leaves_nothing(tmp_path):
 
 
 def test_somebody_who_comes_for_the_lock_while_it_is_closed_does_no_harm(tmp_path):
-    with hold(tmp_path, RUN) as live:
-        (live.directory / "lock").unlink()
-        (live.directory / "lock").touch()
-        live.close()
+    over = threading.Event()
+
+    def look():
+        while not over.is_set():
+            lock = acquire(tmp_path / "live" / RUN / "lock", wait=0)
+            if lock:
+                lock.release()
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        for _ in range(300):
+            with hold(tmp_path, RUN) as live:
+                live.close()
+    finally:
+        over.set()
+        looking.join()
     assert not is_live(tmp_path, RUN)
-    hold(tmp_path, RUN).close()
-    assert recorded(tmp_path) == []
 
 
 def test_the_owner_reads_as_it_was_written(tmp_path):
