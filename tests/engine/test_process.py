@@ -12,6 +12,10 @@ from pathlib import Path
 import pytest
 from supervised import ended, is_alive, last, live, output, owner, runs, said, start, until
 
+from gitrun.engine.process import Call, execute
+from gitrun.engine.streams import NoStream
+from gitrun.engine.watchman import Signals
+
 COUNTER = """\
 import signal, sys, time
 caught = []
@@ -182,6 +186,14 @@ def test_a_signal_to_us_reaches_the_program_and_is_recorded(repo, name, code, wh
     assert process.returncode in {code, -number}
     assert (last(repo)["status"], last(repo)["exit_status"]) == ("terminated", -number)
     assert live(repo) == []
+
+
+def test_a_signal_that_came_before_the_program_was_there_is_handed_on_to_it(tmp_path):
+    with Signals() as signals:
+        os.kill(os.getpid(), signal.SIGTERM)
+        call = Call(("sleep", "60"), tmp_path, dict(os.environ), tag="0")
+        found = execute(call, tmp_path / "output", NoStream(), NoStream(), signals)
+    assert (found.exit_status, found.stopped_by) == (-signal.SIGTERM, signal.SIGTERM)
 
 
 def test_a_program_that_takes_an_interrupt_and_ends_well_has_completed(repo):
