@@ -6,11 +6,7 @@ import os
 import shutil
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-from gitrun.engine.process import shown_through
-from gitrun.git.exe import spawn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +19,11 @@ MANNERS = {"LESS": "FRX", "LV": "-c"}
 @contextmanager
 def paged() -> Iterator[None]:
     """Shows what is printed until the end of the `with` in the pager, if the user has one; waits for it."""
+    from pathlib import Path
+
+    from gitrun.engine.process import shown_through
+    from gitrun.git.exe import spawn
+
     named = os.fsdecode(spawn(("var", "GIT_PAGER"), os.environ, Path.cwd()).stdout).strip()
     if named in {"", "cat"}:
         yield

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gitrun.commands.main import EPILOG
 from gitrun.commands.render import ending_text, out, print_json
-from gitrun.engine.process import detach
-from gitrun.engine.starting import Manners
-from gitrun.engine.streams import FileStream
 from gitrun.errors import UsageError
 from gitrun.model.flags import Typed, split_word
 from gitrun.model.needed import Skip
@@ -20,7 +17,9 @@ from gitrun.model.refs import short
 from gitrun.model.request import LATER, Request
 from gitrun.model.settings import seconds
 from gitrun.model.text import count_text, safe_text
-from gitrun.project import Project
+
+if TYPE_CHECKING:
+    from gitrun.project import Project
 
 HELP = """Runs an operation on exactly the code that lies here, and records it as refs/runs/<id>.
 
@@ -82,6 +81,9 @@ def command(rest: tuple[str, ...], /, words: tuple[str, ...], **options: Any) ->
 
         out(f"gitrun {version('git-run-tracker')}")
         return 0
+    from gitrun.engine.streams import FileStream
+    from gitrun.project import Project
+
     request = request_from(words, rest, options)
     project = Project()
     project.stdout, project.stderr = FileStream(1), FileStream(2)
@@ -89,6 +91,8 @@ def command(rest: tuple[str, ...], /, words: tuple[str, ...], **options: Any) ->
         return show_plan(project, request, as_json=options["as_json"])
     if options["as_json"]:
         raise UsageError("--json goes with --dry-run", "git run show --json shows the run afterwards")
+    from gitrun.engine.starting import Manners
+
     asks = sys.stdin.isatty() and sys.stderr.isatty() and not options["yes"]
     manners = Manners(ask if asks else lambda question: tell(project, question), leave if request.background else None)
     found = project.start(request, manners)
@@ -129,6 +133,8 @@ def tell(project: Project, question: str) -> bool:
 
 def leave(run: str) -> bool:
     """Whether this is the process that goes on in the background."""
+    from gitrun.engine.process import detach
+
     click.echo(run)
     sys.stdout.flush()
     return detach()
