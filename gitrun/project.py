@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -66,13 +67,17 @@ class Project:
         `options` are the fields of Request: `flags` (name -> value), `restart` (a name of a run), `needed`,
         `force_sourcecode`, `command` (the words of a program) and so on. What the program prints appears on stdout and
         stderr of this one. A run that `needed` finds unnecessary is said to be so, and is the one returned. That the
-        program fails is no error here: see `status`. Raises GitrunError if nothing could be run or recorded.
+        program fails is no error here: see `status`. Raises GitrunError if nothing could be run or recorded, and
+        KeyboardInterrupt, once the run is recorded, if Ctrl-C ended it.
         """
         found = self.start(Request(operation=operation, **options))
         if isinstance(found, Skip):
             self.tell(found)
             return found.run
-        return self.find(found[0])
+        run, outcome = found
+        if outcome and outcome.reason and outcome.exit_status == -signal.SIGINT:
+            raise KeyboardInterrupt  # a loop over runs ends where its user wanted it to end
+        return self.find(run)
 
     def tell(self, skip: Skip) -> None:
         """Says why nothing was run, on stdout, and that the source is another, on stderr."""
@@ -275,7 +280,8 @@ class Project:
         """What is not needed any more of runs and of what lies beside them; nothing is written."""
         from gitrun.engine.housekeeping import survey
 
-        return survey(self.git, self.list_runs(), rules, time.time())
+        self.recover()
+        return survey(self.git, () if rules.retention.keeps_all else self.list_runs(), rules, time.time())
 
     def sweep(self, found: Sweep) -> None:
         """Does what `survey` found. Raises GitrunError."""

@@ -168,3 +168,12 @@ def test_environment_of_programs_can_be_given(repo) -> None:
     repo.write("a.py", "import os\nprint(os.environ.get('COLOUR'))\n")
     run = Project(repo.path, environ={"PATH": os.environ["PATH"], "COLOUR": "blue"}).run("a.py")
     assert run.output == "blue\n"
+
+
+def test_ctrl_c_ends_a_loop_over_runs_once_its_run_is_recorded(repo) -> None:
+    repo.write("wait.py", "import os, signal, time\nos.kill(os.getppid(), signal.SIGINT)\ntime.sleep(60)")
+    script = "import gitrun\nproject = gitrun.Project('.')\nfor x in range(3):\n    project.run('wait.py')\n"
+    words = [sys.executable, "-c", script]
+    done = subprocess.run(words, cwd=repo.path, capture_output=True, text=True, check=False, timeout=60)
+    assert "KeyboardInterrupt" in done.stderr
+    assert [run.status for run in Project(repo.path).list_runs()] == ["terminated"]
