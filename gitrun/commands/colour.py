@@ -22,7 +22,7 @@ SLOTS = {
     "unreadable": "1;31", "heading": "1",
 }  # fmt: skip
 """What has a colour, and which if `color.run.<slot>` does not say."""
-ASKED = "gitrun.color"
+ASKED = "--color"
 WHEN = ("always", "never", "auto")
 RESET = "\x1b[m"
 
