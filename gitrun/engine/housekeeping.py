@@ -82,14 +82,15 @@ def survey(git: Git, runs: Iterable[Run], rules: Rules, now: float) -> Sweep:
     """What is not needed of `runs`, newest attempt first, and of what lies beside them."""
     purged = expired(git, rules.expire, now)
     loose, packs = loose_objects(git)
+    old = tuple(superfluous(runs, rules.retention))
     return Sweep(
-        runs=tuple(superfluous(runs, rules.retention)),
+        runs=old,
         purged=purged,
         held=sum(size_of(git.state / "files" / run) for run in purged),
         files=orphans(git),
         slots=idle_slots(git, 0.0 if rules.slots else IDLE, now),
         leftovers=leftovers(git, now),
-        loose_refs=loose_refs(git),
+        loose_refs=loose_refs(git, len(old)),
         loose_objects=loose,
         packs=packs,
     )
@@ -176,9 +177,9 @@ def empty(git: Git, slot: Path) -> None:
             slot.rmdir()
 
 
-def loose_refs(git: Git) -> int:
-    """How many refs of runs are to be packed; 0 if they are few."""
-    count = sum(len(names_in(git.common_dir / place)) for place in (RUNS, TRASH))
+def loose_refs(git: Git, deleted: int = 0) -> int:
+    """How many refs of runs are to be packed, with those of the runs that are to be `deleted`; 0 if they are few."""
+    count = deleted + sum(len(names_in(git.common_dir / place)) for place in (RUNS, TRASH))
     return count if count >= LOOSE_REFS and wanted(git, "gc.packrefs") and not is_collecting(git) else 0
 
 

@@ -59,14 +59,15 @@ def rebuild(git: Git, index: Index) -> int:
 
 def add(git: Git, run: str) -> bool:
     """Writes the notes of a run that has ended, if notes are kept; whether they are written. Raises nothing of ours."""
-    if not are_kept(git):
-        return False
     with suppress(GitrunError, OSError):
+        if not are_kept(git):
+            return False
+        from sqlite3 import Error
+
         from gitrun.store.index import Index
 
-        with patient(git) as _, Index(git) as index:
-            before = read_ref(git, NOTES)
-            found = index.get(run)
+        with suppress(Error), patient(git) as _, Index(git) as index:
+            before, found = read_ref(git, NOTES), index.get(run)
             if before and isinstance(found, Run):
                 publish(git, edited(git, before, notes_of(git, index, found)), before)
                 return True
@@ -100,7 +101,7 @@ def edited(git: Git, before: str, notes: Mapping[str, str]) -> str:
     with scratch(git) as place, Objects(git) as objects, TreeMaker(git) as maker:
         paths = [place / commit for commit in notes]
         for path, text in zip(paths, notes.values(), strict=True):
-            path.write_text(text)
+            path.write_bytes(text.encode())
         changes: dict[bytes, Entry | None] = {os.fsencode(commit): None for commit in notes}  # as `git notes` has few
         blobs = zip(notes, hash_files(git, paths), strict=True)
         changes |= {path_of(commit): Entry(FILE, blob) for commit, blob in blobs}
@@ -139,7 +140,11 @@ def notes_of_all(git: Git, index: Index, runs: Sequence[Run]) -> Iterator[tuple[
                 yield one.id, attempt_note(run, one, output.data if output else b"")
     trees: dict[str, str] = {}
     head = ("HEAD",) if read_ref(git, "HEAD") else ()
-    for line in git.run("log", "--format=%H %T", "--branches", "--tags", "--remotes", *head).decode().splitlines():
+    for line in (
+        git.run("rev-list", "--no-commit-header", "--format=%H %T", "--branches", "--tags", "--remotes", *head)
+        .decode()
+        .splitlines()
+    ):
         commit, tree = line.split(" ")
         trees[commit] = tree
     bases = {run.attempt.base: "" for run in runs if run.attempt.base}

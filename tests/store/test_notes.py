@@ -114,3 +114,9 @@ def test_verb_says_what_there_is(repo, project) -> None:
     assert "3 commits with notes" in repo.run("notes", "--rebuild", check=True).stderr
     assert "git log --notes=runs shows" in repo.run("notes", check=True).stderr
     assert "the notes are gone" in repo.run("notes", "--drop", check=True).stderr
+
+
+def test_settings_of_log_do_not_disturb(repo, project) -> None:
+    repo.git("config", "log.showSignature", "true")
+    repo.git("config", "format.pretty", "fuller")
+    assert project.rebuild_notes() == 3
