@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gitrun.commands.render import GAP, status_text, when_text
 from gitrun.errors import BadRun
 from gitrun.model.refs import short
-from gitrun.model.text import count_text, safe_text, size_text
+from gitrun.model.text import count_text, relative_text, safe_text, size_text
 from gitrun.views.contents import ADDED, CHANGED, DELETED, LOCAL, PRODUCED, contents, uncommitted
 from gitrun.views.history import subject_of
 from gitrun.views.select import Mailmap
@@ -85,7 +85,8 @@ def notes(run: Run, now: datetime) -> Rows:
     yield "tags", ", ".join(run.notes.tags)
     yield "marked", "yes" if run.notes.marked else ""
     for comment in run.notes.comments:
-        yield "comment", f"{comment.text} ({comment.author}, {when_text(comment.time, now)})"
+        when = relative_text(comment.time, now) if comment.time else ""
+        yield "comment", f"{comment.text} ({', '.join(filter(None, (comment.author, when)))})"
 
 
 def files(project: Project, run: Run) -> Rows:

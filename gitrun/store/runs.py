@@ -184,6 +184,8 @@ def read_commit(found: Object | None) -> Commit | None:
 
 def attempts(git: Git, objects: Objects, run: Run) -> tuple[Attempt, ...]:
     """All attempts of the run, oldest first, each as its result says it ended."""
+    if run.attempt.id == run.id:
+        return (run.attempt,)
     found: list[Attempt] = []
     ends: dict[str, str] = {}
     front, seen = run.tip, 0

@@ -12,6 +12,8 @@ from gitrun.model.dates import require_date
 from gitrun.model.filters import look_up, read_filter
 from gitrun.store.finding import find
 
+KEYS = ("file", "blob")
+"""Where else than in the working tree a mailmap can be, as git config calls it."""
 RANGE = re.compile(r"([0-9]{0,9}):([0-9]{0,9})")
 
 if TYPE_CHECKING:
@@ -146,9 +148,14 @@ class Mailmap:
     def __init__(self, git: Git) -> None:
         self._git = git
         self._known: dict[str, str] = {}
+        # a bare repository has that of HEAD
+        places = git.worktree is None or (git.worktree / ".mailmap").exists(), *(f"mailmap.{key}" in git.config for key in KEYS)
+        self._is_there = any(places)
 
     def proper(self, author: str) -> str:
         """The proper name and address of `Name <address>`."""
+        if not self._is_there:
+            return author
         if author not in self._known:
             done = self._git.attempt("check-mailmap", author)
             self._known[author] = done.stdout.decode(errors="replace").strip() or author

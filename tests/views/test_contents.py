@@ -1,0 +1,62 @@
+"""What in an attempt's tree is its source."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from runs_made_up import made_up
+
+from gitrun import Project
+from gitrun.views.contents import Change, Content, Others, changes, contents, source, uncommitted
+
+
+@pytest.mark.parametrize(
+    ("path", "is_other"),
+    [
+        (".gitrun/output", True),
+        ("a/.gitrun/x", False),
+        (".gitrunx", False),
+        ("out", True),
+        ("out/deep/x", True),
+        ("outer", False),
+    ],
+)
+def test_records_and_what_was_carried_are_no_source(path, is_other) -> None:
+    assert (path in Others(made_up(carried=("out",)).attempt)) is is_other
+
+
+def test_changes_name_paths_of_any_bytes(empty_repo) -> None:
+    name = b"odd\xff\n\x1b"
+    first = empty_repo.commit()
+    (empty_repo.path / os.fsdecode(name)).write_bytes(b"")
+    second = empty_repo.commit()
+    assert changes(Project(empty_repo.path).git, first, second) == [Change(os.fsdecode(name), "added")]
+
+
+def test_submodule_has_no_size(repo) -> None:
+    repo.git("update-index", "--add", "--cacheinfo", f"160000,{repo.git('rev-parse', 'HEAD')},inner")
+    repo.git("commit", "--quiet", "--message=inner")
+    repo.git("clone", "--quiet", ".", "inner")
+    project = Project(repo.path)
+    run = project.run("echo.py")
+    assert Content("inner", None, "source") in list(source(project.git, run.attempt))
+
+
+def test_listing_can_be_left_in_the_middle(repo) -> None:
+    for number in range(2000):
+        repo.write(f"{'x' * 60}{number}", "")
+    repo.commit()
+    project = Project(repo.path)
+    run = project.run("echo.py")
+    listing = contents(project.git, run)
+    assert next(listing).part == "source"
+    listing.close()
+
+
+def test_uncommitted_is_told_of_a_run_whose_source_tree_was_collected(repo) -> None:
+    repo.write("new.txt", "n")
+    project = Project(repo.path)
+    run = project.run("echo.py")
+    repo.git("gc", "--prune=now", "--quiet")
+    assert uncommitted(project.git, run.attempt) == [Change("new.txt", "added")]
