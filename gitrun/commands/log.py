@@ -54,8 +54,9 @@ def command(name: str, *, limit: int | None, lines: int, as_json: bool) -> None:
     if as_json:
         print_json([attempt_as_json(attempt) for _, attempt in numbered])
         return
+    colours = palette(project.git)
     for number, attempt in reversed(numbered):
-        print_attempt(number, attempt, lines)
+        print_attempt(number, attempt, lines, colours)
 
 
 def run_named(project: Project, name: str) -> Run | None:
@@ -70,10 +71,11 @@ def run_named(project: Project, name: str) -> Run | None:
         raise
 
 
-def print_attempt(number: int, attempt: Attempt, lines: int) -> None:
+def print_attempt(number: int, attempt: Attempt, lines: int, colours: Palette) -> None:
     """An attempt with the end of its output."""
     when = time_text(attempt.started or attempt.created)
-    out(GAP.join((f"attempt {number}", short(attempt.id), when, status_text(attempt))))
+    name, status = colours.paint("id", short(attempt.id)), colours.paint(attempt.status, status_text(attempt))
+    out(GAP.join((f"attempt {number}", name, when, status)))
     out(f"    {safe_text(attempt.operation)}  {safe_text(attempt.flags.text())}".rstrip())
     written = safe_lines(attempt.output)
     left_out = max(len(written) - max(lines, 0), 0)

@@ -10,13 +10,15 @@ import time
 import pytest
 from keyboard import Terminal
 
-LOOKING = ("list", "show", "log")
+from gitrun.commands.main import LOOKING
+
 PAGER = "sed 's/^/paged: /'"
 
 
 @pytest.fixture
 def one(repo):
-    """A repository with a run."""
+    """A repository with a run, of source that is not committed."""
+    repo.write("new.txt", "new\n")
     repo.run("echo.py", check=True)
     return repo
 
@@ -28,7 +30,7 @@ def on_terminal(repo, *words, **env) -> str:
         return terminal.seen.decode()
 
 
-@pytest.mark.parametrize("verb", LOOKING)
+@pytest.mark.parametrize("verb", sorted(LOOKING))
 def test_what_is_looked_at_on_a_terminal_is_paged(one, verb) -> None:
     lines = on_terminal(one, "run", verb).splitlines()
     assert lines
