@@ -152,17 +152,33 @@ def hostile(repo):
     return repo
 
 
-@pytest.mark.parametrize("words", [["list"], ["show"], ["log"], ["checkout"], ["--dry-run", "--restart", "1"], ["mark"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["list"],
+        ["show"],
+        ["log"],
+        ["log", "HEAD"],
+        ["ls"],
+        ["compare"],
+        ["checkout"],
+        ["--dry-run", "--restart", "1"],
+        ["mark"],
+    ],
+)
 def test_nothing_hostile_reaches_a_terminal(hostile, words) -> None:
     ended = hostile.run(*words)
     assert is_safe(ended.stdout), ended.stdout
     assert is_safe(ended.stderr), ended.stderr
 
 
-@pytest.mark.parametrize("words", [["cat"], ["show", "--json"], ["list"], ["list", "--json"]])
+@pytest.mark.parametrize("words", [["cat"], ["show", "--json"], ["list"], ["list", "--json"], ["diff"], ["compare", "--csv"]])
 def test_nothing_hostile_is_written_to_a_terminal_itself(hostile, words) -> None:
     ours, theirs = pty.openpty()
-    subprocess.run(["git", "run", *words], cwd=hostile.path, stdout=theirs, stdin=subprocess.DEVNULL, check=True, timeout=30)
+    env = {**os.environ, "GIT_PAGER": "cat"}
+    subprocess.run(
+        ["git", "run", *words], cwd=hostile.path, env=env, stdout=theirs, stdin=subprocess.DEVNULL, check=True, timeout=30
+    )
     os.close(theirs)
     said = b""
     with contextlib.suppress(OSError):
