@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from gitrun.commands.pager import is_for_person
 from gitrun.commands.render import broken_row, out, print_json, run_json, run_row, table
 from gitrun.commands.selecting import question_from, selection
 from gitrun.model.formats import read_format
+from gitrun.model.run import BrokenRun, Run
 from gitrun.model.text import safe_text
 from gitrun.project import Project
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gitrun.commands.colour import Palette
-    from gitrun.model.run import BrokenRun, Run
+    from gitrun.views.select import Question
 
 ROWS = 20
 
@@ -30,6 +32,7 @@ ROWS = 20
 @selection
 @click.option("--limit", "-n", type=click.IntRange(min=1), default=ROWS, metavar="N", help="At most N runs (20).")
 @click.option("--all", "everything", is_flag=True, help="All of them, not only the newest 20.")
+@click.option("--deleted", is_flag=True, help="Those in the trash; git run restore brings them back.")
 @click.option("--columns", metavar="NAMES", help="Other columns: id,status,lr,loss; a key, a flag, a metric each.")
 @click.option("--format", "form", metavar="FORMAT", help="A line a run: '%(id:short) %(flag:lr) %(started:relative)'.")
 @click.option("-z", "zero", is_flag=True, help="With --format: a NUL instead of a line end, nothing escaped.")
@@ -45,27 +48,56 @@ def command(runs: tuple[str, ...], *, limit: int, everything: bool, as_json: boo
     """
     project = Project()
     question = question_from(options)
-    found = project.select(runs, question, -1 if everything else limit)
-    shown: list[Run | BrokenRun] = [run for _, run in found.runs]
-    broken = project.broken() if not runs and question.is_plain and not found.more else []
-    unseen = 0 if everything else max(0, len(broken) - limit)
-    broken = broken[: len(broken) - unseen]
+    most = -1 if everything else limit
+    found = deleted(project, most) if options["deleted"] else there(project, runs, question, most)
     if as_json:
-        print_json([run_json(run) for run in (*shown, *broken)])
+        print_json([*(run_json(run) for _, run in found.runs), *map(run_json, found.broken)])
     elif options["form"] is not None or options["columns"]:
         print_lines([run for _, run in found.runs], options)
     else:
-        print_rows(found.runs, broken, palette(project.git))
-    if found.more + unseen:
-        click.echo(f"gitrun: {found.more + unseen} more; --all shows them", err=True)
-    if not found.runs and not broken and not as_json:
-        words = "no runs here yet; git run <script> makes one" if question.is_plain else "no run is like that"
-        click.echo(f"gitrun: {words}", err=True)
+        print_rows(found, palette(project.git))
+    if found.more:
+        click.echo(f"gitrun: {found.more} more; --all shows them", err=True)
+    if not found.runs and not found.broken and not as_json:
+        click.echo(f"gitrun: {nothing(question, deleted=options['deleted'])}", err=True)
 
 
-def print_rows(found: Sequence[tuple[int, Run]], broken: Sequence[BrokenRun], colours: Palette) -> None:
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Numbered runs, what does not read, and how many more there are."""
+
+    runs: Sequence[tuple[int, Run]]
+    broken: Sequence[BrokenRun]
+    more: int
+
+
+def there(project: Project, names: Sequence[str], question: Question, limit: int) -> Listed:
+    """The runs that are meant; behind all runs what does not read as one."""
+    found = project.select(names, question, limit)
+    broken = project.broken() if not names and question.is_plain and not found.more else []
+    shown = broken if limit < 0 else broken[:limit]
+    return Listed(found.runs, shown, found.more + len(broken) - len(shown))
+
+
+def deleted(project: Project, limit: int) -> Listed:
+    """The runs in the trash."""
+    found = project.list_deleted()
+    shown = found if limit < 0 else found[:limit]
+    numbered = [(number, run) for number, run in enumerate(shown, 1) if isinstance(run, Run)]
+    return Listed(numbered, [run for run in shown if isinstance(run, BrokenRun)], len(found) - len(shown))
+
+
+def nothing(question: Question, *, deleted: bool) -> str:
+    """Why the list is empty."""
+    if deleted:
+        return "no deleted runs"
+    return "no runs here yet; git run <script> makes one" if question.is_plain else "no run is like that"
+
+
+def print_rows(found: Listed, colours: Palette) -> None:
     """The runs as people read them, what does not read last."""
-    rows = [run_row(number, run, colours) for number, run in found] + [broken_row(run, colours) for run in broken]
+    rows = [run_row(number, run, colours) for number, run in found.runs]
+    rows += [broken_row(run, colours) for run in found.broken]
     if rows:
         table(rows)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from gitrun.commands.render import out
+from gitrun.commands.render import out, print_json, run_json
 from gitrun.commands.selecting import question_from, selection
 from gitrun.errors import UnknownRun
 from gitrun.project import Project
@@ -19,7 +19,8 @@ from gitrun.project import Project
 @click.option("--min", "least", metavar="NAME", help="The one run with the smallest value of this metric or flag.")
 @click.option("--max", "most", metavar="NAME", help="The one run with the largest value of this metric or flag.")
 @click.option("--all", "everything", is_flag=True, help="All runs that fit, not only the newest.")
-def command(runs: tuple[str, ...], least: str | None, most: str | None, *, everything: bool, **options: Any) -> None:  # noqa: ANN401
+@click.option("--json", "as_json", is_flag=True, help="As an array of JSON.")
+def command(runs: tuple[str, ...], *, everything: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401
     r"""Prints the full ids of runs, one a line: of those named, else of the newest that fits.
 
     \b
@@ -27,9 +28,12 @@ def command(runs: tuple[str, ...], least: str | None, most: str | None, *, every
       git run select --op train.py --min loss
       git run select --where 'lr<0.1' --all
     """
-    question = replace(question_from(options), least=least, most=most)
+    question = replace(question_from(options), least=options["least"], most=options["most"])
     found = Project().select(runs, question, -1 if runs or everything else 1)
     if not found.runs:
         raise UnknownRun("no run is like that", "git run list shows the runs")
+    if as_json:
+        print_json([run_json(run) for _, run in found.runs])
+        return
     for _, run in found.runs:
         out(run.id)

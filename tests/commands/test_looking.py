@@ -53,7 +53,7 @@ def test_list_shows_twenty_and_says_how_many_more_there_are(repo) -> None:
     run = repo.run("select").stdout.strip()
     tree, message = repo.git("rev-parse", f"{run}^{{tree}}"), "run\n\nGitrun-Kind: attempt\nGitrun-Format: 1"
     for number in range(21):
-        made = repo.git("commit-tree", tree, "-m", message, "-m", str(number))
+        made = repo.git("commit-tree", tree, "-p", "HEAD", "-m", message, "-m", str(number))
         repo.git("update-ref", f"refs/runs/{made}", made)
     ended = repo.run("list")
     assert len(ended.stdout.splitlines()) == 20
@@ -141,13 +141,13 @@ def test_cat_of_what_is_not_there_is_one_line(two) -> None:
 def test_select_prints_full_ids(two) -> None:
     ids = [run.id for run in Project(two.path).list_runs()]
     assert two.run("select").stdout.split() == ids[:1]
-    assert two.run("select", "2", "make.py", ids[1][:4]).stdout.split() == [ids[1], ids[0], ids[1]]
+    assert two.run("select", "2", "make.py", ids[1][:4]).stdout.split() == [ids[1], ids[0]]
     assert two.run("select", "1", "nosuch").returncode == 128
 
 
 def test_mark_says_what_it_changed(two) -> None:
     said = [two.run("mark", *words, "2").stderr.split(" ", 3)[3] for words in ([], [], ["--clear"], ["--clear"])]
-    assert said == ["is marked\n", "was already marked\n", "is no longer marked\n", "was not marked\n"]
+    assert said == ["is marked\n", "nothing to change\n", "is no longer marked\n", "nothing to change\n"]
 
 
 def test_stop_ends_a_run_in_the_background_and_watch_follows_it(repo) -> None:

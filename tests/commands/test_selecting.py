@@ -111,3 +111,12 @@ def test_format_is_a_line_a_run_or_ends_with_nul(four) -> None:
 def test_limit_says_how_many_more_there_are(four) -> None:
     assert "3 more; --all shows them" in four.run("list", "-n", "1").stderr
     assert four.run("list", "--all").stderr == ""
+
+
+def test_deleted_runs_are_listed_apart(four) -> None:
+    gone = json.loads(four.run("list", "--json", "2").stdout)[0]["id"]
+    four.run("rm", "2", check=True)
+    assert [run["id"] for run in json.loads(four.run("list", "--deleted", "--json").stdout)] == [gone]
+    assert gone not in four.run("list", "--json").stdout
+    four.run("restore", gone[:8], check=True)
+    assert "no deleted runs" in four.run("list", "--deleted").stderr
