@@ -156,7 +156,8 @@ def refresh(slot: Slot, state: State, caches: tuple[str, ...] | None) -> None:
     if not is_sparse(slot.git) and sparse_patterns(slot.git).exists():  # git would not write what it once left out
         sparse_patterns(slot.git).unlink()
         (slot.directory / "index").unlink(missing_ok=True)
-    slot.git.run("read-tree", "--reset", "-u", state.attempt)
+    # a quarter cheaper than `read-tree --reset -u`; HEAD is there already
+    slot.git.run("checkout", "--quiet", "--force", "--detach", state.attempt, "--")
     if is_sparse(slot.git):
         reveal(slot.git, state.attempt)
     for path in unknown_to_git(os.fsencode(slot.tree)):
