@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import click
@@ -28,8 +27,7 @@ def command(runs: tuple[str, ...], *, everything: bool, as_json: bool, **options
       git run select --op train.py --min loss
       git run select --where 'lr<0.1' --all
     """
-    question = replace(question_from(options), least=options["least"], most=options["most"])
-    found = Project().select(runs, question, -1 if runs or everything else 1)
+    found = Project().select(runs, question_from(options), -1 if runs or everything else 1)
     if not found.runs:
         raise UnknownRun("no run is like that", "git run list shows the runs")
     if as_json:
