@@ -27,7 +27,10 @@ def command(runs: tuple[str, ...], *, everything: bool, as_json: bool, **options
       git run select --op train.py --min loss
       git run select --where 'lr<0.1' --all
     """
-    found = Project().select(runs, question_from(options), -1 if runs or everything else 1)
+    project, question = Project(), question_from(options)
+    # without a word the first run of the list is meant, and its absence is told as that of any number
+    names = runs or (("1",) if question.is_plain and not everything else ())
+    found = project.select(names, question, -1 if runs or everything else 1)
     if not found.runs:
         raise UnknownRun("no run is like that", "git run list shows the runs")
     if as_json:

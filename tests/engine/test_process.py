@@ -342,19 +342,20 @@ def test_a_process_beside_ours_is_never_signalled(repo, tmp_path):
     assert "left running: sleep" in done.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_to_a_host_of_many_threads_reaches_the_program_and_is_recorded(repo, tmp_path, number):
+@pytest.mark.parametrize(("number", "said_by_host"), [(signal.SIGINT, b"stopped\n"), (signal.SIGTERM, b"terminated\n")])
+def test_a_signal_to_a_host_of_many_threads_reaches_the_program_and_is_recorded(repo, tmp_path, number, said_by_host):
     script = tmp_path / "host.py"
     script.write_text(
         "import threading, gitrun\n"
         "threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
-        "print(gitrun.Project('.').run(command=['sh', '-c', 'echo ready; exec sleep 60']).status)\n"
+        "try: print(gitrun.Project('.').run(command=['sh', '-c', 'echo ready; exec sleep 60']).status)\n"
+        "except KeyboardInterrupt: print('stopped')\n"
     )
     process = start(repo, program=(sys.executable, str(script)))
     said(process)
     process.send_signal(number)
     out, err = process.communicate(timeout=20)
-    assert (out, last(repo)["exit_status"]) == (b"terminated\n", -number), err
+    assert (out, last(repo)["exit_status"]) == (said_by_host, -number), err
 
 
 def test_runs_from_threads_record_each_their_own(repo, tmp_path):
