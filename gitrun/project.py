@@ -37,10 +37,10 @@ from gitrun.store.runs import scratch
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from gitrun.engine.attempt import Road
     from gitrun.engine.bring import Brought, Wish
     from gitrun.engine.housekeeping import Rules, Sweep
     from gitrun.engine.process import Stream
+    from gitrun.engine.road import Road
     from gitrun.engine.starting import Manners
     from gitrun.model.plan import Outcome, Plan
     from gitrun.model.run import Attempt
@@ -338,7 +338,7 @@ class Project:
 
     def road(self) -> Road:
         """What a run goes along on in this project."""
-        from gitrun.engine.attempt import Road
+        from gitrun.engine.road import Road
 
         return Road(self.git, self.settings, self.stdout, self.stderr, self.say)
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from gitrun.engine import interpreter, links, produced
 from gitrun.engine.planning import fill_in, flag_variables
-from gitrun.engine.process import Call, Stream, execute
+from gitrun.engine.process import Call, execute
+from gitrun.engine.road import links_in
 from gitrun.engine.snapshot import listing
 from gitrun.engine.watchman import INTERRUPTS, Signals
 from gitrun.engine.worktree import lease, point
@@ -26,30 +27,17 @@ from gitrun.store.live import Owner
 from gitrun.store.results import finish, kept, last_metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from gitrun.engine.interpreter import Interpreter
     from gitrun.engine.process import Ended
+    from gitrun.engine.road import Road
     from gitrun.engine.snapshot import Seen, Snapshot
     from gitrun.git.exe import Git
     from gitrun.model.plan import Plan
     from gitrun.model.request import Request
-    from gitrun.model.settings import Settings
     from gitrun.store.attempts import Started
     from gitrun.store.results import Changes
 
 LAUNCHER = Path(__file__).with_name("launch.py")
-
-
-@dataclass(frozen=True, slots=True)
-class Road:
-    """What a run goes along on: the repository, the settings, where output is shown and where words are said."""
-
-    git: Git
-    settings: Settings
-    stdout: Stream
-    stderr: Stream
-    say: Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +93,6 @@ def in_place(road: Road, job: Job, index: Path) -> Site:
     """The user's own working tree, in which what git ignored before is not the program's."""
     apart = frozenset(path.rstrip(b"/") for path in (*job.snapshot.outside, *job.snapshot.named))
     return Site(Path(road.git.worktree or "."), road.git, (), apart, index)
-
-
-def links_in(road: Road, request: Request) -> bool:
-    """Whether what is not in the snapshot is linked in."""
-    return not request.no_link and bool(road.settings.link or request.links)
 
 
 def furnish(road: Road, job: Job, tree: Path, git: Git) -> Site:

@@ -25,7 +25,7 @@ from gitrun.store.runs import last_attempts
 from gitrun.store.tips import tip_of
 
 if TYPE_CHECKING:
-    from gitrun.engine.attempt import Road
+    from gitrun.engine.road import Road
     from gitrun.store.live import Owner
     from gitrun.store.results import Changes
     from gitrun.store.runs import Commit

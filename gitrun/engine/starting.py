@@ -10,10 +10,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitrun.engine import interpreter
-from gitrun.engine.attempt import Job, links_in, perform
 from gitrun.engine.planning import Moment, below_top, plan_restart, plan_start, source_of
-from gitrun.engine.produced import hand_on
+from gitrun.engine.road import links_in
 from gitrun.engine.snapshot import Choice, Snapshot, outside_of, private_index, snapshot
 from gitrun.errors import CannotRun, GitFailed, ObjectsGone, RunIsRunning, UsageError
 from gitrun.git.objects import Objects, TreeMaker
@@ -34,8 +32,8 @@ from gitrun.store.tips import is_collecting
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gitrun.engine.attempt import Road
     from gitrun.engine.interpreter import Interpreter
+    from gitrun.engine.road import Road
     from gitrun.model.request import Request
     from gitrun.store.attempts import Started
 
@@ -121,6 +119,8 @@ def go(launch: Launch, ready: Ready, started: Started, python: Interpreter | Non
         annotate(road.git, started.run, lambda notes: noted(road, notes, request), "annotate at launch", place)
     if request.stage:
         if started.earlier:
+            from gitrun.engine.produced import hand_on
+
             hand_on(kept(road.git, started.run, started.earlier), kept(road.git, started.run, started.attempt))
         started.live.close()
         return started.run, None
@@ -128,6 +128,9 @@ def go(launch: Launch, ready: Ready, started: Started, python: Interpreter | Non
     index = Path(shutil.copy2(launch.index, started.live.directory / "index")) if request.in_place else None
     if manners.detach and not manners.detach(started.run):
         return started.run, None
+    # what runs programs takes as long to import as all else here, and a start that is skipped does not need it
+    from gitrun.engine.attempt import Job, perform
+
     return started.run, perform(road, Job(request, ready.plan, started, ready.snapshot, index, python))
 
 
@@ -210,6 +213,8 @@ def python_for(road: Road, plan: Plan) -> Interpreter | None:
     """The Python that runs the plan's script; None if it is none. Raises CannotRun."""
     if plan.kind != SCRIPT:
         return None
+    from gitrun.engine import interpreter
+
     path = interpreter.find(road.settings.python, road.git.environ, road.git.worktree or road.git.git_dir)
     return interpreter.describe(path, road.git.environ, road.git.state)
 
@@ -217,7 +222,9 @@ def python_for(road: Road, plan: Plan) -> Interpreter | None:
 def begin(launch: Launch, ready: Ready, python: Interpreter | None) -> Started:
     """The attempt, recorded and held."""
     road = launch.road
-    env = record.toml(interpreter.env_toml(python))
+    from gitrun.engine.interpreter import env_toml
+
+    env = record.toml(env_toml(python))
     with scratch(road.git) as place:
         if ready.run is None:
             return attempts.begin(road.git, ready.plan, env, place)

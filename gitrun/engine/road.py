@@ -1,0 +1,30 @@
+"""What a run goes along on: a value that is there before anything that runs programs is imported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gitrun.engine.process import Stream
+    from gitrun.git.exe import Git
+    from gitrun.model.request import Request
+    from gitrun.model.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Road:
+    """What a run goes along on: the repository, the settings, where output is shown and where words are said."""
+
+    git: Git
+    settings: Settings
+    stdout: Stream
+    stderr: Stream
+    say: Callable[[str], None]
+
+
+def links_in(road: Road, request: Request) -> bool:
+    """Whether what is not in the snapshot is linked in."""
+    return not request.no_link and bool(road.settings.link or request.links)
