@@ -125,6 +125,15 @@ def test_a_package_that_was_removed_is_missing_and_no_namespace_of_leftovers(sma
     assert "ModuleNotFoundError: No module named 'pkg'" in small.run("main.py").stderr
 
 
+def test_an_empty_cache_does_not_keep_a_package_alive(small):
+    small.write("pkg/one.txt", "")
+    small.write("main.py", "import os\nos.makedirs('pkg/__pycache__/x')\n")
+    small.run("main.py", check=True)
+    shutil.rmtree(small.path / "pkg")
+    small.write("main.py", "import pkg\n")
+    assert "ModuleNotFoundError" in small.run("main.py").stderr
+
+
 def test_a_package_goes_although_its_bytecode_had_gone_before(small):
     small.write("pkg/one.py", "value = 1\n")
     small.write("main.py", "import pkg.one\n")

@@ -156,12 +156,12 @@ def refresh(slot: Slot, state: State, caches: tuple[str, ...] | None) -> None:
     if not is_sparse(slot.git) and sparse_patterns(slot.git).exists():  # git would not write what it once left out
         sparse_patterns(slot.git).unlink()
         (slot.directory / "index").unlink(missing_ok=True)
+    for path in unknown_to_git(os.fsencode(slot.tree), frozenset(map(os.fsencode, caches or ()))):
+        erase(path)
     # a quarter cheaper than `read-tree --reset -u`; HEAD is there already
     slot.git.run("checkout", "--quiet", "--force", "--detach", state.attempt, "--")
     if is_sparse(slot.git):
         reveal(slot.git, state.attempt)
-    for path in unknown_to_git(os.fsencode(slot.tree)):
-        os.unlink(path)
     slot.git.run("clean", "-ffdxq", *(KEEP_CACHES if caches is not None else ()))
     # the deepest first: a directory that disappears may leave a cache above it alone
     for cache in sorted(map(os.fsencode, caches or ()), key=lambda path: -path.count(b"/")):
@@ -288,14 +288,19 @@ def weed(top: bytes, cache: bytes, since: int) -> None:
         prune(top, cache)
 
 
-def unknown_to_git(top: bytes) -> Iterator[bytes]:
-    """The pipes, sockets and devices below a directory, which git neither records nor cleans."""
+def unknown_to_git(top: bytes, caches: frozenset[bytes]) -> Iterator[bytes]:
+    """What git does not clean below a directory: pipes, sockets, devices; and empty caches, all that are not in `caches`."""
     queue = [top]
     for directory in queue:
         with os.scandir(directory) as entries:
             others = [entry for entry in entries if not entry.is_file(follow_symlinks=False)]
-        queue += [entry.path for entry in others if entry.is_dir(follow_symlinks=False)]
-        yield from (entry.path for entry in others if not entry.is_dir(follow_symlinks=False) and not entry.is_symlink())
+        for entry in others:
+            if not entry.is_dir(follow_symlinks=False):
+                yield from () if entry.is_symlink() else (entry.path,)
+            elif entry.name not in CACHES:
+                queue.append(entry.path)
+            elif entry.path[len(top) + 1 :] not in caches:
+                yield entry.path
 
 
 def is_older(source: bytes, since: int) -> bool:
