@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pygit2
 
 from gitrun.errors import NotARepository
-from gitrun.git.objects import Object, entries
+from gitrun.git.objects import Object
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,7 +58,7 @@ class Odb:
         found = self._object(name, 1 << 26)
         if found is None or found.data is None or found.kind != "tree":
             return {}
-        return {part: entry.id for part, entry in entries(found.data)}
+        return ids_in(found.data)
 
     def _object(self, name: str, limit: int) -> Object | None:
         try:
@@ -66,3 +66,13 @@ class Odb:
         except (KeyError, ValueError, pygit2.GitError):
             return None
         return Object(name, KINDS.get(kind, "?"), len(data), data if len(data) <= limit else None)
+
+
+def ids_in(tree: bytes) -> dict[bytes, str]:
+    """The ids in a tree object's bytes, by name."""
+    found, start = {}, 0
+    while start < len(tree):
+        end = tree.index(b"\0", start)
+        found[tree[tree.index(b" ", start) + 1 : end]] = tree[end + 1 : end + 21].hex()
+        start = end + 21
+    return found

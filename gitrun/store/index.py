@@ -167,7 +167,8 @@ class Index:
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             base = sqlite3.connect(self._path, timeout=5.0, isolation_level=None)
-            base.execute("PRAGMA synchronous = OFF")  # what a power cut breaks is made anew
+            base.execute("PRAGMA synchronous = OFF")  # what a power cut or a kill breaks is made anew
+            base.execute("PRAGMA journal_mode = MEMORY")
             with suppress(sqlite3.OperationalError):
                 if base.execute("PRAGMA user_version").fetchone() != (VERSION,):
                     base.executescript(f"DROP TABLE IF EXISTS runs; DROP TABLE IF EXISTS state; {TABLES}")
