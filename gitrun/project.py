@@ -35,7 +35,7 @@ from gitrun.store.results import kept
 from gitrun.store.runs import scratch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from gitrun.engine.bring import Brought, Wish
     from gitrun.engine.housekeeping import Rules, Sweep
@@ -60,6 +60,8 @@ class Project:
         self.settings = settings_from(self.git.config)
         self.stdout: Stream = TextStream(lambda: sys.stdout)
         self.stderr: Stream = TextStream(lambda: sys.stderr)
+        self.told: Callable[[int, int], None] | None = None
+        """Hears how many runs of how many have been read while the index is built."""
 
     def run(self, operation: str | None = None, **options: Any) -> Run:  # noqa: ANN401 - the fields of Request
         """Runs an operation, or another attempt of a run (`restart=`), to its end; returns the run.
@@ -140,7 +142,7 @@ class Project:
     def index(self) -> Index:
         """What is known of all runs at this moment; to be used in a `with`."""
         self.recover()
-        return Index(self.git)
+        return Index(self.git, self.told)
 
     def recover(self) -> None:
         """Finishes the runs of this repository whose supervisor died on this machine."""

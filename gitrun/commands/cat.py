@@ -6,10 +6,10 @@ import sys
 
 import click
 
+from gitrun.commands.opening import open_project
 from gitrun.commands.render import out
 from gitrun.errors import UsageError
 from gitrun.model.text import safe_lines
-from gitrun.project import Project
 
 
 @click.command(add_help_option=False)
@@ -34,7 +34,7 @@ def command(run: str, what: str, path: str | None) -> None:
     """
     if what == "source" and path is None:
         raise UsageError("--sourcecode needs a file", "name it with -p PATH")
-    project = Project()
+    project = open_project()
     found = project.find(run)
     if not sys.stdout.isatty():
         sys.stdout.flush()

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
+from gitrun.commands.opening import open_project
 from gitrun.engine.bring import Wish
 from gitrun.model.refs import short
 from gitrun.model.text import count_text
-from gitrun.project import Project
 
 
 @click.command(add_help_option=False)
@@ -27,7 +27,7 @@ def command(run: str, paths: tuple[str, ...], to: Path | None, *, source: bool, 
       git run checkout 3fa2c1d8 model.pt plots
       git run checkout 3fa2c1d8 --source --to /tmp/then
     """  # noqa: D205
-    project = Project()
+    project = open_project()
     found = project.find(run)
     brought = project.bring(found.id, Wish(paths, to and to.absolute(), source=source, force=force))
     where = "here" if to is None else f"to {to}"

@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
+from gitrun.commands.opening import open_project
 from gitrun.commands.selecting import question_from, selected, selection, tell_changed
 from gitrun.errors import UsageError
 from gitrun.git.exe import edit
 from gitrun.model.run import Comment
-from gitrun.project import Project
 
 HINT = "\n# Say something about {}. Lines that begin with # are left out; no words, no comment.\n"
 
@@ -29,7 +29,7 @@ def command(runs: tuple[str, ...], message: str | None, **options: Any) -> None:
       git run comment 3fa2c1d8 -m 'diverges after epoch 7'
       git run comment 2:5
     """
-    project = Project()
+    project = open_project()
     found = selected(project, runs, question_from(options))
     if message is None:
         if not sys.stdin.isatty():

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gitrun.commands.colour import palette
+from gitrun.commands.opening import open_project
 from gitrun.commands.pager import is_for_person
 from gitrun.commands.render import print_json, table
 from gitrun.commands.selecting import question_from, selection
@@ -19,7 +20,6 @@ from gitrun.model.flags import format_value
 from gitrun.model.refs import short
 from gitrun.model.run import rfc3339
 from gitrun.model.text import duration_text, relative_text, safe_text
-from gitrun.project import Project
 from gitrun.views.compare import chosen, columns_of, rows_of, worth_showing
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def command(runs: tuple[str, ...], *, everything: bool, as_csv: bool, as_json: b
     names, equal, limit = options.pop("columns"), options.pop("equal"), options.pop("limit")
     question = ordered(question_from(options))
     few = ROWS if not (runs or everything) and question.is_plain else -1
-    project = Project()
+    project = open_project()
     selection = project.select(runs, question, limit or few)
     found = [run for _, run in selection.runs]
     columns = chosen(names, found) if names is not None and found else columns_of(found, equal=equal)

@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gitrun.commands.colour import is_on, palette
+from gitrun.commands.opening import open_project
 from gitrun.commands.pager import is_for_person
 from gitrun.commands.render import out, print_json, table
 from gitrun.errors import UsageError
 from gitrun.model.flags import format_value
 from gitrun.model.refs import short
 from gitrun.model.text import path_text, safe_text
-from gitrun.project import Project
 from gitrun.views.diff import Look, Pair, code, differences, differing, flat, output, pair_of, since_base, trees_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from gitrun.project import Project
     from gitrun.views.contents import Change
     from gitrun.views.diff import Differences, Differing
 
@@ -50,7 +51,7 @@ def command(runs: tuple[str, ...], *, working: bool, stat: bool, exit_code: bool
       git run diff 3fa2c1d8 --stat
       git run diff 3fa2c1d8 --working
     """
-    project = Project()
+    project = open_project()
     pair = pair_named(project, runs, working=working)
     options = [option for option in ASKED if parts[option]]
     if len(pair.runs) < 2:

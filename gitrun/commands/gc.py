@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitrun.commands.opening import open_project
 from gitrun.commands.render import print_json
 from gitrun.commands.telling import tell_runs
 from gitrun.errors import UsageError
 from gitrun.model.refs import short
 from gitrun.model.text import count_text, size_text
-from gitrun.project import Project
 
 if TYPE_CHECKING:
     from gitrun.engine.housekeeping import Rules, Sweep
+    from gitrun.project import Project
 
 STATUSES = ("completed", "error", "terminated", "staged", "pending")
 
@@ -37,7 +38,7 @@ def command(*, dry_run: bool, as_json: bool, **options: str | int | bool | None)
       git run gc --older-than 90.days --keep 10
       git run gc --status error,terminated --older-than 2.weeks
     """  # noqa: D205
-    project = Project()
+    project = open_project()
     found = project.survey(rules_from(project, options))
     if not dry_run:
         project.sweep(found)

@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
+from gitrun.commands.opening import open_project
 from gitrun.commands.selecting import question_from, selected, selection, tell_changed
 from gitrun.errors import UsageError
-from gitrun.project import Project
 
 
 @click.command(add_help_option=False)
@@ -27,7 +27,7 @@ def command(words: tuple[str, ...], *, clear: bool, **options: Any) -> None:  # 
     if not clear and not words:
         raise UsageError("a label is missing", "git run label TEXT RUN, or --clear RUN")
     label, names = (None, words) if clear else (words[0], words[1:])
-    project = Project()
+    project = open_project()
     runs = selected(project, names, question_from(options))
     changed = project.annotate(
         runs, lambda notes: replace(notes, label=label), f"label {label}" if label else "clear the label"

@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gitrun.commands.colour import palette
+from gitrun.commands.opening import open_project
 from gitrun.commands.pager import is_for_person
 from gitrun.commands.render import broken_row, out, print_json, run_json, run_row, table
 from gitrun.commands.selecting import question_from, selection
 from gitrun.model.formats import read_format
 from gitrun.model.run import BrokenRun, Run
 from gitrun.model.text import safe_text
-from gitrun.project import Project
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gitrun.commands.colour import Palette
+    from gitrun.project import Project
     from gitrun.views.select import Question
 
 ROWS = 20
@@ -46,7 +47,7 @@ def command(runs: tuple[str, ...], *, limit: int, everything: bool, as_json: boo
       git run list 2:5 --columns id,lr,acc
       git run list --all --json
     """
-    project = Project()
+    project = open_project()
     question = question_from(options)
     most = -1 if everything else limit
     found = deleted(project, most) if options["deleted"] else there(project, runs, question, most)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gitrun.commands.colour import palette
+from gitrun.commands.opening import open_project
 from gitrun.commands.render import GAP, out, print_json, run_json, status_text
 from gitrun.errors import UnknownRun
 from gitrun.model.refs import short
 from gitrun.model.run import attempt_as_json, rfc3339
 from gitrun.model.text import count_text, relative_text, safe_lines, safe_text, time_text
-from gitrun.project import Project
 from gitrun.views.history import history, is_commit
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from gitrun.commands.colour import Palette
     from gitrun.model.run import Attempt, Run
+    from gitrun.project import Project
     from gitrun.views.history import Commit
 
 TAIL = 10
@@ -39,7 +40,7 @@ def command(name: str, *, limit: int | None, lines: int, as_json: bool) -> None:
       git run log main~5..main
       git run log HEAD -n 3
     """
-    project = Project()
+    project = open_project()
     run = run_named(project, name)
     if run is None:
         with project.index() as index:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from gitrun.commands.colour import palette
+from gitrun.commands.opening import open_project
 from gitrun.commands.render import GAP, out, print_json
 from gitrun.model.text import path_text, safe_text, size_text
-from gitrun.project import Project
 from gitrun.views.contents import PARTS, contents
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def command(run: str, *, zero: bool, as_json: bool, **parts: bool) -> None:
       git run ls
       git run ls 3fa2c1d8 --produced
     """
-    project = Project()
+    project = open_project()
     found = contents(project.git, project.find(run), [part for part in PARTS if parts[part]] or PARTS)
     if as_json:
         print_json([asdict(content) | {"path": path_text(content.path)} for content in found])

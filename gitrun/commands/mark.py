@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
+from gitrun.commands.opening import open_project
 from gitrun.commands.selecting import question_from, selected, selection, tell_changed
-from gitrun.project import Project
 
 
 @click.command(add_help_option=False)
@@ -22,7 +22,7 @@ def command(runs: tuple[str, ...], *, clear: bool, **options: Any) -> None:  # n
       git run mark 3fa2c1d8
       git run mark --clear 3fa2c1d8
     """
-    project = Project()
+    project = open_project()
     found = selected(project, runs, question_from(options))
     subject = "clear the mark" if clear else "mark"
     changed = project.annotate(found, lambda notes: replace(notes, marked=not clear), subject)

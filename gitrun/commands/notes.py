@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
+from gitrun.commands.opening import open_project
 from gitrun.errors import UsageError
 from gitrun.model.text import count_text
-from gitrun.project import Project
 
 
 @click.command(add_help_option=False)
@@ -21,7 +21,7 @@ def command(*, rebuild: bool, drop: bool) -> None:
     """
     if rebuild and drop:
         raise UsageError("--rebuild and --drop exclude each other", "give one of them")
-    project = Project()
+    project = open_project()
     if rebuild:
         made = project.rebuild_notes()
         project.say(f"{count_text(made, 'commit')} with notes; git log --notes=runs shows them")

@@ -6,10 +6,10 @@ import sys
 
 import click
 
+from gitrun.commands.opening import open_project
 from gitrun.commands.telling import tell_runs
 from gitrun.errors import UsageError
 from gitrun.model.text import count_text
-from gitrun.project import Project
 
 
 @click.command(add_help_option=False)
@@ -27,7 +27,7 @@ def command(runs: tuple[str, ...], older_than: str | None, *, everything: bool, 
     """
     if not runs and not everything and not older_than:
         raise UsageError("which deleted runs are to be purged?", "name them, or --all; git run list --deleted shows them")
-    project = Project()
+    project = open_project()
     found = project.find_deleted(runs, older_than)
     if not found:
         project.say("there is nothing to purge")

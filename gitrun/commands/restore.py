@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
+from gitrun.commands.opening import open_project
 from gitrun.commands.telling import tell_runs
 from gitrun.errors import UsageError
 from gitrun.model.refs import short
-from gitrun.project import Project
 
 
 @click.command(add_help_option=False)
@@ -22,7 +22,7 @@ def command(runs: tuple[str, ...], *, everything: bool) -> int:
     """
     if not runs and not everything:
         raise UsageError("which runs are to be restored?", "git run list --deleted shows them")
-    project = Project()
+    project = open_project()
     found = project.find_deleted(runs)
     if not found:
         project.say("there is nothing to restore")

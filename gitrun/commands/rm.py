@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
+from gitrun.commands.opening import open_project
 from gitrun.commands.selecting import question_from, selection
 from gitrun.commands.telling import tell_runs
 from gitrun.errors import UnknownRun, UsageError
-from gitrun.project import Project
 
 
 @click.command(add_help_option=False)
@@ -27,7 +27,7 @@ def command(runs: tuple[str, ...], *, dry_run: bool, **options: Any) -> None:  #
     question = question_from(options)
     if not runs and question.is_plain:
         raise UsageError("which runs are to be deleted?", "name them, or filter them: git run rm --status error")
-    project = Project()
+    project = open_project()
     found = project.doomed(runs, question)
     if not found:
         raise UnknownRun("no run is like that", "git run list shows the runs")

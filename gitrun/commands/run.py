@@ -81,11 +81,11 @@ def command(rest: tuple[str, ...], /, words: tuple[str, ...], **options: Any) ->
 
         out(f"gitrun {version('git-run-tracker')}")
         return 0
+    from gitrun.commands.opening import open_project
     from gitrun.engine.streams import FileStream
-    from gitrun.project import Project
 
     request = request_from(words, rest, options)
-    project = Project()
+    project = open_project()
     project.stdout, project.stderr = FileStream(1), FileStream(2)
     if options["dry_run"]:
         return show_plan(project, request, as_json=options["as_json"])

@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
+from gitrun.commands.opening import open_project
 from gitrun.commands.render import out, print_json, run_json
 from gitrun.commands.selecting import question_from, selection
 from gitrun.errors import UnknownRun
-from gitrun.project import Project
 
 
 @click.command(add_help_option=False)
@@ -27,7 +27,7 @@ def command(runs: tuple[str, ...], *, everything: bool, as_json: bool, **options
       git run select --op train.py --min loss
       git run select --where 'lr<0.1' --all
     """
-    project, question = Project(), question_from(options)
+    project, question = open_project(), question_from(options)
     # without a word the first run of the list is meant, and its absence is told as that of any number
     names = runs or (("1",) if question.is_plain and not everything else ())
     found = project.select(names, question, -1 if runs or everything else 1)

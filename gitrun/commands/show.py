@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gitrun.commands.colour import palette
+from gitrun.commands.opening import open_project
 from gitrun.commands.render import out, print_json, show_json
 from gitrun.commands.selecting import question_from, selected, selection
-from gitrun.project import Project
 
 if TYPE_CHECKING:
     from gitrun.commands.colour import Palette
     from gitrun.model.run import Run
+    from gitrun.project import Project
 
 
 @click.command(add_help_option=False)
@@ -29,7 +30,7 @@ def command(runs: tuple[str, ...], *, as_json: bool, **options: Any) -> None:  #
       git run show 3fa2c1d8 --json
       git run show 1:3
     """
-    project = Project()
+    project = open_project()
     found = selected(project, runs, question_from(options))
     if as_json:
         shown = [show_json(run, project.attempts(run)) | {"environment": project.environment(run)} for run in found]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from gitrun.commands.opening import open_project
 from gitrun.model.refs import short
-from gitrun.project import Project
 
 
 @click.command(add_help_option=False)
@@ -17,7 +17,7 @@ def command(runs: tuple[str, ...], *, no_wait: bool) -> None:
     \b
       git run stop 3fa2c1d8
     """
-    project = Project()
+    project = open_project()
     for run in [project.find(name) for name in runs]:
         project.stop(run, wait=not no_wait)
         project.say(f"run {short(run.id)} was asked to end" if no_wait else f"run {short(run.id)} has ended")

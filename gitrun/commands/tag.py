@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gitrun.commands.opening import open_project
 from gitrun.commands.selecting import question_from, selected, selection, tell_changed
 from gitrun.errors import UsageError
-from gitrun.project import Project
 
 if TYPE_CHECKING:
     from gitrun.model.run import Notes
@@ -34,7 +34,7 @@ def command(words: tuple[str, ...], *, delete: bool, **options: Any) -> None:  #
     def change(notes: Notes) -> Notes:
         return replace(notes, tags=tuple(sorted({*notes.tags} - tags if delete else {*notes.tags} | tags)))
 
-    project = Project()
+    project = open_project()
     runs = selected(project, words[1:], question_from(options))
     named = ", ".join(sorted(tags))
     changed = project.annotate(runs, change, f"{'untag' if delete else 'tag'} {named}")

@@ -6,9 +6,9 @@ import sys
 
 import click
 
+from gitrun.commands.opening import open_project
 from gitrun.engine.streams import FileStream
 from gitrun.model.refs import short
-from gitrun.project import Project
 
 
 @click.command(add_help_option=False)
@@ -19,7 +19,7 @@ def command(run: str) -> None:
     \b
       git run watch 3fa2c1d8
     """
-    project = Project()
+    project = open_project()
     sys.stdout.flush()
     found = project.watch(project.find(run), FileStream(1))
     project.say(f"run {short(found.id)} {found.status}")

@@ -167,3 +167,21 @@ def test_base_that_cannot_be_written_is_answered_from_memory(project) -> None:
     path.unlink()
     path.mkdir()  # nothing can be opened there, whoever asks
     assert project.list_runs() == before
+
+
+def test_bar_shows_how_the_index_of_very_many_runs_is_built(capsys) -> None:
+    from gitrun.commands.opening import show_progress
+
+    show_progress(1_000, 2_000)
+    assert capsys.readouterr().err == ""
+    show_progress(5_000, 10_000)
+    assert "[###############...............] 5,000 of 10,000" in capsys.readouterr().err
+    show_progress(10_000, 10_000)
+    assert capsys.readouterr().err.strip() == ""
+
+
+def test_index_tells_how_many_runs_it_has_read(project) -> None:
+    (project.git.state / "index.sqlite").unlink(missing_ok=True)
+    heard: list[tuple[int, int]] = []
+    Index(project.git, lambda done, total: heard.append((done, total))).__exit__()
+    assert heard == [(3, 3)]
