@@ -3,23 +3,43 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from gitrun.commands.opening import open_project
 from gitrun.engine.streams import FileStream
+from gitrun.errors import UnknownRun, UsageError
 from gitrun.model.refs import short
+from gitrun.views.select import Question
+
+if TYPE_CHECKING:
+    from gitrun.model.run import Run
+    from gitrun.project import Project
 
 
 @click.command(add_help_option=False)
-@click.argument("run", default="1")
-def command(run: str) -> None:
+@click.argument("run", required=False)
+@click.option("--latest", is_flag=True, help="The run that was started last among those that are running.")
+def command(run: str | None, *, latest: bool) -> None:
     r"""Prints what a run writes until it ends (default: the newest); Ctrl-C ends the watching, not the run.
 
     \b
       git run watch 3fa2c1d8
+      git run watch --latest
     """
+    if latest and run is not None:
+        raise UsageError(f"--latest names a run, and '{run}' another", "give one of them")
     project = open_project()
     sys.stdout.flush()
-    found = project.watch(project.find(run), FileStream(1))
+    meant = running(project) if latest else project.find(run or "1")
+    found = project.watch(meant, FileStream(1))
     project.say(f"run {short(found.id)} {found.status}")
+
+
+def running(project: Project) -> Run:
+    """The newest run that is running. Raises UnknownRun."""
+    found = project.select((), Question(statuses=("running",)), 1).runs
+    if not found:
+        raise UnknownRun("no run is running on this machine", "git run watch shows what the newest one wrote")
+    return found[0][1]

@@ -185,3 +185,17 @@ def test_usage_of_a_verb_ends_with_129(tmp_path, verb) -> None:
 def test_help_opens_the_man_page(repo, words) -> None:
     ended = repo.run(*words, env={"MANPAGER": "cat"})
     assert ended.stdout.startswith("GIT-RUN(1)")
+
+
+def test_watch_latest_follows_the_running_run_and_no_other(repo) -> None:
+    repo.write("wait.py", "import time\nprint('on', flush=True)\ntime.sleep(30)\n")
+    assert "no run is running" in repo.run("watch", "--latest").stderr
+    run = repo.run("--background", "wait.py", check=True).stdout.strip()
+    repo.run("echo.py", check=True)
+    watching = subprocess.Popen(
+        ["git", "run", "watch", "--latest"], cwd=repo.path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert watching.stdout is not None
+    assert watching.stdout.readline() == b"on\n"
+    repo.run("stop", run, check=True)
+    assert watching.communicate(timeout=20)[1] == f"gitrun: run {run[:8]} terminated\n".encode()
