@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -128,7 +128,15 @@ class View:
                 table([[f"  {change.what}", safe_text(change.path)] for change in self.found.files])
             else:
                 lines = code if part == SOURCE else output
-                print_lines(lines(self.project.git, self.pair, look), colour=look.colour)
+                calm = replace(look, colour=False)
+                # colours of the compared text could not be told from git's: then there are none
+                own = (
+                    look.colour
+                    and is_for_person()
+                    and any(b"\x1b[" in line for line in lines(self.project.git, self.pair, calm))
+                )
+                seen = calm if own else look
+                print_lines(lines(self.project.git, self.pair, seen), colour=seen.colour)
 
     def show_values(self, title: str, values: Differing) -> None:
         """Prints names with both values, below the short ids of the runs."""

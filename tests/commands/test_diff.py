@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
+import subprocess
 
 import pytest
 
@@ -136,3 +140,20 @@ def test_git_s_colours_stay_and_nothing_else_reaches_a_terminal(two) -> None:
 def test_what_cannot_be_compared_is_refused(two, words) -> None:
     ended = two.run("diff", *words)
     assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (129, "", 1)
+
+
+def test_colours_of_the_compared_text_never_reach_a_terminal(empty_repo) -> None:
+    empty_repo.write("shout.py", "import sys\nn = 1\nsys.stdout.write('\\x1b[31mred\\x1b[m %d\\n' % n)")
+    for n in ("1", "2"):
+        empty_repo.run("shout.py", f"n={n}", check=True)
+    ours, theirs = pty.openpty()
+    words = ("git", "-c", "core.pager=cat", "-c", "color.ui=always", "run", "diff", "2", "1", "--output", "--color=always")
+    with subprocess.Popen(words, cwd=empty_repo.path, stdout=theirs, env={**os.environ, "TERM": "xterm"}):
+        os.close(theirs)
+        seen = b""
+        with contextlib.suppress(OSError):  # what Linux says at the end of a terminal
+            while data := os.read(ours, 4096):
+                seen += data
+    os.close(ours)
+    assert b"\\x1b[31mred" in seen
+    assert b"\x1b[31mred" not in seen
