@@ -23,6 +23,7 @@ def test_what_nobody_read_is_gone_afterwards():
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(0.01)
+    assert signal.sigpending() == set()
 
 
 def test_afterwards_signals_do_what_they_did_before():

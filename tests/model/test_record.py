@@ -74,7 +74,10 @@ def test_what_is_no_table_is_a_bad_run(data) -> None:
 def test_annotations_of_another_kind_are_passed_over(found) -> None:
     import tomli_w
 
-    record.read_notes(tomli_w.dumps(found).encode())
+    notes = record.read_notes(tomli_w.dumps(found).encode())
+    assert notes.label == (found.get("label") if isinstance(found.get("label"), str) else None)
+    assert notes.marked == (found.get("marked") is True)
+    assert all(isinstance(tag, str) for tag in notes.tags)
 
 
 @pytest.mark.parametrize("value", [True, "1", 1 << 64, None, [1]])
