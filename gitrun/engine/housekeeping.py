@@ -16,9 +16,10 @@ from gitrun.engine.worktree import erase, is_free, record_of
 from gitrun.model.refs import RUNS, TRASH, is_id
 from gitrun.model.retention import Retention, superfluous
 from gitrun.store import trash
+from gitrun.store.collecting import is_collecting
 from gitrun.store.live import is_live, recorded
 from gitrun.store.locks import acquire, is_held
-from gitrun.store.tips import is_collecting, tips
+from gitrun.store.tips import tips
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from gitrun.errors import CannotRun, ObjectsGone, UsageError
-from gitrun.git.objects import EXECUTABLE, FILE, TREE, Entry
+from gitrun.git.objects import EXECUTABLE, FILE, Entry, Object, entry_at
 from gitrun.model.flags import Flags, defaults, settle
 from gitrun.model.plan import COMMAND, PROGRAM, SCRIPT, Plan, Source
 from gitrun.model.run import Params
@@ -147,22 +147,16 @@ def below_top(git: Git, typed: str) -> str:
 
 def mode_of(objects: Objects, tree: str, path: str) -> str | None:
     """The mode of the file at the path of the tree; None if there is no file. Raises ObjectsGone if a gc took it."""
-    entry: Entry | None = Entry(TREE, tree)
-    for name in path.split("/"):
-        if entry is None or entry.mode != TREE:
-            return None
-        require_there(objects, entry)
-        entry = objects.tree(entry.id).get(os.fsencode(name))
-    if entry is None or entry.mode not in {FILE, EXECUTABLE}:
-        return None
-    require_there(objects, entry)
-    return entry.mode
+    entry = entry_at(objects, tree, os.fsencode(path))
+    return entry.mode if entry and entry.mode in {FILE, EXECUTABLE} else None
 
 
-def require_there(objects: Objects, entry: Entry) -> None:
-    """Raises ObjectsGone if an object that a tree names is not in the repository."""
-    if objects.read(entry.id, limit=0) is None:
+def require_there(objects: Objects, entry: Entry) -> Object:
+    """The object that a tree names. Raises ObjectsGone if it is not in the repository."""
+    found = objects.read(entry.id)
+    if found is None:
         raise ObjectsGone(f"git gc took away {entry.id} while it was written", "try again")
+    return found
 
 
 def not_there(git: Git, typed: str, path: str, source: Source) -> tuple[str, str]:
@@ -193,9 +187,12 @@ def declared_by(objects: Objects, operation: Operation, tree: str) -> Script | N
     """The flags that the operation declares in this tree; None if it takes every flag. Raises CannotRun."""
     if operation.kind != SCRIPT:
         return None
-    found = objects.read(f"{tree}:{operation.name}")
-    if found is None or found.data is None or found.kind != "blob":
+    entry = entry_at(objects, tree, os.fsencode(operation.name))
+    if entry is None or entry.mode not in {FILE, EXECUTABLE}:
         raise CannotRun(f"there is no '{operation.name}' in this source")
+    found = require_there(objects, entry)
+    if found.data is None:
+        raise CannotRun(f"'{operation.name}' is too long for a script", "git run -- runs it as any program")
     return read_script(found.data, operation.name)
 
 

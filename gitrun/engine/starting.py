@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -23,11 +24,11 @@ from gitrun.model.request import check
 from gitrun.model.run import RUNNING, Comment, Notes, Run
 from gitrun.store import attempts, carry
 from gitrun.store.annotations import annotate
+from gitrun.store.collecting import gc_held_off, is_collecting
 from gitrun.store.finding import find
 from gitrun.store.index import Index
 from gitrun.store.results import kept
 from gitrun.store.runs import scratch
-from gitrun.store.tips import is_collecting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from gitrun.model.request import Request
     from gitrun.store.attempts import Started
 
-TRIES = (0.05, 0.2, 0.5, 1.0, 2.0)
+TRIES = (0.05, 0.2, 0.5)
 """Seconds between tries of a start whose new objects a gc took."""
 
 
@@ -80,17 +81,20 @@ def start(road: Road, request: Request, manners: Manners) -> tuple[str, Outcome 
     """
     check(request)
     require_worktree(road, request)
+    lost = False
     for wait in (*TRIES, None):
         with private_index(road.git, os.urandom(8).hex()) as index:
             launch = Launch(road, request, manners, index, moment())
             try:
-                ready = decide(launch)
-                if isinstance(ready, Skip):
-                    return ready
-                python = python_for(road, ready.plan)
-                started = begin(launch, ready, python)
+                with gc_held_off(road.git) if lost else nullcontext():
+                    ready = decide(launch)
+                    if isinstance(ready, Skip):
+                        return ready
+                    python = python_for(road, ready.plan)
+                    started = begin(launch, ready, python)
             except GitFailed as error:  # gc may have taken what was just written; the working tree still has it
-                if wait is None or not (isinstance(error, ObjectsGone) or wait < 1.0 or is_collecting(road.git)):
+                lost = lost or isinstance(error, ObjectsGone) or is_collecting(road.git)
+                if wait is None:
                     raise
                 time.sleep(wait)
                 continue

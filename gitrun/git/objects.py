@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gitrun.errors import GitFailed
+from gitrun.errors import GitFailed, ObjectsGone
 from gitrun.git.exe import Coprocess
 
 if TYPE_CHECKING:
@@ -58,8 +58,11 @@ class Objects(Coprocess):
         for start in range(0, len(asked), 100):
             infos = self.infos(asked[start : start + 100])
             small = [info.id.encode() for info in infos if info and info.size <= limit]
-            contents = iter(self._ask(b"contents", small))
-            found += [next(contents) if info and info.size <= limit else info for info in infos]
+            contents = self._ask(b"contents", small)
+            if None in contents:
+                raise ObjectsGone(f"git gc took away {small[contents.index(None)].decode()} while it was read", "try again")
+            rest = iter(contents)
+            found += [next(rest) if info and info.size <= limit else info for info in infos]
         return found
 
     def infos(self, names: list[bytes]) -> list[Object | None]:
@@ -95,13 +98,24 @@ def answer(answers: IO[bytes], *, content: bool) -> Object | None:
     """The next answer of `git cat-file`."""
     header = answers.readline()
     if not header:
-        raise GitFailed("git cat-file ended early", "git fsck says what is wrong with the repository")
+        raise ended_early()
     fields = header[:-1].rsplit(b" ", 2)
     if len(fields) < 3 or fields[1] not in KINDS or not fields[2].isdigit():
         return None
     size = int(fields[2])
-    data = answers.read(size + 1)[:-1] if content else None
+    data = None
+    if content:
+        # git says how long an object is before it reads it, and dies if a gc takes it away in between
+        data = answers.read(size + 1)
+        if len(data) != size + 1:
+            raise ended_early()
+        data = data[:-1]
     return Object(fields[0].decode(), fields[1].decode(), size, data)
+
+
+def ended_early() -> ObjectsGone:
+    """The error of a `git cat-file` that died over an object."""
+    return ObjectsGone("git cat-file ended early", "git fsck says what is wrong with the repository")
 
 
 def entries(data: bytes) -> Iterable[tuple[bytes, Entry]]:

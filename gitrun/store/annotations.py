@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from gitrun.errors import GitrunError, ObjectsGone, StaleRun, UnknownRun
 from gitrun.git.objects import FILE, Entry, Objects, TreeMaker, edit_tree
 from gitrun.model import record
 from gitrun.model.refs import short
+from gitrun.store.collecting import gc_held_off
 from gitrun.store.runs import content, hash_files
 from gitrun.store.tips import Move, publish_many, tip_of, tips
 
@@ -42,7 +44,8 @@ def annotate_many(git: Git, runs: Sequence[str], change: Change, subject: str, s
         left: list[str] = []
         for some in [[run] for run in rest] if one_by_one else [rest]:
             try:
-                done += attempt_many(git, some, change, subject, scratch)
+                with gc_held_off(git) if one_by_one else nullcontext():
+                    done += attempt_many(git, some, change, subject, scratch)
             except (StaleRun, ObjectsGone) as error:
                 left, problem = [*left, *some], error
         if not left:

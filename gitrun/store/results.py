@@ -7,13 +7,15 @@ import math
 import os
 import shutil
 import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, TypeAlias
 
 from gitrun.errors import GitFailed, ObjectsGone, StaleRun
 from gitrun.git.objects import FILE, Entry, Objects, TreeMaker, edit_tree, fsync
 from gitrun.model import record
+from gitrun.store.collecting import gc_held_off, is_collecting
 from gitrun.store.runs import commit_tree, hash_files, read_commit
-from gitrun.store.tips import is_collecting, publish, tip_of
+from gitrun.store.tips import publish, tip_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,8 +49,9 @@ def finish(git: Git, started: Started, collect: Callable[[], tuple[Outcome, Chan
     parent, broken = "", set[str]()
     for wait in TRIES:
         time.sleep(wait)
-        tip = tip_of(git, started.run) or ""
-        with Objects(git) as objects, TreeMaker(git) as maker:
+        holding = gc_held_off(git) if wait else nullcontext()
+        with holding, Objects(git) as objects, TreeMaker(git) as maker:
+            tip = tip_of(git, started.run) or ""
             parent = parent if tip in broken else below_broken(objects, tip)
             require_ours(objects, parent, started)
             try:

@@ -11,6 +11,7 @@ from gitrun.errors import GitFailed, ObjectsGone, StaleRun
 from gitrun.git.exe import NO_ID, last_words
 from gitrun.git.objects import fsync
 from gitrun.model.refs import EMPTY_TREE, RUNS, run_ref, short
+from gitrun.store.collecting import is_collecting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -155,11 +156,6 @@ def shield(git: Git, new: str, known: str | None) -> None:
     if is_collecting(git):
         asked = f"{new}\n" + (f"^{known}\n" if known else "")
         git.attempt("pack-objects", "--revs", "-q", str(git.common_dir / "objects" / "pack" / "pack"), stdin=asked.encode())
-
-
-def is_collecting(git: Git) -> bool:
-    """Whether a gc is under way."""
-    return (git.common_dir / "gc.pid").exists()
 
 
 def absent(objects: Objects, names: Sequence[str]) -> list[str]:

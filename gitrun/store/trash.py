@@ -17,10 +17,11 @@ from gitrun.git.objects import Objects, fsync
 from gitrun.model.names import choose, digits_of, id_named
 from gitrun.model.refs import INDEX, RUNS, TRASH, is_id, short
 from gitrun.model.run import BrokenRun, Run
+from gitrun.store.collecting import is_collecting
 from gitrun.store.live import is_live
 from gitrun.store.locks import acquire
 from gitrun.store.runs import read_runs
-from gitrun.store.tips import is_collecting, tips
+from gitrun.store.tips import tips
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -30,8 +30,11 @@ def source(repo: Repo) -> Source:
 
 
 def tree_by_git(repo: Repo, index: Path) -> str:
-    """The tree that `git add -A` makes of the working tree, in an index of its own that knows nothing yet."""
-    shutil.copy(repo.path / ".git/index", index) if (repo.path / ".git/index").exists() else None
+    """The tree that `git add -A` makes of the working tree, in a copy of the index.
+
+    The copy has the same mtime, which says which entries git looks at again (those as young as the index itself).
+    """
+    shutil.copy2(repo.path / ".git/index", index) if (repo.path / ".git/index").exists() else None
     environ = {**os.environ, "GIT_INDEX_FILE": str(index)}
     subprocess.run(["git", "add", "-A"], cwd=repo.path, env=environ, check=True, capture_output=True)
     made = subprocess.run(["git", "write-tree"], cwd=repo.path, env=environ, check=True, capture_output=True)
