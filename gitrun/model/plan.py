@@ -34,7 +34,8 @@ class Plan:
     """All that is decided before anything is written; `--dry-run` prints it.
 
     `command` is the argv template: `{python}` stands for the interpreter, `{name}` for a flag. `constants` are the
-    module-level names that the launcher sets; `arguments` what follows the script's own words.
+    module-level names that the launcher sets; `arguments` what follows the script's own words. `patterns` are the
+    operation's own rules for metrics in its output: name and regular expression.
     """
 
     operation: str
@@ -51,6 +52,7 @@ class Plan:
     staged: bool = False
     clean: bool = False
     carried: tuple[str, ...] = ()
+    patterns: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
