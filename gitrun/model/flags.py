@@ -53,8 +53,9 @@ class Typed:
 class Flag:
     """A flag that an operation declares.
 
-    `kind` is any, number, int, float, str, bool or list. The last four are how a program takes it on its
-    command line, in the words of argparse: `option` is `--batch-size`, `many` is a `nargs` of several values.
+    `kind` is any, number, int, float, str, bool or list; a number is at least `least` and at most `most`. `option`,
+    `action`, `many` and `required` are how a program takes it on its command line, in the words of argparse: `option`
+    is `--batch-size`, `many` is a `nargs` of several values.
     """
 
     name: str
@@ -66,6 +67,8 @@ class Flag:
     action: str = "store"
     many: bool = False
     required: bool = False
+    least: float | None = None
+    most: float | None = None
 
 
 class Flags(Mapping[str, Value]):
@@ -219,7 +222,7 @@ def _settle_one(flag: Flag, given: Value | Typed | None, *, operation: str, forc
     value = None if value is None else copy_value(flag.name, value)
     if force or value is None or same_value(value, flag.default) or _takes(flag, value):
         return value
-    takes = "one of " + ", ".join(map(format_value, flag.choices)) if flag.choices else _KINDS[flag.kind][0]
+    takes = "one of " + ", ".join(map(format_value, flag.choices)) if flag.choices else _KINDS[flag.kind][0] + _range(flag)
     shown = given.text if isinstance(given, Typed) else given
     raise UsageError(f"flag {flag.name!r} of {operation} takes {takes}, not {shown!r}", _FORCE)
 
@@ -234,7 +237,24 @@ def _takes(flag: Flag, value: Value) -> bool:
     if not isinstance(value, _KINDS[flag.kind][1]):
         return False
     items = value if flag.many and isinstance(value, list) else [value]
+    if not _is_within(flag, value):
+        return False
     return not flag.choices or all(any(same_value(item, choice) for choice in flag.choices) for item in items)
+
+
+def _range(flag: Flag) -> str:
+    """The limits of a number as a person says them."""
+    least, most = flag.least, flag.most
+    if least is not None and most is not None:
+        return f" from {least:g} to {most:g}"
+    return f" of at least {least:g}" if least is not None else f" of at most {most:g}" if most is not None else ""
+
+
+def _is_within(flag: Flag, value: Value) -> bool:
+    items = value if isinstance(value, list) else [value]
+    numbers = [item for item in items if isinstance(item, int | float) and not isinstance(item, bool)]
+    least, most = flag.least, flag.most
+    return all((least is None or number >= least) and (most is None or number <= most) for number in numbers)
 
 
 def _find(declared: Iterable[Flag], name: str) -> Flag | None:

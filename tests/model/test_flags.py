@@ -283,3 +283,18 @@ def test_the_default_is_taken_though_it_is_of_another_kind() -> None:
 def test_force_takes_unknown_names_and_wrong_kinds() -> None:
     given_values = {"a": Typed("[1]"), "x": Typed("abc"), "z": Typed("1")}
     assert settle(echo, given_values, operation="echo.py", force=True) == {"a": [1], "x": "abc", "z": "1"}
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "text", "words"),
+    [
+        (1, None, "0", "takes a whole number of at least 1, not '0'"),
+        (None, 9, "10", "takes a whole number of at most 9, not '10'"),
+        (1, 9, "10", "takes a whole number from 1 to 9, not '10'"),
+    ],
+)
+def test_a_number_out_of_its_range_is_refused_with_the_range(least, most, text, words):
+    flag = Flag("n", 5, "int", least=least, most=most)
+    with pytest.raises(UsageError, match=words):
+        settle([flag], {"n": Typed(text)}, operation="train")
+    assert settle([flag], {"n": Typed("5")}, operation="train") == {"n": 5}
