@@ -26,6 +26,7 @@ from gitrun.model.run import (
     Written,
 )  # fmt: skip
 from gitrun.model.text import path_of, path_text
+from gitrun.model.toml import read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -134,12 +135,10 @@ def format_plain(text: str) -> str:
 
 def parse_toml(data: bytes, name: str) -> dict[str, Any]:
     """The table in `data`. Raises BadRun for all that is not TOML, or over 1 MiB."""
-    import tomli
-
     if len(data) > LIMIT:
         raise BadRun(f"{name} is larger than 1 MiB")
     try:
-        return tomli.loads(data.decode())
+        return read_toml(data.decode())
     except (ValueError, RecursionError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
         raise BadRun(f"{name} is not TOML: {error}") from error
 

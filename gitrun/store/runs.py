@@ -30,6 +30,9 @@ Known: TypeAlias = "tuple[Mapping[str, Object | None], frozenset[str]]"
 """The files of a run's tip, and which runs are running."""
 PARTS = (record.FLAGS, record.RUN, record.RESULT, record.NOTES)
 KIND = re.compile(rb"^Gitrun-Kind: (attempt|result|annotation|merge)$", re.MULTILINE)
+HEAD = re.compile(
+    rb"tree ([0-9a-f]{40})\n((?:parent [0-9a-f]{40}\n)*)author ([^\n]*>)[^\n>]*\ncommitter [^\n]*> ([0-9]{1,11})(?= |\n|\Z)"
+)
 LONGEST = 1_000_000
 """Commits that a walk along one run looks at before it gives up: a run that says it is longer is not one of ours."""
 
@@ -164,21 +167,17 @@ def read_commit(found: Object | None) -> Commit | None:
     if found is None or found.kind != "commit" or found.data is None:
         return None
     head, _, message = found.data.partition(b"\n\n")
-    fields: dict[bytes, list[bytes]] = {}
-    for line in head.split(b"\n"):
-        name, _, value = line.partition(b" ")
-        fields.setdefault(name, []).append(value)
-    kind = KIND.findall(message)
-    stamp = fields.get(b"committer", [b""])[0].rpartition(b"> ")[2].split(b" ")[0]
-    if not kind or not stamp.isdigit() or len(stamp) > 11:
+    said, kind = HEAD.match(head), KIND.findall(message)
+    if not said or not kind:
         return None
+    tree, parents, author, stamp = said.groups()
     return Commit(
         id=found.id,
         kind=kind[-1].decode(),
-        tree=fields.get(b"tree", [b""])[0].decode(errors="replace"),
-        parents=tuple(parent.decode(errors="replace") for parent in fields.get(b"parent", [])),
+        tree=tree.decode(),
+        parents=tuple(parents.decode().split()[1::2]),
         time=datetime.fromtimestamp(int(stamp), timezone.utc),
-        author=(fields.get(b"author", [b""])[0].rpartition(b"> ")[0] + b">").decode(errors="replace"),
+        author=author.decode(errors="replace"),
     )
 
 
