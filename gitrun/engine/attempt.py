@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitrun.engine import interpreter, links, produced
+from gitrun.engine.measure import measure
 from gitrun.engine.planning import fill_in, flag_variables
 from gitrun.engine.process import Call, execute
 from gitrun.engine.road import links_in
+from gitrun.engine.scan import write_rules
 from gitrun.engine.snapshot import listing
 from gitrun.engine.watchman import INTERRUPTS, Signals
 from gitrun.engine.worktree import lease, point
@@ -24,7 +26,7 @@ from gitrun.model.plan import COMMAND, Outcome
 from gitrun.model.run import COMPLETED, ERROR, TERMINATED
 from gitrun.store import notes
 from gitrun.store.live import Owner
-from gitrun.store.results import finish, kept, last_metrics
+from gitrun.store.results import finish, kept
 
 if TYPE_CHECKING:
     from gitrun.engine.interpreter import Interpreter
@@ -113,6 +115,7 @@ def carry_out(road: Road, job: Job, site: Site, signals: Signals) -> Outcome:
     pid, in_place = os.getpid(), site.index is not None
     linked = tuple(map(os.fsdecode, site.linked))
     attempt = job.started.attempt
+    write_rules(job.started.live.directory, job.plan)
     job.started.live.record(Owner(pid, birth_of(pid), attempt, str(site.tree), in_place, time.time(), linked))
     try:
         call = call_for(road, job, site)
@@ -151,7 +154,8 @@ def complete(road: Road, started: Started, site: Site, ended: Outcome) -> tuple[
     place = produced.Place(site.git, site.tree, keep, site.apart, earlier, site.index, shared)
     found = produced.collect(place, road.settings.max_produced)
     linked = tuple(os.fsdecode(path) for path in site.linked)
-    return replace(ended, metrics=last_metrics(started.live.metrics), files=found.files, linked=linked), found
+    whole = replace(ended, files=found.files, linked=linked)
+    return replace(whole, metrics=measure(started.live, whole, site.tree, road.say)), found
 
 
 def call_for(road: Road, job: Job, site: Site) -> Call:

@@ -314,8 +314,8 @@ def exit_watch(pid: int) -> Iterator[int]:
         os.close(descriptor)
 
 
-def ask(argv: Sequence[str], environ: Mapping[str, str], directory: Path) -> bytes:
-    """What a short-lived program writes to stdout. Raises CannotRun."""
+def ask(argv: Sequence[str], environ: Mapping[str, str], directory: Path, patience: float | None = None) -> bytes:
+    """What a short-lived program writes to stdout, which is ended after `patience` seconds. Raises CannotRun."""
     try:
         done = subprocess.run(
             tuple(argv),
@@ -324,7 +324,10 @@ def ask(argv: Sequence[str], environ: Mapping[str, str], directory: Path) -> byt
             capture_output=True,
             check=False,
             stdin=subprocess.DEVNULL,
+            timeout=patience,
         )
+    except subprocess.TimeoutExpired as error:
+        raise CannotRun(f"'{argv[0]}' took longer than {patience:g} s") from error
     except OSError as error:
         raise CannotRun(f"cannot start '{argv[0]}': {error.strerror}") from error
     if done.returncode:

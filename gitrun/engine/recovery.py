@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitrun.engine.attempt import Site, complete
+from gitrun.engine.measure import measure
 from gitrun.engine.offspring import end_everywhere
 from gitrun.engine.worktree import directory_of_slot, read_state, seen_from
 from gitrun.errors import BadRun, CannotRun, GitrunError, StaleRun
@@ -20,7 +21,7 @@ from gitrun.model.run import TERMINATED
 from gitrun.store.attempts import Started
 from gitrun.store.live import Live, directory_of, is_live, owner_of, recorded
 from gitrun.store.locks import acquire
-from gitrun.store.results import finish, last_metrics
+from gitrun.store.results import finish
 from gitrun.store.runs import last_attempts
 from gitrun.store.tips import tip_of
 
@@ -90,7 +91,7 @@ def finish_for(road: Road, run: str, attempt: Commit, live: Live) -> None:
 
         def collect() -> tuple[Outcome, Changes]:
             if site is None:
-                return replace(outcome, metrics=last_metrics(live.metrics)), {}
+                return replace(outcome, metrics=measure(live, outcome, None, road.say)), {}
             whole, found = complete(road, started, site, outcome)
             return whole, found.changes
 

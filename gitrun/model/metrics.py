@@ -1,21 +1,85 @@
-"""Metrics: the numbers that a program logged about itself, by name."""
+"""Metrics: the numbers that a program told about itself, by name."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    Packed: TypeAlias = dict[str, tuple[float, ...]]
+
+FIRST, LAST, LEAST, MOST, COUNT = "first", "last", "min", "max", "count"
+ASPECTS = (FIRST, LAST, LEAST, MOST, COUNT)
+"""What can be asked of a metric: `loss:min`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A metric over a whole attempt; nan is neither its smallest nor its largest value unless it had no other."""
+
+    first: float
+    last: float
+    least: float
+    most: float
+    count: int
+
+    def aspect(self, name: str) -> float:
+        """One of ASPECTS."""
+        return {FIRST: self.first, LAST: self.last, LEAST: self.least, MOST: self.most, COUNT: self.count}[name]
 
 
 class Metrics(Mapping[str, float]):
-    """The last value of each metric, in the order in which they were recorded; never changed.
+    """The last value of each metric, in the order in which they were recorded, and what is known of the others.
 
-    Equal to any mapping with the same names and values; nan equals nan, for it is a record and no calculation.
+    Never changed. Equal to any mapping with the same names and values; nan equals nan, for it is a record and no calculation.
     """
 
-    __slots__ = ("_values",)
+    __slots__ = ("_summaries", "_values")
     _values: dict[str, float]
+    _summaries: dict[str, Summary]
 
-    def __init__(self, values: Mapping[str, float] | Iterable[tuple[str, float]] = ()) -> None:
+    def __init__(
+        self, values: Mapping[str, float] | Iterable[tuple[str, float]] = (), summaries: Mapping[str, Summary] | None = None
+    ) -> None:
         self._values = {name: float(value) for name, value in dict(values).items()}
+        self._summaries = {name: found for name, found in (summaries or {}).items() if name in self._values}
+
+    @property
+    def summaries(self) -> Mapping[str, Summary]:
+        """The metrics of which more than the last value is known."""
+        return MappingProxyType(self._summaries)
+
+    def ask(self, name: str) -> float | None:
+        """The last value of the metric `loss`, or what `loss:min` asks for; None if there is none."""
+        if name in self._values:
+            return self._values[name]
+        metric, _, aspect = name.rpartition(":")
+        if aspect not in ASPECTS or metric not in self._values:
+            return None
+        if metric in self._summaries:
+            return self._summaries[metric].aspect(aspect)
+        return self._values[metric] if aspect == LAST else None
+
+    def pack(self) -> Packed:
+        """The metrics as tuples of numbers, which `unpack` reads."""
+        known = self._summaries
+        return {
+            name: (value, s.first, s.least, s.most, s.count) if (s := known.get(name)) else (value,)
+            for name, value in self._values.items()
+        }
+
+    @classmethod
+    def unpack(cls, packed: Mapping[str, Any]) -> Metrics:
+        """The metrics that `pack` wrote, perhaps with lists instead of tuples."""
+        known = ((name, numbers) for name, numbers in packed.items() if len(numbers) > 1)
+        return cls(
+            {name: numbers[0] for name, numbers in packed.items()},
+            {name: Summary(first, last, least, most, count) for name, (last, first, least, most, count) in known},
+        )
 
     def __getitem__(self, name: str) -> float:
         return self._values[name]
@@ -37,8 +101,8 @@ class Metrics(Mapping[str, float]):
     def __hash__(self) -> int:
         return hash(frozenset(map(_comparable, self.items())))
 
-    def __reduce__(self) -> tuple[type[Metrics], tuple[dict[str, float]]]:
-        return Metrics, (self._values,)
+    def __reduce__(self) -> tuple[type[Metrics], tuple[dict[str, float], dict[str, Summary]]]:
+        return Metrics, (self._values, self._summaries)
 
 
 def _comparable(item: tuple[str, float]) -> tuple[str, float | str]:

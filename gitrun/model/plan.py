@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from gitrun.model.metrics import Metrics
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -65,6 +67,6 @@ class Outcome:
     stopped: datetime
     duration: float
     reason: str = ""
-    metrics: Mapping[str, float] = field(default_factory=dict)
+    metrics: Metrics = field(default_factory=Metrics)
     files: tuple[File, ...] = ()
     linked: tuple[str, ...] = ()

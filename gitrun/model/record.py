@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import BadRun, UsageError
 from gitrun.model.flags import Flags, copy_value, format_value
-from gitrun.model.metrics import Metrics
+from gitrun.model.metrics import COUNT, FIRST, LEAST, MOST, Metrics, Summary
 from gitrun.model.run import (
     COMPLETED,
     ERROR,
@@ -97,6 +97,7 @@ def result_toml(outcome: Outcome) -> bytes:
         "format": FORMAT, "status": outcome.status, "exit_status": outcome.exit_status, "started": outcome.started,
         "stopped": outcome.stopped, "duration": round(outcome.duration, 6), "reason": outcome.reason or None,
         "linked": [path_text(path) for path in outcome.linked] or None, "metrics": dict(outcome.metrics) or None,
+        "series": series_table(outcome.metrics) or None,
         "files": [asdict(file) | {"path": path_text(file.path)} for file in outcome.files] or None,
     })  # fmt: skip
 
@@ -180,7 +181,7 @@ def read_attempt(origin: Origin, parts: Mapping[str, bytes | None], *, live: boo
         stopped=when(result, "stopped"),
         duration=number(result, "duration"),
         exit_status=whole(result, "exit_status"),
-        metrics=read_metrics(table(result, "metrics")),
+        metrics=read_metrics(table(result, "metrics"), table(result, "series")),
         base=text(source, "base"),
         branch=text(source, "branch"),
         dirty=source.get("dirty") is True,
@@ -194,10 +195,27 @@ def read_attempt(origin: Origin, parts: Mapping[str, bytes | None], *, live: boo
     )  # fmt: skip
 
 
-def read_metrics(found: Mapping[str, Any]) -> Metrics:
+def series_table(metrics: Metrics) -> dict[str, dict[str, float]]:
+    """What of each metric is known besides its last value."""
+    asked = (FIRST, LEAST, MOST, COUNT)
+    return {name: {aspect: known.aspect(aspect) for aspect in asked} for name, known in metrics.summaries.items()}
+
+
+def read_metrics(found: Mapping[str, Any], series: Mapping[str, Any] | None = None) -> Metrics:
     """The metrics of a result; a number that no float can hold is none."""
     numbers = {name: as_float(value) for name, value in found.items()}
-    return Metrics({name: value for name, value in numbers.items() if value is not None})
+    last = {name: value for name, value in numbers.items() if value is not None}
+    known = {name: read_summary(table(series or {}, name), value) for name, value in last.items()}
+    return Metrics(last, {name: summary for name, summary in known.items() if summary})
+
+
+def read_summary(found: Mapping[str, Any], last: float) -> Summary | None:
+    """What a result knows of a metric besides its last value; None unless it knows all."""
+    first, least, most = (as_float(found.get(name)) for name in (FIRST, LEAST, MOST))
+    count = whole(found, COUNT)
+    if first is None or least is None or most is None or count is None:
+        return None
+    return Summary(first, last, least, most, count)
 
 
 def read_skipped(found: Mapping[str, Any]) -> Skipped:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from gitrun.git.exe import Git
 
-VERSION = 3
+VERSION = 4
 MANY = 200
 """Runs from which on reading them through libgit2 is worth its import."""
 FEW = 100
@@ -262,7 +262,7 @@ def pack(run: Run) -> str:
     params = [getattr(a.params, name) for name in Params.__slots__]
     return json.dumps([
         a.id, a.operation, a.kind, a.command, a.cwd, dict(a.flags), params, a.status, micros(a.created), a.source,
-        micros(a.started), micros(a.stopped), a.duration, a.exit_status, dict(a.metrics), a.base, a.branch, a.dirty, a.batch,
+        micros(a.started), micros(a.stopped), a.duration, a.exit_status, a.metrics.pack(), a.base, a.branch, a.dirty, a.batch,
         a.carried, [[s.path, s.size, s.reason] for s in a.skipped], [[f.path, f.size, f.sha256, f.stored] for f in a.files],
         a.written is not None, a.author, a.conflicts, a.submodules,
         notes.label, notes.tags, [[c.text, c.author, micros(c.time)] for c in notes.comments], notes.marked,
@@ -280,7 +280,7 @@ def unpack(git: Git, run: str, tip: str, record: str) -> Run:
         id=head, operation=operation, kind=kind, command=tuple(command), cwd=cwd, flags=Flags(flags),
         params=params_from(params), status=status,
         created=moment_of(created) or EPOCH, source=source, started=moment_of(started), stopped=moment_of(stopped),
-        duration=duration, exit_status=exit_status, metrics=Metrics(metrics), base=base, branch=branch, dirty=dirty,
+        duration=duration, exit_status=exit_status, metrics=Metrics.unpack(metrics), base=base, branch=branch, dirty=dirty,
         batch=batch, carried=tuple(carried),
         skipped=tuple(Skipped(*one) for one in skipped), files=tuple(File(*one) for one in files),
         conflicts=tuple(conflicts), submodules=tuple((path, commit) for path, commit in submodules),

@@ -37,6 +37,9 @@ class Owner:
     in_place: bool
     started: float
     linked: tuple[str, ...] = ()
+    given: tuple[tuple[str, int, int], ...] = ()
+    """Files that were put there: path, mtime in nanoseconds, inode."""
+    outputs: tuple[str, ...] = ()
 
 
 class Live:
@@ -61,6 +64,11 @@ class Live:
     def metrics(self) -> Path:
         """The file into which the program logs its metrics, a line of JSON a step."""
         return self.directory / "metrics.jsonl"
+
+    @property
+    def series(self) -> Path:
+        """The file that holds the points of all metrics, once they are put together."""
+        return self.directory / "series.jsonl"
 
     def record(self, owner: Owner) -> None:
         """Writes down who runs what, all of it or nothing."""

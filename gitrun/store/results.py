@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import shutil
 import time
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
 Changes: TypeAlias = "Mapping[bytes, Entry | None]"
 LARGEST, HALF = 10 << 20, 5 << 20
 """Bytes of output above which only the first and last 5 MiB are in the result."""
-LONGEST_LINE = 1 << 20
-"""Bytes of a line of metrics above which it is none."""
 TRIES = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
 """Seconds before each try to record a result, while a gc or an annotation comes in between."""
 
@@ -99,7 +95,7 @@ def records(git: Git, started: Started, outcome: Outcome, scratch: Path) -> dict
     result.write_bytes(record.result_toml(outcome))
     files = {record.OUTPUT: output, record.RESULT: result}
     if outcome.metrics:
-        files[record.METRICS] = started.live.metrics
+        files[record.METRICS] = started.live.series
     ids = hash_files(git, list(files.values()))
     return {os.fsencode(name): Entry(FILE, made) for name, made in zip(files, ids, strict=True)}
 
@@ -133,30 +129,3 @@ def keep_whole(output: Path, whole: Path) -> None:
         fresh.replace(whole)
     fsync(whole)
     fsync(whole.parent)
-
-
-def last_metrics(path: Path) -> dict[str, float]:
-    """The last value of each metric in lines of JSON; what is no number, or no line of ours, is passed over."""
-    found: dict[str, float] = {}
-    try:
-        lines = path.open("rb")
-    except OSError:
-        return found
-    with lines:
-        for line in iter(lambda: lines.readline(LONGEST_LINE), b""):
-            try:
-                values = json.loads(line)
-            except (ValueError, RecursionError):
-                continue
-            if isinstance(values, dict):
-                found |= {str(key): float(value) for key, value in values.items() if is_number(value) and key != "step"}
-    return found
-
-
-def is_number(value: object) -> bool:
-    """Whether a metric can be recorded: any number that fits into a float."""
-    return (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and (isinstance(value, float) or math.log2(abs(value) + 1) < 1023)
-    )

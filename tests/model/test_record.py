@@ -48,7 +48,7 @@ def test_int_and_float_keep_their_kind() -> None:
 
 def test_outcome_is_read_as_it_was_written() -> None:
     files = (File("made", 3, "c" * 64, "git"), File("b\\xff", 1 << 40, "d" * 64, "local"))
-    metrics = {"loss": 0.5, "acc": float("inf")}
+    metrics = Metrics({"loss": 0.5, "acc": float("inf")})
     outcome = Outcome("error", 3, WHEN, WHEN + timedelta(seconds=2), 2.0, metrics=metrics, files=files)
     result = record.parse_toml(record.result_toml(outcome), record.RESULT)
     assert (result["status"], result["exit_status"], result["started"], result["duration"]) == ("error", 3, WHEN, 2.0)
@@ -118,5 +118,5 @@ def test_message_that_a_program_has_a_hand_in_forges_no_trailer(text) -> None:
 
 def test_subjects_are_for_people() -> None:
     assert record.attempt_subject(PLAN) == "run a b x=1"
-    outcome = Outcome("completed", 0, WHEN, WHEN, 12.4, metrics={"loss": 0.31})
+    outcome = Outcome("completed", 0, WHEN, WHEN, 12.4, metrics=Metrics({"loss": 0.31}))
     assert record.outcome_subject(outcome) == "completed in 12.4s: loss=0.31"

@@ -1,0 +1,231 @@
+"""Scalars in TensorBoard's event files, read without TensorFlow; whatever lies in such a file, it costs bounded time.
+
+A file is a chain of records: length (8 bytes), its checksum (4), a message `Event` of protocol buffers, its checksum (4).
+What is used of the messages: Event {1: wall_time, 2: step, 5: Summary}, Summary {1: Value}, Value {1: tag, 2: simple_value,
+8: TensorProto, 9: metadata {1: {1: plugin}}}, TensorProto {1: dtype, 2: shape, 4: content, 5.. values}. From tensorflow/core.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import struct
+from typing import TYPE_CHECKING, NamedTuple
+
+from gitrun.engine.patterns import open_regular
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+    from typing import BinaryIO
+
+    from gitrun.model.series import Gathering
+
+
+PREFIX = "events.out.tfevents."
+MOST_FILES, MOST_BYTES = 1_000, 256 << 20
+"""Event files, and bytes of records, of an attempt above which no more are read."""
+LARGEST = 16 << 20
+"""Bytes of a record above which it is passed over: that many are an image or a sound."""
+VARINT, TEXT, WIDTHS = 0, 2, {1: 8, 5: 4}
+"""Wire types: a whole number, bytes with their length, and so many bytes."""
+NOTHING = memoryview(b"")
+KINDS = {1: "f", 2: "d", 3: "i", 9: "q"}
+"""The types of a tensor that can be a scalar here, with what struct calls their bytes."""
+LISTS = {5: "f", 6: "d", 7: "varint", 10: "varint"}
+"""The fields of a tensor that hold its values if its content is empty."""
+LARGEST_FLOAT = 3.4e38
+SLACK = 2.0
+"""Seconds that the clock of a file may be behind."""
+
+
+class Scalar(NamedTuple):
+    """A value of a tag."""
+
+    tag: str
+    step: int
+    value: float
+
+
+def event_files(paths: Iterable[str]) -> list[str]:
+    """Those of the paths that are event files, each directory's in the order in which they were begun."""
+    found = [path for path in paths if os.path.basename(path).startswith(PREFIX)]
+    return sorted(found, key=lambda path: (os.path.dirname(path), os.path.basename(path)))[:MOST_FILES]
+
+
+def gather(tree: Path, paths: Iterable[str], since: float, gathering: Gathering) -> bool:
+    """Gathers the scalars of the event files below `tree` that were written since then; whether all could be read.
+
+    If they lie in several directories, as those of training and validation do, each tag has its directory before it.
+    """
+    files, left = event_files(paths), MOST_BYTES
+    if not files:
+        return True
+    gathering.next_source()
+    top = os.path.commonpath([os.path.dirname(path) for path in files])
+    for path in files:
+        place = os.path.relpath(os.path.dirname(path) or ".", top or ".")
+        before = "" if place == "." else f"{place}/"
+        file = open_regular(str(tree / path))
+        if file is None:
+            continue
+        with file:
+            for scalar in scalars(file, since, left):
+                name = before + scalar.tag
+                if gathering.takes(name):
+                    gathering.add(name, scalar.value, float(scalar.step))
+            left -= file.tell()
+        if left <= 0:
+            return False
+    return True
+
+
+def scalars(file: BinaryIO, since: float = 0.0, most: int = MOST_BYTES) -> Iterator[Scalar]:
+    """The scalars in an event file, as far as it can be read: a program that was ended leaves half a record."""
+    known: set[str] = set()
+    for record in records(file, most):
+        try:
+            yield from event(memoryview(record), since, known)
+        except (ValueError, struct.error, IndexError):  # no message, or one that is cut off
+            continue
+
+
+def records(file: BinaryIO, most: int) -> Iterator[bytes]:
+    """The records of a file, up to its first `most` bytes."""
+    size, at = os.fstat(file.fileno()).st_size, 0
+    while len(head := file.read(12)) == 12:
+        (length,) = struct.unpack_from("<Q", head)
+        at += length + 16
+        if at > size or at > most:
+            return
+        if length > LARGEST:
+            file.seek(length + 4, os.SEEK_CUR)
+            continue
+        yield file.read(length)
+        file.read(4)
+
+
+def event(message: memoryview, since: float, known: set[str]) -> Iterator[Scalar]:
+    """The scalars of an event, none if it is older; `known` are the tags that an event called scalars before."""
+    step, summaries = 0, []
+    for number, whole, content in fields(message):
+        if number == 1 and len(content) == 8:
+            (moment,) = struct.unpack("<d", content)
+            if moment < since - SLACK:
+                return
+        elif number == 2:
+            step = whole
+        elif number == 5:
+            summaries.append(content)
+    for summary in summaries:
+        for number, _, content in fields(summary):
+            if number == 1:
+                yield from scalar(content, step, known)
+
+
+def scalar(message: memoryview, step: int, known: set[str]) -> Iterator[Scalar]:
+    """The scalar that a value of a summary is, if it is one."""
+    tag, found, tensor, plugin = "", None, None, ""
+    for number, _, content in fields(message):
+        if number == 1:
+            tag = str(content, "utf-8")
+        elif number == 2:
+            found = shortest(*struct.unpack("<f", content))
+        elif number == 8:
+            tensor = content
+        elif number == 9:
+            plugin = plugin_of(content)
+    if plugin == "scalars" and len(known) < MOST_FILES:
+        known.add(tag)
+    if found is None and tensor is not None and (plugin == "scalars" or (not plugin and tag in known)):
+        found = scalar_of(tensor)
+    if tag and found is not None:
+        yield Scalar(tag, step, found)
+
+
+def plugin_of(metadata: memoryview) -> str:
+    """The plugin that a value is for."""
+    for number, _, content in fields(metadata):
+        if number == 1:
+            return next((str(name, "utf-8") for inner, _, name in fields(content) if inner == 1), "")
+    return ""
+
+
+def scalar_of(tensor: memoryview) -> float | None:
+    """The number that a tensor of rank 0 holds; None if it is none."""
+    kind, values = 0, list[float]()
+    for number, whole, content in fields(tensor):
+        if number == 1:
+            kind = whole
+        elif number == 2 and any(inner in {2, 3} for inner, _, _ in fields(content)):
+            return None  # it has a dimension, or nobody knows how many
+        elif number == 4 and len(content) and kind in KINDS:
+            values += struct.unpack(f"<{KINDS[kind]}", content)
+        elif number in LISTS:
+            values += numbers(LISTS[number], whole, content)
+    if len(values) != 1:
+        return None
+    return shortest(values[0]) if kind == 1 else float(values[0])
+
+
+def numbers(kind: str, whole: int, content: memoryview) -> list[float]:
+    """The values in a field that repeats, packed or not: no more than tell that there are too many."""
+    if not len(content):
+        return [whole]
+    if kind == "varint":
+        number, end = varint(content, 0)
+        return [signed(number)] * (1 if end == len(content) else 2)
+    width = struct.calcsize(kind)
+    return list(struct.unpack(f"<{kind}", content[:width])) * (1 if len(content) == width else 2)
+
+
+def shortest(value: float) -> float:
+    """The number of 32 bits as a person would write it: 0.1, not 0.10000000149011612."""
+    if not math.isfinite(value):
+        return value
+    bits = struct.pack("<f", value)
+    for digits in (6, 7, 8):
+        text = float(f"{value:.{digits}g}")
+        if abs(text) < LARGEST_FLOAT and struct.pack("<f", text) == bits:
+            return text
+    return value
+
+
+def fields(message: memoryview) -> Iterator[tuple[int, int, memoryview]]:
+    """Number, whole number and bytes of each field of a message; one of the two is 0 or empty.
+
+    Raises ValueError, IndexError for what is no message.
+    """
+    at, end = 0, len(message)
+    while at < end:
+        key, at = varint(message, at)
+        number, sort = key >> 3, key & 7
+        if sort == VARINT:
+            whole, at = varint(message, at)
+            yield number, signed(whole), NOTHING
+            continue
+        length, at = (WIDTHS[sort], at) if sort in WIDTHS else varint(message, at)
+        if length > end - at or (sort != TEXT and sort not in WIDTHS):
+            raise ValueError(sort)
+        yield number, 0, message[at : at + length]
+        at += length
+
+
+def varint(message: memoryview, at: int) -> tuple[int, int]:
+    """A number of variable length, and where the next thing begins."""
+    found = shift = 0
+    while True:
+        byte = message[at]
+        at += 1
+        found |= (byte & 127) << shift
+        if byte < 128:
+            return found, at
+        shift += 7
+        if shift > 63:
+            raise ValueError(shift)
+
+
+def signed(number: int) -> int:
+    """A number of 64 bits with its sign."""
+    number &= (1 << 64) - 1
+    return number - (1 << 64) if number >> 63 else number

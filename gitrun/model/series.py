@@ -1,0 +1,204 @@
+"""Series: every value of every metric of one attempt, gathered while they are read, within bounds that nothing exceeds."""
+
+from __future__ import annotations
+
+import json
+import math
+from array import array
+from heapq import merge
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from gitrun.model.metrics import Metrics, Summary
+from gitrun.model.text import is_text
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+STEP = "step"
+"""The name that is no metric: it says at which step the others are."""
+MOST_NAMES = 1_000
+"""Metrics of an attempt; those that come up later are not recorded."""
+LONGEST_NAME = 200
+ROOM = 100_000
+"""Characters that the names of all metrics may take together, escaped: result.toml must stay readable."""
+MOST_POINTS, ALL_POINTS, FEWEST = 10_000, 200_000, 100
+"""Points of a metric and of all of them above which every second one is left out, again and again; but so many stay."""
+WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+"""How JSON is told the numbers that it has no word for."""
+
+
+class Series:
+    """One metric: what is known of it exactly, and its points, each with a row and a step; thinned evenly if they are many."""
+
+    __slots__ = ("count", "first", "last", "least", "most", "row", "rows", "step", "steps", "stride", "values")
+
+    def __init__(self) -> None:
+        self.rows, self.steps, self.values = array("q"), array("d"), array("d")
+        self.first, self.last, self.least, self.most = math.nan, math.nan, math.inf, -math.inf
+        self.count, self.stride, self.row, self.step = 0, 1, -1, 0.0
+
+    def add(self, row: int, step: float, value: float, limit: int) -> None:
+        """One more value."""
+        if not self.count:
+            self.first = value
+        if value < self.least:  # noqa: PLR1730 - a call for each of a million values
+            self.least = value
+        if value > self.most:  # noqa: PLR1730 - as above
+            self.most = value
+        if self.count % self.stride == 0:
+            self.rows.append(row)
+            self.steps.append(step)
+            self.values.append(value)
+            if len(self.values) > limit:
+                self.thin(limit)
+        self.count += 1
+        self.row, self.step, self.last = row, step, value
+
+    def thin(self, limit: int) -> None:
+        """Leaves out every second point until no more than `limit` are left."""
+        while len(self.values) > limit:
+            self.rows, self.steps, self.values = self.rows[::2], self.steps[::2], self.values[::2]
+            self.stride *= 2
+
+    def summary(self) -> Summary:
+        """What is known of all values."""
+        is_none = self.least > self.most  # nan alone is neither smaller nor larger than anything
+        least, most = (math.nan, math.nan) if is_none else (self.least, self.most)
+        return Summary(self.first, self.last, least, most, self.count)
+
+    def points(self) -> Iterator[tuple[int, float, float]]:
+        """Row, step and value of each point; the last one is always there."""
+        yield from zip(self.rows, self.steps, self.values, strict=True)
+        if self.rows[-1] != self.row:
+            yield self.row, self.step, self.last
+
+
+class Steps:
+    """The step at which a metric is told that comes without one.
+
+    Until a step is given they count from 0: a new one begins with a name that was seen since the last one began. A step
+    that is given holds until another one is.
+    """
+
+    def __init__(self) -> None:
+        self.current = 0.0
+        self._is_given = False
+        self._seen: set[str] = set()
+
+    def give(self, step: float) -> None:
+        """From here on this is the step, if it is a number that can be one."""
+        if math.isfinite(step):
+            self.current, self._is_given = step, True
+
+    def of(self, name: str) -> float:
+        """The step of a metric that is told alone."""
+        if not self._is_given:
+            if name in self._seen:
+                self.current += 1
+                self._seen = {name}
+            else:
+                self._seen.add(name)
+        return self.current
+
+    def of_all(self, names: Collection[str]) -> float:
+        """The step of metrics that are told together."""
+        if not self._is_given:
+            if not self._seen.isdisjoint(names):
+                self.current += 1
+                self._seen = set()
+            self._seen.update(names)
+        return self.current
+
+
+class Gathering:
+    """The series of all metrics of an attempt, from one source after the other: what an earlier one told of, wins."""
+
+    def __init__(self) -> None:
+        self.series: dict[str, Series] = {}
+        self.is_full = False
+        self._earlier: frozenset[str] = frozenset()
+        self._row, self._step = -1, math.nan
+        self._room, self._limit = ROOM, MOST_POINTS
+
+    def next_source(self) -> Steps:
+        """The steps of the source that comes now."""
+        self._earlier = frozenset(self.series)
+        self._step = math.nan
+        return Steps()
+
+    def takes(self, name: str) -> bool:
+        """Whether a metric of this name is recorded, or was by an earlier source."""
+        if name in self.series:
+            return True
+        if not name or len(name) > LONGEST_NAME or name == STEP or not is_text(name):
+            return False
+        room = self._room - len(json.dumps(name))
+        if room < 0 or len(self.series) >= MOST_NAMES:
+            self.is_full = True
+            return False
+        self._room = room
+        self.series[name] = Series()
+        self._limit = max(FEWEST, min(MOST_POINTS, ALL_POINTS // len(self.series)))
+        return True
+
+    def add(self, name: str, value: float, step: float) -> None:
+        """One value of a metric that `takes` has let in."""
+        if name in self._earlier:
+            return
+        series = self.series[name]
+        if step != self._step or series.row == self._row:
+            self._row += 1
+            self._step = step
+        series.add(self._row, step, value, self._limit)
+
+    def add_all(self, values: dict[str, float], steps: Steps) -> None:
+        """What was told at once, perhaps with its step; names that are not recorded are passed over."""
+        if STEP in values:
+            steps.give(values[STEP])
+        taken = [name for name in values if self.takes(name)]
+        step = steps.of_all(taken) if taken else 0.0
+        for name in taken:
+            self.add(name, values[name], step)
+
+    def metrics(self) -> Metrics:
+        """What is known of each metric."""
+        found = {name: series.summary() for name, series in self.series.items() if series.count}
+        return Metrics({name: summary.last for name, summary in found.items()}, found)
+
+    def lines(self) -> Iterator[str]:
+        """The points as lines of JSON, in the order in which they were told: `{"step": 3, "loss": 0.1}`."""
+        for series in self.series.values():
+            series.thin(self._limit)
+        points = [
+            ((row, step, name, value) for row, step, value in series.points())
+            for name, series in self.series.items()
+            if series.count
+        ]
+        for _, row in groupby(merge(*points, key=lambda point: point[0]), key=lambda point: point[0]):
+            told = list(row)
+            yield json.dumps({STEP: plain(told[0][1]), **{name: spoken(value) for _, _, name, value in told}})
+
+
+def plain(step: float) -> float:
+    """A step as a whole number if it is one."""
+    return int(step) if step.is_integer() else step
+
+
+def spoken(value: float) -> float | str:
+    """A value as JSON can say it."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def number(value: object) -> float | None:
+    """What a line of JSON has for a metric as a float; None if it is no number, or one that no float can hold."""
+    if isinstance(value, str):
+        return WORDS.get(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return None
