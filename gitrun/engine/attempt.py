@@ -6,7 +6,7 @@ import marshal
 import os
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +29,8 @@ from gitrun.store.live import Owner
 from gitrun.store.results import finish, kept
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gitrun.engine.interpreter import Interpreter
     from gitrun.engine.process import Ended
     from gitrun.engine.road import Road
@@ -51,6 +53,10 @@ class Site:
     linked: tuple[bytes, ...] = ()
     apart: frozenset[bytes] = frozenset()
     index: Path | None = None
+    given: Mapping[bytes, tuple[int, int]] = field(default_factory=dict)
+    """Files that were put there, and what tells whether they were changed since."""
+    outputs: tuple[str, ...] = ()
+    """What the operation's entry names as such."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,29 +100,38 @@ def perform(road: Road, job: Job) -> Outcome:
 def in_place(road: Road, job: Job, index: Path) -> Site:
     """The user's own working tree, in which what git ignored before is not the program's."""
     apart = frozenset(path.rstrip(b"/") for path in (*job.snapshot.outside, *job.snapshot.named))
-    return Site(Path(road.git.worktree or "."), road.git, (), apart, index)
+    outputs = job.plan.definition.outputs if job.plan.definition else ()
+    return Site(Path(road.git.worktree or "."), road.git, (), apart, index, outputs=outputs)
 
 
 def furnish(road: Road, job: Job, tree: Path, git: Git) -> Site:
     """The slot with what the attempt before kept beside the repository, and links to what git ignores."""
     request, started = job.request, job.started
     restored = produced.restore(kept(road.git, started.run, started.earlier), tree) if started.earlier else []
-    if not links_in(road, request) or road.git.worktree is None:
-        return Site(tree, git)
-    wanted, left = links.links_for(job.snapshot.outside, job.snapshot.named)
-    if left:
-        road.say(f"{left:,} ignored files are not linked in, only directories are; name what is needed with --link")
-    linked = links.link_in(road.git.worktree, tree, wanted)
-    return Site(tree, git, tuple(linked), frozenset(linked) - frozenset(restored))
+    linked: list[bytes] = []
+    if links_in(road, request) and road.git.worktree:
+        wanted, left = links.links_for(job.snapshot.outside, job.snapshot.named)
+        if left:
+            road.say(f"{left:,} ignored files are not linked in, only directories are; name what is needed with --link")
+        linked = links.link_in(road.git.worktree, tree, wanted)
+    if job.plan.definition is None:
+        return Site(tree, git, tuple(linked), frozenset(linked) - frozenset(restored))
+    from gitrun.engine.placing import furnish_entry
+
+    linked, given = furnish_entry(road, job.plan, tree, linked)
+    apart = frozenset(linked) - frozenset(restored)
+    return Site(tree, git, tuple(linked), apart, given=given, outputs=job.plan.definition.outputs)
 
 
 def carry_out(road: Road, job: Job, site: Site, signals: Signals) -> Outcome:
     """What came of the program, without metrics and files yet."""
     pid, in_place = os.getpid(), site.index is not None
     linked = tuple(map(os.fsdecode, site.linked))
+    given = tuple((os.fsdecode(path), *stamp) for path, stamp in site.given.items())
     attempt = job.started.attempt
     write_rules(job.started.live.directory, job.plan)
-    job.started.live.record(Owner(pid, birth_of(pid), attempt, str(site.tree), in_place, time.time(), linked))
+    where = (str(site.tree), in_place, time.time(), linked, given, site.outputs)
+    job.started.live.record(Owner(pid, birth_of(pid), attempt, *where))
     try:
         call = call_for(road, job, site)
         return outcome_of(execute(call, job.started.live.output, road.stdout, road.stderr, signals), road)
@@ -151,7 +166,7 @@ def complete(road: Road, started: Started, site: Site, ended: Outcome) -> tuple[
         point(site.git, started.attempt)  # the program may have taken away what git needs to see its worktree
     earlier = kept(road.git, started.run, started.earlier) if started.earlier else None
     keep, shared = kept(road.git, started.run, started.attempt), site.index is not None
-    place = produced.Place(site.git, site.tree, keep, site.apart, earlier, site.index, shared)
+    place = produced.Place(site.git, site.tree, keep, site.apart, earlier, site.index, shared, site.given, site.outputs)
     found = produced.collect(place, road.settings.max_produced)
     linked = tuple(os.fsdecode(path) for path in site.linked)
     whole = replace(ended, files=found.files, linked=linked)
@@ -165,15 +180,18 @@ def call_for(road: Road, job: Job, site: Site) -> Call:
     directory.mkdir(parents=True, exist_ok=True)
     environ = environment(road, plan, started)
     environ["PWD"] = str(directory)
-    argv = list(plan.command)
-    if plan.kind == COMMAND:
-        argv = fill_in(argv, plan.flags)
-    elif job.python:
+    argv = [*(fill_in(plan.command, plan.flags) if plan.kind == COMMAND else plan.command), *plan.arguments]
+    if job.python:
         argv = python_call(road, job, job.python, site, environ)
     return Call(
-        argv, directory, environ, started.attempt, job.request.stop_after, road.settings.stop_grace,
+        argv, directory, environ, started.attempt, stop_after(job), road.settings.stop_grace,
         stdin=not job.request.background,
     )  # fmt: skip
+
+
+def stop_after(job: Job) -> float | None:
+    """Seconds after which the program is ended, as the request or else the operation's entry says."""
+    return job.request.stop_after or (job.plan.definition.stop_after if job.plan.definition else None)
 
 
 def python_call(road: Road, job: Job, python: Interpreter, site: Site, environ: dict[str, str]) -> list[str]:
@@ -195,6 +213,7 @@ def environment(road: Road, plan: Plan, started: Started) -> dict[str, str]:
     """The user's environment, without git's words about a repository, with what a run tells its program."""
     environ = for_programs(road.git.environ)
     environ |= flag_variables(plan.flags)
+    environ |= dict(plan.definition.env) if plan.definition else {}
     environ |= {
         "GITRUN_ID": started.run,
         "GITRUN_ATTEMPT": started.attempt,

@@ -6,7 +6,8 @@ import os
 import shutil
 import stat
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from gitrun.model.record import DIRECTORY
 from gitrun.model.run import File
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from gitrun.engine.snapshot import Seen
@@ -45,7 +46,9 @@ class Place:
     """Where a program ran and where its large and ignored files are to be kept.
 
     `apart` are paths that are not the program's: what was linked in, what git ignored there before. `earlier` is where
-    the attempt before kept its files. `shared`: the files stay where they are, as in the user's working tree.
+    the attempt before kept its files. `shared`: the files stay where they are, as in the user's working tree. `given` are
+    files that were put there, with their mtime and inode: unchanged, they are not the program's. `outputs` are paths,
+    directories and patterns of what goes into the repository even if git ignores it.
     """
 
     git: Git
@@ -55,6 +58,8 @@ class Place:
     earlier: Path | None = None
     index: Path | None = None
     shared: bool = False
+    given: Mapping[bytes, tuple[int, int]] = field(default_factory=dict)
+    outputs: tuple[str, ...] = ()
 
 
 def collect(place: Place, limit: int) -> Produced:
@@ -65,12 +70,14 @@ def collect(place: Place, limit: int) -> Produced:
     linked = place.apart if place.shared else frozenset(path for path in place.apart if os.path.islink(top + b"/" + path))
     gone = {path for path in seen.deleted if ours(path, linked)}
     fresh = (path for path in (*seen.changed, *seen.conflicts, *seen.untracked) if path not in gone and ours(path, linked))
-    there = [path for path in fresh if is_file(top + b"/" + path)]
+    there = [path for path in fresh if is_file(top + b"/" + path) and not is_given(place, path)]
+    ignored = {path for path in expand(top, (*seen.ignored, *seen.nested)) if ours(path, linked) and not is_given(place, path)}
+    there += sorted(path for path in ignored if is_output(place, path))
     cleaned = filters(place.git, there)
     lfs = {path for path, name in cleaned.items() if name == "lfs"}
     apart = {path for path in there if path.count(b"/") > DEEPEST}
     apart |= {path for path in there if path not in lfs and os.lstat(top + b"/" + path).st_size > limit}
-    apart |= {path for path in expand(top, (*seen.ignored, *seen.nested)) if ours(path, linked)}
+    apart |= ignored.difference(there)
     files: dict[bytes, File] = {}
     lost = []
     for path in sorted({*there, *apart}):
@@ -81,6 +88,21 @@ def collect(place: Place, limit: int) -> Produced:
     entries = write(place.git, top, [path for path in files if path not in apart], cleaned.keys() | seen.changed)
     changes: dict[bytes, Entry | None] = {**dict.fromkeys(gone), **entries}
     return Produced(changes, tuple(sorted(files.values(), key=lambda file: file.path)), seen, tuple(lost))
+
+
+def is_given(place: Place, path: bytes) -> bool:
+    """Whether the file was put there for the program, which has not changed it."""
+    stamp = place.given.get(path)
+    if stamp is None:
+        return False
+    status = os.lstat(os.fsencode(place.tree) + b"/" + path)
+    return (status.st_mtime_ns, status.st_ino) == stamp
+
+
+def is_output(place: Place, path: bytes) -> bool:
+    """Whether the operation's entry names the path as one of its outputs."""
+    name = os.fsdecode(path)
+    return any(fnmatchcase(name, one) or name.startswith(one.rstrip("/") + "/") for one in place.outputs)
 
 
 def take(place: Place, path: bytes, stored: str) -> File:

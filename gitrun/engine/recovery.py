@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -117,7 +118,8 @@ def site_of(road: Road, run: str, owner: Owner | None, stack: ExitStack) -> Site
     if state.run != run or state.attempt != owner.attempt:
         return None
     linked = tuple(path.encode(errors="surrogateescape") for path in owner.linked)
-    return Site(tree, seen_from(road.git, tree), linked, frozenset(linked))
+    given = {os.fsencode(path): (mtime, inode) for path, mtime, inode in owner.given}
+    return Site(tree, seen_from(road.git, tree), linked, frozenset(linked), given=given, outputs=owner.outputs)
 
 
 def last_sign(live: Live) -> datetime:

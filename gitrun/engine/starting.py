@@ -11,14 +11,17 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitrun.engine.planning import Moment, below_top, plan_restart, plan_start, source_of
+from gitrun.engine.operations import below_top, require_there
+from gitrun.engine.planning import Before, Moment, plan_restart, plan_start, source_of
 from gitrun.engine.road import links_in
 from gitrun.engine.snapshot import Choice, Snapshot, outside_of, private_index, snapshot
 from gitrun.errors import CannotRun, GitFailed, ObjectsGone, RunIsRunning, UsageError
 from gitrun.git.objects import Objects, TreeMaker
 from gitrun.model import record
+from gitrun.model.basis import read_basis
 from gitrun.model.needed import Skip, skip_restart, skip_start
 from gitrun.model.plan import SCRIPT, Outcome, Plan, Source
+from gitrun.model.projectfile import GITRUN, PYPROJECT, read_definitions
 from gitrun.model.refs import short
 from gitrun.model.request import check
 from gitrun.model.run import RUNNING, Comment, Notes, Run
@@ -81,6 +84,7 @@ def start(road: Road, request: Request, manners: Manners) -> tuple[str, Outcome 
     """
     check(request)
     require_worktree(road, request)
+    request = with_links(road, request)
     lost = False
     for wait in (*TRIES, None):
         with private_index(road.git, os.urandom(8).hex()) as index:
@@ -90,6 +94,8 @@ def start(road: Road, request: Request, manners: Manners) -> tuple[str, Outcome 
                     ready = decide(launch)
                     if isinstance(ready, Skip):
                         return ready
+                    if request.in_place:
+                        refuse_in_place(ready.plan)
                     python = python_for(road, ready.plan)
                     started = begin(launch, ready, python)
             except GitFailed as error:  # gc may have taken what was just written; the working tree still has it
@@ -106,6 +112,30 @@ def require_worktree(road: Road, request: Request) -> None:
     """Raises CannotRun if there is no working tree to take the source from."""
     if road.git.worktree is None and (request.restart is None or request.force_sourcecode):
         raise CannotRun("this repository has no working tree to run", "runs start from a working tree")
+
+
+def with_links(road: Road, request: Request) -> Request:
+    """The request with what the operation's entry links in, which must be known before the snapshot is taken."""
+    top = road.git.worktree
+    if top is None or request.links or request.no_link or not request.operation:
+        return request
+    for name in (GITRUN, PYPROJECT):
+        try:
+            data = (top / name).read_bytes()
+        except OSError:
+            continue
+        found = read_definitions(data, name, request.operation).get(request.operation) if b"link" in data else None
+        if found:
+            return replace(request, links=tuple(os.path.relpath(top / path) for path in found.links))
+    return request
+
+
+def refuse_in_place(plan: Plan) -> None:
+    """Raises UsageError if a run of the plan in the working tree would have to change files of it first."""
+    if plan.written:
+        raise UsageError(f"flags of {plan.operation} are in a file of yours, and --in-place would write it", "leave it out")
+    if plan.basis.needs or any(one.url for one in plan.basis.inputs):
+        raise UsageError(f"{plan.operation} needs files that --in-place would put into your working tree", "leave it out")
 
 
 def moment() -> Moment:
@@ -156,7 +186,16 @@ def decide_start(launch: Launch, objects: Objects) -> Ready | Skip:
     taken = take(launch, objects)
     plan = plan_start(road.git, objects, request, taken.source, launch.moment)
     skip = skip_start(plan, alike(road, plan), same_source=request.needed_source) if request.compares else None
-    return skip or Ready(plan, taken)
+    return skip or Ready(depending(road, objects, request, plan), taken)
+
+
+def depending(road: Road, objects: Objects, request: Request, plan: Plan) -> Plan:
+    """The plan with all that its entry says it needs. Raises GitrunError if something is missing."""
+    if plan.definition is None or not (plan.definition.needs or plan.definition.inputs):
+        return plan
+    from gitrun.engine.dependencies import with_dependencies
+
+    return with_dependencies(road, objects, request, plan)
 
 
 def decide_restart(launch: Launch, objects: Objects, run: Run) -> Ready | Skip:
@@ -164,7 +203,8 @@ def decide_restart(launch: Launch, objects: Objects, run: Run) -> Ready | Skip:
     road, request = launch.road, launch.request
     taken = take(launch, objects) if request.force_sourcecode else None
     source = taken.source if taken else own_source(road, objects, run)
-    plan, gone = plan_restart(objects, request, run, source, launch.moment)
+    basis = read_basis(require_there(objects, f"{run.attempt.id}:{record.RUN}").data)
+    plan, gone = plan_restart(objects, request, Before(run, basis), source, launch.moment)
     skip = skip_restart(run, plan, alike(road, plan), same_source=request.needed_source) if request.compares else None
     if skip:
         return skip
@@ -174,7 +214,7 @@ def decide_restart(launch: Launch, objects: Objects, run: Run) -> Ready | Skip:
         linked = links_in(road, request) and road.git.worktree is not None
         outside, named = outside_of(road.git, road.settings, apart) if linked else ((), ())
         taken = Snapshot(source, outside, named, ())
-    return Ready(plan, replace(taken, words=(*taken.words, *words)), run)
+    return Ready(depending(road, objects, request, plan), replace(taken, words=(*taken.words, *words)), run)
 
 
 def own_source(road: Road, objects: Objects, run: Run) -> Source:

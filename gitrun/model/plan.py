@@ -11,11 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from gitrun.model.flags import Flags
+    from gitrun.model.definitions import Definition
+    from gitrun.model.flags import Flags, Value
     from gitrun.model.run import File, Params, Skipped
 
-SCRIPT, PROGRAM, COMMAND = "script", "program", "command"
-"""Kinds of operation: a Python script, another executable file of the tree, words after `--`."""
+SCRIPT, PROGRAM, COMMAND, NOTEBOOK, STEPS = "script", "program", "command", "notebook", "steps"
+"""Kinds of operation: a Python script, another program of the tree, words, a notebook, other operations in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +33,53 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Dependency:
+    """The run of another operation whose files are needed, and the files: path and sha256 in hex."""
+
+    operation: str
+    run: str
+    files: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """A file or directory that is read: path as the entry has it, bytes, sha256 in hex, and where it was had from."""
+
+    path: str
+    size: int
+    sha256: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StepRun:
+    """A step of a pipeline: its operation, the run that it is, and how that ended (`skipped` if it was not needed)."""
+
+    operation: str
+    run: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What an attempt was recorded to rest on: whether its operation is an entry, its needs, inputs, and parent run."""
+
+    is_entry: bool = False
+    needs: tuple[Dependency, ...] = ()
+    inputs: tuple[InputFile, ...] = ()
+    parent: str = ""
+
+
+NOTHING = Basis()
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """All that is decided before anything is written; `--dry-run` prints it.
 
     `command` is the argv template: `{python}` stands for the interpreter, `{name}` for a flag. `constants` are the
-    module-level names that the launcher sets; `arguments` what follows the script's own words. `patterns` are the
-    operation's own rules for metrics in its output: name and regular expression.
+    module-level names that the launcher sets; `arguments` what follows the script's own words. `written` are
+    values to be put into the file whose values are flags.
     """
 
     operation: str
@@ -54,7 +96,14 @@ class Plan:
     staged: bool = False
     clean: bool = False
     carried: tuple[str, ...] = ()
-    patterns: tuple[tuple[str, str], ...] = ()
+    definition: Definition | None = None
+    basis: Basis = NOTHING
+    written: Mapping[str, Value] = field(default_factory=dict)
+
+    @property
+    def patterns(self) -> tuple[tuple[str, str], ...]:
+        """The operation's own rules for metrics in its output: name and regular expression."""
+        return self.definition.metrics if self.definition else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +119,4 @@ class Outcome:
     metrics: Metrics = field(default_factory=Metrics)
     files: tuple[File, ...] = ()
     linked: tuple[str, ...] = ()
+    steps: tuple[StepRun, ...] = ()

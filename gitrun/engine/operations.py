@@ -1,0 +1,207 @@
+"""What is to be run, found by its name in a source: an entry of the project file, a script, another program, words."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitrun.errors import CannotRun, ObjectsGone, UsageError
+from gitrun.git.objects import EXECUTABLE, FILE, Object, entry_at
+from gitrun.model.configfiles import read_flags
+from gitrun.model.definitions import over
+from gitrun.model.plan import COMMAND, PROGRAM, SCRIPT, STEPS
+from gitrun.model.projectfile import GITRUN, INTERPRETERS, PYPROJECT, read_definitions
+from gitrun.model.scripts import Script, read_script
+from gitrun.model.text import is_text, safe_text
+
+if TYPE_CHECKING:
+    from gitrun.git.exe import Git
+    from gitrun.git.objects import Objects
+    from gitrun.model.definitions import Definition
+    from gitrun.model.flags import Flag
+    from gitrun.model.plan import Source
+    from gitrun.model.request import Request
+
+PYTHON = "{python}"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What is to be run: its name for life, its kind, its argv template, where it runs, and its entry if it has one."""
+
+    name: str
+    kind: str
+    command: tuple[str, ...]
+    cwd: str
+    definition: Definition | None = None
+
+    @property
+    def script(self) -> str:
+        """The path of the Python script, below the top."""
+        return os.path.normpath(os.path.join(self.cwd, self.command[1])) if self.kind == SCRIPT else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """The flags that an operation takes (None: every one), and how its script takes those that it knows itself."""
+
+    flags: tuple[Flag, ...] | None = None
+    script: Script | None = None
+    style: str = ""
+    file: tuple[Flag, ...] = ()
+    """The flags that are values of the file that the entry names."""
+
+
+def find_operation(git: Git, objects: Objects, request: Request, source: Source) -> Operation:
+    """The operation that the words name, as it lies in the snapshot. Raises UsageError."""
+    cwd = git.prefix.rstrip("/")
+    if not request.operation:
+        return Operation(" ".join(request.command), COMMAND, request.command, cwd)
+    definition = definition_of(objects, source.tree, request.operation)
+    if definition:
+        return entry_operation(objects, definition, source.tree, request.command)
+    path = below_top(git, request.operation)
+    if not is_text(path):
+        raise UsageError(f"'{safe_text(path)}' is not UTF-8, and a run records nothing else", "give it another name")
+    mode = mode_of(objects, source.tree, path)
+    if mode is None:
+        raise UsageError(*not_there(git, request.operation, path, source))
+    typed = os.path.relpath(path, cwd or ".")
+    if path.endswith(".py"):
+        return Operation(path, SCRIPT, (PYTHON, typed, *request.command), cwd)
+    words = program_words(typed, mode)
+    if words is None:
+        hint = f"chmod +x {request.operation}, or name its interpreter: git run -- sh {request.operation}"
+        raise UsageError(f"'{request.operation}' is neither a Python script nor executable", hint)
+    return Operation(path, PROGRAM, (*words, *request.command), cwd)
+
+
+def program_words(typed: str, mode: str) -> tuple[str, ...] | None:
+    """The words that start a program that is no Python script; None if nothing says how."""
+    if mode == EXECUTABLE:
+        return (typed if "/" in typed else f"./{typed}",)
+    interpreter = INTERPRETERS.get(os.path.splitext(typed)[1])
+    return (interpreter, typed) if interpreter else None
+
+
+def definition_of(objects: Objects, tree: str, name: str) -> Definition | None:
+    """The entry of that name in the project file of the tree; None if there is none. Raises UsageError."""
+    top = objects.tree(tree)
+    for file in (GITRUN, PYPROJECT):
+        entry = top.get(file.encode())
+        if entry and entry.mode in {FILE, EXECUTABLE}:
+            data = require_there(objects, entry.id).data
+            found = read_definitions(data or b"", file, name).get(name)
+            if found:
+                return found
+    return None
+
+
+def entry_operation(objects: Objects, definition: Definition, tree: str, words: tuple[str, ...]) -> Operation:
+    """The operation that an entry defines; it runs at the top of the repository. Raises UsageError."""
+    name, kind, command = definition.name, definition.kind, definition.command
+    if kind == COMMAND:
+        return Operation(name, kind, (*command, *words), "", definition)
+    if kind == STEPS:
+        if words:
+            raise UsageError(f"{name} has steps, which take no arguments: '{words[0]}'", "flags are given as lr=0.1")
+        return Operation(name, kind, (), "", definition)
+    path = command[0]
+    mode = mode_of(objects, tree, path)
+    if mode is None:
+        raise UsageError(f"there is no '{path}', which operation {name} runs", f"{GITRUN} names it; is it ignored by git?")
+    if kind == SCRIPT:
+        return Operation(name, kind, (PYTHON, path, *words), "", definition)
+    if kind == PROGRAM:
+        start = program_words(path, mode)
+        if start is None:
+            raise UsageError(f"'{path}', which operation {name} runs, is not executable", f"chmod +x {path}")
+        return Operation(name, kind, (*start, *words), "", definition)
+    return Operation(name, kind, (path, *words), "", definition)
+
+
+def below_top(git: Git, typed: str) -> str:
+    """The path below the top of the working tree of a file as typed in the current directory. Raises UsageError."""
+    if git.worktree is None:
+        raise CannotRun("this repository has no working tree", "runs start from a working tree")
+    if os.path.isabs(typed):
+        path = os.path.relpath(os.path.realpath(os.path.dirname(typed)), os.path.realpath(git.worktree))
+        path = os.path.normpath(os.path.join(path, os.path.basename(typed)))
+    else:
+        path = os.path.normpath(os.path.join(git.prefix, typed))
+    if path.startswith("../") or path == "..":
+        raise UsageError(f"'{typed}' lies outside this repository", f"git run -- {typed} runs any program")
+    return path
+
+
+def mode_of(objects: Objects, tree: str, path: str) -> str | None:
+    """The mode of the file at the path of the tree; None if there is no file. Raises ObjectsGone if a gc took it."""
+    entry = entry_at(objects, tree, os.fsencode(path))
+    return entry.mode if entry and entry.mode in {FILE, EXECUTABLE} else None
+
+
+def require_there(objects: Objects, name: str) -> Object:
+    """The object that a tree names. Raises ObjectsGone if it is not in the repository."""
+    found = objects.read(name)
+    if found is None:
+        raise ObjectsGone(f"git gc took away {name} while it was written", "try again")
+    return found
+
+
+def not_there(git: Git, typed: str, path: str, source: Source) -> tuple[str, str]:
+    """Why there is no such operation in the snapshot, and what to do."""
+    top = (git.worktree or git.git_dir).resolve()
+    place = top / path
+    if place.is_dir():
+        return f"'{typed}' is a directory", "name a script in it"
+    real = place.resolve() if place.exists() else place
+    if real != place:
+        inside = os.path.relpath(real, top / git.prefix) if real.is_relative_to(top) else ""
+        hint = f"git run {inside} runs the file itself" if inside else "it leads out of this repository"
+        return f"'{typed}' is reached through a symbolic link", hint
+    module = next((above for above in place.parents if above != top and (above / ".git").exists()), None)
+    if module and module.is_relative_to(top) and place.exists():
+        return f"'{typed}' belongs to another repository, '{module.relative_to(top)}'", "start it from there"
+    if place.exists():
+        reason = next((skipped.reason for skipped in source.skipped if skipped.path == path), "git ignores it")
+        hint = f"git run -- {typed if '/' in typed else './' + typed} runs it without recording its code"
+        return f"'{typed}' is not part of the snapshot: {reason}", hint
+    return (
+        f"there is no script, program or verb '{typed}' here",
+        "git run -h lists the verbs; git run -- runs any command",
+    )
+
+
+def declared_by(objects: Objects, operation: Operation, tree: str) -> Declared:
+    """The flags that the operation takes in this tree. Raises CannotRun, UsageError."""
+    definition = operation.definition
+    style, said = (definition.flags_to, definition.flags) if definition else ("", ())
+    if definition and definition.file:
+        found = file_flags(objects, definition, tree)
+        return Declared(over(found, said), None, style, found)
+    if operation.kind == SCRIPT:
+        script = script_in(objects, operation.script, tree)
+        if not style or style == script.style:
+            return Declared(over(script.flags, said), script, script.style)
+        return Declared(said or None, None, style)
+    return Declared(said or None, None, style)
+
+
+def file_flags(objects: Objects, definition: Definition, tree: str) -> tuple[Flag, ...]:
+    """The flags that are values of the file that the entry names, as it lies in the tree. Raises UsageError."""
+    if mode_of(objects, tree, definition.file) is None:
+        raise UsageError(f"there is no '{definition.file}', which has the flags of {definition.name}", "is it ignored by git?")
+    data = require_there(objects, f"{tree}:{definition.file}").data
+    return read_flags(data or b"", definition.file)
+
+
+def script_in(objects: Objects, path: str, tree: str) -> Script:
+    """The flags that a Python script of the tree declares. Raises CannotRun."""
+    entry = entry_at(objects, tree, os.fsencode(path))
+    if entry is None or entry.mode not in {FILE, EXECUTABLE}:
+        raise CannotRun(f"there is no '{path}' in this source")
+    found = require_there(objects, entry.id)
+    if found.data is None:
+        raise CannotRun(f"'{path}' is too long for a script", "git run -- runs it as any program")
+    return read_script(found.data, path)

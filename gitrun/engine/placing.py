@@ -1,0 +1,107 @@
+"""What is put into the place where a program runs, beside its source: needed files, downloads, flags in a file."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from gitrun.engine.bring import DONE, Wish, produced_items, put
+from gitrun.engine.dependencies import cached
+from gitrun.engine.links import link_in, make_parents
+from gitrun.errors import CannotRun
+from gitrun.git.objects import Objects
+from gitrun.model import configfiles
+from gitrun.model.refs import short
+from gitrun.store.finding import find
+from gitrun.store.index import Index
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from gitrun.engine.road import Road
+    from gitrun.git.exe import Git
+    from gitrun.model.plan import Dependency, Plan
+    from gitrun.model.run import Run
+
+    Stamps = Mapping[bytes, tuple[int, int]]
+
+
+def furnish_entry(road: Road, plan: Plan, tree: Path, linked: list[bytes]) -> tuple[list[bytes], Stamps]:
+    """What is linked into `tree` now, and the stamps of the files that were put there. Raises CannotRun.
+
+    A directory that is one link is opened where something must lie in it: nothing is written through a link.
+    """
+    definition = plan.definition
+    if definition is None:
+        return linked, {}
+    put_there: list[bytes] = []
+    with Index(road.git) as index:
+        for need in plan.basis.needs:
+            wanted = [os.fsencode(path) for path, _ in need.files]
+            linked = opened(road, tree, linked, wanted)
+            bring_in(road.git, find(index, need.run), need, tree)
+            put_there += wanted
+    for one in plan.basis.inputs:
+        path = os.fsencode(one.path)
+        if one.url:
+            linked = opened(road, tree, linked, [path])
+            link_to(tree, path, cached(road.git, one.sha256))
+            linked.append(path)
+        elif not os.path.isabs(path) and not path.startswith(b"~") and not os.path.lexists(os.fsencode(tree) + b"/" + path):
+            linked += link_in(road.git.worktree, tree, [path]) if road.git.worktree else []
+    if plan.written:
+        write_flags(plan, tree / definition.file)
+        put_there.append(os.fsencode(definition.file))
+    return linked, stamps(tree, put_there)
+
+
+def opened(road: Road, tree: Path, linked: list[bytes], paths: Iterable[bytes]) -> list[bytes]:
+    """The paths that are links after each directory above one of `paths` that was a link has become a directory of links."""
+    top = os.fsencode(tree)
+    for path in paths:
+        parts = path.split(b"/")
+        for count in range(1, len(parts)):
+            above = b"/".join(parts[:count])
+            if above in linked and os.path.islink(top + b"/" + above) and road.git.worktree:
+                os.unlink(top + b"/" + above)
+                os.mkdir(top + b"/" + above)
+                linked = [one for one in linked if one != above] + link_in(road.git.worktree, tree, [above])
+        if path in linked and os.path.islink(top + b"/" + path):
+            os.unlink(top + b"/" + path)
+            linked = [one for one in linked if one != path]
+    return linked
+
+
+def bring_in(git: Git, run: Run, need: Dependency, tree: Path) -> None:
+    """Copies the needed files of the run into `tree`. Raises CannotRun if one is not to be had."""
+    with Objects(git) as objects:
+        for item in produced_items(git, objects, run, Wish(paths=tuple(path for path, _ in need.files))):
+            if put(tree, item, lambda _item, _target: True) != DONE:
+                raise CannotRun(
+                    f"'{item.path}' of run {short(run.id)} of {need.operation} cannot be put where the program runs",
+                    f"is it still on this machine? git run ls {short(run.id)} says so",
+                )
+
+
+def link_to(tree: Path, path: bytes, target: Path) -> None:
+    """Makes a link to a download at the path, in place of what lies there."""
+    top = os.fsencode(tree)
+    if not make_parents(top, path):
+        raise CannotRun(f"input {os.fsdecode(path)} cannot be put where the program runs")
+    place = top + b"/" + path
+    if os.path.lexists(place):
+        os.unlink(place)
+    os.symlink(target, place)
+
+
+def write_flags(plan: Plan, file: Path) -> None:
+    """Writes the flags into the file whose values they are."""
+    file.write_bytes(configfiles.put(file.read_bytes(), file.name, plan.written))
+
+
+def stamps(tree: Path, paths: Iterable[bytes]) -> Stamps:
+    """What tells whether the files were changed afterwards."""
+    top = os.fsencode(tree) + b"/"
+    found = ((path, os.lstat(top + path)) for path in paths)
+    return {path: (status.st_mtime_ns, status.st_ino) for path, status in found}

@@ -1,0 +1,65 @@
+"""What run.toml and result.toml say of needs, inputs, steps and the parent of a run: written and read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gitrun.model.plan import Basis, Dependency, InputFile, StepRun
+from gitrun.model.record import RESULT, RUN, parse_toml, tables, text, whole
+from gitrun.model.text import path_of, path_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def basis_table(basis: Basis) -> dict[str, Any]:
+    """The keys of run.toml that say what an attempt rests on; those that say nothing are None."""
+    return {
+        "entry": basis.is_entry or None,
+        "parent": basis.parent or None,
+        "needs": [
+            {"operation": need.operation, "run": need.run, "files": [file_table(*file) for file in need.files]}
+            for need in basis.needs
+        ]
+        or None,
+        "inputs": [
+            {"path": path_text(one.path), "size": one.size, "sha256": one.sha256, **({"url": one.url} if one.url else {})}
+            for one in basis.inputs
+        ]
+        or None,
+    }
+
+
+def file_table(path: str, sha256: str) -> dict[str, str]:
+    """A file and its hash."""
+    return {"path": path_text(path), "sha256": sha256}
+
+
+def read_basis(data: bytes | None) -> Basis:
+    """What the run.toml says that its attempt rests on. Raises BadRun if it does not read."""
+    found = parse_toml(data or b"", RUN)
+    needs = (
+        Dependency(
+            text(need, "operation") or "",
+            text(need, "run") or "",
+            tuple((path_of(text(file, "path") or "?"), text(file, "sha256") or "") for file in tables(need, "files")),
+        )
+        for need in tables(found, "needs")
+    )
+    inputs = (
+        InputFile(path_of(text(one, "path") or "?"), whole(one, "size") or 0, text(one, "sha256") or "", text(one, "url") or "")
+        for one in tables(found, "inputs")
+    )
+    return Basis(found.get("entry") is True, tuple(needs), tuple(inputs), text(found, "parent") or "")
+
+
+def steps_tables(steps: Iterable[StepRun]) -> list[dict[str, str]]:
+    """The `[[steps]]` of result.toml."""
+    return [{"operation": step.operation, "run": step.run, "status": step.status} for step in steps]
+
+
+def read_steps(data: bytes | None) -> tuple[StepRun, ...]:
+    """The steps that a result.toml lists. Raises BadRun if it does not read."""
+    found = parse_toml(data or b"", RESULT)
+    steps = tables(found, "steps")
+    return tuple(StepRun(text(one, "operation") or "", text(one, "run") or "", text(one, "status") or "") for one in steps)

@@ -1,0 +1,170 @@
+"""Configuration files whose values are flags: read by dotted names, and written anew with other values."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from gitrun.errors import CannotRun, UsageError
+from gitrun.model.flags import Flag, copy_value, is_name, parse_value, same_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from gitrun.model.flags import Value
+
+DEEPEST = 32
+"""Tables within tables of which flags are read."""
+KINDS = {bool: "bool", int: "number", float: "number", str: "str", list: "list"}
+
+
+def read_flags(data: bytes, path: str) -> tuple[Flag, ...]:
+    """The values of the file as flags named `table.key`, with their kinds; what no flag can be is left out.
+
+    The ending of `path` says whether it is TOML, YAML, JSON or INI. Raises UsageError if it does not read.
+    """
+    return tuple(Flag(name, value, KINDS.get(type(value), "any")) for name, value in leaves(load(data, path)))
+
+
+def changed(flags: Mapping[str, Value], found: tuple[Flag, ...]) -> dict[str, Value]:
+    """Those of the flags that have another value, or another type, than the file gives them."""
+    known = {flag.name: flag.default for flag in found}
+    return {
+        name: value
+        for name, value in flags.items()
+        if name not in known or type(known[name]) is not type(value) or not same_value(known[name], value)
+    }
+
+
+def put(data: bytes, path: str, values: Mapping[str, Value]) -> bytes:
+    """The file with these values under their dotted names; comments are lost. Raises UsageError."""
+    found = load(data, path)
+    for name, value in values.items():
+        table = found
+        *above, last = name.split(".")
+        for key in above:
+            table = table.setdefault(key, {})
+            if not isinstance(table, dict):
+                raise UsageError(f"{path} has no table for the flag '{name}'", f"'{key}' is a value there")
+        table[last] = value
+    return dump(found, path)
+
+
+def load(data: bytes, path: str) -> dict[str, Any]:
+    """The file's tables. Raises UsageError; CannotRun if what reads it is not installed."""
+    try:
+        text = data.decode("utf-8-sig")
+        found = LOADERS[kind_of(path)](text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path} does not read: {' '.join(str(error).split())}") from error
+    if not isinstance(found, dict):
+        raise UsageError(f"{path} holds no names with values")
+    return found
+
+
+def dump(found: dict[str, Any], path: str) -> bytes:
+    """The bytes of the file."""
+    return DUMPERS[kind_of(path)](found).encode()
+
+
+def leaves(found: Mapping[Any, Any], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Value | None]]:
+    """The values in the tables, with their dotted names."""
+    for key, value in found.items():
+        name = f"{prefix}{key}"
+        if not isinstance(key, str) or "." in key or not is_name(name):
+            continue
+        if isinstance(value, dict):
+            if depth < DEEPEST:
+                yield from leaves(value, f"{name}.", depth + 1)
+            continue
+        try:
+            yield name, None if value is None else copy_value(name, value)
+        except UsageError:
+            continue
+
+
+def kind_of(path: str) -> str:
+    """toml, yaml, json or ini."""
+    ending = path.rpartition(".")[2].lower()
+    return {"yml": "yaml", "cfg": "ini"}.get(ending, ending)
+
+
+def load_toml(text: str) -> object:
+    """What the TOML says."""
+    import tomli
+
+    return tomli.loads(text)
+
+
+def dump_toml(found: dict[str, Any]) -> str:
+    """TOML that says it."""
+    import tomli_w
+
+    return tomli_w.dumps(found)
+
+
+def load_yaml(text: str) -> object:
+    """What the YAML says."""
+    yaml = yaml_library()
+    try:
+        return yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
+
+
+def dump_yaml(found: dict[str, Any]) -> str:
+    """YAML that says it."""
+    text: str = yaml_library().safe_dump(found, sort_keys=False, allow_unicode=True)
+    return text
+
+
+def yaml_library() -> Any:  # noqa: ANN401 - a module without types
+    """PyYAML. Raises CannotRun if it is not installed."""
+    from importlib import import_module
+
+    try:
+        return import_module("yaml")
+    except ImportError as error:
+        raise CannotRun("YAML files need PyYAML", "pip install 'git-run-tracker[yaml]'") from error
+
+
+def load_ini(text: str) -> object:
+    """What the INI says; its texts are read as flags are."""
+    import configparser
+
+    class Reader(configparser.ConfigParser):
+        def optionxform(self, optionstr: str) -> str:
+            return optionstr
+
+    reader = Reader(interpolation=None)
+    try:
+        reader.read_string(text)
+    except configparser.Error as error:
+        raise ValueError(str(error)) from error
+    return {name: {key: parse_value(value) for key, value in reader[name].items()} for name in reader.sections()}
+
+
+def dump_ini(found: dict[str, Any]) -> str:
+    """INI that says it."""
+    lines = []
+    for section, values in found.items():
+        if not isinstance(values, dict):
+            raise UsageError(f"'{section}' names no section", "flags of an INI file are named section.key")
+        lines += [f"[{section}]", *(f"{key} = {ini_text(value)}" for key, value in values.items()), ""]
+    return "\n".join(lines)
+
+
+def ini_text(value: Value | None) -> str:
+    """A value in an INI file; the lines of a text after the first are indented."""
+    if value is None:
+        return ""
+    return value.replace("\n", "\n\t") if isinstance(value, str) else json.dumps(value)
+
+
+LOADERS: dict[str, Callable[[str], object]] = {"toml": load_toml, "yaml": load_yaml, "json": json.loads, "ini": load_ini}
+DUMPERS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "toml": dump_toml,
+    "yaml": dump_yaml,
+    "json": lambda found: json.dumps(found, indent=2, ensure_ascii=False) + "\n",
+    "ini": dump_ini,
+}

@@ -1,0 +1,316 @@
+"""`gitrun.toml`, or `[tool.gitrun]` of pyproject.toml: read into definitions; what is wrong is named with line and key."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from gitrun.errors import UsageError
+from gitrun.model.definitions import ARGS, ENV, FILE, GLOBALS, Definition, Input, Need, Step
+from gitrun.model.flags import Flag, copy_value, is_name, same_value
+from gitrun.model.plan import COMMAND, NOTEBOOK, PROGRAM, SCRIPT, STEPS
+from gitrun.model.settings import seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gitrun.model.flags import Value
+
+GITRUN, PYPROJECT = "gitrun.toml", "pyproject.toml"
+LARGEST = 1 << 20
+"""Bytes above which a project file is not read."""
+KINDS = ("any", "number", "int", "float", "str", "bool", "list")
+OPERATION = (
+    "description", "script", "command", "notebook", "steps", "flags-to", "flags", "metrics", "needs", "resolve", "inputs",
+    "outputs", "link", "stop-after", "env",
+)  # fmt: skip
+BODIES = ("script", "command", "notebook", "steps")
+INTERPRETERS = {".sh": "sh", ".bash": "bash", ".zsh": "zsh", ".R": "Rscript", ".r": "Rscript", ".jl": "julia", ".pl": "perl",
+                ".rb": "ruby", ".js": "node", ".lua": "lua", ".m": "octave"}  # fmt: skip
+"""What runs a script of that ending if it is not executable itself."""
+
+
+def read_definitions(data: bytes, name: str, only: str | None = None) -> dict[str, Definition]:
+    """The operations in a project file, by name, in its order. Raises UsageError with line, key and what was expected.
+
+    `name` is `gitrun.toml` or `pyproject.toml`; of the latter, only the table `tool.gitrun` is read. With `only` the
+    operation of that name is all that is looked at.
+    """
+    if name == PYPROJECT and b"gitrun" not in data:
+        return {}
+    import tomli
+
+    try:
+        if len(data) > LARGEST:
+            raise UsageError(f"{name} is larger than 1 MiB")
+        text = data.decode()
+        found: Any = tomli.loads(text)
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
+        raise UsageError(f"{name} is not TOML: {error}") from error
+    path: tuple[str, ...] = ()
+    if name == PYPROJECT:
+        path, tool = ("tool", "gitrun"), found.get("tool")
+        found = tool.get("gitrun", {}) if isinstance(tool, dict) else {}
+    top = Item(name, text, path, found).table(("operations",))
+    operations = top["operations"].table() if "operations" in top else {}
+    return {name: definition(name, item) for name, item in operations.items() if only in {None, name}}
+
+
+class Item:
+    """A value of the file and where it stands."""
+
+    def __init__(self, file: str, text: str, path: tuple[str, ...], value: object) -> None:
+        self.file, self.text, self.path, self.value = file, text, path, value
+
+    def fail(self, expected: str, hint: str = "") -> NoReturn:
+        """Raises UsageError: this is not what is expected."""
+        line = line_of(self.text, self.path)
+        raise UsageError(f"{self.file}{f', line {line}' if line else ''}: {'.'.join(self.path)} {expected}", hint)
+
+    def table(self, keys: tuple[str, ...] | None = None) -> dict[str, Item]:
+        """The items of a table that has no other keys than these (None: whatever they are)."""
+        if not isinstance(self.value, dict):
+            self.fail(f"takes a table, not {said(self.value)}")
+        items = {key: Item(self.file, self.text, (*self.path, key), value) for key, value in self.value.items()}
+        for key in items if keys else ():
+            if key not in (keys or ()):
+                items[key].fail("is no key that is known here", f"known are: {', '.join(keys or ())}")
+        return items
+
+    def list(self) -> list[Item]:
+        """The items of a list."""
+        if not isinstance(self.value, list):
+            self.fail(f"takes a list, not {said(self.value)}")
+        return [Item(self.file, self.text, self.path, value) for value in self.value]
+
+    def words(self) -> str:
+        """A text that is not empty and holds no NUL."""
+        if not isinstance(self.value, str) or not self.value or "\0" in self.value:
+            self.fail(f"takes a text, not {said(self.value)}")
+        return self.value
+
+    def several(self) -> tuple[str, ...]:
+        """One text or a list of texts."""
+        return tuple(item.words() for item in (self.list() if isinstance(self.value, list) else [self]))
+
+    def number(self) -> float:
+        """A number."""
+        if not isinstance(self.value, int | float) or isinstance(self.value, bool):
+            self.fail(f"takes a number, not {said(self.value)}")
+        return float(self.value)
+
+    def truth(self) -> bool:
+        """True or false."""
+        if not isinstance(self.value, bool):
+            self.fail(f"takes true or false, not {said(self.value)}")
+        return self.value
+
+    def one_of(self, choices: tuple[str, ...]) -> str:
+        """One of these texts."""
+        if self.value not in choices:
+            self.fail(f"takes one of {', '.join(choices)}, not {said(self.value)}")
+        return str(self.value)
+
+    def flag_value(self) -> Value:
+        """A value that a flag can hold."""
+        try:
+            return copy_value(self.path[-1], self.value)
+        except UsageError as error:
+            self.fail(f"takes a number, a text, true, false or a list of these, not {said(self.value)}", error.hint)
+
+    def inside(self) -> str:
+        """A path below the top of the repository."""
+        path = self.words()
+        if path.startswith(("/", "~")) or ".." in path.split("/"):
+            self.fail(f"takes a path below the top of the repository, not {said(path)}")
+        return path.removeprefix("./")
+
+
+def definition(name: str, item: Item) -> Definition:
+    """The operation of that name."""
+    if "=" in name or not name or not name.isprintable() or name.startswith("-"):
+        item.fail("is no name of an operation", "a name has no '=' and does not begin with '-'")
+    found = item.table(OPERATION)
+    bodies = [found[body] for body in BODIES if body in found]
+    if len(bodies) != 1:
+        item.fail(f"takes one of {', '.join(BODIES)}" + (", not several" if bodies else ""))
+    kind, command, steps = body_of(bodies[0])
+
+    def read(key: str, how: Callable[[Item], Any], otherwise: object = ()) -> Any:  # noqa: ANN401 - whatever `how` reads
+        return how(found[key]) if key in found else otherwise
+
+    always = read("resolve", lambda item: item.one_of(("once", "always")), "once") == "always"
+    asks = "flags" in found and found["flags"].value == "import"
+    return Definition(
+        name=name, kind=kind, command=command, steps=steps,
+        description=read("description", Item.words, ""),
+        flags_to=read("flags-to", flags_to, ""),
+        flags=() if asks else read("flags", flags),
+        asks=asks,
+        needs=read("needs", lambda item: needs(item, always=always)),
+        inputs=read("inputs", lambda item: tuple(map(input_of, item.list()))),
+        outputs=read("outputs", lambda item: tuple(one.inside() for one in item.list())),
+        links=read("link", lambda item: tuple(one.inside() for one in item.list())),
+        stop_after=read("stop-after", duration, None),
+        env=read("env", lambda item: tuple((key, one.words()) for key, one in item.table().items())),
+        metrics=read("metrics", metrics),
+    )  # fmt: skip
+
+
+def body_of(item: Item) -> tuple[str, tuple[str, ...], tuple[Step, ...]]:
+    """The kind, the words and the steps of an operation, by the key that says what it runs."""
+    key = item.path[-1]
+    if key == "steps":
+        steps = tuple(map(step, item.list()))
+        return STEPS, (), steps or item.fail("takes at least one step")
+    if key == "command":
+        return COMMAND, item.several() or item.fail("takes at least one word"), ()
+    path = item.inside()
+    if key == "notebook":
+        return NOTEBOOK, (path,), ()
+    return (SCRIPT if path.endswith(".py") else PROGRAM), (path,), ()
+
+
+def step(item: Item) -> Step:
+    """A step of a pipeline: a name, or a table with `run` and `flags`."""
+    if isinstance(item.value, str):
+        return Step(item.words())
+    found = item.table(("run", "flags"))
+    if "run" not in found:
+        item.fail("takes a step with the key run")
+    values = found["flags"].table() if "flags" in found else {}
+    return Step(found["run"].words(), tuple((name, one.flag_value()) for name, one in values.items()))
+
+
+def flags_to(item: Item) -> str:
+    """How the program is given its flags."""
+    text = item.words()
+    if text.startswith(FILE) and text != FILE:
+        path = Item(item.file, item.text, item.path, text.removeprefix(FILE)).inside()
+        if not path.endswith((".toml", ".yaml", ".yml", ".json", ".ini", ".cfg")):
+            item.fail(f"takes a file in toml, yaml, json or ini, not {said(path)}")
+        return FILE + path
+    if text not in {GLOBALS, ARGS, ENV}:
+        item.fail(f"takes globals, args, env or file:PATH, not {said(text)}")
+    return text
+
+
+def flags(item: Item) -> tuple[Flag, ...]:
+    """The flags that an operation declares."""
+    return tuple(flag(name, one) for name, one in item.table().items())
+
+
+def flag(name: str, item: Item) -> Flag:
+    """A flag: a default, or a table that says more."""
+    if not is_name(name):
+        item.fail("is no name of a flag", "a flag's name begins with a letter, then letters, digits, _ - . /")
+    if not isinstance(item.value, dict):
+        return Flag(name, item.flag_value())
+    found = item.table(("default", "type", "choices", "min", "max", "help", "required"))
+    default = found["default"].flag_value() if "default" in found else None
+    choices = tuple(one.flag_value() for one in found["choices"].list()) if "choices" in found else ()
+    if choices and default is not None and not any(same_value(default, choice) for choice in choices):
+        found["default"].fail("is none of the choices")
+    return Flag(
+        name,
+        default,
+        found["type"].one_of(KINDS) if "type" in found else "any",
+        choices,
+        found["help"].words() if "help" in found else "",
+        required="required" in found and found["required"].truth(),
+        least=found["min"].number() if "min" in found else None,
+        most=found["max"].number() if "max" in found else None,
+    )
+
+
+def needs(item: Item, *, always: bool) -> tuple[Need, ...]:
+    """The runs of other operations whose files are needed."""
+    return tuple(need(name, one, always=always) for name, one in item.table().items())
+
+
+def need(name: str, item: Item, *, always: bool) -> Need:
+    """A need: patterns, or a table that says more."""
+    if not isinstance(item.value, dict):
+        return Need(name, item.several(), always)
+    found = item.table(("files", "resolve"))
+    if "files" not in found:
+        item.fail("takes the key files")
+    if "resolve" in found:
+        always = found["resolve"].one_of(("once", "always")) == "always"
+    return Need(name, found["files"].several(), always)
+
+
+def input_of(item: Item) -> Input:
+    """A file that is read: a path, or a table that says where it is to be had."""
+    if isinstance(item.value, str):
+        return Input(item.words())
+    found = item.table(("path", "url", "sha256"))
+    url = found["url"].words() if "url" in found else ""
+    sha256 = found["sha256"].words().lower() if "sha256" in found else ""
+    if sha256 and not re.fullmatch("[0-9a-f]{64}", sha256):
+        found["sha256"].fail("takes 64 hexadecimal digits")
+    if url and not url.startswith(("https://", "http://", "file://")):
+        found["url"].fail("takes an address that begins with https://, http:// or file://")
+    if url and not sha256:
+        item.fail("takes sha256 beside url", "what is downloaded must be what was meant")
+    if "path" not in found and not url:
+        item.fail("takes the key path")
+    if url:
+        return Input(found["path"].inside() if "path" in found else url.rstrip("/").rpartition("/")[2], url, sha256)
+    return Input(found["path"].words(), "", sha256)
+
+
+def duration(item: Item) -> float:
+    """A duration in seconds."""
+    try:
+        return seconds(item.words() if isinstance(item.value, str) else repr(item.number()))
+    except UsageError:
+        item.fail(f"takes a duration such as 30s, 5m or 2h, not {said(item.value)}")
+
+
+def metrics(item: Item) -> tuple[tuple[str, str], ...]:
+    """Names of metrics and the regular expressions that find them."""
+    return tuple((name, pattern(one)) for name, one in item.table().items())
+
+
+def pattern(item: Item) -> str:
+    """A regular expression with a group for the number."""
+    text = item.words()
+    try:
+        groups = re.compile(text).groups
+    except (re.error, RecursionError, OverflowError) as error:
+        item.fail(f"takes a regular expression: {error}")
+    return text if groups else item.fail("takes a regular expression with a group (...) for the number")
+
+
+def said(value: object) -> str:
+    """A value of the file as a message names it."""
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, list):
+        return "a list"
+    return repr(value).lower() if isinstance(value, bool) else repr(value)
+
+
+def line_of(text: str, path: tuple[str, ...]) -> int:
+    """The line, from 1, that says most of the path: its header or its key; 0 if none says any of it."""
+    best, found = 0, 0
+    table: tuple[str, ...] = ()
+    for number, line in enumerate(text.splitlines(), start=1):
+        header = re.fullmatch(r"\s*\[\[?([^\[\]]+)\]\]?\s*(#.*)?", line)
+        here: tuple[str, ...] = ()
+        if header:
+            table = here = parts_of(header[1])
+        elif "=" in line:
+            here = (*table, *parts_of(line.partition("=")[0]))
+        here += tuple(
+            key for key in path[len(here) :] if here == path[: len(here)] and re.search(rf"\b{re.escape(key)}\b", line)
+        )
+        if here == path[: len(here)] and len(here) > best:
+            best, found = len(here), number
+    return found
+
+
+def parts_of(key: str) -> tuple[str, ...]:
+    """The parts of a dotted key, without quotes."""
+    return tuple(bare or double or single for double, single, bare in re.findall(r'"([^"]*)"|\'([^\']*)\'|([\w-]+)', key))
