@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pygit2
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from gitrun.git.exe import Git
 
+ENTRY = re.compile(rb"[0-7]+ ([^\0]+)\0(.{20})", re.DOTALL)
 KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
 
 
@@ -25,21 +27,23 @@ class Odb:
             self._odb = pygit2.Odb(str(git.common_dir / "objects"))
         except pygit2.GitError as error:
             raise NotARepository(f"libgit2 cannot open this repository: {error}") from error
-        self._folder: tuple[str, dict[bytes, str]] = ("", {})
 
     def read_many(self, names: Iterable[str], limit: int = 1 << 21) -> list[Object | None]:
-        """The objects of `names`, each a full id or `<commit>:<folder>/<file>`; no content of those over `limit` bytes."""
-        return [self._read(name, limit) for name in names]
+        """The objects of `names`, each a full id or `<commit>:<folder>/<file>`; no content of those over `limit` bytes.
 
-    def _read(self, name: str, limit: int) -> Object | None:
-        commit, _, path = name.partition(":")
-        if not path:
-            return self._object(commit, limit)
-        folder, _, file = path.rpartition("/")
-        if self._folder[0] != f"{commit}:{folder}":
-            self._folder = f"{commit}:{folder}", self._entries(commit, folder)
-        found = self._folder[1].get(file.encode())
-        return self._object(found, limit) if found else None
+        Files of one folder are best asked for one after the other.
+        """
+        found: list[Object | None] = []
+        last, ids = "", {}
+        for name in names:
+            if ":" not in name:
+                found.append(self._object(name, limit))
+                continue
+            folder, _, file = name.rpartition("/")
+            if folder != last:
+                last, ids = folder, self._entries(*folder.split(":", 1))
+            found.append(self._object(ids[file.encode()], limit) if file.encode() in ids else None)
+        return found
 
     def _entries(self, commit: str, folder: str) -> dict[bytes, str]:
         """The ids in a folder of a commit, by name."""
@@ -70,9 +74,4 @@ class Odb:
 
 def ids_in(tree: bytes) -> dict[bytes, str]:
     """The ids in a tree object's bytes, by name."""
-    found, start = {}, 0
-    while start < len(tree):
-        end = tree.index(b"\0", start)
-        found[tree[tree.index(b" ", start) + 1 : end]] = tree[end + 1 : end + 21].hex()
-        start = end + 21
-    return found
+    return {name: made.hex() for name, made in ENTRY.findall(tree)}

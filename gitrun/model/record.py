@@ -252,13 +252,20 @@ def read_flags(data: bytes | None) -> Flags:
     """The flags in flags.toml; an attempt without the file has none."""
     if data is None:
         return Flags({})
-    found = {}
-    for name, value in parse_toml(data, FLAGS).items():
-        try:
-            found[name] = copy_value(name, value)
-        except UsageError:  # a date, a table, a list too deep: nothing that a flag can be
-            continue
-    return Flags(found)
+    found = parse_toml(data, FLAGS)
+    try:
+        return Flags(found)
+    except UsageError:  # a date, a table, a list too deep: nothing that a flag can be
+        return Flags({name: value for name, value in found.items() if is_value(name, value)})
+
+
+def is_value(name: str, value: object) -> bool:
+    """Whether a flag can hold the value."""
+    try:
+        copy_value(name, value)
+    except UsageError:
+        return False
+    return True
 
 
 def read_params(params: Mapping[str, Any]) -> Params:
