@@ -14,7 +14,8 @@ from gitrun.commands.opening import open_project
 from gitrun.commands.pager import is_for_person
 from gitrun.commands.render import broken_row, out, print_json, run_json, run_row, table
 from gitrun.commands.selecting import question_from, selection
-from gitrun.model.formats import read_format
+from gitrun.errors import UsageError
+from gitrun.model.formats import ATOMS, column, read_format
 from gitrun.model.run import BrokenRun, Run
 from gitrun.model.text import safe_text
 
@@ -107,9 +108,14 @@ def print_lines(found: Sequence[Run], options: dict[str, Any]) -> None:
     """The runs in a format or in columns of one's own."""
     now = datetime.now(timezone.utc)
     if options["form"] is None:
-        cells = [read_format(f"%({name.strip()})") for name in options["columns"].split(",")]
-        if found:
-            table([[safe_text(cell(run, now)) for cell in cells] for run in found])
+        names = [name.strip() for name in options["columns"].split(",")]
+        cells = [column(name) for name in names]
+        rows = [[safe_text(cell(run, now)) for cell in cells] for run in found]
+        for name, texts in zip(names, zip(*rows, strict=True), strict=False):
+            if name not in ATOMS and ":" not in name and not any(texts):
+                raise UsageError(f"no run has '{name}'", f"there are {', '.join(ATOMS)}, flags and metrics")
+        if rows:
+            table(rows)
         return
     line = read_format(options["form"])
     for run in found:

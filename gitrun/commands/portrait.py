@@ -13,6 +13,7 @@ from gitrun.model.text import count_text, relative_text, safe_text, size_text
 from gitrun.views.contents import ADDED, CHANGED, DELETED, LOCAL, PRODUCED, contents, uncommitted
 from gitrun.views.history import subject_of
 from gitrun.views.select import Mailmap
+from gitrun.views.series import courses, sparkline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,7 +35,7 @@ def portrait(project: Project, run: Run, attempts: Sequence[Attempt], now: datet
     """What a person wants to know about a run: a name and a text each, safe on a terminal."""
     known = short(run.id)
     rows = [
-        *beginning(project, run.attempt, now),
+        *beginning(project, run, now),
         *origin(project, run),
         *notes(run, now),
         *files(project, run),
@@ -45,15 +46,31 @@ def portrait(project: Project, run: Run, attempts: Sequence[Attempt], now: datet
     return [("run", run.id), *((name, safe_text(text)) for name, text in rows if text)]
 
 
-def beginning(project: Project, attempt: Attempt, now: datetime) -> Rows:
+def beginning(project: Project, run: Run, now: datetime) -> Rows:
     """What was run, by whom, and what came of it."""
+    attempt = run.attempt
     yield "operation", attempt.operation
     yield "status", status_text(attempt)
     yield "flags", attempt.flags.text()
     yield "metrics", GAP.join(f"{name}={value:g}" for name, value in attempt.metrics.items())
+    yield from (("", line) for line in metric_lines(project, run))
     yield "started", when_text(attempt.started, now) if attempt.started else ""
     yield "author", Mailmap(project.git).proper(attempt.author) if attempt.author else ""
     yield "seed", "" if attempt.params.random_seed is None else str(attempt.params.random_seed)
+
+
+def metric_lines(project: Project, run: Run) -> list[str]:
+    """What there is to say of metrics that had more than one value, a line each."""
+    told = {name: known for name, known in run.metrics.summaries.items() if known.count > 1}
+    first = dict(islice(told.items(), MANY))
+    drawn = courses(project.git, run, [name for name, known in first.items() if known.count > 2])
+    cells = [
+        (name, f"min {known.least:g}", f"max {known.most:g}", f"{known.count:,} values", sparkline(drawn.get(name, ())))
+        for name, known in first.items()
+    ]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    return lines + ([f"and {len(told) - MANY:,} more (git run show --json {short(run.id)})"] if len(told) > MANY else [])
 
 
 def origin(project: Project, run: Run) -> Rows:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitrun.commands.colour import PLAIN, Cell
 from gitrun.commands.pager import is_for_person
+from gitrun.model.metrics import ASPECTS
 from gitrun.model.refs import short
 from gitrun.model.run import BrokenRun, as_json, attempt_as_json
 from gitrun.model.text import duration_text, path_text, relative_text, safe_text, time_text
@@ -96,9 +97,10 @@ def run_json(run: Run | BrokenRun) -> dict[str, Any]:
 
 
 def show_json(run: Run, attempts: Iterable[Attempt]) -> dict[str, Any]:
-    """A run with its attempts and files."""
+    """A run with its attempts, what is known of its metrics, and its files."""
     files = [{"path": path_text(f.path), "size": f.size, "sha256": f.sha256, "stored": f.stored} for f in run.attempt.files]
-    return as_json(run) | {"attempts": [attempt_as_json(attempt) for attempt in attempts], "files": files}
+    series = {name: {aspect: known.aspect(aspect) for aspect in ASPECTS} for name, known in run.metrics.summaries.items()}
+    return as_json(run) | {"attempts": [attempt_as_json(attempt) for attempt in attempts], "series": series, "files": files}
 
 
 def when_text(time: datetime | None, now: datetime) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.command(add_help_option=False)
 @click.argument("runs", nargs=-1)
 @selection
-@click.option("--json", "as_json", is_flag=True, help="As JSON, with attempts, files and environment; an array if several.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with attempts, series, files and environment; an array if several.")
 def command(runs: tuple[str, ...], *, as_json: bool, **options: Any) -> None:  # noqa: ANN401
     r"""Shows runs: flags, source and what was uncommitted, result, files, attempts (default: the newest).
 

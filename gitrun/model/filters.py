@@ -6,6 +6,7 @@
     operator    = == != < <= > >= in "not in" contains "not contains"
 
 A name is a property of the run, else one of its flags, else one of its metrics; `flag:lr` and `metric:loss` say which.
+A metric is its last value; `loss:min`, `:max`, `:first`, `:last` and `:count` are known of all that it had.
 Values are written as flags are. What a run does not have matches nothing, not even `!=`.
 """
 
@@ -171,10 +172,10 @@ def look_up(run: Run, name: str) -> Any:  # noqa: ANN401 - whatever a run has
     if sort == "flag" and rest:
         return run.flags.get(rest)
     if sort == "metric" and rest:
-        return run.metrics.get(rest)
+        return run.metrics.ask(rest)
     if name in PROPERTIES:
         return PROPERTIES[name](run)
-    return run.flags.get(name, run.metrics.get(name))
+    return run.flags[name] if name in run.flags else run.metrics.ask(name)
 
 
 def compare(name: str, operator: str, wanted: Any) -> Test:  # noqa: ANN401 - a value as flags have

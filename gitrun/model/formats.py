@@ -61,6 +61,12 @@ def atom(name: str) -> Line:
     return lambda run, _: plain_text(run, head)
 
 
+def column(name: str) -> Line:
+    """What a run has under the name: an atom of formats, or as filters name flags and metrics."""
+    head = name.partition(":")[0]
+    return atom(name) if head in {*ATOMS, "flag", "metric"} else lambda run, _: value_text(look_up(run, name))
+
+
 def plain_text(run: Run, name: str) -> str:
     """A key of a run as text."""
     if name == "flags":

@@ -6,7 +6,8 @@ import json
 import math
 from array import array
 from heapq import merge
-from itertools import groupby
+from itertools import groupby, repeat
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from gitrun.model.metrics import Metrics, Summary
@@ -67,11 +68,11 @@ class Series:
         least, most = (math.nan, math.nan) if is_none else (self.least, self.most)
         return Summary(self.first, self.last, least, most, self.count)
 
-    def points(self) -> Iterator[tuple[int, float, float]]:
-        """Row, step and value of each point; the last one is always there."""
-        yield from zip(self.rows, self.steps, self.values, strict=True)
+    def points(self, name: str) -> Iterator[tuple[int, float, str, float]]:
+        """Row, step, the name given and value of each point; the last one is always there."""
+        yield from zip(self.rows, self.steps, repeat(name), self.values)
         if self.rows[-1] != self.row:
-            yield self.row, self.step, self.last
+            yield self.row, self.step, name, self.last
 
 
 class Steps:
@@ -170,12 +171,8 @@ class Gathering:
         """The points as lines of JSON, in the order in which they were told: `{"step": 3, "loss": 0.1}`."""
         for series in self.series.values():
             series.thin(self._limit)
-        points = [
-            ((row, step, name, value) for row, step, value in series.points())
-            for name, series in self.series.items()
-            if series.count
-        ]
-        for _, row in groupby(merge(*points, key=lambda point: point[0]), key=lambda point: point[0]):
+        points = [series.points(name) for name, series in self.series.items() if series.count]
+        for _, row in groupby(merge(*points, key=itemgetter(0)), key=itemgetter(0)):
             told = list(row)
             yield json.dumps({STEP: plain(told[0][1]), **{name: spoken(value) for _, _, name, value in told}})
 

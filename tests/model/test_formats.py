@@ -11,6 +11,7 @@ from runs_made_up import made_up
 from gitrun.errors import UsageError
 from gitrun.model.dates import require_date
 from gitrun.model.flags import Flags
+from gitrun.model.metrics import Metrics, Summary
 from gitrun.model.formats import read_format
 from gitrun.model.text import relative_text
 
@@ -19,7 +20,7 @@ BARE = made_up("3fa2c1d8" + "0" * 32, "train.py", label="best")
 RUN = replace(
     BARE,
     attempt=replace(
-        BARE.attempt, flags=Flags({"lr": 0.1, "z": "a b"}), metrics={"loss": 0.25}, started=NOW - timedelta(hours=3)
+        BARE.attempt, flags=Flags({"lr": 0.1, "z": "a b"}), metrics=Metrics({"loss": 0.25}, {"loss": Summary(1.0, 0.25, 0.2, 1.5, 3)}), started=NOW - timedelta(hours=3)
     ),
 )
 
@@ -29,6 +30,7 @@ RUN = replace(
     [
         ("%(id:short) %(status)", "3fa2c1d8 completed"),
         ("%(flag:lr)|%(metric:loss)|%(flag:none)", "0.1|0.25|"),
+        ("%(metric:loss:min)|%(metric:loss:count)|%(metric:none:min)", "0.2|3|"),
         ("%(started:relative)", "3 hours ago"),
         ("%(started)", "2026-11-22T09:00:00.000000Z"),
         ("%(started:unix)", "1795338000"),

@@ -1,0 +1,75 @@
+"""The course of a run's metrics, for a look at it: read from whatever a foreign run has for a record, at bounded cost."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING
+
+from gitrun.git.objects import Objects
+from gitrun.model.record import METRICS
+from gitrun.model.series import number
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from gitrun.git.exe import Git
+    from gitrun.model.run import Run
+
+LARGEST = 32 << 20
+"""Bytes of a record above which it is not looked at."""
+LONGEST = 1 << 16
+"""Bytes above which a line is passed over."""
+PIECES, EACH = 48, 64
+"""Of a long record so many pieces of so many lines are read."""
+BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def courses(git: Git, run: Run, names: Collection[str]) -> dict[str, list[float]]:
+    """Values of these metrics in the order of the record: all, or a sample if they are many."""
+    found: dict[str, list[float]] = {name: [] for name in names}
+    if not found:
+        return found
+    with Objects(git) as objects:
+        record = objects.read(f"{run.tip}:{METRICS}", LARGEST)
+    for line in sample((record.data if record else None) or b""):
+        try:
+            values = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(values, dict):
+            for name in found.keys() & values.keys():
+                value = number(values[name])
+                if value is not None:
+                    found[name].append(value)
+    return found
+
+
+def sample(data: bytes) -> Iterator[bytes]:
+    """The lines of a record, or pieces from all over it."""
+    lines = data.splitlines()
+    starts = [0] if len(lines) <= PIECES * EACH else [len(lines) * piece // PIECES for piece in range(PIECES)]
+    size = len(lines) if len(starts) == 1 else EACH
+    for start in starts:
+        yield from (line for line in lines[start : start + size] if len(line) <= LONGEST)
+
+
+def sparkline(values: Sequence[float], width: int = 24) -> str:
+    """The values as a line of blocks, a block for each or for several in a row; a blank where there is no finite number."""
+    count = min(width, len(values))
+    parts = [values[len(values) * at // count : len(values) * (at + 1) // count] for at in range(count)]
+    means = [mean([value for value in part if math.isfinite(value)]) for part in parts]
+    known = [value for value in means if value is not None]
+    if not known:
+        return ""
+    low, span = min(known), max(known) - min(known)
+    if not math.isfinite(span):
+        return ""
+    heights = (" " if value is None else BLOCKS[round((value - low) / span * 7) if span else 0] for value in means)
+    return "".join(heights)
+
+
+def mean(values: Sequence[float]) -> float | None:
+    """The mean of some numbers; None if there are none, or they are too large to be added."""
+    found = sum(value / len(values) for value in values) if values else math.nan
+    return found if math.isfinite(found) else None
