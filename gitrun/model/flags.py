@@ -55,7 +55,8 @@ class Flag:
 
     `kind` is any, number, int, float, str, bool or list; a number is at least `least` and at most `most`. `option`,
     `action`, `many` and `required` are how a program takes it on its command line, in the words of argparse: `option`
-    is `--batch-size`, `many` is a `nargs` of several values.
+    is `--batch-size`, `many` is a `nargs` of several values. `words` are options that stand for a value: of a switch the
+    one that puts it off, of a "const" the one of each choice.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Flag:
     required: bool = False
     least: float | None = None
     most: float | None = None
+    words: tuple[str, ...] = ()
 
 
 class Flags(Mapping[str, Value]):

@@ -119,7 +119,7 @@ def test_no_source_is_refused(source: bytes) -> None:
 def test_the_options_of_a_parser_are_its_flags() -> None:
     assert read_script(PARSER.encode(), "t.py").style == "args"
     assert flags_of(PARSER) == {
-        "lr": (0.1, "float"), "batch-size": (-1, "int"), "n": (None, "int"), "opt": ("adam", "str"),
+        "data": (None, "str"), "lr": (0.1, "float"), "batch-size": (-1, "int"), "n": (None, "int"), "opt": ("adam", "str"),
         "fast": (False, "bool"), "no-cache": (True, "bool"), "amp": (True, "bool"), "old": (True, "bool"),
         "verbose": (1, "int"), "tag": (["a"], "list"), "layers": ([1, 2], "list"), "pair": (None, "list"),
         "name": (None, "str"), "steps": (5, "int"),
@@ -170,7 +170,7 @@ def test_defaults_are_not_passed() -> None:
         ("lr", 1e-05), ("lr", -1.0), ("lr", 1), ("batch-size", 7), ("n", -3), ("opt", "sgd"), ("fast", True),
         ("no-cache", False), ("amp", False), ("old", False), ("verbose", 3), ("tag", ["a", "b", "-c"]),
         ("layers", [3]), ("layers", [-3]), ("layers", [3, 4]), ("pair", ["a", "b c"]), ("name", "-x"),
-        ("name", ""), ("name", "a b=c"), ("name", "--lr"), ("steps", 6),
+        ("data", "d"), ("data", "-d"), ("name", ""), ("name", "a b=c"), ("name", "--lr"), ("steps", 6),
     ],
 )  # fmt: skip
 def test_the_program_sees_the_value_of_the_flag(name: str, value: Value) -> None:
@@ -208,7 +208,7 @@ def test_a_switch_that_is_forced_to_text_is_given_the_text() -> None:
 def test_every_kind_of_action_is_known_to_argparse() -> None:
     actions = {flag.action for flag in read_script(PARSER.encode(), "t.py").flags}
     known = argparse.ArgumentParser()._registries["action"]
-    assert actions - known.keys() == {"boolean_optional", "type_bool"}
+    assert actions - known.keys() == {"boolean_optional", "type_bool", "positional"}
 
 
 def test_only_changed_globals_are_replaced() -> None:

@@ -1,0 +1,248 @@
+"""The options of click: decorators of commands, and the groups that these belong to."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gitrun.model.flags import Flag, is_name
+from gitrun.model.frontends.folding import items_of, text_of, value_of
+from gitrun.model.frontends.hints import kind_of
+from gitrun.model.frontends.module import FUNCTIONS, Module, dotted, keywords_of, last_name
+from gitrun.model.frontends.script import ARGS, Command, Script
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from gitrun.model.flags import Value
+    from gitrun.model.frontends.folding import Scope
+    from gitrun.model.frontends.module import Function
+
+TYPES = {
+    "int": "int", "float": "float", "str": "str", "bool": "bool", "INT": "int", "FLOAT": "float", "STRING": "str",
+    "BOOL": "bool", "IntRange": "int", "FloatRange": "float", "Path": "str", "File": "str", "UUID": "str", "DateTime": "str",
+}  # fmt: skip
+COMMANDS = ("command", "group")
+DECORATORS = (b"option", b"argument", b"command", b"group", b"click")
+
+
+def read(module: Module) -> Script | None:
+    """The options of the commands of the module; None if there are none."""
+    if not module.names(b"click"):
+        return None
+    functions = [node for node in module.near(*DECORATORS) if isinstance(node, FUNCTIONS)]
+    functions = sorted((node for node in functions if command_call(module, node)), key=lambda node: node.lineno)
+    if not functions:
+        return None
+    return Reading(module, functions).script()
+
+
+class Reading:
+    """The commands of one module, and which belongs to which group."""
+
+    def __init__(self, module: Module, functions: Sequence[Function]) -> None:
+        self.module = module
+        self.partial = ""
+        self.functions = {node.name: node for node in functions}
+        added = list(added_commands(module))
+        self.above = {node.name: owner for node in functions if (owner := self.owner(node))}
+        self.above |= {name: owner for owner, name, _ in added if name in self.functions}
+        self.names = {name: text for _, name, text in added if text}
+
+    def script(self) -> Script:
+        """What the program takes: the command that is called, else the group, else what is at the top."""
+        tops = [node for name, node in self.functions.items() if self.above.get(name) not in self.functions]
+        called = (
+            {last_name(node.func) for node in self.module.near(b"(") if isinstance(node, ast.Call)} if len(tops) > 1 else set()
+        )
+        top = next((node for node in tops if node.name in called), tops[0] if tops else next(iter(self.functions.values())))
+        found = self.command(top, ())
+        return Script(found.flags, ARGS, "click", found.commands, partial=self.partial)
+
+    def owner(self, node: Function) -> str:
+        """The group that the decorator names: `cli` of `@cli.command()`."""
+        call = command_call(self.module, node)
+        func = call.func if isinstance(call, ast.Call) else call
+        owner = dotted(func.value) if isinstance(func, ast.Attribute) else ""
+        return "" if self.module.full_name(func).startswith("click.") else owner
+
+    def command(self, node: Function, above: tuple[str, ...]) -> Command:
+        """The command that a function is."""
+        call = command_call(self.module, node)
+        given = call.args[0] if isinstance(call, ast.Call) and call.args else None
+        if given is None and isinstance(call, ast.Call):
+            given = keywords_of(call).get("name")
+        name = self.names.get(node.name) or text_of(given, self.module.scope) or command_name(node.name)
+        inner = [
+            self.functions[name] for name, owner in self.above.items() if owner == node.name and name not in (*above, node.name)
+        ]
+        commands = tuple(self.command(child, (*above, node.name)) for child in inner)
+        return Command(name, tuple(self.flags(node)), commands)
+
+    def flags(self, node: Function) -> Iterable[Flag]:
+        """The flags of a command, from its decorators."""
+        found: dict[str, Flag] = {}
+        for decorator in node.decorator_list:
+            kind = last_name(decorator.func) if isinstance(decorator, ast.Call) else last_name(decorator)
+            if isinstance(decorator, ast.Call) and kind in {"option", "argument"}:
+                flag = self.flag(decorator, positional=kind == "argument")
+                if flag:
+                    found[flag.name] = joined(found.get(flag.name), flag)
+            elif not self.is_plain(decorator):
+                self.partial = self.partial or f"@{dotted(decorator) or kind} may add options"
+        return found.values()
+
+    def is_plain(self, decorator: ast.expr) -> bool:
+        """Whether a decorator is known to add no option."""
+        func = decorator.func if isinstance(decorator, ast.Call) else decorator
+        full = self.module.full_name(func)
+        return last_name(func) in (
+            *COMMANDS,
+            "callback",
+            "result_callback",
+            "version_option",
+            "help_option",
+        ) or full.startswith(("click.", "functools."))
+
+    def flag(self, call: ast.Call, *, positional: bool) -> Flag | None:
+        """The flag of `@click.option(...)`; None if it is none."""
+        scope = self.module.scope
+        names = [text_of(argument, scope) for argument in call.args]
+        if not names or not all(names):
+            self.partial = self.partial or "an option has a name that is computed"
+            return None
+        if positional:
+            return argument_flag(names[0], keywords_of(call), scope)
+        return option_flag(names, keywords_of(call), scope)
+
+
+def command_call(module: Module, node: Function) -> ast.expr | None:
+    """The decorator that makes a command of the function."""
+    for decorator in node.decorator_list:
+        func = decorator.func if isinstance(decorator, ast.Call) else decorator
+        if last_name(func) in COMMANDS and (isinstance(func, ast.Attribute) or module.full_name(func).startswith("click.")):
+            return decorator
+    return None
+
+
+def added_commands(module: Module) -> Iterable[tuple[str, str, str]]:
+    """Group, function and name of each `cli.add_command(train, "name")`."""
+    for node in module.near(b"add_command"):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "add_command"
+            and node.args
+        ):
+            named = node.args[1] if len(node.args) > 1 else keywords_of(node).get("name")
+            yield dotted(node.func.value), dotted(node.args[0]), text_of(named, module.scope)
+
+
+def command_name(function: str) -> str:
+    """The name that click gives the command of a function."""
+    name = function.lower().replace("_", "-")
+    # click 8.2 leaves these endings out
+    for ending in ("-command", "-cmd", "-group", "-grp"):
+        name = name.removesuffix(ending)
+    return name
+
+
+def joined(first: Flag | None, second: Flag) -> Flag:
+    """One flag of several `flag_value` options of the same name; else the later, which is the first one of the source."""
+    if first is None or (first.action, second.action) != ("const", "const"):
+        return second if first is None else first
+    default = first.default if first.default is not None else second.default
+    return replace(first, choices=first.choices + second.choices, words=first.words + second.words, default=default)
+
+
+def argument_flag(name: str, keywords: Mapping[str, ast.expr], scope: Scope) -> Flag | None:
+    """The flag of an argument."""
+    _, number = value_of(keywords.get("nargs"), scope)
+    many = isinstance(number, int) and number != 1
+    _, default = value_of(keywords.get("default"), scope)
+    name = name.replace("_", "-").lower() if not is_name(name) else name
+    kind, choices, limits = type_of(keywords.get("type"), scope)
+    kind = "list" if many else kind or ("str" if default is None else kind_of(default))
+    if not is_name(name):
+        return None
+    return Flag(name, default, kind, choices, "", "", "positional", many, least=limits[0], most=limits[1])
+
+
+def option_flag(names: Sequence[str], keywords: Mapping[str, ast.expr], scope: Scope) -> Flag | None:
+    """The flag of an option; None if it has no value."""
+    spelled = [name for name in names if name.startswith("-")]
+    first = next((name for name in spelled if name.startswith("--")), spelled[0] if spelled else "")
+    pair = next((name for name in spelled if "/" in name.lstrip("/")), "")
+    option, _, off = (pair or first).partition("/")
+    option, off = option.strip(), off.strip()
+    name = option.lstrip("-")
+    if not is_name(name):
+        return None
+    help_text = text_of(keywords.get("help"), scope)
+    known, default = value_of(keywords.get("default"), scope)
+    required = value_of(keywords.get("required"), scope) == (True, True)
+    if "flag_value" in keywords and not pair:
+        return value_flag(names, option, keywords, scope)
+    if pair or value_of(keywords.get("is_flag"), scope) == (True, True):
+        default = default if known and "default" in keywords else False
+        return Flag(name, default, "bool", (), help_text, option, "switch", required=required, words=(off,) if off else ())
+    if value_of(keywords.get("count"), scope) == (True, True):
+        return Flag(name, default if known and isinstance(default, int) else 0, "int", (), help_text, option, "times")
+    kind, choices, limits = type_of(keywords.get("type"), scope)
+    _, number = value_of(keywords.get("nargs"), scope)
+    multiple = value_of(keywords.get("multiple"), scope) == (True, True)
+    several = (isinstance(number, int) and number > 1) or isinstance(keywords.get("type"), ast.Tuple)
+    if isinstance(default, bool) and not kind:  # click 8: an option whose default is a bool is a switch
+        return Flag(name, default, "bool", (), help_text, option, "switch", required=required)
+    kind = kind or (
+        "str"
+        if default is None or isinstance(default, list)
+        else {"number": number_kind(default)}.get(kind_of(default), kind_of(default))
+    )
+    action = "repeat" if multiple else "titled" if kind == "bool" else "any_order"
+    many = multiple or several
+    return Flag(
+        name, default, "list" if many else kind, choices, help_text, option, action, many, required, limits[0], limits[1]
+    )  # fmt: skip
+
+
+def number_kind(default: Value | None) -> str:
+    """The type that click takes from a default."""
+    return "int" if isinstance(default, int) else "float"
+
+
+def value_flag(names: Sequence[str], option: str, keywords: Mapping[str, ast.expr], scope: Scope) -> Flag | None:
+    """An option that stands for a value: of the name without dashes, where several can share one."""
+    dest = next((name for name in names if not name.startswith("-")), option.lstrip("-"))
+    known, value = value_of(keywords["flag_value"], scope)
+    if not known or value is None or not is_name(dest):
+        return None
+    _, default = value_of(keywords.get("default"), scope)
+    if default is True:
+        default = value
+    help_text = text_of(keywords.get("help"), scope)
+    return Flag(dest, default, "any", (value,), help_text, option, "const", words=(option,))
+
+
+def type_of(node: ast.expr | None, scope: Scope) -> tuple[str, tuple[Value, ...], tuple[float | None, float | None]]:
+    """Kind ("" if nothing is said), choices and limits of `type=`."""
+    if not isinstance(node, ast.Call):
+        return TYPES.get(last_name(node), "any" if node is not None else ""), (), (None, None)
+    name, keywords = last_name(node.func), keywords_of(node)
+    if name == "Choice":
+        found = items_of(node.args[0] if node.args else keywords.get("choices"), scope) or []
+        choices = tuple(choice for choice in found if isinstance(choice, str | int | float))
+        free = value_of(keywords.get("case_sensitive"), scope) == (True, False)
+        return "str" if all(isinstance(choice, str) for choice in choices) else "any", () if free else choices, (None, None)
+    if name in {"IntRange", "FloatRange"}:
+        bounds = [*node.args, None, None][:2]
+        limits = [
+            number if isinstance(number, int | float) else None
+            for number in (
+                value_of(keywords.get(key, bound), scope)[1] for key, bound in zip(("min", "max"), bounds, strict=True)
+            )
+        ]
+        open_ends = any(value_of(keywords.get(key), scope) == (True, True) for key in ("clamp", "min_open", "max_open"))
+        return TYPES[name], (), (None, None) if open_ends else (limits[0], limits[1])
+    return TYPES.get(name, "any"), (), (None, None)

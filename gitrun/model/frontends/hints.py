@@ -1,0 +1,124 @@
+"""What annotations of parameters and fields say of the values that they take."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from gitrun.model.frontends.folding import Unfoldable, members
+from gitrun.model.frontends.module import is_enumeration, last_name
+
+if TYPE_CHECKING:
+    from gitrun.model.flags import Value
+    from gitrun.model.frontends.folding import Scope
+
+KINDS = {
+    "int": "int", "float": "float", "str": "str", "bool": "bool", "Path": "str", "PurePath": "str", "PositiveInt": "int",
+    "PositiveFloat": "float", "NonNegativeInt": "int", "NonNegativeFloat": "float", "Path_fr": "str", "Text": "str",
+}  # fmt: skip
+LISTS = ("list", "List", "Sequence", "Iterable", "tuple", "Tuple", "set", "Set", "frozenset", "FrozenSet")
+DEEPEST = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What an annotation says: kind of value, choices (`names` of them in an enumeration), whether None is one.
+
+    `extras` are the rest of an `Annotated`, `config` the name of a class with fields.
+    """
+
+    kind: str = "any"
+    choices: tuple[Value, ...] = ()
+    names: tuple[str, ...] = ()
+    many: bool = False
+    optional: bool = False
+    extras: tuple[ast.expr, ...] = ()
+    config: str = ""
+
+
+def read_hint(node: ast.expr | None, scope: Scope, depth: int = 0) -> Hint:
+    """What the annotation says."""
+    if depth > DEEPEST:
+        return Hint()
+    match node:
+        case ast.Constant(value=str(text)) if len(text) < 1000:
+            return read_hint(expression(text), scope, depth + 1)
+        case ast.Name() | ast.Attribute():
+            return read_name(node, scope, depth)
+        case ast.BinOp(op=ast.BitOr(), left=left, right=right):
+            return union([left, right], scope, depth)
+        case ast.Subscript(value=outer, slice=index):
+            return read_generic(last_name(outer), index.elts if isinstance(index, ast.Tuple) else [index], scope, depth)
+    return Hint()
+
+
+def expression(text: str) -> ast.expr | None:
+    """The expression that an annotation in quotes is."""
+    try:
+        return ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def read_name(node: ast.expr, scope: Scope, depth: int) -> Hint:
+    """What a plain name says: of a type, an enumeration, a class with fields, another name for a type."""
+    name = last_name(node)
+    if name in KINDS:
+        return Hint(KINDS[name])
+    if name in LISTS:
+        return Hint("list", many=True)
+    found = scope.module.classes.get(name)
+    if found and is_enumeration(found):
+        try:
+            names = tuple(scope.module.enumeration(name, scope))
+            values = members(ast.Name(name), scope)
+        except Unfoldable:
+            return Hint()
+        plain = [value for value in values if isinstance(value, bool | int | float | str)] if isinstance(values, list) else []
+        return Hint("any", tuple(plain) if len(plain) == len(names) else (), names)
+    if found:
+        return Hint(config=name)
+    alias = scope.module.statements.get(name) if isinstance(node, ast.Name) else None
+    return read_hint(alias, scope, depth + 1) if isinstance(alias, ast.Subscript | ast.BinOp) else Hint()
+
+
+def read_generic(name: str, items: list[ast.expr], scope: Scope, depth: int) -> Hint:
+    """What `Optional[int]`, `list[int]`, `Literal["a"]` and the like say."""
+    if name == "Literal":
+        values = [item.value for item in items if isinstance(item, ast.Constant)]
+        choices = tuple(value for value in values if isinstance(value, bool | int | float | str))
+        kinds = {type(choice) for choice in choices}
+        kind = {str: "str", int: "int"}.get(next(iter(kinds)), "any") if len(kinds) == 1 else "any"
+        return Hint(kind, choices if len(values) == len(items) else (), optional=None in values)
+    if name == "Annotated":
+        return replace(read_hint(items[0], scope, depth + 1), extras=tuple(items[1:]))
+    if name == "Optional":
+        return replace(read_hint(items[0], scope, depth + 1), optional=True)
+    if name == "Union":
+        return union(items, scope, depth)
+    if name in LISTS:
+        inner = read_hint(items[0], scope, depth + 1)
+        return Hint("list", inner.choices, inner.names, many=True)
+    return read_hint(items[0], scope, depth + 1) if name in {"Final", "Required", "ClassVar"} else Hint()
+
+
+def union(items: list[ast.expr], scope: Scope, depth: int) -> Hint:
+    """What a union says: one type or none, numbers, or anything."""
+    found = [read_hint(item, scope, depth + 1) for item in items if not is_none(item)]
+    optional = len(found) < len(items) or any(hint.optional for hint in found)
+    if len(found) == 1:
+        return replace(found[0], optional=optional)
+    if {hint.kind for hint in found} == {"int", "float"}:
+        return Hint("number", optional=optional)
+    return Hint(optional=optional)
+
+
+def is_none(node: ast.expr) -> bool:
+    """Whether the annotation is None."""
+    return isinstance(node, ast.Constant) and node.value is None
+
+
+def kind_of(value: Value | None) -> str:
+    """The kind of flag that a default makes, if nothing else says it."""
+    return {bool: "bool", int: "number", float: "number", str: "str", list: "list"}.get(type(value), "any")

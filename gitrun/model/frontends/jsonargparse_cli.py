@@ -1,0 +1,106 @@
+"""The flags of jsonargparse: the parameters of the functions and classes that its `CLI` is given."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from gitrun.model.flags import Flag, is_name
+from gitrun.model.frontends.module import FUNCTIONS, Module, dotted, keywords_of, last_name
+from gitrun.model.frontends.parameters import fields_of, parameters_of, takes_any_name
+from gitrun.model.frontends.script import ARGS, Command, Script
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from gitrun.model.frontends.module import Function
+    from gitrun.model.frontends.parameters import Parameter
+
+CALLS = ("jsonargparse.CLI", "jsonargparse.auto_cli", "jsonargparse.auto_parser", "jsonargparse.capture_parser")
+
+
+def read(module: Module) -> Script | None:
+    """The parameters of what the CLI is given; None if the module has none."""
+    if not module.names(b"jsonargparse"):
+        return None
+    calls = (node for node in module.near(b"CLI", b"auto_") if isinstance(node, ast.Call))
+    call = next((node for node in calls if module.full_name(node.func) in CALLS), None)
+    if call is None:
+        return None
+    given = call.args[0] if call.args else keywords_of(call).get("components")
+    if isinstance(given, ast.List | ast.Tuple):
+        names = [dotted(item) for item in given.elts]
+    elif given is None:
+        names = [name for name in (*module.functions, *module.classes) if not name.startswith("_")]
+    else:
+        names = [dotted(given)]
+    positional = not is_false(keywords_of(call).get("as_positional"))
+    return script_of(names, module, positional=positional)
+
+
+def is_false(node: ast.expr | None) -> bool:
+    """Whether it is written `False`."""
+    return isinstance(node, ast.Constant) and node.value is False
+
+
+def script_of(names: Sequence[str], module: Module, *, positional: bool) -> Script:
+    """What the program takes: one component is the program itself, of several the first word names one."""
+    commands = [command for name in names if (command := component(name, module, positional=positional))]
+    partial = "" if len(commands) == len(names) else "its CLI is given something that is not in the source"
+    partial = partial or next(filter(None, (openness(module.functions.get(name)) for name in names)), "")
+    if len(names) == 1:
+        found = commands[0] if commands else Command("")
+        return Script(found.flags, ARGS, "jsonargparse", found.commands, partial=partial)
+    return Script((), ARGS, "jsonargparse", tuple(commands), partial=partial)
+
+
+def openness(function: Function | None) -> str:
+    """Why a function has more flags than its parameters; "" if it has not."""
+    return f"{function.name}() takes any name" if function and takes_any_name(function) else ""
+
+
+def component(name: str, module: Module, *, positional: bool) -> Command | None:
+    """A function or a class as a command."""
+    if name in module.functions:
+        parameters = parameters_of(module.functions[name], module.scope)
+        return Command(name, tuple(flags_of(parameters, module, positional=positional)))
+    node = module.classes.get(name)
+    if node is None:
+        return None
+    methods = [method for method in node.body if isinstance(method, FUNCTIONS)]
+    start = next((method for method in methods if method.name == "__init__"), None)
+    parameters = parameters_of(start, module.scope) if start else fields_of(node, module)
+    commands = tuple(
+        Command(method.name, tuple(flags_of(parameters_of(method, module.scope), module, positional=positional)))
+        for method in methods
+        if not method.name.startswith("_")
+    )
+    return Command(name, tuple(flags_of(parameters, module, positional=positional)), commands)
+
+
+def flags_of(
+    parameters: Iterable[Parameter], module: Module, *, positional: bool, prefix: str = "", depth: int = 0
+) -> Iterator[Flag]:
+    """The parameters as flags; those of a class with fields are dotted."""
+    for parameter in parameters:
+        name = prefix + parameter.name
+        node = module.classes.get(parameter.hint.config)
+        if node and depth < 6:
+            methods = [method for method in node.body if isinstance(method, FUNCTIONS) and method.name == "__init__"]
+            inner = parameters_of(methods[0], module.scope) if methods else fields_of(node, module)
+            yield from flags_of(inner, module, positional=False, prefix=f"{name}.", depth=depth + 1)
+        elif is_name(name):
+            yield flag_of(parameter, name, positional=positional and parameter.required)
+
+
+def flag_of(parameter: Parameter, name: str, *, positional: bool) -> Flag:
+    """The flag of a parameter."""
+    # members of an enumeration are given by name
+    choices = parameter.hint.names or parameter.hint.choices
+    default = parameter.default
+    if parameter.hint.names and isinstance(parameter.node, ast.Attribute):
+        default = last_name(parameter.node)
+    kind = "str" if parameter.hint.names else parameter.kind
+    if positional:
+        return Flag(name, None, kind, choices, "", "", "positional")
+    return Flag(name, default, kind, choices, "", f"--{name}", "json", required=parameter.required)

@@ -1,0 +1,221 @@
+"""The source of a module, parsed once: its constants, functions, classes, imports, and the lines that matter."""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from bisect import bisect_left
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeAlias
+
+from gitrun.model.frontends.folding import Scope, Unfoldable, fold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gitrun.model.frontends.script import Files
+
+Function: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef"
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+LONGEST_SOURCE = 1 << 24
+
+
+@dataclass(frozen=True)
+class Module:
+    """A parsed source; `path` is where it lies, `files` what lies around it."""
+
+    tree: ast.Module
+    source: bytes
+    path: str
+    files: Files
+
+    def names(self, *words: bytes) -> bool:
+        """Whether any of the words stands in the source."""
+        return any(word in self.source for word in words)
+
+    def near(self, *words: bytes) -> Iterator[ast.AST]:
+        """The nodes of all statements that have one of the words on their lines, outer ones first, in no other order."""
+        pattern = re.compile(b"|".join(map(re.escape, words)))
+        # form feeds and the like end no line for Python
+        lines = [number for number, line in enumerate(LINE_END.split(self.source), 1) if pattern.search(line)]
+        if not lines:
+            return
+        queue: list[ast.AST] = [self.tree]
+        while queue:
+            node = queue.pop()
+            if isinstance(node, ast.stmt | ast.excepthandler | ast.match_case) and not is_near(node, lines):
+                continue
+            yield node
+            queue.extend(ast.iter_child_nodes(node))
+
+    @cached_property
+    def statements(self) -> dict[str, ast.expr]:
+        """What each name is last assigned at the top of the module, also below `if` and `try`."""
+        found: dict[str, ast.expr] = {}
+        for node in top_level(self.tree.body):
+            match node:
+                case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                    found[name] = value
+                case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                    found[name] = value
+        return found
+
+    @cached_property
+    def functions(self) -> dict[str, Function]:
+        """The functions at the top of the module."""
+        return {node.name: node for node in top_level(self.tree.body) if isinstance(node, FUNCTIONS)}
+
+    @cached_property
+    def classes(self) -> dict[str, ast.ClassDef]:
+        """The classes at the top of the module."""
+        return {node.name: node for node in top_level(self.tree.body) if isinstance(node, ast.ClassDef)}
+
+    @cached_property
+    def imports(self) -> dict[str, str]:
+        """The full name of each imported name, `typer.Option` of `Option`; also of those imported in a function.
+
+        Relative ones keep their dots: `.options.parser`.
+        """
+        found: dict[str, str] = {}
+        for node in self.near(b"import"):
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    name = alias.name if alias.asname else alias.name.partition(".")[0]
+                    found.setdefault(alias.asname or name, name)
+            elif isinstance(node, ast.ImportFrom):
+                start = "." * node.level + (node.module or "")
+                for alias in node.names:
+                    found.setdefault(alias.asname or alias.name, f"{start}.{alias.name}" if node.module else start + alias.name)
+        return found
+
+    @cached_property
+    def spent(self) -> Counter[str]:
+        """How much was worked out so far: constants that are made of each other can be a great deal of work."""
+        return Counter()
+
+    @cached_property
+    def scope(self) -> Scope:
+        """The names at the top of the module."""
+        return Scope(self)
+
+    def full_name(self, node: ast.AST | None) -> str:
+        """`typer.Option` of `Option` and of `t.Option`, by the imports; "" of what is no name."""
+        name = dotted(node)
+        first, dot, rest = name.partition(".")
+        return self.imports.get(first, first) + dot + rest
+
+    def constant(self, name: str, scope: Scope) -> object:
+        """The value of a name of the module. Raises Unfoldable."""
+        node = self.statements.get(name)
+        if node is None:
+            raise Unfoldable(f"{name} is not a constant")
+        return fold(node, Scope(self, {}, {}, scope.depth))
+
+    def member(self, name: str, attr: str, scope: Scope) -> object:
+        """The value of `Color.red`: of an enumeration, or of a class with constants. Raises Unfoldable."""
+        node = self.classes.get(name)
+        if node is None:
+            raise Unfoldable(f"{name} is not a class")
+        if not is_enumeration(node):
+            return class_value(self, node, attr, scope)
+        found = self.enumeration(name, scope)
+        if attr not in found:
+            raise Unfoldable(f"{name} has no {attr}")
+        return found[attr]
+
+    def enumeration(self, name: str, scope: Scope) -> dict[str, object]:
+        """The members of an enumeration: name and value. Raises Unfoldable."""
+        node = self.classes.get(name)
+        if node is None or not is_enumeration(node):
+            raise Unfoldable(f"{name} is not an enumeration")
+        found: dict[str, object] = {}
+        for statement in node.body:
+            match statement:
+                case ast.Assign(targets=[ast.Name(id=member)], value=value) if not member.startswith("_"):
+                    automatic = isinstance(value, ast.Call) and dotted(value.func).endswith("auto")
+                    text = any(dotted(parent).endswith("StrEnum") for parent in node.bases)
+                    found[member] = (
+                        (member.lower() if text else len(found) + 1)
+                        if automatic
+                        else fold(value, Scope(self, {}, {}, scope.depth + 1))
+                    )
+        return found
+
+
+LINE_END = re.compile(rb"\r\n|\r|\n")
+
+
+def parse(source: bytes, path: str, files: Files) -> Module | None:
+    """The module; None if it does not parse (the program itself reports it when it runs)."""
+    if len(source) > LONGEST_SOURCE:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return Module(ast.parse(source, path), source, path, files)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def is_near(node: ast.AST, lines: list[int]) -> bool:
+    """Whether one of the lines is among those of the statement, its decorators included."""
+    decorators = getattr(node, "decorator_list", ())
+    start = min([getattr(node, "lineno", 0), *(decorator.lineno for decorator in decorators)])
+    end = getattr(node, "end_lineno", None)
+    if end is None:
+        return True
+    at = bisect_left(lines, start)
+    return at < len(lines) and lines[at] <= end
+
+
+def top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of the module, also those below `if`, `try` and `with`."""
+    for node in body:
+        yield node
+        if isinstance(node, ast.If | ast.Try | ast.With):
+            inner = [*node.body, *getattr(node, "orelse", ()), *getattr(node, "finalbody", ())]
+            handlers = [statement for handler in getattr(node, "handlers", ()) for statement in handler.body]
+            yield from top_level([*inner, *handlers])
+
+
+def dotted(node: ast.AST | None) -> str:
+    """`a.b.c` of a chain of names, "" of anything else."""
+    names: list[str] = []
+    while isinstance(node, ast.Attribute):
+        names.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(names)]) if isinstance(node, ast.Name) else ""
+
+
+def last_name(node: ast.AST | None) -> str:
+    """`c` of `a.b.c`, "" of anything else."""
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def keywords_of(call: ast.Call) -> dict[str, ast.expr]:
+    """The arguments that are given by name."""
+    return {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
+
+
+def is_enumeration(node: ast.ClassDef) -> bool:
+    """Whether the class is an Enum, by the names of its parents."""
+    return any(last_name(parent).endswith(("Enum", "Flag")) for parent in node.bases)
+
+
+def class_value(module: Module, node: ast.ClassDef, attr: str, scope: Scope) -> object:
+    """What the class gives a name in its body. Raises Unfoldable."""
+    for statement in reversed(node.body):
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if name == attr:
+                return fold(value, Scope(module, {}, {}, scope.depth + 1))
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value) if name == attr:
+                return fold(value, Scope(module, {}, {}, scope.depth + 1))
+    raise Unfoldable(f"{node.name} has no {attr}")
+
+
+def called_as(module: Module, call: ast.Call, *names: str) -> bool:
+    """Whether the call is one of these functions, by their full names."""
+    return module.full_name(call.func) in names

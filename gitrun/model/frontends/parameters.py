@@ -1,0 +1,104 @@
+"""The parameters of functions and the fields of classes, which several front ends make options of."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitrun.model.frontends.folding import value_of
+from gitrun.model.frontends.hints import Hint, kind_of, read_hint
+from gitrun.model.frontends.module import dotted, keywords_of, last_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gitrun.model.flags import Value
+    from gitrun.model.frontends.folding import Scope
+    from gitrun.model.frontends.module import Function, Module
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter or a field: what its annotation says, its default, and the expression that gives it."""
+
+    name: str
+    hint: Hint
+    default: Value | None = None
+    node: ast.expr | None = None
+
+    @property
+    def required(self) -> bool:
+        """Whether it has no default."""
+        return self.node is None
+
+    @property
+    def kind(self) -> str:
+        """The kind of value, by the annotation, else by the default."""
+        if self.hint.kind != "any" or self.hint.choices:
+            return self.hint.kind
+        return kind_of(self.default)
+
+
+def parameters_of(function: Function, scope: Scope) -> Iterator[Parameter]:
+    """The parameters of a function that can be given by name, without `self`."""
+    listed = [*function.args.posonlyargs, *function.args.args]
+    pairs: list[tuple[ast.arg, ast.expr | None]] = [
+        *zip(listed, [*[None] * (len(listed) - len(function.args.defaults)), *function.args.defaults], strict=True),
+        *zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True),
+    ]
+    if pairs and pairs[0][0].arg in {"self", "cls"}:
+        pairs = pairs[1:]
+    for argument, node in pairs:
+        hint = read_hint(argument.annotation, scope)
+        yield Parameter(argument.arg, hint, default_of(node, scope), node)
+
+
+def takes_any_name(function: Function) -> bool:
+    """Whether the function has `**kwargs`."""
+    return function.args.kwarg is not None
+
+
+def fields_of(node: ast.ClassDef, module: Module, depth: int = 0) -> Iterator[Parameter]:
+    """The annotated fields of a class and of its parents in the same module, in the order of dataclasses."""
+    found: dict[str, Parameter] = {}
+    for parent in node.bases:
+        inner = module.classes.get(dotted(parent))
+        if inner and inner is not node and depth < 8:
+            found |= {field.name: field for field in fields_of(inner, module, depth + 1)}
+    for statement in node.body:
+        match statement:
+            case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=value) if "ClassVar" not in ast.unparse(
+                annotation
+            ):
+                known = field_value(value)
+                hint = read_hint(annotation, module.scope)
+                found[name] = Parameter(name, hint, default_of(known, module.scope), known)
+    yield from found.values()
+
+
+def field_value(node: ast.expr | None) -> ast.expr | None:
+    """The expression of the default: `1` of `field(default=1)`, `[1]` of `field(default_factory=lambda: [1])`."""
+    if not isinstance(node, ast.Call) or last_name(node.func) not in {"field", "Field", "mutable_field", "list_field"}:
+        return node
+    keywords = keywords_of(node)
+    if "default" in keywords:
+        return keywords["default"]
+    factory = keywords.get("default_factory")
+    if isinstance(factory, ast.Lambda):
+        return factory.body
+    if isinstance(factory, ast.Name) and factory.id in {"list", "tuple", "set"}:
+        return ast.List([])
+    return ast.Call(factory, [], []) if factory is not None else node.args[0] if node.args else None
+
+
+def default_of(node: ast.expr | None, scope: Scope) -> Value | None:
+    """The default, as far as the source tells it."""
+    return value_of(node, scope)[1]
+
+
+def choice_name(parameter: Parameter, node: ast.expr | None) -> Value | None:
+    """The name of the member of an enumeration that the default is; else the default."""
+    if parameter.hint.names and isinstance(node, ast.Attribute) and node.attr in parameter.hint.names:
+        return node.attr
+    return parameter.default

@@ -1,0 +1,119 @@
+"""What is known of a script without running it: its flags, its sub-commands, and what could not be read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gitrun.model.flags import Flag, Value
+
+GLOBALS = "globals"
+ARGS = "args"
+
+
+class Files(Protocol):
+    """The files that lie around a script; paths are those of the repository, with `/`."""
+
+    def read(self, path: str) -> bytes | None:
+        """The content of a file; None if there is none that can be read."""
+
+    def names(self, path: str) -> tuple[str, ...]:
+        """The names in a directory; none if there is none."""
+
+
+class NoFiles:
+    """Nothing lies around the script."""
+
+    def read(self, path: str) -> bytes | None:  # noqa: ARG002
+        """None."""
+        return None
+
+    def names(self, path: str) -> tuple[str, ...]:  # noqa: ARG002
+        """None at all."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A sub-command of a program, or an option of a group of Hydra's: what it adds to the flags when it is chosen."""
+
+    name: str
+    flags: tuple[Flag, ...] = ()
+    commands: tuple[Command, ...] = ()
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group of Hydra's: its flag, what each of its options adds, and whether that goes over what the config itself says."""
+
+    flag: str
+    options: tuple[Command, ...]
+    over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """The flags of a script in the order of its source, and how it takes them.
+
+    `style` is "globals" (assignments at the top of the module) or "args" (words after its name), `frontend` what reads
+    these words. `commands` are its sub-commands, `groups` those of Hydra. `partial` says why there may be more flags than
+    these; it is empty if there are not.
+    """
+
+    flags: tuple[Flag, ...]
+    style: str
+    frontend: str = "argparse"
+    commands: tuple[Command, ...] = ()
+    groups: tuple[Group, ...] = ()
+    partial: str = ""
+
+    def chosen(self, words: Sequence[str] = (), given: Mapping[str, Value | None] | None = None) -> Script:
+        """The script with the flags of what these words (after `--`) and these flags choose among those it declares."""
+        flags = {flag.name: flag for flag in self.flags}
+        for command in path_of(self, words):
+            flags |= {flag.name: flag for flag in command.flags}
+        defaults = {flag.name: flag.default for flag in self.flags}
+        for group in self.groups:
+            value = (given or {}).get(group.flag, defaults.get(group.flag))
+            wanted = value if isinstance(value, list) else [value]
+            for option in group.options:
+                if option.name in wanted:
+                    more = {flag.name: flag for flag in option.flags}
+                    flags = flags | more if group.over else more | flags
+        return replace(self, flags=tuple(flags.values()))
+
+    def all_flags(self) -> tuple[Flag, ...]:
+        """Its flags and those of all its sub-commands; the first of a name counts."""
+        found = {flag.name: flag for flag in self.flags}
+        queue = list(self.commands)
+        for command in queue:
+            found = {flag.name: flag for flag in command.flags} | found
+            queue += command.commands
+        return tuple(found.values())
+
+
+def path_of(script: Script, words: Sequence[str]) -> list[Command]:
+    """The sub-commands that the words name, the outermost first."""
+    return [command for _, command in places(script, words)]
+
+
+def places(script: Script, words: Sequence[str]) -> list[tuple[int, Command]]:
+    """Where in the words which sub-command is named, the outermost first."""
+    found: list[tuple[int, Command]] = []
+    commands, flags, at = script.commands, script.flags, 0
+    while commands and at < len(words):
+        word = words[at]
+        if word.startswith("-"):
+            taking = next((flag for flag in flags if flag.option == word), None)
+            at += 2 if taking and taking.kind != "bool" and taking.action in {"store", "repeat", "append"} else 1
+            continue
+        command = next((command for command in commands if word in (command.name, *command.aliases)), None)
+        if command:
+            found.append((at, command))
+            commands, flags = command.commands, command.flags
+        at += 1
+    return found
