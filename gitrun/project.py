@@ -32,7 +32,6 @@ from gitrun.store.finding import find
 from gitrun.store.index import Index
 from gitrun.store.live import directory_of, recorded
 from gitrun.store.results import kept
-from gitrun.store.runs import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -227,8 +226,7 @@ class Project:
 
     def annotate(self, found: Iterable[Run], change: Change, subject: str) -> list[str]:
         """The ids of those of the runs whose annotations `change` has changed; `subject` is what the commits are called."""
-        with scratch(self.git) as place:
-            return annotate_many(self.git, [run.id for run in found], change, subject, place)
+        return annotate_many(self.git, [run.id for run in found], change, subject)
 
     def doomed(self, names: Sequence[str], question: Question) -> list[Run | BrokenRun]:
         """The runs that `select` finds, and what is named by its id and does not read. Raises UnknownRun, UsageError."""

@@ -149,8 +149,7 @@ def go(launch: Launch, ready: Ready, started: Started, python: Interpreter | Non
     for word in ready.snapshot.words:
         road.say(word)
     if request.label is not None or request.tags or request.comment:
-        place = started.live.directory
-        annotate(road.git, started.run, lambda notes: noted(road, notes, request), "annotate at launch", place)
+        annotate(road.git, started.run, lambda notes: noted(road, notes, request), "annotate at launch")
     if request.stage:
         if started.earlier:
             from gitrun.engine.produced import hand_on

@@ -25,7 +25,7 @@ SETTING_VARIABLES = ("GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT", "GIT_CONFIG_KE
 
 # Hooks of the user are for the user's own index and refs; bigFileThreshold bounds memory (a 400 MB file took 414 MB).
 STEADY = ("-c", "core.hooksPath=/dev/null", "-c", "core.bigFileThreshold=32m", "-c", "core.safecrlf=false")
-DURABLE = ("-c", "core.fsync=loose-object,pack,reference", "-c", "core.fsyncMethod=batch")
+DURABLE = ("-c", "core.fsync=loose-object,pack,pack-metadata,reference", "-c", "core.fsyncMethod=batch")
 NO_ID = "0" * 40
 
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from gitrun.errors import GitrunError, ObjectsGone, StaleRun, UnknownRun
-from gitrun.git.objects import FILE, Entry, Objects, TreeMaker, edit_tree
+from gitrun.git.objects import FILE, Objects, fsync
 from gitrun.model import record
 from gitrun.model.refs import short
 from gitrun.store.collecting import gc_held_off
-from gitrun.store.runs import content, hash_files
+from gitrun.store.runs import content
 from gitrun.store.tips import Move, publish_many, tip_of, tips
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Sequence
     from typing import TypeAlias
 
     from gitrun.git.exe import Git
@@ -25,14 +23,15 @@ if TYPE_CHECKING:
     Change: TypeAlias = Callable[[Notes], Notes]
 
 TRIES = 20
+NOWHERE = b"refs/gitrun/outbox/annotations"
 
 
-def annotate(git: Git, run: str, change: Change, subject: str, scratch: Path) -> bool:
+def annotate(git: Git, run: str, change: Change, subject: str) -> bool:
     """Whether `change` of the run's annotations changed them; then they are in a commit on its tip. Raises UnknownRun."""
-    return bool(annotate_many(git, (run,), change, subject, scratch))
+    return bool(annotate_many(git, (run,), change, subject))
 
 
-def annotate_many(git: Git, runs: Sequence[str], change: Change, subject: str, scratch: Path) -> list[str]:
+def annotate_many(git: Git, runs: Sequence[str], change: Change, subject: str) -> list[str]:
     """Those of the runs whose annotations `change` changed; they are in a commit on each one's tip.
 
     What somebody else moves in the same instant is changed again on what they made. Raises UnknownRun, StaleRun.
@@ -45,7 +44,7 @@ def annotate_many(git: Git, runs: Sequence[str], change: Change, subject: str, s
         for some in [[run] for run in rest] if one_by_one else [rest]:
             try:
                 with gc_held_off(git) if one_by_one else nullcontext():
-                    done += attempt_many(git, some, change, subject, scratch)
+                    done += attempt_many(git, some, change, subject)
             except (StaleRun, ObjectsGone) as error:
                 left, problem = [*left, *some], error
         if not left:
@@ -54,45 +53,50 @@ def annotate_many(git: Git, runs: Sequence[str], change: Change, subject: str, s
     raise problem
 
 
-def attempt_many(git: Git, runs: Sequence[str], change: Change, subject: str, scratch: Path) -> list[str]:
+def attempt_many(git: Git, runs: Sequence[str], change: Change, subject: str) -> list[str]:
     """One try at all of the runs, which changes all of them or none. Raises StaleRun, ObjectsGone, UnknownRun."""
     known = tips(git) if len(runs) > 1 else {run: tip_of(git, run) or "" for run in runs}
     for run in runs:
         if not known.get(run):
             raise UnknownRun(f"there is no run {short(run)} any more")
-    with Objects(git) as objects, TreeMaker(git) as maker:
+    with Objects(git) as objects:
         names = [f"{known[run]}:{record.NOTES}" for run in runs]
         before = [record.read_notes(content(found, record.NOTES)) for found in objects.read_many(names)]
         after = {run: notes for run, old in zip(runs, before, strict=True) if (notes := change(old)) != old}
-        if not after:
-            return []
-        blobs = write_many(git, scratch, [record.notes_toml(notes) for notes in after.values()])
-        trees = [
-            edit_tree(objects, maker, f"{known[run]}^{{tree}}", {os.fsencode(record.NOTES): Entry(FILE, blob)})
-            for run, blob in zip(after, blobs, strict=True)
-        ]
-        heads = commit_many(git, {run: (known[run], tree) for run, tree in zip(after, trees, strict=True)}, subject, scratch)
-        moves = [Move(run, head, known[run]) for run, head in zip(after, heads, strict=True)]
-        publish_many(git, objects, moves, [*blobs, *trees, *heads])
+        if after:
+            heads = commit_many(git, [(known[run], record.notes_toml(notes)) for run, notes in after.items()], subject)
+            moves = [Move(run, head, known[run]) for run, head in zip(after, heads, strict=True)]
+            publish_many(git, objects, moves, brought(objects, heads))
     return list(after)
 
 
-def write_many(git: Git, scratch: Path, contents: Sequence[bytes], kind: str = "blob") -> list[str]:
-    """The ids of new objects of these bytes."""
-    paths = [scratch / f"{kind}.{number}" for number in range(len(contents))]
-    for path, data in zip(paths, contents, strict=True):
-        path.write_bytes(data)
-    return hash_files(git, paths, kind)
+def commit_many(git: Git, annotated: Sequence[tuple[str, bytes]], subject: str) -> list[str]:
+    """The ids of annotation commits, one for each tip of a run and what its notes.toml is then; many are one pack."""
+    author, committer = (git.run("var", f"GIT_{role}_IDENT").strip() for role in ("AUTHOR", "COMMITTER"))
+    head = b"commit %s\nmark :1\nauthor %s\ncommitter %s\n" % (NOWHERE, author, committer)
+    head += data(record.message(subject, "annotation"))
+    stream = [
+        head + f"from {tip}\nM {FILE} inline {record.NOTES}\n".encode() + data(notes) + b"get-mark :1\n"
+        for tip, notes in annotated
+    ]
+    # the branch on which fast-import wants its commits is forgotten before it is made: refs move from where they are expected
+    end = b"reset %s\n\ndone\n" % NOWHERE
+    made = git.run("fast-import", "--quiet", "--done", stdin=b"".join(stream) + end).decode().split()
+    if git.durable:
+        fsync(git.common_dir / "objects" / "pack")
+    return made
 
 
-def commit_many(git: Git, trees: Mapping[str, tuple[str, str]], subject: str, scratch: Path) -> list[str]:
-    """The ids of an annotation commit for each run: `trees` tells its parent and its tree."""
-    author, committer = (
-        git.run("var", f"GIT_{role}_IDENT").decode(errors="surrogateescape").strip() for role in ("AUTHOR", "COMMITTER")
-    )
-    words = record.message(subject, "annotation")
-    heads = (
-        os.fsencode(f"tree {tree}\nparent {parent}\nauthor {author}\ncommitter {committer}\n\n") + words
-        for parent, tree in trees.values()
-    )
-    return write_many(git, scratch, list(heads), "commit")
+def data(content: bytes) -> bytes:
+    """Bytes as fast-import reads them."""
+    return b"data %d\n%s\n" % (len(content), content)
+
+
+def brought(objects: Objects, heads: Sequence[str]) -> list[str]:
+    """The objects that these annotation commits have brought. Raises ObjectsGone if one is missing."""
+    names = [f"{head}{part}" for head in heads for part in ("", "^{tree}", f":{record.DIRECTORY}", f":{record.NOTES}")]
+    rounds = (names[start : start + 100] for start in range(0, len(names), 100))
+    found = [info for some in rounds for info in objects.infos([name.encode() for name in some])]
+    if None in found:
+        raise ObjectsGone("git gc took away objects while they were written", "try again")
+    return [info.id for info in found if info]

@@ -84,9 +84,7 @@ def publish_many(git: Git, objects: Objects, moves: Sequence[Move], needed: Sequ
     done = git.attempt("update-ref", "--no-deref", "-z", "--stdin", stdin="".join(lines).encode(), hooks=True)
     if done.returncode:
         raise StaleRun(f"one of {len(moves)} runs was changed by somebody else: {last_words(done.stderr)}", "try again")
-    if git.durable:
-        for move in moves:
-            fsync(git.common_dir / run_ref(move.run))
+    if git.durable:  # what is in them git has synced
         fsync(git.common_dir / RUNS)
     for move in moves if is_collecting(git) else ():
         shield(git, move.new, move.expected)
