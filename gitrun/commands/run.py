@@ -184,7 +184,7 @@ def show_plan(project: Project, request: Request, *, as_json: bool) -> int:
         })  # fmt: skip
         return 0
     rows = [
-        ("operation", plan.operation), ("command", " ".join((*plan.command, *plan.arguments))), ("directory", plan.cwd or "."),
+        ("operation", plan.operation), ("command", " ".join(plan.words)), ("directory", plan.cwd or "."),
         ("flags", plan.flags.text()), ("source", f"{plan.source.tree[:8]} on {(plan.source.base or 'no commit')[:9]}"),
     ]  # fmt: skip
     for name, text in rows:

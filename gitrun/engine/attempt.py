@@ -201,7 +201,7 @@ def python_call(road: Road, job: Job, python: Interpreter, site: Site, environ: 
     if path and site.tree != top:
         environ["PYTHONPATH"] = path
     plan = job.plan
-    words = [*plan.command[1:], *plan.arguments]
+    words = plan.words[1:]
     if not plan.constants:
         return [python.executable, *words]
     spec = job.started.live.directory / "launch.spec"

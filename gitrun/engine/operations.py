@@ -6,22 +6,25 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitrun.engine.declared import script_of
 from gitrun.errors import CannotRun, ObjectsGone, UsageError
 from gitrun.git.objects import EXECUTABLE, FILE, Object, entry_at
 from gitrun.model.configfiles import read_flags
 from gitrun.model.definitions import over
 from gitrun.model.plan import COMMAND, PROGRAM, SCRIPT, STEPS
 from gitrun.model.projectfile import GITRUN, INTERPRETERS, PYPROJECT, read_definitions
-from gitrun.model.scripts import Script, read_script
 from gitrun.model.text import is_text, safe_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gitrun.git.exe import Git
     from gitrun.git.objects import Objects
     from gitrun.model.definitions import Definition
     from gitrun.model.flags import Flag
     from gitrun.model.plan import Source
     from gitrun.model.request import Request
+    from gitrun.model.scripts import Script
 
 PYTHON = "{python}"
 
@@ -173,7 +176,7 @@ def not_there(git: Git, typed: str, path: str, source: Source) -> tuple[str, str
     )
 
 
-def declared_by(objects: Objects, operation: Operation, tree: str) -> Declared:
+def declared_by(objects: Objects, operation: Operation, tree: str, given: Mapping[str, object] | None = None) -> Declared:
     """The flags that the operation takes in this tree. Raises CannotRun, UsageError."""
     definition = operation.definition
     style, said = (definition.flags_to, definition.flags) if definition else ("", ())
@@ -181,7 +184,7 @@ def declared_by(objects: Objects, operation: Operation, tree: str) -> Declared:
         found = file_flags(objects, definition, tree)
         return Declared(over(found, said), None, style, found)
     if operation.kind == SCRIPT:
-        script = script_in(objects, operation.script, tree)
+        script = script_in(objects, operation.script, tree).chosen(operation.command[2:], given)
         if not style or style == script.style:
             return Declared(over(script.flags, said), script, script.style)
         return Declared(said or None, None, style)
@@ -204,4 +207,4 @@ def script_in(objects: Objects, path: str, tree: str) -> Script:
     found = require_there(objects, entry.id)
     if found.data is None:
         raise CannotRun(f"'{path}' is too long for a script", "git run -- runs it as any program")
-    return read_script(found.data, path)
+    return script_of(objects, tree, path, entry.id, found.data)

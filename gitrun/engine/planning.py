@@ -12,7 +12,7 @@ from gitrun.model.configfiles import changed
 from gitrun.model.flags import Flags, defaults, settle
 from gitrun.model.plan import Basis, Plan, Source
 from gitrun.model.run import Params
-from gitrun.model.scripts import ARGS, GLOBALS, arguments, constants
+from gitrun.model.scripts import ARGS, GLOBALS, constants, placed, warning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,7 +50,7 @@ class Before:
 def plan_start(git: Git, objects: Objects, request: Request, source: Source, moment: Moment) -> Plan:
     """The plan of a new run. Raises UsageError, CannotRun; nothing was written then."""
     operation = find_operation(git, objects, request, source)
-    declared = declared_by(objects, operation, source.tree)
+    declared = declared_by(objects, operation, source.tree, request.flags)
     given = settle_flags(operation, declared, request, force=bool(request.force_flags))
     flags = Flags(defaults(declared.flags or ())).put(given)
     params = Params(**{"random_seed": moment.seed, **request.given_params()})
@@ -67,7 +67,7 @@ def plan_restart(
     last, basis = before.run.attempt, before.basis
     operation = Operation(last.operation, last.kind, last.command, last.cwd, definition_in(objects, last, basis, source.tree))
     params = restart_params(last, request)
-    declared = declared_by(objects, operation, source.tree)
+    declared = declared_by(objects, operation, source.tree, {**last.flags, **request.flags})
     given = settle_flags(operation, declared, request, force=params.force_flags)
     flags = last.flags
     gone: tuple[str, ...] = ()
@@ -88,7 +88,8 @@ def settle_flags(operation: Operation, declared: Declared, request: Request, *, 
     names = {need.operation for need in operation.definition.needs} if operation.definition else set()
     names -= {flag.name for flag in declared.flags or ()}
     asked = {name: value for name, value in request.flags.items() if name not in names}
-    return settle(declared.flags, asked, operation=operation.name, force=force)
+    partial = bool(declared.script and declared.script.partial)
+    return settle(declared.flags, asked, operation=operation.name, force=force, partial=partial)
 
 
 def make_plan(operation: Operation, declared: Declared, flags: Flags, params: Params, bare: Bare) -> Plan:
@@ -99,12 +100,16 @@ def make_plan(operation: Operation, declared: Declared, flags: Flags, params: Pa
     if missing:
         raise UsageError(f"{operation.name} needs the flag '{missing[0]}'", f"give it as {missing[0]}=VALUE")
     own = declared.script.flags if declared.script else ()
+    start = min(2, len(operation.command))
+    added = placed(declared.script or (), flags, operation.command[start:]) if declared.style == ARGS else []
+    notice = warning(declared.script, operation.name, flags)
     style = declared.style
     written = changed(flags, declared.file) if definition and definition.file else {}
     return Plan(
         operation=operation.name, kind=operation.kind, command=operation.command, cwd=operation.cwd,
         flags=flags, params=params, source=source, created=moment.now, nonce=moment.nonce, staged=staged,
-        arguments=tuple(arguments(own, flags)) if style == ARGS else (),
+        arguments=tuple(word for _, word in added), places=tuple(start + place for place, _ in added),
+        notices=(notice,) if notice else (),
         constants=constants(own, flags) if style == GLOBALS else {},
         definition=definition, basis=Basis(is_entry=definition is not None),
         written=written,

@@ -198,17 +198,18 @@ def settle(
     *,
     operation: str,
     force: bool = False,
+    partial: bool = False,
 ) -> dict[str, Value | None]:
     """The values that an operation gets, by declared name; only those given, None where one is taken away.
 
-    Declared None is an open set: every name, every value. Otherwise a name must be declared (`-` and `_` are
+    Declared None is an open set: every name, every value; with `partial` there may be more than those declared. Otherwise a name must be declared (`-` and `_` are
     the same) and its value be of the kind and the choices declared, or the default. For a flag of text, what
     was typed is the value as it stands. Raises UsageError; with `force` only for what no flag can be.
     """
     settled: dict[str, Value | None] = {}
     for name, value in given.items():
         flag = _find(declared or (), name)
-        if flag is None and declared is not None and not force:
+        if flag is None and declared is not None and not (force or partial):
             names = ", ".join(flag.name for flag in declared)
             has = f"its flags are: {names}" if names else "it has no flags"
             raise UsageError(f"{operation} has no flag {name!r}", f"{has}; {_FORCE}")

@@ -78,7 +78,8 @@ class Plan:
     """All that is decided before anything is written; `--dry-run` prints it.
 
     `command` is the argv template: `{python}` stands for the interpreter, `{name}` for a flag. `constants` are the
-    module-level names that the launcher sets; `arguments` what follows the script's own words. `written` are
+    module-level names that the launcher sets; `arguments` what is added to the words of the command:
+    behind them, or each behind as many of them as `places` says. `written` are
     values to be put into the file whose values are flags.
     """
 
@@ -99,6 +100,18 @@ class Plan:
     definition: Definition | None = None
     basis: Basis = NOTHING
     written: Mapping[str, Value] = field(default_factory=dict)
+    places: tuple[int, ...] = ()
+    notices: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> list[str]:
+        """The command with its arguments; `{python}` and the names of flags are not filled in."""
+        added = list(zip(self.places or (len(self.command),) * len(self.arguments), self.arguments, strict=True))
+        return [
+            word
+            for at in range(len(self.command) + 1)
+            for word in (*(text for place, text in added if place == at), *self.command[at : at + 1])
+        ]
 
     @property
     def patterns(self) -> tuple[tuple[str, str], ...]:

@@ -9,12 +9,25 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import UsageError
 from gitrun.model.flags import Flag, Value, format_value, same_value
-from gitrun.model.frontends.script import ARGS, GLOBALS, Command, Files, NoFiles, Script, path_of, places
+from gitrun.model.frontends.script import ARGS, GLOBALS, Command, Files, Group, NoFiles, Script, path_of, places
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["ARGS", "GLOBALS", "Command", "Files", "NoFiles", "Script", "arguments", "constants", "read_script", "warning"]
+__all__ = [
+    "ARGS",
+    "GLOBALS",
+    "Command",
+    "Files",
+    "Group",
+    "NoFiles",
+    "Script",
+    "arguments",
+    "constants",
+    "placed",
+    "read_script",
+    "warning",
+]
 
 
 def read_script(source: bytes, name: str, files: Files | None = None) -> Script:
@@ -32,29 +45,40 @@ def read_script(source: bytes, name: str, files: Files | None = None) -> Script:
 def arguments(script: Script | Sequence[Flag], flags: Mapping[str, Value], words: Sequence[str] = ()) -> list[str]:
     """The words that give an "args" script these flags: those that differ from its defaults or are required.
 
-    `words` are those that a person gave after `--`; they are among the words returned, each sub-command behind the
-    options of what it belongs to. Names that are not declared are given in the manner of the front end, `--name value`.
-    Raises UsageError for what no words can give.
+    `words` are those that a person gave after `--`; they are among the words returned. Names that are not declared are
+    given in the manner of the front end, `--name value`. Raises UsageError for what no words can give.
+    """
+    added = placed(script, flags, words)
+    return [
+        word for at in range(len(words) + 1) for word in (*(text for place, text in added if place == at), *words[at : at + 1])
+    ]
+
+
+def placed(script: Script | Sequence[Flag], flags: Mapping[str, Value], words: Sequence[str] = ()) -> list[tuple[int, str]]:
+    """As `arguments`, but only what is added to the words, each with the number of words that stand before it.
+
+    The options of a program stand before its sub-command, those of the sub-command behind it.
     """
     from gitrun.model.frontends.words import positional_words, undeclared_words
 
     script = script if isinstance(script, Script) else Script(tuple(script), ARGS)
     path = path_of(script, words)
     declared = {flag.name: flag for flag in (*script.flags, *(flag for command in path for flag in command.flags))}
-    undeclared = _undeclared(declared.values(), flags)
     levels: list[list[Flag]] = [[] for _ in range(len(path) + 1)]
     for flag in declared.values():
         inner = (level for level, command in enumerate(path, 1) if any(own.name == flag.name for own in command.flags))
         levels[max(inner, default=0)].append(flag)
     made = [_options(level, flags) for level in levels]
-    for name, value in undeclared.items():
+    for name, value in _undeclared(declared.values(), flags).items():
         made[-1] += undeclared_words(script.frontend, name, value, partial=bool(script.partial))
     for level, more in zip(levels, made, strict=True):
         more.extend(positional_words([flag for flag in level if flag.action == "positional"], flags))
-    found = _between(list(words), [at for at, _ in places(script, words)], made)
-    if any("\0" in word for word in found):
+    if any("\0" in word for more in made for word in more):
         raise UsageError("a flag with a NUL cannot be given on a command line", "take the NUL out of its value")
-    return found
+    at = [place for place, _ in places(script, words)]
+    # behind all words that a person gave, for an option of several values would take them; but `--` ends all options
+    end = words.index("--", at[-1] if at else 0) if "--" in words[at[-1] if at else 0 :] else len(words)
+    return [(place, word) for place, more in zip([*at, end], made, strict=True) for word in more]
 
 
 def constants(declared: Sequence[Flag], flags: Mapping[str, Value]) -> dict[str, Value | None]:
@@ -74,16 +98,6 @@ def warning(script: Script | None, operation: str, flags: Mapping[str, Value]) -
         return ""
     names = list(_undeclared(script.flags, flags))
     return f"{operation}: passed on as they are: {', '.join(names)}; {script.partial}" if names else ""
-
-
-def _between(words: list[str], at: Sequence[int], made: Sequence[list[str]]) -> list[str]:
-    """The words with those of each level before its sub-command, and the last ones behind all but what follows a `--`."""
-    end = words.index("--", at[-1] if at else 0) if "--" in words[at[-1] if at else 0 :] else len(words)
-    found, last = [], 0
-    for place, more in zip([*at, end], made, strict=True):
-        found += [*words[last:place], *more]
-        last = place
-    return [*found, *words[last:]]
 
 
 def _options(declared: Sequence[Flag], flags: Mapping[str, Value]) -> list[str]:

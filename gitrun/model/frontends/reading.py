@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gitrun.model.flags import Flag
 from gitrun.model.frontends import (
     absl_flags,
-    argparse_options,
+    argparse_parsers,
     click_commands,
     fire_component,
     hydra_config,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 READERS = (
     hydra_config.read, absl_flags.read, typer_functions.read, click_commands.read, fire_component.read,
-    jsonargparse_cli.read, typed_config.read, argparse_options.read, omegaconf_config.read,
+    jsonargparse_cli.read, typed_config.read, argparse_parsers.read, omegaconf_config.read,
 )  # fmt: skip
 ANNOTATIONS = {"int": "int", "float": "float", "str": "str", "bool": "bool"} | dict.fromkeys(
     ("list", "List", "tuple", "Tuple"), "list"

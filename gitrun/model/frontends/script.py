@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
+from gitrun.model.flags import Typed, parse_value
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gitrun.model.flags import Flag, Value
+    from gitrun.model.flags import Flag
 
 GLOBALS = "globals"
 ARGS = "args"
@@ -71,7 +73,7 @@ class Script:
     groups: tuple[Group, ...] = ()
     partial: str = ""
 
-    def chosen(self, words: Sequence[str] = (), given: Mapping[str, Value | None] | None = None) -> Script:
+    def chosen(self, words: Sequence[str] = (), given: Mapping[str, object] | None = None) -> Script:
         """The script with the flags of what these words (after `--`) and these flags choose among those it declares."""
         flags = {flag.name: flag for flag in self.flags}
         for command in path_of(self, words):
@@ -79,9 +81,10 @@ class Script:
         defaults = {flag.name: flag.default for flag in self.flags}
         for group in self.groups:
             value = (given or {}).get(group.flag, defaults.get(group.flag))
+            value = parse_value(value.text) if isinstance(value, Typed) else value
             wanted = value if isinstance(value, list) else [value]
             for option in group.options:
-                if option.name in wanted:
+                if option.name in map(str, wanted):
                     more = {flag.name: flag for flag in option.flags}
                     flags = flags | more if group.over else more | flags
         return replace(self, flags=tuple(flags.values()))

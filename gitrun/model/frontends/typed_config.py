@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitrun.model.flags import Flag, is_name
-from gitrun.model.frontends import argparse_options
+from gitrun.model.frontends import argparse_parsers
 from gitrun.model.frontends.folding import text_of, value_of
 from gitrun.model.frontends.module import Module, dotted, keywords_of, last_name
 from gitrun.model.frontends.parameters import choice_name, fields_of, parameters_of
@@ -60,7 +60,7 @@ def read(module: Module) -> Script | None:
     if not added or "simple_parsing" not in {name.partition(".")[0] for name in module.imports.values()}:
         return None
     found = script_of(added, module, SIMPLE)
-    own = argparse_options.read(module)
+    own = argparse_parsers.read(module)
     return replace(found, flags=(*own.flags, *found.flags), partial=own.partial or found.partial) if own else found
 
 

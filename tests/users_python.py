@@ -1,0 +1,50 @@
+"""A Python as a user has it: an environment with the libraries of front ends in it, and without gitrun."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import venv
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+LIBRARIES = (
+    "click", "typer", "absl-py", "fire", "jsonargparse", "hydra-core", "omegaconf", "tyro", "PyYAML", "simple-parsing",
+    "docstring-parser", "typeshed-client",
+)  # fmt: skip
+
+
+def make(place: Path) -> Path:
+    """The interpreter of a new environment at `place`, with the libraries that are installed here, each file a link."""
+    venv.create(place, with_pip=False, symlinks=True)
+    python = place / "bin" / "python"
+    question = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    site = Path(subprocess.run([python, "-c", question], capture_output=True, text=True, check=True).stdout.strip())
+    for name in closure(LIBRARIES):
+        link_in(name, site)
+    return python
+
+
+def closure(names: tuple[str, ...]) -> list[str]:
+    """The distributions and what they need, as far as it is installed."""
+    queue, met = list(names), set()
+    for name in queue:
+        if name not in met and (found := installed(name)):
+            met.add(name)
+            queue += [re.split(r"[^A-Za-z0-9._-]", need)[0].lower() for need in found.requires or [] if "extra ==" not in need]
+    return sorted(met)
+
+
+def installed(name: str):
+    try:
+        return distribution(name)
+    except PackageNotFoundError:
+        return None
+
+
+def link_in(name: str, site: Path) -> None:
+    """Links to all that belongs to the distribution at the top of site-packages."""
+    for file in {file.parts[0] for file in distribution(name).files or () if file.parts[0] not in ("..", "__pycache__")}:
+        target = Path(str(distribution(name).locate_file(file)))
+        if target.exists() and not (site / file).exists():
+            (site / file).symlink_to(target)
