@@ -7,6 +7,7 @@ GitrunError (128)
 ├── RunIsRunning          it must end first
 ├── StaleRun              somebody else moved the run in the same instant
 ├── BadRun                a run in the repository does not read
+├── NotTrusted            it came from elsewhere, and nobody here has said that it may be executed
 ├── GitFailed             git said no
 └── CannotRun             the program cannot be started or its outcome cannot be kept
 """
@@ -54,6 +55,10 @@ class StaleRun(GitrunError):
 
 class BadRun(GitrunError):
     """What lies under the run's ref does not read as a run; `message` says why."""
+
+
+class NotTrusted(GitrunError):
+    """The run came from elsewhere, and nobody here has said that it may be executed."""
 
 
 class GitFailed(GitrunError):

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from gitrun.engine.housekeeping import Rules, Sweep
     from gitrun.engine.process import Stream
     from gitrun.engine.road import Road
+    from gitrun.engine.sharing import Sharing
     from gitrun.engine.starting import Manners
     from gitrun.model.plan import Outcome, Plan
     from gitrun.model.run import Attempt
@@ -307,6 +308,13 @@ class Project:
         from gitrun.store.notes import are_kept
 
         return are_kept(self.git)
+
+    @property
+    def sharing(self) -> Sharing:
+        """How runs go to other repositories and come from there."""
+        from gitrun.engine.sharing import Sharing
+
+        return Sharing(self.git, self.settings)
 
     def stop(self, run: Run, *, wait: bool = True) -> None:
         """Ends a run that is running on this machine. Raises CannotRun."""

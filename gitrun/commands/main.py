@@ -38,6 +38,12 @@ VERBS = {
     "purge": "take deleted runs away for good",
     "gc": "clean up: old runs, slots, files; pack what is loose",
     "notes": "runs in git log --notes=runs",
+    "push": "runs to a remote",
+    "fetch": "runs from a remote",
+    "pull": "runs from a remote, merged with what was done here",
+    "trust": "say what from elsewhere may be executed",
+    "export": "runs into a file",
+    "import": "runs from a file",
     "stop": "end a running run",
     "watch": "follow the output of a run",
     "demo": "see what git run does, in a scratch repository",
@@ -115,9 +121,14 @@ def obey(verb: str, words: list[str]) -> int:
         return complain(f"{place}{error.strerror or error}", "", 128, as_json=as_json)
 
 
+def module_of(verb: str) -> str:
+    """The module of a verb; Python keeps the word `import` for itself."""
+    return "import_" if verb == "import" else verb.replace("-", "_")
+
+
 def command_of(verb: str) -> click.Command:
     """The verb as click knows it."""
-    found: click.Command = import_module(f"gitrun.commands.{verb.replace('-', '_')}").command
+    found: click.Command = import_module(f"gitrun.commands.{module_of(verb)}").command
     if verb in LOOKING:
         from gitrun.commands.colour import options
 

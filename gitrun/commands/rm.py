@@ -16,15 +16,21 @@ from gitrun.errors import UnknownRun, UsageError
 @click.argument("runs", nargs=-1)
 @selection
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be deleted; delete nothing.")
-def command(runs: tuple[str, ...], *, dry_run: bool, **options: Any) -> None:  # noqa: ANN401 - a filter each
+@click.option("--remote", is_flag=False, flag_value="", metavar="[REMOTE]", help="On the remote too; runs are named by ids.")
+def command(runs: tuple[str, ...], *, dry_run: bool, remote: str | None, **options: Any) -> int:  # noqa: ANN401
     r"""Deletes runs, named or filtered. They lie in the trash, whole, until `git run purge` or `git run gc`.
 
     \b
       git run rm 3fa2c1d8
       git run rm 2:5
       git run rm --status error --until 2.weeks
+      git run rm --remote origin 3fa2c1d8
     """
     question = question_from(options)
+    if remote is not None:
+        from gitrun.commands.sharing import remove_there
+
+        return remove_there(open_project(), remote, (runs, question), dry_run=dry_run)
     if not runs and question.is_plain:
         raise UsageError("which runs are to be deleted?", "name them, or filter them: git run rm --status error")
     project = open_project()
@@ -36,3 +42,4 @@ def command(runs: tuple[str, ...], *, dry_run: bool, **options: Any) -> None:  #
     tell_runs(project, "would delete" if dry_run else "deleted", found)
     if not dry_run:
         project.say(f"git run restore {found[0].id[:8] if len(found) == 1 else 'RUNS'} brings them back")
+    return 0

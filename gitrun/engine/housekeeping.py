@@ -114,6 +114,7 @@ def sweep(git: Git, found: Sweep) -> None:
 def purge(git: Git, runs: Mapping[str, str]) -> None:
     """Takes the deleted runs (id -> tip) away for good, with the files that are kept beside the repository."""
     if runs:
+        trash.note_purged(git, runs)
         trash.forget(git, runs)
     for run in runs:
         remove(git.state / "files" / run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,15 @@ SETTING_VARIABLES = ("GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT", "GIT_CONFIG_KE
 STEADY = ("-c", "core.hooksPath=/dev/null", "-c", "core.bigFileThreshold=32m", "-c", "core.safecrlf=false")
 DURABLE = ("-c", "core.fsync=loose-object,pack,pack-metadata,reference", "-c", "core.fsyncMethod=batch")
 NO_ID = "0" * 40
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The end of a git that talked to another repository: status, what it wrote, and the line with which it said why."""
+
+    status: int
+    data: bytes
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +96,33 @@ class Git:
             yield from process.stdout if end == b"\n" else pieces(process.stdout, end)
         if process.returncode:
             raise GitFailed(f"git {words[0]} ended with {process.returncode}")
+
+    def talk(self, *words: str, shown: bool) -> Answer:
+        """What the ended `git <words>` answered, whatever its status; if `shown`, what git says reaches the user at once."""
+        done = subprocess.run(
+            ("git", *STEADY, *self.extra, *words), cwd=self.worktree or self.git_dir, env=self.variables(),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=None if shown else subprocess.PIPE, check=False,
+            pass_fds=self.held,
+        )  # fmt: skip
+        return Answer(done.returncode, done.stdout, last_words(done.stderr) if done.stderr is not None else "git said why")
+
+    def piped(self, first: tuple[str, ...], second: tuple[str, ...], stdin: bytes) -> Iterator[bytes]:
+        """What `git <first> | git <second>` writes, in pieces. Raises GitFailed if the first ends with an error."""
+        place, env, out, quiet = self.worktree or self.git_dir, self.variables(), subprocess.PIPE, subprocess.DEVNULL
+        words, more = ("git", *STEADY, *first), ("git", *STEADY, *second)
+        with (
+            subprocess.Popen(words, cwd=place, env=env, stdin=subprocess.PIPE, stdout=out, stderr=quiet) as one,
+            subprocess.Popen(more, cwd=place, env=env, stdin=one.stdout, stdout=out, stderr=quiet) as two,
+        ):
+            assert one.stdin is not None and one.stdout is not None and two.stdout is not None  # noqa: S101, PT018 - they are PIPEs
+            one.stdout.close()
+            with suppress(BrokenPipeError):
+                one.stdin.write(stdin)
+                one.stdin.close()
+            while piece := two.stdout.read(1 << 20):
+                yield piece
+        if one.returncode:
+            raise GitFailed(f"git {first[0]} ended with {one.returncode}", "git fsck says what is wrong with the repository")
 
     @property
     def durable(self) -> tuple[str, ...]:

@@ -37,17 +37,17 @@ class Odb:
         last, ids = "", {}
         for name in names:
             if ":" not in name:
-                found.append(self._object(name, limit))
+                found.append(self.read(name, limit))
                 continue
             folder, _, file = name.rpartition("/")
             if folder != last:
                 last, ids = folder, self._entries(*folder.split(":", 1))
-            found.append(self._object(ids[file.encode()], limit) if file.encode() in ids else None)
+            found.append(self.read(ids[file.encode()], limit) if file.encode() in ids else None)
         return found
 
     def _entries(self, commit: str, folder: str) -> dict[bytes, str]:
         """The ids in a folder of a commit, by name."""
-        found = self._object(commit, 1 << 20)
+        found = self.read(commit, 1 << 20)
         if found is None or found.data is None or found.kind != "commit":
             return {}
         tree = found.data[5:45].decode(errors="replace")
@@ -59,17 +59,19 @@ class Odb:
         return self._tree(tree)
 
     def _tree(self, name: str) -> dict[bytes, str]:
-        found = self._object(name, 1 << 26)
+        found = self.read(name, 1 << 26)
         if found is None or found.data is None or found.kind != "tree":
             return {}
         return ids_in(found.data)
 
-    def _object(self, name: str, limit: int) -> Object | None:
+    def read(self, name: str, limit: int) -> Object | None:
+        """The object with this full id; without its content if it is over `limit` bytes, None if there is none."""
         try:
-            kind, data = self._odb.read(name)
+            kind, size = self._odb.read_header(name)
+            data = self._odb.read(name)[1] if size <= limit else None
         except (KeyError, ValueError, pygit2.GitError):
             return None
-        return Object(name, KINDS.get(kind, "?"), len(data), data if len(data) <= limit else None)
+        return Object(name, KINDS.get(kind, "?"), size, data)
 
 
 def ids_in(tree: bytes) -> dict[bytes, str]:

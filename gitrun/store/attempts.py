@@ -13,7 +13,9 @@ from gitrun.model.refs import run_ref
 from gitrun.store import carry
 from gitrun.store.live import hold
 from gitrun.store.runs import commit_tree, write_blobs
+from gitrun.store.signing import commit_signed, is_wanted
 from gitrun.store.tips import delete_ref, publish, set_ref
+from gitrun.store.trust import made_here, require_trusted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +43,7 @@ def begin(git: Git, plan: Plan, env: bytes, scratch: Path) -> Started:
     files = {record.FLAGS: record.flags_toml(plan.flags), record.RUN: record.run_toml(plan), record.ENV: env}
     with Objects(git) as objects, TreeMaker(git) as maker:
         tree = edit_tree(objects, maker, plan.source.tree, write_blobs(git, scratch, files))
-        made = commit_tree(git, tree, [plan.source.base], message_of(plan))
+        made = commit_attempt(git, tree, [plan.source.base], message_of(plan))
         live = hold(git.state, made)
         try:
             publish_or_undo(git, objects, made, made, (None, plan.source.base))
@@ -52,7 +54,8 @@ def begin(git: Git, plan: Plan, env: bytes, scratch: Path) -> Started:
 
 
 def begin_again(git: Git, plan: Plan, run: Run, env: bytes, scratch: Path) -> Started:
-    """Another attempt of the run, which must still be as we saw it. Raises RunIsRunning, StaleRun, GitFailed, BadRun."""
+    """Another attempt of the run, which must still be as we saw it and be trusted. Raises GitrunError."""
+    require_trusted(git, run)
     live = hold(git.state, run.id)
     try:
         with Objects(git) as objects, TreeMaker(git) as maker:
@@ -67,12 +70,19 @@ def begin_again(git: Git, plan: Plan, run: Run, env: bytes, scratch: Path) -> St
             if notes and notes.data is not None:
                 files[record.NOTES] = notes.data
             tree = edit_tree(objects, maker, plan.source.tree, {**over, **write_blobs(git, scratch, files)})
-            made = commit_tree(git, tree, [plan.source.base, run.tip], message_of(plan))
+            made = commit_attempt(git, tree, [plan.source.base, run.tip], message_of(plan))
             publish_or_undo(git, objects, run.id, made, (run.tip, run.tip))
     except BaseException:
         live.close()
         raise
     return Started(run.id, made, live, "" if plan.clean else run.attempt.id)
+
+
+def commit_attempt(git: Git, tree: str, parents: list[str | None], message: bytes) -> str:
+    """The id of an attempt's commit, signed if that is wanted; it is written down that it was made here."""
+    made = commit_signed(git, tree, parents, message) if is_wanted(git) else commit_tree(git, tree, parents, message)
+    made_here(git, made)
+    return made
 
 
 def carried_over(git: Git, objects: Objects, maker: TreeMaker, run: Run, plan: Plan) -> Mapping[bytes, Entry]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, TypeAlias
 
-from gitrun.errors import GitFailed, ObjectsGone, StaleRun
+from gitrun.errors import CannotRun, GitFailed, ObjectsGone, StaleRun
 from gitrun.git.objects import FILE, Entry, Objects, TreeMaker, edit_tree, fsync
 from gitrun.model import record
 from gitrun.store.collecting import gc_held_off, is_collecting
 from gitrun.store.runs import commit_tree, hash_files, read_commit
+from gitrun.store.signing import commit_signed, is_wanted
 from gitrun.store.tips import publish, tip_of
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def finish(git: Git, started: Started, collect: Callable[[], tuple[Outcome, Chan
                 outcome, changes = collect()
                 files = records(git, started, outcome, scratch)
                 tree = edit_tree(objects, maker, f"{parent}^{{tree}}", {**changes, **files})
-                made = commit_tree(git, tree, [parent], record.message(record.outcome_subject(outcome), "result"))
+                made = commit_result(git, tree, parent, record.message(record.outcome_subject(outcome), "result"))
                 broken.add(made)
                 publish(git, objects, started.run, made, (tip, started.attempt))
             except (StaleRun, GitFailed) as error:
@@ -69,6 +70,14 @@ def finish(git: Git, started: Started, collect: Callable[[], tuple[Outcome, Chan
         f"{problem.message}; what the run left is kept in {started.live.directory}",
         "git run list tries again",
     )
+
+
+def commit_result(git: Git, tree: str, parent: str, message: bytes) -> str:
+    """The id of a result's commit, signed if that is wanted and can be done: what a program did is kept in any case."""
+    if is_wanted(git):
+        with suppress(CannotRun):
+            return commit_signed(git, tree, [parent], message)
+    return commit_tree(git, tree, [parent], message)
 
 
 def below_broken(objects: Objects, tip: str) -> str:

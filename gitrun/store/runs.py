@@ -16,6 +16,8 @@ from gitrun.git.exe import Git
 from gitrun.git.objects import FILE, Entry, Objects
 from gitrun.log import environment
 from gitrun.model import record
+from gitrun.model.incoming import COMMITS as LONGEST
+from gitrun.model.incoming import behind
 from gitrun.model.refs import is_id
 from gitrun.model.run import BrokenRun, Run
 from gitrun.store.live import is_live, recorded
@@ -33,8 +35,6 @@ KIND = re.compile(rb"^Gitrun-Kind: (attempt|result|annotation|merge)$", re.MULTI
 HEAD = re.compile(
     rb"tree ([0-9a-f]{40})\n((?:parent [0-9a-f]{40}\n)*)author ([^\n]*>)[^\n>]*\ncommitter [^\n]*> ([0-9]{1,11})(?= |\n|\Z)"
 )
-LONGEST = 1_000_000
-"""Commits that a walk along one run looks at before it gives up: a run that says it is longer is not one of ours."""
 
 
 class Reader(Protocol):
@@ -182,24 +182,34 @@ def read_commit(found: Object | None) -> Commit | None:
 
 
 def attempts(git: Git, objects: Objects, run: Run) -> tuple[Attempt, ...]:
-    """All attempts of the run, oldest first, each as its result says it ended."""
+    """All attempts of the run, of all sides that were merged, oldest first, each as its result says it ended."""
     if run.attempt.id == run.id:
         return (run.attempt,)
-    found: list[Attempt] = []
+    commits = commits_of(objects, run)
     ends: dict[str, str] = {}
-    front, seen = run.tip, 0
-    while front and seen < LONGEST:
-        commit, seen = read_commit(objects.read(front)), seen + 1
-        if commit is None:
-            break
-        if commit.kind == "attempt":
-            found.append(one_attempt(git, objects, commit, ends.pop("result", None), run))
-            front = commit.parents[-1] if commit.parents and commit.id != run.id else ""
-            continue
-        if commit.kind == "result":
-            ends["result"] = commit.id
-        front = commit.parents[0] if commit.parents else ""
-    return tuple(reversed(found))
+    for commit in commits.values():
+        below: Commit | None = commit
+        while below and below.kind != "attempt" and commit.kind == "result":
+            below = commits.get(below.parents[0]) if below.parents else None
+        if below and commit.kind == "result":
+            ends.setdefault(below.id, commit.id)
+    begun = [commit for commit in reversed(commits.values()) if commit.kind == "attempt"]
+    if any(commit.kind == "merge" for commit in commits.values()):
+        begun.sort(key=lambda commit: (commit.id == run.attempt.id, commit.time, commit.id != run.id, commit.id))
+    return tuple(one_attempt(git, objects, commit, ends.get(commit.id), run) for commit in begun)
+
+
+def commits_of(objects: Objects, run: Run) -> dict[str, Commit]:
+    """The commits of the run by id: newest first, and of what was merged the later attempt's side first."""
+    found: dict[str, Commit] = {}
+    front = [run.tip]
+    while front and len(found) < LONGEST:
+        name = front.pop()
+        commit = read_commit(objects.read(name)) if name not in found else None
+        if commit:
+            found[name] = commit
+            front += reversed(behind(name, commit.kind, commit.parents, run.id))
+    return found
 
 
 def one_attempt(git: Git, objects: Objects, commit: Commit, result: str | None, run: Run) -> Attempt:

@@ -212,3 +212,16 @@ def rewrite(git: Git, written: Callable[[dict[str, float]], dict[str, float]]) -
 def diary(git: Git) -> Path:
     """The file with a line for each deleted run: its id and when it was deleted."""
     return git.state / "trash"
+
+
+def purged(git: Git) -> frozenset[str]:
+    """The ids of runs that were taken away for good here: fetching does not bring them back."""
+    with suppress(OSError):
+        return frozenset(filter(is_id, (git.state / "purged").read_text(errors="replace").split()))
+    return frozenset()
+
+
+def note_purged(git: Git, runs: Iterable[str]) -> None:
+    """Writes down that these runs were taken away for good, in one piece."""
+    with suppress(OSError), (git.state / "purged").open("a") as file:
+        file.write("".join(f"{run}\n" for run in runs))

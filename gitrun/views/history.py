@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from gitrun.errors import UsageError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from gitrun.git.exe import Git
     from gitrun.model.run import Run
@@ -46,6 +48,16 @@ def history(git: Git, index: Index, revisions: str, limit: int | None = None) ->
         known = {run.id for run in exact}
         changed = tuple(run for run in index.made_from(commit) if run.id not in known)
         yield Commit(commit, author, moment(stamp), subject, tuple(exact), changed)
+
+
+def belonging(git: Git, revisions: str) -> Callable[[Run], bool]:
+    """Whether a run was made of, or from, one of the commits that git finds from `revisions`. Raises UsageError."""
+    if not is_commit(git, revisions):
+        raise UsageError(f"git knows no commits '{revisions}'", "for example --for main..HEAD")
+    words = ("--no-commit-header", "--format=%H %T", "--end-of-options", revisions, "--")
+    pairs = [line.split() for line in git.run("rev-list", *words).decode().splitlines()]
+    commits, trees = {pair[0] for pair in pairs}, {pair[1] for pair in pairs}
+    return lambda run: run.attempt.base in commits or run.attempt.source in trees
 
 
 def subject_of(git: Git, commit: str) -> str:

@@ -17,6 +17,7 @@ CASES = {
     "run": [("--dry-run", "train.py", "lr=0.5"), ("--dry-run", "n=[1, 'a']", "--", "make", "x")],
     "list": [(), ("--all",), ("--status", "error"), ("nothing.py",)],
     "select": [(), ("--all",)],
+    "trust": [()],
     "show": [(), ("2",), ("1", "2", "3"), ("staged",)],
     "log": [(), ("3",), ("HEAD",), ("HEAD~1..HEAD",)],
     "ls": [(), ("2",), ("--source",)],

@@ -1,0 +1,38 @@
+"""`git run export`: runs into a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gitrun.commands.opening import open_project
+from gitrun.commands.selecting import question_from, selection
+from gitrun.commands.sharing import FOR, selected
+from gitrun.errors import UsageError
+from gitrun.model.text import count_text
+
+
+@click.command(add_help_option=False)
+@click.argument("words", nargs=-1, metavar="[RUN]... FILE")
+@selection
+@FOR
+@click.option("--without", metavar="REV", help="Leave out what REV has; who imports must have it too.")
+def command(words: tuple[str, ...], without: str | None, **options: Any) -> None:  # noqa: ANN401 - a filter each
+    r"""Writes runs into FILE, a git bundle, with all that they are made from.
+
+    \b
+      git run export 3fa2c1d8 run.bundle
+      git run export --tag paper --without origin/main paper.bundle
+    """
+    if not words:
+        raise UsageError("which file?", "git run export 3fa2c1d8 run.bundle")
+    *names, file = words
+    project = open_project()
+    options["question"] = question_from(options)
+    if not names and options["question"].is_plain and options["revisions"] is None:
+        raise UsageError("which runs are to be exported?", "name them, or filter them")
+    runs = selected(project, names, options)
+    project.sharing.export({run.id: run.tip for run in runs}, Path(file).absolute(), without)
+    project.say(f"exported {count_text(len(runs), 'run')} to {file}")

@@ -1,0 +1,34 @@
+"""`git run fetch`: runs from a remote."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from gitrun.commands.opening import open_project
+from gitrun.commands.selecting import question_from, selection
+from gitrun.commands.sharing import FOR, QUIET, order_from, remote_and_names, tell_received
+
+
+@click.command(add_help_option=False)
+@click.argument("words", nargs=-1, metavar="[REMOTE] [RUN]...")
+@selection
+@FOR
+@QUIET
+def command(words: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401 - a filter each
+    r"""Brings the runs of a remote here (default: all of them), each looked through first. They are data: git run trust.
+
+    A run that went on here too is left; git run pull merges it. A deleted run comes back only if it is named.
+
+    \b
+      git run fetch
+      git run fetch origin 3fa2c1d8
+      git run fetch --for main..topic
+      git run fetch upstream --op train.py --since 2.weeks
+    """
+    project = open_project()
+    options["question"] = question_from(options)
+    remote, names = remote_and_names(project, words)
+    found = project.sharing.fetch(remote, order_from(project, names, options, merge=False))
+    return tell_received(project, found, remote, quiet=options["quiet"])

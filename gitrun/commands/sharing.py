@@ -1,0 +1,129 @@
+"""What push, fetch, pull, export and import have in common: which runs are meant, and what became of them, in words."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from gitrun.commands.telling import words_of
+from gitrun.engine.sharing import Order
+from gitrun.errors import UnknownRun, UsageError
+from gitrun.model.names import digits_of
+from gitrun.model.refs import short
+from gitrun.model.text import count_text
+from gitrun.views.history import belonging
+from gitrun.views.select import Question, choose
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+
+    from gitrun.engine.sharing import Pick
+    from gitrun.model.run import Run
+    from gitrun.project import Project
+    from gitrun.store.incoming import Received
+
+F = TypeVar("F", bound="Callable[..., Any]")
+MOST = 10
+"""Runs that are told one by one; of more only how many."""
+
+FOR = click.option("--for", "revisions", metavar="BASE..HEAD", help="Runs made of these commits, or from them.")
+QUIET = click.option("-q", "--quiet", is_flag=True, help="No progress, and no word about what went well.")
+
+
+def remote_and_names(project: Project, words: Sequence[str], *, push: bool = False) -> tuple[str, tuple[str, ...]]:
+    """The remote that the first word names, else git's own default, and the names of runs. Raises UsageError."""
+    if words and project.sharing.is_remote(words[0]):
+        return words[0], tuple(words[1:])
+    return project.sharing.default_remote(push=push), tuple(words)
+
+
+def order_from(project: Project, names: Sequence[str], options: dict[str, Any], *, merge: bool) -> Order:
+    """What is to be fetched. Raises UnknownRun, UsageError."""
+    question, revisions = options["question"], options["revisions"]
+    ids = [name if digits_of(name) else project.find(name).id for name in names]
+    pick = None if question.is_plain and revisions is None else picking(project, question, revisions)
+    return Order(tuple(ids), pick, merge=merge, shown=is_shown(options))
+
+
+def picking(project: Project, question: Question, revisions: str | None) -> Pick:
+    """Which of some runs a question means."""
+    belongs = belonging(project.git, revisions) if revisions is not None else None
+
+    def pick(runs: Sequence[Run]) -> Collection[str]:
+        chosen = (run for _, run in choose(project.git, enumerate(runs, 1), question))
+        return {run.id for run in chosen if belongs is None or belongs(run)}
+
+    return pick
+
+
+def selected(project: Project, names: Sequence[str], options: dict[str, Any]) -> list[Run]:
+    """The runs that names and filters mean. Raises UnknownRun, UsageError."""
+    runs = [run for _, run in project.select(names, options["question"]).runs]
+    if options["revisions"] is not None:
+        belongs = belonging(project.git, options["revisions"])
+        runs = [run for run in runs if belongs(run)]
+    if not runs:
+        raise UnknownRun("no run is like that", "git run list shows the runs")
+    return runs
+
+
+def is_shown(options: dict[str, Any]) -> bool:
+    """Whether git's progress is for somebody."""
+    return sys.stderr.isatty() and not options["quiet"]
+
+
+def tell_received(project: Project, found: Received, source: str, *, quiet: bool) -> int:
+    """Says what became of incoming runs; the exit code."""
+    wrong = [f"refused run {short(run)}: {reason}" for run, reason in found.refused.items()]
+    wrong += [f"run {short(run)} went on here and there; git run pull {short(run)} merges it" for run in found.diverged]
+    wrong += [f"run {short(run)} is running here; fetch it when it has ended" for run in found.running]
+    for line in wrong:
+        project.say(line)
+    if quiet:
+        return 1 if wrong else 0
+    for words, runs in (("new", found.fresh), ("went on", found.forward), ("merged", found.merged)):
+        tell_some(project, words, runs)
+    if found.deleted:
+        project.say(f"{count_text(len(found.deleted), 'run')} deleted here, left there; name one to have it again")
+    brought = len(found.fresh) + len(found.forward) + len(found.merged)
+    if found.ahead:
+        project.say(f"{count_text(len(found.ahead), 'run')} went on here only; git run push tells {source}")
+    if not brought and not wrong:
+        project.say(f"nothing new from {source}")
+    return 1 if wrong else 0
+
+
+def tell_some(project: Project, words: str, ids: Iterable[str]) -> None:
+    """Says what happened to runs: a line each if they are few."""
+    runs = list(ids)
+    if len(runs) > MOST:
+        project.say(f"{words}: {count_text(len(runs), 'run')}")
+        return
+    with project.index() as index:
+        for run in runs:
+            found = index.get(run)
+            project.say(f"{words}: run {words_of(found) if found else short(run)}")
+
+
+def remove_there(project: Project, word: str, meant: tuple[Sequence[str], Question], *, dry_run: bool) -> int:
+    """Deletes runs on a remote, and here those that are not in the trash yet; the exit code. Raises UsageError."""
+    names, question = meant
+    if word and not project.sharing.is_remote(word):
+        word, names = "", (word, *names)
+    if not names or not all(map(digits_of, names)) or not question.is_plain:
+        raise UsageError("which runs are to be deleted on the remote?", "name each by its id, 4 digits or more")
+    remote = word or project.sharing.default_remote(push=True)
+    doomed = project.sharing.known(names)
+    if dry_run:
+        tell_some(project, f"would delete on {remote}", doomed)
+        return 0
+    done = project.sharing.delete(remote, doomed)
+    for run, reason in done.rejected:
+        project.say(f"run {short(run)} stays on {remote}, and here: {reason}; git run fetch {remote} {short(run)}")
+    here = [run for name in done.forward for run in project.doomed((name,), question) if project.sharing.is_here(name)]
+    project.remove(here)
+    for run in done.forward:
+        project.say(f"deleted run {short(run)} on {remote}{'' if run not in {one.id for one in here} else ' and here'}")
+    return 1 if done.rejected else 0

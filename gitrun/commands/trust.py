@@ -1,0 +1,66 @@
+"""`git run trust`: what from elsewhere may be executed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from gitrun.commands.opening import open_project
+from gitrun.commands.render import out, print_json, run_json
+from gitrun.commands.selecting import selected
+from gitrun.commands.telling import words_of
+from gitrun.errors import UsageError
+from gitrun.model.text import safe_text
+from gitrun.views.select import Question
+
+if TYPE_CHECKING:
+    from gitrun.project import Project
+
+
+@click.command(add_help_option=False)
+@click.argument("words", nargs=-1, metavar="[RUN|FINGERPRINT]...")
+@click.option("--signer", is_flag=True, help="Trust whoever signed these runs, from now on.")
+@click.option("--remove", is_flag=True, help="Take trust back.")
+@click.option("--json", "as_json", is_flag=True, help="List as JSON.")
+def command(words: tuple[str, ...], *, signer: bool, remove: bool, as_json: bool) -> None:
+    r"""Says that runs that came from elsewhere may be executed: their last attempts as they are, or all that a key signs.
+
+    Without words: lists the trusted keys, and the runs that are not trusted.
+
+    \b
+      git run trust
+      git run trust 3fa2c1d8
+      git run trust --signer 3fa2c1d8
+      git run trust --remove 3fa2c1d8
+    """
+    project = open_project()
+    if not words:
+        if signer or remove:
+            raise UsageError("which runs?", "name them; git run trust lists those that are not trusted")
+        return show(project, as_json=as_json)
+    keys = [word for word in words if project.sharing.is_key(word)]
+    names = [word for word in words if word not in keys]
+    runs = selected(project, names, Question()) if names else []
+    subjects = project.sharing.keys_of(runs) if signer else [run.attempt.id for run in runs]
+    project.sharing.trust([*keys, *subjects], back=remove)
+    state = "not trusted any more" if remove else "trusted"
+    for key in dict.fromkeys((*keys, *(subjects if signer else ()))):
+        project.say(f"key {key} is {state}")
+    for run in () if signer else runs:
+        project.say(f"run {words_of(run)} is {state}")
+    return None
+
+
+def show(project: Project, *, as_json: bool) -> None:
+    """The trusted keys, and the runs that are not trusted."""
+    keys, runs = project.sharing.trusted_keys(), project.sharing.untrusted(project.list_runs())
+    if as_json:
+        print_json({"signers": keys, "untrusted": [run_json(run) for run in runs]})
+        return
+    for key in keys:
+        out(f"signer  {safe_text(key)}")
+    for run in runs:
+        out(f"not trusted  {safe_text(words_of(run))}  by {safe_text(run.attempt.author)}")
+    if not keys and not runs:
+        project.say("every run here was made here or is trusted; no key is")

@@ -1,0 +1,175 @@
+"""Runs going to and coming from other repositories: what of them goes, what becomes of what comes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitrun.errors import GitFailed, NotTrusted, UnknownRun, UsageError
+from gitrun.git.exe import last_words
+from gitrun.model.names import digits_of
+from gitrun.model.refs import TRASH, is_id, run_ref, short
+from gitrun.model.run import Run
+from gitrun.store import incoming, remotes, secrets, trust
+from gitrun.store.incoming import Wanted
+from gitrun.store.live import is_live
+from gitrun.store.runs import read_runs
+from gitrun.store.tips import tips
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from pathlib import Path
+
+    from gitrun.git.exe import Git
+    from gitrun.model.settings import Settings
+    from gitrun.store.incoming import Received
+    from gitrun.store.inspection import Chain
+    from gitrun.store.remotes import Pushed
+    from gitrun.store.secrets import Finding
+    from gitrun.store.signing import Signature
+
+    Pick = Callable[[Sequence[Run]], Collection[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be fetched: ids or the beginnings of ids (none: all runs), of these those that `pick` picks by id.
+
+    With `merge`, runs that went on here and there are merged; `shown`: git's progress reaches the user.
+    """
+
+    names: tuple[str, ...] = ()
+    pick: Pick | None = None
+    merge: bool = False
+    shown: bool = False
+
+
+class Sharing:
+    """The runs of one repository, and how they go to others and come from there."""
+
+    def __init__(self, git: Git, settings: Settings) -> None:
+        self._git, self._settings = git, settings
+
+    def fetch(self, remote: str, order: Order) -> Received:
+        """Brings runs from a remote, or from a bundle at a path. Raises GitFailed, UnknownRun."""
+        git = self._git
+        patterns = [f"{digits_of(name)}*" for name in order.names] or ["*"]
+        with incoming.opened(git) as prefix:
+            remotes.fetch(git, remote, patterns, prefix, shown=order.shown)
+            named = named_ids(tips(git, prefix), order.names, remote) if order.names else frozenset[str]()
+            wanted = Wanted(named, self._keeping(order.pick) if order.pick else None, merge=order.merge)
+            return incoming.receive(git, prefix, wanted)
+
+    def _keeping(self, pick: Pick) -> Callable[[Sequence[Chain]], Collection[str]]:
+        from gitrun.git.odb import Odb
+
+        def keep(chains: Sequence[Chain]) -> Collection[str]:
+            found = read_runs(self._git, Odb(self._git), {chain.run: chain.tip for chain in chains}, frozenset())
+            return pick([run for run in found if isinstance(run, Run)])
+
+        return keep
+
+    def all_tips(self) -> dict[str, str]:
+        """Every run that is here, but for those that are running: id -> tip."""
+        found = tips(self._git)
+        return {run: tip for run, tip in found.items() if is_id(run) and is_id(tip) and not is_live(self._git.state, run)}
+
+    def made_here(self, runs: Sequence[Run]) -> list[Run]:
+        """Those of the runs whose first or last attempt was made here, or is trusted, and whose last one has ended."""
+        known = trust.trusted(self._git)
+        return [run for run in runs if run.attempt.stopped and not known.isdisjoint((run.id, run.attempt.id))]
+
+    def secrets(self, runs: Mapping[str, str]) -> list[Finding]:
+        """What in the runs, and in no branch or tag, looks like a secret."""
+        return secrets.scan(self._git, list(runs.values()), self._settings.secrets)
+
+    def push(self, remote: str, runs: Mapping[str, str], *, shown: bool = False) -> Pushed:
+        """Pushes the runs (id -> tip), with what git-lfs keeps of them. Raises GitFailed."""
+        if runs:
+            remotes.push_large(self._git, remote, runs)
+        return remotes.push(self._git, remote, runs, shown=shown)
+
+    def delete(self, remote: str, runs: Mapping[str, str]) -> Pushed:
+        """Deletes the runs (id -> tip as we know it) on the remote. Raises GitFailed."""
+        return remotes.delete(self._git, remote, runs)
+
+    def known(self, names: Sequence[str]) -> dict[str, str]:
+        """The runs, here or in the trash, whose ids these names abbreviate: id -> tip. Raises UnknownRun."""
+        there = tips(self._git, TRASH) | tips(self._git)
+        return {run: there[run] for run in sorted(named_ids(there, names, "this repository"))}
+
+    def is_here(self, run: str) -> bool:
+        """Whether there is a run of this id, not in the trash."""
+        return run in tips(self._git)
+
+    def export(self, runs: Mapping[str, str], file: Path, without: str | None = None) -> None:
+        """Writes a bundle of the runs, and of all they are made from but for what `without` has. Raises GitFailed."""
+        asked = "".join(f"{run_ref(run)}\n" for run in runs) + (f"^{without}\n" if without else "")
+        done = self._git.attempt("bundle", "create", "--quiet", str(file), "--stdin", stdin=asked.encode())
+        if done.returncode:
+            raise GitFailed(f"the runs cannot be exported: {last_words(done.stderr)}")
+
+    def import_(self, file: Path, order: Order) -> Received:
+        """Brings runs from a bundle. Raises GitFailed, UsageError."""
+        if not file.is_file():
+            raise UsageError(f"there is no file '{file}'", "git run export RUNS FILE writes one")
+        return self.fetch(str(file.absolute()), order)
+
+    def trust(self, names: Sequence[str], *, back: bool = False) -> None:
+        """Trusts attempts (ids) and keys (fingerprints), or takes that back."""
+        (trust.distrust if back else trust.trust)(self._git, names)
+
+    def keys_of(self, runs: Sequence[Run]) -> list[str]:
+        """The keys that signed the last attempts of the runs. Raises NotTrusted if one has no good signature."""
+        found = []
+        for run in runs:
+            signed = self.signature(run)
+            if signed is None or not signed.is_good:
+                raise NotTrusted(f"run {short(run.id)}: {signed.words if signed else 'unsigned'}", "only good signatures count")
+            found.append(signed.primary or signed.key)
+        return list(dict.fromkeys(found))
+
+    def signature(self, run: Run) -> Signature | None:
+        """What git says of the signature of the run's last attempt; None if it has none."""
+        from gitrun.store.signing import signature
+
+        return signature(self._git, run.attempt.id)
+
+    def is_key(self, word: str) -> bool:
+        """Whether a word is the fingerprint of a key."""
+        return trust.is_fingerprint(word)
+
+    def trusted_keys(self) -> list[str]:
+        """The fingerprints of trusted keys."""
+        return trust.signers(self._git)
+
+    def is_trusted(self, run: Run) -> bool:
+        """Whether the run's last attempt may be executed."""
+        return trust.is_trusted(self._git, run.attempt.id)
+
+    def untrusted(self, runs: Sequence[Run]) -> list[Run]:
+        """Those of the runs that may not be executed."""
+        known = trust.trusted(self._git)
+        rest = [run for run in runs if run.attempt.id not in known]
+        return [run for run in rest if not self.is_trusted(run)] if self.trusted_keys() else rest
+
+    def default_remote(self, *, push: bool = False) -> str:
+        """The remote that git would take. Raises UsageError."""
+        return remotes.default_remote(self._git, push=push)
+
+    def is_remote(self, word: str) -> bool:
+        """Whether a word means a remote, and not a run."""
+        return remotes.is_remote(self._git, word)
+
+
+def named_ids(there: Mapping[str, str], names: Sequence[str], remote: str) -> frozenset[str]:
+    """The ids that the names abbreviate. Raises UnknownRun if one is of none, or of several, that are there."""
+    found = set()
+    for name in names:
+        ids = [run for run in there if run.startswith(digits_of(name))]
+        if not ids:
+            raise UnknownRun(f"{remote} has no run '{name}'")
+        if len(ids) > 1:
+            raise UnknownRun(f"'{name}' is short for {len(ids)} runs: {', '.join(map(short, ids[:8]))}", "give more digits")
+        found.add(ids[0])
+    return frozenset(found)

@@ -1,0 +1,68 @@
+"""How the annotations of two people become one, field by field; no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from gitrun.model.run import Notes
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
+    from gitrun.model.run import Comment
+
+T = TypeVar("T")
+
+BEGINNING = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What one side noted since both were the same: the time and the annotations of each change, oldest first."""
+
+    history: tuple[tuple[datetime, Notes], ...]
+
+    def notes(self, base: Notes) -> Notes:
+        """The annotations that it has now."""
+        return self.history[-1][1] if self.history else base
+
+    def changed(self, base: Notes, name: str) -> datetime:
+        """When it last changed a field."""
+        last, before = BEGINNING, base
+        for time, notes in self.history:
+            if getattr(notes, name) != getattr(before, name):
+                last = time
+            before = notes
+        return last
+
+
+def merge_notes(base: Notes, one: Side, two: Side) -> Notes:
+    """The annotations of both: tags and comments three-way, of label and mark what was said last; the same in either order."""
+    first, second = one.notes(base), two.notes(base)
+    merged: dict[str, Any] = {name: merge_value(base, name, one, two) for name in ("label", "marked")}
+    tags = three_way(frozenset(base.tags), frozenset(first.tags), frozenset(second.tags))
+    said = three_way(frozenset(base.comments), frozenset(first.comments), frozenset(second.comments))
+    return replace(Notes(**merged), tags=tuple(sorted(tags)), comments=tuple(sorted(said, key=in_time)))
+
+
+def merge_value(base: Notes, name: str, one: Side, two: Side) -> Any:  # noqa: ANN401 - whatever the field holds
+    """The value that one of the sides has changed; if both have, the one that was changed last."""
+    before, mine, theirs = (getattr(notes, name) for notes in (base, one.notes(base), two.notes(base)))
+    if mine in (before, theirs):
+        return theirs
+    if theirs == before:
+        return mine
+    first, second = ((side.changed(base, name), str(side.notes(base))) for side in (one, two))
+    return mine if first > second else theirs
+
+
+def three_way(base: AbstractSet[T], one: AbstractSet[T], two: AbstractSet[T]) -> set[T]:
+    """What both kept and what either added."""
+    return {*(base & one & two), *(one - base), *(two - base)}
+
+
+def in_time(comment: Comment) -> tuple[datetime, str, str]:
+    """The place of a comment among the others."""
+    return comment.time or BEGINNING, comment.author, comment.text

@@ -1,0 +1,190 @@
+"""The quarantine: refs from elsewhere under `refs/gitrun/incoming/<token>/`, looked through before they become runs.
+
+A kill leaves each run's ref where it was or where it goes to, and a token whose lock nobody holds: its refs are taken
+away by the next command that opens a quarantine.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from gitrun.errors import BadRun, StaleRun
+from gitrun.git.exe import NO_ID
+from gitrun.model.incoming import INCOMING, OUTBOX
+from gitrun.model.refs import RUNS, TRASH, run_ref
+from gitrun.store.inspection import Inspector
+from gitrun.store.live import is_live
+from gitrun.store.locks import acquire, is_held
+from gitrun.store.tips import set_ref, tips
+from gitrun.store.trash import purged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+
+    from gitrun.git.exe import Git
+    from gitrun.store.inspection import Chain
+
+FEW = 100
+"""Refs up to which each is on the disk before we go on; of more, git's own care for refs is enough: they can be had again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which of the incoming runs are wanted: all that `keep` leaves of them; those `named` also if they were deleted here.
+
+    With `merge`, runs that went on here and there are merged.
+    """
+
+    named: frozenset[str] = frozenset()
+    keep: Callable[[Sequence[Chain]], Collection[str]] | None = None
+    merge: bool = False
+
+
+@dataclass(slots=True)
+class Received:
+    """What became of incoming runs, by id: new, moved forward, merged; those that were left, and why."""
+
+    fresh: list[str] = field(default_factory=list)
+    forward: list[str] = field(default_factory=list)
+    merged: list[str] = field(default_factory=list)
+    ahead: list[str] = field(default_factory=list)
+    diverged: list[str] = field(default_factory=list)
+    running: list[str] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+    same: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """Where a run's ref goes from and to."""
+
+    run: str
+    new: str
+    expected: str | None
+
+
+@contextmanager
+def opened(git: Git, under: str = INCOMING) -> Iterator[str]:
+    """The prefix of private refs that go away with the `with`; what killed commands left of such goes away too."""
+    sweep(git)
+    token = os.urandom(8).hex()
+    lock = acquire(git.state / "tokens" / token)
+    try:
+        yield f"{under}{token}/"
+    finally:
+        discard(git, f"{under}{token}/")
+        if lock:
+            lock.path.unlink(missing_ok=True)
+            lock.release()
+
+
+def sweep(git: Git) -> None:
+    """Takes away the private refs whose makers are dead."""
+    named = git.run("for-each-ref", "--format=%(refname)", INCOMING, OUTBOX).decode(errors="surrogateescape").splitlines()
+    for prefix in {"/".join(name.split("/")[:4]) + "/" for name in named}:
+        token = prefix.split("/")[3]
+        if not is_held(git.state / "tokens" / token):
+            discard(git, prefix)
+            (git.state / "tokens" / token).unlink(missing_ok=True)
+
+
+def discard(git: Git, prefix: str) -> None:
+    """Takes private refs away: their files (ten thousand in a fifth of git's time), and what was packed meanwhile."""
+    shutil.rmtree(git.common_dir / prefix, ignore_errors=True)
+    left = git.run("for-each-ref", "--format=delete %(refname)", prefix)
+    if left:
+        git.attempt("update-ref", "--no-deref", "--stdin", stdin=left)
+    with suppress(OSError):
+        (git.common_dir / prefix).parent.rmdir()
+
+
+def receive(git: Git, prefix: str, wanted: Wanted) -> Received:
+    """Makes runs of what lies in the quarantine, each from where it was seen to be, if it is sound and wanted."""
+    found, there, known = Received(), tips(git, prefix), tips(git)
+    gone = (tips(git, TRASH).keys() | purged(git)) - wanted.named
+    fresh: dict[str, str] = {}
+    for run, tip in there.items():
+        if known.get(run) == tip:
+            found.same += 1
+        elif run in gone and run not in known:
+            found.deleted.append(run)
+        else:
+            fresh[run] = tip
+    if not fresh:
+        return found
+    inspector = Inspector(git)
+    chains = list(sound(inspector, fresh, found.refused))
+    kept = wanted.keep(chains) if wanted.keep else fresh.keys()
+    there_now = ((chain, known.get(chain.run)) for chain in chains if chain.run in kept)
+    goals = [goal for chain, ours in there_now if (goal := decide(git, inspector, chain, ours, found))]
+    if wanted.merge:
+        goals += merged(git, inspector, chains, known, found)
+    for stale in promote(git, goals):
+        found.refused[stale] = "it was changed here in the same instant; try again"
+        for place in (found.fresh, found.forward, found.merged):
+            if stale in place:
+                place.remove(stale)
+    return found
+
+
+def sound(inspector: Inspector, names: Mapping[str, str], refused: dict[str, str]) -> Iterator[Chain]:
+    """The chains of those that are runs; why the others are none goes into `refused`."""
+    for run, tip in names.items():
+        try:
+            yield inspector.chain(run, tip)
+        except BadRun as error:
+            refused[run] = error.message
+
+
+def decide(git: Git, inspector: Inspector, chain: Chain, ours: str | None, found: Received) -> Goal | None:
+    """Where the run's ref goes from where it is, if it does, with a word about it in `found`; diverged runs are left."""
+    run = chain.run
+    if ours is None:
+        found.fresh.append(run)
+        return Goal(run, chain.tip, None)
+    if is_live(git.state, run):
+        found.running.append(run)
+    elif ours in chain.commits:
+        found.forward.append(run)
+        return Goal(run, chain.tip, ours)
+    else:
+        try:
+            mine = inspector.chain(run, ours)
+            (found.ahead if chain.tip in mine.commits else found.diverged).append(run)
+        except BadRun as error:
+            found.refused[run] = f"the one that is here does not read: {error.message}"
+    return None
+
+
+def merged(git: Git, inspector: Inspector, chains: Sequence[Chain], known: Mapping[str, str], found: Received) -> list[Goal]:
+    """Where the refs of diverged runs go when both sides are merged, with a word about each in `found`."""
+    from gitrun.store.merging import merge
+
+    theirs = {chain.run: chain for chain in chains}
+    goals = [Goal(run, merge(git, inspector.chain(run, known[run]), theirs[run]), known[run]) for run in found.diverged]
+    found.merged, found.diverged = found.diverged, []
+    return goals
+
+
+def promote(git: Git, goals: Sequence[Goal]) -> list[str]:
+    """Moves the runs' refs, each from where it is expected; those that were elsewhere by then."""
+    if not goals:
+        return []
+    at = git if len(goals) <= FEW else replace(git, config={**git.config, "gitrun.fsync": ("false",)})
+    lines = "".join(f"update {run_ref(goal.run)}\0{goal.new}\0{goal.expected or NO_ID}\0" for goal in goals)
+    if at.attempt("update-ref", "--no-deref", "-z", "--stdin", stdin=lines.encode(), hooks=True).returncode == 0:
+        return []
+    stale, now = [], tips(git)
+    for goal in goals:
+        if now.get(goal.run) == goal.new:
+            continue
+        try:
+            set_ref(git, RUNS + goal.run, goal.new, goal.expected)
+        except StaleRun:
+            stale.append(goal.run)
+    return stale

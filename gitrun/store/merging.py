@@ -1,0 +1,111 @@
+"""Merging a run that went on in two places: a commit on both tips that is the same wherever it is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import TYPE_CHECKING, TypeAlias
+
+from gitrun.errors import BadRun
+from gitrun.git.objects import FILE, Entry, Objects, TreeMaker, edit_tree
+from gitrun.model import record
+from gitrun.model.incoming import behind
+from gitrun.model.merging import Side, merge_notes
+from gitrun.model.run import Notes
+from gitrun.store.runs import content, hash_files, read_commit, scratch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from gitrun.git.exe import Git
+    from gitrun.store.inspection import Chain
+    from gitrun.store.runs import Commit
+
+    Rank: TypeAlias = tuple[bool, datetime, str, bool, datetime, str]
+
+WHO = "gitrun <gitrun@localhost>"
+"""Whoever merges the same two tips makes the same commit: two people who do so have not diverged again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tip:
+    """One of the two: its commit, its last attempt with what it is ranked by, and its history of annotations."""
+
+    commit: Commit
+    rank: Rank
+    side: Side
+
+
+def merge(git: Git, mine: Chain, theirs: Chain) -> str:
+    """The id of the merge of two sound chains of one run, neither of which has the other's tip. Raises BadRun."""
+    with Objects(git) as objects, TreeMaker(git) as maker, scratch(git) as place:
+        base = meeting(objects, mine, theirs)
+        one, two = tip_of(objects, mine, theirs, base), tip_of(objects, theirs, mine, base)
+        later, earlier = (one, two) if one.rank > two.rank else (two, one)
+        notes = merge_notes(notes_at(objects, base), later.side, earlier.side)
+        (place / "notes").write_bytes(record.notes_toml(notes))
+        (blob,) = hash_files(git, [place / "notes"])
+        has_notes = notes != Notes()
+        tree = edit_tree(objects, maker, later.commit.tree, {record.NOTES.encode(): Entry(FILE, blob) if has_notes else None})
+        (place / "merge").write_bytes(merge_bytes(tree, later.commit, earlier.commit))
+        (made,) = hash_files(git, [place / "merge"], "commit")
+    return made
+
+
+def merge_bytes(tree: str, later: Commit, earlier: Commit) -> bytes:
+    """The commit on both tips: of the later attempt's, so that what reads only first parents finds that one."""
+    stamp = int(max(later.time, earlier.time).timestamp())
+    who = f"{WHO} {stamp} +0000"
+    head = f"tree {tree}\nparent {later.id}\nparent {earlier.id}\nauthor {who}\ncommitter {who}\n\n"
+    return head.encode() + record.message("merge what was done in two places", "merge")
+
+
+def meeting(objects: Objects, mine: Chain, theirs: Chain) -> str:
+    """The newest commit of the run from which both have gone on."""
+    common = set(mine.commits) & set(theirs.commits)
+    covered: set[str] = set()
+    found: list[Commit] = []
+    for name in common:
+        commit = commit_of(objects, name)
+        found.append(commit)
+        covered.update(behind(name, commit.kind, commit.parents, mine.run))
+    heads = [commit for commit in found if commit.id not in covered]
+    return max(heads, key=lambda commit: (commit.time, commit.id)).id
+
+
+def commit_of(objects: Objects, name: str) -> Commit:
+    """A commit of a run. Raises BadRun."""
+    commit = read_commit(objects.read(name))
+    if commit is None:
+        raise BadRun(f"commit {name[:8]} was not made by gitrun")
+    return commit
+
+
+def notes_at(objects: Objects, commit: str) -> Notes:
+    """The annotations that a commit has."""
+    return record.read_notes(content(objects.read(f"{commit}:{record.NOTES}"), record.NOTES))
+
+
+def tip_of(objects: Objects, chain: Chain, other: Chain, base: str) -> Tip:
+    """What is to be known of a tip: how it ranks beside the `other`, and what was noted since the `base`."""
+    line = list(first_line(objects, chain))
+    place = next(number for number, commit in enumerate(line) if commit.kind == "attempt")
+    attempt, result = line[place], next((commit for commit in line[:place] if commit.kind == "result"), None)
+    table = record.parse_toml(content(objects.read(f"{attempt.id}:{record.RUN}"), record.RUN) or b"", record.RUN)
+    ended = result.time if result else attempt.time
+    created = record.when(table, "created") or attempt.time
+    # an attempt that the other side goes on from is earlier, whatever the clocks said
+    rank = (attempt.id not in other.attempts, created, attempt.id, result is not None, ended, chain.tip)
+    since = list(takewhile(lambda commit: commit.id != base, line))
+    noted = [(commit.time, notes_at(objects, commit.id)) for commit in reversed(since)]
+    return Tip(line[0], rank, Side(tuple(noted)))
+
+
+def first_line(objects: Objects, chain: Chain) -> Iterator[Commit]:
+    """The commits from the tip to the first attempt, at merges along the later attempt's side."""
+    name = chain.tip
+    while name:
+        commit = commit_of(objects, name)
+        yield commit
+        name = next(iter(behind(name, commit.kind, commit.parents, chain.run)), "")

@@ -1,0 +1,141 @@
+"""Runs to and from other repositories, through git: one glob for any number of refs, never forced, nothing pruned."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from gitrun.errors import GitFailed, UsageError
+from gitrun.model.incoming import OUTBOX
+from gitrun.model.refs import RUNS, is_id, run_ref
+from gitrun.store.incoming import opened
+from gitrun.store.tips import tips
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from gitrun.git.exe import Answer, Git
+
+URL = re.compile(r"[a-z][a-z0-9+.-]*://|(?:/|\./|\.\./)|[\w.-]+@[\w.-]+:|\w[\w.-]*:(?!\d*$)", re.IGNORECASE)
+QUIET_LOGS = ("-c", "core.logAllRefUpdates=false")
+FETCH = (
+    "--no-tags", "--no-prune", "--no-write-fetch-head", "--refmap=", "--no-recurse-submodules", "--no-auto-gc", "--no-filter",
+)  # fmt: skip
+PUSH = ("--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no")
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What became of runs that were pushed, by id: new there, moved forward, as they were, rejected and why."""
+
+    fresh: tuple[str, ...] = ()
+    forward: tuple[str, ...] = ()
+    same: int = 0
+    rejected: tuple[tuple[str, str], ...] = ()
+
+
+def remotes(git: Git) -> list[str]:
+    """The names of the configured remotes."""
+    found = (re.fullmatch(r"remote\.(.+)\.url", name, re.DOTALL) for name in git.config)
+    return list(dict.fromkeys(match[1] for match in found if match))
+
+
+def is_remote(git: Git, word: str) -> bool:
+    """Whether a word means a remote, not a run: a configured name, a URL, `host:path`, a path with `/` or `.` before it."""
+    return word in remotes(git) or (URL.match(word) is not None and not word.startswith("-"))
+
+
+def default_remote(git: Git, *, push: bool = False) -> str:
+    """The remote that git would take on this branch. Raises UsageError if there is none."""
+    branch = git.attempt("symbolic-ref", "--quiet", "--short", "HEAD").stdout.decode(errors="surrogateescape").strip()
+    names = [f"branch.{branch}.pushremote", "remote.pushdefault"] if push else []
+    known = remotes(git)
+    for name in (*names, f"branch.{branch}.remote"):
+        if name in git.config and git.config[name][-1] != ".":
+            return git.config[name][-1]
+    if len(known) == 1:
+        return known[0]
+    if "origin" in known:
+        return "origin"
+    raise UsageError("which remote?", f"name one of {', '.join(known)}" if known else "git remote add origin URL names one")
+
+
+def fetch(git: Git, remote: str, patterns: Sequence[str], prefix: str, *, shown: bool) -> None:
+    """Brings the remote's runs with ids of these patterns (`*`, `3fa2*`) into the quarantine at `prefix`. Raises GitFailed."""
+    specs = [f"{RUNS}{pattern}:{prefix}{pattern}" for pattern in patterns]
+    words = (*QUIET_LOGS, "fetch", *FETCH, "--quiet", *(("--progress",) if shown else ()))
+    done = git.talk(*words, "--", remote, *specs, shown=shown)
+    if done.status:
+        raise GitFailed(*unreachable(done, f"cannot fetch from {remote}"))
+
+
+def push(git: Git, remote: str, runs: Mapping[str, str], *, shown: bool) -> Pushed:
+    """Pushes the runs (id -> tip) in one go; each moves forward there, or is rejected. Raises GitFailed."""
+    if not runs:
+        return Pushed()
+    there = tips(git)
+    if runs == there and all(is_id(run) and is_id(tip) for run, tip in there.items()):
+        return push_refs(git, remote, RUNS, runs, shown=shown)
+    with opened(git, OUTBOX) as prefix:
+        lines = "".join(f"create {prefix}{run} {tip}\n" for run, tip in runs.items())
+        # whether these outlive a power cut is all the same
+        quick = replace(git, config={**git.config, "gitrun.fsync": ("false",)})
+        quick.run(*QUIET_LOGS, "update-ref", "--no-deref", "--stdin", stdin=lines.encode())
+        return push_refs(git, remote, prefix, runs, shown=shown)
+
+
+def push_refs(git: Git, remote: str, prefix: str, runs: Mapping[str, str], *, shown: bool) -> Pushed:
+    """Pushes the refs below `prefix`."""
+    words = (*unmirrored(git, remote), "push", *PUSH, "--progress" if shown else "--no-progress")
+    done = git.talk(*words, "--", remote, f"{prefix}*:{RUNS}*", shown=shown)
+    told = list(lines_of(done.data))
+    if done.status and not told:
+        raise GitFailed(*unreachable(done, f"cannot push to {remote}"))
+    fresh = tuple(run for flag, run, _ in told if flag == "*")
+    forward = tuple(run for flag, run, _ in told if flag == " ")
+    rejected = tuple((run, reason) for flag, run, reason in told if flag == "!")
+    return Pushed(fresh, forward, len(runs) - len(fresh) - len(forward) - len(rejected), rejected)
+
+
+def delete(git: Git, remote: str, runs: Mapping[str, str]) -> Pushed:
+    """Deletes the runs (id -> tip that is expected there) on the remote. Raises GitFailed."""
+    leases = [f"--force-with-lease={run_ref(run)}:{tip}" for run, tip in runs.items()]
+    specs = [f":{run_ref(run)}" for run in runs]
+    done = git.talk(*unmirrored(git, remote), "push", *PUSH, *leases, "--", remote, *specs, shown=False)
+    told = list(lines_of(done.data))
+    if done.status and not told:
+        raise GitFailed(*unreachable(done, f"cannot delete on {remote}"))
+    return Pushed(
+        forward=tuple(run for flag, run, _ in told if flag == "-"),
+        rejected=tuple((run, reason) for flag, run, reason in told if flag == "!"),
+    )
+
+
+def unmirrored(git: Git, remote: str) -> tuple[str, ...]:
+    """The setting without which git refuses refspecs for a remote that is a mirror."""
+    return ("-c", f"remote.{remote}.mirror=false") if f"remote.{remote}.mirror" in git.config else ()
+
+
+def lines_of(porcelain: bytes) -> Iterator[tuple[str, str, str]]:
+    """Flag, run and summary of each ref that `git push --porcelain` tells of."""
+    for line in porcelain.decode(errors="replace").splitlines():
+        fields = line.split("\t")
+        if len(fields) == 3 and len(fields[0]) == 1 and f":{RUNS}" in fields[1]:
+            yield fields[0], fields[1].rpartition(f":{RUNS}")[2], fields[2]
+
+
+def unreachable(done: Answer, what: str) -> tuple[str, str]:
+    """Message and hint for a git that did not get through."""
+    return f"{what}: {done.reason}", "git remote -v shows the remotes"
+
+
+def push_large(git: Git, remote: str, runs: Mapping[str, str]) -> None:
+    """Pushes what git-lfs keeps of the runs, if git-lfs keeps anything here. Raises GitFailed."""
+    if not (git.common_dir / "lfs" / "objects").is_dir():
+        return
+    for start in range(0, len(runs), 100):
+        names = [run_ref(run) for run in list(runs)[start : start + 100]]
+        done = git.talk("lfs", "push", remote, *names, shown=False)
+        if done.status:
+            raise GitFailed(f"git-lfs cannot push the large files: {done.reason}", "git lfs env")

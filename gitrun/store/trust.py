@@ -1,0 +1,156 @@
+"""What may be executed: attempts that were made here, and those that somebody here trusts; all else is data.
+
+A line of the file `trust` is the id of an attempt, or `signer` and the fingerprint of a key; with `-` before it, trust is
+taken back. What is not in it, however it came (fetched, cloned, copied), is not executed. An attempt's id proves its
+source and flags, so trust holds for exactly what was looked at; an attempt that is added elsewhere is to be trusted anew.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from gitrun.errors import NotTrusted
+from gitrun.model.record import DIRECTORY
+from gitrun.model.refs import EMPTY_TREE, is_id, short
+from gitrun.model.text import safe_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from gitrun.git.exe import Git
+    from gitrun.model.run import Attempt, Run
+    from gitrun.store.signing import Signature
+
+SIGNER, BACK = "signer ", "-"
+MANY = 10
+"""Changed files that are named before somebody trusts a run."""
+FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/=]{43,44}|[0-9A-F]{40}|[0-9A-F]{64}")
+
+
+def file_of(git: Git) -> Path:
+    """Where trust is written down."""
+    return git.state / "trust"
+
+
+def made_here(git: Git, attempt: str) -> None:
+    """Writes down that the attempt is made here, before its ref is set."""
+    append(git, (attempt,))
+
+
+def is_trusted(git: Git, attempt: str) -> bool:
+    """Whether the attempt may be executed: it was made here, is trusted, or a trusted signer has signed it."""
+    text = written(git)
+    if is_in(text, attempt):
+        return True
+    if f"\n{SIGNER}" not in text or is_taken_back(text, attempt):
+        return False
+    from gitrun.store.signing import signature
+
+    return is_trusted_signer(git, signature(git, attempt))
+
+
+def is_trusted_signer(git: Git, found: Signature | None) -> bool:
+    """Whether a good signature is by a key that is trusted."""
+    return bool(found and found.is_good and {found.key, found.primary} & set(signers(git)))
+
+
+def is_in(text: str, line: str) -> bool:
+    """Whether the last word about a line is that it holds."""
+    return text.rfind(f"\n{line}\n") > text.rfind(f"\n{BACK}{line}\n")
+
+
+def is_taken_back(text: str, line: str) -> bool:
+    """Whether the last word about a line is that it does not hold any more."""
+    return text.rfind(f"\n{BACK}{line}\n") > text.rfind(f"\n{line}\n")
+
+
+def written(git: Git) -> str:
+    """The file's text, each line between line ends."""
+    try:
+        return "\n" + file_of(git).read_text(errors="replace")
+    except FileNotFoundError:
+        return "\n"
+
+
+def signers(git: Git) -> list[str]:
+    """The fingerprints of trusted keys."""
+    text = written(git)
+    lines = dict.fromkeys(line for line in text.splitlines() if line.startswith(SIGNER))
+    return [line.removeprefix(SIGNER) for line in lines if is_in(text, line)]
+
+
+def trusted(git: Git) -> frozenset[str]:
+    """The ids of the attempts that were made here or are trusted."""
+    last = {line.removeprefix(BACK): line for line in written(git).splitlines()}
+    return frozenset(line for line in last.values() if is_id(line))
+
+
+def trust(git: Git, names: Iterable[str]) -> None:
+    """Trusts attempts (ids) and signers (fingerprints)."""
+    append(git, map(line_of, names))
+
+
+def distrust(git: Git, names: Iterable[str]) -> None:
+    """Takes trust in attempts and signers back."""
+    append(git, (BACK + line_of(name) for name in names))
+
+
+def line_of(name: str) -> str:
+    """How the file names an attempt or a signer."""
+    return name if is_id(name) else SIGNER + name
+
+
+def is_fingerprint(text: str) -> bool:
+    """Whether it is what a key is called: `SHA256:...` of ssh, 40 or 64 capital hex digits of OpenPGP."""
+    return FINGERPRINT.fullmatch(text) is not None
+
+
+def append(git: Git, lines: Iterable[str]) -> None:
+    """Adds lines in one piece, for which no lock is needed: the last word about a line counts."""
+    text = "".join(f"{line}\n" for line in lines)
+    file_of(git).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(file_of(git), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)
+
+
+def require_trusted(git: Git, run: Run) -> None:
+    """Raises NotTrusted, which says who made it and what it would execute, unless the run's last attempt may be executed."""
+    attempt = run.attempt
+    if is_trusted(git, attempt.id):
+        return
+    from gitrun.store.signing import signature
+
+    found, known = signature(git, attempt.id), short(run.id)
+    error = NotTrusted(
+        f"run {known} was not made here, and is data until it is trusted", f"git run trust {known}, once you have read it"
+    )
+    lines = (
+        f"  made by   {attempt.author or 'nobody that it names'}, {found.words if found else 'unsigned'}",
+        f"  executes  {' '.join(attempt.command) or attempt.operation}" + (f"  in {attempt.cwd}" if attempt.cwd else ""),
+        f"  flags     {attempt.flags.text() or 'none'}",
+        f"  source    {difference(git, attempt)} (git run diff {known})",
+    )
+    error.detail = "\n".join(safe_text(line) for line in lines)
+    raise error
+
+
+def difference(git: Git, attempt: Attempt) -> str:
+    """How the attempt's source differs from the commit that it was made from."""
+    base = attempt.base or EMPTY_TREE
+    words = ("diff-tree", "-r", "-z", "--name-status", "--no-renames", base, attempt.id)
+    done = git.attempt(*words)
+    if done.returncode:
+        return f"its commit {short(base)} is not here"
+    fields = done.stdout.split(b"\0")
+    pairs = [(status, os.fsdecode(path)) for status, path in zip(fields[0:-1:2], fields[1::2], strict=False)]
+    changed = [f"{status.decode()} {path}" for status, path in pairs if path.partition("/")[0] != DIRECTORY]
+    if not changed:
+        return f"exactly that of commit {short(base)}"
+    more = f" and {len(changed) - MANY:,} more" if len(changed) > MANY else ""
+    return f"{f'commit {short(base)}' if attempt.base else 'no commit'} with {', '.join(changed[:MANY])}{more}"
