@@ -17,21 +17,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from gitrun.engine.streams import TextStream
 from gitrun.errors import CannotRun, UnknownRun
 from gitrun.git.exe import open_repository
-from gitrun.git.objects import Objects
 from gitrun.log import environment
-from gitrun.model import record
-from gitrun.model.needed import Skip
 from gitrun.model.refs import EMPTY_TREE, short
-from gitrun.model.request import Request, check
 from gitrun.model.run import RUNNING, BrokenRun, Run
 from gitrun.model.settings import settings_from
 from gitrun.model.text import safe_text
-from gitrun.store import runs
-from gitrun.store.annotations import annotate_many
 from gitrun.store.finding import find
 from gitrun.store.index import Index
 from gitrun.store.live import directory_of, recorded
-from gitrun.store.results import kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -42,7 +35,9 @@ if TYPE_CHECKING:
     from gitrun.engine.road import Road
     from gitrun.engine.sharing import Sharing
     from gitrun.engine.starting import Manners
+    from gitrun.model.needed import Skip
     from gitrun.model.plan import Outcome, Plan
+    from gitrun.model.request import Request
     from gitrun.model.run import Attempt
     from gitrun.store.annotations import Change
     from gitrun.store.trash import Restored
@@ -72,6 +67,9 @@ class Project:
         program fails is no error here: see `status`. Raises GitrunError if nothing could be run or recorded, and
         KeyboardInterrupt, once the run is recorded, if Ctrl-C ended it.
         """
+        from gitrun.model.needed import Skip
+        from gitrun.model.request import Request
+
         found = self.start(Request(operation=operation, **options))
         if isinstance(found, Skip):
             self.tell(found)
@@ -98,6 +96,8 @@ class Project:
         """What `start` would do; no ref is written. Raises GitrunError."""
         from gitrun.engine import starting
         from gitrun.engine.snapshot import private_index
+        from gitrun.model.needed import Skip
+        from gitrun.model.request import check
 
         check(request)
         road = self.road()
@@ -153,17 +153,23 @@ class Project:
 
     def attempts(self, run: Run) -> tuple[Attempt, ...]:
         """All attempts of the run, oldest first."""
+        from gitrun.git.objects import Objects
+        from gitrun.store.runs import attempts
+
         with Objects(self.git) as objects:
-            return runs.attempts(self.git, objects, run)
+            return attempts(self.git, objects, run)
 
     def environment(self, run: Run) -> dict[str, Any]:
         """What is recorded of the environment of the run's last attempt."""
+        from gitrun.model import record
+
         found = self._blob(f"{run.tip}:{record.ENV}")
         return record.parse_toml(found, record.ENV) if found is not None else {}
 
     def working_source(self) -> str:
         """Tree id of the working tree as it is now, as a run that is started now would see it. Raises CannotRun."""
         from gitrun.engine.snapshot import Choice, private_index, snapshot
+        from gitrun.git.objects import Objects
 
         if self.git.worktree is None:
             raise CannotRun("this repository has no working tree", "git worktree add makes one")
@@ -182,6 +188,9 @@ class Project:
 
     def copy_file(self, run: Run, what: str, path: str | None, sink: BinaryIO) -> None:
         """Writes to `sink` what `read_file` returns; a large file that is kept beside the repository goes in pieces."""
+        from gitrun.model import record
+        from gitrun.store.results import kept
+
         beside = kept(self.git, run.id, run.attempt.id)
         place = beside / (record.OUTPUT if path is None else path)
         if path is None and what == "output" and run.status == RUNNING:
@@ -211,6 +220,8 @@ class Project:
         return done.stdout
 
     def _blob(self, name: str) -> bytes | None:
+        from gitrun.git.objects import Objects
+
         with Objects(self.git) as objects:
             found = objects.read(name)
         return found.data if found else None
@@ -227,6 +238,8 @@ class Project:
 
     def annotate(self, found: Iterable[Run], change: Change, subject: str) -> list[str]:
         """The ids of those of the runs whose annotations `change` has changed; `subject` is what the commits are called."""
+        from gitrun.store.annotations import annotate_many
+
         return annotate_many(self.git, [run.id for run in found], change, subject)
 
     def doomed(self, names: Sequence[str], question: Question) -> list[Run | BrokenRun]:

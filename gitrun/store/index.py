@@ -15,11 +15,11 @@ from datetime import datetime, timezone
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from gitrun.git.objects import Objects
 from gitrun.model.flags import Flags
 from gitrun.model.metrics import Metrics
 from gitrun.model.run import RUNNING, Attempt, BrokenRun, Comment, File, Notes, Params, Run, Skipped
-from gitrun.store.runs import Output, live_runs, read_runs
+from gitrun.store.live import live_runs
+from gitrun.store.outputs import Output
 from gitrun.store.tips import stamp, tips
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Index:
     def __init__(self, git: Git, told: Callable[[int, int], None] | None = None) -> None:
         """`told` hears how many runs of how many have been read."""
         self._git, self._told = git, told
-        self._live = live_runs(git)
+        self._live = live_runs(git.state)
         self._path = git.state / "index.sqlite"
         try:
             self._base = self._open()
@@ -216,6 +216,9 @@ class Index:
 
     def _store(self, changed: Mapping[str, str]) -> None:
         """Reads these runs, in rounds, and puts them in."""
+        from gitrun.git.objects import Objects
+        from gitrun.store.runs import read_runs
+
         names = list(changed.items())
         with Objects(self._git) as few, no_search_for_cycles():
             reader = bulk_reader(self._git) if len(names) >= MANY else few

@@ -10,12 +10,13 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from gitrun.errors import CannotRun, RunIsRunning
-from gitrun.model.plan import Outcome
 from gitrun.model.refs import is_id, short
 from gitrun.store.locks import Lock, acquire, is_held
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from gitrun.model.plan import Outcome
 
 PATIENCE = 5.0
 """Seconds to wait for a run's lock: others take it for a moment, to see whether it is held or what a dead run left."""
@@ -92,6 +93,8 @@ class Live:
 
     def read_end(self) -> Outcome | None:
         """How the program ended; None if that was not seen."""
+        from gitrun.model.plan import Outcome
+
         try:
             found = json.loads(self.ended.read_bytes())
             started, stopped = (datetime.fromtimestamp(found.pop(name), timezone.utc) for name in ("started", "stopped"))
@@ -143,6 +146,11 @@ def recorded(state: Path) -> list[str]:
         return [entry.name for entry in (state / "live").iterdir() if is_id(entry.name)]
     except OSError:
         return []
+
+
+def live_runs(state: Path) -> frozenset[str]:
+    """The runs that are running on this machine."""
+    return frozenset(run for run in recorded(state) if is_live(state, run))
 
 
 def owner_of(state: Path, run: str) -> Owner | None:

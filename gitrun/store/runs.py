@@ -8,24 +8,23 @@ import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from gitrun.errors import BadRun
-from gitrun.git.exe import Git
-from gitrun.git.objects import FILE, Entry, Objects
-from gitrun.log import environment
+from gitrun.git.objects import FILE, Entry
 from gitrun.model import record
 from gitrun.model.incoming import COMMITS as LONGEST
 from gitrun.model.incoming import behind
 from gitrun.model.refs import is_id
 from gitrun.model.run import BrokenRun, Run
-from gitrun.store.live import is_live, recorded
+from gitrun.store.outputs import Output
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
-    from gitrun.git.objects import Object
+    from gitrun.git.exe import Git
+    from gitrun.git.objects import Object, Objects
     from gitrun.model.run import Attempt
 
 Known: TypeAlias = "tuple[Mapping[str, Object | None], frozenset[str]]"
@@ -45,21 +44,6 @@ class Reader(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
-    """Where the output of an attempt is: a blob below a commit of the repository at `git_dir`."""
-
-    git_dir: str
-    commit: str
-
-    def read(self) -> bytes:
-        """The recorded output."""
-        place = Path(self.git_dir)
-        with Objects(Git(place, place, None, "", environment(), {})) as objects:
-            found = objects.read(f"{self.commit}:{record.OUTPUT}")
-        return found.data or b"" if found else b""
-
-
-@dataclass(frozen=True, slots=True)
 class Commit:
     """What a commit of a run says of itself."""
 
@@ -69,11 +53,6 @@ class Commit:
     parents: tuple[str, ...]
     time: datetime
     author: str
-
-
-def live_runs(git: Git) -> frozenset[str]:
-    """The runs that are running on this machine."""
-    return frozenset(run for run in recorded(git.state) if is_live(git.state, run))
 
 
 def read_runs(git: Git, objects: Reader, names: Mapping[str, str], live: frozenset[str]) -> list[Run | BrokenRun]:
