@@ -21,7 +21,7 @@ from gitrun.model.text import path_text, safe_text
 from gitrun.views.diff import Look, Pair, code, differences, differing, flat, output, pair_of, since_base, trees_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from gitrun.project import Project
     from gitrun.views.contents import Change
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 FLAGS, SOURCE, METRICS, FILES, OUTPUT, ENV = "flags", "source", "metrics", "files", "output", "env"
 ASKED = {FLAGS: [FLAGS], SOURCE: [SOURCE], OUTPUT: [METRICS, FILES, OUTPUT], ENV: [ENV]}
 """The parts that each option means, in the order in which they are shown."""
+PACKAGES = "packages."
 AS_IT_IS = re.compile(r"(\x1b\[[0-9;:]*m|\t)")
 
 
@@ -86,8 +87,13 @@ def only_source(options: Sequence[str]) -> list[str]:
 
 def environment(project: Project, pair: Pair) -> Differing:
     """How the environments of two runs differ."""
-    found = [flat(project.environment(run)) for run in pair.runs]
-    return differing(found[0], found[1]) if len(found) == 2 else {}
+    if len(pair.runs) < 2:
+        return {}
+    old, new = (project.environment(run) for run in pair.runs)
+    for one, other in ((old, new), (new, old)):
+        if "packages" not in other and isinstance(one.get("packages"), dict):  # each of them is no difference of its own
+            one["packages"] = f"{len(one['packages']):,} recorded"
+    return differing(flat(old), flat(new))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +126,7 @@ class View:
                 self.show_values(part, getattr(self.found, part))
                 continue
             if part == ENV:
-                self.show_values("environment", self.environment)
+                self.show_environment()
                 continue
             if len(shown) > 1:
                 out(palette(self.project.git).paint("heading", part))
@@ -138,11 +144,23 @@ class View:
                 seen = calm if own else look
                 print_lines(lines(self.project.git, self.pair, seen), colour=seen.colour)
 
-    def show_values(self, title: str, values: Differing) -> None:
+    def show_environment(self) -> None:
+        """Prints what differs in the environment: packages below the rest, those of another version first."""
+        packages = {name: both for name, both in self.environment.items() if name.startswith(PACKAGES)}
+        rest = {name: both for name, both in self.environment.items() if name not in packages}
+        if rest:
+            self.show_values("environment", rest, plain_text)
+        if rest and packages:
+            out("")
+        if packages:
+            changed = sorted(packages.items(), key=lambda item: (None in item[1], item[1][0] is None, item[0]))
+            self.show_values("packages", {name.removeprefix(PACKAGES): both for name, both in changed}, plain_text)
+
+    def show_values(self, title: str, values: Differing, said: Callable[[Any], str] | None = None) -> None:
         """Prints names with both values, below the short ids of the runs."""
         colours = palette(self.project.git)
         head = [colours.cell("heading", title), *(colours.cell("id", short(run.id)) for run in self.pair.runs)]
-        table([head, *([f"  {safe_text(name)}", *map(value_text, both)] for name, both in values.items())])
+        table([head, *([f"  {safe_text(name)}", *map(said or value_text, both)] for name, both in values.items())])
 
 
 def print_lines(lines: Iterable[bytes], *, colour: bool) -> None:
@@ -160,6 +178,11 @@ def print_lines(lines: Iterable[bytes], *, colour: bool) -> None:
 def value_text(value: Any) -> str:  # noqa: ANN401 - whatever a run has
     """A value of one side; `-` if that side has none."""
     return "-" if value is None else safe_text(format_value(value))
+
+
+def plain_text(value: Any) -> str:  # noqa: ANN401 - whatever an environment has
+    """As `value_text`, texts as they are: a version is not typed by anybody."""
+    return safe_text(value) if isinstance(value, str) else value_text(value)
 
 
 def change_json(change: Change) -> dict[str, str]:

@@ -128,12 +128,3 @@ def is_environment(path: str, slot: Path) -> bool:
     """Whether a directory belongs to an environment that lies in the repository."""
     inner = path.removeprefix(str(slot))
     return "site-packages" in inner or "dist-packages" in inner or f"{os.sep}lib{os.sep}python" in inner
-
-
-def env_toml(interpreter: Interpreter | None) -> dict[str, object]:
-    """What of the environment is recorded: equal environments are equal bytes."""
-    machine = os.uname()
-    found: dict[str, object] = {"platform": {"system": machine.sysname, "machine": machine.machine, "release": machine.release}}
-    if interpreter:
-        found["python"] = {"version": interpreter.version, "implementation": interpreter.implementation}
-    return found

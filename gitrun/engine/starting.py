@@ -36,6 +36,7 @@ from gitrun.store.runs import scratch
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gitrun.engine.environment import Locks
     from gitrun.engine.interpreter import Interpreter
     from gitrun.engine.road import Road
     from gitrun.model.request import Request
@@ -52,6 +53,7 @@ class Ready:
     plan: Plan
     snapshot: Snapshot
     run: Run | None = None
+    locks: Locks = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,7 @@ def decide_start(launch: Launch, objects: Objects) -> Ready | Skip:
     taken = take(launch, objects)
     plan = plan_start(road.git, objects, request, taken.source, launch.moment)
     skip = skip_start(plan, alike(road, plan), same_source=request.needed_source) if request.compares else None
-    return skip or Ready(depending(road, objects, request, plan), taken)
+    return skip or Ready(depending(road, objects, request, plan), taken, locks=locks_of(objects, plan))
 
 
 def depending(road: Road, objects: Objects, request: Request, plan: Plan) -> Plan:
@@ -213,7 +215,15 @@ def decide_restart(launch: Launch, objects: Objects, run: Run) -> Ready | Skip:
         linked = links_in(road, request) and road.git.worktree is not None
         outside, named = outside_of(road.git, road.settings, apart) if linked else ((), ())
         taken = Snapshot(source, outside, named, ())
-    return Ready(depending(road, objects, request, plan), replace(taken, words=(*taken.words, *words)), run)
+    taken = replace(taken, words=(*taken.words, *words))
+    return Ready(depending(road, objects, request, plan), taken, run, locks_of(objects, plan))
+
+
+def locks_of(objects: Objects, plan: Plan) -> Locks:
+    """The files in the plan's source that say which versions of others it needs."""
+    from gitrun.engine.environment import lock_files
+
+    return lock_files(objects, plan.source.tree)
 
 
 def own_source(road: Road, objects: Objects, run: Run) -> Source:
@@ -265,9 +275,9 @@ def python_for(road: Road, plan: Plan) -> Interpreter | None:
 def begin(launch: Launch, ready: Ready, python: Interpreter | None) -> Started:
     """The attempt, recorded and held."""
     road = launch.road
-    from gitrun.engine.interpreter import env_toml
+    from gitrun.engine.environment import env_toml
 
-    env = record.toml(env_toml(python))
+    env = env_toml(road, python, ready.locks)
     with scratch(road.git) as place:
         if ready.run is None:
             return attempts.begin(road.git, ready.plan, env, place)

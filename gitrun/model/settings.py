@@ -15,6 +15,12 @@ SECRETS = (
     ".env*", "*.pem", "*.key", "*.p12", "*.pfx", "*.keystore", "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*",
     ".netrc", ".pgpass", ".htpasswd", "credentials", "credentials.json", "secrets.*", "*.kdbx",
 )  # fmt: skip
+RECORDED = (
+    "CUBLAS_WORKSPACE_CONFIG", "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "LC_ALL", "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PYTHONHASHSEED", "TF_DETERMINISTIC_OPS",
+    "TF_ENABLE_ONEDNN_OPTS", "TZ",
+)  # fmt: skip
+"""Variables of the environment whose values are recorded: they change what a program computes, and hold no secrets."""
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 LONGEST = 1e9
 """Seconds: thirty years, more than a clock that waits takes."""
@@ -36,6 +42,7 @@ class Settings:
     gc_older_than: str = ""
     gc_keep: int | None = None
     gc_status: tuple[str, ...] = ()
+    record_env: tuple[str, ...] = RECORDED
 
 
 def settings_from(config: Mapping[str, tuple[str, ...]]) -> Settings:
@@ -52,6 +59,7 @@ def settings_from(config: Mapping[str, tuple[str, ...]]) -> Settings:
         trash_expire=config.get("gitrun.trashexpire", (default.trash_expire,))[-1],
         gc_older_than=config.get("gitrun.gc.olderthan", ("",))[-1],
         gc_keep=count(config, "gitrun.gc.keep"),
+        record_env=config.get("gitrun.recordenv", default.record_env),
         gc_status=tuple(word.strip() for word in config.get("gitrun.gc.status", ("",))[-1].split(",") if word.strip()),
     )
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from gitrun.engine import interpreter
 from gitrun.engine.interpreter import Interpreter, describe, find, python_path
 from gitrun.errors import CannotRun
 
@@ -135,8 +134,3 @@ def test_a_directory_of_the_working_tree_is_known_by_any_name(tmp_path):
 def test_pythonpath_is_not_taken_for_something_installed(environ, tmp_path):
     found = describe(sys.executable, environ | {"PYTHONPATH": "/some/where"}, tmp_path)
     assert "/some/where" not in found.paths
-
-
-def test_equal_environments_are_recorded_alike():
-    assert interpreter.env_toml(known("/a")) == interpreter.env_toml(known("/b"))
-    assert interpreter.env_toml(known())["python"] == {"version": "3.12.0", "implementation": "cpython"}
