@@ -24,12 +24,15 @@ UNDECLARED = {
 }  # fmt: skip
 NONE = {"literal": "None", "json": "null", "override": "null", "dotlist": "null", "tyro": "None"}
 """What stands for no value, where there is such a word."""
+NULLS = ("~", "null", "Null", "NULL")
 
 
 def words_for(flag: Flag, value: Value | None) -> list[str]:
     """The words that give the flag this value. Raises UsageError if none do."""
     if value is None:
         return assigned(flag, NONE[flag.action])
+    if flag.action == "json" and flag.words and value in NULLS:
+        raise not_given(flag, value, "its program takes this text for null")
     if flag.action in ASSIGNED:
         return assigned(flag, ASSIGNED[flag.action](value))
     if flag.action in OTHERS:
@@ -96,10 +99,10 @@ def added_items(flag: Flag, items: list[Value]) -> list[Value]:
     return items[len(start) :]
 
 
-def not_given(flag: Flag, value: Value) -> UsageError:
+def not_given(flag: Flag, value: Value, hint: str = "") -> UsageError:
     """Why the flag cannot have this value."""
     exact = "null" if flag.default is None else format_value(flag.default)
-    hint = f"by default it is {exact}, and its option can only add to that"
+    hint = hint or f"by default it is {exact}, and its option can only add to that"
     return UsageError(f"flag {flag.name!r} cannot be {format_value(value)}: {flag.option} is {flag.action}", hint)
 
 

@@ -58,7 +58,7 @@ def flags_in(document: Mapping[str, Any], action: str, prefix: str = "", depth: 
     """A flag for each value that a flag can hold, by its dotted name; `???` is a value that must be given."""
     for count, (key, value) in enumerate(document.items()):
         name = f"{prefix}{key}"
-        if count > MOST_FLAGS or not is_name(name):
+        if count > MOST_FLAGS or not isinstance(key, str) or not is_name(name):
             continue
         if isinstance(value, Mapping):
             if depth < DEEPEST:

@@ -1,0 +1,302 @@
+"""What programs written with the real libraries receive when `git run` gives them flags, in a Python without gitrun."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import users_python
+from repository import Repo
+
+from gitrun.model.flags import defaults
+from gitrun.model.scripts import arguments, read_script
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gitrun.model.flags import Value
+
+ARGPARSE = """
+import argparse
+SIZES = (1, 2)
+parser = argparse.ArgumentParser()
+parser.add_argument("--seed", type=int, default=0)
+parser.add_argument("--loud", action="store_true")
+commands = parser.add_subparsers(dest="command")
+train = commands.add_parser("train")
+common = train.add_argument_group("common")
+for name in ("lr", "decay"):
+    common.add_argument(f"--{name}", type=float, default=0.5)
+train.add_argument("--name", default="a")
+train.add_argument("--amp", action=argparse.BooleanOptionalAction, default=True)
+train.add_argument("--size", type=int, choices=SIZES, default=1)
+train.add_argument("--layers", type=int, nargs="*", default=[1])
+print(vars(parser.parse_args()))
+"""
+CLICK = """
+import click
+@click.group()
+@click.option("--seed", type=int, default=0)
+@click.pass_context
+def cli(ctx, seed):
+    ctx.obj = {"seed": seed}
+@cli.command()
+@click.option("--lr", default=0.1, help="learning rate")
+@click.option("-n", "--count", type=click.IntRange(1, 9), default=3)
+@click.option("--shout/--quiet", default=False)
+@click.option("--fast", is_flag=True)
+@click.option("--opt", type=click.Choice(["adam", "sgd"]), default="adam")
+@click.option("--tag", multiple=True, default=["x"])
+@click.option("--pair", nargs=2, type=int, default=(1, 2))
+@click.option("--name", default="a")
+@click.option("-v", "--verbose", count=True)
+@click.option("--upper", "how", flag_value="upper", default="lower")
+@click.option("--lower", "how", flag_value="lower")
+@click.option("-s", type=int)
+@click.argument("path", default="p")
+@click.pass_obj
+def train(obj, **given):
+    print({**obj, **given})
+cli()
+"""
+TYPER = """
+from enum import Enum
+from typing import Annotated, List, Optional
+import typer
+class Opt(str, Enum):
+    ADAM = "adam"
+    SGD = "sgd"
+def main(
+    path: Annotated[str, typer.Argument()] = "p",
+    lr: float = 0.1,
+    batch_size: Annotated[int, typer.Option(min=1, help="how many at once")] = 8,
+    shout: bool = False,
+    opt: Opt = Opt.ADAM,
+    tag: List[str] = ["x"],
+    name: Annotated[Optional[str], typer.Option("--name", "-n")] = None,
+    old: str = typer.Option("o", "--old-name", help="old"),
+):
+    given = dict(locals())
+    print({**given, "opt": given["opt"].value})
+typer.run(main)
+"""
+ABSL = """
+import enum
+from absl import app, flags
+class Mode(enum.Enum):
+    RED = 1
+    BLUE = 2
+flags.DEFINE_float("lr", 0.1, "learning rate", lower_bound=0)
+N = flags.DEFINE_integer("n", -1, "how many")
+flags.DEFINE_bool("on", False, "switch")
+flags.DEFINE_string("name", None, "name")
+flags.DEFINE_enum("opt", "adam", ["adam", "sgd"], "optimizer")
+flags.DEFINE_list("tags", "a,b", "tags")
+flags.DEFINE_multi_integer("layer", [1], "layers")
+flags.DEFINE_enum_class("mode", Mode.RED, Mode, "mode")
+def main(argv):
+    v = flags.FLAGS
+    print({"lr": v.lr, "n": v.n, "on": v.on, "name": v.name, "opt": v.opt, "tags": v.tags, "layer": v.layer,
+           "mode": v.mode.name})
+app.run(main)
+"""
+FIRE = """
+import fire
+def main(n, lr=0.1, name="a", on=False, layers=(1, 2), none=None):
+    print(dict(locals()))
+if __name__ == "__main__":
+    fire.Fire(main)
+"""
+JSONARGPARSE = """
+from typing import List, Literal, Optional
+from jsonargparse import auto_cli
+def main(path: str = "p", lr: float = 0.1, n: int = 1, on: bool = False, layers: List[int] = [1],
+         opt: Literal["adam", "sgd"] = "adam", name: str = "a", limit: Optional[int] = 3):
+    print(dict(locals()))
+auto_cli(main)
+"""
+TYRO = """
+from dataclasses import asdict, dataclass, field
+from typing import List, Literal, Optional
+import tyro
+@dataclass
+class Optim:
+    lr: float = 0.1
+    name: Literal["adam", "sgd"] = "adam"
+    use_amp: bool = False
+@dataclass
+class Config:
+    optim: Optim = field(default_factory=Optim)
+    seed: int = 0
+    text: str = "a"
+    limit: Optional[int] = 3
+    layers: List[int] = field(default_factory=lambda: [1, 2])
+    fast: bool = True
+print(asdict(tyro.cli(Config)))
+"""
+HYDRA = """
+import hydra
+from omegaconf import OmegaConf
+@hydra.main(config_path="conf", config_name="config", version_base=None)
+def main(cfg):
+    print(OmegaConf.to_container(cfg))
+main()
+"""
+OMEGACONF = """
+from omegaconf import OmegaConf
+print(OmegaConf.to_container(OmegaConf.merge(OmegaConf.load("config.yaml"), OmegaConf.from_cli())))
+"""
+SIMPLE = """
+from dataclasses import asdict, dataclass
+from simple_parsing import ArgumentParser
+@dataclass
+class Config:
+    lr: float = 0.1
+    name: str = "a"
+    on: bool = False
+parser = ArgumentParser()
+parser.add_argument("--seed", type=int, default=0)
+parser.add_arguments(Config, dest="config")
+args = parser.parse_args()
+print({**asdict(args.config), "seed": args.seed})
+"""
+YAML = "lr: 1e-3\nname: a\nlayers: [1, 2]\nlimit: 3\nfast: false\nmodel:\n  depth: 2\n"
+PROGRAMS = {
+    "argparse": ARGPARSE, "click": CLICK, "typer": TYPER, "absl": ABSL, "fire": FIRE, "jsonargparse": JSONARGPARSE,
+    "tyro": TYRO, "hydra": HYDRA, "omegaconf": OMEGACONF, "simple": SIMPLE,
+}  # fmt: skip
+WORDS = {"argparse": ("--", "train"), "click": ("--", "train")}
+TEXTS = ("", "a b", 'it\'s "so"', "-x", "--seed", "é…", "1", "true", "a=b, c: [d]", "\\", "a\\'", "~", "$HOME {x} #")
+
+
+@pytest.fixture(scope="session")
+def users(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The user's interpreter."""
+    return users_python.make(tmp_path_factory.mktemp("user") / "venv")
+
+
+@pytest.fixture
+def project(empty_repo: Repo, users: Path) -> Repo:
+    """A repository with all programs, whose Python is the user's."""
+    write_programs(empty_repo)
+    empty_repo.commit()
+    empty_repo.git("config", "gitrun.python", str(users))
+    return empty_repo
+
+
+def write_programs(empty_repo: Repo) -> None:
+    for name, source in PROGRAMS.items():
+        empty_repo.write(f"run_{name}.py", source)
+    empty_repo.write("config.yaml", YAML)
+    empty_repo.write("conf/config.yaml", "defaults:\n  - db: mysql\n  - _self_\nmust: ???\n" + YAML)
+    empty_repo.write("conf/db/mysql.yaml", "host: local\n")
+    empty_repo.write("conf/db/pg.yaml", "port: 5\n")
+
+
+def received(project: Repo, program: str, *flags: str) -> dict[str, Any]:
+    """What the program printed that it was given."""
+    ended = project.run("--yes", f"run_{program}.py", *flags, *WORDS.get(program, ()), check=True)
+    found = ast.literal_eval(ended.stdout)
+    assert isinstance(found, dict)
+    return found
+
+
+def test_the_users_python_has_no_gitrun(users: Path, tmp_path: Path) -> None:
+    ended = subprocess.run([users, "-c", "import gitrun"], cwd=tmp_path, capture_output=True, check=False)
+    assert b"ModuleNotFoundError" in ended.stderr
+
+
+CASES = [
+    ("argparse", ["seed=3", "loud=yes", "lr=-1", "decay=1e-05", "amp=no", "size=2", "layers=[3, -4]"],
+     {"seed": 3, "loud": True, "lr": -1.0, "decay": 1e-05, "amp": False, "size": 2, "layers": [3, -4], "command": "train"}),
+    ("click", ["seed=3", "lr=1e-05", "count=9", "shout=yes", "fast=yes", "opt=sgd", "tag=[a, -b]", "pair=[3, -4]",
+               "verbose=2", "how=upper", "s=-7", "path=-q"],
+     {"seed": 3, "lr": 1e-05, "count": 9, "shout": True, "fast": True, "opt": "sgd", "tag": ("a", "-b"), "pair": (3, -4),
+      "verbose": 2, "how": "upper", "s": -7, "path": "-q"}),
+    ("typer", ["lr=-1", "batch_size=2", "shout=yes", "opt=sgd", "tag=[a, -b]", "old-name=x", "path=-q"],
+     {"lr": -1.0, "batch_size": 2, "shout": True, "opt": "sgd", "tag": ["a", "-b"], "old": "x", "path": "-q"}),
+    ("absl", ["lr=1e-05", "n=-3", "on=yes", "opt=sgd", "tags=[x, 'y,z']", "layer=[2, -3]", "mode=BLUE"],
+     {"lr": 1e-05, "n": -3, "on": True, "opt": "sgd", "tags": ["x", "y,z"], "layer": [2, -3], "mode": "BLUE"}),
+    ("fire", ["n=1", "lr=-1e-05", "on=yes", "layers=[1, 'b c', -2]"],
+     {"n": 1, "lr": -1e-05, "on": True, "layers": [1, "b c", -2]}),
+    ("jsonargparse", ["lr=-1", "n=5", "on=yes", "layers=[3, -4]", "opt=sgd", "limit=null"],
+     {"lr": -1.0, "n": 5, "on": True, "layers": [3, -4], "opt": "sgd", "limit": None}),
+    ("tyro", ["optim.lr=-1", "optim.name=sgd", "optim.use_amp=yes", "seed=-3", "limit=null", "layers=[3, -4]", "fast=no"],
+     {"optim": {"lr": -1.0, "name": "sgd", "use_amp": True}, "seed": -3, "limit": None, "layers": [3, -4], "fast": False}),
+    ("hydra", ["must=1", "lr=5e-06", "layers=[1, 'x y', -2]", "limit=null", "fast=yes", "model.depth=3", "db=pg", "db.port=6"],
+     {"must": 1, "lr": 5e-06, "layers": [1, "x y", -2], "limit": None, "fast": True, "model": {"depth": 3}, "db": {"port": 6}}),
+    ("omegaconf", ["lr=5e-06", "layers=[1, 'x y', -2]", "limit=null", "fast=yes", "model.depth=3"],
+     {"lr": 5e-06, "layers": [1, "x y", -2], "limit": None, "fast": True, "model": {"depth": 3}}),
+    ("simple", ["lr=1e-05", "on=yes", "seed=3"], {"lr": 1e-05, "on": True, "seed": 3}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("program", "flags", "expected"), CASES, ids=[case[0] for case in CASES])
+def test_a_program_receives_what_its_flags_say(project: Repo, program: str, flags: list[str], expected: dict[str, Any]) -> None:
+    before = received(project, program, *[flag for flag in flags if flag.startswith(("must=", "n=1"))])
+    after = received(project, program, *flags)
+    assert {name: after[name] for name in expected} == expected
+    assert {name: value for name, value in after.items() if name not in expected} == {
+        name: value for name, value in before.items() if name not in expected
+    }
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The files of a directory, for `read_script`."""
+
+    path: Path
+
+    def read(self, path: str) -> bytes | None:
+        place = self.path / path
+        return place.read_bytes() if place.is_file() else None
+
+    def names(self, path: str) -> tuple[str, ...]:
+        place = self.path / path
+        return tuple(file.name for file in place.iterdir()) if place.is_dir() else ()
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("text", TEXTS[:3] + tuple(pytest.param(text, marks=pytest.mark.slow) for text in TEXTS[3:]))
+def test_a_program_receives_text_as_it_is(tmp_path: Path, users: Path, program: str, text: str) -> None:
+    project = Repo(tmp_path)
+    write_programs(project)
+    source = (project.path / f"run_{program}.py").read_bytes()
+    words = WORDS.get(program, ())[1:]
+    script = read_script(source, f"run_{program}.py", Folder(project.path)).chosen(words)
+    name = "text" if program == "tyro" else "name"
+    given: dict[str, Value] = {"hydra": {"must": 1}, "fire": {"n": 1}}.get(program, {})  # type: ignore[assignment]
+    more = arguments(script, {**defaults(script.flags), **given, name: text}, words)
+    ended = subprocess.run([users, f"run_{program}.py", *more], cwd=project.path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert ast.literal_eval(ended.stdout)[name] == text
+
+
+def test_a_typed_text_reaches_the_program(project: Repo) -> None:
+    text = 'it\'s "so" é, -x'
+    for program in ("click", "hydra"):
+        assert received(project, program, "must=1" if program == "hydra" else "seed=1", f"name={text}")["name"] == text
+
+
+def test_what_is_not_declared_is_refused_and_leaves_no_run(project: Repo) -> None:
+    ended = project.run("run_typer.py", "opt=rms")
+    assert (ended.returncode, project.git("for-each-ref", "refs/runs")) == (129, "")
+    assert "flag 'opt' of run_typer.py takes one of adam, sgd, not 'rms'" in ended.stderr
+
+
+def test_what_cannot_be_read_is_passed_with_one_warning(project: Repo) -> None:
+    source = 'import argparse, os\np = argparse.ArgumentParser()\np.add_argument("--a", type=int)\n'
+    project.write("computed.py", source + 'p.add_argument("--" + os.sep[:0] + "b", type=int)\nprint(vars(p.parse_args()))\n')
+    ended = project.run("computed.py", "a=1", "b=2", check=True)
+    assert ast.literal_eval(ended.stdout) == {"a": 1, "b": 2}
+    assert ended.stderr.count("passed on as they are: b; an option has a name that is computed") == 1
+    assert "passed on" not in project.run("computed.py", "a=1", check=True).stderr
+
+
+def test_a_restart_keeps_the_sub_command(project: Repo) -> None:
+    received(project, "argparse", "lr=1", "seed=2")
+    again = ast.literal_eval(project.run("--restart", "1", "lr=3", check=True).stdout)
+    assert (again["command"], again["lr"], again["seed"]) == ("train", 3.0, 2)
