@@ -21,7 +21,7 @@ from gitrun.log import environment
 from gitrun.model.refs import EMPTY_TREE, short
 from gitrun.model.run import RUNNING, BrokenRun, Run
 from gitrun.model.settings import settings_from
-from gitrun.model.text import safe_text
+from gitrun.model.text import columns, safe_text
 from gitrun.store.finding import find
 from gitrun.store.index import Index
 from gitrun.store.live import directory_of, recorded
@@ -265,14 +265,17 @@ class Project:
 
         return deleted_runs(self.git)
 
-    def find_deleted(self, names: Sequence[str] = (), older_than: str | None = None) -> list[Run | BrokenRun]:
-        """The deleted runs of these names (none: all), only those deleted before the date. Raises UnknownRun, UsageError."""
-        from gitrun.engine.housekeeping import expired
-        from gitrun.store.trash import find_deleted
-        from gitrun.views.select import moment
+    def find_deleted(
+        self, names: Sequence[str] = (), question: Question | None = None, older_than: str | None = None
+    ) -> list[Run | BrokenRun]:
+        """The deleted runs that `select` would find if they were there, only those deleted before the date.
 
-        there = self.list_deleted()
-        runs = list({run.id: run for run in (find_deleted(there, name) for name in names)}.values()) if names else there
+        Raises UnknownRun, UsageError.
+        """
+        from gitrun.engine.housekeeping import expired
+        from gitrun.views.select import Question, moment, select_deleted
+
+        runs = select_deleted(self.git, self.list_deleted(), names, question or Question())
         if older_than is None:
             return runs
         old = expired(self.git, moment(self.git, older_than), time.time())
@@ -353,9 +356,9 @@ class Project:
             row += [run.flags.text()] if flags else []
             row += [run.status] if status else []
             rows.append(row)
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
         for row in rows:
-            print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+            print("  ".join(cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=True)).rstrip())
 
     def road(self) -> Road:
         """What a run goes along on in this project."""

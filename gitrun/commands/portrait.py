@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from gitrun.commands.render import GAP, status_text, when_text
+from gitrun.commands.render import GAP, line_of, status_text, when_text
 from gitrun.errors import BadRun
 from gitrun.model.refs import short
-from gitrun.model.text import count_text, relative_text, safe_text, size_text
+from gitrun.model.text import columns, count_text, relative_text, safe_text, size_text
 from gitrun.views.contents import ADDED, CHANGED, DELETED, LOCAL, PRODUCED, contents, uncommitted
 from gitrun.views.history import subject_of
 from gitrun.views.select import Mailmap
@@ -68,8 +69,8 @@ def metric_lines(project: Project, run: Run) -> list[str]:
         (name, f"min {known.least:g}", f"max {known.most:g}", f"{known.count:,} values", sparkline(drawn.get(name, ())))
         for name, known in first.items()
     ]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = [GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    widths = [max(map(columns, column)) for column in zip(*cells, strict=True)]
+    lines = [line_of(row, widths, sys.maxsize) for row in cells]
     return lines + ([f"and {len(told) - MANY:,} more (git run show --json {short(run.id)})"] if len(told) > MANY else [])
 
 

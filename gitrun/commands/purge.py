@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import click
 
 from gitrun.commands.opening import open_project
+from gitrun.commands.selecting import question_from, selection
 from gitrun.commands.telling import tell_runs
 from gitrun.errors import UsageError
 from gitrun.model.text import count_text
@@ -14,21 +16,33 @@ from gitrun.model.text import count_text
 
 @click.command(add_help_option=False)
 @click.argument("runs", nargs=-1)
+@selection
 @click.option("--all", "everything", is_flag=True, help="All deleted runs.")
 @click.option("--older-than", metavar="DATE", help="Only runs deleted before then: 30.days, 2026-11-01.")
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be purged; purge nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Ask nothing.")
-def command(runs: tuple[str, ...], older_than: str | None, *, everything: bool, dry_run: bool, yes: bool) -> int:
-    r"""Takes deleted runs away for good, with the files that are kept beside the repository.
+def command(  # a filter each
+    runs: tuple[str, ...],
+    older_than: str | None,
+    *,
+    everything: bool,
+    dry_run: bool,
+    yes: bool,
+    **options: Any,  # noqa: ANN401
+) -> int:
+    r"""Takes deleted runs, named or filtered, away for good, with the files that are kept beside the repository.
 
     \b
       git run purge 3fa2c1d8
+      git run purge 2:5
+      git run purge --status error
       git run purge --older-than 30.days
     """
-    if not runs and not everything and not older_than:
+    question = question_from(options)
+    if not runs and not everything and not older_than and question.is_plain:
         raise UsageError("which deleted runs are to be purged?", "name them, or --all; git run list --deleted shows them")
     project = open_project()
-    found = project.find_deleted(runs, older_than)
+    found = project.find_deleted(runs, question, older_than)
     if not found:
         project.say("there is nothing to purge")
         return 0

@@ -16,7 +16,7 @@ from gitrun.commands.pager import is_for_person
 from gitrun.model.metrics import ASPECTS
 from gitrun.model.refs import short
 from gitrun.model.run import BrokenRun, as_json, attempt_as_json
-from gitrun.model.text import duration_text, path_text, relative_text, safe_text, time_text
+from gitrun.model.text import columns, duration_text, fitting, path_text, relative_text, safe_text, time_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -51,23 +51,28 @@ def speakable(value: Any) -> Any:  # noqa: ANN401 - whatever a verb shows
 
 def table(rows: Sequence[Sequence[str]]) -> None:
     """The rows on stdout, their cells aligned, two blanks between; for a person no line is longer than the terminal is wide."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
     room = shutil.get_terminal_size().columns if is_for_person() else sys.maxsize
     for row in rows:
         out(line_of(row, widths, room))
 
 
 def line_of(row: Sequence[str], widths: Sequence[int], room: int) -> str:
-    """The cells of a row as a line of at most `room` characters, each cell in its colour."""
-    line = GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-    end = len(line) if len(line) <= room else room - 1
-    shown, start = "", 0
+    """The cells of a row as a line of at most `room` columns of a terminal, each cell in its colour."""
+    pieces: list[str] = []
     for cell, width in zip(row, widths, strict=True):
-        text = line[start : min(start + len(cell), end)]
-        gap = line[start + len(text) : min(start + width + len(GAP), end)]
-        shown += (cell.painted(text) if isinstance(cell, Cell) and text else text) + gap
-        start += width + len(GAP)
-    return shown if len(line) <= room else shown + "…"
+        pieces += [cell, " " * (width - columns(cell) + len(GAP))]
+    while pieces and not pieces[-1].strip():
+        pieces.pop()
+    fits = sum(map(columns, pieces)) <= room
+    shown, left = "", room if fits else room - 1
+    for piece in pieces:
+        text = piece if fits else fitting(piece, left)
+        left -= columns(text)
+        shown += piece.painted(text) if isinstance(piece, Cell) and text else text
+        if len(text) < len(piece):
+            break
+    return shown.rstrip(" ") if fits else shown + "…"
 
 
 def run_row(number: int, run: Run, colours: Palette = PLAIN) -> list[str]:

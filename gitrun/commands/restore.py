@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from gitrun.commands.opening import open_project
+from gitrun.commands.selecting import question_from, selection
 from gitrun.commands.telling import tell_runs
 from gitrun.errors import UsageError
 from gitrun.model.refs import short
@@ -12,18 +15,22 @@ from gitrun.model.refs import short
 
 @click.command(add_help_option=False)
 @click.argument("runs", nargs=-1)
+@selection
 @click.option("--all", "everything", is_flag=True, help="All deleted runs.")
-def command(runs: tuple[str, ...], *, everything: bool) -> int:
-    r"""Brings deleted runs back as they were; `git run list --deleted` shows them.
+def command(runs: tuple[str, ...], *, everything: bool, **options: Any) -> int:  # noqa: ANN401 - a filter each
+    r"""Brings deleted runs back as they were: named, numbered as `git run list --deleted` shows them, or filtered.
 
     \b
       git run restore 3fa2c1d8
+      git run restore 2:5
+      git run restore --op train.py --status completed
       git run restore --all
     """
-    if not runs and not everything:
+    question = question_from(options)
+    if not runs and not everything and question.is_plain:
         raise UsageError("which runs are to be restored?", "git run list --deleted shows them")
     project = open_project()
-    found = project.find_deleted(runs)
+    found = project.find_deleted(runs, question)
     if not found:
         project.say("there is nothing to restore")
         return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,6 +18,8 @@ def safe_text(text: str) -> str:
     """The text on one line, with all that a terminal would obey or that would reorder it shown escaped."""
     if text.isascii() and text.isprintable():
         return text
+    import unicodedata
+
     return "".join(escaped(char) if unicodedata.category(char) in UNSAFE else char for char in text)
 
 
@@ -27,6 +28,26 @@ def escaped(char: str) -> str:
     if "\udc80" <= char <= "\udcff":  # a byte of a name that is not UTF-8
         return f"\\x{ord(char) - 0xDC00:02x}"
     return char.encode("unicode_escape", "backslashreplace").decode()
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal the text takes: Chinese, Japanese, Korean characters and emoji two, accents none."""
+    if text.isascii():
+        return len(text)
+    import unicodedata
+
+    wide = sum(unicodedata.east_asian_width(char) in {"W", "F"} for char in text)
+    return len(text) + wide - sum(unicodedata.category(char) in {"Mn", "Me"} for char in text)
+
+
+def fitting(text: str, room: int) -> str:
+    """The beginning of the text that takes at most so many columns."""
+    if text.isascii():
+        return text[: max(room, 0)]
+    end = 0
+    while end < len(text) and columns(text[: end + 1]) <= room:
+        end += 1
+    return text[:end]
 
 
 def safe_lines(text: str) -> list[str]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from gitrun.git.exe import Git
-    from gitrun.model.run import Run
+    from gitrun.model.run import BrokenRun, Run
     from gitrun.store.index import Index
 
 
@@ -88,6 +88,34 @@ def by_name(index: Index, git: Git, names: Sequence[str]) -> list[tuple[int, Run
             run = find(index, name, git.prefix)
             found.setdefault(run.id, (index.number(run), run))
     return list(found.values())
+
+
+def select_deleted(
+    git: Git, there: Sequence[Run | BrokenRun], names: Sequence[str], question: Question
+) -> list[Run | BrokenRun]:
+    """Those of the deleted runs, newest first, of these names or ranges (none: all) that the question means.
+
+    Raises UsageError, UnknownRun.
+    """
+    from gitrun.model.run import Run
+    from gitrun.store.trash import find_deleted
+
+    sound = [run for run in there if isinstance(run, Run)]
+    named: dict[str, Run | BrokenRun] = {}
+    for name in names:
+        match = RANGE.fullmatch(name)
+        if match and name != ":":
+            first, last = int(match[1] or 1), int(match[2] or len(sound))
+            named |= {run.id: run for run in sound[max(0, first - 1) : last]}
+            if first < 1 or not sound[first - 1 : last]:
+                raise UnknownRun(f"there are no runs {name} among the deleted ones", "git run list --deleted shows them")
+        else:
+            run = find_deleted(there, name)
+            named.setdefault(run.id, run)
+    runs = list(named.values()) if names else list(there)
+    if question.is_plain:
+        return runs
+    return [run for _, run in choose(git, ((0, run) for run in runs if isinstance(run, Run)), question)]
 
 
 def choose(git: Git, runs: Iterable[tuple[int, Run]], question: Question) -> list[tuple[int, Run]]:

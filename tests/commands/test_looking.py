@@ -10,6 +10,8 @@ import subprocess
 import pytest
 
 from gitrun import Project
+from gitrun.commands.render import line_of
+from gitrun.model.text import columns
 
 KEYS = {
     "id", "operation", "status", "flags", "label", "tags", "comments", "marked", "started", "stopped", "duration",
@@ -41,6 +43,15 @@ def test_list_has_a_row_a_run_aligned(two) -> None:
         "2   ID  make.py  TIME  completed",
         "3*  ID  echo.py  TIME  completed  x=2 y=2 z='[b'",
     ]
+
+
+def test_list_is_aligned_by_what_a_terminal_shows() -> None:
+    rows = [["学習.py", "x=1"], ["e\u0301.py", "x=2"], ["longer.py", "x=3 学学"]]
+    widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
+    lines = [line_of(row, widths, 99) for row in rows]
+    assert {columns(line[: line.index("x=")]) for line in lines} == {11}
+    assert line_of(rows[2], widths, 18) == "longer.py  x=3 学…"
+    assert line_of(rows[2], widths, 17) == "longer.py  x=3 …"
 
 
 def test_times_of_a_list_are_those_of_the_users_zone(two) -> None:

@@ -48,6 +48,14 @@ def test_rm_takes_filters(three) -> None:
     assert listed(three) == [3]
 
 
+def test_restore_and_purge_take_ranges_and_filters(three) -> None:
+    three.run("rm", "1:3", check=True)
+    three.run("restore", "--where", "x=2", check=True)
+    assert listed(three) == [2]
+    assert "purged" in three.run("purge", "-y", "1:1", check=True).stderr
+    assert [run.flags["x"] for run in Project(three.path).list_deleted()] == [1]
+
+
 def test_rm_of_what_no_run_is_like_deletes_nothing(three) -> None:
     refused = three.run("rm", "--where", "x=17")
     assert refused.returncode == 128

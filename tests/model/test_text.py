@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitrun.model.text import duration_text, safe_lines, safe_text, size_text
+from gitrun.model.text import columns, duration_text, fitting, safe_lines, safe_text, size_text
 
 HOSTILE = "\x1b]52;c;eA==\x07 \x9b31m \u202e \u2066 \u200b \ufeff \x7f \r\n \u2028 \udcff \U000e0041"
 
@@ -46,3 +46,18 @@ def test_duration_is_said_in_the_unit_that_suits_it(seconds, text) -> None:
 )
 def test_size_is_said_in_the_unit_that_suits_it(size, text) -> None:
     assert size_text(size) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "wide"), [("loss", 4), ("学習率", 6), ("é", 1), ("e\u0301", 1), ("🚀 x", 4), ("ﾊﾝ", 2), ("", 0)]
+)
+def test_columns_of_a_text_are_those_of_a_terminal(text, wide) -> None:
+    assert columns(text) == wide
+
+
+@given(st.text(st.sampled_from("ab学🚀e\u0301")), st.integers(-1, 9))
+def test_what_fits_is_the_longest_beginning_that_does(text, room) -> None:
+    found = fitting(text, room)
+    assert text.startswith(found)
+    assert columns(found) <= max(room, 0)
+    assert found == text or columns(text[: len(found) + 1]) > room

@@ -10,6 +10,7 @@ from gitrun.model.run import BrokenRun
 from gitrun.store import trash
 from gitrun.store.live import hold
 from gitrun.store.tips import tips
+from gitrun.views.select import Question
 
 
 @pytest.fixture
@@ -102,6 +103,18 @@ def test_deleted_runs_are_named_by_id_number_or_operation(project) -> None:
     assert project.find_deleted(["echo.py"]) == [first]
     with pytest.raises(UnknownRun, match="no deleted run 'nowhere'"):
         project.find_deleted(["nowhere"])
+
+
+def test_deleted_runs_are_meant_by_ranges_of_their_list_and_by_filters(project) -> None:
+    project.remove(project.list_runs())
+    there = project.list_deleted()
+    assert project.find_deleted(["2:", "1"]) == [*there[1:], there[0]]
+    assert project.find_deleted([], Question(expression="x>1", sort="x")) == [
+        run for run in reversed(there) if run.flags["x"] > 1
+    ]
+    assert project.find_deleted([":2"], Question(statuses=("error",))) == []
+    with pytest.raises(UnknownRun, match="no runs 7:9 among the deleted"):
+        project.find_deleted(["7:9"])
 
 
 def test_purge_takes_ref_and_kept_files_away(repo, project) -> None:
