@@ -63,7 +63,7 @@ class Site:
 class Job:
     """An attempt to carry through; `index` is the snapshot's, for a run in the working tree itself (else None).
 
-    `python` runs its script (None: it is no script).
+    `python` runs its script (None: it is no script). `signals` are held by who runs it as a step.
     """
 
     request: Request
@@ -72,6 +72,7 @@ class Job:
     snapshot: Snapshot
     index: Path | None
     python: Interpreter | None
+    signals: Signals | None = None
 
 
 def perform(road: Road, job: Job) -> Outcome:
@@ -86,7 +87,7 @@ def perform(road: Road, job: Job) -> Outcome:
         else:
             slot = stack.enter_context(lease(road.git, started.attempt, started.run))
             site = furnish(road, job, slot.tree, slot.git)
-        signals, begun = stack.enter_context(Signals()), time.time()
+        signals, begun = job.signals or stack.enter_context(Signals()), time.time()
         ended = carry_out(road, job, site, signals)
         started.live.record_end(ended)
         outcome, seen = settle(road, started, site, ended, begun)

@@ -230,8 +230,10 @@ def download(git: Git, one: Input, operation: str) -> Path:
         with fresh.open("rb") as file:
             found = digest(file)
         if found != one.sha256:
-            raise CannotRun(f"input {one.path} of {operation} is not what its entry says: {one.url} gave another file",
-                            f"the sha256 of what came is {found}")
+            raise CannotRun(
+                f"input {one.path} of {operation} is not what its entry says: {one.url} gave another file",
+                f"the sha256 of what came is {found}",
+            )
         fresh.chmod(0o444)
         fresh.replace(target)
     except OSError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitrun.engine.declared import script_of
@@ -11,6 +11,7 @@ from gitrun.errors import CannotRun, ObjectsGone, UsageError
 from gitrun.git.objects import EXECUTABLE, FILE, Object, entry_at
 from gitrun.model.configfiles import read_flags
 from gitrun.model.definitions import over
+from gitrun.model.flags import same_value
 from gitrun.model.plan import COMMAND, PROGRAM, SCRIPT, STEPS
 from gitrun.model.projectfile import GITRUN, INTERPRETERS, PYPROJECT, read_definitions
 from gitrun.model.text import is_text, safe_text
@@ -54,6 +55,21 @@ class Declared:
     style: str = ""
     file: tuple[Flag, ...] = ()
     """The flags that are values of the file that the entry names."""
+
+
+def step_operation(objects: Objects, name: str, tree: str) -> Operation:
+    """The operation that a step names: an entry, or the path of a script or program below the top. Raises UsageError."""
+    definition = definition_of(objects, tree, name)
+    if definition:
+        return entry_operation(objects, definition, tree, ())
+    path = os.path.normpath(name)
+    mode = mode_of(objects, tree, path)
+    if mode is None:
+        raise UsageError(f"there is no operation '{name}', which is named as a step", f"{GITRUN} says which there are")
+    words = (PYTHON, path) if path.endswith(".py") else program_words(path, mode)
+    if words is None:
+        raise UsageError(f"'{path}', which is named as a step, is not executable", f"chmod +x {path}")
+    return Operation(path, SCRIPT if path.endswith(".py") else PROGRAM, words, "")
 
 
 def find_operation(git: Git, objects: Objects, request: Request, source: Source) -> Operation:
@@ -183,12 +199,35 @@ def declared_by(objects: Objects, operation: Operation, tree: str, given: Mappin
     if definition and definition.file:
         found = file_flags(objects, definition, tree)
         return Declared(over(found, said), None, style, found)
+    if definition and operation.kind == STEPS:
+        return Declared(over(step_flags(objects, definition, tree), said))
     if operation.kind == SCRIPT:
         script = script_in(objects, operation.script, tree).chosen(operation.command[2:], given)
         if not style or style == script.style:
             return Declared(over(script.flags, said), script, script.style)
         return Declared(said or None, None, style)
     return Declared(said or None, None, style)
+
+
+def step_flags(objects: Objects, definition: Definition, tree: str, above: tuple[str, ...] = ()) -> tuple[Flag, ...]:
+    """The flags of all steps, less those that a step has of its own; a default is one if all steps agree on it."""
+    if definition.name in above:
+        raise UsageError(f"the steps of {definition.name} lead back to it", " -> ".join((*above, definition.name)))
+    found: dict[str, Flag] = {}
+    for step in definition.steps:
+        operation = step_operation(objects, step.operation, tree)
+        inner = operation.definition
+        if inner and operation.kind == STEPS:
+            flags = over(step_flags(objects, inner, tree, (*above, definition.name)), inner.flags)
+        else:
+            flags = declared_by(objects, operation, tree).flags or ()
+        own = {name for name, _ in step.flags}
+        for flag in flags:
+            known = found.get(flag.name)
+            if flag.name not in own:
+                agreed = known is None or same_value(known.default, flag.default)
+                found[flag.name] = flag if agreed else replace(flag, default=None, required=False)
+    return tuple(found.values())
 
 
 def file_flags(objects: Objects, definition: Definition, tree: str) -> tuple[Flag, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from gitrun.engine.bring import DONE, Wish, produced_items, put
@@ -36,6 +37,7 @@ def furnish_entry(road: Road, plan: Plan, tree: Path, linked: list[bytes]) -> tu
     if definition is None:
         return linked, {}
     put_there: list[bytes] = []
+    linked = without_outputs(road, tree, linked, definition.outputs)
     with Index(road.git) as index:
         for need in plan.basis.needs:
             wanted = [os.fsencode(path) for path, _ in need.files]
@@ -56,6 +58,21 @@ def furnish_entry(road: Road, plan: Plan, tree: Path, linked: list[bytes]) -> tu
     return linked, stamps(tree, put_there)
 
 
+def without_outputs(road: Road, tree: Path, linked: list[bytes], outputs: Iterable[str]) -> list[bytes]:
+    """The paths that are links after those that may be, or may hold, an output have become free for the program to write."""
+    for output in outputs:
+        pattern = output.rstrip("/").split("/")
+        queue = list(linked)
+        for path in queue:
+            parts = os.fsdecode(path).split("/")
+            if len(parts) > len(pattern) or not all(map(fnmatchcase, parts, pattern)):
+                continue
+            before = set(linked)
+            linked = opened(road, tree, linked, [path if len(parts) == len(pattern) else path + b"/*"])
+            queue += [one for one in linked if one not in before]
+    return linked
+
+
 def opened(road: Road, tree: Path, linked: list[bytes], paths: Iterable[bytes]) -> list[bytes]:
     """The paths that are links after each directory above one of `paths` that was a link has become a directory of links."""
     top = os.fsencode(tree)
@@ -66,7 +83,8 @@ def opened(road: Road, tree: Path, linked: list[bytes], paths: Iterable[bytes]) 
             if above in linked and os.path.islink(top + b"/" + above) and road.git.worktree:
                 os.unlink(top + b"/" + above)
                 os.mkdir(top + b"/" + above)
-                linked = [one for one in linked if one != above] + link_in(road.git.worktree, tree, [above])
+                inside = [above + b"/" + name for name in sorted(os.listdir(os.fsencode(road.git.worktree) + b"/" + above))]
+                linked = [one for one in linked if one != above] + link_in(road.git.worktree, tree, inside)
         if path in linked and os.path.islink(top + b"/" + path):
             os.unlink(top + b"/" + path)
             linked = [one for one in linked if one != path]

@@ -20,7 +20,7 @@ from gitrun.git.objects import Objects, TreeMaker
 from gitrun.model import record
 from gitrun.model.basis import read_basis
 from gitrun.model.needed import Skip, skip_restart, skip_start
-from gitrun.model.plan import SCRIPT, Outcome, Plan, Source
+from gitrun.model.plan import SCRIPT, STEPS, Outcome, Plan, Source
 from gitrun.model.projectfile import GITRUN, PYPROJECT, read_definitions
 from gitrun.model.refs import short
 from gitrun.model.request import check
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from gitrun.engine.environment import Locks
     from gitrun.engine.interpreter import Interpreter
+    from gitrun.engine.pipeline import Within
     from gitrun.engine.road import Road
     from gitrun.model.request import Request
     from gitrun.store.attempts import Started
@@ -77,9 +78,10 @@ class Launch:
     manners: Manners
     index: Path
     moment: Moment
+    within: Within | None = None
 
 
-def start(road: Road, request: Request, manners: Manners) -> tuple[str, Outcome | None] | Skip:
+def start(road: Road, request: Request, manners: Manners, within: Within | None = None) -> tuple[str, Outcome | None] | Skip:
     """The id of the run and what came of the attempt (None: staged, or gone on in the background), or why nothing is run.
 
     Raises GitrunError when nothing could be run or recorded.
@@ -90,7 +92,7 @@ def start(road: Road, request: Request, manners: Manners) -> tuple[str, Outcome 
     lost = False
     for wait in (*TRIES, None):
         with private_index(road.git, os.urandom(8).hex()) as index:
-            launch = Launch(road, request, manners, index, moment())
+            launch = Launch(road, request, manners, index, moment(), within)
             try:
                 with gc_held_off(road.git) if lost else nullcontext():
                     ready = decide(launch)
@@ -148,7 +150,7 @@ def moment() -> Moment:
 def go(launch: Launch, ready: Ready, started: Started, python: Interpreter | None) -> tuple[str, Outcome | None]:
     """Carries a begun attempt through, unless it is staged or goes on in the background."""
     road, request, manners = launch.road, launch.request, launch.manners
-    for word in ready.snapshot.words:
+    for word in (*ready.snapshot.words, *ready.plan.notices):
         road.say(word)
     if request.label is not None or request.tags or request.comment:
         annotate(road.git, started.run, lambda notes: noted(road, notes, request), "annotate at launch")
@@ -166,7 +168,12 @@ def go(launch: Launch, ready: Ready, started: Started, python: Interpreter | Non
     # what runs programs takes as long to import as all else here, and a start that is skipped does not need it
     from gitrun.engine.attempt import Job, perform
 
-    return started.run, perform(road, Job(request, ready.plan, started, ready.snapshot, index, python))
+    if ready.plan.kind == STEPS:
+        from gitrun.engine.pipeline import perform_steps
+
+        return started.run, perform_steps(launch, ready, started)
+    signals = launch.within.signals if launch.within else None
+    return started.run, perform(road, Job(request, ready.plan, started, ready.snapshot, index, python, signals))
 
 
 def decide(launch: Launch) -> Ready | Skip:
@@ -184,15 +191,26 @@ def decide(launch: Launch) -> Ready | Skip:
 def decide_start(launch: Launch, objects: Objects) -> Ready | Skip:
     """A new run of the working tree."""
     road, request = launch.road, launch.request
-    taken = take(launch, objects)
-    plan = plan_start(road.git, objects, request, taken.source, launch.moment)
+    taken = launch.within.snapshot if launch.within else take(launch, objects)
+    plan = belonging(launch, plan_start(road.git, objects, request, taken.source, launch.moment))
     skip = skip_start(plan, alike(road, plan), same_source=request.needed_source) if request.compares else None
     return skip or Ready(depending(road, objects, request, plan), taken, locks=locks_of(objects, plan))
 
 
+def belonging(launch: Launch, plan: Plan) -> Plan:
+    """The plan, with the run that it is a step of."""
+    return replace(plan, basis=replace(plan.basis, parent=launch.within.parent)) if launch.within else plan
+
+
 def depending(road: Road, objects: Objects, request: Request, plan: Plan) -> Plan:
     """The plan with all that its entry says it needs. Raises GitrunError if something is missing."""
-    if plan.definition is None or not (plan.definition.needs or plan.definition.inputs):
+    if plan.definition is None:
+        return plan
+    if plan.kind == STEPS:
+        from gitrun.engine.pipeline import require_needs
+
+        require_needs(road, objects, plan.definition.steps, plan.source.tree)
+    if not (plan.definition.needs or plan.definition.inputs):
         return plan
     from gitrun.engine.dependencies import with_dependencies
 
@@ -202,10 +220,13 @@ def depending(road: Road, objects: Objects, request: Request, plan: Plan) -> Pla
 def decide_restart(launch: Launch, objects: Objects, run: Run) -> Ready | Skip:
     """Another attempt of `run`, of its own source or of the working tree."""
     road, request = launch.road, launch.request
-    taken = take(launch, objects) if request.force_sourcecode else None
+    taken = None
+    if request.force_sourcecode:
+        taken = launch.within.snapshot if launch.within else take(launch, objects)
     source = taken.source if taken else own_source(road, objects, run)
     basis = read_basis(require_there(objects, f"{run.attempt.id}:{record.RUN}").data)
     plan, gone = plan_restart(objects, request, Before(run, basis), source, launch.moment)
+    plan = belonging(launch, plan)
     skip = skip_restart(run, plan, alike(road, plan), same_source=request.needed_source) if request.compares else None
     if skip:
         return skip

@@ -132,6 +132,10 @@ class Index:
         """The runs of the operation whose flags are equal to these, newest first."""
         return self._sound(f"WHERE operation = ? AND flags = ? AND broken IS NULL {ORDER}", (operation, flags_key(flags)))
 
+    def of_operation(self, operation: str) -> list[Run]:
+        """The runs of the operation, newest first."""
+        return self._sound(f"WHERE operation = ? AND broken IS NULL {ORDER}", (operation,))
+
     def made_of(self, tree: str, limit: int = -1) -> list[Run]:
         """The runs whose source is exactly this tree, newest first, at most `limit`."""
         return self._sound(f"WHERE source = ? AND broken IS NULL {ORDER} LIMIT ?", (tree, limit))
