@@ -7,6 +7,7 @@ import os
 import time
 
 import pytest
+from three_runs import listed, three_runs
 
 from gitrun import Project
 from gitrun.engine import housekeeping
@@ -20,15 +21,7 @@ BIG = "open('big.bin', 'wb').write(bytes(1000))\n"
 
 @pytest.fixture
 def project(repo) -> Project:
-    """A project with three runs."""
-    project = Project(repo.path)
-    for x in (1, 2, 3):
-        project.run("echo.py", flags={"x": x})
-    return project
-
-
-def listed(runs) -> list[object]:
-    return [run.flags["x"] for run in runs]
+    return three_runs(repo)
 
 
 def test_nothing_asked_deletes_no_run(repo, project) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from three_runs import listed, three_runs
 
-from gitrun import Project
 from gitrun.errors import RunIsRunning, StaleRun, UnknownRun
 from gitrun.model.run import BrokenRun
 from gitrun.store import trash
@@ -14,16 +14,8 @@ from gitrun.views.select import Question
 
 
 @pytest.fixture
-def project(repo) -> Project:
-    """A project with three runs."""
-    project = Project(repo.path)
-    for x in (1, 2, 3):
-        project.run("echo.py", flags={"x": x})
-    return project
-
-
-def listed(runs) -> list[object]:
-    return [run.flags["x"] for run in runs]
+def project(repo):
+    return three_runs(repo)
 
 
 def refs(repo, under: str) -> list[str]:
