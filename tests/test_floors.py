@@ -37,7 +37,7 @@ STARTERS = (
     "os.exec*", "os.spawn*", "os.posix_spawn*", "os.system", "os.popen", "os.fork*",
 )  # fmt: skip
 ENVIRONMENT = ("os.environ*", "os.getenv*", "os.putenv", "os.unsetenv")
-IN_THE_USERS_WORLD = ("log.py", "engine/launch.py")
+IN_THE_USERS_WORLD = ("log.py", "engine/asker.py", "engine/launch.py")
 NO_NAMES = {"utils.py", "helpers.py", "common.py", "base.py", "manager.py"}
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 40

@@ -314,26 +314,27 @@ def exit_watch(pid: int) -> Iterator[int]:
         os.close(descriptor)
 
 
-def ask(argv: Sequence[str], environ: Mapping[str, str], directory: Path, patience: float | None = None) -> bytes:
-    """What a short-lived program writes to stdout, which is ended after `patience` seconds. Raises CannotRun."""
+def ask(argv: Sequence[str], environ: Mapping[str, str], directory: Path, timeout: float | None = None) -> bytes:
+    """What a short-lived program writes to stdout; after `timeout` seconds it is killed. Raises CannotRun."""
+    pipe = subprocess.PIPE
     try:
-        done = subprocess.run(
-            tuple(argv),
-            env=dict(environ),
-            cwd=directory,
-            capture_output=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            timeout=patience,
-        )
+        with subprocess.Popen(
+            tuple(argv), env=dict(environ), cwd=directory, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe,
+            start_new_session=timeout is not None,
+        ) as process:  # fmt: skip
+            try:
+                out, err = process.communicate(timeout=timeout)
+            except BaseException:
+                (process.kill if timeout is None else lambda: os.killpg(process.pid, signal.SIGKILL))()
+                raise
     except subprocess.TimeoutExpired as error:
-        raise CannotRun(f"'{argv[0]}' took longer than {patience:g} s") from error
+        raise CannotRun(f"'{argv[0]}' did not answer within {timeout:g} seconds") from error
     except OSError as error:
         raise CannotRun(f"cannot start '{argv[0]}': {error.strerror}") from error
-    if done.returncode:
-        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+    if process.returncode:
+        last = err.decode(errors="replace").strip().splitlines()[-1:]
         raise CannotRun(f"'{argv[0]}' failed: {' '.join(last)}")
-    return done.stdout
+    return out
 
 
 @contextmanager

@@ -203,8 +203,9 @@ def settle(
     """The values that an operation gets, by declared name; only those given, None where one is taken away.
 
     Declared None is an open set: every name, every value; with `partial` there may be more than those declared.
-    Otherwise a name must be declared (`-` and `_` are the same) and its value be of the kind and the choices declared, or the default. For a flag of text, what
-    was typed is the value as it stands. Raises UsageError; with `force` only for what no flag can be.
+    Otherwise a name must be declared (`-` and `_` are the same) and its value be of the kind and the choices declared,
+    or the default. For a flag of text, what was typed is the value as it stands. Raises UsageError; with `force` only
+    for what no flag can be.
     """
     settled: dict[str, Value | None] = {}
     for name, value in given.items():

@@ -1,0 +1,65 @@
+"""The flags of a script by its own word: it is run, in a checkout of its own, up to where it reads its command line."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gitrun.engine.declared import DIRECTORY, TreeFiles, recall, remember, script_from
+from gitrun.engine.process import ask
+from gitrun.engine.worktree import lease
+from gitrun.errors import CannotRun
+from gitrun.git.exe import for_programs
+from gitrun.git.objects import Objects
+
+if TYPE_CHECKING:
+    from gitrun.git.exe import Git
+    from gitrun.model.scripts import Script
+
+ASKER = Path(__file__).with_name("asker.py")
+PATIENCE = 10.0
+"""Seconds that a program may take up to its command line."""
+IDENTITY = ("-c", "user.name=gitrun", "-c", "user.email=gitrun@localhost")
+
+
+def ask_script(git: Git, tree: str, path: str, python: str, *, patience: float = PATIENCE) -> Script:
+    """The flags of the script at `path` of a tree, or of a commit, as the interpreter `python` finds them.
+
+    Asked once for each tree and interpreter. Nothing that git ignores is there. Raises CannotRun if the program fails, or
+    takes longer than `patience` seconds, or does not read its command line with argparse, click, typer or absl.
+    """
+    tree = git.run("rev-parse", "--verify", f"{tree}^{{tree}}").decode().strip()
+    place = git.state / DIRECTORY / f"{tree}-{zlib.crc32(f'{path} {python}'.encode(errors='surrogateescape')):08x}"
+    with Objects(git) as objects:
+        known = recall(place, TreeFiles(objects, tree))
+    if known:
+        return known
+    # a commit that nothing holds: git gc takes it away
+    commit = git.run(*IDENTITY, "commit-tree", tree, stdin=b"asked for its flags\n").decode().strip()
+    with lease(git, commit, "") as slot:
+        out = slot.directory / "asked.json"
+        out.unlink(missing_ok=True)
+        variables = {**for_programs(git.environ), "PYTHONDONTWRITEBYTECODE": "1", "PWD": str(slot.tree)}
+        try:
+            ask((python, str(ASKER), str(out), path), variables, slot.tree, patience)
+        except CannotRun as error:
+            raise CannotRun(f"'{path}' could not be asked for its flags: {error.message}", HINT) from error
+        script = answer_in(out, path)
+    remember(place, script, {})
+    return script
+
+
+HINT = 'take flags = "import" out of its entry, or say its flags there'
+
+
+def answer_in(out: Path, path: str) -> Script:
+    """What the program answered. Raises CannotRun."""
+    try:
+        found = json.loads(out.read_bytes())
+        return script_from({"style": "args", "groups": [], "partial": "", **found})
+    except FileNotFoundError as error:
+        raise CannotRun(f"'{path}' ended without reading its command line", HINT) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CannotRun(f"'{path}' gave no answer that reads", HINT) from error
