@@ -42,13 +42,16 @@ CREATE TABLE IF NOT EXISTS runs (
     status TEXT NOT NULL, label TEXT, marked INTEGER NOT NULL, broken TEXT,
     source TEXT NOT NULL, base TEXT, record TEXT NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+INDEXES = """
 CREATE INDEX IF NOT EXISTS newest ON runs (created, id);
 CREATE INDEX IF NOT EXISTS alike ON runs (operation, flags, created);
 CREATE INDEX IF NOT EXISTS sources ON runs (source);
 CREATE INDEX IF NOT EXISTS bases ON runs (base);
 CREATE INDEX IF NOT EXISTS labels ON runs (label) WHERE label IS NOT NULL;
-CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
+"""What finds rows quickly; made after the rows, in half the time."""
 ROW = "id, tip, broken, record"
 ORDER = "ORDER BY created DESC, id DESC"
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -234,6 +237,7 @@ class Index:
                     self._base.executemany("INSERT OR REPLACE INTO runs VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", rows)
                 if self._told:
                     self._told(min(start + ROUND, len(names)), len(names))
+        self._base.executescript(INDEXES)
 
 
 @contextmanager

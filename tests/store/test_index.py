@@ -185,3 +185,14 @@ def test_index_tells_how_many_runs_it_has_read(project) -> None:
     heard: list[tuple[int, int]] = []
     Index(project.git, lambda done, total: heard.append((done, total))).__exit__()
     assert heard == [(3, 3)]
+
+
+def test_build_that_was_killed_goes_on_with_what_finds_rows_quickly(repo, project) -> None:
+    before = project.list_runs()
+    base = sqlite3.connect(repo.path / ".git" / "gitrun" / "index.sqlite")
+    base.executescript("DROP INDEX newest; DELETE FROM state")
+    base.close()
+    assert project.list_runs() == before
+    base = sqlite3.connect(repo.path / ".git" / "gitrun" / "index.sqlite")
+    assert base.execute("SELECT count(*) FROM sqlite_master WHERE name = 'newest'").fetchone() == (1,)
+    base.close()
