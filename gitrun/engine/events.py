@@ -35,8 +35,6 @@ KINDS = {1: "f", 2: "d", 3: "i", 9: "q"}
 LISTS = {5: "f", 6: "d", 7: "varint", 10: "varint"}
 """The fields of a tensor that hold its values if its content is empty."""
 LARGEST_FLOAT = 3.4e38
-SLACK = 2.0
-"""Seconds that the clock of a file may be behind."""
 
 
 class Scalar(NamedTuple):
@@ -111,7 +109,7 @@ def event(message: memoryview, since: float, known: set[str]) -> Iterator[Scalar
     for number, whole, content in fields(message):
         if number == 1 and len(content) == 8:
             (moment,) = struct.unpack("<d", content)
-            if moment < since - SLACK:
+            if moment < since:
                 return
         elif number == 2:
             step = whole

@@ -1,7 +1,7 @@
 """Lines of an output as a person sees them, searched with patterns of the user's in a process of its own, which can be ended.
 
-Stdlib only, one file: `python patterns.py RULES OUTPUT` prints, for each line in which something is found, a line of JSON:
-`[{"name": "text of the number"}, "text of the step" or null]`; `"late"` is the last one if the time was over before.
+Stdlib only, one file: `python patterns.py RULES OUTPUT` prints lines of JSON, a list of what was found in lines of output:
+`[{"name": "text of the number"}, "text of the step" or null]`; `"late"` is the last line if the time was over before.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from contextlib import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import BinaryIO
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import BinaryIO, TypeAlias
+
+    Search: TypeAlias = tuple[str, Callable[[str], re.Match[str] | None], str | int, bool]
 
 SIZE = 1 << 20
 """Bytes read at a time."""
@@ -30,7 +32,7 @@ WHOLE, PART = 512 << 20, 256 << 20
 SECONDS = 10.0
 """Time that the patterns of a user may take in all."""
 MOST = 1_000_000
-"""Lines in which something was found after which no more are searched."""
+"""Lines in which something was found, more or less, after which no more are searched."""
 CSI = re.compile(rb"\x1b(?:\[[0-9:;<=>?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])")
 FOLLOWED = "?*{+"
 
@@ -96,26 +98,39 @@ def needle(pattern: str) -> bytes:
     return text.encode()
 
 
-def find(rules: list[tuple[str, str]], file: BinaryIO) -> Iterator[tuple[dict[str, str], str | None]]:
-    """What the patterns find in each line: the text of the numbers by name, and that of a step."""
-    searches = []
+def find(rules: list[tuple[str, str]], file: BinaryIO) -> Iterator[list[tuple[dict[str, str], str | None]]]:
+    """What the patterns find in each line, a block of lines at a time: texts of numbers by name, and that of a step.
+
+    Raises TimeoutError, once it has said what it found before, if the time is over.
+    """
+    searches: list[tuple[str, Callable[[str], re.Match[str] | None], str | int, bool, bytes]] = []
     for name, text in rules:
         with suppress(re.error, RecursionError, OverflowError):
             pattern = re.compile(text)
             group = "value" if "value" in pattern.groupindex else min(pattern.groups, 1)
             searches.append((name, pattern.search, group, "step" in pattern.groupindex, needle(text)))
     for block in blocks(file):
-        active = [search for search in searches if search[4] in block]
-        if not active:
-            continue
-        for line in block.decode(errors="replace").split("\n"):
-            found, step = {}, None
-            for name, search, group, has_step, _ in active:
-                if match := search(line[:SEARCHED]):
-                    found[name] = match[group] or ""
-                    step = match["step"] if has_step else step
-            if found:
-                yield found, step
+        active = [search[:4] for search in searches if search[4] in block]
+        told: list[tuple[dict[str, str], str | None]] = []
+        try:
+            for line in block.decode(errors="replace").split("\n") if active else ():
+                if found := found_in(line if len(line) <= SEARCHED else line[:SEARCHED], active):
+                    told.append(found)  # noqa: PERF401 - what was found before the time was over is kept
+        except TimeoutError:
+            yield told
+            raise
+        yield told
+
+
+def found_in(line: str, searches: Sequence[Search]) -> tuple[dict[str, str], str | None] | None:
+    """What is found in a line; None if it is nothing."""
+    found, step = {}, None
+    for name, search, group, has_step in searches:
+        if match := search(line):
+            found[name] = match[group] or ""
+            if has_step:
+                step = match["step"]
+    return (found, step) if found else None
 
 
 def late(_number: int, _frame: object) -> None:
@@ -126,15 +141,18 @@ def late(_number: int, _frame: object) -> None:
 def main() -> None:
     """Prints what the patterns of a file of rules find in a file of output."""
     signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    with open(sys.argv[1], "rb") as file:
+        rules = json.load(file)
+    signal.setitimer(signal.ITIMER_REAL, rules.get("seconds", SECONDS))
     try:
-        with open(sys.argv[1], "rb") as rules:
-            patterns = json.load(rules)["patterns"]
-        file = open_regular(sys.argv[2])
-        for count, found in enumerate(find(patterns, file) if file else ()):
-            if count >= MOST:
+        output = open_regular(sys.argv[2])
+        left = MOST
+        for found in find(rules["patterns"], output) if output else ():
+            if found:
+                sys.stdout.write(json.dumps(found[:left]) + "\n")
+            left -= len(found)
+            if left < 0:
                 raise TimeoutError  # noqa: TRY301 - it is the same for whoever reads what we found
-            sys.stdout.write(json.dumps(found) + "\n")
     except TimeoutError:
         signal.setitimer(signal.ITIMER_REAL, 0)
         sys.stdout.write('"late"\n')

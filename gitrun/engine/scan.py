@@ -110,11 +110,10 @@ def by_patterns(output: Path, directory: Path, gathering: Gathering) -> str:
         return f"the patterns for metrics could not be searched for: {error.message}"
     late = bool(lines) and lines[-1] == b'"late"'
     for line in lines[: len(lines) - late]:
-        found, step = json.loads(line)
-        numbers = {name: value for name, text in found.items() if (value := number_in(text)) is not None}
-        if step is not None and (given := number_in(step)) is not None:
-            steps.give(given)
-        gathering.add_all(numbers, steps)
+        for found, step in json.loads(line):
+            if step is not None and (given := number_in(step)) is not None:
+                steps.give(given)
+            gathering.add_all({name: value for name, text in found.items() if (value := number_in(text)) is not None}, steps)
     return "the patterns for metrics took too long, and were not searched for in all of the output" if late else ""
 
 

@@ -9,6 +9,7 @@ import os
 import pty
 import subprocess
 import sys
+import time
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -226,3 +227,30 @@ def test_without_a_repository_there_is_one_line(tmp_path, words) -> None:
     ended = subprocess.run(["git-run", *words], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (128, "", 1)
     assert ended.stderr.startswith("gitrun: not a git repository")
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        b"\xff\0" * 1000 + b"\n",
+        b'{"loss": ' + b"[" * 100_000 + b"\n",
+        b'{"loss": 1e999, "x": 1' + b"0" * 5000 + b"}\n",
+        b'{"loss": 0.5}\n' * 400_000,
+        b'{"loss": "\\u001b[31m", "step": {}}\n{"loss": -1e308}\n{"loss": 1e308}\n{"loss": NaN}\n',
+        b'{"loss": 1}' * 3_000_000,
+    ],
+    ids=["bytes", "deep", "numbers", "many", "values", "long"],
+)
+def test_record_of_metrics_in_a_foreign_run_does_no_harm_to_show(repo, record) -> None:
+    name = '"a\\u001b[2Jb"'
+    result = f'status = "completed"\n[metrics]\nloss = 1.0\n{name} = 2\n'
+    result += f"[series.{name}]\nfirst = 1\nmin = 1\nmax = 1\ncount = 3\n"
+    result += "[series.loss]\nfirst = 1.0\nmin = nan\nmax = inf\ncount = 9\n[series.gone]\ncount = -1\n"
+    made = foreign(repo, 'operation = "a"', metrics_jsonl=record, result_toml=result)
+    begun = time.monotonic()
+    ended = repo.run("show", made)
+    assert ended.returncode == 0, ended.stderr
+    assert "loss" in ended.stdout
+    assert "\x1b" not in ended.stdout
+    assert time.monotonic() - begun < 20
+    assert json.loads(repo.run("show", made, "--json", check=True).stdout)["series"]["loss"]["count"] == 9

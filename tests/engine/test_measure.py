@@ -1,0 +1,132 @@
+"""The metrics of whole runs: logged, printed and in event files, put together, each attempt's its own."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+PRINTED = """\
+import os
+import tensorboardX
+lr = 0.1
+writer = tensorboardX.SummaryWriter("runs")
+for step in range(3):
+    print(f"loss: {lr * (3 - step):.2f}")
+    print("lr: 7")
+    writer.add_scalar("loss", 99.0, step)
+    writer.add_scalar("eval/acc", step / 2, step)
+writer.close()
+with open(os.environ["GITRUN_METRICS"], "a") as log:
+    log.write('{"f1": 0.5, "step": 7}\\n')
+"""
+
+
+def shown(repo, run="1"):
+    return json.loads(repo.run("show", run, "--json", check=True).stdout)
+
+
+def points(repo, run="1"):
+    """The lines of the record of a run's metrics."""
+    found = repo.git("cat-file", "-p", f"runs/{shown(repo, run)['id']}:.gitrun/metrics.jsonl")
+    return [json.loads(line) for line in found.splitlines()]
+
+
+def test_what_is_logged_printed_and_in_event_files_is_put_together(repo) -> None:
+    repo.write("fit.py", PRINTED)
+    repo.run("fit.py", check=True)
+    found = shown(repo)
+    assert found["metrics"] == {"f1": 0.5, "loss": 0.1, "eval/acc": 1.0}
+    assert found["series"]["loss"] == {"first": 0.3, "last": 0.1, "min": 0.1, "max": 0.3, "count": 3}
+    assert points(repo) == [
+        {"step": 7, "f1": 0.5}, {"step": 0, "loss": 0.3}, {"step": 1, "loss": 0.2}, {"step": 2, "loss": 0.1},
+        {"step": 0, "eval/acc": 0.0}, {"step": 1, "eval/acc": 0.5}, {"step": 2, "eval/acc": 1.0},
+    ]  # fmt: skip
+
+
+def test_metrics_of_ten_attempts_do_not_mix(repo) -> None:
+    repo.write(".gitignore", "runs/\n")
+    repo.write("fit.py", PRINTED)
+    repo.run("fit.py", check=True)
+    for number in range(2, 11):
+        repo.run("--restart", "1", f"lr={number}", check=True)
+    for number, attempt in enumerate(shown(repo)["attempts"], 1):
+        lr = number if number > 1 else 0.1
+        assert attempt["metrics"]["loss"] == pytest.approx(lr)
+        record = repo.git("log", "--format=%H", "-1", f"--grep=loss={lr:g}", f"runs/{shown(repo)['id']}")
+        lines = [json.loads(line) for line in repo.git("show", f"{record}:.gitrun/metrics.jsonl").splitlines()]
+        assert [line["loss"] for line in lines if "loss" in line] == pytest.approx([lr * 3, lr * 2, lr])
+        assert len([line for line in lines if "eval/acc" in line]) == 3
+
+
+def test_several_processes_log_at_once_and_no_line_is_lost(repo) -> None:
+    repo.write(
+        "many.py",
+        "import multiprocessing\nimport gitrun\ndef work(n):\n    for step in range(300):\n"
+        "        gitrun.log({f'p{n}': step, 'pad' * 200: 1}, step=step)\n"
+        "if __name__ == '__main__':\n    with multiprocessing.Pool(4) as pool:\n        pool.map(work, range(4), 1)\n",
+    )
+    repo.run("many.py", check=True)
+    counts = {name: known["count"] for name, known in shown(repo)["series"].items()}
+    assert counts == {f"p{number}": 300 for number in range(4)}
+
+
+def test_any_language_logs_lines_of_json_and_bad_ones_are_passed_over(repo) -> None:
+    lines = [
+        '{"loss": 1, "step": 3}',
+        "no",
+        "[1]",
+        '{"loss": "2", "acc": true, "n": null}',
+        '{"loss": NaN}',
+        '{"": 1, "a b": 2}',
+    ]
+    repo.run("--", "sh", "-c", "printf '%s\\n' \"$@\" >>$GITRUN_METRICS", "sh", *lines, check=True)
+    assert shown(repo)["metrics"] == {"loss": "NaN", "a b": 2.0}
+    assert points(repo) == [{"step": 3, "loss": 1.0}, {"step": 3, "loss": "NaN", "a b": 2.0}]
+
+
+def test_a_pipe_in_the_place_of_the_log_holds_nobody_up(repo) -> None:
+    repo.run("--", "sh", "-c", "mkfifo $GITRUN_METRICS; echo loss: 2", check=True)
+    assert shown(repo)["metrics"] == {"loss": 2.0}
+
+
+def test_program_goes_on_when_its_numbers_find_no_place(repo) -> None:
+    repo.write(
+        "p.py", "import os\nimport gitrun\nos.environ['GITRUN_METRICS'] = '/none/here'\nfor _ in 'ab': gitrun.log({'a': 1})\n"
+    )
+    said = repo.run("p.py", check=True).stderr
+    assert said.count("metrics cannot be recorded") == 1
+
+
+def test_very_many_metrics_are_bounded_and_the_run_reads(repo) -> None:
+    repo.write(
+        "p.py",
+        "for i in range(10_000):\n    print(f'metric-with-a-long-name-{i}: {i}')\nprint('metric-with-a-long-name-0: 5')\n",
+    )
+    said = repo.run("p.py", check=True).stderr
+    assert "only the first 1,000 are recorded" in said
+    found = shown(repo)
+    assert (found["status"], len(found["metrics"]), found["metrics"]["metric-with-a-long-name-0"]) == ("completed", 1000, 5.0)
+
+
+def test_metrics_of_a_run_whose_supervisor_is_killed_are_recorded(repo) -> None:
+    repo.run("--", "sh", "-c", "echo '{\"loss\": 3}' >>$GITRUN_METRICS; kill -9 $PPID")
+    found = shown(repo)
+    assert (found["status"], found["metrics"]) == ("terminated", {"loss": 3.0})
+
+
+def test_runs_are_chosen_by_what_a_metric_was_over_time(repo) -> None:
+    for worst in (5, 3):
+        repo.run("--", "printf", f"loss: {worst}\nloss: 1\n", check=True)
+    said = repo.run("list", "--columns", "loss,loss:max,loss:count", check=True).stdout
+    assert said.split() == ["1.0", "3.0", "2", "1.0", "5.0", "2"]
+    assert repo.run("select", "--max", "loss:max", check=True).stdout.strip() == shown(repo, "2")["id"]
+    assert repo.run("list", "--where", "loss:max<4", "--format", "%(metric:loss:first)", check=True).stdout == "3.0\n"
+
+
+def test_show_draws_the_course_of_what_had_more_than_two_values(repo) -> None:
+    repo.run("--", "printf", "a: 1\na: 2\na: 3\nb: 1\nb: 2\nc: 1\n", check=True)
+    said = [line.split() for line in repo.run("show", check=True).stdout.splitlines()]
+    assert ["a", "min", "1", "max", "3", "3", "values", "▁▅█"] in said
+    assert ["b", "min", "1", "max", "2", "2", "values"] in said
+    assert not [line for line in said if line[:2] == ["c", "min"]]

@@ -1,0 +1,182 @@
+"""The numbers in lines of output: the default rule, an operation's own patterns, what a terminal would not show."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gitrun.engine.patterns import LONGEST, SIZE, needle
+from gitrun.engine.scan import RULES, Rules, scan
+from gitrun.model.series import Gathering
+
+
+@pytest.fixture
+def read(tmp_path):
+    """The points that an output has under rules: name, value and step, in their order."""
+
+    def points(output, rules=Rules()):  # noqa: B008 - a value
+        gathering, file = Gathering(), tmp_path / "output"
+        file.write_bytes(output if isinstance(output, bytes) else output.encode())
+        (tmp_path / RULES).write_text(json.dumps({"flags": [], "patterns": rules.patterns, "seconds": 0.5}))
+        points.said = scan(file, rules, tmp_path, gathering)
+        rows = map(json.loads, gathering.lines())
+        return [(name, value, row["step"]) for row in rows for name, value in row.items() if name != "step"]
+
+    return points
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("loss: 0.5", 0.5), ("loss: -1", -1.0), ("loss: +3.", 3.0), ("loss: .5", 0.5), ("loss: 1e-3", 0.001),
+        ("loss:\t 2E+2", 200.0),
+        ("loss: 1 (10)", 1.0), ("loss: 1 (step 10)", 1.0), ("loss: 1 (of the best (so far))", 1.0), ("loss: 1 \t", 1.0),
+        ("loss: inf", "Infinity"), ("loss: -INF", "-Infinity"), ("loss: NaN", "NaN"),
+        ("loss: infinity", "Infinity"),
+    ],
+)  # fmt: skip
+def test_line_that_is_a_key_and_a_number_is_a_metric(read, line, value) -> None:
+    (found,) = read(f"before\n{line}\nafter\n")
+    assert found[:2] == ("loss", value)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        " loss: 1", "loss 1", "loss:1", "loss: 1.2.3", "loss: 1_000", "loss: 0x10", "loss: 1e", "loss: 1 2",
+        "loss: 1 (10", "loss: 1(10)", "loss: 1 (10) x", "my loss: 1", "1loss: 1", "-loss: 1", ": 1", "loss: ", "loss: .",
+        "loss: one", "loss: 1,5",
+        "loss: nano", "loss:\n1", "“loss: 1", "[loss]: 1", "loss : 1", "loss: \N{ARABIC-INDIC DIGIT ONE}",
+    ],
+)  # fmt: skip
+def test_any_other_line_is_none(read, line) -> None:
+    assert read(f"{line}\n") == []
+
+
+def test_key_may_have_any_letters_and_signs_but_blanks(read) -> None:
+    keys = ("_x", "val/loss", "größe", "a:b", "λ", "f1-score[0]")
+    assert [name for name, _, _ in read("".join(f"{key}: 1\n" for key in keys))] == list(keys)
+
+
+def test_step_advances_when_a_key_comes_again(read) -> None:
+    assert read("x: 1\ny: 2\ny: 3\ny: 4\nx: 5\ny: 6\n") == [
+        ("x", 1.0, 0), ("y", 2.0, 0), ("y", 3.0, 1), ("x", 5.0, 2), ("y", 4.0, 2), ("y", 6.0, 3),
+    ]  # fmt: skip
+
+
+def test_step_that_is_told_holds_until_the_next_one(read) -> None:
+    assert read("x: 1\nstep: 10\nx: 2\nx: 3 (20)\ny: 4\nx: 5 (step 30)\nx: 6 (not 40)\nstep: nan\nx: 7\n") == [
+        ("x", 1.0, 0), ("x", 2.0, 10), ("x", 3.0, 20), ("y", 4.0, 20), ("x", 5.0, 30), ("x", 6.0, 30), ("x", 7.0, 30),
+    ]  # fmt: skip
+
+
+def test_name_of_a_flag_is_no_metric_and_no_step(read) -> None:
+    rules = Rules(frozenset({"lr", "step"}))
+    assert read("lr: 0.1\nstep: 5\nx: 1\nlr: 0.1\nx: 2\n", rules) == [("x", 1.0, 0), ("x", 2.0, 1)]
+
+
+def test_of_a_line_counts_what_a_terminal_would_show_in_the_end(read) -> None:
+    assert read("10%\r 50%\rloss: 1\r\n\x1b[32macc\x1b[0m: \x1b[1;31m2\x1b[m\r\r\n\x1b]0;title\x07z: 3\nx: 9\rgone\n") == [
+        ("loss", 1.0, 0), ("acc", 2.0, 0), ("z", 3.0, 0),
+    ]  # fmt: skip
+    assert read(f"{'=' * 90}\r" * 3000 + "loss: 4\n") == [("loss", 4.0, 0)]
+
+
+def test_last_line_needs_no_end_and_lines_may_lie_across_what_is_read_at_once(read) -> None:
+    filler = "x" * 998 + "\n"
+    output = filler * (SIZE // 999) + "y" * (SIZE % 999 - 5) + "\nloss: 0.25\n" + "z" * (3 * LONGEST) + "\nacc: 1"
+    assert read(output) == [("loss", 0.25, 0), ("acc", 1.0, 0)]
+
+
+def test_line_that_is_too_long_is_none_however_it_ends(read) -> None:
+    assert read(b"x" * (3 * SIZE) + b"\nx: 1\n" + b"\0" * (2 * SIZE) + b"y: 1\n") == [("x", 1.0, 0)]
+
+
+@given(st.text(alphabet="ab_:. 1-e()\r\n\tnif", max_size=80))
+def test_rule_agrees_with_its_words_on_any_output(tmp_path_factory, output) -> None:
+    found = gathered(tmp_path_factory.getbasetemp() / "any-output", output.encode())
+    number = r"[-+]?(\d+\.?\d*(e[-+]?\d+)?|\.\d+(e[-+]?\d+)?|nan|inf|infinity)"
+    rule = re.compile(rf"([a-z_]\S*):[ \t]+({number})([ \t]+\(.*\))?[ \t]*")
+    shown = [line.rstrip("\r").rpartition("\r")[2] for line in output.split("\n")]
+    assert found == {told[1]: float(told[2]) for line in shown if (told := rule.fullmatch(line))}
+
+
+@given(st.binary(max_size=300) | st.text(alphabet="a: 1\x1b[]m\x07\r\n\0é", max_size=80).map(str.encode))
+def test_no_output_breaks_anything(tmp_path_factory, output) -> None:
+    for name, value in gathered(tmp_path_factory.getbasetemp() / "any-bytes", output).items():
+        assert name.isprintable() or not name.isascii()
+        assert isinstance(value, float)
+
+
+def gathered(file, output):
+    """The metrics in an output by the rule."""
+    file.write_bytes(output)
+    gathering = Gathering()
+    scan(file, Rules(), file.parent, gathering)
+    return gathering.metrics()
+
+
+def test_own_patterns_replace_the_rule(read) -> None:
+    rules = Rules(frozenset({"acc"}), (("acc", r"accuracy[:=]\s*(\d+\.\d+)"), ("best", r"best (?P<what>\w+) (?P<value>\S+)")))
+    assert read("loss: 1\nepoch 1 accuracy: 0.5 best x 3\nepoch 2 accuracy=0.75\n", rules) == [
+        ("acc", 0.5, 0), ("best", 3.0, 0), ("acc", 0.75, 1),
+    ]  # fmt: skip
+
+
+def test_own_patterns_may_name_the_step(read) -> None:
+    rules = Rules(patterns=(("acc", r"^(?P<step>\d+) acc (?P<value>\S+)"), ("step", r"epoch (\d+)"), ("loss", "loss (.*)")))
+    assert read("7 acc 1\nepoch 9\nloss 2\nloss none\n", rules) == [("acc", 1.0, 7), ("loss", 2.0, 9)]
+
+
+def test_pattern_that_would_search_for_ever_ends_with_a_word(read) -> None:
+    begun = time.monotonic()
+    rules = Rules(patterns=(("x", r"x=(\d+)"), ("bad", r"^(a+)+$")))
+    assert read("x=1\n" + "a" * 40 + "!\nx=2\n", rules) == [("x", 1.0, 0)]
+    assert "took too long" in read.said
+    assert time.monotonic() - begun < 60
+
+
+def test_pattern_that_does_not_compile_finds_nothing(read) -> None:
+    assert read("x=1\n", Rules(patterns=(("bad", "("), ("x", r"x=(\d)")))) == [("x", 1.0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        ("accuracy[:=]", "accuracy"),
+        ("ab*", "a"),
+        ("ab{2}", "a"),
+        ("a|b", ""),
+        ("(?i)ab", ""),
+        ("^ab", ""),
+        (r"x=\d", "x="),
+        ("", ""),
+    ],
+)
+def test_what_a_pattern_cannot_do_without_is_seen_where_it_is_plain(pattern, text) -> None:
+    assert needle(pattern) == text.encode()
+
+
+def test_summary_is_exact_where_the_series_is_thinned(tmp_path) -> None:
+    gathering, file = Gathering(), tmp_path / "output"
+    values = [math.sin(i) * i for i in range(30_000)]
+    file.write_text("".join(f"x: {value!r}\n" for value in values))
+    scan(file, Rules(), tmp_path, gathering)
+    known = gathering.metrics().summaries["x"]
+    assert (known.first, known.last, known.least, known.most, known.count) == (
+        0.0,
+        values[-1],
+        min(values),
+        max(values),
+        30_000,
+    )
+    rows = [json.loads(line) for line in gathering.lines()]
+    assert 5_000 <= len(rows) <= 10_001
+    assert (rows[0]["step"], rows[-1]) == (0, {"step": 29_999, "x": values[-1]})
+    assert all(row["x"] == values[row["step"]] for row in rows)
