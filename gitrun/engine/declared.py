@@ -26,6 +26,7 @@ FORMAT = 1
 DIRECTORY = "scripts"
 MOST_KEPT = 500
 LONGEST_FILE = 1 << 20
+ENDS = (b".py", b".yaml", b".yml")
 
 
 class TreeFiles:
@@ -44,14 +45,18 @@ class TreeFiles:
         return found.data if found and found.kind == "blob" else None
 
     def names(self, path: str) -> tuple[str, ...]:
-        """The names in a directory; none if there is none."""
+        """The names of directories, modules and YAML files in a directory; none if there is none."""
         self.asked[path + "/"] = self.answer(path + "/")
-        return tuple(os.fsdecode(name) for name in self.folder(path))
+        return tuple(map(os.fsdecode, self.named(path)))
+
+    def named(self, path: str) -> list[bytes]:
+        """As `names`: other files come and go, and matter to nobody."""
+        return [name for name, entry in self.folder(path).items() if entry.mode == TREE or name.endswith(ENDS)]
 
     def answer(self, question: str) -> str:
         """What is the same as long as the answer is: of a file its blob, of a directory its names."""
         if question.endswith("/"):
-            names = b"\0".join(sorted(self.folder(question[:-1])))
+            names = b"\0".join(sorted(self.named(question[:-1])))
             return hashlib.sha256(names).hexdigest()[:16]
         entry = self.entry(question)
         return entry.id if entry else ""

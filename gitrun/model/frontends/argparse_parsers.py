@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 WORDS = (b"add_argument", b"parse_args", b"parse_known_args", b"add_parser", b"add_subparsers", b"set_defaults")
 HARMLESS = ("argcomplete.autocomplete", "print", "len", "isinstance", "str", "repr")
 MOST_CALLS = 100
+# the variables of parsers, and how they are handed to a function
+PARSERS = re.compile(rb"(\w+) *= *[\w.]*(?:ArgumentParser|add_parser|_group)\(")
+PLACES = ((b"(", b")"), (b"(", b","), (b", ", b")"), (b"=", b")"))
 
 
 @dataclass(eq=False, slots=True)
@@ -47,7 +51,7 @@ Known: TypeAlias = "Parser | Commands | None"
 def read(module: Module) -> Script | None:
     """The options of the parsers of the module; None if there are none."""
     makers = makers_of(module)
-    if not makers and not module.names(*WORDS):
+    if not makers and not module.names(*WORDS, b"ArgumentParser"):
         return None
     reading = Reading(module, makers)
     reading.statements(module.tree.body, Frame(module.scope))
@@ -113,7 +117,8 @@ class Reading:
         self.seen: set[int] = set()
         self.calls = 0
         self.depth = 0
-        near = list(module.near(*WORDS, b"arser", *map(str.encode, makers)))
+        given = [b"%s%s%s" % (start, name, end) for name in PARSERS.findall(module.source) for start, end in PLACES]
+        near = list(module.near(*WORDS, b"arser", *map(str.encode, makers), *given))
         self.near = {id(node) for node in near if isinstance(node, ast.stmt)}
         self.functions = {node.name: node for node in near if isinstance(node, FUNCTIONS)}
         self.option_calls = [node for node in near if isinstance(node, ast.Call) and last_name(node.func) == "add_argument"]

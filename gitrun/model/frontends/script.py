@@ -94,7 +94,8 @@ class Script:
         found = {flag.name: flag for flag in self.flags}
         queue = list(self.commands)
         for command in queue:
-            found = {flag.name: flag for flag in command.flags} | found
+            for flag in command.flags:
+                found.setdefault(flag.name, flag)
             queue += command.commands
         return tuple(found.values())
 

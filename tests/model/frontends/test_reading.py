@@ -1,0 +1,284 @@
+"""Which flags the front ends declare, by the text of a program alone."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gitrun.errors import UsageError
+from gitrun.model.flags import Flag, settle
+from gitrun.model.scripts import arguments, read_script, warning
+
+if TYPE_CHECKING:
+    from gitrun.model.scripts import Script
+
+
+@dataclass(frozen=True)
+class Around:
+    """Files that lie around a script."""
+
+    content: dict[str, str] = field(default_factory=dict)
+
+    def read(self, path: str) -> bytes | None:
+        return self.content[path].encode() if path in self.content else None
+
+    def names(self, path: str) -> tuple[str, ...]:
+        start = f"{path}/" if path else ""
+        return tuple(name.removeprefix(start).split("/")[0] for name in self.content if name.startswith(start))
+
+
+def read(source: str, **files: str) -> Script:
+    return read_script(
+        source.encode(), "tool.py", Around({name.replace("__", "/") + ".py": text for name, text in files.items()})
+    )
+
+
+def kinds(script: Script) -> dict[str, tuple[object, str]]:
+    return {flag.name: (flag.default, flag.kind) for flag in script.flags}
+
+
+IMPORTS = {
+    "argparse": "import argparse\np = argparse.ArgumentParser()\n",
+    "click": "import click\n",
+    "absl": "from absl import flags\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ('for n in ("a", "b"): p.add_argument(f"--{n}", type=int)', {"a": (None, "int"), "b": (None, "int")}),
+        ('D = {"a": 1, "b": 0.5}\nfor n, v in D.items():\n    p.add_argument("--" + n, default=v)',
+         {"a": (1, "number"), "b": (0.5, "number")}),
+        ('N = 2**10\np.add_argument("--a", type=int, default=N // 2)', {"a": (512, "int")}),
+        ('p.add_argument("--a", type=int)\np.set_defaults(a=7)', {"a": (7, "int")}),
+        ('p.add_argument("--a", action="store_const", const=3, dest="m", default=1)', {"m": (1, "any")}),
+        ('g = p.add_argument_group().add_mutually_exclusive_group()\ng.add_argument("--a")', {"a": (None, "str")}),
+        ('def add(q): q.add_argument("--a")\nadd(p)', {"a": (None, "str")}),
+        ('c = argparse.ArgumentParser(add_help=False)\nc.add_argument("--a")\nd = argparse.ArgumentParser(parents=[c])',
+         {"a": (None, "str")}),
+        ('if True:\n    p.add_argument("--a", default=-1)\nelse:\n    p.add_argument("--b")',
+         {"a": (-1, "number"), "b": (None, "str")}),
+        ('class C:\n    lr = 3\np.add_argument("--a", default=C.lr)', {"a": (3, "number")}),
+    ],
+)  # fmt: skip
+def test_options_of_argparse_are_followed(source: str, expected: dict[str, object]) -> None:
+    script = read(IMPORTS["argparse"] + source)
+    assert (kinds(script), script.partial) == (expected, "")
+
+
+@pytest.mark.parametrize(
+    ("choices", "expected"),
+    [
+        ("range(3)", (0, 1, 2)),
+        ("SIZES", (1, 2)),
+        ("list(Color)", ("r", "g")),
+        ("[c.upper() for c in 'ab']", ("A", "B")),
+        ("f()", ()),
+    ],
+)
+def test_choices_are_folded(choices: str, expected: tuple[object, ...]) -> None:
+    source = "import enum\nSIZES = (1, 2)\nclass Color(enum.Enum):\n    RED = 'r'\n    GREEN = 'g'\n"
+    assert read(f"{source}{IMPORTS['argparse']}p.add_argument('--a', choices={choices})").flags[0].choices == expected
+
+
+def test_the_sub_command_is_that_of_the_words() -> None:
+    source = "p.add_argument('--seed', type=int)\ns = p.add_subparsers()\nt = s.add_parser('train', aliases=['t'])\n"
+    source += "t.add_argument('--lr', type=float)\ne = s.add_parser('eval')\ne.add_argument('--k', type=int)\n"
+    script = read(IMPORTS["argparse"] + source)
+    assert [command.name for command in script.commands] == ["train", "eval"]
+    assert list(kinds(script.chosen(["t"]))) == ["seed", "lr"]
+    assert list(kinds(script.chosen(["--seed", "3", "eval"]))) == ["seed", "k"]
+    assert [flag.name for flag in script.all_flags()] == ["seed", "lr", "k"]
+    assert arguments(script, {"lr": 0.5, "seed": 1}, ["train", "x"]) == ["--seed", "1", "train", "x", "--lr", "0.5"]
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("import sys\np.add_argument(sys.argv[1])", "computed"),
+        ("for n in names(): p.add_argument('--' + n)", "computed"),
+        ("import lib\nlib.add(p)", "lib.add may add options"),
+        ("import lib\nq = argparse.ArgumentParser(parents=[lib.p])", "parents"),
+        ("p.add_argument(*names)", "computed"),
+    ],
+)
+def test_what_cannot_be_read_is_said(source: str, reason: str) -> None:
+    script = read(IMPORTS["argparse"] + source)
+    assert reason in script.partial
+    assert settle(script.flags, {"new": 1}, operation="tool.py", partial=True) == {"new": 1}
+    assert reason in warning(script, "tool.py", {"new": 1})
+    assert warning(script, "tool.py", {}) == ""
+
+
+def test_options_of_a_module_of_the_repository_are_read() -> None:
+    options = "import argparse\ndef get_args():\n    p = argparse.ArgumentParser()\n"
+    options += "    p.add_argument('--lr', default=1)\n    return p.parse_args()\n"
+    script = read("from pkg.options import get_args\nargs = get_args()", pkg__options=options)
+    assert (script.style, kinds(script)) == ("args", {"lr": (1, "number")})
+    script = read("import options\nx = 3\nargs = options.get_args()", options=options)
+    assert kinds(script) == {"lr": (1, "number")}
+
+
+def test_a_parser_of_a_module_that_is_not_there_is_partial() -> None:
+    script = read("from lib import make\nx = 1\np = make()\nargs = p.parse_args()")
+    assert (script.style, script.flags, script.partial) == ("args", (), "its parser is made by lib.make")
+
+
+def test_options_of_click() -> None:
+    source = """
+import click
+MODES = ["a", "b"]
+@click.command()
+@click.option("--lr", "-l", default=0.1, show_default=True, help="learning " "rate")
+@click.option("-n", type=click.IntRange(1, max=5), default=2)
+@click.option("--shout/--no-shout", " /-S", default=True)
+@click.option("--mode", type=click.Choice(MODES), required=True)
+@click.option("--tag", multiple=True)
+@click.argument("path", nargs=-1)
+@click.version_option("1")
+def main(**given): ...
+"""
+    flags = {flag.name: flag for flag in read(source).flags}
+    assert flags["lr"] == Flag("lr", 0.1, "float", help="learning rate", option="--lr", action="any_order")
+    assert (flags["n"].least, flags["n"].most, flags["n"].kind) == (1, 5, "int")
+    assert (flags["shout"].default, flags["shout"].words) == (True, ("--no-shout",))
+    assert (flags["mode"].choices, flags["mode"].required) == (("a", "b"), True)
+    assert (flags["tag"].kind, flags["path"].kind, flags["path"].action) == ("list", "list", "positional")
+    assert read(source).partial == ""
+
+
+def test_a_decorator_of_another_module_is_partial() -> None:
+    script = read("import click\nfrom lib import common\n@click.command()\n@common\n@click.option('--a')\ndef f(): ...\n")
+    assert (list(kinds(script)), script.partial) == (["a"], "@common may add options")
+
+
+def test_groups_of_click_and_typer_have_commands() -> None:
+    click = "import click\n@click.group()\n@click.option('--seed')\ndef cli(): ...\n"
+    click += "@cli.command('fit')\n@click.option('--lr')\ndef f(): ...\n"
+    typer = "import typer\napp = typer.Typer()\n@app.command()\ndef fit(lr: float = 1.0): ...\n"
+    typer += "@app.command()\ndef make_data(n: int = 2): ...\n"
+    assert [command.name for command in read(click).commands] == ["fit"]
+    assert list(kinds(read(click).chosen(["fit"]))) == ["seed", "lr"]
+    assert [command.name for command in read(typer).commands] == ["fit", "make-data"]
+    assert arguments(read(typer), {"n": 3}, ["make-data"]) == ["make-data", "--n", "3"]
+
+
+def test_defaults_of_absl_tyro_and_fire_are_those_of_the_source() -> None:
+    absl = "from absl import flags\nflags.DEFINE_float('lr', '0.5', 'rate', upper_bound=1)\n"
+    absl += "flags.DEFINE_multi_string('s', 'a', '')\n"
+    assert kinds(read(absl)) == {"lr": (0.5, "float"), "s": (["a"], "list")}
+    tyro = "import tyro\nclass B:\n    x: int = 1\nclass C(B):\n    y: 'float | None' = None\n    z: B = B(x=4)\ntyro.cli(C)\n"
+    assert kinds(read(tyro)) == {"x": (1, "int"), "y": (None, "float"), "z.x": (4, "int")}
+    fire = "import fire\nclass T:\n    def __init__(self, a=1): ...\n    def fit(self, lr=0.1): ...\nfire.Fire(T)\n"
+    assert list(kinds(read(fire).chosen(["fit"]))) == ["a", "lr"]
+
+
+def test_a_value_outside_the_choices_is_refused() -> None:
+    script = read(
+        "import jsonargparse\nfrom typing import Literal\ndef f(m: Literal['a', 'b'] = 'a'): ...\njsonargparse.CLI(f)\n"
+    )
+    with pytest.raises(UsageError, match="takes one of a, b, not 'c'"):
+        settle(script.flags, {"m": "c"}, operation="tool.py")
+
+
+HYDRA = "import hydra\n@hydra.main(config_path='conf', config_name='c')\ndef main(cfg): ...\n"
+
+
+def hydra(**files: str) -> Script:
+    return read_script(
+        HYDRA.encode(),
+        "src/tool.py",
+        Around({f"src/conf/{name.replace('__', '/')}.yaml": text for name, text in files.items()}),
+    )
+
+
+def test_groups_of_hydra_are_choices_that_bring_their_own_flags() -> None:
+    files = {
+        "db__a": "host: x\nport: 1",
+        "db__b": "url: u",
+        "c": "defaults:\n  - db: a\n  - base\nlr: 1e-3\ndb:\n  port: 9",
+        "base": "seed: 1",
+    }
+    script = hydra(**files)
+    assert next(flag for flag in script.flags if flag.name == "db").choices == ("a", "b")
+    assert kinds(script.chosen()) == {
+        "db.host": ("x", "any"), "db.port": (9, "any"), "db": ("a", "any"), "seed": (1, "any"), "lr": (0.001, "any"),
+    }  # fmt: skip
+    assert "db.url" in kinds(script.chosen((), {"db": "b"}))
+
+
+def test_names_that_the_config_lacks_are_added_to_it() -> None:
+    assert arguments(hydra(c="lr: 1"), {"lr": 2, "new.x": "a b"}) == ["lr=2", "++new.x='a b'"]
+
+
+def test_a_config_that_is_not_there_is_partial() -> None:
+    script = hydra()
+    assert (script.frontend, script.partial) == ("hydra", "its configuration c is not in the source")
+    assert arguments(script, {"lr": 2}) == ["lr=2"]
+
+
+BOMBS = [
+    "a = [1]\n" + "\n".join(f"a{n} = [a{n - 1 if n else ''}, a{n - 1 if n else ''}]" for n in range(60))
+    + "\np.add_argument('--x', default=a59)",
+    "a = b\nb = a\np.add_argument('--x', default=a)",
+    "for a in range(10**9): p.add_argument(f'--{a}')",
+    "for a in range(900):\n  for b in range(900):\n    for c in range(900): p.add_argument(f'--x{a}{b}{c}')",
+    "def f(): f(); f(); p.add_argument('--x')\nf()",
+    "p.add_argument('--x', default=9**9**9**9)",
+    "p.add_argument('--x', default='a' * 10**9)",
+    "p.add_argument('--x', default=" + "+".join(["1"] * 2000) + ")",
+    "p" + ".add_argument('-x')" * 900,
+    "class A(A): x: 'A' = 1\nimport tyro\ntyro.cli(A)",
+    "import click\n@g.command()\ndef g(): ...\n",
+    "p.add_argument('--x', default=[[[[x for x in y] for y in z] for z in w] for w in range(99)])",
+    "from options import *\nparse_args()",
+    "import fire\nfire.Fire({**x})",
+    "import fire\nfire.Fire(lambda: 1)",
+    "import tyro\ntyro.cli(a.b[c])",
+    "from absl import flags\nflags.DEFINE_enum_class(*a)\nflags.DEFINE_list()",
+    "import typer\n@app.command\ndef f(*a, b: 'x y' = typer.Option(...)): ...\n",
+    "import hydra\n@hydra.main(1, None)\ndef f(): ...\n",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(BOMBS)))
+def test_no_source_is_much_work(number: int) -> None:
+    begun = time.process_time()
+    read(IMPORTS["argparse"] + BOMBS[number])
+    assert time.process_time() - begun < 2
+
+
+PIECES = st.sampled_from([
+    "import click\n", "import typer\n", "import fire\n", "import hydra\n", "import tyro\n", "import argparse\n",
+    "from absl import flags\n",
+    "import jsonargparse\n", "@click.command()\n", "@click.option('--a', default=[1])\n",
+    "def f(a: int = 1, *b, c=(), **d): pass\n",
+    "@hydra.main(config_name='c')\n", "p.add_argument('--x')\n", "p = argparse.ArgumentParser()\n", "s = p.add_subparsers()\n",
+    "s.add_parser(x)\n", "for i in range(3): p.add_argument(f'--{i}a')\n", "fire.Fire(f)\n", "typer.run(f)\n", "tyro.cli(C)\n",
+    "class C(enum.Enum):\n  A = auto()\n", "jsonargparse.CLI()\n", "flags.DEFINE_bool('x', None)\n", "x = 1\n",
+    "app = typer.Typer()\n",
+    "@app.command()\n", "class C:\n  a: list[int] = field(default_factory=list)\n", "@app.callback\n",
+    "p.set_defaults(**k)\n", "OmegaConf.from_cli()\n",
+])  # fmt: skip
+
+
+@given(st.lists(PIECES, max_size=12).map("".join))
+def test_no_mixture_of_front_ends_is_refused(source: str) -> None:
+    assert read(source).style in ("globals", "args")
+
+
+def test_a_long_script_is_read_fast() -> None:
+    body = "".join(f"def f{n}(a):\n" + "    b = g(a, 1)\n" * 19 for n in range(500))
+    source = IMPORTS["argparse"] + body + "p.add_argument('--lr', type=float, default=0.1)\n"
+    times = []
+    for _ in range(3):
+        begun = time.process_time()
+        assert kinds(read(source)) == {"lr": (0.1, "float")}
+        times.append(time.process_time() - begun)
+    assert min(times) < 0.3
