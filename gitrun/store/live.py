@@ -157,6 +157,7 @@ def owner_of(state: Path, run: str) -> Owner | None:
     """Who holds, or held, the run's live record; None before it is known."""
     try:
         found = json.loads((directory_of(state, run) / "owner").read_bytes())
-        return Owner(**{**found, "linked": tuple(found["linked"])})
+        lists = {name: tuple(found[name]) for name in ("linked", "outputs")}
+        return Owner(**{**found, **lists, "given": tuple((path, mtime, inode) for path, mtime, inode in found["given"])})
     except (OSError, ValueError, TypeError, KeyError):
         return None
