@@ -7,12 +7,14 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gitrun.engine import interpreter
 from gitrun.engine.declared import DIRECTORY, TreeFiles, recall, remember, script_from
 from gitrun.engine.process import ask
 from gitrun.engine.worktree import lease
 from gitrun.errors import CannotRun
 from gitrun.git.exe import for_programs
 from gitrun.git.objects import Objects
+from gitrun.model.settings import settings_from
 
 if TYPE_CHECKING:
     from gitrun.git.exe import Git
@@ -22,6 +24,12 @@ ASKER = Path(__file__).with_name("asker.py")
 PATIENCE = 10.0
 """Seconds that a program may take up to its command line."""
 IDENTITY = ("-c", "user.name=gitrun", "-c", "user.email=gitrun@localhost")
+
+
+def ask_here(git: Git, tree: str, path: str) -> Script:
+    """As `ask_script`, of the user's Python, for which what is installed from the working tree comes from the checkout."""
+    settings = settings_from(git.config)
+    return ask_script(git, tree, path, interpreter.find(settings.python, git.environ, git.worktree or git.git_dir))
 
 
 def ask_script(git: Git, tree: str, path: str, python: str, *, patience: float = PATIENCE) -> Script:
@@ -41,7 +49,9 @@ def ask_script(git: Git, tree: str, path: str, python: str, *, patience: float =
     with lease(git, commit, "") as slot:
         out = slot.directory / "asked.json"
         out.unlink(missing_ok=True)
-        variables = {**for_programs(git.environ), "PYTHONDONTWRITEBYTECODE": "1", "PWD": str(slot.tree)}
+        described = interpreter.describe(python, git.environ, git.state)
+        paths = interpreter.python_path(described, git.environ.get("PYTHONPATH", ""), git.worktree or slot.tree, slot.tree)
+        variables = {**for_programs(git.environ), "PYTHONDONTWRITEBYTECODE": "1", "PWD": str(slot.tree), "PYTHONPATH": paths}
         try:
             ask((python, str(ASKER), str(out), path), variables, slot.tree, patience)
         except CannotRun as error:

@@ -83,7 +83,7 @@ class TreeFiles:
 def script_of(objects: Objects, tree: str, path: str, blob: str, source: bytes) -> Script:
     """The flags of the script at `path` of the tree, whose blob and source these are."""
     files = TreeFiles(objects, tree)
-    place = objects.state / DIRECTORY / f"{blob}-{zlib.crc32(os.fsencode(path)):08x}"
+    place = objects.git.state / DIRECTORY / f"{blob}-{zlib.crc32(os.fsencode(path)):08x}"
     known = recall(place, files)
     if known:
         return known

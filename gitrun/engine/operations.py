@@ -202,7 +202,9 @@ def declared_by(objects: Objects, operation: Operation, tree: str, given: Mappin
     if definition and operation.kind == STEPS:
         return Declared(over(step_flags(objects, definition, tree), said))
     if operation.kind == SCRIPT:
-        script = script_in(objects, operation.script, tree).chosen(operation.command[2:], given)
+        asks = definition is not None and definition.asks
+        script = asked(objects, operation, tree) if asks else script_in(objects, operation.script, tree)
+        script = script.chosen(operation.command[2:], given)
         if not style or style == script.style:
             return Declared(over(script.flags, said), script, script.style)
         return Declared(said or None, None, style)
@@ -236,6 +238,14 @@ def file_flags(objects: Objects, definition: Definition, tree: str) -> tuple[Fla
         raise UsageError(f"there is no '{definition.file}', which has the flags of {definition.name}", "is it ignored by git?")
     data = require_there(objects, f"{tree}:{definition.file}").data
     return read_flags(data or b"", definition.file)
+
+
+def asked(objects: Objects, operation: Operation, tree: str) -> Script:
+    """The flags that the program itself says it has, for its entry allows to ask it. Raises CannotRun."""
+    # what starts programs takes as long to import as all else here
+    from gitrun.engine.asking import ask_here
+
+    return ask_here(objects.git, tree, operation.script)
 
 
 def script_in(objects: Objects, path: str, tree: str) -> Script:

@@ -11,7 +11,6 @@ from gitrun.git.exe import Coprocess
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
     from typing import IO
 
     from gitrun.git.exe import Git
@@ -48,9 +47,9 @@ class Objects(Coprocess):
         return self
 
     @property
-    def state(self) -> Path:
-        """The directory of gitrun's local state of this repository."""
-        return self._git.state
+    def git(self) -> Git:
+        """The repository that they are in."""
+        return self._git
 
     def read(self, name: str | bytes, limit: int = 1 << 26) -> Object | None:
         """The object that `name` (without line ends) resolves to; None if there is none."""

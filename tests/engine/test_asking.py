@@ -76,6 +76,18 @@ def test_a_program_that_reads_no_command_line_is_an_error(repo: Repo, source: st
         asked(repo, source)
 
 
+def test_an_entry_can_allow_to_ask(repo: Repo) -> None:
+    source = (
+        "import argparse\np = argparse.ArgumentParser()\n[p.add_argument('--' + chr(97 + n), type=int) for n in range(2)]\n"
+    )
+    repo.write("tool.py", source + "print(vars(p.parse_args()))\n")
+    repo.write("gitrun.toml", '[operations.tool]\nscript = "tool.py"\nflags = "import"\n')
+    repo.git("config", "gitrun.python", sys.executable)
+    assert repo.run("tool", "b=2", check=True).stdout == "{'a': None, 'b': 2}\n"
+    refused = repo.run("tool", "c=2")
+    assert (refused.returncode, "its flags are: a, b" in refused.stderr) == (129, True)
+
+
 def test_click_and_absl_answer_too(repo: Repo, tmp_path: Path) -> None:
     python = str(users_python.make(tmp_path / "venv"))
     repo.write("c.py", "import click\n@click.command()\n@click.option('--x', 'y', default=1 + 1)\ndef f(y): pass\nf()")
