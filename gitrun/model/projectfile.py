@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from gitrun.errors import UsageError
 from gitrun.model.definitions import ARGS, ENV, FILE, GLOBALS, Definition, Input, Need, Step
-from gitrun.model.flags import Flag, copy_value, is_name, same_value
+from gitrun.model.flags import Flag, copy_value, is_name, same_value, settle
 from gitrun.model.plan import COMMAND, NOTEBOOK, PROGRAM, SCRIPT, STEPS
 from gitrun.model.settings import seconds
 
@@ -25,6 +27,8 @@ OPERATION = (
     "outputs", "link", "stop-after", "env",
 )  # fmt: skip
 BODIES = ("script", "command", "notebook", "steps")
+OF_STEPS = ("description", "steps", "flags", "stop-after")
+"""What an entry with steps may say; all else is said by the entries of its steps."""
 INTERPRETERS = {".sh": "sh", ".bash": "bash", ".zsh": "zsh", ".R": "Rscript", ".r": "Rscript", ".jl": "julia", ".pl": "perl",
                 ".rb": "ruby", ".js": "node", ".lua": "lua", ".m": "octave"}  # fmt: skip
 """What runs a script of that ending if it is not executable itself."""
@@ -36,6 +40,23 @@ def read_definitions(data: bytes, name: str, only: str | None = None) -> dict[st
     `name` is `gitrun.toml` or `pyproject.toml`; of the latter, only the table `tool.gitrun` is read. With `only` the
     operation of that name is all that is looked at.
     """
+    items = entries(data, name)
+    return {name: definition(name, item) for name, item in items.items() if only in {None, name}}
+
+
+def read_each(data: bytes, name: str) -> dict[str, Definition | UsageError]:
+    """As read_definitions, but an entry that is wrong is there as its error. Raises UsageError if no entry can be read."""
+    found: dict[str, Definition | UsageError] = {}
+    for operation, item in entries(data, name).items():
+        try:
+            found[operation] = definition(operation, item)
+        except UsageError as error:
+            found[operation] = error
+    return found
+
+
+def entries(data: bytes, name: str) -> dict[str, Item]:
+    """The entries of a project file, not looked at yet. Raises UsageError."""
     if name == PYPROJECT and b"gitrun" not in data:
         return {}
     import tomli
@@ -43,7 +64,7 @@ def read_definitions(data: bytes, name: str, only: str | None = None) -> dict[st
     try:
         if len(data) > LARGEST:
             raise UsageError(f"{name} is larger than 1 MiB")
-        text = data.decode()
+        text = data.decode("utf-8-sig")
         found: Any = tomli.loads(text)
     except (ValueError, RecursionError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
         raise UsageError(f"{name} is not TOML: {error}") from error
@@ -52,8 +73,7 @@ def read_definitions(data: bytes, name: str, only: str | None = None) -> dict[st
         path, tool = ("tool", "gitrun"), found.get("tool")
         found = tool.get("gitrun", {}) if isinstance(tool, dict) else {}
     top = Item(name, text, path, found).table(("operations",))
-    operations = top["operations"].table() if "operations" in top else {}
-    return {name: definition(name, item) for name, item in operations.items() if only in {None, name}}
+    return top["operations"].table() if "operations" in top else {}
 
 
 class Item:
@@ -91,7 +111,8 @@ class Item:
 
     def several(self) -> tuple[str, ...]:
         """One text or a list of texts."""
-        return tuple(item.words() for item in (self.list() if isinstance(self.value, list) else [self]))
+        items = self.list() if isinstance(self.value, list) else [self]
+        return tuple(item.words() for item in items) or self.fail("takes at least one text")
 
     def number(self) -> float:
         """A number."""
@@ -121,9 +142,17 @@ class Item:
     def inside(self) -> str:
         """A path below the top of the repository."""
         path = self.words()
-        if path.startswith(("/", "~")) or ".." in path.split("/"):
+        plain = posixpath.normpath(path)
+        if path.startswith(("/", "~")) or ".." in path.split("/") or plain == ".":
             self.fail(f"takes a path below the top of the repository, not {said(path)}")
-        return path.removeprefix("./")
+        return plain
+
+    def anywhere(self) -> str:
+        """A path below the top of the repository, or one that begins with `/` or `~/`."""
+        path = self.words()
+        if path.startswith(("/", "~/")):
+            return path
+        return self.inside()
 
 
 def definition(name: str, item: Item) -> Definition:
@@ -134,13 +163,15 @@ def definition(name: str, item: Item) -> Definition:
     bodies = [found[body] for body in BODIES if body in found]
     if len(bodies) != 1:
         item.fail(f"takes one of {', '.join(BODIES)}" + (", not several" if bodies else ""))
+    if "steps" in found:
+        item.table(OF_STEPS)
     kind, command, steps = body_of(bodies[0])
 
     def read(key: str, how: Callable[[Item], Any], otherwise: object = ()) -> Any:  # noqa: ANN401 - whatever `how` reads
         return how(found[key]) if key in found else otherwise
 
     always = read("resolve", lambda item: item.one_of(("once", "always")), "once") == "always"
-    asks = "flags" in found and found["flags"].value == "import"
+    asks = "flags" in found and "steps" not in found and found["flags"].value == "import"
     return Definition(
         name=name, kind=kind, command=command, steps=steps,
         description=read("description", Item.words, ""),
@@ -152,7 +183,7 @@ def definition(name: str, item: Item) -> Definition:
         outputs=read("outputs", lambda item: tuple(one.inside() for one in item.list())),
         links=read("link", lambda item: tuple(one.inside() for one in item.list())),
         stop_after=read("stop-after", duration, None),
-        env=read("env", lambda item: tuple((key, one.words()) for key, one in item.table().items())),
+        env=read("env", lambda item: tuple(variable(key, one) for key, one in item.table().items())),
         metrics=read("metrics", metrics),
     )  # fmt: skip
 
@@ -164,7 +195,7 @@ def body_of(item: Item) -> tuple[str, tuple[str, ...], tuple[Step, ...]]:
         steps = tuple(map(step, item.list()))
         return STEPS, (), steps or item.fail("takes at least one step")
     if key == "command":
-        return COMMAND, item.several() or item.fail("takes at least one word"), ()
+        return COMMAND, item.several(), ()
     path = item.inside()
     if key == "notebook":
         return NOTEBOOK, (path,), ()
@@ -209,9 +240,11 @@ def flag(name: str, item: Item) -> Flag:
     found = item.table(("default", "type", "choices", "min", "max", "help", "required"))
     default = found["default"].flag_value() if "default" in found else None
     choices = tuple(one.flag_value() for one in found["choices"].list()) if "choices" in found else ()
+    if "choices" in found and not choices:
+        found["choices"].fail("takes at least one choice")
     if choices and default is not None and not any(same_value(default, choice) for choice in choices):
         found["default"].fail("is none of the choices")
-    return Flag(
+    made = Flag(
         name,
         default,
         found["type"].one_of(KINDS) if "type" in found else "any",
@@ -221,6 +254,23 @@ def flag(name: str, item: Item) -> Flag:
         least=found["min"].number() if "min" in found else None,
         most=found["max"].number() if "max" in found else None,
     )
+    require_sound(made, found)
+    return made
+
+
+def require_sound(flag: Flag, found: dict[str, Item]) -> None:
+    """Raises UsageError if what is said of a flag contradicts itself."""
+    for limit in ("min", "max"):
+        if limit in found and flag.kind in {"str", "bool"}:
+            found[limit].fail(f"is for numbers, and the type is {flag.kind}")
+    if flag.least is not None and flag.most is not None and flag.least > flag.most:
+        found["min"].fail(f"is more than max, {flag.most:g}")
+    if flag.default is None:
+        return
+    try:
+        settle([replace(flag, default=None)], {flag.name: flag.default}, operation="")
+    except UsageError as error:
+        found["default"].fail(error.message.partition(" of  ")[2])
 
 
 def needs(item: Item, *, always: bool) -> tuple[Need, ...]:
@@ -243,7 +293,7 @@ def need(name: str, item: Item, *, always: bool) -> Need:
 def input_of(item: Item) -> Input:
     """A file that is read: a path, or a table that says where it is to be had."""
     if isinstance(item.value, str):
-        return Input(item.words())
+        return Input(item.anywhere())
     found = item.table(("path", "url", "sha256"))
     url = found["url"].words() if "url" in found else ""
     sha256 = found["sha256"].words().lower() if "sha256" in found else ""
@@ -256,8 +306,14 @@ def input_of(item: Item) -> Input:
     if "path" not in found and not url:
         item.fail("takes the key path")
     if url:
-        return Input(found["path"].inside() if "path" in found else url.rstrip("/").rpartition("/")[2], url, sha256)
-    return Input(found["path"].words(), "", sha256)
+        place = found["path"] if "path" in found else Item(item.file, item.text, item.path, name_in(url))
+        return Input(place.inside(), url, sha256)
+    return Input(found["path"].anywhere(), "", sha256)
+
+
+def name_in(url: str) -> str:
+    """The name of the file that an address leads to."""
+    return url.partition("?")[0].partition("#")[0].rstrip("/").rpartition("/")[2]
 
 
 def duration(item: Item) -> float:
@@ -266,6 +322,15 @@ def duration(item: Item) -> float:
         return seconds(item.words() if isinstance(item.value, str) else repr(item.number()))
     except UsageError:
         item.fail(f"takes a duration such as 30s, 5m or 2h, not {said(item.value)}")
+
+
+def variable(name: str, item: Item) -> tuple[str, str]:
+    """An environment variable and its value."""
+    if not name or "=" in name or "\0" in name:
+        item.fail("is no name of an environment variable")
+    if not isinstance(item.value, str) or "\0" in item.value:
+        item.fail(f"takes a text, not {said(item.value)}", 'numbers are texts here: "1"')
+    return name, item.value
 
 
 def metrics(item: Item) -> tuple[tuple[str, str], ...]:
@@ -296,7 +361,8 @@ def line_of(text: str, path: tuple[str, ...]) -> int:
     """The line, from 1, that says most of the path: its header or its key; 0 if none says any of it."""
     best, found = 0, 0
     table: tuple[str, ...] = ()
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
+        line = line.removesuffix("\r")
         header = re.fullmatch(r"\s*\[\[?([^\[\]]+)\]\]?\s*(#.*)?", line)
         here: tuple[str, ...] = ()
         if header:

@@ -1,0 +1,233 @@
+"""gitrun.toml: every key, good and bad; errors name line and key; the schema in the package says the same as the reader."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import tomli
+from jsonschema import Draft202012Validator
+
+from gitrun.commands.install_docs import SHARE
+from gitrun.errors import UsageError
+from gitrun.model.definitions import Definition, Input, Need, Step
+from gitrun.model.flags import Flag
+from gitrun.model.projectfile import KINDS, OPERATION, read_definitions, read_each
+
+SCHEMA = json.loads((SHARE / "gitrun.schema.json").read_text())
+SHA256 = "0123456789abcdef" * 4
+WHOLE = f"""
+[operations.train]
+description = "Train the classifier"
+script = "./src/train.py"
+flags-to = "args"
+needs = {{ prepare = "data/*.npz", fetch = {{ files = ["a", "b/"], resolve = "always" }} }}
+inputs = ["data/raw.csv", "/srv/x", "~/y", {{ path = "z", sha256 = "{SHA256.upper()}" }}, {{ url = "https://example.org/d/big.bin?v=1", sha256 = "{SHA256}" }}]
+outputs = ["model.pkl", "plots/"]
+link = ["data"]
+stop-after = "1h30m"
+env = {{ OMP_NUM_THREADS = "1", EMPTY = "" }}
+
+[operations.train.flags]
+lr = 0.1
+epochs = {{ default = 10, type = "int", min = 1, max = 100, help = "passes over the data" }}
+opt = {{ default = "adam", choices = ["adam", "sgd"] }}
+name = {{ required = true }}
+
+[operations.train.metrics]
+acc = 'accuracy[:=]\\s*(\\d+\\.\\d+)'
+
+[operations.all]
+steps = ["prepare", {{ run = "train", flags = {{ lr = 1, opt = "sgd" }} }}]
+"""
+
+
+def one(body: str) -> Definition:
+    """The entry of a file whose entry `a` has these lines."""
+    return read_definitions(f"[operations.a]\n{body}\n".encode(), "gitrun.toml")["a"]
+
+
+def test_every_key_is_read() -> None:
+    found = read_definitions(WHOLE.encode(), "gitrun.toml")
+    train = found["train"]
+    assert (train.kind, train.command, train.description, train.flags_to) == (
+        "script", ("src/train.py",), "Train the classifier", "args",
+    )  # fmt: skip
+    assert train.needs == (Need("prepare", ("data/*.npz",)), Need("fetch", ("a", "b/"), always=True))
+    assert train.inputs == (
+        Input("data/raw.csv"), Input("/srv/x"), Input("~/y"), Input("z", "", SHA256),
+        Input("big.bin", "https://example.org/d/big.bin?v=1", SHA256),
+    )  # fmt: skip
+    assert (train.outputs, train.links, train.stop_after) == (("model.pkl", "plots"), ("data",), 5400.0)
+    assert train.env == (("OMP_NUM_THREADS", "1"), ("EMPTY", ""))
+    assert train.flags == (
+        Flag("lr", 0.1), Flag("epochs", 10, "int", help="passes over the data", least=1, most=100),
+        Flag("opt", "adam", choices=("adam", "sgd")), Flag("name", required=True),
+    )  # fmt: skip
+    assert train.metrics == (("acc", r"accuracy[:=]\s*(\d+\.\d+)"),)
+    assert found["all"].steps == (Step("prepare"), Step("train", (("lr", 1), ("opt", "sgd"))))
+
+
+def test_every_key_of_an_entry_is_in_the_schema_and_no_other() -> None:
+    assert set(SCHEMA["$defs"]["operation"]["properties"]) == set(OPERATION)
+    assert SCHEMA["$defs"]["flag"]["properties"]["type"]["enum"] == list(KINDS)
+    Draft202012Validator.check_schema(SCHEMA)
+
+
+GOOD = [
+    'script = "a.py"', 'script = "tools/run.sh"', 'notebook = "eda.ipynb"', 'command = "make"', 'command = ["./a", "{lr}"]',
+    'steps = ["b", "c.py"]', 'script = "a.py"\nflags = "import"', 'script = "a.py"\nflags-to = "file:conf/a.yaml"',
+    'script = "a.py"\nstop-after = 1.5', 'script = "a.py"\nstop-after = ".5h"', 'script = "a.py"\nstop-after = "2H"',
+    'script = "a.py"\nresolve = "always"\nneeds = { b = "x" }', 'script = "a.py"\n[operations.a.flags]\n"é.a/b-c" = [1, "x", [true]]',
+    'script = "a.py"\nflags.x = {}', 'script = "a.py"\nflags.x = { choices = [1, 2] }', 'script = "a.py"\nlink = []',
+    'script = "a.py"\nflags-to = "file:a..b.toml"', 'script = "..a/b.py"', 'steps = ["b"]\nstop-after = 3\nflags.lr = 1\ndescription = "x"',
+    'script = "a.py"\nflags.x = { default = [1, 2], type = "list" }', 'script = "a.py"\nflags.x = { default = 1, type = "float" }',
+]  # fmt: skip
+BAD = {
+    "": "operations.a takes one of script, command, notebook, steps",
+    'script = "a.py"\ncommand = "b"': "operations.a takes one of script, command, notebook, steps, not several",
+    'script = 1': "operations.a.script takes a text, not 1",
+    'script = ""': "operations.a.script takes a text, not ''",
+    'script = "/a.py"': "operations.a.script takes a path below the top of the repository, not '/a.py'",
+    'script = "b/../../a.py"': "operations.a.script takes a path below the top",
+    'script = "~/a.py"': "operations.a.script takes a path below the top",
+    'script = "./"': "operations.a.script takes a path below the top",
+    'command = []': "operations.a.command takes at least one text",
+    'command = ["a", 1]': "operations.a.command takes a text, not 1",
+    'command = "a\\u0000"': "operations.a.command takes a text, not ",
+    'steps = []': "operations.a.steps takes at least one step",
+    'steps = [1]': "operations.a.steps takes a table, not 1",
+    'steps = [{ flags = {} }]': "operations.a.steps takes a step with the key run",
+    'steps = [{ run = "b", flag = 1 }]': "operations.a.steps.flag is no key that is known here",
+    'steps = ["b"]\nenv = {}': "operations.a.env is no key that is known here",
+    'steps = ["b"]\nflags = "import"': "operations.a.flags takes a table, not 'import'",
+    'script = "a.py"\nflags-to = "stdin"': "operations.a.flags-to takes globals, args, env or file:PATH, not 'stdin'",
+    'script = "a.py"\nflags-to = "file:a.txt"': "operations.a.flags-to takes a file in toml, yaml, json or ini, not 'a.txt'",
+    'script = "a.py"\nflags-to = "file:../a.toml"': "operations.a.flags-to takes a path below the top",
+    'script = "a.py"\nflags-to = "file:"': "operations.a.flags-to takes globals, args, env or file:PATH, not 'file:'",
+    'script = "a.py"\nflags = "ask"': "operations.a.flags takes a table, not 'ask'",
+    'script = "a.py"\nflags.x = 2026-01-01': "operations.a.flags.x takes a number, a text, true, false or a list of these",
+    'script = "a.py"\nflags."1x" = 1': "operations.a.flags.1x is no name of a flag",
+    'script = "a.py"\nflags.x = { value = 1 }': "operations.a.flags.x.value is no key that is known here",
+    'script = "a.py"\nflags.x = { type = "integer" }': "operations.a.flags.x.type takes one of any, number, int, float, str",
+    'script = "a.py"\nflags.x = { min = "1" }': "operations.a.flags.x.min takes a number, not '1'",
+    'script = "a.py"\nflags.x = { max = true }': "operations.a.flags.x.max takes a number, not true",
+    'script = "a.py"\nflags.x = { choices = "a" }': "operations.a.flags.x.choices takes a list, not 'a'",
+    'script = "a.py"\nflags.x = { choices = [] }': "operations.a.flags.x.choices takes at least one choice",
+    'script = "a.py"\nflags.x = { required = 1 }': "operations.a.flags.x.required takes true or false, not 1",
+    'script = "a.py"\nflags.x = { help = 1 }': "operations.a.flags.x.help takes a text, not 1",
+    'script = "a.py"\nneeds = "b"': "operations.a.needs takes a table, not 'b'",
+    'script = "a.py"\nneeds.b = []': "operations.a.needs.b takes at least one text",
+    'script = "a.py"\nneeds.b = { resolve = "always" }': "operations.a.needs.b takes the key files",
+    'script = "a.py"\nneeds.b = { files = "x", resolve = "never" }': "operations.a.needs.b.resolve takes one of once, always",
+    'script = "a.py"\nresolve = true': "operations.a.resolve takes one of once, always, not true",
+    'script = "a.py"\ninputs = "b"': "operations.a.inputs takes a list, not 'b'",
+    'script = "a.py"\ninputs = ["../b"]': "operations.a.inputs takes a path below the top",
+    'script = "a.py"\ninputs = [{ url = "ftp://a/b", sha256 = "%s" }]' % SHA256: "operations.a.inputs.url takes an address that",
+    'script = "a.py"\ninputs = [{ url = "https://a/b" }]': "operations.a.inputs takes sha256 beside url",
+    'script = "a.py"\ninputs = [{ sha256 = "%s" }]' % SHA256: "operations.a.inputs takes the key path",
+    'script = "a.py"\ninputs = [{ path = "b", sha256 = "12" }]': "operations.a.inputs.sha256 takes 64 hexadecimal digits",
+    'script = "a.py"\ninputs = [{ path = "/b", url = "https://a/b", sha256 = "%s" }]' % SHA256: "operations.a.inputs.path takes a path",
+    'script = "a.py"\noutputs = "b"': "operations.a.outputs takes a list, not 'b'",
+    'script = "a.py"\noutputs = ["/b"]': "operations.a.outputs takes a path below the top",
+    'script = "a.py"\nlink = [1]': "operations.a.link takes a text, not 1",
+    'script = "a.py"\nstop-after = "soon"': "operations.a.stop-after takes a duration such as 30s, 5m or 2h, not 'soon'",
+    'script = "a.py"\nstop-after = 0': "operations.a.stop-after takes a duration",
+    'script = "a.py"\nstop-after = true': "operations.a.stop-after takes a duration such as 30s, 5m or 2h, not true",
+    'script = "a.py"\nenv.A = 1': "operations.a.env.A takes a text, not 1",
+    'script = "a.py"\nenv."A=B" = "1"': "operations.a.env.A=B is no name of an environment variable",
+    'script = "a.py"\ndescription = ["x"]': "operations.a.description takes a text, not a list",
+    'script = "a.py"\nmetrics = ["x"]': "operations.a.metrics takes a table, not a list",
+    'script = "a.py"\nmetrics.x = 1': "operations.a.metrics.x takes a text, not 1",
+    'script = "a.py"\nflag.x = 1': "operations.a.flag is no key that is known here",
+}  # fmt: skip
+BEYOND = {
+    'script = "a.py"\nflags.x = { default = "c", choices = ["a"] }': "operations.a.flags.x.default is none of the choices",
+    'script = "a.py"\nflags.x = { default = "c", type = "int" }': "operations.a.flags.x.default takes a whole number, not 'c'",
+    'script = "a.py"\nflags.x = { default = 0, min = 1 }': "operations.a.flags.x.default takes",
+    'script = "a.py"\nflags.x = { min = 2, max = 1 }': "operations.a.flags.x.min is more than max, 1",
+    'script = "a.py"\nflags.x = { min = 2, type = "str" }': "operations.a.flags.x.min is for numbers, and the type is str",
+    'script = "a.py"\nmetrics.x = "("': "operations.a.metrics.x takes a regular expression: ",
+    'script = "a.py"\nmetrics.x = "a"': "operations.a.metrics.x takes a regular expression with a group (...) for the number",
+}
+"""What no schema can say."""
+
+
+@pytest.mark.parametrize("body", GOOD)
+def test_what_is_good_reads_and_the_schema_says_so(body) -> None:
+    assert one(body).name == "a"
+    Draft202012Validator(SCHEMA).validate(tomli.loads(f"[operations.a]\n{body}"))
+
+
+@pytest.mark.parametrize(("body", "said"), [*BAD.items(), *BEYOND.items()])
+def test_what_is_bad_is_named(body, said) -> None:
+    with pytest.raises(UsageError, match=r"^gitrun\.toml, line \d: ") as caught:
+        one(body)
+    assert caught.value.message.partition(": ")[2].startswith(said)
+    assert caught.value.exit_code == 129
+
+
+@pytest.mark.parametrize("body", BAD)
+def test_schema_refuses_what_the_reader_refuses(body) -> None:
+    assert not Draft202012Validator(SCHEMA).is_valid(tomli.loads(f"[operations.a]\n{body}"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x = 1", "operations = 1", "[operations]\na = 1", '[operations."a=b"]\nscript = "a"', '[operations.-a]\nscript = "a"'],
+)
+def test_what_is_around_the_entries_is_looked_at_by_both(text) -> None:
+    with pytest.raises(UsageError, match=r"^gitrun\.toml, line \d: "):
+        read_definitions(text.encode(), "gitrun.toml")
+    assert not Draft202012Validator(SCHEMA).is_valid(tomli.loads(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('[operations.a]\nscript = "a.py"\n\n[operations.a.flags]\nx = 1\ny = { type = "no" }\n', 6),
+        ('# x\n[operations]\na = { script = "a.py", link = 1 }\n', 3),
+        ('[operations.a]\nscript = "a.py"\n[[operations.a.inputs]]\npath = "b"\nsize = 1\n', 5),
+        ('operations.a.script = "a.py"\noperations.a.link = 1\n', 2),
+        ('[operations."b c"]\nscript = "a.py"\n\n[operations."b c".env]\nA = 1\n', 5),
+        ('[operations.a]\r\nscript = "a.py"\r\nenvy = 1\r\n', 3),
+        ('\ufeff[operations.a]\nscript = "a.py"\nenvy = 1\n', 3),
+        ('[operations.a]\nscript = "a.py"\nflags-to = """\nargs\u2028args"""\nenvy = 1\n', 5),
+        ('[operations.a]\nscript = "a.py"\nflags = { x = 1,\n y = { type = "no" } }\n', 3),
+    ],
+)
+def test_line_is_that_of_the_key(text, line) -> None:
+    with pytest.raises(UsageError) as caught:
+        read_definitions(text.encode(), "gitrun.toml")
+    assert caught.value.message.startswith(f"gitrun.toml, line {line}: ")
+
+
+def test_table_of_pyproject_is_read_and_nothing_else_of_it() -> None:
+    text = b'[project]\nname = "x"\nunknown = 1\n[tool.other]\nx = 1\n[tool.gitrun.operations.a]\nscript = "a.py"\n'
+    assert list(read_definitions(text, "pyproject.toml")) == ["a"]
+    assert read_definitions(b"[project\n", "pyproject.toml") == {}
+    with pytest.raises(UsageError, match=r"^pyproject\.toml, line 2: tool\.gitrun\.operations\.a\.x is no key"):
+        read_definitions(b"[tool.gitrun.operations.a]\nx = 1\n", "pyproject.toml")
+    with pytest.raises(UsageError, match=r"^pyproject\.toml is not TOML: "):
+        read_definitions(b"[tool.gitrun\n", "pyproject.toml")
+    assert read_definitions(b"tool = 'gitrun'", "pyproject.toml") == {}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"\xff\xfe", b"[operations", b"#" * ((1 << 20) + 1), b"x = " + b"[" * 50_000, b".".join([b"a"] * 20_000) + b" = 1", b"\0"],
+    ids=["not UTF-8", "cut", "huge", "deep", "dotted", "NUL"],
+)  # fmt: skip
+def test_hostile_file_is_one_line(data) -> None:
+    with pytest.raises(UsageError, match=r"^gitrun\.toml is (not TOML|larger than 1 MiB)") as caught:
+        read_definitions(data, "gitrun.toml")
+    assert "\n" not in caught.value.message
+
+
+def test_only_the_operation_that_is_asked_for_is_looked_at() -> None:
+    data = b'[operations.a]\nscript = "a.py"\n[operations.b]\nbroken = 1\n'
+    assert list(read_definitions(data, "gitrun.toml", "a")) == ["a"]
+    assert read_definitions(data, "gitrun.toml", "c") == {}
+    found = read_each(data, "gitrun.toml")
+    assert isinstance(found["a"], Definition)
+    assert "line 4: operations.b.broken is no key" in str(found["b"])
