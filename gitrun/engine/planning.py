@@ -12,7 +12,7 @@ from gitrun.model.configfiles import changed
 from gitrun.model.flags import Flags, defaults, settle
 from gitrun.model.plan import Basis, Plan, Source
 from gitrun.model.run import Params
-from gitrun.model.scripts import ARGS, GLOBALS, constants, placed, warning
+from gitrun.model.scripts import ARGS, GLOBALS, constants, placed, require_command, warning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -88,6 +88,7 @@ def settle_flags(operation: Operation, declared: Declared, request: Request, *, 
     names = {need.operation for need in operation.definition.needs} if operation.definition else set()
     names -= {flag.name for flag in declared.flags or ()}
     asked = {name: value for name, value in request.flags.items() if name not in names}
+    require_command(declared.script, operation.name, operation.command[2:], asked if not force else ())
     partial = bool(declared.script and declared.script.partial)
     return settle(declared.flags, asked, operation=operation.name, force=force, partial=partial)
 

@@ -26,6 +26,7 @@ __all__ = [
     "constants",
     "placed",
     "read_script",
+    "require_command",
     "warning",
 ]
 
@@ -90,6 +91,19 @@ def constants(declared: Sequence[Flag], flags: Mapping[str, Value]) -> dict[str,
     values = [(flag, flags.get(flag.name)) for flag in declared]
     changed = {flag.name: value for flag, value in values if _exact(value) != _exact(flag.default)}
     return changed | _undeclared(declared, flags)
+
+
+def require_command(script: Script | None, operation: str, words: Sequence[str], names: Iterable[str]) -> None:
+    """Raises UsageError for a flag that only sub-commands have, of which the words name none."""
+    if script is None or not script.commands or path_of(script, words):
+        return
+    known = {flag.name.replace("-", "_") for flag in script.flags}
+    inner = {flag.name.replace("-", "_") for flag in script.all_flags()} - known
+    for name in names:
+        if name.replace("-", "_") in inner:
+            commands = ", ".join(command.name for command in script.commands)
+            hint = f"name one behind --: git run {operation} {name}=VALUE -- {script.commands[0].name}"
+            raise UsageError(f"flag {name!r} of {operation} belongs to a sub-command: {commands}", hint)
 
 
 def warning(script: Script | None, operation: str, flags: Mapping[str, Value]) -> str:

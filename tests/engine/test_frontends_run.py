@@ -287,6 +287,13 @@ def test_what_is_not_declared_is_refused_and_leaves_no_run(project: Repo) -> Non
     assert "flag 'opt' of run_typer.py takes one of adam, sgd, not 'rms'" in ended.stderr
 
 
+def test_a_flag_of_a_sub_command_asks_for_the_sub_command(project: Repo) -> None:
+    ended = project.run("run_argparse.py", "lr=1")
+    assert (ended.returncode, project.git("for-each-ref", "refs/runs")) == (129, "")
+    assert "flag 'lr' of run_argparse.py belongs to a sub-command: train" in ended.stderr
+    assert "git run run_argparse.py lr=VALUE -- train" in ended.stderr
+
+
 def test_what_cannot_be_read_is_passed_with_one_warning(project: Repo) -> None:
     source = 'import argparse, os\np = argparse.ArgumentParser()\np.add_argument("--a", type=int)\n'
     project.write("computed.py", source + 'p.add_argument("--" + os.sep[:0] + "b", type=int)\nprint(vars(p.parse_args()))\n')
