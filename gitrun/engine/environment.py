@@ -29,17 +29,17 @@ if TYPE_CHECKING:
 
     Locks: TypeAlias = tuple[tuple[str, str], ...]
 
-LOCKS = (
-    "Cargo.lock", "Gemfile.lock", "Manifest.toml", "Pipfile.lock", "Project.toml", "bun.lock", "composer.lock",
-    "conda-lock*.yml", "constraints*.txt", "environment*.yaml", "environment*.yml", "flake.lock", "go.mod", "go.sum",
-    "package-lock.json", "pdm.lock", "pixi.lock", "pnpm-lock.yaml", "poetry.lock", "pylock*.toml", "renv.lock",
-    "requirements*.txt", "uv.lock", "yarn.lock",
-)  # fmt: skip
-"""Names of files at the top of a source that say which versions of others it needs."""
+LOCKS = frozenset({
+    "Cargo.lock", "Gemfile.lock", "Manifest.toml", "Pipfile.lock", "Project.toml", "bun.lock", "composer.lock", "flake.lock",
+    "go.mod", "go.sum", "package-lock.json", "pdm.lock", "pixi.lock", "pnpm-lock.yaml", "poetry.lock", "renv.lock", "uv.lock",
+    "yarn.lock",
+})  # fmt: skip
+BEGIN, END = ("conda-lock", "constraints", "environment", "pylock", "requirements"), (".toml", ".txt", ".yaml", ".yml")
+"""Names, and beginnings and ends of names, of files at the top of a source that say which versions of others it needs."""
 MOST, LONGEST = 5_000, 200
 """Packages that are recorded, and characters of a name, a version or a variable."""
-DEVICE = re.compile(r"^Model:\s*(.+?)\s*$", re.MULTILINE)
-DRIVER = re.compile(r"Kernel Module\D*([0-9][0-9.]+)")
+DEVICE = r"(?m)^Model:\s*(.+?)\s*$"
+DRIVER = r"Kernel Module\D*([0-9][0-9.]+)"
 
 
 def env_toml(road: Road, python: Interpreter | None, locks: Locks) -> bytes:
@@ -59,12 +59,18 @@ def env_toml(road: Road, python: Interpreter | None, locks: Locks) -> bytes:
 def lock_files(objects: Objects, tree: str) -> Locks:
     """The lock files at the top of a tree, with the ids of their blobs."""
     named = ((os.fsdecode(name), entry) for name, entry in objects.tree(tree).items() if entry.mode in {FILE, EXECUTABLE})
-    return tuple((name, entry.id) for name, entry in named if any(fnmatchcase(name, lock) for lock in LOCKS) and is_text(name))
+    return tuple((name, entry.id) for name, entry in named if is_lock(name) and is_text(name))
+
+
+def is_lock(name: str) -> bool:
+    """Whether a file of this name says which versions of others are needed."""
+    return name in LOCKS or (name.startswith(BEGIN) and name.endswith(END))
 
 
 def variables(environ: Mapping[str, str], wanted: Sequence[str]) -> dict[str, str]:
     """Those of the variables whose names fit one of the patterns."""
-    names = sorted(name for name in environ if any(fnmatchcase(name, pattern) for pattern in wanted))
+    patterns = [pattern for pattern in wanted if any(sign in pattern for sign in "*?[")]
+    names = sorted(name for name in environ if name in wanted or any(fnmatchcase(name, pattern) for pattern in patterns))
     return {name: environ[name][:LONGEST] for name in names if is_text(name + environ[name])}
 
 
@@ -168,10 +174,10 @@ def gpus(root: str = "/") -> dict[str, object]:
     """The driver and the devices of NVIDIA, or how many AMD has, as the kernel shows them; nothing is started for it."""
     proc, found = os.path.join(root, "proc/driver/nvidia"), dict[str, object]()
     if os.path.isdir(proc):
-        driver = DRIVER.search(text_of(os.path.join(proc, "version")))
+        driver = re.search(DRIVER, text_of(os.path.join(proc, "version")))
         cards = os.path.join(proc, "gpus")
         slots = sorted(os.listdir(cards)) if os.path.isdir(cards) else []
-        models = [model[1] for slot in slots if (model := DEVICE.search(text_of(os.path.join(cards, slot, "information"))))]
+        models = [model[1] for slot in slots if (model := re.search(DEVICE, text_of(os.path.join(cards, slot, "information"))))]
         found = {"driver": driver[1]} if driver else {}
         found |= {"devices": sorted(models)} if models else {}
     elif os.path.exists(os.path.join(root, "dev/nvidia0")):

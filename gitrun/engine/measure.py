@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from gitrun.engine import events
 from gitrun.engine.patterns import open_regular
 from gitrun.engine.scan import read_rules, scan
 from gitrun.model.series import Gathering, number
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from gitrun.model.plan import Outcome
     from gitrun.store.live import Live
 
+EVENTS = "tfevents"
+"""What the path of an event file has in it."""
 LONGEST_LINE = 1 << 20
 """Bytes of a line of metrics above which it is none."""
 MOST_LOGGED = 256 << 20
@@ -37,9 +38,12 @@ def measure(live: Live, outcome: Outcome, tree: Path | None, say: Callable[[str]
         say("of the metrics that were logged only the first 256 MiB are recorded")
     if word := scan(live.output, read_rules(live.directory), live.directory, gathering):
         say(word)
-    paths = [file.path for file in outcome.files] if tree else []
-    if tree and not events.gather(tree, paths, outcome.started.timestamp(), gathering):
-        say("not all of the event files could be read: they are too large")
+    paths = [file.path for file in outcome.files if EVENTS in file.path]
+    if tree and paths:
+        from gitrun.engine.events import gather
+
+        if not gather(tree, paths, outcome.started.timestamp(), gathering):
+            say("not all of the event files could be read: they are too large")
     if gathering.is_full:
         say(f"there are too many metrics: only the first {len(gathering.series):,} are recorded")
     found = gathering.metrics()

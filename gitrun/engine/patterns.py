@@ -33,7 +33,7 @@ SECONDS = 10.0
 """Time that the patterns of a user may take in all."""
 MOST = 1_000_000
 """Lines in which something was found, more or less, after which no more are searched."""
-CSI = re.compile(rb"\x1b(?:\[[0-9:;<=>?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])")
+CSI = rb"\x1b(?:\[[0-9:;<=>?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])"
 FOLLOWED = "?*{+"
 
 
@@ -79,7 +79,7 @@ def shorten(line: bytes) -> bytes:
 def clean(block: bytes) -> bytes:
     """The lines of a block as they stand on a terminal in the end: no colours, only what follows the last carriage return."""
     if b"\x1b" in block:
-        block = CSI.sub(b"", block)
+        block = re.sub(CSI, b"", block)
     if b"\r" in block:
         block = re.sub(rb"\r+\n", b"\n", block)
         if b"\r" in block:

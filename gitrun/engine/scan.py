@@ -28,7 +28,7 @@ RULES = "rules.json"
 NUMBER = rb"[-+]?(?:[0-9]+\.?[0-9]*(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+]?[0-9]+)?|(?i:nan|inf|infinity))"
 # each part can end in one place only, so that no line takes long
 LINE = rb"\n([A-Za-z_\x80-\xff]\S*):[ \t]+(" + NUMBER + rb")(?:[ \t]+\(([^\n]*)\))?[ \t]*(?=\n)"
-BEHIND = re.compile(rb"\s*(?:step\s+)?([0-9]{1,15})\s*")
+BEHIND = rb"\s*(?:step\s+)?([0-9]{1,15})\s*"
 MANY = 10_000
 """Keys that are remembered as they are written; others are looked at each time."""
 PATIENCE = patterns.SECONDS + 10.0
@@ -84,7 +84,7 @@ def by_rule(found: Iterable[bytes], flags: frozenset[str], gathering: Gathering)
             if name == STEP:
                 steps.give(float(number))
             elif name and gathering.takes(name):
-                if behind and (given := BEHIND.fullmatch(behind)):
+                if behind and (given := re.fullmatch(BEHIND, behind)):
                     steps.give(float(given[1]))
                 gathering.add(name, float(number), steps.of(name))
 
