@@ -361,8 +361,7 @@ def line_of(text: str, path: tuple[str, ...]) -> int:
     """The line, from 1, that says most of the path: its header or its key; 0 if none says any of it."""
     best, found = 0, 0
     table: tuple[str, ...] = ()
-    for number, line in enumerate(text.split("\n"), start=1):
-        line = line.removesuffix("\r")
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), start=1):
         header = re.fullmatch(r"\s*\[\[?([^\[\]]+)\]\]?\s*(#.*)?", line)
         here: tuple[str, ...] = ()
         if header:

@@ -22,7 +22,8 @@ description = "Train the classifier"
 script = "./src/train.py"
 flags-to = "args"
 needs = {{ prepare = "data/*.npz", fetch = {{ files = ["a", "b/"], resolve = "always" }} }}
-inputs = ["data/raw.csv", "/srv/x", "~/y", {{ path = "z", sha256 = "{SHA256.upper()}" }}, {{ url = "https://example.org/d/big.bin?v=1", sha256 = "{SHA256}" }}]
+inputs = ["data/raw.csv", "/srv/x", "~/y", {{ path = "z", sha256 = "{SHA256.upper()}" }},
+          {{ url = "https://example.org/d/big.bin?v=1", sha256 = "{SHA256}" }}]
 outputs = ["model.pkl", "plots/"]
 link = ["data"]
 stop-after = "1h30m"
@@ -78,26 +79,29 @@ GOOD = [
     'script = "a.py"', 'script = "tools/run.sh"', 'notebook = "eda.ipynb"', 'command = "make"', 'command = ["./a", "{lr}"]',
     'steps = ["b", "c.py"]', 'script = "a.py"\nflags = "import"', 'script = "a.py"\nflags-to = "file:conf/a.yaml"',
     'script = "a.py"\nstop-after = 1.5', 'script = "a.py"\nstop-after = ".5h"', 'script = "a.py"\nstop-after = "2H"',
-    'script = "a.py"\nresolve = "always"\nneeds = { b = "x" }', 'script = "a.py"\n[operations.a.flags]\n"é.a/b-c" = [1, "x", [true]]',
+    'script = "a.py"\nresolve = "always"\nneeds = { b = "x" }',
+    'script = "a.py"\n[operations.a.flags]\n"é.a/b-c" = [1, "x", [true]]',
     'script = "a.py"\nflags.x = {}', 'script = "a.py"\nflags.x = { choices = [1, 2] }', 'script = "a.py"\nlink = []',
-    'script = "a.py"\nflags-to = "file:a..b.toml"', 'script = "..a/b.py"', 'steps = ["b"]\nstop-after = 3\nflags.lr = 1\ndescription = "x"',
-    'script = "a.py"\nflags.x = { default = [1, 2], type = "list" }', 'script = "a.py"\nflags.x = { default = 1, type = "float" }',
+    'script = "a.py"\nflags-to = "file:a..b.toml"', 'script = "..a/b.py"',
+    'steps = ["b"]\nstop-after = 3\nflags.lr = 1\ndescription = "x"',
+    'script = "a.py"\nflags.x = { default = [1, 2], type = "list" }',
+    'script = "a.py"\nflags.x = { default = 1, type = "float" }',
 ]  # fmt: skip
 BAD = {
     "": "operations.a takes one of script, command, notebook, steps",
     'script = "a.py"\ncommand = "b"': "operations.a takes one of script, command, notebook, steps, not several",
-    'script = 1': "operations.a.script takes a text, not 1",
+    "script = 1": "operations.a.script takes a text, not 1",
     'script = ""': "operations.a.script takes a text, not ''",
     'script = "/a.py"': "operations.a.script takes a path below the top of the repository, not '/a.py'",
     'script = "b/../../a.py"': "operations.a.script takes a path below the top",
     'script = "~/a.py"': "operations.a.script takes a path below the top",
     'script = "./"': "operations.a.script takes a path below the top",
-    'command = []': "operations.a.command takes at least one text",
+    "command = []": "operations.a.command takes at least one text",
     'command = ["a", 1]': "operations.a.command takes a text, not 1",
     'command = "a\\u0000"': "operations.a.command takes a text, not ",
-    'steps = []': "operations.a.steps takes at least one step",
-    'steps = [1]': "operations.a.steps takes a table, not 1",
-    'steps = [{ flags = {} }]': "operations.a.steps takes a step with the key run",
+    "steps = []": "operations.a.steps takes at least one step",
+    "steps = [1]": "operations.a.steps takes a table, not 1",
+    "steps = [{ flags = {} }]": "operations.a.steps takes a step with the key run",
     'steps = [{ run = "b", flag = 1 }]': "operations.a.steps.flag is no key that is known here",
     'steps = ["b"]\nenv = {}': "operations.a.env is no key that is known here",
     'steps = ["b"]\nflags = "import"': "operations.a.flags takes a table, not 'import'",
@@ -123,11 +127,11 @@ BAD = {
     'script = "a.py"\nresolve = true': "operations.a.resolve takes one of once, always, not true",
     'script = "a.py"\ninputs = "b"': "operations.a.inputs takes a list, not 'b'",
     'script = "a.py"\ninputs = ["../b"]': "operations.a.inputs takes a path below the top",
-    'script = "a.py"\ninputs = [{ url = "ftp://a/b", sha256 = "%s" }]' % SHA256: "operations.a.inputs.url takes an address that",
+    f'script = "a.py"\ninputs = [{{ url = "ftp://a/b", sha256 = "{SHA256}" }}]': "operations.a.inputs.url takes an",
     'script = "a.py"\ninputs = [{ url = "https://a/b" }]': "operations.a.inputs takes sha256 beside url",
-    'script = "a.py"\ninputs = [{ sha256 = "%s" }]' % SHA256: "operations.a.inputs takes the key path",
+    f'script = "a.py"\ninputs = [{{ sha256 = "{SHA256}" }}]': "operations.a.inputs takes the key path",
     'script = "a.py"\ninputs = [{ path = "b", sha256 = "12" }]': "operations.a.inputs.sha256 takes 64 hexadecimal digits",
-    'script = "a.py"\ninputs = [{ path = "/b", url = "https://a/b", sha256 = "%s" }]' % SHA256: "operations.a.inputs.path takes a path",
+    f'script = "a.py"\ninputs = [{{ path = "/b", url = "https://a/b", sha256 = "{SHA256}" }}]': "operations.a.inputs.path",
     'script = "a.py"\noutputs = "b"': "operations.a.outputs takes a list, not 'b'",
     'script = "a.py"\noutputs = ["/b"]': "operations.a.outputs takes a path below the top",
     'script = "a.py"\nlink = [1]': "operations.a.link takes a text, not 1",
