@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from gitrun.engine.bring import Brought, Wish
-    from gitrun.engine.housekeeping import Rules, Sweep
+    from gitrun.engine.housekeeping import Rules as Tidying
+    from gitrun.engine.housekeeping import Sweep
     from gitrun.engine.process import Stream
     from gitrun.engine.road import Road
     from gitrun.engine.sharing import Sharing
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from gitrun.model.plan import Outcome, Plan
     from gitrun.model.request import Request
     from gitrun.model.run import Attempt
+    from gitrun.model.verdict import Rules, Verdict
     from gitrun.store.annotations import Change
     from gitrun.store.trash import Restored
     from gitrun.views.select import Question, Selection
@@ -293,7 +295,7 @@ class Project:
 
         purge(self.git, {run.id: run.tip for run in found})
 
-    def survey(self, rules: Rules) -> Sweep:
+    def survey(self, rules: Tidying) -> Sweep:
         """What is not needed any more of runs and of what lies beside them; nothing is written."""
         from gitrun.engine.housekeeping import survey
 
@@ -331,6 +333,12 @@ class Project:
         from gitrun.engine.sharing import Sharing
 
         return Sharing(self.git, self.settings)
+
+    def verify(self, run: Run, rules: Rules, *, keep: bool = False) -> Verdict:
+        """Whether the run's last attempt, executed again (`keep`: as one more), comes to the same. Raises CannotRun."""
+        from gitrun.engine.verifying import verify, verify_and_keep
+
+        return (verify_and_keep if keep else verify)(self.road(), run, rules)
 
     def stop(self, run: Run, *, wait: bool = True) -> None:
         """Ends a run that is running on this machine. Raises CannotRun."""

@@ -42,6 +42,7 @@ VERBS = {
     "fetch": "runs from a remote",
     "pull": "runs from a remote, merged with what was done here",
     "trust": "say what from elsewhere may be executed",
+    "verify": "execute a run again and compare",
     "export": "runs into a file",
     "import": "runs from a file",
     "stop": "end a running run",

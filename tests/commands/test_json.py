@@ -18,6 +18,7 @@ CASES = {
     "list": [(), ("--all",), ("--status", "error"), ("nothing.py",)],
     "select": [(), ("--all",)],
     "trust": [()],
+    "verify": [("best",)],
     "show": [(), ("2",), ("1", "2", "3"), ("staged",)],
     "log": [(), ("3",), ("HEAD",), ("HEAD~1..HEAD",)],
     "ls": [(), ("2",), ("--source",)],

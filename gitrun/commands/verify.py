@@ -1,0 +1,88 @@
+"""`git run verify`: whether a run comes to the same again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gitrun.commands.opening import open_project
+from gitrun.commands.render import GAP, out, print_json, table
+from gitrun.commands.telling import words_of
+from gitrun.model.refs import short
+from gitrun.model.text import count_text, safe_text
+from gitrun.model.verdict import read_rules
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gitrun.model.verdict import Difference, Told, Verdict
+    from gitrun.project import Project
+
+
+@click.command(add_help_option=False)
+@click.argument("name", default="1", metavar="[RUN]")
+@click.option("--tolerance", "tolerances", multiple=True, metavar="[NAME=]N", help="Metrics may be so far apart (repeatable).")
+@click.option("--ignore", "ignored", multiple=True, metavar="PATTERN", help="Do not look at these files (repeatable).")
+@click.option("--keep", is_flag=True, help="Keep the execution, as another attempt of the run.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def command(name: str, *, tolerances: tuple[str, ...], ignored: tuple[str, ...], keep: bool, as_json: bool) -> int:
+    r"""Executes the last attempt of a run again, from its own source, and compares status, metrics and produced files.
+
+    Says "reproduced" (exit 0) or "differs" and how (exit 1); 128 if it cannot be run. The run stays as it is.
+
+    \b
+      git run verify 3fa2c1d8
+      git run verify train --tolerance 1e-6 --tolerance loss=0.01
+      git run verify 3fa2c1d8 --ignore 'logs/*'
+    """
+    rules = read_rules(tolerances, ignored)
+    project = open_project()
+    found = project.verify(project.find(name), rules, keep=keep)
+    if as_json:
+        print_json(verdict_json(found))
+    else:
+        print_verdict(project, found)
+    return 0 if found.is_good else 1
+
+
+def print_verdict(project: Project, found: Verdict, indent: str = "") -> None:
+    """The verdict on a line, and below it what differs, or what was said of each step."""
+    counted = ["status", *(count_text(n, noun) for n, noun in ((found.metrics, "metric"), (found.files, "file")) if n)]
+    compared = count_text(len(found.steps), "step") if found.steps else ", ".join(counted)
+    said = "" if found.same_output else "; the output differs, which does not count"
+    out(f"{indent}{found.word}: run {safe_text(words_of(project.find(found.run)))} ({compared}{said})")
+    if found.differences:
+        table([[f"{indent}  what", "name", "recorded", "again"], *rows(found, indent)])
+    if found.kept:
+        project.say(f"kept as attempt {short(found.kept)}")
+    for step in found.steps:
+        print_verdict(project, step, indent + GAP)
+
+
+def rows(found: Verdict, indent: str) -> Iterator[list[str]]:
+    """A row for each difference."""
+    for one in found.differences:
+        yield [f"{indent}  {one.what}", safe_text(one.name), told(one, one.recorded), told(one, one.again)]
+
+
+def told(one: Difference, value: Told) -> str:
+    """What was on one side; of a file the beginning of its hash."""
+    if value is None:
+        return "-"
+    if isinstance(value, str):
+        return value[:12] if one.what == "file" else safe_text(value)
+    return repr(value)
+
+
+def verdict_json(found: Verdict) -> dict[str, Any]:
+    """The verdict for programs."""
+    return {
+        "run": found.run, "attempt": found.attempt, "verdict": found.word,
+        "differences": [
+            {"what": one.what, "name": one.name or None, "recorded": one.recorded, "again": one.again}
+            for one in found.differences
+        ],
+        "metrics": found.metrics, "files": found.files, "same_output": found.same_output,
+        "steps": [verdict_json(step) for step in found.steps], "kept": found.kept,
+    }  # fmt: skip

@@ -1,0 +1,212 @@
+"""A run's last attempt executed once more and held against its record: the road of a run, without its end.
+
+It runs in a slot, from the recorded attempt's own commit; the live lock is held, so that nobody restarts the run
+meanwhile. No ref is set: what the program leaves is looked at, and what it wrote goes away with the live record.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gitrun.engine import produced
+from gitrun.engine.attempt import Job, carry_out, furnish
+from gitrun.engine.measure import measure
+from gitrun.engine.starting import Launch, Manners, decide_restart, moment, python_for, start
+from gitrun.engine.watchman import Signals
+from gitrun.engine.worktree import lease, point
+from gitrun.errors import CannotRun, UsageError
+from gitrun.git.objects import Objects
+from gitrun.model import record
+from gitrun.model.basis import read_steps
+from gitrun.model.needed import Skip
+from gitrun.model.plan import STEPS
+from gitrun.model.refs import short
+from gitrun.model.request import Request
+from gitrun.model.run import COMPLETED, ERROR, TERMINATED, Run
+from gitrun.model.text import path_of
+from gitrun.model.verdict import Verdict, differences
+from gitrun.store.attempts import Started
+from gitrun.store.index import Index
+from gitrun.store.live import hold
+from gitrun.store.results import LARGEST, kept
+from gitrun.store.runs import attempts, scratch
+from gitrun.store.trust import require_trusted
+
+if TYPE_CHECKING:
+    from gitrun.engine.attempt import Site
+    from gitrun.engine.road import Road
+    from gitrun.engine.snapshot import Seen
+    from gitrun.engine.starting import Ready
+    from gitrun.model.basis import StepRun
+    from gitrun.model.plan import Outcome
+    from gitrun.model.run import Attempt
+    from gitrun.model.verdict import Rules
+
+DEEPEST = 10
+"""Pipelines within pipelines that are followed."""
+
+
+def verify(road: Road, run: Run, rules: Rules, *, depth: int = 0) -> Verdict:
+    """The verdict on the run's last attempt. Raises NotTrusted, and CannotRun if it cannot be executed again.
+
+    What the program writes is shown on stderr.
+    """
+    require_trusted(road.git, run)
+    last = run.attempt
+    if last.status not in {COMPLETED, ERROR, TERMINATED}:
+        raise CannotRun(
+            f"run {short(run.id)} is {last.status}: there is no result to compare with", "verify it when it has ended"
+        )
+    if last.kind == STEPS:
+        return verify_steps(road, run, rules, depth)
+    outcome, same_output = execute_again(replace(road, stdout=road.stderr), run)
+    return verdict(run, outcome, rules, same_output=same_output)
+
+
+def verdict(run: Run, again: Outcome | Attempt, rules: Rules, *, same_output: bool) -> Verdict:
+    """What is to be said of an attempt and what it was again."""
+    last = run.attempt
+    looked_at = sum(not rules.is_ignored(file.path) for file in last.files)
+    return Verdict(run.id, last.id, differences(last, again, rules), len(last.metrics), looked_at, same_output)
+
+
+def verify_steps(road: Road, run: Run, rules: Rules, depth: int) -> Verdict:
+    """The verdicts on the runs that were the steps of a pipeline; those that were not needed then are left out."""
+    if depth > DEEPEST:
+        raise CannotRun(f"the steps of run {short(run.id)} lead too deep")
+    found = []
+    for step in steps_of(road, run):
+        road.say(f"step {step.operation}")
+        with Index(road.git) as index:
+            made = index.get(step.run)
+        if not isinstance(made, Run):
+            raise CannotRun(f"step {step.operation} was run {short(step.run)}, which is not here")
+        found.append(verify(road, made, rules, depth=depth + 1))
+    return Verdict(run.id, run.attempt.id, (), steps=tuple(found))
+
+
+def steps_of(road: Road, run: Run) -> list[StepRun]:
+    """The steps that the run's last attempt has run itself."""
+    with Objects(road.git) as objects:
+        found = objects.read(f"{run.tip}:{record.RESULT}")
+    return [step for step in read_steps(found.data if found else b"") if step.status in {COMPLETED, ERROR, TERMINATED}]
+
+
+def verify_and_keep(road: Road, run: Run, rules: Rules) -> Verdict:
+    """As verify, of another attempt of the run, which is there afterwards. Raises UsageError if that cannot be the same."""
+    if run.attempt.kind == STEPS:
+        raise UsageError("--keep is for a run of one operation", "verify the runs of its steps, which git run list shows")
+    with Objects(road.git) as objects:
+        if run.attempt.carried or earlier_of(road, objects, run):
+            raise UsageError(
+                f"the last attempt of run {short(run.id)} went on from files of the one before it; another one would not",
+                "leave out --keep",
+            )
+    require_trusted(road.git, run)
+    done = start(replace(road, stdout=road.stderr), Request(restart=run.id, clean=True), Manners())
+    with Index(road.git) as index:
+        now = index.get(run.id)
+    if isinstance(done, Skip) or not isinstance(now, Run):
+        raise CannotRun(f"run {short(run.id)} could not be run again")
+    same_output = now.attempt.output == run.attempt.output
+    return replace(verdict(run, now.attempt, rules, same_output=same_output), kept=now.attempt.id)
+
+
+def execute_again(road: Road, run: Run) -> tuple[Outcome, bool]:
+    """What came of the program this time, and whether it wrote the same. Raises CannotRun."""
+    request = Request(restart=run.id, no_link=True)
+    with Objects(road.git) as objects:
+        ready = decide_restart(Launch(road, request, Manners(), Path(), moment()), objects, run)
+        if isinstance(ready, Skip):
+            raise CannotRun(f"run {short(run.id)} is not executed again")
+        earlier = earlier_of(road, objects, run)
+        linked = linked_then(road, objects, run)
+        written = objects.read(f"{run.tip}:{record.OUTPUT}", limit=2 * LARGEST)
+    ready = replace(ready, snapshot=replace(ready.snapshot, outside=(), named=linked))
+    request = replace(request, no_link=not linked, links=tuple(map(os.fsdecode, linked)))
+    outcome, output = perform_again(road, request, ready, (run, earlier))
+    return outcome, output == (written.data if written else b"")
+
+
+def perform_again(road: Road, request: Request, ready: Ready, known: tuple[Run, str]) -> tuple[Outcome, bytes]:
+    """The outcome, and the beginning of the output; slot and live record are given back whatever happens."""
+    run, earlier = known
+    attempt = run.attempt.id
+    python = python_for(road, ready.plan)
+    with ExitStack() as stack:
+        live = hold(road.git.state, run.id)
+        stack.callback(live.close)
+        started = Started(run.id, attempt, live, earlier)
+        slot = stack.enter_context(lease(road.git, attempt, run.id))
+        job = Job(request, ready.plan, started, ready.snapshot, None, python)
+        site = furnish(road, job, slot.tree, slot.git)
+        signals = stack.enter_context(Signals())
+        ended = carry_out(road, job, site, signals)
+        require_end(run, ended)
+        outcome, seen = look(road, started, site, ended)
+        with live.output.open("rb") as file:
+            output = file.read(LARGEST + 1)
+        slot.end(attempt, seen)
+    return outcome, output
+
+
+def look(road: Road, started: Started, site: Site, ended: Outcome) -> tuple[Outcome, Seen]:
+    """The outcome with metrics and files; what the run keeps beside the repository stays as it is."""
+    point(site.git, started.attempt)
+    with scratch(road.git) as keep:
+        place = produced.Place(site.git, site.tree, keep, site.apart, given=site.given, outputs=site.outputs)
+        found = produced.collect(place, road.settings.max_produced)
+    whole = replace(ended, files=found.files)
+    return replace(whole, metrics=measure(started.live, whole, site.tree, road.say)), found.seen
+
+
+def require_end(run: Run, ended: Outcome) -> None:
+    """Raises CannotRun if the program could not be started though it could before, or was stopped.
+
+    KeyboardInterrupt if that was by Ctrl-C.
+    """
+    if ended.status == TERMINATED and ended.reason:
+        if ended.exit_status == -signal.SIGINT:
+            raise KeyboardInterrupt
+        raise CannotRun(f"run {short(run.id)} was not executed to its end: {ended.reason}")
+    if ended.status == ERROR and ended.reason and ended.stopped == ended.started and ended.exit_status != run.exit_status:
+        raise CannotRun(f"run {short(run.id)} cannot be executed here: {ended.reason}")
+
+
+def earlier_of(road: Road, objects: Objects, run: Run) -> str:
+    """The attempt whose files, kept beside the repository, the last one had; empty if there are none. Raises CannotRun."""
+    before = attempts(road.git, objects, run)[:-1]
+    if not before:
+        return ""
+    left = [file.path for file in before[-1].files if file.stored == "local"]
+    if not {file.path for file in run.attempt.files}.intersection(left):  # it was a clean start, or there were none
+        return ""
+    place = kept(road.git, run.id, before[-1].id)
+    missing = [path for path in left if not os.path.lexists(place / path)]
+    if missing:
+        raise CannotRun(f"run {short(run.id)} went on from '{missing[0]}', which is kept on the machine that made it")
+    return before[-1].id
+
+
+def linked_then(road: Road, objects: Objects, run: Run) -> tuple[bytes, ...]:
+    """The paths that were linked in from the working tree, as far as they are there. Says what is not."""
+    found = objects.read(f"{run.tip}:{record.RESULT}")
+    listed = record.parse_toml((found.data if found else None) or b"", record.RESULT).get("linked")
+    paths = [path_of(path) for path in listed if isinstance(path, str)] if isinstance(listed, list) else []
+    top = road.git.worktree
+    here = [path for path in paths if top and is_below(path) and os.path.lexists(top / path)]
+    gone = [path for path in paths if path not in here and not path.startswith(".gitrun")]
+    if gone and run.attempt.kind != STEPS:
+        road.say(f"was linked in and is not here: {', '.join(gone[:10])}")
+    return tuple(map(os.fsencode, here))
+
+
+def is_below(path: str) -> bool:
+    """Whether a path of a record stays below the top it is put onto."""
+    parts = path.split("/")
+    return not os.path.isabs(path) and ".." not in parts and parts[0] not in {".git", ".gitrun"}
