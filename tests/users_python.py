@@ -14,13 +14,13 @@ LIBRARIES = (
 )  # fmt: skip
 
 
-def make(place: Path) -> Path:
-    """The interpreter of a new environment at `place`, with the libraries that are installed here, each file a link."""
+def make(place: Path, libraries: tuple[str, ...] = LIBRARIES) -> Path:
+    """The interpreter of a new environment at `place`, with libraries that are installed here, each file a link."""
     venv.create(place, with_pip=False, symlinks=True)
     python = place / "bin" / "python"
     question = "import sysconfig; print(sysconfig.get_path('purelib'))"
     site = Path(subprocess.run([python, "-c", question], capture_output=True, text=True, check=True).stdout.strip())
-    for name in closure(LIBRARIES):
+    for name in closure(libraries):
         link_in(name, site)
     return python
 

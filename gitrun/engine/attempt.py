@@ -22,7 +22,7 @@ from gitrun.engine.watchman import INTERRUPTS, Signals
 from gitrun.engine.worktree import lease, point
 from gitrun.errors import CannotRun
 from gitrun.git.exe import for_programs
-from gitrun.model.plan import COMMAND, Outcome
+from gitrun.model.plan import COMMAND, NOTEBOOK, Outcome
 from gitrun.model.run import COMPLETED, ERROR, TERMINATED
 from gitrun.store import notes
 from gitrun.store.live import Owner
@@ -182,7 +182,9 @@ def call_for(road: Road, job: Job, site: Site) -> Call:
     environ = environment(road, plan, started)
     environ["PWD"] = str(directory)
     argv = [*(fill_in(plan.command, plan.flags) if plan.kind == COMMAND else plan.command), *plan.arguments]
-    if job.python:
+    if plan.kind == NOTEBOOK:
+        argv = notebook_words(road, job, site, environ)
+    elif job.python:
         argv = python_call(road, job, job.python, site, environ)
     return Call(
         argv, directory, environ, started.attempt, stop_after(job), road.settings.stop_grace,
@@ -197,9 +199,8 @@ def stop_after(job: Job) -> float | None:
 
 def python_call(road: Road, job: Job, python: Interpreter, site: Site, environ: dict[str, str]) -> list[str]:
     """The words that run a Python script; the launcher is among them only if it has constants to set."""
-    top = road.git.worktree or site.tree
-    path = interpreter.python_path(python, environ.get("PYTHONPATH", ""), top, site.tree)
-    if path and site.tree != top:
+    path = python_path(road, python, site, environ)
+    if path:
         environ["PYTHONPATH"] = path
     plan = job.plan
     words = plan.words[1:]
@@ -208,6 +209,22 @@ def python_call(road: Road, job: Job, python: Interpreter, site: Site, environ: 
     spec = job.started.live.directory / "launch.spec"
     spec.write_bytes(marshal.dumps({"script": words[0], "flags": dict(plan.constants)}, 2))
     return [python.executable, str(LAUNCHER), str(spec), *words[1:]]
+
+
+def python_path(road: Road, python: Interpreter, site: Site, environ: Mapping[str, str]) -> str:
+    """PYTHONPATH of the user's Python, with which the source at the site goes before that of the working tree."""
+    top, given = road.git.worktree or site.tree, environ.get("PYTHONPATH", "")
+    return given if site.tree == top else interpreter.python_path(python, given, top, site.tree)
+
+
+def notebook_words(road: Road, job: Job, site: Site, environ: dict[str, str]) -> list[str]:
+    """The words that execute a notebook; PYTHONPATH is for its kernel alone, not for the runner, which is ours."""
+    from gitrun.engine.notebooks import notebook_call
+
+    path = python_path(road, job.python, site, environ) if job.python else ""
+    environ.pop("PYTHONPATH", None)
+    environ |= {name: value for name, value in road.git.environ.items() if name == "PYTHONPATH"}
+    return notebook_call(road, job.plan, job.python, path, job.started.live.directory)
 
 
 def environment(road: Road, plan: Plan, started: Started) -> dict[str, str]:

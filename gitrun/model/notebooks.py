@@ -1,0 +1,174 @@
+"""Notebooks: their flags, read from their text alone, and how flags get into the copy of one that is executed."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gitrun.errors import UsageError
+from gitrun.model.frontends.folding import literal
+from gitrun.model.frontends.module import Module
+from gitrun.model.frontends.reading import constants_of
+from gitrun.model.frontends.script import NoFiles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from gitrun.model.flags import Flag, Value
+
+PARAMETERS, INJECTED = "parameters", "injected-parameters"
+"""Tags of cells, as papermill has them."""
+MAGIC = re.compile(r"^([ \t]*)(?:[%!?].*|[\w.,\[\]'\" \t]+=[ \t]*[%!].*|[%\w.]+\?{1,2}[ \t]*)$")
+"""A line that is IPython's, not Python's."""
+PYTHON_CELLS = ("%%time", "%%timeit", "%%capture", "%%prun")
+"""Magics of whole cells whose rest is Python."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notebook:
+    """What is known of a notebook without executing it: language and name of its kernel, and its flags."""
+
+    language: str
+    kernel: str
+    flags: tuple[Flag, ...] = ()
+
+
+def read_notebook(data: bytes, name: str) -> Notebook:
+    """The notebook of this text; only one of Python has flags. Raises UsageError if it is none."""
+    found = parse_notebook(data, name)
+    metadata = found.get("metadata")
+    spec = table(metadata, "kernelspec")
+    language = spec.get("language") or table(metadata, "language_info").get("name") or "python"
+    if str(language).lower() != "python":
+        return Notebook(str(language), str(spec.get("name") or ""))
+    place = place_of(found["cells"])
+    tree = parse_cell(source_of(found["cells"][place])) if place is not None else None
+    flags = constants_of(Module(tree, b"", name, NoFiles())) if tree else ()
+    return Notebook("python", str(spec.get("name") or ""), tuple(flags))
+
+
+def parse_notebook(data: bytes, name: str) -> dict[str, Any]:
+    """The notebook as JSON has it, with a list of cells. Raises UsageError."""
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"'{name}' is no notebook: {error}", "open it in Jupyter and save it") from error
+    cells = found.get("cells") if isinstance(found, dict) else None
+    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
+        raise UsageError(f"'{name}' is no notebook of format 4: it has no cells", "Jupyter saves older ones anew")
+    return dict(found)
+
+
+def with_flags(notebook: Mapping[str, Any], values: Mapping[str, Value | None]) -> dict[str, Any]:
+    """The notebook with these values for its flags.
+
+    Those of a cell that is tagged `parameters` are assigned in a cell behind it, which is papermill's way. Without such a
+    cell they stand in the first one, in place of what stood there, so that what the cell works out of them is right; names
+    that it does not have are assigned in a cell before it.
+    """
+    cells = [cell for cell in notebook["cells"] if INJECTED not in tags_of(cell)]
+    place = place_of(cells)
+    if place is not None and PARAMETERS in tags_of(cells[place]):
+        return {**notebook, "cells": with_cell(notebook, cells, place + 1, values)}
+    rest = dict(values)
+    if place is not None:
+        source, rest = replaced(source_of(cells[place]), values)
+        cells[place] = {**cells[place], "source": source}
+    return {**notebook, "cells": with_cell(notebook, cells, place or 0, rest)}
+
+
+def with_cell(
+    notebook: Mapping[str, Any], cells: list[dict[str, Any]], place: int, values: Mapping[str, Value | None]
+) -> list[dict[str, Any]]:
+    """The cells with one more at the place, which assigns the values; the same if there are none."""
+    named = [f"{name} = {written(value)}" for name, value in values.items() if name.isidentifier()]
+    if not named:
+        return cells
+    cell: dict[str, Any] = {
+        "cell_type": "code", "execution_count": None, "metadata": {"tags": [INJECTED]}, "outputs": [],
+        "source": "\n".join(["# flags of this run", *named]),
+    }  # fmt: skip
+    if (notebook.get("nbformat"), notebook.get("nbformat_minor")) >= (4, 5):
+        cell["id"] = INJECTED
+    return [*cells[:place], cell, *cells[place:]]
+
+
+def place_of(cells: Iterable[Mapping[str, Any]]) -> int | None:
+    """The place of the cell whose constants are flags: the one with the tag, else the first of code; None if there is none."""
+    code = [place for place, cell in enumerate(cells) if cell.get("cell_type") == "code"]
+    cells = list(cells)
+    return next((place for place in code if PARAMETERS in tags_of(cells[place])), code[0] if code else None)
+
+
+def tags_of(cell: Mapping[str, Any]) -> list[object]:
+    """The tags of a cell."""
+    found = table(cell, "metadata").get("tags")
+    return found if isinstance(found, list) else []
+
+
+def table(value: object, key: str) -> Mapping[str, Any]:
+    """The object under a key; an empty one if there is none."""
+    found = value.get(key) if isinstance(value, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def source_of(cell: Mapping[str, Any]) -> str:
+    """The text of a cell, which may be a list of lines."""
+    found = cell.get("source", "")
+    return "".join(map(str, found)) if isinstance(found, list) else str(found)
+
+
+def parse_cell(source: str) -> ast.Module | None:
+    """The cell as Python reads it, at the same lines and columns; None if it is none of Python."""
+    if source.startswith("%%") and not source.startswith(PYTHON_CELLS):
+        return None
+    lines = source.split("\n")
+    for _ in range(len(lines) + 1):
+        try:
+            return ast.parse("\n".join(lines))
+        except SyntaxError as error:
+            # only where Python stumbles: a line within a text may look like one of IPython's
+            place = (error.lineno or 0) - 1
+            if not (0 <= place < len(lines) and MAGIC.match(lines[place]) and lines[place].strip() != "pass"):
+                return None
+            lines[place] = MAGIC.sub(r"\1pass", lines[place])
+        except (ValueError, RecursionError, MemoryError):
+            return None
+    return None
+
+
+def replaced(source: str, values: Mapping[str, Value | None]) -> tuple[str, dict[str, Value | None]]:
+    """The text of a cell with these values for its constants, and the values of those that it does not have."""
+    tree = parse_cell(source)
+    lines = source.encode().splitlines(keepends=True)
+    starts = [sum(map(len, lines[:number])) for number in range(len(lines) + 1)]
+    text, rest = source.encode(), dict(values)
+    for statement in reversed(tree.body if tree else []):
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=old) if name in values and literal(old)[0]:
+                pass
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as old) if name in values and literal(old)[0]:
+                pass
+            case _:
+                continue
+        start = starts[old.lineno - 1] + old.col_offset
+        end = starts[(old.end_lineno or old.lineno) - 1] + (old.end_col_offset or 0)
+        text = text[:start] + written(values[name], old).encode() + text[end:]
+        rest.pop(name, None)
+    return text.decode(), rest
+
+
+def written(value: Value | None, old: ast.expr | None = None) -> str:
+    """The value as Python writes it; a list is a tuple where one stood."""
+    if isinstance(value, list):
+        olds = old.elts if isinstance(old, ast.List | ast.Tuple) and old.elts else [None]
+        items = [written(item, olds[min(place, len(olds) - 1)]) for place, item in enumerate(value)]
+        if isinstance(old, ast.Tuple):
+            return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
+        return f"[{', '.join(items)}]"
+    if isinstance(value, float) and (value != value or value in {float("inf"), float("-inf")}):  # noqa: PLR0124
+        return f'float("{value}")'
+    return repr(value)
