@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from gitrun.engine.bring import carried
-from gitrun.engine.operations import require_there
+from gitrun.engine.links import is_cache
 from gitrun.errors import CannotRun, UsageError
-from gitrun.git.objects import EXECUTABLE, FILE, entry_at
+from gitrun.git.objects import EXECUTABLE, FILE, TREE, entry_at
+from gitrun.model.basis import NOTHING, Dependency, InputFile
 from gitrun.model.flags import Typed
-from gitrun.model.plan import Dependency, InputFile
 from gitrun.model.refs import short
 from gitrun.model.run import COMPLETED
 from gitrun.store.finding import find
 from gitrun.store.index import Index
+from gitrun.store.results import kept as stored_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -47,20 +48,43 @@ def with_dependencies(road: Road, objects: Objects, request: Request, plan: Plan
     if definition is None or not (definition.needs or definition.inputs):
         return plan
     found = []
-    before = {need.operation: need for need in plan.basis.needs}
+    basis = plan.basis or NOTHING
+    before = {need.operation: need for need in basis.needs}
     with Index(road.git) as index:
         for need in definition.needs:
             named = request.flags.get(need.operation)
             kept = None if named is not None or need.always else before.get(need.operation)
-            run = find(index, kept.run) if kept else run_for(index, need, named, plan.operation, road.git.prefix)
-            files = (*carried(road.git, objects, run), *run.attempt.files)
-            found.append(files_of(need, run, files, kept, plan.operation))
-    inputs = tuple(input_file(road, objects, one, plan) for one in definition.inputs)
-    known = {one.path: one for one in plan.basis.inputs}
+            named = kept.run if kept else named
+            found.append(need_of(road.git, objects, index, need, (named, plan.operation), kept))
+    inputs = tuple(input_file(road, objects, one, (plan.source.tree, plan.operation)) for one in definition.inputs)
+    known = {one.path: one for one in basis.inputs}
     for one in inputs:
         if one.path in known and known[one.path].sha256 != one.sha256:
             road.say(f"input {one.path} has changed since the attempt before")
-    return replace(plan, basis=replace(plan.basis, needs=tuple(found), inputs=inputs))
+    return replace(plan, basis=replace(basis, needs=tuple(found), inputs=inputs))
+
+
+def need_of(
+    git: Git, objects: Objects, index: Index, need: Need, asked: tuple[object, str], kept: Dependency | None = None
+) -> Dependency:
+    """The need with its run and files; `asked` is the run's name, if it has one, and by which operation. Raises GitrunError."""
+    named, operation = asked
+    run = run_for(index, need, named, operation, git.prefix)
+    files = (*carried(git, objects, run), *run.attempt.files)
+    found = files_of(need, run, files, kept, operation)
+    wanted = {path for path, _ in found.files}
+    for file in files:
+        if file.path in wanted and file.stored == "local" and not os.path.lexists(place_of(git, run, file)):
+            raise CannotRun(
+                f"{operation} needs '{file.path}' of run {short(run.id)} of {need.operation}, and it is not on this machine",
+                "it was too large for git, or ignored by it, where it was made",
+            )
+    return found
+
+
+def place_of(git: Git, run: Run, file: File) -> Path:
+    """Where a file of the run that is not in git is kept."""
+    return stored_at(git, run.id, run.attempt.id) / file.path
 
 
 def run_for(index: Index, need: Need, named: object, operation: str, prefix: str) -> Run:
@@ -111,46 +135,75 @@ def matching(files: Iterable[File], pattern: str) -> list[File]:
     return [file for file in files if fnmatch.fnmatchcase(file.path, pattern) or f"{file.path}/".startswith(f"{plain}/")]
 
 
-def input_file(road: Road, objects: Objects, one: Input, plan: Plan) -> InputFile:
-    """The input with its hash. Raises CannotRun if it is not there, or is not what the entry says."""
+def input_file(road: Road, objects: Objects, one: Input, asked: tuple[str, str]) -> InputFile:
+    """The input with its hash, for a source's tree and an operation.
+
+    Raises CannotRun if it is not there, or is not what the entry says.
+    """
+    tree, operation = asked
     if one.url:
-        size = download(road.git, one, plan.operation).stat().st_size
+        size = download(road.git, one, operation).stat().st_size
         return InputFile(one.path, size, one.sha256, one.url)
-    found = in_tree(objects, plan.source.tree, one.path) or on_disk(road.git, one.path, plan.operation)
+    found = in_tree(road.git, objects, tree, one.path) or on_disk(road.git, objects, (tree, one.path), operation)
     if one.sha256 and one.sha256 != found.sha256:
         raise CannotRun(
-            f"input {one.path} of {plan.operation} is not the one that its entry names",
+            f"input {one.path} of {operation} is not the one that its entry names",
             f"its sha256 is {found.sha256}",
         )
     return found
 
 
-def in_tree(objects: Objects, tree: str, path: str) -> InputFile | None:
-    """The input as the source has it; None if it is not part of the source."""
+def in_tree(git: Git, objects: Objects, tree: str, path: str) -> InputFile | None:
+    """The input as the program will find it in the source; None if it is no file of the source."""
     if os.path.isabs(path) or path.startswith("~"):
         return None
-    entry = entry_at(objects, tree, os.fsencode(os.path.normpath(path)))
-    if entry is None or entry.mode not in {FILE, EXECUTABLE}:
-        return None
-    data = require_there(objects, entry.id).data
-    return None if data is None else InputFile(path, len(data), hashlib.sha256(data).hexdigest())
+    entry = entry_at(objects, tree, os.fsencode(path))
+    return in_git(git, tree, path) if entry and entry.mode in {FILE, EXECUTABLE} else None
 
 
-def on_disk(git: Git, path: str, operation: str) -> InputFile:
-    """The input as it lies in the working tree, or elsewhere; a directory's hash is that of its paths and their hashes."""
+def in_git(git: Git, tree: str, path: str) -> InputFile:
+    """A file of the tree as git checks it out."""
+    data = git.run("cat-file", "--filters", f"{tree}:{path}")
+    return InputFile(path, len(data), hashlib.sha256(data).hexdigest())
+
+
+def on_disk(git: Git, objects: Objects, place: tuple[str, str], operation: str) -> InputFile:
+    """The input as it lies in the working tree, or elsewhere; a directory's hash is that of its paths and their hashes.
+
+    `place` is the source's tree and the path; what the tree has in the directory is as the tree has it.
+    """
+    tree, path = place
+    inside = not os.path.isabs(path) and not path.startswith("~")
+    found = {file.path: file for file in tree_files(git, objects, tree, path)} if inside else {}
     top = git.worktree or git.git_dir
-    place = Path(git.environ.get("HOME", "/") + path[1:]) if path.startswith("~/") else top / path
-    if not place.exists():
+    there = Path(git.environ.get("HOME", "/") + path[1:]) if path.startswith("~/") else top / path
+    if not there.exists() and not found:
         raise CannotRun(f"input {path} of {operation} is not there", "its entry in the project file names it")
+    # what is source in the working tree now is, for the program, as its own source has it
+    source = set(map(os.fsdecode, git.run("ls-files", "-zco", "--exclude-standard", "--", path).split(b"\0"))) if inside else ()
     with Hashes(git) as hashes:
-        if place.is_file():
-            return InputFile(path, place.stat().st_size, hashes.of(place))
-        files = sorted(files_below(place))
-        if len(files) > MOST:
-            raise CannotRun(f"input {path} of {operation} has more than {MOST:,} files", "name what of it is read")
-        lines = "".join(f"{hashes.of(file)} {file.relative_to(place)}\n" for file in files)
-        whole = hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()
-        return InputFile(path, sum(file.stat().st_size for file in files), whole)
+        if there.is_file():
+            return InputFile(path, there.stat().st_size, hashes.of(there))
+        for file in files_below(there):
+            name = f"{path}/{file.relative_to(there)}"
+            if name not in found and name not in source and not is_cache(os.fsencode(name)):
+                found[name] = InputFile(name, file.stat().st_size, hashes.of(file))
+            if len(found) > MOST:
+                raise CannotRun(f"input {path} of {operation} has more than {MOST:,} files", "name what of it is read")
+    lines = "".join(f"{found[name].sha256} {name[len(path) + 1 :]}\n" for name in sorted(found))
+    whole = hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()
+    return InputFile(path, sum(file.size for file in found.values()), whole)
+
+
+def tree_files(git: Git, objects: Objects, tree: str, path: str) -> Iterator[InputFile]:
+    """The files below a directory of the tree; none if it has no such directory."""
+    entry = entry_at(objects, tree, os.fsencode(path))
+    for name, inner in objects.tree(entry.id).items() if entry and entry.mode == TREE else ():
+        below = f"{path}/{os.fsdecode(name)}"
+        if inner.mode == TREE:
+            yield from tree_files(git, objects, tree, below)
+        elif inner.mode in {FILE, EXECUTABLE}:
+            yield in_git(git, tree, below)
 
 
 def files_below(place: Path) -> Iterator[Path]:

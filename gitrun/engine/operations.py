@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING
 from gitrun.engine.declared import script_of
 from gitrun.errors import CannotRun, ObjectsGone, UsageError
 from gitrun.git.objects import EXECUTABLE, FILE, Object, entry_at
-from gitrun.model.configfiles import read_flags
-from gitrun.model.definitions import over
 from gitrun.model.flags import same_value
-from gitrun.model.plan import COMMAND, PROGRAM, SCRIPT, STEPS
-from gitrun.model.projectfile import GITRUN, INTERPRETERS, PYPROJECT, read_definitions
+from gitrun.model.plan import COMMAND, GITRUN, INTERPRETERS, NOTEBOOK, PROGRAM, PYPROJECT, SCRIPT, STEPS
+from gitrun.model.scripts import ARGS, GLOBALS, Script
 from gitrun.model.text import is_text, safe_text
 
 if TYPE_CHECKING:
@@ -23,9 +21,9 @@ if TYPE_CHECKING:
     from gitrun.git.objects import Objects
     from gitrun.model.definitions import Definition
     from gitrun.model.flags import Flag
+    from gitrun.model.notebooks import Notebook
     from gitrun.model.plan import Source
     from gitrun.model.request import Request
-    from gitrun.model.scripts import Script
 
 PYTHON = "{python}"
 
@@ -42,8 +40,8 @@ class Operation:
 
     @property
     def script(self) -> str:
-        """The path of the Python script, below the top."""
-        return os.path.normpath(os.path.join(self.cwd, self.command[1])) if self.kind == SCRIPT else ""
+        """The path of the Python script or notebook, below the top."""
+        return os.path.normpath(os.path.join(self.cwd, self.command[1])) if self.kind in {SCRIPT, NOTEBOOK} else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +64,8 @@ def step_operation(objects: Objects, name: str, tree: str) -> Operation:
     mode = mode_of(objects, tree, path)
     if mode is None:
         raise UsageError(f"there is no operation '{name}', which is named as a step", f"{GITRUN} says which there are")
+    if path.endswith(".ipynb"):
+        return notebook_operation(objects, path, path, tree)
     words = (PYTHON, path) if path.endswith(".py") else program_words(path, mode)
     if words is None:
         raise UsageError(f"'{path}', which is named as a step, is not executable", f"chmod +x {path}")
@@ -89,6 +89,8 @@ def find_operation(git: Git, objects: Objects, request: Request, source: Source)
     typed = os.path.relpath(path, cwd or ".")
     if path.endswith(".py"):
         return Operation(path, SCRIPT, (PYTHON, typed, *request.command), cwd)
+    if path.endswith(".ipynb"):
+        return notebook_operation(objects, path, path, source.tree, request.command)
     words = program_words(typed, mode)
     if words is None:
         hint = f"chmod +x {request.operation}, or name its interpreter: git run -- sh {request.operation}"
@@ -110,6 +112,8 @@ def definition_of(objects: Objects, tree: str, name: str) -> Definition | None:
     for file in (GITRUN, PYPROJECT):
         entry = top.get(file.encode())
         if entry and entry.mode in {FILE, EXECUTABLE}:
+            from gitrun.model.projectfile import read_definitions
+
             data = require_there(objects, entry.id).data
             found = read_definitions(data or b"", file, name).get(name)
             if found:
@@ -137,7 +141,29 @@ def entry_operation(objects: Objects, definition: Definition, tree: str, words: 
         if start is None:
             raise UsageError(f"'{path}', which operation {name} runs, is not executable", f"chmod +x {path}")
         return Operation(name, kind, (*start, *words), "", definition)
-    return Operation(name, kind, (path, *words), "", definition)
+    return replace(notebook_operation(objects, name, path, tree, words), definition=definition)
+
+
+def notebook_operation(objects: Objects, name: str, path: str, tree: str, words: tuple[str, ...] = ()) -> Operation:
+    """The operation that executes a notebook, in its own directory, as Jupyter does. Raises UsageError."""
+    if words:
+        raise UsageError(f"{name} is a notebook, which takes no arguments: '{words[0]}'", "flags are given as lr=0.1")
+    directory, _, file = path.rpartition("/")
+    found = notebook_in(objects, path, tree)
+    return Operation(name, NOTEBOOK, (PYTHON if found.language == "python" else found.kernel, file), directory)
+
+
+def notebook_in(objects: Objects, path: str, tree: str) -> Notebook:
+    """The notebook at the path of the tree. Raises UsageError, CannotRun."""
+    from gitrun.model.notebooks import read_notebook
+
+    entry = entry_at(objects, tree, os.fsencode(path))
+    if entry is None or entry.mode not in {FILE, EXECUTABLE}:
+        raise CannotRun(f"there is no '{path}' in this source")
+    data = require_there(objects, entry.id).data
+    if data is None:
+        raise CannotRun(f"'{path}' is too large for a notebook", "clear its outputs")
+    return read_notebook(data, path)
 
 
 def below_top(git: Git, typed: str) -> str:
@@ -195,19 +221,40 @@ def not_there(git: Git, typed: str, path: str, source: Source) -> tuple[str, str
 def declared_by(objects: Objects, operation: Operation, tree: str, given: Mapping[str, object] | None = None) -> Declared:
     """The flags that the operation takes in this tree. Raises CannotRun, UsageError."""
     definition = operation.definition
-    style, said = (definition.flags_to, definition.flags) if definition else ("", ())
-    if definition and definition.file:
+    if definition:
+        return declared_by_entry(objects, operation, definition, tree, given)
+    if operation.kind == SCRIPT:
+        script = script_in(objects, operation.script, tree).chosen(operation.command[2:], given)
+        return Declared(script.flags, script, script.style)
+    if operation.kind == NOTEBOOK and operation.command[0] == PYTHON:
+        flags = notebook_in(objects, operation.script, tree).flags
+        return Declared(flags, Script(flags, GLOBALS), GLOBALS)
+    return Declared()
+
+
+def declared_by_entry(
+    objects: Objects, operation: Operation, definition: Definition, tree: str, given: Mapping[str, object] | None
+) -> Declared:
+    """The flags that an entry's operation takes: those that are found, with what the entry says of them over them."""
+    from gitrun.model.definitions import ENV, over
+
+    style, said = definition.flags_to, definition.flags
+    if definition.file:
         found = file_flags(objects, definition, tree)
         return Declared(over(found, said), None, style, found)
-    if definition and operation.kind == STEPS:
+    if operation.kind == STEPS:
         return Declared(over(step_flags(objects, definition, tree), said))
     if operation.kind == SCRIPT:
-        asks = definition is not None and definition.asks
-        script = asked(objects, operation, tree) if asks else script_in(objects, operation.script, tree)
+        script = asked(objects, operation, tree) if definition.asks else script_in(objects, operation.script, tree)
         script = script.chosen(operation.command[2:], given)
         if not style or style == script.style:
             return Declared(over(script.flags, said), script, script.style)
         return Declared(said or None, None, style)
+    if operation.kind == NOTEBOOK and operation.command[0] == PYTHON and style != ENV:
+        if style == ARGS:
+            raise UsageError(f"{operation.name} is a notebook, which takes no arguments", 'flags-to = "globals" is its way')
+        flags = notebook_in(objects, operation.script, tree).flags
+        return Declared(over(flags, said), Script(flags, GLOBALS), GLOBALS)
     return Declared(said or None, None, style)
 
 
@@ -215,6 +262,8 @@ def step_flags(objects: Objects, definition: Definition, tree: str, above: tuple
     """The flags of all steps, less those that a step has of its own; a default is one if all steps agree on it."""
     if definition.name in above:
         raise UsageError(f"the steps of {definition.name} lead back to it", " -> ".join((*above, definition.name)))
+    from gitrun.model.definitions import over
+
     found: dict[str, Flag] = {}
     for step in definition.steps:
         operation = step_operation(objects, step.operation, tree)
@@ -237,6 +286,8 @@ def file_flags(objects: Objects, definition: Definition, tree: str) -> tuple[Fla
     if mode_of(objects, tree, definition.file) is None:
         raise UsageError(f"there is no '{definition.file}', which has the flags of {definition.name}", "is it ignored by git?")
     data = require_there(objects, f"{tree}:{definition.file}").data
+    from gitrun.model.configfiles import read_flags
+
     return read_flags(data or b"", definition.file)
 
 

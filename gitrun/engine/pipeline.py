@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from gitrun.engine.attempt import birth_of
-from gitrun.engine.operations import declared_by, definition_of, step_operation
-from gitrun.engine.watchman import Signals
+from gitrun.engine.operations import declared_by, step_operation
+from gitrun.engine.watchman import INTERRUPTS, ORDERS, Signals
 from gitrun.errors import GitrunError
 from gitrun.git.objects import Objects
 from gitrun.model import record
-from gitrun.model.basis import read_steps
+from gitrun.model.basis import StepRun, read_steps
+from gitrun.model.flags import settle
 from gitrun.model.needed import Skip
-from gitrun.model.plan import Outcome, StepRun
+from gitrun.model.plan import Outcome
 from gitrun.model.refs import short
 from gitrun.model.request import Request
-from gitrun.model.run import COMPLETED, ERROR, TERMINATED
+from gitrun.model.run import COMPLETED, ERROR, RUNNING, TERMINATED
 from gitrun.store import notes
 from gitrun.store.index import Index
 from gitrun.store.live import Owner
@@ -28,26 +30,57 @@ from gitrun.store.results import finish
 from gitrun.store.tips import tip_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
+    from pathlib import Path
     from typing import BinaryIO
 
     from gitrun.engine.process import Stream
     from gitrun.engine.road import Road
     from gitrun.engine.snapshot import Snapshot
     from gitrun.engine.starting import Launch, Ready
-    from gitrun.model.definitions import Step
+    from gitrun.model.definitions import Definition, Step
+    from gitrun.model.plan import Plan
     from gitrun.store.attempts import Started
 
 SKIPPED = "skipped"
+JOURNAL = "steps.jsonl"
+
+
+class Heard(Signals):
+    """Signals that remember those that ask for an end: a program may get over them, what it is a step of does not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ends: list[int] = []
+
+    def read(self) -> list[tuple[int, bool]]:
+        """The signals that have come."""
+        found = super().read()
+        self.ends += [number for number, _ in found if number in (*INTERRUPTS, *ORDERS)]
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class Within:
-    """What a step has of the run that it is a part of: the source, the run's id, and the signals to it."""
+    """What a step has of the run that it is a part of: the source, the run's id, and the signals to it.
+
+    `made` are the runs that were made of it so far, by operation; `journal` is where they are noted, in case we die.
+    """
 
     snapshot: Snapshot
     parent: str
-    signals: Signals
+    signals: Heard
+    made: dict[str, str]
+    journal: Path
+
+    def begins(self, operation: str, run: str) -> None:
+        """Notes that the run of a step has begun."""
+        self.note(StepRun(operation, run, RUNNING))
+
+    def note(self, step: StepRun) -> None:
+        """Notes how far a step is."""
+        with self.journal.open("a") as file:
+            file.write(json.dumps([step.operation, step.run, step.status]) + "\n")
 
 
 class Tee:
@@ -77,11 +110,14 @@ def perform_steps(launch: Launch, ready: Ready, started: Started) -> Outcome:
     road, pid, begun = launch.road, os.getpid(), time.time()
     owner = Owner(pid, birth_of(pid), started.attempt, str(road.git.worktree or ""), in_place=True, started=begun)
     started.live.record(owner)
-    signals = nullcontext(launch.within.signals) if launch.within else Signals()
-    with signals as held, started.live.output.open("ab", buffering=0) as output:
-        both = replace(road, stdout=Tee(road.stdout, output), stderr=Tee(road.stderr, output))
-        whole = replace(launch, road=both)
-        outcome = run_steps(whole, ready, started, Within(ready.snapshot, started.run, held))
+    heard = launch.within.signals if launch.within else Heard()
+    made = launch.within.made if launch.within else {}
+    within = Within(ready.snapshot, started.run, heard, made, started.live.directory / JOURNAL)
+    with nullcontext() if launch.within else heard, started.live.output.open("ab", buffering=0) as output:
+        # steps are named from the top
+        git = replace(road.git, prefix="")
+        both = replace(road, git=git, stdout=Tee(road.stdout, output), stderr=Tee(road.stderr, output))
+        outcome = run_steps(replace(launch, road=both), ready, started, within)
         started.live.record_end(outcome)
         finish(road.git, started, lambda: (outcome, {}), started.live.directory)
         started.live.close()
@@ -94,22 +130,28 @@ def run_steps(launch: Launch, ready: Ready, started: Started, within: Within) ->
     definition = ready.plan.definition
     steps = definition.steps if definition else ()
     begun, clock = datetime.now(timezone.utc), time.monotonic()
-    limit = launch.request.stop_after or (definition.stop_after if definition else None)
+    limit = least(launch.request.stop_after, None if launch.request.stop_after else definition and definition.stop_after)
     done: list[StepRun] = []
     earlier = earlier_steps(launch.road, started)
     status, code, reason = COMPLETED, 0, ""
     for place, step in enumerate(steps):
+        within.signals.read()
+        if within.signals.ends:
+            status, code, reason = TERMINATED, -within.signals.ends[0], "stopped"
+            break
         launch.road.say(f"step {place + 1} of {len(steps)}: {step.operation}")
         before = earlier[place] if place < len(earlier) and earlier[place].operation == step.operation else None
         left = limit - (time.monotonic() - clock) if limit else None
-        request = step_request(launch, ready, step, (before, done, left))
         try:
+            request = step_request(launch, ready, step, (before, within.made, left))
             found = run_step(launch, request, within)
         except GitrunError as error:
             launch.road.say(error.message + (f"; {error.hint}" if error.hint else ""))
             status, code, reason = ERROR, error.exit_code, f"step {step.operation}: {error.message}"
             break
         done.append(StepRun(step.operation, found[0], found[1].status if found[1] else SKIPPED))
+        within.note(done[-1])
+        within.made[step.operation] = found[0]
         if found[1] and found[1].status != COMPLETED:
             status, code, reason = found[1].status, found[1].exit_status, f"step {step.operation}: {found[1].status}"
             break
@@ -135,25 +177,27 @@ def run_step(launch: Launch, request: Request, within: Within) -> tuple[str, Out
 
 
 def step_request(
-    launch: Launch, ready: Ready, step: Step, state: tuple[StepRun | None, list[StepRun], float | None]
+    launch: Launch, ready: Ready, step: Step, state: tuple[StepRun | None, Mapping[str, str], float | None]
 ) -> Request:
     """What is asked for of a step: its own flags, those of the whole that it has too, and the runs of the steps before."""
-    before, done, left = state
+    before, made, left = state
     asked, plan = launch.request, ready.plan
     with Objects(launch.road.git) as objects:
         operation = step_operation(objects, step.operation, plan.source.tree)
         declared = declared_by(objects, operation, plan.source.tree)
     names = {flag.name for flag in declared.flags or ()}
     flags: dict[str, object] = {name: value for name, value in plan.flags.items() if name in names}
-    flags |= dict(step.flags)
     needs = {need.operation for need in operation.definition.needs} if operation.definition else set()
-    flags |= {one.operation: one.run for one in done if one.operation in needs}
+    flags |= {name: run for name, run in made.items() if name in needs}
+    flags |= dict(step.flags)
+    own = operation.definition.stop_after if operation.definition else None
+    limit = least(left, own) if left is not None else None
     again = before.run if before and before.status != SKIPPED and tip_of(launch.road.git, before.run) else None
     return Request(
         operation=None if again else step.operation, restart=again, flags=flags, needed=asked.needed,
         needed_source=asked.needed_source,
         force_sourcecode=bool(again) and asked.force_sourcecode, clean=bool(again) and asked.clean,
-        in_place=asked.in_place, no_link=asked.no_link, stop_after=max(left, 0.01) if left is not None else None,
+        in_place=asked.in_place, no_link=asked.no_link, stop_after=max(limit, 0.01) if limit is not None else None,
         background=asked.background, force_flags=asked.force_flags, gpus=plan.params.gpus,
         no_gpus=plan.params.no_gpus or None, random_seed=plan.params.random_seed,
     )  # fmt: skip
@@ -168,15 +212,62 @@ def earlier_steps(road: Road, started: Started) -> tuple[StepRun, ...]:
     return read_steps(found.data) if found and found.data is not None else ()
 
 
-def require_needs(road: Road, objects: Objects, steps: Iterable[Step], tree: str) -> None:
-    """Raises CannotRun if a step needs a run that is not there and that no step before it makes."""
-    from gitrun.engine.dependencies import run_for
+def least(*limits: float | None) -> float | None:
+    """The shortest of the limits that there are."""
+    return min((limit for limit in limits if limit), default=None)
 
-    made: set[str] = set()
-    with Index(road.git) as index:
-        for step in steps:
-            definition = definition_of(objects, tree, step.operation)
-            for need in definition.needs if definition else ():
-                if need.operation not in made:
-                    run_for(index, need, dict(step.flags).get(need.operation), step.operation, "")
-            made.add(step.operation)
+
+def check_steps(road: Road, objects: Objects, request: Request, plan: Plan) -> None:
+    """Raises GitrunError if a step, or a step of it, cannot be run: nothing is started then."""
+    definition = plan.definition
+    if definition:
+        Check(road, objects, request, plan, set()).steps(definition)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What the steps of a plan are looked through with; `made` are the operations of which there will be a run."""
+
+    road: Road
+    objects: Objects
+    request: Request
+    plan: Plan
+    made: set[str]
+
+    def steps(self, definition: Definition) -> None:
+        """Raises GitrunError if one of the steps lacks what it needs, or is given what it does not take."""
+        for step in definition.steps:
+            operation = step_operation(self.objects, step.operation, self.plan.source.tree)
+            if operation.definition:
+                self.entry(operation.definition, step)
+            needed = {need.operation for need in operation.definition.needs} if operation.definition else set()
+            own = {name: value for name, value in step.flags if name not in needed}
+            declared = declared_by(self.objects, operation, self.plan.source.tree)
+            settle(declared.flags, own, operation=operation.name, force=self.plan.params.force_flags)
+            self.made.add(step.operation)
+
+    def entry(self, definition: Definition, step: Step) -> None:
+        """Raises GitrunError if the entry of a step lacks what it needs."""
+        from gitrun.engine.dependencies import input_file, need_of
+        from gitrun.engine.starting import in_place_allowed
+
+        if self.request.in_place:
+            in_place_allowed(definition)
+        with Index(self.road.git) as index:
+            for need in definition.needs:
+                if need.operation not in self.made:
+                    named = dict(step.flags).get(need.operation)
+                    need_of(self.road.git, self.objects, index, need, (named, definition.name))
+        for one in definition.inputs:
+            input_file(self.road, self.objects, one, (self.plan.source.tree, definition.name))
+        self.steps(definition)
+
+
+def noted_steps(directory: Path) -> tuple[StepRun, ...]:
+    """The steps that a pipeline noted before it died; one that had no end is terminated."""
+    found: dict[str, StepRun] = {}
+    with suppress(OSError, ValueError, TypeError):
+        for line in (directory / JOURNAL).read_text().splitlines():
+            step = StepRun(*json.loads(line))
+            found[step.run] = replace(step, status=TERMINATED) if step.status == RUNNING else step
+    return tuple(found.values())

@@ -12,6 +12,7 @@ from gitrun.engine.links import link_in, make_parents
 from gitrun.errors import CannotRun
 from gitrun.git.objects import Objects
 from gitrun.model import configfiles
+from gitrun.model.basis import NOTHING
 from gitrun.model.refs import short
 from gitrun.store.finding import find
 from gitrun.store.index import Index
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
     from gitrun.engine.road import Road
     from gitrun.git.exe import Git
-    from gitrun.model.plan import Dependency, Plan
+    from gitrun.model.basis import Dependency
+    from gitrun.model.plan import Plan
     from gitrun.model.run import Run
 
     Stamps = Mapping[bytes, tuple[int, int]]
@@ -33,18 +35,18 @@ def furnish_entry(road: Road, plan: Plan, tree: Path, linked: list[bytes]) -> tu
 
     A directory that is one link is opened where something must lie in it: nothing is written through a link.
     """
-    definition = plan.definition
+    definition, basis = plan.definition, plan.basis or NOTHING
     if definition is None:
         return linked, {}
     put_there: list[bytes] = []
     linked = without_outputs(road, tree, linked, definition.outputs)
     with Index(road.git) as index:
-        for need in plan.basis.needs:
+        for need in basis.needs:
             wanted = [os.fsencode(path) for path, _ in need.files]
             linked = opened(road, tree, linked, wanted)
             bring_in(road.git, find(index, need.run), need, tree)
             put_there += wanted
-    for one in plan.basis.inputs:
+    for one in basis.inputs:
         path = os.fsencode(one.path)
         if one.url:
             linked = opened(road, tree, linked, [path])

@@ -6,11 +6,10 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from gitrun.engine.operations import Operation, declared_by, definition_of, find_operation
+from gitrun.engine.operations import Operation, declared_by, definition_of, entry_operation, find_operation
 from gitrun.errors import UsageError
-from gitrun.model.configfiles import changed
 from gitrun.model.flags import Flags, defaults, settle
-from gitrun.model.plan import Basis, Plan, Source
+from gitrun.model.plan import Plan, Source
 from gitrun.model.run import Params
 from gitrun.model.scripts import ARGS, GLOBALS, constants, placed, require_command, warning
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from gitrun.engine.operations import Declared
     from gitrun.git.exe import Git
     from gitrun.git.objects import Objects
-    from gitrun.model.definitions import Definition
+    from gitrun.model.basis import Basis
     from gitrun.model.flags import Value
     from gitrun.model.request import Request
     from gitrun.model.run import Attempt, Run
@@ -44,7 +43,7 @@ class Before:
     """The run that a restart goes on from, and what its last attempt rests on."""
 
     run: Run
-    basis: Basis
+    basis: Basis | None
 
 
 def plan_start(git: Git, objects: Objects, request: Request, source: Source, moment: Moment) -> Plan:
@@ -65,22 +64,37 @@ def plan_restart(
     Raises UsageError, CannotRun; nothing was written then.
     """
     last, basis = before.run.attempt, before.basis
-    operation = Operation(last.operation, last.kind, last.command, last.cwd, definition_in(objects, last, basis, source.tree))
+    operation = operation_of(objects, last, basis, source.tree, moved=request.force_sourcecode)
     params = restart_params(last, request)
     declared = declared_by(objects, operation, source.tree, {**last.flags, **request.flags})
     given = settle_flags(operation, declared, request, force=params.force_flags)
     flags = last.flags
     gone: tuple[str, ...] = ()
     if request.force_sourcecode and declared.flags is not None:
-        own = replace(operation, definition=definition_in(objects, last, basis, last.id))
+        own = operation_of(objects, last, basis, last.id, moved=False)
         flags, gone = moved_flags(last.flags, declared_by(objects, own, last.id), declared, force=params.force_flags)
     plan = make_plan(operation, declared, flags.put(given), params, (source, moment, request.stage))
     return replace(plan, clean=request.clean, basis=basis), gone
 
 
-def definition_in(objects: Objects, last: Attempt, basis: Basis, tree: str) -> Definition | None:
-    """The entry of the attempt's operation in a tree; None if it has none."""
-    return definition_of(objects, tree, last.operation) if basis.is_entry else None
+def operation_of(objects: Objects, last: Attempt, basis: Basis | None, tree: str, *, moved: bool) -> Operation:
+    """The operation of an attempt as a tree has it; `moved`: the tree is not the attempt's own. Raises UsageError.
+
+    What an entry of another source runs is what it says there, with the arguments that the attempt was given.
+    """
+    known = Operation(last.operation, last.kind, last.command, last.cwd)
+    if not basis or not basis.is_entry:
+        return known
+    definition = definition_of(objects, tree, last.operation)
+    if definition is None:
+        raise UsageError(
+            f"the project file has no operation '{last.operation}' any more", "without --force-sourcecode the run has its own"
+        )
+    before = definition_of(objects, last.id, last.operation) if moved else None
+    if before is None:
+        return replace(known, definition=definition)
+    given = last.command[len(entry_operation(objects, before, last.id, ()).command) :]
+    return entry_operation(objects, definition, tree, given)
 
 
 def settle_flags(operation: Operation, declared: Declared, request: Request, *, force: bool) -> dict[str, Value | None]:
@@ -105,16 +119,30 @@ def make_plan(operation: Operation, declared: Declared, flags: Flags, params: Pa
     added = placed(declared.script or (), flags, operation.command[start:]) if declared.style == ARGS else []
     notice = warning(declared.script, operation.name, flags)
     style = declared.style
-    written = changed(flags, declared.file) if definition and definition.file else {}
+    written = values_to_write(flags, declared) if definition and definition.file else {}
     return Plan(
         operation=operation.name, kind=operation.kind, command=operation.command, cwd=operation.cwd,
         flags=flags, params=params, source=source, created=moment.now, nonce=moment.nonce, staged=staged,
         arguments=tuple(word for _, word in added), places=tuple(start + place for place, _ in added),
         notices=(notice,) if notice else (),
         constants=constants(own, flags) if style == GLOBALS else {},
-        definition=definition, basis=Basis(is_entry=definition is not None),
+        definition=definition, basis=entry_basis() if definition else None,
         written=written,
     )  # fmt: skip
+
+
+def values_to_write(flags: Flags, declared: Declared) -> dict[str, Value]:
+    """Those of the flags that the file with the flags does not have so."""
+    from gitrun.model.configfiles import changed
+
+    return changed(flags, declared.file)
+
+
+def entry_basis() -> Basis:
+    """What a run of an entry rests on before its needs are known."""
+    from gitrun.model.basis import Basis
+
+    return Basis(is_entry=True)
 
 
 def moved_flags(old: Flags, before: Declared, now: Declared, *, force: bool) -> tuple[Flags, tuple[str, ...]]:

@@ -11,20 +11,18 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitrun.engine.operations import below_top, require_there
+from gitrun.engine.operations import PYTHON, below_top, require_there
 from gitrun.engine.planning import Before, Moment, plan_restart, plan_start, source_of
 from gitrun.engine.road import links_in
 from gitrun.engine.snapshot import Choice, Snapshot, outside_of, private_index, snapshot
 from gitrun.errors import CannotRun, GitFailed, ObjectsGone, RunIsRunning, UsageError
 from gitrun.git.objects import Objects, TreeMaker
 from gitrun.model import record
-from gitrun.model.basis import read_basis
 from gitrun.model.needed import Skip, skip_restart, skip_start
-from gitrun.model.plan import SCRIPT, STEPS, Outcome, Plan, Source
-from gitrun.model.projectfile import GITRUN, PYPROJECT, read_definitions
+from gitrun.model.plan import GITRUN, NOTEBOOK, PYPROJECT, SCRIPT, STEPS, Outcome, Plan, Source
 from gitrun.model.refs import short
 from gitrun.model.request import check
-from gitrun.model.run import RUNNING, Comment, Notes, Run
+from gitrun.model.run import COMPLETED, RUNNING, Comment, Notes, Run
 from gitrun.store import attempts, carry
 from gitrun.store.annotations import annotate
 from gitrun.store.collecting import gc_held_off, is_collecting
@@ -40,6 +38,8 @@ if TYPE_CHECKING:
     from gitrun.engine.interpreter import Interpreter
     from gitrun.engine.pipeline import Within
     from gitrun.engine.road import Road
+    from gitrun.model.basis import Basis
+    from gitrun.model.definitions import Definition
     from gitrun.model.request import Request
     from gitrun.store.attempts import Started
 
@@ -88,7 +88,7 @@ def start(road: Road, request: Request, manners: Manners, within: Within | None 
     """
     check(request)
     require_worktree(road, request)
-    request = with_links(road, request)
+    request = request if within else with_links(road, request)
     lost = False
     for wait in (*TRIES, None):
         with private_index(road.git, os.urandom(8).hex()) as index:
@@ -102,6 +102,8 @@ def start(road: Road, request: Request, manners: Manners, within: Within | None 
                         refuse_in_place(ready.plan)
                     python = python_for(road, ready.plan)
                     started = begin(launch, ready, python)
+                    if within:
+                        within.begins(ready.plan.operation, started.run)
             except GitFailed as error:  # gc may have taken what was just written; the working tree still has it
                 lost = lost or isinstance(error, ObjectsGone) or is_collecting(road.git)
                 if wait is None:
@@ -123,23 +125,41 @@ def with_links(road: Road, request: Request) -> Request:
     top = road.git.worktree
     if top is None or request.links or request.no_link or not request.operation:
         return request
-    for name in (GITRUN, PYPROJECT):
+    found = links_of(top, request.operation)
+    return replace(request, links=tuple(os.path.relpath(path, road.git.prefix or ".") for path in found))
+
+
+def links_of(top: Path, name: str, above: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The paths below the top that the entry of that name, or of one of its steps, in the working tree links in."""
+    for file in (GITRUN, PYPROJECT):
         try:
-            data = (top / name).read_bytes()
+            data = (top / file).read_bytes()
         except OSError:
             continue
-        found = read_definitions(data, name, request.operation).get(request.operation) if b"link" in data else None
+        if b"link" not in data or (file == PYPROJECT and b"gitrun" not in data):
+            continue
+        from gitrun.model.projectfile import read_definitions
+
+        found = read_definitions(data, file, name).get(name)
         if found:
-            return replace(request, links=tuple(os.path.relpath(top / path) for path in found.links))
-    return request
+            inner = (step.operation for step in found.steps if step.operation not in above)
+            below = (links_of(top, operation, (*above, name)) for operation in inner)
+            return tuple(dict.fromkeys((*found.links, *(path for paths in below for path in paths))))
+    return ()
 
 
 def refuse_in_place(plan: Plan) -> None:
     """Raises UsageError if a run of the plan in the working tree would have to change files of it first."""
     if plan.written:
         raise UsageError(f"flags of {plan.operation} are in a file of yours, and --in-place would write it", "leave it out")
-    if plan.basis.needs or any(one.url for one in plan.basis.inputs):
-        raise UsageError(f"{plan.operation} needs files that --in-place would put into your working tree", "leave it out")
+    if plan.definition:
+        in_place_allowed(plan.definition)
+
+
+def in_place_allowed(definition: Definition) -> None:
+    """Raises UsageError if a run of the entry in the working tree would have to put files there first."""
+    if definition.needs or any(one.url for one in definition.inputs):
+        raise UsageError(f"{definition.name} needs files that --in-place would put into your working tree", "leave it out")
 
 
 def moment() -> Moment:
@@ -191,15 +211,40 @@ def decide(launch: Launch) -> Ready | Skip:
 def decide_start(launch: Launch, objects: Objects) -> Ready | Skip:
     """A new run of the working tree."""
     road, request = launch.road, launch.request
-    taken = launch.within.snapshot if launch.within else take(launch, objects)
+    # in the working tree itself a step finds what the steps before it left there
+    taken = launch.within.snapshot if launch.within and not request.in_place else take(launch, objects)
     plan = belonging(launch, plan_start(road.git, objects, request, taken.source, launch.moment))
+    if launch.within:
+        plan = depending(road, objects, request, plan)
+        return skipped_step(launch, objects, plan) or Ready(plan, taken, locks=locks_of(objects, plan))
     skip = skip_start(plan, alike(road, plan), same_source=request.needed_source) if request.compares else None
     return skip or Ready(depending(road, objects, request, plan), taken, locks=locks_of(objects, plan))
 
 
+def skipped_step(launch: Launch, objects: Objects, plan: Plan) -> Skip | None:
+    """Why a step is not needed: a completed run of it had the same flags, needed files and inputs; None if it is."""
+    if not launch.request.compares:
+        return None
+    for run in alike(launch.road, plan):
+        if run.status == COMPLETED and reads(basis_of(objects, run)) == reads(plan.basis):
+            skip = skip_start(plan, (run,), same_source=launch.request.needed_source)
+            if skip:
+                return skip
+    return None
+
+
+def reads(basis: Basis | None) -> tuple[object, ...]:
+    """The needed files and the inputs that an attempt rests on."""
+    return (tuple(need.files for need in basis.needs), basis.inputs) if basis else ((), ())
+
+
 def belonging(launch: Launch, plan: Plan) -> Plan:
     """The plan, with the run that it is a step of."""
-    return replace(plan, basis=replace(plan.basis, parent=launch.within.parent)) if launch.within else plan
+    if launch.within is None:
+        return plan
+    from gitrun.model.basis import NOTHING
+
+    return replace(plan, basis=replace(plan.basis or NOTHING, parent=launch.within.parent))
 
 
 def depending(road: Road, objects: Objects, request: Request, plan: Plan) -> Plan:
@@ -207,9 +252,9 @@ def depending(road: Road, objects: Objects, request: Request, plan: Plan) -> Pla
     if plan.definition is None:
         return plan
     if plan.kind == STEPS:
-        from gitrun.engine.pipeline import require_needs
+        from gitrun.engine.pipeline import check_steps
 
-        require_needs(road, objects, plan.definition.steps, plan.source.tree)
+        check_steps(road, objects, request, plan)
     if not (plan.definition.needs or plan.definition.inputs):
         return plan
     from gitrun.engine.dependencies import with_dependencies
@@ -224,20 +269,32 @@ def decide_restart(launch: Launch, objects: Objects, run: Run) -> Ready | Skip:
     if request.force_sourcecode:
         taken = launch.within.snapshot if launch.within else take(launch, objects)
     source = taken.source if taken else own_source(road, objects, run)
-    basis = read_basis(require_there(objects, f"{run.attempt.id}:{record.RUN}").data)
+    basis = basis_of(objects, run)
     plan, gone = plan_restart(objects, request, Before(run, basis), source, launch.moment)
     plan = belonging(launch, plan)
-    skip = skip_restart(run, plan, alike(road, plan), same_source=request.needed_source) if request.compares else None
+    if launch.within:
+        plan = depending(road, objects, request, plan)
+        skip = skipped_step(launch, objects, plan)
+    else:
+        skip = skip_restart(run, plan, alike(road, plan), same_source=request.needed_source) if request.compares else None
     if skip:
         return skip
     words = (f"left out, for {plan.operation} no longer has them: {', '.join(gone)}",) if gone else ()
     if taken is None:
-        apart = paths_apart(road, request)
+        apart = (*paths_apart(road, request), *entry_links(road, plan))
         linked = links_in(road, request) and road.git.worktree is not None
         outside, named = outside_of(road.git, road.settings, apart) if linked else ((), ())
         taken = Snapshot(source, outside, named, ())
     taken = replace(taken, words=(*taken.words, *words))
-    return Ready(depending(road, objects, request, plan), taken, run, locks_of(objects, plan))
+    plan = plan if launch.within else depending(road, objects, request, plan)
+    return Ready(plan, taken, run, locks_of(objects, plan))
+
+
+def entry_links(road: Road, plan: Plan) -> tuple[bytes, ...]:
+    """The paths that the plan's entry links in, as far as they are there."""
+    top = road.git.worktree
+    found = plan.definition.links if plan.definition and top else ()
+    return tuple(os.fsencode(path) for path in found if top and os.path.lexists(top / path))
 
 
 def locks_of(objects: Objects, plan: Plan) -> Locks:
@@ -245,6 +302,16 @@ def locks_of(objects: Objects, plan: Plan) -> Locks:
     from gitrun.engine.environment import lock_files
 
     return lock_files(objects, plan.source.tree)
+
+
+def basis_of(objects: Objects, run: Run) -> Basis | None:
+    """What the run's last attempt rests on; None if that is nothing but its source. Raises BadRun."""
+    data = require_there(objects, f"{run.attempt.id}:{record.RUN}").data or b""
+    if not any(key in data for key in (b"entry", b"parent", b"needs", b"inputs")):
+        return None
+    from gitrun.model.basis import read_basis
+
+    return read_basis(data)
 
 
 def own_source(road: Road, objects: Objects, run: Run) -> Source:
@@ -284,13 +351,20 @@ def alike(road: Road, plan: Plan) -> list[Run]:
 
 
 def python_for(road: Road, plan: Plan) -> Interpreter | None:
-    """The Python that runs the plan's script; None if it is none. Raises CannotRun."""
-    if plan.kind != SCRIPT:
+    """The Python that runs the plan's script, or notebook; None if it is none of Python. Raises CannotRun."""
+    if plan.kind == NOTEBOOK:
+        from gitrun.engine.notebooks import require_kernel, require_runner
+
+        require_runner()
+    if plan.kind not in {SCRIPT, NOTEBOOK} or plan.command[0] != PYTHON:
         return None
     from gitrun.engine import interpreter
 
     path = interpreter.find(road.settings.python, road.git.environ, road.git.worktree or road.git.git_dir)
-    return interpreter.describe(path, road.git.environ, road.git.state)
+    found = interpreter.describe(path, road.git.environ, road.git.state)
+    if plan.kind == NOTEBOOK:
+        require_kernel(road, found)
+    return found
 
 
 def begin(launch: Launch, ready: Ready, python: Interpreter | None) -> Started:

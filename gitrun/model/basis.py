@@ -1,15 +1,56 @@
-"""What run.toml and result.toml say of needs, inputs, steps and the parent of a run: written and read."""
+"""What a run rests on and is made of: needs, inputs, steps and parent; as run.toml and result.toml say it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gitrun.model.plan import Basis, Dependency, InputFile, StepRun
 from gitrun.model.record import RESULT, RUN, parse_toml, tables, text, whole
 from gitrun.model.text import path_of, path_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """The run of another operation whose files are needed, and the files: path and sha256 in hex."""
+
+    operation: str
+    run: str
+    files: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """A file or directory that is read: path as the entry has it, bytes, sha256 in hex, and where it was had from."""
+
+    path: str
+    size: int
+    sha256: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StepRun:
+    """A step of a pipeline: its operation, the run that it is, and how that ended (`skipped` if it was not needed)."""
+
+    operation: str
+    run: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What an attempt was recorded to rest on: whether its operation is an entry, its needs, inputs, and parent run."""
+
+    is_entry: bool = False
+    needs: tuple[Dependency, ...] = ()
+    inputs: tuple[InputFile, ...] = ()
+    parent: str = ""
+
+
+NOTHING = Basis()
 
 
 def basis_table(basis: Basis) -> dict[str, Any]:

@@ -11,12 +11,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from gitrun.model.basis import Basis, StepRun
     from gitrun.model.definitions import Definition
     from gitrun.model.flags import Flags, Value
     from gitrun.model.run import File, Params, Skipped
 
 SCRIPT, PROGRAM, COMMAND, NOTEBOOK, STEPS = "script", "program", "command", "notebook", "steps"
 """Kinds of operation: a Python script, another program of the tree, words, a notebook, other operations in order."""
+GITRUN, PYPROJECT = "gitrun.toml", "pyproject.toml"
+"""Where operations with a name are defined."""
+INTERPRETERS = {".sh": "sh", ".bash": "bash", ".zsh": "zsh", ".R": "Rscript", ".r": "Rscript", ".jl": "julia", ".pl": "perl",
+                ".rb": "ruby", ".js": "node", ".lua": "lua", ".m": "octave"}  # fmt: skip
+"""What runs a script of that ending if it is not executable itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,47 +36,6 @@ class Source:
     skipped: tuple[Skipped, ...] = ()
     conflicts: tuple[str, ...] = ()
     submodules: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Dependency:
-    """The run of another operation whose files are needed, and the files: path and sha256 in hex."""
-
-    operation: str
-    run: str
-    files: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class InputFile:
-    """A file or directory that is read: path as the entry has it, bytes, sha256 in hex, and where it was had from."""
-
-    path: str
-    size: int
-    sha256: str
-    url: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class StepRun:
-    """A step of a pipeline: its operation, the run that it is, and how that ended (`skipped` if it was not needed)."""
-
-    operation: str
-    run: str
-    status: str
-
-
-@dataclass(frozen=True, slots=True)
-class Basis:
-    """What an attempt was recorded to rest on: whether its operation is an entry, its needs, inputs, and parent run."""
-
-    is_entry: bool = False
-    needs: tuple[Dependency, ...] = ()
-    inputs: tuple[InputFile, ...] = ()
-    parent: str = ""
-
-
-NOTHING = Basis()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +63,7 @@ class Plan:
     clean: bool = False
     carried: tuple[str, ...] = ()
     definition: Definition | None = None
-    basis: Basis = NOTHING
+    basis: Basis | None = None
     written: Mapping[str, Value] = field(default_factory=dict)
     places: tuple[int, ...] = ()
     notices: tuple[str, ...] = ()

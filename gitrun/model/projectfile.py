@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from gitrun.errors import UsageError
 from gitrun.model.definitions import ARGS, ENV, FILE, GLOBALS, Definition, Input, Need, Step
 from gitrun.model.flags import Flag, copy_value, is_name, same_value, settle
-from gitrun.model.plan import COMMAND, NOTEBOOK, PROGRAM, SCRIPT, STEPS
+from gitrun.model.plan import COMMAND, NOTEBOOK, PROGRAM, PYPROJECT, SCRIPT, STEPS
 from gitrun.model.settings import seconds
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from gitrun.model.flags import Value
 
-GITRUN, PYPROJECT = "gitrun.toml", "pyproject.toml"
 LARGEST = 1 << 20
 """Bytes above which a project file is not read."""
 KINDS = ("any", "number", "int", "float", "str", "bool", "list")
@@ -29,9 +28,6 @@ OPERATION = (
 BODIES = ("script", "command", "notebook", "steps")
 OF_STEPS = ("description", "steps", "flags", "stop-after")
 """What an entry with steps may say; all else is said by the entries of its steps."""
-INTERPRETERS = {".sh": "sh", ".bash": "bash", ".zsh": "zsh", ".R": "Rscript", ".r": "Rscript", ".jl": "julia", ".pl": "perl",
-                ".rb": "ruby", ".js": "node", ".lua": "lua", ".m": "octave"}  # fmt: skip
-"""What runs a script of that ending if it is not executable itself."""
 
 
 def read_definitions(data: bytes, name: str, only: str | None = None) -> dict[str, Definition]:

@@ -73,8 +73,6 @@ def literal(table: Mapping[str, Value]) -> str:
 
 def run_toml(plan: Plan) -> bytes:
     """What is run.toml for this plan."""
-    from gitrun.model.basis import basis_table
-
     snapshot = plan.source
     skipped = [asdict(skipped) | {"path": path_text(skipped.path)} for skipped in snapshot.skipped]
     source = {
@@ -88,23 +86,40 @@ def run_toml(plan: Plan) -> bytes:
     return toml({
         "format": FORMAT, "operation": plan.operation, "kind": plan.kind, "command": list(plan.command),
         "cwd": path_text(plan.cwd), "created": plan.created, "nonce": plan.nonce, "staged": plan.staged or None,
-        **basis_table(plan.basis),
+        **said_of_basis(plan),
         "source": {key: value for key, value in source.items() if value is not None},
         "params": {key: value for key, value in params.items() if value is not None},
     })  # fmt: skip
 
 
+def said_of_basis(plan: Plan) -> dict[str, Any]:
+    """The keys of run.toml that say what an attempt rests on, if there is anything to say."""
+    if plan.basis is None:
+        return {}
+    from gitrun.model.basis import basis_table
+
+    return basis_table(plan.basis)
+
+
 def result_toml(outcome: Outcome) -> bytes:
     """What is result.toml for this outcome."""
-    from gitrun.model.basis import steps_tables
-
     return toml({
         "format": FORMAT, "status": outcome.status, "exit_status": outcome.exit_status, "started": outcome.started,
         "stopped": outcome.stopped, "duration": round(outcome.duration, 6), "reason": outcome.reason or None,
-        "linked": [path_text(path) for path in outcome.linked] or None, "steps": steps_tables(outcome.steps) or None, "metrics": dict(outcome.metrics) or None,
+        "linked": [path_text(path) for path in outcome.linked] or None, "steps": said_of_steps(outcome),
+        "metrics": dict(outcome.metrics) or None,
         "series": series_table(outcome.metrics) or None,
         "files": [asdict(file) | {"path": path_text(file.path)} for file in outcome.files] or None,
     })  # fmt: skip
+
+
+def said_of_steps(outcome: Outcome) -> list[dict[str, str]] | None:
+    """The `[[steps]]` of result.toml, if there are any."""
+    if not outcome.steps:
+        return None
+    from gitrun.model.basis import steps_tables
+
+    return steps_tables(outcome.steps)
 
 
 def notes_toml(notes: Notes) -> bytes:
