@@ -43,6 +43,7 @@ VERBS = {
     "pull": "runs from a remote, merged with what was done here",
     "trust": "say what from elsewhere may be executed",
     "verify": "execute a run again and compare",
+    "check": "hold the metrics of a run against limits",
     "export": "runs into a file",
     "import": "runs from a file",
     "stop": "end a running run",

@@ -1,0 +1,87 @@
+"""A run held against limits: which run, which one it is compared with, and what each gate says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitrun.errors import UnknownRun
+from gitrun.model.gates import Sides, judge
+from gitrun.model.refs import short
+from gitrun.model.run import COMPLETED, Run
+from gitrun.store.finding import find
+from gitrun.views.ranges import commit_of, tree_of, usual_base
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gitrun.git.exe import Git
+    from gitrun.model.gates import Gate, Judged
+    from gitrun.store.index import Index
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A run, the run that it was compared with (None: no gate asks for one), and what each gate says."""
+
+    run: Run
+    base: Run | None
+    gates: tuple[Judged, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether the run is completed and passes every gate."""
+        return self.run.status == COMPLETED and all(gate.passed for gate in self.gates)
+
+
+def check(git: Git, index: Index, gates: Sequence[Gate], name: str | None, base: str | None) -> Checked:
+    """The run of the name (none: the latest of HEAD) at the gates. Raises UnknownRun if there is nothing to compare."""
+    run = find(index, name, git.prefix) if name else run_of_head(git, index, gates)
+    before = base_of(git, index, run, base) if any(gate.needs_base for gate in gates) else None
+    if run.status != COMPLETED:  # its metrics may be those of half a run
+        return Checked(run, before, ())
+    sides = Sides(run.metrics, before.metrics if before else None)
+    return Checked(run, before, tuple(judge(gate, sides) for gate in gates))
+
+
+def run_of_head(git: Git, index: Index, gates: Sequence[Gate]) -> Run:
+    """The latest run of HEAD's tree, or from HEAD with changes, of the operation that has these metrics."""
+    head = commit_of(git, "HEAD")
+    if head is None:
+        raise UnknownRun("there is no commit yet of which a run could have been made")
+    runs = {run.id: run for run in (*index.made_of(tree_of(git, head)), *index.made_from(head))}
+    latest = sorted(runs.values(), key=lambda run: (run.attempt.created, run.id), reverse=True)
+    if not latest:
+        raise UnknownRun(f"no run was made of commit {short(head)}, or from it", "git run check RUN names another one")
+    having = (run for run in latest if all(run.metrics.ask(gate.metric) is not None for gate in gates))
+    operation = next(having, latest[0]).operation
+    return next(run for run in latest if run.operation == operation)
+
+
+def base_of(git: Git, index: Index, run: Run, name: str | None) -> Run:
+    """The run to compare with: the one that is named, or the latest completed one of the same operation of that commit.
+
+    Without a name it is the commit where the run's base has left the main branch.
+    """
+    if name is not None:
+        try:
+            return find(index, name, git.prefix)
+        except UnknownRun:
+            if commit_of(git, name) is None:
+                raise
+    commit = commit_of(git, name) if name is not None else usual_base(git, commit_of(git, "HEAD") or "")
+    if commit is None:
+        raise UnknownRun("there is no commit to compare with", "--base names one, or a run")
+    found = latest_of(index, tree_of(git, commit), run)
+    if found is None:
+        raise UnknownRun(
+            f"no other completed run of {run.operation} was made of commit {short(commit)}",
+            "--base names a run, or another commit",
+        )
+    return found
+
+
+def latest_of(index: Index, tree: str, run: Run) -> Run | None:
+    """The latest completed run, other than `run`, of its operation that was made of a tree."""
+    of_tree = (other for other in index.made_of(tree) if other.operation == run.operation and other.status == COMPLETED)
+    return next((other for other in of_tree if other.id != run.id), None)

@@ -1,0 +1,78 @@
+"""Which commits a review is about, and what they are compared with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitrun.errors import UsageError
+
+if TYPE_CHECKING:
+    from gitrun.git.exe import Git
+
+HEAD = "HEAD"
+NAMES = (
+    "refs/remotes/origin/HEAD",
+    "refs/heads/main",
+    "refs/heads/master",
+    "refs/remotes/origin/main",
+    "refs/remotes/origin/master",
+)
+"""Where the work of others usually is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Commits for `git rev-list`, and the ids of the last one of them and of the one that they are compared with, if any."""
+
+    revisions: str
+    head: str
+    base: str | None
+
+
+def commit_of(git: Git, name: str) -> str | None:
+    """The id of the commit that git knows by this name."""
+    done = git.attempt("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    return done.stdout.decode().strip() or None
+
+
+def tree_of(git: Git, commit: str) -> str:
+    """The id of a commit's tree."""
+    return git.run("rev-parse", "--verify", "--end-of-options", f"{commit}^{{tree}}").decode().strip()
+
+
+def read_range(git: Git, words: str | None) -> Range:
+    """The range that is meant by `BASE..HEAD`, by a commit, or by nothing. Raises UsageError."""
+    left, dots, right = (words or HEAD).partition("...") if "..." in (words or "") else (words or HEAD).partition("..")
+    head = commit_of(git, (right if dots else left) or HEAD)
+    if head is None:
+        raise UsageError(f"git knows no commits '{words}'" if words else "there is no commit yet", "for example main..HEAD")
+    if not dots:
+        base = usual_base(git, head)
+        return Range(f"{base}..{head}" if base else head, head, base)
+    start = commit_of(git, left or HEAD)
+    if start is None:
+        raise UsageError(f"git knows no commits '{words}'", "for example main..HEAD")
+    return Range(f"{start}..{head}", head, meeting(git, start, head))
+
+
+def usual_base(git: Git, head: str) -> str | None:
+    """Where the work on `head` has left that of others: its upstream's or the main branch; else its parent, if it has one."""
+    for name in (*upstream(git), *NAMES):
+        base = meeting(git, name, head)
+        if base and base != head:
+            return base
+    return commit_of(git, f"{head}^")
+
+
+def upstream(git: Git) -> tuple[str, ...]:
+    """The branch that the current one is to go into: its upstream, unless that is only where it is pushed to."""
+    branch = git.attempt("symbolic-ref", "--quiet", "--short", HEAD).stdout.decode(errors="surrogateescape").strip()
+    done = git.attempt("rev-parse", "--symbolic-full-name", "--verify", "--quiet", "@{upstream}")
+    found = done.stdout.decode(errors="surrogateescape").strip()
+    return () if not found or found.endswith(f"/{branch}") else (found,)
+
+
+def meeting(git: Git, one: str, other: str) -> str | None:
+    """The best common ancestor of two commits; None if they have none, or one is not there."""
+    return git.attempt("merge-base", "--end-of-options", one, other).stdout.decode().strip() or None
