@@ -23,12 +23,9 @@ from gitrun.model.plan import GITRUN, NOTEBOOK, PYPROJECT, SCRIPT, STEPS, Outcom
 from gitrun.model.refs import short
 from gitrun.model.request import check
 from gitrun.model.run import COMPLETED, RUNNING, Comment, Notes, Run
-from gitrun.store import attempts, carry
-from gitrun.store.annotations import annotate
 from gitrun.store.collecting import gc_held_off, is_collecting
 from gitrun.store.finding import find
 from gitrun.store.index import Index
-from gitrun.store.results import kept
 from gitrun.store.runs import scratch
 
 if TYPE_CHECKING:
@@ -173,10 +170,13 @@ def go(launch: Launch, ready: Ready, started: Started, python: Interpreter | Non
     for word in (*ready.snapshot.words, *ready.plan.notices):
         road.say(word)
     if request.label is not None or request.tags or request.comment:
+        from gitrun.store.annotations import annotate
+
         annotate(road.git, started.run, lambda notes: noted(road, notes, request), "annotate at launch")
     if request.stage:
         if started.earlier:
             from gitrun.engine.produced import hand_on
+            from gitrun.store.results import kept
 
             hand_on(kept(road.git, started.run, started.earlier), kept(road.git, started.run, started.attempt))
         started.live.close()
@@ -307,7 +307,7 @@ def locks_of(objects: Objects, plan: Plan) -> Locks:
 def basis_of(objects: Objects, run: Run) -> Basis | None:
     """What the run's last attempt rests on; None if that is nothing but its source. Raises BadRun."""
     data = require_there(objects, f"{run.attempt.id}:{record.RUN}").data or b""
-    if not any(key in data for key in (b"entry", b"parent", b"needs", b"inputs")):
+    if not record.rests_on_more(data):
         return None
     from gitrun.model.basis import read_basis
 
@@ -316,6 +316,8 @@ def basis_of(objects: Objects, run: Run) -> Basis | None:
 
 def own_source(road: Road, objects: Objects, run: Run) -> Source:
     """The source of the run's last attempt. Raises BadRun."""
+    from gitrun.store import carry
+
     with TreeMaker(road.git) as maker:
         return source_of(run.attempt, carry.source_tree(objects, maker, run.attempt))
 
@@ -369,9 +371,10 @@ def python_for(road: Road, plan: Plan) -> Interpreter | None:
 
 def begin(launch: Launch, ready: Ready, python: Interpreter | None) -> Started:
     """The attempt, recorded and held."""
-    road = launch.road
     from gitrun.engine.environment import env_toml
+    from gitrun.store import attempts
 
+    road = launch.road
     env = env_toml(road, python, ready.locks)
     with scratch(road.git) as place:
         if ready.run is None:
