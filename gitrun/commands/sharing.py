@@ -122,7 +122,8 @@ def remove_there(project: Project, word: str, meant: tuple[Sequence[str], Questi
     done = project.sharing.delete(remote, doomed)
     for run, reason in done.rejected:
         project.say(f"run {short(run)} stays on {remote}, and here: {reason}; git run fetch {remote} {short(run)}")
-    here = [run for name in done.forward for run in project.doomed((name,), question) if project.sharing.is_here(name)]
+    still = [name for name in done.forward if project.sharing.is_here(name)]
+    here = project.doomed(still, question) if still else []
     project.remove(here)
     for run in done.forward:
         project.say(f"deleted run {short(run)} on {remote}{'' if run not in {one.id for one in here} else ' and here'}")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from gitrun.engine.worktree import erase, is_free, record_of
 from gitrun.model.refs import RUNS, TRASH, is_id
 from gitrun.model.retention import Retention, superfluous
-from gitrun.store import trash
+from gitrun.store import incoming, trash
 from gitrun.store.collecting import is_collecting
 from gitrun.store.live import is_live, recorded
 from gitrun.store.locks import acquire, is_held
@@ -100,6 +100,7 @@ def survey(git: Git, runs: Iterable[Run], rules: Rules, now: float) -> Sweep:
 def sweep(git: Git, found: Sweep) -> None:
     """Does what was found. Raises GitrunError."""
     trash.settle(git)
+    incoming.sweep(git)
     trash.note_unknown(git)
     if found.runs:
         trash.throw_away(git, {run.id: run.tip for run in found.runs})

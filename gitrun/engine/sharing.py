@@ -55,10 +55,10 @@ class Sharing:
         git = self._git
         patterns = [f"{digits_of(name)}*" for name in order.names] or ["*"]
         with incoming.opened(git) as prefix:
-            remotes.fetch(git, remote, patterns, prefix, shown=order.shown)
-            named = named_ids(tips(git, prefix), order.names, remote) if order.names else frozenset[str]()
+            there = remotes.fetch(git, remote, patterns, prefix, shown=order.shown)
+            named = named_ids(there, order.names, remote) if order.names else frozenset[str]()
             wanted = Wanted(named, self._keeping(order.pick) if order.pick else None, merge=order.merge)
-            return incoming.receive(git, prefix, wanted)
+            return incoming.receive(git, there, wanted)
 
     def _keeping(self, pick: Pick) -> Callable[[Sequence[Chain]], Collection[str]]:
         from gitrun.git.odb import Odb

@@ -1,4 +1,4 @@
-"""The quarantine: refs from elsewhere under `refs/gitrun/incoming/<token>/`, looked through before they become runs.
+"""The quarantine: what comes from elsewhere is kept by `refs/gitrun/incoming/<token>/` until it has been looked through.
 
 A kill leaves each run's ref where it was or where it goes to, and a token whose lock nobody holds: its refs are taken
 away by the next command that opens a quarantine.
@@ -16,7 +16,6 @@ from gitrun.errors import BadRun, StaleRun
 from gitrun.git.exe import NO_ID
 from gitrun.model.incoming import INCOMING, OUTBOX
 from gitrun.model.refs import RUNS, TRASH, run_ref
-from gitrun.store.inspection import Inspector
 from gitrun.store.live import is_live
 from gitrun.store.locks import acquire, is_held
 from gitrun.store.tips import set_ref, tips
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from gitrun.git.exe import Git
-    from gitrun.store.inspection import Chain
+    from gitrun.store.inspection import Chain, Inspector
 
 FEW = 100
 """Refs up to which each is on the disk before we go on; of more, git's own care for refs is enough: they can be had again."""
@@ -103,9 +102,9 @@ def discard(git: Git, prefix: str) -> None:
         (git.common_dir / prefix).parent.rmdir()
 
 
-def receive(git: Git, prefix: str, wanted: Wanted) -> Received:
-    """Makes runs of what lies in the quarantine, each from where it was seen to be, if it is sound and wanted."""
-    found, there, known = Received(), tips(git, prefix), tips(git)
+def receive(git: Git, there: Mapping[str, str], wanted: Wanted) -> Received:
+    """Makes runs of what lies in the quarantine (name -> tip), each from where it is seen to be, if it is sound and wanted."""
+    found, known = Received(), tips(git)
     gone = (tips(git, TRASH).keys() | purged(git)) - wanted.named
     fresh: dict[str, str] = {}
     for run, tip in there.items():
@@ -117,6 +116,8 @@ def receive(git: Git, prefix: str, wanted: Wanted) -> Received:
             fresh[run] = tip
     if not fresh:
         return found
+    from gitrun.store.inspection import Inspector  # with it comes pygit2
+
     inspector = Inspector(git)
     chains = list(sound(inspector, fresh, found.refused))
     kept = wanted.keep(chains) if wanted.keep else fresh.keys()

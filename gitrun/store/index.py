@@ -223,6 +223,7 @@ class Index:
 
     def _store(self, changed: Mapping[str, str]) -> None:
         """Reads these runs, in rounds, and puts them in."""
+        from gitrun.errors import ObjectsGone
         from gitrun.git.objects import Objects
         from gitrun.store.runs import read_runs
 
@@ -230,7 +231,11 @@ class Index:
         with Objects(self._git) as few, no_search_for_cycles():
             reader = bulk_reader(self._git) if len(names) >= MANY else few
             for start in range(0, len(names), ROUND):
-                found = read_runs(self._git, reader, dict(names[start : start + ROUND]), frozenset())
+                some = dict(names[start : start + ROUND])
+                try:
+                    found = read_runs(self._git, reader, some, frozenset())
+                except ObjectsGone:  # git cat-file dies of a tree that was cut short, and all that is asked with it
+                    found = read_runs(self._git, bulk_reader(self._git), some, frozenset())
                 rows = sorted(map(row, found), key=itemgetter(0))  # by id: three times as fast to put in
                 with self._base:
                     self._base.execute("BEGIN")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import GitFailed, UsageError
 from gitrun.model.incoming import OUTBOX
-from gitrun.model.refs import RUNS, is_id, run_ref
-from gitrun.store.incoming import opened
+from gitrun.model.refs import EMPTY_TREE, RUNS, is_id, run_ref
+from gitrun.store.incoming import opened, sweep
 from gitrun.store.tips import tips
 
 if TYPE_CHECKING:
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 URL = re.compile(r"[a-z][a-z0-9+.-]*://|(?:/|\./|\.\./)|[\w.-]+@[\w.-]+:|\w[\w.-]*:(?!\d*$)", re.IGNORECASE)
 QUIET_LOGS = ("-c", "core.logAllRefUpdates=false")
 FETCH = (
-    "--no-tags", "--no-prune", "--no-write-fetch-head", "--refmap=", "--no-recurse-submodules", "--no-auto-gc", "--no-filter",
+    "--dry-run", "--quiet", "--no-tags", "--no-prune", "--refmap=", "--no-recurse-submodules", "--no-auto-gc", "--no-filter",
 )  # fmt: skip
+FEW = 50
+"""Runs that are asked for one by one: git takes the square of their number."""
 PUSH = ("--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no")
 
 
@@ -61,19 +63,56 @@ def default_remote(git: Git, *, push: bool = False) -> str:
     raise UsageError("which remote?", f"name one of {', '.join(known)}" if known else "git remote add origin URL names one")
 
 
-def fetch(git: Git, remote: str, patterns: Sequence[str], prefix: str, *, shown: bool) -> None:
-    """Brings the remote's runs with ids of these patterns (`*`, `3fa2*`) into the quarantine at `prefix`. Raises GitFailed."""
-    specs = [f"{RUNS}{pattern}:{prefix}{pattern}" for pattern in patterns]
-    words = (*QUIET_LOGS, "fetch", *FETCH, "--quiet", *(("--progress",) if shown else ()))
-    done = git.talk(*words, "--", remote, *specs, shown=shown)
-    if done.status:
-        raise GitFailed(*unreachable(done, f"cannot fetch from {remote}"))
+def fetch(git: Git, remote: str, patterns: Sequence[str], prefix: str, *, shown: bool) -> dict[str, str]:
+    """The remote's runs with ids of these patterns (`*`, `3fa2*`): id -> tip; what is new of them is kept by a ref at `prefix`.
+
+    The remote is asked what it has, and, if that is not here, for all of it at once. It is not given a ref each: to make
+    ten thousand that are to go away again takes longer than all the rest. Raises GitFailed.
+    """
+    asked = git.talk("ls-remote", "--quiet", "--", remote, *(RUNS + pattern for pattern in patterns), shown=False)
+    if asked.status:
+        raise GitFailed(*unreachable(asked, f"cannot fetch from {remote}"))
+    lines = (line.split("\t") for line in asked.data.decode(errors="surrogateescape").splitlines())
+    found = {line[1].removeprefix(RUNS): line[0] for line in lines if line[-1].startswith(RUNS)}
+    known = tips(git)
+    fresh = [run for run, tip in found.items() if known.get(run) != tip]
+    if fresh:
+        specs = [f"{RUNS}{name}:{prefix}{name}" for name in (fresh if len(fresh) <= FEW else patterns)]
+        done = git.talk("fetch", *FETCH, *(("--progress",) if shown else ()), "--", remote, *specs, shown=shown)
+        if done.status:
+            raise GitFailed(*unreachable(done, f"cannot fetch from {remote}"))
+        pin(git, [found[run] for run in fresh], prefix)
+    return found
+
+
+def listed(git: Git, remote: str, runs: Sequence[str]) -> dict[str, str]:
+    """Those of the runs that the remote has: id -> tip. Raises GitFailed."""
+    patterns = [run_ref(run) for run in runs] if len(runs) <= FEW else [f"{RUNS}*"]
+    asked = git.talk("ls-remote", "--quiet", "--", remote, *patterns, shown=False)
+    if asked.status:
+        raise GitFailed(*unreachable(asked, f"cannot ask {remote}"))
+    lines = (line.split("\t") for line in asked.data.decode(errors="surrogateescape").splitlines())
+    return {line[1].removeprefix(RUNS): line[0] for line in lines if line[-1].startswith(RUNS)}
+
+
+def pin(git: Git, heads: Sequence[str], prefix: str) -> None:
+    """Keeps these commits, and all behind them, from every gc: by one commit that has them for its parents."""
+    asked = "".join(f"{head}\n" for head in dict.fromkeys(heads)).encode()
+    lines = git.run("cat-file", "--batch-check=%(objecttype) %(objectname)", stdin=asked).decode().splitlines()
+    parents = [line.replace("commit ", "parent ") for line in lines if line.startswith("commit ")]
+    if parents:
+        who = "gitrun <gitrun@localhost> 0 +0000"
+        text = "\n".join([f"tree {EMPTY_TREE}", *parents, f"author {who}", f"committer {who}", "", "incoming runs", ""])
+        git.run("mktree", stdin=b"")
+        made = git.run("hash-object", "-w", "-t", "commit", "--stdin", stdin=text.encode()).decode().strip()
+        git.run(*QUIET_LOGS, "update-ref", "--no-deref", f"{prefix}all", made)
 
 
 def push(git: Git, remote: str, runs: Mapping[str, str], *, shown: bool) -> Pushed:
     """Pushes the runs (id -> tip) in one go; each moves forward there, or is rejected. Raises GitFailed."""
     if not runs:
         return Pushed()
+    sweep(git)
     there = tips(git)
     if runs == there and all(is_id(run) and is_id(tip) for run, tip in there.items()):
         return push_refs(git, remote, RUNS, runs, shown=shown)

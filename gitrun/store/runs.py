@@ -173,9 +173,10 @@ def attempts(git: Git, objects: Objects, run: Run) -> tuple[Attempt, ...]:
         if below and commit.kind == "result":
             ends.setdefault(below.id, commit.id)
     begun = [commit for commit in reversed(commits.values()) if commit.kind == "attempt"]
+    found = [one_attempt(git, objects, commit, ends.get(commit.id), run) for commit in begun]
     if any(commit.kind == "merge" for commit in commits.values()):
-        begun.sort(key=lambda commit: (commit.id == run.attempt.id, commit.time, commit.id != run.id, commit.id))
-    return tuple(one_attempt(git, objects, commit, ends.get(commit.id), run) for commit in begun)
+        found.sort(key=lambda attempt: (attempt.id == run.attempt.id, attempt.created, attempt.id))
+    return tuple(found)
 
 
 def commits_of(objects: Objects, run: Run) -> dict[str, Commit]:

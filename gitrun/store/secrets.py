@@ -32,6 +32,11 @@ NAMES = {
     "aws": "an AWS access key", "github": "a GitHub token", "gitlab": "a GitLab token", "slack": "a Slack token",
     "hub": "a Hugging Face token", "api": "an API key", "google": "a Google API key", "private": "a private key",
 }  # fmt: skip
+MARKS = (
+    b"AKIA", b"ASIA", b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_", b"github_pat_", b"glpat-", b"xox", b"hf_", b"sk-", b"AIza",
+    b"PRIVATE KEY",
+)  # fmt: skip
+"""What is in each shape: to look for that first takes a tenth of the time."""
 FLAG = re.compile(
     rb"""^["']?[\w.-]*(?:password|passwd|secret|api[_-]?key|(?:access|auth|api)[_-]?token)["']?\s*=\s*["'][^"'\n]{6,}""",
     re.IGNORECASE | re.MULTILINE,
@@ -67,7 +72,7 @@ def scan(git: Git, tips: Sequence[str], patterns: Sequence[str]) -> list[Finding
 
 def shape(path: bytes, data: bytes) -> str:
     """What in the content looks like a secret; empty if nothing does."""
-    match = SHAPES.search(data)
+    match = SHAPES.search(data) if any(mark in data for mark in MARKS) else None
     if match and b"\0" not in data[:8000]:
         return NAMES[match.lastgroup or "api"]
     if path == b".gitrun/flags.toml" and FLAG.search(data):

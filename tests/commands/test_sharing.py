@@ -1,0 +1,182 @@
+"""push, fetch, pull, trust, export, import: what they say, what they refuse, and how they end."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+
+import pytest
+from clones import clone, make_team, tip
+
+from gitrun import Project
+
+
+@pytest.fixture
+def team(tmp_path):
+    return make_team(tmp_path)
+
+
+def run(repo, **flags: object) -> str:
+    return Project(repo.path).run("echo.py", flags=flags).id
+
+
+def said(text: str) -> list[str]:
+    return [re.sub(r"\b[0-9a-f]{8}\b", "ID", line) for line in text.splitlines()]
+
+
+def test_words_of_push_and_fetch(team) -> None:
+    run(team.ann, x=1.0)
+    run(team.ann, x=2.0)
+    assert said(team.ann.run("push", "1", check=True).stderr) == ["gitrun: pushed 1 run to origin"]
+    assert said(team.ann.run("push", check=True).stderr) == ["gitrun: pushed 1 run to origin, 1 there already"]
+    assert said(team.bob.run("fetch", check=True).stderr) == [
+        "gitrun: new: run ID  echo.py  x=1.0 y=2 z=a  completed",
+        "gitrun: new: run ID  echo.py  x=2.0 y=2 z=a  completed",
+    ] or said(team.bob.run("list", check=True).stdout)
+    team.ann.run("tag", "t", "1", check=True)
+    team.ann.run("push", "-q", check=True)
+    assert said(team.bob.run("pull", check=True).stderr) == ["gitrun: went on: run ID  echo.py  x=2.0 y=2 z=a  completed"]
+    assert team.bob.run("fetch", "-q", check=True).stderr == ""
+
+
+def test_push_takes_what_was_made_here_and_has_ended(team) -> None:
+    run(team.ann)
+    team.ann.run("push", check=True)
+    team.bob.run("fetch", check=True)
+    mine = run(team.bob, x=5.0)
+    team.bob.run("--stage", "echo.py", check=True)
+    told = team.bob.run("push", "-n", check=True).stderr
+    assert said(told) == ["gitrun: would push to origin: run ID  echo.py  x=5.0 y=2 z=a  completed"]
+    team.bob.run("push", check=True)
+    assert mine in tip(team.remote)
+    assert len(tip(team.remote)) == 2
+    team.bob.run("push", "--all", check=True)
+    assert len(tip(team.remote)) == 3
+
+
+def test_nothing_to_push_is_said(team) -> None:
+    assert "nothing to push" in team.ann.run("push", check=True).stderr
+    assert team.ann.run("push", "--all", "--op", "x").returncode == 129
+    assert team.ann.run("push", "--op", "x").returncode == 128
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("secrets.json", "{}"),
+        ("notes.txt", "key = AKIA" + "ABCDEFGH12345678"),
+        ("notes.txt", "ghp_" + "a1B2" * 9),
+        ("notes.txt", "-----BEGIN RSA " + "PRIVATE KEY-----\n"),
+        ("notes.txt", "hf_" + "aB" * 17),
+    ],
+)
+def test_secret_is_not_pushed_unasked(team, name, content) -> None:
+    team.ann.git("config", "gitrun.secrets", "secrets.*")
+    team.ann.write("fine.txt", "nothing")
+    team.ann.write("make.sh", f"printf '%s' '{content}' > {name}\n")
+    team.ann.git("config", "gitrun.secrets", "nothing")
+    team.ann.run("--", "sh", "make.sh", check=True)
+    team.ann.git("config", "gitrun.secrets", "secrets.*")
+    refused = team.ann.run("push")
+    assert refused.returncode == 129
+    assert "may be secret" in refused.stderr
+    assert name in refused.stderr or "make.sh" in refused.stderr
+    assert tip(team.remote) == {}
+    team.ann.run("push", "--no-scan", check=True)
+    assert tip(team.remote) == tip(team.ann)
+
+
+def test_secret_in_a_flag_is_not_pushed_unasked(team) -> None:
+    team.ann.run("api_key=abcdef0123456789", "--", "true", check=True)
+    assert "flags.toml: it holds what looks like a password in a flag" in team.ann.run("push").stderr
+
+
+def test_what_is_on_a_branch_is_no_secret(team) -> None:
+    team.ann.write("deploy.pem", "x")
+    team.ann.commit("a certificate of the tests")
+    run(team.ann)
+    team.ann.run("push", check=True)
+
+
+def test_person_at_a_terminal_is_asked(team) -> None:
+    team.ann.run("password=abcdef0123456789", "--", "true", check=True)
+    for answer, there in ((b"n\n", 0), (b"y\n", 1)):
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(["git", "run", "push"], cwd=team.ann.path, stdin=theirs, stdout=theirs, stderr=theirs)
+        os.close(theirs)
+        os.write(ours, answer)
+        shown = b""
+        try:
+            while data := os.read(ours, 1 << 16):
+                shown += data
+        except OSError:
+            pass
+        process.wait(timeout=30)
+        os.close(ours)
+        assert b"Push?" in shown
+        assert len(tip(team.remote)) == there
+
+
+def test_rm_on_the_remote_takes_ids_only_and_only_what_is_as_it_is_here(team) -> None:
+    first, second = run(team.ann, x=1.0), run(team.ann, x=2.0)
+    team.ann.run("push", check=True)
+    for words in (("--op", "echo.py"), ("1",), ("1:2",), ()):
+        assert team.ann.run("rm", "--remote", "origin", *words).returncode == 129
+    team.bob.run("fetch", check=True)
+    team.bob.run("tag", "new", first, check=True)
+    team.bob.run("push", "origin", first, check=True)
+    refused = team.ann.run("rm", "--remote", "origin", first)
+    assert refused.returncode == 1
+    assert "stale info" in refused.stderr
+    assert first in tip(team.ann)
+    team.ann.run("rm", "--remote", second[:8], check=True)
+    assert set(tip(team.remote)) == set(tip(team.ann)) == {first}
+    assert [one.id for one in Project(team.ann.path).list_deleted()] == [second]
+
+
+def test_rm_on_the_remote_takes_what_is_in_the_trash(team) -> None:
+    gone = run(team.ann)
+    team.ann.run("push", check=True)
+    team.ann.run("rm", gone, check=True)
+    assert "would delete on origin" in team.ann.run("rm", "-n", "--remote", "origin", gone, check=True).stderr
+    team.ann.run("rm", "--remote", "origin", gone, check=True)
+    assert tip(team.remote) == {}
+
+
+def test_bundle_carries_runs_to_where_there_is_no_network(team, tmp_path) -> None:
+    first, _ = run(team.ann, x=1.0), run(team.ann, x=2.0)
+    file = tmp_path / "runs.bundle"
+    assert "exported 1 run" in team.ann.run("export", "2", file, check=True).stderr
+    team.bob.run("import", file, check=True)
+    assert set(tip(team.bob)) == {first}
+    assert team.bob.run("--restart", first).returncode == 128
+    other = clone(team.remote.path, tmp_path / "other")
+    team.ann.run("export", "--without", "main", "--op", "echo.py", file, check=True)
+    other.run("import", file, first, check=True)
+    assert set(tip(other)) == {first}
+
+
+def test_what_is_no_bundle_is_refused_in_one_line(team, tmp_path) -> None:
+    (tmp_path / "none").write_text("x")
+    for path in (tmp_path / "none", tmp_path / "nowhere", tmp_path):
+        ended = team.bob.run("import", path)
+        assert ended.returncode in {128, 129}
+        assert len(ended.stderr.splitlines()) == 1
+    assert team.ann.run("export", "x.bundle").returncode == 129
+    assert team.ann.run("export").returncode == 129
+
+
+def test_trust_is_listed_for_programs(team) -> None:
+    made = run(team.ann)
+    team.ann.run("push", check=True)
+    team.bob.run("fetch", check=True)
+    found = json.loads(team.bob.run("trust", "--json", check=True).stdout)
+    assert found["signers"] == []
+    assert [one["id"] for one in found["untrusted"]] == [made]
+    key = "SHA256:" + "a" * 43
+    team.bob.run("trust", key, made, check=True)
+    assert json.loads(team.bob.run("trust", "--json", check=True).stdout) == {"signers": [key], "untrusted": []}
+    assert team.bob.run("trust", "--remove").returncode == 129

@@ -1,0 +1,184 @@
+"""Every hostile ref of the corpus: refused when it is fetched, and no verb that reads stumbles over it if it is there."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import resource
+import subprocess
+import sys
+import time
+import unicodedata
+from pathlib import Path
+
+import pytest
+from repository import Repo
+
+from gitrun.commands import main
+
+sys.path.insert(0, str(Path(__file__).parent))
+from corpus import Case, build
+
+SECONDS, BYTES = 5.0, 500 << 20
+WHOLE = [("list", "--all"), ("list", "--all", "--json"), ("select", "--all"), ("compare", "--all"), ("log", "HEAD"), ("trust",)]
+ONE = [("show",), ("show", "--json"), ("log",), ("diff",), ("ls",), ("cat",), ("run", "--dry-run", "--restart")]
+
+
+@pytest.fixture(scope="module")
+def forged(tmp_path_factory):
+    """How to get a bare repository with the corpus, and its cases; refs that git takes are set."""
+    made: list[tuple[Path, dict[str, Case]]] = []
+
+    def make() -> tuple[Path, dict[str, Case]]:
+        if not made:
+            path = tmp_path_factory.mktemp("forged") / "remote.git"
+            subprocess.run(["git", "init", "-q", "--bare", path], check=True)
+            cases = build(path)
+            subprocess.run(["git", "config", "uploadpack.allowAnySHA1InWant", "true"], cwd=path, check=True)
+            made.append((path, cases))
+        return made[0]
+
+    return make
+
+
+def place(repository: Path, cases: dict[str, Case]) -> None:
+    """Sets the refs of the cases, past all that git would say about them."""
+    lines = "".join(f"{case.tip} refs/runs/{case.ref}\n" for case in sorted(cases.values(), key=lambda case: case.ref))
+    (repository / "packed-refs").write_text(f"# pack-refs with: peeled fully-peeled sorted \n{lines}")
+
+
+def unlike(cases: dict[str, Case]) -> dict[str, Case]:
+    """The cases without those whose name another one has."""
+    return {name: case for name, case in cases.items() if name == next(n for n, c in cases.items() if c.ref == case.ref)}
+
+
+def is_safe(text: str) -> bool:
+    return not {unicodedata.category(char) for char in text if char != "\n"} & {"Cc", "Cf", "Cs"}
+
+
+def test_corpus_is_large(forged) -> None:
+    assert len(forged()[1]) >= 60
+
+
+def test_what_is_fetched_becomes_a_run_only_if_it_may_be_one(forged, repo) -> None:
+    path, cases = forged()
+    alone = unlike({name: case for name, case in cases.items() if not case.poison})
+    place(path, alone)
+    before = repo.git("for-each-ref", "refs/heads")
+    began = time.monotonic()
+    ended = repo.run("fetch", str(path))
+    assert time.monotonic() - began < SECONDS
+    assert ended.returncode == 1
+    assert is_safe(ended.stderr)
+    there = set(repo.git("for-each-ref", "--format=%(refname:lstrip=2)", "refs/runs").split())
+    assert there == {case.ref for case in alone.values() if case.sound}
+    refused = {case.ref for case in alone.values() if not case.sound}
+    assert sum(line.startswith("gitrun: refused run ") for line in ended.stderr.splitlines()) == len(refused)
+    assert repo.git("for-each-ref", "refs/heads", "refs/gitrun") == before
+    assert not (repo.path / "owned").exists()
+
+
+def test_what_git_itself_stumbles_over_leaves_nothing_behind(forged, repo) -> None:
+    path, cases = forged()
+    for name, case in cases.items():
+        if case.poison and not case.sound:
+            place(path, {name: case})
+            ended = repo.run("fetch", str(path))
+            assert ended.returncode in {1, 128}, name
+            assert is_safe(ended.stderr), name
+            assert repo.git("for-each-ref", "refs/runs", "refs/gitrun") == "", name
+
+
+@pytest.fixture(scope="module")
+def infested(forged, tmp_path_factory):
+    """How to get a repository in which all of the corpus lies under refs/runs already, as a plain git fetch leaves it."""
+    made: list[Repo] = []
+
+    def make() -> Repo:
+        if not made:
+            repo = Repo.create(tmp_path_factory.mktemp("infested") / "repo")
+            repo.write("train.py", "x = 1\n")
+            repo.commit()
+            cases = build(repo.path / ".git")
+            place(repo.path / ".git", unlike(cases))
+            made.append(repo)
+        return made[0]
+
+    return make
+
+
+def limited() -> None:
+    resource.setrlimit(resource.RLIMIT_DATA, (BYTES, BYTES))
+
+
+@pytest.mark.parametrize("words", WHOLE, ids=" ".join)
+def test_verbs_that_read_all_runs_are_quick_and_small_and_show_nothing_raw(infested, words) -> None:
+    repo = infested()
+    began = time.monotonic()
+    ended = subprocess.run(
+        ["git", "run", *words], cwd=repo.path, stdin=subprocess.DEVNULL, capture_output=True, check=False, preexec_fn=limited
+    )
+    assert time.monotonic() - began < SECONDS
+    assert ended.returncode == 0, ended.stderr.decode()
+    assert is_safe(ended.stdout.decode())
+    assert is_safe(ended.stderr.decode())
+
+
+@pytest.mark.parametrize("words", ONE, ids=" ".join)
+def test_verbs_that_read_one_run_are_quick_and_stumble_over_none(forged, repo, words, monkeypatch) -> None:
+    alternates = repo.path / ".git" / "objects" / "info" / "alternates"
+    alternates.write_text(f"{forged()[0] / 'objects'}\n")
+    cases = unlike(forged()[1])
+    broken = [name for name, case in cases.items() if not case.sound]
+    some = {name: case for name, case in cases.items() if case.sound or (name in broken[::12] and words == ("show",))}
+    place(repo.path / ".git", some)
+    monkeypatch.chdir(repo.path)
+    before = sorted(path.name for path in repo.path.iterdir())
+    for name, case in some.items():
+        began = time.monotonic()
+        code, said = call(*words, case.ref)
+        assert time.monotonic() - began < SECONDS, name
+        assert code in {0, 1, 128, 129}, (name, said)
+        assert is_safe(said), (name, said)
+    assert sorted(path.name for path in repo.path.iterdir()) == before
+
+
+def call(*words: str) -> tuple[object, str]:
+    """Exit code and stderr of `git run WORDS`, in this process."""
+    out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.TextIOWrapper(io.BytesIO(), "utf-8")
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        patch.setattr(sys, "argv", ["git-run", *words])
+        with pytest.raises(SystemExit) as ended:
+            main.main()
+        err.flush()
+        return ended.value.code, err.buffer.getvalue().decode()
+
+
+def test_chain_of_very_many_annotations_is_refused_in_time(repo, tmp_path) -> None:
+    path = tmp_path / "long.git"
+    subprocess.run(["git", "init", "-q", "--bare", path], check=True)
+    from corpus import Forge, named, words
+
+    first = Forge(path).attempt()
+    tree = subprocess.run(
+        ["git", "rev-parse", f"{first}^{{tree}}"], cwd=path, capture_output=True, text=True, check=True
+    ).stdout.strip()
+    message = words("annotation").encode()
+    stream = b"".join(
+        b"commit refs/heads/x\nmark :%d\ncommitter A <a> %d +0000\ndata %d\n%sfrom %s\n\n"
+        % (n, 1_760_000_000 + n, len(message), message, first.encode() if n == 1 else b":%d" % (n - 1))
+        for n in range(1, 25_000)
+    )
+    subprocess.run(["git", "fast-import", "--quiet"], cwd=path, input=stream, check=True)
+    tip = subprocess.run(
+        ["git", "rev-parse", "refs/heads/x"], cwd=path, capture_output=True, text=True, check=True
+    ).stdout.strip()
+    assert tree
+    place(path, {"long": Case(named(first).ref, tip)})
+    began = time.monotonic()
+    assert "more than 20,000 commits" in repo.run("fetch", str(path)).stderr
+    place(repo.path / ".git", {"long": Case(first, tip)})
+    subprocess.run(["git", "fetch", "-q", path, "refs/heads/x"], cwd=repo.path, check=True)
+    assert repo.run("list", "--all").returncode == 0
+    assert repo.run("log", first).returncode in {0, 128}
+    assert time.monotonic() - began < 3 * SECONDS

@@ -1,0 +1,336 @@
+"""Runs between repositories: over every transport, in one go, with nothing else changed, whoever kills whom."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from clones import clone, make_team, tip
+from supervised import until
+
+from gitrun import Project
+from gitrun.errors import GitFailed, UsageError
+from gitrun.store.remotes import default_remote, is_remote
+
+
+@pytest.fixture
+def team(tmp_path):
+    return make_team(tmp_path)
+
+
+def run(repo, x: float = 1.0) -> str:
+    """The id of a new run."""
+    return Project(repo.path).run("echo.py", flags={"x": x}).id
+
+
+def test_run_is_the_same_after_push_and_fetch(team) -> None:
+    run(team.ann)
+    team.ann.run("push", check=True)
+    team.bob.run("fetch", check=True)
+    assert tip(team.bob) == tip(team.remote) == tip(team.ann)
+    assert Project(team.bob.path).list_runs()[0].output == "1.0 2 'a'\n"
+
+
+def test_nothing_else_changes_for_plain_git(team) -> None:
+    run(team.ann)
+    log, config = team.ann.git("log", "--oneline"), team.ann.git("config", "--list", "--local")
+    team.ann.run("push", check=True)
+    team.bob.run("fetch", check=True)
+    assert team.ann.git("log", "--oneline") == log
+    assert team.ann.git("config", "--list", "--local") == config
+    team.ann.write("new", "")
+    head = team.ann.commit("another")
+    team.ann.git("push", "--quiet")
+    assert team.remote.git("rev-parse", "main") == head
+    team.bob.git("fetch", "--quiet", "--prune")
+    assert tip(team.bob) == tip(team.ann)
+    assert tip(clone(team.remote.path, team.ann.path.parent / "third")) == {}
+    assert team.bob.git("rev-parse", "--quiet", "--verify", "origin/main") == head
+    assert not (team.bob.path / ".git" / "FETCH_HEAD").read_text().count("refs/runs")
+
+
+def test_private_refs_are_gone_afterwards(team) -> None:
+    run(team.ann)
+    run(team.ann, 2.0)
+    team.ann.run("push", "origin", "1", check=True)
+    team.bob.run("fetch", check=True)
+    for repo in (team.ann, team.bob):
+        assert repo.git("for-each-ref", "refs/gitrun") == ""
+        assert not list((repo.path / ".git" / "gitrun" / "tokens").iterdir())
+
+
+def test_many_runs_go_in_one_push(team) -> None:
+    runs = [run(team.ann, float(x)) for x in range(4)]
+    log = team.remote.path / "pushes"
+    hook = team.remote.path / "hooks" / "pre-receive"
+    hook.write_text(f"#!/bin/sh\nwc -l >> {log}\n")
+    hook.chmod(0o755)
+    team.ann.run("push", "origin", "1:3", check=True)
+    assert log.read_text().split() == ["3"]
+    assert set(tip(team.remote)) == set(runs[1:])
+
+
+def test_hooks_of_the_user_are_left_alone(team) -> None:
+    run(team.ann)
+    hook = team.ann.path / ".git" / "hooks" / "pre-push"
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    team.ann.run("push", check=True)
+    assert tip(team.remote) == tip(team.ann)
+
+
+def test_hook_of_the_remote_is_heard(team) -> None:
+    run(team.ann)
+    hook = team.remote.path / "hooks" / "update"
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    ended = team.ann.run("push")
+    assert ended.returncode == 1
+    assert "rejected run" in ended.stderr
+    assert "hook declined" in ended.stderr
+
+
+def test_mirrored_remote_takes_runs_only(team) -> None:
+    run(team.ann)
+    team.ann.git("config", "remote.origin.mirror", "true")
+    team.ann.run("push", check=True)
+    assert team.remote.git("for-each-ref", "--format=%(refname)", "refs/heads", "refs/remotes") == "refs/heads/main"
+
+
+def test_fetch_of_what_is_there_already_writes_nothing(team) -> None:
+    run(team.ann)
+    team.ann.run("push", check=True)
+    team.bob.run("fetch", check=True)
+    before = sorted((team.bob.path / ".git" / "objects").rglob("*"))
+    ended = team.bob.run("fetch", check=True)
+    assert ended.stderr == "gitrun: nothing new from origin\n"
+    assert sorted((team.bob.path / ".git" / "objects").rglob("*")) == before
+
+
+def test_shallow_clone_fetches_runs_and_pushes_its_own(team) -> None:
+    team.ann.commit("second")
+    first = run(team.ann)
+    team.ann.commit("third")
+    team.ann.git("push", "--quiet")
+    team.ann.run("push", check=True)
+    shallow = clone(team.remote.path.as_uri(), team.ann.path.parent / "shallow", "--depth=1")
+    shallow.run("fetch", check=True)
+    assert list(tip(shallow)) == [first]
+    mine = run(shallow, 7.0)
+    shallow.run("push", check=True)
+    team.ann.run("fetch", check=True)
+    assert mine in tip(team.ann)
+
+
+def test_partial_clone_has_all_of_the_runs_that_it_fetches(team) -> None:
+    run(team.ann)
+    team.ann.run("push", check=True)
+    team.remote.git("config", "uploadpack.allowFilter", "true")
+    partial = clone(team.remote.path.as_uri(), team.ann.path.parent / "partial", "--filter=blob:none")
+    partial.run("fetch", check=True)
+    partial.git("config", "remote.origin.url", "/nowhere")
+    assert partial.run("cat", "--output", "1").stdout == "1.0 2 'a'\n"
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@pytest.fixture
+def daemon(team):
+    """The URL of the remote through git daemon."""
+    if not (Path(subprocess.check_output(["git", "--exec-path"], text=True).strip()) / "git-daemon").exists():
+        pytest.skip("git daemon is not installed")
+    port, top = free_port(), team.remote.path.parent
+    words = ["git", "daemon", "--reuseaddr", "--listen=127.0.0.1", f"--port={port}", f"--base-path={top}"]
+    process = subprocess.Popen(
+        [*words, "--export-all", "--enable=receive-pack", str(top)], stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    url = f"git://127.0.0.1:{port}/remote.git"
+    until(lambda: subprocess.run(["git", "ls-remote", url], capture_output=True, check=False).returncode == 0)
+    yield url
+    os.killpg(process.pid, signal.SIGTERM)
+    process.wait()
+
+
+class Backend(BaseHTTPRequestHandler):
+    """git http-backend as a CGI program."""
+
+    root = ""
+
+    def do_GET(self) -> None:
+        path, _, query = self.path.partition("?")
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length) if length else self.chunks()
+        env = {
+            **os.environ, "GIT_PROJECT_ROOT": self.root, "GIT_HTTP_EXPORT_ALL": "1", "PATH_INFO": path, "QUERY_STRING": query,
+            "REQUEST_METHOD": self.command, "CONTENT_TYPE": self.headers.get("Content-Type", ""), "REMOTE_USER": "ann",
+            "CONTENT_LENGTH": str(len(body)), "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""), "REMOTE_ADDR": "127.0.0.1",
+            "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
+        }  # fmt: skip
+        done = subprocess.run(["git", "http-backend"], input=body, env=env, capture_output=True, check=False)
+        head, _, rest = done.stdout.partition(b"\r\n\r\n")
+        fields = dict(line.split(": ", 1) for line in head.decode().split("\r\n") if ": " in line)
+        self.send_response(int(fields.pop("Status", "200").split()[0]))
+        for name, value in fields.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(rest)
+
+    do_POST = do_GET  # noqa: N815 - the name that http.server calls
+
+    def chunks(self) -> bytes:
+        """A body that comes in chunks."""
+        found = b""
+        while self.headers.get("Transfer-Encoding") == "chunked" and (size := int(self.rfile.readline(), 16)):
+            found += self.rfile.read(size)
+            self.rfile.readline()
+        return found
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def http(team):
+    """The URL of the remote through git http-backend."""
+    if not (Path(subprocess.check_output(["git", "--exec-path"], text=True).strip()) / "git-http-backend").exists():
+        pytest.skip("git http-backend is not installed")
+    team.remote.git("config", "http.receivepack", "true")
+    handler = type("Handler", (Backend,), {"root": str(team.remote.path.parent)})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/remote.git"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("transport", ["daemon", "http"])
+def test_runs_go_over_the_network(team, transport, request) -> None:
+    url = request.getfixturevalue(transport)
+    run(team.ann)
+    run(team.ann, 2.0)
+    team.ann.run("push", url, check=True)
+    team.bob.run("fetch", url, check=True)
+    assert tip(team.bob) == tip(team.ann)
+    assert "2 there already" in team.bob.run("push", "--all", url, check=True).stderr
+    assert team.bob.run("rm", "--remote", url, next(iter(tip(team.bob)))).returncode == 0
+    assert len(tip(team.remote)) == 1
+
+
+def test_unreachable_remote_is_one_line(team) -> None:
+    run(team.ann)
+    for words in (("push", "/nowhere"), ("fetch", "/nowhere"), ("pull", "ext::false")):
+        ended = team.ann.run(*words)
+        assert ended.returncode == 128
+        assert ended.stderr.startswith("gitrun: cannot ")
+        assert len(ended.stderr.splitlines()) == 1
+    assert team.ann.git("for-each-ref", "refs/gitrun") == ""
+
+
+KILLER = """\
+import os, signal, sys
+from gitrun.store import incoming, remotes
+from gitrun.git import exe
+target = {target}
+original = getattr(*target)
+def dying(*args, **more):
+    found = original(*args, **more)
+    os.kill(os.getpid(), signal.SIGKILL)
+    return found
+setattr(*target, dying)
+sys.argv = ["git-run", {verb!r}, "origin"{more}]
+from gitrun.commands.main import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("verb", "target"),
+    [
+        ("fetch", '(remotes, "pin")'),
+        ("fetch", '(incoming, "receive")'),
+        ("fetch", '(incoming, "promote")'),
+        ("push", '(remotes, "push_refs")'),
+    ],
+)
+def test_killed_command_leaves_sound_runs_and_the_next_one_cleans_up(team, verb, target) -> None:
+    run(team.ann)
+    run(team.ann, 2.0)
+    more = ', "1"' if verb == "push" else ""
+    if verb == "fetch":
+        team.ann.run("push", check=True)
+    actor = team.bob if verb == "fetch" else team.ann
+    code = KILLER.format(target=target, verb=verb, more=more)
+    killed = subprocess.run([sys.executable, "-c", code], cwd=actor.path, capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert set(tip(actor).items()) <= set(tip(team.ann).items())
+    actor.run(verb, "origin", check=True)
+    assert tip(team.ann) == tip(team.remote if verb == "push" else team.bob)
+    assert actor.git("for-each-ref", "refs/gitrun") == ""
+    actor.git("fsck", "--strict")
+
+
+@pytest.mark.parametrize(
+    ("config", "push", "expected"),
+    [
+        ({}, False, "origin"),
+        ({"branch.main.remote": "up"}, False, "up"),
+        ({"branch.main.remote": "up", "branch.main.pushRemote": "mine"}, True, "mine"),
+        ({"remote.pushDefault": "mine"}, True, "mine"),
+        ({"remote.pushDefault": "mine"}, False, "origin"),
+        ({"branch.main.remote": "."}, False, "origin"),
+    ],
+)
+def test_default_remote_is_that_of_git(repo, config, push, expected) -> None:
+    for name in ("origin", "up", "mine"):
+        repo.git("remote", "add", name, f"/{name}")
+    for name, value in config.items():
+        repo.git("config", name, value)
+    assert default_remote(Project(repo.path).git, push=push) == expected
+
+
+def test_without_a_remote_one_is_asked_for(repo) -> None:
+    with pytest.raises(UsageError, match="which remote"):
+        default_remote(Project(repo.path).git)
+    with pytest.raises(GitFailed):
+        Project(repo.path).sharing.push(
+            "/nowhere", {"a" * 40: Project(repo.path).git.run("rev-parse", "HEAD").decode().strip()}
+        )
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("origin", True), ("https://a.b/c", True), ("git@host:path", True), ("host:path", True), ("./there", True),
+        ("/there", True), ("3fa2c1d8", False), ("runs/3fa2", False), ("2:5", False), ("3:", False), (":3", False),
+        ("train.py", False), ("-x", False),
+    ],
+)  # fmt: skip
+def test_remotes_are_told_from_runs(repo, word, expected) -> None:
+    repo.git("remote", "add", "origin", "/x")
+    assert is_remote(Project(repo.path).git, word) == expected
+
+
+def test_large_files_go_along_with_git_lfs(team, tmp_path) -> None:
+    if shutil.which("git-lfs") is None:
+        pytest.skip("git-lfs is not installed")
+    for repo in (team.ann, team.bob):
+        repo.git("config", "remote.origin.url", team.remote.path.as_uri())
+        repo.git("lfs", "install", "--local")
+    team.ann.write(".gitattributes", "*.bin filter=lfs -text\n")
+    team.ann.write("big.bin", b"large" * 1000)
+    run(team.ann)
+    team.ann.run("push", "--no-scan", check=True)
+    assert [path for path in (team.remote.path / "lfs" / "objects").rglob("*") if path.is_file()]
