@@ -11,6 +11,8 @@ from gitrun.commands.render import GAP, line_of, status_text, when_text
 from gitrun.errors import BadRun
 from gitrun.model.refs import short
 from gitrun.model.text import columns, count_text, relative_text, safe_text, size_text
+from gitrun.store.signing import signature
+from gitrun.store.trust import is_trusted
 from gitrun.views.contents import ADDED, CHANGED, DELETED, LOCAL, PRODUCED, contents, uncommitted
 from gitrun.views.history import subject_of
 from gitrun.views.select import Mailmap
@@ -37,6 +39,7 @@ def portrait(project: Project, run: Run, attempts: Sequence[Attempt], now: datet
     known = short(run.id)
     rows = [
         *beginning(project, run, now),
+        *provenance(project, run),
         *origin(project, run),
         *notes(run, now),
         *files(project, run),
@@ -72,6 +75,14 @@ def metric_lines(project: Project, run: Run) -> list[str]:
     widths = [max(map(columns, column)) for column in zip(*cells, strict=True)]
     lines = [line_of(row, widths, sys.maxsize) for row in cells]
     return lines + ([f"and {len(told) - MANY:,} more (git run show --json {short(run.id)})"] if len(told) > MANY else [])
+
+
+def provenance(project: Project, run: Run) -> Rows:
+    """Who vouches for the run, where that is a question: it came from elsewhere, or is signed, or was to be."""
+    trusted, signed = is_trusted(project.git, run.attempt.id), signature(project.git, run.attempt.id)
+    if signed or not trusted or "gitrun.sign" in project.git.config:
+        yield "signature", signed.words if signed else "unsigned"
+    yield "trust", "" if trusted else f"not made here; git run trust {short(run.id)} lets it be executed"
 
 
 def origin(project: Project, run: Run) -> Rows:
