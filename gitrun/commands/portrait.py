@@ -7,13 +7,14 @@ from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from gitrun.commands.render import GAP, line_of, status_text, when_text
+from gitrun.commands.render import GAP, basis_rows, line_of, status_text, when_text
 from gitrun.errors import BadRun
 from gitrun.model.refs import short
 from gitrun.model.text import columns, count_text, relative_text, safe_text, size_text
 from gitrun.store.signing import signature
 from gitrun.store.trust import is_trusted
 from gitrun.views.contents import ADDED, CHANGED, DELETED, LOCAL, PRODUCED, contents, uncommitted
+from gitrun.views.family import family
 from gitrun.views.history import subject_of
 from gitrun.views.select import Mailmap
 from gitrun.views.series import courses, sparkline
@@ -41,6 +42,7 @@ def portrait(project: Project, run: Run, attempts: Sequence[Attempt], now: datet
         *beginning(project, run, now),
         *provenance(project, run),
         *origin(project, run),
+        *links(project, run),
         *notes(run, now),
         *files(project, run),
         *machine(project, run),
@@ -100,6 +102,15 @@ def origin(project: Project, run: Run) -> Rows:
     for what in (CHANGED, ADDED, DELETED):
         yield what, listing([change.path for change in found if change.what == what], run)
     yield "left out", ", ".join(f"{skipped.path} ({skipped.reason})" for skipped in attempt.skipped)
+
+
+def links(project: Project, run: Run) -> Rows:
+    """What the run needed, what it is made of, and what it is a part of."""
+    with suppress(BadRun):
+        basis, steps = family(project.git, run)
+        yield from basis_rows(basis)
+        yield from (("step", f"{step.operation} {short(step.run)}{GAP}{step.status}") for step in steps)
+        yield "part of", short(basis.parent) if basis and basis.parent else ""
 
 
 def listing(paths: Sequence[str], run: Run) -> str:

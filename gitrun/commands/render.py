@@ -16,16 +16,19 @@ from gitrun.commands.pager import is_for_person
 from gitrun.model.metrics import ASPECTS
 from gitrun.model.refs import short
 from gitrun.model.run import BrokenRun, as_json, attempt_as_json
-from gitrun.model.text import columns, duration_text, fitting, path_text, relative_text, safe_text, time_text
+from gitrun.model.text import columns, duration_text, fitting, path_text, relative_text, safe_text, size_text, time_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from gitrun.commands.colour import Palette
+    from gitrun.model.basis import Basis
     from gitrun.model.run import Attempt, Run
 
 GAP = "  "
+FEW = 3
+"""Files of a needed run that are named."""
 
 
 def out(text: str) -> None:
@@ -106,6 +109,41 @@ def show_json(run: Run, attempts: Iterable[Attempt]) -> dict[str, Any]:
     files = [{"path": path_text(f.path), "size": f.size, "sha256": f.sha256, "stored": f.stored} for f in run.attempt.files]
     series = {name: {aspect: known.aspect(aspect) for aspect in ASPECTS} for name, known in run.metrics.summaries.items()}
     return as_json(run) | {"attempts": [attempt_as_json(attempt) for attempt in attempts], "series": series, "files": files}
+
+
+def basis_json(basis: Basis | None) -> dict[str, Any]:
+    """What an attempt rests on beside its source: files of other runs, and inputs."""
+    needs = [
+        {
+            "operation": n.operation,
+            "run": n.run,
+            "files": [{"path": path_text(path), "sha256": sha256} for path, sha256 in n.files],
+        }
+        for n in (basis.needs if basis else ())
+    ]
+    inputs = [
+        {"path": path_text(one.path), "size": one.size, "sha256": one.sha256, "url": one.url or None}
+        for one in (basis.inputs if basis else ())
+    ]
+    return {"needs": needs, "inputs": inputs}
+
+
+def basis_rows(basis: Basis | None) -> list[tuple[str, str]]:
+    """The same for a person: a name and a text each."""
+    if basis is None:
+        return []
+    needs = ((need, [path for path, _ in need.files]) for need in basis.needs)
+    inputs = ((one.path, size_text(one.size), f"sha256 {one.sha256[:12]}", one.url) for one in basis.inputs)
+    return [
+        *(("needs", f"{need.operation} {short(need.run)}{GAP}{few(paths)}") for need, paths in needs),
+        *(("input", GAP.join(filter(None, cells))) for cells in inputs),
+    ]
+
+
+def few(paths: Sequence[str]) -> str:
+    """The first of the paths, and how many more there are."""
+    more = f" and {len(paths) - FEW:,} more" if len(paths) > FEW else ""
+    return ", ".join(paths[:FEW]) + more
 
 
 def when_text(time: datetime | None, now: datetime) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gitrun.commands.main import EPILOG
-from gitrun.commands.render import ending_text, out, print_json
+from gitrun.commands.render import basis_json, basis_rows, ending_text, out, print_json
 from gitrun.errors import UsageError
 from gitrun.model.flags import Typed, split_word
 from gitrun.model.needed import Skip
@@ -21,6 +21,8 @@ from gitrun.model.text import count_text, safe_text
 if TYPE_CHECKING:
     from gitrun.project import Project
 
+ALWAYS = ("operation", "command", "directory", "flags", "source")
+"""What a dry run says even if there is nothing to say."""
 HELP = """Runs an operation on exactly the code that lies here, and records it as refs/runs/<id>.
 
 \b
@@ -176,17 +178,22 @@ def show_plan(project: Project, request: Request, *, as_json: bool) -> int:
     if isinstance(plan, Skip):
         project.tell(plan)
         return 0
+    steps = [step.operation for step in plan.definition.steps] if plan.definition else []
+    links = list(plan.definition.links) if plan.definition else []
     if as_json:
         source = asdict(plan.source)
         print_json({
             "operation": plan.operation, "command": list(plan.command), "arguments": list(plan.arguments), "cwd": plan.cwd,
             "flags": dict(plan.flags), "params": asdict(plan.params), "source": source,
+            **basis_json(plan.basis), "steps": steps, "link": links,
         })  # fmt: skip
         return 0
     rows = [
         ("operation", plan.operation), ("command", " ".join(plan.words)), ("directory", plan.cwd or "."),
         ("flags", plan.flags.text()), ("source", f"{plan.source.tree[:8]} on {(plan.source.base or 'no commit')[:9]}"),
+        *basis_rows(plan.basis), ("steps", ", ".join(steps)), ("link", ", ".join(links)),
     ]  # fmt: skip
+    rows = [row for row in rows if row[1] or row[0] in ALWAYS]
     for name, text in rows:
         out(f"{name + ':':<11}{safe_text(text)}".rstrip())
     return 0

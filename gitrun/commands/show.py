@@ -9,8 +9,9 @@ import click
 
 from gitrun.commands.colour import palette
 from gitrun.commands.opening import open_project
-from gitrun.commands.render import out, print_json, show_json
+from gitrun.commands.render import basis_json, out, print_json, show_json
 from gitrun.commands.selecting import question_from, selected, selection
+from gitrun.views.family import family
 
 if TYPE_CHECKING:
     from gitrun.commands.colour import Palette
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 @click.command(add_help_option=False)
 @click.argument("runs", nargs=-1)
 @selection
-@click.option("--json", "as_json", is_flag=True, help="As JSON, with attempts, series, files and environment; an array if several.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="As JSON, with attempts, series, files and environment; an array if several."
+)
 def command(runs: tuple[str, ...], *, as_json: bool, **options: Any) -> None:  # noqa: ANN401
     r"""Shows runs: flags, source and what was uncommitted, result, files, attempts (default: the newest).
 
@@ -33,7 +36,10 @@ def command(runs: tuple[str, ...], *, as_json: bool, **options: Any) -> None:  #
     project = open_project()
     found = selected(project, runs, question_from(options))
     if as_json:
-        shown = [show_json(run, project.attempts(run)) | {"environment": project.environment(run)} for run in found]
+        shown = [
+            show_json(run, project.attempts(run)) | linked_json(project, run) | {"environment": project.environment(run)}
+            for run in found
+        ]
         print_json(shown[0] if len(shown) == 1 else shown)
         return
     colours = palette(project.git)
@@ -41,6 +47,13 @@ def command(runs: tuple[str, ...], *, as_json: bool, **options: Any) -> None:  #
         if number:
             out("")
         print_run(project, run, colours)
+
+
+def linked_json(project: Project, run: Run) -> dict[str, Any]:
+    """The runs that the run needed, those that it is made of, and the one that it is a part of; and its inputs."""
+    basis, steps = family(project.git, run)
+    made = [{"operation": step.operation, "run": step.run, "status": step.status} for step in steps]
+    return {**basis_json(basis), "steps": made, "parent": (basis.parent if basis else "") or None}
 
 
 def print_run(project: Project, run: Run, colours: Palette) -> None:

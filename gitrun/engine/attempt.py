@@ -86,14 +86,28 @@ def perform(road: Road, job: Job) -> Outcome:
             slot, site = None, in_place(road, job, job.index)
         else:
             slot = stack.enter_context(lease(road.git, started.attempt, started.run))
-            site = furnish(road, job, slot.tree, slot.git)
+            try:
+                site = furnish(road, job, slot.tree, slot.git)
+            except CannotRun as error:
+                return without_place(road, started, not_run(road, error))
         signals, begun = job.signals or stack.enter_context(Signals()), time.time()
-        ended = carry_out(road, job, site, signals)
+        try:
+            ended = carry_out(road, job, site, signals)
+        except CannotRun as error:
+            ended = not_run(road, error)
         started.live.record_end(ended)
         outcome, seen = settle(road, started, site, ended, begun)
         if slot:
             slot.end(started.attempt, seen)
         started.live.close()
+    notes.add(road.git, started.run)
+    return outcome
+
+
+def without_place(road: Road, started: Started, outcome: Outcome) -> Outcome:
+    """The outcome of an attempt for which there was no place to run, recorded; what lies in its slot is nothing of its own."""
+    finish(road.git, started, lambda: (outcome, {}), started.live.directory)
+    started.live.close()
     notes.add(road.git, started.run)
     return outcome
 
@@ -125,7 +139,7 @@ def furnish(road: Road, job: Job, tree: Path, git: Git) -> Site:
 
 
 def carry_out(road: Road, job: Job, site: Site, signals: Signals) -> Outcome:
-    """What came of the program, without metrics and files yet."""
+    """What came of the program, without metrics and files yet. Raises CannotRun if it could not be started."""
     pid, in_place = os.getpid(), site.index is not None
     linked = tuple(map(os.fsdecode, site.linked))
     given = tuple((os.fsdecode(path), *stamp) for path, stamp in site.given.items())
@@ -133,14 +147,16 @@ def carry_out(road: Road, job: Job, site: Site, signals: Signals) -> Outcome:
     write_rules(job.started.live.directory, job.plan)
     where = (str(site.tree), in_place, time.time(), linked, given, site.outputs)
     job.started.live.record(Owner(pid, birth_of(pid), attempt, *where))
-    try:
-        call = call_for(road, job, site)
-        return outcome_of(execute(call, job.started.live.output, road.stdout, road.stderr, signals), road)
-    except CannotRun as error:
-        now = datetime.now(timezone.utc)
-        road.say(error.message + (f"; {error.hint}" if error.hint else ""))
-        code = 126 if isinstance(error.__cause__, PermissionError) else 127  # as shells say it
-        return Outcome(ERROR, code, now, now, 0.0, reason=error.message)
+    call = call_for(road, job, site)
+    return outcome_of(execute(call, job.started.live.output, road.stdout, road.stderr, signals), road)
+
+
+def not_run(road: Road, error: CannotRun) -> Outcome:
+    """What comes of a program that could not be started."""
+    now = datetime.now(timezone.utc)
+    road.say(error.message + (f"; {error.hint}" if error.hint else ""))
+    code = 126 if isinstance(error.__cause__, PermissionError) else 127  # as shells say it
+    return Outcome(ERROR, code, now, now, 0.0, reason=error.message)
 
 
 def settle(road: Road, started: Started, site: Site, ended: Outcome, begun: float) -> tuple[Outcome, Seen]:

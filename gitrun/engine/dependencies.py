@@ -50,12 +50,11 @@ def with_dependencies(road: Road, objects: Objects, request: Request, plan: Plan
     found = []
     basis = plan.basis or NOTHING
     before = {need.operation: need for need in basis.needs}
-    with Index(road.git) as index:
-        for need in definition.needs:
-            named = request.flags.get(need.operation)
-            kept = None if named is not None or need.always else before.get(need.operation)
-            named = kept.run if kept else named
-            found.append(need_of(road.git, objects, index, need, (named, plan.operation), kept))
+    for need in definition.needs:
+        named = request.flags.get(need.operation)
+        kept = None if named is not None or need.always else before.get(need.operation)
+        named = kept.run if kept else named
+        found.append(need_of(road.git, objects, need, (named, plan.operation), kept))
     inputs = tuple(input_file(road, objects, one, (plan.source.tree, plan.operation)) for one in definition.inputs)
     known = {one.path: one for one in basis.inputs}
     for one in inputs:
@@ -64,12 +63,11 @@ def with_dependencies(road: Road, objects: Objects, request: Request, plan: Plan
     return replace(plan, basis=replace(basis, needs=tuple(found), inputs=inputs))
 
 
-def need_of(
-    git: Git, objects: Objects, index: Index, need: Need, asked: tuple[object, str], kept: Dependency | None = None
-) -> Dependency:
+def need_of(git: Git, objects: Objects, need: Need, asked: tuple[object, str], kept: Dependency | None = None) -> Dependency:
     """The need with its run and files; `asked` is the run's name, if it has one, and by which operation. Raises GitrunError."""
     named, operation = asked
-    run = run_for(index, need, named, operation, git.prefix)
+    with Index(git) as index:
+        run = run_for(index, need, named, operation, git.prefix)
     files = (*carried(git, objects, run), *run.attempt.files)
     found = files_of(need, run, files, kept, operation)
     wanted = {path for path, _ in found.files}

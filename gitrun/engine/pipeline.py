@@ -8,7 +8,7 @@ import time
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gitrun.engine.attempt import birth_of
 from gitrun.engine.operations import declared_by, step_operation
@@ -24,7 +24,6 @@ from gitrun.model.refs import short
 from gitrun.model.request import Request
 from gitrun.model.run import COMPLETED, ERROR, RUNNING, TERMINATED
 from gitrun.store import notes
-from gitrun.store.index import Index
 from gitrun.store.live import Owner
 from gitrun.store.results import finish
 from gitrun.store.tips import tip_of
@@ -130,7 +129,7 @@ def run_steps(launch: Launch, ready: Ready, started: Started, within: Within) ->
     definition = ready.plan.definition
     steps = definition.steps if definition else ()
     begun, clock = datetime.now(timezone.utc), time.monotonic()
-    limit = least(launch.request.stop_after, None if launch.request.stop_after else definition and definition.stop_after)
+    limit = launch.request.stop_after or (definition.stop_after if definition else None)
     done: list[StepRun] = []
     earlier = earlier_steps(launch.road, started)
     status, code, reason = COMPLETED, 0, ""
@@ -241,7 +240,7 @@ class Check:
             if operation.definition:
                 self.entry(operation.definition, step)
             needed = {need.operation for need in operation.definition.needs} if operation.definition else set()
-            own = {name: value for name, value in step.flags if name not in needed}
+            own: dict[str, Any] = {name: value for name, value in step.flags if name not in needed}
             declared = declared_by(self.objects, operation, self.plan.source.tree)
             settle(declared.flags, own, operation=operation.name, force=self.plan.params.force_flags)
             self.made.add(step.operation)
@@ -253,11 +252,9 @@ class Check:
 
         if self.request.in_place:
             in_place_allowed(definition)
-        with Index(self.road.git) as index:
-            for need in definition.needs:
-                if need.operation not in self.made:
-                    named = dict(step.flags).get(need.operation)
-                    need_of(self.road.git, self.objects, index, need, (named, definition.name))
+        for need in definition.needs:
+            if need.operation not in self.made:
+                need_of(self.road.git, self.objects, need, (dict(step.flags).get(need.operation), definition.name))
         for one in definition.inputs:
             input_file(self.road, self.objects, one, (self.plan.source.tree, definition.name))
         self.steps(definition)

@@ -6,7 +6,7 @@ import os
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from gitrun.engine.bring import DONE, Wish, produced_items, put
+from gitrun.engine.bring import DONE, carried, produced_item, put
 from gitrun.engine.dependencies import cached
 from gitrun.engine.links import link_in, make_parents
 from gitrun.errors import CannotRun
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from gitrun.engine.bring import Item
     from gitrun.engine.road import Road
     from gitrun.git.exe import Git
     from gitrun.model.basis import Dependency
@@ -94,14 +95,21 @@ def opened(road: Road, tree: Path, linked: list[bytes], paths: Iterable[bytes]) 
 
 
 def bring_in(git: Git, run: Run, need: Dependency, tree: Path) -> None:
-    """Copies the needed files of the run into `tree`. Raises CannotRun if one is not to be had."""
+    """Copies the needed files of the run into `tree`. Raises CannotRun if one is not to be had, or is another by now."""
     with Objects(git) as objects:
-        for item in produced_items(git, objects, run, Wish(paths=tuple(path for path, _ in need.files))):
-            if put(tree, item, lambda _item, _target: True) != DONE:
+        files = {file.path: file for file in (*carried(git, objects, run), *run.attempt.files)}
+        for path, sha256 in need.files:
+            file = files.get(path)
+            if file is None or file.sha256 != sha256 or put(tree, produced_item(git, objects, run, file), at_once) != DONE:
                 raise CannotRun(
-                    f"'{item.path}' of run {short(run.id)} of {need.operation} cannot be put where the program runs",
+                    f"'{path}' of run {short(run.id)} of {need.operation} cannot be put where the program runs",
                     f"is it still on this machine? git run ls {short(run.id)} says so",
                 )
+
+
+def at_once(_item: Item, _target: Path) -> bool:
+    """That a needed file may go over what lies in its place."""
+    return True
 
 
 def link_to(tree: Path, path: bytes, target: Path) -> None:

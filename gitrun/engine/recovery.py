@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from gitrun.engine.attempt import Site, complete
 from gitrun.engine.measure import measure
 from gitrun.engine.offspring import end_everywhere
+from gitrun.engine.pipeline import noted_steps
 from gitrun.engine.worktree import directory_of_slot, read_state, seen_from
 from gitrun.errors import BadRun, CannotRun, GitrunError, StaleRun
 from gitrun.git.objects import Objects
@@ -86,7 +87,7 @@ def finish_for(road: Road, run: str, attempt: Commit, live: Live) -> None:
     begun = datetime.fromtimestamp(owner.started, timezone.utc) if owner else attempt.time
     stopped = max(begun, last_sign(live))
     died = Outcome(TERMINATED, KILLED, begun, stopped, (stopped - begun).total_seconds(), reason="its supervisor died")
-    outcome, started = live.read_end() or died, Started(run, attempt.id, live)
+    outcome, started = replace(live.read_end() or died, steps=noted_steps(live.directory)), Started(run, attempt.id, live)
     with ExitStack() as stack:
         site = site_of(road, run, owner, stack)
 

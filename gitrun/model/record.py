@@ -101,6 +101,11 @@ def said_of_basis(plan: Plan) -> dict[str, Any]:
     return basis_table(plan.basis)
 
 
+def rests_on_more(data: bytes) -> bool:
+    """Whether a run.toml may say what its attempt rests on: most say nothing, and need not be read for it."""
+    return any(key in data for key in (b"entry", b"parent", b"needs", b"inputs"))
+
+
 def result_toml(outcome: Outcome) -> bytes:
     """What is result.toml for this outcome."""
     return toml({

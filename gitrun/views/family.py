@@ -1,0 +1,26 @@
+"""What a run rests on beside its source, what it is made of, and what it is a part of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gitrun.git.objects import Objects
+from gitrun.model import record
+from gitrun.model.plan import STEPS
+
+if TYPE_CHECKING:
+    from gitrun.git.exe import Git
+    from gitrun.model.basis import Basis, StepRun
+    from gitrun.model.run import Run
+
+
+def family(git: Git, run: Run) -> tuple[Basis | None, tuple[StepRun, ...]]:
+    """What the run's last attempt rests on (None: nothing but its source), and the steps that it made. Raises BadRun."""
+    with Objects(git) as objects:
+        found = objects.read(f"{run.tip}:{record.RUN}")
+        if found is None or found.data is None or not record.rests_on_more(found.data):
+            return None, ()
+        from gitrun.model.basis import read_basis, read_steps
+
+        result = objects.read(f"{run.tip}:{record.RESULT}") if run.attempt.kind == STEPS else None
+        return read_basis(found.data), read_steps(result.data) if result else ()

@@ -1,0 +1,262 @@
+"""Steps: each its own run, linked to the whole; what stops one stops the rest; restarts go on with the runs that are there."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import tomli
+from supervised import last, live, output, runs, said, start, until
+
+if TYPE_CHECKING:
+    from repository import Repo
+
+PREPARE = "n = 3\nopen('data.txt', 'w').write('x' * n)\nprint('prepared', n)\n"
+TRAIN = "lr = 0.1\nn = 0\nprint('trained', lr, open('data.txt').read())\nopen('model.txt', 'w').write(str(lr))\n"
+PROJECT = """
+[operations.prepare]
+script = "prepare.py"
+[operations.train]
+script = "train.py"
+needs = { prepare = "data.txt" }
+[operations.all]
+description = "All of it"
+steps = ["prepare", { run = "train", flags = { lr = 0.5 } }, "report.sh"]
+"""
+WAIT = "import signal, sys, time\nopen({gate!r}, 'w')\nprint('ready', flush=True)\ntime.sleep(60)\n"
+
+
+@pytest.fixture
+def piped(repo: Repo) -> Repo:
+    """A repository with a pipeline of three steps."""
+    repo.write("gitrun.toml", PROJECT)
+    repo.write("prepare.py", PREPARE)
+    repo.write("train.py", TRAIN)
+    repo.write("report.sh", "echo reported\n")
+    repo.commit()
+    return repo
+
+
+def record(repo: Repo, run: str, name: str = "result.toml") -> dict[str, Any]:
+    """What a file of the record of a run, or of the newest of an operation, says."""
+    known = by_operation(repo)
+    return tomli.loads(repo.git("show", f"runs/{known[run]['id'] if run in known else run}:.gitrun/{name}"))
+
+
+def by_operation(repo: Repo) -> dict[str, dict[str, Any]]:
+    """The newest run of each operation."""
+    return {run["operation"]: run for run in reversed(runs(repo))}
+
+
+def test_steps_are_runs_of_their_own_linked_both_ways_and_given_flags(piped) -> None:
+    done = piped.run("all", "n=2", check=True)
+    assert done.stdout == "prepared 2\ntrained 0.5 xx\nreported\n"
+    found = by_operation(piped)
+    whole = found["all"]
+    assert (whole["flags"], found["train"]["flags"], found["prepare"]["flags"]) == ({"n": 2}, {"lr": 0.5, "n": 2}, {"n": 2})
+    steps = record(piped, whole["id"])["steps"]
+    assert steps == [
+        {"operation": name, "run": found[name]["id"], "status": "completed"} for name in ("prepare", "train", "report.sh")
+    ]
+    assert {record(piped, step["run"], "run.toml")["parent"] for step in steps} == {whole["id"]}
+    assert {run["source"] for run in found.values()} == {whole["source"]}
+    assert output(piped, "all") == b"prepared 2\ntrained 0.5 xx\nreported\n"
+    assert record(piped, found["train"]["id"], "run.toml")["needs"][0]["run"] == found["prepare"]["id"]
+
+
+def test_steps_use_the_runs_of_their_own_pipeline_even_if_another_is_marked(piped) -> None:
+    piped.run("prepare", "n=9", check=True)
+    piped.run("mark", "1", check=True)
+    assert piped.run("all", "n=1", check=True).stdout.splitlines()[1] == "trained 0.5 x"
+
+
+def test_restart_restarts_the_runs_of_the_steps(piped) -> None:
+    piped.run("all", check=True)
+    before = by_operation(piped)
+    piped.write("prepare.py", "raise SystemExit('not this one')\n")
+    assert piped.run("--restart", "all", "n=1", check=True).stdout.splitlines()[:2] == ["prepared 1", "trained 0.5 x"]
+    assert {name: run["id"] for name, run in by_operation(piped).items()} == {n: run["id"] for n, run in before.items()}
+    assert json.loads(piped.run("show", "--json", "train").stdout)["attempts"][1]["flags"] == {"lr": 0.5, "n": 1}
+
+
+def test_restart_with_new_source_takes_the_new_steps(piped) -> None:
+    piped.run("all", check=True)
+    piped.write("gitrun.toml", PROJECT.replace('"report.sh"]', '"prepare"]'))
+    piped.write("prepare.py", PREPARE.replace("prepared", "made"))
+    done = piped.run("--restart", "all", "--force-sourcecode", check=True)
+    assert done.stdout == "made 3\ntrained 0.5 xxx\nmade 3\n"
+
+
+def test_needed_skips_steps_that_are_completed_and_rest_on_the_same_files(piped) -> None:
+    piped.write("report.sh", "exit 3\n")
+    assert piped.run("all").returncode == 3
+    piped.write("report.sh", "echo reported\n")
+    done = piped.run("--needed", "all", check=True)
+    assert done.stdout == "reported\n"
+    assert [step["status"] for step in record(piped, "all")["steps"]] == ["skipped", "skipped", "completed"]
+    assert "Skipping because" in piped.run("--needed", "all").stdout
+
+
+def test_needed_runs_a_step_whose_needed_files_are_others(piped) -> None:
+    piped.write("train.py", TRAIN.replace("n = 0\n", ""))
+    piped.run("all", "n=1", check=True)
+    assert piped.run("--needed", "all", "n=2", check=True).stdout == "prepared 2\ntrained 0.5 xx\n"
+
+
+def test_failing_step_stops_with_its_exit_code(piped) -> None:
+    piped.write("train.py", "lr = 1\nraise SystemExit(7)\n")
+    done = piped.run("all")
+    assert (done.returncode, done.stdout) == (7, "prepared 3\n")
+    assert [step["status"] for step in record(piped, "all")["steps"]] == ["completed", "error"]
+    assert record(piped, "all")["reason"] == "step train: error"
+
+
+REFUSED = {
+    "the steps of all lead back to it; all -> all": 'steps = ["all"]',
+    "there is no operation 'nosuch', which is named as a step": 'steps = ["prepare", "nosuch"]',
+    "train.py has no flag 'q'": 'steps = ["prepare", { run = "train.py", flags = { q = 1 } }]',
+    "train needs files of a completed run of prepare, and there is none": 'steps = ["train", "prepare"]',
+    "all has steps, which take no arguments": 'steps = ["prepare"]',
+    "later needs files of a completed run of train, and there is none": 'steps = ["prepare", "inner"]',
+    "input nosuch.csv of reads is not there": 'steps = ["prepare", "reads"]',
+    "all has no flag 'z'": 'steps = ["prepare"]\n',
+}
+MORE = """
+[operations.inner]
+steps = ["later"]
+[operations.later]
+script = "train.py"
+needs = { train = "model.txt" }
+[operations.reads]
+script = "prepare.py"
+inputs = ["nosuch.csv"]
+"""
+
+
+@pytest.mark.parametrize(("words", "steps"), REFUSED.items())
+def test_what_a_step_lacks_is_refused_before_anything_starts(piped, words, steps) -> None:
+    piped.write("gitrun.toml", PROJECT.partition("steps")[0] + steps + MORE)
+    typed = {"all has steps": ("--", "x"), "all has no": ("z=1",)}.get(words[:13], {"all has no": ("z=1",)}.get(words[:10], ()))
+    done = piped.run("all", *typed)
+    assert done.stderr.startswith(f"gitrun: {words}"), done.stderr
+    assert (done.returncode in {128, 129}, runs(piped)) == (True, [])
+
+
+def test_pipeline_in_a_pipeline_uses_the_runs_of_the_one_around_it(piped) -> None:
+    piped.write(
+        "gitrun.toml", PROJECT + '[operations.outer]\nsteps = ["prepare", "inner"]\n[operations.inner]\nsteps = ["train"]\n'
+    )
+    piped.run("prepare", "n=9", check=True)
+    assert piped.run("outer", "n=1", "lr=3", check=True).stdout == "prepared 1\ntrained 3 x\n"
+    found = by_operation(piped)
+    assert record(piped, found["inner"]["id"], "run.toml")["parent"] == found["outer"]["id"]
+    assert record(piped, found["train"]["id"], "run.toml")["parent"] == found["inner"]["id"]
+    assert output(piped, "outer") == b"prepared 1\ntrained 3 x\n"
+
+
+def test_pipeline_started_from_a_subdirectory_is_the_same(piped) -> None:
+    (piped.path / "sub").mkdir()
+    assert piped.run("all", cwd=piped.path / "sub", check=True).stdout.endswith("reported\n")
+    assert last(piped)["operation"] == "report.sh"
+
+
+def test_staged_pipeline_is_started_later_of_the_source_it_was_staged_with(piped) -> None:
+    piped.run("--stage", "all", "n=1", check=True)
+    piped.write("prepare.py", "")
+    assert [run["status"] for run in runs(piped)] == ["staged"]
+    assert piped.run("--start", "all", check=True).stdout == "prepared 1\ntrained 0.5 x\nreported\n"
+
+
+def test_dry_run_names_the_steps_and_writes_nothing(piped) -> None:
+    done = piped.run("--dry-run", "all", "n=5", check=True)
+    assert ("steps:     prepare, train, report.sh\n" in done.stdout, runs(piped)) == (True, [])
+
+
+def test_in_place_steps_run_in_the_working_tree_and_those_that_need_files_are_refused(piped) -> None:
+    refused = piped.run("--in-place", "all")
+    assert (refused.returncode, runs(piped)) == (129, [])
+    assert refused.stderr.startswith("gitrun: train needs files that --in-place would put into your working tree")
+    piped.write("gitrun.toml", PROJECT.replace("needs", "#"))
+    assert piped.run("--in-place", "all", check=True).stdout == "prepared 3\ntrained 0.5 xxx\nreported\n"
+    assert (piped.path / "data.txt").exists()
+    found = by_operation(piped)
+    assert [file["path"] for file in record(piped, found["train"]["id"])["files"]] == ["model.txt"]
+
+
+def test_own_limit_of_a_step_and_that_of_the_whole_both_hold(piped) -> None:
+    piped.write("report.sh", "sleep 30\n")
+    done = piped.run("--stop-after", "2s", "all")
+    assert (done.returncode, [run["status"] for run in runs(piped)][-1]) == (143, "terminated")
+    entry = '[operations.slow]\ncommand = ["sleep", "30"]\nstop-after = "0.3s"\n[operations.two]\nsteps = ["slow"]\nstop-after = "20s"\n'
+    piped.write("gitrun.toml", PROJECT + entry)
+    assert piped.run("two", timeout=15).returncode == 143
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signal_during_a_step_ends_the_whole_even_if_the_step_gets_over_it(piped, number, code) -> None:
+    piped.write(
+        "prepare.py",
+        "import signal, sys\nfor n in (2, 15): signal.signal(n, lambda *_: sys.exit(0))\nprint('ready', flush=True)\nsignal.pause()\n",
+    )
+    process = start(piped, "all")
+    said(process)
+    os.kill(owner_of_step(piped), number)
+    assert process.wait(20) == code
+    found = by_operation(piped)
+    assert (found["all"]["status"], "train" in found) == ("terminated", False)
+    process.communicate()
+
+
+def owner_of_step(repo: Repo) -> int:
+    """The process that supervises the runs that are running."""
+    paths = until(lambda: [path / "owner" for path in live(repo) if (path / "owner").exists()])
+    found: int = json.loads(paths[0].read_text())["pid"]
+    return found
+
+
+def test_stop_ends_a_pipeline_in_the_background(piped) -> None:
+    piped.write("prepare.py", "import time\nprint('ready', flush=True)\ntime.sleep(60)\n")
+    run = piped.run("--background", "all", check=True).stdout.strip()
+    until(lambda: b"ready" in output(piped, run))
+    piped.run("stop", run, check=True)
+    found = by_operation(piped)
+    assert (found["all"]["status"], found["prepare"]["status"]) == ("terminated", "terminated")
+    assert [step["status"] for step in record(piped, run)["steps"]] == ["terminated"]
+
+
+def test_killed_pipeline_and_its_step_are_finished_and_go_on_from_there(piped) -> None:
+    wait = "import os, time\nif not os.path.exists(os.environ['GATE']):\n    print('ready', flush=True)\n    time.sleep(60)\n"
+    piped.write("train.py", wait + TRAIN)
+    gate = piped.path.parent / "gate"
+    process = start(piped, "all", env={**os.environ, "GATE": str(gate)})
+    said(process)
+    os.kill(owner_of_step(piped), signal.SIGKILL)
+    process.communicate()
+    found = by_operation(piped)
+    assert (found["all"]["status"], found["train"]["status"], found["prepare"]["status"]) == (
+        "terminated",
+        "terminated",
+        "completed",
+    )
+    steps = record(piped, "all")["steps"]
+    assert [(step["operation"], step["status"]) for step in steps] == [("prepare", "completed"), ("train", "terminated")]
+    assert found["train"]["id"] == steps[1]["run"]
+    assert "files" not in record(piped, "train"), "what was put there for it is not its own"
+    gate.write_text("")
+    done = piped.run("--restart", "all", env={"GATE": str(gate)}, check=True)
+    assert done.stdout == "prepared 3\ntrained 0.5 xxx\nreported\n"
+    assert {run["id"] for run in runs(piped) if run["operation"] != "report.sh"} == {run["id"] for run in found.values()}
+
+
+def test_show_names_what_was_needed_the_steps_and_the_whole(piped) -> None:
+    piped.run("all", check=True)
+    found = by_operation(piped)
+    shown = json.loads(piped.run("show", "--json", "train", check=True).stdout)
+    assert (shown["parent"], shown["needs"][0]["run"]) == (found["all"]["id"], found["prepare"]["id"])
+    assert f"needs:     prepare {found['prepare']['id'][:8]}  data.txt\n" in piped.run("show", "train").stdout
+    text = piped.run("show", "all", check=True).stdout
+    assert f"step:      train {found['train']['id'][:8]}  completed\n" in text
+    assert f"part of:   {found['all']['id'][:8]}\n" in piped.run("show", "train").stdout
