@@ -45,6 +45,7 @@ VERBS = {
     "verify": "execute a run again and compare",
     "check": "hold the metrics of a run against limits",
     "export": "runs into a file",
+    "hooks": "hooks that keep runs with commits, and check them on a server",
     "import": "runs from a file",
     "stop": "end a running run",
     "watch": "follow the output of a run",
@@ -53,6 +54,8 @@ VERBS = {
     "help": "the man page",
 }
 LOOKING = frozenset({"list", "show", "log", "diff", "compare", "ls"})
+PLUMBING = frozenset({"hook"})
+"""What our own files call: no verb for people."""
 """The verbs whose output is paged and coloured, none of which starts a program of the user."""
 WIDTH = max(map(len, VERBS)) + 1
 EPILOG = "\b\nVerbs:\n" + "\n".join(f"  {name:<{WIDTH}} {words}" for name, words in VERBS.items())
@@ -80,7 +83,7 @@ def open_missing() -> None:
 
 def answer(words: list[str]) -> int:
     """Does what the words ask for, or says on stderr why not; the exit code."""
-    verb = words.pop(0) if words and words[0] in VERBS else "run"
+    verb = words.pop(0) if words and (words[0] in VERBS or words[0] in PLUMBING) else "run"
     if words[:1] == ["--git-completion-helper"]:  # before anything is imported: somebody waits at a key
         from gitrun.commands.completion import offered
 

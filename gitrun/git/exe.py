@@ -199,6 +199,12 @@ def read_config(git: Git) -> dict[str, tuple[str, ...]]:
     return found
 
 
+def with_quarantine(git: Git, environ: Mapping[str, str]) -> Git:
+    """The repository with the objects of a push that its pre-receive hook is asked about: git names their places."""
+    names = ("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
+    return replace(git, environ={**git.environ, **{name: environ[name] for name in names if name in environ}})
+
+
 def for_programs(environ: Mapping[str, str]) -> dict[str, str]:
     """The environment for a program of the user: without what git passes to its children about a repository."""
     return {

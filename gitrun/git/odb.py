@@ -25,6 +25,8 @@ class Odb:
     def __init__(self, git: Git) -> None:
         try:
             self._odb = pygit2.Odb(str(git.common_dir / "objects"))
+            if quarantine := git.environ.get("GIT_OBJECT_DIRECTORY"):  # of a push that is not let in yet
+                self._odb.add_disk_alternate(quarantine)
         except pygit2.GitError as error:
             raise NotARepository(f"libgit2 cannot open this repository: {error}") from error
 

@@ -43,6 +43,8 @@ class Settings:
     gc_keep: int | None = None
     gc_status: tuple[str, ...] = ()
     record_env: tuple[str, ...] = RECORDED
+    pre_push: str = "push"
+    allow_delete: bool = False
 
 
 def settings_from(config: Mapping[str, tuple[str, ...]]) -> Settings:
@@ -60,6 +62,8 @@ def settings_from(config: Mapping[str, tuple[str, ...]]) -> Settings:
         gc_older_than=config.get("gitrun.gc.olderthan", ("",))[-1],
         gc_keep=count(config, "gitrun.gc.keep"),
         record_env=config.get("gitrun.recordenv", default.record_env),
+        pre_push=one_of(config, "gitrun.prepush", ("push", "check", "require", "off")),
+        allow_delete=truth(config, "gitrun.allowdelete", default=default.allow_delete),
         gc_status=tuple(word.strip() for word in config.get("gitrun.gc.status", ("",))[-1].split(",") if word.strip()),
     )
 
@@ -74,6 +78,14 @@ def truth(config: Mapping[str, tuple[str, ...]], name: str, *, default: bool) ->
     if text in {"false", "no", "off", "0"}:
         return False
     raise UsageError(f"setting {name} takes true or false, not '{text}'")
+
+
+def one_of(config: Mapping[str, tuple[str, ...]], name: str, words: tuple[str, ...]) -> str:
+    """One of these words; the first of them if it is not set."""
+    text = config.get(name, words)[-1 if name in config else 0].lower()
+    if text not in words:
+        raise UsageError(f"setting {name} takes {', '.join(words[:-1])} or {words[-1]}, not '{text}'")
+    return text
 
 
 def size(config: Mapping[str, tuple[str, ...]], name: str, default: int) -> int:

@@ -74,6 +74,23 @@ def add(git: Git, run: str) -> bool:
     return False
 
 
+def add_commit(git: Git, commit: str, tree: str) -> bool:
+    """Writes the note of a commit of the user's, if notes are kept and it has runs; whether it is written."""
+    if not are_kept(git):
+        return False
+    from gitrun.store.index import Index
+
+    with Index(git) as index:
+        text = commit_note(index, commit, tree)
+        if not text:
+            return False
+        with patient(git) as _:
+            before = read_ref(git, NOTES)
+            if before:
+                publish(git, edited(git, before, {commit: text}), before)
+            return before is not None
+
+
 def drop(git: Git) -> bool:
     """Takes the notes away, and no more are written; whether there were any."""
     with patient(git) as _:

@@ -18,6 +18,7 @@ CASES = {
     "list": [(), ("--all",), ("--status", "error"), ("nothing.py",)],
     "select": [(), ("--all",)],
     "trust": [()],
+    "hooks": [(), ("status", "pre-push")],
     "verify": [("best",)],
     "check": [("best", "--metric", "loss<base", "--base", "3"), ("--metric", "loss<2")],
     "show": [(), ("2",), ("1", "2", "3"), ("staged",)],

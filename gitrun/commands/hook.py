@@ -1,0 +1,114 @@
+"""`git run hook NAME`: what our hooks call; nothing that people type."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gitrun.errors import GitrunError, UsageError
+from gitrun.model import hooks
+from gitrun.project import Project
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@click.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
+@click.argument("name", metavar="NAME")
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def command(name: str, words: tuple[str, ...]) -> int:
+    r"""Does what the hook of this name is for; git run hooks installs those that call it.
+
+    \b
+      git run hook pre-receive < updates
+    """
+    if name == "pre-receive":
+        return pre_receive()
+    deed = {"prepare-commit-msg": prepare_commit_msg, "post-commit": post_commit, "pre-push": pre_push}.get(name)
+    if deed is None:
+        raise UsageError(f"there is nothing to do for a hook '{name}'", f"there are {', '.join(hooks.NAMES)}")
+    try:
+        return deed(words)
+    except GitrunError as error:
+        reason = error.message
+    except Exception as error:  # noqa: BLE001 - nobody's commit or push fails because of us
+        reason = f"{type(error).__name__}: {error}"
+    print(f"gitrun: hook {name}: {hooks_safe(reason)}", file=sys.stderr)
+    return 0
+
+
+def hooks_safe(text: str) -> str:
+    """The text on one line, harmless."""
+    from gitrun.model.text import safe_text
+
+    return safe_text(text)
+
+
+def prepare_commit_msg(words: Sequence[str]) -> int:
+    """Arguments: the file of the message, where it comes from, and of which commit it is."""
+    from gitrun.engine.hooking import prepare_commit_msg
+
+    message = Path(words[0]).absolute()
+    index = os.environ.get("GIT_INDEX_FILE")
+    git = Project().git
+    # git says `:` to its hooks where it opens no editor
+    is_edited = os.environ.get("GIT_EDITOR") != ":"
+    prepare_commit_msg(git, Path(index).absolute() if index else git.git_dir / "index", message, is_edited=is_edited)
+    return 0
+
+
+def post_commit(_: Sequence[str]) -> int:
+    """No arguments."""
+    from gitrun.engine.hooking import post_commit
+
+    post_commit(Project().git)
+    return 0
+
+
+def pre_push(words: Sequence[str]) -> int:
+    """Arguments: the remote's name and URL; stdin: what is pushed, a line a ref."""
+    from gitrun.engine.hooking import pre_push
+
+    project = Project()
+    remote, stdin = (words[0], sys.stdin.buffer.read()) if words else of_pre_commit()
+    said = pre_push(project.git, project.settings, remote, hooks.pushed(stdin))
+    for line in said.lines:
+        project.say(line)
+    return hooks.BLOCKED if said.blocks else 0
+
+
+def of_pre_commit() -> tuple[str, bytes]:
+    """What git told pre-commit, which reads stdin itself and tells it to us in the environment. Raises UsageError."""
+    told = [os.environ.get(f"PRE_COMMIT_{name}", "") for name in ("REMOTE_NAME", "TO_REF", "REMOTE_BRANCH", "FROM_REF")]
+    if not all(told[:3]):
+        raise UsageError("which remote?", "git run hook pre-push REMOTE URL")
+    remote, new, ref, old = told
+    return remote, f"HEAD {new} {ref} {old or hooks.ABSENT}\n".encode()
+
+
+def pre_receive() -> int:
+    """No arguments; stdin: what is to be updated, a line a ref. Whatever fails here, nothing is let in."""
+    from gitrun.engine.hooking import pre_receive
+    from gitrun.git.exe import with_quarantine
+
+    project = Project()
+    try:
+        updates = hooks.received(sys.stdin.buffer.read())
+    except ValueError as error:
+        raise UsageError("what is to be updated does not read") from error
+    may_delete = project.settings.allow_delete and "gitrun delete" in push_options()
+    refused = pre_receive(with_quarantine(project.git, os.environ), updates, may_delete=may_delete)
+    for line in refused:
+        project.say(line)
+    return 1 if refused else 0
+
+
+def push_options() -> list[str]:
+    """What `git push -o` was given, each dot a blank."""
+    count = os.environ.get("GIT_PUSH_OPTION_COUNT", "0")
+    given = (os.environ.get(f"GIT_PUSH_OPTION_{number}", "") for number in range(int(count) if count.isdigit() else 0))
+    return [option.replace(".", " ") for option in given]

@@ -1,0 +1,80 @@
+"""`git run hooks`: our hooks in this repository."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from gitrun.commands.opening import open_project
+from gitrun.commands.render import print_json
+from gitrun.errors import UsageError
+from gitrun.model.hooks import GUARD, snippet
+from gitrun.model.text import safe_text
+from gitrun.store.hooks import BEFORE, CHAINED, FOREIGN, MISSING, Hooks, as_json
+
+if TYPE_CHECKING:
+    from gitrun.project import Project
+    from gitrun.store.hooks import Hook
+
+DEEDS = ("status", "install", "uninstall")
+
+
+@click.command(add_help_option=False)
+@click.argument("deed", metavar="[status|install|uninstall]", default="status")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--chain", is_flag=True, help="Install beside the hooks of others: theirs run first, then ours.")
+@click.option("--json", "as_data", is_flag=True, help="The hooks as JSON, as they are then.")
+def command(deed: str, names: tuple[str, ...], *, chain: bool, as_data: bool) -> int:
+    r"""Installs hooks, says which are installed, takes them away as if they had never been there.
+
+    prepare-commit-msg and commit-msg write which run a commit's tree stood for, post-commit keeps the notes, pre-push
+    takes runs along; in a bare repository pre-receive checks them. Hooks of others are never written over.
+
+    \b
+      git run hooks install
+      git run hooks install --chain pre-push
+      git run hooks status
+      git run hooks uninstall
+    """
+    if deed not in DEEDS:
+        raise UsageError(f"hooks are not to be '{deed}'", f"it is one of {', '.join(DEEDS)}")
+    project = open_project()
+    hooks = Hooks(project.git)
+    meant = hooks.names(names)
+    if deed == "install" and not chain and (manager := hooks.manager()):
+        project.say(f"{manager} keeps the hooks here: add this; git run hooks install --chain writes files all the same")
+        click.echo(snippet(manager, meant))
+        return 0
+    before = {name: hooks.status(name) for name in meant}
+    done = {name: hooks.install(name, chain=chain) if deed == "install" else before[name] for name in meant}
+    if deed == "uninstall":
+        for name in meant:
+            hooks.uninstall(name)
+        done = {name: hooks.status(name) for name in meant}
+    if as_data:
+        print_json(as_json(done))
+    else:
+        tell(project, deed, before, done)
+    return 1 if deed == "install" and any(hook.status == FOREIGN for hook in done.values()) else 0
+
+
+def tell(project: Project, deed: str, before: dict[str, Hook], done: dict[str, Hook]) -> None:
+    """Says what there is, or what was done; what there is goes to stdout."""
+    for name, hook in done.items():
+        place = f"  {safe_text(hook.path or 'a setting of git')}"
+        if deed == "status":
+            click.echo(f"{name:<18}  {hook.status:<11}{'' if hook.status == MISSING else place}".rstrip())
+        elif hook.status == FOREIGN and deed == "install":
+            project.say(f"{hook.path} is there already; add to it, or use --chain: {GUARD.format(name)}")
+        elif deed == "install":
+            project.say(f"{'already ' if before[name] == hook else ''}{words_of(hook)}:{place[1:]}")
+        elif before[name].status in {MISSING, FOREIGN}:
+            project.say(f"{name} was {'not installed' if before[name].status == MISSING else 'not ours and stays'}")
+        else:
+            project.say(f"took away {name}" + ("; the one before it is back" if before[name].status == CHAINED else ""))
+
+
+def words_of(hook: Hook) -> str:
+    """What a hook is by now."""
+    return f"chained behind {hook.name}{BEFORE}" if hook.status == CHAINED else hook.status

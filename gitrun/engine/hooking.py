@@ -1,0 +1,204 @@
+"""What each hook does: the trailer of a commit's message, its note, the runs that go along with a push, a server's checks."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from gitrun.engine.sharing import Sharing
+from gitrun.errors import BadRun, GitrunError
+from gitrun.model import hooks
+from gitrun.model.refs import RUNS, short
+from gitrun.model.run import COMPLETED
+from gitrun.model.text import count_text, safe_text
+from gitrun.store import notes, remotes
+from gitrun.store.index import Index
+from gitrun.store.runs import scratch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from gitrun.git.exe import Git
+    from gitrun.model.hooks import Update
+    from gitrun.model.run import Run
+    from gitrun.model.settings import Settings
+    from gitrun.store.inspection import Inspector
+
+MOST = 10
+"""Runs that are named one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a hook has to say, a line each, and whether git is to go no further."""
+
+    lines: tuple[str, ...] = ()
+    blocks: bool = False
+
+
+def prepare_commit_msg(git: Git, index_file: Path, message: Path, *, is_edited: bool) -> bool:
+    """Writes the trailer of the best run of the tree that is being committed; whether there was anything to write.
+
+    A trailer of another tree's run gives way to it, and stays where there is none: what a person may have written is
+    not ours to take away.
+    """
+    tree = tree_of(git, index_file)
+    if tree is None:
+        return False
+    with Index(git) as index:
+        runs = index.made_of(tree)
+    run = hooks.best(runs)
+    data = message.read_bytes()
+    text, rest = hooks.without_runs(data)
+    comment = git.config.get("core.commentchar", ("#",))[-1].encode()
+    is_unwritten = hooks.is_unwritten(text, b"#" if comment == b"auto" else comment)
+    if run is None or (is_unwritten and not is_edited):
+        return False
+    parsed = git.run("interpret-trailers", "--parse", "--no-divider", stdin=data)
+    if hooks.names_one_of(parsed, runs):
+        return False
+    words = ("--no-divider", "--where=end", "--if-exists=add", "--if-missing=add", f"--trailer=Run: {run.id}")
+    made = git.run("interpret-trailers", *words, stdin=text)
+    # room for what the user will write, as git itself leaves it above a Signed-off-by
+    fresh = message.with_name(f"{message.name}.gitrun")
+    fresh.write_bytes((b"\n" if is_unwritten else b"") + made + rest)
+    fresh.replace(message)
+    return True
+
+
+def tree_of(git: Git, index_file: Path) -> str | None:
+    """The tree of an index, which stays as it is; None if it has none, because of conflicts, say."""
+    if not index_file.is_file():
+        return None
+    quick = replace(git, config={**git.config, "gitrun.fsync": ("false",)})
+    with scratch(git) as place:
+        own = place / "index"
+        shutil.copy2(index_file, own)
+        done = quick.attempt("write-tree", index=own)
+    return done.stdout.decode().strip() if done.returncode == 0 else None
+
+
+def post_commit(git: Git) -> bool:
+    """Writes the note of the commit that was made, if notes are kept and it has runs; whether it is written."""
+    done = git.attempt("rev-parse", "--verify", "--quiet", "HEAD", "HEAD^{tree}")
+    names = done.stdout.decode().split()
+    return len(names) == 2 and notes.add_commit(git, *names)
+
+
+def pre_push(git: Git, settings: Settings, remote: str, updates: Sequence[Update]) -> Said:
+    """Lets the runs of the commits that are pushed go along, or looks whether they are there; from `gitrun.prePush`."""
+    if settings.pre_push == "off" or any(update.is_ours for update in updates):
+        return Said()
+    commits = commits_pushed(git, remote, updates)
+    if not commits:
+        return Said()
+    sharing = Sharing(git, settings)
+    with Index(git) as index:
+        found = runs_of(index, commits)
+    runs = {run.id: run for run in sharing.made_here(found) if run.status == COMPLETED}
+    bare = list(without_run(commits, updates, found)) if settings.pre_push in {"check", "require"} else []
+    if settings.pre_push == "check":
+        return Said((*bare, *not_there(git, remote, runs)))
+    wrong = list(send(sharing, remote, runs))
+    done = [line for line, is_wrong in wrong if not is_wrong]
+    failed = [line for line, is_wrong in wrong if is_wrong]
+    blocks = settings.pre_push == "require" and bool(bare or failed)
+    last = ["the push is held back (gitrun.prePush is require); git push --no-verify pushes all the same"] if blocks else []
+    return Said((*done, *failed, *bare, *last), blocks)
+
+
+def commits_pushed(git: Git, remote: str, updates: Sequence[Update]) -> dict[str, str]:
+    """The commits that the remote is to get, as far as is known here: id -> tree."""
+    asked = [update.new for update in updates if not update.is_deletion]
+    known = [update.old for update in updates if update.old != hooks.ABSENT]
+    lines = "".join(f"{name}^{{commit}}\n" for name in [*asked, *known]).encode()
+    there = git.run("cat-file", "--batch-check=%(objectname)", stdin=lines).decode().splitlines()
+    wanted = [line for line in there[: len(asked)] if " " not in line]
+    if not wanted:
+        return {}
+    limits = [f"^{line}" for line in there[len(asked) :] if " " not in line]
+    tracked = ("--not", f"--remotes={remote}") if remote in remotes.remotes(git) else ()
+    words = ("rev-list", "--no-commit-header", "--format=%H %T", "--ignore-missing", "--stdin", *tracked)
+    listed = git.run(*words, stdin="".join(f"{line}\n" for line in [*wanted, *limits]).encode()).decode()
+    return dict(line.split(" ", 1) for line in listed.splitlines())
+
+
+def runs_of(index: Index, commits: Mapping[str, str]) -> list[Run]:
+    """The runs that were made of exactly these commits' trees, or from these commits."""
+    if len(commits) > index.count():
+        trees = set(commits.values())
+        return [run for run in index.readable_runs() if run.attempt.source in trees or run.attempt.base in commits]
+    found = (run for commit, tree in commits.items() for run in (*index.made_of(tree), *index.made_from(commit, tree)))
+    return list({run.id: run for run in found}.values())
+
+
+def without_run(commits: Mapping[str, str], updates: Sequence[Update], runs: Sequence[Run]) -> Iterator[str]:
+    """A line for each branch whose new tip no completed run was made of exactly."""
+    sources = {run.attempt.source for run in runs if run.status == COMPLETED}
+    for update in updates:
+        if update.ref.startswith("refs/heads/") and update.new in commits and commits[update.new] not in sources:
+            branch = safe_text(update.ref.removeprefix("refs/heads/"))
+            yield f"no completed run here was made of exactly what {branch} holds ({short(update.new)})"
+
+
+def not_there(git: Git, remote: str, runs: Mapping[str, Run]) -> Iterator[str]:
+    """A line that says which of the runs the remote does not have as they are here."""
+    there = remotes.listed(git, remote, list(runs)) if runs else {}
+    missing = [run for run in runs if there.get(run) != runs[run].tip]
+    if missing:
+        some = " ".join(map(short, missing[:MOST])) + (" ..." if len(missing) > MOST else "")
+        are = "is" if len(missing) == 1 else "are"
+        yield f"{count_text(len(missing), 'run')} of these commits {are} not on {remote}; git run push {remote} {some}"
+
+
+def send(sharing: Sharing, remote: str, runs: Mapping[str, Run]) -> Iterator[tuple[str, bool]]:
+    """Pushes the runs; what became of them, a line each, and whether it is a failure."""
+    tips = {run.id: run.tip for run in runs.values()}
+    if tips and sharing.secrets(tips):
+        for run, tip in list(tips.items()):
+            if found := sharing.secrets({run: tip}):
+                yield f"run {short(run)} is not pushed: {found[0].path} may be secret ({found[0].reason})", True
+                del tips[run]
+    try:
+        done = sharing.push(remote, tips) if tips else None
+    except GitrunError as error:
+        yield f"the runs of these commits are not pushed: {error.message}", True
+        return
+    if done:
+        for run, reason in done.rejected:
+            yield f"run {short(run)} is not pushed: {reason}", True
+        if count := len(done.fresh) + len(done.forward):
+            yield f"pushed {count_text(count, 'run')} of these commits to {remote}", False
+
+
+def pre_receive(git: Git, updates: Sequence[Update], *, may_delete: bool) -> list[str]:
+    """Why the refs of ours among the updates may not be updated so, a safe line each; none: they may.
+
+    A run may be created, and go forward: its new tip has the old one behind it. All that a fetch looks at is looked at.
+    """
+    from gitrun.store.inspection import Inspector  # with it comes pygit2
+
+    inspector = Inspector(git)
+    refused = []
+    for update in updates:
+        if not update.is_ours:
+            continue
+        reason = hooks.wrong_update(update, may_delete=may_delete)
+        if not reason and not update.is_deletion:
+            reason = wrong_move(inspector, update)
+        if reason:
+            refused.append(f"refused {safe_text(update.ref)}: {safe_text(reason)}")
+    return refused
+
+
+def wrong_move(inspector: Inspector, update: Update) -> str:
+    """Why a run's ref may not go where it is to go; empty if it may."""
+    try:
+        chain = inspector.chain(update.ref.removeprefix(RUNS), update.new)
+    except BadRun as error:
+        return error.message
+    if update.old != hooks.ABSENT and update.old not in chain.commits:
+        return "somebody else went on with it; git run pull merges, then push again"
+    return ""

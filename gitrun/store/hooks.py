@@ -1,0 +1,183 @@
+"""Our hooks as they lie in a repository: files in the directory of its hooks, or, from git 2.54 on, settings.
+
+A hook of somebody else is never written over. With `chain` it lies beside as `<name>.before-gitrun` and is run first; to
+take ours away puts it back as it was. Each step leaves a hook in its place: a kill in between loses none.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gitrun.errors import CannotRun, UsageError
+from gitrun.model import hooks
+from gitrun.model.hooks import CLIENT, CONFIGURED, MANAGERS, SERVER
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gitrun.git.exe import Git
+
+BEFORE = ".before-gitrun"
+MISSING, INSTALLED, CHAINED, OUTDATED, FOREIGN = "missing", "installed", "chained", "out of date", "foreign"
+PLACES = (Path(__file__).parents[1] / "share" / "hooks", Path(__file__).parents[2] / "hooks")
+"""Where our hooks lie in an installed package, and in a checkout of the project."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """What there is of a hook: missing, installed, chained, out of date (ours, of another version) or foreign; and where."""
+
+    name: str
+    status: str
+    path: str
+
+
+class Hooks:
+    """The hooks of one repository; `version` is that of git."""
+
+    def __init__(self, git: Git, version: tuple[int, int] | None = None) -> None:
+        self._git = git
+        self._version = version or hooks.version_from(git.run("version").decode())
+        self._directory = Path(os.fsdecode(git.run(*ASKED, hooks=True)).removesuffix("\n"))
+
+    def names(self, asked: Sequence[str] = ()) -> tuple[str, ...]:
+        """The hooks that are meant: all that suit the repository, or those that are asked for. Raises UsageError."""
+        suitable = CLIENT if self._git.worktree else SERVER
+        for name in asked:
+            if name not in hooks.NAMES:
+                raise UsageError(f"there is no hook '{name}' of ours", f"there are {', '.join(hooks.NAMES)}")
+            if name not in suitable:
+                where = "repositories with a working tree" if name in CLIENT else "bare repositories"
+                raise UsageError(f"{name} is for {where}", f"here go {', '.join(suitable)}")
+        return tuple(name for name in suitable if name in asked or not asked)
+
+    def manager(self) -> str:
+        """The program that keeps the hooks of this working tree; empty if none is seen to."""
+        top = self._git.worktree
+        return next((name for file, name in MANAGERS.items() if top and (top / file).exists()), "")
+
+    def status(self, name: str) -> Hook:
+        """What there is of this hook now."""
+        path = self._directory / name
+        if self._is_set(name):
+            return Hook(name, INSTALLED, "")
+        if not os.path.lexists(path):
+            return Hook(name, MISSING, str(path))
+        data = b"" if path.is_symlink() or not path.is_file() else path.read_bytes()
+        if not hooks.is_ours(data):
+            return Hook(name, FOREIGN, str(path))
+        if data != text_of(name) or not os.access(path, os.X_OK):
+            return Hook(name, OUTDATED, str(path))
+        return Hook(name, CHAINED if os.path.lexists(before(path)) else INSTALLED, str(path))
+
+    def install(self, name: str, *, chain: bool = False) -> Hook:
+        """Puts our hook there; what there is then. A foreign one stays as it is, and the only one unless `chain`."""
+        found = self.status(name)
+        if self._is_by_setting(name):
+            self._take_file_away(name)  # of the time before git knew settings: both would be run
+            self._set(name)
+            return self.status(name)
+        path = self._directory / name
+        if found.status == FOREIGN and not chain:
+            return found
+        if found.status == FOREIGN:
+            put_beside(path)
+        if found.status not in {INSTALLED, CHAINED}:
+            write(path, text_of(name))
+        return self.status(name)
+
+    def uninstall(self, name: str) -> Hook:
+        """Takes our hook away and puts the one before it back; what there was. A foreign one stays as it is."""
+        found = self.status(name)
+        if self._is_set(name):
+            self._git.run("config", "--local", "--remove-section", f"hook.gitrun-{name}")
+            self._git = reread(self._git)
+        self._take_file_away(name)
+        return found
+
+    def _take_file_away(self, name: str) -> None:
+        path = self._directory / name
+        if os.path.lexists(path) and not path.is_symlink() and path.is_file() and hooks.is_ours(path.read_bytes()):
+            if os.path.lexists(before(path)):
+                before(path).replace(path)
+            else:
+                path.unlink()
+
+    def _is_by_setting(self, name: str) -> bool:
+        """Whether our hook is to be a setting: git knows such, and nobody is bound to look for it in a file."""
+        return name in CLIENT and self._version >= CONFIGURED
+
+    def _is_set(self, name: str) -> bool:
+        wanted = hooks.settings_of(name)
+        return all(self._git.config.get(setting, ("",))[-1] == value for setting, value in wanted.items())
+
+    def _set(self, name: str) -> None:
+        for setting, value in hooks.settings_of(name).items():
+            self._git.run("config", "--local", "--replace-all", setting, value)
+        self._git = reread(self._git)
+
+
+ASKED = ("rev-parse", "--path-format=absolute", "--git-path", "hooks")
+
+
+def reread(git: Git) -> Git:
+    """The repository with its settings as they are now."""
+    from dataclasses import replace
+
+    from gitrun.git.exe import read_config
+
+    return replace(git, config=read_config(git))
+
+
+def text_of(name: str) -> bytes:
+    """Our hook of this name as it is shipped. Raises CannotRun."""
+    for place in PLACES:
+        if (place / name).is_file():
+            return (place / name).read_bytes()
+    raise CannotRun(f"this installation of gitrun lacks its hook {name}", "install git-run-tracker again")
+
+
+def before(path: Path) -> Path:
+    """Where a hook lies that was there before ours."""
+    return path.with_name(path.name + BEFORE)
+
+
+def put_beside(path: Path) -> None:
+    """The hook lies beside its place too, a link as a link, with its mode. Raises CannotRun if another lies there."""
+    beside = before(path)
+    if os.path.lexists(beside):
+        if not is_same(path, beside):
+            raise CannotRun(f"{beside} is there already, and is another hook than {path.name}", "move one of them away")
+        return
+    try:
+        os.link(path, beside, follow_symlinks=False)
+    except OSError:  # a file system without hard links
+        shutil.copy2(path, beside, follow_symlinks=False)
+
+
+def is_same(one: Path, other: Path) -> bool:
+    """Whether two paths are the same file or link."""
+    first, second = one.lstat(), other.lstat()
+    return (first.st_dev, first.st_ino) == (second.st_dev, second.st_ino)
+
+
+def write(path: Path, data: bytes) -> None:
+    """Writes a hook, whole or not at all, and ready to be run."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o777)  # less what umask takes
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def as_json(found: Mapping[str, Hook]) -> list[dict[str, str | None]]:
+    """Hooks for programs; `path` is null for what is a setting."""
+    return [{"name": hook.name, "status": hook.status, "path": hook.path or None} for hook in found.values()]
