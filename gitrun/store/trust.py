@@ -131,10 +131,10 @@ def require_trusted(git: Git, run: Run) -> None:
         f"run {known} was not made here, and is data until it is trusted", f"git run trust {known}, once you have read it"
     )
     lines = (
-        f"  made by   {attempt.author or 'nobody that it names'}, {found.words if found else 'unsigned'}",
-        f"  executes  {' '.join(attempt.command) or attempt.operation}" + (f"  in {attempt.cwd}" if attempt.cwd else ""),
-        f"  flags     {attempt.flags.text() or 'none'}",
-        f"  source    {difference(git, attempt)} (git run diff {known})",
+        f"gitrun:   made by   {attempt.author or 'nobody that it names'}, {found.words if found else 'unsigned'}",
+        f"gitrun:   executes  {' '.join(attempt.command) or attempt.operation}" + (f"  in {attempt.cwd}" if attempt.cwd else ""),
+        f"gitrun:   flags     {attempt.flags.text() or 'none'}",
+        f"gitrun:   source    {difference(git, attempt)} (git run diff {known})",
     )
     error.detail = "\n".join(safe_text(line) for line in lines)
     raise error

@@ -41,6 +41,7 @@ def test_fetched_run_is_not_executed(fetched, words) -> None:
 def test_refusal_says_who_what_and_how_it_differs(fetched) -> None:
     said = fetched.bob.run("--restart", "1").stderr.splitlines()
     assert "git run trust" in said[0]
+    said = [line.removeprefix("gitrun: ") for line in said]
     assert said[1].split(maxsplit=2) == ["made", "by", "Ann <user@example.org>, unsigned"]
     assert said[2].split() == ["executes", "{python}", "echo.py"]
     assert said[3].split() == ["flags", "x=1.0"]
