@@ -63,4 +63,6 @@ def choose(name: str, runs: Sequence[Run]) -> Run:
 
 def unknown(name: str) -> UnknownRun:
     """The error for a name that nothing answers to."""
-    return UnknownRun(f"there is no run '{safe_text(name)}'", "git run list shows the runs")
+    is_expression = any(sign in name for sign in "<>=")
+    hint = "an expression stands behind --where" if is_expression else "git run list shows the runs"
+    return UnknownRun(f"there is no run '{safe_text(name)}'", hint)

@@ -6,7 +6,7 @@ import pytest
 from runs_made_up import made_up
 
 from gitrun.errors import UnknownRun
-from gitrun.model.names import choose, id_named, numbered
+from gitrun.model.names import choose, id_named, numbered, unknown
 
 A, B, C = "3fa2" + "0" * 36, "3fa2" + "1" * 36, "77" + "a" * 38
 RUNS = [
@@ -74,3 +74,8 @@ def test_number_in_the_list_is_the_run_there() -> None:
 def test_unknown_name_is_shown_safe() -> None:
     with pytest.raises(UnknownRun, match=r"there is no run '\\x1b\[31m'"):
         choose("\x1b[31m", RUNS)
+
+
+def test_an_expression_in_place_of_a_name_is_told_where_it_belongs():
+    assert unknown("lr<0.1 and status=completed").hint == "an expression stands behind --where"
+    assert unknown("nobody").hint == "git run list shows the runs"
