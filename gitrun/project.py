@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from gitrun.engine.bring import Brought, Wish
+    from gitrun.engine.doctoring import Report
     from gitrun.engine.housekeeping import Rules as Tidying
     from gitrun.engine.housekeeping import Sweep
     from gitrun.engine.process import Stream
@@ -307,6 +308,12 @@ class Project:
         from gitrun.engine.housekeeping import sweep
 
         sweep(self.git, found)
+
+    def examine(self, expire: float | None = None, remote: str | None = None, *, mend: bool = False) -> Report:
+        """What is wrong with this repository, or a remote; with `mend`, after what can be mended. See engine.doctoring."""
+        from gitrun.engine import doctoring
+
+        return (doctoring.mend if mend else doctoring.examine)(self.road(), expire, remote)
 
     def rebuild_notes(self) -> int:
         """Makes `refs/notes/runs` anew; how many commits have a note."""

@@ -36,6 +36,7 @@ VERBS = {
     "rm": "delete runs, into the trash",
     "restore": "bring deleted runs back",
     "purge": "take deleted runs away for good",
+    "doctor": "find what is wrong, and mend it",
     "gc": "clean up: old runs, slots, files; pack what is loose",
     "notes": "runs in git log --notes=runs",
     "push": "runs to a remote",

@@ -26,6 +26,7 @@ CASES = {
     "ls": [(), ("2",), ("--source",)],
     "compare": [("--all",), ("1:3", "--columns", "id,lr,loss")],
     "diff": [("2", "1"), ("1",), ("1", "--working"), ("3", "2", "--env")],
+    "doctor": [()],
     "gc": [("--dry-run",), ("--dry-run", "--keep", "0", "--slots")],
 }
 TRAIN = """\
@@ -81,7 +82,7 @@ def test_output_is_what_the_schema_says(lived_in, verb, words) -> None:
     if words == ("nothing.py",):
         valid(json.loads(ended.stderr), "error")
         return
-    assert ended.returncode == (verb == "check" and "--base" not in words), ended.stderr
+    assert ended.returncode == ((verb == "check" and "--base" not in words) or verb == "doctor"), ended.stderr
     assert valid(json.loads(ended.stdout), "run --dry-run" if verb == "run" else verb) is not None
 
 

@@ -1,0 +1,60 @@
+"""`git run doctor`: what is wrong with the runs of a repository, and what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from gitrun.commands.opening import open_project
+from gitrun.commands.render import out, print_json
+from gitrun.model.text import count_text, safe_text
+from gitrun.views.select import moment
+
+if TYPE_CHECKING:
+    from gitrun.engine.doctoring import Report
+    from gitrun.model.findings import Finding
+    from gitrun.project import Project
+
+ANY = "(the one that git would take)"
+
+
+@click.command(add_help_option=False)
+@click.option("--fix", is_flag=True, help="Mend what can be mended without losing anything.")
+@click.option("--remote", metavar="NAME", is_flag=False, flag_value=ANY, help="Ask a remote, too, whether it takes runs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(*, fix: bool, remote: str | None, as_json: bool) -> int:
+    r"""Finds what is wrong: locks and records of killed commands, damaged objects, runs that do not read, settings that
+    will bite. A line each, with what to do. Exit code 1 if anything is wrong (with --fix: still wrong).
+
+    \b
+      git run doctor
+      git run doctor --fix
+      git run doctor --remote origin
+    """  # noqa: D205
+    project = open_project()
+    expire = project.settings.trash_expire
+    asked = project.sharing.default_remote(push=True) if remote == ANY else remote
+    report = project.examine(None if expire == "never" else moment(project.git, expire), asked, mend=fix)
+    if as_json:
+        print_json([as_row(one, fixed=one in report.mended) for one in (*report.mended, *report.findings)])
+    else:
+        tell(project, report, fix=fix)
+    return int(bool(report.findings))
+
+
+def tell(project: Project, report: Report, *, fix: bool) -> None:
+    """Says what was mended and what is wrong."""
+    for one in report.mended:
+        out(f"fixed: {safe_text(one.words)}")
+    for one in report.findings:
+        out(f"{safe_text(one.words)}; {safe_text(one.hint)}")
+    if not report.findings:
+        project.say(f"nothing is wrong; {count_text(report.runs, 'run')} read")
+    elif any(one.cure for one in report.findings) and not fix:
+        project.say("git run doctor --fix mends what can be mended without loss")
+
+
+def as_row(one: Finding, *, fixed: bool) -> dict[str, object]:
+    """A finding, for programs."""
+    return {"kind": one.kind, "message": one.words, "hint": one.hint, "fixable": bool(one.cure), "fixed": fixed}

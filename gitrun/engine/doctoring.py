@@ -1,0 +1,183 @@
+"""The doctor: everything that is wrong with a repository's runs, put together, and what of it can be mended without loss."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gitrun.engine import housekeeping
+from gitrun.engine.recovery import recover
+from gitrun.engine.worktree import TREE, read_state
+from gitrun.errors import GitrunError
+from gitrun.model.findings import PROBE, Finding, in_settings, in_version
+from gitrun.model.refs import RUNS, is_id, short
+from gitrun.store import fsck, incoming, notes, remotes, stale, trash
+from gitrun.store.index import Index
+from gitrun.store.live import directory_of
+from gitrun.store.locks import is_held
+from gitrun.store.tips import read_ref, tips
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gitrun.engine.road import Road
+    from gitrun.git.exe import Git
+
+ROUNDS = 4
+"""How often is looked again: what was mended may show what lay behind it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What is to be said of a repository in which so many runs read: what was found, and what of it was mended."""
+
+    findings: tuple[Finding, ...]
+    mended: tuple[Finding, ...] = ()
+    runs: int = 0
+
+
+def examine(road: Road, expire: float | None, remote: str | None = None) -> Report:
+    """What is wrong here, and at a remote; nothing is written. Runs deleted before `expire` may go (None: none may)."""
+    git, now = road.git, time.time()
+    found = list(stale.of_locks(git))
+    found += [*fsck.of_place(git), *in_version(git.run("version").decode()), *in_settings(git.config)]
+    found += [*fsck.of_live(git), *of_slots(git), *fsck.of_private_refs(git), *of_leftovers(git, now)]
+    found += fsck.of_objects(git)
+    of_runs, runs = fsck.of_runs(git, fsck.utc(now))
+    found += [*of_runs, *fsck.of_trash(git, expire), *fsck.of_notes(git, runs)]
+    found += of_remote(git, remote) if remote else ()
+    return Report(tuple(found), runs=runs)
+
+
+def mend(road: Road, expire: float | None, remote: str | None = None) -> Report:
+    """What is wrong here, mended as far as that loses nothing; what is left."""
+    report = examine(road, expire)
+    mended: list[Finding] = []
+    for _ in range(ROUNDS):
+        tried = [finding for finding in report.findings if finding.cure]
+        if not tried:
+            break
+        for cure in dict.fromkeys((one.cure, one.place) for one in tried):
+            with suppress(GitrunError, OSError):
+                apply(road, *cure)
+        before, report = report, examine(road, expire)
+        gone = [one for one in tried if one not in report.findings]
+        mended += gone
+        if not gone and before.findings == report.findings:
+            break
+    left = (*report.findings, *(of_remote(road.git, remote) if remote else ()))
+    return Report(left, tuple(mended), report.runs)
+
+
+def apply(road: Road, cure: str, place: str) -> None:
+    """Does what mends. Raises GitrunError, OSError."""
+    git = road.git
+    if cure == "remove":
+        Path(place).unlink(missing_ok=True)
+    elif cure == "erase":
+        housekeeping.remove(Path(place))
+    elif cure == "set aside":
+        set_aside(git, Path(place))
+    elif cure == "recover":
+        recover(road)
+    elif cure == "slot":
+        housekeeping.empty(git, Path(place))
+    elif cure == "sweep":
+        incoming.sweep(git)
+        (git.state / "tokens" / place).unlink(missing_ok=True)
+    elif cure == "settle":
+        trash.settle(git)
+    elif cure == "notes":
+        with Index(git) as index:
+            notes.rebuild(git, index)
+
+
+def set_aside(git: Git, path: Path) -> None:
+    """Puts a damaged object where git does not see it, and somebody who knows how may read what is left of it."""
+    place = git.state / "damaged"
+    place.mkdir(mode=0o700, exist_ok=True)
+    path.replace(place / f"{path.parent.name}{path.name}")
+
+
+def of_slots(git: Git) -> Iterator[Finding]:
+    """Slots and git's records of them that have lost each other."""
+    hint = "git run gc --slots empties idle slots"
+    for name in housekeeping.names_in(git.state / "slots"):
+        slot = git.state / "slots" / name
+        if not name.isdigit() or is_held(slot / "lock") or waits(git, slot):
+            continue
+        record = git.common_dir / "worktrees" / f"gitrun-{name}"
+        if not is_whole(slot, record):
+            yield Finding("slot", f"slot {name} was left half made", hint, str(slot), "slot")
+    for name in housekeeping.names_in(git.common_dir / "worktrees"):
+        number, record = name.removeprefix("gitrun-"), git.common_dir / "worktrees" / name
+        if number != name and number.isdigit() and not (git.state / "slots" / number).exists() and is_of_slot(record):
+            yield Finding("slot", f"worktrees/{name} is of a slot that is gone", "git worktree prune", str(record), "erase")
+
+
+def waits(git: Git, slot: Path) -> bool:
+    """Whether somebody died in the slot, and what is in it is waited for."""
+    run = read_state(slot).run
+    return bool(run) and directory_of(git.state, run).exists()
+
+
+def is_whole(slot: Path, record: Path) -> bool:
+    """Whether a slot has all that the next run in it needs, or what another one took for its own."""
+    there = (slot / "state", slot / "index", slot / TREE, record / "gitdir", record / "HEAD", record / "commondir")
+    return all(path.exists() for path in there) or (record.exists() and not is_of_slot(record))
+
+
+def is_of_slot(record: Path) -> bool:
+    """Whether a record of git's is of one of our slots, or of nothing yet."""
+    with suppress(OSError):
+        return f"/slots/{record.name.removeprefix('gitrun-')}/{TREE}/".encode() in (record / "gitdir").read_bytes()
+    return True
+
+
+def of_leftovers(git: Git, now: float) -> Iterator[Finding]:
+    """What lies beside the repository for nobody."""
+    for pile in housekeeping.leftovers(git, now):
+        yield Finding("leftover", f"tmp/{pile.path.name} was left by a killed command", "git run gc", str(pile.path), "erase")
+    purged = trash.purged(git)
+    for pile in housekeeping.orphans(git):
+        words = f"the kept files of run {short(pile.path.name)} are here, and the run is not"
+        # who purged the run wanted its files to go too
+        cure = "erase" if pile.path.name in purged else ""
+        yield Finding("files", words, f"git run gc removes files/{pile.path.name}", str(pile.path), cure)
+    for name in housekeeping.names_in(git.state / "live"):
+        if not is_id(name):
+            place = git.state / "live" / name
+            yield Finding("leftover", f"live/{name} is of no run", f"look at it, and rm -r '{place}'", str(place))
+
+
+def of_remote(git: Git, remote: str) -> Iterator[Finding]:
+    """Whether the remote gives and takes runs, as far as it tells without one being pushed."""
+    read = git.talk("ls-remote", "--quiet", "--", remote, f"{RUNS}*", shown=False)
+    if read.status:
+        yield Finding("remote", f"{remote} cannot be read: {read.reason}", "git remote -v shows the remotes", remote)
+        return
+    hint = f"who keeps it must let {RUNS}* be pushed"
+    for one in in_settings(config_of(git, git.config.get(f"remote.{remote}.url", (remote,))[-1])):
+        if one.kind == "hidden-refs":
+            yield Finding("remote", f"{remote} refuses runs: its {one.words}", hint, remote)
+    source = read_ref(git, "HEAD") or next(iter(tips(git).values()), "")
+    if source:
+        words = (*remotes.unmirrored(git, remote), "push", "--dry-run", *remotes.PUSH)
+        asked = git.talk(*words, "--", remote, f"{source}:{PROBE}", shown=False)
+        if asked.status:
+            yield Finding("remote", f"{remote} takes no pushes from here: {asked.reason}", hint, remote)
+
+
+def config_of(git: Git, url: str) -> dict[str, tuple[str, ...]]:
+    """The settings of a repository on this machine; none of one that is elsewhere."""
+    place = Path(git.worktree or git.common_dir, url.removeprefix("file://"))
+    path = next((path for path in (place / ".git" / "config", place / "config") if path.is_file()), None)
+    found: dict[str, tuple[str, ...]] = {}
+    for entry in git.attempt("config", "-z", "--list", "--file", str(path)).stdout.split(b"\0")[:-1] if path else ():
+        name, _, value = os.fsdecode(entry).partition("\n")
+        found[name] = (*found.get(name, ()), value)
+    return found

@@ -1,0 +1,112 @@
+"""What a look at a repository finds: a line each, and what to do; here are those that its settings alone tell."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    Config: TypeAlias = Mapping[str, tuple[str, ...]]
+
+OLDEST = (2, 36)
+"""The oldest git that is known to do what we ask of it."""
+PROBE = "refs/runs/0"
+NO = frozenset({"false", "no", "off", "0", ""})
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is (`words`) and what to do (`hint`). `kind` is for programs; `place` is the path, ref or run that it is about.
+
+    `cure` names what mends it without losing anything; it is empty if nothing does.
+    """
+
+    kind: str
+    words: str
+    hint: str
+    place: str = ""
+    cure: str = ""
+
+
+def in_version(said: str) -> Iterator[Finding]:
+    """What is to say of a git that calls itself so."""
+    found = re.search(r"(\d+)\.(\d+)", said)
+    if found and (int(found[1]), int(found[2])) < OLDEST:
+        yield Finding("old-git", f"{said.strip()} is older than 2.36", "install a newer git")
+
+
+def in_settings(config: Config) -> Iterator[Finding]:
+    """What will bite whoever keeps runs in a repository with these settings."""
+    for name in config:
+        if name.startswith("remote.") and name.endswith(".fetch"):
+            yield from in_fetch(config, name.removeprefix("remote.").removesuffix(".fetch"))
+        elif name.startswith("remote.") and name.endswith(".push"):
+            yield from in_push(config, name)
+        elif name in {"transfer.hiderefs", "receive.hiderefs"} and is_hidden(config[name]):
+            yield Finding("hidden-refs", f"{name} hides refs/runs: nobody can push runs here", f"git config --edit: {name}")
+        elif name in {"receive.denydeletes", "receive.denynonfastforwards"} and is_on(config, "core.bare", name):
+            yield Finding("deny", f"{name} protects branches, not runs", "a hook pre-receive can protect refs/runs")
+    yield from in_safety(config)
+
+
+def in_safety(config: Config) -> Iterator[Finding]:
+    """What of the settings takes away the safety of what is written."""
+    if last(config, "gitrun.fsync", "true") in NO:
+        yield Finding("no-fsync", "gitrun.fsync is off: a power cut may take finished runs", "git config --unset gitrun.fsync")
+    if "none" in last(config, "core.fsync", "").split(","):
+        words = "core.fsync is none: commits that runs were made from may not survive a power cut"
+        yield Finding("no-fsync", words, "git config --unset core.fsync")
+    if last(config, "gc.pruneexpire", "") in {"now", "all", "0"}:
+        words = "gc.pruneExpire is now: git gc takes objects away while others write them"
+        yield Finding("prune-now", words, "git config --unset gc.pruneExpire")
+    if last(config, "core.sharedrepository", "false") not in {*NO, "umask"}:
+        words = "core.sharedRepository: what gitrun keeps beside git is of one user; others cannot run here"
+        yield Finding("shared", words, "give each user a clone")
+
+
+def in_push(config: Config, name: str) -> Iterator[Finding]:
+    """What the push refspecs of a remote do to plain `git push`."""
+    spec = next((spec for spec in config[name] if covers(spec.rpartition(":")[2])), None)
+    if spec:
+        words = f"{name} = {spec} pushes runs, and then plain git push forgets the branch"
+        yield Finding("push-refspec", words, f"git config --unset-all {name}; git run push pushes runs")
+
+
+def in_fetch(config: Config, remote: str) -> Iterator[Finding]:
+    """What the fetch refspecs of a remote do to runs."""
+    specs = [spec for spec in config[f"remote.{remote}.fetch"] if covers(spec.rpartition(":")[2])]
+    if not specs:
+        return
+    name = f"remote.{remote}.prune"
+    hint = "git config --edit: let it name refs/heads/*; git run fetch fetches runs"
+    if last(config, name, last(config, "fetch.prune", "false")) not in NO:
+        words = f"remote.{remote}.fetch = {specs[0]} with prune deletes runs that were never pushed"
+        yield Finding("mirror-prune", words, f"git config {name} false")
+    elif specs[0].startswith("+"):
+        words = f"remote.{remote}.fetch = {specs[0]} puts the runs of {remote} over those that are here"
+        yield Finding("mirror", words, hint)
+
+
+def covers(side: str) -> bool:
+    """Whether a side of a refspec takes in the refs of runs."""
+    return side.startswith("refs/runs/") or ("*" in side and fnmatchcase(PROBE, side))
+
+
+def is_hidden(prefixes: tuple[str, ...]) -> bool:
+    """Whether refs of runs are hidden by these settings, of which the last that fits counts."""
+    fitting = [text for text in prefixes if f"{PROBE}/".startswith(text.lstrip("!^").rstrip("/") + "/")]
+    return bool(fitting) and not fitting[-1].startswith("!")
+
+
+def is_on(config: Config, *names: str) -> bool:
+    """Whether all of these settings are true."""
+    return all(last(config, name, "false") not in NO for name in names)
+
+
+def last(config: Config, name: str, default: str) -> str:
+    """The value of a setting that counts, in lower case."""
+    return config.get(name, (default,))[-1].lower()

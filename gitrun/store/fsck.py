@@ -1,0 +1,256 @@
+"""What is wrong with the runs of a repository and with what lies beside them: looked at, and nothing written."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+import zlib
+from contextlib import closing, suppress
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+from gitrun.errors import GitFailed
+from gitrun.model.findings import Finding
+from gitrun.model.incoming import INCOMING, OUTBOX
+from gitrun.model.refs import RUNS, TRASH, is_id, short
+from gitrun.model.run import BrokenRun, Run
+from gitrun.store import trash
+from gitrun.store.index import VERSION, bulk_reader, no_search_for_cycles, pack
+from gitrun.store.live import is_live, recorded
+from gitrun.store.locks import is_held
+from gitrun.store.notes import NOTES, are_kept
+from gitrun.store.runs import read_commit, read_runs
+from gitrun.store.tips import stamp, tips
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from gitrun.git.exe import Git
+
+WHOLE = 1 << 20
+"""Bytes up to which a loose object is read to its end; of a larger one it is seen whether it begins as one."""
+AHEAD = timedelta(hours=1)
+"""How far the clock of another machine may be ahead of ours."""
+NETWORKED = ("nfs", "cifs", "smb", "9p", "fuse.sshfs", "afs", "ceph", "lustre", "glusterfs")
+NAMED = 3
+"""Runs that are named in a line; the others are counted."""
+
+
+def of_runs(git: Git, now: datetime) -> tuple[list[Finding], int]:
+    """What is wrong with the refs and records of runs, and with the index; and how many runs read."""
+    known = tips(git)
+    found: list[Finding] = []
+    with no_search_for_cycles():
+        runs = read_runs(git, bulk_reader(git), known, frozenset())
+        for run in runs:
+            if isinstance(run, BrokenRun):
+                found.append(of_broken(run))
+            elif run.attempt.created - now > AHEAD:
+                when = f"{run.attempt.created:%Y-%m-%d %H:%M}"
+                words = f"run {short(run.id)} is of {when}, which is yet to come: it stays first in lists until then"
+                found.append(Finding("future", words, "look at the clocks; git run rm takes the run away", run.id))
+        found += of_index(git, known, runs)
+    return found, sum(isinstance(run, Run) for run in runs)
+
+
+def of_broken(run: BrokenRun) -> Finding:
+    """What lies among the runs and is none, or does not read."""
+    if is_id(run.id) and is_id(run.tip):
+        hint = f"git run fetch brings what is elsewhere, git run rm {short(run.id)} takes it away"
+        return Finding("unreadable", f"run {short(run.id)} does not read: {run.reason}", hint, run.id)
+    ref = RUNS + run.id
+    return Finding("not-a-run", f"{ref} is not a run: {run.reason}", f"git update-ref --no-deref -d '{ref}'", ref)
+
+
+def of_index(git: Git, known: Mapping[str, str], runs: Iterable[Run | BrokenRun]) -> Iterator[Finding]:
+    """Whether the index says the same as the refs (id -> tip) and the runs that were read."""
+    path = git.state / "index.sqlite"
+    if not path.exists():
+        return
+    hint = "without it, the next look at the runs makes it anew"
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=1.0)) as base:
+            if base.execute("PRAGMA user_version").fetchone() != (VERSION,):
+                return
+            (sound,) = base.execute("PRAGMA integrity_check(1)").fetchone()
+            rows = {
+                run: (tip, text) for run, tip, text in base.execute("SELECT id, tip, record FROM runs WHERE broken IS NULL")
+            }
+            seen = dict(base.execute("SELECT name, value FROM state").fetchall()).get("stamp")
+    except sqlite3.OperationalError:  # somebody writes it
+        return
+    except sqlite3.DatabaseError as error:
+        yield Finding("index", f"the index does not read: {error}", hint, str(path), "remove")
+        return
+    fresh = {run.id: (run.tip, pack(run)) for run in runs if isinstance(run, Run)}
+    wrong = {run for run, row in rows.items() if known.get(run) == row[0] and fresh.get(run) != row}
+    if seen and seen == stamp(git)[0]:
+        wrong |= fresh.keys() ^ rows.keys()
+    if wrong or sound != "ok":
+        reason = f"of {some(sorted(wrong))}" if wrong else f": {sound}"
+        yield Finding("index", f"the index is not what the refs say{' ' if wrong else ''}{reason}", hint, str(path), "remove")
+
+
+def of_live(git: Git) -> Iterator[Finding]:
+    """The records of runs whose supervisor is dead."""
+    for run in recorded(git.state):
+        if not is_live(git.state, run):
+            words = f"run {short(run)} was killed, and is not finished yet"
+            yield Finding("dead-run", words, "every look at the runs, git run list say, finishes it", run, "recover")
+
+
+def of_private_refs(git: Git) -> Iterator[Finding]:
+    """What killed fetches and pushes left."""
+    names = git.run("for-each-ref", "--format=%(refname)", INCOMING, OUTBOX).decode(errors="surrogateescape").splitlines()
+    tokens = {name.split("/")[3] for name in names}
+    with suppress(OSError):
+        tokens |= {entry.name for entry in (git.state / "tokens").iterdir()}
+    for token in sorted(tokens):
+        if not is_held(git.state / "tokens" / token):
+            words = f"a killed fetch or push left its private refs ({token})"
+            yield Finding("private-refs", words, "the next fetch or push takes them away", token, "sweep")
+
+
+def of_trash(git: Git, before: float | None) -> Iterator[Finding]:
+    """What a killed deletion left in the trash, and what has been there longer than until `before` (None: for ever)."""
+    there = trash.deleted(git)
+    doubled = sorted(tips(git, TRASH).keys() - there.keys())
+    if doubled:
+        words = f"a killed deletion left {some(doubled)} in the trash too"
+        yield Finding("trash", words, "the next git run rm or gc mends it", cure="settle")
+    old = [run for run, at in trash.deleted_at(git).items() if run in there and before is not None and at < before]
+    if old:
+        yield Finding(
+            "expired", f"{some(old)} may go from the trash for good", "git run gc purges, git run restore brings back"
+        )
+
+
+def of_notes(git: Git, runs: int) -> Iterator[Finding]:
+    """Whether the notes, if they are kept, have read, and are there for the runs' attempts, of which there are so many."""
+    if not are_kept(git):
+        return
+    done = git.attempt("ls-tree", "-r", "--name-only", NOTES)
+    noted = {line.replace("/", "") for line in done.stdout.decode(errors="replace").splitlines()}
+    known = [run for run, tip in tips(git).items() if is_id(run) and is_id(tip) and not is_live(git.state, run)]
+    missing = sorted(run for run in known if run not in noted) if runs else []
+    if done.returncode or missing:
+        words = f"{NOTES} says nothing of {some(missing)}" if missing else f"{NOTES} does not read"
+        yield Finding("notes", words, "git run notes --rebuild", NOTES, "notes")
+
+
+def of_place(git: Git) -> Iterator[Finding]:
+    """Whether the repository lies where the locks of this machine are of no use."""
+    form = file_system(os.path.realpath(git.common_dir))
+    if form.startswith(NETWORKED):
+        words = f"the repository is on {form}: what runs there on another machine is not seen to be running here"
+        yield Finding("network", words, "give each machine a clone; git run push and fetch bring runs together")
+
+
+def file_system(path: str) -> str:
+    """The kind of file system at a path, as Linux names it; empty where that is not known."""
+    found = ("", "")
+    with suppress(OSError), open("/proc/self/mounts", errors="replace") as file:  # noqa: PTH123 - no path of ours
+        for line in file:
+            _, place, form, *_ = line.split(" ")
+            if (path == place or path.startswith(place.rstrip("/") + "/")) and len(place) >= len(found[0]):
+                found = (place, form)
+    return found[1]
+
+
+def of_objects(git: Git) -> Iterator[Finding]:
+    """Loose objects that are empty or damaged, and objects that runs need and that are not there."""
+    store, known = git.common_dir / "objects", tips(git)
+    bad = {name: size for name, size in loose(git) if not reads(store / name[:2] / name[2:], name, size)}
+    hurts = hurt(git, known, frozenset(bad))
+    for name, size in bad.items():
+        runs = hurts.get(name, [])
+        words = f"object {short(name)} is {'damaged' if size else 'empty'}; {some(runs)} need{'s' * (len(runs) == 1)} it"
+        hint = "git run fetch, or git add of a file with its content, brings it back" if runs else "nothing of a run needs it"
+        path = str(store / name[:2] / name[2:])
+        yield Finding("object", words if runs else words.partition(";")[0], hint, path, "set aside" if size else "remove")
+    if bad:  # git could not read on
+        return
+    missing = absent(git)
+    hurts = hurt(git, known, missing)
+    for name in sorted(missing):
+        words = f"object {short(name)} is missing; {some(hurts.get(name, []))} cannot be read whole"
+        yield Finding("missing", words, "git run fetch brings it, if a remote has it", name)
+
+
+def absent(git: Git) -> frozenset[str]:
+    """The objects of runs, without the history that they were made from, that are not in the repository."""
+    if "extensions.partialclone" in git.config:  # they are to be had
+        return frozenset()
+    with suppress(GitFailed):  # a commit that does not read is told of by its run
+        commits = git.run("rev-list", f"--glob={RUNS}*", "--not", "--branches", "--tags", "--remotes")
+        lines = git.run("rev-list", "--objects", "--missing=print", "--no-walk", "--stdin", stdin=commits).splitlines()
+        return frozenset(line[1:41].decode() for line in lines if line.startswith(b"?"))
+    return frozenset()
+
+
+def loose(git: Git) -> Iterator[tuple[str, int]]:
+    """The names of all loose objects, and the sizes of their files."""
+    for start in range(256):
+        with suppress(OSError), os.scandir(git.common_dir / "objects" / f"{start:02x}") as entries:
+            for entry in entries:
+                name = f"{start:02x}{entry.name}"
+                if is_id(name):
+                    yield name, entry.stat(follow_symlinks=False).st_size
+
+
+def reads(path: os.PathLike[str], name: str, size: int) -> bool:
+    """Whether a loose object's file holds it; a large one is taken for whole if it begins well."""
+    if not size:
+        return False
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - ten thousand of them
+            data = file.read(WHOLE)
+        unpacked = zlib.decompressobj().decompress(data, 64) if size > WHOLE else zlib.decompress(data)
+    except OSError:  # not ours to read, or packed in between
+        return True
+    except zlib.error:
+        return False
+    if size > WHOLE:
+        return unpacked.startswith((b"blob ", b"tree ", b"commit ", b"tag "))
+    return hashlib.sha1(unpacked, usedforsecurity=False).hexdigest() == name
+
+
+def hurt(git: Git, known: Mapping[str, str], bad: frozenset[str]) -> dict[str, list[str]]:
+    """Which runs (id -> tip) need which of the bad objects."""
+    found: dict[str, list[str]] = {}
+    if not bad:
+        return found
+    from gitrun.git.odb import ids_in
+
+    reader, sound = bulk_reader(git), set[str]()
+    for run, tip in known.items():
+        seen, front = set[str](), [tip] if is_id(tip) else []
+        while front:
+            name = front.pop()
+            if name in seen or name in sound:
+                continue
+            seen.add(name)
+            one = reader.read(name, 1 << 26) if name not in bad else None
+            commit = read_commit(one)
+            if commit:
+                front += [commit.tree, *commit.parents]
+            elif one and one.kind == "tree" and one.data is not None:
+                front += ids_in(one.data).values()
+        for name in seen & bad:
+            found.setdefault(name, []).append(run)
+        if not seen & bad:
+            sound |= seen
+    return found
+
+
+def some(runs: Iterable[str]) -> str:
+    """Runs, named if they are few."""
+    names = list(runs)
+    rest = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return f"run{'s' * (len(names) != 1)} {', '.join(map(short, names[:NAMED]))}{rest}" if names else "no run"
+
+
+def utc(now: float) -> datetime:
+    """Seconds since 1970 as a time."""
+    return datetime.fromtimestamp(now, timezone.utc)

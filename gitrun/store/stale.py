@@ -1,0 +1,124 @@
+"""Git's lock files that nobody holds any more: git never takes one away that another process made."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gitrun.model.findings import Finding
+from gitrun.store.collecting import is_living
+from gitrun.store.locks import is_held
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gitrun.git.exe import Git
+
+FORGOTTEN = 600.0
+"""Seconds after which a lock is nobody's, where the system does not tell which processes there are."""
+YOUNG = 1.0
+"""Seconds for which a lock may be that of a program which is no git, but writes refs as git does: those take no longer."""
+AT_TOP = (
+    "HEAD.lock", "index.lock", "config.lock", "packed-refs.lock", "packed-refs.new", "shallow.lock", "gc.pid.lock",
+    "objects/info/commit-graph.lock", "objects/info/commit-graphs/commit-graph-chain.lock",
+    "objects/pack/multi-pack-index.lock",
+)  # fmt: skip
+
+
+def of_locks(git: Git) -> Iterator[Finding]:
+    """The lock files that nobody holds."""
+    gc = git.common_dir / "gc.pid"
+    if gc.exists() and not is_living(gc):
+        words = "gc.pid says that git gc is running, and it is not"
+        yield Finding("lock", words, f"rm '{gc}'", str(gc), "remove")
+    paths = [path for path in lock_files(git) if is_forgotten(git, path)]
+    for path in paths:
+        name = os.path.relpath(path, git.common_dir)
+        yield Finding(
+            "lock", f"{name} was left by a killed git", f"once no git is at work here: rm '{path}'", str(path), "remove"
+        )
+
+
+def lock_files(git: Git) -> Iterator[Path]:
+    """All lock files of git's in the repository, also those that are held."""
+    for name in AT_TOP:
+        if (git.common_dir / name).exists():
+            yield git.common_dir / name
+    for top, _, names in os.walk(git.common_dir / "refs"):
+        yield from (Path(top, name) for name in names if name.endswith(".lock"))
+    for record in sorted((git.common_dir / "worktrees").glob("*")):
+        yield from (record / name for name in ("index.lock", "HEAD.lock") if (record / name).exists())
+    for slot in sorted((git.state / "slots").glob("*")):
+        if (slot / "index.lock").exists() and not is_held(slot / "lock"):
+            yield slot / "index.lock"
+
+
+def is_forgotten(git: Git, path: Path) -> bool:
+    """Whether a lock file was left by somebody who is dead; a young one is looked at again in a moment."""
+    try:
+        seen = path.lstat()
+        age = time.time() - seen.st_mtime
+        if 0 <= age < YOUNG:
+            time.sleep(YOUNG - age)
+            if path.lstat().st_ino != seen.st_ino:
+                return False
+    except OSError:  # it is gone
+        return False
+    if not os.path.isdir("/proc/self"):  # noqa: PTH112 - as short
+        return age > FORGOTTEN
+    return not is_at_work(git)
+
+
+def is_at_work(git: Git) -> bool:
+    """Whether some git works in this repository, or may: one of another user's."""
+    known = processes()
+    ours = ancestors(os.getpid(), known)
+    wrappers = {parent for parent, name in known.values() if name.startswith("git-run")}
+    places = tuple(map(os.path.realpath, (git.common_dir, *worktrees(git))))
+    for pid, (_, name) in known.items():
+        if not name.startswith("git") or name.startswith("git-run") or pid in ours or pid in wrappers:
+            continue
+        try:
+            place = str(Path(f"/proc/{pid}/cwd").readlink())
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return True
+        if any(place == known or place.startswith(f"{known}/") for known in places):
+            return True
+    return False
+
+
+def worktrees(git: Git) -> Iterator[Path]:
+    """The working trees of the repository."""
+    if git.worktree:
+        yield git.worktree
+    if git.common_dir.name == ".git":
+        yield git.common_dir.parent
+    for record in (git.common_dir / "worktrees").glob("*"):
+        with suppress(OSError):
+            yield Path(os.fsdecode((record / "gitdir").read_bytes().strip())).parent
+
+
+def processes() -> dict[int, tuple[int, str]]:
+    """The parent and the name of every living process that we may see."""
+    found = {}
+    for pid in (entry.name for entry in Path("/proc").iterdir() if entry.name.isdigit()):
+        with suppress(OSError, IndexError):
+            before, _, after = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")
+            state, parent = after.split()[:2]
+            if state not in "ZX":
+                found[int(pid)] = (int(parent), before.partition("(")[2])
+    return found
+
+
+def ancestors(pid: int, known: dict[int, tuple[int, str]]) -> set[int]:
+    """A process and all that it descends from."""
+    found: set[int] = set()
+    while pid in known and pid not in found:
+        found.add(pid)
+        pid = known[pid][0]
+    return found

@@ -1,0 +1,369 @@
+"""The doctor finds what is wrong, says what to do, and mends what loses nothing; then it has nothing more to say."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import time
+import zlib
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+from repository import ECHO, Repo
+from supervised import owner, runs, said, start, state
+
+from gitrun import Project
+from gitrun.model.findings import in_settings, in_version
+from gitrun.store.fsck import of_runs
+
+
+def doctor(repo, *args):
+    """The lines that the doctor says, and its exit code."""
+    ended = repo.run("doctor", *args)
+    assert ended.stderr.count("\n") <= 1, ended.stderr
+    return ended.stdout.splitlines(), ended.returncode
+
+
+def healed(repo):
+    """What `--fix` says it has done; afterwards there is nothing to say."""
+    lines, code = doctor(repo, "--fix")
+    assert (code, doctor(repo)) == (0, ([], 0)), lines
+    assert all(line.startswith("fixed: ") for line in lines)
+    return lines
+
+
+def git_dir(repo):
+    return repo.path / ".git"
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    """How to get the place of a repository with two runs."""
+    place = tmp_path_factory.mktemp("template") / "repo"
+
+    def made() -> Path:
+        if not place.exists():
+            repo = Repo.create(place)
+            repo.write("echo.py", ECHO)
+            repo.commit("echo")
+            repo.run("echo.py", check=True)
+            repo.run("echo.py", "x=2", check=True)
+        return place
+
+    return made
+
+
+@pytest.fixture
+def lived(template, tmp_path):
+    """A repository with two runs, and a slot whose files git has just looked at."""
+    place = tmp_path / "repo"
+    shutil.copytree(template(), place, symlinks=True)
+    return Repo(place)
+
+
+def object_of(repo, name):
+    """The file of a loose object, which can be written then."""
+    found = repo.git("rev-parse", name)
+    path = git_dir(repo) / "objects" / found[:2] / found[2:]
+    path.chmod(0o644)
+    return path
+
+
+def test_a_healthy_repository_has_nothing_to_say_and_is_not_written_to(lived) -> None:
+    repo = lived
+    before = {path: path.stat().st_mtime_ns for path in git_dir(repo).rglob("*")}
+    ended = repo.run("doctor")
+    assert (ended.returncode, ended.stdout) == (0, "")
+    assert ended.stderr == "gitrun: nothing is wrong; 2 runs read\n"
+    assert {path: path.stat().st_mtime_ns for path in git_dir(repo).rglob("*")} == before
+
+
+def test_a_repository_without_runs_or_commits_has_nothing_to_say(empty_repo) -> None:
+    assert doctor(empty_repo) == ([], 0)
+    assert doctor(empty_repo, "--fix") == ([], 0)
+
+
+LOCKS = ["packed-refs.lock", "packed-refs.new", "config.lock", "index.lock", "HEAD.lock", "refs/heads/main.lock"]
+
+
+@pytest.mark.parametrize("name", [*LOCKS, "refs/runs/{run}.lock", "worktrees/gitrun-0/index.lock", "gitrun/slots/0/index.lock"])
+def test_a_lock_that_nobody_holds_is_named_and_taken_away(lived, name) -> None:
+    path = git_dir(lived) / name.format(run=runs(lived)[0]["id"])
+    path.touch()
+    os.utime(path, (time.time() - 60, time.time() - 60))
+    lines, code = doctor(lived)
+    assert (len(lines), code) == (1, 1)
+    assert str(path.relative_to(git_dir(lived))) in lines[0]
+    assert len(healed(lived)) == 1
+    assert not path.exists()
+
+
+def test_a_lock_is_left_alone_while_a_git_works_here(lived) -> None:
+    lock = git_dir(lived) / "index.lock"
+    lock.touch()
+    os.utime(lock, (time.time() - 60, time.time() - 60))
+    with subprocess.Popen(["git", "cat-file", "--batch"], cwd=lived.path, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as git:
+        git.stdin.write(b"HEAD\n")
+        git.stdin.flush()
+        git.stdout.readline()
+        assert doctor(lived, "--fix") == ([], 0)
+        git.stdin.close()
+    assert lock.exists()
+    assert len(healed(lived)) == 1
+
+
+def test_the_word_of_a_dead_gc_is_taken_away(lived) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    (git_dir(lived) / "gc.pid").write_text(f"{dead.pid} {os.uname().nodename}")
+    assert "gc.pid" in healed(lived)[0]
+
+
+def test_a_run_whose_supervisor_was_killed_is_named_and_finished(repo) -> None:
+    repo.write("p.py", "import time\nprint('ready', flush=True)\ntime.sleep(60)\n")
+    process = start(repo, "p.py")
+    said(process)
+    os.kill(owner(repo)["pid"], signal.SIGKILL)
+    process.communicate(timeout=20)
+    lines, code = doctor(repo)
+    assert (code, len(lines)) == (1, 1)
+    assert "was killed" in lines[0]
+    assert len(healed(repo)) == 1
+    assert runs(repo)[0]["status"] == "terminated"
+
+
+@pytest.mark.parametrize(
+    "gone", ["gitrun/slots/0/index", "gitrun/slots/0/state", "worktrees/gitrun-0/HEAD", "worktrees/gitrun-0"]
+)
+def test_a_slot_and_its_record_that_have_lost_each_other_are_emptied(lived, gone) -> None:
+    path = git_dir(lived) / gone
+    path.unlink() if path.is_file() else subprocess.run(["rm", "-r", path], check=True)
+    assert "slot" in healed(lived)[0]
+    lived.run("echo.py", check=True)
+    assert doctor(lived) == ([], 0)
+
+
+def test_a_record_of_a_slot_that_is_gone_is_erased(lived) -> None:
+    subprocess.run(["rm", "-r", state(lived) / "slots" / "0"], check=True)
+    assert "worktrees/gitrun-0" in healed(lived)[0]
+
+
+def test_a_worktree_of_the_user_with_the_name_of_a_slot_is_left_alone(repo, tmp_path) -> None:
+    repo.git("worktree", "add", "--quiet", "--detach", str(tmp_path / "gitrun-7"))
+    repo.run("echo.py", check=True)
+    assert doctor(repo, "--fix") == ([], 0)
+    assert (tmp_path / "gitrun-7" / "echo.py").exists()
+
+
+def test_private_refs_of_killed_commands_are_taken_away(lived) -> None:
+    lived.git("update-ref", f"refs/gitrun/outbox/0123456789abcdef/{runs(lived)[0]['id']}", "HEAD")
+    (state(lived) / "tokens").mkdir(exist_ok=True)
+    (state(lived) / "tokens" / "fedcba9876543210").touch()
+    assert len(healed(lived)) == 2
+    assert lived.git("for-each-ref", "refs/gitrun") == ""
+
+
+def test_an_empty_object_is_named_with_the_run_that_it_hurts(lived) -> None:
+    path = object_of(lived, f"runs/{runs(lived)[0]['id']}:.gitrun/output")
+    path.write_bytes(b"")
+    lines, _ = doctor(lived)
+    assert f"is empty; run {runs(lived)[0]['id'][:8]} needs it" in lines[0]
+    lines, code = doctor(lived, "--fix")
+    assert (code, not path.exists()) == (1, True)
+    assert lines[0].startswith("fixed: ")
+    assert "is missing" in lines[1]
+
+
+def test_an_object_that_comes_back_heals_the_run(lived) -> None:
+    name = lived.git("rev-parse", f"runs/{runs(lived)[0]['id']}:echo.py")
+    object_of(lived, name).write_bytes(b"")
+    assert doctor(lived, "--fix")[1] == 1
+    lived.git("hash-object", "-w", "echo.py")
+    assert doctor(lived) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: b"\0" * len(data), lambda data: data[:-4], lambda _: zlib.compress(b"blob 1\0a")]
+)
+def test_a_damaged_object_is_set_aside_and_not_lost(lived, damage) -> None:
+    name = lived.git("rev-parse", f"runs/{runs(lived)[0]['id']}:.gitrun/env.toml")
+    path = object_of(lived, name)
+    path.write_bytes(wrong := damage(path.read_bytes()))
+    assert "is damaged" in doctor(lived)[0][0]
+    doctor(lived, "--fix")
+    assert (state(lived) / "damaged" / name).read_bytes() == wrong
+
+
+def test_no_object_that_is_whole_is_deleted(lived) -> None:
+    lived.git("hash-object", "-w", "--stdin")  # nothing leads to it
+    lived.write("large", os.urandom(3 << 20))
+    lived.run("echo.py", check=True)
+    before = lived.git("cat-file", "--batch-all-objects", "--batch-check")
+    doctor(lived, "--fix")
+    assert lived.git("cat-file", "--batch-all-objects", "--batch-check") == before
+
+
+def test_a_run_that_does_not_read_is_named_with_its_reason(lived) -> None:
+    run = runs(lived)[0]["id"]
+    object_of(lived, run).unlink()
+    lines, code = doctor(lived, "--fix")
+    assert code == 1
+    assert any(line.startswith(f"run {run[:8]} does not read: ") and f"git run rm {run[:8]}" in line for line in lines)
+
+
+def test_a_ref_that_is_no_run_is_named_with_the_command_that_takes_it_away(lived) -> None:
+    lived.git("update-ref", "refs/runs/main", "HEAD")
+    (line,), code = doctor(lived)
+    assert (code, line.startswith("refs/runs/main is not a run: its name is not an object id; ")) == (1, True)
+    lived.git(*line.partition("; git ")[2].replace("'", "").split())
+    assert doctor(lived) == ([], 0)
+
+
+def with_index(repo, words):
+    with sqlite3.connect(state(repo) / "index.sqlite") as base:
+        base.execute(words)
+    base.close()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "DELETE FROM runs WHERE status = 'completed'",
+        "UPDATE runs SET record = replace(record, 'completed', 'error')",
+        "UPDATE runs SET id = 'a' || substr(id, 2), tip = 'a' || substr(tip, 2)",
+    ],
+)
+def test_an_index_that_is_not_what_the_refs_say_is_made_anew(lived, words) -> None:
+    before = settled(lived)
+    with_index(lived, words)
+    assert "index" in healed(lived)[0]
+    assert runs(lived) == before
+
+
+def settled(repo):
+    """The runs, once the index takes them for known."""
+    time.sleep(0.2)  # two changes of a directory within a tick of the file system have one time
+    return runs(repo)
+
+
+def test_a_corrupt_index_is_made_anew(lived) -> None:
+    before = runs(lived)
+    path = state(lived) / "index.sqlite"
+    path.write_bytes(path.read_bytes()[:100] + b"x" * 9000)
+    assert "index" in healed(lived)[0]
+    assert runs(lived) == before
+
+
+def test_what_a_killed_deletion_left_is_settled(lived) -> None:
+    run = runs(lived)[0]["id"]
+    lived.git("update-ref", f"refs/gitrun/trash/{run}", f"refs/runs/{run}")
+    assert "trash" in healed(lived)[0]
+    assert len(runs(lived)) == 2
+
+
+def test_files_of_a_run_that_is_gone_go_only_if_it_was_purged(lived) -> None:
+    for name in ("a" * 40, "b" * 40):
+        (state(lived) / "files" / name).mkdir(parents=True)
+    (state(lived) / "purged").write_text(f"{'a' * 40}\n")
+    lines, code = doctor(lived, "--fix")
+    assert (code, len(lines), "aaaaaaaa" in lines[0], "bbbbbbbb" in lines[1]) == (1, 2, True, True)
+    lived.run("gc", check=True)
+    assert doctor(lived) == ([], 0)
+
+
+def test_what_has_been_in_the_trash_for_too_long_is_named(lived) -> None:
+    lived.run("rm", "1", check=True)
+    assert doctor(lived) == ([], 0)
+    lived.git("config", "gitrun.trashExpire", "now")
+    assert "git run gc purges" in doctor(lived)[0][0]
+
+
+def test_notes_that_lack_a_run_are_made_anew(lived) -> None:
+    lived.run("notes", "--rebuild", check=True)
+    assert doctor(lived) == ([], 0)
+    lived.git("notes", "--ref=runs", "remove", runs(lived)[0]["id"])
+    assert "notes" in healed(lived)[0]
+
+
+def test_a_run_from_the_future_is_named(lived) -> None:
+    found, _ = of_runs(Project(lived.path).git, datetime(2000, 1, 1, tzinfo=timezone.utc))
+    assert [one.kind for one in found] == ["future", "future"]
+
+
+def test_json_says_what_was_found_and_what_was_mended(lived) -> None:
+    (git_dir(lived) / "packed-refs.new").touch()
+    lived.git("config", "gitrun.fsync", "false")
+    found = json.loads(lived.run("doctor", "--fix", "--json").stdout)
+    assert [(one["kind"], one["fixable"], one["fixed"]) for one in found] == [("lock", True, True), ("no-fsync", False, False)]
+
+
+@pytest.mark.parametrize(
+    ("config", "kinds"),
+    [
+        ({"remote.o.fetch": ("+refs/heads/*:refs/remotes/o/*",), "fetch.prune": ("true",)}, []),
+        ({"remote.o.fetch": ("+refs/*:refs/*",)}, ["mirror"]),
+        ({"remote.o.fetch": ("+refs/*:refs/*",), "fetch.prune": ("true",)}, ["mirror-prune"]),
+        ({"remote.o.fetch": ("+refs/*:refs/*",), "remote.o.prune": ("true",)}, ["mirror-prune"]),
+        ({"remote.o.fetch": ("refs/runs/*:refs/runs/*",), "fetch.prune": ("true",)}, ["mirror-prune"]),
+        ({"remote.o.fetch": ("refs/runs/*:refs/runs/*",)}, []),
+        ({"remote.o.fetch": ("+refs/*:refs/*",), "fetch.prune": ("true",), "remote.o.prune": ("false",)}, ["mirror"]),
+        ({"remote.o.push": ("refs/runs/*:refs/runs/*",)}, ["push-refspec"]),
+        ({"remote.o.push": ("refs/heads/main",)}, []),
+        ({"transfer.hiderefs": ("refs/runs",)}, ["hidden-refs"]),
+        ({"receive.hiderefs": ("refs",)}, ["hidden-refs"]),
+        ({"transfer.hiderefs": ("refs", "!refs/runs")}, []),
+        ({"uploadpack.hiderefs": ("refs/runs",)}, []),
+        ({"transfer.hiderefs": ("refs/runners",)}, []),
+        ({"gitrun.fsync": ("off",)}, ["no-fsync"]),
+        ({"core.fsync": ("none",)}, ["no-fsync"]),
+        ({"gc.pruneexpire": ("now",)}, ["prune-now"]),
+        ({"gc.pruneexpire": ("2.weeks.ago",)}, []),
+        ({"core.bare": ("true",), "receive.denydeletes": ("true",)}, ["deny"]),
+        ({"receive.denydeletes": ("true",)}, []),
+        ({"core.sharedrepository": ("group",)}, ["shared"]),
+    ],
+    ids=str,
+)
+def test_settings_that_will_bite_are_named(config, kinds) -> None:
+    assert [one.kind for one in in_settings(config)] == kinds
+
+
+def test_an_old_git_is_named() -> None:
+    assert [one.kind for one in in_version("git version 2.30.2")] == ["old-git"]
+    assert list(in_version("git version 2.36.0")) == list(in_version("git version 3.0.1 (Apple Git-1)")) == []
+
+
+@pytest.fixture
+def server(tmp_path):
+    subprocess.run(["git", "init", "--quiet", "--bare", tmp_path / "server"], check=True)
+    return tmp_path / "server"
+
+
+def test_a_remote_that_takes_runs_is_asked_without_leaving_anything(lived, server) -> None:
+    lived.git("remote", "add", "origin", str(server))
+    assert doctor(lived, "--remote") == doctor(lived, "--remote", "origin") == ([], 0)
+    assert Repo(server).git("for-each-ref") == ""
+
+
+def test_a_remote_that_hides_runs_or_is_not_there_is_named(lived, server) -> None:
+    lived.git("remote", "add", "origin", str(server))
+    Repo(server).git("config", "transfer.hideRefs", "refs/runs")
+    (line,), code = doctor(lived, "--remote", "origin")
+    assert (code, "origin refuses runs" in line) == (1, True)
+    (line,), code = doctor(lived, "--remote", str(Path("/nowhere")))
+    assert (code, "cannot be read" in line) == (1, True)
+
+
+def test_thousands_of_runs_are_looked_at_in_seconds(tmp_path) -> None:
+    from bench.many_runs import make
+
+    repo = Repo(make(tmp_path / "many", 2_000))
+    begun = os.times()
+    assert doctor(repo) == ([], 0)
+    spent = os.times()
+    assert spent.children_user - begun.children_user < 2
