@@ -43,6 +43,7 @@ VERBS = {
     "fetch": "runs from a remote",
     "pull": "runs from a remote, merged with what was done here",
     "trust": "say what from elsewhere may be executed",
+    "report": "a review of runs: Markdown, HTML, JSON, JUnit",
     "verify": "execute a run again and compare",
     "check": "hold the metrics of a run against limits",
     "export": "runs into a file",

@@ -19,6 +19,7 @@ CASES = {
     "select": [(), ("--all",)],
     "trust": [()],
     "hooks": [(), ("status", "pre-push")],
+    "report": [(), ("1:3",), ("HEAD~1..HEAD",)],
     "verify": [("best",)],
     "check": [("best", "--metric", "loss<base", "--base", "3"), ("--metric", "loss<2")],
     "show": [(), ("2",), ("1", "2", "3"), ("staged",)],

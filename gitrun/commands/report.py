@@ -1,0 +1,89 @@
+"""`git run report`: a review of runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gitrun.commands.opening import open_project
+from gitrun.commands.reporting import markdown as md
+from gitrun.errors import UnknownRun
+from gitrun.views.history import is_commit
+from gitrun.views.ranges import read_range
+from gitrun.views.report import report
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gitrun.model.run import Run
+    from gitrun.project import Project
+    from gitrun.views.ranges import Range
+    from gitrun.views.report import Report
+
+FORMATS = {"md": md.BUDGET, "html": 0, "json": 0}
+"""The formats, and in how many characters they must fit (0: any number)."""
+SUFFIXES = {".html": "html", ".htm": "html", ".json": "json"}
+
+
+@click.command(add_help_option=False)
+@click.argument("words", nargs=-1, metavar="[BASE..HEAD | RUN...]")
+@click.option("--format", "form", type=click.Choice(list(FORMATS)), help="md (if --out does not say), html or json.")
+@click.option("--json", "as_json", is_flag=True, help="As --format=json.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Into a file, not on stdout.")
+@click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Also as JUnit XML, a test case a run.")
+@click.option("--budget", type=click.IntRange(min=0), metavar="N", help="At most N characters (md: 60,000; 0: any number).")
+def command(words: tuple[str, ...], *, out: Path | None, junit: Path | None, **options: Any) -> None:  # noqa: ANN401
+    r"""Reports on the runs of commits (default: those that are not in the upstream or main branch), or on some runs.
+
+    The same runs give the same bytes. What comes from the repository is escaped.
+
+    \b
+      git run report
+      git run report main..topic --out report.html
+      git run report 1:3 --format md --budget 20000
+      git run report v1.0..HEAD --junit runs.xml
+    """
+    project = open_project()
+    asked = asked_for(project, words)
+    with project.index() as index:
+        found = report(project.git, index, asked)
+    by_name = SUFFIXES.get(out.suffix.lower() if out else "", "md")
+    form = "json" if options["as_json"] else options["form"] or by_name
+    text = rendered(found, form, FORMATS[form] if options["budget"] is None else options["budget"])
+    if junit:
+        from gitrun.commands.reporting.junit import junit as as_junit
+
+        junit.write_bytes(as_junit(found).encode())
+    if out:
+        out.write_bytes(text.encode())
+    else:  # not through the locale's encoding
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode())
+
+
+def asked_for(project: Project, words: Sequence[str]) -> Range | list[Run]:
+    """The commits or the runs that the words mean. Raises UnknownRun, UsageError."""
+    if not words or (len(words) == 1 and ".." in words[0]):
+        return read_range(project.git, words[0] if words else None)
+    try:
+        return [run for _, run in project.select(words).runs]
+    except UnknownRun:
+        if len(words) == 1 and is_commit(project.git, words[0]):
+            return read_range(project.git, words[0])
+        raise
+
+
+def rendered(found: Report, form: str, budget: int) -> str:
+    """The report in a format."""
+    if form == "json":
+        from gitrun.commands.reporting.data import data
+
+        return data(found)
+    if form == "html":
+        from gitrun.commands.reporting.page import page
+
+        return page(found, budget)
+    return md.markdown(found, budget)

@@ -1,0 +1,46 @@
+"""A report as JUnit XML: a test case for each run, as machines of continuous integration show them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape, quoteattr
+
+from gitrun.commands.reporting.words import clipped, status_words
+from gitrun.model.refs import short
+from gitrun.model.run import COMPLETED, ERROR, TERMINATED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gitrun.model.run import Run
+    from gitrun.views.report import Report
+
+WORDS = {COMPLETED: "", ERROR: "failure", TERMINATED: "error"}
+"""What a status is called there; all that has not ended is skipped."""
+
+
+def junit(report: Report) -> str:
+    """The runs as a test suite."""
+    runs = report.all_runs
+    tails = {detail.run.id: "\n".join(detail.tail) for detail in report.details}
+    kinds = [WORDS.get(run.status, "skipped") for run in runs]
+    counts = " ".join(f'{name}="{kinds.count(kind)}"' for name, kind in COUNTED)
+    time = sum(run.attempt.duration or 0.0 for run in runs)
+    head = f'<testsuite name={quoteattr(f"runs of {report.title}")} tests="{len(runs)}" {counts} time="{time:.3f}">'
+    cases = "".join(line for run in runs for line in case(run, tails.get(run.id, "")))
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>\n{head}\n{cases}</testsuite>\n</testsuites>\n'
+
+
+COUNTED = (("failures", "failure"), ("errors", "error"), ("skipped", "skipped"))
+
+
+def case(run: Run, tail: str) -> Iterator[str]:
+    """The lines of a run."""
+    name = clipped(f"{short(run.id)} {run.flags.text()}".strip(), 200)
+    words = f'classname={quoteattr(clipped(run.operation))} name={quoteattr(name)} time="{run.attempt.duration or 0.0:.3f}"'
+    kind = WORDS.get(run.status, "skipped")
+    if not kind:
+        yield f"<testcase {words}/>\n"
+        return
+    inner = escape(tail) if kind != "skipped" else ""
+    yield f"<testcase {words}>\n<{kind} message={quoteattr(status_words(run))}>{inner}</{kind}>\n</testcase>\n"

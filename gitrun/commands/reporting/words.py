@@ -1,0 +1,144 @@
+"""The words of a report, the same in every format: no clock, no locale, times in UTC, nothing longer than it has to be."""
+
+from __future__ import annotations
+
+import math
+from datetime import timezone
+from typing import TYPE_CHECKING, Any
+
+from gitrun.commands.render import ending_text
+from gitrun.model.flags import format_value
+from gitrun.model.refs import short
+from gitrun.model.text import safe_text
+from gitrun.views.diff import differing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from gitrun.model.run import Run
+    from gitrun.views.report import Detail, Report
+
+LONGEST = 120
+MANY = 8
+"""Flags and metrics that are told in a row of a table."""
+
+
+def clipped(text: str, most: int = LONGEST) -> str:
+    """The text made safe, and cut where it gets long."""
+    text = safe_text(text[: 4 * most])
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def value_text(value: Any) -> str:  # noqa: ANN401 - whatever a flag, a metric or an environment has
+    """A value as one writes it; a hyphen for none."""
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:g}"
+    try:
+        return clipped(value if isinstance(value, str) else format_value(value))
+    except (TypeError, ValueError):
+        return clipped(str(value))
+
+
+def delta_text(value: float, base: float | None) -> str:
+    """How far a value is from that of the base: `+0.02 (+4.2 %)`; empty if there is none."""
+    if base is None:
+        return ""
+    apart = value - base
+    if apart == 0 or (math.isnan(value) and math.isnan(base)):
+        return "="
+    if not math.isfinite(apart):
+        return f"was {base:g}"
+    percent = f" ({100 * apart / abs(base):+.1f} %)" if base and abs(apart / base) < 100 else ""
+    return f"{apart:+.4g}{percent}"
+
+
+def when(time: datetime | None) -> str:
+    """A time in UTC, to the minute."""
+    return time.astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M UTC") if time else "-"
+
+
+def verdict(report: Report) -> str:
+    """The one line that says how it stands."""
+    if not report.all_runs:
+        what = "No run was made" if report.commits or report.range else "No runs"
+        commits = f"{len(report.commits)} commit{'' if len(report.commits) == 1 else 's'}"
+        return f"{what} of the {commits} in {report.title}."
+    if report.is_good:
+        return "The latest run of every operation is completed."
+    failed = report.failed
+    named = ", ".join(f"{short(run.id)} ({run.status})" for run in failed[:5])
+    more = f" and {len(failed) - 5} more" if len(failed) > 5 else ""
+    return f"Not completed: the latest run of {len(failed)} operation{'s' if len(failed) > 1 else ''}: {named}{more}."
+
+
+def status_words(run: Run) -> str:
+    """How the run ended, or its status."""
+    attempt = run.attempt
+    return ending_text(attempt.status, attempt.exit_status, attempt.duration or 0.0) if attempt.stopped else attempt.status
+
+
+def flag_words(run: Run, report: Report) -> list[str]:
+    """The flags in which the run differs from that of the base; all of them if there is none."""
+    base = report.bases.get(run.operation)
+    if base is None:
+        return [clipped(text) for text in few([f"{name}={value_text(value)}" for name, value in run.flags.items()])]
+    moved = differing(base.flags, run.flags)
+    return few([clipped(f"{name}={value_text(new)} (was {value_text(old)})") for name, (old, new) in moved.items()])
+
+
+def metric_words(run: Run, report: Report) -> Iterator[tuple[str, str, str]]:
+    """Name, value and distance from the base of each metric."""
+    base = report.bases.get(run.operation)
+    for name, value in list(run.metrics.items())[:MANY]:
+        yield clipped(name, 60), f"{value:g}", delta_text(value, base.metrics.get(name) if base else None)
+    if len(run.metrics) > MANY:
+        yield "…", f"{len(run.metrics) - MANY} more", ""
+
+
+def few(texts: list[str]) -> list[str]:
+    """The first of some texts."""
+    return texts if len(texts) <= MANY else [*texts[:MANY], f"… {len(texts) - MANY} more"]
+
+
+def difference_rows(found: Detail) -> list[tuple[str, str, str, str]]:
+    """What differs from the run before: what, name, old, new."""
+    rows = []
+    for what in ("flags", "metrics", "environment"):
+        pairs = list(getattr(found, what).items())
+        for name, (old, new) in pairs[:40]:
+            rows.append((what.removesuffix("s"), clipped(name, 80), value_text(old), value_text(new)))
+        if len(pairs) > 40:
+            rows.append((what.removesuffix("s"), f"… {len(pairs) - 40} more", "", ""))
+    rows += [("code", clipped(change.path), "", change.what) for change in found.code]
+    return rows + ([("code", "… more", "", "")] if found.more_code else [])
+
+
+def provenance(found: Detail) -> list[tuple[str, str]]:
+    """Where the run comes from: a name and a text each."""
+    attempt = found.run.attempt
+    source = short(attempt.base) if attempt.base else "no commit"
+    return [
+        ("id", found.run.id),
+        ("author", clipped(attempt.author) or "-"),
+        ("signature", clipped(found.signed)),
+        ("started", when(attempt.started)),
+        ("source", f"commit {source}{' with uncommitted changes' if attempt.dirty else ''}, tree {attempt.source}"),
+        (
+            "compared with",
+            f"run {short(found.previous.id)}, the one before it" if found.previous else "nothing: it is the first",
+        ),
+    ]
+
+
+def orders(report: Report) -> list[str]:
+    """The commands that a reviewer needs."""
+    runs = report.all_runs
+    known = short(runs[0].id)
+    pick = f"--for {report.title}" if report.range and report.range.base else " ".join(short(run.id) for run in runs[:10])
+    return [
+        f"git run fetch {pick}", f"git run show {known}", f"git run diff {known}", f"git run trust {known}",
+        f"git run verify {known}", f"git run --restart {known}",
+    ]  # fmt: skip
