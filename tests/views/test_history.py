@@ -48,3 +48,43 @@ def test_subject_of_a_commit_that_is_not_here_is_empty(repo) -> None:
 
 def test_time_that_no_clock_shows_is_the_beginning_of_time() -> None:
     assert moment("9" * 30) == moment("") == moment("0")
+
+
+def exact(repo, revisions: str = "HEAD") -> dict[str, list[str]]:
+    """The ids of the runs of exactly each commit, by its subject."""
+    project = Project(repo.path)
+    with project.index() as index:
+        return {commit.subject: [run.id for run in commit.exact] for commit in history(project.git, index, revisions)}
+
+
+def test_runs_follow_the_tree_through_amending_and_rebasing(repo) -> None:
+    repo.git("checkout", "-q", "-b", "topic")
+    repo.write("echo.py", "x = 5\n")
+    run = Project(repo.path).run("echo.py").id
+    repo.commit("topic")
+    repo.git("commit", "-q", "--amend", "--message=amended")
+    assert exact(repo) == {"amended": [run], "echo": []}
+    repo.git("checkout", "-q", "main")
+    repo.commit("main goes on without a change")
+    repo.git("rebase", "-q", "main", "topic")
+    assert exact(repo)["amended"] == [run]
+
+
+def test_merges_octopuses_and_roots_have_the_runs_of_their_trees(repo) -> None:
+    root = Project(repo.path).run("echo.py").id
+    for name in ("a", "b"):
+        repo.git("checkout", "-q", "-b", name, "main")
+        repo.write(f"{name}.txt", name)
+        repo.commit(name)
+    repo.git("checkout", "-q", "-b", "c", "main")
+    repo.write("c.txt", "c")
+    repo.commit("c")
+    repo.git("merge", "-q", "--message=octopus", "a", "b")
+    octopus = Project(repo.path).run("echo.py").id
+    repo.git("checkout", "-q", "-B", "main", "main")
+    repo.git("merge", "-q", "--no-ff", "--message=merge", "c")
+    assert exact(repo) == {"merge": [octopus], "octopus": [octopus], "a": [], "b": [], "c": [], "echo": [root]}
+    Project(repo.path).rebuild_notes()
+    told = repo.git("log", "--notes=runs", "--format=%s %N", "--first-parent", "main")
+    assert f"merge run {octopus[:8]} echo.py" in told
+    assert f"echo run {root[:8]} echo.py" in told
