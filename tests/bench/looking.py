@@ -14,7 +14,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ WARM = {
     "show": ("show", "1"),
     "needed skip": ("--needed", "train.py", "lr={lr}", "epochs={epochs}"),
 }
+FLOOR = "python -c pass"
 THOUSAND = 3.0
 ROUNDS = 7
 
@@ -43,68 +45,80 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="100 and 10,000 runs")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     options = parser.parse_args()
-    rows: list[tuple[str, int, float, float | None]] = []
+    rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="gitrun-bench-") as name:
         live_in(Path(name))
         for count in (100, 10_000) if options.quick else LIMITS:
             rows += measure(make(Path(name) / str(count), count), count)
-    floor = next(cpu for what, _, cpu, _ in rows if what == "python -c pass")
+    floor = next(row.cpu for row in rows if row.what == FLOOR)
     print(f"{'what':<24}{'runs':>9}{'CPU s':>9}{'limit':>8}{'x python':>10}")
-    for what, count, cpu, limit in rows:
-        print(f"{what:<24}{count:>9,}{cpu:>9.3f}{limit or '':>8}{cpu / floor:>10.1f}")
+    for row in rows:
+        print(f"{row.what:<24}{row.runs:>9,}{row.cpu:>9.3f}{row.limit or '':>8}{row.cpu / floor:>10.1f}")
     if options.json:
-        options.json.write_text(
-            json.dumps([dict(zip(("what", "runs", "cpu", "limit"), row, strict=True)) for row in rows], indent=1)
-        )
-    sys.exit(any(limit and cpu > limit for _, _, cpu, limit in rows))
+        options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1))
+    sys.exit(any(row.limit and row.cpu > row.limit for row in rows))
 
 
 @dataclass(frozen=True, slots=True)
+class Row:
+    """What a command costs in a repository with so many runs: CPU and wall seconds."""
+
+    what: str
+    runs: int
+    cpu: float
+    wall: float
+    limit: float | None
+
+
+@dataclass(frozen=True, slots=True, order=True)
 class Spent:
-    """What a command cost and wrote."""
+    """What a command cost, in seconds, and wrote."""
 
     cpu: float
+    wall: float
     out: bytes
 
 
 def spent(repo: Path, words: Sequence[str]) -> Spent:
     """The cost of a command with all its children."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    before, clock = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run(words, cwd=repo, capture_output=True, check=True, stdin=subprocess.DEVNULL)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return Spent(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done.stdout)
+    wall, after = time.perf_counter() - clock, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Spent(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, wall, done.stdout)
 
 
-def measure(repo: Path, count: int) -> list[tuple[str, int, float, float | None]]:
+def measure(repo: Path, count: int) -> list[Row]:
     """The rows of a repository with so many runs."""
-    rows: list[tuple[str, int, float, float | None]] = []
-    rows.append(("first build of the index", count, build(repo), BUILD[count]))
-    run = json.loads(spent(repo, ("git", "run", "list", "--op", "train.py", "--status", "completed", "-n", "1", "--json")).out)[
-        0
-    ]
+
+    def row(what: str, found: Spent, limit: float | None) -> Row:
+        return Row(what, count, found.cpu, found.wall, limit)
+
+    rows = [row("first build of the index", build(repo), BUILD.get(count))]
+    one = ("--op", "train.py", "--status", "completed", "-n", "1", "--json")
+    (run,) = json.loads(spent(repo, ("git", "run", "list", *one)).out)
     words = {name: tuple(word.format(**run["flags"]) for word in call) for name, call in WARM.items()}
-    taken: dict[str, list[float]] = {}
+    taken: dict[str, list[Spent]] = {}
     for _ in range(ROUNDS):
-        taken.setdefault("python -c pass", []).append(spent(repo, (sys.executable, "-c", "pass")).cpu)
+        taken.setdefault(FLOOR, []).append(spent(repo, (sys.executable, "-c", "pass")))
         for name, call in words.items():
-            taken.setdefault(name, []).append(spent(repo, ("git", "run", *call)).cpu)
+            taken.setdefault(name, []).append(spent(repo, ("git", "run", *call)))
     rows += [
-        (name, count, sorted(found)[ROUNDS // 2], LIMITS[count] if name in WARM else None) for name, found in taken.items()
+        row(name, sorted(found)[ROUNDS // 2], LIMITS.get(count) if name in WARM else None) for name, found in taken.items()
     ]
-    rows.append(("compare --all --csv", count, spent(repo, ("git", "run", "compare", "--all", "--csv")).cpu, COMPARE[count]))
+    rows.append(row("compare --all --csv", spent(repo, ("git", "run", "compare", "--all", "--csv")), COMPARE.get(count)))
     if count >= 10_000:
         limit = THOUSAND if count == 10_000 else None
-        rows.append(("tag 1,000 runs", count, spent(repo, ("git", "run", "tag", "a", "1:1000")).cpu, limit))
-        rows.append(("rm 1,000 runs", count, spent(repo, ("git", "run", "rm", "1:1000")).cpu, limit))
+        rows.append(row("tag 1,000 runs", spent(repo, ("git", "run", "tag", "a", "1:1000")), limit))
+        rows.append(row("rm 1,000 runs", spent(repo, ("git", "run", "rm", "1:1000")), limit))
     return rows
 
 
-def build(repo: Path) -> float:
-    """CPU seconds of a list that makes the index anew; the middle of three."""
+def build(repo: Path) -> Spent:
+    """The cost of a list that makes the index anew; the middle of three."""
     found = []
     for _ in range(3):
         shutil.rmtree(repo / ".git" / "gitrun", ignore_errors=True)
-        found.append(spent(repo, ("git", "run", "list")).cpu)
+        found.append(spent(repo, ("git", "run", "list")))
     return sorted(found)[1]
 
 
