@@ -13,7 +13,7 @@ from gitrun.model.refs import RUNS, short
 from gitrun.model.run import COMPLETED
 from gitrun.model.text import count_text, safe_text
 from gitrun.store import notes, remotes
-from gitrun.store.index import Index
+from gitrun.store.index import Index, no_search_for_cycles
 from gitrun.store.runs import scratch
 
 if TYPE_CHECKING:
@@ -41,31 +41,39 @@ class Said:
 def prepare_commit_msg(git: Git, index_file: Path, message: Path, *, is_edited: bool) -> bool:
     """Writes the trailer of the best run of the tree that is being committed; whether there was anything to write.
 
-    A trailer of another tree's run gives way to it, and stays where there is none: what a person may have written is
-    not ours to take away.
+    A run of the tree that is named already is the best. Trailers of other trees' runs give way to it, and stay where there
+    is none: what a person may have written is not ours to take away.
     """
     tree = tree_of(git, index_file)
     if tree is None:
         return False
     with Index(git) as index:
         runs = index.made_of(tree)
-    run = hooks.best(runs)
     data = message.read_bytes()
     text, rest = hooks.without_runs(data)
+    run = hooks.best(runs)
     comment = git.config.get("core.commentchar", ("#",))[-1].encode()
     is_unwritten = hooks.is_unwritten(text, b"#" if comment == b"auto" else comment)
     if run is None or (is_unwritten and not is_edited):
         return False
-    parsed = git.run("interpret-trailers", "--parse", "--no-divider", stdin=data)
-    if hooks.names_one_of(parsed, runs):
-        return False
-    words = ("--no-divider", "--where=end", "--if-exists=add", "--if-missing=add", f"--trailer=Run: {run.id}")
-    made = git.run("interpret-trailers", *words, stdin=text)
+    run = hooks.named_of(git.run("interpret-trailers", "--parse", "--no-divider", stdin=data), runs) or run
+    if data.count(b"\nRun: ") == 1 and f"\nRun: {run.id}\n".encode() in data:
+        return False  # it stays where it is among other trailers
+    text += b"" if rest or text.endswith(b"\n") else b"\n"  # git merge -m ends its message without one
+    rewritten = with_trailer(git, text, f"Run: {run.id}")
     # room for what the user will write, as git itself leaves it above a Signed-off-by
     fresh = message.with_name(f"{message.name}.gitrun")
-    fresh.write_bytes((b"\n" if is_unwritten else b"") + made + rest)
+    fresh.write_bytes((b"\n" if is_unwritten else b"") + rewritten + rest)
     fresh.replace(message)
     return True
+
+
+def with_trailer(git: Git, text: bytes, trailer: str) -> bytes:
+    """A message with a trailer at its end, above git's own comments, unless it is there, shortened or not."""
+    words = ("--no-divider", "--where=end", "--if-exists=add", "--if-missing=add", f"--trailer={trailer}")
+    found = git.run("interpret-trailers", "--parse", "--no-divider", stdin=text).splitlines()
+    there = any(len(line) >= len(b"Run: 0000") and trailer.encode().startswith(line) for line in found)
+    return text if there else git.run("interpret-trailers", *words, stdin=text)
 
 
 def tree_of(git: Git, index_file: Path) -> str | None:
@@ -82,7 +90,7 @@ def tree_of(git: Git, index_file: Path) -> str | None:
 
 def post_commit(git: Git) -> bool:
     """Writes the note of the commit that was made, if notes are kept and it has runs; whether it is written."""
-    done = git.attempt("rev-parse", "--verify", "--quiet", "HEAD", "HEAD^{tree}")
+    done = git.attempt("rev-parse", "HEAD", "HEAD^{tree}")
     names = done.stdout.decode().split()
     return len(names) == 2 and notes.add_commit(git, *names)
 
@@ -182,14 +190,13 @@ def pre_receive(git: Git, updates: Sequence[Update], *, may_delete: bool) -> lis
 
     inspector = Inspector(git)
     refused = []
-    for update in updates:
-        if not update.is_ours:
-            continue
-        reason = hooks.wrong_update(update, may_delete=may_delete)
-        if not reason and not update.is_deletion:
-            reason = wrong_move(inspector, update)
-        if reason:
-            refused.append(f"refused {safe_text(update.ref)}: {safe_text(reason)}")
+    with no_search_for_cycles():
+        for update in updates:
+            reason = hooks.wrong_update(update, may_delete=may_delete) if update.is_ours else ""
+            if not reason and update.is_ours and not update.is_deletion:
+                reason = wrong_move(inspector, update)
+            if reason:
+                refused.append(f"refused {safe_text(update.ref)}: {safe_text(reason)}")
     return refused
 
 

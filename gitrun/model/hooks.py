@@ -162,7 +162,7 @@ def is_unwritten(message: bytes, comment: bytes = b"#") -> bool:
     return not any(line.strip() and not line.startswith((comment, SIGNED)) for line in lines)
 
 
-def names_one_of(trailers: bytes, runs: Sequence[Run]) -> bool:
-    """Whether `Run:` among parsed trailers names, shortened or not, one of the runs."""
-    values = (line.partition(b":")[2].strip().decode(errors="replace") for line in trailers.splitlines() if line[:4] == b"Run:")
-    return any(len(value) >= 4 and run.id.startswith(value) for value in values for run in runs)
+def named_of(trailers: bytes, runs: Sequence[Run]) -> Run | None:
+    """Which of the runs `Run:` among parsed trailers names, shortened or not."""
+    values = [line.partition(b":")[2].strip().decode(errors="replace") for line in trailers.splitlines() if line[:4] == b"Run:"]
+    return next((run for value in values if len(value) >= 4 for run in runs if run.id.startswith(value)), None)
