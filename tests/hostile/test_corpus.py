@@ -20,8 +20,26 @@ sys.path.insert(0, str(Path(__file__).parent))
 from corpus import Case, build
 
 SECONDS, BYTES = 5.0, 500 << 20
-WHOLE = [("list", "--all"), ("list", "--all", "--json"), ("select", "--all"), ("compare", "--all"), ("log", "HEAD"), ("trust",), ("report",)]
-ONE = [("show",), ("show", "--json"), ("log",), ("diff",), ("ls",), ("cat",), ("run", "--dry-run", "--restart"), ("report",), ("verify",)]
+WHOLE = [
+    ("list", "--all"),
+    ("list", "--all", "--json"),
+    ("select", "--all"),
+    ("compare", "--all"),
+    ("log", "HEAD"),
+    ("trust",),
+    ("report",),
+]
+ONE = [
+    ("show",),
+    ("show", "--json"),
+    ("log",),
+    ("diff",),
+    ("ls",),
+    ("cat",),
+    ("run", "--dry-run", "--restart"),
+    ("report",),
+    ("verify",),
+]
 
 
 @pytest.fixture(scope="module")
