@@ -116,6 +116,7 @@ def test_shell_script_has_flags_in_its_environment_and_its_exit_status(project) 
     assert project.run("--restart", failed["id"], "most=9000", "--needed").returncode == 0
 
 
+@pytest.mark.slow
 def test_restart_keeps_the_data_that_it_was_run_on(project) -> None:
     train = project.ran("train")
     other = project.ran("prepare", "share=0.9")
@@ -139,6 +140,7 @@ def test_restart_takes_the_runs_own_source_unless_told_otherwise(project) -> Non
     assert project.newest("evaluate")["flags"] == {"report": "none", "threshold": 0.5}
 
 
+@pytest.mark.slow
 def test_whole_is_restarted_by_restarting_its_steps(project) -> None:
     whole, count = project.newest("all"), project.count()
     again = project.run("--restart", whole["id"], "model.C=0.01")
