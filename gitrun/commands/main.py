@@ -46,8 +46,8 @@ VERBS = {
     "report": "a review of runs: Markdown, HTML, JSON, JUnit",
     "verify": "execute a run again and compare",
     "check": "hold the metrics of a run against limits",
-    "export": "runs into a file",
     "hooks": "hooks that keep runs with commits, and check them on a server",
+    "export": "runs into a file",
     "import": "runs from a file",
     "stop": "end a running run",
     "watch": "follow the output of a run",
@@ -55,9 +55,9 @@ VERBS = {
     "install-docs": "the man page and completions, for installers that hide them",
     "help": "the man page",
 }
-LOOKING = frozenset({"list", "show", "log", "diff", "compare", "ls"})
 PLUMBING = frozenset({"hook"})
 """What our own files call: no verb for people."""
+LOOKING = frozenset({"list", "show", "log", "diff", "compare", "ls"})
 """The verbs whose output is paged and coloured, none of which starts a program of the user."""
 WIDTH = max(map(len, VERBS)) + 1
 EPILOG = "\b\nVerbs:\n" + "\n".join(f"  {name:<{WIDTH}} {words}" for name, words in VERBS.items())
