@@ -37,6 +37,8 @@ class Answer:
     status: int
     data: bytes
     reason: str
+    told: tuple[str, ...] = ()
+    """Lines of the other side's own, its hooks', unless the user has seen them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,11 @@ class Git:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=None if shown else subprocess.PIPE, check=False,
             pass_fds=self.held,
         )  # fmt: skip
-        return Answer(done.returncode, done.stdout, last_words(done.stderr) if done.stderr is not None else "git said why")
+        if done.stderr is None:
+            return Answer(done.returncode, done.stdout, "git said why")
+        lines = done.stderr.decode(errors="replace").splitlines()
+        told = tuple(line.removeprefix("remote: ").rstrip() for line in lines if line.startswith("remote: "))
+        return Answer(done.returncode, done.stdout, last_words(done.stderr), told)
 
     def piped(self, first: tuple[str, ...], second: tuple[str, ...], stdin: bytes) -> Iterator[bytes]:
         """What `git <first> | git <second>` writes, in pieces. Raises GitFailed if the first ends with an error."""

@@ -133,7 +133,7 @@ def push_refs(git: Git, remote: str, prefix: str, runs: Mapping[str, str], *, sh
         raise GitFailed(*unreachable(done, f"cannot push to {remote}"))
     fresh = tuple(run for flag, run, _ in told if flag == "*")
     forward = tuple(run for flag, run, _ in told if flag == " ")
-    rejected = tuple((run, reason) for flag, run, reason in told if flag == "!")
+    rejected = tuple((run, refusals(done).get(run, reason)) for flag, run, reason in told if flag == "!")
     return Pushed(fresh, forward, len(runs) - len(fresh) - len(forward) - len(rejected), rejected)
 
 
@@ -141,14 +141,24 @@ def delete(git: Git, remote: str, runs: Mapping[str, str]) -> Pushed:
     """Deletes the runs (id -> tip that is expected there) on the remote. Raises GitFailed."""
     leases = [f"--force-with-lease={run_ref(run)}:{tip}" for run, tip in runs.items()]
     specs = [f":{run_ref(run)}" for run in runs]
-    done = git.talk(*unmirrored(git, remote), "push", *PUSH, *leases, "--", remote, *specs, shown=False)
+    words = (*unmirrored(git, remote), "push", *PUSH, *leases)
+    done = git.talk(*words, "--", remote, *specs, shown=False)
+    if refusals(done):  # a server with our hook wants to be asked so, one without may not know such options
+        again = git.talk(*words, "--push-option=gitrun.delete", "--", remote, *specs, shown=False)
+        done = again if again.data else done
     told = list(lines_of(done.data))
     if done.status and not told:
         raise GitFailed(*unreachable(done, f"cannot delete on {remote}"))
     return Pushed(
         forward=tuple(run for flag, run, _ in told if flag == "-"),
-        rejected=tuple((run, reason) for flag, run, reason in told if flag == "!"),
+        rejected=tuple((run, refusals(done).get(run, reason)) for flag, run, reason in told if flag == "!"),
     )
+
+
+def refusals(done: Answer) -> dict[str, str]:
+    """Why the pre-receive hook of gitrun on the other side has refused runs, by id."""
+    found = (re.match(rf"gitrun: refused {RUNS}([0-9a-f]{{40}}): (.*)", line) for line in done.told)
+    return {match[1]: match[2] for match in found if match}
 
 
 def unmirrored(git: Git, remote: str) -> tuple[str, ...]:

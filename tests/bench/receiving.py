@@ -36,9 +36,8 @@ def main(count: int, rounds: int = 3) -> None:
     best = {hooked: (min(wall for wall, _ in times), min(spent for _, spent in times)) for hooked, times in found.items()}
     for hooked, (wall, spent) in best.items():
         sys.stdout.write(f"{'with' if hooked else 'without'} the hook: {wall:.2f} s, processor {spent:.2f} s\n")
-    sys.stdout.write(
-        f"added for {count:,} runs: {best[True][0] - best[False][0]:.2f} s, processor {best[True][1] - best[False][1]:.2f} s\n"
-    )
+    added = [with_it - without for with_it, without in zip(best[True], best[False], strict=True)]
+    sys.stdout.write(f"added for {count:,} runs: {added[0]:.2f} s, processor {added[1]:.2f} s\n")
 
 
 if __name__ == "__main__":

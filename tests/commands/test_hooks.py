@@ -331,6 +331,20 @@ def test_server_deletes_only_with_option_and_leave(team) -> None:
     assert tip(team.remote) == {}
 
 
+def test_verbs_tell_what_the_server_said(team) -> None:
+    run, other = start(team.ann), start(team.ann, x=2.0)
+    team.ann.run("push", check=True)
+    team.ann.git("update-ref", f"refs/runs/{run}", attempt_of(team.ann, other))
+    told = team.ann.run("push", "--all")
+    assert told.returncode == 1
+    team.remote.git("config", "receive.advertisePushOptions", "true")
+    done = team.ann.run("rm", "--remote", other[:8])
+    assert "deleting takes push option gitrun.delete, and here the setting gitrun.allowDelete" in done.stderr
+    team.remote.git("config", "gitrun.allowDelete", "true")
+    assert team.ann.run("rm", "--remote", other[:8]).stderr == f"gitrun: deleted run {other[:8]} on origin and here\n"
+    assert set(tip(team.remote)) == {run}
+
+
 def test_server_refuses_runs_where_gitrun_is_missing_and_nothing_else(team, monkeypatch) -> None:
     run = start(team.ann)
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
