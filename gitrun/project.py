@@ -106,7 +106,7 @@ class Project:
         road = self.road()
         starting.require_worktree(road, request)
         with private_index(self.git, f"plan.{os.getpid()}.{threading.get_ident()}") as index:
-            found = starting.decide(starting.Launch(road, request, starting.Manners(), index, starting.moment()))
+            found = starting.decide(starting.Launch(road, request, starting.Manners(), index, starting.moment(), looks=True))
         return found if isinstance(found, Skip) else found.plan
 
     def list_runs(self) -> list[Run]:

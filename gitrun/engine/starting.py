@@ -76,6 +76,8 @@ class Launch:
     index: Path
     moment: Moment
     within: Within | None = None
+    looks: bool = False
+    """Whether it is only asked what would be run."""
 
 
 def start(road: Road, request: Request, manners: Manners, within: Within | None = None) -> tuple[str, Outcome | None] | Skip:
@@ -264,12 +266,16 @@ def depending(road: Road, objects: Objects, request: Request, plan: Plan) -> Pla
 
 def decide_restart(launch: Launch, objects: Objects, run: Run) -> Ready | Skip:
     """Another attempt of `run`, of its own source or of the working tree."""
+    from gitrun.store.trust import require_trusted
+
     road, request = launch.road, launch.request
+    basis = basis_of(objects, run)
+    if not launch.looks or basis:  # an entry may name downloads, or a program to be asked for its flags
+        require_trusted(road.git, run)
     taken = None
     if request.force_sourcecode:
         taken = launch.within.snapshot if launch.within else take(launch, objects)
     source = taken.source if taken else own_source(road, objects, run)
-    basis = basis_of(objects, run)
     plan, gone = plan_restart(objects, request, Before(run, basis), source, launch.moment)
     plan = belonging(launch, plan)
     if launch.within:

@@ -214,3 +214,18 @@ def test_openpgp_signature_is_told_and_trusted(team, tmp_path_factory, monkeypat
     team.bob.run("trust", "--signer", "1", check=True)
     team.bob.run("--restart", "1", check=True)
     subprocess.run(["gpgconf", "--kill", "all"], check=False)
+
+
+def test_an_entry_of_somebody_else_is_not_even_looked_at_by_a_dry_run(fetched, tmp_path) -> None:
+    mark = tmp_path / "executed"
+    parser = "import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('--x')\nparser.parse_args()\n"
+    fetched.ann.write("ask.py", f"import pathlib\npathlib.Path({str(mark)!r}).write_text('')\n{parser}")
+    fetched.ann.write("gitrun.toml", "[operations.ask]\nscript = 'ask.py'\nflags = 'import'\n")
+    fetched.ann.run("ask", check=True)
+    assert mark.exists()
+    fetched.ann.run("push", "--all", check=True)
+    fetched.bob.run("fetch", check=True)
+    mark.unlink()
+    for words in (["--dry-run", "--restart", "ask"], ["--restart", "ask"]):
+        assert "not made here" in fetched.bob.run(*words).stderr
+    assert not mark.exists()
