@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -62,17 +63,23 @@ def command(deed: str, names: tuple[str, ...], *, chain: bool, as_data: bool) ->
 def tell(project: Project, deed: str, before: dict[str, Hook], done: dict[str, Hook]) -> None:
     """Says what there is, or what was done; what there is goes to stdout."""
     for name, hook in done.items():
-        place = f"  {safe_text(hook.path or 'a setting of git')}"
+        path = shown(hook.path)
         if deed == "status":
-            click.echo(f"{name:<18}  {hook.status:<11}{'' if hook.status == MISSING else place}".rstrip())
+            click.echo(f"{name:<18}  {hook.status:<11}{'' if hook.status == MISSING else '  ' + path}".rstrip())
         elif hook.status == FOREIGN and deed == "install":
-            project.say(f"{hook.path} is there already; add to it, or use --chain: {GUARD.format(name)}")
+            project.say(f"{path} is there already; add to it, or use --chain: {GUARD.format(name)}")
         elif deed == "install":
-            project.say(f"{'already ' if before[name] == hook else ''}{words_of(hook)}:{place[1:]}")
+            project.say(f"{'already ' if before[name] == hook else ''}{words_of(hook)}: {path}")
         elif before[name].status in {MISSING, FOREIGN}:
             project.say(f"{name} was {'not installed' if before[name].status == MISSING else 'not ours and stays'}")
         else:
             project.say(f"took away {name}" + ("; the one before it is back" if before[name].status == CHAINED else ""))
+
+
+def shown(path: str) -> str:
+    """Where a hook lies, from here if it is below; safe."""
+    place = Path(path)
+    return safe_text(str(place.relative_to(Path.cwd())) if place.is_relative_to(Path.cwd()) else path or "a setting of git")
 
 
 def words_of(hook: Hook) -> str:

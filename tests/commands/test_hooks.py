@@ -354,6 +354,7 @@ def test_server_refuses_runs_where_gitrun_is_missing_and_nothing_else(team, monk
     assert tip(team.remote) == {}
 
 
+@pytest.mark.slow
 def test_server_knows_every_hostile_ref(team, tmp_path) -> None:
     forged = tmp_path / "forged.git"
     subprocess.run(["git", "init", "-q", "--bare", forged], check=True)
@@ -372,6 +373,7 @@ def test_server_knows_every_hostile_ref(team, tmp_path) -> None:
     assert tip(team.remote) == {}
 
 
+@pytest.mark.slow
 def test_thousand_runs_are_one_push_and_all_there(tmp_path, team) -> None:
     source = make(tmp_path / "many", 1_000)
     assert subprocess.run(["git", "push", "-q", team.remote.path, "refs/runs/*:refs/runs/*"], cwd=source, check=True)
@@ -389,9 +391,7 @@ def test_interrupted_push_leaves_no_run_and_can_be_done_again(team) -> None:
 
 def test_words_of_the_verb(repo) -> None:
     assert repo.run("hooks", check=True).stdout.splitlines()[0] == "prepare-commit-msg  missing"
-    assert (
-        repo.run("hooks", "install", "pre-push", check=True).stderr == f"gitrun: installed: {repo.path}/.git/hooks/pre-push\n"
-    )
+    assert repo.run("hooks", "install", "pre-push", check=True).stderr == "gitrun: installed: .git/hooks/pre-push\n"
     assert repo.run("hooks", "install", "pre-push", check=True).stderr.startswith("gitrun: already installed: ")
     found = json.loads(repo.run("hooks", "status", "pre-push", "--json", check=True).stdout)
     assert found == [{"name": "pre-push", "status": "installed", "path": f"{repo.path}/.git/hooks/pre-push"}]
