@@ -98,7 +98,7 @@ def test_runs_can_be_named(topic) -> None:
 
 
 def test_name_of_the_file_says_the_format(topic, tmp_path) -> None:
-    for name, start in (("a.html", "<!DOCTYPE"), ("a.json", "{"), ("a.md", "## Runs"), ("a.txt", "## Runs")):
+    for name, start in (("a.html", "<!DOCTYPE"), ("a.json", "{"), ("a.md", "## Report on"), ("a.txt", "## Report on")):
         ended = topic.run("report", "--out", tmp_path / name, check=True)
         assert ended.stdout == ""
         assert (tmp_path / name).read_text().startswith(start)

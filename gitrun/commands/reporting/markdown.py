@@ -36,7 +36,7 @@ TICKS = re.compile(r"`+")
 
 def markdown(report: Report, budget: int) -> str:
     """The report in at most `budget` characters (0: as many as it takes); sections are left out from the end."""
-    head = f"## Runs of {code(report.title)}\n\n**{verdict(report)}**"
+    head = f"## Report on {code(report.title)}\n\n**{verdict(report)}**"
     if not report.all_runs:
         return f"{verdict(report)}\n"
     head += f" {report.counts}.\n"

@@ -121,8 +121,8 @@ def beginning(report: Report) -> str:
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="referrer" content="no-referrer">\n'
-        f"<title>Runs of {text(report.title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
-        f"<h1>Runs of {code(report.title)}</h1>\n"
+        f"<title>Report on {text(report.title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
+        f"<h1>Report on {code(report.title)}</h1>\n"
         f'<p class="verdict{f" {sign}" if report.all_runs else ""}"><strong>{text(verdict(report))}</strong>{counts}</p>'
     )
 
