@@ -12,6 +12,21 @@ from gitrun.commands.main import VERBS
 OPTIONS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "share", "completion", "options")  # noqa: PTH118, PTH120
 
 
+def offered_here(words: list[str]) -> str:
+    """What may be typed here, a line each: operations, or the flags of the first of the words; nothing if that is unknown."""
+    from pathlib import Path
+
+    from gitrun.engine.offers import completions
+    from gitrun.errors import GitrunError
+    from gitrun.git.exe import open_repository
+
+    try:
+        found = list(completions(open_repository(Path.cwd(), os.environ), words[0] if words else None))
+    except (GitrunError, OSError):
+        return ""
+    return "\n".join(line for line in found if line.isprintable())
+
+
 def offered(verb: str) -> str:
     """The words that may follow the verb, as `git <command> --git-completion-helper` prints them; of `run` the verbs too."""
     with open(OPTIONS, encoding="ascii") as file:  # noqa: PTH123 - pathlib takes as long to import as all else here

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 VERBS = {
     "run": "start a run, or another attempt of one",
+    "ops": "what can be run here, with its flags",
     "list": "the runs, newest attempt first",
     "show": "one run",
     "log": "the attempts of a run, or commits with their runs",
@@ -90,6 +91,11 @@ def answer(words: list[str]) -> int:
         from gitrun.commands.completion import offered
 
         print(offered(verb))
+        return 0
+    if words[:1] == ["--git-completion-helper-flags"]:
+        from gitrun.commands.completion import offered_here
+
+        print(offered_here(words[1:]))
         return 0
     if "GIT_TRACE2_EVENT" not in os.environ:
         return obey(verb, words)

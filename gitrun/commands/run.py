@@ -52,6 +52,7 @@ HELP = """Runs an operation on exactly the code that lies here, and records it a
 @click.option("--comment", metavar="TEXT", help="A comment.")
 @click.option("--dry-run", is_flag=True, help="Show what would be run.")
 @click.option("--json", "as_json", is_flag=True, help="With --dry-run: as JSON.")
+@click.option("--edit-flags", is_flag=True, help="Fill in the flags with an editor first.")
 @click.option("--in-place", is_flag=True, help="Run in the working tree itself.")
 @click.option("--bring", is_flag=True, default=None, help="Copy what is produced into the working tree.")
 @click.option(
@@ -89,6 +90,14 @@ def command(rest: tuple[str, ...], /, words: tuple[str, ...], **options: Any) ->
     request = request_from(words, rest, options)
     project = open_project()
     project.stdout, project.stderr = FileStream(1), FileStream(2)
+    if not (request.operation or request.command or request.restart):
+        from gitrun.commands.nothing import what_next
+
+        raise what_next(project)
+    if options["edit_flags"]:
+        from gitrun.commands.flagsheet import edited
+
+        request = edited(project, request)
     if options["dry_run"]:
         return show_plan(project, request, as_json=options["as_json"])
     if options["as_json"]:

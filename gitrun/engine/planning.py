@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from gitrun.engine.operations import Operation, declared_by, definition_of, entry_operation, find_operation
 from gitrun.errors import UsageError
 from gitrun.model.flags import Flags, defaults, settle
-from gitrun.model.plan import Plan, Source
+from gitrun.model.plan import STEPS, Plan, Source
 from gitrun.model.run import Params
 from gitrun.model.scripts import ARGS, GLOBALS, constants, placed, require_command, warning
 
@@ -111,7 +111,8 @@ def make_plan(operation: Operation, declared: Declared, flags: Flags, params: Pa
     """The plan, with how the program is given its flags. Raises UsageError if one that it must have is missing."""
     source, moment, staged = bare
     definition = operation.definition
-    missing = [flag.name for flag in (definition.flags if definition else ()) if flag.required and flag.name not in flags]
+    must = ((declared.flags or ()) if operation.kind == STEPS else definition.flags) if definition else ()
+    missing = [flag.name for flag in must if flag.required and flag.name not in flags]
     if missing:
         raise UsageError(f"{operation.name} needs the flag '{missing[0]}'", f"give it as {missing[0]}=VALUE")
     own = declared.script.flags if declared.script else ()

@@ -119,9 +119,9 @@ def test_bash_offers_options_of_the_verb_or_of_run(one) -> None:
 
 
 def test_bash_leaves_files_to_bash_behind_an_operation(one) -> None:
-    for typed in ("echo.py x", "-- ./scr", "--label list l", "cat -p ec"):
+    for typed in ("echo.py q", "-- ./scr", "--label list l", "cat -p ec"):
         assert "list " not in tab(one[0], f"git run {typed}"), typed
-    assert tab(one[0], "git run echo.py x") == tab(one[0], "git run cat -p ec") == []
+    assert tab(one[0], "git run echo.py q") == tab(one[0], "git run cat -p ec") == []
 
 
 def test_git_finds_our_completion_by_its_name(one, tmp_path) -> None:
@@ -135,6 +135,32 @@ def test_git_finds_our_completion_by_its_name(one, tmp_path) -> None:
     )
     assert done.stdout.startswith("_git_run\n")
     assert "git-run" in done.stdout.splitlines()[-1]
+
+
+TRAIN = """\
+import argparse
+parser = argparse.ArgumentParser()
+parser.add_argument("--lr", type=float, default=0.1)
+parser.add_argument("--opt", choices=["adam", "sgd"], default="adam")
+"""
+
+
+@pytest.fixture
+def entries(repo):
+    """A repository with an entry of a project file."""
+    repo.write("train.py", TRAIN)
+    repo.write("gitrun.toml", '[operations.train]\nscript = "train.py"\nflags.seed = 7\n[operations.bad]\nscript = 1\n')
+    return repo
+
+
+def test_bash_offers_operations_flags_and_choices(entries) -> None:
+    assert set(tab(entries, "git run tr")) == {"train ", "train.py ", "trust "}
+    assert tab(entries, "git run train ") == ["lr=", "opt=", "seed="]
+    assert tab(entries, "git run --label x --needed train lr=1 o") == ["opt="]
+    assert tab(entries, "git run train opt=") == ["adam ", "sgd "]
+    assert tab(entries, "git run run train.py opt=s") == ["sgd "]
+    assert tab(entries, "git run run tra") == ["train ", "train.py "]
+    assert tab(entries, "git run nosuch ") == []
 
 
 # a session of zsh in a terminal of its own: words are typed and TAB is pressed until what is expected appears
@@ -153,7 +179,7 @@ done
 """
 
 
-def test_zsh_offers_verbs_options_runs_and_files(one) -> None:
+def test_zsh_offers_verbs_options_runs_files_and_flags(one, entries) -> None:
     if shutil.which("zsh") is None:
         pytest.skip("zsh is not installed")
     repo, run = one
@@ -161,7 +187,8 @@ def test_zsh_offers_verbs_options_runs_and_files(one) -> None:
         "git run sele": "select", "git run ec": "echo.py", "git run show --js": "--json", f"git run show {run[:4]}": run,
         f"git run --restart {run[:4]}": run, f"git run --restart={run[:4]}": run, "git run --in-p": "--in-place",
         "git run list --color=nev": "never", "git run echo.py lis": "lists/", "git run -- cat ec": "echo.py",
-        "git-run comp": "compare",
+        "git-run comp": "compare", "git run train see": "seed=", "git run --label x train.py opt=sg": "sgd",
+        "git run run trai": "train",
     }  # fmt: skip
     words = ["zsh", "-f", "-c", ZSH, "zsh", str(SHARE), *(word for pair in pairs.items() for word in pair)]
     done = subprocess.run(words, cwd=repo.path, capture_output=True, text=True, check=False, timeout=60)
@@ -180,9 +207,12 @@ def test_zsh_offers_verbs_options_runs_and_files(one) -> None:
         ("git run echo.py --need", {"--needed", "--needed-source"}),
         ("git run echo.py lis", {"lists/"}),
         ("git-run sele", {"select\tverb"}),
+        ("git run trai", {"train\toperation", "train.py"}),
+        ("git run --label x train se", {"seed=\tflag"}),
+        ("git run train opt=a", {"opt=adam\tflag"}),
     ],
 )
-def test_fish_offers_verbs_options_runs_and_files(one, world, typed, offered) -> None:
+def test_fish_offers_verbs_options_runs_files_and_flags(one, entries, world, typed, offered) -> None:
     if shutil.which("fish") is None:
         pytest.skip("fish is not installed")
     repo, run = one

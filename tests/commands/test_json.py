@@ -16,6 +16,7 @@ SCHEMA = json.loads((SHARE / "run.schema.json").read_text())
 CASES = {
     "run": [("--dry-run", "train.py", "lr=0.5"), ("--dry-run", "n=[1, 'a']", "--", "make", "x")],
     "list": [(), ("--all",), ("--status", "error"), ("nothing.py",)],
+    "ops": [(), ("train.py",)],
     "select": [(), ("--all",)],
     "trust": [()],
     "hooks": [(), ("status", "pre-push")],

@@ -190,17 +190,16 @@ def test_own_limit_of_a_step_and_that_of_the_whole_both_hold(piped) -> None:
     piped.write("report.sh", "sleep 30\n")
     done = piped.run("--stop-after", "2s", "all")
     assert (done.returncode, [run["status"] for run in runs(piped)][-1]) == (143, "terminated")
-    entry = '[operations.slow]\ncommand = ["sleep", "30"]\nstop-after = "0.3s"\n[operations.two]\nsteps = ["slow"]\nstop-after = "20s"\n'
+    entry = '[operations.slow]\ncommand = ["sleep", "30"]\nstop-after = "0.3s"\n'
+    entry += '[operations.two]\nsteps = ["slow"]\nstop-after = "20s"\n'
     piped.write("gitrun.toml", PROJECT + entry)
     assert piped.run("two", timeout=15).returncode == 143
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signal_during_a_step_ends_the_whole_even_if_the_step_gets_over_it(piped, number, code) -> None:
-    piped.write(
-        "prepare.py",
-        "import signal, sys\nfor n in (2, 15): signal.signal(n, lambda *_: sys.exit(0))\nprint('ready', flush=True)\nsignal.pause()\n",
-    )
+    over = "import signal, sys\nfor n in (2, 15): signal.signal(n, lambda *_: sys.exit(0))\n"
+    piped.write("prepare.py", over + "print('ready', flush=True)\nsignal.pause()\n")
     process = start(piped, "all")
     said(process)
     os.kill(owner_of_step(piped), number)

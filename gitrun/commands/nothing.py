@@ -1,0 +1,48 @@
+"""`git run` alone: what can be done next."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from gitrun.commands.render import status_text
+from gitrun.errors import GitrunError, UsageError
+from gitrun.model.refs import short
+from gitrun.model.run import RUNNING, Run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gitrun.project import Project
+
+FEW = 8
+
+
+def what_next(project: Project) -> UsageError:
+    """That nothing was asked for, with the operations that there are and the last run."""
+    error = UsageError(
+        "nothing to run", "git run <script> runs a script, git run -- <command> anything else; git run -h says more"
+    )
+    error.detail = "\n".join(lines(project))
+    return error
+
+
+def lines(project: Project) -> Iterator[str]:
+    """A line for the operations, and one for the last run."""
+    from gitrun.engine.offers import offers
+
+    with suppress(GitrunError):
+        names = [offer.name for offer in offers(project.git) if not offer.error]
+        more = f" and {len(names) - FEW:,} more" if len(names) > FEW else ""
+        if names:
+            yield f"here are: {', '.join(names[:FEW])}{more}; git run ops shows their flags"
+    with project.index() as index:
+        runs = index.newest(1).runs
+    for run in runs:
+        if isinstance(run, Run):
+            again = (
+                f"git run stop {short(run.id)} ends it"
+                if run.status == RUNNING
+                else (f"git run --restart {short(run.id)} runs it again")
+            )
+            yield f"the last run: {short(run.id)}, {run.operation}, {status_text(run.attempt)}; {again}"

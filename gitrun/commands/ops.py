@@ -1,0 +1,104 @@
+"""`git run ops`: what can be run here, with its flags."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gitrun.commands.opening import open_project
+from gitrun.commands.render import print_json, table
+from gitrun.model.flags import format_value
+from gitrun.model.text import safe_text
+
+if TYPE_CHECKING:
+    from gitrun.engine.offers import Offer
+    from gitrun.model.flags import Flag
+
+
+@click.command(add_help_option=False)
+@click.argument("names", nargs=-1, metavar="[SCRIPT|OPERATION]...")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of gitrun.toml, for editors.")
+def command(names: tuple[str, ...], *, as_json: bool, schema: bool) -> int:
+    r"""Lists operations: flags, defaults, choices and help (default: those of gitrun.toml, else the scripts at the top).
+
+    \b
+      git run ops
+      git run ops train.py
+    """
+    if schema:
+        from gitrun.commands.install_docs import SHARE
+
+        sys.stdout.write((SHARE / "gitrun.schema.json").read_text(encoding="utf-8"))
+        return 0
+    from gitrun.engine.offers import offers
+
+    project = open_project()
+    found = offers(project.git, names)
+    if as_json:
+        print_json([offer_json(offer) for offer in found])
+    elif found:
+        table([row for offer in found for row in rows(offer)])
+    else:
+        project.say("no operations here; an entry of gitrun.toml makes one, and git run <script> runs any script")
+    broken = [offer for offer in found if offer.error]
+    for offer in broken if not as_json else ():
+        project.say(f"{offer.name} cannot be run: {offer.error}")
+    return 1 if broken else 0
+
+
+def rows(offer: Offer) -> list[list[str]]:
+    """An operation with its flags, as rows of two cells."""
+    definition = offer.definition
+    described = definition.description if definition else ""
+    if definition and definition.steps and not described:
+        described = "steps: " + ", ".join(step.operation for step in definition.steps)
+    if offer.asks:
+        described = f"{described} (asked for its flags when it is run)".lstrip()
+    described = "cannot be run" if offer.error else described
+    flags = [[f"  {safe_text(flag_text(flag))}", safe_text(words_about(flag))] for flag in offer.flags or ()]
+    return [[safe_text(offer.name), safe_text(described)], *flags]
+
+
+def flag_text(flag: Flag) -> str:
+    """A flag with its default, as it is typed."""
+    return f"{flag.name}=" + ("" if flag.default is None else format_value(flag.default))
+
+
+def words_about(flag: Flag) -> str:
+    """Help, choices, limits, and whether it must be given."""
+    limits = [
+        "one of " + ", ".join(map(format_value, flag.choices)) if flag.choices else "",
+        f"at least {flag.least:g}" if flag.least is not None else "",
+        f"at most {flag.most:g}" if flag.most is not None else "",
+        "required" if flag.required and flag.default is None else "",
+    ]
+    words = ", ".join(filter(None, limits))
+    help_text = " ".join(flag.help.split())
+    return f"{help_text} ({words})" if help_text and words else help_text or words
+
+
+def offer_json(offer: Offer) -> dict[str, Any]:
+    """An operation as JSON."""
+    definition = offer.definition
+    return {
+        "name": offer.name,
+        "kind": offer.kind or None,
+        "command": list(offer.command),
+        "description": definition.description if definition else "",
+        "flags": None if offer.flags is None else [flag_json(flag) for flag in offer.flags],
+        "steps": [step.operation for step in definition.steps] if definition else [],
+        "needs": [need.operation for need in definition.needs] if definition else [],
+        "inputs": [one.path for one in definition.inputs] if definition else [],
+        "error": str(offer.error) if offer.error else None,
+    }
+
+
+def flag_json(flag: Flag) -> dict[str, Any]:
+    """A flag as JSON."""
+    return {
+        "name": flag.name, "default": flag.default, "type": flag.kind, "choices": list(flag.choices), "min": flag.least,
+        "max": flag.most, "help": flag.help, "required": flag.required,
+    }  # fmt: skip

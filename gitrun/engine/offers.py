@@ -1,0 +1,164 @@
+"""What can be run here: operations and scripts with their flags, as the working tree has them; nothing is executed."""
+
+from __future__ import annotations
+
+import os
+import stat
+import zlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
+
+from gitrun.engine.operations import PYTHON, Operation, below_top, declared_by, entry_operation, mode_of, step_operation
+from gitrun.errors import CannotRun, GitrunError, UsageError
+from gitrun.git.objects import EXECUTABLE, FILE, LINK, TREE, Entry, Object
+from gitrun.model.definitions import Definition
+from gitrun.model.plan import GITRUN, PYPROJECT, SCRIPT
+from gitrun.model.projectfile import read_each
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from gitrun.git.exe import Git
+    from gitrun.git.objects import Objects
+    from gitrun.model.flags import Flag
+
+MOST = 200
+"""Scripts at the top above which the rest is not looked at."""
+NO_PROGRAMS = ("setup.py", "conftest.py", "__init__.py", "noxfile.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An operation that can be run; `flags` are None if it takes every flag, or has to be asked for them (`asks`).
+
+    `error` says why it cannot be run.
+    """
+
+    name: str
+    kind: str = ""
+    command: tuple[str, ...] = ()
+    definition: Definition | None = None
+    flags: tuple[Flag, ...] | None = None
+    error: GitrunError | None = None
+    asks: bool = False
+
+
+class WorkingTree:
+    """The working tree with the manners of Objects, as far as the reading of operations goes; ids are paths and stamps."""
+
+    def __init__(self, git: Git) -> None:
+        if git.worktree is None:
+            raise CannotRun("this repository has no working tree", "git worktree add makes one")
+        self._top, self.git = os.fsencode(git.worktree), git
+        self._paths: dict[str, bytes] = {}
+
+    def tree(self, name: str) -> dict[bytes, Entry]:
+        """What lies in a directory."""
+        place = self._paths.get(name, b"")
+        with os.scandir(self._top + b"/" + place) as found:
+            return {entry.name: self._entry(place, entry) for entry in found if entry.name != b".git"}
+
+    def _entry(self, place: bytes, entry: os.DirEntry[bytes]) -> Entry:
+        status = entry.stat(follow_symlinks=False)
+        path = place + b"/" + entry.name if place else entry.name
+        stamp = f"{status.st_size} {status.st_mtime_ns} {status.st_ino}".encode()
+        name = f"{zlib.crc32(path):08x}{zlib.crc32(stamp):08x}{status.st_mtime_ns:024x}"
+        self._paths[name] = path
+        if stat.S_ISREG(status.st_mode):
+            return Entry(EXECUTABLE if status.st_mode & stat.S_IXUSR else FILE, name)
+        return Entry(TREE if stat.S_ISDIR(status.st_mode) else LINK, name)
+
+    def read(self, name: str, limit: int = 1 << 26) -> Object | None:
+        """A file, by its id or as `:path`; no content if it is larger than the limit."""
+        path = os.fsencode(name[1:]) if name.startswith(":") else self._paths.get(name, b"")
+        try:
+            with open(self._top + b"/" + path, "rb") as file:
+                data = file.read(limit + 1)
+        except OSError:
+            return None
+        return Object(name, "blob", len(data), data if len(data) <= limit else None)
+
+
+def entries_here(top: Path) -> dict[str, Definition | UsageError]:
+    """The entries of the project files at the top, each or what is wrong with it. Raises UsageError."""
+    found: dict[str, Definition | UsageError] = {}
+    for name in (PYPROJECT, GITRUN):  # gitrun.toml wins
+        try:
+            data = (top / name).read_bytes()
+        except OSError:
+            continue
+        found |= read_each(data, name)
+    return found
+
+
+def offers(git: Git, names: Sequence[str] = ()) -> list[Offer]:
+    """The operations of these names; without any, all entries of the project file, else the scripts at the top.
+
+    Raises UsageError if a name names nothing, or the project file does not read.
+    """
+    objects = cast("Objects", WorkingTree(git))
+    entries = entries_here(git.worktree) if git.worktree else {}
+    if names:
+        return [offer_of(objects, name, entries[name]) if name in entries else script(git, objects, name) for name in names]
+    if entries:
+        return [offer_of(objects, name, entry) for name, entry in entries.items()]
+    return [offer for offer in (script(git, objects, f"{os.curdir}/{name}", top=True) for name in scripts(git)) if offer.flags]
+
+
+def offer_of(objects: Objects, name: str, entry: Definition | UsageError) -> Offer:
+    """The operation of an entry, with what is wrong with it if something is."""
+    if not isinstance(entry, Definition):
+        return Offer(name, error=entry)
+    bare = Offer(name, entry.kind, entry.command, entry, entry.flags or None, asks=entry.asks)
+    try:
+        operation = entry_operation(objects, entry, "", ())
+        return bare if entry.asks else replace(bare, flags=declared_by(objects, operation, "").flags)
+    except GitrunError as error:
+        return replace(bare, error=error)
+
+
+def script(git: Git, objects: Objects, typed: str, *, top: bool = False) -> Offer:
+    """A script or program as typed in the current directory, or at the top. Raises UsageError."""
+    path = os.path.normpath(typed) if top else below_top(git, typed)
+    if mode_of(objects, "", path) is None:
+        raise UsageError(f"there is no operation or script '{typed}' here", "git run ops lists what there is")
+    is_python = path.endswith(".py")
+    operation = Operation(path, SCRIPT, (PYTHON, path), "") if is_python else step_operation(objects, path, "")
+    try:
+        return Offer(path, operation.kind, operation.command, None, declared_by(objects, operation, "").flags)
+    except GitrunError as error:
+        return Offer(path, operation.kind, operation.command, error=error)
+
+
+def scripts(git: Git) -> list[str]:
+    """The Python scripts at the top of the working tree that git does not ignore and that look like programs."""
+    found = [name for name in os.listdir(git.worktree or ".") if name.endswith(".py") and is_program(name)][:MOST]
+    if not found:
+        return []
+    listed = git.run("ls-files", "-zco", "--exclude-standard", "--deduplicate", "--", *found)
+    return sorted(map(os.fsdecode, listed.split(b"\0")[:-1]))
+
+
+def is_program(name: str) -> bool:
+    """Whether a Python file may be meant to be run."""
+    return name not in NO_PROGRAMS and not name.startswith(("test_", "_")) and not name.endswith("_test.py")
+
+
+def completions(git: Git, name: str | None) -> Iterator[str]:
+    """What a shell offers: the names of operations; of an operation `flag=`, and `flag=value` where there are choices."""
+    if name is None:
+        entries = entries_here(git.worktree) if git.worktree else {}
+        yield from (name for name, entry in entries.items() if isinstance(entry, Definition))
+        return
+    for flag in next(iter(offers(git, [name]))).flags or ():
+        yield f"{flag.name}="
+        yield from (f"{flag.name}={choice}" for choice in choices_of(flag))
+
+
+def choices_of(flag: Flag) -> list[str]:
+    """The values of a flag that are known beforehand, as typed."""
+    from gitrun.model.flags import format_value
+
+    given = flag.choices or ((True, False) if flag.kind == "bool" or isinstance(flag.default, bool) else ())
+    return [format_value(choice) for choice in given]

@@ -1,0 +1,148 @@
+"""What can be run here is said: by `git run ops`, by `git run` alone, by completion, and on a sheet of flags to fill in."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+TRAIN = """\
+import argparse
+parser = argparse.ArgumentParser()
+parser.add_argument("--lr", type=float, default=0.1, help="learning rate")
+parser.add_argument("--opt", choices=["adam", "sgd"], default="adam")
+if __name__ == "__main__":
+    print(parser.parse_args())
+"""
+PROJECT = """
+[operations.train]
+description = "Train it"
+script = "train.py"
+[operations.train.flags]
+lr = { min = 0, max = 1 }
+seed = { required = true, default = 7, help = "of all" }
+[operations.all]
+steps = ["train.py", "echo.py"]
+"""
+
+
+@pytest.fixture
+def trained(repo):
+    repo.write("train.py", TRAIN)
+    repo.write("setup.py", "x = 1\n")
+    repo.commit()
+    return repo
+
+
+def test_scripts_at_the_top_are_listed_where_no_entries_are(trained) -> None:
+    trained.write("ignored.py", "x = 1\n")
+    trained.write(".gitignore", "ignored.py\n")
+    trained.write("new.py", "y = 2\n")
+    assert trained.run("ops", check=True).stdout == (
+        "echo.py\n  x=1.0\n  y=2\n  z=a\nnew.py\n  y=2\ntrain.py\n  lr=0.1    learning rate\n  opt=adam  one of adam, sgd\n"
+    )
+
+
+def test_entries_are_listed_with_what_is_known_of_their_flags(trained) -> None:
+    trained.write("gitrun.toml", PROJECT)
+    assert trained.run("ops", check=True).stdout == (
+        "train       Train it\n  lr=0.1    learning rate (at least 0, at most 1)\n  opt=adam  one of adam, sgd\n"
+        "  seed=7    of all\n"
+        "all         steps: train.py, echo.py\n  lr=0.1    learning rate\n  opt=adam  one of adam, sgd\n"
+        "  x=1.0\n  y=2\n  z=a\n"
+    )
+
+
+def test_script_is_looked_at_as_it_lies_there_from_any_directory(trained) -> None:
+    trained.write("sub/a.py", "k = 5\n")
+    assert trained.run("ops", "a.py", "../echo.py", cwd=trained.path / "sub").stdout.startswith("sub/a.py\n  k=5\necho.py\n")
+    refused = trained.run("ops", "nosuch")
+    assert (refused.returncode, refused.stderr) == (
+        129, "gitrun: there is no operation or script 'nosuch' here; git run ops lists what there is\n",
+    )  # fmt: skip
+
+
+def test_broken_entry_is_named_and_the_others_are_listed(trained) -> None:
+    trained.write("gitrun.toml", PROJECT + '[operations.bad]\nscript = 1\n[operations.gone]\nscript = "gone.py"\n')
+    done = trained.run("ops")
+    assert (done.returncode, done.stdout.count("cannot be run"), "Train it" in done.stdout) == (1, 2, True)
+    assert "gitrun: bad cannot be run: gitrun.toml, line 11: operations.bad.script takes a text, not 1\n" in done.stderr
+    found = {one["name"]: one for one in json.loads(trained.run("ops", "--json").stdout)}
+    assert (found["gone"]["error"][:20], found["train"]["error"]) == ("there is no 'gone.py", None)
+    trained.write("gitrun.toml", "[operations\n")
+    assert trained.run("ops").stderr.startswith("gitrun: gitrun.toml is not TOML: ")
+
+
+def test_nothing_is_executed_or_recorded_to_list(trained) -> None:
+    trained.write("train.py", "open('executed', 'w')\nx = 1\n")
+    trained.write("gitrun.toml", '[operations.train]\nscript = "train.py"\nflags = "import"\n')
+    assert trained.run("ops", check=True).stdout == "train  (asked for its flags when it is run)\n"
+    assert not (trained.path / "executed").exists()
+    assert trained.git("for-each-ref", "refs/runs") == ""
+
+
+def test_empty_repository_says_what_to_do(empty_repo) -> None:
+    done = empty_repo.run("ops", check=True)
+    assert (done.stdout, "an entry of gitrun.toml makes one" in done.stderr) == ("", True)
+
+
+def test_schema_of_the_project_file_is_printed(repo) -> None:
+    assert json.loads(repo.run("ops", "--schema", check=True).stdout)["title"] == "gitrun.toml"
+
+
+def test_alone_it_names_operations_and_the_last_run(trained) -> None:
+    trained.run("echo.py", check=True)
+    done = trained.run()
+    run = trained.run("select").stdout[:8]
+    assert (done.returncode, done.stdout) == (129, "")
+    assert "here are: echo.py, train.py; git run ops shows their flags\n" in done.stderr
+    assert f"the last run: {run}, echo.py, completed in " in done.stderr
+    assert done.stderr.endswith(f"; git run --restart {run} runs it again\n")
+
+
+def test_flags_are_offered_without_click_and_pygit2(trained) -> None:
+    code = "import sys; from gitrun.commands.main import answer; answer(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
+    words = [sys.executable, "-c", code, "--git-completion-helper-flags", "train.py"]
+    done = subprocess.run(words, cwd=trained.path, capture_output=True, text=True, check=True)
+    assert done.stdout == "lr=\nopt=\nopt=adam\nopt=sgd\n"
+    assert {"click", "pygit2", "sqlite3", "asyncio"}.isdisjoint(done.stderr.split())
+
+
+def editor(script: str) -> dict[str, str]:
+    """The environment with an editor that edits by itself."""
+    return {"GIT_EDITOR": f"sed -i -e '{script}'"}
+
+
+def test_flags_are_edited_and_the_run_gets_what_was_saved(trained) -> None:
+    trained.write("gitrun.toml", PROJECT)
+    shown = trained.run("train", "--edit-flags", "--dry-run", env={"GIT_EDITOR": "cat"}).stdout
+    assert '# learning rate (at least 0, at most 1)\nlr = 0.1\n# one of adam, sgd\nopt = "adam"\n# of all\nseed = 7\n' in shown
+    done = trained.run("train.py", "--edit-flags", "opt=sgd", env=editor("s/lr = .*/lr = 0.5/"), check=True)
+    assert done.stdout == "Namespace(lr=0.5, opt='sgd')\n"
+    assert trained.run("--restart", "1", "--edit-flags", env=editor("s/sgd/adam/"), check=True).stdout.endswith("opt='adam')\n")
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("d", "nothing was run: the sheet of flags is empty"),
+        ("s/lr = .*/lr = 5/", "line 4: flag 'lr' of train takes a number from 0 to 1, not 5; nothing was run"),
+        ("s/lr = .*/lr = /", "nothing was run: the sheet of flags is not TOML: Invalid value (at line 4, column 6)"),
+        ("s/^lr/rate/", "train has no flag 'rate'"),
+    ],
+)
+def test_what_cannot_be_run_of_a_sheet_is_named_with_its_line(trained, script, words) -> None:
+    trained.write("gitrun.toml", PROJECT)
+    done = trained.run("train", "--edit-flags", env=editor(script))
+    assert (done.returncode, trained.git("for-each-ref", "refs/runs")) == (129, "")
+    assert done.stderr.startswith(f"gitrun: {words}")
+
+
+def test_flag_that_must_be_given_can_be_filled_in(trained) -> None:
+    trained.write("a.sh", "echo $FLAG_NAME\n")
+    trained.write("gitrun.toml", '[operations.a]\nscript = "a.sh"\nflags.name = { required = true }\n')
+    assert trained.run("a").stderr == "gitrun: a needs the flag 'name'; give it as name=VALUE\n"
+    assert trained.run("a", "--edit-flags", env=editor('s/# name =/name = "x"/'), check=True).stdout == "x\n"
+    assert trained.run("a", "--edit-flags", env={"GIT_EDITOR": "false"}).returncode == 128

@@ -1,0 +1,291 @@
+"""What a run needs before it starts: files of other runs, inputs, downloads; found, checked, recorded, kept on restart."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import json
+import os
+import signal
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import tomli
+from supervised import last, live, runs, said, start, until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from repository import Repo
+
+PREPARE = """\
+n = 3
+import os
+os.makedirs('data', exist_ok=True)
+open('data/a.txt', 'w').write('x' * n)
+open('data/b.bin', 'w').write('b')
+"""
+TRAIN = "lr = 1\nprint(open('data/a.txt').read())\n"
+PROJECT = """
+[operations.prepare]
+script = "prepare.py"
+[operations.train]
+script = "train.py"
+needs = { prepare = "data/*.txt" }
+"""
+
+
+@pytest.fixture
+def two(repo: Repo) -> Repo:
+    """A repository with an operation that needs files of another."""
+    repo.write("gitrun.toml", PROJECT)
+    repo.write("prepare.py", PREPARE)
+    repo.write("train.py", TRAIN)
+    repo.commit()
+    return repo
+
+
+def record(repo: Repo, name: str = "run.toml", run: str = "") -> dict[str, Any]:
+    """What a file of the record of the newest run, or another, says."""
+    return tomli.loads(repo.git("show", f"runs/{run or last(repo)['id']}:.gitrun/{name}"))
+
+
+def refused(repo: Repo, *words: str) -> str:
+    """Why a start is refused, which must leave no run."""
+    before = len(runs(repo))
+    done = repo.run(*words)
+    assert (done.returncode in {128, 129}, done.stdout, len(runs(repo))) == (True, "", before), done.stderr
+    return done.stderr.removeprefix("gitrun: ").removesuffix("\n")
+
+
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_files_of_the_marked_else_the_latest_completed_run_are_there(two) -> None:
+    two.run("prepare", "n=1", check=True)
+    two.run("prepare", "n=2", check=True)
+    two.write("prepare.py", PREPARE + "raise SystemExit(1)\n")
+    two.run("prepare", "n=9")
+    assert two.run("train", check=True).stdout == "xx\n"
+    assert record(two)["needs"][0]["files"] == [{"path": "data/a.txt", "sha256": sha256("xx")}]
+    assert "files" not in record(two, "result.toml")
+    two.run("mark", "4", check=True)
+    assert two.run("train", check=True).stdout == "x\n"
+
+
+def test_run_is_named_by_number_label_or_id_and_must_be_of_the_operation(two) -> None:
+    two.run("prepare", "n=1", "--label", "one", check=True)
+    two.run("prepare", "n=2", check=True)
+    known = last(two)["id"]
+    assert [two.run("train", f"prepare={name}").stdout for name in ("one", known[:8], "runs/" + known)] == [
+        "x\n",
+        "xx\n",
+        "xx\n",
+    ]
+    assert record(two)["needs"][0]["run"] == known
+    assert "prepare" not in last(two)["flags"]
+    assert refused(two, "train", "prepare=1").startswith("train needs a run of prepare, and ")
+    assert "no run" in refused(two, "train", "prepare=nosuch")
+
+
+@pytest.mark.parametrize(
+    ("needs", "words"),
+    [
+        ('{ prepare = "data/c.txt" }', "train needs 'data/c.txt' of prepare, and run "),
+        ('{ nosuch = "a" }', "train needs files of a completed run of nosuch, and there is none; git run nosuch makes one"),
+    ],
+)
+def test_what_is_missing_is_refused_and_leaves_no_run(two, needs, words) -> None:
+    two.run("prepare", check=True)
+    two.write("gitrun.toml", PROJECT.replace('{ prepare = "data/*.txt" }', needs))
+    assert refused(two, "train").startswith(words)
+
+
+def test_restart_keeps_the_run_that_was_found_unless_told_otherwise(two) -> None:
+    two.run("prepare", "n=1", check=True)
+    two.run("train", check=True)
+    two.run("prepare", "n=2", check=True)
+    assert two.run("--restart", "train", "lr=2", check=True).stdout == "x\n"
+    assert two.run("--restart", "train", "prepare=prepare", check=True).stdout == "xx\n"
+    assert two.run("--restart", "train", check=True).stdout == "xx\n"
+
+
+def test_restart_of_an_entry_that_resolves_always_looks_anew(two) -> None:
+    two.write("gitrun.toml", PROJECT + 'resolve = "always"\n')
+    two.run("prepare", "n=1", check=True)
+    two.run("train", check=True)
+    two.run("prepare", "n=2", check=True)
+    assert two.run("--restart", "train", check=True).stdout == "xx\n"
+
+
+def test_restart_is_refused_when_what_it_used_is_another_by_now(two) -> None:
+    two.run("prepare", "n=1", check=True)
+    two.run("train", check=True)
+    two.run("--restart", "prepare", "n=2", check=True)
+    assert "has been restarted, and 'data/a.txt' is not what train used; prepare=" in refused(two, "--restart", "train")
+    assert two.run("--restart", "train", "prepare=prepare", check=True).stdout == "xx\n"
+
+
+def test_file_that_is_not_in_git_is_copied_and_refused_when_it_is_gone(two) -> None:
+    two.write(".gitignore", "*.txt\n")
+    two.run("prepare", "n=4", check=True)
+    kept = next((two.path / ".git/gitrun/files").rglob("a.txt"))
+    two.write("train.py", TRAIN + "open('data/a.txt', 'w').write('changed')\n")
+    assert two.run("train", check=True).stdout == "xxxx\n"
+    assert kept.read_text() == "xxxx"
+    kept.unlink()
+    assert " of prepare, and it is not on this machine" in refused(two, "train")
+
+
+def test_file_that_a_filter_stores_is_had_as_the_program_left_it(two) -> None:
+    two.git("config", "filter.up.clean", "tr a-z A-Z")
+    two.git("config", "filter.up.smudge", "tr A-Z a-z")
+    two.write(".gitattributes", "*.txt filter=up\n")
+    two.run("prepare", "n=4", check=True)
+    assert two.run("train", check=True).stdout == "xxxx\n"
+
+
+def test_file_lies_in_a_directory_that_is_linked_in_and_nothing_is_written_through(two) -> None:
+    two.write(".gitignore", "data/\n")
+    two.write("data/own.txt", "mine")
+    two.write("prepare.py", "open('data/a.txt', 'w').write('new')\n")
+    two.write(
+        "gitrun.toml", PROJECT.replace("train.py", "train.py").replace('"prepare.py"', '"prepare.py"\noutputs = ["data/a.txt"]')
+    )
+    two.run("prepare", check=True)
+    assert not (two.path / "data/a.txt").exists()
+    two.write("train.py", TRAIN + "print(open('data/own.txt').read())\n")
+    assert two.run("train", check=True).stdout == "new\nmine\n"
+    assert sorted(path.name for path in (two.path / "data").iterdir()) == ["own.txt"]
+
+
+def test_program_that_overwrites_a_needed_file_has_it_as_its_own_and_the_other_run_stays(two) -> None:
+    two.run("prepare", "n=2", check=True)
+    made = last(two)["id"]
+    two.write("train.py", TRAIN + "open('data/a.txt', 'a').write('!')\n")
+    two.run("train", check=True)
+    assert [file["path"] for file in record(two, "result.toml")["files"]] == ["data/a.txt"]
+    assert two.run("cat", "-p", "data/a.txt", made).stdout == "xx"
+    assert two.git("show", f"runs/{last(two)['id']}:data/a.txt") == "xx!"
+
+
+def test_started_in_a_subdirectory_takes_the_files_from_the_top(two) -> None:
+    two.write("sub/data/a.txt", "not this")
+    two.run("prepare", "n=2", check=True)
+    assert two.run("train", cwd=two.path / "sub", check=True).stdout == "xx\n"
+
+
+def test_killed_run_does_not_list_what_was_put_there_for_it(two) -> None:
+    two.write("conf.yaml", "lr: 1\nopt: sgd\n")
+    two.write("gitrun.toml", PROJECT + 'flags-to = "file:conf.yaml"\n')
+    two.write("train.py", "import time\nopen('made', 'w').write('1')\nprint('ready', flush=True)\ntime.sleep(60)\n")
+    two.run("prepare", check=True)
+    process = start(two, "train", "lr=5")
+    said(process)
+    paths = until(lambda: [path / "owner" for path in live(two) if (path / "owner").exists()])
+    os.kill(json.loads(paths[0].read_text())["pid"], signal.SIGKILL)
+    process.communicate()
+    assert last(two)["status"] == "terminated"
+    assert [file["path"] for file in record(two, "result.toml")["files"]] == ["made"]
+
+
+def reading(repo: Repo, name: str, inputs: str) -> None:
+    """An operation that reads a file, with these inputs."""
+    repo.write("gitrun.toml", f'[operations.read]\ncommand = ["cat", "{name}"]\ninputs = [{inputs}]\n')
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_input_is_hashed_and_there(repo, ignored) -> None:
+    repo.write(".gitignore", "raw.csv\n" if ignored else "")
+    repo.write("raw.csv", "1,2\n")
+    reading(repo, "raw.csv", f'{{ path = "raw.csv", sha256 = "{sha256("1,2" + chr(10))}" }}')
+    assert repo.run("read", check=True).stdout == "1,2\n"
+    assert record(repo)["inputs"] == [{"path": "raw.csv", "size": 4, "sha256": sha256("1,2\n")}]
+    repo.write("raw.csv", "1,3\n")
+    assert (
+        refused(repo, "read")
+        == f"input raw.csv of read is not the one that its entry names; its sha256 is {sha256('1,3' + chr(10))}"
+    )
+
+
+def test_input_that_is_missing_is_refused(repo) -> None:
+    reading(repo, "a", '"a"')
+    assert refused(repo, "read").startswith("input a of read is not there")
+
+
+def test_input_anywhere_is_hashed(repo, tmp_path, world) -> None:
+    (tmp_path / "big").write_text("far")
+    (world / "small").write_text("home")
+    reading(repo, str(tmp_path / "big"), f'"{tmp_path}/big", "~/small"')
+    assert repo.run("read", check=True).stdout == "far"
+    assert [one["sha256"] for one in record(repo)["inputs"]] == [sha256("far"), sha256("home")]
+
+
+def test_directory_changes_with_what_is_in_it_and_the_next_attempt_says_so(repo) -> None:
+    repo.write(".gitignore", "ignored\n")
+    repo.write("data/tracked", "1")
+    repo.write("data/sub/ignored", "2")
+    reading(repo, "data/sub/ignored", '"data/"')
+    assert repo.run("read", check=True).stdout == "2"
+    first = record(repo)["inputs"][0]
+    assert (first["path"], first["size"]) == ("data", 2)
+    repo.write("data/tracked", "other, but not in the source of the run")
+    assert "has changed" not in repo.run("--restart", "read", check=True).stderr
+    repo.write("data/sub/ignored", "3")
+    assert "input data has changed since the attempt before" in repo.run("--restart", "read", check=True).stderr
+    assert record(repo)["inputs"][0]["sha256"] != first["sha256"]
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[tuple[str, list[str]]]:
+    """The address of a server with a file, and what was asked of it."""
+    asked: list[str] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200 if "big" in self.path else 404)
+            self.end_headers()
+            self.wfile.write(b"downloaded\n")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as found:
+        thread = threading.Thread(target=found.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{found.server_port}", asked
+        found.shutdown()
+        thread.join()
+
+
+def test_download_is_had_once_and_verified(repo, server) -> None:
+    url, asked = server
+    reading(repo, "big.bin", f'{{ url = "{url}/d/big.bin?x=1", sha256 = "{sha256("downloaded" + chr(10))}" }}')
+    assert [repo.run("read", check=True).stdout for _ in range(2)] == ["downloaded\n"] * 2
+    assert asked == ["/d/big.bin?x=1"]
+    assert record(repo)["inputs"][0]["url"] == f"{url}/d/big.bin?x=1"
+    assert "files" not in record(repo, "result.toml")
+
+
+def test_download_that_is_another_file_or_not_there_is_refused(repo, server, tmp_path) -> None:
+    url, _ = server
+    reading(repo, "big.bin", f'{{ url = "{url}/big.bin", sha256 = "{"0" * 64}" }}')
+    assert f"{url}/big.bin gave another file" in refused(repo, "read")
+    reading(repo, "a", f'{{ url = "{url}/a", sha256 = "{"0" * 64}" }}')
+    assert "HTTP Error 404" in refused(repo, "read")
+    (tmp_path / "file").write_text("here")
+    reading(repo, "in/x", f'{{ url = "file://{tmp_path}/file", path = "in/x", sha256 = "{sha256("here")}" }}')
+    assert repo.run("read", check=True).stdout == "here"
+    assert list((repo.path / ".git/gitrun/inputs").iterdir()) == [repo.path / f".git/gitrun/inputs/{sha256('here')}"]
+
+
+def test_in_place_is_refused_where_files_would_be_put_into_the_working_tree(two) -> None:
+    two.run("prepare", check=True)
+    assert refused(two, "--in-place", "train").startswith("train needs files that --in-place would put into your working tree")
+    two.write("gitrun.toml", '[operations.a]\nscript = "train.py"\nflags-to = "file:c.toml"\n')
+    two.write("c.toml", "lr = 1\n")
+    assert refused(two, "--in-place", "a", "lr=2").startswith("flags of a are in a file of yours")
