@@ -99,7 +99,7 @@ def sweep(git: Git) -> None:
 def discard(git: Git, prefix: str) -> None:
     """Takes private refs away: their files (ten thousand in a fifth of git's time), and what was packed meanwhile."""
     shutil.rmtree(git.common_dir / prefix, ignore_errors=True)
-    left = git.run("for-each-ref", "--format=delete %(refname)", prefix)
+    left = git.run("for-each-ref", "--format=delete %(refname) %(objectname)", prefix)
     if left:
         git.attempt("update-ref", "--no-deref", "--stdin", stdin=left)
     with suppress(OSError):

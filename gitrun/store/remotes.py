@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitrun.errors import GitFailed, UsageError
+from gitrun.git.exe import NO_ID
 from gitrun.model.incoming import OUTBOX
 from gitrun.model.refs import EMPTY_TREE, RUNS, is_id, run_ref
 from gitrun.store.incoming import opened, sweep
@@ -105,7 +106,7 @@ def pin(git: Git, heads: Sequence[str], prefix: str) -> None:
         text = "\n".join([f"tree {EMPTY_TREE}", *parents, f"author {who}", f"committer {who}", "", "incoming runs", ""])
         git.run("mktree", stdin=b"")
         made = git.run("hash-object", "-w", "-t", "commit", "--stdin", stdin=text.encode()).decode().strip()
-        git.run(*QUIET_LOGS, "update-ref", "--no-deref", f"{prefix}all", made)
+        git.run(*QUIET_LOGS, "update-ref", "--no-deref", f"{prefix}all", made, NO_ID)
 
 
 def push(git: Git, remote: str, runs: Mapping[str, str], *, shown: bool) -> Pushed:
