@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, TypeAlias
 from gitrun.errors import UsageError
 from gitrun.model.flags import parse_value, same_value
 from gitrun.model.run import Run
+from gitrun.model.text import columns, safe_text
 
 Test: TypeAlias = Callable[[Run], bool]
 
@@ -52,7 +53,7 @@ class FilterError(UsageError):
 
     def __init__(self, words: str, text: str, place: int) -> None:
         super().__init__(f"cannot read the filter: {words}", "for example: lr<0.1 and status=completed")
-        self.detail = f"  {text}\n  {' ' * place}^"
+        self.detail = f"  {safe_text(text)}\n  {' ' * columns(safe_text(text[:place]))}^"
 
 
 class Token(NamedTuple):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import reduce
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from runs_made_up import made_up
@@ -14,6 +15,7 @@ from runs_made_up import made_up
 from gitrun.model.filters import PROPERTIES, FilterError, read_filter
 from gitrun.model.flags import Flags, format_value
 from gitrun.model.run import Notes
+from gitrun.model.text import columns, safe_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,8 +89,15 @@ def test_whatever_is_written_is_read_or_the_place_where_it_ends_is_shown(text) -
         found = read_filter(text)(run)
     except FilterError as error:
         shown, _, caret = (error.detail or "").rpartition("\n")
-        found = (shown == f"  {text}" and caret.strip(" ") == "^" and 2 <= caret.index("^") <= len(text) + 2) or error.detail
+        room = range(2, columns(shown) + 1)
+        found = (shown == f"  {safe_text(text)}" and caret.strip(" ") == "^" and caret.index("^") in room) or error.detail
     assert isinstance(found, bool)
+
+
+def test_caret_stands_below_what_does_not_read_however_it_is_shown() -> None:
+    with pytest.raises(FilterError) as raised:
+        read_filter("\x1b日 & 1")
+    assert raised.value.detail == "  \\x1b日 & 1\n         ^"
 
 
 VALUES = st.none() | st.booleans() | st.integers(-9, 9) | st.floats() | st.text(max_size=6) | st.lists(st.integers(0, 3))
