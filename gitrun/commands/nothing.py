@@ -40,9 +40,6 @@ def lines(project: Project) -> Iterator[str]:
         runs = index.newest(1).runs
     for run in runs:
         if isinstance(run, Run):
-            again = (
-                f"git run stop {short(run.id)} ends it"
-                if run.status == RUNNING
-                else (f"git run --restart {short(run.id)} runs it again")
-            )
-            yield f"the last run: {short(run.id)}, {run.operation}, {status_text(run.attempt)}; {again}"
+            name = short(run.id)
+            again = f"git run stop {name} ends it" if run.status == RUNNING else f"git run --restart {name} runs it again"
+            yield f"the last run: {name}, {run.operation}, {status_text(run.attempt)}; {again}"
