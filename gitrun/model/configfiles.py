@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 DEEPEST = 32
 """Tables within tables of which flags are read."""
+LARGEST, MOST = 1 << 20, 100_000
+"""Bytes, and values once every reference in it is followed, above which a file is not read."""
 KINDS = {bool: "bool", int: "number", float: "number", str: "str", list: "list"}
 
 
@@ -52,14 +54,29 @@ def put(data: bytes, path: str, values: Mapping[str, Value]) -> bytes:
 
 def load(data: bytes, path: str) -> dict[str, Any]:
     """The file's tables. Raises UsageError; CannotRun if what reads it is not installed."""
+    if len(data) > LARGEST:
+        raise UsageError(f"{path} is larger than 1 MiB", "flags are read from smaller files only")
     try:
         text = data.decode("utf-8-sig")
         found = LOADERS[kind_of(path)](text)
+        if count(found, {}) > MOST:
+            raise UsageError(f"{path} has more than {MOST:,} values", "flags are read from smaller files only")
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} does not read: {' '.join(str(error).split())}") from error
     if not isinstance(found, dict):
         raise UsageError(f"{path} holds no names with values")
     return found
+
+
+def count(value: object, known: dict[int, int]) -> int:
+    """How many values a value is; one that is a part of itself is without end. References in YAML make much of little."""
+    if not isinstance(value, dict | list):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = MOST
+        inner = value.values() if isinstance(value, dict) else value
+        known[id(value)] = min(1 + sum(count(one, known) for one in inner), MOST + 1)
+    return known[id(value)]
 
 
 def dump(found: dict[str, Any], path: str) -> bytes:

@@ -1,0 +1,101 @@
+"""Configuration files whose values are flags: read by dotted names, written anew, hostile ones refused in one line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import tomli
+import yaml
+
+from gitrun.errors import UsageError
+from gitrun.model.configfiles import changed, load, put, read_flags
+
+FILES = {
+    "a.toml": b'lr = 0.1\nname = "x"\n[model]\nlayers = [1, 2]\nbias = true\n[model.opt]\nkind = "adam"\n',
+    "a.yaml": b"lr: 0.1\nname: x\nmodel:\n  layers: [1, 2]\n  bias: true\n  opt: {kind: adam}\n",
+    "a.yml": b"\xef\xbb\xbflr: 0.1\r\nname: x\r\nmodel: {layers: [1, 2], bias: true, opt: {kind: adam}}\r\n",
+    "a.json": b'{"lr": 0.1, "name": "x", "model": {"layers": [1, 2], "bias": true, "opt": {"kind": "adam"}}}',
+}
+BOMB = b"a: &a [x, x]\n" + b"".join(b"%c: &%c [%s]\n" % (n, n, b", ".join([b"*%c" % (n - 1)] * 9)) for n in range(98, 110))
+FLAGS = {"lr": 0.1, "name": "x", "model.layers": [1, 2], "model.bias": True, "model.opt.kind": "adam"}
+
+
+def values(data: bytes, path: str) -> dict[str, object]:
+    return {flag.name: flag.default for flag in read_flags(data, path)}
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_values_are_flags_with_dotted_names_and_kinds(path) -> None:
+    found = read_flags(FILES[path], path)
+    assert {flag.name: flag.default for flag in found} == FLAGS
+    assert [flag.kind for flag in found] == ["number", "str", "list", "bool", "str"]
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_what_is_put_in_is_read_again_and_all_else_stays(path) -> None:
+    given = {"lr": 1e-05, "model.opt.kind": "ü: #", "model.new.deep": 3, "name": "007"}
+    assert values(put(FILES[path], path, given), path) == {**FLAGS, **given}
+
+
+def test_sections_of_ini_are_tables_and_texts_are_read_as_typed() -> None:
+    data = b"[DEFAULT]\nseed = 1\n[train]\nlr = 1e-3\nName = a b\nfast = yes\nrest =\n"
+    assert values(data, "a.ini") == {
+        "train.seed": 1,
+        "train.lr": 0.001,
+        "train.Name": "a b",
+        "train.fast": True,
+        "train.rest": "",
+    }
+    fresh = put(data, "a.cfg", {"train.lr": 0.5, "train.Name": "two\nlines %(x)s", "new.k": [1, "a"]})
+    found = values(fresh, "a.cfg")
+    assert (found["train.lr"], found["train.Name"], found["new.k"], found["train.seed"]) == (
+        0.5,
+        "two\nlines %(x)s",
+        [1, "a"],
+        1,
+    )
+    with pytest.raises(UsageError, match="names no section"):
+        put(data, "a.ini", {"lr": 1})
+
+
+def test_only_what_differs_in_value_or_type_is_written() -> None:
+    found = read_flags(FILES["a.toml"], "a.toml")
+    assert changed(FLAGS, found) == {}
+    assert changed({**FLAGS, "model.bias": 1, "lr": 0.2, "q": 1}, found) == {"model.bias": 1, "lr": 0.2, "q": 1}
+    assert changed({"lr": 0.1, "model.layers": [1.0, 2]}, found) == {}
+
+
+def test_what_no_flag_can_be_is_left_out_and_stays_in_the_file() -> None:
+    data = b"when: 2026-01-01\n1: x\n'a.b': 1\nnothing: null\nlist: [{a: 1}]\nlr: 1\n"
+    assert values(data, "a.yaml") == {"nothing": None, "lr": 1}
+    kept = yaml.safe_load(put(data, "a.yaml", {"lr": 2, "nothing": 3}))
+    assert (kept["lr"], kept["nothing"], kept[1], kept["list"], str(kept["when"])) == (2, 3, "x", [{"a": 1}], "2026-01-01")
+
+
+@pytest.mark.parametrize(
+    ("data", "path"),
+    [
+        (b"\xff", "a.toml"), (b"a = ", "a.toml"), (b"a: [", "a.yaml"), (b"a: !!python/object:os.system {}", "a.yaml"),
+        (b"{", "a.json"), (b"[1]", "a.json"), (b"- 1", "a.yaml"), (b"x", "a.ini"), (b"[" * 100_000, "a.json"),
+        (b"a: " + b"[" * 5_000, "a.yaml"), (b"#" * ((1 << 20) + 1), "a.yaml"),
+        (BOMB, "a.yaml"), (b"a: &a [*a, *a]", "a.yaml"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)  # fmt: skip
+def test_hostile_file_is_refused_in_one_line(data, path) -> None:
+    with pytest.raises(UsageError) as caught:
+        read_flags(data, path)
+    assert caught.value.message.startswith(path)
+    assert "\n" not in caught.value.message
+
+
+def test_value_in_the_way_of_a_table_is_named() -> None:
+    with pytest.raises(UsageError, match=r"a\.json has no table for the flag 'lr\.x'"):
+        put(b'{"lr": 1}', "a.json", {"lr.x": 1})
+
+
+def test_order_of_keys_stays() -> None:
+    assert list(json.loads(put(b'{"z": 1, "a": {"c": 1, "b": 2}}', "a.json", {"a.b": 3}))) == ["z", "a"]
+    assert list(tomli.loads(put(b"z = 1\na = 2\n", "a.toml", {"a": 3}).decode())) == ["z", "a"]
+    assert list(load(put(b"z: 1\na: 2\n", "a.yaml", {"a": 3}), "a.yaml")) == ["z", "a"]
