@@ -98,6 +98,8 @@ def tell_received(project: Project, found: Received, source: str, *, quiet: bool
 def tell_some(project: Project, words: str, ids: Iterable[str]) -> None:
     """Says what happened to runs: a line each if they are few."""
     runs = list(ids)
+    if not runs:  # to open the index is to read what has come
+        return
     if len(runs) > MOST:
         project.say(f"{words}: {count_text(len(runs), 'run')}")
         return
