@@ -70,8 +70,12 @@ def without_outputs(road: Road, tree: Path, linked: list[bytes], outputs: Iterab
             parts = os.fsdecode(path).split("/")
             if len(parts) > len(pattern) or not all(map(fnmatchcase, parts, pattern)):
                 continue
-            before = set(linked)
-            linked = opened(road, tree, linked, [path if len(parts) == len(pattern) else path + b"/*"])
+            before, is_whole = set(linked), len(parts) == len(pattern)
+            place = tree / os.fsdecode(path)
+            is_directory = place.is_dir()
+            linked = opened(road, tree, linked, [path if is_whole else path + b"/*"])
+            if is_whole and is_directory and not place.exists():
+                place.mkdir()  # what is in it is for the program to make, but it expects to find the directory
             queue += [one for one in linked if one not in before]
     return linked
 

@@ -79,7 +79,8 @@ def over(found: Sequence[Flag], said: Iterable[Flag]) -> tuple[Flag, ...]:
 
 def merged(found: Flag, said: Flag) -> Flag:
     """A flag that is both found and said; what is not said stays as it was found."""
-    kind = found.kind if said.kind == "any" else said.kind
+    says_less = said.kind == "any" or (said.kind == "number" and found.kind in {"int", "float"})
+    kind = found.kind if says_less else said.kind
     return replace(
         found,
         default=found.default if said.default is None else said.default,

@@ -243,7 +243,7 @@ def flag(name: str, item: Item) -> Flag:
     made = Flag(
         name,
         default,
-        found["type"].one_of(KINDS) if "type" in found else "any",
+        found["type"].one_of(KINDS) if "type" in found else "number" if {"min", "max"} & set(found) else "any",
         choices,
         found["help"].words() if "help" in found else "",
         required="required" in found and found["required"].truth(),
