@@ -8,13 +8,14 @@ import click
 
 from gitrun.commands.opening import open_project
 from gitrun.commands.selecting import question_from, selection
-from gitrun.commands.sharing import FOR, QUIET, order_from, remote_and_names, tell_received
+from gitrun.commands.sharing import EVERY, FOR, QUIET, order_from, remote_and_names, tell_received
 
 
 @click.command(add_help_option=False)
 @click.argument("words", nargs=-1, metavar="[REMOTE] [RUN]...")
 @selection
 @FOR
+@EVERY
 @QUIET
 def command(words: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401 - a filter each
     r"""Brings the runs of a remote here (default: all of them), each looked through first. They are data: git run trust.

@@ -8,13 +8,14 @@ import click
 
 from gitrun.commands.opening import open_project
 from gitrun.commands.selecting import question_from, selection
-from gitrun.commands.sharing import FOR, QUIET, order_from, remote_and_names, tell_received
+from gitrun.commands.sharing import EVERY, FOR, QUIET, order_from, remote_and_names, tell_received
 
 
 @click.command(add_help_option=False)
 @click.argument("words", nargs=-1, metavar="[REMOTE] [RUN]...")
 @selection
 @FOR
+@EVERY
 @QUIET
 def command(words: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401 - a filter each
     r"""As git run fetch, and merges the runs that went on both here and there: no attempt and no annotation is lost.

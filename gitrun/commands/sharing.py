@@ -29,6 +29,7 @@ MOST = 10
 """Runs that are told one by one; of more only how many."""
 
 FOR = click.option("--for", "revisions", metavar="BASE..HEAD", help="Runs made of these commits, or from them.")
+EVERY = click.option("--all", "everything", is_flag=True, help="All runs, as when nothing says which.")
 QUIET = click.option("-q", "--quiet", is_flag=True, help="No progress, and no word about what went well.")
 
 
@@ -42,6 +43,8 @@ def remote_and_names(project: Project, words: Sequence[str], *, push: bool = Fal
 def order_from(project: Project, names: Sequence[str], options: dict[str, Any], *, merge: bool) -> Order:
     """What is to be fetched. Raises UnknownRun, UsageError."""
     question, revisions = options["question"], options["revisions"]
+    if options.get("everything") and (names or not question.is_plain or revisions is not None):
+        raise UsageError("--all goes without names and filters", "leave out one or the other")
     ids = [name if digits_of(name) else project.find(name).id for name in names]
     pick = None if question.is_plain and revisions is None else picking(project, question, revisions)
     return Order(tuple(ids), pick, merge=merge, shown=is_shown(options))

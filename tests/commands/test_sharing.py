@@ -180,3 +180,11 @@ def test_trust_is_listed_for_programs(team) -> None:
     team.bob.run("trust", key, made, check=True)
     assert json.loads(team.bob.run("trust", "--json", check=True).stdout) == {"signers": [key], "untrusted": []}
     assert team.bob.run("trust", "--remove").returncode == 129
+
+
+@pytest.mark.parametrize("verb", ["fetch", "pull"])
+def test_all_runs_may_be_asked_for_by_name(team, verb):
+    team.ann.run("echo.py", check=True)
+    team.ann.run("push", check=True)
+    assert team.bob.run(verb, "--all", "--op", "echo.py").returncode == 129
+    assert "new: run" in team.bob.run(verb, "--all", check=True).stderr
