@@ -199,10 +199,10 @@ def point(git: Git, attempt: str) -> None:
         erase(os.fsencode(record))
         record.mkdir(parents=True)
         (record / "locked").touch()  # until it is whole, it is not to be pruned
-    put(record / "gitdir", f"{tree}/.git\n")
     put(record / "commondir", "../..\n")
     put(record / "HEAD", f"{attempt}\n")
     put(tree / ".git", f"gitdir: {record}\n")
+    put(record / "gitdir", f"{tree}/.git\n")  # with it, it is a worktree for git, which must have a HEAD then
     (record / "locked").unlink(missing_ok=True)
 
 
@@ -210,9 +210,11 @@ def put(path: Path, text: str) -> None:
     """Makes the file hold this text, in place of whatever else lies there."""
     place, content = os.fsencode(path), os.fsencode(text)
     if os.path.lexists(place):
-        if stat.S_ISREG(os.lstat(place).st_mode) and path.read_bytes() == content:
+        if not stat.S_ISREG(os.lstat(place).st_mode):
+            erase(place)
+        elif path.read_bytes() == content:
             return
-        erase(place)
+    # what a killed one of us leaves is the old text: git fsck calls a worktree without HEAD an error
     fresh = path.with_name(path.name + ".new")
     fresh.write_bytes(content)
     fresh.replace(path)

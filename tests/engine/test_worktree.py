@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from repository import Repo
 
+from gitrun.engine.worktree import put
+
 # what a program sees of its place: every path but those of git and of the record, and what the tracked file holds
 LOOK = """\
 import os
@@ -223,3 +225,12 @@ def test_a_linked_submodule_stays_linked_in_a_slot_that_is_used_again(repo, outs
     for _ in range(2):
         assert repo.run("--", "cat", "module/victim", check=True).stdout == "mine"
     assert (repo.path / "module" / "victim").exists()
+
+
+def test_a_file_of_a_slots_record_is_replaced_in_one_piece_or_stays(tmp_path):
+    path = tmp_path / "HEAD"
+    put(path, "old\n")
+    (tmp_path / "HEAD.new").mkdir()
+    with pytest.raises(IsADirectoryError):
+        put(path, "new\n")
+    assert path.read_text() == "old\n"

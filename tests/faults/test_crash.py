@@ -1,0 +1,58 @@
+"""Killed, or refused by the disk, at whatever point: every run is absent or whole, and the doctor ends with nothing to say.
+
+Here each command is struck at a few points; `python tests/faults/striking.py` strikes it at all of them.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import sys
+
+import pytest
+from faults.striking import FAULTS, SCENES, Before, Place, afterwards, can_trace, strike_at
+
+SEED = 20261122
+SAMPLE = [
+    (scene, fault)
+    for number, scene in enumerate(SCENES)
+    for fault in (list(FAULTS)[number % 3], list(FAULTS)[3 + number % 3])
+]  # fmt: skip
+"""Each command is killed in one of three ways, and refused in one of three."""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """How to get what is struck, with the runs that are there before, and how many points each command has."""
+    made: list[Place] = []
+
+    def make() -> Place:
+        if not made:
+            if not can_trace():
+                pytest.skip("programs cannot be traced here: that needs Linux on x86-64, and ptrace allowed")
+            made.append(Place.create(tmp_path_factory.mktemp("struck")))
+        made[0].bring_back()
+        return made[0]
+
+    return make
+
+
+@pytest.mark.parametrize(("scene", "fault"), SAMPLE)
+def test_struck_at_any_point_every_run_is_absent_or_whole(place, scene, fault) -> None:
+    here = place()
+    before = Before.of(here.repo)
+    points = strike_at(here, scene, fault, 0).points
+    at = math.ceil(random.Random(f"{SEED} {scene} {fault}").random() * points)
+    struck = strike_at(here, scene, fault, at)
+    sys.stdout.write(f"{scene}, {fault} at {at} of {points}: {struck.struck}")  # pytest shows it if the test fails
+    afterwards(here, scene, before, struck, at)
+
+
+def test_a_strike_is_felt(place) -> None:
+    here = place()
+    struck = strike_at(here, "run", "all", 40)
+    assert (struck.points, struck.status, bool(struck.struck)) == (40, -9, True)
+    struck = strike_at(here, "label", "full", 1)
+    assert struck.status == 128
+    assert struck.err.startswith("gitrun: ")
+    assert struck.err.count("\n") == 1
