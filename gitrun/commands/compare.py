@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from gitrun.views.select import Question
 
 ROWS = 20
+WIDEST = 200
+"""Columns of a table for a person: more nobody reads, and one run can have tens of thousands of names."""
 
 
 @click.command(add_help_option=False)
@@ -64,7 +66,11 @@ def command(runs: tuple[str, ...], *, everything: bool, as_csv: bool, as_json: b
     elif as_csv:
         print_csv(columns, found)
     else:
-        print_table(columns if names or not found else worth_showing(columns, found), found, palette(project.git))
+        print_table(
+            columns[:WIDEST] if names or not found else worth_showing(columns[:WIDEST], found), found, palette(project.git)
+        )
+        if len(columns) > WIDEST:
+            project.say(f"{len(columns) - WIDEST:,} more columns; --columns names some, --csv has all")
     if selection.more and not limit:
         project.say(f"{selection.more} more; --all compares them too")
     if not found:

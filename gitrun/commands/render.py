@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from gitrun.model.run import Attempt, Run
 
 GAP = "  "
+WIDEST = 500
+"""Columns of a terminal up to which other rows make room for a cell."""
 FEW = 3
 """Files of a needed run that are named."""
 
@@ -53,8 +55,11 @@ def speakable(value: Any) -> Any:  # noqa: ANN401 - whatever a verb shows
 
 
 def table(rows: Sequence[Sequence[str]]) -> None:
-    """The rows on stdout, their cells aligned, two blanks between; for a person no line is longer than the terminal is wide."""
-    widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
+    """The rows on stdout, their cells aligned, two blanks between; for a person no line is longer than the terminal is wide.
+
+    The others do not make room for a cell of more than WIDEST columns.
+    """
+    widths = [min(max(map(columns, column)), WIDEST) for column in zip(*rows, strict=True)]
     room = shutil.get_terminal_size().columns if is_for_person() else sys.maxsize
     for row in rows:
         out(line_of(row, widths, room))
@@ -64,7 +69,7 @@ def line_of(row: Sequence[str], widths: Sequence[int], room: int) -> str:
     """The cells of a row as a line of at most `room` columns of a terminal, each cell in its colour."""
     pieces: list[str] = []
     for cell, width in zip(row, widths, strict=True):
-        pieces += [cell, " " * (width - columns(cell) + len(GAP))]
+        pieces += [cell, " " * (max(width - columns(cell), 0) + len(GAP))]
     while pieces and not pieces[-1].strip():
         pieces.pop()
     fits = sum(map(columns, pieces)) <= room

@@ -107,3 +107,24 @@ def test_nothing_a_run_says_reaches_a_terminal_as_it_is(empty_repo) -> None:
         said = empty_repo.run("compare", "--no-color", *words, env=env).stdout
         assert "\\x1b]0;t\\x07" in said
         assert "\x1b" not in said
+
+
+def test_table_of_very_many_names_shows_some_and_says_so_and_csv_has_all(repo) -> None:
+    names = [f"flag{number:03}={number}" for number in range(250)]
+    repo.run(*names, "--", "true", check=True)
+    repo.run("--", "true", check=True)
+    shown = repo.run("compare", check=True)
+    assert "flag190" in shown.stdout
+    assert "flag249" not in shown.stdout
+    assert "more columns; --columns names some, --csv has all" in shown.stderr
+    assert "flag249" in repo.run("compare", "--csv", check=True).stdout
+    assert "flag249" in repo.run("compare", "--columns", "id,flag249", check=True).stdout
+
+
+def test_one_very_long_label_does_not_make_every_line_as_long(repo) -> None:
+    repo.run("--label", "x" * 30_000, "--", "true", check=True)
+    repo.run("--", "true", check=True)
+    for verb in ("list", "compare"):
+        lines = sorted(map(len, repo.run(verb, check=True).stdout.splitlines()))
+        assert lines[0] < 2_000
+        assert lines[-1] > 30_000
