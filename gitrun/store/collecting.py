@@ -53,6 +53,9 @@ def take(path: Path) -> bool:
                 return False
             try:
                 os.write(descriptor, f"{os.getpid()} {os.uname().nodename}".encode())
+            except OSError:  # a full disk
+                lock.unlink()
+                return False
             finally:
                 os.close(descriptor)
             if not is_living(path):
