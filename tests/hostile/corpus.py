@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from values import values
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -106,7 +108,7 @@ def build(path: Path) -> dict[str, Case]:
     """All cases, their objects in the repository at `path`; no ref is set."""
     forge = Forge(path)
     cases: dict[str, Case] = {}
-    for part in (names, modes, bombs, tables, shapes, refs, texts):
+    for part in (names, modes, bombs, tables, shapes, refs, texts, values):
         cases |= part(forge)
     return cases
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import resource
 import subprocess
 import sys
-import time
 import unicodedata
 from pathlib import Path
 
@@ -19,7 +19,8 @@ from gitrun.commands import main
 sys.path.insert(0, str(Path(__file__).parent))
 from corpus import Case, build
 
-SECONDS, BYTES = 5.0, 500 << 20
+SECONDS, BYTES, LONGEST = 5.0, 500 << 20, 30 << 20
+THOROUGH, STEP = os.environ.get("HYPOTHESIS_PROFILE") == "long", 3
 WHOLE = [
     ("list", "--all"),
     ("list", "--all", "--json"),
@@ -65,6 +66,11 @@ def place(repository: Path, cases: dict[str, Case]) -> None:
     (repository / "packed-refs").write_text(f"# pack-refs with: peeled fully-peeled sorted \n{lines}")
 
 
+def processor() -> float:
+    """Seconds that we and our children have computed: a busy machine makes nothing of ours slow."""
+    return sum(os.times()[:4])
+
+
 def unlike(cases: dict[str, Case]) -> dict[str, Case]:
     """The cases without those whose name another one has."""
     return {name: case for name, case in cases.items() if name == next(n for n, c in cases.items() if c.ref == case.ref)}
@@ -75,7 +81,7 @@ def is_safe(text: str) -> bool:
 
 
 def test_corpus_is_large(forged) -> None:
-    assert len(forged()[1]) >= 60
+    assert len(forged()[1]) >= 120
 
 
 def test_what_is_fetched_becomes_a_run_only_if_it_may_be_one(forged, repo) -> None:
@@ -83,9 +89,9 @@ def test_what_is_fetched_becomes_a_run_only_if_it_may_be_one(forged, repo) -> No
     alone = unlike({name: case for name, case in cases.items() if not case.poison})
     place(path, alone)
     before = repo.git("for-each-ref", "refs/heads")
-    began = time.monotonic()
+    began = processor()
     ended = repo.run("fetch", str(path))
-    assert time.monotonic() - began < SECONDS
+    assert processor() - began < SECONDS
     assert ended.returncode == 1
     assert is_safe(ended.stderr)
     there = set(repo.git("for-each-ref", "--format=%(refname:lstrip=2)", "refs/runs").split())
@@ -132,12 +138,13 @@ def limited() -> None:
 @pytest.mark.parametrize("words", WHOLE, ids=" ".join)
 def test_verbs_that_read_all_runs_are_quick_and_small_and_show_nothing_raw(infested, words) -> None:
     repo = infested()
-    began = time.monotonic()
+    began = processor()
     ended = subprocess.run(
         ["git", "run", *words], cwd=repo.path, stdin=subprocess.DEVNULL, capture_output=True, check=False, preexec_fn=limited
     )
-    assert time.monotonic() - began < SECONDS
+    assert processor() - began < SECONDS
     assert ended.returncode == 0, ended.stderr.decode()
+    assert len(ended.stdout) < LONGEST
     assert is_safe(ended.stdout.decode())
     assert is_safe(ended.stderr.decode())
 
@@ -148,14 +155,16 @@ def test_verbs_that_read_one_run_are_quick_and_stumble_over_none(forged, repo, w
     alternates.write_text(f"{forged()[0] / 'objects'}\n")
     cases = unlike(forged()[1])
     broken = [name for name, case in cases.items() if not case.sound]
-    some = {name: case for name, case in cases.items() if case.sound or (name in broken[::12] and words == ("show",))}
+    sound = [name for name, case in cases.items() if case.sound]
+    asked = sound if THOROUGH else sound[ONE.index(words) % STEP :: STEP]  # each case meets some of the verbs
+    some = {name: case for name, case in cases.items() if name in asked or (name in broken[::12] and words == ("show",))}
     place(repo.path / ".git", some)
     monkeypatch.chdir(repo.path)
     before = sorted(path.name for path in repo.path.iterdir())
     for name, case in some.items():
-        began = time.monotonic()
+        began = processor()
         code, said = call(*words, case.ref)
-        assert time.monotonic() - began < SECONDS, name
+        assert processor() - began < SECONDS, name
         assert code in {0, 1, 128, 129}, (name, said)
         assert is_safe(said), (name, said)
     assert sorted(path.name for path in repo.path.iterdir()) == before
@@ -193,10 +202,10 @@ def test_chain_of_very_many_annotations_is_refused_in_time(repo, tmp_path) -> No
     ).stdout.strip()
     assert tree
     place(path, {"long": Case(named(first).ref, tip)})
-    began = time.monotonic()
+    began = processor()
     assert "more than 20,000 commits" in repo.run("fetch", str(path)).stderr
     place(repo.path / ".git", {"long": Case(first, tip)})
     subprocess.run(["git", "fetch", "-q", path, "refs/heads/x"], cwd=repo.path, check=True)
     assert repo.run("list", "--all").returncode == 0
     assert repo.run("log", first).returncode in {0, 128}
-    assert time.monotonic() - began < 3 * SECONDS
+    assert processor() - began < 3 * SECONDS
