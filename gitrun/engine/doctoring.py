@@ -16,6 +16,7 @@ from gitrun.errors import GitrunError
 from gitrun.model.findings import PROBE, Finding, in_settings, in_version
 from gitrun.model.refs import RUNS, is_id, short
 from gitrun.store import fsck, incoming, notes, remotes, stale, trash
+from gitrun.store.hooks import OUTDATED, Hooks
 from gitrun.store.index import Index
 from gitrun.store.live import directory_of
 from gitrun.store.locks import is_held
@@ -46,7 +47,7 @@ def examine(road: Road, expire: float | None, remote: str | None = None) -> Repo
     found = list(stale.of_locks(git))
     found += [*fsck.of_place(git), *in_version(git.run("version").decode()), *in_settings(git.config)]
     found += [*fsck.of_live(git), *of_slots(git), *fsck.of_private_refs(git), *of_leftovers(git, now)]
-    found += fsck.of_objects(git)
+    found += [*of_hooks(git), *fsck.of_objects(git)]
     of_runs, runs = fsck.of_runs(git, fsck.utc(now))
     found += [*of_runs, *fsck.of_trash(git, expire), *fsck.of_notes(git, runs)]
     found += of_remote(git, remote) if remote else ()
@@ -94,6 +95,8 @@ def apply(road: Road, cure: str, place: str) -> None:
     elif cure == "notes":
         with Index(git) as index:
             notes.rebuild(git, index)
+    elif cure == "hook":
+        Hooks(git).install(place)
 
 
 def set_aside(git: Git, path: Path) -> None:
@@ -152,6 +155,16 @@ def of_leftovers(git: Git, now: float) -> Iterator[Finding]:
         if not is_id(name):
             place = git.state / "live" / name
             yield Finding("leftover", f"live/{name} is of no run", f"look at it, and rm -r '{place}'", str(place))
+
+
+def of_hooks(git: Git) -> Iterator[Finding]:
+    """Hooks of ours that another version of gitrun has put there, or that git may not execute; nobody has changed them."""
+    ours = Hooks(git)
+    for name in ours.names():
+        if ours.status(name).status == OUTDATED:
+            yield Finding(
+                "hook", f"hook {name} is not as this version of gitrun writes it", "git run hooks install", name, "hook"
+            )
 
 
 def of_remote(git: Git, remote: str) -> Iterator[Finding]:

@@ -295,6 +295,15 @@ def test_a_run_from_the_future_is_named(lived) -> None:
     assert [one.kind for one in found] == ["future", "future"]
 
 
+def test_a_hook_of_ours_that_git_would_pass_over_is_renewed(lived) -> None:
+    lived.run("hooks", "install", check=True)
+    assert doctor(lived) == ([], 0)
+    path = git_dir(lived) / "hooks" / "pre-push"
+    path.chmod(0o644)
+    assert "pre-push" in healed(lived)[0]
+    assert os.access(path, os.X_OK)
+
+
 def test_json_says_what_was_found_and_what_was_mended(lived) -> None:
     (git_dir(lived) / "packed-refs.new").touch()
     lived.git("config", "gitrun.fsync", "false")
