@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import sqlite3
 import time
 from contextlib import contextmanager, suppress
@@ -176,15 +177,17 @@ class Index:
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             base = sqlite3.connect(self._path, timeout=5.0, isolation_level=None)
-            base.execute("PRAGMA synchronous = OFF")  # what a power cut or a kill breaks is made anew
-            base.execute("PRAGMA journal_mode = MEMORY")
+            base.execute("PRAGMA synchronous = OFF")  # after a power cut it is looked through: see _refresh
+            base.execute("PRAGMA journal_mode = PERSIST")  # what a kill leaves is rolled back
             with suppress(sqlite3.OperationalError):
                 if base.execute("PRAGMA user_version").fetchone() != (VERSION,):
                     base.executescript(f"DROP TABLE IF EXISTS runs; DROP TABLE IF EXISTS state; {TABLES}")
                     base.execute(f"PRAGMA user_version = {VERSION}")
                 base.execute("BEGIN IMMEDIATE")
                 base.execute("ROLLBACK")
-                return base
+                # sqlite 3.40 begins to write, and fails later, on a file system that is read-only
+                if os.access(self._path, os.W_OK) and os.access(self._path.parent, os.W_OK):
+                    return base
             base.close()
         except (OSError, sqlite3.OperationalError):
             pass
@@ -200,14 +203,20 @@ class Index:
         return base
 
     def _anew(self) -> sqlite3.Connection:
-        with suppress(OSError):
-            self._path.unlink()
+        # its journal first: it would be rolled back into another base
+        for path in (self._path.with_name(f"{self._path.name}-journal"), self._path):
+            with suppress(OSError):
+                path.unlink()
         return self._open()
 
     def _refresh(self) -> None:
         """Reads what has changed since the last time, by whatever program."""
         seen, moment = stamp(self._git)
         known = dict(self._base.execute("SELECT name, value FROM state").fetchall())
+        if known.get("boot") != (boot := this_boot()):  # the machine may have gone down while it was written
+            if self._base.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
+                raise sqlite3.DatabaseError("it is not whole")
+            known = {}
         if known.get("stamp") == seen and not 0 < self.count() - self.readable() <= FEW:
             return
         now = tips(self._git)
@@ -219,7 +228,8 @@ class Index:
             self._base.execute("BEGIN")
             self._base.executemany("DELETE FROM runs WHERE id = ?", gone)
             settled = time.time() - moment > SETTLED
-            self._base.execute("INSERT OR REPLACE INTO state VALUES ('stamp', ?)", (seen if settled else "",))
+            state = (("stamp", seen if settled else ""), ("boot", boot))
+            self._base.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", state)
 
     def _store(self, changed: Mapping[str, str]) -> None:
         """Reads these runs, in rounds, and puts them in."""
@@ -243,6 +253,13 @@ class Index:
                 if self._told:
                     self._told(min(start + ROUND, len(names)), len(names))
         self._base.executescript(INDEXES)
+
+
+def this_boot() -> str:
+    """What tells this start of the machine from all others; empty where the system does not say."""
+    with suppress(OSError), open("/proc/sys/kernel/random/boot_id") as file:  # noqa: PTH123 - each look at runs asks
+        return file.read().strip()
+    return ""
 
 
 @contextmanager

@@ -10,7 +10,9 @@ import random
 import sys
 
 import pytest
-from faults.striking import FAULTS, SCENES, Before, Place, afterwards, can_trace, strike_at
+from faults.striking import FAULTS, SCENES, Before, Place, afterwards, can_trace, runs, strike, strike_at
+
+from gitrun import Project
 
 SEED = 20261122
 SAMPLE = [
@@ -56,3 +58,21 @@ def test_a_strike_is_felt(place) -> None:
     assert struck.status == 128
     assert struck.err.startswith("gitrun: ")
     assert struck.err.count("\n") == 1
+
+
+def test_a_look_that_is_killed_while_it_writes_the_index_leaves_none_that_is_wrong(place) -> None:
+    here = place()
+    words = ("git-run", "list")
+
+    def changed():
+        here.bring_back()
+        first, second, *_ = runs(here.repo)
+        here.repo.git("update-ref", "-d", f"refs/runs/{first}")
+        here.repo.git("update-ref", f"refs/runs/{second}", second)
+        return strike
+
+    points = changed()(here.repo, words).points
+    for at in range(points // 2, points, 8):
+        changed()(here.repo, words, at=at, victim="all")
+        assert here.repo.run("list").returncode == 0
+        assert not Project(here.repo.path).examine().findings, f"{at} of {points}"

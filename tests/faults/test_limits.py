@@ -79,13 +79,15 @@ def test_a_run_whose_result_found_no_room_is_finished_by_the_next_command(small)
 
 def test_of_a_read_only_repository_runs_can_be_looked_at_and_nothing_else(small) -> None:
     before = runs(small)
+    small.git("update-ref", f"refs/runs/{'1' * 40}", "HEAD")  # the index does not know it yet
     remount(small, "ro")
-    assert small.run("list", check=True).stdout.count("\n") == 1
+    assert small.run("list", check=True).stdout.count("\n") == 2
     assert small.run("show", "1").returncode == 0
-    assert small.run("doctor").returncode == 0
+    assert small.run("doctor").stdout.count("\n") == 1
     for words in (("echo.py", "x=2"), ("--restart", "1"), ("label", "fine", "1"), ("rm", "1"), ("notes", "--rebuild")):
         one_line(small.run(*words))
     remount(small, "rw")
+    small.git("update-ref", "-d", f"refs/runs/{'1' * 40}")
     assert runs(small) == before
     heal(small)
 

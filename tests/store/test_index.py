@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from datetime import datetime, timezone
 
 import pytest
@@ -13,7 +14,7 @@ from runs_made_up import made_up
 from gitrun import Project
 from gitrun.model.flags import Flags
 from gitrun.model.run import BrokenRun
-from gitrun.store.index import Index, flags_key, pack, unpack
+from gitrun.store.index import SETTLED, Index, flags_key, pack, unpack
 
 
 @pytest.fixture
@@ -196,3 +197,13 @@ def test_build_that_was_killed_goes_on_with_what_finds_rows_quickly(repo, projec
     base = sqlite3.connect(repo.path / ".git" / "gitrun" / "index.sqlite")
     assert base.execute("SELECT count(*) FROM sqlite_master WHERE name = 'newest'").fetchone() == (1,)
     base.close()
+
+
+@pytest.mark.parametrize("damage", ["DELETE FROM runs WHERE tip > '8'", "UPDATE runs SET tip = id"])
+def test_index_written_before_the_machine_went_down_is_held_against_the_refs(repo, project, damage) -> None:
+    time.sleep(2 * SETTLED)
+    before = project.list_runs()
+    base = sqlite3.connect(repo.path / ".git" / "gitrun" / "index.sqlite")
+    base.executescript(f"{damage}; UPDATE state SET value = 'another' WHERE name = 'boot'")
+    base.close()
+    assert project.list_runs() == before
