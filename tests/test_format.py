@@ -201,6 +201,7 @@ def test_a_run_can_be_fetched_and_read_elsewhere(repo, tmp_path):
     clone.git("fetch", "-q", "origin", "refs/runs/*:refs/runs/*")
     (found,) = json.loads(clone.run("list", "--json", check=True).stdout)
     assert (found["id"], found["status"]) == (only_run(repo), "completed")
+    clone.run("trust", "1", check=True)
     assert clone.run("--restart", "1", check=True).stdout == "1.0 2 'a'\n"
 
 

@@ -132,7 +132,9 @@ def expired(git: Git, before: float | None, now: float) -> dict[str, str]:
     if before is None:
         return {}
     known = trash.deleted_at(git)
-    return {run: tip for run, tip in trash.deleted(git).items() if known.get(run, now) < before}
+    return {
+        run: tip for run, tip in trash.deleted(git).items() if int(known.get(run, now)) <= before
+    }  # git tells whole seconds
 
 
 def orphans(git: Git) -> tuple[Pile, ...]:

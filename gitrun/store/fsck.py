@@ -119,7 +119,7 @@ def of_trash(git: Git, before: float | None) -> Iterator[Finding]:
     if doubled:
         words = f"a killed deletion left {some(doubled)} in the trash too"
         yield Finding("trash", words, "the next git run rm or gc mends it", cure="settle")
-    old = [run for run, at in trash.deleted_at(git).items() if run in there and before is not None and at < before]
+    old = [run for run, at in trash.deleted_at(git).items() if run in there and before is not None and int(at) <= before]
     if old:
         yield Finding(
             "expired", f"{some(old)} may go from the trash for good", "git run gc purges, git run restore brings back"

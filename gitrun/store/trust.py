@@ -130,9 +130,10 @@ def require_trusted(git: Git, run: Run) -> None:
     error = NotTrusted(
         f"run {known} was not made here, and is data until it is trusted", f"git run trust {known}, once you have read it"
     )
+    where = f"  in {attempt.cwd}" if attempt.cwd else ""
     lines = (
         f"gitrun:   made by   {attempt.author or 'nobody that it names'}, {found.words if found else 'unsigned'}",
-        f"gitrun:   executes  {' '.join(attempt.command) or attempt.operation}" + (f"  in {attempt.cwd}" if attempt.cwd else ""),
+        f"gitrun:   executes  {' '.join(attempt.command) or attempt.operation}{where}",
         f"gitrun:   flags     {attempt.flags.text() or 'none'}",
         f"gitrun:   source    {difference(git, attempt)} (git run diff {known})",
     )

@@ -169,7 +169,7 @@ PROGRAMS = {
     "tyro": TYRO, "hydra": HYDRA, "omegaconf": OMEGACONF, "simple": SIMPLE,
 }  # fmt: skip
 WORDS = {"argparse": ("--", "train"), "click": ("--", "train")}
-TEXTS = ("", "it's \"so\" é\\", "-x", "a b", "--seed", "é…", "1", "true", "a=b, c: [d]", "\\", "a\\'", "~", "$HOME {x} #")
+TEXTS = ("", 'it\'s "so" é\\', "-x", "a b", "--seed", "é…", "1", "true", "a=b, c: [d]", "\\", "a\\'", "~", "$HOME {x} #")
 
 
 @pytest.fixture(scope="session")

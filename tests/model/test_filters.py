@@ -18,9 +18,7 @@ BARE = made_up("a" * 40, "train.py", label="best")
 RUN = replace(
     BARE,
     notes=replace(BARE.notes, tags=("paper", "fig 2")),
-    attempt=replace(
-        BARE.attempt, flags=Flags({"lr": 0.05, "opt": "adam", "deep": True}), metrics=METRICS
-    ),
+    attempt=replace(BARE.attempt, flags=Flags({"lr": 0.05, "opt": "adam", "deep": True}), metrics=METRICS),
 )
 
 
@@ -30,7 +28,8 @@ RUN = replace(
         "lr<0.1", "lr <= 0.05", "lr=0.05", "lr==0.05", "loss>=0.3 and status=completed", "opt=adam or opt=sgd", "not opt=sgd",
         "opt in [adam, sgd]", "opt not in [sgd]", "tag contains paper", "tag='fig 2'", "tags not contains draft", "deep",
         "not draft",
-        "operation contains train", "flag:lr<1", "metric:loss<1", "loss:min=0.1", "metric:loss:max>2 and loss:count=7", "loss:first=2 and loss:last=0.3", "bad:last!=1", "label=best", "op=train.py",
+        "operation contains train", "flag:lr<1", "metric:loss<1", "loss:min=0.1", "metric:loss:max>2 and loss:count=7",
+        "loss:first=2 and loss:last=0.3", "bad:last!=1", "label=best", "op=train.py",
         "(lr<0.01 or lr>0.04) and loss<1",
         "opt contains da", "deep=true", "not (lr>1 and loss<1)", "lr!=1", 'opt="adam"',
     ],
@@ -43,7 +42,8 @@ def test_filter_holds(text) -> None:
     "text",
     [
         "lr>0.1", "missing=1", "missing!=1", "missing<1", "not lr<0.1", "opt<1", "deep=1", "status=error", "bad<1", "bad>=0",
-        "lr<0.1 and opt=sgd", "metric:lr<1", "flag:loss<1", "bad:min<1", "bad:count", "lr:min<1", "loss:mean", "loss:", "opt in adam", "lr in [1, 2]", "missing", "branch=main and nothing",
+        "lr<0.1 and opt=sgd", "metric:lr<1", "flag:loss<1", "bad:min<1", "bad:count", "lr:min<1", "loss:mean",
+        "loss:", "opt in adam", "lr in [1, 2]", "missing", "branch=main and nothing",
     ],
 )  # fmt: skip
 def test_filter_does_not_hold(text) -> None:

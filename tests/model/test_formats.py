@@ -11,8 +11,8 @@ from runs_made_up import made_up
 from gitrun.errors import UsageError
 from gitrun.model.dates import require_date
 from gitrun.model.flags import Flags
-from gitrun.model.metrics import Metrics, Summary
 from gitrun.model.formats import read_format
+from gitrun.model.metrics import Metrics, Summary
 from gitrun.model.text import relative_text
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
@@ -20,7 +20,10 @@ BARE = made_up("3fa2c1d8" + "0" * 32, "train.py", label="best")
 RUN = replace(
     BARE,
     attempt=replace(
-        BARE.attempt, flags=Flags({"lr": 0.1, "z": "a b"}), metrics=Metrics({"loss": 0.25}, {"loss": Summary(1.0, 0.25, 0.2, 1.5, 3)}), started=NOW - timedelta(hours=3)
+        BARE.attempt,
+        flags=Flags({"lr": 0.1, "z": "a b"}),
+        metrics=Metrics({"loss": 0.25}, {"loss": Summary(1.0, 0.25, 0.2, 1.5, 3)}),
+        started=NOW - timedelta(hours=3),
     ),
 )
 

@@ -365,6 +365,5 @@ def state_meant(state: State) -> tuple[object, ...]:
     return state.run, state.tip, state.last, state.operation, {"x": state.x}, state.status, state.said
 
 
-@pytest.mark.slow
 def test_two_clones_and_a_remote_have_what_the_model_says(beginning, tmp_path) -> None:
     run_state_machine_as_test(lambda: TwoClones(beginning, tmp_path / "team"), settings=PROFILE)
