@@ -46,6 +46,7 @@ PROFILE = settings(
 ENDS = {"true": COMPLETED, "false": ERROR}
 PEOPLE = st.sampled_from(("ann", "bob"))
 ANNOTATIONS = ("best", "worst", "marked", "comment", "a", "b")
+WHAT = st.tuples(st.sampled_from(ANNOTATIONS), st.booleans())
 HOUSE = (("pack-refs", "--all"), ("gc", "--quiet", "--prune=now"))
 PLACE, X = st.integers(0, 7), st.integers(1, 3)
 OWN = ("refs/runs/", "refs/gitrun/", "refs/notes/runs")
@@ -80,7 +81,7 @@ def beginning(template):
             repo.write("new.txt", "untracked\n")
         ann, bob = (quiet(repo) for repo in (team.ann, team.bob))
         for operation, x in (("true", 1), ("true", 2), ("false", 3)):
-            ann.run(command=(operation,), flags={"x": x})
+            ann.run(command=(operation,), flags={"x": x}, tags=("a", "b"), label="best")
         ann.sharing.push("origin", ann.sharing.all_tips())
         bob.sharing.fetch("origin", Order())
         bob.sharing.trust([run.id for run in bob.list_runs()[:2]])
@@ -203,12 +204,12 @@ class TwoClones(RuleBasedStateMachine):
             tags = state.said.tags | {what} if there else state.said.tags - {what}
             self.tell(who, state, lambda notes: replace(notes, tags=tuple(sorted(tags))), replace(state.said, tags=tags))
 
-    @rule(place=PLACE, whats=st.tuples(st.sampled_from(ANNOTATIONS), st.sampled_from(ANNOTATIONS)), again=st.booleans())
-    def both_go_on(self, place: int, whats: tuple[str, str], again: bool) -> None:
+    @rule(place=PLACE, whats=st.tuples(WHAT, WHAT), again=st.booleans())
+    def both_go_on(self, place: int, whats: tuple[tuple[str, bool], ...], again: bool) -> None:
         both = {run: state for run, state in self.clones["ann"].runs.items() if run in self.clones["bob"].runs}
         if state := self.pick(both, place):
-            for who, what in zip(self.clones, whats, strict=True):
-                self.say(who, self.clones[who].runs[state.run], what, there=True)
+            for who, (what, there) in zip(self.clones, whats, strict=True):
+                self.say(who, self.clones[who].runs[state.run], what, there=there)
                 if again:
                     self.go_on(who, self.clones[who].runs[state.run], 1, trust=True)
 
