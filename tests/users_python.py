@@ -44,7 +44,10 @@ def installed(name: str):
 
 def link_in(name: str, site: Path) -> None:
     """Links to all that belongs to the distribution at the top of site-packages."""
-    for file in {file.parts[0] for file in distribution(name).files or () if file.parts[0] not in ("..", "__pycache__")}:
-        target = Path(str(distribution(name).locate_file(file)))
+    found = distribution(name)
+    tops = {file.parts[0] for file in found.files or () if file.parts[0] not in ("..", "__pycache__")}
+    # of what setup.py installed, the files are told as they lay in its source
+    for file in tops.union((found.read_text("top_level.txt") or "").split()):
+        target = Path(str(found.locate_file(file)))
         if target.exists() and not (site / file).exists():
             (site / file).symlink_to(target)

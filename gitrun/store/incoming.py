@@ -120,10 +120,12 @@ def receive(git: Git, there: Mapping[str, str], wanted: Wanted) -> Received:
             fresh[run] = tip
     if not fresh:
         return found
+    from gitrun.store.index import no_search_for_cycles
     from gitrun.store.inspection import Inspector  # with it comes pygit2
 
     inspector = Inspector(git)
-    chains = list(sound(inspector, fresh, found.refused))
+    with no_search_for_cycles():
+        chains = list(sound(inspector, fresh, found.refused))
     kept = wanted.keep(chains) if wanted.keep else fresh.keys()
     there_now = ((chain, known.get(chain.run)) for chain in chains if chain.run in kept)
     goals = [goal for chain, ours in there_now if (goal := decide(git, inspector, chain, ours, found))]
