@@ -21,6 +21,8 @@ from gitrun.model.run import COMPLETED
 from gitrun.store.finding import find
 from gitrun.store.index import Index
 from gitrun.store.results import kept as stored_at
+from gitrun.store.runs import states
+from gitrun.store.trust import require_trusted, trusted_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -67,8 +69,12 @@ def need_of(git: Git, objects: Objects, need: Need, asked: tuple[object, str], k
     """The need with its run and files; `asked` is the run's name, if it has one, and by which operation. Raises GitrunError."""
     named, operation = asked
     with Index(git) as index:
-        run = run_for(index, need, named, operation, git.prefix)
-    files = (*carried(git, objects, run), *run.attempt.files)
+        run = run_for(index, need, named, operation, git)
+    if kept:
+        run = as_used(git, objects, run, kept)
+    else:  # what the program reads decides what it does; of what was used before the hash is in a run that is trusted
+        require_trusted(git, run)
+    files = left_by(git, objects, run)
     found = files_of(need, run, files, kept, operation)
     wanted = {path for path, _ in found.files}
     for file in files:
@@ -80,15 +86,32 @@ def need_of(git: Git, objects: Objects, need: Need, asked: tuple[object, str], k
     return found
 
 
+def as_used(git: Git, objects: Objects, run: Run, need: Dependency) -> Run:
+    """The run as the attempt left it whose files were used: the last that has them all, else as it is now."""
+    used = set(need.files)
+
+    def has_them(state: Run) -> bool:
+        return used <= {(file.path, file.sha256) for file in left_by(git, objects, state)}
+
+    if has_them(run):
+        return run
+    return next((state for state in reversed(states(git, objects, run)) if has_them(state)), run)
+
+
+def left_by(git: Git, objects: Objects, run: Run) -> tuple[File, ...]:
+    """The files that were there when the run's attempt had ended: its own and those it had from attempts before."""
+    return tuple({file.path: file for file in (*carried(git, objects, run), *run.attempt.files)}.values())
+
+
 def place_of(git: Git, run: Run, file: File) -> Path:
     """Where a file of the run that is not in git is kept."""
     return stored_at(git, run.id, run.attempt.id) / file.path
 
 
-def run_for(index: Index, need: Need, named: object, operation: str, prefix: str) -> Run:
-    """The run whose files are needed: the one named, else the marked, else the latest completed one."""
+def run_for(index: Index, need: Need, named: object, operation: str, git: Git) -> Run:
+    """The run whose files are needed: the one named, else the marked, else the latest completed one that is trusted."""
     if named is not None:
-        run = find(index, named.text if isinstance(named, Typed) else str(named), prefix)
+        run = find(index, named.text if isinstance(named, Typed) else str(named), git.prefix)
         if run.operation != need.operation:
             raise UsageError(
                 f"{operation} needs a run of {need.operation}, and {short(run.id)} is one of {run.operation}",
@@ -102,14 +125,17 @@ def run_for(index: Index, need: Need, named: object, operation: str, prefix: str
             f"{operation} needs files of a completed run of {need.operation}, and there is none",
             f"git run {need.operation} makes one",
         )
-    return (marked or ended)[0]
+    return marked[0] if marked else next(trusted_of(git, ended), ended[0])
 
 
 def files_of(need: Need, run: Run, left: Sequence[File], kept: Dependency | None, operation: str) -> Dependency:
     """Those of the files that a run left that are needed.
 
-    Raises CannotRun if a pattern finds none, or they are no longer as they were.
+    Raises CannotRun if a pattern finds none, or none is as it was used.
     """
+    used = [file for file in left if kept and file.path in dict(kept.files)]
+    if all(matching(used, pattern) for pattern in need.patterns):
+        left = used  # not also what came into the run since
     files = [file for pattern in need.patterns for file in matching(left, pattern)]
     for pattern in need.patterns:
         if not matching(left, pattern):
@@ -121,8 +147,8 @@ def files_of(need: Need, run: Run, left: Sequence[File], kept: Dependency | None
     changed = sorted(path for path, sha256 in (kept.files if kept else ()) if found.get(path) != sha256)
     if changed:
         raise CannotRun(
-            f"run {short(run.id)} of {need.operation} has been restarted, and '{changed[0]}' is not what {operation} used",
-            f"{need.operation}={short(run.id)} takes what is there now",
+            f"no attempt of run {short(run.id)} of {need.operation} that is here has '{changed[0]}' as {operation} used it",
+            f"git run fetch brings those made elsewhere; {need.operation}={short(run.id)} takes the file as it is now",
         )
     return Dependency(need.operation, run.id, tuple(sorted(found.items())))
 

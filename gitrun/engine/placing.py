@@ -6,8 +6,8 @@ import os
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from gitrun.engine.bring import DONE, carried, produced_item, put
-from gitrun.engine.dependencies import cached
+from gitrun.engine.bring import DONE, produced_item, put
+from gitrun.engine.dependencies import as_used, cached, left_by
 from gitrun.engine.links import link_in, make_parents
 from gitrun.errors import CannotRun
 from gitrun.git.objects import Objects
@@ -99,9 +99,10 @@ def opened(road: Road, tree: Path, linked: list[bytes], paths: Iterable[bytes]) 
 
 
 def bring_in(git: Git, run: Run, need: Dependency, tree: Path) -> None:
-    """Copies the needed files of the run into `tree`. Raises CannotRun if one is not to be had, or is another by now."""
+    """Copies the needed files into `tree` as the attempt left them that was used. Raises CannotRun if one is not to be had."""
     with Objects(git) as objects:
-        files = {file.path: file for file in (*carried(git, objects, run), *run.attempt.files)}
+        run = as_used(git, objects, run, need)
+        files = {file.path: file for file in left_by(git, objects, run)}
         for path, sha256 in need.files:
             file = files.get(path)
             if file is None or file.sha256 != sha256 or put(tree, produced_item(git, objects, run, file), at_once) != DONE:

@@ -149,9 +149,8 @@ class Sharing:
 
     def untrusted(self, runs: Sequence[Run]) -> list[Run]:
         """Those of the runs that may not be executed."""
-        known = trust.trusted(self._git)
-        rest = [run for run in runs if run.attempt.id not in known]
-        return [run for run in rest if not self.is_trusted(run)] if self.trusted_keys() else rest
+        known = {run.id for run in trust.trusted_of(self._git, runs)}
+        return [run for run in runs if run.id not in known]
 
     def default_remote(self, *, push: bool = False) -> str:
         """The remote that git would take. Raises UsageError."""

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -162,8 +162,13 @@ def read_commit(found: Object | None) -> Commit | None:
 
 def attempts(git: Git, objects: Objects, run: Run) -> tuple[Attempt, ...]:
     """All attempts of the run, of all sides that were merged, oldest first, each as its result says it ended."""
+    return tuple(state.attempt for state in states(git, objects, run))
+
+
+def states(git: Git, objects: Objects, run: Run) -> tuple[Run, ...]:
+    """The run as each of its attempts has left it, oldest first: `tip` is the commit with what there was at its end."""
     if run.attempt.id == run.id:
-        return (run.attempt,)
+        return (run,)
     commits = commits_of(objects, run)
     ends: dict[str, str] = {}
     for commit in commits.values():
@@ -173,9 +178,9 @@ def attempts(git: Git, objects: Objects, run: Run) -> tuple[Attempt, ...]:
         if below and commit.kind == "result":
             ends.setdefault(below.id, commit.id)
     begun = [commit for commit in reversed(commits.values()) if commit.kind == "attempt"]
-    found = [one_attempt(git, objects, commit, ends.get(commit.id), run) for commit in begun]
+    found = [state(git, objects, commit, ends.get(commit.id), run) for commit in begun]
     if any(commit.kind == "merge" for commit in commits.values()):
-        found.sort(key=lambda attempt: (attempt.id == run.attempt.id, attempt.created, attempt.id))
+        found.sort(key=lambda one: (one.attempt.id == run.attempt.id, one.attempt.created, one.attempt.id))
     return tuple(found)
 
 
@@ -192,14 +197,15 @@ def commits_of(objects: Objects, run: Run) -> dict[str, Commit]:
     return found
 
 
-def one_attempt(git: Git, objects: Objects, commit: Commit, result: str | None, run: Run) -> Attempt:
-    """The attempt of this commit, with what `result` says of it."""
+def state(git: Git, objects: Objects, commit: Commit, result: str | None, run: Run) -> Run:
+    """The run as the attempt of this commit has left it, with what `result` says of that."""
     if commit.id == run.attempt.id:
-        return run.attempt
+        return run
     at = result or commit.id
     parts = dict(zip(PARTS, objects.read_many([f"{at}:{part}" for part in PARTS]), strict=True))
     contents = {name: content(part, name) for name, part in parts.items()}
-    return record.read_attempt(origin(commit), contents, live=False, written=Output(str(git.common_dir), at))
+    attempt = record.read_attempt(origin(commit), contents, live=False, written=Output(str(git.common_dir), at))
+    return replace(run, tip=at, attempt=attempt)
 
 
 def origin(commit: Commit) -> record.Origin:

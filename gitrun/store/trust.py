@@ -17,7 +17,7 @@ from gitrun.model.refs import EMPTY_TREE, is_id, short
 from gitrun.model.text import safe_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from gitrun.git.exe import Git
@@ -86,6 +86,12 @@ def trusted(git: Git) -> frozenset[str]:
     """The ids of the attempts that were made here or are trusted."""
     last = {line.removeprefix(BACK): line for line in written(git).splitlines()}
     return frozenset(line for line in last.values() if is_id(line))
+
+
+def trusted_of(git: Git, runs: Iterable[Run]) -> Iterator[Run]:
+    """Those of the runs whose last attempt may be executed."""
+    known, has_signers = trusted(git), bool(signers(git))
+    return (run for run in runs if run.attempt.id in known or (has_signers and is_trusted(git, run.attempt.id)))
 
 
 def trust(git: Git, names: Iterable[str]) -> None:

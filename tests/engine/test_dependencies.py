@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import tomli
+from clones import clone
 from supervised import last, live, runs, said, start, until
 
 if TYPE_CHECKING:
@@ -121,12 +122,60 @@ def test_restart_of_an_entry_that_resolves_always_looks_anew(two) -> None:
     assert two.run("--restart", "train", check=True).stdout == "xx\n"
 
 
-def test_restart_is_refused_when_what_it_used_is_another_by_now(two) -> None:
+@pytest.mark.parametrize("ignored", ["", "*.txt\n"])
+def test_restart_uses_the_files_of_the_attempt_that_it_used_though_that_run_went_on(two, ignored) -> None:
+    two.write(".gitignore", ignored)
     two.run("prepare", "n=1", check=True)
     two.run("train", check=True)
     two.run("--restart", "prepare", "n=2", check=True)
-    assert "has been restarted, and 'data/a.txt' is not what train used; prepare=" in refused(two, "--restart", "train")
-    assert two.run("--restart", "train", "prepare=prepare", check=True).stdout == "xx\n"
+    two.run("--restart", "prepare", "n=3", check=True)
+    assert two.run("--restart", "train", "lr=2", check=True).stdout == "x\n"
+    assert two.run("--restart", "train", "prepare=prepare", check=True).stdout == "xxx\n"
+    two.run("--restart", "prepare", "n=1", check=True)
+    assert two.run("--restart", "train", check=True).stdout == "xxx\n"
+
+
+def test_restart_takes_no_file_that_came_into_the_needed_run_later(two) -> None:
+    two.write("prepare.py", PREPARE + "if n > 1: open('data/b.txt', 'w').write('new')\n")
+    two.run("prepare", "n=1", check=True)
+    two.write("train.py", "import os\nprint(*sorted(os.listdir('data')))\n")
+    two.run("train", check=True)
+    two.run("--restart", "prepare", "n=2", check=True)
+    two.run("--restart", "prepare", "n=1", check=True)
+    assert two.run("--restart", "train", check=True).stdout == "a.txt\n"
+    assert two.run("train", check=True).stdout == "a.txt b.txt\n"
+
+
+def test_what_was_fetched_is_no_file_for_a_program_until_it_is_trusted(two, tmp_path) -> None:
+    bob = clone(two.path, tmp_path / "bob")
+    two.run("prepare", "n=2", check=True)
+    bob.run("fetch", check=True)
+    assert " was not made here, and is data until it is trusted" in refused(bob, "train")
+    assert " was not made here, and is data until it is trusted" in refused(bob, "train", "prepare=prepare")
+    bob.run("prepare", "n=1", check=True)
+    two.run("prepare", "n=3", check=True)
+    bob.run("fetch", check=True)
+    assert bob.run("train", check=True).stdout == "x\n"
+    two.run("mark", "1", check=True)
+    bob.run("fetch", check=True)
+    assert " was not made here, and is data until it is trusted" in refused(bob, "train")
+    bob.run("trust", "prepare", check=True)
+    assert bob.run("train", check=True).stdout == "xxx\n"
+
+
+def test_restart_is_refused_when_the_attempt_that_it_used_is_elsewhere(two, tmp_path) -> None:
+    two.run("prepare", "n=1", check=True)
+    bob = clone(two.path, tmp_path / "bob")
+    bob.run("fetch", check=True)
+    bob.run("trust", "prepare", check=True)
+    bob.run("--restart", "prepare", "n=2", check=True)
+    bob.run("train", check=True)
+    bob.run("push", "origin", "train", check=True)
+    two.run("trust", "train", check=True)
+    assert "that is here has 'data/a.txt' as train used it; git run fetch brings" in refused(two, "--restart", "train")
+    assert two.run("--restart", "train", "prepare=prepare", check=True).stdout == "x\n"
+    bob.run("push", "origin", "prepare", check=True)
+    assert two.run("--restart", "train", check=True).stdout == "x\n"
 
 
 def test_file_that_is_not_in_git_is_copied_and_refused_when_it_is_gone(two) -> None:
