@@ -37,7 +37,10 @@ def command(runs: tuple[str, ...], *, as_json: bool, **options: Any) -> None:  #
     found = selected(project, runs, question_from(options))
     if as_json:
         shown = [
-            show_json(run, project.attempts(run)) | linked_json(project, run) | {"environment": project.environment(run)}
+            show_json(run, project.attempts(run))
+            | linked_json(project, run)
+            | vouched_json(project, run)
+            | {"environment": project.environment(run)}
             for run in found
         ]
         print_json(shown[0] if len(shown) == 1 else shown)
@@ -54,6 +57,12 @@ def linked_json(project: Project, run: Run) -> dict[str, Any]:
     basis, steps = family(project.git, run)
     made = [{"operation": step.operation, "run": step.run, "status": step.status} for step in steps]
     return {**basis_json(basis), "steps": made, "parent": (basis.parent if basis else "") or None}
+
+
+def vouched_json(project: Project, run: Run) -> dict[str, Any]:
+    """Who vouches for the last attempt: what git says of its signature, and whether it may be executed here."""
+    signed = project.sharing.signature(run)
+    return {"signature": signed.words if signed else "unsigned", "trusted": project.sharing.is_trusted(run)}
 
 
 def print_run(project: Project, run: Run, colours: Palette) -> None:

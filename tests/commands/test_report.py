@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import cmarkgfm
 import pytest
+from browser import looked_at
 from cmarkgfm.cmark import Options
 from hypothesis import given
 from hypothesis import strategies as st
@@ -201,30 +200,11 @@ def test_any_lines_in_a_fence_are_those_lines(lines) -> None:
     assert [tag for tag, _ in found.tags] == ["pre", "code", "p"]
 
 
-@pytest.mark.slow
 def test_page_fits_a_phone_a_tablet_and_a_desk_in_a_real_browser(evil, topic, tmp_path) -> None:
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if browser is None:
-        pytest.skip("there is no chromium")
     evil.run("report", "1:2", "train.py", "--out", tmp_path / "r.html", check=True)
-    measured = (
-        "f.contentDocument.documentElement.scrollWidth - f.clientWidth + ':' + f.contentDocument.querySelectorAll('tr').length"
-    )
-    script = f"document.title = [...document.querySelectorAll('iframe')].map(f => {measured}).join(' ')"
-    frames = "".join(f"<iframe src='r.html' width={width} height=900></iframe>" for width in (360, 800, 1400))
-    (tmp_path / "f.html").write_text(f"<title>-</title>{frames}<script>onload = () => {{ {script} }}</script>")
-    words = (
-        browser, "--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files",
-        f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=5000", "--dump-dom", (tmp_path / "f.html").as_uri(),
-    )  # fmt: skip
-    done = subprocess.run(
-        words, capture_output=True, text=True, check=False, timeout=60, env={**os.environ, "HOME": str(tmp_path)}
-    )
-    found = re.search(r"<title>(.*?)</title>", done.stdout)
-    assert found, done.stderr
-    wider = [pair.split(":") for pair in found[1].split()]
-    assert [int(by) <= 0 for by, _ in wider] == [True] * 3, found[1]
-    assert all(int(rows) > 3 for _, rows in wider)
+    screens = looked_at(tmp_path / "r.html", tmp_path)
+    assert [wider <= 0 for wider, _ in screens] == [True] * 3, screens
+    assert all(rows > 3 for _, rows in screens)
 
 
 def test_every_format_is_quick_and_whole_with_hostile_texts(evil) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -136,6 +137,8 @@ def test_signed_run_is_trusted_with_its_signer(team, ssh_key) -> None:
     team.bob.run("fetch", check=True)
     knows(team.bob, ssh_key)
     assert "signed by ann@example.org (SHA256:" in team.bob.run("show", check=True).stdout
+    shown = json.loads(team.bob.run("show", "--json", check=True).stdout)
+    assert (shown["signature"].startswith("signed by ann@example.org (SHA256:"), shown["trusted"]) == (True, False)
     assert "signed by ann@example.org" in team.bob.run("--restart", "1").stderr
     team.bob.run("trust", "--signer", "1", check=True)
     team.bob.run("--restart", "1", check=True)
