@@ -19,30 +19,28 @@ from gitrun.errors import CannotRun, UnknownRun
 from gitrun.git.exe import open_repository
 from gitrun.log import environment
 from gitrun.model.refs import EMPTY_TREE, short
-from gitrun.model.run import RUNNING, BrokenRun, Run
 from gitrun.model.settings import settings_from
+from gitrun.model.status import RUNNING
 from gitrun.model.text import columns, safe_text
-from gitrun.store.finding import find
-from gitrun.store.index import Index
 from gitrun.store.live import directory_of, recorded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from gitrun.engine.bring import Brought, Wish
+    from gitrun.engine.deciding import Manners
     from gitrun.engine.doctoring import Report
     from gitrun.engine.housekeeping import Rules as Tidying
     from gitrun.engine.housekeeping import Sweep
     from gitrun.engine.process import Stream
     from gitrun.engine.road import Road
     from gitrun.engine.sharing import Sharing
-    from gitrun.engine.starting import Manners
-    from gitrun.model.needed import Skip
-    from gitrun.model.plan import Outcome, Plan
+    from gitrun.model.plan import Outcome, Plan, Skip
     from gitrun.model.request import Request
-    from gitrun.model.run import Attempt
+    from gitrun.model.run import Attempt, BrokenRun, Run
     from gitrun.model.verdict import Rules, Verdict
     from gitrun.store.annotations import Change
+    from gitrun.store.index import Index
     from gitrun.store.trash import Restored
     from gitrun.views.select import Question, Selection
 
@@ -70,7 +68,7 @@ class Project:
         program fails is no error here: see `status`. Raises GitrunError if nothing could be run or recorded, and
         KeyboardInterrupt, once the run is recorded, if Ctrl-C ended it.
         """
-        from gitrun.model.needed import Skip
+        from gitrun.model.plan import Skip
         from gitrun.model.request import Request
 
         found = self.start(Request(operation=operation, **options))
@@ -90,28 +88,30 @@ class Project:
 
     def start(self, request: Request, manners: Manners | None = None) -> tuple[str, Outcome | None] | Skip:
         """The id of the run and how its attempt ended (None: it has not), or why nothing was run. Raises GitrunError."""
-        from gitrun.engine.starting import Manners, start
+        from gitrun.engine.deciding import Manners
+        from gitrun.engine.starting import start
 
         self.recover()
         return start(self.road(), request, manners or Manners())
 
     def plan(self, request: Request) -> Plan | Skip:
         """What `start` would do; no ref is written. Raises GitrunError."""
-        from gitrun.engine import starting
+        from gitrun.engine import deciding
         from gitrun.engine.snapshot import private_index
-        from gitrun.model.needed import Skip
+        from gitrun.model.plan import Skip
         from gitrun.model.request import check
 
         check(request)
         road = self.road()
-        starting.require_worktree(road, request)
+        deciding.require_worktree(road, request)
         with private_index(self.git, f"plan.{os.getpid()}.{threading.get_ident()}") as index:
-            found = starting.decide(starting.Launch(road, request, starting.Manners(), index, starting.moment(), looks=True))
+            found = deciding.decide(deciding.Launch(road, request, deciding.Manners(), index, deciding.moment(), looks=True))
         return found if isinstance(found, Skip) else found.plan
 
     def list_runs(self) -> list[Run]:
         """All runs that read, newest attempt first."""
-        return [run for run in self.list_all() if isinstance(run, Run)]
+        with self.index() as index:
+            return index.readable_runs()
 
     def list_all(self) -> list[Run | BrokenRun]:
         """All runs, newest attempt first, then what lies among them and does not read."""
@@ -120,6 +120,8 @@ class Project:
 
     def find(self, name: str) -> Run:
         """The run of that name: id, `runs/<id>`, number in the list, operation or label. Raises UnknownRun, BadRun."""
+        from gitrun.store.finding import find
+
         with self.index() as index:
             return find(index, name, self.git.prefix)
 
@@ -144,6 +146,8 @@ class Project:
 
     def index(self) -> Index:
         """What is known of all runs at this moment; to be used in a `with`."""
+        from gitrun.store.index import Index
+
         self.recover()
         return Index(self.git, self.told)
 
@@ -164,10 +168,10 @@ class Project:
 
     def environment(self, run: Run) -> dict[str, Any]:
         """What is recorded of the environment of the run's last attempt."""
-        from gitrun.model import record
+        from gitrun.model import reading, record
 
         found = self._blob(f"{run.tip}:{record.ENV}")
-        return record.parse_toml(found, record.ENV) if found is not None else {}
+        return reading.parse_toml(found, record.ENV) if found is not None else {}
 
     def working_source(self) -> str:
         """Tree id of the working tree as it is now, as a run that is started now would see it. Raises CannotRun."""

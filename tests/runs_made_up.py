@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import datetime, timezone
 
 from gitrun.model.flags import Flags
-from gitrun.model.run import Attempt, Notes, Params, Run
+from gitrun.model.params import Params
+from gitrun.model.run import Attempt, Notes, Run
 
 WHEN = datetime(2026, 11, 22, 10, 14, 3, 123456, timezone.utc)
 

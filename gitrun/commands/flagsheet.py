@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gitrun.commands.ops import words_about
 from gitrun.errors import GitrunError, UsageError
 from gitrun.model.flags import Flag, copy_value, defaults, settle
-from gitrun.model.needed import Skip
+from gitrun.model.plan import Skip
 from gitrun.model.record import inline, literal
 from gitrun.model.text import safe_text
 

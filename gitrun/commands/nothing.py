@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from gitrun.commands.render import status_text
 from gitrun.errors import GitrunError, UsageError
 from gitrun.model.refs import short
-from gitrun.model.run import RUNNING, Run
+from gitrun.model.run import Run
+from gitrun.model.status import RUNNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

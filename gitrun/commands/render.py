@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import shutil
-import signal
 import sys
 from collections.abc import Mapping
 from datetime import date, time
@@ -16,7 +15,16 @@ from gitrun.commands.pager import is_for_person
 from gitrun.model.metrics import ASPECTS
 from gitrun.model.refs import short
 from gitrun.model.run import BrokenRun, as_json, attempt_as_json
-from gitrun.model.text import columns, duration_text, fitting, path_text, relative_text, safe_text, size_text, time_text
+from gitrun.model.text import (
+    columns,
+    ending_text,
+    fitting,
+    path_text,
+    relative_text,
+    safe_text,
+    size_text,
+    time_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -159,20 +167,3 @@ def when_text(time: datetime | None, now: datetime) -> str:
 def status_text(attempt: Attempt) -> str:
     """The status with what belongs to it."""
     return ending_text(attempt.status, attempt.exit_status, attempt.duration or 0.0) if attempt.stopped else attempt.status
-
-
-def ending_text(status: str, exit_status: int | None, duration: float) -> str:
-    """How an attempt ended: `completed in 12.4s`, `error (exit status 3) in 0.4s`, `terminated (SIGTERM) in 2m05s`."""
-    if exit_status is not None and exit_status < 0:
-        status += f" ({signal_text(-exit_status)})"
-    elif exit_status:
-        status += f" (exit status {exit_status})"
-    return f"{status} in {duration_text(duration)}"
-
-
-def signal_text(number: int) -> str:
-    """The name of a signal."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gitrun.commands.main import EPILOG
-from gitrun.commands.render import basis_json, basis_rows, ending_text, out, print_json
 from gitrun.errors import UsageError
 from gitrun.model.flags import Typed, split_word
-from gitrun.model.needed import Skip
+from gitrun.model.plan import Skip
 from gitrun.model.refs import short
 from gitrun.model.request import LATER, Request
 from gitrun.model.settings import seconds
-from gitrun.model.text import count_text, safe_text
+from gitrun.model.text import count_text, ending_text, safe_text
 
 if TYPE_CHECKING:
     from gitrun.project import Project
@@ -82,7 +81,7 @@ def command(rest: tuple[str, ...], /, words: tuple[str, ...], **options: Any) ->
     if options["version"]:
         from importlib.metadata import version
 
-        out(f"gitrun {version('git-run-tracker')}")
+        click.echo(f"gitrun {version('git-run-tracker')}")
         return 0
     from gitrun.commands.opening import open_project
     from gitrun.engine.streams import FileStream
@@ -102,7 +101,7 @@ def command(rest: tuple[str, ...], /, words: tuple[str, ...], **options: Any) ->
         return show_plan(project, request, as_json=options["as_json"])
     if options["as_json"]:
         raise UsageError("--json goes with --dry-run", "git run show --json shows the run afterwards")
-    from gitrun.engine.starting import Manners
+    from gitrun.engine.deciding import Manners
 
     asks = sys.stdin.isatty() and sys.stderr.isatty() and not options["yes"]
     manners = Manners(ask if asks else lambda question: tell(project, question), leave if request.background else None)
@@ -183,6 +182,8 @@ def bring(project: Project, request: Request, run: str, made: int) -> str:
 
 def show_plan(project: Project, request: Request, *, as_json: bool) -> int:
     """Prints what would be run."""
+    from gitrun.commands.render import basis_json, basis_rows, out, print_json
+
     plan = project.plan(request)
     if isinstance(plan, Skip):
         project.tell(plan)

@@ -23,7 +23,7 @@ from gitrun.engine.worktree import lease, point
 from gitrun.errors import CannotRun
 from gitrun.git.exe import for_programs
 from gitrun.model.plan import COMMAND, NOTEBOOK, Outcome
-from gitrun.model.run import COMPLETED, ERROR, TERMINATED
+from gitrun.model.status import COMPLETED, ERROR, TERMINATED
 from gitrun.store import notes
 from gitrun.store.live import Owner
 from gitrun.store.results import finish, kept

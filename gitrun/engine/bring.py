@@ -19,12 +19,13 @@ from gitrun.engine.links import make_parents, prune
 from gitrun.engine.produced import describe
 from gitrun.errors import CannotRun, UnknownRun
 from gitrun.git.objects import COMMIT, EXECUTABLE, LINK, Objects, TreeMaker, entry_at
+from gitrun.model.files import File
 from gitrun.model.record import DIRECTORY
 from gitrun.model.refs import short
-from gitrun.model.run import File
 from gitrun.store.carry import source_tree
+from gitrun.store.commits import scratch
 from gitrun.store.results import kept
-from gitrun.store.runs import attempts, scratch
+from gitrun.store.runs import attempts
 from gitrun.store.tips import read_ref
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from gitrun.git.objects import EXECUTABLE, FILE, TREE, entry_at
 from gitrun.model.basis import NOTHING, Dependency, InputFile
 from gitrun.model.flags import Typed
 from gitrun.model.refs import short
-from gitrun.model.run import COMPLETED
+from gitrun.model.status import COMPLETED
 from gitrun.store.finding import find
 from gitrun.store.index import Index
 from gitrun.store.results import kept as stored_at
@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
     from gitrun.git.objects import Objects
     from gitrun.model.definitions import Input, Need
+    from gitrun.model.files import File
     from gitrun.model.plan import Plan
     from gitrun.model.request import Request
-    from gitrun.model.run import File, Run
+    from gitrun.model.run import Run
 
 MOST = 100_000
 """Files of an input directory above which it is no input that can be hashed before each start."""

@@ -10,11 +10,11 @@ from gitrun.engine.sharing import Sharing
 from gitrun.errors import BadRun, GitrunError
 from gitrun.model import hooks
 from gitrun.model.refs import RUNS, short
-from gitrun.model.run import COMPLETED
+from gitrun.model.status import COMPLETED
 from gitrun.model.text import count_text, safe_text
 from gitrun.store import notes, remotes
+from gitrun.store.commits import scratch
 from gitrun.store.index import Index, no_search_for_cycles
-from gitrun.store.runs import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

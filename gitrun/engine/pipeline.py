@@ -18,11 +18,10 @@ from gitrun.git.objects import Objects
 from gitrun.model import record
 from gitrun.model.basis import StepRun, read_steps
 from gitrun.model.flags import settle
-from gitrun.model.needed import Skip
-from gitrun.model.plan import Outcome
+from gitrun.model.plan import Outcome, Skip
 from gitrun.model.refs import short
 from gitrun.model.request import Request
-from gitrun.model.run import COMPLETED, ERROR, RUNNING, TERMINATED
+from gitrun.model.status import COMPLETED, ERROR, RUNNING, TERMINATED
 from gitrun.store import notes
 from gitrun.store.live import Owner
 from gitrun.store.results import finish
@@ -33,10 +32,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
+    from gitrun.engine.deciding import Launch, Ready
     from gitrun.engine.process import Stream
     from gitrun.engine.road import Road
     from gitrun.engine.snapshot import Snapshot
-    from gitrun.engine.starting import Launch, Ready
     from gitrun.model.definitions import Definition, Step
     from gitrun.model.plan import Plan
     from gitrun.store.attempts import Started
@@ -163,7 +162,8 @@ def run_steps(launch: Launch, ready: Ready, started: Started, within: Within) ->
 
 def run_step(launch: Launch, request: Request, within: Within) -> tuple[str, Outcome | None]:
     """The step's run and how it ended; None if it was not needed. Raises GitrunError."""
-    from gitrun.engine.starting import Manners, start
+    from gitrun.engine.deciding import Manners
+    from gitrun.engine.starting import start
 
     found = start(launch.road, request, Manners(launch.manners.confirm), within)
     if isinstance(found, Skip):

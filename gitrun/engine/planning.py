@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from gitrun.engine.operations import Operation, declared_by, definition_of, entry_operation, find_operation
 from gitrun.errors import UsageError
 from gitrun.model.flags import Flags, defaults, settle
+from gitrun.model.params import Params
 from gitrun.model.plan import STEPS, Plan, Source
-from gitrun.model.run import Params
 from gitrun.model.scripts import ARGS, GLOBALS, constants, placed, require_command, warning
 
 if TYPE_CHECKING:

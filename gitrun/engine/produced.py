@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from gitrun.engine.links import is_cache, make_parents
 from gitrun.engine.snapshot import scan
 from gitrun.git.objects import EXECUTABLE, FILE, LINK, Entry
+from gitrun.model.files import File
 from gitrun.model.record import DIRECTORY
-from gitrun.model.run import File
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -19,7 +19,7 @@ from gitrun.git.objects import Objects
 from gitrun.model.plan import Outcome
 from gitrun.model.record import RESULT
 from gitrun.model.refs import short
-from gitrun.model.run import TERMINATED
+from gitrun.model.status import TERMINATED
 from gitrun.store.attempts import Started
 from gitrun.store.live import Live, directory_of, is_live, owner_of, recorded
 from gitrun.store.locks import acquire
@@ -29,9 +29,9 @@ from gitrun.store.tips import tip_of
 
 if TYPE_CHECKING:
     from gitrun.engine.road import Road
+    from gitrun.store.commits import Commit
     from gitrun.store.live import Owner
     from gitrun.store.results import Changes
-    from gitrun.store.runs import Commit
 
 KILLED = -9
 STILL_AT_WORK = 10.0

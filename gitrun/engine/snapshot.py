@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import GitFailed
 from gitrun.git.exe import last_words
+from gitrun.model.files import Skipped
 from gitrun.model.plan import Source
 from gitrun.model.record import DIRECTORY
-from gitrun.model.run import Skipped
 from gitrun.model.text import count_text, path_text, size_text
 
 if TYPE_CHECKING:

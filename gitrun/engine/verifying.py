@@ -15,33 +15,35 @@ from typing import TYPE_CHECKING
 
 from gitrun.engine import produced
 from gitrun.engine.attempt import Job, carry_out, furnish
+from gitrun.engine.deciding import Launch, Manners, decide_restart, moment
 from gitrun.engine.measure import measure
-from gitrun.engine.starting import Launch, Manners, decide_restart, moment, python_for, start
+from gitrun.engine.starting import python_for, start
 from gitrun.engine.watchman import Signals
 from gitrun.engine.worktree import lease, point
 from gitrun.errors import CannotRun, UsageError
 from gitrun.git.objects import Objects
-from gitrun.model import record
+from gitrun.model import reading, record
 from gitrun.model.basis import read_steps
-from gitrun.model.needed import Skip
-from gitrun.model.plan import STEPS
+from gitrun.model.plan import STEPS, Skip
 from gitrun.model.refs import short
 from gitrun.model.request import Request
-from gitrun.model.run import COMPLETED, ERROR, TERMINATED, Run
+from gitrun.model.run import Run
+from gitrun.model.status import COMPLETED, ERROR, TERMINATED
 from gitrun.model.text import path_of
 from gitrun.model.verdict import Verdict, differences
 from gitrun.store.attempts import Started
+from gitrun.store.commits import scratch
 from gitrun.store.index import Index
 from gitrun.store.live import hold
 from gitrun.store.results import LARGEST, kept
-from gitrun.store.runs import attempts, scratch
+from gitrun.store.runs import attempts
 from gitrun.store.trust import require_trusted
 
 if TYPE_CHECKING:
     from gitrun.engine.attempt import Site
+    from gitrun.engine.deciding import Ready
     from gitrun.engine.road import Road
     from gitrun.engine.snapshot import Seen
-    from gitrun.engine.starting import Ready
     from gitrun.model.basis import StepRun
     from gitrun.model.plan import Outcome
     from gitrun.model.run import Attempt
@@ -196,7 +198,7 @@ def earlier_of(road: Road, objects: Objects, run: Run) -> str:
 def linked_then(road: Road, objects: Objects, run: Run) -> tuple[bytes, ...]:
     """The paths that were linked in from the working tree, as far as they are there. Says what is not."""
     found = objects.read(f"{run.tip}:{record.RESULT}")
-    listed = record.parse_toml((found.data if found else None) or b"", record.RESULT).get("linked")
+    listed = reading.parse_toml((found.data if found else None) or b"", record.RESULT).get("linked")
     paths = [path_of(path) for path in listed if isinstance(path, str)] if isinstance(listed, list) else []
     top = road.git.worktree
     here = [path for path in paths if top and is_below(path) and os.path.lexists(top / path)]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gitrun.model.record import RESULT, RUN, parse_toml, tables, text, whole
+from gitrun.model.reading import parse_toml, tables, text, whole
+from gitrun.model.record import RESULT, RUN
 from gitrun.model.text import path_of, path_text
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitrun.model.refs import RUNS, is_id
-from gitrun.model.run import COMPLETED
+from gitrun.model.status import COMPLETED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

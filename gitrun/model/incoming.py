@@ -7,7 +7,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from gitrun.errors import BadRun
-from gitrun.model import record
+from gitrun.model import reading, record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ OUTPUT = 16 << 20
 NAME = 255
 """Bytes of a name that file systems take."""
 TABLES = frozenset({record.FLAGS, record.RUN, record.ENV, record.RESULT, record.NOTES})
-SIZES: Mapping[str, int] = {**dict.fromkeys(TABLES, record.LIMIT), record.OUTPUT: OUTPUT, record.METRICS: 64 << 20}
+SIZES: Mapping[str, int] = {**dict.fromkeys(TABLES, reading.LIMIT), record.OUTPUT: OUTPUT, record.METRICS: 64 << 20}
 """The largest size in bytes of each of our own files."""
 MODES = frozenset({b"40000", b"100644", b"100755", b"100664", b"120000", b"160000"})
 IGNORED = dict.fromkeys((*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF))
@@ -85,12 +85,12 @@ def behind(commit: str, kind: str, parents: Sequence[str], run: str) -> tuple[st
 def wrong_table(data: bytes, name: str) -> str:
     """Why one of our own files may not have this content; empty if it may."""
     try:
-        found = record.parse_toml(data, name)
+        found = reading.parse_toml(data, name)
     except BadRun as error:
         return error.message
     form = found.get("format", 1)
     if name in {record.RUN, record.RESULT} and (isinstance(form, bool) or not isinstance(form, int) or form < 1):
         return f"{name} is of no format"
-    if name == record.RUN and not record.text(found, "operation"):
+    if name == record.RUN and not reading.text(found, "operation"):
         return f"{name} names no operation"
     return ""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitrun.model.plan import Skip
 from gitrun.model.refs import short
-from gitrun.model.run import ENDED, Run, restart_needed
+from gitrun.model.run import Run, restart_needed
+from gitrun.model.status import ENDED
 from gitrun.model.text import safe_text, time_text
 
 if TYPE_CHECKING:
@@ -16,15 +17,6 @@ if TYPE_CHECKING:
 
 UNCHANGED = "Skipping run because flags have not changed (--needed specified)"
 MATCHES = "Skipping because the following runs match this operation (--needed specified):"
-
-
-@dataclass(frozen=True, slots=True)
-class Skip:
-    """Why nothing is run: the run that makes it unnecessary, the lines that say so, and whether its source was another."""
-
-    run: Run
-    lines: tuple[str, ...]
-    source_differs: bool
 
 
 def skip_restart(run: Run, plan: Plan, runs: Iterable[Run], *, same_source: bool) -> Skip | None:

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
     from gitrun.model.basis import Basis, StepRun
     from gitrun.model.definitions import Definition
+    from gitrun.model.files import File, Skipped
     from gitrun.model.flags import Flags, Value
-    from gitrun.model.run import File, Params, Skipped
+    from gitrun.model.params import Params
+    from gitrun.model.run import Run
 
 SCRIPT, PROGRAM, COMMAND, NOTEBOOK, STEPS = "script", "program", "command", "notebook", "steps"
 """Kinds of operation: a Python script, another program of the tree, words, a notebook, other operations in order."""
@@ -82,6 +84,15 @@ class Plan:
     def patterns(self) -> tuple[tuple[str, str], ...]:
         """The operation's own rules for metrics in its output: name and regular expression."""
         return self.definition.metrics if self.definition else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Why nothing is run: the run that makes it unnecessary, the lines that say so, and whether its source was another."""
+
+    run: Run
+    lines: tuple[str, ...]
+    source_differs: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,48 +1,29 @@
-"""The bytes of a run: the TOML files under `.gitrun/` and the commit messages, written and read (format version 1)."""
+"""The bytes of a run: the TOML files under `.gitrun/` and the commit messages, as they are written (format version 1)."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from gitrun.errors import BadRun, UsageError
-from gitrun.model.flags import Flags, copy_value, format_value
-from gitrun.model.metrics import COUNT, FIRST, LEAST, MOST, Metrics, Summary
-from gitrun.model.run import (
-    COMPLETED,
-    ERROR,
-    PENDING,
-    RUNNING,
-    STAGED,
-    TERMINATED,
-    Attempt,
-    Comment,
-    File,
-    Notes,
-    Params,
-    Skipped,
-    Written,
-)  # fmt: skip
-from gitrun.model.text import path_of, path_text
-from gitrun.model.toml import read_toml
+from gitrun.model.flags import format_value
+from gitrun.model.metrics import COUNT, FIRST, LEAST, MOST
+from gitrun.model.status import COMPLETED, ERROR
+from gitrun.model.text import path_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gitrun.model.flags import Value
+    from gitrun.model.flags import Flags, Value
+    from gitrun.model.metrics import Metrics
     from gitrun.model.plan import Outcome, Plan
+    from gitrun.model.run import Notes
 
 DIRECTORY = ".gitrun"
 FLAGS, RUN, ENV, RESULT, OUTPUT, METRICS, NOTES = (
     f"{DIRECTORY}/{name}"
     for name in ("flags.toml", "run.toml", "env.toml", "result.toml", "output", "metrics.jsonl", "notes.toml")
 )
-LIMIT = 1 << 20
-"""Size in bytes above which a TOML file of a run is not parsed."""
 FORMAT = 1
-STATUSES = frozenset({COMPLETED, ERROR, TERMINATED})
 
 
 def toml(table: Mapping[str, Any]) -> bytes:
@@ -159,208 +140,7 @@ def format_plain(text: str) -> str:
     return text if text.isprintable() else format_value(text)
 
 
-def parse_toml(data: bytes, name: str) -> dict[str, Any]:
-    """The table in `data`. Raises BadRun for all that is not TOML, or over 1 MiB."""
-    if len(data) > LIMIT:
-        raise BadRun(f"{name} is larger than 1 MiB")
-    try:
-        return read_toml(data.decode())
-    except (ValueError, RecursionError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
-        raise BadRun(f"{name} is not TOML: {error}") from error
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """What an attempt's commit says of it: its id, who made it (`Name <address>`), and when."""
-
-    id: str
-    author: str
-    time: datetime
-
-
-def read_attempt(origin: Origin, parts: Mapping[str, bytes | None], *, live: bool, written: Written | None) -> Attempt:
-    """The attempt recorded in the files of `parts` (path -> content). Raises BadRun if run.toml is missing or unreadable."""
-    run_bytes = parts.get(RUN)
-    if run_bytes is None:
-        raise BadRun(f"{RUN} is missing")
-    run = parse_toml(run_bytes, RUN)
-    operation = text(run, "operation")
-    if not operation:
-        raise BadRun(f"{RUN} names no operation")
-    result_bytes = parts.get(RESULT)
-    result = parse_toml(result_bytes, RESULT) if result_bytes is not None else {}
-    source = table(run, "source")
-    return Attempt(
-        id=origin.id,
-        author=origin.author,
-        operation=operation,
-        kind=text(run, "kind") or "command",
-        command=texts(run, "command"),
-        cwd=path_of(text(run, "cwd") or ""),
-        flags=read_flags(parts.get(FLAGS)),
-        params=read_params(table(run, "params")),
-        status=status_of(result, live=live, staged=run.get("staged") is True),
-        created=when(run, "created") or origin.time,
-        source=text(source, "tree") or "",
-        started=when(result, "started"),
-        stopped=when(result, "stopped"),
-        duration=number(result, "duration"),
-        exit_status=whole(result, "exit_status"),
-        metrics=read_metrics(table(result, "metrics"), table(result, "series")),
-        base=text(source, "base"),
-        branch=text(source, "branch"),
-        dirty=source.get("dirty") is True,
-        batch=text(run, "batch"),
-        carried=tuple(map(path_of, texts(source, "carried"))),
-        skipped=tuple(map(read_skipped, tables(source, "skipped"))),
-        conflicts=tuple(map(path_of, texts(source, "conflicts"))),
-        submodules=tuple((path_of(path), head) for path, head in table(source, "submodules").items() if isinstance(head, str)),
-        files=tuple(map(read_file, tables(result, "files"))),
-        written=written if result else None,
-    )  # fmt: skip
-
-
 def series_table(metrics: Metrics) -> dict[str, dict[str, float]]:
     """What of each metric is known besides its last value."""
     asked = (FIRST, LEAST, MOST, COUNT)
     return {name: {aspect: known.aspect(aspect) for aspect in asked} for name, known in metrics.summaries.items()}
-
-
-def read_metrics(found: Mapping[str, Any], series: Mapping[str, Any] | None = None) -> Metrics:
-    """The metrics of a result; a number that no float can hold is none."""
-    numbers = {name: as_float(value) for name, value in found.items()}
-    last = {name: value for name, value in numbers.items() if value is not None}
-    known = {name: read_summary(table(series or {}, name), value) for name, value in last.items()}
-    return Metrics(last, {name: summary for name, summary in known.items() if summary})
-
-
-def read_summary(found: Mapping[str, Any], last: float) -> Summary | None:
-    """What a result knows of a metric besides its last value; None unless it knows all."""
-    first, least, most = (as_float(found.get(name)) for name in (FIRST, LEAST, MOST))
-    count = whole(found, COUNT)
-    if first is None or least is None or most is None or count is None:
-        return None
-    return Summary(first, last, least, most, count)
-
-
-def read_skipped(found: Mapping[str, Any]) -> Skipped:
-    """A file that a snapshot left out."""
-    return Skipped(path_of(text(found, "path") or "?"), whole(found, "size") or 0, text(found, "reason") or "")
-
-
-def read_file(found: Mapping[str, Any]) -> File:
-    """A produced file."""
-    return File(
-        path_of(text(found, "path") or "?"),
-        whole(found, "size") or 0,
-        text(found, "sha256") or "",
-        text(found, "stored") or "git",
-    )
-
-
-def status_of(result: Mapping[str, Any], *, live: bool, staged: bool) -> str:
-    """The status by DESIGN.md section 2."""
-    if live:
-        return RUNNING
-    if result:
-        status = text(result, "status") or ERROR
-        return status if status in STATUSES else ERROR
-    return STAGED if staged else PENDING
-
-
-def read_flags(data: bytes | None) -> Flags:
-    """The flags in flags.toml; an attempt without the file has none."""
-    if data is None:
-        return Flags({})
-    found = parse_toml(data, FLAGS)
-    try:
-        return Flags(found)
-    except UsageError:  # a date, a table, a list too deep: nothing that a flag can be
-        return Flags({name: value for name, value in found.items() if is_value(name, value)})
-
-
-def is_value(name: str, value: object) -> bool:
-    """Whether a flag can hold the value."""
-    try:
-        copy_value(name, value)
-    except UsageError:
-        return False
-    return True
-
-
-def read_params(params: Mapping[str, Any]) -> Params:
-    """The run parameters in run.toml."""
-    return Params(
-        force_flags=params.get("force_flags") is True,
-        gpus=text(params, "gpus"),
-        max_trials=whole(params, "max_trials"),
-        maximize=text(params, "maximize"),
-        minimize=text(params, "minimize"),
-        no_gpus=params.get("no_gpus") is True,
-        opt_flags=texts(params, "opt_flags"),
-        optimizer=text(params, "optimizer"),
-        random_seed=whole(params, "random_seed"),
-    )
-
-
-def read_notes(data: bytes | None) -> Notes:
-    """The annotations in notes.toml."""
-    if data is None:
-        return Notes()
-    notes = parse_toml(data, NOTES)
-    comments = (Comment(text(c, "text") or "", text(c, "author") or "", when(c, "time")) for c in tables(notes, "comments"))
-    return Notes(text(notes, "label"), texts(notes, "tags"), tuple(comments), notes.get("marked") is True)
-
-
-def text(found: Mapping[str, Any], key: str) -> str | None:
-    """A string, or None for everything else."""
-    value = found.get(key)
-    return value if isinstance(value, str) else None
-
-
-def texts(found: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    """The strings of a list."""
-    value = found.get(key)
-    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
-
-
-def table(found: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """A table, or an empty one for everything else."""
-    value = found.get(key)
-    return value if isinstance(value, dict) else {}
-
-
-def tables(found: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
-    """The tables of a list."""
-    value = found.get(key)
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def number(found: Mapping[str, Any], key: str) -> float | None:
-    """A finite number that is no truth value, or None."""
-    value = as_float(found.get(key))
-    return value if value is not None and math.isfinite(value) else None
-
-
-def whole(found: Mapping[str, Any], key: str) -> int | None:
-    """A whole number of at most 64 bits, or None for everything else."""
-    value = found.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63 else None
-
-
-def as_float(value: object) -> float | None:
-    """A TOML value as a float; None if it is no number, or one that no float can hold."""
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return None
-    try:
-        return float(value)
-    except OverflowError:
-        return None
-
-
-def when(found: Mapping[str, Any], key: str) -> datetime | None:
-    """A time in UTC, or None for everything else."""
-    value = found.get(key)
-    if not isinstance(value, datetime) or not 1 < value.year < 9999:  # at the edges no other zone has that time
-        return None
-    return value.astimezone(timezone.utc) if value.tzinfo else value.replace(tzinfo=timezone.utc)

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gitrun.model.run import PENDING, RUNNING, STAGED
+from gitrun.model.status import PENDING, RUNNING, STAGED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,18 +8,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from gitrun.model.flags import Flags
 from gitrun.model.metrics import Metrics
+from gitrun.model.status import ENDED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
+    from gitrun.model.files import File, Skipped
     from gitrun.model.flags import Value
-
-STAGED, PENDING, RUNNING = "staged", "pending", "running"
-COMPLETED, ERROR, TERMINATED = "completed", "error", "terminated"
-ENDED = frozenset({COMPLETED, TERMINATED})
-"""The statuses in which `needed` compares flags; from DESIGN.md section 5."""
-
+    from gitrun.model.params import Params
 
 NO_METRICS = Metrics()
 
@@ -29,40 +26,6 @@ class Written(Protocol):
 
     def read(self) -> bytes:
         """The recorded output, at most a little over 10 MiB."""
-
-
-@dataclass(frozen=True, slots=True)
-class Params:
-    """Run parameters: what of a start is not a flag and is used again by a restart."""
-
-    force_flags: bool = False
-    gpus: str | None = None
-    max_trials: int | None = None
-    maximize: str | None = None
-    minimize: str | None = None
-    no_gpus: bool = False
-    opt_flags: tuple[str, ...] = ()
-    optimizer: str | None = None
-    random_seed: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """A produced file: path below the root, size in bytes, sha256 in hex, and where it is kept (git, lfs or local)."""
-
-    path: str
-    size: int
-    sha256: str
-    stored: str
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """A file left out of a snapshot: path below the root, size in bytes, and why."""
-
-    path: str
-    size: int
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,3 +114,22 @@ def relative_text(time: datetime, now: datetime) -> str:
 def count_text(number: int, noun: str) -> str:
     """`1 file`, `3 files`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def ending_text(status: str, exit_status: int | None, duration: float) -> str:
+    """How an attempt ended: `completed in 12.4s`, `error (exit status 3) in 0.4s`, `terminated (SIGTERM) in 2m05s`."""
+    if exit_status is not None and exit_status < 0:
+        status += f" ({signal_text(-exit_status)})"
+    elif exit_status:
+        status += f" (exit status {exit_status})"
+    return f"{status} in {duration_text(duration)}"
+
+
+def signal_text(number: int) -> str:
+    """The name of a signal."""
+    import signal
+
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

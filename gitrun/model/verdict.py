@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from typing import TypeAlias
 
+    from gitrun.model.files import File
     from gitrun.model.metrics import Metrics
-    from gitrun.model.run import File
 
     Told: TypeAlias = "str | float | None"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import GitrunError, ObjectsGone, StaleRun, UnknownRun
 from gitrun.git.objects import FILE, Objects, fsync
-from gitrun.model import record
+from gitrun.model import reading, record
 from gitrun.model.refs import short
 from gitrun.store.collecting import gc_held_off
 from gitrun.store.runs import content
@@ -61,7 +61,7 @@ def attempt_many(git: Git, runs: Sequence[str], change: Change, subject: str) ->
             raise UnknownRun(f"there is no run {short(run)} any more")
     with Objects(git) as objects:
         names = [f"{known[run]}:{record.NOTES}" for run in runs]
-        before = [record.read_notes(content(found, record.NOTES)) for found in objects.read_many(names)]
+        before = [reading.read_notes(content(found, record.NOTES)) for found in objects.read_many(names)]
         after = {run: notes for run, old in zip(runs, before, strict=True) if (notes := change(old)) != old}
         if after:
             heads = commit_many(git, [(known[run], record.notes_toml(notes)) for run, notes in after.items()], subject)

@@ -11,9 +11,8 @@ from gitrun.git.objects import Objects, TreeMaker, edit_tree
 from gitrun.model import record
 from gitrun.model.refs import run_ref
 from gitrun.store import carry
+from gitrun.store.commits import commit_signed, commit_tree, is_wanted, write_blobs
 from gitrun.store.live import hold
-from gitrun.store.runs import commit_tree, write_blobs
-from gitrun.store.signing import commit_signed, is_wanted
 from gitrun.store.tips import delete_ref, publish, set_ref
 from gitrun.store.trust import made_here, require_trusted
 

@@ -16,11 +16,12 @@ from gitrun.model.incoming import INCOMING, OUTBOX
 from gitrun.model.refs import RUNS, TRASH, is_id, short
 from gitrun.model.run import BrokenRun, Run
 from gitrun.store import trash
+from gitrun.store.commits import read_commit
 from gitrun.store.index import VERSION, bulk_reader, no_search_for_cycles, pack
 from gitrun.store.live import is_live, recorded
 from gitrun.store.locks import is_held
 from gitrun.store.notes import NOTES, are_kept
-from gitrun.store.runs import read_commit, read_runs
+from gitrun.store.runs import read_runs
 from gitrun.store.tips import stamp, tips
 
 if TYPE_CHECKING:

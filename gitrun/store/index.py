@@ -16,9 +16,12 @@ from datetime import datetime, timezone
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from gitrun.model.files import File, Skipped
 from gitrun.model.flags import Flags
 from gitrun.model.metrics import Metrics
-from gitrun.model.run import RUNNING, Attempt, BrokenRun, Comment, File, Notes, Params, Run, Skipped
+from gitrun.model.params import Params
+from gitrun.model.run import Attempt, BrokenRun, Comment, Notes, Run
+from gitrun.model.status import RUNNING
 from gitrun.store.live import live_runs
 from gitrun.store.outputs import Output
 from gitrun.store.tips import stamp, tips

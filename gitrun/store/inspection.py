@@ -25,14 +25,15 @@ from gitrun.model.incoming import (
 )  # fmt: skip
 from gitrun.model.refs import is_id
 from gitrun.model.text import safe_text
-from gitrun.store.runs import read_commit, why_not
+from gitrun.store.commits import read_commit
+from gitrun.store.runs import why_not
 
 if TYPE_CHECKING:
     from typing import TypeAlias
 
     from gitrun.git.exe import Git
     from gitrun.git.objects import Object
-    from gitrun.store.runs import Commit
+    from gitrun.store.commits import Commit
 
     Children: TypeAlias = tuple[tuple[bytes, bytes, str], ...]
     """Mode, name and object of each entry."""

@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from gitrun.errors import BadRun
 from gitrun.git.objects import FILE, Entry, Objects, TreeMaker, edit_tree
-from gitrun.model import record
+from gitrun.model import reading, record
 from gitrun.model.incoming import behind
 from gitrun.model.merging import Side, merge_notes
 from gitrun.model.run import Notes
-from gitrun.store.runs import content, hash_files, read_commit, scratch
+from gitrun.store.commits import hash_files, read_commit, scratch
+from gitrun.store.runs import content
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
     from gitrun.git.exe import Git
+    from gitrun.store.commits import Commit
     from gitrun.store.inspection import Chain
-    from gitrun.store.runs import Commit
 
     Rank: TypeAlias = tuple[bool, datetime, str, bool, datetime, str]
 
@@ -84,7 +85,7 @@ def commit_of(objects: Objects, name: str) -> Commit:
 
 def notes_at(objects: Objects, commit: str) -> Notes:
     """The annotations that a commit has."""
-    return record.read_notes(content(objects.read(f"{commit}:{record.NOTES}"), record.NOTES))
+    return reading.read_notes(content(objects.read(f"{commit}:{record.NOTES}"), record.NOTES))
 
 
 def tip_of(objects: Objects, chain: Chain, other: Chain, base: str) -> Tip:
@@ -92,9 +93,9 @@ def tip_of(objects: Objects, chain: Chain, other: Chain, base: str) -> Tip:
     line = list(first_line(objects, chain))
     place = next(number for number, commit in enumerate(line) if commit.kind == "attempt")
     attempt, result = line[place], next((commit for commit in line[:place] if commit.kind == "result"), None)
-    table = record.parse_toml(content(objects.read(f"{attempt.id}:{record.RUN}"), record.RUN) or b"", record.RUN)
+    table = reading.parse_toml(content(objects.read(f"{attempt.id}:{record.RUN}"), record.RUN) or b"", record.RUN)
     ended = result.time if result else attempt.time
-    created = record.when(table, "created") or attempt.time
+    created = reading.when(table, "created") or attempt.time
     # an attempt that the other side goes on from is earlier, whatever the clocks said
     rank = (attempt.id not in other.attempts, created, attempt.id, result is not None, ended, chain.tip)
     since = list(takewhile(lambda commit: commit.id != base, line))

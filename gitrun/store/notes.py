@@ -16,17 +16,16 @@ from gitrun.git.exe import NO_ID
 from gitrun.git.objects import FILE, Entry, Objects, TreeMaker, edit_tree
 from gitrun.model import record
 from gitrun.model.refs import short
-from gitrun.model.run import Run
 from gitrun.model.text import safe_lines, safe_text
+from gitrun.store.commits import commit_tree, hash_files, scratch
 from gitrun.store.locks import acquire
-from gitrun.store.runs import attempts, commit_tree, hash_files, scratch
 from gitrun.store.tips import read_ref
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from gitrun.git.exe import Git
-    from gitrun.model.run import Attempt
+    from gitrun.model.run import Attempt, Run
     from gitrun.store.index import Index
     from gitrun.store.locks import Lock
 
@@ -44,7 +43,11 @@ PATIENCE = 60.0
 
 def are_kept(git: Git) -> bool:
     """Whether somebody has asked for notes."""
-    return (git.common_dir / NOTES).exists() or read_ref(git, NOTES) is not None
+    if (git.common_dir / NOTES).exists():
+        return True
+    with suppress(OSError):  # every run asks this when it has ended: a look takes less than a git
+        return f" {NOTES}\n".encode() in (git.common_dir / "packed-refs").read_bytes()
+    return False
 
 
 def rebuild(git: Git, index: Index) -> int:
@@ -64,6 +67,7 @@ def add(git: Git, run: str) -> bool:
             return False
         from sqlite3 import Error
 
+        from gitrun.model.run import Run
         from gitrun.store.index import Index
 
         with suppress(Error), patient(git) as _, Index(git) as index:
@@ -186,6 +190,8 @@ def notes_of(git: Git, index: Index, run: Run) -> dict[str, str]:
 
 def attempts_of(git: Git, objects: Objects, run: Run) -> tuple[Attempt, ...]:
     """The attempts of a run; nothing is read for a run that has one."""
+    from gitrun.store.runs import attempts
+
     return (run.attempt,) if run.attempt.id == run.id else attempts(git, objects, run)
 
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, TypeAlias
 from gitrun.errors import CannotRun, GitFailed, ObjectsGone, StaleRun
 from gitrun.git.objects import FILE, Entry, Objects, TreeMaker, edit_tree, fsync
 from gitrun.model import record
+from gitrun.model.refs import run_ref
 from gitrun.store.collecting import gc_held_off, is_collecting
-from gitrun.store.runs import commit_tree, hash_files, read_commit
-from gitrun.store.signing import commit_signed, is_wanted
+from gitrun.store.commits import commit_signed, commit_tree, hash_files, is_wanted, read_commit
 from gitrun.store.tips import publish, tip_of
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ def finish(git: Git, started: Started, collect: Callable[[], tuple[Outcome, Chan
         time.sleep(wait)
         holding = gc_held_off(git) if wait else nullcontext()
         with holding, Objects(git) as objects, TreeMaker(git) as maker:
-            tip = tip_of(git, started.run) or ""
+            at = objects.read(run_ref(started.run), limit=0)
+            tip = at.id if at else tip_of(git, started.run) or ""  # while a gc moves them, objects are not found at times
             parent = parent if tip in broken else below_broken(objects, tip)
             require_ours(objects, parent, started)
             try:

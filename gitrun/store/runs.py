@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from gitrun.errors import BadRun
-from gitrun.git.objects import FILE, Entry
-from gitrun.model import record
+from gitrun.model import reading, record
 from gitrun.model.incoming import COMMITS as LONGEST
 from gitrun.model.incoming import behind
 from gitrun.model.refs import is_id
 from gitrun.model.run import BrokenRun, Run
+from gitrun.store.commits import read_commit
 from gitrun.store.outputs import Output
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping
 
     from gitrun.git.exe import Git
     from gitrun.git.objects import Object, Objects
     from gitrun.model.run import Attempt
+    from gitrun.store.commits import Commit
 
 Known: TypeAlias = "tuple[Mapping[str, Object | None], frozenset[str]]"
 """The files of a run's tip, and which runs are running."""
 PARTS = (record.FLAGS, record.RUN, record.RESULT, record.NOTES)
-KIND = re.compile(rb"^Gitrun-Kind: (attempt|result|annotation|merge)$", re.MULTILINE)
-HEAD = re.compile(
-    rb"tree ([0-9a-f]{40})\n((?:parent [0-9a-f]{40}\n)*)author ([^\n]*>)[^\n>]*\ncommitter [^\n]*> ([0-9]{1,11})(?= |\n|\Z)"
-)
 
 
 class Reader(Protocol):
@@ -41,18 +32,6 @@ class Reader(Protocol):
 
     def read_many(self, names: Iterable[str], limit: int = ...) -> list[Object | None]:
         """The objects of these names, in order; no content of those over `limit` bytes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """What a commit of a run says of itself."""
-
-    id: str
-    kind: str
-    tree: str
-    parents: tuple[str, ...]
-    time: datetime
-    author: str
 
 
 def read_runs(git: Git, objects: Reader, names: Mapping[str, str], live: frozenset[str]) -> list[Run | BrokenRun]:
@@ -108,8 +87,8 @@ def one_run(git: Git, objects: Reader, named: tuple[str, str], attempt: Commit |
         raise BadRun("no attempt is found behind its ref: an object is missing, or was not made by gitrun")
     contents = {name: content(part, name) for name, part in parts.items()}
     written = Output(str(git.common_dir), tip)
-    last = record.read_attempt(origin(attempt), contents, live=run in live, written=written)
-    found = Run(run, tip, last, record.read_notes(contents[record.NOTES]))
+    last = reading.read_attempt(origin(attempt), contents, live=run in live, written=written)
+    found = Run(run, tip, last, reading.read_notes(contents[record.NOTES]))
     require_first(objects, found, attempt)
     return found
 
@@ -139,25 +118,6 @@ def last_attempts(objects: Reader, names: Mapping[str, str]) -> dict[str, Commit
                 behind[tip] = commit.parents[0]
         front = behind
     return found
-
-
-def read_commit(found: Object | None) -> Commit | None:
-    """A commit of a run; None for everything else."""
-    if found is None or found.kind != "commit" or found.data is None:
-        return None
-    head, _, message = found.data.partition(b"\n\n")
-    said, kind = HEAD.match(head), KIND.findall(message)
-    if not said or not kind:
-        return None
-    tree, parents, author, stamp = said.groups()
-    return Commit(
-        id=found.id,
-        kind=kind[-1].decode(),
-        tree=tree.decode(),
-        parents=tuple(parents.decode().split()[1::2]),
-        time=datetime.fromtimestamp(int(stamp), timezone.utc),
-        author=author.decode(errors="replace"),
-    )
 
 
 def attempts(git: Git, objects: Objects, run: Run) -> tuple[Attempt, ...]:
@@ -204,47 +164,10 @@ def state(git: Git, objects: Objects, commit: Commit, result: str | None, run: R
     at = result or commit.id
     parts = dict(zip(PARTS, objects.read_many([f"{at}:{part}" for part in PARTS]), strict=True))
     contents = {name: content(part, name) for name, part in parts.items()}
-    attempt = record.read_attempt(origin(commit), contents, live=False, written=Output(str(git.common_dir), at))
+    attempt = reading.read_attempt(origin(commit), contents, live=False, written=Output(str(git.common_dir), at))
     return replace(run, tip=at, attempt=attempt)
 
 
-def origin(commit: Commit) -> record.Origin:
+def origin(commit: Commit) -> reading.Origin:
     """What an attempt's commit says of it."""
-    return record.Origin(commit.id, commit.author, commit.time)
-
-
-@contextmanager
-def scratch(git: Git) -> Iterator[Path]:
-    """A private directory for files on their way into the repository; it goes away with the `with`."""
-    place = git.state / "tmp" / os.urandom(8).hex()  # importing tempfile takes longer than what is done here
-    place.mkdir(mode=0o700, parents=True)
-    try:
-        yield place
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
-
-
-def write_blobs(git: Git, directory: Path, contents: Mapping[str, bytes]) -> dict[bytes, Entry]:
-    """The tree entries of these files, whose content is then in the repository; `directory` is a private place for them."""
-    paths = []
-    for number, data in enumerate(contents.values()):
-        path = directory / f"blob.{number}"
-        path.write_bytes(data)
-        paths.append(path)
-    ids = hash_files(git, paths)
-    return {os.fsencode(name): Entry(FILE, made) for name, made in zip(contents, ids, strict=True)}
-
-
-def hash_files(git: Git, paths: Sequence[Path], kind: str = "blob") -> list[str]:
-    """The ids of new objects of the files as they are, written into the repository without filters."""
-    if not paths:
-        return []
-    asked = b"".join(os.fsencode(path) + b"\n" for path in paths)
-    return git.run("hash-object", "-w", "-t", kind, "--no-filters", "--stdin-paths", stdin=asked).decode().split()
-
-
-def commit_tree(git: Git, tree: str, parents: Iterable[str | None], message: bytes) -> str:
-    """The id of a new commit of the tree."""
-    words = [word for parent in parents if parent for word in ("-p", parent)]
-    made = git.run("-c", "i18n.commitEncoding=UTF-8", "commit-tree", tree, *words, "-F", "-", stdin=message)
-    return made.decode().strip()
+    return reading.Origin(commit.id, commit.author, commit.time)

@@ -6,14 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gitrun.errors import CannotRun
-from gitrun.git.exe import last_words
 from gitrun.git.objects import Objects
-from gitrun.model.settings import truth
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from gitrun.git.exe import Git
 
 GOOD = frozenset("GU")
@@ -47,24 +42,6 @@ class Signature:
             return f"signature {said}"
         known = self.verdict == "G" and self.signer
         return f"signed by {self.signer} ({self.key})" if known else f"signed with {self.key}, {said}"
-
-
-def is_wanted(git: Git) -> bool:
-    """Whether attempts and results are to be signed (`gitrun.sign`)."""
-    return truth(git.config, "gitrun.sign", default=False)
-
-
-def commit_signed(git: Git, tree: str, parents: Iterable[str | None], message: bytes) -> str:
-    """The id of a new commit of the tree that is signed as git is set up to sign. Raises CannotRun if it cannot be."""
-    words = [word for parent in parents if parent for word in ("-p", parent)]
-    utf8 = ("-c", "i18n.commitEncoding=UTF-8")
-    done = git.attempt(*utf8, "commit-tree", "--gpg-sign", tree, *words, "-F", "-", stdin=message)
-    if done.returncode:
-        raise CannotRun(
-            f"the run cannot be signed: {last_words(done.stderr)}",
-            "git config user.signingkey names a key, git config gitrun.sign false signs nothing",
-        )
-    return done.stdout.decode().strip()
 
 
 def signature(git: Git, commit: str) -> Signature | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gitrun.errors import UnknownRun
 from gitrun.model.gates import Sides, judge
 from gitrun.model.refs import short
-from gitrun.model.run import COMPLETED, Run
+from gitrun.model.status import COMPLETED
 from gitrun.store.finding import find
 from gitrun.views.ranges import commit_of, tree_of, usual_base
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from gitrun.git.exe import Git
     from gitrun.model.gates import Gate, Judged
+    from gitrun.model.run import Run
     from gitrun.store.index import Index
 
 

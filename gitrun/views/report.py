@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import BadRun, GitFailed
 from gitrun.git.objects import Objects
-from gitrun.model import record
+from gitrun.model import reading, record
 from gitrun.model.refs import short
-from gitrun.model.run import COMPLETED, ERROR, PENDING, RUNNING, STAGED, TERMINATED
+from gitrun.model.status import COMPLETED, ERROR, PENDING, RUNNING, STAGED, TERMINATED
 from gitrun.model.text import count_text, safe_lines
 from gitrun.store.signing import signature
 from gitrun.views.checking import latest_of
@@ -184,7 +184,7 @@ def detail(git: Git, pair: tuple[Run, Run | None], environments: Mapping[str, Ma
 def environment(data: bytes | None) -> dict[str, object]:
     """What is recorded of an environment, flat, without what only says where things lie on a machine."""
     with suppress(BadRun):
-        found = flat(record.parse_toml(data or b"", record.ENV))
+        found = flat(reading.parse_toml(data or b"", record.ENV))
         return {name: value for name, value in found.items() if not str(value).startswith(("/", "["))}
     return {}
 

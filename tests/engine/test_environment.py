@@ -8,7 +8,7 @@ import os
 import pytest
 
 from gitrun.engine.environment import gpus, installed, packages_toml, variables
-from gitrun.model.record import parse_toml
+from gitrun.model.reading import parse_toml
 from gitrun.model.settings import Settings
 
 

@@ -9,9 +9,9 @@ from gitrun import Project
 from gitrun.engine.planning import fill_in, flag_variables, moved_flags, restart_params
 from gitrun.errors import CannotRun, UsageError
 from gitrun.model.flags import Flag, Flags
+from gitrun.model.params import Params
 from gitrun.model.plan import Plan
 from gitrun.model.request import Request
-from gitrun.model.run import Params
 from gitrun.model.scripts import Script
 
 

@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from runs_made_up import WHEN
 
 from gitrun.errors import BadRun
-from gitrun.model import record
+from gitrun.model import reading, record
+from gitrun.model.files import File, Skipped
 from gitrun.model.flags import Flags
 from gitrun.model.metrics import Metrics
+from gitrun.model.params import Params
 from gitrun.model.plan import Outcome, Plan, Source
-from gitrun.model.run import Comment, File, Notes, Params, Skipped
+from gitrun.model.run import Comment, Notes
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 PLAIN = st.one_of(st.booleans(), st.integers(), st.floats(), TEXT)
@@ -25,7 +27,7 @@ PLAN = Plan("a b", "command", ("a", "b"), "sub", Flags({"x": 1}), PARAMS, SOURCE
 
 
 def flags_read(flags: Flags) -> Flags:
-    return record.read_flags(record.flags_toml(flags))
+    return reading.read_flags(record.flags_toml(flags))
 
 
 @given(st.dictionaries(TEXT, VALUES, max_size=4))
@@ -50,15 +52,15 @@ def test_outcome_is_read_as_it_was_written() -> None:
     files = (File("made", 3, "c" * 64, "git"), File("b\\xff", 1 << 40, "d" * 64, "local"))
     metrics = Metrics({"loss": 0.5, "acc": float("inf")})
     outcome = Outcome("error", 3, WHEN, WHEN + timedelta(seconds=2), 2.0, metrics=metrics, files=files)
-    result = record.parse_toml(record.result_toml(outcome), record.RESULT)
+    result = reading.parse_toml(record.result_toml(outcome), record.RESULT)
     assert (result["status"], result["exit_status"], result["started"], result["duration"]) == ("error", 3, WHEN, 2.0)
-    assert record.read_metrics(result["metrics"]) == metrics
-    assert tuple(map(record.read_file, result["files"])) == files
+    assert reading.read_metrics(result["metrics"]) == metrics
+    assert tuple(map(reading.read_file, result["files"])) == files
 
 
 def test_annotations_are_read_as_they_were_written() -> None:
     notes = Notes("a\nlabel", ("a", "b"), (Comment("why", "A User", WHEN), Comment("not", "", None)), marked=True)
-    assert record.read_notes(record.notes_toml(notes)) == notes
+    assert reading.read_notes(record.notes_toml(notes)) == notes
 
 
 @pytest.mark.parametrize(
@@ -67,14 +69,14 @@ def test_annotations_are_read_as_they_were_written() -> None:
 )
 def test_what_is_no_table_is_a_bad_run(data) -> None:
     with pytest.raises(BadRun, match=r"^run.toml "):
-        record.parse_toml(data, "run.toml")
+        reading.parse_toml(data, "run.toml")
 
 
 @given(st.dictionaries(st.sampled_from(["label", "tags", "comments", "marked", "other"]), st.one_of(VALUES, st.just({}))))
 def test_annotations_of_another_kind_are_passed_over(found) -> None:
     import tomli_w
 
-    notes = record.read_notes(tomli_w.dumps(found).encode())
+    notes = reading.read_notes(tomli_w.dumps(found).encode())
     assert notes.label == (found.get("label") if isinstance(found.get("label"), str) else None)
     assert notes.marked == (found.get("marked") is True)
     assert all(isinstance(tag, str) for tag in notes.tags)
@@ -82,11 +84,11 @@ def test_annotations_of_another_kind_are_passed_over(found) -> None:
 
 @pytest.mark.parametrize("value", [True, "1", 1 << 64, None, [1]])
 def test_number_that_is_none_is_passed_over(value) -> None:
-    assert record.whole({"n": value}, "n") is None
+    assert reading.whole({"n": value}, "n") is None
 
 
 def test_metric_that_no_float_can_hold_is_passed_over() -> None:
-    assert record.read_metrics({"a": 10**400, "b": True, "c": "1", "d": 2}) == Metrics({"d": 2.0})
+    assert reading.read_metrics({"a": 10**400, "b": True, "c": "1", "d": 2}) == Metrics({"d": 2.0})
 
 
 @pytest.mark.parametrize(
@@ -100,7 +102,7 @@ def test_metric_that_no_float_can_hold_is_passed_over() -> None:
     ],
 )
 def test_time_is_utc_or_none(written, found) -> None:
-    assert record.when({"t": written}, "t") == found
+    assert reading.when({"t": written}, "t") == found
 
 
 def test_message_has_a_subject_of_one_line_and_the_two_trailers() -> None:

@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from gitrun.commands.reporting.words import clipped, status_words
 from gitrun.model.refs import short
-from gitrun.model.run import COMPLETED, ERROR, TERMINATED
+from gitrun.model.status import COMPLETED, ERROR, TERMINATED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,7 +19,7 @@ from gitrun.commands.reporting.words import (
     verdict,
 )
 from gitrun.model.refs import short
-from gitrun.model.run import COMPLETED, ERROR, TERMINATED
+from gitrun.model.status import COMPLETED, ERROR, TERMINATED
 from gitrun.model.text import safe_text
 
 if TYPE_CHECKING:

@@ -6,10 +6,9 @@ import math
 from datetime import timezone
 from typing import TYPE_CHECKING, Any
 
-from gitrun.commands.render import ending_text
 from gitrun.model.flags import format_value
 from gitrun.model.refs import short
-from gitrun.model.text import safe_text
+from gitrun.model.text import ending_text, safe_text
 from gitrun.views.diff import differing
 
 if TYPE_CHECKING:

@@ -1,0 +1,255 @@
+"""What is to be run, or why nothing is: a request, the working tree or the run of before, and an entry, made into a plan."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gitrun.engine.operations import below_top, require_there
+from gitrun.engine.planning import Before, Moment, plan_restart, plan_start, source_of
+from gitrun.engine.road import links_in
+from gitrun.engine.snapshot import Choice, Snapshot, outside_of, snapshot
+from gitrun.errors import CannotRun, RunIsRunning, UsageError
+from gitrun.git.objects import Objects, TreeMaker
+from gitrun.model import record
+from gitrun.model.plan import STEPS, Plan, Skip, Source
+from gitrun.model.refs import short
+from gitrun.model.status import COMPLETED, RUNNING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gitrun.engine.environment import Locks
+    from gitrun.engine.pipeline import Within
+    from gitrun.engine.road import Road
+    from gitrun.model.basis import Basis
+    from gitrun.model.request import Request
+    from gitrun.model.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A start that is decided: its plan, what lies beside its source, and the run that it is another attempt of."""
+
+    plan: Plan
+    snapshot: Snapshot
+    run: Run | None = None
+    locks: Locks = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How a start deals with a person.
+
+    `confirm` answers questions; `detach`, told the new run's id, is true in the process that goes on with it in the
+    background and false in the one that returns.
+    """
+
+    confirm: Callable[[str], bool] = lambda _: True
+    detach: Callable[[str], bool] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What a decision is made of: where, what is asked for, by whom, through which private index, and when."""
+
+    road: Road
+    request: Request
+    manners: Manners
+    index: Path
+    moment: Moment
+    within: Within | None = None
+    looks: bool = False
+    """Whether it is only asked what would be run."""
+
+
+def require_worktree(road: Road, request: Request) -> None:
+    """Raises CannotRun if there is no working tree to take the source from."""
+    if road.git.worktree is None and (request.restart is None or request.force_sourcecode):
+        raise CannotRun("this repository has no working tree to run", "runs start from a working tree")
+
+
+def moment() -> Moment:
+    """Now, and two random values."""
+    return Moment(datetime.now(timezone.utc), os.urandom(16).hex(), int.from_bytes(os.urandom(4), "big"))
+
+
+def decide(launch: Launch) -> Ready | Skip:
+    """What is to be run, or why nothing is. Raises GitrunError."""
+    with Objects(launch.road.git) as objects:
+        if launch.request.restart is None:
+            return decide_start(launch, objects)
+        from gitrun.store.finding import find
+        from gitrun.store.index import Index
+
+        with Index(launch.road.git) as index:
+            run = find(index, launch.request.restart, launch.road.git.prefix)
+        if run.status == RUNNING:
+            raise RunIsRunning(f"cannot restart run {short(run.id)}: it is running", f"git run stop {short(run.id)}")
+        return decide_restart(launch, objects, run)
+
+
+def decide_start(launch: Launch, objects: Objects) -> Ready | Skip:
+    """A new run of the working tree."""
+    road, request = launch.road, launch.request
+    # in the working tree itself a step finds what the steps before it left there
+    taken = launch.within.snapshot if launch.within and not request.in_place else take(launch, objects)
+    plan = belonging(launch, plan_start(road.git, objects, request, taken.source, launch.moment))
+    if launch.within:
+        plan = depending(road, objects, request, plan)
+        return skipped_step(launch, objects, plan) or Ready(plan, taken, locks=locks_of(objects, plan))
+    return unneeded(launch, plan) or Ready(depending(road, objects, request, plan), taken, locks=locks_of(objects, plan))
+
+
+def unneeded(launch: Launch, plan: Plan, run: Run | None = None) -> Skip | None:
+    """Why a start of the plan, or a restart of `run`, is not needed; None if it is, or nobody asks."""
+    if not launch.request.compares:
+        return None
+    from gitrun.model.needed import skip_restart, skip_start
+
+    others, same_source = alike(launch.road, plan), launch.request.needed_source
+    return (
+        skip_restart(run, plan, others, same_source=same_source) if run else skip_start(plan, others, same_source=same_source)
+    )
+
+
+def skipped_step(launch: Launch, objects: Objects, plan: Plan) -> Skip | None:
+    """Why a step is not needed: a completed run of it had the same flags, needed files and inputs; None if it is."""
+    if not launch.request.compares:
+        return None
+    from gitrun.model.needed import skip_start
+
+    for run in alike(launch.road, plan):
+        if run.status == COMPLETED and reads(basis_of(objects, run)) == reads(plan.basis):
+            skip = skip_start(plan, (run,), same_source=launch.request.needed_source)
+            if skip:
+                return skip
+    return None
+
+
+def reads(basis: Basis | None) -> tuple[object, ...]:
+    """The needed files and the inputs that an attempt rests on."""
+    return (tuple(need.files for need in basis.needs), basis.inputs) if basis else ((), ())
+
+
+def belonging(launch: Launch, plan: Plan) -> Plan:
+    """The plan, with the run that it is a step of."""
+    if launch.within is None:
+        return plan
+    from gitrun.model.basis import NOTHING
+
+    return replace(plan, basis=replace(plan.basis or NOTHING, parent=launch.within.parent))
+
+
+def depending(road: Road, objects: Objects, request: Request, plan: Plan) -> Plan:
+    """The plan with all that its entry says it needs. Raises GitrunError if something is missing."""
+    if plan.definition is None:
+        return plan
+    if plan.kind == STEPS:
+        from gitrun.engine.pipeline import check_steps
+
+        check_steps(road, objects, request, plan)
+    if not (plan.definition.needs or plan.definition.inputs):
+        return plan
+    from gitrun.engine.dependencies import with_dependencies
+
+    return with_dependencies(road, objects, request, plan)
+
+
+def decide_restart(launch: Launch, objects: Objects, run: Run) -> Ready | Skip:
+    """Another attempt of `run`, of its own source or of the working tree."""
+    from gitrun.store.trust import require_trusted
+
+    road, request = launch.road, launch.request
+    basis = basis_of(objects, run)
+    if not launch.looks or basis:  # an entry may name downloads, or a program to be asked for its flags
+        require_trusted(road.git, run)
+    taken = None
+    if request.force_sourcecode:
+        taken = launch.within.snapshot if launch.within else take(launch, objects)
+    source = taken.source if taken else own_source(road, objects, run)
+    plan, gone = plan_restart(objects, request, Before(run, basis), source, launch.moment)
+    plan = belonging(launch, plan)
+    if launch.within:
+        plan = depending(road, objects, request, plan)
+        skip = skipped_step(launch, objects, plan)
+    else:
+        skip = unneeded(launch, plan, run)
+    if skip:
+        return skip
+    words = (f"left out, for {plan.operation} no longer has them: {', '.join(gone)}",) if gone else ()
+    if taken is None:
+        apart = (*paths_apart(road, request), *entry_links(road, plan))
+        linked = links_in(road, request) and road.git.worktree is not None
+        outside, named = outside_of(road.git, road.settings, apart) if linked else ((), ())
+        taken = Snapshot(source, outside, named, ())
+    taken = replace(taken, words=(*taken.words, *words))
+    plan = plan if launch.within else depending(road, objects, request, plan)
+    return Ready(plan, taken, run, locks_of(objects, plan))
+
+
+def entry_links(road: Road, plan: Plan) -> tuple[bytes, ...]:
+    """The paths that the plan's entry links in, as far as they are there."""
+    top = road.git.worktree
+    found = plan.definition.links if plan.definition and top else ()
+    return tuple(os.fsencode(path) for path in found if top and os.path.lexists(top / path))
+
+
+def locks_of(objects: Objects, plan: Plan) -> Locks:
+    """The files in the plan's source that say which versions of others it needs."""
+    from gitrun.engine.environment import lock_files
+
+    return lock_files(objects, plan.source.tree)
+
+
+def basis_of(objects: Objects, run: Run) -> Basis | None:
+    """What the run's last attempt rests on; None if that is nothing but its source. Raises BadRun."""
+    data = require_there(objects, f"{run.attempt.id}:{record.RUN}").data or b""
+    if not record.rests_on_more(data):
+        return None
+    from gitrun.model.basis import read_basis
+
+    return read_basis(data)
+
+
+def own_source(road: Road, objects: Objects, run: Run) -> Source:
+    """The source of the run's last attempt. Raises BadRun."""
+    from gitrun.store import carry
+
+    with TreeMaker(road.git) as maker:
+        return source_of(run.attempt, carry.source_tree(objects, maker, run.attempt))
+
+
+def take(launch: Launch, objects: Objects) -> Snapshot:
+    """The snapshot of the working tree. Raises CannotRun if there is none, or the user does not want it so."""
+    road = launch.road
+    apart, linked = paths_apart(road, launch.request), links_in(road, launch.request)
+    choice = Choice(road.settings, apart, launch.manners.confirm, linked)
+    taken = snapshot(road.git, objects, launch.index, choice)
+    if taken is None:
+        raise CannotRun("nothing was run", "ignore what is not source in .gitignore, or name it with --link")
+    return taken
+
+
+def paths_apart(road: Road, request: Request) -> tuple[bytes, ...]:
+    """The paths below the top that `--link` names. Raises UsageError if one is not there."""
+    found = []
+    for typed in request.links:
+        path = below_top(road.git, typed)
+        if not os.path.lexists((road.git.worktree or Path()) / path):
+            raise UsageError(f"there is no '{typed}' to link")
+        if road.git.run("ls-files", "-z", "--", path):
+            raise UsageError(f"'{typed}' is in git: it is part of the snapshot and cannot be linked")
+        found.append(os.fsencode(path))
+    return tuple(found)
+
+
+def alike(road: Road, plan: Plan) -> list[Run]:
+    """The runs of the plan's operation with flags equal to its own, newest attempt first."""
+    from gitrun.store.index import Index
+
+    with Index(road.git) as index:
+        return index.alike(plan.operation, plan.flags)
