@@ -24,8 +24,12 @@ REPOSITORY_VARIABLES = frozenset({
 })  # fmt: skip
 SETTING_VARIABLES = ("GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_")
 
-# Hooks of the user are for the user's own index and refs; bigFileThreshold bounds memory (a 400 MB file took 414 MB).
-STEADY = ("-c", "core.hooksPath=/dev/null", "-c", "core.bigFileThreshold=32m", "-c", "core.safecrlf=false")
+# Hooks of the user are for the user's own index and refs; bigFileThreshold bounds memory (a 400 MB file took 414 MB);
+# to warn of refs that are called like an object, git looks for thirty files for each id that it is given.
+STEADY = (
+    "-c", "core.hooksPath=/dev/null", "-c", "core.bigFileThreshold=32m", "-c", "core.safecrlf=false",
+    "-c", "core.warnAmbiguousRefs=false",
+)  # fmt: skip
 DURABLE = ("-c", "core.fsync=loose-object,pack,pack-metadata,reference", "-c", "core.fsyncMethod=batch")
 NO_ID = "0" * 40
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,18 +30,16 @@ from gitrun.store.commits import read_commit
 from gitrun.store.runs import why_not
 
 if TYPE_CHECKING:
-    from typing import TypeAlias
+    from collections.abc import Sequence
 
     from gitrun.git.exe import Git
     from gitrun.git.objects import Object
     from gitrun.store.commits import Commit
 
-    Children: TypeAlias = tuple[tuple[bytes, bytes, str], ...]
-    """Mode, name and object of each entry."""
-
+HEAD = re.compile(rb"([^\0]*)\0.{20}", re.DOTALL)
 FOLDER = record.DIRECTORY.encode()
-SHARED, MANY = 1_000, 100_000
-"""Trees of one commit, and names of entries, that are remembered."""
+SHARED, LARGE = 1_000, 1 << 16
+"""Trees of one commit, and shapes of trees, that are remembered; bytes of names above which a shape is not."""
 NEEDED = {"attempt": record.RUN, "result": record.RESULT}
 
 
@@ -62,6 +61,34 @@ class Measure:
     depth: int
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What trees that differ in objects only have in common, its names and modes sound.
+
+    `size` are the bytes of such a tree, `entries` how many it has; `directories` are the places of their objects in it,
+    `folder` that of a `.gitrun`; `ours` are path, mode and place of our own files if it is a `.gitrun`, `paths` of all.
+    """
+
+    size: int
+    entries: int
+    directories: tuple[int, ...]
+    folder: int | None
+    ours: tuple[tuple[str, bytes, int], ...]
+    paths: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A tree: its shape and its bytes."""
+
+    shape: Shape
+    data: bytes
+
+    def at(self, place: int) -> str:
+        """The id that stands at this place."""
+        return self.data[place : place + 20].hex()
+
+
 class Inspector:
     """Looks through runs of one repository; what many of them share is looked at once."""
 
@@ -70,8 +97,8 @@ class Inspector:
         self._trees: dict[str, Measure] = {}
         self._folders: dict[str, frozenset[str]] = {}
         self._files: dict[tuple[str, str], str] = {}
-        self._names: set[tuple[bytes, bytes]] = set()
-        self._read: dict[str, Children] = {}
+        self._shapes: dict[bytes, Shape] = {}
+        self._read: dict[str, Tree] = {}
 
     def chain(self, run: str, tip: str) -> Chain:
         """The commits of the run with this tip, all of them sound. Raises BadRun, which says what is wrong."""
@@ -112,10 +139,10 @@ class Inspector:
         self._read.clear()
         if self.measure(commit.tree).entries > ENTRIES:
             raise BadRun(f"its tree would unfold to more than {ENTRIES:,} files")
-        folder = next((child for child in self._children(commit.tree) if child[1] == FOLDER), None)
-        if folder is None or folder[0] != b"40000":
+        tree = self._tree(commit.tree)
+        if tree.shape.folder is None:
             raise BadRun(f"commit {commit.id[:8]} has no {record.DIRECTORY}")
-        there = self._records(folder[2])
+        there = self._records(tree.at(tree.shape.folder))
         needed = NEEDED.get(commit.kind)
         if needed and needed not in there:
             raise BadRun(f"{needed} is missing")
@@ -130,8 +157,8 @@ class Inspector:
             if top in known:
                 stack.pop()
                 continue
-            children = self._children(top)
-            below = [entry[2] for entry in children if entry[0] == b"40000"]
+            tree_here = self._tree(top)
+            below = [tree_here.at(place) for place in tree_here.shape.directories]
             missing = [child for child in below if child not in known]
             if missing and top not in open_now:
                 open_now.add(top)
@@ -141,12 +168,12 @@ class Inspector:
                 continue
             stack.pop()
             open_now.discard(top)
-            known[top] = self._sum(children, below)
+            known[top] = self._sum(tree_here.shape.entries, below)
         return known[tree]
 
-    def _sum(self, children: Children, below: list[str]) -> Measure:
-        """The size of a directory whose subdirectories are known."""
-        entries = len(children) + sum(self._trees[child].entries for child in below)
+    def _sum(self, own: int, below: list[str]) -> Measure:
+        """The size of a directory with so many entries whose subdirectories are known."""
+        entries = own + sum(self._trees[child].entries for child in below)
         depth = 1 + max((self._trees[child].depth for child in below), default=0)
         if depth > DEPTH:
             raise BadRun(f"its tree has more than {DEPTH} directories within each other")
@@ -155,13 +182,11 @@ class Inspector:
     def _records(self, folder: str) -> frozenset[str]:
         """The files in `.gitrun`, those known to us sound. Raises BadRun."""
         if folder not in self._folders:
-            there = set()
-            for mode, name, blob in self._children(folder):
-                path = f"{record.DIRECTORY}/{name.decode(errors='replace')}"
-                there.add(path)
-                if path in SIZES and (reason := self._wrong_file(mode, path, blob)):
+            tree = self._tree(folder)
+            for path, mode, place in tree.shape.ours:
+                if reason := self._wrong_file(mode, path, tree.at(place)):
                     raise BadRun(reason)
-            self._folders[folder] = frozenset(there)
+            self._folders[folder] = tree.shape.paths
         return self._folders[folder]
 
     def _wrong_file(self, mode: bytes, path: str, blob: str) -> str:
@@ -176,34 +201,24 @@ class Inspector:
                 self._files[path, blob] = f"{path}: {error.message}"
         return self._files[path, blob]
 
-    def _children(self, tree: str) -> Children:
-        """The entries of a tree, their names and kinds sound. Raises BadRun."""
-        if tree in self._read:
-            return self._read[tree]
-        data = self._object(tree, "tree", TREE).data or b""
-        found: list[tuple[bytes, bytes, str]] = []
-        start = 0
-        while start < len(data):
-            end = data.find(b"\0", start)
-            mode, _, name = data[start:end].partition(b" ")
-            if end < 0 or end + 21 > len(data):
-                raise BadRun(f"tree {tree[:8]} is cut short")
-            if (mode, name) not in self._names:
-                self._name(mode, name)
-            found.append((mode, name, data[end + 1 : end + 21].hex()))
-            start = end + 21
-        if len({name for _, name, _ in found}) < len(found):
-            raise BadRun(f"tree {tree[:8]} has a name twice")
+    def _tree(self, name: str) -> Tree:
+        """A tree, its names and kinds sound. Raises BadRun."""
+        if name in self._read:
+            return self._read[name]
+        data = self._object(name, "tree", TREE).data or b""
+        heads = HEAD.findall(data)
+        key = b"\0".join(heads)
+        shape = self._shapes.get(key)
+        if shape is None:
+            shape = shape_of(heads, name)
+            if len(self._shapes) < SHARED and len(key) < LARGE:
+                self._shapes[key] = shape
+        if shape.size != len(data):
+            raise BadRun(f"tree {name[:8]} is cut short")
+        found = Tree(shape, data)
         if len(self._read) < SHARED:
-            self._read[tree] = tuple(found)
-        return tuple(found)
-
-    def _name(self, mode: bytes, name: bytes) -> None:
-        """Raises BadRun unless an entry of a tree may be called so and be of this kind."""
-        if reason := wrong_name(name) or wrong_mode(mode, name):
-            raise BadRun(f"its tree has {reason}: '{safe_text(name[:80].decode(errors='surrogateescape'))}'")
-        if len(self._names) < MANY:
-            self._names.add((mode, name))
+            self._read[name] = found
+        return found
 
     def _object(self, name: str, kind: str, limit: int, *, wanted: bool = True) -> Object:
         """The object, with its content if that is wanted. Raises BadRun if it is missing, of another kind or too large."""
@@ -215,3 +230,26 @@ class Inspector:
         if found.size > limit:
             raise BadRun(f"{kind} {name[:8]} has {found.size:,} bytes, more than {limit:,}")
         return found
+
+
+def shape_of(heads: Sequence[bytes], tree: str) -> Shape:
+    """The shape of a tree with these modes and names. Raises BadRun unless all of them may be there."""
+    folders, ours, paths, names, place = [], [], set(), set(), 0
+    folder = None
+    for head in heads:
+        mode, _, name = head.partition(b" ")
+        if reason := wrong_name(name) or wrong_mode(mode, name):
+            raise BadRun(f"its tree has {reason}: '{safe_text(name[:80].decode(errors='surrogateescape'))}'")
+        place += len(head) + 1
+        if mode == b"40000":
+            folders.append(place)
+            folder = place if name == FOLDER else folder
+        path = f"{record.DIRECTORY}/{name.decode(errors='replace')}"
+        paths.add(path)
+        names.add(name)
+        if path in SIZES:
+            ours.append((path, mode, place))
+        place += 20
+    if len(names) < len(heads):
+        raise BadRun(f"tree {tree[:8]} has a name twice")
+    return Shape(place, len(heads), tuple(folders), folder, tuple(ours), frozenset(paths))
