@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import shutil
 import subprocess
 
 import pytest
+from keyboard import Terminal
 from test_man import section
 
 
@@ -36,6 +39,23 @@ def test_log_of_all_without_runs_is_that_of_the_branches(two, advice) -> None:
     assert len(two.git("log", "--format=%H", "--all").splitlines()) > 3
     for words in asked:
         assert two.git("log", "--format=%H", *shlex.split(words)) == two.git("rev-parse", "main")
+
+
+def test_gitk_is_given_the_branches_and_no_run(two, advice) -> None:
+    (words,) = re.findall(r"gitk \$\(git (.*)\)$", advice, re.MULTILINE)
+    names = two.git(*shlex.split(words)).split()
+    assert names == ["refs/heads/main"]
+    assert two.git("log", "--format=%H", *names) == two.git("rev-parse", "main")
+
+
+def test_tig_shows_the_branches_and_no_run(two, advice) -> None:
+    if shutil.which("tig") is None:
+        pytest.skip("tig is not installed")
+    words = re.findall(r"git log (--.*)$", advice.replace("\\\n", ""), re.MULTILINE)[1]
+    with Terminal(two, "tig", *shlex.split(words), env={**os.environ, "TERM": "xterm"}) as terminal:
+        assert b"[main] echo" in terminal.shows("commit 1 of 1 ")
+        terminal.type("q")
+        terminal.ends()
 
 
 def test_names_of_runs_are_kept_out_of_decorations(two, advice) -> None:
