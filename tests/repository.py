@@ -33,7 +33,7 @@ class Repo:
         """A new repository at `path`, with nothing committed."""
         path.mkdir(parents=True)
         repo = cls(path)
-        repo.git("init", "--quiet")
+        repo.git("init", "--quiet", "--initial-branch=main")
         return repo
 
     def git(self, *args: str | Path) -> str:

@@ -18,6 +18,10 @@ from gitrun.model.settings import seconds
 from gitrun.model.text import count_text, ending_text, safe_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from gitrun.model.basis import StepRun
+    from gitrun.model.plan import Outcome
     from gitrun.project import Project
 
 ALWAYS = ("operation", "command", "directory", "flags", "source")
@@ -150,7 +154,7 @@ def leave(run: str) -> bool:
     return detach()
 
 
-def report(project: Project, request: Request, run: str, outcome: Any) -> int:  # noqa: ANN401 - Outcome or None
+def report(project: Project, request: Request, run: str, outcome: Outcome | None) -> int:
     """The last line, on stderr, and the exit code: the program's own, 128 + n for signal n."""
     if outcome is None:
         name = short(run)
@@ -164,20 +168,30 @@ def report(project: Project, request: Request, run: str, outcome: Any) -> int:  
     words = f"run {short(run)} {ending_text(outcome.status, outcome.exit_status, outcome.duration)}"
     if made:
         words += f", {count_text(len(made), 'file')}: {', '.join(made[:3])}{', …' if len(made) > 3 else ''}"
-    project.say(words + (bring(project, request, run, len(made)) if made else ""))
-    code: int = outcome.exit_status
-    return code if code >= 0 else 128 - code
+    project.say(words + (bring(project, request, run, outcome) if made or outcome.steps else ""))
+    return outcome.exit_status if outcome.exit_status >= 0 else 128 - outcome.exit_status
 
 
-def bring(project: Project, request: Request, run: str, made: int) -> str:
-    """What became of the produced files."""
+def bring(project: Project, request: Request, run: str, outcome: Outcome) -> str:
+    """What became of the produced files, those of all steps too."""
     if request.in_place:
         return ""
     if request.bring or (request.bring is None and project.settings.bring):
-        brought = project.bring(run)
-        left = (*brought.left, *brought.gone)
-        return f"; brought here: {len(brought.done)}" + (f", left as they are: {', '.join(left[:3])}" if left else "")
-    return f"; git run checkout {short(run)} brings {'it' if made == 1 else 'them'} here"
+        found = [project.bring(one) for one in (run, *parts(project, outcome.steps))]
+        left = [path for brought in found for path in (*brought.left, *brought.gone)]
+        done = sum(len(brought.done) for brought in found)
+        return f"; brought here: {done}" + (f", left as they are: {', '.join(left[:3])}" if left else "")
+    made = len(outcome.files)
+    return f"; git run checkout {short(run)} brings {'it' if made == 1 else 'them'} here" if made else ""
+
+
+def parts(project: Project, steps: Iterable[StepRun]) -> Iterator[str]:
+    """The runs of these steps, each after its own steps."""
+    from gitrun.views.family import family
+
+    for step in steps:
+        yield from parts(project, family(project.git, project.find(step.run))[1])
+        yield step.run
 
 
 def show_plan(project: Project, request: Request, *, as_json: bool) -> int:

@@ -117,12 +117,16 @@ def unneeded(launch: Launch, plan: Plan, run: Run | None = None) -> Skip | None:
 
 
 def skipped_step(launch: Launch, objects: Objects, plan: Plan) -> Skip | None:
-    """Why a step is not needed: a completed run of it had the same flags, needed files and inputs; None if it is."""
+    """Why a step is not needed: a completed run of it had the same flags, needed files and inputs; None if it is.
+
+    What a run left that nobody here trusts, no later step may read.
+    """
     if not launch.request.compares:
         return None
     from gitrun.model.needed import skip_start
+    from gitrun.store.trust import trusted_of
 
-    for run in alike(launch.road, plan):
+    for run in trusted_of(launch.road.git, alike(launch.road, plan)):
         if run.status == COMPLETED and reads(basis_of(objects, run)) == reads(plan.basis):
             skip = skip_start(plan, (run,), same_source=launch.request.needed_source)
             if skip:

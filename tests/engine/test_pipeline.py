@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import tomli
+from clones import clone
 from supervised import last, live, output, runs, said, start, until
 
 if TYPE_CHECKING:
@@ -155,6 +156,21 @@ def test_pipeline_in_a_pipeline_uses_the_runs_of_the_one_around_it(piped) -> Non
     assert record(piped, found["inner"]["id"], "run.toml")["parent"] == found["outer"]["id"]
     assert record(piped, found["train"]["id"], "run.toml")["parent"] == found["inner"]["id"]
     assert output(piped, "outer") == b"prepared 1\ntrained 3 x\n"
+
+
+def test_step_is_not_skipped_over_a_run_that_nobody_here_trusts(piped, tmp_path) -> None:
+    bob = clone(piped.path, tmp_path / "bob")
+    bob.run("prepare", check=True)
+    piped.run("fetch", str(bob.path), check=True)
+    assert piped.run("--needed", "all", check=True).stdout == "prepared 3\ntrained 0.5 xxx\nreported\n"
+
+
+def test_bring_of_a_pipeline_brings_what_all_its_steps_made(piped) -> None:
+    piped.write(
+        "gitrun.toml", PROJECT + '[operations.outer]\nsteps = ["prepare", "inner"]\n[operations.inner]\nsteps = ["train"]\n'
+    )
+    assert "brought here: 2" in piped.run("--bring", "outer", "n=1", "lr=3", check=True).stderr
+    assert ((piped.path / "data.txt").read_text(), (piped.path / "model.txt").read_text()) == ("x", "3")
 
 
 def test_pipeline_started_from_a_subdirectory_is_the_same(piped) -> None:

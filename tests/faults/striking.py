@@ -90,7 +90,7 @@ class Place:
         repo.write("prepare.py", "open('data', 'w').write('prepared')\n")
         repo.write("gitrun.toml", STEPS)
         repo.commit("first")
-        subprocess.run(["git", "init", "--quiet", "--bare", place.server.path], check=True)
+        subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=main", place.server.path], check=True)
         repo.git("remote", "add", "origin", str(place.server.path))
         for x in (1, 2, 3, 4):
             repo.run("p.py", f"x={x}", check=True)
