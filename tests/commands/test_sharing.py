@@ -98,7 +98,7 @@ def test_what_is_on_a_branch_is_no_secret(team) -> None:
     team.ann.write("deploy.pem", "x")
     team.ann.commit("a certificate of the tests")
     run(team.ann)
-    team.ann.run("push", check=True)
+    assert said(team.ann.run("push", check=True).stderr) == ["gitrun: pushed 1 run to origin"]
 
 
 def test_person_at_a_terminal_is_asked(team) -> None:
