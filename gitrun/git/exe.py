@@ -78,7 +78,7 @@ class Git:
     ) -> subprocess.CompletedProcess[bytes]:
         """The ended `git <words>`, whatever its exit status: for callers that read the status."""
         # a ref is moved with the repository's own reference-transaction hook, all else without hooks
-        steady: tuple[str, ...] = STEADY[2:] if hooks else STEADY
+        steady = STEADY[2:] if hooks else self.steady
         # a split index would leave its shared part beside the user's own
         steady += ("-c", "core.splitIndex=false") if index else ()
         return spawn(
@@ -95,7 +95,7 @@ class Git:
         What git says goes to our own stderr. Raises GitFailed if it ends with an error.
         """
         with subprocess.Popen(
-            ("git", *STEADY, *self.extra, *words), cwd=self.worktree or self.git_dir, env=self.variables(),
+            ("git", *self.steady, *self.extra, *words), cwd=self.worktree or self.git_dir, env=self.variables(),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, bufsize=1 << 16, pass_fds=self.held,
         ) as process:  # fmt: skip
             assert process.stdout is not None  # noqa: S101 - it is a PIPE above
@@ -106,7 +106,7 @@ class Git:
     def talk(self, *words: str, shown: bool) -> Answer:
         """What the ended `git <words>` answered, whatever its status; if `shown`, what git says reaches the user at once."""
         done = subprocess.run(
-            ("git", *STEADY, *self.extra, *words), cwd=self.worktree or self.git_dir, env=self.variables(),
+            ("git", *self.steady, *self.extra, *words), cwd=self.worktree or self.git_dir, env=self.variables(),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=None if shown else subprocess.PIPE, check=False,
             pass_fds=self.held,
         )  # fmt: skip
@@ -119,7 +119,7 @@ class Git:
     def piped(self, first: tuple[str, ...], second: tuple[str, ...], stdin: bytes) -> Iterator[bytes]:
         """What `git <first> | git <second>` writes, in pieces. Raises GitFailed if the first ends with an error."""
         place, env, out, quiet = self.worktree or self.git_dir, self.variables(), subprocess.PIPE, subprocess.DEVNULL
-        words, more = ("git", *STEADY, *first), ("git", *STEADY, *second)
+        words, more = ("git", *self.steady, *first), ("git", *self.steady, *second)
         with (
             subprocess.Popen(words, cwd=place, env=env, stdin=subprocess.PIPE, stdout=out, stderr=quiet) as one,
             subprocess.Popen(more, cwd=place, env=env, stdin=one.stdout, stdout=out, stderr=quiet) as two,
@@ -133,6 +133,13 @@ class Git:
                 yield piece
         if one.returncode:
             raise GitFailed(f"git {first[0]} ended with {one.returncode}", "git fsck says what is wrong with the repository")
+
+    @property
+    def steady(self) -> tuple[str, ...]:
+        """The options with which git does the same everywhere and runs no hooks, which from git 2.54 on are settings too."""
+        names = (key[5:-6] for key in self.config if key.startswith("hook.") and key.endswith(".event"))
+        # `-c` ends a name at its first `=`
+        return STEADY + tuple(word for name in names if "=" not in name for word in ("-c", f"hook.{name}.enabled=false"))
 
     @property
     def durable(self) -> tuple[str, ...]:
@@ -295,7 +302,7 @@ class Coprocess:
         """Sends the question; the answer is to be read from what is returned."""
         if self._process is None:
             self._process = subprocess.Popen(
-                ("git", *STEADY, *self._git.durable, *self._words),
+                ("git", *self._git.steady, *self._git.durable, *self._words),
                 cwd=self._git.git_dir, env=self._git.variables(), bufsize=1 << 16,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             )  # fmt: skip

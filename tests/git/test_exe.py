@@ -41,6 +41,14 @@ def test_writing_to_the_disk_at_once_is_a_setting(repo, setting, kept):
     assert bool(open_repository(repo.path, os.environ).durable) is kept
 
 
+def test_hooks_that_are_settings_are_kept_out_as_files_are(repo):
+    for name in ("spy.1", "a=b"):
+        repo.git("config", f"hook.{name}.event", "pre-push")
+    git = open_repository(repo.path, os.environ)
+    assert git.steady[-2:] == ("-c", "hook.spy.1.enabled=false")
+    assert git.run("config", "hook.spy.1.enabled") == b"false\n"
+
+
 def test_programs_get_no_word_about_a_repository_and_keep_the_rest():
     given = {"GIT_DIR": "x", "GIT_INDEX_FILE": "x", "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "a", "GIT_PREFIX": "x"}
     kept = {"GIT_AUTHOR_NAME": "me", "GIT_SSH_COMMAND": "ssh", "PATH": "/bin"}
