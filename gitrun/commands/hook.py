@@ -16,6 +16,8 @@ from gitrun.project import Project
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gitrun.git.exe import Git
+
 
 @click.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
 @click.argument("name", metavar="NAME")
@@ -28,7 +30,7 @@ def command(name: str, words: tuple[str, ...]) -> int:
     """
     if name == "pre-receive":
         return pre_receive()
-    deed = {"prepare-commit-msg": prepare_commit_msg, "post-commit": post_commit, "pre-push": pre_push}.get(name)
+    deed = DEEDS.get(name)
     if deed is None:
         raise UsageError(f"there is nothing to do for a hook '{name}'", f"there are {', '.join(hooks.NAMES)}")
     try:
@@ -55,10 +57,23 @@ def prepare_commit_msg(words: Sequence[str]) -> int:
     message = Path(words[0]).absolute()
     index = os.environ.get("GIT_INDEX_FILE")
     git = Project().git
-    # git says `:` to its hooks where it opens no editor
-    is_edited = os.environ.get("GIT_EDITOR") != ":"
-    prepare_commit_msg(git, Path(index).absolute() if index else git.git_dir / "index", message, is_edited=is_edited)
+    prepare_commit_msg(git, Path(index).absolute() if index else git.git_dir / "index", message, is_edited=is_edited())
     return 0
+
+
+def commit_msg(words: Sequence[str]) -> int:
+    """Argument: the file of the message."""
+    from gitrun.engine.hooking import commit_msg
+
+    message = Path(words[0]).absolute()
+    if is_edited():
+        commit_msg(Project().git, message)
+    return 0
+
+
+def is_edited() -> bool:
+    """Whether the user writes the message in an editor: git says `:` to its hooks where it opens none."""
+    return os.environ.get("GIT_EDITOR") != ":"
 
 
 def post_commit(_: Sequence[str]) -> int:
@@ -74,19 +89,21 @@ def pre_push(words: Sequence[str]) -> int:
     from gitrun.engine.hooking import pre_push
 
     project = Project()
-    remote, stdin = (words[0], sys.stdin.buffer.read()) if words else of_pre_commit()
+    remote, stdin = (words[0], sys.stdin.buffer.read()) if words else of_pre_commit(project.git)
     said = pre_push(project.git, project.settings, remote, hooks.pushed(stdin))
     for line in said.lines:
         project.say(line)
     return hooks.BLOCKED if said.blocks else 0
 
 
-def of_pre_commit() -> tuple[str, bytes]:
+def of_pre_commit(git: Git) -> tuple[str, bytes]:
     """What git told pre-commit, which reads stdin itself and tells it to us in the environment. Raises UsageError."""
-    told = [os.environ.get(f"PRE_COMMIT_{name}", "") for name in ("REMOTE_NAME", "TO_REF", "REMOTE_BRANCH", "FROM_REF")]
-    if not all(told[:3]):
+    names = ("REMOTE_NAME", "REMOTE_BRANCH", "LOCAL_BRANCH", "TO_REF", "FROM_REF")
+    remote, ref, local, new, old = (os.environ.get(f"PRE_COMMIT_{name}", "") for name in names)
+    if not (remote and ref and (local or new)):
         raise UsageError("which remote?", "git run hook pre-push REMOTE URL")
-    remote, new, ref, old = told
+    # pre-commit 4 names no ids where the other side is to get all of the history
+    new = new or git.run("rev-parse", "--verify", "--end-of-options", local).decode().strip()
     return remote, f"HEAD {new} {ref} {old or hooks.ABSENT}\n".encode()
 
 
@@ -112,3 +129,7 @@ def push_options() -> list[str]:
     count = os.environ.get("GIT_PUSH_OPTION_COUNT", "0")
     given = (os.environ.get(f"GIT_PUSH_OPTION_{number}", "") for number in range(int(count) if count.isdigit() else 0))
     return [option.replace(".", " ") for option in given]
+
+
+DEEDS = {"prepare-commit-msg": prepare_commit_msg, "commit-msg": commit_msg, "post-commit": post_commit, "pre-push": pre_push}
+"""What the hooks do that people have in their own repositories."""

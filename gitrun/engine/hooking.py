@@ -44,7 +44,7 @@ def prepare_commit_msg(git: Git, index_file: Path, message: Path, *, is_edited: 
     A run of the tree that is named already is the best. Trailers of other trees' runs give way to it, and stay where there
     is none: what a person may have written is not ours to take away.
     """
-    tree = tree_of(git, index_file)
+    tree = tree_of(git, index_file) if git.state.is_dir() else None  # where no run was ever made nothing is
     if tree is None:
         return False
     with Index(git) as index:
@@ -52,8 +52,7 @@ def prepare_commit_msg(git: Git, index_file: Path, message: Path, *, is_edited: 
     data = message.read_bytes()
     text, rest = hooks.without_runs(data)
     run = hooks.best(runs)
-    comment = git.config.get("core.commentchar", ("#",))[-1].encode()
-    is_unwritten = hooks.is_unwritten(text, b"#" if comment == b"auto" else comment)
+    is_unwritten = hooks.is_unwritten(text, comment_of(git))
     if run is None or (is_unwritten and not is_edited):
         return False
     run = hooks.named_of(git.run("interpret-trailers", "--parse", "--no-divider", stdin=data), runs) or run
@@ -66,6 +65,26 @@ def prepare_commit_msg(git: Git, index_file: Path, message: Path, *, is_edited: 
     fresh.write_bytes((b"\n" if is_unwritten else b"") + rewritten + rest)
     fresh.replace(message)
     return True
+
+
+def commit_msg(git: Git, message: Path) -> bool:
+    """Empties a message in which there is nothing but what prepare-commit-msg put below it; whether it was one.
+
+    git then makes no commit, as without hooks.
+    """
+    data = message.read_bytes()
+    text, rest = hooks.without_runs(data)
+    keeps_all = git.config.get("commit.cleanup", ("",))[-1] in {"whitespace", "verbatim"}
+    if keeps_all or text + rest == data or not hooks.is_unwritten(text, comment_of(git)):
+        return False
+    message.write_bytes(b"")
+    return True
+
+
+def comment_of(git: Git) -> bytes:
+    """What a line of a message begins with that is git's own."""
+    asked = git.config.get("core.commentstring") or git.config.get("core.commentchar", ("#",))  # git 2.45 has both names
+    return b"#" if asked[-1] == "auto" else asked[-1].encode()
 
 
 def with_trailer(git: Git, text: bytes, trailer: str) -> bytes:

@@ -21,7 +21,6 @@ BLOCKED = 9
 """The exit code with which `git run hook pre-push` ends the push: no failure of ours has it."""
 CONFIGURED = (2, 54)
 """The version of git from which on hooks may be settings, any number of each kind."""
-GUARD = 'if command -v git-run >/dev/null; then git run hook {} "$@"; fi'
 MANAGERS = {
     ".husky": "husky",
     "lefthook.yml": "lefthook", "lefthook.yaml": "lefthook", ".lefthook.yml": "lefthook", ".lefthook.yaml": "lefthook",
@@ -75,9 +74,15 @@ def version_from(said: str) -> tuple[int, int]:
     return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
+def guarded(name: str, arguments: str = '"$@"') -> str:
+    """A line of shell that calls this hook where `git-run` is; a client's ends badly for nothing but a push held back."""
+    goes_on = "" if name in SERVER else f" || [ $? -ne {BLOCKED} ]"
+    return f"if command -v git-run >/dev/null; then git run hook {name} {arguments}{goes_on} || exit; fi"
+
+
 def settings_of(name: str) -> dict[str, str]:
     """The settings that are our hook of this name for git 2.54 or newer (git-hook(1))."""
-    return {f"hook.gitrun-{name}.event": name, f"hook.gitrun-{name}.command": f"f() {{ {GUARD.format(name)}; }}; f"}
+    return {f"hook.gitrun-{name}.event": name, f"hook.gitrun-{name}.command": f"f() {{ {guarded(name)}; }}; f"}
 
 
 def snippet(manager: str, names: Sequence[str]) -> str:
@@ -87,22 +92,25 @@ def snippet(manager: str, names: Sequence[str]) -> str:
 
 def husky(name: str) -> str:
     """A file of husky's."""
-    return f"# .husky/{name}\n{GUARD.format(name)}"
+    return f"# .husky/{name}\n{guarded(name)}"
 
 
 def lefthook(name: str) -> str:
     """An entry of lefthook's."""
-    stdin = "\n      use_stdin: true" if name == "pre-push" else ""
-    run = f"! command -v git-run >/dev/null || git run hook {name} {{0}}"
-    return f"{name}:\n  commands:\n    git-run:\n      run: '{run}'{stdin}"
+    run, more = guarded(name, "{0}"), ""
+    if name == "pre-push":
+        # lefthook 2 leaves a command out if the pushed commits change no files against @{push}, unless it names files
+        run, more = f"{run} # {{files}}", "\n      files: ls lefthook.* .lefthook.* 2>/dev/null || true\n      use_stdin: true"
+    return f"{name}:\n  commands:\n    git-run:\n      run: '{run}'{more}"
 
 
 def pre_commit(name: str) -> str:
     """A hook of pre-commit's."""
     takes = "" if name.endswith("commit-msg") else "\n        pass_filenames: false"
+    shows = "\n        verbose: true" if name == "pre-push" else ""  # it hides what hooks say that let git go on
     return (
-        f"      - id: git-run-{name}\n        name: git run {name}\n        entry: git run hook {name}\n"
-        f"        language: system\n        stages: [{name}]\n        always_run: true{takes}"
+        f"      - id: git-run-{name}\n        name: git run {name}\n        entry: sh -c '{guarded(name)}' -\n"
+        f"        language: system\n        stages: [{name}]\n        always_run: true{takes}{shows}"
     )
 
 

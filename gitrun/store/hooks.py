@@ -63,8 +63,8 @@ class Hooks:
     def status(self, name: str) -> Hook:
         """What there is of this hook now."""
         path = self._directory / name
-        if self._is_set(name):
-            return Hook(name, INSTALLED, "")
+        if self._is_by_setting(name) and (found := self._settings(name)):
+            return Hook(name, INSTALLED if found == hooks.settings_of(name) else OUTDATED, "")
         if not os.path.lexists(path):
             return Hook(name, MISSING, str(path))
         data = b"" if path.is_symlink() or not path.is_file() else path.read_bytes()
@@ -93,7 +93,7 @@ class Hooks:
     def uninstall(self, name: str) -> Hook:
         """Takes our hook away and puts the one before it back; what there was. A foreign one stays as it is."""
         found = self.status(name)
-        if self._is_set(name):
+        if self._settings(name):  # of whatever version, and whether this git knows such
             self._git.run("config", "--local", "--remove-section", f"hook.gitrun-{name}")
             self._git = reread(self._git)
         self._take_file_away(name)
@@ -111,9 +111,8 @@ class Hooks:
         """Whether our hook is to be a setting: git knows such, and nobody is bound to look for it in a file."""
         return name in CLIENT and self._version >= CONFIGURED
 
-    def _is_set(self, name: str) -> bool:
-        wanted = hooks.settings_of(name)
-        return all(self._git.config.get(setting, ("",))[-1] == value for setting, value in wanted.items())
+    def _settings(self, name: str) -> dict[str, str]:
+        return {setting: self._git.config[setting][-1] for setting in hooks.settings_of(name) if setting in self._git.config}
 
     def _set(self, name: str) -> None:
         for setting, value in hooks.settings_of(name).items():

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from clones import make_team, tip
+from repository import Repo
 
 from gitrun import Project
+from gitrun.model.hooks import CLIENT, guarded, settings_of, version_from
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "hostile"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))
 from corpus import build
 from many_runs import make
 
+GIT = version_from(subprocess.run(["git", "version"], capture_output=True, text=True, check=True).stdout)
+HUSKY = '#!/usr/bin/env sh\nexec sh -e ".husky/$(basename "$0")" "$@"\n'
+LINE = "if command -v git-run >/dev/null; then git run hook pre-push {} || [ $? -ne 9 ] || exit; fi"
+ARGUMENTS = '"$@"'
 LOG = '#!/bin/sh\nread -r line\necho "$1 $line" >> log\nexit {}\n'
 
 
@@ -25,6 +33,18 @@ LOG = '#!/bin/sh\nread -r line\necho "$1 $line" >> log\nexit {}\n'
 def hooked(repo):
     """A repository with our hooks."""
     repo.run("hooks", "install", check=True)
+    return repo
+
+
+@pytest.fixture(params=["files", "settings"])
+def each_way(request, repo):
+    """A repository with our hooks, as files or as the commands that are settings of a newer git."""
+    for name in CLIENT:
+        if request.param == "files":
+            repo.run("hooks", "install", name, check=True)
+        else:
+            command = settings_of(name)[f"hook.gitrun-{name}.command"]
+            repo.write(f".git/hooks/{name}", f'#!/bin/sh\n{command} "$@"\n').chmod(0o755)
     return repo
 
 
@@ -130,7 +150,12 @@ def test_rebased_squashed_and_merged_commits_have_one_trailer(hooked) -> None:
     assert trailers(hooked) == squashed
 
 
-@pytest.mark.parametrize("settings", [(), ("-v",), ("--cleanup=scissors",), ("-c", "core.commentChar=;")])
+with_comment_string = pytest.param(
+    ("-c", "core.commentString=//"), marks=pytest.mark.skipif(GIT < (2, 45), reason="git before 2.45 has no core.commentString")
+)
+
+
+@pytest.mark.parametrize("settings", [(), ("-v",), ("--cleanup=scissors",), ("-c", "core.commentChar=;"), with_comment_string])
 def test_trailer_stands_above_what_git_tells_in_an_editor(hooked, settings) -> None:
     hooked.write("echo.py", "x = 5\n")
     run = start(hooked)
@@ -141,14 +166,24 @@ def test_trailer_stands_above_what_git_tells_in_an_editor(hooked, settings) -> N
     assert hooked.git("log", "-1", "--format=%B") == f"subject\n\nRun: {run}\n"
 
 
-def test_commit_with_nothing_written_is_still_not_made(hooked) -> None:
-    hooked.write("echo.py", "x = 5\n")
-    start(hooked)
-    done = commit(hooked, "-a", editor="true")
+def test_commit_with_nothing_written_is_still_not_made(each_way) -> None:
+    each_way.write("echo.py", "x = 5\n")
+    run = start(each_way)
+    done = commit(each_way, "-a", editor="true")
     assert (done.returncode, done.stderr) == (1, "Aborting commit due to empty commit message.\n")
-    assert commit(hooked, "-a", "--allow-empty-message", "-m", "").returncode == 0
-    assert hooked.git("log", "-1", "--format=%B") == ""
-    assert commit(hooked, "--allow-empty", "-m", "#5").returncode == 0, "a comment only where there is an editor"
+    assert commit(each_way, "-a", "-v", "-s", editor="true").returncode == 1
+    assert commit(each_way, "-a", "--allow-empty-message", "-m", "").returncode == 0
+    assert each_way.git("log", "-1", "--format=%B") == ""
+    assert commit(each_way, "--allow-empty", "-m", "#5").returncode == 0, "a comment only where there is an editor"
+    assert commit(each_way, "--allow-empty", editor="sed -i 1s/^/five/").stderr == ""
+    assert trailers(each_way) == [run]
+    each_way.git("config", "commit.cleanup", "whitespace")
+    assert commit(each_way, "--allow-empty", editor="true").returncode == 0, "git keeps its own lines too"
+
+
+def test_hooks_leave_nothing_where_no_run_was_made(each_way) -> None:
+    assert commit(each_way, "--allow-empty", "-m", "one").stderr == ""
+    assert not (each_way.path / ".git/gitrun").exists()
 
 
 def test_commit_is_made_whatever_befalls_us(hooked, tmp_path) -> None:
@@ -262,6 +297,7 @@ def test_push_goes_on_whatever_befalls_us(team, setting) -> None:
     assert done.stderr.count("gitrun: ") == 1
 
 
+@pytest.mark.skipif(GIT >= (2, 54), reason="from git 2.54 on our hooks are settings, and stand in no hook's place")
 def test_chained_hook_hears_what_git_says_and_has_the_last_word(team) -> None:
     team.ann.run("hooks", "uninstall", check=True)
     for name in ("pre-push", "commit-msg"):
@@ -391,10 +427,12 @@ def test_interrupted_push_leaves_no_run_and_can_be_done_again(team) -> None:
 
 def test_words_of_the_verb(repo) -> None:
     assert repo.run("hooks", check=True).stdout.splitlines()[0] == "prepare-commit-msg  missing"
-    assert repo.run("hooks", "install", "pre-push", check=True).stderr == "gitrun: installed: .git/hooks/pre-push\n"
+    place = "a setting of git" if GIT >= (2, 54) else ".git/hooks/pre-push"
+    assert repo.run("hooks", "install", "pre-push", check=True).stderr == f"gitrun: installed: {place}\n"
     assert repo.run("hooks", "install", "pre-push", check=True).stderr.startswith("gitrun: already installed: ")
     found = json.loads(repo.run("hooks", "status", "pre-push", "--json", check=True).stdout)
-    assert found == [{"name": "pre-push", "status": "installed", "path": f"{repo.path}/.git/hooks/pre-push"}]
+    path = None if GIT >= (2, 54) else f"{repo.path}/{place}"
+    assert found == [{"name": "pre-push", "status": "installed", "path": path}]
     assert repo.run("hooks", "uninstall", "pre-push", check=True).stderr == "gitrun: took away pre-push\n"
     for words in (("stats",), ("install", "update"), ("install", "pre-receive")):
         assert repo.run("hooks", *words).returncode == 129
@@ -403,9 +441,9 @@ def test_words_of_the_verb(repo) -> None:
 @pytest.mark.parametrize(
     ("file", "line"),
     [
-        (".husky/pre-commit", "# .husky/pre-push"),
-        ("lefthook.yml", "      run: '! command -v git-run >/dev/null || git run hook pre-push {0}'"),
-        (".pre-commit-config.yaml", "        entry: git run hook pre-push"),
+        (".husky/pre-commit", LINE.format(ARGUMENTS)),
+        ("lefthook.yml", f"      run: '{LINE.format('{0}')} # {{files}}'"),
+        (".pre-commit-config.yaml", f"        entry: sh -c '{LINE.format(ARGUMENTS)}' -"),
     ],
 )
 def test_people_whose_hooks_a_program_keeps_are_told_what_to_add(repo, file, line) -> None:
@@ -415,6 +453,74 @@ def test_people_whose_hooks_a_program_keeps_are_told_what_to_add(repo, file, lin
     assert repo.run("hooks", "status", "pre-push").stdout == "pre-push            missing\n"
     repo.run("hooks", "install", "--chain", "pre-push", check=True)
     assert "installed" in repo.run("hooks", "status", "pre-push").stdout
+
+
+def keep_hooks(repo, keeper: str) -> None:
+    """Does what `git run hooks install` says to people whose hooks this program keeps, as they would; skips without it."""
+    file = {"husky": ".husky/.gitignore", "lefthook": "lefthook.yml", "pre-commit": ".pre-commit-config.yaml"}[keeper]
+    if keeper != "husky" and shutil.which(keeper) is None:
+        pytest.skip(f"there is no {keeper}")
+    repo.write(file, "")
+    said = repo.run("hooks", "install", check=True).stdout
+    if keeper == "husky":  # which is for node; this is what it does
+        repo.git("config", "core.hooksPath", ".husky/_")
+        for name, text in re.findall(r"# \.husky/(\S+)\n(.*\n)", said):
+            repo.write(f".husky/{name}", text)
+            repo.write(f".husky/_/{name}", HUSKY).chmod(0o755)
+        return
+    repo.write(file, said if keeper == "lefthook" else f"repos:\n{said}")
+    kinds = [word for name in CLIENT for word in ("-t", name)] if keeper == "pre-commit" else []
+    subprocess.run([keeper, "install", *kinds], cwd=repo.path, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("keeper", ["husky", "lefthook", "pre-commit"])
+def test_what_people_are_told_to_add_does_what_our_hooks_do(team, tmp_path, monkeypatch, keeper) -> None:
+    keep_hooks(team.ann, keeper)
+    run = start(team.ann)
+    team.ann.commit("kept")
+    assert trailers(team.ann) == [run]
+    pushed = push(team.ann, "-q")
+    assert "gitrun: pushed 1 run of these commits to origin" in pushed.stdout + pushed.stderr
+    assert set(tip(team.remote)) == {run}
+    subprocess.run(["git", "init", "-q", "--bare", tmp_path / "other.git"], check=True)
+    team.ann.git("push", "-q", str(tmp_path / "other.git"), "main")
+    assert set(tip(Repo(tmp_path / "other.git"))) == {run}, "also where there was no commit before"
+    assert commit(team.ann, "--allow-empty", editor="true").returncode == 1
+    team.ann.git("config", "gitrun.prePush", "require")
+    team.ann.write("echo.py", "x = 5\n")
+    team.ann.commit("five")
+    assert push(team.ann, "-q").returncode == 1
+    # others who work here do not have git-run
+    (tmp_path / "bin").mkdir()
+    for name in ("git", keeper):
+        if found := shutil.which(name):
+            (tmp_path / "bin" / name).symlink_to(found)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
+    assert commit(team.ann, "--allow-empty", "-m", "six").returncode == 0
+    assert push(team.ann, "-q").returncode == 0
+
+
+@pytest.mark.parametrize("name", CLIENT)
+@pytest.mark.parametrize(("status", "seen"), [(0, 0), (1, 0), (129, 0), (9, 1)])
+def test_line_for_hooks_of_others_holds_git_up_for_nothing_but_a_push_held_back(tmp_path, name, status, seen) -> None:
+    (tmp_path / "git-run").write_text(f"#!/bin/sh\nexit {status}\n")
+    (tmp_path / "git-run").chmod(0o755)
+    env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    for line in (guarded(name), f"{guarded(name)}; exit 0"):
+        assert subprocess.run(["sh", "-e", "-c", line, "hook"], env=env, check=False).returncode == seen
+
+
+@pytest.mark.skipif(GIT < (2, 54), reason="git before 2.54 knows no hooks that are settings")
+def test_hooks_that_are_settings_are_not_run_for_runs(team) -> None:
+    spied = team.ann.path / ".git" / "spied"
+    team.ann.git("config", "hook.spy.command", f"echo >>{spied}")
+    for event in ("pre-push", "post-checkout", "post-index-change"):
+        team.ann.git("config", "--add", "hook.spy.event", event)
+    start(team.ann)
+    team.ann.run("push", check=True)
+    assert not spied.exists()
+    assert push(team.ann, "-q").returncode == 0
+    assert spied.exists()
 
 
 def test_pre_commit_tells_of_a_push_in_its_own_way(team) -> None:

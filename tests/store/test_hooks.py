@@ -163,6 +163,18 @@ def test_new_git_gets_settings_and_foreign_files_stay_beside_them(repo) -> None:
     assert (repo.path / ".git/config").read_bytes() == config
 
 
+def test_settings_of_another_version_are_out_of_date_replaced_and_taken_away(repo) -> None:
+    config = (repo.path / ".git/config").read_bytes()
+    repo.git("config", "hook.gitrun-pre-push.event", "pre-push")
+    repo.git("config", "hook.gitrun-pre-push.command", "git run hook pre-push")
+    assert hooks_of(repo, (2, 54)).status("pre-push").status == "out of date"
+    assert hooks_of(repo, (2, 39)).status("pre-push").status == "missing", "an older git does not look at them"
+    hooks_of(repo, (2, 54)).uninstall("pre-push")
+    assert (repo.path / ".git/config").read_bytes() == config
+    repo.git("config", "hook.gitrun-pre-push.command", "git run hook pre-push")
+    assert hooks_of(repo, (2, 54)).install("pre-push").status == "installed"
+
+
 def test_file_of_an_older_git_gives_way_to_the_setting(repo) -> None:
     lay(repo)
     hooks_of(repo).install("pre-push", chain=True)
