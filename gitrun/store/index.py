@@ -16,6 +16,7 @@ from datetime import datetime, timezone
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from gitrun.errors import GitrunError, ObjectsGone
 from gitrun.model.files import File, Skipped
 from gitrun.model.flags import Flags
 from gitrun.model.metrics import Metrics
@@ -28,6 +29,7 @@ from gitrun.store.tips import stamp, tips
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from gitrun.git.exe import Git
 
@@ -93,13 +95,11 @@ class Index:
     def newest(self, limit: int = -1, start: int = 0) -> Answer:
         """The newest runs (limit -1: all), from the `start`th on, counted from 0; those that do not read come last."""
         where = "ORDER BY broken IS NOT NULL, created DESC, id DESC" if self._has_broken() else ORDER
-        rows = self._base.execute(f"SELECT {ROW} FROM runs {where} LIMIT ? OFFSET ?", (limit, start))  # noqa: S608 - ours
-        return Answer(tuple(self._runs(rows)), self.count())
+        return Answer(tuple(self._runs(f"{where} LIMIT ? OFFSET ?", (limit, start))), self.count())
 
     def count(self) -> int:
         """How many runs there are, also of those that do not read."""
-        (found,) = self._base.execute("SELECT count(*) FROM runs").fetchone()
-        return int(found)
+        return self._number("SELECT count(*) FROM runs")
 
     def place(self, number: int) -> Run | None:
         """The run with this number in the list, counted from 1; None if there is none that reads."""
@@ -111,23 +111,20 @@ class Index:
 
     def broken(self) -> list[BrokenRun]:
         """What lies among the runs and does not read."""
-        rows = self._base.execute(f"SELECT {ROW} FROM runs WHERE broken IS NOT NULL ORDER BY id")  # noqa: S608 - ours
-        return [run for run in self._runs(rows) if isinstance(run, BrokenRun)]
+        return [run for run in self._runs("WHERE broken IS NOT NULL ORDER BY id") if isinstance(run, BrokenRun)]
 
     def number(self, run: Run) -> int:
         """The number of the run in the list, counted from 1."""
         where = "broken IS NULL AND (created, id) > (SELECT created, id FROM runs WHERE id = ?)"
-        (newer,) = self._base.execute(f"SELECT count(*) FROM runs WHERE {where}", (run.id,)).fetchone()  # noqa: S608 - ours
-        return int(newer) + 1
+        return self._number(f"SELECT count(*) FROM runs WHERE {where}", (run.id,)) + 1  # noqa: S608 - ours
 
     def readable(self) -> int:
         """How many runs read."""
-        (found,) = self._base.execute("SELECT count(*) FROM runs WHERE broken IS NULL").fetchone()
-        return int(found)
+        return self._number("SELECT count(*) FROM runs WHERE broken IS NULL")
 
     def ids(self, prefix: str) -> list[str]:
         """The ids, a hundred at most, that begin with these hex digits."""
-        found = self._base.execute("SELECT id FROM runs WHERE id >= ? AND id < ? LIMIT 100", (prefix, prefix + "g"))
+        found = self._ask("SELECT id FROM runs WHERE id >= ? AND id < ? LIMIT 100", (prefix, prefix + "g"))
         return [run for (run,) in found]
 
     def named(self, name: str) -> list[Run]:
@@ -154,26 +151,44 @@ class Index:
 
     def get(self, run: str) -> Run | BrokenRun | None:
         """The run with this full id."""
-        rows = self._base.execute(f"SELECT {ROW} FROM runs WHERE id = ?", (run,))  # noqa: S608 - ours
-        return next(iter(self._runs(rows)), None)
+        return next(iter(self._runs("WHERE id = ?", (run,))), None)
 
     def _has_broken(self) -> bool:
-        return self._base.execute("SELECT 1 FROM runs WHERE broken IS NOT NULL LIMIT 1").fetchone() is not None
+        return bool(self._ask("SELECT 1 FROM runs WHERE broken IS NOT NULL LIMIT 1"))
 
     def _one(self, where: str, values: tuple[object, ...]) -> Run | None:
         return next(iter(self._sound(where, values)), None)
 
     def _sound(self, where: str, values: tuple[object, ...]) -> list[Run]:
-        rows = self._base.execute(f"SELECT {ROW} FROM runs {where}", values)  # noqa: S608 - ours
-        return [run for run in self._runs(rows) if isinstance(run, Run)]
+        return [run for run in self._runs(where, values) if isinstance(run, Run)]
 
-    def _runs(self, rows: Iterable[tuple[str, str, str | None, str]]) -> Iterable[Run | BrokenRun]:
-        for run, tip, broken, record in rows:
-            if broken is not None:
-                yield BrokenRun(run, tip, broken)
-                continue
-            found = unpack(self._git, run, tip, record)
-            yield replace(found, attempt=replace(found.attempt, status=RUNNING)) if run in self._live else found
+    def _runs(self, where: str, values: tuple[object, ...] = ()) -> list[Run | BrokenRun]:
+        return self._ask(f"SELECT {ROW} FROM runs {where}", values, self._read)  # noqa: S608 - ours
+
+    def _read(self, record: tuple[str, str, str | None, str]) -> Run | BrokenRun:
+        run, tip, broken, packed = record
+        if broken is not None:
+            return BrokenRun(run, tip, broken)
+        found = unpack(self._git, run, tip, packed)
+        return replace(found, attempt=replace(found.attempt, status=RUNNING)) if run in self._live else found
+
+    def _number(self, query: str, values: tuple[object, ...] = ()) -> int:
+        ((found,),) = self._ask(query, values)
+        return int(found)
+
+    def _ask(self, query: str, values: tuple[object, ...] = (), read: Callable[[Any], Any] | None = None) -> list[Any]:
+        """The rows, each as `read` reads it; if they do not read, which a disk may do to them, the base is made anew."""
+        try:
+            rows = self._base.execute(query, values)
+            return list(map(read, rows)) if read else rows.fetchall()
+        except (sqlite3.DatabaseError, ValueError, TypeError, GitrunError) as error:
+            if "locked" in str(error):
+                raise
+        self._base.close()
+        self._base = self._anew()
+        self._refresh()
+        rows = self._base.execute(query, values)
+        return list(map(read, rows)) if read else rows.fetchall()
 
     def _open(self) -> sqlite3.Connection:
         """The base on disk; one in memory, with what is on disk, where that cannot be written."""
@@ -194,14 +209,15 @@ class Index:
             base.close()
         except (OSError, sqlite3.OperationalError):
             pass
-        return self._in_memory()
+        return self._in_memory(self._path)
 
-    def _in_memory(self) -> sqlite3.Connection:
+    def _in_memory(self, path: Path | None) -> sqlite3.Connection:
         base = sqlite3.connect(":memory:", isolation_level=None)
         with suppress(sqlite3.Error):
-            source = sqlite3.connect(f"{self._path.as_uri()}?mode=ro&immutable=1", uri=True)
-            source.backup(base)
-            source.close()
+            if path:
+                source = sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)
+                source.backup(base)
+                source.close()
         base.executescript(TABLES)
         return base
 
@@ -210,7 +226,7 @@ class Index:
         for path in (self._path.with_name(f"{self._path.name}-journal"), self._path):
             with suppress(OSError):
                 path.unlink()
-        return self._open()
+        return self._in_memory(None) if self._path.exists() else self._open()
 
     def _refresh(self) -> None:
         """Reads what has changed since the last time, by whatever program."""
@@ -236,7 +252,6 @@ class Index:
 
     def _store(self, changed: Mapping[str, str]) -> None:
         """Reads these runs, in rounds, and puts them in."""
-        from gitrun.errors import ObjectsGone
         from gitrun.git.objects import Objects
         from gitrun.store.runs import read_runs
 

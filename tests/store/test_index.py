@@ -84,6 +84,18 @@ def test_index_with_damaged_pages_is_made_anew(repo, project) -> None:
     assert project.list_runs() == before
 
 
+@pytest.mark.parametrize("record", ["no JSON", "[]", "{}", b"[\xff]", 7])
+def test_index_with_a_damaged_record_is_made_anew(repo, project, record) -> None:
+    before = project.list_runs()
+    base = sqlite3.connect(repo.path / ".git" / "gitrun" / "index.sqlite", isolation_level=None)
+    text = "CAST(? AS TEXT)" if isinstance(record, bytes) else "?"
+    base.execute(f"UPDATE runs SET record = {text} WHERE id = ?", (record, before[1].id))
+    base.close()
+    assert project.find(before[0].id) == before[0]
+    assert project.find(before[1].id) == before[1]
+    assert project.list_runs() == before
+
+
 def test_index_of_another_version_is_made_anew(repo, project) -> None:
     before = project.list_runs()
     base = sqlite3.connect(repo.path / ".git" / "gitrun" / "index.sqlite")
