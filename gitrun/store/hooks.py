@@ -91,10 +91,18 @@ class Hooks:
         return self.status(name)
 
     def uninstall(self, name: str) -> Hook:
-        """Takes our hook away and puts the one before it back; what there was. A foreign one stays as it is."""
+        """Takes our hook away and puts the one before it back; what there was. A foreign one stays as it is.
+
+        Raises UsageError if it is a setting that is not this repository's own.
+        """
         found = self.status(name)
         if self._settings(name):  # of whatever version, and whether this git knows such
-            self._git.run("config", "--local", "--remove-section", f"hook.gitrun-{name}")
+            section = f"hook.gitrun-{name}"
+            if self._git.attempt("config", "--local", "--remove-section", section).returncode:
+                raise UsageError(
+                    f"hook {name} is not a setting of this repository, but of yours",
+                    f"git config --global --remove-section {section}",
+                )
             self._git = reread(self._git)
         self._take_file_away(name)
         return found

@@ -175,6 +175,14 @@ def test_settings_of_another_version_are_out_of_date_replaced_and_taken_away(rep
     assert hooks_of(repo, (2, 54)).install("pre-push").status == "installed"
 
 
+def test_setting_of_the_user_stays_and_how_to_take_it_away_is_said(repo) -> None:
+    for setting, value in settings_of("pre-push").items():
+        repo.git("config", "--global", setting, value)
+    with pytest.raises(UsageError, match="is not a setting of this repository, but of yours"):
+        hooks_of(repo, (2, 54)).uninstall("pre-push")
+    assert repo.git("config", "--global", "hook.gitrun-pre-push.event") == "pre-push"
+
+
 def test_file_of_an_older_git_gives_way_to_the_setting(repo) -> None:
     lay(repo)
     hooks_of(repo).install("pre-push", chain=True)
