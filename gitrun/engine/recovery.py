@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
+import time
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -18,9 +19,10 @@ from gitrun.errors import BadRun, CannotRun, GitrunError, StaleRun
 from gitrun.git.objects import Objects
 from gitrun.model.plan import Outcome
 from gitrun.model.record import RESULT
-from gitrun.model.refs import short
+from gitrun.model.refs import is_id, run_ref, short
 from gitrun.model.status import TERMINATED
 from gitrun.store.attempts import Started
+from gitrun.store.commits import read_commit
 from gitrun.store.live import Live, directory_of, is_live, owner_of, recorded
 from gitrun.store.locks import acquire
 from gitrun.store.results import finish
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from gitrun.store.results import Changes
 
 KILLED = -9
+GETS_OVER = 1.0
+"""Seconds that a git which holds the lock of a dead run's ref is given to set it."""
 STILL_AT_WORK = 10.0
 """Seconds to wait for what a dead supervisor had started in the slot."""
 
@@ -55,6 +59,7 @@ def recover(road: Road) -> None:
 
 def bury(road: Road, run: str, live: Live) -> None:
     """Finishes one run, unless it was never begun or had its result already. Raises GitrunError, OSError."""
+    break_lock(road, run)
     attempt, ended = last_of(road, run)
     if attempt is not None and not ended:
         end_everywhere(attempt.id)
@@ -64,6 +69,24 @@ def bury(road: Road, run: str, live: Live) -> None:
             if not last_of(road, run)[1]:
                 raise
     live.close()
+
+
+def break_lock(road: Road, run: str) -> None:
+    """Takes away the lock of the run's ref that a git of the dead supervisor has left, once that had time to get over it.
+
+    It is one if it leads to an attempt or a result, which nobody else makes, or was cut short before it says anything.
+    A git that lives yet fails without it, or finds the ref moved.
+    """
+    path = road.git.common_dir / f"{run_ref(run)}.lock"
+    if not path.exists():
+        return
+    time.sleep(GETS_OVER)
+    with suppress(OSError), Objects(road.git) as objects:
+        if time.time() - path.stat().st_mtime >= GETS_OVER:
+            said = path.read_text(errors="replace").strip()
+            commit = read_commit(objects.read(said)) if is_id(said) else None
+            if not said or (commit and commit.kind in {"attempt", "result"}):
+                path.unlink()
 
 
 def last_of(road: Road, run: str) -> tuple[Commit | None, bool]:

@@ -102,20 +102,33 @@ def hold_back_result(repo):
 
 def forget(repo, run):
     """A lock on the run's ref that a killed git has left is as old as such locks get."""
-    lock = repo.path / ".git" / "refs" / "runs" / f"{run}.lock"
-    if lock.exists():
-        os.utime(lock, (time.time() - 600, time.time() - 600))
+    if lock_of(repo, run).exists():
+        os.utime(lock_of(repo, run), (time.time() - 600, time.time() - 600))
+
+
+def lock_of(repo, run):
+    return repo.path / ".git" / "refs" / "runs" / f"{run}.lock"
 
 
 def let_go(repo):
     (repo.path / ".git" / "hooks" / "reference-transaction").unlink()
 
 
-def test_a_git_that_died_with_its_lock_on_the_ref_does_not_hold_up_the_result(repo):
+@pytest.mark.parametrize("said", ["nothing", "the result"])
+def test_a_git_that_died_with_its_lock_on_the_ref_does_not_hold_up_the_result(repo, said):
+    repo.run("echo.py", check=True)
+    result = repo.git("rev-parse", f"refs/runs/{last(repo)['id']}")
+    killed(repo)
+    lock_of(repo, live(repo)[0].name).write_text("" if said == "nothing" else f"{result}\n")
+    assert last(repo)["status"] == "terminated"
+
+
+def test_the_lock_of_somebody_else_is_awaited(repo):
     killed(repo)
     run = live(repo)[0].name
-    lock = repo.path / ".git" / "refs" / "runs" / f"{run}.lock"
-    lock.touch()
+    lock_of(repo, run).write_text(repo.git("rev-parse", "HEAD") + "\n")
+    assert "died and could not be finished" in repo.run("list", check=True).stderr
+    assert lock_of(repo, run).exists()
     forget(repo, run)
     assert last(repo)["status"] == "terminated"
 
