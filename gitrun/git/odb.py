@@ -68,12 +68,17 @@ class Odb:
 
     def read(self, name: str, limit: int) -> Object | None:
         """The object with this full id; without its content if it is over `limit` bytes, None if there is none."""
+        found = self.look(name, limit)
+        return Object(name, *found) if found else None
+
+    def look(self, name: str, limit: int) -> tuple[str, int, bytes | None] | None:
+        """Kind, size and content of what `read` reads: for very many objects, none of which is kept."""
         try:
             kind, size = self._odb.read_header(name)
             data = self._odb.read(name)[1] if size <= limit else None
         except (KeyError, ValueError, pygit2.GitError):
             return None
-        return Object(name, KINDS.get(kind, "?"), size, data)
+        return KINDS.get(kind, "?"), size, data
 
 
 def ids_in(tree: bytes) -> dict[bytes, str]:

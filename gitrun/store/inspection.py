@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitrun.errors import BadRun
+from gitrun.git.objects import Object
 from gitrun.git.odb import Odb
 from gitrun.model import record
 from gitrun.model.incoming import (
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gitrun.git.exe import Git
-    from gitrun.git.objects import Object
     from gitrun.store.commits import Commit
 
 HEAD = re.compile(rb"([^\0]*)\0.{20}", re.DOTALL)
@@ -124,11 +124,11 @@ class Inspector:
 
     def commit(self, name: str) -> Commit:
         """A commit of a run. Raises BadRun if it is none."""
-        found = self._object(name, "commit", COMMIT)
-        commit = read_commit(found)
+        data = self._object(name, "commit", COMMIT)
+        commit = read_commit(Object(name, "commit", len(data), data))
         if commit is None or not is_id(commit.tree) or not all(map(is_id, commit.parents)):
             raise BadRun(f"commit {name[:8]} was not made by gitrun")
-        if not FORMAT.search(found.data or b""):
+        if not FORMAT.search(data):
             raise BadRun(f"commit {name[:8]} is of no format")
         if reason := wrong_shape(commit.kind, commit.parents):
             raise BadRun(reason)
@@ -173,6 +173,8 @@ class Inspector:
 
     def _sum(self, own: int, below: list[str]) -> Measure:
         """The size of a directory with so many entries whose subdirectories are known."""
+        if not below:
+            return Measure(own, 1)
         entries = own + sum(self._trees[child].entries for child in below)
         depth = 1 + max((self._trees[child].depth for child in below), default=0)
         if depth > DEPTH:
@@ -195,8 +197,8 @@ class Inspector:
             return f"{path} is not a file"
         if (path, blob) not in self._files:
             try:
-                data = self._object(blob, "blob", SIZES[path], wanted=path in TABLES).data
-                self._files[path, blob] = wrong_table(data or b"", path) if path in TABLES else ""
+                data = self._object(blob, "blob", SIZES[path], wanted=path in TABLES)
+                self._files[path, blob] = wrong_table(data, path) if path in TABLES else ""
             except BadRun as error:
                 self._files[path, blob] = f"{path}: {error.message}"
         return self._files[path, blob]
@@ -205,7 +207,7 @@ class Inspector:
         """A tree, its names and kinds sound. Raises BadRun."""
         if name in self._read:
             return self._read[name]
-        data = self._object(name, "tree", TREE).data or b""
+        data = self._object(name, "tree", TREE)
         heads = HEAD.findall(data)
         key = b"\0".join(heads)
         shape = self._shapes.get(key)
@@ -220,16 +222,17 @@ class Inspector:
             self._read[name] = found
         return found
 
-    def _object(self, name: str, kind: str, limit: int, *, wanted: bool = True) -> Object:
-        """The object, with its content if that is wanted. Raises BadRun if it is missing, of another kind or too large."""
-        found = self._odb.read(name, limit if wanted else -1)
+    def _object(self, name: str, kind: str, limit: int, *, wanted: bool = True) -> bytes:
+        """The object's content, if that is wanted. Raises BadRun if it is missing, of another kind or too large."""
+        found = self._odb.look(name, limit if wanted else -1)
         if found is None:
             raise BadRun(f"an object is missing: {name[:40]}")
-        if found.kind != kind:
-            raise BadRun(f"object {name[:8]} is a {found.kind}, where a {kind} is to be")
-        if found.size > limit:
-            raise BadRun(f"{kind} {name[:8]} has {found.size:,} bytes, more than {limit:,}")
-        return found
+        of_kind, size, data = found
+        if of_kind != kind:
+            raise BadRun(f"object {name[:8]} is a {of_kind}, where a {kind} is to be")
+        if size > limit:
+            raise BadRun(f"{kind} {name[:8]} has {size:,} bytes, more than {limit:,}")
+        return data or b""
 
 
 def shape_of(heads: Sequence[bytes], tree: str) -> Shape:
