@@ -24,9 +24,12 @@ class Odb:
 
     def __init__(self, git: Git) -> None:
         try:
-            self._odb = pygit2.Odb(str(git.common_dir / "objects"))
-            if quarantine := git.environ.get("GIT_OBJECT_DIRECTORY"):  # of a push that is not let in yet
-                self._odb.add_disk_alternate(quarantine)
+            here = str(git.common_dir / "objects")
+            # of a push that is not let in yet; it is looked at first, for that is where nearly all of it is
+            quarantine = git.environ.get("GIT_OBJECT_DIRECTORY")
+            self._odb = pygit2.Odb(quarantine or here)
+            if quarantine:
+                self._odb.add_disk_alternate(here)
         except pygit2.GitError as error:
             raise NotARepository(f"libgit2 cannot open this repository: {error}") from error
 
