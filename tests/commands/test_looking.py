@@ -85,7 +85,8 @@ def test_json_of_every_verb_has_exactly_the_keys_of_the_design(two) -> None:
     attempts = json.loads(two.run("log", "--json", "2").stdout)
     shown = json.loads(two.run("show", "--json", "2").stdout)
     assert [found.keys() for found in (*runs, *attempts, *shown["attempts"])] == [KEYS] * 6
-    assert shown.keys() == KEYS | {"attempts", "files", "environment", "series", "needs", "inputs", "steps", "parent"}
+    more = {"attempts", "files", "environment", "series", "needs", "inputs", "steps", "parent", "signature", "trusted"}
+    assert shown.keys() == KEYS | more
     assert (shown["attempts"], shown["id"]) == (attempts, attempts[0]["id"])
     assert all(RFC3339.fullmatch(run[name]) for run in runs for name in ("started", "stopped"))
 
