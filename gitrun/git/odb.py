@@ -27,9 +27,8 @@ class Odb:
         try:
             whole = pygit2.Odb(here)
             self._places = [whole]
-            if (
-                quarantine
-            ):  # of a push that is not let in yet: nearly all of it is in one pack, where no loose file is looked for
+            # of a push that is not let in yet: nearly all of it is in one pack, where no loose file is looked for
+            if quarantine:
                 whole.add_disk_alternate(quarantine)
                 packs = pygit2.Odb()
                 packs.add_backend(pygit2.OdbBackendPack(quarantine), 1)

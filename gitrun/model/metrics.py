@@ -108,3 +108,13 @@ class Metrics(Mapping[str, float]):
 def _comparable(item: tuple[str, float]) -> tuple[str, float | str]:
     name, value = item
     return name, value if value == value else "nan"  # noqa: PLR0124 - nan alone is not equal to itself
+
+
+def as_float(value: object) -> float | None:
+    """A value of TOML or JSON as a float; None if it is no number, or one that no float can hold."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return None

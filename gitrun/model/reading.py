@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gitrun.errors import BadRun, UsageError
 from gitrun.model.files import File, Skipped
 from gitrun.model.flags import Flags, copy_value
-from gitrun.model.metrics import COUNT, FIRST, LEAST, MOST, Metrics, Summary
+from gitrun.model.metrics import COUNT, FIRST, LEAST, MOST, Metrics, Summary, as_float
 from gitrun.model.params import Params
 from gitrun.model.record import FLAGS, NOTES, RESULT, RUN
 from gitrun.model.run import Attempt, Comment, Notes
@@ -209,16 +209,6 @@ def whole(found: Mapping[str, Any], key: str) -> int | None:
     """A whole number of at most 64 bits, or None for everything else."""
     value = found.get(key)
     return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63 else None
-
-
-def as_float(value: object) -> float | None:
-    """A TOML value as a float; None if it is no number, or one that no float can hold."""
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return None
-    try:
-        return float(value)
-    except OverflowError:
-        return None
 
 
 def when(found: Mapping[str, Any], key: str) -> datetime | None:

@@ -10,7 +10,7 @@ from itertools import groupby, repeat
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from gitrun.model.metrics import Metrics, Summary
+from gitrun.model.metrics import Metrics, Summary, as_float
 from gitrun.model.text import is_text
 
 if TYPE_CHECKING:
@@ -191,11 +191,4 @@ def spoken(value: float) -> float | str:
 
 def number(value: object) -> float | None:
     """What a line of JSON has for a metric as a float; None if it is no number, or one that no float can hold."""
-    if isinstance(value, str):
-        return WORDS.get(value)
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return None
-    try:
-        return float(value)
-    except OverflowError:
-        return None
+    return WORDS.get(value) if isinstance(value, str) else as_float(value)
