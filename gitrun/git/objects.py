@@ -166,13 +166,16 @@ def kind(mode: str) -> bytes:
 
 
 def fsync(path: os.PathLike[str]) -> None:
-    """What lies at `path` is on the disk; nothing happens if it is not there (a packed object, say)."""
+    """What lies at `path` is on the disk; nothing happens if it is not there (a packed object, say). Raises OSError."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
         return
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        error.filename = os.fspath(path)
+        raise
     finally:
         os.close(descriptor)
 

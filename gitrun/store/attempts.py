@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from gitrun.errors import ObjectsGone
+from gitrun.errors import GitrunError
 from gitrun.git.objects import Objects, TreeMaker, edit_tree
 from gitrun.model import record
 from gitrun.model.refs import run_ref
 from gitrun.store import carry
 from gitrun.store.commits import commit_signed, commit_tree, is_wanted, write_blobs
 from gitrun.store.live import hold
-from gitrun.store.tips import delete_ref, publish, set_ref
+from gitrun.store.tips import delete_ref, publish, set_ref, tip_of
 from gitrun.store.trust import made_here, require_trusted
 
 if TYPE_CHECKING:
@@ -45,9 +46,9 @@ def begin(git: Git, plan: Plan, env: bytes, scratch: Path) -> Started:
         made = commit_attempt(git, tree, [plan.source.base], message_of(plan))
         live = hold(git.state, made)
         try:
-            publish_or_undo(git, objects, made, made, (None, plan.source.base))
+            publish(git, objects, made, made, (None, plan.source.base))
         except BaseException:
-            live.close()
+            give_up(git, live, made, made, None)
             raise
     return Started(made, made, live)
 
@@ -55,7 +56,7 @@ def begin(git: Git, plan: Plan, env: bytes, scratch: Path) -> Started:
 def begin_again(git: Git, plan: Plan, run: Run, env: bytes, scratch: Path) -> Started:
     """Another attempt of the run, which must still be as we saw it and be trusted. Raises GitrunError."""
     require_trusted(git, run)
-    live = hold(git.state, run.id)
+    live, made = hold(git.state, run.id), ""
     try:
         with Objects(git) as objects, TreeMaker(git) as maker:
             over = {} if plan.clean else carried_over(git, objects, maker, run, plan)
@@ -70,9 +71,9 @@ def begin_again(git: Git, plan: Plan, run: Run, env: bytes, scratch: Path) -> St
                 files[record.NOTES] = notes.data
             tree = edit_tree(objects, maker, plan.source.tree, {**over, **write_blobs(git, scratch, files)})
             made = commit_attempt(git, tree, [plan.source.base, run.tip], message_of(plan))
-            publish_or_undo(git, objects, run.id, made, (run.tip, run.tip))
+            publish(git, objects, run.id, made, (run.tip, run.tip))
     except BaseException:
-        live.close()
+        give_up(git, live, run.id, made, run.tip)
         raise
     return Started(run.id, made, live, "" if plan.clean else run.attempt.id)
 
@@ -90,16 +91,20 @@ def carried_over(git: Git, objects: Objects, maker: TreeMaker, run: Run, plan: P
     return carry.carried(git, objects, before, run.tip, plan.source.tree)
 
 
-def publish_or_undo(git: Git, objects: Objects, run: str, made: str, old: tuple[str | None, str | None]) -> None:
-    """Moves the run's ref to the attempt; if a gc took a part of it, the ref is where it was before. Raises GitFailed."""
-    try:
-        publish(git, objects, run, made, old)
-    except ObjectsGone:
-        if old[0]:
-            set_ref(git, run_ref(run), old[0], made)
-        else:
+def give_up(git: Git, live: Live, run: str, made: str, before: str | None) -> None:
+    """The run's ref is where it was before the attempt `made` (empty: there is none yet), and its live record is gone.
+
+    If the ref cannot be put back, the record stays: whoever comes next finishes the attempt.
+    """
+    with suppress(GitrunError, OSError):
+        if made and before:
+            set_ref(git, run_ref(run), before, made)
+        elif made:
             delete_ref(git, run_ref(run), made)
-        raise
+    if made and tip_of(git, run) == made:
+        live.leave()
+    else:
+        live.close()
 
 
 def message_of(plan: Plan) -> bytes:

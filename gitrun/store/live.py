@@ -54,7 +54,7 @@ class Live:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._lock.release()
+        self.leave()
 
     @property
     def output(self) -> Path:
@@ -101,6 +101,10 @@ class Live:
             return Outcome(**found, started=started, stopped=stopped)
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None
+
+    def leave(self) -> None:
+        """Gives the lock back; the record stays, for a later command to finish the attempt."""
+        self._lock.release()
 
     def close(self) -> None:
         """Takes the record away, its lock last; if somebody has come for the lock in between, they take it away."""

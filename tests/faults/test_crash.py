@@ -60,6 +60,19 @@ def test_a_strike_is_felt(place) -> None:
     assert struck.err.count("\n") == 1
 
 
+@pytest.mark.parametrize("scene", ["run", "restart"])
+def test_a_disk_that_refuses_the_ref_of_an_attempt_leaves_no_run_half_begun(place, scene) -> None:
+    here = place()
+    before = Before.of(here.repo)
+    refs = str(here.repo.path / ".git" / "refs" / "runs")
+    points = strike(here.repo, SCENES[scene], within=refs, **FAULTS["EIO"]).points
+    assert points > 2
+    for at in range(1, points // 2 + 1):  # behind them come those of the result
+        here.bring_back()
+        struck = strike(here.repo, SCENES[scene], at=at, within=refs, **FAULTS["EIO"])
+        afterwards(here, scene, before, struck, at)
+
+
 def test_a_look_that_is_killed_while_it_writes_the_index_leaves_none_that_is_wrong(place) -> None:
     here = place()
     words = ("git-run", "list")
