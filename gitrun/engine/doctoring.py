@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,14 +12,13 @@ from gitrun.engine import housekeeping
 from gitrun.engine.recovery import recover
 from gitrun.engine.worktree import TREE, read_state
 from gitrun.errors import GitrunError
-from gitrun.model.findings import PROBE, Finding, in_settings, in_version
+from gitrun.model.findings import Finding, in_settings, in_version
 from gitrun.model.refs import RUNS, is_id, short
 from gitrun.store import fsck, incoming, notes, remotes, stale, trash
 from gitrun.store.hooks import OUTDATED, Hooks
 from gitrun.store.index import Index
 from gitrun.store.live import directory_of
 from gitrun.store.locks import is_held
-from gitrun.store.tips import read_ref, tips
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -168,29 +166,10 @@ def of_hooks(git: Git) -> Iterator[Finding]:
 
 
 def of_remote(git: Git, remote: str) -> Iterator[Finding]:
-    """Whether the remote gives and takes runs, as far as it tells without one being pushed."""
+    """Whether the remote gives and takes runs; none is pushed for it."""
     read = git.talk("ls-remote", "--quiet", "--", remote, f"{RUNS}*", shown=False)
     if read.status:
         yield Finding("remote", f"{remote} cannot be read: {read.reason}", "git remote -v shows the remotes", remote)
-        return
-    hint = f"who keeps it must let {RUNS}* be pushed"
-    for one in in_settings(config_of(git, git.config.get(f"remote.{remote}.url", (remote,))[-1])):
-        if one.kind == "hidden-refs":
-            yield Finding("remote", f"{remote} refuses runs: its {one.words}", hint, remote)
-    source = read_ref(git, "HEAD") or next(iter(tips(git).values()), "")
-    if source:
-        words = (*remotes.unmirrored(git, remote), "push", "--dry-run", *remotes.PUSH)
-        asked = git.talk(*words, "--", remote, f"{source}:{PROBE}", shown=False)
-        if asked.status:
-            yield Finding("remote", f"{remote} takes no pushes from here: {asked.reason}", hint, remote)
-
-
-def config_of(git: Git, url: str) -> dict[str, tuple[str, ...]]:
-    """The settings of a repository on this machine; none of one that is elsewhere."""
-    place = Path(git.worktree or git.common_dir, url.removeprefix("file://"))
-    path = next((path for path in (place / ".git" / "config", place / "config") if path.is_file()), None)
-    found: dict[str, tuple[str, ...]] = {}
-    for entry in git.attempt("config", "-z", "--list", "--file", str(path)).stdout.split(b"\0")[:-1] if path else ():
-        name, _, value = os.fsdecode(entry).partition("\n")
-        found[name] = (*found.get(name, ()), value)
-    return found
+    elif reason := remotes.why_refused(git, remote):
+        hint = f"who keeps it must let {RUNS}* be pushed"
+        yield Finding("remote", f"{remote} refuses runs: {reason}", hint, remote)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import GitFailed, UsageError
 from gitrun.git.exe import NO_ID
+from gitrun.model.findings import PROBE
 from gitrun.model.incoming import OUTBOX
 from gitrun.model.refs import EMPTY_TREE, RUNS, is_id, run_ref
 from gitrun.store.incoming import opened, sweep
@@ -25,6 +26,8 @@ FETCH = (
 )  # fmt: skip
 FEW = 50
 """Runs that are asked for one by one: git takes the square of their number."""
+IMPOSSIBLE = re.compile(r"transaction|atomic|lock|conflict", re.IGNORECASE)
+"""What gits say of refs that cannot be, once no rule has refused them."""
 PUSH = ("--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no")
 
 
@@ -154,6 +157,25 @@ def delete(git: Git, remote: str, runs: Mapping[str, str]) -> Pushed:
         forward=tuple(run for flag, run, _ in told if flag == "-"),
         rejected=tuple((run, refusals(done).get(run, reason)) for flag, run, reason in told if flag == "!"),
     )
+
+
+def why_refused(git: Git, remote: str) -> str:
+    """Why the remote would refuse runs, in its own words; empty if it would take them. No ref is made there.
+
+    Two names of which no repository has both, `0` and `0/0`, are pushed in one transaction: it is judged by all rules
+    and hooks of the remote, and cannot go through. What is pushed is the empty tree, which every git knows.
+    """
+    words = (*unmirrored(git, remote), "push", *PUSH)
+    specs = [f"{EMPTY_TREE}:{ref}" for ref in (PROBE, f"{PROBE}/0")]
+    done = git.talk(*words, "--atomic", "--", remote, *specs, shown=False)
+    reason = next((reason for _, _, reason in lines_of(done.data)), None)
+    if reason is None:  # it is not there, takes no pushes at all, or knows no transactions
+        done = git.talk(*words, "--dry-run", "--", remote, specs[0], shown=False)
+        return done.reason if done.status else ""
+    if IMPOSSIBLE.search(reason) or any(line.startswith(f"gitrun: refused {PROBE}:") for line in done.told):
+        return ""
+    said = [line for line in done.told if not line.startswith("error: ")]
+    return "; ".join([reason.removeprefix("[remote rejected] ").strip("()"), *said[:1]])
 
 
 def refusals(done: Answer) -> dict[str, str]:

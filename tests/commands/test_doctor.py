@@ -354,19 +354,45 @@ def server(tmp_path):
     return tmp_path / "server"
 
 
-def test_a_remote_that_takes_runs_is_asked_without_leaving_anything(lived, server) -> None:
+@pytest.mark.parametrize("kind", ["empty", "with commits", "with our hook", "without transactions"])
+def test_a_remote_that_takes_runs_is_asked_without_leaving_anything(lived, server, kind) -> None:
     lived.git("remote", "add", "origin", str(server))
+    if kind == "with commits":
+        lived.git("push", "--quiet", "origin", "main")
+    elif kind == "with our hook":
+        Repo(server).run("hooks", "install", check=True)
+    elif kind == "without transactions":
+        Repo(server).git("config", "receive.advertiseAtomic", "false")
+    before = Repo(server).git("for-each-ref")
     assert doctor(lived, "--remote") == doctor(lived, "--remote", "origin") == ([], 0)
-    assert Repo(server).git("for-each-ref") == ""
+    assert Repo(server).git("for-each-ref") == before
 
 
-def test_a_remote_that_hides_runs_or_is_not_there_is_named(lived, server) -> None:
+@pytest.mark.parametrize("name", ["receive.hideRefs", "transfer.hideRefs"])
+def test_a_remote_that_hides_runs_is_named(lived, server, name) -> None:
     lived.git("remote", "add", "origin", str(server))
-    Repo(server).git("config", "transfer.hideRefs", "refs/runs")
+    Repo(server).git("config", name, "refs/runs")
     (line,), code = doctor(lived, "--remote", "origin")
-    assert (code, "origin refuses runs" in line) == (1, True)
+    assert (code, "origin refuses runs: deny updating a hidden ref" in line) == (1, True)
+
+
+@pytest.mark.parametrize("hook", ["update", "pre-receive"])
+def test_a_remote_whose_own_hook_refuses_runs_is_named_with_what_it_says(lived, server, hook) -> None:
+    lived.git("remote", "add", "origin", str(server))
+    file = server / "hooks" / hook
+    file.write_text("#!/bin/sh\ncase \"$*$(cat)\" in *refs/runs/*) echo 'branches only, please' >&2; exit 1;; esac\n")
+    file.chmod(0o755)
+    (line,), code = doctor(lived, "--remote", "origin")
+    assert (code, "hook declined; branches only, please; who keeps it" in line) == (1, True)
+
+
+def test_a_remote_that_is_not_there_or_takes_no_pushes_is_named(lived, server) -> None:
     (line,), code = doctor(lived, "--remote", str(Path("/nowhere")))
     assert (code, "cannot be read" in line) == (1, True)
+    lived.git("remote", "add", "origin", str(server))
+    lived.git("config", "remote.origin.receivepack", "false")
+    (line,), code = doctor(lived, "--remote", "origin")
+    assert (code, "origin refuses runs" in line) == (1, True)
 
 
 def test_thousands_of_runs_are_looked_at_in_seconds(tmp_path) -> None:
