@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ print("loss:", 1 / (before + 1))
 print("lr is", lr)
 """
 A_COMMIT, A_DAY, A_WEEK = 10, 30, 200
-"""Runs for each commit, between two exchanges through the server, and between two times that somebody keeps house."""
+"""Attempts for each commit, between two exchanges through the server, and between two times that somebody keeps house."""
 RECENT = 12
 """Runs that people go on with: some of them both, which are merged then."""
 
@@ -123,8 +124,10 @@ def commit(person: Person, message: str, *words: str) -> None:
 
 
 def live(life: Life, runs: int) -> None:
-    """So many attempts, and what people do between them."""
-    for number in range(1, runs + 1):
+    """So many runs, their restarts, and what people do between them."""
+    for number in count(1):
+        if len(life.attempts) >= runs:
+            break
         person = life.people[number // 5 % 2]
         edit(life, person, number)
         one_run(life, person, number)

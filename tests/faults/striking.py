@@ -240,15 +240,17 @@ def strike_all(place: Place, scene: str, fault: str, chosen: slice) -> tuple[int
     place.bring_back()
     known = Before.of(place.repo)
     points = strike_at(place, scene, fault, 0).points
+    assert points, "there is nothing to strike: what lies below /dev does not count"
     wrong = []
     numbers = range(1, points + 1)[chosen]
     for at in numbers:
-        struck = strike_at(place, scene, fault, at)
+        said = ""
         try:
+            struck = strike_at(place, scene, fault, at)
+            said = f"{struck.struck}\n{struck.err[:3000]}"
             afterwards(place, scene, known, struck, at)
-        except (AssertionError, GitrunError, OSError, sqlite3.Error, subprocess.CalledProcessError) as error:
-            words = f"{type(error).__name__} {str(error)[:1500]}"
-            wrong.append(f"{scene} {fault} at {at} of {points}: {struck.struck}\n{words}\n{struck.err[:3000]}")
+        except (AssertionError, GitrunError, OSError, sqlite3.Error, subprocess.SubprocessError) as error:
+            wrong.append(f"{scene} {fault} at {at} of {points}: {type(error).__name__} {str(error)[:1500]}\n{said}")
     return len(numbers), wrong
 
 
