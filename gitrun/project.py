@@ -170,7 +170,7 @@ class Project:
         """What is recorded of the environment of the run's last attempt."""
         from gitrun.model import reading, record
 
-        found = self._blob(f"{run.tip}:{record.ENV}")
+        found = self._blob(f"{run.attempt.id}:{record.ENV}")
         return reading.parse_toml(found, record.ENV) if found is not None else {}
 
     def working_source(self) -> str:
@@ -209,16 +209,16 @@ class Project:
         if path is not None:
             sink.write(self._file(run, what, os.path.normpath(path)))
             return
-        found = self._blob(f"{run.tip}:{record.FLAGS if what == 'flags' else record.OUTPUT}")
+        found = self._blob(f"{run.attempt.id}:{record.FLAGS}" if what == "flags" else f"{run.attempt.left}:{record.OUTPUT}")
         sink.write(found or b"")
 
     def _file(self, run: Run, what: str, path: str) -> bytes:
         from gitrun.engine.bring import content
 
         made = next((file for file in run.attempt.files if file.path == path), None) if what != "source" else None
-        if made and (data := content(self.git, run.tip, made)) is not None:
+        if made and (data := content(self.git, run.attempt.left, made)) is not None:
             return data
-        done = self.git.attempt("cat-file", "--filters", f"{run.attempt.id if what == 'source' else run.tip}:{path}")
+        done = self.git.attempt("cat-file", "--filters", f"{run.attempt.id if what == 'source' else run.attempt.left}:{path}")
         if done.returncode:
             raise UnknownRun(
                 f"run {short(run.id)} has no file '{path}'",

@@ -81,7 +81,7 @@ def metric_lines(project: Project, run: Run) -> list[str]:
 
 def provenance(project: Project, run: Run) -> Rows:
     """Who vouches for the run, where that is a question: it came from elsewhere, or is signed, or was to be."""
-    trusted, signed = is_trusted(project.git, run.attempt.id), signature(project.git, run.attempt.id)
+    trusted, signed = is_trusted(project.git, run), signature(project.git, run.attempt.id)
     if signed or not trusted or "gitrun.sign" in project.git.config:
         yield "signature", signed.words if signed else "unsigned"
     yield "trust", "" if trusted else f"not made here; git run trust {short(run.id)} lets it be executed"

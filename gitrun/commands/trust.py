@@ -12,6 +12,7 @@ from gitrun.commands.selecting import selected
 from gitrun.commands.telling import words_of
 from gitrun.errors import UsageError
 from gitrun.model.text import safe_text
+from gitrun.store.trust import commits_of
 from gitrun.views.select import Question
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def command(words: tuple[str, ...], *, signer: bool, remove: bool, as_json: bool
     keys = [word for word in words if project.sharing.is_key(word)]
     names = [word for word in words if word not in keys]
     runs = selected(project, names, Question()) if names else []
-    subjects = project.sharing.keys_of(runs) if signer else [run.attempt.id for run in runs]
+    subjects = project.sharing.keys_of(runs) if signer else [commit for run in runs for commit in commits_of(run)]
     project.sharing.trust([*keys, *subjects], back=remove)
     state = "not trusted any more" if remove else "trusted"
     for key in dict.fromkeys((*keys, *(subjects if signer else ()))):

@@ -10,7 +10,6 @@ import hashlib
 import os
 import secrets
 import shutil
-import unicodedata
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,8 +18,7 @@ from gitrun.engine.links import make_parents, prune
 from gitrun.engine.produced import describe
 from gitrun.errors import CannotRun, UnknownRun
 from gitrun.git.objects import COMMIT, EXECUTABLE, LINK, Objects, TreeMaker, entry_at
-from gitrun.model.files import File
-from gitrun.model.record import DIRECTORY
+from gitrun.model.files import File, is_safe
 from gitrun.model.refs import short
 from gitrun.store.carry import source_tree
 from gitrun.store.commits import scratch
@@ -105,7 +103,7 @@ def bring(git: Git, run: Run, wish: Wish = ALL) -> Brought:
 def commits_known(git: Git, run: Run, wish: Wish) -> tuple[str, ...]:
     """The commits whose files are no changes of the user's."""
     head = read_ref(git, "HEAD") if wish.to is None else None
-    return (run.attempt.id, run.tip, *([head] if head else []))
+    return (run.attempt.id, run.attempt.left, *([head] if head else []))
 
 
 def chosen(run: Run, wish: Wish, prefix: str, paths: Iterable[str]) -> list[str]:
@@ -198,17 +196,10 @@ def carried(git: Git, objects: Objects, run: Run) -> list[File]:
     """
     if not run.attempt.carried:
         return []
-    listed = git.run("ls-tree", "-r", "-z", "--full-tree", "--name-only", run.tip, "--", *run.attempt.carried)
+    listed = git.run("ls-tree", "-r", "-z", "--full-tree", "--name-only", run.attempt.left, "--", *run.attempt.carried)
     earlier = (file for attempt in attempts(git, objects, run)[:-1] for file in attempt.files if file.stored != "local")
     known: Mapping[str, File] = {file.path: file for file in earlier}
     return [known.get(path, File(path, -1, "", "git")) for path in map(os.fsdecode, listed.split(b"\0")[:-1])]
-
-
-def is_safe(path: str) -> bool:
-    """Whether a path that a run names stays where it is to go and out of what is git's and ours."""
-    parts = path.split("/")
-    plain = ["".join(char for char in part if unicodedata.category(char) != "Cf").lower() for part in parts]
-    return not {"", ".", "..", ".git", "git~1"} & set(plain) and plain[0] != DIRECTORY
 
 
 def put(top: Path, item: Item, may_go: Callable[[Item, Path], bool]) -> str:
@@ -266,12 +257,12 @@ def copy(git: Git, run: Run, file: File, target: Path) -> bool:
 
 def write(git: Git, objects: Objects, run: Run, file: File, target: Path) -> bool:
     """Writes a file that is in the repository as the run left it; false if it is not there."""
-    entry = entry_at(objects, run.tip, os.fsencode(file.path))
+    entry = entry_at(objects, run.attempt.left, os.fsencode(file.path))
     raw = objects.read(entry.id) if entry else None
     if entry is None or raw is None:
         return False
     is_raw = raw.data is not None and (entry.mode == LINK or hashlib.sha256(raw.data).hexdigest() == file.sha256)
-    data = raw.data if is_raw else content(git, run.tip, file)
+    data = raw.data if is_raw else content(git, run.attempt.left, file)
     if data is None:
         return False
     if entry.mode == LINK:

@@ -170,7 +170,7 @@ def decide_restart(launch: Launch, objects: Objects, run: Run) -> Ready | Skip:
     road, request = launch.road, launch.request
     basis = basis_of(objects, run)
     if not launch.looks or basis:  # an entry may name downloads, or a program to be asked for its flags
-        require_trusted(road.git, run)
+        require_trusted(road.git, run, clean=request.clean)
     taken = None
     if request.force_sourcecode:
         taken = launch.within.snapshot if launch.within else take(launch, objects)

@@ -41,7 +41,8 @@ class Operation:
     @property
     def script(self) -> str:
         """The path of the Python script or notebook, below the top."""
-        return os.path.normpath(os.path.join(self.cwd, self.command[1])) if self.kind in {SCRIPT, NOTEBOOK} else ""
+        path = self.command[1:2] if self.kind in {SCRIPT, NOTEBOOK} else ()
+        return os.path.normpath(os.path.join(self.cwd, *path)) if path else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from gitrun.engine.bring import DONE, produced_item, put
 from gitrun.engine.dependencies import as_used, cached, left_by
 from gitrun.engine.links import link_in, make_parents
+from gitrun.engine.produced import describe
 from gitrun.errors import CannotRun
 from gitrun.git.objects import Objects
 from gitrun.model import configfiles
@@ -16,6 +17,7 @@ from gitrun.model.basis import NOTHING
 from gitrun.model.refs import short
 from gitrun.store.finding import find
 from gitrun.store.index import Index
+from gitrun.store.trust import is_trusted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from gitrun.engine.road import Road
     from gitrun.git.exe import Git
     from gitrun.model.basis import Dependency
+    from gitrun.model.files import File
     from gitrun.model.plan import Plan
     from gitrun.model.run import Run
 
@@ -105,11 +108,20 @@ def bring_in(git: Git, run: Run, need: Dependency, tree: Path) -> None:
         files = {file.path: file for file in left_by(git, objects, run)}
         for path, sha256 in need.files:
             file = files.get(path)
-            if file is None or file.sha256 != sha256 or put(tree, produced_item(git, objects, run, file), at_once) != DONE:
+            if file is None or file.sha256 != sha256 or not is_put(git, objects, (run, file), tree):
                 raise CannotRun(
                     f"'{path}' of run {short(run.id)} of {need.operation} cannot be put where the program runs",
                     f"is it still on this machine? git run ls {short(run.id)} says so",
                 )
+
+
+def is_put(git: Git, objects: Objects, named: tuple[Run, File], tree: Path) -> bool:
+    """Whether the run's file lies in `tree` now, with the content that its sha256 proves, or as a trusted run has left it."""
+    run, file = named
+    if put(tree, produced_item(git, objects, run, file), at_once) != DONE:
+        return False
+    found = describe(os.fsencode(tree), os.fsencode(file.path), file.stored)
+    return found.sha256 == file.sha256 if file.sha256 else is_trusted(git, run)
 
 
 def at_once(_item: Item, _target: Path) -> bool:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from gitrun.engine.operations import Operation, declared_by, definition_of, entry_operation, find_operation
-from gitrun.errors import UsageError
+from gitrun.errors import BadRun, UsageError
 from gitrun.model.flags import Flags, defaults, settle
 from gitrun.model.params import Params
-from gitrun.model.plan import STEPS, Plan, Source
+from gitrun.model.plan import COMMAND, NOTEBOOK, SCRIPT, STEPS, Plan, Source
+from gitrun.model.refs import short
 from gitrun.model.scripts import ARGS, GLOBALS, constants, placed, require_command, warning
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from gitrun.model.request import Request
     from gitrun.model.run import Attempt, Run
 
+LEAST = {SCRIPT: 2, NOTEBOOK: 2, COMMAND: 1}
+"""Words of a command that its kind needs."""
 Bare: TypeAlias = "tuple[Source, Moment, bool]"
 """What of a plan is there before flags are: source, moment, and whether it is staged."""
 
@@ -82,6 +85,8 @@ def operation_of(objects: Objects, last: Attempt, basis: Basis | None, tree: str
 
     What an entry of another source runs is what it says there, with the arguments that the attempt was given.
     """
+    if len(last.command) < LEAST.get(last.kind, 0):
+        raise BadRun(f"attempt {short(last.id)} says nothing that could be executed")
     known = Operation(last.operation, last.kind, last.command, last.cwd)
     if not basis or not basis.is_entry:
         return known

@@ -74,8 +74,8 @@ def bury(road: Road, run: str, live: Live) -> None:
 def break_lock(road: Road, run: str) -> None:
     """Takes away the lock of the run's ref that a git of the dead supervisor has left, once that had time to get over it.
 
-    It is one if it leads to an attempt or a result, which nobody else makes, or was cut short before it says anything.
-    A git that lives yet fails without it, or finds the ref moved.
+    It is one if it leads to a commit of a run, or was cut short before it says anything. A git that lives yet fails
+    without it, or finds the ref moved, and is tried again.
     """
     path = road.git.common_dir / f"{run_ref(run)}.lock"
     if not path.exists():
@@ -85,7 +85,7 @@ def break_lock(road: Road, run: str) -> None:
         if time.time() - path.stat().st_mtime >= GETS_OVER:
             said = path.read_text(errors="replace").strip()
             commit = read_commit(objects.read(said)) if is_id(said) else None
-            if not said or (commit and commit.kind in {"attempt", "result"}):
+            if not said or commit:
                 path.unlink()
 
 
@@ -95,11 +95,11 @@ def last_of(road: Road, run: str) -> tuple[Commit | None, bool]:
     if tip is None:
         return None, False
     with Objects(road.git) as objects:
-        attempt = last_attempts(objects, {run: tip}).get(tip)
+        last = last_attempts(objects, {run: tip}).get(tip)
         ended = objects.read(f"{tip}:{RESULT}", limit=0) is not None
-    if attempt is None:
+    if last is None:
         raise BadRun("its ref does not lead to an attempt", "git fsck says what is wrong with the repository")
-    return attempt, ended
+    return last.attempt, ended
 
 
 def finish_for(road: Road, run: str, attempt: Commit, live: Live) -> None:

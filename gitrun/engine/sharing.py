@@ -145,7 +145,7 @@ class Sharing:
 
     def is_trusted(self, run: Run) -> bool:
         """Whether the run's last attempt may be executed."""
-        return trust.is_trusted(self._git, run.attempt.id)
+        return trust.is_trusted(self._git, run)
 
     def untrusted(self, runs: Sequence[Run]) -> list[Run]:
         """Those of the runs that may not be executed."""

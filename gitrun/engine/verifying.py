@@ -95,7 +95,7 @@ def verify_steps(road: Road, run: Run, rules: Rules, depth: int) -> Verdict:
 def steps_of(road: Road, run: Run) -> list[StepRun]:
     """The steps that the run's last attempt has run itself."""
     with Objects(road.git) as objects:
-        found = objects.read(f"{run.tip}:{record.RESULT}")
+        found = objects.read(f"{run.attempt.left}:{record.RESULT}")
     return [step for step in read_steps(found.data if found else b"") if step.status in {COMPLETED, ERROR, TERMINATED}]
 
 
@@ -128,7 +128,7 @@ def execute_again(road: Road, run: Run) -> tuple[Outcome, bool]:
             raise CannotRun(f"run {short(run.id)} is not executed again")
         earlier = earlier_of(road, objects, run)
         linked = linked_then(road, objects, run)
-        written = objects.read(f"{run.tip}:{record.OUTPUT}", limit=2 * LARGEST)
+        written = objects.read(f"{run.attempt.left}:{record.OUTPUT}", limit=2 * LARGEST)
     ready = replace(ready, snapshot=replace(ready.snapshot, outside=(), named=linked))
     request = replace(request, no_link=not linked, links=tuple(map(os.fsdecode, linked)))
     outcome, output = perform_again(road, request, ready, (run, earlier))
@@ -197,7 +197,7 @@ def earlier_of(road: Road, objects: Objects, run: Run) -> str:
 
 def linked_then(road: Road, objects: Objects, run: Run) -> tuple[bytes, ...]:
     """The paths that were linked in from the working tree, as far as they are there. Says what is not."""
-    found = objects.read(f"{run.tip}:{record.RESULT}")
+    found = objects.read(f"{run.attempt.left}:{record.RESULT}")
     listed = reading.parse_toml((found.data if found else None) or b"", record.RESULT).get("linked")
     paths = [path_of(path) for path in listed if isinstance(path, str)] if isinstance(listed, list) else []
     top = road.git.worktree

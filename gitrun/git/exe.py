@@ -150,6 +150,7 @@ class Git:
     def variables(self, index: Path | None = None) -> dict[str, str]:
         """The environment in which git sees exactly this repository and worktree, and `index` in place of its own."""
         here = {"GIT_DIR": str(self.git_dir), "GIT_OPTIONAL_LOCKS": "0", "GIT_LITERAL_PATHSPECS": "1"}
+        here["GIT_NO_REPLACE_OBJECTS"] = "1"  # refs/replace come with a mirror's refs, and an id would prove nothing
         if self.worktree:
             here["GIT_WORK_TREE"] = str(self.worktree)
         if index:

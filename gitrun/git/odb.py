@@ -37,7 +37,7 @@ class Odb:
             raise NotARepository(f"libgit2 cannot open this repository: {error}") from error
 
     def read_many(self, names: Iterable[str], limit: int = 1 << 21) -> list[Object | None]:
-        """The objects of `names`, each a full id or `<commit>:<folder>/<file>`; no content of those over `limit` bytes.
+        """The objects of `names`, each a full id or `<commit or tree>:<folder>/<file>`; no content of those over `limit` bytes.
 
         Files of one folder are best asked for one after the other.
         """
@@ -53,24 +53,28 @@ class Odb:
             found.append(self.read(ids[file.encode()], limit) if file.encode() in ids else None)
         return found
 
-    def _entries(self, commit: str, folder: str) -> dict[bytes, str]:
-        """The ids in a folder of a commit, by name."""
-        found = self.read(commit, 1 << 20)
-        if found is None or found.data is None or found.kind != "commit":
-            return {}
-        tree = found.data[5:45].decode(errors="replace")
+    def _entries(self, top: str, folder: str) -> dict[bytes, str]:
+        """The ids in a folder of a commit or a tree, by name."""
+        found = self._tree(top)
         for part in folder.split("/"):
-            inner = self._tree(tree).get(part.encode())
+            inner = found.get(part.encode())
             if inner is None:
                 return {}
-            tree = inner
-        return self._tree(tree)
+            found = self._tree(inner)
+        return found
 
     def _tree(self, name: str) -> dict[bytes, str]:
-        found = self.read(name, 1 << 26)
-        if found is None or found.data is None or found.kind != "tree":
-            return {}
-        return ids_in(found.data)
+        """The ids in a tree, or in that of a commit, by name; how large it is git did not ask either when it came."""
+        for place in self._places:
+            try:
+                number, data = place.read(name)
+            except (KeyError, ValueError, pygit2.GitError):
+                continue
+            kind = KINDS.get(number)
+            return (
+                self._tree(data[5:45].decode(errors="replace")) if kind == "commit" else ids_in(data) if kind == "tree" else {}
+            )
+        return {}
 
     def read(self, name: str, limit: int) -> Object | None:
         """The object with this full id; without its content if it is over `limit` bytes, None if there is none."""

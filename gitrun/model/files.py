@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gitrun.model.record import DIRECTORY
+
 
 @dataclass(frozen=True, slots=True)
 class File:
@@ -22,3 +24,14 @@ class Skipped:
     path: str
     size: int
     reason: str
+
+
+def is_safe(path: str) -> bool:
+    """Whether a path that a run names stays where it is to go and out of what is git's and ours."""
+    parts = path.split("/")
+    if not path.isascii():
+        import unicodedata
+
+        parts = ["".join(char for char in part if unicodedata.category(char) != "Cf") for part in parts]
+    plain = [part.lower() for part in parts]
+    return not {"", ".", "..", ".git", "git~1"} & set(plain) and plain[0] != DIRECTORY

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import BadRun
 from gitrun.model import reading, record
+from gitrun.model.text import path_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -82,15 +85,27 @@ def behind(commit: str, kind: str, parents: Sequence[str], run: str) -> tuple[st
     return tuple(parents)
 
 
-def wrong_table(data: bytes, name: str) -> str:
-    """Why one of our own files may not have this content; empty if it may."""
-    try:
-        found = reading.parse_toml(data, name)
-    except BadRun as error:
-        return error.message
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What an attempt says of its own tree: which tree its source is, and which paths besides came from the one before."""
+
+    source: str
+    carried: frozenset[bytes]
+
+
+def read_table(data: bytes, name: str) -> dict[str, Any]:
+    """One of our own files. Raises BadRun if it may not have this content."""
+    found = reading.parse_toml(data, name)
     form = found.get("format", 1)
     if name in {record.RUN, record.RESULT} and (isinstance(form, bool) or not isinstance(form, int) or form < 1):
-        return f"{name} is of no format"
+        raise BadRun(f"{name} is of no format")
     if name == record.RUN and not reading.text(found, "operation"):
-        return f"{name} names no operation"
-    return ""
+        raise BadRun(f"{name} names no operation")
+    return found
+
+
+def claim_of(run: Mapping[str, Any]) -> Claim:
+    """What run.toml says of the attempt's tree."""
+    source = reading.table(run, "source")
+    carried = frozenset(os.fsencode(path_of(path)) for path in reading.texts(source, "carried"))
+    return Claim(reading.text(source, "tree") or "", carried)

@@ -8,11 +8,12 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import BadRun, UsageError
-from gitrun.model.files import File, Skipped
+from gitrun.model.files import File, Skipped, is_safe
 from gitrun.model.flags import Flags, copy_value
 from gitrun.model.metrics import COUNT, FIRST, LEAST, MOST, Metrics, Summary, as_float
 from gitrun.model.params import Params
 from gitrun.model.record import FLAGS, NOTES, RESULT, RUN
+from gitrun.model.refs import is_id
 from gitrun.model.run import Attempt, Comment, Notes
 from gitrun.model.status import COMPLETED, ERROR, PENDING, RUNNING, STAGED, TERMINATED
 from gitrun.model.text import path_of
@@ -40,11 +41,16 @@ def parse_toml(data: bytes, name: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What an attempt's commit says of it: its id, who made it (`Name <address>`), and when."""
+    """What the commits of an attempt say of it: its id, who made it (`Name <address>`), when, from which commit; its result.
+
+    It is not asked of run.toml: what is proven by the id of a commit need not be believed.
+    """
 
     id: str
     author: str
     time: datetime
+    base: str | None
+    result: str
 
 
 def read_attempt(origin: Origin, parts: Mapping[str, bytes | None], *, live: bool, written: Written | None) -> Attempt:
@@ -70,22 +76,23 @@ def read_attempt(origin: Origin, parts: Mapping[str, bytes | None], *, live: boo
         params=read_params(table(run, "params")),
         status=status_of(result, live=live, staged=run.get("staged") is True),
         created=when(run, "created") or origin.time,
-        source=text(source, "tree") or "",
+        source=tree if is_id(tree := text(source, "tree") or "") else "",
         started=when(result, "started"),
         stopped=when(result, "stopped"),
         duration=number(result, "duration"),
         exit_status=whole(result, "exit_status"),
         metrics=read_metrics(table(result, "metrics"), table(result, "series")),
-        base=text(source, "base"),
+        base=origin.base,
         branch=text(source, "branch"),
         dirty=source.get("dirty") is True,
         batch=text(run, "batch"),
-        carried=tuple(map(path_of, texts(source, "carried"))),
+        carried=tuple(path for path in map(path_of, texts(source, "carried")) if is_safe(path)),
         skipped=tuple(map(read_skipped, tables(source, "skipped"))),
         conflicts=tuple(map(path_of, texts(source, "conflicts"))),
         submodules=tuple((path_of(path), head) for path, head in table(source, "submodules").items() if isinstance(head, str)),
         files=tuple(map(read_file, tables(result, "files"))),
         written=written if result else None,
+        result=origin.result,
     )  # fmt: skip
 
 

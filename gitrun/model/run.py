@@ -49,7 +49,10 @@ class Notes:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One execution inside a run; times are UTC, durations in seconds, `source` and `base` object ids."""
+    """One execution inside a run; times are UTC, durations in seconds, `source` and `base` object ids.
+
+    `result` is the commit of its result; empty while it has none.
+    """
 
     id: str
     operation: str
@@ -77,6 +80,12 @@ class Attempt:
     submodules: tuple[tuple[str, str], ...] = ()
     files: tuple[File, ...] = ()
     written: Written | None = None
+    result: str = ""
+
+    @property
+    def left(self) -> str:
+        """The commit that has what is there of it: its result, or while it has none the attempt itself."""
+        return self.result or self.id
 
     @property
     def output(self) -> str:

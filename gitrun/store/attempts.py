@@ -55,7 +55,7 @@ def begin(git: Git, plan: Plan, env: bytes, scratch: Path) -> Started:
 
 def begin_again(git: Git, plan: Plan, run: Run, env: bytes, scratch: Path) -> Started:
     """Another attempt of the run, which must still be as we saw it and be trusted. Raises GitrunError."""
-    require_trusted(git, run)
+    require_trusted(git, run, clean=plan.clean)
     live, made = hold(git.state, run.id), ""
     try:
         with Objects(git) as objects, TreeMaker(git) as maker:
@@ -88,7 +88,7 @@ def commit_attempt(git: Git, tree: str, parents: list[str | None], message: byte
 def carried_over(git: Git, objects: Objects, maker: TreeMaker, run: Run, plan: Plan) -> Mapping[bytes, Entry]:
     """What the last attempt left for the next one."""
     before = carry.source_tree(objects, maker, run.attempt)
-    return carry.carried(git, objects, before, run.tip, plan.source.tree)
+    return carry.carried(git, objects, before, run.attempt.left, plan.source.tree)
 
 
 def give_up(git: Git, live: Live, run: str, made: str, before: str | None) -> None:

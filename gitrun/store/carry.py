@@ -16,12 +16,10 @@ if TYPE_CHECKING:
 
 
 def source_tree(objects: Objects, maker: TreeMaker, attempt: Attempt) -> str:
-    """The tree of an attempt's source, without `.gitrun` and what was carried over. Raises BadRun.
+    """The tree of an attempt's source, without `.gitrun` and what was carried over.
 
-    It is an object of its own that only the first attempt's launch wrote; when gc has taken it, it is made again.
+    It is made of the attempt's own tree, which its id proves. Raises BadRun if it is not the one that run.toml names.
     """
-    if attempt.source and objects.read(attempt.source, limit=0):
-        return attempt.source
     taken = (record.DIRECTORY, *attempt.carried)
     made = edit_tree(objects, maker, f"{attempt.id}^{{tree}}", {os.fsencode(path): None for path in taken})
     if made != attempt.source:

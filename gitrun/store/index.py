@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from gitrun.git.exe import Git
 
-VERSION = 4
+VERSION = 5
 MANY = 200
 """Runs from which on reading them through libgit2 is worth its import."""
 FEW = 100
@@ -330,7 +330,7 @@ def pack(run: Run) -> str:
         a.id, a.operation, a.kind, a.command, a.cwd, dict(a.flags), params, a.status, micros(a.created), a.source,
         micros(a.started), micros(a.stopped), a.duration, a.exit_status, a.metrics.pack(), a.base, a.branch, a.dirty, a.batch,
         a.carried, [[s.path, s.size, s.reason] for s in a.skipped], [[f.path, f.size, f.sha256, f.stored] for f in a.files],
-        a.written is not None, a.author, a.conflicts, a.submodules,
+        a.written is not None, a.result, a.author, a.conflicts, a.submodules,
         notes.label, notes.tags, [[c.text, c.author, micros(c.time)] for c in notes.comments], notes.marked,
     ])  # fmt: skip
 
@@ -339,7 +339,7 @@ def unpack(git: Git, run: str, tip: str, record: str) -> Run:
     """The run that `pack` wrote."""
     (
         head, operation, kind, command, cwd, flags, params, status, created, source, started, stopped, duration, exit_status,
-        metrics, base, branch, dirty, batch, carried, skipped, files, ended, author, conflicts, submodules,
+        metrics, base, branch, dirty, batch, carried, skipped, files, ended, result, author, conflicts, submodules,
         label, tags, comments, marked,
     ) = json.loads(record)  # fmt: skip
     attempt = Attempt(
@@ -350,7 +350,7 @@ def unpack(git: Git, run: str, tip: str, record: str) -> Run:
         batch=batch, carried=tuple(carried),
         skipped=tuple(Skipped(*one) for one in skipped), files=tuple(File(*one) for one in files),
         conflicts=tuple(conflicts), submodules=tuple((path, commit) for path, commit in submodules),
-        author=author, written=Output(str(git.common_dir), tip) if ended else None,
+        author=author, written=Output(str(git.common_dir), result or head) if ended else None, result=result,
     )  # fmt: skip
     spoken = tuple(Comment(text, author, moment_of(time)) for text, author, time in comments)
     return Run(run, tip, attempt, Notes(label, tuple(tags), spoken, marked))

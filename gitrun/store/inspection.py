@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,26 +21,31 @@ from gitrun.model.incoming import (
     TABLES,
     TREE,
     behind,
+    claim_of,
+    read_table,
     wrong_mode,
     wrong_name,
     wrong_shape,
-    wrong_table,
 )  # fmt: skip
-from gitrun.model.refs import is_id
+from gitrun.model.refs import EMPTY_TREE, is_id
 from gitrun.model.text import safe_text
 from gitrun.store.commits import read_commit
 from gitrun.store.runs import why_not
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from gitrun.git.exe import Git
+    from gitrun.model.incoming import Claim
     from gitrun.store.commits import Commit
 
 HEAD = re.compile(rb"([^\0]*)\0.{20}", re.DOTALL)
 FOLDER = record.DIRECTORY.encode()
 SHARED, LARGE = 1_000, 1 << 16
 """Trees of one commit, and shapes of trees, that are remembered; bytes of names above which a shape is not."""
+ENTRY = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
+FIXED = (record.FLAGS, record.RUN, record.ENV)
+NOTED = frozenset({record.NOTES.encode()})
 NEEDED = {"attempt": record.RUN, "result": record.RESULT}
 
 
@@ -66,7 +72,7 @@ class Shape:
     """What trees that differ in objects only have in common, its names and modes sound.
 
     `size` are the bytes of such a tree, `entries` how many it has; `directories` are the places of their objects in it,
-    `folder` that of a `.gitrun`; `ours` are path, mode and place of our own files if it is a `.gitrun`, `paths` of all.
+    `folder` that of a `.gitrun`; `ours` are path, mode and place of our own files if it is a `.gitrun`.
     """
 
     size: int
@@ -74,7 +80,6 @@ class Shape:
     directories: tuple[int, ...]
     folder: int | None
     ours: tuple[tuple[str, bytes, int], ...]
-    paths: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,10 @@ class Inspector:
     def __init__(self, git: Git) -> None:
         self._odb = Odb(git)
         self._trees: dict[str, Measure] = {}
-        self._folders: dict[str, frozenset[str]] = {}
+        self._folders: dict[str, dict[str, str]] = {}
+        self._tops: dict[str, str] = {}
+        self._claims: dict[str, Claim] = {}
+        self._stripped: dict[tuple[str, frozenset[bytes]], str] = {}
         self._files: dict[tuple[str, str], str] = {}
         self._shapes: dict[bytes, Shape] = {}
         self._read: dict[str, Tree] = {}
@@ -104,7 +112,7 @@ class Inspector:
         """The commits of the run with this tip, all of them sound. Raises BadRun, which says what is wrong."""
         if reason := why_not(run, tip):
             raise BadRun(reason)
-        seen: dict[str, str] = {}
+        seen: dict[str, Commit] = {}
         front = [tip]
         while front:
             name = front.pop()
@@ -113,14 +121,16 @@ class Inspector:
             if len(seen) >= COMMITS:
                 raise BadRun(f"it has more than {COMMITS:,} commits")
             commit = self.commit(name)
-            seen[name] = commit.kind
+            seen[name] = commit
             self.check(commit)
             front += behind(name, commit.kind, commit.parents, run)
-            if commit.kind == "attempt" and name != run and not commit.parents:
+            if commit.kind == "attempt" and (len(commit.parents) > 1 if name == run else not commit.parents):
                 raise BadRun("its name is not the id of its first attempt")
         if run not in seen:
             raise BadRun("its name is not the id of its first attempt")
-        return Chain(run, tip, tuple(seen), tuple(name for name, kind in seen.items() if kind == "attempt"))
+        for commit in seen.values():
+            self.compare(commit, seen)
+        return Chain(run, tip, tuple(seen), tuple(name for name, commit in seen.items() if commit.kind == "attempt"))
 
     def commit(self, name: str) -> Commit:
         """A commit of a run. Raises BadRun if it is none."""
@@ -142,10 +152,59 @@ class Inspector:
         tree = self._tree(commit.tree)
         if tree.shape.folder is None:
             raise BadRun(f"commit {commit.id[:8]} has no {record.DIRECTORY}")
-        there = self._records(tree.at(tree.shape.folder))
+        there = self._records(commit.tree)
         needed = NEEDED.get(commit.kind)
         if needed and needed not in there:
             raise BadRun(f"{needed} is missing")
+        if commit.kind == "attempt":
+            self.prove(commit, there)
+
+    def prove(self, attempt: Commit, files: Mapping[str, str]) -> None:
+        """Raises BadRun unless the attempt's tree is that of the source that it names, and not yet that of a result."""
+        claim = self._claims[files[record.RUN]]
+        if record.RESULT in files:
+            raise BadRun(f"attempt {attempt.id[:8]} has a result before it ended")
+        if self._without(attempt.tree, frozenset({FOLDER, *claim.carried})) != claim.source:
+            raise BadRun(f"the source of attempt {attempt.id[:8]} is not the one that it names")
+
+    def compare(self, commit: Commit, known: Mapping[str, Commit]) -> None:
+        """Raises BadRun unless the commit has changed nothing but what its kind may change; from DESIGN.md section 2.
+
+        What an id is trusted for could be another thing at the tip otherwise.
+        """
+        if commit.kind == "attempt":
+            return
+        before = known[commit.parents[0]]
+        if commit.kind == "result":
+            own, old = self._records(commit.tree), self._records(before.tree)
+            if record.RESULT in old:
+                raise BadRun(f"result {commit.id[:8]} is a second one of its attempt")
+            if any(own.get(name) != old.get(name) for name in FIXED):
+                raise BadRun(f"result {commit.id[:8]} changes what its attempt says of itself")
+        elif self._without(commit.tree, NOTED) != self._without(before.tree, NOTED):
+            raise BadRun(f"{commit.kind} {commit.id[:8]} changes more than {record.NOTES}")
+
+    def _without(self, tree: str, paths: frozenset[bytes]) -> str:
+        """The id that the tree has when what lies at these paths is taken out of it."""
+        known = self._stripped.get((tree, paths))
+        if known is None:
+            known = self._strip(tree, {tuple(path.split(b"/")) for path in paths}).hex() or EMPTY_TREE
+            self._stripped[tree, paths] = known
+        return known
+
+    def _strip(self, tree: str, paths: set[tuple[bytes, ...]]) -> bytes:
+        """As _without, in bytes; empty for a tree without entries."""
+        kept = bytearray()
+        taken: dict[bytes, set[tuple[bytes, ...]]] = {}
+        for first, *rest in paths:
+            taken.setdefault(first, set()).add(tuple(rest))
+        for mode, name, made in ENTRY.findall(self._tree(tree).data):
+            below = taken.get(name, set())
+            if () in below:
+                continue
+            inner = self._strip(made.hex(), below) if below and mode == b"40000" else made
+            kept += mode + b" " + name + b"\0" + inner if inner else b""
+        return hashlib.sha1(b"tree %d\0" % len(kept) + kept, usedforsecurity=False).digest() if kept else b""
 
     def measure(self, tree: str) -> Measure:
         """How large the tree is, each of its subtrees looked at once. Raises BadRun if a name or kind in it is bad."""
@@ -181,14 +240,22 @@ class Inspector:
             raise BadRun(f"its tree has more than {DEPTH} directories within each other")
         return Measure(min(entries, ENTRIES + 1), depth)
 
-    def _records(self, folder: str) -> frozenset[str]:
-        """The files in `.gitrun`, those known to us sound. Raises BadRun."""
+    def _records(self, tree: str) -> dict[str, str]:
+        """Those files in the tree's `.gitrun` that are ours, by path, all of them sound. Raises BadRun."""
+        if tree in self._tops:
+            return self._folders[self._tops[tree]]
+        top = self._tree(tree)
+        if top.shape.folder is None:
+            raise BadRun(f"tree {tree[:8]} has no {record.DIRECTORY}")
+        folder = top.at(top.shape.folder)
         if folder not in self._folders:
-            tree = self._tree(folder)
-            for path, mode, place in tree.shape.ours:
-                if reason := self._wrong_file(mode, path, tree.at(place)):
+            inner = self._tree(folder)
+            found = {path: inner.at(place) for path, _, place in inner.shape.ours}
+            for path, mode, _ in inner.shape.ours:
+                if reason := self._wrong_file(mode, path, found[path]):
                     raise BadRun(reason)
-            self._folders[folder] = tree.shape.paths
+            self._folders[folder] = found
+        self._tops[tree] = folder
         return self._folders[folder]
 
     def _wrong_file(self, mode: bytes, path: str, blob: str) -> str:
@@ -198,7 +265,10 @@ class Inspector:
         if (path, blob) not in self._files:
             try:
                 data = self._object(blob, "blob", SIZES[path], wanted=path in TABLES)
-                self._files[path, blob] = wrong_table(data, path) if path in TABLES else ""
+                found = read_table(data, path) if path in TABLES else {}
+                self._files[path, blob] = ""
+                if path == record.RUN:
+                    self._claims[blob] = claim_of(found)
             except BadRun as error:
                 self._files[path, blob] = f"{path}: {error.message}"
         return self._files[path, blob]
@@ -237,7 +307,7 @@ class Inspector:
 
 def shape_of(heads: Sequence[bytes], tree: str) -> Shape:
     """The shape of a tree with these modes and names. Raises BadRun unless all of them may be there."""
-    folders, ours, paths, names, place = [], [], set(), set(), 0
+    folders, ours, names, place = [], [], set(), 0
     folder = None
     for head in heads:
         mode, _, name = head.partition(b" ")
@@ -248,11 +318,10 @@ def shape_of(heads: Sequence[bytes], tree: str) -> Shape:
             folders.append(place)
             folder = place if name == FOLDER else folder
         path = f"{record.DIRECTORY}/{name.decode(errors='replace')}"
-        paths.add(path)
         names.add(name)
         if path in SIZES:
             ours.append((path, mode, place))
         place += 20
     if len(names) < len(heads):
         raise BadRun(f"tree {tree[:8]} has a name twice")
-    return Shape(place, len(heads), tuple(folders), folder, tuple(ours), frozenset(paths))
+    return Shape(place, len(heads), tuple(folders), folder, tuple(ours))

@@ -137,7 +137,7 @@ def import_notes(git: Git, notes: Iterable[tuple[str, str]]) -> str:
         words += (b"M 100644 inline " + path_of(commit) + b"\n" + data(text.encode()) for commit, text in notes)
         # the scratch ref is forgotten before the end: fast-import never sets it
         words.append(b"reset refs/gitrun/notes\n\n")
-        git.run("fast-import", "--quiet", "--force", f"--export-marks={marks}", stdin=b"".join(words))
+        git.run("fast-import", "--quiet", f"--export-marks={marks}", stdin=b"".join(words))
         return marks.read_text().split()[1]
 
 
@@ -156,7 +156,7 @@ def notes_of_all(git: Git, index: Index, runs: Sequence[Run]) -> Iterator[tuple[
     with Objects(git) as objects:
         for start in range(0, len(runs), ROUND):
             some = [(run, one) for run in runs[start : start + ROUND] for one in attempts_of(git, objects, run)]
-            outputs = objects.read_many([at_of(run, one) for run, one in some])
+            outputs = objects.read_many([at_of(one) for _, one in some])
             for (run, one), output in zip(some, outputs, strict=True):
                 yield one.id, attempt_note(run, one, output.data if output else b"")
     trees: dict[str, str] = {}
@@ -180,7 +180,7 @@ def notes_of(git: Git, index: Index, run: Run) -> dict[str, str]:
     """The notes that the run's last attempt changes, by commit."""
     base = run.attempt.base
     with Objects(git) as objects:
-        output = objects.read(at_of(run, run.attempt), limit=1 << 21)
+        output = objects.read(at_of(run.attempt), limit=1 << 21)
         found = {run.attempt.id: attempt_note(run, run.attempt, output.data if output else b"")}
         commit = objects.read(base) if base else None
     if base and commit and commit.data and commit.kind == "commit":
@@ -195,10 +195,9 @@ def attempts_of(git: Git, objects: Objects, run: Run) -> tuple[Attempt, ...]:
     return (run.attempt,) if run.attempt.id == run.id else attempts(git, objects, run)
 
 
-def at_of(run: Run, attempt: Attempt) -> str:
+def at_of(attempt: Attempt) -> str:
     """Where the output of an attempt lies."""
-    commit = run.tip if attempt.id == run.attempt.id else getattr(attempt.written, "commit", attempt.id)
-    return f"{commit}:{record.OUTPUT}"
+    return f"{attempt.left}:{record.OUTPUT}"
 
 
 def attempt_note(run: Run, attempt: Attempt, output: bytes | None) -> str:

@@ -15,6 +15,7 @@ from gitrun.model.refs import run_ref
 from gitrun.store.collecting import gc_held_off, is_collecting
 from gitrun.store.commits import commit_signed, commit_tree, hash_files, is_wanted, read_commit
 from gitrun.store.tips import publish, tip_of
+from gitrun.store.trust import made_here
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -58,6 +59,7 @@ def finish(git: Git, started: Started, collect: Callable[[], tuple[Outcome, Chan
                 tree = edit_tree(objects, maker, f"{parent}^{{tree}}", {**changes, **files})
                 made = commit_result(git, tree, parent, record.message(record.outcome_subject(outcome), "result"))
                 broken.add(made)
+                made_here(git, made)
                 publish(git, objects, started.run, made, (tip, started.attempt))
             except (StaleRun, GitFailed) as error:
                 problem: StaleRun | GitFailed = error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from gitrun.errors import BadRun
@@ -27,6 +27,20 @@ Known: TypeAlias = "tuple[Mapping[str, Object | None], frozenset[str]]"
 PARTS = (record.FLAGS, record.RUN, record.RESULT, record.NOTES)
 
 
+@dataclass(frozen=True, slots=True)
+class Last:
+    """The last attempt behind a tip: its commit, that of its result if it has one, and the tree of the tip."""
+
+    attempt: Commit
+    result: Commit | None
+    top: str
+
+    @property
+    def left(self) -> Commit:
+        """The commit with what is there of the attempt."""
+        return self.result or self.attempt
+
+
 class Reader(Protocol):
     """Either door to the objects of a repository."""
 
@@ -38,14 +52,14 @@ def read_runs(git: Git, objects: Reader, names: Mapping[str, str], live: frozens
     """The runs with these tips (id -> tip), newest attempt first; those that do not read behind them, each with its reason."""
     wrong = {run: why for run, tip in names.items() if (why := why_not(run, tip))}
     sound = {run: tip for run, tip in names.items() if run not in wrong}
-    commits = last_attempts(objects, sound)
-    parts = objects.read_many([f"{tip}:{part}" for tip in sound.values() for part in PARTS])
+    lasts = last_attempts(objects, sound)
+    parts = objects.read_many([name for tip in sound.values() for name in names_of(lasts.get(tip), tip)])
     runs: list[Run] = []
     broken = [BrokenRun(run, names[run], why) for run, why in wrong.items()]
     for place, (run, tip) in enumerate(sound.items()):
         found = dict(zip(PARTS, parts[place * len(PARTS) : (place + 1) * len(PARTS)], strict=True))
         try:
-            runs.append(one_run(git, objects, (run, tip), commits.get(tip), (found, live)))
+            runs.append(one_run(git, objects, (run, tip), lasts.get(tip), (found, live)))
         except BadRun as error:
             broken.append(BrokenRun(run, tip, error.message))
     runs.sort(key=lambda run: (run.attempt.created, run.id), reverse=True)
@@ -61,11 +75,7 @@ def why_not(run: str, tip: str) -> str:
 
 def require_first(objects: Reader, run: Run, attempt: Commit) -> None:
     """Raises BadRun unless the attempts up to this last one begin with the one whose id the run has for its name."""
-    if attempt.id == run.id:
-        is_first = len(attempt.parents) == (run.attempt.base is not None)
-    else:
-        is_first = leads_to(objects, attempt, run.id)
-    if not is_first:
+    if len(attempt.parents) > 1 if attempt.id == run.id else not leads_to(objects, attempt, run.id):
         raise BadRun("its name is not the id of its first attempt")
 
 
@@ -76,20 +86,29 @@ def leads_to(objects: Reader, attempt: Commit, first: str) -> bool:
         if last is None or last.id == first or not last.parents:
             break
         before = last.parents[-1]
-        last = last_attempts(objects, {first: before}).get(before)
+        found = last_attempts(objects, {first: before}).get(before)
+        last = found.attempt if found else None
     return last is not None and last.id == first
 
 
-def one_run(git: Git, objects: Reader, named: tuple[str, str], attempt: Commit | None, known: Known) -> Run:
+def names_of(last: Last | None, tip: str) -> tuple[str, ...]:
+    """Where PARTS lie: each in the commit that brought it, so that none of a later one can change what is trusted."""
+    if last is None:
+        return tuple(f"{tip}:{part}" for part in PARTS)
+    begun, left = last.attempt.tree, last.left.tree
+    return f"{begun}:{record.FLAGS}", f"{begun}:{record.RUN}", f"{left}:{record.RESULT}", f"{last.top}:{record.NOTES}"
+
+
+def one_run(git: Git, objects: Reader, named: tuple[str, str], last: Last | None, known: Known) -> Run:
     """The run (id and tip are `named`) whose tip has these files. Raises BadRun."""
     (run, tip), (parts, live) = named, known
-    if attempt is None:
+    if last is None:
         raise BadRun("no attempt is found behind its ref: an object is missing, or was not made by gitrun")
     contents = {name: content(part, name) for name, part in parts.items()}
-    written = Output(str(git.common_dir), tip)
-    last = reading.read_attempt(origin(attempt), contents, live=run in live, written=written)
-    found = Run(run, tip, last, reading.read_notes(contents[record.NOTES]))
-    require_first(objects, found, attempt)
+    written = Output(str(git.common_dir), last.left.id)
+    attempt = reading.read_attempt(origin(last, run), contents, live=run in live, written=written)
+    found = Run(run, tip, attempt, reading.read_notes(contents[record.NOTES]))
+    require_first(objects, found, last.attempt)
     return found
 
 
@@ -102,9 +121,11 @@ def content(part: Object | None, name: str) -> bytes | None:
     return part.data
 
 
-def last_attempts(objects: Reader, names: Mapping[str, str]) -> dict[str, Commit]:
+def last_attempts(objects: Reader, names: Mapping[str, str]) -> dict[str, Last]:
     """The last attempt behind each tip, by tip, as far as one is found."""
-    found: dict[str, Commit] = {}
+    found: dict[str, Last] = {}
+    results: dict[str, Commit] = {}
+    tops: dict[str, str] = {}
     front = {tip: tip for tip in names.values()}
     for _ in range(LONGEST):
         if not front:
@@ -112,10 +133,14 @@ def last_attempts(objects: Reader, names: Mapping[str, str]) -> dict[str, Commit
         commits = objects.read_many(list(front.values()))
         behind: dict[str, str] = {}
         for tip, commit in zip(front, map(read_commit, commits), strict=True):
+            if commit:
+                tops.setdefault(tip, commit.tree)
             if commit and commit.kind == "attempt":
-                found[tip] = commit
+                found[tip] = Last(commit, results.get(tip), tops[tip])
             elif commit and commit.parents:
                 behind[tip] = commit.parents[0]
+                if commit.kind == "result":
+                    results.setdefault(tip, commit)
         front = behind
     return found
 
@@ -130,13 +155,13 @@ def states(git: Git, objects: Objects, run: Run) -> tuple[Run, ...]:
     if run.attempt.id == run.id:
         return (run,)
     commits = commits_of(objects, run)
-    ends: dict[str, str] = {}
+    ends: dict[str, Commit] = {}
     for commit in commits.values():
         below: Commit | None = commit
         while below and below.kind != "attempt" and commit.kind == "result":
             below = commits.get(below.parents[0]) if below.parents else None
         if below and commit.kind == "result":
-            ends.setdefault(below.id, commit.id)
+            ends.setdefault(below.id, commit)
     begun = [commit for commit in reversed(commits.values()) if commit.kind == "attempt"]
     found = [state(git, objects, commit, ends.get(commit.id), run) for commit in begun]
     if any(commit.kind == "merge" for commit in commits.values()):
@@ -157,17 +182,21 @@ def commits_of(objects: Objects, run: Run) -> dict[str, Commit]:
     return found
 
 
-def state(git: Git, objects: Objects, commit: Commit, result: str | None, run: Run) -> Run:
+def state(git: Git, objects: Objects, commit: Commit, result: Commit | None, run: Run) -> Run:
     """The run as the attempt of this commit has left it, with what `result` says of that."""
     if commit.id == run.attempt.id:
         return run
-    at = result or commit.id
-    parts = dict(zip(PARTS, objects.read_many([f"{at}:{part}" for part in PARTS]), strict=True))
+    at = result or commit
+    last = Last(commit, result, at.tree)
+    parts = dict(zip(PARTS, objects.read_many(names_of(last, at.id)), strict=True))
     contents = {name: content(part, name) for name, part in parts.items()}
-    attempt = reading.read_attempt(origin(commit), contents, live=False, written=Output(str(git.common_dir), at))
-    return replace(run, tip=at, attempt=attempt)
+    attempt = reading.read_attempt(origin(last, run.id), contents, live=False, written=Output(str(git.common_dir), at.id))
+    return replace(run, tip=at.id, attempt=attempt)
 
 
-def origin(commit: Commit) -> reading.Origin:
-    """What an attempt's commit says of it."""
-    return reading.Origin(commit.id, commit.author, commit.time)
+def origin(last: Last, run: str) -> reading.Origin:
+    """What the commits of an attempt of the run say of it."""
+    commit = last.attempt
+    before = behind(commit.id, commit.kind, commit.parents, run)
+    base = next((parent for parent in commit.parents if parent not in before), None)
+    return reading.Origin(commit.id, commit.author, commit.time, base, last.result.id if last.result else "")

@@ -1,8 +1,9 @@
 """What may be executed: attempts that were made here, and those that somebody here trusts; all else is data.
 
-A line of the file `trust` is the id of an attempt, or `signer` and the fingerprint of a key; with `-` before it, trust is
-taken back. What is not in it, however it came (fetched, cloned, copied), is not executed. An attempt's id proves its
-source and flags, so trust holds for exactly what was looked at; an attempt that is added elsewhere is to be trusted anew.
+A line of the file `trust` is the id of an attempt or of its result, or `signer` and the fingerprint of a key; with `-`
+before it, trust is taken back. What is not in it, however it came (fetched, cloned, copied), is not executed. An attempt's
+id proves its source and flags, its result's the files that a restart finds, so trust holds for exactly what was looked at;
+what is added elsewhere is to be trusted anew.
 """
 
 from __future__ import annotations
@@ -35,21 +36,32 @@ def file_of(git: Git) -> Path:
     return git.state / "trust"
 
 
-def made_here(git: Git, attempt: str) -> None:
-    """Writes down that the attempt is made here, before its ref is set."""
-    append(git, (attempt,))
+def made_here(git: Git, commit: str) -> None:
+    """Writes down that the attempt, or the result, is made here, before its ref is set."""
+    append(git, (commit,))
 
 
-def is_trusted(git: Git, attempt: str) -> bool:
-    """Whether the attempt may be executed: it was made here, is trusted, or a trusted signer has signed it."""
+def commits_of(run: Run) -> tuple[str, ...]:
+    """What is trusted when the run is: its last attempt, and its result, whose files the next attempt finds."""
+    attempt = run.attempt
+    return (attempt.id, attempt.result) if attempt.result else (attempt.id,)
+
+
+def is_trusted(git: Git, run: Run) -> bool:
+    """Whether the run's last attempt may be executed, and what it left be read."""
+    return all(is_trusted_commit(git, commit) for commit in commits_of(run))
+
+
+def is_trusted_commit(git: Git, commit: str) -> bool:
+    """Whether an attempt, or a result, was made here, is trusted, or a trusted signer has signed it."""
     text = written(git)
-    if is_in(text, attempt):
+    if is_in(text, commit):
         return True
-    if f"\n{SIGNER}" not in text or is_taken_back(text, attempt):
+    if f"\n{SIGNER}" not in text or is_taken_back(text, commit):
         return False
     from gitrun.store.signing import signature
 
-    return is_trusted_signer(git, signature(git, attempt))
+    return is_trusted_signer(git, signature(git, commit))
 
 
 def is_trusted_signer(git: Git, found: Signature | None) -> bool:
@@ -83,29 +95,29 @@ def signers(git: Git) -> list[str]:
 
 
 def trusted(git: Git) -> frozenset[str]:
-    """The ids of the attempts that were made here or are trusted."""
+    """The ids of the attempts and results that were made here or are trusted."""
     last = {line.removeprefix(BACK): line for line in written(git).splitlines()}
     return frozenset(line for line in last.values() if is_id(line))
 
 
 def trusted_of(git: Git, runs: Iterable[Run]) -> Iterator[Run]:
-    """Those of the runs whose last attempt may be executed."""
+    """Those of the runs whose last attempt may be executed, and what it left be read."""
     known, has_signers = trusted(git), bool(signers(git))
-    return (run for run in runs if run.attempt.id in known or (has_signers and is_trusted(git, run.attempt.id)))
+    return (run for run in runs if known.issuperset(commits_of(run)) or (has_signers and is_trusted(git, run)))
 
 
 def trust(git: Git, names: Iterable[str]) -> None:
-    """Trusts attempts (ids) and signers (fingerprints)."""
+    """Trusts attempts and results (ids), and signers (fingerprints)."""
     append(git, map(line_of, names))
 
 
 def distrust(git: Git, names: Iterable[str]) -> None:
-    """Takes trust in attempts and signers back."""
+    """Takes trust in attempts, results and signers back."""
     append(git, (BACK + line_of(name) for name in names))
 
 
 def line_of(name: str) -> str:
-    """How the file names an attempt or a signer."""
+    """How the file names a commit or a signer."""
     return name if is_id(name) else SIGNER + name
 
 
@@ -125,10 +137,15 @@ def append(git: Git, lines: Iterable[str]) -> None:
         os.close(descriptor)
 
 
-def require_trusted(git: Git, run: Run) -> None:
-    """Raises NotTrusted, which says who made it and what it would execute, unless the run's last attempt may be executed."""
+def require_trusted(git: Git, run: Run, *, clean: bool = False) -> None:
+    """Raises NotTrusted, which says who made it and what it would execute, unless the run's last attempt may be executed.
+
+    What it left must be trusted too, unless another attempt is to begin `clean`.
+    """
     attempt = run.attempt
-    if is_trusted(git, attempt.id):
+    if is_trusted_commit(git, attempt.id):
+        if not clean and attempt.result and not is_trusted_commit(git, attempt.result):
+            raise not_left_here(git, run)
         return
     from gitrun.store.signing import signature
 
@@ -147,17 +164,40 @@ def require_trusted(git: Git, run: Run) -> None:
     raise error
 
 
+def not_left_here(git: Git, run: Run) -> NotTrusted:
+    """The error of a run that may be executed, but whose result came from elsewhere."""
+    known = short(run.id)
+    error = NotTrusted(
+        f"what run {known} left was not made here, and is data until it is trusted",
+        f"git run trust {known}, once you have looked at it; --clean starts without its files",
+    )
+    changed = changed_files(git, run.attempt.id, run.attempt.result)
+    error.detail = safe_text(f"gitrun:   left      {listed(changed) if changed else 'no files'}")
+    return error
+
+
 def difference(git: Git, attempt: Attempt) -> str:
     """How the attempt's source differs from the commit that it was made from."""
     base = attempt.base or EMPTY_TREE
-    words = ("diff-tree", "-r", "-z", "--name-status", "--no-renames", base, attempt.id)
-    done = git.attempt(*words)
-    if done.returncode:
+    changed = changed_files(git, base, attempt.id)
+    if changed is None:
         return f"its commit {short(base)} is not here"
-    fields = done.stdout.split(b"\0")
-    pairs = [(status, os.fsdecode(path)) for status, path in zip(fields[0:-1:2], fields[1::2], strict=False)]
-    changed = [f"{status.decode()} {path}" for status, path in pairs if path.partition("/")[0] != DIRECTORY]
     if not changed:
         return f"exactly that of commit {short(base)}"
+    return f"{f'commit {short(base)}' if attempt.base else 'no commit'} with {listed(changed)}"
+
+
+def changed_files(git: Git, old: str, new: str) -> list[str] | None:
+    """The files that differ between two commits or trees, each with git's letter for how; None if one is not here."""
+    done = git.attempt("diff-tree", "-r", "-z", "--name-status", "--no-renames", "--end-of-options", old, new)
+    if done.returncode:
+        return None
+    fields = done.stdout.split(b"\0")
+    pairs = [(status, os.fsdecode(path)) for status, path in zip(fields[0:-1:2], fields[1::2], strict=False)]
+    return [f"{status.decode()} {path}" for status, path in pairs if path.partition("/")[0] != DIRECTORY]
+
+
+def listed(changed: list[str]) -> str:
+    """The first of them, and how many more there are."""
     more = f" and {len(changed) - MANY:,} more" if len(changed) > MANY else ""
-    return f"{f'commit {short(base)}' if attempt.base else 'no commit'} with {', '.join(changed[:MANY])}{more}"
+    return f"{', '.join(changed[:MANY])}{more}"

@@ -72,7 +72,7 @@ def produced(git: Git, run: Run) -> Iterator[Content]:
         if file.stored != LOCAL:
             yield Content(file.path, file.size, PRODUCED, file.sha256 or None, file.stored)
     if run.attempt.carried:
-        over = listed(git, run.tip, *run.attempt.carried)
+        over = listed(git, run.attempt.left, *run.attempt.carried)
         yield from (Content(path, size, PRODUCED) for path, size in over if path not in written)
 
 

@@ -115,7 +115,7 @@ def code(git: Git, pair: Pair, look: Look) -> Iterator[bytes]:
 def output(git: Git, pair: Pair, look: Look) -> Iterator[bytes]:
     """What `git diff` says of the outputs of the two runs, a line at a time."""
     old, new = pair.runs
-    return git.lines("diff", *words_for(look), old.tip, new.tip, "--", OUTPUT)
+    return git.lines("diff", *words_for(look), old.attempt.left, new.attempt.left, "--", OUTPUT)
 
 
 def words_for(look: Look) -> tuple[str, ...]:
@@ -126,4 +126,4 @@ def words_for(look: Look) -> tuple[str, ...]:
 
 def has_other_output(git: Git, old: Run, new: Run) -> bool:
     """Whether the outputs of two runs differ."""
-    return bool(git.run("diff-tree", "--name-only", "-r", old.tip, new.tip, "--", OUTPUT))
+    return bool(git.run("diff-tree", "--name-only", "-r", old.attempt.left, new.attempt.left, "--", OUTPUT))

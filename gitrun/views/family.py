@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 def family(git: Git, run: Run) -> tuple[Basis | None, tuple[StepRun, ...]]:
     """What the run's last attempt rests on (None: nothing but its source), and the steps that it made. Raises BadRun."""
     with Objects(git) as objects:
-        found = objects.read(f"{run.tip}:{record.RUN}")
+        found = objects.read(f"{run.attempt.id}:{record.RUN}")
         if found is None or found.data is None or not record.rests_on_more(found.data):
             return None, ()
         from gitrun.model.basis import read_basis, read_steps
 
-        result = objects.read(f"{run.tip}:{record.RESULT}") if run.attempt.kind == STEPS else None
+        result = objects.read(f"{run.attempt.left}:{record.RESULT}") if run.attempt.kind == STEPS else None
         return read_basis(found.data), read_steps(result.data) if result else ()

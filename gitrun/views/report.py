@@ -150,7 +150,9 @@ def details(git: Git, index: Index, runs: Sequence[Run]) -> tuple[Detail, ...]:
     pairs = [(run, previous_of(run, earlier[run.operation])) for run in chosen]
     with Objects(git) as objects:
         known = {run.id: run for pair in pairs for run in pair if run}
-        names = [f"{run.tip}:{part}" for run in known.values() for part in (record.ENV, record.OUTPUT)]
+        names = [
+            name for run in known.values() for name in (f"{run.attempt.id}:{record.ENV}", f"{run.attempt.left}:{record.OUTPUT}")
+        ]
         read = [found.data if found and found.kind == "blob" else None for found in objects.read_many(names, 11 << 20)]
     places = {run: place for place, run in enumerate(known)}
     environments = {run: environment(read[2 * place]) for run, place in places.items()}

@@ -31,7 +31,7 @@ def courses(git: Git, run: Run, names: Collection[str]) -> dict[str, list[float]
     if not found:
         return found
     with Objects(git) as objects:
-        record = objects.read(f"{run.tip}:{METRICS}", LARGEST)
+        record = objects.read(f"{run.attempt.left}:{METRICS}", LARGEST)
     for line in sample((record.data if record else None) or b""):
         try:
             values = json.loads(line)

@@ -30,6 +30,7 @@ from gitrun.engine.housekeeping import Rules
 from gitrun.engine.sharing import Order
 from gitrun.engine.streams import NoStream
 from gitrun.model.request import Request
+from gitrun.store.trust import commits_of
 
 TRAIN = """\
 import json, pathlib
@@ -229,7 +230,7 @@ def exchange(life: Life, person: Person) -> None:
     life.done["runs fetched"] += len(found.fresh) + len(found.forward)
     life.done["runs merged"] += len(found.merged)
     new = [run for run in project.list_runs() if run.id in {*found.fresh, *found.forward, *found.merged}]
-    project.sharing.trust([run.attempt.id for run in new])
+    project.sharing.trust([commit for run in new for commit in commits_of(run)])
     person.own += [run.id for run in new[:5] if run.id not in person.own]
     pushed = project.sharing.push("origin", project.sharing.all_tips())
     assert not pushed.rejected, pushed

@@ -103,7 +103,7 @@ def test_last_word_counts(repo) -> None:
     git, attempt = Project(repo.path).git, "a" * 40
     for act, expected in ((trust.trust, True), (trust.distrust, False), (trust.trust, True)):
         act(git, [attempt])
-        assert trust.is_trusted(git, attempt) is expected
+        assert trust.is_trusted_commit(git, attempt) is expected
         assert (attempt in trust.trusted(git)) is expected
     assert oct((git.state / "trust").stat().st_mode)[-3:] == "600"
 

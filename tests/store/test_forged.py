@@ -1,0 +1,239 @@
+"""What who may push can forge: it is not let in, and where plain git brought it, it changes nothing that is trusted."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+from clones import make_team, tip
+
+from gitrun import Project
+from gitrun.errors import BadRun, NotTrusted
+
+PRINTS = "import random\nx = 1.0\nprint('right', x, random.__file__ is not None)\nopen('made', 'w').write(str(x))\n"
+EVIL = b"print('EVIL')\n__file__ = None\n"
+
+
+@pytest.fixture
+def team(tmp_path):
+    """Ann has made and pushed a run, Bob has it and may push."""
+    made = make_team(tmp_path)
+    made.ann.write("p.py", PRINTS)
+    made.ann.commit("p")
+    made.ann.git("push", "--quiet", "origin", "main")
+    made.bob.git("pull", "--quiet", "origin", "main")
+    Project(made.ann.path).run("p.py")
+    made.ann.run("push", check=True)
+    made.bob.run("fetch", check=True)
+    return made
+
+
+def tree_with(repo, tree: str, files: dict[str, bytes]) -> str:
+    """The id of a tree with these files put into it."""
+    index = {"GIT_INDEX_FILE": str(repo.path / ".git" / "forged")}
+
+    def git(*words: str, stdin: bytes = b"") -> str:
+        done = subprocess.run(
+            ["git", *words], cwd=repo.path, env=os.environ | index, input=stdin, stdout=subprocess.PIPE, check=True
+        )
+        return done.stdout.decode().strip()
+
+    git("read-tree", tree)
+    for path, data in files.items():
+        blob = git("hash-object", "-w", "--no-filters", "--stdin", stdin=data)
+        git("update-index", "--add", "--cacheinfo", f"100644,{blob},{path}")
+    return git("write-tree")
+
+
+def forged(repo, on: str, files: dict[str, bytes], kind: str = "annotation", parent: str = "") -> str:
+    """The id of a commit of this kind with the files of `on` and these, on the parent (else on `on`)."""
+    words = f"it\n\nGitrun-Kind: {kind}\nGitrun-Format: 1"
+    return repo.git("commit-tree", tree_with(repo, on, files), "-p", parent or on, "-m", words)
+
+
+def text_of(repo, name: str) -> bytes:
+    return (repo.git("show", name) + "\n").encode()
+
+
+def replaced(repo, name: str, old: str, new: str) -> bytes:
+    """A file of a run with a part replaced."""
+    text = text_of(repo, name).decode()
+    assert old in text
+    return text.replace(old, new).encode()
+
+
+def pushed(team, run: str, head: str) -> None:
+    team.bob.git("push", "--quiet", "origin", f"{head}:refs/runs/{run}")
+
+
+def only(team) -> tuple[str, str]:
+    """The run, and its tip."""
+    ((name, head),) = tip(team.bob).items()
+    return name.removeprefix("runs/"), head
+
+
+def forgeries(team, head: str) -> dict[str, dict[str, bytes]]:
+    return {
+        "command": {".gitrun/run.toml": replaced(team.bob, f"{head}:.gitrun/run.toml", '"p.py"', '"evil.py"')},
+        "flags": {".gitrun/flags.toml": b"x = 666.0\n"},
+        "source": {"p.py": EVIL},
+        "beside": {"random.py": EVIL},
+        "result": {".gitrun/result.toml": b'status = "error"\nexit_status = 3\n'},
+    }
+
+
+@pytest.mark.parametrize("what", ["command", "flags", "source", "beside", "result"])
+def test_an_annotation_that_changes_more_than_notes_is_not_let_in(team, what) -> None:
+    run, head = only(team)
+    made = forged(team.bob, head, forgeries(team, head)[what])
+    pushed(team, run, made)
+    ended = team.ann.run("fetch")
+    assert (ended.returncode, "changes more than .gitrun/notes.toml" in ended.stderr) == (1, True)
+    assert only_tip(team.ann) == head
+    team.remote.run("hooks", "install", check=True)
+    again = forged(team.bob, made, {".gitrun/notes.toml": b'label = "l"\n'})
+    with pytest.raises(subprocess.CalledProcessError):
+        pushed(team, run, again)
+
+
+def only_tip(repo) -> str:
+    (head,) = tip(repo).values()
+    return head
+
+
+@pytest.mark.parametrize("what", ["command", "flags", "source", "beside", "result"])
+def test_what_plain_git_brought_in_an_annotation_changes_nothing_that_a_restart_executes(team, what) -> None:
+    run, head = only(team)
+    pushed(team, run, forged(team.bob, head, forgeries(team, head)[what]))
+    team.ann.git("fetch", "--quiet", "origin", "refs/runs/*:refs/runs/*")
+    seen = Project(team.ann.path).find(run)
+    assert (seen.flags["x"], seen.status, seen.attempt.command[-1]) == (1.0, "completed", "p.py")
+    assert team.ann.run("--restart", run, check=True).stdout == "right 1.0 True\n"
+
+
+def test_a_second_result_of_an_attempt_is_not_let_in_and_gives_no_files_to_a_restart(team) -> None:
+    run, head = only(team)
+    pushed(team, run, forged(team.bob, head, {"random.py": EVIL}, "result"))
+    assert "is a second one of its attempt" in team.ann.run("fetch").stderr
+    team.ann.git("fetch", "--quiet", "origin", "refs/runs/*:refs/runs/*")
+    ended = team.ann.run("--restart", run)
+    assert (ended.returncode, ended.stdout) == (128, "")
+    assert f"what run {run[:8]} left was not made here" in ended.stderr
+    assert "A random.py" in ended.stderr
+    assert team.ann.run("--restart", run, "--clean", check=True).stdout == "right 1.0 True\n"
+
+
+def test_a_result_from_elsewhere_that_a_merge_brought_is_to_be_trusted_first(team) -> None:
+    run, head = only(team)
+    result = replaced(team.bob, f"{head}:.gitrun/result.toml", "exit_status = 0", "exit_status = 0\nnote = 1")
+    late = {"GIT_COMMITTER_DATE": "2038-01-01T00:00:00Z", "GIT_AUTHOR_DATE": "2038-01-01T00:00:00Z"}
+    tree = tree_with(team.bob, head, {"random.py": EVIL, ".gitrun/result.toml": result})
+    words = ["git", "commit-tree", tree, "-p", run, "-m", "it\n\nGitrun-Kind: result\nGitrun-Format: 1"]
+    done = subprocess.run(words, cwd=team.bob.path, env=os.environ | late, stdout=subprocess.PIPE, text=True, check=True)
+    team.bob.git("push", "--quiet", "--force", "origin", f"{done.stdout.strip()}:refs/runs/{run}")
+    assert "merged" in team.ann.run("pull", check=True).stderr
+    assert "was not made here" in team.ann.run("--restart", run).stderr
+    team.ann.run("trust", run, check=True)
+    assert "EVIL" in team.ann.run("--restart", run, check=True).stdout
+
+
+def attempt_like(team, files: dict[str, bytes]) -> str:
+    """The id of a new run by Bob, as the one that is there but for these files; it is pushed."""
+    run, head = only(team)
+    base = team.bob.git("rev-parse", f"{run}^")
+    made = forged(team.bob, run, files, "attempt", base)
+    pushed(team, made, forged(team.bob, head, files, "result", made))
+    return made
+
+
+@pytest.mark.parametrize("words", ["show", "diff", "--restart", "trust", "report", "log"])
+def test_what_run_toml_calls_its_base_is_no_option_of_git(team, tmp_path, words) -> None:
+    run, _ = only(team)
+    mark = tmp_path / "written"
+    base = replaced(team.bob, f"{run}:.gitrun/run.toml", "base = ", f'base = "--output={mark}"\nwas = ')
+    made = attempt_like(team, {".gitrun/run.toml": base.replace(b"dirty = false", b"dirty = true")})
+    team.ann.git("fetch", "--quiet", "origin", "refs/runs/*:refs/runs/*")
+    team.ann.run(words, made)
+    assert not mark.exists()
+    assert Project(team.ann.path).find(made).attempt.base == team.ann.git("rev-parse", f"{made}^")
+
+
+def test_what_run_toml_calls_its_base_moves_no_ref_when_notes_are_made(team) -> None:
+    run, _ = only(team)
+    evil = f"abc\\ndata 0\\n\\nreset refs/heads/main\\nfrom {run}\\n\\ncommit refs/gitrun/notes\\ncommitter a <a@b> 0 +0000\\n"
+    base = replaced(team.bob, f"{run}:.gitrun/run.toml", "base = ", f'base = "{evil}data 0\\nM 100644 inline z"\nwas = ')
+    attempt_like(team, {".gitrun/run.toml": base})
+    team.ann.git("fetch", "--quiet", "origin", "refs/runs/*:refs/runs/*")
+    before = team.ann.git("rev-parse", "main")
+    team.ann.run("notes", "--rebuild", check=True)
+    assert team.ann.git("rev-parse", "main") == before
+    assert team.ann.git("for-each-ref", "refs/gitrun/notes") == ""
+
+
+def test_a_source_that_is_not_the_attempts_own_is_not_let_in_nor_executed(team) -> None:
+    run, _ = only(team)
+    other = tree_with(team.bob, f"{run}~1", {"p.py": EVIL})
+    own = Project(team.bob.path).find(run).attempt.source
+    made = attempt_like(team, {".gitrun/run.toml": replaced(team.bob, f"{run}:.gitrun/run.toml", own, other)})
+    team.bob.git("push", "--quiet", "origin", f"{other}:refs/tags/other")
+    assert "is not the one that it names" in team.ann.run("fetch").stderr
+    team.ann.git("fetch", "--quiet", "origin", "refs/runs/*:refs/runs/*", "refs/tags/*:refs/tags/*")
+    team.ann.run("trust", made, check=True)
+    with pytest.raises(BadRun, match="is not the one that it names"):
+        Project(team.ann.path).run(restart=made)
+
+
+def test_replaced_objects_are_not_what_is_executed(team) -> None:
+    run, _ = only(team)
+    own = Project(team.bob.path).find(run).attempt.source
+    for old in (own, f"{run}^{{tree}}"):
+        team.bob.git("replace", old, tree_with(team.bob, old, {"p.py": EVIL}))
+    team.bob.git("push", "--quiet", "origin", "refs/replace/*:refs/replace/*")
+    team.ann.git("fetch", "--quiet", "origin", "refs/replace/*:refs/replace/*")
+    assert team.ann.run("--restart", run, check=True).stdout == "right 1.0 True\n"
+
+
+def test_a_needed_file_is_the_one_that_was_used_whatever_a_record_says_of_it(team) -> None:
+    steps = '[operations.use]\nscript = "use.py"\nneeds = { "prep" = "made" }\n[operations.prep]\nscript = "p.py"\n'
+    team.ann.write("gitrun.toml", steps)
+    team.ann.write("use.py", "print(open('made').read())\n")
+    team.ann.run("prep", check=True)
+    team.ann.run("use", check=True)
+    needed = Project(team.ann.path).find("prep")
+    head = forged(team.ann, needed.tip, {"made": b"6.6"}, "result")
+    team.ann.git("update-ref", f"refs/runs/{needed.id}", head)
+    ended = team.ann.run("--restart", "use")
+    assert (ended.stdout, ended.returncode) in (("1.0\n", 0), ("", 127))
+    with pytest.raises(NotTrusted):
+        Project(team.ann.path).run("use")
+
+
+def test_paths_that_lead_elsewhere_are_no_files_that_were_carried(team) -> None:
+    run, _ = only(team)
+    carried = replaced(team.bob, f"{run}:.gitrun/run.toml", "[source]", '[source]\ncarried = ["../../etc/passwd", "/x"]')
+    made = attempt_like(team, {".gitrun/run.toml": carried})
+    team.ann.run("fetch", check=True)
+    for words in (("show", made), ("ls", made), ("checkout", made)):
+        ended = team.ann.run(*words)
+        assert (ended.returncode, "fatal" in ended.stderr) == (0, False)
+
+
+def test_an_attempt_without_words_to_execute_is_refused_in_one_line(team) -> None:
+    run, _ = only(team)
+    empty = replaced(team.bob, f"{run}:.gitrun/run.toml", "command = [", "was = [")
+    made = attempt_like(team, {".gitrun/run.toml": empty})
+    team.ann.run("fetch", check=True)
+    team.ann.run("show", made, check=True)
+    team.ann.run("trust", made, check=True)
+    for words in (("--dry-run", "--restart", made), ("--restart", made), ("verify", made)):
+        ended = team.ann.run(*words)
+        assert (ended.returncode, ended.stderr) == (128, f"gitrun: attempt {made[:8]} says nothing that could be executed\n")
+
+
+def test_commits_of_the_same_content_by_hand_are_as_good_as_ours(team) -> None:
+    run, head = only(team)
+    made = forged(team.bob, head, {".gitrun/notes.toml": b'label = "by-hand"\n'})
+    pushed(team, run, made)
+    team.ann.run("fetch", check=True)
+    assert Project(team.ann.path).find("by-hand").id == run
