@@ -166,11 +166,12 @@ def start(call: Call, channels: Sequence[Channel], signals: Signals) -> subproce
 
 
 def cannot_start(program: str, error: OSError, *, there: bool) -> CannotRun:
-    """Why the program cannot be started (`there`: there is such a file)."""
-    if isinstance(error, FileNotFoundError) and there:
+    """Why the program cannot be started (`there`: there is such a file, which a word without `/` does not mean)."""
+    if isinstance(error, FileNotFoundError) and there and "/" in program:
         return CannotRun(f"cannot start '{program}': its first line names an interpreter that is not there")
     if isinstance(error, FileNotFoundError):
-        return CannotRun(f"no such program: '{program}'", "is it installed, and on PATH?")
+        hint = f"git run {program} runs the file of that name" if there else "is it installed, and on PATH?"
+        return CannotRun(f"no such program: '{program}'", hint)
     return CannotRun(f"cannot start '{program}': {error.strerror}")
 
 

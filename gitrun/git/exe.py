@@ -188,7 +188,7 @@ def open_repository(directory: Path, environ: Mapping[str, str]) -> Git:
     lines = os.fsdecode(done.stdout).removesuffix("\n").split("\n")
     if len(lines) < 4:
         reason = last_words(done.stderr)
-        raise NotARepository(reason, "git init makes a repository" if "not a git repository" in reason else "")
+        raise NotARepository(reason, "git init makes a repository" if "not a git repository" in reason else advice(done.stderr))
     if len(lines) > 6:
         raise NotARepository("the path of this repository holds a line end, which gitrun cannot follow", "rename the directory")
     form, bare, git_dir, common_dir = lines[:4]
@@ -283,6 +283,12 @@ def last_words(stderr: bytes) -> str:
     said = (fatal or lines or ["no reason given"])[-1 if not fatal else 0]
     said += " " + " ".join(line.strip() for line in lines if line.startswith("\t")) if said.endswith(":") else ""
     return said.removeprefix("fatal: ").removeprefix("error: ")
+
+
+def advice(stderr: bytes) -> str:
+    """The command that git advises, for one a repository of another owner; empty if it advises none."""
+    found = (line.strip() for line in stderr.decode(errors="replace").splitlines() if line.startswith("\tgit "))
+    return next(found, "")
 
 
 class Coprocess:

@@ -39,11 +39,16 @@ def id_named(name: str, ids: Iterable[str]) -> str | None:
     return found[0] if found else None
 
 
-def numbered(name: str, run: Run | None, total: int) -> Run:
-    """The run with a number of the list, which is the `run` there. Raises UnknownRun if there is none among `total` runs."""
+def numbered(name: str, run: Run | None, total: int, *, is_bare: bool = False) -> Run:
+    """The run with a number of the list, which is the `run` there. Raises UnknownRun if there is none among `total` runs.
+
+    In a repository without runs the number was hardly typed: verbs mean 1 without a name.
+    """
     if run is not None:
         return run
-    there = {0: "there are none yet", 1: "there is one"}.get(total, f"there are {total}")
+    if not total:
+        raise UnknownRun("no runs here yet", "git run fetch brings some" if is_bare else "git run <script> makes one")
+    there = "there is one" if total == 1 else f"there are {total}"
     raise UnknownRun(f"there is no run number {name}: {there}", "git run list shows the runs")
 
 

@@ -28,7 +28,8 @@ def find(index: Index, name: str, prefix: str = "") -> Run:
         if found:
             return found
     if INDEX.fullmatch(name):
-        return numbered(name, index.place(int(name)) if len(name) < 10 else None, index.readable())
+        there = index.place(int(name)) if len(name) < 10 else None
+        return numbered(name, there, index.readable(), is_bare=index.is_bare)
     for called in (name, posixpath.normpath(prefix + name)):
         if runs := index.named(called):
             return choose(called, runs)

@@ -118,6 +118,11 @@ class Index:
         where = "broken IS NULL AND (created, id) > (SELECT created, id FROM runs WHERE id = ?)"
         return self._number(f"SELECT count(*) FROM runs WHERE {where}", (run.id,)) + 1  # noqa: S608 - ours
 
+    @property
+    def is_bare(self) -> bool:
+        """Whether the repository has no working tree: runs come to it from elsewhere only."""
+        return self._git.worktree is None
+
     def readable(self) -> int:
         """How many runs read."""
         return self._number("SELECT count(*) FROM runs WHERE broken IS NULL")

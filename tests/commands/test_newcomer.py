@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from importlib.metadata import version
 
+from repository import Repo
+
 
 def test_version_is_that_of_the_package(repo) -> None:
     told = repo.run("--version", check=True)
@@ -35,4 +37,23 @@ def test_every_verb_says_that_there_are_no_runs_yet(repo) -> None:
     for verb in ("show", "log", "cat", "select", "watch", "mark", "checkout"):
         told = repo.run(verb)
         assert (told.returncode, told.stdout) == (128, ""), verb
-        assert "there are none yet" in told.stderr, verb
+        assert told.stderr == "gitrun: no runs here yet; git run <script> makes one\n", verb
+
+
+def test_bare_repository_without_runs_is_told_where_they_come_from(tmp_path) -> None:
+    bare = Repo.create(tmp_path / "bare.git")
+    bare.git("config", "core.bare", "true")
+    told = bare.run("show", cwd=tmp_path / "bare.git" / ".git")
+    assert told.stderr == "gitrun: no runs here yet; git run fetch brings some\n"
+
+
+def test_repository_of_another_owner_is_told_what_git_advises(repo) -> None:
+    told = repo.run("list", env={"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"})
+    assert told.returncode == 128
+    assert told.stderr.endswith(f"; git config --global --add safe.directory {repo.path}\n"), told.stderr
+
+
+def test_script_that_is_not_on_path_is_told_how_scripts_are_run(repo) -> None:
+    told = repo.run("--", "echo.py")
+    assert told.returncode == 127
+    assert told.stderr.startswith("gitrun: no such program: 'echo.py'; git run echo.py runs the file of that name\n")
