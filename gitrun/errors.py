@@ -2,6 +2,7 @@
 
 GitrunError (128)
 ├── UsageError (129)      the words of the call are off: unknown flag, wrong kind, bad option
+│   └── UnknownOperation  nothing of that name is here to be run
 ├── NotARepository        no git repository here, or one that cannot be used
 ├── UnknownRun            no run of that name, or more than one
 ├── RunIsRunning          it must end first
@@ -35,6 +36,15 @@ class UsageError(GitrunError):
     """The words of the call are off; nothing was written."""
 
     exit_code = 129
+
+
+class UnknownOperation(UsageError):
+    """Nothing of the `name` can be run here; `near` are names of what can be and may have been meant."""
+
+    def __init__(self, message: str, hint: str, name: str, near: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint)
+        self.name = name
+        self.near = near
 
 
 class NotARepository(GitrunError):

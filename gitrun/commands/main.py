@@ -10,7 +10,7 @@ from importlib import import_module
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
-from gitrun.errors import GitrunError
+from gitrun.errors import GitrunError, UnknownOperation
 from gitrun.model.text import safe_text
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ VERBS = {
     "watch": "follow the output of a run",
     "demo": "see what git run does, in a scratch repository",
     "install-docs": "the man page and completions, for installers that hide them",
-    "help": "the man page",
+    "help": "the man page, or the usage of a verb",
 }
 PLUMBING = frozenset({"hook"})
 """What our own files call: no verb for people."""
@@ -111,19 +111,20 @@ def obey(verb: str, words: list[str]) -> int:
     ours = words[: words.index("--")] if "--" in words else words
     as_json = "--json" in ours
     if "-h" in ours:
-        words = ["-h"]
+        verb, words = usage_asked(verb, ours)
     elif "--help" in ours:
         verb, words = "help", []
     try:
         return invoke(verb, words)
     except GitrunError as error:
-        code = complain(error.message, error.hint, error.exit_code, as_json=as_json)
+        code = complain(error.message, hint_of(error), error.exit_code, as_json=as_json)
         for line in error.detail.splitlines() if not as_json else ():
             print(safe_text(line), file=sys.stderr)
         return code
     except click.ClickException as error:
-        hint = f"git run {'' if verb == 'run' else verb + ' '}-h shows the options"
-        return complain(error.format_message(), hint, 129, as_json=as_json)
+        from gitrun.commands.misuse import told
+
+        return complain(*told(error, verb, words), 129, as_json=as_json)
     except (click.exceptions.Abort, KeyboardInterrupt):
         return 130
     except BrokenPipeError:  # as if SIGPIPE had ended us
@@ -132,6 +133,14 @@ def obey(verb: str, words: list[str]) -> int:
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         return complain(f"{place}{error.strerror or error}", "", 128, as_json=as_json)
+
+
+def usage_asked(verb: str, words: list[str]) -> tuple[str, list[str]]:
+    """What shows what `-h` asks for: behind an operation its flags, else the usage of the verb."""
+    from gitrun.commands.misuse import operation_in
+
+    operation = operation_in(words[: words.index("-h")], command_of("run").params) if verb == "run" else ""
+    return ("ops", [operation]) if operation else (verb, ["-h"])
 
 
 def module_of(verb: str) -> str:
@@ -161,7 +170,7 @@ def invoke(verb: str, words: list[str]) -> int:
     if verb in LOOKING:  # the value of --color goes without saying, and never stands in the next word
         words = ["--color=always" if word == "--color" else word for word in words]
     # not command.main(): it would end us with 1 when nobody reads our output any more
-    with command.make_context(f"git run {verb}", words, obj=rest) as context, place_to_show(verb):
+    with command.make_context(f"git run {verb}", [*words], obj=rest) as context, place_to_show(verb):
         found: Any = command.invoke(context)
         sys.stdout.flush()
     return found if isinstance(found, int) else 0
@@ -185,6 +194,15 @@ def print_help(verb: str, command: click.Command) -> int:
     context = click.Context(command, info_name="git run" if verb == "run" else f"git run {verb}")
     click.echo(command.get_help(context))
     return 129
+
+
+def hint_of(error: GitrunError) -> str:
+    """What to do about an error; a name that nothing here has may have been meant for a verb, which only is known here."""
+    if not isinstance(error, UnknownOperation):
+        return error.hint
+    from gitrun.commands.misuse import with_verbs
+
+    return with_verbs(error)
 
 
 def complain(message: str, hint: str, code: int, *, as_json: bool) -> int:

@@ -93,7 +93,7 @@ def command(rest: tuple[str, ...], /, words: tuple[str, ...], **options: Any) ->
     request = request_from(words, rest, options)
     project = open_project()
     project.stdout, project.stderr = FileStream(1), FileStream(2)
-    if not (request.operation or request.command or request.restart):
+    if not (request.operation or request.command) and request.restart is None:
         from gitrun.commands.nothing import what_next
 
         raise what_next(project)
@@ -124,10 +124,9 @@ def request_from(words: tuple[str, ...], rest: tuple[str, ...], options: dict[st
         raise UsageError(f"--{name} is not there yet", "optimizers come with a later version")
     named = [word for word in words if "=" not in word]
     if len(named) > 1:
-        raise UsageError(
-            f"'{named[1]}' is neither a flag nor an option",
-            f"flags are name=value, arguments of {named[0]} stand after --; git run -- {' '.join(named)} runs it as a command",
-        )
+        from gitrun.commands.misuse import stray
+
+        raise stray(words)
     flags = {name: Typed(text) for name, text in map(split_word, (word for word in words if "=" in word))}
     kept = {name: value for name, value in options.items() if name in Request.__slots__}
     kept["stop_after"] = seconds(options["stop_after"]) if options["stop_after"] else None

@@ -12,7 +12,7 @@ from gitrun.engine.operations import below_top, require_there
 from gitrun.engine.planning import Before, Moment, plan_restart, plan_start, source_of
 from gitrun.engine.road import links_in
 from gitrun.engine.snapshot import Choice, Snapshot, outside_of, snapshot
-from gitrun.errors import CannotRun, RunIsRunning, UsageError
+from gitrun.errors import CannotRun, GitrunError, RunIsRunning, UnknownRun, UsageError
 from gitrun.git.objects import Objects, TreeMaker
 from gitrun.model import record
 from gitrun.model.plan import STEPS, Plan, Skip, Source
@@ -86,10 +86,21 @@ def decide(launch: Launch) -> Ready | Skip:
         from gitrun.store.index import Index
 
         with Index(launch.road.git) as index:
-            run = find(index, launch.request.restart, launch.road.git.prefix)
+            try:
+                run = find(index, launch.request.restart, launch.road.git.prefix)
+            except UnknownRun as error:
+                raise named_nothing(launch.request.restart, error) from error
         if run.status == RUNNING:
             raise RunIsRunning(f"cannot restart run {short(run.id)}: it is running", f"git run stop {short(run.id)}")
         return decide_restart(launch, objects, run)
+
+
+def named_nothing(name: str, error: UnknownRun) -> GitrunError:
+    """The error for what no run answers to; where it looks like the word after the name, the name itself is missing."""
+    if name and "=" not in name and not name.startswith("--"):
+        return error
+    before = f", and '{name}' stands in its place" if name else ""
+    return UsageError(f"--restart needs the name of a run{before}", "git run list shows the runs")
 
 
 def decide_start(launch: Launch, objects: Objects) -> Ready | Skip:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from gitrun.engine.operations import PYTHON, Operation, below_top, declared_by, entry_operation, mode_of, step_operation
-from gitrun.errors import CannotRun, GitrunError, UsageError
+from gitrun.errors import CannotRun, GitrunError, UnknownOperation, UsageError
 from gitrun.git.objects import EXECUTABLE, FILE, LINK, TREE, Entry, Object
 from gitrun.model.definitions import Definition
 from gitrun.model.plan import GITRUN, PYPROJECT, SCRIPT
@@ -122,7 +122,7 @@ def script(git: Git, objects: Objects, typed: str, *, top: bool = False) -> Offe
     """A script or program as typed in the current directory, or at the top. Raises UsageError."""
     path = os.path.normpath(typed) if top else below_top(git, typed)
     if mode_of(objects, "", path) is None:
-        raise UsageError(f"there is no operation or script '{typed}' here", "git run ops lists what there is")
+        raise UnknownOperation(f"there is no operation or script '{typed}' here", "git run ops lists what there is", typed)
     is_python = path.endswith(".py")
     operation = Operation(path, SCRIPT, (PYTHON, path), "") if is_python else step_operation(objects, path, "")
     try:

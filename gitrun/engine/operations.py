@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitrun.engine.declared import script_of
-from gitrun.errors import CannotRun, ObjectsGone, UsageError
+from gitrun.errors import CannotRun, ObjectsGone, UnknownOperation, UsageError
 from gitrun.git.objects import EXECUTABLE, FILE, Object, entry_at
 from gitrun.model.flags import same_value
 from gitrun.model.plan import COMMAND, GITRUN, INTERPRETERS, NOTEBOOK, PROGRAM, PYPROJECT, SCRIPT, STEPS
 from gitrun.model.scripts import ARGS, GLOBALS, Script
-from gitrun.model.text import is_text, safe_text
+from gitrun.model.text import either_text, is_text, safe_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,7 +86,7 @@ def find_operation(git: Git, objects: Objects, request: Request, source: Source)
         raise UsageError(f"'{safe_text(path)}' is not UTF-8, and a run records nothing else", "give it another name")
     mode = mode_of(objects, source.tree, path)
     if mode is None:
-        raise UsageError(*not_there(git, request.operation, path, source))
+        raise not_there(git, request.operation, path, source)
     typed = os.path.relpath(path, cwd or ".")
     if path.endswith(".py"):
         return Operation(path, SCRIPT, (PYTHON, typed, *request.command), cwd)
@@ -195,28 +195,29 @@ def require_there(objects: Objects, name: str) -> Object:
     return found
 
 
-def not_there(git: Git, typed: str, path: str, source: Source) -> tuple[str, str]:
-    """Why there is no such operation in the snapshot, and what to do."""
+def not_there(git: Git, typed: str, path: str, source: Source) -> UsageError:
+    """The error that says why there is no such operation in the snapshot, and what to do."""
     top = (git.worktree or git.git_dir).resolve()
     place = top / path
     if place.is_dir():
-        return f"'{typed}' is a directory", "name a script in it"
+        return UsageError(f"'{typed}' is a directory", "name a script in it")
     real = place.resolve() if place.exists() else place
     if real != place:
         inside = os.path.relpath(real, top / git.prefix) if real.is_relative_to(top) else ""
         hint = f"git run {inside} runs the file itself" if inside else "it leads out of this repository"
-        return f"'{typed}' is reached through a symbolic link", hint
+        return UsageError(f"'{typed}' is reached through a symbolic link", hint)
     module = next((above for above in place.parents if above != top and (above / ".git").exists()), None)
     if module and module.is_relative_to(top) and place.exists():
-        return f"'{typed}' belongs to another repository, '{module.relative_to(top)}'", "start it from there"
+        return UsageError(f"'{typed}' belongs to another repository, '{module.relative_to(top)}'", "start it from there")
     if place.exists():
         reason = next((skipped.reason for skipped in source.skipped if skipped.path == path), "git ignores it")
         hint = f"git run -- {typed if '/' in typed else './' + typed} runs it without recording its code"
-        return f"'{typed}' is not part of the snapshot: {reason}", hint
-    return (
-        f"there is no script, program or verb '{typed}' here",
-        "git run -h lists the verbs; git run -- runs any command",
-    )
+        return UsageError(f"'{typed}' is not part of the snapshot: {reason}", hint)
+    from gitrun.engine.guesses import near_operations
+
+    near = near_operations(git, typed, source.tree)
+    hint = f"did you mean {either_text(near)}?" if near else "git run -h lists the verbs; git run -- runs any command"
+    return UnknownOperation(f"there is no script, program or verb '{typed}' here", hint, typed, near)
 
 
 def declared_by(objects: Objects, operation: Operation, tree: str, given: Mapping[str, object] | None = None) -> Declared:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
 COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
@@ -114,6 +115,11 @@ def relative_text(time: datetime, now: datetime) -> str:
 def count_text(number: int, noun: str) -> str:
     """`1 file`, `3 files`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def either_text(words: Sequence[str]) -> str:
+    """`a`, `a or b`, `a, b or c`."""
+    return " or ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def ending_text(status: str, exit_status: int | None, duration: float) -> str:

@@ -86,7 +86,7 @@ REFUSED = {
     "not a duration: '1x'": ("echo.py", "--stop-after", "1x"),
     "there is no 'nosuch' to link": ("echo.py", "--link", "nosuch"),
     "'echo.py' is in git": ("echo.py", "--link", "echo.py"),
-    "No such option '--bogus'": ("--bogus", "echo.py"),
+    "there is no option '--bogus'": ("--bogus", "echo.py"),
     "--json goes with --dry-run": ("echo.py", "--json"),
 }
 
@@ -194,7 +194,7 @@ def test_exit_code_is_that_of_the_program(repo) -> None:
 
 def test_words_after_dashes_are_the_programs_own(repo) -> None:
     assert repo.run("--", "echo", "--json", "-h", "--", "x=1").stdout == "--json -h -- x=1\n"
-    assert repo.run("--bogus", "--", "a", "--json").stderr.startswith("gitrun: No such option")
+    assert repo.run("--bogus", "--", "a", "--json").stderr.startswith("gitrun: there is no option")
 
 
 def test_dry_run_writes_no_ref_and_says_the_same_in_json(repo) -> None:

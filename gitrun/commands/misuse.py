@@ -1,0 +1,152 @@
+"""What is wrong with the words of a call, and what was probably meant: only here click's words become ours."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from contextlib import suppress
+from difflib import SequenceMatcher, get_close_matches
+from typing import TYPE_CHECKING
+
+import click
+
+from gitrun.commands.main import VERBS
+from gitrun.errors import GitrunError, UsageError
+from gitrun.model.text import either_text
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from gitrun.engine.offers import Offer
+    from gitrun.errors import UnknownOperation
+
+NEAR = 0.7
+"""How alike two words are, of 1, for one to be a slip of the other."""
+RUN = ("--restart", "--start")
+"""Options of `git run` whose value says what is run."""
+WANTED = {"runs": "the name of a run", "file": "the path of a file"}
+TYPE_WORDS = {"integer": "a whole number", "float": "a number"}
+WRONG_TYPE = re.compile(r"('.*') is not a valid (integer|float)( range)?\.?", re.DOTALL)
+TOO_SMALL = re.compile(r"(\S+) is not in the range x>=([0-9]+)\.?")
+SURPLUS = re.compile(r"unexpected extra arguments? \((?P<words>.*)\)", re.DOTALL)
+NUMBER = re.compile(r"-[0-9.]")
+
+
+def told(error: click.ClickException, verb: str, words: Sequence[str]) -> tuple[str, str]:
+    """What click found wrong, and what to do, in our words."""
+    called = "git run" if verb == "run" else f"git run {verb}"
+    hint = f"{called} -h shows the options"
+    if isinstance(error, click.NoSuchOption):
+        return no_option(error, words, hint) if verb == "run" else (unknown_option(error), hint)
+    if isinstance(error, click.MissingParameter) and isinstance(error.param, click.Argument):
+        return f"{called} needs {WANTED.get(error.param.name or '', error.param.name)}", hint
+    if isinstance(error, click.BadOptionUsage):
+        return f"{error.option_name} {'needs a' if 'requires' in error.message else 'takes no'} value", hint
+    if isinstance(error, click.BadParameter) and isinstance(error.param, click.Option):
+        return f"{'/'.join(sorted(error.param.opts, key=len))}{wrong_value(error.message)}", hint
+    if surplus := SURPLUS.search(error.format_message()):
+        return f"{called} has no use for '{surplus['words']}'", "name the file with -p" if verb == "cat" else hint
+    return error.format_message(), hint
+
+
+def wrong_value(message: str) -> str:
+    """What is wrong with the value of an option, to be said behind its name."""
+    if wrong := WRONG_TYPE.fullmatch(message):
+        return f" takes {TYPE_WORDS[wrong[2]]}, not {wrong[1]}"
+    if small := TOO_SMALL.fullmatch(message):
+        return f" takes {small[2]} or more, not {small[1]}"
+    return f": {message}"
+
+
+def unknown_option(error: click.NoSuchOption) -> str:
+    """That there is no such option, with those that are near in spelling."""
+    near = near_options(error)
+    return f"there is no option '{error.option_name}'" + (f"; did you mean {either_text(near)}?" if near else "")
+
+
+def near_options(error: click.NoSuchOption) -> list[str]:
+    """The options of which the one that was given is a slip; the dashes make none alike."""
+    given = error.option_name.lstrip("-")
+    near = (option for option in error.possibilities or () if option.startswith("--"))
+    return [option for option in near if SequenceMatcher(None, given, option.lstrip("-")).ratio() >= NEAR]
+
+
+def no_option(error: click.NoSuchOption, words: Sequence[str], hint: str) -> tuple[str, str]:
+    """As `unknown_option`; behind an operation it is said how a flag is written, for that is what was probably meant."""
+    name, near = error.option_name, near_options(error)
+    place = next((place for place, word in enumerate(words) if is_option(word, name)), len(words))
+    options = error.ctx.command.params if error.ctx else ()
+    if not operation_in(words[:place], options) and not any(word.partition("=")[0] in RUN for word in words[:place]):
+        return unknown_option(error), hint if near else f"flags are written name=value; {hint}"
+    typed, _, value = words[place].partition("=") if place < len(words) else (name, "", "")
+    after = words[place + 1] if place + 1 < len(words) else ""
+    given = value or (after if after and "=" not in after and (after[0] != "-" or NUMBER.match(after)) else "")
+    flag, shown = name.lstrip("-"), typed + ("=" if value else " ") * bool(given) + given
+    written = shlex.quote(f"{flag}={given or 'true'}") if len(flag) > 1 else "name=value"
+    more = f"; the option of git run is {either_text(near)}" if near else ""
+    return f"flags are written {written}, not {shown}", f"what is for the program itself stands behind --{more}"
+
+
+def is_option(word: str, name: str) -> bool:
+    """Whether a word gives the option; short ones may stand together with others, or with their value."""
+    return word.partition("=")[0] == name if name.startswith("--") else word[:1] == "-" != word[1:2] and name[1:] in word
+
+
+def operation_in(words: Sequence[str], options: Sequence[click.Parameter]) -> str:
+    """The first of the words that is no flag, no option and no value of one; empty if there is none."""
+    takes = {name for one in options if isinstance(one, click.Option) and not one.is_flag for name in one.opts}
+    before = ""
+    for word in words:
+        if before not in takes and not word.startswith("-") and "=" not in word:
+            return word
+        before = word
+    return ""
+
+
+def stray(words: Sequence[str]) -> UsageError:
+    """The error of a second word that is neither a flag nor an option, with what was probably meant."""
+    first, word = [word for word in words if "=" not in word][:2]
+    rest, flags = shlex.join([word for word in words if word != first]), [word for word in words if "=" in word]
+    command = f"git run {shlex.join([*flags, '--', *(word for word in words if '=' not in word)])}"
+    offer = offer_here(first)
+    if offer and (pair := pair_meant([word for word in words if word != first], [flag.name for flag in offer.flags or ()])):
+        return UsageError("a flag and its value are one word", f"did you mean {pair}?")
+    said = f"'{word}' is neither a flag nor an option"
+    if offer:
+        return UsageError(said, f"flags are name=value, arguments of {first} stand behind --: git run {first} -- {word}")
+    if not shutil.which(first) and (near := get_close_matches(first, VERBS, 2, NEAR)):
+        return UsageError(f"there is no script, program or verb '{first}' here", f"did you mean {either_text(near)}?")
+    if offer_here(word):
+        return UsageError(said, f"git run {rest} runs {word}; {command} runs it as a command")
+    return UsageError(said, f"flags are name=value; {command} runs any program")
+
+
+def pair_meant(words: Sequence[str], flags: Collection[str]) -> str:
+    """The flag with its value that was written as `lr 0.1`, `lr =0.1`, `lr= 0.1` or `lr:0.1`; empty if there is none."""
+    for place, word in enumerate(words):
+        name, sign, value = word.partition(":" if "=" not in word else "=")
+        if name not in flags or (sign and value and sign != ":"):
+            continue
+        after = [word for word in words[place + 1 :] if word != "="][:1]
+        return shlex.quote(f"{name}={value or ''.join(after).removeprefix('=') or 'VALUE'}")
+    return ""
+
+
+def offer_here(name: str) -> Offer | None:
+    """The operation of that name, as the working tree has it; None if there is none that can be read."""
+    from gitrun.commands.opening import open_project
+    from gitrun.engine.offers import offers
+
+    project = open_project()
+    with suppress(GitrunError):
+        return offers(project.git, [name])[0]
+    return None
+
+
+def with_verbs(error: UnknownOperation) -> str:
+    """What to do about an operation that is not there: it may have been a verb."""
+    if shutil.which(error.name) and not error.near:
+        return f"git run -- {shlex.quote(error.name)} runs the program of that name"
+    near = [*get_close_matches(error.name, VERBS, 2, NEAR), *error.near]
+    return f"did you mean {either_text(near)}?" if near else error.hint

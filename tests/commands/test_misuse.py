@@ -1,0 +1,100 @@
+"""Words that are off are told what was probably meant, in the words of git run."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture
+def trained(repo):
+    """A repository with a script `train.py`, another one in a folder, and no runs."""
+    repo.write("train.py", "lr = 0.1\nepochs = 2\nprint(lr)\n")
+    repo.write("src/model.py", "a = 1\n")
+    repo.write("sub/notes.txt", "")
+    return repo
+
+
+def said(repo, *words: str, code: int = 129, **more) -> str:
+    """What is said of these words, in its one line."""
+    ended = repo.run(*words, **more)
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (code, "", 1), ended.stderr
+    return ended.stderr.removeprefix("gitrun: ").rstrip("\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "written"),
+    [
+        ("train.py --lr 0.1", "lr=0.1, not --lr 0.1"),
+        ("train.py --lr=0.2", "lr=0.2, not --lr=0.2"),
+        ("train.py --needed --lr -0.3", "lr=-0.3, not --lr -0.3"),
+        ("train.py --verbose", "verbose=true, not --verbose"),
+        ("train.py -x", "name=value, not -x"),
+        ("--restart 1 --lr 0.3", "lr=0.3, not --lr 0.3"),
+    ],
+)
+def test_option_of_the_program_is_told_how_flags_are_written(trained, words, written) -> None:
+    assert said(trained, *words.split()) == f"flags are written {written}; what is for the program itself stands behind --"
+
+
+def test_option_near_in_spelling_is_named_and_a_far_one_is_not(trained) -> None:
+    assert said(trained, "--lr", "0.3", "train.py").startswith("there is no option '--lr'; flags are written name=value; ")
+    assert "did you mean --needed?" in said(trained, "--neded", "train.py")
+    assert said(trained, "train.py", "--neded").endswith("; the option of git run is --needed")
+
+
+@pytest.mark.parametrize("words", ["lr 0.1", "lr =0.1", "lr= 0.1", "lr = 0.1", "lr:0.1", "epochs=3 lr 0.1"])
+def test_flag_in_several_words_is_told_in_one(trained, words) -> None:
+    assert said(trained, "train.py", *words.split()) == "a flag and its value are one word; did you mean lr=0.1?"
+
+
+def test_word_that_is_no_flag_is_told_where_arguments_stand(trained) -> None:
+    assert said(trained, "train.py", "fast").endswith("stand behind --: git run train.py -- fast")
+    assert said(trained, "make", "bench", "n=2").endswith("git run n=2 -- make bench runs any program")
+
+
+def test_interpreter_before_a_script_is_told_of_the_script_first(trained) -> None:
+    told = said(trained, "python", "train.py", "lr=0.3")
+    assert told.index("git run train.py lr=0.3 runs train.py") < told.index("git run lr=0.3 -- python train.py")
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [("lsit", "list"), ("trian.py", "train.py"), ("train", "train.py"), ("model.py", "src/model.py")],
+)
+def test_name_of_nothing_is_told_what_is_near(trained, word, meant) -> None:
+    assert said(trained, word) == f"there is no script, program or verb '{word}' here; did you mean {meant}?"
+
+
+def test_name_of_nothing_is_told_what_is_near_in_another_directory(trained) -> None:
+    assert said(trained, "train.py", cwd=trained.path / "sub").endswith("did you mean ../train.py?")
+
+
+def test_name_of_a_program_on_path_is_no_slip_of_a_verb(trained) -> None:
+    assert said(trained, "ls.sh").endswith("git run -- runs any command")
+    assert said(trained, "cut").endswith("git run -- cut runs the program of that name")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("stop", "git run stop needs the name of a run; git run stop -h shows the options"),
+        ("cat 1 train.py", "git run cat has no use for 'train.py'; name the file with -p"),
+        ("watch a b", "git run watch has no use for 'b'; git run watch -h shows the options"),
+        ("list --al", "there is no option '--al'; did you mean --all? git run list -h shows the options"),
+        ("list -n x", "-n/--limit takes a whole number, not 'x'; git run list -h shows the options"),
+        ("list -n 0", "-n/--limit takes 1 or more, not 0; git run list -h shows the options"),
+        ("list --all=3", "--all takes no value; git run list -h shows the options"),
+        ("train.py --gpus", "--gpus needs a value; git run -h shows the options"),
+    ],
+)
+def test_what_click_finds_is_said_in_our_words(trained, words, told) -> None:
+    assert said(trained, *words.split()) == told
+
+
+@pytest.mark.parametrize("words", [("--restart", "a=3"), ("--restart", ""), ("--restart", "--needed")])
+def test_restart_without_a_name_says_that_it_needs_one(trained, words) -> None:
+    assert said(trained, *words).startswith("--restart needs the name of a run")
+
+
+def test_words_that_are_off_are_json_for_who_reads_json(trained) -> None:
+    assert '"message": "flags are written lr=1, not --lr 1"' in said(trained, "train.py", "--json", "--lr", "1")
