@@ -1,24 +1,47 @@
-"""`git run help`, and `--help` behind any verb: the man page."""
+"""`git run help`, and `--help` behind any verb: the man page; `git run help <verb>`: what `git run <verb> -h` prints."""
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 from pathlib import Path
 
 import click
 
+from gitrun.commands.main import VERBS, command_of, print_help
+from gitrun.engine.process import ask
+from gitrun.errors import CannotRun, UsageError
 from gitrun.git.exe import become
 
 PAGE = Path(__file__).parents[1] / "share" / "git-run.1"
 
 
 @click.command(add_help_option=False)
-def command() -> None:
-    """Opens the man page, as `git run --help` does."""
-    # man looks beside the directories of PATH; an installer that gives each tool a place of its own hides the page from it
-    places = (Path(found).parent.parent / "share/man/man1" for found in [shutil.which("git-run")] if found)
-    if any((place / PAGE.name).exists() for place in places) or shutil.which("man") is None:
+@click.argument("verb", required=False)
+def command(verb: str | None) -> None:
+    r"""Opens the man page, as `git run --help` does, or prints the usage of a verb.
+
+    \b
+      git run help
+      git run help list
+    """
+    if verb is not None:
+        if verb not in VERBS:
+            raise UsageError(f"there is no verb '{verb}'", "git run -h lists the verbs; git run ops shows what can be run")
+        print_help(verb, command_of(verb))
+        return
+    if shutil.which("man") is None:
+        raise CannotRun("there is no man here to show the page", f"it is {PAGE}; git run -h shows the options")
+    if is_found():
         become("help", "run")
     viewer = f"man {shlex.quote(str(PAGE))} #"
     become("-c", "help.format=man", "-c", "man.viewer=gitrun", "-c", f"man.gitrun.cmd={viewer}", "help", "run")
+
+
+def is_found() -> bool:
+    """Whether man finds the page: it may be hidden by an installer that gives each tool a place of its own, or by MANPATH."""
+    try:
+        return bool(ask(("man", "-w", "git-run"), os.environ, Path()).strip())
+    except CannotRun:
+        return False

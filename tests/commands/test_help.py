@@ -53,6 +53,32 @@ def test_man_page_opens_when_the_installer_has_hidden_it(repo, tmp_path) -> None
     assert ended.stdout.startswith("GIT-RUN(1)"), ended.stderr
 
 
+def test_man_page_opens_where_man_does_not_find_it(repo, tmp_path) -> None:
+    if shutil.which("man") is None:
+        pytest.skip("man is not installed")
+    ended = repo.run("help", env={**PAGES, "MANPATH": str(tmp_path)})
+    assert ended.stdout.startswith("GIT-RUN(1)"), ended.stderr
+
+
+def test_without_man_it_is_said_where_the_page_is(repo, tmp_path) -> None:
+    for name in ("git", "git-run"):
+        (tmp_path / name).symlink_to(Path(shutil.which(name) or ""))
+    ended = repo.run("help", env={"PATH": str(tmp_path)})
+    assert (ended.returncode, ended.stdout) == (128, "")
+    assert "share/git-run.1; git run -h shows the options" in ended.stderr
+
+
+def test_help_of_a_verb_by_name_is_its_usage(repo) -> None:
+    assert repo.run("help", "list", check=True).stdout == repo.run("list", "-h").stdout
+    assert "there is no verb 'lst'" in repo.run("help", "lst").stderr
+
+
+def test_usage_behind_an_operation_is_that_of_the_operation(repo) -> None:
+    assert repo.run("echo.py", "x=1", "-h", check=True).stdout == repo.run("ops", "echo.py", check=True).stdout
+    assert repo.run("--label", "echo.py", "-h").stdout.startswith("Usage: git run ")
+    assert "did you mean list?" in repo.run("lsit", "-h").stderr
+
+
 def test_help_behind_two_dashes_is_for_the_program(repo) -> None:
     assert repo.run("--", "printf", "%s", "--help", check=True).stdout == "--help"
 
