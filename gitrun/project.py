@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -240,8 +239,11 @@ class Project:
         return bring(self.git, self.find(run), wish or ALL)
 
     def mark(self, run: Run, *, marked: bool = True) -> bool:
-        """Marks the run as the one that its operation's name means, or takes the mark away; whether that changed anything."""
-        return bool(self.annotate([run], lambda notes: replace(notes, marked=marked), "mark" if marked else "clear the mark"))
+        """Marks the run as the only one that its operation's name means, or takes the mark away; whether that changed it."""
+        from gitrun.store.marks import mark, unmark
+
+        with self.index() as index:
+            return bool(mark(self.git, index, [run])[0] if marked else unmark(self.git, [run]))
 
     def annotate(self, found: Iterable[Run], change: Change, subject: str) -> list[str]:
         """The ids of those of the runs whose annotations `change` has changed; `subject` is what the commits are called."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import click
 
 from gitrun.commands.opening import open_project
 from gitrun.commands.selecting import question_from, selected, selection, tell_changed
+from gitrun.model.refs import short
+from gitrun.store.marks import mark, unmark
 
 
 @click.command(add_help_option=False)
@@ -16,7 +17,9 @@ from gitrun.commands.selecting import question_from, selected, selection, tell_c
 @selection
 @click.option("--clear", is_flag=True, help="Take the mark away.")
 def command(runs: tuple[str, ...], *, clear: bool, **options: Any) -> None:  # noqa: ANN401
-    r"""Marks runs (default: the newest): `--restart train.py` takes the marked run of train.py, else the latest.
+    r"""Marks a run (default: the newest): `--restart train.py` takes the marked run of train.py, else the latest.
+
+    A mark is taken from the run of the same operation that had it.
 
     \b
       git run mark 3fa2c1d8
@@ -24,6 +27,11 @@ def command(runs: tuple[str, ...], *, clear: bool, **options: Any) -> None:  # n
     """
     project = open_project()
     found = selected(project, runs, question_from(options))
-    subject = "clear the mark" if clear else "mark"
-    changed = project.annotate(found, lambda notes: replace(notes, marked=not clear), subject)
-    tell_changed(project, found, changed, "no longer marked" if clear else "marked")
+    if clear:
+        tell_changed(project, found, unmark(project.git, found), "no longer marked")
+        return
+    with project.index() as index:
+        changed, earlier = mark(project.git, index, found)
+    tell_changed(project, found, changed, "marked")
+    for run in earlier:
+        project.say(f"run {short(run.id)} is no longer marked")

@@ -16,6 +16,7 @@ from gitrun.errors import CannotRun, UsageError
 from gitrun.git.objects import EXECUTABLE, FILE, TREE, entry_at
 from gitrun.model.basis import NOTHING, Dependency, InputFile
 from gitrun.model.flags import Typed
+from gitrun.model.names import marked
 from gitrun.model.refs import short
 from gitrun.model.status import COMPLETED
 from gitrun.store.finding import find
@@ -120,13 +121,12 @@ def run_for(index: Index, need: Need, named: object, operation: str, git: Git) -
             )
         return run
     ended = [run for run in index.of_operation(need.operation) if run.status == COMPLETED]
-    marked = [run for run in ended if run.notes.marked]
     if not ended:
         raise CannotRun(
             f"{operation} needs files of a completed run of {need.operation}, and there is none",
             f"git run {need.operation} makes one",
         )
-    return marked[0] if marked else next(trusted_of(git, ended), ended[0])
+    return marked(ended) or next(trusted_of(git, ended), ended[0])
 
 
 def files_of(need: Need, run: Run, left: Sequence[File], kept: Dependency | None, operation: str) -> Dependency:

@@ -56,14 +56,27 @@ def choose(name: str, runs: Sequence[Run]) -> Run:
     """The run of that operation or label among `runs`, which are newest first. Raises UnknownRun."""
     named = [run for run in runs if run.operation == name]
     if named:
-        return next((run for run in named if run.notes.marked), named[0])
+        return marked(named) or named[0]
     labelled = [run for run in runs if run.notes.label == name]
     if len(labelled) > 1:
-        rows = "; ".join(f"{short(run.id)} {safe_text(run.operation)} {time_text(run.attempt.started)}" for run in labelled[:8])
-        raise UnknownRun(f"{len(labelled)} runs have the label '{safe_text(name)}': {rows}", "name one by its id")
+        raise UnknownRun(f"{len(labelled)} runs have the label '{safe_text(name)}': {rows(labelled)}", "name one by its id")
     if labelled:
         return labelled[0]
     raise unknown(name)
+
+
+def marked(runs: Iterable[Run]) -> Run | None:
+    """The marked one of the runs of an operation; None if none is. Raises UnknownRun if marks of two places have met."""
+    found = [run for run in runs if run.notes.marked]
+    if len(found) > 1:
+        said = f"{len(found)} runs of '{safe_text(found[0].operation)}' are marked: {rows(found)}"
+        raise UnknownRun(said, "git run mark ID leaves the mark to one")
+    return found[0] if found else None
+
+
+def rows(runs: Sequence[Run]) -> str:
+    """The candidates of a name, each so that a person knows which it is."""
+    return "; ".join(f"{short(run.id)} {safe_text(run.operation)} {time_text(run.attempt.started)}" for run in runs[:8])
 
 
 def unknown(name: str) -> UnknownRun:

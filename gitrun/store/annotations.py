@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitrun.errors import GitrunError, ObjectsGone, StaleRun, UnknownRun
@@ -14,7 +15,7 @@ from gitrun.store.runs import content
 from gitrun.store.tips import Move, publish_many, tip_of, tips
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import TypeAlias
 
     from gitrun.git.exe import Git
@@ -26,25 +27,38 @@ TRIES = 20
 NOWHERE = b"refs/gitrun/outbox/annotations"
 
 
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A change of annotations, and what its commit is called."""
+
+    change: Change
+    subject: str
+
+
 def annotate(git: Git, run: str, change: Change, subject: str) -> bool:
     """Whether `change` of the run's annotations changed them; then they are in a commit on its tip. Raises UnknownRun."""
     return bool(annotate_many(git, (run,), change, subject))
 
 
 def annotate_many(git: Git, runs: Sequence[str], change: Change, subject: str) -> list[str]:
-    """Those of the runs whose annotations `change` changed; they are in a commit on each one's tip.
+    """Those of the runs whose annotations `change` changed, as `annotate_each` does it."""
+    return annotate_each(git, dict.fromkeys(runs, Edit(change, subject)))
+
+
+def annotate_each(git: Git, edits: Mapping[str, Edit]) -> list[str]:
+    """Those of the runs whose annotations their edits changed; they are in a commit on each one's tip.
 
     What somebody else moves in the same instant is changed again on what they made. Raises UnknownRun, StaleRun.
     """
     done: list[str] = []
-    rest: Sequence[str] = runs
+    rest: Sequence[str] = list(edits)
     problem: GitrunError = StaleRun("the runs are changed all the time by somebody else")
     for one_by_one in (False, *([True] * TRIES)):
         left: list[str] = []
         for some in [[run] for run in rest] if one_by_one else [rest]:
             try:
                 with gc_held_off(git) if one_by_one else nullcontext():
-                    done += attempt_many(git, some, change, subject)
+                    done += attempt_many(git, {run: edits[run] for run in some})
             except (StaleRun, ObjectsGone) as error:
                 left, problem = [*left, *some], error
         if not left:
@@ -53,32 +67,32 @@ def annotate_many(git: Git, runs: Sequence[str], change: Change, subject: str) -
     raise problem
 
 
-def attempt_many(git: Git, runs: Sequence[str], change: Change, subject: str) -> list[str]:
+def attempt_many(git: Git, edits: Mapping[str, Edit]) -> list[str]:
     """One try at all of the runs, which changes all of them or none. Raises StaleRun, ObjectsGone, UnknownRun."""
-    known = tips(git) if len(runs) > 1 else {run: tip_of(git, run) or "" for run in runs}
-    for run in runs:
+    known = tips(git) if len(edits) > 1 else {run: tip_of(git, run) or "" for run in edits}
+    for run in edits:
         if not known.get(run):
             raise UnknownRun(f"there is no run {short(run)} any more")
     with Objects(git) as objects:
-        names = [f"{known[run]}:{record.NOTES}" for run in runs]
+        names = [f"{known[run]}:{record.NOTES}" for run in edits]
         before = [reading.read_notes(content(found, record.NOTES)) for found in objects.read_many(names)]
-        after = {run: notes for run, old in zip(runs, before, strict=True) if (notes := change(old)) != old}
+        after = {run: notes for run, old in zip(edits, before, strict=True) if (notes := edits[run].change(old)) != old}
         if after:
-            heads = commit_many(git, [(known[run], record.notes_toml(notes)) for run, notes in after.items()], subject)
+            heads = commit_many(git, [(known[run], notes, edits[run].subject) for run, notes in after.items()])
             moves = [Move(run, head, known[run]) for run, head in zip(after, heads, strict=True)]
             publish_many(git, objects, moves, brought(objects, heads))
     return list(after)
 
 
-def commit_many(git: Git, annotated: Sequence[tuple[str, bytes]], subject: str) -> list[str]:
-    """The ids of annotation commits, one for each tip of a run and what its notes.toml is then; many are one pack."""
+def commit_many(git: Git, annotated: Sequence[tuple[str, Notes, str]]) -> list[str]:
+    """The ids of annotation commits: for each a run's tip, what is noted then, and a subject; many are one pack."""
     author, committer = (git.run("var", f"GIT_{role}_IDENT").strip() for role in ("AUTHOR", "COMMITTER"))
     head = b"commit %s\nmark :1\nauthor %s\ncommitter %s\n" % (NOWHERE, author, committer)
-    head += data(record.message(subject, "annotation"))
     stream = [
-        head + f"from {tip}\nM {FILE} inline {record.NOTES}\n".encode() + data(notes) + b"get-mark :1\n"
-        for tip, notes in annotated
-    ]
+        head + data(record.message(subject, "annotation")) + f"from {tip}\nM {FILE} inline {record.NOTES}\n".encode()
+        + data(record.notes_toml(notes)) + b"get-mark :1\n"
+        for tip, notes, subject in annotated
+    ]  # fmt: skip
     # the branch on which fast-import wants its commits is forgotten before it is made: refs move from where they are expected
     end = b"reset %s\n\ndone\n" % NOWHERE
     made = git.run("fast-import", "--quiet", "--done", stdin=b"".join(stream) + end).decode().split()

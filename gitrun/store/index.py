@@ -133,9 +133,14 @@ class Index:
         return [run for (run,) in found]
 
     def named(self, name: str) -> list[Run]:
-        """The runs that a name may mean: of the operation of that name the marked one, else the latest; all with the label."""
-        where = "WHERE operation = ? AND broken IS NULL ORDER BY marked DESC, created DESC, id DESC LIMIT 1"
-        return self._sound(where, (name,)) or self._sound(f"WHERE label = ? AND broken IS NULL {ORDER}", (name,))
+        """The runs that a name may mean: of the operation of that name the marked, else the latest; all with the label."""
+        latest = f"WHERE operation = ? AND broken IS NULL {ORDER} LIMIT 1"
+        labelled = f"WHERE label = ? AND broken IS NULL {ORDER}"
+        return self.marked(name) or self._sound(latest, (name,)) or self._sound(labelled, (name,))
+
+    def marked(self, operation: str) -> list[Run]:
+        """The marked runs of the operation, newest first: several only if marks were set in two places."""
+        return self._sound(f"WHERE operation = ? AND marked AND broken IS NULL {ORDER}", (operation,))
 
     def alike(self, operation: str, flags: Flags) -> list[Run]:
         """The runs of the operation whose flags are equal to these, newest first."""

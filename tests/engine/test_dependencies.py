@@ -8,12 +8,15 @@ import json
 import os
 import signal
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import tomli
 from clones import clone
 from supervised import last, live, runs, said, start, until
+
+from gitrun import Project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,6 +78,14 @@ def test_files_of_the_marked_else_the_latest_completed_run_are_there(two) -> Non
     assert "files" not in record(two, "result.toml")
     two.run("mark", "4", check=True)
     assert two.run("train", check=True).stdout == "x\n"
+
+
+def test_needed_operation_with_marks_of_two_places_is_ambiguous(two) -> None:
+    for n in ("n=1", "n=2"):
+        two.run("prepare", n, check=True)
+    project = Project(two.path)
+    project.annotate(project.list_runs(), lambda notes: replace(notes, marked=True), "mark")
+    assert refused(two, "train").startswith("2 runs of 'prepare' are marked: ")
 
 
 def test_run_is_named_by_number_label_or_id_and_must_be_of_the_operation(two) -> None:
