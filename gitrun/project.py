@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from gitrun.engine.streams import TextStream
+from gitrun.engine.streams import TextStream, before_line
 from gitrun.errors import CannotRun, UnknownRun
 from gitrun.git.exe import open_repository
 from gitrun.log import environment
@@ -390,7 +390,7 @@ class Project:
     def say(self, words: str) -> None:
         """Says something of our own, on stderr."""
         with suppress(BrokenPipeError):  # that nobody hears us is no reason not to go on
-            self.stderr.write(f"gitrun: {safe_text(words)}\n".encode())
+            self.stderr.write(before_line(self.stderr, self.stdout) + f"gitrun: {safe_text(words)}\n".encode())
 
 
 def is_inside(path: Path, directory: Path) -> bool:

@@ -18,6 +18,7 @@ class FileStream:
         self._descriptor = descriptor
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLOUT)
+        self._last = b"\n"
 
     def write(self, data: bytes) -> None:
         """Writes all of it. Raises BrokenPipeError if that is not possible any more."""
@@ -38,11 +39,30 @@ class FileStream:
             raise
         except OSError as error:  # a terminal that is gone, a full disk behind a redirection
             raise BrokenPipeError(*error.args) from error
+        finally:
+            self._last = bytes(data[done - 1 : done]) or self._last
         return done
+
+    def is_terminal(self) -> bool:
+        """Whether somebody looks at it."""
+        return os.isatty(self._descriptor)
+
+    def leave_line(self) -> bool:
+        """Whether a terminal was left in the middle of a line; it is asked for once, for then a line end is shown."""
+        is_inside, self._last = self._last != b"\n" and self.is_terminal(), b"\n"
+        return is_inside
 
     def descriptor(self) -> int:
         """The descriptor."""
         return self._descriptor
+
+
+def before_line(stream: object, *others: object) -> bytes:
+    """The line end that a terminal needs before a line of ours, where it or another one was left in the middle of a line."""
+    if not isinstance(stream, FileStream) or not stream.is_terminal():
+        return b""
+    left = [one.leave_line() for one in (stream, *others) if isinstance(one, FileStream)]
+    return b"\n" if any(left) else b""
 
 
 class TextStream:

@@ -239,3 +239,20 @@ def many(repo):
     (repo.path / "many").mkdir()
     for number in range(10_050):
         (repo.path / "many" / f"{number}").touch()
+
+
+def test_line_of_ours_begins_a_line_behind_output_that_ended_without_one(repo) -> None:
+    with Terminal(repo, "git", "run", "--", "printf", "half") as terminal:
+        terminal.ends()
+        assert b"half\r\ngitrun: run " in terminal.seen
+        assert terminal.seen.count(b"\n") == 2
+    assert repo.run("cat", check=True).stdout == "half"
+    with Terminal(repo, "git", "run", "--", "printf", "whole\n") as terminal:
+        terminal.ends()
+        assert b"whole\r\ngitrun: run " in terminal.seen
+
+
+def test_into_a_pipe_no_line_end_goes_that_the_program_did_not_write(repo) -> None:
+    ended = repo.run("--", "sh", "-c", "printf half; printf half >&2", check=True)
+    assert ended.stdout == "half"
+    assert ended.stderr.startswith("halfgitrun: run ")
