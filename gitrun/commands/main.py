@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -131,8 +132,16 @@ def obey(verb: str, words: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141
     except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        return complain(f"{place}{error.strerror or error}", "", 128, as_json=as_json)
+        return complain(told_of_system(error), "", 128, as_json=as_json)
+
+
+def told_of_system(error: OSError) -> str:
+    """What the system refused; where a file of ours cannot be made, that is so of the whole repository."""
+    place, reason = os.fsdecode(error.filename or ""), error.strerror or str(error)
+    is_ours = ".git/" in place and "/gitrun/" in place and error.errno in {errno.EROFS, errno.EACCES}
+    if is_ours and not os.access(place.rpartition("/")[0], os.W_OK):
+        return f"this repository cannot be written: {reason}"
+    return f"{place}: {reason}" if place else reason
 
 
 def usage_asked(verb: str, words: list[str]) -> tuple[str, list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 from contextlib import suppress
@@ -70,7 +71,8 @@ class Git:
         """What `git <words>` writes to stdout. Raises GitFailed with git's last words if it ends with an error."""
         done = self.attempt(*words, stdin=stdin, index=index, hooks=hooks)
         if done.returncode:
-            raise GitFailed(f"git {words[0]} failed: {last_words(done.stderr)}")
+            said = last_words(done.stderr)
+            raise GitFailed(cannot_write(said) or f"git {words[0]} failed: {said}")
         return done.stdout
 
     def attempt(
@@ -283,6 +285,13 @@ def last_words(stderr: bytes) -> str:
     said = (fatal or lines or ["no reason given"])[-1 if not fatal else 0]
     said += " " + " ".join(line.strip() for line in lines if line.startswith("\t")) if said.endswith(":") else ""
     return said.removeprefix("fatal: ").removeprefix("error: ")
+
+
+def cannot_write(said: str) -> str:
+    """That the repository cannot be written, if that is what git said of a file that it could not make; else empty."""
+    reasons = (reason for reason in map(os.strerror, (errno.EROFS, errno.EACCES)) if said.endswith(reason))
+    reason = next(reasons, "") if "create" in said else ""
+    return reason and f"this repository cannot be written: {reason}"
 
 
 def advice(stderr: bytes) -> str:

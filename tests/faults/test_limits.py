@@ -84,8 +84,10 @@ def test_of_a_read_only_repository_runs_can_be_looked_at_and_nothing_else(small)
     assert small.run("list", check=True).stdout.count("\n") == 2
     assert small.run("show", "1").returncode == 0
     assert small.run("doctor").stdout.count("\n") == 1
-    for words in (("echo.py", "x=2"), ("--restart", "1"), ("label", "fine", "1"), ("rm", "1"), ("notes", "--rebuild")):
-        one_line(small.run(*words))
+    for words in (("echo.py", "x=2"), ("--restart", "1"), ("label", "fine", "1"), ("notes", "--rebuild")):
+        one_line(refused := small.run(*words))
+        assert refused.stderr == "gitrun: this repository cannot be written: Read-only file system\n"
+    one_line(small.run("rm", "1"))
     remount(small, "rw")
     small.git("update-ref", "-d", f"refs/runs/{'1' * 40}")
     assert runs(small) == before
