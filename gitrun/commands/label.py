@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gitrun.commands.opening import open_project
 from gitrun.commands.selecting import question_from, selected, selection, tell_changed
 from gitrun.errors import UsageError
+from gitrun.model.text import count_text
+from gitrun.store.finding import meant_before
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from gitrun.project import Project
 
 
 @click.command(add_help_option=False)
@@ -33,3 +40,17 @@ def command(words: tuple[str, ...], *, clear: bool, **options: Any) -> None:  # 
         runs, lambda notes: replace(notes, label=label), f"label {label}" if label else "clear the label"
     )
     tell_changed(project, runs, changed, f"labelled '{label}'" if label else "without a label")
+    if label and (reason := unheard(project, label, {run.id for run in runs})):
+        project.say(reason)
+
+
+def unheard(project: Project, label: str, meant: Collection[str]) -> str:
+    """Why the label names no run, though these have it now; empty if it does, or if many were given it at once."""
+    with project.index() as index:
+        if other := meant_before(index, label):
+            return f"as the name of a run '{label}' means {other}, not a label"
+        others = [run for run in index.named(label) if run.id not in meant]
+    if not others:
+        return ""
+    said = f"{count_text(len(others), 'other run')} {'has' if len(others) == 1 else 'have'} that label too"
+    return f"{said}: '{label}' names none of them alone"

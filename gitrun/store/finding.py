@@ -34,3 +34,14 @@ def find(index: Index, name: str, prefix: str = "") -> Run:
         if runs := index.named(called):
             return choose(called, runs)
     raise unknown(name)
+
+
+def meant_before(index: Index, label: str) -> str:
+    """What a name means before it means a label, in words; empty if nothing: the order is that of `find`."""
+    digits = digits_of(label)
+    run = next(iter(index.ids(digits)), "") if digits else ""
+    if run or (digits and "/" in label):
+        return f"run {short(run)}" if run else "an id"
+    if INDEX.fullmatch(label):
+        return "a number of the list"
+    return "an operation" if any(run.operation == label for run in index.named(label)) else ""

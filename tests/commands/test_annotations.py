@@ -34,6 +34,20 @@ def test_label_is_a_name_of_the_run(runs) -> None:
     assert runs.run("show", "best one").returncode == 128
 
 
+def test_label_that_never_names_its_run_is_said_to_mean_another(runs) -> None:
+    other = str(shown(runs, "2")["id"])
+    meanings = {"7": "a number of the list", "echo.py": "an operation", other[:6]: f"run {other[:8]}"}
+    for label, meaning in meanings.items():
+        told = runs.run("label", label, "1", check=True).stderr.splitlines()
+        assert told[1:] == [f"gitrun: as the name of a run '{label}' means {meaning}, not a label"]
+
+
+def test_label_that_another_run_has_is_said_to_name_none_alone(runs) -> None:
+    assert runs.run("label", "best", "1:2", check=True).stderr.count("\n") == 1
+    told = runs.run("label", "best", "3", check=True).stderr.splitlines()
+    assert told[1:] == ["gitrun: 2 other runs have that label too: 'best' names none of them alone"]
+
+
 def test_newest_run_is_meant_without_a_name(runs) -> None:
     runs.run("tag", "a", check=True)
     assert shown(runs)["tags"] == ["a"]
