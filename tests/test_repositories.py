@@ -230,7 +230,7 @@ def test_git_dash_c_and_git_settings(repo, tmp_path):
     assert run("-C", repo.path, "run", "echo.py").stdout == PLAIN
     repo.write("large.txt", "x" * 2000)
     ended = run("-C", repo.path, "-c", "gitrun.maxUntracked=1k", "run", "echo.py")
-    assert "large.txt (larger than 1.0 kB)" in ended.stderr
+    assert "large.txt (larger than 1 KiB)" in ended.stderr
 
 
 def test_git_dir_and_work_tree_from_anywhere(repo, tmp_path):

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import posixpath
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from gitrun.commands.opening import open_project
 from gitrun.commands.render import out
-from gitrun.errors import UsageError
+from gitrun.errors import UnknownRun, UsageError
 from gitrun.model.text import safe_lines
+
+if TYPE_CHECKING:
+    from gitrun.model.run import Run
+    from gitrun.project import Project
 
 
 @click.command(add_help_option=False)
@@ -23,7 +29,9 @@ from gitrun.model.text import safe_lines
 )
 @click.option("--flags", "what", flag_value="flags", help="The flags, as TOML.")
 @click.option("--sourcecode", "what", flag_value="source", help="With -p: the file as it was when the run started.")
-@click.option("-p", "--path", metavar="PATH", help="A file of the run: of its result, else of its source.")
+@click.option(
+    "-p", "--path", metavar="PATH", help="A file of the result, else of the source, as seen from here, else from the top."
+)
 def command(run: str, what: str, path: str | None) -> None:
     r"""Prints a file of a run (default: the newest): byte for byte into a pipe, made safe on a terminal.
 
@@ -36,9 +44,20 @@ def command(run: str, what: str, path: str | None) -> None:
         raise UsageError("--sourcecode needs a file", "name it with -p PATH")
     project = open_project()
     found = project.find(run)
+    here = path and posixpath.normpath(project.git.prefix + path)
+    try:
+        show(project, found, what, here)
+    except UnknownRun:
+        if here == path:
+            raise
+        show(project, found, what, path)
+
+
+def show(project: Project, run: Run, what: str, path: str | None) -> None:
+    """Writes the file to stdout. Raises UnknownRun, before anything is written, if the run has none at the path."""
     if not sys.stdout.isatty():
         sys.stdout.flush()
-        project.copy_file(found, what, path, sys.stdout.buffer)
+        project.copy_file(run, what, path, sys.stdout.buffer)
         return
-    for line in safe_lines(project.read_file(found, what, path).decode(errors="replace")):
+    for line in safe_lines(project.read_file(run, what, path).decode(errors="replace")):
         out(line)

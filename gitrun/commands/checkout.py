@@ -32,6 +32,9 @@ def command(run: str, paths: tuple[str, ...], to: Path | None, *, source: bool, 
     brought = project.bring(found.id, Wish(paths, to and to.absolute(), source=source, force=force))
     where = "here" if to is None else f"to {to}"
     what = " of its source" if source else ""
+    if not (brought.done or brought.left or brought.gone):
+        project.say(f"run {short(found.id)} {'has' if source else 'produced'} no files{what}")
+        return 0
     project.say(f"brought {where} from run {short(found.id)}: {count_text(len(brought.done), 'file')}{what}")
     if brought.left:
         project.say(f"left as they are: {', '.join(brought.left)}")

@@ -39,7 +39,7 @@ def command(deed: str, names: tuple[str, ...], *, chain: bool, as_data: bool) ->
       git run hooks uninstall
     """
     if deed not in DEEDS:
-        raise UsageError(f"hooks are not to be '{deed}'", f"it is one of {', '.join(DEEDS)}")
+        raise UsageError(f"there is no action '{deed}' for hooks", f"it is one of {', '.join(DEEDS)}")
     project = open_project()
     hooks = Hooks(project.git)
     meant = hooks.names(names)

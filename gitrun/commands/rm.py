@@ -10,6 +10,7 @@ from gitrun.commands.opening import open_project
 from gitrun.commands.selecting import question_from, selection
 from gitrun.commands.telling import tell_runs
 from gitrun.errors import UnknownRun, UsageError
+from gitrun.model.refs import short
 
 
 @click.command(add_help_option=False)
@@ -41,5 +42,6 @@ def command(runs: tuple[str, ...], *, dry_run: bool, remote: str | None, **optio
         project.remove(found)
     tell_runs(project, "would delete" if dry_run else "deleted", found)
     if not dry_run:
-        project.say(f"git run restore {found[0].id[:8] if len(found) == 1 else 'RUNS'} brings them back")
+        name, them = (short(found[0].id), "it") if len(found) == 1 else ("RUNS", "them")
+        project.say(f"git run restore {name} brings {them} back")
     return 0

@@ -211,9 +211,10 @@ def show_plan(project: Project, request: Request, *, as_json: bool) -> int:
             **basis_json(plan.basis), "steps": steps, "link": links,
         })  # fmt: skip
         return 0
+    base = short(plan.source.base) if plan.source.base else "no commit"
     rows = [
         ("operation", plan.operation), ("command", " ".join(plan.words)), ("directory", plan.cwd or "."),
-        ("flags", plan.flags.text()), ("source", f"{plan.source.tree[:8]} on {(plan.source.base or 'no commit')[:9]}"),
+        ("flags", plan.flags.text()), ("source", f"{plan.source.tree[:8]} on {base}"),
         *basis_rows(plan.basis), ("steps", ", ".join(steps)), ("link", ", ".join(links)),
     ]  # fmt: skip
     rows = [row for row in rows if row[1] or row[0] in ALWAYS]

@@ -12,7 +12,7 @@ from gitrun.engine.sharing import Order
 from gitrun.errors import UnknownRun, UsageError
 from gitrun.model.names import digits_of
 from gitrun.model.refs import short
-from gitrun.model.text import count_text
+from gitrun.model.text import count_text, safe_text
 from gitrun.views.history import belonging
 from gitrun.views.select import Question, choose
 
@@ -37,7 +37,20 @@ def remote_and_names(project: Project, words: Sequence[str], *, push: bool = Fal
     """The remote that the first word names, else git's own default, and the names of runs. Raises UsageError."""
     if words and project.sharing.is_remote(words[0]):
         return words[0], tuple(words[1:])
+    if words and not digits_of(words[0]) and ":" not in words[0]:
+        require_run(project, words[0])
     return project.sharing.default_remote(push=push), tuple(words)
+
+
+def require_run(project: Project, word: str) -> None:
+    """Raises UnknownRun if the first word, which is no remote, names no run either."""
+    try:
+        project.find(word)
+    except UnknownRun as error:
+        if not word.isdecimal():
+            hint = "git remote lists the remotes, git run list the runs"
+            raise UnknownRun(f"neither a remote nor a run: '{safe_text(word)}'", hint) from error
+        raise
 
 
 def order_from(project: Project, names: Sequence[str], options: dict[str, Any], *, merge: bool) -> Order:

@@ -11,6 +11,7 @@ from gitrun.commands.opening import open_project
 from gitrun.engine.streams import FileStream
 from gitrun.errors import UnknownRun, UsageError
 from gitrun.model.refs import short
+from gitrun.model.text import ending_text
 from gitrun.views.select import Question
 
 if TYPE_CHECKING:
@@ -31,10 +32,11 @@ def command(run: str | None, *, latest: bool) -> None:
     if latest and run is not None:
         raise UsageError(f"--latest names a run, and '{run}' another", "give one of them")
     project = open_project()
+    project.stdout, project.stderr = FileStream(1), FileStream(2)
     sys.stdout.flush()
     meant = running(project) if latest else project.find(run or "1")
-    found = project.watch(meant, FileStream(1))
-    project.say(f"run {short(found.id)} {found.status}")
+    found = project.watch(meant, project.stdout)
+    project.say(f"run {short(found.id)} {ending_text(found.status, found.exit_status, found.attempt.duration)}")
 
 
 def running(project: Project) -> Run:

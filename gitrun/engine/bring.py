@@ -118,8 +118,9 @@ def chosen(run: Run, wish: Wish, prefix: str, paths: Iterable[str]) -> list[str]
             if hits:
                 break
         else:
-            what = "its source has" if wish.source else "it produced"
-            raise UnknownRun(f"{what} no '{typed}': run {short(run.id)}", f"git run ls {short(run.id)} lists its files")
+            name = short(run.id)
+            what = f"the source of run {name} has" if wish.source else f"run {name} produced"
+            raise UnknownRun(f"{what} no '{typed}'", f"git run ls {name} lists its files")
         wanted |= dict.fromkeys(hits)
     return list(wanted)
 

@@ -22,6 +22,7 @@ from gitrun.model.plan import Outcome, Skip
 from gitrun.model.refs import short
 from gitrun.model.request import Request
 from gitrun.model.status import COMPLETED, ERROR, RUNNING, TERMINATED
+from gitrun.model.text import ending_text
 from gitrun.store import notes
 from gitrun.store.live import Owner
 from gitrun.store.results import finish
@@ -171,7 +172,7 @@ def run_step(launch: Launch, request: Request, within: Within) -> tuple[str, Out
         return found.run.id, None
     run, outcome = found
     if outcome:
-        launch.road.say(f"run {short(run)}: {outcome.status} in {outcome.duration:.1f}s")
+        launch.road.say(f"run {short(run)} {ending_text(outcome.status, outcome.exit_status, outcome.duration)}")
     return found
 
 

@@ -15,7 +15,7 @@ from gitrun.git.exe import last_words
 from gitrun.model.files import Skipped
 from gitrun.model.plan import Source
 from gitrun.model.record import DIRECTORY
-from gitrun.model.text import count_text, path_text, size_text
+from gitrun.model.text import count_text, limit_text, path_text, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -242,7 +242,7 @@ def why_not(path: bytes, size: int, settings: Settings) -> str:
     name = os.fsdecode(path.rpartition(b"/")[2])
     if any(fnmatch(name, pattern) for pattern in settings.secrets):
         return "looks like a secret"
-    return f"larger than {size_text(settings.max_untracked)}" if size > settings.max_untracked else ""
+    return f"larger than {limit_text(settings.max_untracked)}" if size > settings.max_untracked else ""
 
 
 def own_places(git: Git) -> set[str]:
@@ -308,7 +308,8 @@ def words_for(seen: Seen, skipped: list[Skipped], *, linked: bool) -> tuple[str,
     words = []
     if skipped:
         named = ", ".join(f"{s.path} ({s.reason})" for s in skipped[:3]) + (", …" if len(skipped) > 3 else "")
-        words.append(f"left out of the snapshot{' and linked in' if linked else ''}: {named}")
+        silent = f"in .gitignore {'it goes' if len(skipped) == 1 else 'they go'} without saying"
+        words.append(f"left out of the snapshot{' and linked in' if linked else ''}: {named}; {silent}")
     if seen.conflicts:
         words.append(f"unmerged, recorded with their conflict markers: {listing(seen.conflicts)}")
     if seen.dirty_modules:

@@ -84,6 +84,14 @@ def size_text(size: float) -> str:
     return f"{size:.1f} TB"
 
 
+def limit_text(size: int) -> str:
+    """A limit of bytes as the units of git config make it: `10 MiB`, `1 KiB`, `1,500 B`."""
+    for unit, length in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if size and size % length == 0:
+            return f"{size // length:,} {unit}"
+    return f"{size:,} B"
+
+
 def duration_text(seconds: float) -> str:
     """A duration in seconds as `0.3s`, `12.4s`, `3m20s` or `2h05m`."""
     if seconds < 59.95:
@@ -122,13 +130,16 @@ def either_text(words: Sequence[str]) -> str:
     return " or ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
-def ending_text(status: str, exit_status: int | None, duration: float) -> str:
-    """How an attempt ended: `completed in 12.4s`, `error (exit status 3) in 0.4s`, `terminated (SIGTERM) in 2m05s`."""
+def ending_text(status: str, exit_status: int | None, duration: float | None) -> str:
+    """How an attempt ended: `completed in 12.4s`, `error (exit status 3) in 0.4s`, `terminated (SIGTERM) in 2m05s`.
+
+    Without a duration it is how it stands: `running`.
+    """
     if exit_status is not None and exit_status < 0:
         status += f" ({signal_text(-exit_status)})"
     elif exit_status:
         status += f" (exit status {exit_status})"
-    return f"{status} in {duration_text(duration)}"
+    return status if duration is None else f"{status} in {duration_text(duration)}"
 
 
 def signal_text(number: int) -> str:

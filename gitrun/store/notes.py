@@ -16,7 +16,7 @@ from gitrun.git.exe import NO_ID
 from gitrun.git.objects import FILE, Entry, Objects, TreeMaker, edit_tree
 from gitrun.model import record
 from gitrun.model.refs import short
-from gitrun.model.text import safe_lines, safe_text
+from gitrun.model.text import ending_text, safe_lines, safe_text
 from gitrun.store.commits import commit_tree, hash_files, scratch
 from gitrun.store.locks import acquire
 from gitrun.store.tips import read_ref
@@ -213,10 +213,9 @@ def attempt_note(run: Run, attempt: Attempt, output: bytes | None) -> str:
 
 def ending(attempt: Attempt) -> str:
     """How an attempt ended, and its metrics, on one line."""
-    status = f"{attempt.status} (exit {attempt.exit_status})" if attempt.exit_status else attempt.status
-    length = f" in {attempt.duration:.1f}s" if attempt.duration is not None else ""
+    said = ending_text(attempt.status, attempt.exit_status, attempt.duration)
     numbers = " ".join(f"{safe_text(name)}={value:g}" for name, value in attempt.metrics.items())
-    return f"{status}{length}" + (f": {numbers}" if numbers else "")
+    return said + (f": {numbers}" if numbers else "")
 
 
 def commit_note(index: Index, commit: str, tree: str) -> str:

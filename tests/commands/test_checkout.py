@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 MODEL = """\
 import os
 os.makedirs("out", exist_ok=True)
@@ -35,3 +37,19 @@ def test_checkout_brings_nothing_that_an_attempt_took_away(repo) -> None:
     repo.run("--restart", "1", "--force-sourcecode", check=True)
     repo.run("checkout", "1", check=True)
     assert not (repo.path / "a").exists()
+
+
+def test_checkout_of_a_run_that_produced_nothing_says_so(repo) -> None:
+    repo.run("echo.py", check=True)
+    assert re.fullmatch("gitrun: run [0-9a-f]{8} produced no files\n", repo.run("checkout", check=True).stderr)
+    assert re.match("gitrun: run [0-9a-f]{8} produced no 'nosuch'; ", repo.run("checkout", "1", "nosuch").stderr)
+
+
+def test_cat_names_a_file_from_the_current_directory_as_checkout_does(repo) -> None:
+    repo.write("train.py", MODEL)
+    repo.run("train.py", check=True)
+    (repo.path / "out").mkdir()
+    for path in ("model.txt", "out/model.txt"):
+        assert repo.run("cat", "-p", path, cwd=repo.path / "out", check=True).stdout == "trained"
+    refused = repo.run("cat", "-p", "nosuch", cwd=repo.path / "out")
+    assert (refused.returncode, "has no file 'nosuch'" in refused.stderr) == (128, True)

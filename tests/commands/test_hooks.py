@@ -36,6 +36,12 @@ def hooked(repo):
     return repo
 
 
+def test_word_that_is_nothing_to_do_with_hooks_is_told_what_there_is(repo) -> None:
+    told = repo.run("hooks", "foo")
+    assert told.returncode == 129
+    assert told.stderr == "gitrun: there is no action 'foo' for hooks; it is one of status, install, uninstall\n"
+
+
 @pytest.fixture(params=["files", "settings"])
 def each_way(request, repo):
     """A repository with our hooks, as files or as the commands that are settings of a newer git."""

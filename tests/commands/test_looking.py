@@ -169,7 +169,8 @@ def test_stop_ends_a_run_in_the_background_and_watch_follows_it(repo) -> None:
     assert watching.stdout is not None
     assert watching.stdout.readline() == b"on\n"
     assert repo.run("stop", "1", check=True).stderr == f"gitrun: run {run[:8]} has ended\n"
-    assert watching.communicate(timeout=10)[1] == f"gitrun: run {run[:8]} terminated\n".encode()
+    told = watching.communicate(timeout=10)[1]
+    assert re.fullmatch(rb"gitrun: run %s terminated \(SIGTERM\) in [0-9.]+s\n" % run[:8].encode(), told)
     ended = repo.run("stop", "1")
     assert (ended.returncode, ended.stderr) == (128, f"gitrun: run {run[:8]} is not running on this machine\n")
     assert repo.run("watch", "1").stdout == "on\n"
@@ -210,4 +211,4 @@ def test_watch_latest_follows_the_running_run_and_no_other(repo) -> None:
     assert watching.stdout is not None
     assert watching.stdout.readline() == b"on\n"
     repo.run("stop", run, check=True)
-    assert watching.communicate(timeout=20)[1] == f"gitrun: run {run[:8]} terminated\n".encode()
+    assert watching.communicate(timeout=20)[1].startswith(f"gitrun: run {run[:8]} terminated (SIGTERM) in ".encode())

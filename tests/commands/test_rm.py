@@ -43,6 +43,10 @@ def test_rm_says_which_runs_on_stderr(three) -> None:
     assert listed(three) == [1]
 
 
+def test_rm_of_one_run_says_how_it_comes_back(three) -> None:
+    assert re.search(r"git run restore [0-9a-f]{8} brings it back$", three.run("rm", "1", check=True).stderr)
+
+
 def test_rm_takes_filters(three) -> None:
     three.run("rm", "--where", "x<3", check=True)
     assert listed(three) == [3]

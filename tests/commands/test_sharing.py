@@ -57,6 +57,13 @@ def test_push_takes_what_was_made_here_and_has_ended(team) -> None:
     assert len(tip(team.remote)) == 3
 
 
+@pytest.mark.parametrize("verb", ["push", "fetch", "pull"])
+def test_word_that_is_neither_a_remote_nor_a_run_is_said_to_be_neither(team, verb) -> None:
+    told = team.ann.run(verb, "nowhere")
+    assert told.returncode == 128
+    assert told.stderr.startswith("gitrun: neither a remote nor a run: 'nowhere'; ")
+
+
 def test_nothing_to_push_is_said(team) -> None:
     assert "nothing to push" in team.ann.run("push", check=True).stderr
     assert team.ann.run("push", "--all", "--op", "x").returncode == 129

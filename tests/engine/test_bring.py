@@ -57,9 +57,9 @@ def test_paths_are_those_of_the_current_directory_else_of_the_top(repo, project)
 
 
 def test_path_that_is_not_of_the_run_is_refused(project) -> None:
-    with pytest.raises(UnknownRun, match="it produced no 'lib'"):
+    with pytest.raises(UnknownRun, match="produced no 'lib'"):
         wish(project, "lib")
-    with pytest.raises(UnknownRun, match="its source has no 'out'"):
+    with pytest.raises(UnknownRun, match=r"the source of run \w+ has no 'out'"):
         wish(project, "out", source=True)
 
 

@@ -36,8 +36,8 @@ def test_a_large_untracked_file_is_left_out_named_and_linked_in(repo):
     repo.write("data/just.bin", b"x" * (10 * MIB))
     ended = repo.run("--", "sh", "-c", "wc -c < data/large.bin; test -L data/large.bin; test ! -L data/just.bin", check=True)
     assert ended.stdout.strip() == str(10 * MIB + 1)
-    assert "left out of the snapshot and linked in: data/large.bin (larger than 10 MB)" in ended.stderr
-    assert skipped(repo) == {"data/large.bin": "larger than 10 MB"}
+    assert "left out of the snapshot and linked in: data/large.bin (larger than 10 MiB)" in ended.stderr
+    assert skipped(repo) == {"data/large.bin": "larger than 10 MiB"}
     assert recorded(repo) == {"echo.py", "data/just.bin"}
     assert shown(repo)["files"] == []
 
@@ -46,10 +46,16 @@ def test_a_large_untracked_file_is_left_out_named_and_linked_in(repo):
 def test_what_looks_like_a_secret_is_left_out_named_and_linked_in(repo, name):
     repo.write(name, "secret")
     ended = repo.run("--", "grep", "-c", "secret", name, check=True)
-    assert f"{name} (looks like a secret)" in ended.stderr
+    assert f"{name} (looks like a secret); in .gitignore it goes without saying\n" in ended.stderr
     assert recorded(repo) == {"echo.py"}
     blob = repo.git("hash-object", name)
     assert blob not in repo.git("cat-file", "--batch-all-objects", "--batch-check")
+
+
+def test_what_is_left_out_and_ignored_goes_without_saying(repo):
+    repo.write(".env", "secret")
+    repo.write(".gitignore", ".env\n")
+    assert "left out" not in repo.run("--", "grep", "-c", "secret", ".env", check=True).stderr
 
 
 def test_a_secret_that_is_tracked_is_the_users_own_will(repo):
@@ -66,7 +72,7 @@ def test_both_limits_are_settings(repo):
     repo.git("config", "gitrun.maxUntracked", "1k")
     repo.git("config", "--add", "gitrun.secrets", "*.secret")
     repo.run("--", "true", check=True)
-    assert skipped(repo) == {"large.txt": "larger than 1.0 kB", "my.secret": "looks like a secret"}
+    assert skipped(repo) == {"large.txt": "larger than 1 KiB", "my.secret": "looks like a secret"}
     repo.git("config", "gitrun.maxUntracked", "1m")
     repo.git("config", "--replace-all", "gitrun.secrets", "")
     repo.run("--", "true", check=True)

@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitrun.model.text import columns, duration_text, fitting, safe_lines, safe_text, size_text
+from gitrun.model.text import (
+    columns,
+    duration_text,
+    either_text,
+    ending_text,
+    fitting,
+    limit_text,
+    safe_lines,
+    safe_text,
+    size_text,
+)
 
 HOSTILE = "\x1b]52;c;eA==\x07 \x9b31m \u202e \u2066 \u200b \ufeff \x7f \r\n \u2028 \udcff \U000e0041"
 
@@ -61,3 +71,17 @@ def test_what_fits_is_the_longest_beginning_that_does(text, room) -> None:
     assert text.startswith(found)
     assert columns(found) <= max(room, 0)
     assert found == text or columns(text[: len(found) + 1]) > room
+
+
+@pytest.mark.parametrize(("words", "text"), [([], ""), (["a"], "a"), (["a", "b"], "a or b"), ("abc", "a, b or c")])
+def test_few_words_are_one_or_the_other(words, text) -> None:
+    assert either_text(words) == text
+
+
+@pytest.mark.parametrize(("size", "text"), [(10 << 20, "10 MiB"), (1 << 10, "1 KiB"), (1500, "1,500 B"), (0, "0 B")])
+def test_limits_are_in_the_units_in_which_they_are_set(size, text) -> None:
+    assert limit_text(size) == text
+
+
+def test_ending_without_a_duration_is_how_it_stands() -> None:
+    assert ending_text("running", None, None) == "running"

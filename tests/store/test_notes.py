@@ -49,6 +49,15 @@ def test_attempt_has_its_outcome_and_output_made_safe(repo, project) -> None:
     assert "\x1b" not in repo.git("log", "--notes=runs", "--glob=refs/runs/*")
 
 
+def test_note_says_how_an_attempt_ended_as_git_run_does(repo, project) -> None:
+    for end in ("exit 3", "kill $$"):
+        project.run(command=("sh", "-c", end))
+    project.rebuild_notes()
+    killed, failed = (note(repo, run.attempt.id) for run in project.list_runs()[:2])
+    assert failed.startswith("error (exit status 3) in ")
+    assert killed.startswith("terminated (SIGTERM) in ")
+
+
 def test_every_attempt_of_a_run_has_a_note(repo, project) -> None:
     run = project.list_runs()[1]
     project.run(restart=run.id, flags={"x": 7})
