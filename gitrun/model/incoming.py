@@ -31,7 +31,9 @@ OUTPUT = 16 << 20
 NAME = 255
 """Bytes of a name that file systems take."""
 TABLES = frozenset({record.FLAGS, record.RUN, record.ENV, record.RESULT, record.NOTES})
-SIZES: Mapping[str, int] = {**dict.fromkeys(TABLES, reading.LIMIT), record.OUTPUT: OUTPUT, record.METRICS: 64 << 20}
+SIZES: Mapping[str, int] = {
+    **dict.fromkeys(TABLES, reading.LIMIT), record.RESULT: record.LONGEST, record.OUTPUT: OUTPUT, record.METRICS: 64 << 20,
+}  # fmt: skip
 """The largest size in bytes of each of our own files."""
 MODES = frozenset({b"40000", b"100644", b"100755", b"100664", b"120000", b"160000"})
 IGNORED = dict.fromkeys((*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF))

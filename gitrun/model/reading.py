@@ -12,7 +12,7 @@ from gitrun.model.files import File, Skipped, is_safe
 from gitrun.model.flags import Flags, copy_value
 from gitrun.model.metrics import COUNT, FIRST, LEAST, MOST, Metrics, Summary, as_float
 from gitrun.model.params import Params
-from gitrun.model.record import FLAGS, NOTES, RESULT, RUN
+from gitrun.model.record import FLAGS, LONGEST, NOTES, RESULT, RUN
 from gitrun.model.refs import is_id
 from gitrun.model.run import Attempt, Comment, Notes
 from gitrun.model.status import COMPLETED, ERROR, PENDING, RUNNING, STAGED, TERMINATED
@@ -20,23 +20,51 @@ from gitrun.model.text import path_of
 from gitrun.model.toml import read_toml
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from gitrun.model.run import Written
 
 LIMIT = 1 << 20
-"""Size in bytes above which a TOML file of a run is not parsed."""
+"""Bytes of TOML that are parsed at a time: a file of a run that is larger is not, but for the list of files of a result."""
+NEXT = b"\n[[files]]\n"
+FILE = File.__slots__
 STATUSES = frozenset({COMPLETED, ERROR, TERMINATED})
 
 
 def parse_toml(data: bytes, name: str) -> dict[str, Any]:
-    """The table in `data`. Raises BadRun for all that is not TOML, or over 1 MiB."""
+    """The table in `data`. Raises BadRun for all that is not TOML, or over 1 MiB; a result may have a long list of files."""
+    if name == RESULT and LIMIT < len(data) <= LONGEST:
+        return parse_long(data)
     if len(data) > LIMIT:
-        raise BadRun(f"{name} is larger than 1 MiB")
+        raise BadRun(f"{name} is larger than {LONGEST >> 20 if name == RESULT else 1} MiB")
     try:
         return read_toml(data.decode())
     except (ValueError, RecursionError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
         raise BadRun(f"{name} is not TOML: {error}") from error
+
+
+def parse_long(data: bytes) -> dict[str, Any]:
+    """The table of a result, parsed a piece at a time; what stands behind its files is passed over. Raises BadRun."""
+    found: dict[str, Any] = {}
+    files: list[dict[str, Any]] = []
+    for piece in pieces(data):
+        some = parse_toml(piece, RESULT)
+        # only what we know of them is held: what others write can take thirty times its bytes
+        files += ({key: file[key] for key in FILE if isinstance(file.get(key), str | int)} for file in tables(some, "files"))
+        found = found or some
+    return {**found, "files": files}
+
+
+def pieces(data: bytes) -> Iterator[bytes]:
+    """A result in pieces that can be parsed, each but the first of files alone. Raises BadRun if it cannot be parted."""
+    start = 0
+    while len(data) - start > LIMIT:
+        end = data.rfind(NEXT, start, start + LIMIT) + 1
+        if end <= start:
+            raise BadRun(f"{RESULT} is larger than 1 MiB without its files")
+        yield data[start:end]
+        start = end
+    yield data[start:]
 
 
 @dataclass(frozen=True, slots=True)

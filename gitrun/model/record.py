@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from gitrun.model.flags import format_value
 from gitrun.model.metrics import COUNT, FIRST, LEAST, MOST
@@ -11,19 +12,25 @@ from gitrun.model.status import COMPLETED, ERROR
 from gitrun.model.text import path_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from gitrun.model.files import File
     from gitrun.model.flags import Flags, Value
     from gitrun.model.metrics import Metrics
     from gitrun.model.plan import Outcome, Plan
     from gitrun.model.run import Notes
 
+T = TypeVar("T")
 DIRECTORY = ".gitrun"
 FLAGS, RUN, ENV, RESULT, OUTPUT, METRICS, NOTES = (
     f"{DIRECTORY}/{name}"
     for name in ("flags.toml", "run.toml", "env.toml", "result.toml", "output", "metrics.jsonl", "notes.toml")
 )
 FORMAT = 1
+LONGEST, SPARE = 16 << 20, 1 << 20
+"""Bytes of a result.toml, which is not read if it is larger, and of them those for all but the list of files."""
+LINKS = 512 << 10
+"""Bytes of the names of links that are recorded."""
 
 
 def toml(table: Mapping[str, Any]) -> bytes:
@@ -88,15 +95,44 @@ def rests_on_more(data: bytes) -> bool:
 
 
 def result_toml(outcome: Outcome) -> bytes:
-    """What is result.toml for this outcome."""
+    """What is result.toml for this outcome; what is too much for its lists is left out of them, and counted."""
+    linked = within([(path, weight(path)) for path in outcome.linked], LINKS)
+    files = listed(outcome.files)
     return toml({
         "format": FORMAT, "status": outcome.status, "exit_status": outcome.exit_status, "started": outcome.started,
         "stopped": outcome.stopped, "duration": round(outcome.duration, 6), "reason": outcome.reason or None,
-        "linked": [path_text(path) for path in outcome.linked] or None, "steps": said_of_steps(outcome),
+        "linked": [path_text(path) for path in linked] or None,
+        "links_left_out": len(outcome.linked) - len(linked) or None,
+        "files_left_out": len(outcome.files) - len(files) or None, "steps": said_of_steps(outcome),
         "metrics": dict(outcome.metrics) or None,
         "series": series_table(outcome.metrics) or None,
-        "files": [asdict(file) | {"path": path_text(file.path)} for file in outcome.files] or None,
+        "files": [file_table(file) for file in files] or None,
     })  # fmt: skip
+
+
+def file_table(file: File) -> dict[str, str | int]:
+    """A produced file as result.toml has it."""
+    return {"path": path_text(file.path), "size": file.size, "sha256": file.sha256, "stored": file.stored}
+
+
+def listed(files: Sequence[File]) -> Sequence[File]:
+    """The files that a result.toml has room for, in their order: first those that are not in its own tree."""
+    weights = [(file, weight(file.path) + len(str(file.size)) + 122) for file in files]
+    weights.sort(key=lambda pair: pair[0].stored == "git")
+    room = frozenset(file.path for file in within(weights, LONGEST - SPARE))
+    return files if len(room) == len(files) else [file for file in files if file.path in room]
+
+
+def weight(path: str) -> int:
+    """The bytes that a path takes in TOML at most, `    "",` and a line end around it."""
+    is_plain = path.isascii() and path.isprintable() and "\\" not in path and '"' not in path
+    return len(path) * (1 if is_plain else 6) + 8
+
+
+def within(weighed: Sequence[tuple[T, int]], room: int) -> list[T]:
+    """The first of the things that together have no more than this weight."""
+    ends = accumulate(amount for _, amount in weighed)
+    return [thing for (thing, _), end in zip(weighed, ends, strict=True) if end <= room]
 
 
 def said_of_steps(outcome: Outcome) -> list[dict[str, str]] | None:

@@ -104,7 +104,7 @@ def one_run(git: Git, objects: Reader, named: tuple[str, str], last: Last | None
     (run, tip), (parts, live) = named, known
     if last is None:
         raise BadRun("no attempt is found behind its ref: an object is missing, or was not made by gitrun")
-    contents = {name: content(part, name) for name, part in parts.items()}
+    contents = {name: content(part, name) for name, part in with_long(objects, parts).items()}
     written = Output(str(git.common_dir), last.left.id)
     attempt = reading.read_attempt(origin(last, run), contents, live=run in live, written=written)
     found = Run(run, tip, attempt, reading.read_notes(contents[record.NOTES]))
@@ -112,12 +112,20 @@ def one_run(git: Git, objects: Reader, named: tuple[str, str], last: Last | None
     return found
 
 
+def with_long(objects: Reader, parts: Mapping[str, Object | None]) -> Mapping[str, Object | None]:
+    """The files of a run with the content of a long result.toml, which is read when its run is: many at once would be much."""
+    result = parts[record.RESULT]
+    if result is None or result.data is not None or result.kind != "blob":
+        return parts
+    return {**parts, record.RESULT: objects.read_many((result.id,), record.LONGEST)[0]}
+
+
 def content(part: Object | None, name: str) -> bytes | None:
     """The bytes of a file of a run; None if it has no such file. Raises BadRun if it is too large or no file."""
     if part is None:
         return None
     if part.data is None or part.kind != "blob":
-        raise BadRun(f"{name} is not a file of at most 2 MiB")
+        raise BadRun(f"{name} is not a file of at most {record.LONGEST >> 20 if name == record.RESULT else 2} MiB")
     return part.data
 
 
@@ -189,7 +197,7 @@ def state(git: Git, objects: Objects, commit: Commit, result: Commit | None, run
     at = result or commit
     last = Last(commit, result, at.tree)
     parts = dict(zip(PARTS, objects.read_many(names_of(last, at.id)), strict=True))
-    contents = {name: content(part, name) for name, part in parts.items()}
+    contents = {name: content(part, name) for name, part in with_long(objects, parts).items()}
     attempt = reading.read_attempt(origin(last, run.id), contents, live=False, written=Output(str(git.common_dir), at.id))
     return replace(run, tip=at.id, attempt=attempt)
 

@@ -25,6 +25,8 @@ SOURCE = Source("5" * 40, "b" * 40, "main", dirty=True, skipped=(Skipped("big", 
 PARAMS = Params(force_flags=True, gpus="0,1", random_seed=7)
 PLAN = Plan("a b", "command", ("a", "b"), "sub", Flags({"x": 1}), PARAMS, SOURCE, WHEN, "nonce", carried=("made",))
 
+END = b"\n[[files]]\npath = 'a'\n"
+
 
 def flags_read(flags: Flags) -> Flags:
     return reading.read_flags(record.flags_toml(flags))
@@ -56,6 +58,39 @@ def test_outcome_is_read_as_it_was_written() -> None:
     assert (result["status"], result["exit_status"], result["started"], result["duration"]) == ("error", 3, WHEN, 2.0)
     assert reading.read_metrics(result["metrics"]) == metrics
     assert tuple(map(reading.read_file, result["files"])) == files
+
+
+def made(count: int, stored: str = "git") -> tuple[File, ...]:
+    return tuple(File(f"{stored}/{number:0100}", number, "c" * 64, stored) for number in range(count))
+
+
+def test_a_result_of_very_many_files_is_read_as_it_was_written() -> None:
+    files = made(9_000)
+    data = record.result_toml(Outcome("completed", 0, WHEN, WHEN, 2.0, files=files))
+    assert len(data) > reading.LIMIT
+    result = reading.parse_toml(data, record.RESULT)
+    assert (result["status"], tuple(map(reading.read_file, result["files"]))) == ("completed", files)
+
+
+def test_files_that_a_result_has_no_room_for_are_counted_and_none_of_those_that_are_kept_beside_it() -> None:
+    files = (*made(80_000), *made(10_000, "local"))
+    data = record.result_toml(Outcome("completed", 0, WHEN, WHEN, 2.0, files=files))
+    assert len(data) <= record.LONGEST
+    result = reading.parse_toml(data, record.RESULT)
+    assert result["files_left_out"] == len(files) - len(result["files"]) > 0
+    assert sum(file["stored"] == "local" for file in result["files"]) == 10_000
+
+
+def test_a_result_with_very_many_links_is_read() -> None:
+    linked = tuple(f"{number:0200}" for number in range(10_000))
+    result = reading.parse_toml(record.result_toml(Outcome("completed", 0, WHEN, WHEN, 2.0, linked=linked)), record.RESULT)
+    assert result["links_left_out"] == len(linked) - len(result["linked"]) > 0
+
+
+@pytest.mark.parametrize("data", [b"a = 1\n" + b"#" * (1 << 20) + END, b"a = '''\n" + END * 90_000 + b"'''"])
+def test_a_result_that_is_long_in_another_way_is_a_bad_run(data) -> None:
+    with pytest.raises(BadRun, match=r"^.gitrun/result.toml "):
+        reading.parse_toml(data, record.RESULT)
 
 
 def test_annotations_are_read_as_they_were_written() -> None:
