@@ -121,6 +121,7 @@ def listing(paths: Sequence[str], run: Run) -> str:
 
 def notes(run: Run, now: datetime) -> Rows:
     """What people noted about the run."""
+    yield "notes", run.notes.unreadable
     yield "label", run.notes.label or ""
     yield "tags", ", ".join(run.notes.tags)
     yield "marked", "yes" if run.notes.marked else ""

@@ -45,6 +45,8 @@ class Notes:
     tags: tuple[str, ...] = ()
     comments: tuple[Comment, ...] = ()
     marked: bool = False
+    unreadable: str = ""
+    """Why what is noted does not read: then these are no annotations. Never written."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gitrun.errors import GitrunError, ObjectsGone, StaleRun, UnknownRun
+from gitrun.errors import GitrunError, ObjectsGone, StaleRun, UnknownRun, UsageError
 from gitrun.git.objects import FILE, Objects, fsync
 from gitrun.model import reading, record
 from gitrun.model.refs import short
 from gitrun.store.collecting import gc_held_off
-from gitrun.store.runs import content
+from gitrun.store.runs import notes_in
 from gitrun.store.tips import Move, publish_many, tip_of, tips
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def annotate_many(git: Git, runs: Sequence[str], change: Change, subject: str) -
 def annotate_each(git: Git, edits: Mapping[str, Edit]) -> list[str]:
     """Those of the runs whose annotations their edits changed; they are in a commit on each one's tip.
 
-    What somebody else moves in the same instant is changed again on what they made. Raises UnknownRun, StaleRun.
+    What somebody else moves in the same instant is changed again on what they made. Raises UnknownRun, StaleRun, UsageError.
     """
     done: list[str] = []
     rest: Sequence[str] = list(edits)
@@ -68,29 +68,37 @@ def annotate_each(git: Git, edits: Mapping[str, Edit]) -> list[str]:
 
 
 def attempt_many(git: Git, edits: Mapping[str, Edit]) -> list[str]:
-    """One try at all of the runs, which changes all of them or none. Raises StaleRun, ObjectsGone, UnknownRun."""
+    """One try at all of the runs, which changes all of them or none. Raises StaleRun, ObjectsGone, UnknownRun, UsageError."""
     known = tips(git) if len(edits) > 1 else {run: tip_of(git, run) or "" for run in edits}
     for run in edits:
         if not known.get(run):
             raise UnknownRun(f"there is no run {short(run)} any more")
     with Objects(git) as objects:
         names = [f"{known[run]}:{record.NOTES}" for run in edits]
-        before = [reading.read_notes(content(found, record.NOTES)) for found in objects.read_many(names)]
+        before = [notes_in(found) for found in objects.read_many(names)]
         after = {run: notes for run, old in zip(edits, before, strict=True) if (notes := edits[run].change(old)) != old}
         if after:
-            heads = commit_many(git, [(known[run], notes, edits[run].subject) for run, notes in after.items()])
+            heads = commit_many(git, [(known[run], bytes_of(run, notes), edits[run].subject) for run, notes in after.items()])
             moves = [Move(run, head, known[run]) for run, head in zip(after, heads, strict=True)]
             publish_many(git, objects, moves, brought(objects, heads))
     return list(after)
 
 
-def commit_many(git: Git, annotated: Sequence[tuple[str, Notes, str]]) -> list[str]:
-    """The ids of annotation commits: for each a run's tip, what is noted then, and a subject; many are one pack."""
+def bytes_of(run: str, notes: Notes) -> bytes:
+    """What is notes.toml for these annotations. Raises UsageError if they could not be read any more."""
+    written = record.notes_toml(notes)
+    if len(written) > reading.LIMIT:
+        raise UsageError(f"the annotations of run {short(run)} would be larger than 1 MiB", "say it in fewer words")
+    return written
+
+
+def commit_many(git: Git, annotated: Sequence[tuple[str, bytes, str]]) -> list[str]:
+    """The ids of annotation commits: for each a run's tip, what its notes.toml is then, and a subject; many are one pack."""
     author, committer = (git.run("var", f"GIT_{role}_IDENT").strip() for role in ("AUTHOR", "COMMITTER"))
     head = b"commit %s\nmark :1\nauthor %s\ncommitter %s\n" % (NOWHERE, author, committer)
     stream = [
         head + data(record.message(subject, "annotation")) + f"from {tip}\nM {FILE} inline {record.NOTES}\n".encode()
-        + data(record.notes_toml(notes)) + b"get-mark :1\n"
+        + data(notes) + b"get-mark :1\n"
         for tip, notes, subject in annotated
     ]  # fmt: skip
     # the branch on which fast-import wants its commits is forgotten before it is made: refs move from where they are expected

@@ -51,6 +51,10 @@ def of_runs(git: Git, now: datetime) -> tuple[list[Finding], int]:
                 when = f"{run.attempt.created:%Y-%m-%d %H:%M}"
                 words = f"run {short(run.id)} is of {when}, which is yet to come: it stays first in lists until then"
                 found.append(Finding("future", words, "look at the clocks; git run rm takes the run away", run.id))
+            elif run.notes.unreadable:
+                words = f"the annotations of run {short(run.id)} do not read: {run.notes.unreadable}"
+                hint = f"git log runs/{short(run.id)} -- .gitrun/notes.toml has earlier ones; git run label begins anew"
+                found.append(Finding("annotations", words, hint, run.id))
         found += of_index(git, known, runs)
     return found, sum(isinstance(run, Run) for run in runs)
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from gitrun.git.exe import Git
 
-VERSION = 5
+VERSION = 6
 MANY = 200
 """Runs from which on reading them through libgit2 is worth its import."""
 FEW = 100
@@ -342,6 +342,7 @@ def pack(run: Run) -> str:
         a.carried, [[s.path, s.size, s.reason] for s in a.skipped], [[f.path, f.size, f.sha256, f.stored] for f in a.files],
         a.written is not None, a.result, a.author, a.conflicts, a.submodules,
         notes.label, notes.tags, [[c.text, c.author, micros(c.time)] for c in notes.comments], notes.marked,
+        notes.unreadable,
     ])  # fmt: skip
 
 
@@ -350,7 +351,7 @@ def unpack(git: Git, run: str, tip: str, record: str) -> Run:
     (
         head, operation, kind, command, cwd, flags, params, status, created, source, started, stopped, duration, exit_status,
         metrics, base, branch, dirty, batch, carried, skipped, files, ended, result, author, conflicts, submodules,
-        label, tags, comments, marked,
+        label, tags, comments, marked, unreadable,
     ) = json.loads(record)  # fmt: skip
     attempt = Attempt(
         id=head, operation=operation, kind=kind, command=tuple(command), cwd=cwd, flags=Flags(flags),
@@ -363,7 +364,7 @@ def unpack(git: Git, run: str, tip: str, record: str) -> Run:
         author=author, written=Output(str(git.common_dir), result or head) if ended else None, result=result,
     )  # fmt: skip
     spoken = tuple(Comment(text, author, moment_of(time)) for text, author, time in comments)
-    return Run(run, tip, attempt, Notes(label, tuple(tags), spoken, marked))
+    return Run(run, tip, attempt, Notes(label, tuple(tags), spoken, marked, unreadable))
 
 
 def params_from(values: Iterable[Any]) -> Params:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -13,7 +13,7 @@ from gitrun.model.incoming import behind
 from gitrun.model.merging import Side, merge_notes
 from gitrun.model.run import Notes
 from gitrun.store.commits import hash_files, read_commit, scratch
-from gitrun.store.runs import content
+from gitrun.store.runs import content, notes_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,13 +45,24 @@ def merge(git: Git, mine: Chain, theirs: Chain) -> str:
         one, two = tip_of(objects, mine, theirs, base), tip_of(objects, theirs, mine, base)
         later, earlier = (one, two) if one.rank > two.rank else (two, one)
         notes = merge_notes(notes_at(objects, base), later.side, earlier.side)
-        (place / "notes").write_bytes(record.notes_toml(notes))
+        (place / "notes").write_bytes(fitting(notes))
         (blob,) = hash_files(git, [place / "notes"])
         has_notes = notes != Notes()
         tree = edit_tree(objects, maker, later.commit.tree, {record.NOTES.encode(): Entry(FILE, blob) if has_notes else None})
         (place / "merge").write_bytes(merge_bytes(tree, later.commit, earlier.commit))
         (made,) = hash_files(git, [place / "merge"], "commit")
     return made
+
+
+def fitting(notes: Notes) -> bytes:
+    """What is notes.toml for these; if it could not be read, without the oldest comments: the merged tips still have them."""
+    data = record.notes_toml(notes)
+    if len(data) <= reading.LIMIT:
+        return data
+    bare = record.notes_toml(replace(notes, comments=()))
+    weighed = [(comment, len(record.notes_toml(Notes(comments=(comment,)))) + 32) for comment in reversed(notes.comments)]
+    newest = record.within(weighed, reading.LIMIT - len(bare))
+    return record.notes_toml(replace(notes, comments=tuple(reversed(newest)))) if len(bare) <= reading.LIMIT else b""
 
 
 def merge_bytes(tree: str, later: Commit, earlier: Commit) -> bytes:
@@ -85,7 +96,7 @@ def commit_of(objects: Objects, name: str) -> Commit:
 
 def notes_at(objects: Objects, commit: str) -> Notes:
     """The annotations that a commit has."""
-    return reading.read_notes(content(objects.read(f"{commit}:{record.NOTES}"), record.NOTES))
+    return notes_in(objects.read(f"{commit}:{record.NOTES}", reading.LIMIT))
 
 
 def tip_of(objects: Objects, chain: Chain, other: Chain, base: str) -> Tip:

@@ -10,7 +10,7 @@ from gitrun.model import reading, record
 from gitrun.model.incoming import COMMITS as LONGEST
 from gitrun.model.incoming import behind
 from gitrun.model.refs import is_id
-from gitrun.model.run import BrokenRun, Run
+from gitrun.model.run import BrokenRun, Notes, Run
 from gitrun.store.commits import read_commit
 from gitrun.store.outputs import Output
 
@@ -104,10 +104,10 @@ def one_run(git: Git, objects: Reader, named: tuple[str, str], last: Last | None
     (run, tip), (parts, live) = named, known
     if last is None:
         raise BadRun("no attempt is found behind its ref: an object is missing, or was not made by gitrun")
-    contents = {name: content(part, name) for name, part in with_long(objects, parts).items()}
+    contents = {name: content(part, name) for name, part in with_long(objects, parts).items() if name != record.NOTES}
     written = Output(str(git.common_dir), last.left.id)
     attempt = reading.read_attempt(origin(last, run), contents, live=run in live, written=written)
-    found = Run(run, tip, attempt, reading.read_notes(contents[record.NOTES]))
+    found = Run(run, tip, attempt, notes_in(parts[record.NOTES]))
     require_first(objects, found, last.attempt)
     return found
 
@@ -118,6 +118,14 @@ def with_long(objects: Reader, parts: Mapping[str, Object | None]) -> Mapping[st
     if result is None or result.data is not None or result.kind != "blob":
         return parts
     return {**parts, record.RESULT: objects.read_many((result.id,), record.LONGEST)[0]}
+
+
+def notes_in(part: Object | None) -> Notes:
+    """The annotations in a file of a run; none, with the reason, if it does not read: a run is not lost with them."""
+    try:
+        return reading.read_notes(content(part, record.NOTES))
+    except BadRun as error:
+        return Notes(unreadable=error.message)
 
 
 def content(part: Object | None, name: str) -> bytes | None:
@@ -197,7 +205,7 @@ def state(git: Git, objects: Objects, commit: Commit, result: Commit | None, run
     at = result or commit
     last = Last(commit, result, at.tree)
     parts = dict(zip(PARTS, objects.read_many(names_of(last, at.id)), strict=True))
-    contents = {name: content(part, name) for name, part in with_long(objects, parts).items()}
+    contents = {name: content(part, name) for name, part in with_long(objects, parts).items() if name != record.NOTES}
     attempt = reading.read_attempt(origin(last, run.id), contents, live=False, written=Output(str(git.common_dir), at.id))
     return replace(run, tip=at.id, attempt=attempt)
 

@@ -154,3 +154,31 @@ def test_many_runs_are_annotated_by_few_processes(runs, tmp_path) -> None:
     runs.run("tag", "a", ":3", env={"GIT_TRACE2": str(trace)}, check=True)
     assert trace.read_text().count(" start ") < 20
     assert runs.git("fsck", "--strict") == ""
+
+
+LONG = "long " * 18_000
+
+
+def test_annotations_that_could_not_be_read_any_more_are_refused(runs) -> None:
+    for _ in range(11):
+        runs.run("comment", "1", "-m", LONG, check=True)
+    refused = runs.run("comment", "1", "-m", LONG)
+    assert (refused.returncode, refused.stderr.count("\n")) == (129, 1)
+    assert "would be larger than 1 MiB" in refused.stderr
+    assert len(shown(runs)["comments"]) == 11
+
+
+@pytest.mark.parametrize("notes", ['label = "a"\n' + "#" * (1 << 20), "#" * (3 << 20), "label = "])
+def test_run_whose_annotations_do_not_read_is_there_without_them(runs, notes) -> None:
+    run = shown(runs)["id"]
+    runs.git("checkout", "--quiet", "--detach", f"runs/{run}")
+    runs.write(".gitrun/notes.toml", notes)
+    runs.git("add", "--force", ".gitrun/notes.toml")
+    runs.git("commit", "--quiet", "-m", "note\n\nGitrun-Kind: annotation\nGitrun-Format: 1")
+    runs.git("update-ref", f"refs/runs/{run}", "HEAD")
+    runs.git("checkout", "--quiet", "main")
+    assert (shown(runs)["id"], shown(runs)["label"]) == (run, None)
+    assert "notes:     .gitrun/notes.toml is " in runs.run("show", "1").stdout
+    assert f"the annotations of run {run[:8]} do not read" in runs.run("doctor").stdout
+    runs.run("label", "again", "1", check=True)
+    assert shown(runs)["label"] == "again"

@@ -9,7 +9,9 @@ from clones import make_team, tip
 
 from gitrun import Project
 from gitrun.model.merging import Side, merge_notes
+from gitrun.model.reading import read_notes
 from gitrun.model.run import Comment, Notes
+from gitrun.store.merging import fitting
 
 NOW = datetime(2026, 11, 22, tzinfo=timezone.utc)
 
@@ -136,3 +138,9 @@ CASES = [
 @pytest.mark.parametrize(("base", "one", "two", "merged"), CASES)
 def test_annotations_merge_field_by_field_in_either_order(base, one, two, merged) -> None:
     assert merge_notes(base, one, two) == merge_notes(base, two, one) == merged
+
+
+def test_merged_comments_that_are_too_many_to_be_read_leave_the_oldest_to_the_tips() -> None:
+    said = tuple(Comment(f"{number} " + "x" * 90_000, "Ann", NOW + timedelta(seconds=number)) for number in range(20))
+    found = read_notes(fitting(Notes("label", comments=said)))
+    assert found == Notes("label", comments=said[9:])
