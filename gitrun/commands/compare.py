@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from gitrun.views.select import Question
 
 ROWS = 20
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""How a text begins that spreadsheets compute."""
 WIDEST = 200
 """Columns of a table for a person: more nobody reads, and one run can have tens of thousands of names."""
 
@@ -86,10 +88,10 @@ def ordered(question: Question) -> Question:
 
 
 def print_csv(columns: Sequence[Column], runs: Sequence[Run]) -> None:
-    """The rows as CSV: values in full, times in RFC 3339, nothing for what a run does not have."""
+    """The rows as CSV: values in full, times in RFC 3339, nothing for what a run does not have; no text is a formula."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow([column.name for column in columns])
     value_of = shown if is_for_person() else exact
+    writer.writerow([value_of(column.name) for column in columns])
     writer.writerows([value_of(value) for value in row] for row in rows_of(columns, runs))
 
 
@@ -117,12 +119,13 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - whatever a run has
 
 
 def exact(value: Any) -> str | float:  # noqa: ANN401 - whatever a run has
-    """A value for CSV."""
-    if isinstance(value, str | float) or (isinstance(value, int) and not isinstance(value, bool)):
+    """A value for CSV: a number, or a text that no spreadsheet takes for a formula (OWASP, CSV injection)."""
+    if isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool)):
         return value
-    if value is None:
-        return ""
-    return rfc3339(value) or "" if isinstance(value, datetime) else format_value(value)
+    if value is None or isinstance(value, datetime):
+        return rfc3339(value) or ""
+    text = value if isinstance(value, str) else format_value(value)
+    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def shown(value: Any) -> str | float:  # noqa: ANN401 - whatever a run has

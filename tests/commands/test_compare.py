@@ -128,3 +128,13 @@ def test_one_very_long_label_does_not_make_every_line_as_long(repo) -> None:
         lines = sorted(map(len, repo.run(verb, check=True).stdout.splitlines()))
         assert lines[0] < 2_000
         assert lines[-1] > 30_000
+
+
+def test_csv_has_no_formulas_and_no_bare_escapes(empty_repo) -> None:
+    empty_repo.write("a.py", "x = 'a'\ny = 0\nimport gitrun\ngitrun.log({'=1+1': 2, 'b': -1.5})\n")
+    empty_repo.commit()
+    for flags in ({"x": "=HYPERLINK(1)", "y": -3}, {"x": "@sum"}, {"x": "-x"}):
+        Project(empty_repo.path).run("a.py", flags=flags)
+    found = rows(empty_repo, "--columns", "x,y,b,=1+1")
+    assert [row["x"] for row in found] == ["'-x", "'@sum", "'=HYPERLINK(1)"]
+    assert (found[2]["y"], found[2]["b"], found[2]["'=1+1"]) == ("-3", "-1.5", "2.0")
