@@ -128,7 +128,7 @@ def is_fingerprint(text: str) -> bool:
 
 def append(git: Git, lines: Iterable[str]) -> None:
     """Adds lines in one piece, for which no lock is needed: the last word about a line counts."""
-    text = "".join(f"{line}\n" for line in lines)
+    text = "\n" + "".join(f"{line}\n" for line in lines)  # what a full disk has cut short does not swallow the first
     file_of(git).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(file_of(git), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:

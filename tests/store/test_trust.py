@@ -232,3 +232,14 @@ def test_an_entry_of_somebody_else_is_not_even_looked_at_by_a_dry_run(fetched, t
     for words in (["--dry-run", "--restart", "ask"], ["--restart", "ask"]):
         assert "not made here" in fetched.bob.run(*words).stderr
     assert not mark.exists()
+
+
+def test_trust_that_is_taken_back_after_a_line_that_was_cut_short_is_taken_back(fetched) -> None:
+    git = Project(fetched.bob.path).git
+    (run,) = tip(fetched.bob)
+    trust.trust(git, [run])
+    with trust.file_of(git).open("a") as file:
+        file.write(run[:7])
+    trust.distrust(git, [run])
+    assert not trust.is_trusted(git, run)
+    assert run not in trust.trusted(git)
