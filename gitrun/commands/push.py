@@ -87,6 +87,8 @@ def tell(project: Project, found: Pushed, remote: str, *, quiet: bool) -> int:
     """Says what became of the runs; the exit code."""
     for run, reason in found.rejected:
         project.say(f"rejected run {short(run)}: {because(run, reason, remote)}")
+    for line in found.told:
+        project.say(f"{remote} says: {line}")
     if not quiet:
         done = len(found.fresh) + len(found.forward)
         same = f", {found.same:,} there already" if found.same else ""

@@ -283,7 +283,10 @@ def last_words(stderr: bytes) -> str:
     lines = [line for line in stderr.decode(errors="replace").splitlines() if line.strip()]
     fatal = [line for line in lines if line.startswith(("fatal: ", "error: "))]
     said = (fatal or lines or ["no reason given"])[-1 if not fatal else 0]
-    said += " " + " ".join(line.strip() for line in lines if line.startswith("\t")) if said.endswith(":") else ""
+    if said.rstrip().endswith(":"):  # what it is about are the lines behind it
+        behind = lines[lines.index(said) + 1 :]
+        about = [line for line in behind if line.startswith("\t")] or behind[:1]
+        said = " ".join([said.rstrip(), *(line.strip().removeprefix("error: ") for line in about)])
     return said.removeprefix("fatal: ").removeprefix("error: ")
 
 

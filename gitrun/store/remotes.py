@@ -39,6 +39,8 @@ class Pushed:
     forward: tuple[str, ...] = ()
     same: int = 0
     rejected: tuple[tuple[str, str], ...] = ()
+    told: tuple[str, ...] = ()
+    """What hooks of the other side said to it, unless the user has seen that."""
 
 
 def remotes(git: Git) -> list[str]:
@@ -137,8 +139,12 @@ def push_refs(git: Git, remote: str, prefix: str, runs: Mapping[str, str], *, sh
         raise GitFailed(*unreachable(done, f"cannot push to {remote}"))
     fresh = tuple(run for flag, run, _ in told if flag == "*")
     forward = tuple(run for flag, run, _ in told if flag == " ")
-    rejected = tuple((run, refusals(done).get(run, reason)) for flag, run, reason in told if flag == "!")
-    return Pushed(fresh, forward, len(runs) - len(fresh) - len(forward) - len(rejected), rejected)
+    refused = {run: refusals(done).get(run, reason) for flag, run, reason in told if flag == "!"}
+    # who pushes the same at the same time is told that the ref is locked, and then it is where we wanted it
+    there = listed(git, remote, list(refused)) if refused else {}
+    rejected = tuple((run, reason) for run, reason in refused.items() if there.get(run) != runs[run])
+    same = len(runs) - len(fresh) - len(forward) - len(rejected)
+    return Pushed(fresh, forward, same, rejected, said_by_hooks(done) if rejected else ())
 
 
 def delete(git: Git, remote: str, runs: Mapping[str, str]) -> Pushed:
@@ -174,8 +180,12 @@ def why_refused(git: Git, remote: str) -> str:
         return done.reason if done.status else ""
     if IMPOSSIBLE.search(reason) or any(line.startswith(f"gitrun: refused {PROBE}:") for line in done.told):
         return ""
-    said = [line for line in done.told if not line.startswith("error: ")]
-    return "; ".join([reason.removeprefix("[remote rejected] ").strip("()"), *said[:1]])
+    return "; ".join([reason.removeprefix("[remote rejected] ").strip("()"), *said_by_hooks(done)[:1]])
+
+
+def said_by_hooks(done: Answer) -> tuple[str, ...]:
+    """The lines of the other side's hooks, but for those in which ours says why it refused a run."""
+    return tuple(line for line in done.told if line and not line.startswith(("error: ", f"gitrun: refused {RUNS}")))
 
 
 def refusals(done: Answer) -> dict[str, str]:
@@ -199,6 +209,8 @@ def lines_of(porcelain: bytes) -> Iterator[tuple[str, str, str]]:
 
 def unreachable(done: Answer, what: str) -> tuple[str, str]:
     """Message and hint for a git that did not get through."""
+    if "prerequisite" in done.reason:
+        return f"{what}: {done.reason}", "it is a bundle of what is new since these commits; fetch them first"
     return f"{what}: {done.reason}", "git remote -v shows the remotes"
 
 

@@ -10,6 +10,7 @@ import subprocess
 
 import pytest
 from clones import clone, make_team, tip
+from repository import Repo
 
 from gitrun import Project
 
@@ -195,3 +196,33 @@ def test_all_runs_may_be_asked_for_by_name(team, verb):
     team.ann.run("push", check=True)
     assert team.bob.run(verb, "--all", "--op", "echo.py").returncode == 129
     assert "new: run" in team.bob.run(verb, "--all", check=True).stderr
+
+
+def test_two_who_push_the_same_are_both_told_that_it_is_there(team) -> None:
+    run(team.ann, x=1.0)
+    hook = team.remote.path / "hooks" / "update"
+    hook.write_text('#!/bin/sh\ngit update-ref "$1" "$3"\nexit 1\n')
+    hook.chmod(0o755)
+    told = team.ann.run("push", check=True).stderr
+    assert "rejected" not in told
+    assert "1 there already" in told
+
+
+def test_what_a_hook_of_the_server_says_is_heard(team) -> None:
+    run(team.ann, x=1.0)
+    hook = team.remote.path / "hooks" / "update"
+    hook.write_text("#!/bin/sh\nprintf 'ask Bob \\033[31m first\\n'\nexit 1\n")
+    hook.chmod(0o755)
+    refused = team.ann.run("push")
+    assert refused.returncode == 1
+    assert "gitrun: origin says: ask Bob \\x1b[31m first\n" in refused.stderr
+
+
+def test_bundle_that_lacks_what_it_builds_on_names_that(team, tmp_path) -> None:
+    base = team.ann.git("rev-parse", "HEAD")
+    run(team.ann, x=1.0)
+    project = Project(team.ann.path)
+    project.sharing.export({project.list_runs()[0].id: ""}, tmp_path / "runs.bundle", base)
+    other = Repo.create(tmp_path / "other")
+    told = other.run("import", str(tmp_path / "runs.bundle")).stderr
+    assert f"lacks these prerequisite commits: {base}; it is a bundle of what is new" in told

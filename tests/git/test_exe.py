@@ -16,6 +16,12 @@ def test_what_git_says_last_is_the_first_fatal_line_without_its_prefix():
     assert last_words(b"one\ntwo\n\n") == "two"
     assert last_words(b"") == "no reason given"
     assert last_words(b"fatal: unknown extension found:\n\treftable\n") == "unknown extension found: reftable"
+    lacking = b"error: lacks these commits:\nerror: 3fa2 one\nfatal: died\n"
+    assert last_words(lacking) == "lacks these commits: 3fa2 one"
+    assert (
+        last_words(b"fatal: unable to connect to h:\nh[0: ::1]: errno=Refused\n\n")
+        == "unable to connect to h: h[0: ::1]: errno=Refused"
+    )
     assert last_words(b"fatal: caf\xe9\n") == "caf\ufffd"
 
 
