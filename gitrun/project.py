@@ -261,12 +261,12 @@ class Project:
         sound = [run for _, run in self.select(rest, question).runs] if rest or not broken else []
         return [*sound, *broken.values()]
 
-    def remove(self, found: Iterable[Run | BrokenRun]) -> None:
-        """Moves the runs to the trash, all or none. Raises RunIsRunning, StaleRun."""
+    def remove(self, found: Iterable[Run | BrokenRun]) -> frozenset[str]:
+        """Moves the runs to the trash, all or none; the ids of those that had only a ref. Raises RunIsRunning, StaleRun."""
         from gitrun.store import trash
 
         trash.settle(self.git)
-        trash.throw_away(self.git, {run.id: run.tip for run in found})
+        return trash.throw_away(self.git, {run.id: run.tip for run in found})
 
     def list_deleted(self) -> list[Run | BrokenRun]:
         """The runs in the trash, newest attempt first, then those that do not read."""

@@ -38,10 +38,15 @@ def command(runs: tuple[str, ...], *, dry_run: bool, remote: str | None, **optio
     found = project.doomed(runs, question)
     if not found:
         raise UnknownRun("no run is like that", "git run list shows the runs")
-    if not dry_run:
-        project.remove(found)
-    tell_runs(project, "would delete" if dry_run else "deleted", found)
-    if not dry_run:
-        name, them = (short(found[0].id), "it") if len(found) == 1 else ("RUNS", "them")
+    if dry_run:
+        tell_runs(project, "would delete", found)
+        return 0
+    lost = project.remove(found)
+    tell_runs(project, "deleted", found)
+    for run in sorted(lost):
+        project.say(f"of run {short(run)} there was only its ref; its last commit was not here, and nothing is in the trash")
+    back = [run.id for run in found if run.id not in lost]
+    if back:
+        name, them = (short(back[0]), "it") if len(back) == 1 else ("RUNS", "them")
         project.say(f"git run restore {name} brings {them} back")
     return 0

@@ -20,6 +20,7 @@ from gitrun.model.run import BrokenRun, Run
 from gitrun.store.collecting import is_collecting
 from gitrun.store.live import is_live
 from gitrun.store.locks import acquire
+from gitrun.store.readers import reader_of_all
 from gitrun.store.runs import read_runs
 from gitrun.store.tips import tips
 
@@ -54,9 +55,8 @@ def deleted_runs(git: Git) -> list[Run | BrokenRun]:
     if len(found) < MANY:
         with Objects(git) as objects:
             return read_runs(git, objects, found, frozenset())
-    from gitrun.git.odb import Odb
-
-    return read_runs(git, Odb(git), found, frozenset())
+    with reader_of_all(git) as reader:
+        return read_runs(git, reader, found, frozenset())
 
 
 def find_deleted(runs: Sequence[Run | BrokenRun], name: str) -> Run | BrokenRun:
@@ -92,23 +92,31 @@ def contains(git: Git, tip: str | None, older: str) -> bool:
     return tip == older or (tip is not None and git.attempt("merge-base", "--is-ancestor", older, tip).returncode == 0)
 
 
-def throw_away(git: Git, runs: Mapping[str, str]) -> None:
-    """Moves the runs (id -> tip as we saw it) to the trash, all of them or none.
+def throw_away(git: Git, runs: Mapping[str, str]) -> frozenset[str]:
+    """Moves the runs (id -> tip as we saw it) to the trash, all or none; and tells those that had only a ref.
 
     Raises RunIsRunning; StaleRun if one was changed since, or if another state of it lies in the trash already.
     """
     for run in runs:
         if is_live(git.state, run):
             raise RunIsRunning(f"cannot delete run {short(run)}: it is running", f"git run stop {short(run)}")
-    there = tips(git, TRASH)
-    fresh = {run: tip for run, tip in runs.items() if not contains(git, there.get(run), tip)}
+    there, lost = tips(git, TRASH), without_tip(git, runs)
+    fresh = {run: tip for run, tip in runs.items() if run not in lost and not contains(git, there.get(run), tip)}
     for run, tip in fresh.items():
         if run in there and not contains(git, tip, there[run]):
             raise StaleRun(f"another state of run {short(run)} is in the trash already", f"git run purge {short(run)}")
-    write_down(git, runs)
-    shield(git, runs.values())
+    write_down(git, runs.keys() - lost)
+    shield(git, [tip for run, tip in runs.items() if run not in lost])
     move(git, [(TRASH + run, tip, there.get(run, NO_ID)) for run, tip in fresh.items()])
     move(git, [(RUNS + run, NO_ID, tip) for run, tip in runs.items()])
+    return lost
+
+
+def without_tip(git: Git, runs: Mapping[str, str]) -> frozenset[str]:
+    """Those of the runs (id -> tip) whose last commit is not in the repository: no other ref can be put on it."""
+    asked = "".join(f"{tip}\n" for tip in runs.values()).encode()
+    lines = git.run("cat-file", "--batch-check=%(objecttype)", stdin=asked).decode(errors="replace").splitlines()
+    return frozenset(run for run, line in zip(runs, lines, strict=True) if line.endswith(" missing"))
 
 
 def restore(git: Git, runs: Mapping[str, str]) -> Restored:

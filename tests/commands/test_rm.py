@@ -104,3 +104,13 @@ def test_purged_runs_are_gone_for_good(three) -> None:
     three.run("purge", "--all", check=True)
     assert three.git("for-each-ref", "refs/runs", "refs/gitrun") == ""
     assert three.run("restore", "--all").stderr == "gitrun: there is nothing to restore\n"
+
+
+def test_run_whose_last_commit_is_gone_goes_too_and_keeps_no_other(three) -> None:
+    lost, other = Project(three.path).list_runs()[:2]
+    (three.path / ".git" / "objects" / lost.tip[:2] / lost.tip[2:]).unlink()
+    told = three.run("rm", lost.id, other.id, check=True).stderr
+    assert f"of run {lost.id[:8]} there was only its ref" in told
+    assert f"git run restore {other.id[:8]} brings them back" in told
+    assert listed(three) == [1]
+    assert [run.id for run in Project(three.path).list_deleted()] == [other.id]
