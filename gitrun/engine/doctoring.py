@@ -19,6 +19,7 @@ from gitrun.store.hooks import OUTDATED, Hooks
 from gitrun.store.index import Index
 from gitrun.store.live import directory_of
 from gitrun.store.locks import is_held
+from gitrun.store.tips import mend_ref
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +46,7 @@ def examine(road: Road, expire: float | None, remote: str | None = None) -> Repo
     found = list(stale.of_locks(git))
     found += [*fsck.of_place(git), *in_version(git.run("version").decode()), *in_settings(git.config)]
     found += [*fsck.of_live(git), *of_slots(git), *fsck.of_private_refs(git), *of_leftovers(git, now)]
-    found += [*of_hooks(git), *fsck.of_objects(git)]
+    found += [*of_hooks(git), *fsck.of_refs(git), *fsck.of_objects(git)]
     of_runs, runs = fsck.of_runs(git, fsck.utc(now))
     found += [*of_runs, *fsck.of_trash(git, expire), *fsck.of_notes(git, runs)]
     found += of_remote(git, remote) if remote else ()
@@ -81,10 +82,21 @@ def apply(road: Road, cure: str, place: str) -> None:
         housekeeping.remove(Path(place))
     elif cure == "set aside":
         set_aside(git, Path(place))
-    elif cure == "recover":
-        recover(road)
     elif cure == "slot":
         housekeeping.empty(git, Path(place))
+    elif cure == "hook":
+        Hooks(git).install(place)
+    else:
+        apply_to_runs(road, cure, place)
+
+
+def apply_to_runs(road: Road, cure: str, place: str) -> None:
+    """Does what mends the refs and the notes of runs. Raises GitrunError, OSError."""
+    git = road.git
+    if cure == "recover":
+        recover(road)
+    elif cure == "ref":
+        mend_ref(git, place, fsck.tip_in_index(git, place))
     elif cure == "sweep":
         incoming.sweep(git)
         (git.state / "tokens" / place).unlink(missing_ok=True)
@@ -93,8 +105,6 @@ def apply(road: Road, cure: str, place: str) -> None:
     elif cure == "notes":
         with Index(git) as index:
             notes.rebuild(git, index)
-    elif cure == "hook":
-        Hooks(git).install(place)
 
 
 def set_aside(git: Git, path: Path) -> None:

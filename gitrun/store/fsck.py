@@ -17,12 +17,13 @@ from gitrun.model.refs import RUNS, TRASH, is_id, short
 from gitrun.model.run import BrokenRun, Run
 from gitrun.store import trash
 from gitrun.store.commits import read_commit
-from gitrun.store.index import VERSION, bulk_reader, no_search_for_cycles, pack
+from gitrun.store.index import VERSION, no_search_for_cycles, pack
 from gitrun.store.live import is_live, recorded
 from gitrun.store.locks import is_held
 from gitrun.store.notes import NOTES, are_kept
+from gitrun.store.readers import bulk_reader, is_partial, reader_of_all
 from gitrun.store.runs import read_runs
-from gitrun.store.tips import stamp, tips
+from gitrun.store.tips import broken_refs, stamp, tips
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -42,8 +43,8 @@ def of_runs(git: Git, now: datetime) -> tuple[list[Finding], int]:
     """What is wrong with the refs and records of runs, and with the index; and how many runs read."""
     known = tips(git)
     found: list[Finding] = []
-    with no_search_for_cycles():
-        runs = read_runs(git, bulk_reader(git), known, frozenset())
+    with no_search_for_cycles(), reader_of_all(git) as reader:
+        runs = read_runs(git, reader, known, frozenset())
         for run in runs:
             if isinstance(run, BrokenRun):
                 found.append(of_broken(run))
@@ -59,10 +60,31 @@ def of_runs(git: Git, now: datetime) -> tuple[list[Finding], int]:
     return found, sum(isinstance(run, Run) for run in runs)
 
 
+def of_refs(git: Git) -> Iterator[Finding]:
+    """Refs of runs whose files hold nothing, or nothing that git can read: it fetches nothing while there is one."""
+    for run in sorted(broken_refs(git)):
+        tip = tip_in_index(git, run)
+        where = f"it was at {short(tip)}" if tip else "where it was is not known"
+        words = f"the ref of run {short(run)} is damaged, by a power cut, say; {where}"
+        hint = f"git update-ref {RUNS}{run} {tip}" if tip else f"rm '{git.common_dir / RUNS / run}'; it says nothing"
+        yield Finding("broken-ref", words, hint, run, "ref")
+
+
+def tip_in_index(git: Git, run: str) -> str:
+    """Where the index last saw the run, if that commit is there; else empty."""
+    path = git.state / "index.sqlite"
+    with suppress(sqlite3.Error), closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=1.0)) as base:
+        for (tip,) in base.execute("SELECT tip FROM runs WHERE id = ?", (run,)):
+            return tip if is_id(tip) and git.attempt("cat-file", "-e", f"{tip}^{{commit}}").returncode == 0 else ""
+    return ""
+
+
 def of_broken(run: BrokenRun) -> Finding:
     """What lies among the runs and is none, or does not read."""
     if is_id(run.id) and is_id(run.tip):
-        hint = f"git run fetch brings what is elsewhere, git run rm {short(run.id)} takes it away"
+        hint = (
+            f"git fetch --refetch REMOTE refs/runs/{run.id} brings what is elsewhere, git run rm {short(run.id)} takes it away"
+        )
         return Finding("unreadable", f"run {short(run.id)} does not read: {run.reason}", hint, run.id)
     ref = RUNS + run.id
     return Finding("not-a-run", f"{ref} is not a run: {run.reason}", f"git update-ref --no-deref -d '{ref}'", ref)
@@ -91,7 +113,7 @@ def of_index(git: Git, known: Mapping[str, str], runs: Iterable[Run | BrokenRun]
     fresh = {run.id: (run.tip, pack(run)) for run in runs if isinstance(run, Run)}
     wrong = {run for run, row in rows.items() if known.get(run) == row[0] and fresh.get(run) != row}
     if seen and seen == stamp(git)[0]:
-        wrong |= fresh.keys() ^ rows.keys()
+        wrong |= fresh.keys() ^ (rows.keys() - broken_refs(git))
     if wrong or sound != "ok":
         reason = f"of {some(sorted(wrong))}" if wrong else f": {sound}"
         yield Finding("index", f"the index is not what the refs say{' ' if wrong else ''}{reason}", hint, str(path), "remove")
@@ -171,7 +193,10 @@ def of_objects(git: Git) -> Iterator[Finding]:
     for name, size in bad.items():
         runs = hurts.get(name, [])
         words = f"object {short(name)} is {'damaged' if size else 'empty'}; {some(runs)} need{'s' * (len(runs) == 1)} it"
-        hint = "git run fetch, or git add of a file with its content, brings it back" if runs else "nothing of a run needs it"
+        again = (
+            f"git fetch --refetch REMOTE {RUNS}{runs[0]}, or git add of a file with its content, brings it back" if runs else ""
+        )
+        hint = again or "nothing of a run needs it"
         path = str(store / name[:2] / name[2:])
         yield Finding("object", words if runs else words.partition(";")[0], hint, path, "set aside" if size else "remove")
     if bad:  # git could not read on
@@ -179,13 +204,15 @@ def of_objects(git: Git) -> Iterator[Finding]:
     missing = absent(git)
     hurts = hurt(git, known, missing)
     for name in sorted(missing):
-        words = f"object {short(name)} is missing; {some(hurts.get(name, []))} cannot be read whole"
-        yield Finding("missing", words, "git run fetch brings it, if a remote has it", name)
+        runs = hurts.get(name, [])
+        words = f"object {short(name)} is missing; {some(runs)} cannot be read whole"
+        hint = f"git fetch --refetch REMOTE {RUNS}{next(iter(runs), '*')} brings it, if a remote has it"
+        yield Finding("missing", words, hint, name)
 
 
 def absent(git: Git) -> frozenset[str]:
     """The objects of runs, without the history that they were made from, that are not in the repository."""
-    if "extensions.partialclone" in git.config:  # they are to be had
+    if is_partial(git):  # they are to be had
         return frozenset()
     with suppress(GitFailed):  # a commit that does not read is told of by its run
         commits = git.run("rev-list", f"--glob={RUNS}*", "--not", "--branches", "--tags", "--remotes")

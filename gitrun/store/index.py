@@ -25,7 +25,8 @@ from gitrun.model.run import Attempt, BrokenRun, Comment, Notes, Run
 from gitrun.model.status import RUNNING
 from gitrun.store.live import live_runs
 from gitrun.store.outputs import Output
-from gitrun.store.tips import stamp, tips
+from gitrun.store.readers import bulk_reader, is_partial
+from gitrun.store.tips import broken_refs, stamp, tips
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -37,7 +38,7 @@ VERSION = 6
 MANY = 200
 """Runs from which on reading them through libgit2 is worth its import."""
 FEW = 100
-"""Runs that did not read up to which they are tried again each time: their objects may have come."""
+"""Runs that did not read up to which they are tried again each time: their objects may have come. Of more the first are."""
 ROUND = 2_000
 """Runs read and stored at a time."""
 SETTLED = 0.1
@@ -246,12 +247,16 @@ class Index:
             if self._base.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
                 raise sqlite3.DatabaseError("it is not whole")
             known = {}
-        if known.get("stamp") == seen and not 0 < self.count() - self.readable() <= FEW:
+        lost = self.count() - self.readable()
+        if known.get("stamp") == seen and (not lost or (lost > FEW and not self._one_is_back())):
             return
         now = tips(self._git)
         before = dict(self._base.execute("SELECT id, tip FROM runs WHERE broken IS NULL").fetchall())
         changed = {run: tip for run, tip in now.items() if before.get(run) != tip}
         gone = [(run,) for (run,) in self._base.execute("SELECT id FROM runs").fetchall() if run not in now]
+        if gone:  # of a ref that a power cut has emptied only we know where it was
+            damaged = broken_refs(self._git)
+            gone = [(run,) for (run,) in gone if run not in damaged]
         self._store(changed)
         with self._base:
             self._base.execute("BEGIN")
@@ -260,6 +265,17 @@ class Index:
             state = (("stamp", seen if settled else ""), ("boot", boot))
             self._base.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", state)
 
+    def _one_is_back(self) -> bool:
+        """Whether one of the first runs that did not read reads now."""
+        from gitrun.git.objects import Objects
+        from gitrun.store.runs import read_runs
+
+        asked = "SELECT id, tip FROM runs WHERE broken IS NOT NULL ORDER BY id LIMIT ?"
+        with suppress(ObjectsGone), Objects(self._git) as few:
+            found = read_runs(self._git, few, dict(self._base.execute(asked, (FEW,)).fetchall()), frozenset())
+            return any(isinstance(run, Run) for run in found)
+        return False
+
     def _store(self, changed: Mapping[str, str]) -> None:
         """Reads these runs, in rounds, and puts them in."""
         from gitrun.git.objects import Objects
@@ -267,7 +283,7 @@ class Index:
 
         names = list(changed.items())
         with Objects(self._git) as few, no_search_for_cycles():
-            reader = bulk_reader(self._git) if len(names) >= MANY else few
+            reader = bulk_reader(self._git) if len(names) >= MANY and not is_partial(self._git) else few
             for start in range(0, len(names), ROUND):
                 some = dict(names[start : start + ROUND])
                 try:
@@ -300,13 +316,6 @@ def no_search_for_cycles() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
-
-
-def bulk_reader(git: Git) -> Any:  # noqa: ANN401 - an Odb, whose module imports pygit2
-    """A reader for very many objects."""
-    from gitrun.git.odb import Odb
-
-    return Odb(git)
 
 
 def row(run: Run | BrokenRun) -> tuple[object, ...]:

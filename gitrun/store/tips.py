@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gitrun.errors import GitFailed, ObjectsGone, StaleRun
 from gitrun.git.exe import NO_ID, last_words
 from gitrun.git.objects import fsync
-from gitrun.model.refs import EMPTY_TREE, RUNS, run_ref, short
+from gitrun.model.refs import EMPTY_TREE, RUNS, is_id, run_ref, short
 from gitrun.store.collecting import is_collecting
 
 if TYPE_CHECKING:
@@ -44,6 +44,31 @@ def tips(git: Git, under: str = RUNS) -> dict[str, str]:
     lines = git.run("for-each-ref", "--format=%(objectname) %(refname) %(symref)", under).decode(errors="surrogateescape")
     found = (line.split(" ", 2) for line in lines.splitlines())
     return {name.removeprefix(under): f"ref: {leads}" if leads else tip for tip, name, leads in found}
+
+
+def broken_refs(git: Git) -> frozenset[str]:
+    """The runs whose ref is a file that git cannot read as one; git passes over them with a warning."""
+    return frozenset(path.name for path in (git.common_dir / RUNS).glob("*") if is_id(path.name) and not is_ref(path))
+
+
+def is_ref(path: Path) -> bool:
+    """Whether the file of a ref holds an id, or the name of another ref; one that is gone by now is no broken one."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return True
+    return data.startswith(b"ref: ") or is_id(data.rstrip().decode(errors="replace"))
+
+
+def mend_ref(git: Git, run: str, tip: str) -> None:
+    """Takes the run's broken ref away, and puts it at `tip`, unless that is empty. Raises StaleRun, GitFailed."""
+    path = git.common_dir / run_ref(run)
+    if is_ref(path):
+        return
+    path.unlink(missing_ok=True)
+    now = read_ref(git, run_ref(run))  # it may have been packed before
+    if tip and tip != now:
+        set_ref(git, run_ref(run), tip, now)
 
 
 def tip_of(git: Git, run: str) -> str | None:
@@ -167,7 +192,8 @@ def absent(objects: Objects, names: Sequence[str]) -> list[str]:
 def stamp(git: Git) -> tuple[str, float]:
     """What is another text when a run's ref has changed, and the time of the last change as the file system tells it.
 
-    A loose ref is written by a rename within `refs/runs`, a packed one by a rename of `packed-refs`.
+    A loose ref is written by a rename within `refs/runs`, a packed one by a rename of `packed-refs`;
+    who writes that in place, and sets its time back, changes its ctime.
     """
     found, latest = [], 0.0
     for place in (git.common_dir / "packed-refs", git.common_dir / RUNS):
@@ -176,6 +202,6 @@ def stamp(git: Git) -> tuple[str, float]:
         except FileNotFoundError:
             found.append("-")
             continue
-        found.append(f"{status.st_ino}.{status.st_size}.{status.st_mtime_ns}")
+        found.append(f"{status.st_ino}.{status.st_size}.{status.st_mtime_ns}.{status.st_ctime_ns}")
         latest = max(latest, status.st_mtime)
     return " ".join(found), latest

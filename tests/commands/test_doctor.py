@@ -403,3 +403,20 @@ def test_thousands_of_runs_are_looked_at_in_seconds(tmp_path) -> None:
     assert doctor(repo) == ([], 0)
     spent = os.times()
     assert spent.children_user - begun.children_user < 2
+
+
+@pytest.mark.parametrize("looked", [True, False])
+def test_emptied_ref_is_set_again_where_the_index_saw_it_and_else_taken_away(repo, looked) -> None:
+    run = Project(repo.path).run("echo.py")
+    Project(repo.path).list_runs()
+    ref = git_dir(repo) / "refs" / "runs" / run.id
+    ref.write_text("")
+    time.sleep(0.3)
+    if looked:
+        Project(repo.path).list_runs()
+    else:
+        (state(repo) / "index.sqlite").unlink()
+    assert "the ref of run" in doctor(repo)[0][0]
+    assert len(healed(repo)) == 1
+    assert [found.tip for found in Project(repo.path).list_runs()] == [run.tip] * looked
+    assert ref.exists() == looked

@@ -14,6 +14,7 @@ from runs_made_up import made_up
 from gitrun import Project
 from gitrun.model.flags import Flags
 from gitrun.model.run import BrokenRun
+from gitrun.store import index
 from gitrun.store.index import SETTLED, Index, flags_key, pack, unpack
 
 
@@ -219,3 +220,28 @@ def test_index_written_before_the_machine_went_down_is_held_against_the_refs(rep
     base.executescript(f"{damage}; UPDATE state SET value = 'another' WHERE name = 'boot'")
     base.close()
     assert project.list_runs() == before
+
+
+def test_one_that_reads_again_is_enough_to_look_at_all_that_did_not(repo, project, monkeypatch) -> None:
+    monkeypatch.setattr(index, "FEW", 1)
+    time.sleep(2 * SETTLED)
+    objects = repo.path / ".git" / "objects"
+    objects.rename(objects.with_name("away"))
+    objects.mkdir()
+    (project.git.state / "index.sqlite").unlink()
+    assert project.list_runs() == []
+    objects.rmdir()
+    objects.with_name("away").rename(objects)
+    assert listed(project) == [3, 2, 1]
+
+
+def test_packed_refs_written_in_place_are_seen(repo, project) -> None:
+    run = project.list_runs()[0]
+    repo.git("pack-refs", "--all")
+    time.sleep(2 * SETTLED)
+    assert listed(project) == [3, 2, 1]
+    packed = repo.path / ".git" / "packed-refs"
+    before = packed.stat()
+    packed.write_text(packed.read_text().replace(f"{run.tip} ", f"{run.id} "))
+    os.utime(packed, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert project.list_runs()[0].status == "pending"
