@@ -90,8 +90,7 @@ def read_attempt(origin: Origin, parts: Mapping[str, bytes | None], *, live: boo
     operation = text(run, "operation")
     if not operation:
         raise BadRun(f"{RUN} names no operation")
-    result_bytes = parts.get(RESULT)
-    result = parse_toml(result_bytes, RESULT) if result_bytes is not None else {}
+    result = parse_toml(ended, RESULT) if (ended := parts.get(RESULT)) is not None else {}
     source = table(run, "source")
     return Attempt(
         id=origin.id,
