@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from gitrun.engine.operations import Operation, declared_by, definition_of, entry_operation, find_operation
 from gitrun.errors import BadRun, UsageError
-from gitrun.model.flags import Flags, defaults, settle
+from gitrun.model.flags import Flags, defaults, same_value, settle
 from gitrun.model.params import Params
 from gitrun.model.plan import COMMAND, NOTEBOOK, SCRIPT, STEPS, Plan, Source
 from gitrun.model.refs import short
@@ -69,13 +69,13 @@ def plan_restart(
     last, basis = before.run.attempt, before.basis
     operation = operation_of(objects, last, basis, source.tree, moved=request.force_sourcecode)
     params = restart_params(last, request)
-    declared = declared_by(objects, operation, source.tree, {**last.flags, **request.flags})
+    flags, declared = chosen_again(objects, operation, source.tree, last.flags, request)
     given = settle_flags(operation, declared, request, force=params.force_flags)
-    flags = last.flags
     gone: tuple[str, ...] = ()
     if request.force_sourcecode and declared.flags is not None:
         own = operation_of(objects, last, basis, last.id, moved=False)
-        flags, gone = moved_flags(last.flags, declared_by(objects, own, last.id), declared, force=params.force_flags)
+        known = declared_by(objects, own, last.id, last.flags)
+        flags, gone = moved_flags(flags, known, declared, force=params.force_flags)
     plan = make_plan(operation, declared, flags.put(given), params, (source, moment, request.stage))
     return replace(plan, clean=request.clean, basis=basis), gone
 
@@ -158,6 +158,30 @@ def moved_flags(old: Flags, before: Declared, now: Declared, *, force: bool) -> 
     fresh = {name: value for name, value in defaults(now.flags or ()).items() if name not in known and name not in old}
     gone = () if force else tuple(name for name in old if name not in names)
     return old.put(fresh).put(dict.fromkeys(gone)), gone
+
+
+def chosen_again(objects: Objects, operation: Operation, tree: str, old: Flags, request: Request) -> tuple[Flags, Declared]:
+    """The flags of the last attempt, and those that the operation takes, after the request chose options of Hydra's groups."""
+    declared = declared_by(objects, operation, tree, {**old, **request.flags})
+    groups = declared.script.groups if declared.script else ()
+    if not any(group.flag in request.flags for group in groups):
+        return old, declared
+    before = declared_by(objects, operation, tree, old)
+    was = defaults(before.flags or ())
+    own = {name: value for name, value in old.items() if not same_value(value, was.get(name))}
+    now = declared_by(objects, operation, tree, {**own, **request.flags})
+    return switched_flags(old, before, now), now
+
+
+def switched_flags(old: Flags, before: Declared, now: Declared) -> Flags:
+    """The flags under other options of groups: what only the old ones brought is gone, the new ones bring their own.
+
+    A value that a person had put over that of an old option stays, if there is such a name under the new one.
+    """
+    was, will = defaults(before.flags or ()), defaults(now.flags or ())
+    names = [flag.name for flag in now.flags or ()]
+    gone = {flag.name: None for flag in before.flags or () if flag.name not in names}
+    return old.put(gone).put({name: will.get(name) for name in names if same_value(old.get(name), was.get(name))})
 
 
 def restart_params(last: Attempt, request: Request) -> Params:

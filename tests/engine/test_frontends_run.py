@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -307,3 +308,24 @@ def test_a_restart_keeps_the_sub_command(project: Repo) -> None:
     received(project, "argparse", "lr=1", "seed=2")
     again = ast.literal_eval(project.run("--restart", "1", "lr=3", check=True).stdout)
     assert (again["command"], again["lr"], again["seed"]) == ("train", 3.0, 2)
+
+
+def test_a_restart_with_another_option_of_a_group_takes_its_values_and_keeps_those_of_a_person(project: Repo) -> None:
+    project.write("conf/db/mysql.yaml", "host: local\nport: 1\ntimeout: 9\n")
+    project.write("conf/db/pg.yaml", "port: 5\nssl: true\ntimeout: 8\n")
+    received(project, "hydra", "must=1", "db.timeout=7")
+    again = ast.literal_eval(project.run("--restart", "1", "db=pg", check=True).stdout)
+    assert again["db"] == {"port": 5, "ssl": True, "timeout": 7}
+    flags = json.loads(project.run("show", "1", "--json", check=True).stdout)["flags"]
+    assert {name: value for name, value in flags.items() if name.startswith("db")} == {
+        "db": "pg", "db.port": 5, "db.ssl": True, "db.timeout": 7,
+    }  # fmt: skip
+    assert "have not changed" in project.run("--restart", "1", "--needed", "db=pg", check=True).stdout
+
+
+def test_an_experiment_of_hydra_is_recorded_as_the_program_gets_it(project: Repo) -> None:
+    project.write("conf/config.yaml", "defaults:\n  - _self_\n  - optional exp: null\nepochs: 10\n")
+    project.write("conf/exp/a.yaml", "# @package _global_\nepochs: 99\n")
+    for given, epochs in (([], 99), (["epochs=10"], 10)):
+        assert received(project, "hydra", "exp=a", *given) == {"epochs": epochs}
+        assert json.loads(project.run("show", "1", "--json", check=True).stdout)["flags"] == {"exp": "a", "epochs": epochs}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from itertools import islice
 from posixpath import normpath
 from typing import TYPE_CHECKING, Any
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 DEEPEST = 6
 MOST_OPTIONS = 200
 ENDS = (".yaml", ".yml")
+HEADER = re.compile(r"\s*#\s*@package\s+(\S+)\s*$")
 
 
 def read(module: Module) -> Script | None:
@@ -82,6 +85,17 @@ def class_flags(node: ast.ClassDef, module: Module, prefix: str, depth: int = 0)
             yield Flag(name, default, kind, choices, action="override", required=field.required or field.default == MISSING)
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the values of a file stand: below `prefix`, and unless that is `fixed`, where the file itself says."""
+
+    prefix: str = ""
+    fixed: bool = False
+
+
+TOP = Place()
+
+
 class Reading:
     """The files of one configuration directory."""
 
@@ -91,40 +105,40 @@ class Reading:
         self.partial = ""
         self.met: set[str] = set()
 
-    def document(self, path: str) -> Mapping[str, Any] | None:
-        """A file of the directory, by its path without ending."""
+    def text(self, path: str) -> bytes | None:
+        """The content of a file of the directory, by its path without ending."""
         for end in ("", *ENDS):
             if path.endswith(ENDS) == (not end):
                 data = self.files.read(f"{self.place}/{path}{end}".strip("/"))
                 if data is not None:
-                    return read_yaml(data)
+                    return data
         return None
 
-    def config(self, path: str, prefix: str = "", depth: int = 0) -> dict[str, Flag] | None:
+    def config(self, path: str, at: Place = TOP, depth: int = 0) -> dict[str, Flag] | None:
         """The flags of a file and of those that its defaults list names; None if there is no such file."""
-        document = self.document(path)
-        if document is None:
+        data = self.text(path)
+        if data is None:
             return None
+        document = read_yaml(data)
         self.met.add(path)
+        prefix = at.prefix if at.fixed else package_of(data, at.prefix)
         own = flags_in({key: value for key, value in document.items() if key not in {"defaults", "hydra"}}, "override", prefix)
         values = {flag.name: flag for flag in islice(own, MOST_FLAGS)}
         listed = document.get("defaults")
-        before: dict[str, Flag] = {}
-        after: dict[str, Flag] = {}
-        is_after = False
+        entries = listed if isinstance(listed, list) and depth < DEEPEST else []
         folder = path.rpartition("/")[0]
-        for entry in listed if isinstance(listed, list) else []:
-            if entry == "_self_":
-                is_after = True
-            elif depth < DEEPEST:
-                found = self.default(entry, folder, prefix, depth, over=is_after)
-                (after if is_after else before).update(found)
-        return before | values | after
+        start = entries.index("_self_") if "_self_" in entries else len(entries)
+        for entry in entries[start:]:
+            values |= self.default(entry, folder, prefix, depth, over=True)
+        before: dict[str, Flag] = {}
+        for entry in entries[:start]:
+            before |= self.default(entry, folder, prefix, depth, over=False)
+        return overridden(before | values, entries, folder)
 
     def default(self, entry: object, folder: str, prefix: str, depth: int, *, over: bool) -> dict[str, Flag]:
         """The flags that an entry of a defaults list adds: those of another file, or of a group."""
         if isinstance(entry, str):
-            return self.other(entry, folder, prefix, depth)
+            return self.other(entry, folder, prefix, depth) if entry != "_self_" else {}
         if not isinstance(entry, Mapping) or len(entry) != 1:
             return {}
         ((key, value),) = entry.items()
@@ -132,41 +146,78 @@ class Reading:
         if "override" in words or not words:
             return {}
         name, _, package = words[-1].partition("@")
-        group = name.lstrip("/") if name.startswith("/") else f"{folder}/{name}".lstrip("/")
-        inner = "" if package == "_global_" else f"{package}." if package else group.replace("/", ".") + "."
-        flag = words[-1].lstrip("/") if package else group
-        return self.group(group, value, (flag, inner), depth, over=over)
+        group = absolute(name, folder)
+        inner = below(prefix, package or name)
+        flag = group if inner == below("", group) else f"{group}@{inner}"
+        return self.group(group, value, (flag, Place(inner, bool(package))), depth, over=over)
 
     def other(self, entry: str, folder: str, prefix: str, depth: int) -> dict[str, Flag]:
         """Another file: `base`, `db/mysql`, `base@_global_`."""
         name, _, package = entry.partition("@")
-        path = name.lstrip("/") if name.startswith("/") else f"{folder}/{name}".lstrip("/")
+        path = absolute(name, folder)
         if path in self.met:
             return {}
-        below = path.rpartition("/")[0].replace("/", ".")
-        inner = (
-            "" if package == "_global_" else f"{package}." if package else f"{below}." if below and below != folder else prefix
-        )
-        found = self.config(path, inner, depth + 1)
+        inner = below(prefix, package or name.rpartition("/")[0])
+        found = self.config(path, Place(inner, bool(package)), depth + 1)
         if found is None:
             self.partial = self.partial or f"its configuration names {entry}, which is not in the source"
         return found or {}
 
-    def group(self, group: str, value: object, names: tuple[str, str], depth: int, *, over: bool) -> dict[str, Flag]:
+    def group(self, group: str, value: object, names: tuple[str, Place], depth: int, *, over: bool) -> dict[str, Flag]:
         """The flag of a group, whose choices are the files of its directory; what these add is kept beside it."""
-        flag, prefix = names
+        flag, at = names
         there = self.files.names(f"{self.place}/{group}".strip("/"))
         options = sorted({name.removesuffix(end) for name in there for end in ENDS if name.endswith(end)})[:MOST_OPTIONS]
-        if not options or not is_name(flag):
+        if not options:
             self.partial = self.partial or f"its configuration group {group} is not in the source"
             return {}
+        if not is_name(flag):
+            self.partial = self.partial or f"its configuration group {flag.rstrip('.')} has no name that a flag can have"
+            return self.config(f"{group}/{value}", at, depth + 1) or {}
         commands = []
         for option in options:
             self.met.discard(f"{group}/{option}")
-            commands.append(Command(option, tuple((self.config(f"{group}/{option}", prefix, depth + 1) or {}).values())))
+            found = self.config(f"{group}/{option}", at, depth + 1) or {}
+            commands.append(Command(option, tuple(found.values())))
         self.groups[flag] = Group(flag, tuple(commands), over=over)
         default: Any = value if isinstance(value, str) and value != MISSING else None
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
             default = value
         many, required = isinstance(default, list), value == MISSING
         return {flag: Flag(flag, default, "any", tuple(options), action="override", many=many, required=required)}
+
+
+def absolute(name: str, folder: str) -> str:
+    """The path below the directory of what a defaults list in a folder names."""
+    return name.lstrip("/") if name.startswith("/") else f"{folder}/{name}".lstrip("/")
+
+
+def below(prefix: str, package: str) -> str:
+    """Where a package that an entry names stands: below that of the file that has the entry, unless it is global."""
+    inner = package.strip("/").replace("/", ".")
+    start, is_global, rest = inner.rpartition("_global_")
+    inner = rest.lstrip(".") if is_global else f"{prefix}{start}{rest}"
+    return inner if not inner or inner.endswith(".") else f"{inner}."
+
+
+def package_of(data: bytes, prefix: str) -> str:
+    """Where the values of a file stand by the `# @package a.b` at its top; `prefix` if it says nothing."""
+    for line in data[:512].decode(errors="replace").splitlines():
+        found = HEADER.match(line)
+        if found and found[1] != "_group_":
+            return below("", found[1])
+        if line.strip() and not line.lstrip().startswith("#"):
+            break
+    return prefix
+
+
+def overridden(flags: dict[str, Flag], entries: list[object], folder: str) -> dict[str, Flag]:
+    """The flags with the options that entries such as `override /db: pg` choose of groups that others name."""
+    found = dict(flags)
+    for entry in entries:
+        for key, value in entry.items() if isinstance(entry, Mapping) else ():
+            first, _, last = str(key).partition(" ")
+            name = absolute(last.strip(), folder)
+            if first == "override" and isinstance(value, str) and is_name(name) and not name.startswith("hydra/"):
+                found[name] = replace(found.get(name, Flag(name, action="override")), default=value)
+    return found

@@ -10,7 +10,7 @@ from gitrun.model.flags import Typed, parse_value
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gitrun.model.flags import Flag
+    from gitrun.model.flags import Flag, Value
 
 GLOBALS = "globals"
 ARGS = "args"
@@ -56,6 +56,12 @@ class Group:
     options: tuple[Command, ...]
     over: bool = False
 
+    def brought(self, value: object) -> dict[str, Flag]:
+        """What the option of this name adds, or each of a list of names."""
+        value = parse_value(value.text) if isinstance(value, Typed) else value
+        wanted = set(map(str, value if isinstance(value, list) else [value]))
+        return {flag.name: flag for option in self.options if option.name in wanted for flag in option.flags}
+
 
 @dataclass(frozen=True, slots=True)
 class Script:
@@ -78,16 +84,23 @@ class Script:
         flags = {flag.name: flag for flag in self.flags}
         for command in path_of(self, words):
             flags |= {flag.name: flag for flag in command.flags}
-        defaults = {flag.name: flag.default for flag in self.flags}
+        given = given or {}
+        defaults = self.group_defaults(given)
         for group in self.groups:
-            value = (given or {}).get(group.flag, defaults.get(group.flag))
-            value = parse_value(value.text) if isinstance(value, Typed) else value
-            wanted = value if isinstance(value, list) else [value]
-            for option in group.options:
-                if option.name in map(str, wanted):
-                    more = {flag.name: flag for flag in option.flags}
-                    flags = flags | more if group.over else more | flags
+            more = group.brought(given.get(group.flag, defaults.get(group.flag)))
+            flags = flags | more if group.over else more | flags
+        flags |= {name: replace(flags[name], default=value) for name, value in defaults.items() if name in flags}
         return replace(self, flags=tuple(flags.values()))
+
+    def group_defaults(self, given: Mapping[str, object]) -> dict[str, Value | None]:
+        """What each group is by default, which an option of another group may say: an experiment of Hydra's."""
+        defaults = {flag.name: flag.default for flag in self.flags}
+        found = {group.flag: defaults.get(group.flag) for group in self.groups}
+        # groups that stand in the options of another come before it, and experiments last
+        for group in reversed(self.groups):
+            more = group.brought(given.get(group.flag, found[group.flag]))
+            found |= {name: flag.default for name, flag in more.items() if name in found}
+        return found
 
     def all_flags(self) -> tuple[Flag, ...]:
         """Its flags and those of all its sub-commands; the first of a name counts."""
