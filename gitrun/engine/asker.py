@@ -132,7 +132,8 @@ def of_param(param: "Any") -> "dict[str, Any]":
     kind = "list" if many else kind
     spelled = [text for text in param.opts if text.startswith("-")]
     option = next((text for text in spelled if text.startswith("--")), spelled[0] if spelled else "")
-    more = {"choices": choices, "help": getattr(param, "help", "") or "", "option": option, "many": many}
+    size = param.nargs if param.nargs > 1 and not getattr(param, "multiple", False) else 0
+    more = {"choices": choices, "help": getattr(param, "help", "") or "", "option": option, "many": many, "size": size}
     if not option:
         return flag(param.name, default=default, kind=kind, **dict(more, action="positional"))
     if getattr(param, "count", False):

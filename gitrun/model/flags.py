@@ -53,7 +53,8 @@ class Typed:
 class Flag:
     """A flag that an operation declares.
 
-    `kind` is any, number, int, float, str, bool or list; a number is at least `least` and at most `most`. `option`,
+    `kind` is any, number, int, float, str, bool or list; a number is at least `least` and at most `most`, a list has
+    `size` items if that is not 0. `option`,
     `action`, `many` and `required` are how a program takes it on its command line, in the words of argparse: `option`
     is `--batch-size`, `many` is a `nargs` of several values. `words` are options that stand for a value: of a switch the
     one that puts it off, of a "const" the one of each choice.
@@ -71,6 +72,7 @@ class Flag:
     least: float | None = None
     most: float | None = None
     words: tuple[str, ...] = ()
+    size: int = 0
 
 
 class Flags(Mapping[str, Value]):
@@ -240,6 +242,8 @@ def _takes(flag: Flag, value: Value) -> bool:
         return False
     if not isinstance(value, _KINDS[flag.kind][1]):
         return False
+    if flag.size and isinstance(value, list) and len(value) != flag.size:
+        return False
     items = value if flag.many and isinstance(value, list) else [value]
     if not _is_within(flag, value):
         return False
@@ -249,6 +253,8 @@ def _takes(flag: Flag, value: Value) -> bool:
 def _range(flag: Flag) -> str:
     """The limits of a number as a person says them."""
     least, most = flag.least, flag.most
+    if flag.size:
+        return f" of {flag.size} values"
     if least is not None and most is not None:
         return f" from {least:g} to {most:g}"
     return f" of at least {least:g}" if least is not None else f" of at most {most:g}" if most is not None else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import math
 import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,13 +13,12 @@ import pytest
 import users_python
 from repository import Repo
 
-from gitrun.model.flags import defaults
+from gitrun.errors import UsageError
+from gitrun.model.flags import Value, defaults
 from gitrun.model.scripts import arguments, read_script
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from gitrun.model.flags import Value
 
 ARGPARSE = """
 import argparse
@@ -65,7 +65,7 @@ cli()
 """
 TYPER = """
 from enum import Enum
-from typing import Annotated, List, Optional
+from typing import Annotated, List, Optional, Tuple
 import typer
 class Opt(str, Enum):
     ADAM = "adam"
@@ -79,6 +79,7 @@ def main(
     tag: List[str] = ["x"],
     name: Annotated[Optional[str], typer.Option("--name", "-n")] = None,
     old: str = typer.Option("o", "--old-name", help="old"),
+    pair: Tuple[int, str] = (1, "a"),
 ):
     given = dict(locals())
     print({**given, "opt": given["opt"].value})
@@ -112,16 +113,17 @@ if __name__ == "__main__":
     fire.Fire(main)
 """
 JSONARGPARSE = """
-from typing import List, Literal, Optional
+from typing import List, Literal, Optional, Union
 from jsonargparse import auto_cli
 def main(path: str = "p", lr: float = 0.1, n: int = 1, on: bool = False, layers: List[int] = [1],
-         opt: Literal["adam", "sgd"] = "adam", name: str = "a", limit: Optional[int] = 3):
+         opt: Literal["adam", "sgd"] = "adam", name: str = "a", limit: Optional[int] = 3,
+         jobs: Union[int, str] = 1):
     print(dict(locals()))
 auto_cli(main)
 """
 TYRO = """
 from dataclasses import asdict, dataclass, field
-from typing import List, Literal, Optional
+from typing import List, Literal, Optional, Union
 import tyro
 @dataclass
 class Optim:
@@ -136,6 +138,8 @@ class Config:
     limit: Optional[int] = 3
     layers: List[int] = field(default_factory=lambda: [1, 2])
     fast: bool = True
+    jobs: Union[int, None, str] = 1
+    amp: Optional[bool] = None
 print(asdict(tyro.cli(Config)))
 """
 HYDRA = """
@@ -170,7 +174,22 @@ PROGRAMS = {
     "tyro": TYRO, "hydra": HYDRA, "omegaconf": OMEGACONF, "simple": SIMPLE,
 }  # fmt: skip
 WORDS = {"argparse": ("--", "train"), "click": ("--", "train")}
-TEXTS = ("", 'it\'s "so" é\\', "-x", "a b", "--seed", "é…", "1", "true", "a=b, c: [d]", "\\", "a\\'", "~", "$HOME {x} #")
+TEXTS = (
+    "",
+    'it\'s "so" é\\',
+    "-x",
+    "日😀\x7f\x85\u2028",
+    "a b",
+    "--seed",
+    "é…",
+    "1",
+    "true",
+    "a=b, c: [d]",
+    "\\",
+    "a\\'",
+    "~",
+    "$HOME {x} #",
+)
 
 
 @pytest.fixture(scope="session")
@@ -217,16 +236,19 @@ CASES = [
                "verbose=2", "how=upper", "s=-7", "path=-q"],
      {"seed": 3, "lr": 1e-05, "count": 9, "shout": True, "fast": True, "opt": "sgd", "tag": ("a", "-b"), "pair": (3, -4),
       "verbose": 2, "how": "upper", "s": -7, "path": "-q"}),
-    ("typer", ["lr=-1", "batch_size=2", "shout=yes", "opt=sgd", "tag=[a, -b]", "old-name=x", "path=-q"],
-     {"lr": -1.0, "batch_size": 2, "shout": True, "opt": "sgd", "tag": ["a", "-b"], "old": "x", "path": "-q"}),
+    ("typer", ["lr=-1", "batch_size=2", "shout=yes", "opt=sgd", "tag=[a, -b]", "old-name=x", "path=-q", "pair=[2, z]"],
+     {"lr": -1.0, "batch_size": 2, "shout": True, "opt": "sgd", "tag": ["a", "-b"], "old": "x", "path": "-q",
+      "pair": (2, "z")}),
     ("absl", ["lr=1e-05", "n=-3", "on=yes", "opt=sgd", "tags=[x, 'y,z']", "layer=[2, -3]", "mode=BLUE"],
      {"lr": 1e-05, "n": -3, "on": True, "opt": "sgd", "tags": ["x", "y,z"], "layer": [2, -3], "mode": "BLUE"}),
     ("fire", ["n=1", "lr=-1e-05", "on=yes", "layers=[1, 'b c', -2]"],
      {"n": 1, "lr": -1e-05, "on": True, "layers": [1, "b c", -2]}),
-    ("jsonargparse", ["lr=-1", "n=5", "on=yes", "layers=[3, -4]", "opt=sgd", "limit=null"],
-     {"lr": -1.0, "n": 5, "on": True, "layers": [3, -4], "opt": "sgd", "limit": None}),
-    ("tyro", ["optim.lr=-1", "optim.name=sgd", "optim.use_amp=yes", "seed=-3", "limit=null", "layers=[3, -4]", "fast=no"],
-     {"optim": {"lr": -1.0, "name": "sgd", "use_amp": True}, "seed": -3, "limit": None, "layers": [3, -4], "fast": False}),
+    ("jsonargparse", ["lr=-1", "n=5", "on=yes", "layers=[3, -4]", "opt=sgd", "limit=null", "jobs=auto"],
+     {"lr": -1.0, "n": 5, "on": True, "layers": [3, -4], "opt": "sgd", "limit": None, "jobs": "auto"}),
+    ("tyro", ["optim.lr=-1", "optim.name=sgd", "optim.use_amp=yes", "seed=-3", "limit=null", "layers=[3, -4]", "fast=no",
+              "jobs=auto", "amp=no"],
+     {"optim": {"lr": -1.0, "name": "sgd", "use_amp": True}, "seed": -3, "limit": None, "layers": [3, -4], "fast": False,
+      "jobs": "auto", "amp": False}),
     ("hydra", ["must=1", "lr=5e-06", "layers=[1, 'x y', -2]", "limit=null", "fast=yes", "model.depth=3", "db=pg", "db.port=6"],
      {"must": 1, "lr": 5e-06, "layers": [1, "x y", -2], "limit": None, "fast": True, "model": {"depth": 3}, "db": {"port": 6}}),
     ("omegaconf", ["lr=5e-06", "layers=[1, 'x y', -2]", "limit=null", "fast=yes", "model.depth=3"],
@@ -261,7 +283,7 @@ class Folder:
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-@pytest.mark.parametrize("text", TEXTS[:3] + tuple(pytest.param(text, marks=pytest.mark.slow) for text in TEXTS[3:]))
+@pytest.mark.parametrize("text", TEXTS[:4] + tuple(pytest.param(text, marks=pytest.mark.slow) for text in TEXTS[4:]))
 def test_a_program_receives_text_as_it_is(tmp_path: Path, users: Path, program: str, text: str) -> None:
     project = Repo(tmp_path)
     write_programs(project)
@@ -274,6 +296,38 @@ def test_a_program_receives_text_as_it_is(tmp_path: Path, users: Path, program: 
     ended = subprocess.run([users, f"run_{program}.py", *more], cwd=project.path, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     assert ast.literal_eval(ended.stdout)[name] == text
+
+
+INFINITE: list[tuple[str, dict[str, Value]]] = [
+    ("hydra", {"must": 1, "lr": math.inf, "layers": [math.inf, -math.inf]}),
+    ("omegaconf", {"lr": -math.inf, "layers": [math.inf, 1e-05]}),
+    ("fire", {"n": 1, "lr": -math.inf, "layers": [math.inf, "inf", [-math.inf]]}),
+    ("jsonargparse", {"lr": math.inf}),
+    ("tyro", {"optim.lr": -math.inf}),
+    ("absl", {"lr": math.inf}),
+]
+
+
+@pytest.mark.parametrize(("program", "given"), INFINITE, ids=[program for program, _ in INFINITE])
+def test_a_program_receives_what_is_infinite_as_a_number(
+    tmp_path: Path, users: Path, program: str, given: dict[str, Value]
+) -> None:
+    project = Repo(tmp_path)
+    write_programs(project)
+    script = read_script(PROGRAMS[program].encode(), f"run_{program}.py", Folder(project.path)).chosen()
+    more = arguments(script, {**defaults(script.flags), **given})
+    ended = subprocess.run([users, f"run_{program}.py", *more], cwd=project.path, capture_output=True, text=True, check=True)
+    found = eval(ended.stdout, {"inf": math.inf})
+    assert {name: found["optim"]["lr"] if "." in name else found[name] for name in given} == given
+
+
+@pytest.mark.parametrize(
+    ("program", "given"), [("absl", {"layer": []}), ("absl", {"tags": [" a"]}), ("fire", {"n": 1, "lr": math.nan})]
+)
+def test_a_value_that_no_word_can_give_is_refused(program: str, given: dict[str, Value]) -> None:
+    script = read_script(PROGRAMS[program].encode(), f"run_{program}.py")
+    with pytest.raises(UsageError, match="cannot be"):
+        arguments(script, {**defaults(script.flags), **given})
 
 
 def test_a_typed_text_reaches_the_program(project: Repo) -> None:

@@ -192,7 +192,8 @@ def option_flag(names: Sequence[str], keywords: Mapping[str, ast.expr], scope: S
     kind, choices, limits = type_of(keywords.get("type"), scope)
     _, number = value_of(keywords.get("nargs"), scope)
     multiple = value_of(keywords.get("multiple"), scope) == (True, True)
-    several = (isinstance(number, int) and number > 1) or isinstance(keywords.get("type"), ast.Tuple)
+    types = keywords.get("type")
+    size = number if isinstance(number, int) and number > 1 else len(types.elts) if isinstance(types, ast.Tuple) else 0
     if isinstance(default, bool) and not kind:  # click 8: an option whose default is a bool is a switch
         return Flag(name, default, "bool", (), help_text, option, "switch", required=required)
     kind = kind or (
@@ -201,9 +202,10 @@ def option_flag(names: Sequence[str], keywords: Mapping[str, ast.expr], scope: S
         else {"number": number_kind(default)}.get(kind_of(default), kind_of(default))
     )
     action = "repeat" if multiple else "titled" if kind == "bool" else "any_order"
-    many = multiple or several
+    many = multiple or size > 0
     return Flag(
-        name, default, "list" if many else kind, choices, help_text, option, action, many, required, limits[0], limits[1]
+        name, default, "list" if many else kind, choices, help_text, option, action, many, required, limits[0], limits[1],
+        size=0 if multiple else size,
     )  # fmt: skip
 
 

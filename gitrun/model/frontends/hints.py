@@ -18,6 +18,8 @@ KINDS = {
     "PositiveFloat": "float", "NonNegativeInt": "int", "NonNegativeFloat": "float", "Path_fr": "str", "Text": "str",
 }  # fmt: skip
 LISTS = ("list", "List", "Sequence", "Iterable", "tuple", "Tuple", "set", "Set", "frozenset", "FrozenSet")
+ANYTHING = ("Any", "object")
+TUPLES = ("tuple", "Tuple")
 DEEPEST = 12
 
 
@@ -25,13 +27,16 @@ DEEPEST = 12
 class Hint:
     """What an annotation says: kind of value, choices (`names` of them in an enumeration), whether None is one.
 
-    `extras` are the rest of an `Annotated`, `config` the name of a class with fields.
+    `size` is the length of a tuple that has a fixed one, `is_open` whether values are of several kinds, `extras` are the
+    rest of an `Annotated`, `config` the name of a class with fields.
     """
 
     kind: str = "any"
     choices: tuple[Value, ...] = ()
     names: tuple[str, ...] = ()
     many: bool = False
+    size: int = 0
+    is_open: bool = False
     optional: bool = False
     extras: tuple[ast.expr, ...] = ()
     config: str = ""
@@ -68,6 +73,8 @@ def read_name(node: ast.expr, scope: Scope, depth: int) -> Hint:
         return Hint(KINDS[name])
     if name in LISTS:
         return Hint("list", many=True)
+    if name in ANYTHING:
+        return Hint(is_open=True)
     found = scope.module.classes.get(name)
     if found and is_enumeration(found):
         try:
@@ -98,25 +105,35 @@ def read_generic(name: str, items: list[ast.expr], scope: Scope, depth: int) -> 
     if name == "Union":
         return union(items, scope, depth)
     if name in LISTS:
-        inner = read_hint(items[0], scope, depth + 1)
-        return Hint("list", inner.choices, inner.names, many=True)
+        inner = [read_hint(item, scope, depth + 1) for item in items if not is_dots(item)]
+        is_fixed = name in TUPLES and len(inner) == len(items)
+        alike = inner[0] if inner and all(hint == inner[0] for hint in inner) else Hint()
+        return Hint("list", alike.choices, alike.names, many=True, size=len(inner) if is_fixed else 0)
     return read_hint(items[0], scope, depth + 1) if name in {"Final", "Required", "ClassVar"} else Hint()
 
 
 def union(items: list[ast.expr], scope: Scope, depth: int) -> Hint:
-    """What a union says: one type or none, numbers, or anything."""
+    """What a union says: one kind or none, numbers, or anything."""
     found = [read_hint(item, scope, depth + 1) for item in items if not is_none(item)]
     optional = len(found) < len(items) or any(hint.optional for hint in found)
     if len(found) == 1:
         return replace(found[0], optional=optional)
     if {hint.kind for hint in found} == {"int", "float"}:
         return Hint("number", optional=optional)
-    return Hint(optional=optional)
+    kind = found[0].kind if found else "any"
+    if kind != "any" and all(hint.kind == kind for hint in found):
+        return Hint(kind, many=found[0].many, optional=optional)
+    return Hint(optional=optional, is_open=True)
 
 
 def is_none(node: ast.expr) -> bool:
     """Whether the annotation is None."""
     return isinstance(node, ast.Constant) and node.value is None
+
+
+def is_dots(node: ast.expr) -> bool:
+    """Whether it is the `...` of `tuple[int, ...]`."""
+    return isinstance(node, ast.Constant) and node.value is ...
 
 
 def kind_of(value: Value | None) -> str:

@@ -35,7 +35,7 @@ class Parameter:
     @property
     def kind(self) -> str:
         """The kind of value, by the annotation, else by the default."""
-        if self.hint.kind != "any" or self.hint.choices:
+        if self.hint.kind != "any" or self.hint.choices or self.hint.is_open:
             return self.hint.kind
         return kind_of(self.default)
 

@@ -113,17 +113,17 @@ def flag_of(parameter: Parameter, name: str, manner: Manner, module: Module) -> 
     many = parameter.hint.many or kind == "list"
     action = manner.action
     words: tuple[str, ...] = ()
-    if kind == "bool":
-        action, words = manner.switches, switch_words(option, parameter, manner)
+    if kind == "bool" and not (manner is TYRO and (parameter.required or parameter.hint.optional)):
+        action, words = manner.switches, switch_words(option, manner)
     elif kind == "any" and choices and all(isinstance(choice, str) for choice in choices):
         kind = "str"
     text = field_help(parameter, module)
     return Flag(name, default, kind, choices, text, option, action, many, parameter.required, words=words)
 
 
-def switch_words(option: str, parameter: Parameter, manner: Manner) -> tuple[str, ...]:
-    """What puts the switch off: `--optim.no-on` in tyro, where one without default takes True or False."""
-    if manner is not TYRO or parameter.default is None:
+def switch_words(option: str, manner: Manner) -> tuple[str, ...]:
+    """What puts the switch off: `--optim.no-on` in tyro."""
+    if manner is not TYRO:
         return ()
     start, dot, last = option.removeprefix("--").rpartition(".")
     return (f"--{start}{dot}no-{last}",)

@@ -121,16 +121,16 @@ def flag_of(parameter: Parameter, module: Module) -> Flag | None:
     kind = parameter.kind if parameter.kind != "any" or parameter.hint.choices else kind_of(default)
     if kind == "any" and not parameter.hint.choices:
         kind = "str"
-    many = parameter.hint.many
+    many, size = parameter.hint.many, parameter.hint.size
     choices, kind = parameter.hint.choices, "list" if many else kind
     if is_argument:
-        return Flag(name, default, kind, choices, help_text, "", "positional", many, least=least, most=most)
+        return Flag(name, default, kind, choices, help_text, "", "positional", many, least=least, most=most, size=size)
     option, off = spelling(name, spelled, kind)
     if keywords.get("count") and value_of(keywords["count"], module.scope) == (True, True):
         return Flag(name, default or 0, "int", (), help_text, option, "times")
-    action = "switch" if kind == "bool" else "repeat" if many else "any_order"
+    action = "switch" if kind == "bool" else "repeat" if many and not size else "any_order"
     words = (off,) if action == "switch" and off else ()
-    return Flag(name, default, kind, choices, help_text, option, action, many, not has_default, least, most, words)
+    return Flag(name, default, kind, choices, help_text, option, action, many, not has_default, least, most, words, size)
 
 
 def info_of(parameter: Parameter, module: Module) -> tuple[ast.Call | None, Value | None, bool]:

@@ -33,6 +33,8 @@ def words_for(flag: Flag, value: Value | None) -> list[str]:
         return assigned(flag, NONE[flag.action])
     if flag.action == "json" and flag.words and value in NULLS:
         raise not_given(flag, value, "its program takes this text for null")
+    if flag.action == "literal" and has_nan(value):
+        raise not_given(flag, value, "Fire reads literals of Python, and nan is none")
     if flag.action in ASSIGNED:
         return assigned(flag, ASSIGNED[flag.action](value))
     if flag.action in OTHERS:
@@ -165,13 +167,18 @@ def tyro(flag: Flag, value: Value) -> list[str]:
 def separated(flag: Flag, value: Value) -> list[str]:
     """`--x=a,b`, as absl reads it: as a line of CSV."""
     items = [text_of(item) for item in (value if isinstance(value, list) else [value])]
-    quoted = ['"' + item.replace('"', '""') + '"' if re.search(r'[,"\s]', item) else item for item in items]
+    if any(item != item.strip() for item in items):
+        raise not_given(flag, value, "absl takes away the blanks around an item")
+    quoted = ['"' + item.replace('"', '""') + '"' if re.search(r'[,"\s]', item) or not item else item for item in items]
     return [f"{flag.option}={','.join(quoted)}"]
 
 
 def spaced(flag: Flag, value: Value) -> list[str]:
     """`--x=a b`."""
-    return [f"{flag.option}={' '.join(text_of(item) for item in (value if isinstance(value, list) else [value]))}"]
+    items = [text_of(item) for item in (value if isinstance(value, list) else [value])]
+    if any(item.split() != [item] for item in items):
+        raise not_given(flag, value, "absl parts its items at blanks")
+    return [f"{flag.option}={' '.join(items)}"]
 
 
 def equals(flag: Flag, value: Value) -> list[str]:
@@ -179,6 +186,8 @@ def equals(flag: Flag, value: Value) -> list[str]:
     if isinstance(value, bool):
         return [f"--{'' if value else 'no'}{flag.option.lstrip('-')}"]
     if isinstance(value, list):
+        if not value and flag.default:
+            raise not_given(flag, value, "its option only takes values, and none stands for an empty list")
         return [f"{flag.option}={text_of(item)}" for item in value]
     return [f"{flag.option}={text_of(value)}"]
 
@@ -192,12 +201,17 @@ def python(value: Value) -> str:
     """A literal of Python, for Fire evaluates what it is given; a plain word is text to it."""
     if isinstance(value, str) and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value) and value not in {"True", "False", "None"}:
         return value
-    return repr(value)
+    if isinstance(value, list):
+        return f"[{', '.join(python(item) if isinstance(item, float | list) else repr(item) for item in value)}]"
+    # a number that is too large for a float is inf
+    return repr(value).replace("inf", "1e999") if isinstance(value, float) else repr(value)
 
 
 def jsonlike(value: Value) -> str:
-    """JSON, but text as it is."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    """A value for jsonargparse, which reads YAML: text as it is, but in quotes in a list."""
+    if isinstance(value, list):
+        return f"[{', '.join(quoted(item) if isinstance(item, str) else jsonlike(item) for item in value)}]"
+    return value if isinstance(value, str) else number(value)
 
 
 def yamllike(value: Value) -> str:
@@ -205,8 +219,14 @@ def yamllike(value: Value) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(yamllike, value))}]"
     if isinstance(value, str):
-        return value if is_word(value) else json.dumps(value)
+        return value if is_word(value) else quoted(value)
     return number(value)
+
+
+def quoted(text: str) -> str:
+    """Text in double quotes, as YAML and JSON have it; YAML knows no surrogates, and takes few controls as they are."""
+    text = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(char if char.isprintable() or char > "\uffff" else f"\\u{ord(char):04x}" for char in text) + '"'
 
 
 def hydralike(value: Value) -> str:
@@ -214,7 +234,7 @@ def hydralike(value: Value) -> str:
     if isinstance(value, list):
         return f"[{','.join(map(hydralike, value))}]"
     if not isinstance(value, str):
-        return number(value)
+        return number(value).replace(".inf", "inf").replace(".nan", "nan")
     if is_word(value):
         return value
     # only before a quote is a backslash more than itself
@@ -254,13 +274,13 @@ def assigned(flag: Flag, text: str) -> list[str]:
     return [f"{flag.option or flag.name}={text}"]
 
 
-def plain_number(value: Value) -> str:
-    """As `hydralike`, where inf and nan have no dot."""
-    return hydralike(value).replace(".inf", "inf").replace(".nan", "nan") if isinstance(value, float) else hydralike(value)
+def has_nan(value: Value) -> bool:
+    """Whether it is nan, or a list with one."""
+    return any(map(has_nan, value)) if isinstance(value, list) else isinstance(value, float) and math.isnan(value)
 
 
 ASSIGNED: Mapping[str, Callable[[Value], str]] = {
-    "literal": python, "json": jsonlike, "override": plain_number, "dotlist": yamllike,
+    "literal": python, "json": jsonlike, "override": hydralike, "dotlist": yamllike,
 }  # fmt: skip
 OTHERS: Mapping[str, Callable[[Flag, Value], list[str]]] = {
     "switch": on_or_off, "const": constant, "any_order": any_order, "repeat": repeated, "times": times, "tyro": tyro,
@@ -273,7 +293,7 @@ def undeclared_words(frontend: str, name: str, value: Value, *, partial: bool) -
     action = UNDECLARED.get(frontend, "store")
     if action == "add":
         # what is not in the config at all must be added to it
-        return assigned(Flag(name, option=name if partial else f"++{name}"), plain_number(value))
+        return assigned(Flag(name, option=name if partial else f"++{name}"), hydralike(value))
     if action == "dotlist":
         return assigned(Flag(name), yamllike(value))
     if action == "store" and value is True:

@@ -187,6 +187,21 @@ def test_a_value_outside_the_choices_is_refused() -> None:
         settle(script.flags, {"m": "c"}, operation="tool.py")
 
 
+def test_a_tuple_of_fixed_length_is_one_option_with_so_many_words() -> None:
+    source = "import typer\nfrom typing import Tuple\n"
+    source += "def f(pair: Tuple[int, str] = (1, 'a'), many: tuple[int, ...] = (1,)): ...\ntyper.run(f)\n"
+    script = read(source)
+    assert arguments(script, {"pair": [2, "z"], "many": [3, 4]}) == ["--pair", "2", "z", "--many", "3", "--many", "4"]
+    with pytest.raises(UsageError, match="of 2 values"):
+        settle(script.flags, {"pair": [2]}, operation="tool.py")
+
+
+def test_a_union_takes_values_of_each_of_its_kinds() -> None:
+    source = "import tyro\nfrom dataclasses import dataclass\n@dataclass\nclass C:\n    k: 'int | str' = 1\n"
+    source += "    n: 'int | None | float' = 1\n    p: 'str | Path' = 'a'\ntyro.cli(C)\n"
+    assert kinds(read(source)) == {"k": (1, "any"), "n": (1, "number"), "p": ("a", "str")}
+
+
 HYDRA = "import hydra\n@hydra.main(config_path='conf', config_name='c')\ndef main(cfg): ...\n"
 
 
