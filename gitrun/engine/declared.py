@@ -133,7 +133,9 @@ def script_from(found: Mapping[str, Any]) -> Script:
 def command_from(found: Mapping[str, Any]) -> Command:
     """The sub-command that was written as JSON."""
     commands = tuple(map(command_from, found["commands"]))
-    return Command(found["name"], tuple(map(flag_from, found["flags"])), commands, tuple(found["aliases"]))
+    return Command(
+        found["name"], tuple(map(flag_from, found["flags"])), commands, tuple(found["aliases"]), found.get("partial", "")
+    )
 
 
 def flag_from(found: Mapping[str, Any]) -> Flag:

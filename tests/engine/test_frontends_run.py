@@ -156,17 +156,26 @@ print(OmegaConf.to_container(OmegaConf.merge(OmegaConf.load("config.yaml"), Omeg
 """
 SIMPLE = """
 from dataclasses import asdict, dataclass
+from enum import Enum
 from simple_parsing import ArgumentParser
+class Color(Enum):
+    RED = "r"
+    BLUE = "b"
 @dataclass
 class Config:
     lr: float = 0.1
     name: str = "a"
     on: bool = False
+    color: Color = Color.RED
+@dataclass
+class Other:
+    lr: float = 0.2
 parser = ArgumentParser()
 parser.add_argument("--seed", type=int, default=0)
 parser.add_arguments(Config, dest="config")
+parser.add_arguments(Other, dest="other")
 args = parser.parse_args()
-print({**asdict(args.config), "seed": args.seed})
+print({**asdict(args.config), "color": args.config.color.name, "other": args.other.lr, "seed": args.seed})
 """
 YAML = "lr: 1e-3\nname: a\nlayers: [1, 2]\nlimit: 3\nfast: false\nmodel:\n  depth: 2\n"
 PROGRAMS = {
@@ -253,7 +262,8 @@ CASES = [
      {"must": 1, "lr": 5e-06, "layers": [1, "x y", -2], "limit": None, "fast": True, "model": {"depth": 3}, "db": {"port": 6}}),
     ("omegaconf", ["lr=5e-06", "layers=[1, 'x y', -2]", "limit=null", "fast=yes", "model.depth=3"],
      {"lr": 5e-06, "layers": [1, "x y", -2], "limit": None, "fast": True, "model": {"depth": 3}}),
-    ("simple", ["lr=1e-05", "on=yes", "seed=3"], {"lr": 1e-05, "on": True, "seed": 3}),
+    ("simple", ["config.lr=1e-05", "other.lr=3", "on=yes", "seed=3", "color=BLUE"],
+     {"lr": 1e-05, "other": 3.0, "on": True, "seed": 3, "color": "BLUE"}),
 ]  # fmt: skip
 
 

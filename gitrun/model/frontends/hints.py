@@ -28,7 +28,7 @@ class Hint:
     """What an annotation says: kind of value, choices (`names` of them in an enumeration), whether None is one.
 
     `size` is the length of a tuple that has a fixed one, `is_open` whether values are of several kinds, `extras` are the
-    rest of an `Annotated`, `config` the name of a class with fields.
+    rest of an `Annotated`, `config` the name of a class with fields, or those of several.
     """
 
     kind: str = "any"
@@ -53,6 +53,9 @@ def read_hint(node: ast.expr | None, scope: Scope, depth: int = 0) -> Hint:
             return read_name(node, scope, depth)
         case ast.BinOp(op=ast.BitOr(), left=left, right=right):
             return union([left, right], scope, depth)
+        case ast.Subscript(value=outer, slice=index) if scope.module.full_name(outer).startswith("tyro.conf."):
+            hint = read_hint(index, scope, depth + 1)
+            return replace(hint, extras=(*hint.extras, outer))
         case ast.Subscript(value=outer, slice=index):
             return read_generic(last_name(outer), index.elts if isinstance(index, ast.Tuple) else [index], scope, depth)
     return Hint()
@@ -123,7 +126,7 @@ def union(items: list[ast.expr], scope: Scope, depth: int) -> Hint:
     kind = found[0].kind if found else "any"
     if kind != "any" and all(hint.kind == kind for hint in found):
         return Hint(kind, many=found[0].many, optional=optional)
-    return Hint(optional=optional, is_open=True)
+    return Hint(optional=optional, is_open=True, config=" | ".join(hint.config for hint in found if hint.config))
 
 
 def is_none(node: ast.expr) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.model.flags import Flag, is_name
 from gitrun.model.frontends.module import FUNCTIONS, Module, dotted, keywords_of, last_name
-from gitrun.model.frontends.parameters import fields_of, parameters_of, takes_any_name
+from gitrun.model.frontends.parameters import fields_of, over, parameters_of, takes_any_name
 from gitrun.model.frontends.script import ARGS, Command, Script
 
 if TYPE_CHECKING:
@@ -47,23 +47,23 @@ def script_of(names: Sequence[str], module: Module, *, positional: bool) -> Scri
     """What the program takes: one component is the program itself, of several the first word names one."""
     commands = [command for name in names if (command := component(name, module, positional=positional))]
     partial = "" if len(commands) == len(names) else "its CLI is given something that is not in the source"
-    partial = partial or next(filter(None, (openness(module.functions.get(name)) for name in names)), "")
     if len(names) == 1:
         found = commands[0] if commands else Command("")
-        return Script(found.flags, ARGS, "jsonargparse", found.commands, partial=partial)
+        return Script(found.flags, ARGS, "jsonargparse", found.commands, partial=partial or found.partial)
     return Script((), ARGS, "jsonargparse", tuple(commands), partial=partial)
 
 
-def openness(function: Function | None) -> str:
+def openness(function: Function) -> str:
     """Why a function has more flags than its parameters; "" if it has not."""
-    return f"{function.name}() takes any name" if function and takes_any_name(function) else ""
+    return f"{function.name}() takes any name" if takes_any_name(function) else ""
 
 
 def component(name: str, module: Module, *, positional: bool) -> Command | None:
     """A function or a class as a command."""
     if name in module.functions:
         parameters = parameters_of(module.functions[name], module.scope)
-        return Command(name, tuple(flags_of(parameters, module, positional=positional)))
+        flags = tuple(flags_of(parameters, module, positional=positional))
+        return Command(name, flags, partial=openness(module.functions[name]))
     node = module.classes.get(name)
     if node is None:
         return None
@@ -87,7 +87,8 @@ def flags_of(
         node = module.classes.get(parameter.hint.config)
         if node and depth < 6:
             methods = [method for method in node.body if isinstance(method, FUNCTIONS) and method.name == "__init__"]
-            inner = parameters_of(methods[0], module.scope) if methods else fields_of(node, module)
+            fields = parameters_of(methods[0], module.scope) if methods else fields_of(node, module)
+            inner = over(fields, parameter.node, module)
             yield from flags_of(inner, module, positional=False, prefix=f"{name}.", depth=depth + 1)
         elif is_name(name):
             yield flag_of(parameter, name, positional=positional and parameter.required)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitrun.model.frontends.folding import value_of
@@ -11,7 +11,7 @@ from gitrun.model.frontends.hints import Hint, kind_of, read_hint
 from gitrun.model.frontends.module import dotted, keywords_of, last_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from gitrun.model.flags import Value
     from gitrun.model.frontends.folding import Scope
@@ -77,6 +77,19 @@ def fields_of(node: ast.ClassDef, module: Module, depth: int = 0) -> Iterator[Pa
     yield from found.values()
 
 
+def over(parameters: Iterable[Parameter], node: ast.expr | None, module: Module) -> Iterator[Parameter]:
+    """The fields of a class with the defaults of an instance, `Config(lr=1)`, over their own; none if they are not told."""
+    node = module.statements.get(node.id, node) if isinstance(node, ast.Name) else node
+    listed = list(parameters)
+    call = node if isinstance(node, ast.Call) and dotted(node.func) in module.classes else None
+    given = {**dict(zip((field.name for field in listed), call.args, strict=False)), **keywords_of(call)} if call else {}
+    for parameter in listed:
+        if value := given.get(parameter.name):
+            yield replace(parameter, node=value, default=default_of(value, module.scope))
+        else:
+            yield parameter if call or node is None else replace(parameter, node=parameter.node or node, default=None)
+
+
 def field_value(node: ast.expr | None) -> ast.expr | None:
     """The expression of the default: `1` of `field(default=1)`, `[1]` of `field(default_factory=lambda: [1])`."""
     if not isinstance(node, ast.Call) or last_name(node.func) not in {"field", "Field", "mutable_field", "list_field"}:
@@ -98,7 +111,11 @@ def default_of(node: ast.expr | None, scope: Scope) -> Value | None:
 
 
 def choice_name(parameter: Parameter, node: ast.expr | None) -> Value | None:
-    """The name of the member of an enumeration that the default is; else the default."""
+    """The name of the member of an enumeration that the default is, or those of a list of members; else the default."""
+    if parameter.hint.names and isinstance(node, ast.List | ast.Tuple):
+        found = [choice_name(parameter, item) for item in node.elts if isinstance(item, ast.Attribute)]
+        names = [name for name in found if name is not None]
+        return list(names) if len(names) == len(node.elts) else None
     if parameter.hint.names and isinstance(node, ast.Attribute) and node.attr in parameter.hint.names:
         return node.attr
     return parameter.default

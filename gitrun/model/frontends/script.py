@@ -40,12 +40,16 @@ class NoFiles:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A sub-command of a program, or an option of a group of Hydra's: what it adds to the flags when it is chosen."""
+    """A sub-command of a program, or an option of a group of Hydra's: what it adds to the flags when it is chosen.
+
+    `partial` says why it may take more flags than these.
+    """
 
     name: str
     flags: tuple[Flag, ...] = ()
     commands: tuple[Command, ...] = ()
     aliases: tuple[str, ...] = ()
+    partial: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +86,17 @@ class Script:
     def chosen(self, words: Sequence[str] = (), given: Mapping[str, object] | None = None) -> Script:
         """The script with the flags of what these words (after `--`) and these flags choose among those it declares."""
         flags = {flag.name: flag for flag in self.flags}
-        for command in path_of(self, words):
+        path = path_of(self, words)
+        for command in path:
             flags |= {flag.name: flag for flag in command.flags}
+        partial = next(filter(None, (self.partial, *(command.partial for command in path))), "")
         given = given or {}
         defaults = self.group_defaults(given)
         for group in self.groups:
             more = group.brought(given.get(group.flag, defaults.get(group.flag)))
             flags = flags | more if group.over else more | flags
         flags |= {name: replace(flags[name], default=value) for name, value in defaults.items() if name in flags}
-        return replace(self, flags=tuple(flags.values()))
+        return replace(self, flags=tuple(flags.values()), partial=partial)
 
     def group_defaults(self, given: Mapping[str, object]) -> dict[str, Value | None]:
         """What each group is by default, which an option of another group may say: an experiment of Hydra's."""

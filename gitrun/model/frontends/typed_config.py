@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from gitrun.model.flags import Flag, is_name
 from gitrun.model.frontends import argparse_parsers
-from gitrun.model.frontends.folding import text_of, value_of
+from gitrun.model.frontends.folding import text_of
 from gitrun.model.frontends.module import Module, dotted, keywords_of, last_name
-from gitrun.model.frontends.parameters import choice_name, fields_of, parameters_of
+from gitrun.model.frontends.parameters import choice_name, fields_of, over, parameters_of
 from gitrun.model.frontends.script import ARGS, Script
 
 if TYPE_CHECKING:
@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from gitrun.model.frontends.parameters import Parameter
 
 DEEPEST = 6
+NAMING = ("conflict_resolution", "argument_generation_mode", "nested_mode", "add_option_string_dash_variants", "prefix")
+"""What tells simple_parsing to name its options in another way."""
+FIXED = ("tyro.conf.Fixed", "tyro.conf.Suppress", "tyro.conf.SuppressFixed")
+VALUED = ("tyro.conf.FlagConversionOff",)
+READ = ("tyro.conf.arg", *FIXED, *VALUED)
+"""What of tyro.conf is understood at a field."""
+ARG = ("prefix_name", "constructor", "constructor_factory")
+"""What `tyro.conf.arg` is told that changes more than a name."""
 PARSE = ("simple_parsing.parse", "simple_parsing.parse_known_args")
 
 
@@ -34,8 +42,17 @@ class Manner:
     switches: str
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What options are made of: a class or a function, an instance with other defaults, and where it stands in the whole."""
+
+    node: ast.expr
+    given: ast.expr | None = None
+    place: str = ""
+
+
 TYRO = Manner("tyro", "tyro", dashes=True, dotted=True, switches="switch")
-SIMPLE = Manner("dataclasses", "any_order", dashes=False, dotted=False, switches="titled")
+SIMPLE = Manner("dataclasses", "any_order", dashes=False, dotted=True, switches="titled")
 HUGGING = Manner("dataclasses", "any_order", dashes=False, dotted=False, switches="titled")
 
 
@@ -49,56 +66,138 @@ def read(module: Module) -> Script | None:
     )
     for call in calls:
         name = module.full_name(call.func)
-        if name in {"tyro.cli", "tyro._cli.cli"} and call.args:
-            return script_of([call.args[0]], module, TYRO, keywords_of(call).get("default"))
+        if name in {"tyro.cli", "tyro._cli.cli"} and call.args and "config" not in keywords_of(call):
+            return script_of([Part(call.args[0], keywords_of(call).get("default"))], module, TYRO)
         if name in PARSE and call.args:
-            return script_of([call.args[0]], module, SIMPLE)
+            return shortened(script_of([part_of(call, module, "config")], module, SIMPLE), module)
         if last_name(call.func) == "HfArgumentParser" and (call.args or call.keywords):
             given = call.args[0] if call.args else call.keywords[0].value
-            return script_of(given.elts if isinstance(given, ast.List | ast.Tuple) else [given], module, HUGGING)
-    added = [call.args[0] for call in calls if last_name(call.func) == "add_arguments" and call.args]
+            listed = given.elts if isinstance(given, ast.List | ast.Tuple) else [given]
+            return script_of([Part(node) for node in listed], module, HUGGING)
+    if other := other_call(module):
+        return Script((), ARGS, "tyro", partial=f"its options are made by {other}")
+    added = [part_of(call, module, "") for call in calls if last_name(call.func) == "add_arguments" and call.args]
     if not added or "simple_parsing" not in {name.partition(".")[0] for name in module.imports.values()}:
         return None
-    found = script_of(added, module, SIMPLE)
+    found = shortened(script_of(added, module, SIMPLE), module)
     own = argparse_parsers.read(module)
     return replace(found, flags=(*own.flags, *found.flags), partial=own.partial or found.partial) if own else found
 
 
-def script_of(nodes: Iterable[ast.expr], module: Module, manner: Manner, given: ast.expr | None = None) -> Script:
+def part_of(call: ast.Call, module: Module, place: str) -> Part:
+    """What `parser.add_arguments(Config, dest="config", default=Config(lr=1))` or `parse(Config)` adds."""
+    keywords = keywords_of(call)
+    dest = keywords.get("dest", call.args[1] if len(call.args) > 1 and not place else None)
+    place = text_of(dest, module.scope) or place
+    return Part(call.args[0], keywords.get("default"), f"{place}." if place else "")
+
+
+def other_call(module: Module) -> str:
+    """The name of what the module calls of tyro, such as `tyro.extras.subcommand_cli_from_dict`; "" if it calls nothing."""
+    names = [name.encode() for name, full in module.imports.items() if full.partition(".")[0] == "tyro"]
+    calls = (node for node in (module.near(*names) if names else ()) if isinstance(node, ast.Call))
+    found = sorted(name for call in calls if (name := module.full_name(call.func)).startswith("tyro."))
+    return next((name for name in found if not name.startswith("tyro.conf.")), "")
+
+
+def script_of(parts: Iterable[Part], module: Module, manner: Manner) -> Script:
     """The fields of these classes, or the parameters of these functions, as flags."""
     flags: dict[str, Flag] = {}
-    partial = ""
-    for node in nodes:
-        name = dotted(node)
+    fields = Fields(module, manner)
+    for part in parts:
+        name = dotted(part.node)
         if name in module.classes:
-            parameters: Iterable[Parameter] = over(fields_of(module.classes[name], module), given, module)
+            parameters: Iterable[Parameter] = over(fields_of(module.classes[name], module), part.given, module)
         elif name in module.functions:
             parameters = parameters_of(module.functions[name], module.scope)
         else:
-            partial = f"{name or 'a class'} is not in the source"
+            fields.partial = f"{name or 'a class'} is not in the source"
             continue
-        for flag in flags_of(parameters, module, manner, ""):
+        for flag in fields.flags(parameters, part.place):
             flags.setdefault(flag.name, flag)
-    return Script(tuple(flags.values()), ARGS, manner.frontend, partial=partial)
+    return Script(tuple(flags.values()), ARGS, manner.frontend, partial=fields.partial)
 
 
-def over(parameters: Iterable[Parameter], node: ast.expr | None, module: Module) -> Iterator[Parameter]:
-    """The fields with the defaults of an instance, `Config(lr=1)`, over their own."""
-    keywords = keywords_of(node) if isinstance(node, ast.Call) else {}
-    for parameter in parameters:
-        given = keywords.get(parameter.name)
-        yield replace(parameter, node=given, default=value_of(given, module.scope)[1]) if given is not None else parameter
+def shortened(script: Script, module: Module) -> Script:
+    """The script with the names that simple_parsing gives its options: as short as they can be and differ.
+
+    That is its _fix_conflict_auto (0.1.9): of one name for several fields, that which is nested least keeps it, if there is
+    one such; the others are given one more word of their place.
+    """
+    if any(isinstance(node, ast.Call) and is_naming(node) for node in module.near(*map(str.encode, NAMING))):
+        return replace(script, flags=(), partial="its parser is told how to name options")
+    places = [flag.name.split(".") for flag in script.flags]
+    used = [1] * len(places)
+    while True:
+        alike: dict[str, list[int]] = {}
+        for number, place in enumerate(places):
+            alike.setdefault(".".join(place[-used[number] :]), []).append(number)
+        clash = next((numbers for numbers in alike.values() if len(numbers) > 1), None)
+        if clash is None:
+            break
+        clash.sort(key=lambda number: len(places[number]))
+        for number in clash[len(places[clash[0]]) < len(places[clash[1]]) :]:
+            used[number] += 1
+    names = [".".join(place[-many:]) for place, many in zip(places, used, strict=True)]
+    renamed = (replace(flag, name=name, option=f"--{name}") for flag, name in zip(script.flags, names, strict=True))
+    return replace(script, flags=tuple(renamed))
 
 
-def flags_of(parameters: Iterable[Parameter], module: Module, manner: Manner, prefix: str, depth: int = 0) -> Iterator[Flag]:
-    """The fields as flags; those of a field that is itself such a class are dotted, or stand beside the others."""
-    for parameter in parameters:
-        node = module.classes.get(parameter.hint.config)
-        if node and depth < DEEPEST:
-            inner = over(fields_of(node, module), parameter.node, module)
-            yield from flags_of(inner, module, manner, f"{prefix}{parameter.name}." if manner.dotted else "", depth + 1)
-        elif is_name(prefix + parameter.name):
-            yield flag_of(parameter, prefix + parameter.name, manner, module)
+def is_naming(call: ast.Call) -> bool:
+    """Whether the call tells simple_parsing how to name options."""
+    return last_name(call.func) in {"ArgumentParser", "add_arguments", "parse", "parse_known_args"} and any(
+        name in NAMING for name in keywords_of(call)
+    )
+
+
+class Fields:
+    """The flags that a library makes of fields; `partial` says why there may be more."""
+
+    def __init__(self, module: Module, manner: Manner) -> None:
+        self.module, self.manner = module, manner
+        self.partial = ""
+
+    def flags(self, parameters: Iterable[Parameter], prefix: str, depth: int = 0) -> Iterator[Flag]:
+        """The fields as flags; those of a field that is itself such a class are dotted, or stand beside the others."""
+        for parameter in parameters:
+            node = self.module.classes.get(parameter.hint.config)
+            if self.manner is TYRO and (reason := self.unread(parameter)):
+                self.partial = self.partial or reason
+            elif node and depth < DEEPEST:
+                inner = over(fields_of(node, self.module), parameter.node, self.module)
+                yield from self.flags(inner, f"{prefix}{parameter.name}." if self.manner.dotted else "", depth + 1)
+            elif is_name(name := prefix + named(parameter, self.module)) and not is_fixed(parameter, self.module):
+                yield flag_of(parameter, name, self.manner, self.module)
+
+    def unread(self, parameter: Parameter) -> str:
+        """Why tyro makes something else than an option of the field; "" if it does not."""
+        config = parameter.hint.config
+        if config and (parameter.hint.optional or config not in self.module.classes):
+            return f"{parameter.name} is a sub-command"
+        for marker, call in markers(parameter, self.module):
+            if marker not in READ or any(key in ARG for key in (keywords_of(call) if call else ())):
+                return f"{parameter.name} is marked with {marker}"
+        return ""
+
+
+def markers(parameter: Parameter, module: Module) -> Iterator[tuple[str, ast.Call | None]]:
+    """What of tyro.conf stands in the annotation of a field: `tyro.conf.arg` and its call, `tyro.conf.Positional`."""
+    for extra in parameter.hint.extras:
+        call = extra if isinstance(extra, ast.Call) else None
+        name = module.full_name(call.func if call else extra)
+        if name.startswith("tyro.conf."):
+            yield name, call
+
+
+def named(parameter: Parameter, module: Module) -> str:
+    """The name of the field: that of its `tyro.conf.arg(name="alpha")` if it has one."""
+    nodes = [keywords_of(call).get("name") for _, call in markers(parameter, module) if call]
+    return next((text_of(node, module.scope) for node in nodes if node), parameter.name)
+
+
+def is_fixed(parameter: Parameter, module: Module) -> bool:
+    """Whether tyro gives the field no option that can change it."""
+    return any(marker in FIXED for marker, _ in markers(parameter, module))
 
 
 def flag_of(parameter: Parameter, name: str, manner: Manner, module: Module) -> Flag:
@@ -107,13 +206,16 @@ def flag_of(parameter: Parameter, name: str, manner: Manner, module: Module) -> 
     option = f"--{shown}"
     choices: tuple[Value, ...] = parameter.hint.choices
     default = parameter.default
-    if parameter.hint.names and manner is TYRO:
+    if parameter.hint.names and manner is not HUGGING:
         choices, default = parameter.hint.names, choice_name(parameter, parameter.node)
     kind = parameter.kind
     many = parameter.hint.many or kind == "list"
     action = manner.action
     words: tuple[str, ...] = ()
-    if kind == "bool" and not (manner is TYRO and (parameter.required or parameter.hint.optional)):
+    takes_value = (
+        parameter.required or parameter.hint.optional or any(marker in VALUED for marker, _ in markers(parameter, module))
+    )
+    if kind == "bool" and not (manner is TYRO and takes_value):
         action, words = manner.switches, switch_words(option, manner)
     elif kind == "any" and choices and all(isinstance(choice, str) for choice in choices):
         kind = "str"

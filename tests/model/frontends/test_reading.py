@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitrun.errors import UsageError
-from gitrun.model.flags import Flag, settle
+from gitrun.model.flags import Flag, defaults, settle
 from gitrun.model.scripts import arguments, read_script, warning
 
 if TYPE_CHECKING:
@@ -200,6 +200,88 @@ def test_a_union_takes_values_of_each_of_its_kinds() -> None:
     source = "import tyro\nfrom dataclasses import dataclass\n@dataclass\nclass C:\n    k: 'int | str' = 1\n"
     source += "    n: 'int | None | float' = 1\n    p: 'str | Path' = 'a'\ntyro.cli(C)\n"
     assert kinds(read(source)) == {"k": (1, "any"), "n": (1, "number"), "p": ("a", "str")}
+
+
+CONFIG = "from dataclasses import dataclass, field\nfrom typing import Annotated, Optional, Union\n@dataclass\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("from tyro.extras import subcommand_cli_from_dict as cli\nlr = 1\ncli({'a': f})", "subcommand_cli_from_dict"),
+        ("import tyro\nlr = 1\napp = tyro.extras.SubcommandApp()\napp.cli()", "SubcommandApp"),
+        (f"import tyro\n{CONFIG}class C:\n    lr: int = 1\ntyro.cli(C, config=(tyro.conf.OmitArgPrefixes,))", "tyro.cli"),
+        (
+            f"import tyro\n{CONFIG}class C:\n    p: tyro.conf.Positional[int] = 1\ntyro.cli(C)",
+            "marked with tyro.conf.Positional",
+        ),
+        (f"import tyro\n{CONFIG}class A: ...\nclass C:\n    a: Optional[A] = None\ntyro.cli(C)", "a is a sub-command"),
+        (f"import tyro\n{CONFIG}class A: ...\nclass C:\n    a: Union[A, 'A'] = A()\ntyro.cli(C)", "a is a sub-command"),
+        (f"import simple_parsing\n{CONFIG}class C:\n    lr: int = 1\nsimple_parsing.parse(C, nested_mode=1)", "name options"),
+    ],
+)
+def test_options_that_tyro_or_simple_parsing_make_in_another_way_are_passed_on(source: str, reason: str) -> None:
+    script = read(source)
+    assert (script.style, script.flags) == ("args", ())
+    assert reason in script.partial
+
+
+def test_names_and_defaults_of_tyro_are_those_of_its_markers_and_instances() -> None:
+    source = f"import tyro\n{CONFIG}class A:\n    x: int = 1\n    y: int = 2\ndef make(): ...\nB = A(5)\nclass C:\n"
+    source += "    n: Annotated[int, tyro.conf.arg(name='alpha')] = 1\n    s: tyro.conf.Suppress[int] = 1\n"
+    source += "    a: A = B\n    b: A = field(default_factory=make)\ntyro.cli(C)\n"
+    script = read(source)
+    assert kinds(script) == {
+        "alpha": (1, "int"), "a.x": (5, "int"), "a.y": (2, "int"), "b.x": (None, "int"), "b.y": (None, "int"),
+    }  # fmt: skip
+    assert arguments(script, {**defaults(script.flags), "alpha": 3}) == ["--alpha=3"]
+
+
+def test_names_of_simple_parsing_are_as_long_as_they_must_be() -> None:
+    source = f"import simple_parsing\n{CONFIG}class S:\n    lr: int = 1\n{CONFIG}class A:\n    lr: int = 2\n    n: int = 3\n"
+    source += f"    s: S = field(default_factory=S)\n{CONFIG}class T:\n    a: A = field(default_factory=A)\n"
+    source += "    b: A = field(default_factory=A)\n    n: int = 4\n    only: int = 5\nsimple_parsing.parse(T)\n"
+    names = ["a.lr", "a.n", "a.s.lr", "b.lr", "b.n", "b.s.lr", "n", "only"]
+    assert list(kinds(read(source))) == names
+    assert read(source).flags[2].option == "--a.s.lr"
+
+
+FIRE = """
+import fire
+from lib import other
+class Base:
+    def __init__(self, a=1):
+        self.inner = Base()
+    def fit(self, e=1): ...
+class Calc(Base):
+    def add(self, b=2): ...
+    @property
+    def view(self): ...
+def loose(k=1, **more): ...
+def plain(x=1): ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "names", "partial"),
+    [
+        ("calc add", ["a", "b"], ""),
+        ("calc fit", ["a", "e"], ""),
+        ("calc inner go", ["a"], "inner is an object in Calc"),
+        ("calc view go", ["a"], "view is a property of Calc"),
+        ("made add", ["b"], ""),
+        ("loose", ["k"], "loose() takes any name"),
+        ("plain", ["x"], ""),
+        ("other", [], "Fire is given other that is not in the source"),
+    ],
+)
+def test_each_command_of_fire_says_what_it_takes(words: str, names: list[str], partial: str) -> None:
+    listed = "{'calc': Calc, 'made': Calc(), 'loose': loose, 'plain': plain, 'other': other}"
+    script = read(f"{FIRE}fire.Fire({listed})\n").chosen(words.split())
+    assert (list(kinds(script)), script.partial) == (names, partial)
+    if words.startswith("calc "):
+        assert read(f"{FIRE}fire.Fire()\n").chosen(["Calc", *words.split()[1:]]).flags == script.flags
+        assert read(f"{FIRE}fire.Fire(Calc)\n").chosen(words.split()[1:]).flags == script.flags
 
 
 HYDRA = "import hydra\n@hydra.main(config_path='conf', config_name='c')\ndef main(cfg): ...\n"
