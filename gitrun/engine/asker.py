@@ -96,13 +96,34 @@ def of_action(action: "Any", does: str) -> "dict[str, Any]":
 
 def of_command(command: "Any") -> "tuple[list[Any], list[Any]]":
     """The flags and the sub-commands of a command of click."""
-    flags = [of_param(param) for param in command.params if not getattr(param, "is_eager", False)]
+    flags = joined(of_param(param) for param in command.params if not getattr(param, "is_eager", False))
     inner = getattr(command, "commands", {})
     commands = []
     for name, child in inner.items():
         own, more = of_command(child)
         commands.append({"name": name, "flags": own, "commands": more, "aliases": []})
     return flags, commands
+
+
+def joined(flags: "Any") -> "list[Any]":
+    """The flags, with one for all options that stand for values of one parameter."""
+    found: dict[str, Any] = {}
+    for one in flags:
+        known = found.setdefault(one["name"], one)
+        if known is not one and known["action"] == one["action"] == "const":
+            for key in ("choices", "words"):
+                known[key] += one[key]
+            known["default"] = one["default"] if known["default"] is None else known["default"]
+    return list(found.values())
+
+
+def of_value(param: "Any", option: str, default: "Any") -> "dict[str, Any]":
+    """The flag of an option of click that stands for a value, such as `--upper` with `flag_value="upper"`."""
+    value = plain(param.flag_value)
+    if isinstance(default, bool):
+        default = value if default else None
+    more = {"help": getattr(param, "help", "") or "", "option": option, "words": [option]}
+    return flag(param.name, default=default, choices=[value], action="const", **more)
 
 
 def kind_of(param: "Any") -> "tuple[str, list[Any]]":
@@ -138,6 +159,8 @@ def of_param(param: "Any") -> "dict[str, Any]":
         return flag(param.name, default=default, kind=kind, **dict(more, action="positional"))
     if getattr(param, "count", False):
         return flag(option.lstrip("-"), default=default or 0, kind="int", **dict(more, action="times"))
+    if getattr(param, "is_flag", False) and kind != "bool" and not many and plain(param.flag_value) is not None:
+        return of_value(param, option, default)
     if getattr(param, "is_flag", False) and kind == "bool":
         words = list(param.secondary_opts[:1])
         return flag(option.lstrip("-"), default=bool(default), kind="bool", **dict(more, action="switch", words=words))

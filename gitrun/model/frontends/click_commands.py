@@ -182,7 +182,7 @@ def option_flag(names: Sequence[str], keywords: Mapping[str, ast.expr], scope: S
     help_text = text_of(keywords.get("help"), scope)
     known, default = value_of(keywords.get("default"), scope)
     required = value_of(keywords.get("required"), scope) == (True, True)
-    if "flag_value" in keywords and not pair:
+    if "flag_value" in keywords and not pair and value_of(keywords.get("is_flag"), scope) != (True, False):
         return value_flag(names, option, keywords, scope)
     if pair or value_of(keywords.get("is_flag"), scope) == (True, True):
         default = default if known and "default" in keywords else False
@@ -221,8 +221,8 @@ def value_flag(names: Sequence[str], option: str, keywords: Mapping[str, ast.exp
     if not known or value is None or not is_name(dest):
         return None
     _, default = value_of(keywords.get("default"), scope)
-    if default is True:
-        default = value
+    if isinstance(default, bool):
+        default = value if default else None
     help_text = text_of(keywords.get("help"), scope)
     return Flag(dest, default, "any", (value,), help_text, option, "const", words=(option,))
 

@@ -153,6 +153,11 @@ def main(**given): ...
     assert read(source).partial == ""
 
 
+def test_an_option_of_click_that_may_stand_alone_takes_values() -> None:
+    source = "import click\n@click.command()\n@click.option('--log', is_flag=False, flag_value='on', default='off')\n"
+    assert kinds(read(f"{source}def f(log): ...\n")) == {"log": ("off", "str")}
+
+
 def test_a_decorator_of_another_module_is_partial() -> None:
     script = read("import click\nfrom lib import common\n@click.command()\n@common\n@click.option('--a')\ndef f(): ...\n")
     assert (list(kinds(script)), script.partial) == (["a"], "@common may add options")
