@@ -14,7 +14,7 @@ import users_python
 from repository import Repo
 
 from gitrun.errors import UsageError
-from gitrun.model.flags import Value, defaults
+from gitrun.model.flags import Flag, Value, defaults
 from gitrun.model.scripts import arguments, read_script
 
 if TYPE_CHECKING:
@@ -306,6 +306,48 @@ def test_a_program_receives_text_as_it_is(tmp_path: Path, users: Path, program: 
     ended = subprocess.run([users, f"run_{program}.py", *more], cwd=project.path, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     assert ast.literal_eval(ended.stdout)[name] == text
+
+
+ANOTHER: dict[str, Value] = {"int": 7, "float": -2.5, "number": 3, "str": "b c", "any": "auto", "list": [3, 4]}
+
+
+def another(flag: Flag) -> Value:
+    """A value that the flag takes, and that is not its default."""
+    if flag.choices:
+        return next(choice for choice in flag.choices if choice != flag.default)
+    if flag.size:
+        return [2, "z"]
+    if isinstance(flag.default, list) and flag.default and isinstance(flag.default[0], str):
+        return ["y", "z"]
+    return not flag.default if flag.kind == "bool" else ANOTHER[flag.kind]
+
+
+def flat(values: dict[str, Any], start: str = "") -> dict[str, Any]:
+    """The values by dotted names, tuples as lists."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        inner = {start + name: list(value) if isinstance(value, tuple) else value}
+        found |= flat(value, f"{start}{name}.") if isinstance(value, dict) else inner
+    return found
+
+
+@pytest.mark.parametrize("program", ["typer", "tyro", "jsonargparse"])
+def test_each_flag_given_alone_changes_what_it_names_and_nothing_else(tmp_path: Path, users: Path, program: str) -> None:
+    script = read_script(PROGRAMS[program].encode(), f"run_{program}.py")
+    path = tmp_path / "tool.py"
+    path.write_text(PROGRAMS[program])
+    own = defaults(script.flags)
+
+    def seen(given: dict[str, Value]) -> dict[str, Any]:
+        words = arguments(script, {**own, **given})
+        ended = subprocess.run([users, path, *words], capture_output=True, text=True, check=True)
+        return flat(ast.literal_eval(ended.stdout))
+
+    plain = seen({})
+    for flag in script.flags:
+        name = {"old-name": "old"}.get(flag.name, flag.name.replace("-", "_"))
+        assert plain[name] == flag.default
+        assert seen({flag.name: another(flag)}) == {**plain, name: another(flag)}
 
 
 INFINITE: list[tuple[str, dict[str, Value]]] = [

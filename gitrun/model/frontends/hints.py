@@ -77,7 +77,7 @@ def read_name(node: ast.expr, scope: Scope, depth: int) -> Hint:
     if name in LISTS:
         return Hint("list", many=True)
     if name in ANYTHING:
-        return Hint(is_open=True)
+        return Hint(is_open=True, optional=True)
     found = scope.module.classes.get(name)
     if found and is_enumeration(found):
         try:
@@ -134,7 +134,7 @@ def is_none(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value is None
 
 
-def is_dots(node: ast.expr) -> bool:
+def is_dots(node: ast.expr | None) -> bool:
     """Whether it is the `...` of `tuple[int, ...]`."""
     return isinstance(node, ast.Constant) and node.value is ...
 

@@ -102,7 +102,18 @@ def flag_of(parameter: Parameter, name: str, *, positional: bool) -> Flag:
     if parameter.hint.names and isinstance(parameter.node, ast.Attribute):
         default = last_name(parameter.node)
     kind = "str" if parameter.hint.names else parameter.kind
-    words = ("null",) if parameter.hint.optional and kind in {"str", "any"} else ()
+    words = ("null",) if parameter.may_be_none and kind in {"str", "any"} else ()
     if positional:
         return Flag(name, None, kind, choices, "", "", "positional")
-    return Flag(name, default, kind, choices, "", f"--{name}", "json", required=parameter.required, words=words)
+    return Flag(
+        name,
+        default,
+        kind,
+        choices,
+        "",
+        f"--{name}",
+        "json",
+        required=parameter.required,
+        words=words,
+        size=parameter.hint.size,
+    )

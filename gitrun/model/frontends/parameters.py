@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.model.frontends.folding import value_of
 from gitrun.model.frontends.hints import Hint, kind_of, read_hint
-from gitrun.model.frontends.module import dotted, keywords_of, last_name
+from gitrun.model.frontends.module import dotted, keywords_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from gitrun.model.flags import Value
     from gitrun.model.frontends.folding import Scope
     from gitrun.model.frontends.module import Function, Module
+
+
+FIELDS = ("field", "Field", "mutable_field", "list_field", "choice", "flag")
+"""What makes a field: of dataclasses, pydantic and simple_parsing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,13 @@ class Parameter:
     def required(self) -> bool:
         """Whether it has no default."""
         return self.node is None
+
+    @property
+    def may_be_none(self) -> bool:
+        """Whether None is a value of it, as far as the annotation says."""
+        hint = self.hint
+        is_told = hint.kind != "any" or hint.is_open or hint.choices or hint.names
+        return hint.optional or not is_told
 
     @property
     def kind(self) -> str:
@@ -71,7 +82,7 @@ def fields_of(node: ast.ClassDef, module: Module, depth: int = 0) -> Iterator[Pa
             case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=value) if "ClassVar" not in ast.unparse(
                 annotation
             ):
-                known = field_value(value)
+                known = field_value(value, module)
                 hint = read_hint(annotation, module.scope)
                 found[name] = Parameter(name, hint, default_of(known, module.scope), known)
     yield from found.values()
@@ -90,11 +101,16 @@ def over(parameters: Iterable[Parameter], node: ast.expr | None, module: Module)
             yield parameter if call or node is None else replace(parameter, node=parameter.node or node, default=None)
 
 
-def field_value(node: ast.expr | None) -> ast.expr | None:
+def field_value(node: ast.expr | None, module: Module) -> ast.expr | None:
     """The expression of the default: `1` of `field(default=1)`, `[1]` of `field(default_factory=lambda: [1])`."""
-    if not isinstance(node, ast.Call) or last_name(node.func) not in {"field", "Field", "mutable_field", "list_field"}:
+    name = module.full_name(node.func).rpartition(".")[2] if isinstance(node, ast.Call) else ""
+    if not isinstance(node, ast.Call) or name not in FIELDS:
         return node
     keywords = keywords_of(node)
+    if name == "list_field":
+        return ast.List(node.args)
+    if name == "mutable_field" and node.args:
+        return ast.Call(node.args[0], node.args[1:], node.keywords)
     if "default" in keywords:
         return keywords["default"]
     factory = keywords.get("default_factory")
@@ -102,7 +118,9 @@ def field_value(node: ast.expr | None) -> ast.expr | None:
         return factory.body
     if isinstance(factory, ast.Name) and factory.id in {"list", "tuple", "set"}:
         return ast.List([])
-    return ast.Call(factory, [], []) if factory is not None else node.args[0] if node.args else None
+    if factory is not None:
+        return ast.Call(factory, [], [])
+    return node.args[0] if node.args and name != "choice" else None
 
 
 def default_of(node: ast.expr | None, scope: Scope) -> Value | None:

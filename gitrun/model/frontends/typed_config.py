@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -202,7 +203,7 @@ def is_fixed(parameter: Parameter, module: Module) -> bool:
 
 def flag_of(parameter: Parameter, name: str, manner: Manner, module: Module) -> Flag:
     """The flag of a field."""
-    shown = name.replace("_", "-") if manner.dashes else name
+    shown = re.sub(r"(?<=[^.])_", "-", name) if manner.dashes else name
     option = f"--{shown}"
     choices: tuple[Value, ...] = parameter.hint.choices
     default = parameter.default
@@ -217,10 +218,14 @@ def flag_of(parameter: Parameter, name: str, manner: Manner, module: Module) -> 
     )
     if kind == "bool" and not (manner is TYRO and takes_value):
         action, words = manner.switches, switch_words(option, manner)
+    elif manner is TYRO and parameter.may_be_none:
+        words = ("None",)
     elif kind == "any" and choices and all(isinstance(choice, str) for choice in choices):
         kind = "str"
     text = field_help(parameter, module)
-    return Flag(name, default, kind, choices, text, option, action, many, parameter.required, words=words)
+    return Flag(
+        name, default, kind, choices, text, option, action, many, parameter.required, words=words, size=parameter.hint.size
+    )
 
 
 def switch_words(option: str, manner: Manner) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.model.flags import Flag, is_name
 from gitrun.model.frontends.folding import text_of, value_of
-from gitrun.model.frontends.hints import kind_of
+from gitrun.model.frontends.hints import is_dots, kind_of
 from gitrun.model.frontends.module import FUNCTIONS, Module, dotted, keywords_of, last_name
 from gitrun.model.frontends.parameters import Parameter, parameters_of
 from gitrun.model.frontends.script import ARGS, Command, Script
@@ -137,13 +137,13 @@ def info_of(parameter: Parameter, module: Module) -> tuple[ast.Call | None, Valu
     """The `typer.Option(...)` of a parameter, its default, and whether it has one."""
     extra = next((item for item in parameter.hint.extras if is_info(item)), None)
     if isinstance(extra, ast.Call):
-        return extra, parameter.default, not parameter.required
+        return extra, parameter.default, not parameter.required and not is_dots(parameter.node)
     node = parameter.node
     if not isinstance(node, ast.Call) or not is_info(node):
         return None, parameter.default, node is not None
     first = node.args[0] if node.args else keywords_of(node).get("default")
     rest = ast.Call(node.func, node.args[1:], node.keywords)
-    if first is None or (isinstance(first, ast.Constant) and first.value is ...):
+    if first is None or is_dots(first):
         return rest, None, first is None and last_name(node.func) == "Option"
     return rest, value_of(first, module.scope)[1], True
 

@@ -24,14 +24,19 @@ UNDECLARED = {
 }  # fmt: skip
 NONE = {"literal": "None", "json": "null", "override": "null", "dotlist": "null", "tyro": "None"}
 """What stands for no value, where there is such a word."""
-NULLS = ("~", "null", "Null", "NULL")
+NULLS = {"json": ("~", "null", "Null", "NULL"), "tyro": ("None",)}
+"""The texts that are no value, where a flag can have none."""
 
 
 def words_for(flag: Flag, value: Value | None) -> list[str]:
     """The words that give the flag this value. Raises UsageError if none do."""
     if value is None:
+        if flag.action in NULLS and flag.kind in {"any", "str"} and not flag.words:
+            raise UsageError(
+                f"flag {flag.name!r} cannot be null: its program takes it for text", "leave it out, or give a value"
+            )
         return assigned(flag, NONE[flag.action])
-    if flag.action == "json" and flag.words and value in NULLS:
+    if flag.words and isinstance(value, str) and value in NULLS.get(flag.action, ()):
         raise not_given(flag, value, "its program takes this text for null")
     if flag.action == "literal" and has_nan(value):
         raise not_given(flag, value, "Fire reads literals of Python, and nan is none")

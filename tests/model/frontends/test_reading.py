@@ -242,6 +242,24 @@ def test_names_and_defaults_of_tyro_are_those_of_its_markers_and_instances() -> 
     assert arguments(script, {**defaults(script.flags), "alpha": 3}) == ["--alpha=3"]
 
 
+def test_what_makes_fields_of_simple_parsing_tells_their_defaults() -> None:
+    source = f"import simple_parsing\nfrom simple_parsing import choice, list_field, field as f\n{CONFIG}class C:\n"
+    source += "    a: str = choice('x', 'y', default='y')\n    b: list[int] = list_field(1, 2)\n    c: int = f(default=3)\n"
+    assert kinds(read(f"{source}simple_parsing.parse(C)\n")) == {"a": ("y", "str"), "b": ([1, 2], "list"), "c": (3, "int")}
+
+
+@pytest.mark.parametrize("call", ["import tyro\ntyro.cli(C)\n", "import jsonargparse\njsonargparse.CLI(C)\n"])
+def test_null_is_for_flags_that_can_be_none_and_its_text_for_others(call: str) -> None:
+    word = "None" if "tyro" in call else "null"
+    script = read(f"{CONFIG}class C:\n    a: str = 'x'\n    b: Optional[str] = 'x'\n    _c: int = 1\n{call}")
+    own = defaults(script.flags)
+    with pytest.raises(UsageError, match="flag 'a' cannot be null"):
+        arguments(script, {"b": "x", "_c": 1})
+    with pytest.raises(UsageError, match="flag 'b' cannot be"):
+        arguments(script, {**own, "b": word})
+    assert arguments(script, {"a": word, "_c": 2}) == [f"--a={word}", f"--b={word}", "--_c=2"]
+
+
 def test_names_of_simple_parsing_are_as_long_as_they_must_be() -> None:
     source = f"import simple_parsing\n{CONFIG}class S:\n    lr: int = 1\n{CONFIG}class A:\n    lr: int = 2\n    n: int = 3\n"
     source += f"    s: S = field(default_factory=S)\n{CONFIG}class T:\n    a: A = field(default_factory=A)\n"
