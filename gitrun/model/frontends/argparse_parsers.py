@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from gitrun.model.frontends.argparse_options import option_flag
+from gitrun.model.frontends.argparse_tree import Commands, Parser, gathered
 from gitrun.model.frontends.folding import Scope, Unfoldable, bind, items_of, text_of, value_of
-from gitrun.model.frontends.module import FUNCTIONS, Module, dotted, keywords_of, last_name, parse
-from gitrun.model.frontends.script import ARGS, Command, NoFiles, Script
+from gitrun.model.frontends.module import FUNCTIONS, Module, dotted, keywords_of, last_name
+from gitrun.model.frontends.neighbours import imported_function, makers_of
+from gitrun.model.frontends.script import ARGS, Script
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gitrun.model.flags import Flag, Value
+    from gitrun.model.frontends.argparse_tree import Known
     from gitrun.model.frontends.module import Function
-    from gitrun.model.frontends.script import Files
 
 WORDS = (b"add_argument", b"parse_args", b"parse_known_args", b"add_parser", b"add_subparsers", b"set_defaults")
 HARMLESS = ("argcomplete.autocomplete", "print", "len", "isinstance", "str", "repr")
@@ -25,27 +26,6 @@ MOST_CALLS = 100
 # the variables of parsers, and how they are handed to a function
 PARSERS = re.compile(rb"(\w+) *= *[\w.]*(?:ArgumentParser|add_parser|_group)\(")
 PLACES = ((b"(", b")"), (b"(", b","), (b", ", b")"), (b"=", b")"))
-
-
-@dataclass(eq=False, slots=True)
-class Parser:
-    """A parser while it is being read; `parents` are those whose options it takes over."""
-
-    flags: list[tuple[tuple[int, int], Flag]] = field(default_factory=list)
-    commands: dict[str, tuple[Parser, tuple[str, ...]]] = field(default_factory=dict)
-    parents: list[Parser] = field(default_factory=list)
-    defaults: dict[str, Value | None] = field(default_factory=dict)
-    is_parent: bool = False
-
-
-@dataclass(eq=False, slots=True)
-class Commands:
-    """What `add_subparsers` returns."""
-
-    parser: Parser
-
-
-Known: TypeAlias = "Parser | Commands | None"
 
 
 def read(module: Module) -> Script | None:
@@ -61,31 +41,6 @@ def read(module: Module) -> Script | None:
     if not options and not reading.partial:
         return None
     return Script(flags, ARGS, commands=commands, partial=reading.partial)
-
-
-def gathered(parsers: Sequence[Parser]) -> tuple[tuple[Flag, ...], tuple[Command, ...]]:
-    """The flags and sub-commands of parsers that are one; the first flag of a name counts."""
-    flags: dict[str, Flag] = {}
-    commands: dict[str, Command] = {}
-    for parser in parsers:
-        inner, more = gathered(parser.parents)
-        own = [flag for _, flag in sorted(parser.flags, key=lambda found: found[0])]
-        for flag in (*inner, *own):
-            dest = flag.name.replace("-", "_")
-            mine = replace(flag, default=parser.defaults[dest]) if dest in parser.defaults else flag
-            flags[flag.name] = joined(flags[flag.name], mine) if flag.name in flags else mine
-        commands |= {command.name: command for command in more}
-        for name, (child, aliases) in parser.commands.items():
-            commands[name] = Command(name, *gathered([child]), aliases)
-    return tuple(flags.values()), tuple(commands.values())
-
-
-def joined(first: Flag, second: Flag) -> Flag:
-    """One flag of several options that stand for its values; else the first, for argparse refuses to have it twice."""
-    if (first.action, second.action) != ("const", "const") or any(word in first.words for word in second.words):
-        return first
-    default = first.default if first.default is not None else second.default
-    return replace(first, choices=first.choices + second.choices, words=first.words + second.words, default=default)
 
 
 @dataclass(slots=True)
@@ -344,47 +299,6 @@ METHODS = {
     "add_argument": Reading.option, "add_argument_group": Reading.group, "add_mutually_exclusive_group": Reading.group,
     "add_subparsers": Reading.commands, "add_parser": Reading.command, "set_defaults": Reading.set_defaults,
 }  # fmt: skip
-
-
-def makers_of(module: Module) -> tuple[str, ...]:
-    """The names that the module imports from modules of the repository that have options."""
-    found = []
-    for name, full in module.imports.items():
-        paths = (path for start in (full, full.rpartition(".")[0]) for path in paths_of(module.path, start))
-        if any(b"add_argument" in (read_near(module.files, path) or b"") for path in paths):
-            found.append(name)
-    return tuple(found)
-
-
-def read_near(files: Files, path: str) -> bytes | None:
-    """The file, if its directory has one of its name."""
-    folder, _, name = path.rpartition("/")
-    return files.read(path) if name in files.names(folder) else None
-
-
-def imported_function(module: Module, name: str) -> tuple[Module, Function] | None:
-    """The function of that full name, if its module lies in the repository."""
-    start, _, function = name.rpartition(".")
-    for path in paths_of(module.path, start):
-        source = read_near(module.files, path)
-        # that module's own imports are not followed
-        found = parse(source, path, NoFiles()) if source else None
-        if found and function in found.functions:
-            return found, found.functions[function]
-    return None
-
-
-def paths_of(path: str, name: str) -> list[str]:
-    """Where a module of that name can lie, as seen from the script at `path`."""
-    folder = path.rpartition("/")[0]
-    dots = len(name) - len(name.lstrip("."))
-    inner = name.lstrip(".").replace(".", "/")
-    if not inner:
-        return []
-    for _ in range(dots - 1):
-        folder = folder.rpartition("/")[0]
-    folders = [folder] if dots else dict.fromkeys([folder, "", "src"])
-    return [f"{place}/{inner}{end}".lstrip("/") for place in folders for end in (".py", "/__init__.py")]
 
 
 def is_option(call: ast.Call) -> bool:
