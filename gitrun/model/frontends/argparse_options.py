@@ -26,7 +26,9 @@ Keywords: TypeAlias = "Mapping[str, ast.expr]"
 def option_flag(names: Sequence[str], keywords: Keywords, scope: Scope) -> Flag | None:
     """The flag of an option (`-n`, `--name`) or of an argument without one; None if it is none."""
     option = next((name for name in names if name.startswith("--")), names[0] if names else "")
-    name = option.lstrip("-")
+    # a parser can have other prefixes, which no argument begins with
+    positional = option[:1].isalnum() or option[:1] == "_"
+    name = option if positional else option.lstrip(option[:1])
     action = action_of(keywords, scope)
     if action in NO_FLAG or not is_name(name):
         return None
@@ -34,7 +36,6 @@ def option_flag(names: Sequence[str], keywords: Keywords, scope: Scope) -> Flag 
         return const_flag(name, option, keywords, scope)
     several = is_several(keywords.get("nargs"), scope)
     kind, default = kind_and_default(keywords, action, scope, several=several)
-    positional = not option.startswith("-")
     return Flag(
         name=name,
         default=default,

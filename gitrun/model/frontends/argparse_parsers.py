@@ -15,14 +15,16 @@ from gitrun.model.frontends.neighbours import imported_function, makers_of
 from gitrun.model.frontends.script import ARGS, Script
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from gitrun.model.frontends.argparse_tree import Known
     from gitrun.model.frontends.module import Function
 
-WORDS = (b"add_argument", b"parse_args", b"parse_known_args", b"add_parser", b"add_subparsers", b"set_defaults")
+WORDS = (b"add_argument", b"parse_args", b"parse_known_args", b"add_parser", b"add_subparsers", b"set_defaults", b"_group(")
 HARMLESS = ("argcomplete.autocomplete", "print", "len", "isinstance", "str", "repr")
 MOST_CALLS = 100
+UNKNOWN = ast.Constant(...)
+"""What nobody can fold."""
 # the variables of parsers, and how they are handed to a function
 PARSERS = re.compile(rb"(\w+) *= *[\w.]*(?:ArgumentParser|add_parser|_group)\(")
 PLACES = ((b"(", b")"), (b"(", b","), (b", ", b")"), (b"=", b")"))
@@ -59,6 +61,11 @@ class Frame:
         """One more name that is assigned."""
         values = {key: value for key, value in self.scope.values.items() if key != name}
         self.scope = Scope(self.scope.module, values, {**self.scope.nodes, name: node})
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Names whose values are not known any more, whatever they were before."""
+        for name in names:
+            self.with_node(name, UNKNOWN)
 
 
 class Reading:
@@ -146,6 +153,8 @@ class Reading:
             rounds = None if found is None else [bind(target, item) for item in found]
         except Unfoldable:
             rounds = None
+        if rounds is None:
+            frame.forget(node.id for node in ast.walk(target) if isinstance(node, ast.Name))
         for values in rounds if rounds is not None else [{}]:
             self.calls += 1
             if self.calls > MOST_CALLS * 10:

@@ -98,6 +98,27 @@ def test_the_sub_command_is_that_of_the_words() -> None:
     assert arguments(script, {"lr": 0.5, "seed": 1}, ["train", "x"]) == ["--seed", "1", "train", "x", "--lr", "0.5"]
 
 
+def test_a_group_of_a_sub_command_is_of_that_sub_command() -> None:
+    source = "tr = p.add_subparsers().add_parser('train')\ng = tr.add_mutually_exclusive_group()\n"
+    script = read(IMPORTS["argparse"] + source + "g.add_argument('--gpu', type=int, default=0)")
+    assert arguments(script, {"gpu": 2}, ["train"]) == ["train", "--gpu", "2"]
+
+
+def test_a_loop_over_what_is_not_known_does_not_go_on_with_the_loop_before() -> None:
+    source = "for n in ['a', 'b']: p.add_argument('--' + n)\nfor n in EXTRA: p.add_argument('--' + n, type=int)"
+    script = read(IMPORTS["argparse"] + source)
+    assert (kinds(script), script.partial) == (
+        {"a": (None, "str"), "b": (None, "str")},
+        "an option has a name that is computed",
+    )
+
+
+def test_options_begin_with_what_the_parser_says() -> None:
+    script = read("import argparse\np = argparse.ArgumentParser(prefix_chars='-+')\np.add_argument('+x', type=int, default=1)")
+    assert kinds(script) == {"x": (1, "int")}
+    assert arguments(script, {"x": 2}) == ["+x", "2"]
+
+
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
