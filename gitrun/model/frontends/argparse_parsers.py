@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import re
-from dataclasses import dataclass, field
+import sys
 from typing import TYPE_CHECKING
 
+from gitrun.model.frontends.argparse_frame import Frame
+from gitrun.model.frontends.argparse_nodes import adds_its_own, bases_of, calls_in, is_guard, is_option, options_of, root_of
 from gitrun.model.frontends.argparse_options import option_flag
-from gitrun.model.frontends.argparse_tree import Commands, Parser, gathered
-from gitrun.model.frontends.folding import Scope, Unfoldable, bind, items_of, text_of, value_of
+from gitrun.model.frontends.argparse_tree import Adder, Commands, Findings, Parser, gathered, has_parser
+from gitrun.model.frontends.folding import Unfoldable, bind, items_of, text_of, value_of
 from gitrun.model.frontends.module import FUNCTIONS, Module, dotted, keywords_of, last_name
-from gitrun.model.frontends.neighbours import imported_function, makers_of
+from gitrun.model.frontends.neighbours import MOST_HOPS, makers_of, module_of
 from gitrun.model.frontends.script import ARGS, Script
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from gitrun.model.frontends.argparse_tree import Known
+    from gitrun.model.frontends.folding import Scope
     from gitrun.model.frontends.module import Function
 
+PARSER_CLASSES = ("ArgumentParser", "ArgParser")
+PARSE = ("parse_args", "parse_known_args")
 WORDS = (b"add_argument", b"parse_args", b"parse_known_args", b"add_parser", b"add_subparsers", b"set_defaults", b"_group(")
 HARMLESS = ("argcomplete.autocomplete", "print", "len", "isinstance", "str", "repr")
 MOST_CALLS = 100
-UNKNOWN = ast.Constant(...)
-"""What nobody can fold."""
+MOST_MODULES = 20
 # the variables of parsers, and how they are handed to a function
 PARSERS = re.compile(rb"(\w+) *= *[\w.]*(?:ArgumentParser|add_parser|_group)\(")
-PLACES = ((b"(", b")"), (b"(", b","), (b", ", b")"), (b"=", b")"))
+ADDERS = re.compile(rb"(\w+) *= *[\w.]+\.add_argument\b(?! *\()")
+PLACES = ((b"(", b")"), (b"(", b","), (b", ", b")"), (b"=", b")"), (b"return ", b""))
 
 
 def read(module: Module) -> Script | None:
@@ -35,72 +41,62 @@ def read(module: Module) -> Script | None:
     makers = makers_of(module)
     if not makers and not module.names(*WORDS, b"ArgumentParser"):
         return None
-    reading = Reading(module, makers)
+    found = Findings()
+    reading = Reading(module, makers, found, {})
     reading.statements(module.tree.body, Frame(module.scope))
     reading.rest()
-    flags, commands = gathered(reading.tops())
+    flags, commands = gathered(found.tops())
     options = any(flag.action != "positional" for flag in flags) or commands
-    if not options and not reading.partial:
+    partial = found.partial or (found.unmet if not flags and not commands else "")
+    if not options and not partial:
         return None
-    return Script(flags, ARGS, commands=commands, partial=reading.partial)
-
-
-@dataclass(slots=True)
-class Frame:
-    """The names of one function while it is read: parsers, values and expressions."""
-
-    scope: Scope
-    known: dict[str, Known] = field(default_factory=dict)
-    returned: Known = None
-
-    def with_values(self, values: Mapping[str, object]) -> None:
-        """More names whose values are known."""
-        self.scope = Scope(self.scope.module, {**self.scope.values, **values}, self.scope.nodes)
-
-    def with_node(self, name: str, node: ast.expr) -> None:
-        """One more name that is assigned."""
-        values = {key: value for key, value in self.scope.values.items() if key != name}
-        self.scope = Scope(self.scope.module, values, {**self.scope.nodes, name: node})
-
-    def forget(self, names: Iterable[str]) -> None:
-        """Names whose values are not known any more, whatever they were before."""
-        for name in names:
-            self.with_node(name, UNKNOWN)
+    return Script(flags, ARGS, commands=commands, partial=partial)
 
 
 class Reading:
-    """One reading of a module: the parsers that were met, and what could not be read."""
+    """The reading of one module; what it finds belongs to the script, as does that of the other `readings`, by their paths."""
 
-    def __init__(self, module: Module, makers: Sequence[str] = ()) -> None:
-        self.module = module
-        self.loose = Parser()
-        self.parsers = [self.loose]
-        self.partial = ""
-        self.seen: set[int] = set()
-        self.calls = 0
-        self.depth = 0
+    def __init__(self, module: Module, makers: Sequence[str], found: Findings, readings: dict[str, Reading]) -> None:
+        self.module, self.makers, self.found, self.readings = module, makers, found, readings
+        self.top_frame: Frame | None = None
+        self.variables: dict[str, Known] = {}
         given = [b"%s%s%s" % (start, name, end) for name in PARSERS.findall(module.source) for start, end in PLACES]
-        near = list(module.near(*WORDS, b"arser", *map(str.encode, makers), *given))
-        self.near = {id(node) for node in near if isinstance(node, ast.stmt)}
-        self.functions = {node.name: node for node in near if isinstance(node, FUNCTIONS)}
-        self.option_calls = [node for node in near if isinstance(node, ast.Call) and last_name(node.func) == "add_argument"]
-
-    def tops(self) -> list[Parser]:
-        """The parsers that are nobody's parent and nobody's sub-parser."""
-        return [parser for parser in self.parsers if not parser.is_parent]
-
-    def unread(self, reason: str) -> None:
-        """There may be more flags; the first reason is enough."""
-        self.partial = self.partial or reason
+        given += [name + b"(" for name in ADDERS.findall(module.source)]
+        self.nodes = list(module.near(*WORDS, b"arser", *map(str.encode, makers), *given))
+        self.near = {id(node) for node in self.nodes if isinstance(node, ast.stmt)}
+        self.functions = {node.name: node for node in self.nodes if isinstance(node, FUNCTIONS)}
+        self.option_calls = [node for node in self.nodes if isinstance(node, ast.Call) and is_option(node)]
 
     def rest(self) -> None:
         """What was met in no function that was called: its options are the program's all the same."""
-        for function in self.functions.values():
-            if any(id(call) not in self.seen for call in ast.walk(function) if isinstance(call, ast.Call) and is_option(call)):
-                self.statements(function.body, Frame(self.module.scope))
+        for node in self.nodes if self.makers else ():
+            if isinstance(node, ast.Name | ast.Attribute) and self.is_maker(dotted(node)):
+                self.elsewhere(node)
+        self.enter_all(self.functions.values())
+        for node in self.module.classes.values():
+            if id(node) in self.near and (bases_of(node) & set(self.makers) or options_of(node)):
+                self.construct(node)
         for call in self.option_calls:
-            if id(call) not in self.seen:
-                self.option(call, self.loose, Frame(self.module.scope))
+            if id(call) not in self.found.seen:
+                self.option(call, self.found.loose, Frame(self.module.scope))
+
+    def enter_all(self, functions: Iterable[Function]) -> None:
+        """Reads those functions that parse, then those that have options which nobody has read yet."""
+        functions = list(functions)
+        for function in functions:
+            if id(function) not in self.found.entered and any(self.parses(call) for call in calls_in(function)):
+                self.enter(function, (), {}, self.module.scope)
+        for function in functions:
+            if any(id(call) not in self.found.seen for call in options_of(function)):
+                self.enter(function, (), {}, self.module.scope)
+
+    def parses(self, call: ast.Call) -> bool:
+        """Whether the call parses words, or may make a parser in another module."""
+        return (isinstance(call.func, ast.Attribute) and call.func.attr in PARSE) or self.is_maker(dotted(call.func))
+
+    def is_maker(self, name: str) -> bool:
+        """Whether the name comes from a module of the repository that has options."""
+        return any(name == maker or name.startswith(f"{maker}.") for maker in self.makers)
 
     def statements(self, body: Sequence[ast.stmt], frame: Frame) -> None:
         """Reads the statements in order."""
@@ -156,31 +152,39 @@ class Reading:
         if rounds is None:
             frame.forget(node.id for node in ast.walk(target) if isinstance(node, ast.Name))
         for values in rounds if rounds is not None else [{}]:
-            self.calls += 1
-            if self.calls > MOST_CALLS * 10:
+            self.found.calls += 1
+            if self.found.calls > MOST_CALLS * 10:
                 return
             frame.with_values(values)
             self.statements(body, frame)
 
     def expression(self, node: ast.expr | None, frame: Frame) -> Known:
         """The parser that an expression is; reads the calls in it."""
-        self.depth += 1
+        self.found.depth += 1
         try:
-            if self.depth > 100:
+            if self.found.depth > 100:
                 return None
             if isinstance(node, ast.Call):
                 return self.call(node, frame)
             if isinstance(node, ast.Name | ast.Attribute):
-                name = dotted(node)
-                if name in frame.known:
-                    return frame.known[name]
-                return self.expression(node.value, frame) if isinstance(node, ast.Attribute) and not name else None
+                return self.name(node, frame)
             for child in ast.iter_child_nodes(node) if node else ():
                 if isinstance(child, ast.expr):
                     self.expression(child, frame)
             return None
         finally:
-            self.depth -= 1
+            self.found.depth -= 1
+
+    def name(self, node: ast.Name | ast.Attribute, frame: Frame) -> Known:
+        """The parser that a name stands for, also one of another module."""
+        name = dotted(node)
+        if name in frame.known:
+            return frame.known[name]
+        if isinstance(node, ast.Attribute) and node.attr == "add_argument":
+            return Adder(self.expression(node.value, frame))
+        if isinstance(node, ast.Attribute) and not name:
+            return self.expression(node.value, frame)
+        return self.elsewhere(node) if self.is_maker(name) else None
 
     def call(self, call: ast.Call, frame: Frame) -> Known:
         """What a call returns, if that is a parser; and what it adds to one."""
@@ -189,25 +193,24 @@ class Reading:
             name = call.func.attr
             if name in METHODS:
                 return METHODS[name](self, call, owner, frame)
-            if name in {"parse_args", "parse_known_args"} and owner is None:
+            if name in PARSE and owner is None:
                 self.made_elsewhere(call.func.value, frame)
-        if last_name(call.func).endswith(("ArgumentParser", "ArgParser")) or self.module.full_name(call.func).startswith(
-            "argparse."
-        ):
+        if last_name(call.func).endswith(PARSER_CLASSES) or self.module.full_name(call.func).startswith("argparse."):
             return self.parser(call, frame) if last_name(call.func).endswith("Parser") else None
         return self.function(call, frame)
 
     def made_elsewhere(self, node: ast.expr, frame: Frame) -> None:
         """A parser that is used but was not met: it comes from a module that could not be read."""
+        self.found.unmet = self.found.unmet or "its options are not in its source"
         made = frame.scope.nodes.get(node.id) if isinstance(node, ast.Name) else node
         name = self.module.full_name(made.func) if isinstance(made, ast.Call) else ""
         if name.partition(".")[0] in {value.partition(".")[0] for value in self.module.imports.values()} - {"argparse"}:
-            self.unread(f"its parser is made by {name}")
+            self.found.unread(f"its parser is made by {name}")
 
     def parser(self, call: ast.Call, frame: Frame) -> Parser:
         """A new parser."""
         made = Parser(parents=self.parents(call, frame))
-        self.parsers.append(made)
+        self.found.parsers.append(made)
         return made
 
     def parents(self, call: ast.Call, frame: Frame) -> list[Parser]:
@@ -220,7 +223,7 @@ class Reading:
         for parser in found:
             parser.is_parent = True
         if len(found) != len(items) or not items:
-            self.unread("a parser has parents that are not in its source")
+            self.found.unread("a parser has parents that are not in its source")
         return found
 
     def group(self, call: ast.Call, owner: Known, frame: Frame) -> Known:  # noqa: ARG002
@@ -229,7 +232,7 @@ class Reading:
 
     def commands(self, call: ast.Call, owner: Known, frame: Frame) -> Known:  # noqa: ARG002
         """What sub-parsers are added to."""
-        return Commands(owner if isinstance(owner, Parser) else self.loose)
+        return Commands(owner if isinstance(owner, Parser) else self.found.loose)
 
     def command(self, call: ast.Call, owner: Known, frame: Frame) -> Known:
         """A sub-parser."""
@@ -237,10 +240,10 @@ class Reading:
         name = text_of(call.args[0] if call.args else keywords.get("name"), frame.scope)
         made = Parser(parents=self.parents(call, frame))
         if not name:
-            self.unread("a sub-command has a name that is computed")
+            self.found.unread("a sub-command has a name that is computed")
             return made
         aliases = items_of(keywords.get("aliases"), frame.scope) or []
-        above = owner.parser if isinstance(owner, Commands) else self.loose
+        above = owner.parser if isinstance(owner, Commands) else self.found.loose
         above.commands[name] = made, tuple(alias for alias in aliases if isinstance(alias, str))
         return made
 
@@ -249,67 +252,131 @@ class Reading:
         for name, node in keywords_of(call).items():
             known, value = value_of(node, frame.scope)
             if known:
-                (owner if isinstance(owner, Parser) else self.loose).defaults[name] = value
+                (owner if isinstance(owner, Parser) else self.found.loose).defaults[name] = value
         return None
 
     def option(self, call: ast.Call, owner: Known, frame: Frame) -> Known:
         """An option, or an argument without one."""
-        self.seen.add(id(call))
+        self.found.seen.add(id(call))
         names = [text_of(argument, frame.scope) for argument in call.args]
         dest = text_of(keywords_of(call).get("dest"), frame.scope)
         if not all(names) or (not names and not dest):
-            self.unread("an option has a name that is computed")
+            self.found.unread("an option has a name that is computed")
         flag = option_flag([name for name in names if name] or [dest], keywords_of(call), frame.scope)
         if flag:
-            parser = owner if isinstance(owner, Parser) else self.loose
+            parser = owner if isinstance(owner, Parser) else self.found.loose
             parser.flags.append(((call.lineno, call.col_offset), flag))
         return None
 
     def function(self, call: ast.Call, frame: Frame) -> Known:
         """What a function of the module, or of one that it imports, does with the parsers that it is given."""
-        given = [self.expression(argument, frame) for argument in call.args]
+        given = [self.expression(argument, frame) for argument in call.args if last_name(argument) != "self"]
         named = {name: self.expression(node, frame) for name, node in keywords_of(call).items()}
         name = dotted(call.func)
+        known = frame.known.get(name)
+        if isinstance(known, Adder):
+            return self.option(call, known.owner, frame)
         function = self.functions.get(name.rpartition(".")[2]) if name in self.functions or name.startswith("self.") else None
         if function:
             return self.enter(function, given, named, self.module.scope)
         if name.partition(".")[0] in self.module.imports:
             return self.imported(self.module.full_name(call.func), given, named)
+        if has_parser(given, named) and self.is_strange(call.func):
+            self.found.unread(f"{name or last_name(call.func)} may add options")
         return None
+
+    def is_strange(self, func: ast.expr) -> bool:
+        """Whether a function that is not in the module may add options to a parser that it is given."""
+        if isinstance(func, ast.Name):
+            return not hasattr(builtins, func.id) and func.id not in {*self.module.functions, *self.module.classes}
+        return isinstance(func, ast.Attribute) and bool(re.search("arg|opt|flag|param", func.attr))
 
     def enter(self, function: Function, given: Sequence[Known], named: Mapping[str, Known], scope: Scope) -> Known:
         """Reads the body of a function with the parsers that it is given."""
-        self.calls += 1
-        if self.calls > MOST_CALLS or self.depth > 60:
+        self.found.calls += 1
+        if self.found.calls > MOST_CALLS or self.found.depth > 60:
             return None
+        self.found.entered.add(id(function))
         parameters = [argument.arg for argument in (*function.args.posonlyargs, *function.args.args)]
-        if parameters[:1] == ["self"]:
+        if parameters[:1] in (["self"], ["cls"]):
             parameters = parameters[1:]
         frame = Frame(scope, {**dict(zip(parameters, given, strict=False)), **named})
         self.statements(function.body, frame)
         return frame.returned
 
     def imported(self, name: str, given: Sequence[Known], named: Mapping[str, Known]) -> Known:
-        """Reads a function of another module of the repository; what is further away is not read."""
-        found = imported_function(self.module, name)
-        if found:
-            module, function = found
-            other = Reading(module)
-            other.loose, other.parsers, other.seen, other.calls = self.loose, self.parsers, self.seen, self.calls
-            made = other.enter(function, given, named, module.scope)
-            self.partial = self.partial or other.partial
-            return made
-        if any(isinstance(parser, Parser) for parser in (*given, *named.values())) and name not in HARMLESS:
-            self.unread(f"{name} may add options")
+        """What a function or a class of another module of the repository does; what is further away is not read."""
+        place = self.beside(name)
+        if place:
+            other, rest = place
+            outer, _, last = rest.rpartition(".")
+            node = other.module.classes.get(outer) if outer else other.module.tree
+            inner = next((part for part in node.body if getattr(part, "name", "") == last), None) if node else None
+            inner = inner or (other.module.functions.get(last) if not outer else None)
+            if isinstance(inner, FUNCTIONS):
+                return other.enter(inner, given, named, other.module.scope)
+            if isinstance(inner, ast.ClassDef):
+                other.construct(inner)
+        if has_parser(given, named) and name not in HARMLESS:
+            self.found.unread(f"{name} may add options")
         return None
+
+    def beside(self, name: str, hops: int = MOST_HOPS) -> tuple[Reading, str] | None:
+        """The reading of the module of the repository that has what is named so in full, and its name there."""
+        place = module_of(self.module, name, self.found.modules)
+        if place is None or len(self.readings) > MOST_MODULES:
+            return None
+        module, rest = place
+        other = self.readings.get(module.path) or Reading(module, makers_of(module), self.found, self.readings)
+        self.readings[module.path] = other
+        first, dot, inner = rest.partition(".")
+        if first in module.imports and hops and first not in (*module.functions, *module.classes, *module.statements):
+            return other.beside(module.imports[first] + dot + inner, hops - 1)
+        return other, rest
+
+    def construct(self, node: ast.ClassDef) -> None:
+        """Reads the methods of a class that have options, and of the classes that it rests on."""
+        if id(node) in self.found.entered:
+            return
+        self.found.entered.add(id(node))
+        for base in node.bases:
+            name = dotted(base)
+            place = self.beside(self.module.full_name(base)) if name.partition(".")[0] in self.module.imports else (self, name)
+            if place and place[1] in place[0].module.classes:
+                place[0].construct(place[0].module.classes[place[1]])
+            elif adds_its_own(node) and self.module.full_name(base).partition(".")[0] not in (
+                *sys.stdlib_module_names,
+                "object",
+            ):
+                self.found.unread(f"{name or 'a parent class'} may add options")
+        self.enter_all(part for part in node.body if isinstance(part, FUNCTIONS))
+
+    def elsewhere(self, node: ast.Name | ast.Attribute) -> Known:
+        """The parser that a name of another module stands for; what that module does to have it is read."""
+        name = self.module.full_name(node)
+        if name not in self.variables:
+            self.variables[name] = None
+            place = self.beside(name)
+            self.variables[name] = place[0].variable(place[1].partition(".")[0]) if place else None
+        return self.variables[name]
+
+    def variable(self, name: str) -> Known:
+        """The parser that a name at the top of the module stands for; what is parsed there to have it is read."""
+        node = root_of(self.module.statements.get(name))
+        if isinstance(node, ast.Name):
+            node = root_of(self.module.statements.get(node.id))
+        made = isinstance(node, ast.Call) and (
+            self.parses(node) or dotted(node.func) in self.functions or last_name(node.func).endswith(PARSER_CLASSES)
+        )
+        if not made:
+            return None
+        if self.top_frame is None:
+            self.top_frame = Frame(self.module.scope)
+            self.statements([part for part in self.module.tree.body if not is_guard(part)], self.top_frame)
+        return self.top_frame.known.get(name) or self.expression(node, self.top_frame)
 
 
 METHODS = {
     "add_argument": Reading.option, "add_argument_group": Reading.group, "add_mutually_exclusive_group": Reading.group,
     "add_subparsers": Reading.commands, "add_parser": Reading.command, "set_defaults": Reading.set_defaults,
 }  # fmt: skip
-
-
-def is_option(call: ast.Call) -> bool:
-    """Whether it adds an option."""
-    return last_name(call.func) == "add_argument"

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, TypeAlias
 from gitrun.model.frontends.script import Command
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from gitrun.model.flags import Flag, Value
+    from gitrun.model.frontends.module import Module
 
 
 @dataclass(eq=False, slots=True)
@@ -31,7 +32,40 @@ class Commands:
     parser: Parser
 
 
-Known: TypeAlias = "Parser | Commands | None"
+@dataclass(eq=False, slots=True)
+class Adder:
+    """`parser.add_argument`, under another name."""
+
+    owner: Known
+
+
+Known: TypeAlias = "Parser | Commands | Adder | None"
+
+
+@dataclass(eq=False, slots=True)
+class Findings:
+    """What one reading finds in all modules that it goes through, and how much it did so far.
+
+    `unmet` says what is used as a parser without being known; `seen` are the calls that were read, `entered` the functions.
+    """
+
+    loose: Parser = field(default_factory=Parser)
+    parsers: list[Parser] = field(default_factory=list)
+    partial: str = ""
+    unmet: str = ""
+    seen: set[int] = field(default_factory=set)
+    entered: set[int] = field(default_factory=set)
+    modules: dict[str, Module] = field(default_factory=dict)
+    calls: int = 0
+    depth: int = 0
+
+    def tops(self) -> list[Parser]:
+        """The parsers that are nobody's parent and nobody's sub-parser."""
+        return [parser for parser in (self.loose, *self.parsers) if not parser.is_parent]
+
+    def unread(self, reason: str) -> None:
+        """There may be more flags; the first reason is enough."""
+        self.partial = self.partial or reason
 
 
 def gathered(parsers: Sequence[Parser]) -> tuple[tuple[Flag, ...], tuple[Command, ...]]:
@@ -57,3 +91,8 @@ def joined(first: Flag, second: Flag) -> Flag:
         return first
     default = first.default if first.default is not None else second.default
     return replace(first, choices=first.choices + second.choices, words=first.words + second.words, default=default)
+
+
+def has_parser(given: Sequence[Known], named: Mapping[str, Known]) -> bool:
+    """Whether a parser is among the arguments."""
+    return any(isinstance(argument, Parser) for argument in (*given, *named.values()))

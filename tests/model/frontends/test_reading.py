@@ -34,7 +34,9 @@ class Around:
 
 def read(source: str, **files: str) -> Script:
     return read_script(
-        source.encode(), "tool.py", Around({name.replace("__", "/") + ".py": text for name, text in files.items()})
+        source.encode(),
+        "tool.py",
+        Around({(name if "/" in name else name.replace("__", "/")) + ".py": text for name, text in files.items()}),
     )
 
 
@@ -144,6 +146,113 @@ def test_options_of_a_module_of_the_repository_are_read() -> None:
     assert (script.style, kinds(script)) == ("args", {"lr": (1, "number")})
     script = read("import options\nx = 3\nargs = options.get_args()", options=options)
     assert kinds(script) == {"lr": (1, "number")}
+
+
+GET_ARGS = """
+import argparse
+def get_parser():
+    p = argparse.ArgumentParser()
+    p.add_argument('--lr', type=float, default=.1)
+    return p
+def get_args():
+    return get_parser().parse_args()
+parser = get_parser()
+def other(): ...
+"""
+LR = {"lr": (0.1, "float")}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from pkg.opts import get_args\ndef main(): print(get_args())",
+        "from pkg.opts import get_parser\ndef main():\n    p = get_parser()\n    print(p.parse_args())",
+        "import pkg.opts as o\ndef main(): print(o.get_args())",
+        "import pkg.opts\ndef main(): print(pkg.opts.get_args())",
+        "from pkg import opts\ndef main(): print(opts.get_args())",
+        "from pkg import get_args\ndef main(): print(get_args())",
+        "from pkg.opts import parser\nprint(parser.parse_args())",
+        "from pkg.opts import parser\ndef main(): print(parser.parse_args())",
+        "from pkg.settings import args\nprint(args.lr)",
+        "import pkg.settings as s\ndef main(): print(s.args.lr)",
+        "from pkg.settings import lr\nprint(lr)",
+        "class A:\n    def run(self):\n        from pkg.opts import get_args\n        print(get_args())",
+    ],
+)
+def test_a_parser_of_another_module_is_read_wherever_it_is_used(source: str) -> None:
+    settings = GET_ARGS + "args = get_args()\nlr = args.lr\n"
+    files = {"pkg__opts": GET_ARGS, "pkg/__init__": "from .opts import get_args\n", "pkg__settings": settings}
+    script = read("LIMIT = 3\n" + source, **files)
+    assert (script.style, kinds(script), script.partial) == ("args", LR, "")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from pkg.opts import other\nLIMIT = 3\nother()",
+        "from tool2 import LIST\nLIMIT = 3\nprint(LIST)",
+        "import argparse\nLIMIT = 3\np = argparse.ArgumentParser()\np.parse_args()",
+    ],
+)
+def test_what_only_lies_beside_a_parser_leaves_the_globals(source: str) -> None:
+    tool = "import argparse\nLIST = [1]\nif __name__ == '__main__':\n    p = argparse.ArgumentParser()\n"
+    tool += "    p.add_argument('--a')\n    p.parse_args()"
+    script = read(source, pkg__opts=GET_ARGS, tool2=tool)
+    assert (script.style, kinds(script)) == ("globals", {"LIMIT": (3, "number")})
+
+
+BASE_OPTIONS = """
+import argparse
+import models
+class BaseOptions:
+    def initialize(self, parser):
+        parser.add_argument('--name', default='exp')
+        return parser
+    def gather(self):
+        parser = argparse.ArgumentParser()
+        parser = self.initialize(parser)
+        return parser.parse_args()
+    def parse(self):
+        return self.gather()
+"""
+TRAIN_OPTIONS = """
+from .base_options import BaseOptions
+class TrainOptions(BaseOptions):
+    def initialize(self, parser):
+        parser = BaseOptions.initialize(self, parser)
+        parser.add_argument('--lr', type=float, default=.1)
+        return parser
+"""
+
+
+def test_the_options_of_a_class_are_those_of_its_parents_too() -> None:
+    source = "from options.train_options import TrainOptions\nif __name__ == '__main__':\n    opt = TrainOptions().parse()\n"
+    files = {"options__base_options": BASE_OPTIONS, "options__train_options": TRAIN_OPTIONS}
+    script = read(source, **files)
+    assert (kinds(script), script.partial) == ({"name": ("exp", "str"), **LR}, "")
+    setter = "        setter = models.setter()\n        parser = setter(parser)\n        return parser.parse_args()"
+    more = BASE_OPTIONS.replace("        return parser.parse_args()", setter)
+    assert read(source, **files | {"options__base_options": more}).partial == "setter may add options"
+    lost = "from lib import Options\nclass Mine(Options):\n    def add(self, p):\n"
+    lost += "        p.add_argument('--lr', type=float, default=.1)\nMine().parse()"
+    assert (kinds(read(lost)), read(lost).partial) == (LR, "Options may add options")
+
+
+def test_add_argument_can_have_another_name() -> None:
+    script = read(IMPORTS["argparse"] + "add = p.add_argument\nadd('--lr', type=float, default=.1)\nargs = p.parse_args()")
+    assert (kinds(script), script.partial) == (LR, "")
+
+
+@pytest.mark.parametrize("source", ["from lib import p\np.parse_args()", "def main():\n    o = Options().parse_args()\nmain()"])
+def test_a_program_whose_parser_was_not_met_is_given_words(source: str) -> None:
+    script = read("LIMIT = 3\n" + source)
+    assert (script.style, script.flags, script.partial) == ("args", (), "its options are not in its source")
+
+
+def test_modules_that_import_each_other_end() -> None:
+    text = "from {} import get_args as g\ndef get_args():\n    p.add_argument('--{}')\n    return g()\nargs = get_args()\n"
+    a, b = text.format("b", "x") + "c = d", text.format("a", "y") + "from a import c as d"
+    assert list(kinds(read("from a import args, d\nimport b\nprint(args, b.args, b.d, d)", a=a, b=b))) == ["x", "y"]
 
 
 def test_a_parser_of_a_module_that_is_not_there_is_partial() -> None:

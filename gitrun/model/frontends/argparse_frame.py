@@ -1,0 +1,40 @@
+"""The names of one function of a program that uses argparse, while it is read."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from gitrun.model.frontends.folding import Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from gitrun.model.frontends.argparse_tree import Known
+
+UNKNOWN = ast.Constant(...)
+"""What nobody can fold."""
+
+
+@dataclass(slots=True)
+class Frame:
+    """The names of one function while it is read: parsers, values and expressions."""
+
+    scope: Scope
+    known: dict[str, Known] = field(default_factory=dict)
+    returned: Known = None
+
+    def with_values(self, values: Mapping[str, object]) -> None:
+        """More names whose values are known."""
+        self.scope = Scope(self.scope.module, {**self.scope.values, **values}, self.scope.nodes)
+
+    def with_node(self, name: str, node: ast.expr) -> None:
+        """One more name that is assigned."""
+        values = {key: value for key, value in self.scope.values.items() if key != name}
+        self.scope = Scope(self.scope.module, values, {**self.scope.nodes, name: node})
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Names whose values are not known any more, whatever they were before."""
+        for name in names:
+            self.with_node(name, UNKNOWN)
