@@ -140,7 +140,7 @@ def test_an_option_keeps_its_help_choices_and_spelling() -> None:
     [
         ("'--x', type=Path", None, "any"), ("'--x', default=1", 1, "number"),
         ("'--x', default=f()", None, "str"), ("'--x', default=True", True, "any"),
-        ("'--x', action=Mine", None, "any"), ("'--x', **more", None, "str"),
+        ("'--x', action=Mine", None, "any"), ("'--x', **more", None, "any"),
         ("'--x', action='store_true', default=None", None, "bool"),
         ("'-x', type=str, default='1'", "1", "str"), ("'--x', choices=range(3), type=int", None, "int"),
         ("'--x', action='extend', nargs='*'", None, "list"),
@@ -195,9 +195,9 @@ def test_a_required_option_is_passed_though_it_is_the_default() -> None:
     assert arguments(declared, {"x": 1}) == ["--x", "1"]
 
 
-def test_forced_names_are_passed_as_they_are() -> None:
+def test_forced_names_are_passed_as_they_are_and_a_switch_that_is_off_is_not() -> None:
     flags: dict[str, Value] = {"a": True, "b": -1, "c": [1, "x"], "d": "y z", "e": False}
-    words = ["--a", "--b=-1", "--c", "1", "x", "--d", "y z", "--e", "False"]
+    words = ["--a", "--b=-1", "--c", "1", "x", "--d", "y z"]
     assert arguments([], flags) == words
 
 

@@ -6,6 +6,7 @@ import ast
 import builtins
 import re
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitrun.model.frontends.argparse_frame import Frame
@@ -13,7 +14,7 @@ from gitrun.model.frontends.argparse_nodes import adds_its_own, bases_of, calls_
 from gitrun.model.frontends.argparse_options import option_flag
 from gitrun.model.frontends.argparse_tree import Adder, Commands, Findings, Parser, gathered, has_parser
 from gitrun.model.frontends.folding import Unfoldable, bind, items_of, text_of, value_of
-from gitrun.model.frontends.module import FUNCTIONS, Module, dotted, keywords_of, last_name
+from gitrun.model.frontends.module import FUNCTIONS, Module, all_keywords, dotted, keywords_of, last_name
 from gitrun.model.frontends.neighbours import MOST_HOPS, makers_of, module_of
 from gitrun.model.frontends.script import ARGS, Script
 
@@ -259,10 +260,15 @@ class Reading:
         """An option, or an argument without one."""
         self.found.seen.add(id(call))
         names = [text_of(argument, frame.scope) for argument in call.args]
-        dest = text_of(keywords_of(call).get("dest"), frame.scope)
+        keywords, is_all = all_keywords(call, frame.scope)
+        dest = text_of(keywords.get("dest"), frame.scope)
         if not all(names) or (not names and not dest):
             self.found.unread("an option has a name that is computed")
-        flag = option_flag([name for name in names if name] or [dest], keywords_of(call), frame.scope)
+        if not is_all:
+            self.found.unread("what an option takes is computed")
+        flag = option_flag([name for name in names if name] or [dest], keywords, frame.scope)
+        if flag and not is_all and flag.option and "action" not in keywords:
+            flag = replace(flag, kind="any", action="guessed")
         if flag:
             parser = owner if isinstance(owner, Parser) else self.found.loose
             parser.flags.append(((call.lineno, call.col_offset), flag))

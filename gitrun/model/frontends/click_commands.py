@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gitrun.model.flags import Flag, is_name
 from gitrun.model.frontends.folding import items_of, text_of, value_of
 from gitrun.model.frontends.hints import kind_of
-from gitrun.model.frontends.module import FUNCTIONS, Module, dotted, keywords_of, last_name
+from gitrun.model.frontends.module import FUNCTIONS, Module, all_keywords, dotted, keywords_of, last_name
 from gitrun.model.frontends.script import ARGS, Command, Script
 
 if TYPE_CHECKING:
@@ -112,9 +112,11 @@ class Reading:
         if not names or not all(names):
             self.partial = self.partial or "an option has a name that is computed"
             return None
-        if positional:
-            return argument_flag(names[0], keywords_of(call), scope)
-        return option_flag(names, keywords_of(call), scope)
+        keywords, is_all = all_keywords(call, scope)
+        if not is_all:
+            self.partial = self.partial or "what an option takes is computed"
+        flag = argument_flag(names[0], keywords, scope) if positional else option_flag(names, keywords, scope)
+        return replace(flag, kind="any") if flag and flag.kind == "str" and not is_all else flag
 
 
 def command_call(module: Module, node: Function) -> ast.expr | None:

@@ -200,6 +200,43 @@ def keywords_of(call: ast.Call) -> dict[str, ast.expr]:
     return {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
 
 
+def all_keywords(call: ast.Call, scope: Scope) -> tuple[dict[str, ast.expr], bool]:
+    """The arguments that are given by name, those of a `**` that the source tells among them, and whether these are all."""
+    found: dict[str, ast.expr] = {}
+    is_all = True
+    for keyword in call.keywords:
+        try:
+            found |= {keyword.arg: keyword.value} if keyword.arg else unpacked(keyword.value, scope)
+        except Unfoldable:
+            is_all = False
+    return found, is_all
+
+
+def unpacked(node: ast.expr | None, scope: Scope) -> dict[str, ast.expr]:
+    """What a dict has by name: `{"a": 1}`, `dict(a=1)`, or a name that is assigned one. Raises Unfoldable."""
+    scope = scope.deeper()
+    match node:
+        case ast.Name(id=name) if name in scope.values:
+            known = scope.values[name]
+            if isinstance(known, dict) and not any(isinstance(value, dict | list) for value in known.values()):
+                return {str(key): ast.Constant(value) for key, value in known.items()}
+        case ast.Name(id=name):
+            return unpacked(scope.nodes.get(name) or scope.module.statements.get(name), scope.deeper(name))
+        case ast.Dict(keys=keys, values=values):
+            pairs = [
+                {key.value: value} if isinstance(key, ast.Constant) and isinstance(key.value, str) else unpacked(value, scope)
+                for key, value in zip(keys, values, strict=True)
+                if key is None or isinstance(key, ast.Constant)
+            ]
+            if len(pairs) == len(keys):
+                return {name: value for pair in pairs for name, value in pair.items()}
+        case ast.Call(func=ast.Name(id="dict"), args=args):
+            found, is_all = all_keywords(node, scope)
+            if is_all:
+                return {name: value for inner in args for name, value in unpacked(inner, scope).items()} | found
+    raise Unfoldable("not a dict that the source tells")
+
+
 def is_enumeration(node: ast.ClassDef) -> bool:
     """Whether the class is an Enum, by the names of its parents."""
     return any(last_name(parent).endswith(("Enum", "Flag")) for parent in node.bases)

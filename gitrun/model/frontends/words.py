@@ -19,7 +19,7 @@ SWITCHES = ("store_true", "store_false", "boolean_optional", "type_bool")
 SEVERAL = ("append", "extend")
 # how each front end takes what it does not declare
 UNDECLARED = {
-    "argparse": "store", "click": "any_order", "absl": "equals", "fire": "literal", "jsonargparse": "json",
+    "argparse": "guessed", "click": "any_order", "absl": "equals", "fire": "literal", "jsonargparse": "json",
     "tyro": "any_order", "dataclasses": "any_order", "hydra": "add", "omegaconf": "dotlist",
 }  # fmt: skip
 NONE = {"literal": "None", "json": "null", "override": "null", "dotlist": "null", "tyro": "None"}
@@ -197,6 +197,13 @@ def equals(flag: Flag, value: Value) -> list[str]:
     return [f"{flag.option}={text_of(value)}"]
 
 
+def guessed(flag: Flag, value: Value) -> list[str]:
+    """An option of which nothing is known: true or false is taken for a switch, which is named if it is on."""
+    if isinstance(value, bool):
+        return [flag.option] if value else []
+    return option_words(flag, value if isinstance(value, list) else [value])
+
+
 def titled(flag: Flag, value: Value) -> list[str]:
     """`--x True`."""
     return [flag.option, text_of(value)]
@@ -289,20 +296,18 @@ ASSIGNED: Mapping[str, Callable[[Value], str]] = {
 }  # fmt: skip
 OTHERS: Mapping[str, Callable[[Flag, Value], list[str]]] = {
     "switch": on_or_off, "const": constant, "any_order": any_order, "repeat": repeated, "times": times, "tyro": tyro,
-    "separated": separated, "spaced": spaced, "equals": equals, "titled": titled,
+    "separated": separated, "spaced": spaced, "equals": equals, "titled": titled, "guessed": guessed,
 }  # fmt: skip
 
 
 def undeclared_words(frontend: str, name: str, value: Value, *, partial: bool) -> list[str]:
     """The words for a name that the program does not declare."""
-    action = UNDECLARED.get(frontend, "store")
+    action = UNDECLARED.get(frontend, "guessed")
     if action == "add":
         # what is not in the config at all must be added to it
         return assigned(Flag(name, option=name if partial else f"++{name}"), hydralike(value))
     if action == "dotlist":
         return assigned(Flag(name), yamllike(value))
-    if action == "store" and value is True:
-        action = "store_true"
     return words_for(Flag(name, option=f"--{name}", action=action, many=True), value)
 
 

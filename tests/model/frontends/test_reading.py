@@ -75,6 +75,33 @@ def test_options_of_argparse_are_followed(source: str, expected: dict[str, objec
 
 
 @pytest.mark.parametrize(
+    "source",
+    [
+        "common = {'default': 3}\np.add_argument('--n', **common)",
+        "p.add_argument('--n', **dict(default=3))",
+        "more = dict(default=3)\ncommon = {**more, 'help': h}\np.add_argument('--n', **common)",
+        "for n, more in {'n': {'default': 3}}.items(): p.add_argument('--' + n, **more)",
+    ],
+)
+def test_what_two_asterisks_give_an_option_is_read(source: str) -> None:
+    script = read(IMPORTS["argparse"] + source)
+    assert (kinds(script), script.partial) == ({"n": (3, "number")}, "")
+
+
+def test_what_two_asterisks_give_an_option_of_click_is_read() -> None:
+    source = "common = dict(is_flag=True)\n@click.command()\n@click.option('--fast', **common)\ndef f(fast): ..."
+    assert kinds(read(IMPORTS["click"] + source)) == {"fast": (False, "bool")}
+    script = read(IMPORTS["click"] + source.replace("dict(", "make("))
+    assert (kinds(script), script.partial) == ({"fast": (None, "any")}, "what an option takes is computed")
+
+
+def test_an_option_that_is_given_what_is_not_known_takes_anything() -> None:
+    script = read(IMPORTS["argparse"] + "def add(name, **more):\n    p.add_argument('--fast', **more)\n")
+    assert (kinds(script), script.partial) == ({"fast": (None, "any")}, "what an option takes is computed")
+    assert (arguments(script, {"fast": True}), arguments(script, {"fast": 3})) == (["--fast"], ["--fast", "3"])
+
+
+@pytest.mark.parametrize(
     ("choices", "expected"),
     [
         ("range(3)", (0, 1, 2)),
