@@ -75,7 +75,11 @@ def of_action(action: "Any", does: str) -> "dict[str, Any]":
     """The flag of an action of argparse."""
     options = action.option_strings
     option = next((text for text in options if text.startswith("--")), options[0] if options else "")
-    many = does in ("append", "extend") or action.nargs in ("+", "*") or (isinstance(action.nargs, int) and action.nargs > 0)
+    many = (
+        does in ("append", "extend")
+        or action.nargs in ("+", "*", argparse.REMAINDER)
+        or (isinstance(action.nargs, int) and action.nargs > 0)
+    )
     switch = does in ("store_true", "store_false", "boolean_optional") or action.type is bool
     kind = "bool" if switch else "int" if does == "count" else "list" if many else KINDS.get(action.type, "any")
     if does == "const":
@@ -91,6 +95,7 @@ def of_action(action: "Any", does: str) -> "dict[str, Any]":
         action="positional" if not option else "type_bool" if action.type is bool else does,
         many=many,
         required=bool(action.required and option),
+        words=["..."] if not option and action.nargs == argparse.REMAINDER else [],
     )
 
 

@@ -57,7 +57,8 @@ class Flag:
     `size` items if that is not 0. `option`,
     `action`, `many` and `required` are how a program takes it on its command line, in the words of argparse: `option`
     is `--batch-size`, `many` is a `nargs` of several values. `words` are options that stand for a value: of a switch the
-    one that puts it off, of a "const" the one of each choice.
+    one that puts it off, of a "const" the one of each choice; an argument without option has some (REST) if it takes all
+    that follows, options too.
     """
 
     name: str

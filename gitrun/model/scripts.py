@@ -58,7 +58,8 @@ def arguments(script: Script | Sequence[Flag], flags: Mapping[str, Value], words
 def placed(script: Script | Sequence[Flag], flags: Mapping[str, Value], words: Sequence[str] = ()) -> list[tuple[int, str]]:
     """As `arguments`, but only what is added to the words, each with the number of words that stand before it.
 
-    The options of a program stand before its sub-command, those of the sub-command behind it.
+    The options of a program stand before its sub-command, those of the sub-command behind it; those of one with an argument
+    that takes all that follows stand in front of the words.
     """
     from gitrun.model.frontends.words import positional_words, undeclared_words
 
@@ -69,7 +70,12 @@ def placed(script: Script | Sequence[Flag], flags: Mapping[str, Value], words: S
     for flag in declared.values():
         inner = (level for level, command in enumerate(path, 1) if any(own.name == flag.name for own in command.flags))
         levels[max(inner, default=0)].append(flag)
-    made = [_options(level, flags) for level in levels]
+    is_first = [any(flag.action == "positional" and flag.words for flag in level) for level in levels]
+    # of an option of several values, another must end the list before the words begin
+    sorts = [
+        sorted(level, key=lambda flag: not flag.many) if first else level for level, first in zip(levels, is_first, strict=True)
+    ]
+    made = [_options(level, flags) for level in sorts]
     for name, value in _undeclared(declared.values(), flags).items():
         made[-1] += undeclared_words(script.frontend, name, value, partial=bool(script.partial))
     for level, more in zip(levels, made, strict=True):
@@ -79,7 +85,9 @@ def placed(script: Script | Sequence[Flag], flags: Mapping[str, Value], words: S
     at = [place for place, _ in places(script, words)]
     # behind all words that a person gave, for an option of several values would take them; but `--` ends all options
     end = words.index("--", at[-1] if at else 0) if "--" in words[at[-1] if at else 0 :] else len(words)
-    return [(place, word) for place, more in zip([*at, end], made, strict=True) for word in more]
+    starts, ends = [0, *(place + 1 for place in at)], [*at, end]
+    where = [start if first else end for start, end, first in zip(starts, ends, is_first, strict=True)]
+    return [(place, word) for place, more in zip(where, made, strict=True) for word in more]
 
 
 def constants(declared: Sequence[Flag], flags: Mapping[str, Value]) -> dict[str, Value | None]:

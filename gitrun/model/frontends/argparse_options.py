@@ -9,6 +9,7 @@ from gitrun.model.flags import Flag, is_name, parse_value
 from gitrun.model.frontends.folding import items_of, text_of, value_of
 from gitrun.model.frontends.hints import kind_of
 from gitrun.model.frontends.module import last_name
+from gitrun.model.frontends.words import REST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,6 +46,7 @@ def option_flag(names: Sequence[str], keywords: Keywords, scope: Scope) -> Flag 
         option="" if positional else option,
         action="positional" if positional else action,
         many=several or action in SEVERAL,
+        words=REST if positional and takes_rest(keywords.get("nargs"), scope) else (),
         required=value_of(keywords.get("required"), scope) == (True, True),
     )
 
@@ -74,7 +76,12 @@ def action_of(keywords: Keywords, scope: Scope) -> str:
 def is_several(nargs: ast.expr | None, scope: Scope) -> bool:
     """Whether the option takes a list."""
     _, number = value_of(nargs, scope)
-    return number in ("+", "*") or (isinstance(number, int) and number > 0)
+    return takes_rest(nargs, scope) or number in ("+", "*") or (isinstance(number, int) and number > 0)
+
+
+def takes_rest(nargs: ast.expr | None, scope: Scope) -> bool:
+    """Whether it takes all words that follow, those of options too."""
+    return last_name(nargs) in {"REMAINDER", "PARSER"} or text_of(nargs, scope) in {"...", "A..."}
 
 
 def kind_and_default(keywords: Keywords, action: str, scope: Scope, *, several: bool) -> tuple[str, Value | None]:

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitrun.model.flags import Flag, is_name
-from gitrun.model.frontends.folding import items_of, text_of, value_of
+from gitrun.model.frontends.folding import Unfoldable, items_of, text_of, value_of
 from gitrun.model.frontends.hints import kind_of
-from gitrun.model.frontends.module import FUNCTIONS, Module, all_keywords, dotted, keywords_of, last_name
+from gitrun.model.frontends.module import FUNCTIONS, Module, all_keywords, dotted, keywords_of, last_name, unpacked
 from gitrun.model.frontends.script import ARGS, Command, Script
 
 if TYPE_CHECKING:
@@ -91,7 +91,19 @@ class Reading:
                     found[flag.name] = joined(found.get(flag.name), flag)
             elif not self.is_plain(decorator):
                 self.partial = self.partial or f"@{dotted(decorator) or kind} may add options"
-        return found.values()
+        first = self.has_options_first(command_call(self.module, node))
+        return [replace(flag, words=("--",)) if first and flag.action == "positional" else flag for flag in found.values()]
+
+    def has_options_first(self, call: ast.expr | None) -> bool:
+        """Whether the command takes what looks like options behind its arguments for arguments."""
+        settings = keywords_of(call).get("context_settings") if isinstance(call, ast.Call) else None
+        try:
+            said = {
+                name: value_of(value, self.module.scope)[1] for name, value in unpacked(settings, self.module.scope).items()
+            }
+        except Unfoldable:
+            return False
+        return said.get("allow_interspersed_args") is False or said.get("ignore_unknown_options") is True
 
     def is_plain(self, decorator: ast.expr) -> bool:
         """Whether a decorator is known to add no option."""

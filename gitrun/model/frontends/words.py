@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 LONGEST_COUNT = 1000
+REST = ("...",)
+"""The words of an argument of argparse that takes all that follows."""
 # those of argparse, by its own names; type_bool is an option of `type=bool`, which makes True of any text but the empty one
 SWITCHES = ("store_true", "store_false", "boolean_optional", "type_bool")
 SEVERAL = ("append", "extend")
@@ -321,6 +323,8 @@ def positional_words(flags: Sequence[Flag], given: Mapping[str, Value]) -> list[
             message = f"flag {flags[last - 1].name!r} stands after {flag.name!r} on the command line, which has no value"
             raise UsageError(message, f"give {flag.name}=value as well")
         words += [text_of(item) for item in (value if isinstance(value, list) and flag.many else [value])]
+    if flags[:last] and flags[last - 1].words == REST and not words[0].startswith("-"):
+        return words  # argparse would leave -- among them
     return ["--", *words] if any(word.startswith("-") for word in words) else words
 
 

@@ -15,6 +15,7 @@ from gitrun.model.flags import Flag, defaults, settle
 from gitrun.model.scripts import arguments, read_script, warning
 
 if TYPE_CHECKING:
+    from gitrun.model.flags import Value
     from gitrun.model.scripts import Script
 
 
@@ -131,6 +132,21 @@ def test_a_group_of_a_sub_command_is_of_that_sub_command() -> None:
     source = "tr = p.add_subparsers().add_parser('train')\ng = tr.add_mutually_exclusive_group()\n"
     script = read(IMPORTS["argparse"] + source + "g.add_argument('--gpu', type=int, default=0)")
     assert arguments(script, {"gpu": 2}, ["train"]) == ["train", "--gpu", "2"]
+
+
+@pytest.mark.parametrize("nargs", ["argparse.REMAINDER", "'...'"])
+def test_options_stand_before_words_that_an_argument_would_take_with_them(nargs: str) -> None:
+    source = "p.add_argument('--n', type=int, default=1)\np.add_argument('--xs', nargs='+')\n"
+    script = read(IMPORTS["argparse"] + source + f"p.add_argument('cmd', nargs={nargs})")
+    given: dict[str, Value] = {"n": 2, "xs": ["a", "b"]}
+    assert arguments(script, given, ["foo", "--bar"]) == ["--xs", "a", "b", "--n", "2", "foo", "--bar"]
+    assert arguments(script, {"n": 2, "cmd": ["foo", "--bar"]}) == ["--n", "2", "foo", "--bar"]
+
+
+def test_options_of_click_stand_before_words_if_it_wants_them_there() -> None:
+    source = "@click.command(context_settings=dict(allow_interspersed_args=False))\n@click.option('--n', default=1)\n"
+    source += "@click.argument('cmd', nargs=-1, type=click.UNPROCESSED)\ndef f(n, cmd): ..."
+    assert arguments(read(IMPORTS["click"] + source), {"n": 2}, ["foo", "--bar"]) == ["--n", "2", "foo", "--bar"]
 
 
 def test_a_loop_over_what_is_not_known_does_not_go_on_with_the_loop_before() -> None:
