@@ -1,34 +1,32 @@
 """Flags: the named, typed values of an operation, as typed by a person, declared by a program, held by a run.
 
-Only here is decided what a typed text means, which values are equal, and which values an operation takes.
+Only here is decided which values an operation takes.
 """
 
 from __future__ import annotations
 
-import json
-import math
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from gitrun.errors import UsageError
+from gitrun.model.values import Value, copy_value, format_value, identity, is_unicode, parse_value, same_value
 
-Value: TypeAlias = bool | int | float | str | list["Value"]
+__all__ = [
+    "Flag",
+    "Flags",
+    "Typed",
+    "Value",
+    "copy_value",
+    "defaults",
+    "format_value",
+    "is_name",
+    "parse_flags",
+    "parse_value",
+    "same_value",
+    "settle",
+    "split_word",
+]
 
-# Python converts up to 640 digits whatever sys.set_int_max_str_digits() says; longer ints may fail to print.
-LONGEST_INT = 640
-DEEPEST_LIST = 32
-LONGEST_REPEAT = 10_000
-
-_BOOLS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-_INT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
-_FLOAT = re.compile(r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?inf|nan")
-_QUOTED = re.compile(r"""'(?:[^']|'')*'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
-_BARE = re.compile(r"[^,\]]+")
-_START = re.compile(r"\[\s*")
-_COMMA = re.compile(r"\s*,\s*")
-_END = re.compile(r"\s*\](?:\*([0-9]{1,5})(?![0-9]))?")
 _JOINERS = str.maketrans("", "", "-./")
 _KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
     "any": ("a value", (bool, int, float, str, list)),
@@ -92,7 +90,7 @@ class Flags(Mapping[str, Value]):
 
     def __getitem__(self, name: str) -> Value:
         value = self._values[name]
-        return _copy(value) if isinstance(value, list) else value
+        return copy_value(name, value) if isinstance(value, list) else value
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
@@ -111,7 +109,7 @@ class Flags(Mapping[str, Value]):
         )
 
     def __hash__(self) -> int:
-        return hash(tuple((name, _identity(value)) for name, value in self._values.items()))
+        return hash(tuple((name, identity(value)) for name, value in self._values.items()))
 
     def __reduce__(self) -> tuple[type[Flags], tuple[dict[str, Value]]]:
         return Flags, (self._values,)
@@ -123,48 +121,6 @@ class Flags(Mapping[str, Value]):
     def text(self) -> str:
         """`x=1.0 y=2 z=a`: what a person types to get these flags."""
         return " ".join(f"{name}={format_value(value)}" for name, value in self._values.items())
-
-
-def same_value(a: object, b: object) -> bool:
-    """Whether two values are equal as flags: `1 == 1.0`, `True != 1`, nan equals nan; likewise in lists."""
-    return _identity(a) == _identity(b)
-
-
-def copy_value(name: str, value: object) -> Value:
-    """A copy made of plain Python types; a tuple becomes a list.
-
-    Raises UsageError, naming the flag, for what a run cannot hold: other types, text that is not valid
-    Unicode, ints of more than 640 digits, lists nested more than 32 deep.
-    """
-    try:
-        return _copy(value)
-    except (TypeError, ValueError) as error:
-        hint = "a flag holds true or false, a number, text, or a list of these"
-        raise UsageError(f"flag {name!r} cannot hold {error}", hint) from error
-
-
-def parse_value(text: str) -> Value | None:
-    """The value of a typed text; never raises: what is not well formed is text as typed.
-
-    Ints, floats, `true false yes no on off`, `null` (None), quoted text (in single quotes '' is a quote, in
-    double quotes JSON escapes), lists (`[a, 'b c', [1]*3]`). Dates, `1_000`, `007`, `0x10` are text.
-    """
-    if not text.startswith(("[", "'", '"')):
-        return _read_plain(text)
-    try:
-        value, end = _read_item(text, 0, 1)
-    except ValueError:
-        return text
-    return value if end == len(text) else text
-
-
-def format_value(value: Value) -> str:
-    """What a person types to get exactly this value and type back from `parse_value`."""
-    if isinstance(value, str):
-        return value if _is_plain(value) else _quote(value)
-    if isinstance(value, list):
-        return f"[{', '.join(map(_format_item, value))}]"
-    return repr(value).lower() if isinstance(value, bool) else repr(value)
 
 
 def is_name(name: str) -> bool:
@@ -180,7 +136,7 @@ def split_word(word: str) -> tuple[str, str]:
     name, equals, text = word.partition("=")
     if not equals or not is_name(name):
         raise UsageError(f"not a flag: {word!r}", "write name=value, for example lr=0.1")
-    if "\0" in text or not _is_unicode(text):
+    if "\0" in text or not is_unicode(text):
         raise UsageError(f"not a flag: {word!r}", "the value of a flag is text in UTF-8, without NUL")
     return name, text
 
@@ -271,115 +227,3 @@ def _is_within(flag: Flag, value: Value) -> bool:
 def _find(declared: Iterable[Flag], name: str) -> Flag | None:
     like = [flag for flag in declared if flag.name.replace("-", "_") == name.replace("-", "_")]
     return next((flag for flag in like if flag.name == name), like[0] if like else None)
-
-
-def _is_unicode(text: str) -> bool:
-    return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
-
-
-def _identity(value: object) -> object:
-    """A key that is equal exactly for values equal as flags."""
-    if isinstance(value, list | tuple):
-        return "list", tuple(map(_identity, value))
-    if isinstance(value, bool):
-        return "bool", value
-    return "nan" if isinstance(value, float) and math.isnan(value) else ("value", value)
-
-
-def _copy(value: object, depth: int = 1) -> Value:
-    if isinstance(value, list | tuple):
-        if depth > DEEPEST_LIST:
-            raise ValueError("a list nested this deep")
-        return [_copy(item, depth + 1) for item in value]
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, int):
-        if abs(value) >= 10**LONGEST_INT:
-            raise ValueError("an int of this many digits")
-        return int(value)
-    if isinstance(value, float):
-        # numpy.float64 is a float, but its repr is not one
-        return float(value)
-    if not isinstance(value, str):
-        raise TypeError(f"a value of type {type(value).__name__}")
-    if not _is_unicode(value):
-        raise ValueError("text that is not valid Unicode")
-    return str.__str__(value)
-
-
-def _read_plain(text: str) -> Value | None:
-    if text == "null":
-        return None
-    if text.lower() in _BOOLS:
-        return _BOOLS[text.lower()]
-    if _INT.fullmatch(text):
-        return int(text) if len(text.lstrip("+-")) <= LONGEST_INT else text
-    return float(text) if _FLOAT.fullmatch(text) else text
-
-
-def _read_item(text: str, at: int, depth: int) -> tuple[Value, int]:
-    """The list, quoted or plain item at `at`, and where it ends. Raises ValueError if it is none."""
-    start = _START.match(text, at)
-    if start:
-        return _read_list(text, start.end(), depth)
-    quoted = text.startswith(("'", '"'), at)
-    match = (_QUOTED if quoted else _BARE).match(text, at)
-    if match is None:
-        raise ValueError("no item here, or its quote is open")
-    value = _unquote(match[0]) if quoted else _read_plain(match[0].rstrip())
-    if value is None:
-        raise ValueError("a list cannot hold null")
-    return value, match.end()
-
-
-def _read_list(text: str, at: int, depth: int) -> tuple[list[Value], int]:
-    """The list whose first item or end is at `at`, and where it ends. Raises ValueError if it is none."""
-    if depth > DEEPEST_LIST:
-        raise ValueError("a list nested this deep")
-    items: list[Value] = []
-    end = _END.match(text, at)
-    while end is None:
-        item, at = _read_item(text, at, depth + 1)
-        items.append(item)
-        end, comma = _END.match(text, at), _COMMA.match(text, at)
-        at = comma.end() if comma else at
-        if not end and not comma:
-            raise ValueError("a list ends with ]")
-    times = int(end[1] or 1)
-    if times > 1 and _size(items) * times > LONGEST_REPEAT:
-        raise ValueError("a list this long")
-    return [_copy(item, depth) for _ in range(times) for item in items], end.end()
-
-
-def _size(items: list[Value]) -> int:
-    return sum(1 + (_size(item) if isinstance(item, list) else 0) for item in items)
-
-
-def _unquote(quoted: str) -> str:
-    """Raises ValueError for a bad escape, and for one that makes text that is not valid Unicode."""
-    if quoted.startswith("'"):
-        return quoted[1:-1].replace("''", "'")
-    text: str = json.loads(quoted, strict=False)
-    if not _is_unicode(text):
-        raise ValueError("half of a surrogate pair")
-    return text
-
-
-def _format_item(value: Value) -> str:
-    # in a list, `a]` would end it
-    if isinstance(value, str) and ("]" in value or "[" in value):
-        return _quote(value)
-    return format_value(value)
-
-
-def _is_plain(text: str) -> bool:
-    """Whether the text stands for itself when typed, on its own."""
-    special = text.startswith("[") or any(char in " ,'\"" or not char.isprintable() for char in text)
-    return not special and text != "" and isinstance(_read_plain(text), str)
-
-
-def _quote(text: str) -> str:
-    if text.isprintable():
-        return "'" + text.replace("'", "''") + "'"
-    chars = (c if c.isprintable() and c not in '"\\' else json.dumps(c)[1:-1] for c in text)
-    return '"' + "".join(chars) + '"'
