@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from gitrun.engine.operations import Operation, declared_by, definition_of, entry_operation, find_operation
 from gitrun.errors import BadRun, UsageError
-from gitrun.model.flags import Flags, defaults, same_value, settle
+from gitrun.model.definitions import ENV
+from gitrun.model.flags import Flags, Typed, defaults, same_value, settle
 from gitrun.model.params import Params
 from gitrun.model.plan import COMMAND, NOTEBOOK, SCRIPT, STEPS, Plan, Source
 from gitrun.model.refs import short
@@ -109,7 +110,16 @@ def settle_flags(operation: Operation, declared: Declared, request: Request, *, 
     asked = {name: value for name, value in request.flags.items() if name not in names}
     require_command(declared.script, operation.name, operation.command[2:], asked if not force else ())
     partial = bool(declared.script and declared.script.partial)
+    as_typed = ("all" if operation.kind == COMMAND else "numbers") if takes_text(operation, declared) else ""
+    asked = {name: replace(value, as_typed=as_typed) if isinstance(value, Typed) else value for name, value in asked.items()}
     return settle(declared.flags, asked, operation=operation.name, force=force, partial=partial)
+
+
+def takes_text(operation: Operation, declared: Declared) -> bool:
+    """Whether the program is given as text what nobody declares, not as a value or by a grammar of its own."""
+    if declared.script:
+        return declared.script.takes_text
+    return operation.kind not in {STEPS, NOTEBOOK} and declared.style in {"", ARGS, ENV}
 
 
 def make_plan(operation: Operation, declared: Declared, flags: Flags, params: Params, bare: Bare) -> Plan:

@@ -9,7 +9,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gitrun.errors import UsageError
-from gitrun.model.values import Value, copy_value, format_value, identity, is_unicode, parse_value, same_value
+from gitrun.model.values import (
+    Value,
+    copy_value,
+    format_value,
+    identity,
+    is_unicode,
+    parse_spelled,
+    parse_texts,
+    parse_value,
+    same_value,
+)
 
 __all__ = [
     "Flag",
@@ -42,9 +52,13 @@ _FORCE = "use --force-flags to pass it all the same"
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """A value as typed on the command line, whose kind is not known yet."""
+    """A value as typed on the command line, whose kind is not known yet.
+
+    `as_typed` is that of its flag, if nothing else is known of it.
+    """
 
     text: str
+    as_typed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +70,8 @@ class Flag:
     `action`, `many` and `required` are how a program takes it on its command line, in the words of argparse: `option`
     is `--batch-size`, `many` is a `nargs` of several values. `words` are options that stand for a value: of a switch the
     one that puts it off, of a "const" the one of each choice; an argument without option has some (REST) if it takes all
-    that follows, options too.
+    that follows, options too. `as_typed` is what stays as it was typed, for its program is given text: `numbers` that would
+    be spelled in another way (`1.10`), or `all` that is no number, and the items of a list.
     """
 
     name: str
@@ -72,6 +87,7 @@ class Flag:
     most: float | None = None
     words: tuple[str, ...] = ()
     size: int = 0
+    as_typed: str = ""
 
 
 class Flags(Mapping[str, Value]):
@@ -191,7 +207,19 @@ def _settle_one(flag: Flag, given: Value | Typed | None, *, operation: str, forc
 
 
 def _read_typed(flag: Flag, given: Typed) -> Value | None:
-    return given.text if flag.kind == "str" else parse_value(given.text)
+    if flag.kind == "str":
+        return given.text
+    # of what has a default that is no text, or choices, the values are known
+    as_typed = flag.as_typed or (given.as_typed if flag.kind == "any" else "")
+    if not as_typed or flag.choices or isinstance(flag.default, bool | int | float):
+        return parse_value(given.text)
+    if flag.kind == "list":
+        return parse_texts(given.text)
+    value = parse_spelled(given.text)
+    if not isinstance(value, bool) or as_typed == "numbers":
+        return value
+    is_declared = flag.option or flag.action == "positional"
+    return value if given.text in {"true", "false"} and not is_declared else given.text
 
 
 def _takes(flag: Flag, value: Value) -> bool:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Callable
 from typing import TypeAlias
 
 from gitrun.errors import UsageError
 
 Value: TypeAlias = bool | int | float | str | list["Value"]
+Plain: TypeAlias = Callable[[str], "Value | None"]
 
 # Python converts up to 640 digits whatever sys.set_int_max_str_digits() says; longer ints may fail to print.
 LONGEST_INT = 640
@@ -50,13 +52,20 @@ def parse_value(text: str) -> Value | None:
     Ints, floats, `true false yes no on off`, `null` (None), quoted text (in single quotes '' is a quote, in
     double quotes JSON escapes), lists (`[a, 'b c', [1]*3]`). Dates, `1_000`, `007`, `0x10` are text.
     """
-    if not text.startswith(("[", "'", '"')):
-        return _read_plain(text)
-    try:
-        value, end = _read_item(text, 0, 1)
-    except ValueError:
-        return text
-    return value if end == len(text) else text
+    return _parse(text, _read_plain)
+
+
+def parse_spelled(text: str) -> Value | None:
+    """As `parse_value`, but a number that would be spelled in another way (`1.10`, a hash like `12e4567`) is text.
+
+    `1e-3` and `.5` are numbers all the same: nobody means anything else.
+    """
+    return _parse(text, _read_spelled)
+
+
+def parse_texts(text: str) -> Value | None:
+    """As `parse_value`, but what stands in a list without quotes is text as it was typed."""
+    return _parse(text, str) if text.startswith("[") else parse_value(text)
 
 
 def format_value(value: Value) -> str:
@@ -113,29 +122,51 @@ def _read_plain(text: str) -> Value | None:
     return float(text) if _FLOAT.fullmatch(text) else text
 
 
-def _read_item(text: str, at: int, depth: int) -> tuple[Value, int]:
+def _read_spelled(text: str) -> Value | None:
+    value = _read_plain(text)
+    if not isinstance(value, float):
+        return value
+    if "e" in text.lower():
+        return value if math.isfinite(value) else text
+    digits = text.lstrip("+-")
+    exact = f"{'0' if digits.startswith('.') else ''}{digits}{'0' if digits.endswith('.') else ''}"
+    return value if repr(abs(value)) == exact else text
+
+
+def _parse(text: str, plain: Plain) -> Value | None:
+    """The value of a typed text, in which `plain` reads what is neither a list nor quoted."""
+    if not text.startswith(("[", "'", '"')):
+        return plain(text)
+    try:
+        value, end = _read_item(text, 0, 1, plain)
+    except ValueError:
+        return text
+    return value if end == len(text) else text
+
+
+def _read_item(text: str, at: int, depth: int, plain: Plain) -> tuple[Value, int]:
     """The list, quoted or plain item at `at`, and where it ends. Raises ValueError if it is none."""
     start = _START.match(text, at)
     if start:
-        return _read_list(text, start.end(), depth)
+        return _read_list(text, start.end(), depth, plain)
     quoted = text.startswith(("'", '"'), at)
     match = (_QUOTED if quoted else _BARE).match(text, at)
     if match is None:
         raise ValueError("no item here, or its quote is open")
-    value = _unquote(match[0]) if quoted else _read_plain(match[0].rstrip())
+    value = _unquote(match[0]) if quoted else plain(match[0].rstrip())
     if value is None:
         raise ValueError("a list cannot hold null")
     return value, match.end()
 
 
-def _read_list(text: str, at: int, depth: int) -> tuple[list[Value], int]:
+def _read_list(text: str, at: int, depth: int, plain: Plain) -> tuple[list[Value], int]:
     """The list whose first item or end is at `at`, and where it ends. Raises ValueError if it is none."""
     if depth > DEEPEST_LIST:
         raise ValueError("a list nested this deep")
     items: list[Value] = []
     end = _END.match(text, at)
     while end is None:
-        item, at = _read_item(text, at, depth + 1)
+        item, at = _read_item(text, at, depth + 1, plain)
         items.append(item)
         end, comma = _END.match(text, at), _COMMA.match(text, at)
         at = comma.end() if comma else at

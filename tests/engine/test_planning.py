@@ -8,7 +8,7 @@ from runs_made_up import made_up
 from gitrun import Project
 from gitrun.engine.planning import fill_in, flag_variables, moved_flags, restart_params
 from gitrun.errors import CannotRun, UsageError
-from gitrun.model.flags import Flag, Flags
+from gitrun.model.flags import Flag, Flags, Typed
 from gitrun.model.params import Params
 from gitrun.model.plan import Plan
 from gitrun.model.request import Request
@@ -54,6 +54,26 @@ def test_program_is_started_by_a_path_never_from_PATH(tree, at, typed, command) 
 def test_command_is_named_by_its_words(repo) -> None:
     found = plan(repo, command=("echo", "{x}", "a b"), flags={"x": 1})
     assert (found.operation, found.kind, found.command) == ("echo {x} a b", "command", ("echo", "{x}", "a b"))
+
+
+def typed(repo, text: str, **request) -> object:
+    return plan(repo, flags={"v": Typed(text)}, **request).flags["v"]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("1.10", "1.10"), ("yes", "yes"), ("true", True), ("1e-3", 0.001), ("12e4567", "12e4567")]
+)
+def test_words_of_a_command_are_given_what_was_typed(repo, text, value) -> None:
+    assert typed(repo, text, command=("echo", "{v}")) == value
+
+
+def test_what_a_program_has_as_text_is_as_typed_and_what_a_script_has_as_a_value_is_not(repo) -> None:
+    repo.write("top", "#!/bin/sh\n").chmod(0o755)
+    repo.write("gitrun.toml", '[operations.tool]\nscript = "top"\nflags-to = "args"\n[operations.tool.flags]\nv = "1.9"\n')
+    assert (typed(repo, "1.10", operation="top"), typed(repo, "yes", operation="top")) == ("1.10", True)
+    assert plan(repo, operation="tool", flags={"v": Typed("1.10")}).arguments == ("--v", "1.10")
+    repo.write("constant.py", "v = None\n")
+    assert typed(repo, "1.10", operation="constant.py") == 1.1
 
 
 def test_plan_writes_no_ref_and_no_other_thing_of_the_users(repo) -> None:

@@ -138,7 +138,7 @@ def test_an_option_keeps_its_help_choices_and_spelling() -> None:
 @pytest.mark.parametrize(
     ("call", "default", "kind"),
     [
-        ("'--x', type=Path", None, "any"), ("'--x', default=1", 1, "number"),
+        ("'--x', type=Path", None, "str"), ("'--x', default=1", 1, "number"),
         ("'--x', default=f()", None, "str"), ("'--x', default=True", True, "any"),
         ("'--x', action=Mine", None, "any"), ("'--x', **more", None, "any"),
         ("'--x', action='store_true', default=None", None, "bool"),

@@ -75,6 +75,7 @@ def flag_of(call: ast.Call, module: Module) -> Flag | None:
         many=many,
         least=least if isinstance(least, int | float) else None,
         most=most if isinstance(most, int | float) else None,
+        as_typed="all" if many and kind not in {"multi_integer", "multi_float"} else "",
     )
 
 

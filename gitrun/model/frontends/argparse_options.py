@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gitrun.model.flags import Value
     from gitrun.model.frontends.folding import Scope
 
-TYPES = {"int": "int", "float": "float", "str": "str"}
+TYPES = {"int": "int", "float": "float"} | dict.fromkeys(("str", "Path", "PurePath", "PosixPath", "FileType"), "str")
 # options without a value that a flag could have
 NO_FLAG = ("help", "version", "append_const", "parsers")
 SEVERAL = ("append", "extend")
@@ -46,6 +46,7 @@ def option_flag(names: Sequence[str], keywords: Keywords, scope: Scope) -> Flag 
         option="" if positional else option,
         action="positional" if positional else action,
         many=several or action in SEVERAL,
+        as_typed=typed_as(kind, keywords),
         words=REST if positional and takes_rest(keywords.get("nargs"), scope) else (),
         required=value_of(keywords.get("required"), scope) == (True, True),
     )
@@ -79,6 +80,17 @@ def is_several(nargs: ast.expr | None, scope: Scope) -> bool:
     return takes_rest(nargs, scope) or number in ("+", "*") or (isinstance(number, int) and number > 0)
 
 
+def type_name(node: ast.expr | None) -> str:
+    """`FileType` of `argparse.FileType("w")`, `Path` of `pathlib.Path`."""
+    return last_name(node.func if isinstance(node, ast.Call) else node)
+
+
+def typed_as(kind: str, keywords: Keywords) -> str:
+    """What the option takes as it was typed: `all` if what makes the value of a text is not known, or leaves it text."""
+    is_text = TYPES.get(type_name(keywords.get("type")), "") == "str" or "type" not in keywords
+    return "all" if kind == "any" or (kind == "list" and is_text) else ""
+
+
 def takes_rest(nargs: ast.expr | None, scope: Scope) -> bool:
     """Whether it takes all words that follow, those of options too."""
     return last_name(nargs) in {"REMAINDER", "PARSER"} or text_of(nargs, scope) in {"...", "A..."}
@@ -96,7 +108,7 @@ def kind_and_default(keywords: Keywords, action: str, scope: Scope, *, several: 
     if several or action in SEVERAL:
         return "list", default
     if "type" in keywords:
-        kind = TYPES.get(last_name(keywords["type"]), "any")
+        kind = TYPES.get(type_name(keywords["type"]), "any")
         # argparse converts a default that is text
         is_text = isinstance(default, str) and kind in ("int", "float")
         return kind, parse_value(str(default)) if is_text else default

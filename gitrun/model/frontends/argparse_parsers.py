@@ -268,7 +268,7 @@ class Reading:
             self.found.unread("what an option takes is computed")
         flag = option_flag([name for name in names if name] or [dest], keywords, frame.scope)
         if flag and not is_all and flag.option and "action" not in keywords:
-            flag = replace(flag, kind="any", action="guessed")
+            flag = replace(flag, kind="any", action="guessed", as_typed="numbers")
         if flag:
             parser = owner if isinstance(owner, Parser) else self.found.loose
             parser.flags.append(((call.lineno, call.col_offset), flag))

@@ -128,6 +128,8 @@ class Reading:
         if not is_all:
             self.partial = self.partial or "what an option takes is computed"
         flag = argument_flag(names[0], keywords, scope) if positional else option_flag(names, keywords, scope)
+        if flag and (flag.kind == "any" or (flag.kind == "list" and takes_text(keywords, flag.default, scope))):
+            flag = replace(flag, as_typed="all")
         return replace(flag, kind="any") if flag and flag.kind == "str" and not is_all else flag
 
 
@@ -239,6 +241,13 @@ def value_flag(names: Sequence[str], option: str, keywords: Mapping[str, ast.exp
         default = value if default else None
     help_text = text_of(keywords.get("help"), scope)
     return Flag(dest, default, "any", (value,), help_text, option, "const", words=(option,))
+
+
+def takes_text(keywords: Mapping[str, ast.expr], default: Value | None, scope: Scope) -> bool:
+    """Whether the items of a list are text: by the type, else by those of the default."""
+    items = default if isinstance(default, list) else []
+    kind, _, _ = type_of(keywords.get("type"), scope)
+    return kind == "str" or (not kind and all(isinstance(item, str) for item in items))
 
 
 def type_of(node: ast.expr | None, scope: Scope) -> tuple[str, tuple[Value, ...], tuple[float | None, float | None]]:

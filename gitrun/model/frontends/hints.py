@@ -27,8 +27,8 @@ DEEPEST = 12
 class Hint:
     """What an annotation says: kind of value, choices (`names` of them in an enumeration), whether None is one.
 
-    `size` is the length of a tuple that has a fixed one, `is_open` whether values are of several kinds, `extras` are the
-    rest of an `Annotated`, `config` the name of a class with fields, or those of several.
+    `size` is the length of a tuple that has a fixed one, `is_open` whether values are of several kinds, `texts` says that
+    items are text, `extras` are the rest of an `Annotated`, `config` the name of a class with fields, or those of several.
     """
 
     kind: str = "any"
@@ -40,6 +40,7 @@ class Hint:
     optional: bool = False
     extras: tuple[ast.expr, ...] = ()
     config: str = ""
+    texts: bool = False
 
 
 def read_hint(node: ast.expr | None, scope: Scope, depth: int = 0) -> Hint:
@@ -111,7 +112,8 @@ def read_generic(name: str, items: list[ast.expr], scope: Scope, depth: int) -> 
         inner = [read_hint(item, scope, depth + 1) for item in items if not is_dots(item)]
         is_fixed = name in TUPLES and len(inner) == len(items)
         alike = inner[0] if inner and all(hint == inner[0] for hint in inner) else Hint()
-        return Hint("list", alike.choices, alike.names, many=True, size=len(inner) if is_fixed else 0)
+        size = len(inner) if is_fixed else 0
+        return Hint("list", alike.choices, alike.names, many=True, size=size, texts=alike.kind == "str")
     return read_hint(items[0], scope, depth + 1) if name in {"Final", "Required", "ClassVar"} else Hint()
 
 

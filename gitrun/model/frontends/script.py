@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 GLOBALS = "globals"
 ARGS = "args"
+WITH_GRAMMAR = ("fire", "jsonargparse", "hydra", "omegaconf")
+"""The front ends that read a literal, JSON or YAML."""
 
 
 class Files(Protocol):
@@ -82,6 +84,11 @@ class Script:
     commands: tuple[Command, ...] = ()
     groups: tuple[Group, ...] = ()
     partial: str = ""
+
+    @property
+    def takes_text(self) -> bool:
+        """Whether it is given text that it makes its values of, not what has a grammar of its own."""
+        return self.style == ARGS and self.frontend not in WITH_GRAMMAR
 
     def chosen(self, words: Sequence[str] = (), given: Mapping[str, object] | None = None) -> Script:
         """The script with the flags of what these words (after `--`) and these flags choose among those it declares."""

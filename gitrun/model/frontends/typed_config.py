@@ -223,8 +223,9 @@ def flag_of(parameter: Parameter, name: str, manner: Manner, module: Module) -> 
     elif kind == "any" and choices and all(isinstance(choice, str) for choice in choices):
         kind = "str"
     text = field_help(parameter, module)
+    typed, size = "all" if parameter.hint.texts else "", parameter.hint.size
     return Flag(
-        name, default, kind, choices, text, option, action, many, parameter.required, words=words, size=parameter.hint.size
+        name, default, kind, choices, text, option, action, many, parameter.required, words=words, size=size, as_typed=typed
     )
 
 

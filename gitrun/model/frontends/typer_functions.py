@@ -123,14 +123,18 @@ def flag_of(parameter: Parameter, module: Module) -> Flag | None:
         kind = "str"
     many, size = parameter.hint.many, parameter.hint.size
     choices, kind = parameter.hint.choices, "list" if many else kind
+    typed = "all" if parameter.hint.texts else ""
     if is_argument:
-        return Flag(name, default, kind, choices, help_text, "", "positional", many, least=least, most=most, size=size)
+        return Flag(
+            name, default, kind, choices, help_text, "", "positional", many,
+            least=least, most=most, size=size, as_typed=typed,
+        )  # fmt: skip
     option, off = spelling(name, spelled, kind)
     if keywords.get("count") and value_of(keywords["count"], module.scope) == (True, True):
         return Flag(name, default or 0, "int", (), help_text, option, "times")
     action = "switch" if kind == "bool" else "repeat" if many and not size else "any_order"
     words = (off,) if action == "switch" and off else ()
-    return Flag(name, default, kind, choices, help_text, option, action, many, not has_default, least, most, words, size)
+    return Flag(name, default, kind, choices, help_text, option, action, many, not has_default, least, most, words, size, typed)
 
 
 def info_of(parameter: Parameter, module: Module) -> tuple[ast.Call | None, Value | None, bool]:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitrun.errors import UsageError
-from gitrun.model.flags import Flag, defaults, settle
+from gitrun.model.flags import Flag, Typed, defaults, settle
 from gitrun.model.scripts import arguments, read_script, warning
 
 if TYPE_CHECKING:
@@ -132,6 +132,58 @@ def test_a_group_of_a_sub_command_is_of_that_sub_command() -> None:
     source = "tr = p.add_subparsers().add_parser('train')\ng = tr.add_mutually_exclusive_group()\n"
     script = read(IMPORTS["argparse"] + source + "g.add_argument('--gpu', type=int, default=0)")
     assert arguments(script, {"gpu": 2}, ["train"]) == ["train", "--gpu", "2"]
+
+
+TYPED = """
+p.add_argument('--path', type=Path)
+p.add_argument('--out', type=argparse.FileType('w'))
+p.add_argument('--own', type=own)
+p.add_argument('--on', type=own, default=False)
+p.add_argument('--rate', type=own, default=.5)
+p.add_argument('--tags', nargs='+')
+p.add_argument('--sizes', nargs='+', type=int)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("path", "1.10", "1.10"),
+        ("out", "yes", "yes"),
+        ("own", "1.10", "1.10"),
+        ("own", "yes", "yes"),
+        ("own", "1e-3", 0.001),
+        ("own", "3", 3),
+        ("own", "null", None),
+        ("on", "yes", True),
+        ("rate", "0.10", 0.1),
+        ("tags", "[yes, 1.10, 'a b']", ["yes", "1.10", "a b"]),
+        ("sizes", "[1, 2]", [1, 2]),
+    ],
+)
+def test_what_a_program_is_given_as_text_stays_as_it_was_typed(name: str, text: str, value: Value) -> None:
+    script = read(IMPORTS["argparse"] + TYPED)
+    assert settle(script.flags, {name: Typed(text)}, operation="tool.py") == {name: value}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import click\n@click.command()\n@click.option('--x', multiple=True)\ndef f(x): ...",
+        "from absl import flags\nflags.DEFINE_list('x', [], 'x')",
+        "import typer\nfrom typing import List\ndef f(x: List[str]): ...\ntyper.run(f)",
+        "import tyro\ndef f(x: tuple[str, ...] = ()): ...\ntyro.cli(f)",
+    ],
+)
+def test_items_of_a_list_of_text_stay_as_they_were_typed(source: str) -> None:
+    given = {"x": Typed("[yes, 1.10]")}
+    assert settle(read(source).flags, given, operation="tool.py") == {"x": ["yes", "1.10"]}
+
+
+def test_text_for_a_type_of_click_that_is_not_known_stays_as_it_was_typed() -> None:
+    script = read("import click\n@click.command()\n@click.option('--func', type=lambda text: text)\ndef f(func): ...")
+    settled = settle(script.flags, {"func": Typed("yes")}, operation="tool.py")
+    assert arguments(script, {"func": settled["func"] or ""}) == ["--func", "yes"]
 
 
 @pytest.mark.parametrize("nargs", ["argparse.REMAINDER", "'...'"])
