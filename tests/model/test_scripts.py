@@ -49,6 +49,16 @@ def parsed(flags: dict[str, Value]) -> dict[str, Any]:
     return dict(vars(names["parser"].parse_args(arguments(declared, defaults(declared) | flags))))
 
 
+def test_a_negative_number_in_a_list_is_no_option_and_no_text_is_the_name_of_a_file() -> None:
+    source = "import argparse\nparser = argparse.ArgumentParser(fromfile_prefix_chars='@', prefix_chars='-+')\n"
+    source += "parser.add_argument('--rng', nargs=2, type=float)\nparser.add_argument('--name')\nparser.add_argument('+n')\n"
+    names: dict[str, Any] = {}
+    exec(source, names)
+    given: dict[str, Value] = {"rng": [-1e-05, 1], "name": "@x", "n": "+y"}
+    words = arguments(read_script(source.encode(), "t.py"), given)
+    assert vars(names["parser"].parse_args(words)) == given
+
+
 def test_the_literals_of_a_module_are_its_flags() -> None:
     flags = (Flag("x", 1.0, "number"), Flag("y", 2, "number"), Flag("z", "a", "str"))
     assert read_script(ECHO, "echo.py") == Script(flags, "globals")

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 LONGEST_COUNT = 1000
+PREFIXES = ("-", "+", "@")
+"""What argparse takes for an option, or for the name of a file of words, if its parser says so."""
 REST = ("...",)
 """The words of an argument of argparse that takes all that follows."""
 # those of argparse, by its own names; type_bool is an option of `type=bool`, which makes True of any text but the empty one
@@ -59,17 +61,26 @@ def argparse_words(flag: Flag, value: Value) -> list[str]:
     if flag.action in SEVERAL:
         items = added_items(flag, items)
     if flag.action == "append":
-        return [word for item in items for word in option_words(flag, item if isinstance(item, list) else [item])]
-    return option_words(flag, items) if items or flag.action not in SEVERAL else []
+        return [word for item in items for word in option_words(flag, item if isinstance(item, list) else [item], PREFIXES)]
+    return option_words(flag, items, PREFIXES) if items or flag.action not in SEVERAL else []
 
 
-def option_words(flag: Flag, items: list[Value]) -> list[str]:
-    """The option and its values."""
+def option_words(flag: Flag, items: list[Value], prefixes: tuple[str, ...] = ("-",)) -> list[str]:
+    """The option and its values; one that begins with one of the prefixes, as options do, is tied to it by `=`."""
     texts = [text_of(item) for item in items]
-    # argparse takes a word that starts with - for an option
-    if len(texts) == 1 and texts[0].startswith("-"):
+    if len(texts) == 1 and texts[0].startswith(prefixes):
         return [f"{flag.option}={texts[0]}"]
-    return [flag.option, *texts]
+    return [flag.option, *(without_exponent(item) for item in items)]
+
+
+def without_exponent(value: Value) -> str:
+    """A value among others: before 3.14 argparse takes -1e-05 for an option, but not -0.00001, which is the same float."""
+    text = text_of(value)
+    if not isinstance(value, float) or value >= 0 or "e" not in text:
+        return text
+    from decimal import Decimal
+
+    return format(Decimal(text), "f")
 
 
 def text_of(value: Value) -> str:
