@@ -13,7 +13,7 @@ from gitrun.model.flags import Flags, Typed, defaults, same_value, settle
 from gitrun.model.params import Params
 from gitrun.model.plan import COMMAND, NOTEBOOK, SCRIPT, STEPS, Plan, Source
 from gitrun.model.refs import short
-from gitrun.model.scripts import ARGS, GLOBALS, constants, placed, require_command, warning
+from gitrun.model.scripts import ARGS, GLOBALS, constants, placed, require_command, unrecorded, warning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -133,14 +133,17 @@ def make_plan(operation: Operation, declared: Declared, flags: Flags, params: Pa
     own = declared.script.flags if declared.script else ()
     start = min(2, len(operation.command))
     added = placed(declared.script or (), flags, operation.command[start:]) if declared.style == ARGS else []
-    notice = warning(declared.script, operation.name, flags)
+    notices = (
+        warning(declared.script, operation.name, flags),
+        unrecorded(declared.script, operation.name, flags, operation.command[start:]),
+    )
     style = declared.style
     written = values_to_write(flags, declared) if definition and definition.file else {}
     return Plan(
         operation=operation.name, kind=operation.kind, command=operation.command, cwd=operation.cwd,
         flags=flags, params=params, source=source, created=moment.now, nonce=moment.nonce, staged=staged,
         arguments=tuple(word for _, word in added), places=tuple(start + place for place, _ in added),
-        notices=(notice,) if notice else (),
+        notices=tuple(filter(None, notices)),
         constants=constants(own, flags) if style == GLOBALS else {},
         definition=definition, basis=entry_basis() if definition else None,
         written=written,

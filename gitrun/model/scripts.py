@@ -27,6 +27,7 @@ __all__ = [
     "placed",
     "read_script",
     "require_command",
+    "unrecorded",
     "warning",
 ]
 
@@ -120,6 +121,24 @@ def warning(script: Script | None, operation: str, flags: Mapping[str, Value]) -
         return ""
     names = list(_undeclared(script.flags, flags))
     return f"{operation}: passed on as they are: {', '.join(names)}; {script.partial}" if names else ""
+
+
+def unrecorded(script: Script | None, operation: str, flags: Mapping[str, Value], words: Sequence[str]) -> str:
+    """What a person should know of options among the words behind `--` that are those of flags; "" if there are none."""
+    if script is None or not script.takes_text:
+        return ""
+    path = path_of(script, words)
+    declared = [*script.flags, *(flag for command in path for flag in command.flags)]
+    options = {option: flag.name for flag in declared if flag.option for option in (flag.option, *flag.words)}
+    end = words.index("--") if "--" in words else len(words)
+    if any(flag.action == "positional" and flag.words for flag in declared):
+        # what follows the first argument is not for this program
+        end = next((number for number, word in enumerate(words[:end]) if not word.startswith("-")), end)
+    found = {option: options[option] for word in words[:end] if (option := word.partition("=")[0]) in options}
+    if not found:
+        return ""
+    kept = " ".join(f"{name}={format_value(flags[name])}" for name in dict.fromkeys(found.values()) if name in flags)
+    return f"{operation}: behind -- and not recorded: {', '.join(found)}; the run has {kept or 'no value'}; give name=value"
 
 
 def _options(declared: Sequence[Flag], flags: Mapping[str, Value]) -> list[str]:

@@ -56,6 +56,30 @@ def test_command_is_named_by_its_words(repo) -> None:
     assert (found.operation, found.kind, found.command) == ("echo {x} a b", "command", ("echo", "{x}", "a b"))
 
 
+ARGS = (
+    "import argparse\np = argparse.ArgumentParser()\np.add_argument('--lr', type=float, default=0.1)\np.add_argument('--n')\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("words", "notice"),
+    [
+        (("--lr", "0.3"), "--lr; the run has lr=0.1"),
+        (("--n=3",), "--n; the run has no value"),
+        (("--other", "x", "--", "--lr"), ""),
+    ],
+)
+def test_an_option_of_a_flag_among_the_words_is_not_recorded_and_that_is_said(repo, words, notice) -> None:
+    repo.write("args.py", ARGS)
+    notices = plan(repo, operation="args.py", command=words).notices
+    assert notices == ((f"args.py: behind -- and not recorded: {notice}; give name=value",) if notice else ())
+
+
+def test_options_that_an_argument_takes_are_those_of_another_program(repo) -> None:
+    repo.write("args.py", ARGS + "p.add_argument('cmd', nargs='...')\n")
+    assert plan(repo, operation="args.py", command=("tool", "--lr", "3")).notices == ()
+
+
 def typed(repo, text: str, **request) -> object:
     return plan(repo, flags={"v": Typed(text)}, **request).flags["v"]
 
