@@ -150,8 +150,8 @@ def make_plan(operation: Operation, declared: Declared, flags: Flags, params: Pa
     )  # fmt: skip
 
 
-def values_to_write(flags: Flags, declared: Declared) -> dict[str, Value]:
-    """Those of the flags that the file with the flags does not have so."""
+def values_to_write(flags: Flags, declared: Declared) -> dict[str, Value | None]:
+    """Those of the flags that the file with the flags does not have so; None: it has one that was taken away."""
     from gitrun.model.configfiles import changed
 
     return changed(flags, declared.file)

@@ -10,6 +10,7 @@ from gitrun.model.flags import Flag, copy_value, is_name, parse_value, same_valu
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from configparser import ConfigParser
 
     from gitrun.model.flags import Value
 
@@ -28,19 +29,25 @@ def read_flags(data: bytes, path: str) -> tuple[Flag, ...]:
     return tuple(Flag(name, value, KINDS.get(type(value), "any")) for name, value in leaves(load(data, path)))
 
 
-def changed(flags: Mapping[str, Value], found: tuple[Flag, ...]) -> dict[str, Value]:
-    """Those of the flags that have another value, or another type, than the file gives them."""
+def changed(flags: Mapping[str, Value], found: tuple[Flag, ...]) -> dict[str, Value | None]:
+    """Those of the flags that have another value, or another type, than the file gives them; None: there is no such flag."""
     known = {flag.name: flag.default for flag in found}
-    return {
+    fresh: dict[str, Value | None] = {
         name: value
         for name, value in flags.items()
         if name not in known or type(known[name]) is not type(value) or not same_value(known[name], value)
     }
+    return fresh | {name: None for name, value in known.items() if value is not None and name not in flags}
 
 
-def put(data: bytes, path: str, values: Mapping[str, Value]) -> bytes:
-    """The file with these values under their dotted names; comments are lost. Raises UsageError."""
+def put(data: bytes, path: str, values: Mapping[str, Value | None]) -> bytes:
+    """The file with these values under their dotted names; comments are lost. Raises UsageError.
+
+    None is null in YAML and JSON; where there is none, in TOML and INI, the name is taken out.
+    """
     found = load(data, path)
+    if kind_of(path) == "ini":
+        return put_ini(data.decode("utf-8-sig"), values)
     for name, value in values.items():
         table = found
         *above, last = name.split(".")
@@ -48,7 +55,10 @@ def put(data: bytes, path: str, values: Mapping[str, Value]) -> bytes:
             table = table.setdefault(key, {})
             if not isinstance(table, dict):
                 raise UsageError(f"{path} has no table for the flag '{name}'", f"'{key}' is a value there")
-        table[last] = value
+        if value is None and kind_of(path) == "toml":
+            table.pop(last, None)
+        else:
+            table[last] = value
     return dump(found, path)
 
 
@@ -61,6 +71,7 @@ def load(data: bytes, path: str) -> dict[str, Any]:
         found = LOADERS[kind_of(path)](text)
         if count(found, {}) > MOST:
             raise UsageError(f"{path} has more than {MOST:,} values", "flags are read from smaller files only")
+        found = unshared(found)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} does not read: {' '.join(str(error).split())}") from error
     if not isinstance(found, dict):
@@ -79,8 +90,15 @@ def count(value: object, known: dict[int, int]) -> int:
     return known[id(value)]
 
 
+def unshared(value: Any) -> Any:  # noqa: ANN401 - whatever a file has
+    """The value with tables and lists of its own wherever YAML refers to others: what is put into one is in no other."""
+    if isinstance(value, dict):
+        return {key: unshared(one) for key, one in value.items()}
+    return [unshared(one) for one in value] if isinstance(value, list) else value
+
+
 def dump(found: dict[str, Any], path: str) -> bytes:
-    """The bytes of the file."""
+    """The bytes of the file, which is not INI."""
     return DUMPERS[kind_of(path)](found).encode()
 
 
@@ -147,6 +165,12 @@ def yaml_library() -> Any:  # noqa: ANN401 - a module without types
 
 def load_ini(text: str) -> object:
     """What the INI says; its texts are read as flags are."""
+    reader = ini_reader(text)
+    return {name: {key: parse_value(value) for key, value in reader[name].items()} for name in reader.sections()}
+
+
+def ini_reader(text: str) -> ConfigParser:
+    """The INI as texts. Raises ValueError."""
     import configparser
 
     class Reader(configparser.ConfigParser):
@@ -158,24 +182,29 @@ def load_ini(text: str) -> object:
         reader.read_string(text)
     except configparser.Error as error:
         raise ValueError(str(error)) from error
-    return {name: {key: parse_value(value) for key, value in reader[name].items()} for name in reader.sections()}
+    return reader
 
 
-def dump_ini(found: dict[str, Any]) -> str:
-    """INI that says it."""
-    lines = []
-    for section, values in found.items():
-        if not isinstance(values, dict):
-            raise UsageError(f"'{section}' names no section", "flags of an INI file are named section.key")
-        lines += [f"[{section}]", *(f"{key} = {ini_text(value)}" for key, value in values.items()), ""]
-    return "\n".join(lines)
+def put_ini(text: str, values: Mapping[str, Value | None]) -> bytes:
+    """The INI with these values under `section.key`; all else is the text that it was: who reads it knows what it means."""
+    import io
 
-
-def ini_text(value: Value | None) -> str:
-    """A value in an INI file; the lines of a text after the first are indented."""
-    if value is None:
-        return ""
-    return value.replace("\n", "\n\t") if isinstance(value, str) else json.dumps(value)
+    reader = ini_reader(text)
+    for name, value in values.items():
+        section, dot, key = name.partition(".")
+        if not dot or "." in key:
+            raise UsageError(f"'{name}' names no section", "flags of an INI file are named section.key")
+        if value is not None:
+            reader.read_dict({section: {key: value if isinstance(value, str) else json.dumps(value)}})
+            continue
+        if key in reader.defaults():  # it is taken out of one section, and the others keep it
+            for other in reader.sections():
+                reader[other][key] = reader[other][key]
+            reader.remove_option(reader.default_section, key)
+        reader.remove_option(section, key)
+    written = io.StringIO()
+    reader.write(written)
+    return written.getvalue().encode()
 
 
 LOADERS: dict[str, Callable[[str], object]] = {"toml": load_toml, "yaml": load_yaml, "json": json.loads, "ini": load_ini}
@@ -183,5 +212,4 @@ DUMPERS: dict[str, Callable[[dict[str, Any]], str]] = {
     "toml": dump_toml,
     "yaml": dump_yaml,
     "json": lambda found: json.dumps(found, indent=2, ensure_ascii=False) + "\n",
-    "ini": dump_ini,
 }

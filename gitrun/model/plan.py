@@ -66,7 +66,7 @@ class Plan:
     carried: tuple[str, ...] = ()
     definition: Definition | None = None
     basis: Basis | None = None
-    written: Mapping[str, Value] = field(default_factory=dict)
+    written: Mapping[str, Value | None] = field(default_factory=dict)
     places: tuple[int, ...] = ()
     notices: tuple[str, ...] = ()
 

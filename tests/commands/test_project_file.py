@@ -123,6 +123,13 @@ def test_flags_are_values_of_a_file_that_the_program_finds_changed(repo, name, s
     assert "a has no flag 'q'; its flags are: " in repo.run("a", "q=1").stderr
 
 
+def test_flag_that_is_taken_away_is_null_in_the_file_that_the_program_finds(repo) -> None:
+    repo.write("c.yaml", "lr: 0.1\ndrop: 0.5\n")
+    project(repo, '[operations.a]\ncommand = ["cat", "c.yaml"]\nflags-to = "file:c.yaml"\n')
+    assert repo.run("a", "drop=null", check=True).stdout == "lr: 0.1\ndrop: null\n"
+    assert last(repo)["flags"] == {"lr": 0.1}
+
+
 def test_flags_file_is_that_of_the_source_of_the_run(repo) -> None:
     repo.write("c.toml", "lr = 1\nold = 2\n")
     project(repo, '[operations.a]\ncommand = ["cat", "c.toml"]\nflags-to = "file:c.toml"\n')

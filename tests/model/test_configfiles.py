@@ -55,15 +55,41 @@ def test_sections_of_ini_are_tables_and_texts_are_read_as_typed() -> None:
         [1, "a"],
         1,
     )
-    with pytest.raises(UsageError, match="names no section"):
-        put(data, "a.ini", {"lr": 1})
+    for name in ("lr", "train.lr.x"):
+        with pytest.raises(UsageError, match="names no section"):
+            put(data, "a.ini", {name: 1})
+
+
+def test_texts_of_ini_that_are_not_put_in_stay_as_they_are() -> None:
+    texts = b"lr = 0.1\nversion = 1.10\nflag = yes\nname = 'quoted'\nbig = 1e3\nnone = null\n"
+    data = b"[DEFAULT]\nseed = 007\n\n[run]\n" + texts + b"\n[b]\n\n"
+    assert put(data, "a.ini", {"run.lr": 0.2}) == data.replace(b"0.1\n", b"0.2\n")
+    assert put(data, "a.ini", {"b.seed": 3}) == data.replace(b"[b]\n", b"[b]\nseed = 3\n")
+
+
+def test_what_is_taken_away_is_null_where_there_is_null_and_else_is_out() -> None:
+    assert json.loads(put(b'{"a": {"b": 1}, "c": 2}', "a.json", {"a.b": None})) == {"a": {"b": None}, "c": 2}
+    assert yaml.safe_load(put(b"a: {b: 1}\nc: 2\n", "a.yaml", {"a.b": None})) == {"a": {"b": None}, "c": 2}
+    assert tomli.loads(put(b"c = 2\n[a]\nb = 1\n", "a.toml", {"a.b": None}).decode()) == {"a": {}, "c": 2}
+    assert put(b"[a]\nb = 1\nc = 2\n", "a.ini", {"a.b": None}) == b"[a]\nc = 2\n\n"
+
+
+def test_default_of_ini_that_is_taken_out_of_a_section_stays_in_the_others() -> None:
+    fresh = put(b"[DEFAULT]\nx = 007\n[a]\n[b]\n[c]\nx = 1\n", "a.ini", {"a.x": None})
+    assert fresh == b"[a]\n\n[b]\nx = 007\n\n[c]\nx = 1\n\n"
+
+
+def test_what_is_put_in_is_not_in_what_shared_it_by_an_anchor() -> None:
+    fresh = put(b"a: &x {k: 1, l: &y [1]}\nb: *x\nc: {<<: *x, m: *y}\n", "a.yaml", {"a.k": 2})
+    assert yaml.safe_load(fresh) == {"a": {"k": 2, "l": [1]}, "b": {"k": 1, "l": [1]}, "c": {"k": 1, "l": [1], "m": [1]}}
 
 
 def test_only_what_differs_in_value_or_type_is_written() -> None:
     found = read_flags(FILES["a.toml"], "a.toml")
     assert changed(FLAGS, found) == {}
+    assert changed({name: value for name, value in FLAGS.items() if name != "lr"}, found) == {"lr": None}
     assert changed({**FLAGS, "model.bias": 1, "lr": 0.2, "q": 1}, found) == {"model.bias": 1, "lr": 0.2, "q": 1}
-    assert changed({"lr": 0.1, "model.layers": [1.0, 2]}, found) == {}
+    assert changed({**FLAGS, "model.layers": [1.0, 2]}, found) == {}
 
 
 def test_what_no_flag_can_be_is_left_out_and_stays_in_the_file() -> None:
