@@ -114,7 +114,10 @@ class Item:
         """A number."""
         if not isinstance(self.value, int | float) or isinstance(self.value, bool):
             self.fail(f"takes a number, not {said(self.value)}")
-        return float(self.value)
+        try:
+            return float(self.value)
+        except OverflowError:
+            self.fail("is too large a number")
 
     def truth(self) -> bool:
         """True or false."""

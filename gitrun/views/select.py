@@ -212,4 +212,5 @@ def is_number(value: object) -> bool:
 
 def rank(value: object) -> tuple[int, float, str]:
     """Numbers by size, before all else by its text."""
-    return (0, float(value), "") if isinstance(value, int | float) else (1, 0.0, str(value))
+    # as they are: an int may be too large for a float, and Python compares the two exactly
+    return (0, value, "") if isinstance(value, int | float) else (1, 0.0, str(value))

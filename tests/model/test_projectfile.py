@@ -146,6 +146,7 @@ BAD = {
     'script = "a.py"\nflag.x = 1': "operations.a.flag is no key that is known here",
 }  # fmt: skip
 BEYOND = {
+    f'script = "a.py"\nflags.x = {{ max = 1{"0" * 331} }}': "operations.a.flags.x.max is too large a number",
     'script = "a.py"\nflags.x = { default = "c", choices = ["a"] }': "operations.a.flags.x.default is none of the choices",
     'script = "a.py"\nflags.x = { default = "c", type = "int" }': "operations.a.flags.x.default takes a whole number, not 'c'",
     'script = "a.py"\nflags.x = { default = 0, min = 1 }': "operations.a.flags.x.default takes",
