@@ -7,7 +7,8 @@
 
 A name is a property of the run, else one of its flags, else one of its metrics; `flag:lr` and `metric:loss` say which.
 A metric is its last value; `loss:min`, `:max`, `:first`, `:last` and `:count` are known of all that it had.
-Values are written as flags are. What a run does not have matches nothing, not even `!=`.
+Values are written as flags are; what is compared with a text, such as a label or a tag, is the word as it stands.
+Times are compared with dates in ISO form. What a run does not have matches nothing, not even `!=`.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from datetime import datetime, timezone
 from typing import Any, NamedTuple, TypeAlias
 
 from gitrun.errors import UsageError
-from gitrun.model.flags import parse_value, same_value
 from gitrun.model.run import Run
 from gitrun.model.text import columns, safe_text
+from gitrun.model.values import list_end, parse_value, same_value
 
 Test: TypeAlias = Callable[[Run], bool]
 
@@ -28,7 +29,12 @@ TOKEN = re.compile(
     r"""\s*(?:(?P<sign><=|>=|!=|==|=|<|>)|(?P<bracket>[()])|(?P<value>\[[^\]]*\](?:\*\d+)?|'(?:[^']|'')*'|"(?:[^"\\]|\\.)*")"""
     r"""|(?P<word>[^\s()<>=!'"\[\],]+))"""
 )
+ITEM = re.compile(r"""\s*('(?:[^']|'')*'|"(?:[^"\\]|\\.)*"|[^,\[\]]+)""")
+TIME = re.compile(r"[0-9]{4}(?:-[-+.:T0-9 ]*)?Z?")
+"""A time, or its beginning."""
 DEEPEST = 100
+EXAMPLE = "for example: lr<0.1 and status=completed"
+DATES = "write 2026-11-01 or 2026-11-01T12:00:00Z; yesterday is for --since and --until"
 PROPERTIES: dict[str, Callable[[Run], Any]] = {
     "id": lambda run: run.id,
     "operation": lambda run: run.operation,
@@ -46,13 +52,15 @@ PROPERTIES: dict[str, Callable[[Run], Any]] = {
     "duration": lambda run: run.attempt.duration,
     "exit_status": lambda run: run.attempt.exit_status,
 }
+TEXTS = frozenset({"id", "operation", "op", "status", "label", "tag", "tags", "branch", "base", "batch"})
+TIMES = frozenset({"started", "stopped"})
 
 
 class FilterError(UsageError):
     """The expression does not read; `detail` shows where."""
 
-    def __init__(self, words: str, text: str, place: int) -> None:
-        super().__init__(f"cannot read the filter: {words}", "for example: lr<0.1 and status=completed")
+    def __init__(self, words: str, text: str, place: int, hint: str = EXAMPLE) -> None:
+        super().__init__(f"cannot read the filter: {words}", hint)
         self.detail = f"  {safe_text(text)}\n  {' ' * columns(safe_text(text[:place]))}^"
 
 
@@ -140,7 +148,17 @@ class Reader:
         value = self.take()
         if value.sort not in {"word", "value"}:
             raise FilterError(f"a value is expected after '{operator}'", self.text, value.place)
-        return compare(name.text, operator, parse_value(value.text))
+        wanted = as_typed(value.text) if name.text in TEXTS | TIMES else parse_value(value.text)
+        if name.text in TIMES:
+            self.require_times(wanted, operator, value)
+        return compare(name.text, operator, wanted)
+
+    def require_times(self, wanted: Any, operator: str, value: Token) -> None:  # noqa: ANN401
+        """Raises FilterError if a time cannot be compared so with what is wanted."""
+        for one in wanted if isinstance(wanted, list) else [wanted]:
+            known = TIME.fullmatch(one) if operator in {"=", "!=", "in", "not in"} else time_of(one)
+            if not known:
+                raise FilterError(f"'{one}' is no date", self.text, value.place, DATES)
 
     def operator(self) -> str:
         """The operator that comes next; empty if there is none."""
@@ -158,13 +176,24 @@ def tokens(text: str) -> list[Token]:
     """The words of an expression, and its end. Raises FilterError."""
     found, at = [], 0
     while text[at:].strip():
+        place = at + len(text[at:]) - len(text[at:].lstrip())
+        if (end := list_end(text, place)) > place:
+            found.append(Token("value", text[place:end], place))
+            at = end
+            continue
         match = TOKEN.match(text, at)
         if match is None or match.lastgroup is None:
-            place = at + len(text[at:]) - len(text[at:].lstrip())
             raise FilterError(f"'{text[place]}' has no meaning here", text, place)
         found.append(Token(match.lastgroup, match[match.lastgroup], match.start(match.lastgroup)))
         at = match.end()
     return [*found, Token("end", "", len(text))]
+
+
+def as_typed(text: str) -> Any:  # noqa: ANN401 - a text, or a list of texts
+    """The value with its words as they stand, also those that are numbers elsewhere; in quotes, what the quotes mean."""
+    if text.startswith("["):
+        return [as_typed(item.strip()) for item in ITEM.findall(text[1 : text.rindex("]")])]
+    return str(parse_value(text)) if text.startswith(("'", '"')) else text
 
 
 def look_up(run: Run, name: str) -> Any:  # noqa: ANN401 - whatever a run has
@@ -194,7 +223,8 @@ def compare(name: str, operator: str, wanted: Any) -> Test:  # noqa: ANN401 - a 
 def is_equal(found: Any, wanted: Any) -> bool:  # noqa: ANN401
     """Whether the two are equal by value; a list of tags is equal to any of them, a time to its beginning as written."""
     if isinstance(found, datetime):
-        return found.isoformat().startswith(str(wanted))
+        text = str(wanted).replace(" ", "T")
+        return found.isoformat(timespec="microseconds").startswith(text) or time_of(text) == found
     if isinstance(found, list) and not isinstance(wanted, list):
         return any(same_value(item, wanted) for item in found)
     return same_value(found, wanted)
@@ -212,12 +242,17 @@ def order(found: Any, wanted: Any) -> int | None:  # noqa: ANN401
 
 def order_times(found: datetime, wanted: Any) -> int | None:  # noqa: ANN401
     """As `order`, of a time and a date or time as text (UTC unless it says otherwise)."""
+    moment = time_of(str(wanted))
+    return (found > moment) - (found < moment) if moment else None
+
+
+def time_of(text: str) -> datetime | None:
+    """The time that a text in ISO form is; None if it is none."""
     try:
-        moment = datetime.fromisoformat(str(wanted).replace("Z", "+00:00"))
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
         return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-    return (found > moment) - (found < moment)
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 def is_ordered(*wanted: int) -> Callable[[Any, Any], bool]:

@@ -68,6 +68,14 @@ def parse_texts(text: str) -> Value | None:
     return _parse(text, str) if text.startswith("[") else parse_value(text)
 
 
+def list_end(text: str, start: int) -> int:
+    """Where the list ends that begins at `start`, as `parse_value` reads lists; -1 if there is none."""
+    try:
+        return _read_item(text, start, 1, _read_plain)[1] if text.startswith("[", start) else -1
+    except ValueError:
+        return -1
+
+
 def format_value(value: Value) -> str:
     """What a person types to get exactly this value and type back from `parse_value`."""
     if isinstance(value, str):

@@ -17,8 +17,10 @@ METRICS = Metrics({"loss": 0.3, "bad": float("nan")}, {"loss": Summary(2.0, 0.3,
 BARE = made_up("a" * 40, "train.py", label="best")
 RUN = replace(
     BARE,
-    notes=replace(BARE.notes, tags=("paper", "fig 2")),
-    attempt=replace(BARE.attempt, flags=Flags({"lr": 0.05, "opt": "adam", "deep": True}), metrics=METRICS),
+    notes=replace(BARE.notes, tags=("paper", "fig 2", "5", "1.10")),
+    attempt=replace(
+        BARE.attempt, flags=Flags({"lr": 0.05, "opt": "adam", "deep": True, "lst": [1, [2, "c"], "]"]}), metrics=METRICS
+    ),
 )
 
 
@@ -31,6 +33,8 @@ RUN = replace(
         "operation contains train", "flag:lr<1", "metric:loss<1", "loss:min=0.1", "metric:loss:max>2 and loss:count=7",
         "loss:first=2 and loss:last=0.3", "bad:last!=1", "label=best", "op=train.py",
         "(lr<0.01 or lr>0.04) and loss<1",
+        "tags contains 5", "tags=5", "tag='5'", "tag in [4, 1.10]", "tags not contains 1.1", "lst=[1, [2, c], ']']",
+        "lst contains [2, c] and lr<1", "(lst!=[1, [2]])",
         "opt contains da", "deep=true", "not (lr>1 and loss<1)", "lr!=1", 'opt="adam"',
     ],
 )  # fmt: skip
@@ -54,11 +58,27 @@ def test_and_binds_closer_than_or() -> None:
     assert read_filter("opt=adam or opt=sgd and lr>1")(RUN)
 
 
+@pytest.mark.parametrize("word", ["2024", "1.10", "true", "null", "1e3"])
+def test_label_is_the_word_as_it_stands(word) -> None:
+    run = made_up(label=word, branch=word)
+    assert read_filter(f"label={word} and branch={word} and label in [x, {word}] and label contains {word}")(run)
+    assert read_filter(f"label='{word}' and label!=2025 and label>0")(run)
+
+
 def test_times_compare_with_dates() -> None:
     started = made_up("b" * 40, "a").attempt.started or made_up("b" * 40, "a").attempt.created
     run = replace(RUN, attempt=replace(RUN.attempt, started=started))
     assert read_filter(f"started>={started.date().isoformat()}")(run)
     assert not read_filter("started<2000-01-01")(run)
+    assert read_filter("started=2026-11 and started!=2025 and started in [2026-11-22] and stopped>=2026-11-22T00:00:00Z")(run)
+    assert read_filter("started=2026-11-22T10:14:03.123456Z and started='2026-11-22 10:14'")(run)
+
+
+@pytest.mark.parametrize("text", ["started>yesterday", "stopped<2.weeks", "started=today", "started in [now]", "stopped>2026"])
+def test_time_in_other_words_is_refused_with_the_forms_that_are_taken(text) -> None:
+    with pytest.raises(FilterError, match="is no date") as raised:
+        read_filter(text)
+    assert raised.value.hint.startswith("write 2026-11-01 or 2026-11-01T12:00:00Z")
 
 
 @pytest.mark.parametrize(
