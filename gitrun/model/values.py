@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from collections.abc import Callable
 from typing import TypeAlias
@@ -34,14 +35,14 @@ def same_value(a: object, b: object) -> bool:
 
 
 def copy_value(name: str, value: object) -> Value:
-    """A copy made of plain Python types; a tuple becomes a list.
+    """A copy made of plain Python types; a tuple becomes a list, a path text, a number of numpy's an int or a float.
 
     Raises UsageError, naming the flag, for what a run cannot hold: other types, text that is not valid
     Unicode, ints of more than 640 digits, lists nested more than 32 deep.
     """
     try:
         return _copy(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         hint = "a flag holds true or false, a number, text, or a list of these"
         raise UsageError(f"flag {name!r} cannot hold {error}", hint) from error
 
@@ -114,10 +115,23 @@ def _copy(value: object, depth: int = 1) -> Value:
         # numpy.float64 is a float, but its repr is not one
         return float(value)
     if not isinstance(value, str):
-        raise TypeError(f"a value of type {type(value).__name__}")
+        return _copy(_plain(value), depth)
     if not is_unicode(value):
         raise ValueError("text that is not valid Unicode")
     return str.__str__(value)
+
+
+def _plain(value: object) -> Value:
+    """A number of another kind, such as numpy's, or a path, as Python's own."""
+    from numbers import Integral, Real
+
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        return float(value)
+    if isinstance(value, os.PathLike):
+        return os.fsdecode(value)
+    raise TypeError(f"a value of type {type(value).__name__}")
 
 
 def _read_plain(text: str) -> Value | None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 import pickle
+from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -203,6 +206,20 @@ def test_values_of_foreign_types_become_plain_ones() -> None:
 
     given_values: Any = {"x": Real(1.5), "t": (1, 2)}
     assert repr(Flags(given_values)) == "{'t': [1, 2], 'x': 1.5}"
+
+
+def test_numbers_of_other_kinds_and_paths_become_plain_values() -> None:
+    given_values: Any = {
+        "i": np.int64(3),
+        "f": np.float32(0.5),
+        "l": [np.uint8(1), Fraction(1, 2)],
+        "p": Path("a/b"),
+        "t": True,
+    }
+    assert repr(Flags(given_values)) == "{'f': 0.5, 'i': 3, 'l': [1, 0.5], 'p': 'a/b', 't': True}"
+    for far in (Fraction(10**400), np.array([1, 2])):
+        with pytest.raises(UsageError, match="flag 'x' cannot hold "):
+            Flags({"x": far})
 
 
 def test_defaults_are_those_that_are_there() -> None:
