@@ -58,19 +58,26 @@ class Project:
         self.told: Callable[[int, int], None] | None = None
         """Hears how many runs of how many have been read while the index is built."""
 
-    def run(self, operation: str | None = None, **options: Any) -> Run:  # noqa: ANN401 - the fields of Request
+    def run(self, operation: str | Path | None = None, **options: Any) -> Run:  # noqa: ANN401 - each has a type of its own
         """Runs an operation, or another attempt of a run (`restart=`), to its end; returns the run.
 
-        `options` are the fields of Request: `flags` (name -> value), `restart` (a name of a run), `needed`,
-        `force_sourcecode`, `command` (the words of a program) and so on. What the program prints appears on stdout and
-        stderr of this one. A run that `needed` finds unnecessary is said to be so, and is the one returned. That the
-        program fails is no error here: see `status`. Raises GitrunError if nothing could be run or recorded, and
+        What the program prints appears on stdout and stderr of this one. A run that `needed` finds unnecessary is said
+        to be so, and is the one returned. That the program fails is no error here: see `status`. Raises GitrunError if
+        nothing could be run or recorded (UsageError for what an option does not take: nothing was written), and
         KeyboardInterrupt, once the run is recorded, if Ctrl-C ended it.
-        """
-        from gitrun.model.plan import Skip
-        from gitrun.model.request import Request
 
-        found = self.start(Request(operation=operation, **options))
+        flags: names with values. command: the words of a program, or arguments of the operation.
+        restart: a run, its number in the list or a name. force_sourcecode, clean: with the working tree's code; without files.
+        needed, needed_source: skip what has been run with these flags; with this source too. stage: do not start it.
+        label, tags, comment: texts; one tag or several. stop_after: seconds, or a text such as "1h30m".
+        in_place: in the working tree itself. links, no_link: paths to link in; link nothing in that git ignores.
+        gpus, no_gpus: what the program sees, such as "0,1"; nothing. random_seed: a whole number.
+        force_flags: take flags that the operation does not declare.
+        """
+        from gitrun.model.options import request_from
+        from gitrun.model.plan import Skip
+
+        found = self.start(request_from(operation, options))
         if isinstance(found, Skip):
             self.tell(found)
             return found.run
@@ -201,7 +208,8 @@ class Project:
         place = beside / (record.OUTPUT if path is None else path)
         if path is None and what == "output" and run.status == RUNNING:
             place = directory_of(self.git.state, run.id) / "output"
-        if what != "flags" and (path is None or what != "source") and place.is_file() and is_inside(place, self.git.state):
+        is_kept = what != "flags" and (path is None or what != "source") and place.is_file()
+        if is_kept and place.resolve().is_relative_to(self.git.state.resolve()):  # its links and dots followed
             with place.open("rb") as source:
                 shutil.copyfileobj(source, sink)
             return
@@ -391,8 +399,3 @@ class Project:
         """Says something of our own, on stderr."""
         with suppress(BrokenPipeError):  # that nobody hears us is no reason not to go on
             self.stderr.write(before_line(self.stderr, self.stdout) + f"gitrun: {safe_text(words)}\n".encode())
-
-
-def is_inside(path: Path, directory: Path) -> bool:
-    """Whether a path, its links and dots followed, lies below a directory."""
-    return path.resolve().is_relative_to(directory.resolve())

@@ -77,6 +77,15 @@ def test_what_cannot_be_run_is_an_error_with_a_hint(project, tmp_path_factory) -
     assert issubclass(UsageError, GitrunError)
 
 
+def test_options_are_looked_at_before_anything_is_written(project) -> None:
+    with pytest.raises(UsageError, match="not a duration: 'soon'"):
+        project.run("echo.py", stop_after="soon")
+    assert project.list_runs() == []
+    run = project.run("echo.py", tags="abc", stop_after="30s")
+    again = project.run(restart=project.run(restart=run, flags={"x": 2}), flags={"x": 3})
+    assert (run.notes.tags, again.id, len(project.attempts(again))) == (("abc",), run.id, 3)
+
+
 def test_project_is_found_from_any_directory(repo, monkeypatch) -> None:
     repo.write("sub/a.py", "import os\nprint(os.getcwd().endswith('sub'))\n")
     run = Project(repo.path / "sub").run("a.py")
