@@ -87,10 +87,10 @@ class Project:
         return self.find(run)
 
     def tell(self, skip: Skip) -> None:
-        """Says why nothing was run, on stdout, and that the source is another, on stderr."""
+        """Says why nothing was run, on stdout, and what differs from what was run, on stderr."""
         self.stdout.write("".join(f"{line}\n" for line in skip.lines).encode(errors="replace"))
-        if skip.source_differs:
-            self.say("the source differs from what was run; --needed-source takes that into account")
+        for words in skip.warnings:
+            self.say(words)
 
     def start(self, request: Request, manners: Manners | None = None) -> tuple[str, Outcome | None] | Skip:
         """The id of the run and how its attempt ended (None: it has not), or why nothing was run. Raises GitrunError."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gitrun.model.plan import Skip
+from gitrun.model.plan import COMMAND, INTERPRETERS, PROGRAM, Skip
 from gitrun.model.refs import short
 from gitrun.model.run import Run, restart_needed
 from gitrun.model.status import ENDED
@@ -39,7 +39,16 @@ def skip_start(plan: Plan, runs: Iterable[Run], *, same_source: bool) -> Skip | 
     if not alike:
         return None
     differs = all(run.attempt.source != plan.source.tree for run in alike)
-    return Skip(alike[0], (MATCHES, *map(line, alike)), differs)
+    return Skip(alike[0], (MATCHES, *map(line, alike)), differs, all(has_other_words(run, plan) for run in alike))
+
+
+def has_other_words(run: Run, plan: Plan) -> bool:
+    """Whether the run was given other words behind `--` than the plan is; how its script is called does not matter."""
+    if plan.kind == COMMAND:
+        own = len(plan.definition.command) if plan.definition else 0
+    else:
+        own = 1 if plan.kind == PROGRAM and plan.command[0] not in INTERPRETERS.values() else 2
+    return run.attempt.command[own:] != plan.command[own:]
 
 
 def line(run: Run) -> str:

@@ -88,11 +88,25 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """Why nothing is run: the run that makes it unnecessary, the lines that say so, and whether its source was another."""
+    """Why nothing is run: the run that makes it unnecessary, the lines that say so, and what of it was another."""
 
     run: Run
     lines: tuple[str, ...]
     source_differs: bool
+    words_differ: bool = False
+    """Whether it was given other words behind `--`, which are no flags."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What differs although the flags do not."""
+        return (
+            *(
+                ("the source differs from what was run; --needed-source takes that into account",)
+                if self.source_differs
+                else ()
+            ),
+            *(("the words behind -- differ from what was run; only flags are compared",) if self.words_differ else ()),
+        )
 
 
 @dataclass(frozen=True, slots=True)
