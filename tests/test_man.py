@@ -79,7 +79,7 @@ def test_help_of_a_verb_has_its_examples_a_line_each(repo: Repo, verb: str) -> N
 
 def test_page_describes_every_setting_and_no_other() -> None:
     sources = "".join(path.read_text() for path in PACKAGE.rglob("*.py"))
-    words = set(re.findall(r"[\"']gitrun\.([a-z.]+)[\"']", sources))
+    words = {word.lower() for word in re.findall(r"[\"']gitrun\.([a-zA-Z.]+)[\"']", sources)}
     modules = {path.stem for path in PACKAGE.iterdir()}
     read = {word for word in words if word.partition(".")[0] not in {*modules, "toml", "schema"}}  # files are no settings
     told = re.findall(r"^\.It Va gitrun\.([\w.]+)$", section("CONFIGURATION"), flags=re.MULTILINE)

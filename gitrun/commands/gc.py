@@ -12,6 +12,7 @@ from gitrun.commands.render import print_json
 from gitrun.commands.telling import tell_runs
 from gitrun.errors import UsageError
 from gitrun.model.refs import short
+from gitrun.model.settings import OF_CLEANING, require_sound
 from gitrun.model.text import count_text, size_text
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def rules_from(project: Project, options: dict[str, str | int | bool | None]) ->
     from gitrun.model.retention import Retention
     from gitrun.views.select import moment
 
+    require_sound(project.git.config, OF_CLEANING)
     settings, keep = project.settings, options["keep"]
     before = str(options["older_than"] or settings.gc_older_than)
     statuses = tuple(str(options["status"]).split(",")) if options["status"] else settings.gc_status

@@ -11,6 +11,7 @@ import click
 
 from gitrun.errors import GitrunError, UsageError
 from gitrun.model import hooks
+from gitrun.model.settings import require_sound
 from gitrun.project import Project
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def pre_push(words: Sequence[str]) -> int:
     from gitrun.engine.hooking import pre_push
 
     project = Project()
+    require_sound(project.git.config, ["pre_push"])
     remote, stdin = (words[0], sys.stdin.buffer.read()) if words else of_pre_commit(project.git)
     said = pre_push(project.git, project.settings, remote, hooks.pushed(stdin))
     for line in said.lines:
@@ -117,7 +119,10 @@ def pre_receive() -> int:
         updates = hooks.received(sys.stdin.buffer.read())
     except ValueError as error:
         raise UsageError("what is to be updated does not read") from error
-    may_delete = project.settings.allow_delete and "gitrun delete" in push_options()
+    may_delete = "gitrun delete" in push_options()
+    if may_delete:
+        require_sound(project.git.config, ["allow_delete"])
+        may_delete = project.settings.allow_delete
     refused = pre_receive(with_quarantine(project.git, os.environ), updates, may_delete=may_delete)
     for line in refused:
         project.say(line)

@@ -17,6 +17,7 @@ from gitrun.git.objects import Objects, TreeMaker
 from gitrun.model import record
 from gitrun.model.plan import STEPS, Plan, Skip, Source
 from gitrun.model.refs import short
+from gitrun.model.settings import OF_RUNS, require_sound
 from gitrun.model.status import COMPLETED, RUNNING
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def moment() -> Moment:
 
 def decide(launch: Launch) -> Ready | Skip:
     """What is to be run, or why nothing is. Raises GitrunError."""
+    require_sound(launch.road.git.config, OF_RUNS)
     with Objects(launch.road.git) as objects:
         if launch.request.restart is None:
             return decide_start(launch, objects)

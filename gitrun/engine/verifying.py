@@ -28,6 +28,7 @@ from gitrun.model.plan import STEPS, Skip
 from gitrun.model.refs import short
 from gitrun.model.request import Request
 from gitrun.model.run import Run
+from gitrun.model.settings import OF_RUNS, require_sound
 from gitrun.model.status import COMPLETED, ERROR, TERMINATED
 from gitrun.model.text import path_of
 from gitrun.model.verdict import Verdict, differences
@@ -121,6 +122,7 @@ def verify_and_keep(road: Road, run: Run, rules: Rules) -> Verdict:
 
 def execute_again(road: Road, run: Run) -> tuple[Outcome, bool]:
     """What came of the program this time, and whether it wrote the same. Raises CannotRun."""
+    require_sound(road.git.config, OF_RUNS)
     request = Request(restart=run.id, no_link=True)
     with Objects(road.git) as objects:
         ready = decide_restart(Launch(road, request, Manners(), Path(), moment()), objects, run)

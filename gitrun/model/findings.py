@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, TypeAlias
+
+from gitrun.model.settings import NAMES, unknown, wrong
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -51,6 +54,17 @@ def in_settings(config: Config) -> Iterator[Finding]:
         elif name in {"receive.denydeletes", "receive.denynonfastforwards"} and is_on(config, "core.bare", name):
             yield Finding("deny", f"{name} protects branches, not runs", "a hook pre-receive can protect refs/runs")
     yield from in_safety(config)
+    yield from in_ours(config)
+
+
+def in_ours(config: Config) -> Iterator[Finding]:
+    """Settings of gitrun's that do not read, and those that it does not know."""
+    for name, error in wrong(config):
+        yield Finding("setting", error.message, error.hint, name)
+    for name in unknown(config):
+        like = [known for known in NAMES if get_close_matches(name, [known.lower()])]
+        meant = f"is {like[0]} meant? " if like else ""
+        yield Finding("setting", f"there is no setting {name}", f"{meant}git run help, CONFIGURATION, has all", name)
 
 
 def in_safety(config: Config) -> Iterator[Finding]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from gitrun.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from typing import TypeAlias
+
+    Config: TypeAlias = Mapping[str, tuple[str, ...]]
 
 SECRETS = (
     ".env*", "*.pem", "*.key", "*.p12", "*.pfx", "*.keystore", "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*",
@@ -47,72 +51,133 @@ class Settings:
     allow_delete: bool = False
 
 
-def settings_from(config: Mapping[str, tuple[str, ...]]) -> Settings:
-    """The settings in git's config (names in lower case, all values of a name, the last one counts)."""
-    default = Settings()
-    return Settings(
-        python=config.get("gitrun.python", ("",))[-1],
-        max_untracked=size(config, "gitrun.maxuntracked", default.max_untracked),
-        max_produced=size(config, "gitrun.maxproduced", default.max_produced),
-        secrets=config.get("gitrun.secrets", default.secrets),
-        bring=truth(config, "gitrun.bring", default=default.bring),
-        link=truth(config, "gitrun.link", default=default.link),
-        stop_grace=duration(config, "gitrun.stopgrace", default.stop_grace),
-        trash_expire=config.get("gitrun.trashexpire", (default.trash_expire,))[-1],
-        gc_older_than=config.get("gitrun.gc.olderthan", ("",))[-1],
-        gc_keep=count(config, "gitrun.gc.keep"),
-        record_env=config.get("gitrun.recordenv", default.record_env),
-        pre_push=one_of(config, "gitrun.prepush", ("push", "check", "require", "off")),
-        allow_delete=truth(config, "gitrun.allowdelete", default=default.allow_delete),
-        gc_status=tuple(word.strip() for word in config.get("gitrun.gc.status", ("",))[-1].split(",") if word.strip()),
-    )
+def settings_from(config: Config) -> Settings:
+    """The settings in git's config (names in lower case, all values of a name, the last one counts).
+
+    One that does not read is as if it were not there: it is no reason not to look at runs. See `require_sound`.
+    """
+    found: dict[str, Any] = {}
+    for field, (name, read) in READERS.items():
+        if values := config.get(name.lower()):
+            with suppress(UsageError):
+                found[field] = read(name, values)
+    return Settings(**found)
 
 
-def truth(config: Mapping[str, tuple[str, ...]], name: str, *, default: bool) -> bool:
+def require_sound(config: Config, fields: Iterable[str]) -> None:
+    """Raises UsageError if one of these settings does not read."""
+    for name, read in map(READERS.__getitem__, fields):
+        if values := config.get(name.lower()):
+            read(name, values)
+
+
+def wrong(config: Config) -> Iterator[tuple[str, UsageError]]:
+    """The settings that do not read, by the name that they are written about with, and what is wrong with each."""
+    for name, read in (*READERS.values(), ("gitrun.sign", as_truth)):
+        try:
+            if values := config.get(name.lower()):
+                read(name, values)
+        except UsageError as error:
+            yield name, error
+
+
+def unknown(config: Config) -> list[str]:
+    """The names of settings that nobody reads."""
+    known = {name.lower() for name in NAMES}
+    return [name for name in config if name.startswith("gitrun.") and name not in known]
+
+
+def truth(config: Config, name: str, *, default: bool) -> bool:
+    """Whether a setting is true."""
+    return as_truth(name, config[name]) if name in config else default
+
+
+def as_truth(name: str, values: tuple[str, ...]) -> bool:
     """A boolean as git reads it (a name without a value is true)."""
-    if name not in config:
-        return default
-    text = config[name][-1].lower()
+    text = values[-1].lower()
     if text in {"true", "yes", "on", "1", ""}:
         return True
     if text in {"false", "no", "off", "0"}:
         return False
-    raise UsageError(f"setting {name} takes true or false, not '{text}'")
+    return refuse(name, "true or false", text)
 
 
-def one_of(config: Mapping[str, tuple[str, ...]], name: str, words: tuple[str, ...]) -> str:
-    """One of these words; the first of them if it is not set."""
-    text = config.get(name, words)[-1 if name in config else 0].lower()
-    if text not in words:
-        raise UsageError(f"setting {name} takes {', '.join(words[:-1])} or {words[-1]}, not '{text}'")
-    return text
+def as_text(_: str, values: tuple[str, ...]) -> str:
+    """The text as it stands."""
+    return values[-1]
 
 
-def size(config: Mapping[str, tuple[str, ...]], name: str, default: int) -> int:
+def as_all(_: str, values: tuple[str, ...]) -> tuple[str, ...]:
+    """All texts that were given."""
+    return values
+
+
+def as_words(_: str, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Words with commas between them."""
+    return tuple(word.strip() for word in values[-1].split(",") if word.strip())
+
+
+def as_deed(name: str, values: tuple[str, ...]) -> str:
+    """What a hook is to do."""
+    text = values[-1].lower()
+    return text if text in {"push", "check", "require", "off"} else refuse(name, "push, check, require or off", text)
+
+
+def as_size(name: str, values: tuple[str, ...]) -> int:
     """A number of bytes as git reads it: with k, m or g behind it."""
-    if name not in config:
-        return default
-    found = re.fullmatch(r"([0-9]{1,15})([kmg]?)", config[name][-1].lower())
-    if not found:
-        raise UsageError(f"setting {name} takes a size such as 10m, not '{config[name][-1]}'")
-    return int(found[1]) * UNITS[found[2]]
+    found = re.fullmatch(r"([0-9]{1,15})([kmg]?)", values[-1].lower())
+    return int(found[1]) * UNITS[found[2]] if found else refuse(name, "a size such as 10m", values[-1])
 
 
-def count(config: Mapping[str, tuple[str, ...]], name: str) -> int | None:
-    """A number; None if it is not set."""
-    if name not in config:
-        return None
-    if not re.fullmatch(r"[0-9]{1,15}", config[name][-1]):
-        raise UsageError(f"setting {name} takes a number, not '{config[name][-1]}'")
-    return int(config[name][-1])
+def as_count(name: str, values: tuple[str, ...]) -> int:
+    """A number."""
+    return int(values[-1]) if re.fullmatch(r"[0-9]{1,15}", values[-1]) else refuse(name, "a number", values[-1])
 
 
-def duration(config: Mapping[str, tuple[str, ...]], name: str, default: float) -> float:
+def as_duration(name: str, values: tuple[str, ...]) -> float:
     """A duration in seconds."""
     try:
-        return seconds(config[name][-1]) if name in config else default
-    except UsageError as error:
-        raise UsageError(f"setting {name} takes a duration such as 30s, not '{config[name][-1]}'") from error
+        return seconds(values[-1])
+    except UsageError:
+        refuse(name, "a duration such as 30s", values[-1])
+
+
+def as_date(name: str, values: tuple[str, ...]) -> str:
+    """A date that git reads, or `never`, or nothing."""
+    from gitrun.model.dates import require_date
+
+    try:
+        return values[-1] if values[-1] in {"never", ""} else require_date(values[-1])
+    except UsageError:
+        refuse(name, "a date such as 2.weeks", values[-1])
+
+
+def refuse(name: str, takes: str, text: str) -> NoReturn:
+    """Raises UsageError: the setting does not read."""
+    raise UsageError(f"setting {name} takes {takes}, not '{text}'", f"git config --show-origin {name} says where it comes from")
+
+
+READERS: dict[str, tuple[str, Callable[[str, tuple[str, ...]], Any]]] = {
+    "python": ("gitrun.python", as_text),
+    "max_untracked": ("gitrun.maxUntracked", as_size),
+    "max_produced": ("gitrun.maxProduced", as_size),
+    "secrets": ("gitrun.secrets", as_all),
+    "bring": ("gitrun.bring", as_truth),
+    "link": ("gitrun.link", as_truth),
+    "stop_grace": ("gitrun.stopGrace", as_duration),
+    "trash_expire": ("gitrun.trashExpire", as_date),
+    "gc_older_than": ("gitrun.gc.olderThan", as_date),
+    "gc_keep": ("gitrun.gc.keep", as_count),
+    "gc_status": ("gitrun.gc.status", as_words),
+    "record_env": ("gitrun.recordEnv", as_all),
+    "pre_push": ("gitrun.prePush", as_deed),
+    "allow_delete": ("gitrun.allowDelete", as_truth),
+}
+NAMES = (*(name for name, _ in READERS.values()), "gitrun.fsync", "gitrun.sign")
+OF_RUNS = ("max_untracked", "max_produced", "bring", "link", "stop_grace")
+"""What must read before anything is run."""
+OF_CLEANING = ("trash_expire", "gc_older_than", "gc_keep")
+"""What must read before anything is cleaned up."""
 
 
 def seconds(text: str) -> float:

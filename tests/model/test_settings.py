@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from gitrun.commands.install_docs import SHARE
 from gitrun.errors import UsageError
-from gitrun.model.settings import Settings, seconds, settings_from
+from gitrun.model.settings import NAMES, READERS, Settings, require_sound, seconds, settings_from, unknown, wrong
 
 SAID = {
     "gitrun.python": ("python3.12",), "gitrun.maxuntracked": ("1k",), "gitrun.maxproduced": ("1k", "2M"),
@@ -22,12 +23,38 @@ def test_every_setting_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
-    [("gitrun.bring", "maybe"), ("gitrun.maxuntracked", "1T"), ("gitrun.maxproduced", "-1"), ("gitrun.stopgrace", "x")],
+    ("field", "name", "value"),
+    [
+        ("bring", "gitrun.bring", "maybe"),
+        ("max_untracked", "gitrun.maxUntracked", "1t"),
+        ("max_produced", "gitrun.maxProduced", "-1"),
+        ("stop_grace", "gitrun.stopGrace", "x"),
+        ("gc_keep", "gitrun.gc.keep", "all"),
+        ("gc_older_than", "gitrun.gc.olderThan", "soon"),
+        ("trash_expire", "gitrun.trashExpire", "30x"),
+        ("pre_push", "gitrun.prePush", "required"),
+    ],
 )
-def test_wrong_setting_is_named(name, value) -> None:
-    with pytest.raises(UsageError, match=f"{name}.*'{value}'"):
-        settings_from({name: (value,)})
+def test_wrong_setting_is_named_as_it_is_documented_where_it_matters(field, name, value) -> None:
+    config = {name.lower(): (value,), "gitrun.link": ("false",)}
+    with pytest.raises(UsageError, match=f"setting {name} takes .*, not '{value}'") as raised:
+        require_sound(config, [field])
+    assert raised.value.hint.startswith(f"git config --show-origin {name} ")
+    assert [said for said, _ in wrong(config)] == [name]
+    assert settings_from(config) == Settings(link=False)
+    require_sound(config, ["link"])
+
+
+def test_setting_that_nobody_reads_is_unknown() -> None:
+    assert unknown(
+        {"gitrun.gc.keep": ("1",), "gitrun.fsync": ("1",), "gitrun.maxuntraked": ("1m",), "hook.gitrun-x.event": ("x",)}
+    ) == ["gitrun.maxuntraked"]
+
+
+def test_every_field_is_read_from_a_setting_that_the_man_page_has() -> None:
+    assert set(READERS) == set(Settings.__slots__)
+    manual = (SHARE / "git-run.1").read_text()
+    assert [name for name in NAMES if f".It Va {name}\n" not in manual] == []
 
 
 @pytest.mark.parametrize(
