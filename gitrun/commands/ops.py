@@ -13,8 +13,11 @@ from gitrun.model.flags import format_value
 from gitrun.model.text import safe_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from gitrun.engine.offers import Offer
     from gitrun.model.flags import Flag
+    from gitrun.model.scripts import Command
 
 
 @click.command(add_help_option=False)
@@ -58,8 +61,21 @@ def rows(offer: Offer) -> list[list[str]]:
     if offer.asks:
         described = f"{described} (asked for its flags when it is run)".lstrip()
     described = "cannot be run" if offer.error else described
-    flags = [[f"  {safe_text(flag_text(flag))}", safe_text(words_about(flag))] for flag in offer.flags or ()]
-    return [[safe_text(offer.name), safe_text(described)], *flags]
+    return [[safe_text(offer.name), safe_text(described)], *flag_rows(offer.flags or (), 1), *command_rows(offer.commands)]
+
+
+def flag_rows(flags: Iterable[Flag], depth: int) -> list[list[str]]:
+    """Flags as rows."""
+    return [[f"{'  ' * depth}{safe_text(flag_text(flag))}", safe_text(words_about(flag))] for flag in flags]
+
+
+def command_rows(commands: Iterable[Command], above: str = "--") -> Iterator[list[str]]:
+    """Sub-commands as they are typed, each with its own flags below it."""
+    for command in commands:
+        typed = f"{above} {command.name}"
+        yield [f"  {safe_text(typed)}", ""]
+        yield from flag_rows(command.flags, 2)
+        yield from command_rows(command.commands, typed)
 
 
 def flag_text(flag: Flag) -> str:
@@ -89,10 +105,20 @@ def offer_json(offer: Offer) -> dict[str, Any]:
         "command": list(offer.command),
         "description": definition.description if definition else "",
         "flags": None if offer.flags is None else [flag_json(flag) for flag in offer.flags],
+        "commands": [command_json(command) for command in offer.commands],
         "steps": [step.operation for step in definition.steps] if definition else [],
         "needs": [need.operation for need in definition.needs] if definition else [],
         "inputs": [one.path for one in definition.inputs] if definition else [],
         "error": str(offer.error) if offer.error else None,
+    }
+
+
+def command_json(command: Command) -> dict[str, Any]:
+    """A sub-command as JSON."""
+    return {
+        "name": command.name,
+        "flags": [flag_json(flag) for flag in command.flags],
+        "commands": [command_json(inner) for inner in command.commands],
     }
 
 

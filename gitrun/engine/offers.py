@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from gitrun.engine.operations import Declared
     from gitrun.git.exe import Git
     from gitrun.git.objects import Objects
     from gitrun.model.flags import Flag
+    from gitrun.model.scripts import Command
 
 MOST = 200
 """Scripts at the top above which the rest is not looked at."""
@@ -32,7 +34,7 @@ NO_PROGRAMS = ("setup.py", "conftest.py", "__init__.py", "noxfile.py")
 class Offer:
     """An operation that can be run; `flags` are None if it takes every flag, or has to be asked for them (`asks`).
 
-    `error` says why it cannot be run.
+    `commands` are its sub-commands, which have flags of their own. `error` says why it cannot be run.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Offer:
     flags: tuple[Flag, ...] | None = None
     error: GitrunError | None = None
     asks: bool = False
+    commands: tuple[Command, ...] = ()
 
 
 class WorkingTree:
@@ -103,7 +106,11 @@ def offers(git: Git, names: Sequence[str] = ()) -> list[Offer]:
         return [offer_of(objects, name, entries[name]) if name in entries else script(git, objects, name) for name in names]
     if entries:
         return [offer_of(objects, name, entry) for name, entry in entries.items()]
-    return [offer for offer in (script(git, objects, f"{os.curdir}/{name}", top=True) for name in scripts(git)) if offer.flags]
+    return [
+        offer
+        for offer in (script(git, objects, f"{os.curdir}/{name}", top=True) for name in scripts(git))
+        if offer.flags or offer.commands
+    ]
 
 
 def offer_of(objects: Objects, name: str, entry: Definition | UsageError) -> Offer:
@@ -113,7 +120,7 @@ def offer_of(objects: Objects, name: str, entry: Definition | UsageError) -> Off
     bare = Offer(name, entry.kind, entry.command, entry, entry.flags or None, asks=entry.asks)
     try:
         operation = entry_operation(objects, entry, "", ())
-        return bare if entry.asks else replace(bare, flags=declared_by(objects, operation, "").flags)
+        return bare if entry.asks else declaring(bare, declared_by(objects, operation, ""))
     except GitrunError as error:
         return replace(bare, error=error)
 
@@ -125,10 +132,16 @@ def script(git: Git, objects: Objects, typed: str, *, top: bool = False) -> Offe
         raise UnknownOperation(f"there is no operation or script '{typed}' here", "git run ops lists what there is", typed)
     is_python = path.endswith(".py")
     operation = Operation(path, SCRIPT, (PYTHON, path), "") if is_python else step_operation(objects, path, "")
+    bare = Offer(path, operation.kind, operation.command)
     try:
-        return Offer(path, operation.kind, operation.command, None, declared_by(objects, operation, "").flags)
+        return declaring(bare, declared_by(objects, operation, ""))
     except GitrunError as error:
-        return Offer(path, operation.kind, operation.command, error=error)
+        return replace(bare, error=error)
+
+
+def declaring(bare: Offer, declared: Declared) -> Offer:
+    """The offer with the flags and sub-commands that were found."""
+    return replace(bare, flags=declared.flags, commands=declared.script.commands if declared.script else ())
 
 
 def scripts(git: Git) -> list[str]:

@@ -7,7 +7,11 @@ import subprocess
 import sys
 
 import pytest
+from jsonschema import Draft202012Validator
 
+from gitrun.commands.install_docs import SHARE
+
+SCHEMA = json.loads((SHARE / "run.schema.json").read_text())
 TRAIN = """\
 import argparse
 parser = argparse.ArgumentParser()
@@ -53,6 +57,34 @@ def test_entries_are_listed_with_what_is_known_of_their_flags(trained) -> None:
         "all         steps: train.py, echo.py\n  lr=0.1    learning rate\n  opt=adam  one of adam, sgd\n"
         "  x=1.0\n  y=2\n  z=a\n"
     )
+
+
+SUBS = """\
+import argparse
+parser = argparse.ArgumentParser()
+sub = parser.add_subparsers(required=True)
+train = sub.add_parser("train")
+train.add_argument("--lr", type=float, default=0.1, help="learning rate")
+inner = sub.add_parser("data").add_subparsers().add_parser("get")
+inner.add_argument("--url", default="x")
+parser.parse_args()
+"""
+
+
+def test_flags_of_sub_commands_are_listed_below_them(repo) -> None:
+    repo.write("tool.py", SUBS)
+    repo.write("gitrun.toml", '[operations.tool]\nscript = "tool.py"\n')
+    listed = "  -- train\n    lr=0.1     learning rate\n  -- data\n  -- data get\n    url=x\n"
+    assert repo.run("ops", check=True).stdout == f"tool\n{listed}"
+    assert repo.run("ops", "tool.py", check=True).stdout == f"tool.py\n{listed}"
+    (repo.path / "gitrun.toml").unlink()
+    (repo.path / "echo.py").unlink()
+    assert repo.run("ops", check=True).stdout == f"tool.py\n{listed}"
+    (found,) = json.loads(repo.run("ops", "--json", check=True).stdout)
+    train, data = found["commands"]
+    assert (found["flags"], train["name"], train["flags"][0]["default"]) == ([], "train", 0.1)
+    assert [flag["name"] for flag in data["commands"][0]["flags"]] == ["url"]
+    Draft202012Validator({**SCHEMA, "$ref": "#/$defs/ops"}).validate([found])
 
 
 def test_script_is_looked_at_as_it_lies_there_from_any_directory(trained) -> None:
