@@ -20,13 +20,15 @@ from gitrun.model.flags import format_value
 from gitrun.model.refs import short
 from gitrun.model.run import rfc3339
 from gitrun.model.text import duration_text, relative_text, safe_text
-from gitrun.views.compare import chosen, columns_of, rows_of, worth_showing
+from gitrun.views.compare import NEEDS, chosen, columns_of, rows_of, worth_showing
+from gitrun.views.family import bases
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gitrun.commands.colour import Palette
     from gitrun.model.run import Run
+    from gitrun.project import Project
     from gitrun.views.compare import Column
     from gitrun.views.select import Question
 
@@ -35,6 +37,8 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """How a text begins that spreadsheets compute."""
 WIDEST = 200
 """Columns of a table for a person: more nobody reads, and one run can have tens of thousands of names."""
+FAMILIES = 1_000
+"""Runs of which it is read what they needed: the index does not know, and each takes git a third of a millisecond."""
 
 
 @click.command(add_help_option=False)
@@ -62,7 +66,7 @@ def command(runs: tuple[str, ...], *, everything: bool, as_csv: bool, as_json: b
     project = open_project()
     selection = project.select(runs, question, limit or few)
     found = [run for _, run in selection.runs]
-    columns = chosen(names, found) if names is not None and found else columns_of(found, equal=equal)
+    columns = chosen(names, found) if names is not None and found else columns_of(found, needs_of(project, found), equal=equal)
     if as_json:
         print_json([{c.name: plain(value) for c, value in zip(columns, row, strict=True)} for row in rows_of(columns, found)])
     elif as_csv:
@@ -77,6 +81,14 @@ def command(runs: tuple[str, ...], *, everything: bool, as_csv: bool, as_json: b
         project.say(f"{selection.more} more; --all compares them too")
     if not found:
         project.say("no run is like that" if runs or not question.is_plain else "no runs here yet; git run <script> makes one")
+
+
+def needs_of(project: Project, runs: Sequence[Run]) -> dict[str, dict[str, str]]:
+    """By the id of a run, the runs that it needed, by their operations; of too many runs nothing is read for that."""
+    if len(runs) > FAMILIES:
+        return {}
+    found = zip(runs, bases(project.git, runs), strict=True)
+    return {run.id: {need.operation: need.run for need in basis.needs} for run, basis in found}
 
 
 def ordered(question: Question) -> Question:
@@ -140,8 +152,8 @@ def brief(name: str, value: Any, now: datetime) -> str:  # noqa: ANN401 - whatev
         return "-"
     if isinstance(value, datetime):
         return relative_text(value, now)
-    if name == "id":
-        return short(value)
+    if name == "id" or (name.startswith(NEEDS) and isinstance(value, str)):
+        return safe_text(short(value))
     if name == "duration":
         return duration_text(value)
     if isinstance(value, float):

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from gitrun.views.contents import Change
     from gitrun.views.diff import Differences, Differing
 
-FLAGS, SOURCE, METRICS, FILES, OUTPUT, ENV = "flags", "source", "metrics", "files", "output", "env"
-ASKED = {FLAGS: [FLAGS], SOURCE: [SOURCE], OUTPUT: [METRICS, FILES, OUTPUT], ENV: [ENV]}
+FLAGS, NEEDS, SOURCE, METRICS, FILES, OUTPUT, ENV = "flags", "needs", "source", "metrics", "files", "output", "env"
+ASKED = {FLAGS: [FLAGS], NEEDS: [NEEDS], SOURCE: [SOURCE], OUTPUT: [METRICS, FILES, OUTPUT], ENV: [ENV]}
 """The parts that each option means, in the order in which they are shown."""
 PACKAGES = "packages."
 AS_IT_IS = re.compile(r"(\x1b\[[0-9;:]*m|\t)")
@@ -38,6 +38,7 @@ AS_IT_IS = re.compile(r"(\x1b\[[0-9;:]*m|\t)")
 @click.argument("runs", nargs=-1, metavar="[A [B]]")
 @click.option("--working", is_flag=True, help="Against the working tree as it is now.")
 @click.option("--flags", is_flag=True, help="Flags only; may be combined with the other parts.")
+@click.option("--needs", is_flag=True, help="Needed runs, their files and inputs only.")
 @click.option("--source", is_flag=True, help="Source only.")
 @click.option("--output", is_flag=True, help="Metrics, produced files and output only.")
 @click.option("--env", is_flag=True, help="The environment, which is not shown otherwise.")
@@ -57,7 +58,7 @@ def command(runs: tuple[str, ...], *, working: bool, stat: bool, exit_code: bool
     options = [option for option in ASKED if parts[option]]
     if len(pair.runs) < 2:
         options = only_source(options)
-    shown = [part for option in options or (FLAGS, SOURCE, OUTPUT) for part in ASKED[option]]
+    shown = [part for option in options or (FLAGS, NEEDS, SOURCE, OUTPUT) for part in ASKED[option]]
     view = View(project, pair, differences(project.git, pair), environment(project, pair) if ENV in shown or as_json else {})
     if as_json:
         print_json(view.as_json())
@@ -112,7 +113,8 @@ class View:
     def as_json(self) -> dict[str, Any]:
         """What differs, as programs read it."""
         return {
-            "runs": [run.id for run in self.pair.runs], "flags": self.found.flags, "metrics": self.found.metrics,
+            "runs": [run.id for run in self.pair.runs], "flags": self.found.flags, "needs": self.found.needs,
+            "metrics": self.found.metrics,
             "source": list(map(change_json, self.found.source)), "files": list(map(change_json, self.found.files)),
             "output": self.found.output, "environment": self.environment,
         }  # fmt: skip
@@ -124,6 +126,9 @@ class View:
                 out("")
             if part in {FLAGS, METRICS}:
                 self.show_values(part, getattr(self.found, part))
+                continue
+            if part == NEEDS:
+                self.show_values(part, self.found.needs, needed_text)
                 continue
             if part == ENV:
                 self.show_environment()
@@ -183,6 +188,11 @@ def value_text(value: Any) -> str:  # noqa: ANN401 - whatever a run has
 def plain_text(value: Any) -> str:  # noqa: ANN401 - whatever an environment has
     """As `value_text`, texts as they are: a version is not typed by anybody."""
     return safe_text(value) if isinstance(value, str) else value_text(value)
+
+
+def needed_text(value: Any) -> str:  # noqa: ANN401 - as for the others
+    """As `value_text`, an id or a hash in short."""
+    return "-" if value is None else safe_text(short(value))
 
 
 def change_json(change: Change) -> dict[str, str]:

@@ -95,6 +95,13 @@ def read_basis(data: bytes | None) -> Basis:
     return Basis(found.get("entry") is True, tuple(needs), tuple(inputs), text(found, "parent") or "")
 
 
+def needed(basis: Basis) -> dict[str, str]:
+    """What an attempt needed, by name: of an operation its run, of each of its files and of each input the sha256."""
+    found = {need.operation: need.run for need in basis.needs}
+    found |= {f"{need.operation} {path_text(path)}": sha256 for need in basis.needs for path, sha256 in need.files}
+    return found | {path_text(one.path): one.sha256 for one in basis.inputs}
+
+
 def steps_tables(steps: Iterable[StepRun]) -> list[dict[str, str]]:
     """The `[[steps]]` of result.toml."""
     return [{"operation": step.operation, "run": step.run, "status": step.status} for step in steps]

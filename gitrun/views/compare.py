@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 HEAD = ("id", "operation", "status", "label", "started", "duration")
 """The columns before those of flags and metrics."""
+NEEDS = "needs:"
+"""What stands before the name of an operation in the title of the column of its runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +28,21 @@ class Column:
     of: Callable[[Run], Any]
 
 
-def columns_of(runs: Sequence[Run], *, equal: bool = False) -> list[Column]:
-    """The columns that tell the runs apart, with `equal` also those in which they are all the same; ids always."""
+def columns_of(
+    runs: Sequence[Run], needs: Mapping[str, Mapping[str, str]] | None = None, *, equal: bool = False
+) -> list[Column]:
+    """The columns that tell the runs apart, with `equal` also those in which they are all the same; ids always.
+
+    `needs` are, by the id of a run, the runs that it needed, by their operations.
+    """
+    needs = needs or {}
     flags = telling([run.flags for run in runs], equal=equal)
     metrics = telling([run.metrics for run in runs], equal=equal)
     both = {*PROPERTIES, *(name for name in flags if name in metrics)}
     return [
         *(named(name) for name in HEAD),
         *(flag(name, f"flag:{name}" if name in both else name) for name in flags),
+        *(needed(needs, name) for name in telling([needs.get(run.id, {}) for run in runs], equal=equal)),
         *(metric(name, f"metric:{name}" if name in both else name) for name in metrics),
     ]
 
@@ -72,6 +81,11 @@ def is_same(value: object, other: object) -> bool:
     if type(value) is type(other) and type(value) in {int, str, bool}:
         return value == other
     return same_value(value, other)
+
+
+def needed(needs: Mapping[str, Mapping[str, str]], operation: str) -> Column:
+    """The column of the needed runs of an operation."""
+    return Column(f"{NEEDS}{operation}", lambda run: needs.get(run.id, {}).get(operation))
 
 
 def chosen(names: str, runs: Sequence[Run]) -> list[Column]:

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gitrun.git.objects import Objects, TreeMaker
+from gitrun.model.basis import needed
 from gitrun.model.flags import same_value
 from gitrun.model.record import OUTPUT
 from gitrun.model.refs import EMPTY_TREE
 from gitrun.store.carry import source_tree
 from gitrun.views.contents import ADDED, CHANGED, DELETED, Change, changes
+from gitrun.views.family import bases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -44,6 +46,7 @@ class Differences:
     """How the two of a pair differ; of `output` only whether it does."""
 
     flags: Differing
+    needs: Differing
     metrics: Differing
     source: list[Change]
     files: list[Change]
@@ -65,10 +68,11 @@ def differences(git: Git, pair: Pair) -> Differences:
     """How the two differ."""
     source = changes(git, pair.old, pair.new)
     if len(pair.runs) < 2:
-        return Differences({}, {}, source, [], output=False)
+        return Differences({}, {}, {}, source, [], output=False)
     old, new = pair.runs
     return Differences(
         differing(old.flags, new.flags),
+        differing(*map(needed, bases(git, pair.runs))),
         differing(old.metrics, new.metrics),
         source,
         differing_files(old, new),

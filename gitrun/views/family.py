@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from gitrun.errors import BadRun
 from gitrun.git.objects import Objects
 from gitrun.model import record
 from gitrun.model.plan import STEPS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gitrun.git.exe import Git
     from gitrun.model.basis import Basis, StepRun
     from gitrun.model.run import Run
@@ -24,3 +28,17 @@ def family(git: Git, run: Run) -> tuple[Basis | None, tuple[StepRun, ...]]:
 
         result = objects.read(f"{run.attempt.left}:{record.RESULT}") if run.attempt.kind == STEPS else None
         return read_basis(found.data), read_steps(result.data) if result else ()
+
+
+def bases(git: Git, runs: Sequence[Run]) -> list[Basis]:
+    """What the last attempt of each run rests on; nothing if that does not read."""
+    from gitrun.model.basis import NOTHING, read_basis
+
+    with Objects(git) as objects:
+        records = objects.read_many(f"{run.tip}:{record.RUN}" for run in runs)
+    found = [NOTHING] * len(runs)
+    for place, one in enumerate(records):
+        if one and one.data and record.rests_on_more(one.data):
+            with suppress(BadRun):
+                found[place] = read_basis(one.data)
+    return found

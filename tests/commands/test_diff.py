@@ -29,6 +29,40 @@ def two(empty_repo):
     return empty_repo
 
 
+PROJECT = """\
+[operations.make]
+script = "make.py"
+[operations.use]
+script = "use.py"
+needs = { make = "made" }
+inputs = ["raw"]
+"""
+
+
+def test_needed_runs_files_and_inputs_that_differ_are_shown(empty_repo) -> None:
+    empty_repo.write("gitrun.toml", PROJECT)
+    empty_repo.write(".gitignore", "raw\n")
+    empty_repo.write("make.py", "x = 1\nopen('made', 'w').write(str(x))\n")
+    empty_repo.write("use.py", "print(open('made').read())\n")
+    for x in (1, 2):
+        empty_repo.write("raw", str(x))
+        empty_repo.run("make", f"x={x}", check=True)
+        empty_repo.run("use", check=True)
+    old, new = (json.loads(empty_repo.run("list", "--json").stdout)[number]["id"] for number in (2, 0))
+    first, second = (json.loads(empty_repo.run("list", "--json").stdout)[number]["id"] for number in (3, 1))
+    said = empty_repo.run("diff", old, new, "--needs", check=True).stdout.splitlines()
+    assert [line.split()[0] for line in said] == ["needs", "make", "make", "raw"]
+    assert (said[0].split()[1:], said[1].split()[1:]) == ([old[:8], new[:8]], [first[:8], second[:8]])
+    assert "needs" in empty_repo.run("diff", old, new).stdout
+    assert json.loads(empty_repo.run("diff", old, new, "--json").stdout)["needs"]["make"] == [first, second]
+    assert empty_repo.run("diff", old, old, "--needs", "--exit-code").returncode == 0
+    assert empty_repo.run("diff", old, "--needs").returncode == 129
+    rows = [json.loads(empty_repo.run("compare", old, name, "--json").stdout) for name in (new, old)]
+    assert [row["needs:make"] for row in rows[0]] == [first, second]
+    assert "needs:make" not in rows[1][0]
+    assert first[:8] in empty_repo.run("compare", old, new, check=True).stdout
+
+
 def test_diff_of_two_runs_shows_flags_source_files_and_output(two) -> None:
     said = two.run("diff", "2", "1", check=True).stdout
     assert [line.split() for line in said.splitlines() if line.startswith("  lr")] == [["lr", "0.1", "0.2"]]
