@@ -29,11 +29,11 @@ BLOCK = re.compile(r"^```(\w+)[ ]?([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTAL
 EXAMPLE = re.compile(
     r"(?P<id>\b(?=[0-9]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{7,40}\b)"
     r"|(?P<zulu>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z)|(?P<time>[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8})"
-    r"|(?P<ago>\bjust now\b|\b[0-9]+ [a-z]+ ago\b)|(?P<duration>\b[0-9]+\.[0-9]s\b)|(?P<number>\b[0-9]{9,}\b)"
+    r"|(?P<ago>\bjust now\b|\b[0-9]+ [a-z]+ ago\b)|(?P<duration>\b[0-9]+\.[0-9]{1,2}s\b)|(?P<number>\b[0-9]{9,}\b)"
 )
 ANY = {
     "ago": "just now|[0-9]+ [a-z]+ ago", "zulu": r"[0-9-]{10}T[0-9:.]{15}Z", "time": r"[0-9-]{10} [0-9:]{8}",
-    "duration": r"[0-9]+\.[0-9]s", "number": r"[0-9]+",
+    "duration": r"[0-9]+\.[0-9]{1,2}s", "number": r"[0-9]+",
 }  # fmt: skip
 OURS = "gitrun: "
 

@@ -55,9 +55,9 @@ def command(name: str, *, limit: int | None, lines: int, as_json: bool) -> None:
     if as_json:
         print_json([attempt_as_json(attempt) for _, attempt in numbered])
         return
-    colours = palette(project.git)
+    colours, now = palette(project.git), datetime.now(timezone.utc)
     for number, attempt in reversed(numbered):
-        print_attempt(number, attempt, lines, colours)
+        print_attempt(number, attempt, lines, (colours, now))
 
 
 def run_named(project: Project, name: str) -> Run | None:
@@ -72,10 +72,11 @@ def run_named(project: Project, name: str) -> Run | None:
         raise
 
 
-def print_attempt(number: int, attempt: Attempt, lines: int, colours: Palette) -> None:
-    """An attempt with the end of its output."""
+def print_attempt(number: int, attempt: Attempt, lines: int, look: tuple[Palette, datetime]) -> None:
+    """An attempt with the end of its output, in these colours and as of now."""
+    colours, now = look
     when = time_text(attempt.started or attempt.created)
-    name, status = colours.paint("id", short(attempt.id)), colours.paint(attempt.status, status_text(attempt))
+    name, status = colours.paint("id", short(attempt.id)), colours.paint(attempt.status, status_text(attempt, now))
     out(GAP.join((f"attempt {number}", name, when, status)))
     out(f"    {safe_text(attempt.operation)}  {safe_text(attempt.flags.text())}".rstrip())
     written = safe_lines(attempt.output)

@@ -9,7 +9,7 @@ from gitrun.commands.render import status_text
 from gitrun.errors import GitrunError, UsageError
 from gitrun.model.refs import short
 from gitrun.model.run import Run
-from gitrun.model.status import RUNNING
+from gitrun.model.status import RUNNING, STAGED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from gitrun.project import Project
 
 FEW = 8
+RESTART = "git run --restart {} runs it again"
+AGAIN = {RUNNING: "git run stop {} ends it", STAGED: "git run --start {} starts it"}
+"""What can be done with a run of that status."""
 
 
 def what_next(project: Project) -> UsageError:
@@ -42,5 +45,5 @@ def lines(project: Project) -> Iterator[str]:
     for run in runs:
         if isinstance(run, Run):
             name = short(run.id)
-            again = f"git run stop {name} ends it" if run.status == RUNNING else f"git run --restart {name} runs it again"
+            again = AGAIN.get(run.status, RESTART).format(name)
             yield f"the last run: {name}, {run.operation}, {status_text(run.attempt)}; {again}"

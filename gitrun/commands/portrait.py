@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gitrun.commands.render import GAP, basis_rows, line_of, status_text, when_text
 from gitrun.errors import BadRun
 from gitrun.model.refs import short
+from gitrun.model.status import RUNNING, STAGED
 from gitrun.model.text import columns, count_text, relative_text, safe_text, size_text
 from gitrun.store.signing import signature
 from gitrun.store.trust import is_trusted
@@ -47,7 +48,7 @@ def portrait(project: Project, run: Run, attempts: Sequence[Attempt], now: datet
         *files(project, run),
         *machine(project, run),
         ("attempts", f"{len(attempts)} (git run log {known})" if len(attempts) > 1 else ""),
-        ("restart", f"git run --restart {known}"),
+        *ways_on(run),
     ]
     return [("run", run.id), *((name, safe_text(text)) for name, text in rows if text)]
 
@@ -56,13 +57,25 @@ def beginning(project: Project, run: Run, now: datetime) -> Rows:
     """What was run, by whom, and what came of it."""
     attempt = run.attempt
     yield "operation", attempt.operation
-    yield "status", status_text(attempt)
+    yield "status", status_text(attempt, now)
     yield "flags", attempt.flags.text()
     yield "metrics", GAP.join(f"{name}={value:g}" for name, value in attempt.metrics.items())
     yield from (("", line) for line in metric_lines(project, run))
     yield "started", when_text(attempt.started, now) if attempt.started else ""
     yield "author", Mailmap(project.git).proper(attempt.author) if attempt.author else ""
     yield "seed", "" if attempt.params.random_seed is None else str(attempt.params.random_seed)
+
+
+def ways_on(run: Run) -> Rows:
+    """What can be done with the run as it stands."""
+    known = short(run.id)
+    if run.status == RUNNING:
+        yield "watch", f"git run watch {known}"
+        yield "stop", f"git run stop {known}"
+    elif run.status == STAGED:
+        yield "start", f"git run --start {known}"
+    else:
+        yield "restart", f"git run --restart {known}"
 
 
 def metric_lines(project: Project, run: Run) -> list[str]:

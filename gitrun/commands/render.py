@@ -15,8 +15,10 @@ from gitrun.commands.pager import is_for_person
 from gitrun.model.metrics import ASPECTS
 from gitrun.model.refs import short
 from gitrun.model.run import BrokenRun, as_json, attempt_as_json
+from gitrun.model.status import RUNNING
 from gitrun.model.text import (
     columns,
+    duration_text,
     ending_text,
     fitting,
     path_text,
@@ -164,6 +166,10 @@ def when_text(time: datetime | None, now: datetime) -> str:
     return f"{time_text(time)} ({relative_text(time, now)})" if time else "-"
 
 
-def status_text(attempt: Attempt) -> str:
-    """The status with what belongs to it."""
-    return ending_text(attempt.status, attempt.exit_status, attempt.duration or 0.0) if attempt.stopped else attempt.status
+def status_text(attempt: Attempt, now: datetime | None = None) -> str:
+    """The status with what belongs to it; `now`: of a running one, for how long."""
+    if attempt.stopped:
+        return ending_text(attempt.status, attempt.exit_status, attempt.duration or 0.0)
+    if attempt.status != RUNNING or attempt.started is None or now is None:
+        return attempt.status
+    return f"{attempt.status} for {duration_text(max((now - attempt.started).total_seconds(), 0.0))}"

@@ -14,8 +14,8 @@ from gitrun.model.metrics import COUNT, FIRST, LEAST, MOST, Metrics, Summary, as
 from gitrun.model.params import Params
 from gitrun.model.record import FLAGS, LONGEST, NOTES, RESULT, RUN
 from gitrun.model.refs import is_id
-from gitrun.model.run import Attempt, Comment, Notes
-from gitrun.model.status import COMPLETED, ERROR, PENDING, RUNNING, STAGED, TERMINATED
+from gitrun.model.run import Attempt, Comment, Notes, going_on
+from gitrun.model.status import COMPLETED, ERROR, PENDING, STAGED, TERMINATED
 from gitrun.model.text import path_of
 from gitrun.model.toml import read_toml
 
@@ -83,8 +83,7 @@ class Origin:
 
 def read_attempt(origin: Origin, parts: Mapping[str, bytes | None], *, live: bool, written: Written | None) -> Attempt:
     """The attempt recorded in the files of `parts` (path -> content). Raises BadRun if run.toml is missing or unreadable."""
-    run_bytes = parts.get(RUN)
-    if run_bytes is None:
+    if (run_bytes := parts.get(RUN)) is None:
         raise BadRun(f"{RUN} is missing")
     run = parse_toml(run_bytes, RUN)
     operation = text(run, "operation")
@@ -92,7 +91,7 @@ def read_attempt(origin: Origin, parts: Mapping[str, bytes | None], *, live: boo
         raise BadRun(f"{RUN} names no operation")
     result = parse_toml(ended, RESULT) if (ended := parts.get(RESULT)) is not None else {}
     source = table(run, "source")
-    return Attempt(
+    attempt = Attempt(
         id=origin.id,
         author=origin.author,
         operation=operation,
@@ -101,7 +100,7 @@ def read_attempt(origin: Origin, parts: Mapping[str, bytes | None], *, live: boo
         cwd=path_of(text(run, "cwd") or ""),
         flags=read_flags(parts.get(FLAGS)),
         params=read_params(table(run, "params")),
-        status=status_of(result, live=live, staged=run.get("staged") is True),
+        status=status_of(result, staged=run.get("staged") is True),
         created=when(run, "created") or origin.time,
         source=tree if is_id(tree := text(source, "tree") or "") else "",
         started=when(result, "started"),
@@ -121,6 +120,7 @@ def read_attempt(origin: Origin, parts: Mapping[str, bytes | None], *, live: boo
         written=written if result else None,
         result=origin.result,
     )  # fmt: skip
+    return going_on(attempt) if live else attempt
 
 
 def read_metrics(found: Mapping[str, Any], series: Mapping[str, Any] | None = None) -> Metrics:
@@ -155,10 +155,8 @@ def read_file(found: Mapping[str, Any]) -> File:
     )
 
 
-def status_of(result: Mapping[str, Any], *, live: bool, staged: bool) -> str:
-    """The status by DESIGN.md section 2."""
-    if live:
-        return RUNNING
+def status_of(result: Mapping[str, Any], *, staged: bool) -> str:
+    """The status of what is not running, by DESIGN.md section 2."""
     if result:
         status = text(result, "status") or ERROR
         return status if status in STATUSES else ERROR

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timezone
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gitrun.model.flags import Flags
 from gitrun.model.metrics import Metrics
-from gitrun.model.status import ENDED
+from gitrun.model.status import ENDED, RUNNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -146,6 +146,11 @@ class BrokenRun:
     id: str
     tip: str
     reason: str
+
+
+def going_on(attempt: Attempt) -> Attempt:
+    """The attempt as it stands while its live lock is held: running since it was made, until its result says since when."""
+    return replace(attempt, status=RUNNING, started=attempt.started or attempt.created)
 
 
 def as_json(run: Run) -> dict[str, Any]:

@@ -93,7 +93,9 @@ def limit_text(size: int) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """A duration in seconds as `0.3s`, `12.4s`, `3m20s` or `2h05m`."""
+    """A duration in seconds as `0.04s`, `12.4s`, `3m20s` or `2h05m`."""
+    if seconds < 9.995:
+        return f"{seconds:.2f}s"
     if seconds < 59.95:
         return f"{seconds:.1f}s"
     minutes, rest = divmod(round(seconds), 60)
@@ -131,7 +133,7 @@ def either_text(words: Sequence[str]) -> str:
 
 
 def ending_text(status: str, exit_status: int | None, duration: float | None) -> str:
-    """How an attempt ended: `completed in 12.4s`, `error (exit status 3) in 0.4s`, `terminated (SIGTERM) in 2m05s`.
+    """How an attempt ended: `completed in 12.4s`, `error (exit status 3) in 0.41s`, `terminated (SIGTERM) in 2m05s`.
 
     Without a duration it is how it stands: `running`.
     """

@@ -21,8 +21,7 @@ from gitrun.model.files import File, Skipped
 from gitrun.model.flags import Flags
 from gitrun.model.metrics import Metrics
 from gitrun.model.params import Params
-from gitrun.model.run import Attempt, BrokenRun, Comment, Notes, Run
-from gitrun.model.status import RUNNING
+from gitrun.model.run import Attempt, BrokenRun, Comment, Notes, Run, going_on
 from gitrun.store.live import live_runs
 from gitrun.store.outputs import Output
 from gitrun.store.readers import bulk_reader, is_partial
@@ -181,7 +180,7 @@ class Index:
         if broken is not None:
             return BrokenRun(run, tip, broken)
         found = unpack(self._git, run, tip, packed)
-        return replace(found, attempt=replace(found.attempt, status=RUNNING)) if run in self._live else found
+        return replace(found, attempt=going_on(found.attempt)) if run in self._live else found
 
     def _number(self, query: str, values: tuple[object, ...] = ()) -> int:
         ((found,),) = self._ask(query, values)

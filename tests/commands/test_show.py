@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -76,3 +77,23 @@ def test_run_whose_commit_is_not_here_is_shown(lived) -> None:
     (lived.path / ".git" / "objects" / base[:2] / base[2:]).unlink()
     ended = lived.run("show", run)
     assert "restart" in ended.stdout or ended.stderr.count("\n") == 1
+
+
+def test_running_run_tells_since_when_and_how_to_end_it(repo) -> None:
+    repo.write("wait.py", "import time\nprint('on', flush=True)\ntime.sleep(30)\n")
+    run = repo.run("--background", "wait.py", check=True).stdout.strip()
+    said = told(repo.run("show", check=True).stdout)
+    assert re.fullmatch(r"running for [0-9.]+s", said["status"])
+    assert said["started"].endswith("(just now)")
+    assert (said["stop"], said["watch"]) == (f"git run stop {run[:8]}", f"git run watch {run[:8]}")
+    assert "restart" not in said
+    found = json.loads(repo.run("list", "--json", check=True).stdout)[0]
+    assert (found["started"], found["duration"]) == (repo.run("list", "--format", "%(started)").stdout.strip(), None)
+    repo.run("stop", run, check=True)
+    assert json.loads(repo.run("list", "--json", check=True).stdout)[0]["started"] >= found["started"]
+
+
+def test_staged_run_tells_how_to_start_it(repo) -> None:
+    repo.run("--stage", "echo.py", check=True)
+    said = told(repo.run("show", check=True).stdout)
+    assert (said["start"], "started" in said) == (f"git run --start {said['run'][:8]}", False)

@@ -45,7 +45,17 @@ def test_lines_of_a_program_lose_their_colours_and_keep_their_columns() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "0.0s"), (12.44, "12.4s"), (59.96, "1m00s"), (200, "3m20s"), (7509, "2h05m"), (3599.7, "1h00m")]
+    ("seconds", "text"),
+    [
+        (0, "0.00s"),
+        (0.0382, "0.04s"),
+        (9.996, "10.0s"),
+        (12.44, "12.4s"),
+        (59.96, "1m00s"),
+        (200, "3m20s"),
+        (7509, "2h05m"),
+        (3599.7, "1h00m"),
+    ],
 )
 def test_duration_is_said_in_the_unit_that_suits_it(seconds, text) -> None:
     assert duration_text(seconds) == text
