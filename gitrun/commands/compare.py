@@ -13,18 +13,18 @@ import click
 from gitrun.commands.colour import palette
 from gitrun.commands.opening import open_project
 from gitrun.commands.pager import is_for_person
-from gitrun.commands.render import print_json, table
+from gitrun.commands.render import Shape, print_json, table
 from gitrun.commands.selecting import question_from, selection
 from gitrun.errors import UsageError
 from gitrun.model.flags import format_value
 from gitrun.model.refs import short
 from gitrun.model.run import rfc3339
 from gitrun.model.text import duration_text, relative_text, safe_text
-from gitrun.views.compare import NEEDS, chosen, columns_of, rows_of, worth_showing
+from gitrun.views.compare import LAST, NEEDS, chosen, columns_of, rows_of, worth_showing
 from gitrun.views.family import bases
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from gitrun.commands.colour import Palette
     from gitrun.model.run import Run
@@ -113,11 +113,18 @@ def print_table(columns: Sequence[Column], runs: Sequence[Run], colours: Palette
         return
     now = datetime.now(timezone.utc)
     names = [column.name for column in columns]
-    rows = [
-        [paint(colours, name, brief(name, value, now)) for name, value in zip(names, row, strict=True)]
-        for row in rows_of(columns, runs)
-    ]
-    table([[colours.cell("heading", safe_text(name)) for name in names], *rows])
+    values = list(rows_of(columns, runs))
+    rows = [[paint(colours, name, brief(name, value, now)) for name, value in zip(names, row, strict=True)] for row in values]
+    gives = names.index("operation") if "operation" in names else None
+    whole = sum(name not in LAST for name in names)
+    right = frozenset(at for at, column in enumerate(zip(*values, strict=True)) if are_numbers(column))
+    table([[colours.cell("heading", safe_text(name)) for name in names], *rows], Shape(gives, whole, right))
+
+
+def are_numbers(values: Iterable[Any]) -> bool:
+    """Whether what the runs have in a column is numbers, and they have something."""
+    there = [value for value in values if value is not None]
+    return bool(there) and all(isinstance(value, int | float) and not isinstance(value, bool) for value in there)
 
 
 def paint(colours: Palette, name: str, text: str) -> str:

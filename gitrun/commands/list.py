@@ -12,7 +12,7 @@ import click
 from gitrun.commands.colour import palette
 from gitrun.commands.opening import open_project
 from gitrun.commands.pager import is_for_person
-from gitrun.commands.render import broken_row, out, print_json, run_json, run_row, table
+from gitrun.commands.render import RUNS, Shape, broken_row, out, print_json, run_json, run_row, table
 from gitrun.commands.selecting import question_from, selection
 from gitrun.errors import UsageError
 from gitrun.model.formats import ATOMS, column, read_format
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from gitrun.views.select import Question
 
 ROWS = 20
+FOR_PERSONS = {"id": "id:short", "started": "started:relative", "stopped": "stopped:relative"}
+"""Columns of one's own that a person sees in another form."""
 
 
 @click.command(add_help_option=False)
@@ -54,8 +56,11 @@ def command(runs: tuple[str, ...], *, limit: int, everything: bool, as_json: boo
     found = deleted(project, most) if options["deleted"] else there(project, runs, question, most)
     if as_json:
         print_json([*(run_json(run) for _, run in found.runs), *map(run_json, found.broken)])
-    elif options["form"] is not None or options["columns"]:
+    elif options["form"] is not None:
         print_lines([run for _, run in found.runs], options)
+    elif options["columns"]:
+        names = [name.strip() for name in options["columns"].split(",")]
+        print_columns([run for _, run in found.runs], names, palette(project.git))
     else:
         print_rows(found, palette(project.git))
     if found.more:
@@ -101,22 +106,25 @@ def print_rows(found: Listed, colours: Palette) -> None:
     rows = [run_row(number, run, colours) for number, run in found.runs]
     rows += [broken_row(run, colours) for run in found.broken]
     if rows:
-        table(rows)
+        table(rows, RUNS)
+
+
+def print_columns(found: Sequence[Run], names: Sequence[str], colours: Palette) -> None:
+    """The runs in columns of one's own; for a person with headings, ids and times as they are read. Raises UsageError."""
+    now, person = datetime.now(timezone.utc), is_for_person()
+    cells = [column(FOR_PERSONS.get(name, name) if person else name) for name in names]
+    rows = [[safe_text(cell(run, now)) for cell in cells] for run in found]
+    for name, texts in zip(names, zip(*rows, strict=True), strict=False):
+        if name not in ATOMS and ":" not in name and not any(texts):
+            raise UsageError(f"no run has '{name}'", f"there are {', '.join(ATOMS)}, flags and metrics")
+    head = [[colours.cell("heading", safe_text(name)) for name in names]] if person else []
+    if rows:
+        table([*head, *rows], Shape(gives=names.index("operation") if "operation" in names else None))
 
 
 def print_lines(found: Sequence[Run], options: dict[str, Any]) -> None:
-    """The runs in a format or in columns of one's own."""
+    """The runs in a format of one's own."""
     now = datetime.now(timezone.utc)
-    if options["form"] is None:
-        names = [name.strip() for name in options["columns"].split(",")]
-        cells = [column(name) for name in names]
-        rows = [[safe_text(cell(run, now)) for cell in cells] for run in found]
-        for name, texts in zip(names, zip(*rows, strict=True), strict=False):
-            if name not in ATOMS and ":" not in name and not any(texts):
-                raise UsageError(f"no run has '{name}'", f"there are {', '.join(ATOMS)}, flags and metrics")
-        if rows:
-            table(rows)
-        return
     line = read_format(options["form"])
     for run in found:
         text = line(run, now)

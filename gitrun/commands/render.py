@@ -7,6 +7,7 @@ import math
 import shutil
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, time
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +25,13 @@ from gitrun.model.text import (
     path_text,
     relative_text,
     safe_text,
+    shortened,
     size_text,
     time_text,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
     from gitrun.commands.colour import Palette
@@ -39,8 +41,23 @@ if TYPE_CHECKING:
 GAP = "  "
 WIDEST = 500
 """Columns of a terminal up to which other rows make room for a cell."""
+NARROWEST = 12
+"""Columns that what gives way keeps."""
 FEW = 3
 """Files of a needed run that are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a table is laid out: the column that `gives` way to the first `whole` ones, and those whose cells stand `right`."""
+
+    gives: int | None = None
+    whole: int | None = None
+    right: frozenset[int] = frozenset()
+
+
+RUNS = Shape(gives=2, whole=5)
+"""Of rows of runs the operation gives way, so that all up to the status is seen."""
 
 
 def out(text: str) -> None:
@@ -64,22 +81,40 @@ def speakable(value: Any) -> Any:  # noqa: ANN401 - whatever a verb shows
     return value.isoformat() if isinstance(value, date | time) else value
 
 
-def table(rows: Sequence[Sequence[str]]) -> None:
+def table(rows: Sequence[Sequence[str]], shape: Shape | None = None) -> None:
     """The rows on stdout, their cells aligned, two blanks between; for a person no line is longer than the terminal is wide.
 
     The others do not make room for a cell of more than WIDEST columns.
     """
-    widths = [min(max(map(columns, column)), WIDEST) for column in zip(*rows, strict=True)]
+    shape = shape or Shape()
     room = shutil.get_terminal_size().columns if is_for_person() else sys.maxsize
-    for row in rows:
-        out(line_of(row, widths, room))
+    fitted = giving_way(rows, shape, room)
+    widths = widths_of(fitted)
+    for row in fitted:
+        out(line_of(row, widths, room, shape.right))
 
 
-def line_of(row: Sequence[str], widths: Sequence[int], room: int) -> str:
-    """The cells of a row as a line of at most `room` columns of a terminal, each cell in its colour."""
+def widths_of(rows: Sequence[Sequence[str]]) -> list[int]:
+    """How many columns of a terminal each column of the rows takes."""
+    return [min(max(map(columns, column)), WIDEST) for column in zip(*rows, strict=True)]
+
+
+def giving_way(rows: Sequence[Sequence[str]], shape: Shape, room: int) -> Sequence[Sequence[str]]:
+    """The rows with the column that gives way as narrow as it takes for the others, and no wider than a third of the room."""
+    widths = widths_of(rows)
+    if shape.gives is None or sum(widths) + len(GAP) * (len(widths) - 1) <= room:
+        return rows
+    rest = sum(widths[: shape.whole]) + len(GAP) * len(widths[: shape.whole]) - widths[shape.gives]
+    most = min(room // 3, max(room - rest, NARROWEST))
+    return [[shortened(cell, most) if at == shape.gives else cell for at, cell in enumerate(row)] for row in rows]
+
+
+def line_of(row: Sequence[str], widths: Sequence[int], room: int, right: Collection[int] = ()) -> str:
+    """The cells of a row as a line of at most `room` columns of a terminal, each cell in its colour, some at the `right`."""
     pieces: list[str] = []
-    for cell, width in zip(row, widths, strict=True):
-        pieces += [cell, " " * (max(width - columns(cell), 0) + len(GAP))]
+    for at, (cell, width) in enumerate(zip(row, widths, strict=True)):
+        blanks = " " * max(width - columns(cell), 0)
+        pieces += [blanks, cell, GAP] if at in right else [cell, blanks + GAP]
     while pieces and not pieces[-1].strip():
         pieces.pop()
     fits = sum(map(columns, pieces)) <= room

@@ -51,6 +51,14 @@ def fitting(text: str, room: int) -> str:
     return text[:end]
 
 
+def shortened(text: str, room: int) -> str:
+    """The text on at most so many columns: of a longer one beginning and end, `…` between."""
+    if columns(text) <= room:
+        return text
+    end = fitting(text[::-1], (room - 1) // 2)[::-1]
+    return f"{fitting(text, room - 1 - columns(end))}…{end}"
+
+
 def safe_lines(text: str) -> list[str]:
     """The lines of what a program wrote, each safe; tabs become blanks, and colours go."""
     return [safe_text(line.expandtabs()) for line in COLOUR.sub("", text).splitlines()]

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 HEAD = ("id", "operation", "status", "label", "started", "duration")
 """The columns before those of flags and metrics."""
+LAST = ("label", "started", "duration")
+"""Those of them that a person looks at last."""
 NEEDS = "needs:"
 """What stands before the name of an operation in the title of the column of its runs."""
 
@@ -107,9 +109,13 @@ def rows_of(columns: Sequence[Column], runs: Iterable[Run]) -> Iterator[list[Any
 
 
 def worth_showing(columns: Sequence[Column], runs: Sequence[Run]) -> list[Column]:
-    """The columns without those properties, other than the id, in which all runs are the same or have nothing."""
-    return [
+    """The columns without those properties, other than the id, in which all runs are the same or have nothing.
+
+    Flags and metrics, for which the runs are compared, stand behind the status, the other properties last.
+    """
+    told = [
         column
         for column in columns
         if column.name not in HEAD[1:] or any(not same_value(column.of(run), column.of(runs[0])) for run in runs)
     ]
+    return sorted(told, key=lambda column: column.name in LAST)

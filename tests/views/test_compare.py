@@ -39,7 +39,7 @@ def test_names_of_properties_and_of_both_are_told_apart() -> None:
 
 def test_columns_in_which_all_are_the_same_are_not_worth_showing() -> None:
     runs = [made_up("a" * 40, flags={"x": 1}), made_up("b" * 40, flags={"x": 2}, label="best")]
-    assert [column.name for column in worth_showing(columns_of(runs), runs)] == ["id", "label", "x"]
+    assert [column.name for column in worth_showing(columns_of(runs), runs)] == ["id", "x", "label"]
 
 
 def test_column_of_which_no_run_has_anything_is_refused() -> None:
