@@ -8,6 +8,7 @@ import click
 
 from gitrun.errors import UnknownRun
 from gitrun.model.refs import short
+from gitrun.model.status import STATUSES
 from gitrun.model.text import count_text
 from gitrun.views.select import Question
 
@@ -23,7 +24,14 @@ OPTIONS = (
     click.option("--op", "operations", multiple=True, metavar="NAME", help="Runs of this operation (may be repeated)."),
     click.option("--label", "labels", multiple=True, metavar="TEXT", help="Runs with this label (may be repeated)."),
     click.option("--tag", "tags", multiple=True, metavar="TEXT", help="Runs with this tag (repeated: with all of them)."),
-    click.option("--status", "statuses", multiple=True, metavar="STATUS", help="Runs of this status (may be repeated)."),
+    click.option(
+        "--status",
+        "statuses",
+        multiple=True,
+        type=click.Choice(STATUSES),
+        metavar="STATUS",
+        help="Runs of this status (may be repeated).",
+    ),
     click.option("--branch", "branches", multiple=True, metavar="NAME", help="Runs made on this branch (may be repeated)."),
     click.option("--author", "authors", multiple=True, metavar="TEXT", help="Runs whose author's name or address has it."),
     click.option("--batch", metavar="ID", help="Runs of this batch."),

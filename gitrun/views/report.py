@@ -11,7 +11,7 @@ from gitrun.errors import BadRun, GitFailed
 from gitrun.git.objects import Objects
 from gitrun.model import reading, record
 from gitrun.model.refs import short
-from gitrun.model.status import COMPLETED, ERROR, PENDING, RUNNING, STAGED, TERMINATED
+from gitrun.model.status import COMPLETED, STATUSES
 from gitrun.model.text import count_text, safe_lines
 from gitrun.store.signing import signature
 from gitrun.views.checking import latest_of
@@ -107,9 +107,6 @@ class Report:
         without = sum(not (commit.exact or commit.changed) for commit in self.commits)
         none = f"; {without} of the commits without a run" if without and len(self.commits) > 1 else ""
         return f"{count_text(len(runs), 'run')}{of}: {each}{none}"
-
-
-STATUSES = (COMPLETED, ERROR, TERMINATED, RUNNING, STAGED, PENDING)
 
 
 def report(git: Git, index: Index, asked: Range | Sequence[Run]) -> Report:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import UnknownRun, UsageError
 from gitrun.model.dates import require_date
-from gitrun.model.filters import look_up, read_filter
+from gitrun.model.filters import PROPERTIES, look_up, read_filter
 from gitrun.store.finding import find
 
 KEYS = ("file", "blob")
@@ -125,6 +125,7 @@ def choose(git: Git, runs: Iterable[tuple[int, Run]], question: Question) -> lis
     if question.least or question.most:
         name = question.least or question.most or ""
         worth = [(number, run) for number, run in found if is_number(look_up(run, name))]
+        require_known(found, name)
         return [(min if question.least else max)(worth, key=lambda pair: look_up(pair[1], name))] if worth else []
     return ordered(found, question.sort) if question.sort else found
 
@@ -195,9 +196,16 @@ def ordered(found: Sequence[tuple[int, Run]], name: str) -> list[tuple[int, Run]
     down, key = name.startswith("-"), name.removeprefix("-")
     if not key:
         raise UsageError("--sort takes a name", "for example --sort=-acc, --sort=started")
+    require_known(found, key)
     have = [(number, run) for number, run in found if is_worth(look_up(run, key))]
     rest = [(number, run) for number, run in found if not is_worth(look_up(run, key))]
     return sorted(have, key=lambda pair: rank(look_up(pair[1], key)), reverse=down) + rest
+
+
+def require_known(found: Sequence[tuple[int, Run]], name: str) -> None:
+    """Raises UsageError if the name is no property, and none of the runs that there are has anything under it."""
+    if found and name not in PROPERTIES and all(look_up(run, name) is None for _, run in found):
+        raise UsageError(f"no run has '{name}'", "it is the name of a property, a flag or a metric")
 
 
 def is_worth(value: object) -> bool:

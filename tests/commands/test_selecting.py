@@ -76,6 +76,9 @@ def test_authors_are_those_of_the_mailmap(four) -> None:
         (("9:12",), "there are no runs 9:12 in the list"),
         (("nope",), "there is no run 'nope'"),
         (("-n", "0"), "0 is not in the range"),
+        (("--status", "foo"), "'foo' is not one of 'completed', 'error', 'terminated', 'running', 'staged', 'pending'"),
+        (("--sort", "nosuch"), "no run has 'nosuch'"),
+        (("--sort=-flag:nosuch",), "no run has 'flag:nosuch'"),
     ],
 )
 def test_words_that_mean_nothing_are_refused(four, words, message) -> None:
@@ -96,6 +99,14 @@ def test_select_prints_the_best_run(four) -> None:
     assert four.run("select", "--op", "echo.py", "--min", "x").stdout.split() == [ids[3]]
     assert four.run("select", "--where", "x>1", "--all").stdout.split() == ids[:3]
     assert four.run("select", "--where", "x>100").returncode == 128
+
+
+@pytest.mark.parametrize("words", [("select", "--min"), ("select", "--max"), ("compare", "--min"), ("compare", "--max")])
+def test_best_by_a_name_that_no_run_has_is_refused_in_one_line(four, words) -> None:
+    ended = four.run(*words, "nosuch")
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (129, "", 1)
+    assert "no run has 'nosuch'" in ended.stderr
+    assert four.run("list", "--where", "x>100", "--sort", "nosuch").returncode == 0
 
 
 def test_columns_are_keys_flags_and_metrics(four) -> None:
