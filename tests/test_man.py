@@ -111,6 +111,16 @@ def test_formatters_have_nothing_to_say_about_the_page(words: tuple[str, ...]) -
     assert [line for line in said.splitlines() if "mandoc.db" not in line] == []
 
 
+def test_every_quote_of_the_page_is_closed_where_it_ends() -> None:
+    if shutil.which("man") is None:
+        pytest.skip("man is not installed")
+    words = ("man", "-E", "UTF-8", "-l", PAGE)
+    env = {**os.environ, "MANWIDTH": "500", "MAN_KEEP_FORMATTING": "", "PAGER": "cat"}
+    shown = subprocess.run(words, env=env, capture_output=True, text=True, check=True).stdout
+    assert re.findall("‘[^’]*‘|’’+", shown) == []
+    assert '{"loss": 0.1, "step": 3}' in shown
+
+
 def test_git_run_help_opens_the_page(repo: Repo) -> None:
     if shutil.which("man") is None:
         pytest.skip("man is not installed")
