@@ -79,6 +79,14 @@ def read_colour(git: Git, slot: str, default: str) -> str:
     return done.stdout.decode()
 
 
+def named(git: Git, name: str) -> str:
+    """The escape sequence of a colour such as `bold red`; empty if there is no colour. Raises UsageError."""
+    done = git.attempt("config", "--get-color", "", name)
+    if done.returncode or name.startswith("-"):
+        raise UsageError(f"there is no colour '{name}'", "%(color:<colour>) takes what git config does: red, bold blue, reset")
+    return done.stdout.decode() if is_on(git.config) else ""
+
+
 def is_on(config: Mapping[str, tuple[str, ...]]) -> bool:
     """Whether to colour what goes to stdout. Raises UsageError for a setting that is neither true, false nor a time."""
     context = click.get_current_context(silent=True)

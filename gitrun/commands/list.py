@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitrun.commands.colour import palette
+from gitrun.commands.colour import named, palette
 from gitrun.commands.opening import open_project
 from gitrun.commands.pager import is_for_person
-from gitrun.commands.render import RUNS, Shape, broken_row, out, print_json, run_json, run_row, table
+from gitrun.commands.render import RUNS, Shape, broken_row, print_json, run_json, run_row, table
 from gitrun.commands.selecting import question_from, selection
 from gitrun.errors import UsageError
-from gitrun.model.formats import ATOMS, column, read_format
+from gitrun.model.atoms import ATOMS, column
+from gitrun.model.formats import read_format
 from gitrun.model.run import BrokenRun, Run
 from gitrun.model.text import safe_text
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gitrun.commands.colour import Palette
+    from gitrun.git.exe import Git
     from gitrun.project import Project
     from gitrun.views.select import Question
 
@@ -50,6 +52,7 @@ def command(runs: tuple[str, ...], *, limit: int, everything: bool, as_json: boo
       git run list 2:5 --columns id,lr,acc
       git run list --all --json
     """
+    require_one_shape(options, as_json=as_json)
     project = open_project()
     question = question_from(options)
     most = -1 if everything else limit
@@ -57,7 +60,7 @@ def command(runs: tuple[str, ...], *, limit: int, everything: bool, as_json: boo
     if as_json:
         print_json([*(run_json(run) for _, run in found.runs), *map(run_json, found.broken)])
     elif options["form"] is not None:
-        print_lines([run for _, run in found.runs], options)
+        print_lines([run for _, run in found.runs], project.git, options["form"], zero=options["zero"])
     elif options["columns"]:
         names = [name.strip() for name in options["columns"].split(",")]
         print_columns([run for _, run in found.runs], names, palette(project.git))
@@ -67,6 +70,16 @@ def command(runs: tuple[str, ...], *, limit: int, everything: bool, as_json: boo
         click.echo(f"gitrun: {found.more} more; --all shows them", err=True)
     if not found.runs and not found.broken and not as_json:
         click.echo(f"gitrun: {nothing(question, deleted=options['deleted'])}", err=True)
+
+
+def require_one_shape(options: dict[str, Any], *, as_json: bool) -> None:
+    """Raises UsageError if the words ask for lines of two kinds, of which one would be forgotten."""
+    asked = {"--json": as_json, "--format": options["form"] is not None, "--columns": bool(options["columns"])}
+    shapes = [name for name, is_asked in asked.items() if is_asked]
+    if len(shapes) > 1:
+        raise UsageError(f"{shapes[0]} and {shapes[1]} are different shapes of the list", "give one of them")
+    if options["zero"] and shapes != ["--format"]:
+        raise UsageError("-z ends the lines of --format", "give --format too")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +135,11 @@ def print_columns(found: Sequence[Run], names: Sequence[str], colours: Palette) 
         table([*head, *rows], Shape(gives=names.index("operation") if "operation" in names else None))
 
 
-def print_lines(found: Sequence[Run], options: dict[str, Any]) -> None:
-    """The runs in a format of one's own."""
-    now = datetime.now(timezone.utc)
-    line = read_format(options["form"])
+def print_lines(found: Sequence[Run], git: Git, form: str, *, zero: bool) -> None:
+    """The runs in a format of one's own, whose bytes go out as git's do. Raises UsageError."""
+    safe = safe_text if is_for_person() and not zero else str
+    line, now = read_format(form, lambda name: named(git, name), safe), datetime.now(timezone.utc)
+    sys.stdout.flush()
     for run in found:
-        text = line(run, now)
-        if options["zero"]:
-            sys.stdout.write(text + "\0")
-        else:
-            out(safe_text(text) if is_for_person() else text)
+        sys.stdout.buffer.write(line(run, now).encode(errors="surrogateescape") + (b"\0" if zero else b"\n"))
+    sys.stdout.buffer.flush()

@@ -1,96 +1,133 @@
-"""Formats: a line a run in the words of `git for-each-ref`: `%(id:short) %(status) %(flag:lr) %(metric:loss)`."""
+"""Formats: a line a run in the words of `git for-each-ref`: `%(id:short) %(if)%(label)%(then)[%(label)]%(end)`.
+
+format  (text | "%%" | "%" two hex digits | "%(" atom ")" | align | choice)*
+align   "%(align:" width ["," position] ")" format "%(end)"
+choice  "%(if" [":equals=" text | ":notequals=" text] ")" format "%(then)" format ["%(else)" format] "%(end)"
+"""
 
 from __future__ import annotations
 
 import re
-from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 from gitrun.errors import UsageError
-from gitrun.model.filters import look_up
-from gitrun.model.flags import format_value
-from gitrun.model.refs import short
-from gitrun.model.run import rfc3339
-from gitrun.model.text import relative_text, time_text
+from gitrun.model.atoms import atom
+from gitrun.model.text import COLOUR, columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
+    from gitrun.model.atoms import Line
     from gitrun.model.run import Run
 
-Line: TypeAlias = "Callable[[Run, datetime], str]"
-
-PIECE = re.compile(r"%\((?P<atom>[^()]*)\)|%(?P<byte>[0-9a-fA-F]{2})|%(?P<percent>%)|(?P<text>[^%]+|%)")
-ATOMS = (
-    "id", "operation", "status", "flags", "metrics", "label", "tags", "marked", "branch", "base", "source", "batch", "started",
-    "stopped", "duration", "exit_status", "comments",
-)  # fmt: skip
-TIMES = ("started", "stopped")
-TIME_FORMS = ("", "relative", "unix", "local")
+PIECE = re.compile(r"%\((?P<atom>[^)]*)\)|(?P<open>%\()|(?P<bytes>(?:%[0-9a-fA-F]{2})+)|%(?P<percent>%)|(?P<text>[^%]+|%)")
+BLOCKS = {"then", "else", "end"}
+DEEPEST = 100
+ALIGN = re.compile(r"(?:width=)?(?P<width>[0-9]{1,5})(?:,(?:position=)?(?P<position>left|middle|right))?")
+BACKWARDS = re.compile(r"(?:position=)?(?P<position>left|middle|right),(?:width=)?(?P<width>[0-9]{1,5})")
 
 
-def read_format(text: str) -> Line:
+def read_format(text: str, colour: Callable[[str], str] = lambda _: "", safe: Callable[[str], str] = str) -> Line:
     """The format as a function of a run and of now: its text for a person or a program. Raises UsageError.
 
-    Atoms are the keys of a run's JSON, `flag:<name>` and `metric:<name>`; `id:short`, and of times `:relative` (to now),
-    `:local` and `:unix`; a plain time is RFC 3339 in UTC. `%%` is a percent sign, `%00` the byte of that hex value.
+    Bytes that are not UTF-8 are surrogates in it. `colour` makes of `red` what a terminal takes for it, and what a run
+    says goes through `safe`.
     """
-    pieces = [piece(match) for match in PIECE.finditer(text)]
-    return lambda run, now: "".join(one(run, now) for one in pieces)
+    reader = Reader(text, colour, safe)
+    line, _ = reader.sequence("", frozenset())
+    reset = colour("reset") if reader.is_coloured else ""
+    return lambda run, now: line(run, now) + reset
 
 
-def piece(match: re.Match[str]) -> Line:
-    """One piece of a format."""
-    if match["atom"] is not None:
-        return atom(match["atom"])
-    plain = chr(int(match["byte"], 16)) if match["byte"] else match["percent"] or match["text"]
-    return lambda _run, _now: plain
+class Reader:
+    """Reads one format from its beginning to its end."""
+
+    def __init__(self, text: str, colour: Callable[[str], str], safe: Callable[[str], str]) -> None:
+        self.pieces = PIECE.finditer(text)
+        self.text, self.colour, self.safe = text, colour, safe
+        self.is_coloured = False
+        self.depth = 0
+
+    def sequence(self, opened: str, ends: frozenset[str]) -> tuple[Line, str]:
+        """All up to one of the `ends` of the block that was `opened`, and which; without a block up to the end of the text."""
+        lines: list[Line] = []
+        for piece in self.pieces:
+            name = piece["atom"]
+            if piece["open"]:
+                raise UsageError(f"malformed format: '{self.text[piece.start() :]}' has no ')'", "%( opens an atom, %% is a %")
+            if name in ends:
+                return joined(lines), name
+            if name in BLOCKS:
+                raise UsageError(f"malformed format: %({name}) belongs to nothing here", "%(if)...%(then)...%(else)...%(end)")
+            lines.append(constant(literal(piece)) if name is None else self.block(name))
+        if ends:
+            raise UsageError(f"malformed format: %({opened}) has no %({min(ends, key=len)})", "%(if)...%(then)...%(end)")
+        return joined(lines), ""
+
+    def block(self, name: str) -> Line:
+        """What an atom stands for, with all that belongs to it."""
+        head, _, form = name.partition(":")
+        if head in {"if", "align"}:
+            self.depth += 1
+            if self.depth > DEEPEST:
+                raise UsageError("malformed format: it is nested too deeply")
+            found = self.choice(name, form) if head == "if" else self.aligned(name, form)
+            self.depth -= 1
+            return found
+        if head == "color":
+            self.is_coloured = form != "reset"
+            return constant(self.colour(form))
+        tell = atom(name)
+        return lambda run, now: self.safe(tell(run, now))
+
+    def choice(self, name: str, form: str) -> Line:
+        """One of two lines, as the first one comes out."""
+        sort, _, wanted = form.partition("=")
+        if sort not in {"", "equals", "notequals"} or (sort and "=" not in form):
+            raise UsageError(f"there is no %({name})", "there are %(if), %(if:equals=<text>), %(if:notequals=<text>)")
+        asked, _ = self.sequence(name, frozenset({"then"}))
+        then, end = self.sequence(name, frozenset({"else", "end"}))
+        other = self.sequence(name, frozenset({"end"}))[0] if end == "else" else constant("")
+
+        def holds(found: str) -> bool:
+            return bool(found.strip()) if not sort else (found == wanted) == (sort == "equals")
+
+        return lambda run, now: (then if holds(asked(run, now)) else other)(run, now)
+
+    def aligned(self, name: str, form: str) -> Line:
+        """A line that is filled up with blanks."""
+        match = ALIGN.fullmatch(form) or BACKWARDS.fullmatch(form)
+        if match is None:
+            raise UsageError(f"there is no %({name})", "there is %(align:<width>,<position>): left, middle or right")
+        inner, _ = self.sequence(name, frozenset({"end"}))
+        width, position = int(match["width"]), match["position"] or "left"
+        return lambda run, now: filled(inner(run, now), width, position)
 
 
-def atom(name: str) -> Line:
-    """What an atom says of a run. Raises UsageError for one that there is not."""
-    head, _, form = name.partition(":")
-    if head in {"flag", "metric"} and form:
-        return lambda run, _: value_text(look_up(run, name))
-    if head in TIMES and form in TIME_FORMS:
-        return lambda run, now: moment_text(getattr(run.attempt, head), form, now)
-    if head not in ATOMS or (form and (head, form) != ("id", "short")):
-        raise UsageError(f"there is no %({name})", f"there are {', '.join(ATOMS)}, flag:<name>, metric:<name>")
-    if form:
-        return lambda run, _: short(run.id)
-    return lambda run, _: plain_text(run, head)
+def literal(piece: re.Match[str]) -> str:
+    """What stands in a format for itself."""
+    if piece["bytes"]:
+        return bytes.fromhex(piece["bytes"].replace("%", "")).decode(errors="surrogateescape")
+    return piece["percent"] or piece["text"]
 
 
-def column(name: str) -> Line:
-    """What a run has under the name: an atom of formats, or as filters name flags and metrics."""
-    head = name.partition(":")[0]
-    return atom(name) if head in {*ATOMS, "flag", "metric"} else lambda run, _: value_text(look_up(run, name))
+def constant(text: str) -> Line:
+    """The same for every run."""
+    return lambda _run, _now: text
 
 
-def plain_text(run: Run, name: str) -> str:
-    """A key of a run as text."""
-    if name == "flags":
-        return run.flags.text()
-    if name == "metrics":
-        return " ".join(f"{key}={value:g}" for key, value in run.metrics.items())
-    return value_text(run.get(name))
+def joined(lines: list[Line]) -> Line:
+    """One after the other."""
+
+    def line(run: Run, now: datetime) -> str:
+        return "".join([one(run, now) for one in lines])
+
+    return line
 
 
-def value_text(value: Any) -> str:  # noqa: ANN401 - whatever a run has
-    """A value as a person types it; nothing for None."""
-    if value is None:
-        return ""
-    if isinstance(value, list):
-        return ", ".join(item["text"] if isinstance(item, dict) else value_text(item) for item in value)
-    return value if isinstance(value, str) else format_value(value)
-
-
-def moment_text(time: datetime | None, form: str, now: datetime) -> str:
-    """A time in one of its forms; nothing for None."""
-    if time is None:
-        return ""
-    if form == "relative":
-        return relative_text(time, now)
-    if form == "unix":
-        return str(int(time.astimezone(timezone.utc).timestamp()))
-    return time_text(time) if form == "local" else rfc3339(time) or ""
+def filled(text: str, width: int, position: str) -> str:
+    """The text with blanks, to be so many columns wide, on the sides that the position leaves."""
+    blanks = max(width - columns(COLOUR.sub("", text)), 0)
+    left = {"left": 0, "middle": blanks // 2, "right": blanks}[position]
+    return " " * left + text + " " * (blanks - left)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 import pytest
 from repository import ECHO, Repo
@@ -117,6 +118,46 @@ def test_columns_are_keys_flags_and_metrics(four) -> None:
 def test_format_is_a_line_a_run_or_ends_with_nul(four) -> None:
     assert four.run("list", "--format", "%(status)%09%(flag:x)", "-n", "2").stdout == "error\t4\ncompleted\t3\n"
     assert four.run("list", "--format", "%(flag:x)", "-z", "-n", "2").stdout == "4\x003\x00"
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "%(refname)", "%(refname:short)", "100%% %zz % %0a%e2%9c%93%41", "%(if)%(refname)%(then)a%(else)b%(end)",
+        "%(if) %(then)a%(else)b%(end)c", "%(if)x%(then)a%(end)",
+        "%(if:equals=x)x%(then)a%(end)%(if:notequals=x)x%(then)b%(end)",
+        "%(if)%(if)%(then)a%(end)%(then)b%(else)c%(end)", "%(align:60,right)%(refname)%(end)|", "%(align:60)%(refname)%(end)|",
+        "%(align:width=60,position=middle)%(refname:short)%(end)|", "%(align:middle,61)学%(end)|",
+        "%(align:3)%(refname)%(end)|",
+        "%(color:bold red)%(refname)", "%(color:red)a%(color:reset)b",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("colour", ["always", "never"])
+def test_format_says_what_git_says(repo, form, colour) -> None:
+    repo.run("echo.py", check=True)
+    words = ("for-each-ref", f"--color={colour}", f"--format={form}", "refs/runs/")
+    wanted = subprocess.run(["git", *words], cwd=repo.path, capture_output=True, check=True).stdout
+    assert repo.run_bytes("list", f"--color={colour}", "--format", form).stdout == wanted
+
+
+@pytest.mark.parametrize(
+    "form", ["%(refname", "%(if)a", "%(then)", "%(if)a%(then)b", "%(align:x)a%(end)", "%(color:mauve)", "%(end)"]
+)
+def test_format_that_git_refuses_is_refused(repo, form) -> None:
+    repo.run("echo.py", check=True)
+    assert subprocess.run(
+        ["git", "for-each-ref", f"--format={form}"], cwd=repo.path, capture_output=True, check=False
+    ).returncode
+    ended = repo.run("list", "--format", form)
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (129, "", 1)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("-z",), ("-z", "--json"), ("--json", "--format", "a"), ("--columns", "id", "--format", "a"), ("--columns", "id", "-z")],
+)
+def test_two_shapes_of_a_list_are_refused(repo, words) -> None:
+    assert repo.run("list", *words).returncode == 129
 
 
 def test_limit_says_how_many_more_there_are(four) -> None:

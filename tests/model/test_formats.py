@@ -40,16 +40,41 @@ RUN = replace(
         ("100%% of %(operation)%00%(label)", "100% of train.py\0best"),
         ("%(flags)", "lr=0.1 z='a b'"),
         ("plain", "plain"),
+        ("%(id:short=12) %(source:short) %(base:short=4)|", "3fa2c1d80000 55555555 |"),
+        ("%(refname:short)", f"runs/{RUN.id}"),
+        ("%(started:short) %(started:iso)", "2026-11-22 2026-11-22 09:00:00 +0000"),
+        ("%(started:iso-strict) %(started:rfc)", "2026-11-22T09:00:00+00:00 Sun, 22 Nov 2026 09:00:00 +0000"),
+        ("%(started:format:%H:%M) %(stopped:format:)|", "09:00 |"),
+        (
+            "%(if)%(flag:none)%(then)a%(else)%(if:equals=best)%(label)%(then)%(align:6,right)%(label)%(end)%(end)%(end)|",
+            "  best|",
+        ),
+        ("%(if:notequals=best)%(label)%(then)a%(end)|", "|"),
     ],
 )
 def test_line_is(text, line) -> None:
     assert read_format(text)(RUN, NOW) == line
 
 
-@pytest.mark.parametrize("text", ["%(nope)", "%(status:short)", "%()", "%(flag:)", "%(started:never)"])
+@pytest.mark.parametrize(
+    "text", ["%(nope)", "%(status:short)", "%()", "%(flag:)", "%(started:never)", "%(id:short=0)", "%(id:long)"]
+)
 def test_atom_that_there_is_not_is_refused_with_those_there_are(text) -> None:
     with pytest.raises(UsageError, match=r"there is no %\("):
         read_format(text)
+
+
+@pytest.mark.parametrize("text", ["%(id", "a%(if)b", "%(if)%(then)a%(else)", "%(then)", "%(end)", "%(align:9)a"])
+def test_malformed_format_is_refused(text) -> None:
+    with pytest.raises(UsageError, match="malformed format"):
+        read_format(text)
+
+
+def test_refused_atom_names_the_forms_that_there_are() -> None:
+    with pytest.raises(UsageError) as error:
+        read_format("%(started:nope)")
+    assert ":short=<n>" in (error.value.hint or "")
+    assert ":iso-strict" in (error.value.hint or "")
 
 
 @pytest.mark.parametrize(

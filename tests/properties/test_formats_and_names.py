@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from runs_made_up import made_up
 
 from gitrun.errors import UnknownRun, UsageError
+from gitrun.model.atoms import ATOMS, TIME_FORMS, TIMES
 from gitrun.model.flags import Flags, is_name
-from gitrun.model.formats import ATOMS, TIME_FORMS, TIMES, read_format
+from gitrun.model.formats import read_format
 from gitrun.model.names import choose, digits_of, id_named
 from gitrun.model.refs import is_id
 from gitrun.model.text import safe_text
@@ -20,7 +21,27 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
 RUN = made_up(flags={"lr": 0.1})
 IDS = st.text("0123456789abcdef", min_size=40, max_size=40)
 PIECES = st.sampled_from(
-    ("%", "%%", "%(", ")", "id", "%(id)", "%(flag:lr)", "%(metric:", ":", "%00", "%0", "%zz", "short", "x")
+    (
+        "%",
+        "%%",
+        "%(",
+        ")",
+        "%(if)",
+        "%(then)",
+        "%(end)",
+        "%e2",
+        "%(align:9,middle)",
+        "id",
+        "%(id)",
+        "%(flag:lr)",
+        "%(metric:",
+        ":",
+        "%00",
+        "%0",
+        "%zz",
+        "short",
+        "x",
+    )
 )
 KNOWN = (*ATOMS, "id:short", "flag:lr", "metric:loss", *(f"{time}:{form}" for time in TIMES for form in TIME_FORMS if form))
 
@@ -35,7 +56,7 @@ def test_any_format_is_read_or_refused(text) -> None:
     try:
         found = read_format(text)(RUN, NOW)
     except UsageError as error:
-        found = error.message if error.message.startswith("there is no %(") else None
+        found = error.message if error.message.startswith(("there is no %(", "malformed format: ")) else None
     assert isinstance(found, str)
 
 
