@@ -98,6 +98,11 @@ def answer(words: list[str]) -> int:
 
         print(offered_here(words[1:]))
         return 0
+    if words[:1] == ["--git-completion-helper-values"]:
+        from gitrun.commands.candidates import candidates
+
+        print(candidates(words[1:]))
+        return 0
     if "GIT_TRACE2_EVENT" not in os.environ:
         return obey(verb, words)
     from gitrun.commands.trace import traced

@@ -97,7 +97,7 @@ def test_bash_offers_names_as_a_shell_must_be_given_them(one) -> None:
 
 def test_bash_offers_the_runs_of_the_repository(one) -> None:
     repo, run = one
-    for typed in (f"show {run[:3]}", "cat ", "--restart ", f"--restart={run[:2]}", "mark --clear "):
+    for typed in (f"show {run[:3]}", "cat ", f"--restart {run[:2]}", f"--restart={run[:2]}", "mark --clear "):
         assert tab(repo, f"git run {typed}") == [f"{run} "], typed
     assert tab(repo, "git run show x") == []
 
@@ -119,9 +119,78 @@ def test_bash_offers_options_of_the_verb_or_of_run(one) -> None:
 
 
 def test_bash_leaves_files_to_bash_behind_an_operation(one) -> None:
-    for typed in ("echo.py q", "-- ./scr", "--label list l", "cat -p ec"):
+    for typed in ("echo.py q", "-- ./scr", "--label list l", "checkout --to ec"):
         assert "list " not in tab(one[0], f"git run {typed}"), typed
-    assert tab(one[0], "git run echo.py q") == tab(one[0], "git run cat -p ec") == []
+    assert tab(one[0], "git run echo.py q") == tab(one[0], "git run checkout --to ec") == []
+
+
+@pytest.fixture
+def lived(one):
+    """As `one`, with a second run, labelled and tagged, of a script that leaves a file; a third is deleted."""
+    repo, first = one
+    repo.write("fit.py", "import gitrun\nlr = 0.1\ngitrun.log({'loss': 1})\nopen('model', 'w').close()\n")
+    repo.run("echo.py", check=True)
+    gone = repo.run("select").stdout[:8]
+    repo.run("rm", "1", check=True)
+    repo.run("--label", "best", "--tag", "paper", "fit.py", check=True)
+    repo.git("remote", "add", "origin", str(repo.path))
+    return repo, first, repo.run("select").stdout[:8], gone
+
+
+STATUSES = ["completed ", "error ", "terminated ", "running ", "staged ", "pending "]
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("list --status ", STATUSES),
+        ("list --status=err", ["error "]),
+        ("list --op ", ["fit.py ", "echo.py "]),
+        ("show --label ", ["best "]),
+        ("show --tag ", ["paper "]),
+        ("list --branch ", ["main "]),
+        ("list --sort=-lo", ["-loss "]),
+        ("compare --max lo", ["loss "]),
+        ("list --columns id,lr,lo", ["id,lr,loss "]),
+        ("list --author ", []),
+        ("--label ", []),
+        ("label ", []),
+        ("label x ", ["{first} ", "{second} "]),
+        ("tag ", ["paper "]),
+        ("report --format ", ["md ", "html ", "json "]),
+        ("hooks in", ["install "]),
+        ("push or", ["origin "]),
+        ("cat -p mo", ["model "]),
+        ("cat {first} -p ", ["echo.py "]),
+        ("restore ", ["{gone} "]),
+        ("stop ", []),
+        ("--restart ", ["{second} ", "{first} ", "fit.py ", "echo.py ", "best "]),
+        ("--restart 1 l", ["lr="]),
+        ("--start={first} ", ["x=", "y=", "z="]),
+        ("ops fi", ["fit.py "]),
+    ],
+)
+def test_bash_offers_what_may_stand_there_and_nothing_else(lived, typed, offered) -> None:
+    repo, first, second, gone = lived
+    names = {"first": first, "second": second, "gone": gone}
+    expected = [word.format(**names) for word in offered]
+    found = tab(repo, f"git run {typed.format(**names)}")
+    # without --restart runs are in git's order, that of their ids
+    assert found == (sorted(expected) if typed == "label x " else expected)
+
+
+def test_runs_are_offered_with_words_that_say_which_they_are(lived) -> None:
+    repo, first, second, _ = lived
+    lines = repo.run("--git-completion-helper-values", "runs", check=True).stdout.splitlines()
+    assert lines[0] == f"{second}\tbest fit.py lr=0.1 completed"
+    assert [line.split("\t")[0] for line in lines] == [second, first, "fit.py", "echo.py", "best"]
+
+
+def test_running_runs_are_offered_to_be_stopped(lived) -> None:
+    repo = lived[0]
+    run = repo.run("--background", "--", "sleep", "30", check=True).stdout.strip()
+    assert tab(repo, "git run watch ") == tab(repo, "git run stop ") == [f"{run[:8]} "]
+    repo.run("stop", run, check=True)
 
 
 def test_git_finds_our_completion_by_its_name(one, tmp_path) -> None:
@@ -195,6 +264,53 @@ def test_zsh_offers_verbs_options_runs_files_and_flags(one, entries) -> None:
     assert sorted(done.stdout.splitlines()) == sorted(pairs), done.stderr
 
 
+def test_zsh_offers_what_may_stand_there(lived) -> None:
+    if shutil.which("zsh") is None:
+        pytest.skip("zsh is not installed")
+    repo, first, second, gone = lived
+    pairs = {
+        "git run list --status ter": "terminated", "git run list --status=sta": "staged", "git run list --op ec": "echo.py",
+        "git run list --columns id,lo": "loss", "git run compare --max lo": "loss", "git run list --sort=-lo": "loss",
+        "git run report --format ht": "html", "git run hooks unin": "uninstall", "git run push ori": "origin",
+        "git run cat -p mod": "model", f"git run restore {gone[:4]}": gone, "git run --restart bes": "best",
+        "git run --restart 1 l": "lr=", f"git run --start={first} x": "x=", "git run tag pap": "paper",
+        f"git run label x {second[:4]}": second,
+    }  # fmt: skip
+    words = ["zsh", "-f", "-c", ZSH, "zsh", str(SHARE), *(word for pair in pairs.items() for word in pair)]
+    done = subprocess.run(words, cwd=repo.path, capture_output=True, text=True, check=False, timeout=120)
+    assert sorted(done.stdout.splitlines()) == sorted(pairs), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("git run list --status ter", {"terminated"}),
+        ("git run list --author ", set()),
+        ("git run list --op ", {"fit.py\toperation", "echo.py\toperation"}),
+        ("git run compare --max lo", {"loss\tmetric"}),
+        ("git run report --format ", {"md", "html", "json"}),
+        ("git run hooks unin", {"uninstall"}),
+        ("git run push or", {"origin\tremote"}),
+        ("git run cat -p mod", {"model\tproduced"}),
+        ("git run restore ", {"{gone}\techo.py x=1.0 y=2 z=a completed"}),
+        ("git run stop ", set()),
+        ("git run label ", set()),
+        ("git run tag ", {"paper\ttag"}),
+        ("git run --restart bes", {"best\tlabel"}),
+        ("git run --restart {second} lr", {"lr=\tflag"}),
+    ],
+)
+def test_fish_offers_what_may_stand_there_and_nothing_else(lived, world, typed, offered) -> None:
+    if shutil.which("fish") is None:
+        pytest.skip("fish is not installed")
+    repo, first, second, gone = lived
+    repo.run("install-docs", check=True)
+    names = {"first": first, "second": second, "gone": gone}
+    words = ["fish", "-c", f"complete -C '{typed.format(**names)}'"]
+    done = subprocess.run(words, cwd=repo.path, capture_output=True, text=True, check=True)
+    assert set(done.stdout.splitlines()) == {word.format(**names) for word in offered}
+
+
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
@@ -202,8 +318,8 @@ def test_zsh_offers_verbs_options_runs_files_and_flags(one, entries) -> None:
         ("git run ec", {"echo.py"}),
         ("git run show --js", {"--json"}),
         ("git run show {run:.4}", {"{run}\trun"}),
-        ("git run --restart={run:.4}", {"--restart={run}\tanother attempt of a run"}),
-        ("git run --restart {run:.4}", {"{run}\tanother attempt of a run"}),
+        ("git run --restart={run:.4}", {"--restart={run}\techo.py x=1.0 y=2 z=a completed"}),
+        ("git run --restart {run:.4}", {"{run}\techo.py x=1.0 y=2 z=a completed"}),
         ("git run echo.py --need", {"--needed", "--needed-source"}),
         ("git run echo.py lis", {"lists/"}),
         ("git-run sele", {"select\tverb"}),

@@ -22,7 +22,9 @@ end
 
 function __git_run_wants_run
     set -l verb (__git_run_verb)
-    not contains -- "$verb" '' none run demo help install-docs gc doctor
+    contains -- "$verb" '' none run demo help install-docs gc doctor notes import ops stop watch restore purge hooks; and return 1
+    contains -- "$verb" label tag; and test -z (__git_run_behind); and return 1
+    return 0
 end
 
 function __git_run_starts
@@ -61,6 +63,38 @@ function __git_run_operations
     test -z (__git_run_operation); and git run --git-completion-helper-flags 2>/dev/null
 end
 
+# The first word behind the verb that is no option; nothing if there is none yet.
+function __git_run_behind
+    string match --invert -- '-*' (commandline -opc)[3..-1] | head -n 1
+end
+
+# Words of a kind that the runs of this repository have, with what each is.
+function __git_run_offered
+    git run --git-completion-helper-values $argv 2>/dev/null
+end
+
+function __git_run_heads
+    git for-each-ref --format='%(refname:lstrip=2)' refs/heads/ 2>/dev/null
+end
+
+# The run of which another attempt is asked for; nothing if none is.
+function __git_run_again
+    set -l words (commandline -opc)
+    for at in (seq 2 (count $words))
+        switch $words[$at]
+            case --restart --start
+                echo $words[(math $at + 1)] 2>/dev/null
+            case '--restart=*' '--start=*'
+                string split --max 1 --fields 2 = -- $words[$at]
+        end
+    end
+end
+
+# Whether one of these verbs was typed.
+function __git_run_is
+    contains -- (__git_run_verb) $argv
+end
+
 function __git_run_ids
     git for-each-ref --format='%(refname:lstrip=2)' refs/runs/ 2>/dev/null | string sub --length 8
 end
@@ -70,4 +104,23 @@ complete -c git-run -f -n __git_run_wants_run -a '(__git_run_ids)' -d run
 complete -c git-run -n __git_run_starts -a '(__git_run_operations)' -d operation
 complete -c git-run -n __git_run_starts -a '(__git_run_flags)' -d flag
 complete -c git-run -n 'string match -q -- "-*" (commandline -ct)' -a '(__git_run_options)'
-complete -c git-run -x -n '__git_run_starts' -l restart -l start -a '(__git_run_ids)' -d 'another attempt of a run'
+complete -c git-run -x -n '__git_run_starts' -l restart -l start -k -a '(__git_run_offered runs)' -d 'another attempt of a run'
+complete -c git-run -f -n '__git_run_starts; and test -n (__git_run_again)' -a '(__git_run_offered flags (__git_run_again))'
+complete -c git-run -f -n '__git_run_is stop watch' -a '(__git_run_offered running)'
+complete -c git-run -f -n '__git_run_is restore purge' -a '(__git_run_offered deleted)'
+complete -c git-run -f -n '__git_run_is hooks' -a 'status install uninstall prepare-commit-msg commit-msg post-commit pre-push pre-receive'
+complete -c git-run -f -n '__git_run_is label; and test -z (__git_run_behind)'
+complete -c git-run -f -n '__git_run_is tag; and test -z (__git_run_behind)' -a '(__git_run_offered tags)'
+complete -c git-run -f -n '__git_run_is push fetch pull; and test -z (__git_run_behind)' -a '(git remote 2>/dev/null)' -d remote
+complete -c git-run -n '__git_run_is ops' -a '(git run --git-completion-helper-flags 2>/dev/null)' -d operation
+complete -c git-run -x -n 'not __git_run_starts' -l status -a 'completed error terminated running staged pending'
+complete -c git-run -x -n 'not __git_run_starts' -l op -a '(__git_run_offered operations)'
+complete -c git-run -x -n 'not __git_run_starts' -l label -a '(__git_run_offered labels)'
+complete -c git-run -x -n 'not __git_run_starts' -l tag -a '(__git_run_offered tags)'
+complete -c git-run -x -n 'not __git_run_starts' -l branch -a '(__git_run_heads)'
+complete -c git-run -x -n 'not __git_run_starts' -l sort -l columns -l min -l max -a '(__git_run_offered columns)'
+complete -c git-run -x -n 'not __git_run_starts' -l author -l where -l batch -l since -l until -l limit -l top -l for
+complete -c git-run -x -n '__git_run_starts' -l label -l tag -l comment -l stop-after -l gpus -l random-seed
+complete -c git-run -x -n '__git_run_is report' -l format -a 'md html json'
+complete -c git-run -x -n '__git_run_is list' -l format
+complete -c git-run -x -n '__git_run_is cat' -s p -l path -a '(__git_run_offered files (__git_run_behind))'
