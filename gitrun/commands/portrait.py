@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from gitrun.commands.render import GAP, basis_rows, line_of, status_text, when_text
 from gitrun.errors import BadRun
 from gitrun.model.refs import short
-from gitrun.model.status import RUNNING, STAGED
-from gitrun.model.text import columns, count_text, relative_text, safe_text, size_text
+from gitrun.model.status import ERROR, RUNNING, STAGED, TERMINATED
+from gitrun.model.text import columns, count_text, relative_text, safe_lines, safe_text, size_text
 from gitrun.store.signing import signature
 from gitrun.store.trust import is_trusted
 from gitrun.views.contents import ADDED, CHANGED, DELETED, LOCAL, PRODUCED, contents, uncommitted
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 MANY = 10
 """Paths of a kind above which the rest is only counted."""
 LONGEST = 72
+LAST = 5
+"""Lines of the output that are shown of a run that went wrong."""
 
 
 def portrait(project: Project, run: Run, attempts: Sequence[Attempt], now: datetime) -> list[tuple[str, str]]:
@@ -46,6 +48,7 @@ def portrait(project: Project, run: Run, attempts: Sequence[Attempt], now: datet
         *links(project, run),
         *notes(run, now),
         *files(project, run),
+        *output(run),
         *machine(project, run),
         ("attempts", f"{len(attempts)} (git run log {known})" if len(attempts) > 1 else ""),
         *ways_on(run),
@@ -140,7 +143,9 @@ def notes(run: Run, now: datetime) -> Rows:
     yield "marked", "yes" if run.notes.marked else ""
     for comment in run.notes.comments:
         when = relative_text(comment.time, now) if comment.time else ""
-        yield "comment", f"{comment.text} ({', '.join(filter(None, (comment.author, when)))})"
+        first, *further = comment.text.splitlines() or [""]
+        yield "comment", f"{first} ({', '.join(filter(None, (comment.author, when)))})"
+        yield from (("", line) for line in further)
 
 
 def files(project: Project, run: Run) -> Rows:
@@ -149,6 +154,20 @@ def files(project: Project, run: Run) -> Rows:
     yield from (("file", file_text(content)) for content in islice(found, MANY))
     more = sum(1 for _ in found)
     yield "", f"{count_text(more, 'file')} more (git run ls {short(run.id)})" if more else ""
+
+
+def output(run: Run) -> Rows:
+    """What the run wrote: the last lines of what went wrong, else how much it is."""
+    written = run.output.splitlines()
+    more = f"{count_text(len(written), 'line')} (git run cat {short(run.id)})"
+    if run.status not in {ERROR, TERMINATED}:
+        yield "output", more if written else ""
+        return
+    name = "output"
+    for line in safe_lines("\n".join(written[-LAST:])):
+        yield name, line or " "
+        name = ""
+    yield "", more if len(written) > LAST else ""
 
 
 def file_text(content: Content) -> str:

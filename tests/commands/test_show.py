@@ -84,13 +84,32 @@ def test_running_run_tells_since_when_and_how_to_end_it(repo) -> None:
     run = repo.run("--background", "wait.py", check=True).stdout.strip()
     said = told(repo.run("show", check=True).stdout)
     assert re.fullmatch(r"running for [0-9.]+s", said["status"])
-    assert said["started"].endswith("(just now)")
+    assert re.search(r"\((just now|[0-9]+ seconds ago)\)$", said["started"])
     assert (said["stop"], said["watch"]) == (f"git run stop {run[:8]}", f"git run watch {run[:8]}")
     assert "restart" not in said
     found = json.loads(repo.run("list", "--json", check=True).stdout)[0]
     assert (found["started"], found["duration"]) == (repo.run("list", "--format", "%(started)").stdout.strip(), None)
     repo.run("stop", run, check=True)
     assert json.loads(repo.run("list", "--json", check=True).stdout)[0]["started"] >= found["started"]
+
+
+def test_what_a_run_wrote_is_counted_or_its_end_shown_if_it_went_wrong(repo) -> None:
+    repo.write("say.py", "n = 12\nfor i in range(n): print('line', i)\nprint('\\x1b]0;t\\x07')\nassert n > 9, 'too few'\n")
+    run = repo.run("say.py", check=True) and repo.run("select").stdout[:8]
+    assert told(repo.run("show").stdout)["output"] == f"13 lines (git run cat {run})"
+    repo.run("say.py", "n=2")
+    lines = repo.run("show", check=True).stdout.splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("output:"))
+    assert lines[at + 4].strip() == "AssertionError: too few"
+    assert lines[at + 5].strip().startswith("8 lines (git run cat ")
+    assert not any("\x1b" in line for line in lines)
+
+
+def test_further_lines_of_a_comment_stand_below_the_first(repo) -> None:
+    repo.run("--comment", "one\ntwo\n", "echo.py", check=True)
+    lines = repo.run("show", check=True).stdout.splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("comment:"))
+    assert (lines[at][:20], lines[at + 1]) == ("comment:   one (A Us", "           two")
 
 
 def test_staged_run_tells_how_to_start_it(repo) -> None:
