@@ -125,7 +125,7 @@ class View:
             if number:
                 out("")
             if part in {FLAGS, METRICS}:
-                self.show_values(part, getattr(self.found, part))
+                self.show_values(part, getattr(self.found, part), metric_text if part == METRICS else None)
                 continue
             if part == NEEDS:
                 self.show_values(part, self.found.needs, needed_text)
@@ -183,6 +183,12 @@ def print_lines(lines: Iterable[bytes], *, colour: bool) -> None:
 def value_text(value: Any) -> str:  # noqa: ANN401 - whatever a run has
     """A value of one side; `-` if that side has none."""
     return "-" if value is None else safe_text(format_value(value))
+
+
+def metric_text(value: Any) -> str:  # noqa: ANN401 - as the others
+    """A metric as all else shows it, `18`, but in full where that would hide a difference."""
+    brief = "-" if value is None else f"{value:g}"
+    return brief if value is None or float(brief) == value else value_text(value)
 
 
 def plain_text(value: Any) -> str:  # noqa: ANN401 - whatever an environment has

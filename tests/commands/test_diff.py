@@ -191,3 +191,13 @@ def test_colours_of_the_compared_text_never_reach_a_terminal(empty_repo) -> None
     os.close(ours)
     assert b"\\x1b[31mred" in seen
     assert b"\x1b[31mred" not in seen
+
+
+def test_metrics_are_shown_as_everywhere_unless_that_would_hide_how_they_differ(empty_repo) -> None:
+    empty_repo.write("fit.py", "import gitrun\nlr = 9.0\ngitrun.log({'loss': lr * 2, 'acc': 1 / 3 + lr / 1e9})\n")
+    for lr in ("9.0", "8.5"):
+        empty_repo.run("fit.py", f"lr={lr}", check=True)
+    lines = [line.split() for line in empty_repo.run("diff", "2", "1", "--output", check=True).stdout.splitlines()]
+    assert ["loss", "18", "17"] in lines
+    (acc,) = [line for line in lines if line[:1] == ["acc"]]
+    assert acc[1] != acc[2]
