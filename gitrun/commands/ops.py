@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gitrun.commands.opening import open_project
-from gitrun.commands.render import print_json, table
+from gitrun.commands.render import few, print_json, table
 from gitrun.model.flags import format_value
 from gitrun.model.text import safe_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from gitrun.engine.offers import Offer
     from gitrun.model.flags import Flag
@@ -36,7 +36,7 @@ def command(names: tuple[str, ...], *, as_json: bool, schema: bool) -> int:
 
         sys.stdout.write((SHARE / "gitrun.schema.json").read_text(encoding="utf-8"))
         return 0
-    from gitrun.engine.offers import offers
+    from gitrun.engine.offers import offers, scripts
 
     project = open_project()
     found = offers(project.git, names)
@@ -45,11 +45,18 @@ def command(names: tuple[str, ...], *, as_json: bool, schema: bool) -> int:
     elif found:
         table([row for offer in found for row in rows(offer)])
     else:
-        project.say("no operations here; an entry of gitrun.toml makes one, and git run <script> runs any script")
+        project.say(nothing(scripts(project.git)))
     broken = [offer for offer in found if offer.error]
     for offer in broken if not as_json else ():
         project.say(f"{offer.name} cannot be run: {offer.error}")
     return 1 if broken else 0
+
+
+def nothing(scripts: Sequence[str]) -> str:
+    """That there is no operation with anything to show, and what can be run all the same."""
+    if not scripts:
+        return "no operations here; an entry of gitrun.toml makes one, and git run <script> runs any script"
+    return f"no script here has flags that can be read; git run <script> runs each: {few(scripts)}"
 
 
 def rows(offer: Offer) -> list[list[str]]:

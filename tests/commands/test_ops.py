@@ -178,3 +178,10 @@ def test_flag_that_must_be_given_can_be_filled_in(trained) -> None:
     assert trained.run("a").stderr == "gitrun: a needs the flag 'name'; give it as name=VALUE\n"
     assert trained.run("a", "--edit-flags", env=editor('s/# name =/name = "x"/'), check=True).stdout == "x\n"
     assert trained.run("a", "--edit-flags", env={"GIT_EDITOR": "false"}).returncode == 128
+
+
+def test_scripts_without_flags_are_named_where_no_operation_has_any(empty_repo) -> None:
+    assert "no operations here; " in empty_repo.run("ops", check=True).stderr
+    empty_repo.write("plain.py", "print(1)\n")
+    said = empty_repo.run("ops", check=True).stderr
+    assert said == "gitrun: no script here has flags that can be read; git run <script> runs each: plain.py\n"
