@@ -88,10 +88,17 @@ def table(rows: Sequence[Sequence[str]], shape: Shape | None = None) -> None:
     """
     shape = shape or Shape()
     room = shutil.get_terminal_size().columns if is_for_person() else sys.maxsize
-    fitted = giving_way(rows, shape, room)
+    fitted = [[sayable(cell) for cell in row] for row in giving_way(rows, shape, room)]
     widths = widths_of(fitted)
     for row in fitted:
         out(line_of(row, widths, room, shape.right))
+
+
+def sayable(text: str) -> str:
+    """The text as stdout will have it: escaped, before anybody counts its columns, where its encoding has no bytes for it."""
+    if text.isascii() or not sys.stdout.encoding or sys.stdout.encoding.lower().startswith("utf"):
+        return text
+    return text.encode(sys.stdout.encoding, "backslashreplace").decode(sys.stdout.encoding)
 
 
 def widths_of(rows: Sequence[Sequence[str]]) -> list[int]:
@@ -118,14 +125,15 @@ def line_of(row: Sequence[str], widths: Sequence[int], room: int, right: Collect
     while pieces and not pieces[-1].strip():
         pieces.pop()
     fits = sum(map(columns, pieces)) <= room
-    shown, left = "", room if fits else room - 1
+    cut = sayable("…")
+    shown, left = "", room if fits else room - len(cut)
     for piece in pieces:
         text = piece if fits else fitting(piece, left)
         left -= columns(text)
         shown += piece.painted(text) if isinstance(piece, Cell) and text else text
         if len(text) < len(piece):
             break
-    return shown.rstrip(" ") if fits else shown + "…"
+    return shown.rstrip(" ") if fits else shown + cut
 
 
 def run_row(number: int, run: Run, colours: Palette = PLAIN) -> list[str]:

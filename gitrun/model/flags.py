@@ -151,9 +151,9 @@ def split_word(word: str) -> tuple[str, str]:
     """
     name, equals, text = word.partition("=")
     if not equals or not is_name(name):
-        raise UsageError(f"not a flag: {word!r}", "write name=value, for example lr=0.1")
+        raise UsageError(f"not a flag: '{word}'", "write name=value, for example lr=0.1")
     if "\0" in text or not is_unicode(text):
-        raise UsageError(f"not a flag: {word!r}", "the value of a flag is text in UTF-8, without NUL")
+        raise UsageError(f"not a flag: '{word}'", "the value of a flag is text in UTF-8, without NUL")
     return name, text
 
 

@@ -60,6 +60,16 @@ def test_columns_of_ones_own_are_short_below_headings_for_a_person_only(fits) ->
     assert re.fullmatch(f"{run}  [0-9T:.-]+Z  completed\n", fits.run(*words, check=True).stdout)
 
 
+def test_columns_are_aligned_in_an_encoding_that_has_no_bytes_for_them(repo) -> None:
+    for label in ("学習", "plain"):
+        repo.run("--label", label, "echo.py", check=True)
+    env = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    rows = repo.run("list", "--columns", "label,status", env=env, check=True).stdout.splitlines()
+    assert rows == ["plain         completed", "\\u5b66\\u7fd2  completed"]
+    said = repo.run("echo.py", "x=\udce6", env=env).stderr
+    assert said.startswith("gitrun: not a flag: 'x=\\xe6'; ")
+
+
 @pytest.mark.parametrize(
     ("text", "room", "shown"),
     [("abcdefgh", 8, "abcdefgh"), ("abcdefgh", 5, "ab…gh"), ("学学学学", 6, "学…学"), ("abc", 1, "…")],
