@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import marshal
 import os
+import signal
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -20,7 +21,7 @@ from gitrun.engine.scan import write_rules
 from gitrun.engine.snapshot import listing
 from gitrun.engine.watchman import INTERRUPTS, Signals
 from gitrun.engine.worktree import lease, point
-from gitrun.errors import CannotRun
+from gitrun.errors import CannotRun, GitFailed
 from gitrun.git.exe import for_programs
 from gitrun.model.plan import COMMAND, NOTEBOOK, Outcome
 from gitrun.model.status import COMPLETED, ERROR, TERMINATED
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from gitrun.engine.road import Road
     from gitrun.engine.snapshot import Seen, Snapshot
     from gitrun.git.exe import Git
+    from gitrun.model.files import File
     from gitrun.model.plan import Plan
     from gitrun.model.request import Request
     from gitrun.store.attempts import Started
@@ -85,15 +87,17 @@ def perform(road: Road, job: Job) -> Outcome:
         if job.index:
             slot, site = None, in_place(road, job, job.index)
         else:
-            slot = stack.enter_context(lease(road.git, started.attempt, started.run))
             try:
+                slot = stack.enter_context(lease(road.git, started.attempt, started.run))
                 site = furnish(road, job, slot.tree, slot.git)
-            except CannotRun as error:
-                return without_place(road, started, not_run(road, error))
+            except (CannotRun, GitFailed, OSError) as error:
+                return without_place(road, job, not_run(road, error))
+            except KeyboardInterrupt:  # signals are held as soon as there is a place
+                return without_place(road, job, never_begun())
         signals, begun = job.signals or stack.enter_context(Signals()), time.time()
         try:
             ended = carry_out(road, job, site, signals)
-        except CannotRun as error:
+        except (CannotRun, OSError) as error:
             ended = not_run(road, error)
         started.live.record_end(ended)
         outcome, seen = settle(road, started, site, ended, begun)
@@ -104,12 +108,22 @@ def perform(road: Road, job: Job) -> Outcome:
     return outcome
 
 
-def without_place(road: Road, started: Started, outcome: Outcome) -> Outcome:
+def without_place(road: Road, job: Job, outcome: Outcome) -> Outcome:
     """The outcome of an attempt for which there was no place to run, recorded; what lies in its slot is nothing of its own."""
-    finish(road.git, started, lambda: (outcome, {}), started.live.directory)
-    started.live.close()
+    started = job.started
+    with nullcontext() if job.signals else Signals():  # git passes on to us the Ctrl-C that we have had
+        whole = replace(outcome, files=passed_on(road, started))
+        outcome = finish(road.git, started, lambda: (whole, {}), started.live.directory)
+        started.live.close()
     notes.add(road.git, started.run)
     return outcome
+
+
+def passed_on(road: Road, started: Started) -> tuple[File, ...]:
+    """What the attempt before kept beside the repository, for the next one to find although no program of this one saw it."""
+    if not started.earlier:
+        return ()
+    return produced.handed_on(kept(road.git, started.run, started.earlier), kept(road.git, started.run, started.attempt))
 
 
 def in_place(road: Road, job: Job, index: Path) -> Site:
@@ -151,12 +165,20 @@ def carry_out(road: Road, job: Job, site: Site, signals: Signals) -> Outcome:
     return outcome_of(execute(call, job.started.live.output, road.stdout, road.stderr, signals), road)
 
 
-def not_run(road: Road, error: CannotRun) -> Outcome:
+def not_run(road: Road, error: CannotRun | GitFailed | OSError) -> Outcome:
     """What comes of a program that could not be started."""
     now = datetime.now(timezone.utc)
-    road.say(error.message + (f"; {error.hint}" if error.hint else ""))
-    code = 126 if isinstance(error.__cause__, PermissionError) else 127  # as shells say it
-    return Outcome(ERROR, code, now, now, 0.0, reason=error.message)
+    message, hint = (str(error), "") if isinstance(error, OSError) else (error.message, error.hint)
+    road.say(message + (f"; {hint}" if hint else ""))
+    # as shells say it: 127 if there is no such program
+    is_missing = isinstance(error, CannotRun) and not isinstance(error.__cause__, PermissionError)
+    return Outcome(ERROR, 127 if is_missing else 126, now, now, 0.0, reason=message)
+
+
+def never_begun() -> Outcome:
+    """What comes of a program that Ctrl-C kept from being started."""
+    now = datetime.now(timezone.utc)
+    return Outcome(TERMINATED, -signal.SIGINT, now, now, 0.0, reason="stopped")
 
 
 def settle(road: Road, started: Started, site: Site, ended: Outcome, begun: float) -> tuple[Outcome, Seen]:
@@ -194,7 +216,10 @@ def call_for(road: Road, job: Job, site: Site) -> Call:
     """The program to start."""
     plan, started = job.plan, job.started
     directory = site.tree / plan.cwd
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotRun(f"cannot run in '{plan.cwd}': {error.strerror}") from error
     environ = environment(road, plan, started)
     environ["PWD"] = str(directory)
     argv = [*(fill_in(plan.command, plan.flags) if plan.kind == COMMAND else plan.command), *plan.arguments]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.engine.attempt import birth_of
 from gitrun.engine.offspring import send_if
+from gitrun.engine.watchman import pass_over
 from gitrun.errors import CannotRun
 from gitrun.model.refs import short
 from gitrun.store.live import directory_of, is_live, owner_of
@@ -55,6 +56,8 @@ def stop(git: Git, run: str) -> None:
     if not is_live(git.state, run) or owner is None:
         raise CannotRun(f"run {short(run)} is not running on this machine")
     pid, birth = owner.pid, owner.birth
+    if pid == os.getpid() and signal.getsignal(signal.SIGTERM) is not pass_over:
+        raise CannotRun(f"run {short(run)} is supervised by a thread of this program, which no signal reaches")
     # while the lock is held its holder lives, but it may be another one than the last that wrote its name there
     if not send_if(pid, signal.SIGTERM, lambda: bool(birth) and birth_of(pid) == birth) and is_live(git.state, run):
         raise CannotRun(f"the process that supervises run {short(run)} cannot be told from others")

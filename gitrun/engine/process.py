@@ -163,6 +163,8 @@ def start(call: Call, channels: Sequence[Channel], signals: Signals) -> subproce
         if error.errno == errno.ENOEXEC and place.is_file():  # a script without a first line, as shells see it
             return popen("/bin/sh", *call.argv)
         raise cannot_start(call.argv[0], error, there=place.is_file()) from error
+    except ValueError as error:  # a NUL in a word
+        raise CannotRun(f"cannot start '{call.argv[0]}': {error}") from error
 
 
 def cannot_start(program: str, error: OSError, *, there: bool) -> CannotRun:

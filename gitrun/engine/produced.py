@@ -250,11 +250,19 @@ def restore(earlier: Path, tree: Path) -> list[bytes]:
 
 
 def hand_on(earlier: Path, later: Path) -> None:
-    """Keeps what an earlier attempt kept for a later one too, which has not been started yet."""
+    """Keeps what an earlier attempt kept for a later one too, whose program has not been started."""
     for path in kept_files(earlier):
         later.mkdir(mode=0o700, parents=True, exist_ok=True)
         make_parents(os.fsencode(later), path)
-        os.link(os.fsencode(earlier) + b"/" + path, os.fsencode(later) + b"/" + path, follow_symlinks=False)
+        with suppress(FileExistsError):  # who died over it has been here before
+            os.link(os.fsencode(earlier) + b"/" + path, os.fsencode(later) + b"/" + path, follow_symlinks=False)
+
+
+def handed_on(earlier: Path, later: Path) -> tuple[File, ...]:
+    """What an earlier attempt kept, kept for a later one too and as its result.toml lists it."""
+    hand_on(earlier, later)
+    files = (describe(os.fsencode(later), path, "local") for path in kept_files(later))
+    return tuple(sorted(files, key=lambda file: file.path))
 
 
 def kept_files(place: Path) -> list[bytes]:

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitrun.engine.attempt import Site, complete
+from gitrun.engine.attempt import Site, complete, passed_on
 from gitrun.engine.measure import measure
 from gitrun.engine.offspring import end_everywhere
 from gitrun.engine.pipeline import noted_steps
@@ -110,13 +110,15 @@ def finish_for(road: Road, run: str, attempt: Commit, live: Live) -> None:
     begun = datetime.fromtimestamp(owner.started, timezone.utc) if owner else attempt.time
     stopped = max(begun, last_sign(live))
     died = Outcome(TERMINATED, KILLED, begun, stopped, (stopped - begun).total_seconds(), reason="its supervisor died")
-    outcome, started = replace(live.read_end() or died, steps=noted_steps(live.directory)), Started(run, attempt.id, live)
+    outcome = replace(live.read_end() or died, steps=noted_steps(live.directory))
+    started = Started(run, attempt.id, live, live.earlier)
     with ExitStack() as stack:
         site = site_of(road, run, owner, stack)
 
         def collect() -> tuple[Outcome, Changes]:
             if site is None:
-                return replace(outcome, metrics=measure(live, outcome, None, road.say)), {}
+                files = () if owner and owner.in_place else passed_on(road, started)
+                return replace(outcome, metrics=measure(live, outcome, None, road.say), files=files), {}
             whole, found = complete(road, started, site, outcome)
             return whole, found.changes
 

@@ -62,7 +62,11 @@ def start(road: Road, request: Request, manners: Manners, within: Within | None 
                     raise
                 time.sleep(wait)
                 continue
-            return go(launch, ready, started, python)
+            try:
+                return go(launch, ready, started, python)
+            except BaseException:
+                started.live.leave()  # we may live on: who comes next finishes what is not recorded
+                raise
     raise CannotRun("the run could not be started")
 
 

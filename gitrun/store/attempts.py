@@ -56,8 +56,9 @@ def begin(git: Git, plan: Plan, env: bytes, scratch: Path) -> Started:
 def begin_again(git: Git, plan: Plan, run: Run, env: bytes, scratch: Path) -> Started:
     """Another attempt of the run, which must still be as we saw it and be trusted. Raises GitrunError."""
     require_trusted(git, run, clean=plan.clean)
-    live, made = hold(git.state, run.id), ""
+    live, made, earlier = hold(git.state, run.id), "", "" if plan.clean else run.attempt.id
     try:
+        live.take_over(earlier)
         with Objects(git) as objects, TreeMaker(git) as maker:
             over = {} if plan.clean else carried_over(git, objects, maker, run, plan)
             plan = replace(plan, carried=tuple(os.fsdecode(path) for path in over))
@@ -75,7 +76,7 @@ def begin_again(git: Git, plan: Plan, run: Run, env: bytes, scratch: Path) -> St
     except BaseException:
         give_up(git, live, run.id, made, run.tip)
         raise
-    return Started(run.id, made, live, "" if plan.clean else run.attempt.id)
+    return Started(run.id, made, live, earlier)
 
 
 def commit_attempt(git: Git, tree: str, parents: list[str | None], message: bytes) -> str:

@@ -78,6 +78,19 @@ class Live:
         fresh.write_text(json.dumps(asdict(owner)))
         fresh.replace(self.directory / "owner")
 
+    def take_over(self, earlier: str) -> None:
+        """Writes down after which attempt (or empty) this one finds files, for who has to finish it without its program."""
+        (self.directory / "earlier").write_text(earlier)
+
+    @property
+    def earlier(self) -> str:
+        """The attempt after which this one finds files; empty if there is none, or it starts without them."""
+        try:
+            found = (self.directory / "earlier").read_text()
+        except OSError:
+            return ""
+        return found if is_id(found) else ""
+
     @property
     def ended(self) -> Path:
         """The file that says how the program ended, before its result is recorded."""
