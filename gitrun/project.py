@@ -64,7 +64,7 @@ class Project:
         What the program prints appears on stdout and stderr of this one. A run that `needed` finds unnecessary is said
         to be so, and is the one returned. That the program fails is no error here: see `status`. Raises GitrunError if
         nothing could be run or recorded (UsageError for what an option does not take: nothing was written), and
-        KeyboardInterrupt, once the run is recorded, if Ctrl-C ended it.
+        KeyboardInterrupt, once the run is recorded, if Ctrl-C ended it; SIGTERM and SIGHUP then do what they do.
 
         flags: names with values. command: the words of a program, or arguments of the operation.
         restart: a run, its number in the list or a name. force_sourcecode, clean: with the working tree's code; without files.
@@ -84,6 +84,8 @@ class Project:
         run, outcome = found
         if outcome and outcome.reason and outcome.exit_status == -signal.SIGINT:
             raise KeyboardInterrupt  # a loop over runs ends where its user wanted it to end
+        if outcome and outcome.ordered:
+            signal.raise_signal(outcome.ordered)  # it was for us, and does what it did to a program without us
         return self.find(run)
 
     def tell(self, skip: Skip) -> None:

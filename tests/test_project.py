@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import threading
@@ -203,3 +204,29 @@ def test_ctrl_c_ends_a_loop_over_runs_once_its_run_is_recorded(repo) -> None:
     done = subprocess.run(words, cwd=repo.path, capture_output=True, text=True, check=False, timeout=60)
     assert "KeyboardInterrupt" in done.stderr
     assert [run.status for run in Project(repo.path).list_runs()] == ["terminated"]
+
+
+LOOP = """\
+import gitrun, signal, sys
+for number in map(int, sys.argv[1:]):
+    signal.signal(number, lambda *_: sys.exit(7))
+project = gitrun.Project('.')
+for x in range(3):
+    project.run('wait.py')
+"""
+
+
+@pytest.mark.parametrize("is_handled", [True, False])
+def test_an_order_ends_a_loop_over_runs_once_its_run_is_recorded(repo, is_handled) -> None:
+    repo.write("wait.py", "import os, signal, time\nos.kill(os.getppid(), signal.SIGTERM)\ntime.sleep(60)")
+    words = [sys.executable, "-c", LOOP, *([str(int(signal.SIGTERM))] if is_handled else [])]
+    done = subprocess.run(words, cwd=repo.path, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == (7 if is_handled else -signal.SIGTERM)
+    assert [run.status for run in Project(repo.path).list_runs()] == ["terminated"]
+
+
+def test_stop_ends_a_run_and_not_the_loop_that_it_is_in(repo) -> None:
+    repo.write("wait.py", "import os, subprocess\nsubprocess.run(['git', 'run', 'stop', os.environ['GITRUN_ID']])\n")
+    done = subprocess.run([sys.executable, "-c", LOOP], cwd=repo.path, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert [run.status for run in Project(repo.path).list_runs()] == ["terminated"] * 3

@@ -103,9 +103,11 @@ def perform(road: Road, job: Job) -> Outcome:
         outcome, seen = settle(road, started, site, ended, begun)
         if slot:
             slot.end(started.attempt, seen)
+        if started.live.is_asked_to_end:
+            signals.order = 0
         started.live.close()
     notes.add(road.git, started.run)
-    return outcome
+    return replace(outcome, ordered=signals.order)
 
 
 def without_place(road: Road, job: Job, outcome: Outcome) -> Outcome:

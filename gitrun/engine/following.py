@@ -12,7 +12,7 @@ from gitrun.engine.offspring import send_if
 from gitrun.engine.watchman import pass_over
 from gitrun.errors import CannotRun
 from gitrun.model.refs import short
-from gitrun.store.live import directory_of, is_live, owner_of
+from gitrun.store.live import ask_to_end, directory_of, is_live, owner_of
 
 if TYPE_CHECKING:
     from gitrun.engine.process import Stream
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PAUSE = 0.05
 CHUNK = 1 << 16
+ASKING = (signal.SIGTERM, signal.SIGCONT)
+"""What asks a supervisor to end its program: one that Ctrl-Z has stopped does not hear of the first before the second."""
 
 
 def follow(git: Git, run: str, stream: Stream) -> bool:
@@ -58,8 +60,10 @@ def stop(git: Git, run: str) -> None:
     pid, birth = owner.pid, owner.birth
     if pid == os.getpid() and signal.getsignal(signal.SIGTERM) is not pass_over:
         raise CannotRun(f"run {short(run)} is supervised by a thread of this program, which no signal reaches")
+    ask_to_end(git.state, run)
     # while the lock is held its holder lives, but it may be another one than the last that wrote its name there
-    if not send_if(pid, signal.SIGTERM, lambda: bool(birth) and birth_of(pid) == birth) and is_live(git.state, run):
+    asked = [send_if(pid, number, lambda: bool(birth) and birth_of(pid) == birth) for number in ASKING]
+    if not asked[0] and is_live(git.state, run):
         raise CannotRun(f"the process that supervises run {short(run)} cannot be told from others")
 
 

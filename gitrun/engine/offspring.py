@@ -58,13 +58,13 @@ class Offspring:
         self._before = frozenset(children_of(os.getpid())) if is_single_threaded() else None
 
     def end(self, grace: float, pause: Callable[[float], object]) -> tuple[str, ...]:
-        """Ends what is left, asking first; returns the names. `pause` is called to wait some seconds.
+        """Ends what is left, asking first, and `grace` seconds later by force; returns the names. `pause` is called to wait.
 
         What is about to end by itself gets a moment for it.
         """
         left = self.settle(LINGER, pause)
         names = tuple(name_of(pid) for pid in left)
-        for number, patience in ((signal.SIGTERM, min(grace, 2.0)), (signal.SIGKILL, 2.0)):
+        for number, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, 2.0)):
             for pid in left:
                 send(pid, number)
             left = self.settle(patience, pause) if left else []

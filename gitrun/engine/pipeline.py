@@ -119,9 +119,11 @@ def perform_steps(launch: Launch, ready: Ready, started: Started) -> Outcome:
         outcome = run_steps(replace(launch, road=both), ready, started, within)
         started.live.record_end(outcome)
         finish(road.git, started, lambda: (outcome, {}), started.live.directory)
+        if started.live.is_asked_to_end:
+            heard.order = 0
         started.live.close()
     notes.add(road.git, started.run)
-    return outcome
+    return replace(outcome, ordered=heard.order)
 
 
 def run_steps(launch: Launch, ready: Ready, started: Started, within: Within) -> Outcome:

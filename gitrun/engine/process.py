@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from gitrun.engine.offspring import Offspring, adopt_orphans, below, send, tie_to_parent
 from gitrun.engine.terminal import open_channels
-from gitrun.engine.watchman import MESSAGES, ORDERS, RESIZES
+from gitrun.engine.watchman import INTERRUPTS, MESSAGES, ORDERS, RESIZES
 from gitrun.errors import CannotRun
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 CHUNK = 1 << 16
 LINGER = 0.5
 """Seconds after which a pipe is given up that somebody we may not end holds open, or a reader who does not read."""
+LEFT_RUNNING = 2.0
+"""Seconds that what a program left running has to end once it is asked to, if the program ended by itself."""
 FOR_SHELL = frozenset("|&;<>()$`\\\"' \t\n*?[#~=%")
 """Characters for which git starts a shell; a program without them it starts itself, and notices that it is not there."""
 LARGEST_PIPE = 1 << 20
@@ -128,7 +130,7 @@ def follow(call: Call, recorder: Recorder, channels: Sequence[Channel], signals:
     try:
         loop.until_ended()
         duration = time.monotonic() - clock
-        outlived = offspring.end(call.grace, loop.turn)
+        outlived = offspring.end(loop.grace_left(), loop.turn)
         loop.drain()
     except BaseException:
         process.kill()
@@ -202,6 +204,14 @@ class Loop:
         with exit_watch(self.process.pid) as watch:
             while self.process.poll() is None:
                 self.turn(self.patience(), watch)
+
+    def grace_left(self) -> float:
+        """Seconds that what the program left running has to end: after an order, or a wish, those that the program had.
+
+        The shell around a program is gone at once, and what was asked to end is the program.
+        """
+        left = self.kill_at - time.monotonic() if self.kill_at is not None else 0.0
+        return max(left, self.call.grace if self.stopped_by in INTERRUPTS else min(self.call.grace, LEFT_RUNNING))
 
     def drain(self) -> None:
         """Takes and shows what is still in the pipes when nobody of the program is left, as fast as it is read.
@@ -287,6 +297,9 @@ class Loop:
         self.stopped_by = number if number in ORDERS else self.stopped_by or number
         if not has_it:
             self.process.send_signal(number)
+        if number in ORDERS:
+            for pid in below(self.process.pid):  # one that Ctrl-Z has stopped would not hear of it
+                send(pid, signal.SIGCONT)
         if number in ORDERS and self.kill_at is None:
             self.kill_at = time.monotonic() + self.call.grace
 

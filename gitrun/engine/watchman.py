@@ -40,6 +40,8 @@ class Signals:
         self._mask: set[int] = set()
         self._handlers: dict[int, object] = {}
         self._from_terminal_at = float("-inf")
+        self.order = 0
+        """The last order that has come, with which somebody meant this process and not its program alone."""
 
     def __enter__(self) -> Signals:
         if threading.current_thread() is threading.main_thread():
@@ -83,6 +85,11 @@ class Signals:
 
     def read(self) -> list[tuple[int, bool]]:
         """The signals that have come: number, and whether the program has it from the terminal already."""
+        found = self._come()
+        self.order = next((number for number, _ in reversed(found) if number in ORDERS), self.order)
+        return found
+
+    def _come(self) -> list[tuple[int, bool]]:
         if self.descriptor < 0:
             return []
         try:

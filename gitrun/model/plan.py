@@ -123,3 +123,5 @@ class Outcome:
     files: tuple[File, ...] = ()
     linked: tuple[str, ...] = ()
     steps: tuple[StepRun, ...] = ()
+    ordered: int = 0
+    """The signal with which somebody has ordered our own process to end meanwhile (0: nobody has). Not recorded."""

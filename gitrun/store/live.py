@@ -23,6 +23,8 @@ PATIENCE = 5.0
 RESERVE = 4096
 """Bytes set aside for the word on how the program ended, which must find its place on a full disk too."""
 
+ASKED = "asked"
+
 
 @dataclass(frozen=True, slots=True)
 class Owner:
@@ -92,6 +94,11 @@ class Live:
         return found if is_id(found) else ""
 
     @property
+    def is_asked_to_end(self) -> bool:
+        """Whether somebody has asked for the end of this run, and of nothing else that its supervisor does."""
+        return (self.directory / ASKED).exists()
+
+    @property
     def ended(self) -> Path:
         """The file that says how the program ended, before its result is recorded."""
         return self.directory / "ended"
@@ -150,6 +157,12 @@ def hold(state: Path, run: str) -> Live:
             "git run list tries again",
         )
     return live
+
+
+def ask_to_end(state: Path, run: str) -> None:
+    """Writes down that the signal which follows means the run alone."""
+    with suppress(FileNotFoundError):  # it has just ended
+        (directory_of(state, run) / ASKED).touch()
 
 
 def is_live(state: Path, run: str) -> bool:

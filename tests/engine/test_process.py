@@ -26,6 +26,16 @@ while not caught and time.monotonic() < end: time.sleep(0.01)
 time.sleep(0.5)
 print(len(caught))
 """
+SAVER = """\
+import signal, sys, time
+def save(*_):
+    time.sleep(4)
+    open("saved", "w").write("all")
+    sys.exit()
+signal.signal(signal.SIGTERM, save)
+print("ready", flush=True)
+time.sleep(60)
+"""
 DEAF = """\
 import signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -277,6 +287,32 @@ def test_stop_ends_a_run_and_returns_when_it_has_ended(repo):
     assert process.returncode == 143
 
 
+@pytest.mark.parametrize("how", ["stop", "--stop-after", "ctrl-c"])
+def test_a_program_behind_a_shell_that_is_stopped_has_the_whole_grace(repo, how):
+    repo.write("c.py", SAVER)
+    words = "python3 c.py & wait" if how == "ctrl-c" else "python3 c.py; echo done"
+    process = start(repo, *(["--stop-after", "2s"] if how == "--stop-after" else []), "--", "sh", "-c", words)
+    said(process)
+    if how == "stop":
+        repo.run("stop", "1", check=True)
+    elif how == "ctrl-c":
+        os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=30)
+    until(lambda: live(repo) == [])
+    assert (last(repo)["status"], repo.run("cat", "-p", "saved", "1").stdout) == ("terminated", "all")
+
+
+def test_stop_ends_a_run_that_is_suspended(repo):
+    process = start(repo, "--", "sleep", "60")
+    owner(repo)
+    time.sleep(0.3)
+    os.killpg(process.pid, signal.SIGSTOP)
+    repo.run("stop", "1", check=True)
+    assert (last(repo)["status"], live(repo)) == ("terminated", [])
+    os.killpg(process.pid, signal.SIGCONT)
+    process.communicate(timeout=20)
+
+
 def test_stop_of_a_run_that_has_ended_is_refused(repo):
     repo.run("echo.py", check=True)
     done = repo.run("stop", "1")
@@ -351,7 +387,7 @@ def test_a_process_beside_ours_is_never_signalled(repo, tmp_path):
     assert "left running: sleep" in done.stderr
 
 
-@pytest.mark.parametrize(("number", "said_by_host"), [(signal.SIGINT, b"stopped\n"), (signal.SIGTERM, b"terminated\n")])
+@pytest.mark.parametrize(("number", "said_by_host"), [(signal.SIGINT, b"stopped\n"), (signal.SIGTERM, b"")])
 def test_a_signal_to_a_host_of_many_threads_reaches_the_program_and_is_recorded(repo, tmp_path, number, said_by_host):
     script = tmp_path / "host.py"
     script.write_text(
