@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from gitrun.engine.operations import below_top, require_there
 from gitrun.engine.planning import Before, Moment, plan_restart, plan_start, source_of
 from gitrun.engine.road import links_in
-from gitrun.engine.snapshot import Choice, Snapshot, outside_of, snapshot
+from gitrun.engine.snapshot import Choice, Snapshot, moved_modules, outside_of, snapshot
 from gitrun.errors import CannotRun, GitrunError, RunIsRunning, UnknownRun, UsageError
 from gitrun.git.objects import Objects, TreeMaker
 from gitrun.model import record
@@ -202,7 +202,8 @@ def decide_restart(launch: Launch, objects: Objects, run: Run) -> Ready | Skip:
         apart = (*paths_apart(road, request), *entry_links(road, plan))
         linked = links_in(road, request) and road.git.worktree is not None
         outside, named = outside_of(road.git, road.settings, apart) if linked else ((), ())
-        taken = Snapshot(source, outside, named, ())
+        moved = moved_modules(road.git, source.submodules) if linked else ()
+        taken = Snapshot(source, outside, named, moved)
     taken = replace(taken, words=(*taken.words, *words))
     plan = plan if launch.within else depending(road, objects, request, plan)
     return Ready(plan, taken, run, locks_of(objects, plan))

@@ -303,6 +303,22 @@ def commits_of(git: Git, index: Path, modules: list[bytes]) -> tuple[tuple[str, 
     return tuple((os.fsdecode(line.partition(b"\t")[2]), line.split(b" ")[1].decode()) for line in lines)
 
 
+def moved_modules(git: Git, modules: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    """What to tell of submodules that a run had at these commits and that are at others, or not there, by now."""
+    words = []
+    for path, then in modules:
+        place = (git.worktree or git.git_dir) / path
+        if os.path.isabs(path) or ".." in path.split("/"):
+            continue
+        if not (place / ".git").exists():
+            words.append(f"submodule {path} is not here; the run had it at {then[:9]}")
+            continue
+        now = git.at(place, place / ".git", {}).attempt("rev-parse", "--verify", "--quiet", "HEAD").stdout.decode().strip()
+        if now != then:
+            words.append(f"submodule {path} is at {now[:9] or 'no commit'} here; the run had it at {then[:9]}")
+    return tuple(words)
+
+
 def words_for(seen: Seen, skipped: list[Skipped], *, linked: bool) -> tuple[str, ...]:
     """What the user should know about the snapshot before the program starts."""
     words = []

@@ -17,6 +17,7 @@ from gitrun.engine import produced
 from gitrun.engine.attempt import Job, carry_out, furnish
 from gitrun.engine.deciding import Launch, Manners, decide_restart, moment
 from gitrun.engine.measure import measure
+from gitrun.engine.snapshot import moved_modules
 from gitrun.engine.starting import python_for, start
 from gitrun.engine.watchman import Signals
 from gitrun.engine.worktree import lease, point
@@ -130,6 +131,8 @@ def execute_again(road: Road, run: Run) -> tuple[Outcome, bool]:
             raise CannotRun(f"run {short(run.id)} is not executed again")
         earlier = earlier_of(road, objects, run)
         linked = linked_then(road, objects, run)
+        for word in moved_modules(road.git, run.attempt.submodules):
+            road.say(word)
         written = objects.read(f"{run.attempt.left}:{record.OUTPUT}", limit=2 * LARGEST)
     ready = replace(ready, snapshot=replace(ready.snapshot, outside=(), named=linked))
     request = replace(request, no_link=not linked, links=tuple(map(os.fsdecode, linked)))

@@ -255,6 +255,19 @@ def test_a_repository_that_git_holds_without_gitmodules_is_linked_in(repo):
     assert repo.run("--", "cat", "inner/x", check=True).stdout == "x"
 
 
+def test_a_submodule_that_has_moved_since_the_run_is_named_when_that_is_executed_again(repo):
+    inner = Repo.create(repo.path / "inner")
+    inner.write("x", "1")
+    before = inner.commit()
+    subprocess.run(["git", "add", "inner"], cwd=repo.path, capture_output=True, check=True)
+    repo.run("--", "cat", "inner/x", check=True)
+    assert "submodule" not in repo.run("--restart", "1", check=True).stderr
+    now = inner.commit("more")
+    word = f"gitrun: submodule inner is at {now[:9]} here; the run had it at {before[:9]}\n"
+    assert word in repo.run("--restart", "1", check=True).stderr
+    assert word in repo.run("verify", "1").stderr
+
+
 def test_git_itself_is_never_in_when_it_lies_in_the_tree(tmp_path):
     place = tmp_path / "tree"
     place.mkdir()
