@@ -5,8 +5,9 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -29,21 +30,53 @@ def tie_to_parent(parent: int) -> None:
         os._exit(127)
 
 
+class Adoption:
+    """Whether this process adopts orphans, for as long as one of its threads wants it to; then as it was before."""
+
+    def __init__(self) -> None:
+        self._lock, self._wanted, self._before = threading.Lock(), 0, 0
+
+    def begin(self) -> None:
+        """One thread more wants it."""
+        with self._lock:
+            self._wanted += 1
+            if self._wanted == 1:
+                self._before = adopts_orphans()
+                adopt(1)
+
+    def end(self) -> None:
+        """One thread less wants it."""
+        with self._lock:
+            self._wanted -= 1
+            if not self._wanted:
+                adopt(self._before)
+
+
+ADOPTION = Adoption()
+
+
 @contextmanager
 def adopt_orphans() -> Iterator[None]:
     """Processes below ours whose parent dies become our children, where they can be seen."""
-    before = ctypes.c_int(0)
-    try:
-        prctl = ctypes.CDLL(None).prctl
-        prctl(PR_GET_CHILD_SUBREAPER, ctypes.byref(before), 0, 0, 0)
-        prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    except (AttributeError, OSError):  # not Linux
-        yield
-        return
+    ADOPTION.begin()
     try:
         yield
     finally:
-        prctl(PR_SET_CHILD_SUBREAPER, before.value, 0, 0, 0)
+        ADOPTION.end()
+
+
+def adopts_orphans() -> int:
+    """1 if this process is what orphans below it are given to, else 0."""
+    found = ctypes.c_int(0)
+    with suppress(AttributeError, OSError):  # not Linux
+        ctypes.CDLL(None).prctl(PR_GET_CHILD_SUBREAPER, ctypes.byref(found), 0, 0, 0)
+    return found.value
+
+
+def adopt(wanted: int) -> None:
+    """Makes this process what orphans below it are given to (1), or not (0)."""
+    with suppress(AttributeError, OSError):  # not Linux
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, wanted, 0, 0, 0)
 
 
 class Offspring:

@@ -415,6 +415,20 @@ def test_runs_from_threads_record_each_their_own(repo, tmp_path):
     assert len(runs(repo)) == 3
 
 
+def test_a_run_in_one_thread_that_ends_lets_no_orphan_of_another_escape(repo, tmp_path):
+    script = tmp_path / "host.py"
+    script.write_text(
+        "import threading, time, gitrun\n"
+        "project = gitrun.Project('.')\n"
+        "short = threading.Thread(target=project.run, kwargs={'command': ['sleep', '1']})\n"
+        "short.start()\n"
+        "time.sleep(0.7)\n"
+        "project.run(command=['sh', '-c', 'sleep 4; (setsid sleep 61 &) ; sleep 1'])\n"
+    )
+    done = ended(repo, sys.executable, script)
+    assert "left running: sleep" in done.stderr
+
+
 def test_a_library_in_a_stream_of_text_shows_letters_that_came_in_two_pieces(repo, capsys):
     import io
 
