@@ -62,6 +62,22 @@ def test_stdout_of_the_moment_is_used(project, repo) -> None:
     assert sorted(run.output.split()) == ["err", "out"]
 
 
+def test_a_stdout_that_is_closed_bare_or_of_few_letters_ends_no_program(project, repo, monkeypatch) -> None:
+    class Few:
+        seen = ""
+
+        def write(self, text: str) -> None:
+            self.seen += text.encode("ascii").decode()
+
+    repo.write("p.py", "print('caf\u00e9')\nprint('end')\n")
+    shown = [None, Few()]
+    for stream in shown:
+        monkeypatch.setattr("sys.stdout", stream)
+        assert project.run("p.py").output == "café\nend\n"
+    monkeypatch.undo()
+    assert shown[1].seen == "caf\\xe9\nend\n"
+
+
 def test_failure_of_the_program_is_no_exception(project) -> None:
     run = project.run(command=("sh", "-c", "exit 3"))
     assert (run.status, run.exit_status) == ("error", 3)

@@ -23,7 +23,7 @@ paths = [p for p in sys.path if p]
 for name, module in list(sys.modules.items()):
     if name.startswith("__editable__"):
         paths += [p.rsplit("/", k.count(".") + 1)[0] for k, p in getattr(module, "MAPPING", {}).items()]
-print(json.dumps([sys.executable, platform.python_version(), sys.implementation.name, paths]))
+print("\\ngitrun", json.dumps([sys.executable, platform.python_version(), sys.implementation.name, paths]))
 """
 
 
@@ -63,14 +63,24 @@ def describe(path: str, environ: Mapping[str, str], state: Path) -> Interpreter:
     entry = known.get(path)
     if entry and entry.get("stamp") == stamp(path, entry.get("paths", ()), environ):
         return Interpreter(entry["executable"], entry["version"], entry["implementation"], tuple(entry["paths"]))
-    executable, version, implementation, paths = json.loads(ask((path, "-c", QUESTION), environ, state))
-    found = Interpreter(executable, version, implementation, tuple(paths))
+    found = answer(path, ask((path, "-c", QUESTION), environ, state))
     if not is_shim(path):
         known[path] = asdict(found) | {"stamp": stamp(path, found.paths, environ)}
         fresh = cache.with_suffix(f".{os.getpid()}.{threading.get_ident()}")
         fresh.write_text(json.dumps(known))
         fresh.replace(cache)
     return found
+
+
+def answer(path: str, said: bytes) -> Interpreter:
+    """The answer to our question, in a line among what a Python prints that starts and ends. Raises CannotRun."""
+    line = next((line for line in said.splitlines() if line.startswith(b"gitrun ")), b"")
+    try:
+        executable, version, implementation, paths = json.loads(line.removeprefix(b"gitrun "))
+        return Interpreter(executable, version, implementation, tuple(paths))
+    except (ValueError, TypeError) as error:
+        hint = "git config gitrun.python /path/of/python"
+        raise CannotRun(f"'{path}' does not answer as a Python does", hint) from error
 
 
 def read_cache(cache: Path) -> dict[str, Any]:

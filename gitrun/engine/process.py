@@ -349,7 +349,7 @@ def ask(argv: Sequence[str], environ: Mapping[str, str], directory: Path, timeou
         raise CannotRun(f"cannot start '{argv[0]}': {error.strerror}") from error
     if process.returncode:
         last = err.decode(errors="replace").strip().splitlines()[-1:]
-        raise CannotRun(f"'{argv[0]}' failed: {' '.join(last)}")
+        raise CannotRun(f"'{argv[0]}' failed: {' '.join(last) or f'it ended with {process.returncode}'}")
     return out
 
 

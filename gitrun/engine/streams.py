@@ -66,23 +66,28 @@ def before_line(stream: object, *others: object) -> bytes:
 
 
 class TextStream:
-    """Output to what is `sys.stdout` or `sys.stderr` of a Python program at the moment, a notebook's or a test's too."""
+    """Output to what is `sys.stdout` or `sys.stderr` of a Python program at the moment, a notebook's or a test's too.
 
-    def __init__(self, current: Callable[[], TextIO]) -> None:
+    None shows nothing: where there is no console, or it was closed before Python started, that is what they are.
+    """
+
+    def __init__(self, current: Callable[[], TextIO | None]) -> None:
         self._current = current
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
 
     def write(self, data: bytes) -> None:
         """Writes all of it, as bytes where the stream has a place for them. Raises BrokenPipeError if it was closed."""
         stream = self._current()
-        binary = getattr(stream, "buffer", None)
+        if stream is None:
+            return
+        binary, flush = getattr(stream, "buffer", None), getattr(stream, "flush", lambda: None)
         try:
             if binary is None:
-                stream.write(self._decode(data))
+                write_text(stream, self._decode(data))
             else:
-                stream.flush()
+                flush()
                 binary.write(data)
-            stream.flush()
+            flush()
         except BrokenPipeError:
             raise
         except (OSError, ValueError) as error:
@@ -95,6 +100,14 @@ class TextStream:
 
     def descriptor(self) -> None:
         """None: a library takes no terminal."""
+
+
+def write_text(stream: TextIO, text: str) -> None:
+    """Writes the text, letters that the stream does not know by their numbers."""
+    try:
+        stream.write(text)
+    except UnicodeEncodeError as error:
+        stream.write(text.encode(error.encoding, "backslashreplace").decode(error.encoding))
 
 
 class NoStream:

@@ -107,6 +107,20 @@ def known(*paths: str) -> Interpreter:
     return Interpreter("/usr/bin/python", "3.12.0", "cpython", paths)
 
 
+def test_a_python_that_prints_when_it_starts_and_ends_tells_of_itself(environ, tmp_path):
+    shim = program(tmp_path / "python", f'#!/bin/sh\necho hello\nprintf hello\n{sys.executable} "$@"\necho goodbye\n')
+    assert describe(str(shim), environ, tmp_path).executable == describe(sys.executable, environ, tmp_path).executable
+
+
+def test_a_setting_that_names_no_python_is_an_error_that_says_so(repo):
+    repo.git("config", "gitrun.python", "/bin/true")
+    done = repo.run("echo.py")
+    assert done.returncode == 128
+    assert "'/bin/true' does not answer as a Python does; git config gitrun.python /path/of/python" in done.stderr
+    repo.git("config", "gitrun.python", "/bin/false")
+    assert "'/bin/false' failed: it ended with 1" in repo.run("echo.py").stderr
+
+
 def test_what_is_installed_from_the_working_tree_comes_from_the_slot():
     assert python_path(known("/usr/lib/python3.12", "/repo/src", "/repo"), "", TOP, SLOT) == "/slot/src:/slot"
 
