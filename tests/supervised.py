@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +29,15 @@ def start(repo: Repo, *args: str | Path, program: tuple[str, ...] = ("git", "run
 def ended(repo: Repo, *words: str | Path) -> subprocess.CompletedProcess[str]:
     """Any other program, ended, that was started at the top of the working tree."""
     return subprocess.run(words, cwd=repo.path, capture_output=True, text=True, check=False, timeout=60)
+
+
+def without_root(repo: Repo, *words: str) -> subprocess.CompletedProcess[str]:
+    """The ended `git run WORDS`, as somebody whom permissions keep out."""
+    caps = "-dac_override,-dac_read_search"
+    drop = ["setpriv", f"--bounding-set={caps}", f"--inh-caps={caps}"] if os.geteuid() == 0 else []
+    if drop and not shutil.which("setpriv"):
+        pytest.skip("there is no setpriv")
+    return ended(repo, *drop, "git", "run", *words)
 
 
 def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:

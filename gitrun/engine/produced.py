@@ -64,14 +64,17 @@ class Place:
 
 def collect(place: Place, limit: int) -> Produced:
     """Writes what the program produced into the repository, or beside it if git ignores it or it is over `limit` bytes."""
-    seen = scan(place.git, place.index, modules=False)
-    top = os.fsencode(place.tree)
+    seen, top = scan(place.git, place.index, modules=False), os.fsencode(place.tree)
+    if seen.unread and not place.shared:
+        list(expand(top, seen.unread, opens=True))
+        seen = scan(place.git, place.index, modules=False)
     # a link that the program has put something else in place of is no longer ours
     linked = place.apart if place.shared else frozenset(path for path in place.apart if os.path.islink(top + b"/" + path))
     gone = {path for path in seen.deleted if ours(path, linked)}
     fresh = (path for path in (*seen.changed, *seen.conflicts, *seen.untracked) if path not in gone and ours(path, linked))
     there = [path for path in fresh if is_file(top + b"/" + path) and not is_given(place, path)]
-    ignored = {path for path in expand(top, (*seen.ignored, *seen.nested)) if ours(path, linked) and not is_given(place, path)}
+    below = expand(top, (*seen.ignored, *seen.nested), opens=not place.shared)
+    ignored = {path for path in below if ours(path, linked) and not is_given(place, path)}
     there += sorted(path for path in ignored if is_output(place, path))
     cleaned = filters(place.git, there)
     lfs = {path for path, name in cleaned.items() if name == "lfs"}
@@ -134,8 +137,11 @@ def ours(path: bytes, apart: frozenset[bytes]) -> bool:
     return parts[0] != os.fsencode(DIRECTORY) and not is_cache(path) and not any(name in apart for name in above)
 
 
-def expand(top: bytes, paths: Iterable[bytes]) -> Iterator[bytes]:
-    """The files at and below the paths, without going through links; nothing but files and links."""
+def expand(top: bytes, paths: Iterable[bytes], *, opens: bool = False) -> Iterator[bytes]:
+    """The files at and below the paths, without going through links; nothing but files and links.
+
+    If it `opens`, directories get the permissions without which we could not look: those in a slot are ours to read.
+    """
     queue = [path.rstrip(b"/") for path in paths]
     while queue:
         path = queue.pop()
@@ -145,6 +151,8 @@ def expand(top: bytes, paths: Iterable[bytes]) -> Iterator[bytes]:
             continue
         if stat.S_ISDIR(mode):
             with suppress(OSError):
+                if opens and mode & stat.S_IRWXU != stat.S_IRWXU:
+                    os.chmod(top + b"/" + path, mode | stat.S_IRWXU)
                 queue += [path + b"/" + name for name in os.listdir(top + b"/" + path) if not is_cache(name)]
         elif stat.S_ISREG(mode) or stat.S_ISLNK(mode):
             yield path

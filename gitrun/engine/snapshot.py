@@ -18,7 +18,7 @@ from gitrun.model.record import DIRECTORY
 from gitrun.model.text import count_text, limit_text, path_text, size_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
     from gitrun.git.exe import Git
@@ -36,7 +36,7 @@ class Seen:
 
     `changed` are tracked paths whose content is not that of the index, `deleted` those of them that are no longer
     there, `nested` repositories inside this one that are no submodules, `dirty_modules` submodules with changes of
-    their own.
+    their own, `unread` directories that git was not let into: what lies there is in none of the others.
     """
 
     base: str | None
@@ -48,6 +48,7 @@ class Seen:
     nested: tuple[bytes, ...]
     ignored: tuple[bytes, ...]
     dirty_modules: tuple[bytes, ...]
+    unread: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,18 +98,13 @@ def scan(git: Git, index: Path | None = None, *, ignored: bool = True, modules: 
         f"--ignore-submodules={'none' if modules else 'all'}",
     )
     wanted = ("--ignored=matching",) if ignored else ()
-    found: dict[str, list[bytes]] = {}
-    heads: dict[bytes, str] = {}
-    for entry in git.run("status", *words, *wanted, index=index).split(b"\0")[:-1]:
-        sort, _, rest = entry.partition(b" ")
-        if sort == b"#":
-            name, _, value = rest.partition(b" ")
-            heads[name] = os.fsdecode(value)
-        elif sort in {b"?", b"!"}:
-            found.setdefault(sort.decode(), []).append(rest)
-        else:
-            note(found, sort, rest)
-    untracked = found.get("?", [])
+    done = git.attempt("status", *words, *wanted, index=index)
+    if done.returncode:
+        raise GitFailed(f"git status failed: {last_words(done.stderr)}")
+    found, heads = listed(done.stdout)
+    untracked, passed = found.get("?", []), found.get("!", [])
+    # a directory that cannot be opened is a warning, in the user's language, and no entry
+    closed = unreadable(os.fsencode(git.worktree or "."), {*untracked, *passed}) if done.stderr else []
     base, branch = heads.get(b"branch.oid", ""), heads.get(b"branch.head", "")
     return Seen(
         base=None if base.startswith("(") else base,
@@ -118,9 +114,40 @@ def scan(git: Git, index: Path | None = None, *, ignored: bool = True, modules: 
         conflicts=tuple(found.get("conflict", [])),
         untracked=tuple(path for path in untracked if not path.endswith(b"/")),
         nested=tuple(path for path in untracked if path.endswith(b"/")),
-        ignored=tuple(found.get("!", [])),
+        ignored=tuple(passed),
         dirty_modules=tuple(found.get("module", [])),
+        unread=tuple(closed),
     )
+
+
+def listed(status: bytes) -> tuple[dict[str, list[bytes]], dict[bytes, str]]:
+    """The paths that `git status` lists, by what they are, and what it says of HEAD."""
+    found: dict[str, list[bytes]] = {}
+    heads: dict[bytes, str] = {}
+    for entry in status.split(b"\0")[:-1]:
+        sort, _, rest = entry.partition(b" ")
+        if sort == b"#":
+            name, _, value = rest.partition(b" ")
+            heads[name] = os.fsdecode(value)
+        elif sort in {b"?", b"!"}:
+            found.setdefault(sort.decode(), []).append(rest)
+        else:
+            note(found, sort, rest)
+    return found, heads
+
+
+def unreadable(top: bytes, passed: Collection[bytes]) -> list[bytes]:
+    """The directories below `top` that cannot be listed, but none of those `passed` over, which end with `/`."""
+    found, queue = [], [b""]
+    for directory in queue:
+        try:
+            with os.scandir(top + b"/" + directory) as entries:
+                inner = [directory + entry.name + b"/" for entry in entries if entry.is_dir(follow_symlinks=False)]
+        except OSError:
+            found.append(directory)
+        else:
+            queue += [path for path in inner if path not in passed and path != b".git/"]
+    return sorted(found)
 
 
 def note(found: dict[str, list[bytes]], sort: bytes, rest: bytes) -> None:
@@ -164,6 +191,7 @@ def snapshot(git: Git, objects: Objects, index: Path, choice: Choice) -> Snapsho
     ):
         return None
     skipped += add(git, index, seen, taken)
+    skipped += [Skipped(os.fsdecode(path.rstrip(b"/")), 0, "cannot be read") for path in seen.unread]
     tree = without_records(git, objects, git.run("write-tree", index=index).decode().strip())
     modules = commits_of(git, index, links)
     base = tree_of(objects, seen.base)
@@ -183,7 +211,8 @@ def outside_of(git: Git, settings: Settings, apart: tuple[bytes, ...]) -> tuple[
     seen = scan(git)
     _, skipped, _ = choose(git, seen.untracked, settings, apart)
     _, modules = peculiar(git, None)
-    return (*seen.ignored, *seen.nested), (*(os.fsencode(s.path) for s in skipped), *modules, *apart)
+    closed = (path.rstrip(b"/") for path in seen.unread)
+    return (*seen.ignored, *seen.nested), (*(os.fsencode(s.path) for s in skipped), *closed, *modules, *apart)
 
 
 def unhide(git: Git, index: Path) -> list[bytes]:

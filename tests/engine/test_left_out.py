@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import tomli
+from supervised import without_root
 
 if TYPE_CHECKING:
     from repository import Repo
@@ -29,6 +30,18 @@ def recorded(repo: Repo) -> set[str]:
     """The names in the tree of the newest run's result, ours left out."""
     listed = repo.git("ls-tree", "-r", "--name-only", f"refs/runs/{shown(repo)['id']}").splitlines()
     return {name for name in listed if not name.startswith(".gitrun/")}
+
+
+def test_a_directory_that_nobody_may_open_is_left_out_and_named(repo):
+    repo.write("d/e/file", "x")
+    repo.write("ignored/file", "x")
+    repo.write(".gitignore", "ignored/\n")
+    (repo.path / "ignored").chmod(0)
+    (repo.path / "d" / "e").chmod(0)
+    ended = without_root(repo, "--", "sh", "-c", "ls d/e")
+    assert "left out of the snapshot and linked in: d/e (cannot be read)" in ended.stderr
+    assert "ls: cannot open directory 'd/e'" in ended.stderr
+    assert skipped(repo) == {"d/e": "cannot be read"}
 
 
 def test_a_large_untracked_file_is_left_out_named_and_linked_in(repo):
