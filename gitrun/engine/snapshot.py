@@ -218,26 +218,26 @@ def outside_of(git: Git, settings: Settings, apart: tuple[bytes, ...]) -> tuple[
 def unhide(git: Git, index: Path) -> list[bytes]:
     """Makes git look at files whose changes it was told not to see (skip-worktree, assume-unchanged), where they exist.
 
-    In a sparse checkout git itself keeps the marks right. Returns the paths of submodules.
+    In a sparse checkout git itself keeps the first mark right. Returns the paths of submodules.
     """
     hidden, modules = peculiar(git, index)
-    if git.config.get("core.sparsecheckout", ("false",))[-1] == "true":
-        return modules
-    here = [path for path in hidden if git.worktree and os.path.lexists(os.fsencode(git.worktree) + b"/" + path)]
+    is_sparse = git.config.get("core.sparsecheckout", ("false",))[-1] == "true"
+    here = [path for path, tag in hidden if git.worktree and os.path.lexists(os.fsencode(git.worktree) + b"/" + path)
+            and (tag.islower() or not is_sparse)]  # fmt: skip
     if here:
         paths = b"\0".join(here) + b"\0"
-        git.run("update-index", "--no-skip-worktree", "-z", "--stdin", stdin=paths, index=index)
-        git.run("update-index", "--no-assume-unchanged", "-z", "--stdin", stdin=paths, index=index)
+        for mark in ("--no-assume-unchanged",) if is_sparse else ("--no-skip-worktree", "--no-assume-unchanged"):
+            git.run("update-index", mark, "-z", "--stdin", stdin=paths, index=index)
     return modules
 
 
-def peculiar(git: Git, index: Path | None) -> tuple[list[bytes], list[bytes]]:
-    """The tracked paths whose changes git was told not to see, and those of submodules."""
+def peculiar(git: Git, index: Path | None) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
+    """The tracked paths whose changes git was told not to see, with the tag of `git ls-files -v`, and those of submodules."""
     hidden, modules = [], []
     # one pattern over all of it: a hundred thousand ordinary files cost next to nothing
     for tag, mode, path in PECULIAR.findall(b"\0" + git.run("ls-files", "-v", "-s", "-z", index=index)):
         if tag == b"S" or tag.islower():
-            hidden.append(path)
+            hidden.append((path, tag))
         if mode == b"160000":
             modules.append(path)
     return hidden, modules

@@ -151,6 +151,16 @@ def test_edits_that_git_was_told_not_to_see_are_in(prepared):
     assert prepared.git("ls-files", "-v", "a.txt", "d/x") == "S a.txt\nh d/x"
 
 
+def test_an_edit_that_git_was_told_not_to_see_is_in_where_the_checkout_is_sparse_too(prepared):
+    prepared.git("sparse-checkout", "set", "--no-cone", "/*", "!/d/")
+    prepared.git("update-index", "--assume-unchanged", "a.txt")
+    prepared.write("a.txt", "edited\n")
+    tree = source(prepared).tree
+    assert prepared.git("cat-file", "blob", f"{tree}:a.txt") == "edited"
+    assert {"a.txt", "d/x"} <= set(names(prepared, tree))
+    assert prepared.git("ls-files", "-v", "a.txt", "d/x") == "h a.txt\nS d/x"
+
+
 def test_a_file_that_is_not_to_be_checked_out_stays_in(prepared):
     prepared.git("update-index", "--skip-worktree", "a.txt")
     (prepared.path / "a.txt").unlink()
