@@ -27,7 +27,8 @@ from gitrun.store.live import Live, directory_of, is_live, owner_of, recorded
 from gitrun.store.locks import acquire
 from gitrun.store.results import finish
 from gitrun.store.runs import last_attempts
-from gitrun.store.tips import tip_of
+from gitrun.store.tips import set_ref, tip_of
+from gitrun.store.trash import deleted, purged
 
 if TYPE_CHECKING:
     from gitrun.engine.road import Road
@@ -60,6 +61,7 @@ def recover(road: Road) -> None:
 def bury(road: Road, run: str, live: Live) -> None:
     """Finishes one run, unless it was never begun or had its result already. Raises GitrunError, OSError."""
     break_lock(road, run)
+    put_back(road, run)
     attempt, ended = last_of(road, run)
     if attempt is not None and not ended:
         end_everywhere(attempt.id)
@@ -69,6 +71,23 @@ def bury(road: Road, run: str, live: Live) -> None:
             if not last_of(road, run)[1]:
                 raise
     live.close()
+
+
+def put_back(road: Road, run: str) -> None:
+    """Sets the ref of a run again that somebody has taken away, but not to the trash, while its program ran.
+
+    Raises CannotRun if the attempt is gone too: what it left then stays where it is.
+    """
+    owner = owner_of(road.git.state, run)
+    if owner is None or tip_of(road.git, run) is not None or run in deleted(road.git) or run in purged(road.git):
+        return
+    with Objects(road.git) as objects:
+        commit = read_commit(objects.read(owner.attempt))
+    if commit is None or commit.kind != "attempt":
+        place = directory_of(road.git.state, run)
+        raise CannotRun(f"it is no longer in the repository; what it left is in {place}, which may be removed")
+    set_ref(road.git, run_ref(run), owner.attempt, None)
+    road.say(f"run {short(run)} was taken away while it ran, and is there again; git run rm {short(run)} deletes it")
 
 
 def break_lock(road: Road, run: str) -> None:

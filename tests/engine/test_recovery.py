@@ -166,6 +166,30 @@ def test_a_run_whose_ref_does_not_read_keeps_what_it_left(repo):
     assert (last(repo)["status"], output(repo)) == ("terminated", b"ready\n")
 
 
+def test_a_run_whose_ref_was_taken_away_while_it_ran_is_there_again_with_all_it_left(repo):
+    repo.write("p.py", PROGRAM.replace("time.sleep(60)", "time.sleep(1)"))
+    process = start(repo, "p.py")
+    said(process)
+    run = live(repo)[0].name
+    repo.git("update-ref", "-d", f"refs/runs/{run}")
+    assert b"what it left is kept in" in process.communicate(timeout=20)[1]
+    assert "is there again" in repo.run("list").stderr
+    assert (last(repo)["id"], last(repo)["status"], live(repo)) == (run, "completed", [])
+    assert (output(repo), repo.run("cat", "-p", "made", "1").stdout) == (b"ready\n", "produced")
+
+
+def test_a_run_that_is_gone_with_its_attempt_keeps_what_it_left_and_that_is_said(repo):
+    killed(repo)
+    place = live(repo)[0]
+    repo.git("update-ref", "-d", f"refs/runs/{place.name}")
+    repo.git("worktree", "prune", "--expire=now")
+    (repo.path / ".git" / "worktrees" / "gitrun-0" / "HEAD").write_text(repo.git("rev-parse", "HEAD") + "\n")
+    repo.git("reflog", "expire", "--expire=now", "--all")
+    repo.git("gc", "--quiet", "--prune=now")
+    assert f"what it left is in {place}" in repo.run("list").stderr
+    assert (place / "output").read_bytes() == b"ready\n"
+
+
 @pytest.mark.parametrize("how", ["another birth", "another boot", "an owner that does not read"])
 def test_a_process_that_merely_has_the_number_of_a_dead_owner_is_never_signalled(repo, how):
     killed(repo)
