@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from gitrun.model.settings import OF_RUNS, require_sound
 from gitrun.model.status import COMPLETED, RUNNING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from gitrun.engine.environment import Locks
     from gitrun.engine.pipeline import Within
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from gitrun.model.basis import Basis
     from gitrun.model.request import Request
     from gitrun.model.run import Run
+
+SET_BACK, INSTANT = timedelta(days=1), timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,15 @@ def moment() -> Moment:
     return Moment(datetime.now(timezone.utc), os.urandom(16).hex(), int.from_bytes(os.urandom(4), "big"))
 
 
+def after(now: Moment, newest: Sequence[Run]) -> Moment:
+    """The moment, put behind the newest run's: a restarted run is the newest also when the clock has been set back.
+
+    What is further ahead than clocks are set back was made under a wrong one.
+    """
+    ahead = max((run.attempt.created - now.now for run in newest), default=-INSTANT)
+    return replace(now, now=now.now + ahead + INSTANT) if timedelta(0) <= ahead < SET_BACK else now
+
+
 def decide(launch: Launch) -> Ready | Skip:
     """What is to be run, or why nothing is. Raises GitrunError."""
     require_sound(launch.road.git.config, OF_RUNS)
@@ -92,6 +103,7 @@ def decide(launch: Launch) -> Ready | Skip:
                 run = find(index, launch.request.restart, launch.road.git.prefix)
             except UnknownRun as error:
                 raise named_nothing(launch.request.restart, error) from error
+            launch = replace(launch, moment=after(launch.moment, index.readable_runs(1)))
         if run.status == RUNNING:
             raise RunIsRunning(f"cannot restart run {short(run.id)}: it is running", f"git run stop {short(run.id)}")
         return decide_restart(launch, objects, run)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+from datetime import timedelta
+
 import pytest
+import tomli
+import tomli_w
 from runs_made_up import made_up
 
 from gitrun import Project
@@ -167,3 +172,35 @@ def test_words_are_filled_with_flags_and_other_braces_stay() -> None:
 def test_flags_are_in_the_environment_under_upper_case_names() -> None:
     found = flag_variables({"batch-size": 8, "a.b/c": "x", "naïve": 1, "nul": "\0"})
     assert found == {"FLAG_BATCH_SIZE": "8", "FLAG_A_B_C": "x", "FLAG_NA_VE": "1"}
+
+
+def made_elsewhen(repo, run: str, ahead: timedelta) -> str:
+    """A run like another one, made by a clock that was so much ahead."""
+    fields = tomli.loads(repo.git("cat-file", "blob", f"{run}:.gitrun/run.toml"))
+    fields["created"] += ahead
+    path = repo.write(".git/run.toml", tomli_w.dumps(fields))
+    blob = repo.git("hash-object", "-w", path)
+    inner = repo.git("ls-tree", f"{run}:.gitrun").splitlines()
+    inner = [f"100644 blob {blob}\trun.toml" if line.endswith("\trun.toml") else line for line in inner]
+    top = [line for line in repo.git("ls-tree", run).splitlines() if not line.endswith("\t.gitrun")]
+    tree = made(repo, [*top, f"040000 tree {made(repo, inner)}\t.gitrun"])
+    head = repo.git("commit-tree", "-p", "HEAD", "-m", repo.git("log", "-1", "--format=%B", run), tree)
+    repo.git("update-ref", f"refs/runs/{head}", head)
+    return head
+
+
+def made(repo, lines: list[str]) -> str:
+    """The id of a tree with these entries."""
+    text = "".join(f"{line}\n" for line in lines)
+    return subprocess.run(
+        ["git", "mktree"], cwd=repo.path, input=text, capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+@pytest.mark.parametrize(("ahead", "is_newest"), [(timedelta(hours=2), True), (timedelta(days=400), False)])
+def test_a_restarted_run_is_the_newest_although_the_clock_was_set_back(repo, ahead, is_newest):
+    run = Project(repo.path).run("echo.py").id
+    made_elsewhen(repo, run, ahead)
+    assert Project(repo.path).list_runs()[0].id != run
+    Project(repo.path).run(restart=run)
+    assert (Project(repo.path).list_runs()[0].id == run) == is_newest
