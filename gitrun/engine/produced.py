@@ -16,6 +16,7 @@ from gitrun.engine.snapshot import scan
 from gitrun.git.objects import EXECUTABLE, FILE, LINK, Entry
 from gitrun.model.files import File
 from gitrun.model.record import DIRECTORY
+from gitrun.store.commits import scratch, write_blobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -177,9 +178,10 @@ def write(git: Git, top: bytes, paths: Sequence[bytes], cleaned: AbstractSet[byt
     files = [path for path in paths if not os.path.islink(top + b"/" + path)]
     found = hashed(git, top, [path for path in files if path in cleaned])
     found |= hashed(git, top, [path for path in files if path not in cleaned], "--no-filters")
-    for path in set(paths).difference(files):
-        made = git.run("hash-object", "-w", "--stdin", stdin=os.readlink(top + b"/" + path)).decode().strip()
-        found[path] = Entry(LINK, made)
+    links = {os.fsdecode(path): os.readlink(top + b"/" + path) for path in paths if os.path.islink(top + b"/" + path)}
+    if links:
+        with scratch(git) as place:
+            found |= {path: Entry(LINK, text.id) for path, text in write_blobs(git, place, links).items()}
     return found
 
 

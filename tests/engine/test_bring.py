@@ -193,3 +193,13 @@ def test_checkout_to_a_directory_in_the_shell(repo, project, tmp_path) -> None:
     repo.write(tmp_path / "there/out/model.txt", "mine")
     assert repo.run("checkout", "1", "--to", tmp_path / "there").returncode == 1
     assert repo.run("checkout", "1", "--to", tmp_path / "there", "--force").returncode == 0
+
+
+def test_a_file_that_is_as_the_commit_has_it_byte_for_byte_is_known_without_a_process(repo, tmp_path) -> None:
+    repo.write("model.txt", "old\n")
+    repo.commit()
+    repo.run("--", "sh", "-c", "echo new > model.txt", check=True)
+    trace = tmp_path / "trace"
+    repo.run("checkout", "1", check=True, env={"GIT_TRACE": str(trace)})
+    assert (repo.path / "model.txt").read_text() == "new\n"
+    assert "hash-object" not in trace.read_text()

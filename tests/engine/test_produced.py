@@ -124,3 +124,12 @@ def test_nothing_is_restored_through_a_link(tmp_path: Path):
     (tmp_path / "tree" / "out").symlink_to(tmp_path / "outside")
     assert restore(tmp_path / "kept", tmp_path / "tree") == []
     assert list((tmp_path / "outside").iterdir()) == []
+
+
+def test_many_links_are_recorded_by_as_few_processes_as_one(repo, tmp_path):
+    repo.write("p.py", "import os\nfor n in range(300): os.symlink(f'to {n}', f'l{n}')\nos.symlink('nowhere', 'l\\nn')\n")
+    trace = tmp_path / "trace"
+    repo.run("p.py", check=True, env={"GIT_TRACE": str(trace)})
+    assert len(files_of(repo)) == 301
+    assert trace.read_text().count(" git hash-object ") < 10
+    assert repo.git("cat-file", "blob", f"refs/runs/{repo.run('select', '1').stdout.strip()}:l77") == "to 77"
