@@ -10,17 +10,19 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from dataclasses import replace
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from gitrun.engine.streams import TextStream, before_line
 from gitrun.errors import CannotRun, UnknownRun
-from gitrun.git.exe import open_repository
+from gitrun.git.exe import open_repository, outside
 from gitrun.log import environment
 from gitrun.model.refs import EMPTY_TREE, short
 from gitrun.model.settings import settings_from
 from gitrun.model.status import RUNNING
-from gitrun.model.text import columns, safe_text
+from gitrun.model.text import aligned, safe_text
 from gitrun.store.live import directory_of, recorded
 
 if TYPE_CHECKING:
@@ -47,11 +49,12 @@ if TYPE_CHECKING:
 class Project:
     """A git repository and its runs, from any directory of it.
 
-    `environ` is the environment of the programs that are run (default: that of this process). Raises NotARepository.
+    `environ` is the environment of programs (default: that of this process when they start). Raises NotARepository.
     """
 
     def __init__(self, directory: str | Path = ".", *, environ: Mapping[str, str] | None = None) -> None:
         self.git = open_repository(Path(directory).absolute(), environment() if environ is None else environ)
+        self._is_given = environ is not None
         self.settings = settings_from(self.git.config)
         self.stdout: Stream = TextStream(lambda: sys.stdout)
         self.stderr: Stream = TextStream(lambda: sys.stderr)
@@ -72,16 +75,22 @@ class Project:
         label, tags, comment: texts; one tag or several. stop_after: seconds, or a text such as "1h30m".
         in_place: in the working tree itself. links, no_link: paths to link in; link nothing in that git ignores.
         gpus, no_gpus: what the program sees, such as "0,1"; nothing. random_seed: a whole number.
-        force_flags: take flags that the operation does not declare.
+        force_flags: take flags that the operation does not declare. bring: copy what is produced into the working tree.
         """
+        from gitrun.engine.bring import bring_made
         from gitrun.model.options import request_from
         from gitrun.model.plan import Skip
 
-        found = self.start(request_from(operation, options))
+        request = request_from(operation, options)
+        found = self.start(request)
         if isinstance(found, Skip):
             self.tell(found)
             return found.run
         run, outcome = found
+        for path in (
+            path for brought in bring_made(self.road(), request, run, outcome) for path in (*brought.left, *brought.gone)
+        ):
+            self.say(f"left as it is: {path}")
         if outcome and outcome.reason and outcome.exit_status == -signal.SIGINT:
             raise KeyboardInterrupt  # a loop over runs ends where its user wanted it to end
         if outcome and outcome.ordered:
@@ -381,21 +390,17 @@ class Project:
 
     def print_runs(self, *, flags: bool = False, status: bool = False, among: Iterable[Run] | None = None) -> None:
         """Prints a line a run, newest attempt first: operation, flags, status, aligned, two blanks between."""
-        rows = []
-        for run in self.list_runs() if among is None else among:
-            row = [safe_text(run.operation)]
-            row += [run.flags.text()] if flags else []
-            row += [run.status] if status else []
-            rows.append(row)
-        widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
-        for row in rows:
-            print("  ".join(cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=True)).rstrip())
+        shown = self.list_runs() if among is None else among
+        rows = [compress((safe_text(run.operation), run.flags.text(), run.status), (True, flags, status)) for run in shown]
+        for line in aligned([list(row) for row in rows]):
+            print(line)
 
     def road(self) -> Road:
         """What a run goes along on in this project."""
         from gitrun.engine.road import Road
 
-        return Road(self.git, self.settings, self.stdout, self.stderr, self.say)
+        git = self.git if self._is_given else replace(self.git, environ=outside(environment()))
+        return Road(git, self.settings, self.stdout, self.stderr, self.say)
 
     def say(self, words: str) -> None:
         """Says something of our own, on stderr."""

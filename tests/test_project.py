@@ -213,6 +213,25 @@ def test_environment_of_programs_can_be_given(repo) -> None:
     assert run.output == "blue\n"
 
 
+@pytest.mark.parametrize("how", ["wish", "setting"])
+def test_what_is_produced_is_brought_if_that_is_wished_for(repo, how, capfd) -> None:
+    repo.write("p.py", "open('made', 'w').write('1'); open('mine', 'w').write('1')\n")
+    repo.git("config", "gitrun.bring", str(how == "setting").lower())
+    repo.write(".gitignore", "mine\n")
+    project = Project(repo.path)
+    project.run("p.py", no_link=True, bring=True if how == "wish" else None)
+    assert ((repo.path / "made").read_text(), (repo.path / "mine").read_text()) == ("1", "1")
+    repo.write("made", "changed")
+    project.run("p.py", no_link=True, bring=False)
+    assert (repo.path / "made").read_text() == "changed"
+
+
+def test_environment_of_programs_is_that_of_the_moment(repo, monkeypatch) -> None:
+    project = Project(repo.path)
+    monkeypatch.setenv("COLOUR", "red")
+    assert project.run(command=["sh", "-c", "echo $COLOUR"]).output == "red\n"
+
+
 def test_ctrl_c_ends_a_loop_over_runs_once_its_run_is_recorded(repo) -> None:
     repo.write("wait.py", "import os, signal, time\nos.kill(os.getppid(), signal.SIGINT)\ntime.sleep(60)")
     script = "import gitrun\nproject = gitrun.Project('.')\nfor x in range(3):\n    project.run('wait.py')\n"

@@ -18,9 +18,6 @@ from gitrun.model.settings import seconds
 from gitrun.model.text import count_text, ending_text, safe_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from gitrun.model.basis import StepRun
     from gitrun.model.plan import Outcome
     from gitrun.project import Project
 
@@ -176,21 +173,14 @@ def bring(project: Project, request: Request, run: str, outcome: Outcome) -> str
     if request.in_place:
         return ""
     if request.bring or (request.bring is None and project.settings.bring):
-        found = [project.bring(one) for one in (run, *parts(project, outcome.steps))]
+        from gitrun.engine.bring import bring_made
+
+        found = bring_made(project.road(), request, run, outcome)
         left = [path for brought in found for path in (*brought.left, *brought.gone)]
         done = sum(len(brought.done) for brought in found)
         return f"; brought here: {done}" + (f", left as they are: {', '.join(left[:3])}" if left else "")
     made = len(outcome.files)
     return f"; git run checkout {short(run)} brings {'it' if made == 1 else 'them'} here" if made else ""
-
-
-def parts(project: Project, steps: Iterable[StepRun]) -> Iterator[str]:
-    """The runs of these steps, each after its own steps."""
-    from gitrun.views.family import family
-
-    for step in steps:
-        yield from parts(project, family(project.git, project.find(step.run))[1])
-        yield step.run
 
 
 def show_plan(project: Project, request: Request, *, as_json: bool) -> int:

@@ -18,8 +18,11 @@ from gitrun.engine.links import make_parents, prune
 from gitrun.engine.produced import describe
 from gitrun.errors import CannotRun, UnknownRun
 from gitrun.git.objects import COMMIT, EXECUTABLE, LINK, Objects, TreeMaker, entry_at
+from gitrun.model import record
+from gitrun.model.basis import read_steps
 from gitrun.model.files import File, is_safe
-from gitrun.model.refs import short
+from gitrun.model.refs import run_ref, short
+from gitrun.model.run import Run
 from gitrun.store.carry import source_tree
 from gitrun.store.commits import scratch
 from gitrun.store.results import kept
@@ -27,12 +30,15 @@ from gitrun.store.runs import attempts
 from gitrun.store.tips import read_ref
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from gitrun.engine.road import Road
     from gitrun.git.exe import Git
     from gitrun.git.objects import Entry
-    from gitrun.model.run import Run
+    from gitrun.model.basis import StepRun
+    from gitrun.model.plan import Outcome
+    from gitrun.model.request import Request
 
 DONE, LEFT, GONE = "done", "left", "gone"
 PLAIN = {"core.sparseCheckout": "false", "core.fsmonitor": "false", "submodule.recurse": "false"}
@@ -98,6 +104,27 @@ def bring(git: Git, run: Run, wish: Wish = ALL) -> Brought:
         for item in items:
             found[put(top, item, may_go)].append(item.path)
     return Brought(*(tuple(found[name]) for name in (DONE, LEFT, GONE)))
+
+
+def bring_made(road: Road, request: Request, run: str, outcome: Outcome | None) -> list[Brought]:
+    """What became of the files that the run and its steps produced, if the request or the settings say to bring them."""
+    wanted = not request.in_place and (road.settings.bring if request.bring is None else request.bring)
+    if not (wanted and outcome and (outcome.files or outcome.steps)):
+        return []
+    from gitrun.store.index import Index
+
+    with Index(road.git) as index:
+        found = [index.get(one) for one in (run, *parts(road.git, outcome.steps))]
+    return [bring(road.git, one) for one in found if isinstance(one, Run)]
+
+
+def parts(git: Git, steps: Iterable[StepRun]) -> Iterator[str]:
+    """The runs of these steps, each after its own steps."""
+    for step in steps:
+        with Objects(git) as objects:
+            found = objects.read(f"{run_ref(step.run)}:{record.RESULT}")
+        yield from parts(git, read_steps(found.data) if found and found.data is not None else ())
+        yield step.run
 
 
 def commits_known(git: Git, run: Run, wish: Wish) -> tuple[str, ...]:

@@ -199,8 +199,7 @@ def open_repository(directory: Path, environ: Mapping[str, str]) -> Git:
     if bare == "false" and len(lines) < 6:
         raise NotARepository("this is git's own directory, not a working tree", "change to the working tree first")
     top, prefix = (Path(lines[4]), lines[5]) if bare == "false" else (None, "")
-    kept = {key: value for key, value in environ.items() if key not in REPOSITORY_VARIABLES}
-    git = Git(Path(git_dir), Path(common_dir), top, prefix, kept, {})
+    git = Git(Path(git_dir), Path(common_dir), top, prefix, outside(environ), {})
     git = replace(git, config=read_config(git))
     if git.config.get("extensions.refstorage", ("files",))[-1] != "files":
         raise NotARepository("this repository keeps its refs in a reftable, which gitrun cannot read yet")
@@ -223,6 +222,11 @@ def with_quarantine(git: Git, environ: Mapping[str, str]) -> Git:
     """The repository with the objects of a push that its pre-receive hook is asked about: git names their places."""
     names = ("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
     return replace(git, environ={**git.environ, **{name: environ[name] for name in names if name in environ}})
+
+
+def outside(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment without what names a repository."""
+    return {key: value for key, value in environ.items() if key not in REPOSITORY_VARIABLES}
 
 
 def for_programs(environ: Mapping[str, str]) -> dict[str, str]:

@@ -160,3 +160,12 @@ def signal_text(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A line a row, the cells of each column below each other, two blanks between."""
+    widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
