@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.engine.links import is_cache, make_parents
 from gitrun.engine.snapshot import scan
+from gitrun.errors import GitFailed
 from gitrun.git.objects import EXECUTABLE, FILE, LINK, Entry
 from gitrun.model.files import File
 from gitrun.model.record import DIRECTORY
@@ -90,6 +91,8 @@ def collect(place: Place, limit: int) -> Produced:
         except OSError:
             lost.append(path)
     entries = write(place.git, top, [path for path in files if path not in apart], cleaned.keys() | seen.changed)
+    for path in set(files).difference(entries, apart):  # its filter fails, which may be only here
+        files[path] = take(place, path, "local")
     changes: dict[bytes, Entry | None] = {**dict.fromkeys(gone), **entries}
     return Produced(changes, tuple(sorted(files.values(), key=lambda file: file.path)), seen, tuple(lost))
 
@@ -171,18 +174,27 @@ def filters(git: Git, paths: Sequence[bytes]) -> dict[bytes, str]:
 
 
 def write(git: Git, top: bytes, paths: Sequence[bytes], cleaned: AbstractSet[bytes]) -> dict[bytes, Entry]:
-    """The tree entries of the files, whose content is then in the repository.
+    """The tree entries of the files, whose content is then in the repository; none of a file whose filter fails.
 
     Of those in `cleaned` it is what `git add` would store; of what a program made new, every byte, line ends too.
     """
     files = [path for path in paths if not os.path.islink(top + b"/" + path)]
-    found = hashed(git, top, [path for path in files if path in cleaned])
+    found = filtered(git, top, [path for path in files if path in cleaned])
     found |= hashed(git, top, [path for path in files if path not in cleaned], "--no-filters")
     links = {os.fsdecode(path): os.readlink(top + b"/" + path) for path in paths if os.path.islink(top + b"/" + path)}
     if links:
         with scratch(git) as place:
             found |= {path: Entry(LINK, text.id) for path, text in write_blobs(git, place, links).items()}
     return found
+
+
+def filtered(git: Git, top: bytes, paths: Sequence[bytes]) -> dict[bytes, Entry]:
+    """The tree entries of those of these files that git can clean."""
+    try:
+        return hashed(git, top, paths)
+    except GitFailed:
+        half = len(paths) // 2
+        return filtered(git, top, paths[:half]) | filtered(git, top, paths[half:]) if half else {}
 
 
 def hashed(git: Git, top: bytes, paths: Sequence[bytes], *words: str) -> dict[bytes, Entry]:

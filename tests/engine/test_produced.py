@@ -133,3 +133,14 @@ def test_many_links_are_recorded_by_as_few_processes_as_one(repo, tmp_path):
     assert len(files_of(repo)) == 301
     assert trace.read_text().count(" git hash-object ") < 10
     assert repo.git("cat-file", "blob", f"refs/runs/{repo.run('select', '1').stdout.strip()}:l77") == "to 77"
+
+
+def test_a_file_whose_filter_fails_is_kept_beside_the_repository(repo):
+    repo.write(".gitattributes", "*.bad filter=broken\n*.good filter=sound\n")
+    repo.commit()
+    for name, command in (("broken", "false"), ("sound", "cat")):
+        repo.git("config", f"filter.{name}.clean", command)
+        repo.git("config", f"filter.{name}.required", "true")
+    files = shell(repo, "for x in a.bad b.good c; do echo $x > $x; done")
+    assert {path: file["stored"] for path, file in files.items()} == {"a.bad": "local", "b.good": "git", "c": "git"}
+    assert repo.run("cat", "-p", "a.bad", "1", check=True).stdout == "a.bad\n"
