@@ -88,6 +88,7 @@ def find_operation(git: Git, objects: Objects, request: Request, source: Source)
     if mode is None:
         raise not_there(git, request.operation, path, source)
     typed = os.path.relpath(path, cwd or ".")
+    typed = f"./{typed}" if typed.startswith("-") else typed  # no option of what runs it
     if path.endswith(".py"):
         return Operation(path, SCRIPT, (PYTHON, typed, *request.command), cwd)
     if path.endswith(".ipynb"):

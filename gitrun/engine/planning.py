@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 LEAST = {SCRIPT: 2, NOTEBOOK: 2, COMMAND: 1}
 """Words of a command that its kind needs."""
+LONGEST = 128 << 10
+"""Bytes of one string of an environment that Linux does not take (MAX_ARG_STRLEN, its end included)."""
 Bare: TypeAlias = "tuple[Source, Moment, bool]"
 """What of a plan is there before flags are: source, moment, and whether it is staged."""
 
@@ -235,6 +237,11 @@ def word_for(value: Value) -> str:
 
 
 def flag_variables(flags: Mapping[str, Value]) -> dict[str, str]:
-    """The flags as environment variables `FLAG_<NAME>`; those whose value holds a NUL are left out."""
+    """The flags as environment variables `FLAG_<NAME>`; those that no program can be started with are left out."""
     found = {f"FLAG_{re.sub('[^A-Za-z0-9]', '_', name).upper()}": word_for(value) for name, value in flags.items()}
-    return {name: value for name, value in found.items() if "\0" not in value}
+    return {name: value for name, value in found.items() if "\0" not in value and size_of(name, value) < LONGEST}
+
+
+def size_of(name: str, value: str) -> int:
+    """The bytes of an environment variable, without the one at its end."""
+    return len(f"{name}={value}".encode(errors="surrogatepass"))

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from gitrun.model.settings import Settings
 
 PECULIAR = re.compile(rb"\0([^H]|H(?= 160000)) ([0-7]+) [0-9a-f]+ [0-3]\t([^\0]+)")
+FATAL = 128
+"""The exit status of a git that could not go on."""
 MANY, MUCH = 1_000, 100 << 20
 """Untracked files, and their bytes, above which a person is asked whether git should keep them all."""
 
@@ -298,15 +300,27 @@ def add(git: Git, index: Path, seen: Seen, untracked: list[bytes]) -> list[Skipp
     if not done.returncode:
         return []
     # update-index stops at the first path it cannot read; add goes on, and status then says what is missing
-    words = ("--sparse", "--ignore-errors", "--pathspec-from-file=-", "--pathspec-file-nul")
-    again = git.attempt("add", "--all", *words, stdin=paths, index=index)
+    said = add_what_goes(git, index, [*tracked, *untracked])
     left = scan(git, index, ignored=False)
     bad = set(left.changed) & set(tracked)
     if bad or left.conflicts:
         first = os.fsdecode(min(bad or left.conflicts))
-        raise GitFailed(f"cannot record '{first}': {last_words(again.stderr or done.stderr)}")
+        raise GitFailed(f"cannot record '{first}': {last_words(said or done.stderr)}")
     unread = set(left.untracked) & set(untracked)
-    return [Skipped(os.fsdecode(path), 0, "cannot be read") for path in sorted(unread)]
+    top = os.fsencode(git.worktree or ".") + b"/"
+    reasons = {path: "git cannot add it" if os.access(top + path, os.R_OK) else "cannot be read" for path in sorted(unread)}
+    return [Skipped(os.fsdecode(path), 0, reason) for path, reason in reasons.items()]
+
+
+def add_what_goes(git: Git, index: Path, paths: list[bytes]) -> bytes:
+    """What git says of those of the paths that it cannot add; all others are in the index then."""
+    words = ("--sparse", "--ignore-errors", "--pathspec-from-file=-", "--pathspec-file-nul")
+    done = git.attempt("add", "--all", *words, stdin=b"".join(path + b"\0" for path in paths), index=index)
+    half = len(paths) // 2
+    if done.returncode < FATAL or not half:
+        return done.stderr
+    # a filter that fails ends git before it has added anything, whatever errors it is to ignore
+    return b"".join(add_what_goes(git, index, part) for part in (paths[:half], paths[half:]))
 
 
 def without_records(git: Git, objects: Objects, tree: str) -> str:

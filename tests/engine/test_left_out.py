@@ -44,6 +44,15 @@ def test_a_directory_that_nobody_may_open_is_left_out_and_named(repo):
     assert skipped(repo) == {"d/e": "cannot be read"}
 
 
+def test_an_untracked_file_that_git_cannot_clean_is_left_out_and_named(repo):
+    repo.write(".gitattributes", "*.bad filter=broken\n")
+    repo.git("config", "filter.broken.clean", "false")
+    repo.git("config", "filter.broken.required", "true")
+    repo.write("a.bad", "x")
+    assert "a.bad (git cannot add it)" in repo.run("echo.py", check=True).stderr
+    assert skipped(repo) == {"a.bad": "git cannot add it"}
+
+
 def test_a_large_untracked_file_is_left_out_named_and_linked_in(repo):
     repo.write("data/large.bin", b"x" * (10 * MIB + 1))
     repo.write("data/just.bin", b"x" * (10 * MIB))

@@ -204,3 +204,17 @@ def test_a_restarted_run_is_the_newest_although_the_clock_was_set_back(repo, ahe
     assert Project(repo.path).list_runs()[0].id != run
     Project(repo.path).run(restart=run)
     assert (Project(repo.path).list_runs()[0].id == run) == is_newest
+
+
+def test_a_flag_too_long_for_an_environment_is_left_out_of_it(repo):
+    long = "x" * (200 << 10)
+    repo.write("p.py", "x = ''\nimport os\nprint(len(x), 'FLAG_X' in os.environ)\n")
+    assert Project(repo.path).run("p.py", flags={"x": long}).output == f"{200 << 10} False\n"
+
+
+def test_a_script_named_like_an_option_is_run(repo):
+    repo.write("-x.py", "n = 1\nprint(n)\n")
+    repo.write("-y.sh", "echo y\n")
+    assert Project(repo.path).run("./-x.py").output == "1\n"
+    assert Project(repo.path).run("./-x.py", flags={"n": 2}).output == "2\n"
+    assert Project(repo.path).run("./-y.sh").output == "y\n"
