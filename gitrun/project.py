@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import signal
 import sys
 import threading
@@ -16,14 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from gitrun.engine.streams import TextStream, before_line
-from gitrun.errors import CannotRun, UnknownRun
+from gitrun.errors import CannotRun
 from gitrun.git.exe import open_repository, outside
 from gitrun.log import environment
-from gitrun.model.refs import EMPTY_TREE, short
+from gitrun.model.refs import EMPTY_TREE
 from gitrun.model.settings import settings_from
-from gitrun.model.status import RUNNING
 from gitrun.model.text import aligned, safe_text
-from gitrun.store.live import directory_of, recorded
+from gitrun.store.live import recorded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -185,9 +183,10 @@ class Project:
 
     def environment(self, run: Run) -> dict[str, Any]:
         """What is recorded of the environment of the run's last attempt."""
+        from gitrun.engine.files import recorded
         from gitrun.model import reading, record
 
-        found = self._blob(f"{run.attempt.id}:{record.ENV}")
+        found = recorded(self.git, f"{run.attempt.id}:{record.ENV}")
         return reading.parse_toml(found, record.ENV) if found is not None else {}
 
     def working_source(self) -> str:
@@ -212,44 +211,9 @@ class Project:
 
     def copy_file(self, run: Run, what: str, path: str | None, sink: BinaryIO) -> None:
         """Writes to `sink` what `read_file` returns; a large file that is kept beside the repository goes in pieces."""
-        from gitrun.model import record
-        from gitrun.store.results import kept
+        from gitrun.engine.files import copy_file
 
-        beside = kept(self.git, run.id, run.attempt.id)
-        place = beside / (record.OUTPUT if path is None else path)
-        if path is None and what == "output" and run.status == RUNNING:
-            place = directory_of(self.git.state, run.id) / "output"
-        is_kept = what != "flags" and (path is None or what != "source") and place.is_file()
-        if is_kept and place.resolve().is_relative_to(self.git.state.resolve()):  # its links and dots followed
-            with place.open("rb") as source:
-                shutil.copyfileobj(source, sink)
-            return
-        if path is not None:
-            sink.write(self._file(run, what, os.path.normpath(path)))
-            return
-        found = self._blob(f"{run.attempt.id}:{record.FLAGS}" if what == "flags" else f"{run.attempt.left}:{record.OUTPUT}")
-        sink.write(found or b"")
-
-    def _file(self, run: Run, what: str, path: str) -> bytes:
-        from gitrun.engine.bring import content
-
-        made = next((file for file in run.attempt.files if file.path == path), None) if what != "source" else None
-        if made and (data := content(self.git, run.attempt.left, made)) is not None:
-            return data
-        done = self.git.attempt("cat-file", "--filters", f"{run.attempt.id if what == 'source' else run.attempt.left}:{path}")
-        if done.returncode:
-            raise UnknownRun(
-                f"run {short(run.id)} has no file '{path}'",
-                f"git run show {short(run.id)} lists what it produced",
-            )
-        return done.stdout
-
-    def _blob(self, name: str) -> bytes | None:
-        from gitrun.git.objects import Objects
-
-        with Objects(self.git) as objects:
-            found = objects.read(name)
-        return found.data if found else None
+        copy_file(self.git, run, what, path, sink)
 
     def bring(self, run: str, wish: Wish | None = None) -> Brought:
         """Puts files of the run into the working tree (all that it produced), or what is wished for where it is wished for."""

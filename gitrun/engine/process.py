@@ -206,10 +206,7 @@ class Loop:
                 self.turn(self.patience(), watch)
 
     def grace_left(self) -> float:
-        """Seconds that what the program left running has to end: after an order, or a wish, those that the program had.
-
-        The shell around a program is gone at once, and what was asked to end is the program.
-        """
+        """Seconds that what a program, a shell say, left running has to end: after an order, or a wish, those that it had."""
         left = self.kill_at - time.monotonic() if self.kill_at is not None else 0.0
         return max(left, self.call.grace if self.stopped_by in INTERRUPTS else min(self.call.grace, LEFT_RUNNING))
 

@@ -16,13 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-ELSEWHERE = {
-    "background": "a run in another thread goes on beside this one",
-    "bring": "project.bring(run.id) brings what a run produced",
-}
-"""What a program does instead of what only the command line does."""
-
-
 def request_from(operation: object, options: Mapping[str, Any]) -> Request:
     """The request that these options are; one that is None is not given.
 
@@ -104,7 +97,7 @@ def duration(name: str, value: object) -> float:
 def only_there(name: str, value: object) -> bool:
     """False: what only the command line does."""
     if truth(name, value):
-        raise UsageError(f"{name} is for the command line", ELSEWHERE[name])
+        raise UsageError(f"{name} is for the command line", "a run in another thread goes on beside this one")
     return False
 
 
@@ -118,6 +111,6 @@ def whole(name: str, value: object) -> int:
 READERS: dict[str, Callable[[str, object], Any]] = {
     "operation": path, "command": words, "flags": values, "restart": named, "needed": truth, "needed_source": truth,
     "force_sourcecode": truth, "stage": truth, "clean": truth, "label": text, "tags": texts, "comment": text,
-    "in_place": truth, "bring": only_there, "links": texts, "no_link": truth, "stop_after": duration, "background": only_there,
+    "in_place": truth, "bring": truth, "links": texts, "no_link": truth, "stop_after": duration, "background": only_there,
     "force_flags": truth, "gpus": text, "no_gpus": truth, "random_seed": whole,
 }  # fmt: skip

@@ -1,0 +1,61 @@
+"""One file of a run, as it was recorded: its bytes, in the repository, beside it, or still being written."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING, BinaryIO
+
+from gitrun.engine.bring import content
+from gitrun.errors import UnknownRun
+from gitrun.git.objects import Objects
+from gitrun.model import record
+from gitrun.model.refs import short
+from gitrun.model.status import RUNNING
+from gitrun.store.live import directory_of
+from gitrun.store.results import kept
+
+if TYPE_CHECKING:
+    from gitrun.git.exe import Git
+    from gitrun.model.run import Run
+
+SOURCE, FLAGS, OUTPUT = "source", "flags", "output"
+"""What may be asked for without a path, and of `source` for a path in it."""
+
+
+def copy_file(git: Git, run: Run, what: str, path: str | None, sink: BinaryIO) -> None:
+    """Writes to `sink` the run's output or flags, or the file at `path` of its source or of what it left.
+
+    What is kept beside the repository goes in pieces. Raises UnknownRun if the run has no such file.
+    """
+    beside = kept(git, run.id, run.attempt.id)
+    place = beside / (record.OUTPUT if path is None else path)
+    if path is None and what == OUTPUT and run.status == RUNNING:
+        place = directory_of(git.state, run.id) / "output"
+    is_kept = what != FLAGS and (path is None or what != SOURCE) and place.is_file()
+    if is_kept and place.resolve().is_relative_to(git.state.resolve()):  # its links and dots followed
+        with place.open("rb") as source:
+            shutil.copyfileobj(source, sink)
+    elif path is not None:
+        sink.write(recorded_file(git, run, what, os.path.normpath(path)))
+    else:
+        name = f"{run.attempt.id}:{record.FLAGS}" if what == FLAGS else f"{run.attempt.left}:{record.OUTPUT}"
+        sink.write(recorded(git, name) or b"")
+
+
+def recorded_file(git: Git, run: Run, what: str, path: str) -> bytes:
+    """The bytes of a file that the repository has of the run. Raises UnknownRun."""
+    made = next((file for file in run.attempt.files if file.path == path), None) if what != SOURCE else None
+    if made and (data := content(git, run.attempt.left, made)) is not None:
+        return data
+    done = git.attempt("cat-file", "--filters", f"{run.attempt.id if what == SOURCE else run.attempt.left}:{path}")
+    if done.returncode:
+        raise UnknownRun(f"run {short(run.id)} has no file '{path}'", f"git run show {short(run.id)} lists what it produced")
+    return done.stdout
+
+
+def recorded(git: Git, name: str) -> bytes | None:
+    """The bytes of an object; None if there is none."""
+    with Objects(git) as objects:
+        found = objects.read(name)
+    return found.data if found else None
