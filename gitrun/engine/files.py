@@ -6,7 +6,6 @@ import os
 import shutil
 from typing import TYPE_CHECKING, BinaryIO
 
-from gitrun.engine.bring import content
 from gitrun.errors import UnknownRun
 from gitrun.git.objects import Objects
 from gitrun.model import record
@@ -45,6 +44,8 @@ def copy_file(git: Git, run: Run, what: str, path: str | None, sink: BinaryIO) -
 
 def recorded_file(git: Git, run: Run, what: str, path: str) -> bytes:
     """The bytes of a file that the repository has of the run. Raises UnknownRun."""
+    from gitrun.engine.bring import content
+
     made = next((file for file in run.attempt.files if file.path == path), None) if what != SOURCE else None
     if made and (data := content(git, run.attempt.left, made)) is not None:
         return data

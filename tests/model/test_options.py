@@ -30,7 +30,6 @@ REFUSED = {
     "not a duration: 'soon'": {"stop_after": "soon"},
     "random_seed takes a whole number, not 'x'": {"random_seed": "x"},
     "gpus takes text, not 0": {"gpus": 0},
-    "bring is for the command line": {"bring": True},
     "background is for the command line": {"background": True},
 }
 
@@ -56,7 +55,7 @@ def test_what_an_option_does_not_take_is_refused(words, options) -> None:
         ("stop_after", "1h30m", 5400.0),
         ("stop_after", 30, 30.0),
         ("random_seed", np.int32(7), 7),
-        ("bring", False, False),
+        ("bring", True, True),
     ],
 )
 def test_what_means_the_same_is_taken(option, given, found) -> None:
