@@ -111,6 +111,6 @@ def test_run_whose_last_commit_is_gone_goes_too_and_keeps_no_other(three) -> Non
     (three.path / ".git" / "objects" / lost.tip[:2] / lost.tip[2:]).unlink()
     told = three.run("rm", lost.id, other.id, check=True).stderr
     assert f"of run {lost.id[:8]} there was only its ref" in told
-    assert f"git run restore {other.id[:8]} brings them back" in told
+    assert f"git run restore {other.id[:8]} brings it back" in told
     assert listed(three) == [1]
     assert [run.id for run in Project(three.path).list_deleted()] == [other.id]

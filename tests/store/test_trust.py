@@ -241,5 +241,5 @@ def test_trust_that_is_taken_back_after_a_line_that_was_cut_short_is_taken_back(
     with trust.file_of(git).open("a") as file:
         file.write(run[:7])
     trust.distrust(git, [run])
-    assert not trust.is_trusted(git, run)
+    assert not trust.is_trusted_commit(git, run)
     assert run not in trust.trusted(git)
