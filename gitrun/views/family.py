@@ -5,10 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from gitrun.errors import BadRun
+from gitrun.errors import BadRun, ObjectsGone
 from gitrun.git.objects import Objects
 from gitrun.model import record
 from gitrun.model.plan import STEPS
+from gitrun.store.readers import bulk_reader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,8 +35,12 @@ def bases(git: Git, runs: Sequence[Run]) -> list[Basis]:
     """What the last attempt of each run rests on; nothing if that does not read."""
     from gitrun.model.basis import NOTHING, read_basis
 
-    with Objects(git) as objects:
-        records = objects.read_many(f"{run.tip}:{record.RUN}" for run in runs)
+    names = [f"{run.attempt.id}:{record.RUN}" for run in runs]
+    try:
+        with Objects(git) as objects:
+            records = objects.read_many(names)
+    except ObjectsGone:  # git cat-file dies of a tree that was cut short, and all that is asked with it
+        records = bulk_reader(git).read_many(names)
     found = [NOTHING] * len(runs)
     for place, one in enumerate(records):
         if one and one.data and record.rests_on_more(one.data):

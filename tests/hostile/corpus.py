@@ -23,6 +23,7 @@ CREATED = b"created = 2026-01-02T03:04:05.000000+00:00\n"
 RESULT = b'format = 1\nstatus = "completed"\nexit_status = 0\n'
 WHO = "A <a@example.org> 1760000000 +0000"
 MISSING = "d" * 40
+EMPTY = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 Entries = list[tuple[str, bytes, str]]
 
 
@@ -69,13 +70,27 @@ class Forge:
         self, entries: Entries | None = None, records: str | None = None, parents: tuple[str, ...] = (), **more: bytes
     ) -> str:
         """An attempt whose tree has these entries too."""
-        folder = records or self.records(**{"run_toml": RUN + CREATED, "flags_toml": b"x = 1\n", **more})
+        run = sourced(more.pop("run_toml", RUN + CREATED), self.tree(entries or []))
+        folder = records or self.records(**{"run_toml": run, "flags_toml": b"x = 1\n", **more})
         return self.commit(self.tree([("40000", b".gitrun", folder), *(entries or [])]), parents, words("attempt"))
 
     def then(self, kind: str, *parents: str, records: str | None = None, **more: bytes) -> str:
         """A commit of this kind on others."""
-        files = {"run_toml": RUN + CREATED, "flags_toml": b"x = 1\n", **({"result_toml": RESULT} if kind == "result" else {})}
-        return self.commit(self.tree([("40000", b".gitrun", records or self.records(**files, **more))]), parents, words(kind))
+        files = {"run_toml": sourced(RUN + CREATED), "flags_toml": b"x = 1\n"}
+        files |= {"result_toml": RESULT} if kind == "result" else {}
+        folder = records or self.records(**{**files, **more})
+        return self.commit(self.tree([("40000", b".gitrun", folder)]), parents, words(kind))
+
+
+def sourced(run: bytes, tree: str = EMPTY) -> bytes:
+    """A run.toml that names the tree as its source, if it names none."""
+    line = f'[source]\ntree = "{tree}"\n'.encode()
+    if b"\ntree = " in run:
+        return run
+    if b"[source]\n" in run:
+        return run.replace(b"[source]\n", line)
+    head, below, rest = run.partition(b"[[source.")
+    return head + line + below + rest
 
 
 def words(kind: str, subject: str = "x") -> str:
@@ -154,7 +169,7 @@ def bombs(forge: Forge) -> dict[str, Case]:
     deep = forge.tree([])
     for _ in range(400):
         deep = forge.tree([("40000", b"d", deep)])
-    output = forge.records(run_toml=RUN + CREATED, result_toml=RESULT, output=b"x" * (20 << 20))
+    output = forge.records(run_toml=sourced(RUN + CREATED), result_toml=RESULT, flags_toml=b"x = 1\n", output=b"x" * (20 << 20))
     first = forge.attempt()
     return {
         "10^11 files": named(forge.attempt([("40000", b"wide", wide)])),
@@ -186,7 +201,10 @@ def tables(forge: Forge) -> dict[str, Case]:
 
 def shapes(forge: Forge) -> dict[str, Case]:
     first, user = forge.attempt(), forge.commit(forge.tree([]), (), "a commit of somebody's")
-    result, folder = forge.then("result", first), forge.tree([("40000", b".gitrun", forge.records(run_toml=RUN + CREATED))])
+    result, folder = (
+        forge.then("result", first),
+        forge.tree([("40000", b".gitrun", forge.records(run_toml=sourced(RUN + CREATED)))]),
+    )
     another = forge.attempt(flags_toml=b"x = 2\n")
     return {
         "a result of two": Case(first, forge.then("result", first, result)),
@@ -211,7 +229,7 @@ def shapes(forge: Forge) -> dict[str, Case]:
         "a missing file": named(forge.attempt([("100644", b"a", MISSING)]), poison=True, sound=True),
         "a missing table": named(forge.attempt(records=forge.tree([("100644", b"run.toml", MISSING)])), poison=True),
         "a missing parent": Case(first, forge.then("result", MISSING), poison=True),
-        "two attempts": Case(first, forge.then("result", forge.attempt(parents=(user, result), flags_toml=b"x = 3\n")), sound=True),
+        "two attempts": Case(first, forge.then("result", forge.attempt(parents=(user, result), flags_toml=b"x = 3\n"), flags_toml=b"x = 3\n"), sound=True),
     }  # fmt: skip
 
 
@@ -235,7 +253,7 @@ def texts(forge: Forge) -> dict[str, Case]:
     evil = EVIL.encode()
     notes = f'label = "{json_text(EVIL)}"\ntags = ["{json_text(EVIL)}"]\n[[comments]]\ntext = "{json_text(EVIL)}"\nauthor = "{json_text(EVIL)}"\n'
     flags = f'"{json_text(EVIL)}" = "{json_text(EVIL)}"\n'
-    folder = forge.tree([("40000", b".gitrun", forge.records(run_toml=RUN + CREATED))])
+    folder = forge.tree([("40000", b".gitrun", forge.records(run_toml=sourced(RUN + CREATED)))])
     return {
         "escapes in file names": named(forge.attempt([("100644", evil + b"\n\t.txt", forge.blob(evil))]), sound=True),
         "escapes in notes": named(forge.attempt(notes_toml=notes.encode()), sound=True),

@@ -77,7 +77,8 @@ def unlike(cases: dict[str, Case]) -> dict[str, Case]:
 
 
 def is_safe(text: str) -> bool:
-    return not {unicodedata.category(char) for char in text if char != "\n"} & {"Cc", "Cf", "Cs"}
+    # git puts a tab behind a path with blanks in the head of a diff
+    return not {unicodedata.category(char) for char in text.replace(" \t\n", "\n") if char != "\n"} & {"Cc", "Cf", "Cs"}
 
 
 def test_corpus_is_large(forged) -> None:

@@ -16,7 +16,7 @@ SOURCES = {
     "ids of nothing": f'[source]\ntree = "{"d" * 40}"\nbase = "{"e" * 40}"\n',
     "a path for a branch": '[source]\nbranch = "../../etc/passwd"\n',
     "left out, outside": '[[source.skipped]]\npath = "../../etc/passwd"\nsize = -1\nreason = "' + ESC + '"\n',
-    "carried, outside": 'carried = ["../../etc/passwd", "/etc/passwd", ".git/config"]\n',
+    "carried, outside": '[source]\ncarried = ["../../etc/passwd", "/etc/passwd", ".git/config"]\n',
     "submodules that are none": '[[source.submodules]]\npath = "../x"\ncommit = "--all"\n',
     "parameters of odd kinds": '[params]\nrandom_seed = "x"\ngpus = []\nmax_trials = 1e300\nopt_flags = 7\nforce_flags = "no"\n',
     "needs of odd kinds": '[basis]\nneeds = 1\ninputs = "x"\nparent = []\n[[needs]]\nrun = 1\n',
@@ -78,11 +78,11 @@ MESSAGES = {
 
 def values(forge: Forge) -> dict[str, Case]:
     """Files of runs with what does not belong there."""
-    from corpus import CREATED, RESULT, RUN, named, words
+    from corpus import CREATED, RESULT, RUN, named, sourced, words
 
     first = forge.attempt()
     found = {
-        f"run.toml: {name}": named(forge.attempt(run_toml=RUN + CREATED + text.encode()), sound=True)
+        f"run.toml: {name}": named(forge.attempt(run_toml=RUN + CREATED + text.encode()), sound="tree = " not in text)
         for name, text in SOURCES.items()
     }
     found |= {
@@ -92,11 +92,12 @@ def values(forge: Forge) -> dict[str, Case]:
     found |= {f"flags.toml: {name}": named(forge.attempt(flags_toml=text.encode()), sound=True) for name, text in FLAGS.items()}
     found |= {f"notes.toml: {name}": named(forge.attempt(notes_toml=text.encode()), sound=True) for name, text in NOTES.items()}
     for name, text in (*RESULTS.items(), *ENDS.items()):
-        attempt = forge.attempt(flags_toml=f"name = {name!r}\n".encode())
+        flags = f"name = {name!r}\n".encode()
+        attempt = forge.attempt(flags_toml=flags)
         head = b"format = 1\n" if name in ENDS else RESULT
-        folder = forge.records(run_toml=RUN + CREATED, flags_toml=b"x = 1\n", result_toml=head + text.encode())
+        folder = forge.records(run_toml=sourced(RUN + CREATED), flags_toml=flags, result_toml=head + text.encode())
         found[f"result.toml: {name}"] = made(attempt, forge.then("result", attempt, records=folder))
-    folder = forge.tree([("40000", b".gitrun", forge.records(run_toml=RUN + CREATED))])
+    folder = forge.tree([("40000", b".gitrun", forge.records(run_toml=sourced(RUN + CREATED)))])
     found |= {f"a message with {name}": named(forge.commit(folder, (), text), sound=True) for name, text in MESSAGES.items()}
     windows = words("attempt").replace("\n", "\r\n")
     found["a message with line ends of Windows"] = named(forge.commit(folder, (), windows))
@@ -113,7 +114,7 @@ def made(attempt: str, tip: str) -> Case:
 
 def outputs(forge: Forge) -> dict[str, Case]:
     """What a run wrote, and its metrics by step."""
-    from corpus import CREATED, RESULT, RUN
+    from corpus import CREATED, RESULT, RUN, sourced
 
     contents = {
         "escapes": ("output", "\x1b]52;c;eA==\x07\x9b31m\u202e\x00\r\x08\x7f\n".encode() * 50),
@@ -127,17 +128,18 @@ def outputs(forge: Forge) -> dict[str, Case]:
     }
     found = {}
     for name, (file, data) in contents.items():
-        attempt = forge.attempt(flags_toml=f"name = {name!r}\n".encode())
-        folder = forge.records(run_toml=RUN + CREATED, flags_toml=b"x = 1\n", result_toml=RESULT, **{file: data})
+        flags = f"name = {name!r}\n".encode()
+        attempt = forge.attempt(flags_toml=flags)
+        folder = forge.records(run_toml=sourced(RUN + CREATED), flags_toml=flags, result_toml=RESULT, **{file: data})
         found[f"output: {name}"] = made(attempt, forge.then("result", attempt, records=folder))
     return found
 
 
 def folders(forge: Forge, first: str) -> dict[str, Case]:
     """What lies in `.gitrun`, and beside it, that should not."""
-    from corpus import CREATED, RESULT, RUN, Case, named, words
+    from corpus import CREATED, RESULT, RUN, Case, named, sourced, words
 
-    run, text = forge.blob(RUN + CREATED), forge.blob(b"x\n")
+    run, text = forge.blob(sourced(RUN + CREATED)), forge.blob(b"x\n")
     known = ("100644", b"run.toml", run)
     plain = forge.tree([known])
     result = ("100644", b"result.toml", forge.blob(RESULT))
