@@ -76,7 +76,7 @@ def test_authors_are_those_of_the_mailmap(four) -> None:
         (("--format", "%(nope)"), "there is no %(nope)"),
         (("9:12",), "there are no runs 9:12 in the list"),
         (("nope",), "there is no run 'nope'"),
-        (("-n", "0"), "0 is not in the range"),
+        (("-n", "0"), "takes 1 or more, not 0"),
         (("--status", "foo"), "'foo' is not one of 'completed', 'error', 'terminated', 'running', 'staged', 'pending'"),
         (("--sort", "nosuch"), "no run has 'nosuch'"),
         (("--sort=-flag:nosuch",), "no run has 'flag:nosuch'"),

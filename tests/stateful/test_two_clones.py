@@ -27,6 +27,7 @@ from gitrun.engine.streams import NoStream
 from gitrun.errors import NotTrusted, StaleRun
 from gitrun.model.request import Request
 from gitrun.model.run import Comment, Notes
+from gitrun.store.trust import commits_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,7 +85,7 @@ def beginning(template):
             ann.run(command=(operation,), flags={"x": x}, tags=("a", "b"), label="best")
         ann.sharing.push("origin", ann.sharing.all_tips())
         bob.sharing.fetch("origin", Order())
-        bob.sharing.trust([run.id for run in bob.list_runs()[:2]])
+        bob.sharing.trust([commit for run in bob.list_runs()[:2] for commit in commits_of(run)])
         ann.sweep(ann.survey(Rules(slots=True)))
     return template
 
@@ -167,7 +168,7 @@ class TwoClones(RuleBasedStateMachine):
         """Restarts the run."""
         project, clone = self.at(who)
         if trust:
-            project.sharing.trust([state.last])
+            project.sharing.trust(commits_of(project.find(state.run)))
             clone.trusted.add(state.last)
         request = Request(restart=state.run[:12], flags={"x": x}, stage=stage, needed=needed)
         if needed and clone.why_skipped(state, x):
