@@ -17,11 +17,12 @@ from gitrun.model.refs import RUNS, TRASH, is_id, short
 from gitrun.model.run import BrokenRun, Run
 from gitrun.store import trash
 from gitrun.store.commits import read_commit
-from gitrun.store.index import VERSION, no_search_for_cycles, pack
+from gitrun.store.index import VERSION, no_search_for_cycles
 from gitrun.store.live import is_live, recorded
 from gitrun.store.locks import is_held
 from gitrun.store.notes import NOTES, are_kept
 from gitrun.store.readers import bulk_reader, is_partial, reader_of_all
+from gitrun.store.rows import pack
 from gitrun.store.runs import read_runs
 from gitrun.store.tips import broken_refs, stamp, tips
 

@@ -6,32 +6,27 @@ It is a cache: it notices every change of the refs, whoever made it, and is made
 from __future__ import annotations
 
 import gc
-import json
 import os
 import sqlite3
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import GitrunError, ObjectsGone
-from gitrun.model.files import File, Skipped
-from gitrun.model.flags import Flags
-from gitrun.model.metrics import Metrics
-from gitrun.model.params import Params
-from gitrun.model.run import Attempt, BrokenRun, Comment, Notes, Run, going_on
+from gitrun.model.run import BrokenRun, Run, going_on
 from gitrun.store.live import live_runs
-from gitrun.store.outputs import Output
 from gitrun.store.readers import bulk_reader, is_partial
+from gitrun.store.rows import flags_key, row, unpack
 from gitrun.store.tips import broken_refs, stamp, tips
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from gitrun.git.exe import Git
+    from gitrun.model.flags import Flags
 
 VERSION = 6
 MANY = 200
@@ -58,9 +53,16 @@ CREATE INDEX IF NOT EXISTS bases ON runs (base);
 CREATE INDEX IF NOT EXISTS labels ON runs (label) WHERE label IS NOT NULL;
 """
 """What finds rows quickly; made after the rows, in half the time."""
+COLUMNS = ("tip", "created", "operation", "flags", "status", "label", "marked", "broken", "source", "base", "record")
+PUT = (
+    f"INSERT INTO runs VALUES ({', '.join('?' * (len(COLUMNS) + 1))}) ON CONFLICT (id) DO UPDATE SET "  # noqa: S608 - ours
+    f"{', '.join(f'{name} = excluded.{name}' for name in COLUMNS)} WHERE runs.tip = ?"
+)
+"""Puts a row in, in place of one whose tip is still the one that was seen; leaves what somebody else has put in."""
+TRIES = 10
+"""How often is looked again when somebody else was quicker."""
 ROW = "id, tip, broken, record"
 ORDER = "ORDER BY created DESC, id DESC"
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +241,13 @@ class Index:
         return self._in_memory(None) if self._path.exists() else self._open()
 
     def _refresh(self) -> None:
-        """Reads what has changed since the last time, by whatever program."""
+        """Reads what has changed since the last time, by whatever program; again, if another one was quicker meanwhile."""
+        for _ in range(TRIES):
+            if self._catch_up():
+                return
+
+    def _catch_up(self) -> bool:
+        """Whether the base is as the refs were when this began, or newer: nothing older than it has is put in."""
         seen, moment = stamp(self._git)
         known = dict(self._base.execute("SELECT name, value FROM state").fetchall())
         if known.get("boot") != (boot := this_boot()):  # the machine may have gone down while it was written
@@ -248,21 +256,23 @@ class Index:
             known = {}
         lost = self.count() - self.readable()
         if known.get("stamp") == seen and (not lost or (lost > FEW and not self._one_is_back())):
-            return
+            return True
+        # before the refs are read: what somebody else puts in after this is not older than what we are going to see
+        before = {run: (tip, broken) for run, tip, broken in self._base.execute("SELECT id, tip, broken FROM runs").fetchall()}
         now = tips(self._git)
-        before = dict(self._base.execute("SELECT id, tip FROM runs WHERE broken IS NULL").fetchall())
-        changed = {run: tip for run, tip in now.items() if before.get(run) != tip}
-        gone = [(run,) for (run,) in self._base.execute("SELECT id FROM runs").fetchall() if run not in now]
+        changed = {run: tip for run, tip in now.items() if before.get(run) != (tip, None)}
+        gone = [(run, tip) for run, (tip, _) in before.items() if run not in now]
         if gone:  # of a ref that a power cut has emptied only we know where it was
             damaged = broken_refs(self._git)
-            gone = [(run,) for (run,) in gone if run not in damaged]
-        self._store(changed)
+            gone = [pair for pair in gone if pair[0] not in damaged]
+        stored = self._store(changed, {run: tip for run, (tip, _) in before.items()})
         with self._base:
             self._base.execute("BEGIN")
-            self._base.executemany("DELETE FROM runs WHERE id = ?", gone)
+            self._base.executemany("DELETE FROM runs WHERE id = ? AND tip = ?", gone)
             settled = time.time() - moment > SETTLED
             state = (("stamp", seen if settled else ""), ("boot", boot))
             self._base.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", state)
+        return stored == len(changed)
 
     def _one_is_back(self) -> bool:
         """Whether one of the first runs that did not read reads now."""
@@ -275,12 +285,12 @@ class Index:
             return any(isinstance(run, Run) for run in found)
         return False
 
-    def _store(self, changed: Mapping[str, str]) -> None:
-        """Reads these runs, in rounds, and puts them in."""
+    def _store(self, changed: Mapping[str, str], before: Mapping[str, str]) -> int:
+        """Reads these runs, in rounds, and puts them in where the base is as it was `before`; how many that were."""
         from gitrun.git.objects import Objects
         from gitrun.store.runs import read_runs
 
-        names = list(changed.items())
+        names, stored = list(changed.items()), 0
         with Objects(self._git) as few, no_search_for_cycles():
             reader = bulk_reader(self._git) if len(names) >= MANY and not is_partial(self._git) else few
             for start in range(0, len(names), ROUND):
@@ -289,13 +299,14 @@ class Index:
                     found = read_runs(self._git, reader, some, frozenset())
                 except ObjectsGone:  # git cat-file dies of a tree that was cut short, and all that is asked with it
                     found = read_runs(self._git, bulk_reader(self._git), some, frozenset())
-                rows = sorted(map(row, found), key=itemgetter(0))  # by id: three times as fast to put in
+                rows = sorted(((*row(run), before.get(run.id, "")) for run in found), key=itemgetter(0))  # three times as fast
                 with self._base:
                     self._base.execute("BEGIN")
-                    self._base.executemany("INSERT OR REPLACE INTO runs VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", rows)
+                    stored += self._base.executemany(PUT, rows).rowcount
                 if self._told:
                     self._told(min(start + ROUND, len(names)), len(names))
         self._base.executescript(INDEXES)
+        return stored
 
 
 def this_boot() -> str:
@@ -315,83 +326,3 @@ def no_search_for_cycles() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
-
-
-def row(run: Run | BrokenRun) -> tuple[object, ...]:
-    """A run as the base holds it."""
-    if isinstance(run, BrokenRun):
-        return run.id, run.tip, 0.0, "", "", "", None, 0, run.reason, "", None, ""
-    attempt, notes = run.attempt, run.notes
-    return (
-        run.id, run.tip, attempt.created.timestamp(), attempt.operation, flags_key(attempt.flags), attempt.status,
-        notes.label, int(notes.marked), None, attempt.source, attempt.base, pack(run),
-    )  # fmt: skip
-
-
-def flags_key(flags: Flags) -> str:
-    """A text that is the same for flags that are equal by value: `1 == 1.0`, `true != 1`."""
-    return json.dumps({name: plain(value) for name, value in flags.items()})  # they are sorted by name
-
-
-def plain(value: object) -> object:
-    """A value whose text is the same for equal numbers."""
-    if isinstance(value, list):
-        return [plain(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def pack(run: Run) -> str:
-    """A run as a line of JSON, in the order in which `unpack` reads it."""
-    a, notes = run.attempt, run.notes
-    params = [getattr(a.params, name) for name in Params.__slots__]
-    return json.dumps([
-        a.id, a.operation, a.kind, a.command, a.cwd, dict(a.flags), params, a.status, micros(a.created), a.source,
-        micros(a.started), micros(a.stopped), a.duration, a.exit_status, a.metrics.pack(), a.base, a.branch, a.dirty, a.batch,
-        a.carried, [[s.path, s.size, s.reason] for s in a.skipped], [[f.path, f.size, f.sha256, f.stored] for f in a.files],
-        a.written is not None, a.result, a.author, a.conflicts, a.submodules,
-        notes.label, notes.tags, [[c.text, c.author, micros(c.time)] for c in notes.comments], notes.marked,
-        notes.unreadable,
-    ])  # fmt: skip
-
-
-def unpack(git: Git, run: str, tip: str, record: str) -> Run:
-    """The run that `pack` wrote."""
-    (
-        head, operation, kind, command, cwd, flags, params, status, created, source, started, stopped, duration, exit_status,
-        metrics, base, branch, dirty, batch, carried, skipped, files, ended, result, author, conflicts, submodules,
-        label, tags, comments, marked, unreadable,
-    ) = json.loads(record)  # fmt: skip
-    attempt = Attempt(
-        id=head, operation=operation, kind=kind, command=tuple(command), cwd=cwd, flags=Flags(flags),
-        params=params_from(params), status=status,
-        created=moment_of(created) or EPOCH, source=source, started=moment_of(started), stopped=moment_of(stopped),
-        duration=duration, exit_status=exit_status, metrics=Metrics.unpack(metrics), base=base, branch=branch, dirty=dirty,
-        batch=batch, carried=tuple(carried),
-        skipped=tuple(Skipped(*one) for one in skipped), files=tuple(File(*one) for one in files),
-        conflicts=tuple(conflicts), submodules=tuple((path, commit) for path, commit in submodules),
-        author=author, written=Output(str(git.common_dir), result or head) if ended else None, result=result,
-    )  # fmt: skip
-    spoken = tuple(Comment(text, author, moment_of(time)) for text, author, time in comments)
-    return Run(run, tip, attempt, Notes(label, tuple(tags), spoken, marked, unreadable))
-
-
-def params_from(values: Iterable[Any]) -> Params:
-    """The run parameters, in the order of their fields."""
-    pairs = zip(Params.__slots__, values, strict=True)
-    named: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in pairs}
-    return Params(**named)
-
-
-def micros(time: datetime | None) -> int | None:
-    """A time as whole microseconds since 1970."""
-    if time is None:
-        return None
-    passed = time - EPOCH
-    return (passed.days * 86_400 + passed.seconds) * 1_000_000 + passed.microseconds
-
-
-def moment_of(passed: int | None) -> datetime | None:
-    """The time that `micros` wrote."""
-    if passed is None:
-        return None
-    return datetime.fromtimestamp(passed // 1_000_000, timezone.utc).replace(microsecond=passed % 1_000_000)

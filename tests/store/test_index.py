@@ -15,7 +15,8 @@ from gitrun import Project
 from gitrun.model.flags import Flags
 from gitrun.model.run import BrokenRun
 from gitrun.store import index
-from gitrun.store.index import SETTLED, Index, flags_key, pack, unpack
+from gitrun.store.index import SETTLED, Index
+from gitrun.store.rows import flags_key, pack, unpack
 
 
 @pytest.fixture

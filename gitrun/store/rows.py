@@ -1,0 +1,101 @@
+"""A run as the index holds it: a row of what is looked for, and all that is known of it as a line of JSON."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from gitrun.model.files import File, Skipped
+from gitrun.model.flags import Flags
+from gitrun.model.metrics import Metrics
+from gitrun.model.params import Params
+from gitrun.model.run import Attempt, BrokenRun, Comment, Notes, Run
+from gitrun.store.outputs import Output
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gitrun.git.exe import Git
+
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def row(run: Run | BrokenRun) -> tuple[object, ...]:
+    """A run as the base holds it."""
+    if isinstance(run, BrokenRun):
+        return run.id, run.tip, 0.0, "", "", "", None, 0, run.reason, "", None, ""
+    attempt, notes = run.attempt, run.notes
+    return (
+        run.id, run.tip, attempt.created.timestamp(), attempt.operation, flags_key(attempt.flags), attempt.status,
+        notes.label, int(notes.marked), None, attempt.source, attempt.base, pack(run),
+    )  # fmt: skip
+
+
+def flags_key(flags: Flags) -> str:
+    """A text that is the same for flags that are equal by value: `1 == 1.0`, `true != 1`."""
+    return json.dumps({name: plain(value) for name, value in flags.items()})  # they are sorted by name
+
+
+def plain(value: object) -> object:
+    """A value whose text is the same for equal numbers."""
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def pack(run: Run) -> str:
+    """A run as a line of JSON, in the order in which `unpack` reads it."""
+    a, notes = run.attempt, run.notes
+    params = [getattr(a.params, name) for name in Params.__slots__]
+    return json.dumps([
+        a.id, a.operation, a.kind, a.command, a.cwd, dict(a.flags), params, a.status, micros(a.created), a.source,
+        micros(a.started), micros(a.stopped), a.duration, a.exit_status, a.metrics.pack(), a.base, a.branch, a.dirty, a.batch,
+        a.carried, [[s.path, s.size, s.reason] for s in a.skipped], [[f.path, f.size, f.sha256, f.stored] for f in a.files],
+        a.written is not None, a.result, a.author, a.conflicts, a.submodules,
+        notes.label, notes.tags, [[c.text, c.author, micros(c.time)] for c in notes.comments], notes.marked,
+        notes.unreadable,
+    ])  # fmt: skip
+
+
+def unpack(git: Git, run: str, tip: str, record: str) -> Run:
+    """The run that `pack` wrote."""
+    (
+        head, operation, kind, command, cwd, flags, params, status, created, source, started, stopped, duration, exit_status,
+        metrics, base, branch, dirty, batch, carried, skipped, files, ended, result, author, conflicts, submodules,
+        label, tags, comments, marked, unreadable,
+    ) = json.loads(record)  # fmt: skip
+    attempt = Attempt(
+        id=head, operation=operation, kind=kind, command=tuple(command), cwd=cwd, flags=Flags(flags),
+        params=params_from(params), status=status,
+        created=moment_of(created) or EPOCH, source=source, started=moment_of(started), stopped=moment_of(stopped),
+        duration=duration, exit_status=exit_status, metrics=Metrics.unpack(metrics), base=base, branch=branch, dirty=dirty,
+        batch=batch, carried=tuple(carried),
+        skipped=tuple(Skipped(*one) for one in skipped), files=tuple(File(*one) for one in files),
+        conflicts=tuple(conflicts), submodules=tuple((path, commit) for path, commit in submodules),
+        author=author, written=Output(str(git.common_dir), result or head) if ended else None, result=result,
+    )  # fmt: skip
+    spoken = tuple(Comment(text, author, moment_of(time)) for text, author, time in comments)
+    return Run(run, tip, attempt, Notes(label, tuple(tags), spoken, marked, unreadable))
+
+
+def params_from(values: Iterable[Any]) -> Params:
+    """The run parameters, in the order of their fields."""
+    pairs = zip(Params.__slots__, values, strict=True)
+    named: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in pairs}
+    return Params(**named)
+
+
+def micros(time: datetime | None) -> int | None:
+    """A time as whole microseconds since 1970."""
+    if time is None:
+        return None
+    passed = time - EPOCH
+    return (passed.days * 86_400 + passed.seconds) * 1_000_000 + passed.microseconds
+
+
+def moment_of(passed: int | None) -> datetime | None:
+    """The time that `micros` wrote."""
+    if passed is None:
+        return None
+    return datetime.fromtimestamp(passed // 1_000_000, timezone.utc).replace(microsecond=passed % 1_000_000)
