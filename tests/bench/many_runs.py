@@ -20,7 +20,7 @@ created = {when}
 nonce = "{number:032x}"
 
 [source]
-tree = "3e4c536570d712add28f103b3b564c6f79d32b30"
+tree = "{tree}"
 base = "{base}"
 branch = "main"
 dirty = true
@@ -52,12 +52,13 @@ def make(place: Path, count: int) -> Path:
     (place / "train.py").write_text("lr = 0.1\nepochs = 10\n")
     subprocess.run((*git, "add", "."), check=True)
     subprocess.run((*git, "commit", "--quiet", "--message=base"), check=True)
-    base = subprocess.run((*git, "rev-parse", "HEAD"), check=True, capture_output=True, text=True).stdout.strip()
+    said = subprocess.run((*git, "rev-parse", "HEAD", "HEAD^{tree}"), check=True, capture_output=True, text=True).stdout
+    base, tree = said.split()
     marks = place / ".git" / MARKS
     with subprocess.Popen((*git, "fast-import", "--quiet", f"--export-marks={marks}"), stdin=subprocess.PIPE) as process:
         assert process.stdin is not None
         for number in range(count):
-            write_run(process.stdin, number, base)
+            write_run(process.stdin, number, (base, tree))
         process.stdin.close()
     subprocess.run((*git, "update-ref", "-d", "refs/heads/scratch"), check=True)
     pack_refs(place, marks, count)
@@ -69,14 +70,15 @@ def data(content: str) -> bytes:
     return b"data %d\n%s\n" % (len(content.encode()), content.encode())
 
 
-def write_run(stream: IO[bytes], number: int, base: str) -> None:
-    """An attempt and its result, as marks 2n + 1 and 2n + 2."""
+def write_run(stream: IO[bytes], number: int, source: tuple[str, str]) -> None:
+    """An attempt of a commit and its tree, and its result, as marks 2n + 1 and 2n + 2."""
+    base, tree = source
     luck = random.Random(number)
     day, minute = divmod(number, 1440)
     when = f"2025-{1 + day // 28 % 12:02d}-{1 + day % 28:02d}T{minute // 60:02d}:{minute % 60:02d}:00.000000+00:00"
     failed = number % 10 == 0
     values = {
-        "operation": OPERATIONS[number % 3], "when": when, "number": number, "base": base, "loss": luck.random(),
+        "operation": OPERATIONS[number % 3], "when": when, "number": number, "base": base, "tree": tree, "loss": luck.random(),
         "acc": luck.random(), "status": "error" if failed else "completed", "code": int(failed),
     }  # fmt: skip
     head = f"commit refs/heads/scratch\nmark :{{}}\ncommitter A <a@example.org> {1_760_000_000 + 60 * number} +0000\n"
