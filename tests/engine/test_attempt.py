@@ -118,10 +118,10 @@ def test_a_run_that_an_exception_of_ours_left_is_finished_by_who_comes_next(repo
             raise TypeError("no")
 
     project = Project(repo.path)
-    monkeypatch.setattr(sys, "stdout", Broken())
-    with pytest.raises(TypeError, match="no"):
-        project.run("echo.py")
-    monkeypatch.undo()
+    with monkeypatch.context() as broken:
+        broken.setattr(sys, "stdout", Broken())
+        with pytest.raises(TypeError, match="no"):
+            project.run("echo.py")
     (run,) = project.list_runs()
     assert run.status == "terminated"
 
