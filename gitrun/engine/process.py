@@ -208,7 +208,8 @@ class Loop:
     def grace_left(self) -> float:
         """Seconds that what a program, a shell say, left running has to end: after an order, or a wish, those that it had."""
         left = self.kill_at - time.monotonic() if self.kill_at is not None else 0.0
-        return max(left, self.call.grace if self.stopped_by in INTERRUPTS else min(self.call.grace, LEFT_RUNNING))
+        ended_by = self.stopped_by or -(self.process.returncode or 0)  # it may be gone before we hear of the Ctrl-C that we had
+        return max(left, self.call.grace if ended_by in INTERRUPTS else min(self.call.grace, LEFT_RUNNING))
 
     def drain(self) -> None:
         """Takes and shows what is still in the pipes when nobody of the program is left, as fast as it is read.
