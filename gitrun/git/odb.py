@@ -63,7 +63,7 @@ class Odb:
             found = self._tree(inner)
         return found
 
-    def _tree(self, name: str) -> dict[bytes, str]:
+    def _tree(self, name: str, *, may_be_commit: bool = True) -> dict[bytes, str]:
         """The ids in a tree, or in that of a commit, by name; how large it is git did not ask either when it came."""
         for place in self._places:
             try:
@@ -71,9 +71,9 @@ class Odb:
             except (KeyError, ValueError, pygit2.GitError):
                 continue
             kind = KINDS.get(number)
-            return (
-                self._tree(data[5:45].decode(errors="replace")) if kind == "commit" else ids_in(data) if kind == "tree" else {}
-            )
+            if kind == "commit" and may_be_commit:  # whose tree, if somebody forged it, is another commit, and so on
+                return self._tree(data[5:45].decode(errors="replace"), may_be_commit=False)
+            return ids_in(data) if kind == "tree" else {}
         return {}
 
     def read(self, name: str, limit: int) -> Object | None:

@@ -287,7 +287,7 @@ def test_stop_ends_a_run_and_returns_when_it_has_ended(repo):
     assert process.returncode == 143
 
 
-@pytest.mark.parametrize("how", ["stop", "--stop-after", pytest.param("ctrl-c", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("how", ["stop", "--stop-after", "ctrl-c"])
 def test_a_program_behind_a_shell_that_is_stopped_has_the_whole_grace(repo, how):
     repo.write("c.py", SAVER)
     words = "python3 c.py & wait" if how == "ctrl-c" else "python3 c.py; echo done"

@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 import threading
+
+from supervised import until
 
 from gitrun import Project
 from gitrun.store.index import Index
 
+SLOW = """#!/bin/sh
+case " $* " in *" cat-file "*) : >"$LOOKED"; while [ ! -e "$MAY_GO" ]; do sleep 0.02; done;; esac
+exec {git} "$@"
+"""
 
-def test_an_older_look_puts_nothing_over_what_a_newer_one_has_put_in(repo, monkeypatch) -> None:
+
+def test_an_older_look_puts_nothing_over_what_a_newer_one_has_put_in(repo, tmp_path) -> None:
     project = Project(repo.path)
     run = project.run("echo.py").id
     end = repo.git("rev-parse", f"refs/runs/{run}")
     repo.git("update-ref", f"refs/runs/{run}", run)
     (project.git.state / "index.sqlite").unlink(missing_ok=True)
-    looked, may_go = threading.Event(), threading.Event()
-    store = Index._store
-
-    def slow(self, changed, before):
-        if threading.current_thread() is late:
-            looked.set()
-            assert may_go.wait(30)
-        return store(self, changed, before)
-
-    monkeypatch.setattr(Index, "_store", slow)
-    told: list[str] = []
-    late = threading.Thread(target=lambda: told.extend(one.tip for one in Project(repo.path).list_runs()))
-    late.start()
-    assert looked.wait(30)
-    repo.git("update-ref", f"refs/runs/{run}", end)
-    with Index(project.git) as index:
-        may_go.set()
-        late.join(30)
-        assert [one.tip for one in index.readable_runs()] == told == [end]
+    looked, may_go, slow = tmp_path / "looked", tmp_path / "may_go", tmp_path / "slow" / "git"
+    slow.parent.mkdir()
+    slow.write_text(SLOW.format(git=shutil.which("git")))
+    slow.chmod(0o755)
+    environ = {**os.environ, "PATH": f"{slow.parent}:{os.environ['PATH']}", "LOOKED": str(looked), "MAY_GO": str(may_go)}
+    words = ["git-run", "list", "--format", "%(status)"]
+    with subprocess.Popen(words, cwd=repo.path, env=environ, stdout=subprocess.PIPE, text=True) as late:
+        until(looked.exists)
+        repo.git("update-ref", f"refs/runs/{run}", end)
+        with Index(project.git) as index:
+            may_go.touch()
+            told, _ = late.communicate(timeout=30)
+            assert [one.tip for one in index.readable_runs()] == [end]
+    assert told == "completed\n"
 
 
 def test_what_threads_have_run_is_complete_when_they_are_told(repo) -> None:
