@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -647,9 +648,12 @@ def test_no_mixture_of_front_ends_is_refused(source: str) -> None:
 def test_a_long_script_is_read_fast() -> None:
     body = "".join(f"def f{n}(a):\n" + "    b = g(a, 1)\n" * 19 for n in range(500))
     source = IMPORTS["argparse"] + body + "p.add_argument('--lr', type=float, default=0.1)\n"
-    times = []
-    for _ in range(3):
+    floor, times = [], []
+    for _ in range(5):
         begun = time.process_time()
+        ast.parse(source)
+        parsed = time.process_time()
         assert kinds(read(source)) == {"lr": (0.1, "float")}
-        times.append(time.process_time() - begun)
-    assert min(times) < 0.3
+        floor.append(parsed - begun)
+        times.append(time.process_time() - parsed)
+    assert min(times) < 1.6 * min(floor)  # ten thousand lines: hardly more than Python itself takes to parse them
