@@ -1,8 +1,8 @@
 """What runs cost on their way to and from remotes: `python tests/bench/sharing.py [COUNT [ROUNDS]] [--json FILE]`.
 
 Each figure stands beside that of plain git with the same refs, between the same repositories, in the same rounds. Remotes
-are on this disk, so that the CPU seconds are those of both ends. Medians; of 10,000 runs those of 3 rounds: each makes
-six repositories of their own.
+are on this disk, so that the CPU seconds are those of both ends. Medians of rounds, each with repositories of its own, in
+which now git and now we are first: a file system asks more of whoever is the first to use a part of it.
 """
 
 # ruff: noqa: T201 - a table is what it is for
@@ -22,7 +22,7 @@ from looking import Spent, spent
 from many_runs import make
 from spine import live_in
 
-ROUNDS, FEW, MANY = 7, 3, 10_000
+ROUNDS, MANY = 7, 10_000
 RUNS = "refs/runs/*:refs/runs/*"
 PUSH, FETCH, HOOK = 1.3, 2.0, 2.0
 """How many times the CPU of plain git a push and a fetch of very many may take, and the seconds that the hook may add."""
@@ -79,45 +79,56 @@ def measure(place: Path, count: int, rounds: int | None = None) -> list[Row]:
     repo = make(top / "from", count)
     spent(repo, ("git", "run", "list"))
     taken: dict[str, list[Spent]] = {}
-    for _ in range(rounds or (FEW if count >= MANY else ROUNDS)):
-        for what, found in one_round(repo, top / "round").items():
+    for number in range(rounds or ROUNDS):
+        for what, found in one_round(repo, top / "round", git_first=number % 2 == 0).items():
             taken.setdefault(what, []).append(found)
         shutil.rmtree(top / "round")
     middle = {what: sorted(found)[len(found) // 2] for what, found in taken.items()}
 
-    def row(what: str, beside: str, **limits: float) -> Row:
-        mine, git = middle[what], middle[beside]
+    def row(what: str, beside: str, named: str = "", **limits: float) -> Row:
+        mine, git = middle[named or what], middle[beside]
         return Row(what, count, mine.cpu, mine.wall, git.cpu, git.wall, **(limits if count >= MANY else {}))
 
     return [
         row("push all to an empty remote", "git push", ratio_limit=PUSH),
         row("push, looked through for secrets", "git push"),
         row("push to a server with pre-receive", "push all to an empty remote", over_limit=HOOK),
-        row("push when all is there", "git push again"),
+        row("push when all is there", "git push again", named="push again"),
         row("fetch all", "git fetch", ratio_limit=FETCH),
-        row("fetch when all is here", "git fetch again"),
+        row("fetch when all is here", "git fetch again", named="fetch all again"),
     ]
 
 
-def one_round(repo: Path, place: Path) -> dict[str, Spent]:
+def one_round(repo: Path, place: Path, *, git_first: bool) -> dict[str, Spent]:
     """What each command costs once."""
     plain, ours, scanned, guarded = (empty(place / name, "--bare") for name in ("plain", "ours", "scanned", "guarded"))
+    one, two = empty(place / "one"), empty(place / "two")
     git, run = ("git", "push", "--quiet", "--no-verify"), ("git", "run", "push", "--quiet", "--all")
     spent(guarded, ("git", "run", "hooks", "install", "pre-receive"))
-    found = {
-        "git push": spent(repo, (*git, str(plain), RUNS)),
-        "push all to an empty remote": spent(repo, (*run, "--no-scan", str(ours))),
-        "push, looked through for secrets": spent(repo, (*run, str(scanned))),
-        "push to a server with pre-receive": spent(repo, (*run, "--no-scan", str(guarded))),
-        "git push again": spent(repo, (*git, str(plain), RUNS)),
-        "push when all is there": spent(repo, (*run, "--no-scan", str(ours))),
+    fetch = {
+        "git fetch": (one, ("git", "fetch", "--quiet", "--no-tags", str(plain), RUNS)),
+        "fetch all": (two, ("git", "run", "fetch", "--quiet", str(plain))),
     }
+    found = in_turn(
+        {
+            "git push": (repo, (*git, str(plain), RUNS)),
+            "push all to an empty remote": (repo, (*run, "--no-scan", str(ours))),
+            "push to a server with pre-receive": (repo, (*run, "--no-scan", str(guarded))),
+            "push, looked through for secrets": (repo, (*run, str(scanned))),
+        },
+        git_first=git_first,
+    )
+    again = {"git push": (repo, (*git, str(plain), RUNS)), "push": (repo, (*run, "--no-scan", str(ours)))}
+    found |= {f"{what} again": cost for what, cost in in_turn(again, git_first=git_first).items()}
     spent(plain, ("git", "pack-refs", "--all"))
-    one, two = empty(place / "one"), empty(place / "two")
-    for again in ("", " again"):
-        found[f"git fetch{again}"] = spent(one, ("git", "fetch", "--quiet", "--no-tags", str(plain), RUNS))
-        found["fetch when all is here" if again else "fetch all"] = spent(two, ("git", "run", "fetch", "--quiet", str(plain)))
-    return found
+    found |= in_turn(fetch, git_first=git_first)
+    return found | {f"{what} again": cost for what, cost in in_turn(fetch, git_first=git_first).items()}
+
+
+def in_turn(commands: dict[str, tuple[Path, tuple[str, ...]]], *, git_first: bool) -> dict[str, Spent]:
+    """What each command costs, the first of them asked first or last."""
+    asked = list(commands.items())
+    return {what: spent(*command) for what, command in (asked if git_first else reversed(asked))}
 
 
 def empty(place: Path, *words: str) -> Path:
