@@ -123,8 +123,12 @@ def test_the_cache_does_not_grow_without_end(repo: Repo, monkeypatch: pytest.Mon
 
 
 def test_a_script_that_is_known_is_known_fast(repo: Repo) -> None:
-    repo.write("tool.py", GROUPED + "def f():\n    return 1\n" * 5000)
-    flags(repo)
-    begun = time.process_time()
-    flags(repo)
-    assert time.process_time() - begun < 0.1
+    repo.write("tool.py", GROUPED + "def f():\n    return 1\n" * 20_000)
+
+    def cost() -> float:
+        begun = time.process_time()
+        flags(repo)
+        return time.process_time() - begun
+
+    first = cost()
+    assert min(cost() for _ in range(3)) < first / 4
