@@ -31,6 +31,17 @@ WRONG_TYPE = re.compile(r"('.*') is not a valid (integer|float)( range)?\.?", re
 TOO_SMALL = re.compile(r"(\S+) is not in the range x>=([0-9]+)\.?")
 SURPLUS = re.compile(r"unexpected extra arguments? \((?P<words>.*)\)", re.DOTALL)
 NUMBER = re.compile(r"-[0-9.]")
+HABITS = {
+    **dict.fromkeys(("restart", "resume", "start"), "git run --restart RUN restarts a run"),
+    "stage": "git run --stage OPERATION prepares a run, git run --start RUN starts it",
+    **dict.fromkeys(("runs", "status", "history"), "git run list shows the runs"),
+    "info": "git run show RUN shows a run",
+    **dict.fromkeys(("delete", "remove"), "git run rm RUN deletes runs"),
+    "undelete": "git run restore RUN brings deleted runs back",
+    "follow": "git run watch RUN follows a run",
+    "clean": "git run gc cleans up",
+}
+"""What those mean who type what other tools call it."""
 
 
 def told(error: click.ClickException, verb: str, words: Sequence[str]) -> tuple[str, str]:
@@ -115,6 +126,8 @@ def stray(words: Sequence[str]) -> UsageError:
     said = f"'{word}' is neither a flag nor an option"
     if offer:
         return UsageError(said, f"flags are name=value, arguments of {first} stand behind --: git run {first} -- {word}")
+    if first in HABITS:
+        return UsageError(f"there is no script, program or verb '{first}' here", HABITS[first])
     if not shutil.which(first) and (near := get_close_matches(first, VERBS, 2, NEAR)):
         return UsageError(f"there is no script, program or verb '{first}' here", f"did you mean {either_text(near)}?")
     if offer_here(word):
@@ -146,6 +159,8 @@ def offer_here(name: str) -> Offer | None:
 
 def with_verbs(error: UnknownOperation) -> str:
     """What to do about an operation that is not there: it may have been a verb."""
+    if error.name in HABITS:
+        return HABITS[error.name]
     if shutil.which(error.name) and not error.near:
         return f"git run -- {shlex.quote(error.name)} runs the program of that name"
     near = [*get_close_matches(error.name, VERBS, 2, NEAR), *error.near]

@@ -65,6 +65,18 @@ def test_name_of_nothing_is_told_what_is_near(trained, word, meant) -> None:
     assert said(trained, word) == f"there is no script, program or verb '{word}' here; did you mean {meant}?"
 
 
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("runs",), "git run list shows the runs"),
+        (("delete", "1"), "git run rm RUN deletes runs"),
+        (("restart", "1", "lr=0.2"), "git run --restart RUN restarts a run"),
+    ],
+)
+def test_what_other_tools_call_it_is_told_what_it_is_here(trained, words, meant) -> None:
+    assert said(trained, *words) == f"there is no script, program or verb '{words[0]}' here; {meant}"
+
+
 def test_name_of_nothing_is_told_what_is_near_in_another_directory(trained) -> None:
     assert said(trained, "train.py", cwd=trained.path / "sub").endswith("did you mean ../train.py?")
 
