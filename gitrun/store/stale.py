@@ -36,10 +36,24 @@ def of_locks(git: Git) -> Iterator[Finding]:
         yield Finding("lock", words, f"rm '{gc}'", str(gc), "remove")
     paths = [path for path in lock_files(git) if is_forgotten(git, path)]
     for path in paths:
-        name = os.path.relpath(path, git.common_dir)
-        yield Finding(
-            "lock", f"{name} was left by a killed git", f"once no git is at work here: rm '{path}'", str(path), "remove"
-        )
+        name, hint = os.path.relpath(path, git.common_dir), f"once no git is at work here: rm '{path}'"
+        if is_users_index(git, path):
+            yield Finding("lock", f"{name} is held by no git that can be seen from here", hint, str(path))
+        else:
+            yield Finding("lock", f"{name} was left by a killed git", hint, str(path), "remove")
+
+
+def is_users_index(git: Git, lock: Path) -> bool:
+    """Whether the lock is that of an index of the user's, which an editor may hold for hours.
+
+    Its git may be one that cannot be seen: in a container, on another machine, or at work from elsewhere.
+    """
+    if lock.name != "index.lock" or lock.is_relative_to(git.state):
+        return False
+    try:
+        return b"/gitrun/slots/" not in (lock.parent / "gitdir").read_bytes()
+    except OSError:
+        return True
 
 
 def lock_files(git: Git) -> Iterator[Path]:
@@ -52,7 +66,7 @@ def lock_files(git: Git) -> Iterator[Path]:
     for record in sorted((git.common_dir / "worktrees").glob("*")):
         yield from (record / name for name in ("index.lock", "HEAD.lock") if (record / name).exists())
     for slot in sorted((git.state / "slots").glob("*")):
-        if (slot / "index.lock").exists() and not is_held(slot / "lock"):
+        if os.path.lexists(slot / "index.lock") and not is_held(slot / "lock"):
             yield slot / "index.lock"
 
 

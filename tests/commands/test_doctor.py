@@ -89,7 +89,7 @@ def test_a_repository_without_runs_or_commits_has_nothing_to_say(empty_repo) -> 
     assert doctor(empty_repo, "--fix") == ([], 0)
 
 
-LOCKS = ["packed-refs.lock", "packed-refs.new", "config.lock", "index.lock", "HEAD.lock", "refs/heads/main.lock"]
+LOCKS = ["packed-refs.lock", "packed-refs.new", "config.lock", "HEAD.lock", "refs/heads/main.lock"]
 
 
 @pytest.mark.parametrize("name", [*LOCKS, "refs/runs/{run}.lock", "worktrees/gitrun-0/index.lock", "gitrun/slots/0/index.lock"])
@@ -105,7 +105,7 @@ def test_a_lock_that_nobody_holds_is_named_and_taken_away(lived, name) -> None:
 
 
 def test_a_lock_is_left_alone_while_a_git_works_here(lived) -> None:
-    lock = git_dir(lived) / "index.lock"
+    lock = git_dir(lived) / "HEAD.lock"
     lock.touch()
     os.utime(lock, (time.time() - 60, time.time() - 60))
     with subprocess.Popen(["git", "cat-file", "--batch"], cwd=lived.path, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as git:
@@ -116,6 +116,18 @@ def test_a_lock_is_left_alone_while_a_git_works_here(lived) -> None:
         git.stdin.close()
     assert lock.exists()
     assert len(healed(lived)) == 1
+
+
+def test_a_lock_of_the_users_index_is_named_and_left_to_the_user(lived) -> None:
+    lived.git("worktree", "add", "--quiet", "../other")
+    for path in (git_dir(lived) / "index.lock", git_dir(lived) / "worktrees" / "other" / "index.lock"):
+        path.touch()
+        os.utime(path, (time.time() - 60, time.time() - 60))
+        lines, code = doctor(lived, "--fix")
+        assert (len(lines), code) == (1, 1)
+        assert "index.lock is held by no git that can be seen from here" in lines[0]
+        assert path.exists()
+        path.unlink()
 
 
 def test_the_word_of_a_dead_gc_is_taken_away(lived) -> None:
