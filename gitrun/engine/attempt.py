@@ -100,8 +100,9 @@ def perform(road: Road, job: Job) -> Outcome:
         except (CannotRun, OSError) as error:
             ended = not_run(road, error)
         started.live.record_end(ended)
+        road = replace(road, git=road.git.lasting())
         outcome, seen = settle(road, started, site, ended, begun)
-        if slot:
+        if slot and slot.tree.is_dir():
             slot.end(started.attempt, seen)
         if started.live.is_asked_to_end:
             signals.order = 0
@@ -203,6 +204,11 @@ def settle(road: Road, started: Started, site: Site, ended: Outcome, begun: floa
 
 def complete(road: Road, started: Started, site: Site, ended: Outcome) -> tuple[Outcome, produced.Produced]:
     """The outcome with metrics and files, the files in the repository or beside it."""
+    if not site.tree.is_dir():
+        road.say("its worktree was taken away while it ran; what it wrote there is lost")
+        files = passed_on(road, started)
+        ended = replace(ended, files=files, reason=ended.reason or "its worktree was taken away")
+        return replace(ended, metrics=measure(started.live, ended, None, road.say)), produced.NOTHING
     if site.index is None:
         point(site.git, started.attempt)  # the program may have taken away what git needs to see its worktree
     earlier = kept(road.git, started.run, started.earlier) if started.earlier else None

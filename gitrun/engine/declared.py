@@ -13,6 +13,7 @@ from gitrun.errors import GitFailed
 from gitrun.git.objects import EXECUTABLE, FILE, TREE
 from gitrun.model.flags import Flag
 from gitrun.model.scripts import Command, Group, Script, read_script
+from gitrun.store.places import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -111,7 +112,7 @@ def remember(place: Path, script: Script, asked: Mapping[str, str]) -> None:
     text = json.dumps({"format": FORMAT, "asked": asked, "script": asdict(script)}).encode()
     fresh = place.with_name(f"{place.name}.{os.getpid()}")
     with suppress(OSError):
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(place.parent)
         kept = list(place.parent.iterdir())
         for old in kept if len(kept) > MOST_KEPT else ():
             old.unlink(missing_ok=True)

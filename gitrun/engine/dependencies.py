@@ -21,6 +21,7 @@ from gitrun.model.refs import short
 from gitrun.model.status import COMPLETED
 from gitrun.store.finding import find
 from gitrun.store.index import Index
+from gitrun.store.places import make_private
 from gitrun.store.results import kept as stored_at
 from gitrun.store.runs import states
 from gitrun.store.trust import require_trusted, trusted_of
@@ -250,7 +251,7 @@ class Hashes:
 
     def __exit__(self, *_: object) -> None:
         if self._new:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self._path.parent)
             fresh = self._path.with_name(f"hashes.{os.getpid()}")
             fresh.write_text(json.dumps(dict(list(self._known.items())[-MOST:])))
             fresh.replace(self._path)
@@ -300,7 +301,7 @@ def download(git: Git, one: Input, operation: str) -> Path:
     import shutil
     import urllib.request
 
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(target.parent)
     fresh = target.with_name(f"{target.name}.{os.getpid()}")
     try:
         with urllib.request.urlopen(one.url, timeout=PATIENCE) as source, fresh.open("wb") as sink:  # noqa: S310 - the entry's scheme was checked

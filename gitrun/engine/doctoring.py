@@ -19,6 +19,7 @@ from gitrun.store.hooks import OUTDATED, Hooks
 from gitrun.store.index import Index
 from gitrun.store.live import directory_of
 from gitrun.store.locks import is_held
+from gitrun.store.places import make_private
 from gitrun.store.tips import mend_ref
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def apply_to_runs(road: Road, cure: str, place: str) -> None:
 def set_aside(git: Git, path: Path) -> None:
     """Puts a damaged object where git does not see it, and somebody who knows how may read what is left of it."""
     place = git.state / "damaged"
-    place.mkdir(mode=0o700, exist_ok=True)
+    make_private(place)
     path.replace(place / f"{path.parent.name}{path.name}")
 
 

@@ -12,18 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitrun.engine.links import is_cache, make_parents
-from gitrun.engine.snapshot import scan
+from gitrun.engine.snapshot import Seen, scan
 from gitrun.errors import GitFailed
 from gitrun.git.objects import EXECUTABLE, FILE, LINK, Entry
 from gitrun.model.files import File
 from gitrun.model.record import DIRECTORY
 from gitrun.store.commits import scratch, write_blobs
+from gitrun.store.places import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from gitrun.engine.snapshot import Seen
     from gitrun.git.exe import Git
 
 DEEPEST = 100
@@ -41,6 +41,10 @@ class Produced:
     files: tuple[File, ...]
     seen: Seen
     lost: tuple[bytes, ...] = ()
+
+
+NOTHING = Produced({}, (), Seen(None, None, (), (), (), (), (), (), ()))
+"""What is found where there is no worktree any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +246,7 @@ def keep(place: Place, path: bytes, file: File) -> None:
     did not change is the file that the attempt before keeps.
     """
     source, target = Path(os.fsdecode(os.fsencode(place.tree) + b"/" + path)), place.keep / os.fsdecode(path)
-    place.keep.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(place.keep)
     make_parents(os.fsencode(place.keep), path)
     target.unlink(missing_ok=True)
     before = place.earlier / os.fsdecode(path) if place.earlier else None
@@ -274,7 +278,7 @@ def restore(earlier: Path, tree: Path) -> list[bytes]:
 def hand_on(earlier: Path, later: Path) -> None:
     """Keeps what an earlier attempt kept for a later one too, whose program has not been started."""
     for path in kept_files(earlier):
-        later.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(later)
         make_parents(os.fsencode(later), path)
         with suppress(FileExistsError):  # who died over it has been here before
             os.link(os.fsencode(earlier) + b"/" + path, os.fsencode(later) + b"/" + path, follow_symlinks=False)

@@ -10,11 +10,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitrun.engine.attempt import Site, complete, passed_on
+from gitrun.engine.attempt import Site, birth_of, complete, passed_on
 from gitrun.engine.measure import measure
 from gitrun.engine.offspring import end_everywhere
 from gitrun.engine.pipeline import noted_steps
-from gitrun.engine.worktree import directory_of_slot, read_state, seen_from
+from gitrun.engine.worktree import TREE, directory_of_slot, read_state, seen_from
 from gitrun.errors import BadRun, CannotRun, GitrunError, StaleRun
 from gitrun.git.objects import Objects
 from gitrun.model.plan import Outcome
@@ -59,12 +59,17 @@ def recover(road: Road) -> None:
 
 
 def bury(road: Road, run: str, live: Live) -> None:
-    """Finishes one run, unless it was never begun or had its result already. Raises GitrunError, OSError."""
+    """Finishes one run, unless it was never begun, had its result already or goes on. Raises GitrunError, OSError."""
+    owner = owner_of(road.git.state, run)
+    is_copy = owner is not None and owner.lock not in {0, live.inode}
+    if owner is not None and is_copy and owner.birth and birth_of(owner.pid) == owner.birth:
+        return  # it goes on: in the repository that this one is a copy of, or with its lock taken away
     break_lock(road, run)
     put_back(road, run)
     attempt, ended = last_of(road, run)
     if attempt is not None and not ended:
-        end_everywhere(attempt.id)
+        if not is_copy:
+            end_everywhere(attempt.id)
         try:
             finish_for(road, run, attempt, live)
         except StaleRun:  # a git that the dead supervisor had started may have set the ref after all
@@ -151,8 +156,9 @@ def site_of(road: Road, run: str, owner: Owner | None, stack: ExitStack) -> Site
     """
     if owner is None or owner.in_place:
         return None
-    tree = Path(owner.worktree)
-    slot = directory_of_slot(tree)
+    there = Path(owner.worktree)
+    slot = road.git.state / "slots" / directory_of_slot(there).name  # the repository may lie elsewhere now
+    tree = slot / TREE / there.name
     if not tree.is_dir() or read_state(slot).run != run:
         return None
     lock = acquire(slot / "lock", STILL_AT_WORK)

@@ -16,6 +16,7 @@ from gitrun.model.files import Skipped
 from gitrun.model.plan import Source
 from gitrun.model.record import DIRECTORY
 from gitrun.model.text import count_text, limit_text, path_text, size_text
+from gitrun.store.places import make_common
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -73,7 +74,7 @@ def private_index(git: Git, nonce: str) -> Iterator[Path]:
     It keeps the mtime: after a plain copy, an edit of the same size in the same second is taken for unchanged.
     """
     directory = git.state / "tmp"
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_common(directory)
     index = directory / f"index.{nonce}"
     try:
         shutil.copy2(git.git_dir / "index", index)

@@ -159,6 +159,12 @@ class Git:
             here["GIT_INDEX_FILE"] = str(index)
         return {**self.identity(), **self.environ, **here}
 
+    def lasting(self) -> Git:
+        """The repository seen from its own directory, if the worktree from which it was seen has been taken away."""
+        if self.git_dir.is_dir() and (self.worktree is None or self.worktree.is_dir()):
+            return self
+        return replace(self, git_dir=self.common_dir, worktree=None, prefix="")
+
     def at(self, worktree: Path, git_dir: Path, settings: Mapping[str, str]) -> Git:
         """The same repository seen from another of its worktrees, with settings of its own."""
         config = {**self.config, **{name: (value,) for name, value in settings.items()}}

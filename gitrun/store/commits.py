@@ -14,6 +14,7 @@ from gitrun.errors import CannotRun
 from gitrun.git.exe import last_words
 from gitrun.git.objects import FILE, Entry
 from gitrun.model.settings import truth
+from gitrun.store.places import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -63,7 +64,7 @@ def read_commit(found: Object | None) -> Commit | None:
 def scratch(git: Git) -> Iterator[Path]:
     """A private directory for files on their way into the repository; it goes away with the `with`."""
     place = git.state / "tmp" / os.urandom(8).hex()  # importing tempfile takes longer than what is done here
-    place.mkdir(mode=0o700, parents=True)
+    make_private(place)
     try:
         yield place
     finally:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from gitrun.errors import GitrunError, ObjectsGone
 from gitrun.model.run import BrokenRun, Run, going_on
 from gitrun.store.live import live_runs
+from gitrun.store.places import make_common
 from gitrun.store.readers import bulk_reader, is_partial
 from gitrun.store.rows import flags_key, row, unpack
 from gitrun.store.tips import broken_refs, stamp, tips
@@ -205,7 +206,7 @@ class Index:
     def _open(self) -> sqlite3.Connection:
         """The base on disk; one in memory, with what is on disk, where that cannot be written."""
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_common(self._path.parent)
             base = sqlite3.connect(self._path, timeout=5.0, isolation_level=None)
             base.execute("PRAGMA synchronous = OFF")  # after a power cut it is looked through: see _refresh
             base.execute("PRAGMA journal_mode = PERSIST")  # what a kill leaves is rolled back

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,8 @@ class Owner:
     given: tuple[tuple[str, int, int], ...] = ()
     """Files that were put there: path, mtime in nanoseconds, inode."""
     outputs: tuple[str, ...] = ()
+    lock: int = 0
+    """The inode of the lock that the supervisor holds: that of another file is no sign of it (0: not known)."""
 
 
 class Live:
@@ -77,8 +80,13 @@ class Live:
         """Writes down who runs what, all of it or nothing."""
         self.ended.write_bytes(b" " * RESERVE)
         fresh = self.directory / "owner.new"
-        fresh.write_text(json.dumps(asdict(owner)))
+        fresh.write_text(json.dumps(asdict(replace(owner, lock=self.inode))))
         fresh.replace(self.directory / "owner")
+
+    @property
+    def inode(self) -> int:
+        """The inode of the lock that this process holds."""
+        return os.fstat(self._lock.descriptor).st_ino
 
     def take_over(self, earlier: str) -> None:
         """Writes down after which attempt (or empty) this one finds files, for who has to finish it without its program."""

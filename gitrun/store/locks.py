@@ -8,6 +8,8 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from gitrun.store.places import make_private
+
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
@@ -42,7 +44,7 @@ def acquire(path: Path, wait: float | None = None) -> Lock | None:
     end = None if wait is None else time.monotonic() + wait
     while True:
         with suppress(FileExistsError):  # mkdir's own look at what exists is too late if that is taken away in between
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(path.parent)
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except FileNotFoundError:  # its directory was taken away between the two lines
@@ -74,6 +76,8 @@ def is_held(path: Path) -> bool:
     """Whether somebody holds the lock on the file at `path`."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except PermissionError:  # another user's, who is not known to have died
+        return True
     except OSError:
         return False
     try:

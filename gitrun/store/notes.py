@@ -19,6 +19,7 @@ from gitrun.model.refs import short
 from gitrun.model.text import ending_text, safe_lines, safe_text
 from gitrun.store.commits import commit_tree, hash_files, scratch
 from gitrun.store.locks import acquire
+from gitrun.store.places import make_common
 from gitrun.store.tips import read_ref
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ def drop(git: Git) -> bool:
 
 def patient(git: Git) -> Lock:
     """The lock under which notes are written. Raises StaleRun if it is not to be had in a minute."""
+    make_common(git.state)
     lock = acquire(git.state / "notes.lock", PATIENCE)
     if lock is None:
         raise StaleRun("the notes are being written by somebody else", "try again")

@@ -14,6 +14,7 @@ from gitrun.model import record
 from gitrun.model.refs import run_ref
 from gitrun.store.collecting import gc_held_off, is_collecting
 from gitrun.store.commits import commit_signed, commit_tree, hash_files, is_wanted, read_commit
+from gitrun.store.places import make_private
 from gitrun.store.tips import publish, tip_of
 from gitrun.store.trust import made_here
 
@@ -118,7 +119,7 @@ def fitting(output: Path, whole: Path, short: Path) -> Path:
     size = output.stat().st_size
     if size <= LARGEST:
         return output
-    whole.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(whole.parent)
     if not whole.exists():
         keep_whole(output, whole)
     with output.open("rb") as source, short.open("wb") as target:

@@ -20,6 +20,7 @@ from gitrun.model.run import BrokenRun, Run
 from gitrun.store.collecting import is_collecting
 from gitrun.store.live import is_live
 from gitrun.store.locks import acquire
+from gitrun.store.places import make_common
 from gitrun.store.readers import reader_of_all
 from gitrun.store.runs import read_runs
 from gitrun.store.tips import tips
@@ -209,6 +210,7 @@ def write_down(git: Git, runs: Iterable[str], gone: Iterable[str] = ()) -> None:
 def rewrite(git: Git, written: Callable[[dict[str, float]], dict[str, float]]) -> None:
     """Changes what is written down, all of it or nothing."""
     with suppress(OSError):  # without it the time in the trash counts from the next gc
+        make_common(git.state)
         lock = acquire(diary(git).with_name("trash.lock"))
         if lock:
             with lock:

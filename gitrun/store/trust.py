@@ -16,6 +16,7 @@ from gitrun.errors import NotTrusted
 from gitrun.model.record import DIRECTORY
 from gitrun.model.refs import EMPTY_TREE, is_id, short
 from gitrun.model.text import safe_text
+from gitrun.store.places import make_common
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -83,7 +84,7 @@ def written(git: Git) -> str:
     """The file's text, each line between line ends."""
     try:
         return "\n" + file_of(git).read_text(errors="replace")
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):  # another user's word is not ours
         return "\n"
 
 
@@ -129,7 +130,7 @@ def is_fingerprint(text: str) -> bool:
 def append(git: Git, lines: Iterable[str]) -> None:
     """Adds lines in one piece, for which no lock is needed: the last word about a line counts."""
     text = "\n" + "".join(f"{line}\n" for line in lines)  # what a full disk has cut short does not swallow the first
-    file_of(git).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_common(git.state)
     descriptor = os.open(file_of(git), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         os.write(descriptor, text.encode())

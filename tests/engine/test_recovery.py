@@ -5,16 +5,24 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from supervised import ended, is_alive, last, live, output, owner, runs, said, start, state, until, whole
+from repository import Repo
+from supervised import ended, is_alive, last, live, output, owner, runs, said, start, state, until, whole, without_root
 
 from gitrun import Project
 from gitrun.engine.recovery import break_lock
+
+if TYPE_CHECKING:
+    from supervised import Process
 
 PROGRAM = "import time\nopen('made', 'w').write('produced')\nprint('ready', flush=True)\ntime.sleep(60)\n"
 
@@ -300,3 +308,92 @@ def test_the_library_finishes_dead_runs_too(repo):
     killed(repo)
     done = ended(repo, sys.executable, "-c", "import gitrun\nprint(gitrun.Project('.').list_runs()[0].status)")
     assert done.stdout == "terminated\n"
+
+
+def waiting(repo: Repo, *options: str) -> tuple[Process, Path]:
+    """A run under way, and the file that ends it well as soon as it is there."""
+    go = repo.path.parent / "go"
+    words = f"while not os.path.exists({str(go)!r}):\n    time.sleep(.02)\nopen('last', 'w').write('whole')\nprint('done')\n"
+    repo.write("w.py", f"import os, time\nprint('ready', flush=True)\n{words}")
+    process = start(repo, *options, "w.py")
+    said(process)
+    return process, go
+
+
+def test_who_looks_at_a_copy_of_the_repository_does_nothing_to_the_run_of_the_original(repo):
+    process, go = waiting(repo)
+    copy = Repo(Path(shutil.copytree(repo.path, repo.path.parent / "copy", symlinks=True)))
+    assert last(copy)["status"] == "pending"
+    assert copy.run("doctor", "--fix").returncode in {0, 1}
+    assert copy.run("--restart", "1").returncode == 128
+    go.touch()
+    assert process.communicate(timeout=20)[0] == b"done\n"
+    assert (process.returncode, last(repo)["status"]) == (0, "completed")
+    assert last(copy)["status"] == "terminated"
+
+
+def test_a_run_whose_lock_was_taken_away_goes_on(repo):
+    process, go = waiting(repo)
+    (state(repo) / "live" / last(repo)["id"] / "lock").unlink()
+    assert last(repo)["status"] == "pending"
+    go.touch()
+    assert process.communicate(timeout=20)[0] == b"done\n"
+    assert (process.returncode, last(repo)["status"]) == (0, "completed")
+
+
+def test_what_a_dead_run_left_is_found_also_where_the_repository_lies_now(repo):
+    killed(repo)
+    moved = Repo(repo.path.rename(repo.path.parent / "moved"))
+    assert last(moved)["status"] == "terminated"
+    assert moved.run("cat", "-p", "made", "1", check=True).stdout == "produced"
+
+
+def test_a_run_outlives_the_worktree_from_which_it_was_started(repo):
+    repo.write("w.py", "x = 1\n")
+    repo.commit()
+    repo.git("worktree", "add", "--quiet", "../linked")
+    linked = Repo(repo.path.parent / "linked")
+    process, go = waiting(linked)
+    repo.git("worktree", "remove", "--force", "../linked")
+    go.touch()
+    _, words = process.communicate(timeout=20)
+    assert (process.returncode, last(repo)["status"]) == (0, "completed"), words
+    assert repo.run("cat", "-p", "last", "1", check=True).stdout == "whole"
+
+
+def test_a_worktree_that_is_taken_away_under_a_program_is_told(repo):
+    process, go = waiting(repo)
+    shutil.rmtree(state(repo) / "slots")
+    go.touch()
+    assert b"its worktree was taken away while it ran" in process.communicate(timeout=20)[1]
+    whole(repo)
+    assert "last" not in repo.run("ls", "1", check=True).stdout
+    assert (
+        repo.git("diff", "--name-only", "--diff-filter=D", "runs/" + last(repo)["id"] + "^", "runs/" + last(repo)["id"]) == ""
+    )
+
+
+def test_a_run_whose_lock_may_not_be_read_is_taken_for_running(repo):
+    process, go = waiting(repo)
+    lock = state(repo) / "live" / last(repo)["id"] / "lock"
+    lock.chmod(0)
+    assert "it is running" in without_root(repo, "rm", "1").stderr
+    lock.chmod(0o600)
+    go.touch()
+    process.communicate(timeout=20)
+    assert last(repo)["status"] == "completed"
+
+
+def test_local_state_is_its_owners_alone_but_in_a_repository_that_others_share(repo, tmp_path):
+    repo.run("echo.py", check=True)
+    assert stat.S_IMODE(state(repo).stat().st_mode) == 0o700
+    shared = Repo(tmp_path / "shared")
+    shared.path.mkdir()
+    shared.git("init", "--quiet", "--shared=group")
+    shared.write("echo.py", "x = 1\n")
+    before = os.umask(0o002)
+    try:
+        shared.run("echo.py", check=True)
+    finally:
+        os.umask(before)
+    assert state(shared).stat().st_mode & stat.S_IWGRP
