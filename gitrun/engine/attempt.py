@@ -26,7 +26,7 @@ from gitrun.git.exe import for_programs
 from gitrun.model.plan import COMMAND, NOTEBOOK, Outcome
 from gitrun.model.status import COMPLETED, ERROR, TERMINATED
 from gitrun.store import notes
-from gitrun.store.live import Owner
+from gitrun.store.live import Owner, birth_of
 from gitrun.store.results import finish, kept
 
 if TYPE_CHECKING:
@@ -315,13 +315,3 @@ def judge(exit_status: int, stopped_by: int) -> tuple[str, int, str]:
     if exit_status < 0:
         return TERMINATED, exit_status, ""
     return (ERROR if exit_status else COMPLETED), exit_status, ""
-
-
-def birth_of(pid: int) -> str:
-    """What makes a process id unique on this machine: boot and start time; empty where the system does not tell."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return ""
-    return f"{boot} {fields[19]}"

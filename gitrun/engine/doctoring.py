@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -117,6 +118,8 @@ def set_aside(git: Git, path: Path) -> None:
 
 def of_slots(git: Git) -> Iterator[Finding]:
     """Slots and git's records of them that have lost each other."""
+    if any(map(is_closed, (git.state, git.state / "slots"))):
+        return
     hint = "git run gc --slots empties idle slots"
     for name in housekeeping.names_in(git.state / "slots"):
         slot = git.state / "slots" / name
@@ -129,6 +132,11 @@ def of_slots(git: Git) -> Iterator[Finding]:
         number, record = name.removeprefix("gitrun-"), git.common_dir / "worktrees" / name
         if number != name and number.isdigit() and not (git.state / "slots" / number).exists() and is_of_slot(record):
             yield Finding("slot", f"worktrees/{name} is of a slot that is gone", "git worktree prune", str(record), "erase")
+
+
+def is_closed(place: Path) -> bool:
+    """Whether a directory is there, another user's, and we may not look into it."""
+    return place.is_dir() and not os.access(place, os.X_OK)
 
 
 def waits(git: Git, slot: Path) -> bool:

@@ -31,7 +31,9 @@ def copy_file(git: Git, run: Run, what: str, path: str | None, sink: BinaryIO) -
     place = beside / (record.OUTPUT if path is None else path)
     if path is None and what == OUTPUT and run.status == RUNNING:
         place = directory_of(git.state, run.id) / "output"
-    is_kept = what != FLAGS and (path is None or what != SOURCE) and place.is_file()
+    is_kept = (
+        what != FLAGS and (path is None or what != SOURCE) and os.path.isfile(place)
+    )  # Path.is_file raises where we may not look
     if is_kept and place.resolve().is_relative_to(git.state.resolve()):  # its links and dots followed
         with place.open("rb") as source:
             shutil.copyfileobj(source, sink)

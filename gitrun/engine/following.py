@@ -7,12 +7,11 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
-from gitrun.engine.attempt import birth_of
 from gitrun.engine.offspring import send_if
 from gitrun.engine.watchman import pass_over
 from gitrun.errors import CannotRun
 from gitrun.model.refs import short
-from gitrun.store.live import ask_to_end, directory_of, is_live, owner_of
+from gitrun.store.live import ask_to_end, birth_of, directory_of, is_live, owner_of
 
 if TYPE_CHECKING:
     from gitrun.engine.process import Stream

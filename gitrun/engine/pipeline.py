@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from gitrun.engine.attempt import birth_of
 from gitrun.engine.operations import declared_by, step_operation
 from gitrun.engine.watchman import INTERRUPTS, ORDERS, Signals
 from gitrun.errors import GitrunError
@@ -24,7 +23,7 @@ from gitrun.model.request import Request
 from gitrun.model.status import COMPLETED, ERROR, RUNNING, TERMINATED
 from gitrun.model.text import ending_text
 from gitrun.store import notes
-from gitrun.store.live import Owner
+from gitrun.store.live import Owner, birth_of
 from gitrun.store.results import finish
 from gitrun.store.tips import tip_of
 

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitrun.engine.attempt import Site, birth_of, complete, passed_on
+from gitrun.engine.attempt import Site, complete, passed_on
 from gitrun.engine.measure import measure
 from gitrun.engine.offspring import end_everywhere
 from gitrun.engine.pipeline import noted_steps
@@ -23,7 +23,7 @@ from gitrun.model.refs import is_id, run_ref, short
 from gitrun.model.status import TERMINATED
 from gitrun.store.attempts import Started
 from gitrun.store.commits import read_commit
-from gitrun.store.live import Live, directory_of, is_live, owner_of, recorded
+from gitrun.store.live import Live, directory_of, goes_on, is_copied, is_live, owner_of, recorded
 from gitrun.store.locks import acquire
 from gitrun.store.results import finish
 from gitrun.store.runs import last_attempts
@@ -60,15 +60,14 @@ def recover(road: Road) -> None:
 
 def bury(road: Road, run: str, live: Live) -> None:
     """Finishes one run, unless it was never begun, had its result already or goes on. Raises GitrunError, OSError."""
+    if goes_on(road.git.state, run):
+        return
     owner = owner_of(road.git.state, run)
-    is_copy = owner is not None and owner.lock not in {0, live.inode}
-    if owner is not None and is_copy and owner.birth and birth_of(owner.pid) == owner.birth:
-        return  # it goes on: in the repository that this one is a copy of, or with its lock taken away
     break_lock(road, run)
     put_back(road, run)
     attempt, ended = last_of(road, run)
     if attempt is not None and not ended:
-        if not is_copy:
+        if owner is None or not is_copied(road.git.state, run, owner):
             end_everywhere(attempt.id)
         try:
             finish_for(road, run, attempt, live)

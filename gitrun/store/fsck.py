@@ -18,7 +18,7 @@ from gitrun.model.run import BrokenRun, Run
 from gitrun.store import trash
 from gitrun.store.commits import read_commit
 from gitrun.store.index import VERSION, no_search_for_cycles
-from gitrun.store.live import is_live, recorded
+from gitrun.store.live import goes_on, is_live, recorded
 from gitrun.store.locks import is_held
 from gitrun.store.notes import NOTES, are_kept
 from gitrun.store.readers import bulk_reader, is_partial, reader_of_all
@@ -94,7 +94,7 @@ def of_broken(run: BrokenRun) -> Finding:
 def of_index(git: Git, known: Mapping[str, str], runs: Iterable[Run | BrokenRun]) -> Iterator[Finding]:
     """Whether the index says the same as the refs (id -> tip) and the runs that were read."""
     path = git.state / "index.sqlite"
-    if not path.exists():
+    if not os.path.exists(path):  # noqa: PTH110 - Path.exists raises where we may not look
         return
     hint = "without it, the next look at the runs makes it anew"
     try:
@@ -123,7 +123,7 @@ def of_index(git: Git, known: Mapping[str, str], runs: Iterable[Run | BrokenRun]
 def of_live(git: Git) -> Iterator[Finding]:
     """The records of runs whose supervisor is dead."""
     for run in recorded(git.state):
-        if not is_live(git.state, run):
+        if not is_live(git.state, run) and not goes_on(git.state, run):
             words = f"run {short(run)} was killed, and is not finished yet"
             yield Finding("dead-run", words, "every look at the runs, git run list say, finishes it", run, "recover")
 

@@ -8,6 +8,7 @@ import shutil
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitrun.errors import CannotRun, RunIsRunning
@@ -15,8 +16,6 @@ from gitrun.model.refs import is_id, short
 from gitrun.store.locks import Lock, acquire, is_held
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from gitrun.model.plan import Outcome
 
 PATIENCE = 5.0
@@ -189,6 +188,30 @@ def recorded(state: Path) -> list[str]:
 def live_runs(state: Path) -> frozenset[str]:
     """The runs that are running on this machine."""
     return frozenset(run for run in recorded(state) if is_live(state, run))
+
+
+def birth_of(pid: int) -> str:
+    """What makes a process id unique on this machine: boot and start time; empty where the system does not tell."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return f"{boot} {fields[19]}"
+
+
+def is_copied(state: Path, run: str, owner: Owner) -> bool:
+    """Whether the record is not the supervisor's own: its lock is another one than that which lies here."""
+    try:
+        return owner.lock not in {0, (directory_of(state, run) / "lock").stat().st_ino}
+    except OSError:
+        return True
+
+
+def goes_on(state: Path, run: str) -> bool:
+    """Whether the supervisor lives, holding another lock: that of what this is a copy of, or one that was taken away."""
+    owner = owner_of(state, run)
+    return bool(owner and is_copied(state, run, owner) and owner.birth and birth_of(owner.pid) == owner.birth)
 
 
 def owner_of(state: Path, run: str) -> Owner | None:

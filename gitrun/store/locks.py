@@ -76,8 +76,8 @@ def is_held(path: Path) -> bool:
     """Whether somebody holds the lock on the file at `path`."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except PermissionError:  # another user's, who is not known to have died
-        return True
+    except PermissionError:  # if it is there, it is another user's, who is not known to have died
+        return os.path.lexists(path)
     except OSError:
         return False
     try:

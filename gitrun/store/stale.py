@@ -65,9 +65,11 @@ def lock_files(git: Git) -> Iterator[Path]:
         yield from (Path(top, name) for name in names if name.endswith(".lock"))
     for record in sorted((git.common_dir / "worktrees").glob("*")):
         yield from (record / name for name in ("index.lock", "HEAD.lock") if (record / name).exists())
-    for slot in sorted((git.state / "slots").glob("*")):
-        if os.path.lexists(slot / "index.lock") and not is_held(slot / "lock"):
-            yield slot / "index.lock"
+    with suppress(OSError):  # another user's are theirs
+        for slot in sorted((git.state / "slots").iterdir()):
+            lock = slot / "index.lock"
+            if os.path.lexists(lock) and not is_held(lock.with_name("lock")):
+                yield lock
 
 
 def is_forgotten(git: Git, path: Path) -> bool:
