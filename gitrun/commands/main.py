@@ -12,7 +12,7 @@ from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import GitrunError, UnknownOperation
-from gitrun.model.text import safe_text
+from gitrun.model.text import safe_text, whole_text
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -222,7 +222,7 @@ def hint_of(error: GitrunError) -> str:
 def complain(message: str, hint: str, code: int, *, as_json: bool) -> int:
     """Says what is and what to do, on stderr; the exit code."""
     if as_json:
-        words = {"error": code, "message": message, "hint": hint}
+        words = {"error": code, "message": whole_text(message), "hint": whole_text(hint)}
         print(json.dumps(words), file=sys.stderr)
         return code
     between = " " if message.endswith("?") else "; "

@@ -30,6 +30,8 @@ TYPE_WORDS = {"integer": "a whole number", "float": "a number"}
 WRONG_TYPE = re.compile(r"('.*') is not a valid (integer|float)( range)?\.?", re.DOTALL)
 TOO_SMALL = re.compile(r"(\S+) is not in the range x>=([0-9]+)\.?")
 SURPLUS = re.compile(r"unexpected extra arguments? \((?P<words>.*)\)", re.DOTALL)
+BYTE = re.compile(r"(?<!\\)\\udc([89a-f][0-9a-f])")
+"""How Python spells a byte that is not UTF-8."""
 NUMBER = re.compile(r"-[0-9.]")
 HABITS = {
     **dict.fromkeys(("restart", "resume", "start"), "git run --restart RUN restarts a run"),
@@ -62,7 +64,8 @@ def told(error: click.ClickException, verb: str, words: Sequence[str]) -> tuple[
 
 
 def wrong_value(message: str) -> str:
-    """What is wrong with the value of an option, to be said behind its name."""
+    """What is wrong with the value of an option, to be said behind its name; its bytes that are not UTF-8 as all else does."""
+    message = BYTE.sub(r"\\x\1", message)
     if wrong := WRONG_TYPE.fullmatch(message):
         return f" takes {TYPE_WORDS[wrong[2]]}, not {wrong[1]}"
     if small := TOO_SMALL.fullmatch(message):

@@ -92,5 +92,11 @@ def check_words(request: Request) -> None:
     words = (request.operation, *request.command, request.label, *request.tags, request.comment, request.gpus)
     values = (getattr(value, "text", value) for value in request.flags.values())
     for word in (*words, *request.flags, *values):
-        if isinstance(word, str) and not is_text(word):
-            raise UsageError(f"'{safe_text(word)}' is not UTF-8, and a run records nothing else", "give it another name")
+        if isinstance(word, str):
+            require_text(word)
+
+
+def require_text(word: str) -> None:
+    """Raises UsageError if the word is not UTF-8."""
+    if not is_text(word):
+        raise UsageError(f"'{safe_text(word)}' is not UTF-8, and a run records nothing else", "give it another name")

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
 # Controls, formatting (bidi, zero width), surrogates, private and unassigned, and the two line separators.
 ESCAPED = re.compile(r"\\(?:x([89a-f][0-9a-f])|\\)")
+HALF = re.compile("[\ud800-\udfff]")
 UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
@@ -29,6 +30,11 @@ def escaped(char: str) -> str:
     if "\udc80" <= char <= "\udcff":  # a byte of a name that is not UTF-8
         return f"\\x{ord(char) - 0xDC00:02x}"
     return char.encode("unicode_escape", "backslashreplace").decode()
+
+
+def whole_text(text: str) -> str:
+    """The text with what is no Unicode in it, bytes of a word that are not UTF-8, shown as `safe_text` does."""
+    return HALF.sub(lambda found: escaped(found[0]), text)
 
 
 def columns(text: str) -> int:

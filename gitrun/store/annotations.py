@@ -10,6 +10,7 @@ from gitrun.errors import GitrunError, ObjectsGone, StaleRun, UnknownRun, UsageE
 from gitrun.git.objects import FILE, Objects, fsync
 from gitrun.model import reading, record
 from gitrun.model.refs import short
+from gitrun.model.request import require_text
 from gitrun.store.collecting import gc_held_off
 from gitrun.store.runs import notes_in
 from gitrun.store.tips import Move, publish_many, tip_of, tips
@@ -85,7 +86,10 @@ def attempt_many(git: Git, edits: Mapping[str, Edit]) -> list[str]:
 
 
 def bytes_of(run: str, notes: Notes) -> bytes:
-    """What is notes.toml for these annotations. Raises UsageError if they could not be read any more."""
+    """What is notes.toml for these annotations. Raises UsageError if they are not UTF-8, or could not be read any more."""
+    said = (text for comment in notes.comments for text in (comment.text, comment.author))
+    for text in (notes.label or "", *notes.tags, *said):
+        require_text(text)
     written = record.notes_toml(notes)
     if len(written) > reading.LIMIT:
         raise UsageError(f"the annotations of run {short(run)} would be larger than 1 MiB", "say it in fewer words")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import GitrunError, ObjectsGone
 from gitrun.model.run import BrokenRun, Run, going_on
+from gitrun.model.text import is_text
 from gitrun.store.live import live_runs
 from gitrun.store.places import make_common
 from gitrun.store.readers import bulk_reader, is_partial
@@ -190,7 +191,12 @@ class Index:
         return int(found)
 
     def _ask(self, query: str, values: tuple[object, ...] = (), read: Callable[[Any], Any] | None = None) -> list[Any]:
-        """The rows, each as `read` reads it; if they do not read, which a disk may do to them, the base is made anew."""
+        """The rows, each as `read` reads it; if they do not read, which a disk may do to them, the base is made anew.
+
+        A value that is not UTF-8 is in no row.
+        """
+        if not all(is_text(value) for value in values if isinstance(value, str)):
+            return []
         try:
             rows = self._base.execute(query, values)
             return list(map(read, rows)) if read else rows.fetchall()

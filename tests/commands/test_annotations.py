@@ -182,3 +182,12 @@ def test_run_whose_annotations_do_not_read_is_there_without_them(runs, notes) ->
     assert f"the annotations of run {run[:8]} do not read" in runs.run("doctor").stdout
     runs.run("label", "again", "1", check=True)
     assert shown(runs)["label"] == "again"
+
+
+@pytest.mark.parametrize(
+    "words", [("label", "bad\udcff", "1"), ("tag", "a,bad\udcff", "1"), ("comment", "-m", "bad\udcff", "1")]
+)
+def test_text_that_is_not_utf_8_is_refused(runs, words) -> None:
+    refused = runs.run(*words)
+    assert (refused.returncode, refused.stderr.count("\n")) == (129, 1)
+    assert refused.stderr.startswith("gitrun: 'bad\\xff' is not UTF-8, and a run records nothing else")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 
@@ -110,3 +112,10 @@ def test_restart_without_a_name_says_that_it_needs_one(trained, words) -> None:
 
 def test_words_that_are_off_are_json_for_who_reads_json(trained) -> None:
     assert '"message": "flags are written lr=1, not --lr 1"' in said(trained, "train.py", "--json", "--lr", "1")
+
+
+def test_byte_that_is_not_utf_8_is_said_as_everywhere(trained) -> None:
+    assert said(trained, "list", "--color=bad\udcff").startswith("--color: 'bad\\xff' is not one of ")
+    assert said(trained, "list", "-n", "bad\udcff").startswith("-n/--limit takes a whole number, not 'bad\\xff'")
+    ended = trained.run("check", "--json", "--metric", "loss<1 \udcff")
+    assert json.loads(ended.stderr)["message"].endswith("'\\xff' has no meaning here")

@@ -38,3 +38,13 @@ def test_ref_named_for_another_commit_is_no_run(repo) -> None:
         repo.git("update-ref", f"refs/runs/{name}", again.tip)
     assert project.list_runs() == [again]
     assert {broken.reason for broken in project.list_all()[1:]} == {"its name is not the id of its first attempt"}
+
+
+@pytest.mark.parametrize("words", [("show",), ("log",), ("rm",), ("--restart",), ("label", "best")])
+def test_name_that_is_not_utf_8_is_that_of_no_run_and_leaves_the_index(repo, words) -> None:
+    run = Project(repo.path).run("echo.py")
+    path = repo.path / ".git" / "gitrun" / "index.sqlite"
+    before = path.stat().st_ino
+    ended = repo.run(*words, "bad\udcff")
+    assert (ended.returncode, ended.stderr) == (128, "gitrun: there is no run 'bad\\xff'; git run list shows the runs\n")
+    assert (path.stat().st_ino, Project(repo.path).list_runs()) == (before, [run])
