@@ -45,15 +45,18 @@ def copy_file(git: Git, run: Run, what: str, path: str | None, sink: BinaryIO) -
 
 
 def recorded_file(git: Git, run: Run, what: str, path: str) -> bytes:
-    """The bytes of a file that the repository has of the run. Raises UnknownRun."""
+    """The bytes of a file that the repository has of the run. Raises UnknownRun, also for a directory."""
     from gitrun.engine.bring import content
 
     made = next((file for file in run.attempt.files if file.path == path), None) if what != SOURCE else None
     if made and (data := content(git, run.attempt.left, made)) is not None:
         return data
-    done = git.attempt("cat-file", "--filters", f"{run.attempt.id if what == SOURCE else run.attempt.left}:{path}")
+    name, known = f"{run.attempt.id if what == SOURCE else run.attempt.left}:{path}", short(run.id)
+    if git.attempt("cat-file", "-t", name).stdout == b"tree\n":
+        raise UnknownRun(f"'{path}' is a directory of run {known}", f"git run ls {known} lists its files")
+    done = git.attempt("cat-file", "--filters", name)
     if done.returncode:
-        raise UnknownRun(f"run {short(run.id)} has no file '{path}'", f"git run show {short(run.id)} lists what it produced")
+        raise UnknownRun(f"run {known} has no file '{path}'", f"git run ls {known} lists its files")
     return done.stdout
 
 

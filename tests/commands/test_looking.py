@@ -150,6 +150,16 @@ def test_cat_of_what_is_not_there_is_one_line(two) -> None:
     assert two.run("cat", "--sourcecode").stderr == "gitrun: --sourcecode needs a file; name it with -p PATH\n"
 
 
+def test_cat_of_a_directory_is_told_what_lists_its_files(two) -> None:
+    two.write("a/b.txt", "b")
+    two.run("make.py", check=True)
+    known = Project(two.path).list_runs()[0].id[:8]
+    for words, path in ((["-p", "a"], "a"), (["--sourcecode", "-p", "a/"], "a"), (["-p", ".gitrun"], ".gitrun")):
+        ended = two.run("cat", *words)
+        said = f"gitrun: '{path}' is a directory of run {known}; git run ls {known} lists its files\n"
+        assert (ended.returncode, ended.stdout, ended.stderr) == (128, "", said)
+
+
 def test_select_prints_full_ids(two) -> None:
     ids = [run.id for run in Project(two.path).list_runs()]
     assert two.run("select").stdout.split() == ids[:1]
