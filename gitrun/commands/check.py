@@ -12,7 +12,7 @@ from gitrun.commands.telling import words_of
 from gitrun.errors import UsageError
 from gitrun.model.gates import read_gate
 from gitrun.model.refs import short
-from gitrun.model.text import safe_text
+from gitrun.model.text import numbers_text, safe_text
 from gitrun.views.checking import check
 
 if TYPE_CHECKING:
@@ -57,9 +57,10 @@ def print_checked(found: Checked) -> None:
 
 def row(gate: Judged, found: Checked) -> list[str]:
     """A gate: what it says, its words, the values."""
-    beside = f"(base {gate.base:g}, run {short(found.base.id)})" if gate.base is not None and found.base else ""
+    value, limit, base = numbers_text([gate.value, gate.limit, gate.base])
+    beside = f"(base {base}, run {short(found.base.id)})" if gate.base is not None and found.base else ""
     said = "passed" if gate.passed else "failed"
-    return [f"  {said}", safe_text(gate.text), f"{safe_text(gate.metric)} is {gate.value:g}, limit {gate.limit:g}", beside]
+    return [f"  {said}", safe_text(gate.text), f"{safe_text(gate.metric)} is {value}, limit {limit}", beside]
 
 
 def checked_json(found: Checked) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from gitrun.errors import UsageError
 from gitrun.model.flags import format_value
 from gitrun.model.refs import short
 from gitrun.model.run import rfc3339
-from gitrun.model.text import duration_text, relative_text, safe_text
+from gitrun.model.text import duration_text, numbers_text, relative_text, safe_text
 from gitrun.views.compare import LAST, NEEDS, chosen, columns_of, rows_of, worth_showing
 from gitrun.views.family import bases
 
@@ -114,11 +114,14 @@ def print_table(columns: Sequence[Column], runs: Sequence[Run], colours: Palette
     now = datetime.now(timezone.utc)
     names = [column.name for column in columns]
     values = list(rows_of(columns, runs))
-    rows = [[paint(colours, name, brief(name, value, now)) for name, value in zip(names, row, strict=True)] for row in values]
+    cells = [
+        [paint(colours, name, text) for text in texts_of(name, column, now)]
+        for name, column in zip(names, zip(*values, strict=True), strict=True)
+    ]
     gives = names.index("operation") if "operation" in names else None
     whole = sum(name not in LAST for name in names)
     right = frozenset(at for at, column in enumerate(zip(*values, strict=True)) if are_numbers(column))
-    table([[colours.cell("heading", safe_text(name)) for name in names], *rows], Shape(gives, whole, right))
+    table([[colours.cell("heading", safe_text(name)) for name in names], *zip(*cells, strict=True)], Shape(gives, whole, right))
 
 
 def are_numbers(values: Iterable[Any]) -> bool:
@@ -153,8 +156,14 @@ def shown(value: Any) -> str | float:  # noqa: ANN401 - whatever a run has
     return safe_text(found) if isinstance(found, str) else found
 
 
+def texts_of(name: str, values: Sequence[Any], now: datetime) -> list[str]:
+    """A column for a person, in which different numbers look different."""
+    numbers = numbers_text([value if isinstance(value, float) and name != "duration" else None for value in values])
+    return [brief(name, value, now) if text == "-" else text for value, text in zip(values, numbers, strict=True)]
+
+
 def brief(name: str, value: Any, now: datetime) -> str:  # noqa: ANN401 - whatever a run has
-    """A value for a person."""
+    """A value that is no metric for a person."""
     if value is None:
         return "-"
     if isinstance(value, datetime):
@@ -163,6 +172,4 @@ def brief(name: str, value: Any, now: datetime) -> str:  # noqa: ANN401 - whatev
         return safe_text(short(value))
     if name == "duration":
         return duration_text(value)
-    if isinstance(value, float):
-        return f"{value:g}"
     return safe_text(value if isinstance(value, str) else format_value(value))

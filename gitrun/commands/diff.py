@@ -17,7 +17,7 @@ from gitrun.commands.render import out, print_json, table
 from gitrun.errors import UsageError
 from gitrun.model.flags import format_value
 from gitrun.model.refs import short
-from gitrun.model.text import path_text, safe_text
+from gitrun.model.text import exact_text, path_text, safe_text
 from gitrun.views.diff import Look, Pair, code, differences, differing, flat, output, pair_of, since_base, trees_of
 
 if TYPE_CHECKING:
@@ -187,8 +187,7 @@ def value_text(value: Any) -> str:  # noqa: ANN401 - whatever a run has
 
 def metric_text(value: Any) -> str:  # noqa: ANN401 - as the others
     """A metric as all else shows it, `18`, but in full where that would hide a difference."""
-    brief = "-" if value is None else f"{value:g}"
-    return brief if value is None or float(brief) == value else value_text(value)
+    return "-" if value is None else exact_text(value)
 
 
 def plain_text(value: Any) -> str:  # noqa: ANN401 - whatever an environment has

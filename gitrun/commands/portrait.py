@@ -11,7 +11,7 @@ from gitrun.commands.render import GAP, basis_rows, line_of, status_text, when_t
 from gitrun.errors import BadRun
 from gitrun.model.refs import short
 from gitrun.model.status import ERROR, RUNNING, STAGED, TERMINATED
-from gitrun.model.text import columns, count_text, relative_text, safe_lines, safe_text, size_text
+from gitrun.model.text import columns, count_text, number_text, relative_text, safe_lines, safe_text, size_text
 from gitrun.store.signing import signature
 from gitrun.store.trust import is_trusted
 from gitrun.views.contents import ADDED, CHANGED, DELETED, LOCAL, PRODUCED, contents, uncommitted
@@ -62,7 +62,7 @@ def beginning(project: Project, run: Run, now: datetime) -> Rows:
     yield "operation", attempt.operation
     yield "status", status_text(attempt, now)
     yield "flags", attempt.flags.text()
-    yield "metrics", GAP.join(f"{name}={value:g}" for name, value in attempt.metrics.items())
+    yield "metrics", GAP.join(f"{name}={number_text(value)}" for name, value in attempt.metrics.items())
     yield from (("", line) for line in metric_lines(project, run))
     yield "started", when_text(attempt.started, now) if attempt.started else ""
     yield "author", Mailmap(project.git).proper(attempt.author) if attempt.author else ""
@@ -87,7 +87,13 @@ def metric_lines(project: Project, run: Run) -> list[str]:
     first = dict(islice(told.items(), MANY))
     drawn = courses(project.git, run, [name for name, known in first.items() if known.count > 2])
     cells = [
-        (name, f"min {known.least:g}", f"max {known.most:g}", f"{known.count:,} values", sparkline(drawn.get(name, ())))
+        (
+            name,
+            f"min {number_text(known.least)}",
+            f"max {number_text(known.most)}",
+            f"{known.count:,} values",
+            sparkline(drawn.get(name, ())),
+        )
         for name, known in first.items()
     ]
     widths = [max(map(columns, column)) for column in zip(*cells, strict=True)]

@@ -10,7 +10,7 @@ from gitrun.model.filters import look_up
 from gitrun.model.flags import format_value
 from gitrun.model.refs import run_ref, short
 from gitrun.model.run import rfc3339
-from gitrun.model.text import is_text, relative_text, time_text
+from gitrun.model.text import is_text, number_text, relative_text, time_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,7 +100,7 @@ def plain_text(run: Run, name: str) -> str:
     if name == "flags":
         return run.flags.text()
     if name == "metrics":
-        return " ".join(f"{key}={value:g}" for key, value in run.metrics.items())
+        return " ".join(f"{key}={number_text(value)}" for key, value in run.metrics.items())
     return value_text(run.get(name))
 
 

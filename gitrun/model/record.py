@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from gitrun.model.flags import format_value
 from gitrun.model.metrics import COUNT, FIRST, LEAST, MOST
 from gitrun.model.status import COMPLETED, ERROR
-from gitrun.model.text import path_text
+from gitrun.model.text import number_text, path_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -166,7 +166,7 @@ def attempt_subject(plan: Plan) -> str:
 
 def outcome_subject(outcome: Outcome) -> str:
     """What a person reads in `git log` for a result."""
-    numbers = " ".join(f"{format_plain(name)}={value:g}" for name, value in outcome.metrics.items())
+    numbers = " ".join(f"{format_plain(name)}={number_text(value)}" for name, value in outcome.metrics.items())
     ended = {COMPLETED: "completed", ERROR: f"error (exit {outcome.exit_status})"}.get(outcome.status, "terminated")
     return f"{ended} in {outcome.duration:.1f}s" + (f": {numbers}" if numbers else "")
 

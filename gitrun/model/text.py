@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,6 +15,8 @@ COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
 # Controls, formatting (bidi, zero width), surrogates, private and unassigned, and the two line separators.
 ESCAPED = re.compile(r"\\(?:x([89a-f][0-9a-f])|\\)")
 HALF = re.compile("[\ud800-\udfff]")
+LARGEST = 1 << 53
+"""From here on not every whole number is one of a metric."""
 UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
@@ -96,6 +100,24 @@ def size_text(size: float) -> str:
             return f"{size:.0f} {unit}" if unit == "B" or size >= 10 else f"{size:.1f} {unit}"
         size /= 1000
     return f"{size:.1f} TB"
+
+
+def number_text(value: float) -> str:
+    """A number of a metric: whole ones in full, `1234567`, all others in six digits, `0.333333`."""
+    return str(int(value)) if abs(value) < LARGEST and value == int(value) else f"{value:g}"
+
+
+def exact_text(value: float) -> str:
+    """As `number_text`, but in full what that would round."""
+    brief = number_text(value)
+    return brief if float(brief) == value else repr(value)
+
+
+def numbers_text(values: Sequence[float | None]) -> list[str]:
+    """Numbers beside each other, a hyphen for none: in full those of which `number_text` hides which one is larger."""
+    known = sorted({value for value in values if value is not None and not math.isnan(value)})
+    close = {one for pair in pairwise(known) if float(number_text(pair[0])) >= float(number_text(pair[1])) for one in pair}
+    return ["-" if value is None else exact_text(value) if value in close else number_text(value) for value in values]
 
 
 def limit_text(size: int) -> str:

@@ -16,7 +16,7 @@ from gitrun.git.exe import NO_ID
 from gitrun.git.objects import FILE, Entry, Objects, TreeMaker, edit_tree
 from gitrun.model import record
 from gitrun.model.refs import short
-from gitrun.model.text import ending_text, safe_lines, safe_text
+from gitrun.model.text import ending_text, number_text, safe_lines, safe_text
 from gitrun.store.commits import commit_tree, hash_files, scratch
 from gitrun.store.locks import acquire
 from gitrun.store.places import make_common
@@ -216,7 +216,7 @@ def attempt_note(run: Run, attempt: Attempt, output: bytes | None) -> str:
 def ending(attempt: Attempt) -> str:
     """How an attempt ended, and its metrics, on one line."""
     said = ending_text(attempt.status, attempt.exit_status, attempt.duration)
-    numbers = " ".join(f"{safe_text(name)}={value:g}" for name, value in attempt.metrics.items())
+    numbers = " ".join(f"{safe_text(name)}={number_text(value)}" for name, value in attempt.metrics.items())
     return said + (f": {numbers}" if numbers else "")
 
 

@@ -73,3 +73,10 @@ def test_head_without_runs_is_said(repo) -> None:
     ended = repo.run("check", "--metric", "loss<1")
     assert (ended.returncode, ended.stderr.count("\n")) == (128, 1)
     assert "no run was made of commit" in ended.stderr
+
+
+def test_numbers_that_differ_are_not_shown_as_equal(repo) -> None:
+    repo.run("--", "printf", "params: 1234568\nloss: 0.1234567\n", check=True)
+    said = repo.run("check", "1", "--metric", "params<=1234567", "--metric", "loss<=0.1234566").stdout
+    assert "params is 1234568, limit 1234567\n" in said
+    assert "loss is 0.1234567, limit 0.1234566\n" in said

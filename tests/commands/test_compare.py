@@ -138,3 +138,10 @@ def test_csv_has_no_formulas_and_no_bare_escapes(empty_repo) -> None:
     found = rows(empty_repo, "--columns", "x,y,b,=1+1")
     assert [row["x"] for row in found] == ["'-x", "'@sum", "'=HYPERLINK(1)"]
     assert (found[2]["y"], found[2]["b"], found[2]["'=1+1"]) == ("-3", "-1.5", "2.0")
+
+
+def test_metrics_that_differ_are_not_shown_as_equal(repo) -> None:
+    for number in (1234567, 1234568):
+        repo.run("--", "printf", f"params: {number}\nloss: 0.{number}\nacc: 0.{number % 3}\n", check=True)
+    said = repo.run("compare", "--columns", "params,loss,acc", check=True).stdout.split()[3:]
+    assert said == ["1234568", "0.1234568", "0.2", "1234567", "0.1234567", "0.1"]

@@ -213,3 +213,12 @@ def test_every_format_is_quick_and_whole_with_hostile_texts(evil) -> None:
         assert ended.returncode == 0
         ended.stdout.decode()
     assert Path(evil.path / "evil.py").exists()
+
+
+def test_metrics_that_differ_are_not_shown_as_equal(repo) -> None:
+    repo.write("fit.py", "n = 0\nprint('params:', 1234567 + n)\nprint('loss:', 0.1234567 + n * 1e-7)\n")
+    for n in (0, 1):
+        repo.run("fit.py", f"n={n}", check=True)
+    said = repo.run("report", "1", check=True).stdout
+    assert "| metric | `params` | `1234567` | `1234568` |" in said
+    assert "| metric | `loss` | `0.1234567` | `0.1234568` |" in said

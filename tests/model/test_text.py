@@ -15,6 +15,8 @@ from gitrun.model.text import (
     ending_text,
     fitting,
     limit_text,
+    number_text,
+    numbers_text,
     safe_lines,
     safe_text,
     size_text,
@@ -95,3 +97,20 @@ def test_limits_are_in_the_units_in_which_they_are_set(size, text) -> None:
 
 def test_ending_without_a_duration_is_how_it_stands() -> None:
     assert ending_text("running", None, None) == "running"
+
+
+def test_whole_number_is_shown_in_full_and_another_in_six_digits() -> None:
+    shown = {1234567.0: "1234567", -18.0: "-18", 1 / 3: "0.333333", 1e20: "1e+20", float("inf"): "inf"}
+    assert {value: number_text(value) for value in shown} == shown
+
+
+@given(st.lists(st.floats(allow_nan=False), min_size=2, max_size=4, unique=True))
+def test_numbers_beside_each_other_look_as_they_stand_to_each_other(values) -> None:
+    texts = numbers_text(values)
+    assert sorted(texts, key=float) == [text for _, text in sorted(zip(values, texts, strict=True))]
+    assert len({float(text) for text in texts}) == len(values)
+
+
+def test_numbers_that_look_different_stay_short() -> None:
+    assert numbers_text([0.1 + 0.2, 0.5, None, float("nan")]) == ["0.3", "0.5", "-", "nan"]
+    assert numbers_text([0.1 + 0.2, 0.3]) == ["0.30000000000000004", "0.3"]

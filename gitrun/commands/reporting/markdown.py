@@ -20,6 +20,7 @@ from gitrun.commands.reporting.words import (
     verdict,
 )
 from gitrun.model.refs import short
+from gitrun.model.text import numbers_text
 from gitrun.views.series import sparkline
 
 if TYPE_CHECKING:
@@ -126,7 +127,9 @@ def differences(found: Detail) -> str:
         parts.append("Flags, metrics, environment and code are as before.")
     drawn = [(clipped(name, 60), sparkline(values, 32), values) for name, values in found.series.items() if values]
     if drawn:
-        lines = (f"| {code(name)} | {line} | {values[0]:g} | {values[-1]:g} |" for name, line, values in drawn)
+        lines = (
+            f"| {code(name)} | {line} | {' | '.join(numbers_text([values[0], values[-1]]))} |" for name, line, values in drawn
+        )
         parts.append("| metric | course | first | last |\n| --- | --- | --- | --- |\n" + "\n".join(lines))
     return "\n\n".join(parts) + "\n\n</details>\n"
 

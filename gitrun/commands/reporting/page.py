@@ -20,7 +20,7 @@ from gitrun.commands.reporting.words import (
 )
 from gitrun.model.refs import short
 from gitrun.model.status import COMPLETED, ERROR, TERMINATED
-from gitrun.model.text import safe_text
+from gitrun.model.text import numbers_text, safe_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -236,6 +236,7 @@ def drawing(name: str, values: Sequence[float]) -> str:
         for place, value in known
     )
     line = f'<polyline points="{points}" vector-effect="non-scaling-stroke" stroke-width="1.5"/>'
-    words = f'<span class="soft">{values[0]:g} to {values[-1]:g}, between {low:g} and {high:g}</span>'
+    first, last, least, most = numbers_text([values[0], values[-1], low, high])
+    words = f'<span class="soft">{first} to {last}, between {least} and {most}</span>'
     picture = f'<svg viewBox="0 0 {WIDE} {HIGH}" preserveAspectRatio="none" role="img" aria-label="course">{line}</svg>'
     return f"<h3>{code(clipped(name, 60))} {words}</h3>\n{picture}"

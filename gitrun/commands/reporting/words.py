@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitrun.model.flags import format_value
 from gitrun.model.refs import short
-from gitrun.model.text import ending_text, safe_text
+from gitrun.model.text import ending_text, number_text, numbers_text, safe_text
 from gitrun.views.diff import differing
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def value_text(value: Any) -> str:  # noqa: ANN401 - whatever a flag, a metric o
     if value is None:
         return "-"
     if isinstance(value, float):
-        return f"{value:g}"
+        return number_text(value)
     try:
         return clipped(value if isinstance(value, str) else format_value(value))
     except (TypeError, ValueError):
@@ -49,7 +49,7 @@ def delta_text(value: float, base: float | None) -> str:
     if apart == 0 or (math.isnan(value) and math.isnan(base)):
         return "="
     if not math.isfinite(apart):
-        return f"was {base:g}"
+        return f"was {number_text(base)}"
     percent = f" ({100 * apart / abs(base):+.1f} %)" if base and abs(apart / base) < 100 else ""
     return f"{apart:+.4g}{percent}"
 
@@ -92,7 +92,7 @@ def metric_words(run: Run, report: Report) -> Iterator[tuple[str, str, str]]:
     """Name, value and distance from the base of each metric."""
     base = report.bases.get(run.operation)
     for name, value in list(run.metrics.items())[:MANY]:
-        yield clipped(name, 60), f"{value:g}", delta_text(value, base.metrics.get(name) if base else None)
+        yield clipped(name, 60), number_text(value), delta_text(value, base.metrics.get(name) if base else None)
     if len(run.metrics) > MANY:
         yield "…", f"{len(run.metrics) - MANY} more", ""
 
@@ -107,8 +107,9 @@ def difference_rows(found: Detail) -> list[tuple[str, str, str, str]]:
     rows = []
     for what in ("flags", "metrics", "environment"):
         pairs = list(getattr(found, what).items())
-        for name, (old, new) in pairs[:40]:
-            rows.append((what.removesuffix("s"), clipped(name, 80), value_text(old), value_text(new)))
+        for name, pair in pairs[:40]:
+            old, new = numbers_text(pair) if what == "metrics" else map(value_text, pair)
+            rows.append((what.removesuffix("s"), clipped(name, 80), old, new))
         if len(pairs) > 40:
             rows.append((what.removesuffix("s"), f"… {len(pairs) - 40} more", "", ""))
     rows += [("code", clipped(change.path), "", change.what) for change in found.code]
