@@ -16,6 +16,7 @@ from gitrun.commands.pager import is_for_person
 from gitrun.commands.render import Shape, print_json, table
 from gitrun.commands.selecting import question_from, selection
 from gitrun.errors import UsageError
+from gitrun.model.filters import PROPERTIES
 from gitrun.model.flags import format_value
 from gitrun.model.refs import short
 from gitrun.model.run import rfc3339
@@ -163,7 +164,7 @@ def texts_of(name: str, values: Sequence[Any], now: datetime) -> list[str]:
 
 
 def brief(name: str, value: Any, now: datetime) -> str:  # noqa: ANN401 - whatever a run has
-    """A value that is no metric for a person."""
+    """A value that is no metric for a person: of a flag what is typed to get it."""
     if value is None:
         return "-"
     if isinstance(value, datetime):
@@ -172,4 +173,4 @@ def brief(name: str, value: Any, now: datetime) -> str:  # noqa: ANN401 - whatev
         return safe_text(short(value))
     if name == "duration":
         return duration_text(value)
-    return safe_text(value if isinstance(value, str) else format_value(value))
+    return safe_text(value if isinstance(value, str) and name in PROPERTIES else format_value(value))

@@ -103,9 +103,9 @@ def test_nothing_a_run_says_reaches_a_terminal_as_it_is(empty_repo) -> None:
     for text in ("\x1b]0;t\x07", "plain"):
         empty_repo.run("a.py", f"x={text}", check=True)
     env = {"GIT_PAGER_IN_USE": "true"}
-    for words in ((), ("--csv",)):
+    for words, text in (((), '"\\u001b]0;t\\u0007"'), (("--csv",), "\\x1b]0;t\\x07")):
         said = empty_repo.run("compare", "--no-color", *words, env=env).stdout
-        assert "\\x1b]0;t\\x07" in said
+        assert text in said
         assert "\x1b" not in said
 
 
@@ -145,3 +145,11 @@ def test_metrics_that_differ_are_not_shown_as_equal(repo) -> None:
         repo.run("--", "printf", f"params: {number}\nloss: 0.{number}\nacc: 0.{number % 3}\n", check=True)
     said = repo.run("compare", "--columns", "params,loss,acc", check=True).stdout.split()[3:]
     assert said == ["1234568", "0.1234568", "0.2", "1234567", "0.1234567", "0.1"]
+
+
+def test_flag_is_shown_as_it_is_typed_and_csv_has_the_bare_text(repo) -> None:
+    for word in ("v=true", "v='true'", "v='a b'"):
+        repo.run(word, "--label", "a b", "--", "true", check=True)
+    lines = repo.run("compare", "--columns", "v,label", check=True).stdout.splitlines()
+    assert [line.rstrip() for line in lines] == ["v       label", "'a b'   a b", "'true'  a b", "true    a b"]
+    assert [row["v"] for row in rows(repo)] == ["a b", "true", "true"]

@@ -222,3 +222,11 @@ def test_metrics_that_differ_are_not_shown_as_equal(repo) -> None:
     said = repo.run("report", "1", check=True).stdout
     assert "| metric | `params` | `1234567` | `1234568` |" in said
     assert "| metric | `loss` | `0.1234567` | `0.1234568` |" in said
+
+
+def test_flag_is_shown_as_it_is_typed(repo) -> None:
+    for word in ("v=true", "v='true'"):
+        repo.run(word, "--", "true", check=True)
+    said = repo.run("report", "1", check=True).stdout
+    assert "`v='true'`" in said
+    assert "| flag | `v` | `true` | `'true'` |" in said

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from gitrun.model.flags import Value
     from gitrun.model.run import Run
     from gitrun.views.report import Detail, Report
 
@@ -29,8 +30,13 @@ def clipped(text: str, most: int = LONGEST) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def value_text(value: Any) -> str:  # noqa: ANN401 - whatever a flag, a metric or an environment has
-    """A value as one writes it; a hyphen for none."""
+def flag_text(value: Value | None) -> str:
+    """What is typed to get this value of a flag; a hyphen for none."""
+    return "-" if value is None else clipped(format_value(value))
+
+
+def value_text(value: Any) -> str:  # noqa: ANN401 - whatever an environment has
+    """A value as it is; a hyphen for none."""
     if value is None:
         return "-"
     if isinstance(value, float):
@@ -83,9 +89,9 @@ def flag_words(run: Run, report: Report) -> list[str]:
     """The flags in which the run differs from that of the base; all of them if there is none."""
     base = report.bases.get(run.operation)
     if base is None:
-        return [clipped(text) for text in few([f"{name}={value_text(value)}" for name, value in run.flags.items()])]
+        return [clipped(text) for text in few([f"{name}={flag_text(value)}" for name, value in run.flags.items()])]
     moved = differing(base.flags, run.flags)
-    return few([clipped(f"{name}={value_text(new)} (was {value_text(old)})") for name, (old, new) in moved.items()])
+    return few([clipped(f"{name}={flag_text(new)} (was {flag_text(old)})") for name, (old, new) in moved.items()])
 
 
 def metric_words(run: Run, report: Report) -> Iterator[tuple[str, str, str]]:
@@ -108,7 +114,7 @@ def difference_rows(found: Detail) -> list[tuple[str, str, str, str]]:
     for what in ("flags", "metrics", "environment"):
         pairs = list(getattr(found, what).items())
         for name, pair in pairs[:40]:
-            old, new = numbers_text(pair) if what == "metrics" else map(value_text, pair)
+            old, new = numbers_text(pair) if what == "metrics" else map(flag_text if what == "flags" else value_text, pair)
             rows.append((what.removesuffix("s"), clipped(name, 80), old, new))
         if len(pairs) > 40:
             rows.append((what.removesuffix("s"), f"… {len(pairs) - 40} more", "", ""))
