@@ -123,7 +123,7 @@ def obey(verb: str, words: list[str]) -> int:
     try:
         return invoke(verb, words)
     except GitrunError as error:
-        code = complain(error.message, hint_of(error), error.exit_code, as_json=as_json)
+        code = complain(*told_of(error, words), error.exit_code, as_json=as_json)
         for line in error.detail.splitlines() if not as_json else ():
             print(safe_text(line), file=sys.stderr)
         return code
@@ -210,13 +210,13 @@ def print_help(verb: str, command: click.Command) -> int:
     return 129
 
 
-def hint_of(error: GitrunError) -> str:
-    """What to do about an error; a name that nothing here has may have been meant for a verb, which only is known here."""
+def told_of(error: GitrunError, words: list[str]) -> tuple[str, str]:
+    """What is and what to do; a name that nothing here has may have been meant for a verb, which only is known here."""
     if not isinstance(error, UnknownOperation):
-        return error.hint
+        return error.message, error.hint
     from gitrun.commands.misuse import with_verbs
 
-    return with_verbs(error)
+    return with_verbs(error, words)
 
 
 def complain(message: str, hint: str, code: int, *, as_json: bool) -> int:

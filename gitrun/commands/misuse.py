@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitrun.commands.main import VERBS
-from gitrun.errors import GitrunError, UsageError
+from gitrun.commands.main import VERBS, command_of
+from gitrun.errors import GitrunError, UnknownOperation, UsageError
 from gitrun.model.text import either_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from gitrun.engine.offers import Offer
-    from gitrun.errors import UnknownOperation
 
 NEAR = 0.7
 """How alike two words are, of 1, for one to be a slip of the other."""
@@ -92,6 +91,8 @@ def no_option(error: click.NoSuchOption, words: Sequence[str], hint: str) -> tup
     place = next((place for place, word in enumerate(words) if is_option(word, name)), len(words))
     options = error.ctx.command.params if error.ctx else ()
     if not operation_in(words[:place], options) and not any(word.partition("=")[0] in RUN for word in words[:place]):
+        if verb := verb_of(name, words[place + 1 :]):
+            return behind_options(verb)
         return unknown_option(error), hint if near else f"flags are written name=value; {hint}"
     typed, _, value = words[place].partition("=") if place < len(words) else (name, "", "")
     after = words[place + 1] if place + 1 < len(words) else ""
@@ -129,6 +130,8 @@ def stray(words: Sequence[str]) -> UsageError:
     said = f"'{word}' is neither a flag nor an option"
     if offer:
         return UsageError(said, f"flags are name=value, arguments of {first} stand behind --: git run {first} -- {word}")
+    if first in VERBS:
+        return no_operation(first)
     if first in HABITS:
         return UsageError(f"there is no script, program or verb '{first}' here", HABITS[first])
     if not shutil.which(first) and (near := get_close_matches(first, VERBS, 2, NEAR)):
@@ -160,11 +163,38 @@ def offer_here(name: str) -> Offer | None:
     return None
 
 
-def with_verbs(error: UnknownOperation) -> str:
-    """What to do about an operation that is not there: it may have been a verb."""
+def with_verbs(error: UnknownOperation, words: Sequence[str]) -> tuple[str, str]:
+    """What to say of an operation that is not there: it may have been a verb, perhaps behind options."""
+    if error.name in VERBS and error.name in words[1:]:
+        return behind_options(error.name)
+    if error.name in VERBS:
+        error = no_operation(error.name)
+        return error.message, error.hint
     if error.name in HABITS:
-        return HABITS[error.name]
+        return error.message, HABITS[error.name]
     if shutil.which(error.name) and not error.near:
-        return f"git run -- {shlex.quote(error.name)} runs the program of that name"
+        return error.message, f"git run -- {shlex.quote(error.name)} runs the program of that name"
     near = [*get_close_matches(error.name, VERBS, 2, NEAR), *error.near]
-    return f"did you mean {either_text(near)}?" if near else error.hint
+    return error.message, f"did you mean {either_text(near)}?" if near else error.hint
+
+
+def require_no_verb(name: str | None) -> None:
+    """Raises UnknownOperation if this is a verb, and no operation has its name."""
+    if name in VERBS and not offer_here(name):
+        raise no_operation(name)
+
+
+def no_operation(verb: str) -> UnknownOperation:
+    """The error of a verb where an operation is expected."""
+    return UnknownOperation(f"there is no script or program '{verb}' here", f"git run {verb} is the verb", verb)
+
+
+def behind_options(verb: str) -> tuple[str, str]:
+    """What to say where options stand before the verb."""
+    return f"{verb} is a verb, and its options stand behind it", f"git run {verb} -h shows them"
+
+
+def verb_of(option: str, words: Sequence[str]) -> str:
+    """The first verb among the words, if the option is one of its own; empty if there is none."""
+    verb = next((word for word in words if word in VERBS), "")
+    return verb if verb and any(option in one.opts for one in command_of(verb).params) else ""

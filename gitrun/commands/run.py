@@ -101,6 +101,9 @@ def command(rest: tuple[str, ...], /, words: tuple[str, ...], **options: Any) ->
     if options["dry_run"]:
         return show_plan(project, request, as_json=options["as_json"])
     if options["as_json"]:
+        from gitrun.commands.misuse import require_no_verb
+
+        require_no_verb(request.operation)
         raise UsageError("--json goes with --dry-run", "git run show --json shows the run afterwards")
     from gitrun.engine.deciding import Manners
 

@@ -119,3 +119,27 @@ def test_byte_that_is_not_utf_8_is_said_as_everywhere(trained) -> None:
     assert said(trained, "list", "-n", "bad\udcff").startswith("-n/--limit takes a whole number, not 'bad\\xff'")
     ended = trained.run("check", "--json", "--metric", "loss<1 \udcff")
     assert json.loads(ended.stderr)["message"].endswith("'\\xff' has no meaning here")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--label x list", "--needed list", "--dry-run list", "-y list", "--color=never list", "--all list", "-n 3 list",
+        "--label x list 1", "--all -n 3 list lr=1",
+    ],
+)  # fmt: skip
+def test_verb_behind_its_options_is_told_where_they_stand(trained, words) -> None:
+    assert said(trained, *words.split()) == "list is a verb, and its options stand behind it; git run list -h shows them"
+
+
+@pytest.mark.parametrize("words", ["--json list", "--json show 1"])
+def test_verb_behind_json_is_told_so_in_json(trained, words) -> None:
+    found = json.loads(trained.run(*words.split()).stderr)
+    assert (found["error"], found["message"]) == (129, f"{words.split()[1]} is a verb, and its options stand behind it")
+
+
+def test_operation_named_like_a_verb_is_run_and_one_that_is_not_there_is_told_of_the_verb(trained) -> None:
+    assert said(trained, "run", "list") == "there is no script or program 'list' here; git run list is the verb"
+    trained.write("list", "#!/bin/sh\necho ours\n").chmod(0o755)
+    assert trained.run("--needed", "list", check=True).stdout == "ours\n"
+    assert said(trained, "--label", "x", "list", "y").startswith("'y' is neither a flag nor an option")
