@@ -20,7 +20,7 @@ from gitrun.git.exe import open_repository, outside
 from gitrun.log import environment
 from gitrun.model.refs import EMPTY_TREE
 from gitrun.model.settings import settings_from
-from gitrun.model.text import aligned, safe_text
+from gitrun.model.text import aligned, safe_text, without_passwords
 from gitrun.store.live import recorded
 
 if TYPE_CHECKING:
@@ -368,5 +368,6 @@ class Project:
 
     def say(self, words: str) -> None:
         """Says something of our own, on stderr."""
+        line = f"gitrun: {safe_text(without_passwords(words))}\n".encode()
         with suppress(BrokenPipeError):  # that nobody hears us is no reason not to go on
-            self.stderr.write(before_line(self.stderr, self.stdout) + f"gitrun: {safe_text(words)}\n".encode())
+            self.stderr.write(before_line(self.stderr, self.stdout) + line)

@@ -10,7 +10,7 @@ import click
 from gitrun.commands.opening import open_project
 from gitrun.commands.render import print_json
 from gitrun.errors import UsageError
-from gitrun.model.hooks import guarded, snippet
+from gitrun.model.hooks import READERS, guarded, snippet
 from gitrun.model.text import safe_text
 from gitrun.store.hooks import BEFORE, CHAINED, FOREIGN, MISSING, Hooks, as_json
 
@@ -67,7 +67,8 @@ def tell(project: Project, deed: str, before: dict[str, Hook], done: dict[str, H
         if deed == "status":
             click.echo(f"{name:<18}  {hook.status:<11}{'' if hook.status == MISSING else '  ' + path}".rstrip())
         elif hook.status == FOREIGN and deed == "install":
-            project.say(f"{path} is there already; add to it, or use --chain: {guarded(name)}")
+            line = "" if name in READERS else f", or add to it: {guarded(name)}"
+            project.say(f"{path} is there already; --chain keeps it and adds ours{line}")
         elif deed == "install":
             project.say(f"{'already ' if before[name] == hook else ''}{words_of(hook)}: {path}")
         elif before[name].status in {MISSING, FOREIGN}:

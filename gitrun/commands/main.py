@@ -12,7 +12,7 @@ from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import GitrunError, UnknownOperation
-from gitrun.model.text import safe_text, whole_text
+from gitrun.model.text import safe_text, whole_text, without_passwords
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -221,6 +221,7 @@ def told_of(error: GitrunError, words: list[str]) -> tuple[str, str]:
 
 def complain(message: str, hint: str, code: int, *, as_json: bool) -> int:
     """Says what is and what to do, on stderr; the exit code."""
+    message, hint = without_passwords(message), without_passwords(hint)
     if as_json:
         words = {"error": code, "message": whole_text(message), "hint": whole_text(hint)}
         print(json.dumps(words), file=sys.stderr)

@@ -15,6 +15,7 @@ from gitrun.engine.worktree import TREE, read_state
 from gitrun.errors import GitrunError
 from gitrun.model.findings import Finding, in_settings, in_version
 from gitrun.model.refs import RUNS, is_id, short
+from gitrun.model.text import without_passwords
 from gitrun.store import fsck, incoming, notes, remotes, stale, trash
 from gitrun.store.hooks import OUTDATED, Hooks
 from gitrun.store.index import Index
@@ -186,9 +187,10 @@ def of_hooks(git: Git) -> Iterator[Finding]:
 
 def of_remote(git: Git, remote: str) -> Iterator[Finding]:
     """Whether the remote gives and takes runs; none is pushed for it."""
-    read = git.talk("ls-remote", "--quiet", "--", remote, f"{RUNS}*", shown=False)
+    read, shown = git.talk("ls-remote", "--quiet", "--", remote, f"{RUNS}*", shown=False), without_passwords(remote)
     if read.status:
-        yield Finding("remote", f"{remote} cannot be read: {read.reason}", "git remote -v shows the remotes", remote)
+        words = without_passwords(f"{remote} cannot be read: {read.reason}")
+        yield Finding("remote", words, "git remote -v shows the remotes", shown)
     elif reason := remotes.why_refused(git, remote):
         hint = f"who keeps it must let {RUNS}* be pushed"
-        yield Finding("remote", f"{remote} refuses runs: {reason}", hint, remote)
+        yield Finding("remote", f"{shown} refuses runs: {reason}", hint, shown)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 CLIENT = ("prepare-commit-msg", "commit-msg", "post-commit", "pre-push")
 SERVER = ("pre-receive",)
 NAMES = (*CLIENT, *SERVER)
+READERS = frozenset({"pre-push", "pre-receive"})
+"""Hooks that are told by lines on stdin, which can be read once: two of them in one file leave each other nothing."""
 BLOCKED = 9
 """The exit code with which `git run hook pre-push` ends the push: no failure of ours has it."""
 CONFIGURED = (2, 54)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from gitrun.errors import UsageError
+from gitrun.model.status import STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -73,7 +74,7 @@ def require_sound(config: Config, fields: Iterable[str]) -> None:
 
 def wrong(config: Config) -> Iterator[tuple[str, UsageError]]:
     """The settings that do not read, by the name that they are written about with, and what is wrong with each."""
-    for name, read in (*READERS.values(), ("gitrun.sign", as_truth)):
+    for name, read in (*READERS.values(), ("gitrun.sign", as_truth), ("gitrun.fsync", as_truth)):
         try:
             if values := config.get(name.lower()):
                 read(name, values)
@@ -112,9 +113,10 @@ def as_all(_: str, values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
-def as_words(_: str, values: tuple[str, ...]) -> tuple[str, ...]:
-    """Words with commas between them."""
-    return tuple(word.strip() for word in values[-1].split(",") if word.strip())
+def as_statuses(name: str, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Statuses with commas between them."""
+    found = tuple(word.strip() for word in values[-1].split(",") if word.strip())
+    return found if set(found) <= set(STATUSES) else refuse(name, f"some of {', '.join(STATUSES)}", values[-1])
 
 
 def as_deed(name: str, values: tuple[str, ...]) -> str:
@@ -143,13 +145,18 @@ def as_duration(name: str, values: tuple[str, ...]) -> float:
 
 
 def as_date(name: str, values: tuple[str, ...]) -> str:
-    """A date that git reads, or `never`, or nothing."""
+    """A date that git reads, or `never`."""
     from gitrun.model.dates import require_date
 
     try:
-        return values[-1] if values[-1] in {"never", ""} else require_date(values[-1])
+        return values[-1] if values[-1] == "never" else require_date(values[-1])
     except UsageError:
         refuse(name, "a date such as 2.weeks", values[-1])
+
+
+def as_date_or_none(name: str, values: tuple[str, ...]) -> str:
+    """As `as_date`; nothing takes back what another configuration says."""
+    return as_date(name, values) if values[-1] else ""
 
 
 def refuse(name: str, takes: str, text: str) -> NoReturn:
@@ -166,9 +173,9 @@ READERS: dict[str, tuple[str, Callable[[str, tuple[str, ...]], Any]]] = {
     "link": ("gitrun.link", as_truth),
     "stop_grace": ("gitrun.stopGrace", as_duration),
     "trash_expire": ("gitrun.trashExpire", as_date),
-    "gc_older_than": ("gitrun.gc.olderThan", as_date),
+    "gc_older_than": ("gitrun.gc.olderThan", as_date_or_none),
     "gc_keep": ("gitrun.gc.keep", as_count),
-    "gc_status": ("gitrun.gc.status", as_words),
+    "gc_status": ("gitrun.gc.status", as_statuses),
     "record_env": ("gitrun.recordEnv", as_all),
     "pre_push": ("gitrun.prePush", as_deed),
     "allow_delete": ("gitrun.allowDelete", as_truth),
@@ -176,7 +183,7 @@ READERS: dict[str, tuple[str, Callable[[str, tuple[str, ...]], Any]]] = {
 NAMES = (*(name for name, _ in READERS.values()), "gitrun.fsync", "gitrun.sign")
 OF_RUNS = ("max_untracked", "max_produced", "bring", "link", "stop_grace")
 """What must read before anything is run."""
-OF_CLEANING = ("trash_expire", "gc_older_than", "gc_keep")
+OF_CLEANING = ("trash_expire", "gc_older_than", "gc_keep", "gc_status")
 """What must read before anything is cleaned up."""
 
 

@@ -29,6 +29,14 @@ def safe_text(text: str) -> str:
     return "".join(escaped(char) if unicodedata.category(char) in UNSAFE else char for char in text)
 
 
+def without_passwords(text: str) -> str:
+    """The text with passwords in URLs left out; in those of the web, where a name may be a token, names too, as git does."""
+    if "://" not in text or "@" not in text:
+        return text
+    text = re.sub(r"\b((?:https?|ftps?)://)[^\s/'\"]*@", r"\1", text, flags=re.IGNORECASE)
+    return re.sub(r"\b([a-z][a-z0-9+.-]*://[^\s/:@'\"]*):[^\s/'\"]*@", r"\1@", text, flags=re.IGNORECASE)
+
+
 def escaped(char: str) -> str:
     """How an unsafe character is shown."""
     if "\udc80" <= char <= "\udcff":  # a byte of a name that is not UTF-8

@@ -28,6 +28,7 @@ FEW = 50
 """Runs that are asked for one by one: git takes the square of their number."""
 IMPOSSIBLE = re.compile(r"transaction|atomic|lock|conflict", re.IGNORECASE)
 """What gits say of refs that cannot be, once no rule has refused them."""
+HOOK = "pre-receive hook declined"
 PUSH = ("--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no")
 
 
@@ -130,6 +131,12 @@ def push(git: Git, remote: str, runs: Mapping[str, str], *, shown: bool) -> Push
         return push_refs(git, remote, prefix, runs, shown=shown)
 
 
+def pushed_to(git: Git, remote: str) -> str:
+    """The URL to which a remote is pushed, the first of several; the remote itself if it is none that git knows."""
+    found = git.attempt("remote", "get-url", "--push", "--", remote).stdout.decode(errors="surrogateescape")
+    return found.partition("\n")[0] or remote
+
+
 def push_refs(git: Git, remote: str, prefix: str, runs: Mapping[str, str], *, shown: bool) -> Pushed:
     """Pushes the refs below `prefix`."""
     words = (*unmirrored(git, remote), "push", *PUSH, "--progress" if shown else "--no-progress")
@@ -137,11 +144,12 @@ def push_refs(git: Git, remote: str, prefix: str, runs: Mapping[str, str], *, sh
     told = list(lines_of(done.data))
     if done.status and not told:
         raise GitFailed(*unreachable(done, f"cannot push to {remote}"))
-    fresh = tuple(run for flag, run, _ in told if flag == "*")
-    forward = tuple(run for flag, run, _ in told if flag == " ")
+    # a remote may have several URLs to push to, and each of them is told of
+    fresh = tuple(dict.fromkeys(run for flag, run, _ in told if flag == "*"))
+    forward = tuple(dict.fromkeys(run for flag, run, _ in told if flag == " " and run not in fresh))
     refused = {run: refusals(done).get(run, reason) for flag, run, reason in told if flag == "!"}
     # who pushes the same at the same time is told that the ref is locked, and then it is where we wanted it
-    there = listed(git, remote, list(refused)) if refused else {}
+    there = listed(git, pushed_to(git, remote), list(refused)) if refused else {}
     rejected = tuple((run, reason) for run, reason in refused.items() if there.get(run) != runs[run])
     same = len(runs) - len(fresh) - len(forward) - len(rejected)
     return Pushed(fresh, forward, same, rejected, said_by_hooks(done) if rejected else ())
@@ -178,7 +186,8 @@ def why_refused(git: Git, remote: str) -> str:
     if reason is None:  # it is not there, takes no pushes at all, or knows no transactions
         done = git.talk(*words, "--dry-run", "--", remote, specs[0], shown=False)
         return done.reason if done.status else ""
-    if IMPOSSIBLE.search(reason) or any(line.startswith(f"gitrun: refused {PROBE}:") for line in done.told):
+    is_our_hooks = any(line.startswith(f"gitrun: refused {PROBE}:") for line in done.told) and HOOK in reason
+    if IMPOSSIBLE.search(reason) or is_our_hooks:
         return ""
     return "; ".join([reason.removeprefix("[remote rejected] ").strip("()"), *said_by_hooks(done)[:1]])
 

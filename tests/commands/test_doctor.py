@@ -380,9 +380,12 @@ def test_a_remote_that_takes_runs_is_asked_without_leaving_anything(lived, serve
     assert Repo(server).git("for-each-ref") == before
 
 
+@pytest.mark.parametrize("has_hook", [False, True])
 @pytest.mark.parametrize("name", ["receive.hideRefs", "transfer.hideRefs"])
-def test_a_remote_that_hides_runs_is_named(lived, server, name) -> None:
+def test_a_remote_that_hides_runs_is_named(lived, server, name, has_hook) -> None:
     lived.git("remote", "add", "origin", str(server))
+    if has_hook:
+        Repo(server).run("hooks", "install", check=True)
     Repo(server).git("config", name, "refs/runs")
     (line,), code = doctor(lived, "--remote", "origin")
     assert (code, "origin refuses runs: deny updating a hidden ref" in line) == (1, True)

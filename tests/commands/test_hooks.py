@@ -310,7 +310,8 @@ def test_chained_hook_hears_what_git_says_and_has_the_last_word(team) -> None:
         team.ann.write(f".git/hooks/{name}", LOG.format(0)).chmod(0o755)
     refused = team.ann.run("hooks", "install")
     assert refused.returncode == 1
-    assert "git run hook pre-push" in refused.stderr
+    assert "git run hook commit-msg" in refused.stderr
+    assert "git run hook pre-push" not in refused.stderr
     team.ann.run("hooks", "install", "--chain", check=True)
     team.ann.write("echo.py", "x = 5\n")
     run = start(team.ann)
@@ -429,6 +430,18 @@ def test_interrupted_push_leaves_no_run_and_can_be_done_again(team) -> None:
     assert tip(team.remote) == {}
     (team.remote.path / "hooks/pre-receive.before-gitrun").unlink()
     assert push(team.ann, "-q", "origin", f"refs/runs/{run}:refs/runs/{run}").stderr == ""
+
+
+def test_a_line_to_add_is_offered_only_where_it_can_work(repo) -> None:
+    for name in ("pre-push", "post-commit"):
+        hook = repo.path / ".git" / "hooks" / name
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text("#!/bin/sh\ncat\n")
+        hook.chmod(0o755)
+    if GIT < (2, 54):
+        said = repo.run("hooks", "install", "post-commit", "pre-push").stderr.splitlines()
+        assert all("--chain" in line for line in said)
+        assert ["git run hook post-commit" in line for line in said if "add to it" in line] == [True]
 
 
 def test_words_of_the_verb(repo) -> None:

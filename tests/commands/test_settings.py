@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from supervised import ended
 
 COUNTED = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "gitrun.bring", "GIT_CONFIG_VALUE_0": "true"}
 
@@ -61,10 +62,10 @@ def test_nearer_setting_wins(maker) -> None:
 def test_setting_that_makes_no_sense_is_refused_by_its_name(maker, setting) -> None:
     name, value = setting.split("=")
     maker.git("config", name, value)
-    ended = maker.run("make.py")
-    assert ended.returncode == 129
-    assert f"setting {name} takes" in ended.stderr
-    assert f"not '{value}'; git config --show-origin {name} says where it comes from" in ended.stderr
+    done = maker.run("make.py")
+    assert done.returncode == 129
+    assert f"setting {name} takes" in done.stderr
+    assert f"not '{value}'; git config --show-origin {name} says where it comes from" in done.stderr
     maker.git("config", "gitrun.maxUntraked", "1m")
     assert maker.run("list", check=True).stderr == "gitrun: no runs here yet; git run <script> makes one\n"
     found = json.loads(maker.run("doctor", "--json").stdout)
@@ -74,12 +75,20 @@ def test_setting_that_makes_no_sense_is_refused_by_its_name(maker, setting) -> N
 
 
 @pytest.mark.parametrize(
-    ("setting", "words"), [("trashExpire", ["gc"]), ("gc.keep", ["gc"]), ("prePush", ["hook", "pre-push", "."])]
+    ("setting", "words"),
+    [("trashExpire", ["gc"]), ("gc.keep", ["gc"]), ("gc.status", ["gc"]), ("prePush", ["hook", "pre-push", "."])],
 )
 def test_setting_that_does_not_read_stops_those_who_need_it(maker, setting, words) -> None:
     maker.git("config", f"gitrun.{setting}", "soon?")
     assert f"setting gitrun.{setting} takes" in maker.run(*words).stderr
     maker.run("make.py", check=True)
+
+
+@pytest.mark.parametrize("setting", ["gitrun.fsync=maybe", "gitrun.gc.status=nope", "gitrun.trashExpire=", "gitrun.sign=x"])
+def test_doctor_names_every_setting_that_does_not_read(maker, setting) -> None:
+    done = ended(maker, "git", "-c", setting, "run", "doctor")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.startswith(f"setting {setting.partition('=')[0]} takes ")
 
 
 def test_settings_do_not_reach_the_program(maker) -> None:

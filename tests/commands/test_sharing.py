@@ -226,3 +226,12 @@ def test_bundle_that_lacks_what_it_builds_on_names_that(team, tmp_path) -> None:
     other = Repo.create(tmp_path / "other")
     told = other.run("import", str(tmp_path / "runs.bundle")).stderr
     assert f"lacks these prerequisite commits: {base}; it is a bundle of what is new" in told
+
+
+@pytest.mark.parametrize("words", [("push",), ("fetch",), ("pull",), ("doctor", "--remote"), ("push", "--all")])
+def test_a_password_in_the_url_of_a_remote_is_not_said(repo, words) -> None:
+    repo.run("echo.py", check=True)
+    done = repo.run(*words, "http://u:SECRET@127.0.0.1:1/p.git")
+    assert done.returncode in {1, 128}
+    assert "http://127.0.0.1:1/p.git" in done.stdout + done.stderr
+    assert "SECRET" not in done.stdout + done.stderr

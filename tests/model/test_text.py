@@ -20,6 +20,7 @@ from gitrun.model.text import (
     safe_lines,
     safe_text,
     size_text,
+    without_passwords,
 )
 
 HOSTILE = "\x1b]52;c;eA==\x07 \x9b31m \u202e \u2066 \u200b \ufeff \x7f \r\n \u2028 \udcff \U000e0041"
@@ -114,3 +115,17 @@ def test_numbers_beside_each_other_look_as_they_stand_to_each_other(values) -> N
 def test_numbers_that_look_different_stay_short() -> None:
     assert numbers_text([0.1 + 0.2, 0.5, None, float("nan")]) == ["0.3", "0.5", "-", "nan"]
     assert numbers_text([0.1 + 0.2, 0.3]) == ["0.30000000000000004", "0.3"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("pushed to http://u:SECRET@host/p.git", "pushed to http://host/p.git"),
+        ("'https://TOKEN@host:8080/p' and ftp://u:p@x@h/", "'https://host:8080/p' and ftp://h/"),
+        ("ssh://git@host/p.git and git@host:p.git", "ssh://git@host/p.git and git@host:p.git"),
+        ("ssh://u:SECRET@host/p", "ssh://u@host/p"),
+        ("see https://host/a@b and http://host", "see https://host/a@b and http://host"),
+    ],
+)
+def test_passwords_in_urls_are_not_said(text, said) -> None:
+    assert without_passwords(text) == said

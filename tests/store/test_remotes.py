@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from clones import clone, make_team, tip
+from repository import Repo
 from supervised import until
 
 from gitrun import Project
@@ -96,6 +97,28 @@ def test_hook_of_the_remote_is_heard(team) -> None:
     assert ended.returncode == 1
     assert "rejected run" in ended.stderr
     assert "hook declined" in ended.stderr
+
+
+def test_a_remote_that_is_pushed_elsewhere_is_asked_there_why_it_refuses(team, tmp_path) -> None:
+    run(team.ann)
+    team.ann.run("push", check=True)
+    team.ann.git("init", "--quiet", "--bare", str(tmp_path / "else"))
+    hook = tmp_path / "else" / "hooks" / "pre-receive"
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    team.ann.git("remote", "set-url", "--push", "origin", str(tmp_path / "else"))
+    ended = team.ann.run("push")
+    assert ended.returncode == 1
+    assert "pre-receive hook declined" in ended.stderr
+
+
+def test_a_run_that_goes_to_two_urls_is_one_run(team, tmp_path) -> None:
+    run(team.ann)
+    for name in ("one", "two"):
+        team.ann.git("init", "--quiet", "--bare", str(tmp_path / name))
+        team.ann.git("remote", "set-url", "--push", "--add", "origin", str(tmp_path / name))
+    assert team.ann.run("push", check=True).stderr == "gitrun: pushed 1 run to origin\n"
+    assert [tip(Repo(tmp_path / name)) for name in ("one", "two")] == [tip(team.ann)] * 2
 
 
 def test_mirrored_remote_takes_runs_only(team) -> None:
