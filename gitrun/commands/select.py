@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gitrun.commands.opening import open_project
 from gitrun.commands.render import out, print_json, run_json
 from gitrun.commands.selecting import question_from, selection
-from gitrun.errors import UnknownRun
+from gitrun.errors import UnknownRun, UsageError
+
+if TYPE_CHECKING:
+    from gitrun.views.select import Question
 
 
 @click.command(add_help_option=False)
@@ -27,7 +30,9 @@ def command(runs: tuple[str, ...], *, everything: bool, as_json: bool, **options
       git run select --op train.py --min loss
       git run select --where 'lr<0.1' --all
     """
-    project, question = open_project(), question_from(options)
+    question = question_from(options)
+    require_one_wish(question, everything=everything)
+    project = open_project()
     # without a word the first run of the list is meant, and its absence is told as that of any number
     names = runs or (("1",) if question.is_plain and not everything else ())
     found = project.select(names, question, -1 if runs or everything else 1)
@@ -38,3 +43,11 @@ def command(runs: tuple[str, ...], *, everything: bool, as_json: bool, **options
         return
     for _, run in found.runs:
         out(run.id)
+
+
+def require_one_wish(question: Question, *, everything: bool) -> None:
+    """Raises UsageError if the words ask for the one run at an end of an order, and for all or for the other end too."""
+    given = {"--min": question.least, "--max": question.most, "--all": everything}
+    asked = [name for name, is_asked in given.items() if is_asked]
+    if len(asked) > 1:
+        raise UsageError(f"{asked[0]} and {asked[1]} ask for different runs", "give one of them")

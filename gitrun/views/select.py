@@ -119,13 +119,17 @@ def select_deleted(
 
 
 def choose(git: Git, runs: Iterable[tuple[int, Run]], question: Question) -> list[tuple[int, Run]]:
-    """The numbered runs that the question means, in the order that it asks for. Raises UsageError."""
+    """The numbered runs that the question means, in the order that it asks for. Raises UsageError, UnknownRun."""
     tests = tests_of(git, question)
     found = [(number, run) for number, run in runs if all(test(run) for test in tests)]
     if question.least or question.most:
         name = question.least or question.most or ""
         worth = [(number, run) for number, run in found if is_number(look_up(run, name))]
         require_known(found, name)
+        if found and not worth:
+            raise UnknownRun(
+                f"'{name}' is no number in any of these runs", f"git run list --columns id,{name} shows what they have"
+            )
         return [(min if question.least else max)(worth, key=lambda pair: look_up(pair[1], name))] if worth else []
     return ordered(found, question.sort) if question.sort else found
 

@@ -102,6 +102,21 @@ def test_select_prints_the_best_run(four) -> None:
     assert four.run("select", "--where", "x>100").returncode == 128
 
 
+def test_select_of_what_is_no_number_says_so(four) -> None:
+    four.run("--", "printf", "score: nan\n", check=True)
+    for name in ("score", "z"):
+        ended = four.run("select", "--min", name)
+        assert (ended.returncode, ended.stdout) == (128, "")
+        assert ended.stderr.startswith(f"gitrun: '{name}' is no number in any of these runs")
+    assert four.run("select", "--min", "x", "--where", "x>100").stderr.startswith("gitrun: no run is like that")
+
+
+@pytest.mark.parametrize("words", ["--min x --all", "--max x --all", "--min x --max y"])
+def test_select_of_one_run_and_of_others_is_refused(four, words) -> None:
+    ended = four.run("select", *words.split())
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (129, "", 1)
+
+
 @pytest.mark.parametrize("words", [("select", "--min"), ("select", "--max"), ("compare", "--min"), ("compare", "--max")])
 def test_best_by_a_name_that_no_run_has_is_refused_in_one_line(four, words) -> None:
     ended = four.run(*words, "nosuch")
