@@ -30,7 +30,7 @@ TOKEN = re.compile(
 SIGNS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq, "!=": operator.ne,
 }  # fmt: skip
-BASE = "base"
+BASE, NAN = "base", "nan"
 DEEPEST = 100
 
 
@@ -91,6 +91,13 @@ def ask(metrics: Metrics | None, name: str, whose: str) -> float:
         known = ", ".join(metrics or ())
         raise UnknownRun(f"{whose} has no metric '{name}'", f"it has {known[:200]}" if known else "it has none")
     return found
+
+
+def nan_of(metrics: Metrics) -> float:
+    """The metric of that name. Raises UsageError if there is none, for then no metric was meant."""
+    if NAN not in metrics:
+        raise UsageError("nan is no limit", "a metric that is nan passes no gate")
+    return ask(metrics, NAN, "the run")
 
 
 def read_gate(text: str) -> Gate:
@@ -171,6 +178,8 @@ class Reader:
     def named(self, name: str, *, quoted: bool) -> Term:
         """A metric of the run or of the base."""
         first, colon, rest = name.partition(":")
+        if name == NAN and not quoted:
+            return lambda sides: nan_of(sides.run)
         if quoted or first != BASE:
             return lambda sides: ask(sides.run, name, "the run")
         self.needs_base = True

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitrun.errors import GitrunError, UnknownRun
+from gitrun.errors import GitrunError, UnknownRun, UsageError
 from gitrun.model.gates import GateError, Judged, Sides, judge, read_gate
 from gitrun.model.metrics import Metrics, Summary
 
@@ -47,6 +47,14 @@ def test_what_is_no_gate_is_refused_with_its_place(text) -> None:
 def test_metric_that_is_not_there_is_named(text) -> None:
     with pytest.raises(UnknownRun, match="has no metric"):
         judge(read_gate(text), Sides(RUN, BASE))
+
+
+def test_limit_that_is_nan_is_told_that_it_is_none() -> None:
+    for text in ("loss=nan", "loss!=-nan"):
+        with pytest.raises(UsageError, match="nan is no limit"):
+            judge(read_gate(text), Sides(BASE, BASE))
+    with pytest.raises(UnknownRun, match="has no metric 'nan'"):
+        judge(read_gate("loss<'nan'"), Sides(BASE, BASE))
 
 
 def test_gate_knows_whether_it_needs_a_base() -> None:
