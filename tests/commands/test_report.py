@@ -230,3 +230,10 @@ def test_flag_is_shown_as_it_is_typed(repo) -> None:
     said = repo.run("report", "1", check=True).stdout
     assert "`v='true'`" in said
     assert "| flag | `v` | `true` | `'true'` |" in said
+
+
+def test_one_line_that_is_left_out_is_one_line(repo) -> None:
+    repo.run("--", "seq", "21", check=True)
+    for words in ((), ("--format", "html")):
+        said = repo.run("report", *words, "1", check=True).stdout
+        assert "… 1 line before" in said

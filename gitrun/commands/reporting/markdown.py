@@ -20,7 +20,7 @@ from gitrun.commands.reporting.words import (
     verdict,
 )
 from gitrun.model.refs import short
-from gitrun.model.text import numbers_text
+from gitrun.model.text import count_text, numbers_text
 from gitrun.views.series import sparkline
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def output(found: Detail) -> str:
     """The end of what a run wrote."""
     if not found.tail:
         return f"{summary(found.run, 'wrote nothing')}\n\n</details>\n"
-    before = [f"… {found.before:,} lines before"] if found.before else []
+    before = [f"… {count_text(found.before, 'line')} before"] if found.before else []
     return f"{summary(found.run, 'the end of its output')}\n\n{fenced([*before, *found.tail], 'text')}\n</details>\n"
 
 

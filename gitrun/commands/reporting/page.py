@@ -20,7 +20,7 @@ from gitrun.commands.reporting.words import (
 )
 from gitrun.model.refs import short
 from gitrun.model.status import COMPLETED, ERROR, TERMINATED
-from gitrun.model.text import numbers_text, safe_text
+from gitrun.model.text import count_text, numbers_text, safe_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -211,7 +211,7 @@ def detail(found: Detail, *, is_open: bool) -> str:
         parts.append('<p class="soft">Flags, metrics, environment and code are as in the run before it.</p>')
     parts += [drawing(name, values) for name, values in found.series.items()]
     if found.tail:
-        before = [f"… {found.before:,} lines before"] if found.before else []
+        before = [f"… {count_text(found.before, 'line')} before"] if found.before else []
         parts.append(f"<h3>The end of its output</h3>\n<pre>{text_lines([*before, *found.tail])}</pre>")
     return "\n".join(filter(None, parts)) + "\n</details>"
 
