@@ -14,7 +14,7 @@ from gitrun.commands.colour import palette
 from gitrun.commands.opening import open_project
 from gitrun.commands.pager import is_for_person
 from gitrun.commands.render import Shape, print_json, table
-from gitrun.commands.selecting import question_from, selection
+from gitrun.commands.selecting import none_like, question_from, selection
 from gitrun.errors import UsageError
 from gitrun.model.filters import PROPERTIES
 from gitrun.model.flags import format_value
@@ -81,7 +81,8 @@ def command(runs: tuple[str, ...], *, everything: bool, as_csv: bool, as_json: b
     if selection.more and not limit:
         project.say(f"{selection.more} more; --all compares them too")
     if not found:
-        project.say("no run is like that" if runs or not question.is_plain else "no runs here yet; git run <script> makes one")
+        is_empty = not runs and question.is_plain
+        project.say("no runs here yet; git run <script> makes one" if is_empty else none_like(project, question))
 
 
 def needs_of(project: Project, runs: Sequence[Run]) -> dict[str, dict[str, str]]:

@@ -13,7 +13,7 @@ from gitrun.commands.colour import named, palette
 from gitrun.commands.opening import open_project
 from gitrun.commands.pager import is_for_person
 from gitrun.commands.render import RUNS, Shape, broken_row, print_json, run_json, run_row, table
-from gitrun.commands.selecting import question_from, selection
+from gitrun.commands.selecting import none_like, question_from, selection
 from gitrun.errors import UsageError
 from gitrun.model.atoms import ATOMS, column
 from gitrun.model.formats import read_format
@@ -69,7 +69,7 @@ def command(runs: tuple[str, ...], *, limit: int, everything: bool, as_json: boo
     if found.more:
         click.echo(f"gitrun: {found.more} more; --all shows them", err=True)
     if not found.runs and not found.broken and not as_json:
-        click.echo(f"gitrun: {nothing(question, deleted=options['deleted'])}", err=True)
+        click.echo(f"gitrun: {nothing(project, question, deleted=options['deleted'])}", err=True)
 
 
 def require_one_shape(options: dict[str, Any], *, as_json: bool) -> None:
@@ -107,11 +107,11 @@ def deleted(project: Project, limit: int) -> Listed:
     return Listed(numbered, [run for run in shown if isinstance(run, BrokenRun)], len(found) - len(shown))
 
 
-def nothing(question: Question, *, deleted: bool) -> str:
+def nothing(project: Project, question: Question, *, deleted: bool) -> str:
     """Why the list is empty."""
     if deleted:
         return "no deleted runs"
-    return "no runs here yet; git run <script> makes one" if question.is_plain else "no run is like that"
+    return "no runs here yet; git run <script> makes one" if question.is_plain else none_like(project, question)
 
 
 def print_rows(found: Listed, colours: Palette) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from gitrun.commands.opening import open_project
-from gitrun.commands.selecting import question_from, selection
+from gitrun.commands.selecting import none_like, question_from, selection
 from gitrun.commands.telling import tell_runs
 from gitrun.errors import UnknownRun, UsageError
 from gitrun.model.refs import short
@@ -37,7 +37,7 @@ def command(runs: tuple[str, ...], *, dry_run: bool, remote: str | None, **optio
     project = open_project()
     found = project.doomed(runs, question)
     if not found:
-        raise UnknownRun("no run is like that", "git run list shows the runs")
+        raise UnknownRun(none_like(project, question), "git run list shows the runs")
     if dry_run:
         tell_runs(project, "would delete", found)
         return 0

@@ -8,7 +8,7 @@ import click
 
 from gitrun.commands.opening import open_project
 from gitrun.commands.render import out, print_json, run_json
-from gitrun.commands.selecting import question_from, selection
+from gitrun.commands.selecting import none_like, question_from, selection
 from gitrun.errors import UnknownRun, UsageError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def command(runs: tuple[str, ...], *, everything: bool, as_json: bool, **options
     names = runs or (("1",) if question.is_plain and not everything else ())
     found = project.select(names, question, -1 if runs or everything else 1)
     if not found.runs:
-        raise UnknownRun("no run is like that", "git run list shows the runs")
+        raise UnknownRun(none_like(project, question), "git run list shows the runs")
     if as_json:
         print_json([run_json(run) for _, run in found.runs])
         return

@@ -10,7 +10,7 @@ from gitrun.errors import UnknownRun
 from gitrun.model.refs import short
 from gitrun.model.status import STATUSES
 from gitrun.model.text import count_text
-from gitrun.views.select import Question
+from gitrun.views.select import Question, unheard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,8 +59,14 @@ def selected(project: Project, names: Sequence[str], question: Question) -> list
     asked = names or (() if not question.is_plain else ("1",))
     runs = [run for _, run in project.select(asked, question).runs]
     if not runs:
-        raise UnknownRun("no run is like that", "git run list shows the runs")
+        raise UnknownRun(none_like(project, question), "git run list shows the runs")
     return runs
+
+
+def none_like(project: Project, question: Question) -> str:
+    """Why no run is what the question means: it may be that no run at all has what it asks for."""
+    name = unheard(project.list_runs(), question)
+    return f"no run has '{name}'" if name else "no run is like that"
 
 
 def tell_changed(project: Project, runs: Sequence[Run], changed: Sequence[str], state: str) -> None:

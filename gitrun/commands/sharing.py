@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from gitrun.commands.selecting import none_like
 from gitrun.commands.telling import words_of
 from gitrun.engine.sharing import Order
 from gitrun.errors import UnknownRun, UsageError
@@ -81,7 +82,7 @@ def selected(project: Project, names: Sequence[str], options: dict[str, Any]) ->
         belongs = belonging(project.git, options["revisions"])
         runs = [run for run in runs if belongs(run)]
     if not runs:
-        raise UnknownRun("no run is like that", "git run list shows the runs")
+        raise UnknownRun(none_like(project, options["question"]), "git run list shows the runs")
     return runs
 
 

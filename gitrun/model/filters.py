@@ -81,6 +81,13 @@ def read_filter(text: str) -> Test:
     return test
 
 
+def names_in(text: str) -> list[str]:
+    """The names that stand in the expression, which reads."""
+    reader = Reader(text)
+    reader.expression(0)
+    return reader.names
+
+
 class Reader:
     """Reads one expression from its beginning to its end."""
 
@@ -88,6 +95,7 @@ class Reader:
         self.text = text
         self.tokens = list(tokens(text))
         self.at = 0
+        self.names: list[str] = []
 
     def peek(self) -> Token:
         """The next token."""
@@ -142,6 +150,7 @@ class Reader:
         if name.sort != "word":
             what = f"not '{name.text}'" if name.text else "but it ends here"
             raise FilterError(f"a name is expected, {what}", self.text, name.place)
+        self.names.append(name.text)
         operator = self.operator()
         if not operator:
             return lambda run: bool(look_up(run, name.text))

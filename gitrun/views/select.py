@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import UnknownRun, UsageError
 from gitrun.model.dates import require_date
-from gitrun.model.filters import PROPERTIES, look_up, read_filter
+from gitrun.model.filters import PROPERTIES, look_up, names_in, read_filter
 from gitrun.store.finding import find
 
 KEYS = ("file", "blob")
@@ -208,8 +208,19 @@ def ordered(found: Sequence[tuple[int, Run]], name: str) -> list[tuple[int, Run]
 
 def require_known(found: Sequence[tuple[int, Run]], name: str) -> None:
     """Raises UsageError if the name is no property, and none of the runs that there are has anything under it."""
-    if found and name not in PROPERTIES and all(look_up(run, name) is None for _, run in found):
+    if found and name not in PROPERTIES and not any(has(run, name) for _, run in found):
         raise UsageError(f"no run has '{name}'", "it is the name of a property, a flag or a metric")
+
+
+def unheard(runs: Sequence[Run], question: Question) -> str:
+    """The first name in the question's expression under which none of these runs has anything; empty if there is none."""
+    names = names_in(question.expression) if runs and question.expression else []
+    return next((name for name in names if name not in PROPERTIES and not any(has(run, name) for run in runs)), "")
+
+
+def has(run: Run, name: str) -> bool:
+    """Whether the run has something under the name."""
+    return look_up(run, name) is not None
 
 
 def is_worth(value: object) -> bool:

@@ -111,6 +111,13 @@ def test_select_of_what_is_no_number_says_so(four) -> None:
     assert four.run("select", "--min", "x", "--where", "x>100").stderr.startswith("gitrun: no run is like that")
 
 
+@pytest.mark.parametrize("verb", ["list", "compare", "select", "rm", "tag slow"])
+def test_name_that_no_run_has_is_told_where_nothing_fits(four, verb) -> None:
+    for where, why in (("status=error and xx=4", "no run has 'xx'"), ("x>4", "no run is like that")):
+        assert four.run(*verb.split(), "--where", where).stderr.startswith(f"gitrun: {why}")
+    assert four.run("list", "--where", "xx=4").returncode == 0
+
+
 @pytest.mark.parametrize("words", ["--min x --all", "--max x --all", "--min x --max y"])
 def test_select_of_one_run_and_of_others_is_refused(four, words) -> None:
     ended = four.run("select", *words.split())
