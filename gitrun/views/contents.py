@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitrun.git.objects import Objects
 from gitrun.model.record import DIRECTORY
 from gitrun.model.refs import EMPTY_TREE
 from gitrun.store.results import kept
@@ -20,6 +22,9 @@ SOURCE, PRODUCED, LOCAL = "source", "produced", "local"
 PARTS = (SOURCE, PRODUCED, LOCAL)
 """What a run consists of: its snapshot, what is in its result, what is kept beside the repository."""
 ADDED, DELETED, CHANGED = "added", "deleted", "changed"
+POINTER = re.compile(rb"version https://git-lfs\.github\.com/spec/v1\noid sha256:[0-9a-f]{64}\nsize ([0-9]{1,18})\n")
+POINTERS = range(126, 144)
+"""The bytes that such a pointer can have: no other file is read."""
 CHANGES = {b"A": ADDED, b"D": DELETED}
 
 
@@ -60,9 +65,7 @@ def contents(git: Git, run: Run, parts: Iterable[str] = PARTS) -> Iterator[Conte
 def source(git: Git, attempt: Attempt) -> Iterator[Content]:
     """The files that the attempt was started with."""
     others = Others(attempt)
-    for path, size in listed(git, attempt.id):
-        if path not in others:
-            yield Content(path, size, SOURCE)
+    yield from (content for content in listed(git, SOURCE, attempt.id) if content.path not in others)
 
 
 def produced(git: Git, run: Run) -> Iterator[Content]:
@@ -72,8 +75,8 @@ def produced(git: Git, run: Run) -> Iterator[Content]:
         if file.stored != LOCAL:
             yield Content(file.path, file.size, PRODUCED, file.sha256 or None, file.stored)
     if run.attempt.carried:
-        over = listed(git, run.attempt.left, *run.attempt.carried)
-        yield from (Content(path, size, PRODUCED) for path, size in over if path not in written)
+        over = listed(git, PRODUCED, run.attempt.left, *run.attempt.carried)
+        yield from (content for content in over if content.path not in written)
 
 
 def local(git: Git, run: Run) -> Iterator[Content]:
@@ -85,12 +88,22 @@ def local(git: Git, run: Run) -> Iterator[Content]:
             yield Content(file.path, file.size, LOCAL, file.sha256 or None, LOCAL, here)
 
 
-def listed(git: Git, commit: str, *paths: str) -> Iterator[tuple[str, int | None]]:
-    """Path and size of what a commit has, at these paths or at all."""
-    for line in git.lines("ls-tree", "-r", "-l", "-z", "--full-tree", commit, "--", *paths, end=b"\0"):
-        head, _, path = line[:-1].partition(b"\t")
-        size = head.rpartition(b" ")[2]
-        yield os.fsdecode(path), int(size) if size.isdigit() else None
+def listed(git: Git, part: str, commit: str, *paths: str) -> Iterator[Content]:
+    """What a commit has, at these paths or at all: of a file that git-lfs keeps the size that it has there."""
+    with Objects(git) as objects:
+        for line in git.lines("ls-tree", "-r", "-l", "-z", "--full-tree", commit, "--", *paths, end=b"\0"):
+            head, _, name = line[:-1].partition(b"\t")
+            blob, size = head.split()[2:]
+            path, known = os.fsdecode(name), int(size) if size.isdigit() else None
+            whole = pointed(objects, blob) if known in POINTERS else None
+            yield Content(path, known, part) if whole is None else Content(path, whole, part, stored="lfs")
+
+
+def pointed(objects: Objects, blob: bytes) -> int | None:
+    """The size that a pointer of git-lfs names; None if the blob is none."""
+    found = objects.read(blob)
+    pointer = POINTER.fullmatch(found.data or b"") if found else None
+    return int(pointer[1]) if pointer else None
 
 
 class Others:

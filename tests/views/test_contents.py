@@ -60,3 +60,18 @@ def test_uncommitted_is_told_of_a_run_whose_source_tree_was_collected(repo) -> N
     run = project.run("echo.py")
     repo.git("gc", "--prune=now", "--quiet")
     assert uncommitted(project.git, run.attempt) == [Change("new.txt", "added")]
+
+
+@pytest.mark.parametrize(
+    ("size", "content"),
+    [
+        (7, Content("big", 7, "source", stored="lfs")),
+        (10**17, Content("big", 10**17, "source", stored="lfs")),
+        ("x", Content("big", 126, "source")),
+    ],
+)
+def test_file_of_git_lfs_has_the_size_that_its_pointer_names(repo, size, content) -> None:
+    repo.write("big", f"version https://git-lfs.github.com/spec/v1\noid sha256:{'a' * 64}\nsize {size}\n")
+    project = Project(repo.path)
+    run = project.run("echo.py")
+    assert content in list(source(project.git, run.attempt))
