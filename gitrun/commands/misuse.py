@@ -165,11 +165,10 @@ def offer_here(name: str) -> Offer | None:
 
 def with_verbs(error: UnknownOperation, words: Sequence[str]) -> tuple[str, str]:
     """What to say of an operation that is not there: it may have been a verb, perhaps behind options."""
-    if error.name in VERBS and error.name in words[1:]:
-        return behind_options(error.name)
     if error.name in VERBS:
-        error = no_operation(error.name)
-        return error.message, error.hint
+        plain = no_operation(error.name)
+        message, hint = behind_options(error.name) if error.name in words[1:] else (plain.message, plain.hint)
+        return message, f"{hint}; or did you mean {either_text(error.near)}?" if error.near else hint
     if error.name in HABITS:
         return error.message, HABITS[error.name]
     if shutil.which(error.name) and not error.near:

@@ -140,6 +140,8 @@ def test_verb_behind_json_is_told_so_in_json(trained, words) -> None:
 
 def test_operation_named_like_a_verb_is_run_and_one_that_is_not_there_is_told_of_the_verb(trained) -> None:
     assert said(trained, "run", "list") == "there is no script or program 'list' here; git run list is the verb"
+    trained.write("list.py", "")
+    assert said(trained, "--needed", "list").endswith("git run list -h shows them; or did you mean list.py?")
     trained.write("list", "#!/bin/sh\necho ours\n").chmod(0o755)
     assert trained.run("--needed", "list", check=True).stdout == "ours\n"
     assert said(trained, "--label", "x", "list", "y").startswith("'y' is neither a flag nor an option")
