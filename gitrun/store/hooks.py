@@ -75,12 +75,16 @@ class Hooks:
         return Hook(name, CHAINED if os.path.lexists(before(path)) else INSTALLED, str(path))
 
     def install(self, name: str, *, chain: bool = False) -> Hook:
-        """Puts our hook there; what there is then. A foreign one stays as it is, and the only one unless `chain`."""
+        """Puts our hook there; what there is then. A foreign one stays as it is, and the only one unless `chain`.
+
+        Raises CannotRun.
+        """
         found = self.status(name)
         if self._is_by_setting(name):
             self._take_file_away(name)  # of the time before git knew settings: both would be run
             self._set(name)
             return self.status(name)
+        self._require_directory()
         path = self._directory / name
         if found.status == FOREIGN and not chain:
             return found
@@ -89,6 +93,16 @@ class Hooks:
         if found.status not in {INSTALLED, CHAINED}:
             write(path, text_of(name))
         return self.status(name)
+
+    def _require_directory(self) -> None:
+        """Raises CannotRun if what should hold the hooks is a file: /dev/null is set where none are to be run."""
+        place = self._directory
+        if not os.path.lexists(place) or place.is_dir():
+            return
+        if "core.hookspath" not in self._git.config:
+            raise CannotRun(f"{place} is no directory, and hooks lie there", "move it away")
+        hint = "git config --show-origin core.hooksPath says where it is set; take it away, or name a directory"
+        raise CannotRun(f"core.hooksPath is {place}, which is no directory", hint)
 
     def uninstall(self, name: str) -> Hook:
         """Takes our hook away and puts the one before it back; what there was. A foreign one stays as it is.

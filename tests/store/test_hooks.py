@@ -143,6 +143,16 @@ def test_hooks_go_where_git_looks_for_them(repo, tmp_path) -> None:
     assert second.path == str(repo.path / ".git/hooks/post-commit")
 
 
+@pytest.mark.parametrize("place", ["/dev/null", "tools"])
+def test_setting_that_leaves_hooks_no_place_is_named(repo, place) -> None:
+    repo.write("tools", "")
+    repo.git("config", "core.hooksPath", place)
+    with pytest.raises(CannotRun, match=r"core\.hooksPath is .*, which is no directory") as raised:
+        hooks_of(repo).install("pre-push")
+    assert raised.value.hint.startswith("git config --show-origin core.hooksPath says")
+    hooks_of(repo).uninstall("pre-push")
+
+
 def test_hooks_suit_the_repository(repo, tmp_path) -> None:
     subprocess.run(["git", "init", "-q", "--bare", tmp_path / "bare.git"], check=True)
     assert Hooks(Project(tmp_path / "bare.git").git).names() == ("pre-receive",)
