@@ -27,15 +27,18 @@ from gitrun.store.runs import read_runs
 from gitrun.store.tips import broken_refs, stamp, tips
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from gitrun.git.exe import Git
+    from gitrun.store.runs import Reader
 
 WHOLE = 1 << 20
 """Bytes up to which a loose object is read to its end; of a larger one it is seen whether it begins as one."""
 AHEAD = timedelta(hours=1)
 """How far the clock of another machine may be ahead of ours."""
 NETWORKED = ("nfs", "cifs", "smb", "9p", "fuse.sshfs", "afs", "ceph", "lustre", "glusterfs")
+ORIGINAL = "refs/original/"
+"""Where git filter-branch leaves the refs that it has rewritten."""
 NAMED = 3
 """Runs that are named in a line; the others are counted."""
 
@@ -46,9 +49,10 @@ def of_runs(git: Git, now: datetime) -> tuple[list[Finding], int]:
     found: list[Finding] = []
     with no_search_for_cycles(), reader_of_all(git) as reader:
         runs = read_runs(git, reader, known, frozenset())
+        saved = originals(git, reader, {run.id for run in runs if isinstance(run, BrokenRun)})
         for run in runs:
             if isinstance(run, BrokenRun):
-                found.append(of_broken(run))
+                found.append(of_rewritten(run) if run.id in saved else of_broken(run))
             elif run.attempt.created - now > AHEAD:
                 when = f"{run.attempt.created:%Y-%m-%d %H:%M}"
                 words = f"run {short(run.id)} is of {when}, which is yet to come: it stays first in lists until then"
@@ -78,6 +82,20 @@ def tip_in_index(git: Git, run: str) -> str:
         for (tip,) in base.execute("SELECT tip FROM runs WHERE id = ?", (run,)):
             return tip if is_id(tip) and git.attempt("cat-file", "-e", f"{tip}^{{commit}}").returncode == 0 else ""
     return ""
+
+
+def originals(git: Git, reader: Reader, broken: Collection[str]) -> frozenset[str]:
+    """Those of the runs that do not read which do where git filter-branch has left them."""
+    left = tips(git, ORIGINAL + RUNS) if broken else {}
+    runs = read_runs(git, reader, {run: tip for run, tip in left.items() if run in broken}, frozenset())
+    return frozenset(run.id for run in runs if isinstance(run, Run))
+
+
+def of_rewritten(run: BrokenRun) -> Finding:
+    """A run that git filter-branch has rewritten, with branches: its name proves that it is no more what was run."""
+    ref = RUNS + run.id
+    words = f"run {short(run.id)} does not read: {run.reason}; it was rewritten, and {ORIGINAL}{RUNS} has it as it was"
+    return Finding("unreadable", words, f"git update-ref {ref} {ORIGINAL}{ref}", run.id)
 
 
 def of_broken(run: BrokenRun) -> Finding:

@@ -229,6 +229,18 @@ def test_a_run_that_does_not_read_is_named_with_its_reason(lived) -> None:
     assert any(line.startswith(f"run {run[:8]} does not read: ") and f"git run rm {run[:8]}" in line for line in lines)
 
 
+def test_a_run_that_was_rewritten_is_named_with_the_command_that_brings_it_back(lived, monkeypatch) -> None:
+    monkeypatch.setenv("FILTER_BRANCH_SQUELCH_WARNING", "1")
+    before = lived.git("for-each-ref", "refs/runs")
+    lived.git("filter-branch", "--msg-filter", "cat; echo more", "--", "--all")
+    lines, code = doctor(lived)
+    assert (code, len(lines)) == (1, 2)
+    for line in lines:
+        subprocess.run(line.rpartition("; ")[2], shell=True, cwd=lived.path, check=True)
+    assert doctor(lived) == ([], 0)
+    assert lived.git("for-each-ref", "refs/runs") == before
+
+
 def test_a_ref_that_is_no_run_is_named_with_the_command_that_takes_it_away(lived) -> None:
     lived.git("update-ref", "refs/runs/main", "HEAD")
     (line,), code = doctor(lived)
