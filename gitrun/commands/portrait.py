@@ -13,6 +13,7 @@ from gitrun.model.refs import short
 from gitrun.model.status import ERROR, RUNNING, STAGED, TERMINATED
 from gitrun.model.text import columns, count_text, number_text, relative_text, safe_lines, safe_text, size_text
 from gitrun.store.signing import signature
+from gitrun.store.tips import tips
 from gitrun.store.trust import is_trusted
 from gitrun.views.contents import ADDED, CHANGED, DELETED, LOCAL, PRODUCED, contents, uncommitted
 from gitrun.views.family import family
@@ -131,7 +132,10 @@ def links(project: Project, run: Run) -> Rows:
     with suppress(BadRun):
         basis, steps = family(project.git, run)
         yield from basis_rows(basis)
-        yield from (("step", f"{step.operation} {short(step.run)}{GAP}{step.status}") for step in steps)
+        here = tips(project.git) if steps else {}
+        for step in steps:
+            where = "" if step.run in here else ", not here"
+            yield "step", f"{step.operation} {short(step.run)}{GAP}{step.status}{where}"
         yield "part of", short(basis.parent) if basis and basis.parent else ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -10,18 +11,20 @@ import click
 from gitrun.commands.selecting import none_like
 from gitrun.commands.telling import words_of
 from gitrun.engine.sharing import Order
-from gitrun.errors import UnknownRun, UsageError
+from gitrun.errors import BadRun, UnknownRun, UsageError
 from gitrun.model.names import digits_of
+from gitrun.model.plan import STEPS
 from gitrun.model.refs import short
+from gitrun.model.run import Run
 from gitrun.model.text import count_text, safe_text
+from gitrun.views.family import bases, family
 from gitrun.views.history import belonging
 from gitrun.views.select import Question, choose
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from gitrun.engine.sharing import Pick
-    from gitrun.model.run import Run
     from gitrun.project import Project
     from gitrun.store.incoming import Received
 
@@ -76,14 +79,39 @@ def picking(project: Project, question: Question, revisions: str | None) -> Pick
 
 
 def selected(project: Project, names: Sequence[str], options: dict[str, Any]) -> list[Run]:
-    """The runs that names and filters mean. Raises UnknownRun, UsageError."""
+    """The runs that names and filters mean, and those behind them. Raises UnknownRun, UsageError."""
     runs = [run for _, run in project.select(names, options["question"]).runs]
     if options["revisions"] is not None:
         belongs = belonging(project.git, options["revisions"])
         runs = [run for run in runs if belongs(run)]
     if not runs:
         raise UnknownRun(none_like(project, options["question"]), "git run list shows the runs")
-    return runs
+    return [*runs, *behind(project, runs)]
+
+
+def behind(project: Project, runs: Sequence[Run]) -> list[Run]:
+    """The other runs that are here without which these cannot be verified: of their steps, and that they took files from."""
+    found, front = {run.id for run in runs}, list(runs)
+    more: list[Run] = []
+    while front:
+        names = dict.fromkeys(name for name in rests_on(project, front) if name not in found)
+        if not names:
+            break
+        with project.index() as index:
+            front = [run for run in map(index.get, names) if isinstance(run, Run)]
+        found |= names.keys()
+        more += front
+    return more
+
+
+def rests_on(project: Project, runs: Sequence[Run]) -> Iterator[str]:
+    """The ids of the runs that these took files from, and of their steps."""
+    for basis in bases(project.git, runs):
+        yield from (need.run for need in basis.needs)
+    for run in runs:
+        if run.attempt.kind == STEPS:
+            with suppress(BadRun):
+                yield from (step.run for step in family(project.git, run)[1])
 
 
 def is_shown(options: dict[str, Any]) -> bool:

@@ -14,6 +14,16 @@ from repository import Repo
 
 from gitrun import Project
 
+PIPELINE = """
+[operations.one]
+script = "one.py"
+[operations.two]
+script = "two.py"
+needs = { one = "one" }
+[operations.both]
+steps = ["one", "two"]
+"""
+
 
 @pytest.fixture
 def team(tmp_path):
@@ -63,6 +73,35 @@ def test_word_that_is_neither_a_remote_nor_a_run_is_said_to_be_neither(team, ver
     told = team.ann.run(verb, "nowhere")
     assert told.returncode == 128
     assert told.stderr.startswith("gitrun: neither a remote nor a run: 'nowhere'; ")
+
+
+@pytest.fixture
+def piped(team):
+    """Ann has run a pipeline: two steps, of which the second needs what the first left."""
+    team.ann.write("gitrun.toml", PIPELINE)
+    team.ann.write("one.py", "open('one', 'w').write('1')\n")
+    team.ann.write("two.py", "print(open('one').read())\n")
+    team.ann.commit("pipeline")
+    team.ann.run("both", check=True)
+    run(team.ann)
+    return team
+
+
+@pytest.mark.parametrize(("name", "count"), [("both", 3), ("two", 2), ("one", 1)])
+def test_with_a_run_goes_what_it_is_made_of_and_what_it_took_files_from(piped, tmp_path, name, count) -> None:
+    assert said(piped.ann.run("push", name, check=True).stderr)[-1].startswith(f"gitrun: pushed {count} run")
+    piped.ann.run("export", name, tmp_path / "bundle", check=True)
+    piped.bob.run("import", tmp_path / "bundle", check=True)
+    assert tip(piped.bob).keys() == tip(piped.remote).keys()
+    assert len(tip(piped.bob)) == count
+    piped.bob.run("trust", *tip(piped.bob), check=True)
+    piped.bob.run("verify", name, check=True)
+
+
+def test_step_that_is_not_here_is_shown_to_be_elsewhere(piped) -> None:
+    piped.ann.run("rm", "two", check=True)
+    steps = [line for line in piped.ann.run("show", "both", check=True).stdout.splitlines() if line.startswith("step:")]
+    assert ["not here" in line for line in steps] == [False, True]
 
 
 def test_nothing_to_push_is_said(team) -> None:
