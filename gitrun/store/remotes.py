@@ -93,13 +93,22 @@ def fetch(git: Git, remote: str, patterns: Sequence[str], prefix: str, *, shown:
 
 
 def listed(git: Git, remote: str, runs: Sequence[str]) -> dict[str, str]:
-    """Those of the runs that the remote has: id -> tip. Raises GitFailed."""
+    """Those of the runs that are wherever pushes to the remote go: id -> tip. Raises GitFailed."""
     patterns = [run_ref(run) for run in runs] if len(runs) <= FEW else [f"{RUNS}*"]
-    asked = git.talk("ls-remote", "--quiet", "--", remote, *patterns, shown=False)
-    if asked.status:
-        raise GitFailed(*unreachable(asked, f"cannot ask {remote}"))
-    lines = (line.split("\t") for line in asked.data.decode(errors="surrogateescape").splitlines())
-    return {line[1].removeprefix(RUNS): line[0] for line in lines if line[-1].startswith(RUNS)}
+    found = []
+    for place in pushed_to(git, remote):
+        asked = git.talk("ls-remote", "--quiet", "--", place, *patterns, shown=False)
+        if asked.status:
+            raise GitFailed(*unreachable(asked, f"cannot ask {place}"))
+        lines = (line.split("\t") for line in asked.data.decode(errors="surrogateescape").splitlines())
+        found.append({(line[1].removeprefix(RUNS), line[0]) for line in lines if line[-1].startswith(RUNS)})
+    return dict(set.intersection(*found))
+
+
+def pushed_to(git: Git, remote: str) -> list[str]:
+    """Where pushes to the remote go: the remote itself, or its URLs if fetches ask others."""
+    fetched, pushed = (git.attempt("remote", "get-url", *to, "--all", remote).stdout for to in ((), ("--push",)))
+    return [remote] if fetched == pushed else pushed.decode(errors="surrogateescape").splitlines()
 
 
 def pin(git: Git, heads: Sequence[str], prefix: str) -> None:
@@ -131,28 +140,21 @@ def push(git: Git, remote: str, runs: Mapping[str, str], *, shown: bool) -> Push
         return push_refs(git, remote, prefix, runs, shown=shown)
 
 
-def pushed_to(git: Git, remote: str) -> str:
-    """The URL to which a remote is pushed, the first of several; the remote itself if it is none that git knows."""
-    found = git.attempt("remote", "get-url", "--push", "--", remote).stdout.decode(errors="surrogateescape")
-    return found.partition("\n")[0] or remote
-
-
 def push_refs(git: Git, remote: str, prefix: str, runs: Mapping[str, str], *, shown: bool) -> Pushed:
     """Pushes the refs below `prefix`."""
     words = (*unmirrored(git, remote), "push", *PUSH, "--progress" if shown else "--no-progress")
     done = git.talk(*words, "--", remote, f"{prefix}*:{RUNS}*", shown=shown)
     told = list(lines_of(done.data))
-    if done.status and not told:
+    if done.status and not any(flag == "!" for flag, _, _ in told):  # of several URLs one may have heard nothing
         raise GitFailed(*unreachable(done, f"cannot push to {remote}"))
-    # a remote may have several URLs to push to, and each of them is told of
-    fresh = tuple(dict.fromkeys(run for flag, run, _ in told if flag == "*"))
-    forward = tuple(dict.fromkeys(run for flag, run, _ in told if flag == " " and run not in fresh))
     refused = {run: refusals(done).get(run, reason) for flag, run, reason in told if flag == "!"}
     # who pushes the same at the same time is told that the ref is locked, and then it is where we wanted it
-    there = listed(git, pushed_to(git, remote), list(refused)) if refused else {}
-    rejected = tuple((run, reason) for run, reason in refused.items() if there.get(run) != runs[run])
+    there = listed(git, remote, list(refused)) if refused else {}
+    rejected = {run: reason for run, reason in refused.items() if there.get(run) != runs[run]}
+    fresh = dict.fromkeys(run for flag, run, _ in told if flag == "*" and run not in rejected)
+    forward = dict.fromkeys(run for flag, run, _ in told if flag == " " and run not in {*fresh, *rejected})
     same = len(runs) - len(fresh) - len(forward) - len(rejected)
-    return Pushed(fresh, forward, same, rejected, said_by_hooks(done) if rejected else ())
+    return Pushed(tuple(fresh), tuple(forward), same, tuple(rejected.items()), said_by_hooks(done) if rejected else ())
 
 
 def delete(git: Git, remote: str, runs: Mapping[str, str]) -> Pushed:

@@ -121,6 +121,25 @@ def test_a_run_that_goes_to_two_urls_is_one_run(team, tmp_path) -> None:
     assert [tip(Repo(tmp_path / name)) for name in ("one", "two")] == [tip(team.ann)] * 2
 
 
+def test_run_that_goes_to_two_places_is_one_run_and_is_to_reach_both(team, tmp_path) -> None:
+    other = tmp_path / "other.git"
+    team.remote.git("clone", "--quiet", "--bare", ".", str(other))
+    for place in (team.remote.path, other):
+        team.ann.git("config", "--add", "remote.origin.pushurl", str(place))
+    made = run(team.ann)
+    assert team.ann.run("push", check=True).stderr == "gitrun: pushed 1 run to origin\n"
+    assert set(tip(team.remote)) == set(tip(Repo(other))) == {made}
+    assert team.ann.run("push", check=True).stderr == "gitrun: pushed 0 runs to origin, 1 there already\n"
+    hook = Repo(other).write("hooks/pre-receive", "#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    run(team.ann, 2.0)
+    for _ in range(2):  # the second time it is at the other place already
+        assert team.ann.run("push").returncode == 1
+    shutil.rmtree(other)
+    ended = team.ann.run("push")
+    assert (ended.returncode, "cannot push to origin" in ended.stderr) == (128, True)
+
+
 def test_mirrored_remote_takes_runs_only(team) -> None:
     run(team.ann)
     team.ann.git("config", "remote.origin.mirror", "true")
