@@ -11,6 +11,7 @@ from gitrun.git.exe import NO_ID
 from gitrun.model.findings import PROBE
 from gitrun.model.incoming import OUTBOX
 from gitrun.model.refs import EMPTY_TREE, RUNS, is_id, run_ref
+from gitrun.model.text import without_passwords
 from gitrun.store.incoming import opened, sweep
 from gitrun.store.tips import tips
 
@@ -220,9 +221,10 @@ def lines_of(porcelain: bytes) -> Iterator[tuple[str, str, str]]:
 
 def unreachable(done: Answer, what: str) -> tuple[str, str]:
     """Message and hint for a git that did not get through."""
+    words = without_passwords(f"{what}: {done.reason}")
     if "prerequisite" in done.reason:
-        return f"{what}: {done.reason}", "it is a bundle of what is new since these commits; fetch them first"
-    return f"{what}: {done.reason}", "git remote -v shows the remotes"
+        return words, "it is a bundle of what is new since these commits; fetch them first"
+    return words, "git remote -v shows the remotes"
 
 
 def push_large(git: Git, remote: str, runs: Mapping[str, str]) -> None:
@@ -233,4 +235,4 @@ def push_large(git: Git, remote: str, runs: Mapping[str, str]) -> None:
         names = [run_ref(run) for run in list(runs)[start : start + 100]]
         done = git.talk("lfs", "push", remote, *names, shown=False)
         if done.status:
-            raise GitFailed(f"git-lfs cannot push the large files: {done.reason}", "git lfs env")
+            raise GitFailed(f"git-lfs cannot push the large files: {without_passwords(done.reason)}", "git lfs env")

@@ -376,3 +376,10 @@ def test_large_files_go_along_with_git_lfs(team, tmp_path) -> None:
     run(team.ann)
     team.ann.run("push", "--no-scan", check=True)
     assert [path for path in (team.remote.path / "lfs" / "objects").rglob("*") if path.is_file()]
+
+
+def test_error_that_is_raised_holds_no_password(team) -> None:
+    made = run(team.ann)
+    with pytest.raises(GitFailed) as raised:
+        Project(team.ann.path).sharing.push("http://u:SECRET@127.0.0.1:1/p.git", {made: tip(team.ann)[made]})
+    assert "SECRET" not in str(raised.value)
