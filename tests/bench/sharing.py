@@ -1,8 +1,8 @@
 """What runs cost on their way to and from remotes: `python tests/bench/sharing.py [COUNT [ROUNDS]] [--json FILE]`.
 
 Each figure stands beside that of plain git with the same refs, between the same repositories, in the same rounds. Remotes
-are on this disk, so that the CPU seconds are those of both ends. Medians of rounds, each with repositories of its own, in
-which now git and now we are first: a file system asks more of whoever is the first to use a part of it.
+are on this disk, so that the CPU seconds are those of both ends. Medians of an even number of rounds, each with
+repositories of its own, in which in turn git and we are first: a file system does not ask the same of both.
 """
 
 # ruff: noqa: T201 - a table is what it is for
@@ -17,12 +17,13 @@ import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 
 from looking import Spent, spent
 from many_runs import make
 from spine import live_in
 
-ROUNDS, MANY = 7, 10_000
+ROUNDS, MANY = 8, 10_000
 RUNS = "refs/runs/*:refs/runs/*"
 PUSH, FETCH, HOOK = 1.3, 2.0, 2.0
 """How many times the CPU of plain git a push and a fetch of very many may take, and the seconds that the hook may add."""
@@ -83,7 +84,7 @@ def measure(place: Path, count: int, rounds: int | None = None) -> list[Row]:
         for what, found in one_round(repo, top / "round", git_first=number % 2 == 0).items():
             taken.setdefault(what, []).append(found)
         shutil.rmtree(top / "round")
-    middle = {what: sorted(found)[len(found) // 2] for what, found in taken.items()}
+    middle = {what: middle_of(found) for what, found in taken.items()}
 
     def row(what: str, beside: str, named: str = "", **limits: float) -> Row:
         mine, git = middle[named or what], middle[beside]
@@ -99,6 +100,11 @@ def measure(place: Path, count: int, rounds: int | None = None) -> list[Row]:
     ]
 
 
+def middle_of(found: list[Spent]) -> Spent:
+    """The medians of CPU and wall seconds."""
+    return Spent(median(one.cpu for one in found), median(one.wall for one in found), b"")
+
+
 def one_round(repo: Path, place: Path, *, git_first: bool) -> dict[str, Spent]:
     """What each command costs once."""
     plain, ours, scanned, guarded = (empty(place / name, "--bare") for name in ("plain", "ours", "scanned", "guarded"))
@@ -109,15 +115,15 @@ def one_round(repo: Path, place: Path, *, git_first: bool) -> dict[str, Spent]:
         "git fetch": (one, ("git", "fetch", "--quiet", "--no-tags", str(plain), RUNS)),
         "fetch all": (two, ("git", "run", "fetch", "--quiet", str(plain))),
     }
-    found = in_turn(
-        {
-            "git push": (repo, (*git, str(plain), RUNS)),
-            "push all to an empty remote": (repo, (*run, "--no-scan", str(ours))),
-            "push to a server with pre-receive": (repo, (*run, "--no-scan", str(guarded))),
-            "push, looked through for secrets": (repo, (*run, str(scanned))),
-        },
-        git_first=git_first,
-    )
+    push = {
+        "git push": (repo, (*git, str(plain), RUNS)),
+        "push all to an empty remote": (repo, (*run, "--no-scan", str(ours))),
+    }
+    more = {
+        "push to a server with pre-receive": (repo, (*run, "--no-scan", str(guarded))),
+        "push, looked through for secrets": (repo, (*run, str(scanned))),
+    }
+    found = in_turn(push, git_first=git_first) | in_turn(more, git_first=git_first)
     again = {"git push": (repo, (*git, str(plain), RUNS)), "push": (repo, (*run, "--no-scan", str(ours)))}
     found |= {f"{what} again": cost for what, cost in in_turn(again, git_first=git_first).items()}
     spent(plain, ("git", "pack-refs", "--all"))
