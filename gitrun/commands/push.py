@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 def command(words: tuple[str, ...], *, everything: bool, **options: Any) -> int:  # noqa: ANN401 - a filter each
     r"""Pushes runs (default: those that were made here and have ended), never by force, in one go.
 
-    What looks like a secret is asked about on a terminal, and refused elsewhere.
+    With runs that are named or filtered go those of their steps, and those that they took files from. What looks like a
+    secret is asked about on a terminal, and refused elsewhere.
 
     \b
       git run push

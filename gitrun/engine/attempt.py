@@ -197,6 +197,8 @@ def settle(road: Road, started: Started, site: Site, ended: Outcome, begun: floa
     through = links.written_through(road.git.worktree or site.tree, site.linked, begun)
     if through:
         road.say(f"written through a link, into your working tree: {listing(through)}")
+    if left[-1] is produced.NOTHING:
+        road.say("its worktree was taken away while it ran; what it wrote there is lost")
     if left[-1].lost:
         road.say(f"could not be read, and is lost: {listing(left[-1].lost)}")
     return outcome, left[-1].seen
@@ -205,7 +207,6 @@ def settle(road: Road, started: Started, site: Site, ended: Outcome, begun: floa
 def complete(road: Road, started: Started, site: Site, ended: Outcome) -> tuple[Outcome, produced.Produced]:
     """The outcome with metrics and files, the files in the repository or beside it."""
     if not site.tree.is_dir():
-        road.say("its worktree was taken away while it ran; what it wrote there is lost")
         files = passed_on(road, started)
         ended = replace(ended, files=files, reason=ended.reason or "its worktree was taken away")
         return replace(ended, metrics=measure(started.live, ended, None, road.say)), produced.NOTHING

@@ -31,10 +31,9 @@ def copy_file(git: Git, run: Run, what: str, path: str | None, sink: BinaryIO) -
     place = beside / (record.OUTPUT if path is None else path)
     if path is None and what == OUTPUT and run.status == RUNNING:
         place = directory_of(git.state, run.id) / "output"
-    is_kept = (
-        what != FLAGS and (path is None or what != SOURCE) and os.path.isfile(place)
-    )  # Path.is_file raises where we may not look
-    if is_kept and place.resolve().is_relative_to(git.state.resolve()):  # its links and dots followed
+    may_be_kept = what != FLAGS and (path is None or what != SOURCE)
+    # Path.is_file raises where we may not look; links and dots of the path are followed
+    if may_be_kept and os.path.isfile(place) and place.resolve().is_relative_to(git.state.resolve()):
         with place.open("rb") as source:
             shutil.copyfileobj(source, sink)
     elif path is not None:

@@ -30,6 +30,7 @@ FEW = 50
 IMPOSSIBLE = re.compile(r"transaction|atomic|lock|conflict", re.IGNORECASE)
 """What gits say of refs that cannot be, once no rule has refused them."""
 HOOK = "pre-receive hook declined"
+"""What git says of a ref that a hook pre-receive, ours for one, has refused."""
 PUSH = ("--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no")
 
 
