@@ -1,0 +1,97 @@
+"""The call of a program: its words, its directory and its environment."""
+
+from __future__ import annotations
+
+import marshal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gitrun.engine import interpreter
+from gitrun.engine.planning import fill_in, flag_variables
+from gitrun.engine.process import Call
+from gitrun.errors import CannotRun
+from gitrun.git.exe import for_programs
+from gitrun.model.plan import COMMAND, NOTEBOOK
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gitrun.engine.attempt import Job, Site
+    from gitrun.engine.interpreter import Interpreter
+    from gitrun.engine.road import Road
+    from gitrun.model.plan import Plan
+    from gitrun.store.attempts import Started
+
+LAUNCHER = Path(__file__).with_name("launch.py")
+
+
+def call_for(road: Road, job: Job, site: Site) -> Call:
+    """The program to start."""
+    plan, started = job.plan, job.started
+    directory = site.tree / plan.cwd
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotRun(f"cannot run in '{plan.cwd}': {error.strerror}") from error
+    environ = environment(road, plan, started)
+    environ["PWD"] = str(directory)
+    argv = [*(fill_in(plan.command, plan.flags) if plan.kind == COMMAND else plan.command), *plan.arguments]
+    if plan.kind == NOTEBOOK:
+        argv = notebook_words(road, job, site, environ)
+    elif job.python:
+        argv = python_call(road, job, job.python, site, environ)
+    return Call(
+        argv, directory, environ, started.attempt, stop_after(job), road.settings.stop_grace,
+        stdin=not job.request.background,
+    )  # fmt: skip
+
+
+def stop_after(job: Job) -> float | None:
+    """Seconds after which the program is ended, as the request or else the operation's entry says."""
+    return job.request.stop_after or (job.plan.definition.stop_after if job.plan.definition else None)
+
+
+def python_call(road: Road, job: Job, python: Interpreter, site: Site, environ: dict[str, str]) -> list[str]:
+    """The words that run a Python script; the launcher is among them only if it has constants to set."""
+    path = python_path(road, python, site, environ)
+    if path:
+        environ["PYTHONPATH"] = path
+    plan = job.plan
+    words = plan.words[1:]
+    if not plan.constants:
+        return [python.executable, *words]
+    spec = job.started.live.directory / "launch.spec"
+    spec.write_bytes(marshal.dumps({"script": words[0], "flags": dict(plan.constants)}, 2))
+    return [python.executable, str(LAUNCHER), str(spec), *words[1:]]
+
+
+def python_path(road: Road, python: Interpreter, site: Site, environ: Mapping[str, str]) -> str:
+    """PYTHONPATH of the user's Python, with which the source at the site goes before that of the working tree."""
+    top, given = road.git.worktree or site.tree, environ.get("PYTHONPATH", "")
+    return given if site.tree == top else interpreter.python_path(python, given, top, site.tree)
+
+
+def notebook_words(road: Road, job: Job, site: Site, environ: dict[str, str]) -> list[str]:
+    """The words that execute a notebook; PYTHONPATH is for its kernel alone, not for the runner, which is ours."""
+    from gitrun.engine.notebooks import notebook_call
+
+    path = python_path(road, job.python, site, environ) if job.python else ""
+    environ.pop("PYTHONPATH", None)
+    environ |= {name: value for name, value in road.git.environ.items() if name == "PYTHONPATH"}
+    return notebook_call(road, job.plan, job.python, path, job.started.live.directory)
+
+
+def environment(road: Road, plan: Plan, started: Started) -> dict[str, str]:
+    """The user's environment, without git's words about a repository, with what a run tells its program."""
+    environ = for_programs(road.git.environ)
+    environ |= flag_variables(plan.flags)
+    environ |= dict(plan.definition.env) if plan.definition else {}
+    environ |= {
+        "GITRUN_ID": started.run,
+        "GITRUN_ATTEMPT": started.attempt,
+        "GITRUN_METRICS": str(started.live.metrics),
+        "GITRUN_SEED": str(plan.params.random_seed),
+    }
+    if plan.params.no_gpus or plan.params.gpus is not None:
+        environ["CUDA_VISIBLE_DEVICES"] = "" if plan.params.no_gpus else plan.params.gpus or ""
+    return environ
