@@ -29,6 +29,7 @@ FLOORS = {
     "project": 5,
     "commands": 6,
     "extras": 6,
+    "__main__": 7,
 }
 FRONT_DOOR = "__init__.py"
 STARTERS = (

@@ -54,4 +54,5 @@ def notebook_call(road: Road, plan: Plan, python: Interpreter | None, path: str,
         "kernel": kernel, "name": "" if python else plan.command[0],
     }  # fmt: skip
     spec.write_text(json.dumps(start))
-    return [sys.executable, "-c", RUNNER, str(spec)]
+    # PYTHONPATH and PYTHONHOME are for the kernel, which inherits the runner's environment
+    return [sys.executable, "-E", "-c", RUNNER, str(spec)]
