@@ -40,8 +40,8 @@ STARTERS = (
 ENVIRONMENT = ("os.environ*", "os.getenv*", "os.putenv", "os.unsetenv")
 IN_THE_USERS_WORLD = ("log.py", "engine/asker.py", "engine/launch.py")
 NO_NAMES = {"utils.py", "helpers.py", "common.py", "base.py", "manager.py"}
-LONGEST_FILE = 400
-LONGEST_FUNCTION = 40
+LONGEST_FILE = 600
+LONGEST_FUNCTION = 60
 DEFS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -108,11 +108,11 @@ def test_what_runs_in_the_users_world_needs_only_the_standard_library() -> None:
     assert violations(more_than_stdlib) == []
 
 
-def test_no_file_is_over_400_lines() -> None:
+def test_no_file_is_over_600_lines() -> None:
     assert violations(long_file) == []
 
 
-def test_no_function_is_over_40_lines() -> None:
+def test_no_function_is_over_60_lines() -> None:
     assert violations(long_function) == []
 
 
