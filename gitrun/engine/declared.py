@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from gitrun.git.objects import Entry, Objects
 
-FORMAT = 2
+FORMAT = 4
 """To be raised when the same source may be read to other flags than before."""
 DIRECTORY = "scripts"
 MOST_KEPT = 500

@@ -5,10 +5,15 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from gitrun.model.frontends.argparse_frame import UNKNOWN
+from gitrun.model.frontends.folding import value_of
 from gitrun.model.frontends.module import FUNCTIONS, dotted, last_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from gitrun.model.frontends.folding import Scope
+    from gitrun.model.frontends.module import Function
 
 
 def is_option(call: ast.Call) -> bool:
@@ -49,3 +54,35 @@ def is_guard(node: ast.stmt) -> bool:
     return isinstance(node, ast.If) and any(
         isinstance(part, ast.Name) and part.id == "__name__" for part in ast.walk(node.test)
     )
+
+
+def arguments_of(function: Function, call: ast.Call, scope: Scope) -> dict[str, ast.expr]:
+    """Returns the expression of each parameter as the call gives it: a constant if its value is known where the call stands.
+
+    A parameter that the call does not give has its default.
+    """
+    taken = function.args
+    listed = [argument.arg for argument in (*taken.posonlyargs, *taken.args)]
+    defaults = taken.defaults
+    found: dict[str, ast.expr] = dict(zip(listed[len(listed) - len(defaults) :], defaults, strict=True))
+    keyword_only = zip(taken.kwonlyargs, taken.kw_defaults, strict=True)
+    found |= {argument.arg: node for argument, node in keyword_only if node is not None}
+    if listed[:1] in (["self"], ["cls"]):
+        listed = listed[1:]
+    names = [*listed, *(argument.arg for argument in taken.kwonlyargs)]
+    if any(isinstance(argument, ast.Starred) for argument in call.args):
+        return dict.fromkeys(names, UNKNOWN)
+    found |= {name: seen_from(node, scope) for name, node in zip(listed, call.args, strict=False)}
+    named = {keyword.arg: seen_from(keyword.value, scope) for keyword in call.keywords if keyword.arg}
+    found |= {name: node for name, node in named.items() if name in names}
+    if taken.kwarg:
+        more = {name: node for name, node in named.items() if name not in names}
+        is_all = all(keyword.arg for keyword in call.keywords)
+        found[taken.kwarg.arg] = ast.Dict(list(map(ast.Constant, more)), list(more.values())) if is_all else UNKNOWN
+    return found
+
+
+def seen_from(node: ast.expr, scope: Scope) -> ast.expr:
+    """Returns the expression for use in another scope: its value if that is a plain one, else the expression itself."""
+    known, value = value_of(node, scope)
+    return ast.Constant(value) if known and not isinstance(value, list) else node

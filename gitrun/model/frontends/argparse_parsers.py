@@ -10,7 +10,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitrun.model.frontends.argparse_frame import Frame
-from gitrun.model.frontends.argparse_nodes import adds_its_own, bases_of, calls_in, is_guard, is_option, options_of, root_of
+from gitrun.model.frontends.argparse_nodes import (
+    adds_its_own,
+    arguments_of,
+    bases_of,
+    calls_in,
+    is_guard,
+    is_option,
+    options_of,
+    root_of,
+)
 from gitrun.model.frontends.argparse_options import option_flag
 from gitrun.model.frontends.argparse_tree import Adder, Commands, Findings, Parser, gathered, has_parser
 from gitrun.model.frontends.folding import Unfoldable, bind, items_of, text_of, value_of
@@ -29,7 +38,7 @@ PARSER_CLASSES = ("ArgumentParser", "ArgParser")
 PARSE = ("parse_args", "parse_known_args")
 WORDS = (b"add_argument", b"parse_args", b"parse_known_args", b"add_parser", b"add_subparsers", b"set_defaults", b"_group(")
 HARMLESS = ("argcomplete.autocomplete", "print", "len", "isinstance", "str", "repr")
-MOST_CALLS = 100
+MOST_CALLS = 300
 MOST_MODULES = 20
 # the variables of parsers, and how they are handed to a function
 PARSERS = re.compile(rb"(\w+) *= *[\w.]*(?:ArgumentParser|add_parser|_group)\(")
@@ -51,7 +60,8 @@ def read(module: Module) -> Script | None:
     partial = found.partial or (found.unmet if not flags and not commands else "")
     if not options and not partial:
         return None
-    return Script(flags, ARGS, commands=commands, partial=partial)
+    frontend = "argparse" if found.untyped or not found.partial else "argparse-typed"
+    return Script(flags, ARGS, frontend, commands=commands, partial=partial)
 
 
 class Reading:
@@ -264,10 +274,11 @@ class Reading:
         dest = text_of(keywords.get("dest"), frame.scope)
         if not all(names) or (not names and not dest):
             self.found.unread("an option has a name that is computed")
+            self.found.untyped = self.found.untyped or "type" not in keywords
         if not is_all:
             self.found.unread("what an option takes is computed")
         flag = option_flag([name for name in names if name] or [dest], keywords, frame.scope)
-        if flag and not is_all and flag.option and "action" not in keywords:
+        if flag and not is_all and flag.option and not keywords.keys() & {"action", "type"}:  # a switch has no type
             flag = replace(flag, kind="any", action="guessed", as_typed="numbers")
         if flag:
             parser = owner if isinstance(owner, Parser) else self.found.loose
@@ -284,7 +295,7 @@ class Reading:
             return self.option(call, known.owner, frame)
         function = self.functions.get(name.rpartition(".")[2]) if name in self.functions or name.startswith("self.") else None
         if function:
-            return self.enter(function, given, named, self.module.scope)
+            return self.enter(function, given, named, self.module.scope, arguments=arguments_of(function, call, frame.scope))
         if name.partition(".")[0] in self.module.imports:
             return self.imported(self.module.full_name(call.func), given, named)
         if has_parser(given, named) and self.is_strange(call.func):
@@ -297,8 +308,16 @@ class Reading:
             return not hasattr(builtins, func.id) and func.id not in {*self.module.functions, *self.module.classes}
         return isinstance(func, ast.Attribute) and bool(re.search("arg|opt|flag|param", func.attr))
 
-    def enter(self, function: Function, given: Sequence[Known], named: Mapping[str, Known], scope: Scope) -> Known:
-        """Reads the body of a function with the parsers that it is given."""
+    def enter(
+        self,
+        function: Function,
+        given: Sequence[Known],
+        named: Mapping[str, Known],
+        scope: Scope,
+        *,
+        arguments: Mapping[str, ast.expr] | None = None,
+    ) -> Known:
+        """Reads the body of a function with the parsers and the other arguments that it is given."""
         self.found.calls += 1
         if self.found.calls > MOST_CALLS or self.found.depth > 60:
             return None
@@ -307,6 +326,8 @@ class Reading:
         if parameters[:1] in (["self"], ["cls"]):
             parameters = parameters[1:]
         frame = Frame(scope, {**dict(zip(parameters, given, strict=False)), **named})
+        for name, node in (arguments or {}).items():
+            frame.with_node(name, node)
         self.statements(function.body, frame)
         return frame.returned
 

@@ -47,12 +47,14 @@ class Findings:
     """What one reading finds in all modules that it goes through, and how much it did so far.
 
     `unmet` says what is used as a parser without being known; `seen` are the calls that were read, `entered` the functions.
+    `untyped`: an option whose name is computed may be a switch, for it has no type.
     """
 
     loose: Parser = field(default_factory=Parser)
     parsers: list[Parser] = field(default_factory=list)
     partial: str = ""
     unmet: str = ""
+    untyped: bool = False
     seen: set[int] = field(default_factory=set)
     entered: set[int] = field(default_factory=set)
     modules: dict[str, Module] = field(default_factory=dict)

@@ -200,7 +200,8 @@ def option_flag(names: Sequence[str], keywords: Mapping[str, ast.expr], scope: S
     required = value_of(keywords.get("required"), scope) == (True, True)
     if "flag_value" in keywords and not pair and value_of(keywords.get("is_flag"), scope) != (True, False):
         return value_flag(names, option, keywords, scope)
-    if pair or value_of(keywords.get("is_flag"), scope) == (True, True):
+    # without `is_flag` and without an option that puts it off, click 8 has a bool take a value
+    if off or value_of(keywords.get("is_flag"), scope) == (True, True):
         default = default if known and "default" in keywords else False
         return Flag(name, default, "bool", (), help_text, option, "switch", required=required, words=(off,) if off else ())
     if value_of(keywords.get("count"), scope) == (True, True):
@@ -210,8 +211,6 @@ def option_flag(names: Sequence[str], keywords: Mapping[str, ast.expr], scope: S
     multiple = value_of(keywords.get("multiple"), scope) == (True, True)
     types = keywords.get("type")
     size = number if isinstance(number, int) and number > 1 else len(types.elts) if isinstance(types, ast.Tuple) else 0
-    if isinstance(default, bool) and not kind:  # click 8: an option whose default is a bool is a switch
-        return Flag(name, default, "bool", (), help_text, option, "switch", required=required)
     kind = kind or (
         "str"
         if default is None or isinstance(default, list)
@@ -237,9 +236,13 @@ def value_flag(names: Sequence[str], option: str, keywords: Mapping[str, ast.exp
     if not known or value is None or not is_name(dest):
         return None
     _, default = value_of(keywords.get("default"), scope)
-    if isinstance(default, bool):
+    if isinstance(value, bool):
+        default = default if isinstance(default, bool) else False
+    elif isinstance(default, bool):
         default = value if default else None
     help_text = text_of(keywords.get("help"), scope)
+    if value is True:
+        return Flag(dest, default, "bool", (), help_text, option, "switch")
     return Flag(dest, default, "any", (value,), help_text, option, "const", words=(option,))
 
 

@@ -23,8 +23,8 @@ SWITCHES = ("store_true", "store_false", "boolean_optional", "type_bool")
 SEVERAL = ("append", "extend")
 # how each front end takes what it does not declare
 UNDECLARED = {
-    "argparse": "guessed", "click": "any_order", "absl": "equals", "fire": "literal", "jsonargparse": "json",
-    "tyro": "any_order", "dataclasses": "any_order", "hydra": "add", "omegaconf": "dotlist",
+    "argparse": "guessed", "argparse-typed": "valued", "click": "any_order", "absl": "equals", "fire": "literal",
+    "jsonargparse": "json", "tyro": "any_order", "dataclasses": "any_order", "hydra": "add", "omegaconf": "dotlist",
 }  # fmt: skip
 NONE = {"literal": "None", "json": "null", "override": "null", "dotlist": "null", "tyro": "None"}
 """What stands for no value, where there is such a word."""
@@ -217,6 +217,11 @@ def guessed(flag: Flag, value: Value) -> list[str]:
     return option_words(flag, value if isinstance(value, list) else [value])
 
 
+def valued(flag: Flag, value: Value) -> list[str]:
+    """Returns the words of an option that is no switch: true and false are its values, like any other."""
+    return option_words(flag, value if isinstance(value, list) else [value], PREFIXES)
+
+
 def titled(flag: Flag, value: Value) -> list[str]:
     """`--x True`."""
     return [flag.option, text_of(value)]
@@ -310,6 +315,7 @@ ASSIGNED: Mapping[str, Callable[[Value], str]] = {
 OTHERS: Mapping[str, Callable[[Flag, Value], list[str]]] = {
     "switch": on_or_off, "const": constant, "any_order": any_order, "repeat": repeated, "times": times, "tyro": tyro,
     "separated": separated, "spaced": spaced, "equals": equals, "titled": titled, "guessed": guessed,
+    "valued": valued,
 }  # fmt: skip
 
 

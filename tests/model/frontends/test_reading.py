@@ -657,3 +657,28 @@ def test_a_long_script_is_read_fast() -> None:
         floor.append(parsed - begun)
         times.append(time.process_time() - parsed)
     assert min(times) < 1.6 * min(floor)  # ten thousand lines: hardly more than Python itself takes to parse them
+
+
+STR2BOOL = "def str2bool(text): return text == 'True'\n"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def add(p, name, default=True): p.add_argument('--' + name, type=str2bool, default=default)\nadd(p, 'amp')",
+        "def add(p, *, name, **more): p.add_argument(name, type=str2bool, **more)\nadd(p, name='--amp', default=True)",
+        "def add(p, more):\n    for k in more: p.add_argument('--' + k, type=str2bool, default=True)\nadd(p, list(lib.NAMES))",
+        "import os\ndef add(p):\n    for k in os.environ: p.add_argument(f'--{k}', type=str2bool, default=True)\nadd(p)",
+    ],
+)
+@pytest.mark.parametrize("value", [True, False])
+def test_what_has_a_type_is_given_a_value_also_if_a_function_adds_it(source: str, value: bool) -> None:
+    script = read(IMPORTS["argparse"] + STR2BOOL + source)
+    given = {**defaults(script.flags), "amp": value}
+    assert arguments(script, given) in (["--amp", str(value)], [] if value else None)
+
+
+def test_a_function_adds_options_of_the_names_and_defaults_it_is_given() -> None:
+    source = "def add(p, name, default=1): p.add_argument('--' + name, type=int, default=default)\nadd(p, 'a')\nadd(p, 'b', 2)"
+    script = read(IMPORTS["argparse"] + source)
+    assert (kinds(script), script.partial) == ({"a": (1, "int"), "b": (2, "int")}, "")
