@@ -25,7 +25,7 @@ from gitrun.model.plan import Outcome
 from gitrun.model.status import COMPLETED, ERROR, TERMINATED
 from gitrun.store import notes
 from gitrun.store.live import Owner, birth_of
-from gitrun.store.results import finish, kept
+from gitrun.store.results import finish, kept, renew
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,16 +95,28 @@ def perform(road: Road, job: Job) -> Outcome:
             ended = carry_out(road, job, site, signals)
         except (CannotRun, OSError) as error:
             ended = not_run(road, error)
+        restore_state(road, job)
+        if slot and not slot.is_ours:  # another run may have made a slot of that name
+            site = replace(site, tree=slot.directory / "removed")
         started.live.record_end(ended)
         road = replace(road, git=road.git.lasting())
         outcome, seen = settle(road, started, site, ended, begun)
-        if slot and slot.tree.is_dir():
+        if slot and site.tree.is_dir():
             slot.end(started.attempt, seen)
         if started.live.is_asked_to_end:
             signals.order = 0
         started.live.close()
     notes.add(road.git, started.run)
     return replace(outcome, ordered=signals.order)
+
+
+def restore_state(road: Road, job: Job) -> None:
+    """Makes again what the attempt is finished with, if its program or somebody else has removed gitrun's local state."""
+    if renew(road.git, job.started):
+        write_rules(job.started.live.directory, job.plan)
+        road.say(f"warning: files in {road.git.state} were removed while the run was running; the run is recorded")
+    if job.index and not job.index.exists():
+        road.git.run("read-tree", job.plan.source.tree, index=job.index)
 
 
 def without_place(road: Road, job: Job, outcome: Outcome) -> Outcome:

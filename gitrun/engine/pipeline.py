@@ -24,7 +24,7 @@ from gitrun.model.status import COMPLETED, ERROR, RUNNING, TERMINATED
 from gitrun.model.text import ending_text
 from gitrun.store import notes
 from gitrun.store.live import Owner, birth_of
-from gitrun.store.results import finish
+from gitrun.store.results import finish, renew
 from gitrun.store.tips import tip_of
 
 if TYPE_CHECKING:
@@ -149,6 +149,7 @@ def run_steps(launch: Launch, ready: Ready, started: Started, within: Within) ->
             launch.road.say(error.message + (f"; {error.hint}" if error.hint else ""))
             status, code, reason = ERROR, error.exit_code, f"step {step.operation}: {error.message}"
             break
+        renew(launch.road.git, started)  # a step may have removed what the journal is written into
         done.append(StepRun(step.operation, found[0], found[1].status if found[1] else SKIPPED))
         within.note(done[-1])
         within.made[step.operation] = found[0]

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from gitrun.engine.links import CACHES, prune
 from gitrun.errors import GitFailed
 from gitrun.store.live import directory_of
-from gitrun.store.locks import acquire
+from gitrun.store.locks import acquire, is_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -68,6 +68,11 @@ class Slot:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._lock.release()
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the slot is still the one that was leased: somebody may have removed it, and another run made it again."""
+        return is_at(self._lock.descriptor, self._lock.path)
 
     def save(self, state: State) -> int:
         """Writes the state down, all of it or nothing; when that was, by the file system's clock, in nanoseconds."""

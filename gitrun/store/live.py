@@ -11,9 +11,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitrun.errors import CannotRun, RunIsRunning
+from gitrun.errors import CannotRun, RunIsRunning, StaleRun
 from gitrun.model.refs import is_id, short
-from gitrun.store.locks import Lock, acquire, is_held
+from gitrun.store.locks import Lock, acquire, is_at, is_held
 
 if TYPE_CHECKING:
     from gitrun.model.plan import Outcome
@@ -53,6 +53,8 @@ class Live:
     def __init__(self, directory: Path, lock: Lock) -> None:
         self.directory = directory
         self._lock = lock
+        self._owner: Owner | None = None
+        self._kept: dict[Path, int] = {}
 
     def __enter__(self) -> Live:
         return self
@@ -77,10 +79,38 @@ class Live:
 
     def record(self, owner: Owner) -> None:
         """Writes down who runs what, all of it or nothing."""
+        self._owner = owner
+        for path in (self.output, self.metrics):
+            if path not in self._kept:  # what is open can be read even after somebody has removed it
+                self._kept[path] = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self.ended.write_bytes(b" " * RESERVE)
         fresh = self.directory / "owner.new"
         fresh.write_text(json.dumps(asdict(replace(owner, lock=self.inode))))
         fresh.replace(self.directory / "owner")
+
+    def renew(self) -> bool:
+        """Makes the record again if somebody removed it while the program ran, with output and metrics; whether it did.
+
+        Raises StaleRun if the run has another attempt that is running.
+        """
+        is_there = is_at(self._lock.descriptor, self._lock.path)
+        if self._owner is None or (is_there and (self.directory / "owner").exists()):
+            return False
+        if not is_there:
+            lock = acquire(self._lock.path, PATIENCE)
+            if lock is None:
+                raise StaleRun(
+                    f"run {short(self.directory.name)} was restarted elsewhere; this attempt's result is not recorded"
+                )
+            self._lock.release()
+            self._lock = lock
+        for path, descriptor in self._kept.items():
+            if not is_at(descriptor, path):
+                os.lseek(descriptor, 0, os.SEEK_SET)
+                with path.open("wb") as target, os.fdopen(os.dup(descriptor), "rb") as source:
+                    shutil.copyfileobj(source, target)
+        self.record(self._owner)
+        return True
 
     @property
     def inode(self) -> int:
@@ -131,6 +161,9 @@ class Live:
 
     def leave(self) -> None:
         """Gives the lock back; the record stays, for a later command to finish the attempt."""
+        for descriptor in self._kept.values():
+            os.close(descriptor)
+        self._kept.clear()
         self._lock.release()
 
     def close(self) -> None:
@@ -142,7 +175,7 @@ class Live:
         self._lock.path.unlink(missing_ok=True)
         with suppress(OSError):
             self.directory.rmdir()
-        self._lock.release()
+        self.leave()
 
 
 def directory_of(state: Path, run: str) -> Path:

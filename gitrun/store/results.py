@@ -16,7 +16,7 @@ from gitrun.store.collecting import gc_held_off, is_collecting
 from gitrun.store.commits import commit_signed, commit_tree, hash_files, is_wanted, read_commit
 from gitrun.store.places import make_private
 from gitrun.store.tips import publish, tip_of
-from gitrun.store.trust import made_here
+from gitrun.store.trust import file_of, made_here
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -74,6 +74,14 @@ def finish(git: Git, started: Started, collect: Callable[[], tuple[Outcome, Chan
         f"{problem.message}; what the run left is kept in {started.live.directory}",
         "git run list tries again",
     )
+
+
+def renew(git: Git, started: Started) -> bool:
+    """Makes the live record of an attempt again, and that it was made here, if somebody removed them; whether it did."""
+    is_new = started.live.renew()
+    if is_new or not file_of(git).exists():
+        made_here(git, started.attempt)
+    return is_new
 
 
 def commit_result(git: Git, tree: str, parent: str, message: bytes) -> str:
