@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import UsageError
-from gitrun.model.frontends.folding import literal
+from gitrun.model.frontends.constants import constants_of, matched
 from gitrun.model.frontends.module import Module
-from gitrun.model.frontends.reading import constants_of
 from gitrun.model.frontends.script import NoFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from gitrun.model.flags import Flag, Value
+
+    Change = tuple[list[str], ast.expr | ast.stmt, str]
 
 PARAMETERS, INJECTED = "parameters", "injected-parameters"
 """Tags of cells, as papermill has them."""
@@ -44,10 +45,20 @@ def read_notebook(data: bytes, name: str) -> Notebook:
     language = spec.get("language") or table(metadata, "language_info").get("name") or "python"
     if str(language).lower() != "python":
         return Notebook(str(language), str(spec.get("name") or ""))
-    place = place_of(found["cells"])
-    tree = parse_cell(source_of(found["cells"][place])) if place is not None else None
-    flags = constants_of(Module(tree, b"", name, NoFiles())) if tree else ()
+    cells = found["cells"]
+    place = place_of(cells)
+    tree = parse_cell(source_of(cells[place])) if place is not None else None
+    flags = constants_of(Module(tree, b"", name, NoFiles()), later(cells, place)) if tree and place is not None else ()
     return Notebook("python", str(spec.get("name") or ""), tuple(flags))
+
+
+def later(cells: Sequence[Mapping[str, Any]], place: int) -> list[ast.stmt]:
+    """Returns what the cells behind a place do, which may assign its names again; nothing if that one is for parameters."""
+    if PARAMETERS in tags_of(cells[place]):
+        return []
+    code = (cell for cell in cells[place + 1 :] if cell.get("cell_type") == "code" and INJECTED not in tags_of(cell))
+    trees = (parse_cell(source_of(cell)) for cell in code)
+    return [statement for tree in trees if tree for statement in tree.body]
 
 
 def parse_notebook(data: bytes, name: str) -> dict[str, Any]:
@@ -141,29 +152,59 @@ def parse_cell(source: str) -> ast.Module | None:
 
 
 def replaced(source: str, values: Mapping[str, Value | None]) -> tuple[str, dict[str, Value | None]]:
-    """The text of a cell with these values for its constants, and the values of those that it does not have."""
+    """Returns the text of a cell with these values for its constants, and the values of those that it does not have."""
     tree = parse_cell(source)
-    lines = source.encode().splitlines(keepends=True)
+    text, met = source.encode(), set[str]()
+    lines = text.splitlines(keepends=True)
     starts = [sum(map(len, lines[:number])) for number in range(len(lines) + 1)]
-    text, rest = source.encode(), dict(values)
-    for statement in reversed(tree.body if tree else []):
-        match statement:
-            case ast.Assign(targets=[ast.Name(id=name)], value=old) if name in values and literal(old)[0]:
-                pass
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as old) if name in values and literal(old)[0]:
-                pass
-            case _:
-                continue
-        start = starts[old.lineno - 1] + old.col_offset
-        end = starts[(old.end_lineno or old.lineno) - 1] + (old.end_col_offset or 0)
-        text = text[:start] + written(values[name], old).encode() + text[end:]
-        rest.pop(name, None)
-    return text.decode(), rest
+    changes = [change for node in assignments(tree.body if tree else []) for change in changes_of(node, values)]
+    for name, node, fresh in sorted(changes, key=lambda change: (change[1].lineno, change[1].col_offset), reverse=True):
+        start = starts[node.lineno - 1] + node.col_offset
+        end = starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
+        text = text[:start] + fresh.encode() + text[end:]
+        met |= set(name)
+    return text.decode(), {name: value for name, value in values.items() if name not in met}
+
+
+def assignments(body: Sequence[ast.stmt]) -> Iterator[ast.Assign | ast.AnnAssign]:
+    """Yields the assignments of a cell, also those below `if`, `try` and `with`."""
+    for node in body:
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            yield node
+        elif isinstance(node, ast.If | ast.Try | ast.With):
+            for handler in getattr(node, "handlers", ()):
+                yield from assignments(handler.body)
+            yield from assignments([*node.body, *getattr(node, "orelse", ()), *getattr(node, "finalbody", ())])
+
+
+def changes_of(node: ast.Assign | ast.AnnAssign, values: Mapping[str, Value | None]) -> Iterator[Change]:
+    """Yields what is written in place of what, so that the names are given these values: of `a = b = 1` each by itself."""
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    if node.value is None:
+        return
+    if len(targets) == 1:
+        yield from changes_in(targets[0], node.value, values)
+        return
+    names = [target.id for target in targets if isinstance(target, ast.Name) and target.id in values]
+    if names:
+        rest = [target for target in targets if not (isinstance(target, ast.Name) and target.id in values)]
+        kept = [" = ".join(map(ast.unparse, [*rest, node.value]))] if rest else []
+        own = [f"{name} = {written(values[name], node.value)}" for name in names]
+        yield names, node, "; ".join([*kept, *own])
+
+
+def changes_in(target: ast.expr, old: ast.expr, values: Mapping[str, Value | None]) -> Iterator[Change]:
+    """As `changes_of`, of a name or of a tuple of names with a tuple of values."""
+    if isinstance(target, ast.Name) and target.id in values:
+        yield [target.id], old, written(values[target.id], old)
+    for inner, part in matched(target, old) or ():
+        yield from changes_in(inner, part, values)
 
 
 def written(value: Value | None, old: ast.expr | None = None) -> str:
-    """The value as Python writes it; a list is a tuple where one stood."""
+    """Returns the value as Python writes it; a list is a tuple where one stood."""
     if isinstance(value, list):
+        old = shape_of(old)
         olds = old.elts if isinstance(old, ast.List | ast.Tuple) and old.elts else [None]
         items = [written(item, olds[min(place, len(olds) - 1)]) for place, item in enumerate(value)]
         if isinstance(old, ast.Tuple):
@@ -172,3 +213,12 @@ def written(value: Value | None, old: ast.expr | None = None) -> str:
     if isinstance(value, float) and (value != value or value in {float("inf"), float("-inf")}):  # noqa: PLR0124
         return f'float("{value}")'
     return repr(value)
+
+
+def shape_of(node: ast.expr | None) -> ast.expr | None:
+    """Returns the list or tuple of which an expression makes its value: that of `(1, 2) * 3`, or the first of two."""
+    while isinstance(node, ast.BinOp | ast.IfExp):
+        parts = [node.left, node.right] if isinstance(node, ast.BinOp) else [node.body, node.orelse]
+        shapes = [part for part in map(shape_of, parts) if isinstance(part, ast.List | ast.Tuple)]
+        node = shapes[0] if shapes else None
+    return node

@@ -115,14 +115,154 @@ def test_literal_becomes_the_value_of_the_flag(script, old, value, new):
 
 def test_every_top_level_assignment_of_the_constant_is_changed(script):
     source = "x = 1\nprint(x)\nx: int = 2\nprint(x)\nif x:\n    x = 3\nprint(x)\nx = y = 4\nx = len('a')\nprint(x)"
-    assert script.output(source, {"x": 9}).split() == ["9", "9", "3", "1"]
+    assert script.output(source, {"x": 9}).split() == ["9", "9", "9", "9"]
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("x = 10 * 1000", "9"),
+        ("x = 'a' if len('a') > 5 else 'b'", "9"),
+        ("x = y = 1; assert y == 1", "9"),
+        ("y = x = z = [1]; assert y is z", "9"),
+        ("x, y = 1, 2; assert y == 2", "9"),
+        ("(y, [x, z]) = (1, (2, 3)); assert (y, z) == (1, 3)", "9"),
+        ("if len('a') > 1:\n    x = 1\nelse:\n    x = 2", "9"),
+        ("if True:\n    try:\n        import nosuch\n        x = 1\n    except ImportError:\n        x = 2", "9"),
+        ("try:\n    x = 1\nfinally:\n    y = 2", "9"),
+        ("import io\nwith io.StringIO() as f:\n    x = 1", "9"),
+        ("x: int = 1\nif x:\n    x = 5", "9"),
+    ],
+)
+def test_a_constant_is_changed_however_the_source_gives_it(script, source, shown):
+    assert script.output(f"{source}\nprint(x)", {"x": 9}) == shown
+
+
+@pytest.mark.parametrize(("old", "new"), [("(1, 2) * 2", "(3,)"), ("[0.1] * 2", "[3]"), ("(1,) if len('') else (2,)", "(3,)")])
+def test_a_list_becomes_a_tuple_where_the_expression_makes_one(script, old, new):
+    assert script.output(f"x = {old}\nprint(x)", {"x": [3]}) == new
+
+
+EXECUTE = "s.loader.exec_module(t)"
+HELPERS = [
+    "import train as t",
+    "from train import x, A\nclass t: x, A = x, A",
+    "import importlib\nt = importlib.import_module('train')",
+    "import importlib.util as u\ns = u.spec_from_file_location('o', 'train.py'); t = u.module_from_spec(s); " + EXECUTE,
+    "import pickle\nclass t: pass\nt.x = pickle.loads(b'ctrain\\nx\\n.'); t.A = pickle.loads(b'ctrain\\nA\\n.')",
+]
+IMPORTED = "x = 1.0\nclass A: y = x\n"
+
+
+@pytest.mark.parametrize("helper", HELPERS)
+def test_who_imports_the_script_sees_the_value_of_the_flag(script, helper):
+    (script.home / "helper.py").write_text(f"{helper}\ndef shown(): return t.x, t.A.y\n")
+    ended = script.assert_same(f"{IMPORTED}if __name__ == '__main__':\n    import helper\n    print(x, *helper.shown())\n")
+    assert ended.out == "2.0 2.0 2.0\n"
+
+
+def test_who_imports_the_script_in_a_circle_sees_the_value_of_the_flag(script):
+    (script.home / "helper.py").write_text("import train\ny = train.x\n")
+    source = "x = 1.0\nimport helper\nprint(__name__, x, getattr(helper, 'y', None))\n"
+    assert script.assert_same(source).out == "train 2.0 None\n__main__ 2.0 2.0\n"
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_who_imports_the_script_in_a_child_sees_the_value_of_the_flag(script, method):
+    (script.home / "helper.py").write_text("def show():\n    from train import x\n    print(x)\n")
+    start = "import multiprocessing, helper\nx = 1.0\nif __name__ == '__main__':\n"
+    start += f"    p = multiprocessing.get_context('{method}').Process(target=helper.show)\n    p.start()\n    p.join()\n"
+    assert script.assert_same(start).out == "2.0\n"
+
+
+def test_bytecode_of_the_script_is_neither_used_nor_written(script):
+    (script.home / "helper.py").write_text("import train\n")
+    source = "x = 1.0\nif __name__ == '__main__':\n    import helper, train\nprint(x)\n"
+    script.write(source)
+    assert script.plain().out.split() == ["1.0", "1.0"]
+    assert script.launched({"x": 2.0}).out.split() == ["2.0", "2.0"]
+    assert script.plain().out.split() == ["1.0", "1.0"]
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package `pkg` with a module in the folder `home`, and the two ways to run it as `python -m` does."""
+
+    home: Path
+    module: str = "pkg.train"
+    path: str = "pkg/train.py"
+
+    def write(self, source: str) -> None:
+        place = self.home / self.path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        (self.home / "pkg" / "__init__.py").touch()
+        place.write_text(source)
+
+    def plain(self, *args: str) -> Ended:
+        ended = subprocess.run([PYTHON, "-m", self.module, *args], cwd=self.home, capture_output=True, timeout=30, check=False)
+        return Ended(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
+
+    def launched(self, flags: dict[str, object], *args: str) -> Ended:
+        spec = self.home.parent / "spec"
+        spec.write_bytes(marshal.dumps({"script": self.path, "module": self.module, "flags": flags}, 2))
+        return Script(self.home, str(LAUNCH)).plain(str(spec), *args)
+
+    def assert_same(self, source: str, *args: str) -> Ended:
+        self.write(source)
+        launched = self.launched({"x": 2.0}, *args)
+        self.write(source.replace("x = 1.0", "x = 2.0"))
+        assert launched == self.plain(*args)
+        return launched
+
+
+@pytest.fixture
+def package(tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    return Package(home)
+
+
+def test_a_module_is_run_as_python_runs_it(package):
+    package.assert_same(
+        "import sys\nx = 1.0\nprint(sys.argv, sys.path, x, dir(), list(globals()))\n"
+        "print(__name__, __file__, __spec__.name, __package__, __cached__, type(__loader__), __doc__)\n"
+        "from . import train\nprint(sys.modules['__main__'].__dict__ is globals(), train.x)\nsys.exit(3)\n",
+        "--a",
+        "",
+    )
+
+
+def test_a_package_is_run_by_its_main_module(package):
+    ended = Package(package.home, "pkg", "pkg/__main__.py").assert_same("import sys\nx = 1.0\nprint(sys.argv, __name__, x)\n")
+    assert ended.out.endswith("__main__ 2.0\n")
+
+
+@pytest.mark.parametrize("helper", ["from .train import x", "from pkg.train import x", "from . import train\nx = train.x"])
+def test_relative_imports_of_a_module_see_the_value_of_the_flag(package, helper):
+    (package.home / "pkg").mkdir()
+    (package.home / "pkg" / "helper.py").write_text(f"{helper}\n")
+    source = "x = 1.0\nif __name__ == '__main__':\n    from . import helper\n    print(x, helper.x)\n"
+    assert package.assert_same(source).out == "2.0 2.0\n"
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_children_of_a_module_have_the_flags(package, method):
+    package.write(CHILDREN.replace("os.chdir(sys.argv[2])\n", "\n").replace(", sys.argv, sys.path[0], sorted(globals())", ""))
+    ended = package.launched({"x": 2.0, "xs": [3, 4, 5]}, method)
+    assert (ended.code, ended.out.count("2.0 (3, 4, 5)")) == (0, 4), ended.err
+
+
+def test_a_module_that_is_not_there_is_named(package):
+    package.write("")
+    ended = Package(package.home, "pkg.nosuch", "pkg/nosuch.py").launched({"x": 2.0})
+    assert (ended.code, "No module named pkg.nosuch" in ended.err) == (1, True)
 
 
 def test_unknown_flag_is_set_before_the_first_statement(script):
     source = "'text'\nfrom __future__ import annotations\nprint(new, __doc__)"
     assert script.output(source, {"new": [1]}) == "[1] text"
     assert script.output("print(new)", {"new": 1}) == "1"
-    assert script.output("new = len('abc')\nprint(new)", {"new": 1}) == "3"
+    assert script.output("new = len('abc')\nprint(new)", {"new": 1}) == "1"
 
 
 def test_list_flag_is_a_new_list_of_the_program(script):
@@ -208,7 +348,7 @@ def test_classes_of_main_are_pickled_and_hints_resolved(script):
         "import warnings; warnings.warn('w'); warnings.warn('d', DeprecationWarning)",
         "def f():\n    yield x\n    raise StopIteration\nlist(f())",
         "x[0]",
-        "x = [\n  x +\n  None,\n]",
+        "y = [\n  x +\n  None,\n]",
     ],
 )
 def test_tracebacks_are_those_of_plain_python(script, end):

@@ -29,7 +29,7 @@ def test_cell_with_the_tag_goes_before_the_first() -> None:
 
 def test_what_is_ipythons_is_read_over() -> None:
     cell = "%matplotlib inline\nlr = 0.1\nfiles = !ls\nif lr:\n    !echo yes\nlr?\nn = 5 % 3\ntext = '''\n%d\n'''\nk = 1"
-    assert flags(notebook(cell)) == {"lr": 0.1, "text": "\n%d\n", "k": 1}
+    assert flags(notebook(cell)) == {"lr": 0.1, "n": 2, "text": "\n%d\n", "k": 1}
 
 
 @pytest.mark.parametrize("cell", ["%%bash\nlr=1", "lr = = 1", "", "\0"])
@@ -80,3 +80,14 @@ def test_names_that_a_notebook_does_not_have_are_assigned_first() -> None:
 def test_no_values_leave_the_cells_as_they_are() -> None:
     text = notebook("lr = 0.1", "print(lr)")
     assert with_flags(json.loads(text), {}) == json.loads(text)
+
+
+def test_values_stand_wherever_the_first_cell_gives_them() -> None:
+    text = notebook("a, b = 1, (2, 3)\nif a:\n    c = d = 'x'; e = 10 * 2\nelse:\n    c = 0", "print(a)")
+    assert flags(text) == {"a": 1, "b": [2, 3], "c": None, "d": None, "e": None}
+    assert sources(text, b=[4], c="y", e=5)[0] == ("a, b = 1, (4,)\nif a:\n    d = 'x'; c = 'y'; e = 5\nelse:\n    c = 'y'")
+
+
+def test_a_name_that_a_later_cell_assigns_again_is_no_flag() -> None:
+    assert flags(notebook("loss = 0.0\nlr = 0.1\nlog = []", "for i in x:\n    loss += i", "log.append(1)")) == {"lr": 0.1}
+    assert flags(notebook("loss = 0.0", "loss += 1", tagged=0)) == {"loss": 0.0}

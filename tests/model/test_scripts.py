@@ -82,18 +82,93 @@ def test_an_assigned_literal_gives_default_and_kind(line: str, default: Value | 
 @pytest.mark.parametrize(
     "line",
     [
-        "_x = 1", "x = b'a'", "x = 1j", "x = {}", "x = {1}", "x = f'a'", "x = ...", "x = [None]", "x = not 1",
-        "x = ~1", "x = y = 1", "x, y = 1, 2", "x.y = 1", "x += 1", "x: int", "if 1: x = 1", "def f(): x = 1",
-        "class A: x = 1", "for x in [1]: y = 2", "x = '\\ud800'", "x = 0x" + "f" * 999,
-        "x = [" * 40 + "]" * 40, "x = int('1')", "(x := 1)",
+        "_x = 1", "x = b'a'", "x = 1j", "x = {}", "x = {1}", "x = ...", "x = [None]", "x.y = 1", "x += 1", "x: int",
+        "def f(): x = 1", "class A: x = 1", "for x in [1]: y = 2", "x = '\\ud800'", "x = 0x" + "f" * 999,
+        "x = [" * 40 + "]" * 40, "x = [" * 90 + "]" * 90, "(x := 1)", "x = f()", "x = y", "x = 1 / 0", "x = 'a' + 1",
+        "x = 9 ** 9 ** 9", "x = [0] * 10 ** 9", "x = 'a' * 10 ** 9", "x = 1 << 10 ** 9", "x = '%99999999d' % 1",
+        "x = f'{1:99999999}'", "x = f() if y else 1", "x = [*y]", "x = lambda: 1", "while 1: x = 1",
     ],
 )  # fmt: skip
-def test_what_is_no_literal_of_a_module_name_is_no_flag(line: str) -> None:
+def test_what_is_no_constant_of_a_module_is_no_flag(line: str) -> None:
     assert flags_of(line) == {}
 
 
-def test_the_last_literal_that_a_name_is_given_is_its_default() -> None:
-    assert flags_of("x = 1\nx = 2\nx = f()") == {"x": (2, "number")}
+@pytest.mark.parametrize(
+    ("value", "default", "kind"),
+    [
+        ("10 * 1000", 10_000, "number"), ("2 ** 10 // 3", 341, "number"), ("1e-3 * 2", 0.002, "number"),
+        ("'a' + 'b' * 2", "abb", "str"), ("[0.1] * 2", [0.1, 0.1], "list"), ("(1,) + (2, 3)", [1, 2, 3], "list"),
+        ("not 1", False, "bool"), ("~1", -2, "number"), ("f'a{1}'", "a1", "str"), ("int('1')", 1, "number"),
+        ("int(1e4)", 10_000, "number"), ("float('inf')", float("inf"), "number"), ("3 > 2", True, "bool"),
+        ("'a' if 1 > 2 else 'b'", "b", "str"), ("0 or 'b'", "b", "str"), ("1 and 2", 2, "number"),
+        ("max(2, 3)", 3, "number"), ("7 % 4", 3, "number"), ("1 << 4", 16, "number"),
+    ],
+)  # fmt: skip
+def test_a_computed_constant_has_the_value_that_the_program_has(value: str, default: Value, kind: str) -> None:
+    names: dict[str, Any] = {}
+    exec(f"x = {value}", names)
+    assert flags_of(f"x = {value}") == {"x": (default, kind)}
+    assert repr(default) == repr(list(names["x"]) if isinstance(names["x"], tuple) else names["x"])
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("x = y = 1", {"x": 1, "y": 1}),
+        ("x, (y, z) = 1, (2, f())", {"x": 1, "y": 2}),
+        ("if 1: x = 1", {"x": 1}),
+        ("if 1:\n    x = 1\nelse:\n    x = 2", {"x": 1}),
+        ("if __name__ == '__main__':\n    x = 1", {"x": 1}),
+        ("if a():\n    x = 1\nelse:\n    x = 1", {"x": 1}),
+        ("if a():\n    x = 1\nelse:\n    x = 2", {"x": None}),
+        ("x = 1\nif a():\n    x = 2", {"x": None}),
+        ("x = 'a' if a() else 'b'", {"x": None}),
+        ("try:\n    import torch\n    x = 'a'\nexcept ImportError:\n    x = 'b'", {"x": None}),
+        ("try:\n    x = 1\nexcept OSError:\n    raise", {"x": 1}),
+        ("try:\n    x = 1\nfinally:\n    y = 2", {"x": 1, "y": 2}),
+        ("x = 1\ntry:\n    x = 2\nexcept OSError:\n    pass", {"x": None}),
+        ("with open(f) as g:\n    x = 1", {"x": 1}),
+        ("x = 1\ny = x * 2", {"x": 1, "y": None}),
+        ("x = True\ny = 'a' if x else 'b'", {"x": True, "y": None}),
+        ("x = 1\ny = [x, 2]\nz = f'{y}'", {"x": 1, "y": None, "z": None}),
+    ],
+)
+def test_a_constant_whose_value_the_program_alone_knows_has_no_default(source: str, expected: dict[str, Value]) -> None:
+    assert {name: default for name, (default, _) in flags_of(source).items()} == expected
+
+
+def test_all_values_that_a_constant_may_have_make_its_kind() -> None:
+    assert flags_of("if a():\n    x = 'a'\nelse:\n    x = 'b'\ny = 1 if a() else 'c'\nz = 1 if a() else 2.5") == {
+        "x": (None, "str"), "y": (None, "any"), "z": (None, "number"),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        "x += 1", "x = 2", "x = f()", "x, y = f()", "for x in y: pass", "while a():\n    x = 2", "del x",
+        "def f():\n    global x\n    x = 2", "class A:\n    def f(self):\n        global x\n        x += 1",
+        "with open(f) as x: pass", "with open(f) as (x, y): pass", "try:\n    f()\nexcept E as x:\n    pass",
+        "print(x := 2)", "if (x := f()): pass", "[x := y for y in z]", "import x", "from a import b as x", "def x(): pass",
+        "class x: pass", "match a:\n    case x: pass", "match a:\n    case [1, *x]: pass", "x.append(1)", "x[0] = 2",
+        "def f(): x.append(1)", "if a():\n    x = f()", "async def f():\n    async for y in z:\n        x.extend(y)",
+        "x: int = 2", "if a():\n    x += 1", "y = x = 2",
+    ],
+)  # fmt: skip
+def test_a_name_that_the_module_assigns_again_is_a_variable(again: str) -> None:
+    assert "x" not in flags_of(f"x = 1\n{again}")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "def f(): x = 2", "def f(x): x += 1", "class A:\n    x = 2", "[x for x in y]", "def f(x): x.append(1)",
+        "def f():\n    x = []\n    x.append(1)\n    def g(): x.append(2)", "f(x=2)", "y.x = 2", "lambda x: (x := 2)",
+        "def f():\n    for x in y: pass", "print(x)", "x.upper()",
+    ],
+)  # fmt: skip
+def test_a_name_of_another_namespace_leaves_the_constant(other: str) -> None:
+    assert flags_of(f"x = 1\n{other}") == {"x": (1, "number")}
 
 
 def test_the_encoding_that_the_source_names_is_honoured() -> None:

@@ -1,0 +1,152 @@
+"""The value of an expression of literals, exactly as Python works it out: what a flag says is what the program has."""
+
+from __future__ import annotations
+
+import ast
+import operator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+LARGEST = 10**40
+LONGEST = 10_000
+DEEPEST = 60
+OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.Pow: operator.pow, ast.LShift: operator.lshift,
+    ast.RShift: operator.rshift, ast.BitOr: operator.or_, ast.BitAnd: operator.and_, ast.BitXor: operator.xor,
+    ast.USub: operator.neg, ast.UAdd: operator.pos, ast.Not: operator.not_, ast.Invert: operator.invert,
+    ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}  # fmt: skip
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "int": int, "float": float, "str": str, "bool": bool, "abs": abs, "min": min, "max": max, "round": round, "len": len,
+}  # fmt: skip
+BUILT = (ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.List, ast.Tuple, ast.JoinedStr, ast.Call, ast.Name)
+
+
+class NotConstantError(ValueError):
+    """The program alone knows the value. `waits` are the parts that it is made of, empty if it is made of other things too."""
+
+    def __init__(self, waits: Iterable[ast.expr] = ()) -> None:
+        super().__init__("not a constant")
+        self.waits = tuple(waits)
+
+
+def value_of(node: ast.expr, depth: int = 0) -> object:
+    """Returns the value; a tuple stays one. Raises NotConstantError."""
+    if isinstance(node, ast.Constant):
+        if node.value is None or isinstance(node.value, bool | int | float | str):
+            return node.value
+        raise NotConstantError
+    if not isinstance(node, BUILT) or depth > DEEPEST:
+        raise NotConstantError
+    if isinstance(node, ast.Name):
+        raise NotConstantError([node])
+    if isinstance(node, ast.IfExp):
+        return chosen(node, depth)
+    parts = parts_of(node)
+    try:
+        values = [value_of(part, depth + 1) for part in parts]
+    except NotConstantError as error:
+        raise NotConstantError(parts) from error
+    try:
+        found = worked_out(node, values)
+    except (ArithmeticError, ValueError, TypeError, MemoryError) as error:
+        raise NotConstantError from error
+    if isinstance(found, complex) or (isinstance(found, int) and abs(found) > LARGEST):
+        raise NotConstantError
+    return found
+
+
+def parts_of(node: ast.expr) -> list[ast.expr]:
+    """Returns the expressions that an expression is made of. Raises NotConstantError for what is not worked out."""
+    match node:
+        case ast.BinOp(left=left, right=right):
+            return [left, right]
+        case ast.UnaryOp(operand=operand):
+            return [operand]
+        case ast.BoolOp(values=values):
+            return values
+        case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in OPERATORS:
+            return [left, right]
+        case ast.List(elts=items) | ast.Tuple(elts=items) if not any(isinstance(item, ast.Starred) for item in items):
+            return items
+        case ast.JoinedStr(values=values):
+            return [text_part(value) for value in values]
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in FUNCTIONS:
+            return args
+    raise NotConstantError
+
+
+def text_part(node: ast.expr) -> ast.expr:
+    """Returns the expression in an f-string. Raises NotConstantError if it has a format, which may be long."""
+    match node:
+        case ast.Constant():
+            return node
+        case ast.FormattedValue(value=value, conversion=-1, format_spec=None):
+            return value
+    raise NotConstantError
+
+
+def worked_out(node: ast.expr, values: list[Any]) -> object:
+    """Returns what the values of its parts make of the expression."""
+    match node:
+        case ast.List():
+            return values
+        case ast.Tuple():
+            return tuple(values)
+        case ast.JoinedStr():
+            return "".join(map(str, values))
+        case ast.BoolOp(op=op):
+            is_and = isinstance(op, ast.And)
+            return next((value for value in values[:-1] if bool(value) is not is_and), values[-1])
+        case ast.Call(func=ast.Name(id=name)):
+            return called(name, values)
+        case ast.Compare(ops=[op]) | ast.UnaryOp(op=op) | ast.BinOp(op=op) if type(op) in OPERATORS:
+            require_small(op, values)
+            return OPERATORS[type(op)](*values)
+    raise NotConstantError
+
+
+def called(name: str, values: list[Any]) -> object:
+    """Returns what a function of Python makes of the values; only of a text is the length limited by itself."""
+    if any(isinstance(value, str) and len(value) > LONGEST for value in values):
+        raise NotConstantError
+    return FUNCTIONS[name](*values)
+
+
+def require_small(op: ast.AST, values: list[Any]) -> None:
+    """Raises NotConstantError for what would be much work, or is written in another way than a sum."""
+    sizes = [len(value) if isinstance(value, str | list | tuple) else abs(value) for value in values if value is not None]
+    if isinstance(op, ast.Pow | ast.LShift) and max(sizes) > 128 and not any(isinstance(value, float) for value in values):
+        raise NotConstantError
+    if isinstance(op, ast.Mod) and isinstance(values[0], str):
+        raise NotConstantError
+    if any(isinstance(value, str | list | tuple) for value in values):
+        total = sizes[0] * sizes[-1] if isinstance(op, ast.Mult) else sum(sizes)
+        if total > LONGEST:
+            raise NotConstantError
+
+
+def chosen(node: ast.IfExp, depth: int) -> object:
+    """Returns the value of `a if x else b`; what x is made of may be anything, as long as both values are constants."""
+    try:
+        test = is_main_guard(node.test) or value_of(node.test, depth + 1)
+    except NotConstantError as error:
+        raise NotConstantError([node.body, node.orelse]) from error
+    return value_of(node.body if test else node.orelse, depth + 1)
+
+
+def is_main_guard(node: ast.expr) -> bool:
+    """Whether it is `__name__ == "__main__"`, which holds in a program that is run."""
+    match node:
+        case ast.Compare(left=ast.Name(id="__name__"), ops=[ast.Eq()], comparators=[ast.Constant(value="__main__")]):
+            return True
+    return False
+
+
+def listed(value: object) -> object:
+    """Returns the value with lists for its tuples, as flags have them."""
+    return [listed(item) for item in value] if isinstance(value, list | tuple) else value

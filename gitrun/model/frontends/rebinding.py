@@ -1,0 +1,82 @@
+"""The names to which a source gives values in other ways than by one assignment at its top."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+CHANGING = frozenset({"append", "extend", "insert", "remove", "pop", "clear", "sort", "reverse"})
+"""The methods that change a list."""
+
+
+def stored_in(nodes: Iterable[ast.AST]) -> set[str]:
+    """Returns the names that the nodes bind where they stand: targets, imports, functions, classes, `except … as`, captures."""
+    found: set[str] = set()
+    for node in here(nodes):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
+                found.add(name)
+            case ast.Import(names=names) | ast.ImportFrom(names=names):
+                found |= {alias.asname or alias.name.partition(".")[0] for alias in names}
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                found.add(name)
+            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+                found.add(name)
+            case ast.MatchMapping(rest=str(name)):
+                found.add(name)
+    return found
+
+
+def here(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """Goes through the nodes and all in them that belongs to the same namespace."""
+    queue = list(nodes)
+    while queue:
+        node = queue.pop()
+        yield node
+        if isinstance(node, ast.comprehension):
+            queue += [node.iter, *node.ifs]  # its targets are names of its own
+        elif not isinstance(node, (*SCOPES, ast.ClassDef)):
+            queue.extend(ast.iter_child_nodes(node))
+
+
+def assigned_elsewhere(body: Sequence[ast.stmt]) -> set[str]:
+    """Returns the names of a module that an expression, a function or a method call changes.
+
+    That is `x := 1` outside of functions, `global x` in one, and `x.append(1)` or `x[0] = 1` of what is a list.
+    """
+    found = {node.target.id for node in here(body) if isinstance(node, ast.NamedExpr)} | changed_in(here(body))
+    queue: list[tuple[ast.AST, frozenset[str]]] = [(node, frozenset()) for node in body]
+    while queue:
+        node, local = queue.pop()
+        if isinstance(node, SCOPES):
+            inner = node.body if isinstance(node.body, list) else [node.body]
+            parts = list(here(inner))
+            shared = {name for part in parts if isinstance(part, ast.Global) for name in part.names}
+            stored = stored_in(inner)
+            found |= shared & stored
+            local = (local | stored | parameters_of(node.args)) - shared
+            found |= changed_in(parts) - local
+        queue.extend((part, local) for part in ast.iter_child_nodes(node))
+    return found
+
+
+def changed_in(nodes: Iterable[ast.AST]) -> set[str]:
+    """Returns the names of lists that are changed in place."""
+    found: set[str] = set()
+    for node in nodes:
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=attr)) if attr in CHANGING:
+                found.add(name)
+            case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store() | ast.Del()):
+                found.add(name)
+    return found
+
+
+def parameters_of(args: ast.arguments) -> set[str]:
+    """Returns the names of the parameters."""
+    listed = [*args.posonlyargs, *args.args, *args.kwonlyargs, *filter(None, (args.vararg, args.kwarg))]
+    return {argument.arg for argument in listed}
