@@ -9,7 +9,7 @@ import click
 
 from gitrun.commands.opening import open_project
 from gitrun.commands.selecting import question_from, selection
-from gitrun.commands.sharing import FOR, selected
+from gitrun.commands.sharing import FOR, SCAN, require_no_secrets, selected
 from gitrun.errors import UsageError
 from gitrun.model.text import count_text
 
@@ -19,8 +19,11 @@ from gitrun.model.text import count_text
 @selection
 @FOR
 @click.option("--without", metavar="REV", help="Leave out what REV has; who imports must have it too.")
-def command(words: tuple[str, ...], without: str | None, **options: Any) -> None:  # noqa: ANN401 - a filter each
+@SCAN
+def command(words: tuple[str, ...], without: str | None, *, no_scan: bool, **options: Any) -> None:  # noqa: ANN401 - a filter each
     r"""Writes runs into FILE, a git bundle, with all that they are made from.
+
+    What looks like a secret, and is on no remote, is asked about on a terminal, and refused elsewhere.
 
     \b
       git run export 3fa2c1d8 run.bundle
@@ -34,5 +37,8 @@ def command(words: tuple[str, ...], without: str | None, **options: Any) -> None
     if not names and options["question"].is_plain and options["revisions"] is None:
         raise UsageError("which runs are to be exported?", "name them, or filter them")
     runs = selected(project, names, options)
-    project.sharing.export({run.id: run.tip for run in runs}, Path(file).absolute(), without)
+    tips = {run.id: run.tip for run in runs}
+    if not no_scan:
+        require_no_secrets(project.sharing.secrets_in_export(tips, without), "export")
+    project.sharing.export(tips, Path(file).absolute(), without)
     project.say(f"exported {count_text(len(runs), 'run')} to {file}")

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from gitrun.commands.opening import open_project
 from gitrun.commands.selecting import question_from, selection
-from gitrun.commands.sharing import FOR, QUIET, is_shown, remote_and_names, selected, tell_some
+from gitrun.commands.sharing import FOR, QUIET, SCAN, is_shown, remote_and_names, require_no_secrets, selected, tell_some
 from gitrun.errors import UsageError
 from gitrun.model.refs import short
-from gitrun.model.text import count_text, safe_text
+from gitrun.model.text import count_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gitrun.project import Project
     from gitrun.store.remotes import Pushed
-    from gitrun.store.secrets import Finding
 
 
 @click.command(add_help_option=False)
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
 @selection
 @FOR
 @click.option("--all", "everything", is_flag=True, help="All runs that are here, not only those made here.")
-@click.option("--no-scan", is_flag=True, help="Do not look for secrets first.")
+@SCAN
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be pushed; push nothing.")
 @QUIET
 def command(words: tuple[str, ...], *, everything: bool, **options: Any) -> int:  # noqa: ANN401 - a filter each
@@ -53,7 +51,7 @@ def command(words: tuple[str, ...], *, everything: bool, **options: Any) -> int:
         tell_some(project, f"would push to {remote}", runs)
         return 0
     if not options["no_scan"]:
-        require_no_secrets(project.sharing.secrets(runs))
+        require_no_secrets(project.sharing.secrets(runs), "push")
     return tell(project, project.sharing.push(remote, runs, shown=is_shown(options)), remote, quiet=options["quiet"])
 
 
@@ -66,22 +64,6 @@ def meant(project: Project, names: Sequence[str], options: dict[str, Any], *, ev
         return project.sharing.all_tips()
     found = project.sharing.made_here(project.list_runs()) if is_plain else selected(project, names, options)
     return {run.id: run.tip for run in found}
-
-
-def require_no_secrets(found: Sequence[Finding]) -> None:
-    """Asks the person at the terminal about what looks like a secret. Raises UsageError if there is nobody, or it is none."""
-    if not found:
-        return
-    error = UsageError(
-        f"nothing is pushed: {count_text(len(found), 'file')} in these runs may be secret",
-        "git run rm takes a run out, git run push --no-scan pushes all the same",
-    )
-    error.detail = "\n".join(f"  {safe_text(one.path)}: {one.reason}" for one in found)
-    if not sys.stdin.isatty():
-        raise error
-    for line in error.detail.splitlines():
-        click.echo(line, err=True)
-    click.confirm(f"gitrun: {count_text(len(found), 'file')} in these runs may be secret. Push?", abort=True, err=True)
 
 
 def tell(project: Project, found: Pushed, remote: str, *, quiet: bool) -> int:

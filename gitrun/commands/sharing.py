@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gitrun.engine.sharing import Pick
     from gitrun.project import Project
     from gitrun.store.incoming import Received
+    from gitrun.store.secrets import Finding
 
 F = TypeVar("F", bound="Callable[..., Any]")
 MOST = 10
@@ -35,6 +36,7 @@ MOST = 10
 FOR = click.option("--for", "revisions", metavar="BASE..HEAD", help="Runs made of these commits, or from them.")
 EVERY = click.option("--all", "everything", is_flag=True, help="All runs, as when nothing says which.")
 QUIET = click.option("-q", "--quiet", is_flag=True, help="No progress, and no word about what went well.")
+SCAN = click.option("--no-scan", is_flag=True, help="Do not look for secrets first.")
 
 
 def remote_and_names(project: Project, words: Sequence[str], *, push: bool = False) -> tuple[str, tuple[str, ...]]:
@@ -55,6 +57,23 @@ def require_run(project: Project, word: str) -> None:
             hint = "git remote lists the remotes, git run list the runs"
             raise UnknownRun(f"neither a remote nor a run: '{safe_text(word)}'", hint) from error
         raise
+
+
+def require_no_secrets(found: Sequence[Finding], verb: str) -> None:
+    """Asks the person at the terminal about what looks like a secret. Raises UsageError if there is nobody, or it is none."""
+    if not found:
+        return
+    error = UsageError(
+        f"nothing is {verb}ed: {count_text(len(found), 'file')} in these runs may be secret",
+        f"git run rm takes a run out, git run {verb} --no-scan {verb}s all the same",
+    )
+    error.detail = "\n".join(f"  {safe_text(one.path)}: {safe_text(one.reason)}" for one in found)
+    if not sys.stdin.isatty():
+        raise error
+    for line in error.detail.splitlines():
+        click.echo(line, err=True)
+    question = f"gitrun: {count_text(len(found), 'file')} in these runs may be secret. {verb.capitalize()}?"
+    click.confirm(question, abort=True, err=True)
 
 
 def order_from(project: Project, names: Sequence[str], options: dict[str, Any], *, merge: bool) -> Order:

@@ -83,6 +83,11 @@ class Sharing:
         """What in the runs, and in no branch or tag, looks like a secret."""
         return secrets.scan(self._git, list(runs.values()), self._settings.secrets)
 
+    def secrets_in_export(self, runs: Mapping[str, str], without: str | None = None) -> list[Finding]:
+        """What in a bundle of the runs looks like a secret; but for what `without`, or a remote, has already."""
+        tips = [*runs.values(), *([f"^{without}"] if without else [])]
+        return secrets.scan(self._git, tips, self._settings.secrets, ("--remotes",))
+
     def push(self, remote: str, runs: Mapping[str, str], *, shown: bool = False) -> Pushed:
         """Pushes the runs (id -> tip), with what git-lfs keeps of them. Raises GitFailed."""
         if runs:

@@ -7,7 +7,6 @@ import re
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
 from gitrun.errors import GitFailed
@@ -15,6 +14,7 @@ from gitrun.git.exe import last_words
 from gitrun.model.files import Skipped
 from gitrun.model.plan import Source
 from gitrun.model.record import DIRECTORY
+from gitrun.model.secrets import is_secret_file
 from gitrun.model.text import count_text, limit_text, path_text, size_text
 from gitrun.store.places import make_common
 
@@ -271,8 +271,7 @@ def choose(
 
 def why_not(path: bytes, size: int, settings: Settings) -> str:
     """Why an untracked file stays out of the snapshot; empty if it does not."""
-    name = os.fsdecode(path.rpartition(b"/")[2])
-    if any(fnmatch(name, pattern) for pattern in settings.secrets):
+    if is_secret_file(os.fsdecode(path), settings.secrets):
         return "looks like a secret"
     return f"larger than {limit_text(settings.max_untracked)}" if size > settings.max_untracked else ""
 

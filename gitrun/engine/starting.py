@@ -17,6 +17,7 @@ from gitrun.engine.snapshot import private_index
 from gitrun.errors import CannotRun, GitFailed, ObjectsGone, UsageError
 from gitrun.model.plan import GITRUN, NOTEBOOK, PYPROJECT, SCRIPT, STEPS, Outcome, Plan, Skip
 from gitrun.model.request import check
+from gitrun.model.secrets import named, secrets_in_flags, secrets_in_words
 from gitrun.store.collecting import gc_held_off, is_collecting
 from gitrun.store.commits import scratch
 
@@ -112,10 +113,22 @@ def in_place_allowed(definition: Definition) -> None:
         raise UsageError(f"{definition.name} needs files that --in-place would put into your working tree", "leave it out")
 
 
+def warnings_of_secrets(plan: Plan) -> list[str]:
+    """What to tell of flags and words that look like secrets: they are recorded, and stay in the run."""
+    found = [f"flag {name}" for name in named(secrets_in_flags(plan.flags))]
+    words = named(secrets_in_words(plan.command))
+    found += [word if word.startswith("word ") else f"option {word}" for word in words if f"flag {word}" not in found]
+    if not found:
+        return []
+    what = "looks like a secret and is" if len(found) == 1 else "look like secrets and are"
+    advice = "To keep secrets out of runs: set them in the environment, which programs get and runs do not record"
+    return [f"warning: {', '.join(found)} {what} recorded in the run. {advice}"]
+
+
 def go(launch: Launch, ready: Ready, started: Started, python: Interpreter | None) -> tuple[str, Outcome | None]:
     """Carries a begun attempt through, unless it is staged or goes on in the background."""
     road, request, manners = launch.road, launch.request, launch.manners
-    for word in (*ready.snapshot.words, *ready.plan.notices):
+    for word in (*ready.snapshot.words, *ready.plan.notices, *warnings_of_secrets(ready.plan)):
         road.say(word)
     if request.label is not None or request.tags or request.comment:
         from gitrun.store.annotations import annotate

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from gitrun.errors import UsageError
+from gitrun.model.secrets import FILES
 from gitrun.model.status import STATUSES
 
 if TYPE_CHECKING:
@@ -16,10 +17,6 @@ if TYPE_CHECKING:
 
     Config: TypeAlias = Mapping[str, tuple[str, ...]]
 
-SECRETS = (
-    ".env*", "*.pem", "*.key", "*.p12", "*.pfx", "*.keystore", "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*",
-    ".netrc", ".pgpass", ".htpasswd", "credentials", "credentials.json", "secrets.*", "*.kdbx",
-)  # fmt: skip
 RECORDED = (
     "CUBLAS_WORKSPACE_CONFIG", "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "LC_ALL", "MKL_NUM_THREADS",
     "NUMEXPR_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PYTHONHASHSEED", "TF_DETERMINISTIC_OPS",
@@ -39,7 +36,7 @@ class Settings:
     python: str = ""
     max_untracked: int = 10 << 20
     max_produced: int = 10 << 20
-    secrets: tuple[str, ...] = SECRETS
+    secrets: tuple[str, ...] = FILES
     bring: bool = False
     link: bool = True
     stop_grace: float = 10.0

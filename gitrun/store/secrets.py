@@ -1,14 +1,13 @@
-"""What looks like a secret in runs that are about to leave this machine: names of files, and well-known shapes of keys."""
+"""What looks like a secret in runs that are about to leave this machine. The rule itself is `model/secrets.py`."""
 
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
-from fnmatch import translate
 from typing import TYPE_CHECKING
 
-from gitrun.model.record import DIRECTORY
+from gitrun.model.record import DIRECTORY, FLAGS, RUN
+from gitrun.model.secrets import Scanner, is_secret_file, secrets_in_flags, secrets_in_words
 from gitrun.model.text import path_text
 
 if TYPE_CHECKING:
@@ -16,32 +15,11 @@ if TYPE_CHECKING:
 
     from gitrun.git.exe import Git
 
-SMALL = 256 << 10
-"""Bytes up to which a file is looked into."""
-SHAPES = re.compile(
-    rb"(?P<aws>\b(?:AKIA|ASIA)[0-9A-Z]{16}\b)"
-    rb"|(?P<github>\bgh[pousr]_[A-Za-z0-9]{36}|\bgithub_pat_[A-Za-z0-9_]{50,})"
-    rb"|(?P<gitlab>\bglpat-[A-Za-z0-9_-]{20})"
-    rb"|(?P<slack>\bxox[abprs]-[A-Za-z0-9-]{20,})"
-    rb"|(?P<hub>\bhf_[A-Za-z0-9]{34}\b)"
-    rb"|(?P<api>\bsk-[A-Za-z0-9_-]{32,})"
-    rb"|(?P<google>\bAIza[0-9A-Za-z_-]{35}\b)"
-    rb"|(?P<private>-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----)"
-)
-NAMES = {
-    "aws": "an AWS access key", "github": "a GitHub token", "gitlab": "a GitLab token", "slack": "a Slack token",
-    "hub": "a Hugging Face token", "api": "an API key", "google": "a Google API key", "private": "a private key",
-}  # fmt: skip
-MARKS = (
-    b"AKIA", b"ASIA", b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_", b"github_pat_", b"glpat-", b"xox", b"hf_", b"sk-", b"AIza",
-    b"PRIVATE KEY",
-)  # fmt: skip
-"""What is in each shape: to look for that first takes a tenth of the time."""
-FLAG = re.compile(
-    rb"""^["']?[\w.-]*(?:password|passwd|secret|api[_-]?key|(?:access|auth|api)[_-]?token)["']?\s*=\s*["'][^"'\n]{6,}""",
-    re.IGNORECASE | re.MULTILINE,
-)
 HEADER = "%(objectname) %(objecttype) %(objectsize) %(rest)"
+HERE = ("--branches", "--tags", "--remotes")
+"""What is left out of a scan: what is on a branch, a tag or a remote is no secret of a run."""
+READABLE = 1 << 20
+"""Bytes up to which flags.toml and run.toml are read; other than ours are no larger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,48 +30,97 @@ class Finding:
     reason: str
 
 
-def scan(git: Git, tips: Sequence[str], patterns: Sequence[str]) -> list[Finding]:
-    """What looks like a secret in what these commits have and no branch, tag or remote branch has."""
+def scan(git: Git, tips: Sequence[str], patterns: Sequence[str], known: Sequence[str] = HERE) -> list[Finding]:
+    """What looks like a secret in what these commits have and `known` (words of git rev-list) does not have.
+
+    Every file is read to its end, piece by piece.
+    """
     asked = "".join(f"{tip}\n" for tip in tips).encode()
-    listed = ("rev-list", "--objects", f"--filter=blob:limit={SMALL}", "--stdin", "--not", "--branches", "--tags", "--remotes")
-    named = re.compile("|".join(map(translate, patterns)) or r"(?!)")
+    listed = ("rev-list", "--objects", "--stdin", "--not", *known)
     names: dict[bytes, bool] = {}
     found: dict[Finding, None] = {}
-    for path, data in objects(git.piped(listed, ("cat-file", f"--batch={HEADER}"), asked)):
-        name = path.rpartition(b"/")[2]
-        if name not in names:
-            names[name] = named.match(os.fsdecode(name)) is not None
-        if names[name] and not path.startswith(DIRECTORY.encode() + b"/"):
-            found[Finding(path_text(os.fsdecode(path)), "its name looks like that of a secret")] = None
-        elif reason := shape(path, data):
-            found[Finding(path_text(os.fsdecode(path)), f"it holds what looks like {reason}")] = None
+    for path, content in blobs(git.piped(listed, ("cat-file", f"--batch={HEADER}"), asked)):
+        text = os.fsdecode(path)
+        reasons = reasons_in(text, content)
+        if path not in names:
+            names[path] = not text.startswith(f"{DIRECTORY}/") and is_secret_file(text, patterns)
+        if names[path]:
+            reasons = ["its name looks like that of a secret"]
+        found |= dict.fromkeys(Finding(path_text(text), reason) for reason in reasons)
     return list(found)
 
 
-def shape(path: bytes, data: bytes) -> str:
-    """What in the content looks like a secret; empty if nothing does."""
-    match = SHAPES.search(data) if any(mark in data for mark in MARKS) else None
-    if match and b"\0" not in data[:8000]:
-        return NAMES[match.lastgroup or "api"]
-    if path == b".gitrun/flags.toml" and FLAG.search(data):
-        return "a password in a flag"
-    return ""
+def reasons_in(path: str, content: Iterator[bytes]) -> list[str]:
+    """Why the content of a file looks like a secret; reads the content to its end."""
+    scanner, kept = Scanner(), bytearray()
+    for piece in content:
+        scanner.feed(piece)
+        if path in {FLAGS, RUN} and len(kept) < READABLE:
+            kept += piece
+    reasons = list(values_in(path, bytes(kept))) if kept else []
+    found = scanner.close()
+    return reasons or ([f"it holds what looks like {found}"] if found else [])
 
 
-def objects(pieces: Iterator[bytes]) -> Iterator[tuple[bytes, bytes]]:
-    """Path and content of each blob in what `git cat-file --batch` writes."""
-    rest = b""
-    place = 0
-    for piece in pieces:
-        rest, place = rest[place:] + piece, 0
-        while (end := rest.find(b"\n", place)) >= 0:
-            fields = rest[place:end].split(b" ", 3)
-            if len(fields) < 4 or not fields[2].isdigit():  # an object that is missing
-                place = end + 1
+def values_in(path: str, data: bytes) -> Iterator[str]:
+    """Why flags or the words of a command look like secrets."""
+    from gitrun.model.toml import read_toml
+
+    try:
+        table = read_toml(data.decode())
+    except (ValueError, RecursionError):
+        return
+    if path == FLAGS:
+        for name, what in secrets_in_flags(table):
+            yield f"it holds what looks like {'a password' if what == 'a secret' else what} in a flag ({name})"
+    elif isinstance(words := table.get("command"), list):
+        for name, what in secrets_in_words([word for word in words if isinstance(word, str)]):
+            yield f"it holds what looks like {'a password' if what == 'a secret' else what} in the command ({name})"
+
+
+def blobs(pieces: Iterator[bytes]) -> Iterator[tuple[bytes, Iterator[bytes]]]:
+    """Path and content, in pieces, of each blob in what `git cat-file --batch` writes; each must be read to its end."""
+    reader = Reader(pieces)
+    while line := reader.line():
+        fields = line.split(b" ", 3)
+        if len(fields) < 4 or not fields[2].isdigit():  # an object that is missing
+            continue
+        content = reader.content(int(fields[2]))
+        if fields[1] == b"blob":
+            yield fields[3], content
+        for _ in content:
+            pass
+        reader.line()
+
+
+class Reader:
+    """Reads lines and contents of a known size from pieces of any size."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = b""
+        self._place = 0
+
+    def line(self) -> bytes | None:
+        """The next line, without its end; None where there is no more."""
+        while (end := self._rest.find(b"\n", self._place)) < 0:
+            piece = next(self._pieces, b"")
+            if not piece:
+                return None
+            self._rest, self._place = self._rest[self._place :] + piece, 0
+        found = self._rest[self._place : end]
+        self._place = end + 1
+        return found
+
+    def content(self, size: int) -> Iterator[bytes]:
+        """The next so many bytes, in pieces."""
+        while size:
+            piece = self._rest[self._place : self._place + size]
+            if piece:
+                self._place += len(piece)
+                size -= len(piece)
+                yield piece
                 continue
-            stop = end + 1 + int(fields[2])
-            if len(rest) <= stop:
-                break
-            if fields[1] == b"blob":
-                yield fields[3], rest[end + 1 : stop]
-            place = stop + 1
+            self._rest, self._place = next(self._pieces, b""), 0
+            if not self._rest:
+                return

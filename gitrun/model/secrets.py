@@ -1,0 +1,324 @@
+"""What looks like a secret: by the name of a file, by the name of a value, or by the text itself.
+
+One rule for the snapshot, for the words and flags of a run, for push and for export. Names of files follow the lists of
+gitleaks and of GitHub's templates for .gitignore, shapes of keys those of gitleaks and of GitHub's secret scanning.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+FILES = (
+    ".env*", "*.env", ".netrc", "_netrc", ".authinfo", ".npmrc", ".pypirc", ".gem/credentials", ".cargo/credentials*",
+    ".git-credentials", ".gitcookies", ".htpasswd", "htpasswd", ".pgpass", "pgpass.conf", ".my.cnf", ".mylogin.cnf",
+    "credentials", "credentials.*", "*credentials.json", "*credentials.y*ml", "*credentials.db", ".aws/credentials",
+    "client_secret*.json", "service[-_]account*.json", "serviceaccount*.json", "*[-_]service[-_]account*.json",
+    "*firebase-adminsdk*.json", "kaggle.json", "token.json", "token.pickle", "auth.json", "accessTokens.json",
+    ".docker/config.json", ".dockercfg", ".dockerconfigjson", "kubeconfig*", "*.kubeconfig", ".kube/config",
+    "*.pem", "*.key", "*.p8", "*.p12", "*.pfx", "*.pkcs12", "*.jks", "*.keystore", "*.keytab", "*.kdb", "*.kdbx", "*.ppk",
+    "*.ovpn", "*.agekey", "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*", ".ssh/*", "secring.*", ".gnupg/*",
+    "secrets", "secrets.*", "secret.json", "secret.toml", "secret.y*ml", "*.secret", "*.secrets", "*.secrets.y*ml",
+    "*.tfvars", "*.tfvars.json", "*.tfstate", "*.tfstate.*", ".terraformrc", "terraform.rc", "*.tfrc.json",
+    ".vault-token", ".vault_pass*", "vault_pass*", ".vault-pass*", "wp-config.php", "LocalSettings.php", ".dvc/config.local",
+    ".s3cfg", ".boto", "rclone.conf", ".databrickscfg", ".sentryclirc", ".m2/settings.xml", "*.publishsettings",
+    "sftp-config.json", ".ftpconfig", "filezilla.xml", ".*_history",
+    "!*.pub", "!*[._-]example*", "!*[._-]sample*", "!*[._-]template*", "!*.dist", "!secrets.md", "!secrets.rst",
+    "!pub*.pem", "!*[._-]pub*.pem", "!ca.pem", "!cacert.pem", "!ca[-_]*.pem", "!*cert.pem", "!*certs.pem", "!*chain.pem",
+)  # fmt: skip
+"""Names of files, of the last parts of a path where there is a `/`; of those that fit the last one counts, `!` is none."""
+
+PASSWORDS = frozenset({"password", "passwd", "passphrase", "passcode", "passwords", "secret", "secrets", "apikey", "bearer"})
+ACCOUNTS = frozenset({"credential", "credentials", "creds", "authorization"})
+KEYS = frozenset(
+    {"api", "access", "secret", "private", "auth", "account", "storage", "encryption", "signing", "master", "license"}
+)
+"""What stands before `key` where it is one."""
+USERS = frozenset({
+    "user", "db", "database", "smtp", "mail", "email", "http", "https", "ftp", "ssh", "mysql", "postgres", "pg", "redis",
+    "root", "admin", "proxy", "login", "ldap", "registry", "docker", "wifi",
+})  # fmt: skip
+"""What stands before `pass`, `pwd`, `pw` and `auth` where they are a password."""
+TEXTS = frozenset({
+    "pad", "eos", "bos", "unk", "cls", "sep", "mask", "start", "end", "begin", "stop", "special", "next", "prev", "first",
+    "last", "image", "img", "video", "audio", "class", "blank", "space", "trigger", "target", "separator", "placeholder",
+    "prompt", "text", "word", "sub",
+    "padding", "unknown", "max", "min", "num", "n", "per", "new", "by", "boi", "eoi", "bot", "eot", "think",
+})  # fmt: skip
+"""What stands before `token` where it is a piece of text."""
+SOME = re.compile("pass|secret|token|key|cred|pwd|pw|auth|bearer|pat", re.IGNORECASE)
+"""What is in each name of a secret."""
+SWITCHES = frozenset({
+    "no", "without", "ask", "show", "hide", "is", "has", "have", "require", "requires", "enable", "disable", "skip", "check",
+})  # fmt: skip
+"""What the name of a switch begins with."""
+LOGINS = frozenset({"-u", "--user", "--auth"})
+OWNERS = frozenset({"docker", "podman", "nerdctl", "rsync", "chown", "install", "unshare", "runuser", "systemd-run", "ssh"})
+"""Programs to which `-u` and `--user` name an owner or a host."""
+PLACEHOLDER = re.compile(
+    r"""|none|null|true|false|yes|no|on|off|auto|default|todo|changeme|change_me|redacted|x{2,}|\*+|\.{2,}|-+
+    |<.*>|\[.*\]|\$.*|%.*%|\{.*\}|your[-_ ].*|(?:env|file|vault|op|keyring):.*""",
+    re.IGNORECASE | re.VERBOSE | re.DOTALL,
+)
+PATH = re.compile(r"(?:[~.]{0,2}/.*|.*\.(?:json|ya?ml|toml|txt|env|ini|cfg|conf|pem|key|pub|crt|py|csv|pickle|pkl|bin|model))")
+NUMBER = re.compile(r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?")
+USUAL = frozenset({
+    b"password", b"passwd", b"pass", b"pwd", b"pw", b"secret", b"user", b"username", b"postgres", b"root", b"test", b"guest",
+    b"admin", b"example", b"token", b"changeme", b"mysql", b"p", b"x", b"foo", b"bar", b"mypassword", b"yourpassword",
+})  # fmt: skip
+"""Passwords in the URLs of documentation."""
+
+ASSIGNED = r"[\"']?\s{0,9}[=:]\s{0,9}[\"']?"
+SHAPES = {
+    "_": {
+        "github": r"(?<=\bgh[pousr]_)[A-Za-z0-9]{36}|(?<=\bgithub_pat_)[A-Za-z0-9_]{50,200}",
+        "hub": r"(?<=\bhf_)[A-Za-z0-9]{34}\b",
+        "api": r"(?<=\bgsk_)[A-Za-z0-9]{40,90}|(?<=\br8_)[A-Za-z0-9]{37}\b",
+        "package": r"(?<=\bnpm_)[A-Za-z0-9]{36}\b|(?<=\bdckr_[po]at_)[A-Za-z0-9_-]{27,60}",
+        "stripe": r"(?<=\b[sr]k_live_)[0-9a-zA-Z]{20,120}",
+        "cloud": r"(?<=\bdop_v1_)[a-f0-9]{64}|(?<=\bshp(?:at|ss|ca|pa)_)[a-fA-F0-9]{32}|(?<=\bsbp_)[a-f0-9]{40}"
+        r"|(?<=\bglsa_)[A-Za-z0-9]{32}",
+        "secret": rf"(?i:(?<=secret_)access_key){ASSIGNED}(?![A-Za-z0-9/+]{{0,40}}EXAMPLE)[A-Za-z0-9/+]{{40}}\b",
+    },
+    "-": {
+        "api": r"(?<=\bsk-)(?:[A-Za-z0-9]{32,200}|(?:proj|svcacct|admin|ant|or)-[A-Za-z0-9_-]{20,300})",
+        "gitlab": r"(?<=\bglpat-)[A-Za-z0-9_-]{20}|(?<=\bgl[rd]t-)[A-Za-z0-9_-]{20}|(?<=\bglptt-)[a-f0-9]{40}",
+        "slack": r"(?<=\bxox[abeoprs]-)[A-Za-z0-9-]{20,250}",
+        "package": r"(?<=\bpypi-)AgE[A-Za-z0-9_-]{50,500}",
+        "google": r"(?<=\bGOCSPX-)[A-Za-z0-9_-]{28}",
+        "private": r"(?<=\bPuTTY-)User-Key-File-[23]",
+    },
+    "-----BEGIN ": {"private": r"(?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----"},
+    "A": {
+        "aws": r"(?<=\bA)(?:KIA|SIA|BIA|CCA)(?![0-9A-Z]{0,16}EXAMPLE)[0-9A-Z]{16}\b",
+        "google": r"(?<=\bA)Iza[0-9A-Za-z_-]{35}\b",
+        "cloud": r"(?<=\bA)(?:GE-SECRET-KEY-1[A-Z0-9]{58}|ccountKey=[A-Za-z0-9/+]{86}==)",
+    },
+    ".": {
+        "cloud": r"(?<=\bSG\.)[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}|(?<=\bhvs\.)[A-Za-z0-9_-]{24,200}"
+        r"|atlasv1\.[A-Za-z0-9_=-]{60,200}",
+        "google": r"(?<=\bya29\.)[A-Za-z0-9_-]{30,500}",
+        "slack": r"slack\.com/services/T[A-Z0-9]{6,20}/B[A-Z0-9]{6,20}/[A-Za-z0-9]{20,40}",
+    },
+    "eyJ": {"jwt": r"(?<=\beyJ)[A-Za-z0-9_-]{10,900}\.eyJ[A-Za-z0-9_-]{10,1900}\.[A-Za-z0-9_-]{20,900}"},
+    "dapi": {"cloud": r"(?<=\bdapi)[a-f0-9]{32}\b"},
+    "uthorization": {"bearer": rf"{ASSIGNED}(?:[Bb]earer|[Bb]asic|[Tt]oken) [A-Za-z0-9._~+/=-]{{16,900}}"},
+    "UTHORIZATION": {"bearer": rf"{ASSIGNED}(?:[Bb]earer|[Bb]asic|[Tt]oken) [A-Za-z0-9._~+/=-]{{16,900}}"},
+    "SecretAccessKey": {"secret": rf"{ASSIGNED}[A-Za-z0-9/+]{{40}}\b"},
+    "://": {
+        "url": r"[^\s/:@\"'<>{}$%*]{0,64}:(?P<password>[^\s/:@\"'<>{}$%*]{1,64})@(?P<host>[^\s/:\"'<>]{1,99})",
+    },
+}
+"""Shapes of keys by a text that all of them have: to look for that first is ten times faster."""
+NAMES = {
+    "aws": "an AWS access key", "secret": "an AWS secret key", "github": "a GitHub token", "gitlab": "a GitLab token",
+    "slack": "a Slack token", "hub": "a Hugging Face token", "api": "an API key", "google": "a Google API key",
+    "stripe": "a Stripe key", "package": "a token of a package registry", "cloud": "a token of a cloud service",
+    "bearer": "an Authorization header", "jwt": "a JSON web token", "private": "a private key",
+    "url": "a password in a URL",
+}  # fmt: skip
+SHORTEST, LONGEST, BEFORE = 16, 4096, 80
+"""Bytes that a shape other than that of a URL has at least, that one has at most, and those before where it is found."""
+
+
+class Scanner:
+    """Looks for shapes in content that comes in pieces, of whatever size; keeps the last few KiB and nothing more."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._is_first = True
+        self.found = ""
+
+    def feed(self, piece: bytes) -> None:
+        """Takes the next piece of the content. `found` is what it looks like, once that is known."""
+        if not self.found:
+            text = self._rest + piece
+            self.found = shape(text, is_first=self._is_first, is_last=False)
+            self._is_first = self._is_first and len(text) <= LONGEST
+            self._rest = text[-LONGEST:]
+
+    def close(self) -> str:
+        """What in all of the content looks like a secret; empty if nothing does."""
+        self.found = self.found or shape(self._rest, is_first=self._is_first, is_last=True)
+        self._rest = b""
+        return self.found
+
+
+def shape(text: bytes, *, is_first: bool = True, is_last: bool = True) -> str:
+    """What in the text looks like a secret; empty if nothing does.
+
+    Of a text that is a part (not `is_first`, not `is_last`) a match at its edges does not count: there may be more of it.
+    """
+    start, end = 0 if is_first else BEFORE, len(text) + is_last
+    for match in matches(text):
+        is_whole = start <= match.start() and match.end() < end
+        if is_whole and not (match.lastgroup == "url" and is_example(match["password"], match["host"])):
+            return NAMES[match.lastgroup or ""]
+    return ""
+
+
+def matches(text: bytes) -> Iterator[re.Match[bytes]]:
+    """Where the text has one of the shapes."""
+    for one in shapes():
+        yield from one.finditer(text)
+
+
+@lru_cache(maxsize=1)
+def shapes() -> tuple[re.Pattern[bytes], ...]:
+    """The shapes, compiled when they are first needed: that takes as long as all the rest of a short command."""
+    found = []
+    for text, kinds in SHAPES.items():
+        either = "|".join(f"(?P<{kind}>{pattern})" for kind, pattern in kinds.items())
+        found.append(re.compile(f"{re.escape(text)}(?:{either})".encode()))
+    return tuple(found)
+
+
+def is_example(password: bytes, host: bytes) -> bool:
+    """Whether a password in a URL is one that documentation and tests use."""
+    return password.lower() in USUAL or host.lower().startswith((b"localhost", b"127.0.0.1", b"example.", b"host", b"[::1]"))
+
+
+def is_secret_file(path: str, patterns: Sequence[str]) -> bool:
+    """Whether a file, by its path, looks like a secret: of the patterns that fit the last one counts."""
+    for pattern, piece in reversed(with_pieces(tuple(patterns))):
+        if piece in path and fits(path, pattern.removeprefix("!")):
+            return not pattern.startswith("!")
+    return False
+
+
+def fits(path: str, pattern: str) -> bool:
+    """Whether a pattern fits the name of a file, or the last parts of its path if there is a `/` in the pattern."""
+    from fnmatch import fnmatchcase
+
+    return fnmatchcase(f"/{path}", f"*/{pattern}") if "/" in pattern else fnmatchcase(path.rpartition("/")[2], pattern)
+
+
+@lru_cache(maxsize=4)
+def with_pieces(patterns: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Each pattern with the longest text that is in all it fits: most paths have none of them, and need no pattern."""
+    return tuple((one, max(re.split(r"\[[^]]*\]|[*?]", one.removeprefix("!")), key=len)) for one in patterns)
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a value of this name is a password, a key or a token: `hf_token`, `--api-key`, `DB_PASSWORD`, `clientSecret`."""
+    if not SOME.search(name):
+        return False
+    words = name_words(name)
+    if not words or words[0] in SWITCHES:
+        return False
+    last, before = words[-1], words[-2] if len(words) > 1 else ""
+    if last in PASSWORDS or last in ACCOUNTS:
+        return True
+    if last == "token":
+        return before not in TEXTS
+    if last == "key":
+        return before in KEYS
+    return last in {"pass", "pwd", "pw", "auth", "pat"} and (
+        before in USERS or (last == "pat" and before in {"github", "gh", "azure"})
+    )
+
+
+def name_words(name: str) -> list[str]:
+    """The words of a name, in lower case, without a number at its end: `api`, `key` of `API_KEY_2` and `apiKey`."""
+    parted = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name)
+    words = [word.lower() for word in re.split(r"[^A-Za-z0-9]+", parted) if word]
+    while len(words) > 1 and words[-1].isdigit():
+        words.pop()
+    return words
+
+
+def is_secret_value(name: str, value: object) -> bool:
+    """Whether a value of a name that is one of secrets is one: no number, no placeholder, no path of a file."""
+    if isinstance(value, list):
+        return any(is_secret_value(name, item) for item in value)
+    if isinstance(value, bool) or value is None or not is_secret_name(name):
+        return False
+    text, last = str(value), name_words(name)[-1]
+    if PLACEHOLDER.fullmatch(text) or PATH.fullmatch(text):
+        return False
+    return last in PASSWORDS or last in {"pass", "pwd", "pw"} or not NUMBER.fullmatch(text)
+
+
+def secrets_in_flags(flags: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """The flags whose values look like secrets, each with what it looks like."""
+    for name, value in flags.items():
+        if is_secret_value(name, value):
+            yield name, "a secret"
+        else:
+            yield from ((name, found) for text in texts_in(value) if (found := shape_of_value(text)))
+
+
+def texts_in(value: object) -> Iterator[str]:
+    """The texts that a value is, or holds."""
+    if isinstance(value, list):
+        for item in value:
+            yield from texts_in(item)
+    elif isinstance(value, str):
+        yield value
+
+
+def shape_of_value(text: str) -> str:
+    """What a value that somebody typed looks like; every password in a URL is one, however simple."""
+    if len(text) < SHORTEST and "://" not in text:
+        return ""
+    data = text.encode(errors="surrogateescape")
+    if found := shape(data):
+        return found
+    return next((NAMES["url"] for match in matches(data) if match.lastgroup == "url"), "")
+
+
+def secrets_in_words(words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The words of a command that give a secret, named without it, each with what it looks like."""
+    for place, word in enumerate(words):
+        name, following = option_and_value(word, words[place + 1 : place + 2])
+        gives_login = name in LOGINS and is_login(following) and not names_owners(words[:place])
+        if gives_login or is_secret_value(name, following):
+            yield name, "a secret"
+        elif found := shape_of_value(word):
+            yield f"word {place + 1}", found
+        elif inner := parts_of(word):  # what a shell is given
+            yield from secrets_in_words(inner)
+
+
+def option_and_value(word: str, following: Sequence[str]) -> tuple[str, str]:
+    """The name that a word gives a value to, and the value: `--key=x`, `--key x`, `NAME=x`, `-u x`, `-ux`."""
+    name, equals, value = word.partition("=")
+    if equals and re.fullmatch(r"-{0,2}[A-Za-z_][\w.-]*", name):
+        return name, value
+    if re.fullmatch(r"--?[A-Za-z_][\w.-]*", word) and following and not following[0].startswith("-"):
+        return word, following[0]
+    return ("-u", word[2:]) if word.startswith("-u") and len(word) > 2 else ("", "")
+
+
+def is_login(text: str) -> bool:
+    """Whether the text is `user:password`: no `uid:gid`, no `host:path`, no group of the user's name."""
+    user, colon, password = text.partition(":")
+    is_other = bool(colon and user and password) and user != password and not (user.isdigit() and password.isdigit())
+    return is_other and "/" not in text and not PLACEHOLDER.fullmatch(password)
+
+
+def names_owners(words: Sequence[str]) -> bool:
+    """Whether these words begin with a program to which `-u` names an owner."""
+    return any(word.rpartition("/")[2] in OWNERS for word in words)
+
+
+def parts_of(word: str) -> list[str]:
+    """The words in one that holds several, as a shell would part them; none if it holds one."""
+    if not re.search(r"[\s;&|]", word):
+        return []
+    import shlex
+
+    try:
+        parts = shlex.split(word.replace(";", " ").replace("&", " ").replace("|", " "))
+    except ValueError:  # a quote that is not closed
+        parts = word.split()
+    return parts if parts != [word] else []
+
+
+def named(found: Iterable[tuple[str, str]]) -> list[str]:
+    """What was found, each once, in words."""
+    return list(dict.fromkeys(f"{name} ({what})" if what != "a secret" else name for name, what in found))

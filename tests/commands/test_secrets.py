@@ -1,0 +1,119 @@
+"""What looks like a secret: said before it is recorded, and not given away by push or export without being asked."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import pytest
+from clones import make_team, tip
+
+TOKEN = "ghp_" + "a1B2" * 9
+LEAVES = {"push": ("push",), "export": ("export", "1", "out.bundle")}
+
+
+@pytest.fixture
+def team(tmp_path):
+    return make_team(tmp_path)
+
+
+@pytest.fixture(params=LEAVES)
+def leaving(request):
+    """The words of each verb with which runs leave this machine."""
+    return LEAVES[request.param]
+
+
+def refused(repo, words) -> str:
+    ended = repo.run(*words)
+    assert ended.returncode == 129
+    assert not (repo.path / "out.bundle").exists()
+    assert TOKEN not in ended.stderr
+    repo.run(*words, "--no-scan", check=True)
+    return ended.stderr
+
+
+@pytest.mark.parametrize("before", [0, 300_000, 3_000_001])
+def test_a_token_anywhere_in_a_file_is_found(team, leaving, before):
+    words = f"import sys; open('big.bin', 'wb').write(b'\\n' * {before} + b'\\0 k = {TOKEN} \\n' + b'x' * 200_000)"
+    team.ann.run("--", sys.executable, "-c", words.replace(TOKEN, f"{TOKEN[:9]}' + b'{TOKEN[9:]}"), check=True)
+    assert "big.bin: it holds what looks like a GitHub token" in refused(team.ann, leaving)
+
+
+def test_a_token_deep_in_the_output_is_found(team, leaving):
+    words = f"print('line\\n' * 100_000); print('{TOKEN[:9]}' + '{TOKEN[9:]}'); print('line\\n' * 100_000)"
+    team.ann.run("--", sys.executable, "-c", words, check=True)
+    assert ".gitrun/output: it holds what looks like a GitHub token" in refused(team.ann, leaving)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--", "echo", "--password=hunter2"], "run.toml: it holds what looks like a password in the command (--password)"),
+        (["--", "true", "-u", "ann:hunter2"], "run.toml: it holds what looks like a password in the command (-u)"),
+        (["--", "env", "API_TOKEN=hunter2", "true"], "in the command (API_TOKEN)"),
+        (["--", "true", "--api-key", "hunter2"], "in the command (--api-key)"),
+        (["--", "sh", "-c", "true --api-key hunter2"], "in the command (--api-key)"),
+        (["--", "true", "https://ann:hunter2@host/x"], "a password in a URL in the command (word 2)"),
+        (["hf_token=hunter2", "--", "true"], "flags.toml: it holds what looks like a password in a flag (hf_token)"),
+        (["token=hunter2", "--", "true"], "in a flag (token)"),
+        (["passphrase=hunter2", "--", "true"], "in a flag (passphrase)"),
+        (["url=https://ann:hunter2@host/x", "--", "true"], "a password in a URL in a flag (url)"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_a_secret_given_in_words_is_told_at_the_start_and_not_given_away(team, leaving, words, said):
+    begun = team.ann.run(*words, check=True)
+    assert begun.stderr.startswith("gitrun: warning: ")
+    assert "recorded in the run. To keep secrets out of runs" in begun.stderr
+    assert "hunter2" not in begun.stderr
+    assert said in refused(team.ann, leaving)
+
+
+def test_ordinary_words_and_flags_are_pushed_without_a_word(team):
+    flags = ["tokenizer=bpe", "max_tokens=512", "n_tokens=3", "token_dim=64", "key=a", "keys=b", "monkey=c", "eos_token=EOS"]
+    begun = team.ann.run(*flags, "--", "true", "--max-tokens", "5", "-u", "t.py", check=True)
+    assert "warning" not in begun.stderr
+    assert "pushed 1 run" in team.ann.run("push", check=True).stderr
+    team.ann.run("export", "1", "out.bundle", check=True)
+
+
+def test_export_looks_through_history_that_no_remote_has(team):
+    team.ann.write("deploy.pem", "x")
+    team.ann.commit("a key")
+    team.ann.run("echo.py", check=True)
+    assert "deploy.pem: its name looks like that of a secret" in team.ann.run("export", "1", "out.bundle").stderr
+    team.ann.run("export", "--without", "main", "1", "out.bundle", check=True)
+    team.ann.git("push", "--quiet", "origin", "main")
+    team.ann.run("export", "1", "second.bundle", check=True)
+    assert tip(team.remote) == {}
+
+
+@pytest.mark.parametrize("name", ["id_ed25519", "store.jks", "service-account.json", ".aws/credentials", "terraform.tfstate"])
+def test_credential_files_are_left_out_of_the_snapshot(repo, name):
+    repo.write(name, "hidden")
+    ended = repo.run("--", "grep", "-c", "hidden", name, check=True)
+    assert f"{name} (looks like a secret)" in ended.stderr
+    assert name not in repo.run("ls", "1", "-z", check=True).stdout.split("\0")
+
+
+def test_public_keys_are_part_of_the_snapshot(repo):
+    for name in ("public.pem", "id_rsa.pub", ".env.example", "tokenizer.json"):
+        repo.write(name, "shown")
+    assert "left out" not in repo.run("echo.py", check=True).stderr
+    assert {"public.pem", "id_rsa.pub", ".env.example", "tokenizer.json"} <= set(repo.run("ls", "1", "-z").stdout.split("\0"))
+
+
+def test_looking_through_a_large_file_takes_little_memory(team):
+    size = 200 << 20
+    team.ann.git("config", "gitrun.maxProduced", "1g")
+    team.ann.run("--", "sh", "-c", f"head -c {size} /dev/zero > zeros", check=True)
+    code = (
+        "import resource, sys; from gitrun import Project; p = Project('.')\n"
+        "p.sharing.secrets({r.id: r.tip for r in p.list_runs()})\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)"
+    )
+    begun = time.monotonic()
+    ended = subprocess.run([sys.executable, "-c", code], cwd=team.ann.path, check=True, capture_output=True, text=True)
+    assert int(ended.stdout) < 150
+    assert time.monotonic() - begun < 60
