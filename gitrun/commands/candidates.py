@@ -49,7 +49,7 @@ def newest(git: Git) -> list[Run]:
 def described(runs: Iterable[Run]) -> Iterator[tuple[str, str]]:
     """The runs by their short ids."""
     for run in runs:
-        yield short(run.id), " ".join(filter(None, (run.notes.label, run.operation, run.flags.text(), run.status)))
+        yield short(run.id), " ".join(filter(None, (run.notes.label, run.operation, run.attempt.flags_text, run.status)))
 
 
 def named(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from contextlib import suppress
 from itertools import islice
@@ -62,7 +63,9 @@ def beginning(project: Project, run: Run, now: datetime) -> Rows:
     attempt = run.attempt
     yield "operation", attempt.operation
     yield "status", status_text(attempt, now)
-    yield "flags", attempt.flags.text()
+    yield "flags", attempt.flags_text
+    yield "words", shlex.join(attempt.words_behind)
+    yield "options", shlex.join(attempt.params.words())
     yield "metrics", GAP.join(f"{name}={number_text(value)}" for name, value in attempt.metrics.items())
     yield from (("", line) for line in metric_lines(project, run))
     yield "started", when_text(attempt.started, now) if attempt.started else ""

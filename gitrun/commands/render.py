@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 import shutil
 import sys
 from collections.abc import Mapping
@@ -147,8 +148,13 @@ def run_row(number: int, run: Run, colours: Palette = PLAIN) -> list[str]:
         safe_text(run.operation),
         when,
         colours.cell(run.status, run.status),
-        label + safe_text(run.flags.text()),
+        label + safe_text(" ".join(filter(None, (run.attempt.brief_flags_text, words_text(run.attempt))))),
     ]
+
+
+def words_text(attempt: Attempt) -> str:
+    """The words behind `--`, with these dashes; empty if there are none."""
+    return f"-- {shlex.join(attempt.words_behind)}" if attempt.words_behind else ""
 
 
 def broken_row(run: BrokenRun, colours: Palette = PLAIN) -> list[str]:

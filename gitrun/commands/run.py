@@ -63,6 +63,13 @@ HELP = """Runs an operation on exactly the code that lies here, and records it a
     help="Link PATH in instead of recording it (may be repeated).",
 )
 @click.option("--no-link", is_flag=True, help="Link nothing in that git ignores.")
+@click.option(
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="PATTERN",
+    help="Keep what matches in the result, even if git ignores it (may be repeated).",
+)
 @click.option("--stop-after", metavar="DURATION", help="End the program after 30s, 5m, 2h, 1h30m.")
 @click.option("--background", is_flag=True, help="Return at once; see git run watch, git run stop.")
 @click.option("--yes", "-y", is_flag=True, help="Answer yes to any question.")
@@ -200,14 +207,17 @@ def show_plan(project: Project, request: Request, *, as_json: bool) -> int:
         source = asdict(plan.source)
         print_json({
             "operation": plan.operation, "command": list(plan.command), "arguments": list(plan.arguments), "cwd": plan.cwd,
-            "flags": dict(plan.flags), "params": asdict(plan.params), "source": source,
+            "flags": dict(plan.flags), "given": list(plan.given),
+            "params": asdict(plan.params),
+            "source": source,
             **basis_json(plan.basis), "steps": steps, "link": links,
         })  # fmt: skip
         return 0
     base = short(plan.source.base) if plan.source.base else "no commit"
     rows = [
         ("operation", plan.operation), ("command", " ".join(plan.words)), ("directory", plan.cwd or "."),
-        ("flags", plan.flags.text()), ("source", f"{plan.source.tree[:8]} on {base}"),
+        ("flags", plan.flags.text(plan.given)), ("options", " ".join(plan.params.words())),
+        ("source", f"{plan.source.tree[:8]} on {base}"),
         *basis_rows(plan.basis), ("steps", ", ".join(steps)), ("link", ", ".join(links)),
     ]  # fmt: skip
     rows = [row for row in rows if row[1] or row[0] in ALWAYS]

@@ -96,6 +96,7 @@ def of_action(action: "Any", does: str) -> "dict[str, Any]":
         many=many,
         required=bool(action.required and option),
         words=["..."] if not option and action.nargs == argparse.REMAINDER else [],
+        aliases=[text for text in options if text != option and (does != "boolean_optional" or text[:5] != "--no-")],
     )
 
 
@@ -160,6 +161,7 @@ def of_param(param: "Any") -> "dict[str, Any]":
     option = next((text for text in spelled if text.startswith("--")), spelled[0] if spelled else "")
     size = param.nargs if param.nargs > 1 and not getattr(param, "multiple", False) else 0
     more = {"choices": choices, "help": getattr(param, "help", "") or "", "option": option, "many": many, "size": size}
+    more["aliases"] = [text for text in spelled if text != option]
     if not option:
         return flag(param.name, default=default, kind=kind, **dict(more, action="positional"))
     if getattr(param, "count", False):

@@ -140,8 +140,12 @@ def passed_on(road: Road, started: Started) -> tuple[File, ...]:
 def in_place(road: Road, job: Job, index: Path) -> Site:
     """The user's own working tree, in which what git ignored before is not the program's."""
     apart = frozenset(path.rstrip(b"/") for path in (*job.snapshot.outside, *job.snapshot.named))
-    outputs = job.plan.definition.outputs if job.plan.definition else ()
-    return Site(Path(road.git.worktree or "."), road.git, (), apart, index, outputs=outputs)
+    return Site(Path(road.git.worktree or "."), road.git, (), apart, index, outputs=outputs_of(job.plan))
+
+
+def outputs_of(plan: Plan) -> tuple[str, ...]:
+    """The files that go into the result commit even if git ignores them: of the entry, and those that were asked for."""
+    return (*(plan.definition.outputs if plan.definition else ()), *plan.params.output)
 
 
 def furnish(road: Road, job: Job, tree: Path, git: Git) -> Site:
@@ -155,12 +159,13 @@ def furnish(road: Road, job: Job, tree: Path, git: Git) -> Site:
             road.say(f"{left:,} ignored files are not linked in, only directories are; name what is needed with --link")
         linked = links.link_in(road.git.worktree, tree, wanted)
     if job.plan.definition is None:
-        return Site(tree, git, tuple(linked), frozenset(linked) - frozenset(restored))
+        apart = frozenset(linked) - frozenset(restored)
+        return Site(tree, git, tuple(linked), apart, outputs=outputs_of(job.plan))
     from gitrun.engine.placing import furnish_entry
 
     linked, given = furnish_entry(road, job.plan, tree, linked)
     apart = frozenset(linked) - frozenset(restored)
-    return Site(tree, git, tuple(linked), apart, given=given, outputs=job.plan.definition.outputs)
+    return Site(tree, git, tuple(linked), apart, given=given, outputs=outputs_of(job.plan))
 
 
 def carry_out(road: Road, job: Job, site: Site, signals: Signals) -> Outcome:

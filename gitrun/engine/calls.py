@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import marshal
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,7 @@ def call_for(road: Road, job: Job, site: Site) -> Call:
         raise CannotRun(f"cannot run in '{plan.cwd}': {error.strerror}") from error
     environ = environment(road, plan, started)
     environ["PWD"] = str(directory)
-    argv = [*(fill_in(plan.command, plan.flags) if plan.kind == COMMAND else plan.command), *plan.arguments]
+    argv = command_words(job) if plan.kind == COMMAND else [*plan.command, *plan.arguments]
     if plan.kind == NOTEBOOK:
         argv = notebook_words(road, job, site, environ)
     elif job.python:
@@ -44,6 +45,17 @@ def call_for(road: Road, job: Job, site: Site) -> Call:
         argv, directory, environ, started.attempt, stop_after(job), road.settings.stop_grace,
         stdin=not job.request.background,
     )  # fmt: skip
+
+
+def command_words(job: Job) -> list[str]:
+    """The words of a command with its flags; a script among them whose constants are set is started by the launcher."""
+    plan = job.plan
+    words = replace(plan, command=tuple(fill_in(plan.command, plan.flags))).words
+    if not plan.constants:
+        return words
+    spec = job.started.live.directory / "launch.spec"
+    spec.write_bytes(marshal.dumps({"script": words[plan.place], "flags": dict(plan.constants)}, 2))
+    return [*words[: plan.place], str(LAUNCHER), str(spec), *words[plan.place + 1 :]]
 
 
 def stop_after(job: Job) -> float | None:

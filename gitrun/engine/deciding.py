@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitrun.engine.operations import below_top, require_there
-from gitrun.engine.planning import Before, Moment, plan_restart, plan_start, source_of
+from gitrun.engine.planning import Before, Moment, continued, plan_restart, plan_start, source_of
 from gitrun.engine.road import links_in
 from gitrun.engine.snapshot import Choice, Snapshot, moved_modules, outside_of, snapshot
 from gitrun.errors import CannotRun, GitrunError, RunIsRunning, UnknownRun, UsageError
@@ -41,6 +41,8 @@ class Ready:
     snapshot: Snapshot
     run: Run | None = None
     locks: Locks = ()
+    request: Request | None = None
+    """What a restart asks for, with what it keeps of the attempt before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ class Launch:
     within: Within | None = None
     looks: bool = False
     """Whether it is only asked what would be run."""
+    typed: Request | None = None
+    """The request without the links of an entry."""
 
 
 def require_worktree(road: Road, request: Request) -> None:
@@ -106,7 +110,9 @@ def decide(launch: Launch) -> Ready | Skip:
             launch = replace(launch, moment=after(launch.moment, index.readable_runs(1)))
         if run.status == RUNNING:
             raise RunIsRunning(f"cannot restart run {short(run.id)}: it is running", f"git run stop {short(run.id)}")
-        return decide_restart(launch, objects, run)
+        request = continued(launch.road.git, launch.request, run.attempt)
+        found = decide_restart(replace(launch, request=request), objects, run)
+        return found if isinstance(found, Skip) else replace(found, request=request)
 
 
 def named_nothing(name: str, error: UnknownRun) -> GitrunError:
@@ -122,7 +128,7 @@ def decide_start(launch: Launch, objects: Objects) -> Ready | Skip:
     road, request = launch.road, launch.request
     # in the working tree itself a step finds what the steps before it left there
     taken = launch.within.snapshot if launch.within and not request.in_place else take(launch, objects)
-    plan = belonging(launch, plan_start(road.git, objects, request, taken.source, launch.moment))
+    plan = belonging(launch, plan_start(road.git, objects, launch.typed or request, taken.source, launch.moment))
     if launch.within:
         plan = depending(road, objects, request, plan)
         return skipped_step(launch, objects, plan) or Ready(plan, taken, locks=locks_of(objects, plan))
@@ -133,12 +139,19 @@ def unneeded(launch: Launch, plan: Plan, run: Run | None = None) -> Skip | None:
     """Why a start of the plan, or a restart of `run`, is not needed; None if it is, or nobody asks."""
     if not launch.request.compares:
         return None
-    from gitrun.model.needed import skip_restart, skip_start
+    from gitrun.model.needed import MOST, skip_restart, skip_start
+    from gitrun.store.index import Index
+    from gitrun.store.rows import words_key
 
-    others, same_source = alike(launch.road, plan), launch.request.needed_source
-    return (
-        skip_restart(run, plan, others, same_source=same_source) if run else skip_start(plan, others, same_source=same_source)
-    )
+    same_source = launch.request.needed_source
+    words = words_key(plan.kind, plan.operation, plan.command)
+    asked = (plan.operation, plan.flags, words, plan.source.tree if same_source else "")
+    with Index(launch.road.git) as index:
+        found = index.ended_alike(*asked, limit=MOST + 1 if words is not None else -1)
+        total = index.count_ended_alike(*asked) if len(found) > MOST else len(found)
+    if run:
+        return skip_restart(run, plan, found, same_source=same_source, total=total)
+    return skip_start(plan, found, same_source=same_source, total=total)
 
 
 def skipped_step(launch: Launch, objects: Objects, plan: Plan) -> Skip | None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from gitrun.git.objects import Entry, Objects
 
-FORMAT = 4
+FORMAT = 5
 """To be raised when the same source may be read to other flags than before."""
 DIRECTORY = "scripts"
 MOST_KEPT = 500
@@ -141,4 +141,11 @@ def command_from(found: Mapping[str, Any]) -> Command:
 
 def flag_from(found: Mapping[str, Any]) -> Flag:
     """The flag that was written as JSON."""
-    return Flag(**{**found, "choices": tuple(found["choices"]), "words": tuple(found["words"])})
+    return Flag(
+        **{
+            **found,
+            "choices": tuple(found["choices"]),
+            "words": tuple(found["words"]),
+            "aliases": tuple(found.get("aliases", ())),
+        }
+    )

@@ -17,6 +17,7 @@ from gitrun.model.text import either_text, is_text, safe_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gitrun.engine.reach import Host
     from gitrun.git.exe import Git
     from gitrun.git.objects import Objects
     from gitrun.model.definitions import Definition
@@ -54,6 +55,8 @@ class Declared:
     style: str = ""
     file: tuple[Flag, ...] = ()
     """The flags that are values of the file that the entry names."""
+    host: Host | None = None
+    """The Python script among the words of a command."""
 
 
 def step_operation(objects: Objects, name: str, tree: str) -> Operation:

@@ -11,12 +11,13 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from gitrun.engine.operations import declared_by, step_operation
+from gitrun.engine.reach import lost_flags, require_reach
 from gitrun.engine.watchman import INTERRUPTS, ORDERS, Signals
 from gitrun.errors import GitrunError
 from gitrun.git.objects import Objects
 from gitrun.model import record
 from gitrun.model.basis import StepRun, read_steps
-from gitrun.model.flags import settle
+from gitrun.model.flags import Flags, settle
 from gitrun.model.plan import Outcome, Skip
 from gitrun.model.refs import short
 from gitrun.model.request import Request
@@ -199,7 +200,8 @@ def step_request(
         operation=None if again else step.operation, restart=again, flags=flags, needed=asked.needed,
         needed_source=asked.needed_source,
         force_sourcecode=bool(again) and asked.force_sourcecode, clean=bool(again) and asked.clean,
-        in_place=asked.in_place, no_link=asked.no_link, stop_after=max(limit, 0.01) if limit is not None else None,
+        in_place=asked.in_place, no_link=asked.no_link, outputs=plan.params.output,
+        stop_after=max(limit, 0.01) if limit is not None else None,
         background=asked.background, force_flags=asked.force_flags, gpus=plan.params.gpus,
         no_gpus=plan.params.no_gpus or None, random_seed=plan.params.random_seed,
     )  # fmt: skip
@@ -245,7 +247,10 @@ class Check:
             needed = {need.operation for need in operation.definition.needs} if operation.definition else set()
             own: dict[str, Any] = {name: value for name, value in step.flags if name not in needed}
             declared = declared_by(self.objects, operation, self.plan.source.tree)
-            settle(declared.flags, own, operation=operation.name, force=self.plan.params.force_flags)
+            found = settle(declared.flags, own, operation=operation.name, force=self.plan.params.force_flags)
+            flags = Flags(found)
+            lost = lost_flags(self.objects, operation, declared, self.plan.source.tree, flags)
+            require_reach(operation, declared, lost, flags)
             self.made.add(step.operation)
 
     def entry(self, definition: Definition, step: Step) -> None:

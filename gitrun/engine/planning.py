@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import re
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from gitrun.engine.operations import Operation, declared_by, definition_of, entry_operation, find_operation
+from gitrun.engine.operations import Operation, below_top, declared_by, definition_of, entry_operation, find_operation
+from gitrun.engine.reach import (
+    Route,
+    environment_note,
+    host_of,
+    is_routed,
+    lost_flags,
+    require_reach,
+    route_of,
+    unread,
+    variable_of,
+)
 from gitrun.errors import BadRun, UsageError
 from gitrun.model.definitions import ENV
 from gitrun.model.flags import Flags, Typed, defaults, same_value, settle
 from gitrun.model.params import Params
 from gitrun.model.plan import COMMAND, NOTEBOOK, SCRIPT, STEPS, Plan, Source
 from gitrun.model.refs import short
-from gitrun.model.scripts import ARGS, GLOBALS, constants, placed, require_command, unrecorded, warning
+from gitrun.model.run import words_start
+from gitrun.model.scripts import ARGS, GLOBALS, constants, placed, read_words, require_command, unsure_warning, warning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +45,7 @@ LEAST = {SCRIPT: 2, NOTEBOOK: 2, COMMAND: 1}
 """Words of a command that its kind needs."""
 LONGEST = 128 << 10
 """Bytes of one string of an environment that Linux does not take (MAX_ARG_STRLEN, its end included)."""
+NO_FLAGS: Mapping[str, Any] = MappingProxyType({})
 Bare: TypeAlias = "tuple[Source, Moment, bool]"
 """What of a plan is there before flags are: source, moment, and whether it is staged."""
 
@@ -52,14 +67,47 @@ class Before:
     basis: Basis | None
 
 
+@dataclass(frozen=True, slots=True)
+class Typing:
+    """The flags that were typed, those of the attempt before, and whether all are to be passed."""
+
+    typed: Mapping[str, Value | Typed | None]
+    old: Mapping[str, Value] = field(default_factory=dict)
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An operation with what it is given: its flags as declared, as words behind `--` give them, as they are to be.
+
+    `flags` are all, `settled` the typed ones among them by their declared names. `unsure` are flags that words which stay
+    may set.
+    """
+
+    operation: Operation
+    declared: Declared
+    read: dict[str, Value | None]
+    settled: dict[str, Value | None]
+    unsure: frozenset[str] = frozenset()
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The names of the flags that were typed."""
+        return tuple(dict.fromkeys((*self.settled, *self.read)))
+
+
 def plan_start(git: Git, objects: Objects, request: Request, source: Source, moment: Moment) -> Plan:
     """The plan of a new run. Raises UsageError, CannotRun; nothing was written then."""
     operation = find_operation(git, objects, request, source)
-    declared = declared_by(objects, operation, source.tree, request.flags)
-    given = settle_flags(operation, declared, request, force=bool(request.force_flags))
-    flags = Flags(defaults(declared.flags or ())).put(given)
-    params = Params(**{"random_seed": moment.seed, **request.given_params()})
-    return make_plan(operation, declared, flags, params, (source, moment, request.stage))
+    asked = asked_of(objects, operation, source.tree, Typing(request.flags, force=bool(request.force_flags)))
+    refuse_contradictions(asked)
+    given = asked.read | asked.settled
+    flags = Flags(defaults(asked.declared.flags or ())).put(given)
+    params = params_of(git, request, moment)
+    lost = lost_flags(objects, asked.operation, asked.declared, source.tree, flags)
+    require_reach(asked.operation, asked.declared, lost, flags)
+    plan = make_plan(objects, asked, flags, params, (source, moment, request.stage))
+    return replace(plan, given=asked.given)
 
 
 def plan_restart(
@@ -71,16 +119,81 @@ def plan_restart(
     """
     last, basis = before.run.attempt, before.basis
     operation = operation_of(objects, last, basis, source.tree, moved=request.force_sourcecode)
-    params = restart_params(last, request)
-    flags, declared = chosen_again(objects, operation, source.tree, last.flags, request)
-    given = settle_flags(operation, declared, request, force=params.force_flags)
+    params = restart_params(last, request, places_of(objects.git, request))
+    asked = asked_of(objects, operation, source.tree, Typing(request.flags, last.flags, force=params.force_flags))
+    operation = asked.operation
+    flags, declared = chosen_again(objects, operation, source.tree, last.flags.put(asked.read), request.flags)
+    asked = replace(asked, declared=replace(declared, host=asked.declared.host))
     gone: tuple[str, ...] = ()
     if request.force_sourcecode and declared.flags is not None:
         own = operation_of(objects, last, basis, last.id, moved=False)
         known = declared_by(objects, own, last.id, last.flags)
         flags, gone = moved_flags(flags, known, declared, force=params.force_flags)
-    plan = make_plan(operation, declared, flags.put(given), params, (source, moment, request.stage))
-    return replace(plan, clean=request.clean, basis=basis), gone
+    flags = flags.put(asked.settled)
+    lost = lost_flags(objects, operation, asked.declared, source.tree, flags)
+    require_reach(operation, asked.declared, [name for name in lost if name in asked.settled], flags)
+    flags, gone = flags.put(dict.fromkeys(lost)), (*gone, *lost)
+    plan = make_plan(objects, asked, flags, params, (source, moment, request.stage))
+    given = tuple(dict.fromkeys((*asked.given, *(name for name in last.given if name in flags))))
+    return replace(plan, clean=request.clean, basis=basis, given=given), gone
+
+
+def asked_of(objects: Objects, operation: Operation, tree: str, typing: Typing) -> Asked:
+    """The operation without those words behind `--` that are flags, and the flags. Raises UsageError."""
+    typed, old, force = typing.typed, typing.old, typing.force
+    declared = declared_by(objects, operation, tree, {**old, **typed})
+    start = words_start(operation.kind, operation.command)
+    words = operation.command[start:] if operation.kind == SCRIPT and declared.style == ARGS else ()
+    read = read_words(declared.script, words)
+    if declared.script and any(group.flag in read.flags for group in declared.script.groups):
+        declared = declared_by(objects, operation, tree, {**old, **read.flags, **typed})
+        read = read_words(declared.script, words)
+    if words:
+        operation = replace(operation, command=(*operation.command[:start], *read.rest))
+    names = (*(flag.name for flag in declared.flags or ()), *old, *typed)
+    declared = replace(declared, host=host_of(objects, operation, declared, tree, names))
+    found = settle_flags(operation, declared, read.flags, force=force)
+    settled = settle_flags(operation, declared, typed, force=force)
+    return Asked(operation, declared, found, settled, read.unsure - settled.keys())
+
+
+def refuse_contradictions(asked: Asked) -> None:
+    """Raises UsageError if a flag was typed with one value and is among the words behind `--` with another."""
+    for name, value in asked.read.items():
+        if name in asked.settled and not same_value(value, asked.settled[name]):
+            raise UsageError(f"flag {name!r} is given twice, before and behind --", "give it once")
+
+
+def params_of(git: Git, request: Request, moment: Moment) -> Params:
+    """The run parameters of a new run."""
+    return Params(**{"random_seed": moment.seed, **request.given_params(), **places_of(git, request)})
+
+
+def places_of(git: Git, request: Request) -> dict[str, Any]:
+    """Where the program runs, what is linked in and which outputs are kept, as run parameters. Raises UsageError."""
+    return {
+        "no_link": request.no_link,
+        "in_place": request.in_place,
+        "link": tuple(below_top(git, path) for path in request.links),
+        "output": tuple(os.path.normpath(git.prefix + pattern) for pattern in request.outputs),
+    }
+
+
+def continued(git: Git, request: Request, last: Attempt) -> Request:
+    """The request of a restart, with what the attempt before was given where the request says nothing else.
+
+    In the working tree itself only its own code can run, so another attempt does so only if it takes that code.
+    """
+    params, top = last.params, git.worktree
+    there = (path for path in params.link if top and os.path.lexists(top / path))
+    links = request.links or (() if request.no_link else tuple(os.path.relpath(path, git.prefix or ".") for path in there))
+    return replace(
+        request,
+        links=links,
+        no_link=request.no_link or (params.no_link and not request.links),
+        in_place=request.in_place or (params.in_place and request.force_sourcecode),
+        outputs=request.outputs or tuple(os.path.relpath(pattern, git.prefix or ".") for pattern in params.output),
+    )
 
 
 def operation_of(objects: Objects, last: Attempt, basis: Basis | None, tree: str, *, moved: bool) -> Operation:
@@ -105,16 +218,31 @@ def operation_of(objects: Objects, last: Attempt, basis: Basis | None, tree: str
     return entry_operation(objects, definition, tree, given)
 
 
-def settle_flags(operation: Operation, declared: Declared, request: Request, *, force: bool) -> dict[str, Value | None]:
+def settle_flags(
+    operation: Operation, declared: Declared, flags: Mapping[str, Value | Typed | None], *, force: bool
+) -> dict[str, Value | None]:
     """The flags that were asked for, less the words that name runs of needed operations. Raises UsageError."""
     names = {need.operation for need in operation.definition.needs} if operation.definition else set()
     names -= {flag.name for flag in declared.flags or ()}
-    asked = {name: value for name, value in request.flags.items() if name not in names}
+    asked = {name: value for name, value in flags.items() if name not in names}
     require_command(declared.script, operation.name, operation.command[2:], asked if not force else ())
     partial = bool(declared.script and declared.script.partial)
     as_typed = ("all" if operation.kind == COMMAND else "numbers") if takes_text(operation, declared) else ""
-    asked = {name: replace(value, as_typed=as_typed) if isinstance(value, Typed) else value for name, value in asked.items()}
-    return settle(declared.flags, asked, operation=operation.name, force=force, partial=partial)
+    host = declared.host
+    own: dict[str, Value | None] = {}
+    if host and declared.flags is None:  # what the script takes is of the kind that the script says
+        routed = {name: value for name, value in asked.items() if is_routed(host, name, operation.command)}
+        asked = {name: value for name, value in asked.items() if name not in routed}
+        spelled = spelled_as("numbers" if host.script.takes_text else "", routed)
+        is_partial = bool(host.script.partial)
+        own = settle(host.script.flags, spelled, operation=host.at.path, force=force, partial=is_partial)
+    asked = spelled_as(as_typed, asked)
+    return own | settle(declared.flags, asked, operation=operation.name, force=force, partial=partial)
+
+
+def spelled_as(as_typed: str, flags: Mapping[str, Value | Typed | None]) -> dict[str, Value | Typed | None]:
+    """The flags, with what stays as it was typed."""
+    return {name: replace(value, as_typed=as_typed) if isinstance(value, Typed) else value for name, value in flags.items()}
 
 
 def takes_text(operation: Operation, declared: Declared) -> bool:
@@ -124,31 +252,35 @@ def takes_text(operation: Operation, declared: Declared) -> bool:
     return operation.kind not in {STEPS, NOTEBOOK} and declared.style in {"", ARGS, ENV}
 
 
-def make_plan(operation: Operation, declared: Declared, flags: Flags, params: Params, bare: Bare) -> Plan:
+def make_plan(objects: Objects, asked: Asked, flags: Flags, params: Params, bare: Bare) -> Plan:
     """The plan, with how the program is given its flags. Raises UsageError if one that it must have is missing."""
-    source, moment, staged = bare
-    definition = operation.definition
+    operation, declared, (source, moment, staged) = asked.operation, asked.declared, bare
+    definition, style = operation.definition, declared.style
     must = ((declared.flags or ()) if operation.kind == STEPS else definition.flags) if definition else ()
     missing = [flag.name for flag in must if flag.required and flag.name not in flags]
     if missing:
         raise UsageError(f"{operation.name} needs the flag '{missing[0]}'", f"give it as {missing[0]}=VALUE")
     own = declared.script.flags if declared.script else ()
     start = min(2, len(operation.command))
-    added = placed(declared.script or (), flags, operation.command[start:]) if declared.style == ARGS else []
+    words = operation.command[start:]
+    # what a word that stays may set is given no other way, and not recorded: nobody knows its value
+    plain = flags.put({flag.name: flag.default for flag in own if flag.name in asked.unsure})
+    added = tuple((start + at, word) for at, word in placed(declared.script or (), plain, words)) if style == ARGS else ()
+    route = route_of(declared.host, operation, flags) if declared.host else Route(added)
+    unsure = dict.fromkeys(name for name in asked.unsure if name in flags)
     notices = (
         warning(declared.script, operation.name, flags),
-        unrecorded(declared.script, operation.name, flags, operation.command[start:]),
+        unsure_warning(operation.name, unsure, words),
+        environment_note(operation, unread(objects, operation, declared, source.tree, asked.given)),
     )
-    style = declared.style
-    written = values_to_write(flags, declared) if definition and definition.file else {}
     return Plan(
         operation=operation.name, kind=operation.kind, command=operation.command, cwd=operation.cwd,
-        flags=flags, params=params, source=source, created=moment.now, nonce=moment.nonce, staged=staged,
-        arguments=tuple(word for _, word in added), places=tuple(start + place for place, _ in added),
+        flags=flags.put(unsure), params=params, source=source, created=moment.now, nonce=moment.nonce, staged=staged,
+        arguments=tuple(word for _, word in route.added), places=tuple(place for place, _ in route.added),
         notices=tuple(filter(None, notices)),
-        constants=constants(own, flags) if style == GLOBALS else {},
+        constants=route.constants or (constants(own, flags) if style == GLOBALS else {}), place=route.place,
         definition=definition, basis=entry_basis() if definition else None,
-        written=written,
+        written=values_to_write(flags, declared) if definition and definition.file else {},
     )  # fmt: skip
 
 
@@ -175,16 +307,18 @@ def moved_flags(old: Flags, before: Declared, now: Declared, *, force: bool) -> 
     return old.put(fresh).put(dict.fromkeys(gone)), gone
 
 
-def chosen_again(objects: Objects, operation: Operation, tree: str, old: Flags, request: Request) -> tuple[Flags, Declared]:
-    """The flags of the last attempt, and those that the operation takes, after the request chose options of Hydra's groups."""
-    declared = declared_by(objects, operation, tree, {**old, **request.flags})
+def chosen_again(
+    objects: Objects, operation: Operation, tree: str, old: Flags, typed: Mapping[str, Value | Typed | None]
+) -> tuple[Flags, Declared]:
+    """The flags of the last attempt, and those that the operation takes, after options of Hydra's groups were chosen."""
+    declared = declared_by(objects, operation, tree, {**old, **typed})
     groups = declared.script.groups if declared.script else ()
-    if not any(group.flag in request.flags for group in groups):
+    if not any(group.flag in typed for group in groups):
         return old, declared
     before = declared_by(objects, operation, tree, old)
     was = defaults(before.flags or ())
     own = {name: value for name, value in old.items() if not same_value(value, was.get(name))}
-    now = declared_by(objects, operation, tree, {**own, **request.flags})
+    now = declared_by(objects, operation, tree, {**own, **typed})
     return switched_flags(old, before, now), now
 
 
@@ -199,15 +333,15 @@ def switched_flags(old: Flags, before: Declared, now: Declared) -> Flags:
     return old.put(gone).put({name: will.get(name) for name in names if same_value(old.get(name), was.get(name))})
 
 
-def restart_params(last: Attempt, request: Request) -> Params:
-    """The run parameters of the last attempt, with those that were asked for put over them."""
+def restart_params(last: Attempt, request: Request, places: Mapping[str, Any] = NO_FLAGS) -> Params:
+    """The run parameters of the last attempt, with those that were asked for put over them, and the `places_of` a request."""
     given = request.given_params()
     kept = {name: getattr(last.params, name) for name in Params.__slots__}
     if "gpus" in given:
         kept["no_gpus"] = False
     if given.get("no_gpus"):
         kept["gpus"] = None
-    return Params(**{**kept, **given})
+    return Params(**{**kept, **given, **places})
 
 
 def source_of(attempt: Attempt, tree: str) -> Source:
@@ -238,7 +372,7 @@ def word_for(value: Value) -> str:
 
 def flag_variables(flags: Mapping[str, Value]) -> dict[str, str]:
     """The flags as environment variables `FLAG_<NAME>`; those that no program can be started with are left out."""
-    found = {f"FLAG_{re.sub('[^A-Za-z0-9]', '_', name).upper()}": word_for(value) for name, value in flags.items()}
+    found = {variable_of(name): word_for(value) for name, value in flags.items()}
     return {name: value for name, value in found.items() if "\0" not in value and size_of(name, value) < LONGEST}
 
 

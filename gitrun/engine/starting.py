@@ -41,16 +41,18 @@ def start(road: Road, request: Request, manners: Manners, within: Within | None 
     """
     check(request)
     require_worktree(road, request)
-    request = request if within else with_links(road, request)
+    typed, request = request, request if within else with_links(road, request)
     lost = False
     for wait in (*TRIES, None):
         with private_index(road.git, os.urandom(8).hex()) as index:
-            launch = Launch(road, request, manners, index, moment(), within)
+            launch = Launch(road, request, manners, index, moment(), within, typed=typed)
             try:
                 with gc_held_off(road.git) if lost else nullcontext():
                     ready = decide(launch)
                     if isinstance(ready, Skip):
                         return ready
+                    request = ready.request or request
+                    launch = replace(launch, request=request)
                     if request.in_place:
                         refuse_in_place(ready.plan)
                     python = python_for(road, ready.plan)

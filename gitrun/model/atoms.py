@@ -98,7 +98,7 @@ def id_text(name: str | None, digits: int) -> str:
 def plain_text(run: Run, name: str) -> str:
     """A key of a run as text."""
     if name == "flags":
-        return run.flags.text()
+        return run.attempt.flags_text
     if name == "metrics":
         return " ".join(f"{key}={number_text(value)}" for key, value in run.metrics.items())
     return value_text(run.get(name))

@@ -6,7 +6,7 @@ Only here is decided which values an operation takes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gitrun.errors import UsageError
 from gitrun.model.values import (
@@ -71,7 +71,8 @@ class Flag:
     is `--batch-size`, `many` is a `nargs` of several values. `words` are options that stand for a value: of a switch the
     one that puts it off, of a "const" the one of each choice; an argument without option has some (REST) if it takes all
     that follows, options too. `as_typed` is what stays as it was typed, for its program is given text: `numbers` that would
-    be spelled in another way (`1.10`), or `all` that is no number, and the items of a list.
+    be spelled in another way (`1.10`), or `all` that is no number, and the items of a list. `aliases` are further
+    spellings of `option`, such as `-b`.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Flag:
     words: tuple[str, ...] = ()
     size: int = 0
     as_typed: str = ""
+    aliases: tuple[str, ...] = field(default=(), compare=False)
 
 
 class Flags(Mapping[str, Value]):
@@ -134,9 +136,14 @@ class Flags(Mapping[str, Value]):
         """These flags with the given ones over them; None takes a flag away."""
         return Flags({**self, **over})
 
-    def text(self) -> str:
-        """`x=1.0 y=2 z=a`: what a person types to get these flags."""
-        return " ".join(f"{name}={format_value(value)}" for name, value in self._values.items())
+    def text(self, first: Iterable[str] = ()) -> str:
+        """`x=1.0 y=2 z=a`: what a person types to get these flags, those named `first` before the others."""
+        return " ".join(f"{name}={format_value(self._values[name])}" for name in self.order(first))
+
+    def order(self, first: Iterable[str]) -> list[str]:
+        """The names, those named `first` before the others."""
+        names = [name for name in dict.fromkeys(first) if name in self._values]
+        return [*names, *(name for name in self._values if name not in names)]
 
 
 def is_name(name: str) -> bool:

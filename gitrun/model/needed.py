@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gitrun.model.plan import COMMAND, INTERPRETERS, PROGRAM, Skip
+from gitrun.model.plan import COMMAND, Skip
 from gitrun.model.refs import short
-from gitrun.model.run import Run, restart_needed
+from gitrun.model.run import Run, restart_needed, words_start
 from gitrun.model.status import ENDED
 from gitrun.model.text import safe_text, time_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from gitrun.model.plan import Plan
 
@@ -19,27 +19,38 @@ UNCHANGED = "Skipping run because flags have not changed (--needed specified)"
 MATCHES = "Skipping because the following runs match this operation (--needed specified):"
 
 
-def skip_restart(run: Run, plan: Plan, runs: Iterable[Run], *, same_source: bool) -> Skip | None:
-    """Why a restart of `run` is not needed; None if it is. `runs` are all runs, newest first."""
+MOST = 10
+"""Matching runs that are listed; of more only how many."""
+
+
+def skip_restart(run: Run, plan: Plan, runs: Sequence[Run], *, same_source: bool, total: int = 0) -> Skip | None:
+    """Why a restart of `run` is not needed; None if it is. `runs` and `total` are as for `skip_start`."""
     if run.status not in ENDED:
         return None
-    if not restart_needed(run, plan.flags) and (not same_source or run.attempt.source == plan.source.tree):
+    is_same = not restart_needed(run, plan.flags) and not has_other_words(run, plan)
+    if is_same and (not same_source or run.attempt.source == plan.source.tree):
         return Skip(run, (UNCHANGED,), run.attempt.source != plan.source.tree)
-    return skip_start(plan, (other for other in runs if other.id != run.id), same_source=same_source)
+    others = [other for other in runs if other.id != run.id]
+    return skip_start(plan, others, same_source=same_source, total=total - (len(runs) - len(others)))
 
 
-def skip_start(plan: Plan, runs: Iterable[Run], *, same_source: bool) -> Skip | None:
-    """Why a start is not needed: other runs of the operation have ended with exactly these flags; None if there are none."""
+def skip_start(plan: Plan, runs: Sequence[Run], *, same_source: bool, total: int = 0) -> Skip | None:
+    """Why a start is not needed: other runs of the operation have ended with exactly these flags and words; None if none have.
+
+    `runs` are newest first; `total` is how many there are in all, if that is more.
+    """
     alike = [
         run
         for run in runs
         if run.status in ENDED and run.operation == plan.operation and run.flags == plan.flags
-        and (not same_source or run.attempt.source == plan.source.tree)
+        and not has_other_words(run, plan) and (not same_source or run.attempt.source == plan.source.tree)
     ]  # fmt: skip
     if not alike:
         return None
     differs = all(run.attempt.source != plan.source.tree for run in alike)
-    return Skip(alike[0], (MATCHES, *map(line, alike)), differs, all(has_other_words(run, plan) for run in alike))
+    more = max(total - len(runs), 0) + len(alike) - len(alike[:MOST])
+    lines = (MATCHES, *map(line, alike[:MOST]), *((f"  and {more:,} more",) if more else ()))
+    return Skip(alike[0], lines, differs)
 
 
 def has_other_words(run: Run, plan: Plan) -> bool:
@@ -47,7 +58,7 @@ def has_other_words(run: Run, plan: Plan) -> bool:
     if plan.kind == COMMAND:
         own = len(plan.definition.command) if plan.definition else 0
     else:
-        own = 1 if plan.kind == PROGRAM and plan.command[0] not in INTERPRETERS.values() else 2
+        own = words_start(plan.kind, plan.command)
     return run.attempt.command[own:] != plan.command[own:]
 
 
@@ -58,6 +69,6 @@ def line(run: Run) -> str:
         safe_text(run.operation),
         time_text(run.attempt.started),
         run.status,
-        safe_text(run.flags.text()),
+        safe_text(run.attempt.flags_text),
     )
     return "  " + "  ".join(fields).rstrip()

@@ -73,6 +73,17 @@ def parse_notebook(data: bytes, name: str) -> dict[str, Any]:
     return dict(found)
 
 
+def code_after_flags(data: bytes, name: str, *, is_python: bool) -> bytes:
+    """The code of the cells that are executed after the flags have their values. Raises UsageError if it is no notebook."""
+    cells = [cell for cell in parse_notebook(data, name)["cells"] if INJECTED not in tags_of(cell)]
+    place = place_of(cells)
+    first = place + 1 if place is not None and PARAMETERS in tags_of(cells[place]) else 0
+    sources = [source_of(cell) for cell in cells[first:] if cell.get("cell_type") == "code"]
+    if not is_python:
+        return "\n".join(sources).encode(errors="replace")
+    return "\n".join(ast.unparse(tree) for tree in map(parse_cell, sources) if tree).encode(errors="replace")
+
+
 def with_flags(notebook: Mapping[str, Any], values: Mapping[str, Value | None]) -> dict[str, Any]:
     """The notebook with these values for its flags.
 

@@ -111,6 +111,7 @@ def whole(name: str, value: object) -> int:
 READERS: dict[str, Callable[[str, object], Any]] = {
     "operation": path, "command": words, "flags": values, "restart": named, "needed": truth, "needed_source": truth,
     "force_sourcecode": truth, "stage": truth, "clean": truth, "label": text, "tags": texts, "comment": text,
-    "in_place": truth, "bring": truth, "links": texts, "no_link": truth, "stop_after": duration, "background": only_there,
+    "in_place": truth, "bring": truth, "links": texts, "no_link": truth, "outputs": texts,
+    "stop_after": duration, "background": only_there,
     "force_flags": truth, "gpus": text, "no_gpus": truth, "random_seed": whole,
 }  # fmt: skip

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """Run parameters: what of a start is not a flag and is used again by a restart."""
+    """Run parameters: what of a start is not a flag and is used again by a restart.
+
+    The paths of `link` and the patterns of `output` begin at the top of the repository.
+    """
 
     force_flags: bool = False
     gpus: str | None = None
@@ -18,3 +21,20 @@ class Params:
     opt_flags: tuple[str, ...] = ()
     optimizer: str | None = None
     random_seed: int | None = None
+    link: tuple[str, ...] = ()
+    no_link: bool = False
+    in_place: bool = False
+    output: tuple[str, ...] = ()
+
+    def words(self) -> tuple[str, ...]:
+        """The options that gave where the program ran and what is kept of it, as a person types them."""
+        return (
+            *(("--in-place",) if self.in_place else ()),
+            *(word for path in self.link for word in ("--link", path)),
+            *(("--no-link",) if self.no_link else ()),
+            *(word for pattern in self.output for word in ("--output", pattern)),
+        )
+
+
+LATER = frozenset({"link", "no_link", "in_place", "output"})
+"""Parameters that run.toml has only where they were given: runs made before they existed lack them."""

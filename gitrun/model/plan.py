@@ -47,7 +47,8 @@ class Plan:
     `command` is the argv template: `{python}` stands for the interpreter, `{name}` for a flag. `constants` are the
     module-level names that the launcher sets; `arguments` what is added to the words of the command:
     behind them, or each behind as many of them as `places` says. `written` are
-    values to be put into the file whose values are flags.
+    values to be put into the file whose values are flags. `given` names the flags that the user typed. `place` is where
+    in the words of a command the script stands whose constants are set.
     """
 
     operation: str
@@ -69,6 +70,8 @@ class Plan:
     written: Mapping[str, Value | None] = field(default_factory=dict)
     places: tuple[int, ...] = ()
     notices: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
+    place: int = 0
 
     @property
     def words(self) -> list[str]:
@@ -93,20 +96,13 @@ class Skip:
     run: Run
     lines: tuple[str, ...]
     source_differs: bool
-    words_differ: bool = False
-    """Whether it was given other words behind `--`, which are no flags."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What differs although the flags do not."""
-        return (
-            *(
-                ("the source differs from what was run; --needed-source takes that into account",)
-                if self.source_differs
-                else ()
-            ),
-            *(("the words behind -- differ from what was run; only flags are compared",) if self.words_differ else ()),
-        )
+        """What differs although flags and words do not."""
+        if not self.source_differs:
+            return ()
+        return ("the source differs from what was run; --needed-source takes that into account",)
 
 
 @dataclass(frozen=True, slots=True)

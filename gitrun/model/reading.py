@@ -111,7 +111,7 @@ def read_attempt(origin: Origin, parts: Mapping[str, bytes | None], *, live: boo
         base=origin.base,
         branch=text(source, "branch"),
         dirty=source.get("dirty") is True,
-        batch=text(run, "batch"),
+        batch=text(run, "batch"), given=texts(run, "given"),
         carried=tuple(path for path in map(path_of, texts(source, "carried")) if is_safe(path)),
         skipped=tuple(map(read_skipped, tables(source, "skipped"))),
         conflicts=tuple(map(path_of, texts(source, "conflicts"))),
@@ -195,6 +195,10 @@ def read_params(params: Mapping[str, Any]) -> Params:
         opt_flags=texts(params, "opt_flags"),
         optimizer=text(params, "optimizer"),
         random_seed=whole(params, "random_seed"),
+        link=tuple(path for path in map(path_of, texts(params, "link")) if is_safe(path)),
+        no_link=params.get("no_link") is True,
+        in_place=params.get("in_place") is True,
+        output=texts(params, "output"),
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from gitrun.model.flags import format_value
 from gitrun.model.metrics import COUNT, FIRST, LEAST, MOST
+from gitrun.model.params import LATER
 from gitrun.model.status import COMPLETED, ERROR
 from gitrun.model.text import number_text, path_text
 
@@ -27,6 +28,8 @@ FLAGS, RUN, ENV, RESULT, OUTPUT, METRICS, NOTES = (
     for name in ("flags.toml", "run.toml", "env.toml", "result.toml", "output", "metrics.jsonl", "notes.toml")
 )
 FORMAT = 1
+SUBJECT = 72
+"""Characters of the subject of an attempt."""
 LONGEST, SPARE = 16 << 20, 1 << 20
 """Bytes of a result.toml, which is not read if it is larger, and of them those for all but the list of files."""
 LINKS = 512 << 10
@@ -70,10 +73,15 @@ def run_toml(plan: Plan) -> bytes:
         "carried": [path_text(path) for path in plan.carried] or None,
         "skipped": skipped or None,
     }  # fmt: skip
-    params = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(plan.params).items()}
+    params = {
+        key: [path_text(one) for one in value] if key == "link" else list(value) if isinstance(value, tuple) else value
+        for key, value in asdict(plan.params).items()
+        if value or key not in LATER
+    }
     return toml({
         "format": FORMAT, "operation": plan.operation, "kind": plan.kind, "command": list(plan.command),
         "cwd": path_text(plan.cwd), "created": plan.created, "nonce": plan.nonce, "staged": plan.staged or None,
+        "given": list(plan.given),
         **said_of_basis(plan),
         "source": {key: value for key, value in source.items() if value is not None},
         "params": {key: value for key, value in params.items() if value is not None},
@@ -160,8 +168,9 @@ def message(subject: str, kind: str) -> bytes:
 
 
 def attempt_subject(plan: Plan) -> str:
-    """What a person reads in `git log` for an attempt."""
-    return f"run {format_plain(plan.operation)} {plan.flags.text()}".rstrip()
+    """What a person reads in `git log` for an attempt: the flags that were given come first, in 72 characters at most."""
+    text = " ".join(f"run {format_plain(plan.operation)} {plan.flags.text(plan.given)}".split())
+    return text if len(text) <= SUBJECT else text[: SUBJECT - 1] + "…"
 
 
 def outcome_subject(outcome: Outcome) -> str:

@@ -21,7 +21,8 @@ class Request:
     """A start or a restart, as asked for; what is None was not asked for, and a restart keeps what the run has.
 
     `operation` is a script as typed, `command` the words after `--` (arguments if there is an operation), `flags` values
-    or words as typed, `restart` names a run, `stop_after` is in seconds.
+    or words as typed, `restart` names a run, `stop_after` is in seconds. `links` and `outputs` are as typed in the current
+    directory.
     """
 
     operation: str | None = None
@@ -40,6 +41,7 @@ class Request:
     bring: bool | None = None
     links: tuple[str, ...] = ()
     no_link: bool = False
+    outputs: tuple[str, ...] = ()
     stop_after: float | None = None
     background: bool = False
     force_flags: bool | None = None
@@ -79,8 +81,6 @@ def check(request: Request) -> None:
         )
     if request.stage and (request.background or request.in_place):
         raise UsageError("a staged run is not started", "leave out --background and --in-place, and give them with --start")
-    if request.force_sourcecode and request.restart is None:
-        raise UsageError("--force-sourcecode is for restarts", "a new run always takes the working tree")
     if request.clean and request.restart is None:
         raise UsageError("--clean is for restarts", "a new run always starts without files of another")
     if request.links and request.no_link:
@@ -89,7 +89,8 @@ def check(request: Request) -> None:
 
 def check_words(request: Request) -> None:
     """Raises UsageError if a word of the request is not UTF-8."""
-    words = (request.operation, *request.command, request.label, *request.tags, request.comment, request.gpus)
+    texts = (request.label, *request.tags, request.comment, request.gpus, *request.outputs)
+    words = (request.operation, *request.command, *texts)
     values = (getattr(value, "text", value) for value in request.flags.values())
     for word in (*words, *request.flags, *values):
         if isinstance(word, str):

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from gitrun.model.flags import Flags
 from gitrun.model.metrics import Metrics
+from gitrun.model.plan import INTERPRETERS, PROGRAM
 from gitrun.model.status import ENDED, RUNNING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from gitrun.model.files import File, Skipped
@@ -53,7 +54,8 @@ class Notes:
 class Attempt:
     """One execution inside a run; times are UTC, durations in seconds, `source` and `base` object ids.
 
-    `result` is the commit of its result; empty while it has none.
+    `result` is the commit of its result; empty while it has none. `given` names the flags that the user typed; runs that
+    were made before this was recorded have none.
     """
 
     id: str
@@ -83,6 +85,23 @@ class Attempt:
     files: tuple[File, ...] = ()
     written: Written | None = None
     result: str = ""
+    given: tuple[str, ...] = ()
+
+    @property
+    def flags_text(self) -> str:
+        """The flags as a person types them, those that were typed for this attempt first."""
+        return self.flags.text(self.given)
+
+    @property
+    def words_behind(self) -> tuple[str, ...]:
+        """The words behind `--` that are no flags; those of a command are its operation."""
+        return self.command[words_start(self.kind, self.command) :] if self.kind != "command" else ()
+
+    @property
+    def brief_flags_text(self) -> str:
+        """As `flags_text`, without what configures Hydra itself and names of classes, unless they were typed."""
+        shown = {name: value for name, value in self.flags.items() if name in self.given or not is_plumbing(name)}
+        return Flags(shown).text(self.given)
 
     @property
     def left(self) -> str:
@@ -148,6 +167,16 @@ class BrokenRun:
     reason: str
 
 
+def words_start(kind: str, command: Sequence[str]) -> int:
+    """Where the words behind `--` begin in the command of a script or program, however that is started."""
+    return 1 if kind == PROGRAM and command[:1] and command[0] not in INTERPRETERS.values() else 2
+
+
+def is_plumbing(name: str) -> bool:
+    """Whether a flag configures Hydra itself, or names the class that Hydra makes."""
+    return name.startswith("hydra.") or name.rpartition(".")[2] == "_target_"
+
+
 def going_on(attempt: Attempt) -> Attempt:
     """The attempt as it stands while its live lock is held: running since it was made, until its result says since when."""
     return replace(attempt, status=RUNNING, started=attempt.started or attempt.created)
@@ -173,6 +202,7 @@ def attempt_as_json(attempt: Attempt) -> dict[str, Any]:
         "operation": attempt.operation,
         "status": attempt.status,
         "flags": dict(attempt.flags),
+        "given": list(attempt.given),
         "label": None,
         "tags": [],
         "comments": [],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import UsageError
 from gitrun.model.flags import Flag, Value, format_value, same_value
+from gitrun.model.frontends.argv import Read, read_words
 from gitrun.model.frontends.script import ARGS, GLOBALS, Command, Files, Group, NoFiles, Script, path_of, places
 
 if TYPE_CHECKING:
@@ -21,13 +22,15 @@ __all__ = [
     "Files",
     "Group",
     "NoFiles",
+    "Read",
     "Script",
     "arguments",
     "constants",
     "placed",
     "read_script",
+    "read_words",
     "require_command",
-    "unrecorded",
+    "unsure_warning",
     "warning",
 ]
 
@@ -123,22 +126,10 @@ def warning(script: Script | None, operation: str, flags: Mapping[str, Value]) -
     return f"{operation}: passed on as they are: {', '.join(names)}; {script.partial}" if names else ""
 
 
-def unrecorded(script: Script | None, operation: str, flags: Mapping[str, Value], words: Sequence[str]) -> str:
-    """What a person should know of options among the words behind `--` that are those of flags; "" if there are none."""
-    if script is None or not script.takes_text:
-        return ""
-    path = path_of(script, words)
-    declared = [*script.flags, *(flag for command in path for flag in command.flags)]
-    options = {option: flag.name for flag in declared if flag.option for option in (flag.option, *flag.words)}
-    end = words.index("--") if "--" in words else len(words)
-    if any(flag.action == "positional" and flag.words for flag in declared):
-        # what follows the first argument is not for this program
-        end = next((number for number, word in enumerate(words[:end]) if not word.startswith("-")), end)
-    found = {option: options[option] for word in words[:end] if (option := word.partition("=")[0]) in options}
-    if not found:
-        return ""
-    kept = " ".join(f"{name}={format_value(flags[name])}" for name in dict.fromkeys(found.values()) if name in flags)
-    return f"{operation}: behind -- and not recorded: {', '.join(found)}; the run has {kept or 'no value'}; give name=value"
+def unsure_warning(operation: str, names: Iterable[str], words: Sequence[str]) -> str:
+    """What a person should know of flags that words behind `--` may set; empty if there are none."""
+    found = ", ".join(sorted(names))
+    return f"note: {operation}: not recorded as flags, for the words {' '.join(words)} may set them: {found}" if found else ""
 
 
 def _options(declared: Sequence[Flag], flags: Mapping[str, Value]) -> list[str]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import GitrunError, ObjectsGone
 from gitrun.model.run import BrokenRun, Run, going_on
+from gitrun.model.status import ENDED
 from gitrun.model.text import is_text
 from gitrun.store.live import live_runs
 from gitrun.store.places import make_common
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
     from gitrun.model.flags import Flags
 
-VERSION = 6
+VERSION = 7
 MANY = 200
 """Runs from which on reading them through libgit2 is worth its import."""
 FEW = 100
@@ -43,19 +44,19 @@ TABLES = """
 CREATE TABLE IF NOT EXISTS runs (
     id TEXT PRIMARY KEY, tip TEXT NOT NULL, created REAL NOT NULL, operation TEXT NOT NULL, flags TEXT NOT NULL,
     status TEXT NOT NULL, label TEXT, marked INTEGER NOT NULL, broken TEXT,
-    source TEXT NOT NULL, base TEXT, record TEXT NOT NULL
+    source TEXT NOT NULL, base TEXT, words TEXT, record TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 INDEXES = """
 CREATE INDEX IF NOT EXISTS newest ON runs (created, id);
-CREATE INDEX IF NOT EXISTS alike ON runs (operation, flags, created);
+CREATE INDEX IF NOT EXISTS alike ON runs (operation, flags, created, status, words, source);
 CREATE INDEX IF NOT EXISTS sources ON runs (source);
 CREATE INDEX IF NOT EXISTS bases ON runs (base);
 CREATE INDEX IF NOT EXISTS labels ON runs (label) WHERE label IS NOT NULL;
 """
 """What finds rows quickly; made after the rows, in half the time."""
-COLUMNS = ("tip", "created", "operation", "flags", "status", "label", "marked", "broken", "source", "base", "record")
+COLUMNS = ("tip", "created", "operation", "flags", "status", "label", "marked", "broken", "source", "base", "words", "record")
 PUT = (
     f"INSERT INTO runs VALUES ({', '.join('?' * (len(COLUMNS) + 1))}) ON CONFLICT (id) DO UPDATE SET "  # noqa: S608 - ours
     f"{', '.join(f'{name} = excluded.{name}' for name in COLUMNS)} WHERE runs.tip = ?"
@@ -149,6 +150,19 @@ class Index:
     def alike(self, operation: str, flags: Flags) -> list[Run]:
         """The runs of the operation whose flags are equal to these, newest first."""
         return self._sound(f"WHERE operation = ? AND flags = ? AND broken IS NULL {ORDER}", (operation, flags_key(flags)))
+
+    def ended_alike(self, operation: str, flags: Flags, words: str | None, source: str = "", limit: int = -1) -> list[Run]:
+        """As `alike`, only those that have ended, with these words (`words_key`) and of this source, at most `limit`.
+
+        A run whose words have no key is among them.
+        """
+        where, values = ended_alike(operation, flags, words, source)
+        return self._sound(f"WHERE {where} {ORDER} LIMIT ?", (*values, limit))
+
+    def count_ended_alike(self, operation: str, flags: Flags, words: str | None, source: str = "") -> int:
+        """How many runs `ended_alike` finds without a limit; no run is read for it."""
+        where, values = ended_alike(operation, flags, words, source)
+        return self._number(f"SELECT count(*) FROM runs WHERE {where}", values)  # noqa: S608 - ours
 
     def of_operation(self, operation: str) -> list[Run]:
         """The runs of the operation, newest first."""
@@ -314,6 +328,15 @@ class Index:
                     self._told(min(start + ROUND, len(names)), len(names))
         self._base.executescript(INDEXES)
         return stored
+
+
+def ended_alike(operation: str, flags: Flags, words: str | None, source: str) -> tuple[str, tuple[object, ...]]:
+    """The condition that such rows meet, and its values."""
+    where = "operation = ? AND flags = ? AND broken IS NULL AND status IN (?, ?)"
+    values: tuple[object, ...] = (operation, flags_key(flags), *sorted(ENDED))
+    if words is not None:
+        where, values = f"{where} AND (words = ? OR words IS NULL)", (*values, words)
+    return (f"{where} AND source = ?", (*values, source)) if source else (where, values)
 
 
 def this_boot() -> str:

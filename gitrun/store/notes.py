@@ -233,5 +233,5 @@ def commit_note(index: Index, commit: str, tree: str) -> str:
 
 def words(run: Run) -> str:
     """A run on one line."""
-    said = f"{short(run.id)} {safe_text(run.operation)} {safe_text(run.flags.text())}".rstrip()
+    said = f"{short(run.id)} {safe_text(run.operation)} {safe_text(run.attempt.flags_text)}".rstrip()
     return f"{said[:WIDEST]}: {ending(run.attempt)}"

@@ -10,11 +10,12 @@ from gitrun.model.files import File, Skipped
 from gitrun.model.flags import Flags
 from gitrun.model.metrics import Metrics
 from gitrun.model.params import Params
-from gitrun.model.run import Attempt, BrokenRun, Comment, Notes, Run
+from gitrun.model.plan import COMMAND
+from gitrun.model.run import Attempt, BrokenRun, Comment, Notes, Run, words_start
 from gitrun.store.outputs import Output
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from gitrun.git.exe import Git
 
@@ -24,12 +25,20 @@ EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 def row(run: Run | BrokenRun) -> tuple[object, ...]:
     """A run as the base holds it."""
     if isinstance(run, BrokenRun):
-        return run.id, run.tip, 0.0, "", "", "", None, 0, run.reason, "", None, ""
+        return run.id, run.tip, 0.0, "", "", "", None, 0, run.reason, "", None, None, ""
     attempt, notes = run.attempt, run.notes
     return (
         run.id, run.tip, attempt.created.timestamp(), attempt.operation, flags_key(attempt.flags), attempt.status,
-        notes.label, int(notes.marked), None, attempt.source, attempt.base, pack(run),
+        notes.label, int(notes.marked), None, attempt.source, attempt.base,
+        words_key(attempt.kind, attempt.operation, attempt.command), pack(run),
     )  # fmt: skip
+
+
+def words_key(kind: str, operation: str, command: Sequence[str]) -> str | None:
+    """A text that is the same for equal words behind `--`; None where only the entry knows where they begin."""
+    if kind != COMMAND:
+        return json.dumps(command[words_start(kind, command) :])
+    return json.dumps(command) if operation == " ".join(command) else None
 
 
 def flags_key(flags: Flags) -> str:
@@ -52,7 +61,7 @@ def pack(run: Run) -> str:
         a.id, a.operation, a.kind, a.command, a.cwd, dict(a.flags), params, a.status, micros(a.created), a.source,
         micros(a.started), micros(a.stopped), a.duration, a.exit_status, a.metrics.pack(), a.base, a.branch, a.dirty, a.batch,
         a.carried, [[s.path, s.size, s.reason] for s in a.skipped], [[f.path, f.size, f.sha256, f.stored] for f in a.files],
-        a.written is not None, a.result, a.author, a.conflicts, a.submodules,
+        a.written is not None, a.result, a.author, a.conflicts, a.submodules, a.given,
         notes.label, notes.tags, [[c.text, c.author, micros(c.time)] for c in notes.comments], notes.marked,
         notes.unreadable,
     ])  # fmt: skip
@@ -62,7 +71,7 @@ def unpack(git: Git, run: str, tip: str, record: str) -> Run:
     """The run that `pack` wrote."""
     (
         head, operation, kind, command, cwd, flags, params, status, created, source, started, stopped, duration, exit_status,
-        metrics, base, branch, dirty, batch, carried, skipped, files, ended, result, author, conflicts, submodules,
+        metrics, base, branch, dirty, batch, carried, skipped, files, ended, result, author, conflicts, submodules, given,
         label, tags, comments, marked, unreadable,
     ) = json.loads(record)  # fmt: skip
     attempt = Attempt(
@@ -74,6 +83,7 @@ def unpack(git: Git, run: str, tip: str, record: str) -> Run:
         skipped=tuple(Skipped(*one) for one in skipped), files=tuple(File(*one) for one in files),
         conflicts=tuple(conflicts), submodules=tuple((path, commit) for path, commit in submodules),
         author=author, written=Output(str(git.common_dir), result or head) if ended else None, result=result,
+        given=tuple(given),
     )  # fmt: skip
     spoken = tuple(Comment(text, author, moment_of(time)) for text, author, time in comments)
     return Run(run, tip, attempt, Notes(label, tuple(tags), spoken, marked, unreadable))

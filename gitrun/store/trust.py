@@ -158,7 +158,7 @@ def require_trusted(git: Git, run: Run, *, clean: bool = False) -> None:
     lines = (
         f"gitrun:   made by   {attempt.author or 'nobody that it names'}, {found.words if found else 'unsigned'}",
         f"gitrun:   executes  {' '.join(attempt.command) or attempt.operation}{where}",
-        f"gitrun:   flags     {attempt.flags.text() or 'none'}",
+        f"gitrun:   flags     {attempt.flags_text or 'none'}",
         f"gitrun:   source    {difference(git, attempt)} (git run diff {known})",
     )
     error.detail = "\n".join(safe_text(line) for line in lines)

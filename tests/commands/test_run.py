@@ -42,7 +42,7 @@ def test_options_of_argparse_are_flags_and_words_after_dashes_are_arguments(repo
     script = "import argparse, sys\np = argparse.ArgumentParser()\np.add_argument('--batch-size', type=int, default=8)\n"
     repo.write("a.py", script + "p.add_argument('rest', nargs='*')\nprint(p.parse_args(), file=sys.stdout)\n")
     assert repo.run("a.py", "batch_size=16", "--", "u", "v").stdout == "Namespace(batch_size=16, rest=['u', 'v'])\n"
-    assert flags_of(repo) == {"batch-size": 16}
+    assert flags_of(repo) == {"batch-size": 16, "rest": ["u", "v"]}
 
 
 def test_executable_gets_flags_in_its_environment(repo) -> None:
@@ -82,7 +82,6 @@ REFUSED = {
     "--minimize is not there yet": ("--minimize", "loss", "echo.py"),
     "--maximize is not there yet": ("echo.py", "--maximize", "loss"),
     "a restart runs what its run ran, not 'echo.py'": ("--restart", "1", "echo.py"),
-    "--force-sourcecode is for restarts": ("echo.py", "--force-sourcecode"),
     "not a duration: '1x'": ("echo.py", "--stop-after", "1x"),
     "there is no 'nosuch' to link": ("echo.py", "--link", "nosuch"),
     "'echo.py' is in git": ("echo.py", "--link", "echo.py"),

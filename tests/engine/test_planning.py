@@ -67,17 +67,17 @@ ARGS = (
 
 
 @pytest.mark.parametrize(
-    ("words", "notice"),
+    ("words", "flags", "rest"),
     [
-        (("--lr", "0.3"), "--lr; the run has lr=0.1"),
-        (("--n=3",), "--n; the run has no value"),
-        (("--other", "x", "--", "--lr"), ""),
+        (("--lr", "0.3"), {"lr": 0.3}, ()),
+        (("--n=3", "--other"), {"lr": 0.1, "n": "3"}, ("--other",)),
+        (("--other", "x", "--", "--lr"), {"lr": 0.1}, ("--other", "x", "--", "--lr")),
     ],
 )
-def test_an_option_of_a_flag_among_the_words_is_not_recorded_and_that_is_said(repo, words, notice) -> None:
+def test_an_option_of_a_flag_among_the_words_is_recorded(repo, words, flags, rest) -> None:
     repo.write("args.py", ARGS)
-    notices = plan(repo, operation="args.py", command=words).notices
-    assert notices == ((f"args.py: behind -- and not recorded: {notice}; give name=value",) if notice else ())
+    found = plan(repo, operation="args.py", command=words)
+    assert (found.flags, found.command[2:], found.notices) == (flags, rest, ())
 
 
 def test_options_that_an_argument_takes_are_those_of_another_program(repo) -> None:

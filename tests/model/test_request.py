@@ -14,7 +14,6 @@ REFUSED = {
     "--gpus and --no-gpus exclude each other": {"operation": "a.py", "gpus": "0", "no_gpus": True},
     "would overwrite your working tree": {"restart": "1", "in_place": True},
     "a staged run is not started": {"operation": "a.py", "stage": True, "background": True},
-    "--force-sourcecode is for restarts": {"operation": "a.py", "force_sourcecode": True},
     "--clean is for restarts": {"operation": "a.py", "clean": True},
     "--link and --no-link exclude each other": {"operation": "a.py", "links": ("d",), "no_link": True},
     "at most 64 bits": {"operation": "a.py", "random_seed": 1 << 63},

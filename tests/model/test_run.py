@@ -15,7 +15,7 @@ from gitrun.model.params import Params
 from gitrun.model.run import as_json, attempt_as_json, restart_needed, rfc3339, run_params_for_restart
 
 KEYS = {
-    "id", "operation", "status", "flags", "label", "tags", "comments", "marked", "started", "stopped", "duration",
+    "id", "operation", "status", "flags", "given", "label", "tags", "comments", "marked", "started", "stopped", "duration",
     "exit_status", "metrics", "source", "base", "branch", "batch",
 }  # fmt: skip
 

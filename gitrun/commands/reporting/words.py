@@ -88,10 +88,12 @@ def status_words(run: Run) -> str:
 def flag_words(run: Run, report: Report) -> list[str]:
     """The flags in which the run differs from that of the base; all of them if there is none."""
     base = report.bases.get(run.operation)
+    first = run.flags.order(run.attempt.given)
     if base is None:
-        return [clipped(text) for text in few([f"{name}={flag_text(value)}" for name, value in run.flags.items()])]
+        return [clipped(text) for text in few([f"{name}={flag_text(run.flags[name])}" for name in first])]
     moved = differing(base.flags, run.flags)
-    return few([clipped(f"{name}={flag_text(new)} (was {flag_text(old)})") for name, (old, new) in moved.items()])
+    names = [*(name for name in first if name in moved), *(name for name in moved if name not in run.flags)]
+    return few([clipped(f"{name}={flag_text(moved[name][1])} (was {flag_text(moved[name][0])})") for name in names])
 
 
 def metric_words(run: Run, report: Report) -> Iterator[tuple[str, str, str]]:

@@ -49,6 +49,7 @@ def option_flag(names: Sequence[str], keywords: Keywords, scope: Scope) -> Flag 
         as_typed=typed_as(kind, keywords),
         words=REST if positional and takes_rest(keywords.get("nargs"), scope) else (),
         required=value_of(keywords.get("required"), scope) == (True, True),
+        aliases=() if positional else tuple(name for name in names if name != option),
     )
 
 

@@ -130,7 +130,14 @@ class Reading:
         flag = argument_flag(names[0], keywords, scope) if positional else option_flag(names, keywords, scope)
         if flag and (flag.kind == "any" or (flag.kind == "list" and takes_text(keywords, flag.default, scope))):
             flag = replace(flag, as_typed="all")
+        if flag and flag.option:
+            flag = replace(flag, aliases=tuple(name for name in names if is_alias(name, flag)))
         return replace(flag, kind="any") if flag and flag.kind == "str" and not is_all else flag
+
+
+def is_alias(name: str, flag: Flag) -> bool:
+    """Whether the option is another spelling of the flag's; one with a slash has a word for on and one for off."""
+    return name.startswith("-") and name != flag.option and "/" not in name.lstrip("/")
 
 
 def command_call(module: Module, node: Function) -> ast.expr | None:

@@ -130,11 +130,14 @@ def flag_of(parameter: Parameter, module: Module) -> Flag | None:
             least=least, most=most, size=size, as_typed=typed,
         )  # fmt: skip
     option, off = spelling(name, spelled, kind)
+    aliases = tuple(text for text in spelled if text != option and "/" not in text)
     if keywords.get("count") and value_of(keywords["count"], module.scope) == (True, True):
-        return Flag(name, default or 0, "int", (), help_text, option, "times")
+        return Flag(name, default or 0, "int", (), help_text, option, "times", aliases=aliases)
     action = "switch" if kind == "bool" else "repeat" if many and not size else "any_order"
     words = (off,) if action == "switch" and off else ()
-    return Flag(name, default, kind, choices, help_text, option, action, many, not has_default, least, most, words, size, typed)
+    return Flag(
+        name, default, kind, choices, help_text, option, action, many, not has_default, least, most, words, size, typed, aliases
+    )
 
 
 def info_of(parameter: Parameter, module: Module) -> tuple[ast.Call | None, Value | None, bool]:

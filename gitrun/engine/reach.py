@@ -1,0 +1,217 @@
+"""Decides how each flag reaches its program, and refuses those that reach it nowhere: a recorded flag must be true."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitrun.engine.declared import script_of
+from gitrun.engine.hosted import Hosted, blob_at, files_named, hosted_by
+from gitrun.engine.operations import PYTHON, step_flags
+from gitrun.errors import UsageError
+from gitrun.model.flags import Flags, defaults, format_value, same_value
+from gitrun.model.plan import COMMAND, NOTEBOOK, PROGRAM, STEPS
+from gitrun.model.scripts import ARGS, GLOBALS, placed, read_words
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from gitrun.engine.operations import Declared, Operation
+    from gitrun.git.objects import Objects
+    from gitrun.model.flags import Value
+    from gitrun.model.scripts import Script
+
+INLINE_METADATA = b"# /// script"
+"""What `uv run` reads in a script that it is given; it would not find it in another file (PEP 723)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The Python script among the words of a command, with its source and its flags."""
+
+    at: Hosted
+    script: Script
+    source: bytes
+
+    def takes(self, name: str) -> bool:
+        """Whether the script declares the flag."""
+        return any(flag.name.replace("-", "_") == name.replace("-", "_") for flag in self.script.flags)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What gives a command its flags: words to add, each with its place, or constants to set in the script at `place`."""
+
+    added: tuple[tuple[int, str], ...] = ()
+    constants: Mapping[str, Value | None] | None = None
+    place: int = 0
+
+
+def variable_of(name: str) -> str:
+    """The environment variable that has the value of a flag."""
+    return f"FLAG_{re.sub('[^A-Za-z0-9]', '_', name).upper()}"
+
+
+def is_mentioned(name: str, words: Iterable[str]) -> bool:
+    """Whether a word has `{name}`, or names the flag's environment variable."""
+    return any(f"{{{name}}}" in word or variable_of(name) in word for word in words)
+
+
+def reads_variable(source: bytes, name: str) -> bool:
+    """Whether a source names the environment variable of the flag, or makes up such names."""
+    return variable_of(name).encode() in source or re.search(rb"FLAG_(?![A-Z0-9_])", source) is not None
+
+
+def is_open(operation: Operation, declared: Declared) -> bool:
+    """Whether the program is given its flags by words that a person wrote and by the environment alone."""
+    return operation.kind in {COMMAND, PROGRAM} and declared.style == ""
+
+
+def host_of(objects: Objects, operation: Operation, declared: Declared, tree: str, names: Iterable[str]) -> Host | None:
+    """The script that a command starts, if one of the flags is for nobody else."""
+    if operation.kind != COMMAND or not is_open(operation, declared):
+        return None
+    if all(is_mentioned(name, operation.command) for name in names):
+        return None
+    at = hosted_by(objects, tree, operation.command, operation.cwd)
+    found = objects.read(blob_at(objects, tree, at.path)) if at else None
+    if at is None or found is None or found.data is None:
+        return None
+    script = script_of(objects, tree, at.path, found.id, found.data).chosen(operation.command[at.place + 1 :])
+    return Host(at, script, found.data)
+
+
+def is_routed(host: Host, name: str, words: Sequence[str]) -> bool:
+    """Whether the flag is one of the script's, and not one that a word or the environment gives."""
+    return not is_mentioned(name, words) and (host.takes(name) or not reads_variable(host.source, name))
+
+
+def lost_flags(objects: Objects, operation: Operation, declared: Declared, tree: str, flags: Mapping[str, Value]) -> list[str]:
+    """The names of the flags that reach the program nowhere."""
+    if operation.kind == STEPS:
+        definition = operation.definition
+        known = {flag.name for flag in step_flags(objects, definition, tree)} if definition else set()
+        return [name for name in flags if name not in known]
+    if operation.kind in {COMMAND, PROGRAM}:
+        host = declared.host
+        names = [name for name in flags if host and not host.takes(name) and is_routed(host, name, operation.command)]
+        return [name for name in names if host and not reaches(objects, host.script, host.source, tree, (name, flags[name]))]
+    script = declared.script
+    if operation.kind == NOTEBOOK and script is None and declared.style == "":
+        source = source_of(objects, operation, tree)
+        return [name for name in flags if not is_variable_read(objects, source, tree, name)]
+    if script is None or declared.style not in {ARGS, GLOBALS}:
+        return []
+    known = {flag.name for flag in script.flags}
+    unknown = [name for name in flags if name not in known]
+    source = source_of(objects, operation, tree) if unknown else b""
+    return [name for name in unknown if not reaches(objects, script, source, tree, (name, flags[name]))]
+
+
+def reaches(objects: Objects, script: Script, source: bytes, tree: str, flag: tuple[str, Value]) -> bool:
+    """Whether a flag that the script does not declare reaches it: as a word, as a name that it reads, in the environment."""
+    name, value = flag
+    if script.style == ARGS:
+        known = Flags(defaults(script.flags))
+        has_words = placed(script, known.put({name: value})) != placed(script, known)
+        return has_words or is_variable_read(objects, source, tree, name)
+    from gitrun.model.frontends.usage import sees
+
+    return sees(source, name) or is_variable_read(objects, source, tree, name)
+
+
+def is_variable_read(objects: Objects, source: bytes, tree: str, name: str) -> bool:
+    """Whether the source, or another file of the tree, names the flag's environment variable."""
+    if reads_variable(source, name):
+        return True
+    return objects.git.attempt("grep", "-q", "-F", "-e", variable_of(name), tree, "--").returncode == 0
+
+
+def source_of(objects: Objects, operation: Operation, tree: str) -> bytes:
+    """The source of a script, or of the cells of a notebook that come after its flags."""
+    found = objects.read(blob_at(objects, tree, operation.script))
+    data = (found.data or b"") if found else b""
+    if operation.kind != NOTEBOOK:
+        return data
+    from gitrun.model.notebooks import code_after_flags
+
+    return code_after_flags(data, operation.script, is_python=operation.command[0] == PYTHON)
+
+
+def require_reach(operation: Operation, declared: Declared, lost: Collection[str], flags: Mapping[str, Value]) -> None:
+    """Raises UsageError if a flag reaches the program nowhere, naming the way that works."""
+    for name in lost:
+        word = f"{name}={format_value(flags[name])}"
+        option = f"--{name} {format_value(flags[name])}"
+        what = "its notebook" if operation.kind == NOTEBOOK else "its steps" if operation.kind == STEPS else "its program"
+        message = f"flag {name!r} of {operation.name} would not reach {what}: nothing there reads it"
+        if operation.kind == STEPS:
+            raise UsageError(message, f"give a step of {operation.name} a flag of this name")
+        if operation.definition and any(flag.name == name for flag in operation.definition.flags):
+            raise UsageError(message, 'set flags-to = "args" or "env" in its entry, or delete the flag there')
+        if operation.kind == NOTEBOOK:
+            raise UsageError(message, f"assign {name} a literal in its first cell, or in the cell that is tagged parameters")
+        if declared.host:
+            words = shlex.join(operation.command)
+            raise UsageError(message, f"to pass it as words: git run -- {words} {option}")
+        raise UsageError(message, f"to pass it as words, leave out {word}: git run {operation.name} -- {option}")
+
+
+def unread(objects: Objects, operation: Operation, declared: Declared, tree: str, names: Iterable[str]) -> list[str]:
+    """Those of the names of flags that only the environment of a command or program has, as far as its files tell."""
+    if not is_open(operation, declared) or declared.host:
+        return []
+    left = [name for name in names if not is_mentioned(name, operation.command)]
+    sources = files_named(objects, tree, operation.command, operation.cwd) if left else []
+    return [name for name in left if not any(reads_variable(source, name) for source in sources)]
+
+
+def environment_note(operation: Operation, names: Sequence[str]) -> str:
+    """What a person should know of flags that only the environment has; empty if there are none."""
+    if not names:
+        return ""
+    variables = ", ".join(map(variable_of, names))
+    words = f"'{{{names[0]}}}'"
+    hint = f"git run {names[0]}=VALUE -- {shlex.join(operation.command)} {words}"
+    if operation.kind == PROGRAM or operation.definition:
+        hint = f"git run {operation.name} -- WORDS"
+    return f"note: {', '.join(names)}: passed only in the environment, as {variables}. To pass words: {hint}"
+
+
+def route_of(host: Host, operation: Operation, flags: Flags) -> Route:
+    """How the script among the words of a command is given those flags that are its own. Raises UsageError."""
+    words, at = operation.command, host.at
+    own = {name: value for name, value in flags.items() if is_routed(host, name, words)}
+    behind = words[at.place + 1 :]
+    if host.script.style == ARGS:
+        typed = read_words(host.script, behind)
+        twice = next((name for name in own if name in typed.flags or name in typed.unsure), "")
+        if twice:
+            raise UsageError(f"flag {twice!r} is also among the words of the command", "give it once")
+        known = Flags(defaults(host.script.flags) | own)
+        return Route(tuple((at.place + 1 + place, word) for place, word in placed(host.script, known, behind)))
+    before = {flag.name: flag.default for flag in host.script.flags}
+    changed = {name: value for name, value in own.items() if name not in before or not is_exactly(value, before[name])}
+    if changed and (reason := no_launcher(host)):
+        raise UsageError(
+            f"flag {next(iter(changed))!r} cannot be set in {at.path} here: {reason}", f"git run {at.path} sets it"
+        )
+    return Route((), changed, at.place)
+
+
+def is_exactly(one: Value, other: Value | None) -> bool:
+    """Whether the program would not see a difference."""
+    return type(one) is type(other) and same_value(one, other)
+
+
+def no_launcher(host: Host) -> str:
+    """Why the script cannot be started with other values in its constants; empty if it can."""
+    if host.at.is_module:
+        return "the command names it as a module"
+    if host.at.place == 0:
+        return "the command starts it as a program"
+    if host.at.host.endswith("uv") and INLINE_METADATA in host.source:
+        return "uv reads its dependencies in the script itself"
+    return ""

@@ -1,0 +1,354 @@
+"""Reads the words behind `--` as a script's front end will: which of them give a flag, and which stay words.
+
+A word counts as a flag only where there is one way to read it. What is left out stays on the command line as it is.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from gitrun.model.flags import Flag, Typed, Value
+from gitrun.model.frontends.script import path_of, places
+from gitrun.model.values import parse_spelled, parse_value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from gitrun.model.frontends.script import Script
+
+Given: TypeAlias = "Value | Typed | None"
+ASSIGNING = ("hydra", "omegaconf")
+"""The front ends whose words are `name=value`."""
+ABBREVIATING = ("argparse", "dataclasses")
+"""Those that take the beginning of an option for the whole."""
+DASHED = ("fire", "tyro", "dataclasses")
+"""Those to which `-` and `_` in an option are the same."""
+SWITCHED = {"store_true": True, "store_false": False, "boolean_optional": True, "switch": True}
+COUNTED = ("count", "times")
+CLICK_BOOLS = dict.fromkeys(("1", "true", "t", "yes", "y", "on"), True) | dict.fromkeys(
+    ("0", "false", "f", "no", "n", "off"), False
+)
+ABSL_BOOLS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
+NEGATIVE = re.compile(r"-\d+|-\d*\.\d+|-\d+(\.\d*)?[eE][+-]?\d+")
+PLAIN_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_./:-]*")
+GRAMMAR = re.compile(r"[{}()$]|^[^\[]*,")
+"""What has a meaning in Hydra's and OmegaConf's grammar that a flag cannot hold."""
+
+
+class Unclear(Exception):
+    """The word does not have one meaning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What words give: the values of flags by name, and the words that stay, in their order.
+
+    `unsure` names the flags that a word that stays may give another value.
+    """
+
+    flags: Mapping[str, Given]
+    rest: tuple[str, ...]
+    unsure: frozenset[str] = frozenset()
+
+
+def read_words(script: Script | None, words: Sequence[str]) -> Read:
+    """Returns the flags that the words behind `--` give the script, and the words that stay."""
+    if script is None or script.style != "args" or not words:
+        return Read({}, tuple(words))
+    if script.frontend in ASSIGNING:
+        return read_assignments(script, words)
+    return Reader(script, words).read()
+
+
+def read_assignments(script: Script, words: Sequence[str]) -> Read:
+    """Reads `name=value`, the words of Hydra and OmegaConf."""
+    names = {flag.name for flag in script.flags}
+    found: dict[str, Given] = {}
+    rest: list[str] = []
+    unsure: set[str] = set()
+    for word in words:
+        name, equals, text = word.partition("=")
+        bare = name.lstrip("+~") if script.frontend == "hydra" else name
+        is_plain = (bool(equals) and not name.startswith(("+", "~"))) or (name.startswith("++") and bool(equals))
+        if bare in names and is_plain and not GRAMMAR.search(text):
+            found[bare] = Typed(text)
+            continue
+        rest.append(word)
+        if bare and (equals or name.startswith("~")):
+            unsure |= {known for known in names if known == bare or known.startswith(f"{bare}.")}
+    return Read(found, tuple(rest), frozenset(unsure - found.keys()))
+
+
+@dataclass
+class Reader:
+    """Reads words as argparse, click, absl, Fire, jsonargparse and tyro do."""
+
+    script: Script
+    words: Sequence[str]
+    found: dict[str, Given] = field(default_factory=dict)
+    kept: dict[int, str] = field(default_factory=dict)
+    loose: list[int] = field(default_factory=list)
+    """Where words stand that are no options."""
+    unsure: set[str] = field(default_factory=set)
+    is_clear: bool = True
+
+    def __post_init__(self) -> None:
+        """Makes the table of options."""
+        self.is_clear = not self.script.partial
+        self.options = dict(spellings(self.script))
+        self.commands = {place for place, _ in places(self.script, self.words)}
+
+    def read(self) -> Read:
+        """Reads the words to their end, or to what is for another program."""
+        at = 0
+        takes_rest = any(flag.action == "positional" and flag.words for flag in self.script.flags)
+        while at < len(self.words):
+            word = self.words[at]
+            if word == "--" or (takes_rest and at not in self.commands and is_loose(word)):
+                self.is_clear = False
+                self.keep(at, len(self.words))
+                break
+            if is_loose(word):
+                self.loose += [] if at in self.commands else [at]
+                self.keep(at, at + 1)
+                at += 1
+                continue
+            try:
+                at += self.option(at)
+            except Unclear:
+                self.is_clear = False
+                self.keep(at, at + 1)
+                self.unsure |= {flag.name for flag, _ in self.named(word)}
+                at += 1
+        self.arguments()
+        rest = tuple(word for _, word in sorted(self.kept.items()))
+        return Read(self.found, rest, frozenset(self.unsure))
+
+    def keep(self, start: int, end: int) -> None:
+        """Leaves these words on the command line."""
+        self.kept |= {place: self.words[place] for place in range(start, end)}
+
+    def named(self, word: str) -> list[tuple[Flag, object]]:
+        """The flag whose option the word is; several if it is the beginning of several."""
+        name = word.partition("=")[0]
+        if self.script.frontend in DASHED:
+            name = dashed(name)
+        if name in self.options:
+            return [self.options[name]]
+        if self.script.frontend == "absl" and name.startswith("-") and f"-{name}" in self.options:
+            return [self.options[f"-{name}"]]
+        if self.script.frontend in ABBREVIATING and name.startswith("--") and len(name) > 2:
+            return [known for option, known in self.options.items() if option.startswith(name)]
+        if not name.startswith("--") and word[:2] in self.options:
+            return [self.options[option] for letter in word[1:] if (option := f"-{letter}") in self.options]
+        return []
+
+    def option(self, at: int) -> int:
+        """Reads the option at the place; returns how many words it takes. Raises Unclear."""
+        word = self.words[at]
+        name, equals, text = word.partition("=")
+        known = self.named(word)
+        is_short = not name.startswith("--") and name not in self.options and self.script.frontend != "absl"
+        if is_short and known:
+            return self.short(word)
+        if len({id(flag) for flag, _ in known}) != 1 or len(known) != 1:
+            raise Unclear
+        flag, stands_for = known[0]
+        if stands_for is not TAKES:
+            return self.switch(flag, stands_for, text if equals else None)
+        if equals:
+            self.give(flag, [text])
+            return 1
+        taken = self.values(flag, at + 1)
+        self.give(flag, list(self.words[at + 1 : at + 1 + taken]))
+        return 1 + taken
+
+    def short(self, word: str) -> int:
+        """Reads `-n5`, `-vq` and `-vn 5`. Raises Unclear."""
+        first, stands_for = self.options[word[:2]]
+        if stands_for is TAKES:
+            if "=" in word and self.script.frontend != "argparse":
+                raise Unclear
+            self.give(first, [word[2:].removeprefix("=") if self.script.frontend == "argparse" else word[2:]])
+            return 1
+        known = [self.options.get(f"-{letter}") for letter in word[1:]]
+        if any(one is None or one[1] is TAKES for one in known):
+            raise Unclear
+        for one in known:
+            if one is not None:
+                self.switch(one[0], one[1], None)
+        return 1
+
+    def switch(self, flag: Flag, stands_for: object, text: str | None) -> int:
+        """Reads an option that stands for a value. Raises Unclear."""
+        if text is not None:
+            if flag.action != "equals" or text.lower() not in ABSL_BOOLS or stands_for is False:
+                raise Unclear
+            stands_for = ABSL_BOOLS[text.lower()]
+        if flag.action in COUNTED:
+            start = flag.default if flag.action == "count" and isinstance(flag.default, int) else 0
+            before = self.found.get(flag.name, start)
+            self.found[flag.name] = (before if isinstance(before, int) else 0) + 1
+        else:
+            self.found[flag.name] = stands_for  # type: ignore[assignment]  # a value of the table
+        return 1
+
+    def values(self, flag: Flag, start: int) -> int:
+        """How many of the words from `start` on are values of the option. Raises Unclear if that is not known."""
+        front = self.script.frontend
+        if flag.size and front in {"click", "typer"}:
+            return self.number(flag.size, start)
+        follow = 0
+        while start + follow < len(self.words) and is_value(self.words[start + follow], front):
+            follow += 1
+            if not (flag.many and flag.action in {"store", "append", "extend", "tyro", "any_order"}) or front == "click":
+                break
+        if flag.many and follow != 1 and (self.has_arguments() or self.script.commands):
+            raise Unclear
+        if not follow:
+            raise Unclear
+        return follow
+
+    def number(self, count: int, start: int) -> int:
+        """Exactly so many words. Raises Unclear if there are fewer."""
+        if start + count > len(self.words):
+            raise Unclear
+        return count
+
+    def has_arguments(self) -> bool:
+        """Whether the script takes words that are no options."""
+        return any(flag.action == "positional" for flag in self.script.flags)
+
+    def give(self, flag: Flag, texts: list[str]) -> None:
+        """Gives the flag what these words say. Raises Unclear if a flag cannot hold it."""
+        if not flag.many and flag.action not in {"append", "extend", "repeat"}:
+            self.found[flag.name] = value_of(flag, texts[0])
+            return
+        if flag.action in {"separated", "spaced"}:
+            texts = texts[0].split(",") if flag.action == "separated" else texts[0].split()
+            if any('"' in text for text in texts):
+                raise Unclear
+            self.found[flag.name] = [item_of(flag, text.strip()) for text in texts if text.strip()]
+            return
+        if flag.action == "append" and len(texts) > 1:
+            raise Unclear
+        items: list[Value] = [item_of(flag, text) for text in texts]
+        before = self.found.get(flag.name)
+        adds = flag.action in {"append", "extend", "repeat"} or (flag.action == "equals" and flag.many)
+        if before is None and flag.action in {"append", "extend"}:
+            before = list(flag.default) if isinstance(flag.default, list) else []
+        self.found[flag.name] = [*before, *items] if adds and isinstance(before, list) else items
+
+    def arguments(self) -> None:
+        """Gives the words that are no options to the arguments of the script, if it is clear which is which."""
+        takers = [flag for flag in self.script.flags if flag.action == "positional"]
+        commands = path_of(self.script, self.words)
+        inner = {flag.name for command in commands for flag in command.flags}
+        is_plain = not self.script.commands or (bool(commands) and all(flag.name in inner for flag in takers))
+        self.unsure |= {flag.name for flag in takers if self.loose or not self.is_clear}
+        if not self.loose or not self.is_clear or not is_plain or self.script.frontend in {"fire", "jsonargparse"}:
+            return
+        if any(flag.many for flag in takers[:-1]) or (len(self.loose) > len(takers) and not (takers and takers[-1].many)):
+            return
+        try:
+            for number, flag in enumerate(takers[: len(self.loose)]):
+                places_of = self.loose[number:] if flag.many else self.loose[number : number + 1]
+                texts = [self.words[place] for place in places_of]
+                self.found[flag.name] = [item_of(flag, text) for text in texts] if flag.many else value_of(flag, texts[0])
+                for place in places_of:
+                    del self.kept[place]
+            self.unsure -= {flag.name for flag in takers}
+        except Unclear:
+            return
+
+
+TAKES = object()
+"""Stands in the table of options for one that takes a value."""
+
+
+def spellings(script: Script) -> Iterator[tuple[str, tuple[Flag, object]]]:
+    """Every word that gives a flag a value, and which one it stands for."""
+    for flag in script.flags:
+        names = [name for name in (flag.option, *flag.aliases) if name]
+        if script.frontend in DASHED:
+            names = [dashed(name) for name in names]
+        if flag.action == "const":
+            yield from ((word, (flag, choice)) for choice, word in zip(flag.choices, flag.words, strict=False))
+            continue
+        if flag.action == "equals" and flag.kind == "bool":
+            yield from ((name, (flag, True)) for name in names)
+            yield f"--no{flag.option.lstrip('-')}", (flag, False)
+            continue
+        stands_for = SWITCHED.get(flag.action, TAKES) if flag.kind == "bool" else TAKES
+        stands_for = 1 if flag.action in COUNTED else stands_for
+        yield from ((name, (flag, stands_for)) for name in names)
+        if flag.action == "switch" and stands_for is not TAKES:
+            yield from ((word, (flag, False)) for word in flag.words)
+        if flag.action == "boolean_optional":
+            yield from ((f"--no-{name[2:]}", (flag, False)) for name in names if name.startswith("--"))
+
+
+def dashed(option: str) -> str:
+    """The option with one spelling of `-` and `_`."""
+    start = len(option) - len(option.lstrip("-"))
+    return option[:start] + option[start:].replace("_", "-")
+
+
+def is_loose(word: str) -> bool:
+    """Whether the word is no option: it does not begin with a dash, or is a number, or the dash alone."""
+    return not word.startswith("-") or word == "-" or NEGATIVE.fullmatch(word) is not None
+
+
+def is_value(word: str, frontend: str) -> bool:
+    """Whether the front end takes the word for the value of the option before it."""
+    return is_loose(word) or (frontend in {"click", "typer", "absl"} and word != "--")
+
+
+def value_of(flag: Flag, text: str) -> Given:
+    """What the text gives the flag. Raises Unclear."""
+    if flag.action == "type_bool":
+        return bool(text)
+    if flag.action == "titled":
+        return known_bool(text.lower(), CLICK_BOOLS)
+    if flag.action == "literal":
+        return literal_of(text)
+    if flag.action == "json" and text.startswith("{"):
+        raise Unclear
+    if text in flag.words or (text == "null" and flag.kind != "str"):
+        raise Unclear
+    return Typed(text)
+
+
+def known_bool(text: str, words: Mapping[str, bool]) -> bool:
+    """The truth value that the word stands for. Raises Unclear."""
+    if text not in words:
+        raise Unclear
+    return words[text]
+
+
+def literal_of(text: str) -> Given:
+    """What Fire makes of the text: a literal of Python, or the text itself. Raises Unclear."""
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
+        if PLAIN_WORD.fullmatch(text):
+            return text
+        raise Unclear from error
+    if not isinstance(value, bool | int | float | str | list):
+        raise Unclear
+    return value
+
+
+def item_of(flag: Flag, text: str) -> Value:
+    """An item of a list. Raises Unclear."""
+    if flag.action == "literal":
+        value: Given = literal_of(text)
+    else:
+        value = parse_spelled(text) if flag.as_typed else parse_value(text)
+        value = text if flag.as_typed == "all" and isinstance(value, bool) else value
+    if value is None or isinstance(value, Typed):
+        raise Unclear
+    return value

@@ -1,0 +1,50 @@
+"""Tells whether a Python source can see a value that is put under a name before it runs."""
+
+from __future__ import annotations
+
+import symtable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DYNAMIC = ("globals", "vars", "locals", "eval", "exec", "__main__")
+"""What reads names that do not stand in the source."""
+
+
+def sees(source: bytes, name: str) -> bool:
+    """Whether the source reads the global name and does not assign it itself, or reads names that are computed."""
+    try:
+        top = symtable.symtable(source.decode(errors="replace"), "script", "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    tables = list(below(top))
+    if any(reads(table, word, is_top=table is top) for table in tables for word in DYNAMIC):
+        return True
+    return not assigns(top, name) and any(reads(table, name, is_top=table is top) for table in tables)
+
+
+def assigns(top: symtable.SymbolTable, name: str) -> bool:
+    """Whether the module gives the name a value: by assignment, import, `def`, `class`, `for`, `with`."""
+    if name not in top.get_identifiers():
+        return False
+    symbol = top.lookup(name)
+    return symbol.is_assigned() or symbol.is_imported() or symbol.is_namespace()
+
+
+def reads(table: symtable.SymbolTable, name: str, *, is_top: bool) -> bool:
+    """Whether the block reads the global of that name, or imports a module of that name."""
+    if name not in table.get_identifiers():
+        return False
+    symbol = table.lookup(name)
+    if name == "__main__" and symbol.is_imported():
+        return True
+    return symbol.is_referenced() and (is_top or symbol.is_global())
+
+
+def below(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
+    """The block and all blocks in it."""
+    queue = [table]
+    for one in queue:
+        yield one
+        queue += one.get_children()

@@ -1,0 +1,114 @@
+"""Words behind `--`, read as each front end reads them: what gives a flag, and what stays a word."""
+
+from __future__ import annotations
+
+import pytest
+
+from gitrun.model.flags import Typed
+from gitrun.model.scripts import read_script, read_words
+
+ARGPARSE = """
+import argparse
+p = argparse.ArgumentParser()
+p.add_argument("--lr", "-l", type=float, default=0.1)
+p.add_argument("-v", "--verbose", action="store_true")
+p.add_argument("-q", action="store_true")
+p.add_argument("--cache", action=argparse.BooleanOptionalAction, default=True)
+p.add_argument("--count", action="count", default=0)
+p.add_argument("--more", action="append", default=["a"])
+p.add_argument("--sizes", nargs="+", type=int)
+p.parse_args()
+"""
+CLICK = """
+import click
+@click.command()
+@click.option("--lr", "-l", default=0.1)
+@click.option("--shout/--no-shout", default=True)
+@click.option("--tag", "-t", multiple=True)
+@click.option("--pair", nargs=2, type=int)
+@click.argument("path")
+def main(**given): ...
+"""
+ABSL = """
+from absl import app, flags
+flags.DEFINE_float("lr", 0.1, "")
+flags.DEFINE_bool("log", True, "")
+flags.DEFINE_list("names", ["a"], "")
+app.run(main)
+"""
+FIRE = """
+import fire
+def main(lr=0.1, name="a", on=False): ...
+fire.Fire(main)
+"""
+
+
+def read(source: str, *words: str) -> tuple[dict, tuple[str, ...], set[str]]:
+    found = read_words(read_script(source.encode(), "t.py"), words)
+    plain = {name: value.text if isinstance(value, Typed) else value for name, value in found.flags.items()}
+    return plain, found.rest, set(found.unsure)
+
+
+@pytest.mark.parametrize(
+    ("source", "words", "flags"),
+    [
+        (ARGPARSE, "--lr 5", {"lr": "5"}),
+        (ARGPARSE, "--lr=5", {"lr": "5"}),
+        (ARGPARSE, "-l 5", {"lr": "5"}),
+        (ARGPARSE, "-l5", {"lr": "5"}),
+        (ARGPARSE, "-l=5", {"lr": "5"}),
+        (ARGPARSE, "--lr -1e-3", {"lr": "-1e-3"}),
+        (ARGPARSE, "--lr 4 --lr 5", {"lr": "5"}),
+        (ARGPARSE, "--verb", {"verbose": True}),
+        (ARGPARSE, "-vq", {"verbose": True, "q": True}),
+        (ARGPARSE, "--no-cache", {"cache": False}),
+        (ARGPARSE, "--count --count", {"count": 2}),
+        (ARGPARSE, "--more b --more c", {"more": ["a", "b", "c"]}),
+        (ARGPARSE, "--sizes 1 2 3", {"sizes": [1, 2, 3]}),
+        (CLICK, "--lr -3 a", {"lr": "-3", "path": "a"}),
+        (CLICK, "-l5", {"lr": "5"}),
+        (CLICK, "--no-shout", {"shout": False}),
+        (CLICK, "-t a --tag b", {"tag": ["a", "b"]}),
+        (CLICK, "--pair 1 2 x", {"pair": [1, 2], "path": "x"}),
+        (ABSL, "--lr=5 --nolog", {"lr": "5", "log": False}),
+        (ABSL, "-lr 5 --log=false", {"lr": "5", "log": False}),
+        (ABSL, "--names=a,b", {"names": ["a", "b"]}),
+        (FIRE, "--lr=5 --name=b", {"lr": 5, "name": "b"}),
+        (FIRE, "--lr 1e-3 --on True", {"lr": 0.001, "on": True}),
+    ],
+)
+def test_words_that_the_front_end_knows_are_flags(source, words, flags) -> None:
+    assert read(source, *words.split()) == (flags, (), set())
+
+
+@pytest.mark.parametrize(
+    ("source", "words", "unsure"),
+    [
+        (ARGPARSE, "--other 3", set()),
+        (ARGPARSE, "-- --lr 5", set()),
+        (ARGPARSE, "--lr", {"lr"}),
+        (ARGPARSE, "--c 3", {"cache", "count"}),
+        (ARGPARSE, "-vx", {"verbose"}),
+        (CLICK, "--other a", {"path"}),
+        (FIRE, "--lr={1:2}", {"lr"}),
+    ],
+)
+def test_words_with_no_single_meaning_stay(source, words, unsure) -> None:
+    assert read(source, *words.split()) == ({}, tuple(words.split()), unsure)
+
+
+def test_words_of_a_subcommand_are_read_and_its_name_stays() -> None:
+    source = "import click\n@click.group()\n@click.option('--seed', default=1)\ndef cli(): ...\n"
+    source += "@cli.command('fit')\n@click.option('--lr', default=0.1)\n@click.argument('path')\ndef f(**k): ...\n"
+    words = ["--seed", "2", "fit", "--lr", "3", "a"]
+    found = read_words(read_script(source.encode(), "t.py").chosen(words), words)
+    assert (set(found.flags), found.rest) == ({"seed", "lr", "path"}, ("fit",))
+
+
+def test_what_the_argument_takes_that_takes_all_the_rest_stays() -> None:
+    source = ARGPARSE.replace("p.parse", "p.add_argument('cmd', nargs='...')\np.parse")
+    assert read(source, "-v", "tool", "--lr", "3")[:2] == ({"verbose": True}, ("tool", "--lr", "3"))
+
+
+def test_constants_are_no_options() -> None:
+    assert read("lr = 0.1\n", "--lr", "5") == ({}, ("--lr", "5"), set())
