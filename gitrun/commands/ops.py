@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gitrun.commands.opening import open_project
-from gitrun.commands.render import few, print_json, table
+from gitrun.commands.render import print_json, table
 from gitrun.model.flags import format_value
 from gitrun.model.text import safe_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from gitrun.engine.offers import Offer
     from gitrun.model.flags import Flag
     from gitrun.model.scripts import Command
+
+
+NOTHING = "no operations here; an entry of gitrun.toml makes one, and git run <script> runs any script"
 
 
 @click.command(add_help_option=False)
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of gitrun.toml, for editors.")
 def command(names: tuple[str, ...], *, as_json: bool, schema: bool) -> int:
-    r"""Lists operations: flags, defaults, choices and help (default: those of gitrun.toml, else the scripts at the top).
+    r"""Lists operations: flags, defaults, choices and help (default: those of gitrun.toml, else scripts and notebooks).
 
     \b
       git run ops
@@ -36,7 +39,7 @@ def command(names: tuple[str, ...], *, as_json: bool, schema: bool) -> int:
 
         sys.stdout.write((SHARE / "gitrun.schema.json").read_text(encoding="utf-8"))
         return 0
-    from gitrun.engine.offers import offers, scripts
+    from gitrun.engine.offers import offers, other_tools
 
     project = open_project()
     found = offers(project.git, names)
@@ -45,18 +48,13 @@ def command(names: tuple[str, ...], *, as_json: bool, schema: bool) -> int:
     elif found:
         table([row for offer in found for row in rows(offer)])
     else:
-        project.say(nothing(scripts(project.git)))
+        project.say(NOTHING)
+    for word in other_tools(project.git) if not (names or as_json) else ():
+        project.say(word)
     broken = [offer for offer in found if offer.error]
     for offer in broken if not as_json else ():
         project.say(f"{offer.name} cannot be run: {offer.error}")
     return 1 if broken else 0
-
-
-def nothing(scripts: Sequence[str]) -> str:
-    """That there is no operation with anything to show, and what can be run all the same."""
-    if not scripts:
-        return "no operations here; an entry of gitrun.toml makes one, and git run <script> runs any script"
-    return f"no script here has flags that can be read; git run <script> runs each: {few(scripts)}"
 
 
 def rows(offer: Offer) -> list[list[str]]:
@@ -67,6 +65,10 @@ def rows(offer: Offer) -> list[list[str]]:
         described = "steps: " + ", ".join(step.operation for step in definition.steps)
     if offer.asks:
         described = f"{described} (asked for its flags when it is run)".lstrip()
+    if offer.flags == () and not offer.commands and not described:
+        described = offer.note or "(no flags)"
+    elif offer.note:
+        described = f"{described} ({offer.note})" if described else offer.note
     described = "cannot be run" if offer.error else described
     return [[safe_text(offer.name), safe_text(described)], *flag_rows(offer.flags or (), 1), *command_rows(offer.commands)]
 

@@ -127,7 +127,7 @@ def script_from(found: Mapping[str, Any]) -> Script:
     )
     return Script(
         tuple(map(flag_from, found["flags"])), found["style"], found["frontend"],
-        tuple(map(command_from, found["commands"])), groups, found["partial"],
+        tuple(map(command_from, found["commands"])), groups, found["partial"], found.get("advice", ""),
     )  # fmt: skip
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import zlib
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, cast
 
 from gitrun.engine.operations import PYTHON, Operation, below_top, declared_by, entry_operation, mode_of, step_operation
 from gitrun.errors import CannotRun, GitrunError, UnknownOperation, UsageError
 from gitrun.git.objects import EXECUTABLE, FILE, LINK, TREE, Entry, Object
 from gitrun.model.definitions import Definition
-from gitrun.model.plan import GITRUN, PYPROJECT, SCRIPT
+from gitrun.model.plan import GITRUN, NOTEBOOK, PYPROJECT, SCRIPT
 from gitrun.model.projectfile import read_each
 
 if TYPE_CHECKING:
@@ -26,7 +28,13 @@ if TYPE_CHECKING:
     from gitrun.model.scripts import Command
 
 MOST = 200
-"""Scripts at the top above which the rest is not looked at."""
+"""Scripts above which the rest is not looked at."""
+LONGEST = 1 << 20
+"""Bytes of a script that are looked at."""
+MAIN = re.compile(rb"^if __name__ *== *[\"']__main__[\"']", re.MULTILINE)
+ACTION = re.compile(rb"^(?:[A-Za-z_][\w.]*\(|(?:if|for|while|with) |try:)", re.MULTILINE)
+"""A line at the top of a module that does something."""
+NO_FOLDERS = ("tests", "test", "site-packages", "node_modules")
 NO_PROGRAMS = ("setup.py", "conftest.py", "__init__.py", "noxfile.py")
 
 
@@ -34,7 +42,8 @@ NO_PROGRAMS = ("setup.py", "conftest.py", "__init__.py", "noxfile.py")
 class Offer:
     """An operation that can be run; `flags` are None if it takes every flag, or has to be asked for them (`asks`).
 
-    `commands` are its sub-commands, which have flags of their own. `error` says why it cannot be run.
+    `commands` are its sub-commands, which have flags of their own. `error` says why it cannot be run, `note` what there is
+    to know of its flags.
     """
 
     name: str
@@ -45,6 +54,7 @@ class Offer:
     error: GitrunError | None = None
     asks: bool = False
     commands: tuple[Command, ...] = ()
+    note: str = ""
 
 
 class WorkingTree:
@@ -96,7 +106,7 @@ def entries_here(top: Path) -> dict[str, Definition | UsageError]:
 
 
 def offers(git: Git, names: Sequence[str] = ()) -> list[Offer]:
-    """The operations of these names; without any, all entries of the project file, else the scripts at the top.
+    """The operations of these names; without any, all entries of the project file, else the scripts and notebooks.
 
     Raises UsageError if a name names nothing, or the project file does not read.
     """
@@ -106,11 +116,8 @@ def offers(git: Git, names: Sequence[str] = ()) -> list[Offer]:
         return [offer_of(objects, name, entries[name]) if name in entries else script(git, objects, name) for name in names]
     if entries:
         return [offer_of(objects, name, entry) for name, entry in entries.items()]
-    return [
-        offer
-        for offer in (script(git, objects, f"{os.curdir}/{name}", top=True) for name in scripts(git))
-        if offer.flags or offer.commands
-    ]
+    found = [script(git, objects, name, top=True) for name in scripts(git)]
+    return [offer for offer in found if offer.flags or offer.commands or is_doing(git, offer)]
 
 
 def offer_of(objects: Objects, name: str, entry: Definition | UsageError) -> Offer:
@@ -130,10 +137,10 @@ def script(git: Git, objects: Objects, typed: str, *, top: bool = False) -> Offe
     path = os.path.normpath(typed) if top else below_top(git, typed)
     if mode_of(objects, "", path) is None:
         raise UnknownOperation(f"there is no operation or script '{typed}' here", "git run ops lists what there is", typed)
-    is_python = path.endswith(".py")
-    operation = Operation(path, SCRIPT, (PYTHON, path), "") if is_python else step_operation(objects, path, "")
-    bare = Offer(path, operation.kind, operation.command)
+    bare = Offer(path, SCRIPT, (PYTHON, path))
     try:
+        operation = Operation(path, SCRIPT, bare.command, "") if path.endswith(".py") else step_operation(objects, path, "")
+        bare = Offer(path, operation.kind, operation.command)
         return declaring(bare, declared_by(objects, operation, ""))
     except GitrunError as error:
         return replace(bare, error=error)
@@ -141,20 +148,49 @@ def script(git: Git, objects: Objects, typed: str, *, top: bool = False) -> Offe
 
 def declaring(bare: Offer, declared: Declared) -> Offer:
     """The offer with the flags and sub-commands that were found."""
-    return replace(bare, flags=declared.flags, commands=declared.script.commands if declared.script else ())
+    found = declared.script
+    if found is None:
+        return replace(bare, flags=declared.flags)
+    return replace(bare, flags=declared.flags, commands=found.commands, note=found.advice or found.partial)
 
 
 def scripts(git: Git) -> list[str]:
-    """The Python scripts at the top of the working tree that git does not ignore and that look like programs."""
-    found = [name for name in os.listdir(git.worktree or ".") if name.endswith(".py") and is_program(name)][:MOST]
-    if not found:
-        return []
-    listed = git.run("ls-files", "-zco", "--exclude-standard", "--deduplicate", "--", *found)
-    return sorted(map(os.fsdecode, listed.split(b"\0")[:-1]))
+    """The Python scripts and notebooks that git does not ignore and that look like programs; those nearest to the top first.
+
+    Below the top that is a script which says what it does when it is run.
+    """
+    listed = git.run("ls-files", "-zco", "--exclude-standard", "--deduplicate").split(b"\0")[:-1]
+    paths = [os.fsdecode(path) for path in listed if path.endswith((b".py", b".ipynb"))]
+    paths = sorted(filter(is_program, paths), key=lambda path: (path.count("/"), path))
+    top = git.worktree or ""
+    there = (path for path in paths if os.path.isfile(os.path.join(top, path)))
+    return list(islice((path for path in there if "/" not in path or is_started(git, path)), MOST))
 
 
-def is_program(name: str) -> bool:
+def is_started(git: Git, path: str) -> bool:
+    """Whether a file below the top is a notebook, or has a part for when it is run."""
+    return path.endswith(".ipynb") or MAIN.search(beginning(git, path)) is not None
+
+
+def is_doing(git: Git, offer: Offer) -> bool:
+    """Whether a file without flags does something, or cannot be read."""
+    return bool(offer.error or offer.note) or offer.kind == NOTEBOOK or ACTION.search(beginning(git, offer.name)) is not None
+
+
+def beginning(git: Git, path: str) -> bytes:
+    """The first part of a file of the working tree; nothing if it cannot be read."""
+    try:
+        with open(os.path.join(git.worktree or "", path), "rb") as file:
+            return file.read(LONGEST)
+    except OSError:
+        return b""
+
+
+def is_program(path: str) -> bool:
     """Whether a Python file may be meant to be run."""
+    *folders, name = path.split("/")
+    if any(folder in NO_FOLDERS or folder.startswith(".") for folder in folders):
+        return False
     return name not in NO_PROGRAMS and not name.startswith(("test_", "_")) and not name.endswith("_test.py")
 
 
@@ -175,3 +211,23 @@ def choices_of(flag: Flag) -> list[str]:
 
     given = flag.choices or ((True, False) if flag.kind == "bool" or isinstance(flag.default, bool) else ())
     return [format_value(choice) for choice in given]
+
+
+def other_tools(git: Git) -> list[str]:
+    """What a person should know of files at the top that say how other tools run things here."""
+    there = set(os.listdir(git.worktree or "."))
+    found = ((next((name for name in names if name in there), ""), says) for names, says in OTHER_TOOLS)
+    return [f"note: {name} {says}" for name, says in found if name]
+
+
+OTHER_TOOLS = (
+    (
+        ("dvc.yaml",),
+        "has stages. To run the command of one: git run -- COMMAND; params.yaml gives flags to a script that loads it",
+    ),
+    (("guild.yml", "guild.yaml"), "has operations. To run the script of one: git run SCRIPT NAME=VALUE"),
+    (("Makefile", "makefile", "GNUmakefile"), "has targets. To run one: git run -- make TARGET"),
+    (("justfile", "Justfile"), "has recipes. To run one: git run -- just RECIPE"),
+    (("Snakefile",), "has rules. To run one: git run -- snakemake --cores 1 RULE"),
+)
+"""Files that are looked for, the first of each that is there, and what to say of it."""

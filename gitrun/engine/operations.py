@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from gitrun.model.request import Request
 
 PYTHON = "{python}"
+STARTERS = {".java": "java", ".go": "go run", ".ts": "npx tsx", ".php": "php", ".scala": "scala", ".swift": "swift",
+            ".kts": "kotlin", ".exs": "elixir", ".clj": "clojure -M", ".do": "stata -b do", ".sas": "sas", ".ps1": "pwsh",
+            ".awk": "awk -f", ".tcl": "tclsh", ".sql": "psql -f", ".mk": "make -f", ".nf": "nextflow run"}  # fmt: skip
+"""The programs that start files which are never executable themselves, to be named in hints."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,9 @@ def find_operation(git: Git, objects: Objects, request: Request, source: Source)
         return notebook_operation(objects, path, path, source.tree, request.command)
     words = program_words(typed, mode)
     if words is None:
-        hint = f"chmod +x {request.operation}, or name its interpreter: git run -- sh {request.operation}"
+        started = STARTERS.get(os.path.splitext(path)[1], "")
+        hint = f"name the program that runs it: git run -- {started or 'PROGRAM'} {request.operation}"
+        hint = hint if started else f"chmod +x {request.operation}, or {hint}"
         raise UsageError(f"'{request.operation}' is neither a Python script nor executable", hint)
     return Operation(path, PROGRAM, (*words, *request.command), cwd)
 

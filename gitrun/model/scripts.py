@@ -82,6 +82,8 @@ def placed(script: Script | Sequence[Flag], flags: Mapping[str, Value], words: S
     made = [_options(level, flags) for level in sorts]
     for name, value in _undeclared(declared.values(), flags).items():
         made[-1] += undeclared_words(script.frontend, name, value, partial=bool(script.partial))
+    if script.frontend == "sacred" and made[0] and "with" not in words:
+        made[0].insert(0, "with")
     for level, more in zip(levels, made, strict=True):
         more.extend(positional_words([flag for flag in level if flag.action == "positional"], flags))
     if any("\0" in word for more in made for word in more):

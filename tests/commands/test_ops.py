@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from jsonschema import Draft202012Validator
+from notebook import notebook
 
 from gitrun.commands.install_docs import SHARE
 
@@ -180,8 +181,64 @@ def test_flag_that_must_be_given_can_be_filled_in(trained) -> None:
     assert trained.run("a", "--edit-flags", env={"GIT_EDITOR": "false"}).returncode == 128
 
 
-def test_scripts_without_flags_are_named_where_no_operation_has_any(empty_repo) -> None:
+def test_scripts_and_notebooks_of_a_fresh_project_are_listed(empty_repo) -> None:
     assert "no operations here; " in empty_repo.run("ops", check=True).stderr
+    main = "if __name__ == '__main__':\n    pass\n"
     empty_repo.write("plain.py", "print(1)\n")
-    said = empty_repo.run("ops", check=True).stderr
-    assert said == "gitrun: no script here has flags that can be read; git run <script> runs each: plain.py\n"
+    empty_repo.write("library.py", "import os\ndef f(): return os\n")
+    empty_repo.write("src/pkg/fit.py", f"lr = 0.1\n{main}")
+    empty_repo.write("src/pkg/library.py", "lr = 0.1\n")
+    empty_repo.write("tests/test_fit.py", main)
+    empty_repo.write("tests/helper.py", main)
+    empty_repo.write("books/a.ipynb", notebook("k = 3"))
+    empty_repo.write("books/broken.ipynb", "nothing")
+    done = empty_repo.run("ops")
+    assert (done.returncode, done.stdout) == (
+        1,
+        "plain.py            (no flags)\nbooks/a.ipynb\n  k=3\nbooks/broken.ipynb  cannot be run\nsrc/pkg/fit.py\n  lr=0.1\n",
+    )
+    assert "books/broken.ipynb cannot be run: 'books/broken.ipynb' is no notebook" in done.stderr
+    assert empty_repo.run("ops", cwd=empty_repo.path / "src").stdout == done.stdout
+
+
+def test_help_of_a_script_without_flags_says_so(empty_repo) -> None:
+    empty_repo.write("plain.py", "import sys\nprint(sys.argv)\n")
+    assert empty_repo.run("plain.py", "-h", check=True).stdout == "plain.py  (no flags)\n"
+    (found,) = json.loads(empty_repo.run("ops", "plain.py", "--json", check=True).stdout)
+    assert found["flags"] == []
+
+
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        ("dvc.yaml", "note: dvc.yaml has stages. To run the command of one: git run -- COMMAND"),
+        ("guild.yml", "note: guild.yml has operations. To run the script of one: git run SCRIPT NAME=VALUE"),
+        ("Makefile", "note: Makefile has targets. To run one: git run -- make TARGET"),
+        ("GNUmakefile", "note: GNUmakefile has targets. To run one: git run -- make TARGET"),
+        ("Snakefile", "note: Snakefile has rules. To run one: git run -- snakemake --cores 1 RULE"),
+    ],
+)
+def test_files_of_other_tools_are_pointed_to(repo, file, words) -> None:
+    assert "note:" not in repo.run("ops", check=True).stderr
+    repo.write(file, "")
+    done = repo.run("ops", check=True)
+    assert (done.stdout[:7], done.stderr.count(words)) == ("echo.py", 1)
+    assert repo.run("ops", "echo.py", check=True).stderr == ""
+
+
+def test_front_end_that_cannot_be_read_is_named_with_the_way_that_works(empty_repo, tmp_path) -> None:
+    empty_repo.write("h.py", "import hydra\n@hydra.main(config_path='conf', config_name='c')\ndef main(cfg): ...\nmain()\n")
+    empty_repo.write("conf/c.yaml", "lr: 1\n")
+    empty_repo.write(
+        "s.py", "from pydantic_settings import BaseSettings\nclass S(BaseSettings):\n    lr: float = 1\nprint(S())\n"
+    )
+    (tmp_path / "yaml.py").write_text("raise ImportError('no PyYAML here')\n")
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from gitrun.commands.main import answer; answer(sys.argv[1:])"
+    for words in (["ops"], ["h.py", "-h"]):
+        call = [sys.executable, "-c", code, *words]
+        done = subprocess.run(call, cwd=empty_repo.path, capture_output=True, text=True, check=True)
+        assert "h.py  its configuration is YAML: pip install 'git-run-tracker[yaml]' reads it\n" in done.stdout
+    assert empty_repo.run("h.py", "-h").stdout == "h.py\n  lr=1\n"
+    assert "s.py  pydantic-settings reads its values from the environment: NAME=VALUE git run s.py; " in (
+        empty_repo.run("s.py", "-h").stdout
+    )

@@ -215,3 +215,19 @@ def test_script_of_a_folder_is_one_operation_wherever_it_is_started(repo) -> Non
     assert repo.run("a.py", cwd=repo.path / "sub").stdout == "sub\n"
     repo.run("sub/a.py", check=True)
     assert [run["operation"] for run in json.loads(repo.run("list", "--json").stdout)] == ["sub/a.py", "sub/a.py"]
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("Train.java", "name the program that runs it: git run -- java Train.java"),
+        ("train.go", "name the program that runs it: git run -- go run train.go"),
+        ("notes.txt", "chmod +x notes.txt, or name the program that runs it: git run -- PROGRAM notes.txt"),
+        ("train", "chmod +x train, or name the program that runs it: git run -- PROGRAM train"),
+    ],
+)
+def test_what_starts_a_file_is_told_by_its_ending(repo, name, hint) -> None:
+    repo.write(name, "x\n")
+    ended = repo.run(name)
+    assert ended.returncode == 129
+    assert ended.stderr == f"gitrun: '{name}' is neither a Python script nor executable; {hint}\n"

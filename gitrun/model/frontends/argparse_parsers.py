@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gitrun.model.frontends import configargparse_files
 from gitrun.model.frontends.argparse_frame import Frame
 from gitrun.model.frontends.argparse_nodes import (
     adds_its_own,
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 PARSER_CLASSES = ("ArgumentParser", "ArgParser")
 PARSE = ("parse_args", "parse_known_args")
+MORE_ADDERS = ("add", "add_arg")
+"""Other names that ConfigArgParse has for `add_argument`."""
 WORDS = (b"add_argument", b"parse_args", b"parse_known_args", b"add_parser", b"add_subparsers", b"set_defaults", b"_group(")
 HARMLESS = ("argcomplete.autocomplete", "print", "len", "isinstance", "str", "repr")
 MOST_CALLS = 300
@@ -61,7 +64,10 @@ def read(module: Module) -> Script | None:
     if not options and not partial:
         return None
     frontend = "argparse" if found.untyped or not found.partial else "argparse-typed"
-    return Script(flags, ARGS, frontend, commands=commands, partial=partial)
+    script = Script(flags, ARGS, frontend, commands=commands, partial=partial)
+    if configargparse_files.uses(module):
+        return configargparse_files.with_files(script, module)
+    return script
 
 
 class Reading:
@@ -73,6 +79,7 @@ class Reading:
         self.variables: dict[str, Known] = {}
         given = [b"%s%s%s" % (start, name, end) for name in PARSERS.findall(module.source) for start, end in PLACES]
         given += [name + b"(" for name in ADDERS.findall(module.source)]
+        given += [b".add(", b".add_arg("] if configargparse_files.uses(module) else []
         self.nodes = list(module.near(*WORDS, b"arser", *map(str.encode, makers), *given))
         self.near = {id(node) for node in self.nodes if isinstance(node, ast.stmt)}
         self.functions = {node.name: node for node in self.nodes if isinstance(node, FUNCTIONS)}
@@ -202,6 +209,8 @@ class Reading:
         if isinstance(call.func, ast.Attribute):
             owner = self.expression(call.func.value, frame)
             name = call.func.attr
+            if name in MORE_ADDERS and isinstance(owner, Parser):
+                name = "add_argument"
             if name in METHODS:
                 return METHODS[name](self, call, owner, frame)
             if name in PARSE and owner is None:

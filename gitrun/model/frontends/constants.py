@@ -136,14 +136,19 @@ class Reading:
 
 
 def constants_of(module: Module, later: Sequence[ast.stmt] = ()) -> Iterable[Flag]:
-    """Returns the constants of the module as flags, in the order of its source.
+    """Returns the constants of the module as flags, in the order of its source. `later` follows in the same namespace."""
+    return constants_in(module.tree.body, later)
+
+
+def constants_in(body: Sequence[ast.stmt], later: Sequence[ast.stmt] = ()) -> Iterable[Flag]:
+    """Returns the names as flags to which these statements give a value once.
 
     The default is None where the program alone knows it: a value that is made of other constants, or chosen by what is not
-    one. `later` are statements that follow in the same namespace.
+    one.
     """
     reading, path = Reading(), Path()
-    reading.statements(module.tree.body, path)
-    variables = reading.variables | stored_in(later) | assigned_elsewhere([*module.tree.body, *later])
+    reading.statements(body, path)
+    variables = reading.variables | stored_in(later) | assigned_elsewhere([*body, *later])
     nodes = {name: found for name, found in reading.nodes.items() if name not in variables and not name.startswith("_")}
     while gone := [name for name, found in nodes.items() if not all(is_constant(node, nodes) for node in found)]:
         for name in gone:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.model.flags import Flag, is_name
 from gitrun.model.frontends.module import FUNCTIONS, Module, dotted, keywords_of, last_name
+from gitrun.model.frontends.neighbours import module_of
 from gitrun.model.frontends.parameters import fields_of, over, parameters_of, takes_any_name
 from gitrun.model.frontends.script import ARGS, Command, Script
 
@@ -16,11 +17,14 @@ if TYPE_CHECKING:
     from gitrun.model.frontends.module import Function
     from gitrun.model.frontends.parameters import Parameter
 
+TRAINER = "LightningCLI adds the options of Lightning's Trainer: trainer.max_epochs=3, and config=FILE"
 CALLS = ("jsonargparse.CLI", "jsonargparse.auto_cli", "jsonargparse.auto_parser", "jsonargparse.capture_parser")
 
 
 def read(module: Module) -> Script | None:
     """The parameters of what the CLI is given; None if the module has none."""
+    if module.names(b"LightningCLI") and (found := lightning(module)):
+        return found
     if not module.names(b"jsonargparse"):
         return None
     calls = (node for node in module.near(b"CLI", b"auto_") if isinstance(node, ast.Call))
@@ -36,6 +40,34 @@ def read(module: Module) -> Script | None:
         names = [dotted(given)]
     positional = not is_false(keywords_of(call).get("as_positional"))
     return script_of(names, module, positional=positional)
+
+
+def lightning(module: Module) -> Script | None:
+    """Returns the parameters of the model and the data that LightningCLI is given, under its sub-commands; None without one."""
+    own = {name for name, node in module.classes.items() if any(last_name(base) == "LightningCLI" for base in node.bases)}
+    calls = (node for node in module.near(b"LightningCLI", *map(str.encode, own)) if isinstance(node, ast.Call))
+    call = next((node for node in calls if last_name(node.func) in {"LightningCLI", *own}), None)
+    if call is None:
+        return None
+    nodes = dict(zip(("model_class", "datamodule_class"), call.args, strict=False)) | keywords_of(call)
+    flags: list[Flag] = []
+    for part, key in (("model", "model_class"), ("data", "datamodule_class")):
+        if found := class_of(nodes.get(key), module):
+            start = next((one for one in found[0].body if isinstance(one, FUNCTIONS) and one.name == "__init__"), None)
+            parameters = parameters_of(start, found[1].scope) if start else ()
+            flags += flags_of(parameters, found[1], positional=False, prefix=f"{part}.")
+    if is_false(nodes.get("run")):
+        return Script(tuple(flags), ARGS, "jsonargparse", partial=TRAINER)
+    commands = tuple(Command(name, tuple(flags), partial=TRAINER) for name in ("fit", "validate", "test", "predict"))
+    return Script((), ARGS, "jsonargparse", commands)
+
+
+def class_of(node: ast.expr | None, module: Module) -> tuple[ast.ClassDef, Module] | None:
+    """Returns the class that a name stands for, and its module, which may be another one of the repository."""
+    if dotted(node) in module.classes:
+        return module.classes[dotted(node)], module
+    place = module_of(module, module.full_name(node), {}) if node else None
+    return (place[0].classes[place[1]], place[0]) if place and place[1] in place[0].classes else None
 
 
 def is_false(node: ast.expr | None) -> bool:

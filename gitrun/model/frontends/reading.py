@@ -8,10 +8,13 @@ from gitrun.model.frontends import (
     absl_flags,
     argparse_parsers,
     click_commands,
+    docopt_usage,
     fire_component,
     hydra_config,
     jsonargparse_cli,
     omegaconf_config,
+    pydantic_settings,
+    sacred_experiment,
     typed_config,
     typer_functions,
 )
@@ -23,8 +26,9 @@ if TYPE_CHECKING:
     from gitrun.model.frontends.script import Files
 
 READERS = (
-    hydra_config.read, absl_flags.read, typer_functions.read, click_commands.read, fire_component.read,
-    jsonargparse_cli.read, typed_config.read, argparse_parsers.read, omegaconf_config.read,
+    hydra_config.read, sacred_experiment.read, absl_flags.read, typer_functions.read, click_commands.read,
+    fire_component.read, jsonargparse_cli.read, docopt_usage.read, typed_config.read, argparse_parsers.read,
+    omegaconf_config.read, pydantic_settings.read,
 )  # fmt: skip
 
 

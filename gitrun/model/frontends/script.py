@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 GLOBALS = "globals"
 ARGS = "args"
-WITH_GRAMMAR = ("fire", "jsonargparse", "hydra", "omegaconf")
+CONFIG = "config"
+"""The action of an option that names a file with values of other options."""
+WITH_GRAMMAR = ("fire", "jsonargparse", "hydra", "omegaconf", "sacred")
 """The front ends that read a literal, JSON or YAML."""
 
 
@@ -75,7 +77,7 @@ class Script:
 
     `style` is "globals" (assignments at the top of the module) or "args" (words after its name), `frontend` what reads
     these words. `commands` are its sub-commands, `groups` those of Hydra. `partial` says why there may be more flags than
-    these; it is empty if there are not.
+    these; it is empty if there are not. `advice` names a front end whose values cannot be flags, and the way that works.
     """
 
     flags: tuple[Flag, ...]
@@ -84,6 +86,7 @@ class Script:
     commands: tuple[Command, ...] = ()
     groups: tuple[Group, ...] = ()
     partial: str = ""
+    advice: str = ""
 
     @property
     def takes_text(self) -> bool:
@@ -98,6 +101,9 @@ class Script:
             flags |= {flag.name: flag for flag in command.flags}
         partial = next(filter(None, (self.partial, *(command.partial for command in path))), "")
         given = given or {}
+        if any(flag.action == CONFIG and (flag.name in given or flag.option in words) for flag in flags.values()):
+            # the file that it names may say anything of the others
+            flags = {name: flag if flag.action == CONFIG else replace(flag, default=None) for name, flag in flags.items()}
         defaults = self.group_defaults(given)
         for group in self.groups:
             more = group.brought(given.get(group.flag, defaults.get(group.flag)))

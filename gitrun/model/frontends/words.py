@@ -24,9 +24,10 @@ SEVERAL = ("append", "extend")
 # how each front end takes what it does not declare
 UNDECLARED = {
     "argparse": "guessed", "argparse-typed": "valued", "click": "any_order", "absl": "equals", "fire": "literal",
-    "jsonargparse": "json", "tyro": "any_order", "dataclasses": "any_order", "hydra": "add", "omegaconf": "dotlist",
+    "jsonargparse": "json", "sacred": "sacred", "pydantic": "one_word", "tyro": "any_order", "dataclasses": "any_order",
+    "hydra": "add", "omegaconf": "dotlist",
 }  # fmt: skip
-NONE = {"literal": "None", "json": "null", "override": "null", "dotlist": "null", "tyro": "None"}
+NONE = {"literal": "None", "sacred": "None", "json": "null", "override": "null", "dotlist": "null", "tyro": "None"}
 """What stands for no value, where there is such a word."""
 NULLS = {"json": ("~", "null", "Null", "NULL"), "tyro": ("None",)}
 """The texts that are no value, where a flag can have none."""
@@ -42,8 +43,8 @@ def words_for(flag: Flag, value: Value | None) -> list[str]:
         return assigned(flag, NONE[flag.action])
     if flag.words and isinstance(value, str) and value in NULLS.get(flag.action, ()):
         raise not_given(flag, value, "its program takes this text for null")
-    if flag.action == "literal" and has_nan(value):
-        raise not_given(flag, value, "Fire reads literals of Python, and nan is none")
+    if flag.action in {"literal", "sacred"} and has_nan(value):
+        raise not_given(flag, value, "its program reads literals of Python, and nan is none")
     if flag.action in ASSIGNED:
         return assigned(flag, ASSIGNED[flag.action](value))
     if flag.action in OTHERS:
@@ -222,6 +223,14 @@ def valued(flag: Flag, value: Value) -> list[str]:
     return option_words(flag, value if isinstance(value, list) else [value], PREFIXES)
 
 
+def one_word(flag: Flag, value: Value) -> list[str]:
+    """Returns the words of an option that takes JSON as one word."""
+    text = text_of(value)
+    if flag.option.startswith("--"):
+        return [f"{flag.option}={text}"]
+    return [flag.option + text] if text.startswith("-") else [flag.option, text]
+
+
 def titled(flag: Flag, value: Value) -> list[str]:
     """`--x True`."""
     return [flag.option, text_of(value)]
@@ -310,12 +319,12 @@ def has_nan(value: Value) -> bool:
 
 
 ASSIGNED: Mapping[str, Callable[[Value], str]] = {
-    "literal": python, "json": jsonlike, "override": hydralike, "dotlist": yamllike,
+    "literal": python, "sacred": python, "json": jsonlike, "override": hydralike, "dotlist": yamllike,
 }  # fmt: skip
 OTHERS: Mapping[str, Callable[[Flag, Value], list[str]]] = {
     "switch": on_or_off, "const": constant, "any_order": any_order, "repeat": repeated, "times": times, "tyro": tyro,
     "separated": separated, "spaced": spaced, "equals": equals, "titled": titled, "guessed": guessed,
-    "valued": valued,
+    "valued": valued, "one_word": one_word,
 }  # fmt: skip
 
 
@@ -325,8 +334,8 @@ def undeclared_words(frontend: str, name: str, value: Value, *, partial: bool) -
     if action == "add":
         # what is not in the config at all must be added to it
         return assigned(Flag(name, option=name if partial else f"++{name}"), hydralike(value))
-    if action == "dotlist":
-        return assigned(Flag(name), yamllike(value))
+    if action in {"dotlist", "sacred"}:
+        return words_for(Flag(name, action=action), value)
     return words_for(Flag(name, option=f"--{name}", action=action, many=True), value)
 
 

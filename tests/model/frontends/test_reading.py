@@ -682,3 +682,86 @@ def test_a_function_adds_options_of_the_names_and_defaults_it_is_given() -> None
     source = "def add(p, name, default=1): p.add_argument('--' + name, type=int, default=default)\nadd(p, 'a')\nadd(p, 'b', 2)"
     script = read(IMPORTS["argparse"] + source)
     assert (kinds(script), script.partial) == ({"a": (1, "int"), "b": (2, "int")}, "")
+
+
+CONFIGARGPARSE = """
+import configargparse
+p = configargparse.ArgParser({})
+p.add("-c", "--conf", is_config_file=True)
+p.add("--lr", type=float, default=0.1, required=True)
+p.add_argument("--n", env_var="N", default=1)
+p.parse_args()
+"""
+
+
+@pytest.mark.parametrize(
+    ("told", "file", "expected"),
+    [
+        ("", "", {"lr": 0.1, "n": None}),
+        ("default_config_files=['a.py']", "lr = 0.5\nn = 3\n", {"lr": 0.5, "n": None}),
+        ("default_config_files=['a.py']", "[section]\n# lr = 1\nlr: 7 # rate\n", {"lr": 7, "n": None}),
+        ("default_config_files=['~/.a', 'a.py']", "lr = 0.5\n", {"lr": None, "n": None}),
+        ("default_config_files=['conf/*.ini']", "", {"lr": None, "n": None}),
+        ("auto_env_var_prefix='A_'", "", {"lr": None, "n": None}),
+        ("config_file_parser_class=configargparse.YAMLConfigFileParser", "", {"lr": None, "n": None}),
+    ],
+)
+def test_defaults_of_configargparse_are_those_that_the_program_has(told: str, file: str, expected: dict[str, object]) -> None:
+    script = read(CONFIGARGPARSE.format(told), a=file)
+    assert {name: default for name, (default, _) in kinds(script).items() if name != "conf"} == expected
+    assert not any(flag.required for flag in script.flags)
+    assert {flag.default for flag in script.chosen(given={"conf": "b.ini"}).flags} == {None}
+    assert {flag.default for flag in script.chosen(["--conf", "b.ini"]).flags} == {None}
+
+
+LIGHTNING = """
+from lightning.pytorch.cli import LightningCLI
+from net import Net
+class Data:
+    def __init__(self, batch_size: int = 32): ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        ("def main():\n    cli = LightningCLI(Net, Data)", ["fit"]),
+        ("class Own(LightningCLI): ...\nOwn(model_class=Net, datamodule_class=Data)", ["test"]),
+        ("LightningCLI(Net, Data, run=False)", []),
+    ],
+)
+def test_parameters_of_model_and_data_are_flags_of_lightning(call: str, words: list[str]) -> None:
+    script = read(LIGHTNING + call, net="class Net:\n    def __init__(self, lr: float = 0.1, **more): ...\n").chosen(words)
+    assert kinds(script) == {"model.lr": (0.1, "float"), "data.batch_size": (32, "int")}
+    assert "Trainer" in script.partial
+    given: dict[str, Value] = {**defaults(script.flags), "model.lr": 0.5, "trainer.max_epochs": 3}
+    assert arguments(script, given, words) == [*words, "--model.lr=0.5", "--trainer.max_epochs=3"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "class S(BaseSettings, cli_parse_args=True):\n    lr: float = 0.1\nS()",
+        "class S(BaseSettings):\n    model_config = {'cli_parse_args': True}\n    lr: float = 0.1\nS()",
+        "class S(BaseSettings):\n    lr: float = 0.1\nS(_cli_parse_args=True)",
+        "from pydantic_settings import CliApp\nclass S(BaseSettings):\n    lr: float = 0.1\nCliApp.run(S)",
+        "class A(BaseSettings): ...\nclass S(A, cli_parse_args=True):\n    lr: float = 0.1\nS()",
+    ],
+)
+def test_settings_that_parse_the_command_line_have_flags(source: str) -> None:
+    script = read("from pydantic_settings import BaseSettings\n" + source)
+    assert (script.style, kinds(script), script.advice) == ("args", {"lr": (None, "float")}, "")
+    assert arguments(script, {"lr": -0.5}) == ["--lr=-0.5"]
+
+
+def test_settings_of_the_environment_leave_the_constants_and_say_what_works() -> None:
+    source = "from pydantic_settings import BaseSettings\nN = 3\nclass S(BaseSettings):\n    lr: float = 0.1\nS()"
+    script = read(source)
+    assert (script.style, kinds(script)) == ("globals", {"N": (3, "number")})
+    assert "from the environment: NAME=VALUE git run tool.py" in script.advice
+
+
+def test_sacred_that_is_run_by_the_program_itself_leaves_the_constants() -> None:
+    source = "from sacred import Experiment\nex = Experiment()\nN = 3\n@ex.config\ndef c():\n    lr = 1\n"
+    assert kinds(read(source + "ex.run(config_updates={'lr': 2})")) == {"N": (3, "number")}
+    assert kinds(read(source + "@ex.automain\ndef main(lr): ...")) == {"lr": (1, "number"), "seed": (None, "int")}
