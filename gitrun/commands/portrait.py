@@ -135,6 +135,8 @@ def links(project: Project, run: Run) -> Rows:
     with suppress(BadRun):
         basis, steps = family(project.git, run)
         yield from basis_rows(basis)
+        if basis and basis.not_isolated:
+            yield "isolation", f"not from {', '.join(basis.not_isolated)} of the working tree"
         here = tips(project.git) if steps else {}
         for step in steps:
             where = "" if step.run in here else ", not here"

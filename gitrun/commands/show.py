@@ -56,7 +56,12 @@ def linked_json(project: Project, run: Run) -> dict[str, Any]:
     """The runs that the run needed, those that it is made of, and the one that it is a part of; and its inputs."""
     basis, steps = family(project.git, run)
     made = [{"operation": step.operation, "run": step.run, "status": step.status} for step in steps]
-    return {**basis_json(basis), "steps": made, "parent": (basis.parent if basis else "") or None}
+    return {
+        **basis_json(basis),
+        "not_isolated": list(basis.not_isolated) if basis else [],
+        "steps": made,
+        "parent": (basis.parent if basis else "") or None,
+    }
 
 
 def vouched_json(project: Project, run: Run) -> dict[str, Any]:

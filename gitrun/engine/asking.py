@@ -50,7 +50,9 @@ def ask_script(git: Git, tree: str, path: str, python: str, *, patience: float =
         out = slot.directory / "asked.json"
         out.unlink(missing_ok=True)
         described = interpreter.describe(python, git.environ, git.state)
-        paths = interpreter.python_path(described, git.environ.get("PYTHONPATH", ""), git.worktree or slot.tree, slot.tree)
+        paths = interpreter.python_path(
+            described.paths, git.environ.get("PYTHONPATH", ""), git.worktree or slot.tree, slot.tree
+        )
         variables = {**for_programs(git.environ), "PYTHONDONTWRITEBYTECODE": "1", "PWD": str(slot.tree), "PYTHONPATH": paths}
         try:
             ask((python, str(ASKER), str(out), path), variables, slot.tree, patience)

@@ -18,6 +18,7 @@ from gitrun.engine.process import execute
 from gitrun.engine.road import links_in
 from gitrun.engine.scan import write_rules
 from gitrun.engine.snapshot import listing
+from gitrun.engine.strays import of_environments
 from gitrun.engine.watchman import INTERRUPTS, Signals
 from gitrun.engine.worktree import lease, point
 from gitrun.errors import CannotRun, GitFailed
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from gitrun.engine.process import Ended
     from gitrun.engine.road import Road
     from gitrun.engine.snapshot import Seen, Snapshot
+    from gitrun.engine.surroundings import Surroundings
     from gitrun.git.exe import Git
     from gitrun.model.files import File
     from gitrun.model.plan import Plan
@@ -71,6 +73,7 @@ class Job:
     index: Path | None
     python: Interpreter | None
     signals: Signals | None = None
+    around: Surroundings | None = None
 
 
 def perform(road: Road, job: Job) -> Outcome:
@@ -178,7 +181,10 @@ def carry_out(road: Road, job: Job, site: Site, signals: Signals) -> Outcome:
     where = (str(site.tree), in_place, time.time(), linked, given, site.outputs)
     job.started.live.record(Owner(pid, birth_of(pid), attempt, *where))
     call = call_for(road, job, site)
-    return outcome_of(execute(call, job.started.live.output, road.stdout, road.stderr, signals), road)
+    outcome = outcome_of(execute(call, job.started.live.output, road.stdout, road.stderr, signals), road)
+    for stray in () if in_place else of_environments(road.git):
+        road.say(f"warning: {stray.words}. To mend it: {stray.hint}")
+    return outcome
 
 
 def not_run(road: Road, error: CannotRun | GitFailed | OSError) -> Outcome:

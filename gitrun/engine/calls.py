@@ -7,16 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitrun.engine import interpreter
 from gitrun.engine.planning import fill_in, flag_variables
 from gitrun.engine.process import Call
+from gitrun.engine.surroundings import moved_words, surround, surroundings_of
 from gitrun.errors import CannotRun
 from gitrun.git.exe import for_programs
 from gitrun.model.plan import COMMAND, NOTEBOOK
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from gitrun.engine.attempt import Job, Site
     from gitrun.engine.interpreter import Interpreter
     from gitrun.engine.road import Road
@@ -28,7 +26,8 @@ LAUNCHER = Path(__file__).with_name("launch.py")
 
 def call_for(road: Road, job: Job, site: Site) -> Call:
     """The program to start."""
-    plan, started = job.plan, job.started
+    plan, started, top = in_workspace(road, job.plan, site.tree), job.started, road.git.worktree
+    job = replace(job, plan=plan)
     directory = site.tree / plan.cwd
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -36,15 +35,27 @@ def call_for(road: Road, job: Job, site: Site) -> Call:
         raise CannotRun(f"cannot run in '{plan.cwd}': {error.strerror}") from error
     environ = environment(road, plan, started)
     environ["PWD"] = str(directory)
+    path = environ.get("PYTHONPATH", "")
+    if top and top != site.tree:
+        around = job.around or surroundings_of(road, plan, job.python)
+        path = surround(around, environ, top, site.tree)
+        if around.handed.notice:
+            road.say(around.handed.notice)
     argv = command_words(job) if plan.kind == COMMAND else [*plan.command, *plan.arguments]
     if plan.kind == NOTEBOOK:
-        argv = notebook_words(road, job, site, environ)
+        argv = notebook_words(road, job, path, environ)
     elif job.python:
-        argv = python_call(road, job, job.python, site, environ)
+        argv = python_call(job, job.python)
     return Call(
         argv, directory, environ, started.attempt, stop_after(job), road.settings.stop_grace,
         stdin=not job.request.background,
     )  # fmt: skip
+
+
+def in_workspace(road: Road, plan: Plan, tree: Path) -> Plan:
+    """The plan, whose words name the workspace where they named the working tree by its absolute path. Says which do."""
+    moved = moved_words([*plan.command, *plan.arguments], road, tree)
+    return replace(plan, command=tuple(moved[: len(plan.command)]), arguments=tuple(moved[len(plan.command) :]))
 
 
 def command_words(job: Job) -> list[str]:
@@ -63,34 +74,24 @@ def stop_after(job: Job) -> float | None:
     return job.request.stop_after or (job.plan.definition.stop_after if job.plan.definition else None)
 
 
-def python_call(road: Road, job: Job, python: Interpreter, site: Site, environ: dict[str, str]) -> list[str]:
+def python_call(job: Job, python: Interpreter) -> list[str]:
     """The words that run a Python script; the launcher is among them only if it has constants to set."""
-    path = python_path(road, python, site, environ)
-    if path:
-        environ["PYTHONPATH"] = path
     plan = job.plan
     words = plan.words[1:]
     if not plan.constants:
-        return [python.executable, *words]
+        return [python.program, *words]
     spec = job.started.live.directory / "launch.spec"
     spec.write_bytes(marshal.dumps({"script": words[0], "flags": dict(plan.constants)}, 2))
-    return [python.executable, str(LAUNCHER), str(spec), *words[1:]]
+    return [python.program, str(LAUNCHER), str(spec), *words[1:]]
 
 
-def python_path(road: Road, python: Interpreter, site: Site, environ: Mapping[str, str]) -> str:
-    """PYTHONPATH of the user's Python, with which the source at the site goes before that of the working tree."""
-    top, given = road.git.worktree or site.tree, environ.get("PYTHONPATH", "")
-    return given if site.tree == top else interpreter.python_path(python, given, top, site.tree)
-
-
-def notebook_words(road: Road, job: Job, site: Site, environ: dict[str, str]) -> list[str]:
+def notebook_words(road: Road, job: Job, path: str, environ: dict[str, str]) -> list[str]:
     """The words that execute a notebook; PYTHONPATH is for its kernel alone, not for the runner, which is ours."""
     from gitrun.engine.notebooks import notebook_call
 
-    path = python_path(road, job.python, site, environ) if job.python else ""
     environ.pop("PYTHONPATH", None)
     environ |= {name: value for name, value in road.git.environ.items() if name == "PYTHONPATH"}
-    return notebook_call(road, job.plan, job.python, path, job.started.live.directory)
+    return notebook_call(road, job.plan, job.python, path if job.python else "", job.started.live.directory)
 
 
 def environment(road: Road, plan: Plan, started: Started) -> dict[str, str]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gitrun.engine.environment import Locks
     from gitrun.engine.pipeline import Within
     from gitrun.engine.road import Road
+    from gitrun.engine.surroundings import Surroundings
     from gitrun.model.basis import Basis
     from gitrun.model.request import Request
     from gitrun.model.run import Run
@@ -35,7 +36,10 @@ SET_BACK, INSTANT = timedelta(days=1), timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A start that is decided: its plan, what lies beside its source, and the run that it is another attempt of."""
+    """A start that is decided: its plan, what lies beside its source, and the run that it is another attempt of.
+
+    `around` is what lies around its program, once that has been looked at.
+    """
 
     plan: Plan
     snapshot: Snapshot
@@ -43,6 +47,7 @@ class Ready:
     locks: Locks = ()
     request: Request | None = None
     """What a restart asks for, with what it keeps of the attempt before."""
+    around: Surroundings | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.engine import housekeeping
 from gitrun.engine.recovery import recover
+from gitrun.engine.strays import of_environments
 from gitrun.engine.worktree import TREE, read_state
 from gitrun.errors import GitrunError
 from gitrun.model.findings import Finding, in_settings, in_version
@@ -49,7 +50,7 @@ def examine(road: Road, expire: float | None, remote: str | None = None) -> Repo
     found = list(stale.of_locks(git))
     found += [*fsck.of_place(git), *in_version(git.run("version").decode()), *in_settings(git.config)]
     found += [*fsck.of_live(git), *of_slots(git), *fsck.of_private_refs(git), *of_leftovers(git, now)]
-    found += [*of_hooks(git), *fsck.of_refs(git), *fsck.of_objects(git)]
+    found += [*of_hooks(git), *of_environments(git), *fsck.of_refs(git), *fsck.of_objects(git)]
     of_runs, runs = fsck.of_runs(git, fsck.utc(now))
     found += [*of_runs, *fsck.of_trash(git, expire), *fsck.of_notes(git, runs)]
     found += of_remote(git, remote) if remote else ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import threading
 from dataclasses import asdict, dataclass
@@ -13,7 +14,7 @@ from gitrun.engine.process import ask
 from gitrun.errors import CannotRun
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 # What an editable install adds: paths of .pth files, and the packages that setuptools' finders map (a.b -> /src/a/b).
@@ -25,12 +26,15 @@ for name, module in list(sys.modules.items()):
         paths += [p.rsplit("/", k.count(".") + 1)[0] for k, p in getattr(module, "MAPPING", {}).items()]
 print("\\ngitrun", json.dumps([sys.executable, platform.python_version(), sys.implementation.name, paths]))
 """
+SLOT = re.compile(r"/gitrun/slots/\d+/tree(?P<inner>/.*)")
+"""A path in a slot, in which `inner` begins with the name of the working tree's directory, or with what is above it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """A Python: its executable, version, implementation, and the directories it imports from."""
+    """A Python: what starts it, its own executable, version, implementation, and the directories it imports from."""
 
+    program: str
     executable: str
     version: str
     implementation: str
@@ -62,7 +66,7 @@ def describe(path: str, environ: Mapping[str, str], state: Path) -> Interpreter:
     known = read_cache(cache)
     entry = known.get(path)
     if entry and entry.get("stamp") == stamp(path, entry.get("paths", ()), environ):
-        return Interpreter(entry["executable"], entry["version"], entry["implementation"], tuple(entry["paths"]))
+        return Interpreter(path, entry["executable"], entry["version"], entry["implementation"], tuple(entry["paths"]))
     found = answer(path, ask((path, "-c", QUESTION), environ, state))
     if not is_shim(path):
         known[path] = asdict(found) | {"stamp": stamp(path, found.paths, environ)}
@@ -77,7 +81,7 @@ def answer(path: str, said: bytes) -> Interpreter:
     line = next((line for line in said.splitlines() if line.startswith(b"gitrun ")), b"")
     try:
         executable, version, implementation, paths = json.loads(line.removeprefix(b"gitrun "))
-        return Interpreter(executable, version, implementation, tuple(paths))
+        return Interpreter(path, executable, version, implementation, tuple(paths))
     except (ValueError, TypeError) as error:
         hint = "git config gitrun.python /path/of/python"
         raise CannotRun(f"'{path}' does not answer as a Python does", hint) from error
@@ -116,20 +120,25 @@ def mtime(place: str) -> int:
         return 0
 
 
-def python_path(interpreter: Interpreter, given: str, top: Path, slot: Path) -> str:
+def python_path(installed: Iterable[str], given: str, top: Path, slot: Path) -> str:
     """PYTHONPATH for a program in `slot`: what would be imported from the working tree comes from the slot instead.
 
-    An editable install wins over the snapshot unless its directory in the slot comes first.
+    `given` is the user's own, which goes before what is installed, as it does in the working tree.
     """
-    installed = [moved for path in interpreter.paths if (moved := in_slot(path, top, slot)) and not is_environment(moved, slot)]
+    moved = [place for path in installed if (place := in_slot(path, top, slot)) and not is_environment(place, slot)]
     asked = given.split(os.pathsep) if given else []
-    return os.pathsep.join(dict.fromkeys([*installed, *(in_slot(path, top, slot) or path for path in asked)]))
+    return os.pathsep.join(dict.fromkeys([*(in_slot(path, top, slot) or path for path in asked), *moved]))
 
 
 def in_slot(path: str, top: Path, slot: Path) -> str | None:
-    """The place in the slot of a directory of the working tree, however it is spelled; None if it is none."""
+    """The place in the slot of what lies in the working tree, however it is spelled, or in any slot; None if it is neither."""
+    if not os.path.isabs(path):
+        return None
     real, whole = os.path.realpath(path), os.path.realpath(top)
-    if not os.path.isabs(path) or os.path.commonpath([real, whole]) != whole:
+    if found := SLOT.search(real):
+        inner = (found["inner"] + "/").removeprefix(f"/{top.parent.name}/{top.name}/").removeprefix(f"/{top.name}/")
+        return os.path.normpath(slot / inner.strip("/"))
+    if os.path.commonpath([real, whole]) != whole:
         return None
     return os.path.normpath(slot / os.path.relpath(real, whole))
 

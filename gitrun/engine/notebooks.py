@@ -35,17 +35,17 @@ def require_runner() -> None:
 def require_kernel(road: Road, python: Interpreter) -> None:
     """Raises CannotRun if the user's Python has no kernel to execute a notebook with."""
     try:
-        ask((python.executable, "-c", QUESTION), road.git.environ, road.git.state)
+        ask((python.program, "-c", QUESTION), road.git.environ, road.git.state)
     except CannotRun as error:
         raise CannotRun(
-            f"'{python.executable}' has no ipykernel, with which it executes notebooks",
-            f"{python.executable} -m pip install ipykernel",
+            f"'{python.program}' has no ipykernel, with which it executes notebooks",
+            f"{python.program} -m pip install ipykernel",
         ) from error
 
 
 def notebook_call(road: Road, plan: Plan, python: Interpreter | None, path: str, live: Path) -> list[str]:
     """The words that start the runner; `path` is the kernel's PYTHONPATH, `live` where the run's state is kept."""
-    kernel = [python.executable, "-m", "ipykernel_launcher"] if python else []
+    kernel = [python.program, "-m", "ipykernel_launcher"] if python else []
     if kernel and path:
         kernel = ["env", f"PYTHONPATH={path}", *kernel]
     spec = live / "notebook.json"

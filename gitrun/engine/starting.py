@@ -56,6 +56,7 @@ def start(road: Road, request: Request, manners: Manners, within: Within | None 
                     if request.in_place:
                         refuse_in_place(ready.plan)
                     python = python_for(road, ready.plan)
+                    ready = ready if request.in_place else looked_around(road, ready, python)
                     started = begin(launch, ready, python)
                     if within:
                         within.begins(ready.plan.operation, started.run)
@@ -156,7 +157,7 @@ def go(launch: Launch, ready: Ready, started: Started, python: Interpreter | Non
 
         return started.run, perform_steps(launch, ready, started)
     signals = launch.within.signals if launch.within else None
-    return started.run, perform(road, Job(request, ready.plan, started, ready.snapshot, index, python, signals))
+    return started.run, perform(road, Job(request, ready.plan, started, ready.snapshot, index, python, signals, ready.around))
 
 
 def python_for(road: Road, plan: Plan) -> Interpreter | None:
@@ -174,6 +175,22 @@ def python_for(road: Road, plan: Plan) -> Interpreter | None:
     if plan.kind == NOTEBOOK:
         require_kernel(road, found)
     return found
+
+
+def looked_around(road: Road, ready: Ready, python: Interpreter | None) -> Ready:
+    """The start, with what lies around its program, and with the names of what of it is the working tree's."""
+    if ready.plan.kind == STEPS or road.git.worktree is None:
+        return ready
+    from gitrun.engine.surroundings import not_isolated, surroundings_of
+    from gitrun.model.basis import NOTHING
+
+    around = surroundings_of(road, ready.plan, python)
+    basis = ready.plan.basis
+    names, notices = not_isolated(road, ready.plan, around, ready.snapshot.outside)
+    if names or (basis and basis.not_isolated):
+        basis = replace(basis or NOTHING, not_isolated=names)
+    plan = replace(ready.plan, basis=basis, notices=(*ready.plan.notices, *notices))
+    return replace(ready, plan=plan, around=around)
 
 
 def begin(launch: Launch, ready: Ready, python: Interpreter | None) -> Started:

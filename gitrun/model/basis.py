@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gitrun.model.reading import parse_toml, tables, text, whole
+from gitrun.model.reading import parse_toml, tables, text, texts, whole
 from gitrun.model.record import RESULT, RUN
 from gitrun.model.text import path_of, path_text
 
@@ -43,12 +43,16 @@ class StepRun:
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What an attempt was recorded to rest on: whether its operation is an entry, its needs, inputs, and parent run."""
+    """What an attempt was recorded to rest on: whether its operation is an entry, its needs, inputs, and parent run.
+
+    `not_isolated` names what of the working tree its program may use in place of its own source.
+    """
 
     is_entry: bool = False
     needs: tuple[Dependency, ...] = ()
     inputs: tuple[InputFile, ...] = ()
     parent: str = ""
+    not_isolated: tuple[str, ...] = ()
 
 
 NOTHING = Basis()
@@ -59,6 +63,7 @@ def basis_table(basis: Basis) -> dict[str, Any]:
     return {
         "entry": basis.is_entry or None,
         "parent": basis.parent or None,
+        "not_isolated": [path_text(path) for path in basis.not_isolated] or None,
         "needs": [
             {"operation": need.operation, "run": need.run, "files": [file_table(*file) for file in need.files]}
             for need in basis.needs
@@ -92,7 +97,13 @@ def read_basis(data: bytes | None) -> Basis:
         InputFile(path_of(text(one, "path") or "?"), whole(one, "size") or 0, text(one, "sha256") or "", text(one, "url") or "")
         for one in tables(found, "inputs")
     )
-    return Basis(found.get("entry") is True, tuple(needs), tuple(inputs), text(found, "parent") or "")
+    return Basis(
+        found.get("entry") is True,
+        tuple(needs),
+        tuple(inputs),
+        text(found, "parent") or "",
+        tuple(map(path_of, texts(found, "not_isolated"))),
+    )
 
 
 def needed(basis: Basis) -> dict[str, str]:

@@ -99,7 +99,7 @@ def said_of_basis(plan: Plan) -> dict[str, Any]:
 
 def rests_on_more(data: bytes) -> bool:
     """Whether a run.toml may say what its attempt rests on: most say nothing, and need not be read for it."""
-    return any(key in data for key in (b"entry", b"parent", b"needs", b"inputs"))
+    return any(key in data for key in (b"entry", b"parent", b"needs", b"inputs", b"not_isolated"))
 
 
 def result_toml(outcome: Outcome) -> bytes:

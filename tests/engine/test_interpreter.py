@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gitrun.engine.interpreter import Interpreter, describe, find, python_path
+from gitrun.engine.interpreter import describe, find, python_path
 from gitrun.errors import CannotRun
 
 TOP, SLOT = Path("/repo"), Path("/slot")
@@ -84,11 +84,11 @@ def test_a_shim_is_asked_each_time_for_it_may_choose_another(environ, tmp_path):
     assert len(log.read_text().split()) == 2
 
 
-def test_a_run_asks_a_shim_once(repo, tmp_path):
+def test_a_run_asks_a_shim_once_and_goes_through_it(repo, tmp_path):
     path, log = counting(tmp_path)
     repo.git("config", "gitrun.python", str(path))
     assert repo.run("echo.py", check=True).stdout == "1.0 2 'a'\n"
-    assert log.read_text().split() == ["start"]
+    assert log.read_text().split() == ["start", "start"]
 
 
 @pytest.mark.parametrize("broken", ["", "[]", "{", "null", '{"PATH": {"stamp": 1}}'])
@@ -100,11 +100,6 @@ def test_a_broken_cache_is_asked_anew(environ, tmp_path, broken):
 def test_a_python_that_fails_is_an_error_of_one_line(environ, tmp_path):
     with pytest.raises(CannotRun, match="broken"):
         describe(str(program(tmp_path / "python", "#!/bin/sh\necho broken >&2; exit 3\n")), environ, tmp_path)
-
-
-def known(*paths: str) -> Interpreter:
-    """A Python that imports from these directories."""
-    return Interpreter("/usr/bin/python", "3.12.0", "cpython", paths)
 
 
 def test_a_python_that_prints_when_it_starts_and_ends_tells_of_itself(environ, tmp_path):
@@ -122,27 +117,27 @@ def test_a_setting_that_names_no_python_is_an_error_that_says_so(repo):
 
 
 def test_what_is_installed_from_the_working_tree_comes_from_the_slot():
-    assert python_path(known("/usr/lib/python3.12", "/repo/src", "/repo"), "", TOP, SLOT) == "/slot/src:/slot"
+    assert python_path(("/usr/lib/python3.12", "/repo/src", "/repo"), "", TOP, SLOT) == "/slot/src:/slot"
 
 
 def test_an_environment_in_the_repository_stays_where_it_is():
-    assert python_path(known("/repo/.venv/lib/python3.12/site-packages"), "", TOP, SLOT) == ""
+    assert python_path(("/repo/.venv/lib/python3.12/site-packages",), "", TOP, SLOT) == ""
 
 
 def test_a_repository_may_lie_below_a_directory_named_like_an_environment():
     top = Path("/srv/lib/python/site-packages/repo")
-    assert python_path(known(f"{top}/src"), "", top, SLOT) == "/slot/src"
+    assert python_path((f"{top}/src",), "", top, SLOT) == "/slot/src"
 
 
 def test_entries_of_pythonpath_below_the_repository_are_moved_and_others_stay():
     given = "/repo/lib:/usr/share/lib:relative:/repository"
-    assert python_path(known(), given, TOP, SLOT) == "/slot/lib:/usr/share/lib:relative:/repository"
+    assert python_path((), given, TOP, SLOT) == "/slot/lib:/usr/share/lib:relative:/repository"
 
 
 def test_a_directory_of_the_working_tree_is_known_by_any_name(tmp_path):
     (tmp_path / "repo" / "src").mkdir(parents=True)
     (tmp_path / "link").symlink_to(tmp_path / "repo")
-    assert python_path(known(f"{tmp_path}/link/src"), f"{tmp_path}/repo/../link", tmp_path / "repo", SLOT) == "/slot/src:/slot"
+    assert python_path((f"{tmp_path}/link/src",), f"{tmp_path}/repo/../link", tmp_path / "repo", SLOT) == "/slot:/slot/src"
 
 
 def test_pythonpath_is_not_taken_for_something_installed(environ, tmp_path):

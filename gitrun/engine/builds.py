@@ -1,0 +1,54 @@
+"""Build directories that were configured for the working tree, by its absolute path: what they build is built from there."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+TOOLS = frozenset({"cmake", "cpack", "ctest", "gmake", "make", "meson", "muon", "ninja", "samu"})
+"""Programs for which every sign of a configured directory is looked for; for others only the quickest."""
+CACHE = "CMakeCache.txt"
+SIGNS = (CACHE, "build.ninja", "compile_commands.json", "config.status", "meson-info/meson-info.json")
+MOST = 200
+"""Directories, and entries of each, that are looked at."""
+LARGEST = 4 << 20
+"""Bytes of a file in which the path is looked for."""
+
+
+def configured_for(tops: tuple[str, ...], words: list[str], ignored: Iterable[bytes], cwd: str) -> tuple[str, ...]:
+    """The directories, below the first of `tops`, that are configured for one of `tops`, which are its spellings.
+
+    `ignored` are paths that git ignores, a directory with a `/` at its end; `cwd` is where the words are to be run.
+    """
+    is_build = bool(words) and os.path.basename(words[0]) in TOOLS
+    directories = [os.fsdecode(path).rstrip("/") for path in ignored if path.endswith(b"/")][:MOST]
+    if not is_build:
+        return tuple(path for path in directories if names_one(os.path.join(tops[0], path, CACHE), tops))
+    typed = (os.path.normpath(os.path.join(cwd, word)) for word in words[1:] if not os.path.isabs(word))
+    found = [path for path in (*directories, *typed) if path != "." and not path.startswith("../")]
+    return tuple(dict.fromkeys(path for one in found for path in configured_in(tops, one)))
+
+
+def configured_in(tops: tuple[str, ...], path: str) -> Iterator[str]:
+    """The path, and directories in it, as far as they are configured for one of `tops`."""
+    place = os.path.join(tops[0], path)
+    try:
+        inner = [f"{path}/{name}" for name in os.listdir(place)[:MOST]]
+    except OSError:
+        return
+    for one in (path, *inner):
+        if any(names_one(os.path.join(tops[0], one, sign), tops) for sign in SIGNS):
+            yield one
+
+
+def names_one(file: str, tops: tuple[str, ...]) -> bool:
+    """Whether a file is there and has one of the paths in it."""
+    try:
+        with open(file, "rb") as opened:
+            content = opened.read(LARGEST)
+    except OSError:
+        return False
+    return any(os.fsencode(top) in content for top in tops)

@@ -1,0 +1,131 @@
+"""Editable installs: what site-packages directories say of code that is imported from elsewhere.
+
+A path in a .pth file (uv, poetry, hatchling, flit, setuptools with a `src` layout), an egg-link of old setuptools, a link
+in site-packages (flit), a finder that maps packages to directories (setuptools), a redirector (`editables`: hatchling,
+pdm). Nothing of it is executed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+LARGEST = 1 << 20
+"""Bytes of a file that is read."""
+LOADED = re.compile(r"\bimport\s+([A-Za-z_][\w.]*)")
+REDIRECTED = re.compile(r"\bmap_module\(\s*(['\"])([\w.]+)\1\s*,\s*(['\"])(.+?)\3\s*\)")
+MAPPED = re.compile(r"^(MAPPING|NAMESPACES)(?::[^=\n]*)?\s*=\s*(\{.*\})\s*$", re.MULTILINE)
+FILES = (".pth", ".egg-link")
+ENDINGS = ("/__init__.py", ".py")
+
+
+@dataclass(frozen=True, slots=True)
+class Installs:
+    """What is imported from below a directory: whole directories, modules by path, and files that do not say what.
+
+    All paths are absolute, as they are spelled there.
+    """
+
+    roots: tuple[str, ...] = ()
+    modules: tuple[tuple[str, str], ...] = ()
+    unread: tuple[str, ...] = ()
+
+
+def installs_in(sites: Iterable[str], places: tuple[str, ...]) -> Installs:
+    """The editable installs in these site-packages directories of what lies at or below one of `places`."""
+    roots: list[str] = []
+    modules: list[tuple[str, str]] = []
+    unread: list[str] = []
+    for site in sites:
+        for kind, name, path in entries(site, places):
+            if kind == "unread":
+                unread.append(path)
+            elif not name:
+                roots.append(path)
+            elif root := root_of(name, path):
+                roots.append(root)
+            else:
+                modules.append((name, path))
+    return Installs(tuple(dict.fromkeys(roots)), tuple(dict.fromkeys(modules)), tuple(dict.fromkeys(unread)))
+
+
+def entries(site: str, places: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
+    """Kind ("" or "unread"), module ("" for all in a directory) and path of each thing that is imported from a place."""
+    try:
+        with os.scandir(site) as listed:
+            found = [entry for entry in listed if entry.name.endswith(FILES) or entry.is_symlink()]
+    except OSError:
+        return
+    for entry in sorted(found, key=lambda entry: entry.name):
+        if entry.name.endswith(".pth"):
+            yield from of_path_file(site, entry.path, places)
+        elif entry.name.endswith(".egg-link"):
+            yield from (("", "", path) for path in text_of(entry.path).splitlines()[:1] if is_at(path, places))
+        elif entry.is_symlink() and is_at(target := os.readlink(entry.path), places):
+            name, ending = os.path.splitext(entry.name)
+            yield "", name if ending in {"", ".py"} else entry.name, target
+
+
+def of_path_file(site: str, file: str, places: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
+    """What a .pth file says: paths, and imports of modules beside it that map others."""
+    for line in text_of(file).splitlines():
+        if line.startswith(("import ", "import\t")):
+            for module in LOADED.findall(line):
+                loader = os.path.join(site, *module.split(".")) + ".py"
+                yield from of_loader(loader, text_of(loader), places)
+        elif line.strip() and not line.startswith("#"):
+            path = os.path.normpath(os.path.join(site, line.rstrip()))
+            if is_at(path, places):
+                # a tree of links to the files of the project (setuptools, editable_mode=strict)
+                yield "unread" if "/__editable__." in path else "", "", path
+
+
+def of_loader(file: str, text: str, places: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
+    """What a module that a .pth file imports maps to a place; the file itself, as unread, if it says so in no known way."""
+    if not any(place in text for place in places):
+        return
+    found = [(name, path) for _, name, _, path in REDIRECTED.findall(text)]
+    for _, table in MAPPED.findall(text):
+        found += pairs(table)
+    if not found:
+        yield "unread", "", file
+    yield from (("", name, path) for name, path in found if is_at(path, places))
+
+
+def pairs(table: str) -> list[tuple[str, str]]:
+    """Modules and paths of a dict display as setuptools writes it."""
+    import ast
+
+    try:
+        value = ast.literal_eval(table)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return []
+    listed = ((name, path if isinstance(path, list) else [path]) for name, path in value.items())
+    return [(name, path) for name, paths in listed for path in paths if isinstance(name, str) and isinstance(path, str)]
+
+
+def root_of(module: str, path: str) -> str:
+    """The directory from which a module at this path is imported by its name; empty if it has another name there."""
+    for ending in ENDINGS:
+        path = path.removesuffix(ending)
+    inner = "/" + module.replace(".", "/")
+    return path.removesuffix(inner) if path.endswith(inner) else ""
+
+
+def is_at(path: str, places: tuple[str, ...]) -> bool:
+    """Whether a path, as it is spelled, is one of the places or below one."""
+    return any(path == place or path.startswith(place + "/") for place in places)
+
+
+def text_of(file: str) -> str:
+    """The text of a file; empty if it does not read."""
+    try:
+        with open(file, encoding="utf-8", errors="surrogateescape") as opened:
+            return opened.read(LARGEST)
+    except OSError:
+        return ""

@@ -1,0 +1,116 @@
+"""Where the Pythons that a command may start have what is installed: environments of the project and on PATH."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+PROJECTS = (".venv", "venv", "env")
+"""Names of an environment in a project."""
+INSIDE = re.compile(rb"(?:^#!|exec'? +\"?)(/[^\s\"']+)/bin/[^/\s\"']+")
+"""The first lines of a script that pip, uv or poetry has installed: the prefix of its Python."""
+
+
+def prefixes_for(words: list[str], environ: Mapping[str, str], directories: tuple[str, ...]) -> tuple[str, ...]:
+    """The prefixes of the environments that a command may use, started in the first of the project's `directories`.
+
+    The directories go up to the top of the project.
+    """
+    found = dict.fromkeys(named(environ))
+    for directory in directories:
+        found |= dict.fromkeys(environments_in(directory))
+    programs = [shutil.which(name, path=environ.get("PATH")) for name in ("python", "python3", *words[:1])]
+    for program in dict.fromkeys(filter(None, programs)):
+        found |= dict.fromkeys(prefixes_of(os.path.join(directories[0], program)))
+    if words and os.path.basename(words[0]) in {"conda", "mamba", "micromamba"}:
+        found |= dict.fromkeys(conda_environments(environ))
+    return tuple(found)
+
+
+def named(environ: Mapping[str, str]) -> Iterator[str]:
+    """The prefixes that variables name."""
+    for name in ("VIRTUAL_ENV", "CONDA_PREFIX"):
+        if os.path.isabs(environ.get(name, "")):
+            yield environ[name]
+    home = environ.get("PYTHONUSERBASE") or os.path.join(environ.get("HOME", ""), ".local")
+    if os.path.isabs(home):
+        yield home
+
+
+def environments_in(directory: str) -> Iterator[str]:
+    """The environments that lie in a directory of a project."""
+    for name in PROJECTS:
+        if is_environment(place := os.path.join(directory, name)):
+            yield place
+    for name in names_in(os.path.join(directory, ".pixi", "envs")):
+        yield os.path.join(directory, ".pixi", "envs", name)
+    packages = os.path.join(directory, "__pypackages__")
+    yield from (os.path.join(packages, name) for name in names_in(packages))
+
+
+def is_environment(place: str) -> bool:
+    """Whether an environment of Python lies there."""
+    return os.path.isfile(os.path.join(place, "pyvenv.cfg")) or os.path.isdir(os.path.join(place, "conda-meta"))
+
+
+def prefixes_of(program: str) -> Iterator[str]:
+    """The prefixes of the Python that a program is, or is written for; of a shim all that it may choose from."""
+    directory = os.path.dirname(program)
+    yield os.path.dirname(directory)
+    if is_environment(os.path.dirname(directory)):
+        return
+    if os.path.islink(program):
+        yield os.path.dirname(os.path.dirname(os.path.realpath(program)))
+    if os.path.basename(directory) == "shims":  # pyenv, asdf, mise
+        for place in ("versions", "installs/python"):
+            home = os.path.join(os.path.dirname(directory), place)
+            yield from (os.path.join(home, name) for name in names_in(home))
+    else:
+        yield from map(os.fsdecode, INSIDE.findall(first_lines(program)))
+
+
+def conda_environments(environ: Mapping[str, str]) -> Iterator[str]:
+    """The environments that conda has made, wherever they are."""
+    lines = first_lines(os.path.join(environ.get("HOME", ""), ".conda", "environments.txt"), 1 << 16).splitlines()
+    yield from (os.fsdecode(line) for line in lines if line.startswith(b"/"))
+
+
+def sites_of(prefix: str) -> Iterator[str]:
+    """The directories of installed packages of an environment, and of the one that it takes packages from."""
+    for lib in ("lib", "lib64", "local/lib"):
+        above = os.path.join(prefix, lib)
+        if lib == "lib64" and os.path.islink(above):
+            continue
+        if os.path.basename(os.path.dirname(prefix)) == "__pypackages__":
+            yield above
+        for name in names_in(above):
+            if name.startswith(("python", "pypy", "graalpy")):
+                yield os.path.join(above, name, "site-packages")
+                if prefix.startswith("/usr"):  # Debian's
+                    yield os.path.join(above, name, "dist-packages")
+    config = first_lines(os.path.join(prefix, "pyvenv.cfg"), 4096).decode(errors="replace")
+    if re.search(r"(?im)^include-system-site-packages\s*=\s*true", config):
+        home = re.search(r"(?m)^home\s*=\s*(/.*?)/bin\s*$", config)
+        yield from sites_of(home[1]) if home and home[1] != prefix else ()
+
+
+def names_in(directory: str) -> list[str]:
+    """The names in a directory; none if there is none."""
+    try:
+        return os.listdir(directory)
+    except OSError:
+        return []
+
+
+def first_lines(file: str, most: int = 512) -> bytes:
+    """How a file begins; empty if it does not read."""
+    try:
+        with open(file, "rb") as opened:
+            return opened.read(most)
+    except OSError:
+        return b""

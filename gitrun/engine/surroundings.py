@@ -1,0 +1,165 @@
+"""What lies around a program of a run: environments, launchers, and paths, all of which were made for the working tree."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from gitrun.engine.builds import configured_for
+from gitrun.engine.installs import Installs, installs_in
+from gitrun.engine.interpreter import in_slot, python_path
+from gitrun.engine.launchers import Handed, Project, hand_over, variables_of
+from gitrun.engine.prefixes import is_environment, prefixes_for, sites_of
+from gitrun.engine.worktree import directory_of_slot, erase
+from gitrun.model.plan import NOTEBOOK, SCRIPT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gitrun.engine.interpreter import Interpreter
+    from gitrun.engine.road import Road
+    from gitrun.model.plan import Plan
+
+ENVIRONMENTS, IMPORTS = "environments", "imports"
+"""Directories of a slot, beside its worktree: environments of its runs, and modules under the names they are imported by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What launchers are handed, and what of the project is installed from the working tree, as it is spelled there."""
+
+    handed: Handed
+    installs: Installs
+
+
+def surroundings_of(road: Road, plan: Plan, python: Interpreter | None) -> Surroundings:
+    """What lies around the program of a plan."""
+    top = road.git.worktree
+    if top is None:
+        return Surroundings(Handed({}), Installs())
+    words = [python.program] if python else list(plan.command)
+    environ = {**road.git.environ, **(dict(plan.definition.env) if plan.definition else {})}
+    directories = upwards(str(top / plan.cwd), str(top))
+    project = Project(directories, road.git.state)
+    handed = hand_over(words, environ, project, is_script=plan.kind in {SCRIPT, NOTEBOOK})
+    prefixes = dict.fromkeys((*prefixes_for(words, environ, directories), *filter(None, (handed.prefix,))))
+    sites = dict.fromkeys(site for prefix in prefixes for site in sites_of(prefix))
+    places = (*spellings(road), str(road.git.state / "slots"))
+    installs = installs_in(sites, tuple(dict.fromkeys(places)))
+    roots = (*installs.roots, *(python.paths if python else ()))
+    return Surroundings(handed, replace(installs, roots=roots))
+
+
+def upwards(directory: str, top: str) -> tuple[str, ...]:
+    """The directory and those above it, up to the top."""
+    found = [directory := os.path.normpath(directory)]
+    while directory != top and directory.startswith(top + "/"):
+        found.append(directory := os.path.dirname(directory))
+    return tuple(found)
+
+
+def spellings(road: Road) -> tuple[str, ...]:
+    """The paths of the working tree: as git has it, without links, and as the user has come to it."""
+    top = str(road.git.worktree)
+    found = [top, os.path.realpath(top)]
+    typed = road.git.environ.get("PWD", "")
+    inner = os.path.relpath(os.path.realpath(typed), found[1]) if os.path.isabs(typed) else ".."
+    if inner == ".":
+        found.append(typed.rstrip("/"))
+    elif typed.endswith(f"/{inner}"):
+        found.append(typed.removesuffix(f"/{inner}"))
+    return tuple(path for path in dict.fromkeys(found) if path)
+
+
+def surround(around: Surroundings, environ: dict[str, str], top: Path, tree: Path) -> str:
+    """Puts into the environment what makes programs import the run's own code, and launchers use the user's environment.
+
+    Returns PYTHONPATH. Raises CannotRun.
+    """
+    for name in around.handed.dropped:
+        environ.pop(name, None)
+    environ |= variables_of(around.handed, environ, directory_of_slot(tree) / ENVIRONMENTS)
+    path = python_path(around.installs.roots, environ.get("PYTHONPATH", ""), top, tree)
+    path = os.pathsep.join(filter(None, (path, *renamed(around.installs.modules, top, tree))))
+    if path:
+        environ["PYTHONPATH"] = path
+    return path
+
+
+def renamed(modules: tuple[tuple[str, str], ...], top: Path, tree: Path) -> tuple[str, ...]:
+    """A directory of links to modules that are imported by another name than they have in the source, if there are any."""
+    place = directory_of_slot(tree) / IMPORTS
+    erase(os.fsencode(place))
+    for name, path in modules:
+        target = in_slot(path, top, tree)
+        if target is None or not is_linkable(name, modules):
+            continue
+        link = place.joinpath(*name.split("."))
+        if os.path.isfile(target + ".py"):
+            target += ".py"
+        if target.endswith(".py") and os.path.basename(target) != "__init__.py":
+            link = link.with_name(link.name + ".py")
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(target.removesuffix("/__init__.py"))
+    return (str(place),) if place.is_dir() else ()
+
+
+def is_linkable(name: str, modules: tuple[tuple[str, str], ...]) -> bool:
+    """Whether a module can be imported through a link: none of the packages above it is mapped itself."""
+    parts = name.split(".")
+    known = {module for module, _ in modules}
+    return not any(".".join(parts[:count]) in known for count in range(1, len(parts)))
+
+
+def not_isolated(
+    road: Road, plan: Plan, around: Surroundings, ignored: tuple[bytes, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of what the program may use of the working tree in place of the run's own, and what is said of them."""
+    builds = configured_for(spellings(road), list(plan.command), ignored, plan.cwd)
+    imported = not_imported(around.installs)
+    words = []
+    is_python = plan.kind in {SCRIPT, NOTEBOOK} or os.path.basename(plan.command[0]).startswith("python")
+    if builds and not is_python:
+        words.append(
+            f"warning: {', '.join(builds)} was configured for your working tree: building there uses its source, "
+            "not the run's. To build the run's own: configure another directory in the run"
+        )
+    if imported:
+        words.append(f"warning: {', '.join(imported)} imports code of your working tree, not the run's own")
+    return (*builds, *imported), tuple(words)
+
+
+def not_imported(installs: Installs) -> tuple[str, ...]:
+    """What programs import from the working tree all the same: modules, and files of loaders that do not say what."""
+    modules = (name for name, _ in installs.modules if not is_linkable(name, installs.modules))
+    return (*modules, *map(os.path.basename, installs.unread))
+
+
+def moved_words(words: list[str], road: Road, tree: Path) -> list[str]:
+    """The words, with the workspace's path wherever one names the working tree by its own. Says which."""
+    top = road.git.worktree
+    if top is None or top == tree:
+        return words
+    moved = [moved_word(word, spellings(road), str(tree)) for word in words]
+    if changed := [old for old, new in zip(words, moved, strict=True) if old != new]:
+        road.say(f"note: '{changed[0]}' names your working tree; the program is given the same path in the run's workspace")
+    return moved
+
+
+def moved_word(word: str, tops: tuple[str, ...], tree: str) -> str:
+    """The word, with `tree` wherever it has the path of a top, except in an environment and in git's own directory."""
+    for top in tops:
+        if top not in word:
+            continue
+
+        def new(found: re.Match[str], top: str = top) -> str:
+            parts = found["inner"].strip("/").split("/")
+            inside = (os.path.join(top, *parts[:count]) for count in range(1, len(parts) + 1))
+            return found[0] if parts[0] == ".git" or any(map(is_environment, inside)) else tree + found["inner"]
+
+        # it begins a word, an argument of an option (-I/top, --x=/top) or a part of a list (/top:/app), and is not /other/top
+        begin = r"(?:(?<![\w./~-])|(?<=://)|(?<=^-[A-Za-z]))"
+        word = re.sub(begin + re.escape(top) + r"(?P<inner>(?:/[^\s:,;\"'|&<>()]*)?)(?=$|[\s:,;\"'|&<>()])", new, word)
+    return word

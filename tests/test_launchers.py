@@ -1,0 +1,121 @@
+"""Whatever starts a program of a project, it runs the code of the run, in the user's environment, which stays as it is."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import launchers
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from launchers import Project
+
+
+@dataclass(frozen=True, slots=True)
+class Launcher:
+    """A way to start the program: the words after `git run`, at the top and in a directory below, and what it needs."""
+
+    words: tuple[str, ...]
+    below: tuple[str, ...] = ()
+    project: str = "uv"
+    needs: str = ""
+    is_active: bool = True
+
+
+LAUNCHERS = {
+    "script": Launcher(("train.py",), ("../train.py",)),
+    "module": Launcher(("--", "python", "-m", "demo.work")),
+    "console-script": Launcher(("--", "demo")),
+    "uv-run": Launcher(("--", "uv", "run", "demo"), is_active=False),
+    "poetry-run": Launcher(("--", "poetry", "run", "demo"), project="poetry", is_active=False),
+    "pdm-run": Launcher(("--", "pdm", "run", "demo"), project="pdm", is_active=False),
+    "make": Launcher(("--", "make", "-s", "demo"), ("--", "make", "-s", "-C", "..", "demo"), needs="make"),
+    "cmake": Launcher(
+        ("--", "sh", "-c", "cmake -S . -B out/b && cmake --build out/b"),
+        ("--", "sh", "-c", "cmake -S .. -B ../out/b && cmake --build ../out/b"),
+        needs="cmake",
+    ),
+    "pytest": Launcher(("--", "pytest", "-qs", "tests"), ("--", "pytest", "-qs", "../tests")),
+    "mpirun": Launcher(
+        ("--", "mpirun", "--allow-run-as-root", "--oversubscribe", "-n", "2", "python", "-m", "demo.work"), needs="mpirun"
+    ),
+    "torchrun": Launcher(
+        ("--", "python", "-m", "torch.distributed.run", "--nproc-per-node=2", "-m", "demo.work"), needs="torch"
+    ),
+    "executable": Launcher(("./job",), ("../job",)),
+    "notebook": Launcher(("look.ipynb",), ("../look.ipynb",)),
+    "step": Launcher(("all",)),
+}
+MAKERS = {"uv": launchers.make_uv, "poetry": launchers.make_poetry, "pdm": launchers.make_pdm}
+
+
+@pytest.fixture(scope="session")
+def projects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Project]:
+    """The projects that there are so far; each takes some seconds to make."""
+    return {}
+
+
+@pytest.fixture
+def project(request: pytest.FixtureRequest, projects: dict[str, Project], tmp_path_factory) -> Iterator[Project]:
+    """The project of the launcher, as it was made; its environment is the same afterwards, to the byte."""
+    launcher: Launcher = LAUNCHERS[request.getfixturevalue("name")]
+    if launcher.needs and not shutil.which(launcher.needs) and not importlib.util.find_spec(launcher.needs):
+        pytest.skip(f"{launcher.needs} is not installed")
+    if launcher.project not in projects:
+        projects[launcher.project] = MAKERS[launcher.project](tmp_path_factory.mktemp(launcher.project))
+    project = projects[launcher.project]
+    project.reset()
+    before = launchers.digest(project.environment)
+    yield project
+    assert launchers.digest(project.environment) == before, "the run has written to the user's environment"
+
+
+def variables(name: str, project: Project) -> dict[str, str]:
+    """The variables that the launcher is started with beyond those of the project."""
+    return launchers.activated(project) if LAUNCHERS[name].is_active else {}
+
+
+def edit(project: Project) -> None:
+    project.repo.write("src/demo/value.py", "VALUE = 2\n")
+
+
+@pytest.mark.parametrize("name", LAUNCHERS)
+def test_an_edit_during_a_run_does_not_reach_it(name, project, tmp_path):
+    gate = {**project.environ, **variables(name, project), "DEMO_GATE": str(tmp_path)}
+    words = ["git", "run", *LAUNCHERS[name].words]
+    with subprocess.Popen(
+        words, cwd=project.repo.path, env={**os.environ, **gate}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        end = time.monotonic() + 60
+        while not (tmp_path / "started").exists() and process.poll() is None and time.monotonic() < end:
+            time.sleep(0.01)
+        edit(project)
+        (tmp_path / "go").touch()
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, out + err
+    assert "value 1 read one" in out
+
+
+@pytest.mark.parametrize("name", LAUNCHERS)
+def test_a_restart_after_an_edit_runs_what_the_run_ran(name, project):
+    more = variables(name, project)
+    first = project.run(*LAUNCHERS[name].words, **more)
+    assert "value 1 read one" in first.stdout
+    edit(project)
+    assert "value 1 read one" in project.run("--restart", launchers.ran(first), **more).stdout
+
+
+@pytest.mark.parametrize("name", LAUNCHERS)
+def test_a_run_from_a_subdirectory_runs_the_code_as_it_is(name, project):
+    edit(project)
+    launcher = LAUNCHERS[name]
+    ended = project.run(*(launcher.below or launcher.words), inside="sub", **variables(name, project))
+    assert "value 2 read one" in ended.stdout
