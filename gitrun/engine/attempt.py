@@ -233,7 +233,9 @@ def complete(road: Road, started: Started, site: Site, ended: Outcome) -> tuple[
         point(site.git, started.attempt)  # the program may have taken away what git needs to see its worktree
     earlier = kept(road.git, started.run, started.earlier) if started.earlier else None
     keep, shared = kept(road.git, started.run, started.attempt), site.index is not None
-    place = produced.Place(site.git, site.tree, keep, site.apart, earlier, site.index, shared, site.given, site.outputs)
+    place = produced.Place(
+        site.git, site.tree, keep, site.apart, earlier, site.index, shared, site.given, site.outputs, road.say
+    )  # fmt: skip
     found = produced.collect(place, road.settings.max_produced)
     linked = tuple(os.fsdecode(path) for path in site.linked)
     whole = replace(ended, files=found.files, linked=linked)

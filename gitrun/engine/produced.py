@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -17,15 +18,19 @@ from gitrun.errors import GitFailed
 from gitrun.git.objects import EXECUTABLE, FILE, LINK, Entry
 from gitrun.model.files import File
 from gitrun.model.record import DIRECTORY
-from gitrun.store.commits import scratch, write_blobs
+from gitrun.store.commits import import_blobs, scratch, write_blobs
 from gitrun.store.places import make_private
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from gitrun.git.exe import Git
 
+MANY, SMALL = 500, 1 << 20
+"""Produced files from which on those of up to 1 MiB are written as one pack."""
+VERY_MANY, BETWEEN = 10_000, 5.0
+"""Produced files from which on it is told how far we are, and the seconds between two lines."""
 DEEPEST = 100
 """Directories above a file that a tree gets; what lies deeper is kept beside the repository."""
 
@@ -54,7 +59,8 @@ class Place:
     `apart` are paths that are not the program's: what was linked in, what git ignored there before. `earlier` is where
     the attempt before kept its files. `shared`: the files stay where they are, as in the user's working tree. `given` are
     files that were put there, with their mtime and inode: unchanged, they are not the program's. `outputs` are paths,
-    directories and patterns of what goes into the repository even if git ignores it.
+    directories and patterns of what goes into the repository even if git ignores it. `say` tells of the progress with
+    very many files.
     """
 
     git: Git
@@ -66,6 +72,7 @@ class Place:
     shared: bool = False
     given: Mapping[bytes, tuple[int, int]] = field(default_factory=dict)
     outputs: tuple[str, ...] = ()
+    say: Callable[[str], None] = lambda _: None
 
 
 def collect(place: Place, limit: int) -> Produced:
@@ -89,7 +96,9 @@ def collect(place: Place, limit: int) -> Produced:
     apart |= ignored.difference(there)
     files: dict[bytes, File] = {}
     lost = []
+    progress = Progress(place.say, len({*there, *apart}))
     for path in sorted({*there, *apart}):
+        progress.step()
         try:
             files[path] = take(place, path, "local" if path in apart else "lfs" if path in lfs else "git")
         except OSError:
@@ -99,6 +108,23 @@ def collect(place: Place, limit: int) -> Produced:
         files[path] = take(place, path, "local")
     changes: dict[bytes, Entry | None] = {**dict.fromkeys(gone), **entries}
     return Produced(changes, tuple(sorted(files.values(), key=lambda file: file.path)), seen, tuple(lost))
+
+
+class Progress:
+    """Tells how many of very many files are recorded: at the start, and then every few seconds."""
+
+    def __init__(self, say: Callable[[str], None], total: int) -> None:
+        self._say, self._total, self._done = say, total, 0
+        self._next = time.monotonic() + BETWEEN
+        if total >= VERY_MANY:
+            say(f"recording {total:,} produced files")
+
+    def step(self) -> None:
+        """One more file is done."""
+        self._done += 1
+        if self._total >= VERY_MANY and self._done % 100 == 0 and time.monotonic() >= self._next:
+            self._next = time.monotonic() + BETWEEN
+            self._say(f"recorded {self._done:,} of {self._total:,} files")
 
 
 def is_given(place: Place, path: bytes) -> bool:
@@ -205,9 +231,21 @@ def hashed(git: Git, top: bytes, paths: Sequence[bytes], *words: str) -> dict[by
     """The tree entries of these files."""
     if not paths:
         return {}
+    if len(paths) > MANY and words:
+        small = [path for path in paths if os.stat(top + b"/" + path).st_size <= SMALL]
+        large = [path for path in paths if os.stat(top + b"/" + path).st_size > SMALL]
+        ids = import_blobs(git, map(read, (top + b"/" + path for path in small)))
+        found = {path: Entry(mode_of(top + b"/" + path), made) for path, made in zip(small, ids, strict=True)}
+        return found | hashed(git, top, large, *words)
     asked = b"".join(quoted(path) + b"\n" for path in paths)
     ids = git.run("hash-object", "-w", *words, "--stdin-paths", stdin=asked).decode().split()
     return {path: Entry(mode_of(top + b"/" + path), made) for path, made in zip(paths, ids, strict=True)}
+
+
+def read(path: bytes) -> bytes:
+    """The content of a file."""
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def mode_of(path: bytes) -> str:

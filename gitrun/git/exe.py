@@ -136,6 +136,25 @@ class Git:
         if one.returncode:
             raise GitFailed(f"git {first[0]} ended with {one.returncode}", "git fsck says what is wrong with the repository")
 
+    def feed(self, *words: str, pieces: Iterable[bytes]) -> None:
+        """Runs `git <words>`, which reads the pieces as they come. Raises GitFailed with git's last words."""
+        with subprocess.Popen(
+            ("git", *self.steady, *self.durable, *self.extra, *words), cwd=self.worktree or self.git_dir,
+            env=self.variables(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            pass_fds=self.held,
+        ) as process:  # fmt: skip
+            assert process.stdin is not None and process.stderr is not None  # noqa: S101, PT018 - they are PIPEs above
+            try:
+                with suppress(BrokenPipeError), process.stdin as stream:  # git has ended, and says why
+                    for piece in pieces:
+                        stream.write(piece)
+            except BaseException:
+                process.kill()
+                raise
+            said = last_words(process.stderr.read())
+        if process.returncode:
+            raise GitFailed(cannot_write(said) or f"git {words[0]} failed: {said}")
+
     @property
     def steady(self) -> tuple[str, ...]:
         """The options with which git does the same everywhere and runs no hooks, which from git 2.54 on are settings too."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from supervised import without_root
 
+from gitrun import Project
+from gitrun.engine import produced
 from gitrun.engine.produced import restore
 
 if TYPE_CHECKING:
@@ -144,3 +146,61 @@ def test_a_file_whose_filter_fails_is_kept_beside_the_repository(repo):
     files = shell(repo, "for x in a.bad b.good c; do echo $x > $x; done")
     assert {path: file["stored"] for path, file in files.items()} == {"a.bad": "local", "b.good": "git", "c": "git"}
     assert repo.run("cat", "-p", "a.bad", "1", check=True).stdout == "a.bad\n"
+
+
+MANY = """\
+import os, sys
+os.makedirs("out/sub")
+for number in range(1200):
+    with open(f"out/{number} of\\nmany" if number % 100 == 0 else f"out/sub/{number}", "wb") as file:
+        file.write(b"content\\r\\n%d\\n" % (number // 2) * (100_000 if number == 7 else 1))
+os.chmod("out/sub/5", 0o755)
+open("out/empty", "w").close()
+os.symlink("sub/5", "out/link")
+"""
+
+
+@pytest.mark.parametrize("fsync", ["true", "false"])
+def test_many_small_files_are_written_as_one_pack(repo, fsync):
+    repo.git("config", "gitrun.fsync", fsync)
+    repo.write("many.py", MANY)
+    repo.run("many.py", check=True)
+    packs, loose = list(repo.path.glob(".git/objects/pack/*.pack")), list(repo.path.glob(".git/objects/??/*"))
+    run = f"refs/runs/{repo.run('select', '1', check=True).stdout.strip()}"
+    assert len(packs) == 1
+    assert len(loose) < 50
+    assert len(files_of(repo)) == 1202
+    assert repo.git("cat-file", "-s", f"{run}:out/sub/9") == "11"
+    assert repo.git("cat-file", "-s", f"{run}:out/100 of\nmany") == "12"
+    assert repo.git("cat-file", "-s", f"{run}:out/sub/7") == str(100_000 * 11)
+    assert repo.git("show", f"{run}:out/empty") == ""
+    assert repo.git("ls-tree", run, "out/link").startswith("120000 blob")
+    assert repo.git("ls-tree", run, "out/sub/5").startswith("100755 blob")
+    repo.git("fsck", "--strict")
+
+
+def test_it_is_told_how_far_the_recording_of_very_many_files_is(repo, monkeypatch, capfd):
+    monkeypatch.setattr(produced, "VERY_MANY", 1000)
+    monkeypatch.setattr(produced, "BETWEEN", 0.0)
+    repo.write("many.py", MANY)
+    Project(repo.path).run("many.py")
+    told = capfd.readouterr().err
+    assert "gitrun: recording 1,202 produced files\n" in told
+    assert "gitrun: recorded 1,200 of 1,202 files\n" in told
+
+
+def test_nothing_is_told_of_a_few_files(repo):
+    repo.write("many.py", MANY)
+    assert "recording" not in repo.run("many.py", check=True).stderr
+
+
+def test_a_pack_that_cannot_be_written_is_one_line(repo):
+    repo.write("many.py", MANY)
+    repo.run("--stage", "many.py", check=True)
+    (repo.path / ".git" / "objects" / "pack").rmdir()
+    repo.write(".git/objects/pack", "a file")
+    ended = repo.run("--start", "1")
+    assert ended.returncode == 128
+    assert "Traceback" not in ended.stderr
+    (repo.path / ".git" / "objects" / "pack").unlink()
+    assert "completed" in repo.run("list", check=True).stdout
