@@ -18,7 +18,7 @@ from gitrun.engine.process import execute
 from gitrun.engine.road import links_in
 from gitrun.engine.scan import write_rules
 from gitrun.engine.snapshot import listing
-from gitrun.engine.strays import of_environments
+from gitrun.engine.surroundings import has_installed
 from gitrun.engine.watchman import INTERRUPTS, Signals
 from gitrun.engine.worktree import lease, point
 from gitrun.errors import CannotRun, GitFailed
@@ -182,8 +182,11 @@ def carry_out(road: Road, job: Job, site: Site, signals: Signals) -> Outcome:
     job.started.live.record(Owner(pid, birth_of(pid), attempt, *where))
     call = call_for(road, job, site)
     outcome = outcome_of(execute(call, job.started.live.output, road.stdout, road.stderr, signals), road)
-    for stray in () if in_place else of_environments(road.git):
-        road.say(f"warning: {stray.words}. To mend it: {stray.hint}")
+    if job.around and has_installed(job.around, outcome.started.timestamp()):
+        from gitrun.engine.strays import of_environments
+
+        for stray in of_environments(road.git):
+            road.say(f"warning: {stray.words}. To mend it: {stray.hint}")
     return outcome
 
 

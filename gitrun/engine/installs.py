@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 LARGEST = 1 << 20
 """Bytes of a file that is read."""
-LOADED = re.compile(r"\bimport\s+([A-Za-z_][\w.]*)")
-REDIRECTED = re.compile(r"\bmap_module\(\s*(['\"])([\w.]+)\1\s*,\s*(['\"])(.+?)\3\s*\)")
-MAPPED = re.compile(r"^(MAPPING|NAMESPACES)(?::[^=\n]*)?\s*=\s*(\{.*\})\s*$", re.MULTILINE)
+LOADED = r"\bimport\s+([A-Za-z_][\w.]*)"
+REDIRECTED = r"\bmap_module\(\s*(['\"])([\w.]+)\1\s*,\s*(['\"])(.+?)\3\s*\)"
+MAPPED = r"(?m)^(MAPPING|NAMESPACES)(?::[^=\n]*)?\s*=\s*(\{.*\})\s*$"
 FILES = (".pth", ".egg-link")
 ENDINGS = ("/__init__.py", ".py")
 
@@ -75,7 +75,7 @@ def of_path_file(site: str, file: str, places: tuple[str, ...]) -> Iterator[tupl
     """What a .pth file says: paths, and imports of modules beside it that map others."""
     for line in text_of(file).splitlines():
         if line.startswith(("import ", "import\t")):
-            for module in LOADED.findall(line):
+            for module in re.findall(LOADED, line):
                 loader = os.path.join(site, *module.split(".")) + ".py"
                 yield from of_loader(loader, text_of(loader), places)
         elif line.strip() and not line.startswith("#"):
@@ -89,8 +89,8 @@ def of_loader(file: str, text: str, places: tuple[str, ...]) -> Iterator[tuple[s
     """What a module that a .pth file imports maps to a place; the file itself, as unread, if it says so in no known way."""
     if not any(place in text for place in places):
         return
-    found = [(name, path) for _, name, _, path in REDIRECTED.findall(text)]
-    for _, table in MAPPED.findall(text):
+    found = [(name, path) for _, name, _, path in re.findall(REDIRECTED, text)]
+    for _, table in re.findall(MAPPED, text):
         found += pairs(table)
     if not found:
         yield "unread", "", file

@@ -26,7 +26,7 @@ def prefixes_for(words: list[str], environ: Mapping[str, str], directories: tupl
         found |= dict.fromkeys(environments_in(directory))
     programs = [shutil.which(name, path=environ.get("PATH")) for name in ("python", "python3", *words[:1])]
     for program in dict.fromkeys(filter(None, programs)):
-        found |= dict.fromkeys(prefixes_of(os.path.join(directories[0], program)))
+        found |= dict.fromkeys(prefixes_of(os.path.join(directories[0], program), environ, directories))
     if words and os.path.basename(words[0]) in {"conda", "mamba", "micromamba"}:
         found |= dict.fromkeys(conda_environments(environ))
     return tuple(found)
@@ -58,7 +58,7 @@ def is_environment(place: str) -> bool:
     return os.path.isfile(os.path.join(place, "pyvenv.cfg")) or os.path.isdir(os.path.join(place, "conda-meta"))
 
 
-def prefixes_of(program: str) -> Iterator[str]:
+def prefixes_of(program: str, environ: Mapping[str, str], directories: tuple[str, ...]) -> Iterator[str]:
     """The prefixes of the Python that a program is, or is written for; of a shim all that it may choose from."""
     directory = os.path.dirname(program)
     yield os.path.dirname(directory)
@@ -69,9 +69,20 @@ def prefixes_of(program: str) -> Iterator[str]:
     if os.path.basename(directory) == "shims":  # pyenv, asdf, mise
         for place in ("versions", "installs/python"):
             home = os.path.join(os.path.dirname(directory), place)
-            yield from (os.path.join(home, name) for name in names_in(home))
+            yield from (os.path.join(home, name) for name in versions_in(home, environ, directories))
     else:
         yield from map(os.fsdecode, INSIDE.findall(first_lines(program)))
+
+
+def versions_in(home: str, environ: Mapping[str, str], directories: tuple[str, ...]) -> list[str]:
+    """The installed versions of Python that pyenv chooses from in the first of the directories; all if it does not say."""
+    files = (*(os.path.join(place, ".python-version") for place in directories), os.path.join(os.path.dirname(home), "version"))
+    said = environ.get("PYENV_VERSION") or next(
+        filter(None, (first_lines(file).decode(errors="replace") for file in files)), ""
+    )
+    there = names_in(home)
+    wanted = said.replace(":", " ").split()
+    return [name for name in there if any(name == one or name.startswith(f"{one}.") for one in wanted)] or there
 
 
 def conda_environments(environ: Mapping[str, str]) -> Iterator[str]:

@@ -182,12 +182,13 @@ def looked_around(road: Road, ready: Ready, python: Interpreter | None) -> Ready
     if ready.plan.kind == STEPS or road.git.worktree is None:
         return ready
     from gitrun.engine.surroundings import not_isolated, surroundings_of
-    from gitrun.model.basis import NOTHING
 
     around = surroundings_of(road, ready.plan, python)
     basis = ready.plan.basis
     names, notices = not_isolated(road, ready.plan, around, ready.snapshot.outside)
     if names or (basis and basis.not_isolated):
+        from gitrun.model.basis import NOTHING
+
         basis = replace(basis or NOTHING, not_isolated=names)
     plan = replace(ready.plan, basis=basis, notices=(*ready.plan.notices, *notices))
     return replace(ready, plan=plan, around=around)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitrun.engine.builds import configured_for
 from gitrun.engine.installs import Installs, installs_in
-from gitrun.engine.interpreter import in_slot, python_path
+from gitrun.engine.interpreter import in_slot, mtime, python_path
 from gitrun.engine.launchers import Handed, Project, hand_over, variables_of
-from gitrun.engine.prefixes import is_environment, prefixes_for, sites_of
+from gitrun.engine.prefixes import is_environment, names_in, prefixes_for, sites_of
 from gitrun.engine.worktree import directory_of_slot, erase
 from gitrun.model.plan import NOTEBOOK, SCRIPT
 
@@ -32,6 +33,8 @@ class Surroundings:
 
     handed: Handed
     installs: Installs
+    sites: tuple[str, ...] = ()
+    """The directories of installed packages in which that is said."""
 
 
 def surroundings_of(road: Road, plan: Plan, python: Interpreter | None) -> Surroundings:
@@ -49,7 +52,12 @@ def surroundings_of(road: Road, plan: Plan, python: Interpreter | None) -> Surro
     places = (*spellings(road), str(road.git.state / "slots"))
     installs = installs_in(sites, tuple(dict.fromkeys(places)))
     roots = (*installs.roots, *(python.paths if python else ()))
-    return Surroundings(handed, replace(installs, roots=roots))
+    return Surroundings(handed, replace(installs, roots=roots), tuple(sites))
+
+
+def has_installed(around: Surroundings, since: float) -> bool:
+    """Whether something was installed after `since` (seconds since 1970)."""
+    return any(mtime(site) >= since * 10**9 for site in around.sites)
 
 
 def upwards(directory: str, top: str) -> tuple[str, ...]:
@@ -81,17 +89,40 @@ def surround(around: Surroundings, environ: dict[str, str], top: Path, tree: Pat
     for name in around.handed.dropped:
         environ.pop(name, None)
     environ |= variables_of(around.handed, environ, directory_of_slot(tree) / ENVIRONMENTS)
-    path = python_path(around.installs.roots, environ.get("PYTHONPATH", ""), top, tree)
-    path = os.pathsep.join(filter(None, (path, *renamed(around.installs.modules, top, tree))))
+    given, place = environ.get("PYTHONPATH", ""), directory_of_slot(tree) / IMPORTS
+    erase(os.fsencode(place))
+    roots = [unshadowing(root, place) for root in python_path(around.installs.roots, "", top, tree).split(os.pathsep)]
+    found = [python_path((), given, top, tree), *roots, *renamed(around.installs.modules, place, top, tree)]
+    path = os.pathsep.join(filter(None, dict.fromkeys(found)))
     if path:
         environ["PYTHONPATH"] = path
     return path
 
 
-def renamed(modules: tuple[tuple[str, str], ...], top: Path, tree: Path) -> tuple[str, ...]:
-    """A directory of links to modules that are imported by another name than they have in the source, if there are any."""
-    place = directory_of_slot(tree) / IMPORTS
-    erase(os.fsencode(place))
+def unshadowing(root: str, place: Path) -> str:
+    """The directory, or one of links to what is in it, if modules in it have names of Python's own.
+
+    An editable install comes behind these, PYTHONPATH before them.
+    """
+    names = names_in(root) if root else []
+    own = {name for name in names if name.partition(".")[0] in sys.stdlib_module_names and is_module(os.path.join(root, name))}
+    if not own:
+        return root
+    links = place / f".{len(names_in(str(place)))}"
+    links.mkdir(parents=True)
+    for name in names:
+        if name not in own and name.partition(".")[0].isidentifier():
+            (links / name).symlink_to(os.path.join(root, name))
+    return str(links)
+
+
+def is_module(path: str) -> bool:
+    """Whether a module or package lies there, not just a directory."""
+    return path.endswith((".py", ".so")) or os.path.isfile(os.path.join(path, "__init__.py"))
+
+
+def renamed(modules: tuple[tuple[str, str], ...], place: Path, top: Path, tree: Path) -> tuple[str, ...]:
+    """The directory, with links to modules that are imported by another name than they have in the source, if there are any."""
     for name, path in modules:
         target = in_slot(path, top, tree)
         if target is None or not is_linkable(name, modules):
@@ -103,7 +134,7 @@ def renamed(modules: tuple[tuple[str, str], ...], top: Path, tree: Path) -> tupl
             link = link.with_name(link.name + ".py")
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(target.removesuffix("/__init__.py"))
-    return (str(place),) if place.is_dir() else ()
+    return (str(place),) if modules and place.is_dir() else ()
 
 
 def is_linkable(name: str, modules: tuple[tuple[str, str], ...]) -> bool:

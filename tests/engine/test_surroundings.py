@@ -62,6 +62,18 @@ def test_the_users_own_pythonpath_goes_before_what_is_installed(repo, site, tmp_
     assert f"{repo.path}/mine" not in ended.stdout
 
 
+def test_a_module_named_like_one_of_pythons_own_does_not_hide_it(repo, site):
+    install_by_path(site, repo.path)
+    repo.write("types.py", "raise SystemExit('shadowed')\n")
+    repo.write("queue/__init__.py", "raise SystemExit('shadowed')\n")
+    code = "#!/usr/bin/env python\nimport demo, sub.inner, types, queue\nprint(demo.VALUE)\n"
+    script = site.parents[2] / "bin" / "tool"
+    script.write_text(code)
+    script.chmod(0o755)
+    repo.write("sub/inner.py", "")
+    assert restarted(repo, "demo.py", "--", "tool") == "then"
+
+
 def test_a_loader_that_does_not_read_is_said_recorded_and_shown(repo, site):
     (site / "_demo_loader.py").write_text(f"PLACE = '{repo.path}'\n")
     (site / "demo.pth").write_text("import _demo_loader\n")
