@@ -94,7 +94,7 @@ def of_action(action: "Any", does: str) -> "dict[str, Any]":
         option=option,
         action="positional" if not option else "type_bool" if action.type is bool else does,
         many=many,
-        required=bool(action.required and option),
+        required=bool(action.required and (option or action.nargs not in ("?", "*", argparse.REMAINDER))),
         words=["..."] if not option and action.nargs == argparse.REMAINDER else [],
         aliases=[text for text in options if text != option and (does != "boolean_optional" or text[:5] != "--no-")],
     )

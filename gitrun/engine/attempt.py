@@ -161,7 +161,7 @@ def furnish(road: Road, job: Job, tree: Path, git: Git) -> Site:
         if left:
             road.say(f"{left:,} ignored files are not linked in, only directories are; name what is needed with --link")
         linked = links.link_in(road.git.worktree, tree, wanted)
-    if job.plan.definition is None:
+    if job.plan.definition is None and not job.plan.written:
         apart = frozenset(linked) - frozenset(restored)
         return Site(tree, git, tuple(linked), apart, outputs=outputs_of(job.plan))
     from gitrun.engine.placing import furnish_entry

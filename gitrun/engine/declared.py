@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gitrun.errors import GitFailed
 from gitrun.git.objects import EXECUTABLE, FILE, TREE
 from gitrun.model.flags import Flag
-from gitrun.model.scripts import Command, Group, Script, read_script
+from gitrun.model.scripts import Command, Group, ParameterFile, Script, read_script
 from gitrun.store.places import make_private
 
 if TYPE_CHECKING:
@@ -128,6 +128,7 @@ def script_from(found: Mapping[str, Any]) -> Script:
     return Script(
         tuple(map(flag_from, found["flags"])), found["style"], found["frontend"],
         tuple(map(command_from, found["commands"])), groups, found["partial"], found.get("advice", ""),
+        tuple(ParameterFile(**one) for one in found.get("files", ())), tuple(found.get("arguments", ())),
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitrun.engine.declared import script_of
+from gitrun.engine.parameters import with_parameters
 from gitrun.errors import CannotRun, ObjectsGone, UnknownOperation, UsageError
 from gitrun.git.objects import EXECUTABLE, FILE, Object, entry_at
 from gitrun.model.flags import same_value
@@ -237,6 +238,7 @@ def declared_by(objects: Objects, operation: Operation, tree: str, given: Mappin
         return declared_by_entry(objects, operation, definition, tree, given)
     if operation.kind == SCRIPT:
         script = script_in(objects, operation.script, tree).chosen(operation.command[2:], given)
+        script = with_parameters(objects, operation, script, tree, given)
         return Declared(script.flags, script, script.style)
     if operation.kind == NOTEBOOK and operation.command[0] == PYTHON:
         flags = notebook_in(objects, operation.script, tree).flags
@@ -258,7 +260,7 @@ def declared_by_entry(
         return Declared(over(step_flags(objects, definition, tree), said))
     if operation.kind == SCRIPT:
         script = asked(objects, operation, tree) if definition.asks else script_in(objects, operation.script, tree)
-        script = script.chosen(operation.command[2:], given)
+        script = with_parameters(objects, operation, script.chosen(operation.command[2:], given), tree, given)
         if not style or style == script.style:
             return Declared(over(script.flags, said), script, script.style)
         return Declared(said or None, None, style)

@@ -41,7 +41,7 @@ def furnish_entry(road: Road, plan: Plan, tree: Path, linked: list[bytes]) -> tu
     """
     definition, basis = plan.definition, plan.basis or NOTHING
     if definition is None:
-        return linked, {}
+        return linked, stamps(tree, write_flags(plan, tree))
     put_there: list[bytes] = []
     linked = without_outputs(road, tree, linked, definition.outputs)
     with Index(road.git) as index:
@@ -58,9 +58,7 @@ def furnish_entry(road: Road, plan: Plan, tree: Path, linked: list[bytes]) -> tu
             linked.append(path)
         elif not os.path.isabs(path) and not path.startswith(b"~") and not os.path.lexists(os.fsencode(tree) + b"/" + path):
             linked += link_in(road.git.worktree, tree, [path]) if road.git.worktree else []
-    if plan.written:
-        write_flags(plan, tree / definition.file)
-        put_there.append(os.fsencode(definition.file))
+    put_there += write_flags(plan, tree)
     return linked, stamps(tree, put_there)
 
 
@@ -140,9 +138,12 @@ def link_to(tree: Path, path: bytes, target: Path) -> None:
     os.symlink(target, place)
 
 
-def write_flags(plan: Plan, file: Path) -> None:
-    """Writes the flags into the file whose values they are."""
-    file.write_bytes(configfiles.put(file.read_bytes(), file.name, plan.written))
+def write_flags(plan: Plan, tree: Path) -> list[bytes]:
+    """Writes the flags into the files whose values they are; returns the paths of these."""
+    for path, values in plan.written.items():
+        file = tree / path
+        file.write_bytes(configfiles.put(file.read_bytes(), file.name, values))
+    return [os.fsencode(path) for path in plan.written]
 
 
 def stamps(tree: Path, paths: Iterable[bytes]) -> Stamps:

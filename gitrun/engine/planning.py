@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gitrun.engine.operations import Operation, below_top, declared_by, definition_of, entry_operation, find_operation
+from gitrun.engine.parameters import values_to_write
 from gitrun.engine.reach import (
     Route,
     environment_note,
@@ -256,10 +257,7 @@ def make_plan(objects: Objects, asked: Asked, flags: Flags, params: Params, bare
     """The plan, with how the program is given its flags. Raises UsageError if one that it must have is missing."""
     operation, declared, (source, moment, staged) = asked.operation, asked.declared, bare
     definition, style = operation.definition, declared.style
-    must = ((declared.flags or ()) if operation.kind == STEPS else definition.flags) if definition else ()
-    missing = [flag.name for flag in must if flag.required and flag.name not in flags]
-    if missing:
-        raise UsageError(f"{operation.name} needs the flag '{missing[0]}'", f"give it as {missing[0]}=VALUE")
+    require_flags(asked, flags, force=params.force_flags)
     own = declared.script.flags if declared.script else ()
     start = min(2, len(operation.command))
     words = operation.command[start:]
@@ -280,15 +278,35 @@ def make_plan(objects: Objects, asked: Asked, flags: Flags, params: Params, bare
         notices=tuple(filter(None, notices)),
         constants=route.constants or (constants(own, flags) if style == GLOBALS else {}), place=route.place,
         definition=definition, basis=entry_basis() if definition else None,
-        written=values_to_write(flags, declared) if definition and definition.file else {},
+        written=written_by(flags, declared, definition.file if definition else ""),
     )  # fmt: skip
 
 
-def values_to_write(flags: Flags, declared: Declared) -> dict[str, Value | None]:
-    """Those of the flags that the file with the flags does not have so; None: it has one that was taken away."""
+def require_flags(asked: Asked, flags: Flags, *, force: bool) -> None:
+    """Raises UsageError if a flag is missing that the operation must have, or an argument of its script."""
+    operation, definition, script = asked.operation, asked.operation.definition, asked.declared.script
+    must = ((asked.declared.flags or ()) if operation.kind == STEPS else definition.flags) if definition else ()
+    words = operation.command[words_start(operation.kind, operation.command) :] if script else ()
+    if script and not force and asked.declared.style == script.style:
+        must = (*must, *script.must_have(words))
+    missing = [flag.name for flag in must if flag.required and flag.name not in flags and flag.name not in asked.unsure]
+    if missing:
+        raise UsageError(f"{operation.name} needs the flag '{missing[0]}'", f"give it as {missing[0]}=VALUE")
+    if script and script.arguments and not words and not force:
+        name = script.arguments[0]
+        raise UsageError(f"{operation.name} needs the argument '{name}'", f"git run {operation.name} -- {name.upper()}")
+
+
+def written_by(flags: Flags, declared: Declared, file: str) -> dict[str, dict[str, Value | None]]:
+    """Those of the flags that the files which hold flags do not have so, by path; None: it has one that was taken away."""
     from gitrun.model.configfiles import changed
 
-    return changed(flags, declared.file)
+    if file:
+        values = changed(flags, declared.file)
+        return {file: values} if values else {}
+    return (
+        values_to_write(flags, declared.script) if declared.script and any(flag.file for flag in declared.script.flags) else {}
+    )
 
 
 def entry_basis() -> Basis:

@@ -72,7 +72,7 @@ class Flag:
     one that puts it off, of a "const" the one of each choice; an argument without option has some (REST) if it takes all
     that follows, options too. `as_typed` is what stays as it was typed, for its program is given text: `numbers` that would
     be spelled in another way (`1.10`), or `all` that is no number, and the items of a list. `aliases` are further
-    spellings of `option`, such as `-b`.
+    spellings of `option`, such as `-b`. `file` is the path below the top of the file whose value it is, if it is one.
     """
 
     name: str
@@ -90,6 +90,7 @@ class Flag:
     size: int = 0
     as_typed: str = ""
     aliases: tuple[str, ...] = field(default=(), compare=False)
+    file: str = ""
 
 
 class Flags(Mapping[str, Value]):

@@ -47,8 +47,8 @@ class Plan:
     `command` is the argv template: `{python}` stands for the interpreter, `{name}` for a flag. `constants` are the
     module-level names that the launcher sets; `arguments` what is added to the words of the command:
     behind them, or each behind as many of them as `places` says. `written` are
-    values to be put into the file whose values are flags. `given` names the flags that the user typed. `place` is where
-    in the words of a command the script stands whose constants are set.
+    values to be put into the files whose values are flags, by their paths. `given` names the flags that the user typed.
+    `place` is where in the words of a command the script stands whose constants are set.
     """
 
     operation: str
@@ -67,7 +67,7 @@ class Plan:
     carried: tuple[str, ...] = ()
     definition: Definition | None = None
     basis: Basis | None = None
-    written: Mapping[str, Value | None] = field(default_factory=dict)
+    written: Mapping[str, Mapping[str, Value | None]] = field(default_factory=dict)
     places: tuple[int, ...] = ()
     notices: tuple[str, ...] = ()
     given: tuple[str, ...] = ()

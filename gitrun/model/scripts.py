@@ -5,23 +5,38 @@ Only here and in `frontends/` is the source of a user's program read; it is neve
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitrun.errors import UsageError
 from gitrun.model.flags import Flag, Value, format_value, same_value
 from gitrun.model.frontends.argv import Read, read_words
-from gitrun.model.frontends.script import ARGS, GLOBALS, Command, Files, Group, NoFiles, Script, path_of, places
+from gitrun.model.frontends.script import (
+    ARGS,
+    BESIDE,
+    GLOBALS,
+    Command,
+    Files,
+    Group,
+    NoFiles,
+    ParameterFile,
+    Script,
+    path_of,
+    places,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = [
     "ARGS",
+    "BESIDE",
     "GLOBALS",
     "Command",
     "Files",
     "Group",
     "NoFiles",
+    "ParameterFile",
     "Read",
     "Script",
     "arguments",
@@ -68,6 +83,9 @@ def placed(script: Script | Sequence[Flag], flags: Mapping[str, Value], words: S
     from gitrun.model.frontends.words import positional_words, undeclared_words
 
     script = script if isinstance(script, Script) else Script(tuple(script), ARGS)
+    in_files = {flag.name for flag in script.flags if flag.file}
+    script = replace(script, flags=tuple(flag for flag in script.flags if not flag.file))
+    flags = {name: value for name, value in flags.items() if name not in in_files}
     path = path_of(script, words)
     declared = {flag.name: flag for flag in (*script.flags, *(flag for command in path for flag in command.flags))}
     levels: list[list[Flag]] = [[] for _ in range(len(path) + 1)]
@@ -102,7 +120,7 @@ def constants(declared: Sequence[Flag], flags: Mapping[str, Value]) -> dict[str,
     `1` and `1.0` are different here, for the program sees the value as it was given. An absent flag is None,
     if the source gives it another value. Names that it does not declare are set as well.
     """
-    values = [(flag, flags.get(flag.name)) for flag in declared]
+    values = [(flag, flags.get(flag.name)) for flag in declared if not flag.file]
     changed = {flag.name: value for flag, value in values if _exact(value) != _exact(flag.default)}
     return changed | _undeclared(declared, flags)
 

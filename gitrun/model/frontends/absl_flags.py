@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitrun.model.flags import Flag, Value, is_name, parse_value
@@ -11,6 +12,8 @@ from gitrun.model.frontends.module import keywords_of, last_name
 from gitrun.model.frontends.script import ARGS, Script
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gitrun.model.frontends.module import Module
 
 KINDS = {
@@ -29,8 +32,20 @@ def read(module: Module) -> Script | None:
         return None
     calls.sort(key=lambda call: (call.lineno, call.col_offset))
     flags = [flag_of(call, module) for call in calls]
+    marked = set(required_names(module))
+    flags = [replace(flag, required=flag.required or flag.name in marked) if flag else None for flag in flags]
     partial = "" if all(flags) else "a flag has a name that is computed"
     return Script(tuple({flag.name: flag for flag in flags if flag}.values()), ARGS, "absl", partial=partial)
+
+
+def required_names(module: Module) -> Iterator[str]:
+    """Yields the names that `flags.mark_flag_as_required` and `mark_flags_as_required` are given."""
+    for node in module.near(b"_as_required"):
+        if isinstance(node, ast.Call) and last_name(node.func).endswith("_as_required"):
+            for argument in node.args[:1]:
+                text = text_of(argument, module.scope)
+                listed = [] if text else items_of(argument, module.scope) or []
+                yield from (text, *(item for item in listed if isinstance(item, str)))
 
 
 def kind_of(call: ast.Call) -> str:
@@ -73,6 +88,7 @@ def flag_of(call: ast.Call, module: Module) -> Flag | None:
         option=f"--{name}",
         action={"list": "separated", "spaceseplist": "spaced"}.get(kind, "equals"),
         many=many,
+        required=value_of(nodes.get("required"), scope) == (True, True),
         least=least if isinstance(least, int | float) else None,
         most=most if isinstance(most, int | float) else None,
         as_typed="all" if many and kind not in {"multi_integer", "multi_float"} else "",

@@ -48,7 +48,7 @@ def option_flag(names: Sequence[str], keywords: Keywords, scope: Scope) -> Flag 
         many=several or action in SEVERAL,
         as_typed=typed_as(kind, keywords),
         words=REST if positional and takes_rest(keywords.get("nargs"), scope) else (),
-        required=value_of(keywords.get("required"), scope) == (True, True),
+        required=needs_words(keywords.get("nargs"), scope) if positional else is_true(keywords.get("required"), scope),
         aliases=() if positional else tuple(name for name in names if name != option),
     )
 
@@ -79,6 +79,17 @@ def is_several(nargs: ast.expr | None, scope: Scope) -> bool:
     """Whether the option takes a list."""
     _, number = value_of(nargs, scope)
     return takes_rest(nargs, scope) or number in ("+", "*") or (isinstance(number, int) and number > 0)
+
+
+def is_true(node: ast.expr | None, scope: Scope) -> bool:
+    """Whether the expression is known to be true."""
+    return value_of(node, scope) == (True, True)
+
+
+def needs_words(nargs: ast.expr | None, scope: Scope) -> bool:
+    """Whether an argument without an option takes at least one word."""
+    known, number = value_of(nargs, scope)
+    return nargs is None or (known and number not in {"?", "*", "...", "A...", 0, None})
 
 
 def type_name(node: ast.expr | None) -> str:

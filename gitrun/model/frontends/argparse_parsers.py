@@ -23,14 +23,16 @@ from gitrun.model.frontends.argparse_nodes import (
 )
 from gitrun.model.frontends.argparse_options import option_flag
 from gitrun.model.frontends.argparse_tree import Adder, Commands, Findings, Parser, gathered, has_parser
+from gitrun.model.frontends.constants import constants_of
 from gitrun.model.frontends.folding import Unfoldable, bind, items_of, text_of, value_of
 from gitrun.model.frontends.module import FUNCTIONS, Module, all_keywords, dotted, keywords_of, last_name
 from gitrun.model.frontends.neighbours import MOST_HOPS, makers_of, module_of
-from gitrun.model.frontends.script import ARGS, Script
+from gitrun.model.frontends.script import ARGS, GLOBALS, Script
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from gitrun.model.flags import Flag
     from gitrun.model.frontends.argparse_tree import Known
     from gitrun.model.frontends.folding import Scope
     from gitrun.model.frontends.module import Function
@@ -62,12 +64,20 @@ def read(module: Module) -> Script | None:
     options = any(flag.action != "positional" for flag in flags) or commands
     partial = found.partial or (found.unmet if not flags and not commands else "")
     if not options and not partial:
-        return None
+        return of_arguments(module, flags) if found.parsers else None
     frontend = "argparse" if found.untyped or not found.partial else "argparse-typed"
     script = Script(flags, ARGS, frontend, commands=commands, partial=partial)
     if configargparse_files.uses(module):
         return configargparse_files.with_files(script, module)
     return script
+
+
+def of_arguments(module: Module, flags: tuple[Flag, ...]) -> Script | None:
+    """Returns what a parser that has no options takes: arguments as flags, but only as words if the module has constants."""
+    constants = tuple(constants_of(module))
+    if not constants:
+        return Script(flags, ARGS) if flags else None
+    return Script(constants, GLOBALS, arguments=tuple(flag.name for flag in flags if flag.required))
 
 
 class Reading:

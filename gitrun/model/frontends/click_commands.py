@@ -189,7 +189,9 @@ def argument_flag(name: str, keywords: Mapping[str, ast.expr], scope: Scope) -> 
     kind = "list" if many else kind or ("str" if default is None else kind_of(default))
     if not is_name(name):
         return None
-    return Flag(name, default, kind, choices, "", "", "positional", many, least=limits[0], most=limits[1])
+    optional = {"default", "envvar", "required"} & keywords.keys() or number == -1
+    required = value_of(keywords.get("required"), scope) == (True, True) if optional else True
+    return Flag(name, default, kind, choices, "", "", "positional", many, required, limits[0], limits[1])
 
 
 def option_flag(names: Sequence[str], keywords: Mapping[str, ast.expr], scope: Scope) -> Flag | None:
@@ -204,7 +206,9 @@ def option_flag(names: Sequence[str], keywords: Mapping[str, ast.expr], scope: S
         return None
     help_text = text_of(keywords.get("help"), scope)
     known, default = value_of(keywords.get("default"), scope)
-    required = value_of(keywords.get("required"), scope) == (True, True)
+    # what is asked for, or found in the environment, need not be on the command line
+    is_asked = value_of(keywords.get("prompt"), scope)[1] not in {None, False} or "envvar" in keywords
+    required = value_of(keywords.get("required"), scope) == (True, True) and not is_asked
     if "flag_value" in keywords and not pair and value_of(keywords.get("is_flag"), scope) != (True, False):
         return value_flag(names, option, keywords, scope)
     # without `is_flag` and without an option that puts it off, click 8 has a bool take a value

@@ -136,7 +136,7 @@ def flag_of(parameter: Parameter, name: str, *, positional: bool) -> Flag:
     kind = "str" if parameter.hint.names else parameter.kind
     words = ("null",) if parameter.may_be_none and kind in {"str", "any"} else ()
     if positional:
-        return Flag(name, None, kind, choices, "", "", "positional")
+        return Flag(name, None, kind, choices, "", "", "positional", required=True)
     return Flag(
         name,
         default,

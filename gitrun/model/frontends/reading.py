@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitrun.model.frontends import (
@@ -20,6 +21,7 @@ from gitrun.model.frontends import (
 )
 from gitrun.model.frontends.constants import constants_of
 from gitrun.model.frontends.module import parse
+from gitrun.model.frontends.parameter_files import files_of
 from gitrun.model.frontends.script import GLOBALS, Script
 
 if TYPE_CHECKING:
@@ -31,6 +33,9 @@ READERS = (
     omegaconf_config.read, pydantic_settings.read,
 )  # fmt: skip
 
+CONFIGURED = ("hydra", "omegaconf")
+"""The front ends that read the values of files as flags themselves."""
+
 
 def read(source: bytes, path: str, files: Files) -> Script:
     """The flags of the script at the path. Never raises: a file that does not parse has none."""
@@ -38,9 +43,8 @@ def read(source: bytes, path: str, files: Files) -> Script:
     if module is None:
         return Script((), GLOBALS)
     try:
-        for reader in READERS:
-            if found := reader(module):
-                return found
-        return Script(tuple(constants_of(module)), GLOBALS)
+        read_by = (found for reader in READERS if (found := reader(module)))
+        script = next(read_by, None) or Script(tuple(constants_of(module)), GLOBALS)
+        return script if script.frontend in CONFIGURED else replace(script, files=files_of(module))
     except RecursionError:
         return Script((), GLOBALS)

@@ -16,6 +16,8 @@ GLOBALS = "globals"
 ARGS = "args"
 CONFIG = "config"
 """The action of an option that names a file with values of other options."""
+LATE = ("hydra", "omegaconf")
+"""The front ends that miss a value only when the program uses it."""
 WITH_GRAMMAR = ("fire", "jsonargparse", "hydra", "omegaconf", "sacred")
 """The front ends that read a literal, JSON or YAML."""
 
@@ -28,6 +30,22 @@ class Files(Protocol):
 
     def names(self, path: str) -> tuple[str, ...]:
         """The names in a directory; none if there is none."""
+
+
+BESIDE = "{script}"
+"""The directory of the script, at the start of the path of a file that is found beside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterFile:
+    """A file whose values a script loads: its path as the program opens it, or `BESIDE` and the path from there.
+
+    `section` is the table of which the script picks the values at once, `named` the constant that holds the path.
+    """
+
+    path: str
+    section: str = ""
+    named: str = ""
 
 
 class NoFiles:
@@ -78,6 +96,7 @@ class Script:
     `style` is "globals" (assignments at the top of the module) or "args" (words after its name), `frontend` what reads
     these words. `commands` are its sub-commands, `groups` those of Hydra. `partial` says why there may be more flags than
     these; it is empty if there are not. `advice` names a front end whose values cannot be flags, and the way that works.
+    `files` are those whose values it loads, `arguments` those that it needs as words although its flags are constants.
     """
 
     flags: tuple[Flag, ...]
@@ -87,6 +106,19 @@ class Script:
     groups: tuple[Group, ...] = ()
     partial: str = ""
     advice: str = ""
+    files: tuple[ParameterFile, ...] = ()
+    arguments: tuple[str, ...] = ()
+
+    def must_have(self, words: Sequence[str]) -> tuple[Flag, ...]:
+        """The flags without which it ends at once, as far as the words behind `--` do not leave that open.
+
+        Words that nobody could read may be arguments, name a file of values, or ask for help. Hydra and OmegaConf miss a
+        value only where it is used.
+        """
+        rest = [word for at, word in enumerate(words) if at not in dict(places(self, words))]
+        if self.style != ARGS or self.frontend in LATE or rest:
+            return ()
+        return tuple(flag for flag in self.flags if flag.required)
 
     @property
     def takes_text(self) -> bool:

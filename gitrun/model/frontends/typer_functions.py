@@ -124,9 +124,10 @@ def flag_of(parameter: Parameter, module: Module) -> Flag | None:
     many, size = parameter.hint.many, parameter.hint.size
     choices, kind = parameter.hint.choices, "list" if many else kind
     typed = "all" if parameter.hint.texts else ""
+    required = not has_default and not {"prompt", "envvar"} & keywords.keys()
     if is_argument:
         return Flag(
-            name, default, kind, choices, help_text, "", "positional", many,
+            name, default, kind, choices, help_text, "", "positional", many, required and not parameter.hint.optional,
             least=least, most=most, size=size, as_typed=typed,
         )  # fmt: skip
     option, off = spelling(name, spelled, kind)
@@ -136,7 +137,7 @@ def flag_of(parameter: Parameter, module: Module) -> Flag | None:
     action = "switch" if kind == "bool" else "repeat" if many and not size else "any_order"
     words = (off,) if action == "switch" and off else ()
     return Flag(
-        name, default, kind, choices, help_text, option, action, many, not has_default, least, most, words, size, typed, aliases
+        name, default, kind, choices, help_text, option, action, many, required, least, most, words, size, typed, aliases
     )
 
 

@@ -1,0 +1,77 @@
+"""The flags of a script that are values of files which it loads: `params.yaml` and the like, as they lie in a tree."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gitrun.errors import CannotRun, UsageError
+from gitrun.git.objects import EXECUTABLE, FILE, entry_at
+from gitrun.model.scripts import BESIDE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gitrun.engine.operations import Operation
+    from gitrun.git.objects import Objects
+    from gitrun.model.flags import Flag, Value
+    from gitrun.model.scripts import ParameterFile, Script
+
+MOST = 300
+"""Values above which a file holds data, not parameters."""
+
+
+def with_parameters(
+    objects: Objects, operation: Operation, script: Script, tree: str, given: Mapping[str, object] | None
+) -> Script:
+    """Returns the script with the values of the files that it loads; its own flags win where names are the same.
+
+    A file is left out if another path was given for it, if it is not in the tree, or if it does not read.
+    """
+    flags = {flag.name: flag for flag in script.flags}
+    advice = script.advice
+    for one in script.files:
+        path = place_of(one, operation)
+        if one.named in (given or {}) or path.startswith("../"):
+            continue
+        entry = entry_at(objects, tree, os.fsencode(path))
+        found = objects.read(entry.id) if entry and entry.mode in {FILE, EXECUTABLE} else None
+        try:
+            for flag in values_in(found.data, path, one.section) if found and found.data else ():
+                flags.setdefault(flag.name, flag)
+        except CannotRun as error:
+            advice = advice or f"flags in {path} are not read: {error.message}. To read them: {error.hint}"
+        except UsageError:
+            continue
+    return replace(script, flags=tuple(flags.values()), advice=advice) if script.files else script
+
+
+def place_of(one: ParameterFile, operation: Operation) -> str:
+    """Returns the path of the file below the top."""
+    folder = os.path.dirname(operation.script) if one.path.startswith(BESIDE) else operation.cwd
+    return os.path.normpath(os.path.join(folder, one.path.removeprefix(BESIDE).lstrip("/")))
+
+
+def values_in(data: bytes, path: str, section: str) -> Sequence[Flag]:
+    """Returns the values of the file as flags. Raises UsageError, CannotRun if what reads it is not installed."""
+    from gitrun.model.configfiles import read_flags
+
+    found = read_flags(data, path)
+    found = tuple(flag for flag in found if not section or f"{flag.name}.".startswith(f"{section}."))
+    return [replace(flag, file=path) for flag in found] if len(found) <= MOST else []
+
+
+def values_to_write(flags: Mapping[str, Value], script: Script | None) -> dict[str, dict[str, Value | None]]:
+    """Returns the values that the files of the script do not have so, by path; None where a value was taken away."""
+    from gitrun.model.configfiles import changed
+
+    by_path: dict[str, list[Flag]] = {}
+    for flag in script.flags if script else ():
+        if flag.file:
+            by_path.setdefault(flag.file, []).append(flag)
+    own = {
+        path: changed({flag.name: flags[flag.name] for flag in found if flag.name in flags}, tuple(found))
+        for path, found in by_path.items()
+    }
+    return {path: values for path, values in own.items() if values}
