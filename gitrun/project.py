@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from gitrun.engine.process import Stream
     from gitrun.engine.road import Road
     from gitrun.engine.sharing import Sharing
+    from gitrun.model.lent import Lent
     from gitrun.model.plan import Outcome, Plan, Skip
     from gitrun.model.request import Request
     from gitrun.model.run import Attempt, BrokenRun, Run
@@ -188,6 +189,17 @@ class Project:
 
         found = recorded(self.git, f"{run.attempt.id}:{record.ENV}")
         return reading.parse_toml(found, record.ENV) if found is not None else {}
+
+    def lent(self, run: Run) -> tuple[tuple[Lent, ...], tuple[str, ...]]:
+        """Returns what the run's last attempt was lent of the files that git ignores, and what of it has changed since."""
+        from gitrun.engine.lending import changes_here
+        from gitrun.git.objects import Objects
+        from gitrun.store.lent import lent_to
+
+        with Objects(self.git) as objects:
+            entries = lent_to(objects, run.attempt.id) or ()
+        top = self.git.worktree
+        return entries, changes_here(top, entries, self.settings, self.git.state) if top and entries else ()
 
     def working_source(self) -> str:
         """Tree id of the working tree as it is now, as a run that is started now would see it. Raises CannotRun."""

@@ -230,7 +230,7 @@ def test_git_dash_c_and_git_settings(repo, tmp_path):
     assert run("-C", repo.path, "run", "echo.py").stdout == PLAIN
     repo.write("large.txt", "x" * 2000)
     ended = run("-C", repo.path, "-c", "gitrun.maxUntracked=1k", "run", "echo.py")
-    assert "large.txt (larger than 1 KiB)" in ended.stderr
+    assert "large.txt is not recorded: it is larger than 1 KiB" in ended.stderr
 
 
 def test_git_dir_and_work_tree_from_anywhere(repo, tmp_path):
@@ -343,8 +343,8 @@ def test_a_broken_configuration(repo):
 
 def test_a_broken_setting(repo):
     one_line(
-        repo.run("echo.py", env={"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "gitrun.link", "GIT_CONFIG_VALUE_0": "2"}),
-        "gitrun.link",
+        repo.run("echo.py", env={"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "gitrun.bring", "GIT_CONFIG_VALUE_0": "2"}),
+        "gitrun.bring",
         "true or false",
         code=129,
     )

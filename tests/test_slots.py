@@ -27,7 +27,7 @@ PyMODINIT_FUNC PyInit_fast(void) { return PyModule_Create(&module); }
 
 def slot(repo: Repo) -> Path:
     """The worktree of the first slot."""
-    return repo.path / ".git" / "gitrun" / "slots" / "0" / "tree" / repo.path.name
+    return repo.path / ".git" / "gitrun" / "slots" / "0" / "tree" / repo.path.parent.name / repo.path.name
 
 
 def bytecode(repo: Repo) -> dict[str, int]:

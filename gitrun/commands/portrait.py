@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitrun.commands.render import GAP, basis_rows, line_of, status_text, when_text
 from gitrun.errors import BadRun
+from gitrun.model.lent import describe_lent
 from gitrun.model.refs import short
 from gitrun.model.status import ERROR, RUNNING, STAGED, TERMINATED
 from gitrun.model.text import columns, count_text, number_text, relative_text, safe_lines, safe_text, size_text
@@ -48,6 +49,7 @@ def portrait(project: Project, run: Run, attempts: Sequence[Attempt], now: datet
         *provenance(project, run),
         *origin(project, run),
         *links(project, run),
+        *lent(project, run),
         *notes(run, now),
         *files(project, run),
         *output(run),
@@ -142,6 +144,21 @@ def links(project: Project, run: Run) -> Rows:
             where = "" if step.run in here else ", not here"
             yield "step", f"{step.operation} {short(step.run)}{GAP}{step.status}{where}"
         yield "part of", short(basis.parent) if basis and basis.parent else ""
+
+
+def lent(project: Project, run: Run) -> Rows:
+    """What the run was lent of the files that git ignores, and what of them has changed since."""
+    entries, changed = project.lent(run)
+    yield (
+        "lent",
+        ", ".join(map(describe_lent, entries[:MANY]))
+        + (
+            f" and {len(entries) - MANY:,} more (git run cat -p .gitrun/lent.toml {short(run.id)})"
+            if len(entries) > MANY
+            else ""
+        ),
+    )
+    yield from (("changed", words) for words in changed[:MANY])
 
 
 def listing(paths: Sequence[str], run: Run) -> str:

@@ -60,9 +60,9 @@ HELP = """Runs an operation on exactly the code that lies here, and records it a
     "links",
     multiple=True,
     metavar="PATH",
-    help="Link PATH in instead of recording it (may be repeated).",
+    help="Share PATH by a link instead of recording or copying it (may be repeated).",
 )
-@click.option("--no-link", is_flag=True, help="Link nothing in that git ignores.")
+@click.option("--no-link", is_flag=True, help="Lend nothing that git ignores.")
 @click.option(
     "--output",
     "outputs",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import time
 from contextlib import ExitStack, nullcontext
@@ -11,31 +12,36 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitrun.engine import links, produced
+from gitrun.engine import beside, links, produced
 from gitrun.engine.calls import call_for
+from gitrun.engine.lending import NOTHING
+from gitrun.engine.manifest import Manifest
 from gitrun.engine.measure import measure
 from gitrun.engine.process import execute
-from gitrun.engine.road import links_in
 from gitrun.engine.scan import write_rules
-from gitrun.engine.snapshot import listing
+from gitrun.engine.snapshot import NAMED, listing
 from gitrun.engine.surroundings import has_installed
 from gitrun.engine.watchman import INTERRUPTS, Signals
 from gitrun.engine.worktree import lease, point
 from gitrun.errors import CannotRun, GitFailed
 from gitrun.model.plan import Outcome
+from gitrun.model.refs import short
 from gitrun.model.status import COMPLETED, ERROR, TERMINATED
+from gitrun.model.text import safe_text, size_text
 from gitrun.store import notes
-from gitrun.store.live import Owner, birth_of
+from gitrun.store.live import Owner, birth_of, is_live, owner_of, recorded
 from gitrun.store.results import finish, kept, renew
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gitrun.engine.interpreter import Interpreter
+    from gitrun.engine.lending import Lending
     from gitrun.engine.process import Ended
     from gitrun.engine.road import Road
     from gitrun.engine.snapshot import Seen, Snapshot
     from gitrun.engine.surroundings import Surroundings
+    from gitrun.engine.worktree import Slot
     from gitrun.git.exe import Git
     from gitrun.model.files import File
     from gitrun.model.plan import Plan
@@ -44,9 +50,21 @@ if TYPE_CHECKING:
     from gitrun.store.results import Changes
 
 
+DOWNLOAD = 10 << 20
+"""Bytes of ignored files of a run from which on they may be a download that other runs could share."""
+RESULTS = frozenset({
+    "artifacts", "build", "checkpoint", "checkpoints", "ckpt", "dist", "lightning_logs", "log", "logs", "mlruns", "models",
+    "out", "output", "outputs", "result", "results", "runs", "tb_logs", "wandb",
+})  # fmt: skip
+"""Directories in which programs put their results, which are no downloads."""
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where a program runs: the top of its worktree, the repository seen from there, and what was linked into it."""
+    """Where a program runs: the top of its worktree, the repository seen from there, and what was lent to it.
+
+    `linked` are links into the working tree; of them `apart` are those that the run did not replace by files of its own.
+    """
 
     tree: Path
     git: Git
@@ -57,6 +75,7 @@ class Site:
     """Files that were put there, and what tells whether they were changed since."""
     outputs: tuple[str, ...] = ()
     """What the operation's entry names as such."""
+    lent: Manifest = Manifest()  # noqa: RUF009 - it is frozen
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +93,7 @@ class Job:
     python: Interpreter | None
     signals: Signals | None = None
     around: Surroundings | None = None
+    lending: Lending = NOTHING
 
 
 def perform(road: Road, job: Job) -> Outcome:
@@ -87,13 +107,13 @@ def perform(road: Road, job: Job) -> Outcome:
             slot, site = None, in_place(road, job, job.index)
         else:
             try:
-                slot = stack.enter_context(lease(road.git, started.attempt, started.run))
-                site = furnish(road, job, slot.tree, slot.git)
+                slot = stack.enter_context(lease(road.git, started.attempt, started.run, job.lending))
+                site = furnish(road, job, slot)
             except (CannotRun, GitFailed, OSError) as error:
                 return without_place(road, job, not_run(road, error))
             except KeyboardInterrupt:  # signals are held as soon as there is a place
                 return without_place(road, job, never_begun())
-        signals, begun = job.signals or stack.enter_context(Signals()), time.time()
+        signals = job.signals or stack.enter_context(Signals())
         try:
             ended = carry_out(road, job, site, signals)
         except (CannotRun, OSError) as error:
@@ -103,9 +123,9 @@ def perform(road: Road, job: Job) -> Outcome:
             site = replace(site, tree=slot.directory / "removed")
         started.live.record_end(ended)
         road = replace(road, git=road.git.lasting())
-        outcome, seen = settle(road, started, site, ended, begun)
+        outcome, seen = settle(road, started, site, ended)
         if slot and site.tree.is_dir():
-            slot.end(started.attempt, seen)
+            slot.end(started.attempt, seen, road.settings.lend_keep)
         if started.live.is_asked_to_end:
             signals.order = 0
         started.live.close()
@@ -143,32 +163,42 @@ def passed_on(road: Road, started: Started) -> tuple[File, ...]:
 def in_place(road: Road, job: Job, index: Path) -> Site:
     """The user's own working tree, in which what git ignored before is not the program's."""
     apart = frozenset(path.rstrip(b"/") for path in (*job.snapshot.outside, *job.snapshot.named))
-    return Site(Path(road.git.worktree or "."), road.git, (), apart, index, outputs=outputs_of(job.plan))
+    return Site(Path(road.git.worktree or "."), road.git, (), apart, index, outputs=job.plan.outputs)
 
 
-def outputs_of(plan: Plan) -> tuple[str, ...]:
-    """The files that go into the result commit even if git ignores them: of the entry, and those that were asked for."""
-    return (*(plan.definition.outputs if plan.definition else ()), *plan.params.output)
-
-
-def furnish(road: Road, job: Job, tree: Path, git: Git) -> Site:
-    """The slot with what the attempt before kept beside the repository, and links to what git ignores."""
-    request, started = job.request, job.started
-    restored = produced.restore(kept(road.git, started.run, started.earlier), tree) if started.earlier else []
-    linked: list[bytes] = []
-    if links_in(road, request) and road.git.worktree:
-        wanted, left = links.links_for(job.snapshot.outside, job.snapshot.named)
-        if left:
-            road.say(f"{left:,} ignored files are not linked in, only directories are; name what is needed with --link")
-        linked = links.link_in(road.git.worktree, tree, wanted)
+def furnish(road: Road, job: Job, slot: Slot) -> Site:
+    """Puts into the slot what the attempt before left beside the repository's objects, and what the entry needs."""
+    started, tree, lent = job.started, slot.tree, slot.manifest
+    if job.lending.left_out:
+        road.say(
+            f"warning: {job.lending.left_out:,} ignored files are not lent, there are too many. To lend them: --link DIRECTORY"
+        )
+    for path in slot.unsteady[:NAMED]:
+        road.say(f"warning: {safe_text(os.fsdecode(path))} changed while it was copied for the run")
+    linked = list(lent.links)
+    restored: list[bytes] = []
+    if started.earlier:
+        earlier = kept(road.git, started.run, started.earlier)
+        linked = free_for(road, tree, linked, produced.kept_files(earlier))
+        restored = produced.restore(earlier, tree, frozenset(lent.copies))
+        beside.restore(earlier, tree)
     if job.plan.definition is None and not job.plan.written:
         apart = frozenset(linked) - frozenset(restored)
-        return Site(tree, git, tuple(linked), apart, outputs=outputs_of(job.plan))
+        return Site(tree, slot.git, tuple(linked), apart, outputs=job.plan.outputs, lent=lent)
     from gitrun.engine.placing import furnish_entry
 
     linked, given = furnish_entry(road, job.plan, tree, linked)
     apart = frozenset(linked) - frozenset(restored)
-    return Site(tree, git, tuple(linked), apart, given=given, outputs=outputs_of(job.plan))
+    return Site(tree, slot.git, tuple(linked), apart, given=given, outputs=job.plan.outputs, lent=lent)
+
+
+def free_for(road: Road, tree: Path, linked: list[bytes], files: list[bytes]) -> list[bytes]:
+    """Opens the linked directories in which files of the attempt before go; returns what is a link then."""
+    if not any(path.startswith(link + b"/") or path == link for link in linked for path in files):
+        return linked
+    from gitrun.engine.placing import opened
+
+    return opened(road, tree, linked, files)
 
 
 def carry_out(road: Road, job: Job, site: Site, signals: Signals) -> Outcome:
@@ -177,6 +207,8 @@ def carry_out(road: Road, job: Job, site: Site, signals: Signals) -> Outcome:
     linked = tuple(map(os.fsdecode, site.linked))
     given = tuple((os.fsdecode(path), *stamp) for path, stamp in site.given.items())
     attempt = job.started.attempt
+    for path, other in shared_now(road, job, site):
+        road.say(f"warning: {safe_text(os.fsdecode(path))} is shared with run {short(other)}, which is running")
     write_rules(job.started.live.directory, job.plan)
     where = (str(site.tree), in_place, time.time(), linked, given, site.outputs)
     job.started.live.record(Owner(pid, birth_of(pid), attempt, *where))
@@ -188,6 +220,18 @@ def carry_out(road: Road, job: Job, site: Site, signals: Signals) -> Outcome:
         for stray in of_environments(road.git):
             road.say(f"warning: {stray.words}. To mend it: {stray.hint}")
     return outcome
+
+
+def shared_now(road: Road, job: Job, site: Site) -> list[tuple[bytes, str]]:
+    """Returns the linked paths that a live run has too, with its id. Environments do not count: programs only read them."""
+    mine = frozenset(site.linked) - job.lending.environments
+    others = [run for run in recorded(road.git.state) if run != job.started.run] if mine else []
+    found = []
+    for run in others:
+        owner = owner_of(road.git.state, run) if is_live(road.git.state, run) else None
+        theirs = frozenset(map(os.fsencode, owner.linked)) if owner else frozenset()
+        found += [(path, run) for path in sorted(mine & theirs)]
+    return found[:NAMED]
 
 
 def not_run(road: Road, error: CannotRun | GitFailed | OSError) -> Outcome:
@@ -206,7 +250,7 @@ def never_begun() -> Outcome:
     return Outcome(TERMINATED, -signal.SIGINT, now, now, 0.0, reason="stopped")
 
 
-def settle(road: Road, started: Started, site: Site, ended: Outcome, begun: float) -> tuple[Outcome, Seen]:
+def settle(road: Road, started: Started, site: Site, ended: Outcome) -> tuple[Outcome, Seen]:
     """The outcome with metrics and files, recorded, and what was seen in the worktree."""
     left: list[produced.Produced] = []
 
@@ -216,14 +260,37 @@ def settle(road: Road, started: Started, site: Site, ended: Outcome, begun: floa
         return outcome, found.changes
 
     outcome = finish(road.git, started, collect, started.live.directory)
-    through = links.written_through(road.git.worktree or site.tree, site.linked, begun)
-    if through:
-        road.say(f"written through a link, into your working tree: {listing(through)}")
+    if outcome.shared:
+        names = listing(list(map(os.fsencode, outcome.shared)))
+        road.say(f"warning: the run wrote into files that are not its own: {names}")
+    if site.index is None:
+        advise_sharing(road, outcome)
     if left[-1] is produced.NOTHING:
         road.say("its worktree was taken away while it ran; what it wrote there is lost")
     if left[-1].lost:
         road.say(f"could not be read, and is lost: {listing(left[-1].lost)}")
     return outcome, left[-1].seen
+
+
+def advise_sharing(road: Road, outcome: Outcome) -> None:
+    """Says once for each ignored directory how runs can share what looks like a download or a cache."""
+    sizes: dict[str, int] = {}
+    for file in outcome.files:
+        top, slash, _ = file.path.partition("/")
+        if slash and file.stored == "local" and top != "..":
+            sizes[top] = sizes.get(top, 0) + file.size
+    wanted = [top for top, size in sizes.items() if top.strip("._").lower() not in RESULTS and size >= DOWNLOAD]
+    if not wanted:
+        return
+    place = road.git.state / "advised"
+    told = place.read_text().splitlines() if place.exists() else []
+    for top in (one for one in wanted if one not in told):
+        road.say(
+            f"note: {safe_text(top)}/ holds {size_text(sizes[top])} that only this run has. "
+            f"To share it between runs: git config --add gitrun.link {shlex.quote(top)}"
+        )
+    with place.open("a") as advised:
+        advised.writelines(f"{top}\n" for top in wanted if top not in told)
 
 
 def complete(road: Road, started: Started, site: Site, ended: Outcome) -> tuple[Outcome, produced.Produced]:
@@ -237,11 +304,12 @@ def complete(road: Road, started: Started, site: Site, ended: Outcome) -> tuple[
     earlier = kept(road.git, started.run, started.earlier) if started.earlier else None
     keep, shared = kept(road.git, started.run, started.attempt), site.index is not None
     place = produced.Place(
-        site.git, site.tree, keep, site.apart, earlier, site.index, shared, site.given, site.outputs, road.say
+        site.git, site.tree, keep, site.apart, earlier, site.index, shared, site.given, site.outputs, road.say, site.lent
     )  # fmt: skip
     found = produced.collect(place, road.settings.max_produced)
-    linked = tuple(os.fsdecode(path) for path in site.linked)
-    whole = replace(ended, files=found.files, linked=linked)
+    outside = () if site.index else produced.collect_beside(road.git.worktree, site.tree, keep)
+    through = links.written_through(road.git.worktree or site.tree, site.linked, ended.started.timestamp())
+    whole = replace(ended, files=(*outside, *found.files), shared=tuple(map(os.fsdecode, through)))
     return replace(whole, metrics=measure(started.live, whole, site.tree, road.say)), found
 
 

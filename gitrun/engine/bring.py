@@ -20,7 +20,7 @@ from gitrun.errors import CannotRun, UnknownRun
 from gitrun.git.objects import COMMIT, EXECUTABLE, LINK, Objects, TreeMaker, entry_at
 from gitrun.model import record
 from gitrun.model.basis import read_steps
-from gitrun.model.files import File, is_safe
+from gitrun.model.files import File, is_safe, kept_name
 from gitrun.model.refs import run_ref, short
 from gitrun.model.run import Run
 from gitrun.store.carry import source_tree
@@ -277,7 +277,7 @@ def is_known(git: Git, objects: Objects, commits: Iterable[str], path: str, targ
 
 def copy(git: Git, run: Run, file: File, target: Path) -> bool:
     """Copies a file that is kept beside the repository, a link as a link; false if it is not there any more."""
-    source = kept(git, run.id, run.attempt.id) / file.path
+    source = kept(git, run.id, run.attempt.id) / kept_name(file.path)
     if not is_file(source):
         return False
     shutil.copy2(source, target, follow_symlinks=False)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.engine.operations import below_top, require_there
 from gitrun.engine.planning import Before, Moment, continued, plan_restart, plan_start, source_of
-from gitrun.engine.road import links_in
+from gitrun.engine.road import lends
 from gitrun.engine.snapshot import Choice, Snapshot, moved_modules, outside_of, snapshot
 from gitrun.errors import CannotRun, GitrunError, RunIsRunning, UnknownRun, UsageError
 from gitrun.git.objects import Objects, TreeMaker
@@ -19,6 +19,7 @@ from gitrun.model.plan import STEPS, Plan, Skip, Source
 from gitrun.model.refs import short
 from gitrun.model.settings import OF_RUNS, require_sound
 from gitrun.model.status import COMPLETED, RUNNING
+from gitrun.store.lent import lent_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -137,10 +138,11 @@ def decide_start(launch: Launch, objects: Objects) -> Ready | Skip:
     if launch.within:
         plan = depending(road, objects, request, plan)
         return skipped_step(launch, objects, plan) or Ready(plan, taken, locks=locks_of(objects, plan))
-    return unneeded(launch, plan) or Ready(depending(road, objects, request, plan), taken, locks=locks_of(objects, plan))
+    skip = unneeded(launch, objects, plan)
+    return skip or Ready(depending(road, objects, request, plan), taken, locks=locks_of(objects, plan))
 
 
-def unneeded(launch: Launch, plan: Plan, run: Run | None = None) -> Skip | None:
+def unneeded(launch: Launch, objects: Objects, plan: Plan, run: Run | None = None) -> Skip | None:
     """Why a start of the plan, or a restart of `run`, is not needed; None if it is, or nobody asks."""
     if not launch.request.compares:
         return None
@@ -155,8 +157,20 @@ def unneeded(launch: Launch, plan: Plan, run: Run | None = None) -> Skip | None:
         found = index.ended_alike(*asked, limit=MOST + 1 if words is not None else -1)
         total = index.count_ended_alike(*asked) if len(found) > MOST else len(found)
     if run:
-        return skip_restart(run, plan, found, same_source=same_source, total=total)
-    return skip_start(plan, found, same_source=same_source, total=total)
+        skip = skip_restart(run, plan, found, same_source=same_source, total=total)
+    else:
+        skip = skip_start(plan, found, same_source=same_source, total=total)
+    return replace(skip, lent_changes=lent_changes(launch.road, objects, skip.run)) if skip else None
+
+
+def lent_changes(road: Road, objects: Objects, run: Run) -> tuple[str, ...]:
+    """Returns a sentence for each path lent to the run's last attempt that has changed since."""
+    recorded = lent_to(objects, run.attempt.id)
+    if not recorded or not road.git.worktree:
+        return ()
+    from gitrun.engine.lending import changes_here
+
+    return changes_here(road.git.worktree, recorded, road.settings, road.git.state)
 
 
 def skipped_step(launch: Launch, objects: Objects, plan: Plan) -> Skip | None:
@@ -224,15 +238,16 @@ def decide_restart(launch: Launch, objects: Objects, run: Run) -> Ready | Skip:
         plan = depending(road, objects, request, plan)
         skip = skipped_step(launch, objects, plan)
     else:
-        skip = unneeded(launch, plan, run)
+        skip = unneeded(launch, objects, plan, run)
     if skip:
         return skip
-    words = (f"left out, for {plan.operation} no longer has them: {', '.join(gone)}",) if gone else ()
+    words = tuple(f"note: {word}" for word in lent_changes(road, objects, run)) if lends(road, request) else ()
+    words += (f"left out, for {plan.operation} no longer has them: {', '.join(gone)}",) if gone else ()
     if taken is None:
         apart = (*paths_apart(road, request), *entry_links(road, plan))
-        linked = links_in(road, request) and road.git.worktree is not None
-        outside, named = outside_of(road.git, road.settings, apart) if linked else ((), ())
-        moved = moved_modules(road.git, source.submodules) if linked else ()
+        lent = lends(road, request) and road.git.worktree is not None
+        outside, named = outside_of(road.git, road.settings, apart) if lent else ((), ())
+        moved = moved_modules(road.git, source.submodules) if lent else ()
         taken = Snapshot(source, outside, named, moved)
     taken = replace(taken, words=(*taken.words, *words))
     plan = plan if launch.within else depending(road, objects, request, plan)
@@ -274,8 +289,7 @@ def own_source(road: Road, objects: Objects, run: Run) -> Source:
 def take(launch: Launch, objects: Objects) -> Snapshot:
     """The snapshot of the working tree. Raises CannotRun if there is none, or the user does not want it so."""
     road = launch.road
-    apart, linked = paths_apart(road, launch.request), links_in(road, launch.request)
-    choice = Choice(road.settings, apart, launch.manners.confirm, linked)
+    choice = Choice(road.settings, paths_apart(road, launch.request), launch.manners.confirm, lends(road, launch.request))
     taken = snapshot(road.git, objects, launch.index, choice)
     if taken is None:
         raise CannotRun("nothing was run", "ignore what is not source in .gitignore, or name it with --link")
@@ -283,8 +297,9 @@ def take(launch: Launch, objects: Objects) -> Snapshot:
 
 
 def paths_apart(road: Road, request: Request) -> tuple[bytes, ...]:
-    """The paths below the top that `--link` names. Raises UsageError if one is not there."""
-    found = []
+    """Returns the paths below the top that `--link` and the setting name. Raises UsageError if `--link` names none."""
+    top = road.git.worktree or Path()
+    found = [os.fsencode(path) for path in road.settings.link_paths if os.path.lexists(top / path)]
     for typed in request.links:
         path = below_top(road.git, typed)
         if not os.path.lexists((road.git.worktree or Path()) / path):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from gitrun.errors import UnknownRun
 from gitrun.git.objects import Objects
 from gitrun.model import record
+from gitrun.model.files import kept_name
 from gitrun.model.refs import short
 from gitrun.model.status import RUNNING
 from gitrun.store.live import directory_of
@@ -28,7 +29,7 @@ def copy_file(git: Git, run: Run, what: str, path: str | None, sink: BinaryIO) -
     What is kept beside the repository goes in pieces. Raises UnknownRun if the run has no such file.
     """
     beside = kept(git, run.id, run.attempt.id)
-    place = beside / (record.OUTPUT if path is None else path)
+    place = beside / (record.OUTPUT if path is None else kept_name(path))
     if path is None and what == OUTPUT and run.status == RUNNING:
         place = directory_of(git.state, run.id) / "output"
     may_be_kept = what != FLAGS and (path is None or what != SOURCE)

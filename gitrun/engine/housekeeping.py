@@ -12,7 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gitrun.engine.worktree import erase, is_free, record_of
+from gitrun.engine.erasing import erase
+from gitrun.engine.worktree import is_free, record_of
 from gitrun.model.refs import RUNS, TRASH, is_id
 from gitrun.model.retention import Retention, superfluous
 from gitrun.store import incoming, trash

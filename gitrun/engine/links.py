@@ -26,11 +26,25 @@ def is_cache(path: bytes) -> bool:
 
 
 def links_for(outside: Iterable[bytes], named: Iterable[bytes] = ()) -> tuple[tuple[bytes, ...], int]:
-    """The paths to link, those `named` in any case, and how many were left out because there are too many."""
+    """Returns the paths to lend, those `named` in any case, and how many are left out because there are too many."""
     asked = set(named)
-    wanted = sorted({path for path in outside if not is_cache(path) and path.split(b"/")[0] not in OURS} - asked)
-    chosen = wanted if len(wanted) <= MOST else [path for path in wanted if path.endswith(b"/")]
-    return tuple(sorted(asked.union(chosen))), len(wanted) - len(chosen)
+    wanted = {path for path in outside if not is_cache(path) and path.split(b"/")[0] not in OURS} - asked
+    chosen = wanted if len(wanted) <= MOST else uncrowded(wanted)
+    return tuple(sorted(asked | chosen)), len(wanted) - len(chosen)
+
+
+def uncrowded(paths: set[bytes]) -> set[bytes]:
+    """Returns at most MOST of the paths: without the files of the directories that have the most of them."""
+    crowds: dict[bytes, list[bytes]] = {}
+    for path in paths:
+        if not path.endswith(b"/"):
+            crowds.setdefault(path.rpartition(b"/")[0], []).append(path)
+    left = set(paths)
+    for crowd in sorted(crowds.values(), key=len, reverse=True):
+        if len(left) <= MOST:
+            break
+        left.difference_update(crowd)
+    return left
 
 
 def link_in(source: Path, target: Path, paths: Iterable[bytes]) -> list[bytes]:

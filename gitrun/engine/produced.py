@@ -7,16 +7,19 @@ import shutil
 import stat
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gitrun.engine import beside
+from gitrun.engine.erasing import erase
 from gitrun.engine.links import is_cache, make_parents
+from gitrun.engine.manifest import Manifest, is_untouched
 from gitrun.engine.snapshot import Seen, scan
 from gitrun.errors import GitFailed
 from gitrun.git.objects import EXECUTABLE, FILE, LINK, Entry
-from gitrun.model.files import File
+from gitrun.model.files import File, kept_name
 from gitrun.model.record import DIRECTORY
 from gitrun.store.commits import import_blobs, scratch, write_blobs
 from gitrun.store.places import make_private
@@ -60,7 +63,7 @@ class Place:
     the attempt before kept its files. `shared`: the files stay where they are, as in the user's working tree. `given` are
     files that were put there, with their mtime and inode: unchanged, they are not the program's. `outputs` are paths,
     directories and patterns of what goes into the repository even if git ignores it. `say` tells of the progress with
-    very many files.
+    very many files. `lent` are copies of ignored files.
     """
 
     git: Git
@@ -73,6 +76,7 @@ class Place:
     given: Mapping[bytes, tuple[int, int]] = field(default_factory=dict)
     outputs: tuple[str, ...] = ()
     say: Callable[[str], None] = lambda _: None
+    lent: Manifest = Manifest()  # noqa: RUF009 - it is frozen
 
 
 def collect(place: Place, limit: int) -> Produced:
@@ -128,10 +132,10 @@ class Progress:
 
 
 def is_given(place: Place, path: bytes) -> bool:
-    """Whether the file was put there for the program, which has not changed it."""
+    """Tells whether the file was put there for the program, which has not changed it."""
     stamp = place.given.get(path)
     if stamp is None:
-        return False
+        return is_untouched(os.fsencode(place.tree), place.lent, path)
     status = os.lstat(os.fsencode(place.tree) + b"/" + path)
     return (status.st_mtime_ns, status.st_ino) == stamp
 
@@ -298,14 +302,16 @@ def keep(place: Place, path: bytes, file: File) -> None:
         os.link(source, target)
 
 
-def restore(earlier: Path, tree: Path) -> list[bytes]:
+def restore(earlier: Path, tree: Path, lent: AbstractSet[bytes] = frozenset()) -> list[bytes]:
     """Copies what an attempt kept beside the repository into the tree of the next one; returns the paths.
 
-    Never over, nor through a link into, what is there.
+    Goes over lent copies, but never over, nor through a link into, anything else that is there.
     """
     top, restored = os.fsencode(tree), []
     for path in kept_files(earlier):
         target = top + b"/" + path
+        if path in lent:
+            erase(target)
         if os.path.lexists(target) or not make_parents(top, path):
             continue
         shutil.copy2(os.fsencode(earlier) + b"/" + path, target, follow_symlinks=False)
@@ -315,7 +321,7 @@ def restore(earlier: Path, tree: Path) -> list[bytes]:
 
 def hand_on(earlier: Path, later: Path) -> None:
     """Keeps what an earlier attempt kept for a later one too, whose program has not been started."""
-    for path in kept_files(earlier):
+    for path in (*kept_files(earlier), *beside.kept_files(earlier)):
         make_private(later)
         make_parents(os.fsencode(later), path)
         with suppress(FileExistsError):  # who died over it has been here before
@@ -325,8 +331,19 @@ def hand_on(earlier: Path, later: Path) -> None:
 def handed_on(earlier: Path, later: Path) -> tuple[File, ...]:
     """What an earlier attempt kept, kept for a later one too and as its result.toml lists it."""
     hand_on(earlier, later)
-    files = (describe(os.fsencode(later), path, "local") for path in kept_files(later))
+    files = [describe(os.fsencode(later), path, "local") for path in kept_files(later)]
+    files += [described_beside(later, name) for name in beside.names_kept(later)]
     return tuple(sorted(files, key=lambda file: file.path))
+
+
+def collect_beside(top: Path | None, tree: Path, keep: Path) -> tuple[File, ...]:
+    """Keeps what a program wrote beside the repository, named as seen from its top: `../out.txt`."""
+    return tuple(described_beside(keep, name) for name in beside.collect(top, tree, keep))
+
+
+def described_beside(keep: Path, name: str) -> File:
+    """Describes a file that is kept and was written beside the repository."""
+    return replace(describe(os.fsencode(keep), os.fsencode(kept_name(name)), "local"), path=name)
 
 
 def kept_files(place: Path) -> list[bytes]:

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitrun.engine.attempt import Site, complete, passed_on
+from gitrun.engine.manifest import read_manifest
 from gitrun.engine.measure import measure
 from gitrun.engine.offspring import end_everywhere
 from gitrun.engine.pipeline import noted_steps
-from gitrun.engine.worktree import TREE, directory_of_slot, read_state, seen_from
+from gitrun.engine.worktree import directory_of_slot, read_state, seen_from
 from gitrun.errors import BadRun, CannotRun, GitrunError, StaleRun
 from gitrun.git.objects import Objects
 from gitrun.model.plan import Outcome
@@ -157,7 +158,7 @@ def site_of(road: Road, run: str, owner: Owner | None, stack: ExitStack) -> Site
         return None
     there = Path(owner.worktree)
     slot = road.git.state / "slots" / directory_of_slot(there).name  # the repository may lie elsewhere now
-    tree = slot / TREE / there.name
+    tree = slot / there.relative_to(directory_of_slot(there))
     if not tree.is_dir() or read_state(slot).run != run:
         return None
     lock = acquire(slot / "lock", STILL_AT_WORK)
@@ -169,7 +170,8 @@ def site_of(road: Road, run: str, owner: Owner | None, stack: ExitStack) -> Site
         return None
     linked = tuple(path.encode(errors="surrogateescape") for path in owner.linked)
     given = {os.fsencode(path): (mtime, inode) for path, mtime, inode in owner.given}
-    return Site(tree, seen_from(road.git, tree), linked, frozenset(linked), given=given, outputs=owner.outputs)
+    lent = read_manifest(slot)
+    return Site(tree, seen_from(road.git, tree), linked, frozenset(linked), given=given, outputs=owner.outputs, lent=lent)
 
 
 def last_sign(live: Live) -> datetime:

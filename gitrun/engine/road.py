@@ -25,6 +25,6 @@ class Road:
     say: Callable[[str], None]
 
 
-def links_in(road: Road, request: Request) -> bool:
-    """Whether what is not in the snapshot is linked in."""
-    return not request.no_link and bool(road.settings.link or request.links)
+def lends(road: Road, request: Request) -> bool:
+    """Tells whether the program gets what is not in the snapshot."""
+    return not request.no_link and bool((road.settings.link and road.settings.lend) or request.links)

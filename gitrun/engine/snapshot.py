@@ -15,7 +15,7 @@ from gitrun.model.files import Skipped
 from gitrun.model.plan import Source
 from gitrun.model.record import DIRECTORY
 from gitrun.model.secrets import is_secret_file
-from gitrun.model.text import count_text, limit_text, path_text, size_text
+from gitrun.model.text import count_text, limit_text, path_text, safe_text, size_text
 from gitrun.store.places import make_common
 
 if TYPE_CHECKING:
@@ -27,6 +27,13 @@ if TYPE_CHECKING:
     from gitrun.model.settings import Settings
 
 PECULIAR = re.compile(rb"\0([^H]|H(?= 160000)) ([0-7]+) [0-9a-f]+ [0-3]\t([^\0]+)")
+ABSENT = {
+    "looks like a secret": "it looks like a secret",
+    "cannot be read": "it cannot be read",
+    "git cannot add it": "git cannot add it",
+}
+NAMED = 3
+"""Files that are named one by one in messages."""
 FATAL = 128
 """The exit status of a git that could not go on."""
 MANY, MUCH = 1_000, 100 << 20
@@ -56,9 +63,10 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The source of a run, what of the working tree is not in it and is to be linked in, and what to tell the user.
+    """The source of a run, what of the working tree is not in it, and what to tell the user.
 
-    `outside` is what git ignores, `named` what was left out by a rule or a word of ours: few, and linked in any case.
+    `outside` is to be lent: what git ignores, what looks like a secret, and large untracked files. `named` is to be linked:
+    what the user names, and submodules.
     """
 
     source: Source
@@ -171,13 +179,13 @@ def note(found: dict[str, list[bytes]], sort: bytes, rest: bytes) -> None:
 class Choice:
     """What decides about untracked files: the settings, the paths named to be linked, and who answers a question.
 
-    `linked` says whether what is left out is linked in.
+    `lent` says whether the program gets what is left out.
     """
 
     settings: Settings
     apart: tuple[bytes, ...] = ()
     confirm: Callable[[str], bool] = lambda _: True
-    linked: bool = True
+    lent: bool = True
 
 
 def snapshot(git: Git, objects: Objects, index: Path, choice: Choice) -> Snapshot | None:
@@ -202,20 +210,21 @@ def snapshot(git: Git, objects: Objects, index: Path, choice: Choice) -> Snapsho
     conflicts = tuple(os.fsdecode(path) for path in seen.conflicts)
     branch = path_text(seen.branch) if seen.branch else None
     source = Source(tree, seen.base, branch, dirty, tuple(skipped), conflicts, modules)
-    named = (*(os.fsencode(s.path) for s in skipped), *(os.fsencode(m) for m, _ in modules), *choice.apart)
-    return Snapshot(source, (*seen.ignored, *seen.nested), named, words_for(seen, skipped, linked=choice.linked))
+    outside = (*seen.ignored, *seen.nested, *(os.fsencode(s.path) for s in skipped))
+    named = (*(os.fsencode(m) for m, _ in modules), *choice.apart)
+    return Snapshot(source, outside, named, words_for(seen, skipped, lent=choice.lent))
 
 
 def outside_of(git: Git, settings: Settings, apart: tuple[bytes, ...]) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
     """What of the working tree would not be in a snapshot, as `outside` and `named` of one.
 
-    It is what is linked into a slot for a run with another source.
+    It is what a run with another source is lent.
     """
     seen = scan(git)
     _, skipped, _ = choose(git, seen.untracked, settings, apart)
     _, modules = peculiar(git, None)
     closed = (path.rstrip(b"/") for path in seen.unread)
-    return (*seen.ignored, *seen.nested), (*(os.fsencode(s.path) for s in skipped), *closed, *modules, *apart)
+    return (*seen.ignored, *seen.nested, *(os.fsencode(s.path) for s in skipped), *closed), (*modules, *apart)
 
 
 def unhide(git: Git, index: Path) -> list[bytes]:
@@ -362,19 +371,21 @@ def moved_modules(git: Git, modules: Sequence[tuple[str, str]]) -> tuple[str, ..
     return tuple(words)
 
 
-def words_for(seen: Seen, skipped: list[Skipped], *, linked: bool) -> tuple[str, ...]:
-    """What the user should know about the snapshot before the program starts."""
+def words_for(seen: Seen, skipped: list[Skipped], *, lent: bool) -> tuple[str, ...]:
+    """Returns what the user should know about the snapshot before the program starts."""
     words = []
-    if skipped:
-        named = ", ".join(f"{s.path} ({s.reason})" for s in skipped[:3]) + (", …" if len(skipped) > 3 else "")
-        silent = f"in .gitignore {'it goes' if len(skipped) == 1 else 'they go'} without saying"
-        words.append(f"left out of the snapshot{' and linked in' if linked else ''}: {named}; {silent}")
+    still = " (your program still sees it)" if lent else ""
+    for one in skipped[:NAMED]:
+        fact = f"{safe_text(one.path)} is not recorded: {ABSENT.get(one.reason, 'it is ' + one.reason)}{still}"
+        words.append(f"warning: {fact}. To hide this message: add it to .gitignore")
+    if len(skipped) > NAMED:
+        words.append(f"warning: {count_text(len(skipped) - NAMED, 'other file')} are not recorded. To list them: git run show")
     if seen.conflicts:
-        words.append(f"unmerged, recorded with their conflict markers: {listing(seen.conflicts)}")
+        words.append(f"warning: recorded with their conflict markers: {listing(seen.conflicts)}")
     if seen.dirty_modules:
-        words.append(f"changes inside submodules are not recorded: {listing(seen.dirty_modules)}")
+        words.append(f"warning: changes inside submodules are not recorded: {listing(seen.dirty_modules)}")
     if seen.nested:
-        words.append(f"repositories inside this one are {'linked in, ' if linked else ''}not recorded: {listing(seen.nested)}")
+        words.append(f"warning: repositories inside this one are not recorded: {listing(seen.nested)}")
     return tuple(words)
 
 

@@ -12,9 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitrun.engine.deciding import Launch, Manners, Ready, decide, moment, require_worktree
+from gitrun.engine.lending import NOTHING, Wanted, survey
 from gitrun.engine.operations import PYTHON
+from gitrun.engine.road import lends
 from gitrun.engine.snapshot import private_index
 from gitrun.errors import CannotRun, GitFailed, ObjectsGone, UsageError
+from gitrun.model import record
+from gitrun.model.lent import lent_table
 from gitrun.model.plan import GITRUN, NOTEBOOK, PYPROJECT, SCRIPT, STEPS, Outcome, Plan, Skip
 from gitrun.model.request import check
 from gitrun.model.secrets import named, secrets_in_flags, secrets_in_words
@@ -23,6 +27,7 @@ from gitrun.store.commits import scratch
 
 if TYPE_CHECKING:
     from gitrun.engine.interpreter import Interpreter
+    from gitrun.engine.lending import Lending
     from gitrun.engine.pipeline import Within
     from gitrun.engine.road import Road
     from gitrun.model.definitions import Definition
@@ -42,6 +47,8 @@ def start(road: Road, request: Request, manners: Manners, within: Within | None 
     check(request)
     require_worktree(road, request)
     typed, request = request, request if within else with_links(road, request)
+    if road.settings.link_paths and lends(road, request):
+        share_directories(road)
     lost = False
     for wait in (*TRIES, None):
         with private_index(road.git, os.urandom(8).hex()) as index:
@@ -57,7 +64,8 @@ def start(road: Road, request: Request, manners: Manners, within: Within | None 
                         refuse_in_place(ready.plan)
                     python = python_for(road, ready.plan)
                     ready = ready if request.in_place else looked_around(road, ready, python)
-                    started = begin(launch, ready, python)
+                    lending = lending_for(road, request, ready)
+                    started = begin(launch, ready, python, lending)
                     if within:
                         within.begins(ready.plan.operation, started.run)
             except GitFailed as error:  # gc may have taken what was just written; the working tree still has it
@@ -67,7 +75,7 @@ def start(road: Road, request: Request, manners: Manners, within: Within | None 
                 time.sleep(wait)
                 continue
             try:
-                return go(launch, ready, started, python)
+                return go(launch, ready, started, (python, lending))
             except BaseException:
                 started.live.leave()  # we may live on: who comes next finishes what is not recorded
                 raise
@@ -128,9 +136,10 @@ def warnings_of_secrets(plan: Plan) -> list[str]:
     return [f"warning: {', '.join(found)} {what} recorded in the run. {advice}"]
 
 
-def go(launch: Launch, ready: Ready, started: Started, python: Interpreter | None) -> tuple[str, Outcome | None]:
-    """Carries a begun attempt through, unless it is staged or goes on in the background."""
+def go(launch: Launch, ready: Ready, started: Started, given: tuple[Interpreter | None, Lending]) -> tuple[str, Outcome | None]:
+    """Runs a started attempt to its end. Returns at once if it is staged or detached."""
     road, request, manners = launch.road, launch.request, launch.manners
+    python, lending = given
     for word in (*ready.snapshot.words, *ready.plan.notices, *warnings_of_secrets(ready.plan)):
         road.say(word)
     if request.label is not None or request.tags or request.comment:
@@ -157,7 +166,8 @@ def go(launch: Launch, ready: Ready, started: Started, python: Interpreter | Non
 
         return started.run, perform_steps(launch, ready, started)
     signals = launch.within.signals if launch.within else None
-    return started.run, perform(road, Job(request, ready.plan, started, ready.snapshot, index, python, signals, ready.around))
+    job = Job(request, ready.plan, started, ready.snapshot, index, python, signals, ready.around, lending)
+    return started.run, perform(road, job)
 
 
 def python_for(road: Road, plan: Plan) -> Interpreter | None:
@@ -194,17 +204,40 @@ def looked_around(road: Road, ready: Ready, python: Interpreter | None) -> Ready
     return replace(ready, plan=plan, around=around)
 
 
-def begin(launch: Launch, ready: Ready, python: Interpreter | None) -> Started:
-    """The attempt, recorded and held."""
+def begin(launch: Launch, ready: Ready, python: Interpreter | None, lending: Lending) -> Started:
+    """Commits the attempt and holds its live record."""
     from gitrun.engine.environment import env_toml
     from gitrun.store import attempts
 
     road = launch.road
-    env = env_toml(road, python, ready.locks)
+    files = {record.ENV: env_toml(road, python, ready.locks)}
+    if lending.entries:
+        files[record.LENT] = record.toml(lent_table(lending.entries))
     with scratch(road.git) as place:
         if ready.run is None:
-            return attempts.begin(road.git, ready.plan, env, place)
-        return attempts.begin_again(road.git, ready.plan, ready.run, env, place)
+            return attempts.begin(road.git, ready.plan, files, place)
+        return attempts.begin_again(road.git, ready.plan, ready.run, files, place)
+
+
+def lending_for(road: Road, request: Request, ready: Ready) -> Lending:
+    """Decides what the run is lent of what git ignores."""
+    top = road.git.worktree
+    if top is None or request.in_place or ready.plan.kind == STEPS or not lends(road, request):
+        return NOTHING
+    wanted = Wanted(ready.snapshot.outside, ready.snapshot.named, ready.plan.outputs)
+    return survey(top, wanted, road.settings, road.git.state)
+
+
+def share_directories(road: Road) -> None:
+    """Makes the ignored directories that `gitrun.link` names: runs are to share what they put there."""
+    for path in road.settings.link_paths if road.git.worktree else ():
+        place = (road.git.worktree or Path()) / path
+        if any(sign in path for sign in "*?[") or os.path.lexists(place):
+            continue
+        # check-ignore refuses the literal pathspecs that all else is asked with
+        words = ("--no-literal-pathspecs", "check-ignore", "-q", "--no-index")
+        if not road.git.attempt(*words, "--", f"{path}/").returncode:
+            place.mkdir(parents=True, exist_ok=True)
 
 
 def noted(road: Road, notes: Notes, request: Request) -> Notes:

@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitrun.engine.builds import configured_for
+from gitrun.engine.erasing import erase
 from gitrun.engine.installs import Installs, installs_in
 from gitrun.engine.interpreter import in_slot, mtime, python_path
 from gitrun.engine.launchers import Handed, Project, hand_over, variables_of
 from gitrun.engine.prefixes import is_environment, names_in, prefixes_for, sites_of
-from gitrun.engine.worktree import directory_of_slot, erase
+from gitrun.engine.worktree import directory_of_slot
 from gitrun.model.plan import NOTEBOOK, SCRIPT
 
 if TYPE_CHECKING:

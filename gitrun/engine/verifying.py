@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 from gitrun.engine import produced
 from gitrun.engine.attempt import Job, carry_out, furnish
 from gitrun.engine.deciding import Launch, Manners, decide_restart, moment
+from gitrun.engine.lending import changes_here
 from gitrun.engine.measure import measure
 from gitrun.engine.snapshot import moved_modules
-from gitrun.engine.starting import python_for, start
+from gitrun.engine.starting import lending_for, python_for, start
 from gitrun.engine.watchman import Signals
 from gitrun.engine.worktree import lease, point
 from gitrun.errors import CannotRun, UsageError
@@ -36,6 +37,7 @@ from gitrun.model.verdict import Verdict, differences
 from gitrun.store.attempts import Started
 from gitrun.store.commits import scratch
 from gitrun.store.index import Index
+from gitrun.store.lent import lent_to
 from gitrun.store.live import hold
 from gitrun.store.results import LARGEST, kept
 from gitrun.store.runs import attempts
@@ -130,12 +132,17 @@ def execute_again(road: Road, run: Run) -> tuple[Outcome, bool]:
         if isinstance(ready, Skip):
             raise CannotRun(f"run {short(run.id)} is not executed again")
         earlier = earlier_of(road, objects, run)
+        lent = lent_to(objects, run.attempt.id) or ()
         linked = linked_then(road, objects, run)
         for word in moved_modules(road.git, run.attempt.submodules):
             road.say(word)
         written = objects.read(f"{run.attempt.left}:{record.OUTPUT}", limit=2 * LARGEST)
-    ready = replace(ready, snapshot=replace(ready.snapshot, outside=(), named=linked))
-    request = replace(request, no_link=not linked, links=tuple(map(os.fsdecode, linked)))
+    paths = tuple(os.fsencode(one.path) for one in lent if is_below(one.path.rstrip("/")))
+    if road.git.worktree:
+        for word in changes_here(road.git.worktree, lent, road.settings, road.git.state):
+            road.say(f"note: {word}")
+    ready = replace(ready, snapshot=replace(ready.snapshot, outside=paths, named=linked))
+    request = replace(request, no_link=not (paths or linked), links=tuple(map(os.fsdecode, linked)))
     outcome, output = perform_again(road, request, ready, (run, earlier))
     return outcome, output == (written.data if written else b"")
 
@@ -149,16 +156,17 @@ def perform_again(road: Road, request: Request, ready: Ready, known: tuple[Run, 
         live = hold(road.git.state, run.id)
         stack.callback(live.close)
         started = Started(run.id, attempt, live, earlier)
-        slot = stack.enter_context(lease(road.git, attempt, run.id))
-        job = Job(request, ready.plan, started, ready.snapshot, None, python)
-        site = furnish(road, job, slot.tree, slot.git)
+        lending = lending_for(road, request, ready)
+        slot = stack.enter_context(lease(road.git, attempt, run.id, lending))
+        job = Job(request, ready.plan, started, ready.snapshot, None, python, lending=lending)
+        site = furnish(road, job, slot)
         signals = stack.enter_context(Signals())
         ended = carry_out(road, job, site, signals)
         require_end(run, ended)
         outcome, seen = look(road, started, site, ended)
         with live.output.open("rb") as file:
             output = file.read(LARGEST + 1)
-        slot.end(attempt, seen)
+        slot.end(attempt, seen, road.settings.lend_keep)
     return outcome, output
 
 
@@ -166,9 +174,10 @@ def look(road: Road, started: Started, site: Site, ended: Outcome) -> tuple[Outc
     """The outcome with metrics and files; what the run keeps beside the repository stays as it is."""
     point(site.git, started.attempt)
     with scratch(road.git) as keep:
-        place = produced.Place(site.git, site.tree, keep, site.apart, given=site.given, outputs=site.outputs)
+        place = produced.Place(site.git, site.tree, keep, site.apart, given=site.given, outputs=site.outputs, lent=site.lent)
         found = produced.collect(place, road.settings.max_produced)
-    whole = replace(ended, files=found.files)
+        outside = produced.collect_beside(road.git.worktree, site.tree, keep)
+    whole = replace(ended, files=(*outside, *found.files))
     return replace(whole, metrics=measure(started.live, whole, site.tree, road.say)), found.seen
 
 

@@ -1,8 +1,9 @@
 """Slots: the pool of linked worktrees in which programs run, reused so that only what differs is written.
 
-`slots/<n>/` holds `tree/<name>`, the worktree, named as the user's own is; `index`, which programs never see; `state`; and
-`lock`. Git's record of it is `worktrees/gitrun-<n>`. A program may leave anything in its slot: each lease brings tree and
-record back to what they must be, and a slot with which that fails is made anew.
+`slots/<n>/` holds `tree/<parent>/<name>`, the worktree, with its name and its parent's those of the user's own; `index`,
+which programs never see; `state`; `lent`, the manifest of lent files; and `lock`. Git's record of it is
+`worktrees/gitrun-<n>`. A program may leave anything in its slot: each lease brings tree and record back to what they must
+be, and makes a new slot where that fails.
 """
 
 from __future__ import annotations
@@ -17,16 +18,21 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from gitrun.engine import beside
+from gitrun.engine.erasing import erase, is_directory
+from gitrun.engine.lending import stamp_of
 from gitrun.engine.links import CACHES, prune
+from gitrun.engine.manifest import Manifest, fill, read_manifest, still_wanted, write_manifest
 from gitrun.errors import GitFailed
 from gitrun.store.live import directory_of
 from gitrun.store.locks import acquire, is_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from pathlib import Path
     from types import TracebackType
 
+    from gitrun.engine.lending import Lending
     from gitrun.engine.snapshot import Seen
     from gitrun.git.exe import Git
     from gitrun.store.locks import Lock
@@ -34,7 +40,6 @@ if TYPE_CHECKING:
 TREE = "tree"
 TAG = re.compile(rb"\.(?:cpython|pypy|graalpy)")
 KEPT_IN_RECORD = frozenset({"HEAD", "commondir", "gitdir", "info"})
-KEEP_CACHES = tuple(word for name in sorted(CACHES) for word in ("-e", os.fsdecode(name)))
 # a slot has no watcher of its own, keeps no reflog (it would keep deleted runs), leaves submodules to their links, and
 # its index is one file
 STEADY = {
@@ -47,19 +52,28 @@ STEADY = {
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The attempt a slot was made ready for, its run while that has the slot, and the caches it left (None: not known)."""
+    """The attempt a slot was made ready for, its run while that has the slot, and the caches it left (None: not known).
+
+    `copied` counts the bytes of lent copies in an idle slot.
+    """
 
     attempt: str = ""
     run: str = ""
     caches: tuple[str, ...] | None = None
+    copied: int = 0
 
 
 class Slot:
-    """A leased slot; to be used in a `with`. `tree` is the worktree, `git` the repository seen from it."""
+    """A leased slot; to be used in a `with`. `tree` is the worktree, `git` the repository seen from it.
+
+    `manifest` says what is lent; `unsteady` are lent files whose originals changed while they were copied.
+    """
 
     def __init__(self, git: Git, directory: Path, lock: Lock) -> None:
         self.directory = directory
-        self.tree = directory / TREE / ((git.worktree or git.common_dir).name or TREE)
+        self.tree = tree_in(directory, git.worktree or git.common_dir)
+        self.user_tree = git.worktree
+        self.manifest, self.unsteady = Manifest(), tuple[bytes, ...]()
         self.git = replace(seen_from(git, self.tree), held=(lock.descriptor,))
         self._lock = lock
 
@@ -76,19 +90,57 @@ class Slot:
 
     def save(self, state: State) -> int:
         """Writes the state down, all of it or nothing; when that was, by the file system's clock, in nanoseconds."""
-        fresh = self.directory / "state.new"
-        fresh.write_text(json.dumps({name: getattr(state, name) for name in State.__slots__}))
-        fresh.replace(self.directory / "state")
-        return (self.directory / "state").stat().st_mtime_ns
+        write_state(self.directory, state)
+        return time_of(self.directory / "state")
 
-    def end(self, attempt: str, seen: Seen) -> None:
-        """The attempt is over in an orderly way: its caches may stay for the next one."""
-        self.save(State(attempt, caches=tuple(map(os.fsdecode, caches_in((*seen.untracked, *seen.ignored))))))
+    def end(self, attempt: str, seen: Seen, keep: int) -> None:
+        """Ends an attempt in order: caches and lent copies stay for the next one, copies up to `keep` bytes in all slots."""
+        caches = tuple(map(os.fsdecode, caches_in((*seen.untracked, *seen.ignored))))
+        self.save(State(attempt, caches=caches, copied=self.manifest.size))
+        if self.manifest.copies:
+            drop_copies(self, keep)
+
+
+def tree_in(directory: Path, top: Path) -> Path:
+    """Returns where the worktree of a slot is: its name and its parent's are those of the directory that it stands for."""
+    return directory / TREE / (top.parent.name or TREE) / (top.name or TREE)
 
 
 def directory_of_slot(tree: Path) -> Path:
-    """The slot's directory, by its worktree."""
-    return tree.parent.parent
+    """Returns the slot's directory, by its worktree."""
+    return next(place for place in tree.parents if place.parent.name == "slots" and place.name.isdigit())
+
+
+def drop_copies(slot: Slot, keep: int) -> None:
+    """Removes lent copies from idle slots, the longest unused first, until all slots hold `keep` bytes at most."""
+    pool = slot.directory.parent
+    states = {path: read_state(path) for path in pool.iterdir() if path.name.isdigit()}
+    total = sum(state.copied for state in states.values())
+    for path in sorted(states, key=lambda one: (one == slot.directory, time_of(one / "state"))):
+        if total <= keep:
+            return
+        state = states[path]
+        lock = None if path == slot.directory else acquire(path / "lock", wait=0)
+        if not state.copied or (path != slot.directory and (lock is None or state.run)):
+            if lock:
+                lock.release()
+            continue
+        tree = next(iter(worktrees_in(path / TREE)), None)
+        for name in read_manifest(path).copies:
+            with suppress(OSError):
+                os.unlink(os.fsencode(tree or path) + b"/" + name)
+        write_state(path, replace(state, copied=0))
+        total -= state.copied
+        if lock:
+            lock.release()
+
+
+def time_of(path: Path) -> int:
+    """Returns when a file was written, in nanoseconds; 0 if there is none."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def record_of(git: Git, directory: Path) -> Path:
@@ -96,17 +148,27 @@ def record_of(git: Git, directory: Path) -> Path:
     return git.common_dir / "worktrees" / f"gitrun-{directory.name}"
 
 
+def write_state(directory: Path, state: State) -> None:
+    """Writes a slot's state down, all of it or nothing."""
+    fresh = directory / "state.new"
+    fresh.write_text(json.dumps({name: getattr(state, name) for name in State.__slots__}))
+    fresh.replace(directory / "state")
+
+
 def read_state(directory: Path) -> State:
     """A slot's state; that of an unknown one if it does not read."""
     try:
         found = State(**json.loads((directory / "state").read_bytes()))
-        return State(found.attempt, found.run, None if found.caches is None else tuple(found.caches))
+        return replace(found, caches=None if found.caches is None else tuple(found.caches))
     except (OSError, ValueError, TypeError):
         return State()
 
 
-def lease(git: Git, attempt: str, run: str) -> Slot:
-    """The first slot that is free, with `attempt` checked out and nothing else in it but caches. Raises GitFailed, OSError."""
+def lease(git: Git, attempt: str, run: str, lending: Lending | None = None) -> Slot:
+    """Leases the first free slot, with `attempt` checked out and, beside it, what is lent (None: what it has already).
+
+    Raises GitFailed, OSError.
+    """
     for number in itertools.count():
         directory = git.state / "slots" / str(number)
         lock = acquire(directory / "lock", wait=0)
@@ -114,7 +176,7 @@ def lease(git: Git, attempt: str, run: str) -> Slot:
             continue
         try:
             if is_free(git, directory, run):
-                return check_out(git, directory, State(attempt, run), lock)
+                return check_out(git, directory, (State(attempt, run), lending), lock)
         except BaseException:
             lock.release()
             raise
@@ -138,51 +200,78 @@ def is_free(git: Git, directory: Path, run: str) -> bool:
     return f"/slots/{directory.name}/{TREE}/".encode() in back
 
 
-def check_out(git: Git, directory: Path, state: State, lock: Lock) -> Slot:
-    """The slot with the attempt of `state` checked out; only files that differ are written."""
-    slot = Slot(git, directory, lock)
+def check_out(git: Git, directory: Path, what: tuple[State, Lending | None], lock: Lock) -> Slot:
+    """Returns the slot with the attempt checked out and the files lent; only files that differ are written."""
+    slot, (state, lending) = Slot(git, directory, lock), what
     with suppress(GitFailed, OSError):
-        refresh(slot, state, read_state(directory).caches)
+        refresh(slot, state, lending, caches=read_state(directory).caches)
         return slot
     # what a program left there was too much for git
     erase(os.fsencode(directory / TREE))
     (directory / "index").unlink(missing_ok=True)
-    refresh(slot, state, None)
+    refresh(slot, state, lending, caches=None)
     return slot
 
 
-def refresh(slot: Slot, state: State, caches: tuple[str, ...] | None) -> None:
-    """Brings the slot to what `state` says. Raises GitFailed, OSError."""
+def refresh(slot: Slot, state: State, lending: Lending | None, *, caches: tuple[str, ...] | None) -> None:
+    """Brings the slot to what `state` and `lending` say. Raises GitFailed, OSError."""
     # from here on a kill leaves a slot whose caches nobody knows
     since = slot.save(state)
-    settle(slot.tree)
+    place(slot.tree)
     (slot.directory / "index.lock").unlink(missing_ok=True)
     point(slot.git, state.attempt)
     if not is_sparse(slot.git) and sparse_patterns(slot.git).exists():  # git would not write what it once left out
         sparse_patterns(slot.git).unlink()
         (slot.directory / "index").unlink(missing_ok=True)
-    for path in unknown_to_git(os.fsencode(slot.tree), frozenset(map(os.fsencode, caches or ()))):
-        erase(path)
     # a quarter cheaper than `read-tree --reset -u`; HEAD is there already
     slot.git.run("checkout", "--quiet", "--force", "--detach", state.attempt, "--")
     if is_sparse(slot.git):
         reveal(slot.git, state.attempt)
-    slot.git.run("clean", "-ffdxq", *(KEEP_CACHES if caches is not None else ()))
+    manifest = read_manifest(slot.directory)
+    kept = tidy(slot, still_wanted(manifest, lending) if lending else manifest, frozenset(map(os.fsencode, caches or ())))
     # the deepest first: a directory that disappears may leave a cache above it alone
     for cache in sorted(map(os.fsencode, caches or ()), key=lambda path: -path.count(b"/")):
         weed(os.path.realpath(os.fsencode(slot.tree)), cache, since)
+    unsteady: list[bytes] = []
+    if lending:
+        kept, unsteady = fill(slot.tree, lending, kept)
+    if kept != manifest:
+        write_manifest(slot.directory, kept)
+    slot.manifest, slot.unsteady = kept, tuple(unsteady)
+    if lending:
+        beside.show(slot.user_tree if lending.top else None, slot.tree)
     # a copy, with its time: git takes a file for unchanged only if it is older than the index
     shutil.copy2(slot.directory / "index", slot.git.git_dir / "index")
 
 
-def settle(tree: Path) -> None:
-    """Makes the slot's worktree the only thing beside it; one that had another name gets this one."""
-    tree.parent.mkdir(exist_ok=True)
-    others = [tree.parent / name for name in os.listdir(tree.parent) if name != tree.name]
-    if others and not os.path.lexists(tree):
-        others.pop().rename(tree)
-    for other in others:
-        erase(os.fsencode(other))
+def place(tree: Path) -> None:
+    """Makes the directories above a slot's worktree; a worktree that was elsewhere in the slot, or had another name, moves."""
+    parent, top = tree.parent, tree.parent.parent
+    if not is_directory(os.fsencode(top)):  # a link is unlinked, never followed
+        erase(os.fsencode(top))
+        top.mkdir()
+    if is_directory(os.fsencode(tree)) and is_directory(os.fsencode(parent)):
+        return
+    moved = top.parent / "moved"
+    erase(os.fsencode(moved))
+    old = next((path for path in worktrees_in(top)), None)
+    if old:
+        old.rename(moved)
+    if not is_directory(os.fsencode(parent)):
+        erase(os.fsencode(parent))
+        parent.mkdir()
+    erase(os.fsencode(tree))
+    if old:
+        moved.rename(tree)
+
+
+def worktrees_in(top: Path) -> list[Path]:
+    """Returns the worktrees one or two levels below a slot's `tree`: earlier versions had only one level."""
+    found = []
+    for one in sorted(path for path in top.iterdir() if is_directory(os.fsencode(path))):
+        inner = [one] if (one / ".git").is_file() else list(one.iterdir())
+        found += [path for path in inner if is_directory(os.fsencode(path)) and (path / ".git").is_file()]
+    return found
 
 
 def point(git: Git, attempt: str) -> None:
@@ -295,19 +384,49 @@ def weed(top: bytes, cache: bytes, since: int) -> None:
         prune(top, cache)
 
 
-def unknown_to_git(top: bytes, caches: frozenset[bytes]) -> Iterator[bytes]:
-    """What git does not clean below a directory: pipes, sockets, devices; and empty caches, all that are not in `caches`."""
-    queue = [top]
+def tidy(slot: Slot, wanted: Manifest, caches: frozenset[bytes]) -> Manifest:
+    """Removes all that is neither tracked, nor a cache to be kept, nor lent as it is wanted and untouched.
+
+    One walk over the slot. Returns what is lent already.
+    """
+    top = os.fsencode(slot.tree)
+    tracked = frozenset(slot.git.run("ls-files", "-z").split(b"\0"))
+    known = directories_of(tracked) | directories_of(wanted.copies) | directories_of(wanted.links)
+    known |= {*wanted.directories, *directories_of(wanted.directories)}
+    copies, links = {}, {}
+    queue = [b""]
     for directory in queue:
-        with os.scandir(directory) as entries:
-            others = [entry for entry in entries if not entry.is_file(follow_symlinks=False)]
-        for entry in others:
-            if not entry.is_dir(follow_symlinks=False):
-                yield from () if entry.is_symlink() else (entry.path,)
-            elif entry.name not in CACHES:
-                queue.append(entry.path)
-            elif entry.path[len(top) + 1 :] not in caches:
-                yield entry.path
+        above = directory + b"/" if directory else b""
+        with os.scandir(top + b"/" + directory if directory else top) as entries:
+            found = list(entries)
+        for entry in found:
+            path = above + entry.name
+            if entry.is_dir(follow_symlinks=False):
+                if path in known or path in tracked:
+                    queue.append(path)
+                elif path not in caches and path != b".git":
+                    erase(entry.path)
+            elif path in tracked or path == b".git":
+                if not (entry.is_file(follow_symlinks=False) or entry.is_symlink()):
+                    erase(entry.path)
+            elif path in wanted.copies and stamp_of(entry.stat(follow_symlinks=False)) == wanted.copies[path][1]:
+                copies[path] = wanted.copies[path]
+            elif path in wanted.links and entry.is_symlink() and os.readlink(entry.path) == wanted.links[path]:
+                links[path] = wanted.links[path]
+            else:
+                erase(entry.path)
+    return replace(wanted, copies=copies, links=links)
+
+
+def directories_of(paths: Iterable[bytes]) -> set[bytes]:
+    """Returns the directories above these paths."""
+    found = set[bytes]()
+    for path in paths:
+        above = path.rpartition(b"/")[0]
+        while above and above not in found:
+            found.add(above)
+            above = above.rpartition(b"/")[0]
+    return found
 
 
 def is_older(source: bytes, since: int) -> bool:
@@ -317,34 +436,3 @@ def is_older(source: bytes, since: int) -> bool:
     except OSError:
         return False
     return stat.S_ISREG(status.st_mode) and status.st_mtime_ns // 10**9 < since // 10**9
-
-
-def is_directory(path: bytes) -> bool:
-    """Whether a directory lies there, not a link to one."""
-    try:
-        return stat.S_ISDIR(os.lstat(path).st_mode)
-    except OSError:
-        return False
-
-
-def erase(path: bytes) -> None:
-    """Removes what lies there, however deep it is and whatever its permissions are; never through a link. Raises OSError."""
-    if not is_directory(path):
-        with suppress(FileNotFoundError):
-            os.unlink(path)
-        return
-    os.chmod(path, 0o700)
-    # each directory is moved up before it is read: no path becomes too long for the system, and nothing recurses
-    prefix, numbers, queue = path + b"/" + os.urandom(8).hex().encode(), itertools.count(), [path]
-    while queue:
-        directory = queue.pop()
-        for entry in list(os.scandir(directory)):
-            if not entry.is_dir(follow_symlinks=False):
-                os.unlink(entry.path)
-                continue
-            os.chmod(entry.path, 0o700)
-            queue.append(prefix + b".%d" % next(numbers))
-            os.rename(entry.path, queue[-1])
-        if directory != path:
-            os.rmdir(directory)
-    os.rmdir(path)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from gitrun.model.record import DIRECTORY
 
+UP = "../"
+
 
 @dataclass(frozen=True, slots=True)
 class File:
@@ -24,6 +26,16 @@ class Skipped:
     path: str
     size: int
     reason: str
+
+
+def kept_name(path: str) -> str:
+    """Returns where the file at `path` is, below the directory of what an attempt keeps.
+
+    What a run wrote beside the repository (`../x`, `../../x`) has a place of its own there.
+    """
+    level = 2 if path.startswith(UP * 2) else 1 if path.startswith(UP) else 0
+    inside = path[len(UP) * level :]
+    return f"{DIRECTORY}/beside/{level}/{inside}" if level and is_safe(f"x/{inside}") else path
 
 
 def is_safe(path: str) -> bool:

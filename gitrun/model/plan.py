@@ -84,6 +84,11 @@ class Plan:
         ]
 
     @property
+    def outputs(self) -> tuple[str, ...]:
+        """Paths, directories and patterns of what goes into the result commit even if git ignores it."""
+        return (*(self.definition.outputs if self.definition else ()), *self.params.output)
+
+    @property
     def patterns(self) -> tuple[tuple[str, str], ...]:
         """The operation's own rules for metrics in its output: name and regular expression."""
         return self.definition.metrics if self.definition else ()
@@ -96,13 +101,14 @@ class Skip:
     run: Run
     lines: tuple[str, ...]
     source_differs: bool
+    lent_changes: tuple[str, ...] = ()
+    """What of the files that were lent to the run is not as it was."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What differs although flags and words do not."""
-        if not self.source_differs:
-            return ()
-        return ("the source differs from what was run; --needed-source takes that into account",)
+        source = "the source differs from what was run; --needed-source takes that into account"
+        return (*((source,) if self.source_differs else ()), *self.lent_changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +123,8 @@ class Outcome:
     reason: str = ""
     metrics: Metrics = field(default_factory=Metrics)
     files: tuple[File, ...] = ()
-    linked: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()
+    """What the program wrote into files that are not its own: paths below the top."""
     steps: tuple[StepRun, ...] = ()
     ordered: int = 0
     """The signal with which somebody has ordered our own process to end meanwhile (0: nobody has). Not recorded."""

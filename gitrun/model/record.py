@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 DIRECTORY = ".gitrun"
-FLAGS, RUN, ENV, RESULT, OUTPUT, METRICS, NOTES = (
+FLAGS, RUN, ENV, LENT, RESULT, OUTPUT, METRICS, NOTES = (
     f"{DIRECTORY}/{name}"
-    for name in ("flags.toml", "run.toml", "env.toml", "result.toml", "output", "metrics.jsonl", "notes.toml")
+    for name in ("flags.toml", "run.toml", "env.toml", "lent.toml", "result.toml", "output", "metrics.jsonl", "notes.toml")
 )
 FORMAT = 1
 SUBJECT = 72
 """Characters of the subject of an attempt."""
 LONGEST, SPARE = 16 << 20, 1 << 20
 """Bytes of a result.toml, which is not read if it is larger, and of them those for all but the list of files."""
-LINKS = 512 << 10
-"""Bytes of the names of links that are recorded."""
+SHARED = 512 << 10
+"""Bytes of the names of files that a run wrote although they are not its own."""
 
 
 def toml(table: Mapping[str, Any]) -> bytes:
@@ -104,16 +104,16 @@ def rests_on_more(data: bytes) -> bool:
 
 def result_toml(outcome: Outcome) -> bytes:
     """What is result.toml for this outcome; what is too much for its lists is left out of them, and counted."""
-    linked = within([(path, weight(path)) for path in outcome.linked], LINKS)
+    shared = within([(path, weight(path) + 12) for path in outcome.shared], SHARED)
     files = listed(outcome.files)
     return toml({
         "format": FORMAT, "status": outcome.status, "exit_status": outcome.exit_status, "started": outcome.started,
         "stopped": outcome.stopped, "duration": round(outcome.duration, 6), "reason": outcome.reason or None,
-        "linked": [path_text(path) for path in linked] or None,
-        "links_left_out": len(outcome.linked) - len(linked) or None,
+        "shared_left_out": len(outcome.shared) - len(shared) or None,
         "files_left_out": len(outcome.files) - len(files) or None, "steps": said_of_steps(outcome),
         "metrics": dict(outcome.metrics) or None,
         "series": series_table(outcome.metrics) or None,
+        "shared": [{"path": path_text(path)} for path in shared] or None,
         "files": [file_table(file) for file in files] or None,
     })  # fmt: skip
 

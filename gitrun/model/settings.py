@@ -23,6 +23,8 @@ RECORDED = (
     "TF_ENABLE_ONEDNN_OPTS", "TZ",
 )  # fmt: skip
 """Variables of the environment whose values are recorded: they change what a program computes, and hold no secrets."""
+TRUE, FALSE = frozenset({"true", "yes", "on", "1", ""}), frozenset({"false", "no", "off", "0"})
+SWITCHES = TRUE | FALSE
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 LONGEST = 1e9
 """Seconds: thirty years, more than a clock that waits takes."""
@@ -39,6 +41,13 @@ class Settings:
     secrets: tuple[str, ...] = FILES
     bring: bool = False
     link: bool = True
+    lend: bool = True
+    link_paths: tuple[str, ...] = ()
+    lend_paths: tuple[str, ...] = ()
+    lend_max_file: int = 64 << 20
+    lend_max_total: int = 256 << 20
+    lend_max_entries: int = 2_000
+    lend_keep: int = 1 << 30
     stop_grace: float = 10.0
     trash_expire: str = "30.days"
     gc_older_than: str = ""
@@ -93,11 +102,23 @@ def truth(config: Config, name: str, *, default: bool) -> bool:
 def as_truth(name: str, values: tuple[str, ...]) -> bool:
     """A boolean as git reads it (a name without a value is true)."""
     text = values[-1].lower()
-    if text in {"true", "yes", "on", "1", ""}:
+    if text in TRUE:
         return True
-    if text in {"false", "no", "off", "0"}:
+    if text in FALSE:
         return False
     return refuse(name, "true or false", text)
+
+
+def as_switch(_: str, values: tuple[str, ...]) -> bool:
+    """The last boolean of a setting that also takes paths; true if there is none."""
+    switches = [value.lower() for value in values if value.lower() in SWITCHES]
+    return not switches or switches[-1] in TRUE
+
+
+def as_paths(_: str, values: tuple[str, ...]) -> tuple[str, ...]:
+    """The paths of a setting that also takes a boolean, without what leads out of the repository."""
+    named = (value.rstrip("/") for value in values if value.lower() not in SWITCHES)
+    return tuple(name for name in named if name and not name.startswith("/") and ".." not in name.split("/"))
 
 
 def as_text(_: str, values: tuple[str, ...]) -> str:
@@ -167,7 +188,14 @@ READERS: dict[str, tuple[str, Callable[[str, tuple[str, ...]], Any]]] = {
     "max_produced": ("gitrun.maxProduced", as_size),
     "secrets": ("gitrun.secrets", as_all),
     "bring": ("gitrun.bring", as_truth),
-    "link": ("gitrun.link", as_truth),
+    "link": ("gitrun.link", as_switch),
+    "lend": ("gitrun.lend", as_switch),
+    "link_paths": ("gitrun.link", as_paths),
+    "lend_paths": ("gitrun.lend", as_paths),
+    "lend_max_file": ("gitrun.lend.maxFile", as_size),
+    "lend_max_total": ("gitrun.lend.maxTotal", as_size),
+    "lend_max_entries": ("gitrun.lend.maxEntries", as_count),
+    "lend_keep": ("gitrun.lend.keep", as_size),
     "stop_grace": ("gitrun.stopGrace", as_duration),
     "trash_expire": ("gitrun.trashExpire", as_date),
     "gc_older_than": ("gitrun.gc.olderThan", as_date_or_none),
@@ -178,7 +206,9 @@ READERS: dict[str, tuple[str, Callable[[str, tuple[str, ...]], Any]]] = {
     "allow_delete": ("gitrun.allowDelete", as_truth),
 }
 NAMES = (*(name for name, _ in READERS.values()), "gitrun.fsync", "gitrun.sign")
-OF_RUNS = ("max_untracked", "max_produced", "bring", "link", "stop_grace")
+OF_RUNS = (
+    "max_untracked", "max_produced", "bring", "stop_grace", "lend_max_file", "lend_max_total", "lend_max_entries", "lend_keep",
+)  # fmt: skip
 """What must read before anything is run."""
 OF_CLEANING = ("trash_expire", "gc_older_than", "gc_keep", "gc_status")
 """What must read before anything is cleaned up."""

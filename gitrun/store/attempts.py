@@ -38,9 +38,12 @@ class Started:
     earlier: str = ""
 
 
-def begin(git: Git, plan: Plan, env: bytes, scratch: Path) -> Started:
-    """A new run with its first attempt. Raises GitFailed if gc was quicker: then there is no run, and it may be tried again."""
-    files = {record.FLAGS: record.flags_toml(plan.flags), record.RUN: record.run_toml(plan), record.ENV: env}
+def begin(git: Git, plan: Plan, beside: Mapping[str, bytes], scratch: Path) -> Started:
+    """Commits the first attempt of a new run, with env.toml and lent.toml from `beside`.
+
+    Raises GitFailed if gc was quicker: then there is no run, and it may be tried again.
+    """
+    files = {record.FLAGS: record.flags_toml(plan.flags), record.RUN: record.run_toml(plan), **beside}
     with Objects(git) as objects, TreeMaker(git) as maker:
         tree = edit_tree(objects, maker, plan.source.tree, write_blobs(git, scratch, files))
         made = commit_attempt(git, tree, [plan.source.base], message_of(plan))
@@ -53,7 +56,7 @@ def begin(git: Git, plan: Plan, env: bytes, scratch: Path) -> Started:
     return Started(made, made, live)
 
 
-def begin_again(git: Git, plan: Plan, run: Run, env: bytes, scratch: Path) -> Started:
+def begin_again(git: Git, plan: Plan, run: Run, beside: Mapping[str, bytes], scratch: Path) -> Started:
     """Another attempt of the run, which must still be as we saw it and be trusted. Raises GitrunError."""
     require_trusted(git, run, clean=plan.clean)
     live, made, earlier = hold(git.state, run.id), "", "" if plan.clean else run.attempt.id
@@ -65,7 +68,7 @@ def begin_again(git: Git, plan: Plan, run: Run, env: bytes, scratch: Path) -> St
             files = {
                 record.FLAGS: record.flags_toml(plan.flags),
                 record.RUN: record.run_toml(plan),
-                record.ENV: env,
+                **beside,
             }
             notes = objects.read(f"{run.tip}:{record.NOTES}")
             if notes and notes.data is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitrun.git.objects import Objects
+from gitrun.model.files import kept_name
 from gitrun.model.record import DIRECTORY
 from gitrun.model.refs import EMPTY_TREE
 from gitrun.store.results import kept
@@ -84,7 +85,7 @@ def local(git: Git, run: Run) -> Iterator[Content]:
     beside = kept(git, run.id, run.attempt.id)
     for file in run.attempt.files:
         if file.stored == LOCAL:
-            here = os.path.lexists(beside / file.path)
+            here = os.path.lexists(beside / kept_name(file.path))
             yield Content(file.path, file.size, LOCAL, file.sha256 or None, LOCAL, here)
 
 

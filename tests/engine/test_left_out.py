@@ -1,4 +1,4 @@
-"""What stays out of a snapshot is named, linked in, and never taken for something that the program made."""
+"""What stays out of a snapshot is named, lent to the program, and never taken for something that the program made."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_directory_that_nobody_may_open_is_left_out_and_named(repo):
     (repo.path / "ignored").chmod(0)
     (repo.path / "d" / "e").chmod(0)
     ended = without_root(repo, "--", "sh", "-c", "ls d/e")
-    assert "left out of the snapshot and linked in: d/e (cannot be read)" in ended.stderr
+    assert "d/e is not recorded: it cannot be read (your program still sees it)" in ended.stderr
     assert "ls: cannot open directory 'd/e'" in ended.stderr
     assert skipped(repo) == {"d/e": "cannot be read"}
 
@@ -49,26 +49,26 @@ def test_an_untracked_file_that_git_cannot_clean_is_left_out_and_named(repo):
     repo.git("config", "filter.broken.clean", "false")
     repo.git("config", "filter.broken.required", "true")
     repo.write("a.bad", "x")
-    assert "a.bad (git cannot add it)" in repo.run("echo.py", check=True).stderr
+    assert "a.bad is not recorded: git cannot add it" in repo.run("echo.py", check=True).stderr
     assert skipped(repo) == {"a.bad": "git cannot add it"}
 
 
-def test_a_large_untracked_file_is_left_out_named_and_linked_in(repo):
+def test_a_large_untracked_file_is_left_out_named_and_lent(repo):
     repo.write("data/large.bin", b"x" * (10 * MIB + 1))
     repo.write("data/just.bin", b"x" * (10 * MIB))
-    ended = repo.run("--", "sh", "-c", "wc -c < data/large.bin; test -L data/large.bin; test ! -L data/just.bin", check=True)
+    ended = repo.run("--", "sh", "-c", "wc -c < data/large.bin; test ! -L data/large.bin", check=True)
     assert ended.stdout.strip() == str(10 * MIB + 1)
-    assert "left out of the snapshot and linked in: data/large.bin (larger than 10 MiB)" in ended.stderr
+    assert "warning: data/large.bin is not recorded: it is larger than 10 MiB (your program still sees it)" in ended.stderr
     assert skipped(repo) == {"data/large.bin": "larger than 10 MiB"}
     assert recorded(repo) == {"echo.py", "data/just.bin"}
     assert shown(repo)["files"] == []
 
 
 @pytest.mark.parametrize("name", [".env", ".env.local", "key.pem", "id_rsa", "sub/.netrc", "credentials.json"])
-def test_what_looks_like_a_secret_is_left_out_named_and_linked_in(repo, name):
+def test_what_looks_like_a_secret_is_left_out_named_and_lent(repo, name):
     repo.write(name, "secret")
     ended = repo.run("--", "grep", "-c", "secret", name, check=True)
-    assert f"{name} (looks like a secret); in .gitignore it goes without saying\n" in ended.stderr
+    assert f"{name} is not recorded: it looks like a secret (your program still sees it). To hide" in ended.stderr
     assert recorded(repo) == {"echo.py"}
     blob = repo.git("hash-object", name)
     assert blob not in repo.git("cat-file", "--batch-all-objects", "--batch-check")
@@ -77,7 +77,7 @@ def test_what_looks_like_a_secret_is_left_out_named_and_linked_in(repo, name):
 def test_what_is_left_out_and_ignored_goes_without_saying(repo):
     repo.write(".env", "secret")
     repo.write(".gitignore", ".env\n")
-    assert "left out" not in repo.run("--", "grep", "-c", "secret", ".env", check=True).stderr
+    assert "recorded" not in repo.run("--", "grep", "-c", "secret", ".env", check=True).stderr
 
 
 def test_a_secret_that_is_tracked_is_the_users_own_will(repo):
@@ -101,26 +101,30 @@ def test_both_limits_are_settings(repo):
     assert skipped(repo) == {}
 
 
-def test_ignored_files_are_linked_in_directories_by_one_link_and_caches_not(repo):
+def test_ignored_files_are_copies_in_real_directories_and_caches_are_not_lent(repo):
     repo.write(".gitignore", "data/\n*.log\n__pycache__/\n")
     repo.write("data/deep/x", "x")
     repo.write("sub/a.log", "log")
     repo.write("sub/__pycache__/m.pyc", "cache")
-    look = "test -L data && test -f data/deep/x && test -L sub/a.log && test ! -L sub && test ! -e sub/__pycache__"
+    look = "test ! -L data && test ! -L data/deep && test -f data/deep/x && test -f sub/a.log && test ! -e sub/__pycache__"
     repo.run("--", "sh", "-c", look, check=True)
     assert recorded(repo) == {".gitignore", "echo.py"}
-    result = tomli.loads(repo.git("cat-file", "blob", f"refs/runs/{shown(repo)['id']}:.gitrun/result.toml"))
-    assert result["linked"] == ["data", "sub/a.log"]
-    assert "files" not in result
+    lent = tomli.loads(repo.git("cat-file", "blob", f"{shown(repo)['id']}:.gitrun/lent.toml"))["lent"]
+    assert [(one["path"], one["how"], one["files"], one["bytes"]) for one in lent] == [
+        ("data/", "copy", 1, 1),
+        ("sub/a.log", "copy", 1, 3),
+    ]
+    assert shown(repo)["files"] == []
 
 
-def test_a_directory_that_is_half_tracked_is_linked_entry_by_entry(repo):
+def test_a_directory_that_is_half_tracked_gets_the_ignored_files_too(repo):
     repo.write("data/kept.txt", "kept")
     repo.write(".gitignore", "data/*\n!data/kept.txt\n")
     repo.commit()
     repo.write("data/other", "other")
     repo.write("data/more/x", "x")
-    repo.run("--", "sh", "-c", "test ! -L data/kept.txt && test -L data/other && test -f data/more/x", check=True)
+    assert repo.run("--", "sh", "-c", "cat data/*.txt data/other data/more/x", check=True).stdout == "keptotherx"
+    assert shown(repo)["files"] == []
 
 
 def test_a_restart_sees_what_git_ignores_now(repo):
@@ -137,7 +141,7 @@ def test_no_link_links_nothing(repo):
     repo.write("data/x", "x")
     repo.write(".env", "x")
     ended = repo.run("--no-link", "--", "sh", "-c", "test ! -e data && test ! -e .env", check=True)
-    assert "left out of the snapshot: .env" in ended.stderr
+    assert ".env is not recorded: it looks like a secret. To" in ended.stderr
     repo.git("config", "gitrun.link", "false")
     repo.run("--", "sh", "-c", "test ! -e data && test ! -e .env", check=True)
 
@@ -165,15 +169,16 @@ def test_a_link_that_cannot_be_is_refused(repo, path, word):
     assert repo.git("for-each-ref", "refs/runs") == ""
 
 
-def test_what_is_written_through_a_link_is_said(repo):
+def test_what_is_written_through_a_link_is_said_and_recorded(repo):
     repo.write(".gitignore", "data/\n")
     repo.write("data/x", "before")
-    ended = repo.run("--", "sh", "-c", "echo after > data/x; echo new > data/new", check=True)
-    assert "written through a link, into your working tree: " in ended.stderr
-    assert {"data/new", "data/x"} <= set(ended.stderr.replace(",", " ").split())
+    ended = repo.run("--link", "data", "--", "sh", "-c", "echo after > data/x; echo new > data/new", check=True)
+    assert "warning: the run wrote into files that are not its own: data/" in ended.stderr
+    result = tomli.loads(repo.git("cat-file", "blob", f"refs/runs/{shown(repo)['id']}:.gitrun/result.toml"))
+    assert sorted(one["path"] for one in result["shared"]) == ["data/new", "data/x"]
     assert (repo.path / "data/x").read_text() == "after\n"
     assert shown(repo)["files"] == []
-    assert "written through" not in repo.run("--", "cat", "data/x", check=True).stderr
+    assert "not its own" not in repo.run("--link", "data", "--", "cat", "data/x", check=True).stderr
 
 
 def test_what_a_program_puts_in_place_of_a_link_is_its_own(repo):
@@ -181,7 +186,7 @@ def test_what_a_program_puts_in_place_of_a_link_is_its_own(repo):
     repo.write("model.ckpt", "old")
     repo.write("data/x", "mine")
     script = "echo new > t && mv t model.ckpt; rm data; mkdir data; echo made > data/made"
-    repo.run("--", "sh", "-c", script, check=True)
+    repo.run("--link", "data", "--link", "model.ckpt", "--", "sh", "-c", script, check=True)
     found = {file["path"]: file["stored"] for file in shown(repo)["files"]}
     assert found == {"model.ckpt": "local", "data/made": "local"}
     assert repo.run("cat", "-p", "model.ckpt").stdout == "new\n"
@@ -189,16 +194,16 @@ def test_what_a_program_puts_in_place_of_a_link_is_its_own(repo):
     assert repo.run("--", "cat", "model.ckpt", "data/x", check=True).stdout == "oldmine"
 
 
-def test_of_very_many_ignored_files_only_directories_are_linked_and_what_is_named(repo):
+def test_of_very_many_ignored_files_only_directories_are_lent_and_what_is_named(repo):
     repo.write(".gitignore", "*.png\nbig/\n")
     (repo.path / "shots").mkdir()
     for number in range(10_001):
         (repo.path / f"shots/{number}.png").touch()
     repo.write("big/x", "x")
     repo.write(".env", "x")
-    look = ["--", "sh", "-c", "test ! -e shots/1.png && test -L big && test -L .env"]
+    look = ["--", "sh", "-c", "test ! -e shots/1.png && test -e big/x && test -e .env"]
     ended = repo.run(*look, check=True)
-    assert "10,001 ignored files are not linked in, only directories are; name what is needed with --link" in ended.stderr
+    assert "warning: 10,001 ignored files are not lent, there are too many. To lend them: --link DIRECTORY" in ended.stderr
     repo.run("--link", "shots", "--", "sh", "-c", "test -L shots && test -f shots/1.png", check=True)
     repo.run("--link", "shots/7.png", "--", "sh", "-c", "test -f shots/7.png && test ! -e shots/8.png", check=True)
 

@@ -81,7 +81,7 @@ def outside(tmp_path: Path) -> Repo:
 
 def slot(repo: Repo, number: int = 0) -> Path:
     """The worktree of a slot."""
-    return repo.path / ".git" / "gitrun" / "slots" / str(number) / "tree" / repo.path.name
+    return repo.path / ".git" / "gitrun" / "slots" / str(number) / "tree" / repo.path.parent.name / repo.path.name
 
 
 def contents(top: Path) -> dict[str, bytes]:

@@ -1,0 +1,151 @@
+"""What lies beside the repository, shown beside the slot's worktree; and what a program writes there, which is the run's.
+
+Above the worktree a slot has two directories in the roles of the repository's parent and of that one's parent, so that
+`../data` and `../../shared` lead where they lead from the working tree. Each entry is a link to the user's own.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from gitrun.engine.erasing import erase, is_directory
+from gitrun.engine.links import is_cache, make_parents
+from gitrun.model.files import UP, kept_name
+from gitrun.store.places import make_private
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MOST = 2_000
+"""Entries beside a repository that are shown; of more only directories are."""
+
+
+def show(top: Path | None, tree: Path) -> None:
+    """Makes the two directories above `tree` show what is beside `top` and beside its parent (None: nothing)."""
+    for level, here in enumerate((tree.parent, tree.parent.parent), 1):
+        own = os.fsencode((tree if level == 1 else tree.parent).name)
+        reconcile(os.fsencode(here), own, wanted(top, level) if top else {})
+
+
+def wanted(top: Path, level: int) -> dict[bytes, bytes]:
+    """Returns the names to show `level` directories above `top`, each with what it leads to."""
+    own = top if level == 1 else top.parent
+    above = own.parent
+    if above == own:  # the root of the file system is beside nothing
+        return {}
+    try:
+        with os.scandir(os.fsencode(above)) as entries:
+            found = list(entries)
+    except OSError:
+        return {}
+    if len(found) > MOST:
+        found = [entry for entry in found if entry.is_dir(follow_symlinks=False)][:MOST]
+    name = os.fsencode(own.name)
+    return {entry.name: entry.path for entry in found if entry.name != name}
+
+
+def reconcile(here: bytes, own: bytes, links: dict[bytes, bytes]) -> None:
+    """Makes a directory hold its `own` entry and these links, and nothing else."""
+    missing = dict(links)
+    with os.scandir(here) as entries:
+        found = [entry for entry in entries if entry.name != own]
+    for entry in found:
+        target = links.get(entry.name)
+        if target is not None and entry.is_symlink() and os.readlink(entry.path) == target:
+            del missing[entry.name]
+        else:
+            erase(entry.path)
+    for name, target in missing.items():
+        if name != own:
+            os.symlink(target, here + b"/" + name)
+
+
+def written(top: Path | None, tree: Path) -> Iterator[tuple[int, bytes, bytes]]:
+    """Yields what a program has put beside `tree`: level, name and place of each entry that is no link of ours."""
+    for level, here in enumerate((tree.parent, tree.parent.parent), 1):
+        own = os.fsencode((tree if level == 1 else tree.parent).name)
+        with suppress(OSError):
+            for name in sorted(os.listdir(os.fsencode(here))):
+                place = os.fsencode(here) + b"/" + name
+                is_shown = os.path.islink(place) and os.path.dirname(os.readlink(place)) == above_of(top, level)
+                if name != own and not is_cache(name) and not is_shown:
+                    yield level, name, place
+
+
+def above_of(top: Path | None, level: int) -> bytes:
+    """Returns the directory whose entries are shown at this level."""
+    if top is None:
+        return b""
+    return os.fsencode(top.parent if level == 1 else top.parent.parent)
+
+
+def files_below(place: bytes) -> Iterator[bytes]:
+    """Yields the files and links at and below a path, without going through links."""
+    queue = [place]
+    while queue:
+        path = queue.pop()
+        with suppress(OSError):
+            mode = os.lstat(path).st_mode
+            if stat.S_ISDIR(mode):
+                queue += [path + b"/" + name for name in os.listdir(path) if not is_cache(name)]
+            elif stat.S_ISREG(mode) or stat.S_ISLNK(mode):
+                yield path
+
+
+def collect(top: Path | None, tree: Path, keep: Path) -> list[str]:
+    """Keeps what a program has put beside `tree`; returns the paths as the program named them, from the tree's top."""
+    found = []
+    for level, name, place in written(top, tree):
+        for path in files_below(place):
+            inside = name + path[len(place) :]
+            named = UP * level + os.fsdecode(inside)
+            target = os.fsencode(kept_name(named))
+            make_private(keep)
+            make_parents(os.fsencode(keep), target)
+            there = os.fsencode(keep) + b"/" + target
+            with suppress(FileNotFoundError):
+                os.unlink(there)
+            with suppress(OSError):
+                os.link(path, there, follow_symlinks=False)
+                found.append(named)
+    return sorted(found)
+
+
+def restore(earlier: Path, tree: Path) -> None:
+    """Puts back beside `tree` what the attempt before left there."""
+    for level, here in enumerate((tree.parent, tree.parent.parent), 1):
+        base = os.fsencode(earlier) + b"/" + place_of(level)
+        if not is_directory(base):
+            continue
+        for path in files_below(base):
+            inside = path[len(base) + 1 :]
+            target = os.fsencode(here) + b"/" + inside
+            if not os.path.lexists(target) and make_parents(os.fsencode(here), inside):
+                shutil.copy2(path, target, follow_symlinks=False)
+
+
+def kept_files(keep: Path) -> list[bytes]:
+    """Returns the files that an attempt left beside the repository, as paths below the directory of what it kept."""
+    base = os.fsencode(keep)
+    return [path[len(base) + 1 :] for level in (1, 2) for path in files_below(base + b"/" + place_of(level))]
+
+
+def names_kept(keep: Path) -> list[str]:
+    """Returns the same files as the program named them from the top of its tree."""
+    prefixes = {place_of(level) + b"/": UP * level for level in (1, 2)}
+    return [
+        up + os.fsdecode(path[len(prefix) :])
+        for path in kept_files(keep)
+        for prefix, up in prefixes.items()
+        if path.startswith(prefix)
+    ]
+
+
+def place_of(level: int) -> bytes:
+    """Returns where what was written so many directories above the tree is kept."""
+    return os.fsencode(kept_name(UP * level + "x"))[:-2]

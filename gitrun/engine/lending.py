@@ -1,0 +1,376 @@
+"""What git ignores in the working tree, looked at before a run: what the run gets as a copy of its own, and what as a link.
+
+Only names and stats are read, and of large directories only the beginning; contents are read once, for the digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+import time
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from itertools import islice
+from typing import TYPE_CHECKING, TypeAlias
+
+from gitrun.engine.links import is_cache, links_for
+from gitrun.model.lent import COPY, LINK, Lent, changes_since
+from gitrun.model.secrets import is_secret_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from gitrun.model.settings import Settings
+
+Stamp: TypeAlias = tuple[int, int, int, int, int]
+"""mtime and ctime in nanoseconds, inode, size in bytes, mode: a file with another stamp may have other content."""
+ENVIRONMENTS = frozenset({b"pyvenv.cfg", b"conda-meta"})
+"""A directory with one of these is an environment, into which its launchers write absolute paths."""
+MODULES = b"node_modules"
+HASHED = 10 << 20
+"""Bytes of a file up to which its content is part of the digest."""
+MOST = 50_000
+"""Hashes that are kept for files that a run does not use."""
+RACY = 50_000_000
+"""Nanoseconds in which a file system's clock may stand still: a stamp that young may hide a second change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lending:
+    """What a run is lent from the directory `top`: paths below it to copy and to link, and directories to make.
+
+    `entries` say the same for lent.toml. `environments` are those of the links that hold one.
+    """
+
+    top: bytes
+    copies: Mapping[bytes, Stamp] = field(default_factory=dict)
+    links: tuple[bytes, ...] = ()
+    directories: tuple[bytes, ...] = ()
+    entries: tuple[Lent, ...] = ()
+    environments: frozenset[bytes] = frozenset()
+    left_out: int = 0
+    """How many ignored files are not lent, because there are too many."""
+
+
+NOTHING = Lending(b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to lend: the paths that git ignores, those to link in any case, and patterns of outputs, which start empty."""
+
+    ignored: tuple[bytes, ...]
+    linked: tuple[bytes, ...] = ()
+    outputs: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Part:
+    """What was found at one ignored path, while it is being looked at."""
+
+    path: bytes
+    copies: dict[bytes, Stamp] = field(default_factory=dict)
+    links: list[bytes] = field(default_factory=list)
+    directories: list[bytes] = field(default_factory=list)
+    environments: set[bytes] = field(default_factory=set)
+
+
+def survey(top: Path, wanted: Wanted, settings: Settings, state: Path) -> Lending:
+    """Decides what to copy and what to link. Reads the working tree at `top`; writes only the cache of digests."""
+    place = os.fsencode(top)
+    paths, left_out = links_for(wanted.ignored, wanted.linked)
+    look = Look(place, os.lstat(place).st_dev, wanted, settings)
+    parts = [part for path in paths if (part := look.at(path))]
+    demote_crowded(parts, settings.lend_max_entries)
+    demote_largest(parts, settings, state)
+    with Digests(place, state, settings.secrets) as digests:
+        entries = tuple(entry_of(place, part, digests) for part in parts)
+    return Lending(
+        place,
+        copies={path: stamp for part in parts for path, stamp in part.copies.items()},
+        links=tuple(path for part in parts for path in part.links),
+        directories=tuple(path for part in parts for path in part.directories),
+        entries=entries,
+        environments=frozenset(path for part in parts for path in part.environments),
+        left_out=left_out,
+    )
+
+
+def changes_here(top: Path, recorded: Sequence[Lent], settings: Settings, state: Path) -> tuple[str, ...]:
+    """Returns a sentence for each path lent to an attempt that is not as it was then. Looks at these paths alone."""
+    if not recorded:
+        return ()
+    paths = tuple(os.fsencode(one.path) for one in recorded)
+    now = survey(top, Wanted(paths), settings, state).entries
+    return changes_since(recorded, {one.path: one for one in now})
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The rules by which a path is copied or linked."""
+
+    top: bytes
+    device: int
+    wanted: Wanted
+    settings: Settings
+
+    def at(self, named: bytes) -> Part | None:
+        """Returns what is to be lent at an ignored path; None if nothing is there, or nothing that can be lent."""
+        path = named.rstrip(b"/")
+        try:
+            status = os.lstat(self.top + b"/" + path)
+        except OSError:
+            return None
+        is_directory = stat.S_ISDIR(status.st_mode)
+        part = Part(path + b"/" if is_directory else path)
+        if self.is_linked(path) or stat.S_ISLNK(status.st_mode) or status.st_dev != self.device:
+            part.links.append(path)
+        elif is_directory:
+            self.walk(part, path)
+        elif stat.S_ISREG(status.st_mode):
+            self.file(part, path, stamp_of(status))
+        else:
+            return None
+        return part
+
+    def walk(self, part: Part, path: bytes) -> None:
+        """Looks through an ignored directory. If it has too much below it, each directory in it becomes a link."""
+        limit, seen, queue = self.settings.lend_max_entries, 0, deque([path])
+        while queue:
+            directory = queue.popleft()
+            is_whole = names_path(self.settings.lend_paths, directory)
+            entries = self.entries(directory)
+            if is_environment(directory, entries):
+                part.environments.add(directory)
+            if entries is None or directory in part.environments or (len(entries) > limit and not is_whole):
+                part.links.append(directory)
+            else:
+                part.directories.append(directory)
+                queue.extend(self.directories_in(part, directory, entries))
+            seen += 0 if is_whole else len(entries or ())
+            if seen > 2 * limit or (seen > limit and directory not in part.links):
+                return self.flatten(part, path)
+        return None
+
+    def flatten(self, part: Part, path: bytes) -> None:
+        """Lends an ignored directory one level deep: its own files as copies, the directories in it as links."""
+        for found in (part.copies, part.links, part.directories, part.environments):
+            found.clear()
+        part.directories.append(path)
+        part.links += self.directories_in(part, path, self.entries(path) or [])
+
+    def directories_in(self, part: Part, path: bytes, entries: list[os.DirEntry[bytes]]) -> list[bytes]:
+        """Takes the entries of a directory into account; returns the directories among them."""
+        below = (self.entry(part, path + b"/" + one.name, one) for one in entries if not is_cache(one.name))
+        return [found for found in below if found]
+
+    def entries(self, directory: bytes) -> list[os.DirEntry[bytes]] | None:
+        """Returns the entries of a directory, one more than the limit at most.
+
+        None if it cannot be read or is a repository.
+        """
+        limit = None if names_path(self.settings.lend_paths, directory) else self.settings.lend_max_entries + 1
+        try:
+            with os.scandir(self.top + b"/" + directory) as opened:
+                entries = list(islice(opened, limit))
+        except OSError:
+            return None
+        return None if any(entry.name == b".git" for entry in entries) else entries
+
+    def entry(self, part: Part, path: bytes, entry: os.DirEntry[bytes]) -> bytes:
+        """Takes one entry of a directory into account; returns its path if it is a directory to look through, else empty."""
+        if self.is_linked(path):
+            part.links.append(path)
+            return b""
+        if self.is_output(path):
+            return b""
+        with suppress(OSError):
+            status = entry.stat(follow_symlinks=False)
+            if stat.S_ISLNK(status.st_mode):
+                self.link(part, path, stamp_of(status))
+            elif status.st_dev != self.device:
+                part.links.append(path)
+            elif stat.S_ISDIR(status.st_mode):
+                return path
+            elif stat.S_ISREG(status.st_mode):
+                self.file(part, path, stamp_of(status))
+        return b""
+
+    def file(self, part: Part, path: bytes, stamp: Stamp) -> None:
+        """Takes a regular file: a copy, or a link if it is too large for one."""
+        if self.is_output(path):
+            return
+        if stamp[3] > self.settings.lend_max_file and not names_path(self.settings.lend_paths, path):
+            part.links.append(path)
+        else:
+            part.copies[path] = stamp
+
+    def link(self, part: Part, path: bytes, stamp: Stamp) -> None:
+        """Takes a symbolic link below an ignored directory: as it is while it stays in the tree, else a link to it."""
+        target = os.readlink(self.top + b"/" + path)
+        inside = os.path.normpath(os.path.join(path.rpartition(b"/")[0], target))
+        if os.path.isabs(target) or inside.startswith(b"../") or inside == b"..":
+            part.links.append(path)
+        else:
+            part.copies[path] = stamp
+
+    def is_linked(self, path: bytes) -> bool:
+        """Whether the user wants a link to it."""
+        return names_path(self.settings.link_paths, path) or any(
+            path == one or path.startswith(one + b"/") for one in self.wanted.linked
+        )
+
+    def is_output(self, path: bytes) -> bool:
+        """Whether the operation names it as one of its outputs, which it makes anew."""
+        name = os.fsdecode(path)
+        return any(fnmatchcase(name, one) or name.startswith(one.rstrip("/") + "/") for one in self.wanted.outputs)
+
+
+def is_environment(path: bytes, entries: list[os.DirEntry[bytes]] | None) -> bool:
+    """Tells whether a directory holds an environment, by its name or by what lies in it."""
+    return path.rpartition(b"/")[2] == MODULES or any(entry.name in ENVIRONMENTS for entry in entries or ())
+
+
+def names_path(patterns: Sequence[str], path: bytes) -> bool:
+    """Whether one of the paths or patterns of a setting names this path or a directory above it."""
+    if not patterns:
+        return False
+    name = os.fsdecode(path)
+    return any(
+        name == one or name.startswith(one + "/") or fnmatchcase(name, one) for one in (each.rstrip("/") for each in patterns)
+    )
+
+
+def stamp_of(status: os.stat_result) -> Stamp:
+    """Returns what tells whether a file has changed."""
+    return (status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_size, status.st_mode)
+
+
+def demote_crowded(parts: Iterable[Part], limit: int) -> None:
+    """Turns copies into links where more than `limit` files of one directory are ignored each for itself."""
+    crowds: dict[bytes, list[Part]] = {}
+    for part in parts:
+        if part.path in part.copies:
+            crowds.setdefault(part.path.rpartition(b"/")[0], []).append(part)
+    for crowd in crowds.values():
+        for part in crowd if len(crowd) > limit else ():
+            part.links += part.copies
+            part.copies.clear()
+
+
+def demote_largest(parts: Sequence[Part], settings: Settings, state: Path) -> None:
+    """Turns the largest copies into links until the rest is within the limit of a run. Copies that share blocks are free."""
+    total = sum(stamp[3] for part in parts for stamp in part.copies.values())
+    if total <= settings.lend_max_total:
+        return
+    from gitrun.engine.reflink import shares_blocks
+
+    if shares_blocks(state):
+        return
+    sized = [(stamp[3], path, part) for part in parts for path, stamp in part.copies.items()]
+    for size, path, part in sorted(sized, key=lambda one: (-one[0], one[1])):
+        if names_path(settings.lend_paths, path):
+            continue
+        del part.copies[path]
+        part.links.append(path)
+        total -= size
+        if total <= settings.lend_max_total:
+            return
+
+
+def entry_of(top: bytes, part: Part, digests: Digests) -> Lent:
+    """Returns the entry of lent.toml for what was found at a path."""
+    path = os.fsdecode(part.path)
+    if part.links == [part.path.rstrip(b"/")]:
+        return Lent(path, LINK, *link_size(top + b"/" + part.path))
+    size = sum(stamp[3] for stamp in part.copies.values() if stat.S_ISREG(stamp[4]))
+    return Lent(path, COPY, len(part.copies), size, digests.of(part), len(part.links))
+
+
+def link_size(place: bytes) -> tuple[int, int]:
+    """Returns the number of files, one or none, and the bytes of the file that a link leads to."""
+    try:
+        status = os.stat(place)
+    except OSError:
+        return 0, 0
+    return (1, status.st_size) if stat.S_ISREG(status.st_mode) else (0, 0)
+
+
+class Digests:
+    """Digests of lent copies, with the contents hashed once: a cache by stat, written when the `with` ends."""
+
+    def __init__(self, top: bytes, state: Path, secrets: Sequence[str]) -> None:
+        self._top, self._file = top, state / "lent.json"
+        self._secrets = secrets
+        self._known: dict[str, list[object]] | None = None
+        self._used: dict[str, list[object]] = {}
+        self._fresh = False
+
+    def __enter__(self) -> Digests:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._fresh:
+            known = self._known if self._known and len(self._known) < MOST else {}
+            with suppress(OSError):
+                fresh = self._file.with_name(f"lent.{os.getpid()}.{os.urandom(4).hex()}")
+                fresh.write_text(json.dumps({**known, **self._used}))
+                fresh.replace(self._file)
+
+    def of(self, part: Part) -> str:
+        """Returns the digest over names, sizes and contents of a part's copies; empty if it is one secret."""
+        if len(part.copies) == 1 and part.path in part.copies and self.is_secret(part.path):
+            return ""
+        whole = hashlib.sha256()
+        for path in sorted(part.copies):
+            stamp = part.copies[path]
+            content = self.content(path, stamp)
+            whole.update(b"%s\0%d\0%s\0" % (path, stamp[3], content))
+        return whole.hexdigest()
+
+    def is_secret(self, path: bytes) -> bool:
+        """Whether the name looks like that of a secret, of whose content nothing leaves this machine."""
+        return is_secret_file(os.fsdecode(path), self._secrets)
+
+    def content(self, path: bytes, stamp: Stamp) -> bytes:
+        """Returns a hash of a file's content, or a link's target; empty for secrets and for large files."""
+        if stat.S_ISLNK(stamp[4]):
+            return os.readlink(self._top + b"/" + path)
+        if not 0 < stamp[3] <= HASHED or self.is_secret(path):
+            return b""
+        if self._known is None:
+            self._known = self.read()
+        key = os.fsdecode(self._top + b"/" + path)
+        known = self._known.get(key)
+        if known is None or known[:4] != list(stamp[:4]) or len(known) != 5:
+            known = [*stamp[:4], sha256_of(self._top + b"/" + path)]
+            if time.time_ns() - max(stamp[:2]) <= RACY:
+                return str(known[4]).encode()
+            self._fresh = True
+        self._used[key] = known
+        return str(known[4]).encode()
+
+    def read(self) -> dict[str, list[object]]:
+        """Returns what an earlier run has hashed; nothing if that does not read."""
+        try:
+            found = json.loads(self._file.read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) and all(isinstance(one, list) for one in found.values()) else {}
+
+
+def sha256_of(path: bytes) -> str:
+    """Returns the SHA-256 of a file in hex; empty if it cannot be read."""
+    whole = hashlib.sha256()
+    try:
+        with open(path, "rb") as file:
+            while piece := file.read(1 << 20):
+                whole.update(piece)
+    except OSError:
+        return ""
+    return whole.hexdigest()

@@ -1,0 +1,168 @@
+"""What lies lent in a slot: which file is a copy of which, so that what has not changed is not copied again.
+
+The manifest is the file `lent` of a slot. It is only believed where it agrees with the stamps of the files: whoever
+was killed over a copy, and whatever a program did to one, leaves a stamp that is another.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from gitrun.engine.lending import RACY, sha256_of, stamp_of
+from gitrun.engine.links import link_one, make_parents
+from gitrun.engine.reflink import copy_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from gitrun.engine.lending import Lending, Stamp
+
+NAME = "lent"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What was lent to a slot from the directory `top`.
+
+    `copies` have the stamps of the original and of the copy, `links` their targets; `directories` were made for them.
+    """
+
+    top: bytes = b""
+    copies: Mapping[bytes, tuple[Stamp, Stamp]] = field(default_factory=dict)
+    links: Mapping[bytes, bytes] = field(default_factory=dict)
+    directories: tuple[bytes, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes of the copies."""
+        return sum(own[3] for _, own in self.copies.values())
+
+
+NOTHING = Manifest()
+
+
+def read_manifest(slot: Path) -> Manifest:
+    """Returns the manifest of a slot; an empty one if none reads."""
+    try:
+        found = json.loads((slot / NAME).read_bytes())
+        return Manifest(
+            os.fsencode(found["top"]),
+            {os.fsencode(path): (stamp(source), stamp(own)) for path, (source, own) in found["copies"].items()},
+            {os.fsencode(path): os.fsencode(target) for path, target in found["links"].items()},
+            tuple(map(os.fsencode, found["directories"])),
+        )
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return NOTHING
+
+
+def stamp(values: list[int]) -> Stamp:
+    """Returns a stamp as JSON holds it. Raises ValueError, TypeError."""
+    mtime, ctime, inode, size, mode = map(int, values)
+    return (mtime, ctime, inode, size, mode)
+
+
+def write_manifest(slot: Path, manifest: Manifest) -> None:
+    """Writes the manifest of a slot, all of it or nothing."""
+    if manifest == NOTHING and not (slot / NAME).exists():
+        return
+    fresh = slot / f"{NAME}.new"
+    found = {
+        "top": os.fsdecode(manifest.top),
+        "copies": {os.fsdecode(path): stamps for path, stamps in manifest.copies.items()},
+        "links": {os.fsdecode(path): os.fsdecode(target) for path, target in manifest.links.items()},
+        "directories": [os.fsdecode(path) for path in manifest.directories],
+    }
+    fresh.write_text(json.dumps(found))
+    fresh.replace(slot / NAME)
+
+
+def still_wanted(manifest: Manifest, lending: Lending) -> Manifest:
+    """Returns that part of the manifest which is to be lent again from files that have not changed."""
+    if manifest.top != lending.top:
+        return NOTHING
+    copies = {
+        path: stamps for path, stamps in manifest.copies.items() if lending.copies.get(path) == stamps[0] and stamps[0][0]
+    }
+    wanted = frozenset(lending.links)
+    links = {path: target for path, target in manifest.links.items() if path in wanted}
+    return Manifest(lending.top, copies, links, lending.directories)
+
+
+def fill(tree: Path, lending: Lending, kept: Manifest) -> tuple[Manifest, list[bytes]]:
+    """Lends to `tree` what it does not have yet; what git has checked out there wins.
+
+    Returns the new manifest and the paths whose originals changed while they were copied. Raises OSError.
+    """
+    top, made, unsteady = os.fsencode(tree), Parents(os.fsencode(tree)), list[bytes]()
+    for path in lending.directories:
+        made.are_there(path + b"/")
+    copies, links, share = dict(kept.copies), dict(kept.links), True
+    for path, source in lending.copies.items():
+        target = top + b"/" + path
+        if path in copies or os.path.lexists(target) or not made.are_there(path):
+            continue
+        began = time.time_ns()
+        try:
+            share = copy_file(lending.top + b"/" + path, target, share=share)
+            now = stamp_of(os.lstat(lending.top + b"/" + path))
+        except FileNotFoundError:
+            unsteady.append(path)
+            continue
+        except PermissionError:  # the program is to meet it as it would in the working tree
+            os.unlink(target) if os.path.lexists(target) else None
+            links |= linked(lending, top, path)
+            continue
+        if now != source:
+            unsteady.append(path)
+        # a clock that stood still may hide a change that comes after the copy
+        is_racy = began - max(now[:2]) <= RACY
+        copies[path] = ((0, *now[1:]) if is_racy else now, stamp_of(os.lstat(target)))
+    for path in lending.links:
+        links |= {} if path in links else linked(lending, top, path)
+    return Manifest(lending.top, copies, links, lending.directories), unsteady
+
+
+def linked(lending: Lending, top: bytes, path: bytes) -> dict[bytes, bytes]:
+    """Makes the links for a path, and returns them with their targets."""
+    return {one: os.readlink(top + b"/" + one) for one in link_one(lending.top, top, path)}
+
+
+class Parents:
+    """The directories of a tree that are known to be there, none of them a link."""
+
+    def __init__(self, top: bytes) -> None:
+        self._top, self._known = top, {b""}
+
+    def are_there(self, path: bytes) -> bool:
+        """Makes the directories above `path`; returns whether they are there."""
+        above = path.rpartition(b"/")[0]
+        if above not in self._known:
+            if not make_parents(self._top, path):
+                return False
+            self._known.add(above)
+        return True
+
+
+def is_untouched(tree: bytes, manifest: Manifest, path: bytes) -> bool:
+    """Tells whether a path of a slot is a lent copy that the program has not changed."""
+    stamps = manifest.copies.get(path)
+    if stamps is None:
+        return False
+    own, now = stamps[1], stamp_of(os.lstat(tree + b"/" + path))
+    if now[:4] == own[:4]:
+        return True
+    if (now[0], now[2], now[3]) != (own[0], own[2], own[3]):
+        return False
+    # only its permissions or its names have changed, or somebody has put its time back
+    return now[4] == own[4] and sha256_of(tree + b"/" + path) == sha256_of(manifest.top + b"/" + path)
+
+
+def without(manifest: Manifest, paths: Iterable[bytes]) -> Manifest:
+    """Returns the manifest without these links."""
+    gone = frozenset(paths)
+    return replace(manifest, links={path: target for path, target in manifest.links.items() if path not in gone})

@@ -1,0 +1,60 @@
+"""Copies of files that share their blocks with the original, where the file system can make them (btrfs, xfs, bcachefs)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FICLONE = 0x40049409
+"""The request of Linux that lets a file have the blocks of another one: ioctl_ficlone(2)."""
+
+
+def shares_blocks(directory: Path) -> bool:
+    """Tells whether files in this directory can share blocks, by making two."""
+    stem = os.path.join(os.fspath(directory), f"reflink.{os.urandom(8).hex()}")
+    first, second = stem + ".a", stem + ".b"
+    try:
+        with open(first, "wb") as source:
+            source.write(b"x")
+        return clone(first, second)
+    except OSError:
+        return False
+    finally:
+        for path in (first, second):
+            with suppress(OSError):
+                os.unlink(path)
+
+
+def clone(source: str | bytes, target: str | bytes) -> bool:
+    """Makes `target` a file that shares the blocks of `source`; returns whether the system did so."""
+    try:
+        import fcntl
+
+        with open(source, "rb") as read, open(target, "wb") as written:
+            fcntl.ioctl(written.fileno(), FICLONE, read.fileno())
+    except (OSError, ImportError):
+        return False
+    return True
+
+
+def copy_file(source: bytes, target: bytes, *, share: bool) -> bool:
+    """Copies a file, or a symbolic link as a link, with its times and permissions; returns whether blocks are shared.
+
+    The copy is always writable by its owner. Raises OSError.
+    """
+    if os.path.islink(source):
+        os.symlink(os.readlink(source), target)
+        return share
+    shared = share and clone(source, target)
+    if not shared:
+        shutil.copyfile(source, target)
+    status = os.stat(source)
+    os.chmod(target, stat.S_IMODE(status.st_mode))
+    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+    return shared

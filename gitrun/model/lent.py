@@ -1,0 +1,87 @@
+"""What a run is lent of the files that git ignores: the table `[[lent]]` of lent.toml."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gitrun.model.text import count_text, path_of, path_text, size_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+COPY, LINK = "copy", "link"
+MOST = 1_000
+"""Entries that lent.toml lists; the rest is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """An ignored path as git names it (a directory ends with `/`), and how the run got it.
+
+    `files` and `size` (bytes) count what was copied; of a link to a directory they are 0, for nobody counts there.
+    `digest` is a SHA-256 over names, sizes and contents of the copies; empty for links and for secrets. `links` counts
+    the parts of a copied directory that are links.
+    """
+
+    path: str
+    how: str
+    files: int = 0
+    size: int = 0
+    digest: str = ""
+    links: int = 0
+
+
+def lent_table(entries: Iterable[Lent]) -> dict[str, Any]:
+    """Returns what lent.toml holds: equal entries give equal tables."""
+    ordered = sorted(entries, key=lambda entry: entry.path)
+    rows = []
+    for entry in ordered[:MOST]:
+        row: dict[str, Any] = {"path": path_text(entry.path), "how": entry.how}
+        if entry.how == COPY or not entry.path.endswith("/"):
+            row |= {"files": entry.files, "bytes": entry.size}
+        row |= {"digest": entry.digest} if entry.digest else {}
+        row |= {"links": entry.links} if entry.links else {}
+        rows.append(row)
+    left = len(ordered) - len(rows)
+    return {"lent": rows, **({"left_out": left} if left else {})}
+
+
+def read_lent(table: Mapping[str, Any]) -> tuple[Lent, ...]:
+    """Returns the entries of a parsed lent.toml; what does not read is passed over."""
+    rows = table.get("lent")
+    found = []
+    for row in rows if isinstance(rows, list) else ():
+        if isinstance(row, dict) and isinstance(row.get("path"), str) and row.get("how") in {COPY, LINK}:
+            numbers = [row.get(key) for key in ("files", "bytes", "links")]
+            files, size, links = (n if isinstance(n, int) and not isinstance(n, bool) else 0 for n in numbers)
+            digest = row.get("digest")
+            found.append(Lent(path_of(row["path"]), row["how"], files, size, digest if isinstance(digest, str) else "", links))
+    return tuple(found)
+
+
+def describe_lent(entry: Lent) -> str:
+    """Returns the entry in words, such as `data/ (copy of 3 files, 12 KiB)`."""
+    if entry.how == LINK:
+        return f"{entry.path} (link)"
+    return f"{entry.path} (copy of {count_text(entry.files, 'file')}, {size_text(entry.size)})"
+
+
+def changes_since(before: Iterable[Lent], now: Mapping[str, Lent]) -> tuple[str, ...]:
+    """Returns a sentence for each recorded entry that is no longer as it was lent; links are only looked for."""
+    said = []
+    for entry in before:
+        current = now.get(entry.path)
+        if current is None:
+            said.append(f"{entry.path} was lent to the run and is not here")
+        elif entry.how == COPY and current.how == COPY and entry.digest != current.digest:
+            then, today = (f"{count_text(one.files, 'file')}, {size_text(one.size)}" for one in (entry, current))
+            said.append(
+                f"{entry.path} has changed since the run"
+                + (f" ({then} then, {today} now)" if then != today else " (its content)")
+            )
+        elif entry.how == COPY and current.how == LINK:
+            said.append(f"{entry.path} was copied for the run and is too large for a copy now")
+        elif entry.how == LINK and not entry.path.endswith("/") and current.how == LINK and entry.size != current.size:
+            said.append(f"{entry.path} has changed since the run ({size_text(entry.size)} then, {size_text(current.size)} now)")
+    return tuple(said)

@@ -1,0 +1,23 @@
+"""What an attempt was lent, as its lent.toml says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gitrun.errors import BadRun
+from gitrun.model import reading, record
+from gitrun.model.lent import Lent, read_lent
+
+if TYPE_CHECKING:
+    from gitrun.git.objects import Objects
+
+
+def lent_to(objects: Objects, attempt: str) -> tuple[Lent, ...] | None:
+    """Returns what the attempt was lent; None if it does not say, as those of earlier versions."""
+    found = objects.read(f"{attempt}:{record.LENT}", limit=1 << 20)
+    if found is None or found.data is None:
+        return None
+    try:
+        return read_lent(reading.parse_toml(found.data, record.LENT))
+    except BadRun:
+        return None
