@@ -75,6 +75,10 @@ class GitFailed(GitrunError):
     """git ended with an error that no caller expected; `message` holds git's own last words."""
 
 
+class TooLarge(GitFailed):
+    """Another repository takes no request of that size."""
+
+
 class ObjectsGone(GitFailed):
     """A gc took away what was being written; what it was made of is still there, so it may be tried again."""
 

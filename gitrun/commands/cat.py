@@ -11,6 +11,7 @@ import click
 from gitrun.commands.opening import open_project
 from gitrun.commands.render import out
 from gitrun.errors import UnknownRun, UsageError
+from gitrun.model.names import LATEST
 from gitrun.model.text import safe_lines
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command(add_help_option=False)
-@click.argument("run", default="1")
+@click.argument("run", default=LATEST)
 @click.option(
     "--output",
     "what",
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     "-p", "--path", metavar="PATH", help="A file of the result, else of the source, as seen from here, else from the top."
 )
 def command(run: str, what: str, path: str | None) -> None:
-    r"""Prints a file of a run (default: the newest): byte for byte into a pipe, made safe on a terminal.
+    r"""Prints a file of a run (default: your newest): byte for byte into a pipe, made safe on a terminal.
 
     \b
       git run cat 3fa2c1d8

@@ -8,18 +8,19 @@ import click
 
 from gitrun.commands.opening import open_project
 from gitrun.engine.bring import Wish
+from gitrun.model.names import LATEST
 from gitrun.model.refs import short
 from gitrun.model.text import count_text
 
 
 @click.command(add_help_option=False)
-@click.argument("run", default="1")
+@click.argument("run", default=LATEST)
 @click.argument("paths", nargs=-1)
 @click.option("--to", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Into DIR, not the working tree.")
 @click.option("--source", is_flag=True, help="The source that was run, instead of what it produced.")
 @click.option("-f", "--force", is_flag=True, help="Write over changed files too.")
 def command(run: str, paths: tuple[str, ...], to: Path | None, *, source: bool, force: bool) -> int:
-    r"""Copies what a run (default: the newest) produced, or the files and directories PATHS of it, into the working
+    r"""Copies what a run (default: your newest) produced, or the files and directories PATHS of it, into the working
     tree, never over a file that was changed.
 
     \b

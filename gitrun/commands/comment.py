@@ -23,7 +23,7 @@ HINT = "\n# Say something about {}. Lines that begin with # are left out; no wor
 @selection
 @click.option("--message", "-m", metavar="TEXT", help="The comment; without it git's editor is opened.")
 def command(runs: tuple[str, ...], message: str | None, **options: Any) -> None:  # noqa: ANN401
-    r"""Adds a comment to runs (default: the newest).
+    r"""Adds a comment to runs (default: your newest).
 
     \b
       git run comment 3fa2c1d8 -m 'diverges after epoch 7'

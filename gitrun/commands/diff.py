@@ -16,6 +16,7 @@ from gitrun.commands.pager import is_for_person
 from gitrun.commands.render import out, print_json, table
 from gitrun.errors import UsageError
 from gitrun.model.flags import format_value
+from gitrun.model.names import LATEST
 from gitrun.model.refs import short
 from gitrun.model.text import exact_text, path_text, safe_text
 from gitrun.views.diff import Look, Pair, code, differences, differing, flat, output, pair_of, since_base, trees_of
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
     from gitrun.views.diff import Differences, Differing
 
 FLAGS, NEEDS, SOURCE, METRICS, FILES, OUTPUT, ENV = "flags", "needs", "source", "metrics", "files", "output", "env"
-ASKED = {FLAGS: [FLAGS], NEEDS: [NEEDS], SOURCE: [SOURCE], OUTPUT: [METRICS, FILES, OUTPUT], ENV: [ENV]}
+CARRIED = "carried"
+ASKED = {FLAGS: [FLAGS], NEEDS: [NEEDS], SOURCE: [SOURCE, CARRIED], OUTPUT: [METRICS, FILES, OUTPUT], ENV: [ENV]}
 """The parts that each option means, in the order in which they are shown."""
 PACKAGES = "packages."
 AS_IT_IS = re.compile(r"(\x1b\[[0-9;:]*m|\t)")
@@ -39,7 +41,7 @@ AS_IT_IS = re.compile(r"(\x1b\[[0-9;:]*m|\t)")
 @click.option("--working", is_flag=True, help="Against the working tree as it is now.")
 @click.option("--flags", is_flag=True, help="Flags only; may be combined with the other parts.")
 @click.option("--needs", is_flag=True, help="Needed runs, their files and inputs only.")
-@click.option("--source", is_flag=True, help="Source only.")
+@click.option("--source", is_flag=True, help="Source only, with files carried over from an earlier attempt.")
 @click.option("--output", is_flag=True, help="Metrics, produced files and output only.")
 @click.option("--env", is_flag=True, help="The environment, which is not shown otherwise.")
 @click.option("--stat", is_flag=True, help="Of source and output only how much changed.")
@@ -72,7 +74,7 @@ def pair_named(project: Project, names: Sequence[str], *, working: bool) -> Pair
     """What the words ask to compare. Raises UsageError, UnknownRun."""
     if len(names) > (1 if working else 2):
         raise UsageError("a run is compared with one other" if not working else "--working compares one run", "name fewer runs")
-    found = [project.find(name) for name in names or ("1",)]
+    found = [project.find(name) for name in names or (LATEST,)]
     if working:
         return Pair(trees_of(project.git, found)[0], project.working_source(), tuple(found))
     return pair_of(project.git, *found) if len(found) == 2 else since_base(project.git, found[0])
@@ -115,7 +117,8 @@ class View:
         return {
             "runs": [run.id for run in self.pair.runs], "flags": self.found.flags, "needs": self.found.needs,
             "metrics": self.found.metrics,
-            "source": list(map(change_json, self.found.source)), "files": list(map(change_json, self.found.files)),
+            "source": list(map(change_json, self.found.source)), "carried": list(map(change_json, self.found.carried)),
+            "files": list(map(change_json, self.found.files)),
             "output": self.found.output, "environment": self.environment,
         }  # fmt: skip
 
@@ -133,10 +136,10 @@ class View:
             if part == ENV:
                 self.show_environment()
                 continue
-            if len(shown) > 1:
+            if part == CARRIED or len([one for one in shown if one != CARRIED]) > 1:
                 out(palette(self.project.git).paint("heading", part))
-            if part == FILES:
-                table([[f"  {change.what}", safe_text(change.path)] for change in self.found.files])
+            if part in {FILES, CARRIED}:
+                table([[f"  {change.what}", safe_text(change.path)] for change in getattr(self.found, part)])
             else:
                 lines = code if part == SOURCE else output
                 calm = replace(look, colour=False)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @selection
 @click.option("--clear", is_flag=True, help="Take the label away; then all words are runs.")
 def command(words: tuple[str, ...], *, clear: bool, **options: Any) -> None:  # noqa: ANN401
-    r"""Gives runs (default: the newest) a label, a name by which they can be called.
+    r"""Gives runs (default: your newest) a label, a name by which they can be called.
 
     \b
       git run label best 3fa2c1d8

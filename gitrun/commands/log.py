@@ -11,6 +11,7 @@ from gitrun.commands.colour import palette
 from gitrun.commands.opening import open_project
 from gitrun.commands.render import GAP, out, print_json, run_json, status_text
 from gitrun.errors import UnknownRun
+from gitrun.model.names import LATEST
 from gitrun.model.refs import short
 from gitrun.model.run import attempt_as_json, rfc3339
 from gitrun.model.text import count_text, relative_text, safe_lines, safe_text, time_text
@@ -28,7 +29,7 @@ TAIL = 10
 
 
 @click.command(add_help_option=False)
-@click.argument("name", default="1", metavar="[RUN | BASE..HEAD]")
+@click.argument("name", default=LATEST, metavar="[RUN | BASE..HEAD]")
 @click.option("-n", "--max-count", "limit", type=click.IntRange(min=0), metavar="N", help="At most the newest N.")
 @click.option("--lines", default=TAIL, metavar="N", help=f"At most the last N lines of each output ({TAIL}).")
 @click.option("--json", "as_json", is_flag=True, help="As an array of JSON: attempts oldest first, commits newest first.")

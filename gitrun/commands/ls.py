@@ -12,6 +12,7 @@ import click
 from gitrun.commands.colour import palette
 from gitrun.commands.opening import open_project
 from gitrun.commands.render import GAP, out, print_json
+from gitrun.model.names import LATEST
 from gitrun.model.text import path_text, safe_text, size_text
 from gitrun.views.contents import PARTS, contents
 
@@ -21,14 +22,14 @@ if TYPE_CHECKING:
 
 
 @click.command(add_help_option=False)
-@click.argument("run", default="1")
+@click.argument("run", default=LATEST)
 @click.option("--source", is_flag=True, help="The files that it was started with; may be combined.")
 @click.option("--produced", is_flag=True, help="The files that it produced.")
 @click.option("--local", is_flag=True, help="The files that it produced and that are kept out of git.")
 @click.option("-z", "zero", is_flag=True, help="Paths only, each ended by a NUL, byte for byte.")
 @click.option("--json", "as_json", is_flag=True, help="As an array of JSON.")
 def command(run: str, *, zero: bool, as_json: bool, **parts: bool) -> None:
-    r"""Lists the files of a run with their sizes: source, produced, local (default: all, of the newest run).
+    r"""Lists the files of a run with their sizes: source, produced, local (default: all, of your newest run).
 
     \b
       git run ls

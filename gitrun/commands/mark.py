@@ -17,7 +17,7 @@ from gitrun.store.marks import mark, unmark
 @selection
 @click.option("--clear", is_flag=True, help="Take the mark away.")
 def command(runs: tuple[str, ...], *, clear: bool, **options: Any) -> None:  # noqa: ANN401
-    r"""Marks a run (default: the newest): `--restart train.py` takes the marked run of train.py, else the latest.
+    r"""Marks a run (default: your newest): `--restart train.py` takes the marked run of train.py, else the latest.
 
     A mark is taken from the run of the same operation that had it.
 

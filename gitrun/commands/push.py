@@ -8,16 +8,31 @@ import click
 
 from gitrun.commands.opening import open_project
 from gitrun.commands.selecting import question_from, selection
-from gitrun.commands.sharing import FOR, QUIET, SCAN, is_shown, remote_and_names, require_no_secrets, selected, tell_some
+from gitrun.commands.sharing import (
+    FOR,
+    MOST,
+    QUIET,
+    SCAN,
+    grouped,
+    is_shown,
+    remote_and_names,
+    require_no_secrets,
+    selected,
+    tell_some,
+)  # fmt: skip
 from gitrun.errors import UsageError
 from gitrun.model.refs import short
 from gitrun.model.text import count_text
+from gitrun.store.remotes import GONE_ON
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gitrun.project import Project
     from gitrun.store.remotes import Pushed
+
+NAMED = 3
+"""Commits that are named when they go along with runs."""
 
 
 @click.command(add_help_option=False)
@@ -49,9 +64,12 @@ def command(words: tuple[str, ...], *, everything: bool, **options: Any) -> int:
         return 0
     if options["dry_run"]:
         tell_some(project, f"would push to {remote}", runs)
+        tell_commits(project, runs, project.sharing.published(remote), remote)
         return 0
+    there = project.sharing.published(remote)
+    tell_commits(project, runs, there, remote)
     if not options["no_scan"]:
-        require_no_secrets(project.sharing.secrets(runs), "push")
+        require_no_secrets(project.sharing.secrets(runs, there), "push")
     return tell(project, project.sharing.push(remote, runs, shown=is_shown(options)), remote, quiet=options["quiet"])
 
 
@@ -66,12 +84,17 @@ def meant(project: Project, names: Sequence[str], options: dict[str, Any], *, ev
     return {run.id: run.tip for run in found}
 
 
+def tell_commits(project: Project, runs: Mapping[str, str], there: frozenset[str], remote: str) -> None:
+    """Says which commits the remote does not have go along with the runs, because these were made from them."""
+    found = project.sharing.unpublished(runs, there)
+    if found:
+        named = "; ".join(found[:NAMED]) + (f"; and {len(found) - NAMED:,} more" if len(found) > NAMED else "")
+        project.say(f"note: {count_text(len(found), 'commit')} that {remote} does not have will be pushed too: {named}")
+
+
 def tell(project: Project, found: Pushed, remote: str, *, quiet: bool) -> int:
     """Says what became of the runs; the exit code."""
-    for run, reason in found.rejected:
-        project.say(f"rejected run {short(run)}: {because(run, reason, remote)}")
-    for line in found.told:
-        project.say(f"{remote} says: {line}")
+    tell_rejected(project, found, remote)
     if not quiet:
         done = len(found.fresh) + len(found.forward)
         same = f", {found.same:,} there already" if found.same else ""
@@ -81,8 +104,17 @@ def tell(project: Project, found: Pushed, remote: str, *, quiet: bool) -> int:
     return 1 if found.rejected else 0
 
 
-def because(run: str, reason: str, remote: str) -> str:
-    """Why a run was rejected, and what to do."""
-    if "fetch first" in reason or "non-fast-forward" in reason:
-        return f"somebody else went on with it; git run pull {remote} {short(run)}, then push again"
-    return reason.removeprefix("[remote rejected] ").removeprefix("[rejected] ").strip("()")
+def tell_rejected(project: Project, found: Pushed, remote: str) -> None:
+    """Says why runs were rejected, in a line for all that were for the same reason, and what the other side said."""
+    reasons = grouped(found.rejected)
+    for reason, runs in list(reasons.items())[:MOST]:
+        names = " ".join(map(short, runs[:MOST]))
+        more = f" and {len(runs) - MOST:,} more" if len(runs) > MOST else ""
+        what = f"run {names}" if len(runs) == 1 else f"{len(runs):,} runs ({names}{more})"
+        advice = f"; git run pull {remote}{'' if more else f' {names}'}, then push again" if reason == GONE_ON else ""
+        project.say(f"rejected {what}: {reason}{advice}")
+    if len(reasons) > MOST:
+        left = sum(map(len, list(reasons.values())[MOST:]))
+        project.say(f"rejected {count_text(left, 'run')} more, for other reasons")
+    for line in found.told:
+        project.say(f"{remote} says: {line}")

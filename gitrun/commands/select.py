@@ -10,6 +10,7 @@ from gitrun.commands.opening import open_project
 from gitrun.commands.render import out, print_json, run_json
 from gitrun.commands.selecting import none_like, question_from, selection
 from gitrun.errors import UnknownRun, UsageError
+from gitrun.model.names import LATEST
 
 if TYPE_CHECKING:
     from gitrun.views.select import Question
@@ -34,7 +35,7 @@ def command(runs: tuple[str, ...], *, everything: bool, as_json: bool, **options
     require_one_wish(question, everything=everything)
     project = open_project()
     # without a word the first run of the list is meant, and its absence is told as that of any number
-    names = runs or (("1",) if question.is_plain and not everything else ())
+    names = runs or ((LATEST,) if question.is_plain and not everything else ())
     found = project.select(names, question, -1 if runs or everything else 1)
     if not found.runs:
         raise UnknownRun(none_like(project, question), "git run list shows the runs")

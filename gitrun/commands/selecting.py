@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from gitrun.errors import UnknownRun
+from gitrun.model.names import LATEST
 from gitrun.model.refs import short
 from gitrun.model.status import STATUSES
 from gitrun.model.text import count_text
@@ -56,7 +57,7 @@ def question_from(options: dict[str, Any]) -> Question:
 
 def selected(project: Project, names: Sequence[str], question: Question) -> list[Run]:
     """The runs that are named or that fit; the newest if neither a name nor a filter is given. Raises UnknownRun."""
-    asked = names or (() if not question.is_plain else ("1",))
+    asked = names or (() if not question.is_plain else (LATEST,))
     runs = [run for _, run in project.select(asked, question).runs]
     if not runs:
         raise UnknownRun(none_like(project, question), "git run list shows the runs")

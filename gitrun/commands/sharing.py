@@ -17,6 +17,7 @@ from gitrun.model.plan import STEPS
 from gitrun.model.refs import short
 from gitrun.model.run import Run
 from gitrun.model.text import count_text, safe_text
+from gitrun.store.remotes import REASONS
 from gitrun.views.family import bases, family
 from gitrun.views.history import belonging
 from gitrun.views.select import Question, choose
@@ -173,6 +174,14 @@ def tell_some(project: Project, words: str, ids: Iterable[str]) -> None:
             project.say(f"{words}: run {words_of(found) if found else short(run)}")
 
 
+def grouped(rejected: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """The ids of rejected runs by the reason."""
+    found: dict[str, list[str]] = {}
+    for run, reason in rejected:
+        found.setdefault(reason, []).append(run)
+    return found
+
+
 def remove_there(project: Project, word: str, meant: tuple[Sequence[str], Question], *, dry_run: bool) -> int:
     """Deletes runs on a remote, and here those that are not in the trash yet; the exit code. Raises UsageError."""
     names, question = meant
@@ -186,8 +195,12 @@ def remove_there(project: Project, word: str, meant: tuple[Sequence[str], Questi
         tell_some(project, f"would delete on {remote}", doomed)
         return 0
     done = project.sharing.delete(remote, doomed)
-    for run, reason in done.rejected:
-        project.say(f"run {short(run)} stays on {remote}, and here: {reason}; git run fetch {remote} {short(run)}")
+    for reason, runs in grouped(done.rejected).items():
+        names = " ".join(map(short, runs[:MOST])) + (f" and {len(runs) - MOST:,} more" if len(runs) > MOST else "")
+        advice = f"; git run fetch {remote} {names}" if reason == REASONS["stale info"] and len(runs) <= MOST else ""
+        project.say(f"not deleted, neither on {remote} nor here: run {names}: {reason}{advice}")
+    for line in done.told:
+        project.say(f"{remote} says: {line}")
     still = [name for name in done.forward if project.sharing.is_here(name)]
     here = project.doomed(still, question) if still else []
     project.remove(here)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     "--json", "as_json", is_flag=True, help="As JSON, with attempts, series, files and environment; an array if several."
 )
 def command(runs: tuple[str, ...], *, as_json: bool, **options: Any) -> None:  # noqa: ANN401
-    r"""Shows runs: flags, source and what was uncommitted, result, files, attempts (default: the newest).
+    r"""Shows runs: flags, source and what was uncommitted, result, files, attempts (default: your newest).
 
     \b
       git run show

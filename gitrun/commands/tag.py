@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @selection
 @click.option("--delete", "-d", is_flag=True, help="Take the tags away.")
 def command(words: tuple[str, ...], *, delete: bool, **options: Any) -> None:  # noqa: ANN401
-    r"""Puts tags on runs (default: the newest), or takes them away.
+    r"""Puts tags on runs (default: your newest), or takes them away.
 
     \b
       git run tag paper,fig2 3fa2c1d8

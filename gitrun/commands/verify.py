@@ -9,6 +9,7 @@ import click
 from gitrun.commands.opening import open_project
 from gitrun.commands.render import GAP, out, print_json, table
 from gitrun.commands.telling import words_of
+from gitrun.model.names import LATEST
 from gitrun.model.refs import short
 from gitrun.model.text import count_text, safe_text
 from gitrun.model.verdict import read_rules
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command(add_help_option=False)
-@click.argument("name", default="1", metavar="[RUN]")
+@click.argument("name", default=LATEST, metavar="[RUN]")
 @click.option("--tolerance", "tolerances", multiple=True, metavar="[NAME=]N", help="Metrics may be so far apart (repeatable).")
 @click.option("--ignore", "ignored", multiple=True, metavar="PATTERN", help="Do not look at these files (repeatable).")
 @click.option("--keep", is_flag=True, help="Keep the execution, as another attempt of the run.")

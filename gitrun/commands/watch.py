@@ -10,6 +10,7 @@ import click
 from gitrun.commands.opening import open_project
 from gitrun.engine.streams import FileStream
 from gitrun.errors import UnknownRun, UsageError
+from gitrun.model.names import LATEST
 from gitrun.model.refs import short
 from gitrun.model.text import ending_text
 from gitrun.views.select import Question
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 @click.argument("run", required=False)
 @click.option("--latest", is_flag=True, help="The run that was started last among those that are running.")
 def command(run: str | None, *, latest: bool) -> None:
-    r"""Prints what a run writes until it ends (default: the newest); Ctrl-C ends the watching, not the run.
+    r"""Prints what a run writes until it ends (default: your newest); Ctrl-C ends the watching, not the run.
 
     \b
       git run watch 3fa2c1d8
@@ -34,7 +35,7 @@ def command(run: str | None, *, latest: bool) -> None:
     project = open_project()
     project.stdout, project.stderr = FileStream(1), FileStream(2)
     sys.stdout.flush()
-    meant = running(project) if latest else project.find(run or "1")
+    meant = running(project) if latest else project.find(run or LATEST)
     found = project.watch(meant, project.stdout)
     project.say(f"run {short(found.id)} {ending_text(found.status, found.exit_status, found.attempt.duration)}")
 

@@ -149,6 +149,7 @@ def unneeded(launch: Launch, objects: Objects, plan: Plan, run: Run | None = Non
     from gitrun.model.needed import MOST, skip_restart, skip_start
     from gitrun.store.index import Index
     from gitrun.store.rows import words_key
+    from gitrun.store.trust import trusted_of
 
     same_source = launch.request.needed_source
     words = words_key(plan.kind, plan.operation, plan.command)
@@ -160,7 +161,12 @@ def unneeded(launch: Launch, objects: Objects, plan: Plan, run: Run | None = Non
         skip = skip_restart(run, plan, found, same_source=same_source, total=total)
     else:
         skip = skip_start(plan, found, same_source=same_source, total=total)
-    return replace(skip, lent_changes=lent_changes(launch.road, objects, skip.run)) if skip else None
+    if skip is None:
+        return None
+    trusted = list(trusted_of(launch.road.git, found))
+    is_own = run is not None and skip.run.id == run.id
+    is_foreign = not is_own and skip_start(plan, trusted, same_source=same_source) is None
+    return replace(skip, lent_changes=lent_changes(launch.road, objects, skip.run), is_foreign=is_foreign)
 
 
 def lent_changes(road: Road, objects: Objects, run: Run) -> tuple[str, ...]:

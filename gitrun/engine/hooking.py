@@ -128,7 +128,7 @@ def pre_push(git: Git, settings: Settings, remote: str, updates: Sequence[Update
     bare = list(without_run(commits, updates, found)) if settings.pre_push in {"check", "require"} else []
     if settings.pre_push == "check":
         return Said((*bare, *not_there(git, remote, runs)))
-    wrong = list(send(sharing, remote, runs))
+    wrong = list(send(sharing, remote, runs, [update.new for update in updates if not update.is_deletion]))
     done = [line for line, is_wrong in wrong if not is_wrong]
     failed = [line for line, is_wrong in wrong if is_wrong]
     blocks = settings.pre_push == "require" and bool(bare or failed)
@@ -180,15 +180,19 @@ def not_there(git: Git, remote: str, runs: Mapping[str, Run]) -> Iterator[str]:
         yield f"{count_text(len(missing), 'run')} of these commits {are} not on {remote}; git run push {remote} {some}"
 
 
-def send(sharing: Sharing, remote: str, runs: Mapping[str, Run]) -> Iterator[tuple[str, bool]]:
-    """Pushes the runs; what became of them, a line each, and whether it is a failure."""
+def send(sharing: Sharing, remote: str, runs: Mapping[str, Run], pushed: Sequence[str]) -> Iterator[tuple[str, bool]]:
+    """Pushes the runs; what became of them, a line each, and whether it is a failure.
+
+    Looked through for secrets is what the remote does not have, but for the commits that the user pushes (`pushed`).
+    """
     tips = {run.id: run.tip for run in runs.values()}
-    if tips and sharing.secrets(tips):
-        for run, tip in list(tips.items()):
-            if found := sharing.secrets({run: tip}):
-                yield f"run {short(run)} is not pushed: {found[0].path} may be secret ({found[0].reason})", True
-                del tips[run]
     try:
+        there = {*sharing.published(remote), *pushed} if tips else set()
+        if tips and sharing.secrets(tips, there):
+            for run, tip in list(tips.items()):
+                if found := sharing.secrets({run: tip}, there):
+                    yield f"run {short(run)} is not pushed: {found[0].path} may be secret ({found[0].reason})", True
+                    del tips[run]
         done = sharing.push(remote, tips) if tips else None
     except GitrunError as error:
         yield f"the runs of these commits are not pushed: {error.message}", True

@@ -79,9 +79,26 @@ class Sharing:
         known = trust.trusted(self._git)
         return [run for run in runs if run.attempt.stopped and not known.isdisjoint((run.id, run.attempt.id))]
 
-    def secrets(self, runs: Mapping[str, str]) -> list[Finding]:
-        """What in the runs, and in no branch or tag, looks like a secret."""
-        return secrets.scan(self._git, list(runs.values()), self._settings.secrets)
+    def published(self, remote: str) -> frozenset[str]:
+        """The commits that the refs of a remote have. Raises GitFailed."""
+        return remotes.published(self._git, remote)
+
+    def unpublished(self, runs: Mapping[str, str], there: Collection[str]) -> list[str]:
+        """The commits behind the runs, none of a run's own, that are not behind those `there`: id and subject, newest first."""
+        asked = "".join([*(f"{tip}\n" for tip in runs.values()), *(f"^{name}\n" for name in there)]).encode()
+        words = (
+            "--ignore-missing",
+            "--no-commit-header",
+            "--format=%h %s",
+            "--invert-grep",
+            "--grep=^Gitrun-Kind: ",
+            "--stdin",
+        )
+        return self._git.run("rev-list", "--abbrev=8", *words, stdin=asked).decode(errors="replace").splitlines()
+
+    def secrets(self, runs: Mapping[str, str], there: Collection[str]) -> list[Finding]:
+        """What looks like a secret in all that the runs have and the commits `there` do not have behind them."""
+        return secrets.scan(self._git, [*runs.values(), *(f"^{name}" for name in there)], self._settings.secrets)
 
     def secrets_in_export(self, runs: Mapping[str, str], without: str | None = None) -> list[Finding]:
         """What in a bundle of the runs looks like a secret; but for what `without`, or a remote, has already."""

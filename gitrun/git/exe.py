@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import subprocess
+import threading
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,6 +35,11 @@ STEADY = (
 )  # fmt: skip
 DURABLE = ("-c", "core.fsync=loose-object,pack,pack-metadata,reference", "-c", "core.fsyncMethod=batch")
 NO_ID = "0" * 40
+MOST_SAID = 1 << 20
+"""Bytes of what a git says that are kept."""
+PROGRESS = re.compile(r"[A-Z][a-z]+ing [a-z ]+: +[0-9]+|Total [0-9]+ \(|Delta compression using ")
+RAW = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]|\xe2\x81[\xa6-\xa9]")
+"""Control characters, and those that turn the direction of text, as the other side may send them to a terminal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,9 @@ class Answer:
     data: bytes
     reason: str
     told: tuple[str, ...] = ()
-    """Lines of the other side's own, its hooks', unless the user has seen them."""
+    """Lines of the other side's own: its rules', its hooks'."""
+    is_seen: bool = False
+    """Whether the user has seen them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,16 +116,15 @@ class Git:
 
     def talk(self, *words: str, shown: bool) -> Answer:
         """What the ended `git <words>` answered, whatever its status; if `shown`, what git says reaches the user at once."""
-        done = subprocess.run(
+        with subprocess.Popen(
             ("git", *self.steady, *self.extra, *words), cwd=self.worktree or self.git_dir, env=self.variables(),
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=None if shown else subprocess.PIPE, check=False,
-            pass_fds=self.held,
-        )  # fmt: skip
-        if done.stderr is None:
-            return Answer(done.returncode, done.stdout, "git said why")
-        lines = done.stderr.decode(errors="replace").splitlines()
-        told = tuple(line.removeprefix("remote: ").rstrip() for line in lines if line.startswith("remote: "))
-        return Answer(done.returncode, done.stdout, last_words(done.stderr), told)
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=self.held,
+        ) as process:  # fmt: skip
+            assert process.stdout is not None and process.stderr is not None  # noqa: S101, PT018 - both are PIPEs above
+            hearing = Hearing(process.stderr, shown=shown)
+            data = process.stdout.read()
+            said = hearing.end()
+        return Answer(process.returncode, data, reason_of(said), told_in(said), is_seen=shown)
 
     def piped(self, first: tuple[str, ...], second: tuple[str, ...], stdin: bytes) -> Iterator[bytes]:
         """What `git <first> | git <second>` writes, in pieces. Raises GitFailed if the first ends with an error."""
@@ -317,6 +325,48 @@ def last_words(stderr: bytes) -> str:
         about = [line for line in behind if line.startswith("\t")] or behind[:1]
         said = " ".join([said.rstrip(), *(line.strip().removeprefix("error: ") for line in about)])
     return said.removeprefix("fatal: ").removeprefix("error: ")
+
+
+class Hearing(threading.Thread):
+    """Hears what a git says on its standard error; if `shown`, it reaches ours at once, without control characters."""
+
+    def __init__(self, stream: IO[bytes], *, shown: bool) -> None:
+        super().__init__(daemon=True)
+        self._stream, self._shown = stream, shown
+        self._said = bytearray()
+        self.start()
+
+    def run(self) -> None:
+        """Reads until git has closed it; of very much only the end is kept."""
+        while piece := os.read(self._stream.fileno(), 1 << 16):
+            self._said += piece
+            del self._said[:-MOST_SAID]
+            if self._shown:
+                with suppress(OSError):
+                    os.write(2, RAW.sub(b"", piece))
+
+    def end(self) -> bytes:
+        """What git has said, once it has ended."""
+        self.join()
+        return bytes(self._said)
+
+
+def reason_of(stderr: bytes) -> str:
+    """Why a git that talked to another repository failed: its own word, or that of the ssh that it could not go through."""
+    said = last_words(stderr)
+    if not said.startswith(("Could not read from remote", "the remote end hung up", "early EOF")):
+        return said
+    lines = [line.strip() for line in re.split(r"[\r\n]+", stderr.decode(errors="replace")) if line.strip()]
+    mine = ("fatal: ", "error: ", "warning: ", "hint: ", "remote: ", "Please make sure", "and the repository exists")
+    other = [line for line in lines if not line.startswith(mine) and not PROGRESS.match(line)]
+    return "; ".join(other[-3:]) or said
+
+
+def told_in(stderr: bytes) -> tuple[str, ...]:
+    """The lines that the other side has said, without its progress."""
+    lines = re.split(r"[\r\n]+", stderr.decode(errors="replace"))
+    told = (line.removeprefix("remote: ").rstrip() for line in lines if line.startswith("remote: "))
+    return tuple(line for line in told if line and not PROGRESS.match(line))
 
 
 def cannot_write(said: str) -> str:

@@ -6,6 +6,7 @@ import os
 import re
 import unicodedata
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import BadRun
@@ -14,6 +15,7 @@ from gitrun.model.text import path_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
 INCOMING, OUTBOX = "refs/gitrun/incoming/", "refs/gitrun/outbox/"
 COMMITS = 20_000
@@ -85,6 +87,16 @@ def behind(commit: str, kind: str, parents: Sequence[str], run: str) -> tuple[st
     if kind == "attempt":
         return () if commit == run else tuple(parents[-1:])
     return tuple(parents)
+
+
+def began(created: datetime, committed: datetime, received: datetime | None = None) -> datetime:
+    """When an attempt from elsewhere was made, as far as anybody here can believe it: the earliest of the three.
+
+    Its maker chose the first two; a commit's date has whole seconds. Without this a date in the year 9000 would make a
+    run the newest for ever.
+    """
+    found = created if created < committed + timedelta(seconds=1) else committed
+    return min(found, received) if received else found
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from gitrun.model.run import Run
 
 
+LATEST = "\0"
+"""What a verb means that is given no name, and nobody can type: the newest run that was made or is trusted here."""
+
+
 def digits_of(name: str) -> str:
     """The hex digits, 4 or more, of a name that abbreviates an id (also as `runs/<id>`); empty for all other names."""
     digits = name.removeprefix("refs/").removeprefix(RUNS.removeprefix("refs/")).lower()
@@ -40,16 +44,22 @@ def id_named(name: str, ids: Iterable[str]) -> str | None:
 
 
 def numbered(name: str, run: Run | None, total: int, *, is_bare: bool = False) -> Run:
-    """The run with a number of the list, which is the `run` there. Raises UnknownRun if there is none among `total` runs.
-
-    In a repository without runs the number was hardly typed: verbs mean 1 without a name.
-    """
+    """The run with a number of the list, which is the `run` there. Raises UnknownRun if there is none among `total` runs."""
     if run is not None:
         return run
     if not total:
         raise UnknownRun("no runs here yet", "git run fetch brings some" if is_bare else "git run <script> makes one")
     there = "there is one" if total == 1 else f"there are {total}"
     raise UnknownRun(f"there is no run number {name}: {there}", "git run list shows the runs")
+
+
+def latest(run: Run | None, total: int, *, is_bare: bool = False) -> Run:
+    """The run that is meant without a name. Raises UnknownRun if none of the `total` runs was made or is trusted here."""
+    if run is None and total:
+        raise UnknownRun(
+            "none of the runs here was made or is trusted on this machine", "git run list shows them; name one by its id"
+        )
+    return numbered("1", run, total, is_bare=is_bare)
 
 
 def choose(name: str, runs: Sequence[Run]) -> Run:

@@ -94,6 +94,9 @@ class Plan:
         return self.definition.metrics if self.definition else ()
 
 
+FOREIGN = "warning: none of these runs was made or is trusted here. To run it here: leave out --needed"
+
+
 @dataclass(frozen=True, slots=True)
 class Skip:
     """Why nothing is run: the run that makes it unnecessary, the lines that say so, and what of it was another."""
@@ -103,12 +106,14 @@ class Skip:
     source_differs: bool
     lent_changes: tuple[str, ...] = ()
     """What of the files that were lent to the run is not as it was."""
+    is_foreign: bool = False
+    """Whether none of the runs that make it unnecessary was made or is trusted here."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What differs although flags and words do not."""
-        source = "the source differs from what was run; --needed-source takes that into account"
-        return (*((source,) if self.source_differs else ()), *self.lent_changes)
+        """What differs although flags and words do not, and whose word it is that nothing needs to be run."""
+        source = ("the source differs from what was run; --needed-source takes that into account",)
+        return (*((FOREIGN,) if self.is_foreign else ()), *(source if self.source_differs else ()), *self.lent_changes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ def begin_again(git: Git, plan: Plan, run: Run, beside: Mapping[str, bytes], scr
                 files[record.NOTES] = notes.data
             tree = edit_tree(objects, maker, plan.source.tree, {**over, **write_blobs(git, scratch, files)})
             made = commit_attempt(git, tree, [plan.source.base, run.tip], message_of(plan))
-            publish(git, objects, run.id, made, (run.tip, run.tip))
+            publish(git, objects, run.id, made, (run.tip, run.attempt.left))  # what was looked at before it is compared with
     except BaseException:
         give_up(git, live, run.id, made, run.tip)
         raise

@@ -6,7 +6,7 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from gitrun.errors import BadRun
-from gitrun.model.names import choose, digits_of, id_named, numbered, unknown
+from gitrun.model.names import LATEST, choose, digits_of, id_named, latest, numbered, unknown
 from gitrun.model.refs import INDEX, short
 from gitrun.model.run import BrokenRun, Run
 
@@ -19,6 +19,8 @@ def find(index: Index, name: str, prefix: str = "") -> Run:
 
     In a subdirectory, `prefix`, a script may be called as it lies there.
     """
+    if name == LATEST:
+        return latest(index.latest_trusted(), index.readable(), is_bare=index.is_bare)
     digits = digits_of(name)
     run = id_named(name, index.ids(digits)) if digits else None
     if run:

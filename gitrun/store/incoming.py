@@ -10,16 +10,19 @@ import os
 import shutil
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from gitrun.errors import BadRun, StaleRun
 from gitrun.git.exe import NO_ID
 from gitrun.model.incoming import INCOMING, OUTBOX
-from gitrun.model.refs import RUNS, TRASH, run_ref
+from gitrun.model.refs import RUNS, TRASH, run_ref, short
+from gitrun.store import foreign
 from gitrun.store.live import is_live
 from gitrun.store.locks import acquire, is_held
 from gitrun.store.tips import set_ref, tips
-from gitrun.store.trash import purged
+from gitrun.store.trash import purged, throw_away
+from gitrun.store.trust import is_trusted_commit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -131,12 +134,21 @@ def receive(git: Git, there: Mapping[str, str], wanted: Wanted) -> Received:
     goals = [goal for chain, ours in there_now if (goal := decide(git, inspector, chain, ours, found))]
     if wanted.merge:
         goals += merged(git, inspector, chains, known, found)
+    write_down(git, chains, {goal.run for goal in goals})
     for stale in promote(git, goals):
         found.refused[stale] = "it was changed here in the same instant; try again"
         for place in (found.fresh, found.forward, found.merged):
             if stale in place:
                 place.remove(stale)
     return found
+
+
+def write_down(git: Git, chains: Sequence[Chain], runs: Collection[str]) -> None:
+    """Writes down that the attempts and results of these runs came from elsewhere now, and were looked through."""
+    found = sorted((chain for chain in chains if chain.run in runs), key=lambda chain: (chain.time, chain.run))
+    names = [name for chain in found for name in (*chain.attempts, *chain.results.values())]
+    if names:
+        foreign.note(git, foreign.unknown(git, names), datetime.now(timezone.utc))
 
 
 def sound(inspector: Inspector, names: Mapping[str, str], refused: dict[str, str]) -> Iterator[Chain]:
@@ -161,10 +173,35 @@ def decide(git: Git, inspector: Inspector, chain: Chain, ours: str | None, found
         return Goal(run, chain.tip, ours)
     else:
         try:
-            mine = inspector.chain(run, ours)
-            (found.ahead if chain.tip in mine.commits else found.diverged).append(run)
-        except BadRun as error:
-            found.refused[run] = f"the one that is here does not read: {error.message}"
+            return decide_moved(git, inspector.chain(run, ours), chain, found)
+        except (BadRun, StaleRun) as error:
+            what = "the run on this machine does not read: " if isinstance(error, BadRun) else ""
+            found.refused[run] = what + error.message
+    return None
+
+
+def decide_moved(git: Git, mine: Chain, theirs: Chain, found: Received) -> Goal | None:
+    """As `decide`, for a run that has moved here: it is ahead, has diverged, or has another result than the one there.
+
+    An attempt has one result. Only one that was made or is trusted here replaces one that is neither, which moves to the
+    trash; every other is refused, whatever its date.
+    """
+    run = theirs.run
+    rivals = {attempt for attempt, result in mine.results.items() if theirs.results.get(attempt, result) != result}
+    if not rivals:
+        (found.ahead if theirs.tip in mine.commits else found.diverged).append(run)
+        return None
+    if all(is_trusted_commit(git, theirs.results[attempt]) for attempt in rivals) and not any(
+        is_trusted_commit(git, mine.results[attempt]) for attempt in rivals
+    ):
+        throw_away(git, {run: mine.tip})
+        found.fresh.append(run)
+        return Goal(run, theirs.tip, None)
+    attempt = next(attempt for attempt in mine.attempts if attempt in rivals)
+    found.refused[run] = (
+        f"its attempt {short(attempt)} has another result there ({short(theirs.results[attempt])}) than here "
+        f"({short(mine.results[attempt])}). To take the other: git run rm {short(run)}, then fetch {short(run)}"
+    )
     return None
 
 

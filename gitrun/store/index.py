@@ -23,6 +23,7 @@ from gitrun.store.places import make_common
 from gitrun.store.readers import bulk_reader, is_partial
 from gitrun.store.rows import flags_key, row, unpack
 from gitrun.store.tips import broken_refs, stamp, tips
+from gitrun.store.trust import trusted_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -62,6 +63,8 @@ PUT = (
     f"{', '.join(f'{name} = excluded.{name}' for name in COLUMNS)} WHERE runs.tip = ?"
 )
 """Puts a row in, in place of one whose tip is still the one that was seen; leaves what somebody else has put in."""
+TRIED = (1, 100, 10_000, -1)
+"""How many runs are read at a time until a trusted one is among them: nearly always the first is."""
 TRIES = 10
 """How often is looked again when somebody else was quicker."""
 ROW = "id, tip, broken, record"
@@ -138,10 +141,27 @@ class Index:
         return [run for (run,) in found]
 
     def named(self, name: str) -> list[Run]:
-        """The runs that a name may mean: of the operation of that name the marked, else the latest; all with the label."""
+        """The runs that a name may mean: of the operation of that name the marked, else the latest; all with the label.
+
+        The latest is one that was made or is trusted here, if there is one: others are newer as often as they like.
+        """
         latest = f"WHERE operation = ? AND broken IS NULL {ORDER} LIMIT 1"
         labelled = f"WHERE label = ? AND broken IS NULL {ORDER}"
-        return self.marked(name) or self._sound(latest, (name,)) or self._sound(labelled, (name,))
+        own = self.marked(name) or list(filter(None, [self.latest_trusted(name)]))
+        return own or self._sound(latest, (name,)) or self._sound(labelled, (name,))
+
+    def latest_trusted(self, operation: str | None = None) -> Run | None:
+        """The newest run, of the operation or of any, that was made or is trusted here."""
+        where, values = ("", ()) if operation is None else ("AND operation = ?", (operation,))
+        start = 0
+        for limit in TRIED:
+            runs = self._sound(f"WHERE broken IS NULL {where} {ORDER} LIMIT ? OFFSET ?", (*values, limit, start))
+            if found := next(trusted_of(self._git, runs), None):
+                return found
+            if len(runs) < limit:
+                break
+            start += limit
+        return None
 
     def marked(self, operation: str) -> list[Run]:
         """The marked runs of the operation, newest first: several only if marks were set in two places."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -30,10 +31,13 @@ from gitrun.model.incoming import (
 from gitrun.model.refs import EMPTY_TREE, is_id
 from gitrun.model.text import safe_text
 from gitrun.store.commits import read_commit
+from gitrun.store.foreign import tree_of
+from gitrun.store.measuring import Measure, Measurer
 from gitrun.store.runs import why_not
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from gitrun.git.exe import Git
     from gitrun.model.incoming import Claim
@@ -51,20 +55,17 @@ NEEDED = {"attempt": record.RUN, "result": record.RESULT}
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """The commits of a run behind a tip, newest first on each path, and those of them that are attempts."""
+    """The commits of a run behind a tip, newest first on each path, those of them that are attempts, and their results.
+
+    `results` has the commit of the result of each attempt that has one; `time` is the date of the newest attempt's commit.
+    """
 
     run: str
     tip: str
     commits: tuple[str, ...]
     attempts: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """A tree as a checkout would unfold it: entries in all, and directories within each other."""
-
-    entries: int
-    depth: int
+    results: Mapping[str, str]
+    time: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,8 @@ class Inspector:
 
     def __init__(self, git: Git) -> None:
         self._odb = Odb(git)
+        self._measurer = Measurer(self._odb)
+        self._bases: set[str] = set()
         self._trees: dict[str, Measure] = {}
         self._folders: dict[str, dict[str, str]] = {}
         self._tops: dict[str, str] = {}
@@ -130,7 +133,21 @@ class Inspector:
             raise BadRun("its name is not the id of its first attempt")
         for commit in seen.values():
             self.compare(commit, seen)
-        return Chain(run, tip, tuple(seen), tuple(name for name, commit in seen.items() if commit.kind == "attempt"))
+            if commit.kind == "attempt":
+                self.prove_carried(commit, None if commit.id == run else seen[commit.parents[-1]])
+        self.measure_bases(seen, run)
+        attempts = {name: commit for name, commit in seen.items() if commit.kind == "attempt"}
+        newest = max(commit.time for commit in attempts.values())
+        return Chain(run, tip, tuple(seen), tuple(attempts), results_in(seen), newest)
+
+    def measure_bases(self, known: Mapping[str, Commit], run: str) -> None:
+        """Raises BadRun if a commit that an attempt was made from, as far as it is here, would unfold to too much."""
+        for commit in known.values():
+            before = behind(commit.id, commit.kind, commit.parents, run)
+            for base in (parent for parent in commit.parents if parent not in before):
+                if base not in self._bases and (tree := tree_of(self._odb, base)):
+                    self._measurer.require_small(tree)
+                self._bases.add(base)
 
     def commit(self, name: str) -> Commit:
         """A commit of a run. Raises BadRun if it is none."""
@@ -166,6 +183,31 @@ class Inspector:
             raise BadRun(f"attempt {attempt.id[:8]} has a result before it ended")
         if self._without(attempt.tree, frozenset({FOLDER, *claim.carried})) != claim.source:
             raise BadRun(f"the source of attempt {attempt.id[:8]} is not the one that it names")
+
+    def prove_carried(self, attempt: Commit, before: Commit | None) -> None:
+        """Raises BadRun unless each path that the attempt carries is exactly what the run's tip before it has there.
+
+        A first attempt, with nothing `before`, carries nothing: diff would not show what it executes.
+        """
+        carried = self._claims[self._records(attempt.tree)[record.RUN]].carried
+        if before is None:
+            if carried:
+                raise BadRun("its first attempt carries files, and there is no attempt before it")
+            return
+        for path in carried:
+            if self._at(attempt.tree, path) != self._at(before.tree, path):
+                name = safe_text(os.fsdecode(path)[:80])
+                raise BadRun(f"attempt {attempt.id[:8]} carries '{name}', and the attempt before it did not leave that")
+
+    def _at(self, tree: str, path: bytes) -> tuple[bytes, bytes] | None:
+        """Mode and id of what the tree has at the path; None if it has nothing there."""
+        found: tuple[bytes, bytes] | None = (b"40000", bytes.fromhex(tree))
+        for part in path.split(b"/"):
+            if found is None or found[0] != b"40000":
+                return None
+            there = ENTRY.findall(self._tree(found[1].hex()).data)
+            found = next(((mode, made) for mode, name, made in there if name == part), None)
+        return found
 
     def compare(self, commit: Commit, known: Mapping[str, Commit]) -> None:
         """Raises BadRun unless the commit has changed nothing but what its kind may change; from DESIGN.md section 2.
@@ -303,6 +345,24 @@ class Inspector:
         if size > limit:
             raise BadRun(f"{kind} {name[:8]} has {size:,} bytes, more than {limit:,}")
         return data or b""
+
+
+def results_in(known: Mapping[str, Commit]) -> dict[str, str]:
+    """The result of each attempt among the commits of a run. Raises BadRun if one has two."""
+    attempts: dict[str, str] = {}
+    found: dict[str, str] = {}
+    for commit in known.values():
+        if commit.kind != "result":
+            continue
+        line = [commit.id]
+        while line[-1] not in attempts and known[line[-1]].kind != "attempt":
+            line.append(known[line[-1]].parents[0])
+        attempt = attempts.get(line[-1], line[-1])
+        attempts.update(dict.fromkeys(line, attempt))
+        if attempt in found:
+            raise BadRun(f"attempt {attempt[:8]} has two results, {found[attempt][:8]} and {commit.id[:8]}")
+        found[attempt] = commit.id
+    return found
 
 
 def shape_of(heads: Sequence[bytes], tree: str) -> Shape:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from gitrun.errors import BadRun
 from gitrun.git.objects import FILE, Entry, Objects, TreeMaker, edit_tree
 from gitrun.model import reading, record
-from gitrun.model.incoming import behind
+from gitrun.model.incoming import began, behind
 from gitrun.model.merging import Side, merge_notes
 from gitrun.model.run import Notes
 from gitrun.store.commits import hash_files, read_commit, scratch
@@ -106,7 +106,8 @@ def tip_of(objects: Objects, chain: Chain, other: Chain, base: str) -> Tip:
     attempt, result = line[place], next((commit for commit in line[:place] if commit.kind == "result"), None)
     table = reading.parse_toml(content(objects.read(f"{attempt.id}:{record.RUN}"), record.RUN) or b"", record.RUN)
     ended = result.time if result else attempt.time
-    created = reading.when(table, "created") or attempt.time
+    # run.toml says what its maker wrote; both sides of a merge must come to the same, so no clock of ours counts
+    created = began(reading.when(table, "created") or attempt.time, attempt.time)
     # an attempt that the other side goes on from is earlier, whatever the clocks said
     rank = (attempt.id not in other.attempts, created, attempt.id, result is not None, ended, chain.tip)
     since = list(takewhile(lambda commit: commit.id != base, line))

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from gitrun.errors import GitFailed, UsageError
+from gitrun.errors import GitFailed, TooLarge, UsageError
 from gitrun.git.exe import NO_ID
 from gitrun.model.findings import PROBE
 from gitrun.model.incoming import OUTBOX
@@ -31,6 +31,28 @@ IMPOSSIBLE = re.compile(r"transaction|atomic|lock|conflict", re.IGNORECASE)
 """What gits say of refs that cannot be, once no rule has refused them."""
 HOOK = "pre-receive hook declined"
 """What git says of a ref that a hook pre-receive, ours for one, has refused."""
+MOST = 10
+"""Lines of the other side that are passed on."""
+GIVEN_UP = 3
+"""Single runs that were too large, one after the other, after which no smaller rounds are tried."""
+TOO_LARGE = "the server takes no request of that size (HTTP 413); nginx: client_max_body_size"
+OF_GIT = re.compile(r"error: (?:hook declined to update|cannot lock ref|denying|refusing|failed to|unable to|unpack) ?")
+GONE_ON = "somebody else went on with it"
+BUSY = "its ref is being changed there; try again"
+REASONS = {
+    "fetch first": GONE_ON, "non-fast-forward": GONE_ON, "stale info": "it has changed there since it was fetched",
+    "deletion prohibited": "the server lets nobody delete refs (receive.denyDeletes)",
+    "deny updating a hidden ref": "the server hides refs/runs from pushes (transfer.hideRefs)",
+    "pre-receive hook declined": "the server's pre-receive hook declined it",
+    "hook declined": "the server's update hook declined it",
+    "failed to update ref": BUSY, "cannot lock ref": BUSY, "failed to lock": BUSY,
+    "atomic push failed": "another of the runs was refused",
+    "shallow update not allowed": "the server takes nothing from a shallow clone; git fetch --unshallow",
+    "unpacker error": "the server could not store it",
+    "missing necessary objects": "objects of it are missing here; git run doctor",
+    "remote ref does not exist": "it is not there",
+}  # fmt: skip
+"""What git says of a ref that was refused, and what that means for a run."""
 PUSH = ("--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no")
 
 
@@ -107,6 +129,17 @@ def listed(git: Git, remote: str, runs: Sequence[str]) -> dict[str, str]:
     return dict(set.intersection(*found))
 
 
+def published(git: Git, remote: str) -> frozenset[str]:
+    """The objects that refs have wherever pushes to the remote go; those behind them need not be pushed. Raises GitFailed."""
+    found = []
+    for place in pushed_to(git, remote):
+        asked = git.talk("ls-remote", "--quiet", "--", place, shown=False)
+        if asked.status:
+            raise GitFailed(*unreachable(asked, f"cannot push to {remote}"))
+        found.append({line.split("\t")[0] for line in asked.data.decode(errors="surrogateescape").splitlines()})
+    return frozenset(filter(is_id, set.intersection(*found)))
+
+
 def pushed_to(git: Git, remote: str) -> list[str]:
     """Where pushes to the remote go: the remote itself, or its URLs if fetches ask others."""
     fetched, pushed = (git.attempt("remote", "get-url", *to, "--all", remote).stdout for to in ((), ("--push",)))
@@ -127,12 +160,34 @@ def pin(git: Git, heads: Sequence[str], prefix: str) -> None:
 
 
 def push(git: Git, remote: str, runs: Mapping[str, str], *, shown: bool) -> Pushed:
-    """Pushes the runs (id -> tip) in one go; each moves forward there, or is rejected. Raises GitFailed."""
+    """Pushes the runs (id -> tip) in one go; each moves forward there, or is rejected. Raises GitFailed.
+
+    A server that takes no request of that size (nginx: 1 MB if nobody says otherwise) gets them in rounds of half as many.
+    """
     if not runs:
         return Pushed()
     sweep(git)
     there = tips(git)
-    if runs == there and all(is_id(run) and is_id(tip) for run, tip in there.items()):
+    done, rounds, alone = Pushed(), [dict(runs)], 0
+    while rounds:
+        some = rounds.pop(0)
+        try:
+            done = both(done, push_round(git, remote, some, shown=shown, is_all=some == there))
+            alone = 0
+        except TooLarge:
+            half = len(some) // 2
+            if half and alone < GIVEN_UP:
+                pairs = list(some.items())
+                rounds = [dict(pairs[:half]), dict(pairs[half:]), *rounds]
+                continue
+            alone += 1
+            done = both(done, Pushed(rejected=tuple((run, TOO_LARGE) for run in some)))
+    return done
+
+
+def push_round(git: Git, remote: str, runs: Mapping[str, str], *, shown: bool, is_all: bool) -> Pushed:
+    """Pushes these runs in one go. Raises GitFailed, TooLarge."""
+    if is_all and all(is_id(run) and is_id(tip) for run, tip in runs.items()):
         return push_refs(git, remote, RUNS, runs, shown=shown)
     with opened(git, OUTBOX) as prefix:
         lines = "".join(f"create {prefix}{run} {tip}\n" for run, tip in runs.items())
@@ -142,17 +197,26 @@ def push(git: Git, remote: str, runs: Mapping[str, str], *, shown: bool) -> Push
         return push_refs(git, remote, prefix, runs, shown=shown)
 
 
+def both(one: Pushed, two: Pushed) -> Pushed:
+    """What became of the runs of two rounds."""
+    told = tuple(dict.fromkeys((*one.told, *two.told)))
+    return Pushed(
+        (*one.fresh, *two.fresh), (*one.forward, *two.forward), one.same + two.same, (*one.rejected, *two.rejected), told
+    )
+
+
 def push_refs(git: Git, remote: str, prefix: str, runs: Mapping[str, str], *, shown: bool) -> Pushed:
-    """Pushes the refs below `prefix`."""
+    """Pushes the refs below `prefix`. Raises GitFailed, TooLarge."""
     words = (*unmirrored(git, remote), "push", *PUSH, "--progress" if shown else "--no-progress")
     done = git.talk(*words, "--", remote, f"{prefix}*:{RUNS}*", shown=shown)
     told = list(lines_of(done.data))
     if done.status and not any(flag == "!" for flag, _, _ in told):  # of several URLs one may have heard nothing
-        raise GitFailed(*unreachable(done, f"cannot push to {remote}"))
+        failed = TooLarge if re.search(r"\bHTTP 413\b|error: 413\b", done.reason) else GitFailed
+        raise failed(*unreachable(done, f"cannot push to {remote}"))
     refused = {run: refusals(done).get(run, reason) for flag, run, reason in told if flag == "!"}
     # who pushes the same at the same time is told that the ref is locked, and then it is where we wanted it
     there = listed(git, remote, list(refused)) if refused else {}
-    rejected = {run: reason for run, reason in refused.items() if there.get(run) != runs[run]}
+    rejected = {run: in_words(reason) for run, reason in refused.items() if there.get(run) != runs[run]}
     fresh = dict.fromkeys(run for flag, run, _ in told if flag == "*" and run not in rejected)
     forward = dict.fromkeys(run for flag, run, _ in told if flag == " " and run not in {*fresh, *rejected})
     same = len(runs) - len(fresh) - len(forward) - len(rejected)
@@ -173,7 +237,8 @@ def delete(git: Git, remote: str, runs: Mapping[str, str]) -> Pushed:
         raise GitFailed(*unreachable(done, f"cannot delete on {remote}"))
     return Pushed(
         forward=tuple(run for flag, run, _ in told if flag == "-"),
-        rejected=tuple((run, refusals(done).get(run, reason)) for flag, run, reason in told if flag == "!"),
+        rejected=tuple((run, in_words(refusals(done).get(run, reason))) for flag, run, reason in told if flag == "!"),
+        told=said_by_hooks(done),
     )
 
 
@@ -193,12 +258,24 @@ def why_refused(git: Git, remote: str) -> str:
     is_our_hooks = any(line.startswith(f"gitrun: refused {PROBE}:") for line in done.told) and HOOK in reason
     if IMPOSSIBLE.search(reason) or is_our_hooks:
         return ""
-    return "; ".join([reason.removeprefix("[remote rejected] ").strip("()"), *said_by_hooks(done)[:1]])
+    return "; ".join([in_words(reason), *said_by_hooks(done)[:1]])
 
 
 def said_by_hooks(done: Answer) -> tuple[str, ...]:
-    """The lines of the other side's hooks, but for those in which ours says why it refused a run."""
-    return tuple(line for line in done.told if line and not line.startswith(("error: ", f"gitrun: refused {RUNS}")))
+    """The lines of the other side's rules and hooks that the user has not seen, equal ones once, `MOST` at most.
+
+    Not those in which our hook says why it refused a run, nor those of the other side's git about a single ref.
+    """
+    said = (line for line in done.told if not line.startswith(f"gitrun: refused {RUNS}") and not OF_GIT.match(line))
+    lines = list(dict.fromkeys(re.sub(rf"{RUNS}[0-9a-f]{{40}}", f"{RUNS}…", line) for line in said))
+    more = [f"… {len(lines) - MOST:,} more lines"] if len(lines) > MOST else []
+    return () if done.is_seen else (*lines[:MOST], *more)
+
+
+def in_words(reason: str) -> str:
+    """Why a ref was refused, said for people; what a server or a hook says in words of its own stays as it is."""
+    bare = reason.removeprefix("[remote rejected] ").removeprefix("[rejected] ").removeprefix("[remote failure] ").strip("()")
+    return next((words for said, words in REASONS.items() if bare.startswith(said)), bare)
 
 
 def refusals(done: Answer) -> dict[str, str]:
@@ -222,7 +299,8 @@ def lines_of(porcelain: bytes) -> Iterator[tuple[str, str, str]]:
 
 def unreachable(done: Answer, what: str) -> tuple[str, str]:
     """Message and hint for a git that did not get through."""
-    words = without_passwords(f"{what}: {done.reason}")
+    heard = () if done.is_seen else [line.removeprefix("error: ").rstrip(".") for line in done.told[:3]]
+    words = without_passwords("; ".join([f"{what}: {done.reason}", *heard]))
     if "prerequisite" in done.reason:
         return words, "it is a bundle of what is new since these commits; fetch them first"
     return words, "git remote -v shows the remotes"

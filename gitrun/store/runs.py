@@ -12,10 +12,13 @@ from gitrun.model.incoming import behind
 from gitrun.model.refs import is_id
 from gitrun.model.run import BrokenRun, Notes, Run
 from gitrun.store.commits import read_commit
+from gitrun.store.foreign import Customs, age
 from gitrun.store.outputs import Output
+from gitrun.store.trust import trusted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from gitrun.git.exe import Git
     from gitrun.git.objects import Object, Objects
@@ -29,11 +32,17 @@ PARTS = (record.FLAGS, record.RUN, record.RESULT, record.NOTES)
 
 @dataclass(frozen=True, slots=True)
 class Last:
-    """The last attempt behind a tip: its commit, that of its result if it has one, and the tree of the tip."""
+    """The last attempt behind a tip: its commit, that of its result if it has one, and the tree of the tip.
+
+    `others` are further results that somebody has put on the attempt, newest first; `is_merged` says that some may be on
+    another side of a merge.
+    """
 
     attempt: Commit
     result: Commit | None
     top: str
+    others: tuple[Commit, ...] = ()
+    is_merged: bool = False
 
     @property
     def left(self) -> Commit:
@@ -47,22 +56,28 @@ class Reader(Protocol):
     def read_many(self, names: Iterable[str], limit: int = ...) -> list[Object | None]:
         """The objects of these names, in order; no content of those over `limit` bytes."""
 
+    def read(self, name: str, limit: int) -> Object | None:
+        """The object with this id; no content if it is over `limit` bytes."""
+
 
 def read_runs(git: Git, objects: Reader, names: Mapping[str, str], live: frozenset[str]) -> list[Run | BrokenRun]:
     """The runs with these tips (id -> tip), newest attempt first; those that do not read behind them, each with its reason."""
     wrong = {run: why for run, tip in names.items() if (why := why_not(run, tip))}
     sound = {run: tip for run, tip in names.items() if run not in wrong}
-    lasts = last_attempts(objects, sound)
+    lasts = {tip: with_own_result(git, objects, last, tip) for tip, last in last_attempts(objects, sound).items()}
     parts = objects.read_many([name for tip in sound.values() for name in names_of(lasts.get(tip), tip)])
     runs: list[Run] = []
+    customs = Customs(git, objects)
     broken = [BrokenRun(run, names[run], why) for run, why in wrong.items()]
     for place, (run, tip) in enumerate(sound.items()):
         found = dict(zip(PARTS, parts[place * len(PARTS) : (place + 1) * len(PARTS)], strict=True))
         try:
-            runs.append(one_run(git, objects, (run, tip), lasts.get(tip), (found, live)))
+            one = one_run(git, objects, (run, tip), lasts.get(tip), (found, live))
+            runs.append(customs.admit(one, lasts[tip]))
         except BadRun as error:
             broken.append(BrokenRun(run, tip, error.message))
-    runs.sort(key=lambda run: (run.attempt.created, run.id), reverse=True)
+    runs = customs.date(runs)
+    runs.sort(key=age, reverse=True)
     return [*runs, *broken]
 
 
@@ -107,6 +122,8 @@ def one_run(git: Git, objects: Reader, named: tuple[str, str], last: Last | None
     contents = {name: content(part, name) for name, part in with_long(objects, parts).items() if name != record.NOTES}
     written = Output(str(git.common_dir), last.left.id)
     attempt = reading.read_attempt(origin(last, run), contents, live=run in live, written=written)
+    if attempt.carried and attempt.id == run:
+        raise BadRun("its first attempt carries files, and there is no attempt before it")
     found = Run(run, tip, attempt, notes_in(parts[record.NOTES]))
     require_first(objects, found, last.attempt)
     return found
@@ -140,7 +157,8 @@ def content(part: Object | None, name: str) -> bytes | None:
 def last_attempts(objects: Reader, names: Mapping[str, str]) -> dict[str, Last]:
     """The last attempt behind each tip, by tip, as far as one is found."""
     found: dict[str, Last] = {}
-    results: dict[str, Commit] = {}
+    results: dict[str, list[Commit]] = {}
+    merged: set[str] = set()
     tops: dict[str, str] = {}
     front = {tip: tip for tip in names.values()}
     for _ in range(LONGEST):
@@ -152,13 +170,52 @@ def last_attempts(objects: Reader, names: Mapping[str, str]) -> dict[str, Last]:
             if commit:
                 tops.setdefault(tip, commit.tree)
             if commit and commit.kind == "attempt":
-                found[tip] = Last(commit, results.get(tip), tops[tip])
+                ends = results.get(tip, [])
+                found[tip] = Last(commit, ends[-1] if ends else None, tops[tip], tuple(ends[:-1]), tip in merged)
             elif commit and commit.parents:
                 behind[tip] = commit.parents[0]
                 if commit.kind == "result":
-                    results.setdefault(tip, commit)
+                    results.setdefault(tip, []).append(commit)
+                elif commit.kind == "merge":
+                    merged.add(tip)
         front = behind
     return found
+
+
+def with_own_result(git: Git, objects: Reader, last: Last, tip: str) -> Last:
+    """The last attempt with its one result: of several the one that was made or is trusted here, whatever their dates."""
+    if not (last.others or last.is_merged):
+        return last
+    found = [*last.others, *([last.result] if last.result else [])]
+    if last.is_merged:
+        found += results_beside(objects, tip, last.attempt.id, {commit.id for commit in found})
+    return replace(last, result=own_result(git, found) or last.result) if len(found) > 1 else last
+
+
+def own_result(git: Git, found: Sequence[Commit]) -> Commit | None:
+    """The one of several results of an attempt that was made or is trusted here; None if none is."""
+    known = trusted(git) if len(found) > 1 else frozenset()
+    return next((commit for commit in found if commit.id in known), None)
+
+
+def results_beside(objects: Reader, tip: str, attempt: str, known: AbstractSet[str]) -> list[Commit]:
+    """The results of the attempt on all sides of the merges behind the tip, but for those that are known."""
+    seen: dict[str, Commit] = {}
+    front = [tip]
+    while front and len(seen) < LONGEST:
+        asked = [name for name in dict.fromkeys(front) if name not in seen]
+        front = []
+        for commit in filter(None, map(read_commit, objects.read_many(asked))):
+            seen[commit.id] = commit
+            front += () if commit.kind == "attempt" else commit.parents
+    return [one for one in seen.values() if one.kind == "result" and one.id not in known and attempt_of(one, seen) == attempt]
+
+
+def attempt_of(commit: Commit | None, known: Mapping[str, Commit]) -> str:
+    """The attempt that a commit of a run stands on; empty if that is not among the known commits."""
+    while commit and commit.kind != "attempt":
+        commit = known.get(commit.parents[0]) if commit.parents else None
+    return commit.id if commit else ""
 
 
 def attempts(git: Git, objects: Objects, run: Run) -> tuple[Attempt, ...]:
@@ -171,15 +228,13 @@ def states(git: Git, objects: Objects, run: Run) -> tuple[Run, ...]:
     if run.attempt.id == run.id:
         return (run,)
     commits = commits_of(objects, run)
-    ends: dict[str, Commit] = {}
+    ends: dict[str, list[Commit]] = {}
     for commit in commits.values():
-        below: Commit | None = commit
-        while below and below.kind != "attempt" and commit.kind == "result":
-            below = commits.get(below.parents[0]) if below.parents else None
-        if below and commit.kind == "result":
-            ends.setdefault(below.id, commit)
+        if commit.kind == "result":
+            ends.setdefault(attempt_of(commit, commits), []).append(commit)
+    own = {attempt: own_result(git, results) or results[0] for attempt, results in ends.items()}
     begun = [commit for commit in reversed(commits.values()) if commit.kind == "attempt"]
-    found = [state(git, objects, commit, ends.get(commit.id), run) for commit in begun]
+    found = [state(git, objects, commit, own.get(commit.id), run) for commit in begun]
     if any(commit.kind == "merge" for commit in commits.values()):
         found.sort(key=lambda one: (one.attempt.id == run.attempt.id, one.attempt.created, one.attempt.id))
     return tuple(found)

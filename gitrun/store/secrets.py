@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
 
 HEADER = "%(objectname) %(objecttype) %(objectsize) %(rest)"
-HERE = ("--branches", "--tags", "--remotes")
-"""What is left out of a scan: what is on a branch, a tag or a remote is no secret of a run."""
 READABLE = 1 << 20
 """Bytes up to which flags.toml and run.toml are read; other than ours are no larger."""
 
@@ -30,13 +28,13 @@ class Finding:
     reason: str
 
 
-def scan(git: Git, tips: Sequence[str], patterns: Sequence[str], known: Sequence[str] = HERE) -> list[Finding]:
+def scan(git: Git, tips: Sequence[str], patterns: Sequence[str], known: Sequence[str] = ()) -> list[Finding]:
     """What looks like a secret in what these commits have and `known` (words of git rev-list) does not have.
 
-    Every file is read to its end, piece by piece.
+    A tip with `^` before it is left out, with all behind it. Every file is read to its end, piece by piece.
     """
     asked = "".join(f"{tip}\n" for tip in tips).encode()
-    listed = ("rev-list", "--objects", "--stdin", "--not", *known)
+    listed = ("rev-list", "--objects", "--ignore-missing", "--stdin", *(("--not", *known) if known else ()))
     names: dict[bytes, bool] = {}
     found: dict[Finding, None] = {}
     for path, content in blobs(git.piped(listed, ("cat-file", f"--batch={HEADER}"), asked)):

@@ -160,6 +160,7 @@ def require_trusted(git: Git, run: Run, *, clean: bool = False) -> None:
         f"gitrun:   executes  {' '.join(attempt.command) or attempt.operation}{where}",
         f"gitrun:   flags     {attempt.flags_text or 'none'}",
         f"gitrun:   source    {difference(git, attempt)} (git run diff {known})",
+        *((f"gitrun:   carries   {listed(list(attempt.carried))}, from the attempt before",) if attempt.carried else ()),
     )
     error.detail = "\n".join(safe_text(line) for line in lines)
     raise error
@@ -199,6 +200,6 @@ def changed_files(git: Git, old: str, new: str) -> list[str] | None:
 
 
 def listed(changed: list[str]) -> str:
-    """The first of them, and how many more there are."""
+    """The first of some changes or paths, and how many more there are."""
     more = f" and {len(changed) - MANY:,} more" if len(changed) > MANY else ""
     return f"{', '.join(changed[:MANY])}{more}"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SOURCE, PRODUCED, LOCAL = "source", "produced", "local"
 PARTS = (SOURCE, PRODUCED, LOCAL)
 """What a run consists of: its snapshot, what is in its result, what is kept beside the repository."""
-ADDED, DELETED, CHANGED = "added", "deleted", "changed"
+ADDED, DELETED, CHANGED, CARRIED = "added", "deleted", "changed", "carried over"
 POINTER = re.compile(rb"version https://git-lfs\.github\.com/spec/v1\noid sha256:[0-9a-f]{64}\nsize ([0-9]{1,18})\n")
 POINTERS = range(126, 144)
 """The bytes that such a pointer can have: no other file is read."""

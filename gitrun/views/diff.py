@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gitrun.git.objects import Objects, TreeMaker
 from gitrun.model.basis import needed
 from gitrun.model.flags import same_value
-from gitrun.model.record import OUTPUT
+from gitrun.model.record import DIRECTORY, OUTPUT
 from gitrun.model.refs import EMPTY_TREE
 from gitrun.store.carry import source_tree
-from gitrun.views.contents import ADDED, CHANGED, DELETED, Change, changes
+from gitrun.views.contents import ADDED, CARRIED, CHANGED, DELETED, Change, Others, changes
 from gitrun.views.family import bases
 
 if TYPE_CHECKING:
@@ -43,12 +44,16 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """How the two of a pair differ; of `output` only whether it does."""
+    """How the two of a pair differ; of `output` only whether it does.
+
+    `carried` are files that a restart had from the attempt before: no source, yet the program may execute them.
+    """
 
     flags: Differing
     needs: Differing
     metrics: Differing
     source: list[Change]
+    carried: list[Change]
     files: list[Change]
     output: bool
 
@@ -68,16 +73,34 @@ def differences(git: Git, pair: Pair) -> Differences:
     """How the two differ."""
     source = changes(git, pair.old, pair.new)
     if len(pair.runs) < 2:
-        return Differences({}, {}, {}, source, [], output=False)
+        return Differences({}, {}, {}, source, carried_by(git, pair.runs[0]), [], output=False)
     old, new = pair.runs
     return Differences(
         differing(old.flags, new.flags),
         differing(*map(needed, bases(git, pair.runs))),
         differing(old.metrics, new.metrics),
         source,
+        carried_between(git, old, new),
         differing_files(old, new),
         output=has_other_output(git, old, new),
     )
+
+
+def carried_by(git: Git, run: Run) -> list[Change]:
+    """The files that the run's last attempt had from the one before."""
+    if not run.attempt.carried:
+        return []
+    words = ("ls-tree", "-r", "-z", "--full-tree", "--name-only", run.attempt.id, "--", *run.attempt.carried)
+    return [Change(os.fsdecode(path), CARRIED) for path in git.run(*words).split(b"\0")[:-1]]
+
+
+def carried_between(git: Git, old: Run, new: Run) -> list[Change]:
+    """The files that the last attempts of two runs had from those before, as far as they differ."""
+    if not (old.attempt.carried or new.attempt.carried):
+        return []
+    among = Others(old.attempt), Others(new.attempt)
+    found = changes(git, old.attempt.id, new.attempt.id)
+    return [one for one in found if not one.path.startswith(f"{DIRECTORY}/") and any(one.path in others for others in among)]
 
 
 def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> Differing:

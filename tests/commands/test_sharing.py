@@ -141,11 +141,52 @@ def test_secret_in_a_flag_is_not_pushed_unasked(team) -> None:
     assert "flags.toml: it holds what looks like a password in a flag" in team.ann.run("push").stderr
 
 
-def test_what_is_on_a_branch_is_no_secret(team) -> None:
+def test_what_the_remote_has_is_no_secret_to_it(team) -> None:
     team.ann.write("deploy.pem", "x")
     team.ann.commit("a certificate of the tests")
+    team.ann.git("push", "--quiet")
     run(team.ann)
     assert said(team.ann.run("push", check=True).stderr) == ["gitrun: pushed 1 run to origin"]
+
+
+@pytest.mark.parametrize("kept", ["branch", "tag", "other remote", "detached"])
+def test_history_that_the_remote_does_not_have_is_scanned_and_counted(team, tmp_path, kept) -> None:
+    other = tmp_path / "private.git"
+    team.remote.git("clone", "--quiet", "--bare", ".", str(other))
+    team.ann.git("remote", "add", "private", str(other))
+    team.ann.git("checkout", "--quiet", "--detach" if kept == "detached" else "-bsecret")
+    team.ann.write("deploy.pem", "x")
+    team.ann.commit("the key")
+    (team.ann.path / "deploy.pem").unlink()
+    team.ann.commit("no key any more")
+    if kept == "tag":
+        team.ann.git("tag", "kept")
+    elif kept == "other remote":
+        team.ann.git("push", "--quiet", "private", "HEAD:refs/heads/secret")
+        team.ann.git("fetch", "--quiet", "private")
+    run(team.ann)
+    dry = team.ann.run("push", "-n", "origin", check=True).stderr
+    assert "note: 2 commits that origin does not have will be pushed too: " in dry
+    refused = team.ann.run("push", "origin")
+    assert (refused.returncode, "deploy.pem: its name looks like that of a secret" in refused.stderr) == (129, True)
+    assert re.search(r"will be pushed too: [0-9a-f]{8} no key any more; [0-9a-f]{8} the key\n", refused.stderr)
+    assert tip(team.remote) == {}
+    if kept == "other remote":
+        assert said(team.ann.run("push", "private", check=True).stderr) == ["gitrun: pushed 1 run to private"]
+    team.ann.run("push", "--no-scan", "origin", check=True)
+    assert "will be pushed too" not in team.ann.run("push", "origin", check=True).stderr
+
+
+def test_what_one_of_two_push_urls_lacks_is_scanned(team, tmp_path) -> None:
+    other = tmp_path / "other.git"
+    team.remote.git("clone", "--quiet", "--bare", ".", str(other))
+    for place in (team.remote.path, other):
+        team.ann.git("config", "--add", "remote.origin.pushurl", str(place))
+    team.ann.write("deploy.pem", "x")
+    team.ann.commit("the key")
+    team.ann.git("push", "--quiet", str(other), "main")
+    run(team.ann)
+    assert "deploy.pem" in team.ann.run("push").stderr
 
 
 def test_person_at_a_terminal_is_asked(team) -> None:
@@ -177,7 +218,8 @@ def test_rm_on_the_remote_takes_ids_only_and_only_what_is_as_it_is_here(team) ->
     team.bob.run("push", "origin", first, check=True)
     refused = team.ann.run("rm", "--remote", "origin", first)
     assert refused.returncode == 1
-    assert "stale info" in refused.stderr
+    changed = f"not deleted, neither on origin nor here: run {first[:8]}: it has changed there since it was fetched"
+    assert refused.stderr == f"gitrun: {changed}; git run fetch origin {first[:8]}\n"
     assert first in tip(team.ann)
     team.ann.run("rm", "--remote", second[:8], check=True)
     assert set(tip(team.remote)) == set(tip(team.ann)) == {first}
@@ -247,14 +289,98 @@ def test_two_who_push_the_same_are_both_told_that_it_is_there(team) -> None:
     assert "1 there already" in told
 
 
+def hook(team, name: str, text: str) -> None:
+    path = team.remote.path / "hooks" / name
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
 def test_what_a_hook_of_the_server_says_is_heard(team) -> None:
     run(team.ann, x=1.0)
-    hook = team.remote.path / "hooks" / "update"
-    hook.write_text("#!/bin/sh\nprintf 'ask Bob \\033[31m first\\n'\nexit 1\n")
-    hook.chmod(0o755)
+    hook(team, "update", "printf 'ask Bob \\033[31m first\\n'\nexit 1")
     refused = team.ann.run("push")
     assert refused.returncode == 1
     assert "gitrun: origin says: ask Bob \\x1b[31m first\n" in refused.stderr
+
+
+RULES = """\
+echo 'error: GH013: Repository rule violations found for refs/runs/*.'
+echo
+echo '- Changes must be made through a pull request.'
+exit 1"""
+
+
+def at_a_terminal(repo, *words: str) -> str:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(["git", "run", *words], cwd=repo.path, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    try:
+        while data := os.read(ours, 1 << 16):
+            shown += data
+    except OSError:
+        pass
+    process.wait(timeout=30)
+    os.close(ours)
+    return shown.decode()
+
+
+def test_rules_of_a_server_that_begin_with_error_are_heard(team) -> None:
+    run(team.ann, x=1.0)
+    hook(team, "pre-receive", RULES)
+    refused = team.ann.run("push")
+    assert refused.returncode == 1
+    assert "origin says: error: GH013: Repository rule violations found for refs/runs/*." in refused.stderr
+    assert "origin says: - Changes must be made through a pull request." in refused.stderr
+    shown = at_a_terminal(team.ann, "push")
+    assert shown.count("GH013: Repository rule violations") == 1
+
+
+def test_equal_refusals_are_one_line_and_ten_lines_at_most(team) -> None:
+    for x in range(12):
+        run(team.ann, x=float(x))
+    hook(team, "update", "echo error: GH006: no $1\necho 'the same'\nexit 1")
+    refused = team.ann.run("push").stderr.splitlines()
+    assert [line for line in refused if "rejected" in line and "12 runs (" in line and "and 2 more" in line] == refused[:1]
+    assert sum("GH006" in line for line in refused) == sum("the same" in line for line in refused) == 1
+    hook(team, "update", "echo error: GH006: no $3\nexit 1")
+    refused = team.ann.run("push").stderr.splitlines()
+    assert len(refused) == 12
+    assert refused[-1] == "gitrun: origin says: … 2 more lines"
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("receive.hideRefs", "the server hides refs/runs from pushes (transfer.hideRefs)"),
+        ("pre-receive", "the server's pre-receive hook declined it"),
+        ("update", "the server's update hook declined it"),
+    ],
+)
+def test_rm_on_the_remote_says_in_words_why_it_is_refused(team, setting, words) -> None:
+    first, second = run(team.ann, x=1.0), run(team.ann, x=2.0)
+    team.ann.run("push", check=True)
+    if "." in setting:
+        team.remote.git("config", setting, "refs/runs")
+    else:
+        hook(team, setting, "echo 'error: GH006: ask Bob'\nexit 1")
+    refused = team.ann.run("rm", "--remote", "origin", first, second)
+    assert refused.returncode == 1
+    assert "[remote rejected]" not in refused.stderr
+    assert words in refused.stderr
+    assert refused.stderr.count("not deleted, neither on origin nor here: run ") == 1
+    assert ("origin says: error: GH006: ask Bob" in refused.stderr) == ("." not in setting)
+    assert set(tip(team.ann)) == {first, second}
+
+
+@pytest.mark.parametrize("verb", ["push", "fetch"])
+def test_what_ssh_says_is_heard(team, verb) -> None:
+    run(team.ann)
+    team.ann.git("config", "core.sshCommand", "echo 'ssh: connect to host nowhere port 22: Connection refused' >&2; exit 255;")
+    ended = team.ann.run(verb, "git@nowhere:x.git")
+    assert ended.returncode == 128
+    assert ended.stderr.count("ssh: connect to host nowhere port 22: Connection refused") == 1
+    assert len(ended.stderr.splitlines()) == 1
 
 
 def test_bundle_that_lacks_what_it_builds_on_names_that(team, tmp_path) -> None:

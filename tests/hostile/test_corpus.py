@@ -8,7 +8,6 @@ import os
 import resource
 import subprocess
 import sys
-import unicodedata
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from repository import Repo
 from gitrun.commands import main
 
 sys.path.insert(0, str(Path(__file__).parent))
-from corpus import Case, build
+from corpus import Case, build, is_safe, place
 
 SECONDS, BYTES, LONGEST = 5.0, 500 << 20, 30 << 20
 THOROUGH, STEP = os.environ.get("HYPOTHESIS_PROFILE") == "long", 3
@@ -60,12 +59,6 @@ def forged(tmp_path_factory):
     return make
 
 
-def place(repository: Path, cases: dict[str, Case]) -> None:
-    """Sets the refs of the cases, past all that git would say about them."""
-    lines = "".join(f"{case.tip} refs/runs/{case.ref}\n" for case in sorted(cases.values(), key=lambda case: case.ref))
-    (repository / "packed-refs").write_text(f"# pack-refs with: peeled fully-peeled sorted \n{lines}")
-
-
 def processor() -> float:
     """Seconds that we and our children have computed: a busy machine makes nothing of ours slow."""
     return sum(os.times()[:4])
@@ -74,11 +67,6 @@ def processor() -> float:
 def unlike(cases: dict[str, Case]) -> dict[str, Case]:
     """The cases without those whose name another one has."""
     return {name: case for name, case in cases.items() if name == next(n for n, c in cases.items() if c.ref == case.ref)}
-
-
-def is_safe(text: str) -> bool:
-    # git puts a tab behind a path with blanks in the head of a diff
-    return not {unicodedata.category(char) for char in text.replace(" \t\n", "\n") if char != "\n"} & {"Cc", "Cf", "Cs"}
 
 
 def test_corpus_is_large(forged) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 
 import pytest
-from clones import make_team, tip
+from clones import clone, make_team, tip
 
 from gitrun import Project
-from gitrun.errors import BadRun, NotTrusted
+from gitrun.errors import BadRun
 
 PRINTS = "import random\nx = 1.0\nprint('right', x, random.__file__ is not None)\nopen('made', 'w').write(str(x))\n"
 EVIL = b"print('EVIL')\n__file__ = None\n"
@@ -112,30 +113,86 @@ def test_what_plain_git_brought_in_an_annotation_changes_nothing_that_a_restart_
     assert team.ann.run("--restart", run, check=True).stdout == "right 1.0 True\n"
 
 
-def test_a_second_result_of_an_attempt_is_not_let_in_and_gives_no_files_to_a_restart(team) -> None:
-    run, head = only(team)
-    pushed(team, run, forged(team.bob, head, {"random.py": EVIL}, "result"))
-    assert "is a second one of its attempt" in team.ann.run("fetch").stderr
-    team.ann.git("fetch", "--quiet", "origin", "refs/runs/*:refs/runs/*")
-    ended = team.ann.run("--restart", run)
-    assert (ended.returncode, ended.stdout) == (128, "")
-    assert f"what run {run[:8]} left was not made here" in ended.stderr
-    assert "A random.py" in ended.stderr
-    assert team.ann.run("--restart", run, "--clean", check=True).stdout == "right 1.0 True\n"
+def seen(repo, run: str) -> tuple[object, ...]:
+    """What the verbs that look at a run say of its result."""
+    shown = json.loads(repo.run("show", run, "--json", check=True).stdout)
+    listed = json.loads(repo.run("list", "--json", check=True).stdout)[0]
+    output = repo.run("cat", run, check=True).stdout
+    return shown["exit_status"], shown["metrics"], listed["metrics"], [one["path"] for one in shown["files"]], output
 
 
-def test_a_result_from_elsewhere_that_a_merge_brought_is_to_be_trusted_first(team) -> None:
-    run, head = only(team)
-    result = replaced(team.bob, f"{head}:.gitrun/result.toml", "exit_status = 0", "exit_status = 0\nnote = 1")
+def evil_result(team, run: str, head: str) -> str:
+    """A result of the attempt that is dated later than its own."""
+    result = replaced(team.bob, f"{head}:.gitrun/result.toml", "exit_status = 0", "exit_status = 3")
+    result += b"[metrics]\nloss = 0.0\n"
+    tree = tree_with(team.bob, head, {"random.py": EVIL, ".gitrun/result.toml": result, ".gitrun/output": b"EVIL\n"})
     late = {"GIT_COMMITTER_DATE": "2038-01-01T00:00:00Z", "GIT_AUTHOR_DATE": "2038-01-01T00:00:00Z"}
-    tree = tree_with(team.bob, head, {"random.py": EVIL, ".gitrun/result.toml": result})
     words = ["git", "commit-tree", tree, "-p", run, "-m", "it\n\nGitrun-Kind: result\nGitrun-Format: 1"]
     done = subprocess.run(words, cwd=team.bob.path, env=os.environ | late, stdout=subprocess.PIPE, text=True, check=True)
-    team.bob.git("push", "--quiet", "--force", "origin", f"{done.stdout.strip()}:refs/runs/{run}")
-    assert "merged" in team.ann.run("pull", check=True).stderr
-    assert "was not made here" in team.ann.run("--restart", run).stderr
-    team.ann.run("trust", run, check=True)
-    assert "EVIL" in team.ann.run("--restart", run, check=True).stdout
+    return done.stdout.strip()
+
+
+def merge_of(repo, first: str, second: str) -> str:
+    words = "it\n\nGitrun-Kind: merge\nGitrun-Format: 1"
+    return repo.git("commit-tree", f"{first}^{{tree}}", "-p", first, "-p", second, "-m", words)
+
+
+@pytest.mark.parametrize("verb", ["fetch", "pull"])
+def test_another_result_of_my_attempt_is_refused(team, verb) -> None:
+    run, head = only(team)
+    before = seen(team.ann, run)
+    team.bob.git("push", "--quiet", "--force", "origin", f"{evil_result(team, run, head)}:refs/runs/{run}")
+    ended = team.ann.run(verb)
+    assert (ended.returncode, f"refused run {run[:8]}: its attempt {run[:8]} has another result there" in ended.stderr) == (
+        1,
+        True,
+    )
+    assert (only_tip(team.ann), seen(team.ann, run)) == (head, before)
+
+
+@pytest.mark.parametrize("merged", ["theirs first", "mine first", "on top"])
+def test_another_result_that_plain_git_brought_changes_nothing_that_is_seen(team, merged) -> None:
+    run, head = only(team)
+    before, evil = seen(team.ann, run), evil_result(team, run, head)
+    made = {
+        "theirs first": lambda: merge_of(team.bob, evil, head),
+        "mine first": lambda: merge_of(team.bob, head, evil),
+        "on top": lambda: forged(team.bob, evil, {}, "result", head),
+    }[merged]()
+    pushed(team, run, made)
+    assert "has two results" in team.ann.run("fetch").stderr or merged == "on top"
+    team.ann.git("fetch", "--quiet", "origin", "refs/runs/*:refs/runs/*")
+    assert (only_tip(team.ann), seen(team.ann, run)) == (made, before)
+    assert team.ann.run("--restart", run, check=True).stdout == "right 1.0 True\n"
+
+
+def test_result_that_is_trusted_here_replaces_one_that_is_not(team, tmp_path) -> None:
+    run, head = only(team)
+    evil = evil_result(team, run, head)
+    cas = clone(team.remote.path, tmp_path / "cas")
+    team.bob.git("push", "--quiet", "--force", "origin", f"{evil}:refs/runs/{run}")
+    cas.run("fetch", check=True)
+    team.bob.git("push", "--quiet", "--force", "origin", f"{head}:refs/runs/{run}")
+    assert "another result there" in cas.run("fetch").stderr
+    (Project(cas.path).git.state / "trust").write_text(f"{run}\n{head}\n")
+    cas.run("fetch", check=True)
+    assert only_tip(cas) == head
+    assert tip(cas, "refs/gitrun/trash") == {f"trash/{run}": evil} or evil in cas.git("for-each-ref", "refs/gitrun/trash")
+
+
+def test_server_takes_no_other_result_of_an_attempt(team) -> None:
+    run, head = only(team)
+    team.remote.run("hooks", "install", check=True)
+    evil = evil_result(team, run, head)
+    for made in (
+        evil,
+        merge_of(team.bob, evil, head),
+        merge_of(team.bob, head, evil),
+        forged(team.bob, evil, {}, "result", head),
+    ):
+        with pytest.raises(subprocess.CalledProcessError):
+            team.bob.git("push", "--quiet", "--force", "origin", f"{made}:refs/runs/{run}")
+    assert only_tip(team.remote) == head
 
 
 def attempt_like(team, files: dict[str, bytes]) -> str:
@@ -204,19 +261,70 @@ def test_a_needed_file_is_the_one_that_was_used_whatever_a_record_says_of_it(tea
     head = forged(team.ann, needed.tip, {"made": b"6.6"}, "result")
     team.ann.git("update-ref", f"refs/runs/{needed.id}", head)
     ended = team.ann.run("--restart", "use")
-    assert (ended.stdout, ended.returncode) in (("1.0\n", 0), ("", 127))
-    with pytest.raises(NotTrusted):
-        Project(team.ann.path).run("use")
+    assert (ended.stdout, ended.returncode) == ("1.0\n", 0)
+    assert team.ann.run("use", check=True).stdout == "1.0\n"
 
 
 def test_paths_that_lead_elsewhere_are_no_files_that_were_carried(team) -> None:
     run, _ = only(team)
     carried = replaced(team.bob, f"{run}:.gitrun/run.toml", "[source]", '[source]\ncarried = ["../../etc/passwd", "/x"]')
     made = attempt_like(team, {".gitrun/run.toml": carried})
-    team.ann.run("fetch", check=True)
+    assert "its first attempt carries files" in team.ann.run("fetch").stderr
+    team.ann.git("fetch", "--quiet", "origin", "refs/runs/*:refs/runs/*")
     for words in (("show", made), ("ls", made), ("checkout", made)):
         ended = team.ann.run(*words)
         assert (ended.returncode, "fatal" in ended.stderr) == (0, False)
+
+
+def carrying(team, name: str) -> bytes:
+    return replaced(team.bob, f"{name}:.gitrun/run.toml", "[source]", '[source]\ncarried = ["random.py"]')
+
+
+@pytest.mark.parametrize("words", ["diff", "trust", "verify", "--restart"])
+def test_first_attempt_that_carries_files_is_nowhere_let_in_nor_executed(team, words) -> None:
+    run, _ = only(team)
+    made = attempt_like(team, {".gitrun/run.toml": carrying(team, run), "random.py": EVIL})
+    assert "its first attempt carries files" in team.ann.run("fetch").stderr
+    team.ann.git("fetch", "--quiet", "origin", "refs/runs/*:refs/runs/*")
+    ended = team.ann.run(words, made)
+    assert (ended.returncode, "its first attempt carries files" in ended.stderr, "EVIL" in ended.stdout) == (128, True, False)
+    team.remote.git("update-ref", "-d", f"refs/runs/{made}")
+    team.remote.run("hooks", "install", check=True)
+    with pytest.raises(subprocess.CalledProcessError):
+        pushed(team, made, made)
+
+
+@pytest.mark.parametrize("path", ["random.py", "made"])
+def test_later_attempt_carries_only_what_the_tip_before_had(team, path) -> None:
+    run, head = only(team)
+    team.bob.run("trust", run, check=True)
+    team.bob.run("--restart", run, check=True)
+    second = Project(team.bob.path).find(run)
+    said = replaced(team.bob, f"{second.attempt.id}:.gitrun/run.toml", "carried = [", 'carried = ["random.py", ')
+    files = {".gitrun/run.toml": said, path: EVIL}
+    base = team.bob.git("rev-parse", f"{second.attempt.id}^1")
+    words = "it\n\nGitrun-Kind: attempt\nGitrun-Format: 1"
+    tree = tree_with(team.bob, second.attempt.id, files)
+    made = team.bob.git("commit-tree", tree, "-p", base, "-p", head, "-m", words)
+    pushed(team, run, made)
+    assert f"carries '{path}', and the attempt before it did not leave that" in team.ann.run("fetch").stderr
+    team.ann.git("fetch", "--quiet", "origin", "refs/runs/*:refs/runs/*")
+    ended = team.ann.run("trust", run)
+    assert (ended.returncode, f"carries '{path}'" in ended.stderr) == (128, True)
+
+
+def test_files_that_an_attempt_carries_are_shown_before_it_is_trusted(team) -> None:
+    run, _ = only(team)
+    team.bob.run("trust", run, check=True)
+    team.bob.run("--restart", run, check=True)
+    team.bob.run("push", check=True)
+    team.ann.run("fetch", check=True)
+    assert team.ann.run("diff", run, check=True).stdout.splitlines()[-2:] == ["carried", "  carried over  made"]
+    assert json.loads(team.ann.run("diff", run, "--json", check=True).stdout)["carried"] == [
+        {"path": "made", "change": "carried over"}
+    ]
+    assert "| carried over | `made` |" in team.ann.run("report", run, check=True).stdout
+    assert "carries   made, from the attempt before" in team.ann.run("--restart", run).stderr
 
 
 def test_an_attempt_without_words_to_execute_is_refused_in_one_line(team) -> None:

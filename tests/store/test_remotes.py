@@ -117,7 +117,7 @@ def test_a_run_that_goes_to_two_urls_is_one_run(team, tmp_path) -> None:
     for name in ("one", "two"):
         team.ann.git("init", "--quiet", "--bare", str(tmp_path / name))
         team.ann.git("remote", "set-url", "--push", "--add", "origin", str(tmp_path / name))
-    assert team.ann.run("push", check=True).stderr == "gitrun: pushed 1 run to origin\n"
+    assert team.ann.run("push", check=True).stderr.splitlines()[-1] == "gitrun: pushed 1 run to origin"
     assert [tip(Repo(tmp_path / name)) for name in ("one", "two")] == [tip(team.ann)] * 2
 
 
@@ -209,11 +209,15 @@ class Backend(BaseHTTPRequestHandler):
     """git http-backend as a CGI program."""
 
     root = ""
+    limit = 1 << 40
 
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length) if length else self.chunks()
+        if len(body) > self.limit:
+            self.send_error(413)
+            return
         env = {
             **os.environ, "GIT_PROJECT_ROOT": self.root, "GIT_HTTP_EXPORT_ALL": "1", "PATH_INFO": path, "QUERY_STRING": query,
             "REQUEST_METHOD": self.command, "CONTENT_TYPE": self.headers.get("Content-Type", ""), "REMOTE_USER": "ann",
@@ -269,6 +273,37 @@ def test_runs_go_over_the_network(team, transport, request) -> None:
     assert "2 there already" in team.bob.run("push", "--all", url, check=True).stderr
     assert team.bob.run("rm", "--remote", url, next(iter(tip(team.bob)))).returncode == 0
     assert len(tip(team.remote)) == 1
+
+
+@pytest.fixture
+def narrow(team, http, monkeypatch):
+    """The URL of the remote through a server that takes 1 MB in a request, as nginx does if nobody says otherwise."""
+    monkeypatch.setattr(Backend, "limit", 1_000_000)
+    return http
+
+
+def run_of(repo, size: int) -> str:
+    """The id of a new run that has left a file which does not get smaller by being packed."""
+    repo.write("big.py", f"import os\nopen('data', 'wb').write(os.urandom({size}))\n")
+    return Project(repo.path).run("big.py").id
+
+
+@pytest.mark.parametrize("words", [("push",), ("push", "--all")])
+def test_runs_that_are_too_large_together_go_in_smaller_rounds(team, narrow, words) -> None:
+    runs = [run_of(team.ann, 300_000) for _ in range(7)]
+    ended = team.ann.run(*words, narrow, check=True)
+    assert ended.stderr == f"gitrun: pushed 7 runs to {narrow}\n"
+    assert set(tip(team.remote)) == set(runs)
+    assert team.ann.git("for-each-ref", "refs/gitrun") == ""
+
+
+def test_run_that_is_too_large_alone_is_rejected_and_the_others_go(team, narrow) -> None:
+    large, *small = run_of(team.ann, 1_500_000), run_of(team.ann, 300_000), run_of(team.ann, 300_000)
+    ended = team.ann.run("push", narrow)
+    assert ended.returncode == 1
+    assert f"rejected run {large[:8]}: the server takes no request of that size (HTTP 413)" in ended.stderr
+    assert f"pushed 2 runs to {narrow}" in ended.stderr
+    assert set(tip(team.remote)) == set(small)
 
 
 def test_unreachable_remote_is_one_line(team) -> None:

@@ -128,12 +128,14 @@ def provenance(found: Detail) -> list[tuple[str, str]]:
     """Where the run comes from: a name and a text each."""
     attempt = found.run.attempt
     source = short(attempt.base) if attempt.base else "no commit"
+    carried = [("carried over", clipped(", ".join(few(list(attempt.carried)))))] if attempt.carried else []
     return [
         ("id", found.run.id),
         ("author", clipped(attempt.author) or "-"),
         ("signature", clipped(found.signed)),
         ("started", when(attempt.started)),
         ("source", f"commit {source}{' with uncommitted changes' if attempt.dirty else ''}, tree {attempt.source}"),
+        *carried,
         (
             "compared with",
             f"run {short(found.previous.id)}, the one before it" if found.previous else "nothing: it is the first",

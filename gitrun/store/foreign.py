@@ -1,0 +1,153 @@
+"""Runs that came from elsewhere, by whatever road: measured before anything unfolds them, and dated by what can be believed.
+
+The file `received` has a line for each attempt and result that came from elsewhere and was found fit to be read: its id,
+and when it was first seen here, in seconds since 1970.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from gitrun.errors import BadRun
+from gitrun.model.incoming import COMMITS, began, behind
+from gitrun.model.text import safe_text
+from gitrun.store.commits import read_commit
+from gitrun.store.measuring import Measurer
+from gitrun.store.places import make_common
+from gitrun.store.trust import trusted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from gitrun.git.exe import Git
+    from gitrun.model.run import Attempt, Run
+    from gitrun.store.commits import Commit
+    from gitrun.store.measuring import Reader
+    from gitrun.store.runs import Last
+
+TICK = 0.000001
+"""Seconds between runs that came at once: they keep the order that their makers gave them."""
+
+
+class Customs:
+    """Looks at runs that nobody here made or trusts; what many of them share is looked at once."""
+
+    def __init__(self, git: Git, objects: Reader) -> None:
+        self._git, self._objects = git, objects
+        self._trusted = trusted(git)
+        self._received = received(git)
+        self._measurer = Measurer(objects)
+
+    def admit(self, run: Run, last: Last) -> Run:
+        """The run with the date that counts here. Raises BadRun if it came from elsewhere and must not be unfolded."""
+        names = {run.attempt.id, *([run.attempt.result] if run.attempt.result else [])}
+        if run.attempt.id not in self._received and names <= self._trusted:
+            return run
+        if not names <= self._received.keys() | self._trusted:
+            self._measure(run)
+            self._prove_carried(run.attempt, last.attempt)
+        when = began(run.attempt.created, last.attempt.time, self._received.get(run.attempt.id))
+        return replace(run, attempt=replace(run.attempt, created=when))
+
+    def date(self, runs: Iterable[Run]) -> list[Run]:
+        """The admitted runs, those that are seen for the first time dated now at the latest; that is written down."""
+        found = list(runs)
+        fresh = [run for run in found if self._is_new(run.attempt)]
+        now = datetime.fromtimestamp(round(time.time(), 6), timezone.utc)
+        names = (name for run in sorted(fresh, key=age) for name in (run.attempt.id, run.attempt.result) if name)
+        given = note(self._git, [name for name in names if name not in self._trusted | self._received.keys()], now)
+        return [
+            replace(run, attempt=replace(run.attempt, created=min(run.attempt.created, given[run.attempt.id])))
+            if run.attempt.id in given
+            else run
+            for run in found
+        ]
+
+    def _is_new(self, attempt: Attempt) -> bool:
+        names = {attempt.id, attempt.result} - {""}
+        return not names <= self._trusted | self._received.keys()
+
+    def _measure(self, run: Run) -> None:
+        """Raises BadRun unless all trees of the run that nobody has looked at, and those of its bases, may be unfolded."""
+        known = self._trusted | self._received.keys()
+        for commit in chain(self._objects, run):
+            if commit.id in known:
+                continue
+            self._measurer.require_small(commit.tree)
+            before = behind(commit.id, commit.kind, commit.parents, run.id)
+            for base in (parent for parent in commit.parents if parent not in before):
+                if tree := tree_of(self._objects, base):
+                    self._measurer.require_small(tree)
+
+    def _prove_carried(self, attempt: Attempt, commit: Commit) -> None:
+        """Raises BadRun unless each path that the attempt carries is what the run's tip before it has there."""
+        before = tree_of(self._objects, commit.parents[-1]) if attempt.carried and commit.parents else ""
+        for path in map(os.fsencode, attempt.carried):
+            if self._measurer.entry(commit.tree, path) != self._measurer.entry(before, path):
+                name = safe_text(os.fsdecode(path)[:80])
+                raise BadRun(f"its last attempt carries '{name}', and the attempt before it did not leave that")
+
+
+def age(run: Run) -> tuple[datetime, str]:
+    """The place of a run in the list, oldest first."""
+    return run.attempt.created, run.id
+
+
+def chain(objects: Reader, run: Run) -> Iterator[Commit]:
+    """The commits of the run, newest first on each path, as far as they are here."""
+    seen: set[str] = set()
+    front = [run.tip]
+    while front and len(seen) < COMMITS:
+        name = front.pop()
+        commit = read_commit(objects.read(name, 1 << 21)) if name not in seen else None
+        seen.add(name)
+        if commit:
+            yield commit
+            front += behind(commit.id, commit.kind, commit.parents, run.id)
+
+
+def tree_of(objects: Reader, commit: str) -> str:
+    """The tree of any commit; empty if that is not here."""
+    found = objects.read(commit, 1 << 21)
+    is_commit = found is not None and found.kind == "commit" and found.data is not None
+    return found.data[5:45].decode(errors="replace") if found and found.data and is_commit else ""
+
+
+def file_of(git: Git) -> Path:
+    """Where it is written down what came from elsewhere."""
+    return git.state / "received"
+
+
+def received(git: Git) -> dict[str, datetime]:
+    """When each attempt and result from elsewhere was first seen here."""
+    found: dict[str, datetime] = {}
+    with suppress(OSError):
+        for line in file_of(git).read_text(errors="replace").splitlines():
+            name, _, when = line.partition(" ")
+            with suppress(ValueError, OverflowError, OSError):  # a line that a full disk has cut short
+                found.setdefault(name, datetime.fromtimestamp(float(when), timezone.utc))
+    return found
+
+
+def note(git: Git, names: Iterable[str], now: datetime) -> Mapping[str, datetime]:
+    """Writes down that these attempts and results came from elsewhere now, oldest first; the time that each was given."""
+    given = {name: datetime.fromtimestamp(now.timestamp() + TICK * number, timezone.utc) for number, name in enumerate(names)}
+    if given:
+        text = "\n" + "".join(f"{name} {when.timestamp():.6f}\n" for name, when in given.items())
+        with suppress(OSError):  # where nothing can be written, what comes is new each time
+            make_common(git.state)
+            with file_of(git).open("a") as file:
+                file.write(text)
+    return given
+
+
+def unknown(git: Git, names: Iterable[str]) -> list[str]:
+    """Those of the attempts and results of which nobody here knows anything."""
+    known = trusted(git) | received(git).keys()
+    return [name for name in names if name not in known]
