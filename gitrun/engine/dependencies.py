@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 
 MOST = 100_000
 """Files of an input directory above which it is no input that can be hashed before each start."""
-PATIENCE = 60.0
-"""Seconds after which a server that sends nothing is given up."""
 
 
 def with_dependencies(road: Road, objects: Objects, request: Request, plan: Plan) -> Plan:
@@ -168,7 +166,9 @@ def input_file(road: Road, objects: Objects, one: Input, asked: tuple[str, str])
     """
     tree, operation = asked
     if one.url:
-        size = download(road.git, one, operation).stat().st_size
+        from gitrun.engine.downloads import download  # with it comes urllib
+
+        size = download(road.git, one, operation, road.settings).stat().st_size
         return InputFile(one.path, size, one.sha256, one.url)
     found = in_tree(road.git, objects, tree, one.path) or on_disk(road.git, objects, (tree, one.path), operation)
     if one.sha256 and one.sha256 != found.sha256:
@@ -289,34 +289,5 @@ def read_hashes(path: Path) -> dict[str, list[object]]:
 
 
 def cached(git: Git, sha256: str) -> Path:
-    """Where a download of that hash is kept."""
+    """The path at which the download with that hash is kept."""
     return git.state / "inputs" / sha256
-
-
-def download(git: Git, one: Input, operation: str) -> Path:
-    """The downloaded input, read-only; it is had once. Raises CannotRun."""
-    target = cached(git, one.sha256)
-    if target.is_file():
-        return target
-    import shutil
-    import urllib.request
-
-    make_private(target.parent)
-    fresh = target.with_name(f"{target.name}.{os.getpid()}")
-    try:
-        with urllib.request.urlopen(one.url, timeout=PATIENCE) as source, fresh.open("wb") as sink:  # noqa: S310 - the entry's scheme was checked
-            shutil.copyfileobj(source, sink)
-        with fresh.open("rb") as file:
-            found = digest(file)
-        if found != one.sha256:
-            raise CannotRun(
-                f"input {one.path} of {operation} is not what its entry says: {one.url} gave another file",
-                f"the sha256 of what came is {found}",
-            )
-        fresh.chmod(0o444)
-        fresh.replace(target)
-    except OSError as error:
-        raise CannotRun(f"input {one.path} of {operation} cannot be had from {one.url}: {error}") from error
-    finally:
-        fresh.unlink(missing_ok=True)
-    return target

@@ -1,0 +1,135 @@
+"""Inputs that are downloaded: within bounds of size and time, and whatever a server does wrong is one line."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from http.client import HTTPException
+from typing import TYPE_CHECKING
+from urllib import request
+from urllib.error import URLError
+from urllib.parse import unquote, urlsplit
+
+from gitrun.engine.dependencies import cached
+from gitrun.errors import CannotRun
+from gitrun.model.text import limit_text, safe_text, without_passwords
+from gitrun.store.places import make_private
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import BinaryIO
+
+    from gitrun.git.exe import Git
+    from gitrun.model.definitions import Input
+    from gitrun.model.settings import Settings
+
+PATIENCE = 60.0
+"""Seconds after which a server that sends nothing is given up."""
+PIECE = 1 << 16
+HANDLERS = (
+    request.ProxyHandler, request.HTTPHandler, request.HTTPSHandler, request.FileHandler, request.UnknownHandler,
+    request.HTTPDefaultErrorHandler, request.HTTPRedirectHandler, request.HTTPErrorProcessor,
+)  # fmt: skip
+"""What is spoken: no ftp and no data, to which a server could redirect."""
+
+
+class Refused(Exception):
+    """A download that ends before its time; the text says why."""
+
+
+def download(git: Git, one: Input, operation: str, settings: Settings) -> Path:
+    """Downloads the input, unless it is there, and returns its read-only file. Raises CannotRun."""
+    target = cached(git, one.sha256)
+    if target.is_file():
+        return target
+    make_private(target.parent)
+    fresh = target.with_name(f"{target.name}.{os.getpid()}")
+    try:
+        with fresh.open("wb") as sink:
+            found = Download(one.url, sink, settings).wait()
+        if found != one.sha256:
+            raise CannotRun(
+                f"input {one.path} of {operation} is not what its entry says: {without_passwords(one.url)} gave another file",
+                f"the sha256 of what came is {found}",
+            )
+        fresh.chmod(0o444)
+        fresh.replace(target)
+    except (OSError, Refused) as error:
+        reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+        raise CannotRun(
+            f"input {one.path} of {operation} cannot be downloaded from {without_passwords(one.url)}: {reason}"
+        ) from error
+    finally:
+        fresh.unlink(missing_ok=True)
+    return target
+
+
+class Download(threading.Thread):
+    """Writes what an address gives into `sink`; a thread, so that no server can hold us longer than the user allows."""
+
+    def __init__(self, url: str, sink: BinaryIO, settings: Settings) -> None:
+        super().__init__(daemon=True)
+        self._url, self._sink = url, sink
+        self._most, self._seconds = settings.max_download, settings.download_timeout
+        self._digest = hashlib.sha256()
+        self._wrong = ""
+        self._late = False
+        self.start()
+
+    def wait(self) -> str:
+        """The sha256 of what came, in hex. Raises Refused."""
+        self.join(self._seconds)
+        if self.is_alive():
+            self._late = True
+            raise Refused(f"it takes longer than {self._seconds:g} s. To wait longer: git config gitrun.downloadTimeout 2h")
+        if self._wrong:
+            raise Refused(self._wrong)
+        return self._digest.hexdigest()
+
+    def run(self) -> None:
+        """Downloads; what goes wrong is kept for `wait`."""
+        try:
+            self._download()
+        except Refused as error:
+            self._wrong = str(error)
+        except (OSError, HTTPException, ValueError) as error:  # a bad port or host is a ValueError
+            self._wrong = in_a_line(error)
+
+    def _download(self) -> None:
+        require_file(self._url)
+        opener = request.OpenerDirector()
+        for handler in HANDLERS:
+            opener.add_handler(handler())
+        with opener.open(self._url, timeout=min(PATIENCE, self._seconds)) as source:
+            stated = source.headers.get("Content-Length") or ""
+            size = int(stated) if stated.isdecimal() and len(stated) < 19 else None
+            self._require_small(size or 0)
+            read, came = getattr(source, "read1", source.read), 0
+            while not self._late and (piece := read(PIECE)):
+                came += len(piece)
+                self._require_small(came)
+                self._digest.update(piece)
+                self._sink.write(piece)
+        if size is not None and came < size:
+            raise Refused(f"the server sent {came:,} of {size:,} bytes")
+
+    def _require_small(self, size: int) -> None:
+        if size > self._most:
+            most = limit_text(self._most)
+            raise Refused(f"it is larger than {most}. To allow more: git config gitrun.maxDownload 20g")
+
+
+def require_file(url: str) -> None:
+    """Raises Refused if the address is that of a device or a pipe, which has no end."""
+    parts = urlsplit(url)
+    path = unquote(parts.path)
+    if parts.scheme == "file" and os.path.exists(path) and not os.path.isfile(path):
+        raise Refused("it is no file")
+
+
+def in_a_line(error: Exception) -> str:
+    """What went wrong, in one line."""
+    reason = error.reason if isinstance(error, URLError) and type(error) is URLError else error
+    words = " ".join(str(reason).split()) or type(error).__name__
+    return safe_text(words.partition(" The last 30x error")[0])[:200]
