@@ -94,7 +94,7 @@ def test_runs_made_here_need_no_word(repo) -> None:
 
 def test_list_of_what_is_not_trusted(fetched) -> None:
     assert fetched.bob.run("trust", check=True).stdout.startswith("not trusted  ")
-    assert "not made here" in fetched.bob.run("show", check=True).stdout
+    assert "not made here" in fetched.bob.run("show", "1", check=True).stdout
     fetched.bob.run("trust", "1", check=True)
     assert fetched.bob.run("trust", check=True).stdout == ""
 
@@ -136,8 +136,8 @@ def test_signed_run_is_trusted_with_its_signer(team, ssh_key) -> None:
     team.ann.run("push", check=True)
     team.bob.run("fetch", check=True)
     knows(team.bob, ssh_key)
-    assert "signed by ann@example.org (SHA256:" in team.bob.run("show", check=True).stdout
-    shown = json.loads(team.bob.run("show", "--json", check=True).stdout)
+    assert "signed by ann@example.org (SHA256:" in team.bob.run("show", "1", check=True).stdout
+    shown = json.loads(team.bob.run("show", "1", "--json", check=True).stdout)
     assert (shown["signature"].startswith("signed by ann@example.org (SHA256:"), shown["trusted"]) == (True, False)
     assert "signed by ann@example.org" in team.bob.run("--restart", "1").stderr
     team.bob.run("trust", "--signer", "1", check=True)
@@ -192,7 +192,7 @@ def test_bad_and_unknown_signatures_give_no_trust(team, ssh_key) -> None:
     team.ann.git("push", "--quiet", "origin", f"{forged}:refs/runs/{forged}")
     team.bob.run("fetch", check=True)
     knows(team.bob, ssh_key)
-    assert "signature bad" in team.bob.run("show", check=True).stdout
+    assert "signature bad" in team.bob.run("show", "1", check=True).stdout
     assert team.bob.run("trust", "--signer", "1").returncode == 128
 
 
@@ -213,7 +213,7 @@ def test_openpgp_signature_is_told_and_trusted(team, tmp_path_factory, monkeypat
     Project(team.ann.path).run("echo.py")
     team.ann.run("push", check=True)
     team.bob.run("fetch", check=True)
-    assert "signed by Ann <ann@example.org>" in team.bob.run("show", check=True).stdout
+    assert "signed by Ann <ann@example.org>" in team.bob.run("show", "1", check=True).stdout
     team.bob.run("trust", "--signer", "1", check=True)
     team.bob.run("--restart", "1", check=True)
     subprocess.run(["gpgconf", "--kill", "all"], check=False)
