@@ -68,7 +68,7 @@ def run_named(project: Project, name: str) -> Run | None:
     try:
         return project.find(name)
     except UnknownRun:
-        if is_commit(project.git, name):
+        if name != LATEST and is_commit(project.git, name):
             return None
         raise
 
