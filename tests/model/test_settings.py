@@ -19,7 +19,7 @@ def test_without_settings_the_defaults_hold() -> None:
 
 
 def test_every_setting_is_read() -> None:
-    assert settings_from(SAID) == Settings("python3.12", 1 << 10, 2 << 20, ("*.secret", "token*"), True, False, 90.0)
+    assert settings_from(SAID) == Settings("python3.12", 1 << 10, 2 << 20, ("*.secret", "token*"), True, False, stop_grace=90.0)
 
 
 @pytest.mark.parametrize(
