@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,43 +10,109 @@ import click
 from gitrun.commands.opening import open_project
 from gitrun.commands.render import out, print_json, run_json, table
 from gitrun.commands.telling import words_of
-from gitrun.errors import UsageError
+from gitrun.errors import GitrunError, UsageError
 from gitrun.model.gates import read_gate
 from gitrun.model.refs import short
+from gitrun.model.status import COMPLETED, ERROR
 from gitrun.model.text import numbers_text, safe_text
-from gitrun.views.checking import check
+from gitrun.views.checking import Checked, check, judge_run, usual_operation
 
 if TYPE_CHECKING:
-    from gitrun.model.gates import Judged
-    from gitrun.views.checking import Checked
+    from collections.abc import Sequence
+
+    from gitrun.model.gates import Gate, Judged
+    from gitrun.model.run import Run
+    from gitrun.project import Project
+
+SKIP = 125
+"""The exit status that tells git bisect to try another commit."""
 
 
 @click.command(add_help_option=False)
-@click.argument("name", required=False, metavar="[RUN]")
+@click.argument("words", nargs=-1, metavar="[RUN | OPERATION [FLAG=VALUE]...]")
 @click.option("--metric", "metrics", multiple=True, metavar="GATE", help="What must hold: 'loss<=base*1.02' (repeatable).")
 @click.option("--base", metavar="REV|RUN", help="Compare with this run, or the latest completed one of this commit.")
+@click.option("--commit", "of_commit", is_flag=True, help="Judge the checked-out commit, for git bisect run.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def command(name: str | None, *, metrics: tuple[str, ...], base: str | None, as_json: bool) -> int:
+def command(words: tuple[str, ...], *, metrics: tuple[str, ...], base: str | None, of_commit: bool, as_json: bool) -> int:
     r"""Says whether metrics of a run (default: the latest of HEAD) are within limits: exit 0 or 1, 128 if there are none.
 
     In a limit, base is the same metric of the latest completed run of the operation that was made of the commit where
     this work has left the main branch.
 
+    --commit judges what is checked out: by the run of exactly that code, which is made if there is none. Exit 125, with
+    which git bisect skips a commit, says that the commit cannot be judged. Without --metric the run must complete.
+
     \b
+      git bisect run git run check --commit train.py lr=0.1 --metric 'loss<0.5'
       git run check --metric 'loss<=base*1.02' --metric 'acc>0.9'
       git run check best --metric 'loss:min < base:loss - 0.01' --base v1.0
     """
-    if not metrics:
+    if not metrics and not of_commit:
         raise UsageError("what is to hold?", "for example --metric 'loss<=base*1.02'")
     gates = [read_gate(text) for text in metrics]
     project = open_project()
+    if of_commit:
+        return check_commit(project, words, gates, base, as_json=as_json)
+    if len(words) > 1:
+        raise UsageError("one run is checked at a time", "--commit takes an operation and its flags")
     with project.index() as index:
-        found = check(project.git, index, gates, name, base)
+        found = check(project.git, index, gates, words[0] if words else None, base)
+    return tell(found, as_json=as_json)
+
+
+def tell(found: Checked, *, as_json: bool) -> int:
+    """Prints what was checked; the exit code."""
     if as_json:
         print_json(checked_json(found))
     else:
         print_checked(found)
     return 0 if found.passed else 1
+
+
+def check_commit(project: Project, words: Sequence[str], gates: Sequence[Gate], base: str | None, *, as_json: bool) -> int:
+    """Judges what is checked out; the exit code, 125 if that is not possible."""
+    try:
+        run = run_of_checkout(project, words, gates)
+        if run.status != COMPLETED and (gates or run.status != ERROR):
+            return skip(project, f"run {short(run.id)} is {run.status}, and only completed runs are held against limits")
+        with project.index() as index:
+            found = judge_run(project.git, index, run, gates, base)
+    except GitrunError as error:
+        return skip(project, error.message + (f". {error.hint}" if error.hint else ""))
+    return tell(found, as_json=as_json)
+
+
+def skip(project: Project, reason: str) -> int:
+    """Says why a commit cannot be judged; the exit code."""
+    project.say(f"this commit cannot be judged: {reason}")
+    return SKIP
+
+
+def run_of_checkout(project: Project, words: Sequence[str], gates: Sequence[Gate]) -> Run:
+    """The run of exactly what is checked out, of an operation with these flags; run now if there is none.
+
+    What the program prints goes to stderr: stdout is for the judgement. Raises GitrunError.
+    """
+    from gitrun.engine.streams import FileStream
+    from gitrun.model.flags import Typed, split_word
+    from gitrun.model.plan import Skip
+    from gitrun.model.request import Request
+
+    names = [word for word in words if "=" not in word]
+    if len(names) > 1:
+        raise UsageError(f"'{names[1]}' is no flag", "--commit takes an operation and flags such as lr=0.1")
+    if not names:
+        with project.index() as index:
+            names = [usual_operation(project.git, index, gates)]
+    flags = {name: Typed(text) for name, text in map(split_word, (word for word in words if "=" in word))}
+    project.stdout = project.stderr = FileStream(2)
+    found = project.start(Request(operation=names[0], flags=flags, needed=True, needed_source=True))
+    if isinstance(found, Skip):
+        return found.run
+    if found[1] and found[1].ordered:
+        signal.raise_signal(found[1].ordered)  # somebody wants the bisection to end, too
+    return project.find(found[0])
 
 
 def print_checked(found: Checked) -> None:

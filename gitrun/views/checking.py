@@ -38,11 +38,30 @@ class Checked:
 def check(git: Git, index: Index, gates: Sequence[Gate], name: str | None, base: str | None) -> Checked:
     """The run of the name (none: the latest of HEAD) at the gates. Raises UnknownRun if there is nothing to compare."""
     run = find(index, name, git.prefix) if name else run_of_head(git, index, gates)
+    return judge_run(git, index, run, gates, base)
+
+
+def judge_run(git: Git, index: Index, run: Run, gates: Sequence[Gate], base: str | None) -> Checked:
+    """The run at the gates. Raises UnknownRun if there is nothing to compare, or a metric is missing."""
     before = base_of(git, index, run, base) if any(gate.needs_base for gate in gates) else None
     if run.status != COMPLETED:  # its metrics may be those of half a run
         return Checked(run, before, ())
     sides = Sides(run.metrics, before.metrics if before else None)
     return Checked(run, before, tuple(judge(gate, sides) for gate in gates))
+
+
+def usual_operation(git: Git, index: Index, gates: Sequence[Gate]) -> str:
+    """The operation that a commit is judged by if none is named: that of its own run, else of the newest run.
+
+    Only runs that have the metrics of all gates count. Raises UnknownRun if there is none.
+    """
+    try:
+        return run_of_head(git, index, gates).operation
+    except UnknownRun:
+        for run in index.readable_runs():
+            if all(run.metrics.ask(gate.metric) is not None for gate in gates):
+                return run.operation
+        raise
 
 
 def run_of_head(git: Git, index: Index, gates: Sequence[Gate]) -> Run:

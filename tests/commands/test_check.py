@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 import pytest
 
@@ -80,3 +81,86 @@ def test_numbers_that_differ_are_not_shown_as_equal(repo) -> None:
     said = repo.run("check", "1", "--metric", "params<=1234567", "--metric", "loss<=0.1234566").stdout
     assert "params is 1234568, limit 1234567\n" in said
     assert "loss is 0.1234567, limit 0.1234566\n" in said
+
+
+@pytest.fixture
+def history(repo):
+    """Eight commits: the loss gets worse at the fifth; the third crashes, the sixth prints no loss."""
+    for number in range(1, 9):
+        loss = 0.1 if number < 5 else 0.9
+        text = {3: "1 / 0\n", 6: "print('nothing')\n"}.get(number, f"x = 1.0\nprint('loss:', x * {loss})\n")
+        repo.write("train.py", text + f"# {number}\n")
+        repo.commit(f"number {number}")
+    return repo
+
+
+def bisect(repo, *words: str) -> str:
+    """The commit that git bisect finds, and where that leaves the repository."""
+    repo.git("bisect", "start", "HEAD", "HEAD~7")
+    ended = subprocess.run(
+        ["git", "bisect", "run", "git", "run", "check", "--commit", *words],
+        cwd=repo.path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    repo.git("bisect", "reset")
+    assert "Traceback" not in ended.stderr
+    return ended.stdout
+
+
+def test_bisect_finds_the_commit_at_which_a_metric_got_worse(history) -> None:
+    said = bisect(history, "train.py", "--metric", "loss<0.5")
+    assert "is the first bad commit" in said
+    assert "number 5\n" in said
+    assert history.git("status", "--porcelain") == ""
+    before = len(Project(history.path).list_runs())
+    assert "number 5\n" in bisect(history, "--metric", "loss<0.5")
+    assert len(Project(history.path).list_runs()) <= before + 2
+
+
+def test_bisect_finds_the_commit_at_which_a_program_crashes(repo) -> None:
+    for number in range(1, 6):
+        repo.write("t.py", f"print({number})\n" + ("1 / 0\n" if number >= 4 else ""))
+        repo.commit(f"number {number}")
+    repo.git("bisect", "start", "HEAD", "HEAD~4")
+    said = repo.git("bisect", "run", "git", "run", "check", "--commit", "t.py")
+    assert "is the first bad commit" in said
+    assert "number 4\n" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["train.py", "--metric", "loss<0.5"], 1),
+        (["train.py", "x=0.1", "--metric", "loss<0.5"], 0),
+        (["--metric", "loss<0.5"], 1),
+        (["train.py"], 0),
+        (["none.py", "--metric", "loss<0.5"], 125),
+        (["train.py", "y=1", "--metric", "loss<0.5"], 125),
+        (["train.py", "--metric", "other<0.5"], 125),
+        (["train.py", "--metric", "loss<base:loss", "--base", "HEAD~4"], 125),
+        (["train.py", "more", "--metric", "loss<0.5"], 125),
+        (["train.py", "--metric", "loss<<"], 129),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_codes_of_a_judged_commit(history, words, code) -> None:
+    history.run("train.py", check=True)
+    ended = history.run("check", "--commit", *words)
+    assert ended.returncode == code, ended
+    assert ("cannot be judged" in ended.stderr) == (code == 125)
+
+
+def test_a_commit_that_has_its_run_is_not_run_again(history) -> None:
+    history.run("train.py", check=True)
+    ended = history.run("check", "--commit", "train.py", "--metric", "loss<1", "--json")
+    assert json.loads(ended.stdout)["passed"]
+    assert len(Project(history.path).list_runs()) == 1
+    history.write("train.py", "x = 1.0\nprint('loss:', 5)\n")
+    assert history.run("check", "--commit", "train.py", "--metric", "loss<1").returncode == 1
+    assert len(Project(history.path).list_runs()) == 2
+
+
+def test_two_runs_are_not_checked_at_once(history) -> None:
+    assert history.run("check", "1", "2", "--metric", "loss<1").returncode == 129
