@@ -149,7 +149,10 @@ class Project:
         from gitrun.views.select import Question, select
 
         with self.index() as index:
-            return select(index, self.git, names, question or Question(), limit)
+            found = select(index, self.git, names, question or Question(), limit)
+        for note in found.notes:
+            self.say(note)
+        return found
 
     def broken(self) -> list[BrokenRun]:
         """What lies among the runs and does not read."""

@@ -16,6 +16,7 @@ from gitrun.model.refs import short
 from gitrun.model.status import COMPLETED, ERROR
 from gitrun.model.text import numbers_text, safe_text
 from gitrun.views.checking import Checked, check, judge_run, usual_operation
+from gitrun.views.select import is_both
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,11 +59,14 @@ def command(words: tuple[str, ...], *, metrics: tuple[str, ...], base: str | Non
         raise UsageError("one run is checked at a time", "--commit takes an operation and its flags")
     with project.index() as index:
         found = check(project.git, index, gates, words[0] if words else None, base)
-    return tell(found, as_json=as_json)
+    return tell(project, found, gates, as_json=as_json)
 
 
-def tell(found: Checked, *, as_json: bool) -> int:
+def tell(project: Project, found: Checked, gates: Sequence[Gate], *, as_json: bool) -> int:
     """Prints what was checked; the exit code."""
+    for metric in dict.fromkeys(gate.metric for gate in gates):
+        if is_both((found.run,), metric):
+            project.say(f"note: {metric!r} is a metric and a flag; --metric takes the metric. To say so: metric:{metric}")
     if as_json:
         print_json(checked_json(found))
     else:
@@ -80,7 +84,7 @@ def check_commit(project: Project, words: Sequence[str], gates: Sequence[Gate], 
             found = judge_run(project.git, index, run, gates, base)
     except GitrunError as error:
         return skip(project, error.message + (f". {error.hint}" if error.hint else ""))
-    return tell(found, as_json=as_json)
+    return tell(project, found, gates, as_json=as_json)
 
 
 def skip(project: Project, reason: str) -> int:

@@ -14,7 +14,7 @@ from gitrun.commands.colour import palette
 from gitrun.commands.opening import open_project
 from gitrun.commands.pager import is_for_person
 from gitrun.commands.render import Shape, print_json, table
-from gitrun.commands.selecting import none_like, question_from, selection
+from gitrun.commands.selecting import none_like, question_from, selection, tell_doubts
 from gitrun.errors import UsageError
 from gitrun.model.filters import PROPERTIES
 from gitrun.model.flags import format_value
@@ -67,6 +67,8 @@ def command(runs: tuple[str, ...], *, everything: bool, as_csv: bool, as_json: b
     project = open_project()
     selection = project.select(runs, question, limit or few)
     found = [run for _, run in selection.runs]
+    if names is not None:
+        tell_doubts(project, found, [name.strip() for name in names.split(",")])
     columns = chosen(names, found) if names is not None and found else columns_of(found, needs_of(project, found), equal=equal)
     if as_json:
         print_json([{c.name: plain(value) for c, value in zip(columns, row, strict=True)} for row in rows_of(columns, found)])

@@ -13,7 +13,7 @@ from gitrun.commands.colour import named, palette
 from gitrun.commands.opening import open_project
 from gitrun.commands.pager import is_for_person
 from gitrun.commands.render import RUNS, Shape, broken_row, print_json, run_json, run_row, table
-from gitrun.commands.selecting import none_like, question_from, selection
+from gitrun.commands.selecting import none_like, question_from, selection, tell_doubts
 from gitrun.errors import UsageError
 from gitrun.model.atoms import ATOMS, column
 from gitrun.model.formats import read_format
@@ -63,7 +63,9 @@ def command(runs: tuple[str, ...], *, limit: int, everything: bool, as_json: boo
         print_lines([run for _, run in found.runs], project.git, options["form"], zero=options["zero"])
     elif options["columns"]:
         names = [name.strip() for name in options["columns"].split(",")]
-        print_columns([run for _, run in found.runs], names, palette(project.git))
+        shown = [run for _, run in found.runs]
+        tell_doubts(project, shown, names)
+        print_columns(shown, names, palette(project.git))
     else:
         print_rows(found, palette(project.git))
     if found.more:

@@ -11,7 +11,7 @@ from gitrun.model.names import LATEST
 from gitrun.model.refs import short
 from gitrun.model.status import STATUSES
 from gitrun.model.text import count_text
-from gitrun.views.select import Question, unheard
+from gitrun.views.select import Question, is_both, unheard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -68,6 +68,13 @@ def none_like(project: Project, question: Question) -> str:
     """Why no run is what the question means: it may be that no run at all has what it asks for."""
     name = unheard(project.list_runs(), question)
     return f"no run has '{name}'" if name else "no run is like that"
+
+
+def tell_doubts(project: Project, runs: Sequence[Run], columns: Sequence[str]) -> None:
+    """Says which of the columns show a flag although there is a metric of that name."""
+    for name in columns:
+        if is_both(runs, name):
+            project.say(f"note: {name!r} is a flag and a metric; the column has the flag. To show the metric: metric:{name}")
 
 
 def tell_changed(project: Project, runs: Sequence[Run], changed: Sequence[str], state: str) -> None:

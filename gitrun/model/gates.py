@@ -79,13 +79,16 @@ class Judged:
 def judge(gate: Gate, sides: Sides) -> Judged:
     """Whether the run passes; nan passes nothing. Raises UnknownRun if a metric is not there."""
     value, limit = ask(sides.run, gate.metric, "the run"), gate.limit(sides)
-    base = sides.base.ask(gate.metric) if gate.needs_base and sides.base is not None else None
+    base = sides.base.ask(gate.metric.removeprefix("metric:")) if gate.needs_base and sides.base is not None else None
     passed = SIGNS[gate.sign](value, limit) and not math.isnan(value) and not math.isnan(limit)
     return Judged(gate.text, gate.metric, value, limit, base, passed)
 
 
 def ask(metrics: Metrics | None, name: str, whose: str) -> float:
     """The metric. Raises UnknownRun if it is not there."""
+    name = name.removeprefix("metric:")
+    if name.startswith("flag:"):
+        raise UsageError(f"'{name}' is a flag; a gate holds metrics against limits", "name a metric")
     found = metrics.ask(name) if metrics is not None else None
     if found is None:
         known = ", ".join(metrics or ())

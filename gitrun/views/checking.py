@@ -59,7 +59,7 @@ def usual_operation(git: Git, index: Index, gates: Sequence[Gate]) -> str:
         return run_of_head(git, index, gates).operation
     except UnknownRun:
         for run in index.readable_runs():
-            if all(run.metrics.ask(gate.metric) is not None for gate in gates):
+            if all(run.metrics.ask(gate.metric.removeprefix("metric:")) is not None for gate in gates):
                 return run.operation
         raise
 
@@ -73,7 +73,7 @@ def run_of_head(git: Git, index: Index, gates: Sequence[Gate]) -> Run:
     latest = sorted(runs.values(), key=lambda run: (run.attempt.created, run.id), reverse=True)
     if not latest:
         raise UnknownRun(f"no run was made of commit {short(head)}, or from it", "git run check RUN names another one")
-    having = (run for run in latest if all(run.metrics.ask(gate.metric) is not None for gate in gates))
+    having = (run for run in latest if all(run.metrics.ask(gate.metric.removeprefix("metric:")) is not None for gate in gates))
     operation = next(having, latest[0]).operation
     return next(run for run in latest if run.operation == operation)
 

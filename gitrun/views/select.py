@@ -57,6 +57,8 @@ class Selection:
 
     runs: tuple[tuple[int, Run], ...]
     more: int = 0
+    notes: tuple[str, ...] = ()
+    """What a person should know of names that can mean a metric and a flag."""
 
 
 def select(index: Index, git: Git, names: Sequence[str], question: Question, limit: int = -1) -> Selection:
@@ -67,10 +69,47 @@ def select(index: Index, git: Git, names: Sequence[str], question: Question, lim
     if not names and question.is_plain:
         found = index.readable_runs(limit)
         return Selection(tuple(enumerate(found, 1)), index.readable() - len(found))
-    numbered = by_name(index, git, names) if names else enumerate(index.readable_runs(), 1)
+    numbered = by_name(index, git, names) if names else list(enumerate(index.readable_runs(), 1))
     chosen = choose(git, numbered, question)
     shown = chosen if limit < 0 else chosen[:limit]
-    return Selection(tuple(shown), len(chosen) - len(shown))
+    return Selection(tuple(shown), len(chosen) - len(shown), doubts([run for _, run in numbered], question))
+
+
+def doubts(runs: Sequence[Run], question: Question) -> tuple[str, ...]:
+    """What a person should know of the question's names under which there is a metric and a flag."""
+    orders = {"--min": question.least, "--max": question.most, "--sort": (question.sort or "").removeprefix("-")}
+    notes = [
+        f"note: {name!r} is a metric and a flag; {option} takes the metric. To take the flag: {option} flag:{name}"
+        for option, name in orders.items()
+        if name and is_both(runs, name)
+    ]
+    asked = names_in(question.expression) if question.expression else ()
+    notes += [
+        f"note: {name!r} is a flag and a metric; --where takes the flag. To take the metric: metric:{name}"
+        for name in dict.fromkeys(asked)
+        if is_both(runs, name)
+    ]
+    return tuple(notes)
+
+
+def is_both(runs: Iterable[Run], name: str) -> bool:
+    """Whether the name, as it stands, can mean a flag and a metric of these runs."""
+    if name in PROPERTIES or name.startswith(("flag:", "metric:")):
+        return False
+    has_flag = has_metric = False
+    for run in runs:
+        has_flag = has_flag or name in run.flags
+        has_metric = has_metric or run.metrics.ask(name) is not None
+        if has_flag and has_metric:
+            return True
+    return False
+
+
+def number_named(runs: Iterable[Run], name: str) -> str:
+    """The name with what it means where numbers are compared: a metric if one of the runs has it, else as it stands."""
+    if name in PROPERTIES or name.startswith(("flag:", "metric:")):
+        return name
+    return f"metric:{name}" if any(run.metrics.ask(name) is not None for run in runs) else name
 
 
 def by_name(index: Index, git: Git, names: Sequence[str]) -> list[tuple[int, Run]]:
@@ -123,12 +162,13 @@ def choose(git: Git, runs: Iterable[tuple[int, Run]], question: Question) -> lis
     tests = tests_of(git, question)
     found = [(number, run) for number, run in runs if all(test(run) for test in tests)]
     if question.least or question.most:
-        name = question.least or question.most or ""
+        asked = question.least or question.most or ""
+        name = number_named((run for _, run in found), asked)
         worth = [(number, run) for number, run in found if is_number(look_up(run, name))]
         require_known(found, name)
         if found and not worth:
             raise UnknownRun(
-                f"'{name}' is no number in any of these runs", f"git run list --columns id,{name} shows what they have"
+                f"'{asked}' is no number in any of these runs", f"git run list --columns id,{asked} shows what they have"
             )
         return [(min if question.least else max)(worth, key=lambda pair: look_up(pair[1], name))] if worth else []
     return ordered(found, question.sort) if question.sort else found
@@ -201,6 +241,7 @@ def ordered(found: Sequence[tuple[int, Run]], name: str) -> list[tuple[int, Run]
     if not key:
         raise UsageError("--sort takes a name", "for example --sort=-acc, --sort=started")
     require_known(found, key)
+    key = number_named((run for _, run in found), key)
     have = [(number, run) for number, run in found if is_worth(look_up(run, key))]
     rest = [(number, run) for number, run in found if not is_worth(look_up(run, key))]
     return sorted(have, key=lambda pair: rank(look_up(pair[1], key)), reverse=down) + rest
