@@ -1,4 +1,4 @@
-"""Every error a user can meet: what is, in the user's words, what to do, and the exit code.
+"""Every error a user can meet: its kind for programs, what is, in the user's words, what to do, and the exit code.
 
 GitrunError (128)
 ├── UsageError (129)      the words of the call are off: unknown flag, wrong kind, bad option
@@ -19,6 +19,8 @@ from __future__ import annotations
 class GitrunError(Exception):
     """What is (`message`) and what to do about it (`hint`, may be empty); `exit_code` is that of `git run`."""
 
+    kind = "fatal"
+    """A stable word for programs."""
     exit_code = 128
     detail = ""
     """Lines that show the place, below the message."""
@@ -35,11 +37,14 @@ class GitrunError(Exception):
 class UsageError(GitrunError):
     """The words of the call are off; nothing was written."""
 
+    kind = "usage"
     exit_code = 129
 
 
 class UnknownOperation(UsageError):
     """Nothing of the `name` can be run here; `near` are names of what can be and may have been meant."""
+
+    kind = "unknown-operation"
 
     def __init__(self, message: str, hint: str, name: str, near: tuple[str, ...] = ()) -> None:
         super().__init__(message, hint)
@@ -50,29 +55,43 @@ class UnknownOperation(UsageError):
 class NotARepository(GitrunError):
     """There is no git repository here, or none that gitrun can use."""
 
+    kind = "not-a-repository"
+
 
 class UnknownRun(GitrunError):
     """No run, or more than one, answers to the name."""
+
+    kind = "unknown-run"
 
 
 class RunIsRunning(GitrunError):
     """The run's live lock is held: it must end, or be stopped, first."""
 
+    kind = "run-is-running"
+
 
 class StaleRun(GitrunError):
     """The run's ref was moved by somebody else between our look and our write."""
+
+    kind = "stale-run"
 
 
 class BadRun(GitrunError):
     """What lies under the run's ref does not read as a run; `message` says why."""
 
+    kind = "bad-run"
+
 
 class NotTrusted(GitrunError):
     """The run came from elsewhere, and nobody here has said that it may be executed."""
 
+    kind = "untrusted"
+
 
 class GitFailed(GitrunError):
     """git ended with an error that no caller expected; `message` holds git's own last words."""
+
+    kind = "git-failed"
 
 
 class TooLarge(GitFailed):
@@ -82,6 +101,10 @@ class TooLarge(GitFailed):
 class ObjectsGone(GitFailed):
     """A gc took away what was being written; what it was made of is still there, so it may be tried again."""
 
+    kind = "objects-gone"
+
 
 class CannotRun(GitrunError):
     """The program cannot be started, or what it left cannot be kept."""
+
+    kind = "cannot-run"

@@ -272,6 +272,13 @@ class Project:
 
         return deleted_runs(self.git)
 
+    def deleted_last(self) -> list[Run | BrokenRun]:
+        """The runs that the last deletion moved to the trash, newest attempt first."""
+        from gitrun.store.trash import deleted_last
+
+        ids = deleted_last(self.git)
+        return [run for run in self.list_deleted() if run.id in ids]
+
     def find_deleted(
         self, names: Sequence[str] = (), question: Question | None = None, older_than: str | None = None
     ) -> list[Run | BrokenRun]:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 
 @click.command(add_help_option=False)
-@click.argument("run", default=LATEST)
+@click.argument("run", default=LATEST, metavar="[RUN[:PATH]]")
+@click.argument("place", required=False, metavar="[PATH]")
 @click.option(
     "--output",
     "what",
@@ -33,18 +34,23 @@ if TYPE_CHECKING:
 @click.option(
     "-p", "--path", metavar="PATH", help="A file of the result, else of the source, as seen from here, else from the top."
 )
-def command(run: str, what: str, path: str | None) -> None:
+def command(run: str, place: str | None, what: str, path: str | None) -> None:
     r"""Prints a file of a run (default: your newest): byte for byte into a pipe, made safe on a terminal.
 
     \b
       git run cat 3fa2c1d8
+      git run cat 3fa2c1d8 report.txt
+      git run cat 3fa2c1d8:report.txt
       git run cat --sourcecode -p train.py 3fa2c1d8
       git run cat -p model.pkl 3fa2c1d8 > model.pkl
     """
-    if what == "source" and path is None:
-        raise UsageError("--sourcecode needs a file", "name it with -p PATH")
+    if place is not None and path is not None:
+        raise UsageError(f"two files are named: {path} and {place}", "give one of them")
     project = open_project()
-    found = project.find(run)
+    found, inside = run_and_path(project, run, place if place is not None else path)
+    path = inside
+    if what == "source" and path is None:
+        raise UsageError("--sourcecode needs a file", "name it: git run cat --sourcecode RUN PATH")
     here = path and posixpath.normpath(project.git.prefix + path)
     try:
         show(project, found, what, here)
@@ -52,6 +58,17 @@ def command(run: str, what: str, path: str | None) -> None:
         if here == path:
             raise
         show(project, found, what, path)
+
+
+def run_and_path(project: Project, name: str, path: str | None) -> tuple[Run, str | None]:
+    """The run that the word names, and the file; `RUN:PATH` names both. Raises UnknownRun."""
+    head, colon, tail = name.partition(":")
+    if path is not None or not colon or not tail:
+        return project.find(name), path
+    try:
+        return project.find(name), None
+    except UnknownRun:  # a label may have a colon, and is what is meant if there is one
+        return project.find(head or LATEST), tail
 
 
 def show(project: Project, run: Run, what: str, path: str | None) -> None:

@@ -9,7 +9,7 @@ import sys
 from contextlib import nullcontext
 from importlib import import_module
 from io import TextIOWrapper
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitrun.errors import GitrunError, UnknownOperation
 from gitrun.model.text import safe_text, whole_text, without_passwords
@@ -123,21 +123,21 @@ def obey(verb: str, words: list[str]) -> int:
     try:
         return invoke(verb, words)
     except GitrunError as error:
-        code = complain(*told_of(error, words), error.exit_code, as_json=as_json)
+        code = complain(Complaint(error.kind, *told_of(error, words), error.exit_code), as_json=as_json)
         for line in error.detail.splitlines() if not as_json else ():
             print(safe_text(line), file=sys.stderr)
         return code
     except click.ClickException as error:
         from gitrun.commands.misuse import told
 
-        return complain(*told(error, verb, words), 129, as_json=as_json)
+        return complain(Complaint("usage", *told(error, verb, words), 129), as_json=as_json)
     except (click.exceptions.Abort, KeyboardInterrupt):
         return 130
     except BrokenPipeError:  # as if SIGPIPE had ended us
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141
     except OSError as error:
-        return complain(told_of_system(error), "", 128, as_json=as_json)
+        return complain(Complaint("system", told_of_system(error), "", 128), as_json=as_json)
 
 
 def told_of_system(error: OSError) -> str:
@@ -219,14 +219,23 @@ def told_of(error: GitrunError, words: list[str]) -> tuple[str, str]:
     return with_verbs(error, words)
 
 
-def complain(message: str, hint: str, code: int, *, as_json: bool) -> int:
+class Complaint(NamedTuple):
+    """What is wrong: a stable word for programs, what is and what to do for people, and the exit code."""
+
+    kind: str
+    message: str
+    hint: str
+    code: int
+
+
+def complain(found: Complaint, *, as_json: bool) -> int:
     """Says what is and what to do, on stderr; the exit code."""
-    message, hint = without_passwords(message), without_passwords(hint)
+    message, hint = without_passwords(found.message), without_passwords(found.hint)
     if as_json:
-        words = {"error": code, "message": whole_text(message), "hint": whole_text(hint)}
+        words = {"kind": found.kind, "error": found.code, "message": whole_text(message), "hint": whole_text(hint)}
         print(json.dumps(words), file=sys.stderr)
-        return code
+        return found.code
     between = " " if message.endswith("?") else "; "
     line = safe_text(message.rstrip(".")) + (f"{between}{safe_text(hint)}" if hint else "")
     print(f"gitrun: {line}", file=sys.stderr)
-    return code
+    return found.code

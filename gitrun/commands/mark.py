@@ -34,4 +34,4 @@ def command(runs: tuple[str, ...], *, clear: bool, **options: Any) -> None:  # n
         changed, earlier = mark(project.git, index, found)
     tell_changed(project, found, changed, "marked")
     for run in earlier:
-        project.say(f"run {short(run.id)} is no longer marked")
+        project.say(f"run {short(run.id)} {run.operation} is no longer marked")

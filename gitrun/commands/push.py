@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gitrun.commands.opening import open_project
-from gitrun.commands.selecting import question_from, selection
+from gitrun.commands.selecting import MOST, question_from, selection
 from gitrun.commands.sharing import (
     FOR,
-    MOST,
     QUIET,
     SCAN,
     grouped,

@@ -9,7 +9,6 @@ import click
 from gitrun.commands.opening import open_project
 from gitrun.commands.selecting import question_from, selection
 from gitrun.commands.telling import tell_runs
-from gitrun.errors import UsageError
 from gitrun.model.refs import short
 
 
@@ -20,17 +19,19 @@ from gitrun.model.refs import short
 def command(runs: tuple[str, ...], *, everything: bool, **options: Any) -> int:  # noqa: ANN401 - a filter each
     r"""Brings deleted runs back as they were: named, numbered as `git run list --deleted` shows them, or filtered.
 
+    Without a word: those that the last `git run rm` deleted.
+
     \b
+      git run restore
       git run restore 3fa2c1d8
       git run restore 2:5
       git run restore --op train.py --status completed
       git run restore --all
     """
     question = question_from(options)
-    if not runs and not everything and question.is_plain:
-        raise UsageError("which runs are to be restored?", "git run list --deleted shows them")
     project = open_project()
-    found = project.find_deleted(runs, question)
+    is_last = not runs and not everything and question.is_plain
+    found = project.deleted_last() if is_last else project.find_deleted(runs, question)
     if not found:
         project.say("there is nothing to restore")
         return 0

@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
+MOST = 10
+"""Runs that are told one by one; of more only how many."""
 OPTIONS = (
     click.option("--op", "operations", multiple=True, metavar="NAME", help="Runs of this operation (may be repeated)."),
-    click.option("--label", "labels", multiple=True, metavar="TEXT", help="Runs with this label (may be repeated)."),
-    click.option("--tag", "tags", multiple=True, metavar="TEXT", help="Runs with this tag (repeated: with all of them)."),
+    click.option("--label", "-l", "labels", multiple=True, metavar="TEXT", help="Runs with this label (may be repeated)."),
+    click.option("--tag", "-t", "tags", multiple=True, metavar="TEXT", help="Runs with this tag (repeated: with all of them)."),
     click.option(
         "--status",
         "statuses",
@@ -78,10 +80,14 @@ def tell_doubts(project: Project, runs: Sequence[Run], columns: Sequence[str]) -
 
 
 def tell_changed(project: Project, runs: Sequence[Run], changed: Sequence[str], state: str) -> None:
-    """Says what became of the runs."""
+    """Says what became of the runs; those that changed are named by id and operation, the first of many."""
     if len(runs) == 1:
-        words = f"run {short(runs[0].id)} is {state}" if changed else f"run {short(runs[0].id)}: nothing to change"
-    else:
-        same = len(runs) - len(changed)
-        words = f"{count_text(len(changed), 'run')} {state}" + (f", {same} as they were" if same else "")
-    project.say(words)
+        words = f"is {state}" if changed else "is as it was: nothing to change"
+        project.say(f"run {short(runs[0].id)} {runs[0].operation} {words}")
+        return
+    done = frozenset(changed)
+    names = [f"{short(run.id)} {run.operation}" for run in runs if run.id in done]
+    named = ", ".join(names[:MOST]) + (f" and {len(names) - MOST:,} more" if len(names) > MOST else "")
+    same = len(runs) - len(changed)
+    words = f"{count_text(len(changed), 'run')} {state}" + (f", {same} as they were" if same else "")
+    project.say(words + (f": {named}" if named else ""))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from gitrun.commands.selecting import none_like
+from gitrun.commands.selecting import MOST, none_like
 from gitrun.commands.telling import words_of
 from gitrun.engine.sharing import Order
 from gitrun.errors import BadRun, UnknownRun, UsageError
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from gitrun.store.secrets import Finding
 
 F = TypeVar("F", bound="Callable[..., Any]")
-MOST = 10
-"""Runs that are told one by one; of more only how many."""
-
 FOR = click.option("--for", "revisions", metavar="BASE..HEAD", help="Runs made of these commits, or from them.")
 EVERY = click.option("--all", "everything", is_flag=True, help="All runs, as when nothing says which.")
 QUIET = click.option("-q", "--quiet", is_flag=True, help="No progress, and no word about what went well.")
@@ -144,8 +141,7 @@ def tell_received(project: Project, found: Received, source: str, *, quiet: bool
     wrong = [f"refused run {short(run)}: {reason}" for run, reason in found.refused.items()]
     wrong += [f"run {short(run)} went on here and there; git run pull {short(run)} merges it" for run in found.diverged]
     wrong += [f"run {short(run)} is running here; fetch it when it has ended" for run in found.running]
-    for line in wrong:
-        project.say(line)
+    say_first(project, wrong)
     if quiet:
         return 1 if wrong else 0
     for words, runs in (("new", found.fresh), ("went on", found.forward), ("merged", found.merged)):
@@ -165,13 +161,20 @@ def tell_some(project: Project, words: str, ids: Iterable[str]) -> None:
     runs = list(ids)
     if not runs:  # to open the index is to read what has come
         return
-    if len(runs) > MOST:
-        project.say(f"{words}: {count_text(len(runs), 'run')}")
-        return
     with project.index() as index:
-        for run in runs:
+        for run in runs[:MOST]:
             found = index.get(run)
             project.say(f"{words}: run {words_of(found) if found else short(run)}")
+    if len(runs) > MOST:
+        project.say(f"{words}: {count_text(len(runs), 'run')}")
+
+
+def say_first(project: Project, lines: Sequence[str]) -> None:
+    """Says the first of the lines, and how many more there are."""
+    for line in lines[:MOST]:
+        project.say(line)
+    if len(lines) > MOST:
+        project.say(f"and {len(lines) - MOST:,} more")
 
 
 def grouped(rejected: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gitrun.commands.opening import open_project
 from gitrun.commands.render import out, print_json, run_json
-from gitrun.commands.selecting import selected
+from gitrun.commands.selecting import question_from, selected, selection
 from gitrun.commands.telling import words_of
 from gitrun.errors import UsageError
 from gitrun.model.text import safe_text
 from gitrun.store.trust import commits_of
-from gitrun.views.select import Question
 
 if TYPE_CHECKING:
     from gitrun.project import Project
@@ -21,10 +20,11 @@ if TYPE_CHECKING:
 
 @click.command(add_help_option=False)
 @click.argument("words", nargs=-1, metavar="[RUN|FINGERPRINT]...")
+@selection
 @click.option("--signer", is_flag=True, help="Trust whoever signed these runs, from now on.")
 @click.option("--remove", is_flag=True, help="Take trust back.")
 @click.option("--json", "as_json", is_flag=True, help="List as JSON.")
-def command(words: tuple[str, ...], *, signer: bool, remove: bool, as_json: bool) -> None:
+def command(words: tuple[str, ...], *, signer: bool, remove: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401
     r"""Says that runs that came from elsewhere may be executed: their last attempts as they are, or all that a key signs.
 
     Without words: lists the trusted keys, and the runs that are not trusted.
@@ -32,17 +32,20 @@ def command(words: tuple[str, ...], *, signer: bool, remove: bool, as_json: bool
     \b
       git run trust
       git run trust 3fa2c1d8
+      git run trust 2:5
+      git run trust --author ada --op train.py
       git run trust --signer 3fa2c1d8
       git run trust --remove 3fa2c1d8
     """
     project = open_project()
-    if not words:
+    question = question_from(options)
+    if not words and question.is_plain:
         if signer or remove:
             raise UsageError("which runs?", "name them; git run trust lists those that are not trusted")
         return show(project, as_json=as_json)
     keys = [word for word in words if project.sharing.is_key(word)]
     names = [word for word in words if word not in keys]
-    runs = selected(project, names, Question()) if names else []
+    runs = selected(project, names, question) if names or not question.is_plain else []
     subjects = project.sharing.keys_of(runs) if signer else [commit for run in runs for commit in commits_of(run)]
     project.sharing.trust([*keys, *subjects], back=remove)
     state = "not trusted any more" if remove else "trusted"

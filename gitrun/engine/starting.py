@@ -19,7 +19,9 @@ from gitrun.engine.snapshot import private_index
 from gitrun.errors import CannotRun, GitFailed, ObjectsGone, UsageError
 from gitrun.model import record
 from gitrun.model.lent import lent_table
+from gitrun.model.names import digits_of
 from gitrun.model.plan import GITRUN, NOTEBOOK, PYPROJECT, SCRIPT, STEPS, Outcome, Plan, Skip
+from gitrun.model.refs import short
 from gitrun.model.request import check
 from gitrun.model.secrets import named, secrets_in_flags, secrets_in_words
 from gitrun.store.collecting import gc_held_off, is_collecting
@@ -140,6 +142,8 @@ def go(launch: Launch, ready: Ready, started: Started, given: tuple[Interpreter 
     """Runs a started attempt to its end. Returns at once if it is staged or detached."""
     road, request, manners = launch.road, launch.request, launch.manners
     python, lending = given
+    if ready.run and request.restart and not is_id_of(request.restart, ready.run.id):
+        road.say(f"restarting run {short(ready.run.id)} {ready.run.operation}")
     for word in (*ready.snapshot.words, *ready.plan.notices, *warnings_of_secrets(ready.plan)):
         road.say(word)
     if request.label is not None or request.tags or request.comment:
@@ -168,6 +172,11 @@ def go(launch: Launch, ready: Ready, started: Started, given: tuple[Interpreter 
     signals = launch.within.signals if launch.within else None
     job = Job(request, ready.plan, started, ready.snapshot, index, python, signals, ready.around, lending)
     return started.run, perform(road, job)
+
+
+def is_id_of(name: str, run: str) -> bool:
+    """Whether the name is the run's id, or digits of it, so that who typed it knows which run it is."""
+    return bool(digits := digits_of(name)) and run.startswith(digits)
 
 
 def python_for(road: Road, plan: Plan) -> Interpreter | None:

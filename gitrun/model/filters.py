@@ -59,6 +59,8 @@ TIMES = frozenset({"started", "stopped"})
 class FilterError(UsageError):
     """The expression does not read; `detail` shows where."""
 
+    kind = "bad-filter"
+
     def __init__(self, words: str, text: str, place: int, hint: str = EXAMPLE) -> None:
         super().__init__(f"cannot read the filter: {words}", hint)
         self.detail = f"  {safe_text(text)}\n  {' ' * columns(safe_text(text[:place]))}^"

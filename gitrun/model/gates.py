@@ -48,6 +48,8 @@ Term: TypeAlias = Callable[[Sides], float]
 class GateError(UsageError):
     """The gate does not read; `detail` shows where."""
 
+    kind = "bad-gate"
+
     def __init__(self, words: str, text: str, place: int) -> None:
         super().__init__(f"cannot read the gate: {words}", "for example: --metric 'loss<=base*1.02'")
         self.detail = f"  {text}\n  {' ' * place}^"

@@ -189,6 +189,14 @@ def deleted_at(git: Git) -> dict[str, float]:
     return {}
 
 
+def deleted_last(git: Git) -> frozenset[str]:
+    """The ids of the runs in the trash that were deleted together, later than all others."""
+    there = deleted(git).keys()
+    known = {run: at for run, at in deleted_at(git).items() if run in there}
+    latest = max(known.values(), default=0.0)
+    return frozenset(run for run, at in known.items() if at == latest)
+
+
 def note_unknown(git: Git) -> None:
     """Writes down, as deleted now, the deleted runs of which no time is known: their refs came from elsewhere, say."""
     known = deleted_at(git)
@@ -202,7 +210,9 @@ def write_down(git: Git, runs: Iterable[str], gone: Iterable[str] = ()) -> None:
     left_out = frozenset(gone)
 
     def written(known: dict[str, float]) -> dict[str, float]:
-        return {run: at for run, at in known.items() if run not in left_out} | dict.fromkeys(runs, time.time())
+        # each deletion has a second of its own, by which it is told from the one before
+        now = max(float(int(time.time())), max(known.values(), default=0.0) + 1)
+        return {run: at for run, at in known.items() if run not in left_out} | dict.fromkeys(runs, now)
 
     rewrite(git, written)
 

@@ -96,7 +96,7 @@ def test_mark_is_taken_from_the_run_of_the_operation_that_had_it(runs) -> None:
         runs.run("mark", name, check=True)
     latest, older = (str(shown(runs, name)["id"]) for name in ("2", "4"))
     told = runs.run("mark", "4", check=True).stderr
-    assert told == f"gitrun: run {older[:8]} is marked\ngitrun: run {latest[:8]} is no longer marked\n"
+    assert told == f"gitrun: run {older[:8]} echo.py is marked\ngitrun: run {latest[:8]} echo.py is no longer marked\n"
     assert [shown(runs, name)["marked"] for name in ("1", "2", "3", "4")] == [True, False, False, True]
     assert shown(runs, "echo.py")["id"] == older
     subjects = [runs.git("log", "-1", "--format=%s", f"refs/runs/{run}") for run in (older, latest)]

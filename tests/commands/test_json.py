@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -11,6 +12,7 @@ from repository import Repo
 from gitrun.commands.completion import offered
 from gitrun.commands.install_docs import SHARE
 from gitrun.commands.main import VERBS
+from gitrun.errors import GitrunError
 
 SCHEMA = json.loads((SHARE / "run.schema.json").read_text())
 CASES = {
@@ -109,25 +111,39 @@ def test_schema_notices_what_is_missing_and_what_is_not_described(lived_in) -> N
 
 
 @pytest.mark.parametrize(
-    ("words", "code"),
+    ("words", "code", "kind"),
     [
-        (("show", "--json", "nothing"), 128),
-        (("list", "--json", "--no-such-option"), 129),
-        (("list", "--json", "--where", "lr <"), 129),
-        (("run", "--json", "--dry-run", "nothing.py"), 129),
-        (("diff", "--json", "nothing", "1"), 128),
+        (("show", "--json", "nothing"), 128, "unknown-run"),
+        (("list", "--json", "--no-such-option"), 129, "usage"),
+        (("list", "--json", "--where", "lr <"), 129, "bad-filter"),
+        (("check", "--json", "--metric", "loss"), 129, "bad-gate"),
+        (("run", "--json", "--dry-run", "nothing.py"), 129, "unknown-operation"),
+        (("run", "--json", "--dry-run", "train.py", "q=1"), 129, "usage"),
+        (("diff", "--json", "nothing", "1"), 128, "unknown-run"),
+        (("show", "--json", "11111111"), 128, "bad-run"),
     ],
     ids=str,
 )
-def test_error_is_one_object_on_stderr(lived_in, words, code) -> None:
+def test_error_is_one_object_on_stderr(lived_in, words, code, kind) -> None:
     ended = lived_in().run(*words)
     assert (ended.returncode, ended.stdout) == (code, "")
-    assert valid(json.loads(ended.stderr), "error")["error"] == code
+    found = valid(json.loads(ended.stderr), "error")
+    assert (found["error"], found["kind"]) == (code, kind)
+
+
+def test_every_error_has_a_kind_of_its_own() -> None:
+    queue: list[type[GitrunError]] = [GitrunError]
+    for one in queue:
+        queue += one.__subclasses__()
+    kinds = [one.kind for one in queue]
+    assert len(set(kinds)) == len(kinds)
+    assert all(re.fullmatch("[a-z]+(-[a-z]+)*", kind) for kind in kinds)
 
 
 def test_error_outside_a_repository_is_an_object_too(tmp_path) -> None:
     ended = Repo(tmp_path).run("list", "--json", env={"GIT_CEILING_DIRECTORIES": str(tmp_path.parent)})
     assert "not a git repository" in valid(json.loads(ended.stderr), "error")["message"]
+    assert json.loads(ended.stderr)["kind"] == "not-a-repository"
 
 
 @pytest.mark.parametrize(

@@ -169,7 +169,8 @@ def test_select_prints_full_ids(two) -> None:
 
 def test_mark_says_what_it_changed(two) -> None:
     said = [two.run("mark", *words, "2").stderr.split(" ", 3)[3] for words in ([], [], ["--clear"], ["--clear"])]
-    assert said == ["is marked\n", "nothing to change\n", "is no longer marked\n", "nothing to change\n"]
+    same = "echo.py is as it was: nothing to change\n"
+    assert said == ["echo.py is marked\n", same, "echo.py is no longer marked\n", same]
 
 
 def test_stop_ends_a_run_in_the_background_and_watch_follows_it(repo) -> None:

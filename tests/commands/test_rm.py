@@ -21,7 +21,7 @@ def listed(repo) -> list[object]:
     return [run.flags["x"] for run in Project(repo.path).list_runs()]
 
 
-@pytest.mark.parametrize("words", [("rm",), ("rm", "--dry-run"), ("restore",), ("purge",), ("purge", "-y")])
+@pytest.mark.parametrize("words", [("rm",), ("rm", "--dry-run"), ("purge",), ("purge", "-y")])
 def test_nothing_goes_without_a_name_or_a_filter(three, words) -> None:
     assert three.run("rm", "3", check=True).returncode == 0
     refused = three.run(*words)
