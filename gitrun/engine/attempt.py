@@ -22,7 +22,7 @@ from gitrun.engine.scan import write_rules
 from gitrun.engine.snapshot import NAMED, listing
 from gitrun.engine.surroundings import has_installed
 from gitrun.engine.watchman import INTERRUPTS, Signals
-from gitrun.engine.worktree import lease, point
+from gitrun.engine.worktree import content_seen_from, lease, point
 from gitrun.errors import CannotRun, GitFailed
 from gitrun.model.plan import Outcome
 from gitrun.model.refs import short
@@ -304,7 +304,8 @@ def complete(road: Road, started: Started, site: Site, ended: Outcome) -> tuple[
     earlier = kept(road.git, started.run, started.earlier) if started.earlier else None
     keep, shared = kept(road.git, started.run, started.attempt), site.index is not None
     place = produced.Place(
-        site.git, site.tree, keep, site.apart, earlier, site.index, shared, site.given, site.outputs, road.say, site.lent
+        content_seen_from(road.git, site.git), site.tree, keep, site.apart, earlier, site.index, shared,
+        given=site.given, outputs=site.outputs, say=road.say, lent=site.lent,
     )  # fmt: skip
     found = produced.collect(place, road.settings.max_produced)
     outside = () if site.index else produced.collect_beside(road.git.worktree, site.tree, keep)

@@ -53,6 +53,8 @@ class Lending:
     directories: tuple[bytes, ...] = ()
     entries: tuple[Lent, ...] = ()
     environments: frozenset[bytes] = frozenset()
+    exact: bool = False
+    """Whether the files of the snapshot are to have the bytes that they have in the working tree."""
     left_out: int = 0
     """How many ignored files are not lent, because there are too many."""
 

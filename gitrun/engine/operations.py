@@ -93,6 +93,8 @@ def find_operation(git: Git, objects: Objects, request: Request, source: Source)
     if not is_text(path):
         raise UsageError(f"'{safe_text(path)}' is not UTF-8, and a run records nothing else", "give it another name")
     mode = mode_of(objects, source.tree, path)
+    if git.worktree and git.config.get("core.filemode", ("true",))[-1].lower() in {"false", "no", "off", "0"}:
+        mode = EXECUTABLE if mode and os.access(git.worktree / path, os.X_OK) else mode  # git does not look at modes here
     if mode is None:
         raise not_there(git, request.operation, path, source)
     typed = os.path.relpath(path, cwd or ".")

@@ -231,10 +231,13 @@ def begin(launch: Launch, ready: Ready, python: Interpreter | None, lending: Len
 def lending_for(road: Road, request: Request, ready: Ready) -> Lending:
     """Decides what the run is lent of what git ignores."""
     top = road.git.worktree
-    if top is None or request.in_place or ready.plan.kind == STEPS or not lends(road, request):
+    if top is None or request.in_place or ready.plan.kind == STEPS:
         return NOTHING
+    is_here = ready.run is None or request.force_sourcecode
+    if not lends(road, request):
+        return replace(NOTHING, exact=is_here)
     wanted = Wanted(ready.snapshot.outside, ready.snapshot.named, ready.plan.outputs)
-    return survey(top, wanted, road.settings, road.git.state)
+    return replace(survey(top, wanted, road.settings, road.git.state), exact=is_here)
 
 
 def share_directories(road: Road) -> None:

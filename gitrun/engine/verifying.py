@@ -21,7 +21,7 @@ from gitrun.engine.measure import measure
 from gitrun.engine.snapshot import moved_modules
 from gitrun.engine.starting import lending_for, python_for, start
 from gitrun.engine.watchman import Signals
-from gitrun.engine.worktree import lease, point
+from gitrun.engine.worktree import content_seen_from, lease, point
 from gitrun.errors import CannotRun, UsageError
 from gitrun.git.objects import Objects
 from gitrun.model import reading, record
@@ -174,7 +174,8 @@ def look(road: Road, started: Started, site: Site, ended: Outcome) -> tuple[Outc
     """The outcome with metrics and files; what the run keeps beside the repository stays as it is."""
     point(site.git, started.attempt)
     with scratch(road.git) as keep:
-        place = produced.Place(site.git, site.tree, keep, site.apart, given=site.given, outputs=site.outputs, lent=site.lent)
+        git = content_seen_from(road.git, site.git)
+        place = produced.Place(git, site.tree, keep, site.apart, given=site.given, outputs=site.outputs, lent=site.lent)
         found = produced.collect(place, road.settings.max_produced)
         outside = produced.collect_beside(road.git.worktree, site.tree, keep)
     whole = replace(ended, files=(*outside, *found.files))

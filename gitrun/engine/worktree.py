@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING
 
 from gitrun.engine import beside
 from gitrun.engine.erasing import erase, is_directory
+from gitrun.engine.exactness import check_out as check_out_files
+from gitrun.engine.exactness import converts, differing, has_own_filters, match_bytes, match_modes
 from gitrun.engine.lending import stamp_of
 from gitrun.engine.links import CACHES, prune
 from gitrun.engine.manifest import Manifest, fill, read_manifest, still_wanted, write_manifest
@@ -66,15 +68,18 @@ class State:
 class Slot:
     """A leased slot; to be used in a `with`. `tree` is the worktree, `git` the repository seen from it.
 
+    `content` is the same for what reads or writes contents; `user` the repository as seen from the user's own worktree.
+
     `manifest` says what is lent; `unsteady` are lent files whose originals changed while they were copied.
     """
 
     def __init__(self, git: Git, directory: Path, lock: Lock) -> None:
         self.directory = directory
         self.tree = tree_in(directory, git.worktree or git.common_dir)
-        self.user_tree = git.worktree
+        self.user = git
         self.manifest, self.unsteady = Manifest(), tuple[bytes, ...]()
         self.git = replace(seen_from(git, self.tree), held=(lock.descriptor,))
+        self.content = content_seen_from(git, self.git)
         self._lock = lock
 
     def __enter__(self) -> Slot:
@@ -223,12 +228,20 @@ def refresh(slot: Slot, state: State, lending: Lending | None, *, caches: tuple[
     if not is_sparse(slot.git) and sparse_patterns(slot.git).exists():  # git would not write what it once left out
         sparse_patterns(slot.git).unlink()
         (slot.directory / "index").unlink(missing_ok=True)
-    # a quarter cheaper than `read-tree --reset -u`; HEAD is there already
-    slot.git.run("checkout", "--quiet", "--force", "--detach", state.attempt, "--")
+    if slot.content == slot.git:
+        # a quarter cheaper than `read-tree --reset -u`; HEAD is there already
+        slot.git.run("checkout", "--quiet", "--force", "--detach", state.attempt, "--")
+    else:
+        slot.content.run("read-tree", "--reset", "-u", state.attempt)
     if is_sparse(slot.git):
-        reveal(slot.git, state.attempt)
+        reveal(slot.content, state.attempt)
     manifest = read_manifest(slot.directory)
-    kept = tidy(slot, still_wanted(manifest, lending) if lending else manifest, frozenset(map(os.fsencode, caches or ())))
+    tracked = frozenset(slot.git.run("ls-files", "-z").split(b"\0")) - {b""}
+    wanted = still_wanted(manifest, lending) if lending else manifest
+    kept = tidy(slot, tracked, wanted, frozenset(map(os.fsencode, caches or ())))
+    if lending and slot.user.worktree:
+        match_modes(slot.user, slot.git, tracked)
+        match_or_check_out(slot, tracked, exact=lending.exact)
     # the deepest first: a directory that disappears may leave a cache above it alone
     for cache in sorted(map(os.fsencode, caches or ()), key=lambda path: -path.count(b"/")):
         weed(os.path.realpath(os.fsencode(slot.tree)), cache, since)
@@ -239,7 +252,7 @@ def refresh(slot: Slot, state: State, lending: Lending | None, *, caches: tuple[
         write_manifest(slot.directory, kept)
     slot.manifest, slot.unsteady = kept, tuple(unsteady)
     if lending:
-        beside.show(slot.user_tree if lending.top else None, slot.tree)
+        beside.show(slot.user.worktree if lending.top else None, slot.tree)
     # a copy, with its time: git takes a file for unchanged only if it is older than the index
     shutil.copy2(slot.directory / "index", slot.git.git_dir / "index")
 
@@ -328,6 +341,11 @@ def seen_from(git: Git, tree: Path) -> Git:
     return replace(seen, environ={**git.environ, "GIT_INDEX_FILE": str(directory / "index")})
 
 
+def content_seen_from(user: Git, slot: Git) -> Git:
+    """Returns the repository seen from a slot, for what runs filters: some look for keys in the directory of git."""
+    return replace(slot, git_dir=user.git_dir) if has_own_filters(user) else slot
+
+
 def is_sparse(git: Git) -> bool:
     """Whether a worktree is a sparse checkout."""
     return git.config.get("core.sparsecheckout", ("false",))[-1] == "true" and sparse_patterns(git).exists()
@@ -384,13 +402,28 @@ def weed(top: bytes, cache: bytes, since: int) -> None:
         prune(top, cache)
 
 
-def tidy(slot: Slot, wanted: Manifest, caches: frozenset[bytes]) -> Manifest:
+def match_or_check_out(slot: Slot, tracked: frozenset[bytes], *, exact: bool) -> None:
+    """Gives the files the bytes of the user's own (`exact`), or those that git checks out, which an earlier run may lack."""
+    record = slot.directory / "exact"
+    before = frozenset(record.read_bytes().split(b"\0")) & tracked if record.exists() else frozenset()
+    if exact and converts(slot.user, tracked):
+        paths = differing(slot.user, slot.content, tracked)
+        if paths:
+            record.write_bytes(b"\0".join(before.union(paths)))  # first: a kill must not leave bytes that nobody knows of
+            match_bytes(slot.user, slot.content, paths)
+    elif before and not exact:
+        for path in before:
+            erase(os.fsencode(slot.tree) + b"/" + path)
+        check_out_files(slot.content, sorted(before))
+        record.unlink()
+
+
+def tidy(slot: Slot, tracked: frozenset[bytes], wanted: Manifest, caches: frozenset[bytes]) -> Manifest:
     """Removes all that is neither tracked, nor a cache to be kept, nor lent as it is wanted and untouched.
 
     One walk over the slot. Returns what is lent already.
     """
     top = os.fsencode(slot.tree)
-    tracked = frozenset(slot.git.run("ls-files", "-z").split(b"\0"))
     known = directories_of(tracked) | directories_of(wanted.copies) | directories_of(wanted.links)
     known |= {*wanted.directories, *directories_of(wanted.directories)}
     copies, links = {}, {}
