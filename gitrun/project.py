@@ -261,10 +261,12 @@ class Project:
 
     def remove(self, found: Iterable[Run | BrokenRun]) -> frozenset[str]:
         """Moves the runs to the trash, all or none; the ids of those that had only a ref. Raises RunIsRunning, StaleRun."""
+        from gitrun.engine.housekeeping import with_room
         from gitrun.store import trash
 
-        trash.settle(self.git)
-        return trash.throw_away(self.git, {run.id: run.tip for run in found})
+        runs = {run.id: run.tip for run in found}
+        with_room(self.git, lambda: trash.settle(self.git))
+        return with_room(self.git, lambda: trash.throw_away(self.git, runs))
 
     def list_deleted(self) -> list[Run | BrokenRun]:
         """The runs in the trash, newest attempt first, then those that do not read."""
@@ -303,9 +305,10 @@ class Project:
 
     def purge(self, found: Iterable[Run | BrokenRun]) -> None:
         """Takes deleted runs away for good, with the files that are kept beside the repository. Raises StaleRun."""
-        from gitrun.engine.housekeeping import purge
+        from gitrun.engine.housekeeping import purge, with_room
 
-        purge(self.git, {run.id: run.tip for run in found})
+        runs = {run.id: run.tip for run in found}
+        with_room(self.git, lambda: purge(self.git, runs))
 
     def survey(self, rules: Tidying) -> Sweep:
         """What is not needed any more of runs and of what lies beside them; nothing is written."""

@@ -20,7 +20,7 @@ from gitrun.model.filters import PROPERTIES
 from gitrun.model.flags import format_value
 from gitrun.model.refs import short
 from gitrun.model.run import rfc3339
-from gitrun.model.text import duration_text, numbers_text, relative_text, safe_text
+from gitrun.model.text import duration_text, label_text, numbers_text, relative_text, safe_text
 from gitrun.views.compare import LAST, NEEDS, chosen, columns_of, rows_of, worth_showing
 from gitrun.views.family import bases
 
@@ -136,6 +136,7 @@ def are_numbers(values: Iterable[Any]) -> bool:
 
 def paint(colours: Palette, name: str, text: str) -> str:
     """A cell in the colour that belongs to it, if any."""
+    text = label_text(text) if name == "label" else text
     return colours.cell({"id": "id", "status": text, "label": "label"}.get(name, ""), text)
 
 

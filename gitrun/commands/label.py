@@ -10,7 +10,7 @@ import click
 from gitrun.commands.opening import open_project
 from gitrun.commands.selecting import question_from, selected, selection, tell_changed
 from gitrun.errors import UsageError
-from gitrun.model.text import count_text
+from gitrun.model.text import count_text, label_text
 from gitrun.store.finding import meant_before
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def command(words: tuple[str, ...], *, clear: bool, **options: Any) -> None:  # 
     changed = project.annotate(
         runs, lambda notes: replace(notes, label=label), f"label {label}" if label else "clear the label"
     )
-    tell_changed(project, runs, changed, f"labelled '{label}'" if label else "without a label")
+    tell_changed(project, runs, changed, f"labelled '{label_text(label)}'" if label else "without a label")
     if label and (reason := unheard(project, label, {run.id for run in runs})):
         project.say(reason)
 

@@ -14,7 +14,7 @@ from gitrun.errors import UnknownRun
 from gitrun.model.names import LATEST
 from gitrun.model.refs import short
 from gitrun.model.run import attempt_as_json, rfc3339
-from gitrun.model.text import count_text, relative_text, safe_lines, safe_text, time_text
+from gitrun.model.text import count_text, label_text, relative_text, safe_lines, safe_text, time_text
 from gitrun.views.history import history, is_commit
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def print_runs(runs: Sequence[Run], colours: Palette, now: datetime, word: str) 
             colours.paint(run.status, run.status),
             relative_text(run.attempt.started or run.attempt.created, now),
             f"({word})" if word else "",
-            f"[{safe_text(run.notes.label)}]" if run.notes.label else "",
+            f"[{label_text(run.notes.label)}]" if run.notes.label else "",
             safe_text(run.attempt.flags_text),
         )
         out(f"    {GAP.join(filter(None, cells))}")

@@ -13,7 +13,7 @@ from gitrun.errors import BadRun
 from gitrun.model.lent import describe_lent
 from gitrun.model.refs import short
 from gitrun.model.status import ERROR, RUNNING, STAGED, TERMINATED
-from gitrun.model.text import columns, count_text, number_text, relative_text, safe_lines, safe_text, size_text
+from gitrun.model.text import columns, count_text, label_text, number_text, relative_text, safe_lines, safe_text, size_text
 from gitrun.store.signing import signature
 from gitrun.store.tips import tips
 from gitrun.store.trust import is_trusted
@@ -170,8 +170,8 @@ def listing(paths: Sequence[str], run: Run) -> str:
 def notes(run: Run, now: datetime) -> Rows:
     """What people noted about the run."""
     yield "notes", run.notes.unreadable
-    yield "label", run.notes.label or ""
-    yield "tags", ", ".join(run.notes.tags)
+    yield "label", label_text(run.notes.label or "")
+    yield "tags", ", ".join(map(label_text, run.notes.tags))
     yield "marked", "yes" if run.notes.marked else ""
     for comment in run.notes.comments:
         when = relative_text(comment.time, now) if comment.time else ""

@@ -23,6 +23,7 @@ from gitrun.model.text import (
     duration_text,
     ending_text,
     fitting,
+    label_text,
     path_text,
     relative_text,
     safe_text,
@@ -140,7 +141,7 @@ def line_of(row: Sequence[str], widths: Sequence[int], room: int, right: Collect
 def run_row(number: int, run: Run, colours: Palette = PLAIN) -> list[str]:
     """A run as a row of the list."""
     mark = "*" if run.notes.marked else ""
-    label = f"[{safe_text(run.notes.label)}] " if run.notes.label else ""
+    label = f"[{label_text(run.notes.label)}] " if run.notes.label else ""
     when = time_text(run.attempt.started or run.attempt.created)
     return [
         f"{number}{mark}",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.model.refs import short
 from gitrun.model.run import BrokenRun
-from gitrun.model.text import count_text, relative_text
+from gitrun.model.text import count_text, label_text, relative_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,5 +29,5 @@ def words_of(run: Run | BrokenRun, now: datetime | None = None) -> str:
     if isinstance(run, BrokenRun):
         return f"{short(run.id)}  (unreadable: {run.reason})"
     age = f"({relative_text(run.attempt.started or run.attempt.created, now)})" if now else ""
-    label = f"[{run.notes.label}] " if run.notes.label else ""
+    label = f"[{label_text(run.notes.label)}] " if run.notes.label else ""
     return "  ".join(filter(None, (short(run.id), run.operation, label + run.attempt.flags_text, run.status, age)))

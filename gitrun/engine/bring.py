@@ -12,11 +12,12 @@ import secrets
 import shutil
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitrun.engine.links import make_parents, prune
 from gitrun.engine.produced import describe
-from gitrun.errors import CannotRun, UnknownRun
+from gitrun.errors import CannotRun, UnknownRun, UsageError
 from gitrun.git.objects import COMMIT, EXECUTABLE, LINK, Objects, TreeMaker, entry_at
 from gitrun.model import record
 from gitrun.model.basis import read_steps
@@ -31,7 +32,6 @@ from gitrun.store.tips import read_ref
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from pathlib import Path
 
     from gitrun.engine.road import Road
     from gitrun.git.exe import Git
@@ -88,6 +88,8 @@ def bring(git: Git, run: Run, wish: Wish = ALL) -> Brought:
     top = wish.to or git.worktree
     if top is None:
         raise CannotRun("this repository has no working tree", "--to DIR names another place")
+    if wish.to:
+        require_outside_of_git(git, wish.to)
     found: dict[str, list[str]] = {DONE: [], LEFT: [], GONE: []}
     with ExitStack() as stack:
         objects = stack.enter_context(Objects(git))
@@ -104,6 +106,18 @@ def bring(git: Git, run: Run, wish: Wish = ALL) -> Brought:
         for item in items:
             found[put(top, item, may_go)].append(item.path)
     return Brought(*(tuple(found[name]) for name in (DONE, LEFT, GONE)))
+
+
+def require_outside_of_git(git: Git, to: Path) -> None:
+    """Raises UsageError if a directory is, or through links leads to, git's own directory, of whatever repository."""
+    place = Path(os.path.realpath(to))
+    tree = Path(os.path.realpath(git.worktree)) if git.worktree else None
+    # a slot itself lies below git's directory; what is in it is an ordinary file
+    parts = place.relative_to(tree).parts if tree and place.is_relative_to(tree) else place.parts
+    own = (Path(os.path.realpath(one)) for one in (git.git_dir, git.common_dir))
+    is_inside = len(parts) == len(place.parts) and any(place.is_relative_to(one) for one in own)
+    if is_inside or any(part.lower() == ".git" for part in parts):
+        raise UsageError(f"'{to}' is inside git's own directory", "--to DIR takes any other directory")
 
 
 def bring_made(road: Road, request: Request, run: str, outcome: Outcome | None) -> list[Brought]:

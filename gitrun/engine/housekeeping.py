@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from gitrun.engine.erasing import erase
 from gitrun.engine.worktree import is_free, record_of
+from gitrun.errors import GitFailed
 from gitrun.model.refs import RUNS, TRASH, is_id
 from gitrun.model.retention import Retention, superfluous
 from gitrun.store import incoming, trash
@@ -23,12 +25,17 @@ from gitrun.store.locks import acquire, is_held
 from gitrun.store.tips import tips
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from gitrun.git.exe import Git
     from gitrun.model.run import Run
 
+T = TypeVar("T")
+DECLARED = "scripts"
+"""Where what is known of scripts is kept (engine/declared.py)."""
+LITTLE = 1 << 20
+"""Bytes of room below which a disk is full."""
 DAY = 86_400.0
 IDLE = 30 * DAY
 """Seconds after which a slot that nobody used is emptied."""
@@ -120,6 +127,36 @@ def purge(git: Git, runs: Mapping[str, str]) -> None:
         trash.forget(git, runs)
     for run in runs:
         remove(git.state / "files" / run)
+
+
+def with_room(git: Git, act: Callable[[], T]) -> T:
+    """What `act` returns, which needs a little room on the disk.
+
+    On a full disk what can be made again is removed first: idle slots, the index of runs, what is known of scripts.
+    """
+    try:
+        return act()
+    except (GitFailed, OSError):
+        if not (is_full(git) and make_room(git)):
+            raise
+    return act()
+
+
+def is_full(git: Git) -> bool:
+    """Whether there is next to no room where the repository lies."""
+    system = os.statvfs(git.common_dir)
+    return system.f_bavail * system.f_frsize < LITTLE
+
+
+def make_room(git: Git) -> bool:
+    """Removes what can be made again, whatever its age; whether there was anything."""
+    slots = idle_slots(git, 0.0, time.time())
+    for pile in slots:
+        empty(git, pile.path)
+    caches = [name for name in names_in(git.state) if name.startswith("index.sqlite") or name == DECLARED]
+    for name in caches:
+        remove(git.state / name)
+    return bool(slots or caches)
 
 
 def remove(path: Path) -> None:

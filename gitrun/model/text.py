@@ -20,13 +20,35 @@ LARGEST = 1 << 53
 UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
+# letters, marks and symbols that show nothing: fillers of Hangul, Khmer, Khitan, the blank of Braille, Mongolian and other
+# variation selectors, the joiner of graphemes, a note without a head
+INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\U00016fe4\U0001d159\U000e0000-\U000e0fff]"
+)
+LABEL = 60
+"""Columns of a label that are shown in a line with other things."""
+
+
 def safe_text(text: str) -> str:
     """The text on one line, with all that a terminal would obey or that would reorder it shown escaped."""
     if text.isascii() and text.isprintable():
         return text
     import unicodedata
 
-    return "".join(escaped(char) if unicodedata.category(char) in UNSAFE else char for char in text)
+    shown, before = [], ""
+    for char in text:
+        # the selector of an emoji is part of it, behind anything else it is a letter that nobody sees
+        is_emoji = char == "\ufe0f" and before != "" and unicodedata.category(before) == "So" and not INVISIBLE.match(before)
+        is_hidden = unicodedata.category(char) in UNSAFE or (INVISIBLE.match(char) is not None and not is_emoji)
+        shown.append(escaped(char) if is_hidden else char)
+        before = char
+    return "".join(shown)
+
+
+def label_text(label: str) -> str:
+    """A label as it is shown in a line with other things: the ends of one that is long."""
+    return shortened(safe_text(shortened(label, LABEL)), LABEL)
 
 
 def without_passwords(text: str) -> str:

@@ -191,3 +191,15 @@ def test_text_that_is_not_utf_8_is_refused(runs, words) -> None:
     refused = runs.run(*words)
     assert (refused.returncode, refused.stderr.count("\n")) == (129, 1)
     assert refused.stderr.startswith("gitrun: 'bad\\xff' is not UTF-8, and a run records nothing else")
+
+
+def test_a_long_label_makes_no_long_line(repo) -> None:
+    repo.run("echo.py", check=True)
+    label = "\u3164" * 5000
+    lines = repo.run("label", label, "1", check=True).stderr.splitlines()
+    for words in (["list"], ["show", "1"], ["log"], ["compare"], ["rm", "1"]):
+        ended = repo.run(*words, check=True)
+        lines += [*ended.stdout.splitlines(), *ended.stderr.splitlines()]
+    assert max(map(len, lines)) < 400
+    assert "\u3164" not in "".join(lines)
+    assert json.loads(repo.run("list", "--deleted", "--json", check=True).stdout)[0]["label"] == label

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 MODEL = """\
 import os
 os.makedirs("out", exist_ok=True)
@@ -53,3 +55,24 @@ def test_cat_names_a_file_from_the_current_directory_as_checkout_does(repo) -> N
         assert repo.run("cat", "-p", path, cwd=repo.path / "out", check=True).stdout == "trained"
     refused = repo.run("cat", "-p", "nosuch", cwd=repo.path / "out")
     assert (refused.returncode, "has no file 'nosuch'" in refused.stderr) == (128, True)
+
+
+@pytest.mark.parametrize(
+    "to", [".git", ".git/hooks", ".git/new/place", "link", "link/hooks", "sub/../.git", ".GIT", "other/.git", "x/.git/y"]
+)
+def test_nothing_is_copied_into_a_directory_of_git(repo, to) -> None:
+    repo.run("--", "sh", "-c", "echo evil > made; mkdir hooks; echo evil > hooks/pre-commit", check=True)
+    (repo.path / "link").symlink_to(".git")
+    (repo.path / "sub").mkdir()
+    repo.git("init", "--quiet", "other")
+    before = {path: path.stat().st_mtime_ns for path in repo.path.rglob("*") if "gitrun" not in path.parts}
+    ended = repo.run("checkout", "1", "--to", to)
+    assert ended.returncode == 129
+    assert "is inside git's own directory" in ended.stderr
+    assert {path: path.stat().st_mtime_ns for path in repo.path.rglob("*") if "gitrun" not in path.parts} == before
+
+
+def test_a_program_copies_files_of_a_run_into_its_own_directory(repo) -> None:
+    repo.run("--", "sh", "-c", "echo made > made", check=True)
+    repo.run("--", "sh", "-c", "git run checkout 2 --to inner && cat inner/made", check=True)
+    assert repo.run("cat", "1", check=True).stdout.endswith("made\n")

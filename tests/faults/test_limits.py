@@ -107,3 +107,21 @@ def test_without_descriptors_an_error_is_one_line_and_the_next_command_works(rep
     heal(repo)
     sound(repo)
     assert repo.run("echo.py", "x=9").returncode == 0
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["loose", "packed"])
+def test_rm_and_purge_make_room_on_a_full_disk(small, packed) -> None:
+    small.write(".gitignore", "*.bin\n")
+    small.run("--", "sh", "-c", "head -c 2000000 /dev/urandom > kept.bin", check=True)
+    small.run("list", check=True)
+    if packed:
+        small.git("pack-refs", "--all")
+    subprocess.run(["dd", "if=/dev/zero", "bs=4096", f"of={small.path / 'ballast'}"], capture_output=True, check=False)
+    before = os.statvfs(small.path).f_bavail
+    small.run("rm", "1", check=True)
+    small.run("purge", "--all", check=True)
+    assert len(runs(small)) == 1
+    assert (os.statvfs(small.path).f_bavail - before) * os.statvfs(small.path).f_frsize > 2_000_000
+    (small.path / "ballast").unlink()
+    small.run("echo.py", check=True)
+    sound(small)

@@ -9,11 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitrun.model.text import (
+    LABEL,
     columns,
     duration_text,
     either_text,
     ending_text,
     fitting,
+    label_text,
     limit_text,
     number_text,
     numbers_text,
@@ -129,3 +131,26 @@ def test_numbers_that_look_different_stay_short() -> None:
 )
 def test_passwords_in_urls_are_not_said(text, said) -> None:
     assert without_passwords(text) == said
+
+
+INVISIBLE = (
+    "\u3164\u115f\u1160\u2800\uffa0\u034f\u17b4\u180b\ufe00\ufe0f\u200b\u200d\u2060\ufeff\u00ad\U000e0041\U000e0100\U0001d159"
+)
+
+
+@pytest.mark.parametrize("char", INVISIBLE, ids=lambda char: f"U+{ord(char):04X}")
+def test_letters_that_nobody_sees_are_escaped(char):
+    for text in (char, f"a{char}b", f"{char}{char}"):
+        assert safe_text(text).isascii()
+        assert safe_text(safe_text(text)) == safe_text(text)
+
+
+@pytest.mark.parametrize("text", ["❤️", "Größe", "日本語", "한글", "हिन्दी", "née", "👍", "⠁⠃"])
+def test_letters_that_people_write_are_shown(text):
+    assert safe_text(text) == text
+
+
+@pytest.mark.parametrize("label", ["x" * 5000, "\u3164" * 5000, "日" * 5000, "a\u202e" * 2500, "\U000e0041" * 5000])
+def test_a_long_label_is_shown_by_its_ends(label):
+    assert columns(label_text(label)) <= LABEL
+    assert label_text("best") == "best"
