@@ -153,8 +153,11 @@ def usage_asked(verb: str, words: list[str]) -> tuple[str, list[str]]:
     """What shows what `-h` asks for: behind an operation its flags, else the usage of the verb."""
     from gitrun.commands.misuse import operation_in
 
-    operation = operation_in(words[: words.index("-h")], command_of("run").params) if verb == "run" else ""
-    return ("ops", [operation]) if operation else (verb, ["-h"])
+    before = words[: words.index("-h")]
+    operation = operation_in(before, command_of("run").params) if verb == "run" else ""
+    if verb == "run" and "-m" in before[:-1]:
+        operation = f"-m {before[before.index('-m') + 1]}"
+    return ("ops", ["--", operation]) if operation else (verb, ["-h"])
 
 
 def module_of(verb: str) -> str:

@@ -42,6 +42,7 @@ HELP = """Runs an operation on exactly the code that lies here, and records it a
     metavar="RUN",
     help="Another attempt of RUN: an id, a number of the list, a name.",
 )
+@click.option("--module", "-m", metavar="NAME", help="Run a module, as python -m does.")
 @click.option("--needed", is_flag=True, help="Skip what has been run with these flags.")
 @click.option("--needed-source", is_flag=True, help="As --needed, but only if the source was the same too.")
 @click.option("--force-sourcecode", is_flag=True, help="Restart with the working tree's code instead of the run's own.")
@@ -130,6 +131,10 @@ def request_from(words: tuple[str, ...], rest: tuple[str, ...], options: dict[st
         name = later[0].replace("_", "-").replace("opt-flags", "opt-flag")
         raise UsageError(f"--{name} is not there yet", "optimizers come with a later version")
     named = [word for word in words if "=" not in word]
+    if options["module"]:
+        if named:
+            raise UsageError(f"-m {options['module']} and '{named[0]}' are two operations", "give one of them")
+        named = [f"-m {options['module']}"]
     if len(named) > 1:
         from gitrun.commands.misuse import stray
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gitrun.engine.hosted import module_paths
 from gitrun.engine.planning import fill_in, flag_variables
 from gitrun.engine.process import Call
 from gitrun.engine.surroundings import moved_words, surround, surroundings_of
@@ -45,7 +46,7 @@ def call_for(road: Road, job: Job, site: Site) -> Call:
     if plan.kind == NOTEBOOK:
         argv = notebook_words(road, job, path, environ)
     elif job.python:
-        argv = python_call(job, job.python)
+        argv = python_call(job, job.python, site.tree)
     return Call(
         argv, directory, environ, started.attempt, stop_after(job), road.settings.stop_grace,
         stdin=not job.request.background,
@@ -74,15 +75,19 @@ def stop_after(job: Job) -> float | None:
     return job.request.stop_after or (job.plan.definition.stop_after if job.plan.definition else None)
 
 
-def python_call(job: Job, python: Interpreter) -> list[str]:
-    """The words that run a Python script; the launcher is among them only if it has constants to set."""
+def python_call(job: Job, python: Interpreter, tree: Path) -> list[str]:
+    """The words that run a Python script or module; the launcher is among them only if it has constants to set."""
     plan = job.plan
     words = plan.words[1:]
     if not plan.constants:
         return [python.program, *words]
     spec = job.started.live.directory / "launch.spec"
-    spec.write_bytes(marshal.dumps({"script": words[0], "flags": dict(plan.constants)}, 2))
-    return [python.program, str(LAUNCHER), str(spec), *words[1:]]
+    said: dict[str, object] = {"script": words[0], "flags": dict(plan.constants)}
+    if words[0] == "-m":
+        paths = (tree / path for path in module_paths(words[1], plan.cwd))
+        said |= {"module": words[1], "script": str(next((path for path in paths if path.is_file()), words[1]))}
+    spec.write_bytes(marshal.dumps(said, 2))
+    return [python.program, str(LAUNCHER), str(spec), *words[2 if words[0] == "-m" else 1 :]]
 
 
 def notebook_words(road: Road, job: Job, path: str, environ: dict[str, str]) -> list[str]:

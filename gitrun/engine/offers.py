@@ -10,7 +10,17 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, cast
 
-from gitrun.engine.operations import PYTHON, Operation, below_top, declared_by, entry_operation, mode_of, step_operation
+from gitrun.engine.operations import (
+    AS_MODULE,
+    PYTHON,
+    Operation,
+    below_top,
+    declared_by,
+    entry_operation,
+    mode_of,
+    module_operation,
+    step_operation,
+)
 from gitrun.errors import CannotRun, GitrunError, UnknownOperation, UsageError
 from gitrun.git.objects import EXECUTABLE, FILE, LINK, TREE, Entry, Object
 from gitrun.model.definitions import Definition
@@ -134,6 +144,9 @@ def offer_of(objects: Objects, name: str, entry: Definition | UsageError) -> Off
 
 def script(git: Git, objects: Objects, typed: str, *, top: bool = False) -> Offer:
     """A script or program as typed in the current directory, or at the top. Raises UsageError."""
+    if typed.startswith(AS_MODULE):
+        operation = module_operation(objects, typed.removeprefix(AS_MODULE), "", git.prefix.rstrip("/"))
+        return declaring(Offer(typed, operation.kind, operation.command), declared_by(objects, operation, ""))
     path = os.path.normpath(typed) if top else below_top(git, typed)
     if mode_of(objects, "", path) is None:
         raise UnknownOperation(f"there is no operation or script '{typed}' here", "git run ops lists what there is", typed)

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitrun.engine.declared import script_of
+from gitrun.engine.hosted import is_there, module_paths
 from gitrun.engine.parameters import with_parameters
 from gitrun.errors import CannotRun, ObjectsGone, UnknownOperation, UsageError
 from gitrun.git.objects import EXECUTABLE, FILE, Object, entry_at
 from gitrun.model.flags import same_value
 from gitrun.model.plan import COMMAND, GITRUN, INTERPRETERS, NOTEBOOK, PROGRAM, PYPROJECT, SCRIPT, STEPS
+from gitrun.model.run import words_start
 from gitrun.model.scripts import ARGS, GLOBALS, Script
 from gitrun.model.text import either_text, is_text, safe_text
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from gitrun.model.request import Request
 
 PYTHON = "{python}"
+AS_MODULE = "-m "
+"""What stands before the name of a module that is an operation."""
 STARTERS = {".java": "java", ".go": "go run", ".ts": "npx tsx", ".php": "php", ".scala": "scala", ".swift": "swift",
             ".kts": "kotlin", ".exs": "elixir", ".clj": "clojure -M", ".do": "stata -b do", ".sas": "sas", ".ps1": "pwsh",
             ".awk": "awk -f", ".tcl": "tclsh", ".sql": "psql -f", ".mk": "make -f", ".nf": "nextflow run"}  # fmt: skip
@@ -36,17 +40,28 @@ STARTERS = {".java": "java", ".go": "go run", ".ts": "npx tsx", ".php": "php", "
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What is to be run: its name for life, its kind, its argv template, where it runs, and its entry if it has one."""
+    """What is to be run: its name for life, its kind, its argv template, where it runs, and its entry if it has one.
+
+    `path` is where the source of a module lies, below the top; that of a script follows from its words.
+    """
 
     name: str
     kind: str
     command: tuple[str, ...]
     cwd: str
     definition: Definition | None = None
+    path: str = ""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words behind `--`."""
+        return self.command[words_start(self.kind, self.command) :]
 
     @property
     def script(self) -> str:
-        """The path of the Python script or notebook, below the top."""
+        """The path of the Python script, module or notebook, below the top."""
+        if self.path:
+            return self.path
         path = self.command[1:2] if self.kind in {SCRIPT, NOTEBOOK} else ()
         return os.path.normpath(os.path.join(self.cwd, *path)) if path else ""
 
@@ -69,6 +84,8 @@ def step_operation(objects: Objects, name: str, tree: str) -> Operation:
     definition = definition_of(objects, tree, name)
     if definition:
         return entry_operation(objects, definition, tree, ())
+    if name.startswith(AS_MODULE):
+        return module_operation(objects, name.removeprefix(AS_MODULE), tree, "")
     path = os.path.normpath(name)
     mode = mode_of(objects, tree, path)
     if mode is None:
@@ -89,6 +106,8 @@ def find_operation(git: Git, objects: Objects, request: Request, source: Source)
     definition = definition_of(objects, source.tree, request.operation)
     if definition:
         return entry_operation(objects, definition, source.tree, request.command)
+    if request.operation.startswith(AS_MODULE):
+        return module_operation(objects, request.operation.removeprefix(AS_MODULE), source.tree, cwd, request.command)
     path = below_top(git, request.operation)
     if not is_text(path):
         raise UsageError(f"'{safe_text(path)}' is not UTF-8, and a run records nothing else", "give it another name")
@@ -110,6 +129,22 @@ def find_operation(git: Git, objects: Objects, request: Request, source: Source)
         hint = hint if started else f"chmod +x {request.operation}, or {hint}"
         raise UsageError(f"'{request.operation}' is neither a Python script nor executable", hint)
     return Operation(path, PROGRAM, (*words, *request.command), cwd)
+
+
+def module_operation(objects: Objects, name: str, tree: str, cwd: str, words: tuple[str, ...] = ()) -> Operation:
+    """The operation `-m name`: a module of the tree, or a package with a main module. Raises UsageError."""
+    operation = located(objects, Operation(f"{AS_MODULE}{name}", SCRIPT, (PYTHON, "-m", name, *words), cwd), tree)
+    if not operation.path:
+        raise UsageError(f"there is no module '{name}' here", f"git run -- python -m {name} runs any module")
+    return operation
+
+
+def located(objects: Objects, operation: Operation, tree: str) -> Operation:
+    """The operation with the path of its module in the tree; empty if there is none, or if it is no module."""
+    if operation.kind != SCRIPT or operation.command[1:2] != ("-m",):
+        return operation
+    paths = module_paths(operation.command[2], operation.cwd)
+    return replace(operation, path=next((path for path in paths if is_there(objects, tree, path)), ""))
 
 
 def program_words(typed: str, mode: str) -> tuple[str, ...] | None:
@@ -239,7 +274,7 @@ def declared_by(objects: Objects, operation: Operation, tree: str, given: Mappin
     if definition:
         return declared_by_entry(objects, operation, definition, tree, given)
     if operation.kind == SCRIPT:
-        script = script_in(objects, operation.script, tree).chosen(operation.command[2:], given)
+        script = script_in(objects, operation.script, tree).chosen(operation.words, given)
         script = with_parameters(objects, operation, script, tree, given)
         return Declared(script.flags, script, script.style)
     if operation.kind == NOTEBOOK and operation.command[0] == PYTHON:
@@ -262,7 +297,7 @@ def declared_by_entry(
         return Declared(over(step_flags(objects, definition, tree), said))
     if operation.kind == SCRIPT:
         script = asked(objects, operation, tree) if definition.asks else script_in(objects, operation.script, tree)
-        script = with_parameters(objects, operation, script.chosen(operation.command[2:], given), tree, given)
+        script = with_parameters(objects, operation, script.chosen(operation.words, given), tree, given)
         if not style or style == script.style:
             return Declared(over(script.flags, said), script, script.style)
         return Declared(said or None, None, style)

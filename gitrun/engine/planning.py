@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from gitrun.engine.operations import Operation, below_top, declared_by, definition_of, entry_operation, find_operation
+from gitrun.engine.operations import Operation, below_top, declared_by, definition_of, entry_operation, find_operation, located
 from gitrun.engine.parameters import values_to_write
 from gitrun.engine.reach import (
     Route,
@@ -204,7 +204,7 @@ def operation_of(objects: Objects, last: Attempt, basis: Basis | None, tree: str
     """
     if len(last.command) < LEAST.get(last.kind, 0):
         raise BadRun(f"attempt {short(last.id)} says nothing that could be executed")
-    known = Operation(last.operation, last.kind, last.command, last.cwd)
+    known = located(objects, Operation(last.operation, last.kind, last.command, last.cwd), tree)
     if not basis or not basis.is_entry:
         return known
     definition = definition_of(objects, tree, last.operation)
@@ -226,7 +226,7 @@ def settle_flags(
     names = {need.operation for need in operation.definition.needs} if operation.definition else set()
     names -= {flag.name for flag in declared.flags or ()}
     asked = {name: value for name, value in flags.items() if name not in names}
-    require_command(declared.script, operation.name, operation.command[2:], asked if not force else ())
+    require_command(declared.script, operation.name, operation.words, asked if not force else ())
     partial = bool(declared.script and declared.script.partial)
     as_typed = ("all" if operation.kind == COMMAND else "numbers") if takes_text(operation, declared) else ""
     host = declared.host
@@ -259,7 +259,7 @@ def make_plan(objects: Objects, asked: Asked, flags: Flags, params: Params, bare
     definition, style = operation.definition, declared.style
     require_flags(asked, flags, force=params.force_flags)
     own = declared.script.flags if declared.script else ()
-    start = min(2, len(operation.command))
+    start = min(words_start(SCRIPT, operation.command), len(operation.command))
     words = operation.command[start:]
     # what a word that stays may set is given no other way, and not recorded: nobody knows its value
     plain = flags.put({flag.name: flag.default for flag in own if flag.name in asked.unsure})
@@ -286,7 +286,7 @@ def require_flags(asked: Asked, flags: Flags, *, force: bool) -> None:
     """Raises UsageError if a flag is missing that the operation must have, or an argument of its script."""
     operation, definition, script = asked.operation, asked.operation.definition, asked.declared.script
     must = ((asked.declared.flags or ()) if operation.kind == STEPS else definition.flags) if definition else ()
-    words = operation.command[words_start(operation.kind, operation.command) :] if script else ()
+    words = operation.words if script else ()
     if script and not force and asked.declared.style == script.style:
         must = (*must, *script.must_have(words))
     missing = [flag.name for flag in must if flag.required and flag.name not in flags and flag.name not in asked.unsure]

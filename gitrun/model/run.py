@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from gitrun.model.flags import Flags
 from gitrun.model.metrics import Metrics
-from gitrun.model.plan import INTERPRETERS, PROGRAM
+from gitrun.model.plan import INTERPRETERS, PROGRAM, SCRIPT
 from gitrun.model.status import ENDED, RUNNING
 
 if TYPE_CHECKING:
@@ -169,6 +169,8 @@ class BrokenRun:
 
 def words_start(kind: str, command: Sequence[str]) -> int:
     """Where the words behind `--` begin in the command of a script or program, however that is started."""
+    if kind == SCRIPT and list(command[1:2]) == ["-m"]:
+        return 3
     return 1 if kind == PROGRAM and command[:1] and command[0] not in INTERPRETERS.values() else 2
 
 
