@@ -121,7 +121,7 @@ def obey(verb: str, words: list[str]) -> int:
     elif "--help" in ours:
         verb, words = "help", []
     try:
-        return invoke(verb, words)
+        return invoke_or_move(verb, words)
     except GitrunError as error:
         code = complain(Complaint(error.kind, *told_of(error, words), error.exit_code), as_json=as_json)
         for line in error.detail.splitlines() if not as_json else ():
@@ -138,6 +138,21 @@ def obey(verb: str, words: list[str]) -> int:
         return 141
     except OSError as error:
         return complain(Complaint("system", told_of_system(error), "", 128), as_json=as_json)
+
+
+def invoke_or_move(verb: str, words: list[str]) -> int:
+    """Runs the verb; an option that git run does not have may be one of the script, and then stands behind `--`."""
+    import click
+
+    try:
+        return invoke(verb, [*words])
+    except click.NoSuchOption:
+        from gitrun.commands.options import moved
+
+        again = moved(words) if verb == "run" else None
+        if again is None:
+            raise
+        return invoke(verb, again)
 
 
 def told_of_system(error: OSError) -> str:

@@ -131,6 +131,13 @@ def request_from(words: tuple[str, ...], rest: tuple[str, ...], options: dict[st
         name = later[0].replace("_", "-").replace("opt-flags", "opt-flag")
         raise UsageError(f"--{name} is not there yet", "optimizers come with a later version")
     named = [word for word in words if "=" not in word]
+    if any(word.startswith(("+", "~")) for word in words):
+        from gitrun.commands.options import signed
+
+        operation = f"-m {options['module']}" if options["module"] else next(iter(named), "")
+        own = signed(operation, words)
+        words, rest = tuple(word for word in words if word not in own), (*own, *rest)
+        named = [word for word in named if word not in own]
     if options["module"]:
         if named:
             raise UsageError(f"-m {options['module']} and '{named[0]}' are two operations", "give one of them")

@@ -53,7 +53,7 @@ class Offer:
     """An operation that can be run; `flags` are None if it takes every flag, or has to be asked for them (`asks`).
 
     `commands` are its sub-commands, which have flags of their own. `error` says why it cannot be run, `note` what there is
-    to know of its flags.
+    to know of its flags, `frontend` what reads its words.
     """
 
     name: str
@@ -65,6 +65,7 @@ class Offer:
     asks: bool = False
     commands: tuple[Command, ...] = ()
     note: str = ""
+    frontend: str = ""
 
 
 class WorkingTree:
@@ -164,7 +165,8 @@ def declaring(bare: Offer, declared: Declared) -> Offer:
     found = declared.script
     if found is None:
         return replace(bare, flags=declared.flags)
-    return replace(bare, flags=declared.flags, commands=found.commands, note=found.advice or found.partial)
+    note = found.advice or found.partial
+    return replace(bare, flags=declared.flags, commands=found.commands, note=note, frontend=found.frontend)
 
 
 def scripts(git: Git) -> list[str]:

@@ -238,6 +238,10 @@ def settle_flags(
         is_partial = bool(host.script.partial)
         own = settle(host.script.flags, spelled, operation=host.at.path, force=force, partial=is_partial)
     asked = spelled_as(as_typed, asked)
+    known = {flag.name.replace("-", "_") for flag in declared.flags or ()}
+    strange = next((name for name in asked if name.replace("-", "_") not in known), "")
+    if strange and not force and not partial and declared.script and declared.script.advice:
+        raise UsageError(f"{operation.name} has no flag {strange!r}", declared.script.advice)
     return own | settle(declared.flags, asked, operation=operation.name, force=force, partial=partial)
 
 

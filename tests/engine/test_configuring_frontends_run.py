@@ -147,3 +147,22 @@ def test_value_of_a_configuration_file_is_recorded(tool: tuple[str, Repo]) -> No
     repo.write("other.ini", "lr = 0.9\n")
     assert last_line(repo.run("tool.py", "n=1", "my-config=other.ini", check=True).stdout)["lr"] == 0.9
     assert json.loads(repo.run("show", "1", "--json").stdout)["flags"] == {"my-config": "other.ini", "n": 1}
+
+
+@pytest.mark.parametrize(
+    ("library", "words"),
+    [
+        ("sacred", ["with", "lr=0.5", "opt.momentum=0.1"]),
+        ("configargparse", ["--lr", "0.5", "--n=3"]),
+        ("docopt", ["--lr=0.5", "--loud"]),
+        ("pydantic_settings", ["--opt.lr=0.5", "-n", "3"]),
+    ],
+)
+def test_words_behind_the_dashes_are_recorded_as_flags(tool: tuple[str, Repo], library: str, words: list[str]) -> None:
+    if tool[0] != library:
+        pytest.skip("words of another library")
+    repo = tool[1]
+    plain = last_line(repo.run("tool.py", "--", *words, check=True).stdout)
+    shown = json.loads(repo.run("show", "1", "--json", check=True).stdout)
+    assert (0.5 in shown["flags"].values(), repo.run("--restart", "1", check=True).stdout != "") == (True, True)
+    assert repr(plain) in repo.run("cat", "1", check=True).stdout

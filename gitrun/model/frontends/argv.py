@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from gitrun.model.frontends.script import Script
 
 Given: TypeAlias = "Value | Typed | None"
-ASSIGNING = ("hydra", "omegaconf")
-"""The front ends whose words are `name=value`."""
+ASSIGNING = ("hydra", "omegaconf", "sacred")
+"""The front ends whose words are `name=value`; those of Sacred stand behind `with`."""
 ABBREVIATING = ("argparse", "dataclasses")
 """Those that take the beginning of an option for the whole."""
 DASHED = ("fire", "tyro", "dataclasses")
@@ -64,8 +64,9 @@ def read_words(script: Script | None, words: Sequence[str]) -> Read:
 
 
 def read_assignments(script: Script, words: Sequence[str]) -> Read:
-    """Reads `name=value`, the words of Hydra and OmegaConf."""
+    """Reads `name=value`, the words of Hydra, OmegaConf and Sacred."""
     names = {flag.name for flag in script.flags}
+    added = {flag.name for flag in script.flags if flag.option.startswith("+")}
     found: dict[str, Given] = {}
     rest: list[str] = []
     unsure: set[str] = set()
@@ -73,12 +74,17 @@ def read_assignments(script: Script, words: Sequence[str]) -> Read:
         name, equals, text = word.partition("=")
         bare = name.lstrip("+~") if script.frontend == "hydra" else name
         is_plain = (bool(equals) and not name.startswith(("+", "~"))) or (name.startswith("++") and bool(equals))
+        is_plain = is_plain or (bool(equals) and bare in added)
         if bare in names and is_plain and not GRAMMAR.search(text):
             found[bare] = Typed(text)
             continue
         rest.append(word)
         if bare and (equals or name.startswith("~")):
             unsure |= {known for known in names if known == bare or known.startswith(f"{bare}.")}
+        elif script.frontend == "sacred" and "with" in rest[:-1]:
+            unsure |= names  # a named configuration may give any of them another value
+    if script.frontend == "sacred" and rest[-1:] == ["with"]:
+        rest.pop()  # it stands before values, and all of them are flags
     return Read(found, tuple(rest), frozenset(unsure - found.keys()))
 
 

@@ -51,6 +51,7 @@ def read(module: Module) -> Script | None:
         return Script((), ARGS, "hydra", partial=str(error))
     if found is None:
         return structured(module, name)
+    found = reading.added() | found
     return Script(tuple(found.values()), ARGS, "hydra", groups=tuple(reading.groups.values()), partial=reading.partial)
 
 
@@ -134,6 +135,19 @@ class Reading:
         for entry in entries[:start]:
             before |= self.default(entry, folder, prefix, depth, over=False)
         return overridden(before | values, entries, folder)
+
+    def added(self) -> dict[str, Flag]:
+        """Returns the groups that no defaults list names, which `+experiment=a` adds; what they bring goes over the config."""
+        flags: dict[str, Flag] = {}
+        for name in self.files.names(self.place):
+            if name in {group.flag for group in self.groups.values()} or name == "hydra" or not is_name(name):
+                continue
+            if any(file.endswith(ENDS) for file in self.files.names(f"{self.place}/{name}".strip("/"))):
+                partial = self.partial
+                found = self.group(name, None, (name, Place(f"{name}.")), 1, over=True)
+                self.partial = partial
+                flags |= {key: replace(flag, option=f"+{key}") for key, flag in found.items()}
+        return flags
 
     def default(self, entry: object, folder: str, prefix: str, depth: int, *, over: bool) -> dict[str, Flag]:
         """The flags that an entry of a defaults list adds: those of another file, or of a group."""

@@ -1,0 +1,125 @@
+"""Options of a script that are typed before `--`, as in `git run train.py --lr 0.3`: they are moved behind it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from gitrun.commands.main import command_of
+from gitrun.commands.misuse import offer_here
+from gitrun.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from gitrun.engine.offers import Offer
+    from gitrun.model.flags import Flag
+    from gitrun.model.scripts import Command
+
+SIGNS = ("+", "~")
+"""What the words of Hydra begin with that add to a configuration, or take something out of it."""
+HYDRA = "hydra"
+
+
+def moved(words: Sequence[str]) -> list[str] | None:
+    """Returns the words with those behind `--` that are the script's own; None if one is neither ours nor the script's.
+
+    Raises UsageError for an option without its value.
+    """
+    end = words.index("--") if "--" in words else len(words)
+    ours, rest = list(words[:end]), list(words[end + 1 :])
+    takes = {name: not param.is_flag for param in options() for name in param.opts}
+    offer = operation_among(ours, takes)
+    if offer is None:
+        return None
+    front: list[str] = []
+    behind: list[str] = []
+    kept: list[str] = []
+    at = 0
+    while at < len(ours):
+        name, equals, _ = ours[at].partition("=")
+        if is_known(name, takes):
+            count = 2 if takes.get(name) and not equals else 1
+            kept += ours[at : at + count]
+        elif not name.startswith("-"):
+            count = 1
+            kept += ours[at : at + 1]
+        else:
+            inner = False
+            flag = of_option(name, offer.flags or ())
+            if flag is None:
+                flag, inner = of_option(name, below(offer.commands)), True
+            if flag is None:
+                return None
+            count = 1 if equals or not takes_value(flag, name) else 1 + values_behind(ours[at + 1 :], flag, offer)
+            if not equals and takes_value(flag, name) and count == 1:
+                raise UsageError(f"option {name} of {offer.name} needs a value", f"give it as {flag.name}=VALUE")
+            (behind if inner else front).extend(ours[at : at + count])
+        at += count
+    return [*kept, "--", *front, *rest, *behind]
+
+
+def signed(operation: str, words: Sequence[str]) -> list[str]:
+    """Returns those of the words that change a configuration of Hydra's, `+a=1`, `++a=1` and `~a`, if Hydra reads them."""
+    found = [word for word in words if word.startswith(SIGNS)]
+    offer = offer_here(operation) if found else None
+    return found if offer and offer.frontend == HYDRA else []
+
+
+def options() -> list[click.Option]:
+    """Returns the options of git run."""
+    return [param for param in command_of("run").params if isinstance(param, click.Option)]
+
+
+def operation_among(words: Sequence[str], takes: dict[str, bool]) -> Offer | None:
+    """Returns the operation that the words name; values of options are no names."""
+    before = ""
+    for word in words:
+        if before in {"-m", "--module"}:
+            return offer_here(f"-m {word}")
+        if not takes.get(before) and not word.startswith(("-", *SIGNS)) and "=" not in word and (offer := offer_here(word)):
+            return offer
+        before = word
+    return None
+
+
+def is_known(name: str, takes: dict[str, bool]) -> bool:
+    """Returns whether the option is one of ours; those of one letter may stand together."""
+    is_letters = name[:1] == "-" != name[1:2] and len(name) > 1
+    return name in takes or (is_letters and all(takes.get(f"-{letter}") is False for letter in name[1:]))
+
+
+def of_option(name: str, flags: Iterable[Flag]) -> Flag | None:
+    """Returns the flag that the option gives a value."""
+    return next((flag for flag in flags if name in {flag.option, *flag.aliases, *off_words(flag)}), None)
+
+
+def off_words(flag: Flag) -> tuple[str, ...]:
+    """Returns the options that stand for a value of the flag."""
+    if flag.action == "boolean_optional":
+        return (f"--no-{flag.option.removeprefix('--')}",)
+    if flag.action == "equals" and flag.kind == "bool":
+        return (f"--no{flag.option.lstrip('-')}",)
+    return tuple(word for word in flag.words if word.startswith("-") and len(word) > 2)
+
+
+def takes_value(flag: Flag, name: str) -> bool:
+    """Returns whether a value stands behind the option."""
+    is_switch = flag.action in {"store_true", "store_false", "boolean_optional", "switch", "const", "count", "times"}
+    return not (is_switch or name in off_words(flag) or (flag.action == "equals" and flag.kind == "bool"))
+
+
+def values_behind(words: Sequence[str], flag: Flag, offer: Offer) -> int:
+    """Returns how many of the words are values of the option: one, or of one that takes several all up to the next flag."""
+    if flag.size or not flag.many or flag.action in {"append", "repeat", "equals", "separated", "spaced"}:
+        return min(flag.size or 1, len(words))
+    stops = (at for at, word in enumerate(words) if word.startswith("--") or "=" in word or word == offer.name)
+    return next(stops, len(words))
+
+
+def below(commands: Iterable[Command]) -> Iterator[Flag]:
+    """Yields the flags of sub-commands."""
+    for command in commands:
+        yield from command.flags
+        yield from below(command.commands)

@@ -1,0 +1,144 @@
+"""Options of a script are taken as they are typed, and modules are run by their names."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+TRAIN = """\
+import argparse
+p = argparse.ArgumentParser()
+p.add_argument("--lr", "-l", type=float, default=0.1)
+p.add_argument("--fast", action="store_true")
+p.add_argument("--cache", action=argparse.BooleanOptionalAction, default=True)
+p.add_argument("--xs", nargs="+", type=int)
+print(vars(p.parse_args()))
+"""
+SUBS = """\
+import argparse
+p = argparse.ArgumentParser()
+p.add_argument("--seed", type=int, default=0)
+fit = p.add_subparsers().add_parser("fit")
+fit.add_argument("--lr", type=float, default=0.1)
+print(vars(p.parse_args()))
+"""
+HYDRA = """\
+import hydra
+from omegaconf import OmegaConf
+@hydra.main(config_path="conf", config_name="c", version_base=None)
+def main(cfg): print(OmegaConf.to_container(cfg))
+main()
+"""
+
+
+@pytest.fixture
+def project(empty_repo):
+    empty_repo.write("train.py", TRAIN)
+    empty_repo.write("subs.py", SUBS)
+    empty_repo.write("plain.py", "lr = 0.1\nprint(lr)\n")
+    empty_repo.write("h.py", HYDRA)
+    empty_repo.write("conf/c.yaml", "defaults:\n  - db: my\n  - _self_\nlr: 1\nm: {a: 1, b: 2}\n")
+    empty_repo.write("conf/db/my.yaml", "host: a\n")
+    empty_repo.write("conf/experiment/e.yaml", "# @package _global_\nlr: 5\nextra: 1\n")
+    empty_repo.write("pkg/__init__.py", "")
+    empty_repo.write("pkg/fit.py", "lr = 0.1\nif __name__ == '__main__':\n    from . import other\n    print(lr, other.lr)\n")
+    empty_repo.write("pkg/other.py", "from .fit import lr\n")
+    empty_repo.write("pkg/__main__.py", TRAIN)
+    empty_repo.commit()
+    empty_repo.git("config", "gitrun.python", sys.executable)
+    return empty_repo
+
+
+def shown(repo) -> dict:
+    return json.loads(repo.run("show", "1", "--json", check=True).stdout)
+
+
+@pytest.mark.parametrize(
+    ("words", "changes"),
+    [
+        (["train.py", "--lr", "0.3"], {"lr": 0.3}),
+        (["train.py", "--lr=0.3"], {"lr": 0.3}),
+        (["--lr", "0.3", "train.py"], {"lr": 0.3}),
+        (["--lr=0.3", "train.py"], {"lr": 0.3}),
+        (["train.py", "-l", "-1"], {"lr": -1.0}),
+        (["train.py", "--lr", "0.3", "--fast", "--label", "x", "--no-cache"], {"lr": 0.3, "fast": True, "cache": False}),
+        (["train.py", "--xs", "1", "2", "--lr", "4", "fast=yes"], {"xs": [1, 2], "lr": 4.0, "fast": True}),
+        (["train.py", "--fast", "--", "--lr", "0.3"], {"fast": True, "lr": 0.3}),
+        (["-m", "pkg", "--lr", "0.3"], {"lr": 0.3}),
+    ],
+)
+def test_option_of_the_script_is_accepted_and_recorded(project, words, changes) -> None:
+    received = {"lr": 0.1, "fast": False, "cache": True, "xs": None} | changes
+    assert project.run(*words, check=True).stdout == f"{received}\n"
+    assert shown(project)["flags"] == {name: value for name, value in received.items() if value is not None}
+    assert sorted(shown(project)["given"]) == sorted(changes)
+
+
+def test_option_of_a_sub_command_is_accepted(project) -> None:
+    assert project.run("subs.py", "--lr", "0.3", "--seed", "2", "--", "fit", check=True).stdout == "{'seed': 2, 'lr': 0.3}\n"
+    assert shown(project)["flags"] == {"seed": 2, "lr": 0.3}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["train.py", "--rate", "0.3"], "flags are written rate=0.3, not --rate 0.3"),
+        (["plain.py", "--lr", "0.3"], "flags are written lr=0.3, not --lr 0.3"),
+        (["train.py", "--lr", "fast"], "flag 'lr' of train.py takes a number, not 'fast'"),
+        (["train.py", "--lr"], "option --lr of train.py needs a value; give it as lr=VALUE"),
+        (["plain.py", "+lr=1"], "not a flag: '+lr=1'"),
+    ],
+)
+def test_what_is_no_option_of_the_script_is_refused(project, words, said) -> None:
+    ended = project.run(*words)
+    assert (ended.returncode, project.git("for-each-ref", "refs/runs"), said in ended.stderr) == (129, "", True)
+
+
+@pytest.mark.parametrize(
+    ("words", "received", "flags"),
+    [
+        (["++lr=4"], {"db": {"host": "a"}, "lr": 4, "m": {"a": 1, "b": 2}}, {"lr": 4}),
+        (["+new=3"], {"db": {"host": "a"}, "lr": 1, "m": {"a": 1, "b": 2}, "new": 3}, {"lr": 1}),
+        (["~m.a", "lr=2"], {"db": {"host": "a"}, "lr": 2, "m": {"b": 2}}, {"lr": 2, "m.a": None}),
+        (["+experiment=e"], {"db": {"host": "a"}, "lr": 5, "m": {"a": 1, "b": 2}, "extra": 1}, {"experiment": "e", "lr": 5}),
+        (["experiment=e", "lr=9"], {"db": {"host": "a"}, "lr": 9, "m": {"a": 1, "b": 2}, "extra": 1}, {"lr": 9, "extra": 1}),
+        (["~db"], {"lr": 1, "m": {"a": 1, "b": 2}}, {"db": None, "db.host": None}),
+    ],
+)
+def test_words_of_hydra_reach_it_and_what_is_recorded_is_true(project, words, received, flags) -> None:
+    assert project.run("h.py", *words, check=True).stdout == f"{received}\n"
+    recorded = shown(project)["flags"]
+    assert {name: recorded.get(name) for name in flags} == flags
+    assert project.run("--restart", "1", check=True).stdout == f"{received}\n"
+
+
+def test_module_is_run_by_its_name_with_its_constants(project) -> None:
+    assert project.run("-m", "pkg.fit", "lr=0.5", check=True).stdout == "0.5 0.5\n"
+    assert (shown(project)["operation"], shown(project)["flags"]) == ("-m pkg.fit", {"lr": 0.5})
+    assert "Skipping" in project.run("--needed", "-m", "pkg.fit", "lr=0.5", check=True).stdout
+    assert project.run("--restart", "1", "lr=0.7", check=True).stdout == "0.7 0.7\n"
+    assert project.run("-m", "pkg.fit", check=True).stdout == "0.1 0.1\n"
+    project.write("gitrun.toml", '[operations.all]\nsteps = ["-m pkg.fit"]\n')
+    assert project.run("all", "lr=0.9", check=True).stdout == "0.9 0.9\n"
+
+
+def test_help_of_a_module_shows_its_flags_and_one_that_is_not_there_is_refused(project) -> None:
+    assert project.run("-m", "pkg.fit", "-h", check=True).stdout == "-m pkg.fit\n  lr=0.1\n"
+    ended = project.run("-m", "nosuch")
+    assert (ended.returncode, ended.stderr) == (
+        129, "gitrun: there is no module 'nosuch' here; git run -- python -m nosuch runs any module\n",
+    )  # fmt: skip
+    assert "-m pkg.fit and 'train.py' are two operations" in project.run("-m", "pkg.fit", "train.py").stderr
+
+
+def test_refused_flag_names_the_way_that_works(empty_repo) -> None:
+    source = "from pydantic_settings import BaseSettings\nclass S(BaseSettings):\n    lr: float = 0.1\nprint(S())\n"
+    empty_repo.write("s.py", source)
+    ended = empty_repo.run("s.py", "lr=0.5")
+    assert ended.returncode == 129
+    assert (
+        "s.py has no flag 'lr'; pydantic-settings reads its values from the environment: NAME=VALUE git run s.py"
+        in ended.stderr
+    )
