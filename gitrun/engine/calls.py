@@ -42,7 +42,7 @@ def call_for(road: Road, job: Job, site: Site) -> Call:
         path = surround(around, environ, top, site.tree)
         if around.handed.notice:
             road.say(around.handed.notice)
-    argv = command_words(job) if plan.kind == COMMAND else [*plan.command, *plan.arguments]
+    argv = command_words(job, site.tree) if plan.kind == COMMAND else [*plan.command, *plan.arguments]
     if plan.kind == NOTEBOOK:
         argv = notebook_words(road, job, path, environ)
     elif job.python:
@@ -59,15 +59,27 @@ def in_workspace(road: Road, plan: Plan, tree: Path) -> Plan:
     return replace(plan, command=tuple(moved[: len(plan.command)]), arguments=tuple(moved[len(plan.command) :]))
 
 
-def command_words(job: Job) -> list[str]:
+def command_words(job: Job, tree: Path) -> list[str]:
     """The words of a command with its flags; a script among them whose constants are set is started by the launcher."""
     plan = job.plan
     words = replace(plan, command=tuple(fill_in(plan.command, plan.flags))).words
     if not plan.constants:
         return words
+    is_module = words[plan.place - 1 : plan.place] == ["-m"]
+    start = plan.place - 1 if is_module else plan.place
+    return [*words[:start], *launcher_words(job, words[start:], tree)]
+
+
+def launcher_words(job: Job, words: list[str], tree: Path) -> list[str]:
+    """The words that have a Python start a script, `t.py …`, or a module, `-m pkg.t …`, with other values in its constants."""
+    plan, is_module = job.plan, words[0] == "-m"
+    said: dict[str, object] = {"script": words[0], "flags": dict(plan.constants)}
+    if is_module:
+        paths = (tree / path for path in module_paths(words[1], plan.cwd))
+        said |= {"module": words[1], "script": str(next((path for path in paths if path.is_file()), words[1]))}
     spec = job.started.live.directory / "launch.spec"
-    spec.write_bytes(marshal.dumps({"script": words[plan.place], "flags": dict(plan.constants)}, 2))
-    return [*words[: plan.place], str(LAUNCHER), str(spec), *words[plan.place + 1 :]]
+    spec.write_bytes(marshal.dumps(said, 2))
+    return [str(LAUNCHER), str(spec), *words[2 if is_module else 1 :]]
 
 
 def stop_after(job: Job) -> float | None:
@@ -79,15 +91,7 @@ def python_call(job: Job, python: Interpreter, tree: Path) -> list[str]:
     """The words that run a Python script or module; the launcher is among them only if it has constants to set."""
     plan = job.plan
     words = plan.words[1:]
-    if not plan.constants:
-        return [python.program, *words]
-    spec = job.started.live.directory / "launch.spec"
-    said: dict[str, object] = {"script": words[0], "flags": dict(plan.constants)}
-    if words[0] == "-m":
-        paths = (tree / path for path in module_paths(words[1], plan.cwd))
-        said |= {"module": words[1], "script": str(next((path for path in paths if path.is_file()), words[1]))}
-    spec.write_bytes(marshal.dumps(said, 2))
-    return [python.program, str(LAUNCHER), str(spec), *words[2 if words[0] == "-m" else 1 :]]
+    return [python.program, *(launcher_words(job, words, tree) if plan.constants else words)]
 
 
 def notebook_words(road: Road, job: Job, path: str, environ: dict[str, str]) -> list[str]:

@@ -289,13 +289,16 @@ def make_plan(objects: Objects, asked: Asked, flags: Flags, params: Params, bare
 def require_flags(asked: Asked, flags: Flags, *, force: bool) -> None:
     """Raises UsageError if a flag is missing that the operation must have, or an argument of its script."""
     operation, definition, script = asked.operation, asked.operation.definition, asked.declared.script
-    must = ((asked.declared.flags or ()) if operation.kind == STEPS else definition.flags) if definition else ()
+    said = ((asked.declared.flags or ()) if operation.kind == STEPS else definition.flags) if definition else ()
+    must = said
     words = operation.words if script else ()
     if script and not force and asked.declared.style == script.style:
         must = (*must, *script.must_have(words))
     missing = [flag.name for flag in must if flag.required and flag.name not in flags and flag.name not in asked.unsure]
     if missing:
-        raise UsageError(f"{operation.name} needs the flag '{missing[0]}'", f"give it as {missing[0]}=VALUE")
+        is_said = any(flag.name == missing[0] for flag in said)
+        more = "" if is_said else "; --force-flags leaves it to the program"
+        raise UsageError(f"{operation.name} needs the flag '{missing[0]}'", f"give it as {missing[0]}=VALUE{more}")
     if script and script.arguments and not words and not force:
         name = script.arguments[0]
         raise UsageError(f"{operation.name} needs the argument '{name}'", f"git run {operation.name} -- {name.upper()}")

@@ -208,8 +208,6 @@ def is_exactly(one: Value, other: Value | None) -> bool:
 
 def no_launcher(host: Host) -> str:
     """Why the script cannot be started with other values in its constants; empty if it can."""
-    if host.at.is_module:
-        return "the command names it as a module"
     if host.at.place == 0:
         return "the command starts it as a program"
     if host.at.host.endswith("uv") and INLINE_METADATA in host.source:

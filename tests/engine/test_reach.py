@@ -180,11 +180,12 @@ def test_flag_that_the_script_of_a_command_has_not_is_refused(repo) -> None:
     assert "flag 'lr' is also among the words of the command" in ended.stderr
 
 
-def test_constant_of_a_module_in_a_command_is_refused_with_the_way(repo) -> None:
-    repo.write("pkg/train.py", "lr = 0.1\nprint(lr)\n")
-    ended = repo.run("lr=7", "--", "python", "-m", "pkg.train")
-    assert (ended.returncode, refs(repo)) == (129, "")
-    assert "the command names it as a module" in ended.stderr
+def test_flag_of_a_command_reaches_the_module_that_it_starts(repo) -> None:
+    repo.write("pkg/other.py", "from pkg.train import lr\n")
+    repo.write("pkg/train.py", "lr = 0.1\nif __name__ == '__main__':\n    from . import other\n    print(lr, other.lr)\n")
+    assert repo.run("lr=7", "--", sys.executable, "-u", "-m", "pkg.train", check=True).stdout == "7 7\n"
+    assert shown(repo)["flags"] == {"lr": 7}
+    assert repo.run("--restart", "1", "lr=8", check=True).stdout == "8 8\n"
     repo.write("pkg/train.py", PRINTING)
     assert repo.run("lr=7", "--", sys.executable, "-m", "pkg.train", check=True).stdout == "Namespace(lr=7.0, n=1)\n"
 

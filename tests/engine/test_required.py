@@ -45,7 +45,8 @@ def test_what_is_missing_is_refused_before_anything_is_written(script) -> None:
     ended = script.run("t.py")
     assert plain.returncode != 0
     assert (ended.returncode, ended.stdout, refs(script)) == (129, "", "")
-    assert ended.stderr == "gitrun: t.py needs the flag 'need'; give it as need=VALUE\n"
+    hint = "give it as need=VALUE; --force-flags leaves it to the program"
+    assert ended.stderr == f"gitrun: t.py needs the flag 'need'; {hint}\n"
 
 
 def test_what_is_needed_and_given_is_received(script) -> None:

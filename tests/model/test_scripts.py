@@ -152,7 +152,7 @@ def test_all_values_that_a_constant_may_have_make_its_kind() -> None:
         "print(x := 2)", "if (x := f()): pass", "[x := y for y in z]", "import x", "from a import b as x", "def x(): pass",
         "class x: pass", "match a:\n    case x: pass", "match a:\n    case [1, *x]: pass", "x.append(1)", "x[0] = 2",
         "def f(): x.append(1)", "if a():\n    x = f()", "async def f():\n    async for y in z:\n        x.extend(y)",
-        "x: int = 2", "if a():\n    x += 1", "y = x = 2",
+        "x: int = 2", "if a():\n    x += 1", "y = x = 2", "from a import *",
     ],
 )  # fmt: skip
 def test_a_name_that_the_module_assigns_again_is_a_variable(again: str) -> None:

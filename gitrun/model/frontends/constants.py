@@ -78,6 +78,8 @@ class Reading:
                 self.choice(test, body, orelse, path)
             case ast.Try():
                 self.attempt(node, path)
+            case ast.ImportFrom(names=[ast.alias(name="*")]):
+                self.variables |= path.assigned  # it may give any of them another value
             case ast.With(items=items, body=body):
                 for item in items:
                     self.variables |= stored_in([item])

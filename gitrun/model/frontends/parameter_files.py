@@ -28,6 +28,7 @@ ENDS = (".yaml", ".yml", ".json", ".toml", ".ini", ".cfg")
 OPENERS = ("open", "read_text", "read_bytes")
 WRITERS = ("write_text", "write_bytes")
 OF_SCRIPT = ("dirname", "parent")
+DEEPEST = 12
 LIKE_ITS_ARGUMENT = ("Path", "PurePath", "abspath", "realpath", "resolve", "absolute", "str", "expanduser", "as_posix")
 
 
@@ -51,8 +52,8 @@ class Reading:
         self.named = sorted(self.bindings(), key=lambda found: found[1])
         self.written = {self.path(node) for node in self.writes()}
 
-    def bindings(self) -> Iterator[tuple[str, int, ast.expr]]:
-        """Yields the names of opened files, with their lines: `with open(...) as f`, `text = path.read_text()`."""
+    def bindings(self) -> Iterator[tuple[str, float, ast.expr]]:
+        """Yields the names of opened files, with the lines from which on they are known: `with open(...) as f`."""
         for node in self.nodes:
             match node:
                 case ast.With(items=items):
@@ -60,7 +61,7 @@ class Reading:
                         if isinstance(item.optional_vars, ast.Name):
                             yield item.optional_vars.id, node.lineno, item.context_expr
                 case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call() as value):
-                    yield name, node.lineno, value
+                    yield name, node.lineno + 0.5, value
 
     def writes(self) -> Iterator[ast.expr]:
         """Yields what the module opens to write it."""
@@ -85,7 +86,7 @@ class Reading:
             argument = node.args[0] if node.args else None
             if argument is None or name not in OF_FILES | OF_PATHS:
                 continue
-            source = self.source(argument, node.lineno)
+            source = self.source(argument, node.lineno, 0)
             if source is None and name in OF_PATHS:
                 source = argument
             path = self.path(source) if source else ""
@@ -93,16 +94,18 @@ class Reading:
                 section = text_of(picked.get(id(node)), self.module.scope)
                 yield ParameterFile(path, section, source.id if isinstance(source, ast.Name) else "")
 
-    def source(self, node: ast.expr, line: int) -> ast.expr | None:
+    def source(self, node: ast.expr, line: float, depth: int) -> ast.expr | None:
         """Returns the expression of the path of what is loaded; None if the file is opened elsewhere."""
+        if depth > DEEPEST:
+            return None
         match node:
             case ast.Call(func=ast.Attribute(value=inner, attr="read"), args=[]):
-                return self.source(inner, line)
+                return self.source(inner, line, depth + 1)
             case ast.Call() if last_name(node.func) in OPENERS and (last_name(node.func) != "open" or is_read(node)):
                 return opened(node)
             case ast.Name(id=name):
-                before = [value for known, at, value in self.named if known == name and at <= line]
-                return self.source(before[-1], line) if before and not isinstance(before[-1], ast.Name) else None
+                before = [(value, at) for known, at, value in self.named if known == name and at <= line]
+                return self.source(before[-1][0], before[-1][1] - 0.5, depth + 1) if before else None
         return None
 
     def path(self, node: ast.expr, depth: int = 0) -> str:
@@ -112,7 +115,7 @@ class Reading:
 
     def part(self, node: ast.expr | None, depth: int) -> str:
         """As `path`, of a part of a path; `{script}` is the directory of the script."""
-        if node is None or depth > 12:
+        if node is None or depth > DEEPEST:
             return ""
         match node:
             case ast.BinOp(left=left, op=ast.Div() | ast.Add() as op, right=right):
