@@ -16,18 +16,16 @@ if TYPE_CHECKING:
 
     from gitrun.git.exe import Git
 
-ATTRIBUTES = b".gitattributes"
 
-
-def converts(user: Git, tracked: Iterable[bytes]) -> bool:
-    """Tells whether git may check out other bytes than those that it was given."""
+def converts(user: Git, listed: bytes) -> bool:
+    """Tells whether git may check out other bytes than those that it was given; `listed` are its paths, NUL behind each."""
     line_ends = user.config.get("core.autocrlf", ("false",))[-1].lower()
     if line_ends in {"true", "input", "yes", "on", "1"} or "core.attributesfile" in user.config:
         return True
     home = user.environ.get("XDG_CONFIG_HOME") or os.path.join(user.environ.get("HOME", ""), ".config")
     if (user.common_dir / "info" / "attributes").exists() or os.path.exists(os.path.join(home, "git", "attributes")):
         return True
-    return any(path.endswith(ATTRIBUTES) for path in tracked)
+    return listed.startswith(b".gitattributes\0") or b"/.gitattributes\0" in listed or b"\0.gitattributes\0" in listed
 
 
 def differing(user: Git, slot: Git, tracked: Iterable[bytes]) -> list[bytes]:

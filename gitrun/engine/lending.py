@@ -142,34 +142,65 @@ class Look:
 
     def walk(self, part: Part, path: bytes) -> None:
         """Looks through an ignored directory. If it has too much below it, each directory in it becomes a link."""
-        limit, seen, queue = self.settings.lend_max_entries, 0, deque([path])
+        limit, seen = self.settings.lend_max_entries, 0
+        listed: list[tuple[bytes, list[os.DirEntry[bytes]]]] = []
+        queue = deque([path])
         while queue:
             directory = queue.popleft()
             is_whole = names_path(self.settings.lend_paths, directory)
             entries = self.entries(directory)
+            seen += 0 if is_whole else len(entries or ())
             if is_environment(directory, entries):
                 part.environments.add(directory)
             if entries is None or directory in part.environments or (len(entries) > limit and not is_whole):
                 part.links.append(directory)
+            elif seen > limit and listed:
+                return self.flatten(part, path, listed[0][1])
             else:
-                part.directories.append(directory)
+                listed.append((directory, entries))
                 queue.extend(self.directories_in(part, directory, entries))
-            seen += 0 if is_whole else len(entries or ())
-            if seen > 2 * limit or (seen > limit and directory not in part.links):
-                return self.flatten(part, path)
+            if seen > 2 * limit and listed:
+                return self.flatten(part, path, listed[0][1])
+        for directory, entries in listed:
+            self.files_in(part, directory, entries)
         return None
 
-    def flatten(self, part: Part, path: bytes) -> None:
+    def flatten(self, part: Part, path: bytes, entries: list[os.DirEntry[bytes]]) -> None:
         """Lends an ignored directory one level deep: its own files as copies, the directories in it as links."""
-        for found in (part.copies, part.links, part.directories, part.environments):
-            found.clear()
-        part.directories.append(path)
-        part.links += self.directories_in(part, path, self.entries(path) or [])
+        part.links.clear()
+        part.links += self.directories_in(part, path, entries)
+        self.files_in(part, path, entries)
 
     def directories_in(self, part: Part, path: bytes, entries: list[os.DirEntry[bytes]]) -> list[bytes]:
-        """Takes the entries of a directory into account; returns the directories among them."""
-        below = (self.entry(part, path + b"/" + one.name, one) for one in entries if not is_cache(one.name))
-        return [found for found in below if found]
+        """Returns the directories among the entries that are to be looked through; takes the others into account."""
+        found = []
+        for entry in entries:
+            if not entry.is_dir(follow_symlinks=False) or is_cache(entry.name):
+                continue
+            below = path + b"/" + entry.name
+            with suppress(OSError):
+                if self.is_linked(below) or entry.stat(follow_symlinks=False).st_dev != self.device:
+                    part.links.append(below)
+                else:
+                    found.append(below)
+        return found
+
+    def files_in(self, part: Part, path: bytes, entries: list[os.DirEntry[bytes]]) -> None:
+        """Takes the entries of a directory into account that are no directories."""
+        part.directories.append(path)
+        for entry in entries:
+            below = path + b"/" + entry.name
+            if entry.is_dir(follow_symlinks=False) or is_cache(entry.name):
+                continue
+            if self.is_linked(below):
+                part.links.append(below)
+                continue
+            with suppress(OSError):
+                stamp = stamp_of(entry.stat(follow_symlinks=False))
+                if stat.S_ISLNK(stamp[4]):
+                    self.link(part, below, stamp)
+                elif stat.S_ISREG(stamp[4]):
+                    self.file(part, below, stamp)
 
     def entries(self, directory: bytes) -> list[os.DirEntry[bytes]] | None:
         """Returns the entries of a directory, one more than the limit at most.
@@ -183,25 +214,6 @@ class Look:
         except OSError:
             return None
         return None if any(entry.name == b".git" for entry in entries) else entries
-
-    def entry(self, part: Part, path: bytes, entry: os.DirEntry[bytes]) -> bytes:
-        """Takes one entry of a directory into account; returns its path if it is a directory to look through, else empty."""
-        if self.is_linked(path):
-            part.links.append(path)
-            return b""
-        if self.is_output(path):
-            return b""
-        with suppress(OSError):
-            status = entry.stat(follow_symlinks=False)
-            if stat.S_ISLNK(status.st_mode):
-                self.link(part, path, stamp_of(status))
-            elif status.st_dev != self.device:
-                part.links.append(path)
-            elif stat.S_ISDIR(status.st_mode):
-                return path
-            elif stat.S_ISREG(status.st_mode):
-                self.file(part, path, stamp_of(status))
-        return b""
 
     def file(self, part: Part, path: bytes, stamp: Stamp) -> None:
         """Takes a regular file: a copy, or a link if it is too large for one."""

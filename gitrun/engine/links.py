@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import stat
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ CACHES = frozenset({
 OURS = frozenset({b".gitrun", b".git"})
 MOST = 10_000
 """Entries above which only directories are linked."""
-GLANCE = 5_000
+GLANCE, LEAST = 2_000, 50
 """Entries of what is linked in that are looked at for what a run wrote: a big directory must cost nothing."""
 
 
@@ -109,11 +110,11 @@ def prune(top: bytes, path: bytes) -> None:
 def written_through(source: Path, paths: Sequence[bytes], since: float) -> list[bytes]:
     """The linked paths, or files in them, that were written after `since` (seconds since 1970).
 
-    Of large directories only the first entries are looked at, some thousands in all.
+    Of large directories only the first entries are looked at, some thousands in all; of very many only their own times.
     """
     top = os.fsencode(source)
-    share = max(GLANCE // max(len(paths), 1), 20)
-    return [found for path in paths for found in newer(top, path, since, share)]
+    share = GLANCE // max(len(paths), 1)
+    return [found for path in paths for found in newer(top, path, since, share if share >= LEAST else 0)]
 
 
 def newer(top: bytes, path: bytes, since: float, glance: int) -> list[bytes]:
@@ -123,8 +124,9 @@ def newer(top: bytes, path: bytes, since: float, glance: int) -> list[bytes]:
     for place in queue:
         here = top + b"/" + place
         try:
-            if not os.path.isdir(here):
-                found += [place] if os.stat(here).st_mtime >= since else []
+            status = os.stat(here)
+            if not stat.S_ISDIR(status.st_mode) or not glance:
+                found += [place] if status.st_mtime >= since else []
                 continue
             with os.scandir(here) as entries:
                 looked = list(itertools.islice(entries, glance))

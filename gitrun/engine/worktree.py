@@ -236,12 +236,13 @@ def refresh(slot: Slot, state: State, lending: Lending | None, *, caches: tuple[
     if is_sparse(slot.git):
         reveal(slot.content, state.attempt)
     manifest = read_manifest(slot.directory)
-    tracked = frozenset(slot.git.run("ls-files", "-z").split(b"\0")) - {b""}
+    listed = slot.git.run("ls-files", "-z")
+    tracked = frozenset(listed[:-1].split(b"\0"))
     wanted = still_wanted(manifest, lending) if lending else manifest
     kept = tidy(slot, tracked, wanted, frozenset(map(os.fsencode, caches or ())))
     if lending and slot.user.worktree:
         match_modes(slot.user, slot.git, tracked)
-        match_or_check_out(slot, tracked, exact=lending.exact)
+        match_or_check_out(slot, tracked, is_exact=lending.exact, converts=converts(slot.user, listed))
     # the deepest first: a directory that disappears may leave a cache above it alone
     for cache in sorted(map(os.fsencode, caches or ()), key=lambda path: -path.count(b"/")):
         weed(os.path.realpath(os.fsencode(slot.tree)), cache, since)
@@ -402,16 +403,16 @@ def weed(top: bytes, cache: bytes, since: int) -> None:
         prune(top, cache)
 
 
-def match_or_check_out(slot: Slot, tracked: frozenset[bytes], *, exact: bool) -> None:
-    """Gives the files the bytes of the user's own (`exact`), or those that git checks out, which an earlier run may lack."""
+def match_or_check_out(slot: Slot, tracked: frozenset[bytes], *, is_exact: bool, converts: bool) -> None:
+    """Gives the files the user's own bytes (`is_exact`), or takes from them those that an earlier run had."""
     record = slot.directory / "exact"
     before = frozenset(record.read_bytes().split(b"\0")) & tracked if record.exists() else frozenset()
-    if exact and converts(slot.user, tracked):
+    if is_exact and converts:
         paths = differing(slot.user, slot.content, tracked)
         if paths:
             record.write_bytes(b"\0".join(before.union(paths)))  # first: a kill must not leave bytes that nobody knows of
             match_bytes(slot.user, slot.content, paths)
-    elif before and not exact:
+    elif before and not is_exact:
         for path in before:
             erase(os.fsencode(slot.tree) + b"/" + path)
         check_out_files(slot.content, sorted(before))

@@ -175,7 +175,7 @@ def test_what_is_large_is_a_link_and_the_rest_a_copy(top):
     (top / "data" / "big").write_bytes(b"x" * 101)
     (top / "data" / "small").write_bytes(b"x" * 100)
     found = look(top, b"data/", settings=Settings(lend_max_entries=5, lend_max_file=100))
-    assert (found.links, list(found.copies)) == ((b"data/big", b"data/many"), [b"data/small"])
+    assert (sorted(found.links), list(found.copies)) == ([b"data/big", b"data/many"], [b"data/small"])
     assert (found.entries[0].how, found.entries[0].links) == ("copy", 2)
 
 
