@@ -97,6 +97,8 @@ class GitFailed(GitrunError):
 class TooLarge(GitFailed):
     """Another repository takes no request of that size."""
 
+    kind = "too-large"
+
 
 class ObjectsGone(GitFailed):
     """A gc took away what was being written; what it was made of is still there, so it may be tried again."""

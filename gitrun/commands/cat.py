@@ -50,7 +50,7 @@ def command(run: str, place: str | None, what: str, path: str | None) -> None:
     found, inside = run_and_path(project, run, place if place is not None else path)
     path = inside
     if what == "source" and path is None:
-        raise UsageError("--sourcecode needs a file", "name it: git run cat --sourcecode RUN PATH")
+        raise UsageError("--sourcecode needs a file", "name it with -p PATH")
     here = path and posixpath.normpath(project.git.prefix + path)
     try:
         show(project, found, what, here)

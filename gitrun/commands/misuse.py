@@ -58,7 +58,7 @@ def told(error: click.ClickException, verb: str, words: Sequence[str]) -> tuple[
     if isinstance(error, click.BadParameter) and isinstance(error.param, click.Option):
         return f"{'/'.join(sorted(error.param.opts, key=len))}{wrong_value(error.message)}", hint
     if surplus := SURPLUS.search(error.format_message()):
-        return f"{called} has no use for '{surplus['words']}'", "name the file with -p" if verb == "cat" else hint
+        return f"{called} has no use for '{surplus['words']}'", hint
     return error.format_message(), hint
 
 
@@ -128,6 +128,8 @@ def stray(words: Sequence[str]) -> UsageError:
     if offer and (pair := pair_meant([word for word in words if word != first], [flag.name for flag in offer.flags or ()])):
         return UsageError("a flag and its value are one word", f"did you mean {pair}?")
     said = f"'{word}' is neither a flag nor an option"
+    if first.isdecimal() and word in VERBS and not offer:  # the value of an option such as -n 3
+        return UsageError(*behind_options(word))
     if offer:
         return UsageError(said, f"flags are name=value, arguments of {first} stand behind --: git run {first} -- {word}")
     if first in VERBS:

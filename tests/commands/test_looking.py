@@ -14,7 +14,7 @@ from gitrun.commands.render import line_of
 from gitrun.model.text import columns
 
 KEYS = {
-    "id", "operation", "status", "flags", "label", "tags", "comments", "marked", "started", "stopped", "duration",
+    "id", "operation", "status", "flags", "given", "label", "tags", "comments", "marked", "started", "stopped", "duration",
     "exit_status", "metrics", "source", "base", "branch", "batch",
 }  # fmt: skip
 VERBS = ["run", "list", "show", "log", "cat", "select", "checkout", "mark", "stop", "watch", "demo", "help"]
@@ -41,7 +41,7 @@ def test_list_has_a_row_a_run_aligned(two) -> None:
     assert shown == [
         "1   ID  echo.py  TIME  completed  [best] x=1.0 y=2 z=a",
         "2   ID  make.py  TIME  completed",
-        "3*  ID  echo.py  TIME  completed  x=2 y=2 z='[b'",
+        "3*  ID  echo.py  TIME  completed  x=2 z='[b' y=2",
     ]
 
 
@@ -85,7 +85,19 @@ def test_json_of_every_verb_has_exactly_the_keys_of_the_design(two) -> None:
     attempts = json.loads(two.run("log", "--json", "2").stdout)
     shown = json.loads(two.run("show", "--json", "2").stdout)
     assert [found.keys() for found in (*runs, *attempts, *shown["attempts"])] == [KEYS] * 6
-    more = {"attempts", "files", "environment", "series", "needs", "inputs", "steps", "parent", "signature", "trusted"}
+    more = {
+        "attempts",
+        "files",
+        "environment",
+        "series",
+        "needs",
+        "inputs",
+        "steps",
+        "parent",
+        "signature",
+        "trusted",
+        "not_isolated",
+    }
     assert shown.keys() == KEYS | more
     assert (shown["attempts"], shown["id"]) == (attempts, attempts[0]["id"])
     assert all(RFC3339.fullmatch(run[name]) for run in runs for name in ("started", "stopped"))
@@ -105,14 +117,14 @@ def test_error_is_json_when_json_is_asked_for(two) -> None:
     for words, code in ((["show", "--json", "nosuch"], 128), (["list", "--json", "--bogus"], 129)):
         ended = two.run(*words)
         said = json.loads(ended.stderr)
-        assert (ended.returncode, said["error"], said.keys()) == (code, code, {"error", "message", "hint"})
+        assert (ended.returncode, said["error"], said.keys()) == (code, code, {"kind", "error", "message", "hint"})
 
 
 def test_show_says_what_a_person_wants_to_know(two) -> None:
     said = dict(line.split(":", 1) for line in two.run("show", "2", check=True).stdout.splitlines())
     assert said["operation"].strip() == "echo.py"
     assert said["status"].strip().startswith("completed in ")
-    assert said["flags"].strip() == "x=2 y=2 z='[b'"
+    assert said["flags"].strip() == "x=2 z='[b' y=2"
     assert said["attempts"].strip().startswith("2 (git run log ")
     assert "made.bin  785 B" in two.run("show", "1").stdout.replace(str(len(BYTES)), "785")
 

@@ -92,7 +92,7 @@ def test_name_of_a_program_on_path_is_no_slip_of_a_verb(trained) -> None:
     ("words", "told"),
     [
         ("stop", "git run stop needs the name of a run; git run stop -h shows the options"),
-        ("cat 1 train.py", "git run cat has no use for 'train.py'; name the file with -p"),
+        ("cat 1 train.py b", "git run cat has no use for 'b'; git run cat -h shows the options"),
         ("watch a b", "git run watch has no use for 'b'; git run watch -h shows the options"),
         ("list --al", "there is no option '--al'; did you mean --all? git run list -h shows the options"),
         ("list -n x", "-n/--limit takes a whole number, not 'x'; git run list -h shows the options"),
