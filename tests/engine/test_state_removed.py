@@ -88,10 +88,10 @@ def test_steps_end_with_their_records(repo):
 def test_a_slot_that_another_run_has_made_again_is_not_touched(repo):
     program = "echo {0}; echo {0} > {0}.txt; while [ ! -e {1}/{0} ]; do sleep .02; done; exit 3"
     repo.run("--background", "--", "sh", "-c", program.format("first", repo.path / ".git"), check=True)
-    wait_for(lambda: list(repo.path.glob(".git/gitrun/slots/0/tree/*/first.txt")))
+    wait_for(lambda: list(repo.path.glob(".git/gitrun/slots/0/tree/*/*/first.txt")))
     shutil.rmtree(repo.path / ".git" / "gitrun")
     repo.run("--background", "--", "sh", "-c", program.format("second", repo.path / ".git"), check=True)
-    wait_for(lambda: list(repo.path.glob(".git/gitrun/slots/0/tree/*/second.txt")))
+    wait_for(lambda: list(repo.path.glob(".git/gitrun/slots/0/tree/*/*/second.txt")))
     repo.write(".git/first", "")
     wait_for(lambda: statuses(repo) == ["running", "error"])
     repo.write(".git/second", "")
