@@ -126,6 +126,13 @@ def in_place_allowed(definition: Definition) -> None:
         raise UsageError(f"{definition.name} needs files that --in-place would put into your working tree", "leave it out")
 
 
+def told_specials(launch: Launch) -> tuple[str, ...]:
+    """What to tell of FIFOs and sockets in the working tree, which a run elsewhere does not get."""
+    from gitrun.engine.specials import words_of_specials
+
+    return () if launch.request.in_place or launch.within else words_of_specials(launch.road.git)
+
+
 def warnings_of_secrets(plan: Plan) -> list[str]:
     """What to tell of flags and words that look like secrets: they are recorded, and stay in the run."""
     found = [f"flag {name}" for name in named(secrets_in_flags(plan.flags))]
@@ -144,7 +151,7 @@ def go(launch: Launch, ready: Ready, started: Started, given: tuple[Interpreter 
     python, lending = given
     if ready.run and request.restart and not is_id_of(request.restart, ready.run.id):
         road.say(f"restarting run {short(ready.run.id)} {ready.run.operation}")
-    for word in (*ready.snapshot.words, *ready.plan.notices, *warnings_of_secrets(ready.plan)):
+    for word in (*ready.snapshot.words, *ready.plan.notices, *warnings_of_secrets(ready.plan), *told_specials(launch)):
         road.say(word)
     if request.label is not None or request.tags or request.comment:
         from gitrun.store.annotations import annotate
