@@ -211,7 +211,7 @@ def looked_around(road: Road, ready: Ready, python: Interpreter | None) -> Ready
 
     around = surroundings_of(road, ready.plan, python)
     basis = ready.plan.basis
-    names, notices = not_isolated(road, ready.plan, around, ready.snapshot.outside)
+    names, notices = not_isolated(road, ready.plan, around, ready.snapshot.outside, again=ready.run is not None)
     if names or (basis and basis.not_isolated):
         from gitrun.model.basis import NOTHING
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitrun.engine.builds import configured_for
@@ -15,6 +15,7 @@ from gitrun.engine.interpreter import in_slot, mtime, python_path
 from gitrun.engine.launchers import Handed, Project, hand_over, variables_of
 from gitrun.engine.prefixes import is_environment, names_in, prefixes_for, sites_of
 from gitrun.engine.worktree import directory_of_slot
+from gitrun.git.objects import Objects, entry_at
 from gitrun.model.plan import NOTEBOOK, SCRIPT
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class Surroundings:
     installs: Installs
     sites: tuple[str, ...] = ()
     """The directories of installed packages in which that is said."""
+    paths: tuple[str, ...] = ()
+    """The directories from which the Python of a script imports."""
 
 
 def surroundings_of(road: Road, plan: Plan, python: Interpreter | None) -> Surroundings:
@@ -52,8 +55,7 @@ def surroundings_of(road: Road, plan: Plan, python: Interpreter | None) -> Surro
     sites = dict.fromkeys(site for prefix in prefixes for site in sites_of(prefix))
     places = (*spellings(road), str(road.git.state / "slots"))
     installs = installs_in(sites, tuple(dict.fromkeys(places)))
-    roots = (*installs.roots, *(python.paths if python else ()))
-    return Surroundings(handed, replace(installs, roots=roots), tuple(sites))
+    return Surroundings(handed, installs, tuple(sites), python.paths if python else ())
 
 
 def has_installed(around: Surroundings, since: float) -> bool:
@@ -92,7 +94,10 @@ def surround(around: Surroundings, environ: dict[str, str], top: Path, tree: Pat
     environ |= variables_of(around.handed, environ, directory_of_slot(tree) / ENVIRONMENTS)
     given, place = environ.get("PYTHONPATH", ""), directory_of_slot(tree) / IMPORTS
     erase(os.fsencode(place))
-    roots = [unshadowing(root, place) for root in python_path(around.installs.roots, "", top, tree).split(os.pathsep)]
+    roots = [
+        unshadowing(root, place)
+        for root in python_path((*around.installs.roots, *around.paths), "", top, tree).split(os.pathsep)
+    ]
     found = [python_path((), given, top, tree), *roots, *renamed(around.installs.modules, place, top, tree)]
     path = os.pathsep.join(filter(None, dict.fromkeys(found)))
     if path:
@@ -146,11 +151,14 @@ def is_linkable(name: str, modules: tuple[tuple[str, str], ...]) -> bool:
 
 
 def not_isolated(
-    road: Road, plan: Plan, around: Surroundings, ignored: tuple[bytes, ...]
+    road: Road, plan: Plan, around: Surroundings, ignored: tuple[bytes, ...], *, again: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The names of what the program may use of the working tree in place of the run's own, and what is said of them."""
+    """The names of what the program may use of the working tree in place of the run's own, and what is said of them.
+
+    `again`: the source is that of an earlier attempt.
+    """
     builds = configured_for(spellings(road), list(plan.command), ignored, plan.cwd)
-    imported = not_imported(around.installs)
+    imported = not_imported(around.installs) + (missing(road, plan, around.installs) if again else ())
     words = []
     is_python = plan.kind in {SCRIPT, NOTEBOOK} or os.path.basename(plan.command[0]).startswith("python")
     if builds and not is_python:
@@ -161,6 +169,17 @@ def not_isolated(
     if imported:
         words.append(f"warning: {', '.join(imported)} imports code of your working tree, not the run's own")
     return (*builds, *imported), tuple(words)
+
+
+def missing(road: Road, plan: Plan, installs: Installs) -> tuple[str, ...]:
+    """The directories that are installed from the working tree, and that the source of the plan does not have."""
+    top = road.git.worktree
+    moved = dict.fromkeys(place for root in installs.roots if top and (place := in_slot(root, top, top)))
+    paths = [path for path in (os.path.relpath(place, top) for place in moved if top) if path != "."]
+    if not paths:
+        return ()
+    with Objects(road.git) as objects:
+        return tuple(path for path in paths if entry_at(objects, plan.source.tree, os.fsencode(path)) is None)
 
 
 def not_imported(installs: Installs) -> tuple[str, ...]:

@@ -58,7 +58,6 @@ class Settings:
     allow_delete: bool = False
     max_download: int = 10 << 30
     download_timeout: float = 3600.0
-    max_ignored: int = 1 << 20
 
 
 def settings_from(config: Config) -> Settings:
@@ -189,7 +188,6 @@ READERS: dict[str, tuple[str, Callable[[str, tuple[str, ...]], Any]]] = {
     "python": ("gitrun.python", as_text),
     "max_untracked": ("gitrun.maxUntracked", as_size),
     "max_produced": ("gitrun.maxProduced", as_size),
-    "max_ignored": ("gitrun.maxIgnored", as_size),
     "max_download": ("gitrun.maxDownload", as_size),
     "download_timeout": ("gitrun.downloadTimeout", as_duration),
     "secrets": ("gitrun.secrets", as_all),
@@ -214,7 +212,7 @@ READERS: dict[str, tuple[str, Callable[[str, tuple[str, ...]], Any]]] = {
 NAMES = (*(name for name, _ in READERS.values()), "gitrun.fsync", "gitrun.sign")
 OF_RUNS = (
     "max_untracked", "max_produced", "bring", "stop_grace", "lend_max_file", "lend_max_total", "lend_max_entries", "lend_keep",
-    "max_download", "download_timeout", "max_ignored",
+    "max_download", "download_timeout",
 )  # fmt: skip
 """What must read before anything is run."""
 OF_CLEANING = ("trash_expire", "gc_older_than", "gc_keep", "gc_status")

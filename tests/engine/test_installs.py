@@ -125,6 +125,16 @@ def test_the_environments_that_a_command_may_use_are_found(tmp_path):
     assert {str(top / ".venv"), str(active), str(tmp_path / "pyenv" / "versions" / "3.12.1")} <= set(found)
 
 
+def test_the_environments_of_conda_are_found_for_conda_alone(tmp_path):
+    environment = tmp_path / "miniforge" / "envs" / "train"
+    (environment / "conda-meta").mkdir(parents=True)
+    (tmp_path / ".conda").mkdir()
+    (tmp_path / ".conda" / "environments.txt").write_text(f"{environment}\n")
+    environ = {"HOME": str(tmp_path), "PATH": ""}
+    assert str(environment) in prefixes_for(["conda", "run", "-n", "train", "python"], environ, (str(tmp_path),))
+    assert str(environment) not in prefixes_for(["python"], environ, (str(tmp_path),))
+
+
 def test_an_environment_takes_packages_from_its_base_if_it_says_so(tmp_path):
     place = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", "--system-site-packages", place], check=True)

@@ -86,6 +86,17 @@ def test_a_loader_that_does_not_read_is_said_recorded_and_shown(repo, site):
     assert json.loads(repo.run("show", "1", "--json").stdout)["not_isolated"] == []
 
 
+def test_a_directory_that_the_runs_source_does_not_have_is_said(repo, site):
+    repo.write("demo.py", "VALUE = 'then'\n")
+    repo.commit()
+    repo.run("--", "python", "-c", PRINTS.format("demo"), check=True)
+    repo.write("src/demo.py", "VALUE = 'today'\n")
+    install_by_path(site, repo.path / "src")
+    warning = "gitrun: warning: src imports code of your working tree, not the run's own\n"
+    assert warning in repo.run("--restart", "1", check=True).stderr
+    assert "warning" not in repo.run("--restart", "1", "--force-sourcecode", check=True).stderr
+
+
 def test_a_path_into_a_slot_that_an_install_left_means_the_run(repo, site):
     slots = repo.path / ".git" / "gitrun" / "slots" / "7" / "tree" / repo.path.name
     slots.joinpath("src").mkdir(parents=True)
