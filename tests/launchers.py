@@ -105,6 +105,11 @@ def ran(ended: subprocess.CompletedProcess[str]) -> str:
     return re.findall(r"run ([0-9a-f]{8})", ended.stderr)[-1]
 
 
+def step(ended: subprocess.CompletedProcess[str]) -> str:
+    """The id of the run that ended first: that of a step, where a run has one."""
+    return re.findall(r"run ([0-9a-f]{8}) completed", ended.stderr)[0]
+
+
 def tool(name: str) -> Path:
     """The directory with the launcher of this name, installed once beside what runs the tests. Skips the test."""
     home = Path(sys.prefix) / "launchers"

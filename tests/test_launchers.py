@@ -15,6 +15,7 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from launchers import Project
 
@@ -119,3 +120,51 @@ def test_a_run_from_a_subdirectory_runs_the_code_as_it_is(name, project):
     launcher = LAUNCHERS[name]
     ended = project.run(*(launcher.below or launcher.words), inside="sub", **variables(name, project))
     assert "value 2 read one" in ended.stdout
+
+
+SLOW = ("poetry-run", "pdm-run", "notebook", "cmake", "pytest", "mpirun")
+"""Launchers of which four at once take seconds."""
+
+
+def lend(project: Project) -> Path:
+    """An ignored file of an output directory that exists."""
+    return project.repo.write("out/result", "old")
+
+
+def left(project: Project, run: str, place: Path) -> str:
+    """What a run has left in the ignored file."""
+    project.run("checkout", run, "--to", str(place))
+    return (place / "out" / "result").read_text()
+
+
+@pytest.mark.parametrize("name", LAUNCHERS)
+def test_output_in_an_ignored_directory_is_the_runs_own(name, project, tmp_path):
+    mine = lend(project)
+    ended = project.run(*LAUNCHERS[name].words, **variables(name, project))
+    assert "value 1 read one" in ended.stdout
+    assert mine.read_text() == "old"
+    assert left(project, launchers.step(ended), tmp_path / "left") == "one"
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in LAUNCHERS])
+def test_four_at_once_do_not_meet(name, project, tmp_path):
+    mine = lend(project)
+    environ = {**os.environ, **project.environ, **variables(name, project)}
+    started = {
+        str(number): subprocess.Popen(
+            ["git", "run", *LAUNCHERS[name].words],
+            cwd=project.repo.path,
+            env={**environ, "DEMO_NAME": str(number)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(4)
+    }
+    for number, process in started.items():
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, out + err
+        assert f"value 1 read {number}\n" in out
+        ended = subprocess.CompletedProcess((), 0, out, err)
+        assert left(project, launchers.step(ended), tmp_path / number) == number
+    assert mine.read_text() == "old"

@@ -115,7 +115,7 @@ def test_poetry_is_asked_once_and_again_when_its_environment_is_another(tmp_path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("make", [launchers.make_poetry])
+@pytest.mark.parametrize("make", [launchers.make_poetry, launchers.make_pdm])
 def test_what_a_launcher_is_asked_to_install_goes_to_the_run_alone(tmp_path, make):
     project = make(tmp_path)
     before = launchers.digest(project.environment)
@@ -126,9 +126,13 @@ def test_what_a_launcher_is_asked_to_install_goes_to_the_run_alone(tmp_path, mak
 
 @pytest.mark.slow
 def test_hatch_has_an_environment_of_its_own_for_a_workspace(tmp_path):
-    environ = launchers.world(tmp_path / "home", launchers.tool("hatch"))
-    launchers.said(["hatch", "new", "demo"], tmp_path, environ)
+    # with pip, which hatch takes otherwise, each environment takes a minute where the registry is slow
+    uv = {"HATCH_ENV_TYPE_VIRTUAL_UV_PATH": str(launchers.shutil.which("uv"))}
+    environ = {**launchers.world(tmp_path / "home", launchers.tool("hatch")), **uv}
     project = launchers.Project(launchers.filled(tmp_path / "demo"), tmp_path, environ)
+    # `hatch new` asks a server for the text of the licence
+    backend = '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+    project.repo.write("pyproject.toml", f'[project]\nname = "demo"\nversion = "0.1"\n{backend}')
     project.repo.write("src/demo/__init__.py", "")
     launchers.said(["hatch", "run", "true"], project.repo.path, environ)
     environment = launchers.Path(launchers.said(["hatch", "env", "find"], project.repo.path, environ))
