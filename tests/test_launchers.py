@@ -34,6 +34,7 @@ class Launcher:
 LAUNCHERS = {
     "script": Launcher(("train.py",), ("../train.py",)),
     "module": Launcher(("--", "python", "-m", "demo.work")),
+    "module-operation": Launcher(("-m", "demo.work")),
     "console-script": Launcher(("--", "demo")),
     "uv-run": Launcher(("--", "uv", "run", "demo"), is_active=False),
     "poetry-run": Launcher(("--", "poetry", "run", "demo"), project="poetry", is_active=False),
