@@ -165,7 +165,8 @@ def declaring(bare: Offer, declared: Declared) -> Offer:
     found = declared.script
     if found is None:
         return replace(bare, flags=declared.flags)
-    note = found.advice or found.partial
+    needs = f"needs words behind --: {' '.join(found.arguments)}" if found.arguments else ""
+    note = found.advice or found.partial or needs
     return replace(bare, flags=declared.flags, commands=found.commands, note=note, frontend=found.frontend)
 
 

@@ -61,7 +61,7 @@ def test_man_page_opens_where_man_does_not_find_it(repo, tmp_path) -> None:
 
 
 def test_without_man_it_is_said_where_the_page_is(repo, tmp_path) -> None:
-    for name in ("git", "git-run"):
+    for name in ("git", "git-run", "readlink"):
         (tmp_path / name).symlink_to(Path(shutil.which(name) or ""))
     ended = repo.run("help", env={"PATH": str(tmp_path)})
     assert (ended.returncode, ended.stdout) == (128, "")

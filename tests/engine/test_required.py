@@ -96,3 +96,4 @@ def test_argument_of_a_script_with_constants_is_asked_for_as_a_word(empty_repo) 
     assert (ended.returncode, refs(empty_repo)) == (129, "")
     assert ended.stderr == "gitrun: t.py needs the argument 'path'; git run t.py -- PATH\n"
     assert empty_repo.run("t.py", "k=2", "--", "abc", check=True).stdout == "2 abc\n"
+    assert empty_repo.run("t.py", "-h", check=True).stdout == "t.py   needs words behind --: path\n  k=1\n"
