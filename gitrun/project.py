@@ -73,6 +73,7 @@ class Project:
         needed, needed_source: skip what has been run with these flags; with this source too. stage: do not start it.
         label, tags, comment: texts; one tag or several. stop_after: seconds, or a text such as "1h30m".
         in_place: in the working tree itself. links, no_link: paths to link in; link nothing in that git ignores.
+        outputs: patterns of files that the result keeps even if git ignores them.
         gpus, no_gpus: what the program sees, such as "0,1"; nothing. random_seed: a whole number.
         force_flags: take flags that the operation does not declare. bring: copy what is produced into the working tree.
         """

@@ -203,12 +203,13 @@ def reads(basis: Basis | None) -> tuple[object, ...]:
 
 
 def belonging(launch: Launch, plan: Plan) -> Plan:
-    """The plan, with the run that it is a step of."""
+    """The plan, with the run that it is a step of; of its flags the user typed those of that run."""
     if launch.within is None:
         return plan
     from gitrun.model.basis import NOTHING
 
-    return replace(plan, basis=replace(plan.basis or NOTHING, parent=launch.within.parent))
+    given = tuple(name for name in plan.given if name in launch.within.given)
+    return replace(plan, basis=replace(plan.basis or NOTHING, parent=launch.within.parent), given=given)
 
 
 def depending(road: Road, objects: Objects, request: Request, plan: Plan) -> Plan:

@@ -17,8 +17,13 @@ if TYPE_CHECKING:
 PYTHON_NAME = re.compile(r"(python|pypy|ipython)[0-9.]*t?")
 STARTERS = frozenset({"torchrun", "deepspeed", "horovodrun", "kernprof", "ipython"})
 """Programs whose first word that names a Python file is the script that they run."""
-SECOND = {"accelerate": "launch", "coverage": "run", "uv": "run", "debugpy": "--listen", "viztracer": "--"}
+SECOND = {"accelerate": "launch", "coverage": "run", "uv": "run"}
 """Programs that do so behind a word of their own."""
+WRAPPERS = frozenset({
+    "accelerate", "conda", "coverage", "env", "hatch", "mamba", "micromamba", "mpiexec", "mpirun", "nice", "nohup", "numactl",
+    "pdm", "pipenv", "pixi", "poetry", "rye", "srun", "stdbuf", "taskset", "time", "timeout", "uv", "xvfb-run",
+})  # fmt: skip
+"""Programs that run the command that stands among their words."""
 HOSTS = frozenset({
     "torch.distributed.run", "torch.distributed.launch", "accelerate.commands.launch", "coverage", "cProfile", "profile",
     "pdb", "trace", "tracemalloc", "debugpy", "kernprof", "line_profiler", "memory_profiler", "scalene", "IPython",
@@ -61,7 +66,7 @@ def start_of(words: Sequence[str]) -> int | None:
         return 0
     name = os.path.basename(words[0]) if words else ""
     python = next((at for at, word in enumerate(words) if PYTHON_NAME.fullmatch(os.path.basename(word))), None)
-    if python is not None:
+    if python is not None and (python == 0 or name in WRAPPERS):
         return behind_python(words, python + 1)
     if name in STARTERS or (name in SECOND and SECOND[name] in words[1:]):
         first = words.index(SECOND[name], 1) + 1 if name in SECOND else 1
@@ -86,7 +91,7 @@ def behind_python(words: Sequence[str], at: int) -> int | None:
 
 def first_script(words: Sequence[str], first: int) -> int | None:
     """The place of the first word that names a Python file, with only options and their values before it."""
-    before_is_option = True
+    before_is_option = False
     for at in range(first, len(words)):
         if words[at].endswith(".py"):
             return at

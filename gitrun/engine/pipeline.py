@@ -64,6 +64,7 @@ class Within:
     """What a step has of the run that it is a part of: the source, the run's id, and the signals to it.
 
     `made` are the runs that were made of it so far, by operation; `journal` is where they are noted, in case we die.
+    `given` names the flags of the whole that the user typed.
     """
 
     snapshot: Snapshot
@@ -71,6 +72,7 @@ class Within:
     signals: Heard
     made: dict[str, str]
     journal: Path
+    given: tuple[str, ...] = ()
 
     def begins(self, operation: str, run: str) -> None:
         """Notes that the run of a step has begun."""
@@ -111,7 +113,7 @@ def perform_steps(launch: Launch, ready: Ready, started: Started) -> Outcome:
     started.live.record(owner)
     heard = launch.within.signals if launch.within else Heard()
     made = launch.within.made if launch.within else {}
-    within = Within(ready.snapshot, started.run, heard, made, started.live.directory / JOURNAL)
+    within = Within(ready.snapshot, started.run, heard, made, started.live.directory / JOURNAL, ready.plan.given)
     with nullcontext() if launch.within else heard, started.live.output.open("ab", buffering=0) as output:
         # steps are named from the top
         git = replace(road.git, prefix="")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitrun.engine.declared import script_of
@@ -29,11 +29,15 @@ INLINE_METADATA = b"# /// script"
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """The Python script among the words of a command, with its source and its flags."""
+    """The Python script among the words of a command, with its source and its flags.
+
+    `read_elsewhere` are flags that it does not have, and whose environment variable another file of the tree names.
+    """
 
     at: Hosted
     script: Script
     source: bytes
+    read_elsewhere: frozenset[str] = frozenset()
 
     def takes(self, name: str) -> bool:
         """Whether the script declares the flag."""
@@ -69,7 +73,7 @@ def is_open(operation: Operation, declared: Declared) -> bool:
     return operation.kind in {COMMAND, PROGRAM} and declared.style == ""
 
 
-def host_of(objects: Objects, operation: Operation, declared: Declared, tree: str, names: Iterable[str]) -> Host | None:
+def host_of(objects: Objects, operation: Operation, declared: Declared, tree: str, names: Collection[str]) -> Host | None:
     """The script that a command starts, if one of the flags is for nobody else."""
     if operation.kind != COMMAND or not is_open(operation, declared):
         return None
@@ -80,12 +84,15 @@ def host_of(objects: Objects, operation: Operation, declared: Declared, tree: st
     if at is None or found is None or found.data is None:
         return None
     script = script_of(objects, tree, at.path, found.id, found.data).chosen(operation.command[at.place + 1 :])
-    return Host(at, script, found.data)
+    host = Host(at, script, found.data)
+    unknown = [name for name in names if not host.takes(name) and not is_mentioned(name, operation.command)]
+    elsewhere = frozenset(name for name in unknown if is_variable_read(objects, found.data, tree, name))
+    return replace(host, read_elsewhere=elsewhere)
 
 
 def is_routed(host: Host, name: str, words: Sequence[str]) -> bool:
     """Whether the flag is one of the script's, and not one that a word or the environment gives."""
-    return not is_mentioned(name, words) and (host.takes(name) or not reads_variable(host.source, name))
+    return not is_mentioned(name, words) and (host.takes(name) or name not in host.read_elsewhere)
 
 
 def lost_flags(objects: Objects, operation: Operation, declared: Declared, tree: str, flags: Mapping[str, Value]) -> list[str]:

@@ -116,3 +116,9 @@ def test_needed_lists_the_ten_newest_matches_and_a_count(repo) -> None:
     assert repo.run("list", "1").stdout.split()[1] in lines[1]
     repo.run("a.py", "x=2", check=True)
     assert repo.run("--restart", "1", "--needed", "x=1").stdout.splitlines()[-1] == "  and 2 more"
+
+
+def test_run_of_a_step_has_as_given_what_was_typed_for_the_whole(wide) -> None:
+    wide.write("gitrun.toml", '[operations.all]\nsteps = [{run = "wide.py", flags = {a01 = 5}}]\n')
+    wide.run("all", "z=3", check=True)
+    assert run_toml(wide, "wide.py")["given"] == ["z"]

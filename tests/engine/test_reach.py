@@ -158,6 +158,7 @@ COMMANDS = {
     "a constant": ("lr = 0.1\nprint(lr)\n", [], "7\n"),
     "options behind words": (PRINTING, ["--n", "3"], "Namespace(lr=7.0, n=3)\n"),
     "the environment": ("import os\nprint(os.environ['FLAG_LR'])\n", [], "7\n"),
+    "the environment, in a module beside it": ("import lib\nprint(lib.lr)\n", [], "7\n"),
     "a placeholder": ("import sys\nprint(sys.argv[1:])\n", ["--rate={lr}"], "['--rate=7']\n"),
 }
 
@@ -165,6 +166,7 @@ COMMANDS = {
 @pytest.mark.parametrize(("source", "words", "printed"), COMMANDS.values(), ids=COMMANDS)
 def test_flag_of_a_command_reaches_the_script_that_it_starts(repo, source, words, printed) -> None:
     repo.write("t.py", source)
+    repo.write("lib.py", "import os\nlr = os.environ.get('FLAG_LR')\n" if "lib" in source else "")
     assert repo.run("lr=7", "--", sys.executable, "-u", "t.py", *words, check=True).stdout == printed
     assert shown(repo)["flags"] == {"lr": 7}
     assert repo.run("--restart", "1", check=True).stdout == printed

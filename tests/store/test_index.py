@@ -16,7 +16,7 @@ from gitrun.model.flags import Flags
 from gitrun.model.run import BrokenRun
 from gitrun.store import index
 from gitrun.store.index import SETTLED, Index
-from gitrun.store.rows import flags_key, pack, unpack
+from gitrun.store.rows import flags_key, pack, row, unpack, words_key
 
 
 @pytest.fixture
@@ -36,6 +36,21 @@ def test_new_runs_are_seen(project) -> None:
     assert listed(project) == [3, 2, 1]
     project.run("echo.py", flags={"x": 4})
     assert listed(project) == [4, 3, 2, 1]
+
+
+def test_newest_of_ten_thousand_matches_are_found_and_the_rest_only_counted(project, monkeypatch) -> None:
+    read: list[str] = []
+    monkeypatch.setattr(index, "unpack", lambda git, run, *rest: read.append(run) or unpack(git, run, *rest))
+    with project.index() as found:
+        many = [made_up(f"{number:040x}", "many.py", flags={"x": 1}) for number in range(10_000)]
+        found._base.executemany(index.PUT, [(*row(run), "") for run in many])
+        other = made_up("f" * 40, "many.py", flags={"x": 1}, command=("{python}", "many.py", "more"))
+        found._base.execute(index.PUT, (*row(other), ""))
+        read.clear()
+        asked = ("many.py", Flags({"x": 1}), words_key("script", "many.py", ("{python}", "many.py")))
+        assert len(found.ended_alike(*asked, limit=11)) == len(read) == 11
+        assert (found.count_ended_alike(*asked), len(read)) == (10_000, 11)
+        assert found.count_ended_alike(*asked, "1" * 40) == 0
 
 
 @pytest.mark.parametrize("pack_first", [True, False])
