@@ -345,9 +345,9 @@ class Project:
 
     def has_notes(self) -> bool:
         """Whether there is a `refs/notes/runs`."""
-        from gitrun.store.notes import are_kept
+        from gitrun.store.notes import are_there
 
-        return are_kept(self.git)
+        return are_there(self.git)
 
     @property
     def sharing(self) -> Sharing:

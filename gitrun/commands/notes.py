@@ -10,24 +10,26 @@ from gitrun.model.text import count_text
 
 
 @click.command(add_help_option=False)
-@click.option("--rebuild", is_flag=True, help="Make the notes anew from the runs; from then on each run adds its own.")
-@click.option("--drop", is_flag=True, help="Take the notes away, and write no more.")
+@click.option("--rebuild", is_flag=True, help="Make all notes again from the runs.")
+@click.option("--drop", is_flag=True, help="Remove the notes; runs that end write theirs again.")
 def command(*, rebuild: bool, drop: bool) -> None:
-    r"""Shows runs in plain git: with notes, `git log --notes=runs` tells which runs were made of each commit.
+    r"""Shows runs in plain git: `git log --notes=runs` tells what became of runs, and which were made of each commit.
 
     \b
       git run notes --rebuild
       git run notes --drop
     """
     if rebuild and drop:
-        raise UsageError("--rebuild and --drop exclude each other", "give one of them")
+        raise UsageError("--rebuild and --drop cannot be combined")
     project = open_project()
     if rebuild:
         made = project.rebuild_notes()
-        project.say(f"{count_text(made, 'commit')} with notes; git log --notes=runs shows them")
+        project.say(f"{count_text(made, 'commit')} with notes. To see them: git log --notes=runs")
     elif drop:
-        project.say("the notes are gone" if project.drop_notes() else "there were no notes")
+        project.say("removed the notes" if project.drop_notes() else "there are no notes")
+        if project.settings.notes:
+            project.say("note: runs that end write notes again. To turn that off: git config gitrun.notes false")
     elif project.has_notes():
-        project.say("git log --notes=runs shows runs; git run notes --rebuild makes its notes anew")
+        project.say("runs have notes. To see them: git log --notes=runs")
     else:
-        project.say("there are no notes; git run notes --rebuild makes them for git log --notes=runs")
+        project.say("there are no notes. To make them: git run notes --rebuild")

@@ -77,6 +77,13 @@ HELP = """Runs an operation on exactly the code that lies here, and records it a
 @click.option("--gpus", metavar="LIST", help="The GPUs that the program sees.")
 @click.option("--no-gpus", is_flag=True, default=None, help="The program sees no GPU.")
 @click.option("--random-seed", type=int, metavar="N", help="Given to the program as GITRUN_SEED.")
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="NAME=PATTERN",
+    help="A metric: the number that a group of PATTERN finds in the output (may be repeated).",
+)
 @click.option("--force-flags", is_flag=True, default=None, help="Accept flags that the operation does not declare.")
 @click.option("--version", is_flag=True, help="Print the version of gitrun.")
 @click.option("--optimizer", hidden=True)
@@ -148,6 +155,7 @@ def request_from(words: tuple[str, ...], rest: tuple[str, ...], options: dict[st
         raise stray(words)
     flags = {name: Typed(text) for name, text in map(split_word, (word for word in words if "=" in word))}
     kept = {name: value for name, value in options.items() if name in Request.__slots__}
+    kept["metrics"] = options["metrics"] or None
     kept["stop_after"] = seconds(options["stop_after"]) if options["stop_after"] else None
     return Request(operation=named[0] if named else None, command=rest, flags=flags, **kept)
 

@@ -12,12 +12,16 @@ from gitrun.engine.streams import FileStream
 from gitrun.errors import UnknownRun, UsageError
 from gitrun.model.names import LATEST
 from gitrun.model.refs import short
-from gitrun.model.text import ending_text
+from gitrun.model.status import RUNNING
+from gitrun.model.text import ending_text, metrics_text
 from gitrun.views.select import Question
 
 if TYPE_CHECKING:
     from gitrun.model.run import Run
     from gitrun.project import Project
+
+SHOWN = 8
+"""Metrics that a line names."""
 
 
 @click.command(add_help_option=False)
@@ -36,8 +40,15 @@ def command(run: str | None, *, latest: bool) -> None:
     project.stdout, project.stderr = FileStream(1), FileStream(2)
     sys.stdout.flush()
     meant = running(project) if latest else project.find(run or LATEST)
+    if meant.status == RUNNING and meant.metrics:
+        project.say(f"run {short(meant.id)} is running{told(meant)}")
     found = project.watch(meant, project.stdout)
-    project.say(f"run {short(found.id)} {ending_text(found.status, found.exit_status, found.attempt.duration)}")
+    project.say(f"run {short(found.id)} {ending_text(found.status, found.exit_status, found.attempt.duration)}{told(found)}")
+
+
+def told(run: Run) -> str:
+    """Returns what the run has told of its metrics, behind a colon; empty if that is nothing."""
+    return f": {metrics_text(run.metrics, SHOWN)}" if run.metrics else ""
 
 
 def running(project: Project) -> Run:

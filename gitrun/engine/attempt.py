@@ -16,9 +16,9 @@ from gitrun.engine import beside, links, produced
 from gitrun.engine.calls import call_for
 from gitrun.engine.lending import NOTHING
 from gitrun.engine.manifest import Manifest
-from gitrun.engine.measure import measure
+from gitrun.engine.metering import Meter, measure
 from gitrun.engine.process import execute
-from gitrun.engine.scan import write_rules
+from gitrun.engine.scan import rules_for, write_rules
 from gitrun.engine.snapshot import NAMED, listing
 from gitrun.engine.surroundings import has_installed
 from gitrun.engine.watchman import INTERRUPTS, Signals
@@ -76,6 +76,8 @@ class Site:
     outputs: tuple[str, ...] = ()
     """What the operation's entry names as such."""
     lent: Manifest = Manifest()  # noqa: RUF009 - it is frozen
+    meter: Meter | None = None
+    """What reads metrics while the program runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,7 @@ def perform(road: Road, job: Job) -> Outcome:
                 return without_place(road, job, never_begun())
         signals = job.signals or stack.enter_context(Signals())
         try:
+            site = replace(site, meter=Meter(started.live, rules_for(job.plan, road.settings.metrics)))
             ended = carry_out(road, job, site, signals)
         except (CannotRun, OSError) as error:
             ended = not_run(road, error)
@@ -128,15 +131,16 @@ def perform(road: Road, job: Job) -> Outcome:
             slot.end(started.attempt, seen, road.settings.lend_keep)
         if started.live.is_asked_to_end:
             signals.order = 0
+        note = notes.note_for(started, job.plan, outcome)
         started.live.close()
-    notes.add(road.git, started.run)
+    notes.add(road.git, note)
     return replace(outcome, ordered=signals.order)
 
 
 def restore_state(road: Road, job: Job) -> None:
     """Makes again what the attempt is finished with, if its program or somebody else has removed gitrun's local state."""
     if renew(road.git, job.started):
-        write_rules(job.started.live.directory, job.plan)
+        write_rules(job.started.live.directory, rules_for(job.plan, road.settings.metrics))
         road.say(f"warning: files in {road.git.state} were removed while the run was running; the run is recorded")
     if job.index and not job.index.exists():
         road.git.run("read-tree", job.plan.source.tree, index=job.index)
@@ -148,8 +152,9 @@ def without_place(road: Road, job: Job, outcome: Outcome) -> Outcome:
     with nullcontext() if job.signals else Signals():  # git passes on to us the Ctrl-C that we have had
         whole = replace(outcome, files=passed_on(road, started))
         outcome = finish(road.git, started, lambda: (whole, {}), started.live.directory)
+        note = notes.note_for(started, job.plan, outcome)
         started.live.close()
-    notes.add(road.git, started.run)
+    notes.add(road.git, note)
     return outcome
 
 
@@ -209,10 +214,10 @@ def carry_out(road: Road, job: Job, site: Site, signals: Signals) -> Outcome:
     attempt = job.started.attempt
     for path, other in shared_now(road, job, site):
         road.say(f"warning: {safe_text(os.fsdecode(path))} is shared with run {short(other)}, which is running")
-    write_rules(job.started.live.directory, job.plan)
+    write_rules(job.started.live.directory, rules_for(job.plan, road.settings.metrics))
     where = (str(site.tree), in_place, time.time(), linked, given, site.outputs)
     job.started.live.record(Owner(pid, birth_of(pid), attempt, *where))
-    call = call_for(road, job, site)
+    call = replace(call_for(road, job, site), reader=site.meter)
     outcome = outcome_of(execute(call, job.started.live.output, road.stdout, road.stderr, signals), road)
     if job.around and has_installed(job.around, outcome.started.timestamp()):
         from gitrun.engine.strays import of_environments
@@ -298,7 +303,7 @@ def complete(road: Road, started: Started, site: Site, ended: Outcome) -> tuple[
     if not site.tree.is_dir():
         files = passed_on(road, started)
         ended = replace(ended, files=files, reason=ended.reason or "its worktree was taken away")
-        return replace(ended, metrics=measure(started.live, ended, None, road.say)), produced.NOTHING
+        return replace(ended, metrics=measure(started.live, ended, None, road.say, site.meter)), produced.NOTHING
     if site.index is None:
         point(site.git, started.attempt)  # the program may have taken away what git needs to see its worktree
     earlier = kept(road.git, started.run, started.earlier) if started.earlier else None
@@ -311,7 +316,7 @@ def complete(road: Road, started: Started, site: Site, ended: Outcome) -> tuple[
     outside = () if site.index else produced.collect_beside(road.git.worktree, site.tree, keep)
     through = links.written_through(road.git.worktree or site.tree, site.linked, ended.started.timestamp())
     whole = replace(ended, files=(*outside, *found.files), shared=tuple(map(os.fsdecode, through)))
-    return replace(whole, metrics=measure(started.live, whole, site.tree, road.say)), found
+    return replace(whole, metrics=measure(started.live, whole, site.tree, road.say, site.meter)), found
 
 
 def outcome_of(ended: Ended, road: Road) -> Outcome:

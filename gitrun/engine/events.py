@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gitrun.engine.patterns import open_regular
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
     from typing import BinaryIO
 
@@ -35,6 +35,8 @@ KINDS = {1: "f", 2: "d", 3: "i", 9: "q"}
 LISTS = {5: "f", 6: "d", 7: "varint", 10: "varint"}
 """The fields of a tensor that hold its values if its content is empty."""
 LARGEST_FLOAT = 3.4e38
+AT_ONCE = 500
+"""Scalars read between two calls of `turn`."""
 
 
 class Scalar(NamedTuple):
@@ -51,15 +53,15 @@ def event_files(paths: Iterable[str]) -> list[str]:
     return sorted(found, key=lambda path: (os.path.dirname(path), os.path.basename(path)))[:MOST_FILES]
 
 
-def gather(tree: Path, paths: Iterable[str], since: float, gathering: Gathering) -> bool:
+def gather(tree: Path, paths: Iterable[str], since: float, gathering: Gathering, turn: Callable[[], object] = int) -> bool:
     """Gathers the scalars of the event files below `tree` that were written since then; whether all could be read.
 
     If they lie in several directories, as those of training and validation do, each tag has its directory before it.
+    Calls `turn` every now and then.
     """
     files, left = event_files(paths), MOST_BYTES
     if not files:
         return True
-    gathering.next_source()
     top = os.path.commonpath([os.path.dirname(path) for path in files])
     for path in files:
         place = os.path.relpath(os.path.dirname(path) or ".", top or ".")
@@ -68,7 +70,9 @@ def gather(tree: Path, paths: Iterable[str], since: float, gathering: Gathering)
         if file is None:
             continue
         with file:
-            for scalar in scalars(file, since, left):
+            for number, scalar in enumerate(scalars(file, since, left)):
+                if number % AT_ONCE == 0:
+                    turn()
                 name = before + scalar.tag
                 if gathering.takes(name):
                     gathering.add(name, scalar.value, float(scalar.step))

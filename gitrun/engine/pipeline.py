@@ -123,8 +123,9 @@ def perform_steps(launch: Launch, ready: Ready, started: Started) -> Outcome:
         finish(road.git, started, lambda: (outcome, {}), started.live.directory)
         if started.live.is_asked_to_end:
             heard.order = 0
+        note = notes.note_for(started, ready.plan, outcome)
         started.live.close()
-    notes.add(road.git, started.run)
+    notes.add(road.git, note)
     return replace(outcome, ordered=heard.order)
 
 
@@ -206,6 +207,7 @@ def step_request(
         stop_after=max(limit, 0.01) if limit is not None else None,
         background=asked.background, force_flags=asked.force_flags, gpus=plan.params.gpus,
         no_gpus=plan.params.no_gpus or None, random_seed=plan.params.random_seed,
+        metrics=plan.params.metrics or None,
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Protocol
 
 from gitrun.engine.offspring import Offspring, adopt_orphans, below, send, tie_to_parent
+from gitrun.engine.recorder import Recorder
 from gitrun.engine.terminal import open_channels
 from gitrun.engine.watchman import INTERRUPTS, MESSAGES, ORDERS, RESIZES
 from gitrun.errors import CannotRun
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from gitrun.engine.recorder import Reader
     from gitrun.engine.terminal import Channel
     from gitrun.engine.watchman import Signals
 
@@ -53,7 +55,7 @@ class Stream(Protocol):
 class Call:
     """A program to start: words, directory, environment, how long it may run and how long it has to end (seconds).
 
-    `tag` is in the environment of all its processes, so that none but them is ever signalled.
+    `tag` is in the environment of all its processes, so that none but them is ever signalled. `reader` reads along.
     """
 
     argv: Sequence[str]
@@ -63,6 +65,7 @@ class Call:
     stop_after: float | None = None
     grace: float = 10.0
     stdin: bool = True
+    reader: Reader | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,33 +86,12 @@ class Ended:
     lost: str = ""
 
 
-class Recorder:
-    """Writes output to a file; a full disk loses the rest of the record, never the program."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        self.lost = ""
-
-    def write(self, data: bytes) -> None:
-        """Appends the bytes, unless an earlier write failed."""
-        rest = memoryview(data)
-        while rest and not self.lost:
-            try:
-                rest = rest[os.write(self._file, rest) :]
-            except OSError as error:
-                self.lost = error.strerror or str(error)
-
-    def close(self) -> None:
-        """No more output."""
-        os.close(self._file)
-
-
 def execute(call: Call, record: Path, stdout: Stream, stderr: Stream, signals: Signals) -> Ended:
     """Runs the program to its end; all it writes goes to `record` and, at once, to the two streams.
 
     Signals to us are handed on to it. Raises CannotRun if it cannot be started.
     """
-    recorder = Recorder(record)
+    recorder = Recorder(record, call.reader)
     channels = open_channels(stdout, stderr)
     try:
         with adopt_orphans():
@@ -191,7 +173,7 @@ class Loop:
         signals: Signals,
     ) -> None:
         self.call, self.process, self.recorder, self.signals = call, process, recorder, signals
-        self.open = list(channels)
+        self.channels, self.open = channels, list(channels)
         self.taken = 0
         self.end = time.monotonic() + call.stop_after if call.stop_after else None
         self.kill_at: float | None = None
@@ -233,7 +215,10 @@ class Loop:
         """Seconds until something must happen even if nothing comes."""
         times = [moment for moment in (self.end, self.kill_at) if moment is not None]
         # without a descriptor for the child's end (not on Linux) we look now and then
-        return min([max(0.0, moment - time.monotonic()) for moment in times] + [60.0 if hasattr(os, "pidfd_open") else 0.05])
+        most = 60.0 if hasattr(os, "pidfd_open") else 0.05
+        if self.recorder.reader:
+            most = min(most, self.recorder.reader.patience)
+        return min([max(0.0, moment - time.monotonic()) for moment in times] + [most])
 
     def turn(self, patience: float, *others: int) -> bool:
         """One look at all that may have something for us; whether anything had."""
@@ -248,6 +233,7 @@ class Loop:
         if self.signals.descriptor in ready:
             self.obey()
         self.keep_time()
+        self.recorder.look()
         return bool(ready)
 
     def copy(self, channel: Channel) -> None:
@@ -257,7 +243,7 @@ class Loop:
             if not data:
                 self.open.remove(channel)
                 return
-            self.recorder.write(data)
+            self.recorder.write(data, self.channels.index(channel))
             self.taken += len(data)
             channel.pending = memoryview(data)
         try:
@@ -349,6 +335,37 @@ def ask(argv: Sequence[str], environ: Mapping[str, str], directory: Path, timeou
         last = err.decode(errors="replace").strip().splitlines()[-1:]
         raise CannotRun(f"'{argv[0]}' failed: {' '.join(last) or f'it ended with {process.returncode}'}")
     return out
+
+
+class Beside:
+    """A program of ours that runs beside the user's: it reads orders from stdin and writes what it finds to a file."""
+
+    def __init__(self, argv: Sequence[str], environ: Mapping[str, str], directory: Path, found: Path) -> None:
+        """Starts it. Raises CannotRun, OSError."""
+        with found.open("wb") as sink:
+            try:
+                self._process = subprocess.Popen(
+                    tuple(argv), env=dict(environ), cwd=directory, stdin=subprocess.PIPE, stdout=sink,
+                    stderr=subprocess.DEVNULL, start_new_session=True,
+                )  # fmt: skip
+            except OSError as error:
+                raise CannotRun(f"cannot start '{argv[0]}': {error.strerror}") from error
+
+    def order(self, line: bytes) -> None:
+        """Gives it an order, which must fit into a pipe. Raises OSError if it has ended."""
+        assert self._process.stdin is not None  # noqa: S101 - it is PIPE above
+        self._process.stdin.write(line)
+        self._process.stdin.flush()
+
+    def end(self, patience: float) -> int | None:
+        """Waits for its end, for it gets no more orders; ends it, and returns None, after so many seconds."""
+        try:
+            self._process.communicate(timeout=patience)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            return None
+        return self._process.returncode
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.engine.attempt import Site, complete, passed_on
 from gitrun.engine.manifest import read_manifest
-from gitrun.engine.measure import measure
+from gitrun.engine.metering import measure
 from gitrun.engine.offspring import end_everywhere
 from gitrun.engine.pipeline import noted_steps
 from gitrun.engine.worktree import directory_of_slot, read_state, seen_from
@@ -22,6 +22,7 @@ from gitrun.model.plan import Outcome
 from gitrun.model.record import RESULT
 from gitrun.model.refs import is_id, run_ref, short
 from gitrun.model.status import TERMINATED
+from gitrun.store import notes
 from gitrun.store.attempts import Started
 from gitrun.store.commits import read_commit
 from gitrun.store.live import Live, directory_of, goes_on, is_copied, is_live, owner_of, recorded
@@ -76,6 +77,8 @@ def bury(road: Road, run: str, live: Live) -> None:
             if not last_of(road, run)[1]:
                 raise
     live.close()
+    if attempt is not None and not ended:
+        notes.add_run(road.git, run)
 
 
 def put_back(road: Road, run: str) -> None:

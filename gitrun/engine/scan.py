@@ -1,92 +1,164 @@
-"""Numbers in the lines that a program printed: by the default rule, or by its operation's own patterns.
+"""Numbers in the lines that a program printed: by two rules, or by patterns of the user's.
 
-The rule: a line is exactly `KEY: NUMBER`, perhaps with `(10)`, `(step 10)` or another text in parentheses behind it. KEY
+The first rule: a line is exactly `KEY: NUMBER`, perhaps with `(10)`, `(step 10)` or another text in parentheses behind it. KEY
 begins with a letter or `_`, has no blanks, and is no flag's name; `step` gives the step of what follows. From Guild AI.
+The second rule, for the usual lines of training programs, is that of `model/loglines.py`. Each stream is read by itself.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import sys
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from gitrun.engine import patterns
-from gitrun.engine.patterns import blocks, open_regular
-from gitrun.errors import CannotRun
-from gitrun.model.series import STEP
+from gitrun.engine.patterns import Lines, open_regular, pieces
+from gitrun.model.series import STEP, Gathering, Steps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from pathlib import Path
 
+    from gitrun.model.loglines import LogLines
     from gitrun.model.plan import Plan
-    from gitrun.model.series import Gathering
 
 RULES = "rules.json"
+NEEDLES = (
+    b"loss", b"acc", b"auc", b"auroc", b"f1", b"mse", b"mae", b"mape", b"rmsle", b"perplexity", b"ppl", b"nll", b"iou",
+    b"bleu", b"rouge", b"error", b"r2", b"reward", b"score", b"recall", b"precision", b"'s ", b"elbo", b"psnr",
+    b"epoch",
+)  # fmt: skip
+"""Bytes, in lower case, of which a line that counts by the second rule has one."""
 NUMBER = rb"[-+]?(?:[0-9]+\.?[0-9]*(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+]?[0-9]+)?|(?i:nan|inf|infinity))"
 # each part can end in one place only, so that no line takes long
-LINE = rb"\n([A-Za-z_\x80-\xff]\S*):[ \t]+(" + NUMBER + rb")(?:[ \t]+\(([^\n]*)\))?[ \t]*(?=\n)"
+LINE = rb"([A-Za-z_\x80-\xff]\S*):[ \t]+(" + NUMBER + rb")(?:[ \t]+\(([^\n]*)\))?[ \t]*(?=\n)"
 BEHIND = rb"\s*(?:step\s+)?([0-9]{1,15})\s*"
 MANY = 10_000
 """Keys that are remembered as they are written; others are looked at each time."""
-PATIENCE = patterns.SECONDS + 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What is a metric in the output of an operation: its own patterns, else every key but the names of its flags."""
+    """What is a metric in an output: what its patterns find and, unless `only_patterns`, what the two rules find.
+
+    The rules pass over the names of `flags`.
+    """
 
     flags: frozenset[str] = frozenset()
     patterns: tuple[tuple[str, str], ...] = ()
+    only_patterns: bool = False
 
 
-def write_rules(directory: Path, plan: Plan) -> None:
-    """Keeps the rules of a plan in the live record of its run, for whoever finishes the run."""
-    rules = {"flags": list(plan.flags), "patterns": [list(pattern) for pattern in plan.patterns]}
-    (directory / RULES).write_text(json.dumps(rules))
+def rules_for(plan: Plan, patterns: tuple[tuple[str, str], ...] = ()) -> Rules:
+    """Returns the rules of a plan; `patterns` are those of the settings. Patterns of an entry take the place of the rules."""
+    from gitrun.model.metricpatterns import read_patterns
+
+    own = plan.patterns
+    given = read_patterns(plan.params.metrics, "--metric") if plan.params.metrics else ()
+    named = {**dict(patterns), **dict(own), **dict(given)}
+    return Rules(frozenset(plan.flags), tuple(named.items()), only_patterns=bool(own))
+
+
+def write_rules(directory: Path, rules: Rules) -> None:
+    """Keeps the rules in the live record of a run, for whoever finishes the run."""
+    patterns = [list(pattern) for pattern in rules.patterns]
+    text = json.dumps({"flags": sorted(rules.flags), "patterns": patterns, "only_patterns": rules.only_patterns})
+    (directory / RULES).write_text(text)
 
 
 def read_rules(directory: Path) -> Rules:
     """The rules in the live record of a run; those of no plan at all if there are none."""
     try:
         found = json.loads((directory / RULES).read_bytes())
-        return Rules(frozenset(found["flags"]), tuple((str(name), str(pattern)) for name, pattern in found["patterns"]))
+        patterns = tuple((str(name), str(pattern)) for name, pattern in found["patterns"])
+        return Rules(frozenset(found["flags"]), patterns, bool(found.get("only_patterns", patterns)))
     except (OSError, ValueError, TypeError, KeyError):
         return Rules()
 
 
-def scan(output: Path, rules: Rules, directory: Path, gathering: Gathering) -> str:
-    """Gathers the metrics in a file of output; a word if that was not done to its end."""
-    if rules.patterns:
-        return by_patterns(output, directory, gathering)
+@dataclass(slots=True)
+class Stream:
+    """What has been read of one stream: its unfinished line, and what holds for the lines that follow."""
+
+    lines: Lines = field(default_factory=Lines)
+    log: LogLines | None = None
+    steps: Steps = field(default_factory=Steps)
+
+
+class Scanner:
+    """Gathers what the two rules find in the output of a program, piece by piece as it is written."""
+
+    def __init__(self, flags: frozenset[str] = frozenset()) -> None:
+        self.gathering = Gathering()
+        self._flags = flags
+        self._streams = (Stream(), Stream())
+        self._names: dict[bytes, str] = {}
+        # Python compiles these for a millisecond each: only for an output that has anything in it
+        self._block: re.Pattern[bytes] | None = None
+        self._line: re.Pattern[bytes] | None = None
+        self._needles: re.Pattern[bytes] | None = None
+
+    def feed(self, stream: int, data: bytes) -> None:
+        """Takes the next bytes of a stream (0: stdout or both, 1: stderr)."""
+        if block := self._streams[stream].lines.feed(data):
+            self._read(self._streams[stream], block)
+
+    def finish(self) -> None:
+        """Takes the last lines as they are."""
+        for stream in self._streams:
+            if block := stream.lines.finish():
+                self._read(stream, block)
+
+    def _read(self, stream: Stream, block: bytes) -> None:
+        """Reads whole lines, all of them one after the other only if the second rule may find something in them."""
+        small = block.lower()
+        if (stream.log and stream.log.is_in_table) or any(needle in small for needle in NEEDLES):
+            self._read_lines(stream, block)
+        elif b": " in block or b":\t" in block:
+            self._block = self._block or re.compile(rb"\n" + LINE)
+            for key, number, behind in self._block.findall(block):
+                self._add(stream, key, number, behind)
+
+    def _read_lines(self, stream: Stream, block: bytes) -> None:
+        from gitrun.model.loglines import LogLines
+
+        self._line = self._line or re.compile(LINE)
+        self._needles = self._needles or re.compile(b"|".join(NEEDLES), re.IGNORECASE)
+        match, search = self._line.match, self._needles.search
+        log = stream.log = stream.log or LogLines()
+        for line in block[1:].splitlines(keepends=True):
+            if found := match(line):
+                self._add(stream, *found.groups(b""))
+            elif log.is_in_table or search(line):
+                told = log.read(line[:-1].decode(errors="replace"))
+                if told.step is not None:
+                    stream.steps.give(told.step)
+                if told.values:
+                    values = {name: value for name, value in told.values.items() if name not in self._flags}
+                    self.gathering.add_all(values, stream.steps)
+
+    def _add(self, stream: Stream, key: bytes, number: bytes, behind: bytes) -> None:
+        """Adds what a line tells that is a key and a number."""
+        name = self._names.get(key)
+        if name is None:
+            name = name_of(key, self._flags)
+            if len(self._names) < MANY:
+                self._names[key] = name
+        if name == STEP:
+            stream.steps.give(float(number))
+        elif name and self.gathering.takes(name):
+            if behind and (given := re.fullmatch(BEHIND, behind)):
+                stream.steps.give(float(given[1]))
+            self.gathering.add(name, float(number), stream.steps.of(name))
+
+
+def scan(output: Path, switches: Path, scanner: Scanner, start: int = 0) -> None:
+    """Hands a file of output to a scanner, from `start` on, each stream by itself, up to its end."""
     file = open_regular(str(output))
     if file:
         with file:
-            by_rule(blocks(file), rules.flags, gathering)
-    return ""
-
-
-def by_rule(found: Iterable[bytes], flags: frozenset[str], gathering: Gathering) -> None:
-    """Gathers what the default rule finds in blocks of lines."""
-    steps, names, line = gathering.next_source(), dict[bytes, str](), None
-    for block in found:
-        if b": " not in block and b":\t" not in block:
-            continue
-        line = line or re.compile(LINE)
-        for key, number, behind in line.findall(block):
-            name = names.get(key)
-            if name is None:
-                name = name_of(key, flags)
-                if len(names) < MANY:
-                    names[key] = name
-            if name == STEP:
-                steps.give(float(number))
-            elif name and gathering.takes(name):
-                if behind and (given := re.fullmatch(BEHIND, behind)):
-                    steps.give(float(given[1]))
-                gathering.add(name, float(number), steps.of(name))
+            for stream, data in pieces(file, str(switches), start):
+                scanner.feed(stream, data)
+    scanner.finish()
 
 
 def name_of(key: bytes, flags: frozenset[str]) -> str:
@@ -96,30 +168,3 @@ def name_of(key: bytes, flags: frozenset[str]) -> str:
     except UnicodeDecodeError:
         return ""
     return name if (name[0].isalpha() or name[0] == "_") and name not in flags else ""
-
-
-def by_patterns(output: Path, directory: Path, gathering: Gathering) -> str:
-    """Gathers what the operation's own patterns find, in a process that is ended when they take too long."""
-    from gitrun.engine.process import ask
-
-    steps = gathering.next_source()
-    words = (sys.executable, "-I", "-S", str(Path(patterns.__file__)), str(directory / RULES), str(output))
-    try:
-        lines = ask(words, {"PYTHONUTF8": "1"}, directory, PATIENCE).splitlines()
-    except CannotRun as error:
-        return f"the patterns for metrics could not be searched for: {error.message}"
-    late = bool(lines) and lines[-1] == b'"late"'
-    for line in lines[: len(lines) - late]:
-        for found, step in json.loads(line):
-            if step is not None and (given := number_in(step)) is not None:
-                steps.give(given)
-            gathering.add_all({name: value for name, text in found.items() if (value := number_in(text)) is not None}, steps)
-    return "the patterns for metrics took too long, and were not searched for in all of the output" if late else ""
-
-
-def number_in(text: str) -> float | None:
-    """The number that a text is; None if it is none."""
-    try:
-        return float(text)
-    except ValueError:
-        return None

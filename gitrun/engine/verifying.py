@@ -17,7 +17,7 @@ from gitrun.engine import produced
 from gitrun.engine.attempt import Job, carry_out, furnish
 from gitrun.engine.deciding import Launch, Manners, decide_restart, moment
 from gitrun.engine.lending import changes_here
-from gitrun.engine.measure import measure
+from gitrun.engine.metering import measure
 from gitrun.engine.snapshot import moved_modules
 from gitrun.engine.starting import lending_for, python_for, start
 from gitrun.engine.watchman import Signals

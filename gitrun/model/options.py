@@ -66,6 +66,13 @@ def texts(name: str, value: object) -> tuple[str, ...]:
     return refuse(name, "a list of texts", value)
 
 
+def patterns(name: str, value: object) -> tuple[str, ...]:
+    """Returns patterns for metrics by name, or as texts `NAME=PATTERN`."""
+    if isinstance(value, Mapping):
+        return tuple(f"{text(name, one)}={text(name, pattern)}" for one, pattern in value.items())
+    return texts(name, value)
+
+
 def values(name: str, value: object) -> Mapping[str, Any]:
     """Flags by name."""
     if not isinstance(value, Mapping):
@@ -113,5 +120,5 @@ READERS: dict[str, Callable[[str, object], Any]] = {
     "force_sourcecode": truth, "stage": truth, "clean": truth, "label": text, "tags": texts, "comment": text,
     "in_place": truth, "bring": truth, "links": texts, "no_link": truth, "outputs": texts,
     "stop_after": duration, "background": only_there,
-    "force_flags": truth, "gpus": text, "no_gpus": truth, "random_seed": whole,
+    "force_flags": truth, "gpus": text, "no_gpus": truth, "random_seed": whole, "metrics": patterns,
 }  # fmt: skip

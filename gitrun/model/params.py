@@ -25,16 +25,19 @@ class Params:
     no_link: bool = False
     in_place: bool = False
     output: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    """Patterns for metrics, each as `NAME=PATTERN`."""
 
     def words(self) -> tuple[str, ...]:
-        """The options that gave where the program ran and what is kept of it, as a person types them."""
+        """The options that gave where the program ran, what is kept of it and what it measures, as a person types them."""
         return (
             *(("--in-place",) if self.in_place else ()),
             *(word for path in self.link for word in ("--link", path)),
             *(("--no-link",) if self.no_link else ()),
             *(word for pattern in self.output for word in ("--output", pattern)),
+            *(word for pattern in self.metrics for word in ("--metric", pattern)),
         )
 
 
-LATER = frozenset({"link", "no_link", "in_place", "output"})
+LATER = frozenset({"link", "no_link", "in_place", "output", "metrics"})
 """Parameters that run.toml has only where they were given: runs made before they existed lack them."""

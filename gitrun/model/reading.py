@@ -199,6 +199,7 @@ def read_params(params: Mapping[str, Any]) -> Params:
         no_link=params.get("no_link") is True,
         in_place=params.get("in_place") is True,
         output=texts(params, "output"),
+        metrics=texts(params, "metrics"),
     )
 
 

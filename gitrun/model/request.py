@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-PARAMS = ("force_flags", "gpus", "no_gpus", "random_seed")
+PARAMS = ("force_flags", "gpus", "no_gpus", "random_seed", "metrics")
 LATER = ("optimizer", "opt_flags", "max_trials", "minimize", "maximize")
 
 
@@ -48,6 +48,7 @@ class Request:
     gpus: str | None = None
     no_gpus: bool | None = None
     random_seed: int | None = None
+    metrics: tuple[str, ...] | None = None
 
     def given_params(self) -> dict[str, Any]:
         """The run parameters that were asked for."""
@@ -63,6 +64,7 @@ class Request:
 def check(request: Request) -> None:
     """Raises UsageError if the request contradicts itself, or cannot be recorded."""
     check_words(request)
+    check_patterns(request)
     if request.restart is None and not request.operation and not request.command:
         raise UsageError(
             "nothing to run", "git run <script> runs a script, git run -- <command> anything else; git run -h says more"
@@ -85,6 +87,14 @@ def check(request: Request) -> None:
         raise UsageError("--clean is for restarts", "a new run always starts without files of another")
     if request.links and request.no_link:
         raise UsageError("--link and --no-link exclude each other")
+
+
+def check_patterns(request: Request) -> None:
+    """Raises UsageError if a pattern for a metric cannot find a number."""
+    if request.metrics:
+        from gitrun.model.metricpatterns import read_patterns
+
+        read_patterns(request.metrics, "--metric")
 
 
 def check_words(request: Request) -> None:

@@ -179,9 +179,13 @@ def is_plumbing(name: str) -> bool:
     return name.startswith("hydra.") or name.rpartition(".")[2] == "_target_"
 
 
-def going_on(attempt: Attempt) -> Attempt:
-    """The attempt as it stands while its live lock is held: running since it was made, until its result says since when."""
-    return replace(attempt, status=RUNNING, started=attempt.started or attempt.created)
+def going_on(attempt: Attempt, metrics: Metrics | None = None) -> Attempt:
+    """The attempt as it stands while its live lock is held: running since it was made, until its result says since when.
+
+    `metrics` are those that its program has told so far.
+    """
+    started = attempt.started or attempt.created
+    return replace(attempt, status=RUNNING, started=started, metrics=attempt.metrics if metrics is None else metrics)
 
 
 def as_json(run: Run) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from array import array
+from dataclasses import dataclass
 from heapq import merge
 from itertools import groupby, repeat
 from operator import itemgetter
@@ -14,7 +15,7 @@ from gitrun.model.metrics import Metrics, Summary, as_float
 from gitrun.model.text import is_text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
 STEP = "step"
 """The name that is no metric: it says at which step the others are."""
@@ -113,23 +114,17 @@ class Steps:
 
 
 class Gathering:
-    """The series of all metrics of an attempt, from one source after the other: what an earlier one told of, wins."""
+    """The series of the metrics that one source told: the log, the output, files."""
 
     def __init__(self) -> None:
         self.series: dict[str, Series] = {}
         self.is_full = False
-        self._earlier: frozenset[str] = frozenset()
+        self.steps = Steps()
         self._row, self._step = -1, math.nan
         self._room, self._limit = ROOM, MOST_POINTS
 
-    def next_source(self) -> Steps:
-        """The steps of the source that comes now."""
-        self._earlier = frozenset(self.series)
-        self._step = math.nan
-        return Steps()
-
     def takes(self, name: str) -> bool:
-        """Whether a metric of this name is recorded, or was by an earlier source."""
+        """Tells whether a metric of this name is recorded."""
         if name in self.series:
             return True
         if not name or len(name) > LONGEST_NAME or name == STEP or not is_text(name):
@@ -140,21 +135,20 @@ class Gathering:
             return False
         self._room = room
         self.series[name] = Series()
-        self._limit = max(FEWEST, min(MOST_POINTS, ALL_POINTS // len(self.series)))
+        self._limit = limit_for(len(self.series))
         return True
 
     def add(self, name: str, value: float, step: float) -> None:
-        """One value of a metric that `takes` has let in."""
-        if name in self._earlier:
-            return
+        """Adds one value of a metric that `takes` has let in."""
         series = self.series[name]
         if step != self._step or series.row == self._row:
             self._row += 1
             self._step = step
         series.add(self._row, step, value, self._limit)
 
-    def add_all(self, values: dict[str, float], steps: Steps) -> None:
-        """What was told at once, perhaps with its step; names that are not recorded are passed over."""
+    def add_all(self, values: Mapping[str, float], steps: Steps | None = None) -> None:
+        """Adds what was told at once, perhaps with its step; passes over names that are not recorded."""
+        steps = steps or self.steps
         if STEP in values:
             steps.give(values[STEP])
         taken = [name for name in values if self.takes(name)]
@@ -162,19 +156,66 @@ class Gathering:
         for name in taken:
             self.add(name, values[name], step)
 
-    def metrics(self) -> Metrics:
-        """What is known of each metric."""
-        found = {name: series.summary() for name, series in self.series.items() if series.count}
-        return Metrics({name: summary.last for name, summary in found.items()}, found)
-
-    def lines(self) -> Iterator[str]:
-        """The points as lines of JSON, in the order in which they were told: `{"step": 3, "loss": 0.1}`."""
-        for series in self.series.values():
-            series.thin(self._limit)
-        points = [series.points(name) for name, series in self.series.items() if series.count]
+    def lines(self, names: Collection[str] | None = None, limit: int = 0) -> Iterator[str]:
+        """Returns the points as lines of JSON, in the order in which they were told: `{"step": 3, "loss": 0.1}`."""
+        told_of = {name: one for name, one in self.series.items() if one.count and (names is None or name in names)}
+        for series in told_of.values():
+            series.thin(limit or self._limit)
+        points = [series.points(name) for name, series in told_of.items()]
         for _, row in groupby(merge(*points, key=itemgetter(0)), key=itemgetter(0)):
             told = list(row)
             yield json.dumps({STEP: plain(told[0][1]), **{name: spoken(value) for _, _, name, value in told}})
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The metrics of an attempt from all sources; a name that two sources have is that of the first."""
+
+    sources: tuple[Gathering, ...]
+
+    @property
+    def names(self) -> list[dict[str, Series]]:
+        """Lists, for each source, the series that are recorded of it, within the bounds for one attempt."""
+        taken: set[str] = set()
+        room, found = ROOM, []
+        for source in self.sources:
+            own = {}
+            for name, series in source.series.items():
+                weight = len(json.dumps(name))
+                if series.count and name not in taken and room >= weight and len(taken) < MOST_NAMES:
+                    room -= weight
+                    taken.add(name)
+                    own[name] = series
+            found.append(own)
+        return found
+
+    @property
+    def is_full(self) -> bool:
+        """Tells whether there were more metrics than are recorded."""
+        told = {name for source in self.sources for name, series in source.series.items() if series.count}
+        return any(source.is_full for source in self.sources) or len(told) > sum(map(len, self.names))
+
+    def counts(self) -> tuple[int, int]:
+        """Counts the points that there were, and those that `lines` has left."""
+        series = [one for own in self.names for one in own.values()]
+        return sum(one.count for one in series), sum(len(one.values) + (one.rows[-1] != one.row) for one in series)
+
+    def metrics(self) -> Metrics:
+        """Returns what is known of each metric."""
+        found = {name: series.summary() for own in self.names for name, series in own.items()}
+        return Metrics({name: summary.last for name, summary in found.items()}, found)
+
+    def lines(self) -> Iterator[str]:
+        """Returns the points of all sources as lines of JSON, one source after the other."""
+        names = self.names
+        limit = limit_for(sum(map(len, names)))
+        for source, own in zip(self.sources, names, strict=True):
+            yield from source.lines(own, limit)
+
+
+def limit_for(count: int) -> int:
+    """Returns how many points each of so many metrics may have."""
+    return max(FEWEST, min(MOST_POINTS, ALL_POINTS // max(1, count)))
 
 
 def plain(step: float) -> float:
@@ -187,6 +228,14 @@ def spoken(value: float) -> float | str:
     if math.isfinite(value):
         return value
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def number_in(text: str) -> float | None:
+    """Returns the number that a text is; None if it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def number(value: object) -> float | None:

@@ -58,6 +58,8 @@ class Settings:
     allow_delete: bool = False
     max_download: int = 10 << 30
     download_timeout: float = 3600.0
+    metrics: tuple[tuple[str, str], ...] = ()
+    notes: bool = True
 
 
 def settings_from(config: Config) -> Settings:
@@ -131,6 +133,13 @@ def as_text(_: str, values: tuple[str, ...]) -> str:
 def as_all(_: str, values: tuple[str, ...]) -> tuple[str, ...]:
     """All texts that were given."""
     return values
+
+
+def as_patterns(name: str, values: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Patterns for metrics, each as `NAME=PATTERN`; an empty value takes back those before it."""
+    from gitrun.model.metricpatterns import read_patterns
+
+    return read_patterns(values[len(values) - values[::-1].index("") :] if "" in values else values, f"setting {name}")
 
 
 def as_statuses(name: str, values: tuple[str, ...]) -> tuple[str, ...]:
@@ -208,11 +217,13 @@ READERS: dict[str, tuple[str, Callable[[str, tuple[str, ...]], Any]]] = {
     "record_env": ("gitrun.recordEnv", as_all),
     "pre_push": ("gitrun.prePush", as_deed),
     "allow_delete": ("gitrun.allowDelete", as_truth),
+    "metrics": ("gitrun.metric", as_patterns),
+    "notes": ("gitrun.notes", as_truth),
 }
 NAMES = (*(name for name, _ in READERS.values()), "gitrun.fsync", "gitrun.sign")
 OF_RUNS = (
     "max_untracked", "max_produced", "bring", "stop_grace", "lend_max_file", "lend_max_total", "lend_max_entries", "lend_keep",
-    "max_download", "download_timeout",
+    "max_download", "download_timeout", "metrics", "notes",
 )  # fmt: skip
 """What must read before anything is run."""
 OF_CLEANING = ("trash_expire", "gc_older_than", "gc_keep", "gc_status")

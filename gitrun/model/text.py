@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
 COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
@@ -135,6 +135,12 @@ def size_text(size: float) -> str:
 def number_text(value: float) -> str:
     """A number of a metric: whole ones in full, `1234567`, all others in six digits, `0.333333`."""
     return str(int(value)) if abs(value) < LARGEST and value == int(value) else f"{value:g}"
+
+
+def metrics_text(metrics: Mapping[str, float], most: int) -> str:
+    """Returns the first metrics, `loss=0.31 acc=0.9`, and how many more there are."""
+    said = " ".join(f"{safe_text(name)}={number_text(value)}" for name, value in islice(metrics.items(), most))
+    return said + (f" and {len(metrics) - most:,} more" if len(metrics) > most else "")
 
 
 def exact_text(value: float) -> str:

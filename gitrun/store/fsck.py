@@ -20,11 +20,12 @@ from gitrun.store.commits import read_commit
 from gitrun.store.index import VERSION, no_search_for_cycles
 from gitrun.store.live import goes_on, is_live, recorded
 from gitrun.store.locks import is_held
-from gitrun.store.notes import NOTES, are_kept
+from gitrun.store.notes import NOTES, are_there, are_wanted
 from gitrun.store.readers import bulk_reader, is_partial, reader_of_all
 from gitrun.store.rows import pack
 from gitrun.store.runs import read_runs
 from gitrun.store.tips import broken_refs, stamp, tips
+from gitrun.store.trust import trusted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -173,13 +174,14 @@ def of_trash(git: Git, before: float | None) -> Iterator[Finding]:
 
 
 def of_notes(git: Git, runs: int) -> Iterator[Finding]:
-    """Whether the notes, if they are kept, have read, and are there for the runs' attempts, of which there are so many."""
-    if not are_kept(git):
+    """Looks whether the notes, if there are any, read, and are there for the runs made here, of which there are so many."""
+    if not are_wanted(git) or not are_there(git):
         return
     done = git.attempt("ls-tree", "-r", "--name-only", NOTES)
     noted = {line.replace("/", "") for line in done.stdout.decode(errors="replace").splitlines()}
-    known = [run for run, tip in tips(git).items() if is_id(run) and is_id(tip) and not is_live(git.state, run)]
-    missing = sorted(run for run in known if run not in noted) if runs else []
+    made = trusted(git)
+    ended = {run for run, tip in tips(git).items() if run in made and tip != run and not is_live(git.state, run)}
+    missing = sorted(run for run in ended if run not in noted) if runs else []
     if done.returncode or missing:
         words = f"{NOTES} says nothing of {some(missing)}" if missing else f"{NOTES} does not read"
         yield Finding("notes", words, "git run notes --rebuild", NOTES, "notes")

@@ -18,7 +18,7 @@ from gitrun.errors import GitrunError, ObjectsGone
 from gitrun.model.run import BrokenRun, Run, going_on
 from gitrun.model.status import ENDED
 from gitrun.model.text import is_text
-from gitrun.store.live import live_runs
+from gitrun.store.live import live_runs, metrics_of
 from gitrun.store.places import make_common
 from gitrun.store.readers import bulk_reader, is_partial
 from gitrun.store.rows import flags_key, row, unpack
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
     from gitrun.model.flags import Flags
 
-VERSION = 7
+VERSION = 8
 MANY = 200
 """Runs from which on reading them through libgit2 is worth its import."""
 FEW = 100
@@ -218,7 +218,9 @@ class Index:
         if broken is not None:
             return BrokenRun(run, tip, broken)
         found = unpack(self._git, run, tip, packed)
-        return replace(found, attempt=going_on(found.attempt)) if run in self._live else found
+        if run not in self._live:
+            return found
+        return replace(found, attempt=going_on(found.attempt, metrics_of(self._git.state, run)))
 
     def _number(self, query: str, values: tuple[object, ...] = ()) -> int:
         ((found,),) = self._ask(query, values)

@@ -16,6 +16,7 @@ from gitrun.model.refs import is_id, short
 from gitrun.store.locks import Lock, acquire, is_at, is_held
 
 if TYPE_CHECKING:
+    from gitrun.model.metrics import Metrics
     from gitrun.model.plan import Outcome
 
 PATIENCE = 5.0
@@ -24,6 +25,8 @@ RESERVE = 4096
 """Bytes set aside for the word on how the program ended, which must find its place on a full disk too."""
 
 ASKED = "asked"
+SHOWN = "metrics.json"
+"""The file that has the metrics of a program while it runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,18 @@ class Live:
     def output(self) -> Path:
         """The file that holds what the program has written so far."""
         return self.directory / "output"
+
+    @property
+    def switches(self) -> Path:
+        """The file that says which stream each part of the output belongs to, if stderr has any."""
+        return self.directory / "output.streams"
+
+    def show_metrics(self, metrics: Metrics) -> None:
+        """Writes down what is known of the metrics while the program runs, for others to see."""
+        fresh = self.directory / "metrics.new"
+        with suppress(OSError):  # a full disk loses this view, never the program
+            fresh.write_text(json.dumps(metrics.pack()))
+            fresh.replace(self.directory / SHOWN)
 
     @property
     def metrics(self) -> Path:
@@ -221,6 +236,16 @@ def recorded(state: Path) -> list[str]:
 def live_runs(state: Path) -> frozenset[str]:
     """The runs that are running on this machine."""
     return frozenset(run for run in recorded(state) if is_live(state, run))
+
+
+def metrics_of(state: Path, run: str) -> Metrics | None:
+    """Returns what is known of the metrics of a run that is running here; None if that is nothing."""
+    from gitrun.model.metrics import Metrics
+
+    try:
+        return Metrics.unpack(json.loads((directory_of(state, run) / SHOWN).read_bytes()))
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
 
 
 def birth_of(pid: int) -> str:

@@ -1,39 +1,53 @@
 """`refs/notes/runs`: what the refs of runs say, for plain `git log --notes=runs`.
 
-It is a projection: nothing reads it back, it has no history, and `rebuild` makes it anew from the refs. An attempt's
-commit has its outcome and the end of its output; a commit of the user's has the runs that were made of its tree or from it.
-It is there once somebody has asked for it; from then on each finished run is added.
+It is a projection: no decision rests on it, it has no history, and `rebuild` makes it again from the refs. An attempt's commit
+has its outcome and the end of its output; a commit of the user's has the runs that were made of its tree or from it. Each run
+that ends adds its own, unless `gitrun.notes` is false.
 """
 
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitrun.errors import GitrunError, StaleRun
 from gitrun.git.exe import NO_ID
-from gitrun.git.objects import FILE, Entry, Objects, TreeMaker, edit_tree
+from gitrun.git.objects import FILE, Entry, Loose, Objects, edit_tree
 from gitrun.model import record
 from gitrun.model.refs import short
-from gitrun.model.text import ending_text, number_text, safe_lines, safe_text
-from gitrun.store.commits import commit_tree, hash_files, scratch
+from gitrun.model.settings import truth
+from gitrun.model.text import ending_text, metrics_text, safe_lines, safe_text
+from gitrun.store.commits import scratch
 from gitrun.store.locks import acquire
 from gitrun.store.places import make_common
 from gitrun.store.tips import read_ref
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from gitrun.git.exe import Git
+    from gitrun.model.plan import Outcome, Plan
     from gitrun.model.run import Attempt, Run
+    from gitrun.store.attempts import Started
     from gitrun.store.index import Index
     from gitrun.store.locks import Lock
 
 NOTES = "refs/notes/runs"
-MESSAGE = b"Runs, as of now: made by git run notes, never read back\n"
+MESSAGE = b"Runs, as of now: made by gitrun, never read back\n"
 TAIL, WIDEST = 10, 200
 """Lines of output in a note, and characters of a line."""
+EXACT = ("run ", "and more runs of exactly this")
+CHANGED = ("with changes: run ", "and more runs with changes")
+"""How lines in the note of a commit begin, and the line behind more than there is room for."""
+MOST_METRICS = 20
+WHO = "gitrun <gitrun@localhost>"
+"""Who makes the commit of notes: to ask git for the user takes longer than to write it."""
+LARGEST = 16 << 20
+"""Bytes of an output that is read for its end."""
 MOST = 20
 """Runs in the note of a commit."""
 ROUND = 500
@@ -42,13 +56,49 @@ PATIENCE = 60.0
 """Seconds that a run which has ended waits for others that write their notes."""
 
 
-def are_kept(git: Git) -> bool:
-    """Whether somebody has asked for notes."""
-    if (git.common_dir / NOTES).exists():
-        return True
-    with suppress(OSError):  # every run asks this when it has ended: a look takes less than a git
-        return f" {NOTES}\n".encode() in (git.common_dir / "packed-refs").read_bytes()
-    return False
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What notes say of an attempt that has ended: its own text, and its line in the note of the commit `base`.
+
+    `source` is the tree that it was made of.
+    """
+
+    run: str
+    attempt: str
+    text: str
+    line: str
+    base: str | None
+    source: str
+
+
+def are_wanted(git: Git) -> bool:
+    """Tells whether runs write notes (`gitrun.notes`)."""
+    return truth(git.config, "gitrun.notes", default=True)
+
+
+def are_there(git: Git) -> bool:
+    """Tells whether there are notes."""
+    return read_ref(git, NOTES) is not None
+
+
+def note_for(started: Started, plan: Plan, outcome: Outcome) -> Note:
+    """Returns the note of an attempt that has ended, whose output is still in its live record."""
+    how = Ending(outcome.status, outcome.exit_status, outcome.duration, outcome.metrics)
+    text = attempt_note(started.run, started.attempt, how, tail_of(started.live.output))
+    return Note(
+        started.run, started.attempt, text, line_of(started.run, plan.operation, plan.flags.text(plan.given), how),
+        plan.source.base, plan.source.tree,
+    )  # fmt: skip
+
+
+def tail_of(output: Path) -> bytes:
+    """Returns the end of an output; empty if it cannot be read."""
+    try:
+        with output.open("rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL * 4 * WIDEST))
+            return file.read()
+    except OSError:
+        return b""
 
 
 def rebuild(git: Git, index: Index) -> int:
@@ -61,39 +111,80 @@ def rebuild(git: Git, index: Index) -> int:
         return len(git.run("ls-tree", "-r", "-z", "--name-only", mark).split(b"\0")) - 1
 
 
-def add(git: Git, run: str) -> bool:
-    """Writes the notes of a run that has ended, if notes are kept; whether they are written. Raises nothing of ours."""
+def add(git: Git, note: Note) -> bool:
+    """Writes the note of a run that has ended, if notes are wanted; tells whether it is written. Raises nothing of ours."""
+    with suppress(GitrunError, OSError, ValueError):
+        if not are_wanted(git):
+            return False
+        quick = replace(git, config={**git.config, "gitrun.fsync": ("false",)})  # a power cut may take what can be made again
+        with patient(quick) as _, Objects(quick) as objects:
+            found = objects.read(NOTES)
+            before = found.id if found else None
+            texts = {note.attempt: note.text}
+            base = objects.read(note.base) if note.base else None
+            if note.base and base and base.data and base.kind == "commit":
+                is_exact = note.source == base.data[5:45].decode(errors="replace")
+                texts[note.base] = with_line(text_of(objects, before, note.base), note, is_exact=is_exact)
+            publish(quick, edited(quick, objects, before, texts), before)
+            return True
+    return False
+
+
+def text_of(objects: Objects, before: str | None, commit: str) -> bytes:
+    """Returns the note that a commit has, also where git has laid it out otherwise; empty if it has none."""
+    paths = (path_of(commit), commit.encode()) if before else ()
+    found = objects.read_many([f"{before}:{path.decode()}" for path in paths])
+    return next((one.data for one in found if one and one.data), b"")
+
+
+def add_run(git: Git, run: str) -> bool:
+    """Writes the note of a run that has ended, as its ref has it; for who does not know how it went."""
     with suppress(GitrunError, OSError):
-        if not are_kept(git):
+        if not are_wanted(git):
             return False
         from sqlite3 import Error
 
         from gitrun.model.run import Run
         from gitrun.store.index import Index
 
-        with suppress(Error), patient(git) as _, Index(git) as index:
-            before, found = read_ref(git, NOTES), index.get(run)
-            if before and isinstance(found, Run):
-                publish(git, edited(git, before, notes_of(git, index, found)), before)
-                return True
+        with suppress(Error):
+            with Index(git) as index, Objects(git) as objects:
+                found = index.get(run)
+                if not isinstance(found, Run):
+                    return False
+                output = objects.read(at_of(found.attempt), limit=LARGEST)
+            one, how = found.attempt, ending_of(found.attempt)
+            text = attempt_note(found.id, one.id, how, (output.data if output else None) or b"")
+            return add(git, Note(found.id, one.id, text, words(found), one.base, one.source))
     return False
 
 
+def with_line(old: bytes, note: Note, *, is_exact: bool) -> str:
+    """Returns the note of a commit with the line of a run put first among its kind, in place of an earlier one of that run."""
+    lines = [safe_text(line) for line in old.decode(errors="replace").splitlines()]
+    groups = {}
+    for head, more in (EXACT, CHANGED):
+        own = [line for line in lines if line.startswith(head) and not line.startswith(f"{head}{short(note.run)} ")]
+        if (head == EXACT[0]) == is_exact:
+            own.insert(0, head + note.line)
+        groups[head] = [*own[:MOST], *([more] if more in lines or len(own) > MOST else [])]
+    return "".join(f"{line}\n" for own in groups.values() for line in own)
+
+
 def add_commit(git: Git, commit: str, tree: str) -> bool:
-    """Writes the note of a commit of the user's, if notes are kept and it has runs; whether it is written."""
-    if not are_kept(git):
+    """Writes the note of a commit of the user's, if notes are wanted and it has runs; whether it is written."""
+    if not are_wanted(git) or not git.state.exists():  # where no run was made, a commit leaves nothing of ours
         return False
     from gitrun.store.index import Index
 
     with Index(git) as index:
         text = commit_note(index, commit, tree)
-        if not text:
-            return False
-        with patient(git) as _:
-            before = read_ref(git, NOTES)
-            if before:
-                publish(git, edited(git, before, {commit: text}), before)
-            return before is not None
+    if not text:
+        return False
+    with patient(git) as _, Objects(git) as objects:
+        before = read_ref(git, NOTES)
+        publish(git, edited(git, objects, before, {commit: text}), before)
+    return True
 
 
 def drop(git: Git) -> bool:
@@ -115,25 +206,23 @@ def patient(git: Git) -> Lock:
 
 
 def publish(git: Git, made: str, before: str | None) -> None:
-    """Makes the commit the notes that there are."""
-    git.run("update-ref", "--no-deref", NOTES, made, before or NO_ID)
+    """Makes the commit the notes that there are; a log of this ref would keep all that it ever was."""
+    git.run("-c", "core.logAllRefUpdates=false", "update-ref", "--no-deref", NOTES, made, before or NO_ID)
 
 
-def edited(git: Git, before: str, notes: Mapping[str, str]) -> str:
+def edited(git: Git, objects: Objects, before: str | None, notes: Mapping[str, str]) -> str:
     """A new commit, without parents, of the notes with these put in."""
-    with scratch(git) as place, Objects(git) as objects, TreeMaker(git) as maker:
-        paths = [place / commit for commit in notes]
-        for path, text in zip(paths, notes.values(), strict=True):
-            path.write_bytes(text.encode())
-        changes: dict[bytes, Entry | None] = {os.fsencode(commit): None for commit in notes}  # as `git notes` has few
-        blobs = zip(notes, hash_files(git, paths), strict=True)
-        changes |= {path_of(commit): Entry(FILE, blob) for commit, blob in blobs}
-        return commit_tree(git, edit_tree(objects, maker, f"{before}^{{tree}}", changes), [], MESSAGE)
+    loose = Loose(git)
+    changes: dict[bytes, Entry | None] = {os.fsencode(commit): None for commit in notes}  # as `git notes` has few
+    changes |= {path_of(commit): Entry(FILE, loose.write("blob", text.encode())) for commit, text in notes.items()}
+    tree = edit_tree(objects, loose, f"{before}^{{tree}}" if before else None, changes)
+    who = f"{WHO} {int(time.time())} +0000"
+    return loose.write("commit", f"tree {tree}\nauthor {who}\ncommitter {who}\n\n".encode() + MESSAGE)
 
 
 def import_notes(git: Git, notes: Iterable[tuple[str, str]]) -> str:
     """A new commit, without parents, of exactly these notes: through `git fast-import`, into one pack."""
-    who = git.run("var", "GIT_COMMITTER_IDENT").strip()
+    who = f"{WHO} {int(time.time())} +0000".encode()
     with scratch(git) as place:
         marks, words = place / "marks", [b"commit refs/gitrun/notes\nmark :1\ncommitter ", who, b"\n", data(MESSAGE)]
         words += (b"M 100644 inline " + path_of(commit) + b"\n" + data(text.encode()) for commit, text in notes)
@@ -160,7 +249,8 @@ def notes_of_all(git: Git, index: Index, runs: Sequence[Run]) -> Iterator[tuple[
             some = [(run, one) for run in runs[start : start + ROUND] for one in attempts_of(git, objects, run)]
             outputs = objects.read_many([at_of(one) for _, one in some])
             for (run, one), output in zip(some, outputs, strict=True):
-                yield one.id, attempt_note(run, one, output.data if output else b"")
+                whole = objects.read(output.id, limit=LARGEST) if output and output.data is None else output
+                yield one.id, attempt_note(run.id, one.id, ending_of(one), (whole.data if whole else None) or b"")
     trees: dict[str, str] = {}
     head = ("HEAD",) if read_ref(git, "HEAD") else ()
     for line in (
@@ -178,18 +268,6 @@ def notes_of_all(git: Git, index: Index, runs: Sequence[Run]) -> Iterator[tuple[
             yield commit, text
 
 
-def notes_of(git: Git, index: Index, run: Run) -> dict[str, str]:
-    """The notes that the run's last attempt changes, by commit."""
-    base = run.attempt.base
-    with Objects(git) as objects:
-        output = objects.read(at_of(run.attempt), limit=1 << 21)
-        found = {run.attempt.id: attempt_note(run, run.attempt, output.data if output else b"")}
-        commit = objects.read(base) if base else None
-    if base and commit and commit.data and commit.kind == "commit":
-        found[base] = commit_note(index, base, commit.data[5:45].decode(errors="replace"))
-    return found
-
-
 def attempts_of(git: Git, objects: Objects, run: Run) -> tuple[Attempt, ...]:
     """The attempts of a run; nothing is read for a run that has one."""
     from gitrun.store.runs import attempts
@@ -202,36 +280,49 @@ def at_of(attempt: Attempt) -> str:
     return f"{attempt.left}:{record.OUTPUT}"
 
 
-def attempt_note(run: Run, attempt: Attempt, output: bytes | None) -> str:
-    """What there is to say of an attempt: its outcome, and the end of what it wrote (None: too much to read)."""
-    again = f" (a restart of {short(run.id)})" if attempt.id != run.id else ""
-    lines = [f"{ending(attempt)}{again}"]
-    if output is None:
-        lines.append("  | (more output than fits here)")
-    written = safe_lines((output or b"")[-(TAIL * 4 * WIDEST) :].decode(errors="replace"))
-    lines += [f"  | {line[:WIDEST]}".rstrip() for line in written[-TAIL:]]
-    return "".join(f"{line}\n" for line in lines)
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an attempt ended."""
+
+    status: str
+    exit_status: int | None
+    duration: float | None
+    metrics: Mapping[str, float]
+
+    def __str__(self) -> str:
+        said = ending_text(self.status, self.exit_status, self.duration)
+        return said + (f": {metrics_text(self.metrics, MOST_METRICS)}" if self.metrics else "")
 
 
-def ending(attempt: Attempt) -> str:
-    """How an attempt ended, and its metrics, on one line."""
-    said = ending_text(attempt.status, attempt.exit_status, attempt.duration)
-    numbers = " ".join(f"{safe_text(name)}={number_text(value)}" for name, value in attempt.metrics.items())
-    return said + (f": {numbers}" if numbers else "")
+def ending_of(attempt: Attempt) -> Ending:
+    """Returns how an attempt ended that is recorded."""
+    return Ending(attempt.status, attempt.exit_status, attempt.duration, attempt.metrics)
+
+
+def attempt_note(run: str, attempt: str, how: Ending, output: bytes) -> str:
+    """What there is to say of an attempt: its outcome and metrics, and the end of what it wrote."""
+    again = f" (a restart of {short(run)})" if attempt != run else ""
+    written = safe_lines(output[-(TAIL * 4 * WIDEST) :].decode(errors="replace"))
+    return "".join(f"{line}\n" for line in (f"{how}{again}", *(f"  | {line[:WIDEST]}".rstrip() for line in written[-TAIL:])))
 
 
 def commit_note(index: Index, commit: str, tree: str) -> str:
     """The runs of exactly a commit's tree, then those that were made from it with changes, the newest of each."""
     exact = index.made_of(tree, MOST + 1) if tree else []
     changed = index.made_from(commit, tree, MOST + 1)
-    lines = [f"run {words(run)}" for run in exact[:MOST]]
-    lines += ["and more runs of exactly this"] if len(exact) > MOST else []
-    lines += [f"with changes: run {words(run)}" for run in changed[:MOST]]
-    lines += ["and more runs with changes"] if len(changed) > MOST else []
+    lines = []
+    for (head, more), runs in ((EXACT, exact), (CHANGED, changed)):
+        lines += [f"{head}{words(run)}" for run in runs[:MOST]]
+        lines += [more] if len(runs) > MOST else []
     return "".join(f"{line}\n" for line in lines)
 
 
 def words(run: Run) -> str:
     """A run on one line."""
-    said = f"{short(run.id)} {safe_text(run.operation)} {safe_text(run.attempt.flags_text)}".rstrip()
-    return f"{said[:WIDEST]}: {ending(run.attempt)}"
+    return line_of(run.id, run.operation, run.attempt.flags_text, ending_of(run.attempt))
+
+
+def line_of(run: str, operation: str, flags: str, how: Ending) -> str:
+    """Returns the line of a run in the note of a commit."""
+    said = f"{short(run)} {safe_text(operation)} {safe_text(flags)}".rstrip()
+    return f"{said[:WIDEST]}: {how}"

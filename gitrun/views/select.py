@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from gitrun.errors import UnknownRun, UsageError
 from gitrun.model.dates import require_date
 from gitrun.model.filters import PROPERTIES, look_up, names_in, read_filter
+from gitrun.model.status import RUNNING
 from gitrun.store.finding import find
 
 KEYS = ("file", "blob")
@@ -164,7 +165,9 @@ def choose(git: Git, runs: Iterable[tuple[int, Run]], question: Question) -> lis
     if question.least or question.most:
         asked = question.least or question.most or ""
         name = number_named((run for _, run in found), asked)
-        worth = [(number, run) for number, run in found if is_number(look_up(run, name))]
+        # what a running run has told is not yet what it leaves
+        still = [RUNNING] if RUNNING not in question.statuses else []
+        worth = [(number, run) for number, run in found if run.status not in still and is_number(look_up(run, name))]
         require_known(found, name)
         if found and not worth:
             raise UnknownRun(

@@ -17,7 +17,7 @@ from tensorboardX.proto.tensor_pb2 import TensorProto
 from tensorboardX.proto.tensor_shape_pb2 import TensorShapeProto
 
 from gitrun.engine.events import LARGEST, PREFIX, event_files, gather, scalars
-from gitrun.model.series import Gathering
+from gitrun.model.series import Gathered, Gathering
 
 NAMED = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name="scalars"))
 
@@ -44,7 +44,7 @@ def gathered(tree, since=0.0):
     """What event files below a directory give: the metrics and all steps."""
     gathering = Gathering()
     gather(tree, [str(path.relative_to(tree)) for path in tree.rglob("*") if path.is_file()], since, gathering)
-    return gathering
+    return Gathered((gathering,))
 
 
 def test_scalars_of_a_real_writer_are_read_with_their_steps_and_nothing_else_is(tmp_path) -> None:
@@ -58,7 +58,7 @@ def test_scalars_of_a_real_writer_are_read_with_their_steps_and_nothing_else_is(
         writer.add_scalar("bad", float("nan"), 5)
     found = gathered(tmp_path)
     assert found.metrics() == {"train/loss": 2.1, "bad": math.nan}
-    assert [step for _, step, _, _ in found.series["train/loss"].points("")] == [0, 10, 20]
+    assert [step for _, step, _, _ in found.sources[0].series["train/loss"].points("")] == [0, 10, 20]
 
 
 def test_tags_of_several_directories_have_the_directory_before_them(tmp_path) -> None:
@@ -149,7 +149,7 @@ def test_a_pipe_or_a_link_in_the_place_of_an_event_file_is_not_read(tmp_path) ->
     (tree / f"{PREFIX}2").symlink_to(next((tmp_path / "other").iterdir()))
     gathering = Gathering()
     assert gather(tree, [f"{PREFIX}1", f"{PREFIX}2"], 0.0, gathering)
-    assert gathering.metrics() == {}
+    assert Gathered((gathering,)).metrics() == {}
 
 
 def test_event_files_are_known_by_their_names() -> None:

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import time
+from datetime import datetime, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gitrun.engine.metering import Meter
 from gitrun.engine.patterns import LONGEST, SIZE, needle
-from gitrun.engine.scan import RULES, Rules, scan
-from gitrun.model.series import Gathering
+from gitrun.engine.scan import Rules, write_rules
+from gitrun.model.plan import Outcome
+from gitrun.store.live import hold
+
+NOW = datetime(2026, 11, 22, tzinfo=timezone.utc)
+ENDED = Outcome("completed", 0, NOW, NOW, 0.0)
 
 
 @pytest.fixture
@@ -21,14 +28,24 @@ def read(tmp_path):
     """The points that an output has under rules: name, value and step, in their order."""
 
     def points(output, rules=Rules()):  # noqa: B008 - a value
-        gathering, file = Gathering(), tmp_path / "output"
-        file.write_bytes(output if isinstance(output, bytes) else output.encode())
-        (tmp_path / RULES).write_text(json.dumps({"flags": [], "patterns": rules.patterns, "seconds": 0.5}))
-        points.said = scan(file, rules, tmp_path, gathering)
-        rows = map(json.loads, gathering.lines())
+        points.said = []
+        live = measured(tmp_path / os.urandom(4).hex(), output, rules, points.said.append)
+        rows = map(json.loads, live.series.read_text().splitlines()) if live.series.exists() else ()
         return [(name, value, row["step"]) for row in rows for name, value in row.items() if name != "step"]
 
     return points
+
+
+def measured(state, output, rules, say):
+    """The live record of a run with that output, whose metrics are put together."""
+    live = hold(state, "a" * 40)
+    live.output.write_bytes(output if isinstance(output, bytes) else output.encode())
+    write_rules(live.directory, rules)
+    found = json.loads((live.directory / "rules.json").read_text())
+    (live.directory / "rules.json").write_text(json.dumps({**found, "seconds": 0.5}))
+    live.found = Meter(live, rules).finish(ENDED, None, say)
+    live.leave()
+    return live
 
 
 @pytest.mark.parametrize(
@@ -49,13 +66,13 @@ def test_line_that_is_a_key_and_a_number_is_a_metric(read, line, value) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        " loss: 1", "loss 1", "loss:1", "loss: 1.2.3", "loss: 1_000", "loss: 0x10", "loss: 1e", "loss: 1 2",
-        "loss: 1 (10", "loss: 1(10)", "loss: 1 (10) x", "my loss: 1", "1loss: 1", "-loss: 1", ": 1", "loss: ", "loss: .",
-        "loss: one", "loss: 1,5",
-        "loss: nano", "loss:\n1", "“loss: 1", "[loss]: 1", "loss : 1", "loss: \N{ARABIC-INDIC DIGIT ONE}",
+        " size: 1", "size 1", "size:1", "size: 1.2.3", "size: 1_000", "size: 0x10", "size: 1e", "size: 1 2",
+        "size: 1 (10", "size: 1(10)", "size: 1 (10) x", "my size: 1", "1size: 1", "-size: 1", ": 1", "size: ", "size: .",
+        "size: one", "size: 1,5",
+        "size: nano", "size:\n1", "“size: 1", "[size]: 1", "size : 1", "size: \N{ARABIC-INDIC DIGIT ONE}",
     ],
 )  # fmt: skip
-def test_any_other_line_is_none(read, line) -> None:
+def test_any_other_line_is_none_by_the_first_rule(read, line) -> None:
     assert read(f"{line}\n") == []
 
 
@@ -115,35 +132,39 @@ def test_no_output_breaks_anything(tmp_path_factory, output) -> None:
 
 
 def gathered(file, output):
-    """The metrics in an output by the rule."""
-    file.write_bytes(output)
-    gathering = Gathering()
-    scan(file, Rules(), file.parent, gathering)
-    return gathering.metrics()
+    """The metrics in an output by the rules."""
+    return measured(file.with_name(os.urandom(8).hex()), output, Rules(), lambda _: None).found
 
 
 def test_own_patterns_replace_the_rule(read) -> None:
-    rules = Rules(frozenset({"acc"}), (("acc", r"accuracy[:=]\s*(\d+\.\d+)"), ("best", r"best (?P<what>\w+) (?P<value>\S+)")))
+    rules = Rules(
+        frozenset({"acc"}),
+        (("acc", r"accuracy[:=]\s*(\d+\.\d+)"), ("best", r"best (?P<what>\w+) (?P<value>\S+)")),
+        only_patterns=True,
+    )
     assert read("loss: 1\nepoch 1 accuracy: 0.5 best x 3\nepoch 2 accuracy=0.75\n", rules) == [
         ("acc", 0.5, 0), ("best", 3.0, 0), ("acc", 0.75, 1),
     ]  # fmt: skip
 
 
 def test_own_patterns_may_name_the_step(read) -> None:
-    rules = Rules(patterns=(("acc", r"^(?P<step>\d+) acc (?P<value>\S+)"), ("step", r"epoch (\d+)"), ("loss", "loss (.*)")))
+    rules = Rules(
+        only_patterns=True,
+        patterns=(("acc", r"^(?P<step>\d+) acc (?P<value>\S+)"), ("step", r"epoch (\d+)"), ("loss", "loss (.*)")),
+    )
     assert read("7 acc 1\nepoch 9\nloss 2\nloss none\n", rules) == [("acc", 1.0, 7), ("loss", 2.0, 9)]
 
 
 def test_pattern_that_would_search_for_ever_ends_with_a_word(read) -> None:
     begun = time.monotonic()
-    rules = Rules(patterns=(("x", r"x=(\d+)"), ("bad", r"^(a+)+$")))
+    rules = Rules(only_patterns=True, patterns=(("x", r"x=(\d+)"), ("bad", r"^(a+)+$")))
     assert read("x=1\n" + "a" * 40 + "!\nx=2\n", rules) == [("x", 1.0, 0)]
-    assert "took too long" in read.said
+    assert "took too long" in " ".join(read.said)
     assert time.monotonic() - begun < 60
 
 
 def test_pattern_that_does_not_compile_finds_nothing(read) -> None:
-    assert read("x=1\n", Rules(patterns=(("bad", "("), ("x", r"x=(\d)")))) == [("x", 1.0, 0)]
+    assert read("x=1\n", Rules(only_patterns=True, patterns=(("bad", "("), ("x", r"x=(\d)")))) == [("x", 1.0, 0)]
 
 
 @pytest.mark.parametrize(
@@ -164,11 +185,9 @@ def test_what_a_pattern_cannot_do_without_is_seen_where_it_is_plain(pattern, tex
 
 
 def test_summary_is_exact_where_the_series_is_thinned(tmp_path) -> None:
-    gathering, file = Gathering(), tmp_path / "output"
-    values = [math.sin(i) * i for i in range(30_000)]
-    file.write_text("".join(f"x: {value!r}\n" for value in values))
-    scan(file, Rules(), tmp_path, gathering)
-    known = gathering.metrics().summaries["x"]
+    values, said = [math.sin(i) * i for i in range(30_000)], []
+    live = measured(tmp_path / "state", "".join(f"x: {value!r}\n" for value in values), Rules(), said.append)
+    known = live.found.summaries["x"]
     assert (known.first, known.last, known.least, known.most, known.count) == (
         0.0,
         values[-1],
@@ -176,7 +195,8 @@ def test_summary_is_exact_where_the_series_is_thinned(tmp_path) -> None:
         max(values),
         30_000,
     )
-    rows = [json.loads(line) for line in gathering.lines()]
+    rows = [json.loads(line) for line in live.series.read_text().splitlines()]
     assert 5_000 <= len(rows) <= 10_001
     assert (rows[0]["step"], rows[-1]) == (0, {"step": 29_999, "x": values[-1]})
     assert all(row["x"] == values[row["step"]] for row in rows)
+    assert said[-1].startswith(f"note: metrics have 30,000 points, {len(rows):,} of them are recorded")

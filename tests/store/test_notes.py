@@ -24,8 +24,69 @@ def note(repo, commit: str) -> str:
     return repo.git("notes", "--ref=runs", "show", commit)
 
 
-def test_no_notes_are_written_until_somebody_asks(repo, project) -> None:
+def test_notes_are_there_from_the_first_run_on(repo) -> None:
+    repo.run("--", "sh", "-c", "echo hello; echo loss: 0.5", check=True)
+    run = Project(repo.path).list_runs()[0]
+    assert note(repo, run.id).splitlines()[1:] == ["  | hello", "  | loss: 0.5"]
+    assert note(repo, run.id).splitlines()[0].endswith("s: loss=0.5")
+    assert f"run {run.id[:8]} sh -c" in repo.git("log", "--notes=runs", "-1")
+    shown = repo.git("show", "--notes=runs", "--no-patch", f"runs/{run.id}~")
+    assert "Notes (runs):\n    completed in " in shown
+
+
+def test_setting_turns_notes_off(repo) -> None:
+    repo.git("config", "gitrun.notes", "false")
+    repo.run("echo.py", check=True)
     assert repo.git("for-each-ref", "refs/notes") == ""
+    repo.git("config", "gitrun.notes", "perhaps")
+    assert "setting gitrun.notes takes true or false" in repo.run("echo.py").stderr
+
+
+def test_notes_that_runs_wrote_are_those_of_a_rebuild(repo, project) -> None:
+    project.run(restart=project.list_runs()[1].id, flags={"x": 7})
+    project.run(command=["sh", "-c", "echo loss: 0.25; exit 3"])
+    repo.git("checkout", "--quiet", "echo.py")
+    for x in range(23):
+        project.run("echo.py", flags={"x": x})
+    written = repo.git("rev-parse", "refs/notes/runs^{tree}")
+    project.rebuild_notes()
+    assert repo.git("rev-parse", "refs/notes/runs^{tree}") == written
+    assert "and more runs of exactly this" in note(repo, "HEAD")
+
+
+def test_notes_keep_no_history_and_no_log(repo, project) -> None:
+    assert repo.git("rev-list", "--count", "refs/notes/runs") == "1"
+    assert not (repo.path / ".git/logs/refs/notes/runs").exists()
+    assert repo.git("fsck", "--strict", "--no-dangling") == ""
+
+
+def test_notes_of_others_in_the_way_stay_and_are_made_safe(repo, project) -> None:
+    repo.git("notes", "--ref=runs", "add", "-f", "-m", "run 12345678 x: \x1b[31mred\nmine", "HEAD")
+    project.run("echo.py", flags={"x": 17})
+    said = note(repo, "HEAD")
+    assert "run 12345678 x: \\x1b[31mred" in said
+    assert "mine" not in said
+
+
+def test_run_whose_supervisor_died_has_a_note(repo) -> None:
+    repo.run("--", "sh", "-c", "echo early; sleep .5; kill -9 $PPID")
+    run = Project(repo.path).list_runs()[0]
+    assert note(repo, run.id).splitlines() == [note(repo, run.id).splitlines()[0], "  | early"]
+    assert note(repo, run.id).startswith("terminated (SIGKILL)")
+
+
+def test_pipeline_and_its_steps_have_notes(repo) -> None:
+    repo.write("gitrun.toml", "[operations.all]\nsteps = ['one', 'one']\n[operations.one]\ncommand = ['echo', 'hi']\n")
+    repo.run("all", check=True)
+    assert all("  | hi" in note(repo, run.id) for run in Project(repo.path).list_runs())
+
+
+def test_end_of_a_long_output_is_in_the_note(repo) -> None:
+    repo.run("--", "sh", "-c", "yes | head -c 6000000; echo; echo last", check=True)
+    run = Project(repo.path).list_runs()[0]
+    assert note(repo, run.id).splitlines()[-1] == "  | last"
+    Project(repo.path).rebuild_notes()
+    assert note(repo, run.id).splitlines()[-1] == "  | last"
 
 
 def test_commit_has_the_runs_of_it_and_from_it(repo, project) -> None:
@@ -66,7 +127,7 @@ def test_every_attempt_of_a_run_has_a_note(repo, project) -> None:
     assert "a restart of" in note(repo, project.list_runs()[0].attempt.id)
 
 
-def test_finished_run_adds_its_note_once_notes_are_kept(repo, project) -> None:
+def test_finished_run_adds_its_note(repo, project) -> None:
     project.rebuild_notes()
     run = project.run("echo.py", flags={"x": 17})
     assert note(repo, run.id).startswith("completed in ")
@@ -87,7 +148,7 @@ def test_parallel_writers_lose_no_note(repo, project) -> None:
     project.rebuild_notes()
     rest = repo.git("commit-tree", repo.git("mktree"), "-m", "none")
     repo.git("update-ref", "refs/notes/runs", rest)
-    threads = [threading.Thread(target=notes.add, args=(project.git, run)) for run in runs]
+    threads = [threading.Thread(target=notes.add_run, args=(project.git, run)) for run in runs]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -102,9 +163,10 @@ def test_failed_note_never_fails_a_run(repo, project) -> None:
     assert project.run("echo.py", flags={"x": 17}).status == "completed"
 
 
-def test_dropped_notes_do_not_come_back(repo, project) -> None:
-    project.rebuild_notes()
+def test_dropped_notes_do_not_come_back_where_they_are_turned_off(repo, project) -> None:
     assert project.drop_notes()
+    repo.git("config", "gitrun.notes", "false")
+    project = Project(repo.path)
     project.run("echo.py", flags={"x": 17})
     assert repo.git("for-each-ref", "refs/notes") == ""
     assert not project.drop_notes()
@@ -119,10 +181,10 @@ def test_notes_of_runs_in_a_repository_without_commits(empty_repo) -> None:
 
 
 def test_verb_says_what_there_is(repo, project) -> None:
-    assert "there are no notes" in repo.run("notes", check=True).stderr
+    assert "git log --notes=runs" in repo.run("notes", check=True).stderr
     assert "3 commits with notes" in repo.run("notes", "--rebuild", check=True).stderr
-    assert "git log --notes=runs shows" in repo.run("notes", check=True).stderr
-    assert "the notes are gone" in repo.run("notes", "--drop", check=True).stderr
+    assert "removed the notes" in repo.run("notes", "--drop", check=True).stderr
+    assert "there are no notes" in repo.run("notes", check=True).stderr
 
 
 def test_settings_of_log_do_not_disturb(repo, project) -> None:

@@ -1,0 +1,76 @@
+"""What a program logs with `gitrun.log`: a line of JSON a step, read as it is written."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING
+
+from gitrun.engine.patterns import open_regular
+from gitrun.model.series import Gathering, number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from typing import BinaryIO
+
+LONGEST_LINE = 1 << 20
+"""Bytes of a line of metrics above which it is none."""
+MOST_LOGGED = 256 << 20
+"""Bytes of logged metrics above which no more are read."""
+AT_ONCE = 500
+"""Lines read between two looks at the clock."""
+
+
+class Logged:
+    """Gathers the points in a file to which a program may still be writing."""
+
+    def __init__(self, path: Path) -> None:
+        self.gathering = Gathering()
+        self.is_cut = False
+        self._path, self._at = path, 0
+
+    def look(self, seconds: float) -> bool:
+        """Reads whole lines for at most so many seconds; tells whether there may be more."""
+        end = time.monotonic() + seconds
+        file = open_regular(str(self._path)) if not self.is_cut else None
+        if file is None:
+            return False
+        with file:
+            file.seek(self._at)
+            while self._read(file, AT_ONCE, whole=True):
+                if time.monotonic() > end:
+                    return True
+        return False
+
+    def finish(self, turn: Callable[[], None]) -> None:
+        """Reads the rest, also of a line that has no end; calls `turn` every now and then."""
+        file = open_regular(str(self._path)) if not self.is_cut else None
+        if file is None:
+            return
+        with file:
+            file.seek(self._at)
+            while self._read(file, AT_ONCE, whole=False):
+                turn()
+
+    def _read(self, file: BinaryIO, count: int, *, whole: bool) -> bool:
+        """Reads so many lines, if they are `whole`; tells whether all of them were there."""
+        for _ in range(count):
+            line = file.readline(LONGEST_LINE)
+            if not line or (whole and not line.endswith(b"\n") and len(line) < LONGEST_LINE):
+                return False
+            if self._at + len(line) > MOST_LOGGED:
+                self.is_cut = True
+                return False
+            self._at += len(line)
+            self._add(line)
+        return True
+
+    def _add(self, line: bytes) -> None:
+        try:
+            values = json.loads(line)
+        except (ValueError, RecursionError):
+            return
+        if isinstance(values, dict):
+            known = {name: value for name, found in values.items() if (value := number(found)) is not None}
+            self.gathering.add_all(known)

@@ -1,0 +1,135 @@
+"""Metric files that programs write: JSON, and tables of DVCLive, Lightning and ultralytics.
+
+| file | read as |
+|---|---|
+| `metrics.json` | numbers by name, nested ones as `train/loss`; lines of JSON as points |
+| `*.tsv` below `dvclive/` | the points of one metric, whose name is its path |
+| `metrics.csv` with a column `step` or `epoch` | a metric a column, empty cells left out (Lightning's CSVLogger) |
+| `results.csv` whose first column is `epoch` | a metric a column (ultralytics) |
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+from typing import TYPE_CHECKING
+
+from gitrun.engine.patterns import open_regular
+from gitrun.model.series import STEP, number, number_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from gitrun.model.series import Gathering
+
+MOST_FILES, LARGEST = 200, 64 << 20
+"""Metric files of an attempt, and bytes of one, above which no more are read."""
+DEEPEST = 8
+"""Tables within each other in a metrics.json below which nothing is read."""
+COUNTERS = (STEP, "iteration", "iter", "global_step", "epoch")
+"""Columns and keys that say at which step the others are, the first that is there."""
+LIVE = "dvclive/"
+VERSION = re.compile(r"version_(\d+)/metrics\.csv$")
+
+
+def metric_files(paths: Iterable[str]) -> list[str]:
+    """Lists those of the paths that may be metric files: tables before JSON, of Lightning's versions the newest alone."""
+    names = {"metrics.json": 1, "metrics.csv": 0, "results.csv": 0}
+    found = {path: rank for path in paths if (rank := names.get(os.path.basename(path), 0 if is_live(path) else -1)) >= 0}
+    versions = {path: int(match[1]) for path in found if (match := VERSION.search(path))}
+    newest = max(versions.values(), default=0)
+    chosen = (path for path in found if versions.get(path, newest) == newest)
+    return sorted(chosen, key=lambda path: (found[path], path))[:MOST_FILES]
+
+
+def is_live(path: str) -> bool:
+    """Tells whether a path is that of points of DVCLive's."""
+    return path.endswith(".tsv") and LIVE in f"/{path}"
+
+
+def gather(tree: Path, paths: Iterable[str], gathering: Gathering) -> list[str]:
+    """Gathers what metric files below `tree` hold; returns the paths of those that are too large."""
+    large = []
+    for path in metric_files(paths):
+        file = open_regular(str(tree / path))
+        if file is None:
+            continue
+        with file:
+            data = file.read(LARGEST + 1)
+        if len(data) > LARGEST:
+            large.append(path)
+            continue
+        before = frozenset(name for name, series in gathering.series.items() if series.count)
+        for values, step in points(path, data.decode(errors="replace")):
+            fresh = {name: value for name, value in values.items() if name not in before and gathering.takes(name)}
+            for name, value in fresh.items():
+                gathering.add(name, value, step)
+    return large
+
+
+def points(path: str, text: str) -> Iterator[tuple[dict[str, float], float]]:
+    """Returns the points in a metric file, each with its step; none if it is none."""
+    if path.endswith(".json"):
+        yield from of_json(text)
+    else:
+        yield from of_table(path, text)
+
+
+def of_json(text: str) -> Iterator[tuple[dict[str, float], float]]:
+    """Returns the points of a metrics.json, or of lines of JSON."""
+    try:
+        found = [json.loads(text)]
+    except (ValueError, RecursionError):
+        found = list(of_lines(text))
+    for count, one in enumerate(found):
+        values = dict(numbers(one))
+        step = next((values[name] for name in COUNTERS if name in values), float(count))
+        yield {name: value for name, value in values.items() if name not in COUNTERS}, step
+
+
+def of_lines(text: str) -> Iterator[object]:
+    """Returns the values in lines of JSON; passes over lines that are none."""
+    for line in text.splitlines():
+        try:
+            yield json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+
+
+def numbers(value: object, before: str = "", depth: int = 0) -> Iterator[tuple[str, float]]:
+    """Returns the numbers in a table, those of tables within it with the names of these before their own."""
+    for name, found in value.items() if isinstance(value, dict) else ():
+        known = number(found)
+        if known is not None:
+            yield f"{before}{name}", known
+        elif depth < DEEPEST:
+            yield from numbers(found, f"{before}{name}/", depth + 1)
+
+
+def of_table(path: str, text: str) -> Iterator[tuple[dict[str, float], float]]:
+    """Returns the rows of a table, if its columns are those of a table of metrics."""
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter="\t" if path.endswith(".tsv") else ",")
+    try:
+        head = [name.strip() for name in next(rows, [])]
+        counter = next((name for name in COUNTERS if name in head), None)
+        if counter is None or (os.path.basename(path) == "results.csv" and head[0] != "epoch"):
+            return
+        names = [live_name(path)] * len(head) if is_live(path) else head
+        for row in rows:
+            known = {column: value for column, cell in enumerate(row[: len(head)]) if (value := number_in(cell)) is not None}
+            step = known.get(head.index(counter))
+            values = {names[at]: value for at, value in known.items() if head[at] not in (*COUNTERS, "timestamp")}
+            if step is not None and values:
+                yield values, step
+    except csv.Error:  # a cell without end, say
+        return
+
+
+def live_name(path: str) -> str:
+    """Returns the name of the metric whose points a file of DVCLive's holds: `train/loss`."""
+    below = f"/{path}".rpartition(f"/{LIVE}")[2].removesuffix(".tsv")
+    return re.sub(r"^(?:plots/)?(?:metrics/|scalars/|static/)?", "", below)

@@ -1,0 +1,297 @@
+"""The second rule for metrics in output: lines that training programs usually print.
+
+`step 10 | loss 3.10 | lr 1e-3`, `Epoch 3: loss=0.2, acc=0.91`, `{'loss': 0.4, 'epoch': 1.0}`, `[12/100] loss 0.3`. A line
+counts if it has a pair of a measure (a word of MEASURES) and a number, and besides that a step, a second pair or nothing.
+All pairs of such a line are metrics then. Ordinary output has none; `tests/fixtures/ordinary` is the evidence.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from gitrun.model.series import number_in
+
+LONGEST = 2_000
+"""Characters of a line above which it is not looked at."""
+MOST_OTHERS = 100
+"""Lines without a row after which a table is over."""
+MEASURES = frozenset((
+    "loss", "acc", "accuracy", "auc", "auroc", "f1", "mse", "rmse", "mae", "mape", "rmsle", "logloss", "merror",
+    "perplexity", "ppl", "nll", "iou", "miou", "bleu", "rouge", "r2", "reward", "elbo", "psnr", "mlogloss",
+))  # fmt: skip
+"""Words that are measures wherever they are the first or last word of a name."""
+COMPANIONS = frozenset((
+    "precision", "recall", "score", "dice", "wer", "cer", "ssim", "error",
+))  # fmt: skip
+"""Words that are measures beside another measure."""
+QUALIFIERS = frozenset((
+    "train", "training", "val", "valid", "validation", "test", "testing", "eval", "evaluation", "dev", "best", "final",
+    "mean", "average", "avg", "total", "running", "ema", "macro", "micro", "weighted", "squared", "absolute", "root",
+    "log", "balanced", "percentage", "median", "smoothed", "global", "batch", "epoch", "step", "cv", "f1", "r2", "roc",
+    "top1", "top5", "cross", "entropy", "classification", "overall", "current", "last",
+))  # fmt: skip
+"""Words before a name that are a part of it."""
+PHASES = frozenset((
+    "train", "training", "val", "valid", "validation", "test", "testing", "eval", "evaluation", "dev",
+))  # fmt: skip
+STATISTICS = frozenset((
+    "mean", "squared", "absolute", "test", "train", "val", "validation", "rate", "log", "relative", "percentage",
+))  # fmt: skip
+"""Words that make an error a measure: `mean squared error`."""
+NEVER = frozenset((
+    "weight", "weights", "coef", "coefficient", "scale", "fn", "type", "smoothing", "threshold", "tol", "tolerance",
+    "patience", "target", "version", "steps", "step", "freq", "every", "interval", "packet", "packets", "data", "frame",
+    "frames", "signal", "line", "lines", "bit", "raw", "read", "seek", "count", "id", "num", "max_iter", "idx", "index",
+    "accum", "accumulation",
+))  # fmt: skip
+"""Words with which a name is no measure."""
+NO_METRICS = frozenset((
+    "v_num", "eta", "epoch", "epochs", "step", "steps", "iter", "iters", "iteration", "iterations", "batch", "round",
+    "global_step", "ep",
+))  # fmt: skip
+BESIDE = frozenset(("lr", "learning_rate", "time", "step", "epoch", "iter", "grad_norm"))
+"""Names that often stand behind a measure without a sign between."""
+FILES = re.compile(r"\.(?:py|pyc|c|h|cc|cpp|hpp|cu|rs|go|js|ts|java|rb|sh|json|csv|tsv|txt|log|md|ya?ml|toml|ipynb|pt|o|so|R)$")
+NUM = r"(?:[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:nan|inf)\b)"
+PAIR = re.compile(
+    rf"(?<![\w.$/+<>\"'&%?#=@\\-])(?P<quote>[\"']?)(?P<key>[A-Za-z_][\w./@^-]*(?:'s [A-Za-z_][\w@]*)?)(?P=quote)"
+    rf"(?P<sign>[ \t]*[:=][ \t]*|[ \t]+)(?P<number>{NUM})(?P<of>/\d+)?(?P<per>%?)(?=\.?(?:$|[\s,;|)\]}}]))",
+    re.IGNORECASE,
+)
+EPOCH = re.compile(
+    r"(?<![\w.])['\"]?(?:epochs?(?:\(\w+\))?|ep|(?P<phase>train): ?(?=\d+ \[))['\"]?[ \t]*[:=#]?[ \t]*[\[(]?[ \t]*"
+    r"(?P<at>\d+(?:\.\d+)?)"
+    r"(?:[ \t]*(?:/|of)[ \t]*\d+)?",
+    re.IGNORECASE,
+)
+STEP = re.compile(
+    r"(?<![\w.])['\"]?(?:(?:global[_ ]?)?steps?|iters?|iterations?|batch|round)['\"]?[ \t]*[:=#]?[ \t]*[\[(]?[ \t]*(?P<at>\d+)"
+    r"(?:[ \t]*(?:/|of)[ \t]*(?P<of>\d+))?(?![\d.]*\d*[a-zA-Z/.])",
+    re.IGNORECASE,
+)
+PLACE = re.compile(r"\[[ \t]*(?P<at>\d+)[ \t]*/[ \t]*(?P<of>\d+)[ \t]*(?:\([ \t]*[\d.]+%\))?\]")
+FIRST = re.compile(r"\[(?P<at>\d+)\](?=\s)")
+HEADING = re.compile(
+    r"[\s=*#>|_\-\[(]*epoch[ \t]*[:#]?[ \t]*\[?(\d+)(?:[ \t]*(?:/|of)[ \t]*\d+)?[\s=*#<|_\-:\])]*$", re.IGNORECASE
+)
+TABLE = re.compile(r"\s*(epoch|step|iter|iteration)((?:\s+[A-Za-z_][\w/@-]*)+)\s*$", re.IGNORECASE)
+CLASSES = re.compile(rf"\s+accuracy\s+({NUM})\s+\d+\s*$")
+"""The line of scikit-learn's classification_report that has the accuracy."""
+FOREIGN = re.compile(
+    r" {4}|[+>$#]|- {2,}|E  |diff |@@|(?:flags|metrics|source): {2,}|"
+    r"[|*\\/\s]*(?:\S+\s+)?(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,40}\s|\S+\.\w+:\d+:(?:\S|\s{2})|"
+    r".*(?:::|://|\);|(?:^|\s)--?[A-Za-z]|[=!]=|\b(?:completed|terminated|error)\b.* in \d[\d.]*s: |"
+    r"\b(?:ENV|ARG|export|SET|WHERE|SELECT|UPDATE|assert|return|def|import)\b)"
+)
+"""Lines of programs that show code, commits, commands and addresses."""
+PREFIX = re.compile(
+    r"(?:[\[(]?(?:\d{4}[-/]\d\d[-/]\d\d[ T]?)?\d\d:\d\d:\d\d(?:[.,]\d+)?Z?[\])]?[ \t:|-]*|"
+    r"\[?\b(?:DEBUG|INFO|WARNING|root)\b\]?[ \t:|-]*|[\w.]+ - (?=INFO|DEBUG)|\d+%[ \t|]*|\d+/\d+[ \t]+)+"
+)
+"""What logging, or a progress bar, puts before a line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a line tells: metrics by name, and their step if it says one."""
+
+    values: dict[str, float] = field(default_factory=dict)
+    step: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A name and a number in a line, with the words before the name that belong to it."""
+
+    name: str
+    value: float
+    start: int
+    end: int
+    is_measure: bool
+    is_companion: bool
+
+
+NOTHING = Told()
+
+
+class LogLines:
+    """Reads the lines of one stream, one after the other: what a heading or a table says holds for the lines below it."""
+
+    def __init__(self) -> None:
+        self._epoch: float | None = None
+        self._lowest = 1.0
+        self._columns: tuple[str, ...] = ()
+        self._others = 0
+
+    @property
+    def is_in_table(self) -> bool:
+        """Tells whether lines without a word of ours may be rows of a table."""
+        return bool(self._columns)
+
+    def read(self, line: str) -> Told:
+        """Returns what a line tells, which is mostly nothing."""
+        if len(line) > LONGEST:
+            return NOTHING
+        if heading := HEADING.match(line):
+            return Told(step=self._enter(float(heading[1])))
+        if head := TABLE.match(line):
+            names = tuple(head[2].split())
+            self._columns, self._others = (names if any(map(is_measure, names)) else ()), 0
+            return NOTHING
+        if self._columns and (row := self._row(line)):
+            return row
+        if known := CLASSES.match(line):
+            return Told({"accuracy": float(known[1])})
+        return NOTHING if FOREIGN.match(line) else self._pairs(line)
+
+    def _row(self, line: str) -> Told | None:
+        """Returns what a row of the table that was begun tells; None if the line is none."""
+        cells = line.split()
+        if len(cells) != len(self._columns) + 1 or not cells[0].isdigit():
+            self._others += 1
+            if self._others > MOST_OTHERS:
+                self._columns = ()
+            return None
+        self._others = 0
+        numbers = {name: number_in(cell) for name, cell in zip(self._columns, cells[1:], strict=True)}
+        values = {name: number for name, number in numbers.items() if number is not None}
+        return Told(values, float(cells[0])) if values else None
+
+    def _pairs(self, line: str) -> Told:
+        """Returns what the pairs of names and numbers in a line tell."""
+        prefix = PREFIX.match(line)
+        start = prefix.end() if prefix else 0
+        step, counters = self._step(line, start)
+        found = pairs(line, start, counters)
+        measures = [pair for pair in found if pair.is_measure]
+        company = [pair for pair in found if pair.is_companion]
+        if not measures and len(company) < 2:
+            return NOTHING
+        if (
+            not counters
+            and (len(found) < 2 or " = " in line)
+            and not stands_alone(line[start:], found[0], is_prefixed=start > 0)
+        ):
+            return NOTHING
+        return Told({pair.name: pair.value for pair in found}, step)
+
+    def _step(self, line: str, start: int) -> tuple[float | None, list[tuple[int, int]]]:
+        """Returns the step that a line says, and the places in it that say so."""
+        epoch, step = EPOCH.search(line, start), STEP.search(line, start)
+        place = PLACE.search(line, epoch.end() if epoch else start) or FIRST.match(line, start)
+        counters = [one.span() for one in (epoch, step, place) if one]
+        if epoch:
+            self._enter(float(epoch["at"]))
+        within = step or place
+        if not within:
+            return (float(epoch["at"]) if epoch else None), counters
+        at, total = float(within["at"]), within.groupdict().get("of")
+        if total is None and place and place is not within:
+            total = place.groupdict().get("of")
+        if self._epoch is None or (epoch and not float(epoch["at"]).is_integer()):
+            return at, counters
+        if total is None:  # a step that counts on is one for the whole; one that begins anew with each epoch is none
+            return (at if not epoch or (within is step and "global" in within[0].lower()) else None), counters
+        return (self._epoch - self._lowest) * float(total) + at, counters
+
+    def _enter(self, epoch: float) -> float:
+        """Goes on to another epoch; returns it."""
+        if self._epoch is None or epoch < self._lowest:
+            self._lowest = min(1.0, epoch)
+        self._epoch = epoch
+        return epoch
+
+
+def pairs(line: str, start: int, counters: list[tuple[int, int]]) -> list[Pair]:
+    """Lists the pairs of a line in which names stand where names of metrics do."""
+    found: list[Pair] = []
+    phase, end = "", start
+    for match in PAIR.finditer(line, start):
+        key, is_blank = match["key"], not match["sign"].strip()
+        if (
+            any(first <= match.start("key") < last for first, last in counters)
+            or FILES.search(key)
+            or key.lower() in NO_METRICS
+        ):
+            end = match.end()
+            continue
+        words, own, is_alone = before(line, max([end, *(last for _, last in counters if last <= match.start())]), match.start())
+        phase = own or phase
+        name = "_".join([*words, key.replace("'s ", "_")])
+        if line[match.start() - 1 : match.start()] == "(" and line[: match.start() - 1][-1:].isalnum():
+            return []  # the arguments of a call
+        if is_blank and not (is_alone and ends_there(line, match.end())):
+            continue
+        value = number_in(match["number"])
+        if value is None or (match["of"] and (is_blank or not is_measure(name))):
+            continue
+        if match["of"]:
+            value = value / float(match["of"][1:]) if float(match["of"][1:]) else value
+        if phase and not PHASES.intersection(re.split(r"[\W_]", name.lower())):
+            name = f"{phase}_{name}"
+        found.append(Pair(name, value, match.start(), match.end(), is_measure(name), is_companion(name)))
+        end = match.end()
+    return found
+
+
+def before(line: str, start: int, end: int) -> tuple[list[str], str, bool]:
+    """Reads what stands between a pair and what is before it.
+
+    Returns the words that belong to the name, the phase (`train`, `val`) that is said for it and what follows, and whether
+    nothing else stands there.
+    """
+    parts = re.split(r"[,;|:()\[\]{}\t]|\s-+\s|\s{2,}", line[start:end])
+    words = parts[-1].split()
+    own: list[str] = []
+    while words and words[-1].lower().strip("*") in QUALIFIERS:
+        own.insert(0, words.pop())
+    phase = next((part for part in parts[:-1] if part.strip().lower().removesuffix(" set") in PHASES), "")
+    phase = phase.strip().split()[0] if phase else next((word for word in own if word.lower() in PHASES), "")
+    return own, phase, all(not word.strip("*.!>=#-") for word in words)
+
+
+def ends_there(line: str, end: int) -> bool:
+    """Tells whether after a number without a sign before it something new begins."""
+    rest = line[end:]
+    if not rest.strip() or rest[0] in ",;|)]}\t" or re.match(r"\s+[|(-]|\s{2,}", rest):
+        return True
+    following = re.match(r"\s+([A-Za-z_][\w@/]*)\s+[-+.\d]", rest)
+    return following is not None and (is_companion(following[1]) or following[1].lower() in BESIDE)
+
+
+def stands_alone(line: str, pair: Pair, *, is_prefixed: bool) -> bool:
+    """Tells whether a line is one pair and nothing else: `Test accuracy: 0.91`, `loss = 0.5`."""
+    match = re.fullmatch(r"(\s{0,3})((?:[A-Za-z][\w^-]* ){0,4})([A-Za-z][\w^-]*)\s*([:=])\s*\S+?\.?\s*", line)
+    if not match:
+        return False
+    words = match[2].lower().split()
+    if NEVER.intersection(words) or (match[4] == "=" and match[3].isupper()):
+        return False
+    return bool(words) or is_prefixed or (match[4] == "=" and not match[1]) or pair.name != match[3]
+
+
+def split_name(name: str) -> list[str]:
+    """Splits a name into its words in lower case: `val_loss` and `Acc@1`."""
+    return [word for word in re.split(r"[\W_]+", name.lower().replace("^", "")) if word and not word.isdigit()]
+
+
+def is_measure(name: str) -> bool:
+    """Tells whether a name alone says that its number measures how good something is."""
+    words = split_name(name)
+    if not words or NEVER.intersection(words):
+        return False
+    ends = {word.rstrip("0123456789") or word for word in (words[0], words[-1])} | {words[0], words[-1]}
+    if MEASURES & ends:
+        return True
+    if "error" in words:
+        return bool(STATISTICS.intersection(words))
+    return (words[-1] == "score" and bool({"f1", "r2", "auc", "accuracy", "test", "val", "cv", "mean"} & set(words))) or (
+        words[-1] in {"l1", "l2"} and len(words) > 1
+    )
+
+
+def is_companion(name: str) -> bool:
+    """Tells whether a name is a measure beside another one."""
+    words = split_name(name)
+    return is_measure(name) or (bool(words) and words[-1] in COMPANIONS and not NEVER.intersection(words))

@@ -1,0 +1,39 @@
+"""Patterns for metrics that a user gives as `NAME=PATTERN`: with `--metric`, and in the setting `gitrun.metric`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from gitrun.errors import UsageError
+from gitrun.model.text import is_text, safe_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+LONGEST_NAME = 200
+
+
+def read_patterns(texts: Iterable[str], source: str) -> tuple[tuple[str, str], ...]:
+    """Returns name and regular expression of each text; the last of a name counts. Raises UsageError.
+
+    `source` is what the texts were given with, as messages name it.
+    """
+    return tuple(dict(read_pattern(text, source) for text in texts).items())
+
+
+def read_pattern(text: str, source: str) -> tuple[str, str]:
+    """Returns the name and the regular expression of a text. Raises UsageError unless it can find a number."""
+    name, sign, pattern = text.partition("=")
+    if not sign or not name.strip() or not pattern or len(name) > LONGEST_NAME or not is_text(text):
+        raise UsageError(f"{source} takes NAME=PATTERN, not '{safe_text(text)}'", f"{source} 'loss=loss is ([0-9.]+)'")
+    try:
+        groups = re.compile(pattern).groups
+    except (re.error, RecursionError, OverflowError) as error:
+        raise UsageError(f"{source} {safe_text(name)}: '{safe_text(pattern)}' is no regular expression: {error}") from error
+    if not groups:
+        raise UsageError(
+            f"{source} {safe_text(name)}: '{safe_text(pattern)}' has no group for the number",
+            "put parentheses around the number: 'loss=loss is ([0-9.]+)'",
+        )
+    return name, pattern
