@@ -21,7 +21,7 @@ from gitrun.commands.sharing import (
 )  # fmt: skip
 from gitrun.errors import UsageError
 from gitrun.model.refs import short
-from gitrun.model.text import count_text
+from gitrun.model.text import count_text, safe_text, size_text
 from gitrun.store.remotes import GONE_ON
 
 if TYPE_CHECKING:
@@ -100,7 +100,17 @@ def tell(project: Project, found: Pushed, remote: str, *, quiet: bool) -> int:
         new = f" ({len(found.fresh):,} new)" if found.forward and found.fresh else ""
         if done or not found.rejected:
             project.say(f"pushed {count_text(done, 'run')}{new} to {remote}{same}")
+        tell_left(project, (*found.fresh, *found.forward))
     return 1 if found.rejected else 0
+
+
+def tell_left(project: Project, runs: Sequence[str]) -> None:
+    """Names the files that stay on this machine, because they are kept beside the repository and too large to go along."""
+    found = project.sharing.left_behind(runs)
+    if found:
+        named = ", ".join(f"{safe_text(file.path)} of run {short(run)} ({size_text(file.size)})" for run, file in found[:MOST])
+        more = f" and {len(found) - MOST:,} more" if len(found) > MOST else ""
+        project.say(f"note: {count_text(len(found), 'file')} kept out of git stay{'s' * (len(found) == 1)} here: {named}{more}")
 
 
 def tell_rejected(project: Project, found: Pushed, remote: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from gitrun.commands.colour import palette
 from gitrun.commands.opening import open_project
 from gitrun.commands.render import basis_json, out, print_json, show_json
 from gitrun.commands.selecting import question_from, selected, selection
+from gitrun.model.text import safe_lines
 from gitrun.views.family import family
 
 if TYPE_CHECKING:
@@ -25,16 +27,22 @@ if TYPE_CHECKING:
 @click.option(
     "--json", "as_json", is_flag=True, help="As JSON, with attempts, series, files and environment; an array if several."
 )
-def command(runs: tuple[str, ...], *, as_json: bool, **options: Any) -> None:  # noqa: ANN401
+@click.option("--traceback", is_flag=True, help="The output, with paths of the workspace as paths that can be opened.")
+def command(runs: tuple[str, ...], *, as_json: bool, traceback: bool, **options: Any) -> None:  # noqa: ANN401
     r"""Shows runs: flags, source and what was uncommitted, result, files, attempts (default: your newest).
 
     \b
       git run show
       git run show 3fa2c1d8 --json
       git run show 1:3
+      git run show --traceback
     """
     project = open_project()
     found = selected(project, runs, question_from(options))
+    if traceback:
+        for run in found:
+            print_openable(project, run)
+        return
     if as_json:
         shown = [
             show_json(run, project.attempts(run))
@@ -50,6 +58,19 @@ def command(runs: tuple[str, ...], *, as_json: bool, **options: Any) -> None:  #
         if number:
             out("")
         print_run(project, run, colours)
+
+
+def print_openable(project: Project, run: Run) -> None:
+    """Prints what the program wrote, made safe on a terminal, with paths that the user can open."""
+    from gitrun.views.paths import openable
+
+    data = openable(project.git, run, project.read_file(run, "output"))
+    if not sys.stdout.isatty():
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        return
+    for line in safe_lines(data.decode(errors="surrogateescape")):
+        out(line)
 
 
 def linked_json(project: Project, run: Run) -> dict[str, Any]:

@@ -268,6 +268,8 @@ def settle(road: Road, started: Started, site: Site, ended: Outcome) -> tuple[Ou
     if outcome.shared:
         names = listing(list(map(os.fsencode, outcome.shared)))
         road.say(f"warning: the run wrote into files that are not its own: {names}")
+    if outcome.status == COMPLETED and (bare := produced.outputs_without_files(site.outputs, outcome.files, site.tree)):
+        road.say(f"warning: the program made no file for these outputs: {listing(list(map(os.fsencode, bare)))}")
     if site.index is None:
         advise_sharing(road, outcome)
     if left[-1] is produced.NOTHING:

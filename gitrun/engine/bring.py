@@ -26,6 +26,7 @@ from gitrun.model.refs import run_ref, short
 from gitrun.model.run import Run
 from gitrun.store.carry import source_tree
 from gitrun.store.commits import scratch
+from gitrun.store.kept import unpack
 from gitrun.store.results import kept
 from gitrun.store.runs import attempts
 from gitrun.store.tips import read_ref
@@ -291,6 +292,7 @@ def is_known(git: Git, objects: Objects, commits: Iterable[str], path: str, targ
 
 def copy(git: Git, run: Run, file: File, target: Path) -> bool:
     """Copies a file that is kept beside the repository, a link as a link; false if it is not there any more."""
+    unpack(git, run.id, run.attempt, (file.path,))
     source = kept(git, run.id, run.attempt.id) / kept_name(file.path)
     if not is_file(source):
         return False

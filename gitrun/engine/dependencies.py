@@ -21,6 +21,7 @@ from gitrun.model.refs import short
 from gitrun.model.status import COMPLETED
 from gitrun.store.finding import find
 from gitrun.store.index import Index
+from gitrun.store.kept import unpack
 from gitrun.store.places import make_private
 from gitrun.store.results import kept as stored_at
 from gitrun.store.runs import states
@@ -78,6 +79,7 @@ def need_of(git: Git, objects: Objects, need: Need, asked: tuple[object, str], k
     files = left_by(git, objects, run)
     found = files_of(need, run, files, kept, operation)
     wanted = {path for path, _ in found.files}
+    unpack(git, run.id, run.attempt, wanted)
     for file in files:
         if file.path in wanted and file.stored == "local" and not os.path.lexists(place_of(git, run, file)):
             raise CannotRun(

@@ -12,6 +12,7 @@ from gitrun.model import record
 from gitrun.model.files import kept_name
 from gitrun.model.refs import short
 from gitrun.model.status import RUNNING
+from gitrun.store.kept import unpack
 from gitrun.store.live import directory_of
 from gitrun.store.results import kept
 
@@ -32,6 +33,8 @@ def copy_file(git: Git, run: Run, what: str, path: str | None, sink: BinaryIO) -
     place = beside / (record.OUTPUT if path is None else kept_name(path))
     if path is None and what == OUTPUT and run.status == RUNNING:
         place = directory_of(git.state, run.id) / "output"
+    if path is not None and what != SOURCE:
+        unpack(git, run.id, run.attempt, (path,))
     may_be_kept = what != FLAGS and (path is None or what != SOURCE)
     # Path.is_file raises where we may not look; links and dots of the path are followed
     if may_be_kept and os.path.isfile(place) and place.resolve().is_relative_to(git.state.resolve()):

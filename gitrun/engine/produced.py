@@ -142,8 +142,23 @@ def is_given(place: Place, path: bytes) -> bool:
 
 def is_output(place: Place, path: bytes) -> bool:
     """Whether the operation's entry names the path as one of its outputs."""
-    name = os.fsdecode(path)
-    return any(fnmatchcase(name, one) or name.startswith(one.rstrip("/") + "/") for one in place.outputs)
+    return any(matches(os.fsdecode(path), one) for one in place.outputs)
+
+
+def matches(name: str, output: str) -> bool:
+    """Whether an output, a path, a directory or a pattern, means the file of this name."""
+    return fnmatchcase(name, output) or name.startswith(output.rstrip("/") + "/")
+
+
+def outputs_without_files(outputs: Iterable[str], files: Iterable[File], tree: Path) -> list[str]:
+    """Returns the outputs for which the program made no file, and that were not there already."""
+    names = [file.path for file in files]
+    bare = [one for one in outputs if not any(matches(name, one) for name in names)]
+    if not bare:
+        return []
+    from glob import glob
+
+    return [one for one in bare if not glob(one, root_dir=tree)]
 
 
 def take(place: Place, path: bytes, stored: str) -> File:

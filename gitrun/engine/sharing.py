@@ -12,6 +12,7 @@ from gitrun.model.refs import TRASH, is_id, run_ref, short
 from gitrun.model.run import Run
 from gitrun.store import incoming, remotes, secrets, trust
 from gitrun.store.incoming import Wanted
+from gitrun.store.index import Index
 from gitrun.store.live import is_live
 from gitrun.store.runs import read_runs
 from gitrun.store.tips import tips
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gitrun.git.exe import Git
+    from gitrun.model.files import File
     from gitrun.model.settings import Settings
     from gitrun.store.incoming import Received
     from gitrun.store.inspection import Chain
@@ -110,6 +112,14 @@ class Sharing:
         if runs:
             remotes.push_large(self._git, remote, runs)
         return remotes.push(self._git, remote, runs, shown=shown)
+
+    def left_behind(self, runs: Collection[str]) -> list[tuple[str, File]]:
+        """The files of these runs that are kept beside the repository only, each with the id of its run."""
+        from gitrun.store.kept import left_behind
+
+        with Index(self._git) as index:
+            found = [run for run in map(index.get, runs) if isinstance(run, Run)]
+        return left_behind(self._git, found)
 
     def delete(self, remote: str, runs: Mapping[str, str]) -> Pushed:
         """Deletes the runs (id -> tip as we know it) on the remote. Raises GitFailed."""

@@ -37,6 +37,7 @@ from gitrun.model.verdict import Verdict, differences
 from gitrun.store.attempts import Started
 from gitrun.store.commits import scratch
 from gitrun.store.index import Index
+from gitrun.store.kept import unpack
 from gitrun.store.lent import lent_to
 from gitrun.store.live import hold
 from gitrun.store.results import LARGEST, kept
@@ -203,6 +204,7 @@ def earlier_of(road: Road, objects: Objects, run: Run) -> str:
     left = [file.path for file in before[-1].files if file.stored == "local"]
     if not {file.path for file in run.attempt.files}.intersection(left):  # it was a clean start, or there were none
         return ""
+    unpack(road.git, run.id, before[-1])
     place = kept(road.git, run.id, before[-1].id)
     missing = [path for path in left if not os.path.lexists(place / path)]
     if missing:

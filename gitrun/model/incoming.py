@@ -32,7 +32,7 @@ OUTPUT = 16 << 20
 """Bytes of recorded output; gitrun itself leaves out the middle of more than 10 MiB."""
 NAME = 255
 """Bytes of a name that file systems take."""
-TABLES = frozenset({record.FLAGS, record.RUN, record.ENV, record.RESULT, record.NOTES})
+TABLES = frozenset({record.FLAGS, record.RUN, record.ENV, record.LENT, record.RESULT, record.NOTES})
 SIZES: Mapping[str, int] = {
     **dict.fromkeys(TABLES, reading.LIMIT), record.RESULT: record.LONGEST, record.OUTPUT: OUTPUT, record.METRICS: 64 << 20,
 }  # fmt: skip

@@ -27,6 +27,8 @@ FLAGS, RUN, ENV, LENT, RESULT, OUTPUT, METRICS, NOTES = (
     f"{DIRECTORY}/{name}"
     for name in ("flags.toml", "run.toml", "env.toml", "lent.toml", "result.toml", "output", "metrics.jsonl", "notes.toml")
 )
+KEPT = f"{DIRECTORY}/kept"
+"""Where a result has small files that git ignores and the run produced."""
 FORMAT = 1
 SUBJECT = 72
 """Characters of the subject of an attempt."""

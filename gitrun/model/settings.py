@@ -60,6 +60,7 @@ class Settings:
     download_timeout: float = 3600.0
     metrics: tuple[tuple[str, str], ...] = ()
     notes: bool = True
+    max_ignored: int = 1 << 20
 
 
 def settings_from(config: Config) -> Settings:
@@ -197,6 +198,7 @@ READERS: dict[str, tuple[str, Callable[[str, tuple[str, ...]], Any]]] = {
     "python": ("gitrun.python", as_text),
     "max_untracked": ("gitrun.maxUntracked", as_size),
     "max_produced": ("gitrun.maxProduced", as_size),
+    "max_ignored": ("gitrun.maxIgnored", as_size),
     "max_download": ("gitrun.maxDownload", as_size),
     "download_timeout": ("gitrun.downloadTimeout", as_duration),
     "secrets": ("gitrun.secrets", as_all),
@@ -223,7 +225,7 @@ READERS: dict[str, tuple[str, Callable[[str, tuple[str, ...]], Any]]] = {
 NAMES = (*(name for name, _ in READERS.values()), "gitrun.fsync", "gitrun.sign")
 OF_RUNS = (
     "max_untracked", "max_produced", "bring", "stop_grace", "lend_max_file", "lend_max_total", "lend_max_entries", "lend_keep",
-    "max_download", "download_timeout", "metrics", "notes",
+    "max_download", "download_timeout", "metrics", "notes", "max_ignored",
 )  # fmt: skip
 """What must read before anything is run."""
 OF_CLEANING = ("trash_expire", "gc_older_than", "gc_keep", "gc_status")

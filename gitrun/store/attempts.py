@@ -13,6 +13,7 @@ from gitrun.model import record
 from gitrun.model.refs import run_ref
 from gitrun.store import carry
 from gitrun.store.commits import commit_signed, commit_tree, is_wanted, write_blobs
+from gitrun.store.kept import unpack
 from gitrun.store.live import hold
 from gitrun.store.tips import delete_ref, publish, set_ref, tip_of
 from gitrun.store.trust import made_here, require_trusted
@@ -59,6 +60,8 @@ def begin(git: Git, plan: Plan, beside: Mapping[str, bytes], scratch: Path) -> S
 def begin_again(git: Git, plan: Plan, run: Run, beside: Mapping[str, bytes], scratch: Path) -> Started:
     """Another attempt of the run, which must still be as we saw it and be trusted. Raises GitrunError."""
     require_trusted(git, run, clean=plan.clean)
+    if not plan.clean:
+        unpack(git, run.id, run.attempt)
     live, made, earlier = hold(git.state, run.id), "", "" if plan.clean else run.attempt.id
     try:
         live.take_over(earlier)

@@ -48,7 +48,7 @@ FOLDER = record.DIRECTORY.encode()
 SHARED, LARGE = 1_000, 1 << 16
 """Trees of one commit, and shapes of trees, that are remembered; bytes of names above which a shape is not."""
 ENTRY = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
-FIXED = (record.FLAGS, record.RUN, record.ENV)
+FIXED = (record.FLAGS, record.RUN, record.ENV, record.LENT)
 NOTED = frozenset({record.NOTES.encode()})
 NEEDED = {"attempt": record.RUN, "result": record.RESULT}
 

@@ -9,9 +9,13 @@ from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, TypeAlias
 
 from gitrun.errors import CannotRun, GitFailed, ObjectsGone, StaleRun
-from gitrun.git.objects import FILE, Entry, Objects, TreeMaker, edit_tree, fsync
+from gitrun.git.objects import EXECUTABLE, FILE, Entry, Objects, TreeMaker, edit_tree, fsync
 from gitrun.model import record
+from gitrun.model.files import is_safe
+from gitrun.model.record import KEPT
 from gitrun.model.refs import run_ref
+from gitrun.model.secrets import is_secret_file
+from gitrun.model.settings import settings_from
 from gitrun.store.collecting import gc_held_off, is_collecting
 from gitrun.store.commits import commit_signed, commit_tree, hash_files, is_wanted, read_commit
 from gitrun.store.places import make_private
@@ -19,14 +23,17 @@ from gitrun.store.tips import publish, tip_of
 from gitrun.store.trust import file_of, made_here
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from gitrun.git.exe import Git
+    from gitrun.model.files import File
     from gitrun.model.plan import Outcome
     from gitrun.store.attempts import Started
 
 Changes: TypeAlias = "Mapping[bytes, Entry | None]"
+MOST = 1_000
+"""Files that git ignores, of a run, that go into its result."""
 LARGEST, HALF = 10 << 20, 5 << 20
 """Bytes of output above which only the first and last 5 MiB are in the result."""
 TRIES = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
@@ -110,15 +117,33 @@ def require_ours(objects: Objects, tip: str, started: Started) -> None:
 
 
 def records(git: Git, started: Started, outcome: Outcome, scratch: Path) -> dict[bytes, Entry]:
-    """The entries of result.toml, the output and the metrics."""
+    """The entries of result.toml, the output, the metrics, and small files that git ignores."""
     output = fitting(started.live.output, kept(git, started.run, started.attempt) / record.OUTPUT, scratch / "shortened")
     result = scratch / "result.toml"
     result.write_bytes(record.result_toml(outcome))
     files = {record.OUTPUT: output, record.RESULT: result}
     if outcome.metrics:
         files[record.METRICS] = started.live.series
+    files |= (ignored := small(git, kept(git, started.run, started.attempt), outcome.files))
     ids = hash_files(git, list(files.values()))
-    return {os.fsencode(name): Entry(FILE, made) for name, made in zip(files, ids, strict=True)}
+    runnable = {name for name, source in ignored.items() if os.access(source, os.X_OK)}
+    modes = (EXECUTABLE if name in runnable else FILE for name in files)
+    return {os.fsencode(name): Entry(mode, made) for name, mode, made in zip(files, modes, ids, strict=True)}
+
+
+def small(git: Git, place: Path, files: Iterable[File]) -> dict[str, Path]:
+    """The local files that go into the result, by their path there: the smallest first, up to `gitrun.maxIgnored` in all."""
+    settings = settings_from(git.config)
+    room, chosen = settings.max_ignored, dict[str, "Path"]()
+    most = min(room, settings.max_produced)  # what is too large for git stays out of it
+    local = [file for file in files if file.stored == "local" and 0 <= file.size <= most and is_safe(file.path)]
+    for file in sorted(local, key=lambda file: (file.size, file.path))[:MOST]:
+        source = place / file.path
+        if file.size > room or is_secret_file(file.path, settings.secrets) or source.is_symlink() or not source.is_file():
+            continue
+        room -= file.size
+        chosen[f"{KEPT}/{file.path}"] = source
+    return chosen
 
 
 def fitting(output: Path, whole: Path, short: Path) -> Path:

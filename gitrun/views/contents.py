@@ -11,6 +11,7 @@ from gitrun.git.objects import Objects
 from gitrun.model.files import kept_name
 from gitrun.model.record import DIRECTORY
 from gitrun.model.refs import EMPTY_TREE
+from gitrun.store.kept import entry_of
 from gitrun.store.results import kept
 
 if TYPE_CHECKING:
@@ -83,9 +84,9 @@ def produced(git: Git, run: Run) -> Iterator[Content]:
 def local(git: Git, run: Run) -> Iterator[Content]:
     """The files that the last attempt left and that are kept out of git."""
     beside = kept(git, run.id, run.attempt.id)
-    for file in run.attempt.files:
-        if file.stored == LOCAL:
-            here = os.path.lexists(beside / kept_name(file.path))
+    with Objects(git) as objects:
+        for file in (file for file in run.attempt.files if file.stored == LOCAL):
+            here = os.path.lexists(beside / kept_name(file.path)) or entry_of(objects, run.attempt, file) is not None
             yield Content(file.path, file.size, LOCAL, file.sha256 or None, LOCAL, here)
 
 
