@@ -80,11 +80,12 @@ class Repo:
         assert not check or ended.returncode == 0, f"git run {words}: {ended.returncode}\n{out}{err}"
         return subprocess.CompletedProcess(ended.args, ended.returncode, out, err)
 
-    def start(self, *args: str | Path) -> subprocess.Popen[str]:
+    def start(self, *args: str | Path, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """A `git run ARGS` that has been started, with its output in pipes."""
         return subprocess.Popen(
             ["git", "run", *args],
             cwd=self.path,
+            env={**os.environ, **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
