@@ -214,7 +214,7 @@ def test_a_project_lives(name, tmp_path):
     assert refused.returncode == 128
     assert "trust" in refused.stderr
     other.run("trust", ran(first), check=True, env=environ)
-    verified = other.run("verify", "--ignore", "build/*", ran(first), env=environ)
+    verified = other.run("verify", "--ignore", "build/*", "--ignore", "outputs/*", ran(first), env=environ)
     assert verified.returncode == 0, verified.stdout + verified.stderr
     restarted = other.run("--restart", ran(first), check=True, env=environ)
     assert restarted.stdout.splitlines()[-1] == "1001 0.5"

@@ -163,10 +163,12 @@ def constants_in(body: Sequence[ast.stmt], later: Sequence[ast.stmt] = ()) -> It
 
 def is_constant(node: ast.expr, names: Iterable[str]) -> bool:
     """Whether the expression is made of literals and of these names alone, and a flag can hold it."""
+    if isinstance(node, ast.Name):
+        return is_one_of(node, names)
     try:
         value = value_of(node)
     except NotConstantError as error:
-        return bool(error.waits) and all(is_constant(part, names) for part in error.waits if not is_one_of(part, names))
+        return bool(error.waits) and all(is_constant(part, names) for part in error.waits)
     return value is None or held(value) is not None
 
 
