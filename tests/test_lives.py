@@ -167,7 +167,8 @@ def make_sklearn(place: Path) -> Life:
         "rate = 0.1\nVALUE = 1001\n"
         "x = np.array([[0.0], [1.0], [2.0], [3.0]])\ny = np.array([0, 0, 1, 1])\n"
         "model = SGDClassifier(eta0=rate, learning_rate='constant', random_state=0)\n"
-        "for epoch in tqdm(range(3)):\n    model.partial_fit(x, y, classes=[0, 1])\n    tqdm.write(f'accuracy: {model.score(x, y)}')\n"
+        "for epoch in tqdm(range(3)):\n    model.partial_fit(x, y, classes=[0, 1])\n"
+        "    tqdm.write(f'accuracy: {model.score(x, y)}')\n"
     )
     repo.write("fit.py", code + WRITE.format(out="out", rate="rate", value="VALUE"))
     repo.write(".gitignore", "out/\n")

@@ -198,6 +198,12 @@ def test_file_that_is_not_in_git_is_copied_and_refused_when_it_is_gone(two) -> N
     assert two.run("train", check=True).stdout == "xxxx\n"
     assert kept.read_text() == "xxxx"
     kept.unlink()
+    assert two.run("train", check=True).stdout == "xxxx\n"  # it was small enough for the result
+    two.git("config", "gitrun.maxIgnored", "0")
+    two.run("prepare", "n=5", check=True)
+    next(
+        (two.path / ".git/gitrun/files" / json.loads(two.run("show", "--json", check=True).stdout)["id"]).rglob("a.txt")
+    ).unlink()
     assert " of prepare, and it is not on this machine" in refused(two, "train")
 
 
