@@ -10,6 +10,7 @@ GitrunError (128)
 ├── BadRun                a run in the repository does not read
 ├── NotTrusted            it came from elsewhere, and nobody here has said that it may be executed
 ├── GitFailed             git said no
+├── NotRecorded           a submodule cannot be part of a snapshot
 └── CannotRun             the program cannot be started or its outcome cannot be kept
 """
 
@@ -104,6 +105,12 @@ class ObjectsGone(GitFailed):
     """A gc took away what was being written; what it was made of is still there, so it may be tried again."""
 
     kind = "objects-gone"
+
+
+class NotRecorded(GitrunError):
+    """A submodule cannot be part of a snapshot; `message` says why."""
+
+    kind = "not-recorded"
 
 
 class CannotRun(GitrunError):

@@ -18,7 +18,6 @@ from gitrun.engine.streams import TextStream, before_line
 from gitrun.errors import CannotRun
 from gitrun.git.exe import open_repository, outside
 from gitrun.log import environment
-from gitrun.model.refs import EMPTY_TREE
 from gitrun.model.settings import settings_from
 from gitrun.model.text import aligned, safe_text, without_passwords
 from gitrun.store.live import recorded
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from gitrun.engine.road import Road
     from gitrun.engine.sharing import Sharing
     from gitrun.model.lent import Lent
-    from gitrun.model.plan import Outcome, Plan, Skip
+    from gitrun.model.plan import Outcome, Plan, Skip, Source
     from gitrun.model.request import Request
     from gitrun.model.run import Attempt, BrokenRun, Run
     from gitrun.model.verdict import Rules, Verdict
@@ -207,14 +206,24 @@ class Project:
 
     def working_source(self) -> str:
         """Tree id of the working tree as it is now, as a run that is started now would see it. Raises CannotRun."""
+        return self.working_snapshot().whole
+
+    def working_snapshot(self) -> Source:
+        """Takes a snapshot of the working tree, as of a run that is started now. Raises CannotRun."""
+        from gitrun.engine.modules import with_files
         from gitrun.engine.snapshot import Choice, private_index, snapshot
         from gitrun.git.objects import Objects
 
         if self.git.worktree is None:
             raise CannotRun("this repository has no working tree", "git worktree add makes one")
         with Objects(self.git) as objects, private_index(self.git, f"look.{os.getpid()}.{threading.get_ident()}") as index:
-            found = snapshot(self.git, objects, index, Choice(self.settings))
-        return found.source.tree if found else EMPTY_TREE
+            choice = Choice(self.settings)
+            found = snapshot(self.git, objects, index, choice)
+            if found and found.source.submodules and self.settings.submodules == "files":
+                found = with_files(self.git, objects, found, choice)
+        if found is None:  # nobody is asked here
+            raise CannotRun("the working tree cannot be recorded")
+        return found.source
 
     def read_file(self, run: Run, what: str, path: str | None = None) -> bytes:
         """The bytes of a file of the run: its `output`, its `flags`, or the file at `path`.

@@ -74,13 +74,14 @@ def test_a_submodule(repo, tmp_path):
     assert (parent.path / ".git/modules/lib/echo/gitrun").is_dir()
 
 
-def test_submodules_are_linked_in_with_their_commits_recorded(repo, tmp_path):
+def test_linked_submodules_have_their_commits_recorded(repo, tmp_path):
     head = repo.git("rev-parse", "HEAD")
     parent = Repo.create(tmp_path / "parent")
     parent.git("submodule", "--quiet", "add", str(repo.path), "lib/echo")
     parent.write("use.py", "print(open('lib/echo/echo.py').readline(), end='')\n")
     parent.commit()
     (parent.path / "lib/echo/echo.py").write_text("dirty\n")
+    parent.git("config", "gitrun.submodules", "commit")
     ended = parent.run("use.py", check=True)
     assert ended.stdout == "dirty\n"
     assert "changes inside submodules are not recorded: lib/echo" in ended.stderr

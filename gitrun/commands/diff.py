@@ -19,7 +19,7 @@ from gitrun.model.flags import format_value
 from gitrun.model.names import LATEST
 from gitrun.model.refs import short
 from gitrun.model.text import exact_text, path_text, safe_text
-from gitrun.views.diff import Look, Pair, code, differences, differing, flat, output, pair_of, since_base, trees_of
+from gitrun.views.diff import Look, Pair, code, differences, differing, flat, output, pair_of, since_base, to_working
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -76,7 +76,7 @@ def pair_named(project: Project, names: Sequence[str], *, working: bool) -> Pair
         raise UsageError("a run is compared with one other" if not working else "--working compares one run", "name fewer runs")
     found = [project.find(name) for name in names or (LATEST,)]
     if working:
-        return Pair(trees_of(project.git, found)[0], project.working_source(), tuple(found))
+        return to_working(project.git, found[0], project.working_snapshot())
     return pair_of(project.git, *found) if len(found) == 2 else since_base(project.git, found[0])
 
 

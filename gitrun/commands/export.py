@@ -11,7 +11,8 @@ from gitrun.commands.opening import open_project
 from gitrun.commands.selecting import question_from, selection
 from gitrun.commands.sharing import FOR, SCAN, require_no_secrets, selected
 from gitrun.errors import UsageError
-from gitrun.model.text import count_text
+from gitrun.model.refs import short
+from gitrun.model.text import count_text, safe_text
 
 
 @click.command(add_help_option=False)
@@ -19,11 +20,13 @@ from gitrun.model.text import count_text
 @selection
 @FOR
 @click.option("--without", metavar="REV", help="Leave out what REV has; who imports must have it too.")
+@click.option("--with-submodules", is_flag=True, help="Also runs that have files of submodules.")
 @SCAN
-def command(words: tuple[str, ...], without: str | None, *, no_scan: bool, **options: Any) -> None:  # noqa: ANN401 - a filter each
+def command(words: tuple[str, ...], without: str | None, *, with_submodules: bool, **options: Any) -> None:  # noqa: ANN401 - a filter each
     r"""Writes runs into FILE, a git bundle, with all that they are made from.
 
-    What looks like a secret, and is on no remote, is asked about on a terminal, and refused elsewhere.
+    What looks like a secret, and is on no remote, is asked about on a terminal, and refused elsewhere. Runs
+    that have files of submodules are refused, unless you ask.
 
     \b
       git run export 3fa2c1d8 run.bundle
@@ -37,8 +40,15 @@ def command(words: tuple[str, ...], without: str | None, *, no_scan: bool, **opt
     if not names and options["question"].is_plain and options["revisions"] is None:
         raise UsageError("which runs are to be exported?", "name them, or filter them")
     runs = selected(project, names, options)
+    held = {} if with_submodules else project.sharing.held_back(run.id for run in runs)
+    if held:
+        run, path = next(iter(held.items()))
+        raise UsageError(
+            f"run {short(run)} has files of submodule {safe_text(path)}",
+            "git run export --with-submodules writes the code of submodules too",
+        )
     tips = {run.id: run.tip for run in runs}
-    if not no_scan:
+    if not options["no_scan"]:
         require_no_secrets(project.sharing.secrets_in_export(tips, without), "export")
     project.sharing.export(tips, Path(file).absolute(), without)
     project.say(f"exported {count_text(len(runs), 'run')} to {file}")

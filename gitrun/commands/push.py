@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -39,6 +40,7 @@ NAMED = 3
 @selection
 @FOR
 @click.option("--all", "everything", is_flag=True, help="All runs that are here, not only those made here.")
+@click.option("--with-submodules", is_flag=True, help="Also runs that have files of submodules.")
 @SCAN
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be pushed; push nothing.")
 @QUIET
@@ -46,7 +48,7 @@ def command(words: tuple[str, ...], *, everything: bool, **options: Any) -> int:
     r"""Pushes runs (default: those that were made here and have ended), never by force, in one go.
 
     With runs that are named or filtered go those of their steps, and those that they took files from. What looks like a
-    secret is asked about on a terminal, and refused elsewhere.
+    secret is asked about on a terminal, and refused elsewhere. Runs that have files of submodules stay here, unless you ask.
 
     \b
       git run push
@@ -61,15 +63,20 @@ def command(words: tuple[str, ...], *, everything: bool, **options: Any) -> int:
     if not runs:
         project.say("there is nothing to push: no run was made here that has ended; --all pushes the others too")
         return 0
-    if options["dry_run"]:
+    held = {} if options["with_submodules"] else project.sharing.held_back(runs)
+    tell_held(project, held)
+    runs = {run: tip for run, tip in runs.items() if run not in held}
+    if options["dry_run"] or not runs:
         tell_some(project, f"would push to {remote}", runs)
-        tell_commits(project, runs, project.sharing.published(remote), remote)
-        return 0
+        if runs:
+            tell_commits(project, runs, project.sharing.published(remote), remote)
+        return int(bool(held))
     there = project.sharing.published(remote)
     tell_commits(project, runs, there, remote)
     if not options["no_scan"]:
         require_no_secrets(project.sharing.secrets(runs, there), "push")
-    return tell(project, project.sharing.push(remote, runs, shown=is_shown(options)), remote, quiet=options["quiet"])
+    code = tell(project, project.sharing.push(remote, runs, shown=is_shown(options)), remote, quiet=options["quiet"])
+    return code or int(bool(held))
 
 
 def meant(project: Project, names: Sequence[str], options: dict[str, Any], *, everything: bool) -> Mapping[str, str]:
@@ -81,6 +88,16 @@ def meant(project: Project, names: Sequence[str], options: dict[str, Any], *, ev
         return project.sharing.all_tips()
     found = project.sharing.made_here(project.list_runs()) if is_plain else selected(project, names, options)
     return {run.id: run.tip for run in found}
+
+
+def tell_held(project: Project, held: Mapping[str, str]) -> None:
+    """Says which runs stay here because they have files of submodules."""
+    for run, path in islice(held.items(), MOST):
+        project.say(f"warning: run {short(run)} is not pushed: it has files of submodule {path}")
+    if len(held) > MOST:
+        project.say(f"warning: {count_text(len(held), 'run')} are not pushed: they have files of submodules")
+    if held:
+        project.say("To push the code of submodules too: git run push --with-submodules")
 
 
 def tell_commits(project: Project, runs: Mapping[str, str], there: frozenset[str], remote: str) -> None:

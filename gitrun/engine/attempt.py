@@ -78,6 +78,8 @@ class Site:
     lent: Manifest = Manifest()  # noqa: RUF009 - it is frozen
     meter: Meter | None = None
     """What reads metrics while the program runs."""
+    bare: tuple[bytes, ...] = ()
+    """Submodules of which the source has the commit alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,7 @@ def restore_state(road: Road, job: Job) -> None:
         write_rules(job.started.live.directory, rules_for(job.plan, road.settings.metrics))
         road.say(f"warning: files in {road.git.state} were removed while the run was running; the run is recorded")
     if job.index and not job.index.exists():
-        road.git.run("read-tree", job.plan.source.tree, index=job.index)
+        road.git.run("read-tree", job.plan.source.whole, index=job.index)
 
 
 def without_place(road: Road, job: Job, outcome: Outcome) -> Outcome:
@@ -189,12 +191,13 @@ def furnish(road: Road, job: Job, slot: Slot) -> Site:
         beside.restore(earlier, tree)
     if job.plan.definition is None and not job.plan.written:
         apart = frozenset(linked) - frozenset(restored)
-        return Site(tree, slot.git, tuple(linked), apart, outputs=job.plan.outputs, lent=lent)
+        return Site(tree, slot.git, tuple(linked), apart, outputs=job.plan.outputs, lent=lent, bare=job.snapshot.bare)
     from gitrun.engine.placing import furnish_entry
 
     linked, given = furnish_entry(road, job.plan, tree, linked)
     apart = frozenset(linked) - frozenset(restored)
-    return Site(tree, slot.git, tuple(linked), apart, given=given, outputs=job.plan.outputs, lent=lent)
+    bare = job.snapshot.bare
+    return Site(tree, slot.git, tuple(linked), apart, given=given, outputs=job.plan.outputs, lent=lent, bare=bare)
 
 
 def free_for(road: Road, tree: Path, linked: list[bytes], files: list[bytes]) -> list[bytes]:
@@ -312,7 +315,7 @@ def complete(road: Road, started: Started, site: Site, ended: Outcome) -> tuple[
     keep, shared = kept(road.git, started.run, started.attempt), site.index is not None
     place = produced.Place(
         content_seen_from(road.git, site.git), site.tree, keep, site.apart, earlier, site.index, shared,
-        given=site.given, outputs=site.outputs, say=road.say, lent=site.lent,
+        given=site.given, outputs=site.outputs, say=road.say, lent=site.lent, bare=site.bare,
     )  # fmt: skip
     found = produced.collect(place, road.settings.max_produced)
     outside = () if site.index else produced.collect_beside(road.git.worktree, site.tree, keep)

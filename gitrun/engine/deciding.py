@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from gitrun.engine.operations import below_top, require_there
 from gitrun.engine.planning import Before, Moment, continued, plan_restart, plan_start, source_of
 from gitrun.engine.road import lends
-from gitrun.engine.snapshot import Choice, Snapshot, moved_modules, outside_of, snapshot
+from gitrun.engine.snapshot import Choice, Snapshot, outside_of, snapshot
 from gitrun.errors import CannotRun, GitrunError, RunIsRunning, UnknownRun, UsageError
 from gitrun.git.objects import Objects, TreeMaker
 from gitrun.model import record
@@ -154,9 +154,10 @@ def unneeded(launch: Launch, objects: Objects, plan: Plan, run: Run | None = Non
     same_source = launch.request.needed_source
     words = words_key(plan.kind, plan.operation, plan.command)
     asked = (plan.operation, plan.flags, words, plan.source.tree if same_source else "")
+    is_exact = words is not None and not (same_source and plan.source.submodules)  # their files are in no column
     with Index(launch.road.git) as index:
-        found = index.ended_alike(*asked, limit=MOST + 1 if words is not None else -1)
-        total = index.count_ended_alike(*asked) if len(found) > MOST else len(found)
+        found = index.ended_alike(*asked, limit=MOST + 1 if is_exact else -1)
+        total = index.count_ended_alike(*asked) if is_exact and len(found) > MOST else len(found)
     if run:
         skip = skip_restart(run, plan, found, same_source=same_source, total=total)
     else:
@@ -251,14 +252,29 @@ def decide_restart(launch: Launch, objects: Objects, run: Run) -> Ready | Skip:
     words = tuple(f"note: {word}" for word in lent_changes(road, objects, run)) if lends(road, request) else ()
     words += (f"left out, for {plan.operation} no longer has them: {', '.join(gone)}",) if gone else ()
     if taken is None:
-        apart = (*paths_apart(road, request), *entry_links(road, plan))
-        lent = lends(road, request) and road.git.worktree is not None
-        outside, named = outside_of(road.git, road.settings, apart) if lent else ((), ())
-        moved = moved_modules(road.git, source.submodules) if lent else ()
-        taken = Snapshot(source, outside, named, moved)
+        taken = not_recorded(launch, objects, plan)
     taken = replace(taken, words=(*taken.words, *words))
     plan = plan if launch.within else depending(road, objects, request, plan)
     return Ready(plan, taken, run, locks_of(objects, plan))
+
+
+def not_recorded(launch: Launch, objects: Objects, plan: Plan) -> Snapshot:
+    """Returns the run's own source with what of the working tree it is to be lent."""
+    road, source, taken = launch.road, plan.source, Snapshot(plan.source, (), (), ())
+    if source.submodules:
+        from gitrun.engine.modules import linked_modules
+
+        taken = replace(taken, bare=tuple(os.fsencode(path) for path, _ in linked_modules(objects, source)))
+    apart = (*paths_apart(road, launch.request), *entry_links(road, plan))
+    if not lends(road, launch.request) or road.git.worktree is None:
+        return taken
+    outside, named, modules = outside_of(road.git, road.settings, apart)
+    taken = replace(taken, outside=outside, named=named)
+    if modules or source.submodules:
+        from gitrun.engine.modules import with_lent
+
+        taken = with_lent(road.git, objects, taken, modules, road.settings)
+    return taken
 
 
 def entry_links(road: Road, plan: Plan) -> tuple[bytes, ...]:
@@ -272,7 +288,7 @@ def locks_of(objects: Objects, plan: Plan) -> Locks:
     """The files in the plan's source that say which versions of others it needs."""
     from gitrun.engine.environment import lock_files
 
-    return lock_files(objects, plan.source.tree)
+    return lock_files(objects, plan.source.whole)
 
 
 def basis_of(objects: Objects, run: Run) -> Basis | None:
@@ -290,7 +306,8 @@ def own_source(road: Road, objects: Objects, run: Run) -> Source:
     from gitrun.store import carry
 
     with TreeMaker(road.git) as maker:
-        return source_of(run.attempt, carry.source_tree(objects, maker, run.attempt))
+        carry.source_tree(objects, maker, run.attempt)
+    return source_of(run.attempt)
 
 
 def take(launch: Launch, objects: Objects) -> Snapshot:
@@ -298,6 +315,10 @@ def take(launch: Launch, objects: Objects) -> Snapshot:
     road = launch.road
     choice = Choice(road.settings, paths_apart(road, launch.request), launch.manners.confirm, lends(road, launch.request))
     taken = snapshot(road.git, objects, launch.index, choice)
+    if taken and taken.source.submodules and road.settings.submodules == "files":
+        from gitrun.engine.modules import with_files
+
+        taken = with_files(road.git, objects, taken, choice, launch.index if launch.request.in_place else None)
     if taken is None:
         raise CannotRun("nothing was run", "ignore what is not source in .gitignore, or name it with --link")
     return taken

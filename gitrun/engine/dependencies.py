@@ -59,7 +59,7 @@ def with_dependencies(road: Road, objects: Objects, request: Request, plan: Plan
         kept = None if named is not None or need.always else before.get(need.operation)
         named = kept.run if kept else named
         found.append(need_of(road.git, objects, need, (named, plan.operation), kept))
-    inputs = tuple(input_file(road, objects, one, (plan.source.tree, plan.operation)) for one in definition.inputs)
+    inputs = tuple(input_file(road, objects, one, (plan.source.whole, plan.operation)) for one in definition.inputs)
     known = {one.path: one for one in basis.inputs}
     for one in inputs:
         if one.path in known and known[one.path].sha256 != one.sha256:

@@ -116,7 +116,12 @@ def post_commit(git: Git) -> bool:
 
 def pre_push(git: Git, settings: Settings, remote: str, updates: Sequence[Update]) -> Said:
     """Lets the runs of the commits that are pushed go along, or looks whether they are there; from `gitrun.prePush`."""
-    if settings.pre_push == "off" or any(update.is_ours for update in updates):
+    if settings.pre_push == "off":
+        return Said()
+    if ours := [update.ref.removeprefix(RUNS) for update in updates if update.is_ours and not update.is_deletion]:
+        held = Sharing(git, settings).held_back(ours)
+        return Said(tuple(map(held_text, held.items())), blocks=bool(held))
+    if any(update.is_ours for update in updates):
         return Said()
     commits = commits_pushed(git, remote, updates)
     if not commits:
@@ -185,7 +190,9 @@ def send(sharing: Sharing, remote: str, runs: Mapping[str, Run], pushed: Sequenc
 
     Looked through for secrets is what the remote does not have, but for the commits that the user pushes (`pushed`).
     """
-    tips = {run.id: run.tip for run in runs.values()}
+    held = sharing.held_back(runs)
+    yield from ((held_text(one), True) for one in held.items())
+    tips = {run.id: run.tip for run in runs.values() if run.id not in held}
     try:
         there = {*sharing.published(remote), *pushed} if tips else set()
         if tips and sharing.secrets(tips, there):
@@ -202,6 +209,15 @@ def send(sharing: Sharing, remote: str, runs: Mapping[str, Run], pushed: Sequenc
             yield f"run {short(run)} is not pushed: {reason}", True
         if count := len(done.fresh) + len(done.forward):
             yield f"pushed {count_text(count, 'run')} of these commits to {remote}", False
+
+
+def held_text(held: tuple[str, str]) -> str:
+    """Says that a run (id and path of a submodule) is held back, and how to push it."""
+    run, path = held
+    return (
+        f"run {short(run)} is not pushed: it has files of submodule {safe_text(path)}. "
+        f"To push it: git run push --with-submodules {short(run)}"
+    )
 
 
 def pre_receive(git: Git, updates: Sequence[Update], *, may_delete: bool) -> list[str]:

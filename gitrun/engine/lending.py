@@ -55,6 +55,8 @@ class Lending:
     environments: frozenset[bytes] = frozenset()
     exact: bool = False
     """Whether the files of the snapshot are to have the bytes that they have in the working tree."""
+    bare: tuple[bytes, ...] = ()
+    """Submodules of which the source has the commit alone: empty directories, or links."""
     left_out: int = 0
     """How many ignored files are not lent, because there are too many."""
 

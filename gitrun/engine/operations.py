@@ -103,15 +103,15 @@ def find_operation(git: Git, objects: Objects, request: Request, source: Source)
     cwd = git.prefix.rstrip("/")
     if not request.operation:
         return Operation(" ".join(request.command), COMMAND, request.command, cwd)
-    definition = definition_of(objects, source.tree, request.operation)
+    definition = definition_of(objects, source.whole, request.operation)
     if definition:
-        return entry_operation(objects, definition, source.tree, request.command)
+        return entry_operation(objects, definition, source.whole, request.command)
     if request.operation.startswith(AS_MODULE):
-        return module_operation(objects, request.operation.removeprefix(AS_MODULE), source.tree, cwd, request.command)
+        return module_operation(objects, request.operation.removeprefix(AS_MODULE), source.whole, cwd, request.command)
     path = below_top(git, request.operation)
     if not is_text(path):
         raise UsageError(f"'{safe_text(path)}' is not UTF-8, and a run records nothing else", "give it another name")
-    mode = mode_of(objects, source.tree, path)
+    mode = mode_of(objects, source.whole, path)
     if git.worktree and git.config.get("core.filemode", ("true",))[-1].lower() in {"false", "no", "off", "0"}:
         mode = EXECUTABLE if mode and os.access(git.worktree / path, os.X_OK) else mode  # git does not look at modes here
     if mode is None:
@@ -121,7 +121,7 @@ def find_operation(git: Git, objects: Objects, request: Request, source: Source)
     if path.endswith(".py"):
         return Operation(path, SCRIPT, (PYTHON, typed, *request.command), cwd)
     if path.endswith(".ipynb"):
-        return notebook_operation(objects, path, path, source.tree, request.command)
+        return notebook_operation(objects, path, path, source.whole, request.command)
     words = program_words(typed, mode)
     if words is None:
         started = STARTERS.get(os.path.splitext(path)[1], "")
@@ -263,7 +263,7 @@ def not_there(git: Git, typed: str, path: str, source: Source) -> UsageError:
         return UsageError(f"'{typed}' is not part of the snapshot: {reason}", hint)
     from gitrun.engine.guesses import near_operations
 
-    near = near_operations(git, typed, source.tree)
+    near = near_operations(git, typed, source.whole)
     hint = f"did you mean {either_text(near)}?" if near else "git run -h lists the verbs; git run -- runs any command"
     return UnknownOperation(f"there is no script, program or verb '{typed}' here", hint, typed, near)
 

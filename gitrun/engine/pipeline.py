@@ -189,8 +189,8 @@ def step_request(
     before, made, left = state
     asked, plan = launch.request, ready.plan
     with Objects(launch.road.git) as objects:
-        operation = step_operation(objects, step.operation, plan.source.tree)
-        declared = declared_by(objects, operation, plan.source.tree)
+        operation = step_operation(objects, step.operation, plan.source.whole)
+        declared = declared_by(objects, operation, plan.source.whole)
     names = {flag.name for flag in declared.flags or ()}
     flags: dict[str, object] = {name: value for name, value in plan.flags.items() if name in names}
     needs = {need.operation for need in operation.definition.needs} if operation.definition else set()
@@ -245,15 +245,15 @@ class Check:
     def steps(self, definition: Definition) -> None:
         """Raises GitrunError if one of the steps lacks what it needs, or is given what it does not take."""
         for step in definition.steps:
-            operation = step_operation(self.objects, step.operation, self.plan.source.tree)
+            operation = step_operation(self.objects, step.operation, self.plan.source.whole)
             if operation.definition:
                 self.entry(operation.definition, step)
             needed = {need.operation for need in operation.definition.needs} if operation.definition else set()
             own: dict[str, Any] = {name: value for name, value in step.flags if name not in needed}
-            declared = declared_by(self.objects, operation, self.plan.source.tree)
+            declared = declared_by(self.objects, operation, self.plan.source.whole)
             found = settle(declared.flags, own, operation=operation.name, force=self.plan.params.force_flags)
             flags = Flags(found)
-            lost = lost_flags(self.objects, operation, declared, self.plan.source.tree, flags)
+            lost = lost_flags(self.objects, operation, declared, self.plan.source.whole, flags)
             require_reach(operation, declared, lost, flags)
             self.made.add(step.operation)
 
@@ -268,7 +268,7 @@ class Check:
             if need.operation not in self.made:
                 need_of(self.road.git, self.objects, need, (dict(step.flags).get(need.operation), definition.name))
         for one in definition.inputs:
-            input_file(self.road, self.objects, one, (self.plan.source.tree, definition.name))
+            input_file(self.road, self.objects, one, (self.plan.source.whole, definition.name))
         self.steps(definition)
 
 

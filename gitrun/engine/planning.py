@@ -100,12 +100,12 @@ class Asked:
 def plan_start(git: Git, objects: Objects, request: Request, source: Source, moment: Moment) -> Plan:
     """The plan of a new run. Raises UsageError, CannotRun; nothing was written then."""
     operation = find_operation(git, objects, request, source)
-    asked = asked_of(objects, operation, source.tree, Typing(request.flags, force=bool(request.force_flags)))
+    asked = asked_of(objects, operation, source.whole, Typing(request.flags, force=bool(request.force_flags)))
     refuse_contradictions(asked)
     given = asked.read | asked.settled
     flags = Flags(defaults(asked.declared.flags or ())).put(given)
     params = params_of(git, request, moment)
-    lost = lost_flags(objects, asked.operation, asked.declared, source.tree, flags)
+    lost = lost_flags(objects, asked.operation, asked.declared, source.whole, flags)
     require_reach(asked.operation, asked.declared, lost, flags)
     plan = make_plan(objects, asked, flags, params, (source, moment, request.stage))
     return replace(plan, given=asked.given)
@@ -119,11 +119,11 @@ def plan_restart(
     Raises UsageError, CannotRun; nothing was written then.
     """
     last, basis = before.run.attempt, before.basis
-    operation = operation_of(objects, last, basis, source.tree, moved=request.force_sourcecode)
+    operation = operation_of(objects, last, basis, source.whole, moved=request.force_sourcecode)
     params = restart_params(last, request, places_of(objects.git, request))
-    asked = asked_of(objects, operation, source.tree, Typing(request.flags, last.flags, force=params.force_flags))
+    asked = asked_of(objects, operation, source.whole, Typing(request.flags, last.flags, force=params.force_flags))
     operation = asked.operation
-    flags, declared = chosen_again(objects, operation, source.tree, last.flags.put(asked.read), request.flags)
+    flags, declared = chosen_again(objects, operation, source.whole, last.flags.put(asked.read), request.flags)
     asked = replace(asked, declared=replace(declared, host=asked.declared.host))
     gone: tuple[str, ...] = ()
     if request.force_sourcecode and declared.flags is not None:
@@ -131,7 +131,7 @@ def plan_restart(
         known = declared_by(objects, own, last.id, last.flags)
         flags, gone = moved_flags(flags, known, declared, force=params.force_flags)
     flags = flags.put(asked.settled)
-    lost = lost_flags(objects, operation, asked.declared, source.tree, flags)
+    lost = lost_flags(objects, operation, asked.declared, source.whole, flags)
     require_reach(operation, asked.declared, [name for name in lost if name in asked.settled], flags)
     flags, gone = flags.put(dict.fromkeys(lost)), (*gone, *lost)
     plan = make_plan(objects, asked, flags, params, (source, moment, request.stage))
@@ -273,7 +273,7 @@ def make_plan(objects: Objects, asked: Asked, flags: Flags, params: Params, bare
     notices = (
         warning(declared.script, operation.name, flags),
         unsure_warning(operation.name, unsure, words),
-        environment_note(operation, unread(objects, operation, declared, source.tree, asked.given)),
+        environment_note(operation, unread(objects, operation, declared, source.whole, asked.given)),
     )
     return Plan(
         operation=operation.name, kind=operation.kind, command=operation.command, cwd=operation.cwd,
@@ -369,10 +369,11 @@ def restart_params(last: Attempt, request: Request, places: Mapping[str, Any] = 
     return Params(**{**kept, **given, **places})
 
 
-def source_of(attempt: Attempt, tree: str) -> Source:
+def source_of(attempt: Attempt) -> Source:
     """The source of an attempt, for another one of the same source."""
     return Source(
-        tree, attempt.base, attempt.branch, attempt.dirty, attempt.skipped, attempt.conflicts, attempt.submodules
+        attempt.source, attempt.base, attempt.branch, attempt.dirty, attempt.skipped, attempt.conflicts, attempt.submodules,
+        attempt.content,
     )  # fmt: skip
 
 

@@ -63,7 +63,8 @@ class Place:
     the attempt before kept its files. `shared`: the files stay where they are, as in the user's working tree. `given` are
     files that were put there, with their mtime and inode: unchanged, they are not the program's. `outputs` are paths,
     directories and patterns of what goes into the repository even if git ignores it. `say` tells of the progress with
-    very many files. `lent` are copies of ignored files.
+    very many files. `lent` are copies of ignored files. `bare` are directories of submodules
+    without files, into which git does not look.
     """
 
     git: Git
@@ -77,14 +78,15 @@ class Place:
     outputs: tuple[str, ...] = ()
     say: Callable[[str], None] = lambda _: None
     lent: Manifest = Manifest()  # noqa: RUF009 - it is frozen
+    bare: tuple[bytes, ...] = ()
 
 
 def collect(place: Place, limit: int) -> Produced:
     """Writes what the program produced into the repository, or beside it if git ignores it or it is over `limit` bytes."""
-    seen, top = scan(place.git, place.index, modules=False), os.fsencode(place.tree)
+    seen, top = scan(place.git, place.index, modules="all"), os.fsencode(place.tree)
     if seen.unread and not place.shared:
         list(expand(top, seen.unread, opens=True))
-        seen = scan(place.git, place.index, modules=False)
+        seen = scan(place.git, place.index, modules="all")
     # a link that the program has put something else in place of is no longer ours
     linked = place.apart if place.shared else frozenset(path for path in place.apart if os.path.islink(top + b"/" + path))
     gone = {path for path in seen.deleted if ours(path, linked)}
@@ -93,6 +95,8 @@ def collect(place: Place, limit: int) -> Produced:
     below = expand(top, (*seen.ignored, *seen.nested), opens=not place.shared)
     ignored = {path for path in below if ours(path, linked) and not is_given(place, path)}
     there += sorted(path for path in ignored if is_output(place, path))
+    bare = (path for path in place.bare if not os.path.lexists(top + b"/" + path + b"/.git"))
+    there += sorted(path for path in expand(top, bare, opens=not place.shared) if ours(path, linked))
     cleaned = filters(place.git, there)
     lfs = {path for path, name in cleaned.items() if name == "lfs"}
     apart = {path for path in there if path.count(b"/") > DEEPEST}

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import GitFailed, NotTrusted, UnknownRun, UsageError
 from gitrun.git.exe import last_words
+from gitrun.git.objects import Objects
+from gitrun.model.modules import outermost
 from gitrun.model.names import digits_of
 from gitrun.model.refs import TRASH, is_id, run_ref, short
 from gitrun.model.run import Run
@@ -14,11 +16,11 @@ from gitrun.store import incoming, remotes, secrets, trust
 from gitrun.store.incoming import Wanted
 from gitrun.store.index import Index
 from gitrun.store.live import is_live
-from gitrun.store.runs import read_runs
+from gitrun.store.runs import attempts, read_runs
 from gitrun.store.tips import tips
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from gitrun.git.exe import Git
@@ -106,6 +108,20 @@ class Sharing:
         """What in a bundle of the runs looks like a secret; but for what `without`, or a remote, has already."""
         tips = [*runs.values(), *([f"^{without}"] if without else [])]
         return secrets.scan(self._git, tips, self._settings.secrets, ("--remotes",))
+
+    def held_back(self, runs: Iterable[str]) -> dict[str, str]:
+        """Returns those of the runs that may not leave: id -> path of a submodule whose files an attempt of the run has.
+
+        The code of another repository leaves only with `gitrun.pushSubmodules`, or if the caller does not ask here.
+        """
+        from gitrun.store.index import Index
+
+        if self._settings.push_submodules:
+            return {}
+        with Index(self._git) as index, Objects(self._git) as objects:
+            known = (run for run in map(index.get, runs) if isinstance(run, Run))
+            found = ((run.id, one) for run in known for one in attempts(self._git, objects, run) if one.content)
+            return {run: next(iter(outermost(attempt.submodules)), "?") for run, attempt in found}
 
     def push(self, remote: str, runs: Mapping[str, str], *, shown: bool = False) -> Pushed:
         """Pushes the runs (id -> tip), with what git-lfs keeps of them. Raises GitFailed."""

@@ -66,13 +66,15 @@ class Snapshot:
     """The source of a run, what of the working tree is not in it, and what to tell the user.
 
     `outside` is to be lent: what git ignores, what looks like a secret, and large untracked files. `named` is to be linked:
-    what the user names, and submodules.
+    what the user names, and submodules that are not recorded. `bare` are the submodules of which the source has the commit
+    alone: where a program runs they are empty directories, or links.
     """
 
     source: Source
     outside: tuple[bytes, ...]
     named: tuple[bytes, ...]
     words: tuple[str, ...]
+    bare: tuple[bytes, ...] = ()
 
 
 @contextmanager
@@ -95,10 +97,11 @@ def private_index(git: Git, nonce: str) -> Iterator[Path]:
         index.with_name(index.name + ".lock").unlink(missing_ok=True)
 
 
-def scan(git: Git, index: Path | None = None, *, ignored: bool = True, modules: bool = True) -> Seen:
+def scan(git: Git, index: Path | None = None, *, ignored: bool = True, modules: str = "dirty") -> Seen:
     """What lies in the worktree, compared with `index` (None: the worktree's own).
 
-    Without `modules` submodules are passed over: in a slot they are links, at which git status ends with an error.
+    `modules` is what git ignores of submodules: `none`, `dirty` (all but another commit), or `all`: in a slot they may be
+    links, at which git status ends with an error.
     """
     words = (
         "--porcelain=v2",
@@ -106,7 +109,7 @@ def scan(git: Git, index: Path | None = None, *, ignored: bool = True, modules: 
         "-z",
         "--untracked-files=all",
         "--no-renames",
-        f"--ignore-submodules={'none' if modules else 'all'}",
+        f"--ignore-submodules={modules}",
     )
     wanted = ("--ignored=matching",) if ignored else ()
     done = git.attempt("status", *words, *wanted, index=index)
@@ -195,11 +198,10 @@ def snapshot(git: Git, objects: Objects, index: Path, choice: Choice) -> Snapsho
     linked. None if the answer to whether git should keep very many untracked files is no. Raises GitFailed.
     """
     links = unhide(git, index)
-    seen = scan(git, index)
+    has_commits = choice.settings.submodules == "commit"
+    seen = scan(git, index, modules="none" if has_commits else "dirty")
     taken, skipped, weight = choose(git, seen.untracked, choice.settings, choice.apart)
-    if (len(taken) > MANY or weight > MUCH) and not choice.confirm(
-        f"the snapshot takes in {count_text(len(taken), 'untracked file')} ({size_text(weight)}) that git does not ignore"
-    ):
+    if asks_too_much(choice, taken, weight):
         return None
     skipped += add(git, index, seen, taken)
     skipped += [Skipped(os.fsdecode(path.rstrip(b"/")), 0, "cannot be read") for path in seen.unread]
@@ -211,12 +213,21 @@ def snapshot(git: Git, objects: Objects, index: Path, choice: Choice) -> Snapsho
     branch = path_text(seen.branch) if seen.branch else None
     source = Source(tree, seen.base, branch, dirty, tuple(skipped), conflicts, modules)
     outside = (*seen.ignored, *seen.nested, *(os.fsencode(s.path) for s in skipped))
-    named = (*(os.fsencode(m) for m, _ in modules), *choice.apart)
-    return Snapshot(source, outside, named, words_for(seen, skipped, lent=choice.lent))
+    bare = tuple(os.fsencode(path) for path, _ in modules) if has_commits else ()
+    return Snapshot(source, outside, (*bare, *choice.apart), words_for(seen, skipped, lent=choice.lent), bare)
 
 
-def outside_of(git: Git, settings: Settings, apart: tuple[bytes, ...]) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
-    """What of the working tree would not be in a snapshot, as `outside` and `named` of one.
+def asks_too_much(choice: Choice, untracked: Sequence[bytes], weight: int) -> bool:
+    """Whether the user, asked because there are very many, does not want git to keep these untracked files."""
+    return (len(untracked) > MANY or weight > MUCH) and not choice.confirm(
+        f"the snapshot takes in {count_text(len(untracked), 'untracked file')} ({size_text(weight)}) that git does not ignore"
+    )
+
+
+def outside_of(
+    git: Git, settings: Settings, apart: tuple[bytes, ...]
+) -> tuple[tuple[bytes, ...], tuple[bytes, ...], tuple[bytes, ...]]:
+    """What of the working tree would not be in a snapshot, as `outside` and `named` of one, and the paths of submodules.
 
     It is what a run with another source is lent.
     """
@@ -224,15 +235,16 @@ def outside_of(git: Git, settings: Settings, apart: tuple[bytes, ...]) -> tuple[
     _, skipped, _ = choose(git, seen.untracked, settings, apart)
     _, modules = peculiar(git, None)
     closed = (path.rstrip(b"/") for path in seen.unread)
-    return (*seen.ignored, *seen.nested, *(os.fsencode(s.path) for s in skipped), *closed), (*modules, *apart)
+    return (*seen.ignored, *seen.nested, *(os.fsencode(s.path) for s in skipped), *closed), apart, tuple(modules)
 
 
-def unhide(git: Git, index: Path) -> list[bytes]:
+def unhide(git: Git, index: Path, listed: bytes | None = None) -> list[bytes]:
     """Makes git look at files whose changes it was told not to see (skip-worktree, assume-unchanged), where they exist.
 
-    In a sparse checkout git itself keeps the first mark right. Returns the paths of submodules.
+    In a sparse checkout git itself keeps the first mark right. `listed` is what `git ls-files -v -s -z` says, if that is
+    known. Returns the paths of submodules.
     """
-    hidden, modules = peculiar(git, index)
+    hidden, modules = peculiar(git, index) if listed is None else peculiar_of(listed)
     is_sparse = git.config.get("core.sparsecheckout", ("false",))[-1] == "true"
     here = [path for path, tag in hidden if git.worktree and os.path.lexists(os.fsencode(git.worktree) + b"/" + path)
             and (tag.islower() or not is_sparse)]  # fmt: skip
@@ -245,9 +257,14 @@ def unhide(git: Git, index: Path) -> list[bytes]:
 
 def peculiar(git: Git, index: Path | None) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
     """The tracked paths whose changes git was told not to see, with the tag of `git ls-files -v`, and those of submodules."""
+    return peculiar_of(git.run("ls-files", "-v", "-s", "-z", index=index))
+
+
+def peculiar_of(listed: bytes) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
+    """As peculiar, of what `git ls-files -v -s -z` says."""
     hidden, modules = [], []
     # one pattern over all of it: a hundred thousand ordinary files cost next to nothing
-    for tag, mode, path in PECULIAR.findall(b"\0" + git.run("ls-files", "-v", "-s", "-z", index=index)):
+    for tag, mode, path in PECULIAR.findall(b"\0" + listed):
         if tag == b"S" or tag.islower():
             hidden.append((path, tag))
         if mode == b"160000":

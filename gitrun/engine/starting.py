@@ -72,6 +72,10 @@ def start(road: Road, request: Request, manners: Manners, within: Within | None 
                         within.begins(ready.plan.operation, started.run)
             except GitFailed as error:  # gc may have taken what was just written; the working tree still has it
                 lost = lost or isinstance(error, ObjectsGone) or is_collecting(road.git)
+                if isinstance(error, ObjectsGone):
+                    from gitrun.store.modules import forget
+
+                    forget(road.git)
                 if wait is None:
                     raise
                 time.sleep(wait)
@@ -237,14 +241,14 @@ def begin(launch: Launch, ready: Ready, python: Interpreter | None, lending: Len
 
 def lending_for(road: Road, request: Request, ready: Ready) -> Lending:
     """Decides what the run is lent of what git ignores."""
-    top = road.git.worktree
+    top, bare = road.git.worktree, ready.snapshot.bare
     if top is None or request.in_place or ready.plan.kind == STEPS:
-        return NOTHING
+        return replace(NOTHING, bare=bare)
     is_here = ready.run is None or request.force_sourcecode
     if not lends(road, request):
-        return replace(NOTHING, exact=is_here)
+        return replace(NOTHING, exact=is_here, bare=bare)
     wanted = Wanted(ready.snapshot.outside, ready.snapshot.named, ready.plan.outputs)
-    return replace(survey(top, wanted, road.settings, road.git.state), exact=is_here)
+    return replace(survey(top, wanted, road.settings, road.git.state), exact=is_here, bare=bare)
 
 
 def share_directories(road: Road) -> None:

@@ -179,7 +179,7 @@ def missing(road: Road, plan: Plan, installs: Installs) -> tuple[str, ...]:
     if not paths:
         return ()
     with Objects(road.git) as objects:
-        return tuple(path for path in paths if entry_at(objects, plan.source.tree, os.fsencode(path)) is None)
+        return tuple(path for path in paths if entry_at(objects, plan.source.whole, os.fsencode(path)) is None)
 
 
 def not_imported(installs: Installs) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from gitrun.engine.attempt import Job, carry_out, furnish
 from gitrun.engine.deciding import Launch, Manners, decide_restart, moment
 from gitrun.engine.lending import changes_here
 from gitrun.engine.metering import measure
+from gitrun.engine.modules import linked_modules
 from gitrun.engine.snapshot import moved_modules
 from gitrun.engine.starting import lending_for, python_for, start
 from gitrun.engine.watchman import Signals
@@ -135,7 +136,7 @@ def execute_again(road: Road, run: Run) -> tuple[Outcome, bool]:
         earlier = earlier_of(road, objects, run)
         lent = lent_to(objects, run.attempt.id) or ()
         linked = linked_then(road, objects, run)
-        for word in moved_modules(road.git, run.attempt.submodules):
+        for word in moved_modules(road.git, linked_modules(objects, ready.plan.source)):
             road.say(word)
         written = objects.read(f"{run.attempt.left}:{record.OUTPUT}", limit=2 * LARGEST)
     paths = tuple(os.fsencode(one.path) for one in lent if is_below(one.path.rstrip("/")))
@@ -176,7 +177,9 @@ def look(road: Road, started: Started, site: Site, ended: Outcome) -> tuple[Outc
     point(site.git, started.attempt)
     with scratch(road.git) as keep:
         git = content_seen_from(road.git, site.git)
-        place = produced.Place(git, site.tree, keep, site.apart, given=site.given, outputs=site.outputs, lent=site.lent)
+        place = produced.Place(
+            git, site.tree, keep, site.apart, given=site.given, outputs=site.outputs, lent=site.lent, bare=site.bare
+        )
         found = produced.collect(place, road.settings.max_produced)
         outside = produced.collect_beside(road.git.worktree, site.tree, keep)
     whole = replace(ended, files=(*outside, *found.files))

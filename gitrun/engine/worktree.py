@@ -240,6 +240,8 @@ def refresh(slot: Slot, state: State, lending: Lending | None, *, caches: tuple[
     tracked = frozenset(listed[:-1].split(b"\0"))
     wanted = still_wanted(manifest, lending) if lending else manifest
     kept = tidy(slot, tracked, wanted, frozenset(map(os.fsencode, caches or ())))
+    for path in lending.bare if lending else ():
+        unlink_module(os.fsencode(slot.tree) + b"/" + path)
     if lending and slot.user.worktree:
         match_modes(slot.user, slot.git, tracked)
         match_or_check_out(slot, tracked, is_exact=lending.exact, converts=converts(slot.user, listed))
@@ -450,6 +452,13 @@ def tidy(slot: Slot, tracked: frozenset[bytes], wanted: Manifest, caches: frozen
             else:
                 erase(entry.path)
     return replace(wanted, copies=copies, links=links)
+
+
+def unlink_module(path: bytes) -> None:
+    """Makes an empty directory of a link that an earlier run had for a submodule: git leaves it there."""
+    if os.path.islink(path):
+        os.unlink(path)
+        os.mkdir(path)
 
 
 def directories_of(paths: Iterable[bytes]) -> set[bytes]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import BadRun
 from gitrun.model import reading, record
+from gitrun.model.modules import outermost
 from gitrun.model.text import path_of
 
 if TYPE_CHECKING:
@@ -101,10 +102,16 @@ def began(created: datetime, committed: datetime, received: datetime | None = No
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What an attempt says of its own tree: which tree its source is, and which paths besides came from the one before."""
+    """What an attempt says of its own tree: which tree its source is, and which paths besides came from the one before.
+
+    If the source has files of submodules, `content` is its tree with them, and `modules` has the commits that stand in
+    their place in `source`.
+    """
 
     source: str
     carried: frozenset[bytes]
+    content: str = ""
+    modules: Mapping[bytes, str] = field(default_factory=dict)
 
 
 def read_table(data: bytes, name: str) -> dict[str, Any]:
@@ -122,4 +129,9 @@ def claim_of(run: Mapping[str, Any]) -> Claim:
     """What run.toml says of the attempt's tree."""
     source = reading.table(run, "source")
     carried = frozenset(os.fsencode(path_of(path)) for path in reading.texts(source, "carried"))
-    return Claim(reading.text(source, "tree") or "", carried)
+    tree, content = reading.text(source, "tree") or "", reading.text(source, "content") or ""
+    if not content:
+        return Claim(tree, carried)
+    listed = reading.table(source, "submodules").items()
+    known = outermost((path_of(path), commit if isinstance(commit, str) else "") for path, commit in listed)
+    return Claim(tree, carried, content, {os.fsencode(path): commit for path, commit in known.items()})

@@ -28,8 +28,8 @@ def skip_restart(run: Run, plan: Plan, runs: Sequence[Run], *, same_source: bool
     if run.status not in ENDED:
         return None
     is_same = not restart_needed(run, plan.flags) and not has_other_words(run, plan)
-    if is_same and (not same_source or run.attempt.source == plan.source.tree):
-        return Skip(run, (UNCHANGED,), run.attempt.source != plan.source.tree)
+    if is_same and (not same_source or has_same_source(run, plan)):
+        return Skip(run, (UNCHANGED,), not has_same_source(run, plan))
     others = [other for other in runs if other.id != run.id]
     return skip_start(plan, others, same_source=same_source, total=total - (len(runs) - len(others)))
 
@@ -43,14 +43,19 @@ def skip_start(plan: Plan, runs: Sequence[Run], *, same_source: bool, total: int
         run
         for run in runs
         if run.status in ENDED and run.operation == plan.operation and run.flags == plan.flags
-        and not has_other_words(run, plan) and (not same_source or run.attempt.source == plan.source.tree)
+        and not has_other_words(run, plan) and (not same_source or has_same_source(run, plan))
     ]  # fmt: skip
     if not alike:
         return None
-    differs = all(run.attempt.source != plan.source.tree for run in alike)
+    differs = not any(has_same_source(run, plan) for run in alike)
     more = max(total - len(runs), 0) + len(alike) - len(alike[:MOST])
     lines = (MATCHES, *map(line, alike[:MOST]), *((f"  and {more:,} more",) if more else ()))
     return Skip(alike[0], lines, differs)
+
+
+def has_same_source(run: Run, plan: Plan) -> bool:
+    """Whether the run was made of the plan's source, the files of submodules included."""
+    return run.attempt.source == plan.source.tree and run.attempt.content == plan.source.content
 
 
 def has_other_words(run: Run, plan: Plan) -> bool:

@@ -29,7 +29,11 @@ INTERPRETERS = {".sh": "sh", ".bash": "bash", ".zsh": "zsh", ".R": "Rscript", ".
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The source of an attempt: `tree` is the snapshot without `.gitrun`, `base` the commit it was made from."""
+    """The source of an attempt: `tree` is the snapshot without `.gitrun`, `base` the commit it was made from.
+
+    `tree` has submodules as the commits that `git add` would record, so that it equals the trees of commits. `content` has
+    their files too (empty: no submodule has any). `submodules` are paths with commits, nested ones too if there are files.
+    """
 
     tree: str
     base: str | None
@@ -38,6 +42,12 @@ class Source:
     skipped: tuple[Skipped, ...] = ()
     conflicts: tuple[str, ...] = ()
     submodules: tuple[tuple[str, str], ...] = ()
+    content: str = ""
+
+    @property
+    def whole(self) -> str:
+        """The tree with all files that the program sees, those of submodules too."""
+        return self.content or self.tree
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,6 +116,7 @@ def read_attempt(origin: Origin, parts: Mapping[str, bytes | None], *, live: boo
         skipped=tuple(map(read_skipped, tables(source, "skipped"))),
         conflicts=tuple(map(path_of, texts(source, "conflicts"))),
         submodules=tuple((path_of(path), head) for path, head in table(source, "submodules").items() if isinstance(head, str)),
+        content=content if is_id(content := text(source, "content") or "") else "",
         files=tuple(map(read_file, tables(result, "files"))),
         written=written if result else None,
         result=origin.result,

@@ -69,7 +69,8 @@ def run_toml(plan: Plan) -> bytes:
     snapshot = plan.source
     skipped = [asdict(skipped) | {"path": path_text(skipped.path)} for skipped in snapshot.skipped]
     source = {
-        "tree": snapshot.tree, "base": snapshot.base, "branch": snapshot.branch, "dirty": snapshot.dirty,
+        "tree": snapshot.tree, "content": snapshot.content or None,
+        "base": snapshot.base, "branch": snapshot.branch, "dirty": snapshot.dirty,
         "conflicts": [path_text(path) for path in snapshot.conflicts] or None,
         "submodules": {path_text(path): head for path, head in snapshot.submodules} or None,
         "carried": [path_text(path) for path in plan.carried] or None,

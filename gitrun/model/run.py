@@ -82,6 +82,8 @@ class Attempt:
     skipped: tuple[Skipped, ...] = ()
     conflicts: tuple[str, ...] = ()
     submodules: tuple[tuple[str, str], ...] = ()
+    content: str = ""
+    """The source's tree with the files of its submodules; empty if it has none."""
     files: tuple[File, ...] = ()
     written: Written | None = None
     result: str = ""
@@ -102,6 +104,11 @@ class Attempt:
         """As `flags_text`, without what configures Hydra itself and names of classes, unless they were typed."""
         shown = {name: value for name, value in self.flags.items() if name in self.given or not is_plumbing(name)}
         return Flags(shown).text(self.given)
+
+    @property
+    def whole(self) -> str:
+        """The source's tree with all files that the program saw, those of submodules too."""
+        return self.content or self.source
 
     @property
     def left(self) -> str:

@@ -61,6 +61,8 @@ class Settings:
     metrics: tuple[tuple[str, str], ...] = ()
     notes: bool = True
     max_ignored: int = 1 << 20
+    submodules: str = "files"
+    push_submodules: bool = False
 
 
 def settings_from(config: Config) -> Settings:
@@ -155,6 +157,12 @@ def as_deed(name: str, values: tuple[str, ...]) -> str:
     return text if text in {"push", "check", "require", "off"} else refuse(name, "push, check, require or off", text)
 
 
+def as_modules(name: str, values: tuple[str, ...]) -> str:
+    """What of submodules a snapshot has."""
+    text = values[-1].lower()
+    return text if text in {"files", "commit"} else refuse(name, "files or commit", text)
+
+
 def as_size(name: str, values: tuple[str, ...]) -> int:
     """A number of bytes as git reads it: with k, m or g behind it."""
     found = re.fullmatch(r"([0-9]{1,15})([kmg]?)", values[-1].lower())
@@ -221,11 +229,14 @@ READERS: dict[str, tuple[str, Callable[[str, tuple[str, ...]], Any]]] = {
     "allow_delete": ("gitrun.allowDelete", as_truth),
     "metrics": ("gitrun.metric", as_patterns),
     "notes": ("gitrun.notes", as_truth),
+    "submodules": ("gitrun.submodules", as_modules),
+    "push_submodules": ("gitrun.pushSubmodules", as_truth),
 }
 NAMES = (*(name for name, _ in READERS.values()), "gitrun.fsync", "gitrun.sign")
 OF_RUNS = (
     "max_untracked", "max_produced", "bring", "stop_grace", "lend_max_file", "lend_max_total", "lend_max_entries", "lend_keep",
     "max_download", "download_timeout", "metrics", "notes", "max_ignored",
+    "submodules",
 )  # fmt: skip
 """What must read before anything is run."""
 OF_CLEANING = ("trash_expire", "gc_older_than", "gc_keep", "gc_status")

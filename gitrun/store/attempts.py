@@ -46,7 +46,7 @@ def begin(git: Git, plan: Plan, beside: Mapping[str, bytes], scratch: Path) -> S
     """
     files = {record.FLAGS: record.flags_toml(plan.flags), record.RUN: record.run_toml(plan), **beside}
     with Objects(git) as objects, TreeMaker(git) as maker:
-        tree = edit_tree(objects, maker, plan.source.tree, write_blobs(git, scratch, files))
+        tree = edit_tree(objects, maker, plan.source.whole, write_blobs(git, scratch, files))
         made = commit_attempt(git, tree, [plan.source.base], message_of(plan))
         live = hold(git.state, made)
         try:
@@ -76,7 +76,7 @@ def begin_again(git: Git, plan: Plan, run: Run, beside: Mapping[str, bytes], scr
             notes = objects.read(f"{run.tip}:{record.NOTES}")
             if notes and notes.data is not None:
                 files[record.NOTES] = notes.data
-            tree = edit_tree(objects, maker, plan.source.tree, {**over, **write_blobs(git, scratch, files)})
+            tree = edit_tree(objects, maker, plan.source.whole, {**over, **write_blobs(git, scratch, files)})
             made = commit_attempt(git, tree, [plan.source.base, run.tip], message_of(plan))
             publish(git, objects, run.id, made, (run.tip, run.attempt.left))  # what was looked at before it is compared with
     except BaseException:
@@ -95,7 +95,7 @@ def commit_attempt(git: Git, tree: str, parents: list[str | None], message: byte
 def carried_over(git: Git, objects: Objects, maker: TreeMaker, run: Run, plan: Plan) -> Mapping[bytes, Entry]:
     """What the last attempt left for the next one."""
     before = carry.source_tree(objects, maker, run.attempt)
-    return carry.carried(git, objects, before, run.attempt.left, plan.source.tree)
+    return carry.carried(git, objects, before, run.attempt.left, plan.source.whole)
 
 
 def give_up(git: Git, live: Live, run: str, made: str, before: str | None) -> None:

@@ -6,8 +6,10 @@ import os
 from typing import TYPE_CHECKING
 
 from gitrun.errors import BadRun
-from gitrun.git.objects import TREE, Entry, edit_tree, entry_at
+from gitrun.git.objects import COMMIT, TREE, Entry, edit_tree, entry_at
 from gitrun.model import record
+from gitrun.model.modules import outermost
+from gitrun.model.refs import is_id
 
 if TYPE_CHECKING:
     from gitrun.git.exe import Git
@@ -16,15 +18,24 @@ if TYPE_CHECKING:
 
 
 def source_tree(objects: Objects, maker: TreeMaker, attempt: Attempt) -> str:
-    """The tree of an attempt's source, without `.gitrun` and what was carried over.
+    """Returns the whole tree of an attempt's source, without `.gitrun` and what was carried over.
 
-    It is made of the attempt's own tree, which its id proves. Raises BadRun if it is not the one that run.toml names.
+    It is made of the attempt's own tree, which its id proves. Raises BadRun if it is not the one that run.toml names, or
+    not that of the named commits of submodules with their files put in.
     """
     taken = (record.DIRECTORY, *attempt.carried)
     made = edit_tree(objects, maker, f"{attempt.id}^{{tree}}", {os.fsencode(path): None for path in taken})
-    if made != attempt.source:
+    if made != attempt.whole or (attempt.content and collapsed(objects, maker, made, attempt) != attempt.source):
         raise BadRun(f"the source of attempt {attempt.id[:8]} is not the one that it names")
     return made
+
+
+def collapsed(objects: Objects, maker: TreeMaker, tree: str, attempt: Attempt) -> str:
+    """Returns the tree with the commits of the attempt's submodules in place of their files; empty if they are none."""
+    links = {os.fsencode(path): Entry(COMMIT, commit) for path, commit in outermost(attempt.submodules).items()}
+    there = (entry_at(objects, tree, path) for path in links)
+    are_sound = all(found and found.mode in {TREE, COMMIT} for found in there) and all(is_id(e.id) for e in links.values())
+    return edit_tree(objects, maker, tree, links) if are_sound else ""
 
 
 def carried(git: Git, objects: Objects, old_source: str, tip: str, new_source: str) -> dict[bytes, Entry]:

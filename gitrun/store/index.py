@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
     from gitrun.model.flags import Flags
 
-VERSION = 8
+VERSION = 9
 MANY = 200
 """Runs from which on reading them through libgit2 is worth its import."""
 FEW = 100

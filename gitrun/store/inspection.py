@@ -49,6 +49,7 @@ SHARED, LARGE = 1_000, 1 << 16
 """Trees of one commit, and shapes of trees, that are remembered; bytes of names above which a shape is not."""
 ENTRY = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
 FIXED = (record.FLAGS, record.RUN, record.ENV, record.LENT)
+NO_MODULES: Mapping[bytes, str] = {}
 NOTED = frozenset({record.NOTES.encode()})
 NEEDED = {"attempt": record.RUN, "result": record.RESULT}
 
@@ -106,7 +107,7 @@ class Inspector:
         self._folders: dict[str, dict[str, str]] = {}
         self._tops: dict[str, str] = {}
         self._claims: dict[str, Claim] = {}
-        self._stripped: dict[tuple[str, frozenset[bytes]], str] = {}
+        self._stripped: dict[tuple[str, frozenset[tuple[bytes, str]]], str] = {}
         self._files: dict[tuple[str, str], str] = {}
         self._shapes: dict[bytes, Shape] = {}
         self._read: dict[str, Tree] = {}
@@ -181,7 +182,14 @@ class Inspector:
         claim = self._claims[files[record.RUN]]
         if record.RESULT in files:
             raise BadRun(f"attempt {attempt.id[:8]} has a result before it ended")
-        if self._without(attempt.tree, frozenset({FOLDER, *claim.carried})) != claim.source:
+        taken = frozenset({FOLDER, *claim.carried})
+        is_named = self._without(attempt.tree, taken) == (claim.content or claim.source)
+        if is_named and claim.content:  # what must be equal to the tree of a commit has commits in place of submodules' files
+            are_sound = all(
+                is_id(commit) and may_be_module(self._at(attempt.tree, path)) for path, commit in claim.modules.items()
+            )
+            is_named = are_sound and self._without(attempt.tree, taken, claim.modules) == claim.source
+        if not is_named:
             raise BadRun(f"the source of attempt {attempt.id[:8]} is not the one that it names")
 
     def prove_carried(self, attempt: Commit, before: Commit | None) -> None:
@@ -226,26 +234,35 @@ class Inspector:
         elif self._without(commit.tree, NOTED) != self._without(before.tree, NOTED):
             raise BadRun(f"{commit.kind} {commit.id[:8]} changes more than {record.NOTES}")
 
-    def _without(self, tree: str, paths: frozenset[bytes]) -> str:
-        """The id that the tree has when what lies at these paths is taken out of it."""
-        known = self._stripped.get((tree, paths))
+    def _without(self, tree: str, paths: frozenset[bytes], modules: Mapping[bytes, str] = NO_MODULES) -> str:
+        """The id that the tree has when what lies at these paths is taken out of it, and these commits are put in its place."""
+        changes = {**modules, **dict.fromkeys(paths, "")}
+        key = tree, frozenset(changes.items())
+        known = self._stripped.get(key)
         if known is None:
-            known = self._strip(tree, {tuple(path.split(b"/")) for path in paths}).hex() or EMPTY_TREE
-            self._stripped[tree, paths] = known
+            asked = {tuple(path.split(b"/")): bytes.fromhex(commit) for path, commit in changes.items()}
+            known = self._strip(tree, asked).hex() or EMPTY_TREE
+            self._stripped[key] = known
         return known
 
-    def _strip(self, tree: str, paths: set[tuple[bytes, ...]]) -> bytes:
+    def _strip(self, tree: str, changes: Mapping[tuple[bytes, ...], bytes]) -> bytes:
         """As _without, in bytes; empty for a tree without entries."""
-        kept = bytearray()
-        taken: dict[bytes, set[tuple[bytes, ...]]] = {}
-        for first, *rest in paths:
-            taken.setdefault(first, set()).add(tuple(rest))
+        entries: list[tuple[bytes, bytes, bytes]] = []
+        taken: dict[bytes, dict[tuple[bytes, ...], bytes]] = {}
+        for (first, *rest), commit in changes.items():
+            taken.setdefault(first, {})[tuple(rest)] = commit
         for mode, name, made in ENTRY.findall(self._tree(tree).data):
-            below = taken.get(name, set())
+            below = taken.get(name, {})
             if () in below:
+                if below[()]:
+                    entries.append((b"160000", name, below[()]))
                 continue
             inner = self._strip(made.hex(), below) if below and mode == b"40000" else made
-            kept += mode + b" " + name + b"\0" + inner if inner else b""
+            if inner:
+                entries.append((mode, name, inner))
+        if any(taken[name].get(()) for _, name, _ in entries if name in taken):  # a commit has another place than a directory
+            entries.sort(key=lambda entry: entry[1] + b"/" if entry[0] == b"40000" else entry[1])
+        kept = b"".join(mode + b" " + name + b"\0" + made for mode, name, made in entries)
         return hashlib.sha1(b"tree %d\0" % len(kept) + kept, usedforsecurity=False).digest() if kept else b""
 
     def measure(self, tree: str) -> Measure:
@@ -363,6 +380,11 @@ def results_in(known: Mapping[str, Commit]) -> dict[str, str]:
             raise BadRun(f"attempt {attempt[:8]} has two results, {found[attempt][:8]} and {commit.id[:8]}")
         found[attempt] = commit.id
     return found
+
+
+def may_be_module(found: tuple[bytes, bytes] | None) -> bool:
+    """Whether mode and id are those of a directory or a commit."""
+    return found is not None and found[0] in {b"40000", b"160000"}
 
 
 def shape_of(heads: Sequence[bytes], tree: str) -> Shape:

@@ -61,7 +61,7 @@ def pack(run: Run) -> str:
         a.id, a.operation, a.kind, a.command, a.cwd, dict(a.flags), params, a.status, micros(a.created), a.source,
         micros(a.started), micros(a.stopped), a.duration, a.exit_status, a.metrics.pack(), a.base, a.branch, a.dirty, a.batch,
         a.carried, [[s.path, s.size, s.reason] for s in a.skipped], [[f.path, f.size, f.sha256, f.stored] for f in a.files],
-        a.written is not None, a.result, a.author, a.conflicts, a.submodules, a.given,
+        a.written is not None, a.result, a.author, a.conflicts, a.submodules, a.given, a.content,
         notes.label, notes.tags, [[c.text, c.author, micros(c.time)] for c in notes.comments], notes.marked,
         notes.unreadable,
     ])  # fmt: skip
@@ -72,6 +72,7 @@ def unpack(git: Git, run: str, tip: str, record: str) -> Run:
     (
         head, operation, kind, command, cwd, flags, params, status, created, source, started, stopped, duration, exit_status,
         metrics, base, branch, dirty, batch, carried, skipped, files, ended, result, author, conflicts, submodules, given,
+        content,
         label, tags, comments, marked, unreadable,
     ) = json.loads(record)  # fmt: skip
     attempt = Attempt(
@@ -81,7 +82,7 @@ def unpack(git: Git, run: str, tip: str, record: str) -> Run:
         duration=duration, exit_status=exit_status, metrics=Metrics.unpack(metrics), base=base, branch=branch, dirty=dirty,
         batch=batch, carried=tuple(carried),
         skipped=tuple(Skipped(*one) for one in skipped), files=tuple(File(*one) for one in files),
-        conflicts=tuple(conflicts), submodules=tuple((path, commit) for path, commit in submodules),
+        conflicts=tuple(conflicts), submodules=tuple((path, commit) for path, commit in submodules), content=content,
         author=author, written=Output(str(git.common_dir), result or head) if ended else None, result=result,
         given=tuple(given),
     )  # fmt: skip

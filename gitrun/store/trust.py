@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from gitrun.errors import NotTrusted
+from gitrun.errors import GitFailed, NotTrusted
 from gitrun.model.record import DIRECTORY
 from gitrun.model.refs import EMPTY_TREE, is_id, short
 from gitrun.model.text import safe_text
@@ -181,7 +182,13 @@ def not_left_here(git: Git, run: Run) -> NotTrusted:
 def difference(git: Git, attempt: Attempt) -> str:
     """How the attempt's source differs from the commit that it was made from."""
     base = attempt.base or EMPTY_TREE
-    changed = changed_files(git, base, attempt.id)
+    old, new = base, attempt.id
+    if attempt.content:
+        from gitrun.store.modules import Side, aligned, side_of
+
+        with suppress(GitFailed):  # an object is missing, which is said below
+            old, new = aligned(git, Side(base), side_of(attempt, attempt.id))
+    changed = changed_files(git, old, new)
     if changed is None:
         return f"its commit {short(base)} is not here"
     if not changed:

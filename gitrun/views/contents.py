@@ -12,6 +12,7 @@ from gitrun.model.files import kept_name
 from gitrun.model.record import DIRECTORY
 from gitrun.model.refs import EMPTY_TREE
 from gitrun.store.kept import entry_of
+from gitrun.store.modules import Side, aligned, side_of
 from gitrun.store.results import kept
 
 if TYPE_CHECKING:
@@ -125,7 +126,8 @@ class Others:
 def uncommitted(git: Git, attempt: Attempt) -> list[Change]:
     """How the attempt's source differs from the commit that it was made from."""
     others = Others(attempt)
-    return [change for change in changes(git, attempt.base or EMPTY_TREE, attempt.id) if change.path not in others]
+    old, new = aligned(git, Side(attempt.base or EMPTY_TREE), side_of(attempt, attempt.id))
+    return [change for change in changes(git, old, new) if change.path not in others]
 
 
 def changes(git: Git, old: str, new: str) -> list[Change]:

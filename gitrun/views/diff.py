@@ -12,6 +12,7 @@ from gitrun.model.flags import same_value
 from gitrun.model.record import DIRECTORY, OUTPUT
 from gitrun.model.refs import EMPTY_TREE
 from gitrun.store.carry import source_tree
+from gitrun.store.modules import Side, aligned, side_of
 from gitrun.views.contents import ADDED, CARRIED, CHANGED, DELETED, Change, Others, changes
 from gitrun.views.family import bases
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from gitrun.git.exe import Git
+    from gitrun.model.plan import Source
     from gitrun.model.run import Run
 
     Differing: TypeAlias = dict[str, tuple[Any, Any]]
@@ -60,13 +62,20 @@ class Differences:
 
 def pair_of(git: Git, old: Run, new: Run) -> Pair:
     """Two runs to compare."""
-    before, after = trees_of(git, (old, new))
-    return Pair(before, after, (old, new))
+    before, after = map(side_of, (old.attempt, new.attempt), trees_of(git, (old, new)))
+    return Pair(*aligned(git, before, after), (old, new))
 
 
 def since_base(git: Git, run: Run) -> Pair:
     """A run to compare with the commit that it was made from."""
-    return Pair(run.attempt.base or EMPTY_TREE, trees_of(git, (run,))[0], (run,))
+    (tree,) = trees_of(git, (run,))
+    return Pair(*aligned(git, Side(run.attempt.base or EMPTY_TREE), side_of(run.attempt, tree)), (run,))
+
+
+def to_working(git: Git, run: Run, working: Source) -> Pair:
+    """A run to compare with the working tree as it is now."""
+    (tree,) = trees_of(git, (run,))
+    return Pair(*aligned(git, side_of(run.attempt, tree), Side(working.whole, dict(working.submodules))), (run,))
 
 
 def differences(git: Git, pair: Pair) -> Differences:

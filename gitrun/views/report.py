@@ -13,6 +13,7 @@ from gitrun.model import reading, record
 from gitrun.model.refs import short
 from gitrun.model.status import COMPLETED, STATUSES
 from gitrun.model.text import count_text, safe_lines
+from gitrun.store.modules import aligned, side_of
 from gitrun.store.signing import signature
 from gitrun.views.checking import latest_of
 from gitrun.views.contents import CHANGED, CHANGES, Change, Others
@@ -193,7 +194,8 @@ def changed_code(git: Git, old: Run, new: Run) -> tuple[tuple[Change, ...], bool
     left_out = Others(old.attempt), Others(new.attempt)
     found: list[Change] = []
     with suppress(GitFailed):  # an object is missing: a foreign run
-        words = ("diff-tree", "-r", "-z", "--name-status", "--no-renames", old.attempt.id, new.attempt.id, "--")
+        before, after = aligned(git, *(side_of(run.attempt, run.attempt.id) for run in (old, new)))
+        words = ("diff-tree", "-r", "-z", "--name-status", "--no-renames", before, after, "--")
         fields = git.lines(*words, end=b"\0")
         for status, path in islice(zip(fields, fields, strict=False), 50 * PATHS):
             name = path[:-1].decode(errors="surrogateescape")

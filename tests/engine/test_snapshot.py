@@ -256,7 +256,7 @@ def test_repositories_inside_this_one_are_told_and_left_out(repo):
     assert names(repo, source(repo).tree) == ["echo.py"]
 
 
-def test_a_repository_that_git_holds_without_gitmodules_is_linked_in(repo):
+def test_repository_that_git_holds_without_gitmodules_is_recorded(repo):
     inner = Repo.create(repo.path / "inner")
     inner.write("x", "x")
     head = inner.commit()
@@ -265,11 +265,12 @@ def test_a_repository_that_git_holds_without_gitmodules_is_linked_in(repo):
     assert repo.run("--", "cat", "inner/x", check=True).stdout == "x"
 
 
-def test_a_submodule_that_has_moved_since_the_run_is_named_when_that_is_executed_again(repo):
+def test_linked_submodule_that_has_moved_is_named_at_a_restart(repo):
     inner = Repo.create(repo.path / "inner")
     inner.write("x", "1")
     before = inner.commit()
     subprocess.run(["git", "add", "inner"], cwd=repo.path, capture_output=True, check=True)
+    repo.git("config", "gitrun.submodules", "commit")
     repo.run("--", "cat", "inner/x", check=True)
     assert "submodule" not in repo.run("--restart", "1", check=True).stderr
     now = inner.commit("more")

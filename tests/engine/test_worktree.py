@@ -221,6 +221,7 @@ def test_a_file_that_may_not_be_read_is_recorded(repo):
 
 def test_a_linked_submodule_stays_linked_in_a_slot_that_is_used_again(repo, outside):
     repo.git("submodule", "--quiet", "add", str(outside.path), "module")
+    repo.git("config", "gitrun.submodules", "commit")
     repo.commit()
     for _ in range(2):
         assert repo.run("--", "cat", "module/victim", check=True).stdout == "mine"

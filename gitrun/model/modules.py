@@ -1,0 +1,20 @@
+"""Submodules as a source records them: paths below the top, each with its commit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def outermost(modules: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Returns the submodules that lie in no other of them: path -> commit."""
+    known = dict(modules)
+    return {path: commit for path, commit in known.items() if known.keys().isdisjoint(parents(path))}
+
+
+def parents(path: str) -> list[str]:
+    """Returns the directories above a path."""
+    parts = path.split("/")
+    return ["/".join(parts[:count]) for count in range(1, len(parts))]
