@@ -17,7 +17,7 @@ from gitrun.errors import GitrunError
 from gitrun.model.findings import Finding, in_settings, in_version
 from gitrun.model.refs import RUNS, is_id, short
 from gitrun.model.text import without_passwords
-from gitrun.store import fsck, incoming, notes, remotes, stale, trash
+from gitrun.store import fsck, incoming, notes, remotes, rewritten, stale, trash
 from gitrun.store.hooks import OUTDATED, Hooks
 from gitrun.store.index import Index
 from gitrun.store.live import directory_of
@@ -99,6 +99,8 @@ def apply_to_runs(road: Road, cure: str, place: str) -> None:
     git = road.git
     if cure == "recover":
         recover(road)
+    elif cure == "rewritten":
+        rewritten.mend(git, place)
     elif cure == "ref":
         mend_ref(git, place, fsck.tip_in_index(git, place))
     elif cure == "sweep":

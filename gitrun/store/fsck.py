@@ -22,6 +22,7 @@ from gitrun.store.live import goes_on, is_live, recorded
 from gitrun.store.locks import is_held
 from gitrun.store.notes import NOTES, are_there, are_wanted
 from gitrun.store.readers import bulk_reader, is_partial, reader_of_all
+from gitrun.store.rewritten import ORIGINAL, is_rewritten, keeping_alive
 from gitrun.store.rows import pack
 from gitrun.store.runs import read_runs
 from gitrun.store.tips import broken_refs, stamp, tips
@@ -38,8 +39,8 @@ WHOLE = 1 << 20
 AHEAD = timedelta(hours=1)
 """How far the clock of another machine may be ahead of ours."""
 NETWORKED = ("nfs", "cifs", "smb", "9p", "fuse.sshfs", "afs", "ceph", "lustre", "glusterfs")
-ORIGINAL = "refs/original/"
-"""Where git filter-branch leaves the refs that it has rewritten."""
+MANY = 10
+"""Runs that keep purged history alive and are named; the others are counted."""
 NAMED = 3
 """Runs that are named in a line; the others are counted."""
 
@@ -53,7 +54,9 @@ def of_runs(git: Git, now: datetime) -> tuple[list[Finding], int]:
         saved = originals(git, reader, {run.id for run in runs if isinstance(run, BrokenRun)})
         for run in runs:
             if isinstance(run, BrokenRun):
-                found.append(of_rewritten(run) if run.id in saved else of_broken(run))
+                found.append(
+                    of_rewritten(run, run.id in saved) if is_rewritten(git, reader, run.id, run.tip) else of_broken(run)
+                )
             elif run.attempt.created - now > AHEAD:
                 when = f"{run.attempt.created:%Y-%m-%d %H:%M}"
                 words = f"run {short(run.id)} is of {when}, which is yet to come: it stays first in lists until then"
@@ -63,6 +66,7 @@ def of_runs(git: Git, now: datetime) -> tuple[list[Finding], int]:
                 hint = f"git log runs/{short(run.id)} -- .gitrun/notes.toml has earlier ones; git run label begins anew"
                 found.append(Finding("annotations", words, hint, run.id))
         found += of_index(git, known, runs)
+        found += of_purged(git, [run for run in runs if isinstance(run, Run)])
     return found, sum(isinstance(run, Run) for run in runs)
 
 
@@ -92,11 +96,25 @@ def originals(git: Git, reader: Reader, broken: Collection[str]) -> frozenset[st
     return frozenset(run.id for run in runs if isinstance(run, Run))
 
 
-def of_rewritten(run: BrokenRun) -> Finding:
-    """A run that git filter-branch has rewritten, with branches: its name proves that it is no more what was run."""
+def of_rewritten(run: BrokenRun, is_saved: bool) -> Finding:  # noqa: FBT001 - the only thing that is not of the run
+    """A run that was rewritten with the history it belongs to: its name proves that it is no longer what was run."""
     ref = RUNS + run.id
-    words = f"run {short(run.id)} does not read: {run.reason}; it was rewritten, and {ORIGINAL}{RUNS} has it as it was"
-    return Finding("unreadable", words, f"git update-ref {ref} {ORIGINAL}{ref}", run.id)
+    words = f"run {short(run.id)} does not read: {run.reason}; it was rewritten with the history of this repository"
+    hint = "git run doctor --fix gives it its new id"
+    back = f", and this brings it back as it was; git update-ref {ref} {ORIGINAL}{ref}" if is_saved else ""
+    return Finding("rewritten", words, hint + back, run.id, "rewritten")
+
+
+def of_purged(git: Git, runs: Iterable[Run]) -> Iterator[Finding]:
+    """The runs that keep alive what was purged from branches only."""
+    alive = keeping_alive(git, runs)
+    if alive:
+        names = " ".join(map(short, alive[:MANY])) + (f" and {len(alive) - MANY:,} more" if len(alive) > MANY else "")
+        words = (
+            f"history that was rewritten on branches is still here, because {len(alive):,} run(s) were made from it: {names}"
+        )
+        hint = "rewrite them too (git filter-repo without --refs), or git run rm them and git run purge"
+        yield Finding("purged-history", words, hint, alive[0])
 
 
 def of_broken(run: BrokenRun) -> Finding:

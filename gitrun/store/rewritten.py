@@ -1,0 +1,220 @@
+"""Runs whose commits were rewritten with the history they belong to: what was rewritten, and the same runs under new ids.
+
+`git filter-repo` and `git filter-branch` rewrite the refs of runs too. Then the name of a run is not the id of its first
+attempt any more, and the source that an attempt names is not the one that it has.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from gitrun.errors import BadRun
+from gitrun.git.objects import FILE, Entry, Objects, TreeMaker, edit_tree
+from gitrun.model import reading, record
+from gitrun.model.incoming import COMMITS, behind, claim_of
+from gitrun.model.refs import RUNS, is_id, short
+from gitrun.model.run import Comment
+from gitrun.store.annotations import annotate
+from gitrun.store.commits import hash_files, read_commit, scratch
+from gitrun.store.live import is_live
+from gitrun.store.tips import delete_ref, read_ref, set_ref
+from gitrun.store.trust import append, trusted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from gitrun.git.exe import Git
+    from gitrun.model.run import Notes, Run
+    from gitrun.store.commits import Commit
+    from gitrun.store.runs import Reader
+
+ORIGINAL = "refs/original/"
+"""Where git filter-branch leaves the refs that it has rewritten."""
+NOTHING = "0" * 40
+HEADER = re.compile(rb"\A(.*?)\n\n", re.DOTALL)
+KEPT = re.compile(rb"^(?:author|committer|encoding) [^\n]*$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The commits of a run, those that are built upon first, and the first attempt."""
+
+    commits: tuple[Commit, ...]
+    first: str
+
+
+def commit_map(git: Git) -> dict[str, str]:
+    """What git filter-repo has rewritten here: old commit -> new commit, of which `NOTHING` is one that it has dropped."""
+    with suppress(OSError):
+        lines = (line.split() for line in (git.common_dir / "filter-repo" / "commit-map").read_text().splitlines())
+        return {words[0]: words[1] for words in lines if len(words) == 2 and all(map(is_id, words))}
+    return {}
+
+
+def line_of(objects: Reader, tip: str) -> Line | None:
+    """The commits of the run behind a tip, whatever its name; None if they do not lead to one first attempt."""
+    found: dict[str, Commit] = {}
+    order: list[Commit] = []
+    firsts: list[str] = []
+    stack = [(tip, False)]
+    while stack and len(found) < COMMITS:
+        name, is_done = stack.pop()
+        if is_done:
+            order.append(found[name])
+        elif name not in found:
+            commit = read_commit(objects.read(name, 1 << 21))
+            if commit is None:
+                return None
+            found[name] = commit
+            before = behind(name, commit.kind, commit.parents, "")
+            if commit.kind == "attempt" and not any(is_of_run(objects, parent) for parent in before):
+                firsts.append(name)
+                before = ()
+            stack += [(name, True), *((parent, False) for parent in before)]
+    return Line(tuple(order), firsts[0]) if len(firsts) == 1 and not stack else None
+
+
+def is_of_run(objects: Reader, commit: str) -> bool:
+    """Whether a commit is one of a run."""
+    return read_commit(objects.read(commit, 1 << 21)) is not None
+
+
+def is_rewritten(git: Git, objects: Reader, run: str, tip: str) -> bool:
+    """Whether a run that does not read under its name is a whole one under another, because history was rewritten here."""
+    line = line_of(objects, tip)
+    if line is None or line.first == run:
+        return False
+    return commit_map(git).get(run) == line.first or read_ref(git, f"{ORIGINAL}{RUNS}{run}") is not None
+
+
+def mend(git: Git, run: str) -> str:
+    """Gives a rewritten run the name that it has now, and returns it. Its old name is in a comment. Raises GitrunError.
+
+    Each attempt names the source and base that it has now. What was trusted stays so if git filter-repo tells which
+    commit became which: a file that is written only here.
+    """
+    tip = read_ref(git, RUNS + run)
+    if tip is None or is_live(git.state, run):
+        raise BadRun(f"run {short(run)} cannot be mended while it runs")
+    with Objects(git) as objects, TreeMaker(git) as maker, scratch(git) as place:
+        line = line_of(objects, tip)
+        if line is None:
+            raise BadRun(f"run {short(run)} does not lead to a first attempt")
+        made = remade(git, (objects, maker), line, place)
+    name, was = made[line.first], old_names(git, line, run)
+    trust_again(git, was, made)
+    if read_ref(git, RUNS + name) is None:  # a killed doctor may have set it
+        set_ref(git, RUNS + name, made[tip], None)
+    move_files(git, (run, name), {old: made[new] for new, old in was.items() if new in made} | {run: name})
+    delete_ref(git, RUNS + run, tip)
+    said = Comment(f"was run {run} before history was rewritten", "gitrun", datetime.now(timezone.utc).replace(microsecond=0))
+
+    def noted(notes: Notes) -> Notes:
+        return replace(notes, comments=(*notes.comments, said))
+
+    annotate(git, name, noted, f"note that it was run {short(run)}")
+    return name
+
+
+def remade(git: Git, through: tuple[Objects, TreeMaker], line: Line, place: Path) -> dict[str, str]:
+    """The new commit of each commit of the line: as it is, but for what its attempt says of its source."""
+    objects, maker = through
+    made: dict[str, str] = {}
+    tables: dict[str, bytes | None] = {}
+    for number, commit in enumerate(line.commits):
+        before = [parent for parent in commit.parents if parent in made]
+        table = run_toml(objects, maker, commit) if commit.kind == "attempt" else tables[commit.parents[0]]
+        tables[commit.id] = table
+        tree = commit.tree
+        if table is not None:
+            (place / "run.toml").write_bytes(table)
+            (blob,) = hash_files(git, [place / "run.toml"])
+            tree = edit_tree(objects, maker, tree, {record.RUN.encode(): Entry(FILE, blob)})
+        if tree == commit.tree and all(made[parent] == parent for parent in before):
+            made[commit.id] = commit.id
+            continue
+        found = objects.read(commit.id)
+        file = place / f"commit.{number}"
+        file.write_bytes(
+            with_parents((found.data if found else None) or b"", tree, [made.get(one, one) for one in commit.parents])
+        )
+        (made[commit.id],) = hash_files(git, [file], "commit")
+    return made
+
+
+def run_toml(objects: Objects, maker: TreeMaker, attempt: Commit) -> bytes | None:
+    """The attempt's run.toml with the source that it has now; None if it names that one already. Raises BadRun."""
+    found = objects.read(f"{attempt.id}:{record.RUN}", reading.LIMIT)
+    table = reading.parse_toml((found.data if found else None) or b"", record.RUN)
+    claim = claim_of(table)
+    taken = {record.DIRECTORY.encode(), *claim.carried}
+    source = edit_tree(objects, maker, attempt.tree, dict.fromkeys(taken))
+    if source == claim.source:
+        return None
+    inner = {**reading.table(table, "source"), "tree": source}
+    if len(attempt.parents) > 0 and "base" in inner and not is_of_run(objects, attempt.parents[0]):
+        inner["base"] = attempt.parents[0]
+    return record.toml({**table, "source": inner})
+
+
+def with_parents(data: bytes, tree: str, parents: Sequence[str]) -> bytes:
+    """A commit with another tree and other parents, and without a signature, which would be of another commit."""
+    head = HEADER.match(data)
+    lines = [f"tree {tree}".encode(), *(f"parent {parent}".encode() for parent in parents)]
+    return b"\n".join([*lines, *KEPT.findall(head[1] if head else b"")]) + b"\n\n" + (data[head.end() :] if head else data)
+
+
+def old_names(git: Git, line: Line, run: str) -> dict[str, str]:
+    """Which commit each commit of the line was, as far as git filter-repo tells."""
+    new = {commit.id for commit in line.commits}
+    found = {now: old for old, now in commit_map(git).items() if now in new}
+    return found | ({line.first: run} if line.first not in found else {})
+
+
+def trust_again(git: Git, was: Mapping[str, str], made: Mapping[str, str]) -> None:
+    """Trusts what was trusted under its old name, if the commit map says that it is the same."""
+    known, told = trusted(git), commit_map(git)
+    again = [made[new] for new, old in was.items() if old in known and told.get(old) == new]
+    if again:
+        append(git, again)
+
+
+def move_files(git: Git, names: tuple[str, str], attempts: Mapping[str, str]) -> None:
+    """Moves the files that are kept beside the repository to the run's new name, and to those of its attempts."""
+    old, new = (git.state / "files" / name for name in names)
+    if not old.is_dir() or new.exists():
+        return
+    os.rename(old, new)  # noqa: PTH104 - both are directories of ours
+    for before, now in attempts.items():
+        if before != now and (new / before).is_dir():
+            (new / before).rename(new / now)
+
+
+def keeping_alive(git: Git, runs: Iterable[Run]) -> list[str]:
+    """The runs that were made from commits which rewriting the branches has replaced: they keep what was to be purged."""
+    replaced = {old for old, new in commit_map(git).items() if old != new} | set(replaced_by_filter_branch(git))
+    if not replaced:
+        return []
+    with Objects(git) as objects:
+        return [run.id for run in runs if not replaced.isdisjoint(bases_of(objects, run))]
+
+
+def bases_of(objects: Reader, run: Run) -> Iterator[str]:
+    """The commits that the attempts of the run were made from."""
+    line = line_of(objects, run.tip)
+    known = {commit.id for commit in line.commits} if line else set()
+    for commit in line.commits if line else ():
+        yield from (parent for parent in commit.parents if commit.kind == "attempt" and parent not in known)
+
+
+def replaced_by_filter_branch(git: Git) -> list[str]:
+    """The commits of branches and tags that git filter-branch has replaced."""
+    heads = git.run("for-each-ref", "--format=%(objectname)", f"{ORIGINAL}refs/heads", f"{ORIGINAL}refs/tags")
+    words = ("rev-list", "--stdin", "--not", "--branches", "--tags", "--remotes")
+    return git.run(*words, stdin=heads).decode().split() if heads else []
