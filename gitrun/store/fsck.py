@@ -15,6 +15,7 @@ from gitrun.model.findings import Finding
 from gitrun.model.incoming import INCOMING, OUTBOX
 from gitrun.model.refs import RUNS, TRASH, is_id, short
 from gitrun.model.run import BrokenRun, Run
+from gitrun.model.text import count_text
 from gitrun.store import trash
 from gitrun.store.commits import read_commit
 from gitrun.store.index import VERSION, no_search_for_cycles
@@ -110,9 +111,7 @@ def of_purged(git: Git, runs: Iterable[Run]) -> Iterator[Finding]:
     alive = keeping_alive(git, runs)
     if alive:
         names = " ".join(map(short, alive[:MANY])) + (f" and {len(alive) - MANY:,} more" if len(alive) > MANY else "")
-        words = (
-            f"history that was rewritten on branches is still here, because {len(alive):,} run(s) were made from it: {names}"
-        )
+        words = f"history that was rewritten on branches is still here, because it is that of {count_text(len(alive), 'run')}: {names}"
         hint = "rewrite them too (git filter-repo without --refs), or git run rm them and git run purge"
         yield Finding("purged-history", words, hint, alive[0])
 
