@@ -111,7 +111,8 @@ def of_purged(git: Git, runs: Iterable[Run]) -> Iterator[Finding]:
     alive = keeping_alive(git, runs)
     if alive:
         names = " ".join(map(short, alive[:MANY])) + (f" and {len(alive) - MANY:,} more" if len(alive) > MANY else "")
-        words = f"history that was rewritten on branches is still here, because it is that of {count_text(len(alive), 'run')}: {names}"
+        whose = f"because it is that of {count_text(len(alive), 'run')}: {names}"
+        words = f"history that was rewritten on branches is still here, {whose}"
         hint = "rewrite them too (git filter-repo without --refs), or git run rm them and git run purge"
         yield Finding("purged-history", words, hint, alive[0])
 
