@@ -27,7 +27,7 @@ SOONEST, LATEST = 1.0, 5.0
 """Seconds between two looks at what a running program tells; the longer while nothing comes."""
 SLICE = 0.05
 """Seconds that a look may take: output waits for us meanwhile."""
-TELLING = (1.0, 3.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+TELLING = (0.5, 3.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 """Seconds after which a line says how far the reading of metrics has come."""
 EVENTS = "tfevents"
 """What the path of an event file has in it."""

@@ -16,6 +16,7 @@ from gitrun.engine.patterns import Lines, open_regular, pieces
 from gitrun.model.series import STEP, Gathering, Steps
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from gitrun.model.loglines import LogLines
@@ -32,6 +33,8 @@ NUMBER = rb"[-+]?(?:[0-9]+\.?[0-9]*(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+]?[0-9
 # each part can end in one place only, so that no line takes long
 LINE = rb"([A-Za-z_\x80-\xff]\S*):[ \t]+(" + NUMBER + rb")(?:[ \t]+\(([^\n]*)\))?[ \t]*(?=\n)"
 BEHIND = rb"\s*(?:step\s+)?([0-9]{1,15})\s*"
+MOST_KINDS = 100
+"""Patterns that are kept compiled."""
 MANY = 10_000
 """Keys that are remembered as they are written; others are looked at each time."""
 
@@ -95,7 +98,7 @@ class Scanner:
         # Python compiles these for a millisecond each: only for an output that has anything in it
         self._block: re.Pattern[bytes] | None = None
         self._line: re.Pattern[bytes] | None = None
-        self._needles: re.Pattern[bytes] | None = None
+        self._needles: dict[tuple[bytes, ...], re.Pattern[bytes]] = {}
 
     def feed(self, stream: int, data: bytes) -> None:
         """Takes the next bytes of a stream (0: stdout or both, 1: stderr)."""
@@ -111,24 +114,29 @@ class Scanner:
     def _read(self, stream: Stream, block: bytes) -> None:
         """Reads whole lines, all of them one after the other only if the second rule may find something in them."""
         small = block.lower()
-        if (stream.log and stream.log.is_in_table) or any(needle in small for needle in NEEDLES):
-            self._read_lines(stream, block)
+        there = tuple(needle for needle in NEEDLES if needle in small)
+        if there or (stream.log and stream.log.is_in_table):
+            self._read_lines(stream, zip(block[1:].splitlines(keepends=True), small[1:].splitlines(), strict=True), there)
         elif b": " in block or b":\t" in block:
             self._block = self._block or re.compile(rb"\n" + LINE)
             for key, number, behind in self._block.findall(block):
                 self._add(stream, key, number, behind)
 
-    def _read_lines(self, stream: Stream, block: bytes) -> None:
+    def _read_lines(self, stream: Stream, lines: Iterable[tuple[bytes, bytes]], there: tuple[bytes, ...]) -> None:
+        """Reads lines, each with itself in lower case; `there` are the needles that some of them have."""
         from gitrun.model.loglines import LogLines
 
         self._line = self._line or re.compile(LINE)
-        self._needles = self._needles or re.compile(b"|".join(NEEDLES), re.IGNORECASE)
-        match, search = self._line.match, self._needles.search
+        if there not in self._needles:
+            if len(self._needles) > MOST_KINDS:
+                self._needles.clear()
+            self._needles[there] = re.compile(b"|".join(there) or rb"(?!)")
+        match, search = self._line.match, self._needles[there].search
         log = stream.log = stream.log or LogLines()
-        for line in block[1:].splitlines(keepends=True):
-            if found := match(line):
+        for line, small in lines:
+            if b":" in line and (found := match(line)):
                 self._add(stream, *found.groups(b""))
-            elif log.is_in_table or search(line):
+            elif search(small) or log.is_in_table:
                 told = log.read(line[:-1].decode(errors="replace"))
                 if told.step is not None:
                     stream.steps.give(told.step)

@@ -1,8 +1,8 @@
-"""What it costs to look for numbers in the output of a program, once it has ended: CPU seconds for a million lines.
+"""What it costs to look for numbers in the output of a program: CPU seconds for a million lines.
 
     python tests/bench/scanning.py [--json] [--lines N]
 
-The floor is to read the file in pieces and to look for line ends. Nothing is done while the program runs.
+The floor is to read the file in pieces and to look for line ends. While a program runs, the same is done piece by piece.
 """
 
 # ruff: noqa: T201 - a table is what it is for
@@ -15,20 +15,27 @@ import os
 import re
 import tempfile
 import time
+from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitrun.engine.scan import RULES, Rules, scan
-from gitrun.model.series import Gathering
+from gitrun.engine.metering import Meter
+from gitrun.engine.scan import Rules, write_rules
+from gitrun.model.plan import Outcome
+from gitrun.store.live import hold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ROUNDS = 3
-OWN = Rules(patterns=(("loss", r"loss=(\d+\.\d+)"), ("acc", r"accuracy[:=]\s*(\d+\.\d+)")))
+OWN = Rules(only_patterns=True, patterns=(("loss", r"loss=(\d+\.\d+)"), ("acc", r"accuracy[:=]\s*(\d+\.\d+)")))
 KINDS: dict[str, tuple[Callable[[int], str], Rules]] = {
     "log": (lambda i: f"2026-11-22 10:14:03 INFO worker {i % 8} did {i} of its things in time\n", Rules()),
+    "training": (
+        lambda i: f"step {i} | loss {1 / (i + 1):.6f} | lr 1e-3\n" if i % 10 == 0 else f"batch {i} of many\n",
+        Rules(),
+    ),
     "metrics": (lambda i: f"loss: {1 / (i + 1):.6f}\n" if i % 2 else f"acc: {i % 997 / 997}\n", Rules()),
     "one in ten": (lambda i: f"loss: {1 / (i + 1):.6f}\n" if i % 10 == 0 else f"batch {i} of many, nothing to see\n", Rules()),
     "colours": (lambda i: f"\x1b[32mINFO\x1b[0m: batch {i} of many\n" if i % 10 else f"\x1b[1mloss\x1b[0m: {i}\r\n", Rules()),
@@ -37,6 +44,10 @@ KINDS: dict[str, tuple[Callable[[int], str], Rules]] = {
     "own patterns": (lambda i: f"epoch {i} loss={1 / (i + 1):.6f} accuracy: {i % 997 / 997:.4f}\n", OWN),
     "own patterns, nothing there": (lambda i: f"epoch {i} of many, nothing to see in this line\n", OWN),
 }
+
+
+NOW = datetime(2026, 11, 22, tzinfo=timezone.utc)
+ENDED = Outcome("completed", 0, NOW, NOW, 0.0)
 
 
 def main() -> None:
@@ -60,15 +71,16 @@ def main() -> None:
 def measured(lines: int) -> Iterator[dict[str, object]]:
     """What each kind of output takes, the least of some rounds."""
     with tempfile.TemporaryDirectory() as place:
-        file = Path(place) / "output"
+        live = hold(Path(place), "a" * 40)
+        file = live.output
         for name, (line, rules) in KINDS.items():
             with file.open("w", newline="") as output:
                 output.writelines(map(line, range(lines)))
-            (file.parent / RULES).write_text(json.dumps({"flags": [], "patterns": rules.patterns}))
-            gatherings = [Gathering() for _ in range(ROUNDS)]
+            write_rules(live.directory, rules)
             floor = min(cpu(partial(floor_of, file)) for _ in range(ROUNDS))
-            scanned = min(cpu(partial(scan, file, rules, file.parent, one)) for one in gatherings)
-            points = sum(series.count for series in gatherings[0].series.values())
+            meters = [Meter(live, rules) for _ in range(ROUNDS)]
+            scanned = min(cpu(partial(one.finish, ENDED, None, str)) for one in meters)
+            points = sum(known.count for known in meters[0].finish(ENDED, None, str).summaries.values())
             yield {"output": name, "bytes": file.stat().st_size, "floor": floor, "scan": scanned, "points": points}
 
 

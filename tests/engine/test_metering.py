@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
 
@@ -176,6 +177,28 @@ def test_very_many_logged_points_are_bounded_and_the_bound_is_said(repo) -> None
     kept = repo.git("cat-file", "-p", f"runs/{shown['id']}:.gitrun/metrics.jsonl").count("\n") + 1
     assert 5_000 < kept <= 10_001
     assert f"note: metrics have 300,000 points, {kept:,} of them are recorded" in said
+
+
+EVENTS = """\
+import struct, time
+def varint(n):
+    return b"" if n < 0 else bytes([n]) if n < 128 else bytes([n & 127 | 128]) + varint(n >> 7)
+with open("events.out.tfevents.1.host", "wb") as file:
+    for step in range(400_000):
+        value = b"\\x0a\\x04loss\\x15" + struct.pack("<f", 1 / (step + 1))
+        event = b"\\x09" + struct.pack("<d", time.time()) + b"\\x10" + varint(step)
+        event += b"\\x2a" + bytes([len(value) + 2]) + b"\\x0a" + bytes([len(value)]) + value
+        file.write(struct.pack("<QI", len(event), 0) + event + bytes(4))
+"""
+
+
+def test_progress_is_said_while_very_many_events_are_recorded(repo) -> None:
+    repo.write("p.py", EVENTS)
+    said = repo.run("p.py", check=True).stderr
+    assert re.search(r"gitrun: recording metrics: [0-9,]+ points read so far\n", said)
+    assert "note: metrics have 400,000 points, " in said
+    series = json.loads(repo.run("show", "--json", check=True).stdout)["series"]
+    assert series["loss"] == {"first": 1.0, "last": 2.5e-06, "min": 2.5e-06, "max": 1.0, "count": 400_000}
 
 
 def test_supervisor_of_a_chatty_program_keeps_up(repo) -> None:
