@@ -111,6 +111,8 @@ def collect(place: Place, limit: int) -> Produced:
             files[path] = take(place, path, "local" if path in apart else "lfs" if path in lfs else "git")
         except OSError:
             lost.append(path)
+    if not place.shared:  # directories so deep that the system does not open them
+        lost += sorted({path.split(b"/")[0] + b"/" for path in seen.unread})
     entries = write(place.git, top, [path for path in files if path not in apart], cleaned.keys() | seen.changed)
     for path in set(files).difference(entries, apart):  # its filter fails, which may be only here
         files[path] = take(place, path, "local")

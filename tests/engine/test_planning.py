@@ -185,6 +185,8 @@ def made_elsewhen(repo, run: str, ahead: timedelta) -> str:
     top = [line for line in repo.git("ls-tree", run).splitlines() if not line.endswith("\t.gitrun")]
     tree = made(repo, [*top, f"040000 tree {made(repo, inner)}\t.gitrun"])
     head = repo.git("commit-tree", "-p", "HEAD", "-m", repo.git("log", "-1", "--format=%B", run), tree)
+    with (repo.path / ".git" / "gitrun" / "trust").open("a") as trust:  # as of a run that was made here
+        trust.write(f"{head}\n")
     repo.git("update-ref", f"refs/runs/{head}", head)
     return head
 

@@ -235,3 +235,8 @@ def test_a_file_of_a_slots_record_is_replaced_in_one_piece_or_stays(tmp_path):
     with pytest.raises(IsADirectoryError):
         put(path, "new\n")
     assert path.read_text() == "old\n"
+
+
+def test_what_lies_too_deep_to_be_read_is_named(repo):
+    ended = repo.run("--", "python", "-c", DEEP, check=True)
+    assert "could not be read, and is lost: deeper/" in ended.stderr
