@@ -86,7 +86,7 @@ def test_steps_end_with_their_records(repo):
 
 
 def test_a_slot_that_another_run_has_made_again_is_not_touched(repo):
-    program = "echo {0}; echo {0} > {0}.txt; while [ ! -e {1}/{0} ]; do sleep .02; done; exit 3"
+    program = "echo {0}; echo {0} > {0}.txt; for i in $(seq 600); do [ -e {1}/{0} ] && break; sleep .05; done; exit 3"
     repo.run("--background", "--", "sh", "-c", program.format("first", repo.path / ".git"), check=True)
     wait_for(lambda: list(repo.path.glob(".git/gitrun/slots/0/tree/*/*/first.txt")))
     shutil.rmtree(repo.path / ".git" / "gitrun")
