@@ -81,10 +81,10 @@ def test_files_that_a_result_has_no_room_for_are_counted_and_none_of_those_that_
     assert sum(file["stored"] == "local" for file in result["files"]) == 10_000
 
 
-def test_a_result_with_very_many_links_is_read() -> None:
-    linked = tuple(f"{number:0200}" for number in range(10_000))
-    result = reading.parse_toml(record.result_toml(Outcome("completed", 0, WHEN, WHEN, 2.0, linked=linked)), record.RESULT)
-    assert result["links_left_out"] == len(linked) - len(result["linked"]) > 0
+def test_a_result_that_names_very_many_shared_files_is_read() -> None:
+    shared = tuple(f"{number:0200}" for number in range(10_000))
+    result = reading.parse_toml(record.result_toml(Outcome("completed", 0, WHEN, WHEN, 2.0, shared=shared)), record.RESULT)
+    assert result["shared_left_out"] == len(shared) - len(result["shared"]) > 0
 
 
 @pytest.mark.parametrize("data", [b"a = 1\n" + b"#" * (1 << 20) + END, b"a = '''\n" + END * 90_000 + b"'''"])
