@@ -5,7 +5,6 @@ Only names and stats are read, and of large directories only the beginning; cont
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import stat
@@ -342,6 +341,8 @@ class Digests:
         """Returns the digest over names, sizes and contents of a part's copies; empty if it is one secret."""
         if len(part.copies) == 1 and part.path in part.copies and self.is_secret(part.path):
             return ""
+        import hashlib  # 3 ms, for the few projects that have anything to lend
+
         whole = hashlib.sha256()
         for path in sorted(part.copies):
             stamp = part.copies[path]
@@ -382,6 +383,8 @@ class Digests:
 
 def sha256_of(path: bytes) -> str:
     """Returns the SHA-256 of a file in hex; empty if it cannot be read."""
+    import hashlib
+
     whole = hashlib.sha256()
     try:
         with open(path, "rb") as file:

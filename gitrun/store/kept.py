@@ -5,7 +5,6 @@ They are in `.gitrun/kept/` of the result's tree, so that they go wherever the r
 
 from __future__ import annotations
 
-import hashlib
 import os
 from typing import TYPE_CHECKING
 
@@ -33,6 +32,8 @@ def entry_of(objects: Objects, attempt: Attempt, file: File) -> Entry | None:
 
 def unpack(git: Git, run: str, attempt: Attempt, paths: Iterable[str] | None = None) -> None:
     """Puts the attempt's small local files where local files are kept, as far as they are not there and are what it says."""
+    import hashlib
+
     wanted = None if paths is None else set(paths)
     place = kept(git, run, attempt.id)
     missing = [

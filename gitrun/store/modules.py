@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from contextlib import suppress
@@ -143,4 +142,8 @@ def commit_at(objects: Objects, maker: TreeMaker, side: Side, path: str) -> Entr
     commit = side.modules.get(path, "")
     is_clean = commit and tree_of_commit(objects.git, path, commit) == bare
     # no commit has this id; that of the tree itself git does not take for a commit
-    return Entry(COMMIT, commit if is_clean else hashlib.sha1(bare.encode(), usedforsecurity=False).hexdigest())
+    if is_clean:
+        return Entry(COMMIT, commit)
+    import hashlib  # 3 ms that a look at an ordinary run need not wait
+
+    return Entry(COMMIT, hashlib.sha1(bare.encode(), usedforsecurity=False).hexdigest())
