@@ -1,11 +1,11 @@
-"""A run tracker that lives in git: every run is a small hidden branch of its source, flags, output and files."""
+"""A run tracker inside git: each run is a hidden branch with its source, flags, output and files."""
 
 from __future__ import annotations
 
-# not lazy: importing the module later would put it in the place of the function; it imports next to nothing
+# not lazy: importing the module gitrun.log later would replace the function of that name; its imports are cheap
 from gitrun.log import log
 
-TYPE_CHECKING = False  # typing's own takes longer to import than all the rest
+TYPE_CHECKING = False  # importing typing for its constant takes longer than all the rest
 if TYPE_CHECKING:
     from gitrun import errors
     from gitrun.model.flags import Flags, parse_flags
@@ -37,7 +37,7 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:
-    """Imports a public name when it is first asked for: a training loop that logs pays for nothing else."""
+    """Imports a public name on first use, so that a training loop that only logs does not pay for the rest."""
     from importlib import import_module
 
     if name == "errors":

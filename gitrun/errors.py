@@ -1,30 +1,32 @@
-"""Every error a user can meet: its kind for programs, what is, in the user's words, what to do, and the exit code.
+"""Errors that a user can meet: a stable kind for programs, a message, a hint and the exit code.
 
 GitrunError (128)
-├── UsageError (129)      the words of the call are off: unknown flag, wrong kind, bad option
-│   └── UnknownOperation  nothing of that name is here to be run
-├── NotARepository        no git repository here, or one that cannot be used
+├── UsageError (129)      the command line is wrong: unknown flag, wrong kind, bad option
+│   └── UnknownOperation  no operation of that name
+├── NotARepository        no git repository here, or one that gitrun cannot use
 ├── UnknownRun            no run of that name, or more than one
-├── RunIsRunning          it must end first
-├── StaleRun              somebody else moved the run in the same instant
-├── BadRun                a run in the repository does not read
-├── NotTrusted            it came from elsewhere, and nobody here has said that it may be executed
-├── GitFailed             git said no
+├── RunIsRunning          the run must end first
+├── StaleRun              another process moved the run's ref at the same time
+├── BadRun                a run in the repository is damaged or not valid
+├── NotTrusted            the run came from elsewhere and is not trusted here
+├── GitFailed             git failed
+│   ├── TooLarge          another repository refuses a request of that size
+│   └── ObjectsGone       a gc removed objects while they were written
 ├── NotRecorded           a submodule cannot be part of a snapshot
-└── CannotRun             the program cannot be started or its outcome cannot be kept
+└── CannotRun             the program cannot start, or its outcome cannot be kept
 """
 
 from __future__ import annotations
 
 
 class GitrunError(Exception):
-    """What is (`message`) and what to do about it (`hint`, may be empty); `exit_code` is that of `git run`."""
+    """Base of all errors: `message` states the fact, `hint` what to do (may be empty), `exit_code` is for `git run`."""
 
     kind = "fatal"
     """A stable word for programs."""
     exit_code = 128
     detail = ""
-    """Lines that show the place, below the message."""
+    """Lines to print below the message, such as the expression with a mark at the fault."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message, hint)
@@ -36,14 +38,14 @@ class GitrunError(Exception):
 
 
 class UsageError(GitrunError):
-    """The words of the call are off; nothing was written."""
+    """A wrong command line; nothing was written."""
 
     kind = "usage"
     exit_code = 129
 
 
 class UnknownOperation(UsageError):
-    """Nothing of the `name` can be run here; `near` are names of what can be and may have been meant."""
+    """No operation is called `name`; `near` holds similar names that exist."""
 
     kind = "unknown-operation"
 
@@ -54,55 +56,55 @@ class UnknownOperation(UsageError):
 
 
 class NotARepository(GitrunError):
-    """There is no git repository here, or none that gitrun can use."""
+    """No git repository here, or none that gitrun can use."""
 
     kind = "not-a-repository"
 
 
 class UnknownRun(GitrunError):
-    """No run, or more than one, answers to the name."""
+    """No run, or more than one, matches the name."""
 
     kind = "unknown-run"
 
 
 class RunIsRunning(GitrunError):
-    """The run's live lock is held: it must end, or be stopped, first."""
+    """A process holds the run's live lock: the run must end, or be stopped, first."""
 
     kind = "run-is-running"
 
 
 class StaleRun(GitrunError):
-    """The run's ref was moved by somebody else between our look and our write."""
+    """Another process moved the run's ref between our read and our write."""
 
     kind = "stale-run"
 
 
 class BadRun(GitrunError):
-    """What lies under the run's ref does not read as a run; `message` says why."""
+    """The commits below the run's ref are not a valid run; `message` says why."""
 
     kind = "bad-run"
 
 
 class NotTrusted(GitrunError):
-    """The run came from elsewhere, and nobody here has said that it may be executed."""
+    """The run came from elsewhere, and nobody here has allowed gitrun to execute it."""
 
     kind = "untrusted"
 
 
 class GitFailed(GitrunError):
-    """git ended with an error that no caller expected; `message` holds git's own last words."""
+    """An unexpected failure of git; `message` holds git's own error text."""
 
     kind = "git-failed"
 
 
 class TooLarge(GitFailed):
-    """Another repository takes no request of that size."""
+    """The other repository refuses requests of this size."""
 
     kind = "too-large"
 
 
 class ObjectsGone(GitFailed):
-    """A gc took away what was being written; what it was made of is still there, so it may be tried again."""
+    """A gc removed objects while they were being written. Their sources still exist, so a retry can succeed."""
 
     kind = "objects-gone"
 
@@ -114,6 +116,6 @@ class NotRecorded(GitrunError):
 
 
 class CannotRun(GitrunError):
-    """The program cannot be started, or what it left cannot be kept."""
+    """The program cannot start, or gitrun cannot keep its outcome."""
 
     kind = "cannot-run"

@@ -1,11 +1,11 @@
-"""What runs in a user's own program: `gitrun.log`, and that program's environment."""
+"""Code that runs inside the user's own program: `gitrun.log` and its environment."""
 
 from __future__ import annotations
 
 import os
 import sys
 
-TYPE_CHECKING = False  # typing's own takes longer to import than all the rest
+TYPE_CHECKING = False  # importing typing for its constant takes longer than all the rest
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
@@ -15,15 +15,16 @@ _said: set[str] = set()
 
 
 def log(values: Mapping[str, float], step: int | None = None) -> None:
-    """Records metrics of the run that this program is: their last values, and each with its step.
+    """Records metrics of the current run: the last value of each, and each value with its step.
 
-    Without `step` the steps count up from 0; one that is not finite is none. Values are numbers (anything that `float`
-    takes), others are left out, with a word on stderr; outside a run nothing happens. One line of JSON is appended to the
-    file `$GITRUN_METRICS`, whole lines also from several processes.
+    Without `step`, steps count up from 0, or from the last step given. A step that is not finite counts as missing. Values are
+    whatever `float` accepts; others are dropped with a warning on stderr. Does nothing outside a run. Appends one line of JSON
+    to the file `$GITRUN_METRICS`; lines of several processes do not mix.
     """
     path = os.environ.get("GITRUN_METRICS")
     if not path:
         return
+    # the caller may never log: programs outside a run do not pay for json
     import json
 
     read = {str(name): as_number(value) for name, value in values.items()}
@@ -41,24 +42,25 @@ def log(values: Mapping[str, float], step: int | None = None) -> None:
 
 
 def as_number(value: Any) -> float | None:  # noqa: ANN401 - whatever a program takes for a number
-    """What `float` makes of the value; None if that is nothing."""
+    """Returns the value as a float, or None if `float` does not accept it."""
     try:
         return float(value)
-    except (TypeError, ValueError, OverflowError, RuntimeError):  # the last one is torch's
+    except (TypeError, ValueError, OverflowError, RuntimeError):  # torch raises RuntimeError
         return None
 
 
 def say(what: str, why: str) -> None:
-    """Says it once: hours of work do not end because a number about them finds no place, nor are they drowned in words."""
+    """Warns once on stderr. A metric that cannot be kept must neither end hours of work nor flood its output."""
     if what not in _said:
         _said.add(what)
         print(f"gitrun: {what}: {why}", file=sys.stderr)
 
 
 def append(path: str, line: bytes) -> None:
-    """Appends the line at once, so that nothing another process writes lies within it. Raises OSError."""
+    """Appends the line in one write, so that lines of other processes do not mix with it. Raises OSError."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
+        # a short write (full disk) would join the next line to this one: end it here
         if os.write(descriptor, line) < len(line):
             os.write(descriptor, b"\n")
     finally:
@@ -66,5 +68,5 @@ def append(path: str, line: bytes) -> None:
 
 
 def environment() -> dict[str, str]:
-    """The environment of the program that uses gitrun as a library."""
+    """Returns a copy of the environment of the program that uses gitrun as a library."""
     return dict(os.environ)

@@ -1,4 +1,4 @@
-"""Atoms of formats: what `%(id:short=12)` or `%(started:iso)` says of a run, as text."""
+"""Atoms of formats: the text of `%(id:short=12)` or `%(started:iso)` for a run."""
 
 from __future__ import annotations
 
@@ -35,17 +35,20 @@ TIME_FORMS: dict[str, Callable[[datetime, datetime], str]] = {
     "iso-strict": lambda time, _: time.astimezone().isoformat(timespec="seconds"),
     "rfc": lambda time, _: time.astimezone().strftime("%a, %-d %b %Y %H:%M:%S %z"),
 }
-"""Times as git calls its forms of dates, each in the user's zone; without a form RFC 3339 in UTC. Also `format:<strftime>`."""
+"""Forms of dates by git's names, in the user's time zone; the empty form is RFC 3339 in UTC.
+
+`format:<strftime>` is accepted too (see `time_form`).
+"""
 THERE_ARE = (
     f"there are {', '.join(ATOMS)}, flag:<name>, metric:<name>; :short and :short=<n> of ids, :short of refname; "
     f"of times :{', :'.join(filter(None, TIME_FORMS))}, :format:<text>"
 )
 SHORTEST = 4
-"""Digits below which git abbreviates nothing."""
+"""Fewest digits that git abbreviates an object id to."""
 
 
 def atom(name: str) -> Line:
-    """What an atom says of a run. Raises UsageError for one that there is not."""
+    """Returns the function that renders an atom for a run. Raises UsageError for an unknown atom."""
     head, _, form = name.partition(":")
     if head in {"flag", "metric"} and form:
         return lambda run, _: value_text(look_up(run, name))
@@ -63,18 +66,18 @@ def atom(name: str) -> Line:
 
 
 def column(name: str) -> Line:
-    """What a run has under the name: an atom of formats, or as filters name flags and metrics."""
+    """Returns the function that renders a column: an atom, or a flag or metric named as in filters."""
     head = name.partition(":")[0]
     return atom(name) if head in {*ATOMS, "flag", "metric"} else lambda run, _: value_text(look_up(run, name))
 
 
 def unknown(name: str) -> UsageError:
-    """That there is no such atom, with those that there are."""
+    """Returns the error for an unknown atom; its hint lists all atoms."""
     return UsageError(f"there is no %({name})", THERE_ARE)
 
 
 def time_form(name: str, form: str) -> Callable[[datetime, datetime], str]:
-    """How an atom tells a time. Raises UsageError."""
+    """Returns the function that renders a time in this form. Raises UsageError."""
     if form.startswith("format:") and is_text(form):
         return lambda time, _: time.astimezone().strftime(form.removeprefix("format:"))
     if form not in TIME_FORMS:
@@ -83,7 +86,7 @@ def time_form(name: str, form: str) -> Callable[[datetime, datetime], str]:
 
 
 def digits_of(name: str, form: str) -> int:
-    """How many digits of an id an atom shows; 0: as many as everywhere. Raises UsageError."""
+    """Returns how many digits of an id the form asks for; 0 means the usual short id. Raises UsageError."""
     words, _, number = form.partition("=")
     if words != "short" or (form != words and not (number.isascii() and number.isdecimal() and int(number))):
         raise unknown(name)
@@ -91,12 +94,12 @@ def digits_of(name: str, form: str) -> int:
 
 
 def id_text(name: str | None, digits: int) -> str:
-    """An object id, shortened; nothing for None."""
+    """Returns an object id cut to `digits` (0: the usual short id); empty for None."""
     return "" if name is None else name[:digits] if digits else short(name)
 
 
 def plain_text(run: Run, name: str) -> str:
-    """A key of a run as text."""
+    """Returns a key of a run as text."""
     if name == "flags":
         return run.attempt.flags_text
     if name == "metrics":
@@ -105,7 +108,7 @@ def plain_text(run: Run, name: str) -> str:
 
 
 def value_text(value: Any) -> str:  # noqa: ANN401 - whatever a run has
-    """A value as a person types it; nothing for None."""
+    """Returns a value as a person types it; empty for None. Items of a list are joined by commas."""
     if value is None:
         return ""
     if isinstance(value, list):

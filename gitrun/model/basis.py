@@ -1,4 +1,4 @@
-"""What a run rests on and is made of: needs, inputs, steps and parent; as run.toml and result.toml say it."""
+"""Dependencies of a run (needs, inputs, steps, parent) as run.toml and result.toml record them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Dependency:
-    """The run of another operation whose files are needed, and the files: path and sha256 in hex."""
+    """The run of another operation whose files this one needs, and those files: path and sha256 in hex."""
 
     operation: str
     run: str
@@ -24,7 +24,7 @@ class Dependency:
 
 @dataclass(frozen=True, slots=True)
 class InputFile:
-    """A file or directory that is read: path as the entry has it, bytes, sha256 in hex, and where it was had from."""
+    """A file or directory that the program reads: path as in the entry, bytes, sha256 in hex, and source URL."""
 
     path: str
     size: int
@@ -34,7 +34,7 @@ class InputFile:
 
 @dataclass(frozen=True, slots=True)
 class StepRun:
-    """A step of a pipeline: its operation, the run that it is, and how that ended (`skipped` if it was not needed)."""
+    """A step of a pipeline: its operation, its run, and the status of that run (`skipped` if it was not needed)."""
 
     operation: str
     run: str
@@ -43,9 +43,9 @@ class StepRun:
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What an attempt was recorded to rest on: whether its operation is an entry, its needs, inputs, and parent run.
+    """The recorded dependencies of an attempt: needs, inputs, parent run, and if its operation is an entry.
 
-    `not_isolated` names what of the working tree its program may use in place of its own source.
+    `not_isolated` lists paths of the working tree that the program may use instead of its own source.
     """
 
     is_entry: bool = False
@@ -59,7 +59,7 @@ NOTHING = Basis()
 
 
 def basis_table(basis: Basis) -> dict[str, Any]:
-    """The keys of run.toml that say what an attempt rests on; those that say nothing are None."""
+    """Returns the keys of run.toml for these dependencies; empty ones are None."""
     return {
         "entry": basis.is_entry or None,
         "parent": basis.parent or None,
@@ -78,12 +78,12 @@ def basis_table(basis: Basis) -> dict[str, Any]:
 
 
 def file_table(path: str, sha256: str) -> dict[str, str]:
-    """A file and its hash."""
+    """Returns the TOML table of a file: path and sha256."""
     return {"path": path_text(path), "sha256": sha256}
 
 
 def read_basis(data: bytes | None) -> Basis:
-    """What the run.toml says that its attempt rests on. Raises BadRun if it does not read."""
+    """Reads the dependencies from run.toml. Raises BadRun if it is not valid."""
     found = parse_toml(data or b"", RUN)
     needs = (
         Dependency(
@@ -107,19 +107,19 @@ def read_basis(data: bytes | None) -> Basis:
 
 
 def needed(basis: Basis) -> dict[str, str]:
-    """What an attempt needed, by name: of an operation its run, of each of its files and of each input the sha256."""
+    """Returns the dependencies by name: the run of an operation, the sha256 of each of its files and of each input."""
     found = {need.operation: need.run for need in basis.needs}
     found |= {f"{need.operation} {path_text(path)}": sha256 for need in basis.needs for path, sha256 in need.files}
     return found | {path_text(one.path): one.sha256 for one in basis.inputs}
 
 
 def steps_tables(steps: Iterable[StepRun]) -> list[dict[str, str]]:
-    """The `[[steps]]` of result.toml."""
+    """Returns the `[[steps]]` of result.toml."""
     return [{"operation": step.operation, "run": step.run, "status": step.status} for step in steps]
 
 
 def read_steps(data: bytes | None) -> tuple[StepRun, ...]:
-    """The steps that a result.toml lists. Raises BadRun if it does not read."""
+    """Reads the steps that a result.toml lists. Raises BadRun if it is not valid."""
     found = parse_toml(data or b"", RESULT)
     steps = tables(found, "steps")
     return tuple(StepRun(text(one, "operation") or "", text(one, "run") or "", text(one, "status") or "") for one in steps)

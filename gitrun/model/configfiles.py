@@ -1,4 +1,4 @@
-"""Configuration files whose values are flags: read by dotted names, and written anew with other values."""
+"""Configuration files whose values are flags: read and write TOML, YAML, JSON and INI by dotted names."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ if TYPE_CHECKING:
     from gitrun.model.flags import Value
 
 DEEPEST = 32
-"""Tables within tables of which flags are read."""
+"""Nesting of tables below which no flags are read."""
 LARGEST, MOST = 1 << 20, 100_000
-"""Bytes, and values once every reference in it is followed, above which a file is not read."""
+"""Limits of a file: bytes, and values after every YAML reference is expanded."""
 KINDS = {bool: "bool", int: "number", float: "number", str: "str", list: "list"}
 
 
 def read_flags(data: bytes, path: str) -> tuple[Flag, ...]:
-    """The values of the file as flags named `table.key`, with their kinds; what no flag can be is left out.
+    """Returns the values of the file as flags named `table.key`, with their kinds.
 
-    The ending of `path` says whether it is TOML, YAML, JSON or INI. Raises UsageError if it does not read.
+    Drops values that no flag can hold. The extension of `path` decides between TOML, YAML, JSON and INI. Raises UsageError if
+    the file is not valid.
     """
     return tuple(Flag(name, value, KINDS.get(type(value), "any")) for name, value in leaves(load(data, path)))
 
 
 def changed(flags: Mapping[str, Value], found: tuple[Flag, ...]) -> dict[str, Value | None]:
-    """Those of the flags that have another value, or another type, than the file gives them; None: there is no such flag."""
+    """Returns the flags whose value or type differs from the file's; None marks a key of the file to remove."""
     known = {flag.name: flag.default for flag in found}
     fresh: dict[str, Value | None] = {
         name: value
@@ -41,9 +42,9 @@ def changed(flags: Mapping[str, Value], found: tuple[Flag, ...]) -> dict[str, Va
 
 
 def put(data: bytes, path: str, values: Mapping[str, Value | None]) -> bytes:
-    """The file with these values under their dotted names; comments are lost. Raises UsageError.
+    """Returns the file with these values under their dotted names; comments are lost, except in INI.
 
-    None is null in YAML and JSON; where there is none, in TOML and INI, the name is taken out.
+    None is written as null in YAML and JSON. TOML and INI have no null, so the key is removed. Raises UsageError.
     """
     found = load(data, path)
     if kind_of(path) == "ini":
@@ -63,7 +64,7 @@ def put(data: bytes, path: str, values: Mapping[str, Value | None]) -> bytes:
 
 
 def load(data: bytes, path: str) -> dict[str, Any]:
-    """The file's tables. Raises UsageError; CannotRun if what reads it is not installed."""
+    """Parses the file into tables. Raises UsageError, or CannotRun if the parser is not installed."""
     if len(data) > LARGEST:
         raise UsageError(f"{path} is larger than 1 MiB", "flags are read from smaller files only")
     try:
@@ -80,10 +81,14 @@ def load(data: bytes, path: str) -> dict[str, Any]:
 
 
 def count(value: object, known: dict[int, int]) -> int:
-    """How many values a value is; one that is a part of itself is without end. References in YAML make much of little."""
+    """Counts a value and all values in it, up to MOST + 1. YAML references can make a short file huge.
+
+    A value that contains itself counts as too many.
+    """
     if not isinstance(value, dict | list):
         return 1
     if id(value) not in known:
+        # counts a value that contains itself as too many, and ends the recursion
         known[id(value)] = MOST
         inner = value.values() if isinstance(value, dict) else value
         known[id(value)] = min(1 + sum(count(one, known) for one in inner), MOST + 1)
@@ -91,19 +96,19 @@ def count(value: object, known: dict[int, int]) -> int:
 
 
 def unshared(value: Any) -> Any:  # noqa: ANN401 - whatever a file has
-    """The value with tables and lists of its own wherever YAML refers to others: what is put into one is in no other."""
+    """Returns a copy in which no two places share a table or list. A change in one would show in the other."""
     if isinstance(value, dict):
         return {key: unshared(one) for key, one in value.items()}
     return [unshared(one) for one in value] if isinstance(value, list) else value
 
 
 def dump(found: dict[str, Any], path: str) -> bytes:
-    """The bytes of the file, which is not INI."""
+    """Returns the bytes of a TOML, YAML or JSON file with these tables."""
     return DUMPERS[kind_of(path)](found).encode()
 
 
 def leaves(found: Mapping[Any, Any], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Value | None]]:
-    """The values in the tables, with their dotted names."""
+    """Yields the values in the tables with their dotted names; skips names and values that no flag can have."""
     for key, value in found.items():
         name = f"{prefix}{key}"
         if not isinstance(key, str) or "." in key or not is_name(name):
@@ -119,27 +124,27 @@ def leaves(found: Mapping[Any, Any], prefix: str = "", depth: int = 0) -> Iterat
 
 
 def kind_of(path: str) -> str:
-    """toml, yaml, json or ini."""
+    """Returns toml, yaml, json or ini; any other extension as it is."""
     ending = path.rpartition(".")[2].lower()
     return {"yml": "yaml", "cfg": "ini"}.get(ending, ending)
 
 
 def load_toml(text: str) -> object:
-    """What the TOML says."""
+    """Parses TOML."""
     import tomli
 
     return tomli.loads(text)
 
 
 def dump_toml(found: dict[str, Any]) -> str:
-    """TOML that says it."""
+    """Returns the tables as TOML."""
     import tomli_w
 
     return tomli_w.dumps(found)
 
 
 def load_yaml(text: str) -> object:
-    """What the YAML says."""
+    """Parses YAML. Raises ValueError."""
     yaml = yaml_library()
     try:
         return yaml.safe_load(text) or {}
@@ -148,13 +153,13 @@ def load_yaml(text: str) -> object:
 
 
 def dump_yaml(found: dict[str, Any]) -> str:
-    """YAML that says it."""
+    """Returns the tables as YAML, keys in their order."""
     text: str = yaml_library().safe_dump(found, sort_keys=False, allow_unicode=True)
     return text
 
 
 def yaml_library() -> Any:  # noqa: ANN401 - a module without types
-    """PyYAML. Raises CannotRun if it is not installed."""
+    """Imports PyYAML. Raises CannotRun if it is not installed."""
     from importlib import import_module
 
     try:
@@ -164,13 +169,13 @@ def yaml_library() -> Any:  # noqa: ANN401 - a module without types
 
 
 def load_ini(text: str) -> object:
-    """What the INI says; its texts are read as flags are."""
+    """Parses INI; values are typed as flags on a command line are."""
     reader = ini_reader(text)
     return {name: {key: parse_value(value) for key, value in reader[name].items()} for name in reader.sections()}
 
 
 def ini_reader(text: str) -> ConfigParser:
-    """The INI as texts. Raises ValueError."""
+    """Returns a parser that holds the INI as text, with the case of keys kept. Raises ValueError."""
     import configparser
 
     class Reader(configparser.ConfigParser):
@@ -186,7 +191,7 @@ def ini_reader(text: str) -> ConfigParser:
 
 
 def put_ini(text: str, values: Mapping[str, Value | None]) -> bytes:
-    """The INI with these values under `section.key`; all else is the text that it was: who reads it knows what it means."""
+    """Returns the INI with these values under `section.key`; other values keep their text."""
     import io
 
     reader = ini_reader(text)
@@ -197,7 +202,7 @@ def put_ini(text: str, values: Mapping[str, Value | None]) -> bytes:
         if value is not None:
             reader.read_dict({section: {key: value if isinstance(value, str) else json.dumps(value)}})
             continue
-        if key in reader.defaults():  # it is taken out of one section, and the others keep it
+        if key in reader.defaults():  # a default reaches every section: keep it in the others
             for other in reader.sections():
                 reader[other][key] = reader[other][key]
             reader.remove_option(reader.default_section, key)

@@ -1,4 +1,4 @@
-"""Dates as git reads them, but with nonsense refused: git itself takes what it does not know for now."""
+"""Check of dates before git reads them: git takes any word that it does not know for now, without an error."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ PART = re.compile(r"[0-9]+|[a-zA-Z]+|[-+.,:/_ ]+")
 
 
 def require_date(text: str) -> str:
-    """The text, if git knows every word of it: `2.weeks`, `yesterday`, `2026-11-01 12:00`. Raises UsageError."""
+    """Returns the text if git knows every word of it: `2.weeks`, `yesterday`, `2026-11-01 12:00`.
+
+    Raises UsageError otherwise.
+    """
     parts = PART.findall(text)
     words = [part.lower() for part in parts if part[0].isalpha()]
     known = all(word in WORDS or word.removesuffix("s") in WORDS or word in {"st", "nd", "rd", "th"} for word in words)

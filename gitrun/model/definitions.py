@@ -1,4 +1,4 @@
-"""What an entry of `gitrun.toml` says about an operation, as values."""
+"""Values of an entry of `gitrun.toml`."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ if TYPE_CHECKING:
     from gitrun.model.flags import Flag
 
 GLOBALS, ARGS, ENV, FILE = "globals", "args", "env", "file:"
-"""How a program is given its flags; `file:` stands before the path of a file whose values are the flags."""
+"""Ways to pass flags to a program; `file:` precedes the path of a config file that receives them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Files (patterns) of a run of another operation that must be there before this one starts."""
+    """Files (patterns) from a run of another operation that must exist before this one starts."""
 
     operation: str
     patterns: tuple[str, ...]
     always: bool = False
-    """Whether a restart looks for the run anew, instead of keeping the one that was found first."""
+    """If set, a restart looks for the latest run instead of keeping the first choice."""
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A file or directory that the program reads; its sha256 in hex and where it is to be had, if the entry says so."""
+    """A file or directory that the program reads, with its URL and its sha256 in hex if the entry gives them."""
 
     path: str
     url: str = ""
@@ -35,7 +35,7 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """An operation that a pipeline runs, with flags of its own (name and value)."""
+    """An operation that a pipeline runs, with its flags as pairs of name and value."""
 
     operation: str
     flags: tuple[tuple[str, object], ...] = ()
@@ -43,9 +43,9 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """An operation with a name. `kind` says what `command` is: a script's path, words, or a notebook's path.
+    """A named operation. `kind` tells if `command` is the path of a script, words, or the path of a notebook.
 
-    `stop_after` is in seconds; `asks` allows asking the program itself which flags it has.
+    `stop_after` is in seconds. `asks` permits running the program to ask for its flags.
     """
 
     name: str
@@ -66,19 +66,19 @@ class Definition:
 
     @property
     def file(self) -> str:
-        """The path of the file whose values are the flags; empty if there is none."""
+        """Returns the path of the config file that receives the flags; empty if there is none."""
         return self.flags_to.removeprefix(FILE) if self.flags_to.startswith(FILE) else ""
 
 
 def over(found: Sequence[Flag], said: Iterable[Flag]) -> tuple[Flag, ...]:
-    """The flags that a program was found to have, with what the entry says about them over it; new ones follow."""
+    """Returns the flags found in a program, overridden by those of the entry; flags only in the entry come last."""
     by_name = {flag.name: flag for flag in said}
     both = [merged(flag, by_name.pop(flag.name)) if flag.name in by_name else flag for flag in found]
     return (*both, *by_name.values())
 
 
 def merged(found: Flag, said: Flag) -> Flag:
-    """A flag that is both found and said; what is not said stays as it was found."""
+    """Returns the flag that was found, overridden by the keys that the entry sets."""
     says_less = said.kind == "any" or (said.kind == "number" and found.kind in {"int", "float"})
     kind = found.kind if says_less else said.kind
     return replace(

@@ -1,4 +1,4 @@
-"""Files that a run names: what it produced, and what its snapshot left out."""
+"""Files that a run names: those it produced, and those its snapshot left out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ UP = "../"
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A produced file: path below the root, size in bytes, sha256 in hex, and where it is kept (git, lfs or local)."""
+    """A produced file: path below the root, size in bytes, sha256 in hex, and storage (git, lfs or local)."""
 
     path: str
     size: int
@@ -21,7 +21,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A file left out of a snapshot: path below the root, size in bytes, and why."""
+    """A file left out of a snapshot: path below the root, size in bytes, and the reason."""
 
     path: str
     size: int
@@ -29,9 +29,9 @@ class Skipped:
 
 
 def kept_name(path: str) -> str:
-    """Returns where the file at `path` is, below the directory of what an attempt keeps.
+    """Returns the path of a kept file below the directory of an attempt's files.
 
-    What a run wrote beside the repository (`../x`, `../../x`) has a place of its own there.
+    Files that a run wrote beside the repository (`../x`, `../../x`) have their own directory there.
     """
     level = 2 if path.startswith(UP * 2) else 1 if path.startswith(UP) else 0
     inside = path[len(UP) * level :]
@@ -39,11 +39,12 @@ def kept_name(path: str) -> str:
 
 
 def is_safe(path: str) -> bool:
-    """Whether a path that a run names stays where it is to go and out of what is git's and ours."""
+    """Returns whether a path from a run stays below its root and out of `.git` and `.gitrun`."""
     parts = path.split("/")
     if not path.isascii():
         import unicodedata
 
+        # HFS+ ignores format characters in names: `.g<U+200C>it` opens `.git`
         parts = ["".join(char for char in part if unicodedata.category(char) != "Cf") for part in parts]
     plain = [part.lower() for part in parts]
     return not {"", ".", "..", ".git", "git~1"} & set(plain) and plain[0] != DIRECTORY
