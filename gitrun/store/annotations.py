@@ -1,4 +1,7 @@
-"""What people add to runs afterwards: each change is a commit on the run's tip, and none is lost to another."""
+"""Annotations of runs: label, tags, comments and mark. Each change is a commit on the run's tip.
+
+A change that races with another is made again on the new tip, so that neither is lost.
+"""
 
 from __future__ import annotations
 
@@ -30,26 +33,30 @@ NOWHERE = b"refs/gitrun/outbox/annotations"
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A change of annotations, and what its commit is called."""
+    """A change of annotations, and the subject of its commit."""
 
     change: Change
     subject: str
 
 
 def annotate(git: Git, run: str, change: Change, subject: str) -> bool:
-    """Whether `change` of the run's annotations changed them; then they are in a commit on its tip. Raises UnknownRun."""
+    """Changes one run's annotations with `change`. Returns whether they differ afterwards.
+
+    A difference is committed on the run's tip. Raises UnknownRun, StaleRun, UsageError.
+    """
     return bool(annotate_many(git, (run,), change, subject))
 
 
 def annotate_many(git: Git, runs: Sequence[str], change: Change, subject: str) -> list[str]:
-    """Those of the runs whose annotations `change` changed, as `annotate_each` does it."""
+    """Applies one change to many runs. Returns the ids of the runs that it changed. Raises as `annotate_each`."""
     return annotate_each(git, dict.fromkeys(runs, Edit(change, subject)))
 
 
 def annotate_each(git: Git, edits: Mapping[str, Edit]) -> list[str]:
-    """Those of the runs whose annotations their edits changed; they are in a commit on each one's tip.
+    """Applies an edit to each run (id -> edit). Returns the ids of the runs that changed.
 
-    What somebody else moves in the same instant is changed again on what they made. Raises UnknownRun, StaleRun, UsageError.
+    Each changed run gets one annotation commit on its tip. All runs are tried together first. If a ref has moved or a gc
+    interferes, the runs are retried one by one on their new tips. Raises UnknownRun, StaleRun, ObjectsGone, UsageError.
     """
     done: list[str] = []
     rest: Sequence[str] = list(edits)
@@ -69,7 +76,10 @@ def annotate_each(git: Git, edits: Mapping[str, Edit]) -> list[str]:
 
 
 def attempt_many(git: Git, edits: Mapping[str, Edit]) -> list[str]:
-    """One try at all of the runs, which changes all of them or none. Raises StaleRun, ObjectsGone, UnknownRun, UsageError."""
+    """Tries once to edit all of the runs, or none. Returns the ids of the runs that changed.
+
+    Raises StaleRun, ObjectsGone, UnknownRun, UsageError.
+    """
     known = tips(git) if len(edits) > 1 else {run: tip_of(git, run) or "" for run in edits}
     for run in edits:
         if not known.get(run):
@@ -86,7 +96,7 @@ def attempt_many(git: Git, edits: Mapping[str, Edit]) -> list[str]:
 
 
 def bytes_of(run: str, notes: Notes) -> bytes:
-    """What is notes.toml for these annotations. Raises UsageError if they are not UTF-8, or could not be read any more."""
+    """Encodes annotations as notes.toml. Raises UsageError if they are not UTF-8, or too large to be read back."""
     said = (text for comment in notes.comments for text in (comment.text, comment.author))
     for text in (notes.label or "", *notes.tags, *said):
         require_text(text)
@@ -97,7 +107,10 @@ def bytes_of(run: str, notes: Notes) -> bytes:
 
 
 def commit_many(git: Git, annotated: Sequence[tuple[str, bytes, str]]) -> list[str]:
-    """The ids of annotation commits: for each a run's tip, what its notes.toml is then, and a subject; many are one pack."""
+    """Commits annotations with one `git fast-import`. Returns the new commit ids in order; many commits become one pack.
+
+    Each item is a tip, the new content of notes.toml, and a commit subject.
+    """
     author, committer = (git.run("var", f"GIT_{role}_IDENT").strip() for role in ("AUTHOR", "COMMITTER"))
     head = b"commit %s\nmark :1\nauthor %s\ncommitter %s\n" % (NOWHERE, author, committer)
     stream = [
@@ -105,7 +118,7 @@ def commit_many(git: Git, annotated: Sequence[tuple[str, bytes, str]]) -> list[s
         + data(notes) + b"get-mark :1\n"
         for tip, notes, subject in annotated
     ]  # fmt: skip
-    # the branch on which fast-import wants its commits is forgotten before it is made: refs move from where they are expected
+    # fast-import needs a branch to commit on; the reset drops it again, because only a compare-and-swap may move a ref
     end = b"reset %s\n\ndone\n" % NOWHERE
     made = git.run("fast-import", "--quiet", "--done", stdin=b"".join(stream) + end).decode().split()
     if git.durable:
@@ -114,13 +127,14 @@ def commit_many(git: Git, annotated: Sequence[tuple[str, bytes, str]]) -> list[s
 
 
 def data(content: bytes) -> bytes:
-    """Bytes as fast-import reads them."""
+    """Formats bytes as a `data` command of fast-import."""
     return b"data %d\n%s\n" % (len(content), content)
 
 
 def brought(objects: Objects, heads: Sequence[str]) -> list[str]:
-    """The objects that these annotation commits have brought. Raises ObjectsGone if one is missing."""
+    """Lists the objects that these annotation commits added. Raises ObjectsGone if one is missing."""
     names = [f"{head}{part}" for head in heads for part in ("", "^{tree}", f":{record.DIRECTORY}", f":{record.NOTES}")]
+    # rounds of a hundred: the questions must fit into the pipe while git waits for its answers to be read
     rounds = (names[start : start + 100] for start in range(0, len(names), 100))
     found = [info for some in rounds for info in objects.infos([name.encode() for name in some])]
     if None in found:

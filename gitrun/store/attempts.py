@@ -1,4 +1,4 @@
-"""The start of an attempt: its commit, and the run's ref moved to it, with the live lock held before."""
+"""Begins an attempt: takes the live lock, commits the attempt and moves the run's ref to it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """An attempt whose ref is set and whose live lock is held: run, attempt commit, and the attempt before (or empty)."""
+    """A recorded attempt with its live lock held. `run` and `attempt` are ids.
+
+    `earlier` is the id of the attempt whose files this one inherits, or empty.
+    """
 
     run: str
     attempt: str
@@ -40,14 +43,15 @@ class Started:
 
 
 def begin(git: Git, plan: Plan, beside: Mapping[str, bytes], scratch: Path) -> Started:
-    """Commits the first attempt of a new run, with env.toml and lent.toml from `beside`.
+    """Commits the first attempt of a new run. `beside` has the contents of env.toml and lent.toml.
 
-    Raises GitFailed if gc was quicker: then there is no run, and it may be tried again.
+    Raises GitFailed if a gc removed objects first: no run exists, and the caller may try again.
     """
     files = {record.FLAGS: record.flags_toml(plan.flags), record.RUN: record.run_toml(plan), **beside}
     with Objects(git) as objects, TreeMaker(git) as maker:
         tree = edit_tree(objects, maker, plan.source.whole, write_blobs(git, scratch, files))
         made = commit_attempt(git, tree, [plan.source.base], message_of(plan))
+        # the id is new, so this lock is free: held first, it shows the run as running from the start
         live = hold(git.state, made)
         try:
             publish(git, objects, made, made, (None, plan.source.base))
@@ -58,7 +62,11 @@ def begin(git: Git, plan: Plan, beside: Mapping[str, bytes], scratch: Path) -> S
 
 
 def begin_again(git: Git, plan: Plan, run: Run, beside: Mapping[str, bytes], scratch: Path) -> Started:
-    """Another attempt of the run, which must still be as we saw it and be trusted. Raises GitrunError."""
+    """Commits another attempt of the run and moves its ref. Raises GitrunError.
+
+    The run must be trusted, and its ref must still be at `run.tip`. Unless `plan.clean`, the tree includes files that the
+    last attempt produced.
+    """
     require_trusted(git, run, clean=plan.clean)
     if not plan.clean:
         unpack(git, run.id, run.attempt)
@@ -78,7 +86,8 @@ def begin_again(git: Git, plan: Plan, run: Run, beside: Mapping[str, bytes], scr
                 files[record.NOTES] = notes.data
             tree = edit_tree(objects, maker, plan.source.whole, {**over, **write_blobs(git, scratch, files)})
             made = commit_attempt(git, tree, [plan.source.base, run.tip], message_of(plan))
-            publish(git, objects, run.id, made, (run.tip, run.attempt.left))  # what was looked at before it is compared with
+            # the objects of the last result are known to be here: only new ones are checked
+            publish(git, objects, run.id, made, (run.tip, run.attempt.left))
     except BaseException:
         give_up(git, live, run.id, made, run.tip)
         raise
@@ -86,22 +95,23 @@ def begin_again(git: Git, plan: Plan, run: Run, beside: Mapping[str, bytes], scr
 
 
 def commit_attempt(git: Git, tree: str, parents: list[str | None], message: bytes) -> str:
-    """The id of an attempt's commit, signed if that is wanted; it is written down that it was made here."""
+    """Commits an attempt, signed if `gitrun.sign` is set. Records its id as made here. Returns the id."""
     made = commit_signed(git, tree, parents, message) if is_wanted(git) else commit_tree(git, tree, parents, message)
     made_here(git, made)
     return made
 
 
 def carried_over(git: Git, objects: Objects, maker: TreeMaker, run: Run, plan: Plan) -> Mapping[bytes, Entry]:
-    """What the last attempt left for the next one."""
+    """Returns the entries by path that the last attempt passes on to the next one."""
     before = carry.source_tree(objects, maker, run.attempt)
     return carry.carried(git, objects, before, run.attempt.left, plan.source.whole)
 
 
 def give_up(git: Git, live: Live, run: str, made: str, before: str | None) -> None:
-    """The run's ref is where it was before the attempt `made` (empty: there is none yet), and its live record is gone.
+    """Undoes a failed start: moves the run's ref back to `before` and removes the live record.
 
-    If the ref cannot be put back, the record stays: whoever comes next finishes the attempt.
+    `made` is the attempt's commit, or empty if there is none yet. `before` is None for a new run, whose ref is deleted. If
+    the ref cannot be moved back, the record stays and a later command finishes the attempt.
     """
     with suppress(GitrunError, OSError):
         if made and before:
@@ -115,5 +125,5 @@ def give_up(git: Git, live: Live, run: str, made: str, before: str | None) -> No
 
 
 def message_of(plan: Plan) -> bytes:
-    """The attempt's commit message."""
+    """Returns the commit message of the attempt."""
     return record.message(record.attempt_subject(plan), "attempt")

@@ -1,4 +1,4 @@
-"""Which files of an attempt the next one sees: what was produced, never over a path of its source."""
+"""Files that one attempt passes on to the next: those it produced, except at paths of the new source."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def source_tree(objects: Objects, maker: TreeMaker, attempt: Attempt) -> str:
-    """Returns the whole tree of an attempt's source, without `.gitrun` and what was carried over.
+    """Returns the tree of an attempt's source, without `.gitrun` and without carried files.
 
-    It is made of the attempt's own tree, which its id proves. Raises BadRun if it is not the one that run.toml names, or
-    not that of the named commits of submodules with their files put in.
+    The tree is derived from the attempt's own, which its id proves. Raises BadRun if it differs from the tree in run.toml.
+    With submodules it must also match their named commits.
     """
     taken = (record.DIRECTORY, *attempt.carried)
     made = edit_tree(objects, maker, f"{attempt.id}^{{tree}}", {os.fsencode(path): None for path in taken})
@@ -31,7 +31,7 @@ def source_tree(objects: Objects, maker: TreeMaker, attempt: Attempt) -> str:
 
 
 def collapsed(objects: Objects, maker: TreeMaker, tree: str, attempt: Attempt) -> str:
-    """Returns the tree with the commits of the attempt's submodules in place of their files; empty if they are none."""
+    """Returns the tree with submodules as commits instead of files; empty if one of them cannot be a commit."""
     links = {os.fsencode(path): Entry(COMMIT, commit) for path, commit in outermost(attempt.submodules).items()}
     there = (entry_at(objects, tree, path) for path in links)
     are_sound = all(found and found.mode in {TREE, COMMIT} for found in there) and all(is_id(e.id) for e in links.values())
@@ -39,9 +39,9 @@ def collapsed(objects: Objects, maker: TreeMaker, tree: str, attempt: Attempt) -
 
 
 def carried(git: Git, objects: Objects, old_source: str, tip: str, new_source: str) -> dict[bytes, Entry]:
-    """The entries of `tip` that its source did not have, and whose path is free in `new_source`.
+    """Returns entries that `tip` added to `old_source`, by path, where `new_source` has nothing at that path.
 
-    A directory that is wholly new is one entry.
+    A directory that is new as a whole is one entry.
     """
     listed = git.run("diff-tree", "-r", "-t", "-z", "--raw", "--no-renames", "--diff-filter=A", old_source, tip)
     fields = listed.split(b"\0")
@@ -54,13 +54,13 @@ def carried(git: Git, objects: Objects, old_source: str, tip: str, new_source: s
 
 
 def parents(path: bytes) -> list[bytes]:
-    """The directories above a path."""
+    """Returns the directories above a path, topmost first."""
     parts = path.split(b"/")
     return [b"/".join(parts[:count]) for count in range(1, len(parts))]
 
 
 def free(objects: Objects, source: str, path: bytes, entry: Entry) -> dict[bytes, Entry]:
-    """The part of the entry that lies at no path of the source."""
+    """Returns the parts of `entry` that do not collide with a path of the source, by path."""
     above = [entry_at(objects, source, parent) for parent in parents(path)]
     if any(found is not None and found.mode != TREE for found in above):
         return {}

@@ -1,4 +1,4 @@
-"""Git's own lock of `git gc`: whether one is under way, and how it is held off for a moment."""
+"""The lock of `git gc` (`gc.pid`): detects a running gc, and keeps one from starting for a moment."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
 
 PATIENCE = 5.0
-"""Seconds that a gc under way is awaited."""
+"""Seconds to wait for a running gc to end."""
 STALE = 12 * 3600.0
-"""Seconds after which git takes a lock for a forgotten one (git's builtin/gc.c)."""
+"""Seconds after which git ignores a gc lock (git's builtin/gc.c)."""
 
 
 def is_collecting(git: Git) -> bool:
-    """Whether a gc is under way."""
+    """Returns whether a gc seems to be running: its lock file exists."""
     return (git.common_dir / "gc.pid").exists()
 
 
 @contextmanager
 def gc_held_off(git: Git) -> Iterator[None]:
-    """No `git gc` begins within this `with`: it says that one is running already. One under way is awaited first.
+    """Keeps `git gc` from starting during this `with` by holding its lock. Waits for a running one first.
 
-    A gc that prunes at once takes what was written and has no ref yet; who lost to one tries again in here. After
-    PATIENCE seconds, or where the lock cannot be written, the `with` goes on without it.
+    A gc that prunes at once removes new objects that no ref reaches yet. Callers that lost to one retry under this lock.
+    After PATIENCE seconds, or if the lock cannot be written, the `with` proceeds without it.
     """
     path = git.common_dir / "gc.pid"
     held = take(path)
@@ -41,7 +41,10 @@ def gc_held_off(git: Git) -> Iterator[None]:
 
 
 def take(path: Path) -> bool:
-    """Whether git's gc lock is ours now; it names this process, so that git finds it forgotten once we are dead."""
+    """Takes git's gc lock for this process. Returns whether it was taken within PATIENCE seconds.
+
+    The lock names our process id, so git ignores it once we are dead.
+    """
     lock, end = path.with_name(f"{path.name}.lock"), time.monotonic() + PATIENCE
     while time.monotonic() < end:
         with suppress(FileExistsError):
@@ -67,13 +70,17 @@ def take(path: Path) -> bool:
 
 
 def is_living(path: Path) -> bool:
-    """Whether the gc that the lock names may still be under way."""
+    """Returns whether the gc that the lock names may still be running.
+
+    Git's own rule: a living process of this host, or any process of another one, for at most 12 hours.
+    """
     try:
         status, words = path.stat(), path.read_text(errors="replace").split(" ")
     except OSError:
         return False
     if time.time() - status.st_mtime > STALE or len(words) != 2 or not words[0].isdigit():
         return False
+    # a process of another machine cannot be checked, so it counts as living until the lock is stale
     if words[1] != os.uname().nodename:
         return True
     try:

@@ -1,4 +1,4 @@
-"""The commits of runs, one at a time: read, and made of files that are on their way into the repository."""
+"""Single commits of runs: reads their headers, and writes blobs and commits into the repository."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ HEAD = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """What a commit of a run says of itself."""
+    """The header of a run's commit: id, kind, tree, parents, committer time (UTC), author.
+
+    `kind` is attempt, result, annotation or merge, from the trailer `Gitrun-Kind`.
+    """
 
     id: str
     kind: str
@@ -42,7 +45,7 @@ class Commit:
 
 
 def read_commit(found: Object | None) -> Commit | None:
-    """A commit of a run; None for everything else."""
+    """Parses a commit of a run. Returns None for any other object, and for a commit without our trailer."""
     if found is None or found.kind != "commit" or found.data is None:
         return None
     head, _, message = found.data.partition(b"\n\n")
@@ -51,6 +54,7 @@ def read_commit(found: Object | None) -> Commit | None:
         return None
     tree, parents, author, stamp = said.groups()
     return Commit(
+        # trailers end a message, so the last match is ours
         id=found.id,
         kind=kind[-1].decode(),
         tree=tree.decode(),
@@ -62,7 +66,7 @@ def read_commit(found: Object | None) -> Commit | None:
 
 @contextmanager
 def scratch(git: Git) -> Iterator[Path]:
-    """A private directory for files on their way into the repository; it goes away with the `with`."""
+    """Makes a private directory for files to be imported. It is removed at the end of the `with`."""
     place = git.state / "tmp" / os.urandom(8).hex()  # importing tempfile takes longer than what is done here
     make_private(place)
     try:
@@ -72,7 +76,10 @@ def scratch(git: Git) -> Iterator[Path]:
 
 
 def write_blobs(git: Git, directory: Path, contents: Mapping[str, bytes]) -> dict[bytes, Entry]:
-    """The tree entries of these files, whose content is then in the repository; `directory` is a private place for them."""
+    """Stores the contents (path -> bytes) as blobs. Returns their tree entries by path.
+
+    `directory` is a private place for temporary files.
+    """
     paths = []
     for number, data in enumerate(contents.values()):
         path = directory / f"blob.{number}"
@@ -83,7 +90,7 @@ def write_blobs(git: Git, directory: Path, contents: Mapping[str, bytes]) -> dic
 
 
 def hash_files(git: Git, paths: Sequence[Path], kind: str = "blob") -> list[str]:
-    """The ids of new objects of the files as they are, written into the repository without filters."""
+    """Writes files into the repository as objects of `kind`, unfiltered. Returns their ids in order."""
     if not paths:
         return []
     asked = b"".join(os.fsencode(path) + b"\n" for path in paths)
@@ -91,9 +98,9 @@ def hash_files(git: Git, paths: Sequence[Path], kind: str = "blob") -> list[str]
 
 
 def import_blobs(git: Git, contents: Iterable[bytes]) -> list[str]:
-    """The ids of new objects with these contents, all in one pack: a file each takes git an fsync each.
+    """Stores contents as blobs in one pack. Returns their ids in order. Saves an fsync for each.
 
-    The contents are asked for one by one, and held in memory one by one.
+    Reads one content at a time from `contents`, so only one is in memory.
     """
 
     def stream() -> Iterator[bytes]:
@@ -106,6 +113,7 @@ def import_blobs(git: Git, contents: Iterable[bytes]) -> list[str]:
     with scratch(git) as place:
         marks = place / "marks"
         words = ("--quiet", "--done", "--depth=0", f"--export-marks={marks}")
+        # below 100 objects fast-import would write loose ones, each with an fsync
         git.feed("-c", "fastimport.unpackLimit=1", "fast-import", *words, pieces=stream())
         pairs = (line.split() for line in marks.read_text().splitlines())
         ids = {int(mark[1:]): made for mark, made in pairs}
@@ -115,19 +123,19 @@ def import_blobs(git: Git, contents: Iterable[bytes]) -> list[str]:
 
 
 def commit_tree(git: Git, tree: str, parents: Iterable[str | None], message: bytes) -> str:
-    """The id of a new commit of the tree."""
+    """Commits the tree without a signature. Returns the new id. Parents that are None are skipped."""
     words = [word for parent in parents if parent for word in ("-p", parent)]
     made = git.run("-c", "i18n.commitEncoding=UTF-8", "commit-tree", tree, *words, "-F", "-", stdin=message)
     return made.decode().strip()
 
 
 def is_wanted(git: Git) -> bool:
-    """Whether attempts and results are to be signed (`gitrun.sign`)."""
+    """Returns whether attempts and results are to be signed (`gitrun.sign`)."""
     return truth(git.config, "gitrun.sign", default=False)
 
 
 def commit_signed(git: Git, tree: str, parents: Iterable[str | None], message: bytes) -> str:
-    """The id of a new commit of the tree that is signed as git is set up to sign. Raises CannotRun if it cannot be."""
+    """Commits the tree, signed with the user's git configuration. Returns the id. Raises CannotRun if signing fails."""
     words = [word for parent in parents if parent for word in ("-p", parent)]
     utf8 = ("-c", "i18n.commitEncoding=UTF-8")
     done = git.attempt(*utf8, "commit-tree", "--gpg-sign", tree, *words, "-F", "-", stdin=message)

@@ -1,4 +1,4 @@
-"""From what a person calls a run to the run, through the index."""
+"""Finds runs in the index by the names that people use."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 
 def find(index: Index, name: str, prefix: str = "") -> Run:
-    """The run that the name means, in the order of DESIGN.md section 4. Raises UnknownRun, BadRun.
+    """Returns the run that `name` means. Raises UnknownRun, BadRun.
 
-    In a subdirectory, `prefix`, a script may be called as it lies there.
+    Tried in this order: id or prefix of one, number in the list, operation, label. Inside the subdirectory `prefix` a script
+    may also be named relative to it.
     """
     if name == LATEST:
         return latest(index.latest_trusted(), index.readable(), is_bare=index.is_bare)
@@ -39,7 +40,10 @@ def find(index: Index, name: str, prefix: str = "") -> Run:
 
 
 def meant_before(index: Index, label: str) -> str:
-    """What a name means before it means a label, in words; empty if nothing: the order is that of `find`."""
+    """Describes the meaning that takes precedence over `label` as a label: an id, a number or an operation.
+
+    Returns an empty text if there is none. The order is that of `find`.
+    """
     digits = digits_of(label)
     run = next(iter(index.ids(digits)), "") if digits else ""
     if run or (digits and "/" in label):

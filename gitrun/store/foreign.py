@@ -1,7 +1,7 @@
-"""Runs that came from elsewhere, by whatever road: measured before anything unfolds them, and dated by what can be believed.
+"""Runs made elsewhere: checks their trees for size before anything unfolds them, and dates them reliably.
 
-The file `received` has a line for each attempt and result that came from elsewhere and was found fit to be read: its id,
-and when it was first seen here, in seconds since 1970.
+The file `received` has a line for each foreign attempt and result that passed these checks: its id, and the time when it was
+first seen here, in seconds since 1970.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from gitrun.store.runs import Last
 
 TICK = 0.000001
-"""Seconds between runs that came at once: they keep the order that their makers gave them."""
+"""Seconds between runs that arrived together: keeps them in the order of their makers' times."""
 
 
 class Customs:
-    """Looks at runs that nobody here made or trusts; what many of them share is looked at once."""
+    """Checks runs that were neither made nor trusted here. Objects that many of them share are read once."""
 
     def __init__(self, git: Git, objects: Reader) -> None:
         self._git, self._objects = git, objects
@@ -45,7 +45,10 @@ class Customs:
         self._measurer = Measurer(objects)
 
     def admit(self, run: Run, last: Last) -> Run:
-        """The run with the date that counts here. Raises BadRun if it came from elsewhere and must not be unfolded."""
+        """Returns the run with its effective creation time.
+
+        Raises BadRun if it came from elsewhere and its trees are too large or its carried files unproven.
+        """
         names = {run.attempt.id, *([run.attempt.result] if run.attempt.result else [])}
         if run.attempt.id not in self._received and names <= self._trusted:
             return run
@@ -56,7 +59,10 @@ class Customs:
         return replace(run, attempt=replace(run.attempt, created=when))
 
     def date(self, runs: Iterable[Run]) -> list[Run]:
-        """The admitted runs, those that are seen for the first time dated now at the latest; that is written down."""
+        """Returns the admitted runs; one seen for the first time is dated no later than now.
+
+        Records the time of those in `received`.
+        """
         found = list(runs)
         fresh = [run for run in found if self._is_new(run.attempt)]
         now = datetime.fromtimestamp(round(time.time(), 6), timezone.utc)
@@ -74,7 +80,7 @@ class Customs:
         return not names <= self._trusted | self._received.keys()
 
     def _measure(self, run: Run) -> None:
-        """Raises BadRun unless all trees of the run that nobody has looked at, and those of its bases, may be unfolded."""
+        """Raises BadRun unless all unchecked trees of the run, and those of its bases, are small enough to unfold."""
         known = self._trusted | self._received.keys()
         for commit in chain(self._objects, run):
             if commit.id in known:
@@ -86,7 +92,7 @@ class Customs:
                     self._measurer.require_small(tree)
 
     def _prove_carried(self, attempt: Attempt, commit: Commit) -> None:
-        """Raises BadRun unless each path that the attempt carries is what the run's tip before it has there."""
+        """Raises BadRun unless each carried path has the same entry at the run's previous tip."""
         before = tree_of(self._objects, commit.parents[-1]) if attempt.carried and commit.parents else ""
         for path in map(os.fsencode, attempt.carried):
             if self._measurer.entry(commit.tree, path) != self._measurer.entry(before, path):
@@ -95,12 +101,12 @@ class Customs:
 
 
 def age(run: Run) -> tuple[datetime, str]:
-    """The place of a run in the list, oldest first."""
+    """Returns the sort key of a run in lists: creation time, then id."""
     return run.attempt.created, run.id
 
 
 def chain(objects: Reader, run: Run) -> Iterator[Commit]:
-    """The commits of the run, newest first on each path, as far as they are here."""
+    """Yields the commits of the run that exist here, newest first on each path, at most COMMITS of them."""
     seen: set[str] = set()
     front = [run.tip]
     while front and len(seen) < COMMITS:
@@ -113,19 +119,19 @@ def chain(objects: Reader, run: Run) -> Iterator[Commit]:
 
 
 def tree_of(objects: Reader, commit: str) -> str:
-    """The tree of any commit; empty if that is not here."""
+    """Returns the tree id of any commit; empty if the commit is not here."""
     found = objects.read(commit, 1 << 21)
     is_commit = found is not None and found.kind == "commit" and found.data is not None
     return found.data[5:45].decode(errors="replace") if found and found.data and is_commit else ""
 
 
 def file_of(git: Git) -> Path:
-    """Where it is written down what came from elsewhere."""
+    """Returns the path of the file that records foreign attempts and results."""
     return git.state / "received"
 
 
 def received(git: Git) -> dict[str, datetime]:
-    """When each attempt and result from elsewhere was first seen here."""
+    """Returns the time when each foreign attempt and result was first seen here, by id."""
     found: dict[str, datetime] = {}
     with suppress(OSError):
         for line in file_of(git).read_text(errors="replace").splitlines():
@@ -136,11 +142,11 @@ def received(git: Git) -> dict[str, datetime]:
 
 
 def note(git: Git, names: Iterable[str], now: datetime) -> Mapping[str, datetime]:
-    """Writes down that these attempts and results came from elsewhere now, oldest first; the time that each was given."""
+    """Records these foreign attempts and results as received now, oldest first. Returns the time given to each."""
     given = {name: datetime.fromtimestamp(now.timestamp() + TICK * number, timezone.utc) for number, name in enumerate(names)}
     if given:
         text = "\n" + "".join(f"{name} {when.timestamp():.6f}\n" for name, when in given.items())
-        with suppress(OSError):  # where nothing can be written, what comes is new each time
+        with suppress(OSError):  # in a read-only repository, foreign runs count as new each time
             make_common(git.state)
             with file_of(git).open("a") as file:
                 file.write(text)
@@ -148,6 +154,6 @@ def note(git: Git, names: Iterable[str], now: datetime) -> Mapping[str, datetime
 
 
 def unknown(git: Git, names: Iterable[str]) -> list[str]:
-    """Those of the attempts and results of which nobody here knows anything."""
+    """Returns the attempts and results that are neither trusted nor received here."""
     known = trusted(git) | received(git).keys()
     return [name for name in names if name not in known]

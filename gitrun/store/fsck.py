@@ -1,4 +1,4 @@
-"""What is wrong with the runs of a repository and with what lies beside them: looked at, and nothing written."""
+"""Checks the runs of a repository and gitrun's local state. Reads only; `doctor` repairs."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ if TYPE_CHECKING:
     from gitrun.store.runs import Reader
 
 WHOLE = 1 << 20
-"""Bytes up to which a loose object is read to its end; of a larger one it is seen whether it begins as one."""
+"""Bytes up to which a loose object is verified in full; of a larger one only the header is."""
 AHEAD = timedelta(hours=1)
-"""How far the clock of another machine may be ahead of ours."""
+"""Tolerated clock difference to other machines."""
 NETWORKED = ("nfs", "cifs", "smb", "9p", "fuse.sshfs", "afs", "ceph", "lustre", "glusterfs")
 MANY = 10
-"""Runs that keep purged history alive and are named; the others are counted."""
+"""Runs named in a finding about purged history; further ones are counted."""
 NAMED = 3
-"""Runs that are named in a line; the others are counted."""
+"""Runs named in other findings; further ones are counted."""
 
 
 def of_runs(git: Git, now: datetime) -> tuple[list[Finding], int]:
-    """What is wrong with the refs and records of runs, and with the index; and how many runs read."""
+    """Checks the refs and records of all runs, and the index. Returns the findings and the number of readable runs."""
     known = tips(git)
     found: list[Finding] = []
     with no_search_for_cycles(), reader_of_all(git) as reader:
@@ -72,7 +72,7 @@ def of_runs(git: Git, now: datetime) -> tuple[list[Finding], int]:
 
 
 def of_refs(git: Git) -> Iterator[Finding]:
-    """Refs of runs whose files hold nothing, or nothing that git can read: it fetches nothing while there is one."""
+    """Yields runs whose ref file is empty or malformed. Git cannot fetch while there is one."""
     for run in sorted(broken_refs(git)):
         tip = tip_in_index(git, run)
         where = f"it was at {short(tip)}" if tip else "where it was is not known"
@@ -82,7 +82,7 @@ def of_refs(git: Git) -> Iterator[Finding]:
 
 
 def tip_in_index(git: Git, run: str) -> str:
-    """Where the index last saw the run, if that commit is there; else empty."""
+    """Returns the tip that the index last saw for the run, if that commit exists; else empty."""
     path = git.state / "index.sqlite"
     with suppress(sqlite3.Error), closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=1.0)) as base:
         for (tip,) in base.execute("SELECT tip FROM runs WHERE id = ?", (run,)):
@@ -91,14 +91,14 @@ def tip_in_index(git: Git, run: str) -> str:
 
 
 def originals(git: Git, reader: Reader, broken: Collection[str]) -> frozenset[str]:
-    """Those of the runs that do not read which do where git filter-branch has left them."""
+    """Returns those of the broken runs that are readable under `refs/original/`, where git filter-branch left them."""
     left = tips(git, ORIGINAL + RUNS) if broken else {}
     runs = read_runs(git, reader, {run: tip for run, tip in left.items() if run in broken}, frozenset())
     return frozenset(run.id for run in runs if isinstance(run, Run))
 
 
 def of_rewritten(run: BrokenRun, is_saved: bool) -> Finding:  # noqa: FBT001 - the only thing that is not of the run
-    """A run that was rewritten with the history it belongs to: its name proves that it is no longer what was run."""
+    """Describes a run that was rewritten together with the history: its name no longer matches its content."""
     ref = RUNS + run.id
     words = f"run {short(run.id)} does not read: {run.reason}; it was rewritten with the history of this repository"
     hint = "git run doctor --fix gives it its new id"
@@ -107,7 +107,7 @@ def of_rewritten(run: BrokenRun, is_saved: bool) -> Finding:  # noqa: FBT001 - t
 
 
 def of_purged(git: Git, runs: Iterable[Run]) -> Iterator[Finding]:
-    """The runs that keep alive what was purged from branches only."""
+    """Yields a finding if runs keep commits alive that were rewritten on branches only."""
     alive = keeping_alive(git, runs)
     if alive:
         names = " ".join(map(short, alive[:MANY])) + (f" and {len(alive) - MANY:,} more" if len(alive) > MANY else "")
@@ -118,7 +118,7 @@ def of_purged(git: Git, runs: Iterable[Run]) -> Iterator[Finding]:
 
 
 def of_broken(run: BrokenRun) -> Finding:
-    """What lies among the runs and is none, or does not read."""
+    """Describes a ref among the runs that is not a run, or is not readable."""
     if is_id(run.id) and is_id(run.tip):
         hint = (
             f"git fetch --refetch REMOTE refs/runs/{run.id} brings what is elsewhere, git run rm {short(run.id)} takes it away"
@@ -129,7 +129,10 @@ def of_broken(run: BrokenRun) -> Finding:
 
 
 def of_index(git: Git, known: Mapping[str, str], runs: Iterable[Run | BrokenRun]) -> Iterator[Finding]:
-    """Whether the index says the same as the refs (id -> tip) and the runs that were read."""
+    """Yields a finding if the index disagrees with the refs (id -> tip) and the runs that were read.
+
+    An index that is absent, of another version, or being written is passed over: it is a cache.
+    """
     path = git.state / "index.sqlite"
     if not os.path.exists(path):  # noqa: PTH110 - Path.exists raises where we may not look
         return
@@ -143,7 +146,7 @@ def of_index(git: Git, known: Mapping[str, str], runs: Iterable[Run | BrokenRun]
                 run: (tip, text) for run, tip, text in base.execute("SELECT id, tip, record FROM runs WHERE broken IS NULL")
             }
             seen = dict(base.execute("SELECT name, value FROM state").fetchall()).get("stamp")
-    except sqlite3.OperationalError:  # somebody writes it
+    except sqlite3.OperationalError:  # another process is writing it
         return
     except sqlite3.DatabaseError as error:
         yield Finding("index", f"the index does not read: {error}", hint, str(path), "remove")
@@ -158,7 +161,7 @@ def of_index(git: Git, known: Mapping[str, str], runs: Iterable[Run | BrokenRun]
 
 
 def of_live(git: Git) -> Iterator[Finding]:
-    """The records of runs whose supervisor is dead."""
+    """Yields the live records whose supervisor is dead."""
     for run in recorded(git.state):
         if not is_live(git.state, run) and not goes_on(git.state, run):
             words = f"run {short(run)} was killed, and is not finished yet"
@@ -166,7 +169,7 @@ def of_live(git: Git) -> Iterator[Finding]:
 
 
 def of_private_refs(git: Git) -> Iterator[Finding]:
-    """What killed fetches and pushes left."""
+    """Yields the private refs and tokens that killed fetches and pushes left behind."""
     names = git.run("for-each-ref", "--format=%(refname)", INCOMING, OUTBOX).decode(errors="surrogateescape").splitlines()
     tokens = {name.split("/")[3] for name in names}
     with suppress(OSError):
@@ -178,7 +181,7 @@ def of_private_refs(git: Git) -> Iterator[Finding]:
 
 
 def of_trash(git: Git, before: float | None) -> Iterator[Finding]:
-    """What a killed deletion left in the trash, and what has been there longer than until `before` (None: for ever)."""
+    """Yields leftovers of killed deletions, and runs deleted at or before `before` (seconds since 1970; None: never expire)."""
     there = trash.deleted(git)
     doubled = sorted(tips(git, TRASH).keys() - there.keys())
     if doubled:
@@ -192,7 +195,7 @@ def of_trash(git: Git, before: float | None) -> Iterator[Finding]:
 
 
 def of_notes(git: Git, runs: int) -> Iterator[Finding]:
-    """Looks whether the notes, if there are any, read, and are there for the runs made here, of which there are so many."""
+    """Yields a finding if notes exist, but are unreadable or lack runs made here. `runs` is the number of readable runs."""
     if not are_wanted(git) or not are_there(git):
         return
     done = git.attempt("ls-tree", "-r", "--name-only", NOTES)
@@ -206,7 +209,7 @@ def of_notes(git: Git, runs: int) -> Iterator[Finding]:
 
 
 def of_place(git: Git) -> Iterator[Finding]:
-    """Whether the repository lies where the locks of this machine are of no use."""
+    """Yields a finding if the repository is on a network file system, where locks do not reach other machines."""
     form = file_system(os.path.realpath(git.common_dir))
     if form.startswith(NETWORKED):
         words = f"the repository is on {form}: what runs there on another machine is not seen to be running here"
@@ -214,7 +217,7 @@ def of_place(git: Git) -> Iterator[Finding]:
 
 
 def file_system(path: str) -> str:
-    """The kind of file system at a path, as Linux names it; empty where that is not known."""
+    """Returns the type of the file system at `path` as Linux names it; empty if unknown."""
     found = ("", "")
     with suppress(OSError), open("/proc/self/mounts", errors="replace") as file:  # noqa: PTH123 - no path of ours
         for line in file:
@@ -225,7 +228,7 @@ def file_system(path: str) -> str:
 
 
 def of_objects(git: Git) -> Iterator[Finding]:
-    """Loose objects that are empty or damaged, and objects that runs need and that are not there."""
+    """Yields loose objects that are empty or damaged, and missing objects that runs need."""
     store, known = git.common_dir / "objects", tips(git)
     bad = {name: size for name, size in loose(git) if not reads(store / name[:2] / name[2:], name, size)}
     hurts = hurt(git, known, frozenset(bad))
@@ -238,7 +241,7 @@ def of_objects(git: Git) -> Iterator[Finding]:
         hint = again or "nothing of a run needs it"
         path = str(store / name[:2] / name[2:])
         yield Finding("object", words if runs else words.partition(";")[0], hint, path, "set aside" if size else "remove")
-    if bad:  # git could not read on
+    if bad:  # git fails at the first damaged object, so missing ones are looked for only without any
         return
     missing = absent(git)
     hurts = hurt(git, known, missing)
@@ -250,10 +253,10 @@ def of_objects(git: Git) -> Iterator[Finding]:
 
 
 def absent(git: Git) -> frozenset[str]:
-    """The objects of runs, without the history that they were made from, that are not in the repository."""
-    if is_partial(git):  # they are to be had
+    """Returns the objects of runs that are missing. The branch history that runs were made from is not checked."""
+    if is_partial(git):  # git fetches them when they are read
         return frozenset()
-    with suppress(GitFailed):  # a commit that does not read is told of by its run
+    with suppress(GitFailed):  # an unreadable commit is reported with its run
         commits = git.run("rev-list", f"--glob={RUNS}*", "--not", "--branches", "--tags", "--remotes")
         lines = git.run("rev-list", "--objects", "--missing=print", "--no-walk", "--stdin", stdin=commits).splitlines()
         return frozenset(line[1:41].decode() for line in lines if line.startswith(b"?"))
@@ -261,7 +264,7 @@ def absent(git: Git) -> frozenset[str]:
 
 
 def loose(git: Git) -> Iterator[tuple[str, int]]:
-    """The names of all loose objects, and the sizes of their files."""
+    """Yields the id and file size of every loose object."""
     for start in range(256):
         with suppress(OSError), os.scandir(git.common_dir / "objects" / f"{start:02x}") as entries:
             for entry in entries:
@@ -271,14 +274,14 @@ def loose(git: Git) -> Iterator[tuple[str, int]]:
 
 
 def reads(path: os.PathLike[str], name: str, size: int) -> bool:
-    """Whether a loose object's file holds it; a large one is taken for whole if it begins well."""
+    """Returns whether the file of a loose object is intact. Above WHOLE bytes only its header is checked."""
     if not size:
         return False
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - ten thousand of them
             data = file.read(WHOLE)
         unpacked = zlib.decompressobj().decompress(data, 64) if size > WHOLE else zlib.decompress(data)
-    except OSError:  # not ours to read, or packed in between
+    except OSError:  # unreadable for this user, or just packed by a gc
         return True
     except zlib.error:
         return False
@@ -288,7 +291,7 @@ def reads(path: os.PathLike[str], name: str, size: int) -> bool:
 
 
 def hurt(git: Git, known: Mapping[str, str], bad: frozenset[str]) -> dict[str, list[str]]:
-    """Which runs (id -> tip) need which of the bad objects."""
+    """Maps each bad object to the ids of the runs (id -> tip) that reach it."""
     found: dict[str, list[str]] = {}
     if not bad:
         return found
@@ -310,18 +313,19 @@ def hurt(git: Git, known: Mapping[str, str], bad: frozenset[str]) -> dict[str, l
                 front += ids_in(one.data).values()
         for name in seen & bad:
             found.setdefault(name, []).append(run)
+        # objects below a run without bad ones are not walked again for the next run
         if not seen & bad:
             sound |= seen
     return found
 
 
 def some(runs: Iterable[str]) -> str:
-    """Runs, named if they are few."""
+    """Names the first few runs and counts the others, as text."""
     names = list(runs)
     rest = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
     return f"run{'s' * (len(names) != 1)} {', '.join(map(short, names[:NAMED]))}{rest}" if names else "no run"
 
 
 def utc(now: float) -> datetime:
-    """Seconds since 1970 as a time."""
+    """Converts seconds since 1970 to a time in UTC."""
     return datetime.fromtimestamp(now, timezone.utc)

@@ -1,7 +1,7 @@
-"""Our hooks as they lie in a repository: files in the directory of its hooks, or, from git 2.54 on, settings.
+"""Installs gitrun's hooks: as files in the hooks directory, or as settings from git 2.54 on.
 
-A hook of somebody else is never written over. With `chain` it lies beside as `<name>.before-gitrun` and is run first; to
-take ours away puts it back as it was. Each step leaves a hook in its place: a kill in between loses none.
+A foreign hook is never overwritten. With `chain` it is kept as `<name>.before-gitrun` and run first; removing ours puts it
+back. Every step leaves a hook in place, so that a kill loses none.
 """
 
 from __future__ import annotations
@@ -24,12 +24,15 @@ if TYPE_CHECKING:
 BEFORE = ".before-gitrun"
 MISSING, INSTALLED, CHAINED, OUTDATED, FOREIGN = "missing", "installed", "chained", "out of date", "foreign"
 PLACES = (Path(__file__).parents[1] / "share" / "hooks", Path(__file__).parents[2] / "hooks")
-"""Where our hooks lie in an installed package, and in a checkout of the project."""
+"""Directories with the shipped hooks: in an installed package, and in a checkout of the project."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """What there is of a hook: missing, installed, chained, out of date (ours, of another version) or foreign; and where."""
+    """The state of one hook: its path, and missing, installed, chained, out of date or foreign.
+
+    Out of date means ours, of another version. `path` is empty for a hook that is a setting.
+    """
 
     name: str
     status: str
@@ -37,7 +40,7 @@ class Hook:
 
 
 class Hooks:
-    """The hooks of one repository; `version` is that of git."""
+    """The hooks of one repository. `version` is the version of git, asked for if not given."""
 
     def __init__(self, git: Git, version: tuple[int, int] | None = None) -> None:
         self._git = git
@@ -45,7 +48,7 @@ class Hooks:
         self._directory = Path(os.fsdecode(git.run(*ASKED, hooks=True)).removesuffix("\n"))
 
     def names(self, asked: Sequence[str] = ()) -> tuple[str, ...]:
-        """The hooks that are meant: all that suit the repository, or those that are asked for. Raises UsageError."""
+        """Returns the requested hooks, or all that fit the repository. Raises UsageError for one that does not fit."""
         suitable = CLIENT if self._git.worktree else SERVER
         for name in asked:
             if name not in hooks.NAMES:
@@ -56,12 +59,12 @@ class Hooks:
         return tuple(name for name in suitable if name in asked or not asked)
 
     def manager(self) -> str:
-        """The program that keeps the hooks of this working tree; empty if none is seen to."""
+        """Returns the name of the program that manages the hooks of this working tree; empty if there is none."""
         top = self._git.worktree
         return next((name for file, name in MANAGERS.items() if top and (top / file).exists()), "")
 
     def status(self, name: str) -> Hook:
-        """What there is of this hook now."""
+        """Returns the current state of this hook."""
         path = self._directory / name
         if self._is_by_setting(name) and (found := self._settings(name)):
             return Hook(name, INSTALLED if found == hooks.settings_of(name) else OUTDATED, "")
@@ -75,13 +78,10 @@ class Hooks:
         return Hook(name, CHAINED if os.path.lexists(before(path)) else INSTALLED, str(path))
 
     def install(self, name: str, *, chain: bool = False) -> Hook:
-        """Puts our hook there; what there is then. A foreign one stays as it is, and the only one unless `chain`.
-
-        Raises CannotRun.
-        """
+        """Installs our hook and returns its state. A foreign hook is left alone unless `chain`. Raises CannotRun."""
         found = self.status(name)
         if self._is_by_setting(name):
-            self._take_file_away(name)  # of the time before git knew settings: both would be run
+            self._take_file_away(name)  # left by an older git without hook settings: git would run both
             self._set(name)
             return self.status(name)
         self._require_directory()
@@ -95,7 +95,7 @@ class Hooks:
         return self.status(name)
 
     def _require_directory(self) -> None:
-        """Raises CannotRun if what should hold the hooks is a file: /dev/null is set where none are to be run."""
+        """Raises CannotRun if the hooks path is not a directory. People set it to /dev/null to disable hooks."""
         place = self._directory
         if not os.path.lexists(place) or place.is_dir():
             return
@@ -105,12 +105,12 @@ class Hooks:
         raise CannotRun(f"core.hooksPath is {place}, which is no directory", hint)
 
     def uninstall(self, name: str) -> Hook:
-        """Takes our hook away and puts the one before it back; what there was. A foreign one stays as it is.
+        """Removes our hook and restores the one before it. Returns the previous state. A foreign hook is left alone.
 
-        Raises UsageError if it is a setting that is not this repository's own.
+        Raises UsageError if the hook is a setting from outside this repository.
         """
         found = self.status(name)
-        if self._settings(name):  # of whatever version, and whether this git knows such
+        if self._settings(name):  # also one of another version, or in a git too old for hook settings
             section = f"hook.gitrun-{name}"
             if self._git.attempt("config", "--local", "--remove-section", section).returncode:
                 raise UsageError(
@@ -130,7 +130,7 @@ class Hooks:
                 path.unlink()
 
     def _is_by_setting(self, name: str) -> bool:
-        """Whether our hook is to be a setting: git knows such, and nobody is bound to look for it in a file."""
+        """Returns whether our hook is to be a setting: git supports it, and the hook is one of the client's."""
         return name in CLIENT and self._version >= CONFIGURED
 
     def _settings(self, name: str) -> dict[str, str]:
@@ -146,7 +146,7 @@ ASKED = ("rev-parse", "--path-format=absolute", "--git-path", "hooks")
 
 
 def reread(git: Git) -> Git:
-    """The repository with its settings as they are now."""
+    """Returns the repository with its settings read again."""
     from dataclasses import replace
 
     from gitrun.git.exe import read_config
@@ -155,7 +155,7 @@ def reread(git: Git) -> Git:
 
 
 def text_of(name: str) -> bytes:
-    """Our hook of this name as it is shipped. Raises CannotRun."""
+    """Returns the content of our shipped hook of this name. Raises CannotRun."""
     for place in PLACES:
         if (place / name).is_file():
             return (place / name).read_bytes()
@@ -163,12 +163,15 @@ def text_of(name: str) -> bytes:
 
 
 def before(path: Path) -> Path:
-    """Where a hook lies that was there before ours."""
+    """Returns the path to which a foreign hook is moved when ours is chained before it."""
     return path.with_name(path.name + BEFORE)
 
 
 def put_beside(path: Path) -> None:
-    """The hook lies beside its place too, a link as a link, with its mode. Raises CannotRun if another lies there."""
+    """Keeps a second name for the hook at `before(path)`: links as links, with its mode.
+
+    Raises CannotRun if that path is taken by another hook.
+    """
     beside = before(path)
     if os.path.lexists(beside):
         if not is_same(path, beside):
@@ -181,13 +184,13 @@ def put_beside(path: Path) -> None:
 
 
 def is_same(one: Path, other: Path) -> bool:
-    """Whether two paths are the same file or link."""
+    """Returns whether two paths are the same file or link."""
     first, second = one.lstat(), other.lstat()
     return (first.st_dev, first.st_ino) == (second.st_dev, second.st_ino)
 
 
 def write(path: Path, data: bytes) -> None:
-    """Writes a hook, whole or not at all, and ready to be run."""
+    """Writes an executable hook atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -200,5 +203,5 @@ def write(path: Path, data: bytes) -> None:
 
 
 def as_json(found: Mapping[str, Hook]) -> list[dict[str, str | None]]:
-    """Hooks for programs; `path` is null for what is a setting."""
+    """Returns the hooks as JSON values; `path` is null for a hook that is a setting."""
     return [{"name": hook.name, "status": hook.status, "path": hook.path or None} for hook in found.values()]

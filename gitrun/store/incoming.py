@@ -1,7 +1,7 @@
-"""The quarantine: what comes from elsewhere is kept by `refs/gitrun/incoming/<token>/` until it has been looked through.
+"""The quarantine: refs under `refs/gitrun/incoming/<token>/` keep fetched runs until they have been checked.
 
-A kill leaves each run's ref where it was or where it goes to, and a token whose lock nobody holds: its refs are taken
-away by the next command that opens a quarantine.
+After a kill, each run's ref is where it was or where it was to go. The refs of a token whose lock is free are removed when
+the next quarantine opens.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ if TYPE_CHECKING:
     from gitrun.store.inspection import Chain, Inspector
 
 FEW = 100
-"""Refs up to which each is on the disk before we go on; of more, git's own care for refs is enough: they can be had again."""
+"""Refs up to which each is synced to disk. With more, git's own sync suffices: they can be fetched again."""
 
 
 ROUND = 500
-"""Refs that git moves at a time: ten thousand at once take three times as long, for all are locked first."""
+"""Refs that git moves at a time. It locks all of them first, so ten thousand at once take three times as long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which of the incoming runs are wanted: all that `keep` leaves of them; those `named` also if they were deleted here.
+    """The incoming runs to accept. `keep` selects ids among the sound ones; without it all are kept.
 
-    With `merge`, runs that went on here and there are merged.
+    Runs in `named` are accepted even if they were deleted here. With `merge`, diverged runs are merged.
     """
 
     named: frozenset[str] = frozenset()
@@ -52,7 +52,7 @@ class Wanted:
 
 @dataclass(slots=True)
 class Received:
-    """What became of incoming runs, by id: new, moved forward, merged; those that were left, and why."""
+    """The outcome for each incoming run: lists of ids by outcome, `refused` with a reason, `same` as a count."""
 
     fresh: list[str] = field(default_factory=list)
     forward: list[str] = field(default_factory=list)
@@ -67,7 +67,7 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """Where a run's ref goes from and to."""
+    """The move of a run's ref: from `expected` (None: it does not exist) to `new`."""
 
     run: str
     new: str
@@ -76,7 +76,7 @@ class Goal:
 
 @contextmanager
 def opened(git: Git, under: str = INCOMING) -> Iterator[str]:
-    """The prefix of private refs that go away with the `with`; what killed commands left of such goes away too."""
+    """Opens a private ref prefix for the length of the `with`. Also removes those of dead processes."""
     sweep(git)
     token = os.urandom(8).hex()
     lock = acquire(git.state / "tokens" / token)
@@ -90,7 +90,7 @@ def opened(git: Git, under: str = INCOMING) -> Iterator[str]:
 
 
 def sweep(git: Git) -> None:
-    """Takes away the private refs whose makers are dead."""
+    """Removes private refs whose owners are dead."""
     named = git.run("for-each-ref", "--format=%(refname)", INCOMING, OUTBOX).decode(errors="surrogateescape").splitlines()
     for prefix in {"/".join(name.split("/")[:4]) + "/" for name in named}:
         token = prefix.split("/")[3]
@@ -100,7 +100,10 @@ def sweep(git: Git) -> None:
 
 
 def discard(git: Git, prefix: str) -> None:
-    """Takes private refs away: their files (ten thousand in a fifth of git's time), and what was packed meanwhile."""
+    """Removes all private refs below `prefix`, loose and packed.
+
+    Removing the files first takes a fifth of git's time for ten thousand refs.
+    """
     shutil.rmtree(git.common_dir / prefix, ignore_errors=True)
     left = git.run("for-each-ref", "--format=delete %(refname) %(objectname)", prefix)
     if left:
@@ -110,7 +113,10 @@ def discard(git: Git, prefix: str) -> None:
 
 
 def receive(git: Git, there: Mapping[str, str], wanted: Wanted) -> Received:
-    """Makes runs of what lies in the quarantine (name -> tip), each from where it is seen to be, if it is sound and wanted."""
+    """Checks the quarantined runs (id -> tip) and moves the refs of those that are sound and wanted.
+
+    Each ref moves from where it was seen. Runs deleted here are left out unless named.
+    """
     found, known = Received(), tips(git)
     gone = (tips(git, TRASH).keys() | purged(git)) - wanted.named
     fresh: dict[str, str] = {}
@@ -144,7 +150,7 @@ def receive(git: Git, there: Mapping[str, str], wanted: Wanted) -> Received:
 
 
 def write_down(git: Git, chains: Sequence[Chain], runs: Collection[str]) -> None:
-    """Writes down that the attempts and results of these runs came from elsewhere now, and were looked through."""
+    """Records the attempts and results of these runs as received now from elsewhere, and checked."""
     found = sorted((chain for chain in chains if chain.run in runs), key=lambda chain: (chain.time, chain.run))
     names = [name for chain in found for name in (*chain.attempts, *chain.results.values())]
     if names:
@@ -152,7 +158,7 @@ def write_down(git: Git, chains: Sequence[Chain], runs: Collection[str]) -> None
 
 
 def sound(inspector: Inspector, names: Mapping[str, str], refused: dict[str, str]) -> Iterator[Chain]:
-    """The chains of those that are runs; why the others are none goes into `refused`."""
+    """Yields the chains of the refs that are runs; puts the reasons of the others into `refused`."""
     for run, tip in names.items():
         try:
             yield inspector.chain(run, tip)
@@ -161,7 +167,10 @@ def sound(inspector: Inspector, names: Mapping[str, str], refused: dict[str, str
 
 
 def decide(git: Git, inspector: Inspector, chain: Chain, ours: str | None, found: Received) -> Goal | None:
-    """Where the run's ref goes from where it is, if it does, with a word about it in `found`; diverged runs are left."""
+    """Decides about one sound run and records the outcome in `found`. Returns the ref move, or None.
+
+    `ours` is the run's tip here, or None. Diverged runs are only recorded.
+    """
     run = chain.run
     if ours is None:
         found.fresh.append(run)
@@ -181,10 +190,10 @@ def decide(git: Git, inspector: Inspector, chain: Chain, ours: str | None, found
 
 
 def decide_moved(git: Git, mine: Chain, theirs: Chain, found: Received) -> Goal | None:
-    """As `decide`, for a run that has moved here: it is ahead, has diverged, or has another result than the one there.
+    """Decides as `decide` for a run that has new commits here: it is ahead, diverged, or has a rival result.
 
-    An attempt has one result. Only one that was made or is trusted here replaces one that is neither, which moves to the
-    trash; every other is refused, whatever its date.
+    An attempt has one result. A result made or trusted here replaces one that is neither, which moves to the trash. Any
+    other rival is refused, whatever its date.
     """
     run = theirs.run
     rivals = {attempt for attempt, result in mine.results.items() if theirs.results.get(attempt, result) != result}
@@ -206,7 +215,7 @@ def decide_moved(git: Git, mine: Chain, theirs: Chain, found: Received) -> Goal 
 
 
 def merged(git: Git, inspector: Inspector, chains: Sequence[Chain], known: Mapping[str, str], found: Received) -> list[Goal]:
-    """Where the refs of diverged runs go when both sides are merged, with a word about each in `found`."""
+    """Merges the diverged runs and records them in `found`. Returns the ref moves."""
     from gitrun.store.merging import merge
 
     theirs = {chain.run: chain for chain in chains}
@@ -216,14 +225,14 @@ def merged(git: Git, inspector: Inspector, chains: Sequence[Chain], known: Mappi
 
 
 def promote(git: Git, goals: Sequence[Goal]) -> list[str]:
-    """Moves the runs' refs, each from where it is expected; those that were elsewhere by then."""
+    """Moves the refs of runs. Returns the ids of runs whose ref was not where it was expected."""
     at = git if len(goals) <= FEW else replace(git, config={**git.config, "gitrun.fsync": ("false",)})
     rounds = [goals[start : start + ROUND] for start in range(0, len(goals), ROUND)]
     return [run for some in rounds for run in promote_some(at, some)]
 
 
 def promote_some(git: Git, goals: Sequence[Goal]) -> list[str]:
-    """As promote: all at once, or one by one if that fails."""
+    """Moves the refs in one transaction, or one by one if that fails. Returns as `promote`."""
     lines = "".join(f"update {run_ref(goal.run)}\0{goal.new}\0{goal.expected or NO_ID}\0" for goal in goals)
     if git.attempt("update-ref", "--no-deref", "-z", "--stdin", stdin=lines.encode(), hooks=True).returncode == 0:
         return []

@@ -1,6 +1,6 @@
-"""The index: what the refs of runs say, in sqlite, so that no question about many runs reads them all again.
+"""The index: an sqlite cache of all runs, so that questions about many runs do not read each of them.
 
-It is a cache: it notices every change of the refs, whoever made it, and is made anew when it is gone or broken.
+It notices every change of the refs, whoever made it. A missing or broken index is rebuilt.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
 
 VERSION = 9
 MANY = 200
-"""Runs from which on reading them through libgit2 is worth its import."""
+"""Runs from which reading through libgit2 pays for its import."""
 FEW = 100
-"""Runs that did not read up to which they are tried again each time: their objects may have come. Of more the first are."""
+"""Unreadable runs retried at each look, as their objects may have arrived. Of more, only the first ones are."""
 ROUND = 2_000
 """Runs read and stored at a time."""
 SETTLED = 0.1
-"""Seconds after which a directory's time says whether it has changed: two changes within a tick have one time."""
+"""Seconds after which a directory's mtime is trustworthy: two changes within one clock tick have the same time."""
 TABLES = """
 CREATE TABLE IF NOT EXISTS runs (
     id TEXT PRIMARY KEY, tip TEXT NOT NULL, created REAL NOT NULL, operation TEXT NOT NULL, flags TEXT NOT NULL,
@@ -56,41 +56,41 @@ CREATE INDEX IF NOT EXISTS sources ON runs (source);
 CREATE INDEX IF NOT EXISTS bases ON runs (base);
 CREATE INDEX IF NOT EXISTS labels ON runs (label) WHERE label IS NOT NULL;
 """
-"""What finds rows quickly; made after the rows, in half the time."""
+"""Indexes for the queries, created after the rows are inserted: that takes half the time."""
 COLUMNS = ("tip", "created", "operation", "flags", "status", "label", "marked", "broken", "source", "base", "words", "record")
 PUT = (
     f"INSERT INTO runs VALUES ({', '.join('?' * (len(COLUMNS) + 1))}) ON CONFLICT (id) DO UPDATE SET "  # noqa: S608 - ours
     f"{', '.join(f'{name} = excluded.{name}' for name in COLUMNS)} WHERE runs.tip = ?"
 )
-"""Puts a row in, in place of one whose tip is still the one that was seen; leaves what somebody else has put in."""
+"""Inserts a row, or replaces one whose tip is still the one we saw. Rows that another process wrote are kept."""
 TRIED = (1, 100, 10_000, -1)
-"""How many runs are read at a time until a trusted one is among them: nearly always the first is."""
+"""Sizes of the batches in which runs are read until one is trusted; nearly always the first is."""
 TRIES = 10
-"""How often is looked again when somebody else was quicker."""
+"""Attempts to catch up while other processes keep changing the index."""
 ROW = "id, tip, broken, record"
 ORDER = "ORDER BY created DESC, id DESC"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Runs that answer a question, newest attempt first, and how many there are in all."""
+    """The runs that answer a query, newest attempt first, and the number of all runs."""
 
     runs: tuple[Run | BrokenRun, ...]
     total: int
 
 
 class Index:
-    """The index of one repository, as of the moment it was opened; to be used in a `with`."""
+    """The index of one repository, as of when it was opened. Use it in a `with`."""
 
     def __init__(self, git: Git, told: Callable[[int, int], None] | None = None) -> None:
-        """`told` hears how many runs of how many have been read."""
+        """Opens the index and brings it up to date. `told` is called with the numbers of runs read and to read."""
         self._git, self._told = git, told
         self._live = live_runs(git.state)
         self._path = git.state / "index.sqlite"
         try:
             self._base = self._open()
             self._refresh()
-        except sqlite3.DatabaseError:  # it does not read: it is a cache, and made anew
+        except sqlite3.DatabaseError:  # a damaged cache is rebuilt
             self._base = self._anew()
             self._refresh()
 
@@ -101,49 +101,49 @@ class Index:
         self._base.close()
 
     def newest(self, limit: int = -1, start: int = 0) -> Answer:
-        """The newest runs (limit -1: all), from the `start`th on, counted from 0; those that do not read come last."""
+        """Returns the newest runs (limit -1: all) from offset `start` on. Unreadable ones come last."""
         where = "ORDER BY broken IS NOT NULL, created DESC, id DESC" if self._has_broken() else ORDER
         return Answer(tuple(self._runs(f"{where} LIMIT ? OFFSET ?", (limit, start))), self.count())
 
     def count(self) -> int:
-        """How many runs there are, also of those that do not read."""
+        """Returns the number of runs, including unreadable ones."""
         return self._number("SELECT count(*) FROM runs")
 
     def place(self, number: int) -> Run | None:
-        """The run with this number in the list, counted from 1; None if there is none that reads."""
+        """Returns the run with this number in the list, counted from 1; None if there is no such readable run."""
         return self._one(f"WHERE broken IS NULL {ORDER} LIMIT 1 OFFSET ?", (number - 1,))
 
     def readable_runs(self, limit: int = -1, start: int = 0) -> list[Run]:
-        """The newest runs that read (limit -1: all), from the `start`th on, counted from 0."""
+        """Returns the newest readable runs (limit -1: all) from offset `start` on."""
         return self._sound(f"WHERE broken IS NULL {ORDER} LIMIT ? OFFSET ?", (limit, start))
 
     def broken(self) -> list[BrokenRun]:
-        """What lies among the runs and does not read."""
+        """Returns the refs among the runs that are unreadable or no runs."""
         return [run for run in self._runs("WHERE broken IS NOT NULL ORDER BY id") if isinstance(run, BrokenRun)]
 
     def number(self, run: Run) -> int:
-        """The number of the run in the list, counted from 1."""
+        """Returns the number of the run in the list, counted from 1."""
         where = "broken IS NULL AND (created, id) > (SELECT created, id FROM runs WHERE id = ?)"
         return self._number(f"SELECT count(*) FROM runs WHERE {where}", (run.id,)) + 1  # noqa: S608 - ours
 
     @property
     def is_bare(self) -> bool:
-        """Whether the repository has no working tree: runs come to it from elsewhere only."""
+        """True if the repository has no working tree, so that all its runs were made elsewhere."""
         return self._git.worktree is None
 
     def readable(self) -> int:
-        """How many runs read."""
+        """Returns the number of readable runs."""
         return self._number("SELECT count(*) FROM runs WHERE broken IS NULL")
 
     def ids(self, prefix: str) -> list[str]:
-        """The ids, a hundred at most, that begin with these hex digits."""
+        """Returns at most 100 ids that begin with these hex digits."""
         found = self._ask("SELECT id FROM runs WHERE id >= ? AND id < ? LIMIT 100", (prefix, prefix + "g"))
         return [run for (run,) in found]
 
     def named(self, name: str) -> list[Run]:
-        """The runs that a name may mean: of the operation of that name the marked, else the latest; all with the label.
+        """Returns the runs that a name may mean: its marked run, else the latest of that operation, else those with the label.
 
-        The latest is one that was made or is trusted here, if there is one: others are newer as often as they like.
+        The latest is one made or trusted here, if there is one: foreign runs could always claim to be newer.
         """
         latest = f"WHERE operation = ? AND broken IS NULL {ORDER} LIMIT 1"
         labelled = f"WHERE label = ? AND broken IS NULL {ORDER}"
@@ -151,7 +151,7 @@ class Index:
         return own or self._sound(latest, (name,)) or self._sound(labelled, (name,))
 
     def latest_trusted(self, operation: str | None = None) -> Run | None:
-        """The newest run, of the operation or of any, that was made or is trusted here."""
+        """Returns the newest run made or trusted here, of one operation or of any; None if there is none."""
         where, values = ("", ()) if operation is None else ("AND operation = ?", (operation,))
         start = 0
         for limit in TRIED:
@@ -164,41 +164,41 @@ class Index:
         return None
 
     def marked(self, operation: str) -> list[Run]:
-        """The marked runs of the operation, newest first: several only if marks were set in two places."""
+        """Returns the marked runs of the operation, newest first. Several occur if marks were set in two clones."""
         return self._sound(f"WHERE operation = ? AND marked AND broken IS NULL {ORDER}", (operation,))
 
     def alike(self, operation: str, flags: Flags) -> list[Run]:
-        """The runs of the operation whose flags are equal to these, newest first."""
+        """Returns the runs of the operation with flags equal to these by value, newest first."""
         return self._sound(f"WHERE operation = ? AND flags = ? AND broken IS NULL {ORDER}", (operation, flags_key(flags)))
 
     def ended_alike(self, operation: str, flags: Flags, words: str | None, source: str = "", limit: int = -1) -> list[Run]:
-        """As `alike`, only those that have ended, with these words (`words_key`) and of this source, at most `limit`.
+        """Returns at most `limit` runs as `alike` does, restricted to ended ones with these words and this source.
 
-        A run whose words have no key is among them.
+        `words` is a key made by `words_key`. A run whose words have no key matches too.
         """
         where, values = ended_alike(operation, flags, words, source)
         return self._sound(f"WHERE {where} {ORDER} LIMIT ?", (*values, limit))
 
     def count_ended_alike(self, operation: str, flags: Flags, words: str | None, source: str = "") -> int:
-        """How many runs `ended_alike` finds without a limit; no run is read for it."""
+        """Counts the runs that `ended_alike` finds without a limit, without reading them."""
         where, values = ended_alike(operation, flags, words, source)
         return self._number(f"SELECT count(*) FROM runs WHERE {where}", values)  # noqa: S608 - ours
 
     def of_operation(self, operation: str) -> list[Run]:
-        """The runs of the operation, newest first."""
+        """Returns the runs of the operation, newest first."""
         return self._sound(f"WHERE operation = ? AND broken IS NULL {ORDER}", (operation,))
 
     def made_of(self, tree: str, limit: int = -1) -> list[Run]:
-        """The runs whose source is exactly this tree, newest first, at most `limit`."""
+        """Returns at most `limit` runs whose source is exactly this tree, newest first."""
         return self._sound(f"WHERE source = ? AND broken IS NULL {ORDER} LIMIT ?", (tree, limit))
 
     def made_from(self, commit: str, besides: str = "", limit: int = -1) -> list[Run]:
-        """The runs that were made from this commit, except those of the tree `besides`, newest first, at most `limit`."""
+        """Returns at most `limit` runs based on this commit, except those of the tree `besides`, newest first."""
         where = "base = ? AND source != ? AND broken IS NULL"
         return self._sound(f"WHERE {where} {ORDER} LIMIT ?", (commit, besides, limit))
 
     def get(self, run: str) -> Run | BrokenRun | None:
-        """The run with this full id."""
+        """Returns the run with this full id; None if there is none."""
         return next(iter(self._runs("WHERE id = ?", (run,))), None)
 
     def _has_broken(self) -> bool:
@@ -227,9 +227,9 @@ class Index:
         return int(found)
 
     def _ask(self, query: str, values: tuple[object, ...] = (), read: Callable[[Any], Any] | None = None) -> list[Any]:
-        """The rows, each as `read` reads it; if they do not read, which a disk may do to them, the base is made anew.
+        """Runs a query and returns its rows, each passed through `read`. Rebuilds the index if its rows are damaged.
 
-        A value that is not UTF-8 is in no row.
+        Queries for a value that is not UTF-8 return nothing: sqlite cannot hold one.
         """
         if not all(is_text(value) for value in values if isinstance(value, str)):
             return []
@@ -246,12 +246,12 @@ class Index:
         return list(map(read, rows)) if read else rows.fetchall()
 
     def _open(self) -> sqlite3.Connection:
-        """The base on disk; one in memory, with what is on disk, where that cannot be written."""
+        """Opens the index on disk. Where that is not writable, copies it into memory."""
         try:
             make_common(self._path.parent)
             base = sqlite3.connect(self._path, timeout=5.0, isolation_level=None)
-            base.execute("PRAGMA synchronous = OFF")  # after a power cut it is looked through: see _refresh
-            base.execute("PRAGMA journal_mode = PERSIST")  # what a kill leaves is rolled back
+            base.execute("PRAGMA synchronous = OFF")  # _catch_up checks it after each boot, for power cuts
+            base.execute("PRAGMA journal_mode = PERSIST")  # what a kill leaves is rolled back; no file is deleted each time
             with suppress(sqlite3.OperationalError):
                 if base.execute("PRAGMA user_version").fetchone() != (VERSION,):
                     base.executescript(f"DROP TABLE IF EXISTS runs; DROP TABLE IF EXISTS state; {TABLES}")
@@ -277,35 +277,38 @@ class Index:
         return base
 
     def _anew(self) -> sqlite3.Connection:
-        # its journal first: it would be rolled back into another base
+        # the journal first: sqlite would roll it back into the new file
         for path in (self._path.with_name(f"{self._path.name}-journal"), self._path):
             with suppress(OSError):
                 path.unlink()
         return self._in_memory(None) if self._path.exists() else self._open()
 
     def _refresh(self) -> None:
-        """Reads what has changed since the last time, by whatever program; again, if another one was quicker meanwhile."""
+        """Reads changed runs until no other process interferes, at most TRIES times."""
         for _ in range(TRIES):
             if self._catch_up():
                 return
 
     def _catch_up(self) -> bool:
-        """Whether the base is as the refs were when this began, or newer: nothing older than it has is put in."""
+        """Brings the rows up to date with the refs. Returns False if another process changed rows in between.
+
+        A row is never replaced by one that is older.
+        """
         seen, moment = stamp(self._git)
         known = dict(self._base.execute("SELECT name, value FROM state").fetchall())
-        if known.get("boot") != (boot := this_boot()):  # the machine may have gone down while it was written
+        if known.get("boot") != (boot := this_boot()):  # a power cut may have torn the file: see PRAGMA synchronous
             if self._base.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
                 raise sqlite3.DatabaseError("it is not whole")
             known = {}
         lost = self.count() - self.readable()
         if known.get("stamp") == seen and (not lost or (lost > FEW and not self._one_is_back())):
             return True
-        # before the refs are read: what somebody else puts in after this is not older than what we are going to see
+        # rows first, refs second: a row that another process writes after this is no older than the refs we read
         before = {run: (tip, broken) for run, tip, broken in self._base.execute("SELECT id, tip, broken FROM runs").fetchall()}
         now = tips(self._git)
         changed = {run: tip for run, tip in now.items() if before.get(run) != (tip, None)}
         gone = [(run, tip) for run, (tip, _) in before.items() if run not in now]
-        if gone:  # of a ref that a power cut has emptied only we know where it was
+        if gone:  # of a ref that a power cut has emptied, only this row knows the tip
             damaged = broken_refs(self._git)
             gone = [pair for pair in gone if pair[0] not in damaged]
         stored = self._store(changed, {run: tip for run, (tip, _) in before.items()})
@@ -318,7 +321,7 @@ class Index:
         return stored == len(changed)
 
     def _one_is_back(self) -> bool:
-        """Whether one of the first runs that did not read reads now."""
+        """Returns whether one of the first FEW unreadable runs is readable now."""
         from gitrun.git.objects import Objects
         from gitrun.store.runs import read_runs
 
@@ -329,7 +332,7 @@ class Index:
         return False
 
     def _store(self, changed: Mapping[str, str], before: Mapping[str, str]) -> int:
-        """Reads these runs, in rounds, and puts them in where the base is as it was `before`; how many that were."""
+        """Reads these runs in rounds and stores them where rows are still as in `before`. Returns how many were stored."""
         from gitrun.git.objects import Objects
         from gitrun.store.runs import read_runs
 
@@ -353,7 +356,7 @@ class Index:
 
 
 def ended_alike(operation: str, flags: Flags, words: str | None, source: str) -> tuple[str, tuple[object, ...]]:
-    """The condition that such rows meet, and its values."""
+    """Returns the SQL condition of `Index.ended_alike` and its values."""
     where = "operation = ? AND flags = ? AND broken IS NULL AND status IN (?, ?)"
     values: tuple[object, ...] = (operation, flags_key(flags), *sorted(ENDED))
     if words is not None:
@@ -362,7 +365,7 @@ def ended_alike(operation: str, flags: Flags, words: str | None, source: str) ->
 
 
 def this_boot() -> str:
-    """What tells this start of the machine from all others; empty where the system does not say."""
+    """Returns the id of this boot of the machine; empty if the system has none."""
     with suppress(OSError), open("/proc/sys/kernel/random/boot_id") as file:  # noqa: PTH123 - each look at runs asks
         return file.read().strip()
     return ""
@@ -370,7 +373,7 @@ def this_boot() -> str:
 
 @contextmanager
 def no_search_for_cycles() -> Iterator[None]:
-    """Python does not look for cycles among very many new values, of which none has any."""
+    """Turns Python's cyclic garbage collector off. It would scan very many new values without finding a cycle."""
     was_on = gc.isenabled()
     gc.disable()
     try:
