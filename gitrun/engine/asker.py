@@ -1,8 +1,8 @@
-"""Asks a program for its options: runs it up to where it would read its command line, and writes down what it reads there."""
+"""Asks a program for its options: runs it until it reads its command line, and writes down the options defined there."""
 
-# `python asker.py OUT SCRIPT ARG...`; OUT gets JSON: {"frontend", "flags", "commands"}, as gitrun.engine.declared reads it.
-# The user's own interpreter runs it, any CPython from 3.8, without gitrun: newer annotations stand in quotes.
-# ruff: noqa: ANN401 - what lies in the user's interpreter has the types of its version
+# `python asker.py OUT SCRIPT ARG...` writes JSON to OUT: {"frontend", "flags", "commands"}, as gitrun.engine.declared reads it.
+# The user's interpreter runs this file: CPython 3.8 or newer, without gitrun. Annotations that 3.8 cannot read are quoted.
+# ruff: noqa: ANN401 - argparse, click and absl inthe user's interpreter have the types of their version
 
 import argparse
 import enum
@@ -28,7 +28,7 @@ OUT = []  # type: list[str]
 
 
 def plain(value: "Any") -> "Any":
-    """The value, if JSON has it; else None."""
+    """Returns the value if JSON can hold it, else None. Tuples become lists."""
     if isinstance(value, (list, tuple)):
         items = [plain(item) for item in value]
         return None if None in items else items
@@ -36,14 +36,15 @@ def plain(value: "Any") -> "Any":
 
 
 def answer(frontend: str, flags: "list[Any]", commands: "list[Any]") -> "NoReturn":
-    """Writes the answer and ends the program, whatever it would do at its end."""
+    """Writes the answer to OUT and ends the process at once, without exit handlers of the program."""
     with open(OUT[0], "w", encoding="utf-8") as file:
         json.dump({"frontend": frontend, "flags": flags, "commands": commands}, file)
+    # sys.exit() would run the program's own handlers, which may write files or wait
     os._exit(0)
 
 
 def flag(name: str, **given: "Any") -> "dict[str, Any]":
-    """A flag as JSON; what is not said is as usual."""
+    """Returns a flag as JSON. Fields that are not given get their defaults."""
     usual: dict[str, Any] = {
         "name": name,
         "default": None,
@@ -58,7 +59,7 @@ def flag(name: str, **given: "Any") -> "dict[str, Any]":
 
 
 def of_parser(parser: "Any") -> "tuple[list[Any], list[Any]]":
-    """The flags and the sub-commands of a parser of argparse."""
+    """Returns the flags and the sub-commands of an argparse parser."""
     flags, commands = [], []
     for action in parser._actions:  # noqa: SLF001 - argparse has no other way
         kind = type(action).__name__
@@ -72,7 +73,7 @@ def of_parser(parser: "Any") -> "tuple[list[Any], list[Any]]":
 
 
 def of_action(action: "Any", does: str) -> "dict[str, Any]":
-    """The flag of an action of argparse."""
+    """Returns the flag of an argparse action; `does` becomes its `action`."""
     options = action.option_strings
     option = next((text for text in options if text.startswith("--")), options[0] if options else "")
     many = (
@@ -101,7 +102,7 @@ def of_action(action: "Any", does: str) -> "dict[str, Any]":
 
 
 def of_command(command: "Any") -> "tuple[list[Any], list[Any]]":
-    """The flags and the sub-commands of a command of click."""
+    """Returns the flags and the sub-commands of a click command."""
     flags = joined(of_param(param) for param in command.params if not getattr(param, "is_eager", False))
     inner = getattr(command, "commands", {})
     commands = []
@@ -112,7 +113,7 @@ def of_command(command: "Any") -> "tuple[list[Any], list[Any]]":
 
 
 def joined(flags: "Any") -> "list[Any]":
-    """The flags, with one for all options that stand for values of one parameter."""
+    """Merges options that set one click parameter to different values into a single flag."""
     found: dict[str, Any] = {}
     for one in flags:
         known = found.setdefault(one["name"], one)
@@ -124,7 +125,7 @@ def joined(flags: "Any") -> "list[Any]":
 
 
 def of_value(param: "Any", option: str, default: "Any") -> "dict[str, Any]":
-    """The flag of an option of click that stands for a value, such as `--upper` with `flag_value="upper"`."""
+    """Returns the flag of a click option with a fixed value, such as `--upper` with `flag_value="upper"`."""
     value = plain(param.flag_value)
     if isinstance(default, bool):
         default = value if default else None
@@ -133,9 +134,9 @@ def of_value(param: "Any", option: str, default: "Any") -> "dict[str, Any]":
 
 
 def kind_of(param: "Any") -> "tuple[str, list[Any]]":
-    """Kind and choices of a parameter of click."""
+    """Returns the kind and the choices of a click parameter."""
     hint = getattr(getattr(param, "type_descriptor", None), "annotation", None)
-    if not hasattr(param, "type"):  # typer 0.29 has types of its own
+    if not hasattr(param, "type"):  # typer 0.29 no longer uses click's types
         members = list(hint) if isinstance(hint, type) and issubclass(hint, enum.Enum) else []
         return "bool" if hint is bool else KINDS.get(hint, "any"), [plain(member.value) for member in members]
     kinds = {
@@ -152,7 +153,7 @@ def kind_of(param: "Any") -> "tuple[str, list[Any]]":
 
 
 def of_param(param: "Any") -> "dict[str, Any]":
-    """The flag of a parameter of click."""
+    """Returns the flag of a click parameter."""
     default = plain(param.default() if callable(param.default) else getattr(param.default, "value", param.default))
     many = bool(getattr(param, "multiple", False)) or param.nargs != 1
     kind, choices = kind_of(param)
@@ -176,7 +177,7 @@ def of_param(param: "Any") -> "dict[str, Any]":
 
 
 def of_absl(flags: "Any") -> "list[Any]":
-    """The flags that the program itself defines with absl."""
+    """Returns the absl flags that the program itself defines, without those of the modules it imports."""
     kinds = {"int": "int", "float": "float", "bool": "bool", "string": "str", "string enum": "str"}
     found = []
     for item in flags.get_key_flags_for_module(sys.argv[0]):
@@ -189,7 +190,7 @@ def of_absl(flags: "Any") -> "list[Any]":
 
 
 def patch() -> None:
-    """Has what reads the command line answer instead."""
+    """Replaces the functions that parse the command line by functions that write the answer."""
 
     def parse(self: "Any", *_: "Any", **__: "Any") -> "NoReturn":
         answer("argparse", *of_parser(self))

@@ -1,4 +1,4 @@
-"""The flags of a script by its own word: it is run, in a checkout of its own, up to where it reads its command line."""
+"""Flags that a script reports itself: gitrun runs it in a separate checkout until it reads its command line."""
 
 from __future__ import annotations
 
@@ -22,21 +22,22 @@ if TYPE_CHECKING:
 
 ASKER = Path(__file__).with_name("asker.py")
 PATIENCE = 10.0
-"""Seconds that a program may take up to its command line."""
+"""Seconds that a program may take to reach its command line."""
 IDENTITY = ("-c", "user.name=gitrun", "-c", "user.email=gitrun@localhost")
 
 
 def ask_here(git: Git, tree: str, path: str) -> Script:
-    """As `ask_script`, of the user's Python, for which what is installed from the working tree comes from the checkout."""
+    """Calls `ask_script` with the user's Python. Editable installs of the working tree are imported from the checkout."""
     settings = settings_from(git.config)
     return ask_script(git, tree, path, interpreter.find(settings.python, git.environ, git.worktree or git.git_dir))
 
 
 def ask_script(git: Git, tree: str, path: str, python: str, *, patience: float = PATIENCE) -> Script:
-    """The flags of the script at `path` of a tree, or of a commit, as the interpreter `python` finds them.
+    """Returns the flags that the script at `path` of a tree or commit defines under the interpreter `python`.
 
-    Asked once for each tree and interpreter. Nothing that git ignores is there. Raises CannotRun if the program fails, or
-    takes longer than `patience` seconds, or does not read its command line with argparse, click, typer or absl.
+    The answer is cached for each tree, path and interpreter. Files that git ignores are missing from the checkout. Raises
+    CannotRun if the program fails, takes longer than `patience` seconds, or does not parse its command line with argparse,
+    click, typer or absl.
     """
     tree = git.run("rev-parse", "--verify", f"{tree}^{{tree}}").decode().strip()
     place = git.state / DIRECTORY / f"{tree}-{zlib.crc32(f'{path} {python}'.encode(errors='surrogateescape')):08x}"
@@ -44,7 +45,7 @@ def ask_script(git: Git, tree: str, path: str, python: str, *, patience: float =
         known = recall(place, TreeFiles(objects, tree))
     if known:
         return known
-    # a commit that nothing holds: git gc takes it away
+    # no ref points to this commit, so git gc will remove it
     commit = git.run(*IDENTITY, "commit-tree", tree, stdin=b"asked for its flags\n").decode().strip()
     with lease(git, commit, "") as slot:
         out = slot.directory / "asked.json"
@@ -67,7 +68,7 @@ HINT = 'take flags = "import" out of its entry, or say its flags there'
 
 
 def answer_in(out: Path, path: str) -> Script:
-    """What the program answered. Raises CannotRun."""
+    """Returns the script that the program described in the file `out`. Raises CannotRun if there is no valid answer."""
     try:
         found = json.loads(out.read_bytes())
         return script_from({"style": "args", "groups": [], "partial": "", **found})

@@ -1,4 +1,4 @@
-"""The road of a run: attempt commit and ref, leased worktree, process, result commit and ref."""
+"""One attempt from start to end: attempt commit and ref, leased worktree, process, result commit and ref."""
 
 from __future__ import annotations
 
@@ -51,19 +51,19 @@ if TYPE_CHECKING:
 
 
 DOWNLOAD = 10 << 20
-"""Bytes of ignored files of a run from which on they may be a download that other runs could share."""
+"""Size in bytes above which ignored files of a run may be a download that other runs could share."""
 RESULTS = frozenset({
     "artifacts", "build", "checkpoint", "checkpoints", "ckpt", "dist", "lightning_logs", "log", "logs", "mlruns", "models",
     "out", "output", "outputs", "result", "results", "runs", "tb_logs", "wandb",
 })  # fmt: skip
-"""Directories in which programs put their results, which are no downloads."""
+"""Usual names of result directories, which are never taken for downloads."""
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where a program runs: the top of its worktree, the repository seen from there, and what was lent to it.
+    """The place where a program runs: its worktree, a `Git` bound to it, and the files lent to it.
 
-    `linked` are links into the working tree; of them `apart` are those that the run did not replace by files of its own.
+    `linked` are links into the working tree. `apart` are those of them that hold no files of the run's own.
     """
 
     tree: Path
@@ -72,21 +72,22 @@ class Site:
     apart: frozenset[bytes] = frozenset()
     index: Path | None = None
     given: Mapping[bytes, tuple[int, int]] = field(default_factory=dict)
-    """Files that were put there, and what tells whether they were changed since."""
+    """Files that gitrun put there, each with the two numbers that reveal a later change."""
     outputs: tuple[str, ...] = ()
-    """What the operation's entry names as such."""
+    """Output patterns that the entry of the operation names."""
     lent: Manifest = Manifest()  # noqa: RUF009 - it is frozen
     meter: Meter | None = None
-    """What reads metrics while the program runs."""
+    """The reader of metrics while the program runs."""
     bare: tuple[bytes, ...] = ()
-    """Submodules of which the source has the commit alone."""
+    """Submodules of which the source records only the commit, not the files."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """An attempt to carry through; `index` is the snapshot's, for a run in the working tree itself (else None).
+    """An attempt to run. `index` is the snapshot's index if it runs in the working tree itself, else None.
 
-    `python` runs its script (None: it is no script). `signals` are held by who runs it as a step.
+    `python` is the interpreter of its script, or None for other programs. `signals` is set for a step: its parent run has the
+    handlers installed.
     """
 
     request: Request
@@ -101,9 +102,9 @@ class Job:
 
 
 def perform(road: Road, job: Job) -> Outcome:
-    """Runs the attempt that is held, records its result, and gives the worktree back.
+    """Runs the attempt, records its result, and returns the worktree.
 
-    Whatever happens to the program is an outcome; GitFailed and StaleRun are raised when it could not be recorded.
+    Any failure of the program becomes an outcome. Raises GitFailed or StaleRun if the outcome could not be recorded.
     """
     started = job.started
     with ExitStack() as stack:
@@ -115,7 +116,7 @@ def perform(road: Road, job: Job) -> Outcome:
                 site = furnish(road, job, slot)
             except (CannotRun, GitFailed, OSError) as error:
                 return without_place(road, job, not_run(road, error))
-            except KeyboardInterrupt:  # signals are held as soon as there is a place
+            except KeyboardInterrupt:  # the handlers of `Signals` are installed only below
                 return without_place(road, job, never_begun())
         signals = job.signals or stack.enter_context(Signals())
         try:
@@ -140,7 +141,7 @@ def perform(road: Road, job: Job) -> Outcome:
 
 
 def restore_state(road: Road, job: Job) -> None:
-    """Makes again what the attempt is finished with, if its program or somebody else has removed gitrun's local state."""
+    """Restores the files needed to finish the attempt, if somebody removed gitrun's local state during the run."""
     if renew(road.git, job.started):
         write_rules(job.started.live.directory, rules_for(job.plan, road.settings.metrics))
         road.say(f"warning: files in {road.git.state} were removed while the run was running; the run is recorded")
@@ -149,9 +150,10 @@ def restore_state(road: Road, job: Job) -> None:
 
 
 def without_place(road: Road, job: Job, outcome: Outcome) -> Outcome:
-    """The outcome of an attempt for which there was no place to run, recorded; what lies in its slot is nothing of its own."""
+    """Records an attempt that never got a worktree. Files in the slot are not collected."""
     started = job.started
-    with nullcontext() if job.signals else Signals():  # git passes on to us the Ctrl-C that we have had
+    # git forwards Ctrl-C to `git run`, which the terminal has signalled too: the second one must not interrupt this
+    with nullcontext() if job.signals else Signals():
         whole = replace(outcome, files=passed_on(road, started))
         outcome = finish(road.git, started, lambda: (whole, {}), started.live.directory)
         note = notes.note_for(started, job.plan, outcome)
@@ -161,20 +163,20 @@ def without_place(road: Road, job: Job, outcome: Outcome) -> Outcome:
 
 
 def passed_on(road: Road, started: Started) -> tuple[File, ...]:
-    """What the attempt before kept beside the repository, for the next one to find although no program of this one saw it."""
+    """Hands the files that the previous attempt kept outside git on to this attempt unchanged. Returns them."""
     if not started.earlier:
         return ()
     return produced.handed_on(kept(road.git, started.run, started.earlier), kept(road.git, started.run, started.attempt))
 
 
 def in_place(road: Road, job: Job, index: Path) -> Site:
-    """The user's own working tree, in which what git ignored before is not the program's."""
+    """Returns the user's working tree as the site. Files that git ignored before the run are not results of it."""
     apart = frozenset(path.rstrip(b"/") for path in (*job.snapshot.outside, *job.snapshot.named))
     return Site(Path(road.git.worktree or "."), road.git, (), apart, index, outputs=job.plan.outputs)
 
 
 def furnish(road: Road, job: Job, slot: Slot) -> Site:
-    """Puts into the slot what the attempt before left beside the repository's objects, and what the entry needs."""
+    """Puts the kept files of the previous attempt and the files that the entry needs into the slot."""
     started, tree, lent = job.started, slot.tree, slot.manifest
     if job.lending.left_out:
         road.say(
@@ -201,7 +203,7 @@ def furnish(road: Road, job: Job, slot: Slot) -> Site:
 
 
 def free_for(road: Road, tree: Path, linked: list[bytes], files: list[bytes]) -> list[bytes]:
-    """Opens the linked directories in which files of the attempt before go; returns what is a link then."""
+    """Replaces linked directories that will receive restored files by real ones. Returns the paths that are still links."""
     if not any(path.startswith(link + b"/") or path == link for link in linked for path in files):
         return linked
     from gitrun.engine.placing import opened
@@ -210,7 +212,7 @@ def free_for(road: Road, tree: Path, linked: list[bytes], files: list[bytes]) ->
 
 
 def carry_out(road: Road, job: Job, site: Site, signals: Signals) -> Outcome:
-    """What came of the program, without metrics and files yet. Raises CannotRun if it could not be started."""
+    """Runs the program. Returns its outcome, without metrics and files. Raises CannotRun if it could not be started."""
     pid, in_place = os.getpid(), site.index is not None
     linked = tuple(map(os.fsdecode, site.linked))
     given = tuple((os.fsdecode(path), *stamp) for path, stamp in site.given.items())
@@ -231,7 +233,10 @@ def carry_out(road: Road, job: Job, site: Site, signals: Signals) -> Outcome:
 
 
 def shared_now(road: Road, job: Job, site: Site) -> list[tuple[bytes, str]]:
-    """Returns the linked paths that a live run has too, with its id. Environments do not count: programs only read them."""
+    """Returns linked paths that another live run also has, each with that run's id.
+
+    Environments are left out: programs only read them.
+    """
     mine = frozenset(site.linked) - job.lending.environments
     others = [run for run in recorded(road.git.state) if run != job.started.run] if mine else []
     found = []
@@ -243,23 +248,23 @@ def shared_now(road: Road, job: Job, site: Site) -> list[tuple[bytes, str]]:
 
 
 def not_run(road: Road, error: CannotRun | GitFailed | OSError) -> Outcome:
-    """What comes of a program that could not be started."""
+    """Returns the outcome of a program that could not be started, and prints the reason."""
     now = datetime.now(timezone.utc)
     message, hint = (str(error), "") if isinstance(error, OSError) else (error.message, error.hint)
     road.say(message + (f"; {hint}" if hint else ""))
-    # as shells say it: 127 if there is no such program
+    # the exit statuses of POSIX shells: 127 if the program is missing, 126 if it cannot be executed
     is_missing = isinstance(error, CannotRun) and not isinstance(error.__cause__, PermissionError)
     return Outcome(ERROR, 127 if is_missing else 126, now, now, 0.0, reason=message)
 
 
 def never_begun() -> Outcome:
-    """What comes of a program that Ctrl-C kept from being started."""
+    """Returns the outcome of a program that Ctrl-C kept from starting."""
     now = datetime.now(timezone.utc)
     return Outcome(TERMINATED, -signal.SIGINT, now, now, 0.0, reason="stopped")
 
 
 def settle(road: Road, started: Started, site: Site, ended: Outcome) -> tuple[Outcome, Seen]:
-    """The outcome with metrics and files, recorded, and what was seen in the worktree."""
+    """Records the outcome with metrics and files. Returns it, with the file states seen in the worktree."""
     left: list[produced.Produced] = []
 
     def collect() -> tuple[Outcome, Changes]:
@@ -283,7 +288,7 @@ def settle(road: Road, started: Started, site: Site, ended: Outcome) -> tuple[Ou
 
 
 def advise_sharing(road: Road, outcome: Outcome) -> None:
-    """Says once for each ignored directory how runs can share what looks like a download or a cache."""
+    """Suggests, once for each ignored directory, how runs can share a likely download or cache."""
     sizes: dict[str, int] = {}
     for file in outcome.files:
         top, slash, _ = file.path.partition("/")
@@ -304,13 +309,13 @@ def advise_sharing(road: Road, outcome: Outcome) -> None:
 
 
 def complete(road: Road, started: Started, site: Site, ended: Outcome) -> tuple[Outcome, produced.Produced]:
-    """The outcome with metrics and files, the files in the repository or beside it."""
+    """Adds metrics and files to the outcome. Stores the files in the repository or beside it."""
     if not site.tree.is_dir():
         files = passed_on(road, started)
         ended = replace(ended, files=files, reason=ended.reason or "its worktree was taken away")
         return replace(ended, metrics=measure(started.live, ended, None, road.say, site.meter)), produced.NOTHING
     if site.index is None:
-        point(site.git, started.attempt)  # the program may have taken away what git needs to see its worktree
+        point(site.git, started.attempt)  # the program may have removed the `.git` file of its worktree
     earlier = kept(road.git, started.run, started.earlier) if started.earlier else None
     keep, shared = kept(road.git, started.run, started.attempt), site.index is not None
     place = produced.Place(
@@ -325,7 +330,7 @@ def complete(road: Road, started: Started, site: Site, ended: Outcome) -> tuple[
 
 
 def outcome_of(ended: Ended, road: Road) -> Outcome:
-    """The outcome by DESIGN.md section 2; says what the user should know of the end."""
+    """Turns the end of a process into an outcome. Tells the user about timeouts, leftover processes and lost output."""
     status, code, reason = judge(ended.exit_status, ended.stopped_by)
     if ended.timed_out:
         reason = "its time was over (--stop-after)"
@@ -338,9 +343,9 @@ def outcome_of(ended: Ended, road: Road) -> Outcome:
 
 
 def judge(exit_status: int, stopped_by: int) -> tuple[str, int, str]:
-    """Status, exit status and reason of a program that ended so, after having been asked to end by a signal (0: not asked).
+    """Maps an exit status to (status, exit status, reason). `stopped_by` is the signal that gitrun received, or 0.
 
-    Ctrl-C is a wish: a program that then ends with 0 has completed. Every other signal to us is an order.
+    After Ctrl-C, a program that exits with 0 has completed. Any other signal to gitrun makes it terminated.
     """
     if stopped_by and not (stopped_by in INTERRUPTS and exit_status == 0):
         return TERMINATED, exit_status if exit_status < 0 else -stopped_by, "stopped"

@@ -1,7 +1,7 @@
-"""What lies beside the repository, shown beside the slot's worktree; and what a program writes there, which is the run's.
+"""Files beside the repository: shown beside the slot's worktree, and collected when a program writes there.
 
-Above the worktree a slot has two directories in the roles of the repository's parent and of that one's parent, so that
-`../data` and `../../shared` lead where they lead from the working tree. Each entry is a link to the user's own.
+Two directories above the slot's worktree stand for the parent and the grandparent of the repository. So `../data` and
+`../../shared` mean the same as in the working tree. Each of their entries is a link to the user's own.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOST = 2_000
-"""Entries beside a repository that are shown; of more only directories are."""
+"""Entries beside a repository that are shown. If there are more, only directories are."""
 
 
 def show(top: Path | None, tree: Path) -> None:
-    """Makes the two directories above `tree` show what is beside `top` and beside its parent (None: nothing)."""
+    """Fills the two directories above `tree` with links to what is beside `top` and its parent; None empties them."""
     for level, here in enumerate((tree.parent, tree.parent.parent), 1):
         own = os.fsencode((tree if level == 1 else tree.parent).name)
         reconcile(os.fsencode(here), own, wanted(top, level) if top else {})
 
 
 def wanted(top: Path, level: int) -> dict[bytes, bytes]:
-    """Returns the names to show `level` directories above `top`, each with what it leads to."""
+    """Returns the names to show `level` directories above `top`, each with the target of its link."""
     own = top if level == 1 else top.parent
     above = own.parent
-    if above == own:  # the root of the file system is beside nothing
+    if above == own:  # the root of the file system has no parent
         return {}
     try:
         with os.scandir(os.fsencode(above)) as entries:
@@ -50,7 +50,7 @@ def wanted(top: Path, level: int) -> dict[bytes, bytes]:
 
 
 def reconcile(here: bytes, own: bytes, links: dict[bytes, bytes]) -> None:
-    """Makes a directory hold its `own` entry and these links, and nothing else."""
+    """Makes a directory contain its `own` entry and these links, and nothing else."""
     missing = dict(links)
     with os.scandir(here) as entries:
         found = [entry for entry in entries if entry.name != own]
@@ -66,7 +66,7 @@ def reconcile(here: bytes, own: bytes, links: dict[bytes, bytes]) -> None:
 
 
 def written(top: Path | None, tree: Path) -> Iterator[tuple[int, bytes, bytes]]:
-    """Yields what a program has put beside `tree`: level, name and place of each entry that is no link of ours."""
+    """Yields what a program has written beside `tree`: level, name and path of each entry that gitrun did not link."""
     for level, here in enumerate((tree.parent, tree.parent.parent), 1):
         own = os.fsencode((tree if level == 1 else tree.parent).name)
         with suppress(OSError):
@@ -78,14 +78,14 @@ def written(top: Path | None, tree: Path) -> Iterator[tuple[int, bytes, bytes]]:
 
 
 def above_of(top: Path | None, level: int) -> bytes:
-    """Returns the directory whose entries are shown at this level."""
+    """Returns the directory whose entries are shown at this level; empty if there is none."""
     if top is None:
         return b""
     return os.fsencode(top.parent if level == 1 else top.parent.parent)
 
 
 def files_below(place: bytes) -> Iterator[bytes]:
-    """Yields the files and links at and below a path, without going through links."""
+    """Yields the files and links at and below a path. Does not follow links, skips caches."""
     queue = [place]
     while queue:
         path = queue.pop()
@@ -98,7 +98,7 @@ def files_below(place: bytes) -> Iterator[bytes]:
 
 
 def collect(top: Path | None, tree: Path, keep: Path) -> list[str]:
-    """Keeps what a program has put beside `tree`; returns the paths as the program named them, from the tree's top."""
+    """Keeps what a program has written beside `tree`. Returns the paths relative to `tree`, such as `../data/x`."""
     found = []
     for level, name, place in written(top, tree):
         for path in files_below(place):
@@ -111,13 +111,14 @@ def collect(top: Path | None, tree: Path, keep: Path) -> list[str]:
             with suppress(FileNotFoundError):
                 os.unlink(there)
             with suppress(OSError):
+                # a hard link costs no space, and the next run of this slot erases only the original name
                 os.link(path, there, follow_symlinks=False)
                 found.append(named)
     return sorted(found)
 
 
 def restore(earlier: Path, tree: Path) -> None:
-    """Puts back beside `tree` what the attempt before left there."""
+    """Restores beside `tree` the files that the previous attempt wrote there."""
     for level, here in enumerate((tree.parent, tree.parent.parent), 1):
         base = os.fsencode(earlier) + b"/" + place_of(level)
         if not is_directory(base):
@@ -130,13 +131,13 @@ def restore(earlier: Path, tree: Path) -> None:
 
 
 def kept_files(keep: Path) -> list[bytes]:
-    """Returns the files that an attempt left beside the repository, as paths below the directory of what it kept."""
+    """Returns the kept files that an attempt wrote beside the repository, relative to `keep`."""
     base = os.fsencode(keep)
     return [path[len(base) + 1 :] for level in (1, 2) for path in files_below(base + b"/" + place_of(level))]
 
 
 def names_kept(keep: Path) -> list[str]:
-    """Returns the same files as the program named them from the top of its tree."""
+    """Returns the same files relative to the worktree, such as `../data/x`."""
     prefixes = {place_of(level) + b"/": UP * level for level in (1, 2)}
     return [
         up + os.fsdecode(path[len(prefix) :])
@@ -147,5 +148,5 @@ def names_kept(keep: Path) -> list[str]:
 
 
 def place_of(level: int) -> bytes:
-    """Returns where what was written so many directories above the tree is kept."""
+    """Returns the name of the directory that keeps the files written `level` directories above the tree."""
     return os.fsencode(kept_name(UP * level + "x"))[:-2]

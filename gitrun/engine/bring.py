@@ -1,6 +1,6 @@
-"""Files of a run, as the program left them or as it found them: read, and put where a user wants them.
+"""Files of a run, as the program left or found them: read them, or write them where the user wants them.
 
-Never over a changed file unless the user says so, never through a link, never outside of where they are to go.
+A file with changes is overwritten only on request. Nothing is written through a link or outside of the target.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ PLAIN = {"core.sparseCheckout": "false", "core.fsmonitor": "false", "submodule.r
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be brought: of what was produced or of the source, files and directories (none: all), and where to.
+    """A request for files of a run: produced files or source, the paths (none means all), and the target.
 
-    `to` is a directory that need not be there (None: the working tree); with `force` changed files are written over.
+    `to` is a directory that need not exist; None means the working tree. `force` overwrites files with changes.
     """
 
     paths: tuple[str, ...] = ()
@@ -60,7 +60,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """Paths that were brought, those left because of something of the user's in their way, those that are not to be had."""
+    """The result of a request: paths written, paths left because of a user's file, paths no longer available."""
 
     done: tuple[str, ...]
     left: tuple[str, ...] = ()
@@ -69,7 +69,7 @@ class Brought:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A file to bring: its path, how to write it anew somewhere (false: it is not to be had), whether a file is it already."""
+    """One file to write. `write` creates it at a path (false: not available), `is_this` recognizes a copy of it."""
 
     path: str
     write: Callable[[Path], bool]
@@ -80,11 +80,10 @@ ALL = Wish()
 
 
 def bring(git: Git, run: Run, wish: Wish = ALL) -> Brought:
-    """Puts what is wished for where it is wished for. Raises UnknownRun if a path is not of the run.
+    """Writes the requested files. Raises UnknownRun if a path does not belong to the run.
 
-    Of what was produced that is what the last attempt left, also of what it found from the attempt before and did not
-    change. A file that is there is only written over if it is as the attempt found it, as the run left it, or, in the
-    working tree, as the current commit has it.
+    Produced files are those of the last attempt, with the unchanged ones of earlier attempts. An existing file is overwritten
+    only if the attempt, its result or, in the working tree, the current commit has it with these bytes.
     """
     top = wish.to or git.worktree
     if top is None:
@@ -110,10 +109,10 @@ def bring(git: Git, run: Run, wish: Wish = ALL) -> Brought:
 
 
 def require_outside_of_git(git: Git, to: Path) -> None:
-    """Raises UsageError if a directory is, or through links leads to, git's own directory, of whatever repository."""
+    """Raises UsageError if `to` is, also through links, inside the git directory of any repository."""
     place = Path(os.path.realpath(to))
     tree = Path(os.path.realpath(git.worktree)) if git.worktree else None
-    # a slot itself lies below git's directory; what is in it is an ordinary file
+    # a slot is below the git directory, but the files of its worktree are ordinary files
     parts = place.relative_to(tree).parts if tree and place.is_relative_to(tree) else place.parts
     own = (Path(os.path.realpath(one)) for one in (git.git_dir, git.common_dir))
     is_inside = len(parts) == len(place.parts) and any(place.is_relative_to(one) for one in own)
@@ -122,7 +121,7 @@ def require_outside_of_git(git: Git, to: Path) -> None:
 
 
 def bring_made(road: Road, request: Request, run: str, outcome: Outcome | None) -> list[Brought]:
-    """What became of the files that the run and its steps produced, if the request or the settings say to bring them."""
+    """Writes the produced files of a run and its steps to the working tree, if the request or the settings ask for it."""
     wanted = not request.in_place and (road.settings.bring if request.bring is None else request.bring)
     if not (wanted and outcome and (outcome.files or outcome.steps)):
         return []
@@ -134,7 +133,7 @@ def bring_made(road: Road, request: Request, run: str, outcome: Outcome | None) 
 
 
 def parts(git: Git, steps: Iterable[StepRun]) -> Iterator[str]:
-    """The runs of these steps, each after its own steps."""
+    """Yields the runs of these steps, the steps of a step before the step itself."""
     for step in steps:
         with Objects(git) as objects:
             found = objects.read(f"{run_ref(step.run)}:{record.RESULT}")
@@ -143,13 +142,16 @@ def parts(git: Git, steps: Iterable[StepRun]) -> Iterator[str]:
 
 
 def commits_known(git: Git, run: Run, wish: Wish) -> tuple[str, ...]:
-    """The commits whose files are no changes of the user's."""
+    """Returns the commits whose files may be overwritten, because they are no changes of the user's."""
     head = read_ref(git, "HEAD") if wish.to is None else None
     return (run.attempt.id, run.attempt.left, *([head] if head else []))
 
 
 def chosen(run: Run, wish: Wish, prefix: str, paths: Iterable[str]) -> list[str]:
-    """Those of the paths that are wished for, as seen from the current directory, else from the top. Raises UnknownRun."""
+    """Returns the requested ones of `paths`, resolved from the current directory first, from the top second.
+
+    Raises UnknownRun if a requested path matches none.
+    """
     there = list(paths)
     if not wish.paths:
         return there
@@ -168,13 +170,13 @@ def chosen(run: Run, wish: Wish, prefix: str, paths: Iterable[str]) -> list[str]
 
 
 def produced_items(git: Git, objects: Objects, run: Run, wish: Wish) -> list[Item]:
-    """What the run produced, as far as it is wished for."""
+    """Returns the requested files among those that the run produced."""
     files = {file.path: file for file in (*carried(git, objects, run), *run.attempt.files)}
     return [produced_item(git, objects, run, files[path]) for path in chosen(run, wish, git.prefix, files)]
 
 
 def produced_item(git: Git, objects: Objects, run: Run, file: File) -> Item:
-    """A file that the run produced."""
+    """Returns a file that the run produced, read from the repository or from the kept files beside it."""
 
     def is_this(target: Path) -> bool:
         top = os.fsencode(target)[: -len(os.fsencode(file.path)) - 1]
@@ -186,7 +188,7 @@ def produced_item(git: Git, objects: Objects, run: Run, file: File) -> Item:
 
 
 def source_items(git: Git, objects: Objects, run: Run, wish: Wish, place: Path) -> list[Item]:
-    """The source of the last attempt, as far as it is wished for; git checks it out into `place` first."""
+    """Returns the requested files of the last attempt's source. git checks them out below `place` first."""
     with TreeMaker(git) as maker:
         tree = source_tree(objects, maker, run.attempt)
     modes = {}
@@ -203,19 +205,19 @@ def source_items(git: Git, objects: Objects, run: Run, wish: Wish, place: Path) 
 
 
 def stage(git: Git, tree: str, paths: Iterable[str], place: Path) -> Path:
-    """A directory with these files of the tree as git checks them out: with filters, line ends and modes."""
+    """Returns a directory with these files as git checks them out: with filters, line ends and modes."""
     staged = place / "tree"
     staged.mkdir()
     seen = git.at(staged, git.git_dir, PLAIN)
     seen.run("read-tree", tree, index=place / "index")
     asked = b"".join(os.fsencode(path) + b"\0" for path in paths)
-    # that a filter does not give a file is found when the file is missed
+    # a failing filter is not an error here: `take` notices the missing file
     seen.attempt("checkout-index", "-q", "-z", "--stdin", stdin=asked, index=place / "index")
     return staged
 
 
 def take(staged: Path, fresh: Path) -> bool:
-    """Moves a staged file to its place; false if git could not check it out."""
+    """Moves a staged file to `fresh`. Returns false if git could not check it out."""
     if not is_file(staged):
         return False
     shutil.move(staged, fresh)
@@ -223,7 +225,7 @@ def take(staged: Path, fresh: Path) -> bool:
 
 
 def is_same(staged: Path, target: Path) -> bool:
-    """Whether two files have the same bytes and may both, or neither, be executed; or are links to the same place."""
+    """Returns whether two files have the same bytes and executable bit, or are links with the same target."""
     if staged.is_symlink() or target.is_symlink():
         return staged.is_symlink() and target.is_symlink() and staged.readlink() == target.readlink()
     if not staged.is_file():
@@ -233,9 +235,9 @@ def is_same(staged: Path, target: Path) -> bool:
 
 
 def carried(git: Git, objects: Objects, run: Run) -> list[File]:
-    """The files that the last attempt has from those before, as far as they are still there and in the repository.
+    """Returns the files that the last attempt inherited, as far as its result still has them.
 
-    Size and sha256 are those of the attempt that wrote them, if it says so.
+    Size and sha256 come from the attempt that wrote the file. They are -1 and empty if no attempt recorded them.
     """
     if not run.attempt.carried:
         return []
@@ -246,7 +248,7 @@ def carried(git: Git, objects: Objects, run: Run) -> list[File]:
 
 
 def put(top: Path, item: Item, may_go: Callable[[Item, Path], bool]) -> str:
-    """Puts the file below `top`, over one that is there only if that `may_go`; whether it was done, left, or is gone."""
+    """Writes the file below `top`. An existing file is replaced only if `may_go` allows it. Returns DONE, LEFT or GONE."""
     target = top / item.path
     if not is_safe(item.path) or goes_through_a_link(top, target) or (target.is_dir() and not target.is_symlink()):
         return LEFT
@@ -256,7 +258,7 @@ def put(top: Path, item: Item, may_go: Callable[[Item, Path], bool]) -> str:
         return LEFT
     if not make_parents(os.fsencode(top), os.fsencode(item.path)):
         return LEFT
-    # a name that no run can know: what lies at a name beforehand could be a link
+    # an unpredictable name: a run could have planted a link at a fixed one
     fresh = target.with_name(f".{secrets.token_hex(8)}.gitrun")
     try:
         if item.write(fresh):
@@ -269,29 +271,30 @@ def put(top: Path, item: Item, may_go: Callable[[Item, Path], bool]) -> str:
 
 
 def goes_through_a_link(top: Path, target: Path) -> bool:
-    """Whether a directory above the target, below `top`, is a link."""
+    """Returns whether a directory between `top` and the target is a link."""
     return any(parent.is_symlink() for parent in target.parents if parent != top and parent.is_relative_to(top))
 
 
 def is_file(target: Path) -> bool:
-    """Whether a file or a link is there."""
+    """Returns whether the path is a regular file or a link, also a broken one."""
     return target.is_symlink() or target.is_file()
 
 
 def is_known(git: Git, objects: Objects, commits: Iterable[str], path: str, target: Path) -> bool:
-    """Whether the file at `target` is the one that one of the commits has at the path."""
+    """Returns whether the file at `target` has the content that one of the commits has at `path`."""
     if not target.is_file() or target.is_symlink():
         return False
     entries: list[Entry | None] = [entry_at(objects, commit, os.fsencode(path)) for commit in commits]
     known = {entry.id for entry in entries if entry}
     data = target.read_bytes()
-    if hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest() in known:  # every byte, as we store
+    # first without filters, as gitrun stores produced files
+    if hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest() in known:
         return True
     return bool(known) and git.run("hash-object", "--path", path, "--stdin", stdin=data).decode().strip() in known
 
 
 def copy(git: Git, run: Run, file: File, target: Path) -> bool:
-    """Copies a file that is kept beside the repository, a link as a link; false if it is not there any more."""
+    """Copies a file that is kept beside the repository; a link stays a link. Returns false if it is gone."""
     unpack(git, run.id, run.attempt, (file.path,))
     source = kept(git, run.id, run.attempt.id) / kept_name(file.path)
     if not is_file(source):
@@ -301,7 +304,7 @@ def copy(git: Git, run: Run, file: File, target: Path) -> bool:
 
 
 def write(git: Git, objects: Objects, run: Run, file: File, target: Path) -> bool:
-    """Writes a file that is in the repository as the run left it; false if it is not there."""
+    """Writes a file of the repository as the run left it. Returns false if the repository does not have it."""
     entry = entry_at(objects, run.attempt.left, os.fsencode(file.path))
     raw = objects.read(entry.id) if entry else None
     if entry is None or raw is None:
@@ -319,7 +322,7 @@ def write(git: Git, objects: Objects, run: Run, file: File, target: Path) -> boo
 
 
 def content(git: Git, commit: str, file: File) -> bytes | None:
-    """The bytes of a produced file that is in the repository, as the program left them; None if it is not there."""
+    """Returns the bytes of a produced file in the repository as the program left them; None if it is missing."""
     stored = git.attempt("cat-file", "blob", f"{commit}:{file.path}")
     if stored.returncode or hashlib.sha256(stored.stdout).hexdigest() == file.sha256:
         return None if stored.returncode else stored.stdout
@@ -327,7 +330,7 @@ def content(git: Git, commit: str, file: File) -> bytes | None:
 
 
 def umask() -> int:
-    """The permissions that new files do not get."""
+    """Returns the process's umask. Sets it for a moment, because POSIX has no call that only reads it."""
     mask = os.umask(0o077)
     os.umask(mask)
     return mask

@@ -1,4 +1,4 @@
-"""Build directories that were configured for the working tree, by its absolute path: what they build is built from there."""
+"""Build directories configured for the absolute path of the working tree: they build the files found there."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 TOOLS = frozenset({"cmake", "cpack", "ctest", "gmake", "make", "meson", "muon", "ninja", "samu"})
-"""Programs for which every sign of a configured directory is looked for; for others only the quickest."""
+"""Build programs, for which every sign of a configured directory is checked. Others get the quickest check only."""
 CACHE = "CMakeCache.txt"
 SIGNS = (CACHE, "build.ninja", "compile_commands.json", "config.status", "meson-info/meson-info.json")
 MOST = 200
-"""Directories, and entries of each, that are looked at."""
+"""Directories, and entries of each, that are checked at most."""
 LARGEST = 4 << 20
-"""Bytes of a file in which the path is looked for."""
+"""Bytes of a file that are searched for the path."""
 
 
 def configured_for(tops: tuple[str, ...], words: list[str], ignored: Iterable[bytes], cwd: str) -> tuple[str, ...]:
-    """The directories, below the first of `tops`, that are configured for one of `tops`, which are its spellings.
+    """Returns the directories, relative to `tops[0]`, that are configured for one of `tops`.
 
-    `ignored` are paths that git ignores, a directory with a `/` at its end; `cwd` is where the words are to be run.
+    `tops` are spellings of one directory. `ignored` are paths that git ignores, directories with a trailing `/`. `words` is the
+    command and `cwd` its directory.
     """
     is_build = bool(words) and os.path.basename(words[0]) in TOOLS
     directories = [os.fsdecode(path).rstrip("/") for path in ignored if path.endswith(b"/")][:MOST]
@@ -33,7 +34,7 @@ def configured_for(tops: tuple[str, ...], words: list[str], ignored: Iterable[by
 
 
 def configured_in(tops: tuple[str, ...], path: str) -> Iterator[str]:
-    """The path, and directories in it, as far as they are configured for one of `tops`."""
+    """Yields `path`, and directories in it, that are configured for one of `tops`."""
     place = os.path.join(tops[0], path)
     try:
         inner = [f"{path}/{name}" for name in os.listdir(place)[:MOST]]
@@ -45,7 +46,7 @@ def configured_in(tops: tuple[str, ...], path: str) -> Iterator[str]:
 
 
 def names_one(file: str, tops: tuple[str, ...]) -> bool:
-    """Whether a file is there and has one of the paths in it."""
+    """Returns whether the file exists and contains one of the paths."""
     try:
         with open(file, "rb") as opened:
             content = opened.read(LARGEST)

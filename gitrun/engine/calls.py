@@ -1,4 +1,4 @@
-"""The call of a program: its words, its directory and its environment."""
+"""The call of a program: argument list, directory and environment."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LAUNCHER = Path(__file__).with_name("launch.py")
 
 
 def call_for(road: Road, job: Job, site: Site) -> Call:
-    """The program to start."""
+    """Returns the process to start. Raises CannotRun if its directory cannot be created."""
     plan, started, top = in_workspace(road, job.plan, site.tree), job.started, road.git.worktree
     job = replace(job, plan=plan)
     directory = site.tree / plan.cwd
@@ -54,13 +54,13 @@ def call_for(road: Road, job: Job, site: Site) -> Call:
 
 
 def in_workspace(road: Road, plan: Plan, tree: Path) -> Plan:
-    """The plan, whose words name the workspace where they named the working tree by its absolute path. Says which do."""
+    """Returns the plan with absolute paths into the working tree replaced by paths into the workspace. Reports each."""
     moved = moved_words([*plan.command, *plan.arguments], road, tree)
     return replace(plan, command=tuple(moved[: len(plan.command)]), arguments=tuple(moved[len(plan.command) :]))
 
 
 def command_words(job: Job, tree: Path) -> list[str]:
-    """The words of a command with its flags; a script among them whose constants are set is started by the launcher."""
+    """Returns the words of a command with its flags. A script with constants to set is started by the launcher."""
     plan = job.plan
     words = replace(plan, command=tuple(fill_in(plan.command, plan.flags))).words
     if not plan.constants:
@@ -71,7 +71,10 @@ def command_words(job: Job, tree: Path) -> list[str]:
 
 
 def launcher_words(job: Job, words: list[str], tree: Path) -> list[str]:
-    """The words that have a Python start a script, `t.py …`, or a module, `-m pkg.t …`, with other values in its constants."""
+    """Returns the words after `python` that start a script (`t.py …`) or module (`-m pkg.t …`) with new constants.
+
+    Writes the constants to `launch.spec`, in marshal format 2, which every CPython reads.
+    """
     plan, is_module = job.plan, words[0] == "-m"
     said: dict[str, object] = {"script": words[0], "flags": dict(plan.constants)}
     if is_module:
@@ -83,19 +86,19 @@ def launcher_words(job: Job, words: list[str], tree: Path) -> list[str]:
 
 
 def stop_after(job: Job) -> float | None:
-    """Seconds after which the program is ended, as the request or else the operation's entry says."""
+    """Returns the seconds after which the program is stopped, from the request or the entry; None for no limit."""
     return job.request.stop_after or (job.plan.definition.stop_after if job.plan.definition else None)
 
 
 def python_call(job: Job, python: Interpreter, tree: Path) -> list[str]:
-    """The words that run a Python script or module; the launcher is among them only if it has constants to set."""
+    """Returns the words that run a Python script or module, through the launcher only if it has constants to set."""
     plan = job.plan
     words = plan.words[1:]
     return [python.program, *(launcher_words(job, words, tree) if plan.constants else words)]
 
 
 def notebook_words(road: Road, job: Job, path: str, environ: dict[str, str]) -> list[str]:
-    """The words that execute a notebook; PYTHONPATH is for its kernel alone, not for the runner, which is ours."""
+    """Returns the words that execute a notebook. Passes `path` to its kernel only; gitrun's runner gets the user's."""
     from gitrun.engine.notebooks import notebook_call
 
     environ.pop("PYTHONPATH", None)
@@ -104,7 +107,7 @@ def notebook_words(road: Road, job: Job, path: str, environ: dict[str, str]) -> 
 
 
 def environment(road: Road, plan: Plan, started: Started) -> dict[str, str]:
-    """The user's environment, without git's words about a repository, with what a run tells its program."""
+    """Returns the user's environment without git's repository variables, with those that gitrun sets for a program."""
     environ = for_programs(road.git.environ)
     environ |= flag_variables(plan.flags)
     environ |= dict(plan.definition.env) if plan.definition else {}
