@@ -1,4 +1,4 @@
-"""What is to be run, or why nothing is: a request, the working tree or the run of before, and an entry, made into a plan."""
+"""Decides what to run: turns a request, the source and an entry of the project file into a plan, or a reason to skip."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ SET_BACK, INSTANT = timedelta(days=1), timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A start that is decided: its plan, what lies beside its source, and the run that it is another attempt of.
+    """A decision to run: the plan, the snapshot, and the run being restarted, if any.
 
-    `around` is what lies around its program, once that has been looked at.
+    `around` holds the surroundings of the program, if they were inspected already.
     """
 
     plan: Plan
@@ -47,16 +47,16 @@ class Ready:
     run: Run | None = None
     locks: Locks = ()
     request: Request | None = None
-    """What a restart asks for, with what it keeps of the attempt before."""
+    """The request of a restart, completed with what it keeps of the previous attempt."""
     around: Surroundings | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Manners:
-    """How a start deals with a person.
+    """Callbacks into the user interface.
 
-    `confirm` answers questions; `detach`, told the new run's id, is true in the process that goes on with it in the
-    background and false in the one that returns.
+    `confirm` answers questions. `detach` takes the new run's id and forks: it returns true in the background process, which
+    continues the run, and false in the other, which returns.
     """
 
     confirm: Callable[[str], bool] = lambda _: True
@@ -65,7 +65,7 @@ class Manners:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """What a decision is made of: where, what is asked for, by whom, through which private index, and when."""
+    """The inputs of a decision: session, request, callbacks, private index file, and time."""
 
     road: Road
     request: Request
@@ -74,33 +74,33 @@ class Launch:
     moment: Moment
     within: Within | None = None
     looks: bool = False
-    """Whether it is only asked what would be run."""
+    """True if the caller only asks what would run, as `Project.plan` does."""
     typed: Request | None = None
-    """The request without the links of an entry."""
+    """The request without the links that an entry adds."""
 
 
 def require_worktree(road: Road, request: Request) -> None:
-    """Raises CannotRun if there is no working tree to take the source from."""
+    """Raises CannotRun if the request needs a working tree as its source and there is none."""
     if road.git.worktree is None and (request.restart is None or request.force_sourcecode):
         raise CannotRun("this repository has no working tree to run", "runs start from a working tree")
 
 
 def moment() -> Moment:
-    """Now, and two random values."""
+    """Returns the current time and two random values."""
     return Moment(datetime.now(timezone.utc), os.urandom(16).hex(), int.from_bytes(os.urandom(4), "big"))
 
 
 def after(now: Moment, newest: Sequence[Run]) -> Moment:
-    """The moment, put behind the newest run's: a restarted run is the newest also when the clock has been set back.
+    """Returns the moment, moved behind the newest run, so that a restarted run is newest even after a clock was set back.
 
-    What is further ahead than clocks are set back was made under a wrong one.
+    A newest run a day or more ahead was made under a wrong clock and is ignored.
     """
     ahead = max((run.attempt.created - now.now for run in newest), default=-INSTANT)
     return replace(now, now=now.now + ahead + INSTANT) if timedelta(0) <= ahead < SET_BACK else now
 
 
 def decide(launch: Launch) -> Ready | Skip:
-    """What is to be run, or why nothing is. Raises GitrunError."""
+    """Returns what to run, or why nothing has to run. Raises GitrunError."""
     require_sound(launch.road.git.config, OF_RUNS)
     with Objects(launch.road.git) as objects:
         if launch.request.restart is None:
@@ -122,7 +122,7 @@ def decide(launch: Launch) -> Ready | Skip:
 
 
 def named_nothing(name: str, error: UnknownRun) -> GitrunError:
-    """The error for what no run answers to; where it looks like the word after the name, the name itself is missing."""
+    """Returns UnknownRun, or UsageError if `name` looks like the next argument, so that the run was forgotten."""
     if name and "=" not in name and not name.startswith("--"):
         return error
     before = f", and '{name}' stands in its place" if name else ""
@@ -130,9 +130,9 @@ def named_nothing(name: str, error: UnknownRun) -> GitrunError:
 
 
 def decide_start(launch: Launch, objects: Objects) -> Ready | Skip:
-    """A new run of the working tree."""
+    """Decides about a new run of the working tree."""
     road, request = launch.road, launch.request
-    # in the working tree itself a step finds what the steps before it left there
+    # with --in-place a step sees the files of earlier steps, so it needs a new snapshot
     taken = launch.within.snapshot if launch.within and not request.in_place else take(launch, objects)
     plan = belonging(launch, plan_start(road.git, objects, launch.typed or request, taken.source, launch.moment))
     if launch.within:
@@ -143,7 +143,7 @@ def decide_start(launch: Launch, objects: Objects) -> Ready | Skip:
 
 
 def unneeded(launch: Launch, objects: Objects, plan: Plan, run: Run | None = None) -> Skip | None:
-    """Why a start of the plan, or a restart of `run`, is not needed; None if it is, or nobody asks."""
+    """Returns why a start of the plan, or a restart of `run`, is not needed; None if it is, or if nobody asked."""
     if not launch.request.compares:
         return None
     from gitrun.model.needed import MOST, skip_restart, skip_start
@@ -154,7 +154,8 @@ def unneeded(launch: Launch, objects: Objects, plan: Plan, run: Run | None = Non
     same_source = launch.request.needed_source
     words = words_key(plan.kind, plan.operation, plan.command)
     asked = (plan.operation, plan.flags, words, plan.source.tree if same_source else "")
-    is_exact = words is not None and not (same_source and plan.source.submodules)  # their files are in no column
+    # no column of the index covers the files of submodules
+    is_exact = words is not None and not (same_source and plan.source.submodules)
     with Index(launch.road.git) as index:
         found = index.ended_alike(*asked, limit=MOST + 1 if is_exact else -1)
         total = index.count_ended_alike(*asked) if is_exact and len(found) > MOST else len(found)
@@ -181,9 +182,9 @@ def lent_changes(road: Road, objects: Objects, run: Run) -> tuple[str, ...]:
 
 
 def skipped_step(launch: Launch, objects: Objects, plan: Plan) -> Skip | None:
-    """Why a step is not needed: a completed run of it had the same flags, needed files and inputs; None if it is.
+    """Returns why a step is not needed: a completed run has the same flags, needed files and inputs. Else None.
 
-    What a run left that nobody here trusts, no later step may read.
+    Only trusted runs count, because later steps read their files.
     """
     if not launch.request.compares:
         return None
@@ -199,12 +200,12 @@ def skipped_step(launch: Launch, objects: Objects, plan: Plan) -> Skip | None:
 
 
 def reads(basis: Basis | None) -> tuple[object, ...]:
-    """The needed files and the inputs that an attempt rests on."""
+    """Returns the needed files and the inputs that an attempt used."""
     return (tuple(need.files for need in basis.needs), basis.inputs) if basis else ((), ())
 
 
 def belonging(launch: Launch, plan: Plan) -> Plan:
-    """The plan, with the run that it is a step of; of its flags the user typed those of that run."""
+    """Returns the plan as a step of its parent run. Of its flags only those typed for the parent count as typed."""
     if launch.within is None:
         return plan
     from gitrun.model.basis import NOTHING
@@ -214,7 +215,7 @@ def belonging(launch: Launch, plan: Plan) -> Plan:
 
 
 def depending(road: Road, objects: Objects, request: Request, plan: Plan) -> Plan:
-    """The plan with all that its entry says it needs. Raises GitrunError if something is missing."""
+    """Returns the plan with the runs and inputs that its entry needs. Raises GitrunError if one is missing."""
     if plan.definition is None:
         return plan
     if plan.kind == STEPS:
@@ -229,12 +230,12 @@ def depending(road: Road, objects: Objects, request: Request, plan: Plan) -> Pla
 
 
 def decide_restart(launch: Launch, objects: Objects, run: Run) -> Ready | Skip:
-    """Another attempt of `run`, of its own source or of the working tree."""
+    """Decides about another attempt of `run`, from its own source or from the working tree."""
     from gitrun.store.trust import require_trusted
 
     road, request = launch.road, launch.request
     basis = basis_of(objects, run)
-    if not launch.looks or basis:  # an entry may name downloads, or a program to be asked for its flags
+    if not launch.looks or basis:  # an entry can download files or run a script to read its flags
         require_trusted(road.git, run, clean=request.clean)
     taken = None
     if request.force_sourcecode:
@@ -259,7 +260,7 @@ def decide_restart(launch: Launch, objects: Objects, run: Run) -> Ready | Skip:
 
 
 def not_recorded(launch: Launch, objects: Objects, plan: Plan) -> Snapshot:
-    """Returns the run's own source with what of the working tree it is to be lent."""
+    """Returns a snapshot of the run's own source, with the paths of the working tree to lend to it."""
     road, source, taken = launch.road, plan.source, Snapshot(plan.source, (), (), ())
     if source.submodules:
         from gitrun.engine.modules import linked_modules
@@ -278,21 +279,21 @@ def not_recorded(launch: Launch, objects: Objects, plan: Plan) -> Snapshot:
 
 
 def entry_links(road: Road, plan: Plan) -> tuple[bytes, ...]:
-    """The paths that the plan's entry links in, as far as they are there."""
+    """Returns the existing paths of the working tree that the plan's entry links."""
     top = road.git.worktree
     found = plan.definition.links if plan.definition and top else ()
     return tuple(os.fsencode(path) for path in found if top and os.path.lexists(top / path))
 
 
 def locks_of(objects: Objects, plan: Plan) -> Locks:
-    """The files in the plan's source that say which versions of others it needs."""
+    """Returns the lock files in the plan's source."""
     from gitrun.engine.environment import lock_files
 
     return lock_files(objects, plan.source.whole)
 
 
 def basis_of(objects: Objects, run: Run) -> Basis | None:
-    """What the run's last attempt rests on; None if that is nothing but its source. Raises BadRun."""
+    """Returns the basis of the run's last attempt; None if it has nothing but its source. Raises BadRun."""
     data = require_there(objects, f"{run.attempt.id}:{record.RUN}").data or b""
     if not record.rests_on_more(data):
         return None
@@ -302,7 +303,7 @@ def basis_of(objects: Objects, run: Run) -> Basis | None:
 
 
 def own_source(road: Road, objects: Objects, run: Run) -> Source:
-    """The source of the run's last attempt. Raises BadRun."""
+    """Returns the source of the run's last attempt, restored as a tree if git lacks it. Raises BadRun."""
     from gitrun.store import carry
 
     with TreeMaker(road.git) as maker:
@@ -311,7 +312,7 @@ def own_source(road: Road, objects: Objects, run: Run) -> Source:
 
 
 def take(launch: Launch, objects: Objects) -> Snapshot:
-    """The snapshot of the working tree. Raises CannotRun if there is none, or the user does not want it so."""
+    """Returns a snapshot of the working tree. Raises CannotRun if there is none, or the user declines it."""
     road = launch.road
     choice = Choice(road.settings, paths_apart(road, launch.request), launch.manners.confirm, lends(road, launch.request))
     taken = snapshot(road.git, objects, launch.index, choice)
@@ -325,7 +326,10 @@ def take(launch: Launch, objects: Objects) -> Snapshot:
 
 
 def paths_apart(road: Road, request: Request) -> tuple[bytes, ...]:
-    """Returns the paths below the top that `--link` and the setting name. Raises UsageError if `--link` names none."""
+    """Returns the paths that `--link` and the setting name, relative to the top of the working tree.
+
+    Raises UsageError if a path of `--link` does not exist or is in git.
+    """
     top = road.git.worktree or Path()
     found = [os.fsencode(path) for path in road.settings.link_paths if os.path.lexists(top / path)]
     for typed in request.links:
@@ -339,7 +343,7 @@ def paths_apart(road: Road, request: Request) -> tuple[bytes, ...]:
 
 
 def alike(road: Road, plan: Plan) -> list[Run]:
-    """The runs of the plan's operation with flags equal to its own, newest attempt first."""
+    """Returns the runs of the same operation with the same flags, newest attempt first."""
     from gitrun.store.index import Index
 
     with Index(road.git) as index:

@@ -1,4 +1,4 @@
-"""The flags of a script as it lies in a tree: read from the tree once, then known by the id of its blob."""
+"""Flags of a script in a tree: read from the source once, then cached by the id of its blob."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gitrun.git.objects import Entry, Objects
 
 FORMAT = 5
-"""To be raised when the same source may be read to other flags than before."""
+"""Version of the cache. Raise it when the same source may be read differently than before."""
 DIRECTORY = "scripts"
 MOST_KEPT = 500
 LONGEST_FILE = 1 << 20
@@ -30,7 +30,7 @@ ENDS = (b".py", b".yaml", b".yml")
 
 
 class TreeFiles:
-    """The files of a tree, for `read_script`; `asked` is what it wanted to know, and the answer in short."""
+    """The files of a tree, for `read_script`. `asked` records each question and a fingerprint of its answer."""
 
     def __init__(self, objects: Objects, tree: str) -> None:
         self._objects, self._tree = objects, tree
@@ -38,23 +38,23 @@ class TreeFiles:
         self.asked: dict[str, str] = {}
 
     def read(self, path: str) -> bytes | None:
-        """The content of a file; None if there is none, or one that is too long."""
+        """Returns the content of a file; None if it is missing or too long."""
         entry = self.entry(path)
         self.asked[path] = self.answer(path)
         found = self._objects.read(entry.id, LONGEST_FILE) if entry else None
         return found.data if found and found.kind == "blob" else None
 
     def names(self, path: str) -> tuple[str, ...]:
-        """The names of directories, modules and YAML files in a directory; none if there is none."""
+        """Returns the names of directories, modules and YAML files in a directory; empty if it is missing."""
         self.asked[path + "/"] = self.answer(path + "/")
         return tuple(map(os.fsdecode, self.named(path)))
 
     def named(self, path: str) -> list[bytes]:
-        """As `names`: other files come and go, and matter to nobody."""
+        """Returns these names as bytes. Other files are left out, so that they do not invalidate the cache."""
         return [name for name, entry in self.folder(path).items() if entry.mode == TREE or name.endswith(ENDS)]
 
     def answer(self, question: str) -> str:
-        """What is the same as long as the answer is: of a file its blob, of a directory its names."""
+        """Returns a fingerprint of an answer: a file's blob id, or a checksum of a directory's names."""
         if question.endswith("/"):
             names = b"\0".join(sorted(self.named(question[:-1])))
             return f"{zlib.crc32(names):08x}{zlib.adler32(names):08x}"
@@ -62,13 +62,13 @@ class TreeFiles:
         return entry.id if entry else ""
 
     def entry(self, path: str) -> Entry | None:
-        """The file at the path."""
+        """Returns the regular file at the path, or None."""
         folder, _, name = path.rpartition("/")
         entry = self.folder(folder).get(os.fsencode(name))
         return entry if entry and entry.mode in {FILE, EXECUTABLE} else None
 
     def folder(self, path: str) -> Mapping[bytes, Entry]:
-        """What a directory of the tree has; nothing if there is none."""
+        """Returns the entries of a directory of the tree; empty if it is missing."""
         if path not in self._folders:
             above, _, name = path.rpartition("/")
             try:
@@ -81,20 +81,20 @@ class TreeFiles:
 
 
 def script_of(objects: Objects, tree: str, path: str, blob: str, source: bytes) -> Script:
-    """The flags of the script at `path` of the tree, whose blob and source these are."""
+    """Returns the flags of the script at `path` of the tree. `blob` and `source` are its id and content."""
     files = TreeFiles(objects, tree)
     place = objects.git.state / DIRECTORY / f"{blob}-{zlib.crc32(os.fsencode(path)):08x}"
     known = recall(place, files)
     if known:
         return known
     script = read_script(source, path, files)
-    if not script.partial:  # with what is missing now, it may be read in full later
+    if not script.partial:  # an import could not be resolved in this tree, but may be in another
         remember(place, script, files.asked)
     return script
 
 
 def recall(place: Path, files: TreeFiles) -> Script | None:
-    """What was read before, if all that it rests on is still the same."""
+    """Returns the cached script if every file that it was read from is unchanged, else None."""
     try:
         checksum, _, text = place.read_bytes().partition(b"\n")
         if int(checksum) != zlib.crc32(text):
@@ -108,7 +108,7 @@ def recall(place: Path, files: TreeFiles) -> Script | None:
 
 
 def remember(place: Path, script: Script, asked: Mapping[str, str]) -> None:
-    """Keeps what was read; a disk that does not take it costs only time."""
+    """Caches a script. Ignores a full or read-only disk."""
     text = json.dumps({"format": FORMAT, "asked": asked, "script": asdict(script)}).encode()
     fresh = place.with_name(f"{place.name}.{os.getpid()}")
     with suppress(OSError):
@@ -121,7 +121,7 @@ def remember(place: Path, script: Script, asked: Mapping[str, str]) -> None:
 
 
 def script_from(found: Mapping[str, Any]) -> Script:
-    """The script that was written as JSON. Raises KeyError, TypeError."""
+    """Returns the script that `remember` or the asker wrote as JSON. Raises KeyError, TypeError."""
     groups = tuple(
         Group(group["flag"], tuple(map(command_from, group["options"])), over=group["over"]) for group in found["groups"]
     )
@@ -133,7 +133,7 @@ def script_from(found: Mapping[str, Any]) -> Script:
 
 
 def command_from(found: Mapping[str, Any]) -> Command:
-    """The sub-command that was written as JSON."""
+    """Returns a sub-command written as JSON."""
     commands = tuple(map(command_from, found["commands"]))
     return Command(
         found["name"], tuple(map(flag_from, found["flags"])), commands, tuple(found["aliases"]), found.get("partial", "")
@@ -141,7 +141,7 @@ def command_from(found: Mapping[str, Any]) -> Command:
 
 
 def flag_from(found: Mapping[str, Any]) -> Flag:
-    """The flag that was written as JSON."""
+    """Returns a flag written as JSON."""
     return Flag(
         **{
             **found,

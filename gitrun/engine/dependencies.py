@@ -1,4 +1,4 @@
-"""What a run needs before it starts: files of other operations' runs, and inputs; found, hashed, and named in its record."""
+"""Dependencies of a run: needed files of other runs, and inputs. Finds and hashes them before the start."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ if TYPE_CHECKING:
     from gitrun.model.run import Run
 
 MOST = 100_000
-"""Files of an input directory above which it is no input that can be hashed before each start."""
+"""Files of an input directory above which hashing before each start takes too long. Also the size of the hash cache."""
 
 
 def with_dependencies(road: Road, objects: Objects, request: Request, plan: Plan) -> Plan:
-    """The plan with the runs that it needs and its inputs, all of them there. Raises UsageError, CannotRun, UnknownRun.
+    """Returns the plan with needed runs and inputs, all verified to exist. Raises UsageError, CannotRun, UnknownRun.
 
-    What an attempt before has needed is kept, unless the entry or the request says otherwise.
+    A restart keeps the runs that the previous attempt used, unless the entry or the request says otherwise.
     """
     definition = plan.definition
     if definition is None or not (definition.needs or definition.inputs):
@@ -68,13 +68,17 @@ def with_dependencies(road: Road, objects: Objects, request: Request, plan: Plan
 
 
 def need_of(git: Git, objects: Objects, need: Need, asked: tuple[object, str], kept: Dependency | None = None) -> Dependency:
-    """The need with its run and files; `asked` is the run's name, if it has one, and by which operation. Raises GitrunError."""
+    """Returns the dependency with its run and files. Raises GitrunError.
+
+    `asked` is the name of the run (None: choose one) and the operation that needs it. `kept` is the dependency of the previous
+    attempt.
+    """
     named, operation = asked
     with Index(git) as index:
         run = run_for(index, need, named, operation, git)
     if kept:
         run = as_used(git, objects, run, kept)
-    else:  # what the program reads decides what it does; of what was used before the hash is in a run that is trusted
+    else:  # foreign files can steer the program; those used before are pinned by their hashes in a trusted run
         require_trusted(git, run)
     files = left_by(git, objects, run)
     found = files_of(need, run, files, kept, operation)
@@ -90,7 +94,7 @@ def need_of(git: Git, objects: Objects, need: Need, asked: tuple[object, str], k
 
 
 def as_used(git: Git, objects: Objects, run: Run, need: Dependency) -> Run:
-    """The run as the attempt left it whose files were used: the last that has them all, else as it is now."""
+    """Returns the run's latest state that still has all files used before; its current state if no state has."""
     used = set(need.files)
 
     def has_them(state: Run) -> bool:
@@ -102,17 +106,17 @@ def as_used(git: Git, objects: Objects, run: Run, need: Dependency) -> Run:
 
 
 def left_by(git: Git, objects: Objects, run: Run) -> tuple[File, ...]:
-    """The files that were there when the run's attempt had ended: its own and those it had from attempts before."""
+    """Returns the files present when the run's attempt had ended: its own and those inherited from earlier attempts."""
     return tuple({file.path: file for file in (*carried(git, objects, run), *run.attempt.files)}.values())
 
 
 def place_of(git: Git, run: Run, file: File) -> Path:
-    """Where a file of the run that is not in git is kept."""
+    """Returns the path of a file of the run that is kept outside git."""
     return stored_at(git, run.id, run.attempt.id) / file.path
 
 
 def run_for(index: Index, need: Need, named: object, operation: str, git: Git) -> Run:
-    """The run whose files are needed: the one named, else the marked, else the latest completed one that is trusted."""
+    """Returns the run to use: the named one, else the marked one, else the latest completed and trusted one."""
     if named is not None:
         run = find(index, named.text if isinstance(named, Typed) else str(named), git.prefix)
         if run.operation != need.operation:
@@ -131,13 +135,13 @@ def run_for(index: Index, need: Need, named: object, operation: str, git: Git) -
 
 
 def files_of(need: Need, run: Run, left: Sequence[File], kept: Dependency | None, operation: str) -> Dependency:
-    """Those of the files that a run left that are needed.
+    """Selects the needed files among those that the run left.
 
-    Raises CannotRun if a pattern finds none, or none is as it was used.
+    Raises CannotRun if a pattern matches none, or a file used by the previous attempt has changed.
     """
     used = [file for file in left if kept and file.path in dict(kept.files)]
     if all(matching(used, pattern) for pattern in need.patterns):
-        left = used  # not also what came into the run since
+        left = used  # ignore files that the run got after they were used
     files = [file for pattern in need.patterns for file in matching(left, pattern)]
     for pattern in need.patterns:
         if not matching(left, pattern):
@@ -156,19 +160,19 @@ def files_of(need: Need, run: Run, left: Sequence[File], kept: Dependency | None
 
 
 def matching(files: Iterable[File], pattern: str) -> list[File]:
-    """The files that a pattern means: a path, a directory, or names with `*`, `?` and `[...]` (`*` also goes over `/`)."""
+    """Returns the files that a pattern matches: a path, a directory, or a glob in which `*` also matches `/`."""
     plain = pattern.rstrip("/")
     return [file for file in files if fnmatch.fnmatchcase(file.path, pattern) or f"{file.path}/".startswith(f"{plain}/")]
 
 
 def input_file(road: Road, objects: Objects, one: Input, asked: tuple[str, str]) -> InputFile:
-    """The input with its hash, for a source's tree and an operation.
+    """Returns the input with its hash. `asked` is the tree of the source and the operation.
 
-    Raises CannotRun if it is not there, or is not what the entry says.
+    Raises CannotRun if the input is missing or does not have the hash that its entry states.
     """
     tree, operation = asked
     if one.url:
-        from gitrun.engine.downloads import download  # with it comes urllib
+        from gitrun.engine.downloads import download  # imports urllib, which is slow
 
         size = download(road.git, one, operation, road.settings).stat().st_size
         return InputFile(one.path, size, one.sha256, one.url)
@@ -182,7 +186,7 @@ def input_file(road: Road, objects: Objects, one: Input, asked: tuple[str, str])
 
 
 def in_tree(git: Git, objects: Objects, tree: str, path: str) -> InputFile | None:
-    """The input as the program will find it in the source; None if it is no file of the source."""
+    """Returns the input as the program will find it in its source; None if it is no file of the source."""
     if os.path.isabs(path) or path.startswith("~"):
         return None
     entry = entry_at(objects, tree, os.fsencode(path))
@@ -190,15 +194,15 @@ def in_tree(git: Git, objects: Objects, tree: str, path: str) -> InputFile | Non
 
 
 def in_git(git: Git, tree: str, path: str) -> InputFile:
-    """A file of the tree as git checks it out."""
+    """Returns a file of the tree as git checks it out, with filters."""
     data = git.run("cat-file", "--filters", f"{tree}:{path}")
     return InputFile(path, len(data), hashlib.sha256(data).hexdigest())
 
 
 def on_disk(git: Git, objects: Objects, place: tuple[str, str], operation: str) -> InputFile:
-    """The input as it lies in the working tree, or elsewhere; a directory's hash is that of its paths and their hashes.
+    """Returns the input in the working tree or elsewhere. A directory's hash covers its paths and their hashes.
 
-    `place` is the source's tree and the path; what the tree has in the directory is as the tree has it.
+    `place` is the tree of the source and the path. Files of a directory that the tree also has are hashed as in the tree.
     """
     tree, path = place
     inside = not os.path.isabs(path) and not path.startswith("~")
@@ -207,7 +211,7 @@ def on_disk(git: Git, objects: Objects, place: tuple[str, str], operation: str) 
     there = Path(git.environ.get("HOME", "/") + path[1:]) if path.startswith("~/") else top / path
     if not there.exists() and not found:
         raise CannotRun(f"input {path} of {operation} is not there", "its entry in the project file names it")
-    # what is source in the working tree now is, for the program, as its own source has it
+    # the program sees source files as its snapshot has them, not as the working tree does
     source = set(map(os.fsdecode, git.run("ls-files", "-zco", "--exclude-standard", "--", path).split(b"\0"))) if inside else ()
     with Hashes(git) as hashes:
         if there.is_file():
@@ -224,7 +228,7 @@ def on_disk(git: Git, objects: Objects, place: tuple[str, str], operation: str) 
 
 
 def tree_files(git: Git, objects: Objects, tree: str, path: str) -> Iterator[InputFile]:
-    """The files below a directory of the tree; none if it has no such directory."""
+    """Yields the files below a directory of the tree; none if it is missing."""
     entry = entry_at(objects, tree, os.fsencode(path))
     for name, inner in objects.tree(entry.id).items() if entry and entry.mode == TREE else ():
         below = f"{path}/{os.fsdecode(name)}"
@@ -235,13 +239,13 @@ def tree_files(git: Git, objects: Objects, tree: str, path: str) -> Iterator[Inp
 
 
 def files_below(place: Path) -> Iterator[Path]:
-    """The files in a directory and those below it."""
+    """Yields the files in a directory and below it."""
     for directory, _, names in os.walk(place):
         yield from (Path(directory, name) for name in names if Path(directory, name).is_file())
 
 
 class Hashes:
-    """sha256 of files, remembered by their size, mtime and inode, so that what did not change is not read again."""
+    """SHA-256 of files, cached by size, mtime and inode. The cache is written when the `with` ends."""
 
     def __init__(self, git: Git) -> None:
         self._path = git.state / "cache" / "hashes.json"
@@ -259,7 +263,7 @@ class Hashes:
             fresh.replace(self._path)
 
     def of(self, path: Path) -> str:
-        """The sha256 of a file, in hex."""
+        """Returns the SHA-256 of a file in hex."""
         status = path.stat()
         stamp = [status.st_size, status.st_mtime_ns, status.st_ino]
         known = self._known.get(str(path))
@@ -273,7 +277,7 @@ class Hashes:
 
 
 def digest(file: BinaryIO) -> str:
-    """The sha256 of what an open file holds, in hex."""
+    """Returns the SHA-256 of an open file in hex."""
     found = hashlib.sha256()
     while data := file.read(1 << 20):
         found.update(data)
@@ -281,7 +285,7 @@ def digest(file: BinaryIO) -> str:
 
 
 def read_hashes(path: Path) -> dict[str, list[object]]:
-    """What was remembered; nothing if that does not read."""
+    """Returns the cached hashes; empty if the cache is missing or damaged."""
     try:
         found = json.loads(path.read_bytes())
     except (OSError, ValueError):
@@ -291,5 +295,5 @@ def read_hashes(path: Path) -> dict[str, list[object]]:
 
 
 def cached(git: Git, sha256: str) -> Path:
-    """The path at which the download with that hash is kept."""
+    """Returns the path of the download with this SHA-256."""
     return git.state / "inputs" / sha256

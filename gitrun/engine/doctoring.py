@@ -1,4 +1,4 @@
-"""The doctor: everything that is wrong with a repository's runs, put together, and what of it can be mended without loss."""
+"""`git run doctor`: finds everything wrong with a repository's runs, and repairs what can be repaired without loss."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
 
 ROUNDS = 4
-"""How often is looked again: what was mended may show what lay behind it."""
+"""Rounds of repair and examination. A repair may uncover another fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What is to be said of a repository in which so many runs read: what was found, and what of it was mended."""
+    """The result of an examination: faults found, faults repaired, and the number of readable runs."""
 
     findings: tuple[Finding, ...]
     mended: tuple[Finding, ...] = ()
@@ -45,7 +45,7 @@ class Report:
 
 
 def examine(road: Road, expire: float | None, remote: str | None = None) -> Report:
-    """What is wrong here, and at a remote; nothing is written. Runs deleted before `expire` may go (None: none may)."""
+    """Returns what is wrong here and at a remote. Writes nothing. `expire`: runs deleted before it may go (None: none)."""
     git, now = road.git, time.time()
     found = list(stale.of_locks(git))
     found += [*fsck.of_place(git), *in_version(git.run("version").decode()), *in_settings(git.config)]
@@ -58,7 +58,7 @@ def examine(road: Road, expire: float | None, remote: str | None = None) -> Repo
 
 
 def mend(road: Road, expire: float | None, remote: str | None = None) -> Report:
-    """What is wrong here, mended as far as that loses nothing; what is left."""
+    """Repairs what can be repaired without loss. Returns the repaired faults and those left."""
     report = examine(road, expire)
     mended: list[Finding] = []
     for _ in range(ROUNDS):
@@ -78,7 +78,7 @@ def mend(road: Road, expire: float | None, remote: str | None = None) -> Report:
 
 
 def apply(road: Road, cure: str, place: str) -> None:
-    """Does what mends. Raises GitrunError, OSError."""
+    """Applies one cure. Raises GitrunError, OSError."""
     git = road.git
     if cure == "remove":
         Path(place).unlink(missing_ok=True)
@@ -95,7 +95,7 @@ def apply(road: Road, cure: str, place: str) -> None:
 
 
 def apply_to_runs(road: Road, cure: str, place: str) -> None:
-    """Does what mends the refs and the notes of runs. Raises GitrunError, OSError."""
+    """Applies a cure of refs or notes of runs. Raises GitrunError, OSError."""
     git = road.git
     if cure == "recover":
         recover(road)
@@ -114,14 +114,14 @@ def apply_to_runs(road: Road, cure: str, place: str) -> None:
 
 
 def set_aside(git: Git, path: Path) -> None:
-    """Puts a damaged object where git does not see it, and somebody who knows how may read what is left of it."""
+    """Moves a damaged object to `damaged/`, where git does not see it and an expert may still read it."""
     place = git.state / "damaged"
     make_private(place)
     path.replace(place / f"{path.parent.name}{path.name}")
 
 
 def of_slots(git: Git) -> Iterator[Finding]:
-    """Slots and git's records of them that have lost each other."""
+    """Yields slots without git's worktree record, and records without a slot."""
     if any(map(is_closed, (git.state, git.state / "slots"))):
         return
     hint = "git run gc --slots empties idle slots"
@@ -139,37 +139,37 @@ def of_slots(git: Git) -> Iterator[Finding]:
 
 
 def is_closed(place: Path) -> bool:
-    """Whether a directory is there, another user's, and we may not look into it."""
+    """Returns whether a directory exists that belongs to another user and cannot be entered."""
     return place.is_dir() and not os.access(place, os.X_OK)
 
 
 def waits(git: Git, slot: Path) -> bool:
-    """Whether somebody died in the slot, and what is in it is waited for."""
+    """Returns whether a run died in the slot and waits there for recovery."""
     run = read_state(slot).run
     return bool(run) and directory_of(git.state, run).exists()
 
 
 def is_whole(slot: Path, record: Path) -> bool:
-    """Whether a slot has all that the next run in it needs, or what another one took for its own."""
+    """Returns whether a slot is complete, or its record belongs to another worktree of the same name."""
     there = (slot / "state", slot / "index", slot / TREE, record / "gitdir", record / "HEAD", record / "commondir")
     return all(path.exists() for path in there) or (record.exists() and not is_of_slot(record))
 
 
 def is_of_slot(record: Path) -> bool:
-    """Whether a record of git's is of one of our slots, or of nothing yet."""
+    """Returns whether a worktree record of git belongs to one of gitrun's slots, or cannot be read."""
     with suppress(OSError):
         return f"/slots/{record.name.removeprefix('gitrun-')}/{TREE}/".encode() in (record / "gitdir").read_bytes()
     return True
 
 
 def of_leftovers(git: Git, now: float) -> Iterator[Finding]:
-    """What lies beside the repository for nobody."""
+    """Yields files in gitrun's directory that belong to no run and no running command."""
     for pile in housekeeping.leftovers(git, now):
         yield Finding("leftover", f"tmp/{pile.path.name} was left by a killed command", "git run gc", str(pile.path), "erase")
     purged = trash.purged(git)
     for pile in housekeeping.orphans(git):
         words = f"the kept files of run {short(pile.path.name)} are here, and the run is not"
-        # who purged the run wanted its files to go too
+        # the user purged this run, so its files may go too
         cure = "erase" if pile.path.name in purged else ""
         yield Finding("files", words, f"git run gc removes files/{pile.path.name}", str(pile.path), cure)
     for name in housekeeping.names_in(git.state / "live"):
@@ -179,7 +179,7 @@ def of_leftovers(git: Git, now: float) -> Iterator[Finding]:
 
 
 def of_hooks(git: Git) -> Iterator[Finding]:
-    """Hooks of ours that another version of gitrun has put there, or that git may not execute; nobody has changed them."""
+    """Yields gitrun's hooks that another version wrote or that are not executable. Hooks with changes are left alone."""
     ours = Hooks(git)
     for name in ours.names():
         if ours.status(name).status == OUTDATED:
@@ -189,7 +189,7 @@ def of_hooks(git: Git) -> Iterator[Finding]:
 
 
 def of_remote(git: Git, remote: str) -> Iterator[Finding]:
-    """Whether the remote gives and takes runs; none is pushed for it."""
+    """Yields a fault if the remote cannot be read or refuses runs. Pushes nothing."""
     read, shown = git.talk("ls-remote", "--quiet", "--", remote, f"{RUNS}*", shown=False), without_passwords(remote)
     if read.status:
         words = without_passwords(f"{remote} cannot be read: {read.reason}")

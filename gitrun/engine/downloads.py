@@ -1,4 +1,4 @@
-"""Inputs that are downloaded: within bounds of size and time, and whatever a server does wrong is one line."""
+"""Downloads of inputs, limited in size and time. Any fault of a server becomes a one-line error."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
     from gitrun.model.settings import Settings
 
 PATIENCE = 60.0
-"""Seconds after which a server that sends nothing is given up."""
+"""Seconds without data after which a download fails."""
 PIECE = 1 << 16
 HANDLERS = (
     request.ProxyHandler, request.HTTPHandler, request.HTTPSHandler, request.FileHandler, request.UnknownHandler,
     request.HTTPDefaultErrorHandler, request.HTTPRedirectHandler, request.HTTPErrorProcessor,
 )  # fmt: skip
-"""What is spoken: no ftp and no data, to which a server could redirect."""
+"""The schemes allowed: http, https and file. A server cannot redirect to ftp or data."""
 
 
 class Refused(Exception):
-    """A download that ends before its time; the text says why."""
+    """A download that was given up. Its text is the reason."""
 
 
 def download(git: Git, one: Input, operation: str, settings: Settings) -> Path:
-    """Downloads the input, unless it is there, and returns its read-only file. Raises CannotRun."""
+    """Returns the read-only file of the input, downloading it if it is not cached. Raises CannotRun."""
     target = cached(git, one.sha256)
     if target.is_file():
         return target
@@ -66,7 +66,7 @@ def download(git: Git, one: Input, operation: str, settings: Settings) -> Path:
 
 
 class Download(threading.Thread):
-    """Writes what an address gives into `sink`; a thread, so that no server can hold us longer than the user allows."""
+    """A thread that writes the content of an address into `sink`. As a thread it can be abandoned when time is up."""
 
     def __init__(self, url: str, sink: BinaryIO, settings: Settings) -> None:
         super().__init__(daemon=True)
@@ -78,7 +78,7 @@ class Download(threading.Thread):
         self.start()
 
     def wait(self) -> str:
-        """The sha256 of what came, in hex. Raises Refused."""
+        """Waits for the end and returns the SHA-256 of the content in hex. Raises Refused."""
         self.join(self._seconds)
         if self.is_alive():
             self._late = True
@@ -88,7 +88,7 @@ class Download(threading.Thread):
         return self._digest.hexdigest()
 
     def run(self) -> None:
-        """Downloads; what goes wrong is kept for `wait`."""
+        """Downloads, and keeps any error for `wait`."""
         try:
             self._download()
         except Refused as error:
@@ -121,7 +121,7 @@ class Download(threading.Thread):
 
 
 def require_file(url: str) -> None:
-    """Raises Refused if the address is that of a device or a pipe, which has no end."""
+    """Raises Refused if the address is a device, a pipe or a directory: a device may never end."""
     parts = urlsplit(url)
     path = unquote(parts.path)
     if parts.scheme == "file" and os.path.exists(path) and not os.path.isfile(path):
@@ -129,7 +129,7 @@ def require_file(url: str) -> None:
 
 
 def in_a_line(error: Exception) -> str:
-    """What went wrong, in one line."""
+    """Returns the reason of an error as one safe line."""
     reason = error.reason if isinstance(error, URLError) and type(error) is URLError else error
     words = " ".join(str(reason).split()) or type(error).__name__
     return safe_text(words.partition(" The last 30x error")[0])[:200]

@@ -1,6 +1,6 @@
-"""What of the environment an attempt records: equal environments are equal bytes.
+"""The environment that an attempt records. Equal environments give equal bytes.
 
-No times, paths or names of machines and people; of the environment's variables only those that a setting names.
+It holds no times, paths, or names of machines and people, and only those variables that a setting names.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ LOCKS = frozenset({
     "yarn.lock",
 })  # fmt: skip
 BEGIN, END = ("conda-lock", "constraints", "environment", "pylock", "requirements"), (".toml", ".txt", ".yaml", ".yml")
-"""Names, and beginnings and ends of names, of files at the top of a source that say which versions of others it needs."""
+"""Prefixes and suffixes of further lock files. Like LOCKS, they are looked for only at the top of a source."""
 MOST, LONGEST = 5_000, 200
-"""Packages that are recorded, and characters of a name, a version or a variable."""
+"""Packages that are recorded at most, and characters of a name, a version or a variable."""
 DEVICE = r"(?m)^Model:\s*(.+?)\s*$"
 DRIVER = r"Kernel Module\D*([0-9][0-9.]+)"
 
 
 def env_toml(road: Road, python: Interpreter | None, locks: Locks) -> bytes:
-    """What is env.toml of an attempt whose script this Python runs (None: it is no script), with its lock files."""
+    """Returns the content of env.toml. `python` runs the attempt's script (None: it is no script)."""
     machine = os.uname()
     packages = packages_of(python, road.git.state) if python else None
     return toml({
@@ -57,25 +57,25 @@ def env_toml(road: Road, python: Interpreter | None, locks: Locks) -> bytes:
 
 
 def lock_files(objects: Objects, tree: str) -> Locks:
-    """The lock files at the top of a tree, with the ids of their blobs."""
+    """Returns name and blob id of each lock file at the top of a tree."""
     named = ((os.fsdecode(name), entry) for name, entry in objects.tree(tree).items() if entry.mode in {FILE, EXECUTABLE})
     return tuple((name, entry.id) for name, entry in named if is_lock(name) and is_text(name))
 
 
 def is_lock(name: str) -> bool:
-    """Whether a file of this name says which versions of others are needed."""
+    """Returns whether a file of this name pins the versions of dependencies."""
     return name in LOCKS or (name.startswith(BEGIN) and name.endswith(END))
 
 
 def variables(environ: Mapping[str, str], wanted: Sequence[str]) -> dict[str, str]:
-    """Those of the variables whose names fit one of the patterns."""
+    """Returns the variables whose names match one of the patterns, values cut to LONGEST characters."""
     patterns = [pattern for pattern in wanted if any(sign in pattern for sign in "*?[")]
     names = sorted(name for name in environ if name in wanted or any(fnmatchcase(name, pattern) for pattern in patterns))
     return {name: environ[name][:LONGEST] for name in names if is_text(name + environ[name])}
 
 
 def git_version(road: Road) -> str:
-    """The version of git; asked when the program has changed."""
+    """Returns git's version, cached until the program changes."""
     program = shutil.which("git", path=road.git.environ.get("PATH")) or ""
     now = [program, mtime(program)]
     cache = road.git.state / "environment.json"
@@ -88,7 +88,7 @@ def git_version(road: Road) -> str:
 
 
 def packages_of(python: Interpreter, state: Path) -> dict[str, str]:
-    """The installed distributions of a Python and their versions; looked for again when a directory has changed."""
+    """Returns the installed distributions of a Python and their versions, cached until a directory changes."""
     cache = state / "environment.json"
     now = [[path, mtime(path)] for path in python.paths]
     known = read_cache(cache)
@@ -101,14 +101,14 @@ def packages_of(python: Interpreter, state: Path) -> dict[str, str]:
 
 
 def write_cache(cache: Path, known: dict[str, Any]) -> None:
-    """Keeps what was found out."""
+    """Replaces the cache atomically."""
     fresh = cache.with_suffix(f".{os.getpid()}.{threading.get_ident()}")
     fresh.write_text(json.dumps(known))
     fresh.replace(cache)
 
 
 def installed(paths: Sequence[str]) -> dict[str, str]:
-    """The distributions in these directories by name, in the order of names; of two with one name the first counts."""
+    """Returns the distributions in these directories, sorted by normalized name (PEP 503). The first of a name wins."""
     found: dict[str, str] = {}
     for path in paths:
         for name, version in distributions(path):
@@ -119,7 +119,7 @@ def installed(paths: Sequence[str]) -> dict[str, str]:
 
 
 def distributions(path: str) -> Iterator[tuple[str, str]]:
-    """Name and version of each distribution in a directory, as the names of its metadata say."""
+    """Yields name and version of each distribution in a directory, as far as possible from file names alone."""
     try:
         names = sorted(os.listdir(path))
     except OSError:
@@ -138,7 +138,10 @@ def distributions(path: str) -> Iterator[tuple[str, str]]:
 
 
 def origin(path: str) -> str:
-    """How a distribution came here if it is of no index: ` (editable)`, ` (git 1a2b3c4d)`; no address: it may hold secrets."""
+    """Returns a suffix for distributions from no index: ` (editable)` or ` (git 1a2b3c4d)`.
+
+    URLs are omitted, because they may hold secrets.
+    """
     try:
         with open(path, "rb") as file:
             found = json.loads(file.read(1 << 16))
@@ -151,7 +154,7 @@ def origin(path: str) -> str:
 
 
 def version_in(path: str) -> str:
-    """The version in a PKG-INFO; empty if there is none."""
+    """Returns the version in a PKG-INFO; empty if there is none."""
     try:
         with open(path, "rb") as file:
             found = re.search(rb"^Version: *(\S+)", file.read(1 << 14), re.MULTILINE)
@@ -161,7 +164,7 @@ def version_in(path: str) -> str:
 
 
 def packages_toml(packages: Mapping[str, str] | None) -> bytes:
-    """The table of packages: names are sorted, and a thousand of them cost no time."""
+    """Returns the table of packages. Plain names and versions take a fast path around the TOML writer."""
     if not packages:
         return b""
     simple = all(re.fullmatch(r"[\w.+!() -]*", version, re.ASCII) for version in packages.values())
@@ -171,7 +174,7 @@ def packages_toml(packages: Mapping[str, str] | None) -> bytes:
 
 
 def gpus(root: str = "/") -> dict[str, object]:
-    """The driver and the devices of NVIDIA, or how many AMD has, as the kernel shows them; nothing is started for it."""
+    """Returns driver and devices of NVIDIA, or whether AMD is present, from kernel files. Starts no program."""
     proc, found = os.path.join(root, "proc/driver/nvidia"), dict[str, object]()
     if os.path.isdir(proc):
         driver = re.search(DRIVER, text_of(os.path.join(proc, "version")))
@@ -189,7 +192,7 @@ def gpus(root: str = "/") -> dict[str, object]:
 
 
 def text_of(path: str) -> str:
-    """The text of a small file of the kernel's; empty if it does not read."""
+    """Returns the first 4096 bytes of a kernel file as text; empty if it cannot be read."""
     try:
         with open(path, "rb") as file:
             return file.read(4096).decode(errors="replace")

@@ -1,4 +1,4 @@
-"""Removing what lies at a path, however deep it is and whatever its permissions are."""
+"""Removal of a path, at any depth and whatever its permissions are."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import suppress
 
 
 def is_directory(path: bytes) -> bool:
-    """Tells whether a directory is there, not a link to one."""
+    """Returns whether the path is a directory, not a link to one."""
     try:
         return stat.S_ISDIR(os.lstat(path).st_mode)
     except OSError:
@@ -17,13 +17,13 @@ def is_directory(path: bytes) -> bool:
 
 
 def erase(path: bytes) -> None:
-    """Removes what lies there, however deep it is and whatever its permissions are; never through a link. Raises OSError."""
+    """Removes a file or a tree, at any depth and whatever its permissions. Does not follow links. Raises OSError."""
     if not is_directory(path):
         with suppress(FileNotFoundError):
             os.unlink(path)
         return
     os.chmod(path, 0o700)
-    # each directory is moved up before it is read: no path becomes too long for the system, and nothing recurses
+    # each directory is moved to the top before it is read, so paths stay short (PATH_MAX) and nothing recurses
     prefix, numbers, queue = path + b"/" + os.urandom(8).hex().encode(), itertools.count(), [path]
     while queue:
         directory = queue.pop()

@@ -1,8 +1,8 @@
-"""Scalars in TensorBoard's event files, read without TensorFlow; whatever lies in such a file, it costs bounded time.
+"""Scalars from TensorBoard event files, read without TensorFlow and in bounded time.
 
-A file is a chain of records: length (8 bytes), its checksum (4), a message `Event` of protocol buffers, its checksum (4).
-What is used of the messages: Event {1: wall_time, 2: step, 5: Summary}, Summary {1: Value}, Value {1: tag, 2: simple_value,
-8: TensorProto, 9: metadata {1: {1: plugin}}}, TensorProto {1: dtype, 2: shape, 4: content, 5.. values}. From tensorflow/core.
+A file is a chain of records: length (8 bytes), checksum (4), a protocol buffer message `Event`, checksum (4). These fields are
+used: Event {1: wall_time, 2: step, 5: Summary}, Summary {1: Value}, Value {1: tag, 2: simple_value, 8: TensorProto, 9: metadata
+{1: {1: plugin}}}, TensorProto {1: dtype, 2: shape, 4: content, 5.. values}. Their definitions are in tensorflow/core.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
 
 PREFIX = "events.out.tfevents."
 MOST_FILES, MOST_BYTES = 1_000, 256 << 20
-"""Event files, and bytes of records, of an attempt above which no more are read."""
+"""Event files, and bytes of records, that are read of one attempt."""
 LARGEST = 16 << 20
-"""Bytes of a record above which it is passed over: that many are an image or a sound."""
+"""Bytes of the longest record that is read. Longer ones hold images or sounds."""
 VARINT, TEXT, WIDTHS = 0, 2, {1: 8, 5: 4}
-"""Wire types: a whole number, bytes with their length, and so many bytes."""
+"""Protocol buffer wire types: varint, length-delimited, and fixed widths in bytes."""
 NOTHING = memoryview(b"")
 KINDS = {1: "f", 2: "d", 3: "i", 9: "q"}
-"""The types of a tensor that can be a scalar here, with what struct calls their bytes."""
+"""Tensor types that can hold a scalar, with their `struct` format."""
 LISTS = {5: "f", 6: "d", 7: "varint", 10: "varint"}
-"""The fields of a tensor that hold its values if its content is empty."""
+"""Tensor fields that hold the values if `content` is empty."""
 LARGEST_FLOAT = 3.4e38
 AT_ONCE = 500
 """Scalars read between two calls of `turn`."""
 
 
 class Scalar(NamedTuple):
-    """A value of a tag."""
+    """The value of a tag at a step."""
 
     tag: str
     step: int
@@ -48,16 +48,16 @@ class Scalar(NamedTuple):
 
 
 def event_files(paths: Iterable[str]) -> list[str]:
-    """Those of the paths that are event files, each directory's in the order in which they were begun."""
+    """Returns the event files among the paths, sorted by directory and start time, at most MOST_FILES."""
     found = [path for path in paths if os.path.basename(path).startswith(PREFIX)]
     return sorted(found, key=lambda path: (os.path.dirname(path), os.path.basename(path)))[:MOST_FILES]
 
 
 def gather(tree: Path, paths: Iterable[str], since: float, gathering: Gathering, turn: Callable[[], object] = int) -> bool:
-    """Gathers the scalars of the event files below `tree` that were written since then; whether all could be read.
+    """Gathers the scalars written since `since` from the event files. Returns false if limits cut the reading short.
 
-    If they lie in several directories, as those of training and validation do, each tag has its directory before it.
-    Calls `turn` every now and then.
+    Tags get their directory as a prefix if files are in several directories, as for training and validation. Calls `turn` after
+    each AT_ONCE scalars.
     """
     files, left = event_files(paths), MOST_BYTES
     if not files:
@@ -83,17 +83,17 @@ def gather(tree: Path, paths: Iterable[str], since: float, gathering: Gathering,
 
 
 def scalars(file: BinaryIO, since: float = 0.0, most: int = MOST_BYTES) -> Iterator[Scalar]:
-    """The scalars in an event file, as far as it can be read: a program that was ended leaves half a record."""
+    """Yields the scalars in an event file. Skips damaged records: a killed program leaves half a record."""
     known: set[str] = set()
     for record in records(file, most):
         try:
             yield from event(memoryview(record), since, known)
-        except (ValueError, struct.error, IndexError):  # no message, or one that is cut off
+        except (ValueError, struct.error, IndexError):  # not a message, or truncated
             continue
 
 
 def records(file: BinaryIO, most: int) -> Iterator[bytes]:
-    """The records of a file, up to its first `most` bytes."""
+    """Yields the records in the first `most` bytes of a file. Checksums are not verified."""
     size, at = os.fstat(file.fileno()).st_size, 0
     while len(head := file.read(12)) == 12:
         (length,) = struct.unpack_from("<Q", head)
@@ -108,7 +108,7 @@ def records(file: BinaryIO, most: int) -> Iterator[bytes]:
 
 
 def event(message: memoryview, since: float, known: set[str]) -> Iterator[Scalar]:
-    """The scalars of an event, none if it is older; `known` are the tags that an event called scalars before."""
+    """Yields the scalars of an event that is not older than `since`. `known` collects tags of the scalars plugin."""
     step, summaries = 0, []
     for number, whole, content in fields(message):
         if number == 1 and len(content) == 8:
@@ -126,7 +126,7 @@ def event(message: memoryview, since: float, known: set[str]) -> Iterator[Scalar
 
 
 def scalar(message: memoryview, step: int, known: set[str]) -> Iterator[Scalar]:
-    """The scalar that a value of a summary is, if it is one."""
+    """Yields the scalar in a summary value, if it holds one."""
     tag, found, tensor, plugin = "", None, None, ""
     for number, _, content in fields(message):
         if number == 1:
@@ -137,6 +137,7 @@ def scalar(message: memoryview, step: int, known: set[str]) -> Iterator[Scalar]:
             tensor = content
         elif number == 9:
             plugin = plugin_of(content)
+    # TensorBoard names the plugin only in the first event of a tag
     if plugin == "scalars" and len(known) < MOST_FILES:
         known.add(tag)
     if found is None and tensor is not None and (plugin == "scalars" or (not plugin and tag in known)):
@@ -146,7 +147,7 @@ def scalar(message: memoryview, step: int, known: set[str]) -> Iterator[Scalar]:
 
 
 def plugin_of(metadata: memoryview) -> str:
-    """The plugin that a value is for."""
+    """Returns the name of the plugin that a value is for; empty if it names none."""
     for number, _, content in fields(metadata):
         if number == 1:
             return next((str(name, "utf-8") for inner, _, name in fields(content) if inner == 1), "")
@@ -154,13 +155,13 @@ def plugin_of(metadata: memoryview) -> str:
 
 
 def scalar_of(tensor: memoryview) -> float | None:
-    """The number that a tensor of rank 0 holds; None if it is none."""
+    """Returns the number in a tensor of rank 0; None for any other tensor."""
     kind, values = 0, list[float]()
     for number, whole, content in fields(tensor):
         if number == 1:
             kind = whole
         elif number == 2 and any(inner in {2, 3} for inner, _, _ in fields(content)):
-            return None  # it has a dimension, or nobody knows how many
+            return None  # it has a dimension, or an unknown rank
         elif number == 4 and len(content) and kind in KINDS:
             values += struct.unpack(f"<{KINDS[kind]}", content)
         elif number in LISTS:
@@ -171,7 +172,7 @@ def scalar_of(tensor: memoryview) -> float | None:
 
 
 def numbers(kind: str, whole: int, content: memoryview) -> list[float]:
-    """The values in a field that repeats, packed or not: no more than tell that there are too many."""
+    """Returns the values of a repeated field, packed or not. Stops at two, which is enough to see that it is no scalar."""
     if not len(content):
         return [whole]
     if kind == "varint":
@@ -182,7 +183,7 @@ def numbers(kind: str, whole: int, content: memoryview) -> list[float]:
 
 
 def shortest(value: float) -> float:
-    """The number of 32 bits as a person would write it: 0.1, not 0.10000000149011612."""
+    """Returns the shortest decimal of a 32-bit float: 0.1, not 0.10000000149011612."""
     if not math.isfinite(value):
         return value
     bits = struct.pack("<f", value)
@@ -194,9 +195,9 @@ def shortest(value: float) -> float:
 
 
 def fields(message: memoryview) -> Iterator[tuple[int, int, memoryview]]:
-    """Number, whole number and bytes of each field of a message; one of the two is 0 or empty.
+    """Yields (number, integer, bytes) of each field of a message. Integer or bytes is 0 or empty, as the type demands.
 
-    Raises ValueError, IndexError for what is no message.
+    Raises ValueError or IndexError if the bytes are not a message.
     """
     at, end = 0, len(message)
     while at < end:
@@ -214,7 +215,7 @@ def fields(message: memoryview) -> Iterator[tuple[int, int, memoryview]]:
 
 
 def varint(message: memoryview, at: int) -> tuple[int, int]:
-    """A number of variable length, and where the next thing begins."""
+    """Returns a varint and the position after it. Raises IndexError at the end of the bytes, ValueError if too long."""
     found = shift = 0
     while True:
         byte = message[at]
@@ -228,6 +229,6 @@ def varint(message: memoryview, at: int) -> tuple[int, int]:
 
 
 def signed(number: int) -> int:
-    """A number of 64 bits with its sign."""
+    """Returns the integer read as signed 64 bits."""
     number &= (1 << 64) - 1
     return number - (1 << 64) if number >> 63 else number
