@@ -1,14 +1,14 @@
-"""Filters: expressions over runs such as `lr<0.1 and status=completed`, read once, asked of many.
+"""Filters: expressions over runs such as `lr<0.1 and status=completed`, parsed once and applied to many runs.
 
     expression  either ("or" either)*
     either      part ("and" part)*
     part        "not" part | "(" expression ")" | name | name operator value
     operator    = == != < <= > >= in "not in" contains "not contains"
 
-A name is a property of the run, else one of its flags, else one of its metrics; `flag:lr` and `metric:loss` say which.
-A metric is its last value; `loss:min`, `:max`, `:first`, `:last` and `:count` are known of all that it had.
-Values are written as flags are; what is compared with a text, such as a label or a tag, is the word as it stands.
-Times are compared with dates in ISO form. What a run does not have matches nothing, not even `!=`.
+A name is a property of the run, else one of its flags, else one of its metrics; `flag:lr` and `metric:loss` are explicit. A
+metric means its last value; `loss:min`, `:max`, `:first`, `:last` and `:count` read the whole series. Values are written as
+flags are. For text properties, such as a label or a tag, the word counts as typed. Times compare with dates in ISO form. A
+property that the run lacks matches nothing, not even `!=`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ TOKEN = re.compile(
 )
 ITEM = re.compile(r"""\s*('(?:[^']|'')*'|"(?:[^"\\]|\\.)*"|[^,\[\]]+)""")
 TIME = re.compile(r"[0-9]{4}(?:-[-+.:T0-9 ]*)?Z?")
-"""A time, or its beginning."""
+"""A time in ISO form, or the beginning of one."""
 DEEPEST = 100
 EXAMPLE = "for example: lr<0.1 and status=completed"
 DATES = "write 2026-11-01 or 2026-11-01T12:00:00Z; yesterday is for --since and --until"
@@ -57,7 +57,7 @@ TIMES = frozenset({"started", "stopped"})
 
 
 class FilterError(UsageError):
-    """The expression does not read; `detail` shows where."""
+    """An expression that does not parse; `detail` marks the place."""
 
     kind = "bad-filter"
 
@@ -67,7 +67,7 @@ class FilterError(UsageError):
 
 
 class Token(NamedTuple):
-    """A word of an expression and where it stands."""
+    """A token of an expression: its sort, its text, and its offset in the expression."""
 
     sort: str
     text: str
@@ -75,7 +75,7 @@ class Token(NamedTuple):
 
 
 def read_filter(text: str) -> Test:
-    """The expression as a test of runs. Raises FilterError."""
+    """Parses the expression into a test of runs. Raises FilterError."""
     reader = Reader(text)
     test = reader.expression(0)
     if reader.peek().sort != "end":
@@ -84,14 +84,14 @@ def read_filter(text: str) -> Test:
 
 
 def names_in(text: str) -> list[str]:
-    """The names that stand in the expression, which reads."""
+    """Returns the names in a valid expression, in their order."""
     reader = Reader(text)
     reader.expression(0)
     return reader.names
 
 
 class Reader:
-    """Reads one expression from its beginning to its end."""
+    """A recursive-descent parser of one expression."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -100,21 +100,21 @@ class Reader:
         self.names: list[str] = []
 
     def peek(self) -> Token:
-        """The next token."""
+        """Returns the next token without consuming it."""
         return self.tokens[self.at]
 
     def take(self) -> Token:
-        """The next token, which is then behind us."""
+        """Consumes the next token and returns it; the end is never consumed."""
         found = self.tokens[self.at]
         self.at += found.sort != "end"
         return found
 
     def is_word(self, *words: str) -> bool:
-        """Whether the next token is one of these words."""
+        """Returns whether the next token is one of these words."""
         return self.peek().sort == "word" and self.peek().text in words
 
     def expression(self, depth: int) -> Test:
-        """Parts joined by `or`."""
+        """Parses parts joined by `or`."""
         if depth > DEEPEST:
             raise FilterError("it is nested too deeply", self.text, self.peek().place)
         parts = [self.either(depth)]
@@ -124,7 +124,7 @@ class Reader:
         return parts[0] if len(parts) == 1 else lambda run: any(part(run) for part in parts)
 
     def either(self, depth: int) -> Test:
-        """Parts joined by `and`."""
+        """Parses parts joined by `and`."""
         parts = [self.part(depth)]
         while self.is_word("and"):
             self.take()
@@ -132,7 +132,7 @@ class Reader:
         return parts[0] if len(parts) == 1 else lambda run: all(part(run) for part in parts)
 
     def part(self, depth: int) -> Test:
-        """A comparison, perhaps negated or in parentheses."""
+        """Parses a comparison, perhaps negated or in parentheses."""
         token = self.peek()
         if self.is_word("not"):
             self.take()
@@ -147,7 +147,7 @@ class Reader:
         return self.comparison()
 
     def comparison(self) -> Test:
-        """A name, and what it is compared with."""
+        """Parses a name, and an operator with its value if there is one."""
         name = self.take()
         if name.sort != "word":
             what = f"not '{name.text}'" if name.text else "but it ends here"
@@ -165,14 +165,14 @@ class Reader:
         return compare(name.text, operator, wanted)
 
     def require_times(self, wanted: Any, operator: str, value: Token) -> None:  # noqa: ANN401
-        """Raises FilterError if a time cannot be compared so with what is wanted."""
+        """Raises FilterError unless each wanted value is a date that the operator can compare with."""
         for one in wanted if isinstance(wanted, list) else [wanted]:
             known = TIME.fullmatch(one) if operator in {"=", "!=", "in", "not in"} else time_of(one)
             if not known:
                 raise FilterError(f"'{one}' is no date", self.text, value.place, DATES)
 
     def operator(self) -> str:
-        """The operator that comes next; empty if there is none."""
+        """Consumes and returns the next operator; empty if there is none."""
         if self.peek().sort == "sign":
             return self.take().text.replace("==", "=")
         if self.is_word("in", "contains"):
@@ -184,7 +184,7 @@ class Reader:
 
 
 def tokens(text: str) -> list[Token]:
-    """The words of an expression, and its end. Raises FilterError."""
+    """Splits an expression into tokens, followed by one of sort `end`. Raises FilterError."""
     found, at = [], 0
     while text[at:].strip():
         place = at + len(text[at:]) - len(text[at:].lstrip())
@@ -201,14 +201,14 @@ def tokens(text: str) -> list[Token]:
 
 
 def as_typed(text: str) -> Any:  # noqa: ANN401 - a text, or a list of texts
-    """The value with its words as they stand, also those that are numbers elsewhere; in quotes, what the quotes mean."""
+    """Returns words as typed, even if they look like numbers; quoted words lose their quotes."""
     if text.startswith("["):
         return [as_typed(item.strip()) for item in ITEM.findall(text[1 : text.rindex("]")])]
     return str(parse_value(text)) if text.startswith(("'", '"')) else text
 
 
 def look_up(run: Run, name: str) -> Any:  # noqa: ANN401 - whatever a run has
-    """What the run has under the name; None if it has nothing."""
+    """Returns the run's property, flag or metric of this name; None if it has none."""
     sort, _, rest = name.partition(":")
     if sort == "flag" and rest:
         return run.flags.get(rest)
@@ -220,7 +220,7 @@ def look_up(run: Run, name: str) -> Any:  # noqa: ANN401 - whatever a run has
 
 
 def compare(name: str, operator: str, wanted: Any) -> Test:  # noqa: ANN401 - a value as flags have
-    """The test that compares what a run has under `name` with `wanted`."""
+    """Returns the test that compares a run's value under `name` with `wanted`."""
     negated = operator.startswith("not ")
     test = COMPARISONS[operator.removeprefix("not ")]
 
@@ -232,7 +232,10 @@ def compare(name: str, operator: str, wanted: Any) -> Test:  # noqa: ANN401 - a 
 
 
 def is_equal(found: Any, wanted: Any) -> bool:  # noqa: ANN401
-    """Whether the two are equal by value; a list of tags is equal to any of them, a time to its beginning as written."""
+    """Returns whether two values are equal.
+
+    A list of tags equals any of its tags. A time equals any prefix of its ISO form.
+    """
     if isinstance(found, datetime):
         text = str(wanted).replace(" ", "T")
         return found.isoformat(timespec="microseconds").startswith(text) or time_of(text) == found
@@ -242,7 +245,7 @@ def is_equal(found: Any, wanted: Any) -> bool:  # noqa: ANN401
 
 
 def order(found: Any, wanted: Any) -> int | None:  # noqa: ANN401
-    """Less than 0, 0 or more as the two stand to each other; None if they have no order."""
+    """Returns less than 0, 0 or more than 0 as `found` is before, equal to or after `wanted`; None if not comparable."""
     if isinstance(found, datetime):
         return order_times(found, wanted)
     numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (found, wanted))
@@ -252,14 +255,15 @@ def order(found: Any, wanted: Any) -> int | None:  # noqa: ANN401
 
 
 def order_times(found: datetime, wanted: Any) -> int | None:  # noqa: ANN401
-    """As `order`, of a time and a date or time as text (UTC unless it says otherwise)."""
+    """Compares a time with a date or time as text, as `order` does. Text without a zone is in UTC."""
     moment = time_of(str(wanted))
     return (found > moment) - (found < moment) if moment else None
 
 
 def time_of(text: str) -> datetime | None:
-    """The time that a text in ISO form is; None if it is none."""
+    """Parses an ISO date or time, in UTC if it names no zone; None if it is neither."""
     try:
+        # Python 3.10 does not read a Z for UTC
         moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
         return None
@@ -267,12 +271,12 @@ def time_of(text: str) -> datetime | None:
 
 
 def is_ordered(*wanted: int) -> Callable[[Any, Any], bool]:
-    """The test whether two values stand to each other in one of these ways."""
+    """Returns the test whether the `order` of two values is one of these."""
     return lambda found, value: order(found, value) in wanted
 
 
 def contains(found: Any, wanted: Any) -> bool:  # noqa: ANN401
-    """Whether a list has the value, or a text the text."""
+    """Returns whether a list contains the value, or a text the text."""
     if isinstance(found, list):
         return any(same_value(item, wanted) for item in found)
     return isinstance(found, str) and str(wanted) in found

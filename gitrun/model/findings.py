@@ -1,4 +1,4 @@
-"""What a look at a repository finds: a line each, and what to do; here are those that its settings alone tell."""
+"""Findings of `git run doctor`: a line and a remedy each. This module derives those that follow from git's config."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     Config: TypeAlias = Mapping[str, tuple[str, ...]]
 
 OLDEST = (2, 36)
-"""The oldest git that is known to do what we ask of it."""
+"""The oldest git that is known to do what gitrun needs."""
 PROBE = "refs/runs/0"
 NO = frozenset({"false", "no", "off", "0", ""})
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is (`words`) and what to do (`hint`). `kind` is for programs; `place` is the path, ref or run that it is about.
+    """A problem (`words`) and its remedy (`hint`). `kind` is for programs; `place` is the path, ref or run.
 
-    `cure` names what mends it without losing anything; it is empty if nothing does.
+    `cure` names a repair that loses nothing; it is empty if there is none.
     """
 
     kind: str
@@ -36,14 +36,14 @@ class Finding:
 
 
 def in_version(said: str) -> Iterator[Finding]:
-    """What is to say of a git that calls itself so."""
+    """Yields a finding if `git version` reports a version that is too old."""
     found = re.search(r"(\d+)\.(\d+)", said)
     if found and (int(found[1]), int(found[2])) < OLDEST:
         yield Finding("old-git", f"{said.strip()} is older than 2.36", "install a newer git")
 
 
 def in_settings(config: Config) -> Iterator[Finding]:
-    """What will bite whoever keeps runs in a repository with these settings."""
+    """Yields problems that these settings cause in a repository with runs."""
     for name in config:
         if name.startswith("remote.") and name.endswith(".fetch"):
             yield from in_fetch(config, name.removeprefix("remote.").removesuffix(".fetch"))
@@ -58,7 +58,7 @@ def in_settings(config: Config) -> Iterator[Finding]:
 
 
 def in_ours(config: Config) -> Iterator[Finding]:
-    """Settings of gitrun's that do not read, and those that it does not know."""
+    """Yields `gitrun.*` settings that are invalid or unknown."""
     for name, error in wrong(config):
         yield Finding("setting", error.message, error.hint, name)
     for name in unknown(config):
@@ -68,12 +68,13 @@ def in_ours(config: Config) -> Iterator[Finding]:
 
 
 def in_safety(config: Config) -> Iterator[Finding]:
-    """What of the settings takes away the safety of what is written."""
+    """Yields settings that put written objects at risk."""
     if last(config, "gitrun.fsync", "true") in NO:
         yield Finding("no-fsync", "gitrun.fsync is off: a power cut may take finished runs", "git config --unset gitrun.fsync")
     if "none" in last(config, "core.fsync", "").split(","):
         words = "core.fsync is none: commits that runs were made from may not survive a power cut"
         yield Finding("no-fsync", words, "git config --unset core.fsync")
+    # git's grace period protects objects that no ref reaches yet
     if last(config, "gc.pruneexpire", "") in {"now", "all", "0"}:
         words = "gc.pruneExpire is now: git gc takes objects away while others write them"
         yield Finding("prune-now", words, "git config --unset gc.pruneExpire")
@@ -83,7 +84,7 @@ def in_safety(config: Config) -> Iterator[Finding]:
 
 
 def in_push(config: Config, name: str) -> Iterator[Finding]:
-    """What the push refspecs of a remote do to plain `git push`."""
+    """Yields a finding if the push refspecs of a remote change plain `git push`."""
     spec = next((spec for spec in config[name] if covers(spec.rpartition(":")[2])), None)
     if spec:
         words = f"{name} = {spec} pushes runs, and then plain git push forgets the branch"
@@ -91,7 +92,7 @@ def in_push(config: Config, name: str) -> Iterator[Finding]:
 
 
 def in_fetch(config: Config, remote: str) -> Iterator[Finding]:
-    """What the fetch refspecs of a remote do to runs."""
+    """Yields a finding if the fetch refspecs of a remote overwrite or delete runs."""
     specs = [spec for spec in config[f"remote.{remote}.fetch"] if covers(spec.rpartition(":")[2])]
     if not specs:
         return
@@ -106,21 +107,21 @@ def in_fetch(config: Config, remote: str) -> Iterator[Finding]:
 
 
 def covers(side: str) -> bool:
-    """Whether a side of a refspec takes in the refs of runs."""
+    """Returns whether one side of a refspec matches refs of runs."""
     return side.startswith("refs/runs/") or ("*" in side and fnmatchcase(PROBE, side))
 
 
 def is_hidden(prefixes: tuple[str, ...]) -> bool:
-    """Whether refs of runs are hidden by these settings, of which the last that fits counts."""
+    """Returns whether these hideRefs values hide runs; as in git, the last match decides."""
     fitting = [text for text in prefixes if f"{PROBE}/".startswith(text.lstrip("!^").rstrip("/") + "/")]
     return bool(fitting) and not fitting[-1].startswith("!")
 
 
 def is_on(config: Config, *names: str) -> bool:
-    """Whether all of these settings are true."""
+    """Returns whether all of these settings are true."""
     return all(last(config, name, "false") not in NO for name in names)
 
 
 def last(config: Config, name: str, default: str) -> str:
-    """The value of a setting that counts, in lower case."""
+    """Returns the effective (last) value of a setting, in lower case."""
     return config.get(name, (default,))[-1].lower()

@@ -1,6 +1,6 @@
-"""Flags: the named, typed values of an operation, as typed by a person, declared by a program, held by a run.
+"""Flags: the named, typed values of an operation, as typed, as declared by a program, and as recorded in a run.
 
-Only here is decided which values an operation takes.
+Only this module decides which values an operation accepts.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ _FORCE = "use --force-flags to pass it all the same"
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """A value as typed on the command line, whose kind is not known yet.
+    """A value as typed on the command line, before its kind is known.
 
-    `as_typed` is that of its flag, if nothing else is known of it.
+    `as_typed` is the default for flags that declare none (see `Flag`).
     """
 
     text: str
@@ -65,14 +65,17 @@ class Typed:
 class Flag:
     """A flag that an operation declares.
 
-    `kind` is any, number, int, float, str, bool or list; a number is at least `least` and at most `most`, a list has
-    `size` items if that is not 0. `option`,
-    `action`, `many` and `required` are how a program takes it on its command line, in the words of argparse: `option`
-    is `--batch-size`, `many` is a `nargs` of several values. `words` are options that stand for a value: of a switch the
-    one that puts it off, of a "const" the one of each choice; an argument without option has some (REST) if it takes all
-    that follows, options too. `as_typed` is what stays as it was typed, for its program is given text: `numbers` that would
-    be spelled in another way (`1.10`), or `all` that is no number, and the items of a list. `aliases` are further
-    spellings of `option`, such as `-b`. `file` is the path below the top of the file whose value it is, if it is one.
+    `kind` is any, number, int, float, str, bool or list. A number is between `least` and `most`; a list has `size` items unless
+    that is 0.
+
+    The next fields describe the program's command line in argparse's words. `option` is `--batch-size`, `aliases` are its other
+    spellings, such as `-b`. `action` and `required` are argparse's; `many` stands for a `nargs` of several values. `words` are
+    options that stand for a value: the one that turns a switch off, or one for each choice of a "const". A positional argument
+    has `words` (REST) if it takes all that follows, options too.
+
+    `as_typed` tells which typed values stay text because the program receives text. `numbers` keeps numbers whose spelling
+    would change (`1.10`); `all` keeps words for booleans, such as `yes`, too. Either keeps unquoted items of a list flag.
+    `file` is the path, below the top, of the file that holds the value; empty if no file does.
     """
 
     name: str
@@ -94,10 +97,10 @@ class Flag:
 
 
 class Flags(Mapping[str, Value]):
-    """Flag values, sorted by name, never changed: what goes in and what comes out are copies.
+    """Immutable flag values, sorted by name; lists are copied in and out.
 
-    A name whose value is None is left out. Equal to any mapping with the same names and the same values
-    (`same_value`). Raises UsageError for a value that a flag cannot hold (`copy_value`).
+    A name whose value is None is absent. Equal to any mapping with the same names and values (`same_value`). Raises UsageError
+    for a value that a flag cannot hold (`copy_value`).
     """
 
     __slots__ = ("_values",)
@@ -134,26 +137,26 @@ class Flags(Mapping[str, Value]):
         return Flags, (self._values,)
 
     def put(self, over: Mapping[str, Value | None]) -> Flags:
-        """These flags with the given ones over them; None takes a flag away."""
+        """Returns these flags, overridden by the given ones; None removes a flag."""
         return Flags({**self, **over})
 
     def text(self, first: Iterable[str] = ()) -> str:
-        """`x=1.0 y=2 z=a`: what a person types to get these flags, those named `first` before the others."""
+        """Returns `x=1.0 y=2 z=a`: the words that give these flags, those named `first` before the others."""
         return " ".join(f"{name}={format_value(self._values[name])}" for name in self.order(first))
 
     def order(self, first: Iterable[str]) -> list[str]:
-        """The names, those named `first` before the others."""
+        """Returns the names, those named `first` before the others."""
         names = [name for name in dict.fromkeys(first) if name in self._values]
         return [*names, *(name for name in self._values if name not in names)]
 
 
 def is_name(name: str) -> bool:
-    """Whether it can name a flag: a letter or `_`, then letters, digits, `_`, `-`, `.` and `/`."""
+    """Returns whether a flag can have this name: a letter or `_`, then letters, digits, `_`, `-`, `.` and `/`."""
     return name[:1].isidentifier() and name.translate(_JOINERS).isidentifier()
 
 
 def split_word(word: str) -> tuple[str, str]:
-    """Name and text of a word `name=text`.
+    """Splits a word `name=text` into name and text.
 
     Raises UsageError for a word without `=`, with a bad name (`is_name`), a NUL, or text that is not UTF-8.
     """
@@ -166,12 +169,12 @@ def split_word(word: str) -> tuple[str, str]:
 
 
 def parse_flags(words: Iterable[str]) -> dict[str, Value | None]:
-    """Values by name, of words such as `lr=0.1`; the last of a name wins. Raises UsageError."""
+    """Parses words such as `lr=0.1` into values by name; the last word of a name wins. Raises UsageError."""
     return {name: parse_value(text) for name, text in map(split_word, words)}
 
 
 def defaults(declared: Iterable[Flag]) -> dict[str, Value]:
-    """The default values by name; flags without one are left out."""
+    """Returns the default values by name, without flags that have none."""
     return {flag.name: copy_value(flag.name, flag.default) for flag in declared if flag.default is not None}
 
 
@@ -183,12 +186,11 @@ def settle(
     force: bool = False,
     partial: bool = False,
 ) -> dict[str, Value | None]:
-    """The values that an operation gets, by declared name; only those given, None where one is taken away.
+    """Validates given flags against the declared ones. Returns the given values by declared name; None removes a flag.
 
-    Declared None is an open set: every name, every value; with `partial` there may be more than those declared.
-    Otherwise a name must be declared (`-` and `_` are the same) and its value be of the kind and the choices declared,
-    or the default. For a flag of text, what was typed is the value as it stands. Raises UsageError; with `force` only
-    for what no flag can be.
+    `declared` None accepts all flags; `partial` accepts flags beyond the declared ones. Otherwise a name must be declared (`-`
+    equals `_`), and its value must match kind and choices, or be the default. Text for a flag of kind str stays as typed.
+    Raises UsageError. With `force` it does so only for what no flag can be called or hold.
     """
     settled: dict[str, Value | None] = {}
     for name, value in given.items():
@@ -217,7 +219,7 @@ def _settle_one(flag: Flag, given: Value | Typed | None, *, operation: str, forc
 def _read_typed(flag: Flag, given: Typed) -> Value | None:
     if flag.kind == "str":
         return given.text
-    # of what has a default that is no text, or choices, the values are known
+    # choices, or a default that is a number, tell how the program reads the value
     as_typed = flag.as_typed or (given.as_typed if flag.kind == "any" else "")
     if not as_typed or flag.choices or isinstance(flag.default, bool | int | float):
         return parse_value(given.text)
@@ -244,7 +246,7 @@ def _takes(flag: Flag, value: Value) -> bool:
 
 
 def _range(flag: Flag) -> str:
-    """The limits of a number as a person says them."""
+    """Returns the limits of a number as a message words them."""
     least, most = flag.least, flag.most
     if flag.size:
         return f" of {flag.size} values"

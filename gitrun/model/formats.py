@@ -1,4 +1,4 @@
-"""Formats: a line a run in the words of `git for-each-ref`: `%(id:short) %(if)%(label)%(then)[%(label)]%(end)`.
+"""Formats: one line per run in the syntax of `git for-each-ref`: `%(id:short) %(if)%(label)%(then)[%(label)]%(end)`.
 
 format  (text | "%%" | "%" two hex digits | "%(" atom ")" | align | choice)*
 align   "%(align:" width ["," position] ")" format "%(end)"
@@ -29,10 +29,10 @@ BACKWARDS = re.compile(r"(?:position=)?(?P<position>left|middle|right),(?:width=
 
 
 def read_format(text: str, colour: Callable[[str], str] = lambda _: "", safe: Callable[[str], str] = str) -> Line:
-    """The format as a function of a run and of now: its text for a person or a program. Raises UsageError.
+    """Parses a format into a function of a run and the current time that returns text. Raises UsageError.
 
-    Bytes that are not UTF-8 are surrogates in it. `colour` makes of `red` what a terminal takes for it, and what a run
-    says goes through `safe`.
+    Bytes that are not UTF-8 become surrogates. `colour` turns a name such as `red` into a terminal sequence. `safe` escapes all
+    text that comes from a run.
     """
     reader = Reader(text, colour, safe)
     line, _ = reader.sequence("", frozenset())
@@ -41,7 +41,7 @@ def read_format(text: str, colour: Callable[[str], str] = lambda _: "", safe: Ca
 
 
 class Reader:
-    """Reads one format from its beginning to its end."""
+    """A parser of one format."""
 
     def __init__(self, text: str, colour: Callable[[str], str], safe: Callable[[str], str]) -> None:
         self.pieces = PIECE.finditer(text)
@@ -50,7 +50,10 @@ class Reader:
         self.depth = 0
 
     def sequence(self, opened: str, ends: frozenset[str]) -> tuple[Line, str]:
-        """All up to one of the `ends` of the block that was `opened`, and which; without a block up to the end of the text."""
+        """Parses up to one of the `ends` of the block `opened`, or to the end of the text without a block.
+
+        Returns the line so far and the end that was found. Raises UsageError.
+        """
         lines: list[Line] = []
         for piece in self.pieces:
             name = piece["atom"]
@@ -66,7 +69,7 @@ class Reader:
         return joined(lines), ""
 
     def block(self, name: str) -> Line:
-        """What an atom stands for, with all that belongs to it."""
+        """Returns the line for an atom, with the whole block if the atom opens one."""
         head, _, form = name.partition(":")
         if head in {"if", "align"}:
             self.depth += 1
@@ -82,7 +85,7 @@ class Reader:
         return lambda run, now: self.safe(tell(run, now))
 
     def choice(self, name: str, form: str) -> Line:
-        """One of two lines, as the first one comes out."""
+        """Parses an `%(if)` block into a line that picks one of two branches."""
         sort, _, wanted = form.partition("=")
         if sort not in {"", "equals", "notequals"} or (sort and "=" not in form):
             raise UsageError(f"there is no %({name})", "there are %(if), %(if:equals=<text>), %(if:notequals=<text>)")
@@ -96,7 +99,7 @@ class Reader:
         return lambda run, now: (then if holds(asked(run, now)) else other)(run, now)
 
     def aligned(self, name: str, form: str) -> Line:
-        """A line that is filled up with blanks."""
+        """Parses an `%(align)` block into a line that pads its content."""
         match = ALIGN.fullmatch(form) or BACKWARDS.fullmatch(form)
         if match is None:
             raise UsageError(f"there is no %({name})", "there is %(align:<width>,<position>): left, middle or right")
@@ -106,19 +109,19 @@ class Reader:
 
 
 def literal(piece: re.Match[str]) -> str:
-    """What stands in a format for itself."""
+    """Returns the text of a piece that is not an atom."""
     if piece["bytes"]:
         return bytes.fromhex(piece["bytes"].replace("%", "")).decode(errors="surrogateescape")
     return piece["percent"] or piece["text"]
 
 
 def constant(text: str) -> Line:
-    """The same for every run."""
+    """Returns a line that is the same for every run."""
     return lambda _run, _now: text
 
 
 def joined(lines: list[Line]) -> Line:
-    """One after the other."""
+    """Returns a line that concatenates these lines."""
 
     def line(run: Run, now: datetime) -> str:
         return "".join([one(run, now) for one in lines])
@@ -127,7 +130,7 @@ def joined(lines: list[Line]) -> Line:
 
 
 def filled(text: str, width: int, position: str) -> str:
-    """The text with blanks, to be so many columns wide, on the sides that the position leaves."""
+    """Pads the text to `width` columns; `position` is left, middle or right."""
     blanks = max(width - columns(COLOUR.sub("", text)), 0)
     left = {"left": 0, "middle": blanks // 2, "right": blanks}[position]
     return " " * left + text + " " * (blanks - left)

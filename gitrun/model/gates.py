@@ -1,12 +1,12 @@
-"""Gates: limits on the metrics of a run, such as `loss<=base*1.02`, read once and never evaluated as code.
+"""Gates: limits on the metrics of a run, such as `loss<=base*1.02`, parsed and never evaluated as code.
 
     gate     metric sign sum
     sum      product (("+" | "-") product)*
     product  factor (("*" | "/") factor)*
     factor   number | "base" | "base:" metric | metric | "'" any metric "'" | "-" factor | "(" sum ")"
 
-Left of the sign stands a metric as filters name it (`val/loss`, `loss:min`); right of it `base` is the same metric of the
-run that is compared with, `base:acc` another one of it, a name a metric of the run itself.
+The left side is a metric, named as in filters (`val/loss`, `loss:min`). On the right side, `base` is the same metric of the run
+compared with and `base:acc` another metric of that run. Any other name is a metric of the run itself.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ DEEPEST = 100
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """What a gate is asked of: the metrics of a run, and those of the run that it is compared with (None: there is none)."""
+    """Metrics of the judged run and of the run that it is compared with (None without one)."""
 
     run: Metrics
     base: Metrics | None = None
@@ -46,7 +46,7 @@ Term: TypeAlias = Callable[[Sides], float]
 
 
 class GateError(UsageError):
-    """The gate does not read; `detail` shows where."""
+    """A gate that does not parse; `detail` marks the place."""
 
     kind = "bad-gate"
 
@@ -57,7 +57,7 @@ class GateError(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A limit: the words, the metric, the sign, what the metric is compared with, and whether that needs a base."""
+    """A parsed limit: its text, metric, sign, the limit as a function, and if that needs a base."""
 
     text: str
     metric: str
@@ -68,7 +68,7 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What a gate says of a run: the metric's value, the limit, and the value of the base (None: it was not asked for)."""
+    """The result of a gate: the metric's value, the limit, and the base's value (None if the gate has no base)."""
 
     text: str
     metric: str
@@ -79,7 +79,7 @@ class Judged:
 
 
 def judge(gate: Gate, sides: Sides) -> Judged:
-    """Whether the run passes; nan passes nothing. Raises UnknownRun if a metric is not there."""
+    """Applies the gate to a run; nan never passes. Raises UnknownRun if a metric is missing."""
     value, limit = ask(sides.run, gate.metric, "the run"), gate.limit(sides)
     base = sides.base.ask(gate.metric.removeprefix("metric:")) if gate.needs_base and sides.base is not None else None
     passed = SIGNS[gate.sign](value, limit) and not math.isnan(value) and not math.isnan(limit)
@@ -87,7 +87,7 @@ def judge(gate: Gate, sides: Sides) -> Judged:
 
 
 def ask(metrics: Metrics | None, name: str, whose: str) -> float:
-    """The metric. Raises UnknownRun if it is not there."""
+    """Returns the metric `name`. Raises UnknownRun if it is missing, UsageError if the name is that of a flag."""
     name = name.removeprefix("metric:")
     if name.startswith("flag:"):
         raise UsageError(f"'{name}' is a flag; a gate holds metrics against limits", "name a metric")
@@ -99,14 +99,14 @@ def ask(metrics: Metrics | None, name: str, whose: str) -> float:
 
 
 def nan_of(metrics: Metrics) -> float:
-    """The metric of that name. Raises UsageError if there is none, for then no metric was meant."""
+    """Returns the metric called `nan`. Raises UsageError without one: the user meant the number."""
     if NAN not in metrics:
         raise UsageError("nan is no limit", "a metric that is nan passes no gate")
     return ask(metrics, NAN, "the run")
 
 
 def read_gate(text: str) -> Gate:
-    """The gate that the words say. Raises GateError."""
+    """Parses a gate. Raises GateError."""
     head = HEAD.match(text)
     if not head:
         raise GateError("a metric, a sign and a limit are expected", text, 0)
@@ -118,7 +118,7 @@ def read_gate(text: str) -> Gate:
 
 
 class Reader:
-    """Reads the limit of a gate on `metric`."""
+    """A recursive-descent parser of a gate's limit; `metric` is the gate's left side."""
 
     def __init__(self, text: str, place: int, metric: str) -> None:
         self.text, self.place, self.start, self.metric = text, place, place, metric
@@ -127,7 +127,7 @@ class Reader:
         self.next()
 
     def next(self) -> str:
-        """The token that is then behind us; the next one is read."""
+        """Consumes the current token and returns it; reads the next one. Raises GateError."""
         taken = self.word
         found = TOKEN.match(self.text, self.place)
         self.start = found.start(found.lastgroup or 0) if found else self.place
@@ -138,15 +138,15 @@ class Reader:
         return taken
 
     def sum(self, depth: int) -> Term:
-        """Products that are added or subtracted."""
+        """Parses products joined by `+` and `-`."""
         return self.chain(depth, {"+": operator.add, "-": operator.sub}, self.product)
 
     def product(self, depth: int) -> Term:
-        """Factors that are multiplied or divided."""
+        """Parses factors joined by `*` and `/`."""
         return self.chain(depth, {"*": operator.mul, "/": divided}, self.factor)
 
     def chain(self, depth: int, signs: dict[str, Callable[[float, float], float]], part: Callable[[int], Term]) -> Term:
-        """Parts joined by some of the signs, from left to right."""
+        """Parses parts joined by some of the signs, left-associative."""
         first, rest = part(depth), []
         while self.kind == "sign" and self.word in signs:
             sign = signs[self.next()]
@@ -161,7 +161,7 @@ class Reader:
         return value
 
     def factor(self, depth: int) -> Term:
-        """A number, a metric, or a sum in parentheses."""
+        """Parses a number, a metric, a negation, or a sum in parentheses."""
         if depth > DEEPEST:
             raise GateError("it is nested too deeply", self.text, self.start)
         kind, start, word = self.kind, self.start, self.next()
@@ -181,7 +181,7 @@ class Reader:
         raise GateError(f"a number or a name is expected{f', not {word!r}' if word else ''}", self.text, start)
 
     def named(self, name: str, *, quoted: bool) -> Term:
-        """A metric of the run or of the base."""
+        """Returns the term for a metric of the run or of the base."""
         first, colon, rest = name.partition(":")
         if name == NAN and not quoted:
             return lambda sides: nan_of(sides.run)
@@ -192,5 +192,5 @@ class Reader:
 
 
 def divided(value: float, by: float) -> float:
-    """The quotient; nan if that is none."""
+    """Returns the quotient; nan for a division by zero."""
     return value / by if by else math.nan

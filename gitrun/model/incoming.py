@@ -1,4 +1,4 @@
-"""What a run from elsewhere must look like before it may be one here: decisions about names, shapes and budgets; no I/O."""
+"""Rules for runs from elsewhere: names, shapes and sizes that a run must have to be accepted. No I/O."""
 
 from __future__ import annotations
 
@@ -20,36 +20,40 @@ if TYPE_CHECKING:
 
 INCOMING, OUTBOX = "refs/gitrun/incoming/", "refs/gitrun/outbox/"
 COMMITS = 20_000
-"""Commits of one run, its attempts, results and annotations, above which it is none of ours."""
+"""Most commits of one run: its attempts, results and annotations."""
 ENTRIES = 1_000_000
-"""Files and directories of a tree, counted as a checkout would unfold them: a tree of 11 objects can have 10^10."""
+"""Most files and directories of a tree, counted as in a checkout: 11 objects can unfold to 10^10 files."""
 DEPTH = 200
-"""Directories within each other."""
+"""Deepest nesting of directories."""
 TREE = 32 << 20
-"""Bytes of one directory's object."""
+"""Most bytes of one tree object."""
 COMMIT = 1 << 20
-"""Bytes of a commit."""
+"""Most bytes of a commit object."""
 OUTPUT = 16 << 20
-"""Bytes of recorded output; gitrun itself leaves out the middle of more than 10 MiB."""
+"""Most bytes of recorded output; gitrun itself keeps about 10 MiB and drops the middle."""
 NAME = 255
-"""Bytes of a name that file systems take."""
+"""Most bytes of a name that common file systems accept."""
 TABLES = frozenset({record.FLAGS, record.RUN, record.ENV, record.LENT, record.RESULT, record.NOTES})
 SIZES: Mapping[str, int] = {
     **dict.fromkeys(TABLES, reading.LIMIT), record.RESULT: record.LONGEST, record.OUTPUT: OUTPUT, record.METRICS: 64 << 20,
 }  # fmt: skip
-"""The largest size in bytes of each of our own files."""
+"""Largest size in bytes of each file of gitrun's own."""
 MODES = frozenset({b"40000", b"100644", b"100755", b"100664", b"120000", b"160000"})
 IGNORED = dict.fromkeys((*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF))
-"""The characters that HFS+ does not see in a name (git's utf8.c)."""
+"""Characters that HFS+ ignores in names (from git's utf8.c)."""
 NTFS_GIT = re.compile(rb"(?:\.git|git~1)[ .]*(?:[\\:].*)?", re.IGNORECASE | re.DOTALL)
 NTFS_MODULES = re.compile(rb"(?:\.gitmodules|gitmod~[1-4]|gi7eba~[1-9])[ .]*(?::.*)?", re.IGNORECASE | re.DOTALL)
 FORMAT = re.compile(rb"^Gitrun-Format: ([1-9][0-9]{0,8})$", re.MULTILINE)
 KINDS: Mapping[str, tuple[int, ...]] = {"attempt": (0, 1, 2), "result": (1,), "annotation": (1,), "merge": (2,)}
-"""How many parents a commit of each kind has."""
+"""Allowed numbers of parents for each kind of commit."""
 
 
 def wrong_name(name: bytes) -> str:
-    """Why a tree's entry may not have this name; empty if it may. Control characters may be in it: they are shown escaped."""
+    """Returns the reason to refuse a tree entry's name; empty if there is none.
+
+    Control characters are allowed: they are escaped when they are shown.
+    """
+    # git fetch refuses most such names only if transfer.fsckObjects is set
     if name in {b"", b".", b".."} or b"/" in name:
         return "a name that leads elsewhere"
     if len(name) > NAME:
@@ -62,7 +66,7 @@ def wrong_name(name: bytes) -> str:
 
 
 def wrong_mode(mode: bytes, name: bytes) -> str:
-    """Why a tree's entry may not be of this kind; empty if it may."""
+    """Returns the reason to refuse a tree entry's mode; empty if there is none."""
     if mode not in MODES:
         return f"an entry of mode {mode[:10].decode(errors='replace')}"
     if mode == b"120000" and (NTFS_MODULES.fullmatch(name) or hfs_form(name) == ".gitmodules"):
@@ -71,30 +75,33 @@ def wrong_mode(mode: bytes, name: bytes) -> str:
 
 
 def hfs_form(name: bytes) -> str:
-    """The name as HFS+ compares it."""
+    """Returns the name as HFS+ compares it."""
     text = name.decode(errors="surrogateescape").translate(IGNORED)
     return unicodedata.normalize("NFC", text).casefold()
 
 
 def wrong_shape(kind: str, parents: Sequence[str]) -> str:
-    """Why a commit of this kind may not have these parents; empty if it may."""
+    """Returns the reason to refuse these parents for a commit of this kind; empty if there is none."""
     if len(parents) not in KINDS[kind]:
         return f"a commit of kind {kind} with {len(parents)} parents"
     return f"a {kind} of a commit with itself" if len(set(parents)) < len(parents) else ""
 
 
 def behind(commit: str, kind: str, parents: Sequence[str], run: str) -> tuple[str, ...]:
-    """The commits of the run that a commit of it was made on; from DESIGN.md section 2."""
+    """Returns the parents of a commit that belong to the run itself.
+
+    An attempt's last parent is the run's previous tip; the first attempt has none, its parent is the base.
+    """
     if kind == "attempt":
         return () if commit == run else tuple(parents[-1:])
     return tuple(parents)
 
 
 def began(created: datetime, committed: datetime, received: datetime | None = None) -> datetime:
-    """When an attempt from elsewhere was made, as far as anybody here can believe it: the earliest of the three.
+    """Returns the credible creation time of a foreign attempt: the earliest of the three times.
 
-    Its maker chose the first two; a commit's date has whole seconds. Without this a date in the year 9000 would make a
-    run the newest for ever.
+    Its author chose the first two. The date of a commit has whole seconds, so `created` may be up to a second later. Otherwise
+    a date in the year 9000 would keep a run on top of the list for ever.
     """
     found = created if created < committed + timedelta(seconds=1) else committed
     return min(found, received) if received else found
@@ -102,10 +109,10 @@ def began(created: datetime, committed: datetime, received: datetime | None = No
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What an attempt says of its own tree: which tree its source is, and which paths besides came from the one before.
+    """The statements of run.toml about the attempt's tree: the source tree, and paths from the attempt before.
 
-    If the source has files of submodules, `content` is its tree with them, and `modules` has the commits that stand in
-    their place in `source`.
+    With files of submodules, `content` is the source tree that includes them. `modules` maps the path of each submodule to its
+    commit in `source`.
     """
 
     source: str
@@ -115,7 +122,7 @@ class Claim:
 
 
 def read_table(data: bytes, name: str) -> dict[str, Any]:
-    """One of our own files. Raises BadRun if it may not have this content."""
+    """Parses one of gitrun's own TOML files. Raises BadRun if its content is not allowed."""
     found = reading.parse_toml(data, name)
     form = found.get("format", 1)
     if name in {record.RUN, record.RESULT} and (isinstance(form, bool) or not isinstance(form, int) or form < 1):
@@ -126,7 +133,7 @@ def read_table(data: bytes, name: str) -> dict[str, Any]:
 
 
 def claim_of(run: Mapping[str, Any]) -> Claim:
-    """What run.toml says of the attempt's tree."""
+    """Returns the claim of a parsed run.toml."""
     source = reading.table(run, "source")
     carried = frozenset(os.fsencode(path_of(path)) for path in reading.texts(source, "carried"))
     tree, content = reading.text(source, "tree") or "", reading.text(source, "content") or ""

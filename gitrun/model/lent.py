@@ -1,4 +1,4 @@
-"""What a run is lent of the files that git ignores: the table `[[lent]]` of lent.toml."""
+"""Ignored files lent to a run: the `[[lent]]` tables of lent.toml."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 
 COPY, LINK = "copy", "link"
 MOST = 1_000
-"""Entries that lent.toml lists; the rest is counted."""
+"""Most entries that lent.toml lists; it only counts the rest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lent:
-    """An ignored path as git names it (a directory ends with `/`), and how the run got it.
+    """An ignored path as git names it (a directory ends with `/`), and how the run got it: copy or link.
 
-    `files` and `size` (bytes) count what was copied; of a link to a directory they are 0, for nobody counts there.
-    `digest` is a SHA-256 over names, sizes and contents of the copies; empty for links and for secrets. `links` counts
-    the parts of a copied directory that are links.
+    `files` and `size` (bytes) count the copies; for a link to a directory they are 0, because nothing walks it. `digest` is a
+    SHA-256 over names, sizes and contents of the copies; empty for links and for secrets. `links` counts the links inside a
+    copied directory.
     """
 
     path: str
@@ -33,7 +33,7 @@ class Lent:
 
 
 def lent_table(entries: Iterable[Lent]) -> dict[str, Any]:
-    """Returns what lent.toml holds: equal entries give equal tables."""
+    """Returns the content of lent.toml; equal entries give equal tables."""
     ordered = sorted(entries, key=lambda entry: entry.path)
     rows = []
     for entry in ordered[:MOST]:
@@ -48,7 +48,7 @@ def lent_table(entries: Iterable[Lent]) -> dict[str, Any]:
 
 
 def read_lent(table: Mapping[str, Any]) -> tuple[Lent, ...]:
-    """Returns the entries of a parsed lent.toml; what does not read is passed over."""
+    """Returns the entries of a parsed lent.toml; skips invalid ones."""
     rows = table.get("lent")
     found = []
     for row in rows if isinstance(rows, list) else ():
@@ -68,7 +68,7 @@ def describe_lent(entry: Lent) -> str:
 
 
 def changes_since(before: Iterable[Lent], now: Mapping[str, Lent]) -> tuple[str, ...]:
-    """Returns a sentence for each recorded entry that is no longer as it was lent; links are only looked for."""
+    """Returns a sentence for each recorded entry that has changed. Linked directories are only checked to exist."""
     said = []
     for entry in before:
         current = now.get(entry.path)

@@ -1,8 +1,8 @@
-"""The second rule for metrics in output: lines that training programs usually print.
+"""Second rule for metrics in output: lines that training programs commonly print.
 
 `step 10 | loss 3.10 | lr 1e-3`, `Epoch 3: loss=0.2, acc=0.91`, `{'loss': 0.4, 'epoch': 1.0}`, `[12/100] loss 0.3`. A line
-counts if it has a pair of a measure (a word of MEASURES) and a number, and besides that a step, a second pair or nothing.
-All pairs of such a line are metrics then. Ordinary output has none; `tests/fixtures/ordinary` is the evidence.
+counts if it pairs a measure (a word of MEASURES) with a number, and has a step, a second pair or nothing else. All pairs of
+such a line become metrics. Ordinary output has no such lines; `tests/fixtures/ordinary` is the evidence.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from dataclasses import dataclass, field
 from gitrun.model.series import number_in
 
 LONGEST = 2_000
-"""Characters of a line above which it is not looked at."""
+"""Longest line in characters that is examined."""
 MOST_OTHERS = 100
-"""Lines without a row after which a table is over."""
+"""Number of other lines in a row after which a table has ended."""
 MEASURES = frozenset((
     "loss", "acc", "accuracy", "auc", "auroc", "f1", "mse", "rmse", "mae", "mape", "rmsle", "logloss", "merror",
     "perplexity", "ppl", "nll", "iou", "miou", "bleu", "rouge", "r2", "reward", "elbo", "psnr", "mlogloss",
 ))  # fmt: skip
-"""Words that are measures wherever they are the first or last word of a name."""
+"""Words that make a name a measure if they are its first or last word."""
 COMPANIONS = frozenset((
     "precision", "recall", "score", "dice", "wer", "cer", "ssim", "error",
 ))  # fmt: skip
-"""Words that are measures beside another measure."""
+"""Words that make a name a measure only next to another measure."""
 QUALIFIERS = frozenset((
     "train", "training", "val", "valid", "validation", "test", "testing", "eval", "evaluation", "dev", "best", "final",
     "mean", "average", "avg", "total", "running", "ema", "macro", "micro", "weighted", "squared", "absolute", "root",
     "log", "balanced", "percentage", "median", "smoothed", "global", "batch", "epoch", "step", "cv", "f1", "r2", "roc",
     "top1", "top5", "cross", "entropy", "classification", "overall", "current", "last",
 ))  # fmt: skip
-"""Words before a name that are a part of it."""
+"""Words before a name that are part of it."""
 PHASES = frozenset((
     "train", "training", "val", "valid", "validation", "test", "testing", "eval", "evaluation", "dev",
 ))  # fmt: skip
@@ -45,13 +45,13 @@ NEVER = frozenset((
     "frames", "signal", "line", "lines", "bit", "raw", "read", "seek", "count", "id", "num", "max_iter", "idx", "index",
     "accum", "accumulation",
 ))  # fmt: skip
-"""Words with which a name is no measure."""
+"""Words that no name of a measure contains."""
 NO_METRICS = frozenset((
     "v_num", "eta", "epoch", "epochs", "step", "steps", "iter", "iters", "iteration", "iterations", "batch", "round",
     "global_step", "ep",
 ))  # fmt: skip
 BESIDE = frozenset(("lr", "learning_rate", "time", "step", "epoch", "iter", "grad_norm"))
-"""Names that often stand behind a measure without a sign between."""
+"""Names that often follow a measure without a sign between."""
 FILES = re.compile(r"\.(?:py|pyc|c|h|cc|cpp|hpp|cu|rs|go|js|ts|java|rb|sh|json|csv|tsv|txt|log|md|ya?ml|toml|ipynb|pt|o|so|R)$")
 NUM = r"(?:[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:nan|inf)\b)"
 PAIR = re.compile(
@@ -77,7 +77,7 @@ HEADING = re.compile(
 )
 TABLE = re.compile(r"\s*(epoch|step|iter|iteration)((?:\s+[A-Za-z_][\w/@-]*)+)\s*$", re.IGNORECASE)
 CLASSES = re.compile(rf"\s+accuracy\s+({NUM})\s+\d+\s*$")
-"""The line of scikit-learn's classification_report that has the accuracy."""
+"""The accuracy line of scikit-learn's classification_report."""
 FOREIGN = re.compile(
     r" {4}|[+>$#]|- {2,}|E  |diff |@@|(?:flags|metrics|source): {2,}|"
     r"[|*\\/\s]*(?:\S+\s+)?(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,40}\s|\S+\.\w+:\d+:(?:\S|\s{2})|"
@@ -89,12 +89,12 @@ PREFIX = re.compile(
     r"(?:[\[(]?(?:\d{4}[-/]\d\d[-/]\d\d[ T]?)?\d\d:\d\d:\d\d(?:[.,]\d+)?Z?[\])]?[ \t:|-]*|"
     r"\[?\b(?:DEBUG|INFO|WARNING|root)\b\]?[ \t:|-]*|[\w.]+ - (?=INFO|DEBUG)|\d+%[ \t|]*|\d+/\d+[ \t]+)+"
 )
-"""What logging, or a progress bar, puts before a line."""
+"""Text that a logger or a progress bar puts before a line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a line tells: metrics by name, and their step if it says one."""
+    """Content of a line: metrics by name, and the step if the line names one."""
 
     values: dict[str, float] = field(default_factory=dict)
     step: float | None = None
@@ -102,7 +102,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A name and a number in a line, with the words before the name that belong to it."""
+    """A name with its qualifiers and a number, and their place in the line."""
 
     name: str
     value: float
@@ -116,7 +116,7 @@ NOTHING = Told()
 
 
 class LogLines:
-    """Reads the lines of one stream, one after the other: what a heading or a table says holds for the lines below it."""
+    """A reader of one stream, line by line: a heading or a table head applies to the lines below it."""
 
     def __init__(self) -> None:
         self._epoch: float | None = None
@@ -126,11 +126,11 @@ class LogLines:
 
     @property
     def is_in_table(self) -> bool:
-        """Tells whether lines without a word of ours may be rows of a table."""
+        """Returns whether a table has begun, so that lines without known words may be its rows."""
         return bool(self._columns)
 
     def read(self, line: str) -> Told:
-        """Returns what a line tells, which is mostly nothing."""
+        """Returns the metrics and the step in a line; most lines have neither."""
         if len(line) > LONGEST:
             return NOTHING
         if heading := HEADING.match(line):
@@ -146,7 +146,7 @@ class LogLines:
         return NOTHING if FOREIGN.match(line) else self._pairs(line)
 
     def _row(self, line: str) -> Told | None:
-        """Returns what a row of the table that was begun tells; None if the line is none."""
+        """Returns the metrics in a row of the current table; None if the line is not a row."""
         cells = line.split()
         if len(cells) != len(self._columns) + 1 or not cells[0].isdigit():
             self._others += 1
@@ -159,7 +159,7 @@ class LogLines:
         return Told(values, float(cells[0])) if values else None
 
     def _pairs(self, line: str) -> Told:
-        """Returns what the pairs of names and numbers in a line tell."""
+        """Returns the metrics in the pairs of names and numbers of a line."""
         prefix = PREFIX.match(line)
         start = prefix.end() if prefix else 0
         step, counters = self._step(line, start)
@@ -177,7 +177,7 @@ class LogLines:
         return Told({pair.name: pair.value for pair in found}, step)
 
     def _step(self, line: str, start: int) -> tuple[float | None, list[tuple[int, int]]]:
-        """Returns the step that a line says, and the places in it that say so."""
+        """Returns the step of a line, or None, and the spans of the text that names it."""
         epoch, step = EPOCH.search(line, start), STEP.search(line, start)
         place = PLACE.search(line, epoch.end() if epoch else start) or FIRST.match(line, start)
         counters = [one.span() for one in (epoch, step, place) if one]
@@ -191,12 +191,12 @@ class LogLines:
             total = place.groupdict().get("of")
         if self._epoch is None or (epoch and not float(epoch["at"]).is_integer()):
             return at, counters
-        if total is None:  # a step that counts on is one for the whole; one that begins anew with each epoch is none
+        if total is None:  # a global step counts on; one without a total may restart with each epoch, and is no step of the run
             return (at if not epoch or (within is step and "global" in within[0].lower()) else None), counters
         return (self._epoch - self._lowest) * float(total) + at, counters
 
     def _enter(self, epoch: float) -> float:
-        """Goes on to another epoch; returns it."""
+        """Sets the current epoch and returns it."""
         if self._epoch is None or epoch < self._lowest:
             self._lowest = min(1.0, epoch)
         self._epoch = epoch
@@ -204,7 +204,7 @@ class LogLines:
 
 
 def pairs(line: str, start: int, counters: list[tuple[int, int]]) -> list[Pair]:
-    """Lists the pairs of a line in which names stand where names of metrics do."""
+    """Returns the pairs of a line that stand where metrics usually do."""
     found: list[Pair] = []
     phase, end = "", start
     for match in PAIR.finditer(line, start):
@@ -220,7 +220,7 @@ def pairs(line: str, start: int, counters: list[tuple[int, int]]) -> list[Pair]:
         phase = own or phase
         name = "_".join([*words, key.replace("'s ", "_")])
         if line[match.start() - 1 : match.start()] == "(" and line[: match.start() - 1][-1:].isalnum():
-            return []  # the arguments of a call
+            return []  # arguments of a call, such as `Adam(lr=0.1)`, are not metrics
         if is_blank and not (is_alone and ends_there(line, match.end())):
             continue
         value = number_in(match["number"])
@@ -236,10 +236,10 @@ def pairs(line: str, start: int, counters: list[tuple[int, int]]) -> list[Pair]:
 
 
 def before(line: str, start: int, end: int) -> tuple[list[str], str, bool]:
-    """Reads what stands between a pair and what is before it.
+    """Examines the text between a pair and the one before it.
 
-    Returns the words that belong to the name, the phase (`train`, `val`) that is said for it and what follows, and whether
-    nothing else stands there.
+    Returns the words that belong to the name, the phase (`train`, `val`) for this and the following pairs, and whether no other
+    word is there.
     """
     parts = re.split(r"[,;|:()\[\]{}\t]|\s-+\s|\s{2,}", line[start:end])
     words = parts[-1].split()
@@ -252,7 +252,7 @@ def before(line: str, start: int, end: int) -> tuple[list[str], str, bool]:
 
 
 def ends_there(line: str, end: int) -> bool:
-    """Tells whether after a number without a sign before it something new begins."""
+    """Returns whether a new field begins after a number that has no sign before it."""
     rest = line[end:]
     if not rest.strip() or rest[0] in ",;|)]}\t" or re.match(r"\s+[|(-]|\s{2,}", rest):
         return True
@@ -261,7 +261,7 @@ def ends_there(line: str, end: int) -> bool:
 
 
 def stands_alone(line: str, pair: Pair, *, is_prefixed: bool) -> bool:
-    """Tells whether a line is one pair and nothing else: `Test accuracy: 0.91`, `loss = 0.5`."""
+    """Returns whether a line is one pair and nothing else: `Test accuracy: 0.91`, `loss = 0.5`."""
     match = re.fullmatch(r"(\s{0,3})((?:[A-Za-z][\w^-]* ){0,4})([A-Za-z][\w^-]*)\s*([:=])\s*\S+?\.?\s*", line)
     if not match:
         return False
@@ -272,12 +272,12 @@ def stands_alone(line: str, pair: Pair, *, is_prefixed: bool) -> bool:
 
 
 def split_name(name: str) -> list[str]:
-    """Splits a name into its words in lower case: `val_loss` and `Acc@1`."""
+    """Splits a name into its words in lower case: `val_loss`, `Acc@1`."""
     return [word for word in re.split(r"[\W_]+", name.lower().replace("^", "")) if word and not word.isdigit()]
 
 
 def is_measure(name: str) -> bool:
-    """Tells whether a name alone says that its number measures how good something is."""
+    """Returns whether a name alone shows that its number measures quality."""
     words = split_name(name)
     if not words or NEVER.intersection(words):
         return False
@@ -292,6 +292,6 @@ def is_measure(name: str) -> bool:
 
 
 def is_companion(name: str) -> bool:
-    """Tells whether a name is a measure beside another one."""
+    """Returns whether a name counts as a measure next to another one."""
     words = split_name(name)
     return is_measure(name) or (bool(words) and words[-1] in COMPANIONS and not NEVER.intersection(words))

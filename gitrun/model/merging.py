@@ -1,4 +1,4 @@
-"""How the annotations of two people become one, field by field; no I/O."""
+"""Three-way merge of the annotations of two people, field by field; no I/O."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ BEGINNING = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What one side noted since both were the same: the time and the annotations of each change, oldest first."""
+    """The changes of one side since the common ancestor: time and annotations after each, oldest first."""
 
     history: tuple[tuple[datetime, Notes], ...]
 
     def notes(self, base: Notes) -> Notes:
-        """The annotations that it has now."""
+        """Returns the side's current annotations."""
         return self.history[-1][1] if self.history else base
 
     def changed(self, base: Notes, name: str) -> datetime:
-        """When it last changed a field."""
+        """Returns the time of the side's last change of a field; 1970 if it never changed it."""
         last, before = BEGINNING, base
         for time, notes in self.history:
             if getattr(notes, name) != getattr(before, name):
@@ -39,7 +39,10 @@ class Side:
 
 
 def merge_notes(base: Notes, one: Side, two: Side) -> Notes:
-    """The annotations of both: tags and comments three-way, of label and mark what was said last; the same in either order."""
+    """Merges the annotations of both sides; the order of the sides does not matter.
+
+    Tags and comments are merged as sets. Of label and mark, the latest change wins.
+    """
     first, second = one.notes(base), two.notes(base)
     merged: dict[str, Any] = {name: merge_value(base, name, one, two) for name in ("label", "marked")}
     tags = three_way(frozenset(base.tags), frozenset(first.tags), frozenset(second.tags))
@@ -48,21 +51,22 @@ def merge_notes(base: Notes, one: Side, two: Side) -> Notes:
 
 
 def merge_value(base: Notes, name: str, one: Side, two: Side) -> Any:  # noqa: ANN401 - whatever the field holds
-    """The value that one of the sides has changed; if both have, the one that was changed last."""
+    """Returns the value that one side changed; if both did, the one changed last."""
     before, mine, theirs = (getattr(notes, name) for notes in (base, one.notes(base), two.notes(base)))
     if mine in (before, theirs):
         return theirs
     if theirs == before:
         return mine
+    # the text breaks ties, so that both people get the same result
     first, second = ((side.changed(base, name), str(side.notes(base))) for side in (one, two))
     return mine if first > second else theirs
 
 
 def three_way(base: AbstractSet[T], one: AbstractSet[T], two: AbstractSet[T]) -> set[T]:
-    """What both kept and what either added."""
+    """Returns the items that both sides kept or either added."""
     return {*(base & one & two), *(one - base), *(two - base)}
 
 
 def in_time(comment: Comment) -> tuple[datetime, str, str]:
-    """The place of a comment among the others."""
+    """Sort key of comments: time, author, text."""
     return comment.time or BEGINNING, comment.author, comment.text

@@ -1,4 +1,4 @@
-"""Patterns for metrics that a user gives as `NAME=PATTERN`: with `--metric`, and in the setting `gitrun.metric`."""
+"""Patterns for metrics that a user gives as `NAME=PATTERN`, with `--metric` or in the setting `gitrun.metric`."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ LONGEST_NAME = 200
 
 
 def read_patterns(texts: Iterable[str], source: str) -> tuple[tuple[str, str], ...]:
-    """Returns name and regular expression of each text; the last of a name counts. Raises UsageError.
+    """Returns the name and regular expression of each text; the last text of a name wins. Raises UsageError.
 
-    `source` is what the texts were given with, as messages name it.
+    `source` names the option or setting in messages.
     """
     return tuple(dict(read_pattern(text, source) for text in texts).items())
 
 
 def read_pattern(text: str, source: str) -> tuple[str, str]:
-    """Returns the name and the regular expression of a text. Raises UsageError unless it can find a number."""
+    """Returns the name and the regular expression of a text. Raises UsageError without a group for the number."""
     name, sign, pattern = text.partition("=")
     if not sign or not name.strip() or not pattern or len(name) > LONGEST_NAME or not is_text(text):
         raise UsageError(f"{source} takes NAME=PATTERN, not '{safe_text(text)}'", f"{source} 'loss=loss is ([0-9.]+)'")

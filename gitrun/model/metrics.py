@@ -1,4 +1,4 @@
-"""Metrics: the numbers that a program told about itself, by name."""
+"""Metrics: named numbers that a program reports about itself."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 FIRST, LAST, LEAST, MOST, COUNT = "first", "last", "min", "max", "count"
 ASPECTS = (FIRST, LAST, LEAST, MOST, COUNT)
-"""What can be asked of a metric: `loss:min`."""
+"""Aspects of a metric that a name can ask for: `loss:min`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A metric over a whole attempt; nan is neither its smallest nor its largest value unless it had no other."""
+    """A metric over a whole attempt; nan counts as least or most only if there was no other value."""
 
     first: float
     last: float
@@ -28,14 +28,14 @@ class Summary:
     count: int
 
     def aspect(self, name: str) -> float:
-        """One of ASPECTS."""
+        """Returns one of ASPECTS."""
         return {FIRST: self.first, LAST: self.last, LEAST: self.least, MOST: self.most, COUNT: self.count}[name]
 
 
 class Metrics(Mapping[str, float]):
-    """The last value of each metric, in the order in which they were recorded, and what is known of the others.
+    """Immutable last values of metrics, in the order of their recording, with their summaries.
 
-    Never changed. Equal to any mapping with the same names and values; nan equals nan, for it is a record and no calculation.
+    Equal to any mapping with the same names and values. nan equals nan: this is a record and not a calculation.
     """
 
     __slots__ = ("_summaries", "_values")
@@ -50,11 +50,12 @@ class Metrics(Mapping[str, float]):
 
     @property
     def summaries(self) -> Mapping[str, Summary]:
-        """The metrics of which more than the last value is known."""
+        """Returns the summaries of metrics of which more than the last value is known."""
         return MappingProxyType(self._summaries)
 
     def ask(self, name: str) -> float | None:
-        """The last value of the metric `loss`, or what `loss:min` asks for; None if there is none."""
+        """Returns the last value of the metric `loss`, or the aspect in `loss:min`; None if it is unknown."""
+        # a metric may itself be called `loss:min`
         if name in self._values:
             return self._values[name]
         metric, _, aspect = name.rpartition(":")
@@ -65,7 +66,7 @@ class Metrics(Mapping[str, float]):
         return self._values[metric] if aspect == LAST else None
 
     def pack(self) -> Packed:
-        """The metrics as tuples of numbers, which `unpack` reads."""
+        """Returns the metrics as tuples of numbers for `unpack`."""
         known = self._summaries
         return {
             name: (value, s.first, s.least, s.most, s.count) if (s := known.get(name)) else (value,)
@@ -74,7 +75,7 @@ class Metrics(Mapping[str, float]):
 
     @classmethod
     def unpack(cls, packed: Mapping[str, Any]) -> Metrics:
-        """The metrics that `pack` wrote, perhaps with lists instead of tuples."""
+        """Restores the output of `pack`; lists may replace the tuples, as after JSON."""
         known = ((name, numbers) for name, numbers in packed.items() if len(numbers) > 1)
         return cls(
             {name: numbers[0] for name, numbers in packed.items()},
@@ -111,7 +112,7 @@ def _comparable(item: tuple[str, float]) -> tuple[str, float | str]:
 
 
 def as_float(value: object) -> float | None:
-    """A value of TOML or JSON as a float; None if it is no number, or one that no float can hold."""
+    """Returns a value of TOML or JSON as a float; None if it is not a number, or too large for a float."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return None
     try:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def outermost(modules: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Returns the submodules that lie in no other of them: path -> commit."""
+    """Returns the submodules that are not inside another one: path -> commit."""
     known = dict(modules)
     return {path: commit for path, commit in known.items() if known.keys().isdisjoint(parents(path))}
 

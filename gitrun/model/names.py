@@ -1,4 +1,4 @@
-"""How people name runs: by id, by place in the list, by operation, by label; from DESIGN.md section 4."""
+"""Names of runs: an id or its beginning, a number in the list, an operation, or a label."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 
 LATEST = "\0"
-"""What a verb means that is given no name, and nobody can type: the newest run that was made or is trusted here."""
+"""Stands for "no name given": the newest run made or trusted here. Nobody can type a NUL."""
 
 
 def digits_of(name: str) -> str:
-    """The hex digits, 4 or more, of a name that abbreviates an id (also as `runs/<id>`); empty for all other names."""
+    """Returns the hex digits (4 or more) of an abbreviated id, also as `runs/<id>`; empty for other names."""
     digits = name.removeprefix("refs/").removeprefix(RUNS.removeprefix("refs/")).lower()
     return digits if PREFIX.fullmatch(digits) else ""
 
 
 def id_named(name: str, ids: Iterable[str]) -> str | None:
-    """The id that `name` abbreviates (4 digits or more, also as `runs/<id>`); None if none does.
+    """Returns the id that `name` abbreviates (4 digits or more, also as `runs/<id>`); None if none matches.
 
-    Raises UnknownRun, with the candidates, if several do, or if a name of the form `runs/<id>` has none.
+    Raises UnknownRun with the candidates if several match, or if a name of the form `runs/<id>` matches none.
     """
     digits = digits_of(name)
     if not digits:
@@ -44,7 +44,7 @@ def id_named(name: str, ids: Iterable[str]) -> str | None:
 
 
 def numbered(name: str, run: Run | None, total: int, *, is_bare: bool = False) -> Run:
-    """The run with a number of the list, which is the `run` there. Raises UnknownRun if there is none among `total` runs."""
+    """Returns `run`, the one at number `name` of the list. Raises UnknownRun if it is None; `total` counts all runs."""
     if run is not None:
         return run
     if not total:
@@ -54,7 +54,7 @@ def numbered(name: str, run: Run | None, total: int, *, is_bare: bool = False) -
 
 
 def latest(run: Run | None, total: int, *, is_bare: bool = False) -> Run:
-    """The run that is meant without a name. Raises UnknownRun if none of the `total` runs was made or is trusted here."""
+    """Returns `run`, the default run. Raises UnknownRun if it is None: none of `total` runs was made or is trusted here."""
     if run is None and total:
         raise UnknownRun(
             "none of the runs here was made or is trusted on this machine", "git run list shows them; name one by its id"
@@ -63,8 +63,9 @@ def latest(run: Run | None, total: int, *, is_bare: bool = False) -> Run:
 
 
 def choose(name: str, runs: Sequence[Run]) -> Run:
-    """The run of that operation or label among `runs`, which are newest first. Raises UnknownRun."""
+    """Returns the run of that operation or label among `runs`, newest first. Raises UnknownRun."""
     named = [run for run in runs if run.operation == name]
+    # an operation wins over a label: labels are free text
     if named:
         return marked(named) or named[0]
     labelled = [run for run in runs if run.notes.label == name]
@@ -76,7 +77,10 @@ def choose(name: str, runs: Sequence[Run]) -> Run:
 
 
 def marked(runs: Iterable[Run]) -> Run | None:
-    """The marked one of the runs of an operation; None if none is. Raises UnknownRun if marks of two places have met."""
+    """Returns the marked run of an operation's runs; None without one.
+
+    Raises UnknownRun if several are marked, as after fetching from two people.
+    """
     found = [run for run in runs if run.notes.marked]
     if len(found) > 1:
         said = f"{len(found)} runs of '{safe_text(found[0].operation)}' are marked: {rows(found)}"
@@ -85,12 +89,12 @@ def marked(runs: Iterable[Run]) -> Run | None:
 
 
 def rows(runs: Sequence[Run]) -> str:
-    """The candidates of a name, each so that a person knows which it is."""
+    """Describes up to eight candidates on one line."""
     return "; ".join(f"{short(run.id)} {safe_text(run.operation)} {time_text(run.attempt.started)}" for run in runs[:8])
 
 
 def unknown(name: str) -> UnknownRun:
-    """The error for a name that nothing answers to."""
+    """Returns the error for a name that matches no run."""
     is_expression = any(sign in name for sign in "<>=")
     hint = "an expression stands behind --where" if is_expression else "git run list shows the runs"
     return UnknownRun(f"there is no run '{safe_text(name)}'", hint)

@@ -1,4 +1,4 @@
-"""Whether a start is needed, or what was asked for has been run already: `--needed`, from DESIGN.md section 5."""
+"""`--needed`: decides whether a start is needed, or whether a recorded run already covers it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,14 @@ MATCHES = "Skipping because the following runs match this operation (--needed sp
 
 
 MOST = 10
-"""Matching runs that are listed; of more only how many."""
+"""Most matching runs that are listed; the rest is only counted."""
 
 
 def skip_restart(run: Run, plan: Plan, runs: Sequence[Run], *, same_source: bool, total: int = 0) -> Skip | None:
-    """Why a restart of `run` is not needed; None if it is. `runs` and `total` are as for `skip_start`."""
+    """Returns the reason to skip a restart of `run`; None if it is needed.
+
+    `runs` and `total` are as for `skip_start`.
+    """
     if run.status not in ENDED:
         return None
     is_same = not restart_needed(run, plan.flags) and not has_other_words(run, plan)
@@ -35,9 +38,9 @@ def skip_restart(run: Run, plan: Plan, runs: Sequence[Run], *, same_source: bool
 
 
 def skip_start(plan: Plan, runs: Sequence[Run], *, same_source: bool, total: int = 0) -> Skip | None:
-    """Why a start is not needed: other runs of the operation have ended with exactly these flags and words; None if none have.
+    """Returns the reason to skip a start: runs of the operation ended with the same flags and words. None without one.
 
-    `runs` are newest first; `total` is how many there are in all, if that is more.
+    `runs` are newest first. `total` is the number of all runs, if `runs` holds only some of them.
     """
     alike = [
         run
@@ -54,12 +57,12 @@ def skip_start(plan: Plan, runs: Sequence[Run], *, same_source: bool, total: int
 
 
 def has_same_source(run: Run, plan: Plan) -> bool:
-    """Whether the run was made of the plan's source, the files of submodules included."""
+    """Returns whether the run has the plan's source, including the files of submodules."""
     return run.attempt.source == plan.source.tree and run.attempt.content == plan.source.content
 
 
 def has_other_words(run: Run, plan: Plan) -> bool:
-    """Whether the run was given other words behind `--` than the plan is; how its script is called does not matter."""
+    """Returns whether the words after `--` differ; how the script itself is started does not matter."""
     if plan.kind == COMMAND:
         own = len(plan.definition.command) if plan.definition else 0
     else:
@@ -68,7 +71,7 @@ def has_other_words(run: Run, plan: Plan) -> bool:
 
 
 def line(run: Run) -> str:
-    """A run on a line of its own, as skipped runs are listed."""
+    """Returns the line that lists a matching run."""
     fields = (
         f"[{short(run.id)}]",
         safe_text(run.operation),

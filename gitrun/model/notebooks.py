@@ -1,4 +1,4 @@
-"""Notebooks: their flags, read from their text alone, and how flags get into the copy of one that is executed."""
+"""Notebooks: reads their flags from their text, and writes flags into the copy that is executed."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     Change = tuple[list[str], ast.expr | ast.stmt, str]
 
 PARAMETERS, INJECTED = "parameters", "injected-parameters"
-"""Tags of cells, as papermill has them."""
+"""Cell tags of papermill."""
 MAGIC = re.compile(r"^([ \t]*)(?:[%!?].*|[\w.,\[\]'\" \t]+=[ \t]*[%!].*|[%\w.]+\?{1,2}[ \t]*)$")
-"""A line that is IPython's, not Python's."""
+"""A line in IPython's syntax."""
 PYTHON_CELLS = ("%%time", "%%timeit", "%%capture", "%%prun")
-"""Magics of whole cells whose rest is Python."""
+"""Cell magics that are followed by Python code."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notebook:
-    """What is known of a notebook without executing it: language and name of its kernel, and its flags."""
+    """The kernel's language and name, and the flags, all read without executing the notebook."""
 
     language: str
     kernel: str
@@ -38,7 +38,7 @@ class Notebook:
 
 
 def read_notebook(data: bytes, name: str) -> Notebook:
-    """The notebook of this text; only one of Python has flags. Raises UsageError if it is none."""
+    """Parses a notebook; only one in Python has flags. Raises UsageError if it is not a notebook."""
     found = parse_notebook(data, name)
     metadata = found.get("metadata")
     spec = table(metadata, "kernelspec")
@@ -53,7 +53,10 @@ def read_notebook(data: bytes, name: str) -> Notebook:
 
 
 def later(cells: Sequence[Mapping[str, Any]], place: int) -> list[ast.stmt]:
-    """Returns what the cells behind a place do, which may assign its names again; nothing if that one is for parameters."""
+    """Returns the statements of the cells after `place`, which may assign its names again.
+
+    Returns nothing for a cell tagged `parameters`: its author has declared its names as flags.
+    """
     if PARAMETERS in tags_of(cells[place]):
         return []
     code = (cell for cell in cells[place + 1 :] if cell.get("cell_type") == "code" and INJECTED not in tags_of(cell))
@@ -62,7 +65,7 @@ def later(cells: Sequence[Mapping[str, Any]], place: int) -> list[ast.stmt]:
 
 
 def parse_notebook(data: bytes, name: str) -> dict[str, Any]:
-    """The notebook as JSON has it, with a list of cells. Raises UsageError."""
+    """Parses the JSON of a notebook and checks its list of cells. Raises UsageError."""
     try:
         found = json.loads(data)
     except (ValueError, RecursionError) as error:
@@ -74,7 +77,7 @@ def parse_notebook(data: bytes, name: str) -> dict[str, Any]:
 
 
 def code_after_flags(data: bytes, name: str, *, is_python: bool) -> bytes:
-    """The code of the cells that are executed after the flags have their values. Raises UsageError if it is no notebook."""
+    """Returns the code that runs after the flags have their values. Raises UsageError if `data` is no notebook."""
     cells = [cell for cell in parse_notebook(data, name)["cells"] if INJECTED not in tags_of(cell)]
     place = place_of(cells)
     first = place + 1 if place is not None and PARAMETERS in tags_of(cells[place]) else 0
@@ -85,11 +88,11 @@ def code_after_flags(data: bytes, name: str, *, is_python: bool) -> bytes:
 
 
 def with_flags(notebook: Mapping[str, Any], values: Mapping[str, Value | None]) -> dict[str, Any]:
-    """The notebook with these values for its flags.
+    """Returns the notebook with these values for its flags.
 
-    Those of a cell that is tagged `parameters` are assigned in a cell behind it, which is papermill's way. Without such a
-    cell they stand in the first one, in place of what stood there, so that what the cell works out of them is right; names
-    that it does not have are assigned in a cell before it.
+    If a cell is tagged `parameters`, a new cell after it assigns the values, as papermill does. Otherwise the values replace
+    those in the first code cell, so that what the cell computes from them is right. Names that are not in that cell are
+    assigned in a new cell before it.
     """
     cells = [cell for cell in notebook["cells"] if INJECTED not in tags_of(cell)]
     place = place_of(cells)
@@ -105,7 +108,7 @@ def with_flags(notebook: Mapping[str, Any], values: Mapping[str, Value | None]) 
 def with_cell(
     notebook: Mapping[str, Any], cells: list[dict[str, Any]], place: int, values: Mapping[str, Value | None]
 ) -> list[dict[str, Any]]:
-    """The cells with one more at the place, which assigns the values; the same if there are none."""
+    """Returns the cells with a new one at `place` that assigns the values; without values, the same cells."""
     named = [f"{name} = {written(value)}" for name, value in values.items() if name.isidentifier()]
     if not named:
         return cells
@@ -119,32 +122,32 @@ def with_cell(
 
 
 def place_of(cells: Iterable[Mapping[str, Any]]) -> int | None:
-    """The place of the cell whose constants are flags: the one with the tag, else the first of code; None if there is none."""
+    """Returns the index of the cell whose constants are flags: the tagged one, else the first of code; or None."""
     code = [place for place, cell in enumerate(cells) if cell.get("cell_type") == "code"]
     cells = list(cells)
     return next((place for place in code if PARAMETERS in tags_of(cells[place])), code[0] if code else None)
 
 
 def tags_of(cell: Mapping[str, Any]) -> list[object]:
-    """The tags of a cell."""
+    """Returns the tags of a cell."""
     found = table(cell, "metadata").get("tags")
     return found if isinstance(found, list) else []
 
 
 def table(value: object, key: str) -> Mapping[str, Any]:
-    """The object under a key; an empty one if there is none."""
+    """Returns the JSON object under a key; an empty one if there is none."""
     found = value.get(key) if isinstance(value, dict) else None
     return found if isinstance(found, dict) else {}
 
 
 def source_of(cell: Mapping[str, Any]) -> str:
-    """The text of a cell, which may be a list of lines."""
+    """Returns the text of a cell, which may be stored as a list of lines."""
     found = cell.get("source", "")
     return "".join(map(str, found)) if isinstance(found, list) else str(found)
 
 
 def parse_cell(source: str) -> ast.Module | None:
-    """The cell as Python reads it, at the same lines and columns; None if it is none of Python."""
+    """Parses a cell with its lines and columns unchanged; None if it is not Python. Magics count as `pass`."""
     if source.startswith("%%") and not source.startswith(PYTHON_CELLS):
         return None
     lines = source.split("\n")
@@ -152,7 +155,7 @@ def parse_cell(source: str) -> ast.Module | None:
         try:
             return ast.parse("\n".join(lines))
         except SyntaxError as error:
-            # only where Python stumbles: a line within a text may look like one of IPython's
+            # replace only the line of the error: lines inside a string may look like magics
             place = (error.lineno or 0) - 1
             if not (0 <= place < len(lines) and MAGIC.match(lines[place]) and lines[place].strip() != "pass"):
                 return None
@@ -163,12 +166,14 @@ def parse_cell(source: str) -> ast.Module | None:
 
 
 def replaced(source: str, values: Mapping[str, Value | None]) -> tuple[str, dict[str, Value | None]]:
-    """Returns the text of a cell with these values for its constants, and the values of those that it does not have."""
+    """Returns the text of a cell with these values for its constants, and the values that it has no constant for."""
     tree = parse_cell(source)
+    # ast counts columns in bytes of UTF-8
     text, met = source.encode(), set[str]()
     lines = text.splitlines(keepends=True)
     starts = [sum(map(len, lines[:number])) for number in range(len(lines) + 1)]
     changes = [change for node in assignments(tree.body if tree else []) for change in changes_of(node, values)]
+    # from the end, so that earlier offsets stay valid
     for name, node, fresh in sorted(changes, key=lambda change: (change[1].lineno, change[1].col_offset), reverse=True):
         start = starts[node.lineno - 1] + node.col_offset
         end = starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
@@ -178,7 +183,7 @@ def replaced(source: str, values: Mapping[str, Value | None]) -> tuple[str, dict
 
 
 def assignments(body: Sequence[ast.stmt]) -> Iterator[ast.Assign | ast.AnnAssign]:
-    """Yields the assignments of a cell, also those below `if`, `try` and `with`."""
+    """Yields the assignments of a cell, including those inside `if`, `try` and `with`."""
     for node in body:
         if isinstance(node, ast.Assign | ast.AnnAssign):
             yield node
@@ -189,7 +194,10 @@ def assignments(body: Sequence[ast.stmt]) -> Iterator[ast.Assign | ast.AnnAssign
 
 
 def changes_of(node: ast.Assign | ast.AnnAssign, values: Mapping[str, Value | None]) -> Iterator[Change]:
-    """Yields what is written in place of what, so that the names are given these values: of `a = b = 1` each by itself."""
+    """Yields the edits that give the assigned names these values: names, node to replace, new text.
+
+    `a = b = 1` is split, so that each name can have its own value.
+    """
     targets = node.targets if isinstance(node, ast.Assign) else [node.target]
     if node.value is None:
         return
@@ -205,7 +213,7 @@ def changes_of(node: ast.Assign | ast.AnnAssign, values: Mapping[str, Value | No
 
 
 def changes_in(target: ast.expr, old: ast.expr, values: Mapping[str, Value | None]) -> Iterator[Change]:
-    """As `changes_of`, of a name or of a tuple of names with a tuple of values."""
+    """Yields the edits for a name, or for a tuple of names that is assigned a tuple of values."""
     if isinstance(target, ast.Name) and target.id in values:
         yield [target.id], old, written(values[target.id], old)
     for inner, part in matched(target, old) or ():
@@ -213,7 +221,7 @@ def changes_in(target: ast.expr, old: ast.expr, values: Mapping[str, Value | Non
 
 
 def written(value: Value | None, old: ast.expr | None = None) -> str:
-    """Returns the value as Python writes it; a list is a tuple where one stood."""
+    """Returns the value as Python source; a list becomes a tuple where the old value is one."""
     if isinstance(value, list):
         old = shape_of(old)
         olds = old.elts if isinstance(old, ast.List | ast.Tuple) and old.elts else [None]
@@ -227,7 +235,7 @@ def written(value: Value | None, old: ast.expr | None = None) -> str:
 
 
 def shape_of(node: ast.expr | None) -> ast.expr | None:
-    """Returns the list or tuple of which an expression makes its value: that of `(1, 2) * 3`, or the first of two."""
+    """Returns the list or tuple inside an expression: that of `(1, 2) * 3`, or the first of two; None without one."""
     while isinstance(node, ast.BinOp | ast.IfExp):
         parts = [node.left, node.right] if isinstance(node, ast.BinOp) else [node.body, node.orelse]
         shapes = [part for part in map(shape_of, parts) if isinstance(part, ast.List | ast.Tuple)]

@@ -1,4 +1,4 @@
-"""What a Python program asks for, as a request: only here are types looked at, for Python itself does not look."""
+"""Options of `Project.run` as a request. Only this module checks their types, because Python does not."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def request_from(operation: object, options: Mapping[str, Any]) -> Request:
-    """The request that these options are; one that is None is not given.
+    """Builds a request from keyword options; None means not given.
 
-    Raises UsageError for an option that there is not, and for one of another type.
+    Raises UsageError for an unknown option or a value of the wrong type.
     """
     for name, value in options.items():
         if name in LATER:
@@ -36,29 +36,29 @@ def refuse(name: str, takes: str, value: object, hint: str = "") -> NoReturn:
 
 
 def truth(name: str, value: object) -> bool:
-    """True or False; a text such as "no" would be true."""
+    """Returns True or False. Refuses everything else: a text such as "no" would count as true."""
     return value if isinstance(value, bool) else refuse(name, "True or False", value)
 
 
 def text(name: str, value: object) -> str:
-    """A text."""
+    """Returns a text as a plain str."""
     return str.__str__(value) if isinstance(value, str) else refuse(name, "text", value)
 
 
 def path(name: str, value: object) -> str:
-    """A text, or a path as one."""
+    """Returns a text, or a path as text."""
     return os.fsdecode(value) if isinstance(value, os.PathLike) else text(name, value)
 
 
 def words(name: str, value: object) -> tuple[str, ...]:
-    """The words of a command: one text is none, for only a shell would know where its words end."""
+    """Returns the words of a command. Refuses a single text: only a shell could split it."""
     if isinstance(value, str):
         refuse(name, "a list of words", value, f"for example {name}={value.split()!r:.200}")
     return texts(name, value)
 
 
 def texts(name: str, value: object) -> tuple[str, ...]:
-    """Several texts or paths, or one."""
+    """Returns one or several texts or paths as a tuple."""
     if isinstance(value, str | os.PathLike):
         return (path(name, value),)
     if isinstance(value, Iterable) and not isinstance(value, bytes | Mapping):
@@ -67,14 +67,14 @@ def texts(name: str, value: object) -> tuple[str, ...]:
 
 
 def patterns(name: str, value: object) -> tuple[str, ...]:
-    """Returns patterns for metrics by name, or as texts `NAME=PATTERN`."""
+    """Returns patterns for metrics as texts `NAME=PATTERN`; a mapping from names to patterns is accepted too."""
     if isinstance(value, Mapping):
         return tuple(f"{text(name, one)}={text(name, pattern)}" for one, pattern in value.items())
     return texts(name, value)
 
 
 def values(name: str, value: object) -> Mapping[str, Any]:
-    """Flags by name."""
+    """Returns a mapping of flags."""
     if not isinstance(value, Mapping):
         refuse(name, "names with values", value, 'for example {"lr": 0.1}; gitrun.parse_flags reads words such as lr=0.1')
     for one in value:
@@ -84,7 +84,7 @@ def values(name: str, value: object) -> Mapping[str, Any]:
 
 
 def named(name: str, value: object) -> str:
-    """A run: itself, its number in the list, or any of its names."""
+    """Returns the name of a run that is given as a Run, a name, or its number in the list."""
     if isinstance(value, Run):
         return value.id
     if isinstance(value, Integral) and not isinstance(value, bool):
@@ -93,7 +93,7 @@ def named(name: str, value: object) -> str:
 
 
 def duration(name: str, value: object) -> float:
-    """Seconds, or a duration as a person writes it."""
+    """Returns seconds from a number, or from a duration such as "1h30m"."""
     if isinstance(value, str):
         return seconds(value)
     if isinstance(value, Real) and not isinstance(value, bool) and 0 < (number := float(value)) < LONGEST:
@@ -102,14 +102,14 @@ def duration(name: str, value: object) -> float:
 
 
 def only_there(name: str, value: object) -> bool:
-    """False: what only the command line does."""
+    """Returns False. Raises UsageError for True: only the command line has this option."""
     if truth(name, value):
         raise UsageError(f"{name} is for the command line", "a run in another thread goes on beside this one")
     return False
 
 
 def whole(name: str, value: object) -> int:
-    """A whole number."""
+    """Returns a whole number."""
     if isinstance(value, Integral) and not isinstance(value, bool):
         return int(value)
     return refuse(name, "a whole number", value)

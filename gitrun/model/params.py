@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """Run parameters: what of a start is not a flag and is used again by a restart.
+    """Options of a start that are not flags and that a restart reuses.
 
-    The paths of `link` and the patterns of `output` begin at the top of the repository.
+    The paths in `link` and the patterns in `output` are relative to the top of the repository.
     """
 
     force_flags: bool = False
@@ -29,7 +29,7 @@ class Params:
     """Patterns for metrics, each as `NAME=PATTERN`."""
 
     def words(self) -> tuple[str, ...]:
-        """The options that gave where the program ran, what is kept of it and what it measures, as a person types them."""
+        """Returns the command-line options for workspace, outputs and metrics, as a person types them."""
         return (
             *(("--in-place",) if self.in_place else ()),
             *(word for path in self.link for word in ("--link", path)),
@@ -40,4 +40,4 @@ class Params:
 
 
 LATER = frozenset({"link", "no_link", "in_place", "output", "metrics"})
-"""Parameters that run.toml has only where they were given: runs made before they existed lack them."""
+"""Parameters that run.toml has only if they were given: runs made before they existed lack them."""

@@ -1,4 +1,4 @@
-"""What is going to run, and what came of it: the values between the words of a call and the commits."""
+"""Values of the run pipeline: Source, Plan, Skip, Outcome."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ if TYPE_CHECKING:
     from gitrun.model.run import Run
 
 SCRIPT, PROGRAM, COMMAND, NOTEBOOK, STEPS = "script", "program", "command", "notebook", "steps"
-"""Kinds of operation: a Python script, another program of the tree, words, a notebook, other operations in order."""
+"""Kinds of operation: a Python script, another program of the tree, words, a notebook, a pipeline of steps."""
 GITRUN, PYPROJECT = "gitrun.toml", "pyproject.toml"
-"""Where operations with a name are defined."""
+"""Files that define named operations."""
 INTERPRETERS = {".sh": "sh", ".bash": "bash", ".zsh": "zsh", ".R": "Rscript", ".r": "Rscript", ".jl": "julia", ".pl": "perl",
                 ".rb": "ruby", ".js": "node", ".lua": "lua", ".m": "octave"}  # fmt: skip
-"""What runs a script of that ending if it is not executable itself."""
+"""Interpreters for files that are not executable, by extension."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The source of an attempt: `tree` is the snapshot without `.gitrun`, `base` the commit it was made from.
+    """The source of an attempt: `tree` is the snapshot without `.gitrun`, `base` the commit that HEAD was.
 
-    `tree` has submodules as the commits that `git add` would record, so that it equals the trees of commits. `content` has
-    their files too (empty: no submodule has any). `submodules` are paths with commits, nested ones too if there are files.
+    In `tree`, submodules are commits, as `git add` records them, so that it equals the trees of commits. `content` is the tree
+    with their files; it is empty if no submodule has any. `submodules` are pairs of path and commit; nested ones are included
+    if there are files.
     """
 
     tree: str
@@ -46,19 +47,18 @@ class Source:
 
     @property
     def whole(self) -> str:
-        """The tree with all files that the program sees, those of submodules too."""
+        """Returns the tree with all files that the program sees, including those of submodules."""
         return self.content or self.tree
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that is decided before anything is written; `--dry-run` prints it.
+    """Everything that is decided before anything is written; `--dry-run` prints it.
 
-    `command` is the argv template: `{python}` stands for the interpreter, `{name}` for a flag. `constants` are the
-    module-level names that the launcher sets; `arguments` what is added to the words of the command:
-    behind them, or each behind as many of them as `places` says. `written` are
-    values to be put into the files whose values are flags, by their paths. `given` names the flags that the user typed.
-    `place` is where in the words of a command the script stands whose constants are set.
+    `command` is the argv template: `{python}` stands for the interpreter, `{name}` for a flag. `constants` are module-level
+    names that the launcher sets. `arguments` are added after the command, or each after as many of its words as `places` tells.
+    `written` maps paths of config files to values that gitrun writes into them. `given` names the flags that the user typed.
+    `place` is the index in the command of the script whose constants are set.
     """
 
     operation: str
@@ -85,7 +85,7 @@ class Plan:
 
     @property
     def words(self) -> list[str]:
-        """The command with its arguments; `{python}` and the names of flags are not filled in."""
+        """Returns the command with its arguments, before `{python}` and `{name}` are replaced."""
         added = list(zip(self.places or (len(self.command),) * len(self.arguments), self.arguments, strict=True))
         return [
             word
@@ -95,12 +95,12 @@ class Plan:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """Paths, directories and patterns of what goes into the result commit even if git ignores it."""
+        """Returns paths, directories and patterns of files that the result commit keeps even if git ignores them."""
         return (*(self.definition.outputs if self.definition else ()), *self.params.output)
 
     @property
     def patterns(self) -> tuple[tuple[str, str], ...]:
-        """The operation's own rules for metrics in its output: name and regular expression."""
+        """Returns the operation's own patterns for metrics in its output: name and regular expression."""
         return self.definition.metrics if self.definition else ()
 
 
@@ -109,26 +109,26 @@ FOREIGN = "warning: none of these runs was made or is trusted here. To run it he
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """Why nothing is run: the run that makes it unnecessary, the lines that say so, and what of it was another."""
+    """A decision not to run: the run that covers the request, the lines to print, and differences from it."""
 
     run: Run
     lines: tuple[str, ...]
     source_differs: bool
     lent_changes: tuple[str, ...] = ()
-    """What of the files that were lent to the run is not as it was."""
+    """Sentences about lent files that have changed since that run."""
     is_foreign: bool = False
-    """Whether none of the runs that make it unnecessary was made or is trusted here."""
+    """True if none of the matching runs was made or is trusted here."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What differs although flags and words do not, and whose word it is that nothing needs to be run."""
+        """Returns warnings: foreign runs, a different source, changed lent files."""
         source = ("the source differs from what was run; --needed-source takes that into account",)
         return (*((FOREIGN,) if self.is_foreign else ()), *(source if self.source_differs else ()), *self.lent_changes)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an attempt ended; times in UTC, duration in seconds, exit_status 0, more, or minus a signal's number."""
+    """The end of an attempt: times in UTC, duration in seconds, `exit_status` 0, positive, or minus a signal's number."""
 
     status: str
     exit_status: int
@@ -139,7 +139,7 @@ class Outcome:
     metrics: Metrics = field(default_factory=Metrics)
     files: tuple[File, ...] = ()
     shared: tuple[str, ...] = ()
-    """What the program wrote into files that are not its own: paths below the top."""
+    """Files that the program changed although they are not the run's own: paths below the top."""
     steps: tuple[StepRun, ...] = ()
     ordered: int = 0
-    """The signal with which somebody has ordered our own process to end meanwhile (0: nobody has). Not recorded."""
+    """Signal that asked gitrun itself to end during the attempt (0: none). Not recorded."""
