@@ -303,7 +303,7 @@ def basis_of(objects: Objects, run: Run) -> Basis | None:
 
 
 def own_source(road: Road, objects: Objects, run: Run) -> Source:
-    """Returns the source of the run's last attempt, restored as a tree if git lacks it. Raises BadRun."""
+    """Returns the source of the run's last attempt. Raises BadRun if the attempt's commit does not match it."""
     from gitrun.store import carry
 
     with TreeMaker(road.git) as maker:

@@ -1,4 +1,4 @@
-"""The user's own bytes and permissions in a slot, where git's checkout writes others: line ends, filters, file modes."""
+"""The user's exact bytes and permissions in a slot, where git's checkout differs: line ends, filters, file modes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def converts(user: Git, listed: bytes) -> bool:
-    """Tells whether git may check out other bytes than those that it was given; `listed` are its paths, NUL behind each."""
+    """Returns whether git may check out other bytes than it was given. `listed` holds its paths, each ended by NUL."""
     line_ends = user.config.get("core.autocrlf", ("false",))[-1].lower()
     if line_ends in {"true", "input", "yes", "on", "1"} or "core.attributesfile" in user.config:
         return True
@@ -29,15 +29,15 @@ def converts(user: Git, listed: bytes) -> bool:
 
 
 def differing(user: Git, slot: Git, tracked: Iterable[bytes]) -> list[bytes]:
-    """Returns the files of a slot whose size is another one in the working tree."""
+    """Returns the tracked files whose sizes differ between the working tree and the slot."""
     mine, theirs = os.fsencode(user.worktree or ""), os.fsencode(slot.worktree or "")
     return [path for path in tracked if sizes_differ(mine + b"/" + path, theirs + b"/" + path)]
 
 
 def match_bytes(user: Git, slot: Git, paths: Sequence[bytes]) -> None:
-    """Gives files of the slot the bytes that they have in the working tree, if git would store the same for both.
+    """Copies files of the working tree into the slot, as long as git would store the same content for both.
 
-    A file that is being edited stays as it was recorded. Raises GitFailed, OSError.
+    A file that is being edited keeps its recorded content. Raises GitFailed, OSError.
     """
     mine, theirs = os.fsencode(user.worktree or ""), os.fsencode(slot.worktree or "")
     stored = blobs_of(slot)
@@ -50,18 +50,18 @@ def match_bytes(user: Git, slot: Git, paths: Sequence[bytes]) -> None:
     same = frozenset(path for path in asked if cleaned.get(path) == stored.get(path))
     check_out(slot, [path for path in paths if path not in same])
     if same:
-        # git takes a file for changed whose size is not the one in its index: a refresh does not look at the content
+        # `update-index --refresh` reports a file with another size as changed, without comparing contents
         slot.run("update-index", "-z", "--stdin", stdin=b"".join(path + b"\0" for path in sorted(same)))
 
 
 def check_out(slot: Git, paths: Sequence[bytes]) -> None:
-    """Writes files of the slot as git checks them out."""
+    """Overwrites files of the slot with what git checks out."""
     if paths:
         slot.run("checkout-index", "-f", "-u", "-q", "-z", "--stdin", stdin=b"".join(path + b"\0" for path in paths))
 
 
 def sizes_differ(mine: bytes, theirs: bytes) -> bool:
-    """Tells whether two paths are regular files of different sizes: each conversion of git's changes the size."""
+    """Returns whether two paths are regular files of different sizes. Every conversion of git changes the size."""
     try:
         first, second = os.lstat(mine), os.lstat(theirs)
     except OSError:
@@ -70,24 +70,26 @@ def sizes_differ(mine: bytes, theirs: bytes) -> bool:
 
 
 def blobs_of(slot: Git) -> dict[bytes, bytes]:
-    """Returns the ids that the slot's index has of its files."""
+    """Returns the blob ids in the slot's index by path."""
     lines = (line.partition(b"\t") for line in slot.run("ls-files", "-s", "-z").split(b"\0") if line)
     return {path: head.split(b" ")[1] for head, _, path in lines}
 
 
 def hash_files(slot: Git, paths: Sequence[bytes]) -> dict[bytes, bytes]:
-    """Returns the ids that git would store these files under, of those whose filters work."""
+    """Returns the blob ids that git would store these files under. Files whose filters fail are missing."""
+    # `--stdin-paths` reads one path a line and unquotes paths that begin with a quote
     plain = [path for path in paths if b"\n" not in path and not path.startswith(b'"')]
     try:
         ids = slot.run("hash-object", "--stdin-paths", stdin=b"".join(path + b"\n" for path in plain)).split()
     except GitFailed:
+        # one failing filter ends the whole call, so the files are halved until only it is left out
         half = len(plain) // 2
         return hash_files(slot, plain[:half]) | hash_files(slot, plain[half:]) if half else {}
     return dict(zip(plain, ids, strict=True))
 
 
 def match_modes(user: Git, slot: Git, tracked: Iterable[bytes]) -> None:
-    """Makes executable what is so in the working tree, where git was told not to look at modes."""
+    """Makes files executable as in the working tree, if git was told to ignore file modes."""
     if user.config.get("core.filemode", ("true",))[-1].lower() not in {"false", "no", "off", "0"} or not user.worktree:
         return
     mine, theirs = os.fsencode(user.worktree), os.fsencode(slot.worktree or "")
@@ -99,6 +101,6 @@ def match_modes(user: Git, slot: Git, tracked: Iterable[bytes]) -> None:
 
 
 def has_own_filters(git: Git) -> bool:
-    """Tells whether there are filters besides that of git-lfs, which may look for keys in the directory of git."""
+    """Returns whether filters besides git-lfs are set up. They may look for keys in the git directory."""
     filters = (name.split(".") for name in git.config if name.startswith("filter."))
     return any(parts[-1] in {"clean", "smudge", "process"} and ".".join(parts[1:-1]) != "lfs" for parts in filters)

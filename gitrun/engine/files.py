@@ -1,4 +1,4 @@
-"""One file of a run, as it was recorded: its bytes, in the repository, beside it, or still being written."""
+"""The bytes of one recorded file of a run: in the repository, kept beside it, or still being written."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from gitrun.model.run import Run
 
 SOURCE, FLAGS, OUTPUT = "source", "flags", "output"
-"""What may be asked for without a path, and of `source` for a path in it."""
+"""Parts of a run that can be read. `source` also takes a path."""
 
 
 def copy_file(git: Git, run: Run, what: str, path: str | None, sink: BinaryIO) -> None:
-    """Writes to `sink` the run's output or flags, or the file at `path` of its source or of what it left.
+    """Writes the run's output or flags to `sink`, or the file at `path` of its source or its results.
 
-    What is kept beside the repository goes in pieces. Raises UnknownRun if the run has no such file.
+    Kept files are copied in pieces, since they may be large. Raises UnknownRun if the run has no such file.
     """
     beside = kept(git, run.id, run.attempt.id)
     place = beside / (record.OUTPUT if path is None else kept_name(path))
@@ -36,7 +36,7 @@ def copy_file(git: Git, run: Run, what: str, path: str | None, sink: BinaryIO) -
     if path is not None and what != SOURCE:
         unpack(git, run.id, run.attempt, (path,))
     may_be_kept = what != FLAGS and (path is None or what != SOURCE)
-    # Path.is_file raises where we may not look; links and dots of the path are followed
+    # not Path.is_file, which raises PermissionError; resolve() keeps links and `..` from leading out of the state directory
     if may_be_kept and os.path.isfile(place) and place.resolve().is_relative_to(git.state.resolve()):
         with place.open("rb") as source:
             shutil.copyfileobj(source, sink)
@@ -48,7 +48,7 @@ def copy_file(git: Git, run: Run, what: str, path: str | None, sink: BinaryIO) -
 
 
 def recorded_file(git: Git, run: Run, what: str, path: str) -> bytes:
-    """The bytes of a file that the repository has of the run. Raises UnknownRun, also for a directory."""
+    """Returns the bytes of a file in the repository. Raises UnknownRun if it is missing or a directory."""
     from gitrun.engine.bring import content
 
     made = next((file for file in run.attempt.files if file.path == path), None) if what != SOURCE else None
@@ -64,7 +64,7 @@ def recorded_file(git: Git, run: Run, what: str, path: str) -> bytes:
 
 
 def recorded(git: Git, name: str) -> bytes | None:
-    """The bytes of an object; None if there is none."""
+    """Returns the bytes of an object; None if it is missing."""
     with Objects(git) as objects:
         found = objects.read(name)
     return found.data if found else None

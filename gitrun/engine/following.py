@@ -1,4 +1,4 @@
-"""Running runs from outside: followed, and asked to end."""
+"""Running runs seen from another process: follow their output, stop them, wait for their end."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 PAUSE = 0.05
 CHUNK = 1 << 16
 ASKING = (signal.SIGTERM, signal.SIGCONT)
-"""What asks a supervisor to end its program: one that Ctrl-Z has stopped does not hear of the first before the second."""
+"""Signals that make a supervisor stop its program. One suspended by Ctrl-Z handles SIGTERM only after SIGCONT."""
 
 
 def follow(git: Git, run: str, stream: Stream) -> bool:
-    """Shows what a running run has written, and goes on until it ends; false if it was not running."""
+    """Copies the output of a running run to `stream` until the run ends. Returns false if it was not running."""
     path = directory_of(git.state, run) / "output"
-    while not path.exists():  # the run has begun, its program has not
+    while not path.exists():  # the run is recorded before its program starts
         if not is_live(git.state, run):
             return False
         time.sleep(PAUSE)
@@ -47,9 +47,9 @@ def follow(git: Git, run: str, stream: Stream) -> bool:
 
 
 def stop(git: Git, run: str) -> None:
-    """Asks the supervisor of a running run to end its program. Raises CannotRun if it is not there to be asked."""
+    """Asks the supervisor of a running run to stop its program. Raises CannotRun if no supervisor can be reached."""
     owner = owner_of(git.state, run)
-    for _ in range(100):  # it is recorded a moment after the run has begun
+    for _ in range(100):  # the owner is recorded a moment after the run
         if owner is not None or not is_live(git.state, run):
             break
         time.sleep(PAUSE)
@@ -60,13 +60,13 @@ def stop(git: Git, run: str) -> None:
     if pid == os.getpid() and signal.getsignal(signal.SIGTERM) is not pass_over:
         raise CannotRun(f"run {short(run)} is supervised by a thread of this program, which no signal reaches")
     ask_to_end(git.state, run)
-    # while the lock is held its holder lives, but it may be another one than the last that wrote its name there
+    # the lock proves that its holder lives, but the recorded owner may be an earlier one whose pid was reused
     asked = [send_if(pid, number, lambda: bool(birth) and birth_of(pid) == birth) for number in ASKING]
     if not asked[0] and is_live(git.state, run):
         raise CannotRun(f"the process that supervises run {short(run)} cannot be told from others")
 
 
 def wait(git: Git, run: str) -> None:
-    """Returns when the run has ended."""
+    """Waits until the run has ended."""
     while is_live(git.state, run):
         time.sleep(PAUSE)

@@ -1,4 +1,4 @@
-"""What somebody may have meant who named an operation that is not there: asked only when it is not."""
+"""Suggestions for a misspelled or misplaced operation. Computed only after the operation was not found."""
 
 from __future__ import annotations
 
@@ -21,12 +21,16 @@ if TYPE_CHECKING:
 
 FEW = 3
 NEAR = 0.75
-"""How alike two names are, of 1, for one to be a slip of the other."""
+"""Similarity of two names, from 0 to 1, above which one is taken for a typo of the other."""
 SCRIPTS = frozenset({".py", ".ipynb", *INTERPRETERS})
 
 
 def near_operations(git: Git, typed: str, tree: str) -> tuple[str, ...]:
-    """Few names, as typed in the current directory: of that name elsewhere or with an ending, else near in spelling."""
+    """Returns up to FEW names, relative to the current directory.
+
+    Files of the same name elsewhere, or with an ending, come first. Only if there are none, names of similar spelling are
+    returned.
+    """
     meant = PurePosixPath(typed).name
     paths = sorted(runnable(git, tree), key=lambda path: (far(git, path), path))
     same = [path for path in paths if meant in {PurePosixPath(path).name, PurePosixPath(path).stem}]
@@ -41,7 +45,7 @@ def near_operations(git: Git, typed: str, tree: str) -> tuple[str, ...]:
 
 
 def runnable(git: Git, tree: str) -> Iterator[str]:
-    """The paths of the tree that look like scripts or programs."""
+    """Yields the paths of the tree that look like scripts or programs."""
     for entry in git.run("ls-tree", "-r", "-z", "--full-tree", tree).split(b"\0")[:-1]:
         head, _, name = entry.partition(b"\t")
         path = os.fsdecode(name)
@@ -51,5 +55,5 @@ def runnable(git: Git, tree: str) -> Iterator[str]:
 
 
 def far(git: Git, path: str) -> int:
-    """How many steps a path is away from the current directory."""
+    """Returns the number of directory steps from the current directory to a path."""
     return len(PurePosixPath(os.path.relpath(path, git.prefix or ".")).parts)

@@ -1,4 +1,4 @@
-"""What each hook does: the trailer of a commit's message, its note, the runs that go along with a push, a server's checks."""
+"""The hooks: trailers in commit messages, notes on commits, runs pushed with their commits, checks on a server."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ if TYPE_CHECKING:
     from gitrun.store.inspection import Inspector
 
 MOST = 10
-"""Runs that are named one by one."""
+"""Runs that a message names at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a hook has to say, a line each, and whether git is to go no further."""
+    """The result of a hook: lines to print, and whether git must stop."""
 
     lines: tuple[str, ...] = ()
     blocks: bool = False
 
 
 def prepare_commit_msg(git: Git, index_file: Path, message: Path, *, is_edited: bool) -> bool:
-    """Writes the trailer of the best run of the tree that is being committed; whether there was anything to write.
+    """Adds a `Run:` trailer for the best run of the tree being committed. Returns whether it wrote anything.
 
-    A run of the tree that is named already is the best. Trailers of other trees' runs give way to it, and stay where there
-    is none: what a person may have written is not ours to take away.
+    A run of this tree that the message already names counts as the best. It replaces trailers of runs of other trees. If the
+    tree has no run, they stay, because the user may have written them.
     """
-    tree = tree_of(git, index_file) if git.state.is_dir() else None  # where no run was ever made nothing is
+    tree = tree_of(git, index_file) if git.state.is_dir() else None  # without the state directory there are no runs
     if tree is None:
         return False
     with Index(git) as index:
@@ -57,10 +57,10 @@ def prepare_commit_msg(git: Git, index_file: Path, message: Path, *, is_edited: 
         return False
     run = hooks.named_of(git.run("interpret-trailers", "--parse", "--no-divider", stdin=data), runs) or run
     if data.count(b"\nRun: ") == 1 and f"\nRun: {run.id}\n".encode() in data:
-        return False  # it stays where it is among other trailers
-    text += b"" if rest or text.endswith(b"\n") else b"\n"  # git merge -m ends its message without one
+        return False  # keep the position that the user gave the trailer
+    text += b"" if rest or text.endswith(b"\n") else b"\n"  # `git merge -m` omits the final newline
     rewritten = with_trailer(git, text, f"Run: {run.id}")
-    # room for what the user will write, as git itself leaves it above a Signed-off-by
+    # an empty first line for the user's subject, as git leaves it above a Signed-off-by
     fresh = message.with_name(f"{message.name}.gitrun")
     fresh.write_bytes((b"\n" if is_unwritten else b"") + rewritten + rest)
     fresh.replace(message)
@@ -68,9 +68,9 @@ def prepare_commit_msg(git: Git, index_file: Path, message: Path, *, is_edited: 
 
 
 def commit_msg(git: Git, message: Path) -> bool:
-    """Empties a message in which there is nothing but what prepare-commit-msg put below it; whether it was one.
+    """Empties a message that holds only what prepare-commit-msg added. Returns whether it did.
 
-    git then makes no commit, as without hooks.
+    git refuses an empty message, so the commit is aborted as it would be without hooks.
     """
     data = message.read_bytes()
     text, rest = hooks.without_runs(data)
@@ -82,13 +82,17 @@ def commit_msg(git: Git, message: Path) -> bool:
 
 
 def comment_of(git: Git) -> bytes:
-    """What a line of a message begins with that is git's own."""
-    asked = git.config.get("core.commentstring") or git.config.get("core.commentchar", ("#",))  # git 2.45 has both names
+    """Returns the prefix of git's own comment lines in a message."""
+    # git 2.45 introduced core.commentString; core.commentChar is the older name
+    asked = git.config.get("core.commentstring") or git.config.get("core.commentchar", ("#",))
     return b"#" if asked[-1] == "auto" else asked[-1].encode()
 
 
 def with_trailer(git: Git, text: bytes, trailer: str) -> bytes:
-    """A message with a trailer at its end, above git's own comments, unless it is there, shortened or not."""
+    """Returns the message with the trailer at its end, above git's comments.
+
+    A message that has the trailer, also with a shortened id, is returned unchanged.
+    """
     words = ("--no-divider", "--where=end", "--if-exists=add", "--if-missing=add", f"--trailer={trailer}")
     found = git.run("interpret-trailers", "--parse", "--no-divider", stdin=text).splitlines()
     there = any(len(line) >= len(b"Run: 0000") and trailer.encode().startswith(line) for line in found)
@@ -96,7 +100,7 @@ def with_trailer(git: Git, text: bytes, trailer: str) -> bytes:
 
 
 def tree_of(git: Git, index_file: Path) -> str | None:
-    """The tree of an index, which stays as it is; None if it has none, because of conflicts, say."""
+    """Returns the tree of an index without touching it; None if it cannot be written, for example during a conflict."""
     if not index_file.is_file():
         return None
     quick = replace(git, config={**git.config, "gitrun.fsync": ("false",)})
@@ -108,14 +112,14 @@ def tree_of(git: Git, index_file: Path) -> str | None:
 
 
 def post_commit(git: Git) -> bool:
-    """Writes the note of the commit that was made, if notes are kept and it has runs; whether it is written."""
+    """Writes a note for the new commit, if notes are enabled and it has runs. Returns whether it did."""
     done = git.attempt("rev-parse", "HEAD", "HEAD^{tree}")
     names = done.stdout.decode().split()
     return len(names) == 2 and notes.add_commit(git, *names)
 
 
 def pre_push(git: Git, settings: Settings, remote: str, updates: Sequence[Update]) -> Said:
-    """Lets the runs of the commits that are pushed go along, or looks whether they are there; from `gitrun.prePush`."""
+    """Pushes the runs of the pushed commits, or only checks that they are there, as `gitrun.prePush` says."""
     if settings.pre_push == "off":
         return Said()
     if ours := [update.ref.removeprefix(RUNS) for update in updates if update.is_ours and not update.is_deletion]:
@@ -142,7 +146,7 @@ def pre_push(git: Git, settings: Settings, remote: str, updates: Sequence[Update
 
 
 def commits_pushed(git: Git, remote: str, updates: Sequence[Update]) -> dict[str, str]:
-    """The commits that the remote is to get, as far as is known here: id -> tree."""
+    """Returns the commits that the remote lacks, as far as known here, each with its tree."""
     asked = [update.new for update in updates if not update.is_deletion]
     known = [update.old for update in updates if update.old != hooks.ABSENT]
     lines = "".join(f"{name}^{{commit}}\n" for name in [*asked, *known]).encode()
@@ -158,7 +162,8 @@ def commits_pushed(git: Git, remote: str, updates: Sequence[Update]) -> dict[str
 
 
 def runs_of(index: Index, commits: Mapping[str, str]) -> list[Run]:
-    """The runs that were made of exactly these commits' trees, or from these commits."""
+    """Returns the runs made from exactly these commits' trees, or based on these commits."""
+    # one pass over all runs is cheaper than two queries a commit
     if len(commits) > index.count():
         trees = set(commits.values())
         return [run for run in index.readable_runs() if run.attempt.source in trees or run.attempt.base in commits]
@@ -167,7 +172,7 @@ def runs_of(index: Index, commits: Mapping[str, str]) -> list[Run]:
 
 
 def without_run(commits: Mapping[str, str], updates: Sequence[Update], runs: Sequence[Run]) -> Iterator[str]:
-    """A line for each branch whose new tip no completed run was made of exactly."""
+    """Yields a line for each branch whose new tip has no completed run of exactly its tree."""
     sources = {run.attempt.source for run in runs if run.status == COMPLETED}
     for update in updates:
         if update.ref.startswith("refs/heads/") and update.new in commits and commits[update.new] not in sources:
@@ -176,7 +181,7 @@ def without_run(commits: Mapping[str, str], updates: Sequence[Update], runs: Seq
 
 
 def not_there(git: Git, remote: str, runs: Mapping[str, Run]) -> Iterator[str]:
-    """A line that says which of the runs the remote does not have as they are here."""
+    """Yields a line that names the runs whose state here is missing from the remote."""
     there = remotes.listed(git, remote, list(runs)) if runs else {}
     missing = [run for run in runs if there.get(run) != runs[run].tip]
     if missing:
@@ -186,9 +191,9 @@ def not_there(git: Git, remote: str, runs: Mapping[str, Run]) -> Iterator[str]:
 
 
 def send(sharing: Sharing, remote: str, runs: Mapping[str, Run], pushed: Sequence[str]) -> Iterator[tuple[str, bool]]:
-    """Pushes the runs; what became of them, a line each, and whether it is a failure.
+    """Pushes the runs. Yields a line for each result, with true if it is a failure.
 
-    Looked through for secrets is what the remote does not have, but for the commits that the user pushes (`pushed`).
+    Searches for secrets in everything that the remote lacks, except the commits that the user pushes (`pushed`).
     """
     held = sharing.held_back(runs)
     yield from ((held_text(one), True) for one in held.items())
@@ -212,7 +217,7 @@ def send(sharing: Sharing, remote: str, runs: Mapping[str, Run], pushed: Sequenc
 
 
 def held_text(held: tuple[str, str]) -> str:
-    """Says that a run (id and path of a submodule) is held back, and how to push it."""
+    """Returns a message that a run (id, path of a submodule) was not pushed, and how to push it."""
     run, path = held
     return (
         f"run {short(run)} is not pushed: it has files of submodule {safe_text(path)}. "
@@ -221,11 +226,11 @@ def held_text(held: tuple[str, str]) -> str:
 
 
 def pre_receive(git: Git, updates: Sequence[Update], *, may_delete: bool) -> list[str]:
-    """Why the refs of ours among the updates may not be updated so, a safe line each; none: they may.
+    """Returns a safe line for each of gitrun's refs whose update must be refused; empty if all may be updated.
 
-    A run may be created, and go forward: its new tip has the old one behind it. All that a fetch looks at is looked at.
+    A run may be created or extended: its new tip must descend from the old one. All checks of a fetch apply.
     """
-    from gitrun.store.inspection import Inspector  # with it comes pygit2
+    from gitrun.store.inspection import Inspector  # imports pygit2, which is slow
 
     inspector = Inspector(git)
     refused = []
@@ -240,7 +245,7 @@ def pre_receive(git: Git, updates: Sequence[Update], *, may_delete: bool) -> lis
 
 
 def wrong_move(inspector: Inspector, update: Update) -> str:
-    """Why a run's ref may not go where it is to go; empty if it may."""
+    """Returns why a run's ref may not move as asked; empty if it may."""
     try:
         chain = inspector.chain(update.ref.removeprefix(RUNS), update.new)
     except BadRun as error:

@@ -1,4 +1,4 @@
-"""The Python script that the words of a command start, such as `python t.py` or `torchrun --nproc-per-node 2 t.py`."""
+"""The Python script that a command starts, such as `python t.py` or `torchrun --nproc-per-node 2 t.py`."""
 
 from __future__ import annotations
 
@@ -16,29 +16,33 @@ if TYPE_CHECKING:
 
 PYTHON_NAME = re.compile(r"(python|pypy|ipython)[0-9.]*t?")
 STARTERS = frozenset({"torchrun", "deepspeed", "horovodrun", "kernprof", "ipython"})
-"""Programs whose first word that names a Python file is the script that they run."""
+"""Programs that run the first Python file among their arguments."""
 SECOND = {"accelerate": "launch", "coverage": "run", "uv": "run"}
-"""Programs that do so behind a word of their own."""
+"""Programs that do so after a subcommand."""
 WRAPPERS = frozenset({
     "accelerate", "conda", "coverage", "env", "hatch", "mamba", "micromamba", "mpiexec", "mpirun", "nice", "nohup", "numactl",
     "pdm", "pipenv", "pixi", "poetry", "rye", "srun", "stdbuf", "taskset", "time", "timeout", "uv", "xvfb-run",
 })  # fmt: skip
-"""Programs that run the command that stands among their words."""
+"""Programs that run the command in their arguments."""
 HOSTS = frozenset({
     "torch.distributed.run", "torch.distributed.launch", "accelerate.commands.launch", "coverage", "cProfile", "profile",
     "pdb", "trace", "tracemalloc", "debugpy", "kernprof", "line_profiler", "memory_profiler", "scalene", "IPython",
 })  # fmt: skip
-"""Modules that run the script that is named behind them."""
+"""Modules that run the script named after them."""
 VALUED = frozenset({"-W", "-X"})
-"""Options of Python that take the next word."""
+"""Options of Python that take the next argument as their value."""
 READ_BY = {"make": ("GNUmakefile", "makefile", "Makefile"), "gmake": ("GNUmakefile", "makefile", "Makefile"),
            "just": ("justfile", "Justfile"), "ninja": ("build.ninja",)}  # fmt: skip
-"""Files that programs read without being told."""
+"""Files that programs read by default."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hosted:
-    """A Python script among the words: the place of the word that names it, its path below the top, and whether as a module."""
+    """A Python script among the words of a command.
+
+    `place` is the index of the word that names it, `path` is relative to the top, `host` is the first word of the
+    command.
+    """
 
     place: int
     path: str
@@ -47,7 +51,7 @@ class Hosted:
 
 
 def hosted_by(objects: Objects, tree: str, words: Sequence[str], cwd: str) -> Hosted | None:
-    """The Python script of the tree that the words start; None if they start none, or it is not known which."""
+    """Returns the Python script of the tree that the words start; None if there is none or it is not certain."""
     place = start_of(words)
     if place is None or place >= len(words):
         return None
@@ -61,7 +65,7 @@ def hosted_by(objects: Objects, tree: str, words: Sequence[str], cwd: str) -> Ho
 
 
 def start_of(words: Sequence[str]) -> int | None:
-    """Where the word stands that names a script or, behind `-m`, a module; None if the words run no Python."""
+    """Returns the index of the word that names a script or, after `-m`, a module; None if the words run no Python."""
     if words and words[0].endswith(".py"):
         return 0
     name = os.path.basename(words[0]) if words else ""
@@ -75,7 +79,7 @@ def start_of(words: Sequence[str]) -> int | None:
 
 
 def behind_python(words: Sequence[str], at: int) -> int | None:
-    """The place of the script or module that a Python interpreter is given from `at` on."""
+    """Returns the index of the script or module among the arguments of Python, which start at `at`."""
     while at < len(words):
         word = words[at]
         if word == "-m":
@@ -90,7 +94,7 @@ def behind_python(words: Sequence[str], at: int) -> int | None:
 
 
 def first_script(words: Sequence[str], first: int) -> int | None:
-    """The place of the first word that names a Python file, with only options and their values before it."""
+    """Returns the index of the first Python file. Only options and their values may precede it; else None."""
     before_is_option = False
     for at in range(first, len(words)):
         if words[at].endswith(".py"):
@@ -103,7 +107,7 @@ def first_script(words: Sequence[str], first: int) -> int | None:
 
 
 def module_paths(name: str, cwd: str) -> list[str]:
-    """Where the source of a module may lie."""
+    """Returns the paths at which the source of a module may be: `cwd`, the top, and `src` below each."""
     inner = name.replace(".", "/")
     tops = dict.fromkeys((cwd, "", os.path.join(cwd, "src"), "src"))
     ends = (f"{inner}.py", f"{inner}/__main__.py")
@@ -111,12 +115,12 @@ def module_paths(name: str, cwd: str) -> list[str]:
 
 
 def is_there(objects: Objects, tree: str, path: str) -> bool:
-    """Whether the tree has a file at the path."""
+    """Returns whether the tree has a file at the path."""
     return bool(blob_at(objects, tree, path))
 
 
 def blob_at(objects: Objects, tree: str, path: str) -> str:
-    """The id of the file at the path of the tree; empty if there is none."""
+    """Returns the blob id of the file at the path of the tree; empty if there is none."""
     if os.path.isabs(path) or path.startswith("../"):
         return ""
     entry = entry_at(objects, tree, os.fsencode(path))
@@ -124,7 +128,7 @@ def blob_at(objects: Objects, tree: str, path: str) -> str:
 
 
 def files_named(objects: Objects, tree: str, words: Sequence[str], cwd: str) -> list[bytes]:
-    """The contents of the files of the tree that the words name, or that their program reads without being told."""
+    """Returns the contents of the tree's files that the words name or that their program reads by default."""
     names = [*words, *(READ_BY.get(os.path.basename(words[0]), ()) if words else ())]
     paths = (os.path.normpath(os.path.join(cwd, word)) for word in names if word and not word.startswith("-"))
     blobs = filter(None, (blob_at(objects, tree, path) for path in dict.fromkeys(paths)))

@@ -1,7 +1,7 @@
-"""Keeping house: what of gitrun's own is not needed any more, how much it is, and how it goes.
+"""`git run gc`: finds and removes what no run needs.
 
-Looking (`survey`) writes nothing; `sweep` does what was found. What is the user's stays: no reflog expires and no object
-is pruned; refs and objects are only packed.
+`survey` writes nothing, `sweep` removes what it found. The user's data stays: reflogs do not expire and objects are not pruned.
+Refs and objects are only packed.
 """
 
 from __future__ import annotations
@@ -33,23 +33,26 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 DECLARED = "scripts"
-"""Where what is known of scripts is kept (engine/declared.py)."""
+"""Directory that caches the flags of scripts (engine/declared.py)."""
 LITTLE = 1 << 20
-"""Bytes of room below which a disk is full."""
+"""Bytes of free space below which a disk counts as full."""
 DAY = 86_400.0
 IDLE = 30 * DAY
-"""Seconds after which a slot that nobody used is emptied."""
+"""Seconds after which an unused slot is emptied."""
 DEAD = DAY
-"""Seconds after which what lies in `tmp/` is nobody's."""
+"""Seconds after which files in `tmp/` belong to no running command."""
 LOOSE_REFS = 500
-"""Loose refs of runs from which on they are packed: thousands make everything slow."""
+"""Loose refs of runs above which they are packed. Thousands of them slow down every git command."""
 LOOSE_OBJECTS, PACKS = 6_700, 50
-"""Loose objects and packs from which on git itself, by default, packs them (gc.auto, gc.autoPackLimit)."""
+"""Defaults of git's gc.auto and gc.autoPackLimit: loose objects and packs above which it packs them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Which runs are kept, until when (seconds since 1970; None: for ever) deleted ones are, and whether all idle slots go."""
+    """The rules of a cleanup: runs to keep, expiry of deleted runs, and whether to empty all idle slots.
+
+    `expire` is in seconds since 1970; None keeps deleted runs for ever.
+    """
 
     retention: Retention = Retention()  # noqa: RUF009 - it is frozen
     expire: float | None = None
@@ -58,7 +61,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Pile:
-    """A directory or file of ours that is not needed any more, and its size in bytes."""
+    """A file or directory of gitrun that is no longer needed, and its size in bytes."""
 
     path: Path
     size: int
@@ -66,9 +69,9 @@ class Pile:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """What there is to do: runs to delete, deleted ones (id -> tip) to purge, piles to remove, what to pack.
+    """The work found: runs to delete, deleted runs (id -> tip) to purge, paths to remove, refs and objects to pack.
 
-    `held` is the size in bytes of the files beside the repository that the purged runs have.
+    `held` is the size in bytes of the files kept outside git for the runs to purge.
     """
 
     runs: tuple[Run, ...] = ()
@@ -83,12 +86,12 @@ class Sweep:
 
     @property
     def size(self) -> int:
-        """Bytes that will be free, as far as that is known: objects go with git's own gc."""
+        """Returns the bytes that will be freed. Objects do not count: git's own gc removes them later."""
         return self.held + sum(pile.size for pile in (*self.files, *self.slots, *self.leftovers))
 
 
 def survey(git: Git, runs: Iterable[Run], rules: Rules, now: float) -> Sweep:
-    """What is not needed of `runs`, newest attempt first, and of what lies beside them."""
+    """Returns what is not needed of `runs`, given newest attempt first, and of gitrun's files."""
     purged = expired(git, rules.expire, now)
     loose, packs = loose_objects(git)
     old = tuple(superfluous(runs, rules.retention))
@@ -106,7 +109,7 @@ def survey(git: Git, runs: Iterable[Run], rules: Rules, now: float) -> Sweep:
 
 
 def sweep(git: Git, found: Sweep) -> None:
-    """Does what was found. Raises GitrunError."""
+    """Removes and packs what `survey` found. Raises GitrunError."""
     trash.settle(git)
     incoming.sweep(git)
     trash.note_unknown(git)
@@ -121,7 +124,7 @@ def sweep(git: Git, found: Sweep) -> None:
 
 
 def purge(git: Git, runs: Mapping[str, str]) -> None:
-    """Takes the deleted runs (id -> tip) away for good, with the files that are kept beside the repository."""
+    """Removes the deleted runs (id -> tip) for good, with the files kept for them outside git."""
     if runs:
         trash.note_purged(git, runs)
         trash.forget(git, runs)
@@ -130,9 +133,9 @@ def purge(git: Git, runs: Mapping[str, str]) -> None:
 
 
 def with_room(git: Git, act: Callable[[], T]) -> T:
-    """What `act` returns, which needs a little room on the disk.
+    """Returns the result of `act`, which needs a little disk space.
 
-    On a full disk what can be made again is removed first: idle slots, the index of runs, what is known of scripts.
+    On a full disk it removes caches and retries once: idle slots, the index of runs, the flags of scripts.
     """
     try:
         return act()
@@ -143,13 +146,13 @@ def with_room(git: Git, act: Callable[[], T]) -> T:
 
 
 def is_full(git: Git) -> bool:
-    """Whether there is next to no room where the repository lies."""
+    """Returns whether the disk of the repository is full."""
     system = os.statvfs(git.common_dir)
     return system.f_bavail * system.f_frsize < LITTLE
 
 
 def make_room(git: Git) -> bool:
-    """Removes what can be made again, whatever its age; whether there was anything."""
+    """Removes all caches, whatever their age. Returns whether there were any."""
     slots = idle_slots(git, 0.0, time.time())
     for pile in slots:
         empty(git, pile.path)
@@ -160,23 +163,22 @@ def make_room(git: Git) -> bool:
 
 
 def remove(path: Path) -> None:
-    """Takes away what lies there, as far as we may."""
+    """Removes a path. Ignores what cannot be removed."""
     with suppress(OSError):
         erase(os.fsencode(path))
 
 
 def expired(git: Git, before: float | None, now: float) -> dict[str, str]:
-    """The deleted runs (id -> tip) whose time in the trash is over; that of which no time is known begins now."""
+    """Returns the deleted runs (id -> tip) that expired. A run without a time of deletion counts as deleted now."""
     if before is None:
         return {}
     known = trash.deleted_at(git)
-    return {
-        run: tip for run, tip in trash.deleted(git).items() if int(known.get(run, now)) <= before
-    }  # git tells whole seconds
+    # git records whole seconds
+    return {run: tip for run, tip in trash.deleted(git).items() if int(known.get(run, now)) <= before}
 
 
 def orphans(git: Git) -> tuple[Pile, ...]:
-    """The kept files of runs that are neither there nor in the trash."""
+    """Returns the kept files of runs that are neither present nor in the trash nor running."""
     found = [name for name in names_in(git.state / "files") if is_id(name)]
     if not found:
         return ()
@@ -185,18 +187,18 @@ def orphans(git: Git) -> tuple[Pile, ...]:
 
 
 def idle_slots(git: Git, age: float, now: float) -> tuple[Pile, ...]:
-    """The slots that nobody has used for so many seconds."""
+    """Returns the slots that nobody has used for `age` seconds."""
     slots = [git.state / "slots" / name for name in names_in(git.state / "slots") if name.isdigit()]
     return tuple(pile(slot) for slot in slots if is_idle(git, slot) and now - time_of(slot / "state") >= age)
 
 
 def is_idle(git: Git, slot: Path) -> bool:
-    """Whether a slot is ours and nobody works in it, nor has died in it and is waited for."""
+    """Returns whether a slot is gitrun's, unlocked, and holds no run that waits for recovery."""
     return not is_held(slot / "lock") and is_free(git, slot, "")
 
 
 def leftovers(git: Git, now: float) -> tuple[Pile, ...]:
-    """What killed commands left in `tmp/`; nothing while a run may still need its part of it."""
+    """Returns what killed commands left in `tmp/`; nothing while a run is live, which may need its files there."""
     if any(is_live(git.state, run) for run in recorded(git.state)):
         return ()
     paths = (git.state / "tmp" / name for name in names_in(git.state / "tmp"))
@@ -204,7 +206,7 @@ def leftovers(git: Git, now: float) -> tuple[Pile, ...]:
 
 
 def empty(git: Git, slot: Path) -> None:
-    """Takes a slot away with git's record of it, unless somebody has come for it; its lock goes last."""
+    """Removes a slot and git's record of it, unless somebody uses it."""
     lock = acquire(slot / "lock", wait=0)
     if lock is None:
         return
@@ -212,6 +214,7 @@ def empty(git: Git, slot: Path) -> None:
         if not is_free(git, slot, ""):
             return
         remove(record_of(git, slot))
+        # the lock goes last, so that nobody takes over a half-removed slot
         for name in names_in(slot):
             if name != "lock":
                 remove(slot / name)
@@ -221,15 +224,15 @@ def empty(git: Git, slot: Path) -> None:
 
 
 def loose_refs(git: Git, deleted: int = 0) -> int:
-    """How many refs of runs are to be packed, with those of the runs that are to be `deleted`; 0 if they are few."""
+    """Returns the number of loose refs of runs, with `deleted` more, if they should be packed; else 0."""
     count = deleted + sum(len(names_in(git.common_dir / place)) for place in (RUNS, TRASH))
     return count if count >= LOOSE_REFS and wanted(git, "gc.packrefs") and not is_collecting(git) else 0
 
 
 def loose_objects(git: Git) -> tuple[int, int]:
-    """About how many loose objects and how many packs there are to be packed; 0 if they are few.
+    """Returns the estimated numbers of loose objects and packs, each 0 if below git's limit.
 
-    Both are judged as `git gc --auto` does: by the files of one of 256 directories.
+    Estimates as `git gc --auto` does: from the files of one of the 256 directories of loose objects.
     """
     if is_collecting(git):
         return 0, 0
@@ -241,35 +244,35 @@ def loose_objects(git: Git) -> tuple[int, int]:
 
 
 def pack(git: Git, found: Sweep) -> None:
-    """Packs refs and objects, all that there are: nothing is lost, also what no ref leads to. Raises GitFailed."""
+    """Packs all refs and objects. Loses nothing, not even unreachable objects. Raises GitFailed."""
     if is_collecting(git):
         return
     if found.loose_refs:
         git.run("pack-refs", "--all")
     if found.loose_objects or found.packs:
-        # git 2.39: --geometric does not know the packs of a partial clone
+        # git 2.39: --geometric ignores the packs of a partial clone
         whole = any(name.endswith(".promisor") or name == "extensions.partialclone" for name in git.config)
         git.run("repack", "-d", "-l", "-q", *(() if whole else ("--geometric=2",)))
 
 
 def wanted(git: Git, name: str) -> bool:
-    """Whether git's setting is not false."""
+    """Returns whether a setting of git is not false."""
     return git.config.get(name, ("true",))[-1].lower() not in {"false", "no", "off", "0"}
 
 
 def number(git: Git, name: str, default: int) -> int:
-    """Git's setting as a number."""
+    """Returns a setting of git as a number, or the default."""
     text = git.config.get(name, ("",))[-1]
     return int(text) if text.isdigit() else default
 
 
 def pile(path: Path) -> Pile:
-    """What lies there, with its size."""
+    """Returns the path with its size."""
     return Pile(path, size_of(path))
 
 
 def size_of(path: Path) -> int:
-    """The bytes of the files at and below a path, as far as we may look; never through a link."""
+    """Returns the bytes of the files at and below a path, without following links. Unreadable ones count 0."""
     total, queue = 0, [os.fsencode(path)]
     while queue:
         place = queue.pop()
@@ -282,7 +285,7 @@ def size_of(path: Path) -> int:
 
 
 def names_in(path: Path) -> list[str]:
-    """The names in a directory; none if there is none."""
+    """Returns the sorted names in a directory; empty if it cannot be read."""
     try:
         return sorted(os.listdir(path))
     except OSError:
@@ -290,7 +293,7 @@ def names_in(path: Path) -> list[str]:
 
 
 def time_of(path: Path) -> float:
-    """When the file was written; long ago if there is none."""
+    """Returns the modification time of a file; 0 if it is missing."""
     try:
         return path.lstat().st_mtime
     except OSError:
