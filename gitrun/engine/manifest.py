@@ -1,7 +1,7 @@
-"""What lies lent in a slot: which file is a copy of which, so that what has not changed is not copied again.
+"""The record of the files lent to a slot: it lets the next run copy only what has changed.
 
-The manifest is the file `lent` of a slot. It is only believed where it agrees with the stamps of the files: whoever
-was killed over a copy, and whatever a program did to one, leaves a stamp that is another.
+The record is the file `lent` of a slot, in JSON. An entry counts only while it agrees with the stamps of both files. A
+copy that was cut short by a kill, or edited by a program, has another stamp and is copied again.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ NAME = "lent"
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What was lent to a slot from the directory `top`.
+    """The files that a slot got from the directory `top`.
 
-    `copies` have the stamps of the original and of the copy, `links` their targets; `directories` were made for them.
+    `copies` maps a path to the stamps of the original and of the copy. `links` maps a path to the target of its link.
+    `directories` were created for them.
     """
 
     top: bytes = b""
@@ -39,7 +40,7 @@ class Manifest:
 
     @property
     def size(self) -> int:
-        """Bytes of the copies."""
+        """Returns the total size of the copies in bytes."""
         return sum(own[3] for _, own in self.copies.values())
 
 
@@ -47,7 +48,7 @@ NOTHING = Manifest()
 
 
 def read_manifest(slot: Path) -> Manifest:
-    """Returns the manifest of a slot; an empty one if none reads."""
+    """Returns the manifest of a slot; an empty one if the file is missing or damaged."""
     try:
         found = json.loads((slot / NAME).read_bytes())
         return Manifest(
@@ -61,13 +62,13 @@ def read_manifest(slot: Path) -> Manifest:
 
 
 def stamp(values: list[int]) -> Stamp:
-    """Returns a stamp as JSON holds it. Raises ValueError, TypeError."""
+    """Converts a JSON list to a stamp. Raises ValueError, TypeError."""
     mtime, ctime, inode, size, mode = map(int, values)
     return (mtime, ctime, inode, size, mode)
 
 
 def write_manifest(slot: Path, manifest: Manifest) -> None:
-    """Writes the manifest of a slot, all of it or nothing."""
+    """Replaces the manifest of a slot atomically. Writes no file for an empty manifest if there is none."""
     if manifest == NOTHING and not (slot / NAME).exists():
         return
     fresh = slot / f"{NAME}.new"
@@ -82,7 +83,11 @@ def write_manifest(slot: Path, manifest: Manifest) -> None:
 
 
 def still_wanted(manifest: Manifest, lending: Lending) -> Manifest:
-    """Returns that part of the manifest which is to be lent again from files that have not changed."""
+    """Returns the entries of the manifest that the new lending needs unchanged.
+
+    Drops everything if the files come from another directory, and copies whose original has changed or has no reliable
+    time.
+    """
     if manifest.top != lending.top:
         return NOTHING
     copies = {
@@ -94,7 +99,7 @@ def still_wanted(manifest: Manifest, lending: Lending) -> Manifest:
 
 
 def fill(tree: Path, lending: Lending, kept: Manifest) -> tuple[Manifest, list[bytes]]:
-    """Lends to `tree` what it does not have yet; what git has checked out there wins.
+    """Copies and links into `tree` the files that it does not have yet. Files that git checked out there stay.
 
     Returns the new manifest and the paths whose originals changed while they were copied. Raises OSError.
     """
@@ -113,13 +118,13 @@ def fill(tree: Path, lending: Lending, kept: Manifest) -> tuple[Manifest, list[b
         except FileNotFoundError:
             unsteady.append(path)
             continue
-        except PermissionError:  # the program is to meet it as it would in the working tree
+        except PermissionError:  # the program sees the same error as in the working tree
             os.unlink(target) if os.path.lexists(target) else None
             links |= linked(lending, top, path)
             continue
         if now != source:
             unsteady.append(path)
-        # a clock that stood still may hide a change that comes after the copy
+        # file times are coarse: a change just after the copy may leave the same time, so a zero time forces a new copy
         is_racy = began - max(now[:2]) <= RACY
         copies[path] = ((0, *now[1:]) if is_racy else now, stamp_of(os.lstat(target)))
     for path in lending.links:
@@ -128,18 +133,18 @@ def fill(tree: Path, lending: Lending, kept: Manifest) -> tuple[Manifest, list[b
 
 
 def linked(lending: Lending, top: bytes, path: bytes) -> dict[bytes, bytes]:
-    """Makes the links for a path, and returns them with their targets."""
+    """Creates the links for a path. Returns the target of each."""
     return {one: os.readlink(top + b"/" + one) for one in link_one(lending.top, top, path)}
 
 
 class Parents:
-    """The directories of a tree that are known to be there, none of them a link."""
+    """The directories of a tree that are known to be real directories, not links."""
 
     def __init__(self, top: bytes) -> None:
         self._top, self._known = top, {b""}
 
     def are_there(self, path: bytes) -> bool:
-        """Makes the directories above `path`; returns whether they are there."""
+        """Creates the directories above `path`. Returns False if something else is in the way."""
         above = path.rpartition(b"/")[0]
         if above not in self._known:
             if not make_parents(self._top, path):
@@ -149,7 +154,10 @@ class Parents:
 
 
 def is_untouched(tree: bytes, manifest: Manifest, path: bytes) -> bool:
-    """Tells whether a path of a slot is a lent copy that the program has not changed."""
+    """Returns whether a path of a slot is a lent copy that the program has not changed.
+
+    Compares the stamps first, and the contents only if just the change time differs.
+    """
     stamps = manifest.copies.get(path)
     if stamps is None:
         return False
@@ -158,11 +166,11 @@ def is_untouched(tree: bytes, manifest: Manifest, path: bytes) -> bool:
         return True
     if (now[0], now[2], now[3]) != (own[0], own[2], own[3]):
         return False
-    # only its permissions or its names have changed, or somebody has put its time back
+    # a new change time alone: chmod, a hard link, or a write whose modification time was set back
     return now[4] == own[4] and sha256_of(tree + b"/" + path) == sha256_of(manifest.top + b"/" + path)
 
 
 def without(manifest: Manifest, paths: Iterable[bytes]) -> Manifest:
-    """Returns the manifest without these links."""
+    """Returns the manifest without the links at these paths."""
     gone = frozenset(paths)
     return replace(manifest, links={path: target for path, target in manifest.links.items() if path not in gone})

@@ -1,7 +1,7 @@
-"""The metrics of an attempt, read while its program runs: logged, printed, in event files and in metric files.
+"""Reads the metrics of an attempt while its program runs: from the log, the output, event files and metric files.
 
-If two of the sources have a metric of one name, the first counts: what was logged, what the user's patterns find, what the
-rules find in the output, event files, metric files. Bounds: see `model/series.py`.
+If two sources have a metric of the same name, the first of this order counts: logged values, the user's patterns, the
+built-in rules for output, event files, metric files. `model/series.py` has the limits.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     from gitrun.store.live import Live
 
 SOONEST, LATEST = 1.0, 5.0
-"""Seconds between two looks at what a running program tells; the longer while nothing comes."""
+"""Seconds between two polls of a running program; the longer one when nothing new arrives."""
 SLICE = 0.05
-"""Seconds that a look may take: output waits for us meanwhile."""
+"""Seconds that one poll may take, because the program's output waits for it."""
 TELLING = (0.5, 3.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
-"""Seconds after which a line says how far the reading of metrics has come."""
+"""Seconds after which a progress line is printed while metrics are read."""
 EVENTS = "tfevents"
-"""What the path of an event file has in it."""
+"""The text by which the path of a TensorBoard event file is recognized."""
 
 
 class Meter:
-    """Gathers the metrics of one attempt; whoever records its output feeds it."""
+    """Gathers the metrics of one attempt from its log and its output."""
 
     def __init__(self, live: Live, rules: Rules) -> None:
         self._live, self._rules = live, rules
@@ -46,7 +46,7 @@ class Meter:
         self._found: Metrics | None = None
 
     def feed(self, stream: int, data: bytes) -> None:
-        """Takes what was recorded of a stream; of more than 256 MiB the rest is read when the program has ended."""
+        """Reads a block of recorded output. Leaves everything after the first 256 MiB to `finish`."""
         room = max(0, patterns.PART - self._size)
         self._size += len(data)
         if room and not self._rules.only_patterns:
@@ -54,11 +54,14 @@ class Meter:
 
     @property
     def patience(self) -> float:
-        """Returns the seconds until the next look."""
+        """Returns the seconds until the next poll is due."""
         return max(0.0, self._due - time.monotonic())
 
     def look(self) -> None:
-        """Reads what has come since the last look, if it is time, and writes down what is known, for others to see."""
+        """Reads what is new since the last poll, if one is due, and publishes the metrics in the live record.
+
+        The pause grows to 5 seconds while nothing changes.
+        """
         if self.patience:
             return
         more = self._logged.look(SLICE)
@@ -73,9 +76,10 @@ class Meter:
         self._due = time.monotonic() + (SLICE if more else self._pause)
 
     def finish(self, outcome: Outcome, tree: Path | None, say: Callable[[str], None]) -> Metrics:
-        """Reads what is left, and what the attempt has in files below `tree` (None: nowhere any more).
+        """Reads the rest of the log and the output, and the files of the attempt below `tree` (None: there are no files).
 
-        The points are in `live.series` then. Says what could not be read, and what is left out.
+        Writes the points to `live.series`. Says what could not be read and what is not recorded. Returns the metrics. A
+        second call returns the same.
         """
         if self._found is None:
             progress = Progress(say)
@@ -89,7 +93,7 @@ class Meter:
         return self._found
 
     def _told(self) -> Iterator[Gathering]:
-        """Returns what the log and the output have told so far, the most important first."""
+        """Yields what the log, the patterns and the rules have gathered so far, in order of precedence."""
         yield self._logged.gathering
         if self._search:
             yield self._search.gathering
@@ -102,7 +106,7 @@ class Meter:
         return self._search
 
     def _record(self, gathered: Gathered, say: Callable[[str], None]) -> Metrics:
-        """Writes the points down; returns what is known of all metrics."""
+        """Writes the points to `live.series`. Returns the summary of all metrics."""
         if self._logged.is_cut:
             say("of the metrics that were logged only the first 256 MiB are recorded")
         if self._search and self._search.problem:
@@ -123,13 +127,13 @@ class Meter:
 
 
 class Progress:
-    """Says how many points have been read, at growing intervals, while metrics are being put together."""
+    """A progress line at growing intervals: how many points have been read."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say, self._begun, self._moments = say, time.monotonic(), list(TELLING)
 
     def turn(self, *sources: Iterator[Gathering] | Gathering) -> None:
-        """Says it if it is time."""
+        """Prints the line if it is due."""
         if not self._moments or time.monotonic() - self._begun < self._moments[0]:
             return
         self._moments.pop(0)
@@ -139,15 +143,15 @@ class Progress:
 
 
 def measure(live: Live, outcome: Outcome, tree: Path | None, say: Callable[[str], None], meter: Meter | None = None) -> Metrics:
-    """Returns the metrics of the attempt whose live record this is; their points are then in `live.series`.
+    """Returns the metrics of an attempt, and writes their points to `live.series`.
 
-    `tree` is where its files lie (None: nowhere any more), `meter` what has been read of them while the program ran.
+    `tree` has the files of the attempt (None: there are none). `meter` is the one that was fed while the program ran.
     """
     return (meter or Meter(live, read_rules(live.directory))).finish(outcome, tree, say)
 
 
 def of_files(outcome: Outcome, tree: Path, say: Callable[[str], None], progress: Progress) -> Iterator[Gathering]:
-    """Returns what event files and metric files of the attempt tell. Says which could not be read."""
+    """Yields what the event files and metric files of an attempt hold. Says which could not be read."""
     paths = [file.path for file in outcome.files]
     if events := [path for path in paths if EVENTS in path]:
         from gitrun.engine.events import gather

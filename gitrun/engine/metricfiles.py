@@ -1,11 +1,11 @@
-"""Metric files that programs write: JSON, and tables of DVCLive, Lightning and ultralytics.
+"""Reads metric files that programs write: JSON, and the tables of DVCLive, Lightning and ultralytics.
 
 | file | read as |
 |---|---|
-| `metrics.json` | numbers by name, nested ones as `train/loss`; lines of JSON as points |
-| `*.tsv` below `dvclive/` | the points of one metric, whose name is its path |
-| `metrics.csv` with a column `step` or `epoch` | a metric a column, empty cells left out (Lightning's CSVLogger) |
-| `results.csv` whose first column is `epoch` | a metric a column (ultralytics) |
+| `metrics.json` | numbers by name, nested ones as `train/loss`; JSON lines as points |
+| `*.tsv` below `dvclive/` | the points of one metric, named after the path |
+| `metrics.csv` with a column `step` or `epoch` | one metric per column, without empty cells (Lightning's CSVLogger) |
+| `results.csv` whose first column is `epoch` | one metric per column (ultralytics) |
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
     from gitrun.model.series import Gathering
 
 MOST_FILES, LARGEST = 200, 64 << 20
-"""Metric files of an attempt, and bytes of one, above which no more are read."""
+"""The most metric files read of an attempt, and the most bytes of one."""
 DEEPEST = 8
-"""Tables within each other in a metrics.json below which nothing is read."""
+"""The deepest nesting of objects that is read in a metrics.json."""
 COUNTERS = (STEP, "iteration", "iter", "global_step", "epoch")
-"""Columns and keys that say at which step the others are, the first that is there."""
+"""Columns and keys that hold the step; the first one present counts."""
 LIVE = "dvclive/"
 VERSION = re.compile(r"version_(\d+)/metrics\.csv$")
 
 
 def metric_files(paths: Iterable[str]) -> list[str]:
-    """Lists those of the paths that may be metric files: tables before JSON, of Lightning's versions the newest alone."""
+    """Returns the paths that may be metric files, tables before JSON; of Lightning's `version_N` only the newest."""
     names = {"metrics.json": 1, "metrics.csv": 0, "results.csv": 0}
     found = {path: rank for path in paths if (rank := names.get(os.path.basename(path), 0 if is_live(path) else -1)) >= 0}
     versions = {path: int(match[1]) for path in found if (match := VERSION.search(path))}
@@ -47,12 +47,15 @@ def metric_files(paths: Iterable[str]) -> list[str]:
 
 
 def is_live(path: str) -> bool:
-    """Tells whether a path is that of points of DVCLive's."""
+    """Returns whether the path is a table of DVCLive."""
     return path.endswith(".tsv") and LIVE in f"/{path}"
 
 
 def gather(tree: Path, paths: Iterable[str], gathering: Gathering) -> list[str]:
-    """Gathers what metric files below `tree` hold; returns the paths of those that are too large."""
+    """Adds the metrics of the files below `tree` to `gathering`. Returns the paths of files above 64 MiB, which are not read.
+
+    A name that an earlier file has is not read again.
+    """
     large = []
     for path in metric_files(paths):
         file = open_regular(str(tree / path))
@@ -72,7 +75,7 @@ def gather(tree: Path, paths: Iterable[str], gathering: Gathering) -> list[str]:
 
 
 def points(path: str, text: str) -> Iterator[tuple[dict[str, float], float]]:
-    """Returns the points in a metric file, each with its step; none if it is none."""
+    """Yields the points of a metric file, each with its step; nothing if the file has no metrics."""
     if path.endswith(".json"):
         yield from of_json(text)
     else:
@@ -80,7 +83,7 @@ def points(path: str, text: str) -> Iterator[tuple[dict[str, float], float]]:
 
 
 def of_json(text: str) -> Iterator[tuple[dict[str, float], float]]:
-    """Returns the points of a metrics.json, or of lines of JSON."""
+    """Yields the points of a metrics.json, or of JSON lines."""
     try:
         found = [json.loads(text)]
     except (ValueError, RecursionError):
@@ -92,7 +95,7 @@ def of_json(text: str) -> Iterator[tuple[dict[str, float], float]]:
 
 
 def of_lines(text: str) -> Iterator[object]:
-    """Returns the values in lines of JSON; passes over lines that are none."""
+    """Yields the value of each JSON line; skips lines that are not JSON."""
     for line in text.splitlines():
         try:
             yield json.loads(line)
@@ -101,7 +104,7 @@ def of_lines(text: str) -> Iterator[object]:
 
 
 def numbers(value: object, before: str = "", depth: int = 0) -> Iterator[tuple[str, float]]:
-    """Returns the numbers in a table, those of tables within it with the names of these before their own."""
+    """Yields the numbers of a JSON object, with nested names joined by `/`."""
     for name, found in value.items() if isinstance(value, dict) else ():
         known = number(found)
         if known is not None:
@@ -111,7 +114,7 @@ def numbers(value: object, before: str = "", depth: int = 0) -> Iterator[tuple[s
 
 
 def of_table(path: str, text: str) -> Iterator[tuple[dict[str, float], float]]:
-    """Returns the rows of a table, if its columns are those of a table of metrics."""
+    """Yields the rows of a table that has a step column, each with its step. Yields nothing for other tables."""
     rows = csv.reader(io.StringIO(text, newline=""), delimiter="\t" if path.endswith(".tsv") else ",")
     try:
         head = [name.strip() for name in next(rows, [])]
@@ -125,11 +128,11 @@ def of_table(path: str, text: str) -> Iterator[tuple[dict[str, float], float]]:
             values = {names[at]: value for at, value in known.items() if head[at] not in (*COUNTERS, "timestamp")}
             if step is not None and values:
                 yield values, step
-    except csv.Error:  # a cell without end, say
+    except csv.Error:  # such as a quoted cell that never ends
         return
 
 
 def live_name(path: str) -> str:
-    """Returns the name of the metric whose points a file of DVCLive's holds: `train/loss`."""
+    """Returns the metric's name for a file of DVCLive, such as `train/loss`."""
     below = f"/{path}".rpartition(f"/{LIVE}")[2].removesuffix(".tsv")
     return re.sub(r"^(?:plots/)?(?:metrics/|scalars/|static/)?", "", below)

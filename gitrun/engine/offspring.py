@@ -1,4 +1,7 @@
-"""What a program starts must not outlive it unnoticed, and it must not outlive us: Linux's ways to see to that."""
+"""Finds and ends the processes that a program starts: none may outlive it unnoticed, and none may outlive gitrun.
+
+Uses Linux's parent-death signal, subreaper and /proc. Elsewhere these calls do nothing.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +20,11 @@ if TYPE_CHECKING:
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER = 1, 36, 37
 TAG = "GITRUN_ATTEMPT"
 LINGER = 0.3
-"""Seconds that what a program left running has to end by itself: the `tee` behind its output, say."""
+"""Seconds that processes left behind by a program have to end by themselves, such as the `tee` behind its output."""
 
 
 def tie_to_parent(parent: int) -> None:
-    """In a child: it is killed when its parent dies, also if that happened already."""
+    """Asks the kernel to kill this child process when its parent dies. Exits at once if the parent is already dead."""
     try:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     except (AttributeError, OSError):  # not Linux
@@ -31,13 +34,13 @@ def tie_to_parent(parent: int) -> None:
 
 
 class Adoption:
-    """Whether this process adopts orphans, for as long as one of its threads wants it to; then as it was before."""
+    """A counter of the threads for which this process adopts orphans; the last one restores the former setting."""
 
     def __init__(self) -> None:
         self._lock, self._wanted, self._before = threading.Lock(), 0, 0
 
     def begin(self) -> None:
-        """One thread more wants it."""
+        """Adds a thread; the first one turns adoption on."""
         with self._lock:
             self._wanted += 1
             if self._wanted == 1:
@@ -45,7 +48,7 @@ class Adoption:
                 adopt(1)
 
     def end(self) -> None:
-        """One thread less wants it."""
+        """Removes a thread; the last one restores the former setting."""
         with self._lock:
             self._wanted -= 1
             if not self._wanted:
@@ -57,7 +60,7 @@ ADOPTION = Adoption()
 
 @contextmanager
 def adopt_orphans() -> Iterator[None]:
-    """Processes below ours whose parent dies become our children, where they can be seen."""
+    """Makes orphaned descendants children of this process inside the `with`, so that they can be found."""
     ADOPTION.begin()
     try:
         yield
@@ -66,7 +69,7 @@ def adopt_orphans() -> Iterator[None]:
 
 
 def adopts_orphans() -> int:
-    """1 if this process is what orphans below it are given to, else 0."""
+    """Returns 1 if this process is a subreaper, which inherits orphaned descendants, else 0."""
     found = ctypes.c_int(0)
     with suppress(AttributeError, OSError):  # not Linux
         ctypes.CDLL(None).prctl(PR_GET_CHILD_SUBREAPER, ctypes.byref(found), 0, 0, 0)
@@ -74,16 +77,16 @@ def adopts_orphans() -> int:
 
 
 def adopt(wanted: int) -> None:
-    """Makes this process what orphans below it are given to (1), or not (0)."""
+    """Turns the subreaper attribute of this process on (1) or off (0)."""
     with suppress(AttributeError, OSError):  # not Linux
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, wanted, 0, 0, 0)
 
 
 class Offspring:
-    """What one program leaves running, once it has ended; made before it starts.
+    """The processes that one program leaves running when it ends. Create it before the program starts.
 
-    If ours is a process of one thread, every child that it has later is the program's. Otherwise another thread may
-    have started it: then only those are the program's that carry its tag.
+    If this process has one thread, every later child belongs to the program. With more threads another one may have
+    started it, so only processes with the program's tag count.
     """
 
     def __init__(self, tag: str) -> None:
@@ -91,9 +94,9 @@ class Offspring:
         self._before = frozenset(children_of(os.getpid())) if is_single_threaded() else None
 
     def end(self, grace: float, pause: Callable[[float], object]) -> tuple[str, ...]:
-        """Ends what is left, asking first, and `grace` seconds later by force; returns the names. `pause` is called to wait.
+        """Ends the processes that are left: SIGTERM first, SIGKILL after `grace` seconds. Returns their names.
 
-        What is about to end by itself gets a moment for it.
+        Gives those that are about to end 0.3 seconds first. Calls `pause` to wait.
         """
         left = self.settle(LINGER, pause)
         names = tuple(name_of(pid) for pid in left)
@@ -104,7 +107,7 @@ class Offspring:
         return names
 
     def settle(self, patience: float, pause: Callable[[float], object]) -> list[int]:
-        """The processes that are still there after `patience` seconds, the dead buried."""
+        """Waits up to `patience` seconds for the processes to end, and reaps them. Returns those still running."""
         end = time.monotonic() + patience
         while True:
             left = self.living()
@@ -113,7 +116,7 @@ class Offspring:
             pause(0.01)
 
     def living(self) -> list[int]:
-        """The program's processes below us that have not ended."""
+        """Returns the program's running processes below this one."""
         queue = [pid for pid in children_of(os.getpid()) if self.is_ours(pid) and not is_buried(pid)]
         found: list[int] = []
         while queue:
@@ -123,12 +126,12 @@ class Offspring:
         return found
 
     def is_ours(self, child: int) -> bool:
-        """Whether a child of this process is the program's."""
+        """Returns whether a child of this process belongs to the program."""
         return child not in self._before if self._before is not None else is_tagged(child, self.tag)
 
 
 def is_single_threaded() -> bool:
-    """Whether nobody but the caller can have started children of this process."""
+    """Returns whether this process has one thread; False where /proc does not tell."""
     try:
         return len(os.listdir("/proc/self/task")) == 1
     except OSError:
@@ -136,7 +139,7 @@ def is_single_threaded() -> bool:
 
 
 def children_of(pid: int) -> list[int]:
-    """The processes started or adopted by a process."""
+    """Returns the children of a process, started or adopted. Empty where /proc does not list them."""
     found: list[int] = []
     try:
         threads = os.listdir(f"/proc/{pid}/task")
@@ -152,7 +155,7 @@ def children_of(pid: int) -> list[int]:
 
 
 def below(pid: int) -> list[int]:
-    """The process and all below it."""
+    """Returns the process and all its descendants."""
     found = [pid]
     for parent in found:
         found += children_of(parent)
@@ -160,7 +163,7 @@ def below(pid: int) -> list[int]:
 
 
 def is_tagged(pid: int, tag: str) -> bool:
-    """Whether the process was started with the tag of the attempt in its environment."""
+    """Returns whether the process was started with the attempt's tag in its environment."""
     try:
         with open(f"/proc/{pid}/environ", "rb") as environ:
             return f"{TAG}={tag}".encode() in environ.read().split(b"\0")
@@ -169,7 +172,7 @@ def is_tagged(pid: int, tag: str) -> bool:
 
 
 def name_of(pid: int) -> str:
-    """What a process is called."""
+    """Returns the name and id of a process, for messages."""
     try:
         with open(f"/proc/{pid}/comm", "rb") as comm:
             return f"{os.fsdecode(comm.read().strip())} ({pid})"
@@ -178,7 +181,7 @@ def name_of(pid: int) -> str:
 
 
 def is_buried(pid: int) -> bool:
-    """Whether an adopted process had ended, which is now taken note of."""
+    """Reaps an adopted process if it has ended. Returns whether it is gone."""
     try:
         return os.waitpid(pid, os.WNOHANG)[0] == pid
     except ChildProcessError:
@@ -186,7 +189,7 @@ def is_buried(pid: int) -> bool:
 
 
 def send(pid: int, number: int) -> None:
-    """Signals a process that may be gone."""
+    """Sends a signal to a process, which may be gone."""
     try:
         os.kill(pid, number)
     except (ProcessLookupError, PermissionError):
@@ -194,7 +197,10 @@ def send(pid: int, number: int) -> None:
 
 
 def send_if(pid: int, number: int, is_meant: Callable[[], bool]) -> bool:
-    """Signals a process that is no child of ours, if it is the one meant; never one that got its number in between."""
+    """Signals a process that is not our child, if `is_meant` confirms it. Returns whether the signal was sent.
+
+    The pidfd is opened before the check, so that a process with a reused id is never signalled.
+    """
     try:
         process = os.pidfd_open(pid)
     except AttributeError:  # not Linux
@@ -216,7 +222,7 @@ def send_if(pid: int, number: int, is_meant: Callable[[], bool]) -> bool:
 
 
 def everywhere(tag: str) -> list[int]:
-    """The tagged processes of this machine, but not ours."""
+    """Returns the tagged processes of this machine, except this one."""
     try:
         pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
     except OSError:
@@ -225,7 +231,10 @@ def everywhere(tag: str) -> list[int]:
 
 
 def end_everywhere(tag: str) -> None:
-    """Kills what a killed supervisor's program left running: processes that carry the attempt's own tag. They are gone then."""
+    """Kills the processes of an attempt whose supervisor was killed, found by their tag.
+
+    Waits up to 2 seconds for their end.
+    """
     end = time.monotonic() + 2.0
     while (left := everywhere(tag)) and time.monotonic() < end:
         for pid in left:

@@ -1,8 +1,9 @@
-"""Lines of an output as a person sees them, searched with patterns of the user's in a process of its own, which can be ended.
+"""Searches the lines of an output with the user's patterns, in a process of its own, which can be killed.
 
-Stdlib only, one file: `python patterns.py RULES OUTPUT SWITCHES` prints lines of JSON, a list of what was found in lines of
-output: `[{"name": "text of the number"}, "text of the step" or null]`. It reads the output up to each place that a line of
-stdin names, prints `0` when it has, and reads the rest when stdin ends; `"late"` is the last line if the time was over before.
+Uses only the standard library, in one file. `python patterns.py RULES OUTPUT SWITCHES` prints a JSON list for each block
+of output: `[{"name": "text of the number"}, "text of the step" or null]` for each line with a match. Each line of stdin
+names a place in the output. The process searches up to there, and prints `0`. When stdin ends, it searches the rest. If
+the patterns take too long, it prints `"late"` as its last line.
 """
 
 from __future__ import annotations
@@ -24,33 +25,36 @@ if TYPE_CHECKING:
     Search: TypeAlias = tuple[str, Callable[[str], re.Match[str] | None], str | int, bool]
 
 SIZE = 1 << 20
-"""Bytes read at a time."""
+"""The bytes read at once."""
 LONGEST = 1 << 16
-"""Bytes above which a line is none; only its beginning is then searched by nobody."""
+"""The most bytes of an unfinished line that are kept; a longer one is not searched."""
 SEARCHED = 4096
-"""Characters of a line that patterns are searched in."""
+"""The characters at the beginning of a line that are searched."""
 WHOLE, PART = 512 << 20, 256 << 20
-"""Bytes of output above which only the first and last part are read."""
+"""Of an output with more bytes than the first, only the first and last part of the second size are read."""
 SECONDS = 10.0
-"""Time that the patterns of a user may take in all."""
+"""The total time that the user's patterns may take."""
 MOST = 1_000_000
-"""Lines in which something was found, more or less, after which no more are searched."""
+"""The most lines with a match, roughly; after them the search ends."""
 CSI = rb"\x1b(?:\[[0-9:;<=>?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])"
 FOLLOWED = "?*{+"
 CLOCK = rb"\[\d+:\d\d(?::\d\d)?[<,][^\]\n]{0,200}(?:/s|s/)[^\]\n]{0,200}\] *(?=[^\s\]])"
 BAR = rb"\n[^\n]{0,400}?\d\S* " + CLOCK
-"""A bar of tqdm with something behind it: on a terminal, stdout goes on where stderr has left the line."""
+"""A tqdm bar with text after it: on a terminal, stdout continues the line where stderr left it."""
 REDRAWN = (
     rb"\n[^\n]*\r(?: *[\d.]+(?:/[\d.]+|%)(?:[ \d.,:;|/%#=>()<?\[\]-]|\xe2[\x94-\x97].)*(?<! )(?=[A-Za-z_][\w./@-]*:[ \t]))?"
 )
-"""A line up to its last carriage return, with a bar such as `2/3` behind that if a word follows at once."""
+"""A line up to its last carriage return, and a bar such as `2/3` after that if a word follows directly."""
 SWITCH = struct.Struct("<QB")
-"""A record of the file of switches: where in the output a stream begins, and its number."""
+"""A record of the file of switches: the offset in the output at which a stream begins, and the stream's number."""
 CUT = b"\n"
 
 
 def open_regular(path: str) -> BinaryIO | None:
-    """The file, if it is one: a program may have put a pipe in its place, from which a reader never comes back."""
+    """Opens a regular file; returns None for anything else.
+
+    A program may have put a pipe there, which would block the reader.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
@@ -62,10 +66,10 @@ def open_regular(path: str) -> BinaryIO | None:
 
 
 def pieces(file: BinaryIO, switches: str, start: int = 0) -> Iterator[tuple[int, bytes]]:
-    """Reads an output from `start` on, in pieces of one stream each (0: stdout or both, 1: stderr).
+    """Yields an output from `start` on, in pieces of one stream each (0: stdout or both, 1: stderr).
 
-    `switches` is the file that says where in the output another stream begins. Of an output of more than 512 MiB the first
-    and the last 256 MiB are read; a piece of `CUT` stands for what lies between them.
+    `switches` is the file that records where another stream begins. Of an output of more than 512 MiB, yields the first
+    and the last 256 MiB, with a piece of `CUT` for each stream between them.
     """
     size = os.fstat(file.fileno()).st_size
     parts = [(start, size)] if size <= WHOLE else [(start, max(start, PART)), (max(start, size - PART), size)]
@@ -79,7 +83,7 @@ def pieces(file: BinaryIO, switches: str, start: int = 0) -> Iterator[tuple[int,
 
 
 def streams_in(switches: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Lists which stream the bytes of an output from `start` to `end` belong to, and up to where."""
+    """Yields (stream, end offset) for each part of an output between `start` and `end`."""
     stream, file = 0, open_regular(switches)
     with file or nullcontext():
         while file and len(record := file.read(SWITCH.size)) == SWITCH.size:
@@ -93,13 +97,13 @@ def streams_in(switches: str, start: int, end: int) -> Iterator[tuple[int, int]]
 
 
 class Lines:
-    """Puts the pieces of a stream together to lines, as they stand on a terminal in the end."""
+    """A buffer that joins pieces of a stream to lines, as a terminal finally shows them."""
 
     def __init__(self) -> None:
         self._rest = b""
 
     def feed(self, data: bytes) -> bytes:
-        """Returns the lines that are complete now, with a line end before and behind each; empty if there is none."""
+        """Returns the lines that are now complete, with a line end before and after each; empty if there are none."""
         lines, end, begun = data.rpartition(b"\n")
         if not end:
             self._rest = shorten(self._rest + begun)
@@ -109,13 +113,13 @@ class Lines:
         return found
 
     def finish(self) -> bytes:
-        """Returns the last line if it has no end."""
+        """Returns the last line if it has no line end."""
         rest, self._rest = self._rest, b""
         return clean(b"\n" + rest + b"\n") if rest else b""
 
 
 def blocks(output: BinaryIO, switches: str, streams: tuple[Lines, Lines]) -> Iterator[bytes]:
-    """Reads an output from where its file is to its end, in blocks of whole lines, a line end before and behind each."""
+    """Yields an output from the current position to its end, in blocks of whole lines with a line end before and after each."""
     for stream, data in pieces(output, switches, output.tell()):
         if block := streams[stream].feed(data):
             yield block
@@ -123,7 +127,7 @@ def blocks(output: BinaryIO, switches: str, streams: tuple[Lines, Lines]) -> Ite
 
 
 def blocks_until(output: BinaryIO, switches: str, streams: tuple[Lines, Lines], end: int) -> Iterator[bytes]:
-    """Reads what an output has gained, up to a place in it."""
+    """Yields the output from the current position up to `end`, in blocks of whole lines."""
     for stream, until in [*streams_in(switches, output.tell(), end)]:
         while (left := until - output.tell()) > 0 and (data := output.read(min(SIZE, left))):
             if block := streams[stream].feed(data):
@@ -131,7 +135,10 @@ def blocks_until(output: BinaryIO, switches: str, streams: tuple[Lines, Lines], 
 
 
 def shorten(line: bytes) -> bytes:
-    """The beginning of a line that may go on: what a carriage return took back is left out, and all of it if it is too long."""
+    """Shortens the beginning of an unfinished line.
+
+    Drops what a carriage return erased, and all of it if it is still too long.
+    """
     if len(line) <= LONGEST:
         return line
     line = line[:-1].rpartition(b"\r")[2] + line[-1:]
@@ -139,9 +146,9 @@ def shorten(line: bytes) -> bytes:
 
 
 def clean(block: bytes) -> bytes:
-    """Returns the lines of a block as they stand on a terminal in the end.
+    """Returns the lines of a block as a terminal finally shows them.
 
-    No colours, only what follows the last carriage return, and no progress bar that was left standing before the line.
+    Removes colours, text that a carriage return erased, and progress bars before the line's own text.
     """
     if b"\x1b" in block:
         block = re.sub(CSI, b"", block)
@@ -155,7 +162,7 @@ def clean(block: bytes) -> bytes:
 
 
 def needle(pattern: str) -> bytes:
-    """Text without which the pattern finds nothing; empty if that is not plain to see."""
+    """Returns a text that every match of the pattern contains; empty if the pattern is too complex to tell."""
     if "|" in pattern or "(?" in pattern:
         return b""
     plain = re.match(r"[A-Za-z0-9_ =:,-]*", pattern)
@@ -166,9 +173,9 @@ def needle(pattern: str) -> bytes:
 
 
 def find(rules: list[tuple[str, str]], found: Iterable[bytes]) -> Iterator[list[tuple[dict[str, str], str | None]]]:
-    """What the patterns find in each line, for each block of lines: texts of numbers by name, and that of a step.
+    """Yields the matches of each block: for each line with a match, texts of numbers by name, and the text of the step.
 
-    Raises TimeoutError, once it has said what it found before, if the time is over.
+    Raises TimeoutError when the time is over, after yielding what was found. Skips invalid patterns.
     """
     searches: list[tuple[str, Callable[[str], re.Match[str] | None], str | int, bool, bytes]] = []
     for name, text in rules:
@@ -190,7 +197,7 @@ def find(rules: list[tuple[str, str]], found: Iterable[bytes]) -> Iterator[list[
 
 
 def found_in(line: str, searches: Sequence[Search]) -> tuple[dict[str, str], str | None] | None:
-    """What is found in a line; None if it is nothing."""
+    """Returns the matches of a line, or None."""
     found, step = {}, None
     for name, search, group, has_step in searches:
         if match := search(line):
@@ -201,12 +208,12 @@ def found_in(line: str, searches: Sequence[Search]) -> tuple[dict[str, str], str
 
 
 def late(_number: int, _frame: object) -> None:
-    """Ends a search that takes too long: what comes after it was not reached."""
+    """Ends the search when the timer fires. Raises TimeoutError."""
     raise TimeoutError
 
 
 def searched(rules: list[tuple[str, str]], found: Iterable[bytes], left: int) -> int:
-    """Prints what the patterns find in blocks; returns how many more lines may be printed. Raises TimeoutError."""
+    """Prints the matches in blocks. Returns how many more lines may be printed. Raises TimeoutError."""
     for told in find(rules, found):
         if told:
             sys.stdout.write(json.dumps(told[:left]) + "\n")
@@ -217,7 +224,7 @@ def searched(rules: list[tuple[str, str]], found: Iterable[bytes], left: int) ->
 
 
 def asked(output: BinaryIO, switches: str, streams: tuple[Lines, Lines]) -> Iterator[Iterable[bytes]]:
-    """Returns, for each number that is read from stdin, the blocks up to that place of the output, then those to its end."""
+    """Yields the blocks up to each offset that stdin names, and at its end the blocks of the rest."""
     for line in sys.stdin:
         until = min(int(line), PART)
         yield blocks_until(output, switches, streams, until)
@@ -225,7 +232,7 @@ def asked(output: BinaryIO, switches: str, streams: tuple[Lines, Lines]) -> Iter
 
 
 def main() -> None:
-    """Prints what the patterns of a file of rules find in a file of output, as often as stdin asks, at last at its end."""
+    """Prints the matches of a file of rules in a file of output: up to each offset from stdin, and finally to its end."""
     signal.signal(signal.SIGALRM, late)
     with open(sys.argv[1], "rb") as file:
         rules = json.load(file)

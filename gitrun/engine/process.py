@@ -1,4 +1,4 @@
-"""Programs of the user: the only place where they are started, followed and ended."""
+"""Starts, supervises and ends the user's programs. No other module starts them."""
 
 from __future__ import annotations
 
@@ -29,33 +29,34 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 16
 LINGER = 0.5
-"""Seconds after which a pipe is given up that somebody we may not end holds open, or a reader who does not read."""
+"""Seconds to wait for a pipe held open by a process we may not end, or for a reader that does not read."""
 LEFT_RUNNING = 2.0
-"""Seconds that what a program left running has to end once it is asked to, if the program ended by itself."""
+"""Seconds that processes left behind have to end after SIGTERM, if the program ended by itself."""
 FOR_SHELL = frozenset("|&;<>()$`\\\"' \t\n*?[#~=%")
-"""Characters for which git starts a shell; a program without them it starts itself, and notices that it is not there."""
+"""Characters for which git starts a pager by a shell. Without them git starts it directly, and notices a missing one."""
 LARGEST_PIPE = 1 << 20
-"""Bytes that a pipe may still hold when all who wrote into it have ended (Linux' fs.pipe-max-size)."""
+"""The most bytes left in a pipe after all its writers ended (Linux's fs.pipe-max-size)."""
 
 
 class Stream(Protocol):
-    """Where output is shown."""
+    """A destination that shows output."""
 
     def write(self, data: bytes) -> None:
         """Shows the bytes at once. Raises BrokenPipeError if nobody reads any more."""
 
     def offer(self, data: bytes | memoryview) -> int:
-        """Shows as many of the bytes as does not make us wait; how many that was. Raises BrokenPipeError."""
+        """Shows as many bytes as it can without blocking. Returns their number. Raises BrokenPipeError."""
 
     def descriptor(self) -> int | None:
-        """The descriptor behind it; None if there is none, and then `offer` takes all."""
+        """Returns the file descriptor; None if there is none, in which case `offer` accepts everything."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A program to start: words, directory, environment, how long it may run and how long it has to end (seconds).
+    """A program to start: words, directory, environment, time limit and grace period in seconds.
 
-    `tag` is in the environment of all its processes, so that none but them is ever signalled. `reader` reads along.
+    `tag` is in the environment of all its processes, so that no other process is ever signalled. `reader` follows the
+    output.
     """
 
     argv: Sequence[str]
@@ -70,10 +71,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a program ended: exit status as in Python (minus a signal's number), UTC times, seconds it took.
+    """The end of a program: exit status as in Python (negative: a signal), UTC times, duration in seconds.
 
-    `stopped_by` is the signal that it was asked to end with, `outlived` names processes of it that had to be ended,
-    `lost` says why output could not be recorded.
+    `stopped_by` is the signal that asked it to end, or 0. `outlived` names processes that had to be ended. `lost` says
+    why output could not be recorded.
     """
 
     exit_status: int
@@ -87,9 +88,9 @@ class Ended:
 
 
 def execute(call: Call, record: Path, stdout: Stream, stderr: Stream, signals: Signals) -> Ended:
-    """Runs the program to its end; all it writes goes to `record` and, at once, to the two streams.
+    """Runs the program to its end. Writes its output to `record` and, at once, to the two streams.
 
-    Signals to us are handed on to it. Raises CannotRun if it cannot be started.
+    Forwards our signals to it. Raises CannotRun if it cannot be started.
     """
     recorder = Recorder(record, call.reader)
     channels = open_channels(stdout, stderr)
@@ -103,7 +104,7 @@ def execute(call: Call, record: Path, stdout: Stream, stderr: Stream, signals: S
 
 
 def follow(call: Call, recorder: Recorder, channels: Sequence[Channel], signals: Signals) -> Ended:
-    """Starts the program and follows it until it, its output and its children have ended."""
+    """Starts the program and supervises it until it, its output and its children have ended."""
     clock, begun, offspring = time.monotonic(), datetime.now(timezone.utc), Offspring(call.tag)
     process = start(call, channels, signals)
     for channel in channels:
@@ -126,15 +127,15 @@ def follow(call: Call, recorder: Recorder, channels: Sequence[Channel], signals:
 
 
 def start(call: Call, channels: Sequence[Channel], signals: Signals) -> subprocess.Popen[bytes]:
-    """The started program. Raises CannotRun."""
+    """Starts the program. Raises CannotRun."""
     parent = os.getpid()
 
-    def before() -> None:  # runs in the child: it must not inherit our blocked signals, nor outlive us
+    def before() -> None:  # runs in the child: it must neither inherit our blocked signals nor outlive us
         signals.give_back()
         tie_to_parent(parent)
 
     def popen(*words: str) -> subprocess.Popen[bytes]:
-        # descriptors that we were given beyond the first three are the program's; our own never reach it
+        # inherited descriptors beyond the first three belong to the program; our own are close-on-exec
         return subprocess.Popen(
             words, cwd=call.directory, env=dict(call.environ), preexec_fn=before, close_fds=False,
             stdin=None if call.stdin else subprocess.DEVNULL, stdout=channels[0].inner, stderr=channels[-1].inner,
@@ -144,15 +145,18 @@ def start(call: Call, channels: Sequence[Channel], signals: Signals) -> subproce
         return popen(*call.argv)
     except OSError as error:
         place = call.directory / call.argv[0]
-        if error.errno == errno.ENOEXEC and place.is_file():  # a script without a first line, as shells see it
+        if error.errno == errno.ENOEXEC and place.is_file():  # a script without #!: shells run it with sh
             return popen("/bin/sh", *call.argv)
         raise cannot_start(call.argv[0], error, there=place.is_file()) from error
-    except ValueError as error:  # a NUL in a word
+    except ValueError as error:  # a word has a NUL
         raise CannotRun(f"cannot start '{call.argv[0]}': {error}") from error
 
 
 def cannot_start(program: str, error: OSError, *, there: bool) -> CannotRun:
-    """Why the program cannot be started (`there`: there is such a file, which a word without `/` does not mean)."""
+    """Returns the error for a program that cannot be started.
+
+    `there` says that a file of that name exists in the directory.
+    """
     if isinstance(error, FileNotFoundError) and there and "/" in program:
         return CannotRun(f"cannot start '{program}': its first line names an interpreter that is not there")
     if isinstance(error, FileNotFoundError):
@@ -162,7 +166,7 @@ def cannot_start(program: str, error: OSError, *, there: bool) -> CannotRun:
 
 
 class Loop:
-    """Waits for output, for signals, for the time limit and for the end of one program."""
+    """The supervisor of one program: waits for output, signals, the time limit and the end."""
 
     def __init__(
         self,
@@ -181,22 +185,26 @@ class Loop:
         self.timed_out = False
 
     def until_ended(self) -> None:
-        """Returns when the program has ended."""
+        """Handles events until the program has ended."""
         self.obey(is_new=True)
         with exit_watch(self.process.pid) as watch:
             while self.process.poll() is None:
                 self.turn(self.patience(), watch)
 
     def grace_left(self) -> float:
-        """Seconds that what a program, a shell say, left running has to end: after an order, or a wish, those that it had."""
+        """Returns the grace period in seconds for processes that outlived the program, such as those of a shell.
+
+        After Ctrl-C it is the program's full period. After SIGTERM or SIGHUP it is what remains of it, and else 2 seconds
+        at most.
+        """
         left = self.kill_at - time.monotonic() if self.kill_at is not None else 0.0
-        ended_by = self.stopped_by or -(self.process.returncode or 0)  # it may be gone before we hear of the Ctrl-C that we had
+        ended_by = self.stopped_by or -(self.process.returncode or 0)  # after Ctrl-C it may end before we read our own signal
         return max(left, self.call.grace if ended_by in INTERRUPTS else min(self.call.grace, LEFT_RUNNING))
 
     def drain(self) -> None:
-        """Takes and shows what is still in the pipes when nobody of the program is left, as fast as it is read.
+        """Records and shows what is left in the pipes after the program and its processes ended.
 
-        A slow reader gets it all, unless somebody has ordered the end.
+        Waits for a slow reader, unless a signal orders the end.
         """
         most = self.taken + LARGEST_PIPE
         while self.open and (self.taken < most or self.is_behind()):
@@ -208,20 +216,20 @@ class Loop:
                 self.mute()
 
     def is_behind(self) -> bool:
-        """Whether something is still to be shown."""
+        """Returns whether recorded output still has to be shown."""
         return any(channel.pending for channel in self.open)
 
     def patience(self) -> float:
-        """Seconds until something must happen even if nothing comes."""
+        """Returns the seconds until the next timed event."""
         times = [moment for moment in (self.end, self.kill_at) if moment is not None]
-        # without a descriptor for the child's end (not on Linux) we look now and then
+        # without a pidfd (not on Linux) the child's end must be polled for
         most = 60.0 if hasattr(os, "pidfd_open") else 0.05
         if self.recorder.reader:
             most = min(most, self.recorder.reader.patience)
         return min([max(0.0, moment - time.monotonic()) for moment in times] + [most])
 
     def turn(self, patience: float, *others: int) -> bool:
-        """One look at all that may have something for us; whether anything had."""
+        """Polls once, for at most `patience` seconds, and handles what is ready. Returns whether any descriptor was ready."""
         poll, waiting = select.poll(), {channel.waits_for(): channel for channel in self.open}
         for descriptor, event in (*waiting, *((other, select.POLLIN) for other in (self.signals.descriptor, *others))):
             if descriptor >= 0:
@@ -237,7 +245,7 @@ class Loop:
         return bool(ready)
 
     def copy(self, channel: Channel) -> None:
-        """What has come through the channel is recorded, then shown."""
+        """Records and shows the next block of a channel."""
         if not channel.pending:
             data = channel.read(CHUNK)
             if not data:
@@ -248,16 +256,19 @@ class Loop:
             channel.pending = memoryview(data)
         try:
             channel.show()
-        except BrokenPipeError:  # nobody reads: the program meets that as it would without us
+        except BrokenPipeError:  # nobody reads: the program gets EPIPE too, as without us
             self.open.remove(channel)
             channel.close_outer()
 
     def obey(self, *, is_new: bool = False) -> None:
-        """Hands signals on to the program; if it `is_new`, those that came before it could have them from the terminal."""
+        """Forwards signals to the program.
+
+        If it `is_new`, the terminal did not send it the signals that came before it started.
+        """
         for number, has_it in self.signals.read():
             if number in RESIZES:
                 self.resize()
-            elif self.process.returncode is not None:  # it has ended by itself: only we are waiting yet, for a reader
+            elif self.process.returncode is not None:  # the program has ended; only a slow reader keeps us
                 self.mute()
             elif number in MESSAGES:
                 self.process.send_signal(number)
@@ -265,30 +276,30 @@ class Loop:
                 self.ask_to_end(number, has_it=has_it and not is_new)
 
     def mute(self) -> None:
-        """Shows nothing more; what comes is still recorded."""
+        """Stops showing output; it is still recorded."""
         for channel in self.open:
             channel.mute()
 
     def resize(self) -> None:
-        """Tells the program that its window has changed, now that it can see how."""
+        """Passes a change of the window's size to the program's terminals, and SIGWINCH to its processes."""
         changed = [channel.resize() for channel in self.open]
         if any(changed):
             for pid in below(self.process.pid):
                 send(pid, signal.SIGWINCH)
 
     def ask_to_end(self, number: int, *, has_it: bool = False) -> None:
-        """Asks the program to end; unless that was a wish (Ctrl-C), sees to it when its time is over."""
+        """Sends the program a signal that asks it to end. SIGTERM and SIGHUP start its grace period; Ctrl-C does not."""
         self.stopped_by = number if number in ORDERS else self.stopped_by or number
         if not has_it:
             self.process.send_signal(number)
         if number in ORDERS:
-            for pid in below(self.process.pid):  # one that Ctrl-Z has stopped would not hear of it
+            for pid in below(self.process.pid):  # a process stopped by Ctrl-Z does not handle signals until SIGCONT
                 send(pid, signal.SIGCONT)
         if number in ORDERS and self.kill_at is None:
             self.kill_at = time.monotonic() + self.call.grace
 
     def keep_time(self) -> None:
-        """Ends a program whose time is over."""
+        """Ends the program if its time limit or its grace period is over."""
         now = time.monotonic()
         if self.process.returncode is not None:
             return
@@ -302,7 +313,7 @@ class Loop:
 
 @contextmanager
 def exit_watch(pid: int) -> Iterator[int]:
-    """A descriptor that becomes readable when the process ends; -1 where there is none."""
+    """Yields a descriptor that becomes readable when the process ends; -1 if the system has none."""
     try:
         descriptor = os.pidfd_open(pid)
     except (AttributeError, OSError):
@@ -315,7 +326,7 @@ def exit_watch(pid: int) -> Iterator[int]:
 
 
 def ask(argv: Sequence[str], environ: Mapping[str, str], directory: Path, timeout: float | None = None) -> bytes:
-    """What a short-lived program writes to stdout; after `timeout` seconds it is killed. Raises CannotRun."""
+    """Returns the stdout of a short-lived program. Kills it after `timeout` seconds. Raises CannotRun."""
     pipe = subprocess.PIPE
     try:
         with subprocess.Popen(
@@ -338,10 +349,10 @@ def ask(argv: Sequence[str], environ: Mapping[str, str], directory: Path, timeou
 
 
 class Beside:
-    """A program of ours that runs beside the user's: it reads orders from stdin and writes what it finds to a file."""
+    """A helper program of gitrun that runs beside the user's: reads orders from stdin and writes results to a file."""
 
     def __init__(self, argv: Sequence[str], environ: Mapping[str, str], directory: Path, found: Path) -> None:
-        """Starts it. Raises CannotRun, OSError."""
+        """Starts the program. Raises CannotRun, OSError."""
         with found.open("wb") as sink:
             try:
                 self._process = subprocess.Popen(
@@ -352,13 +363,13 @@ class Beside:
                 raise CannotRun(f"cannot start '{argv[0]}': {error.strerror}") from error
 
     def order(self, line: bytes) -> None:
-        """Gives it an order, which must fit into a pipe. Raises OSError if it has ended."""
+        """Sends it an order, which must fit into a pipe. Raises OSError if it has ended."""
         assert self._process.stdin is not None  # noqa: S101 - it is PIPE above
         self._process.stdin.write(line)
         self._process.stdin.flush()
 
     def end(self, patience: float) -> int | None:
-        """Waits for its end, for it gets no more orders; ends it, and returns None, after so many seconds."""
+        """Closes its stdin and waits for its end. Returns its exit status; None if it was killed after `patience` seconds."""
         try:
             self._process.communicate(timeout=patience)
         except subprocess.TimeoutExpired:
@@ -370,9 +381,10 @@ class Beside:
 
 @contextmanager
 def shown_through(program: str, environ: Mapping[str, str], streams: Sequence[int]) -> Iterator[bool]:
-    """What is written to the `streams` (descriptors) is shown by a pager until the `with` ends, which waits for the pager.
+    """Sends what is written to the `streams` (descriptors) through a pager; on exit, waits for the pager.
 
-    False if the pager cannot be started: all is shown as it was then. The program is started as git does, by a shell.
+    Yields False if the pager cannot be started; output is shown directly. Starts the program like git: by a shell if its
+    command needs one.
     """
     words = ("/bin/sh", "-c", program) if FOR_SHELL.intersection(program) else (program,)
     try:
@@ -391,15 +403,15 @@ def shown_through(program: str, environ: Mapping[str, str], streams: Sequence[in
         for stream, old in zip(streams, before, strict=True):
             os.dup2(old, stream)
             os.close(old)
-        interrupted = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the pager, which may go on
+        interrupted = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the pager, which may continue
         pager.wait()
         signal.signal(signal.SIGINT, interrupted)
 
 
 def detach() -> bool:
-    """Splits off a process without a terminal that goes on in the background; true in that process, false in ours.
+    """Forks a process without a terminal into the background. Returns True in the new process, False in the old one.
 
-    When this returns, the end of our terminal does not reach the other process any more.
+    Returns after the new process has left the terminal's session, so that closing the terminal does not end it.
     """
     ready, done = os.pipe()
     if os.fork():

@@ -1,4 +1,4 @@
-"""The record of a program's output: all of it in the order of arrival, and which stream each part belongs to."""
+"""Records a program's output in the order of arrival, and which stream each part belongs to."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ if TYPE_CHECKING:
 
 
 class Reader(Protocol):
-    """What reads along while output is recorded."""
+    """A consumer that follows the output while it is recorded."""
 
     def feed(self, stream: int, data: bytes) -> None:
         """Takes the next bytes of a stream (0: stdout or both, 1: stderr)."""
 
     @property
     def patience(self) -> float:
-        """Returns the seconds until `look` wants to be called."""
+        """Returns the seconds until `look` is due."""
 
     def look(self) -> None:
-        """Does what is to be done now and then."""
+        """Does its periodic work."""
 
 
 class Recorder:
-    """Writes output to a file; a full disk loses the rest of the record, never the program.
+    """Writes output to a file. If the disk is full, the rest of the record is lost, but the program continues.
 
-    Where another stream begins than the one before is written to the file `output`.streams beside it.
+    The file `<output>.streams` beside it records each offset at which the stream changes.
     """
 
     def __init__(self, path: Path, reader: Reader | None = None) -> None:
@@ -40,7 +40,7 @@ class Recorder:
         self.lost, self.reader = "", reader
 
     def write(self, data: bytes, stream: int = 0) -> None:
-        """Appends the bytes, unless an earlier write failed."""
+        """Appends the bytes, unless an earlier write failed, and passes them to the reader."""
         rest = memoryview(data)
         if stream != self._stream:
             self._switch(stream)
@@ -54,12 +54,12 @@ class Recorder:
             self.reader.feed(stream, data)
 
     def look(self) -> None:
-        """Lets the reader do what it does now and then."""
+        """Lets the reader do its periodic work."""
         if self.reader:
             self.reader.look()
 
     def _switch(self, stream: int) -> None:
-        """Writes down that another stream begins here; where that cannot be done, only who finishes a dead run misses it."""
+        """Records that another stream begins here. Ignores errors: only the recovery of a dead run reads the file."""
         self._stream = stream
         with suppress(OSError):
             if self._switches < 0:
@@ -68,7 +68,7 @@ class Recorder:
             os.write(self._switches, SWITCH.pack(self._at, stream))
 
     def close(self) -> None:
-        """Ends the record."""
+        """Closes the files."""
         os.close(self._file)
         if self._switches >= 0:
             os.close(self._switches)

@@ -1,8 +1,9 @@
-"""Numbers in the lines that a program printed: by two rules, or by patterns of the user's.
+"""Finds metrics in the lines that a program prints: by two rules, or by the user's patterns.
 
-The first rule: a line is exactly `KEY: NUMBER`, perhaps with `(10)`, `(step 10)` or another text in parentheses behind it. KEY
-begins with a letter or `_`, has no blanks, and is no flag's name; `step` gives the step of what follows. From Guild AI.
-The second rule, for the usual lines of training programs, is that of `model/loglines.py`. Each stream is read by itself.
+First rule: the line is exactly `KEY: NUMBER`, optionally followed by `(10)`, `(step 10)` or other text in parentheses.
+KEY begins with a letter or `_`, has no blanks, and is not the name of a flag. The key `step` sets the step of what
+follows. This rule comes from Guild AI. Second rule: the usual lines of training programs, see `model/loglines.py`. Each
+stream is read separately.
 """
 
 from __future__ import annotations
@@ -28,22 +29,22 @@ NEEDLES = (
     b"bleu", b"rouge", b"error", b"r2", b"reward", b"score", b"recall", b"precision", b"'s ", b"elbo", b"psnr",
     b"epoch",
 )  # fmt: skip
-"""Bytes, in lower case, of which a line that counts by the second rule has one."""
+"""Lower-case texts; a line needs one of them to be read by the second rule."""
 NUMBER = rb"[-+]?(?:[0-9]+\.?[0-9]*(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+]?[0-9]+)?|(?i:nan|inf|infinity))"
-# each part can end in one place only, so that no line takes long
+# each part can end in one place only, so that no line causes backtracking
 LINE = rb"([A-Za-z_\x80-\xff]\S*):[ \t]+(" + NUMBER + rb")(?:[ \t]+\(([^\n]*)\))?[ \t]*(?=\n)"
 BEHIND = rb"\s*(?:step\s+)?([0-9]{1,15})\s*"
 MOST_KINDS = 100
-"""Patterns that are kept compiled."""
+"""The most combinations of needles whose compiled patterns are kept."""
 MANY = 10_000
-"""Keys that are remembered as they are written; others are looked at each time."""
+"""The most keys whose names are cached."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What is a metric in an output: what its patterns find and, unless `only_patterns`, what the two rules find.
+    """The rules of an output's metrics: `patterns` and, unless `only_patterns`, the two built-in rules.
 
-    The rules pass over the names of `flags`.
+    The built-in rules ignore keys that are names of `flags`.
     """
 
     flags: frozenset[str] = frozenset()
@@ -52,7 +53,10 @@ class Rules:
 
 
 def rules_for(plan: Plan, patterns: tuple[tuple[str, str], ...] = ()) -> Rules:
-    """Returns the rules of a plan; `patterns` are those of the settings. Patterns of an entry take the place of the rules."""
+    """Returns the rules of a plan.
+
+    `patterns` come from the settings; patterns of the operation's entry turn the two rules off.
+    """
     from gitrun.model.metricpatterns import read_patterns
 
     own = plan.patterns
@@ -62,14 +66,14 @@ def rules_for(plan: Plan, patterns: tuple[tuple[str, str], ...] = ()) -> Rules:
 
 
 def write_rules(directory: Path, rules: Rules) -> None:
-    """Keeps the rules in the live record of a run, for whoever finishes the run."""
+    """Writes the rules to the live record of a run, so that a crash recovery can use them."""
     patterns = [list(pattern) for pattern in rules.patterns]
     text = json.dumps({"flags": sorted(rules.flags), "patterns": patterns, "only_patterns": rules.only_patterns})
     (directory / RULES).write_text(text)
 
 
 def read_rules(directory: Path) -> Rules:
-    """The rules in the live record of a run; those of no plan at all if there are none."""
+    """Returns the rules in the live record of a run; the two built-in rules if it has none."""
     try:
         found = json.loads((directory / RULES).read_bytes())
         patterns = tuple((str(name), str(pattern)) for name, pattern in found["patterns"])
@@ -80,7 +84,7 @@ def read_rules(directory: Path) -> Rules:
 
 @dataclass(slots=True)
 class Stream:
-    """What has been read of one stream: its unfinished line, and what holds for the lines that follow."""
+    """The state of reading one stream: its unfinished line, and the step and table that following lines belong to."""
 
     lines: Lines = field(default_factory=Lines)
     log: LogLines | None = None
@@ -88,31 +92,31 @@ class Stream:
 
 
 class Scanner:
-    """Gathers what the two rules find in the output of a program, piece by piece as it is written."""
+    """Gathers metrics by the two rules from a program's output, piece by piece while it is written."""
 
     def __init__(self, flags: frozenset[str] = frozenset()) -> None:
         self.gathering = Gathering()
         self._flags = flags
         self._streams = (Stream(), Stream())
         self._names: dict[bytes, str] = {}
-        # Python compiles these for a millisecond each: only for an output that has anything in it
+        # Python compiles each in a millisecond: only if an output has something to find
         self._block: re.Pattern[bytes] | None = None
         self._line: re.Pattern[bytes] | None = None
         self._needles: dict[tuple[bytes, ...], re.Pattern[bytes]] = {}
 
     def feed(self, stream: int, data: bytes) -> None:
-        """Takes the next bytes of a stream (0: stdout or both, 1: stderr)."""
+        """Reads the next bytes of a stream (0: stdout or both, 1: stderr)."""
         if block := self._streams[stream].lines.feed(data):
             self._read(self._streams[stream], block)
 
     def finish(self) -> None:
-        """Takes the last lines as they are."""
+        """Reads the last lines, which may lack a line end."""
         for stream in self._streams:
             if block := stream.lines.finish():
                 self._read(stream, block)
 
     def _read(self, stream: Stream, block: bytes) -> None:
-        """Reads whole lines, all of them one after the other only if the second rule may find something in them."""
+        """Reads a block of whole lines. Reads them one by one only if the second rule may match."""
         small = block.lower()
         there = tuple(needle for needle in NEEDLES if needle in small)
         if there or (stream.log and stream.log.is_in_table):
@@ -123,7 +127,7 @@ class Scanner:
                 self._add(stream, key, number, behind)
 
     def _read_lines(self, stream: Stream, lines: Iterable[tuple[bytes, bytes]], there: tuple[bytes, ...]) -> None:
-        """Reads lines, each with itself in lower case; `there` are the needles that some of them have."""
+        """Reads lines, each given with its lower-case form. `there` are the needles found in the block."""
         from gitrun.model.loglines import LogLines
 
         self._line = self._line or re.compile(LINE)
@@ -145,7 +149,7 @@ class Scanner:
                     self.gathering.add_all(values, stream.steps)
 
     def _add(self, stream: Stream, key: bytes, number: bytes, behind: bytes) -> None:
-        """Adds what a line tells that is a key and a number."""
+        """Adds the metric or step of a `KEY: NUMBER` line."""
         name = self._names.get(key)
         if name is None:
             name = name_of(key, self._flags)
@@ -160,7 +164,7 @@ class Scanner:
 
 
 def scan(output: Path, switches: Path, scanner: Scanner, start: int = 0) -> None:
-    """Hands a file of output to a scanner, from `start` on, each stream by itself, up to its end."""
+    """Reads a file of output from `start` to its end into the scanner, each stream separately."""
     file = open_regular(str(output))
     if file:
         with file:
@@ -170,7 +174,7 @@ def scan(output: Path, switches: Path, scanner: Scanner, start: int = 0) -> None
 
 
 def name_of(key: bytes, flags: frozenset[str]) -> str:
-    """The name of the metric that a key means; empty if it means none."""
+    """Returns the metric's name for a key; empty if the key is not one."""
     try:
         name = key.decode()
     except UnicodeDecodeError:

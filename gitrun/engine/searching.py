@@ -1,4 +1,4 @@
-"""The user's own patterns for metrics: searched for in a process of its own, which is ended when they take too long."""
+"""Searches an output for the user's metric patterns, in a process that is killed if they take too long."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from gitrun.errors import CannotRun
 from gitrun.model.series import Gathering, number_in
 
 PATIENCE = patterns.SECONDS + 10.0
-"""Seconds that the process has to come to its end."""
+"""Seconds that the process has to finish at the end."""
 LATE = "late"
 READ = 0
-"""What the process prints when it has read as far as it was asked to."""
+"""The line that the process prints when it has read as far as ordered."""
 
 
 class Search:
-    """Gathers what the patterns in the rules of a live record find in its output."""
+    """Gathers the matches of the patterns in a live record's rules."""
 
     def __init__(self, directory: Path, output: Path, switches: Path) -> None:
         self.gathering = Gathering()
@@ -32,7 +32,7 @@ class Search:
         self._at, self._size, self._asked, self._answered = 0, 0, 0, 0
 
     def look(self, size: int) -> None:
-        """Takes what was found since the last time, and has the output searched up to `size`; waits for nothing."""
+        """Takes the matches found since the last call, and orders a search of the output up to `size`. Never blocks."""
         if self.problem:
             return
         self._take()
@@ -46,7 +46,7 @@ class Search:
             self._fail(str(error))
 
     def finish(self) -> None:
-        """Takes all that is found up to the end of the output."""
+        """Takes all matches up to the end of the output."""
         if self.problem:
             return
         try:
@@ -66,14 +66,14 @@ class Search:
         self.problem = self.problem or f"the patterns for metrics could not be searched for: {why}"
 
     def _take(self) -> None:
-        """Reads the whole lines that the process has added."""
+        """Reads the complete lines that the process has written."""
         if self._process is None:
             return
         try:
             with self._found.open("rb") as file:
                 file.seek(self._at)
                 lines, end, _ = file.read().rpartition(b"\n")
-        except OSError as error:  # somebody has removed it
+        except OSError as error:  # somebody removed the file
             self._fail(error.strerror or str(error))
             return
         self._at += len(lines) + len(end)

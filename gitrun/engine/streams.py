@@ -1,4 +1,4 @@
-"""Where a program's output is shown: a file descriptor of ours, or a text stream of a Python program."""
+"""Streams that show a program's output: a file descriptor, or a text stream of a Python program."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class FileStream:
-    """Output to a file descriptor, at once and byte for byte."""
+    """Output to a file descriptor, unbuffered and byte for byte."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -21,44 +21,44 @@ class FileStream:
         self._last = b"\n"
 
     def write(self, data: bytes) -> None:
-        """Writes all of it. Raises BrokenPipeError if that is not possible any more."""
+        """Writes all bytes. Raises BrokenPipeError if that is no longer possible."""
         rest = memoryview(data)
         while rest := rest[self.offer(rest) :]:
             self._poll.poll()
 
     def offer(self, data: bytes | memoryview) -> int:
-        """Writes as much as is taken without making us wait; how many bytes that was. Raises BrokenPipeError."""
+        """Writes as many bytes as it can without blocking. Returns their number. Raises BrokenPipeError."""
         done = 0
         try:
-            # what is ready takes a whole PIPE_BUF without making us wait
+            # a pipe that polls as writable takes PIPE_BUF bytes without blocking
             while done < len(data) and self._poll.poll(0):
                 done += os.write(self._descriptor, data[done : done + select.PIPE_BUF])
-        except BlockingIOError:  # somebody made it non-blocking
+        except BlockingIOError:  # another process made it non-blocking
             return done
         except BrokenPipeError:
             raise
-        except OSError as error:  # a terminal that is gone, a full disk behind a redirection
+        except OSError as error:  # a closed terminal, or a full disk behind a redirection
             raise BrokenPipeError(*error.args) from error
         finally:
             self._last = bytes(data[done - 1 : done]) or self._last
         return done
 
     def is_terminal(self) -> bool:
-        """Whether somebody looks at it."""
+        """Returns whether the output goes to a terminal."""
         return os.isatty(self._descriptor)
 
     def leave_line(self) -> bool:
-        """Whether a terminal was left in the middle of a line; it is asked for once, for then a line end is shown."""
+        """Returns whether a terminal's cursor is inside a line. Resets that state, since the caller now writes a line end."""
         is_inside, self._last = self._last != b"\n" and self.is_terminal(), b"\n"
         return is_inside
 
     def descriptor(self) -> int:
-        """The descriptor."""
+        """Returns the descriptor."""
         return self._descriptor
 
 
 def before_line(stream: object, *others: object) -> bytes:
-    """The line end that a terminal needs before a line of ours, where it or another one was left in the middle of a line."""
+    """Returns the line end that the terminal needs before a message, if output ended inside a line; else nothing."""
     if not isinstance(stream, FileStream) or not stream.is_terminal():
         return b""
     left = [one.leave_line() for one in (stream, *others) if isinstance(one, FileStream)]
@@ -66,9 +66,9 @@ def before_line(stream: object, *others: object) -> bytes:
 
 
 class TextStream:
-    """Output to what is `sys.stdout` or `sys.stderr` of a Python program at the moment, a notebook's or a test's too.
+    """Output to the current `sys.stdout` or `sys.stderr` of a Python program, also in a notebook or a test.
 
-    None shows nothing: where there is no console, or it was closed before Python started, that is what they are.
+    If that is None, shows nothing: Python sets it so if there is no console or the stream was closed at its start.
     """
 
     def __init__(self, current: Callable[[], TextIO | None]) -> None:
@@ -76,7 +76,7 @@ class TextStream:
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
 
     def write(self, data: bytes) -> None:
-        """Writes all of it, as bytes where the stream has a place for them. Raises BrokenPipeError if it was closed."""
+        """Writes all bytes, to the binary buffer if the stream has one. Raises BrokenPipeError if the stream is closed."""
         stream = self._current()
         if stream is None:
             return
@@ -94,16 +94,16 @@ class TextStream:
             raise BrokenPipeError(*error.args) from error
 
     def offer(self, data: bytes | memoryview) -> int:
-        """Writes all of it."""
+        """Writes all bytes."""
         self.write(bytes(data))
         return len(data)
 
     def descriptor(self) -> None:
-        """None: a library takes no terminal."""
+        """Returns None: a library does not take the terminal."""
 
 
 def write_text(stream: TextIO, text: str) -> None:
-    """Writes the text, letters that the stream does not know by their numbers."""
+    """Writes the text. Escapes characters that the stream's encoding lacks."""
     try:
         stream.write(text)
     except UnicodeEncodeError as error:
@@ -111,14 +111,14 @@ def write_text(stream: TextIO, text: str) -> None:
 
 
 class NoStream:
-    """Output that nobody sees: the record has it."""
+    """Output that is not shown, only recorded."""
 
     def write(self, data: bytes) -> None:
         """Shows nothing."""
 
     def offer(self, data: bytes | memoryview) -> int:
-        """Takes all of it."""
+        """Accepts all bytes."""
         return len(data)
 
     def descriptor(self) -> None:
-        """None."""
+        """Returns None."""

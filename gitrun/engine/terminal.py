@@ -1,4 +1,4 @@
-"""The ways from a program's stdout and stderr to ours: pipes, or a pseudo-terminal where ours is a terminal."""
+"""Channels from a program's stdout and stderr to ours: pipes, or pseudo-terminals if ours is a terminal."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class Channel:
-    """A way for bytes: the program writes to `inner`, we read from `outer` and show on `stream`.
+    """A path for output: the program writes to `inner`, we read from `outer` and show it on `stream`.
 
-    `pending` is what the stream has not taken yet: until it has, nothing more is read, and the program waits as it
-    would without us.
+    `pending` holds bytes that the stream has not accepted yet. Nothing more is read before it has, so that the program
+    blocks as it would without us.
     """
 
     def __init__(self, stream: Stream, outer: int, inner: int, terminal: int | None) -> None:
@@ -24,49 +24,49 @@ class Channel:
         self.pending = memoryview(b"")
 
     def waits_for(self) -> tuple[int, int]:
-        """The descriptor, and its event, that lets the bytes go on."""
+        """Returns the descriptor, and its poll event, that the channel is waiting for."""
         shown = self.stream.descriptor() if self.pending else None
         return (self.outer, select.POLLIN) if shown is None else (shown, select.POLLOUT)
 
     def read(self, most: int) -> bytes:
-        """The next bytes; none when the program, and all it started, have closed their end."""
+        """Returns the next bytes; none if the program and its children have closed their end."""
         try:
             return os.read(self.outer, most)
-        except OSError:  # what Linux says when the last one has closed a pseudo-terminal
+        except OSError:  # Linux gives EIO after the last writer closed a pseudo-terminal
             return b""
 
     def show(self) -> None:
-        """Shows as much as the stream takes now. Raises BrokenPipeError if it takes nothing any more."""
+        """Shows as many pending bytes as the stream accepts now. Raises BrokenPipeError if it accepts none any more."""
         self.pending = self.pending[self.stream.offer(self.pending) :]
 
     def mute(self) -> None:
-        """Shows nothing from now on."""
+        """Stops showing output."""
         self.stream, self.pending = NoStream(), memoryview(b"")
 
     def resize(self) -> bool:
-        """Gives the pseudo-terminal the size of the real one; whether it had another."""
+        """Gives the pseudo-terminal the size of the real terminal. Returns whether it changed."""
         return self.terminal is not None and copy_size(self.terminal, self.outer)
 
     def close_inner(self) -> None:
-        """Closes the program's end, which it has inherited."""
+        """Closes our copy of the program's end."""
         if self.inner >= 0:
             os.close(self.inner)
             self.inner = -1
 
     def close_outer(self) -> None:
-        """Closes our end: the program learns that nobody reads."""
+        """Closes our end. The program gets an error when it writes."""
         if self.outer >= 0:
             os.close(self.outer)
             self.outer = -1
 
     def close(self) -> None:
-        """Closes what is open."""
+        """Closes both ends."""
         self.close_inner()
         self.close_outer()
 
 
 def open_channels(stdout: Stream, stderr: Stream) -> tuple[Channel, ...]:
-    """A channel for each stream; one for both if they are one, or lead to the same place, so that their order is kept."""
+    """Opens a channel for each stream, or one for both if they lead to the same place, which keeps their order."""
     out, err = stdout.descriptor(), stderr.descriptor()
     if stdout is stderr or (out is not None and err is not None and place_of(out) == place_of(err)):
         return (open_channel(stdout, out),)
@@ -74,13 +74,16 @@ def open_channels(stdout: Stream, stderr: Stream) -> tuple[Channel, ...]:
 
 
 def place_of(descriptor: int) -> tuple[int, int, int]:
-    """What two descriptors have in common that lead to one file, pipe or terminal."""
+    """Returns device and inode, which are equal for descriptors of the same file, pipe or terminal."""
     status = os.fstat(descriptor)
     return status.st_dev, status.st_ino, status.st_rdev
 
 
 def open_channel(stream: Stream, descriptor: int | None) -> Channel:
-    """A pseudo-terminal that looks like the terminal at `descriptor` but changes no byte; a pipe if there is no terminal."""
+    """Opens a pseudo-terminal with the modes and size of the terminal at `descriptor`, or a pipe if it is no terminal.
+
+    The pseudo-terminal passes bytes unchanged.
+    """
     if descriptor is None or not os.isatty(descriptor):
         outer, inner = os.pipe()
         return Channel(stream, outer, inner, None)
@@ -88,14 +91,14 @@ def open_channel(stream: Stream, descriptor: int | None) -> Channel:
 
     outer, inner = os.openpty()
     modes = termios.tcgetattr(descriptor)
-    modes[1] &= ~termios.OPOST  # the real terminal does that
+    modes[1] &= ~termios.OPOST  # the real terminal does the output processing
     termios.tcsetattr(inner, termios.TCSANOW, modes)
     copy_size(descriptor, outer)
     return Channel(stream, outer, inner, descriptor)
 
 
 def copy_size(source: int, target: int) -> bool:
-    """Gives the terminal `target` the rows and columns of `source`; whether it had others."""
+    """Gives the terminal `target` the rows and columns of `source`. Returns whether they changed."""
     import fcntl
     import termios
 

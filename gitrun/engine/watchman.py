@@ -1,4 +1,4 @@
-"""Signals to a supervisor as something to read, with who sent them."""
+"""Makes signals to the supervisor readable from a descriptor, with their sender."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 INTERRUPTS = (signal.SIGINT, signal.SIGQUIT)
 ORDERS = (signal.SIGTERM, signal.SIGHUP)
 MESSAGES = (signal.SIGUSR1, signal.SIGUSR2)
-RESIZES = (signal.SIGWINCH, signal.SIGCONT)  # a window that changed while we were stopped is told to nobody
+RESIZES = (signal.SIGWINCH, signal.SIGCONT)  # the kernel reports no change of the window while we are stopped
 WATCHED = (*INTERRUPTS, *ORDERS, *MESSAGES, *RESIZES)
-SI_KERNEL = 0x80  # Linux: sent by the kernel, which is what a terminal's Ctrl-C is
+SI_KERNEL = 0x80  # Linux: sent by the kernel, as the terminal's Ctrl-C is
 RECORD = struct.Struct("<IiiI112x")  # struct signalfd_siginfo: signo, errno, code, pid
 NONBLOCK_CLOEXEC = 0o2004000
 
 
 class Signals:
-    """Signals to this process, readable at `descriptor` (-1 in any thread but the main one); to be used in a `with`.
+    """Signals to this process, readable at `descriptor` (-1 in threads other than the main one); a context manager.
 
-    Until its end no signal that can be held off ends this process, not even while an outcome is being recorded. What
-    was ignored before (under nohup, say) stays ignored. git passes on to us the Ctrl-C that the terminal has sent to
-    everybody: that second one counts as the terminal's.
+    Inside the `with`, no signal that can be blocked ends this process, not even while it records an outcome. Signals that
+    were ignored before, as under nohup, stay ignored. git forwards the Ctrl-C that the terminal sends to the whole group:
+    this second signal also counts as the terminal's.
     """
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Signals:
         self._handlers: dict[int, object] = {}
         self._from_terminal_at = float("-inf")
         self.order = 0
-        """The last order that has come, with which somebody meant this process and not its program alone."""
+        """The last SIGTERM or SIGHUP, which is meant for this process too, not only for its program; 0 if there was none."""
 
     def __enter__(self) -> Signals:
         if threading.current_thread() is threading.main_thread():
@@ -52,7 +52,7 @@ class Signals:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self.descriptor < 0:
             return
-        self.read()  # what came when all was over was for the program
+        self.read()  # signals that arrived after the program's end were meant for the program
         if self._write >= 0:
             signal.set_wakeup_fd(self._wakeup)
             os.close(self._write)
@@ -69,7 +69,7 @@ class Signals:
             signal.pthread_sigmask(signal.SIG_BLOCK, self._numbers)
             self.descriptor = descriptor
             return
-        # not Linux, or another thread would take a signal that this one blocks
+        # not Linux, or another thread that would receive the signals blocked here
         self.descriptor, self._write = os.pipe()
         for end in (self.descriptor, self._write):
             os.set_blocking(end, False)
@@ -77,14 +77,14 @@ class Signals:
         self._handlers = {number: signal.signal(number, pass_over) for number in self._numbers}
 
     def give_back(self) -> None:
-        """In a child, before its program starts: signals do what they do to any program, those that have come too."""
+        """Restores default signal handling in a child, before its program starts. Pending signals take effect."""
         for number in self._numbers:
             signal.signal(number, signal.SIG_DFL)
         if self._numbers:
             signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
     def read(self) -> list[tuple[int, bool]]:
-        """The signals that have come: number, and whether the program has it from the terminal already."""
+        """Returns the signals that have arrived: number, and whether the terminal sent it to the program as well."""
         found = self._come()
         self.order = next((number for number, _ in reversed(found) if number in ORDERS), self.order)
         return found
@@ -109,11 +109,11 @@ class Signals:
 
 
 def pass_over(_number: int, _frame: FrameType | None) -> None:
-    """Does nothing: the signal has been written to the wakeup descriptor."""
+    """Does nothing: Python has already written the signal to the wakeup descriptor."""
 
 
 def signalfd(numbers: tuple[signal.Signals, ...]) -> int | None:
-    """Linux's descriptor of pending signals; None where there is none."""
+    """Returns Linux's descriptor of pending signals, or None."""
     try:
         call = ctypes.CDLL(None, use_errno=True).signalfd
     except (AttributeError, OSError):
@@ -124,7 +124,7 @@ def signalfd(numbers: tuple[signal.Signals, ...]) -> int | None:
 
 
 def in_foreground() -> bool:
-    """Whether Ctrl-C at the terminal reaches the processes of our group."""
+    """Returns whether our process group is in the foreground, so that Ctrl-C reaches all of it."""
     try:
         with open("/dev/tty", "rb", buffering=0) as terminal:
             return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
