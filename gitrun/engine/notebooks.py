@@ -1,4 +1,4 @@
-"""How a notebook is executed: a runner with gitrun's own Python, which starts a kernel of the user's."""
+"""Starts notebooks: a runner in gitrun's own Python drives a kernel in the user's Python."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from gitrun.engine.road import Road
     from gitrun.model.plan import Plan
 
-# what lies where the notebook does must not hide a module from the runner, which ends without a word if it is interrupted
-# before it listens
+# a file beside the notebook must not shadow a module that the runner imports; and until the runner handles SIGINT
+# itself, an interrupt must end it without a traceback
 RUNNER = (
     "import sys; sys.path[:] = filter(None, sys.path); import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); "
     "from gitrun.extras.notebook import main; main(sys.argv[1])"
@@ -27,13 +27,13 @@ QUESTION = "import importlib.util as u, sys; sys.exit(u.find_spec('ipykernel_lau
 
 
 def require_runner() -> None:
-    """Raises CannotRun if what executes notebooks is not installed beside gitrun."""
+    """Raises CannotRun if nbclient or nbformat is not installed beside gitrun."""
     if find_spec("nbclient") is None or find_spec("nbformat") is None:
         raise CannotRun("notebooks need the extra 'notebook' of gitrun", "pip install 'git-run-tracker[notebook]'")
 
 
 def require_kernel(road: Road, python: Interpreter) -> None:
-    """Raises CannotRun if the user's Python has no kernel to execute a notebook with."""
+    """Raises CannotRun if the user's Python has no ipykernel."""
     try:
         ask((python.program, "-c", QUESTION), road.git.environ, road.git.state)
     except CannotRun as error:
@@ -44,7 +44,10 @@ def require_kernel(road: Road, python: Interpreter) -> None:
 
 
 def notebook_call(road: Road, plan: Plan, python: Interpreter | None, path: str, live: Path) -> list[str]:
-    """The words that start the runner; `path` is the kernel's PYTHONPATH, `live` where the run's state is kept."""
+    """Returns the argv of the runner, and writes its `notebook.json` into `live`, the directory of the run's live state.
+
+    `path` becomes the kernel's PYTHONPATH.
+    """
     kernel = [python.program, "-m", "ipykernel_launcher"] if python else []
     if kernel and path:
         kernel = ["env", f"PYTHONPATH={path}", *kernel]
@@ -54,5 +57,5 @@ def notebook_call(road: Road, plan: Plan, python: Interpreter | None, path: str,
         "kernel": kernel, "name": "" if python else plan.command[0],
     }  # fmt: skip
     spec.write_text(json.dumps(start))
-    # PYTHONPATH and PYTHONHOME are for the kernel, which inherits the runner's environment
+    # -E: PYTHONPATH and PYTHONHOME are meant for the kernel, which inherits the runner's environment
     return [sys.executable, "-E", "-c", RUNNER, str(spec)]

@@ -1,4 +1,4 @@
-"""What can be run here: operations and scripts with their flags, as the working tree has them; nothing is executed."""
+"""Lists what can be run in the working tree: operations and scripts with their flags. Executes nothing."""
 
 from __future__ import annotations
 
@@ -38,22 +38,22 @@ if TYPE_CHECKING:
     from gitrun.model.scripts import Command
 
 MOST = 200
-"""Scripts above which the rest is not looked at."""
+"""The most scripts that are listed."""
 LONGEST = 1 << 20
-"""Bytes of a script that are looked at."""
+"""The most bytes of a script that are searched."""
 MAIN = re.compile(rb"^if __name__ *== *[\"']__main__[\"']", re.MULTILINE)
 ACTION = re.compile(rb"^(?:[A-Za-z_][\w.]*\(|(?:if|for|while|with) |try:)", re.MULTILINE)
-"""A line at the top of a module that does something."""
+"""A line at the top level of a module that does something."""
 NO_FOLDERS = ("tests", "test", "site-packages", "node_modules")
 NO_PROGRAMS = ("setup.py", "conftest.py", "__init__.py", "noxfile.py")
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An operation that can be run; `flags` are None if it takes every flag, or has to be asked for them (`asks`).
+    """An operation that can be run. `flags` are None if it takes any flag, or if the program must be asked for them (`asks`).
 
-    `commands` are its sub-commands, which have flags of their own. `error` says why it cannot be run, `note` what there is
-    to know of its flags, `frontend` what reads its words.
+    `commands` are sub-commands with flags of their own. `error` says why it cannot run, `note` is a remark on its flags,
+    `frontend` names the parser of its arguments.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Offer:
 
 
 class WorkingTree:
-    """The working tree with the manners of Objects, as far as the reading of operations goes; ids are paths and stamps."""
+    """The working tree, read like `Objects` as far as operations need it. Its ids are made of paths and file stamps."""
 
     def __init__(self, git: Git) -> None:
         if git.worktree is None:
@@ -78,7 +78,7 @@ class WorkingTree:
         self._paths: dict[str, bytes] = {}
 
     def tree(self, name: str) -> dict[bytes, Entry]:
-        """What lies in a directory."""
+        """Returns the entries of a directory."""
         place = self._paths.get(name, b"")
         with os.scandir(self._top + b"/" + place) as found:
             return {entry.name: self._entry(place, entry) for entry in found if entry.name != b".git"}
@@ -94,7 +94,10 @@ class WorkingTree:
         return Entry(TREE if stat.S_ISDIR(status.st_mode) else LINK, name)
 
     def read(self, name: str, limit: int = 1 << 26) -> Object | None:
-        """A file, by its id or as `:path`; no content if it is larger than the limit."""
+        """Returns a file by its id or as `:path`; without content if it is larger than the limit.
+
+        Returns None if it cannot be read.
+        """
         path = os.fsencode(name[1:]) if name.startswith(":") else self._paths.get(name, b"")
         try:
             with open(self._top + b"/" + path, "rb") as file:
@@ -105,7 +108,7 @@ class WorkingTree:
 
 
 def entries_here(top: Path) -> dict[str, Definition | UsageError]:
-    """The entries of the project files at the top, each or what is wrong with it. Raises UsageError."""
+    """Returns the entries of the project files at the top, each with its definition or its error. Raises UsageError."""
     found: dict[str, Definition | UsageError] = {}
     for name in (PYPROJECT, GITRUN):  # gitrun.toml wins
         try:
@@ -117,9 +120,9 @@ def entries_here(top: Path) -> dict[str, Definition | UsageError]:
 
 
 def offers(git: Git, names: Sequence[str] = ()) -> list[Offer]:
-    """The operations of these names; without any, all entries of the project file, else the scripts and notebooks.
+    """Returns the operations of these names. Without names: all entries of the project file, or else scripts and notebooks.
 
-    Raises UsageError if a name names nothing, or the project file does not read.
+    Raises UsageError if a name is unknown or the project file cannot be read.
     """
     objects = cast("Objects", WorkingTree(git))
     entries = entries_here(git.worktree) if git.worktree else {}
@@ -132,7 +135,7 @@ def offers(git: Git, names: Sequence[str] = ()) -> list[Offer]:
 
 
 def offer_of(objects: Objects, name: str, entry: Definition | UsageError) -> Offer:
-    """The operation of an entry, with what is wrong with it if something is."""
+    """Returns the operation of an entry, with the error if it cannot run."""
     if not isinstance(entry, Definition):
         return Offer(name, error=entry)
     bare = Offer(name, entry.kind, entry.command, entry, entry.flags or None, asks=entry.asks)
@@ -144,7 +147,10 @@ def offer_of(objects: Objects, name: str, entry: Definition | UsageError) -> Off
 
 
 def script(git: Git, objects: Objects, typed: str, *, top: bool = False) -> Offer:
-    """A script or program as typed in the current directory, or at the top. Raises UsageError."""
+    """Returns the offer of a script, module or program as typed in the current directory, or at the top.
+
+    Raises UsageError.
+    """
     if typed.startswith(AS_MODULE):
         operation = module_operation(objects, typed.removeprefix(AS_MODULE), "", git.prefix.rstrip("/"))
         return declaring(Offer(typed, operation.kind, operation.command), declared_by(objects, operation, ""))
@@ -161,7 +167,7 @@ def script(git: Git, objects: Objects, typed: str, *, top: bool = False) -> Offe
 
 
 def declaring(bare: Offer, declared: Declared) -> Offer:
-    """The offer with the flags and sub-commands that were found."""
+    """Returns the offer with the flags and sub-commands that its script declares."""
     found = declared.script
     if found is None:
         return replace(bare, flags=declared.flags)
@@ -171,9 +177,9 @@ def declaring(bare: Offer, declared: Declared) -> Offer:
 
 
 def scripts(git: Git) -> list[str]:
-    """The Python scripts and notebooks that git does not ignore and that look like programs; those nearest to the top first.
+    """Returns the Python scripts and notebooks that look like programs and that git does not ignore, nearest to the top first.
 
-    Below the top that is a script which says what it does when it is run.
+    A script in a subdirectory counts only if it has an `if __name__ == "__main__"` part.
     """
     listed = git.run("ls-files", "-zco", "--exclude-standard", "--deduplicate").split(b"\0")[:-1]
     paths = [os.fsdecode(path) for path in listed if path.endswith((b".py", b".ipynb"))]
@@ -184,17 +190,17 @@ def scripts(git: Git) -> list[str]:
 
 
 def is_started(git: Git, path: str) -> bool:
-    """Whether a file below the top is a notebook, or has a part for when it is run."""
+    """Returns whether a file is a notebook or has an `if __name__ == "__main__"` part."""
     return path.endswith(".ipynb") or MAIN.search(beginning(git, path)) is not None
 
 
 def is_doing(git: Git, offer: Offer) -> bool:
-    """Whether a file without flags does something, or cannot be read."""
+    """Returns whether a file without flags has a statement that acts, is a notebook, or has an error or a note."""
     return bool(offer.error or offer.note) or offer.kind == NOTEBOOK or ACTION.search(beginning(git, offer.name)) is not None
 
 
 def beginning(git: Git, path: str) -> bytes:
-    """The first part of a file of the working tree; nothing if it cannot be read."""
+    """Returns the first MiB of a file of the working tree; empty if it cannot be read."""
     try:
         with open(os.path.join(git.worktree or "", path), "rb") as file:
             return file.read(LONGEST)
@@ -203,7 +209,7 @@ def beginning(git: Git, path: str) -> bytes:
 
 
 def is_program(path: str) -> bool:
-    """Whether a Python file may be meant to be run."""
+    """Returns whether the path of a Python file or notebook may be a program: no test, no hidden folder, no private name."""
     *folders, name = path.split("/")
     if any(folder in NO_FOLDERS or folder.startswith(".") for folder in folders):
         return False
@@ -211,7 +217,7 @@ def is_program(path: str) -> bool:
 
 
 def completions(git: Git, name: str | None) -> Iterator[str]:
-    """What a shell offers: the names of operations; of an operation `flag=`, and `flag=value` where there are choices."""
+    """Yields shell completions: names of operations; for an operation `flag=`, and `flag=value` if its choices are known."""
     if name is None:
         entries = entries_here(git.worktree) if git.worktree else {}
         yield from (name for name, entry in entries.items() if isinstance(entry, Definition))
@@ -222,7 +228,7 @@ def completions(git: Git, name: str | None) -> Iterator[str]:
 
 
 def choices_of(flag: Flag) -> list[str]:
-    """The values of a flag that are known beforehand, as typed."""
+    """Returns the known values of a flag, as typed."""
     from gitrun.model.flags import format_value
 
     given = flag.choices or ((True, False) if flag.kind == "bool" or isinstance(flag.default, bool) else ())
@@ -230,7 +236,7 @@ def choices_of(flag: Flag) -> list[str]:
 
 
 def other_tools(git: Git) -> list[str]:
-    """What a person should know of files at the top that say how other tools run things here."""
+    """Returns a note for each file at the top with which another tool runs things."""
     there = set(os.listdir(git.worktree or "."))
     found = ((next((name for name in names if name in there), ""), says) for names, says in OTHER_TOOLS)
     return [f"note: {name} {says}" for name, says in found if name]
@@ -246,4 +252,4 @@ OTHER_TOOLS = (
     (("justfile", "Justfile"), "has recipes. To run one: git run -- just RECIPE"),
     (("Snakefile",), "has rules. To run one: git run -- snakemake --cores 1 RULE"),
 )
-"""Files that are looked for, the first of each that is there, and what to say of it."""
+"""File names of another tool, and the note about the first one present."""

@@ -1,4 +1,4 @@
-"""What is to be run, found by its name in a source: an entry of the project file, a script, another program, words."""
+"""Finds the operation that a name means in a source: a project file entry, a script, another program, or a command."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ if TYPE_CHECKING:
 
 PYTHON = "{python}"
 AS_MODULE = "-m "
-"""What stands before the name of a module that is an operation."""
+"""The prefix of an operation that is a Python module."""
 STARTERS = {".java": "java", ".go": "go run", ".ts": "npx tsx", ".php": "php", ".scala": "scala", ".swift": "swift",
             ".kts": "kotlin", ".exs": "elixir", ".clj": "clojure -M", ".do": "stata -b do", ".sas": "sas", ".ps1": "pwsh",
             ".awk": "awk -f", ".tcl": "tclsh", ".sql": "psql -f", ".mk": "make -f", ".nf": "nextflow run"}  # fmt: skip
-"""The programs that start files which are never executable themselves, to be named in hints."""
+"""The programs that start files which are never executable themselves. Hints name them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What is to be run: its name for life, its kind, its argv template, where it runs, and its entry if it has one.
+    """An operation: name, kind, argv template, directory below the top, and its entry in the project file if it has one.
 
-    `path` is where the source of a module lies, below the top; that of a script follows from its words.
+    `path` is the source file of a module, below the top. For a script it follows from the command.
     """
 
     name: str
@@ -54,12 +54,12 @@ class Operation:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The words behind `--`."""
+        """Returns the arguments after `--`."""
         return self.command[words_start(self.kind, self.command) :]
 
     @property
     def script(self) -> str:
-        """The path of the Python script, module or notebook, below the top."""
+        """Returns the path of the Python script, module or notebook, below the top; empty if there is none."""
         if self.path:
             return self.path
         path = self.command[1:2] if self.kind in {SCRIPT, NOTEBOOK} else ()
@@ -68,19 +68,22 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """The flags that an operation takes (None: every one), and how its script takes those that it knows itself."""
+    """The flags that an operation takes (None: any), and how its script receives those that it declares."""
 
     flags: tuple[Flag, ...] | None = None
     script: Script | None = None
     style: str = ""
     file: tuple[Flag, ...] = ()
-    """The flags that are values of the file that the entry names."""
+    """The flags that are values of the file named by the entry."""
     host: Host | None = None
     """The Python script among the words of a command."""
 
 
 def step_operation(objects: Objects, name: str, tree: str) -> Operation:
-    """The operation that a step names: an entry, or the path of a script or program below the top. Raises UsageError."""
+    """Returns the operation that a step names: an entry, a module, or the path of a script or program below the top.
+
+    Raises UsageError.
+    """
     definition = definition_of(objects, tree, name)
     if definition:
         return entry_operation(objects, definition, tree, ())
@@ -99,7 +102,7 @@ def step_operation(objects: Objects, name: str, tree: str) -> Operation:
 
 
 def find_operation(git: Git, objects: Objects, request: Request, source: Source) -> Operation:
-    """The operation that the words name, as it lies in the snapshot. Raises UsageError."""
+    """Returns the operation that the request names, read from the snapshot. Raises UsageError."""
     cwd = git.prefix.rstrip("/")
     if not request.operation:
         return Operation(" ".join(request.command), COMMAND, request.command, cwd)
@@ -113,11 +116,11 @@ def find_operation(git: Git, objects: Objects, request: Request, source: Source)
         raise UsageError(f"'{safe_text(path)}' is not UTF-8, and a run records nothing else", "give it another name")
     mode = mode_of(objects, source.whole, path)
     if git.worktree and git.config.get("core.filemode", ("true",))[-1].lower() in {"false", "no", "off", "0"}:
-        mode = EXECUTABLE if mode and os.access(git.worktree / path, os.X_OK) else mode  # git does not look at modes here
+        mode = EXECUTABLE if mode and os.access(git.worktree / path, os.X_OK) else mode  # git ignores modes here
     if mode is None:
         raise not_there(git, request.operation, path, source)
     typed = os.path.relpath(path, cwd or ".")
-    typed = f"./{typed}" if typed.startswith("-") else typed  # no option of what runs it
+    typed = f"./{typed}" if typed.startswith("-") else typed  # so that no program takes it for an option
     if path.endswith(".py"):
         return Operation(path, SCRIPT, (PYTHON, typed, *request.command), cwd)
     if path.endswith(".ipynb"):
@@ -132,7 +135,7 @@ def find_operation(git: Git, objects: Objects, request: Request, source: Source)
 
 
 def module_operation(objects: Objects, name: str, tree: str, cwd: str, words: tuple[str, ...] = ()) -> Operation:
-    """The operation `-m name`: a module of the tree, or a package with a main module. Raises UsageError."""
+    """Returns the operation `-m name`: a module of the tree, or a package with a `__main__` module. Raises UsageError."""
     operation = located(objects, Operation(f"{AS_MODULE}{name}", SCRIPT, (PYTHON, "-m", name, *words), cwd), tree)
     if not operation.path:
         raise UsageError(f"there is no module '{name}' here", f"git run -- python -m {name} runs any module")
@@ -140,7 +143,10 @@ def module_operation(objects: Objects, name: str, tree: str, cwd: str, words: tu
 
 
 def located(objects: Objects, operation: Operation, tree: str) -> Operation:
-    """The operation with the path of its module in the tree; empty if there is none, or if it is no module."""
+    """Returns the operation with the path of its module in the tree; with an empty path if the tree has none.
+
+    Other operations stay as they are.
+    """
     if operation.kind != SCRIPT or operation.command[1:2] != ("-m",):
         return operation
     paths = module_paths(operation.command[2], operation.cwd)
@@ -148,7 +154,10 @@ def located(objects: Objects, operation: Operation, tree: str) -> Operation:
 
 
 def program_words(typed: str, mode: str) -> tuple[str, ...] | None:
-    """The words that start a program that is no Python script; None if nothing says how."""
+    """Returns the words that start a program which is not a Python script.
+
+    None if it is not executable and has no known interpreter.
+    """
     if mode == EXECUTABLE:
         return (typed if "/" in typed else f"./{typed}",)
     interpreter = INTERPRETERS.get(os.path.splitext(typed)[1])
@@ -156,7 +165,10 @@ def program_words(typed: str, mode: str) -> tuple[str, ...] | None:
 
 
 def definition_of(objects: Objects, tree: str, name: str) -> Definition | None:
-    """The entry of that name in the project file of the tree; None if there is none. Raises UsageError."""
+    """Returns the entry of that name in the tree's project files, or None. Raises UsageError.
+
+    gitrun.toml is searched before pyproject.toml.
+    """
     top = objects.tree(tree)
     for file in (GITRUN, PYPROJECT):
         entry = top.get(file.encode())
@@ -171,7 +183,10 @@ def definition_of(objects: Objects, tree: str, name: str) -> Definition | None:
 
 
 def entry_operation(objects: Objects, definition: Definition, tree: str, words: tuple[str, ...]) -> Operation:
-    """The operation that an entry defines; it runs at the top of the repository. Raises UsageError."""
+    """Returns the operation that an entry defines. Raises UsageError.
+
+    It runs at the top of the repository, except a notebook, which runs in its own directory.
+    """
     name, kind, command = definition.name, definition.kind, definition.command
     if kind == COMMAND:
         return Operation(name, kind, (*command, *words), "", definition)
@@ -194,7 +209,7 @@ def entry_operation(objects: Objects, definition: Definition, tree: str, words: 
 
 
 def notebook_operation(objects: Objects, name: str, path: str, tree: str, words: tuple[str, ...] = ()) -> Operation:
-    """The operation that executes a notebook, in its own directory, as Jupyter does. Raises UsageError."""
+    """Returns the operation that executes a notebook in its own directory, as Jupyter does. Raises UsageError."""
     if words:
         raise UsageError(f"{name} is a notebook, which takes no arguments: '{words[0]}'", "flags are given as lr=0.1")
     directory, _, file = path.rpartition("/")
@@ -203,7 +218,7 @@ def notebook_operation(objects: Objects, name: str, path: str, tree: str, words:
 
 
 def notebook_in(objects: Objects, path: str, tree: str) -> Notebook:
-    """The notebook at the path of the tree. Raises UsageError, CannotRun."""
+    """Reads the notebook at a path of the tree. Raises UsageError, CannotRun."""
     from gitrun.model.notebooks import read_notebook
 
     entry = entry_at(objects, tree, os.fsencode(path))
@@ -216,7 +231,10 @@ def notebook_in(objects: Objects, path: str, tree: str) -> Notebook:
 
 
 def below_top(git: Git, typed: str) -> str:
-    """The path below the top of the working tree of a file as typed in the current directory. Raises UsageError."""
+    """Converts a path typed in the current directory to a path below the top of the working tree.
+
+    Raises UsageError, CannotRun.
+    """
     if git.worktree is None:
         raise CannotRun("this repository has no working tree", "runs start from a working tree")
     if os.path.isabs(typed):
@@ -230,13 +248,13 @@ def below_top(git: Git, typed: str) -> str:
 
 
 def mode_of(objects: Objects, tree: str, path: str) -> str | None:
-    """The mode of the file at the path of the tree; None if there is no file. Raises ObjectsGone if a gc took it."""
+    """Returns the mode of the file at a path of the tree, or None. Raises ObjectsGone if a gc removed a tree above it."""
     entry = entry_at(objects, tree, os.fsencode(path))
     return entry.mode if entry and entry.mode in {FILE, EXECUTABLE} else None
 
 
 def require_there(objects: Objects, name: str) -> Object:
-    """The object that a tree names. Raises ObjectsGone if it is not in the repository."""
+    """Returns the object that a tree names. Raises ObjectsGone if it is not in the repository."""
     found = objects.read(name)
     if found is None:
         raise ObjectsGone(f"git gc took away {name} while it was written", "try again")
@@ -244,7 +262,7 @@ def require_there(objects: Objects, name: str) -> Object:
 
 
 def not_there(git: Git, typed: str, path: str, source: Source) -> UsageError:
-    """The error that says why there is no such operation in the snapshot, and what to do."""
+    """Returns the error that explains why the snapshot has no such operation, and what to do."""
     top = (git.worktree or git.git_dir).resolve()
     place = top / path
     if place.is_dir():
@@ -269,7 +287,7 @@ def not_there(git: Git, typed: str, path: str, source: Source) -> UsageError:
 
 
 def declared_by(objects: Objects, operation: Operation, tree: str, given: Mapping[str, object] | None = None) -> Declared:
-    """The flags that the operation takes in this tree. Raises CannotRun, UsageError."""
+    """Returns the flags that the operation takes in this tree. Raises CannotRun, UsageError."""
     definition = operation.definition
     if definition:
         return declared_by_entry(objects, operation, definition, tree, given)
@@ -286,7 +304,10 @@ def declared_by(objects: Objects, operation: Operation, tree: str, given: Mappin
 def declared_by_entry(
     objects: Objects, operation: Operation, definition: Definition, tree: str, given: Mapping[str, object] | None
 ) -> Declared:
-    """The flags that an entry's operation takes: those that are found, with what the entry says of them over them."""
+    """Returns the flags of an entry's operation: those of its script, overridden by the entry.
+
+    Raises CannotRun, UsageError.
+    """
     from gitrun.model.definitions import ENV, over
 
     style, said = definition.flags_to, definition.flags
@@ -310,7 +331,10 @@ def declared_by_entry(
 
 
 def step_flags(objects: Objects, definition: Definition, tree: str, above: tuple[str, ...] = ()) -> tuple[Flag, ...]:
-    """The flags of all steps, less those that a step has of its own; a default is one if all steps agree on it."""
+    """Returns the flags of all steps, without those that a step sets itself. Raises UsageError if the steps form a cycle.
+
+    A default survives only if all steps agree on it.
+    """
     if definition.name in above:
         raise UsageError(f"the steps of {definition.name} lead back to it", " -> ".join((*above, definition.name)))
     from gitrun.model.definitions import over
@@ -333,7 +357,7 @@ def step_flags(objects: Objects, definition: Definition, tree: str, above: tuple
 
 
 def file_flags(objects: Objects, definition: Definition, tree: str) -> tuple[Flag, ...]:
-    """The flags that are values of the file that the entry names, as it lies in the tree. Raises UsageError."""
+    """Returns the flags that are values of the entry's file in this tree. Raises UsageError."""
     if mode_of(objects, tree, definition.file) is None:
         raise UsageError(f"there is no '{definition.file}', which has the flags of {definition.name}", "is it ignored by git?")
     data = require_there(objects, f"{tree}:{definition.file}").data
@@ -343,15 +367,15 @@ def file_flags(objects: Objects, definition: Definition, tree: str) -> tuple[Fla
 
 
 def asked(objects: Objects, operation: Operation, tree: str) -> Script:
-    """The flags that the program itself says it has, for its entry allows to ask it. Raises CannotRun."""
-    # what starts programs takes as long to import as all else here
+    """Runs the program to ask for its flags, as its entry allows. Raises CannotRun."""
+    # importing what starts programs takes as long as all else here
     from gitrun.engine.asking import ask_here
 
     return ask_here(objects.git, tree, operation.script)
 
 
 def script_in(objects: Objects, path: str, tree: str) -> Script:
-    """The flags that a Python script of the tree declares. Raises CannotRun."""
+    """Reads the flags that a Python script of the tree declares. Raises CannotRun."""
     entry = entry_at(objects, tree, os.fsencode(path))
     if entry is None or entry.mode not in {FILE, EXECUTABLE}:
         raise CannotRun(f"there is no '{path}' in this source")

@@ -1,4 +1,4 @@
-"""The flags of a script that are values of files which it loads: `params.yaml` and the like, as they lie in a tree."""
+"""Flags of a script that are values in files it loads, such as `params.yaml`, read from a tree."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from gitrun.model.scripts import ParameterFile, Script
 
 MOST = 300
-"""Values above which a file holds data, not parameters."""
+"""The most values of a parameter file; a file with more holds data."""
 
 
 def with_parameters(
     objects: Objects, operation: Operation, script: Script, tree: str, given: Mapping[str, object] | None
 ) -> Script:
-    """Returns the script with the values of the files that it loads; its own flags win where names are the same.
+    """Returns the script with the values of the files that it loads as flags. Its own flags win.
 
-    A file is left out if another path was given for it, if it is not in the tree, or if it does not read.
+    Skips a file if the user gave another path for it, if the tree does not have it, or if it cannot be read.
     """
     flags = {flag.name: flag for flag in script.flags}
     advice = script.advice
@@ -54,7 +54,10 @@ def place_of(one: ParameterFile, operation: Operation) -> str:
 
 
 def values_in(data: bytes, path: str, section: str) -> Sequence[Flag]:
-    """Returns the values of the file as flags. Raises UsageError, CannotRun if what reads it is not installed."""
+    """Returns the values of the file as flags, or none if there are too many. Raises UsageError.
+
+    Raises CannotRun if the library that reads the format is not installed.
+    """
     from gitrun.model.configfiles import read_flags
 
     found = read_flags(data, path)
@@ -63,7 +66,7 @@ def values_in(data: bytes, path: str, section: str) -> Sequence[Flag]:
 
 
 def values_to_write(flags: Mapping[str, Value], script: Script | None) -> dict[str, dict[str, Value | None]]:
-    """Returns the values that the files of the script do not have so, by path; None where a value was taken away."""
+    """Returns the values that differ from the script's files, by path. None marks a key to delete."""
     from gitrun.model.configfiles import changed
 
     by_path: dict[str, list[Flag]] = {}

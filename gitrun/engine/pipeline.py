@@ -1,4 +1,4 @@
-"""The steps of an operation, run in order: each its own run, of the source and with the flags of the one they belong to."""
+"""Runs the steps of an operation in order. Each step is a run of its own, with the source and the flags of the whole."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ JOURNAL = "steps.jsonl"
 
 
 class Heard(Signals):
-    """Signals that remember those that ask for an end: a program may get over them, what it is a step of does not."""
+    """Signals that remember requests to end: a program may survive one, but its pipeline stops."""
 
     def __init__(self) -> None:
         super().__init__()
         self.ends: list[int] = []
 
     def read(self) -> list[tuple[int, bool]]:
-        """The signals that have come."""
+        """Returns the signals that have arrived."""
         found = super().read()
         self.ends += [number for number, _ in found if number in (*INTERRUPTS, *ORDERS)]
         return found
@@ -61,9 +61,9 @@ class Heard(Signals):
 
 @dataclass(frozen=True, slots=True)
 class Within:
-    """What a step has of the run that it is a part of: the source, the run's id, and the signals to it.
+    """The inheritance of a step from the run it is a part of: the source, the id of the run, and its signals.
 
-    `made` are the runs that were made of it so far, by operation; `journal` is where they are noted, in case we die.
+    `made` maps operations to the runs of the steps so far. `journal` is the file that records them in case gitrun dies.
     `given` names the flags of the whole that the user typed.
     """
 
@@ -75,11 +75,11 @@ class Within:
     given: tuple[str, ...] = ()
 
     def begins(self, operation: str, run: str) -> None:
-        """Notes that the run of a step has begun."""
+        """Records that the run of a step has begun."""
         self.note(StepRun(operation, run, RUNNING))
 
     def note(self, step: StepRun) -> None:
-        """Notes how far a step is."""
+        """Records the state of a step in the journal."""
         with self.journal.open("a") as file:
             file.write(json.dumps([step.operation, step.run, step.status]) + "\n")
 
@@ -91,23 +91,26 @@ class Tee:
         self._stream, self._file = stream, file
 
     def write(self, data: bytes) -> None:
-        """Writes the bytes to both. Raises BrokenPipeError if nobody reads the stream any more."""
+        """Writes the bytes to both. Raises BrokenPipeError if the stream has no reader left."""
         self._file.write(data)
         self._stream.write(data)
 
     def offer(self, data: bytes | memoryview) -> int:
-        """Writes to both what the stream takes without making us wait; how many bytes that was."""
+        """Writes what the stream accepts without blocking, to both. Returns the number of bytes."""
         taken = self._stream.offer(data)
         self._file.write(data[:taken])
         return taken
 
     def descriptor(self) -> int | None:
-        """The stream's descriptor."""
+        """Returns the stream's descriptor."""
         return self._stream.descriptor()
 
 
 def perform_steps(launch: Launch, ready: Ready, started: Started) -> Outcome:
-    """Runs the steps of an attempt that is held, and records its result. Raises GitrunError if that could not be recorded."""
+    """Runs the steps of an attempt and records its result. Raises GitrunError if recording fails.
+
+    The caller holds the lock of the attempt.
+    """
     road, pid, begun = launch.road, os.getpid(), time.time()
     owner = Owner(pid, birth_of(pid), started.attempt, str(road.git.worktree or ""), in_place=True, started=begun)
     started.live.record(owner)
@@ -115,7 +118,7 @@ def perform_steps(launch: Launch, ready: Ready, started: Started) -> Outcome:
     made = launch.within.made if launch.within else {}
     within = Within(ready.snapshot, started.run, heard, made, started.live.directory / JOURNAL, ready.plan.given)
     with nullcontext() if launch.within else heard, started.live.output.open("ab", buffering=0) as output:
-        # steps are named from the top
+        # steps are named relative to the top
         git = replace(road.git, prefix="")
         both = replace(road, git=git, stdout=Tee(road.stdout, output), stderr=Tee(road.stderr, output))
         outcome = run_steps(replace(launch, road=both), ready, started, within)
@@ -130,7 +133,7 @@ def perform_steps(launch: Launch, ready: Ready, started: Started) -> Outcome:
 
 
 def run_steps(launch: Launch, ready: Ready, started: Started, within: Within) -> Outcome:
-    """What came of the steps; the first that fails is the last."""
+    """Runs the steps until one fails, the time limit ends, or a signal asks to stop. Returns the outcome of the whole."""
     definition = ready.plan.definition
     steps = definition.steps if definition else ()
     begun, clock = datetime.now(timezone.utc), time.monotonic()
@@ -168,7 +171,7 @@ def run_steps(launch: Launch, ready: Ready, started: Started, within: Within) ->
 
 
 def run_step(launch: Launch, request: Request, within: Within) -> tuple[str, Outcome | None]:
-    """The step's run and how it ended; None if it was not needed. Raises GitrunError."""
+    """Starts the run of a step. Returns its id and its outcome (None: the step was not needed). Raises GitrunError."""
     from gitrun.engine.deciding import Manners
     from gitrun.engine.starting import start
 
@@ -185,7 +188,11 @@ def run_step(launch: Launch, request: Request, within: Within) -> tuple[str, Out
 def step_request(
     launch: Launch, ready: Ready, step: Step, state: tuple[StepRun | None, Mapping[str, str], float | None]
 ) -> Request:
-    """What is asked for of a step: its own flags, those of the whole that it has too, and the runs of the steps before."""
+    """Builds the request for a step: its own flags, the flags of the whole that it accepts, and the runs of earlier steps.
+
+    `state` has the step's run in the previous attempt, the runs so far by operation, and the seconds left. A step that
+    ran in the previous attempt is restarted.
+    """
     before, made, left = state
     asked, plan = launch.request, ready.plan
     with Objects(launch.road.git) as objects:
@@ -212,7 +219,7 @@ def step_request(
 
 
 def earlier_steps(road: Road, started: Started) -> tuple[StepRun, ...]:
-    """The steps that the attempt before this one has run."""
+    """Returns the steps that the previous attempt ran."""
     if not started.earlier:
         return ()
     with Objects(road.git) as objects:
@@ -221,12 +228,12 @@ def earlier_steps(road: Road, started: Started) -> tuple[StepRun, ...]:
 
 
 def least(*limits: float | None) -> float | None:
-    """The shortest of the limits that there are."""
+    """Returns the shortest of the given limits, or None."""
     return min((limit for limit in limits if limit), default=None)
 
 
 def check_steps(road: Road, objects: Objects, request: Request, plan: Plan) -> None:
-    """Raises GitrunError if a step, or a step of it, cannot be run: nothing is started then."""
+    """Raises GitrunError if a step, or a step inside it, cannot run. The caller checks this before it starts anything."""
     definition = plan.definition
     if definition:
         Check(road, objects, request, plan, set()).steps(definition)
@@ -234,7 +241,7 @@ def check_steps(road: Road, objects: Objects, request: Request, plan: Plan) -> N
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What the steps of a plan are looked through with; `made` are the operations of which there will be a run."""
+    """The context in which a plan's steps are checked. `made` are the operations that earlier steps will have run."""
 
     road: Road
     objects: Objects
@@ -243,7 +250,7 @@ class Check:
     made: set[str]
 
     def steps(self, definition: Definition) -> None:
-        """Raises GitrunError if one of the steps lacks what it needs, or is given what it does not take."""
+        """Raises GitrunError if a step lacks something it needs, or gets a flag that it does not take."""
         for step in definition.steps:
             operation = step_operation(self.objects, step.operation, self.plan.source.whole)
             if operation.definition:
@@ -258,7 +265,7 @@ class Check:
             self.made.add(step.operation)
 
     def entry(self, definition: Definition, step: Step) -> None:
-        """Raises GitrunError if the entry of a step lacks what it needs."""
+        """Raises GitrunError if a step's entry lacks a needed run or an input file, or cannot run in place as requested."""
         from gitrun.engine.dependencies import input_file, need_of
         from gitrun.engine.starting import in_place_allowed
 
@@ -273,7 +280,7 @@ class Check:
 
 
 def noted_steps(directory: Path) -> tuple[StepRun, ...]:
-    """The steps that a pipeline noted before it died; one that had no end is terminated."""
+    """Returns the steps that a pipeline recorded before it died. An unfinished step counts as terminated."""
     found: dict[str, StepRun] = {}
     with suppress(OSError, ValueError, TypeError):
         for line in (directory / JOURNAL).read_text().splitlines():

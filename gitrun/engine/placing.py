@@ -1,4 +1,4 @@
-"""What is put into the place where a program runs, beside its source: needed files, downloads, flags in a file."""
+"""Puts inputs into the workspace of a run: needed files, downloads, and files with flags."""
 
 from __future__ import annotations
 
@@ -35,9 +35,10 @@ if TYPE_CHECKING:
 
 
 def furnish_entry(road: Road, plan: Plan, tree: Path, linked: list[bytes]) -> tuple[list[bytes], Stamps]:
-    """What is linked into `tree` now, and the stamps of the files that were put there. Raises CannotRun.
+    """Puts the inputs of a plan into `tree`. Returns the paths that are links, and the stamps of the files written.
 
-    A directory that is one link is opened where something must lie in it: nothing is written through a link.
+    Replaces a linked directory by a directory of links where a file must be placed in it, so that nothing is written
+    through a link. Raises CannotRun.
     """
     definition, basis = plan.definition, plan.basis or NOTHING
     if definition is None:
@@ -63,7 +64,7 @@ def furnish_entry(road: Road, plan: Plan, tree: Path, linked: list[bytes]) -> tu
 
 
 def without_outputs(road: Road, tree: Path, linked: list[bytes], outputs: Iterable[str]) -> list[bytes]:
-    """The paths that are links after those that may be, or may hold, an output have become free for the program to write."""
+    """Removes links that are, or contain, an output, so that the program can write there. Returns the links that remain."""
     for output in outputs:
         pattern = output.rstrip("/").split("/")
         queue = list(linked)
@@ -76,13 +77,16 @@ def without_outputs(road: Road, tree: Path, linked: list[bytes], outputs: Iterab
             is_directory = place.is_dir()
             linked = opened(road, tree, linked, [path if is_whole else path + b"/*"])
             if is_whole and is_directory and not place.exists():
-                place.mkdir()  # what is in it is for the program to make, but it expects to find the directory
+                place.mkdir()  # the program fills it, but expects the directory to exist
             queue += [one for one in linked if one not in before]
     return linked
 
 
 def opened(road: Road, tree: Path, linked: list[bytes], paths: Iterable[bytes]) -> list[bytes]:
-    """The paths that are links after each directory above one of `paths` that was a link has become a directory of links."""
+    """Replaces each linked directory above one of `paths` by a directory of links. Returns the links that remain.
+
+    Also removes a link at one of the paths itself.
+    """
     top = os.fsencode(tree)
     for path in paths:
         parts = path.split(b"/")
@@ -100,7 +104,7 @@ def opened(road: Road, tree: Path, linked: list[bytes], paths: Iterable[bytes]) 
 
 
 def bring_in(git: Git, run: Run, need: Dependency, tree: Path) -> None:
-    """Copies the needed files into `tree` as the attempt left them that was used. Raises CannotRun if one is not to be had."""
+    """Copies the needed files into `tree` as the attempt that was used left them. Raises CannotRun if one is missing."""
     with Objects(git) as objects:
         run = as_used(git, objects, run, need)
         files = {file.path: file for file in left_by(git, objects, run)}
@@ -114,7 +118,10 @@ def bring_in(git: Git, run: Run, need: Dependency, tree: Path) -> None:
 
 
 def is_put(git: Git, objects: Objects, named: tuple[Run, File], tree: Path) -> bool:
-    """Whether the run's file lies in `tree` now, with the content that its sha256 proves, or as a trusted run has left it."""
+    """Copies the run's file into `tree`.
+
+    Returns whether it has the recorded sha256, or comes from a trusted run without one.
+    """
     run, file = named
     if put(tree, produced_item(git, objects, run, file), at_once) != DONE:
         return False
@@ -123,12 +130,12 @@ def is_put(git: Git, objects: Objects, named: tuple[Run, File], tree: Path) -> b
 
 
 def at_once(_item: Item, _target: Path) -> bool:
-    """That a needed file may go over what lies in its place."""
+    """Answers yes: a needed file may replace what is in its place."""
     return True
 
 
 def link_to(tree: Path, path: bytes, target: Path) -> None:
-    """Makes a link to a download at the path, in place of what lies there."""
+    """Replaces what is at the path by a link to a download. Raises CannotRun."""
     top = os.fsencode(tree)
     if not make_parents(top, path):
         raise CannotRun(f"input {os.fsdecode(path)} cannot be put where the program runs")
@@ -139,7 +146,7 @@ def link_to(tree: Path, path: bytes, target: Path) -> None:
 
 
 def write_flags(plan: Plan, tree: Path) -> list[bytes]:
-    """Writes the flags into the files whose values they are; returns the paths of these."""
+    """Writes the flags into their config files. Returns the paths of these."""
     for path, values in plan.written.items():
         file = tree / path
         file.write_bytes(configfiles.put(file.read_bytes(), file.name, values))
@@ -147,7 +154,7 @@ def write_flags(plan: Plan, tree: Path) -> list[bytes]:
 
 
 def stamps(tree: Path, paths: Iterable[bytes]) -> Stamps:
-    """What tells whether the files were changed afterwards."""
+    """Returns mtime (ns) and inode of the files, which show later whether they were changed."""
     top = os.fsencode(tree) + b"/"
     found = ((path, os.lstat(top + path)) for path in paths)
     return {path: (status.st_mtime_ns, status.st_ino) for path, status in found}

@@ -1,4 +1,4 @@
-"""From words to a plan: which operation, which flags, which source; nothing is written to any ref yet."""
+"""Turns a request into a plan: the operation, the flags and the source. Writes no refs."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ if TYPE_CHECKING:
     from gitrun.model.run import Attempt, Run
 
 LEAST = {SCRIPT: 2, NOTEBOOK: 2, COMMAND: 1}
-"""Words of a command that its kind needs."""
+"""Words that a command of each kind must have."""
 LONGEST = 128 << 10
-"""Bytes of one string of an environment that Linux does not take (MAX_ARG_STRLEN, its end included)."""
+"""Linux accepts shorter strings in an environment (MAX_ARG_STRLEN in bytes, which counts the final NUL)."""
 NO_FLAGS: Mapping[str, Any] = MappingProxyType({})
 Bare: TypeAlias = "tuple[Source, Moment, bool]"
-"""What of a plan is there before flags are: source, moment, and whether it is staged."""
+"""The parts of a plan that do not depend on flags: source, moment, and whether it is staged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What makes a launch unlike any other: when, and two random values."""
+    """The time of a launch and two random values, which make it unique."""
 
     now: datetime
     nonce: str
@@ -62,7 +62,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """The run that a restart goes on from, and what its last attempt rests on."""
+    """The run being restarted, and the basis of its last attempt."""
 
     run: Run
     basis: Basis | None
@@ -70,7 +70,7 @@ class Before:
 
 @dataclass(frozen=True, slots=True)
 class Typing:
-    """The flags that were typed, those of the attempt before, and whether all are to be passed."""
+    """The typed flags, the flags of the last attempt, and whether to pass undeclared ones too."""
 
     typed: Mapping[str, Value | Typed | None]
     old: Mapping[str, Value] = field(default_factory=dict)
@@ -79,10 +79,10 @@ class Typing:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An operation with what it is given: its flags as declared, as words behind `--` give them, as they are to be.
+    """An operation with its declared flags and the values that the user gave.
 
-    `flags` are all, `settled` the typed ones among them by their declared names. `unsure` are flags that words which stay
-    may set.
+    `read` are the flags found among the words after `--`. `settled` are the typed flags by their declared names. `unsure`
+    are flags that the remaining words may set.
     """
 
     operation: Operation
@@ -93,12 +93,12 @@ class Asked:
 
     @property
     def given(self) -> tuple[str, ...]:
-        """The names of the flags that were typed."""
+        """Returns the names of the flags that were typed."""
         return tuple(dict.fromkeys((*self.settled, *self.read)))
 
 
 def plan_start(git: Git, objects: Objects, request: Request, source: Source, moment: Moment) -> Plan:
-    """The plan of a new run. Raises UsageError, CannotRun; nothing was written then."""
+    """Plans a new run. Writes nothing. Raises UsageError, CannotRun."""
     operation = find_operation(git, objects, request, source)
     asked = asked_of(objects, operation, source.whole, Typing(request.flags, force=bool(request.force_flags)))
     refuse_contradictions(asked)
@@ -114,9 +114,9 @@ def plan_start(git: Git, objects: Objects, request: Request, source: Source, mom
 def plan_restart(
     objects: Objects, request: Request, before: Before, source: Source, moment: Moment
 ) -> tuple[Plan, tuple[str, ...]]:
-    """The plan of another attempt from `source`, and the names of flags that its source no longer has.
+    """Plans another attempt from `source`. Returns the plan and the names of flags that the source no longer has.
 
-    Raises UsageError, CannotRun; nothing was written then.
+    Writes nothing. Raises UsageError, CannotRun.
     """
     last, basis = before.run.attempt, before.basis
     operation = operation_of(objects, last, basis, source.whole, moved=request.force_sourcecode)
@@ -140,7 +140,7 @@ def plan_restart(
 
 
 def asked_of(objects: Objects, operation: Operation, tree: str, typing: Typing) -> Asked:
-    """The operation without those words behind `--` that are flags, and the flags. Raises UsageError."""
+    """Separates flags from the words after `--` and checks all flags against the operation. Raises UsageError."""
     typed, old, force = typing.typed, typing.old, typing.force
     declared = declared_by(objects, operation, tree, {**old, **typed})
     start = words_start(operation.kind, operation.command)
@@ -159,19 +159,22 @@ def asked_of(objects: Objects, operation: Operation, tree: str, typing: Typing) 
 
 
 def refuse_contradictions(asked: Asked) -> None:
-    """Raises UsageError if a flag was typed with one value and is among the words behind `--` with another."""
+    """Raises UsageError if a flag has one value before `--` and another one after it."""
     for name, value in asked.read.items():
         if name in asked.settled and not same_value(value, asked.settled[name]):
             raise UsageError(f"flag {name!r} is given twice, before and behind --", "give it once")
 
 
 def params_of(git: Git, request: Request, moment: Moment) -> Params:
-    """The run parameters of a new run."""
+    """Returns the run parameters of a new run."""
     return Params(**{"random_seed": moment.seed, **request.given_params(), **places_of(git, request)})
 
 
 def places_of(git: Git, request: Request) -> dict[str, Any]:
-    """Where the program runs, what is linked in and which outputs are kept, as run parameters. Raises UsageError."""
+    """Returns the run parameters about files: `no_link`, `in_place`, `link` and `output`, relative to the top.
+
+    Raises UsageError.
+    """
     return {
         "no_link": request.no_link,
         "in_place": request.in_place,
@@ -181,9 +184,9 @@ def places_of(git: Git, request: Request) -> dict[str, Any]:
 
 
 def continued(git: Git, request: Request, last: Attempt) -> Request:
-    """The request of a restart, with what the attempt before was given where the request says nothing else.
+    """Fills in the request of a restart: what it leaves out comes from the last attempt.
 
-    In the working tree itself only its own code can run, so another attempt does so only if it takes that code.
+    An in-place run stays in place only with `--force-sourcecode`, since the working tree can only run its own code.
     """
     params, top = last.params, git.worktree
     there = (path for path in params.link if top and os.path.lexists(top / path))
@@ -198,9 +201,10 @@ def continued(git: Git, request: Request, last: Attempt) -> Request:
 
 
 def operation_of(objects: Objects, last: Attempt, basis: Basis | None, tree: str, *, moved: bool) -> Operation:
-    """The operation of an attempt as a tree has it; `moved`: the tree is not the attempt's own. Raises UsageError.
+    """Returns the operation of an attempt as a tree defines it. Raises UsageError, BadRun.
 
-    What an entry of another source runs is what it says there, with the arguments that the attempt was given.
+    `moved` says that the tree is another source. The command comes from that source's entry, with the arguments of the
+    attempt.
     """
     if len(last.command) < LEAST.get(last.kind, 0):
         raise BadRun(f"attempt {short(last.id)} says nothing that could be executed")
@@ -222,7 +226,10 @@ def operation_of(objects: Objects, last: Attempt, basis: Basis | None, tree: str
 def settle_flags(
     operation: Operation, declared: Declared, flags: Mapping[str, Value | Typed | None], *, force: bool
 ) -> dict[str, Value | None]:
-    """The flags that were asked for, less the words that name runs of needed operations. Raises UsageError."""
+    """Returns the checked values of the requested flags, without those that select runs of needed operations.
+
+    Raises UsageError.
+    """
     names = {need.operation for need in operation.definition.needs} if operation.definition else set()
     names -= {flag.name for flag in declared.flags or ()}
     asked = {name: value for name, value in flags.items() if name not in names}
@@ -231,7 +238,7 @@ def settle_flags(
     as_typed = ("all" if operation.kind == COMMAND else "numbers") if takes_text(operation, declared) else ""
     host = declared.host
     own: dict[str, Value | None] = {}
-    if host and declared.flags is None:  # what the script takes is of the kind that the script says
+    if host and declared.flags is None:  # the script's own declarations decide about types
         routed = {name: value for name, value in asked.items() if is_routed(host, name, operation.command)}
         asked = {name: value for name, value in asked.items() if name not in routed}
         spelled = spelled_as("numbers" if host.script.takes_text else "", routed)
@@ -246,26 +253,29 @@ def settle_flags(
 
 
 def spelled_as(as_typed: str, flags: Mapping[str, Value | Typed | None]) -> dict[str, Value | Typed | None]:
-    """The flags, with what stays as it was typed."""
+    """Marks how much of typed values stays text: `all`, `numbers` or nothing."""
     return {name: replace(value, as_typed=as_typed) if isinstance(value, Typed) else value for name, value in flags.items()}
 
 
 def takes_text(operation: Operation, declared: Declared) -> bool:
-    """Whether the program is given as text what nobody declares, not as a value or by a grammar of its own."""
+    """Returns whether the program gets undeclared flags as text, exactly as typed."""
     if declared.script:
         return declared.script.takes_text
     return operation.kind not in {STEPS, NOTEBOOK} and declared.style in {"", ARGS, ENV}
 
 
 def make_plan(objects: Objects, asked: Asked, flags: Flags, params: Params, bare: Bare) -> Plan:
-    """The plan, with how the program is given its flags. Raises UsageError if one that it must have is missing."""
+    """Builds the plan, with the words or constants that give the program its flags.
+
+    Raises UsageError if a required flag is missing.
+    """
     operation, declared, (source, moment, staged) = asked.operation, asked.declared, bare
     definition, style = operation.definition, declared.style
     require_flags(asked, flags, force=params.force_flags)
     own = declared.script.flags if declared.script else ()
     start = min(words_start(SCRIPT, operation.command), len(operation.command))
     words = operation.command[start:]
-    # what a word that stays may set is given no other way, and not recorded: nobody knows its value
+    # a remaining word may set these flags to an unknown value: do not pass them twice, and do not record them
     plain = flags.put({flag.name: flag.default for flag in own if flag.name in asked.unsure})
     added = tuple((start + at, word) for at, word in placed(declared.script or (), plain, words)) if style == ARGS else ()
     route = route_of(declared.host, operation, flags) if declared.host else Route(added)
@@ -287,7 +297,7 @@ def make_plan(objects: Objects, asked: Asked, flags: Flags, params: Params, bare
 
 
 def require_flags(asked: Asked, flags: Flags, *, force: bool) -> None:
-    """Raises UsageError if a flag is missing that the operation must have, or an argument of its script."""
+    """Raises UsageError if a required flag, or an argument of the script, is missing."""
     operation, definition, script = asked.operation, asked.operation.definition, asked.declared.script
     said = ((asked.declared.flags or ()) if operation.kind == STEPS else definition.flags) if definition else ()
     must = said
@@ -305,7 +315,7 @@ def require_flags(asked: Asked, flags: Flags, *, force: bool) -> None:
 
 
 def written_by(flags: Flags, declared: Declared, file: str) -> dict[str, dict[str, Value | None]]:
-    """Those of the flags that the files which hold flags do not have so, by path; None: it has one that was taken away."""
+    """Returns the flags that differ from the config files, by path. None marks a key to delete."""
     from gitrun.model.configfiles import changed
 
     if file:
@@ -317,14 +327,17 @@ def written_by(flags: Flags, declared: Declared, file: str) -> dict[str, dict[st
 
 
 def entry_basis() -> Basis:
-    """What a run of an entry rests on before its needs are known."""
+    """Returns the basis of an entry's run before its needs are known."""
     from gitrun.model.basis import Basis
 
     return Basis(is_entry=True)
 
 
 def moved_flags(old: Flags, before: Declared, now: Declared, *, force: bool) -> tuple[Flags, tuple[str, ...]]:
-    """The flags of an attempt on new source: new ones with their defaults, those that are gone left out and named."""
+    """Adapts the flags of an attempt to new source. Returns them and the names of dropped flags.
+
+    New flags get their defaults. Flags that the source no longer has are dropped, unless `force` is set.
+    """
     names = {flag.name for flag in now.flags or ()}
     known = {flag.name for flag in before.flags or ()}
     fresh = {name: value for name, value in defaults(now.flags or ()).items() if name not in known and name not in old}
@@ -335,7 +348,7 @@ def moved_flags(old: Flags, before: Declared, now: Declared, *, force: bool) -> 
 def chosen_again(
     objects: Objects, operation: Operation, tree: str, old: Flags, typed: Mapping[str, Value | Typed | None]
 ) -> tuple[Flags, Declared]:
-    """The flags of the last attempt, and those that the operation takes, after options of Hydra's groups were chosen."""
+    """Returns the last attempt's flags and the operation's declared flags, for the Hydra group options that were typed."""
     declared = declared_by(objects, operation, tree, {**old, **typed})
     groups = declared.script.groups if declared.script else ()
     if not any(group.flag in typed for group in groups):
@@ -348,9 +361,9 @@ def chosen_again(
 
 
 def switched_flags(old: Flags, before: Declared, now: Declared) -> Flags:
-    """The flags under other options of groups: what only the old ones brought is gone, the new ones bring their own.
+    """Returns the flags after other group options were selected: old options take their flags along, new ones bring theirs.
 
-    A value that a person had put over that of an old option stays, if there is such a name under the new one.
+    A value that the user had set stays if the new options have a flag of that name.
     """
     was, will = defaults(before.flags or ()), defaults(now.flags or ())
     names = [flag.name for flag in now.flags or ()]
@@ -359,7 +372,7 @@ def switched_flags(old: Flags, before: Declared, now: Declared) -> Flags:
 
 
 def restart_params(last: Attempt, request: Request, places: Mapping[str, Any] = NO_FLAGS) -> Params:
-    """The run parameters of the last attempt, with those that were asked for put over them, and the `places_of` a request."""
+    """Returns the last attempt's run parameters, overridden by the request and by its `places_of`."""
     given = request.given_params()
     kept = {name: getattr(last.params, name) for name in Params.__slots__}
     if "gpus" in given:
@@ -370,7 +383,7 @@ def restart_params(last: Attempt, request: Request, places: Mapping[str, Any] = 
 
 
 def source_of(attempt: Attempt) -> Source:
-    """The source of an attempt, for another one of the same source."""
+    """Returns the source of an attempt."""
     return Source(
         attempt.source, attempt.base, attempt.branch, attempt.dirty, attempt.skipped, attempt.conflicts, attempt.submodules,
         attempt.content,
@@ -378,7 +391,7 @@ def source_of(attempt: Attempt) -> Source:
 
 
 def fill_in(words: Sequence[str], flags: Mapping[str, Value]) -> list[str]:
-    """The words with every `{name}` of a flag replaced by its value; other braces stay."""
+    """Replaces each `{name}` of a flag in the words by its value. Other braces stay."""
     return [
         re.sub(r"\{([^{}]+)\}", lambda found: word_for(flags[found[1]]) if found[1] in flags else found[0], word)
         for word in words
@@ -386,7 +399,7 @@ def fill_in(words: Sequence[str], flags: Mapping[str, Value]) -> list[str]:
 
 
 def word_for(value: Value) -> str:
-    """A value as a program is given it: text as it is, `true`, numbers as Python writes them, lists as JSON."""
+    """Formats a value for a program: text unchanged, booleans and lists as JSON, numbers as Python's `repr`."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool | list):
@@ -397,11 +410,11 @@ def word_for(value: Value) -> str:
 
 
 def flag_variables(flags: Mapping[str, Value]) -> dict[str, str]:
-    """The flags as environment variables `FLAG_<NAME>`; those that no program can be started with are left out."""
+    """Returns the flags as environment variables `FLAG_<NAME>`. Leaves out values with a NUL and those too long for Linux."""
     found = {variable_of(name): word_for(value) for name, value in flags.items()}
     return {name: value for name, value in found.items() if "\0" not in value and size_of(name, value) < LONGEST}
 
 
 def size_of(name: str, value: str) -> int:
-    """The bytes of an environment variable, without the one at its end."""
+    """Returns the bytes of an environment variable without its final NUL."""
     return len(f"{name}={value}".encode(errors="surrogatepass"))

@@ -1,4 +1,4 @@
-"""Where the Pythons that a command may start have what is installed: environments of the project and on PATH."""
+"""Finds the prefixes of Python installations that a command may use: environments of the project and on PATH."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 PROJECTS = (".venv", "venv", "env")
-"""Names of an environment in a project."""
+"""The names of virtual environments in a project."""
 INSIDE = re.compile(rb"(?:^#!|exec'? +\"?)(/[^\s\"']+)/bin/[^/\s\"']+")
-"""The first lines of a script that pip, uv or poetry has installed: the prefix of its Python."""
+"""The first lines of a script installed by pip, uv or poetry; the group is the prefix of its Python."""
 
 
 def prefixes_for(words: list[str], environ: Mapping[str, str], directories: tuple[str, ...]) -> tuple[str, ...]:
-    """The prefixes of the environments that a command may use, started in the first of the project's `directories`.
+    """Returns the prefixes that a command may use if it starts in the first of the `directories`.
 
-    The directories go up to the top of the project.
+    The directories lead up to the top of the project.
     """
     found = dict.fromkeys(named(environ))
     for directory in directories:
@@ -33,7 +33,7 @@ def prefixes_for(words: list[str], environ: Mapping[str, str], directories: tupl
 
 
 def named(environ: Mapping[str, str]) -> Iterator[str]:
-    """The prefixes that variables name."""
+    """Yields the prefixes that environment variables name, and the user's own site."""
     for name in ("VIRTUAL_ENV", "CONDA_PREFIX"):
         if os.path.isabs(environ.get(name, "")):
             yield environ[name]
@@ -43,7 +43,7 @@ def named(environ: Mapping[str, str]) -> Iterator[str]:
 
 
 def environments_in(directory: str) -> Iterator[str]:
-    """The environments that lie in a directory of a project."""
+    """Yields the environments in a directory of a project."""
     for name in PROJECTS:
         if is_environment(place := os.path.join(directory, name)):
             yield place
@@ -54,12 +54,12 @@ def environments_in(directory: str) -> Iterator[str]:
 
 
 def is_environment(place: str) -> bool:
-    """Whether an environment of Python lies there."""
+    """Returns whether the directory is a virtual or conda environment."""
     return os.path.isfile(os.path.join(place, "pyvenv.cfg")) or os.path.isdir(os.path.join(place, "conda-meta"))
 
 
 def prefixes_of(program: str, environ: Mapping[str, str], directories: tuple[str, ...]) -> Iterator[str]:
-    """The prefixes of the Python that a program is, or is written for; of a shim all that it may choose from."""
+    """Yields the prefixes of a Python, or of the Python in a script's first line; for a shim, of each version it may select."""
     directory = os.path.dirname(program)
     yield os.path.dirname(directory)
     if is_environment(os.path.dirname(directory)):
@@ -75,7 +75,7 @@ def prefixes_of(program: str, environ: Mapping[str, str], directories: tuple[str
 
 
 def versions_in(home: str, environ: Mapping[str, str], directories: tuple[str, ...]) -> list[str]:
-    """The installed versions of Python that pyenv chooses from in the first of the directories; all if it does not say."""
+    """Returns the installed versions that pyenv may select in the first of the directories; all if no file names one."""
     files = (*(os.path.join(place, ".python-version") for place in directories), os.path.join(os.path.dirname(home), "version"))
     said = environ.get("PYENV_VERSION") or next(
         filter(None, (first_lines(file).decode(errors="replace") for file in files)), ""
@@ -86,13 +86,13 @@ def versions_in(home: str, environ: Mapping[str, str], directories: tuple[str, .
 
 
 def conda_environments(environ: Mapping[str, str]) -> Iterator[str]:
-    """The environments that conda has made, wherever they are."""
+    """Yields the environments in conda's own list of them."""
     lines = first_lines(os.path.join(environ.get("HOME", ""), ".conda", "environments.txt"), 1 << 16).splitlines()
     yield from (os.fsdecode(line) for line in lines if line.startswith(b"/"))
 
 
 def sites_of(prefix: str) -> Iterator[str]:
-    """The directories of installed packages of an environment, and of the one that it takes packages from."""
+    """Yields the package directories of an environment, and of the Python whose packages it includes."""
     for lib in ("lib", "lib64", "local/lib"):
         above = os.path.join(prefix, lib)
         if lib == "lib64" and os.path.islink(above):
@@ -102,7 +102,7 @@ def sites_of(prefix: str) -> Iterator[str]:
         for name in names_in(above):
             if name.startswith(("python", "pypy", "graalpy")):
                 yield os.path.join(above, name, "site-packages")
-                if prefix.startswith("/usr"):  # Debian's
+                if prefix.startswith("/usr"):  # Debian's own name for it
                     yield os.path.join(above, name, "dist-packages")
     config = first_lines(os.path.join(prefix, "pyvenv.cfg"), 4096).decode(errors="replace")
     if re.search(r"(?im)^include-system-site-packages\s*=\s*true", config):
@@ -111,7 +111,7 @@ def sites_of(prefix: str) -> Iterator[str]:
 
 
 def names_in(directory: str) -> list[str]:
-    """The names in a directory; none if there is none."""
+    """Returns the names in a directory; an empty list if it cannot be read."""
     try:
         return os.listdir(directory)
     except OSError:
@@ -119,7 +119,7 @@ def names_in(directory: str) -> list[str]:
 
 
 def first_lines(file: str, most: int = 512) -> bytes:
-    """How a file begins; empty if it does not read."""
+    """Returns the first bytes of a file; empty if it cannot be read."""
     try:
         with open(file, "rb") as opened:
             return opened.read(most)

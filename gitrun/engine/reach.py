@@ -1,4 +1,4 @@
-"""Decides how each flag reaches its program, and refuses those that reach it nowhere: a recorded flag must be true."""
+"""Decides how each flag reaches its program. Refuses flags that do not reach it: a recorded flag must have had an effect."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from gitrun.model.scripts import Script
 
 INLINE_METADATA = b"# /// script"
-"""What `uv run` reads in a script that it is given; it would not find it in another file (PEP 723)."""
+"""The header that `uv run` reads in a script (PEP 723). uv would not find it in another file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Host:
     """The Python script among the words of a command, with its source and its flags.
 
-    `read_elsewhere` are flags that it does not have, and whose environment variable another file of the tree names.
+    `read_elsewhere` are undeclared flags whose environment variable is read in the script or another file of the tree.
     """
 
     at: Hosted
@@ -40,13 +40,13 @@ class Host:
     read_elsewhere: frozenset[str] = frozenset()
 
     def takes(self, name: str) -> bool:
-        """Whether the script declares the flag."""
+        """Returns whether the script declares the flag."""
         return any(flag.name.replace("-", "_") == name.replace("-", "_") for flag in self.script.flags)
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What gives a command its flags: words to add, each with its place, or constants to set in the script at `place`."""
+    """The way of flags to a command: words to add, each with its position, or constants to set in the script at `place`."""
 
     added: tuple[tuple[int, str], ...] = ()
     constants: Mapping[str, Value | None] | None = None
@@ -54,27 +54,27 @@ class Route:
 
 
 def variable_of(name: str) -> str:
-    """The environment variable that has the value of a flag."""
+    """Returns the environment variable that holds the value of a flag."""
     return f"FLAG_{re.sub('[^A-Za-z0-9]', '_', name).upper()}"
 
 
 def is_mentioned(name: str, words: Iterable[str]) -> bool:
-    """Whether a word has `{name}`, or names the flag's environment variable."""
+    """Returns whether a word has `{name}` or the flag's environment variable."""
     return any(f"{{{name}}}" in word or variable_of(name) in word for word in words)
 
 
 def reads_variable(source: bytes, name: str) -> bool:
-    """Whether a source names the environment variable of the flag, or makes up such names."""
+    """Returns whether a source names the flag's environment variable, or builds such names."""
     return variable_of(name).encode() in source or re.search(rb"FLAG_(?![A-Z0-9_])", source) is not None
 
 
 def is_open(operation: Operation, declared: Declared) -> bool:
-    """Whether the program is given its flags by words that a person wrote and by the environment alone."""
+    """Returns whether the program gets its flags only through the environment and `{name}` in its words."""
     return operation.kind in {COMMAND, PROGRAM} and declared.style == ""
 
 
 def host_of(objects: Objects, operation: Operation, declared: Declared, tree: str, names: Collection[str]) -> Host | None:
-    """The script that a command starts, if one of the flags is for nobody else."""
+    """Returns the Python script that a command starts, if a flag is not already used by the command's words."""
     if operation.kind != COMMAND or not is_open(operation, declared):
         return None
     if all(is_mentioned(name, operation.command) for name in names):
@@ -91,12 +91,12 @@ def host_of(objects: Objects, operation: Operation, declared: Declared, tree: st
 
 
 def is_routed(host: Host, name: str, words: Sequence[str]) -> bool:
-    """Whether the flag is one of the script's, and not one that a word or the environment gives."""
+    """Returns whether the flag goes to the script, and not only to a word or the environment."""
     return not is_mentioned(name, words) and (host.takes(name) or name not in host.read_elsewhere)
 
 
 def lost_flags(objects: Objects, operation: Operation, declared: Declared, tree: str, flags: Mapping[str, Value]) -> list[str]:
-    """The names of the flags that reach the program nowhere."""
+    """Returns the names of the flags that do not reach the program."""
     if operation.kind == STEPS:
         definition = operation.definition
         known = {flag.name for flag in step_flags(objects, definition, tree)} if definition else set()
@@ -118,7 +118,7 @@ def lost_flags(objects: Objects, operation: Operation, declared: Declared, tree:
 
 
 def reaches(objects: Objects, script: Script, source: bytes, tree: str, flag: tuple[str, Value]) -> bool:
-    """Whether a flag that the script does not declare reaches it: as a word, as a name that it reads, in the environment."""
+    """Returns whether an undeclared flag reaches the script: as a word, as a name that it reads, or in the environment."""
     name, value = flag
     if script.style == ARGS:
         known = Flags(defaults(script.flags))
@@ -130,14 +130,14 @@ def reaches(objects: Objects, script: Script, source: bytes, tree: str, flag: tu
 
 
 def is_variable_read(objects: Objects, source: bytes, tree: str, name: str) -> bool:
-    """Whether the source, or another file of the tree, names the flag's environment variable."""
+    """Returns whether the source, or another file of the tree, names the flag's environment variable."""
     if reads_variable(source, name):
         return True
     return objects.git.attempt("grep", "-q", "-F", "-e", variable_of(name), tree, "--").returncode == 0
 
 
 def source_of(objects: Objects, operation: Operation, tree: str) -> bytes:
-    """The source of a script, or of the cells of a notebook that come after its flags."""
+    """Returns the source of a script, or of a notebook's cells after its flags."""
     found = objects.read(blob_at(objects, tree, operation.script))
     data = (found.data or b"") if found else b""
     if operation.kind != NOTEBOOK:
@@ -148,7 +148,7 @@ def source_of(objects: Objects, operation: Operation, tree: str) -> bytes:
 
 
 def require_reach(operation: Operation, declared: Declared, lost: Collection[str], flags: Mapping[str, Value]) -> None:
-    """Raises UsageError if a flag reaches the program nowhere, naming the way that works."""
+    """Raises UsageError if a flag does not reach the program. The hint names a way that works."""
     for name in lost:
         word = f"{name}={format_value(flags[name])}"
         option = f"--{name} {format_value(flags[name])}"
@@ -167,7 +167,7 @@ def require_reach(operation: Operation, declared: Declared, lost: Collection[str
 
 
 def unread(objects: Objects, operation: Operation, declared: Declared, tree: str, names: Iterable[str]) -> list[str]:
-    """Those of the names of flags that only the environment of a command or program has, as far as its files tell."""
+    """Returns the flags that a command or program gets only in the environment and that none of its files reads."""
     if not is_open(operation, declared) or declared.host:
         return []
     left = [name for name in names if not is_mentioned(name, operation.command)]
@@ -176,7 +176,7 @@ def unread(objects: Objects, operation: Operation, declared: Declared, tree: str
 
 
 def environment_note(operation: Operation, names: Sequence[str]) -> str:
-    """What a person should know of flags that only the environment has; empty if there are none."""
+    """Returns a note about flags that are only passed in the environment; empty if there are none."""
     if not names:
         return ""
     variables = ", ".join(map(variable_of, names))
@@ -188,7 +188,7 @@ def environment_note(operation: Operation, names: Sequence[str]) -> str:
 
 
 def route_of(host: Host, operation: Operation, flags: Flags) -> Route:
-    """How the script among the words of a command is given those flags that are its own. Raises UsageError."""
+    """Returns how the script among the words of a command gets its own flags. Raises UsageError."""
     words, at = operation.command, host.at
     own = {name: value for name, value in flags.items() if is_routed(host, name, words)}
     behind = words[at.place + 1 :]
@@ -209,12 +209,12 @@ def route_of(host: Host, operation: Operation, flags: Flags) -> Route:
 
 
 def is_exactly(one: Value, other: Value | None) -> bool:
-    """Whether the program would not see a difference."""
+    """Returns whether the program would see no difference: same type and same value."""
     return type(one) is type(other) and same_value(one, other)
 
 
 def no_launcher(host: Host) -> str:
-    """Why the script cannot be started with other values in its constants; empty if it can."""
+    """Returns the reason why constants of the script cannot be set; empty if they can."""
     if host.at.place == 0:
         return "the command starts it as a program"
     if host.at.host.endswith("uv") and INLINE_METADATA in host.source:
