@@ -1,7 +1,8 @@
-"""Submodules as part of a snapshot: their files as trees of this repository, their own repositories untouched.
+"""Records submodules in a snapshot: their files become trees of this repository, and their repositories stay unchanged.
 
-A submodule is recorded as the working tree is: through a private index, by the same rules. Its repository is only read:
-new objects go to a directory of ours, and from there, with those of the submodule that the tree needs, to this repository.
+A submodule is recorded like the working tree: through a private index, by the same rules. Its repository is only read.
+New objects go to a temporary directory. From there they are copied to this repository, with the submodule's own objects
+that the tree needs.
 """
 
 from __future__ import annotations
@@ -48,17 +49,17 @@ if TYPE_CHECKING:
 
 FILES = "files"
 MOST, MUCH = 20_000, 256 << 20
-"""Files of a submodule, and their bytes, above which it is linked and not recorded."""
+"""The most files and bytes of a submodule that are recorded; a larger one is linked."""
 FEW = 100
-"""Objects below which they are copied one by one, as git does with what it fetches; more stay a pack."""
+"""From this number of objects on a pack stays a pack; fewer become loose objects, as git does after a fetch."""
 FILTER = re.compile(rb"\sfilter=(\S+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """A submodule of the working tree: path below the top, commit, and the tree of its files (empty: it has the commit alone).
+    """A submodule of the working tree: its path, its commit, and the tree of its files (empty: only the commit is recorded).
 
-    All paths are below the top. `outside` and `named` are those of a Snapshot.
+    All paths are relative to the top. `outside` and `named` mean the same as in Snapshot.
     """
 
     path: bytes
@@ -73,13 +74,13 @@ class Module:
 
     @property
     def all(self) -> tuple[Module, ...]:
-        """The submodule, and those inside it."""
+        """Returns the submodule and all submodules inside it."""
         return (self, *(one for inner in self.nested for one in inner.all))
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A submodule's repository, with a private index and a place for new objects, and where the submodule is."""
+    """A submodule's repository with a private index, a temporary place for new objects, and the submodule's path."""
 
     git: Git
     index: Path
@@ -88,9 +89,9 @@ class View:
 
 
 def with_files(git: Git, objects: Objects, taken: Snapshot, choice: Choice, index: Path | None = None) -> Snapshot | None:
-    """Adds the files of submodules to a snapshot of the working tree; None if the user does not want to keep so many.
+    """Adds the files of submodules to a snapshot of the working tree. Returns None if the user declines to record so many.
 
-    They are put into the private `index` too, if it is to tell what a program changes in the working tree itself.
+    Adds them to the private `index` too, if there is one: it later shows what a program changed in the working tree.
     """
     modules: list[Module] = []
     for path, commit in taken.source.submodules:
@@ -123,16 +124,16 @@ def with_files(git: Git, objects: Objects, taken: Snapshot, choice: Choice, inde
 
 
 def put_into(git: Git, index: Path, files: Mapping[bytes, Entry]) -> None:
-    """Puts the files of submodules into an index, in place of their commits."""
+    """Replaces the commits of submodules in an index by the files of their trees."""
     git.run("update-index", "--force-remove", "-z", "--stdin", stdin=b"".join(path + b"\0" for path in files), index=index)
     for path, entry in files.items():
         git.run("read-tree", f"--prefix={os.fsdecode(path)}/", entry.id, index=index)
 
 
 def record(git: Git, objects: Objects, choice: Choice, path: bytes, commit: str) -> Module | None:
-    """Records the submodule at a path below the top; None if the user does not want so many files of it to be kept.
+    """Records the submodule at a path below the top. Returns None if the user declines to record so many files.
 
-    One that cannot be recorded is linked, and the module's words say why.
+    A submodule that cannot be recorded is only named, to be linked; its `words` warn about it and give the reason.
     """
     if not is_populated(git, path):
         return Module(path, commit, named=(path,) if has_entries(git, path) else ())
@@ -149,7 +150,7 @@ def record(git: Git, objects: Objects, choice: Choice, path: bytes, commit: str)
 
 
 def files_of(git: Git, objects: Objects, choice: Choice, view: View, commit: str) -> Module | None:
-    """Records the files of a submodule, and of those inside it; None as for `record`. Raises GitFailed, NotRecorded."""
+    """Records the files of a submodule and of those inside it. Returns None like `record`. Raises GitFailed, NotRecorded."""
     module, known = view.git, read_known(git)
     listed = module.run("ls-files", "-v", "-s", "-z", index=view.index)
     if listed.count(b"\0") > MOST:
@@ -190,46 +191,47 @@ def files_of(git: Git, objects: Objects, choice: Choice, view: View, commit: str
 
 
 def choice_above(choice: Choice, path: bytes) -> Choice:
-    """Returns the choice of a submodule with its paths below the top."""
+    """Converts the paths of a submodule's choice to paths below the top."""
     return replace(choice, apart=above(path, choice.apart))
 
 
 def seen_above(seen: Seen, path: bytes) -> Seen:
-    """Returns what was seen in a submodule, as far as it is told, with paths below the top."""
+    """Converts the paths that warnings mention to paths below the top."""
     return replace(seen, conflicts=above(path, seen.conflicts), nested=above(path, seen.nested))
 
 
 def above(path: bytes, paths: Iterable[bytes]) -> tuple[bytes, ...]:
-    """Returns paths in a submodule as paths below the top."""
+    """Converts paths in a submodule to paths below the top."""
     return tuple(path + b"/" + inner for inner in paths)
 
 
 def below(path: bytes, paths: Iterable[bytes]) -> tuple[bytes, ...]:
-    """Returns those of the paths below the top that are in a submodule, as paths in it."""
+    """Converts paths below the top to paths in a submodule; drops those outside it."""
     return tuple(inner[len(path) + 1 :] for inner in paths if inner.startswith(path + b"/"))
 
 
 def place_of(git: Git, path: bytes) -> bytes:
-    """Returns where a path below the top is."""
+    """Returns the absolute path of a path below the top."""
     return os.fsencode(git.worktree or ".") + b"/" + path
 
 
 def is_populated(git: Git, path: bytes) -> bool:
-    """Whether a submodule is checked out at the path."""
+    """Returns whether a submodule is checked out at the path."""
     return os.path.lexists(place_of(git, path) + b"/.git")
 
 
 def has_entries(git: Git, path: bytes) -> bool:
-    """Whether a directory with something in it is at the path."""
+    """Returns whether the path is a directory that is not empty."""
     place = place_of(git, path)
     return os.path.isdir(place) and bool(os.listdir(place))
 
 
 @contextmanager
 def opened(git: Git, path: bytes) -> Iterator[View]:
-    """Opens the submodule at the path for reading: all that git writes for it goes to a place that the `with` removes.
+    """Opens the submodule at the path for reading; a context manager.
 
-    Raises NotARepository if it is not a repository of its own.
+    git writes objects and the index to a temporary directory, which is removed on exit. Raises NotARepository if the path
+    is not the top of a repository.
     """
     place = Path(os.fsdecode(place_of(git, path)))
     found = open_repository(place, git.environ)
@@ -241,16 +243,16 @@ def opened(git: Git, path: bytes) -> Iterator[View]:
         others = (os.fsencode(one.common_dir / "objects") + b"\n" for one in (found, git))
         (store / "info" / "alternates").write_bytes(b"".join(others))
         if (found.git_dir / "index").exists():
-            shutil.copy2(found.git_dir / "index", index)  # with its time, as private_index does
+            shutil.copy2(found.git_dir / "index", index)  # copy2 keeps the time: git compares it with those of the files
         environ = {**found.environ, "GIT_OBJECT_DIRECTORY": str(store)}
         config = {**found.config, "gitrun.fsync": ("false",)}
         yield View(replace(found, environ=environ, config=config, held=git.held), index, own, path)
 
 
 def filter_of(module: Git, paths: Iterable[bytes]) -> str:
-    """Returns the name of a filter that changes files of a submodule as git checks them out; empty if none does.
+    """Returns the name of a filter that changes the submodule's files on checkout; empty if there is none.
 
-    This repository would need its settings, and what it keeps beside git, such as the files of git-lfs.
+    This repository would need the filter's settings and its data, such as the files of git-lfs.
     """
     known = {
         key[7:].rpartition(".")[0]
@@ -273,7 +275,7 @@ def filter_of(module: Git, paths: Iterable[bytes]) -> str:
 
 
 def require_small(git: Git, view: View, known: Known, tree: str) -> None:
-    """Raises NotRecorded if the tree has too many files or bytes to be copied; one that was copied is not looked at."""
+    """Raises NotRecorded if the tree has too many files or bytes. Trees that were copied before are not checked."""
     if tree in known.copied:
         return
     count, weight = 0, known.large.get(tree, 0)
@@ -290,9 +292,9 @@ def require_small(git: Git, view: View, known: Known, tree: str) -> None:
 
 
 def copy(git: Git, objects: Objects, view: View, trees: Sequence[str], known: Known) -> None:
-    """Copies the trees, which a submodule has, with all that is in them into this repository. Raises GitFailed.
+    """Copies trees of a submodule, with all their objects, into this repository. Raises GitFailed.
 
-    A tree is here only when all of it is, also after a kill.
+    A tree appears here after all its objects, so that a kill leaves no tree incomplete.
     """
     there = [tree for tree in known.copied[:FEW] if objects.infos([tree.encode()])[0]]
     wanted = [tree for tree in dict.fromkeys(trees) if tree not in there]
@@ -300,7 +302,7 @@ def copy(git: Git, objects: Objects, view: View, trees: Sequence[str], known: Kn
         return
     try:
         pack = packed(git, view, wanted, there)
-    except GitFailed:  # a gc may have taken one of those that were there
+    except GitFailed:  # a gc may have removed one of the trees already here
         pack = packed(git, view, wanted, ())
     with pack.open("rb") as file:
         count = int.from_bytes(file.read(12)[8:], "big")
@@ -311,7 +313,7 @@ def copy(git: Git, objects: Objects, view: View, trees: Sequence[str], known: Kn
 
 
 def packed(git: Git, view: View, wanted: Sequence[str], there: Sequence[str]) -> Path:
-    """Writes a pack, and its index, of what is in the wanted trees and in none of those that are there. Raises GitFailed."""
+    """Writes a pack and its index: the objects of the wanted trees that no tree of `there` has. Raises GitFailed."""
     asked = "".join(f"{tree}\n" for tree in wanted) + "".join(f"^{tree}\n" for tree in there)
     reader = replace(view.git, config={**view.git.config, "gitrun.fsync": git.config.get("gitrun.fsync", ("true",))})
     name = reader.run("pack-objects", "--revs", "-q", str(view.place / "copied"), stdin=asked.encode()).decode().strip()
@@ -319,7 +321,7 @@ def packed(git: Git, view: View, wanted: Sequence[str], there: Sequence[str]) ->
 
 
 def move_pack(git: Git, pack: Path) -> None:
-    """Moves a pack into the repository; git sees it when its index is there, which comes last."""
+    """Moves a pack into the repository. Its index comes last, because git ignores a pack without one."""
     target = git.common_dir / "objects" / "pack"
     make_common(target)
     for part in (pack, *pack.parent.glob(f"{pack.stem}.rev"), pack.with_suffix(".idx")):
@@ -329,7 +331,7 @@ def move_pack(git: Git, pack: Path) -> None:
 
 
 def move_objects(git: Git, pack: Path, last: Sequence[str]) -> None:
-    """Moves the objects of a small pack into the repository: files first, the trees that are named `last` at the end."""
+    """Unpacks a small pack into the repository: blobs first, inner trees next, the trees of `last` at the end."""
     fresh = pack.with_name("fresh")
     fresh.mkdir()
     replace(git, environ={**git.environ, "GIT_OBJECT_DIRECTORY": str(fresh)}).run(
@@ -350,9 +352,9 @@ def move_objects(git: Git, pack: Path, last: Sequence[str]) -> None:
 
 
 def with_lent(git: Git, objects: Objects, taken: Snapshot, modules: Sequence[bytes], settings: Settings) -> Snapshot:
-    """Adds to the snapshot of another source what is to be linked in of the submodules that are here at these paths.
+    """Adds to a snapshot of another source the files to link from the submodules that are checked out at these paths.
 
-    A submodule whose files the source has is not linked; what git ignores in the one that is here now is.
+    Of a submodule whose files the source holds, only ignored files are linked.
     """
     found = [lent(git, objects, taken.source, settings, path) for path in modules]
     outside = (*taken.outside, *(path for one in found for path in one.outside))
@@ -361,7 +363,7 @@ def with_lent(git: Git, objects: Objects, taken: Snapshot, modules: Sequence[byt
 
 
 def lent(git: Git, objects: Objects, source: Source, settings: Settings, path: bytes) -> Snapshot:
-    """Finds what of the submodule at a path is to be linked in for a run with this source."""
+    """Returns what to link from the submodule at a path for a run of this source."""
     entry = entry_at(objects, source.whole, path)
     if entry is None or entry.mode != TREE:
         return Snapshot(source, (), (path,) if is_populated(git, path) or has_entries(git, path) else (), ())
@@ -382,6 +384,6 @@ def lent(git: Git, objects: Objects, source: Source, settings: Settings, path: b
 
 
 def linked_modules(objects: Objects, source: Source) -> list[tuple[str, str]]:
-    """Returns the submodules of which the source has the commit alone: a run sees those of the working tree."""
+    """Returns path and commit of the submodules recorded by commit only: a run sees those of the working tree."""
     found = ((path, commit, entry_at(objects, source.whole, os.fsencode(path))) for path, commit in source.submodules)
     return [(path, commit) for path, commit, entry in found if entry and entry.mode == COMMIT]

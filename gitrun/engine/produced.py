@@ -1,4 +1,4 @@
-"""What a program left in its worktree: what goes into the result commit, what is kept beside it, what was changed."""
+"""Collects what a program left in its worktree: files for the result commit, files kept beside it, and deletions."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
 
 MANY, SMALL = 500, 1 << 20
-"""Produced files from which on those of up to 1 MiB are written as one pack."""
+"""Above the first number of files, those of up to the second size in bytes are written as one pack."""
 VERY_MANY, BETWEEN = 10_000, 5.0
-"""Produced files from which on it is told how far we are, and the seconds between two lines."""
+"""From the first number of files on, progress is shown; the second number is the seconds between two lines."""
 DEEPEST = 100
-"""Directories above a file that a tree gets; what lies deeper is kept beside the repository."""
+"""The most directories above a file in a tree; a deeper file is kept beside the repository."""
 
 
 @dataclass(frozen=True, slots=True)
 class Produced:
-    """New and changed files: tree changes for the result (None: the program deleted it), and the list for result.toml.
+    """New and changed files: changes to the tree (None: deleted), and the list for result.toml.
 
-    `lost` could be neither recorded nor kept: the system does not let us read them.
+    `lost` are files that could not be read, and so are neither recorded nor kept.
     """
 
     changes: dict[bytes, Entry | None]
@@ -52,19 +52,18 @@ class Produced:
 
 
 NOTHING = Produced({}, (), Seen(None, None, (), (), (), (), (), (), ()))
-"""What is found where there is no worktree any more."""
+"""The result if the worktree is gone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a program ran and where its large and ignored files are to be kept.
+    """A program's workspace, and the directory that keeps its large and ignored files.
 
-    `apart` are paths that are not the program's: what was linked in, what git ignored there before. `earlier` is where
-    the attempt before kept its files. `shared`: the files stay where they are, as in the user's working tree. `given` are
-    files that were put there, with their mtime and inode: unchanged, they are not the program's. `outputs` are paths,
-    directories and patterns of what goes into the repository even if git ignores it. `say` tells of the progress with
-    very many files. `lent` are copies of ignored files. `bare` are directories of submodules
-    without files, into which git does not look.
+    `apart` are paths that are not the program's: links, and what git ignored there before. `earlier` is where the last
+    attempt kept its files. `shared`: files stay where they are, as in the user's working tree. `given` maps files put
+    there for the program to mtime and inode; unchanged, they are not recorded. `outputs` are paths, directories and
+    patterns that are recorded even if git ignores them. `say` shows progress. `lent` are copies of ignored files. `bare`
+    are directories of submodules without files, which git does not search.
     """
 
     git: Git
@@ -82,12 +81,12 @@ class Place:
 
 
 def collect(place: Place, limit: int) -> Produced:
-    """Writes what the program produced into the repository, or beside it if git ignores it or it is over `limit` bytes."""
+    """Writes what the program produced into the repository. Keeps ignored files and files above `limit` bytes beside it."""
     seen, top = scan(place.git, place.index, modules="all"), os.fsencode(place.tree)
     if seen.unread and not place.shared:
         list(expand(top, seen.unread, opens=True))
         seen = scan(place.git, place.index, modules="all")
-    # a link that the program has put something else in place of is no longer ours
+    # a link that the program replaced belongs to the program
     linked = place.apart if place.shared else frozenset(path for path in place.apart if os.path.islink(top + b"/" + path))
     gone = {path for path in seen.deleted if ours(path, linked)}
     fresh = (path for path in (*seen.changed, *seen.conflicts, *seen.untracked) if path not in gone and ours(path, linked))
@@ -111,17 +110,17 @@ def collect(place: Place, limit: int) -> Produced:
             files[path] = take(place, path, "local" if path in apart else "lfs" if path in lfs else "git")
         except OSError:
             lost.append(path)
-    if not place.shared:  # directories so deep that the system does not open them
+    if not place.shared:  # directories that the system does not open, because they are too deep
         lost += sorted({path.split(b"/")[0] + b"/" for path in seen.unread})
     entries = write(place.git, top, [path for path in files if path not in apart], cleaned.keys() | seen.changed)
-    for path in set(files).difference(entries, apart):  # its filter fails, which may be only here
+    for path in set(files).difference(entries, apart):  # their filter failed, perhaps only on this machine
         files[path] = take(place, path, "local")
     changes: dict[bytes, Entry | None] = {**dict.fromkeys(gone), **entries}
     return Produced(changes, tuple(sorted(files.values(), key=lambda file: file.path)), seen, tuple(lost))
 
 
 class Progress:
-    """Tells how many of very many files are recorded: at the start, and then every few seconds."""
+    """Progress lines for very many files: one at the start, more every few seconds."""
 
     def __init__(self, say: Callable[[str], None], total: int) -> None:
         self._say, self._total, self._done = say, total, 0
@@ -130,7 +129,7 @@ class Progress:
             say(f"recording {total:,} produced files")
 
     def step(self) -> None:
-        """One more file is done."""
+        """Counts one finished file."""
         self._done += 1
         if self._total >= VERY_MANY and self._done % 100 == 0 and time.monotonic() >= self._next:
             self._next = time.monotonic() + BETWEEN
@@ -138,7 +137,7 @@ class Progress:
 
 
 def is_given(place: Place, path: bytes) -> bool:
-    """Tells whether the file was put there for the program, which has not changed it."""
+    """Returns whether the file was put there for the program and is unchanged."""
     stamp = place.given.get(path)
     if stamp is None:
         return is_untouched(os.fsencode(place.tree), place.lent, path)
@@ -147,17 +146,17 @@ def is_given(place: Place, path: bytes) -> bool:
 
 
 def is_output(place: Place, path: bytes) -> bool:
-    """Whether the operation's entry names the path as one of its outputs."""
+    """Returns whether the operation's entry names the path as an output."""
     return any(matches(os.fsdecode(path), one) for one in place.outputs)
 
 
 def matches(name: str, output: str) -> bool:
-    """Whether an output, a path, a directory or a pattern, means the file of this name."""
+    """Returns whether an output (a path, a directory or a pattern) includes the file."""
     return fnmatchcase(name, output) or name.startswith(output.rstrip("/") + "/")
 
 
 def outputs_without_files(outputs: Iterable[str], files: Iterable[File], tree: Path) -> list[str]:
-    """Returns the outputs for which the program made no file, and that were not there already."""
+    """Returns the outputs that match neither a file of the program nor a file in the worktree."""
     names = [file.path for file in files]
     bare = [one for one in outputs if not any(matches(name, one) for name in names)]
     if not bare:
@@ -168,9 +167,11 @@ def outputs_without_files(outputs: Iterable[str], files: Iterable[File], tree: P
 
 
 def take(place: Place, path: bytes, stored: str) -> File:
-    """The file as result.toml lists it, kept beside the repository if it is not stored in it. Raises OSError."""
+    """Describes the file for result.toml, and keeps it if its place is beside the repository. Raises OSError."""
     top = os.fsencode(place.tree)
-    if not place.shared and not os.path.islink(top + b"/" + path):  # what a program left in a slot is ours to read
+    if not place.shared and not os.path.islink(
+        top + b"/" + path
+    ):  # a slot belongs to gitrun, so it may make its files readable
         mode = os.stat(top + b"/" + path).st_mode
         if not mode & stat.S_IRUSR:
             os.chmod(top + b"/" + path, mode | stat.S_IRUSR)
@@ -181,7 +182,7 @@ def take(place: Place, path: bytes, stored: str) -> File:
 
 
 def is_file(path: bytes) -> bool:
-    """Whether a file or a link lies there: no pipe, from which a reader never comes back."""
+    """Returns whether the path is a regular file or a link. A pipe, for one, would block the reader."""
     try:
         mode = os.lstat(path).st_mode
     except OSError:
@@ -190,16 +191,16 @@ def is_file(path: bytes) -> bool:
 
 
 def ours(path: bytes, apart: frozenset[bytes]) -> bool:
-    """Whether a path is the program's: no cache, no record of the run, nothing that was there before."""
+    """Returns whether a path belongs to the program: no cache, no record of the run, nothing in `apart`."""
     parts = path.rstrip(b"/").split(b"/")
     above = (b"/".join(parts[:count]) for count in range(1, len(parts) + 1))
     return parts[0] != os.fsencode(DIRECTORY) and not is_cache(path) and not any(name in apart for name in above)
 
 
 def expand(top: bytes, paths: Iterable[bytes], *, opens: bool = False) -> Iterator[bytes]:
-    """The files at and below the paths, without going through links; nothing but files and links.
+    """Yields the regular files and links at and below the paths, without following links.
 
-    If it `opens`, directories get the permissions without which we could not look: those in a slot are ours to read.
+    If `opens` is set, gives directories the permissions needed to read them; use it only in a slot.
     """
     queue = [path.rstrip(b"/") for path in paths]
     while queue:
@@ -218,7 +219,7 @@ def expand(top: bytes, paths: Iterable[bytes], *, opens: bool = False) -> Iterat
 
 
 def filters(git: Git, paths: Sequence[bytes]) -> dict[bytes, str]:
-    """Those of the paths that git hands to a program before it stores them, with the name of the filter."""
+    """Returns the name of the configured filter for each of the paths that git passes through one."""
     known = {name.removeprefix("filter.").rpartition(".")[0] for name in git.config if name.startswith("filter.")}
     if not paths or not known:
         return {}
@@ -229,9 +230,9 @@ def filters(git: Git, paths: Sequence[bytes]) -> dict[bytes, str]:
 
 
 def write(git: Git, top: bytes, paths: Sequence[bytes], cleaned: AbstractSet[bytes]) -> dict[bytes, Entry]:
-    """The tree entries of the files, whose content is then in the repository; none of a file whose filter fails.
+    """Writes the files into the repository and returns their tree entries. Leaves out files whose filter fails.
 
-    Of those in `cleaned` it is what `git add` would store; of what a program made new, every byte, line ends too.
+    Files in `cleaned` are stored as `git add` would. All others are stored byte for byte, with their line ends.
     """
     files = [path for path in paths if not os.path.islink(top + b"/" + path)]
     found = filtered(git, top, [path for path in files if path in cleaned])
@@ -244,7 +245,10 @@ def write(git: Git, top: bytes, paths: Sequence[bytes], cleaned: AbstractSet[byt
 
 
 def filtered(git: Git, top: bytes, paths: Sequence[bytes]) -> dict[bytes, Entry]:
-    """The tree entries of those of these files that git can clean."""
+    """Returns the tree entries of the files; leaves out those that git cannot clean.
+
+    Halves the list after a failure, since git does not say which file failed.
+    """
     try:
         return hashed(git, top, paths)
     except GitFailed:
@@ -253,7 +257,7 @@ def filtered(git: Git, top: bytes, paths: Sequence[bytes]) -> dict[bytes, Entry]
 
 
 def hashed(git: Git, top: bytes, paths: Sequence[bytes], *words: str) -> dict[bytes, Entry]:
-    """The tree entries of these files."""
+    """Writes the files into the repository and returns their tree entries. Raises GitFailed."""
     if not paths:
         return {}
     if len(paths) > MANY and words:
@@ -268,18 +272,18 @@ def hashed(git: Git, top: bytes, paths: Sequence[bytes], *words: str) -> dict[by
 
 
 def read(path: bytes) -> bytes:
-    """The content of a file."""
+    """Returns the content of a file."""
     with open(path, "rb") as file:
         return file.read()
 
 
 def mode_of(path: bytes) -> str:
-    """The mode that git gives a file."""
+    """Returns git's mode for a file."""
     return EXECUTABLE if os.stat(path).st_mode & stat.S_IXUSR else FILE
 
 
 def quoted(path: bytes) -> bytes:
-    """A path as git reads it from a line: in C's way if it holds a line end, of whatever kind, or begins with a quote."""
+    """Quotes a path for git's line input, in C style, if it has a CR or LF or begins with a double quote."""
     if b"\n" not in path and b"\r" not in path and not path.startswith(b'"'):
         return path
     escaped = path.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n").replace(b"\r", b"\\r")
@@ -287,7 +291,7 @@ def quoted(path: bytes) -> bytes:
 
 
 def describe(top: bytes, path: bytes, stored: str) -> File:
-    """The file as result.toml lists it; of a link, that of its target's text."""
+    """Describes the file for result.toml; for a link, its target's text."""
     import hashlib
 
     place = top + b"/" + path
@@ -303,10 +307,10 @@ def describe(top: bytes, path: bytes, stored: str) -> File:
 
 
 def keep(place: Place, path: bytes, file: File) -> None:
-    """Puts a file of the program beside the repository's objects.
+    """Puts a file of the program into the directory beside the repository.
 
-    In a slot this is a second name for the file, which the slot then gives up; one that the program found there and
-    did not change is the file that the attempt before keeps.
+    In a slot it is hard-linked, since the slot drops its own name later. A file unchanged since the last attempt is
+    linked to that attempt's copy. In the user's working tree it is copied.
     """
     source, target = Path(os.fsdecode(os.fsencode(place.tree) + b"/" + path)), place.keep / os.fsdecode(path)
     make_private(place.keep)
@@ -324,9 +328,9 @@ def keep(place: Place, path: bytes, file: File) -> None:
 
 
 def restore(earlier: Path, tree: Path, lent: AbstractSet[bytes] = frozenset()) -> list[bytes]:
-    """Copies what an attempt kept beside the repository into the tree of the next one; returns the paths.
+    """Copies the files that an attempt kept beside the repository into the next attempt's tree. Returns their paths.
 
-    Goes over lent copies, but never over, nor through a link into, anything else that is there.
+    Replaces lent copies. Never replaces anything else, and never writes through a link.
     """
     top, restored = os.fsencode(tree), []
     for path in kept_files(earlier):
@@ -341,16 +345,16 @@ def restore(earlier: Path, tree: Path, lent: AbstractSet[bytes] = frozenset()) -
 
 
 def hand_on(earlier: Path, later: Path) -> None:
-    """Keeps what an earlier attempt kept for a later one too, whose program has not been started."""
+    """Hard-links an earlier attempt's kept files to a later attempt, whose program did not start."""
     for path in (*kept_files(earlier), *beside.kept_files(earlier)):
         make_private(later)
         make_parents(os.fsencode(later), path)
-        with suppress(FileExistsError):  # who died over it has been here before
+        with suppress(FileExistsError):  # a process that died here had already linked it
             os.link(os.fsencode(earlier) + b"/" + path, os.fsencode(later) + b"/" + path, follow_symlinks=False)
 
 
 def handed_on(earlier: Path, later: Path) -> tuple[File, ...]:
-    """What an earlier attempt kept, kept for a later one too and as its result.toml lists it."""
+    """Hands an earlier attempt's kept files on to a later one. Returns their entries for result.toml."""
     hand_on(earlier, later)
     files = [describe(os.fsencode(later), path, "local") for path in kept_files(later)]
     files += [described_beside(later, name) for name in beside.names_kept(later)]
@@ -358,17 +362,17 @@ def handed_on(earlier: Path, later: Path) -> tuple[File, ...]:
 
 
 def collect_beside(top: Path | None, tree: Path, keep: Path) -> tuple[File, ...]:
-    """Keeps what a program wrote beside the repository, named as seen from its top: `../out.txt`."""
+    """Keeps what a program wrote outside the repository. Its names are relative to the top: `../out.txt`."""
     return tuple(described_beside(keep, name) for name in beside.collect(top, tree, keep))
 
 
 def described_beside(keep: Path, name: str) -> File:
-    """Describes a file that is kept and was written beside the repository."""
+    """Describes a kept file that was written outside the repository."""
     return replace(describe(os.fsencode(keep), os.fsencode(kept_name(name)), "local"), path=name)
 
 
 def kept_files(place: Path) -> list[bytes]:
-    """The files that an attempt produced and that are kept at `place`."""
+    """Returns the paths of an attempt's files that are kept at `place`."""
     top = os.fsencode(place)
     names = [name for name in os.listdir(top) if name != os.fsencode(DIRECTORY)] if place.is_dir() else []
     return list(expand(top, names))

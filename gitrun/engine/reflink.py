@@ -1,4 +1,4 @@
-"""Copies of files that share their blocks with the original, where the file system can make them (btrfs, xfs, bcachefs)."""
+"""Copies files by sharing blocks (reflinks) where the file system supports it: btrfs, xfs, bcachefs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FICLONE = 0x40049409
-"""The request of Linux that lets a file have the blocks of another one: ioctl_ficlone(2)."""
+"""Linux's ioctl request that clones a file's blocks into another: ioctl_ficlone(2)."""
 
 
 def shares_blocks(directory: Path) -> bool:
-    """Tells whether files in this directory can share blocks, by making two."""
+    """Returns whether files in this directory can share blocks. Tries it with two temporary files."""
     stem = os.path.join(os.fspath(directory), f"reflink.{os.urandom(8).hex()}")
     first, second = stem + ".a", stem + ".b"
     try:
@@ -32,7 +32,7 @@ def shares_blocks(directory: Path) -> bool:
 
 
 def clone(source: str | bytes, target: str | bytes) -> bool:
-    """Makes `target` a file that shares the blocks of `source`; returns whether the system did so."""
+    """Makes `target` a clone that shares the blocks of `source`. Returns whether the system did so."""
     try:
         import fcntl
 
@@ -44,9 +44,9 @@ def clone(source: str | bytes, target: str | bytes) -> bool:
 
 
 def copy_file(source: bytes, target: bytes, *, share: bool) -> bool:
-    """Copies a file, or a symbolic link as a link, with its times and permissions; returns whether blocks are shared.
+    """Copies a file, or a symbolic link as a link, with times and permissions. Returns whether its blocks are shared.
 
-    The copy is always writable by its owner. Raises OSError.
+    If `share` is False, does not try to share blocks. Raises OSError.
     """
     if os.path.islink(source):
         os.symlink(os.readlink(source), target)

@@ -1,4 +1,4 @@
-"""The working tree as a tree: what lies there now, through a private index, the user's own untouched."""
+"""Records the working tree as a tree object, through a private index; the user's index stays unchanged."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ ABSENT = {
     "git cannot add it": "git cannot add it",
 }
 NAMED = 3
-"""Files that are named one by one in messages."""
+"""The most files that messages name one by one."""
 FATAL = 128
-"""The exit status of a git that could not go on."""
+"""The exit status of git after a fatal error."""
 MANY, MUCH = 1_000, 100 << 20
-"""Untracked files, and their bytes, above which a person is asked whether git should keep them all."""
+"""Number and bytes of untracked files above which the user is asked whether git should keep them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What `git status` sees in a worktree; directories end with `/`.
+    """The output of `git status` for a worktree; directories end with `/`.
 
-    `changed` are tracked paths whose content is not that of the index, `deleted` those of them that are no longer
-    there, `nested` repositories inside this one that are no submodules, `dirty_modules` submodules with changes of
-    their own, `unread` directories that git was not let into: what lies there is in none of the others.
+    `changed` are tracked paths that differ from the index, `deleted` those of them that do not exist. `nested` are
+    repositories inside this one that are not submodules. `dirty_modules` are submodules with changes of their own.
+    `unread` are directories that git could not open; files in them are missing from all other lists.
     """
 
     base: str | None
@@ -63,11 +63,11 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The source of a run, what of the working tree is not in it, and what to tell the user.
+    """The source of a run, the files of the working tree that it leaves out, and messages for the user.
 
-    `outside` is to be lent: what git ignores, what looks like a secret, and large untracked files. `named` is to be linked:
-    what the user names, and submodules that are not recorded. `bare` are the submodules of which the source has the commit
-    alone: where a program runs they are empty directories, or links.
+    `outside` is to be lent: ignored files, files that look like secrets, and large untracked files. `named` is to be
+    linked: paths that the user names, and submodules that are not recorded. `bare` are submodules recorded by commit
+    only: the program gets empty directories or links for them.
     """
 
     source: Source
@@ -79,9 +79,9 @@ class Snapshot:
 
 @contextmanager
 def private_index(git: Git, nonce: str) -> Iterator[Path]:
-    """A copy of the user's index that goes away with the `with`.
+    """Yields a copy of the user's index, and deletes it on exit.
 
-    It keeps the mtime: after a plain copy, an edit of the same size in the same second is taken for unchanged.
+    The copy keeps the mtime. With a new mtime, git takes an edit of the same size in the same second for unchanged.
     """
     directory = git.state / "tmp"
     make_common(directory)
@@ -98,10 +98,10 @@ def private_index(git: Git, nonce: str) -> Iterator[Path]:
 
 
 def scan(git: Git, index: Path | None = None, *, ignored: bool = True, modules: str = "dirty") -> Seen:
-    """What lies in the worktree, compared with `index` (None: the worktree's own).
+    """Runs `git status` in the worktree against `index` (None: the worktree's own). Raises GitFailed.
 
-    `modules` is what git ignores of submodules: `none`, `dirty` (all but another commit), or `all`: in a slot they may be
-    links, at which git status ends with an error.
+    `modules` is git's `--ignore-submodules`: `none`, `dirty` or `all`. A slot needs `all`, since `git status` fails at
+    submodules that are links.
     """
     words = (
         "--porcelain=v2",
@@ -117,7 +117,7 @@ def scan(git: Git, index: Path | None = None, *, ignored: bool = True, modules: 
         raise GitFailed(f"git status failed: {last_words(done.stderr)}")
     found, heads = listed(done.stdout)
     untracked, passed = found.get("?", []), found.get("!", [])
-    # a directory that cannot be opened is a warning, in the user's language, and no entry
+    # git only warns, in the user's language, about a directory that it cannot open
     closed = unreadable(os.fsencode(git.worktree or "."), {*untracked, *passed}) if done.stderr else []
     base, branch = heads.get(b"branch.oid", ""), heads.get(b"branch.head", "")
     return Seen(
@@ -135,7 +135,7 @@ def scan(git: Git, index: Path | None = None, *, ignored: bool = True, modules: 
 
 
 def listed(status: bytes) -> tuple[dict[str, list[bytes]], dict[bytes, str]]:
-    """The paths that `git status` lists, by what they are, and what it says of HEAD."""
+    """Parses the output of `git status`. Returns the paths by kind, and the headers about HEAD."""
     found: dict[str, list[bytes]] = {}
     heads: dict[bytes, str] = {}
     for entry in status.split(b"\0")[:-1]:
@@ -151,7 +151,7 @@ def listed(status: bytes) -> tuple[dict[str, list[bytes]], dict[bytes, str]]:
 
 
 def unreadable(top: bytes, passed: Collection[bytes]) -> list[bytes]:
-    """The directories below `top` that cannot be listed, but none of those `passed` over, which end with `/`."""
+    """Returns the directories below `top` that cannot be listed, except those in `passed`, which end with `/`."""
     found, queue = [], [b""]
     for directory in queue:
         try:
@@ -165,7 +165,7 @@ def unreadable(top: bytes, passed: Collection[bytes]) -> list[bytes]:
 
 
 def note(found: dict[str, list[bytes]], sort: bytes, rest: bytes) -> None:
-    """Files a line of status about a tracked path: `<XY> <sub> ... <path>`, 8 fields, or 10 if unmerged."""
+    """Sorts the status line of a tracked path into `found`: `<XY> <sub> ... <path>`, 8 fields, or 10 if unmerged."""
     fields = rest.split(b" ", 9 if sort == b"u" else 7)
     state, module, path = fields[0], fields[1], fields[-1]
     if sort == b"u":
@@ -180,9 +180,9 @@ def note(found: dict[str, list[bytes]], sort: bytes, rest: bytes) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What decides about untracked files: the settings, the paths named to be linked, and who answers a question.
+    """Options of a snapshot: the settings, the paths to link instead (`apart`), and the callback for questions.
 
-    `lent` says whether the program gets what is left out.
+    `lent` says whether the program gets the files that are left out.
     """
 
     settings: Settings
@@ -192,10 +192,10 @@ class Choice:
 
 
 def snapshot(git: Git, objects: Objects, index: Path, choice: Choice) -> Snapshot | None:
-    """The working tree as it is now, written into the repository through the private `index`.
+    """Writes the working tree into the repository through the private `index`. Raises GitFailed.
 
-    Ignored files are left out, as are untracked ones that are too large or look like secrets, and those named to be
-    linked. None if the answer to whether git should keep very many untracked files is no. Raises GitFailed.
+    Leaves out ignored files, untracked files that are too large or look like secrets, and paths to link. Returns None if
+    the user declines to record very many untracked files.
     """
     links = unhide(git, index)
     has_commits = choice.settings.submodules == "commit"
@@ -218,7 +218,7 @@ def snapshot(git: Git, objects: Objects, index: Path, choice: Choice) -> Snapsho
 
 
 def asks_too_much(choice: Choice, untracked: Sequence[bytes], weight: int) -> bool:
-    """Whether the user, asked because there are very many, does not want git to keep these untracked files."""
+    """Returns True if there are very many untracked files and the user, when asked, declines to record them."""
     return (len(untracked) > MANY or weight > MUCH) and not choice.confirm(
         f"the snapshot takes in {count_text(len(untracked), 'untracked file')} ({size_text(weight)}) that git does not ignore"
     )
@@ -227,9 +227,9 @@ def asks_too_much(choice: Choice, untracked: Sequence[bytes], weight: int) -> bo
 def outside_of(
     git: Git, settings: Settings, apart: tuple[bytes, ...]
 ) -> tuple[tuple[bytes, ...], tuple[bytes, ...], tuple[bytes, ...]]:
-    """What of the working tree would not be in a snapshot, as `outside` and `named` of one, and the paths of submodules.
+    """Returns `outside` and `named` as in a snapshot of the working tree, and the paths of submodules.
 
-    It is what a run with another source is lent.
+    A run with another source gets these files.
     """
     seen = scan(git)
     _, skipped, _ = choose(git, seen.untracked, settings, apart)
@@ -239,10 +239,10 @@ def outside_of(
 
 
 def unhide(git: Git, index: Path, listed: bytes | None = None) -> list[bytes]:
-    """Makes git look at files whose changes it was told not to see (skip-worktree, assume-unchanged), where they exist.
+    """Clears skip-worktree and assume-unchanged in the index for files that exist, so that git sees their changes.
 
-    In a sparse checkout git itself keeps the first mark right. `listed` is what `git ls-files -v -s -z` says, if that is
-    known. Returns the paths of submodules.
+    In a sparse checkout git itself keeps skip-worktree right. `listed` is the output of `git ls-files -v -s -z`, if the
+    caller has it. Returns the paths of submodules.
     """
     hidden, modules = peculiar(git, index) if listed is None else peculiar_of(listed)
     is_sparse = git.config.get("core.sparsecheckout", ("false",))[-1] == "true"
@@ -256,14 +256,14 @@ def unhide(git: Git, index: Path, listed: bytes | None = None) -> list[bytes]:
 
 
 def peculiar(git: Git, index: Path | None) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
-    """The tracked paths whose changes git was told not to see, with the tag of `git ls-files -v`, and those of submodules."""
+    """Returns the tracked paths whose changes git ignores, with their tags of `git ls-files -v`, and the submodules."""
     return peculiar_of(git.run("ls-files", "-v", "-s", "-z", index=index))
 
 
 def peculiar_of(listed: bytes) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
-    """As peculiar, of what `git ls-files -v -s -z` says."""
+    """Parses the output of `git ls-files -v -s -z`. Returns the same as `peculiar`."""
     hidden, modules = [], []
-    # one pattern over all of it: a hundred thousand ordinary files cost next to nothing
+    # one pattern over the whole output, so that a hundred thousand ordinary files cost next to nothing
     for tag, mode, path in PECULIAR.findall(b"\0" + listed):
         if tag == b"S" or tag.islower():
             hidden.append((path, tag))
@@ -275,7 +275,7 @@ def peculiar_of(listed: bytes) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
 def choose(
     git: Git, untracked: tuple[bytes, ...], settings: Settings, apart: tuple[bytes, ...]
 ) -> tuple[list[bytes], list[Skipped], int]:
-    """The untracked paths to take, those to skip with the reason, and the bytes of those taken."""
+    """Splits the untracked paths. Returns those to record, those to skip with the reason, and the bytes of the former."""
     top = os.fsencode(git.worktree or ".") + b"/"
     ours = tuple(os.fsencode(name) + b"/" for name in (DIRECTORY, *own_places(git)))
     taken, skipped, weight = [], [], 0
@@ -284,7 +284,7 @@ def choose(
             continue
         try:
             size = os.lstat(top + path).st_size
-        except OSError:  # gone since git saw it
+        except OSError:  # deleted since git listed it
             continue
         reason = why_not(path, size, settings)
         if reason:
@@ -296,27 +296,27 @@ def choose(
 
 
 def why_not(path: bytes, size: int, settings: Settings) -> str:
-    """Why an untracked file stays out of the snapshot; empty if it does not."""
+    """Returns the reason why an untracked file is not recorded; empty if it is."""
     if is_secret_file(os.fsdecode(path), settings.secrets):
         return "looks like a secret"
     return f"larger than {limit_text(settings.max_untracked)}" if size > settings.max_untracked else ""
 
 
 def own_places(git: Git) -> set[str]:
-    """Where git itself lies, if that is below the top of the working tree."""
+    """Returns the paths of git's own directories, as far as they are below the top of the working tree."""
     top = os.path.realpath(git.worktree or ".")
     places = {os.path.relpath(os.path.realpath(place), top) for place in (git.git_dir, git.common_dir)}
     return {place for place in places if not place.startswith("..")}
 
 
 def add(git: Git, index: Path, seen: Seen, untracked: list[bytes]) -> list[Skipped]:
-    """Puts what lies there now into the index; returns the untracked paths that cannot be read.
+    """Adds the current files to the index. Returns the untracked paths that cannot be read.
 
-    Raises GitFailed if a tracked one cannot be read.
+    Raises GitFailed if a tracked file cannot be read.
     """
     gone = set(seen.deleted)
     tracked = [path for path in (*seen.changed, *seen.conflicts) if path not in gone]
-    if gone:  # said so, because a path may now lead through a link to a file of another place
+    if gone:  # removed by force, because the path may now lead through a link to a file elsewhere
         paths = b"".join(path + b"\0" for path in seen.deleted)
         git.run("update-index", "--force-remove", "-z", "--stdin", stdin=paths, index=index)
     if not tracked and not untracked:
@@ -325,7 +325,7 @@ def add(git: Git, index: Path, seen: Seen, untracked: list[bytes]) -> list[Skipp
     done = git.attempt("update-index", "--add", "--remove", "--replace", "-z", "--stdin", stdin=paths, index=index)
     if not done.returncode:
         return []
-    # update-index stops at the first path it cannot read; add goes on, and status then says what is missing
+    # update-index stops at the first path it cannot read; add continues, and status shows what is missing
     said = add_what_goes(git, index, [*tracked, *untracked])
     left = scan(git, index, ignored=False)
     bad = set(left.changed) & set(tracked)
@@ -339,18 +339,18 @@ def add(git: Git, index: Path, seen: Seen, untracked: list[bytes]) -> list[Skipp
 
 
 def add_what_goes(git: Git, index: Path, paths: list[bytes]) -> bytes:
-    """What git says of those of the paths that it cannot add; all others are in the index then."""
+    """Adds all paths that git can add to the index. Returns git's messages about the others."""
     words = ("--sparse", "--ignore-errors", "--pathspec-from-file=-", "--pathspec-file-nul")
     done = git.attempt("add", "--all", *words, stdin=b"".join(path + b"\0" for path in paths), index=index)
     half = len(paths) // 2
     if done.returncode < FATAL or not half:
         return done.stderr
-    # a filter that fails ends git before it has added anything, whatever errors it is to ignore
+    # a failing filter ends git before it has added anything, even with --ignore-errors
     return b"".join(add_what_goes(git, index, part) for part in (paths[:half], paths[half:]))
 
 
 def without_records(git: Git, objects: Objects, tree: str) -> str:
-    """The tree without a `.gitrun` that the user happens to keep in git."""
+    """Returns the tree without a `.gitrun` directory that the user committed."""
     if objects.read(f"{tree}:{DIRECTORY}") is None:
         return tree
     from gitrun.git.objects import TreeMaker, edit_tree
@@ -360,20 +360,20 @@ def without_records(git: Git, objects: Objects, tree: str) -> str:
 
 
 def tree_of(objects: Objects, commit: str | None) -> str | None:
-    """The tree of a commit."""
+    """Returns the tree of a commit, or None."""
     found = objects.read(f"{commit}^{{tree}}") if commit else None
     return found.id if found else None
 
 
 def commits_of(git: Git, index: Path, modules: list[bytes]) -> tuple[tuple[str, str], ...]:
-    """The submodules that the index still has, each with the commit it is at."""
+    """Returns the submodules in the index, each with its commit."""
     listed = git.run("ls-files", "-s", "-z", "--", *map(os.fsdecode, modules), index=index) if modules else b""
     lines = (line for line in listed.split(b"\0") if line.startswith(b"160000 "))
     return tuple((os.fsdecode(line.partition(b"\t")[2]), line.split(b" ")[1].decode()) for line in lines)
 
 
 def moved_modules(git: Git, modules: Sequence[tuple[str, str]]) -> tuple[str, ...]:
-    """What to tell of submodules that a run had at these commits and that are at others, or not there, by now."""
+    """Returns messages about submodules that are missing here or at another commit than in the run."""
     words = []
     for path, then in modules:
         place = (git.worktree or git.git_dir) / path
@@ -389,7 +389,7 @@ def moved_modules(git: Git, modules: Sequence[tuple[str, str]]) -> tuple[str, ..
 
 
 def words_for(seen: Seen, skipped: list[Skipped], *, lent: bool) -> tuple[str, ...]:
-    """Returns what the user should know about the snapshot before the program starts."""
+    """Returns the warnings about a snapshot that the user sees before the program starts."""
     words = []
     still = " (your program still sees it)" if lent else ""
     for one in skipped[:NAMED]:
@@ -407,5 +407,5 @@ def words_for(seen: Seen, skipped: list[Skipped], *, lent: bool) -> tuple[str, .
 
 
 def listing(paths: Sequence[bytes]) -> str:
-    """The first few paths, for a message."""
+    """Returns the first three paths, for a message."""
     return ", ".join(os.fsdecode(path) for path in paths[:3]) + (", …" if len(paths) > 3 else "")

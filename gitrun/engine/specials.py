@@ -1,4 +1,4 @@
-"""FIFOs and sockets of the working tree: git sees none of them, so that a run does not get them."""
+"""Finds FIFOs and sockets in the working tree. git ignores them, so runs do not get them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
 
 LARGE = 256 << 10
-"""Bytes of a directory itself above which it is not looked into: it holds some thousands of files."""
+"""Size in bytes of a directory itself above which it is not searched; it has some thousands of entries."""
 MOST = 64
-"""Directories that are looked into: the top and those in it. Looking into all would be a second walk over the tree."""
+"""The most directories searched: the top and those in it. Searching all would be a second walk over the tree."""
 
 
 def words_of_specials(git: Git) -> tuple[str, ...]:
-    """Returns what to tell of FIFOs and sockets, each once: what was told is written down in the local state."""
+    """Returns a note about FIFOs and sockets. Names each only once: the local state records which were named."""
     found = list(specials(os.fsencode(git.worktree))) if git.worktree else []
     if not found:
         return ()
@@ -32,7 +32,7 @@ def words_of_specials(git: Git) -> tuple[str, ...]:
     fresh = [path for path in found if path not in told]
     if not fresh:
         return ()
-    with suppress(OSError):  # it is told again then
+    with suppress(OSError):  # without the record the note is repeated, which does no harm
         make_common(git.state)
         with place.open("ab") as file:
             file.write(b"".join(path + b"\0" for path in fresh))
@@ -40,7 +40,7 @@ def words_of_specials(git: Git) -> tuple[str, ...]:
 
 
 def specials(top: bytes) -> Iterator[bytes]:
-    """Yields the FIFOs and sockets in a directory and in those directly in it, by their paths below it."""
+    """Yields the paths of FIFOs and sockets in the top directory and directly in its subdirectories."""
     queue = [b""]
     for place in queue:
         with suppress(OSError):
@@ -56,7 +56,7 @@ def specials(top: bytes) -> Iterator[bytes]:
 
 
 def is_special(entry: os.DirEntry[bytes]) -> bool:
-    """Returns whether the entry is a FIFO or a socket, no device."""
+    """Returns whether the entry is a FIFO or a socket; False for a device."""
     import stat
 
     mode = entry.stat(follow_symlinks=False).st_mode

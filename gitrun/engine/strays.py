@@ -1,4 +1,4 @@
-"""Environments of the user that import from a slot: something installed the project there from inside a run."""
+"""Finds Python environments that import from a slot: something installed the project there from inside a run."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
 
 MENDING = (("uv.lock", "uv sync --reinstall-package {name}"), ("poetry.lock", "poetry install"), ("pdm.lock", "pdm install"))
-"""Lock files of a project, and the command that installs it again."""
+"""Lock files of a project, and the command that reinstalls it."""
 
 
 def of_environments(git: Git) -> Iterator[Finding]:
-    """Finds the environments of the project, the active one and that of the Python on PATH, if one imports from a slot."""
+    """Yields a finding for each environment of the project, the active one, and the Python on PATH that imports from a slot."""
     if git.worktree is None:
         return
     top = str(git.worktree)
@@ -36,7 +36,7 @@ def of_environments(git: Git) -> Iterator[Finding]:
 
 
 def distributions_in(site: str, slots: tuple[str, ...]) -> Iterator[str]:
-    """Yields the names of the distributions whose metadata say that they were installed from one of the slots."""
+    """Yields the names of distributions whose metadata (direct_url.json) says that they were installed from a slot."""
     for name in names_in(site):
         if name.endswith(".dist-info"):
             origin = unquote(text_of(os.path.join(site, name, "direct_url.json")))
@@ -45,7 +45,7 @@ def distributions_in(site: str, slots: tuple[str, ...]) -> Iterator[str]:
 
 
 def mending(top: str, prefix: str, names: list[str]) -> str:
-    """Returns the command, for the top of the project, that makes the environment import from there again."""
+    """Returns the command, run at the project's top, that makes the environment import from the working tree."""
     for lock, command in MENDING:
         if os.path.exists(os.path.join(top, lock)) and (names or "{name}" not in command):
             return command.format(name=names[0] if names else "")

@@ -1,4 +1,4 @@
-"""What lies around a program of a run: environments, launchers, and paths, all of which were made for the working tree."""
+"""Finds the environments, launchers and paths around a run's program that were made for the working tree."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ ENVIRONMENTS, IMPORTS = "environments", "imports"
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What launchers are handed, and what of the project is installed from the working tree, as it is spelled there."""
+    """The variables for launchers, and the parts of the project that are installed from the working tree."""
 
     handed: Handed
     installs: Installs
     sites: tuple[str, ...] = ()
-    """The directories of installed packages in which that is said."""
+    """The package directories in which these installs were found."""
     paths: tuple[str, ...] = ()
     """The directories from which the Python of a script imports."""
 
 
 def surroundings_of(road: Road, plan: Plan, python: Interpreter | None) -> Surroundings:
-    """What lies around the program of a plan."""
+    """Returns the surroundings of a plan's program."""
     top = road.git.worktree
     if top is None:
         return Surroundings(Handed({}), Installs())
@@ -59,12 +59,12 @@ def surroundings_of(road: Road, plan: Plan, python: Interpreter | None) -> Surro
 
 
 def has_installed(around: Surroundings, since: float) -> bool:
-    """Whether something was installed after `since` (seconds since 1970)."""
+    """Returns whether something was installed after `since` (seconds since 1970)."""
     return any(mtime(site) >= since * 10**9 for site in around.sites)
 
 
 def upwards(directory: str, top: str) -> tuple[str, ...]:
-    """The directory and those above it, up to the top."""
+    """Returns the directory and its parents, up to the top."""
     found = [directory := os.path.normpath(directory)]
     while directory != top and directory.startswith(top + "/"):
         found.append(directory := os.path.dirname(directory))
@@ -72,7 +72,7 @@ def upwards(directory: str, top: str) -> tuple[str, ...]:
 
 
 def spellings(road: Road) -> tuple[str, ...]:
-    """The paths of the working tree: as git has it, without links, and as the user has come to it."""
+    """Returns the paths of the working tree: git's, the one without links, and the one the user's shell came by."""
     top = str(road.git.worktree)
     found = [top, os.path.realpath(top)]
     typed = road.git.environ.get("PWD", "")
@@ -85,7 +85,7 @@ def spellings(road: Road) -> tuple[str, ...]:
 
 
 def surround(around: Surroundings, environ: dict[str, str], top: Path, tree: Path) -> str:
-    """Puts into the environment what makes programs import the run's own code, and launchers use the user's environment.
+    """Sets variables so that programs import the run's own code and launchers use the user's environment.
 
     Returns PYTHONPATH. Raises CannotRun.
     """
@@ -106,9 +106,9 @@ def surround(around: Surroundings, environ: dict[str, str], top: Path, tree: Pat
 
 
 def unshadowing(root: str, place: Path) -> str:
-    """The directory, or one of links to what is in it, if modules in it have names of Python's own.
+    """Returns the directory, or a directory of links to its contents if some of its modules have names of standard modules.
 
-    An editable install comes behind these, PYTHONPATH before them.
+    Editable installs come after the standard library on `sys.path`, but PYTHONPATH comes before it.
     """
     names = names_in(root) if root else []
     own = {name for name in names if name.partition(".")[0] in sys.stdlib_module_names and is_module(os.path.join(root, name))}
@@ -123,12 +123,15 @@ def unshadowing(root: str, place: Path) -> str:
 
 
 def is_module(path: str) -> bool:
-    """Whether a module or package lies there, not just a directory."""
+    """Returns whether the path is a module or a package, not just a directory."""
     return path.endswith((".py", ".so")) or os.path.isfile(os.path.join(path, "__init__.py"))
 
 
 def renamed(modules: tuple[tuple[str, str], ...], place: Path, top: Path, tree: Path) -> tuple[str, ...]:
-    """The directory, with links to modules that are imported by another name than they have in the source, if there are any."""
+    """Links modules whose import names differ from their paths in the source.
+
+    Returns the directory of links, if there are any.
+    """
     for name, path in modules:
         target = in_slot(path, top, tree)
         if target is None or not is_linkable(name, modules):
@@ -144,7 +147,7 @@ def renamed(modules: tuple[tuple[str, str], ...], place: Path, top: Path, tree: 
 
 
 def is_linkable(name: str, modules: tuple[tuple[str, str], ...]) -> bool:
-    """Whether a module can be imported through a link: none of the packages above it is mapped itself."""
+    """Returns whether a link can provide the module: no package above it is mapped itself."""
     parts = name.split(".")
     known = {module for module, _ in modules}
     return not any(".".join(parts[:count]) in known for count in range(1, len(parts)))
@@ -153,7 +156,7 @@ def is_linkable(name: str, modules: tuple[tuple[str, str], ...]) -> bool:
 def not_isolated(
     road: Road, plan: Plan, around: Surroundings, ignored: tuple[bytes, ...], *, again: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The names of what the program may use of the working tree in place of the run's own, and what is said of them.
+    """Returns the names of builds and modules that the program may take from the working tree, and warnings about them.
 
     `again`: the source is that of an earlier attempt.
     """
@@ -172,7 +175,7 @@ def not_isolated(
 
 
 def missing(road: Road, plan: Plan, installs: Installs) -> tuple[str, ...]:
-    """The directories that are installed from the working tree, and that the source of the plan does not have."""
+    """Returns the directories installed from the working tree that the plan's source does not have."""
     top = road.git.worktree
     moved = dict.fromkeys(place for root in installs.roots if top and (place := in_slot(root, top, top)))
     paths = [path for path in (os.path.relpath(place, top) for place in moved if top) if path != "."]
@@ -183,13 +186,13 @@ def missing(road: Road, plan: Plan, installs: Installs) -> tuple[str, ...]:
 
 
 def not_imported(installs: Installs) -> tuple[str, ...]:
-    """What programs import from the working tree all the same: modules, and files of loaders that do not say what."""
+    """Returns the modules and loader files through which programs still import from the working tree."""
     modules = (name for name, _ in installs.modules if not is_linkable(name, installs.modules))
     return (*modules, *map(os.path.basename, installs.unread))
 
 
 def moved_words(words: list[str], road: Road, tree: Path) -> list[str]:
-    """The words, with the workspace's path wherever one names the working tree by its own. Says which."""
+    """Replaces the working tree's path in the words by the workspace's path. Says which word changed."""
     top = road.git.worktree
     if top is None or top == tree:
         return words
@@ -200,7 +203,7 @@ def moved_words(words: list[str], road: Road, tree: Path) -> list[str]:
 
 
 def moved_word(word: str, tops: tuple[str, ...], tree: str) -> str:
-    """The word, with `tree` wherever it has the path of a top, except in an environment and in git's own directory."""
+    """Replaces the path of each top in the word by `tree`, except inside an environment or git's own directory."""
     for top in tops:
         if top not in word:
             continue
@@ -210,7 +213,7 @@ def moved_word(word: str, tops: tuple[str, ...], tree: str) -> str:
             inside = (os.path.join(top, *parts[:count]) for count in range(1, len(parts) + 1))
             return found[0] if parts[0] == ".git" or any(map(is_environment, inside)) else tree + found["inner"]
 
-        # it begins a word, an argument of an option (-I/top, --x=/top) or a part of a list (/top:/app), and is not /other/top
+        # matches at the start of a word, an option's value (-I/top, --x=/top) or a list entry (/top:/app), but not /other/top
         begin = r"(?:(?<![\w./~-])|(?<=://)|(?<=^-[A-Za-z]))"
         word = re.sub(begin + re.escape(top) + r"(?P<inner>(?:/[^\s:,;\"'|&<>()]*)?)(?=$|[\s:,;\"'|&<>()])", new, word)
     return word

@@ -1,9 +1,9 @@
-"""Slots: the pool of linked worktrees in which programs run, reused so that only what differs is written.
+"""Slots: a pool of linked worktrees in which programs run. They are reused, so that only differing files are written.
 
-`slots/<n>/` holds `tree/<parent>/<name>`, the worktree, with its name and its parent's those of the user's own; `index`,
-which programs never see; `state`; `lent`, the manifest of lent files; and `lock`. Git's record of it is
-`worktrees/gitrun-<n>`. A program may leave anything in its slot: each lease brings tree and record back to what they must
-be, and makes a new slot where that fails.
+`slots/<n>/` holds `tree/<parent>/<name>`, the worktree, named like the user's own and its parent; `index`, which programs
+never see; `state`; `lent`, the manifest of lent files; and `lock`. Git's record of it is `worktrees/gitrun-<n>`. A
+program may leave anything in its slot. Each lease repairs the tree and the record, and creates both from nothing if that
+fails.
 """
 
 from __future__ import annotations
@@ -42,8 +42,7 @@ if TYPE_CHECKING:
 TREE = "tree"
 TAG = re.compile(rb"\.(?:cpython|pypy|graalpy)")
 KEPT_IN_RECORD = frozenset({"HEAD", "commondir", "gitdir", "info"})
-# a slot has no watcher of its own, keeps no reflog (it would keep deleted runs), leaves submodules to their links, and
-# its index is one file
+# a slot has no fsmonitor, no reflog (it would keep deleted runs reachable), links for submodules, and an unsplit index
 STEADY = {
     "core.fsmonitor": "false",
     "core.logallrefupdates": "false",
@@ -54,9 +53,9 @@ STEADY = {
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The attempt a slot was made ready for, its run while that has the slot, and the caches it left (None: not known).
+    """The attempt that a slot was prepared for, the run that uses it, and the caches left in it (None: unknown).
 
-    `copied` counts the bytes of lent copies in an idle slot.
+    `copied` is the size in bytes of the lent copies in an idle slot.
     """
 
     attempt: str = ""
@@ -66,11 +65,10 @@ class State:
 
 
 class Slot:
-    """A leased slot; to be used in a `with`. `tree` is the worktree, `git` the repository seen from it.
+    """A leased slot; a context manager. `tree` is the worktree, `git` is bound to it.
 
-    `content` is the same for what reads or writes contents; `user` the repository as seen from the user's own worktree.
-
-    `manifest` says what is lent; `unsteady` are lent files whose originals changed while they were copied.
+    `content` is like `git`, for commands that read or write contents. `user` is bound to the user's own worktree.
+    `manifest` records what is lent. `unsteady` are lent files whose originals changed while they were copied.
     """
 
     def __init__(self, git: Git, directory: Path, lock: Lock) -> None:
@@ -90,16 +88,22 @@ class Slot:
 
     @property
     def is_ours(self) -> bool:
-        """Whether the slot is still the one that was leased: somebody may have removed it, and another run made it again."""
+        """Returns whether the slot is still the one that was leased.
+
+        False if somebody removed it, even if a new run recreated it.
+        """
         return is_at(self._lock.descriptor, self._lock.path)
 
     def save(self, state: State) -> int:
-        """Writes the state down, all of it or nothing; when that was, by the file system's clock, in nanoseconds."""
+        """Writes the state atomically. Returns the time of that, by the file system's clock, in nanoseconds."""
         write_state(self.directory, state)
         return time_of(self.directory / "state")
 
     def end(self, attempt: str, seen: Seen, keep: int) -> None:
-        """Ends an attempt in order: caches and lent copies stay for the next one, copies up to `keep` bytes in all slots."""
+        """Ends an attempt.
+
+        Caches and lent copies stay for the next one; all slots together keep up to `keep` bytes of copies.
+        """
         caches = tuple(map(os.fsdecode, caches_in((*seen.untracked, *seen.ignored))))
         self.save(State(attempt, caches=caches, copied=self.manifest.size))
         if self.manifest.copies:
@@ -107,17 +111,17 @@ class Slot:
 
 
 def tree_in(directory: Path, top: Path) -> Path:
-    """Returns where the worktree of a slot is: its name and its parent's are those of the directory that it stands for."""
+    """Returns the worktree of a slot. Its name and its parent's name are those of the user's directory `top`."""
     return directory / TREE / (top.parent.name or TREE) / (top.name or TREE)
 
 
 def directory_of_slot(tree: Path) -> Path:
-    """Returns the slot's directory, by its worktree."""
+    """Returns the slot's directory for a worktree."""
     return next(place for place in tree.parents if place.parent.name == "slots" and place.name.isdigit())
 
 
 def drop_copies(slot: Slot, keep: int) -> None:
-    """Removes lent copies from idle slots, the longest unused first, until all slots hold `keep` bytes at most."""
+    """Removes lent copies from idle slots, least recently used first, until all slots hold at most `keep` bytes."""
     pool = slot.directory.parent
     states = {path: read_state(path) for path in pool.iterdir() if path.name.isdigit()}
     total = sum(state.copied for state in states.values())
@@ -141,7 +145,7 @@ def drop_copies(slot: Slot, keep: int) -> None:
 
 
 def time_of(path: Path) -> int:
-    """Returns when a file was written, in nanoseconds; 0 if there is none."""
+    """Returns the mtime of a file in nanoseconds; 0 if there is none."""
     try:
         return path.stat().st_mtime_ns
     except OSError:
@@ -149,19 +153,19 @@ def time_of(path: Path) -> int:
 
 
 def record_of(git: Git, directory: Path) -> Path:
-    """Git's own record of the slot's worktree."""
+    """Returns the directory of git's record of the slot's worktree."""
     return git.common_dir / "worktrees" / f"gitrun-{directory.name}"
 
 
 def write_state(directory: Path, state: State) -> None:
-    """Writes a slot's state down, all of it or nothing."""
+    """Writes a slot's state atomically."""
     fresh = directory / "state.new"
     fresh.write_text(json.dumps({name: getattr(state, name) for name in State.__slots__}))
     fresh.replace(directory / "state")
 
 
 def read_state(directory: Path) -> State:
-    """A slot's state; that of an unknown one if it does not read."""
+    """Returns a slot's state; an empty one if it cannot be read."""
     try:
         found = State(**json.loads((directory / "state").read_bytes()))
         return replace(found, caches=None if found.caches is None else tuple(found.caches))
@@ -170,7 +174,7 @@ def read_state(directory: Path) -> State:
 
 
 def lease(git: Git, attempt: str, run: str, lending: Lending | None = None) -> Slot:
-    """Leases the first free slot, with `attempt` checked out and, beside it, what is lent (None: what it has already).
+    """Leases the first free slot, with `attempt` checked out and files lent (None: those already there).
 
     Raises GitFailed, OSError.
     """
@@ -190,10 +194,10 @@ def lease(git: Git, attempt: str, run: str, lending: Lending | None = None) -> S
 
 
 def is_free(git: Git, directory: Path, run: str) -> bool:
-    """Whether a slot that is ours is nobody else's.
+    """Returns whether a locked slot may be used.
 
-    A killed run's slot is kept until the next command has looked for what the run left. A worktree of the user may have
-    the name of ours.
+    A killed run's slot is reserved until a command has recovered the run. A worktree of the user may have the name of the
+    slot's record.
     """
     left = read_state(directory).run
     if left and left != run and directory_of(git.state, left).exists():
@@ -206,12 +210,15 @@ def is_free(git: Git, directory: Path, run: str) -> bool:
 
 
 def check_out(git: Git, directory: Path, what: tuple[State, Lending | None], lock: Lock) -> Slot:
-    """Returns the slot with the attempt checked out and the files lent; only files that differ are written."""
+    """Checks out the attempt and lends the files, writing only those that differ. Returns the slot.
+
+    If that fails, deletes the worktree and tries again.
+    """
     slot, (state, lending) = Slot(git, directory, lock), what
     with suppress(GitFailed, OSError):
         refresh(slot, state, lending, caches=read_state(directory).caches)
         return slot
-    # what a program left there was too much for git
+    # git could not cope with what a program left there
     erase(os.fsencode(directory / TREE))
     (directory / "index").unlink(missing_ok=True)
     refresh(slot, state, lending, caches=None)
@@ -219,13 +226,13 @@ def check_out(git: Git, directory: Path, what: tuple[State, Lending | None], loc
 
 
 def refresh(slot: Slot, state: State, lending: Lending | None, *, caches: tuple[str, ...] | None) -> None:
-    """Brings the slot to what `state` and `lending` say. Raises GitFailed, OSError."""
-    # from here on a kill leaves a slot whose caches nobody knows
+    """Brings the slot to `state` and `lending`. Raises GitFailed, OSError."""
+    # after a kill from here on, the slot's caches are unknown
     since = slot.save(state)
     place(slot.tree)
     (slot.directory / "index.lock").unlink(missing_ok=True)
     point(slot.git, state.attempt)
-    if not is_sparse(slot.git) and sparse_patterns(slot.git).exists():  # git would not write what it once left out
+    if not is_sparse(slot.git) and sparse_patterns(slot.git).exists():  # git would not write files that it once left out
         sparse_patterns(slot.git).unlink()
         (slot.directory / "index").unlink(missing_ok=True)
     if slot.content == slot.git:
@@ -245,7 +252,7 @@ def refresh(slot: Slot, state: State, lending: Lending | None, *, caches: tuple[
     if lending and slot.user.worktree:
         match_modes(slot.user, slot.git, tracked)
         match_or_check_out(slot, tracked, is_exact=lending.exact, converts=converts(slot.user, listed))
-    # the deepest first: a directory that disappears may leave a cache above it alone
+    # deepest first: when a directory goes, a cache above it may be the last thing there
     for cache in sorted(map(os.fsencode, caches or ()), key=lambda path: -path.count(b"/")):
         weed(os.path.realpath(os.fsencode(slot.tree)), cache, since)
     unsteady: list[bytes] = []
@@ -256,14 +263,14 @@ def refresh(slot: Slot, state: State, lending: Lending | None, *, caches: tuple[
     slot.manifest, slot.unsteady = kept, tuple(unsteady)
     if lending:
         beside.show(slot.user.worktree if lending.top else None, slot.tree)
-    # a copy, with its time: git takes a file for unchanged only if it is older than the index
+    # copy2 keeps the time: git trusts an entry only if the file is older than the index
     shutil.copy2(slot.directory / "index", slot.git.git_dir / "index")
 
 
 def place(tree: Path) -> None:
-    """Makes the directories above a slot's worktree; a worktree that was elsewhere in the slot, or had another name, moves."""
+    """Creates the directories above a slot's worktree. Moves a worktree that has another place or name in the slot."""
     parent, top = tree.parent, tree.parent.parent
-    if not is_directory(os.fsencode(top)):  # a link is unlinked, never followed
+    if not is_directory(os.fsencode(top)):  # a link is removed, never followed
         erase(os.fsencode(top))
         top.mkdir()
     if is_directory(os.fsencode(tree)) and is_directory(os.fsencode(parent)):
@@ -282,7 +289,7 @@ def place(tree: Path) -> None:
 
 
 def worktrees_in(top: Path) -> list[Path]:
-    """Returns the worktrees one or two levels below a slot's `tree`: earlier versions had only one level."""
+    """Returns the worktrees one or two levels below a slot's `tree`. Earlier versions had only one level."""
     found = []
     for one in sorted(path for path in top.iterdir() if is_directory(os.fsencode(path))):
         inner = [one] if (one / ".git").is_file() else list(one.iterdir())
@@ -293,7 +300,7 @@ def worktrees_in(top: Path) -> list[Path]:
 def point(git: Git, attempt: str) -> None:
     """Makes git's record of a slot and its worktree point to each other, with a detached HEAD at the attempt.
 
-    The layout is that of gitrepository-layout(5); `git worktree add` would take a lock, and fail beside another one.
+    The layout follows gitrepository-layout(5). `git worktree add` takes a lock and fails beside another one.
     """
     record, tree = git.git_dir, git.worktree or git.git_dir
     if not is_directory(os.fsencode(tree)):
@@ -308,30 +315,30 @@ def point(git: Git, attempt: str) -> None:
     else:
         erase(os.fsencode(record))
         record.mkdir(parents=True)
-        (record / "locked").touch()  # until it is whole, it is not to be pruned
+        (record / "locked").touch()  # protects the incomplete record from git worktree prune
     put(record / "commondir", "../..\n")
     put(record / "HEAD", f"{attempt}\n")
     put(tree / ".git", f"gitdir: {record}\n")
-    put(record / "gitdir", f"{tree}/.git\n")  # with it, it is a worktree for git, which must have a HEAD then
+    put(record / "gitdir", f"{tree}/.git\n")  # last: it makes this a worktree for git, which needs a HEAD
     (record / "locked").unlink(missing_ok=True)
 
 
 def put(path: Path, text: str) -> None:
-    """Makes the file hold this text, in place of whatever else lies there."""
+    """Atomically replaces whatever is at `path` by a file with this text."""
     place, content = os.fsencode(path), os.fsencode(text)
     if os.path.lexists(place):
         if not stat.S_ISREG(os.lstat(place).st_mode):
             erase(place)
         elif path.read_bytes() == content:
             return
-    # what a killed one of us leaves is the old text: git fsck calls a worktree without HEAD an error
+    # after a kill the old text must remain: git fsck reports a worktree without HEAD
     fresh = path.with_name(path.name + ".new")
     fresh.write_bytes(content)
     fresh.replace(path)
 
 
 def seen_from(git: Git, tree: Path) -> Git:
-    """The repository seen from the slot, through the slot's own index, sparse as the user's worktree is."""
+    """Returns a `Git` bound to the slot's worktree and index, with the user's sparse checkout."""
     directory = directory_of_slot(tree)
     record = record_of(git, directory)
     settings = dict(STEADY)
@@ -345,22 +352,22 @@ def seen_from(git: Git, tree: Path) -> Git:
 
 
 def content_seen_from(user: Git, slot: Git) -> Git:
-    """Returns the repository seen from a slot, for what runs filters: some look for keys in the directory of git."""
+    """Returns a `Git` for commands that run filters in a slot. Some filters look for keys in the user's git directory."""
     return replace(slot, git_dir=user.git_dir) if has_own_filters(user) else slot
 
 
 def is_sparse(git: Git) -> bool:
-    """Whether a worktree is a sparse checkout."""
+    """Returns whether a worktree is a sparse checkout."""
     return git.config.get("core.sparsecheckout", ("false",))[-1] == "true" and sparse_patterns(git).exists()
 
 
 def sparse_patterns(git: Git) -> Path:
-    """Where git keeps what of a sparse checkout is to be there."""
+    """Returns the path of git's sparse-checkout patterns."""
     return git.git_dir / "info" / "sparse-checkout"
 
 
 def reveal(git: Git, attempt: str) -> None:
-    """Writes what the attempt has beyond its base also where the checkout is sparse: in the user's tree it is there."""
+    """Checks out files that the attempt changed even outside the sparse patterns: the user's tree has them."""
     words = ("-r", "-z", "--name-only", "--no-renames", "--diff-filter=AMT")
     listed = git.attempt("diff-tree", *words, f"{attempt}^1", attempt).stdout
     if listed:
@@ -369,7 +376,7 @@ def reveal(git: Git, attempt: str) -> None:
 
 
 def caches_in(paths: Iterable[bytes]) -> set[bytes]:
-    """The caches that are, or hold, these paths."""
+    """Returns the caches that are, or contain, these paths."""
     found = set()
     for path in paths:
         parts = path.rstrip(b"/").split(b"/")
@@ -380,11 +387,11 @@ def caches_in(paths: Iterable[bytes]) -> set[bytes]:
 
 
 def weed(top: bytes, cache: bytes, since: int) -> None:
-    """Takes away a cache beside which nothing is left, and of bytecode what may not be that of the source beside it.
+    """Removes bytecode that may not match its source, and a cache with nothing left beside it.
 
-    Bytecode is valid by the source's size and its mtime in whole seconds: two versions of one size written within a
-    second would run the old code. So only that of regular files last written in a second before that of `since` stays:
-    neither the checkout nor the program can write another version in that second.
+    Bytecode is valid by its source's size and mtime in whole seconds. Two versions of the same size written within a
+    second would run the old code. So bytecode stays only for regular files last written in a second before that of
+    `since`: neither the checkout nor the program can write another version in that second.
     """
     place = top + b"/" + cache
     parent = place.rpartition(b"/")[0]
@@ -406,13 +413,15 @@ def weed(top: bytes, cache: bytes, since: int) -> None:
 
 
 def match_or_check_out(slot: Slot, tracked: frozenset[bytes], *, is_exact: bool, converts: bool) -> None:
-    """Gives the files the user's own bytes (`is_exact`), or takes from them those that an earlier run had."""
+    """Gives files the user's exact bytes (`is_exact`), or checks out again the files for which an earlier run did that."""
     record = slot.directory / "exact"
     before = frozenset(record.read_bytes().split(b"\0")) & tracked if record.exists() else frozenset()
     if is_exact and converts:
         paths = differing(slot.user, slot.content, tracked)
         if paths:
-            record.write_bytes(b"\0".join(before.union(paths)))  # first: a kill must not leave bytes that nobody knows of
+            record.write_bytes(
+                b"\0".join(before.union(paths))
+            )  # written first: after a kill the record must name every file with exact bytes
             match_bytes(slot.user, slot.content, paths)
     elif before and not is_exact:
         for path in before:
@@ -422,9 +431,9 @@ def match_or_check_out(slot: Slot, tracked: frozenset[bytes], *, is_exact: bool,
 
 
 def tidy(slot: Slot, tracked: frozenset[bytes], wanted: Manifest, caches: frozenset[bytes]) -> Manifest:
-    """Removes all that is neither tracked, nor a cache to be kept, nor lent as it is wanted and untouched.
+    """Removes everything that is neither tracked, nor a cache to keep, nor a lent file that is wanted and untouched.
 
-    One walk over the slot. Returns what is lent already.
+    Walks over the slot once. Returns what is already lent.
     """
     top = os.fsencode(slot.tree)
     known = directories_of(tracked) | directories_of(wanted.copies) | directories_of(wanted.links)
@@ -455,14 +464,14 @@ def tidy(slot: Slot, tracked: frozenset[bytes], wanted: Manifest, caches: frozen
 
 
 def unlink_module(path: bytes) -> None:
-    """Makes an empty directory of a link that an earlier run had for a submodule: git leaves it there."""
+    """Replaces a link that an earlier run had for a submodule by an empty directory. git leaves such links in place."""
     if os.path.islink(path):
         os.unlink(path)
         os.mkdir(path)
 
 
 def directories_of(paths: Iterable[bytes]) -> set[bytes]:
-    """Returns the directories above these paths."""
+    """Returns all directories above these paths."""
     found = set[bytes]()
     for path in paths:
         above = path.rpartition(b"/")[0]
@@ -473,7 +482,7 @@ def directories_of(paths: Iterable[bytes]) -> set[bytes]:
 
 
 def is_older(source: bytes, since: int) -> bool:
-    """Whether a regular file lies there that was last written in a second before that of `since` (nanoseconds)."""
+    """Returns whether the path is a regular file last written in a second before that of `since` (nanoseconds)."""
     try:
         status = os.lstat(source)
     except OSError:
