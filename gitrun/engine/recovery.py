@@ -1,4 +1,4 @@
-"""Runs whose supervisor died are finished as terminated, with all that they left, by whoever comes next."""
+"""Finishes runs whose supervisor died: they end as terminated, and their files are recorded."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ if TYPE_CHECKING:
 
 KILLED = -9
 GETS_OVER = 1.0
-"""Seconds that a git which holds the lock of a dead run's ref is given to set it."""
+"""Seconds that a git process which holds the lock of a dead run's ref has to set the ref."""
 STILL_AT_WORK = 10.0
-"""Seconds to wait for what a dead supervisor had started in the slot."""
+"""Seconds to wait for processes that a dead supervisor had started in the slot."""
 
 
 def recover(road: Road) -> None:
-    """Finishes every run of this repository whose supervisor died on this machine; says what could not be."""
+    """Finishes all runs of this repository whose supervisor died on this machine. Says which could not be finished."""
     for run in recorded(road.git.state):
         directory = directory_of(road.git.state, run)
         if is_live(road.git.state, run):
@@ -61,7 +61,7 @@ def recover(road: Road) -> None:
 
 
 def bury(road: Road, run: str, live: Live) -> None:
-    """Finishes one run, unless it was never begun, had its result already or goes on. Raises GitrunError, OSError."""
+    """Finishes one run, unless it never began, has its result, or is still running. Raises GitrunError, OSError."""
     if goes_on(road.git.state, run):
         return
     owner = owner_of(road.git.state, run)
@@ -73,7 +73,7 @@ def bury(road: Road, run: str, live: Live) -> None:
             end_everywhere(attempt.id)
         try:
             finish_for(road, run, attempt, live)
-        except StaleRun:  # a git that the dead supervisor had started may have set the ref after all
+        except StaleRun:  # a git process of the dead supervisor may have set the ref
             if not last_of(road, run)[1]:
                 raise
     live.close()
@@ -82,9 +82,9 @@ def bury(road: Road, run: str, live: Live) -> None:
 
 
 def put_back(road: Road, run: str) -> None:
-    """Sets the ref of a run again that somebody has taken away, but not to the trash, while its program ran.
+    """Restores a run's ref that somebody removed while its program ran, unless the run is in the trash or purged.
 
-    Raises CannotRun if the attempt is gone too: what it left then stays where it is.
+    Raises CannotRun if the attempt is gone too; its files stay where they are.
     """
     owner = owner_of(road.git.state, run)
     if owner is None or tip_of(road.git, run) is not None or run in deleted(road.git) or run in purged(road.git):
@@ -99,10 +99,10 @@ def put_back(road: Road, run: str) -> None:
 
 
 def break_lock(road: Road, run: str) -> None:
-    """Takes away the lock of the run's ref that a git of the dead supervisor has left, once that had time to get over it.
+    """Removes a stale lock of the run's ref that a git process of the dead supervisor left, after waiting one second.
 
-    It is one if it leads to a commit of a run, or was cut short before it says anything. A git that lives yet fails
-    without it, or finds the ref moved, and is tried again.
+    A lock counts as stale if it is empty or holds the id of a run's commit. A git process that is still alive fails
+    without it, or finds the ref moved, and is retried.
     """
     path = road.git.common_dir / f"{run_ref(run)}.lock"
     if not path.exists():
@@ -117,7 +117,7 @@ def break_lock(road: Road, run: str) -> None:
 
 
 def last_of(road: Road, run: str) -> tuple[Commit | None, bool]:
-    """The run's last attempt (None: the run was never begun) and whether that has its result. Raises BadRun."""
+    """Returns the run's last attempt (None: the run never began) and whether it has a result. Raises BadRun."""
     tip = tip_of(road.git, run)
     if tip is None:
         return None, False
@@ -130,7 +130,7 @@ def last_of(road: Road, run: str) -> tuple[Commit | None, bool]:
 
 
 def finish_for(road: Road, run: str, attempt: Commit, live: Live) -> None:
-    """Records the result of a dead supervisor's attempt: how its program ended, if it still saw that, else that it died."""
+    """Records the result of a dead supervisor's attempt: the recorded end of its program, or else the supervisor's death."""
     owner = owner_of(road.git.state, run)
     if owner is not None and owner.attempt != attempt.id:
         owner = None
@@ -153,14 +153,14 @@ def finish_for(road: Road, run: str, attempt: Commit, live: Live) -> None:
 
 
 def site_of(road: Road, run: str, owner: Owner | None, stack: ExitStack) -> Site | None:
-    """Where the dead run ran, held for as long as `stack` lasts; None if that is somebody else's place by now.
+    """Returns the workspace of the dead run, locked until `stack` closes; None if another run uses it or it is gone.
 
-    Raises CannotRun while a git of the dead supervisor's still works there.
+    Raises CannotRun if its lock is still held after 10 seconds.
     """
     if owner is None or owner.in_place:
         return None
     there = Path(owner.worktree)
-    slot = road.git.state / "slots" / directory_of_slot(there).name  # the repository may lie elsewhere now
+    slot = road.git.state / "slots" / directory_of_slot(there).name  # the repository may have moved
     tree = slot / there.relative_to(directory_of_slot(there))
     if not tree.is_dir() or read_state(slot).run != run:
         return None
@@ -178,7 +178,7 @@ def site_of(road: Road, run: str, owner: Owner | None, stack: ExitStack) -> Site
 
 
 def last_sign(live: Live) -> datetime:
-    """When the run wrote last."""
+    """Returns the time of the last write to the run's output."""
     try:
         moment = live.output.stat().st_mtime
     except OSError:

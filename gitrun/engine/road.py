@@ -1,4 +1,4 @@
-"""What a run goes along on: a value that is there before anything that runs programs is imported."""
+"""The session of one command. Cheap to import: it imports nothing that runs programs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Road:
-    """What a run goes along on: the repository, the settings, where output is shown and where words are said."""
+    """The session of one command: repository, settings, output streams, and `say`, which shows a message."""
 
     git: Git
     settings: Settings
@@ -26,5 +26,5 @@ class Road:
 
 
 def lends(road: Road, request: Request) -> bool:
-    """Tells whether the program gets what is not in the snapshot."""
+    """Returns whether the program gets files that are not in the snapshot."""
     return not request.no_link and bool((road.settings.link and road.settings.lend) or request.links)

@@ -1,4 +1,4 @@
-"""Runs going to and coming from other repositories: what of them goes, what becomes of what comes."""
+"""Exchanges runs with other repositories: fetch, push, delete, export, import, and the trust in runs from elsewhere."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be fetched: ids or the beginnings of ids (none: all runs), of these those that `pick` picks by id.
+    """A request to fetch runs: ids or prefixes of ids (none: all runs), of which `pick` selects some by id.
 
-    With `merge`, runs that went on here and there are merged; `shown`: git's progress reaches the user.
+    `merge` merges runs that have new attempts on both sides. `shown` shows git's progress to the user.
     """
 
     names: tuple[str, ...] = ()
@@ -49,13 +49,13 @@ class Order:
 
 
 class Sharing:
-    """The runs of one repository, and how they go to others and come from there."""
+    """The runs of one repository, seen from other repositories."""
 
     def __init__(self, git: Git, settings: Settings) -> None:
         self._git, self._settings = git, settings
 
     def fetch(self, remote: str, order: Order) -> Received:
-        """Brings runs from a remote, or from a bundle at a path. Raises GitFailed, UnknownRun."""
+        """Fetches runs from a remote, or from a bundle at a path. Raises GitFailed, UnknownRun."""
         git = self._git
         patterns = [f"{digits_of(name)}*" for name in order.names] or ["*"]
         with incoming.opened(git) as prefix:
@@ -74,21 +74,21 @@ class Sharing:
         return keep
 
     def all_tips(self) -> dict[str, str]:
-        """Every run that is here, but for those that are running: id -> tip."""
+        """Returns all runs of this repository that are not running: id -> tip."""
         found = tips(self._git)
         return {run: tip for run, tip in found.items() if is_id(run) and is_id(tip) and not is_live(self._git.state, run)}
 
     def made_here(self, runs: Sequence[Run]) -> list[Run]:
-        """Those of the runs whose first or last attempt was made here, or is trusted, and whose last one has ended."""
+        """Returns the finished runs whose first or last attempt was made here or is trusted."""
         known = trust.trusted(self._git)
         return [run for run in runs if run.attempt.stopped and not known.isdisjoint((run.id, run.attempt.id))]
 
     def published(self, remote: str) -> frozenset[str]:
-        """The commits that the refs of a remote have. Raises GitFailed."""
+        """Returns the commits that the refs of a remote point to. Raises GitFailed."""
         return remotes.published(self._git, remote)
 
     def unpublished(self, runs: Mapping[str, str], there: Collection[str]) -> list[str]:
-        """The commits behind the runs, none of a run's own, that are not behind those `there`: id and subject, newest first."""
+        """Returns the user's commits below the runs that `there` lacks: short id and subject, newest first."""
         asked = "".join([*(f"{tip}\n" for tip in runs.values()), *(f"^{name}\n" for name in there)]).encode()
         words = (
             "--ignore-missing",
@@ -101,18 +101,18 @@ class Sharing:
         return self._git.run("rev-list", "--abbrev=8", *words, stdin=asked).decode(errors="replace").splitlines()
 
     def secrets(self, runs: Mapping[str, str], there: Collection[str]) -> list[Finding]:
-        """What looks like a secret in all that the runs have and the commits `there` do not have behind them."""
+        """Returns what looks like a secret in the runs, except in commits reachable from `there`."""
         return secrets.scan(self._git, [*runs.values(), *(f"^{name}" for name in there)], self._settings.secrets)
 
     def secrets_in_export(self, runs: Mapping[str, str], without: str | None = None) -> list[Finding]:
-        """What in a bundle of the runs looks like a secret; but for what `without`, or a remote, has already."""
+        """Returns what looks like a secret in a bundle of the runs, except in what `without` or a remote already has."""
         tips = [*runs.values(), *([f"^{without}"] if without else [])]
         return secrets.scan(self._git, tips, self._settings.secrets, ("--remotes",))
 
     def held_back(self, runs: Iterable[str]) -> dict[str, str]:
-        """Returns those of the runs that may not leave: id -> path of a submodule whose files an attempt of the run has.
+        """Returns the runs that must not be pushed: id -> path of a submodule whose files the run recorded.
 
-        The code of another repository leaves only with `gitrun.pushSubmodules`, or if the caller does not ask here.
+        Code of another repository leaves only with `gitrun.pushSubmodules`, or if the caller does not ask here.
         """
         from gitrun.store.index import Index
 
@@ -124,13 +124,13 @@ class Sharing:
             return {run: next(iter(outermost(attempt.submodules)), "?") for run, attempt in found}
 
     def push(self, remote: str, runs: Mapping[str, str], *, shown: bool = False) -> Pushed:
-        """Pushes the runs (id -> tip), with what git-lfs keeps of them. Raises GitFailed."""
+        """Pushes the runs (id -> tip) and their git-lfs files. Raises GitFailed."""
         if runs:
             remotes.push_large(self._git, remote, runs)
         return remotes.push(self._git, remote, runs, shown=shown)
 
     def left_behind(self, runs: Collection[str]) -> list[tuple[str, File]]:
-        """The files of these runs that are kept beside the repository only, each with the id of its run."""
+        """Returns the files of these runs that only exist beside the repository, each with the id of its run."""
         from gitrun.store.kept import left_behind
 
         with Index(self._git) as index:
@@ -138,37 +138,37 @@ class Sharing:
         return left_behind(self._git, found)
 
     def delete(self, remote: str, runs: Mapping[str, str]) -> Pushed:
-        """Deletes the runs (id -> tip as we know it) on the remote. Raises GitFailed."""
+        """Deletes the runs (id -> tip as known here) on the remote. Raises GitFailed."""
         return remotes.delete(self._git, remote, runs)
 
     def known(self, names: Sequence[str]) -> dict[str, str]:
-        """The runs, here or in the trash, whose ids these names abbreviate: id -> tip. Raises UnknownRun."""
+        """Returns the runs, here or in the trash, that these id prefixes name: id -> tip. Raises UnknownRun."""
         there = tips(self._git, TRASH) | tips(self._git)
         return {run: there[run] for run in sorted(named_ids(there, names, "this repository"))}
 
     def is_here(self, run: str) -> bool:
-        """Whether there is a run of this id, not in the trash."""
+        """Returns whether this repository has the run, not in the trash."""
         return run in tips(self._git)
 
     def export(self, runs: Mapping[str, str], file: Path, without: str | None = None) -> None:
-        """Writes a bundle of the runs, and of all they are made from but for what `without` has. Raises GitFailed."""
+        """Writes a bundle of the runs and their history, except what `without` has. Raises GitFailed."""
         asked = "".join(f"{run_ref(run)}\n" for run in runs) + (f"^{without}\n" if without else "")
         done = self._git.attempt("bundle", "create", "--quiet", str(file), "--stdin", stdin=asked.encode())
         if done.returncode:
             raise GitFailed(f"the runs cannot be exported: {last_words(done.stderr)}")
 
     def import_(self, file: Path, order: Order) -> Received:
-        """Brings runs from a bundle. Raises GitFailed, UsageError."""
+        """Fetches runs from a bundle. Raises GitFailed, UsageError."""
         if not file.is_file():
             raise UsageError(f"there is no file '{file}'", "git run export RUNS FILE writes one")
         return self.fetch(str(file.absolute()), order)
 
     def trust(self, names: Sequence[str], *, back: bool = False) -> None:
-        """Trusts attempts (ids) and keys (fingerprints), or takes that back."""
+        """Trusts attempts (ids) and keys (fingerprints), or revokes that trust if `back` is set."""
         (trust.distrust if back else trust.trust)(self._git, names)
 
     def keys_of(self, runs: Sequence[Run]) -> list[str]:
-        """The keys that signed the last attempts of the runs. Raises NotTrusted if one has no good signature."""
+        """Returns the keys that signed the last attempts of the runs. Raises NotTrusted if a run lacks a good signature."""
         found = []
         for run in runs:
             signed = self.signature(run)
@@ -178,39 +178,39 @@ class Sharing:
         return list(dict.fromkeys(found))
 
     def signature(self, run: Run) -> Signature | None:
-        """What git says of the signature of the run's last attempt; None if it has none."""
+        """Returns git's verdict on the signature of the run's last attempt; None if it is unsigned."""
         from gitrun.store.signing import signature
 
         return signature(self._git, run.attempt.id)
 
     def is_key(self, word: str) -> bool:
-        """Whether a word is the fingerprint of a key."""
+        """Returns whether a word is the fingerprint of a key."""
         return trust.is_fingerprint(word)
 
     def trusted_keys(self) -> list[str]:
-        """The fingerprints of trusted keys."""
+        """Returns the fingerprints of trusted keys."""
         return trust.signers(self._git)
 
     def is_trusted(self, run: Run) -> bool:
-        """Whether the run's last attempt may be executed."""
+        """Returns whether the run's last attempt may be executed."""
         return trust.is_trusted(self._git, run)
 
     def untrusted(self, runs: Sequence[Run]) -> list[Run]:
-        """Those of the runs that may not be executed."""
+        """Returns the runs that may not be executed."""
         known = {run.id for run in trust.trusted_of(self._git, runs)}
         return [run for run in runs if run.id not in known]
 
     def default_remote(self, *, push: bool = False) -> str:
-        """The remote that git would take. Raises UsageError."""
+        """Returns the remote that git uses by default. Raises UsageError."""
         return remotes.default_remote(self._git, push=push)
 
     def is_remote(self, word: str) -> bool:
-        """Whether a word means a remote, and not a run."""
+        """Returns whether a word names a remote, not a run."""
         return remotes.is_remote(self._git, word)
 
 
 def named_ids(there: Mapping[str, str], names: Sequence[str], remote: str) -> frozenset[str]:
-    """The ids that the names abbreviate. Raises UnknownRun if one is of none, or of several, that are there."""
+    """Returns the ids that the prefixes name. Raises UnknownRun if one matches no run or several."""
     found = set()
     for name in names:
         ids = [run for run in there if run.startswith(digits_of(name))]

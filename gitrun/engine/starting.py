@@ -1,4 +1,4 @@
-"""From a request to a finished run: when it is decided, the attempt is begun and carried through."""
+"""Starts runs: decides about a request, begins the attempt, and runs it to its end."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ if TYPE_CHECKING:
     from gitrun.store.attempts import Started
 
 TRIES = (0.05, 0.2, 0.5)
-"""Seconds between tries of a start whose new objects a gc took."""
+"""Seconds to wait before each new try of a start that lost its new objects to a gc."""
 
 
 def start(road: Road, request: Request, manners: Manners, within: Within | None = None) -> tuple[str, Outcome | None] | Skip:
-    """The id of the run and what came of the attempt (None: staged, or gone on in the background), or why nothing is run.
+    """Starts a run. Returns its id and its outcome (None: staged or in the background), or Skip if nothing has to run.
 
-    Raises GitrunError when nothing could be run or recorded.
+    Tries again if a gc removes objects in between. Raises GitrunError if nothing could be run or recorded.
     """
     check(request)
     require_worktree(road, request)
@@ -70,7 +70,7 @@ def start(road: Road, request: Request, manners: Manners, within: Within | None 
                     started = begin(launch, ready, python, lending)
                     if within:
                         within.begins(ready.plan.operation, started.run)
-            except GitFailed as error:  # gc may have taken what was just written; the working tree still has it
+            except GitFailed as error:  # a gc may have removed what was just written; the working tree still has it
                 lost = lost or isinstance(error, ObjectsGone) or is_collecting(road.git)
                 if isinstance(error, ObjectsGone):
                     from gitrun.store.modules import forget
@@ -83,13 +83,13 @@ def start(road: Road, request: Request, manners: Manners, within: Within | None 
             try:
                 return go(launch, ready, started, (python, lending))
             except BaseException:
-                started.live.leave()  # we may live on: who comes next finishes what is not recorded
+                started.live.leave()  # this process may live on; the next command finishes what is not recorded
                 raise
     raise CannotRun("the run could not be started")
 
 
 def with_links(road: Road, request: Request) -> Request:
-    """The request with what the operation's entry links in, which must be known before the snapshot is taken."""
+    """Returns the request with the paths that the operation's entry links. The snapshot must know them."""
     top = road.git.worktree
     if top is None or request.links or request.no_link or not request.operation:
         return request
@@ -98,7 +98,7 @@ def with_links(road: Road, request: Request) -> Request:
 
 
 def links_of(top: Path, name: str, above: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """The paths below the top that the entry of that name, or of one of its steps, in the working tree links in."""
+    """Returns the paths that the entry of that name, or one of its steps, links; read from the working tree."""
     for file in (GITRUN, PYPROJECT):
         try:
             data = (top / file).read_bytes()
@@ -117,7 +117,7 @@ def links_of(top: Path, name: str, above: tuple[str, ...] = ()) -> tuple[str, ..
 
 
 def refuse_in_place(plan: Plan) -> None:
-    """Raises UsageError if a run of the plan in the working tree would have to change files of it first."""
+    """Raises UsageError if a run of the plan in the working tree would have to change files there first."""
     if plan.written:
         raise UsageError(f"flags of {plan.operation} are in a file of yours, and --in-place would write it", "leave it out")
     if plan.definition:
@@ -131,14 +131,14 @@ def in_place_allowed(definition: Definition) -> None:
 
 
 def told_specials(launch: Launch) -> tuple[str, ...]:
-    """What to tell of FIFOs and sockets in the working tree, which a run elsewhere does not get."""
+    """Returns the note about FIFOs and sockets in the working tree; empty for steps and in-place runs."""
     from gitrun.engine.specials import words_of_specials
 
     return () if launch.request.in_place or launch.within else words_of_specials(launch.road.git)
 
 
 def warnings_of_secrets(plan: Plan) -> list[str]:
-    """What to tell of flags and words that look like secrets: they are recorded, and stay in the run."""
+    """Returns a warning about flags and words that look like secrets, because the run records them."""
     found = [f"flag {name}" for name in named(secrets_in_flags(plan.flags))]
     words = named(secrets_in_words(plan.command))
     found += [word if word.startswith("word ") else f"option {word}" for word in words if f"flag {word}" not in found]
@@ -169,11 +169,11 @@ def go(launch: Launch, ready: Ready, started: Started, given: tuple[Interpreter 
             hand_on(kept(road.git, started.run, started.earlier), kept(road.git, started.run, started.attempt))
         started.live.close()
         return started.run, None
-    # the process that goes on in the background must find its index when the other one has taken the private one away
+    # the background process needs an index after this process has deleted the private one
     index = Path(shutil.copy2(launch.index, started.live.directory / "index")) if request.in_place else None
     if manners.detach and not manners.detach(started.run):
         return started.run, None
-    # what runs programs takes as long to import as all else here, and a start that is skipped does not need it
+    # importing what runs programs takes as long as all else here, and a skipped start does not need it
     from gitrun.engine.attempt import Job, perform
 
     if ready.plan.kind == STEPS:
@@ -186,12 +186,12 @@ def go(launch: Launch, ready: Ready, started: Started, given: tuple[Interpreter 
 
 
 def is_id_of(name: str, run: str) -> bool:
-    """Whether the name is the run's id, or digits of it, so that who typed it knows which run it is."""
+    """Returns whether the name is the run's id or a prefix of it, so that the user already knows which run it is."""
     return bool(digits := digits_of(name)) and run.startswith(digits)
 
 
 def python_for(road: Road, plan: Plan) -> Interpreter | None:
-    """The Python that runs the plan's script, or notebook; None if it is none of Python. Raises CannotRun."""
+    """Returns the Python that runs the plan's script or notebook; None for other programs. Raises CannotRun."""
     if plan.kind == NOTEBOOK:
         from gitrun.engine.notebooks import require_kernel, require_runner
 
@@ -208,7 +208,7 @@ def python_for(road: Road, plan: Plan) -> Interpreter | None:
 
 
 def looked_around(road: Road, ready: Ready, python: Interpreter | None) -> Ready:
-    """The start, with what lies around its program, and with the names of what of it is the working tree's."""
+    """Returns the decision with the program's surroundings, and with warnings about code that comes from the working tree."""
     if ready.plan.kind == STEPS or road.git.worktree is None:
         return ready
     from gitrun.engine.surroundings import not_isolated, surroundings_of
@@ -225,7 +225,7 @@ def looked_around(road: Road, ready: Ready, python: Interpreter | None) -> Ready
 
 
 def begin(launch: Launch, ready: Ready, python: Interpreter | None, lending: Lending) -> Started:
-    """Commits the attempt and holds its live record."""
+    """Commits the attempt and takes the lock of its live record."""
     from gitrun.engine.environment import env_toml
     from gitrun.store import attempts
 
@@ -240,7 +240,7 @@ def begin(launch: Launch, ready: Ready, python: Interpreter | None, lending: Len
 
 
 def lending_for(road: Road, request: Request, ready: Ready) -> Lending:
-    """Decides what the run is lent of what git ignores."""
+    """Decides which files outside the snapshot the run gets."""
     top, bare = road.git.worktree, ready.snapshot.bare
     if top is None or request.in_place or ready.plan.kind == STEPS:
         return replace(NOTHING, bare=bare)
@@ -252,19 +252,19 @@ def lending_for(road: Road, request: Request, ready: Ready) -> Lending:
 
 
 def share_directories(road: Road) -> None:
-    """Makes the ignored directories that `gitrun.link` names: runs are to share what they put there."""
+    """Creates the ignored directories that `gitrun.link` names, so that runs share the files they put there."""
     for path in road.settings.link_paths if road.git.worktree else ():
         place = (road.git.worktree or Path()) / path
         if any(sign in path for sign in "*?[") or os.path.lexists(place):
             continue
-        # check-ignore refuses the literal pathspecs that all else is asked with
+        # check-ignore rejects the literal pathspecs that gitrun uses otherwise
         words = ("--no-literal-pathspecs", "check-ignore", "-q", "--no-index")
         if not road.git.attempt(*words, "--", f"{path}/").returncode:
             place.mkdir(parents=True, exist_ok=True)
 
 
 def noted(road: Road, notes: Notes, request: Request) -> Notes:
-    """The annotations with what the request adds."""
+    """Returns the annotations with the label, tags and comment of the request added."""
     from gitrun.model.run import Comment
 
     tags = tuple(sorted({*notes.tags, *request.tags}))

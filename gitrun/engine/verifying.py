@@ -1,7 +1,7 @@
-"""A run's last attempt executed once more and held against its record: the road of a run, without its end.
+"""Executes a run's last attempt again and compares the result with its record.
 
-It runs in a slot, from the recorded attempt's own commit; the live lock is held, so that nobody restarts the run
-meanwhile. No ref is set: what the program leaves is looked at, and what it wrote goes away with the live record.
+The program runs in a slot, from the recorded attempt's commit. The lock of the live record is held, so that nobody
+restarts the run at the same time. No ref is set: files are compared, and the output is deleted with the live record.
 """
 
 from __future__ import annotations
@@ -56,13 +56,13 @@ if TYPE_CHECKING:
     from gitrun.model.verdict import Rules
 
 DEEPEST = 10
-"""Pipelines within pipelines that are followed."""
+"""The deepest nesting of pipelines that is followed."""
 
 
 def verify(road: Road, run: Run, rules: Rules, *, depth: int = 0) -> Verdict:
-    """The verdict on the run's last attempt. Raises NotTrusted, and CannotRun if it cannot be executed again.
+    """Returns the verdict on the run's last attempt. Shows the program's output on stderr.
 
-    What the program writes is shown on stderr.
+    Raises NotTrusted, and CannotRun if the attempt cannot be executed again.
     """
     require_trusted(road.git, run)
     last = run.attempt
@@ -77,14 +77,14 @@ def verify(road: Road, run: Run, rules: Rules, *, depth: int = 0) -> Verdict:
 
 
 def verdict(run: Run, again: Outcome | Attempt, rules: Rules, *, same_output: bool) -> Verdict:
-    """What is to be said of an attempt and what it was again."""
+    """Compares an attempt with its repetition."""
     last = run.attempt
     looked_at = sum(not rules.is_ignored(file.path) for file in last.files)
     return Verdict(run.id, last.id, differences(last, again, rules), len(last.metrics), looked_at, same_output)
 
 
 def verify_steps(road: Road, run: Run, rules: Rules, depth: int) -> Verdict:
-    """The verdicts on the runs that were the steps of a pipeline; those that were not needed then are left out."""
+    """Verifies the runs of a pipeline's steps. Leaves out steps that were skipped."""
     if depth > DEEPEST:
         raise CannotRun(f"the steps of run {short(run.id)} lead too deep")
     found = []
@@ -99,14 +99,14 @@ def verify_steps(road: Road, run: Run, rules: Rules, depth: int) -> Verdict:
 
 
 def steps_of(road: Road, run: Run) -> list[StepRun]:
-    """The steps that the run's last attempt has run itself."""
+    """Returns the steps that the run's last attempt executed itself."""
     with Objects(road.git) as objects:
         found = objects.read(f"{run.attempt.left}:{record.RESULT}")
     return [step for step in read_steps(found.data if found else b"") if step.status in {COMPLETED, ERROR, TERMINATED}]
 
 
 def verify_and_keep(road: Road, run: Run, rules: Rules) -> Verdict:
-    """As verify, of another attempt of the run, which is there afterwards. Raises UsageError if that cannot be the same."""
+    """Verifies the run by a new attempt, which stays in the run. Raises UsageError if a new attempt could not be the same."""
     if run.attempt.kind == STEPS:
         raise UsageError("--keep is for a run of one operation", "verify the runs of its steps, which git run list shows")
     with Objects(road.git) as objects:
@@ -126,7 +126,7 @@ def verify_and_keep(road: Road, run: Run, rules: Rules) -> Verdict:
 
 
 def execute_again(road: Road, run: Run) -> tuple[Outcome, bool]:
-    """What came of the program this time, and whether it wrote the same. Raises CannotRun."""
+    """Executes the last attempt again. Returns the outcome, and whether the output is the same. Raises CannotRun."""
     require_sound(road.git.config, OF_RUNS)
     request = Request(restart=run.id, no_link=True)
     with Objects(road.git) as objects:
@@ -150,7 +150,7 @@ def execute_again(road: Road, run: Run) -> tuple[Outcome, bool]:
 
 
 def perform_again(road: Road, request: Request, ready: Ready, known: tuple[Run, str]) -> tuple[Outcome, bytes]:
-    """The outcome, and the beginning of the output; slot and live record are given back whatever happens."""
+    """Returns the outcome and the beginning of the output. Releases the slot and the live record in any case."""
     run, earlier = known
     attempt = run.attempt.id
     python = python_for(road, ready.plan)
@@ -173,7 +173,7 @@ def perform_again(road: Road, request: Request, ready: Ready, known: tuple[Run, 
 
 
 def look(road: Road, started: Started, site: Site, ended: Outcome) -> tuple[Outcome, Seen]:
-    """The outcome with metrics and files; what the run keeps beside the repository stays as it is."""
+    """Returns the outcome with metrics and files. Leaves the run's kept files unchanged."""
     point(site.git, started.attempt)
     with scratch(road.git) as keep:
         git = content_seen_from(road.git, site.git)
@@ -187,9 +187,9 @@ def look(road: Road, started: Started, site: Site, ended: Outcome) -> tuple[Outc
 
 
 def require_end(run: Run, ended: Outcome) -> None:
-    """Raises CannotRun if the program could not be started though it could before, or was stopped.
+    """Raises CannotRun if the program was stopped, or could not be started although it could before.
 
-    KeyboardInterrupt if that was by Ctrl-C.
+    Raises KeyboardInterrupt after Ctrl-C.
     """
     if ended.status == TERMINATED and ended.reason:
         if ended.exit_status == -signal.SIGINT:
@@ -200,12 +200,12 @@ def require_end(run: Run, ended: Outcome) -> None:
 
 
 def earlier_of(road: Road, objects: Objects, run: Run) -> str:
-    """The attempt whose files, kept beside the repository, the last one had; empty if there are none. Raises CannotRun."""
+    """Returns the attempt whose kept files the last attempt started from; empty if there is none. Raises CannotRun."""
     before = attempts(road.git, objects, run)[:-1]
     if not before:
         return ""
     left = [file.path for file in before[-1].files if file.stored == "local"]
-    if not {file.path for file in run.attempt.files}.intersection(left):  # it was a clean start, or there were none
+    if not {file.path for file in run.attempt.files}.intersection(left):  # a clean start, or nothing was kept
         return ""
     unpack(road.git, run.id, before[-1])
     place = kept(road.git, run.id, before[-1].id)
@@ -216,7 +216,7 @@ def earlier_of(road: Road, objects: Objects, run: Run) -> str:
 
 
 def linked_then(road: Road, objects: Objects, run: Run) -> tuple[bytes, ...]:
-    """The paths that were linked in from the working tree, as far as they are there. Says what is not."""
+    """Returns the paths that the run linked from the working tree and that still exist. Says which are missing."""
     found = objects.read(f"{run.attempt.left}:{record.RESULT}")
     listed = reading.parse_toml((found.data if found else None) or b"", record.RESULT).get("linked")
     paths = [path_of(path) for path in listed if isinstance(path, str)] if isinstance(listed, list) else []
@@ -229,6 +229,6 @@ def linked_then(road: Road, objects: Objects, run: Run) -> tuple[bytes, ...]:
 
 
 def is_below(path: str) -> bool:
-    """Whether a path of a record stays below the top it is put onto."""
+    """Returns whether a path of a record stays below the top, outside `.git` and `.gitrun`."""
     parts = path.split("/")
     return not os.path.isabs(path) and ".." not in parts and parts[0] not in {".git", ".gitrun"}

@@ -1,4 +1,4 @@
-"""The runner of notebooks: executes a copy, cell by cell, in a kernel, and writes what the cells write as it comes."""
+"""The runner of notebooks: executes a copy, cell by cell, in a kernel, and shows the cells' output as it arrives."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 SAVE_EVERY = 5.0
-"""Seconds after which what was executed so far is written again."""
+"""Seconds between two writes of the partly executed copy."""
 NO_HISTORY = "--HistoryManager.hist_file=:memory:"
 
 
 @dataclass
 class Stop:
-    """What has been asked of the runner: the first signal that it was sent (0: none), and whether to start no more cells."""
+    """Requests to end the runner: the first signal (0: none), and whether to start no more cells."""
 
     number: int = 0
     is_order: bool = False
@@ -43,23 +43,23 @@ class Stop:
 
 
 class OneKernel(KernelSpecManager):
-    """Knows a single kernel: the one that is started with these words."""
+    """A registry with a single kernel, started with the given words."""
 
     def __init__(self, words: list[str]) -> None:
         super().__init__()
         self._words = words
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        """The kernel, whatever its name."""
+        """Returns the kernel, whatever name is asked for."""
         words = [*self._words, "-f", "{connection_file}", NO_HISTORY]
         return KernelSpec(argv=words, language="python", display_name=kernel_name)
 
 
 class Client(NotebookClient):
-    """Executes cells and shows what they write: text to stdout and stderr, results to stdout, errors to stderr."""
+    """Executes cells and shows their output: text on stdout and stderr, results on stdout, errors on stderr."""
 
     def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:  # noqa: ANN401 - as nbclient has it
-        """What a message added to the cell's outputs."""
+        """Shows and returns the output that a message added to the cell."""
         found = super().process_message(msg, cell, cell_index)
         if found:
             show(found)
@@ -67,14 +67,14 @@ class Client(NotebookClient):
 
 
 def main(place: str) -> None:
-    """Executes the notebook that the file at `place` describes; ends the program with its status."""
-    warnings.simplefilter("ignore")  # of nbformat, about what Jupyter has written
+    """Executes the notebook that the JSON file at `place` describes. Exits with the notebook's status."""
+    warnings.simplefilter("ignore")  # nbformat warns about files that Jupyter itself wrote
     spec = json.loads(Path(place).read_bytes())
     sys.exit(asyncio.run(execute(spec)))
 
 
 def show(output: Mapping[str, Any]) -> None:
-    """Writes an output of a cell where a program would have."""
+    """Writes an output of a cell to stdout or stderr, as a program would."""
     kind = output["output_type"]
     if kind == "stream":
         write(sys.stderr if output["name"] == "stderr" else sys.stdout, output["text"])
@@ -86,17 +86,17 @@ def show(output: Mapping[str, Any]) -> None:
 
 
 def write(stream: TextIO, text: str) -> None:
-    """Writes text at once; without colours if nobody sees them."""
+    """Writes text at once; removes colours if the stream is not a terminal."""
     stream.write(text if stream.isatty() else COLOURS.sub("", text))
     stream.flush()
 
 
 async def execute(spec: Mapping[str, Any]) -> int:
-    """Executes a copy of the notebook; the exit status. A signal that ended it ends this program too."""
+    """Executes a copy of the notebook. Returns the exit status. Ends by the same signal if one ended the notebook."""
     source = Path(spec["notebook"])
     copy = copy_of(source, spec["flags"])
     target = source.with_suffix(".out.ipynb")
-    save(copy, target)  # one of an attempt before must not be taken for this one's
+    save(copy, target)  # replaces the copy of an earlier attempt
     stop = Stop()
     with tempfile.TemporaryDirectory(prefix="gitrun-") as place:
         manager = manager_of(spec, place)
@@ -115,7 +115,7 @@ async def execute(spec: Mapping[str, Any]) -> int:
 
 
 def copy_of(source: Path, flags: Mapping[str, Any]) -> Any:  # noqa: ANN401 - nbformat has no type for it
-    """The notebook with the values of its flags and without the outputs of another time."""
+    """Returns the notebook with the values of its flags and without earlier outputs."""
     found = with_flags(parse_notebook(source.read_bytes(), source.name), flags)
     copy = nbformat.reads(json.dumps(found), as_version=4)  # type: ignore[no-untyped-call]
     for cell in copy.cells:
@@ -125,7 +125,7 @@ def copy_of(source: Path, flags: Mapping[str, Any]) -> Any:  # noqa: ANN401 - nb
 
 
 def save(copy: Any, target: Path) -> None:  # noqa: ANN401 - nbformat has no type for it
-    """Writes the copy as it is now; never half of it, and never through a link."""
+    """Writes the copy in its present state, atomically and never through a link."""
     fresh = target.with_name(f".{target.name}.part")
     text: str = nbformat.writes(copy)  # type: ignore[no-untyped-call]
     fresh.write_text(text + "\n", "utf-8")
@@ -133,10 +133,10 @@ def save(copy: Any, target: Path) -> None:  # noqa: ANN401 - nbformat has no typ
 
 
 def manager_of(spec: Mapping[str, Any], place: str) -> AsyncKernelManager:
-    """What starts and ends the kernel: the user's Python, or the one that the notebook names."""
+    """Returns the manager of the kernel: the user's Python, or the kernel that the notebook names."""
     if not spec["kernel"]:
         return AsyncKernelManager(kernel_name=spec["name"])
-    # sockets in a directory that only we can enter: no port that another could take or try
+    # sockets in a private directory: no port that another process could take or probe
     manager = AsyncKernelManager(kernel_name="python3", transport="ipc", ip=f"{place}/kernel")
     manager.kernel_spec_manager = OneKernel(spec["kernel"])
     manager.connection_file = f"{place}/kernel.json"
@@ -144,11 +144,11 @@ def manager_of(spec: Mapping[str, Any], place: str) -> AsyncKernelManager:
 
 
 def listen(stop: Stop, manager: AsyncKernelManager, grace: float) -> None:
-    """From now on signals interrupt the kernel. Ctrl-C is a wish, which a cell may catch; the others are orders."""
+    """Makes signals interrupt the kernel. A cell may catch Ctrl-C; after other signals no more cells start."""
     loop = asyncio.get_running_loop()
 
     async def interrupt() -> None:
-        with suppress(RuntimeError):  # it has not started yet, or has ended
+        with suppress(RuntimeError):  # the kernel has not started yet, or has ended
             await manager.interrupt_kernel()
 
     async def kill() -> None:
@@ -160,7 +160,7 @@ def listen(stop: Stop, manager: AsyncKernelManager, grace: float) -> None:
         stop.waiting.append(loop.create_task(interrupt()))
         if number != signal.SIGINT and not stop.is_order:
             stop.number, stop.is_order = number, True
-            # a cell that does not let itself be interrupted must not cost us the copy
+            # a cell that ignores the interrupt must not keep us from saving the copy
             loop.call_later(grace / 2, lambda: stop.waiting.append(loop.create_task(kill())))
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -168,7 +168,7 @@ def listen(stop: Stop, manager: AsyncKernelManager, grace: float) -> None:
 
 
 async def execute_cells(client: Client, manager: AsyncKernelManager, stop: Stop, target: Path) -> int:
-    """Executes the cells until one fails or the end is ordered; the exit status."""
+    """Executes the cells until one fails or a signal orders the end. Returns the exit status."""
     client.reset_execution_trackers()
     saved = time.monotonic()
     try:
@@ -183,7 +183,7 @@ async def execute_cells(client: Client, manager: AsyncKernelManager, stop: Stop,
                 saved = time.monotonic()
         client.set_widgets_metadata()
     except CellExecutionError:
-        return 1  # its traceback has been shown
+        return 1  # the client has shown its traceback
     except (NoSuchKernel, OSError) as error:
         write(sys.stderr, f"the kernel '{client.nb.metadata.kernelspec.name}' cannot be started: {error}\n")
         return 1
