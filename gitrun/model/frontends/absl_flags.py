@@ -1,4 +1,4 @@
-"""The flags of absl: calls of `flags.DEFINE_...`."""
+"""The flags of absl, from calls to `flags.DEFINE_...`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KINDS = {
 
 
 def read(module: Module) -> Script | None:
-    """The flags that the module defines; None if it defines none."""
+    """Returns the flags that the module defines; None if it defines none."""
     if not module.names(b"DEFINE_"):
         return None
     calls = [node for node in module.near(b"DEFINE_") if isinstance(node, ast.Call) and kind_of(node)]
@@ -39,7 +39,7 @@ def read(module: Module) -> Script | None:
 
 
 def required_names(module: Module) -> Iterator[str]:
-    """Yields the names that `flags.mark_flag_as_required` and `mark_flags_as_required` are given."""
+    """Yields the names in calls to `flags.mark_flag_as_required` and `mark_flags_as_required`."""
     for node in module.near(b"_as_required"):
         if isinstance(node, ast.Call) and last_name(node.func).endswith("_as_required"):
             for argument in node.args[:1]:
@@ -49,14 +49,14 @@ def required_names(module: Module) -> Iterator[str]:
 
 
 def kind_of(call: ast.Call) -> str:
-    """What comes after `DEFINE_`, if we know it."""
+    """Returns the part after `DEFINE_`; "" if it is not a kind in `KINDS`."""
     name = last_name(call.func)
     kind = name.removeprefix("DEFINE_").lower()
     return kind if name.startswith("DEFINE_") and kind in KINDS else ""
 
 
 def flag_of(call: ast.Call, module: Module) -> Flag | None:
-    """The flag of `DEFINE_float("lr", 0.1, "learning rate", lower_bound=0)`."""
+    """Returns the flag of a call such as `DEFINE_float("lr", 0.1, lower_bound=0)`; None if its name is not known."""
     kind, keywords, scope = kind_of(call), keywords_of(call), module.scope
     order = ["name", "default", "choices" if kind in {"enum", "multi_enum"} else "class", "help"]
     if not kind.endswith(("enum", "enum_class")):
@@ -96,13 +96,13 @@ def flag_of(call: ast.Call, module: Module) -> Flag | None:
 
 
 def listed(text: str, kind: str) -> Value:
-    """A list that absl reads from text."""
+    """Returns the list that absl reads from a text default."""
     parts: list[Value] = [part.strip() for part in (text.split() if kind == "spaceseplist" else text.split(","))]
     return parts if text else []
 
 
 def enumeration(node: ast.expr | None, default: ast.expr | None, module: Module) -> tuple[list[object], Value | None]:
-    """The names of an enumeration's members, and that of the default."""
+    """Returns the names of an enumeration's members, and the name of the default."""
     try:
         names: list[object] = list(module.enumeration(last_name(node), module.scope))
     except Unfoldable:

@@ -1,4 +1,4 @@
-"""The names of one function of a program that uses argparse, while it is read."""
+"""The names in one function of a program that uses argparse, while the function is read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gitrun.model.frontends.argparse_tree import Known
 
 UNKNOWN = ast.Constant(...)
-"""What nobody can fold."""
+"""An expression that cannot be folded, as a value for a name that is not known."""
 
 
 @dataclass(slots=True)
@@ -26,15 +26,15 @@ class Frame:
     returned: Known = None
 
     def with_values(self, values: Mapping[str, object]) -> None:
-        """More names whose values are known."""
+        """Adds names whose values are known."""
         self.scope = Scope(self.scope.module, {**self.scope.values, **values}, self.scope.nodes)
 
     def with_node(self, name: str, node: ast.expr) -> None:
-        """One more name that is assigned."""
+        """Adds a name with the expression that it is assigned."""
         values = {key: value for key, value in self.scope.values.items() if key != name}
         self.scope = Scope(self.scope.module, values, {**self.scope.nodes, name: node})
 
     def forget(self, names: Iterable[str]) -> None:
-        """Names whose values are not known any more, whatever they were before."""
+        """Marks the names as unknown, whatever they were before."""
         for name in names:
             self.with_node(name, UNKNOWN)

@@ -1,4 +1,4 @@
-"""What the nodes of a source have to do with argparse."""
+"""Questions about the nodes of a source that uses argparse."""
 
 from __future__ import annotations
 
@@ -17,49 +17,49 @@ if TYPE_CHECKING:
 
 
 def is_option(call: ast.Call) -> bool:
-    """Whether it adds an option."""
+    """Tells whether the call is an `add_argument`."""
     return last_name(call.func) == "add_argument"
 
 
 def calls_in(node: ast.AST) -> Iterator[ast.Call]:
-    """All calls in it."""
+    """Yields all calls inside the node."""
     return (inner for inner in ast.walk(node) if isinstance(inner, ast.Call))
 
 
 def options_of(node: ast.AST) -> list[ast.Call]:
-    """The options that it adds."""
+    """Returns the calls inside the node that add an option."""
     return [call for call in calls_in(node) if is_option(call)]
 
 
 def adds_its_own(node: ast.ClassDef) -> bool:
-    """Whether an object of the class adds options, perhaps beside those of its parents."""
+    """Tells whether objects of the class add options of their own, perhaps in addition to those of its parents."""
     methods = [part for part in node.body if isinstance(part, FUNCTIONS) and options_of(part)]
     return any("staticmethod" not in map(last_name, method.decorator_list) for method in methods)
 
 
 def bases_of(node: ast.ClassDef) -> set[str]:
-    """The names of the classes that it rests on, as they are imported."""
+    """Returns the names of the class's parents, with and without their attributes: `a.b` and `a`."""
     return {part for base in node.bases for part in (dotted(base), dotted(base).partition(".")[0])}
 
 
 def root_of(node: ast.expr | None) -> ast.expr | None:
-    """`f()` of `f().a.b`."""
+    """Strips the attributes: returns `f()` for `f().a.b`."""
     while isinstance(node, ast.Attribute):
         node = node.value
     return node
 
 
 def is_guard(node: ast.stmt) -> bool:
-    """Whether it is `if __name__ == "__main__":`."""
+    """Tells whether the statement is `if __name__ == "__main__":`."""
     return isinstance(node, ast.If) and any(
         isinstance(part, ast.Name) and part.id == "__name__" for part in ast.walk(node.test)
     )
 
 
 def arguments_of(function: Function, call: ast.Call, scope: Scope) -> dict[str, ast.expr]:
-    """Returns the expression of each parameter as the call gives it: a constant if its value is known where the call stands.
+    """Returns the expression that the call passes for each parameter, or its default.
 
-    A parameter that the call does not give has its default.
+    A value that is known at the call becomes a constant, so that it can be read in the function.
     """
     taken = function.args
     listed = [argument.arg for argument in (*taken.posonlyargs, *taken.args)]
@@ -83,6 +83,6 @@ def arguments_of(function: Function, call: ast.Call, scope: Scope) -> dict[str, 
 
 
 def seen_from(node: ast.expr, scope: Scope) -> ast.expr:
-    """Returns the expression for use in another scope: its value if that is a plain one, else the expression itself."""
+    """Returns the expression for use in another scope: its value as a constant if that is known and plain, else itself."""
     known, value = value_of(node, scope)
     return ast.Constant(value) if known and not isinstance(value, list) else node

@@ -1,4 +1,4 @@
-"""One option of argparse: the flag that a call of `add_argument` makes."""
+"""The flag that one `add_argument` call makes."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from gitrun.model.frontends.folding import Scope
 
 TYPES = {"int": "int", "float": "float"} | dict.fromkeys(("str", "Path", "PurePath", "PosixPath", "FileType"), "str")
-# options without a value that a flag could have
+# these options have no value that a flag could hold
 NO_FLAG = ("help", "version", "append_const", "parsers")
 SEVERAL = ("append", "extend")
 Keywords: TypeAlias = "Mapping[str, ast.expr]"
 
 
 def option_flag(names: Sequence[str], keywords: Keywords, scope: Scope) -> Flag | None:
-    """The flag of an option (`-n`, `--name`) or of an argument without one; None if it is none."""
+    """Returns the flag of an option (`-n`, `--name`) or of an argument; None if a flag cannot stand for it."""
     option = next((name for name in names if name.startswith("--")), names[0] if names else "")
-    # a parser can have other prefixes, which no argument begins with
+    # prefix_chars may name other prefixes than "-"; a positional begins with none of them
     positional = option[:1].isalnum() or option[:1] == "_"
     name = option if positional else option.lstrip(option[:1])
     action = action_of(keywords, scope)
@@ -54,7 +54,7 @@ def option_flag(names: Sequence[str], keywords: Keywords, scope: Scope) -> Flag 
 
 
 def const_flag(name: str, option: str, keywords: Keywords, scope: Scope) -> Flag | None:
-    """An option that stands for a value of `dest`."""
+    """Returns the flag of a `store_const` option, which stands for one value of its `dest`; None if that value is not known."""
     known, value = value_of(keywords.get("const"), scope)
     dest = text_of(keywords.get("dest"), scope) or name
     if not known or value is None or not is_name(dest):
@@ -65,51 +65,51 @@ def const_flag(name: str, option: str, keywords: Keywords, scope: Scope) -> Flag
 
 
 def action_of(keywords: Keywords, scope: Scope) -> str:
-    """What the option does, in the words of argparse."""
+    """Returns the action of an option by argparse's name for it, or type_bool, boolean_optional or custom."""
     node = keywords.get("action")
     if name := text_of(node, scope):
         return name
     if node is None:
-        # argparse makes True of any text but the empty one
+        # type=bool makes True of any text that is not empty
         return "type_bool" if last_name(keywords.get("type")) == "bool" else "store"
     return "boolean_optional" if last_name(node) == "BooleanOptionalAction" else "custom"
 
 
 def is_several(nargs: ast.expr | None, scope: Scope) -> bool:
-    """Whether the option takes a list."""
+    """Tells whether the option takes a list."""
     _, number = value_of(nargs, scope)
     return takes_rest(nargs, scope) or number in ("+", "*") or (isinstance(number, int) and number > 0)
 
 
 def is_true(node: ast.expr | None, scope: Scope) -> bool:
-    """Whether the expression is known to be true."""
+    """Tells whether the expression is known to be True."""
     return value_of(node, scope) == (True, True)
 
 
 def needs_words(nargs: ast.expr | None, scope: Scope) -> bool:
-    """Whether an argument without an option takes at least one word."""
+    """Tells whether an argument takes at least one word."""
     known, number = value_of(nargs, scope)
     return nargs is None or (known and number not in {"?", "*", "...", "A...", 0, None})
 
 
 def type_name(node: ast.expr | None) -> str:
-    """`FileType` of `argparse.FileType("w")`, `Path` of `pathlib.Path`."""
+    """Returns `FileType` for `argparse.FileType("w")`, `Path` for `pathlib.Path`."""
     return last_name(node.func if isinstance(node, ast.Call) else node)
 
 
 def typed_as(kind: str, keywords: Keywords) -> str:
-    """What the option takes as it was typed: `all` if what makes the value of a text is not known, or leaves it text."""
+    """Returns `all` if the option gets its text exactly as typed: its type is unknown, or its items are text. Else ""."""
     is_text = TYPES.get(type_name(keywords.get("type")), "") == "str" or "type" not in keywords
     return "all" if kind == "any" or (kind == "list" and is_text) else ""
 
 
 def takes_rest(nargs: ast.expr | None, scope: Scope) -> bool:
-    """Whether it takes all words that follow, those of options too."""
+    """Tells whether it takes all words that follow, including options."""
     return last_name(nargs) in {"REMAINDER", "PARSER"} or text_of(nargs, scope) in {"...", "A..."}
 
 
 def kind_and_default(keywords: Keywords, action: str, scope: Scope, *, several: bool) -> tuple[str, Value | None]:
-    """What the option takes, and what it is without being given."""
+    """Returns the kind of flag and its default."""
     _, default = value_of(keywords.get("default"), scope)
     if action in ("store_true", "store_false"):
         return "bool", default if "default" in keywords else action == "store_false"
@@ -121,7 +121,7 @@ def kind_and_default(keywords: Keywords, action: str, scope: Scope, *, several: 
         return "list", default
     if "type" in keywords:
         kind = TYPES.get(type_name(keywords["type"]), "any")
-        # argparse converts a default that is text
+        # argparse passes a text default through type=
         is_text = isinstance(default, str) and kind in ("int", "float")
         return kind, parse_value(str(default)) if is_text else default
     if action == "custom" or isinstance(default, bool | list):
@@ -130,7 +130,7 @@ def kind_and_default(keywords: Keywords, action: str, scope: Scope, *, several: 
 
 
 def choices_of(node: ast.expr | None, scope: Scope) -> tuple[Value, ...]:
-    """The choices if all of them are known; otherwise none, for then the program alone knows."""
+    """Returns the choices if all of them are known, else none: the program itself checks them."""
     if isinstance(node, ast.Name) and node.id in scope.module.classes:
         node = ast.Call(ast.Name("list"), [node], [])
     found = items_of(node, scope)

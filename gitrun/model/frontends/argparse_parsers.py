@@ -1,4 +1,4 @@
-"""The parsers of argparse: their groups, parents and sub-parsers, followed from statement to statement."""
+"""A reader for argparse that follows parsers, groups, parents and sub-parsers from statement to statement."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ if TYPE_CHECKING:
 PARSER_CLASSES = ("ArgumentParser", "ArgParser")
 PARSE = ("parse_args", "parse_known_args")
 MORE_ADDERS = ("add", "add_arg")
-"""Other names that ConfigArgParse has for `add_argument`."""
+"""ConfigArgParse's other names for `add_argument`."""
 WORDS = (b"add_argument", b"parse_args", b"parse_known_args", b"add_parser", b"add_subparsers", b"set_defaults", b"_group(")
 HARMLESS = ("argcomplete.autocomplete", "print", "len", "isinstance", "str", "repr")
 MOST_CALLS = 300
 MOST_MODULES = 20
-# the variables of parsers, and how they are handed to a function
+# the variables that hold parsers, and the ways to pass them to a function
 PARSERS = re.compile(rb"(\w+) *= *[\w.]*(?:ArgumentParser|add_parser|_group)\(")
 ADDERS = re.compile(rb"(\w+) *= *[\w.]+\.add_argument\b(?! *\()")
 PLACES = ((b"(", b")"), (b"(", b","), (b", ", b")"), (b"=", b")"), (b"return ", b""))
 
 
 def read(module: Module) -> Script | None:
-    """The options of the parsers of the module; None if there are none."""
+    """Returns the options of the module's parsers; None if there are none."""
     makers = makers_of(module)
     if not makers and not module.names(*WORDS, b"ArgumentParser"):
         return None
@@ -73,7 +73,10 @@ def read(module: Module) -> Script | None:
 
 
 def of_arguments(module: Module, flags: tuple[Flag, ...]) -> Script | None:
-    """Returns what a parser that has no options takes: arguments as flags, but only as words if the module has constants."""
+    """Returns the arguments of a parser without options as flags. If the module has constants, these are the flags instead.
+
+    Returns None if there are neither.
+    """
     constants = tuple(constants_of(module))
     if not constants:
         return Script(flags, ARGS) if flags else None
@@ -81,7 +84,7 @@ def of_arguments(module: Module, flags: tuple[Flag, ...]) -> Script | None:
 
 
 class Reading:
-    """The reading of one module; what it finds belongs to the script, as does that of the other `readings`, by their paths."""
+    """The reading of one module. All readings of a script share `found` and `readings`, which holds them by path."""
 
     def __init__(self, module: Module, makers: Sequence[str], found: Findings, readings: dict[str, Reading]) -> None:
         self.module, self.makers, self.found, self.readings = module, makers, found, readings
@@ -96,7 +99,7 @@ class Reading:
         self.option_calls = [node for node in self.nodes if isinstance(node, ast.Call) and is_option(node)]
 
     def rest(self) -> None:
-        """What was met in no function that was called: its options are the program's all the same."""
+        """Reads the parts that no called function led to: their options belong to the program too."""
         for node in self.nodes if self.makers else ():
             if isinstance(node, ast.Name | ast.Attribute) and self.is_maker(dotted(node)):
                 self.elsewhere(node)
@@ -109,7 +112,7 @@ class Reading:
                 self.option(call, self.found.loose, Frame(self.module.scope))
 
     def enter_all(self, functions: Iterable[Function]) -> None:
-        """Reads those functions that parse, then those that have options which nobody has read yet."""
+        """Reads the functions that parse, before those whose options have not been read yet."""
         functions = list(functions)
         for function in functions:
             if id(function) not in self.found.entered and any(self.parses(call) for call in calls_in(function)):
@@ -119,15 +122,15 @@ class Reading:
                 self.enter(function, (), {}, self.module.scope)
 
     def parses(self, call: ast.Call) -> bool:
-        """Whether the call parses words, or may make a parser in another module."""
+        """Tells whether the call parses words, or may make a parser in another module."""
         return (isinstance(call.func, ast.Attribute) and call.func.attr in PARSE) or self.is_maker(dotted(call.func))
 
     def is_maker(self, name: str) -> bool:
-        """Whether the name comes from a module of the repository that has options."""
+        """Tells whether the name comes from a module of the repository that adds options."""
         return any(name == maker or name.startswith(f"{maker}.") for maker in self.makers)
 
     def statements(self, body: Sequence[ast.stmt], frame: Frame) -> None:
-        """Reads the statements in order."""
+        """Reads the statements in order. Skips those that concern neither parsers nor variables."""
         for node in body:
             if id(node) in self.near or isinstance(node, ast.Assign | ast.AnnAssign):
                 self.statement(node, frame)
@@ -146,7 +149,7 @@ class Reading:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 pass
             case ast.ClassDef(body=body):
-                # its methods are read when nobody calls them
+                # methods are read when they are called, or at the end
                 self.statements(body, frame)
             case ast.Return(value=ast.expr() as value):
                 frame.returned = self.expression(value, frame)
@@ -157,7 +160,7 @@ class Reading:
                 self.others(node, frame)
 
     def others(self, node: ast.stmt, frame: Frame) -> None:
-        """Reads a statement of any other kind: the expressions in it, and all its bodies."""
+        """Reads a statement of any other kind: its expressions and its bodies."""
         for name, part in ast.iter_fields(node):
             for inner in part if isinstance(part, list) else [part]:
                 if isinstance(inner, ast.withitem):
@@ -171,7 +174,7 @@ class Reading:
                     self.statements([inner], frame)
 
     def loop(self, target: ast.expr, items: ast.expr, body: Sequence[ast.stmt], frame: Frame) -> None:
-        """Reads the body of a loop once for each of its items, if they are known."""
+        """Reads the body of a loop once for each item; once with unknown names if the items are not known."""
         found = items_of(items, frame.scope)
         try:
             rounds = None if found is None else [bind(target, item) for item in found]
@@ -187,7 +190,7 @@ class Reading:
             self.statements(body, frame)
 
     def expression(self, node: ast.expr | None, frame: Frame) -> Known:
-        """The parser that an expression is; reads the calls in it."""
+        """Reads the calls in an expression. Returns the parser that it stands for, if any."""
         self.found.depth += 1
         try:
             if self.found.depth > 100:
@@ -204,7 +207,7 @@ class Reading:
             self.found.depth -= 1
 
     def name(self, node: ast.Name | ast.Attribute, frame: Frame) -> Known:
-        """The parser that a name stands for, also one of another module."""
+        """Returns the parser that a name stands for, also one from another module."""
         name = dotted(node)
         if name in frame.known:
             return frame.known[name]
@@ -215,7 +218,7 @@ class Reading:
         return self.elsewhere(node) if self.is_maker(name) else None
 
     def call(self, call: ast.Call, frame: Frame) -> Known:
-        """What a call returns, if that is a parser; and what it adds to one."""
+        """Reads a call and the options that it adds. Returns the parser that it returns, if any."""
         if isinstance(call.func, ast.Attribute):
             owner = self.expression(call.func.value, frame)
             name = call.func.attr
@@ -230,7 +233,7 @@ class Reading:
         return self.function(call, frame)
 
     def made_elsewhere(self, node: ast.expr, frame: Frame) -> None:
-        """A parser that is used but was not met: it comes from a module that could not be read."""
+        """Records that a parser is used whose creation was not seen: a module that could not be read made it."""
         self.found.unmet = self.found.unmet or "its options are not in its source"
         made = frame.scope.nodes.get(node.id) if isinstance(node, ast.Name) else node
         name = self.module.full_name(made.func) if isinstance(made, ast.Call) else ""
@@ -238,13 +241,13 @@ class Reading:
             self.found.unread(f"its parser is made by {name}")
 
     def parser(self, call: ast.Call, frame: Frame) -> Parser:
-        """A new parser."""
+        """Records a new parser and returns it."""
         made = Parser(parents=self.parents(call, frame))
         self.found.parsers.append(made)
         return made
 
     def parents(self, call: ast.Call, frame: Frame) -> list[Parser]:
-        """The parsers that are named as parents."""
+        """Returns the parsers in `parents=[…]`."""
         node = keywords_of(call).get("parents")
         if node is None:
             return []
@@ -257,15 +260,15 @@ class Reading:
         return found
 
     def group(self, call: ast.Call, owner: Known, frame: Frame) -> Known:  # noqa: ARG002
-        """A group has the options of its parser."""
+        """Returns the parser of a group, since the group's options belong to it."""
         return owner
 
     def commands(self, call: ast.Call, owner: Known, frame: Frame) -> Known:  # noqa: ARG002
-        """What sub-parsers are added to."""
+        """Returns the object to which sub-parsers are added."""
         return Commands(owner if isinstance(owner, Parser) else self.found.loose)
 
     def command(self, call: ast.Call, owner: Known, frame: Frame) -> Known:
-        """A sub-parser."""
+        """Adds a sub-parser to its parser and returns it."""
         keywords = keywords_of(call)
         name = text_of(call.args[0] if call.args else keywords.get("name"), frame.scope)
         made = Parser(parents=self.parents(call, frame))
@@ -278,7 +281,7 @@ class Reading:
         return made
 
     def set_defaults(self, call: ast.Call, owner: Known, frame: Frame) -> Known:
-        """Other defaults than those of the options."""
+        """Records the defaults that override those of the options."""
         for name, node in keywords_of(call).items():
             known, value = value_of(node, frame.scope)
             if known:
@@ -286,7 +289,7 @@ class Reading:
         return None
 
     def option(self, call: ast.Call, owner: Known, frame: Frame) -> Known:
-        """An option, or an argument without one."""
+        """Records an option or an argument."""
         self.found.seen.add(id(call))
         names = [text_of(argument, frame.scope) for argument in call.args]
         keywords, is_all = all_keywords(call, frame.scope)
@@ -305,7 +308,7 @@ class Reading:
         return None
 
     def function(self, call: ast.Call, frame: Frame) -> Known:
-        """What a function of the module, or of one that it imports, does with the parsers that it is given."""
+        """Reads the function that is called, of this module or an imported one. Returns the parser that it returns, if any."""
         given = [self.expression(argument, frame) for argument in call.args if last_name(argument) != "self"]
         named = {name: self.expression(node, frame) for name, node in keywords_of(call).items()}
         name = dotted(call.func)
@@ -322,7 +325,7 @@ class Reading:
         return None
 
     def is_strange(self, func: ast.expr) -> bool:
-        """Whether a function that is not in the module may add options to a parser that it is given."""
+        """Tells whether a function from elsewhere may add options to a parser that it is passed."""
         if isinstance(func, ast.Name):
             return not hasattr(builtins, func.id) and func.id not in {*self.module.functions, *self.module.classes}
         return isinstance(func, ast.Attribute) and bool(re.search("arg|opt|flag|param", func.attr))
@@ -336,7 +339,7 @@ class Reading:
         *,
         arguments: Mapping[str, ast.expr] | None = None,
     ) -> Known:
-        """Reads the body of a function with the parsers and the other arguments that it is given."""
+        """Reads the body of a function with the parsers and other arguments that it is passed."""
         self.found.calls += 1
         if self.found.calls > MOST_CALLS or self.found.depth > 60:
             return None
@@ -351,7 +354,10 @@ class Reading:
         return frame.returned
 
     def imported(self, name: str, given: Sequence[Known], named: Mapping[str, Known]) -> Known:
-        """What a function or a class of another module of the repository does; what is further away is not read."""
+        """Reads a function or a class of another module of the repository.
+
+        Records that there may be more flags if a parser is passed to a class, or to a function that could not be read.
+        """
         place = self.beside(name)
         if place:
             other, rest = place
@@ -368,7 +374,7 @@ class Reading:
         return None
 
     def beside(self, name: str, hops: int = MOST_HOPS) -> tuple[Reading, str] | None:
-        """The reading of the module of the repository that has what is named so in full, and its name there."""
+        """Returns the reading of the repository's module that has the full name, and the name inside that module."""
         place = module_of(self.module, name, self.found.modules)
         if place is None or len(self.readings) > MOST_MODULES:
             return None
@@ -381,7 +387,7 @@ class Reading:
         return other, rest
 
     def construct(self, node: ast.ClassDef) -> None:
-        """Reads the methods of a class that have options, and of the classes that it rests on."""
+        """Reads the methods of a class, and of its parents, that add options."""
         if id(node) in self.found.entered:
             return
         self.found.entered.add(id(node))
@@ -398,7 +404,7 @@ class Reading:
         self.enter_all(part for part in node.body if isinstance(part, FUNCTIONS))
 
     def elsewhere(self, node: ast.Name | ast.Attribute) -> Known:
-        """The parser that a name of another module stands for; what that module does to have it is read."""
+        """Returns the parser that a name of another module stands for, after reading that module as far as needed."""
         name = self.module.full_name(node)
         if name not in self.variables:
             self.variables[name] = None
@@ -407,7 +413,7 @@ class Reading:
         return self.variables[name]
 
     def variable(self, name: str) -> Known:
-        """The parser that a name at the top of the module stands for; what is parsed there to have it is read."""
+        """Returns the parser that a name at the top of the module stands for, after reading the statements that make it."""
         node = root_of(self.module.statements.get(name))
         if isinstance(node, ast.Name):
             node = root_of(self.module.statements.get(node.id))

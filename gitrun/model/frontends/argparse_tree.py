@@ -1,4 +1,4 @@
-"""The tree of parsers that argparse makes, and the flags and sub-commands that come of it."""
+"""The tree of parsers that a program builds with argparse, and the flags and sub-commands that it amounts to."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False, slots=True)
 class Parser:
-    """A parser while it is being read; `parents` are those whose options it takes over."""
+    """A parser while it is being read. `parents` are the parsers whose options it includes."""
 
     flags: list[tuple[tuple[int, int], Flag]] = field(default_factory=list)
     commands: dict[str, tuple[Parser, tuple[str, ...]]] = field(default_factory=dict)
@@ -27,14 +27,14 @@ class Parser:
 
 @dataclass(eq=False, slots=True)
 class Commands:
-    """What `add_subparsers` returns."""
+    """The object that `add_subparsers` returns."""
 
     parser: Parser
 
 
 @dataclass(eq=False, slots=True)
 class Adder:
-    """`parser.add_argument`, under another name."""
+    """A `parser.add_argument` that is bound to another name."""
 
     owner: Known
 
@@ -44,10 +44,11 @@ Known: TypeAlias = "Parser | Commands | Adder | None"
 
 @dataclass(eq=False, slots=True)
 class Findings:
-    """What one reading finds in all modules that it goes through, and how much it did so far.
+    """The findings of one reading in all the modules that it visits, and the amount of work so far.
 
-    `unmet` says what is used as a parser without being known; `seen` are the calls that were read, `entered` the functions.
-    `untyped`: an option whose name is computed may be a switch, for it has no type.
+    `unmet` is the reason to expect options if something unknown is used as a parser. `seen` holds the ids of the calls that
+    were read, `entered` those of the functions. `untyped` is true if an option with a computed name has no type: it may be
+    a switch.
     """
 
     loose: Parser = field(default_factory=Parser)
@@ -62,16 +63,16 @@ class Findings:
     depth: int = 0
 
     def tops(self) -> list[Parser]:
-        """The parsers that are nobody's parent and nobody's sub-parser."""
+        """Returns the parsers that are neither a parent nor a sub-parser of another."""
         return [parser for parser in (self.loose, *self.parsers) if not parser.is_parent]
 
     def unread(self, reason: str) -> None:
-        """There may be more flags; the first reason is enough."""
+        """Records that there may be more flags. Only the first reason is kept."""
         self.partial = self.partial or reason
 
 
 def gathered(parsers: Sequence[Parser]) -> tuple[tuple[Flag, ...], tuple[Command, ...]]:
-    """The flags and sub-commands of parsers that are one; the first flag of a name counts."""
+    """Returns the flags and sub-commands of parsers that act as one. The first flag of a name counts."""
     flags: dict[str, Flag] = {}
     commands: dict[str, Command] = {}
     for parser in parsers:
@@ -88,7 +89,8 @@ def gathered(parsers: Sequence[Parser]) -> tuple[tuple[Flag, ...], tuple[Command
 
 
 def joined(first: Flag, second: Flag) -> Flag:
-    """One flag of several options that stand for its values; else the first, for argparse refuses to have it twice."""
+    """Joins two `store_const` options that stand for values of one flag. Returns the first flag in all other cases."""
+    # argparse refuses two options of one name
     if (first.action, second.action) != ("const", "const") or any(word in first.words for word in second.words):
         return first
     default = first.default if first.default is not None else second.default
@@ -96,5 +98,5 @@ def joined(first: Flag, second: Flag) -> Flag:
 
 
 def has_parser(given: Sequence[Known], named: Mapping[str, Known]) -> bool:
-    """Whether a parser is among the arguments."""
+    """Tells whether one of the arguments is a parser."""
     return any(isinstance(argument, Parser) for argument in (*given, *named.values()))

@@ -1,6 +1,6 @@
-"""Reads the words behind `--` as a script's front end will: which of them give a flag, and which stay words.
+"""Reads the words after `--` as a script's front end will: some give a flag, the others stay words.
 
-A word counts as a flag only where there is one way to read it. What is left out stays on the command line as it is.
+A word counts as a flag only if there is one way to read it. All others stay on the command line unchanged.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 Given: TypeAlias = "Value | Typed | None"
 ASSIGNING = ("hydra", "omegaconf", "sacred")
-"""The front ends whose words are `name=value`; those of Sacred stand behind `with`."""
+"""The front ends whose words are `name=value`. Sacred expects them after `with`."""
 ABBREVIATING = ("argparse", "dataclasses")
-"""Those that take the beginning of an option for the whole."""
+"""The front ends that accept an abbreviated option."""
 DASHED = ("fire", "tyro", "dataclasses")
-"""Those to which `-` and `_` in an option are the same."""
+"""The front ends that treat `-` and `_` in an option alike."""
 SWITCHED = {"store_true": True, "store_false": False, "boolean_optional": True, "switch": True}
 COUNTED = ("count", "times")
 CLICK_BOOLS = dict.fromkeys(("1", "true", "t", "yes", "y", "on"), True) | dict.fromkeys(
@@ -35,18 +35,18 @@ ABSL_BOOLS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0
 NEGATIVE = re.compile(r"-\d+|-\d*\.\d+|-\d+(\.\d*)?[eE][+-]?\d+")
 PLAIN_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_./:-]*")
 GRAMMAR = re.compile(r"[{}()$]|^[^\[]*,")
-"""What has a meaning in Hydra's and OmegaConf's grammar that a flag cannot hold."""
+"""Text with a meaning in Hydra's or OmegaConf's grammar that a flag cannot hold."""
 
 
 class Unclear(Exception):
-    """The word does not have one meaning."""
+    """Raised for a word that has no single meaning."""
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What words give: the values of flags by name, and the words that stay, in their order.
+    """The result of reading words: the values of flags by name, and the words that stay, in order.
 
-    `unsure` names the flags that a word that stays may give another value.
+    `unsure` names the flags whose value one of the words that stay may change.
     """
 
     flags: Mapping[str, Given]
@@ -55,7 +55,7 @@ class Read:
 
 
 def read_words(script: Script | None, words: Sequence[str]) -> Read:
-    """Returns the flags that the words behind `--` give the script, and the words that stay."""
+    """Returns the flags that the words after `--` give the script, and the words that stay."""
     if script is None or script.style != "args" or not words:
         return Read({}, tuple(words))
     if script.frontend in ASSIGNING:
@@ -64,7 +64,7 @@ def read_words(script: Script | None, words: Sequence[str]) -> Read:
 
 
 def read_assignments(script: Script, words: Sequence[str]) -> Read:
-    """Reads `name=value`, the words of Hydra, OmegaConf and Sacred."""
+    """Reads `name=value` words for Hydra, OmegaConf and Sacred."""
     names = {flag.name for flag in script.flags}
     added = {flag.name for flag in script.flags if flag.option.startswith("+")}
     found: dict[str, Given] = {}
@@ -82,33 +82,33 @@ def read_assignments(script: Script, words: Sequence[str]) -> Read:
         if bare and (equals or name.startswith("~")):
             unsure |= {known for known in names if known == bare or known.startswith(f"{bare}.")}
         elif script.frontend == "sacred" and "with" in rest[:-1]:
-            unsure |= names  # a named configuration may give any of them another value
+            unsure |= names  # a named configuration may change any of them
     if script.frontend == "sacred" and rest[-1:] == ["with"]:
-        rest.pop()  # it stands before values, and all of them are flags
+        rest.pop()  # all values after `with` became flags, before whose words a `with` is added again
     return Read(found, tuple(rest), frozenset(unsure - found.keys()))
 
 
 @dataclass
 class Reader:
-    """Reads words as argparse, click, absl, Fire, jsonargparse and tyro do."""
+    """A reader of words in the manner of argparse, click, absl, Fire, jsonargparse and tyro."""
 
     script: Script
     words: Sequence[str]
     found: dict[str, Given] = field(default_factory=dict)
     kept: dict[int, str] = field(default_factory=dict)
     loose: list[int] = field(default_factory=list)
-    """Where words stand that are no options."""
+    """The indexes of the words that are not options."""
     unsure: set[str] = field(default_factory=set)
     is_clear: bool = True
 
     def __post_init__(self) -> None:
-        """Makes the table of options."""
+        """Builds the table of options."""
         self.is_clear = not self.script.partial
         self.options = dict(spellings(self.script))
         self.commands = {place for place, _ in places(self.script, self.words)}
 
     def read(self) -> Read:
-        """Reads the words to their end, or to what is for another program."""
+        """Reads the words up to their end, or up to `--` or an argument that takes all the rest."""
         at = 0
         takes_rest = any(flag.action == "positional" and flag.words for flag in self.script.flags)
         while at < len(self.words):
@@ -138,7 +138,10 @@ class Reader:
         self.kept |= {place: self.words[place] for place in range(start, end)}
 
     def named(self, word: str) -> list[tuple[Flag, object]]:
-        """The flag whose option the word is; several if it is the beginning of several."""
+        """Returns the flag of the option that the word is, and the value that the option stands for (`TAKES` if it takes one).
+
+        Returns several if the word abbreviates several options or combines short ones.
+        """
         name = word.partition("=")[0]
         if self.script.frontend in DASHED:
             name = dashed(name)
@@ -153,7 +156,7 @@ class Reader:
         return []
 
     def option(self, at: int) -> int:
-        """Reads the option at the place; returns how many words it takes. Raises Unclear."""
+        """Reads the option at an index. Returns the number of words that it uses. Raises Unclear."""
         word = self.words[at]
         name, equals, text = word.partition("=")
         known = self.named(word)
@@ -173,7 +176,7 @@ class Reader:
         return 1 + taken
 
     def short(self, word: str) -> int:
-        """Reads `-n5`, `-vq` and `-vn 5`. Raises Unclear."""
+        """Reads the short options `-n5` and `-vq`. Returns the number of words used. Raises Unclear."""
         first, stands_for = self.options[word[:2]]
         if stands_for is TAKES:
             if "=" in word and self.script.frontend != "argparse":
@@ -189,7 +192,7 @@ class Reader:
         return 1
 
     def switch(self, flag: Flag, stands_for: object, text: str | None) -> int:
-        """Reads an option that stands for a value. Raises Unclear."""
+        """Reads an option that stands for a value, such as a switch. Returns the number of words used, 1. Raises Unclear."""
         if text is not None:
             if flag.action != "equals" or text.lower() not in ABSL_BOOLS or stands_for is False:
                 raise Unclear
@@ -203,7 +206,7 @@ class Reader:
         return 1
 
     def values(self, flag: Flag, start: int) -> int:
-        """How many of the words from `start` on are values of the option. Raises Unclear if that is not known."""
+        """Returns the number of words from `start` on that are values of the option. Raises Unclear if it is not certain."""
         front = self.script.frontend
         if flag.size and front in {"click", "typer"}:
             return self.number(flag.size, start)
@@ -219,17 +222,17 @@ class Reader:
         return follow
 
     def number(self, count: int, start: int) -> int:
-        """Exactly so many words. Raises Unclear if there are fewer."""
+        """Returns `count`. Raises Unclear if there are fewer words than that."""
         if start + count > len(self.words):
             raise Unclear
         return count
 
     def has_arguments(self) -> bool:
-        """Whether the script takes words that are no options."""
+        """Tells whether the script takes arguments that are not options."""
         return any(flag.action == "positional" for flag in self.script.flags)
 
     def give(self, flag: Flag, texts: list[str]) -> None:
-        """Gives the flag what these words say. Raises Unclear if a flag cannot hold it."""
+        """Gives the flag the value of these words. Raises Unclear if a flag cannot hold it."""
         if not flag.many and flag.action not in {"append", "extend", "repeat"}:
             self.found[flag.name] = value_of(flag, texts[0])
             return
@@ -249,7 +252,7 @@ class Reader:
         self.found[flag.name] = [*before, *items] if adds and isinstance(before, list) else items
 
     def arguments(self) -> None:
-        """Gives the words that are no options to the arguments of the script, if it is clear which is which."""
+        """Assigns the words that are not options to the script's arguments, if it is clear which belongs to which."""
         takers = [flag for flag in self.script.flags if flag.action == "positional"]
         commands = path_of(self.script, self.words)
         inner = {flag.name for command in commands for flag in command.flags}
@@ -272,11 +275,11 @@ class Reader:
 
 
 TAKES = object()
-"""Stands in the table of options for one that takes a value."""
+"""Stands for "takes a value" in the table of options."""
 
 
 def spellings(script: Script) -> Iterator[tuple[str, tuple[Flag, object]]]:
-    """Every word that gives a flag a value, and which one it stands for."""
+    """Yields every word that gives a flag a value, with the flag and that value (`TAKES` if the option takes one)."""
     for flag in script.flags:
         names = [name for name in (flag.option, *flag.aliases) if name]
         if script.frontend in DASHED:
@@ -298,23 +301,23 @@ def spellings(script: Script) -> Iterator[tuple[str, tuple[Flag, object]]]:
 
 
 def dashed(option: str) -> str:
-    """The option with one spelling of `-` and `_`."""
+    """Returns the option with `-` for every `_` after its leading dashes."""
     start = len(option) - len(option.lstrip("-"))
     return option[:start] + option[start:].replace("_", "-")
 
 
 def is_loose(word: str) -> bool:
-    """Whether the word is no option: it does not begin with a dash, or is a number, or the dash alone."""
+    """Tells whether the word is not an option: it has no leading dash, is a negative number, or is a lone dash."""
     return not word.startswith("-") or word == "-" or NEGATIVE.fullmatch(word) is not None
 
 
 def is_value(word: str, frontend: str) -> bool:
-    """Whether the front end takes the word for the value of the option before it."""
+    """Tells whether the front end takes the word as the value of the option before it."""
     return is_loose(word) or (frontend in {"click", "typer", "absl"} and word != "--")
 
 
 def value_of(flag: Flag, text: str) -> Given:
-    """What the text gives the flag. Raises Unclear."""
+    """Returns the value that the text gives the flag. Raises Unclear."""
     if flag.action == "type_bool":
         return bool(text)
     if flag.action == "titled":
@@ -329,14 +332,14 @@ def value_of(flag: Flag, text: str) -> Given:
 
 
 def known_bool(text: str, words: Mapping[str, bool]) -> bool:
-    """The truth value that the word stands for. Raises Unclear."""
+    """Returns the bool that the word stands for. Raises Unclear."""
     if text not in words:
         raise Unclear
     return words[text]
 
 
 def literal_of(text: str) -> Given:
-    """What Fire makes of the text: a literal of Python, or the text itself. Raises Unclear."""
+    """Returns the value that Fire reads in the text: a Python literal, or the text itself. Raises Unclear."""
     try:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
@@ -349,7 +352,7 @@ def literal_of(text: str) -> Given:
 
 
 def item_of(flag: Flag, text: str) -> Value:
-    """An item of a list. Raises Unclear."""
+    """Returns an item of a list. Raises Unclear."""
     if flag.action == "literal":
         value: Given = literal_of(text)
     else:

@@ -1,4 +1,4 @@
-"""The value of an expression of literals, exactly as Python works it out: what a flag says is what the program has."""
+"""Evaluation of expressions of literals, with Python's own operators, so that a flag shows the value that the program has."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ BUILT = (ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.List, a
 
 
 class NotConstantError(ValueError):
-    """The program alone knows the value. `waits` are the parts that it is made of, empty if it is made of other things too."""
+    """Raised for a value that only the running program knows.
+
+    `waits` are the parts that must be constant for the whole to be; empty if no part could make it constant.
+    """
 
     def __init__(self, waits: Iterable[ast.expr] = ()) -> None:
         super().__init__("not a constant")
@@ -35,7 +38,7 @@ class NotConstantError(ValueError):
 
 
 def value_of(node: ast.expr, depth: int = 0) -> object:
-    """Returns the value; a tuple stays one. Raises NotConstantError."""
+    """Returns the value of an expression; a tuple stays a tuple. Raises NotConstantError."""
     if isinstance(node, ast.Constant):
         if node.value is None or isinstance(node.value, bool | int | float | str):
             return node.value
@@ -61,7 +64,7 @@ def value_of(node: ast.expr, depth: int = 0) -> object:
 
 
 def parts_of(node: ast.expr) -> list[ast.expr]:
-    """Returns the expressions that an expression is made of. Raises NotConstantError for what is not worked out."""
+    """Returns the operands of an expression. Raises NotConstantError for an expression that is not evaluated."""
     match node:
         case ast.BinOp(left=left, right=right):
             return [left, right]
@@ -81,7 +84,7 @@ def parts_of(node: ast.expr) -> list[ast.expr]:
 
 
 def text_part(node: ast.expr) -> ast.expr:
-    """Returns the expression in an f-string. Raises NotConstantError if it has a format, which may be long."""
+    """Returns the expression in an f-string. Raises NotConstantError for a format, which can make the text very long."""
     match node:
         case ast.Constant():
             return node
@@ -91,7 +94,7 @@ def text_part(node: ast.expr) -> ast.expr:
 
 
 def worked_out(node: ast.expr, values: list[Any]) -> object:
-    """Returns what the values of its parts make of the expression."""
+    """Applies the expression's operator to the values of its operands. Raises NotConstantError for an unknown operator."""
     match node:
         case ast.List():
             return values
@@ -111,14 +114,14 @@ def worked_out(node: ast.expr, values: list[Any]) -> object:
 
 
 def called(name: str, values: list[Any]) -> object:
-    """Returns what a function of Python makes of the values; only of a text is the length limited by itself."""
+    """Calls a builtin from `FUNCTIONS`. Raises NotConstantError if a text is longer than `LONGEST`."""
     if any(isinstance(value, str) and len(value) > LONGEST for value in values):
         raise NotConstantError
     return FUNCTIONS[name](*values)
 
 
 def require_small(op: ast.AST, values: list[Any]) -> None:
-    """Raises NotConstantError for what would be much work, or is written in another way than a sum."""
+    """Raises NotConstantError for large powers, shifts and sequences, and for `%` as a text format."""
     sizes = [len(value) if isinstance(value, str | list | tuple) else abs(value) for value in values if value is not None]
     if isinstance(op, ast.Pow | ast.LShift) and max(sizes) > 128 and not any(isinstance(value, float) for value in values):
         raise NotConstantError
@@ -131,7 +134,7 @@ def require_small(op: ast.AST, values: list[Any]) -> None:
 
 
 def chosen(node: ast.IfExp, depth: int) -> object:
-    """Returns the value of `a if x else b`; what x is made of may be anything, as long as both values are constants."""
+    """Returns the value of `a if x else b`. If `x` is unknown, raises NotConstantError that waits for both values."""
     try:
         test = is_main_guard(node.test) or value_of(node.test, depth + 1)
     except NotConstantError as error:
@@ -140,7 +143,7 @@ def chosen(node: ast.IfExp, depth: int) -> object:
 
 
 def is_main_guard(node: ast.expr) -> bool:
-    """Whether it is `__name__ == "__main__"`, which holds in a program that is run."""
+    """Tells whether the expression is `__name__ == "__main__"`, which is true in a program that is run."""
     match node:
         case ast.Compare(left=ast.Name(id="__name__"), ops=[ast.Eq()], comparators=[ast.Constant(value="__main__")]):
             return True
@@ -148,5 +151,5 @@ def is_main_guard(node: ast.expr) -> bool:
 
 
 def listed(value: object) -> object:
-    """Returns the value with lists for its tuples, as flags have them."""
+    """Returns the value with lists in place of tuples, as flags hold them."""
     return [listed(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,4 +1,4 @@
-"""The options of click: decorators of commands, and the groups that these belong to."""
+"""The options of click, from the decorators of commands, and the groups of these commands."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DECORATORS = (b"option", b"argument", b"command", b"group", b"click")
 
 
 def read(module: Module) -> Script | None:
-    """The options of the commands of the module; None if there are none."""
+    """Returns the options of the module's commands; None if there are none."""
     if not module.names(b"click"):
         return None
     functions = [node for node in module.near(*DECORATORS) if isinstance(node, FUNCTIONS)]
@@ -39,7 +39,7 @@ def read(module: Module) -> Script | None:
 
 
 class Reading:
-    """The commands of one module, and which belongs to which group."""
+    """The commands of one module, and the group of each."""
 
     def __init__(self, module: Module, functions: Sequence[Function]) -> None:
         self.module = module
@@ -51,7 +51,10 @@ class Reading:
         self.names = {name: text for _, name, text in added if text}
 
     def script(self) -> Script:
-        """What the program takes: the command that is called, else the group, else what is at the top."""
+        """Returns the flags and sub-commands of the command that the program starts.
+
+        That is the top-level command that the module calls, else the first one.
+        """
         tops = [node for name, node in self.functions.items() if self.above.get(name) not in self.functions]
         called = (
             {last_name(node.func) for node in self.module.near(b"(") if isinstance(node, ast.Call)} if len(tops) > 1 else set()
@@ -61,14 +64,14 @@ class Reading:
         return Script(found.flags, ARGS, "click", found.commands, partial=self.partial)
 
     def owner(self, node: Function) -> str:
-        """The group that the decorator names: `cli` of `@cli.command()`."""
+        """Returns the name of the group in the decorator: `cli` for `@cli.command()`; "" without a group."""
         call = command_call(self.module, node)
         func = call.func if isinstance(call, ast.Call) else call
         owner = dotted(func.value) if isinstance(func, ast.Attribute) else ""
         return "" if self.module.full_name(func).startswith("click.") else owner
 
     def command(self, node: Function, above: tuple[str, ...]) -> Command:
-        """The command that a function is."""
+        """Returns the command that a function defines. `above` are the functions of its groups."""
         call = command_call(self.module, node)
         given = call.args[0] if isinstance(call, ast.Call) and call.args else None
         if given is None and isinstance(call, ast.Call):
@@ -81,7 +84,7 @@ class Reading:
         return Command(name, tuple(self.flags(node)), commands)
 
     def flags(self, node: Function) -> Iterable[Flag]:
-        """The flags of a command, from its decorators."""
+        """Returns the flags of a command, from its decorators."""
         found: dict[str, Flag] = {}
         for decorator in node.decorator_list:
             kind = last_name(decorator.func) if isinstance(decorator, ast.Call) else last_name(decorator)
@@ -95,7 +98,7 @@ class Reading:
         return [replace(flag, words=("--",)) if first and flag.action == "positional" else flag for flag in found.values()]
 
     def has_options_first(self, call: ast.expr | None) -> bool:
-        """Whether the command takes what looks like options behind its arguments for arguments."""
+        """Tells whether the command takes words that look like options for arguments, once the arguments have begun."""
         settings = keywords_of(call).get("context_settings") if isinstance(call, ast.Call) else None
         try:
             said = {
@@ -106,7 +109,7 @@ class Reading:
         return said.get("allow_interspersed_args") is False or said.get("ignore_unknown_options") is True
 
     def is_plain(self, decorator: ast.expr) -> bool:
-        """Whether a decorator is known to add no option."""
+        """Tells whether a decorator is known to add no options."""
         func = decorator.func if isinstance(decorator, ast.Call) else decorator
         full = self.module.full_name(func)
         return last_name(func) in (
@@ -118,7 +121,7 @@ class Reading:
         ) or full.startswith(("click.", "functools."))
 
     def flag(self, call: ast.Call, *, positional: bool) -> Flag | None:
-        """The flag of `@click.option(...)`; None if it is none."""
+        """Returns the flag of `@click.option(...)` or `@click.argument(...)`; None if a flag cannot stand for it."""
         scope = self.module.scope
         names = [text_of(argument, scope) for argument in call.args]
         if not names or not all(names):
@@ -136,12 +139,12 @@ class Reading:
 
 
 def is_alias(name: str, flag: Flag) -> bool:
-    """Whether the option is another spelling of the flag's; one with a slash has a word for on and one for off."""
+    """Tells whether the option is another spelling of the flag's. `--on/--off` is none: its words have two meanings."""
     return name.startswith("-") and name != flag.option and "/" not in name.lstrip("/")
 
 
 def command_call(module: Module, node: Function) -> ast.expr | None:
-    """The decorator that makes a command of the function."""
+    """Returns the decorator that turns the function into a command; None if there is none."""
     for decorator in node.decorator_list:
         func = decorator.func if isinstance(decorator, ast.Call) else decorator
         if last_name(func) in COMMANDS and (isinstance(func, ast.Attribute) or module.full_name(func).startswith("click.")):
@@ -150,7 +153,7 @@ def command_call(module: Module, node: Function) -> ast.expr | None:
 
 
 def added_commands(module: Module) -> Iterable[tuple[str, str, str]]:
-    """Group, function and name of each `cli.add_command(train, "name")`."""
+    """Yields group, function and name for each `cli.add_command(train, "name")`."""
     for node in module.near(b"add_command"):
         if (
             isinstance(node, ast.Call)
@@ -163,16 +166,16 @@ def added_commands(module: Module) -> Iterable[tuple[str, str, str]]:
 
 
 def command_name(function: str) -> str:
-    """The name that click gives the command of a function."""
+    """Returns the name that click gives the command of a function."""
     name = function.lower().replace("_", "-")
-    # click 8.2 leaves these endings out
+    # click 8.2 drops these endings
     for ending in ("-command", "-cmd", "-group", "-grp"):
         name = name.removesuffix(ending)
     return name
 
 
 def joined(first: Flag | None, second: Flag) -> Flag:
-    """One flag of several `flag_value` options of the same name; else the later, which is the first one of the source."""
+    """Joins two `flag_value` options that stand for values of one flag. Returns the first flag in all other cases."""
     if first is None or (first.action, second.action) != ("const", "const"):
         return second if first is None else first
     default = first.default if first.default is not None else second.default
@@ -180,7 +183,7 @@ def joined(first: Flag | None, second: Flag) -> Flag:
 
 
 def argument_flag(name: str, keywords: Mapping[str, ast.expr], scope: Scope) -> Flag | None:
-    """The flag of an argument."""
+    """Returns the flag of an argument; None if its name cannot be that of a flag."""
     _, number = value_of(keywords.get("nargs"), scope)
     many = isinstance(number, int) and number != 1
     _, default = value_of(keywords.get("default"), scope)
@@ -195,7 +198,7 @@ def argument_flag(name: str, keywords: Mapping[str, ast.expr], scope: Scope) -> 
 
 
 def option_flag(names: Sequence[str], keywords: Mapping[str, ast.expr], scope: Scope) -> Flag | None:
-    """The flag of an option; None if it has no value."""
+    """Returns the flag of an option; None if it has no value that a flag can hold."""
     spelled = [name for name in names if name.startswith("-")]
     first = next((name for name in spelled if name.startswith("--")), spelled[0] if spelled else "")
     pair = next((name for name in spelled if "/" in name.lstrip("/")), "")
@@ -206,12 +209,12 @@ def option_flag(names: Sequence[str], keywords: Mapping[str, ast.expr], scope: S
         return None
     help_text = text_of(keywords.get("help"), scope)
     known, default = value_of(keywords.get("default"), scope)
-    # what is asked for, or found in the environment, need not be on the command line
+    # click can also ask for the value, or take it from the environment
     is_asked = value_of(keywords.get("prompt"), scope)[1] not in {None, False} or "envvar" in keywords
     required = value_of(keywords.get("required"), scope) == (True, True) and not is_asked
     if "flag_value" in keywords and not pair and value_of(keywords.get("is_flag"), scope) != (True, False):
         return value_flag(names, option, keywords, scope)
-    # without `is_flag` and without an option that puts it off, click 8 has a bool take a value
+    # in click 8 a bool option is a switch only with `is_flag` or with an option for off
     if off or value_of(keywords.get("is_flag"), scope) == (True, True):
         default = default if known and "default" in keywords else False
         return Flag(name, default, "bool", (), help_text, option, "switch", required=required, words=(off,) if off else ())
@@ -236,12 +239,12 @@ def option_flag(names: Sequence[str], keywords: Mapping[str, ast.expr], scope: S
 
 
 def number_kind(default: Value | None) -> str:
-    """The type that click takes from a default."""
+    """Returns the number type that click infers from a default."""
     return "int" if isinstance(default, int) else "float"
 
 
 def value_flag(names: Sequence[str], option: str, keywords: Mapping[str, ast.expr], scope: Scope) -> Flag | None:
-    """An option that stands for a value: of the name without dashes, where several can share one."""
+    """Returns the flag of an option that stands for a value. Several options can share the name that has no dashes."""
     dest = next((name for name in names if not name.startswith("-")), option.lstrip("-"))
     known, value = value_of(keywords["flag_value"], scope)
     if not known or value is None or not is_name(dest):
@@ -258,14 +261,17 @@ def value_flag(names: Sequence[str], option: str, keywords: Mapping[str, ast.exp
 
 
 def takes_text(keywords: Mapping[str, ast.expr], default: Value | None, scope: Scope) -> bool:
-    """Whether the items of a list are text: by the type, else by those of the default."""
+    """Tells whether the items of a list are text: by the type, else by the default."""
     items = default if isinstance(default, list) else []
     kind, _, _ = type_of(keywords.get("type"), scope)
     return kind == "str" or (not kind and all(isinstance(item, str) for item in items))
 
 
 def type_of(node: ast.expr | None, scope: Scope) -> tuple[str, tuple[Value, ...], tuple[float | None, float | None]]:
-    """Kind ("" if nothing is said), choices and limits of `type=`."""
+    """Returns kind ("" without a type), choices and limits (least, most) of `type=`.
+
+    There are no choices if case does not matter, and no limits if values are clamped or the ends are open.
+    """
     if not isinstance(node, ast.Call):
         return TYPES.get(last_name(node), "any" if node is not None else ""), (), (None, None)
     name, keywords = last_name(node.func), keywords_of(node)

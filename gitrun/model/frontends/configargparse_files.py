@@ -1,4 +1,4 @@
-"""What ConfigArgParse adds to argparse: values of options in configuration files and in the environment."""
+"""ConfigArgParse's addition to argparse: values of options from configuration files and the environment."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ LINE = re.compile(
 
 
 def uses(module: Module) -> bool:
-    """Returns whether the module makes its parser with ConfigArgParse."""
+    """Tells whether the module makes its parser with ConfigArgParse."""
     return module.names(b"configargparse") and any(name.startswith("configargparse") for name in module.imports.values())
 
 
 def with_files(script: Script, module: Module) -> Script:
-    """Returns the script with the values of its default configuration files.
+    """Returns the script with the values of its default configuration files as defaults.
 
-    Of an option that the environment can give, and of all if a file is not in the source, the default is not known. None is
-    required on the command line.
+    The default is None for options that the environment can give, and for all options if the source does not tell the files.
+    No option is required on the command line.
     """
     calls = [node for node in module.near(b"arse", b"add") if isinstance(node, ast.Call)]
     options = [call for call in calls if last_name(call.func) in ADDERS]
@@ -65,7 +65,7 @@ def with_files(script: Script, module: Module) -> Script:
 
 
 def is_config(call: ast.Call, module: Module) -> bool:
-    """Returns whether the option names a configuration file."""
+    """Tells whether the option names a configuration file."""
     keywords, _ = all_keywords(call, module.scope)
     return any(value_of(keywords.get(name), module.scope) == (True, True) for name in IS_CONFIG)
 
@@ -76,7 +76,7 @@ def names_of(call: ast.Call, module: Module) -> list[str]:
 
 
 def find(module: Module, path: str) -> bytes | None:
-    """Returns the file, at the top of the repository or beside the script; None if there is none."""
+    """Returns a file from the top of the repository or beside the script; None if there is none."""
     tries = (
         f"{folder}/{path.removeprefix('./')}".lstrip("/") for folder in reversed(list(above(module.path.rpartition("/")[0])))
     )
@@ -84,7 +84,7 @@ def find(module: Module, path: str) -> bytes | None:
 
 
 def pairs(text: str) -> Iterator[tuple[str, str]]:
-    """Yields the names and texts of a configuration file."""
+    """Yields the (name, text) pairs of a configuration file."""
     for line in map(str.strip, text.splitlines()):
         found = LINE.match(line) if line and line[0] not in "#;[" and not line.startswith("---") else None
         if found:
@@ -92,5 +92,5 @@ def pairs(text: str) -> Iterator[tuple[str, str]]:
 
 
 def read_as(flag: Flag, text: str) -> Value | None:
-    """Returns the text of a file as the option reads it."""
+    """Returns the value that the option reads from the text in a file."""
     return text if flag.kind == "str" else parse_value(text)

@@ -1,6 +1,6 @@
-"""The constants of a module: the names that it gives a value once, whose value a flag can replace.
+"""The constants of a module: names that are assigned once, so that a flag can replace their value.
 
-A name that the module assigns again is a variable. Of two branches only one assigns; `launch.py` replaces the value in both.
+A name that is assigned again is a variable. Only one of two branches assigns; `launch.py` replaces the value in both.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ ANNOTATIONS = {"int": "int", "float": "float", "str": "str", "bool": "bool"} | d
 )
 LONGEST_HELP = 60
 UNKNOWN = object()
-"""The value of a name that is known only when the program runs."""
+"""The value of a name that only the running program knows."""
 
 
 @dataclass(slots=True)
 class Path:
-    """What is known at one place of the module: the values of names, and which of them this branch has assigned."""
+    """The state at one point of the module: the known values of names, and the names that this branch has assigned."""
 
     values: dict[str, object] = field(default_factory=dict)
     assigned: set[str] = field(default_factory=set)
 
     def branch(self) -> Path:
-        """Returns the start of a branch, which may assign every name once more."""
+        """Returns the state at the start of a branch, which may assign every name once more."""
         return Path(dict(self.values))
 
     def join(self, branches: Sequence[Path]) -> None:
-        """Goes on behind branches of which one was taken: a value is known if it is the same in all of them."""
+        """Merges the states at the ends of alternative branches. A value stays known only if all branches agree on it."""
         for name in {name for branch in branches for name in branch.values}:
             ends = [branch.values.get(name, UNKNOWN) for branch in branches]
             is_same = all(type(end) is type(ends[0]) and end == ends[0] for end in ends)
@@ -51,7 +51,7 @@ class Path:
 
 
 class Reading:
-    """What the top level of a module assigns: the expressions of each name, and the names that are variables."""
+    """The assignments at the top level of a module: the expressions of each name, and the names that are variables."""
 
     def __init__(self) -> None:
         self.nodes: dict[str, list[ast.expr]] = {}
@@ -64,7 +64,7 @@ class Reading:
             self.statement(node, path)
 
     def statement(self, node: ast.stmt, path: Path) -> None:
-        """Reads a statement; what it gives a name in any way but by `=` makes that a variable."""
+        """Reads a statement. Any binding other than by `=` makes a name a variable."""
         match node:
             case ast.Assign(targets=targets, value=value):
                 for target in targets:
@@ -79,7 +79,7 @@ class Reading:
             case ast.Try():
                 self.attempt(node, path)
             case ast.ImportFrom(names=[ast.alias(name="*")]):
-                self.variables |= path.assigned  # it may give any of them another value
+                self.variables |= path.assigned  # a star import may rebind any of them
             case ast.With(items=items, body=body):
                 for item in items:
                     self.variables |= stored_in([item])
@@ -88,7 +88,7 @@ class Reading:
                 self.variables |= stored_in([node])
 
     def target(self, target: ast.expr, value: ast.expr, path: Path) -> None:
-        """Reads the assignment of a value to a name, or to several of a tuple."""
+        """Reads the assignment of a value to a name or to a tuple of names."""
         pairs = matched(target, value)
         if isinstance(target, ast.Name):
             self.assign(target.id, value, path)
@@ -109,7 +109,7 @@ class Reading:
             path.values[name] = UNKNOWN
 
     def choice(self, test: ast.expr, body: Sequence[ast.stmt], orelse: Sequence[ast.stmt], path: Path) -> None:
-        """Reads an `if`: the branch that is taken if that is known, else both."""
+        """Reads an `if`: only the branch that is taken counts if the test is known, else both."""
         try:
             taken = bool(is_main_guard(test) or value_of(test))
         except NotConstantError:
@@ -122,7 +122,7 @@ class Reading:
         self.statements(orelse if taken else body, path.branch())
 
     def attempt(self, node: ast.Try, path: Path) -> None:
-        """Reads a `try`: a handler that assigns a name may have done so in place of the body."""
+        """Reads a `try`. A handler may assign a name in place of the body."""
         body = path.branch()
         self.statements([*node.body, *node.orelse], body)
         handlers = []
@@ -138,20 +138,20 @@ class Reading:
 
 
 def constants_of(module: Module, later: Sequence[ast.stmt] = ()) -> Iterable[Flag]:
-    """Returns the constants of the module as flags, in the order of its source. `later` follows in the same namespace."""
+    """Yields the constants of the module as flags, in the order of its source. `later` follows in the same namespace."""
     return constants_in(module.tree.body, later)
 
 
 def constants_in(body: Sequence[ast.stmt], later: Sequence[ast.stmt] = ()) -> Iterable[Flag]:
-    """Returns the names as flags to which these statements give a value once.
+    """Yields a flag for each name that these statements assign once.
 
-    The default is None where the program alone knows it: a value that is made of other constants, or chosen by what is not
-    one.
+    The default is None if only the running program knows it: if it uses other constants, or if an unknown test chooses it.
     """
     reading, path = Reading(), Path()
     reading.statements(body, path)
     variables = reading.variables | stored_in(later) | assigned_elsewhere([*body, *later])
     nodes = {name: found for name, found in reading.nodes.items() if name not in variables and not name.startswith("_")}
+    # a constant may use other constants: repeat until no name drops out
     while gone := [name for name, found in nodes.items() if not all(is_constant(node, nodes) for node in found)]:
         for name in gone:
             del nodes[name]
@@ -162,7 +162,7 @@ def constants_in(body: Sequence[ast.stmt], later: Sequence[ast.stmt] = ()) -> It
 
 
 def is_constant(node: ast.expr, names: Iterable[str]) -> bool:
-    """Whether the expression is made of literals and of these names alone, and a flag can hold it."""
+    """Tells whether a flag can hold the expression, and whether it uses only literals and these names."""
     if isinstance(node, ast.Name):
         return is_one_of(node, names)
     try:
@@ -173,12 +173,12 @@ def is_constant(node: ast.expr, names: Iterable[str]) -> bool:
 
 
 def is_one_of(node: ast.expr, names: Iterable[str]) -> bool:
-    """Whether the expression is one of the names."""
+    """Tells whether the expression is one of the names."""
     return isinstance(node, ast.Name) and node.id in names and node.id not in FUNCTIONS
 
 
 def held(value: object) -> Value | None:
-    """Returns the value as a flag holds it; None for what none can hold."""
+    """Returns the value as a flag holds it; None if no flag can."""
     if value is UNKNOWN or value is None:
         return None
     try:
@@ -188,12 +188,12 @@ def held(value: object) -> Value | None:
 
 
 def is_none(nodes: Sequence[ast.expr]) -> bool:
-    """Whether None is all that is assigned."""
+    """Tells whether None is the only value that is assigned."""
     return all(isinstance(node, ast.Constant) and node.value is None for node in nodes)
 
 
 def kind_by(annotation: str, nodes: Sequence[ast.expr]) -> str:
-    """Returns the kind of flag: that of the annotation, else the one that all values have which it may be given."""
+    """Returns the kind of flag: that of the annotation, else the kind that all its possible values share."""
     if annotation in ANNOTATIONS:
         return ANNOTATIONS[annotation]
     kinds = {kind for node in nodes for kind in kinds_of(node)}
@@ -209,13 +209,13 @@ def kinds_of(node: ast.expr) -> set[str]:
 
 
 def computed(node: ast.expr) -> str:
-    """Returns what to say of a default that the program works out."""
+    """Returns the help text for a default that the program computes; empty if the expression is too long to show."""
     text = ast.unparse(node)
     return f"default: {text}" if len(text) <= LONGEST_HELP else ""
 
 
 def matched(target: ast.expr, value: ast.expr) -> list[tuple[ast.expr, ast.expr]] | None:
-    """Returns the pairs of `a, b = 1, 2`; None if there are none to be seen."""
+    """Returns the (target, value) pairs of `a, b = 1, 2`; None if the two sides cannot be paired."""
     sides = (target, value)
     if not all(isinstance(side, ast.Tuple | ast.List) for side in sides):
         return None
@@ -226,7 +226,7 @@ def matched(target: ast.expr, value: ast.expr) -> list[tuple[ast.expr, ast.expr]
 
 
 def annotation_of(hint: ast.expr) -> str:
-    """Returns `list` of `list`, `list[int]`, `typing.List` and `"list[int]"`."""
+    """Returns the outer name of an annotation: `list` for `list`, `list[int]`, `typing.List` and `"list[int]"`."""
     match hint:
         case ast.Constant(value=str(text)):
             return text.partition("[")[0].strip()

@@ -1,4 +1,4 @@
-"""The flags of docopt: the options that the usage text of a program names, read as docopt 0.6 reads it."""
+"""The flags of docopt: the options in the usage text of a program, parsed as docopt 0.6 does."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NO_FLAG = ("help", "h", "version")
 
 
 def read(module: Module) -> Script | None:
-    """Returns the options that the text names; None if the module does not call docopt."""
+    """Returns the options in the usage text; None if the module does not call docopt."""
     if not module.names(b"docopt"):
         return None
     calls = (node for node in module.near(b"docopt") if isinstance(node, ast.Call))
@@ -41,7 +41,7 @@ def read(module: Module) -> Script | None:
 
 
 def described(text: str) -> Iterator[Flag]:
-    """Yields the options of the sections `Options:`, each with its description."""
+    """Yields the options of the `Options:` sections, each with its description."""
     for section in sections("options:", text):
         parts = re.split(r"\n[ \t]*(-\S+?)", "\n" + section.partition(":")[2])[1:]
         for start, rest in zip(parts[::2], parts[1::2], strict=False):
@@ -60,7 +60,7 @@ def described(text: str) -> Iterator[Flag]:
 
 
 def in_usage(text: str) -> Iterator[Flag]:
-    """Yields the options that the usage itself names."""
+    """Yields the options of the `Usage:` section."""
     for section in sections("usage:", text)[:1]:
         for option, value in IN_USAGE.findall(section):
             yield from flag_of([option], takes_value=bool(value), default=None, about="")
@@ -72,7 +72,7 @@ def sections(name: str, text: str) -> list[str]:
 
 
 def flag_of(options: list[str], *, takes_value: bool, default: str | None, about: str) -> Iterator[Flag]:
-    """Yields the flag of an option."""
+    """Yields the flag of an option; nothing if it is `--help` or `--version`, or if its name cannot be that of a flag."""
     option = next((word for word in options if word.startswith("--")), options[0] if options else "")
     name, help_text = option.lstrip("-"), " ".join(about.split())
     if not is_name(name) or name in NO_FLAG:

@@ -1,4 +1,4 @@
-"""The flags of Python Fire: the parameters of the function, or of the methods, that it is given."""
+"""The flags of Python Fire: the parameters of the function, or of the methods, that are passed to it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def read(module: Module) -> Script | None:
-    """The parameters of what Fire is given; None if the module does not call it."""
+    """Returns the parameters of the component passed to Fire; None if the module does not call it."""
     if not module.names(b"fire"):
         return None
     calls = [node for node in module.near(b"Fire") if isinstance(node, ast.Call)]
@@ -40,7 +40,7 @@ def read(module: Module) -> Script | None:
 
 
 def members(module: Module) -> Iterator[Command]:
-    """What the module has at its top, of which the first word names one."""
+    """Yields the objects at the top of the module as commands, for a `Fire()` without arguments."""
     objects = [name for name, value in module.statements.items() if isinstance(value, ast.Call)]
     imported = [name for name, full in module.imports.items() if "." in full]
     for name in dict.fromkeys([*module.functions, *module.classes, *objects, *imported]):
@@ -48,7 +48,7 @@ def members(module: Module) -> Iterator[Command]:
 
 
 def command_of(name: str, node: ast.expr, module: Module) -> Command:
-    """A function, a class or an instance as a command; of anything else it is said that more may be taken."""
+    """Returns a function, a class or an instance as a command. For anything else the command is marked as partial."""
     full = dotted(node)
     if full in module.functions:
         return of_function(name, module.functions[full], module)
@@ -61,19 +61,22 @@ def command_of(name: str, node: ast.expr, module: Module) -> Command:
 
 
 def of_function(name: str, function: Function, module: Module, start: tuple[Flag, ...] = ()) -> Command:
-    """A function as a command; `start` are the flags of its class."""
+    """Returns a function as a command. `start` are the flags of its class."""
     return Command(name, (*start, *flags_of(function, module)), (), spellings(name), openness(function))
 
 
 def of_class(name: str, node: ast.ClassDef, module: Module, *, is_instance: bool = False) -> Command:
-    """A class: the parameters of its `__init__`, and its methods as commands. Of an instance, the methods alone."""
+    """Returns a class as a command: the parameters of its `__init__`, and its methods as sub-commands.
+
+    For an instance, only the methods.
+    """
     bodies, partial = lineage(node, module)
     methods = {method.name: method for body in reversed(bodies) for method in body if isinstance(method, FUNCTIONS)}
     begin = methods.get("__init__")
     start = () if is_instance or begin is None else flags_of(begin, module)
     if begin is None and not is_instance and is_dataclass(node):
         start = tuple(map(flag_of, fields_of(node, module)))
-    # Fire takes the parameters of `__init__` anywhere, also behind the command
+    # Fire takes the parameters of `__init__` anywhere, also after the command
     commands = [
         Command(text, start, (), spellings(text), f"{text} is a property of {node.name}")
         if any(last_name(decorator).endswith("property") for decorator in method.decorator_list)
@@ -89,7 +92,7 @@ def of_class(name: str, node: ast.ClassDef, module: Module, *, is_instance: bool
 
 
 def lineage(node: ast.ClassDef, module: Module) -> tuple[list[list[ast.stmt]], str]:
-    """The bodies of a class and of its parents, and why there may be more of them."""
+    """Returns the bodies of a class and of its parents, and the reason why there may be more parents ("" if none)."""
     classes, partial = [node], ""
     for inner in classes:
         for parent in inner.bases:
@@ -102,7 +105,10 @@ def lineage(node: ast.ClassDef, module: Module) -> tuple[list[list[ast.stmt]], s
 
 
 def objects_of(bodies: Iterable[list[ast.stmt]]) -> list[str]:
-    """The attributes that a class, or its `__init__`, gives what a call makes: they have methods of their own."""
+    """Returns the attributes to which the class body or `__init__` assigns the result of a call.
+
+    Such an object has methods of its own, which Fire offers as commands.
+    """
     statements = [statement for body in bodies for statement in body]
     begins = [statement for statement in statements if isinstance(statement, FUNCTIONS) and statement.name == "__init__"]
     statements += [inner for begin in begins for inner in begin.body]
@@ -117,28 +123,28 @@ def objects_of(bodies: Iterable[list[ast.stmt]]) -> list[str]:
 
 
 def is_dataclass(node: ast.ClassDef) -> bool:
-    """Whether its fields are the parameters of its `__init__`."""
+    """Tells whether the class is a dataclass, so that its fields are the parameters of its `__init__`."""
     decorators = (decorator.func if isinstance(decorator, ast.Call) else decorator for decorator in node.decorator_list)
     return any(last_name(decorator) == "dataclass" for decorator in decorators)
 
 
 def spellings(name: str) -> tuple[str, ...]:
-    """The other way to write the name of a command."""
+    """Returns the other spelling of a command, with dashes, if it has one."""
     return (name.replace("_", "-"),) if "_" in name else ()
 
 
 def openness(function: Function) -> str:
-    """Why a function has more flags than its parameters; "" if it has not."""
+    """Returns the reason why a function takes more flags than its parameters; "" if it does not."""
     return f"{function.name}() takes any name" if takes_any_name(function) else ""
 
 
 def flags_of(function: Function, module: Module) -> tuple[Flag, ...]:
-    """The parameters as flags."""
+    """Returns the parameters as flags."""
     return tuple(flag_of(parameter) for parameter in parameters_of(function, module.scope) if is_name(parameter.name))
 
 
 def flag_of(parameter: Parameter) -> Flag:
-    """The flag of a parameter: Fire takes each by its name, and does not look at annotations."""
+    """Returns the flag of a parameter. Fire takes every parameter by name and ignores annotations."""
     return Flag(
         parameter.name, parameter.default, parameter.kind if parameter.kind != "list" else "any", parameter.hint.choices,
         option=f"--{parameter.name}", action="literal", required=parameter.required,

@@ -1,4 +1,4 @@
-"""The value of an expression of a source, worked out without running it, and never much work."""
+"""Evaluation of expressions of a source without running it, with a limit on the work."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ TEXTS: dict[str, Callable[[str], str]] = {
 
 
 class Unfoldable(ValueError):
-    """The value is known only when the program runs."""
+    """Raised for a value that is known only when the program runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The names that an expression sees: values known already, expressions assigned where it stands, those of its module."""
+    """The names that an expression sees: known values, expressions assigned in its function, and the names of its module."""
 
     module: Module
     values: Mapping[str, object] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class Scope:
     depth: int = 0
 
     def deeper(self, name: str = "") -> Scope:
-        """The scope for an expression inside; without the name, whose own expression is looked at."""
+        """Returns the scope for an inner expression, without `name` if its own expression is folded. Raises Unfoldable."""
         if self.depth > DEEPEST:
             raise Unfoldable("too deep")
         nodes = {key: node for key, node in self.nodes.items() if key != name} if name else self.nodes
@@ -53,7 +53,7 @@ class Scope:
 
 
 def literal(node: ast.expr | None) -> tuple[bool, Value | None]:
-    """Whether the expression is a literal that a flag can hold, and its value."""
+    """Returns (True, value) for a literal that a flag can hold, else (False, None)."""
     try:
         value = evaluate(node)
         return True, None if value is None else copy_value("", value)
@@ -62,7 +62,7 @@ def literal(node: ast.expr | None) -> tuple[bool, Value | None]:
 
 
 def evaluate(node: ast.expr | None) -> object:
-    """The value of a literal. Raises ValueError if it is none."""
+    """Returns the value of a literal. Raises ValueError if it is not a literal."""
     match node:
         case ast.Constant(value=value):
             return value
@@ -76,7 +76,7 @@ def evaluate(node: ast.expr | None) -> object:
 
 
 def value_of(node: ast.expr | None, scope: Scope) -> tuple[bool, Value | None]:
-    """Whether a value that a flag can hold is known, and the value."""
+    """Returns (True, value) if the value is known and a flag can hold it, else (False, None)."""
     try:
         value = fold(node, scope)
         return True, None if value is None else copy_value("", value)
@@ -85,13 +85,13 @@ def value_of(node: ast.expr | None, scope: Scope) -> tuple[bool, Value | None]:
 
 
 def text_of(node: ast.expr | None, scope: Scope) -> str:
-    """The text that the expression is; "" if it is none, or not known."""
+    """Returns the text that the expression stands for; "" if it is not known or not text."""
     _, value = value_of(node, scope)
     return value if isinstance(value, str) else ""
 
 
 def items_of(node: ast.expr | None, scope: Scope) -> list[object] | None:
-    """What a loop over the expression goes through; None if that is not known."""
+    """Returns the items that a loop over the expression would visit; None if they are not known."""
     try:
         return list(iterate(fold(node, scope)))
     except (ValueError, RecursionError):
@@ -99,14 +99,14 @@ def items_of(node: ast.expr | None, scope: Scope) -> list[object] | None:
 
 
 def iterate(value: object) -> Iterable[object]:
-    """The items of a folded list or dict. Raises Unfoldable."""
+    """Returns the items of a folded list, dict or text. Raises Unfoldable."""
     if isinstance(value, list | dict | str) and len(value) <= MOST_ITEMS:
         return value
     raise Unfoldable("not a list")
 
 
 def fold(node: ast.expr | None, scope: Scope) -> object:
-    """The value: true or false, a number, text, None, a list or a dict of these. Raises Unfoldable."""
+    """Returns the value: a bool, a number, text, None, or a list or a dict of these. Raises Unfoldable."""
     scope.module.spent["steps"] += 1
     if scope.module.spent["steps"] > MOST_STEPS:
         raise Unfoldable("too much work")
@@ -120,27 +120,27 @@ def fold(node: ast.expr | None, scope: Scope) -> object:
 
 
 def fold_list(node: ast.List | ast.Tuple | ast.Set, scope: Scope) -> object:
-    """A list, a tuple or a set."""
+    """Returns the value of a list, a tuple or a set, as a list."""
     return fold_items(node.elts, scope)
 
 
 def fold_dict(node: ast.Dict, scope: Scope) -> object:
-    """A dict."""
+    """Returns the value of a dict."""
     return {plain(fold(key, scope)): fold(value, scope) for key, value in zip(node.keys, node.values, strict=True)}
 
 
 def fold_sum(node: ast.BinOp, scope: Scope) -> object:
-    """A sum, a product, and the like."""
+    """Returns the value of a binary operation."""
     return combine(node.op, fold(node.left, scope), fold(node.right, scope))
 
 
 def fold_pick(node: ast.Subscript, scope: Scope) -> object:
-    """An item of a list or a dict."""
+    """Returns an item of a list or a dict."""
     return pick(fold(node.value, scope), fold(node.slice, scope))
 
 
 def fold_member(node: ast.Attribute, scope: Scope) -> object:
-    """`Color.red`, `Color.red.value` and `Color.red.name`."""
+    """Returns the value of `Color.red`, `Color.red.value` or `Color.red.name`."""
     match node:
         case ast.Attribute(value=ast.Name(id=name), attr=attr):
             return scope.module.member(name, attr, scope)
@@ -152,7 +152,7 @@ def fold_member(node: ast.Attribute, scope: Scope) -> object:
 
 
 def fold_items(items: list[ast.expr], scope: Scope) -> list[object]:
-    """The items of a list, with what is starred unfolded."""
+    """Returns the values of the items of a list, with starred items unpacked."""
     found: list[object] = []
     for item in items:
         if isinstance(item, ast.Starred):
@@ -163,7 +163,7 @@ def fold_items(items: list[ast.expr], scope: Scope) -> list[object]:
 
 
 def fold_name(name: str, scope: Scope) -> object:
-    """The value of a name where it is used."""
+    """Returns the value of a name at the place where it is used."""
     if name in scope.values:
         return scope.values[name]
     if name in scope.nodes:
@@ -172,7 +172,7 @@ def fold_name(name: str, scope: Scope) -> object:
 
 
 def fold_sign(node: ast.UnaryOp, scope: Scope) -> object:
-    """A value with a sign."""
+    """Returns the value of a unary operation: `-x`, `+x` or `not x`."""
     op, value = node.op, fold(node.operand, scope)
     if isinstance(op, ast.Not) and isinstance(value, bool):
         return not value
@@ -182,7 +182,7 @@ def fold_sign(node: ast.UnaryOp, scope: Scope) -> object:
 
 
 def combine(op: ast.operator, left: object, right: object) -> object:
-    """Sums of numbers, texts and lists, and other ways to write a number."""
+    """Returns a sum of texts or lists, a text filled by `%`, or the result of an operation on two numbers."""
     if isinstance(op, ast.Add) and isinstance(left, str) and isinstance(right, str):
         return short(left + right)
     if isinstance(op, ast.Add) and isinstance(left, list) and isinstance(right, list):
@@ -191,6 +191,7 @@ def combine(op: ast.operator, left: object, right: object) -> object:
         return fill(left, "%s", right if isinstance(right, list) else [right])
     if not isinstance(left, int | float) or not isinstance(right, int | float) or type(op) not in NUMBERS:
         raise Unfoldable("not a sum")
+    # a large power takes long to compute, before its size can be checked
     if isinstance(op, ast.Pow) and abs(right) > 100:
         raise Unfoldable("too large")
     try:
@@ -203,17 +204,18 @@ def combine(op: ast.operator, left: object, right: object) -> object:
 
 
 def fill(text: str, mark: str, items: list[object]) -> str:
-    """The text with its marks replaced by the items."""
+    """Returns the text with each mark replaced by the next item. Raises Unfoldable for any other placeholder."""
     parts = text.split(mark)
     if len(parts) != len(items) + 1 or not all(isinstance(item, str | int) for item in items):
         raise Unfoldable("not a text to fill")
+    # another placeholder, or an escaped %% or {{, has its own rules
     if any(re.search(r"[%{}]", part) for part in parts):
         raise Unfoldable("another way to fill a text")
     return short("".join(part + str(item) for part, item in zip(parts, [*items, ""], strict=True)))
 
 
 def fold_text(node: ast.JoinedStr, scope: Scope) -> str:
-    """An f-string without formats."""
+    """Returns the text of an f-string. Raises Unfoldable if it has a format."""
     texts = []
     for part in node.values:
         match part:
@@ -230,7 +232,7 @@ def fold_text(node: ast.JoinedStr, scope: Scope) -> str:
 
 
 def fold_loop(node: ast.ListComp, scope: Scope) -> list[object]:
-    """The items of a list comprehension with one loop."""
+    """Returns the items of a list comprehension with one loop and no condition."""
     if len(node.generators) != 1 or node.generators[0].ifs or node.generators[0].is_async:
         raise Unfoldable("more than one loop")
     loop = node.generators[0]
@@ -239,7 +241,7 @@ def fold_loop(node: ast.ListComp, scope: Scope) -> list[object]:
 
 
 def bind(target: ast.expr, value: object) -> dict[str, object]:
-    """The names that a loop gives values. Raises Unfoldable."""
+    """Returns the names that one round of a loop binds, with their values. Raises Unfoldable."""
     match target:
         case ast.Name(id=name):
             return {name: value}
@@ -249,7 +251,7 @@ def bind(target: ast.expr, value: object) -> dict[str, object]:
 
 
 def fold_call(call: ast.Call, scope: Scope) -> object:
-    """A few calls whose value is plain."""
+    """Returns the value of a call to one of a few functions and methods without side effects."""
     arguments = call.args
     match call.func:
         case ast.Name(id="range") if not call.keywords:
@@ -268,18 +270,19 @@ def fold_call(call: ast.Call, scope: Scope) -> object:
 
 
 def fold_range(bounds: list[object]) -> list[object]:
-    """The numbers of a range that is not too long."""
+    """Returns the numbers of a range of at most `MOST_ITEMS`."""
     numbers = [bound for bound in bounds if isinstance(bound, int) and abs(bound) < LARGEST]
     if len(numbers) != len(bounds) or not 1 <= len(bounds) <= 3 or (len(numbers) == 3 and numbers[2] == 0):
         raise Unfoldable("not a range")
     found = range(*numbers)
+    # len() of a range beyond sys.maxsize raises OverflowError; a slice does not
     if found[MOST_ITEMS:]:
         raise Unfoldable("too long")
     return list(found)
 
 
 def fold_number(kind: str, value: object) -> object:
-    """`int(x)` and `float(x)`, as in `float("inf")`."""
+    """Returns the value of `int(x)` or `float(x)`, such as `float("inf")`."""
     if not isinstance(value, int | float | str) or len(str(value)) > 100:
         raise Unfoldable("not a number")
     try:
@@ -289,14 +292,14 @@ def fold_number(kind: str, value: object) -> object:
 
 
 def members(node: ast.expr, scope: Scope) -> object:
-    """`list(Color)`: the values of an enumeration; else the items."""
+    """Returns the values of an enumeration for `list(Color)`; else the items of a list."""
     if isinstance(node, ast.Name) and node.id in scope.module.classes:
         return list(scope.module.enumeration(node.id, scope).values())
     return list(iterate(fold(node, scope)))
 
 
 def fold_method(value: object, name: str, arguments: list[object]) -> object:
-    """A few methods of texts and dicts."""
+    """Returns the value of one of a few methods of texts and dicts."""
     if isinstance(value, dict) and not arguments and name in {"keys", "values", "items"}:
         return {"keys": list(value), "values": list(value.values()), "items": [list(pair) for pair in value.items()]}[name]
     if isinstance(value, str) and name in TEXTS and not arguments:
@@ -314,7 +317,7 @@ def fold_method(value: object, name: str, arguments: list[object]) -> object:
 
 
 def pick(outer: object, index: object) -> object:
-    """What a list or a dict has at a place."""
+    """Returns the item of a list, a dict or a text at an index."""
     try:
         if isinstance(outer, dict):
             return outer[plain(index)]
@@ -326,14 +329,14 @@ def pick(outer: object, index: object) -> object:
 
 
 def plain(value: object) -> bool | float | str | None:
-    """A value that can be a key. Raises Unfoldable."""
+    """Returns the value if it can be a key of a dict. Raises Unfoldable."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise Unfoldable("not a plain value")
 
 
 def short(text: str) -> str:
-    """The text, unless it is too long. Raises Unfoldable."""
+    """Returns the text unless it is longer than `LONGEST_TEXT`. Raises Unfoldable."""
     if len(text) > LONGEST_TEXT:
         raise Unfoldable("too long")
     return text

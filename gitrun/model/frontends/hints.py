@@ -1,4 +1,4 @@
-"""What annotations of parameters and fields say of the values that they take."""
+"""The meaning of type annotations: the values that a parameter or a field takes."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ DEEPEST = 12
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What an annotation says: kind of value, choices (`names` of them in an enumeration), whether None is one.
+    """The meaning of an annotation: the kind of value, the choices, and whether None is allowed.
 
-    `size` is the length of a tuple that has a fixed one, `is_open` whether values are of several kinds, `texts` says that
-    items are text, `extras` are the rest of an `Annotated`, `config` the name of a class with fields, or those of several.
+    `names` are the members of an enumeration. `size` is the length of a fixed-size tuple. `is_open` is true if values may be of
+    several kinds, `texts` if items are text. `extras` are the other arguments of an `Annotated`. `config` is the name of
+    a class with fields, or several names joined by ` | `.
     """
 
     kind: str = "any"
@@ -44,7 +45,7 @@ class Hint:
 
 
 def read_hint(node: ast.expr | None, scope: Scope, depth: int = 0) -> Hint:
-    """What the annotation says."""
+    """Returns the meaning of an annotation; an empty Hint if it is not understood."""
     if depth > DEEPEST:
         return Hint()
     match node:
@@ -54,6 +55,7 @@ def read_hint(node: ast.expr | None, scope: Scope, depth: int = 0) -> Hint:
             return read_name(node, scope, depth)
         case ast.BinOp(op=ast.BitOr(), left=left, right=right):
             return union([left, right], scope, depth)
+        # tyro.conf.Positional[int] marks a type and does not change it
         case ast.Subscript(value=outer, slice=index) if scope.module.full_name(outer).startswith("tyro.conf."):
             hint = read_hint(index, scope, depth + 1)
             return replace(hint, extras=(*hint.extras, outer))
@@ -63,7 +65,7 @@ def read_hint(node: ast.expr | None, scope: Scope, depth: int = 0) -> Hint:
 
 
 def expression(text: str) -> ast.expr | None:
-    """The expression that an annotation in quotes is."""
+    """Parses an annotation in quotes. Returns None if it is not an expression."""
     try:
         return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -71,7 +73,7 @@ def expression(text: str) -> ast.expr | None:
 
 
 def read_name(node: ast.expr, scope: Scope, depth: int) -> Hint:
-    """What a plain name says: of a type, an enumeration, a class with fields, another name for a type."""
+    """Returns the meaning of a plain name: a type, an enumeration, a class with fields, or an alias of a type."""
     name = last_name(node)
     if name in KINDS:
         return Hint(KINDS[name])
@@ -95,7 +97,7 @@ def read_name(node: ast.expr, scope: Scope, depth: int) -> Hint:
 
 
 def read_generic(name: str, items: list[ast.expr], scope: Scope, depth: int) -> Hint:
-    """What `Optional[int]`, `list[int]`, `Literal["a"]` and the like say."""
+    """Returns the meaning of `Optional[int]`, `list[int]`, `Literal["a"]` and the like."""
     if name == "Literal":
         values = [item.value for item in items if isinstance(item, ast.Constant)]
         choices = tuple(value for value in values if isinstance(value, bool | int | float | str))
@@ -118,7 +120,7 @@ def read_generic(name: str, items: list[ast.expr], scope: Scope, depth: int) -> 
 
 
 def union(items: list[ast.expr], scope: Scope, depth: int) -> Hint:
-    """What a union says: one kind or none, numbers, or anything."""
+    """Returns the meaning of a union: a single kind, a number, or any value."""
     found = [read_hint(item, scope, depth + 1) for item in items if not is_none(item)]
     optional = len(found) < len(items) or any(hint.optional for hint in found)
     if len(found) == 1:
@@ -132,15 +134,15 @@ def union(items: list[ast.expr], scope: Scope, depth: int) -> Hint:
 
 
 def is_none(node: ast.expr) -> bool:
-    """Whether the annotation is None."""
+    """Tells whether the annotation is None."""
     return isinstance(node, ast.Constant) and node.value is None
 
 
 def is_dots(node: ast.expr | None) -> bool:
-    """Whether it is the `...` of `tuple[int, ...]`."""
+    """Tells whether the expression is `...`, as in `tuple[int, ...]`."""
     return isinstance(node, ast.Constant) and node.value is ...
 
 
 def kind_of(value: Value | None) -> str:
-    """The kind of flag that a default makes, if nothing else says it."""
+    """Returns the kind of flag that a default implies in the absence of an annotation."""
     return {bool: "bool", int: "number", float: "number", str: "str", list: "list"}.get(type(value), "any")

@@ -1,4 +1,4 @@
-"""The flags of Hydra: the values of the YAML that `@hydra.main` names, and the groups of its defaults list."""
+"""The flags of Hydra: the values of the YAML file that `@hydra.main` names, and the groups of its defaults list."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HEADER = re.compile(r"\s*#\s*@package\s+(\S+)\s*$")
 
 
 def read(module: Module) -> Script | None:
-    """The values of the configuration; None if the module has no `@hydra.main`."""
+    """Returns the values of the configuration; None if the module has no `@hydra.main`."""
     if not module.names(b"hydra"):
         return None
     functions = (node for node in module.near(b"main") if isinstance(node, FUNCTIONS))
@@ -59,7 +59,7 @@ NAMES = ("hydra.main", "hydra.main.main")
 
 
 def structured(module: Module, name: str) -> Script:
-    """The fields of the class that is stored under the name in the ConfigStore."""
+    """Returns the fields of the class that the ConfigStore holds under the name."""
     for call in module.near(b".store"):
         if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute) or call.func.attr != "store":
             continue
@@ -73,7 +73,7 @@ def structured(module: Module, name: str) -> Script:
 
 
 def class_flags(node: ast.ClassDef, module: Module, prefix: str, depth: int = 0) -> Iterator[Flag]:
-    """The fields of a structured configuration."""
+    """Yields the fields of a structured configuration."""
     for field in fields_of(node, module):
         inner = module.classes.get(field.hint.config)
         name = prefix + field.name
@@ -88,7 +88,10 @@ def class_flags(node: ast.ClassDef, module: Module, prefix: str, depth: int = 0)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the values of a file stand: below `prefix`, and unless that is `fixed`, where the file itself says."""
+    """The place of a file's values in the configuration: below `prefix`.
+
+    Unless it is `fixed`, a `# @package` line in the file can change it.
+    """
 
     prefix: str = ""
     fixed: bool = False
@@ -98,7 +101,7 @@ TOP = Place()
 
 
 class Reading:
-    """The files of one configuration directory."""
+    """The files of one configuration directory, and the groups found in it."""
 
     def __init__(self, files: Files, place: str) -> None:
         self.files, self.place = files, place
@@ -107,7 +110,7 @@ class Reading:
         self.met: set[str] = set()
 
     def text(self, path: str) -> bytes | None:
-        """The content of a file of the directory, by its path without ending."""
+        """Returns the content of a file of the directory; `path` may lack its ending. None if there is no such file."""
         for end in ("", *ENDS):
             if path.endswith(ENDS) == (not end):
                 data = self.files.read(f"{self.place}/{path}{end}".strip("/"))
@@ -116,7 +119,7 @@ class Reading:
         return None
 
     def config(self, path: str, at: Place = TOP, depth: int = 0) -> dict[str, Flag] | None:
-        """The flags of a file and of those that its defaults list names; None if there is no such file."""
+        """Returns the flags of a file and of those in its defaults list; None if there is no such file. Raises NoYamlError."""
         data = self.text(path)
         if data is None:
             return None
@@ -137,7 +140,7 @@ class Reading:
         return overridden(before | values, entries, folder)
 
     def added(self) -> dict[str, Flag]:
-        """Returns the groups that no defaults list names, which `+experiment=a` adds; what they bring goes over the config."""
+        """Returns the groups that are in no defaults list: `+experiment=a` adds such a group and overrides the config."""
         flags: dict[str, Flag] = {}
         for name in self.files.names(self.place):
             if name in {group.flag for group in self.groups.values()} or name == "hydra" or not is_name(name):
@@ -150,7 +153,7 @@ class Reading:
         return flags
 
     def default(self, entry: object, folder: str, prefix: str, depth: int, *, over: bool) -> dict[str, Flag]:
-        """The flags that an entry of a defaults list adds: those of another file, or of a group."""
+        """Returns the flags that an entry of a defaults list adds: those of another file, or of a group."""
         if isinstance(entry, str):
             return self.other(entry, folder, prefix, depth) if entry != "_self_" else {}
         if not isinstance(entry, Mapping) or len(entry) != 1:
@@ -166,7 +169,7 @@ class Reading:
         return self.group(group, value, (flag, Place(inner, bool(package))), depth, over=over)
 
     def other(self, entry: str, folder: str, prefix: str, depth: int) -> dict[str, Flag]:
-        """Another file: `base`, `db/mysql`, `base@_global_`."""
+        """Returns the flags of another file: `base`, `db/mysql`, `base@_global_`."""
         name, _, package = entry.partition("@")
         path = absolute(name, folder)
         if path in self.met:
@@ -178,7 +181,7 @@ class Reading:
         return found or {}
 
     def group(self, group: str, value: object, names: tuple[str, Place], depth: int, *, over: bool) -> dict[str, Flag]:
-        """The flag of a group, whose choices are the files of its directory; what these add is kept beside it."""
+        """Returns the flag of a group, whose choices are the files in its directory. Keeps what they add in `groups`."""
         flag, at = names
         there = self.files.names(f"{self.place}/{group}".strip("/"))
         options = sorted({name.removesuffix(end) for name in there for end in ENDS if name.endswith(end)})[:MOST_OPTIONS]
@@ -202,12 +205,12 @@ class Reading:
 
 
 def absolute(name: str, folder: str) -> str:
-    """The path below the directory of what a defaults list in a folder names."""
+    """Returns the path, below the configuration directory, of a name in the defaults list of a file in `folder`."""
     return name.lstrip("/") if name.startswith("/") else f"{folder}/{name}".lstrip("/")
 
 
 def below(prefix: str, package: str) -> str:
-    """Where a package that an entry names stands: below that of the file that has the entry, unless it is global."""
+    """Returns the prefix of an entry's package: below that of the file with the entry, unless the package is global."""
     inner = package.strip("/").replace("/", ".")
     start, is_global, rest = inner.rpartition("_global_")
     inner = rest.lstrip(".") if is_global else f"{prefix}{start}{rest}"
@@ -215,7 +218,7 @@ def below(prefix: str, package: str) -> str:
 
 
 def package_of(data: bytes, prefix: str) -> str:
-    """Where the values of a file stand by the `# @package a.b` at its top; `prefix` if it says nothing."""
+    """Returns the prefix that the `# @package a.b` line at the top of a file sets; `prefix` without such a line."""
     for line in data[:512].decode(errors="replace").splitlines():
         found = HEADER.match(line)
         if found and found[1] != "_group_":
@@ -226,7 +229,7 @@ def package_of(data: bytes, prefix: str) -> str:
 
 
 def overridden(flags: dict[str, Flag], entries: list[object], folder: str) -> dict[str, Flag]:
-    """The flags with the options that entries such as `override /db: pg` choose of groups that others name."""
+    """Returns the flags with the options that entries such as `override /db: pg` set for groups of other files."""
     found = dict(flags)
     for entry in entries:
         for key, value in entry.items() if isinstance(entry, Mapping) else ():

@@ -1,4 +1,4 @@
-"""The flags of jsonargparse: the parameters of the functions and classes that its `CLI` is given."""
+"""The flags of jsonargparse: the parameters of the functions and classes that are passed to its `CLI`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CALLS = ("jsonargparse.CLI", "jsonargparse.auto_cli", "jsonargparse.auto_parser"
 
 
 def read(module: Module) -> Script | None:
-    """The parameters of what the CLI is given; None if the module has none."""
+    """Returns the parameters of the components passed to `CLI`; None if the module does not call it."""
     if module.names(b"LightningCLI") and (found := lightning(module)):
         return found
     if not module.names(b"jsonargparse"):
@@ -43,7 +43,10 @@ def read(module: Module) -> Script | None:
 
 
 def lightning(module: Module) -> Script | None:
-    """Returns the parameters of the model and the data that LightningCLI is given, under its sub-commands; None without one."""
+    """Returns the parameters of the model and data classes passed to LightningCLI; None without such a call.
+
+    They are flags of each sub-command, or of the program itself for `run=False`.
+    """
     own = {name for name, node in module.classes.items() if any(last_name(base) == "LightningCLI" for base in node.bases)}
     calls = (node for node in module.near(b"LightningCLI", *map(str.encode, own)) if isinstance(node, ast.Call))
     call = next((node for node in calls if last_name(node.func) in {"LightningCLI", *own}), None)
@@ -63,7 +66,7 @@ def lightning(module: Module) -> Script | None:
 
 
 def class_of(node: ast.expr | None, module: Module) -> tuple[ast.ClassDef, Module] | None:
-    """Returns the class that a name stands for, and its module, which may be another one of the repository."""
+    """Returns the class that a name stands for and its module, which may be another one of the repository; None if unknown."""
     if dotted(node) in module.classes:
         return module.classes[dotted(node)], module
     place = module_of(module, module.full_name(node), {}) if node else None
@@ -71,12 +74,12 @@ def class_of(node: ast.expr | None, module: Module) -> tuple[ast.ClassDef, Modul
 
 
 def is_false(node: ast.expr | None) -> bool:
-    """Whether it is written `False`."""
+    """Tells whether the expression is the literal `False`."""
     return isinstance(node, ast.Constant) and node.value is False
 
 
 def script_of(names: Sequence[str], module: Module, *, positional: bool) -> Script:
-    """What the program takes: one component is the program itself, of several the first word names one."""
+    """Returns the flags of the program. A single component is the program itself; several are sub-commands."""
     commands = [command for name in names if (command := component(name, module, positional=positional))]
     partial = "" if len(commands) == len(names) else "its CLI is given something that is not in the source"
     if len(names) == 1:
@@ -86,12 +89,12 @@ def script_of(names: Sequence[str], module: Module, *, positional: bool) -> Scri
 
 
 def openness(function: Function) -> str:
-    """Why a function has more flags than its parameters; "" if it has not."""
+    """Returns the reason why a function takes more flags than its parameters; "" if it does not."""
     return f"{function.name}() takes any name" if takes_any_name(function) else ""
 
 
 def component(name: str, module: Module, *, positional: bool) -> Command | None:
-    """A function or a class as a command."""
+    """Returns a function or a class of the module as a command; None if the name is neither."""
     if name in module.functions:
         parameters = parameters_of(module.functions[name], module.scope)
         flags = tuple(flags_of(parameters, module, positional=positional))
@@ -113,7 +116,7 @@ def component(name: str, module: Module, *, positional: bool) -> Command | None:
 def flags_of(
     parameters: Iterable[Parameter], module: Module, *, positional: bool, prefix: str = "", depth: int = 0
 ) -> Iterator[Flag]:
-    """The parameters as flags; those of a class with fields are dotted."""
+    """Yields the parameters as flags. The fields of a class become dotted names."""
     for parameter in parameters:
         name = prefix + parameter.name
         node = module.classes.get(parameter.hint.config)
@@ -127,8 +130,8 @@ def flags_of(
 
 
 def flag_of(parameter: Parameter, name: str, *, positional: bool) -> Flag:
-    """The flag of a parameter."""
-    # members of an enumeration are given by name
+    """Returns the flag of a parameter."""
+    # jsonargparse reads members of an enumeration by name
     choices = parameter.hint.names or parameter.hint.choices
     default = parameter.default
     if parameter.hint.names and isinstance(parameter.node, ast.Attribute):

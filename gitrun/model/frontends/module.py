@@ -1,4 +1,4 @@
-"""The source of a module, parsed once: its constants, functions, classes, imports, and the lines that matter."""
+"""A module that is parsed once: its constants, functions, classes and imports, and the statements near given words."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LONGEST_SOURCE = 1 << 24
 
 @dataclass(frozen=True)
 class Module:
-    """A parsed source; `path` is where it lies, `files` what lies around it."""
+    """A parsed source. `path` is its place in the repository, `files` the files around it."""
 
     tree: ast.Module
     source: bytes
@@ -33,13 +33,13 @@ class Module:
     files: Files
 
     def names(self, *words: bytes) -> bool:
-        """Whether any of the words stands in the source."""
+        """Tells whether any of the words occurs in the source."""
         return any(word in self.source for word in words)
 
     def near(self, *words: bytes) -> Iterator[ast.AST]:
-        """The nodes of all statements that have one of the words on their lines, outer ones first, in no other order."""
+        """Yields the nodes of all statements that have one of the words on their lines, outer nodes first."""
         pattern = re.compile(b"|".join(map(re.escape, words)))
-        # form feeds and the like end no line for Python
+        # bytes.splitlines also splits at form feeds, which end no line for Python
         lines = [number for number, line in enumerate(LINE_END.split(self.source), 1) if pattern.search(line)]
         if not lines:
             return
@@ -53,7 +53,7 @@ class Module:
 
     @cached_property
     def statements(self) -> dict[str, ast.expr]:
-        """What each name is last assigned at the top of the module, also below `if` and `try`."""
+        """Returns the last value that each name is assigned at the top level, also inside `if`, `try` and `with`."""
         found: dict[str, ast.expr] = {}
         for node in top_level(self.tree.body):
             match node:
@@ -65,19 +65,19 @@ class Module:
 
     @cached_property
     def functions(self) -> dict[str, Function]:
-        """The functions at the top of the module."""
+        """Returns the functions at the top level of the module, by name."""
         return {node.name: node for node in top_level(self.tree.body) if isinstance(node, FUNCTIONS)}
 
     @cached_property
     def classes(self) -> dict[str, ast.ClassDef]:
-        """The classes at the top of the module."""
+        """Returns the classes at the top level of the module, by name."""
         return {node.name: node for node in top_level(self.tree.body) if isinstance(node, ast.ClassDef)}
 
     @cached_property
     def imports(self) -> dict[str, str]:
-        """The full name of each imported name, `typer.Option` of `Option`; also of those imported in a function.
+        """Returns the full name of each imported name, such as `typer.Option` for `Option`. Includes imports inside functions.
 
-        Relative ones keep their dots: `.options.parser`.
+        Relative imports keep their dots: `.options.parser`.
         """
         found: dict[str, str] = {}
         for node in self.near(b"import"):
@@ -93,29 +93,29 @@ class Module:
 
     @cached_property
     def spent(self) -> Counter[str]:
-        """How much was worked out so far: constants that are made of each other can be a great deal of work."""
+        """Counts the work done so far. Constants that use each other can take exponential time, so `fold` sets a limit."""
         return Counter()
 
     @cached_property
     def scope(self) -> Scope:
-        """The names at the top of the module."""
+        """Returns the scope of names at the top level of the module."""
         return Scope(self)
 
     def full_name(self, node: ast.AST | None) -> str:
-        """`typer.Option` of `Option` and of `t.Option`, by the imports; "" of what is no name."""
+        """Returns `typer.Option` for `Option` and for `t.Option`, by the imports; "" if the node is not a name."""
         name = dotted(node)
         first, dot, rest = name.partition(".")
         return self.imports.get(first, first) + dot + rest
 
     def constant(self, name: str, scope: Scope) -> object:
-        """The value of a name of the module. Raises Unfoldable."""
+        """Returns the value of a name of the module. Raises Unfoldable."""
         node = self.statements.get(name)
         if node is None:
             raise Unfoldable(f"{name} is not a constant")
         return fold(node, Scope(self, {}, {}, scope.depth))
 
     def member(self, name: str, attr: str, scope: Scope) -> object:
-        """The value of `Color.red`: of an enumeration, or of a class with constants. Raises Unfoldable."""
+        """Returns the value of `Color.red`, where `Color` is an enumeration or a class with constants. Raises Unfoldable."""
         node = self.classes.get(name)
         if node is None:
             raise Unfoldable(f"{name} is not a class")
@@ -127,7 +127,7 @@ class Module:
         return found[attr]
 
     def enumeration(self, name: str, scope: Scope) -> dict[str, object]:
-        """The members of an enumeration: name and value. Raises Unfoldable."""
+        """Returns the values of an enumeration's members, by name. Raises Unfoldable."""
         node = self.classes.get(name)
         if node is None or not is_enumeration(node):
             raise Unfoldable(f"{name} is not an enumeration")
@@ -149,11 +149,12 @@ LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
 def parse(source: bytes, path: str, files: Files) -> Module | None:
-    """The module; None if it does not parse (the program itself reports it when it runs)."""
+    """Parses a source. Returns None if it does not parse; the program itself reports that when it runs."""
     if len(source) > LONGEST_SOURCE:
         return None
     try:
         with warnings.catch_warnings():
+            # a SyntaxWarning about the user's source is for the program to show
             warnings.simplefilter("ignore")
             return Module(ast.parse(source, path), source, path, files)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -161,7 +162,7 @@ def parse(source: bytes, path: str, files: Files) -> Module | None:
 
 
 def is_near(node: ast.AST, lines: list[int]) -> bool:
-    """Whether one of the lines is among those of the statement, its decorators included."""
+    """Tells whether the statement, including its decorators, covers one of the lines (sorted line numbers)."""
     decorators = getattr(node, "decorator_list", ())
     start = min([getattr(node, "lineno", 0), *(decorator.lineno for decorator in decorators)])
     end = getattr(node, "end_lineno", None)
@@ -172,7 +173,7 @@ def is_near(node: ast.AST, lines: list[int]) -> bool:
 
 
 def top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements of the module, also those below `if`, `try` and `with`."""
+    """Yields the statements of the module, also those inside `if`, `try` and `with`."""
     for node in body:
         yield node
         if isinstance(node, ast.If | ast.Try | ast.With):
@@ -182,7 +183,7 @@ def top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 def dotted(node: ast.AST | None) -> str:
-    """`a.b.c` of a chain of names, "" of anything else."""
+    """Returns `a.b.c` for a chain of names; "" for anything else."""
     names: list[str] = []
     while isinstance(node, ast.Attribute):
         names.append(node.attr)
@@ -191,17 +192,17 @@ def dotted(node: ast.AST | None) -> str:
 
 
 def last_name(node: ast.AST | None) -> str:
-    """`c` of `a.b.c`, "" of anything else."""
+    """Returns `c` for `a.b.c`; "" for anything else."""
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
 def keywords_of(call: ast.Call) -> dict[str, ast.expr]:
-    """The arguments that are given by name."""
+    """Returns the arguments that are given by name."""
     return {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
 
 
 def all_keywords(call: ast.Call, scope: Scope) -> tuple[dict[str, ast.expr], bool]:
-    """The arguments that are given by name, those of a `**` that the source tells among them, and whether these are all."""
+    """Returns the arguments given by name, including those of a readable `**`. Also tells whether these are all of them."""
     found: dict[str, ast.expr] = {}
     is_all = True
     for keyword in call.keywords:
@@ -213,7 +214,7 @@ def all_keywords(call: ast.Call, scope: Scope) -> tuple[dict[str, ast.expr], boo
 
 
 def unpacked(node: ast.expr | None, scope: Scope) -> dict[str, ast.expr]:
-    """What a dict has by name: `{"a": 1}`, `dict(a=1)`, or a name that is assigned one. Raises Unfoldable."""
+    """Returns the items of a dict by key: `{"a": 1}`, `dict(a=1)`, or a name that holds one. Raises Unfoldable."""
     scope = scope.deeper()
     match node:
         case ast.Name(id=name) if name in scope.values:
@@ -238,12 +239,12 @@ def unpacked(node: ast.expr | None, scope: Scope) -> dict[str, ast.expr]:
 
 
 def is_enumeration(node: ast.ClassDef) -> bool:
-    """Whether the class is an Enum, by the names of its parents."""
+    """Tells whether the class is an Enum, by the names of its parents."""
     return any(last_name(parent).endswith(("Enum", "Flag")) for parent in node.bases)
 
 
 def class_value(module: Module, node: ast.ClassDef, attr: str, scope: Scope) -> object:
-    """What the class gives a name in its body. Raises Unfoldable."""
+    """Returns the value that the class body assigns to a name. Raises Unfoldable."""
     for statement in reversed(node.body):
         match statement:
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if name == attr:
@@ -254,5 +255,5 @@ def class_value(module: Module, node: ast.ClassDef, attr: str, scope: Scope) -> 
 
 
 def called_as(module: Module, call: ast.Call, *names: str) -> bool:
-    """Whether the call is one of these functions, by their full names."""
+    """Tells whether the call is to one of these functions, given by their full names."""
     return module.full_name(call.func) in names

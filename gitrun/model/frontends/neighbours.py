@@ -1,4 +1,4 @@
-"""The modules of the repository that a script imports, and which of them make its parsers."""
+"""The modules of the repository that a script imports, and those of them that make its parsers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ MOST_HOPS = 4
 
 
 def makers_of(module: Module) -> tuple[str, ...]:
-    """The names that the module imports from modules of the repository that have options; `pkg.opts` of `import pkg.opts`."""
+    """Returns the names that the module imports from modules of the repository that add options.
+
+    `import pkg.opts` counts as the name `pkg.opts`.
+    """
     whole = {
         alias.name: alias.name
         for node in module.near(b"import")
@@ -29,7 +32,7 @@ def makers_of(module: Module) -> tuple[str, ...]:
 
 
 def makes_parsers(module: Module, name: str, hops: int = MOST_HOPS) -> bool:
-    """Whether what has that full name lies in a module of the repository that has options."""
+    """Tells whether the full name belongs to a module of the repository that adds options."""
     for start, rest in splits(name):
         for path in paths_of(module.path, start):
             source = read_near(module.files, path)
@@ -37,7 +40,7 @@ def makes_parsers(module: Module, name: str, hops: int = MOST_HOPS) -> bool:
                 continue
             if b"add_argument" in source or not hops or not rest or not path.endswith("__init__.py"):
                 return b"add_argument" in source
-            # a package hands on what its modules have
+            # a package can re-export names of its modules
             package = parse(source, path, module.files)
             again = package.imports.get(rest.partition(".")[0]) if package else None
             return bool(package and again and makes_parsers(package, again, hops - 1))
@@ -45,9 +48,9 @@ def makes_parsers(module: Module, name: str, hops: int = MOST_HOPS) -> bool:
 
 
 def module_of(module: Module, name: str, known: dict[str, Module]) -> tuple[Module, str] | None:
-    """The module of the repository that a full name begins with, the longest there is, and the rest of the name.
+    """Returns the repository's module that a full name begins with, and the rest of the name. The longest match counts.
 
-    `known` are those that are parsed already, by their paths; it is added to them.
+    `known` holds modules that are parsed already, by path; new ones are added to it. Returns None if there is no such module.
     """
     for start, rest in splits(name):
         for path in paths_of(module.path, start):
@@ -60,7 +63,7 @@ def module_of(module: Module, name: str, known: dict[str, Module]) -> tuple[Modu
 
 
 def splits(name: str) -> Iterator[tuple[str, str]]:
-    """Where a full name can be parted into a module and what is in it, the longest module first."""
+    """Yields each way to split a full name into a module and a name inside it, the longest module first."""
     inner = name.lstrip(".")
     dots, parts = name[: len(name) - len(inner)], inner.split(".")
     for at in range(len(parts), -1 if dots else 0, -1):
@@ -68,13 +71,13 @@ def splits(name: str) -> Iterator[tuple[str, str]]:
 
 
 def read_near(files: Files, path: str) -> bytes | None:
-    """The file, if its directory has one of its name."""
+    """Returns the content of the file; None if its directory has no file of that name."""
     folder, _, name = path.rpartition("/")
     return files.read(path) if name in files.names(folder) else None
 
 
 def paths_of(path: str, name: str) -> list[str]:
-    """Where a module of that name can lie, as seen from the module at `path`."""
+    """Returns the paths where a module of that name can be, as seen from the module at `path`."""
     folder = path.rpartition("/")[0]
     inner = name.lstrip(".").replace(".", "/")
     dots = len(name) - len(name.lstrip("."))
@@ -87,7 +90,7 @@ def paths_of(path: str, name: str) -> list[str]:
 
 
 def above(folder: str) -> Iterator[str]:
-    """The folder and all above it: a module that is imported sees what lies beside the script."""
+    """Yields the folder and all folders above it, since imports also look beside the script."""
     while folder:
         yield folder
         folder = folder.rpartition("/")[0]

@@ -1,4 +1,4 @@
-"""Scripts that merge a YAML file with `OmegaConf.from_cli()`: its values are flags, given as `key=value`."""
+"""The flags of scripts that merge a YAML file with `OmegaConf.from_cli()`: its values, given as `key=value`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def read(module: Module) -> Script | None:
-    """The values of the files that the module loads; None if it takes none from its command line."""
+    """Returns the values of the files that the module loads; None if it does not call `from_cli`."""
     if not module.names(b"from_cli"):
         return None
     calls = [node for node in module.near(b"from_cli", b"OmegaConf") if isinstance(node, ast.Call)]
@@ -43,7 +43,7 @@ def read(module: Module) -> Script | None:
 
 
 def find(module: Module, path: str) -> bytes | None:
-    """The file, below the top of the repository or beside the script."""
+    """Returns a file from the top of the repository or beside the script; None if there is none."""
     folder = module.path.rpartition("/")[0]
     tries = dict.fromkeys([path.removeprefix("./"), f"{folder}/{path}".strip("/")])
     return next((data for place in tries if (data := module.files.read(place)) is not None), None)

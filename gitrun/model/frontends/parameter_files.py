@@ -1,4 +1,4 @@
-"""The files with parameters that a script loads by a literal name: `yaml.safe_load(open("params.yaml"))` and the like."""
+"""The parameter files that a script loads by a literal name, as in `yaml.safe_load(open("params.yaml"))`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OF_FILES = {
     "ruamel.yaml.load", "orjson.loads", "ujson.load", "ujson.loads",
 }  # fmt: skip
 OF_PATHS = {"toml.load", "omegaconf.OmegaConf.load"}
-"""The functions that take the path itself."""
+"""The functions that take a path instead of an open file."""
 DVC = ("dvc.api.params_show", "dvc.api.show.params_show")
 ENDS = (".yaml", ".yml", ".json", ".toml", ".ini", ".cfg")
 OPENERS = ("open", "read_text", "read_bytes")
@@ -33,7 +33,10 @@ LIKE_ITS_ARGUMENT = ("Path", "PurePath", "abspath", "realpath", "resolve", "abso
 
 
 def files_of(module: Module) -> tuple[ParameterFile, ...]:
-    """Returns the files, each once for each table of it that is picked at once, as in `load(file)["train"]`."""
+    """Returns the files that the module reads and does not write, each once per table that it picks at once.
+
+    `load(file)["train"]` picks the table `train`.
+    """
     if not module.names(*WORDS):
         return ()
     reading = Reading(module)
@@ -53,7 +56,7 @@ class Reading:
         self.written = {self.path(node) for node in self.writes()}
 
     def bindings(self) -> Iterator[tuple[str, float, ast.expr]]:
-        """Yields the names of opened files, with the lines from which on they are known: `with open(...) as f`."""
+        """Yields name, first line and expression of each opened file, as in `with open(...) as f`."""
         for node in self.nodes:
             match node:
                 case ast.With(items=items):
@@ -61,10 +64,11 @@ class Reading:
                         if isinstance(item.optional_vars, ast.Name):
                             yield item.optional_vars.id, node.lineno, item.context_expr
                 case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call() as value):
+                    # half a line later, so that `data` in `data = load(data)` is the earlier one
                     yield name, node.lineno + 0.5, value
 
     def writes(self) -> Iterator[ast.expr]:
-        """Yields what the module opens to write it."""
+        """Yields the paths of the files that the module opens for writing."""
         for node in self.nodes:
             match node:
                 case ast.Call(func=ast.Attribute(value=value, attr=attr)) if attr in WRITERS:
@@ -95,7 +99,7 @@ class Reading:
                 yield ParameterFile(path, section, source.id if isinstance(source, ast.Name) else "")
 
     def source(self, node: ast.expr, line: float, depth: int) -> ast.expr | None:
-        """Returns the expression of the path of what is loaded; None if the file is opened elsewhere."""
+        """Returns the expression for the path of the loaded file; None if the file is opened elsewhere."""
         if depth > DEEPEST:
             return None
         match node:
@@ -109,12 +113,15 @@ class Reading:
         return None
 
     def path(self, node: ast.expr, depth: int = 0) -> str:
-        """Returns the path that an expression is, `{script}/…` beside the script; empty if it is not known or absolute."""
+        """Returns the path that an expression stands for; "" if it is not known or absolute.
+
+        A path beside the script begins with `BESIDE`.
+        """
         text = self.part(node, depth)
         return normpath(text) if text and not text.startswith(("/", "~")) else ""
 
     def part(self, node: ast.expr | None, depth: int) -> str:
-        """As `path`, of a part of a path; `{script}` is the directory of the script."""
+        """Returns a part of a path as text, with `BESIDE` for the directory of the script; "" if it is not known."""
         if node is None or depth > DEEPEST:
             return ""
         match node:
@@ -136,7 +143,7 @@ class Reading:
         return text_of(node, self.module.scope)
 
     def is_script(self, node: ast.expr) -> bool:
-        """Whether the expression is the path of the script itself: `__file__`, `Path(__file__).resolve()`."""
+        """Tells whether the expression is the path of the script itself: `__file__`, `Path(__file__).resolve()`."""
         match node:
             case ast.Name(id="__file__"):
                 return True
@@ -156,7 +163,7 @@ def opened(call: ast.Call) -> ast.expr:
 
 
 def is_read(call: ast.Call) -> bool:
-    """Whether a call of `open` opens a file to read it."""
+    """Tells whether a call to `open` opens a file for reading only, as far as its mode is known."""
     is_method = isinstance(call.func, ast.Attribute) and last_name(call.func.value) not in {"io", "codecs", "builtins"}
     place = 0 if is_method else 1
     mode = keywords_of(call).get("mode", call.args[place] if len(call.args) > place else None)

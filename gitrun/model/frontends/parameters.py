@@ -1,4 +1,4 @@
-"""The parameters of functions and the fields of classes, which several front ends make options of."""
+"""Parameters of functions and fields of classes, which several front ends turn into options."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 FIELDS = ("field", "Field", "mutable_field", "list_field", "choice", "flag")
-"""What makes a field: of dataclasses, pydantic and simple_parsing."""
+"""The functions that define a field, in dataclasses, pydantic and simple_parsing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter or a field: what its annotation says, its default, and the expression that gives it."""
+    """A parameter or a field: its type hint, its default value, and the expression of the default."""
 
     name: str
     hint: Hint
@@ -33,26 +33,26 @@ class Parameter:
 
     @property
     def required(self) -> bool:
-        """Whether it has no default."""
+        """Tells whether it has no default."""
         return self.node is None
 
     @property
     def may_be_none(self) -> bool:
-        """Whether None is a value of it, as far as the annotation says."""
+        """Tells whether None is a valid value, as far as the annotation is known."""
         hint = self.hint
         is_told = hint.kind != "any" or hint.is_open or hint.choices or hint.names
         return hint.optional or not is_told
 
     @property
     def kind(self) -> str:
-        """The kind of value, by the annotation, else by the default."""
+        """Returns the kind of flag by the annotation, else by the default."""
         if self.hint.kind != "any" or self.hint.choices or self.hint.is_open:
             return self.hint.kind
         return kind_of(self.default)
 
 
 def parameters_of(function: Function, scope: Scope) -> Iterator[Parameter]:
-    """The parameters of a function that can be given by name, without `self`."""
+    """Yields the parameters of a function that can be given by name, without `self` and `cls`."""
     listed = [*function.args.posonlyargs, *function.args.args]
     pairs: list[tuple[ast.arg, ast.expr | None]] = [
         *zip(listed, [*[None] * (len(listed) - len(function.args.defaults)), *function.args.defaults], strict=True),
@@ -66,12 +66,12 @@ def parameters_of(function: Function, scope: Scope) -> Iterator[Parameter]:
 
 
 def takes_any_name(function: Function) -> bool:
-    """Whether the function has `**kwargs`."""
+    """Tells whether the function has `**kwargs`."""
     return function.args.kwarg is not None
 
 
 def fields_of(node: ast.ClassDef, module: Module, depth: int = 0) -> Iterator[Parameter]:
-    """The annotated fields of a class and of its parents in the same module, in the order of dataclasses."""
+    """Yields the annotated fields of a class and of its parents in the same module, in the order that dataclasses uses."""
     found: dict[str, Parameter] = {}
     for parent in node.bases:
         inner = module.classes.get(dotted(parent))
@@ -89,7 +89,10 @@ def fields_of(node: ast.ClassDef, module: Module, depth: int = 0) -> Iterator[Pa
 
 
 def over(parameters: Iterable[Parameter], node: ast.expr | None, module: Module) -> Iterator[Parameter]:
-    """The fields of a class with the defaults of an instance, `Config(lr=1)`, over their own; none if they are not told."""
+    """Yields the fields with the defaults of an instance such as `Config(lr=1)` in place of their own.
+
+    The defaults are None if the expression of the instance is not a call of a class in the module.
+    """
     node = module.statements.get(node.id, node) if isinstance(node, ast.Name) else node
     listed = list(parameters)
     call = node if isinstance(node, ast.Call) and dotted(node.func) in module.classes else None
@@ -102,7 +105,7 @@ def over(parameters: Iterable[Parameter], node: ast.expr | None, module: Module)
 
 
 def field_value(node: ast.expr | None, module: Module) -> ast.expr | None:
-    """The expression of the default: `1` of `field(default=1)`, `[1]` of `field(default_factory=lambda: [1])`."""
+    """Returns the expression of a default: `1` for `field(default=1)`, `[1]` for `field(default_factory=lambda: [1])`."""
     name = module.full_name(node.func).rpartition(".")[2] if isinstance(node, ast.Call) else ""
     if not isinstance(node, ast.Call) or name not in FIELDS:
         return node
@@ -124,12 +127,15 @@ def field_value(node: ast.expr | None, module: Module) -> ast.expr | None:
 
 
 def default_of(node: ast.expr | None, scope: Scope) -> Value | None:
-    """The default, as far as the source tells it."""
+    """Returns the value of a default; None if the source does not show it."""
     return value_of(node, scope)[1]
 
 
 def choice_name(parameter: Parameter, node: ast.expr | None) -> Value | None:
-    """The name of the member of an enumeration that the default is, or those of a list of members; else the default."""
+    """Returns the name of the enumeration member that the default is, a list of names for a list of members.
+
+    Returns the default itself if the field is no enumeration.
+    """
     if parameter.hint.names and isinstance(node, ast.List | ast.Tuple):
         found = [choice_name(parameter, item) for item in node.elts if isinstance(item, ast.Attribute)]
         names = [name for name in found if name is not None]

@@ -29,7 +29,7 @@ SPECIAL = ("CliSubCommand", "CliPositionalArg", "CliUnknownArgs", "CliMutuallyEx
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How a settings class spells its options."""
+    """The way a settings class spells its options."""
 
     dashes: bool = False
     switches: bool = False
@@ -37,7 +37,10 @@ class Manner:
 
 
 def read(module: Module) -> Script | None:
-    """Returns the fields of the settings class; without a command line, the constants and what to do. None if it has none."""
+    """Returns the fields of the settings class that parses the command line.
+
+    If no class does, returns the constants with advice. Returns None if the module has no settings class.
+    """
     if not module.names(b"pydantic_settings"):
         return None
     classes = [node for node in module.classes.values() if is_settings(node, module)]
@@ -55,7 +58,7 @@ def read(module: Module) -> Script | None:
 
 
 def is_settings(node: ast.ClassDef, module: Module, depth: int = 0) -> bool:
-    """Whether the class rests on BaseSettings."""
+    """Tells whether the class inherits from BaseSettings."""
     for base in node.bases:
         above = module.classes.get(dotted(base))
         if module.full_name(base) in BASES or (above and depth < DEEPEST and is_settings(above, module, depth + 1)):
@@ -64,7 +67,7 @@ def is_settings(node: ast.ClassDef, module: Module, depth: int = 0) -> bool:
 
 
 def config_of(node: ast.ClassDef, module: Module) -> dict[str, object]:
-    """Returns what the class is told of its command line, by its `model_config` and by its own arguments."""
+    """Returns the settings in `model_config` and in the arguments of the class, each as true or false."""
     nodes: dict[str, ast.expr] = {}
     for statement in node.body:
         match statement:
@@ -77,7 +80,7 @@ def config_of(node: ast.ClassDef, module: Module) -> dict[str, object]:
 
 
 def parsed_by_calls(module: Module) -> set[str]:
-    """Returns the classes that a call has parse the command line: `Settings(_cli_parse_args=True)`, `CliApp.run(Settings)`."""
+    """Returns the classes that a call lets parse the command line: `Settings(_cli_parse_args=True)`, `CliApp.run(Settings)`."""
     found = set()
     for node in module.near(b"_cli_parse_args", b"CliApp"):
         if isinstance(node, ast.Call) and "_cli_parse_args" in keywords_of(node):
@@ -88,13 +91,13 @@ def parsed_by_calls(module: Module) -> set[str]:
 
 
 def special_of(field: Parameter) -> str:
-    """Returns what makes something else than an option of the field; empty if nothing does."""
+    """Returns the marker that makes the field something other than an option; "" if there is none."""
     names = {last_name(extra) for extra in field.hint.extras}
     return next((name for name in SPECIAL if name in names), "")
 
 
 def flags_of(fields: list[Parameter], module: Module, manner: Manner, depth: int = 0) -> Iterator[Flag]:
-    """Yields the fields as flags; those of a model in it are dotted."""
+    """Yields the fields as flags. The fields of an inner model become dotted names."""
     for field in fields:
         name = manner.prefix + field.name
         inner = module.classes.get(field.hint.config)

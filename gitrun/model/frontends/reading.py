@@ -1,4 +1,4 @@
-"""Which front end a script has: the first that finds its own in the source; else its constants are its flags."""
+"""The choice of a script's front end: the first reader that finds its library in the source; else constants are flags."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from gitrun.model.frontends.script import GLOBALS, Script
 if TYPE_CHECKING:
     from gitrun.model.frontends.script import Files
 
+# the order decides for a script that uses several of these libraries
 READERS = (
     hydra_config.read, sacred_experiment.read, absl_flags.read, typer_functions.read, click_commands.read,
     fire_component.read, jsonargparse_cli.read, docopt_usage.read, typed_config.read, argparse_parsers.read,
@@ -38,7 +39,7 @@ CONFIGURED = ("hydra", "omegaconf")
 
 
 def read(source: bytes, path: str, files: Files) -> Script:
-    """The flags of the script at the path. Never raises: a file that does not parse has none."""
+    """Returns the flags of the script at `path`. Never raises: a file that does not parse has no flags."""
     module = parse(source, path, files)
     if module is None:
         return Script((), GLOBALS)

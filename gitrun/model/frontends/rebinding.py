@@ -1,4 +1,4 @@
-"""The names to which a source gives values in other ways than by one assignment at its top."""
+"""Names that a source binds or changes in ways other than one assignment at its top level."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ CHANGING = frozenset({"append", "extend", "insert", "remove", "pop", "clear", "s
 
 
 def stored_in(nodes: Iterable[ast.AST]) -> set[str]:
-    """Returns the names that the nodes bind where they stand: targets, imports, functions, classes, `except … as`, captures."""
+    """Returns the names that the nodes bind in their own namespace.
+
+    These are targets, imports, functions, classes, `except … as` and captures of `match`.
+    """
     found: set[str] = set()
     for node in here(nodes):
         match node:
@@ -32,13 +35,13 @@ def stored_in(nodes: Iterable[ast.AST]) -> set[str]:
 
 
 def here(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """Goes through the nodes and all in them that belongs to the same namespace."""
+    """Yields the nodes and all nodes inside them that belong to the same namespace."""
     queue = list(nodes)
     while queue:
         node = queue.pop()
         yield node
         if isinstance(node, ast.comprehension):
-            queue += [node.iter, *node.ifs]  # its targets are names of its own
+            queue += [node.iter, *node.ifs]  # its targets are local to it
         elif not isinstance(node, (*SCOPES, ast.ClassDef)):
             queue.extend(ast.iter_child_nodes(node))
 
@@ -46,7 +49,7 @@ def here(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
 def assigned_elsewhere(body: Sequence[ast.stmt]) -> set[str]:
     """Returns the names of a module that an expression, a function or a method call changes.
 
-    That is `x := 1` outside of functions, `global x` in one, and `x.append(1)` or `x[0] = 1` of what is a list.
+    Examples: `x := 1` outside of functions, `global x` in a function, `x.append(1)` or `x[0] = 1` for a list.
     """
     found = {node.target.id for node in here(body) if isinstance(node, ast.NamedExpr)} | changed_in(here(body))
     queue: list[tuple[ast.AST, frozenset[str]]] = [(node, frozenset()) for node in body]

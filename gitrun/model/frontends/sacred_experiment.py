@@ -23,7 +23,7 @@ DEEPEST = 8
 
 
 def read(module: Module) -> Script | None:
-    """Returns what the experiment's configuration gives a value; None if the module takes none from its command line."""
+    """Returns the values in the experiment's configuration; None if the module does not read its command line."""
     if not module.names(b"sacred") or not any(name.partition(".")[0] == "sacred" for name in module.imports.values()):
         return None
     nodes = list(module.near(b"config", *map(str.encode, MAIN)))
@@ -39,13 +39,14 @@ def read(module: Module) -> Script | None:
             more = {flag.name: flag for flag in in_dict(given, keywords_of(node), module)}
             partial = partial or ("" if more else "its configuration is not in its source")
             flags |= more
+    # every experiment of Sacred has a seed
     flags.setdefault("seed", Flag("seed", None, "int"))
     found = (replace(flag, action="sacred") for flag in flags.values())
     return Script(tuple(found), ARGS, "sacred", partial=partial)
 
 
 def in_function(node: ast.FunctionDef | ast.AsyncFunctionDef, module: Module) -> Iterator[Flag]:
-    """Yields what a configuration function assigns; the values of a dict by dotted names."""
+    """Yields the assignments of a configuration function as flags. The values of a dict become dotted names."""
     yield from constants_in(node.body)
     for statement in node.body:
         match statement:
@@ -54,7 +55,7 @@ def in_function(node: ast.FunctionDef | ast.AsyncFunctionDef, module: Module) ->
 
 
 def in_table(name: str, node: ast.expr, module: Module, depth: int = 0) -> Iterator[Flag]:
-    """Yields the values of a dict as `name.key`, those of dicts in it too."""
+    """Yields the values of a dict as `name.key`, including those of dicts inside it."""
     if isinstance(node, ast.Dict):
         pairs = [(text_of(key, module.scope), value) for key, value in zip(node.keys, node.values, strict=True)]
     elif isinstance(node, ast.Call) and last_name(node.func) == "dict":
@@ -70,7 +71,7 @@ def in_table(name: str, node: ast.expr, module: Module, depth: int = 0) -> Itera
 
 
 def in_dict(node: ast.expr | None, keywords: dict[str, ast.expr], module: Module) -> Iterator[Flag]:
-    """Yields what `add_config` is given: a dict, or names with values."""
+    """Yields the values passed to `add_config`, in a dict or by name."""
     if isinstance(node, ast.Dict | ast.Call):
         yield from in_table("", node, module)
     for name, value in keywords.items():

@@ -1,4 +1,4 @@
-"""What is known of a script without running it: its flags, its sub-commands, and what could not be read."""
+"""The description of a script that was read without running it: flags, sub-commands, and the parts that could not be read."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ ARGS = "args"
 CONFIG = "config"
 """The action of an option that names a file with values of other options."""
 LATE = ("hydra", "omegaconf")
-"""The front ends that miss a value only when the program uses it."""
+"""The front ends that miss a required value only when the program uses it."""
 WITH_GRAMMAR = ("fire", "jsonargparse", "hydra", "omegaconf", "sacred")
 """The front ends that read a literal, JSON or YAML."""
 
 
 class Files(Protocol):
-    """The files that lie around a script; paths are those of the repository, with `/`."""
+    """The files around a script. Paths are relative to the top of the repository and use `/`."""
 
     def read(self, path: str) -> bytes | None:
-        """The content of a file; None if there is none that can be read."""
+        """Returns the content of a file; None if it cannot be read."""
 
     def names(self, path: str) -> tuple[str, ...]:
-        """The names in a directory; none if there is none."""
+        """Returns the names in a directory; none if there is no such directory."""
 
 
 BESIDE = "{script}"
-"""The directory of the script, at the start of the path of a file that is found beside it."""
+"""Stands for the directory of the script, at the start of a path that the script builds from its own place."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParameterFile:
     """A file whose values a script loads: its path as the program opens it, or `BESIDE` and the path from there.
 
-    `section` is the table of which the script picks the values at once, `named` the constant that holds the path.
+    `section` is the table that the script picks at once, `named` the constant that holds the path.
     """
 
     path: str
@@ -49,22 +49,22 @@ class ParameterFile:
 
 
 class NoFiles:
-    """Nothing lies around the script."""
+    """An empty set of files, for a script that is read on its own."""
 
     def read(self, path: str) -> bytes | None:  # noqa: ARG002
-        """None."""
+        """Returns None."""
         return None
 
     def names(self, path: str) -> tuple[str, ...]:  # noqa: ARG002
-        """None at all."""
+        """Returns no names."""
         return ()
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A sub-command of a program, or an option of a group of Hydra's: what it adds to the flags when it is chosen.
+    """A sub-command of a program or an option of a Hydra group, with the flags that it adds when it is chosen.
 
-    `partial` says why it may take more flags than these.
+    `partial` is the reason why it may take more flags than these; empty if it does not.
     """
 
     name: str
@@ -76,14 +76,14 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A group of Hydra's: its flag, what each of its options adds, and whether that goes over what the config itself says."""
+    """A Hydra config group: its flag, and the flags that each option adds. With `over`, these override the config's own."""
 
     flag: str
     options: tuple[Command, ...]
     over: bool = False
 
     def brought(self, value: object) -> dict[str, Flag]:
-        """What the option of this name adds, or each of a list of names."""
+        """Returns the flags, by name, that the chosen option adds. `value` is the name of an option or a list of names."""
         value = parse_value(value.text) if isinstance(value, Typed) else value
         wanted = set(map(str, value if isinstance(value, list) else [value]))
         return {flag.name: flag for option in self.options if option.name in wanted for flag in option.flags}
@@ -91,12 +91,12 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """The flags of a script in the order of its source, and how it takes them.
+    """The flags of a script in the order of its source, and the way it takes them.
 
-    `style` is "globals" (assignments at the top of the module) or "args" (words after its name), `frontend` what reads
-    these words. `commands` are its sub-commands, `groups` those of Hydra. `partial` says why there may be more flags than
-    these; it is empty if there are not. `advice` names a front end whose values cannot be flags, and the way that works.
-    `files` are those whose values it loads, `arguments` those that it needs as words although its flags are constants.
+    `style` is "globals" (assignments at the top of the module) or "args" (words after its name). `frontend` names the library
+    that reads these words. `commands` are its sub-commands, `groups` its Hydra groups. `partial` is the reason why there may be
+    more flags than these; empty if there are not. `advice` is a hint for a front end whose values cannot be flags.
+    `files` are those whose values it loads. `arguments` are the words that it requires although its flags are constants.
     """
 
     flags: tuple[Flag, ...]
@@ -110,10 +110,10 @@ class Script:
     arguments: tuple[str, ...] = ()
 
     def must_have(self, words: Sequence[str]) -> tuple[Flag, ...]:
-        """The flags without which it ends at once, as far as the words behind `--` do not leave that open.
+        """Returns the flags without which the program ends at once. `words` are those after `--`.
 
-        Words that nobody could read may be arguments, name a file of values, or ask for help. Hydra and OmegaConf miss a
-        value only where it is used.
+        Returns none if some words could not be read: they may be arguments, name a file of values, or ask for help.
+        Returns none for Hydra and OmegaConf, which miss a value only when it is used.
         """
         rest = [word for at, word in enumerate(words) if at not in dict(places(self, words))]
         if self.style != ARGS or self.frontend in LATE or rest:
@@ -122,11 +122,14 @@ class Script:
 
     @property
     def takes_text(self) -> bool:
-        """Whether it is given text that it makes its values of, not what has a grammar of its own."""
+        """Tells whether the program is given plain text and converts it itself, rather than a literal, JSON or YAML."""
         return self.style == ARGS and self.frontend not in WITH_GRAMMAR
 
     def chosen(self, words: Sequence[str] = (), given: Mapping[str, object] | None = None) -> Script:
-        """The script with the flags of what these words (after `--`) and these flags choose among those it declares."""
+        """Returns the script with the flags of the sub-commands and groups that `words` (after `--`) and `given` choose.
+
+        All defaults are None if an option names a file of values.
+        """
         flags = {flag.name: flag for flag in self.flags}
         path = path_of(self, words)
         for command in path:
@@ -134,7 +137,7 @@ class Script:
         partial = next(filter(None, (self.partial, *(command.partial for command in path))), "")
         given = given or {}
         if any(flag.action == CONFIG and (flag.name in given or flag.option in words) for flag in flags.values()):
-            # the file that it names may say anything of the others
+            # that file may set any of the other options
             flags = {name: flag if flag.action == CONFIG else replace(flag, default=None) for name, flag in flags.items()}
         defaults = self.group_defaults(given)
         for group in self.groups:
@@ -144,17 +147,20 @@ class Script:
         return replace(self, flags=tuple(flags.values()), partial=partial)
 
     def group_defaults(self, given: Mapping[str, object]) -> dict[str, Value | None]:
-        """What each group is by default, which an option of another group may say: an experiment of Hydra's."""
+        """Returns the default option of each group, by the name of its flag.
+
+        An option of another group, such as a Hydra experiment, may set it.
+        """
         defaults = {flag.name: flag.default for flag in self.flags}
         found = {group.flag: defaults.get(group.flag) for group in self.groups}
-        # groups that stand in the options of another come before it, and experiments last
+        # a group comes before the groups that name it in their options, so experiments come last
         for group in reversed(self.groups):
             more = group.brought(given.get(group.flag, found[group.flag]))
             found |= {name: flag.default for name, flag in more.items() if name in found}
         return found
 
     def all_flags(self) -> tuple[Flag, ...]:
-        """Its flags and those of all its sub-commands; the first of a name counts."""
+        """Returns the flags of the program and of all its sub-commands. The first flag of a name counts."""
         found = {flag.name: flag for flag in self.flags}
         queue = list(self.commands)
         for command in queue:
@@ -165,17 +171,18 @@ class Script:
 
 
 def path_of(script: Script, words: Sequence[str]) -> list[Command]:
-    """The sub-commands that the words name, the outermost first."""
+    """Returns the sub-commands that the words name, the outermost first."""
     return [command for _, command in places(script, words)]
 
 
 def places(script: Script, words: Sequence[str]) -> list[tuple[int, Command]]:
-    """Where in the words which sub-command is named, the outermost first."""
+    """Returns the index of each sub-command in the words and the sub-command, the outermost first."""
     found: list[tuple[int, Command]] = []
     commands, flags, at = script.commands, script.flags, 0
     while commands and at < len(words):
         word = words[at]
         if word.startswith("-"):
+            # the value of an option is not the name of a sub-command
             taking = next((flag for flag in flags if flag.option == word), None)
             at += 2 if taking and taking.kind != "bool" and taking.action in {"store", "repeat", "append"} else 1
             continue

@@ -1,4 +1,4 @@
-"""The flags of a configuration class: tyro, simple_parsing and HfArgumentParser make options of its fields."""
+"""The flags of configuration classes, whose fields tyro, simple_parsing and HfArgumentParser turn into options."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 
 DEEPEST = 6
 NAMING = ("conflict_resolution", "argument_generation_mode", "nested_mode", "add_option_string_dash_variants", "prefix")
-"""What tells simple_parsing to name its options in another way."""
+"""The arguments by which simple_parsing is told to name its options in another way."""
 FIXED = ("tyro.conf.Fixed", "tyro.conf.Suppress", "tyro.conf.SuppressFixed")
 VALUED = ("tyro.conf.FlagConversionOff",)
 READ = ("tyro.conf.arg", *FIXED, *VALUED)
-"""What of tyro.conf is understood at a field."""
+"""The markers of tyro.conf that are understood on a field."""
 ARG = ("prefix_name", "constructor", "constructor_factory")
-"""What `tyro.conf.arg` is told that changes more than a name."""
+"""The arguments of `tyro.conf.arg` that change more than a name."""
 PARSE = ("simple_parsing.parse", "simple_parsing.parse_known_args")
 
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How a library spells an option: its name for our words, whether names have dashes and dots."""
+    """The way a library spells an option: action and front end, and whether names have dashes and dots."""
 
     frontend: str
     action: str
@@ -45,7 +45,7 @@ class Manner:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What options are made of: a class or a function, an instance with other defaults, and where it stands in the whole."""
+    """A source of options: a class or a function, an instance with other defaults, and the prefix of its names."""
 
     node: ast.expr
     given: ast.expr | None = None
@@ -58,7 +58,7 @@ HUGGING = Manner("dataclasses", "any_order", dashes=False, dotted=False, switche
 
 
 def read(module: Module) -> Script | None:
-    """The fields of the configuration classes of the module; None if it has none."""
+    """Returns the fields of the module's configuration classes; None if it has none."""
     if not module.names(b"tyro", b"simple_parsing", b"HfArgumentParser"):
         return None
     calls = sorted(
@@ -86,7 +86,7 @@ def read(module: Module) -> Script | None:
 
 
 def part_of(call: ast.Call, module: Module, place: str) -> Part:
-    """What `parser.add_arguments(Config, dest="config", default=Config(lr=1))` or `parse(Config)` adds."""
+    """Returns the part that `parser.add_arguments(Config, dest="config", default=Config(lr=1))` or `parse(Config)` adds."""
     keywords = keywords_of(call)
     dest = keywords.get("dest", call.args[1] if len(call.args) > 1 and not place else None)
     place = text_of(dest, module.scope) or place
@@ -94,7 +94,10 @@ def part_of(call: ast.Call, module: Module, place: str) -> Part:
 
 
 def other_call(module: Module) -> str:
-    """The name of what the module calls of tyro, such as `tyro.extras.subcommand_cli_from_dict`; "" if it calls nothing."""
+    """Returns the name of a tyro function that the module calls, other than `tyro.conf`; "" if it calls none.
+
+    An example is `tyro.extras.subcommand_cli_from_dict`.
+    """
     names = [name.encode() for name, full in module.imports.items() if full.partition(".")[0] == "tyro"]
     calls = (node for node in (module.near(*names) if names else ()) if isinstance(node, ast.Call))
     found = sorted(name for call in calls if (name := module.full_name(call.func)).startswith("tyro."))
@@ -102,7 +105,7 @@ def other_call(module: Module) -> str:
 
 
 def script_of(parts: Iterable[Part], module: Module, manner: Manner) -> Script:
-    """The fields of these classes, or the parameters of these functions, as flags."""
+    """Returns the fields of these classes, or the parameters of these functions, as flags."""
     flags: dict[str, Flag] = {}
     fields = Fields(module, manner)
     for part in parts:
@@ -120,10 +123,10 @@ def script_of(parts: Iterable[Part], module: Module, manner: Manner) -> Script:
 
 
 def shortened(script: Script, module: Module) -> Script:
-    """The script with the names that simple_parsing gives its options: as short as they can be and differ.
+    """Returns the script with the names that simple_parsing gives its options: the shortest ones that differ.
 
-    That is its _fix_conflict_auto (0.1.9): of one name for several fields, that which is nested least keeps it, if there is
-    one such; the others are given one more word of their place.
+    This is its `_fix_conflict_auto` (0.1.9). If several fields share a name, the least nested one keeps it, if there is only
+    one such. The others get one more word of their place.
     """
     if any(isinstance(node, ast.Call) and is_naming(node) for node in module.near(*map(str.encode, NAMING))):
         return replace(script, flags=(), partial="its parser is told how to name options")
@@ -145,21 +148,21 @@ def shortened(script: Script, module: Module) -> Script:
 
 
 def is_naming(call: ast.Call) -> bool:
-    """Whether the call tells simple_parsing how to name options."""
+    """Tells whether the call tells simple_parsing how to name options."""
     return last_name(call.func) in {"ArgumentParser", "add_arguments", "parse", "parse_known_args"} and any(
         name in NAMING for name in keywords_of(call)
     )
 
 
 class Fields:
-    """The flags that a library makes of fields; `partial` says why there may be more."""
+    """The flags that a library makes of fields. `partial` is the reason why there may be more."""
 
     def __init__(self, module: Module, manner: Manner) -> None:
         self.module, self.manner = module, manner
         self.partial = ""
 
     def flags(self, parameters: Iterable[Parameter], prefix: str, depth: int = 0) -> Iterator[Flag]:
-        """The fields as flags; those of a field that is itself such a class are dotted, or stand beside the others."""
+        """Yields the fields as flags. Fields of an inner class have dotted names if the library uses dots, else plain ones."""
         for parameter in parameters:
             node = self.module.classes.get(parameter.hint.config)
             if self.manner is TYRO and (reason := self.unread(parameter)):
@@ -171,7 +174,7 @@ class Fields:
                 yield flag_of(parameter, name, self.manner, self.module)
 
     def unread(self, parameter: Parameter) -> str:
-        """Why tyro makes something else than an option of the field; "" if it does not."""
+        """Returns the reason why tyro does not make an option of the field; "" if it does."""
         config = parameter.hint.config
         if config and (parameter.hint.optional or config not in self.module.classes):
             return f"{parameter.name} is a sub-command"
@@ -182,7 +185,7 @@ class Fields:
 
 
 def markers(parameter: Parameter, module: Module) -> Iterator[tuple[str, ast.Call | None]]:
-    """What of tyro.conf stands in the annotation of a field: `tyro.conf.arg` and its call, `tyro.conf.Positional`."""
+    """Yields the tyro.conf markers in a field's annotation: `tyro.conf.arg` with its call, `tyro.conf.Positional`."""
     for extra in parameter.hint.extras:
         call = extra if isinstance(extra, ast.Call) else None
         name = module.full_name(call.func if call else extra)
@@ -191,18 +194,18 @@ def markers(parameter: Parameter, module: Module) -> Iterator[tuple[str, ast.Cal
 
 
 def named(parameter: Parameter, module: Module) -> str:
-    """The name of the field: that of its `tyro.conf.arg(name="alpha")` if it has one."""
+    """Returns the name of the field, or the one in its `tyro.conf.arg(name="alpha")`."""
     nodes = [keywords_of(call).get("name") for _, call in markers(parameter, module) if call]
     return next((text_of(node, module.scope) for node in nodes if node), parameter.name)
 
 
 def is_fixed(parameter: Parameter, module: Module) -> bool:
-    """Whether tyro gives the field no option that can change it."""
+    """Tells whether tyro makes no option for the field, so that nothing can change it."""
     return any(marker in FIXED for marker, _ in markers(parameter, module))
 
 
 def flag_of(parameter: Parameter, name: str, manner: Manner, module: Module) -> Flag:
-    """The flag of a field."""
+    """Returns the flag of a field."""
     shown = re.sub(r"(?<=[^.])_", "-", name) if manner.dashes else name
     option = f"--{shown}"
     choices: tuple[Value, ...] = parameter.hint.choices
@@ -230,7 +233,7 @@ def flag_of(parameter: Parameter, name: str, manner: Manner, module: Module) -> 
 
 
 def switch_words(option: str, manner: Manner) -> tuple[str, ...]:
-    """What puts the switch off: `--optim.no-on` in tyro."""
+    """Returns the word that turns the switch off: `--optim.no-on` in tyro."""
     if manner is not TYRO:
         return ()
     start, dot, last = option.removeprefix("--").rpartition(".")
@@ -238,7 +241,7 @@ def switch_words(option: str, manner: Manner) -> tuple[str, ...]:
 
 
 def field_help(parameter: Parameter, module: Module) -> str:
-    """The help that stands in an annotation."""
+    """Returns the help text in an annotation; "" if there is none."""
     for extra in parameter.hint.extras:
         if isinstance(extra, ast.Call):
             found = text_of(keywords_of(extra).get("help"), module.scope)

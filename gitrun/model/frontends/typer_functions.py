@@ -1,4 +1,4 @@
-"""The options of typer: the parameters of its commands."""
+"""The options of typer, from the parameters of its commands."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WORDS = (b"typer", b".command", b".callback", b".add_typer", b".run")
 
 
 def read(module: Module) -> Script | None:
-    """The parameters of the commands of the module; None if it has no commands of typer."""
+    """Returns the parameters of the module's commands; None if it has no typer commands."""
     if not module.names(b"typer") or not any(name.partition(".")[0] == "typer" for name in module.imports.values()):
         return None
     near = list(module.near(*WORDS))
@@ -40,7 +40,7 @@ def read(module: Module) -> Script | None:
 
 
 class App:
-    """What is registered with one `typer.Typer()`: its commands, and its callback."""
+    """The commands and the callback that are registered with one `typer.Typer()`."""
 
     def __init__(self) -> None:
         self.commands: list[tuple[str, Function]] = []
@@ -48,7 +48,7 @@ class App:
 
     @classmethod
     def all_of(cls, module: Module, functions: Iterable[Function]) -> dict[str, App]:
-        """The apps of a module, by the name of their variable."""
+        """Returns the apps of a module, by the name of their variable."""
         apps: dict[str, App] = {}
         for function in functions:
             for decorator in function.decorator_list:
@@ -64,7 +64,7 @@ class App:
 
 
 def command_name(decorator: ast.expr, function: Function, module: Module) -> str:
-    """The name of the command that a function is."""
+    """Returns the name of the command that a function defines."""
     given = None
     if isinstance(decorator, ast.Call):
         given = decorator.args[0] if decorator.args else keywords_of(decorator).get("name")
@@ -72,7 +72,7 @@ def command_name(decorator: ast.expr, function: Function, module: Module) -> str
 
 
 def added(module: Module) -> list[tuple[str, str, str]]:
-    """App, inner app and name of each `app.add_typer(inner, name="x")`."""
+    """Returns app, inner app and name of each `app.add_typer(inner, name="x")`."""
     return [
         (dotted(call.func.value), dotted(call.args[0]), text_of(keywords_of(call).get("name"), module.scope))
         for call in module.near(b"add_typer")
@@ -81,7 +81,7 @@ def added(module: Module) -> list[tuple[str, str, str]]:
 
 
 def script_of(top: str, apps: dict[str, App], inner: list[tuple[str, str, str]], module: Module) -> Script:
-    """What the program of an app takes: a single command is the program itself."""
+    """Returns the flags of an app's program. A single command is the program itself."""
     app = apps[top]
     if len(app.commands) == 1 and app.callback is None and not any(owner == top for owner, _, _ in inner):
         return Script(flags_of(app.commands[0][1], module), ARGS, "click")
@@ -90,7 +90,7 @@ def script_of(top: str, apps: dict[str, App], inner: list[tuple[str, str, str]],
 
 
 def command_of(name: str, key: str, apps: dict[str, App], inner: list[tuple[str, str, str]], module: Module) -> Command:
-    """An app as a command with commands."""
+    """Returns an app as a command with sub-commands."""
     app = apps.get(key, App())
     rest = [entry for entry in inner if entry[0] != key]
     commands = [Command(text, flags_of(function, module)) for text, function in app.commands]
@@ -99,13 +99,13 @@ def command_of(name: str, key: str, apps: dict[str, App], inner: list[tuple[str,
 
 
 def flags_of(function: Function, module: Module) -> tuple[Flag, ...]:
-    """The flags of a command."""
+    """Returns the flags of a command."""
     found = [flag_of(parameter, module) for parameter in parameters_of(function, module.scope)]
     return tuple({flag.name: flag for flag in found if flag}.values())
 
 
 def flag_of(parameter: Parameter, module: Module) -> Flag | None:
-    """The flag of a parameter; None if it is none (`ctx: typer.Context`, `*args`)."""
+    """Returns the flag of a parameter; None if it is not an option (`ctx: typer.Context`, `*args`)."""
     info, default, has_default = info_of(parameter, module)
     keywords = keywords_of(info) if info else {}
     names = [text_of(argument, module.scope) for argument in info.args] if info else []
@@ -142,7 +142,7 @@ def flag_of(parameter: Parameter, module: Module) -> Flag | None:
 
 
 def info_of(parameter: Parameter, module: Module) -> tuple[ast.Call | None, Value | None, bool]:
-    """The `typer.Option(...)` of a parameter, its default, and whether it has one."""
+    """Returns the `typer.Option(...)` of a parameter, its default, and whether it has one."""
     extra = next((item for item in parameter.hint.extras if is_info(item)), None)
     if isinstance(extra, ast.Call):
         return extra, parameter.default, not parameter.required and not is_dots(parameter.node)
@@ -157,23 +157,23 @@ def info_of(parameter: Parameter, module: Module) -> tuple[ast.Call | None, Valu
 
 
 def is_info(node: ast.expr) -> bool:
-    """Whether it is `typer.Option(...)` or `typer.Argument(...)`."""
+    """Tells whether the expression is `typer.Option(...)` or `typer.Argument(...)`."""
     return isinstance(node, ast.Call) and last_name(node.func) in {"Option", "Argument"}
 
 
 def is_callback(keywords: dict[str, ast.expr]) -> bool:
-    """Whether the option does something at once, such as to show a version."""
+    """Tells whether the option acts at once, such as one that shows a version."""
     return isinstance(keywords.get("is_eager"), ast.Constant)
 
 
 def limit(node: ast.expr | None, module: Module) -> float | None:
-    """A limit of a number."""
+    """Returns a limit of a number; None if it is not known."""
     _, value = value_of(node, module.scope)
     return value if isinstance(value, int | float) else None
 
 
 def spelling(name: str, spelled: list[str], kind: str) -> tuple[str, str]:
-    """The option, and of a switch the one that puts it off."""
+    """Returns the option, and for a switch the option that turns it off."""
     pair = next((text for text in spelled if "/" in text), "")
     if pair:
         option, _, off = pair.partition("/")

@@ -1,4 +1,4 @@
-"""Tells whether a Python source can see a value that is put under a name before it runs."""
+"""Tells whether a Python source can see a value that is put under a global name before the source runs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DYNAMIC = ("globals", "vars", "locals", "eval", "exec", "__main__")
-"""What reads names that do not stand in the source."""
+"""Names whose use means that the source may read globals by computed names."""
 
 
 def sees(source: bytes, name: str) -> bool:
-    """Whether the source reads the global name and does not assign it itself, or reads names that are computed."""
+    """Tells whether the source reads the global name without assigning it, or reads computed names."""
     try:
         top = symtable.symtable(source.decode(errors="replace"), "script", "exec")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -25,7 +25,7 @@ def sees(source: bytes, name: str) -> bool:
 
 
 def assigns(top: symtable.SymbolTable, name: str) -> bool:
-    """Whether the module gives the name a value: by assignment, import, `def`, `class`, `for`, `with`."""
+    """Tells whether the module binds the name: by assignment, import, `def`, `class`, `for` or `with`."""
     if name not in top.get_identifiers():
         return False
     symbol = top.lookup(name)
@@ -33,7 +33,7 @@ def assigns(top: symtable.SymbolTable, name: str) -> bool:
 
 
 def reads(table: symtable.SymbolTable, name: str, *, is_top: bool) -> bool:
-    """Whether the block reads the global of that name, or imports a module of that name."""
+    """Tells whether the block reads the global of that name, or imports `__main__` under it."""
     if name not in table.get_identifiers():
         return False
     symbol = table.lookup(name)
@@ -43,7 +43,7 @@ def reads(table: symtable.SymbolTable, name: str, *, is_top: bool) -> bool:
 
 
 def below(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
-    """The block and all blocks in it."""
+    """Yields the block and all blocks inside it."""
     queue = [table]
     for one in queue:
         yield one

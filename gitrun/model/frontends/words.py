@@ -1,4 +1,4 @@
-"""The words that give a program its flags on its command line, in the manner of whatever reads them there."""
+"""The words that give a program its flags on the command line, as its front end expects them."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ if TYPE_CHECKING:
 
 LONGEST_COUNT = 1000
 PREFIXES = ("-", "+", "@")
-"""What argparse takes for an option, or for the name of a file of words, if its parser says so."""
+"""Prefixes that argparse may take for an option, or for the name of a file of arguments (`fromfile_prefix_chars`)."""
 REST = ("...",)
-"""The words of an argument of argparse that takes all that follows."""
-# those of argparse, by its own names; type_bool is an option of `type=bool`, which makes True of any text but the empty one
+"""The `words` of a flag that is an argparse positional and takes all words that follow."""
+# argparse's own names; type_bool stands for `type=bool`, which makes True of any text that is not empty
 SWITCHES = ("store_true", "store_false", "boolean_optional", "type_bool")
 SEVERAL = ("append", "extend")
-# how each front end takes what it does not declare
+# the action for an undeclared option, by front end
 UNDECLARED = {
     "argparse": "guessed", "argparse-typed": "valued", "click": "any_order", "absl": "equals", "fire": "literal",
     "jsonargparse": "json", "sacred": "sacred", "pydantic": "one_word", "tyro": "any_order", "dataclasses": "any_order",
     "hydra": "add", "omegaconf": "dotlist",
 }  # fmt: skip
 NONE = {"literal": "None", "sacred": "None", "json": "null", "override": "null", "dotlist": "null", "tyro": "None"}
-"""What stands for no value, where there is such a word."""
+"""The word for null, by action, where there is one."""
 NULLS = {"json": ("~", "null", "Null", "NULL"), "tyro": ("None",)}
-"""The texts that are no value, where a flag can have none."""
+"""The texts that a program reads as null, by action, if the flag may be null."""
 
 
 def words_for(flag: Flag, value: Value | None) -> list[str]:
-    """The words that give the flag this value. Raises UsageError if none do."""
+    """Returns the words that give the flag this value. Raises UsageError if no words can."""
     if value is None:
         if flag.action in NULLS and flag.kind in {"any", "str"} and not flag.words:
             raise UsageError(
@@ -53,7 +53,7 @@ def words_for(flag: Flag, value: Value | None) -> list[str]:
 
 
 def argparse_words(flag: Flag, value: Value) -> list[str]:
-    """The words for argparse."""
+    """Returns the words for argparse. Raises UsageError if no words can give the flag this value."""
     if isinstance(value, bool) and flag.action in SWITCHES:
         return switch(flag, value)
     if flag.action == "count" and isinstance(value, int):
@@ -67,7 +67,7 @@ def argparse_words(flag: Flag, value: Value) -> list[str]:
 
 
 def option_words(flag: Flag, items: list[Value], prefixes: tuple[str, ...] = ("-",)) -> list[str]:
-    """The option and its values; one that begins with one of the prefixes, as options do, is tied to it by `=`."""
+    """Returns the option and its values. A single value that begins with a prefix is joined to the option by `=`."""
     texts = [text_of(item) for item in items]
     if len(texts) == 1 and texts[0].startswith(prefixes):
         return [f"{flag.option}={texts[0]}"]
@@ -75,24 +75,25 @@ def option_words(flag: Flag, items: list[Value], prefixes: tuple[str, ...] = ("-
 
 
 def without_exponent(value: Value) -> str:
-    """A value among others: before 3.14 argparse takes -1e-05 for an option, but not -0.00001, which is the same float."""
+    """Returns the text of one of several values, with negative floats written out: -0.00001 for -1e-05."""
     text = text_of(value)
     if not isinstance(value, float) or value >= 0 or "e" not in text:
         return text
+    # argparse before Python 3.14 takes -1e-05 for an option, but not -0.00001
     from decimal import Decimal
 
     return format(Decimal(text), "f")
 
 
 def text_of(value: Value) -> str:
-    """A value as argparse and click read it."""
+    """Returns the text of a value as argparse and click read it."""
     if isinstance(value, str):
         return value
     return json.dumps(value) if isinstance(value, list) else repr(value)
 
 
 def switch(flag: Flag, value: bool) -> list[str]:  # noqa: FBT001  it is the value of a flag
-    """The words that put a switch of argparse on or off."""
+    """Returns the words that turn an argparse switch on or off. Raises UsageError if it has no word for that."""
     if flag.action == "type_bool":
         return [flag.option, "True" if value else ""]
     if flag.action == "boolean_optional" and not value:
@@ -105,7 +106,7 @@ def switch(flag: Flag, value: bool) -> list[str]:  # noqa: FBT001  it is the val
 
 
 def added_count(flag: Flag, value: int) -> int:
-    """How often an option must stand there to count up to the value from its default."""
+    """Returns the number of times that an option must be repeated to count from its default to the value. Raises UsageError."""
     start = flag.default if isinstance(flag.default, int) else 0
     if not 0 <= value - start <= LONGEST_COUNT:
         raise not_given(flag, value)
@@ -113,7 +114,7 @@ def added_count(flag: Flag, value: int) -> int:
 
 
 def added_items(flag: Flag, items: list[Value]) -> list[Value]:
-    """What is to be added to the default, for argparse adds to it."""
+    """Returns the items that are not in the default, since argparse appends to it. Raises UsageError if the start differs."""
     start = flag.default if isinstance(flag.default, list) else []
     if not same_value(items[: len(start)], start):
         raise not_given(flag, items)
@@ -121,14 +122,14 @@ def added_items(flag: Flag, items: list[Value]) -> list[Value]:
 
 
 def not_given(flag: Flag, value: Value, hint: str = "") -> UsageError:
-    """Why the flag cannot have this value."""
+    """Returns the error for a value that the flag's option cannot express."""
     exact = "null" if flag.default is None else format_value(flag.default)
     hint = hint or f"by default it is {exact}, and its option can only add to that"
     return UsageError(f"flag {flag.name!r} cannot be {format_value(value)}: {flag.option} is {flag.action}", hint)
 
 
 def on_or_off(flag: Flag, value: Value) -> list[str]:
-    """`--shout` and `--no-shout`, of which one may be missing."""
+    """Returns `--shout` or `--no-shout`. Raises UsageError if the program does not have that option."""
     if not isinstance(value, bool):
         return option_words(flag, [value])
     word = flag.option if value else "".join(flag.words[:1])
@@ -138,7 +139,7 @@ def on_or_off(flag: Flag, value: Value) -> list[str]:
 
 
 def constant(flag: Flag, value: Value) -> list[str]:
-    """The option that stands for the value."""
+    """Returns the option that stands for the value. Raises UsageError if there is none."""
     for choice, word in zip(flag.choices, flag.words, strict=False):
         if same_value(choice, value):
             return [word]
@@ -146,7 +147,10 @@ def constant(flag: Flag, value: Value) -> list[str]:
 
 
 def any_order(flag: Flag, value: Value) -> list[str]:
-    """As argparse has it, but an option takes what follows it whatever it is; an unknown switch is only named."""
+    """Returns the option and its values for a front end whose options take the next word even if it begins with a dash.
+
+    A bool for an undeclared option is a switch: `--x` or `--no-x`.
+    """
     if isinstance(value, bool) and flag.kind == "any":
         return [flag.option if value else f"--no-{flag.option.lstrip('-')}"]
     items = value if isinstance(value, list) and flag.many else [value]
@@ -157,7 +161,7 @@ def any_order(flag: Flag, value: Value) -> list[str]:
 
 
 def repeated(flag: Flag, value: Value) -> list[str]:
-    """The option again for each value."""
+    """Repeats the option for each value. Raises UsageError for an empty list if the default is not empty."""
     items = value if isinstance(value, list) else [value]
     if not items and flag.default:
         raise not_given(flag, value)
@@ -169,14 +173,14 @@ def repeated(flag: Flag, value: Value) -> list[str]:
 
 
 def times(flag: Flag, value: Value) -> list[str]:
-    """The option as often as the value says."""
+    """Repeats the option as often as the value says. Raises UsageError for a number that cannot be reached."""
     if not isinstance(value, int) or not (0 if not flag.default else 1) <= value <= LONGEST_COUNT:
         raise not_given(flag, value)
     return [flag.option] * value
 
 
 def tyro(flag: Flag, value: Value) -> list[str]:
-    """`--optim.lr 0.1`; an empty text is a word of its own."""
+    """Returns `--optim.lr=0.1`; several values, or an empty text, become words of their own."""
     texts = [text_of(item) for item in (value if isinstance(value, list) else [value])]
     if len(texts) == 1 and texts[0]:
         return [f"{flag.option}={texts[0]}"]
@@ -184,7 +188,7 @@ def tyro(flag: Flag, value: Value) -> list[str]:
 
 
 def separated(flag: Flag, value: Value) -> list[str]:
-    """`--x=a,b`, as absl reads it: as a line of CSV."""
+    """Returns `--x=a,b`, which absl reads as a line of CSV. Raises UsageError for an item with blanks around it."""
     items = [text_of(item) for item in (value if isinstance(value, list) else [value])]
     if any(item != item.strip() for item in items):
         raise not_given(flag, value, "absl takes away the blanks around an item")
@@ -193,7 +197,7 @@ def separated(flag: Flag, value: Value) -> list[str]:
 
 
 def spaced(flag: Flag, value: Value) -> list[str]:
-    """`--x=a b`."""
+    """Returns `--x=a b`. Raises UsageError for an item with a blank in it."""
     items = [text_of(item) for item in (value if isinstance(value, list) else [value])]
     if any(item.split() != [item] for item in items):
         raise not_given(flag, value, "absl parts its items at blanks")
@@ -201,7 +205,7 @@ def spaced(flag: Flag, value: Value) -> list[str]:
 
 
 def equals(flag: Flag, value: Value) -> list[str]:
-    """`--x=value` of absl, whose switches are `--x` and `--nox`."""
+    """Returns `--x=value` for absl, whose switches are `--x` and `--nox`. A list repeats the option."""
     if isinstance(value, bool):
         return [f"--{'' if value else 'no'}{flag.option.lstrip('-')}"]
     if isinstance(value, list):
@@ -212,7 +216,7 @@ def equals(flag: Flag, value: Value) -> list[str]:
 
 
 def guessed(flag: Flag, value: Value) -> list[str]:
-    """An option of which nothing is known: true or false is taken for a switch, which is named if it is on."""
+    """Returns the words for an undeclared option: true becomes the bare option, false no word at all."""
     if isinstance(value, bool):
         return [flag.option] if value else []
     return option_words(flag, value if isinstance(value, list) else [value])
@@ -232,29 +236,29 @@ def one_word(flag: Flag, value: Value) -> list[str]:
 
 
 def titled(flag: Flag, value: Value) -> list[str]:
-    """`--x True`."""
+    """Returns `--x True`, for click options of type bool."""
     return [flag.option, text_of(value)]
 
 
 def python(value: Value) -> str:
-    """A literal of Python, for Fire evaluates what it is given; a plain word is text to it."""
+    """Returns a Python literal, since Fire evaluates its arguments. A plain word needs no quotes."""
     if isinstance(value, str) and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value) and value not in {"True", "False", "None"}:
         return value
     if isinstance(value, list):
         return f"[{', '.join(python(item) if isinstance(item, float | list) else repr(item) for item in value)}]"
-    # a number that is too large for a float is inf
+    # there is no literal for inf, but Python reads 1e999 as inf
     return repr(value).replace("inf", "1e999") if isinstance(value, float) else repr(value)
 
 
 def jsonlike(value: Value) -> str:
-    """A value for jsonargparse, which reads YAML: text as it is, but in quotes in a list."""
+    """Returns a value for jsonargparse, which reads YAML. Text is unquoted, but quoted inside a list."""
     if isinstance(value, list):
         return f"[{', '.join(quoted(item) if isinstance(item, str) else jsonlike(item) for item in value)}]"
     return value if isinstance(value, str) else number(value)
 
 
 def yamllike(value: Value) -> str:
-    """A value for OmegaConf, which reads YAML: text in quotes unless it is a plain word."""
+    """Returns a value for OmegaConf, which reads YAML. Text is quoted unless it is a plain word."""
     if isinstance(value, list):
         return f"[{', '.join(map(yamllike, value))}]"
     if isinstance(value, str):
@@ -263,27 +267,27 @@ def yamllike(value: Value) -> str:
 
 
 def quoted(text: str) -> str:
-    """Text in double quotes, as YAML and JSON have it; YAML knows no surrogates, and takes few controls as they are."""
+    """Returns text in double quotes, valid in YAML and JSON. Characters that YAML rejects are escaped."""
     text = text.replace("\\", "\\\\").replace('"', '\\"')
     return '"' + "".join(char if char.isprintable() or char > "\uffff" else f"\\u{ord(char):04x}" for char in text) + '"'
 
 
 def hydralike(value: Value) -> str:
-    """A value by the grammar of Hydra's overrides."""
+    """Returns a value in the grammar of Hydra's overrides."""
     if isinstance(value, list):
         return f"[{','.join(map(hydralike, value))}]"
     if not isinstance(value, str):
         return number(value).replace(".inf", "inf").replace(".nan", "nan")
     if is_word(value):
         return value
-    # only before a quote is a backslash more than itself
+    # in Hydra's grammar a backslash escapes only before a quote
     text = re.sub(r"(\\*)'", r"\1\1\\'", value)
     ending = len(text) - len(text.rstrip("\\"))
     return f"'{text}{text[len(text) - ending :]}'"
 
 
 def is_word(text: str) -> bool:
-    """Whether YAML and Hydra read the text as just this text, without quotes."""
+    """Tells whether YAML and Hydra read the unquoted text as this same text."""
     plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_./-]*", text)
     return bool(plain) and text.lower() not in {
         "true",
@@ -302,19 +306,19 @@ def is_word(text: str) -> bool:
 
 
 def number(value: Value) -> str:
-    """A number, or true or false, as YAML has it."""
+    """Returns a number or a bool in YAML's spelling."""
     if isinstance(value, float) and not math.isfinite(value):
         return {"inf": ".inf", "-inf": "-.inf"}.get(repr(value), ".nan")
     return json.dumps(value)
 
 
 def assigned(flag: Flag, text: str) -> list[str]:
-    """`--x=text`, and `x=text` where options have no dashes."""
+    """Returns `--x=text`, or `x=text` where options have no dashes."""
     return [f"{flag.option or flag.name}={text}"]
 
 
 def has_nan(value: Value) -> bool:
-    """Whether it is nan, or a list with one."""
+    """Tells whether the value is nan or a list that contains nan."""
     return any(map(has_nan, value)) if isinstance(value, list) else isinstance(value, float) and math.isnan(value)
 
 
@@ -329,10 +333,10 @@ OTHERS: Mapping[str, Callable[[Flag, Value], list[str]]] = {
 
 
 def undeclared_words(frontend: str, name: str, value: Value, *, partial: bool) -> list[str]:
-    """The words for a name that the program does not declare."""
+    """Returns the words for a flag that the program does not declare. If `partial`, the program may declare it anyway."""
     action = UNDECLARED.get(frontend, "guessed")
     if action == "add":
-        # what is not in the config at all must be added to it
+        # `++` adds a key that is missing from the config
         return assigned(Flag(name, option=name if partial else f"++{name}"), hydralike(value))
     if action in {"dotlist", "sacred"}:
         return words_for(Flag(name, action=action), value)
@@ -340,7 +344,7 @@ def undeclared_words(frontend: str, name: str, value: Value, *, partial: bool) -
 
 
 def positional_words(flags: Sequence[Flag], given: Mapping[str, Value]) -> list[str]:
-    """The words of the arguments that have no option, up to the last one that is given. Raises UsageError."""
+    """Returns the words of the arguments without an option, up to the last one that is given. Raises UsageError."""
     last = max((number for number, flag in enumerate(flags, 1) if is_given(flag, given)), default=0)
     words: list[str] = []
     for flag in flags[:last]:
@@ -350,11 +354,11 @@ def positional_words(flags: Sequence[Flag], given: Mapping[str, Value]) -> list[
             raise UsageError(message, f"give {flag.name}=value as well")
         words += [text_of(item) for item in (value if isinstance(value, list) and flag.many else [value])]
     if flags[:last] and flags[last - 1].words == REST and not words[0].startswith("-"):
-        return words  # argparse would leave -- among them
+        return words  # argparse.REMAINDER would keep the --
     return ["--", *words] if any(word.startswith("-") for word in words) else words
 
 
 def is_given(flag: Flag, given: Mapping[str, Value]) -> bool:
-    """Whether the flag has another value than its default."""
+    """Tells whether the flag is given a value other than its default."""
     value = given.get(flag.name)
     return value is not None and (flag.required or not same_value(value, flag.default))

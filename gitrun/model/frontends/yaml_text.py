@@ -1,4 +1,4 @@
-"""YAML as OmegaConf reads it, and the flags in it: dotted names and their values."""
+"""YAML as OmegaConf reads it, and its values as flags with dotted names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_FLAGS = 5_000
 DEEPEST = 20
 MISSING = "???"
 NO_YAML = "its configuration is YAML: pip install 'git-run-tracker[yaml]' reads it"
-# OmegaConf 2.3, _utils.get_yaml_loader: YAML 1.1 takes 1e-3 for text
+# OmegaConf 2.3, _utils.get_yaml_loader: YAML 1.1 reads 1e-3 as text
 FLOAT = re.compile(
     r"""^(?:[-+]?(?:[0-9][0-9_]*)\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[-+]?(?:[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)"""
     r"""|\.[0-9_]+(?:[eE][-+][0-9]+)?|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"""
@@ -26,18 +26,18 @@ FLOAT = re.compile(
 
 
 class NoYamlError(Exception):
-    """PyYAML is not installed."""
+    """Raised if PyYAML is not installed."""
 
 
 def read_yaml(data: bytes) -> Mapping[str, Any]:
-    """The document, if it is a mapping; an empty one if it is none or does not parse. Raises NoYamlError."""
+    """Returns the document; an empty one if it is not a mapping, is too large or does not parse. Raises NoYamlError."""
     try:
         import yaml
     except ImportError as error:
         raise NoYamlError(NO_YAML) from error
 
     class Loader(yaml.SafeLoader):
-        """As OmegaConf's."""
+        """A SafeLoader with OmegaConf's types."""
 
     times = "tag:yaml.org,2002:timestamp"
     Loader.yaml_implicit_resolvers = {
@@ -55,7 +55,7 @@ def read_yaml(data: bytes) -> Mapping[str, Any]:
 
 
 def flags_in(document: Mapping[str, Any], action: str, prefix: str = "", depth: int = 0) -> Iterator[Flag]:
-    """A flag for each value that a flag can hold, by its dotted name; `???` is a value that must be given."""
+    """Yields a flag with a dotted name for each value that a flag can hold. `???` marks a value that must be given."""
     for count, (key, value) in enumerate(document.items()):
         name = f"{prefix}{key}"
         if count > MOST_FLAGS or not isinstance(key, str) or not is_name(name):
@@ -68,7 +68,7 @@ def flags_in(document: Mapping[str, Any], action: str, prefix: str = "", depth: 
             default = None if value is None or value == MISSING else copy_value(name, value)
         except UsageError:
             continue
-        # OmegaConf's containers take any value; what is typed decides
+        # OmegaConf's containers take any value; the words that the user types decide
         yield Flag(
             name,
             default,
