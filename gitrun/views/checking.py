@@ -1,4 +1,4 @@
-"""A run held against limits: which run, which one it is compared with, and what each gate says."""
+"""Checks of a run against gates: the run that is meant, the run to compare with, and the verdict of each gate."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A run, the run that it was compared with (None: no gate asks for one), and what each gate says."""
+    """A run, the run that it was compared with (None if no gate needs one), and the verdict of each gate."""
 
     run: Run
     base: Run | None
@@ -31,27 +31,27 @@ class Checked:
 
     @property
     def passed(self) -> bool:
-        """Whether the run is completed and passes every gate."""
+        """Tells whether the run is completed and passes every gate."""
         return self.run.status == COMPLETED and all(gate.passed for gate in self.gates)
 
 
 def check(git: Git, index: Index, gates: Sequence[Gate], name: str | None, base: str | None) -> Checked:
-    """The run of the name (none: the latest of HEAD) at the gates. Raises UnknownRun if there is nothing to compare."""
+    """Checks the run `name`, or HEAD's latest run if there is no name. Raises UnknownRun if there is nothing to compare."""
     run = find(index, name, git.prefix) if name else run_of_head(git, index, gates)
     return judge_run(git, index, run, gates, base)
 
 
 def judge_run(git: Git, index: Index, run: Run, gates: Sequence[Gate], base: str | None) -> Checked:
-    """The run at the gates. Raises UnknownRun if there is nothing to compare, or a metric is missing."""
+    """Checks the run against the gates. Raises UnknownRun if there is nothing to compare, or a metric is missing."""
     before = base_of(git, index, run, base) if any(gate.needs_base for gate in gates) else None
-    if run.status != COMPLETED:  # its metrics may be those of half a run
+    if run.status != COMPLETED:  # its metrics may be those of an unfinished run
         return Checked(run, before, ())
     sides = Sides(run.metrics, before.metrics if before else None)
     return Checked(run, before, tuple(judge(gate, sides) for gate in gates))
 
 
 def usual_operation(git: Git, index: Index, gates: Sequence[Gate]) -> str:
-    """The operation that a commit is judged by if none is named: that of its own run, else of the newest run.
+    """Returns the operation for which a commit is judged by default: that of HEAD's latest run, else of the newest run.
 
     Only runs that have the metrics of all gates count. Raises UnknownRun if there is none.
     """
@@ -65,7 +65,10 @@ def usual_operation(git: Git, index: Index, gates: Sequence[Gate]) -> str:
 
 
 def run_of_head(git: Git, index: Index, gates: Sequence[Gate]) -> Run:
-    """The latest run of HEAD's tree, or from HEAD with changes, of the operation that has these metrics."""
+    """Returns the latest run of HEAD's tree, or of HEAD with changes. Raises UnknownRun if there is none.
+
+    Prefers the operation whose runs have the metrics of all gates.
+    """
     head = commit_of(git, "HEAD")
     if head is None:
         raise UnknownRun("there is no commit yet of which a run could have been made")
@@ -73,15 +76,16 @@ def run_of_head(git: Git, index: Index, gates: Sequence[Gate]) -> Run:
     latest = sorted(runs.values(), key=lambda run: (run.attempt.created, run.id), reverse=True)
     if not latest:
         raise UnknownRun(f"no run was made of commit {short(head)}, or from it", "git run check RUN names another one")
+    # runs of a helper operation, without the metrics, do not hide the one that has them
     having = (run for run in latest if all(run.metrics.ask(gate.metric.removeprefix("metric:")) is not None for gate in gates))
     operation = next(having, latest[0]).operation
     return next(run for run in latest if run.operation == operation)
 
 
 def base_of(git: Git, index: Index, run: Run, name: str | None) -> Run:
-    """The run to compare with: the one that is named, or the latest completed one of the same operation of that commit.
+    """Returns the run to compare with: `name`, or the latest completed run of the same operation of the commit `name`.
 
-    Without a name it is the commit where the run's base has left the main branch.
+    Without a name the commit is the one where HEAD left the main branch. Raises UnknownRun.
     """
     if name is not None:
         try:
@@ -102,6 +106,6 @@ def base_of(git: Git, index: Index, run: Run, name: str | None) -> Run:
 
 
 def latest_of(index: Index, tree: str, run: Run) -> Run | None:
-    """The latest completed run, other than `run`, of its operation that was made of a tree."""
+    """Returns the latest completed run of a tree, other than `run`, with the same operation; None if there is none."""
     of_tree = (other for other in index.made_of(tree) if other.operation == run.operation and other.status == COMPLETED)
     return next((other for other in of_tree if other.id != run.id), None)

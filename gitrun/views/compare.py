@@ -1,4 +1,4 @@
-"""Many runs side by side: a row each, a column for every flag and metric in which they differ."""
+"""A table of runs: a row for each run, a column for every flag and metric in which they differ."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 HEAD = ("id", "operation", "status", "label", "started", "duration")
 """The columns before those of flags and metrics."""
 LAST = ("label", "started", "duration")
-"""Those of them that a person looks at last."""
+"""The columns of `HEAD` that are shown last to a person."""
 NEEDS = "needs:"
-"""What stands before the name of an operation in the title of the column of its runs."""
+"""The prefix, in the title of a column, of an operation whose runs were needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its name, and what a run has in it (None: nothing)."""
+    """A column: its name, and a function that returns the value of a run (None if it has none)."""
 
     name: str
     of: Callable[[Run], Any]
@@ -33,9 +33,9 @@ class Column:
 def columns_of(
     runs: Sequence[Run], needs: Mapping[str, Mapping[str, str]] | None = None, *, equal: bool = False
 ) -> list[Column]:
-    """The columns that tell the runs apart, with `equal` also those in which they are all the same; ids always.
+    """Returns the columns in which the runs differ. With `equal`, also those in which they are all the same.
 
-    `needs` are, by the id of a run, the runs that it needed, by their operations.
+    The columns of `HEAD` are always there. `needs` maps the id of a run to the runs that it needed, by operation.
     """
     needs = needs or {}
     flags = telling([run.flags for run in runs], equal=equal)
@@ -50,22 +50,22 @@ def columns_of(
 
 
 def named(name: str) -> Column:
-    """The column of a property, a flag or a metric, as filters name them."""
+    """Returns the column of a property, a flag or a metric, with the names that filters use."""
     return Column(name, PROPERTIES.get(name) or (lambda run: look_up(run, name)))
 
 
 def flag(name: str, title: str) -> Column:
-    """The column of a flag."""
+    """Returns the column of a flag."""
     return Column(title, lambda run: run.flags.get(name))
 
 
 def metric(name: str, title: str) -> Column:
-    """The column of a metric."""
+    """Returns the column of a metric."""
     return Column(title, lambda run: run.metrics.get(name))
 
 
 def telling(tables: Sequence[Mapping[str, Any]], *, equal: bool) -> list[str]:
-    """The names whose values are not the same in all of the tables, or all names, in the order in which they come up."""
+    """Returns the names whose values differ between the tables, or all names with `equal`. The order is that of first use."""
     first: dict[str, Any] = {}
     count: dict[str, int] = {}
     other: set[str] = set()
@@ -73,25 +73,26 @@ def telling(tables: Sequence[Mapping[str, Any]], *, equal: bool) -> list[str]:
         for name in found:
             value = found[name]
             count[name] = count.get(name, 0) + 1
+            # one difference is enough: the rest of the values need not be compared
             if name not in other and not is_same(value, first.setdefault(name, value)):
                 other.add(name)
     return [name for name in first if equal or name in other or count[name] < len(tables)]
 
 
 def is_same(value: object, other: object) -> bool:
-    """As same_value, which is asked only where it may differ from what Python says."""
+    """Compares as same_value does, which it calls only if Python's `==` may give another answer."""
     if type(value) is type(other) and type(value) in {int, str, bool}:
         return value == other
     return same_value(value, other)
 
 
 def needed(needs: Mapping[str, Mapping[str, str]], operation: str) -> Column:
-    """The column of the needed runs of an operation."""
+    """Returns the column of the needed runs of an operation."""
     return Column(f"{NEEDS}{operation}", lambda run: needs.get(run.id, {}).get(operation))
 
 
 def chosen(names: str, runs: Sequence[Run]) -> list[Column]:
-    """The columns of these names, separated by commas. Raises UsageError for a name of which no run has anything."""
+    """Returns the columns of these comma-separated names. Raises UsageError for a name that no run has."""
     found = [named(name.strip()) for name in names.split(",") if name.strip()]
     if not found:
         raise UsageError("--columns takes names", "for example --columns id,lr,loss")
@@ -102,17 +103,14 @@ def chosen(names: str, runs: Sequence[Run]) -> list[Column]:
 
 
 def rows_of(columns: Sequence[Column], runs: Iterable[Run]) -> Iterator[list[Any]]:
-    """What each run has in the columns."""
+    """Yields the values of each run in the columns."""
     getters = [column.of for column in columns]
     for run in runs:
         yield [of(run) for of in getters]
 
 
 def worth_showing(columns: Sequence[Column], runs: Sequence[Run]) -> list[Column]:
-    """The columns without those properties, other than the id, in which all runs are the same or have nothing.
-
-    Flags and metrics, for which the runs are compared, stand behind the status, the other properties last.
-    """
+    """Drops the properties, other than the id, in which all runs are the same. Moves those in `LAST` to the end."""
     told = [
         column
         for column in columns

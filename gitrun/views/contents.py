@@ -1,4 +1,4 @@
-"""What is in a run: the files of its source, those it produced, and what of its source was not committed."""
+"""The contents of a run: the files of its source, the files that it produced, and the changes that were not committed."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 
 SOURCE, PRODUCED, LOCAL = "source", "produced", "local"
 PARTS = (SOURCE, PRODUCED, LOCAL)
-"""What a run consists of: its snapshot, what is in its result, what is kept beside the repository."""
+"""The parts of a run: its snapshot, the files in its result, and those kept beside the repository."""
 ADDED, DELETED, CHANGED, CARRIED = "added", "deleted", "changed", "carried over"
 POINTER = re.compile(rb"version https://git-lfs\.github\.com/spec/v1\noid sha256:[0-9a-f]{64}\nsize ([0-9]{1,18})\n")
 POINTERS = range(126, 144)
-"""The bytes that such a pointer can have: no other file is read."""
+"""The possible sizes, in bytes, of a Git LFS pointer. No other file is read."""
 CHANGES = {b"A": ADDED, b"D": DELETED}
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A file of a run: path below the root, size in bytes (None: a submodule), part, sha256 in hex if it was recorded.
+    """A file of a run: path from the top, size in bytes (None for a submodule), part, sha256 in hex if it was recorded.
 
-    `stored` is git, lfs or local; `here` is false for a local file that is kept on another machine.
+    `stored` is git, lfs or local. `here` is false for a local file that is on another machine.
     """
 
     path: str
@@ -48,14 +48,14 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A path that is added, deleted or changed from one tree to another."""
+    """A path that is added, deleted or changed between two trees."""
 
     path: str
     what: str
 
 
 def contents(git: Git, run: Run, parts: Iterable[str] = PARTS) -> Iterator[Content]:
-    """The files of the run's last attempt in these parts, while git lists them."""
+    """Yields the files of the run's last attempt in these parts, as git lists them."""
     wanted = set(parts)
     if SOURCE in wanted:
         yield from source(git, run.attempt)
@@ -66,13 +66,13 @@ def contents(git: Git, run: Run, parts: Iterable[str] = PARTS) -> Iterator[Conte
 
 
 def source(git: Git, attempt: Attempt) -> Iterator[Content]:
-    """The files that the attempt was started with."""
+    """Yields the files that the attempt started with."""
     others = Others(attempt)
     yield from (content for content in listed(git, SOURCE, attempt.id) if content.path not in others)
 
 
 def produced(git: Git, run: Run) -> Iterator[Content]:
-    """The files of the result: those that the last attempt wrote, and those that it had from the one before."""
+    """Yields the files of the result: those that the last attempt wrote, and those it took over from the attempt before."""
     written = {file.path: file for file in run.attempt.files}
     for file in written.values():
         if file.stored != LOCAL:
@@ -83,7 +83,7 @@ def produced(git: Git, run: Run) -> Iterator[Content]:
 
 
 def local(git: Git, run: Run) -> Iterator[Content]:
-    """The files that the last attempt left and that are kept out of git."""
+    """Yields the files of the last attempt that are kept outside of git."""
     beside = kept(git, run.id, run.attempt.id)
     with Objects(git) as objects:
         for file in (file for file in run.attempt.files if file.stored == LOCAL):
@@ -92,25 +92,26 @@ def local(git: Git, run: Run) -> Iterator[Content]:
 
 
 def listed(git: Git, part: str, commit: str, *paths: str) -> Iterator[Content]:
-    """What a commit has, at these paths or at all: of a file that git-lfs keeps the size that it has there."""
+    """Yields the files of a commit, below `paths` if any are given. The size of an LFS file is the one in its pointer."""
     with Objects(git) as objects:
         for line in git.lines("ls-tree", "-r", "-l", "-z", "--full-tree", commit, "--", *paths, end=b"\0"):
             head, _, name = line[:-1].partition(b"\t")
             blob, size = head.split()[2:]
             path, known = os.fsdecode(name), int(size) if size.isdigit() else None
+            # only files of a pointer's size are read: reading every blob would be slow
             whole = pointed(objects, blob) if known in POINTERS else None
             yield Content(path, known, part) if whole is None else Content(path, whole, part, stored="lfs")
 
 
 def pointed(objects: Objects, blob: bytes) -> int | None:
-    """The size that a pointer of git-lfs names; None if the blob is none."""
+    """Returns the size in a Git LFS pointer; None if the blob is not a pointer."""
     found = objects.read(blob)
     pointer = POINTER.fullmatch(found.data or b"") if found else None
     return int(pointer[1]) if pointer else None
 
 
 class Others:
-    """The paths in an attempt's tree that are no part of its source: its records, and what it had from the one before."""
+    """The paths in an attempt's tree that are not source: its records, and the files taken over from the attempt before."""
 
     def __init__(self, attempt: Attempt) -> None:
         self._tops = frozenset({DIRECTORY, *attempt.carried})
@@ -124,14 +125,14 @@ class Others:
 
 
 def uncommitted(git: Git, attempt: Attempt) -> list[Change]:
-    """How the attempt's source differs from the commit that it was made from."""
+    """Returns the differences between the commit that an attempt was made from and its source."""
     others = Others(attempt)
     old, new = aligned(git, Side(attempt.base or EMPTY_TREE), side_of(attempt, attempt.id))
     return [change for change in changes(git, old, new) if change.path not in others]
 
 
 def changes(git: Git, old: str, new: str) -> list[Change]:
-    """The paths that differ between two trees or commits."""
+    """Returns the paths that differ between two trees or commits."""
     fields = git.run("diff-tree", "-r", "-z", "--name-status", "--no-renames", old, new).split(b"\0")
     pairs = zip(fields[0:-1:2], fields[1::2], strict=False)
     return [Change(os.fsdecode(path), CHANGES.get(status, CHANGED)) for status, path in pairs]

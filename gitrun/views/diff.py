@@ -1,4 +1,4 @@
-"""How two runs differ: values by value, source and output by git itself."""
+"""Differences between two runs: value by value for flags and metrics, with git itself for source and output."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How git is to show differences: as a statistic of `stat` columns (None: line by line), in colour."""
+    """The format of git's differences: a statistic of `stat` columns (None for line by line), in colour or not."""
 
     stat: int | None = None
     colour: bool = False
@@ -37,7 +37,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """What is compared: the trees of two sources, and the runs that they are of: two, or one whose source alone counts."""
+    """Two source trees to compare, and their runs: two runs, or a single one compared with a commit or the working tree."""
 
     old: str
     new: str
@@ -46,9 +46,9 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """How the two of a pair differ; of `output` only whether it does.
+    """Differences between the two sides of a pair. `output` only tells whether there are any.
 
-    `carried` are files that a restart had from the attempt before: no source, yet the program may execute them.
+    `carried` are files that a restart took over from the attempt before: no source, but the program may execute them.
     """
 
     flags: Differing
@@ -61,25 +61,25 @@ class Differences:
 
 
 def pair_of(git: Git, old: Run, new: Run) -> Pair:
-    """Two runs to compare."""
+    """Returns the pair for two runs."""
     before, after = map(side_of, (old.attempt, new.attempt), trees_of(git, (old, new)))
     return Pair(*aligned(git, before, after), (old, new))
 
 
 def since_base(git: Git, run: Run) -> Pair:
-    """A run to compare with the commit that it was made from."""
+    """Returns the pair for a run and the commit that it was made from."""
     (tree,) = trees_of(git, (run,))
     return Pair(*aligned(git, Side(run.attempt.base or EMPTY_TREE), side_of(run.attempt, tree)), (run,))
 
 
 def to_working(git: Git, run: Run, working: Source) -> Pair:
-    """A run to compare with the working tree as it is now."""
+    """Returns the pair for a run and the current working tree."""
     (tree,) = trees_of(git, (run,))
     return Pair(*aligned(git, side_of(run.attempt, tree), Side(working.whole, dict(working.submodules))), (run,))
 
 
 def differences(git: Git, pair: Pair) -> Differences:
-    """How the two differ."""
+    """Returns the differences between the two sides."""
     source = changes(git, pair.old, pair.new)
     if len(pair.runs) < 2:
         return Differences({}, {}, {}, source, carried_by(git, pair.runs[0]), [], output=False)
@@ -96,7 +96,7 @@ def differences(git: Git, pair: Pair) -> Differences:
 
 
 def carried_by(git: Git, run: Run) -> list[Change]:
-    """The files that the run's last attempt had from the one before."""
+    """Returns the files that the run's last attempt took over from the attempt before."""
     if not run.attempt.carried:
         return []
     words = ("ls-tree", "-r", "-z", "--full-tree", "--name-only", run.attempt.id, "--", *run.attempt.carried)
@@ -104,7 +104,7 @@ def carried_by(git: Git, run: Run) -> list[Change]:
 
 
 def carried_between(git: Git, old: Run, new: Run) -> list[Change]:
-    """The files that the last attempts of two runs had from those before, as far as they differ."""
+    """Returns the differences between the files that the last attempts of two runs took over from the attempts before."""
     if not (old.attempt.carried or new.attempt.carried):
         return []
     among = Others(old.attempt), Others(new.attempt)
@@ -113,14 +113,15 @@ def carried_between(git: Git, old: Run, new: Run) -> list[Change]:
 
 
 def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> Differing:
-    """The names whose values differ (`1 == 1.0`, nan equals nan), each with both; None is what one of them lacks."""
+    """Returns the names whose values differ, each with both values. None is a missing value; 1 equals 1.0, nan equals nan."""
+    # a dict, not a set: the order of the names is that of the runs
     names = dict.fromkeys((*old, *new))
     pairs = {name: (old.get(name), new.get(name)) for name in names}
     return {name: pair for name, pair in pairs.items() if not same_value(*pair)}
 
 
 def flat(table: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    """A nested table with names such as `python.version`."""
+    """Returns a nested table as a flat one with names such as `python.version`."""
     found: dict[str, Any] = {}
     for name, value in table.items():
         found |= flat(value, f"{above}{name}.") if isinstance(value, dict) else {above + name: value}
@@ -128,7 +129,7 @@ def flat(table: Mapping[str, Any], above: str = "") -> dict[str, Any]:
 
 
 def differing_files(old: Run, new: Run) -> list[Change]:
-    """The produced files that differ, by their content."""
+    """Returns the produced files whose contents differ."""
     before, after = ({file.path: (file.sha256, file.size) for file in run.attempt.files} for run in (old, new))
     return [
         Change(path, ADDED if path not in before else DELETED if path not in after else CHANGED)
@@ -138,28 +139,28 @@ def differing_files(old: Run, new: Run) -> list[Change]:
 
 
 def trees_of(git: Git, runs: Sequence[Run]) -> list[str]:
-    """The tree of each run's source: without its records and what a restart had from the attempt before."""
+    """Returns the id of each run's source tree, without its records and the files taken over from the attempt before."""
     with Objects(git) as objects, TreeMaker(git) as maker:
         return [source_tree(objects, maker, run.attempt) for run in runs]
 
 
 def code(git: Git, pair: Pair, look: Look) -> Iterator[bytes]:
-    """What `git diff` says of the two sources, a line at a time: with the diff drivers and settings of the user."""
+    """Yields the lines of `git diff` for the two sources, with the user's diff drivers and settings."""
     return git.lines("diff", *words_for(look), pair.old, pair.new, "--")
 
 
 def output(git: Git, pair: Pair, look: Look) -> Iterator[bytes]:
-    """What `git diff` says of the outputs of the two runs, a line at a time."""
+    """Yields the lines of `git diff` for the outputs of the two runs."""
     old, new = pair.runs
     return git.lines("diff", *words_for(look), old.attempt.left, new.attempt.left, "--", OUTPUT)
 
 
 def words_for(look: Look) -> tuple[str, ...]:
-    """The options of `git diff` for a look."""
+    """Returns the options of `git diff` for a format."""
     stat = () if look.stat is None else (f"--stat={look.stat}",)
     return (f"--color={'always' if look.colour else 'never'}", *stat)
 
 
 def has_other_output(git: Git, old: Run, new: Run) -> bool:
-    """Whether the outputs of two runs differ."""
+    """Tells whether the outputs of two runs differ."""
     return bool(git.run("diff-tree", "--name-only", "-r", old.attempt.left, new.attempt.left, "--", OUTPUT))

@@ -1,4 +1,4 @@
-"""What a run rests on beside its source, what it is made of, and what it is a part of."""
+"""The relations of a run: the runs and inputs that it rests on, and its steps."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def family(git: Git, run: Run) -> tuple[Basis | None, tuple[StepRun, ...]]:
-    """What the run's last attempt rests on (None: nothing but its source), and the steps that it made. Raises BadRun."""
+    """Returns the basis of the run's last attempt (None if it is only its source) and the steps that it made. Raises BadRun."""
     with Objects(git) as objects:
         found = objects.read(f"{run.attempt.id}:{record.RUN}")
         if found is None or found.data is None or not record.rests_on_more(found.data):
@@ -32,14 +32,14 @@ def family(git: Git, run: Run) -> tuple[Basis | None, tuple[StepRun, ...]]:
 
 
 def bases(git: Git, runs: Sequence[Run]) -> list[Basis]:
-    """What the last attempt of each run rests on; nothing if that does not read."""
+    """Returns the basis of each run's last attempt; an empty one if it cannot be read."""
     from gitrun.model.basis import NOTHING, read_basis
 
     names = [f"{run.attempt.id}:{record.RUN}" for run in runs]
     try:
         with Objects(git) as objects:
             records = objects.read_many(names)
-    except ObjectsGone:  # git cat-file dies of a tree that was cut short, and all that is asked with it
+    except ObjectsGone:  # git cat-file dies when it reads a truncated tree, and with it all other requests
         records = bulk_reader(git).read_many(names)
     found = [NOTHING] * len(runs)
     for place, one in enumerate(records):

@@ -1,4 +1,4 @@
-"""Commits with their runs: those made of exactly what a commit holds, and those made from it with changes."""
+"""Commits with their runs: those of exactly the commit's tree, and those made from it with changes."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from gitrun.store.index import Index
 
 FORM = "%H%x00%T%x00%at%x00%aN <%aE>%x00%s"
-"""Id, tree, time, author as .mailmap names them, subject: none of them has a line end."""
+"""The format of `git rev-list`: id, tree, time, author by .mailmap, subject. No field can hold a line end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """A commit and its runs, newest first: `exact` were made of exactly its tree, `changed` from it with changes."""
+    """A commit and its runs, newest first. `exact` ran exactly its tree, `changed` ran it with changes."""
 
     id: str
     author: str
@@ -32,15 +32,16 @@ class Commit:
 
 
 def is_commit(git: Git, name: str) -> bool:
-    """Whether the name means a commit to git, or a range of commits."""
+    """Tells whether git knows the name as a commit or a range of commits."""
     if ".." in name:
         return not git.attempt("rev-list", "--max-count=0", "--end-of-options", name, "--").returncode
     return not git.attempt("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").returncode
 
 
 def history(git: Git, index: Index, revisions: str, limit: int | None = None) -> Iterator[Commit]:
-    """The commits that git finds from `revisions` (a commit or a range), at most `limit`, newest first, with their runs."""
+    """Yields the commits that `revisions` (a commit or a range) names, newest first, at most `limit`, with their runs."""
     most = () if limit is None else (f"--max-count={limit}",)
+    # --end-of-options: a revision that begins with a dash is no option
     words = ("--no-commit-header", "--encoding=UTF-8", f"--format={FORM}", *most, "--end-of-options", revisions, "--")
     for line in git.lines("rev-list", *words):
         commit, tree, stamp, author, subject = line[:-1].decode(errors="replace").split("\0", 4)
@@ -51,7 +52,7 @@ def history(git: Git, index: Index, revisions: str, limit: int | None = None) ->
 
 
 def belonging(git: Git, revisions: str) -> Callable[[Run], bool]:
-    """Whether a run was made of, or from, one of the commits that git finds from `revisions`. Raises UsageError."""
+    """Returns a test that tells whether a run was made of, or from, one of the commits in `revisions`. Raises UsageError."""
     if not is_commit(git, revisions):
         raise UsageError(f"git knows no commits '{revisions}'", "for example --for main..HEAD")
     words = ("--no-commit-header", "--format=%H %T", "--end-of-options", revisions, "--")
@@ -61,13 +62,13 @@ def belonging(git: Git, revisions: str) -> Callable[[Run], bool]:
 
 
 def subject_of(git: Git, commit: str) -> str:
-    """The subject of a commit; empty if the repository does not have it."""
+    """Returns the subject of a commit; "" if the repository does not have the commit."""
     words = ("--max-count=1", "--no-commit-header", "--encoding=UTF-8", "--format=%s")
     return git.attempt("rev-list", *words, commit, "--").stdout.decode(errors="replace").rstrip("\n")
 
 
 def moment(stamp: str) -> datetime:
-    """The time of a commit; the beginning of time for one that no clock shows."""
+    """Returns the time of a commit, or 1970-01-01 if it is not a valid time."""
     try:
         return datetime.fromtimestamp(int(stamp), timezone.utc)
     except (ValueError, OverflowError, OSError):

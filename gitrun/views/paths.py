@@ -1,4 +1,4 @@
-"""Paths in the output of a run that lead into its workspace, as paths that the user can open."""
+"""Paths in a run's output that lead into its workspace, rewritten to paths that the user can open."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 SLOT = re.compile(rb"/gitrun/slots/[0-9]+/tree/")
 ENDS = b" \"'`<>|:,;()[]{}\n\r\t\0"
-"""Bytes before which a path may end."""
+"""The bytes before which a path may end."""
 WORD = re.compile(rb"[^ \"'`<>|:=(\[,\s\0]*\Z")
 LONGEST, MOST = 4096, 32
-"""Bytes of a path, and the places at which its end is looked for."""
+"""The maximum length of a path in bytes, and the maximum number of places where its end is tried."""
 
 
 def openable(git: Git, run: Run, output: bytes) -> bytes:
-    """Returns the output with each path of a file in the run's workspace as one that leads to the user's file.
+    """Returns the output with each path of a file in the run's workspace replaced by the path of the user's file.
 
-    Where the user's file differs from the run's, or is gone, it is `runs/<id>:<path>`, which git show opens. What is no
-    file of the run, and not in the working tree, stays as it is.
+    If the user's file differs from the run's, or is missing, the replacement is `runs/<id>:<path>`, which git show opens.
+    A path that is neither a file of the run nor of the working tree stays as it is.
     """
     if not SLOT.search(output):
         return output
@@ -41,14 +41,14 @@ def openable(git: Git, run: Run, output: bytes) -> bytes:
 
 
 def replacement(git: Git, run: Run, path: bytes, *, is_own: bool) -> bytes:
-    """Returns what is shown for a file: the user's path, or the run's own if that is another file."""
+    """Returns the path to show for a file: the user's path, or `runs/<id>:<path>` if the run's content is only in git."""
     if is_own or git.worktree is None:
         return b"runs/%s:%s" % (run.id.encode(), path)
     return os.path.join(os.fsencode(git.worktree), path)  # noqa: PTH118 - a path of bytes
 
 
 def occurrences(output: bytes, there: Mapping[bytes, bytes], git: Git) -> Iterator[tuple[int, int, bytes]]:
-    """Yields where the output names a file of the workspace: start, end, path below the top of the repository."""
+    """Yields start, end and path (from the top of the repository) of each file of the workspace that the output names."""
     top, own = os.fsencode(git.worktree) if git.worktree else None, os.fsencode(git.common_dir)
     known: dict[bytes, bool] = {}
     end = 0
@@ -67,17 +67,20 @@ def occurrences(output: bytes, there: Mapping[bytes, bytes], git: Git) -> Iterat
 
 
 def is_file(path: bytes) -> bool:
-    """Returns whether a file is there; pathlib takes no bytes."""
+    """Tells whether the path is a file. pathlib does not accept bytes."""
     return os.path.isfile(path)  # noqa: PTH113
 
 
 def below_repository(path: bytes) -> bytes:
-    """Returns the path behind the names of the repository and of the directory that it is in; empty if it ends before."""
+    """Returns the path after the names of the repository and its parent directory; empty if the path ends before."""
     return (path.split(b"/", 2) + [b""] * 2)[2]
 
 
 def beginning(output: bytes, place: int, own: bytes) -> int:
-    """Returns where the path begins that goes on at the place: git's own directory `own`, or one of another name."""
+    """Returns the index where a path begins whose `/gitrun/slots/` is at `place`.
+
+    It begins with git's own directory `own`, or with another spelling of it.
+    """
     if output.endswith(own, 0, place):
         return place - len(own)
     start = max(0, place - LONGEST)
@@ -86,20 +89,20 @@ def beginning(output: bytes, place: int, own: bytes) -> int:
 
 
 def lengths(line: bytes) -> list[int]:
-    """Returns where a path at the start of a line may end, the longest first."""
+    """Returns the lengths at which a path at the start of the line may end, the longest first."""
     found = [match.start() for match in re.finditer(rb"[%s]|\Z" % re.escape(ENDS), line)]
     return found[:MOST][::-1]
 
 
 def files_of(git: Git, run: Run) -> dict[bytes, bytes]:
-    """Returns the files of the run's last result, or of its attempt, with the ids of their contents."""
+    """Returns the files of the run's last result, or of its attempt, by path, with the ids of their contents."""
     listed = git.run("ls-tree", "-r", "-z", run.attempt.left)
     fields = (entry.partition(b"\t") for entry in listed.split(b"\0")[:-1])
     return {path: head.split(b" ")[2] for head, _, path in fields if head.split(b" ")[0] != COMMIT.encode()}
 
 
 def unchanged(git: Git, paths: list[bytes], there: Mapping[bytes, bytes]) -> set[bytes]:
-    """Returns those of the paths at which the working tree has the run's own content, as git would store it."""
+    """Returns the paths whose file in the working tree has the run's content, as git would store it."""
     if git.worktree is None:
         return set()
     top = os.fsencode(git.worktree) + b"/"
@@ -107,6 +110,7 @@ def unchanged(git: Git, paths: list[bytes], there: Mapping[bytes, bytes]) -> set
     if not here:
         return set()
     same = set()
+    # the run may have stored a file with the user's filters or without
     for words in (("--stdin-paths",), ("--no-filters", "--stdin-paths")):
         ids = git.run("hash-object", *words, stdin=b"".join(path + b"\n" for path in here)).split()
         same |= {path for path, made in zip(here, ids, strict=True) if made == there[path]}

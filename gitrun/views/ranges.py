@@ -1,4 +1,4 @@
-"""Which commits a review is about, and what they are compared with."""
+"""The commits that a review covers, and the commit that they are compared with."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ NAMES = (
     "refs/remotes/origin/main",
     "refs/remotes/origin/master",
 )
-"""Where the work of others usually is."""
+"""The refs that usually hold the work of others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Commits for `git rev-list`, and the ids of the last one of them and of the one that they are compared with, if any."""
+    """Commits as `git rev-list` takes them, the id of the last one, and the id of the commit to compare with, if any."""
 
     revisions: str
     head: str
@@ -31,18 +31,18 @@ class Range:
 
 
 def commit_of(git: Git, name: str) -> str | None:
-    """The id of the commit that git knows by this name."""
+    """Returns the id of the commit that git knows by this name; None if there is none."""
     done = git.attempt("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
     return done.stdout.decode().strip() or None
 
 
 def tree_of(git: Git, commit: str) -> str:
-    """The id of a commit's tree."""
+    """Returns the id of a commit's tree."""
     return git.run("rev-parse", "--verify", "--end-of-options", f"{commit}^{{tree}}").decode().strip()
 
 
 def read_range(git: Git, words: str | None) -> Range:
-    """The range that is meant by `BASE..HEAD`, by a commit, or by nothing. Raises UsageError."""
+    """Returns the range for `BASE..HEAD`, for a commit, or for nothing (HEAD). Raises UsageError."""
     left, dots, right = (words or HEAD).partition("...") if "..." in (words or "") else (words or HEAD).partition("..")
     head = commit_of(git, (right if dots else left) or HEAD)
     if head is None:
@@ -57,7 +57,7 @@ def read_range(git: Git, words: str | None) -> Range:
 
 
 def usual_base(git: Git, head: str) -> str | None:
-    """Where the work on `head` has left that of others: its upstream's or the main branch; else its parent, if it has one."""
+    """Returns the commit where `head` left its upstream or the main branch; else its parent, if it has one."""
     for name in (*upstream(git), *NAMES):
         base = meeting(git, name, head)
         if base and base != head:
@@ -66,13 +66,14 @@ def usual_base(git: Git, head: str) -> str | None:
 
 
 def upstream(git: Git) -> tuple[str, ...]:
-    """The branch that the current one is to go into: its upstream, unless that is only where it is pushed to."""
+    """Returns the branch into which the current one is to be merged: its upstream, unless that has the branch's own name."""
     branch = git.attempt("symbolic-ref", "--quiet", "--short", HEAD).stdout.decode(errors="surrogateescape").strip()
     done = git.attempt("rev-parse", "--symbolic-full-name", "--verify", "--quiet", "@{upstream}")
     found = done.stdout.decode(errors="surrogateescape").strip()
+    # an upstream of the same name is where the branch is pushed to, not where it is merged
     return () if not found or found.endswith(f"/{branch}") else (found,)
 
 
 def meeting(git: Git, one: str, other: str) -> str | None:
-    """The best common ancestor of two commits; None if they have none, or one is not there."""
+    """Returns the best common ancestor of two commits; None if they have none, or if one is missing."""
     return git.attempt("merge-base", "--end-of-options", one, other).stdout.decode().strip() or None

@@ -1,4 +1,4 @@
-"""What a reviewer reads of some runs: the verdict, the runs of each commit, and how each differs from the one before it."""
+"""The report that a reviewer reads: the verdict, the runs of each commit, and their differences from the runs before."""
 
 from __future__ import annotations
 
@@ -32,20 +32,21 @@ if TYPE_CHECKING:
     from gitrun.views.history import Commit
 
 DETAILED = 20
-"""Runs that are told in full: the newest of each operation, then the newest."""
+"""The number of runs shown in full: the newest of each operation, before any others."""
 PATHS, NAMES = 20, 40
-"""Changed files, and names of the environment, that are told of a run."""
+"""The maximum numbers of changed files and of environment names shown for a run."""
 DRAWN = 6
-"""Metrics of a run whose course is drawn."""
+"""The number of metrics of a run that are drawn as a curve."""
 TAIL, WIDEST, READ = 20, 200, 1 << 16
-"""Lines of output, characters of a line, and bytes of the output that are looked at."""
+"""The last lines of an output that are shown, their maximum length, and the number of bytes that are read for them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """One run in full, beside the one of its operation before it (None: it is the first).
+    """A run in full, compared with the run of its operation before it (None if it is the first).
 
-    `more_code`: not all changed files are named. `signed` says by whom, from git; `before` counts the lines left out.
+    `more_code` is true if not all changed files are named. `signed` is git's verdict on the signature. `before` is the number
+    of output lines that are left out.
     """
 
     run: Run
@@ -63,7 +64,7 @@ class Detail:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that is reported; `commits` are newest first, `runs` are those of no commit that is reported on.
+    """A report: its commits, newest first, and `runs` that belong to none of these commits.
 
     `bases` are the runs that metrics and flags are compared with, by operation.
     """
@@ -76,31 +77,31 @@ class Report:
 
     @property
     def all_runs(self) -> list[Run]:
-        """Every run that is reported on, once, newest attempt first."""
+        """Returns every run in the report once, the newest attempt first."""
         found = {run.id: run for commit in self.commits for run in (*commit.exact, *commit.changed)}
         found |= {run.id: run for run in self.runs}
         return sorted(found.values(), key=lambda run: (run.attempt.created, run.id), reverse=True)
 
     @property
     def failed(self) -> list[Run]:
-        """The latest run of every operation that has failed or has not ended."""
+        """Returns the latest run of each operation, if it is not completed."""
         return [run for run in latest(self.all_runs) if run.status != COMPLETED]
 
     @property
     def is_good(self) -> bool:
-        """Whether the latest run of every operation is completed."""
+        """Tells whether the latest run of every operation is completed."""
         return not self.failed
 
     @property
     def title(self) -> str:
-        """What is reported on."""
+        """Returns the range of the report, or its number of runs."""
         if self.range is None:
             return count_text(len(self.runs), "run")
         return f"{short(self.range.base)}..{short(self.range.head)}" if self.range.base else short(self.range.head)
 
     @property
     def counts(self) -> str:
-        """How many runs there are of how many commits, and how they ended."""
+        """Returns a sentence on the number of runs and commits, and the number of runs of each status."""
         runs = self.all_runs
         ended = {status: sum(run.status == status for run in runs) for status in STATUSES}
         each = ", ".join(f"{count} {status}" for status, count in ended.items() if count)
@@ -111,7 +112,7 @@ class Report:
 
 
 def report(git: Git, index: Index, asked: Range | Sequence[Run]) -> Report:
-    """The report on the commits of a range, or on some runs."""
+    """Returns the report on the commits of a range, or on some runs."""
     if isinstance(asked, Range):
         bare = Report(asked, tuple(history(git, index, asked.revisions)), ())
     else:
@@ -121,7 +122,7 @@ def report(git: Git, index: Index, asked: Range | Sequence[Run]) -> Report:
 
 
 def bases_of(git: Git, index: Index, among: Range | None, runs: Iterable[Run]) -> dict[str, Run]:
-    """The latest completed run of each operation that was made of the commit that all is compared with."""
+    """Returns, by operation, the latest completed run of the commit that the range is compared with."""
     if among is None or among.base is None:
         return {}
     tree, found = tree_of(git, among.base), {}
@@ -133,7 +134,7 @@ def bases_of(git: Git, index: Index, among: Range | None, runs: Iterable[Run]) -
 
 
 def latest(runs: Iterable[Run]) -> list[Run]:
-    """The first run of each operation."""
+    """Returns the first run of each operation."""
     found: dict[str, Run] = {}
     for run in runs:
         found.setdefault(run.operation, run)
@@ -141,7 +142,7 @@ def latest(runs: Iterable[Run]) -> list[Run]:
 
 
 def details(git: Git, index: Index, runs: Sequence[Run]) -> tuple[Detail, ...]:
-    """Some of the runs (newest first) in full."""
+    """Returns up to `DETAILED` of the runs (newest first) in full."""
     first = {run.id: run for run in latest(runs)}
     chosen = list(islice((first | {run.id: run for run in runs}).values(), DETAILED))
     earlier = {operation: index.of_operation(operation) for operation in {run.operation for run in chosen}}
@@ -159,14 +160,15 @@ def details(git: Git, index: Index, runs: Sequence[Run]) -> tuple[Detail, ...]:
 
 
 def previous_of(run: Run, among: Sequence[Run]) -> Run | None:
-    """The run that comes behind this one in a list, newest first."""
+    """Returns the run after this one in a list that is newest first; None if it is the last."""
     place = next((place for place, other in enumerate(among) if other.id == run.id), len(among))
     return among[place + 1] if place + 1 < len(among) else None
 
 
 def detail(git: Git, pair: tuple[Run, Run | None], environments: Mapping[str, Mapping[str, object]], output: bytes) -> Detail:
-    """One run in full."""
+    """Returns a run in full."""
     run, previous = pair
+    # one or two values make no curve
     told = {name: known for name, known in run.metrics.summaries.items() if known.count > 2}
     found = signature(git, run.attempt.id)
     lines, before = tail(output)
@@ -182,7 +184,7 @@ def detail(git: Git, pair: tuple[Run, Run | None], environments: Mapping[str, Ma
 
 
 def environment(data: bytes | None) -> dict[str, object]:
-    """What is recorded of an environment, flat, without what only says where things lie on a machine."""
+    """Returns the recorded environment as a flat table, without paths and lists, which differ from machine to machine."""
     with suppress(BadRun):
         found = flat(reading.parse_toml(data or b"", record.ENV))
         return {name: value for name, value in found.items() if not str(value).startswith(("/", "["))}
@@ -190,10 +192,10 @@ def environment(data: bytes | None) -> dict[str, object]:
 
 
 def changed_code(git: Git, old: Run, new: Run) -> tuple[tuple[Change, ...], bool]:
-    """The first source files that differ between two runs, and whether there are more."""
+    """Returns the first source files that differ between two runs, and whether there are more."""
     left_out = Others(old.attempt), Others(new.attempt)
     found: list[Change] = []
-    with suppress(GitFailed):  # an object is missing: a foreign run
+    with suppress(GitFailed):  # objects of a fetched run can be missing
         before, after = aligned(git, *(side_of(run.attempt, run.attempt.id) for run in (old, new)))
         words = ("diff-tree", "-r", "-z", "--name-status", "--no-renames", before, after, "--")
         fields = git.lines(*words, end=b"\0")
@@ -203,12 +205,13 @@ def changed_code(git: Git, old: Run, new: Run) -> tuple[tuple[Change, ...], bool
                 found.append(Change(name, CHANGES.get(status[:-1], CHANGED)))
             if len(found) > PATHS:
                 break
+        # ends git before all differences are listed
         fields.close()  # type: ignore[attr-defined]
     return tuple(found[:PATHS]), len(found) > PATHS
 
 
 def tail(output: bytes) -> tuple[tuple[str, ...], int]:
-    """The last lines of an output, each safe, and how many lines were before them."""
+    """Returns the last lines of an output, made safe for a terminal, and the number of lines before them."""
     lines = safe_lines(output[-READ:].decode(errors="replace"))
     before = output[:-READ].count(b"\n") + max(len(lines) - TAIL, 0)
     return tuple(line.rstrip()[:WIDEST] for line in lines[-TAIL:]), before

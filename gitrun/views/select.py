@@ -1,4 +1,4 @@
-"""Which runs a question means: filters, an order, a limit."""
+"""Selection of runs by filters, order and limit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gitrun.model.status import RUNNING
 from gitrun.store.finding import find
 
 KEYS = ("file", "blob")
-"""Where else than in the working tree a mailmap can be, as git config calls it."""
+"""Keys of `mailmap.*` in git's configuration, for a mailmap outside of the working tree."""
 RANGE = re.compile(r"([0-9]{0,9}):([0-9]{0,9})")
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked of the runs; all that is given must hold. `sort` is a name, with `-` before it from large to small.
+    """Conditions on runs, all of which must hold. `sort` is a name, with `-` before it for descending order.
 
-    `least` and `most` are names of metrics or flags: the one run with the smallest or largest value.
+    `least` and `most` are names of metrics or flags: they pick the one run with the smallest or largest value.
     """
 
     operations: tuple[str, ...] = ()
@@ -48,25 +48,26 @@ class Question:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it asks for all runs in their own order."""
+        """Tells whether it asks for all runs in their usual order."""
         return self == Question()
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Numbered runs that a question means, and how many more there are beyond its limit."""
+    """The selected runs with their numbers in the list, and the number of runs beyond the limit."""
 
     runs: tuple[tuple[int, Run], ...]
     more: int = 0
     notes: tuple[str, ...] = ()
-    """What a person should know of names that can mean a metric and a flag."""
+    """Notes to the user about names that are both a metric and a flag."""
 
 
 def select(index: Index, git: Git, names: Sequence[str], question: Question, limit: int = -1) -> Selection:
-    """The runs of these names (none: all runs) that the question means, in its order. Raises UsageError, UnknownRun.
+    """Returns the runs of these names (all runs without names) that match the question, in its order.
 
-    A name may be a range of the list's numbers, `2:5`, `:3` or `7:`.
+    A name may be a range of numbers in the list: `2:5`, `:3` or `7:`. Raises UsageError, UnknownRun.
     """
+    # the index can read only as many runs as are shown
     if not names and question.is_plain:
         found = index.readable_runs(limit)
         return Selection(tuple(enumerate(found, 1)), index.readable() - len(found))
@@ -77,7 +78,7 @@ def select(index: Index, git: Git, names: Sequence[str], question: Question, lim
 
 
 def doubts(runs: Sequence[Run], question: Question) -> tuple[str, ...]:
-    """What a person should know of the question's names under which there is a metric and a flag."""
+    """Returns notes to the user about names in the question that are both a metric and a flag."""
     orders = {"--min": question.least, "--max": question.most, "--sort": (question.sort or "").removeprefix("-")}
     notes = [
         f"note: {name!r} is a metric and a flag; {option} takes the metric. To take the flag: {option} flag:{name}"
@@ -94,7 +95,7 @@ def doubts(runs: Sequence[Run], question: Question) -> tuple[str, ...]:
 
 
 def is_both(runs: Iterable[Run], name: str) -> bool:
-    """Whether the name, as it stands, can mean a flag and a metric of these runs."""
+    """Tells whether a name without prefix is both a flag and a metric of these runs."""
     if name in PROPERTIES or name.startswith(("flag:", "metric:")):
         return False
     has_flag = has_metric = False
@@ -107,14 +108,14 @@ def is_both(runs: Iterable[Run], name: str) -> bool:
 
 
 def number_named(runs: Iterable[Run], name: str) -> str:
-    """The name with what it means where numbers are compared: a metric if one of the runs has it, else as it stands."""
+    """Returns the name for a comparison of numbers: `metric:NAME` if one of the runs has that metric, else as it is."""
     if name in PROPERTIES or name.startswith(("flag:", "metric:")):
         return name
     return f"metric:{name}" if any(run.metrics.ask(name) is not None for run in runs) else name
 
 
 def by_name(index: Index, git: Git, names: Sequence[str]) -> list[tuple[int, Run]]:
-    """The runs of these names, each once, in the order of the names."""
+    """Returns the runs of these names, each once, in the order of the names. Raises UnknownRun."""
     found: dict[str, tuple[int, Run]] = {}
     for name in names:
         match = RANGE.fullmatch(name)
@@ -133,7 +134,7 @@ def by_name(index: Index, git: Git, names: Sequence[str]) -> list[tuple[int, Run
 def select_deleted(
     git: Git, there: Sequence[Run | BrokenRun], names: Sequence[str], question: Question
 ) -> list[Run | BrokenRun]:
-    """Those of the deleted runs, newest first, of these names or ranges (none: all) that the question means.
+    """Returns the deleted runs of these names or ranges (all without names) that match the question. `there` is newest first.
 
     Raises UsageError, UnknownRun.
     """
@@ -159,13 +160,13 @@ def select_deleted(
 
 
 def choose(git: Git, runs: Iterable[tuple[int, Run]], question: Question) -> list[tuple[int, Run]]:
-    """The numbered runs that the question means, in the order that it asks for. Raises UsageError, UnknownRun."""
+    """Returns the numbered runs that match the question, in its order. Raises UsageError, UnknownRun."""
     tests = tests_of(git, question)
     found = [(number, run) for number, run in runs if all(test(run) for test in tests)]
     if question.least or question.most:
         asked = question.least or question.most or ""
         name = number_named((run for _, run in found), asked)
-        # what a running run has told is not yet what it leaves
+        # the metrics of a running run can still change
         still = [RUNNING] if RUNNING not in question.statuses else []
         worth = [(number, run) for number, run in found if run.status not in still and is_number(look_up(run, name))]
         require_known(found, name)
@@ -178,7 +179,7 @@ def choose(git: Git, runs: Iterable[tuple[int, Run]], question: Question) -> lis
 
 
 def tests_of(git: Git, question: Question) -> list[Callable[[Run], bool]]:
-    """What the question asks of each run. Raises UsageError."""
+    """Returns the conditions of the question as functions. Raises UsageError."""
     tests: list[Callable[[Run], bool]] = []
     if question.operations:
         tests.append(lambda run: run.operation in question.operations)
@@ -201,7 +202,7 @@ def tests_of(git: Git, question: Question) -> list[Callable[[Run], bool]]:
 
 
 def times(git: Git, question: Question) -> list[Callable[[Run], bool]]:
-    """What the question asks of the time of the start."""
+    """Returns the conditions on the start time. Raises UsageError."""
     tests: list[Callable[[Run], bool]] = []
     if question.since:
         first = moment(git, question.since)
@@ -213,23 +214,23 @@ def times(git: Git, question: Question) -> list[Callable[[Run], bool]]:
 
 
 def moment(git: Git, text: str) -> int:
-    """The time that git reads in the text, in seconds since 1970. Raises UsageError."""
+    """Returns the time that git reads in the text, in seconds since 1970. Raises UsageError."""
     said = git.run("rev-parse", f"--since={require_date(text)}").decode().strip()
     return int(said.removeprefix("--max-age="))
 
 
 class Mailmap:
-    """Authors as `.mailmap` names them, each asked once."""
+    """The proper names of authors by `.mailmap`. git is asked once for each author."""
 
     def __init__(self, git: Git) -> None:
         self._git = git
         self._known: dict[str, str] = {}
-        # a bare repository has that of HEAD
+        # in a bare repository git reads HEAD:.mailmap
         places = git.worktree is None or (git.worktree / ".mailmap").exists(), *(f"mailmap.{key}" in git.config for key in KEYS)
         self._is_there = any(places)
 
     def proper(self, author: str) -> str:
-        """The proper name and address of `Name <address>`."""
+        """Returns the proper name and address for `Name <address>`."""
         if not self._is_there:
             return author
         if author not in self._known:
@@ -239,7 +240,7 @@ class Mailmap:
 
 
 def ordered(found: Sequence[tuple[int, Run]], name: str) -> list[tuple[int, Run]]:
-    """The runs by what they have under the name; those that have nothing last."""
+    """Returns the runs sorted by their values under the name, runs without a value last. Raises UsageError."""
     down, key = name.startswith("-"), name.removeprefix("-")
     if not key:
         raise UsageError("--sort takes a name", "for example --sort=-acc, --sort=started")
@@ -251,33 +252,33 @@ def ordered(found: Sequence[tuple[int, Run]], name: str) -> list[tuple[int, Run]
 
 
 def require_known(found: Sequence[tuple[int, Run]], name: str) -> None:
-    """Raises UsageError if the name is no property, and none of the runs that there are has anything under it."""
+    """Raises UsageError if the name is not a property and none of the runs has a value for it."""
     if found and name not in PROPERTIES and not any(has(run, name) for _, run in found):
         raise UsageError(f"no run has '{name}'", "it is the name of a property, a flag or a metric")
 
 
 def unheard(runs: Sequence[Run], question: Question) -> str:
-    """The first name in the question's expression under which none of these runs has anything; empty if there is none."""
+    """Returns the first name in the question's expression for which none of these runs has a value; "" if there is none."""
     names = names_in(question.expression) if runs and question.expression else []
     return next((name for name in names if name not in PROPERTIES and not any(has(run, name) for run in runs)), "")
 
 
 def has(run: Run, name: str) -> bool:
-    """Whether the run has something under the name."""
+    """Tells whether the run has a value for the name."""
     return look_up(run, name) is not None
 
 
 def is_worth(value: object) -> bool:
-    """Whether a value has a place in an order."""
+    """Tells whether a value can be sorted: it is neither None nor nan."""
     return value is not None and not (isinstance(value, float) and math.isnan(value))
 
 
 def is_number(value: object) -> bool:
-    """Whether a value can be the smallest or largest."""
+    """Tells whether a value can be the smallest or largest."""
     return isinstance(value, int | float) and not isinstance(value, bool) and is_worth(value)
 
 
 def rank(value: object) -> tuple[int, float, str]:
-    """Numbers by size, before all else by its text."""
-    # as they are: an int may be too large for a float, and Python compares the two exactly
+    """Returns a sort key that puts numbers by size before everything else by its text."""
+    # no float(): an int may be too large for it, and Python compares int and float exactly
     return (0, value, "") if isinstance(value, int | float) else (1, 0.0, str(value))

@@ -1,4 +1,4 @@
-"""The course of a run's metrics, for a look at it: read from whatever a foreign run has for a record, at bounded cost."""
+"""The values of a run's metrics over time, for display. Reads a bounded part of a record that may be foreign and malformed."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from gitrun.model.run import Run
 
 LARGEST = 32 << 20
-"""Bytes of a record above which it is not looked at."""
+"""The maximum size of a record in bytes; a larger one is not read."""
 LONGEST = 1 << 16
-"""Bytes above which a line is passed over."""
+"""The maximum length of a line in bytes; a longer one is skipped."""
 PIECES, EACH = 48, 64
-"""Of a long record so many pieces of so many lines are read."""
+"""The number of pieces that are read of a long record, and the lines of each piece."""
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 def courses(git: Git, run: Run, names: Collection[str]) -> dict[str, list[float]]:
-    """Values of these metrics in the order of the record: all, or a sample if they are many."""
+    """Returns the values of these metrics in the order of the record: all of them, or a sample if there are many."""
     found: dict[str, list[float]] = {name: [] for name in names}
     if not found:
         return found
@@ -46,7 +46,7 @@ def courses(git: Git, run: Run, names: Collection[str]) -> dict[str, list[float]
 
 
 def sample(data: bytes) -> Iterator[bytes]:
-    """The lines of a record, or pieces from all over it."""
+    """Yields the lines of a record; for a long record, pieces from all over it."""
     lines = data.splitlines()
     starts = [0] if len(lines) <= PIECES * EACH else [len(lines) * piece // PIECES for piece in range(PIECES)]
     size = len(lines) if len(starts) == 1 else EACH
@@ -55,7 +55,7 @@ def sample(data: bytes) -> Iterator[bytes]:
 
 
 def sparkline(values: Sequence[float], width: int = 24) -> str:
-    """The values as a line of blocks, a block for each or for several in a row; a blank where there is no finite number."""
+    """Returns the values as a line of blocks, one for each value or for several in a row. No finite value gives a blank."""
     count = min(width, len(values))
     parts = [values[len(values) * at // count : len(values) * (at + 1) // count] for at in range(count)]
     means = [mean([value for value in part if math.isfinite(value)]) for part in parts]
@@ -63,6 +63,7 @@ def sparkline(values: Sequence[float], width: int = 24) -> str:
     if not known:
         return ""
     low, span = min(known), max(known) - min(known)
+    # the largest minus the smallest float can be inf
     if not math.isfinite(span):
         return ""
     heights = (" " if value is None else BLOCKS[round((value - low) / span * 7) if span else 0] for value in means)
@@ -70,6 +71,6 @@ def sparkline(values: Sequence[float], width: int = 24) -> str:
 
 
 def mean(values: Sequence[float]) -> float | None:
-    """The mean of some numbers; None if there are none, or they are too large to be added."""
+    """Returns the mean of some numbers; None if there are none, or if their mean is not finite."""
     found = sum(value / len(values) for value in values) if values else math.nan
     return found if math.isfinite(found) else None
