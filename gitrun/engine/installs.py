@@ -1,8 +1,8 @@
-"""Editable installs: what site-packages directories say of code that is imported from elsewhere.
+"""Editable installs: code that site-packages directories import from elsewhere.
 
-A path in a .pth file (uv, poetry, hatchling, flit, setuptools with a `src` layout), an egg-link of old setuptools, a link
-in site-packages (flit), a finder that maps packages to directories (setuptools), a redirector (`editables`: hatchling,
-pdm). Nothing of it is executed.
+Five forms are known. A path in a .pth file (uv, poetry, hatchling, flit, setuptools with a `src` layout). An egg-link of old
+setuptools. A link in site-packages (flit). A finder that maps packages to directories (setuptools). A redirector (`editables`:
+hatchling, pdm). None of their code is executed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 LARGEST = 1 << 20
-"""Bytes of a file that is read."""
+"""Bytes of a file that are read."""
 LOADED = r"\bimport\s+([A-Za-z_][\w.]*)"
 REDIRECTED = r"\bmap_module\(\s*(['\"])([\w.]+)\1\s*,\s*(['\"])(.+?)\3\s*\)"
 MAPPED = r"(?m)^(MAPPING|NAMESPACES)(?::[^=\n]*)?\s*=\s*(\{.*\})\s*$"
@@ -26,9 +26,9 @@ ENDINGS = ("/__init__.py", ".py")
 
 @dataclass(frozen=True, slots=True)
 class Installs:
-    """What is imported from below a directory: whole directories, modules by path, and files that do not say what.
+    """Code that is imported from below a directory: whole directories, modules by path, and files not understood.
 
-    All paths are absolute, as they are spelled there.
+    All paths are absolute, spelled as in the files.
     """
 
     roots: tuple[str, ...] = ()
@@ -37,7 +37,7 @@ class Installs:
 
 
 def installs_in(sites: Iterable[str], places: tuple[str, ...]) -> Installs:
-    """The editable installs in these site-packages directories of what lies at or below one of `places`."""
+    """Returns the editable installs in these site-packages directories that point to or below one of `places`."""
     roots: list[str] = []
     modules: list[tuple[str, str]] = []
     unread: list[str] = []
@@ -55,7 +55,10 @@ def installs_in(sites: Iterable[str], places: tuple[str, ...]) -> Installs:
 
 
 def entries(site: str, places: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
-    """Kind ("" or "unread"), module ("" for all in a directory) and path of each thing that is imported from a place."""
+    """Yields (kind, module, path) of each editable install in a directory.
+
+    `kind` is "" or "unread". An empty `module` stands for everything in the directory `path`.
+    """
     try:
         with os.scandir(site) as listed:
             found = [entry for entry in listed if entry.name.endswith(FILES) or entry.is_symlink()]
@@ -72,7 +75,7 @@ def entries(site: str, places: tuple[str, ...]) -> Iterator[tuple[str, str, str]
 
 
 def of_path_file(site: str, file: str, places: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
-    """What a .pth file says: paths, and imports of modules beside it that map others."""
+    """Yields the entries of a .pth file: its paths, and the mappings of modules that it imports."""
     for line in text_of(file).splitlines():
         if line.startswith(("import ", "import\t")):
             for module in re.findall(LOADED, line):
@@ -86,7 +89,7 @@ def of_path_file(site: str, file: str, places: tuple[str, ...]) -> Iterator[tupl
 
 
 def of_loader(file: str, text: str, places: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
-    """What a module that a .pth file imports maps to a place; the file itself, as unread, if it says so in no known way."""
+    """Yields the mappings in a module that a .pth file imports. If it has none of a known form, yields it as unread."""
     if not any(place in text for place in places):
         return
     found = [(name, path) for _, name, _, path in re.findall(REDIRECTED, text)]
@@ -98,7 +101,7 @@ def of_loader(file: str, text: str, places: tuple[str, ...]) -> Iterator[tuple[s
 
 
 def pairs(table: str) -> list[tuple[str, str]]:
-    """Modules and paths of a dict display as setuptools writes it."""
+    """Returns (module, path) pairs of a dict literal as setuptools writes it; empty if it is no such literal."""
     import ast
 
     try:
@@ -110,7 +113,7 @@ def pairs(table: str) -> list[tuple[str, str]]:
 
 
 def root_of(module: str, path: str) -> str:
-    """The directory from which a module at this path is imported by its name; empty if it has another name there."""
+    """Returns the directory from which the module at `path` is imported under its own name; empty if there is none."""
     for ending in ENDINGS:
         path = path.removesuffix(ending)
     inner = "/" + module.replace(".", "/")
@@ -118,12 +121,12 @@ def root_of(module: str, path: str) -> str:
 
 
 def is_at(path: str, places: tuple[str, ...]) -> bool:
-    """Whether a path, as it is spelled, is one of the places or below one."""
+    """Returns whether a path is, as text, one of the places or below one."""
     return any(path == place or path.startswith(place + "/") for place in places)
 
 
 def text_of(file: str) -> str:
-    """The text of a file; empty if it does not read."""
+    """Returns the text of a file; empty if it cannot be read."""
     try:
         with open(file, encoding="utf-8", errors="surrogateescape") as opened:
             return opened.read(LARGEST)

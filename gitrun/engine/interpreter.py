@@ -1,4 +1,4 @@
-"""The user's Python: which one runs a script, and what it can tell about itself."""
+"""The user's Python: finds it and asks it about itself."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-# What an editable install adds: paths of .pth files, and the packages that setuptools' finders map (a.b -> /src/a/b).
+# sys.path has what .pth files add; MAPPING of setuptools' finders has editable packages (a.b -> /src/a/b).
 QUESTION = """
 import sys, json, platform
 paths = [p for p in sys.path if p]
@@ -27,12 +27,12 @@ for name, module in list(sys.modules.items()):
 print("\\ngitrun", json.dumps([sys.executable, platform.python_version(), sys.implementation.name, paths]))
 """
 SLOT = re.compile(r"/gitrun/slots/\d+/tree(?P<inner>/.*)")
-"""A path in a slot, in which `inner` begins with the name of the working tree's directory, or with what is above it."""
+"""A path in a slot. `inner` begins with the name of the working tree or of a directory above it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """A Python: what starts it, its own executable, version, implementation, and the directories it imports from."""
+    """A Python: the program to start, its executable, version, implementation, and its import directories."""
 
     program: str
     executable: str
@@ -42,7 +42,7 @@ class Interpreter:
 
 
 def find(wanted: str, environ: Mapping[str, str], directory: Path) -> str:
-    """The path of the user's Python: the setting, then `$VIRTUAL_ENV`, then PATH. Raises CannotRun."""
+    """Returns the path of the user's Python: the setting, `$VIRTUAL_ENV`, or PATH, in this order. Raises CannotRun."""
     if wanted:
         path = os.path.expanduser(wanted)
         found = str(directory / path) if "/" in path else shutil.which(path, path=environ.get("PATH"))
@@ -59,15 +59,19 @@ def find(wanted: str, environ: Mapping[str, str], directory: Path) -> str:
 
 
 def describe(path: str, environ: Mapping[str, str], state: Path) -> Interpreter:
-    """What the Python at `path` says of itself; asked once, and again when it, or what is installed in it, changes."""
+    """Returns how the Python at `path` describes itself.
+
+    The answer is cached until the program or an import directory changes. Raises CannotRun.
+    """
     cache = state / "interpreters.json"
-    # what PYTHONPATH adds is not installed, and is moved by itself
+    # PYTHONPATH is not installed code; `python_path` handles it separately
     environ = {key: value for key, value in environ.items() if key != "PYTHONPATH"}
     known = read_cache(cache)
     entry = known.get(path)
     if entry and entry.get("stamp") == stamp(path, entry.get("paths", ()), environ):
         return Interpreter(path, entry["executable"], entry["version"], entry["implementation"], tuple(entry["paths"]))
     found = answer(path, ask((path, "-c", QUESTION), environ, state))
+    # a shim such as pyenv's can start another Python next time
     if not is_shim(path):
         known[path] = asdict(found) | {"stamp": stamp(path, found.paths, environ)}
         fresh = cache.with_suffix(f".{os.getpid()}.{threading.get_ident()}")
@@ -77,7 +81,7 @@ def describe(path: str, environ: Mapping[str, str], state: Path) -> Interpreter:
 
 
 def answer(path: str, said: bytes) -> Interpreter:
-    """The answer to our question, in a line among what a Python prints that starts and ends. Raises CannotRun."""
+    """Parses the answer to QUESTION, which is one line among other output of a Python. Raises CannotRun."""
     line = next((line for line in said.splitlines() if line.startswith(b"gitrun ")), b"")
     try:
         executable, version, implementation, paths = json.loads(line.removeprefix(b"gitrun "))
@@ -88,7 +92,7 @@ def answer(path: str, said: bytes) -> Interpreter:
 
 
 def read_cache(cache: Path) -> dict[str, Any]:
-    """What was asked before."""
+    """Returns the cached answers; empty if the cache is missing or damaged."""
     try:
         found = json.loads(cache.read_bytes())
     except (OSError, ValueError):
@@ -97,7 +101,7 @@ def read_cache(cache: Path) -> dict[str, Any]:
 
 
 def is_shim(path: str) -> bool:
-    """Whether the file is a script that chooses a Python each time it is called."""
+    """Returns whether the file is a script that chooses a Python at each call, or cannot be read."""
     try:
         with open(path, "rb") as file:
             return file.read(2) == b"#!"
@@ -106,14 +110,14 @@ def is_shim(path: str) -> bool:
 
 
 def stamp(path: str, paths: object, environ: Mapping[str, str]) -> list[object]:
-    """What is the same as long as the answers are: the file, the directories it imports from, PYTHON* variables."""
+    """Returns a fingerprint of an answer: modification times of the program and its import directories, PYTHON* variables."""
     places = [path, os.path.realpath(path), *(paths if isinstance(paths, list | tuple) else ())]
     shaped = sorted(f"{key}={value}" for key, value in environ.items() if key.startswith("PYTHON"))
     return [[mtime(place) for place in places], shaped]
 
 
 def mtime(place: str) -> int:
-    """When a file or directory was last changed, in nanoseconds; 0 if there is none."""
+    """Returns the modification time of a path in nanoseconds; 0 if it is missing."""
     try:
         return os.stat(place).st_mtime_ns
     except OSError:
@@ -121,9 +125,9 @@ def mtime(place: str) -> int:
 
 
 def python_path(installed: Iterable[str], given: str, top: Path, slot: Path) -> str:
-    """PYTHONPATH for a program in `slot`: what would be imported from the working tree comes from the slot instead.
+    """Returns PYTHONPATH for a program in `slot`, with paths into the working tree replaced by paths into the slot.
 
-    `given` is the user's own, which goes before what is installed, as it does in the working tree.
+    `given` is the user's PYTHONPATH. It precedes the installed paths, as it does in the working tree.
     """
     moved = [place for path in installed if (place := in_slot(path, top, slot)) and not is_environment(place, slot)]
     asked = given.split(os.pathsep) if given else []
@@ -131,7 +135,7 @@ def python_path(installed: Iterable[str], given: str, top: Path, slot: Path) -> 
 
 
 def in_slot(path: str, top: Path, slot: Path) -> str | None:
-    """The place in the slot of what lies in the working tree, however it is spelled, or in any slot; None if it is neither."""
+    """Returns the place in the slot for a path in the working tree, by any spelling, or in any slot; else None."""
     if not os.path.isabs(path):
         return None
     real, whole = os.path.realpath(path), os.path.realpath(top)
@@ -144,6 +148,6 @@ def in_slot(path: str, top: Path, slot: Path) -> str | None:
 
 
 def is_environment(path: str, slot: Path) -> bool:
-    """Whether a directory belongs to an environment that lies in the repository."""
+    """Returns whether a directory belongs to an environment inside the repository."""
     inner = path.removeprefix(str(slot))
     return "site-packages" in inner or "dist-packages" in inner or f"{os.sep}lib{os.sep}python" in inner

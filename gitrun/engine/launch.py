@@ -1,10 +1,10 @@
 """The launcher: runs a script as `python script.py` would, but with other values in its constants."""
 
-# `python launch.py SPEC ARG...`, where SPEC is the path of {"script": path, "flags": {name: value}} as marshal writes it;
-# with "module" too, `script` is where that module lies, and it is run as `python -m module` would.
-# The user's own interpreter runs it, any CPython from 3.8, without gitrun: newer annotations stand in quotes.
-# It imports only what python has loaded itself: json, say, would hide a `json.py` that lies beside a script.
-# ruff: noqa: ANN401 - what lies in the user's interpreter has the types of its version
+# `python launch.py SPEC ARG...`. SPEC is a file that holds {"script": path, "flags": {name: value}} in marshal format.
+# With a key "module", `script` is the file of that module, which is run as `python -m module` would.
+# The user's interpreter runs this file: CPython 3.8 or newer, without gitrun. Annotations that 3.8 cannot read are quoted.
+# It imports only modules that python has loaded already. Importing json, for example, would hide a `json.py` of the user.
+# ruff: noqa: ANN401 - objects of the user's interpreter have the types of its version
 
 import _ast
 import marshal
@@ -21,13 +21,13 @@ TOP = {"lineno": 1, "col_offset": 0, "end_lineno": 1, "end_col_offset": 0}
 
 
 def read_spec(path: str) -> "dict[str, Any]":
-    """What gitrun wrote for this start: {"script": path, "flags": {name: value}}."""
+    """Returns what gitrun wrote for this start: {"script": path, "flags": {name: value}}."""
     with open(path, "rb") as file:
         return dict(marshal.load(file))  # noqa: S302 - gitrun's own file, of plain values
 
 
 def shape(node: "_ast.AST | None") -> "_ast.AST | None":
-    """Return the list or tuple of which an expression makes its value: that of `(1, 2) * 3`, or the first of two."""
+    """Returns the list or tuple that gives an expression its type: that of `(1, 2) * 3`, or of `a if x else b`; else None."""
     if isinstance(node, _ast.BinOp):
         return shape(node.left) or shape(node.right)
     if isinstance(node, _ast.IfExp):
@@ -36,7 +36,7 @@ def shape(node: "_ast.AST | None") -> "_ast.AST | None":
 
 
 def literal(value: "Any", place: "dict[str, Any]", old: "_ast.AST | None" = None) -> "_ast.expr":
-    """The node for a value, at a place in the source; a list becomes a tuple where the old node is one."""
+    """Returns the node for a value at a place in the source. A list becomes a tuple where the old node is one."""
     if not isinstance(value, list):
         return _ast.Constant(value=value, **place)
     old = shape(old)
@@ -46,18 +46,18 @@ def literal(value: "Any", place: "dict[str, Any]", old: "_ast.AST | None" = None
 
 
 def is_header(index: int, statement: "_ast.stmt") -> bool:
-    """Whether the statement must stay in front: the docstring, `from __future__ import`."""
+    """Returns whether the statement must stay first: a docstring or `from __future__ import`."""
     text = isinstance(statement, _ast.Expr) and isinstance(statement.value, _ast.Constant)
     return (index == 0 and text) or getattr(statement, "module", None) == "__future__"
 
 
 def place_of(node: "_ast.AST") -> "dict[str, Any]":
-    """Return where a node stands, for one that takes its place."""
+    """Returns the position of a node, for the node that replaces it."""
     return {key: getattr(node, key) for key in TOP}
 
 
 def put_flags(body: "list[_ast.stmt]", flags: "dict[str, Any]") -> None:
-    """Give the module's constants the values of the flags; names that it does not know go before all else."""
+    """Assigns the values of the flags to the module's constants. Names without an assignment are inserted at the top."""
     met = replace_in(body, flags)
     front = sum(map(is_header, range(len(body)), body))
     for name, value in flags.items():
@@ -68,7 +68,7 @@ def put_flags(body: "list[_ast.stmt]", flags: "dict[str, Any]") -> None:
 
 
 def replace_in(body: "list[_ast.stmt]", flags: "dict[str, Any]") -> "set[str]":
-    """Put the values into all assignments of the names, also below `if`, `try` and `with`; return the names that were met."""
+    """Replaces the values in all assignments of the names, also below `if`, `try` and `with`. Returns the names found."""
     met: set[str] = set()
     for statement in list(body):
         if isinstance(statement, (_ast.Assign, _ast.AnnAssign)) and statement.value is not None:
@@ -85,7 +85,7 @@ def replace_in(body: "list[_ast.stmt]", flags: "dict[str, Any]") -> "set[str]":
 
 
 def with_values(target: "_ast.expr", old: "_ast.expr", flags: "dict[str, Any]", met: "set[str]") -> "_ast.expr":
-    """The expression to assign to a target: the value of a flag, or a tuple with those of some."""
+    """Returns the expression to assign to a target: the value of a flag, a tuple with such values in it, or `old`."""
     if isinstance(target, _ast.Name) and target.id in flags:
         met.add(target.id)
         return literal(flags[target.id], place_of(old), old)
@@ -98,7 +98,7 @@ def with_values(target: "_ast.expr", old: "_ast.expr", flags: "dict[str, Any]", 
 
 
 def part_chain(body: "list[_ast.stmt]", chain: "Any", flags: "dict[str, Any]", met: "set[str]") -> None:
-    """Give each flag of `a = b = 1` an assignment of its own, behind that of the other names."""
+    """Gives each flag of `a = b = 1` an assignment of its own, after that of the other names."""
     own = [target for target in chain.targets if isinstance(target, _ast.Name) and target.id in flags]
     at = body.index(chain)
     fresh = [
@@ -111,7 +111,7 @@ def part_chain(body: "list[_ast.stmt]", chain: "Any", flags: "dict[str, Any]", m
 
 
 def compile_script(source: bytes, filename: str, flags: "dict[str, Any]") -> "CodeType":
-    """The script's code with the flags in it; lines and columns stay those of the source."""
+    """Compiles the script with the flags in it. Line and column numbers stay those of the source."""
     if not flags:
         return compile(source, filename, "exec", dont_inherit=True)
     tree = compile(source, filename, "exec", ONLY_AST, dont_inherit=True)
@@ -120,20 +120,20 @@ def compile_script(source: bytes, filename: str, flags: "dict[str, Any]") -> "Co
 
 
 class MainPath(str):
-    """The script's path, or its module's name; to unpickle it, or to evaluate its repr, is to call `enter_child`."""
+    """The script's path, or its module's name. Unpickling it, or evaluating its repr, calls `enter_child`."""
 
     __slots__ = ("entry",)
     entry: str
 
-    def __reduce__(self) -> "tuple[Any, ...]":  # the way to a child
+    def __reduce__(self) -> "tuple[Any, ...]":  # how multiprocessing sends it to a child
         return eval, (self.entry,)
 
-    def __repr__(self) -> str:  # the way to the fork server, since CPython 3.12.8 and 3.13.1: `python -c`
+    def __repr__(self) -> str:  # how `python -c` of a fork server gets it, since CPython 3.12.8 and 3.13.1
         return self.entry
 
 
 def share_flags(spawn: "Any", spec: str, script: str) -> None:
-    """Have multiprocessing's children, which run the script anew from its file, run it with the flags."""
+    """Makes children of multiprocessing, which run the script from its file again, run it with the flags."""
     plain = spawn.get_preparation_data
 
     def get_preparation_data(name: str) -> "Any":
@@ -155,16 +155,16 @@ def share_flags(spawn: "Any", spec: str, script: str) -> None:
 
 
 def enter_child(spec: str, script: str, name: str) -> str:
-    """`name`, the path or module by which this process, a child, will run `script` with runpy; it has the flags from now on."""
+    """Makes this process, a child, use the flags when runpy runs `script`. Returns `name`, its path or module."""
     import pkgutil
     import runpy
 
-    owner: Any = runpy if hasattr(runpy, "read_code") else pkgutil  # CPython 3.8 and 3.9: runpy's own name
+    owner: Any = runpy if hasattr(runpy, "read_code") else pkgutil  # CPython 3.8 and 3.9 import it into runpy
     plain = owner.read_code
     flags = read_spec(spec)["flags"]
 
     def read_code(stream: "Any") -> "Any":
-        if stream.name != script:  # as before: runpy asks whether a file is a .pyc
+        if stream.name != script:  # another file, perhaps a .pyc
             return plain(stream)
         owner.read_code = plain
         return compile_script(stream.read(), script, flags)
@@ -176,9 +176,9 @@ def enter_child(spec: str, script: str, name: str) -> str:
 
 
 class ImportedCode:
-    """Stands for `get_code` of the loader of source files: of the script it gives the code with the flags in it.
+    """A replacement for `get_code` of the source loader: returns the script's code with the flags in it.
 
-    So whoever imports the script sees them, by whatever name, way or path; and no frame of ours is in a traceback.
+    So every import of the script sees the flags, under any name. No frame of this file appears in tracebacks.
     """
 
     def __init__(self, plain: "Any", script: str, flags: "dict[str, Any]") -> None:
@@ -187,7 +187,7 @@ class ImportedCode:
 
     @classmethod
     def put(cls, script: str, flags: "dict[str, Any]") -> None:
-        """Have this process load its modules so."""
+        """Installs the replacement in this process."""
         loader: Any = sys.modules["_frozen_importlib_external"].SourceFileLoader
         loader.get_code = cls(loader.get_code, script, flags)
 
@@ -204,13 +204,13 @@ class ImportedCode:
 
 
 class SpawnFinder:
-    """Waits on sys.meta_path for multiprocessing.spawn, so that a program without it does not pay for it."""
+    """A finder on sys.meta_path that waits for multiprocessing.spawn, so that other programs pay nothing for it."""
 
     def __init__(self, spec: str, script: str) -> None:
         self.paths = spec, script
 
     def find_spec(self, name: str, _path: object = None, _target: object = None) -> "Any":
-        """None, but for multiprocessing.spawn what python finds, with share_flags after its execution."""
+        """Returns the spec of multiprocessing.spawn, with share_flags to run after it; None for other modules."""
         if name != "multiprocessing.spawn":
             return None
         from importlib.util import find_spec
@@ -228,13 +228,13 @@ class SpawnFinder:
 
 
 def load(spec_path: str, *args: str) -> "CodeType":
-    """The code of the script that the file at `spec_path` names; sys and __main__ are ready to run it."""
+    """Returns the code of the script named in `spec_path`. Prepares sys and __main__ to run it."""
     spec = read_spec(spec_path)
     script, flags = spec["script"], spec["flags"]
     if flags:
         ImportedCode.put(script, flags)
     sys.argv[:] = [script, *args]
-    is_safe = getattr(sys.flags, "safe_path", sys.flags.isolated)  # before CPython 3.11 there is no -P, only -I
+    is_safe = getattr(sys.flags, "safe_path", sys.flags.isolated)  # CPython 3.11 added -P; before there is only -I
     names = {name: value for name, value in globals().items() if name.startswith("__")}
     if "module" in spec:
         if not is_safe:
@@ -251,7 +251,7 @@ def load(spec_path: str, *args: str) -> "CodeType":
     main = sys.modules["__main__"] = type(sys)("__main__")
     vars(main).update(names)
     paths = os.path.abspath(spec_path), os.path.abspath(script)
-    if flags and "multiprocessing.spawn" in sys.modules:  # by a .pth file or sitecustomize
+    if flags and "multiprocessing.spawn" in sys.modules:  # imported by a .pth file or sitecustomize
         share_flags(sys.modules["multiprocessing.spawn"], *paths)
     elif flags:
         sys.meta_path.insert(0, SpawnFinder(*paths))
@@ -260,7 +260,10 @@ def load(spec_path: str, *args: str) -> "CodeType":
 
 
 def find_module(name: str) -> "Any":
-    """The spec of what `python -m name` runs: the module, or `__main__` of the package; what python says if there is none."""
+    """Returns the spec of what `python -m name` runs: the module, or the package's `__main__`.
+
+    Exits with python's own message if there is none.
+    """
     from importlib.util import find_spec
 
     found = find_spec(name)
@@ -272,7 +275,7 @@ def find_module(name: str) -> "Any":
 
 
 def hide_launcher(error: BaseException) -> "TracebackType | None":
-    """The error's traceback, from whose outer end this file's frames are taken off."""
+    """Removes this file's frames from the outer end of the error's traceback. Returns the traceback."""
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_globals is globals():
         trace = trace.tb_next
@@ -280,12 +283,12 @@ def hide_launcher(error: BaseException) -> "TracebackType | None":
 
 
 if __name__ == "__main__":
-    __file__ = os.path.abspath(__file__)  # CPython 3.8: as it was typed; children may start elsewhere
+    __file__ = os.path.abspath(__file__)  # relative in CPython 3.8, but children may start in another directory
     try:
         exec(load(*sys.argv[1:]), vars(sys.modules["__main__"]))  # noqa: S102 - what this file is for
     except BaseException as error:
         hide_launcher(error)
-        if sys.version_info < (3, 11):  # where `raise` forgets this: do it again at the last moment
+        if sys.version_info < (3, 11):  # `raise` adds the frames again here, so the hook removes them last
             hook = sys.excepthook
             sys.excepthook = lambda kind, error, _: hook(kind, error, hide_launcher(error))
         raise  # a bare raise adds no frame, and python itself ends the program as it ends any other

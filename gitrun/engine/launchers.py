@@ -1,7 +1,7 @@
-"""Programs that manage environments: what hands them the user's environment, and keeps them from writing to it.
+"""Programs that manage environments: makes them use the user's environment in a workspace, and not change it.
 
-Each of them takes the directory it is started in for another project. In a workspace uv and hatch would install the
-project again, into the user's environment, and poetry would make an empty one for the new path.
+Each of them takes the workspace for a new project. uv and hatch would install the project again into the user's environment,
+and poetry would create an empty one for the new path.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ WRITES = {
     "poetry": frozenset({"add", "init", "install", "remove", "sync", "update"}),
     "pdm": frozenset({"add", "init", "install", "remove", "sync", "update", "use", "venv"}),
 }
-"""Commands of each that are there to write to the project's environment: they get one that is the run's own."""
+"""Commands that exist to change the project's environment. They get an environment of the run's own."""
 INSTALL = {"uv": "uv sync", "poetry": "poetry install", "pdm": "pdm install"}
 OWN = "{own}"
 PATIENCE = 30.0
-"""Seconds that poetry may take to say where an environment is."""
+"""Seconds that poetry may take to report an environment."""
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project as a launcher sees it: its directories, from where it is started up to the top, in the working tree.
+    """A project as a launcher sees it: its directories, from the start directory up to the top, in the working tree.
 
-    `state` is where answers are kept.
+    `state` is the directory for cached answers.
     """
 
     directories: tuple[str, ...]
@@ -46,9 +46,9 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """Variables to set, those to take away, the prefix of an environment that is elsewhere, and a word for the user.
+    """Instructions for a launcher: variables to set and to remove, the prefix of an environment, a message to print.
 
-    In variables OWN stands for where the run may have environments of its own; `made` is one to be made there first.
+    OWN in a variable stands for the directory of the run's own environments. `made` is one to create there first.
     """
 
     variables: Mapping[str, str]
@@ -59,7 +59,7 @@ class Handed:
 
 
 def hand_over(words: list[str], environ: Mapping[str, str], project: Project, *, is_script: bool) -> Handed:
-    """What makes each launcher that a command may start use the user's environment. Raises CannotRun."""
+    """Returns what makes each launcher that a command may start use the user's environment. Raises CannotRun."""
     launcher = os.path.basename(words[0]) if words else ""
     text = b"".join(read(os.path.join(directory, "pyproject.toml")) for directory in project.directories)
     found = [handed for handed in (for_uv(launcher, words, environ, project, text), for_pixi(project)) if handed]
@@ -68,7 +68,7 @@ def hand_over(words: list[str], environ: Mapping[str, str], project: Project, *,
     if launcher == "poetry" or (not is_script and (b"poetry" in text or at(project, "poetry.lock"))):
         found.append(for_poetry(launcher, words, environ, project))
     if launcher == "hatch" or b"[tool.hatch.env" in text or at(project, "hatch.toml"):
-        # in an environment that was made for another path it would install the project again
+        # hatch reinstalls the project if the environment was made for another path
         found.append(Handed({"HATCH_DATA_DIR": f"{OWN}/hatch"}))
     return Handed(
         {name: value for handed in found for name, value in handed.variables.items()},
@@ -80,7 +80,7 @@ def hand_over(words: list[str], environ: Mapping[str, str], project: Project, *,
 
 
 def variables_of(handed: Handed, environ: Mapping[str, str], own: Path) -> dict[str, str]:
-    """The variables of a run that may have environments at `own`; makes what must be there first. Raises CannotRun."""
+    """Returns the variables to set, with `own` for OWN. Creates the environment in `made`. Raises CannotRun."""
     made = handed.made.replace(OWN, str(own))
     python = shutil.which("python3", path=environ.get("PATH"))
     if made and python and not is_environment(made):
@@ -89,9 +89,10 @@ def variables_of(handed: Handed, environ: Mapping[str, str], own: Path) -> dict[
 
 
 def for_uv(launcher: str, words: list[str], environ: Mapping[str, str], project: Project, text: bytes) -> Handed | None:
-    """UV_PROJECT_ENVIRONMENT, and UV_NO_SYNC if that is the user's."""
+    """Returns UV_PROJECT_ENVIRONMENT, with UV_NO_SYNC if the environment is the user's; None if uv is not in use."""
     if launcher != "uv" and not text and not at(project, ".venv"):
         return None
+    # without this, uv would create `.venv` in the workspace
     own = {"UV_PROJECT_ENVIRONMENT": f"{OWN}/uv"}
     if launcher == "uv" and writes(words):
         return Handed(own, ("UV_NO_SYNC",), notice=notice_of(words))
@@ -105,12 +106,12 @@ def for_uv(launcher: str, words: list[str], environ: Mapping[str, str], project:
 
 
 def for_pixi(project: Project) -> Handed | None:
-    """PIXI_FROZEN: the lock file of a run stays as it is."""
+    """Returns PIXI_FROZEN, so that pixi does not update the lock file; None if pixi is not in use."""
     return Handed({"PIXI_FROZEN": "true"}) if at(project, ".pixi") else None
 
 
 def for_pdm(launcher: str, words: list[str], project: Project) -> Handed:
-    """PDM_PYTHON, which goes before what pdm has noted in `.pdm-python`."""
+    """Returns PDM_PYTHON, which takes precedence over the interpreter noted in `.pdm-python`."""
     if not (launcher == "pdm" and writes(words)):
         for directory in project.directories:
             noted = os.fsdecode(read(os.path.join(directory, ".pdm-python"))).strip()
@@ -119,12 +120,12 @@ def for_pdm(launcher: str, words: list[str], project: Project) -> Handed:
                     return Handed({"PDM_PYTHON": python}, prefix=os.path.dirname(os.path.dirname(python)))
     if launcher != "pdm":
         return Handed({})
-    # pdm takes an interpreter, and makes an environment nowhere but in the project and in its own data
+    # pdm creates environments only in the project or in its own data, so it gets the interpreter of one made here
     return Handed({"PDM_PYTHON": f"{OWN}/pdm/bin/python"}, notice=notice_of(words), made=f"{OWN}/pdm")
 
 
 def for_poetry(launcher: str, words: list[str], environ: Mapping[str, str], project: Project) -> Handed:
-    """VIRTUAL_ENV, which poetry takes for the project's environment."""
+    """Returns VIRTUAL_ENV, which poetry uses as the project's environment."""
     own = {"POETRY_VIRTUALENVS_PATH": f"{OWN}/poetry", "POETRY_VIRTUALENVS_IN_PROJECT": "false"}
     if launcher == "poetry" and writes(words):
         return Handed(own, ("VIRTUAL_ENV",), notice=notice_of(words))
@@ -140,7 +141,7 @@ def for_poetry(launcher: str, words: list[str], environ: Mapping[str, str], proj
 
 
 def notice_of(words: list[str]) -> str:
-    """What is said where the command of a launcher gets an environment of the run's own."""
+    """Returns the message for a command of a launcher that gets an environment of the run's own."""
     launcher = os.path.basename(words[0])
     if writes(words):
         typed = " ".join(words)
@@ -152,15 +153,15 @@ def notice_of(words: list[str]) -> str:
 
 
 def writes(words: list[str]) -> bool:
-    """Whether the command of a launcher is there to write to the environment."""
+    """Returns whether the command of a launcher exists to change the environment."""
     before = words[1 : words.index("run")] if "run" in words else words[1:]
     return not WRITES[os.path.basename(words[0])].isdisjoint(before)
 
 
 def answer(launcher: str, question: tuple[str, ...], environ: Mapping[str, str], project: Project, *, anew: bool) -> str:
-    """The environment that a launcher names in the working tree, from the cache while nothing has changed that it looks at.
+    """Returns the environment that a launcher reports in the working tree; empty if there is none.
 
-    Empty if there is none; `anew`: then it is asked each time.
+    The answer is cached until a file that the launcher reads changes. With `anew` a cached empty answer is ignored.
     """
     program = shutil.which(launcher, path=environ.get("PATH"))
     if program is None:
@@ -187,17 +188,17 @@ def answer(launcher: str, question: tuple[str, ...], environ: Mapping[str, str],
 
 
 def stamp_of(place: str, looked_at: list[str]) -> list[int]:
-    """What is the same as long as an answer is; poetry notes in `envs.toml` which environment it was told to use."""
+    """Returns the modification times of what an answer depends on. In `envs.toml` poetry notes the chosen environment."""
     return [mtime(file) for file in (*looked_at, os.path.join(os.path.dirname(place), "envs.toml") if place else "")]
 
 
 def at(project: Project, name: str) -> bool:
-    """Whether there is something of this name in a directory of the project."""
+    """Returns whether a directory of the project contains this name."""
     return any(os.path.lexists(os.path.join(directory, name)) for directory in project.directories)
 
 
 def read(file: str) -> bytes:
-    """A small file; empty if it does not read."""
+    """Returns the first MiB of a file; empty if it cannot be read."""
     try:
         with open(file, "rb") as opened:
             return opened.read(1 << 20)

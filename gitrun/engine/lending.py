@@ -1,6 +1,6 @@
-"""What git ignores in the working tree, looked at before a run: what the run gets as a copy of its own, and what as a link.
+"""Ignored files that a run gets, inspected before the run: some as copies of its own, others as links.
 
-Only names and stats are read, and of large directories only the beginning; contents are read once, for the digest.
+Only names and stats are read, and of large directories only the beginning. Contents are read once, for the digest.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ if TYPE_CHECKING:
     from gitrun.model.settings import Settings
 
 Stamp: TypeAlias = tuple[int, int, int, int, int]
-"""mtime and ctime in nanoseconds, inode, size in bytes, mode: a file with another stamp may have other content."""
+"""mtime and ctime in nanoseconds, inode, size in bytes, mode. A file with another stamp may have other content."""
 ENVIRONMENTS = frozenset({b"pyvenv.cfg", b"conda-meta"})
-"""A directory with one of these is an environment, into which its launchers write absolute paths."""
+"""Names that mark an environment, in which tools write absolute paths."""
 MODULES = b"node_modules"
 HASHED = 10 << 20
 """Bytes of a file up to which its content is part of the digest."""
 MOST = 50_000
-"""Hashes that are kept for files that a run does not use."""
+"""Hashes that are cached for files that a run does not use."""
 RACY = 50_000_000
-"""Nanoseconds in which a file system's clock may stand still: a stamp that young may hide a second change."""
+"""Nanoseconds for which a file system's clock may stand still. A stamp this young may hide a second change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lending:
-    """What a run is lent from the directory `top`: paths below it to copy and to link, and directories to make.
+    """Everything that a run gets from the directory `top`: paths to copy, paths to link, directories to create.
 
-    `entries` say the same for lent.toml. `environments` are those of the links that hold one.
+    `entries` describe the same for lent.toml. `environments` are the links to environments.
     """
 
     top: bytes
@@ -53,11 +53,11 @@ class Lending:
     entries: tuple[Lent, ...] = ()
     environments: frozenset[bytes] = frozenset()
     exact: bool = False
-    """Whether the files of the snapshot are to have the bytes that they have in the working tree."""
+    """True if the files of the snapshot must have their bytes of the working tree."""
     bare: tuple[bytes, ...] = ()
-    """Submodules of which the source has the commit alone: empty directories, or links."""
+    """Submodules of which the source records only the commit: empty directories, or links."""
     left_out: int = 0
-    """How many ignored files are not lent, because there are too many."""
+    """Number of ignored files that are not lent, because there are too many."""
 
 
 NOTHING = Lending(b"")
@@ -65,7 +65,7 @@ NOTHING = Lending(b"")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to lend: the paths that git ignores, those to link in any case, and patterns of outputs, which start empty."""
+    """A request for lending: ignored paths, paths to link in any case, and patterns of outputs, which are not lent."""
 
     ignored: tuple[bytes, ...]
     linked: tuple[bytes, ...] = ()
@@ -74,7 +74,7 @@ class Wanted:
 
 @dataclass(slots=True)
 class Part:
-    """What was found at one ignored path, while it is being looked at."""
+    """The findings at one ignored path, while it is being inspected."""
 
     path: bytes
     copies: dict[bytes, Stamp] = field(default_factory=dict)
@@ -105,7 +105,7 @@ def survey(top: Path, wanted: Wanted, settings: Settings, state: Path) -> Lendin
 
 
 def changes_here(top: Path, recorded: Sequence[Lent], settings: Settings, state: Path) -> tuple[str, ...]:
-    """Returns a sentence for each path lent to an attempt that is not as it was then. Looks at these paths alone."""
+    """Returns a sentence for each path lent to an attempt that has changed since. Inspects only these paths."""
     if not recorded:
         return ()
     paths = tuple(os.fsencode(one.path) for one in recorded)
@@ -115,7 +115,7 @@ def changes_here(top: Path, recorded: Sequence[Lent], settings: Settings, state:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The rules by which a path is copied or linked."""
+    """The rules that decide whether a path is copied or linked."""
 
     top: bytes
     device: int
@@ -123,7 +123,7 @@ class Look:
     settings: Settings
 
     def at(self, named: bytes) -> Part | None:
-        """Returns what is to be lent at an ignored path; None if nothing is there, or nothing that can be lent."""
+        """Returns the findings at an ignored path; None if nothing there can be lent."""
         path = named.rstrip(b"/")
         try:
             status = os.lstat(self.top + b"/" + path)
@@ -142,7 +142,7 @@ class Look:
         return part
 
     def walk(self, part: Part, path: bytes) -> None:
-        """Looks through an ignored directory. If it has too much below it, each directory in it becomes a link."""
+        """Inspects an ignored directory. If it has too many entries below it, each directory in it becomes a link."""
         limit, seen = self.settings.lend_max_entries, 0
         listed: list[tuple[bytes, list[os.DirEntry[bytes]]]] = []
         queue = deque([path])
@@ -173,7 +173,7 @@ class Look:
         self.files_in(part, path, entries)
 
     def directories_in(self, part: Part, path: bytes, entries: list[os.DirEntry[bytes]]) -> list[bytes]:
-        """Returns the directories among the entries that are to be looked through; takes the others into account."""
+        """Returns the directories to inspect next. Links those on another file system or named by the user."""
         found = []
         for entry in entries:
             if not entry.is_dir(follow_symlinks=False) or is_cache(entry.name):
@@ -187,7 +187,7 @@ class Look:
         return found
 
     def files_in(self, part: Part, path: bytes, entries: list[os.DirEntry[bytes]]) -> None:
-        """Takes the entries of a directory into account that are no directories."""
+        """Adds the entries of a directory that are no directories to the part."""
         part.directories.append(path)
         for entry in entries:
             below = path + b"/" + entry.name
@@ -204,9 +204,9 @@ class Look:
                     self.file(part, below, stamp)
 
     def entries(self, directory: bytes) -> list[os.DirEntry[bytes]] | None:
-        """Returns the entries of a directory, one more than the limit at most.
+        """Returns the entries of a directory, at most one more than the limit.
 
-        None if it cannot be read or is a repository.
+        None if it cannot be read or is a repository. Paths that a setting names have no limit.
         """
         limit = None if names_path(self.settings.lend_paths, directory) else self.settings.lend_max_entries + 1
         try:
@@ -217,7 +217,7 @@ class Look:
         return None if any(entry.name == b".git" for entry in entries) else entries
 
     def file(self, part: Part, path: bytes, stamp: Stamp) -> None:
-        """Takes a regular file: a copy, or a link if it is too large for one."""
+        """Adds a regular file: as a copy, or as a link if it is too large."""
         if self.is_output(path):
             return
         if stamp[3] > self.settings.lend_max_file and not names_path(self.settings.lend_paths, path):
@@ -226,7 +226,7 @@ class Look:
             part.copies[path] = stamp
 
     def link(self, part: Part, path: bytes, stamp: Stamp) -> None:
-        """Takes a symbolic link below an ignored directory: as it is while it stays in the tree, else a link to it."""
+        """Adds a symbolic link: unchanged if its target is in the tree, else as a link to it."""
         target = os.readlink(self.top + b"/" + path)
         inside = os.path.normpath(os.path.join(path.rpartition(b"/")[0], target))
         if os.path.isabs(target) or inside.startswith(b"../") or inside == b"..":
@@ -235,24 +235,24 @@ class Look:
             part.copies[path] = stamp
 
     def is_linked(self, path: bytes) -> bool:
-        """Whether the user wants a link to it."""
+        """Returns whether the user asked for a link to the path or to a directory above it."""
         return names_path(self.settings.link_paths, path) or any(
             path == one or path.startswith(one + b"/") for one in self.wanted.linked
         )
 
     def is_output(self, path: bytes) -> bool:
-        """Whether the operation names it as one of its outputs, which it makes anew."""
+        """Returns whether the operation names it as an output, which every run creates itself."""
         name = os.fsdecode(path)
         return any(fnmatchcase(name, one) or name.startswith(one.rstrip("/") + "/") for one in self.wanted.outputs)
 
 
 def is_environment(path: bytes, entries: list[os.DirEntry[bytes]] | None) -> bool:
-    """Tells whether a directory holds an environment, by its name or by what lies in it."""
+    """Returns whether a directory holds an environment, judged by its name and its entries."""
     return path.rpartition(b"/")[2] == MODULES or any(entry.name in ENVIRONMENTS for entry in entries or ())
 
 
 def names_path(patterns: Sequence[str], path: bytes) -> bool:
-    """Whether one of the paths or patterns of a setting names this path or a directory above it."""
+    """Returns whether a path or pattern of a setting matches this path or a directory above it."""
     if not patterns:
         return False
     name = os.fsdecode(path)
@@ -262,12 +262,12 @@ def names_path(patterns: Sequence[str], path: bytes) -> bool:
 
 
 def stamp_of(status: os.stat_result) -> Stamp:
-    """Returns what tells whether a file has changed."""
+    """Returns the stamp that reveals a change of a file."""
     return (status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_size, status.st_mode)
 
 
 def demote_crowded(parts: Iterable[Part], limit: int) -> None:
-    """Turns copies into links where more than `limit` files of one directory are ignored each for itself."""
+    """Turns copies into links where more than `limit` files of one directory are ignored one by one."""
     crowds: dict[bytes, list[Part]] = {}
     for part in parts:
         if part.path in part.copies:
@@ -279,7 +279,10 @@ def demote_crowded(parts: Iterable[Part], limit: int) -> None:
 
 
 def demote_largest(parts: Sequence[Part], settings: Settings, state: Path) -> None:
-    """Turns the largest copies into links until the rest is within the limit of a run. Copies that share blocks are free."""
+    """Turns the largest copies into links until the rest fits the limit of a run.
+
+    Does nothing where copies share their blocks (reflinks), because they take no space.
+    """
     total = sum(stamp[3] for part in parts for stamp in part.copies.values())
     if total <= settings.lend_max_total:
         return
@@ -299,7 +302,7 @@ def demote_largest(parts: Sequence[Part], settings: Settings, state: Path) -> No
 
 
 def entry_of(top: bytes, part: Part, digests: Digests) -> Lent:
-    """Returns the entry of lent.toml for what was found at a path."""
+    """Returns the entry of lent.toml for one part."""
     path = os.fsdecode(part.path)
     if part.links == [part.path.rstrip(b"/")]:
         return Lent(path, LINK, *link_size(top + b"/" + part.path))
@@ -308,7 +311,7 @@ def entry_of(top: bytes, part: Part, digests: Digests) -> Lent:
 
 
 def link_size(place: bytes) -> tuple[int, int]:
-    """Returns the number of files, one or none, and the bytes of the file that a link leads to."""
+    """Returns (files, bytes) of a link's target. Directories and missing targets count as none."""
     try:
         status = os.stat(place)
     except OSError:
@@ -317,7 +320,7 @@ def link_size(place: bytes) -> tuple[int, int]:
 
 
 class Digests:
-    """Digests of lent copies, with the contents hashed once: a cache by stat, written when the `with` ends."""
+    """Digests of lent copies. Hashes are cached by stat, and the cache is written when the `with` ends."""
 
     def __init__(self, top: bytes, state: Path, secrets: Sequence[str]) -> None:
         self._top, self._file = top, state / "lent.json"
@@ -338,7 +341,7 @@ class Digests:
                 fresh.replace(self._file)
 
     def of(self, part: Part) -> str:
-        """Returns the digest over names, sizes and contents of a part's copies; empty if it is one secret."""
+        """Returns a digest of the names, sizes and contents of a part's copies; empty if the part is a single secret."""
         if len(part.copies) == 1 and part.path in part.copies and self.is_secret(part.path):
             return ""
         import hashlib  # 3 ms, for the few projects that have anything to lend
@@ -351,7 +354,7 @@ class Digests:
         return whole.hexdigest()
 
     def is_secret(self, path: bytes) -> bool:
-        """Whether the name looks like that of a secret, of whose content nothing leaves this machine."""
+        """Returns whether the name looks like a secret. Not even a hash of its content is recorded."""
         return is_secret_file(os.fsdecode(path), self._secrets)
 
     def content(self, path: bytes, stamp: Stamp) -> bytes:
@@ -373,7 +376,7 @@ class Digests:
         return str(known[4]).encode()
 
     def read(self) -> dict[str, list[object]]:
-        """Returns what an earlier run has hashed; nothing if that does not read."""
+        """Returns the cached hashes; empty if the cache is missing or damaged."""
         try:
             found = json.loads(self._file.read_bytes())
         except (OSError, ValueError):

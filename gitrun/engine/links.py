@@ -1,4 +1,4 @@
-"""What git ignores in the working tree, linked into the place where a program runs, and what the program wrote through it."""
+"""Ignored files of the working tree: links them into a workspace, and finds what a program wrote through the links."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ CACHES = frozenset({
 })  # fmt: skip
 OURS = frozenset({b".gitrun", b".git"})
 MOST = 10_000
-"""Entries above which only directories are linked."""
+"""Number of paths above which only directories are linked."""
 GLANCE, LEAST = 2_000, 50
-"""Entries of what is linked in that are looked at for what a run wrote: a big directory must cost nothing."""
+"""Linked entries checked after a run in all, and for each link at least; else only the links' own targets are checked."""
 
 
 def is_cache(path: bytes) -> bool:
-    """Whether a path is, or lies in, what a tool keeps for itself and can make again."""
+    """Returns whether a path is, or is inside, a cache that a tool can create again."""
     return any(part in CACHES for part in path.split(b"/")) or path.endswith((b".pyc", b".pyo"))
 
 
 def links_for(outside: Iterable[bytes], named: Iterable[bytes] = ()) -> tuple[tuple[bytes, ...], int]:
-    """Returns the paths to lend, those `named` in any case, and how many are left out because there are too many."""
+    """Returns the paths to lend, always with those `named`, and the number left out because there are too many."""
     asked = set(named)
     wanted = {path for path in outside if not is_cache(path) and path.split(b"/")[0] not in OURS} - asked
     chosen = wanted if len(wanted) <= MOST else uncrowded(wanted)
@@ -35,7 +35,7 @@ def links_for(outside: Iterable[bytes], named: Iterable[bytes] = ()) -> tuple[tu
 
 
 def uncrowded(paths: set[bytes]) -> set[bytes]:
-    """Returns at most MOST of the paths: without the files of the directories that have the most of them."""
+    """Returns the paths without the files of the most crowded directories, until at most MOST are left if possible."""
     crowds: dict[bytes, list[bytes]] = {}
     for path in paths:
         if not path.endswith(b"/"):
@@ -49,9 +49,9 @@ def uncrowded(paths: set[bytes]) -> set[bytes]:
 
 
 def link_in(source: Path, target: Path, paths: Iterable[bytes]) -> list[bytes]:
-    """Makes symbolic links below `target` to the same paths below `source`; returns the paths that are now links.
+    """Links the paths below `source` to the same paths below `target`. Returns the paths that are now links.
 
-    What already lies in the target wins; a directory that lies in both is linked entry by entry, unless it is large.
+    Existing files in the target stay. A directory that exists on both sides is linked entry by entry, unless it is large.
     """
     made: list[bytes] = []
     for path in paths:
@@ -60,12 +60,12 @@ def link_in(source: Path, target: Path, paths: Iterable[bytes]) -> list[bytes]:
 
 
 def link_one(source: bytes, target: bytes, path: bytes) -> list[bytes]:
-    """The paths at and below `path` that were linked."""
+    """Links one path, or what is below it. Returns the paths that were linked."""
     here, there = source + b"/" + path, target + b"/" + path
     if not os.path.lexists(here) or not make_parents(target, path) or os.path.islink(there):
         return []
     is_empty_module = os.path.isdir(there) and not os.listdir(there)
-    if is_empty_module:  # the checkout made it for a submodule
+    if is_empty_module:  # the checkout creates an empty directory for a submodule
         os.rmdir(there)
     if not os.path.lexists(there):
         os.symlink(here, there)
@@ -82,7 +82,7 @@ def link_one(source: bytes, target: bytes, path: bytes) -> list[bytes]:
 
 
 def make_parents(target: bytes, path: bytes) -> bool:
-    """Whether the directory of `path` below `target` is there, or could be made, without going through a link."""
+    """Creates the directories above `path` below `target`. Returns false if one is a link or a file."""
     place = target
     for part in path.split(b"/")[:-1]:
         place += b"/" + part
@@ -97,7 +97,7 @@ def make_parents(target: bytes, path: bytes) -> bool:
 
 
 def prune(top: bytes, path: bytes) -> None:
-    """Takes away the directories above `path` that have become empty, below `top`."""
+    """Removes empty directories above `path`, below `top`."""
     parent = path.rpartition(b"/")[0]
     while parent:
         try:
@@ -108,9 +108,9 @@ def prune(top: bytes, path: bytes) -> None:
 
 
 def written_through(source: Path, paths: Sequence[bytes], since: float) -> list[bytes]:
-    """The linked paths, or files in them, that were written after `since` (seconds since 1970).
+    """Returns the linked paths, or files in them, written after `since` (seconds since 1970).
 
-    Of large directories only the first entries are looked at, some thousands in all; of very many only their own times.
+    Only the first entries of large directories are checked. With very many links, only the links' own targets are.
     """
     top = os.fsencode(source)
     share = GLANCE // max(len(paths), 1)
@@ -118,7 +118,7 @@ def written_through(source: Path, paths: Sequence[bytes], since: float) -> list[
 
 
 def newer(top: bytes, path: bytes, since: float, glance: int) -> list[bytes]:
-    """What is newer than `since` at and below `path`, among the first `glance` entries, breadth first."""
+    """Returns what is newer than `since` at and below `path`, among the first `glance` entries, breadth first."""
     found: list[bytes] = []
     queue = [path]
     for place in queue:

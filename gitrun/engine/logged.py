@@ -1,4 +1,4 @@
-"""What a program logs with `gitrun.log`: a line of JSON a step, read as it is written."""
+"""Metrics that a program logs with `gitrun.log`: one line of JSON a step, read while the program writes."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 LONGEST_LINE = 1 << 20
-"""Bytes of a line of metrics above which it is none."""
+"""Bytes of the longest line that is read as metrics."""
 MOST_LOGGED = 256 << 20
-"""Bytes of logged metrics above which no more are read."""
+"""Bytes of logged metrics that are read."""
 AT_ONCE = 500
-"""Lines read between two looks at the clock."""
+"""Lines read between two checks of the clock."""
 
 
 class Logged:
-    """Gathers the points in a file to which a program may still be writing."""
+    """A reader of points from a file to which a program may still be writing."""
 
     def __init__(self, path: Path) -> None:
         self.gathering = Gathering()
@@ -31,7 +31,7 @@ class Logged:
         self._path, self._at = path, 0
 
     def look(self, seconds: float) -> bool:
-        """Reads whole lines for at most so many seconds; tells whether there may be more."""
+        """Reads whole lines for at most `seconds`. Returns whether there may be more."""
         end = time.monotonic() + seconds
         file = open_regular(str(self._path)) if not self.is_cut else None
         if file is None:
@@ -44,7 +44,7 @@ class Logged:
         return False
 
     def finish(self, turn: Callable[[], None]) -> None:
-        """Reads the rest, also of a line that has no end; calls `turn` every now and then."""
+        """Reads the rest, including an unfinished last line. Calls `turn` after each AT_ONCE lines."""
         file = open_regular(str(self._path)) if not self.is_cut else None
         if file is None:
             return
@@ -54,7 +54,7 @@ class Logged:
                 turn()
 
     def _read(self, file: BinaryIO, count: int, *, whole: bool) -> bool:
-        """Reads so many lines, if they are `whole`; tells whether all of them were there."""
+        """Reads up to `count` lines, only complete ones if `whole`. Returns whether it got that many."""
         for _ in range(count):
             line = file.readline(LONGEST_LINE)
             if not line or (whole and not line.endswith(b"\n") and len(line) < LONGEST_LINE):
