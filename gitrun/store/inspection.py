@@ -1,4 +1,4 @@
-"""Looking through what somebody else made: whether the commits behind a ref are a run, before anything else reads them."""
+"""Checks commits made elsewhere: proves that a ref leads to a sound run before anything else reads it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 HEAD = re.compile(rb"([^\0]*)\0.{20}", re.DOTALL)
 FOLDER = record.DIRECTORY.encode()
 SHARED, LARGE = 1_000, 1 << 16
-"""Trees of one commit, and shapes of trees, that are remembered; bytes of names above which a shape is not."""
+"""Number of trees and shapes that are cached; bytes of names above which a shape is not cached."""
 ENTRY = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
 FIXED = (record.FLAGS, record.RUN, record.ENV, record.LENT)
 NO_MODULES: Mapping[bytes, str] = {}
@@ -56,9 +56,9 @@ NEEDED = {"attempt": record.RUN, "result": record.RESULT}
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """The commits of a run behind a tip, newest first on each path, those of them that are attempts, and their results.
+    """The commits of a run behind a tip, newest first on each path, and the ids of its attempts.
 
-    `results` has the commit of the result of each attempt that has one; `time` is the date of the newest attempt's commit.
+    `results` maps attempts to their results. `time` is the commit time of the newest attempt.
     """
 
     run: str
@@ -71,10 +71,11 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What trees that differ in objects only have in common, its names and modes sound.
+    """The names and modes of a tree, checked. Trees that differ only in object ids share one.
 
-    `size` are the bytes of such a tree, `entries` how many it has; `directories` are the places of their objects in it,
-    `folder` that of a `.gitrun`; `ours` are path, mode and place of our own files if it is a `.gitrun`.
+    `size` is the length of such a tree in bytes, `entries` the number of its entries. `directories` and `folder` are byte
+    offsets of object ids: of its subdirectories, and of its `.gitrun`. If the tree is a `.gitrun`, `ours` has path, mode and
+    offset of the files that gitrun writes there.
     """
 
     size: int
@@ -86,18 +87,18 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A tree: its shape and its bytes."""
+    """A tree as its shape and its bytes."""
 
     shape: Shape
     data: bytes
 
     def at(self, place: int) -> str:
-        """The id that stands at this place."""
+        """Returns the object id at this byte offset."""
         return self.data[place : place + 20].hex()
 
 
 class Inspector:
-    """Looks through runs of one repository; what many of them share is looked at once."""
+    """Checks runs of one repository. Objects that many of them share are checked once."""
 
     def __init__(self, git: Git) -> None:
         self._odb = Odb(git)
@@ -113,7 +114,7 @@ class Inspector:
         self._read: dict[str, Tree] = {}
 
     def chain(self, run: str, tip: str) -> Chain:
-        """The commits of the run with this tip, all of them sound. Raises BadRun, which says what is wrong."""
+        """Returns the commits of the run with this tip, all checked. Raises BadRun with the reason if one is unsound."""
         if reason := why_not(run, tip):
             raise BadRun(reason)
         seen: dict[str, Commit] = {}
@@ -142,7 +143,7 @@ class Inspector:
         return Chain(run, tip, tuple(seen), tuple(attempts), results_in(seen), newest)
 
     def measure_bases(self, known: Mapping[str, Commit], run: str) -> None:
-        """Raises BadRun if a commit that an attempt was made from, as far as it is here, would unfold to too much."""
+        """Raises BadRun if the tree of a base commit that exists here would unfold to too many files."""
         for commit in known.values():
             before = behind(commit.id, commit.kind, commit.parents, run)
             for base in (parent for parent in commit.parents if parent not in before):
@@ -151,7 +152,7 @@ class Inspector:
                 self._bases.add(base)
 
     def commit(self, name: str) -> Commit:
-        """A commit of a run. Raises BadRun if it is none."""
+        """Returns a commit of a run. Raises BadRun if gitrun did not make it, or its parents do not fit its kind."""
         data = self._object(name, "commit", COMMIT)
         commit = read_commit(Object(name, "commit", len(data), data))
         if commit is None or not is_id(commit.tree) or not all(map(is_id, commit.parents)):
@@ -163,7 +164,7 @@ class Inspector:
         return commit
 
     def check(self, commit: Commit) -> None:
-        """Raises BadRun unless the commit's tree may be read, and checked out, without harm."""
+        """Raises BadRun unless the commit's tree is safe to read and to check out."""
         self._read.clear()
         if self.measure(commit.tree).entries > ENTRIES:
             raise BadRun(f"its tree would unfold to more than {ENTRIES:,} files")
@@ -178,13 +179,13 @@ class Inspector:
             self.prove(commit, there)
 
     def prove(self, attempt: Commit, files: Mapping[str, str]) -> None:
-        """Raises BadRun unless the attempt's tree is that of the source that it names, and not yet that of a result."""
+        """Raises BadRun unless the attempt's tree is the source that run.toml names, and has no result yet."""
         claim = self._claims[files[record.RUN]]
         if record.RESULT in files:
             raise BadRun(f"attempt {attempt.id[:8]} has a result before it ended")
         taken = frozenset({FOLDER, *claim.carried})
         is_named = self._without(attempt.tree, taken) == (claim.content or claim.source)
-        if is_named and claim.content:  # what must be equal to the tree of a commit has commits in place of submodules' files
+        if is_named and claim.content:  # `source` has submodules as commits, as the base commit does
             are_sound = all(
                 is_id(commit) and may_be_module(self._at(attempt.tree, path)) for path, commit in claim.modules.items()
             )
@@ -193,9 +194,9 @@ class Inspector:
             raise BadRun(f"the source of attempt {attempt.id[:8]} is not the one that it names")
 
     def prove_carried(self, attempt: Commit, before: Commit | None) -> None:
-        """Raises BadRun unless each path that the attempt carries is exactly what the run's tip before it has there.
+        """Raises BadRun unless each carried path is exactly what the run's previous tip has there.
 
-        A first attempt, with nothing `before`, carries nothing: diff would not show what it executes.
+        A first attempt, with `before` None, must carry nothing: a diff would not show that it executes such files.
         """
         carried = self._claims[self._records(attempt.tree)[record.RUN]].carried
         if before is None:
@@ -208,7 +209,7 @@ class Inspector:
                 raise BadRun(f"attempt {attempt.id[:8]} carries '{name}', and the attempt before it did not leave that")
 
     def _at(self, tree: str, path: bytes) -> tuple[bytes, bytes] | None:
-        """Mode and id of what the tree has at the path; None if it has nothing there."""
+        """Returns mode and id (20 bytes) of the entry at the path; None if there is none."""
         found: tuple[bytes, bytes] | None = (b"40000", bytes.fromhex(tree))
         for part in path.split(b"/"):
             if found is None or found[0] != b"40000":
@@ -218,9 +219,10 @@ class Inspector:
         return found
 
     def compare(self, commit: Commit, known: Mapping[str, Commit]) -> None:
-        """Raises BadRun unless the commit has changed nothing but what its kind may change; from DESIGN.md section 2.
+        """Raises BadRun unless the commit changed only what its kind may change.
 
-        What an id is trusted for could be another thing at the tip otherwise.
+        A result leaves its attempt's records alone. An annotation or merge changes notes.toml alone. Otherwise the tip could
+        differ from what people trusted by id.
         """
         if commit.kind == "attempt":
             return
@@ -235,7 +237,7 @@ class Inspector:
             raise BadRun(f"{commit.kind} {commit.id[:8]} changes more than {record.NOTES}")
 
     def _without(self, tree: str, paths: frozenset[bytes], modules: Mapping[bytes, str] = NO_MODULES) -> str:
-        """The id that the tree has when what lies at these paths is taken out of it, and these commits are put in its place."""
+        """Returns the id of the tree after removing `paths` and putting `modules` (path -> commit) in. Cached."""
         changes = {**modules, **dict.fromkeys(paths, "")}
         key = tree, frozenset(changes.items())
         known = self._stripped.get(key)
@@ -246,7 +248,8 @@ class Inspector:
         return known
 
     def _strip(self, tree: str, changes: Mapping[tuple[bytes, ...], bytes]) -> bytes:
-        """As _without, in bytes; empty for a tree without entries."""
+        """Computes the tree of `_without` as a 20-byte id; an empty commit removes a path. Empty for a tree without entries.
+        """
         entries: list[tuple[bytes, bytes, bytes]] = []
         taken: dict[bytes, dict[tuple[bytes, ...], bytes]] = {}
         for (first, *rest), commit in changes.items():
@@ -260,13 +263,18 @@ class Inspector:
             inner = self._strip(made.hex(), below) if below and mode == b"40000" else made
             if inner:
                 entries.append((mode, name, inner))
-        if any(taken[name].get(()) for _, name, _ in entries if name in taken):  # a commit has another place than a directory
+        if any(
+            taken[name].get(()) for _, name, _ in entries if name in taken
+        ):  # git sorts directories as if their names ended in `/`, commits not
             entries.sort(key=lambda entry: entry[1] + b"/" if entry[0] == b"40000" else entry[1])
         kept = b"".join(mode + b" " + name + b"\0" + made for mode, name, made in entries)
         return hashlib.sha1(b"tree %d\0" % len(kept) + kept, usedforsecurity=False).digest() if kept else b""
 
     def measure(self, tree: str) -> Measure:
-        """How large the tree is, each of its subtrees looked at once. Raises BadRun if a name or kind in it is bad."""
+        """Returns the unfolded size of a tree. Each subtree is read once. Raises BadRun for a bad name or mode in it.
+
+        A tree of 11 objects can unfold to 10^10 files, so subtrees are counted before any is unfolded.
+        """
         known = self._trees
         stack = [tree]
         open_now: set[str] = set()
@@ -290,7 +298,7 @@ class Inspector:
         return known[tree]
 
     def _sum(self, own: int, below: list[str]) -> Measure:
-        """The size of a directory with so many entries whose subdirectories are known."""
+        """Returns the size of a directory with `own` entries and measured subdirectories. Raises BadRun if nested too deep."""
         if not below:
             return Measure(own, 1)
         entries = own + sum(self._trees[child].entries for child in below)
@@ -300,7 +308,7 @@ class Inspector:
         return Measure(min(entries, ENTRIES + 1), depth)
 
     def _records(self, tree: str) -> dict[str, str]:
-        """Those files in the tree's `.gitrun` that are ours, by path, all of them sound. Raises BadRun."""
+        """Returns the ids of gitrun's own files in the tree by path, all checked. Raises BadRun."""
         if tree in self._tops:
             return self._folders[self._tops[tree]]
         top = self._tree(tree)
@@ -318,7 +326,7 @@ class Inspector:
         return self._folders[folder]
 
     def _wrong_file(self, mode: bytes, path: str, blob: str) -> str:
-        """Why a file of ours may not be this one; empty if it may."""
+        """Returns the reason why this blob cannot be the file at `path`; empty if it can. Caches reasons and claims."""
         if mode not in {b"100644", b"100755"}:
             return f"{path} is not a file"
         if (path, blob) not in self._files:
@@ -333,7 +341,7 @@ class Inspector:
         return self._files[path, blob]
 
     def _tree(self, name: str) -> Tree:
-        """A tree, its names and kinds sound. Raises BadRun."""
+        """Returns a tree whose names and modes are checked. Raises BadRun."""
         if name in self._read:
             return self._read[name]
         data = self._object(name, "tree", TREE)
@@ -352,7 +360,10 @@ class Inspector:
         return found
 
     def _object(self, name: str, kind: str, limit: int, *, wanted: bool = True) -> bytes:
-        """The object's content, if that is wanted. Raises BadRun if it is missing, of another kind or too large."""
+        """Returns the object's content, or empty bytes unless `wanted`.
+
+        Raises BadRun if it is missing, of another kind, or larger than `limit` bytes.
+        """
         found = self._odb.look(name, limit if wanted else -1)
         if found is None:
             raise BadRun(f"an object is missing: {name[:40]}")
@@ -365,7 +376,7 @@ class Inspector:
 
 
 def results_in(known: Mapping[str, Commit]) -> dict[str, str]:
-    """The result of each attempt among the commits of a run. Raises BadRun if one has two."""
+    """Maps each attempt among these commits to its result. Raises BadRun if an attempt has two results."""
     attempts: dict[str, str] = {}
     found: dict[str, str] = {}
     for commit in known.values():
@@ -383,12 +394,12 @@ def results_in(known: Mapping[str, Commit]) -> dict[str, str]:
 
 
 def may_be_module(found: tuple[bytes, bytes] | None) -> bool:
-    """Whether mode and id are those of a directory or a commit."""
+    """Returns whether the entry is a directory or a commit."""
     return found is not None and found[0] in {b"40000", b"160000"}
 
 
 def shape_of(heads: Sequence[bytes], tree: str) -> Shape:
-    """The shape of a tree with these modes and names. Raises BadRun unless all of them may be there."""
+    """Checks the modes and names of a tree and returns its shape. Raises BadRun if one is not allowed."""
     folders, ours, names, place = [], [], set(), 0
     folder = None
     for head in heads:

@@ -1,6 +1,6 @@
-"""Small files that git ignores and a run produced: beside the repository as all such files, and in the result as well.
+"""Small ignored files that a run produced. They are kept beside the repository and also in the result.
 
-They are in `.gitrun/kept/` of the result's tree, so that they go wherever the run goes; result.toml lists them as local.
+The copies in `.gitrun/kept/` of the result's tree travel with the run. result.toml lists such files as local.
 """
 
 from __future__ import annotations
@@ -25,13 +25,16 @@ if TYPE_CHECKING:
 
 
 def entry_of(objects: Objects, attempt: Attempt, file: File) -> Entry | None:
-    """The entry of a local file in the attempt's result; None if it was too large for it."""
+    """Returns the entry of a local file in the attempt's result; None if it was too large to be included."""
     found = entry_at(objects, attempt.left, os.fsencode(f"{KEPT}/{file.path}")) if is_safe(file.path) else None
     return found if found and found.mode in {FILE, EXECUTABLE} else None
 
 
 def unpack(git: Git, run: str, attempt: Attempt, paths: Iterable[str] | None = None) -> None:
-    """Puts the attempt's small local files where local files are kept, as far as they are not there and are what it says."""
+    """Restores the attempt's small local files to the place of local files, where they are missing.
+
+    A file whose content differs from its sha256 in result.toml is left out. `paths` restricts the files.
+    """
     import hashlib
 
     wanted = None if paths is None else set(paths)
@@ -52,7 +55,7 @@ def unpack(git: Git, run: str, attempt: Attempt, paths: Iterable[str] | None = N
 
 
 def write(place: Path, path: str, data: bytes, *, is_executable: bool) -> None:
-    """Writes a new file below `place`, through no link."""
+    """Writes a new file below `place`. Does nothing if a symbolic link would lead it elsewhere."""
     make_private(place.parent)
     target = place / path
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +68,7 @@ def write(place: Path, path: str, data: bytes, *, is_executable: bool) -> None:
 
 
 def left_behind(git: Git, runs: Iterable[Run]) -> list[tuple[str, File]]:
-    """The local files of these runs that are in no result, each with the id of its run: a push leaves them here."""
+    """Lists local files that are in no result, as pairs of run id and file. A push does not send them."""
     found = []
     with Objects(git) as objects:
         for run in runs:

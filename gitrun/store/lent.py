@@ -1,4 +1,4 @@
-"""What an attempt was lent, as its lent.toml says."""
+"""Reads lent.toml: the record of ignored files that an attempt was lent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def lent_to(objects: Objects, attempt: str) -> tuple[Lent, ...] | None:
-    """Returns what the attempt was lent; None if it does not say, as those of earlier versions."""
+    """Returns the record of what the attempt was lent. None if it has none, as attempts of earlier versions."""
     found = objects.read(f"{attempt}:{record.LENT}", limit=1 << 20)
     if found is None or found.data is None:
         return None

@@ -1,4 +1,7 @@
-"""What a machine knows of the runs that are running on it: `live/<id>/` with a held lock and the output being written."""
+"""The live record of a running run, `live/<id>/`: a held lock, the supervisor, and the output so far.
+
+The directory stays after a crash, so that a later command can finish the attempt from it.
+"""
 
 from __future__ import annotations
 
@@ -20,20 +23,20 @@ if TYPE_CHECKING:
     from gitrun.model.plan import Outcome
 
 PATIENCE = 5.0
-"""Seconds to wait for a run's lock: others take it for a moment, to see whether it is held or what a dead run left."""
+"""Seconds to wait for a run's lock. Other commands hold it for a moment, to test it or to finish a dead run."""
 RESERVE = 4096
-"""Bytes set aside for the word on how the program ended, which must find its place on a full disk too."""
+"""Bytes reserved for the end of the program, which must be recordable on a full disk."""
 
 ASKED = "asked"
 SHOWN = "metrics.json"
-"""The file that has the metrics of a program while it runs."""
+"""Name of the file with the metrics of a running program."""
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Who supervises a run and where it runs: process id with the start time and boot that make it unique.
+    """The supervisor of a run and its place. Process id, start time and boot id identify it.
 
-    `worktree` is the slot's tree (or the user's own, `in_place`), `started` the time of the start in seconds since 1970.
+    `worktree` is the slot, or the user's own with `in_place`. `started` is in seconds since 1970.
     """
 
     pid: int
@@ -44,14 +47,14 @@ class Owner:
     started: float
     linked: tuple[str, ...] = ()
     given: tuple[tuple[str, int, int], ...] = ()
-    """Files that were put there: path, mtime in nanoseconds, inode."""
+    """Files that were copied there: path, mtime in nanoseconds, inode."""
     outputs: tuple[str, ...] = ()
     lock: int = 0
-    """The inode of the lock that the supervisor holds: that of another file is no sign of it (0: not known)."""
+    """Inode of the held lock (0: unknown). A copied record has a lock with another inode."""
 
 
 class Live:
-    """The live record of one run, held by this process; to be used in a `with`."""
+    """The live record of one run, locked by this process. Use it in a `with`."""
 
     def __init__(self, directory: Path, lock: Lock) -> None:
         self.directory = directory
@@ -67,16 +70,16 @@ class Live:
 
     @property
     def output(self) -> Path:
-        """The file that holds what the program has written so far."""
+        """Path of the program's output so far."""
         return self.directory / "output"
 
     @property
     def switches(self) -> Path:
-        """The file that says which stream each part of the output belongs to, if stderr has any."""
+        """Path of the record of which output bytes went to stderr; absent if none did."""
         return self.directory / "output.streams"
 
     def show_metrics(self, metrics: Metrics) -> None:
-        """Writes down what is known of the metrics while the program runs, for others to see."""
+        """Publishes the metrics so far for other processes. Replaces the file atomically."""
         fresh = self.directory / "metrics.new"
         with suppress(OSError):  # a full disk loses this view, never the program
             fresh.write_text(json.dumps(metrics.pack()))
@@ -84,16 +87,16 @@ class Live:
 
     @property
     def metrics(self) -> Path:
-        """The file into which the program logs its metrics, a line of JSON a step."""
+        """Path of the file to which the program logs metrics: a JSON line for each step."""
         return self.directory / "metrics.jsonl"
 
     @property
     def series(self) -> Path:
-        """The file that holds the points of all metrics, once they are put together."""
+        """Path of the file with the points of all metrics, merged at the end."""
         return self.directory / "series.jsonl"
 
     def record(self, owner: Owner) -> None:
-        """Writes down who runs what, all of it or nothing."""
+        """Records the supervisor atomically. Also reserves the space for the program's end."""
         self._owner = owner
         for path in (self.output, self.metrics):
             if path not in self._kept:  # what is open can be read even after somebody has removed it
@@ -104,9 +107,9 @@ class Live:
         fresh.replace(self.directory / "owner")
 
     def renew(self) -> bool:
-        """Makes the record again if somebody removed it while the program ran, with output and metrics; whether it did.
+        """Rebuilds the record from open files if somebody removed it during the run. Returns whether it was rebuilt.
 
-        Raises StaleRun if the run has another attempt that is running.
+        Raises StaleRun if another attempt of the run is running.
         """
         is_there = is_at(self._lock.descriptor, self._lock.path)
         if self._owner is None or (is_there and (self.directory / "owner").exists()):
@@ -129,16 +132,16 @@ class Live:
 
     @property
     def inode(self) -> int:
-        """The inode of the lock that this process holds."""
+        """Inode of the lock that this process holds."""
         return os.fstat(self._lock.descriptor).st_ino
 
     def take_over(self, earlier: str) -> None:
-        """Writes down after which attempt (or empty) this one finds files, for who has to finish it without its program."""
+        """Records the attempt whose files this one inherits (or empty), for crash recovery."""
         (self.directory / "earlier").write_text(earlier)
 
     @property
     def earlier(self) -> str:
-        """The attempt after which this one finds files; empty if there is none, or it starts without them."""
+        """Id of the attempt whose files this one inherits; empty if it starts without any."""
         try:
             found = (self.directory / "earlier").read_text()
         except OSError:
@@ -147,24 +150,24 @@ class Live:
 
     @property
     def is_asked_to_end(self) -> bool:
-        """Whether somebody has asked for the end of this run, and of nothing else that its supervisor does."""
+        """True if `git run stop` asked this run alone to end, not its supervisor."""
         return (self.directory / ASKED).exists()
 
     @property
     def ended(self) -> Path:
-        """The file that says how the program ended, before its result is recorded."""
+        """Path of the file that holds the program's end until the result is recorded."""
         return self.directory / "ended"
 
     def record_end(self, outcome: Outcome) -> None:
-        """Writes down how the program ended, in case that we are killed, or the disk is full, before its result is recorded."""
+        """Records how the program ended, for recovery if the result cannot be recorded."""
         times = {"started": outcome.started.timestamp(), "stopped": outcome.stopped.timestamp()}
         words = {"status": outcome.status, "exit_status": outcome.exit_status, "reason": outcome.reason[:500]}
         data = json.dumps({**words, **times, "duration": outcome.duration}).encode()
-        with suppress(OSError), self.ended.open("r+b") as file:  # in place: the room for it is there
+        with suppress(OSError), self.ended.open("r+b") as file:  # in place: uses the reserved space
             file.write(data)
 
     def read_end(self) -> Outcome | None:
-        """How the program ended; None if that was not seen."""
+        """Returns how the program ended; None if no supervisor saw the end."""
         from gitrun.model.plan import Outcome
 
         try:
@@ -175,14 +178,14 @@ class Live:
             return None
 
     def leave(self) -> None:
-        """Gives the lock back; the record stays, for a later command to finish the attempt."""
+        """Releases the lock and keeps the record, so that a later command can finish the attempt."""
         for descriptor in self._kept.values():
             os.close(descriptor)
         self._kept.clear()
         self._lock.release()
 
     def close(self) -> None:
-        """Takes the record away, its lock last; if somebody has come for the lock in between, they take it away."""
+        """Removes the record, its lock last. A process that gets the lock in between removes the rest."""
         with suppress(FileNotFoundError):
             for path in self.directory.iterdir():
                 if path.name != "lock":
@@ -194,12 +197,12 @@ class Live:
 
 
 def directory_of(state: Path, run: str) -> Path:
-    """Where the live record of a run lies."""
+    """Returns the directory of a run's live record."""
     return state / "live" / run
 
 
 def hold(state: Path, run: str) -> Live:
-    """The live record of the run, held. Raises RunIsRunning; CannotRun if a dead attempt's is still there to be finished."""
+    """Locks the run's live record. Raises RunIsRunning, or CannotRun if a dead attempt must be finished first."""
     directory = directory_of(state, run)
     lock = acquire(directory / "lock", PATIENCE)
     if lock is None:
@@ -215,18 +218,18 @@ def hold(state: Path, run: str) -> Live:
 
 
 def ask_to_end(state: Path, run: str) -> None:
-    """Writes down that the signal which follows means the run alone."""
-    with suppress(FileNotFoundError):  # it has just ended
+    """Records that the signal to follow is meant for this run alone."""
+    with suppress(FileNotFoundError):  # the run has just ended
         (directory_of(state, run) / ASKED).touch()
 
 
 def is_live(state: Path, run: str) -> bool:
-    """Whether the run is running on this machine."""
+    """Returns whether the run is running on this machine."""
     return is_held(directory_of(state, run) / "lock")
 
 
 def recorded(state: Path) -> list[str]:
-    """The ids of all runs with a live record here, held or left behind."""
+    """Returns the ids of all runs with a live record, of living or dead supervisors."""
     try:
         return [entry.name for entry in (state / "live").iterdir() if is_id(entry.name)]
     except OSError:
@@ -234,12 +237,12 @@ def recorded(state: Path) -> list[str]:
 
 
 def live_runs(state: Path) -> frozenset[str]:
-    """The runs that are running on this machine."""
+    """Returns the ids of the runs that are running on this machine."""
     return frozenset(run for run in recorded(state) if is_live(state, run))
 
 
 def metrics_of(state: Path, run: str) -> Metrics | None:
-    """Returns what is known of the metrics of a run that is running here; None if that is nothing."""
+    """Returns the metrics so far of a run that is running here; None if there are none."""
     from gitrun.model.metrics import Metrics
 
     try:
@@ -249,7 +252,7 @@ def metrics_of(state: Path, run: str) -> Metrics | None:
 
 
 def birth_of(pid: int) -> str:
-    """What makes a process id unique on this machine: boot and start time; empty where the system does not tell."""
+    """Returns boot id and start time of a process; empty if unknown. Together they survive reuse of the process id."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -259,7 +262,7 @@ def birth_of(pid: int) -> str:
 
 
 def is_copied(state: Path, run: str, owner: Owner) -> bool:
-    """Whether the record is not the supervisor's own: its lock is another one than that which lies here."""
+    """Returns whether the record is a copy: its supervisor holds a lock with another inode."""
     try:
         return owner.lock not in {0, (directory_of(state, run) / "lock").stat().st_ino}
     except OSError:
@@ -267,13 +270,13 @@ def is_copied(state: Path, run: str, owner: Owner) -> bool:
 
 
 def goes_on(state: Path, run: str) -> bool:
-    """Whether the supervisor lives, holding another lock: that of what this is a copy of, or one that was taken away."""
+    """Returns whether the supervisor is alive, but holds another lock: the record was copied, or its lock removed."""
     owner = owner_of(state, run)
     return bool(owner and is_copied(state, run, owner) and owner.birth and birth_of(owner.pid) == owner.birth)
 
 
 def owner_of(state: Path, run: str) -> Owner | None:
-    """Who holds, or held, the run's live record; None before it is known."""
+    """Returns the supervisor in the run's live record; None if none is recorded."""
     try:
         found = json.loads((directory_of(state, run) / "owner").read_bytes())
         lists = {name: tuple(found[name]) for name in ("linked", "outputs")}

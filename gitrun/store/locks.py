@@ -1,4 +1,4 @@
-"""Locks that the kernel gives back when their holder dies, whatever kills it."""
+"""File locks (flock) that the kernel releases when their holder dies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Lock:
-    """A held flock on a file; given back by `release`, at the end of a `with`, or by the death of all its holders."""
+    """A held flock on a file. Released by `release`, at the end of a `with`, or when all its holders die."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
@@ -29,25 +29,27 @@ class Lock:
         self.release()
 
     def release(self) -> None:
-        """Gives the lock back; once."""
+        """Releases the lock. A second call does nothing."""
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
 
 
 def acquire(path: Path, wait: float | None = None) -> Lock | None:
-    """The lock on the file at `path` (made if missing, with its directory); None if not to be had within `wait` seconds.
+    """Locks the file at `path`. Returns None if that takes more than `wait` seconds; without `wait`, waits forever.
 
-    Without `wait` it is awaited as long as it takes. A lock file may be taken away by its holder: whoever gets the
-    lock of a file that is no longer at `path` tries again with the one that is.
+    Creates the file and its directory. A holder may unlink its lock file, so the lock is retried until the locked file is
+    the one at `path`.
     """
     end = None if wait is None else time.monotonic() + wait
     while True:
-        with suppress(FileExistsError):  # mkdir's own look at what exists is too late if that is taken away in between
+        with suppress(
+            FileExistsError
+        ):  # mkdir(exist_ok=True) still raises this if the directory is removed between its two steps
             make_private(path.parent)
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except FileNotFoundError:  # its directory was taken away between the two lines
+        except FileNotFoundError:  # somebody removed the directory in between
             continue
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | (fcntl.LOCK_NB if end else 0))
@@ -65,7 +67,7 @@ def acquire(path: Path, wait: float | None = None) -> Lock | None:
 
 
 def is_at(descriptor: int, path: Path) -> bool:
-    """Whether the open file is the one that lies at `path`."""
+    """Returns whether the open file is the one at `path`."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:
@@ -73,10 +75,10 @@ def is_at(descriptor: int, path: Path) -> bool:
 
 
 def is_held(path: Path) -> bool:
-    """Whether somebody holds the lock on the file at `path`."""
+    """Returns whether a process holds the lock on the file at `path`. Another user's unreadable lock counts as held."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except PermissionError:  # if it is there, it is another user's, who is not known to have died
+    except PermissionError:  # another user's: assume that its holder is alive
         return os.path.lexists(path)
     except OSError:
         return False

@@ -1,4 +1,4 @@
-"""Marks: of each operation one run at most has one, for its name then means that run."""
+"""Marks: at most one run of each operation is marked, and the operation's name means that run."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ CLEAR = Edit(lambda notes: replace(notes, marked=False), "clear the mark")
 
 
 def mark(git: Git, index: Index, runs: Sequence[Run]) -> tuple[list[str], list[Run]]:
-    """Marks the runs and, in one go, takes the mark from other runs of their operations: ids that are marked anew, and these.
+    """Marks the runs and unmarks others of the same operations, in one step.
 
-    Raises UsageError if two are of one operation, UnknownRun, StaleRun.
+    Returns the ids of newly marked runs, and the unmarked runs. Raises UsageError if two runs are of one operation,
+    UnknownRun, StaleRun.
     """
     often = [name for name, count in Counter(run.operation for run in runs).items() if count > 1]
     if often:
@@ -40,5 +41,5 @@ def mark(git: Git, index: Index, runs: Sequence[Run]) -> tuple[list[str], list[R
 
 
 def unmark(git: Git, runs: Sequence[Run]) -> list[str]:
-    """Takes the mark from the runs; the ids of those that had it. Raises UnknownRun, StaleRun."""
+    """Unmarks the runs. Returns the ids of those that were marked. Raises UnknownRun, StaleRun."""
     return annotate_each(git, {run.id: CLEAR for run in runs})

@@ -1,4 +1,4 @@
-"""How large a tree is, before git or anything else unfolds it: each of its subtrees is looked at once."""
+"""Measures trees before anything unfolds them. Each subtree is read once."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ ENTRY = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
 
 
 class Reader(Protocol):
-    """Either door to the objects of a repository."""
+    """A reader of objects: git's executable or libgit2."""
 
     def read(self, name: str, limit: int) -> Object | None:
-        """The object with this id; no content if it is over `limit` bytes."""
+        """Returns the object with this id; without content if that exceeds `limit` bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A tree as a checkout would unfold it: entries in all, and directories within each other."""
+    """The size of a tree as a checkout would unfold it: number of entries, and depth of nested directories."""
 
     entries: int
     depth: int
 
 
 class Measurer:
-    """Measures trees of one repository; what many of them share is read once."""
+    """Measures trees of one repository. Subtrees that many of them share are read once."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._known: dict[str, Measure] = {}
 
     def require_small(self, tree: str) -> None:
-        """Raises BadRun if the tree would unfold to more than a million entries, or is nested too deep, or is too large."""
+        """Raises BadRun if the tree would unfold to too many entries, is nested too deep, or has a too large object."""
         known = self._known
         stack: list[tuple[str, int, tuple[int, list[str]] | None]] = [(tree, 1, None)]
         while stack:
@@ -57,7 +57,7 @@ class Measurer:
                 known[name] = self._sum(entries, below)
 
     def entry(self, tree: str, path: bytes) -> tuple[bytes, str] | None:
-        """Mode and id of what the tree has at the path; None if it has nothing there."""
+        """Returns mode and id of the entry at the path; None if there is none."""
         found: tuple[bytes, str] | None = (DIRECTORY, tree)
         for part in path.split(b"/"):
             if found is None or found[0] != DIRECTORY:
@@ -67,19 +67,19 @@ class Measurer:
         return found
 
     def _look(self, name: str) -> tuple[int, list[str]]:
-        """How many entries a directory has, and the directories in it."""
+        """Returns the number of entries of a directory, and the ids of its subdirectories."""
         found = ENTRY.findall(self._data(name))
         return len(found), [made.hex() for mode, _, made in found if mode in {DIRECTORY, b"040000"}]
 
     def _data(self, name: str) -> bytes:
-        """The bytes of a tree; none of what is missing, which nothing can unfold."""
+        """Returns the bytes of a tree; empty if it is missing and so cannot unfold. Raises BadRun if it is too large."""
         found = self._reader.read(name, TREE)
         if found and found.kind == "tree" and found.data is None:
             raise BadRun(f"tree {name[:8]} has {found.size:,} bytes, more than {TREE:,}")
         return found.data or b"" if found and found.kind == "tree" else b""
 
     def _sum(self, own: int, below: list[str]) -> Measure:
-        """The size of a directory with so many entries whose subdirectories are known."""
+        """Returns the size of a directory with `own` entries and measured subdirectories. Raises BadRun if it is too large."""
         entries = own + sum(self._known[child].entries for child in below)
         depth = 1 + max((self._known[child].depth for child in below), default=0)
         if depth > DEPTH:

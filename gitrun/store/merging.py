@@ -1,4 +1,4 @@
-"""Merging a run that went on in two places: a commit on both tips that is the same wherever it is made."""
+"""Merges a run that has new commits in two clones. Both clones make the same merge commit."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     Rank: TypeAlias = tuple[bool, datetime, str, bool, datetime, str]
 
 WHO = "gitrun <gitrun@localhost>"
-"""Whoever merges the same two tips makes the same commit: two people who do so have not diverged again."""
+"""Fixed author, so that two people who merge the same tips make the same commit and do not diverge again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tip:
-    """One of the two: its commit, its last attempt with what it is ranked by, and its history of annotations."""
+    """One of two diverged tips: its newest commit, the rank of its last attempt, and its annotations over time."""
 
     commit: Commit
     rank: Rank
@@ -39,7 +39,10 @@ class Tip:
 
 
 def merge(git: Git, mine: Chain, theirs: Chain) -> str:
-    """The id of the merge of two sound chains of one run, neither of which has the other's tip. Raises BadRun."""
+    """Merges two checked chains of one run and returns the id of the commit. Raises BadRun.
+
+    Neither chain may contain the tip of the other.
+    """
     with Objects(git) as objects, TreeMaker(git) as maker, scratch(git) as place:
         base = meeting(objects, mine, theirs)
         one, two = tip_of(objects, mine, theirs, base), tip_of(objects, theirs, mine, base)
@@ -55,7 +58,7 @@ def merge(git: Git, mine: Chain, theirs: Chain) -> str:
 
 
 def fitting(notes: Notes) -> bytes:
-    """What is notes.toml for these; if it could not be read, without the oldest comments: the merged tips still have them."""
+    """Encodes notes.toml, dropping the oldest comments if it would be too large. The merged tips still have them."""
     data = record.notes_toml(notes)
     if len(data) <= reading.LIMIT:
         return data
@@ -66,7 +69,7 @@ def fitting(notes: Notes) -> bytes:
 
 
 def merge_bytes(tree: str, later: Commit, earlier: Commit) -> bytes:
-    """The commit on both tips: of the later attempt's, so that what reads only first parents finds that one."""
+    """Builds the merge commit. The later attempt's tip is the first parent, for readers that follow only that one."""
     stamp = int(max(later.time, earlier.time).timestamp())
     who = f"{WHO} {stamp} +0000"
     head = f"tree {tree}\nparent {later.id}\nparent {earlier.id}\nauthor {who}\ncommitter {who}\n\n"
@@ -74,7 +77,7 @@ def merge_bytes(tree: str, later: Commit, earlier: Commit) -> bytes:
 
 
 def meeting(objects: Objects, mine: Chain, theirs: Chain) -> str:
-    """The newest commit of the run from which both have gone on."""
+    """Returns the id of the newest common commit of the two chains."""
     common = set(mine.commits) & set(theirs.commits)
     covered: set[str] = set()
     found: list[Commit] = []
@@ -87,7 +90,7 @@ def meeting(objects: Objects, mine: Chain, theirs: Chain) -> str:
 
 
 def commit_of(objects: Objects, name: str) -> Commit:
-    """A commit of a run. Raises BadRun."""
+    """Reads a commit of a run. Raises BadRun."""
     commit = read_commit(objects.read(name))
     if commit is None:
         raise BadRun(f"commit {name[:8]} was not made by gitrun")
@@ -95,18 +98,18 @@ def commit_of(objects: Objects, name: str) -> Commit:
 
 
 def notes_at(objects: Objects, commit: str) -> Notes:
-    """The annotations that a commit has."""
+    """Returns the annotations in a commit."""
     return notes_in(objects.read(f"{commit}:{record.NOTES}", reading.LIMIT))
 
 
 def tip_of(objects: Objects, chain: Chain, other: Chain, base: str) -> Tip:
-    """What is to be known of a tip: how it ranks beside the `other`, and what was noted since the `base`."""
+    """Describes the tip of `chain`: its rank beside `other`, and its annotations since `base`."""
     line = list(first_line(objects, chain))
     place = next(number for number, commit in enumerate(line) if commit.kind == "attempt")
     attempt, result = line[place], next((commit for commit in line[:place] if commit.kind == "result"), None)
     table = reading.parse_toml(content(objects.read(f"{attempt.id}:{record.RUN}"), record.RUN) or b"", record.RUN)
     ended = result.time if result else attempt.time
-    # run.toml says what its maker wrote; both sides of a merge must come to the same, so no clock of ours counts
+    # both clones must compute the same rank, so only times in the commits count, never our clock
     created = began(reading.when(table, "created") or attempt.time, attempt.time)
     # an attempt that the other side goes on from is earlier, whatever the clocks said
     rank = (attempt.id not in other.attempts, created, attempt.id, result is not None, ended, chain.tip)
@@ -116,7 +119,7 @@ def tip_of(objects: Objects, chain: Chain, other: Chain, base: str) -> Tip:
 
 
 def first_line(objects: Objects, chain: Chain) -> Iterator[Commit]:
-    """The commits from the tip to the first attempt, at merges along the later attempt's side."""
+    """Yields the commits from the tip to the first attempt, following the first parent of merges."""
     name = chain.tip
     while name:
         commit = commit_of(objects, name)

@@ -1,4 +1,4 @@
-"""What this repository knows of submodules, and how sources that have their files compare with those that do not."""
+"""Submodules: a cache of their trees, and comparison of sources that have their files or only their commits."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from gitrun.model.run import Attempt
 
 KEPT = 200
-"""Trees, and commits, that are remembered."""
+"""Trees and commits that the cache remembers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A cache; losing it costs time alone.
+    """The cache of submodules. Losing it costs only time.
 
-    `copied` are trees of submodules whose objects were all copied here, newest first, `large` those that are too large
-    for that with their bytes. `trees` has the tree of a submodule's commit, which itself is not in this repository.
+    `copied` lists trees whose objects were all copied here, newest first. `large` maps trees that are too large for that to
+    their bytes. `trees` maps a submodule's commit, absent from this repository, to its tree.
     """
 
     copied: tuple[str, ...] = ()
@@ -38,14 +38,14 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of two sources that are compared: its tree, and the commits of its submodules by path."""
+    """One of two compared sources: its tree, and the commits of its submodules by path."""
 
     tree: str
     modules: Mapping[str, str] = field(default_factory=dict)
 
 
 def side_of(attempt: Attempt, tree: str) -> Side:
-    """Returns the source of an attempt, whose whole tree this is, for a comparison."""
+    """Returns the source of an attempt for a comparison. `tree` is its whole tree."""
     return Side(tree, dict(attempt.submodules))
 
 
@@ -63,7 +63,7 @@ def read_known(git: Git) -> Known:
 
 
 def remember(git: Git, fresh: Known) -> None:
-    """Adds to the cache, all or nothing; what is oldest goes."""
+    """Adds to the cache atomically. Drops the oldest entries beyond KEPT."""
     old = read_known(git)
     whole = Known(
         tuple(islice(dict.fromkeys((*fresh.copied, *old.copied)), KEPT)),
@@ -78,12 +78,12 @@ def remember(git: Git, fresh: Known) -> None:
 
 
 def forget(git: Git) -> None:
-    """Removes the cache: an object that it takes for granted may be gone."""
+    """Removes the cache, because an object that it lists may be gone."""
     cache_of(git).unlink(missing_ok=True)
 
 
 def tree_of_commit(git: Git, path: str, commit: str) -> str:
-    """Returns the id of the tree of a submodule's commit, from the cache or the submodule at the path; empty if unknown."""
+    """Returns the tree id of a submodule's commit, from the cache or from the submodule at `path`; empty if unknown."""
     if tree := read_known(git).trees.get(commit):
         return tree
     place = (git.worktree or git.git_dir) / path
@@ -94,7 +94,7 @@ def tree_of_commit(git: Git, path: str, commit: str) -> str:
 
 
 def aligned(git: Git, old: Side, new: Side) -> tuple[str, str]:
-    """Returns the trees of two sides, comparable also where one has the files of a submodule and the other its commit."""
+    """Returns the trees of two sides, adjusted so that submodules are files in both or commits in both."""
     if not (old.modules or new.modules):
         return old.tree, new.tree
     with Objects(git) as objects, TreeMaker(git) as maker:
@@ -102,9 +102,9 @@ def aligned(git: Git, old: Side, new: Side) -> tuple[str, str]:
 
 
 def comparable(objects: Objects, maker: TreeMaker, old: Side, new: Side) -> tuple[str, str]:
-    """Returns the two trees, changed where one has the files of a submodule and the other its commit.
+    """Returns the two trees, changed where one has a submodule's files and the other its commit.
 
-    Both have files if the commit's tree is here. Otherwise both have a commit, and it differs if the files may.
+    Both get the files if the commit's tree is here. Otherwise both get a commit, which differs if the files may differ.
     """
     before, after = old.tree, new.tree
     for path in sorted({*old.modules, *new.modules}, key=lambda path: (path.count("/"), path)):
@@ -131,7 +131,7 @@ def comparable(objects: Objects, maker: TreeMaker, old: Side, new: Side) -> tupl
 
 
 def commit_at(objects: Objects, maker: TreeMaker, side: Side, path: str) -> Entry:
-    """Returns the entry of a submodule as a commit: its own if the files are that commit's, else an id made of theirs."""
+    """Returns the commit entry of a submodule: its named commit if the files are that commit's, else an invented id."""
     found = entry_at(objects, side.tree, os.fsencode(path))
     if found is None or found.mode != TREE:
         return found or Entry(COMMIT, "")
@@ -141,9 +141,9 @@ def commit_at(objects: Objects, maker: TreeMaker, side: Side, path: str) -> Entr
     bare = edit_tree(objects, maker, found.id, links) if links else found.id
     commit = side.modules.get(path, "")
     is_clean = commit and tree_of_commit(objects.git, path, commit) == bare
-    # no commit has this id; that of the tree itself git does not take for a commit
+    # an invented id that no commit has: git refuses the id of the tree in a commit entry
     if is_clean:
         return Entry(COMMIT, commit)
-    import hashlib  # 3 ms that a look at an ordinary run need not wait
+    import hashlib  # costs 3 ms, needed only for changed submodules
 
     return Entry(COMMIT, hashlib.sha1(bare.encode(), usedforsecurity=False).hexdigest())
