@@ -248,8 +248,7 @@ class Inspector:
         return known
 
     def _strip(self, tree: str, changes: Mapping[tuple[bytes, ...], bytes]) -> bytes:
-        """Computes the tree of `_without` as a 20-byte id; an empty commit removes a path. Empty for a tree without entries.
-        """
+        """Computes the tree of `_without` as a 20-byte id; an empty commit removes a path. Empty for a tree without entries."""
         entries: list[tuple[bytes, bytes, bytes]] = []
         taken: dict[bytes, dict[tuple[bytes, ...], bytes]] = {}
         for (first, *rest), commit in changes.items():
@@ -263,9 +262,8 @@ class Inspector:
             inner = self._strip(made.hex(), below) if below and mode == b"40000" else made
             if inner:
                 entries.append((mode, name, inner))
-        if any(
-            taken[name].get(()) for _, name, _ in entries if name in taken
-        ):  # git sorts directories as if their names ended in `/`, commits not
+        # git sorts directories as if their names ended in `/`, commits not
+        if any(taken[name].get(()) for _, name, _ in entries if name in taken):
             entries.sort(key=lambda entry: entry[1] + b"/" if entry[0] == b"40000" else entry[1])
         kept = b"".join(mode + b" " + name + b"\0" + made for mode, name, made in entries)
         return hashlib.sha1(b"tree %d\0" % len(kept) + kept, usedforsecurity=False).digest() if kept else b""

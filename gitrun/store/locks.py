@@ -43,9 +43,8 @@ def acquire(path: Path, wait: float | None = None) -> Lock | None:
     """
     end = None if wait is None else time.monotonic() + wait
     while True:
-        with suppress(
-            FileExistsError
-        ):  # mkdir(exist_ok=True) still raises this if the directory is removed between its two steps
+        # mkdir(exist_ok=True) still raises this if the directory is removed between its two steps
+        with suppress(FileExistsError):
             make_private(path.parent)
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -1,8 +1,8 @@
-"""`refs/notes/runs`: what the refs of runs say, for plain `git log --notes=runs`.
+"""Writes `refs/notes/runs`, a projection of the runs for plain `git log --notes=runs`.
 
-It is a projection: no decision rests on it, it has no history, and `rebuild` makes it again from the refs. An attempt's commit
-has its outcome and the end of its output; a commit of the user's has the runs that were made of its tree or from it. Each run
-that ends adds its own, unless `gitrun.notes` is false.
+Nothing reads it back, it has no history, and `rebuild` recreates it from the refs. An attempt's commit has its outcome and
+the end of its output. A commit of the user's has the runs made of its tree or from it. Each run adds its own note when it
+ends, unless `gitrun.notes` is false.
 """
 
 from __future__ import annotations
@@ -39,28 +39,28 @@ if TYPE_CHECKING:
 NOTES = "refs/notes/runs"
 MESSAGE = b"Runs, as of now: made by gitrun, never read back\n"
 TAIL, WIDEST = 10, 200
-"""Lines of output in a note, and characters of a line."""
+"""Lines of output in a note, and characters in a line."""
 EXACT = ("run ", "and more runs of exactly this")
 CHANGED = ("with changes: run ", "and more runs with changes")
-"""How lines in the note of a commit begin, and the line behind more than there is room for."""
+"""Starts of a commit note's lines, and the line that stands for further runs, as pairs."""
 MOST_METRICS = 20
 WHO = "gitrun <gitrun@localhost>"
-"""Who makes the commit of notes: to ask git for the user takes longer than to write it."""
+"""Fixed author of notes commits: asking git for the user takes longer than writing one."""
 LARGEST = 16 << 20
-"""Bytes of an output that is read for its end."""
+"""Bytes of the largest output that is read for its last lines."""
 MOST = 20
-"""Runs in the note of a commit."""
+"""Runs in a commit's note."""
 ROUND = 500
 """Runs whose output is in memory at a time."""
 PATIENCE = 60.0
-"""Seconds that a run which has ended waits for others that write their notes."""
+"""Seconds that an ended run waits for other writers of notes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What notes say of an attempt that has ended: its own text, and its line in the note of the commit `base`.
+    """The notes of an ended attempt: its own text, and its line in the note of the commit `base`.
 
-    `source` is the tree that it was made of.
+    `source` is the tree of its source.
     """
 
     run: str
@@ -72,17 +72,17 @@ class Note:
 
 
 def are_wanted(git: Git) -> bool:
-    """Tells whether runs write notes (`gitrun.notes`)."""
+    """Returns whether runs write notes (`gitrun.notes`)."""
     return truth(git.config, "gitrun.notes", default=True)
 
 
 def are_there(git: Git) -> bool:
-    """Tells whether there are notes."""
+    """Returns whether the repository has notes."""
     return read_ref(git, NOTES) is not None
 
 
 def note_for(started: Started, plan: Plan, outcome: Outcome) -> Note:
-    """Returns the note of an attempt that has ended, whose output is still in its live record."""
+    """Returns the note of an ended attempt. Reads the output from its live record."""
     how = Ending(outcome.status, outcome.exit_status, outcome.duration, outcome.metrics)
     text = attempt_note(started.run, started.attempt, how, tail_of(started.live.output))
     return Note(
@@ -92,7 +92,7 @@ def note_for(started: Started, plan: Plan, outcome: Outcome) -> Note:
 
 
 def tail_of(output: Path) -> bytes:
-    """Returns the end of an output; empty if it cannot be read."""
+    """Returns the end of an output file; empty if unreadable."""
     try:
         with output.open("rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL * 4 * WIDEST))
@@ -102,7 +102,7 @@ def tail_of(output: Path) -> bytes:
 
 
 def rebuild(git: Git, index: Index) -> int:
-    """Makes all notes anew, one commit without parents; how many there are. Raises GitrunError."""
+    """Rewrites all notes as one commit without parents. Returns their number. Raises GitrunError."""
     with patient(git) as _:
         before = read_ref(git, NOTES)
         runs = index.readable_runs()
@@ -112,11 +112,11 @@ def rebuild(git: Git, index: Index) -> int:
 
 
 def add(git: Git, note: Note) -> bool:
-    """Writes the note of a run that has ended, if notes are wanted; tells whether it is written. Raises nothing of ours."""
+    """Adds the note of an ended run. Returns whether it was written. Errors are ignored: they must not fail a run."""
     with suppress(GitrunError, OSError, ValueError):
         if not are_wanted(git):
             return False
-        quick = replace(git, config={**git.config, "gitrun.fsync": ("false",)})  # a power cut may take what can be made again
+        quick = replace(git, config={**git.config, "gitrun.fsync": ("false",)})  # no fsync: notes can be rebuilt
         with patient(quick) as _, Objects(quick) as objects:
             found = objects.read(NOTES)
             before = found.id if found else None
@@ -131,14 +131,14 @@ def add(git: Git, note: Note) -> bool:
 
 
 def text_of(objects: Objects, before: str | None, commit: str) -> bytes:
-    """Returns the note that a commit has, also where git has laid it out otherwise; empty if it has none."""
+    """Returns the note of a commit in either layout of `git notes`; empty if it has none."""
     paths = (path_of(commit), commit.encode()) if before else ()
     found = objects.read_many([f"{before}:{path.decode()}" for path in paths])
     return next((one.data for one in found if one and one.data), b"")
 
 
 def add_run(git: Git, run: str) -> bool:
-    """Writes the note of a run that has ended, as its ref has it; for who does not know how it went."""
+    """Adds the note of an ended run from its recorded result, for callers that did not see it end."""
     with suppress(GitrunError, OSError):
         if not are_wanted(git):
             return False
@@ -160,7 +160,7 @@ def add_run(git: Git, run: str) -> bool:
 
 
 def with_line(old: bytes, note: Note, *, is_exact: bool) -> str:
-    """Returns the note of a commit with the line of a run put first among its kind, in place of an earlier one of that run."""
+    """Returns a commit's note with the run's line first among its kind, replacing an earlier line of that run."""
     lines = [safe_text(line) for line in old.decode(errors="replace").splitlines()]
     groups = {}
     for head, more in (EXACT, CHANGED):
@@ -172,8 +172,8 @@ def with_line(old: bytes, note: Note, *, is_exact: bool) -> str:
 
 
 def add_commit(git: Git, commit: str, tree: str) -> bool:
-    """Writes the note of a commit of the user's, if notes are wanted and it has runs; whether it is written."""
-    if not are_wanted(git) or not git.state.exists():  # where no run was made, a commit leaves nothing of ours
+    """Writes the note of a user's commit, if it has runs. Returns whether it was written."""
+    if not are_wanted(git) or not git.state.exists():  # a commit hook creates no state in a repository without runs
         return False
     from gitrun.store.index import Index
 
@@ -188,7 +188,7 @@ def add_commit(git: Git, commit: str, tree: str) -> bool:
 
 
 def drop(git: Git) -> bool:
-    """Takes the notes away, and no more are written; whether there were any."""
+    """Deletes the notes. Returns whether there were any. Turning off `gitrun.notes` is up to the caller."""
     with patient(git) as _:
         before = read_ref(git, NOTES)
         if before:
@@ -197,7 +197,7 @@ def drop(git: Git) -> bool:
 
 
 def patient(git: Git) -> Lock:
-    """The lock under which notes are written. Raises StaleRun if it is not to be had in a minute."""
+    """Takes the lock for writing notes. Raises StaleRun after PATIENCE seconds."""
     make_common(git.state)
     lock = acquire(git.state / "notes.lock", PATIENCE)
     if lock is None:
@@ -206,14 +206,16 @@ def patient(git: Git) -> Lock:
 
 
 def publish(git: Git, made: str, before: str | None) -> None:
-    """Makes the commit the notes that there are; a log of this ref would keep all that it ever was."""
+    """Moves the notes ref from `before` to the new commit, without a reflog, which would keep every old version."""
     git.run("-c", "core.logAllRefUpdates=false", "update-ref", "--no-deref", NOTES, made, before or NO_ID)
 
 
 def edited(git: Git, objects: Objects, before: str | None, notes: Mapping[str, str]) -> str:
-    """A new commit, without parents, of the notes with these put in."""
+    """Commits the notes with these texts (commit -> text) put in. Returns the id. The commit has no parents."""
     loose = Loose(git)
-    changes: dict[bytes, Entry | None] = {os.fsencode(commit): None for commit in notes}  # as `git notes` has few
+    changes: dict[bytes, Entry | None] = {
+        os.fsencode(commit): None for commit in notes
+    }  # the flat layout of `git notes` for few notes
     changes |= {path_of(commit): Entry(FILE, loose.write("blob", text.encode())) for commit, text in notes.items()}
     tree = edit_tree(objects, loose, f"{before}^{{tree}}" if before else None, changes)
     who = f"{WHO} {int(time.time())} +0000"
@@ -221,7 +223,7 @@ def edited(git: Git, objects: Objects, before: str | None, notes: Mapping[str, s
 
 
 def import_notes(git: Git, notes: Iterable[tuple[str, str]]) -> str:
-    """A new commit, without parents, of exactly these notes: through `git fast-import`, into one pack."""
+    """Commits exactly these notes with `git fast-import`, as one pack. Returns the id. The commit has no parents."""
     who = f"{WHO} {int(time.time())} +0000".encode()
     with scratch(git) as place:
         marks, words = place / "marks", [b"commit refs/gitrun/notes\nmark :1\ncommitter ", who, b"\n", data(MESSAGE)]
@@ -233,17 +235,17 @@ def import_notes(git: Git, notes: Iterable[tuple[str, str]]) -> str:
 
 
 def data(content: bytes) -> bytes:
-    """The bytes as fast-import reads them."""
+    """Formats bytes as a `data` command of fast-import."""
     return b"data %d\n" % len(content) + content + b"\n"
 
 
 def path_of(commit: str) -> bytes:
-    """Where the note of a commit lies: as `git notes` lays them out when they are many."""
+    """Returns the path of a commit's note in the tree: the fan-out that `git notes` uses for many."""
     return f"{commit[:2]}/{commit[2:]}".encode()
 
 
 def notes_of_all(git: Git, index: Index, runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
-    """Commit and note of every attempt, and of every commit of which runs were made."""
+    """Yields commit and note for every attempt, and for every commit that runs were made of or from."""
     with Objects(git) as objects:
         for start in range(0, len(runs), ROUND):
             some = [(run, one) for run in runs[start : start + ROUND] for one in attempts_of(git, objects, run)]
@@ -269,20 +271,20 @@ def notes_of_all(git: Git, index: Index, runs: Sequence[Run]) -> Iterator[tuple[
 
 
 def attempts_of(git: Git, objects: Objects, run: Run) -> tuple[Attempt, ...]:
-    """The attempts of a run; nothing is read for a run that has one."""
+    """Returns the attempts of a run, without reading anything if there is only one."""
     from gitrun.store.runs import attempts
 
     return (run.attempt,) if run.attempt.id == run.id else attempts(git, objects, run)
 
 
 def at_of(attempt: Attempt) -> str:
-    """Where the output of an attempt lies."""
+    """Returns the git name of an attempt's output."""
     return f"{attempt.left}:{record.OUTPUT}"
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How an attempt ended."""
+    """The end of an attempt: status, exit status, duration in seconds, and metrics."""
 
     status: str
     exit_status: int | None
@@ -295,19 +297,19 @@ class Ending:
 
 
 def ending_of(attempt: Attempt) -> Ending:
-    """Returns how an attempt ended that is recorded."""
+    """Returns the end of a recorded attempt."""
     return Ending(attempt.status, attempt.exit_status, attempt.duration, attempt.metrics)
 
 
 def attempt_note(run: str, attempt: str, how: Ending, output: bytes) -> str:
-    """What there is to say of an attempt: its outcome and metrics, and the end of what it wrote."""
+    """Formats an attempt's note: outcome, metrics, and the last TAIL lines of output, safe for terminals."""
     again = f" (a restart of {short(run)})" if attempt != run else ""
     written = safe_lines(output[-(TAIL * 4 * WIDEST) :].decode(errors="replace"))
     return "".join(f"{line}\n" for line in (f"{how}{again}", *(f"  | {line[:WIDEST]}".rstrip() for line in written[-TAIL:])))
 
 
 def commit_note(index: Index, commit: str, tree: str) -> str:
-    """The runs of exactly a commit's tree, then those that were made from it with changes, the newest of each."""
+    """Formats a commit's note: runs of exactly its tree, and runs made from it with changes, newest first."""
     exact = index.made_of(tree, MOST + 1) if tree else []
     changed = index.made_from(commit, tree, MOST + 1)
     lines = []
@@ -318,11 +320,11 @@ def commit_note(index: Index, commit: str, tree: str) -> str:
 
 
 def words(run: Run) -> str:
-    """A run on one line."""
+    """Formats a run as one line of a note."""
     return line_of(run.id, run.operation, run.attempt.flags_text, ending_of(run.attempt))
 
 
 def line_of(run: str, operation: str, flags: str, how: Ending) -> str:
-    """Returns the line of a run in the note of a commit."""
+    """Formats the line of a run in a commit's note."""
     said = f"{short(run)} {safe_text(operation)} {safe_text(flags)}".rstrip()
     return f"{said[:WIDEST]}: {how}"

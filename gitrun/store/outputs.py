@@ -1,4 +1,4 @@
-"""Where the output of an attempt is, as a value that can be kept and read later."""
+"""A reference to an attempt's output, as a value that can be pickled and read later."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Where the output of an attempt is: a blob below a commit of the repository at `git_dir`."""
+    """The output of an attempt: a blob in the tree of `commit`, in the repository at `git_dir`."""
 
     git_dir: str
     commit: str
 
     def read(self) -> bytes:
-        """The recorded output."""
+        """Returns the recorded output; empty if there is none. Opens the repository."""
         from gitrun.git.exe import Git
         from gitrun.git.objects import Objects
         from gitrun.log import environment

@@ -1,4 +1,4 @@
-"""Directories of gitrun's local state: for their owner alone, and common to others where those may write the repository."""
+"""Directories of gitrun's local state: private to their owner, or shared like the repository."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
 
 
 def make_private(place: Path) -> None:
-    """Makes a directory that is its owner's alone; those above it are as `make_common` makes them."""
+    """Makes a directory with mode 0700. Its parents follow `make_common`."""
     make_common(place.parent)
     place.mkdir(mode=0o700, exist_ok=True)
 
 
 def make_common(place: Path) -> None:
-    """Makes a directory and those above it: each others' too only if the one that it lies in is (`core.sharedRepository`)."""
+    """Makes a directory and its parents, writable for the group if the directory above is (`core.sharedRepository`)."""
     if place.is_dir():
         return
     make_common(place.parent)

@@ -1,4 +1,4 @@
-"""Readers for the objects of very many runs: which of the two doors to git's objects is taken."""
+"""Selects the reader for very many objects: libgit2, or git's executable in a partial clone."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 def is_partial(git: Git) -> bool:
-    """Whether objects may be elsewhere, from where git fetches them when they are read; libgit2 1.9 does not."""
-    # git 2.39 has the extension only in repositories that older ones made
+    """Returns whether this is a partial clone. Git fetches missing objects on demand; libgit2 1.9 does not."""
+    # git 2.39 sets the extension no more, but older gits did
     promised = (values for name, values in git.config.items() if name.startswith("remote.") and name.endswith(".promisor"))
     return "extensions.partialclone" in git.config or any(values[-1] == "true" for values in promised)
 
 
 def bulk_reader(git: Git) -> Any:  # noqa: ANN401 - an Odb, whose module imports pygit2
-    """A reader for very many objects that are here."""
+    """Returns a libgit2 reader for very many local objects."""
     from gitrun.git.odb import Odb
 
     return Odb(git)
@@ -27,7 +27,7 @@ def bulk_reader(git: Git) -> Any:  # noqa: ANN401 - an Odb, whose module imports
 
 @contextmanager
 def reader_of_all(git: Git) -> Iterator[Any]:
-    """A reader for very many objects, which may be elsewhere."""
+    """Opens a reader for very many objects, which works in partial clones too."""
     if not is_partial(git):
         yield bulk_reader(git)
         return

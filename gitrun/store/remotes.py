@@ -1,4 +1,4 @@
-"""Runs to and from other repositories, through git: one glob for any number of refs, never forced, nothing pruned."""
+"""Fetches and pushes runs through git: many refs at once, never forced, nothing pruned."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ FETCH = (
     "--dry-run", "--quiet", "--no-tags", "--no-prune", "--refmap=", "--no-recurse-submodules", "--no-auto-gc", "--no-filter",
 )  # fmt: skip
 FEW = 50
-"""Runs that are asked for one by one: git takes the square of their number."""
+"""Runs up to which each gets a refspec of its own. Git's time grows with the square of their number."""
 IMPOSSIBLE = re.compile(r"transaction|atomic|lock|conflict", re.IGNORECASE)
-"""What gits say of refs that cannot be, once no rule has refused them."""
+"""Replies of gits that could not create conflicting refs, after no rule has refused them."""
 HOOK = "pre-receive hook declined"
-"""What git says of a ref that a hook pre-receive, ours for one, has refused."""
+"""Git's reply about a ref that a pre-receive hook declined."""
 MOST = 10
 """Lines of the other side that are passed on."""
 GIVEN_UP = 3
-"""Single runs that were too large, one after the other, after which no smaller rounds are tried."""
+"""Consecutive single runs that were too large, after which rounds are no longer halved."""
 TOO_LARGE = "the server takes no request of that size (HTTP 413); nginx: client_max_body_size"
 OF_GIT = re.compile(r"error: (?:hook declined to update|cannot lock ref|denying|refusing|failed to|unable to|unpack) ?")
 GONE_ON = "somebody else went on with it"
@@ -52,35 +52,35 @@ REASONS = {
     "missing necessary objects": "objects of it are missing here; git run doctor",
     "remote ref does not exist": "it is not there",
 }  # fmt: skip
-"""What git says of a ref that was refused, and what that means for a run."""
+"""Git's reasons for refusing a ref, and their meaning for a run."""
 PUSH = ("--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no")
 
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """What became of runs that were pushed, by id: new there, moved forward, as they were, rejected and why."""
+    """The outcome of a push by run id: new there, moved forward, unchanged (a count), rejected with reasons."""
 
     fresh: tuple[str, ...] = ()
     forward: tuple[str, ...] = ()
     same: int = 0
     rejected: tuple[tuple[str, str], ...] = ()
     told: tuple[str, ...] = ()
-    """What hooks of the other side said to it, unless the user has seen that."""
+    """Lines from hooks of the other side that the user has not seen."""
 
 
 def remotes(git: Git) -> list[str]:
-    """The names of the configured remotes."""
+    """Returns the names of the configured remotes."""
     found = (re.fullmatch(r"remote\.(.+)\.url", name, re.DOTALL) for name in git.config)
     return list(dict.fromkeys(match[1] for match in found if match))
 
 
 def is_remote(git: Git, word: str) -> bool:
-    """Whether a word means a remote, not a run: a configured name, a URL, `host:path`, a path with `/` or `.` before it."""
+    """Returns whether a word is a remote: a configured name, a URL, `host:path`, or a path with `/`, `./` or `../` first."""
     return word in remotes(git) or (URL.match(word) is not None and not word.startswith("-"))
 
 
 def default_remote(git: Git, *, push: bool = False) -> str:
-    """The remote that git would take on this branch. Raises UsageError if there is none."""
+    """Returns the remote that git would use on this branch. Raises UsageError if there is none."""
     branch = git.attempt("symbolic-ref", "--quiet", "--short", "HEAD").stdout.decode(errors="surrogateescape").strip()
     names = [f"branch.{branch}.pushremote", "remote.pushdefault"] if push else []
     known = remotes(git)
@@ -95,10 +95,10 @@ def default_remote(git: Git, *, push: bool = False) -> str:
 
 
 def fetch(git: Git, remote: str, patterns: Sequence[str], prefix: str, *, shown: bool) -> dict[str, str]:
-    """The remote's runs with ids of these patterns (`*`, `3fa2*`): id -> tip; what is new of them is kept by a ref at `prefix`.
+    """Fetches the remote's runs whose ids match the patterns (`*`, `3fa2*`). Returns id -> tip of all of them.
 
-    The remote is asked what it has, and, if that is not here, for all of it at once. It is not given a ref each: to make
-    ten thousand that are to go away again takes longer than all the rest. Raises GitFailed.
+    New commits are kept by one ref below `prefix`: ten thousand refs, removed right after, would cost more than all the
+    rest. Raises GitFailed.
     """
     asked = git.talk("ls-remote", "--quiet", "--", remote, *(RUNS + pattern for pattern in patterns), shown=False)
     if asked.status:
@@ -117,7 +117,7 @@ def fetch(git: Git, remote: str, patterns: Sequence[str], prefix: str, *, shown:
 
 
 def listed(git: Git, remote: str, runs: Sequence[str]) -> dict[str, str]:
-    """Those of the runs that are wherever pushes to the remote go: id -> tip. Raises GitFailed."""
+    """Returns those of the runs that every push URL of the remote has, as id -> tip. Raises GitFailed."""
     patterns = [run_ref(run) for run in runs] if len(runs) <= FEW else [f"{RUNS}*"]
     found = []
     for place in pushed_to(git, remote):
@@ -130,7 +130,7 @@ def listed(git: Git, remote: str, runs: Sequence[str]) -> dict[str, str]:
 
 
 def published(git: Git, remote: str) -> frozenset[str]:
-    """The objects that refs have wherever pushes to the remote go; those behind them need not be pushed. Raises GitFailed."""
+    """Returns the ids of objects at refs of every push URL, to exclude from pushes. Raises GitFailed."""
     found = []
     for place in pushed_to(git, remote):
         asked = git.talk("ls-remote", "--quiet", "--", place, shown=False)
@@ -141,13 +141,13 @@ def published(git: Git, remote: str) -> frozenset[str]:
 
 
 def pushed_to(git: Git, remote: str) -> list[str]:
-    """Where pushes to the remote go: the remote itself, or its URLs if fetches ask others."""
+    """Returns the places that pushes go to: the remote's name, or its push URLs if they differ from the fetch URLs."""
     fetched, pushed = (git.attempt("remote", "get-url", *to, "--all", remote).stdout for to in ((), ("--push",)))
     return [remote] if fetched == pushed else pushed.decode(errors="surrogateescape").splitlines()
 
 
 def pin(git: Git, heads: Sequence[str], prefix: str) -> None:
-    """Keeps these commits, and all behind them, from every gc: by one commit that has them for its parents."""
+    """Protects commits from gc with one ref, to a commit that has them all as parents. Other objects are ignored."""
     asked = "".join(f"{head}\n" for head in dict.fromkeys(heads)).encode()
     lines = git.run("cat-file", "--batch-check=%(objecttype) %(objectname)", stdin=asked).decode().splitlines()
     parents = [line.replace("commit ", "parent ") for line in lines if line.startswith("commit ")]
@@ -160,9 +160,9 @@ def pin(git: Git, heads: Sequence[str], prefix: str) -> None:
 
 
 def push(git: Git, remote: str, runs: Mapping[str, str], *, shown: bool) -> Pushed:
-    """Pushes the runs (id -> tip) in one go; each moves forward there, or is rejected. Raises GitFailed.
+    """Pushes the runs (id -> tip). Each moves forward there or is rejected. Raises GitFailed.
 
-    A server that takes no request of that size (nginx: 1 MB if nobody says otherwise) gets them in rounds of half as many.
+    If a server refuses the size (nginx: 1 MB by default), the round is halved and tried again.
     """
     if not runs:
         return Pushed()
@@ -186,7 +186,7 @@ def push(git: Git, remote: str, runs: Mapping[str, str], *, shown: bool) -> Push
 
 
 def push_round(git: Git, remote: str, runs: Mapping[str, str], *, shown: bool, is_all: bool) -> Pushed:
-    """Pushes these runs in one go. Raises GitFailed, TooLarge."""
+    """Pushes these runs at once. `is_all` means that they are all runs here. Raises GitFailed, TooLarge."""
     if is_all and all(is_id(run) and is_id(tip) for run, tip in runs.items()):
         return push_refs(git, remote, RUNS, runs, shown=shown)
     with opened(git, OUTBOX) as prefix:
@@ -198,7 +198,7 @@ def push_round(git: Git, remote: str, runs: Mapping[str, str], *, shown: bool, i
 
 
 def both(one: Pushed, two: Pushed) -> Pushed:
-    """What became of the runs of two rounds."""
+    """Adds up the outcomes of two rounds."""
     told = tuple(dict.fromkeys((*one.told, *two.told)))
     return Pushed(
         (*one.fresh, *two.fresh), (*one.forward, *two.forward), one.same + two.same, (*one.rejected, *two.rejected), told
@@ -210,11 +210,11 @@ def push_refs(git: Git, remote: str, prefix: str, runs: Mapping[str, str], *, sh
     words = (*unmirrored(git, remote), "push", *PUSH, "--progress" if shown else "--no-progress")
     done = git.talk(*words, "--", remote, f"{prefix}*:{RUNS}*", shown=shown)
     told = list(lines_of(done.data))
-    if done.status and not any(flag == "!" for flag, _, _ in told):  # of several URLs one may have heard nothing
+    if done.status and not any(flag == "!" for flag, _, _ in told):  # with several URLs, one may fail without any status line
         failed = TooLarge if re.search(r"\bHTTP 413\b|error: 413\b", done.reason) else GitFailed
         raise failed(*unreachable(done, f"cannot push to {remote}"))
     refused = {run: refusals(done).get(run, reason) for flag, run, reason in told if flag == "!"}
-    # who pushes the same at the same time is told that the ref is locked, and then it is where we wanted it
+    # if another client pushes the same tip at the same time, ours is refused although the ref is right
     there = listed(git, remote, list(refused)) if refused else {}
     rejected = {run: in_words(reason) for run, reason in refused.items() if there.get(run) != runs[run]}
     fresh = dict.fromkeys(run for flag, run, _ in told if flag == "*" and run not in rejected)
@@ -224,12 +224,12 @@ def push_refs(git: Git, remote: str, prefix: str, runs: Mapping[str, str], *, sh
 
 
 def delete(git: Git, remote: str, runs: Mapping[str, str]) -> Pushed:
-    """Deletes the runs (id -> tip that is expected there) on the remote. Raises GitFailed."""
+    """Deletes the runs (id -> expected tip) on the remote. Raises GitFailed."""
     leases = [f"--force-with-lease={run_ref(run)}:{tip}" for run, tip in runs.items()]
     specs = [f":{run_ref(run)}" for run in runs]
     words = (*unmirrored(git, remote), "push", *PUSH, *leases)
     done = git.talk(*words, "--", remote, *specs, shown=False)
-    if refusals(done):  # a server with our hook wants to be asked so, one without may not know such options
+    if refusals(done):  # our server hook requires this option; other servers may not support options, so it is sent second
         again = git.talk(*words, "--push-option=gitrun.delete", "--", remote, *specs, shown=False)
         done = again if again.data else done
     told = list(lines_of(done.data))
@@ -243,16 +243,16 @@ def delete(git: Git, remote: str, runs: Mapping[str, str]) -> Pushed:
 
 
 def why_refused(git: Git, remote: str) -> str:
-    """Why the remote would refuse runs, in its own words; empty if it would take them. No ref is made there.
+    """Returns the reason why the remote would refuse runs; empty if it would accept them. Changes nothing there.
 
-    Two names of which no repository has both, `0` and `0/0`, are pushed in one transaction: it is judged by all rules
-    and hooks of the remote, and cannot go through. What is pushed is the empty tree, which every git knows.
+    Pushes `0` and `0/0` in one transaction, which cannot succeed: no repository can have both. All rules and hooks of the
+    remote still judge it. The pushed object is the empty tree, which every git knows.
     """
     words = (*unmirrored(git, remote), "push", *PUSH)
     specs = [f"{EMPTY_TREE}:{ref}" for ref in (PROBE, f"{PROBE}/0")]
     done = git.talk(*words, "--atomic", "--", remote, *specs, shown=False)
     reason = next((reason for _, _, reason in lines_of(done.data)), None)
-    if reason is None:  # it is not there, takes no pushes at all, or knows no transactions
+    if reason is None:  # unreachable, read-only, or without atomic pushes
         done = git.talk(*words, "--dry-run", "--", remote, specs[0], shown=False)
         return done.reason if done.status else ""
     is_our_hooks = any(line.startswith(f"gitrun: refused {PROBE}:") for line in done.told) and HOOK in reason
@@ -262,9 +262,9 @@ def why_refused(git: Git, remote: str) -> str:
 
 
 def said_by_hooks(done: Answer) -> tuple[str, ...]:
-    """The lines of the other side's rules and hooks that the user has not seen, equal ones once, `MOST` at most.
+    """Returns lines from hooks of the other side that the user has not seen: at most MOST, without repetition.
 
-    Not those in which our hook says why it refused a run, nor those of the other side's git about a single ref.
+    Leaves out our own hook's reasons, which are per run, and what git says about single refs.
     """
     said = (line for line in done.told if not line.startswith(f"gitrun: refused {RUNS}") and not OF_GIT.match(line))
     lines = list(dict.fromkeys(re.sub(rf"{RUNS}[0-9a-f]{{40}}", f"{RUNS}…", line) for line in said))
@@ -273,24 +273,24 @@ def said_by_hooks(done: Answer) -> tuple[str, ...]:
 
 
 def in_words(reason: str) -> str:
-    """Why a ref was refused, said for people; what a server or a hook says in words of its own stays as it is."""
+    """Explains why a ref was refused. Words of a server or hook that are not git's own stay as they are."""
     bare = reason.removeprefix("[remote rejected] ").removeprefix("[rejected] ").removeprefix("[remote failure] ").strip("()")
     return next((words for said, words in REASONS.items() if bare.startswith(said)), bare)
 
 
 def refusals(done: Answer) -> dict[str, str]:
-    """Why the pre-receive hook of gitrun on the other side has refused runs, by id."""
+    """Returns the reasons of gitrun's own pre-receive hook on the other side, by run id."""
     found = (re.match(rf"gitrun: refused {RUNS}([0-9a-f]{{40}}): (.*)", line) for line in done.told)
     return {match[1]: match[2] for match in found if match}
 
 
 def unmirrored(git: Git, remote: str) -> tuple[str, ...]:
-    """The setting without which git refuses refspecs for a remote that is a mirror."""
+    """Returns the options that let git push refspecs to a mirror remote."""
     return ("-c", f"remote.{remote}.mirror=false") if f"remote.{remote}.mirror" in git.config else ()
 
 
 def lines_of(porcelain: bytes) -> Iterator[tuple[str, str, str]]:
-    """Flag, run and summary of each ref that `git push --porcelain` tells of."""
+    """Yields flag, run and summary for each run's ref in the output of `git push --porcelain`."""
     for line in porcelain.decode(errors="replace").splitlines():
         fields = line.split("\t")
         if len(fields) == 3 and len(fields[0]) == 1 and f":{RUNS}" in fields[1]:
@@ -298,7 +298,7 @@ def lines_of(porcelain: bytes) -> Iterator[tuple[str, str, str]]:
 
 
 def unreachable(done: Answer, what: str) -> tuple[str, str]:
-    """Message and hint for a git that did not get through."""
+    """Returns message and hint for a git command that failed, without passwords of URLs."""
     heard = () if done.is_seen else [line.removeprefix("error: ").rstrip(".") for line in done.told[:3]]
     words = without_passwords("; ".join([f"{what}: {done.reason}", *heard]))
     if "prerequisite" in done.reason:
@@ -307,7 +307,7 @@ def unreachable(done: Answer, what: str) -> tuple[str, str]:
 
 
 def push_large(git: Git, remote: str, runs: Mapping[str, str]) -> None:
-    """Pushes what git-lfs keeps of the runs, if git-lfs keeps anything here. Raises GitFailed."""
+    """Pushes the LFS objects of the runs, if this repository has any. Raises GitFailed."""
     if not (git.common_dir / "lfs" / "objects").is_dir():
         return
     for start in range(0, len(runs), 100):

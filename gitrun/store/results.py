@@ -1,4 +1,4 @@
-"""The end of an attempt: output, metrics and files into a result commit on the run's tip."""
+"""Ends an attempt: commits its output, metrics and files as a result, and moves the run's ref there."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ if TYPE_CHECKING:
 
 Changes: TypeAlias = "Mapping[bytes, Entry | None]"
 MOST = 1_000
-"""Files that git ignores, of a run, that go into its result."""
+"""Ignored files that one result can hold."""
 LARGEST, HALF = 10 << 20, 5 << 20
-"""Bytes of output above which only the first and last 5 MiB are in the result."""
+"""Bytes of output above which a result holds only the first and last 5 MiB."""
 TRIES = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
-"""Seconds before each try to record a result, while a gc or an annotation comes in between."""
+"""Seconds before each try to record a result, while a gc or an annotation interferes."""
 
 
 def kept(git: Git, run: str, attempt: str) -> Path:
-    """Where an attempt keeps what is not in the repository's objects."""
+    """Returns the directory for an attempt's files that are not in git."""
     return git.state / "files" / run / attempt
 
 
 def finish(git: Git, started: Started, collect: Callable[[], tuple[Outcome, Changes]], scratch: Path) -> Outcome:
-    """The outcome that `collect` tells, recorded: the run's ref points to the result commit.
+    """Commits the result that `collect` returns and moves the run's ref to it. Returns the outcome.
 
-    Annotations made while the program ran stay: the result comes after them. `collect` is asked again if gc took what
-    it had written. Raises StaleRun if the run went on without us, GitFailed if the repository takes no more: what the
-    run left then stays in its live record, for a later command to finish.
+    Annotations made during the run stay below the result. `collect` is called again if a gc removed its objects. Raises
+    StaleRun if somebody else moved the run on. Raises GitFailed if the repository is not writable: the live record stays,
+    for a later command to finish the attempt.
     """
     parent, broken = "", set[str]()
     for wait in TRIES:
@@ -58,7 +58,7 @@ def finish(git: Git, started: Started, collect: Callable[[], tuple[Outcome, Chan
         holding = gc_held_off(git) if wait else nullcontext()
         with holding, Objects(git) as objects, TreeMaker(git) as maker:
             at = objects.read(run_ref(started.run), limit=0)
-            tip = at.id if at else tip_of(git, started.run) or ""  # while a gc moves them, objects are not found at times
+            tip = at.id if at else tip_of(git, started.run) or ""  # during a gc, cat-file can miss an object for a moment
             parent = parent if tip in broken else below_broken(objects, tip)
             require_ours(objects, parent, started)
             try:
@@ -76,7 +76,7 @@ def finish(git: Git, started: Started, collect: Callable[[], tuple[Outcome, Chan
             else:
                 return outcome
         if wait and not isinstance(problem, StaleRun | ObjectsGone) and not is_collecting(git):
-            break  # a full disk, say, is not less full in a moment
+            break  # other failures, such as a full disk, do not pass in a moment
     raise type(problem)(
         f"{problem.message}; what the run left is kept in {started.live.directory}",
         "git run list tries again",
@@ -84,7 +84,7 @@ def finish(git: Git, started: Started, collect: Callable[[], tuple[Outcome, Chan
 
 
 def renew(git: Git, started: Started) -> bool:
-    """Makes the live record of an attempt again, and that it was made here, if somebody removed them; whether it did."""
+    """Rebuilds the live record and the trust entry of a running attempt if somebody removed them. Returns whether it did."""
     is_new = started.live.renew()
     if is_new or not file_of(git).exists():
         made_here(git, started.attempt)
@@ -92,7 +92,7 @@ def renew(git: Git, started: Started) -> bool:
 
 
 def commit_result(git: Git, tree: str, parent: str, message: bytes) -> str:
-    """The id of a result's commit, signed if that is wanted and can be done: what a program did is kept in any case."""
+    """Commits a result, signed if `gitrun.sign` is set. Returns its id. If signing fails, commits it unsigned."""
     if is_wanted(git):
         with suppress(CannotRun):
             return commit_signed(git, tree, [parent], message)
@@ -100,7 +100,7 @@ def commit_result(git: Git, tree: str, parent: str, message: bytes) -> str:
 
 
 def below_broken(objects: Objects, tip: str) -> str:
-    """The tip; what it was put on, if it is a result of which a gc took a part before its supervisor died."""
+    """Returns `tip`, or its parent if `tip` is a result that lost objects to a gc."""
     commit = read_commit(objects.read(tip)) if tip else None
     if commit and commit.kind == "result" and objects.read(f"{tip}:{record.RESULT}", limit=0) is None:
         return commit.parents[0]
@@ -108,7 +108,7 @@ def below_broken(objects: Objects, tip: str) -> str:
 
 
 def require_ours(objects: Objects, tip: str, started: Started) -> None:
-    """Raises StaleRun unless the tip is the attempt, or annotations on it."""
+    """Raises StaleRun unless the tip is the attempt, or only annotations were added to it."""
     while tip != started.attempt:
         commit = read_commit(objects.read(tip)) if tip else None
         if commit is None or commit.kind not in {"annotation", "merge"} or not commit.parents:
@@ -117,7 +117,7 @@ def require_ours(objects: Objects, tip: str, started: Started) -> None:
 
 
 def records(git: Git, started: Started, outcome: Outcome, scratch: Path) -> dict[bytes, Entry]:
-    """The entries of result.toml, the output, the metrics, and small files that git ignores."""
+    """Writes result.toml, output, metrics and small ignored files. Returns their tree entries by path."""
     output = fitting(started.live.output, kept(git, started.run, started.attempt) / record.OUTPUT, scratch / "shortened")
     result = scratch / "result.toml"
     result.write_bytes(record.result_toml(outcome))
@@ -132,10 +132,13 @@ def records(git: Git, started: Started, outcome: Outcome, scratch: Path) -> dict
 
 
 def small(git: Git, place: Path, files: Iterable[File]) -> dict[str, Path]:
-    """The local files that go into the result, by their path there: the smallest first, up to `gitrun.maxIgnored` in all."""
+    """Selects ignored files for the result, by their path in it: smallest first, up to `gitrun.maxIgnored` bytes in all.
+
+    Leaves out files that look like secrets, symbolic links, and files too large for git.
+    """
     settings = settings_from(git.config)
     room, chosen = settings.max_ignored, dict[str, "Path"]()
-    most = min(room, settings.max_produced)  # what is too large for git stays out of it
+    most = min(room, settings.max_produced)  # a file too large for a result is too large here as well
     local = [file for file in files if file.stored == "local" and 0 <= file.size <= most and is_safe(file.path)]
     for file in sorted(local, key=lambda file: (file.size, file.path))[:MOST]:
         source = place / file.path
@@ -147,7 +150,10 @@ def small(git: Git, place: Path, files: Iterable[File]) -> dict[str, Path]:
 
 
 def fitting(output: Path, whole: Path, short: Path) -> Path:
-    """The output, or `short` with its beginning and end if it is over 10 MiB; then the whole of it is kept at `whole`."""
+    """Returns the path of the output to commit. Above 10 MiB that is `short`, made of its first and last 5 MiB.
+
+    The whole of such an output is kept at `whole`.
+    """
     output.touch()
     size = output.stat().st_size
     if size <= LARGEST:
@@ -166,7 +172,7 @@ def fitting(output: Path, whole: Path, short: Path) -> Path:
 
 
 def keep_whole(output: Path, whole: Path) -> None:
-    """A second name for the output, or a copy where a file system has no second names; on the disk then."""
+    """Keeps the output at `whole` as a hard link, or as a copy where links are not supported. Syncs it to disk."""
     try:
         os.link(output, whole)
     except OSError:

@@ -1,7 +1,6 @@
-"""Runs whose commits were rewritten with the history they belong to: what was rewritten, and the same runs under new ids.
+"""Runs that `git filter-repo` or `git filter-branch` rewrote with the history: detects them and gives them new ids.
 
-`git filter-repo` and `git filter-branch` rewrite the refs of runs too. Then the name of a run is not the id of its first
-attempt any more, and the source that an attempt names is not the one that it has.
+A rewritten run's name is no longer the id of its first attempt. The source that run.toml names no longer matches.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from gitrun.store.runs import Reader
 
 ORIGINAL = "refs/original/"
-"""Where git filter-branch leaves the refs that it has rewritten."""
+"""Namespace where git filter-branch keeps the old refs."""
 NOTHING = "0" * 40
 HEADER = re.compile(rb"\A(.*?)\n\n", re.DOTALL)
 KEPT = re.compile(rb"^(?:author|committer|encoding) [^\n]*$", re.MULTILINE)
@@ -43,14 +42,14 @@ KEPT = re.compile(rb"^(?:author|committer|encoding) [^\n]*$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The commits of a run, those that are built upon first, and the first attempt."""
+    """The commits of a run, parents first, and the id of the first attempt."""
 
     commits: tuple[Commit, ...]
     first: str
 
 
 def commit_map(git: Git) -> dict[str, str]:
-    """What git filter-repo has rewritten here: old commit -> new commit, of which `NOTHING` is one that it has dropped."""
+    """Returns the commits that git filter-repo rewrote, old id -> new id. A dropped commit maps to NOTHING."""
     with suppress(OSError):
         lines = (line.split() for line in (git.common_dir / "filter-repo" / "commit-map").read_text().splitlines())
         return {words[0]: words[1] for words in lines if len(words) == 2 and all(map(is_id, words))}
@@ -58,7 +57,7 @@ def commit_map(git: Git) -> dict[str, str]:
 
 
 def line_of(objects: Reader, tip: str) -> Line | None:
-    """The commits of the run behind a tip, whatever its name; None if they do not lead to one first attempt."""
+    """Returns the commits of the run behind a tip, whatever its name. None unless they lead to one first attempt."""
     found: dict[str, Commit] = {}
     order: list[Commit] = []
     firsts: list[str] = []
@@ -81,12 +80,12 @@ def line_of(objects: Reader, tip: str) -> Line | None:
 
 
 def is_of_run(objects: Reader, commit: str) -> bool:
-    """Whether a commit is one of a run."""
+    """Returns whether the commit belongs to a run."""
     return read_commit(objects.read(commit, 1 << 21)) is not None
 
 
 def is_rewritten(git: Git, objects: Reader, run: str, tip: str) -> bool:
-    """Whether a run that does not read under its name is a whole one under another, because history was rewritten here."""
+    """Returns whether an unreadable run is intact under another id because history was rewritten here."""
     line = line_of(objects, tip)
     if line is None or line.first == run:
         return False
@@ -94,10 +93,10 @@ def is_rewritten(git: Git, objects: Reader, run: str, tip: str) -> bool:
 
 
 def mend(git: Git, run: str) -> str:
-    """Gives a rewritten run the name that it has now, and returns it. Its old name is in a comment. Raises GitrunError.
+    """Gives a rewritten run its new id and returns that. Adds a comment with the old id. Raises GitrunError.
 
-    Each attempt names the source and base that it has now. What was trusted stays so if git filter-repo tells which
-    commit became which: a file that is written only here.
+    Each attempt gets the source and base that it has now. Trust is kept only where the commit map of git filter-repo, a
+    local file, proves which commit became which.
     """
     tip = read_ref(git, RUNS + run)
     if tip is None or is_live(git.state, run):
@@ -109,7 +108,7 @@ def mend(git: Git, run: str) -> str:
         made = remade(git, (objects, maker), line, place)
     name, was = made[line.first], old_names(git, line, run)
     trust_again(git, was, made)
-    if read_ref(git, RUNS + name) is None:  # a killed doctor may have set it
+    if read_ref(git, RUNS + name) is None:  # an earlier, killed doctor may have set it
         set_ref(git, RUNS + name, made[tip], None)
     move_files(git, (run, name), {old: made[new] for new, old in was.items() if new in made} | {run: name})
     delete_ref(git, RUNS + run, tip)
@@ -123,7 +122,7 @@ def mend(git: Git, run: str) -> str:
 
 
 def remade(git: Git, through: tuple[Objects, TreeMaker], line: Line, place: Path) -> dict[str, str]:
-    """The new commit of each commit of the line: as it is, but for what its attempt says of its source."""
+    """Rewrites the line with corrected run.toml files. Returns new id by old id; unchanged commits keep theirs."""
     objects, maker = through
     made: dict[str, str] = {}
     tables: dict[str, bytes | None] = {}
@@ -149,7 +148,7 @@ def remade(git: Git, through: tuple[Objects, TreeMaker], line: Line, place: Path
 
 
 def run_toml(objects: Objects, maker: TreeMaker, attempt: Commit) -> bytes | None:
-    """The attempt's run.toml with the source that it has now; None if it names that one already. Raises BadRun."""
+    """Returns run.toml with the attempt's present source and base. None if it is right already. Raises BadRun."""
     found = objects.read(f"{attempt.id}:{record.RUN}", reading.LIMIT)
     table = reading.parse_toml((found.data if found else None) or b"", record.RUN)
     claim = claim_of(table)
@@ -164,21 +163,21 @@ def run_toml(objects: Objects, maker: TreeMaker, attempt: Commit) -> bytes | Non
 
 
 def with_parents(data: bytes, tree: str, parents: Sequence[str]) -> bytes:
-    """A commit with another tree and other parents, and without a signature, which would be of another commit."""
+    """Returns the commit with another tree and other parents. Drops its signature, which would no longer match."""
     head = HEADER.match(data)
     lines = [f"tree {tree}".encode(), *(f"parent {parent}".encode() for parent in parents)]
     return b"\n".join([*lines, *KEPT.findall(head[1] if head else b"")]) + b"\n\n" + (data[head.end() :] if head else data)
 
 
 def old_names(git: Git, line: Line, run: str) -> dict[str, str]:
-    """Which commit each commit of the line was, as far as git filter-repo tells."""
+    """Maps the line's commits to their ids before the rewrite, as far as git filter-repo records them."""
     new = {commit.id for commit in line.commits}
     found = {now: old for old, now in commit_map(git).items() if now in new}
     return found | ({line.first: run} if line.first not in found else {})
 
 
 def trust_again(git: Git, was: Mapping[str, str], made: Mapping[str, str]) -> None:
-    """Trusts what was trusted under its old name, if the commit map says that it is the same."""
+    """Trusts the new commits of those that were trusted, where the commit map confirms the pair."""
     known, told = trusted(git), commit_map(git)
     again = [made[new] for new, old in was.items() if old in known and told.get(old) == new]
     if again:
@@ -186,7 +185,7 @@ def trust_again(git: Git, was: Mapping[str, str], made: Mapping[str, str]) -> No
 
 
 def move_files(git: Git, names: tuple[str, str], attempts: Mapping[str, str]) -> None:
-    """Moves the files that are kept beside the repository to the run's new name, and to those of its attempts."""
+    """Moves the files kept outside of git to the new ids of the run and its attempts."""
     old, new = (git.state / "files" / name for name in names)
     if not old.is_dir() or new.exists():
         return
@@ -197,7 +196,7 @@ def move_files(git: Git, names: tuple[str, str], attempts: Mapping[str, str]) ->
 
 
 def keeping_alive(git: Git, runs: Iterable[Run]) -> list[str]:
-    """The runs that were made from commits which rewriting the branches has replaced: they keep what was to be purged."""
+    """Returns the ids of runs based on commits that a rewrite of the branches replaced."""
     replaced = {old for old, new in commit_map(git).items() if old != new} | set(replaced_by_filter_branch(git))
     if not replaced:
         return []
@@ -206,7 +205,7 @@ def keeping_alive(git: Git, runs: Iterable[Run]) -> list[str]:
 
 
 def bases_of(objects: Reader, run: Run) -> Iterator[str]:
-    """The commits that the attempts of the run were made from."""
+    """Yields the base commits of the run's attempts."""
     line = line_of(objects, run.tip)
     known = {commit.id for commit in line.commits} if line else set()
     for commit in line.commits if line else ():
@@ -214,7 +213,7 @@ def bases_of(objects: Reader, run: Run) -> Iterator[str]:
 
 
 def replaced_by_filter_branch(git: Git) -> list[str]:
-    """The commits of branches and tags that git filter-branch has replaced."""
+    """Returns the commits that git filter-branch removed from branches and tags."""
     heads = git.run("for-each-ref", "--format=%(objectname)", f"{ORIGINAL}refs/heads", f"{ORIGINAL}refs/tags")
     words = ("rev-list", "--stdin", "--not", "--branches", "--tags", "--remotes")
     return git.run(*words, stdin=heads).decode().split() if heads else []

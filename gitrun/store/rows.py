@@ -1,4 +1,4 @@
-"""A run as the index holds it: a row of what is looked for, and all that is known of it as a line of JSON."""
+"""Runs as rows of the index: columns to search, and the whole run as a line of JSON."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def row(run: Run | BrokenRun) -> tuple[object, ...]:
-    """A run as the base holds it."""
+    """Returns the values of a run's row, in the order of the index's columns."""
     if isinstance(run, BrokenRun):
         return run.id, run.tip, 0.0, "", "", "", None, 0, run.reason, "", None, None, ""
     attempt, notes = run.attempt, run.notes
@@ -35,26 +35,29 @@ def row(run: Run | BrokenRun) -> tuple[object, ...]:
 
 
 def words_key(kind: str, operation: str, command: Sequence[str]) -> str | None:
-    """A text that is the same for equal words behind `--`; None where only the entry knows where they begin."""
+    """Returns a text that is equal for equal words behind `--`.
+
+    None if only the project file knows where those words begin.
+    """
     if kind != COMMAND:
         return json.dumps(command[words_start(kind, command) :])
     return json.dumps(command) if operation == " ".join(command) else None
 
 
 def flags_key(flags: Flags) -> str:
-    """A text that is the same for flags that are equal by value: `1 == 1.0`, `true != 1`."""
-    return json.dumps({name: plain(value) for name, value in flags.items()})  # they are sorted by name
+    """Returns a text that is equal for flags that are equal by value: `1 == 1.0`, `true != 1`."""
+    return json.dumps({name: plain(value) for name, value in flags.items()})  # Flags iterates in the order of names
 
 
 def plain(value: object) -> object:
-    """A value whose text is the same for equal numbers."""
+    """Returns the value with whole floats as integers, also inside lists."""
     if isinstance(value, list):
         return [plain(item) for item in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def pack(run: Run) -> str:
-    """A run as a line of JSON, in the order in which `unpack` reads it."""
+    """Encodes a run as JSON: an array in the order that `unpack` reads."""
     a, notes = run.attempt, run.notes
     params = [getattr(a.params, name) for name in Params.__slots__]
     return json.dumps([
@@ -68,7 +71,7 @@ def pack(run: Run) -> str:
 
 
 def unpack(git: Git, run: str, tip: str, record: str) -> Run:
-    """The run that `pack` wrote."""
+    """Decodes a run that `pack` encoded. `run` is its id."""
     (
         head, operation, kind, command, cwd, flags, params, status, created, source, started, stopped, duration, exit_status,
         metrics, base, branch, dirty, batch, carried, skipped, files, ended, result, author, conflicts, submodules, given,
@@ -91,14 +94,14 @@ def unpack(git: Git, run: str, tip: str, record: str) -> Run:
 
 
 def params_from(values: Iterable[Any]) -> Params:
-    """The run parameters, in the order of their fields."""
+    """Returns run parameters from values in the order of their fields."""
     pairs = zip(Params.__slots__, values, strict=True)
     named: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in pairs}
     return Params(**named)
 
 
 def micros(time: datetime | None) -> int | None:
-    """A time as whole microseconds since 1970."""
+    """Converts a time to microseconds since 1970."""
     if time is None:
         return None
     passed = time - EPOCH
@@ -106,7 +109,7 @@ def micros(time: datetime | None) -> int | None:
 
 
 def moment_of(passed: int | None) -> datetime | None:
-    """The time that `micros` wrote."""
+    """Converts microseconds since 1970 to a time in UTC."""
     if passed is None:
         return None
     return datetime.fromtimestamp(passed // 1_000_000, timezone.utc).replace(microsecond=passed % 1_000_000)

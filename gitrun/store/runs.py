@@ -1,4 +1,4 @@
-"""Runs as they lie in a repository: only here is known where a run's tip is kept and how its commits are chained."""
+"""Reads runs from a repository. Only this module knows how their commits are chained."""
 
 from __future__ import annotations
 
@@ -26,16 +26,15 @@ if TYPE_CHECKING:
     from gitrun.store.commits import Commit
 
 Known: TypeAlias = "tuple[Mapping[str, Object | None], frozenset[str]]"
-"""The files of a run's tip, and which runs are running."""
+"""Files of a run's tip by name, and the ids of running runs."""
 PARTS = (record.FLAGS, record.RUN, record.RESULT, record.NOTES)
 
 
 @dataclass(frozen=True, slots=True)
 class Last:
-    """The last attempt behind a tip: its commit, that of its result if it has one, and the tree of the tip.
+    """The last attempt behind a tip: its commit, its result if any, and the tree of the tip.
 
-    `others` are further results that somebody has put on the attempt, newest first; `is_merged` says that some may be on
-    another side of a merge.
+    `others` are further results on the attempt, newest first. With `is_merged`, more may be on another side of a merge.
     """
 
     attempt: Commit
@@ -46,22 +45,25 @@ class Last:
 
     @property
     def left(self) -> Commit:
-        """The commit with what is there of the attempt."""
+        """The commit with the files that the attempt left: its result, or the attempt itself."""
         return self.result or self.attempt
 
 
 class Reader(Protocol):
-    """Either door to the objects of a repository."""
+    """A reader of objects: git's executable or libgit2."""
 
     def read_many(self, names: Iterable[str], limit: int = ...) -> list[Object | None]:
-        """The objects of these names, in order; no content of those over `limit` bytes."""
+        """Returns the objects of these names, in order; without content above `limit` bytes."""
 
     def read(self, name: str, limit: int) -> Object | None:
-        """The object with this id; no content if it is over `limit` bytes."""
+        """Returns the object with this id; without content if that exceeds `limit` bytes."""
 
 
 def read_runs(git: Git, objects: Reader, names: Mapping[str, str], live: frozenset[str]) -> list[Run | BrokenRun]:
-    """The runs with these tips (id -> tip), newest attempt first; those that do not read behind them, each with its reason."""
+    """Reads the runs (id -> tip), newest attempt first. Unreadable ones come last, each with its reason.
+
+    `live` has the ids of running runs.
+    """
     wrong = {run: why for run, tip in names.items() if (why := why_not(run, tip))}
     sound = {run: tip for run, tip in names.items() if run not in wrong}
     lasts = {tip: with_own_result(git, objects, last, tip) for tip, last in last_attempts(objects, sound).items()}
@@ -82,20 +84,20 @@ def read_runs(git: Git, objects: Reader, names: Mapping[str, str], live: frozens
 
 
 def why_not(run: str, tip: str) -> str:
-    """Why a ref cannot be a run, whatever lies behind it; empty if it may be one."""
+    """Returns the reason why a ref cannot be a run by its name or target; empty if it may be one."""
     if not is_id(run):
         return "its name is not an object id"
     return f"it is a symbolic ref to {tip.removeprefix('ref: ')}" if tip.startswith("ref: ") else ""
 
 
 def require_first(objects: Reader, run: Run, attempt: Commit) -> None:
-    """Raises BadRun unless the attempts up to this last one begin with the one whose id the run has for its name."""
+    """Raises BadRun unless the run's id is that of its first attempt. `attempt` is its last one."""
     if len(attempt.parents) > 1 if attempt.id == run.id else not leads_to(objects, attempt, run.id):
         raise BadRun("its name is not the id of its first attempt")
 
 
 def leads_to(objects: Reader, attempt: Commit, first: str) -> bool:
-    """Whether the attempts before this one begin with the `first`."""
+    """Returns whether the attempts before this one begin with the id `first`."""
     last: Commit | None = attempt
     for _ in range(LONGEST):
         if last is None or last.id == first or not last.parents:
@@ -107,7 +109,10 @@ def leads_to(objects: Reader, attempt: Commit, first: str) -> bool:
 
 
 def names_of(last: Last | None, tip: str) -> tuple[str, ...]:
-    """Where PARTS lie: each in the commit that brought it, so that none of a later one can change what is trusted."""
+    """Returns git's names of PARTS, each in the commit that introduced it.
+
+    A later commit could change a file, but people trusted the earlier one.
+    """
     if last is None:
         return tuple(f"{tip}:{part}" for part in PARTS)
     begun, left = last.attempt.tree, last.left.tree
@@ -115,7 +120,7 @@ def names_of(last: Last | None, tip: str) -> tuple[str, ...]:
 
 
 def one_run(git: Git, objects: Reader, named: tuple[str, str], last: Last | None, known: Known) -> Run:
-    """The run (id and tip are `named`) whose tip has these files. Raises BadRun."""
+    """Builds the run from the files of its tip; `named` is its id and tip. Raises BadRun."""
     (run, tip), (parts, live) = named, known
     if last is None:
         raise BadRun("no attempt is found behind its ref: an object is missing, or was not made by gitrun")
@@ -130,7 +135,7 @@ def one_run(git: Git, objects: Reader, named: tuple[str, str], last: Last | None
 
 
 def with_long(objects: Reader, parts: Mapping[str, Object | None]) -> Mapping[str, Object | None]:
-    """The files of a run with the content of a long result.toml, which is read when its run is: many at once would be much."""
+    """Adds the content of a long result.toml, which is read only here: those of many runs would fill the memory."""
     result = parts[record.RESULT]
     if result is None or result.data is not None or result.kind != "blob":
         return parts
@@ -138,7 +143,7 @@ def with_long(objects: Reader, parts: Mapping[str, Object | None]) -> Mapping[st
 
 
 def notes_in(part: Object | None) -> Notes:
-    """The annotations in a file of a run; none, with the reason, if it does not read: a run is not lost with them."""
+    """Parses notes.toml. If it is unreadable, returns no annotations but the reason, so that the run stays usable."""
     try:
         return reading.read_notes(content(part, record.NOTES))
     except BadRun as error:
@@ -146,7 +151,7 @@ def notes_in(part: Object | None) -> Notes:
 
 
 def content(part: Object | None, name: str) -> bytes | None:
-    """The bytes of a file of a run; None if it has no such file. Raises BadRun if it is too large or no file."""
+    """Returns the bytes of a run's file; None if it is absent. Raises BadRun if it is too large or not a blob."""
     if part is None:
         return None
     if part.data is None or part.kind != "blob":
@@ -155,7 +160,10 @@ def content(part: Object | None, name: str) -> bytes | None:
 
 
 def last_attempts(objects: Reader, names: Mapping[str, str]) -> dict[str, Last]:
-    """The last attempt behind each tip, by tip, as far as one is found."""
+    """Finds the last attempt behind each tip (id -> tip). Returns those found, by tip.
+
+    All runs go back one commit in each round, so that git is asked once a round.
+    """
     found: dict[str, Last] = {}
     results: dict[str, list[Commit]] = {}
     merged: set[str] = set()
@@ -183,7 +191,7 @@ def last_attempts(objects: Reader, names: Mapping[str, str]) -> dict[str, Last]:
 
 
 def with_own_result(git: Git, objects: Reader, last: Last, tip: str) -> Last:
-    """The last attempt with its one result: of several the one that was made or is trusted here, whatever their dates."""
+    """Chooses the result of the last attempt. Of several, one made or trusted here wins, whatever the dates."""
     if not (last.others or last.is_merged):
         return last
     found = [*last.others, *([last.result] if last.result else [])]
@@ -193,13 +201,13 @@ def with_own_result(git: Git, objects: Reader, last: Last, tip: str) -> Last:
 
 
 def own_result(git: Git, found: Sequence[Commit]) -> Commit | None:
-    """The one of several results of an attempt that was made or is trusted here; None if none is."""
+    """Returns the result that was made or is trusted here; None unless there are several and one of them is."""
     known = trusted(git) if len(found) > 1 else frozenset()
     return next((commit for commit in found if commit.id in known), None)
 
 
 def results_beside(objects: Reader, tip: str, attempt: str, known: AbstractSet[str]) -> list[Commit]:
-    """The results of the attempt on all sides of the merges behind the tip, but for those that are known."""
+    """Returns further results of the attempt on all sides of merges behind the tip. `known` ids are left out."""
     seen: dict[str, Commit] = {}
     front = [tip]
     while front and len(seen) < LONGEST:
@@ -212,19 +220,19 @@ def results_beside(objects: Reader, tip: str, attempt: str, known: AbstractSet[s
 
 
 def attempt_of(commit: Commit | None, known: Mapping[str, Commit]) -> str:
-    """The attempt that a commit of a run stands on; empty if that is not among the known commits."""
+    """Returns the id of the attempt below a commit of the run; empty if it is not among the known ones."""
     while commit and commit.kind != "attempt":
         commit = known.get(commit.parents[0]) if commit.parents else None
     return commit.id if commit else ""
 
 
 def attempts(git: Git, objects: Objects, run: Run) -> tuple[Attempt, ...]:
-    """All attempts of the run, of all sides that were merged, oldest first, each as its result says it ended."""
+    """Returns all attempts of the run, oldest first, with both sides of merges."""
     return tuple(state.attempt for state in states(git, objects, run))
 
 
 def states(git: Git, objects: Objects, run: Run) -> tuple[Run, ...]:
-    """The run as each of its attempts has left it, oldest first: `tip` is the commit with what there was at its end."""
+    """Returns the run as each attempt left it, oldest first. `tip` is the commit of that state."""
     if run.attempt.id == run.id:
         return (run,)
     commits = commits_of(objects, run)
@@ -241,7 +249,7 @@ def states(git: Git, objects: Objects, run: Run) -> tuple[Run, ...]:
 
 
 def commits_of(objects: Objects, run: Run) -> dict[str, Commit]:
-    """The commits of the run by id: newest first, and of what was merged the later attempt's side first."""
+    """Returns the commits of the run by id, newest first; at merges the later attempt's side first."""
     found: dict[str, Commit] = {}
     front = [run.tip]
     while front and len(found) < LONGEST:
@@ -254,7 +262,7 @@ def commits_of(objects: Objects, run: Run) -> dict[str, Commit]:
 
 
 def state(git: Git, objects: Objects, commit: Commit, result: Commit | None, run: Run) -> Run:
-    """The run as the attempt of this commit has left it, with what `result` says of that."""
+    """Returns the run as this attempt left it; `result` is its result, if any."""
     if commit.id == run.attempt.id:
         return run
     at = result or commit
@@ -266,7 +274,7 @@ def state(git: Git, objects: Objects, commit: Commit, result: Commit | None, run
 
 
 def origin(last: Last, run: str) -> reading.Origin:
-    """What the commits of an attempt of the run say of it."""
+    """Returns id, author, time, base and result of an attempt, from its commits."""
     commit = last.attempt
     before = behind(commit.id, commit.kind, commit.parents, run)
     base = next((parent for parent in commit.parents if parent not in before), None)

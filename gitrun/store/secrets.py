@@ -1,4 +1,4 @@
-"""What looks like a secret in runs that are about to leave this machine. The rule itself is `model/secrets.py`."""
+"""Scans runs for secrets before they leave this machine, by the rules of `model/secrets.py`."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 HEADER = "%(objectname) %(objecttype) %(objectsize) %(rest)"
 READABLE = 1 << 20
-"""Bytes up to which flags.toml and run.toml are read; other than ours are no larger."""
+"""Bytes of flags.toml and run.toml that are read; gitrun's own are never longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A file in runs that looks like a secret, and what it looks like."""
+    """A file in a run that looks like a secret, and the reason."""
 
     path: str
     reason: str
 
 
 def scan(git: Git, tips: Sequence[str], patterns: Sequence[str], known: Sequence[str] = ()) -> list[Finding]:
-    """What looks like a secret in what these commits have and `known` (words of git rev-list) does not have.
+    """Finds possible secrets in what the tips reach and `known` (words of git rev-list) does not.
 
-    A tip with `^` before it is left out, with all behind it. Every file is read to its end, piece by piece.
+    A tip with `^` before it is excluded with its history. Files are read as streams, to their end.
     """
     asked = "".join(f"{tip}\n" for tip in tips).encode()
     listed = ("rev-list", "--objects", "--ignore-missing", "--stdin", *(("--not", *known) if known else ()))
@@ -49,7 +49,7 @@ def scan(git: Git, tips: Sequence[str], patterns: Sequence[str], known: Sequence
 
 
 def reasons_in(path: str, content: Iterator[bytes]) -> list[str]:
-    """Why the content of a file looks like a secret; reads the content to its end."""
+    """Returns the reasons why a file's content looks like a secret. Reads the content to its end."""
     scanner, kept = Scanner(), bytearray()
     for piece in content:
         scanner.feed(piece)
@@ -61,7 +61,7 @@ def reasons_in(path: str, content: Iterator[bytes]) -> list[str]:
 
 
 def values_in(path: str, data: bytes) -> Iterator[str]:
-    """Why flags or the words of a command look like secrets."""
+    """Yields the reasons why flags, or the words of a command, look like secrets."""
     from gitrun.model.toml import read_toml
 
     try:
@@ -77,7 +77,10 @@ def values_in(path: str, data: bytes) -> Iterator[str]:
 
 
 def blobs(pieces: Iterator[bytes]) -> Iterator[tuple[bytes, Iterator[bytes]]]:
-    """Path and content, in pieces, of each blob in what `git cat-file --batch` writes; each must be read to its end."""
+    """Yields path and content of each blob in the output of `git cat-file --batch`.
+
+    The content is an iterator of pieces.
+    """
     reader = Reader(pieces)
     while line := reader.line():
         fields = line.split(b" ", 3)
@@ -92,7 +95,7 @@ def blobs(pieces: Iterator[bytes]) -> Iterator[tuple[bytes, Iterator[bytes]]]:
 
 
 class Reader:
-    """Reads lines and contents of a known size from pieces of any size."""
+    """A buffered reader of lines and of contents of known size."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
@@ -100,7 +103,7 @@ class Reader:
         self._place = 0
 
     def line(self) -> bytes | None:
-        """The next line, without its end; None where there is no more."""
+        """Returns the next line without its end; None at the end of input."""
         while (end := self._rest.find(b"\n", self._place)) < 0:
             piece = next(self._pieces, b"")
             if not piece:
@@ -111,7 +114,7 @@ class Reader:
         return found
 
     def content(self, size: int) -> Iterator[bytes]:
-        """The next so many bytes, in pieces."""
+        """Yields the next `size` bytes in pieces."""
         while size:
             piece = self._rest[self._place : self._place + size]
             if piece:

@@ -1,4 +1,4 @@
-"""Signatures on the commits of runs: made as git is set up to make them, read as git verifies them, never from the text."""
+"""Reads signatures of runs' commits. Git verifies them; gitrun never parses signatures itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
 
 GOOD = frozenset("GU")
-"""What git says of a signature that fits the content: the key is known to be somebody's, or is not."""
+"""Git's verdicts for a valid signature by a usable key, of known (G) or unknown (U) ownership."""
 WORDS = {
     "G": "good", "U": "good, by a key that is not known to be anybody's", "B": "bad", "X": "good, but expired",
     "Y": "good, by a key that has expired", "R": "good, by a key that was revoked", "E": "cannot be verified",
@@ -22,7 +22,7 @@ HEADER = re.compile(rb"^gpgsig(?:-sha256)? ", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What git says of a commit's signature: a letter of `%G?`, who signed, fingerprint of the key and of its primary key."""
+    """Git's verdict on a signature (a letter of `%G?`), signer, and fingerprints of key and primary key."""
 
     verdict: str
     signer: str
@@ -31,12 +31,12 @@ class Signature:
 
     @property
     def is_good(self) -> bool:
-        """Whether the content is what was signed, by a key that is still good."""
+        """True if the content is what was signed, by a key that is still valid."""
         return self.verdict in GOOD
 
     @property
     def words(self) -> str:
-        """The signature for people; who signed is told only if it is good."""
+        """The signature in words. Names the signer only if the signature is good."""
         said = WORDS.get(self.verdict, "cannot be verified")
         if not self.is_good:
             return f"signature {said}"
@@ -45,12 +45,12 @@ class Signature:
 
 
 def signature(git: Git, commit: str) -> Signature | None:
-    """What git says of the commit's signature; None if it has none."""
+    """Returns git's verdict on the commit's signature; None if it is unsigned."""
     with Objects(git) as objects:
         found = objects.read(commit, limit=1 << 20)
     if found is None or found.data is None or not HEADER.search(found.data.partition(b"\n\n")[0]):
         return None
-    # of what verifies a signature only log reads gpg.* (git 2.39: rev-list does not)
+    # log, because rev-list does not read gpg.* (git 2.39)
     words = ("log", "--max-count=1", "--no-show-signature", "--no-color", "--format=%G?%n%GF%n%GP%n%GS", commit, "--")
     verdict, key, primary, signer = (git.attempt(*words).stdout.decode(errors="replace") + "\n\n\n\n").split("\n")[:4]
     return Signature(verdict or "E", signer, key, primary)

@@ -1,4 +1,4 @@
-"""Git's lock files that nobody holds any more: git never takes one away that another process made."""
+"""Finds lock files that a killed git left behind: git never removes another process's lock."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
 
 FORGOTTEN = 600.0
-"""Seconds after which a lock is nobody's, where the system does not tell which processes there are."""
+"""Seconds after which a lock counts as stale on systems without /proc."""
 YOUNG = 1.0
-"""Seconds for which a lock may be that of a program which is no git, but writes refs as git does: those take no longer."""
+"""Seconds for which a lock may belong to a program other than git. Such programs hold locks only briefly."""
 AT_TOP = (
     "HEAD.lock", "index.lock", "config.lock", "packed-refs.lock", "packed-refs.new", "shallow.lock", "gc.pid.lock",
     "objects/info/commit-graph.lock", "objects/info/commit-graphs/commit-graph-chain.lock",
@@ -29,7 +29,7 @@ AT_TOP = (
 
 
 def of_locks(git: Git) -> Iterator[Finding]:
-    """The lock files that nobody holds."""
+    """Yields lock files that no process holds."""
     gc = git.common_dir / "gc.pid"
     if gc.exists() and not is_living(gc):
         words = "gc.pid says that git gc is running, and it is not"
@@ -44,9 +44,9 @@ def of_locks(git: Git) -> Iterator[Finding]:
 
 
 def is_users_index(git: Git, lock: Path) -> bool:
-    """Whether the lock is that of an index of the user's, which an editor may hold for hours.
+    """Returns whether the lock is on an index of the user's, which an editor may hold for hours.
 
-    Its git may be one that cannot be seen: in a container, on another machine, or at work from elsewhere.
+    The git that holds it may be invisible: in a container, on another machine, or running elsewhere.
     """
     if lock.name != "index.lock" or lock.is_relative_to(git.state):
         return False
@@ -57,7 +57,7 @@ def is_users_index(git: Git, lock: Path) -> bool:
 
 
 def lock_files(git: Git) -> Iterator[Path]:
-    """All lock files of git's in the repository, also those that are held."""
+    """Yields all lock files in the repository, held or not."""
     for name in AT_TOP:
         if (git.common_dir / name).exists():
             yield git.common_dir / name
@@ -65,7 +65,7 @@ def lock_files(git: Git) -> Iterator[Path]:
         yield from (Path(top, name) for name in names if name.endswith(".lock"))
     for record in sorted((git.common_dir / "worktrees").glob("*")):
         yield from (record / name for name in ("index.lock", "HEAD.lock") if (record / name).exists())
-    with suppress(OSError):  # another user's are theirs
+    with suppress(OSError):  # unreadable if they are another user's
         for slot in sorted((git.state / "slots").iterdir()):
             lock = slot / "index.lock"
             if os.path.lexists(lock) and not is_held(lock.with_name("lock")):
@@ -73,7 +73,7 @@ def lock_files(git: Git) -> Iterator[Path]:
 
 
 def is_forgotten(git: Git, path: Path) -> bool:
-    """Whether a lock file was left by somebody who is dead; a young one is looked at again in a moment."""
+    """Returns whether the holder of a lock file is dead. Waits up to a second for a young one to go."""
     try:
         seen = path.lstat()
         age = time.time() - seen.st_mtime
@@ -81,7 +81,7 @@ def is_forgotten(git: Git, path: Path) -> bool:
             time.sleep(YOUNG - age)
             if path.lstat().st_ino != seen.st_ino:
                 return False
-    except OSError:  # it is gone
+    except OSError:  # it was released
         return False
     if not os.path.isdir("/proc/self"):  # noqa: PTH112 - as short
         return age > FORGOTTEN
@@ -89,7 +89,7 @@ def is_forgotten(git: Git, path: Path) -> bool:
 
 
 def is_at_work(git: Git) -> bool:
-    """Whether some git works in this repository, or may: one of another user's."""
+    """Returns whether a git works in this repository, or may do so: another user's git whose directory is hidden."""
     known = processes()
     ours = ancestors(os.getpid(), known)
     wrappers = {parent for parent, name in known.values() if name.startswith("git-run")}
@@ -109,7 +109,7 @@ def is_at_work(git: Git) -> bool:
 
 
 def worktrees(git: Git) -> Iterator[Path]:
-    """The working trees of the repository."""
+    """Yields the working trees of the repository."""
     if git.worktree:
         yield git.worktree
     if git.common_dir.name == ".git":
@@ -120,7 +120,7 @@ def worktrees(git: Git) -> Iterator[Path]:
 
 
 def processes() -> dict[int, tuple[int, str]]:
-    """The parent and the name of every living process that we may see."""
+    """Returns parent and name of every living process that is visible, by process id."""
     found = {}
     for pid in (entry.name for entry in Path("/proc").iterdir() if entry.name.isdigit()):
         with suppress(OSError, IndexError):
@@ -132,7 +132,7 @@ def processes() -> dict[int, tuple[int, str]]:
 
 
 def ancestors(pid: int, known: dict[int, tuple[int, str]]) -> set[int]:
-    """A process and all that it descends from."""
+    """Returns the process and all its ancestors, as ids."""
     found: set[int] = set()
     while pid in known and pid not in found:
         found.add(pid)
