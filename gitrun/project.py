@@ -1,4 +1,4 @@
-"""The public object: a repository with its runs, which composes the floors below."""
+"""The public object `Project`: a repository with its runs, built on the modules of model, store and engine."""
 
 from __future__ import annotations
 
@@ -57,24 +57,25 @@ class Project:
         self.stdout: Stream = TextStream(lambda: sys.stdout)
         self.stderr: Stream = TextStream(lambda: sys.stderr)
         self.told: Callable[[int, int], None] | None = None
-        """Hears how many runs of how many have been read while the index is built."""
+        """Progress callback while the index is built: number of runs read, number of all runs."""
 
     def run(self, operation: str | Path | None = None, **options: Any) -> Run:  # noqa: ANN401 - each has a type of its own
-        """Runs an operation, or another attempt of a run (`restart=`), to its end; returns the run.
+        """Runs an operation, or another attempt of a run (`restart=`), to its end. Returns the run.
 
-        What the program prints appears on stdout and stderr of this one. A run that `needed` finds unnecessary is said
-        to be so, and is the one returned. That the program fails is no error here: see `status`. Raises GitrunError if
-        nothing could be run or recorded (UsageError for what an option does not take: nothing was written), and
-        KeyboardInterrupt, once the run is recorded, if Ctrl-C ended it; SIGTERM and SIGHUP then do what they do.
+        The program's output appears on stdout and stderr of this process. If `needed` finds that a run covers the request,
+        gitrun says so and returns that run. A failing program raises nothing: see `status`. Raises GitrunError if nothing could
+        run or be recorded, UsageError if an option is invalid (nothing was written). Raises KeyboardInterrupt, once the run is
+        recorded, if Ctrl-C ended it. SIGTERM and SIGHUP have their usual effect after that.
 
         flags: names with values. command: the words of a program, or arguments of the operation.
-        restart: a run, its number in the list or a name. force_sourcecode, clean: with the working tree's code; without files.
-        needed, needed_source: skip what has been run with these flags; with this source too. stage: do not start it.
+        restart: a run, its number in the list, or a name.
+        force_sourcecode: restart with the code of the working tree. clean: restart without the files of earlier attempts.
+        needed, needed_source: skip if a run has these flags, or these flags and this source. stage: do not start it.
         label, tags, comment: texts; one tag or several. stop_after: seconds, or a text such as "1h30m".
-        in_place: in the working tree itself. links, no_link: paths to link in; link nothing in that git ignores.
+        in_place: in the working tree itself. links: paths to link into the workspace. no_link: link no ignored files.
         outputs: patterns of files that the result keeps even if git ignores them.
-        gpus, no_gpus: what the program sees, such as "0,1"; nothing. random_seed: a whole number.
-        force_flags: take flags that the operation does not declare. bring: copy what is produced into the working tree.
+        gpus: the GPUs that the program sees, such as "0,1". no_gpus: it sees none. random_seed: a whole number.
+        force_flags: accept undeclared flags. bring: copy produced files into the working tree.
         """
         from gitrun.engine.bring import bring_made
         from gitrun.model.options import request_from
@@ -91,19 +92,22 @@ class Project:
         ):
             self.say(f"left as it is: {path}")
         if outcome and outcome.reason and outcome.exit_status == -signal.SIGINT:
-            raise KeyboardInterrupt  # a loop over runs ends where its user wanted it to end
+            raise KeyboardInterrupt  # so that Ctrl-C also ends a loop over runs
         if outcome and outcome.ordered:
-            signal.raise_signal(outcome.ordered)  # it was for us, and does what it did to a program without us
+            signal.raise_signal(outcome.ordered)  # it was sent to this process: give it its usual effect
         return self.find(run)
 
     def tell(self, skip: Skip) -> None:
-        """Says why nothing was run, on stdout, and what differs from what was run, on stderr."""
+        """Prints why nothing was run on stdout, and what differs from the earlier run on stderr."""
         self.stdout.write("".join(f"{line}\n" for line in skip.lines).encode(errors="replace"))
         for words in skip.warnings:
             self.say(words)
 
     def start(self, request: Request, manners: Manners | None = None) -> tuple[str, Outcome | None] | Skip:
-        """The id of the run and how its attempt ended (None: it has not), or why nothing was run. Raises GitrunError."""
+        """Starts a request. Returns the run's id and the outcome, or the reason to skip.
+
+        The outcome is None if the attempt has not ended: it is staged or in the background. Raises GitrunError.
+        """
         from gitrun.engine.deciding import Manners
         from gitrun.engine.starting import start
 
@@ -111,7 +115,7 @@ class Project:
         return start(self.road(), request, manners or Manners())
 
     def plan(self, request: Request) -> Plan | Skip:
-        """What `start` would do; no ref is written. Raises GitrunError."""
+        """Returns the plan that `start` would carry out, or the reason to skip; moves no ref. Raises GitrunError."""
         from gitrun.engine import deciding
         from gitrun.engine.snapshot import private_index
         from gitrun.model.plan import Skip
@@ -125,26 +129,29 @@ class Project:
         return found if isinstance(found, Skip) else found.plan
 
     def list_runs(self) -> list[Run]:
-        """All runs that read, newest attempt first."""
+        """Returns all valid runs, newest attempt first."""
         with self.index() as index:
             return index.readable_runs()
 
     def list_all(self) -> list[Run | BrokenRun]:
-        """All runs, newest attempt first, then what lies among them and does not read."""
+        """Returns all runs, newest attempt first, followed by broken ones."""
         with self.index() as index:
             return list(index.newest().runs)
 
     def find(self, name: str) -> Run:
-        """The run of that name: id, `runs/<id>`, number in the list, operation or label. Raises UnknownRun, BadRun."""
+        """Returns the run of that name: id, `runs/<id>`, number in the list, operation or label.
+
+        Raises UnknownRun, BadRun.
+        """
         from gitrun.store.finding import find
 
         with self.index() as index:
             return find(index, name, self.git.prefix)
 
     def select(self, names: Sequence[str] = (), question: Question | None = None, limit: int = -1) -> Selection:
-        """The numbered runs of these names (ids, numbers, ranges `2:5`; none: all) that the question means, at most `limit`.
+        """Returns the numbered runs that match the names and the question, at most `limit` (negative: all).
 
-        Raises UnknownRun, UsageError.
+        Names are ids, numbers and ranges such as `2:5`; none means all runs. Raises UnknownRun, UsageError.
         """
         from gitrun.views.select import Question, select
 
@@ -155,16 +162,16 @@ class Project:
         return found
 
     def broken(self) -> list[BrokenRun]:
-        """What lies among the runs and does not read."""
+        """Returns the refs under refs/runs that are not valid runs."""
         with self.index() as index:
             return index.broken()
 
     def author(self) -> str:
-        """Who is at work here, as commits name them: `Name <address>`."""
+        """Returns git's author identity here: `Name <address>`."""
         return os.fsdecode(self.git.run("var", "GIT_AUTHOR_IDENT")).rpartition(">")[0] + ">"
 
     def index(self) -> Index:
-        """What is known of all runs at this moment; to be used in a `with`."""
+        """Opens an index of all runs at this moment; use it in a `with`."""
         from gitrun.store.index import Index
 
         self.recover()
@@ -178,7 +185,7 @@ class Project:
             recover(self.road())
 
     def attempts(self, run: Run) -> tuple[Attempt, ...]:
-        """All attempts of the run, oldest first."""
+        """Returns all attempts of the run, oldest first."""
         from gitrun.git.objects import Objects
         from gitrun.store.runs import attempts
 
@@ -186,7 +193,7 @@ class Project:
             return attempts(self.git, objects, run)
 
     def environment(self, run: Run) -> dict[str, Any]:
-        """What is recorded of the environment of the run's last attempt."""
+        """Returns the recorded environment of the run's last attempt."""
         from gitrun.engine.files import recorded
         from gitrun.model import reading, record
 
@@ -194,7 +201,7 @@ class Project:
         return reading.parse_toml(found, record.ENV) if found is not None else {}
 
     def lent(self, run: Run) -> tuple[tuple[Lent, ...], tuple[str, ...]]:
-        """Returns what the run's last attempt was lent of the files that git ignores, and what of it has changed since."""
+        """Returns the ignored files lent to the run's last attempt, and sentences about those changed since."""
         from gitrun.engine.lending import changes_here
         from gitrun.git.objects import Objects
         from gitrun.store.lent import lent_to
@@ -205,11 +212,11 @@ class Project:
         return entries, changes_here(top, entries, self.settings, self.git.state) if top and entries else ()
 
     def working_source(self) -> str:
-        """Tree id of the working tree as it is now, as a run that is started now would see it. Raises CannotRun."""
+        """Returns the tree id of the source that a run started now would have. Raises CannotRun."""
         return self.working_snapshot().whole
 
     def working_snapshot(self) -> Source:
-        """Takes a snapshot of the working tree, as of a run that is started now. Raises CannotRun."""
+        """Takes the snapshot of the working tree that a run started now would have. Raises CannotRun."""
         from gitrun.engine.modules import with_files
         from gitrun.engine.snapshot import Choice, private_index, snapshot
         from gitrun.git.objects import Objects
@@ -221,46 +228,46 @@ class Project:
             found = snapshot(self.git, objects, index, choice)
             if found and found.source.submodules and self.settings.submodules == "files":
                 found = with_files(self.git, objects, found, choice)
-        if found is None:  # nobody is asked here
+        if found is None:  # only the command line asks the user to go on
             raise CannotRun("the working tree cannot be recorded")
         return found.source
 
     def read_file(self, run: Run, what: str, path: str | None = None) -> bytes:
-        """The bytes of a file of the run: its `output`, its `flags`, or the file at `path`.
+        """Returns the bytes of a file of the run: its `output`, its `flags`, or the file at `path`.
 
-        With `what` = "source" the file is that of the last attempt's source, otherwise that of its result. Raises UnknownRun.
+        With `what` = "source", reads from the last attempt's source, otherwise from its result. Raises UnknownRun.
         """
         sink = io.BytesIO()
         self.copy_file(run, what, path, sink)
         return sink.getvalue()
 
     def copy_file(self, run: Run, what: str, path: str | None, sink: BinaryIO) -> None:
-        """Writes to `sink` what `read_file` returns; a large file that is kept beside the repository goes in pieces."""
+        """Writes to `sink` what `read_file` returns; copies large files kept outside git in pieces."""
         from gitrun.engine.files import copy_file
 
         copy_file(self.git, run, what, path, sink)
 
     def bring(self, run: str, wish: Wish | None = None) -> Brought:
-        """Puts files of the run into the working tree (all that it produced), or what is wished for where it is wished for."""
+        """Copies files of the run into the working tree: all that it produced, or those of `wish`."""
         from gitrun.engine.bring import ALL, bring
 
         return bring(self.git, self.find(run), wish or ALL)
 
     def mark(self, run: Run, *, marked: bool = True) -> bool:
-        """Marks the run as the only one that its operation's name means, or takes the mark away; whether that changed it."""
+        """Marks the run as the one that its operation's name means, or unmarks it. Returns whether that changed it."""
         from gitrun.store.marks import mark, unmark
 
         with self.index() as index:
             return bool(mark(self.git, index, [run])[0] if marked else unmark(self.git, [run]))
 
     def annotate(self, found: Iterable[Run], change: Change, subject: str) -> list[str]:
-        """The ids of those of the runs whose annotations `change` has changed; `subject` is what the commits are called."""
+        """Applies `change` to the annotations of the runs, with `subject` for the commits. Returns changed ids."""
         from gitrun.store.annotations import annotate_many
 
         return annotate_many(self.git, [run.id for run in found], change, subject)
 
     def doomed(self, names: Sequence[str], question: Question) -> list[Run | BrokenRun]:
-        """The runs that `select` finds, and what is named by its id and does not read. Raises UnknownRun, UsageError."""
+        """Returns the runs that `select` finds, and broken runs named by their ids. Raises UnknownRun, UsageError."""
         from gitrun.store.trash import unreadable
 
         with self.index() as index:
@@ -270,7 +277,10 @@ class Project:
         return [*sound, *broken.values()]
 
     def remove(self, found: Iterable[Run | BrokenRun]) -> frozenset[str]:
-        """Moves the runs to the trash, all or none; the ids of those that had only a ref. Raises RunIsRunning, StaleRun."""
+        """Moves the runs to the trash, all or none. Returns the ids of runs that had nothing but a ref.
+
+        Raises RunIsRunning, StaleRun.
+        """
         from gitrun.engine.housekeeping import with_room
         from gitrun.store import trash
 
@@ -279,13 +289,13 @@ class Project:
         return with_room(self.git, lambda: trash.throw_away(self.git, runs))
 
     def list_deleted(self) -> list[Run | BrokenRun]:
-        """The runs in the trash, newest attempt first, then those that do not read."""
+        """Returns the runs in the trash, newest attempt first, followed by broken ones."""
         from gitrun.store.trash import deleted_runs
 
         return deleted_runs(self.git)
 
     def deleted_last(self) -> list[Run | BrokenRun]:
-        """The runs that the last deletion moved to the trash, newest attempt first."""
+        """Returns the runs that the last deletion moved to the trash, newest attempt first."""
         from gitrun.store.trash import deleted_last
 
         ids = deleted_last(self.git)
@@ -294,7 +304,7 @@ class Project:
     def find_deleted(
         self, names: Sequence[str] = (), question: Question | None = None, older_than: str | None = None
     ) -> list[Run | BrokenRun]:
-        """The deleted runs that `select` would find if they were there, only those deleted before the date.
+        """Returns the deleted runs that match as for `select`; only those deleted before `older_than` if given.
 
         Raises UnknownRun, UsageError.
         """
@@ -308,71 +318,77 @@ class Project:
         return [run for run in runs if run.id in old]
 
     def restore(self, found: Iterable[Run | BrokenRun]) -> Restored:
-        """Brings deleted runs back, none over a run that exists and is another by now. Raises StaleRun."""
+        """Restores deleted runs; skips a run whose ref exists again without the deleted commits. Raises StaleRun."""
         from gitrun.store.trash import restore
 
         return restore(self.git, {run.id: run.tip for run in found})
 
     def purge(self, found: Iterable[Run | BrokenRun]) -> None:
-        """Takes deleted runs away for good, with the files that are kept beside the repository. Raises StaleRun."""
+        """Deletes runs in the trash for good, with their files outside git. Raises StaleRun."""
         from gitrun.engine.housekeeping import purge, with_room
 
         runs = {run.id: run.tip for run in found}
         with_room(self.git, lambda: purge(self.git, runs))
 
     def survey(self, rules: Tidying) -> Sweep:
-        """What is not needed any more of runs and of what lies beside them; nothing is written."""
+        """Returns the runs and files that are no longer needed; writes nothing."""
         from gitrun.engine.housekeeping import survey
 
         self.recover()
         return survey(self.git, () if rules.retention.keeps_all else self.list_runs(), rules, time.time())
 
     def sweep(self, found: Sweep) -> None:
-        """Does what `survey` found. Raises GitrunError."""
+        """Removes what `survey` found. Raises GitrunError."""
         from gitrun.engine.housekeeping import sweep
 
         sweep(self.git, found)
 
     def examine(self, expire: float | None = None, remote: str | None = None, *, mend: bool = False) -> Report:
-        """What is wrong with this repository, or a remote; with `mend`, after what can be mended. See engine.doctoring."""
+        """Returns the problems of this repository or of a remote. With `mend`, repairs what it can first.
+
+        See `engine.doctoring`.
+        """
         from gitrun.engine import doctoring
 
         return (doctoring.mend if mend else doctoring.examine)(self.road(), expire, remote)
 
     def rebuild_notes(self) -> int:
-        """Makes `refs/notes/runs` anew; how many commits have a note."""
+        """Rebuilds `refs/notes/runs`. Returns how many commits have a note."""
         from gitrun.store.notes import rebuild
 
         with self.index() as index:
             return rebuild(self.git, index)
 
     def drop_notes(self) -> bool:
-        """Takes `refs/notes/runs` away; whether it was there."""
+        """Deletes `refs/notes/runs`. Returns whether it existed."""
         from gitrun.store.notes import drop
 
         return drop(self.git)
 
     def has_notes(self) -> bool:
-        """Whether there is a `refs/notes/runs`."""
+        """Returns whether `refs/notes/runs` exists."""
         from gitrun.store.notes import are_there
 
         return are_there(self.git)
 
     @property
     def sharing(self) -> Sharing:
-        """How runs go to other repositories and come from there."""
+        """Returns the object that exchanges runs with other repositories."""
         from gitrun.engine.sharing import Sharing
 
         return Sharing(self.git, self.settings)
 
     def verify(self, run: Run, rules: Rules, *, keep: bool = False) -> Verdict:
-        """Whether the run's last attempt, executed again (`keep`: as one more), comes to the same. Raises CannotRun."""
+        """Executes the run's last attempt again and compares the outcome; `keep` records it as one more attempt.
+
+        Raises CannotRun.
+        """
         from gitrun.engine.verifying import verify, verify_and_keep
 
         return (verify_and_keep if keep else verify)(self.road(), run, rules)
 
     def stop(self, run: Run, *, wait: bool = True) -> None:
-        """Ends a run that is running on this machine. Raises CannotRun."""
+        """Ends a run that is running on this machine; `wait` blocks until it has ended. Raises CannotRun."""
         from gitrun.engine import following
 
         following.stop(self.git, run.id)
@@ -380,7 +396,7 @@ class Project:
             following.wait(self.git, run.id)
 
     def watch(self, run: Run, stream: Stream) -> Run:
-        """Shows what the run writes until it ends, or what it wrote; the run as it is then."""
+        """Shows a run's output until it ends, or the recorded output. Returns the run afterwards."""
         from gitrun.engine import following
 
         if not following.follow(self.git, run.id, stream):
@@ -388,21 +404,21 @@ class Project:
         return self.find(run.id)
 
     def print_runs(self, *, flags: bool = False, status: bool = False, among: Iterable[Run] | None = None) -> None:
-        """Prints a line a run, newest attempt first: operation, flags, status, aligned, two blanks between."""
+        """Prints a line for each run, newest attempt first: operation, flags, status, in aligned columns."""
         shown = self.list_runs() if among is None else among
         rows = [compress((safe_text(run.operation), run.flags.text(), run.status), (True, flags, status)) for run in shown]
         for line in aligned([list(row) for row in rows]):
             print(line)
 
     def road(self) -> Road:
-        """What a run goes along on in this project."""
+        """Returns the session of one command: repository, settings, output streams."""
         from gitrun.engine.road import Road
 
         git = self.git if self._is_given else replace(self.git, environ=outside(environment()))
         return Road(git, self.settings, self.stdout, self.stderr, self.say)
 
     def say(self, words: str) -> None:
-        """Says something of our own, on stderr."""
+        """Prints a message of gitrun on stderr, escaped and without passwords."""
         line = f"gitrun: {safe_text(without_passwords(words))}\n".encode()
-        with suppress(BrokenPipeError):  # that nobody hears us is no reason not to go on
+        with suppress(BrokenPipeError):  # a closed stderr must not end the run
             self.stderr.write(before_line(self.stderr, self.stdout) + line)

@@ -1,4 +1,4 @@
-"""`gitrun.toml`, or `[tool.gitrun]` of pyproject.toml: read into definitions; what is wrong is named with line and key."""
+"""Parser of `gitrun.toml`, or `[tool.gitrun]` of pyproject.toml, into definitions; errors name line and key."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gitrun.model.flags import Value
 
 LARGEST = 1 << 20
-"""Bytes above which a project file is not read."""
+"""Most bytes of a project file."""
 KINDS = ("any", "number", "int", "float", "str", "bool", "list")
 OPERATION = (
     "description", "script", "command", "notebook", "steps", "flags-to", "flags", "metrics", "needs", "resolve", "inputs",
@@ -28,21 +28,24 @@ OPERATION = (
 )  # fmt: skip
 BODIES = ("script", "command", "notebook", "steps")
 OF_STEPS = ("description", "steps", "flags", "stop-after")
-"""What an entry with steps may say; all else is said by the entries of its steps."""
+"""Keys of an entry with steps; all others belong to the entries of its steps."""
 
 
 def read_definitions(data: bytes, name: str, only: str | None = None) -> dict[str, Definition]:
-    """The operations in a project file, by name, in its order. Raises UsageError with line, key and what was expected.
+    """Returns the operations of a project file by name, in file order.
 
-    `name` is `gitrun.toml` or `pyproject.toml`; of the latter, only the table `tool.gitrun` is read. With `only` the
-    operation of that name is all that is looked at.
+    `name` is `gitrun.toml` or `pyproject.toml`; of the latter, only the table `tool.gitrun` is read. `only` limits checks and
+    result to the operation of that name. Raises UsageError with line, key and what was expected.
     """
     items = entries(data, name)
     return {name: definition(name, item) for name, item in items.items() if only in {None, name}}
 
 
 def read_each(data: bytes, name: str) -> dict[str, Definition | UsageError]:
-    """As read_definitions, but an entry that is wrong is there as its error. Raises UsageError if no entry can be read."""
+    """Returns the operations by name; an invalid entry is returned as its error.
+
+    Raises UsageError if no entry can be read.
+    """
     found: dict[str, Definition | UsageError] = {}
     for operation, item in entries(data, name).items():
         try:
@@ -53,7 +56,7 @@ def read_each(data: bytes, name: str) -> dict[str, Definition | UsageError]:
 
 
 def entries(data: bytes, name: str) -> dict[str, Item]:
-    """The entries of a project file, not looked at yet. Raises UsageError."""
+    """Returns the entries of a project file, unchecked. Raises UsageError."""
     if name == PYPROJECT and b"gitrun" not in data:
         return {}
     import tomli
@@ -63,7 +66,7 @@ def entries(data: bytes, name: str) -> dict[str, Item]:
             raise UsageError(f"{name} is larger than 1 MiB")
         text = data.decode("utf-8-sig")
         found: Any = tomli.loads(text)
-    except (ValueError, RecursionError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
+    except (ValueError, RecursionError) as error:  # includes TOMLDecodeError and UnicodeDecodeError
         raise UsageError(f"{name} is not TOML: {error}") from error
     path: tuple[str, ...] = ()
     if name == PYPROJECT:
@@ -74,18 +77,18 @@ def entries(data: bytes, name: str) -> dict[str, Item]:
 
 
 class Item:
-    """A value of the file and where it stands."""
+    """A value of the file with its key path and its checks; each check raises UsageError with the line."""
 
     def __init__(self, file: str, text: str, path: tuple[str, ...], value: object) -> None:
         self.file, self.text, self.path, self.value = file, text, path, value
 
     def fail(self, expected: str, hint: str = "") -> NoReturn:
-        """Raises UsageError: this is not what is expected."""
+        """Raises UsageError with file, line, key and what was expected."""
         line = line_of(self.text, self.path)
         raise UsageError(f"{self.file}{f', line {line}' if line else ''}: {'.'.join(self.path)} {expected}", hint)
 
     def table(self, keys: tuple[str, ...] | None = None) -> dict[str, Item]:
-        """The items of a table that has no other keys than these (None: whatever they are)."""
+        """Returns the items of a table. Refuses keys other than `keys` (None: accepts any)."""
         if not isinstance(self.value, dict):
             self.fail(f"takes a table, not {said(self.value)}")
         items = {key: Item(self.file, self.text, (*self.path, key), value) for key, value in self.value.items()}
@@ -95,24 +98,24 @@ class Item:
         return items
 
     def list(self) -> list[Item]:
-        """The items of a list."""
+        """Returns the items of a list."""
         if not isinstance(self.value, list):
             self.fail(f"takes a list, not {said(self.value)}")
         return [Item(self.file, self.text, self.path, value) for value in self.value]
 
     def words(self) -> str:
-        """A text that is not empty and holds no NUL."""
+        """Returns a text that is not empty and has no NUL."""
         if not isinstance(self.value, str) or not self.value or "\0" in self.value:
             self.fail(f"takes a text, not {said(self.value)}")
         return self.value
 
     def several(self) -> tuple[str, ...]:
-        """One text or a list of texts."""
+        """Returns one text, or a list of texts, as a tuple."""
         items = self.list() if isinstance(self.value, list) else [self]
         return tuple(item.words() for item in items) or self.fail("takes at least one text")
 
     def number(self) -> float:
-        """A number."""
+        """Returns a number as a float."""
         if not isinstance(self.value, int | float) or isinstance(self.value, bool):
             self.fail(f"takes a number, not {said(self.value)}")
         try:
@@ -121,26 +124,26 @@ class Item:
             self.fail("is too large a number")
 
     def truth(self) -> bool:
-        """True or false."""
+        """Returns true or false."""
         if not isinstance(self.value, bool):
             self.fail(f"takes true or false, not {said(self.value)}")
         return self.value
 
     def one_of(self, choices: tuple[str, ...]) -> str:
-        """One of these texts."""
+        """Returns one of these texts."""
         if self.value not in choices:
             self.fail(f"takes one of {', '.join(choices)}, not {said(self.value)}")
         return str(self.value)
 
     def flag_value(self) -> Value:
-        """A value that a flag can hold."""
+        """Returns a value that a flag can hold."""
         try:
             return copy_value(self.path[-1], self.value)
         except UsageError as error:
             self.fail(f"takes a number, a text, true, false or a list of these, not {said(self.value)}", error.hint)
 
     def inside(self) -> str:
-        """A path below the top of the repository."""
+        """Returns a path below the top of the repository, normalized."""
         path = self.words()
         plain = posixpath.normpath(path)
         if path.startswith(("/", "~")) or ".." in path.split("/") or plain == ".":
@@ -150,7 +153,7 @@ class Item:
         return plain
 
     def anywhere(self) -> str:
-        """A path below the top of the repository, or one that begins with `/` or `~/`."""
+        """Returns a path below the top of the repository, or one that begins with `/` or `~/`."""
         path = self.words()
         if path.startswith(("/", "~/")):
             return path
@@ -158,7 +161,7 @@ class Item:
 
 
 def definition(name: str, item: Item) -> Definition:
-    """The operation of that name."""
+    """Parses an operation."""
     if "=" in name or not name or not name.isprintable() or name.startswith("-"):
         item.fail("is no name of an operation", "a name has no '=' and does not begin with '-'")
     found = item.table(OPERATION)
@@ -191,7 +194,7 @@ def definition(name: str, item: Item) -> Definition:
 
 
 def body_of(item: Item) -> tuple[str, tuple[str, ...], tuple[Step, ...]]:
-    """The kind, the words and the steps of an operation, by the key that says what it runs."""
+    """Returns kind, words and steps of an operation from the key that tells what it runs."""
     key = item.path[-1]
     if key == "steps":
         steps = tuple(map(step, item.list()))
@@ -205,7 +208,7 @@ def body_of(item: Item) -> tuple[str, tuple[str, ...], tuple[Step, ...]]:
 
 
 def step(item: Item) -> Step:
-    """A step of a pipeline: a name, or a table with `run` and `flags`."""
+    """Parses a step of a pipeline: a name, or a table with `run` and `flags`."""
     if isinstance(item.value, str):
         return Step(item.words())
     found = item.table(("run", "flags"))
@@ -216,7 +219,7 @@ def step(item: Item) -> Step:
 
 
 def flags_to(item: Item) -> str:
-    """How the program is given its flags."""
+    """Parses the way to pass flags to the program."""
     text = item.words()
     if text.startswith(FILE) and text != FILE:
         path = Item(item.file, item.text, item.path, text.removeprefix(FILE)).inside()
@@ -229,12 +232,12 @@ def flags_to(item: Item) -> str:
 
 
 def flags(item: Item) -> tuple[Flag, ...]:
-    """The flags that an operation declares."""
+    """Parses the flags that an operation declares."""
     return tuple(flag(name, one) for name, one in item.table().items())
 
 
 def flag(name: str, item: Item) -> Flag:
-    """A flag: a default, or a table that says more."""
+    """Parses a flag: a default, or a table with more."""
     if not is_name(name):
         item.fail("is no name of a flag", "a flag's name begins with a letter, then letters, digits, _ - . /")
     if not isinstance(item.value, dict):
@@ -261,7 +264,7 @@ def flag(name: str, item: Item) -> Flag:
 
 
 def require_sound(flag: Flag, found: dict[str, Item]) -> None:
-    """Raises UsageError if what is said of a flag contradicts itself."""
+    """Raises UsageError if the keys of a flag contradict each other."""
     for limit in ("min", "max"):
         if limit in found and flag.kind in {"str", "bool"}:
             found[limit].fail(f"is for numbers, and the type is {flag.kind}")
@@ -276,12 +279,12 @@ def require_sound(flag: Flag, found: dict[str, Item]) -> None:
 
 
 def needs(item: Item, *, always: bool) -> tuple[Need, ...]:
-    """The runs of other operations whose files are needed."""
+    """Parses the operations whose files are needed."""
     return tuple(need(name, one, always=always) for name, one in item.table().items())
 
 
 def need(name: str, item: Item, *, always: bool) -> Need:
-    """A need: patterns, or a table that says more."""
+    """Parses a need: patterns, or a table with more."""
     if not isinstance(item.value, dict):
         return Need(name, item.several(), always)
     found = item.table(("files", "resolve"))
@@ -293,7 +296,7 @@ def need(name: str, item: Item, *, always: bool) -> Need:
 
 
 def input_of(item: Item) -> Input:
-    """A file that is read: a path, or a table that says where it is to be had."""
+    """Parses an input: a path, or a table with its URL and sha256."""
     if isinstance(item.value, str):
         return Input(item.anywhere())
     found = item.table(("path", "url", "sha256"))
@@ -316,15 +319,15 @@ def input_of(item: Item) -> Input:
 
 
 def wrong_address(url: str) -> str:
-    """What is wrong with an address that begins well; empty if nothing is."""
-    from urllib.parse import urlsplit  # 5 ms, for an entry that has an address
+    """Returns the fault of a URL whose scheme is valid; empty if there is none."""
+    from urllib.parse import urlsplit  # takes 5 ms: only entries with an address pay
 
     if any(char.isspace() or not char.isprintable() for char in url):
         return "it has a blank or a control character"
     try:
         parts = urlsplit(url)
         has_port, host = parts.port, parts.hostname
-    except ValueError as error:  # a port that is none, brackets that do not match
+    except ValueError as error:  # a port that is not a number, unbalanced brackets
         return str(error)
     if has_port == 0:
         return "the port is 0"
@@ -332,12 +335,12 @@ def wrong_address(url: str) -> str:
 
 
 def name_in(url: str) -> str:
-    """The name of the file that an address leads to."""
+    """Returns the name of the file at the end of a URL."""
     return url.partition("?")[0].partition("#")[0].rstrip("/").rpartition("/")[2]
 
 
 def duration(item: Item) -> float:
-    """A duration in seconds."""
+    """Returns a duration in seconds."""
     try:
         return seconds(item.words() if isinstance(item.value, str) else repr(item.number()))
     except UsageError:
@@ -345,7 +348,7 @@ def duration(item: Item) -> float:
 
 
 def variable(name: str, item: Item) -> tuple[str, str]:
-    """An environment variable and its value."""
+    """Parses an environment variable: its name and value."""
     if not name or "=" in name or "\0" in name:
         item.fail("is no name of an environment variable")
     if not isinstance(item.value, str) or "\0" in item.value:
@@ -354,12 +357,12 @@ def variable(name: str, item: Item) -> tuple[str, str]:
 
 
 def metrics(item: Item) -> tuple[tuple[str, str], ...]:
-    """Names of metrics and the regular expressions that find them."""
+    """Parses names of metrics and the regular expressions that find them."""
     return tuple((name, pattern(one)) for name, one in item.table().items())
 
 
 def pattern(item: Item) -> str:
-    """A regular expression with a group for the number."""
+    """Returns a regular expression with a group for the number."""
     text = item.words()
     try:
         groups = re.compile(text).groups
@@ -369,7 +372,7 @@ def pattern(item: Item) -> str:
 
 
 def said(value: object) -> str:
-    """A value of the file as a message names it."""
+    """Returns a value of the file in the words of a message."""
     if isinstance(value, dict):
         return "a table"
     if isinstance(value, list):
@@ -378,7 +381,8 @@ def said(value: object) -> str:
 
 
 def line_of(text: str, path: tuple[str, ...]) -> int:
-    """The line, from 1, that says most of the path: its header or its key; 0 if none says any of it."""
+    """Returns the line (from 1) that matches most of the key path; 0 if none matches any of it."""
+    # tomli reports no line of a value, so search for the header or key
     best, found = 0, 0
     table: tuple[str, ...] = ()
     for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), start=1):
@@ -397,5 +401,5 @@ def line_of(text: str, path: tuple[str, ...]) -> int:
 
 
 def parts_of(key: str) -> tuple[str, ...]:
-    """The parts of a dotted key, without quotes."""
+    """Splits a dotted key into its parts, without quotes."""
     return tuple(bare or double or single for double, single, bare in re.findall(r'"([^"]*)"|\'([^\']*)\'|([\w-]+)', key))

@@ -1,4 +1,4 @@
-"""The TOML files of a run, read: whatever lies there, nothing but values of ours comes of it (format version 1)."""
+"""Decoder of a run's TOML files (format version 1): accepts any content and returns only checked values."""
 
 from __future__ import annotations
 
@@ -25,38 +25,41 @@ if TYPE_CHECKING:
     from gitrun.model.run import Written
 
 LIMIT = 1 << 20
-"""Bytes of TOML that are parsed at a time: a file of a run that is larger is not, but for the list of files of a result."""
+"""Most bytes of TOML parsed at once, and of any file but a result.toml with a long list of files."""
 NEXT = b"\n[[files]]\n"
 FILE = File.__slots__
 STATUSES = frozenset({COMPLETED, ERROR, TERMINATED})
 
 
 def parse_toml(data: bytes, name: str) -> dict[str, Any]:
-    """The table in `data`. Raises BadRun for all that is not TOML, or over 1 MiB; a result may have a long list of files."""
+    """Parses a TOML file of a run. Raises BadRun if it is not TOML or too large.
+
+    The limit is 1 MiB. A result may have up to 16 MiB because of its list of files.
+    """
     if name == RESULT and LIMIT < len(data) <= LONGEST:
         return parse_long(data)
     if len(data) > LIMIT:
         raise BadRun(f"{name} is larger than {LONGEST >> 20 if name == RESULT else 1} MiB")
     try:
         return read_toml(data.decode())
-    except (ValueError, RecursionError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
+    except (ValueError, RecursionError) as error:  # includes TOMLDecodeError and UnicodeDecodeError
         raise BadRun(f"{name} is not TOML: {error}") from error
 
 
 def parse_long(data: bytes) -> dict[str, Any]:
-    """The table of a result, parsed a piece at a time; what stands behind its files is passed over. Raises BadRun."""
+    """Parses a long result piece by piece; keys after its files are dropped. Raises BadRun."""
     found: dict[str, Any] = {}
     files: list[dict[str, Any]] = []
     for piece in pieces(data):
         some = parse_toml(piece, RESULT)
-        # only what we know of them is held: what others write can take thirty times its bytes
+        # keep known keys only: parsed TOML of unknown authors can take thirty times its bytes
         files += ({key: file[key] for key in FILE if isinstance(file.get(key), str | int)} for file in tables(some, "files"))
         found = found or some
     return {**found, "files": files}
 
 
 def pieces(data: bytes) -> Iterator[bytes]:
-    """A result in pieces that can be parsed, each but the first of files alone. Raises BadRun if it cannot be parted."""
+    """Splits a result before `[[files]]` headers into pieces that parse on their own. Raises BadRun if it cannot."""
     start = 0
     while len(data) - start > LIMIT:
         end = data.rfind(NEXT, start, start + LIMIT) + 1
@@ -69,9 +72,9 @@ def pieces(data: bytes) -> Iterator[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What the commits of an attempt say of it: its id, who made it (`Name <address>`), when, from which commit; its result.
+    """Facts about an attempt that its commits prove: id, author (`Name <address>`), time, base, result commit.
 
-    It is not asked of run.toml: what is proven by the id of a commit need not be believed.
+    They are not read from run.toml: its content is only a claim.
     """
 
     id: str
@@ -82,7 +85,7 @@ class Origin:
 
 
 def read_attempt(origin: Origin, parts: Mapping[str, bytes | None], *, live: bool, written: Written | None) -> Attempt:
-    """The attempt recorded in the files of `parts` (path -> content). Raises BadRun if run.toml is missing or unreadable."""
+    """Builds an attempt from its files (path -> content). Raises BadRun if run.toml is missing or invalid."""
     if (run_bytes := parts.get(RUN)) is None:
         raise BadRun(f"{RUN} is missing")
     run = parse_toml(run_bytes, RUN)
@@ -125,7 +128,7 @@ def read_attempt(origin: Origin, parts: Mapping[str, bytes | None], *, live: boo
 
 
 def read_metrics(found: Mapping[str, Any], series: Mapping[str, Any] | None = None) -> Metrics:
-    """The metrics of a result; a number that no float can hold is none."""
+    """Returns the metrics of a result, without numbers that no float can hold."""
     numbers = {name: as_float(value) for name, value in found.items()}
     last = {name: value for name, value in numbers.items() if value is not None}
     known = {name: read_summary(table(series or {}, name), value) for name, value in last.items()}
@@ -133,7 +136,7 @@ def read_metrics(found: Mapping[str, Any], series: Mapping[str, Any] | None = No
 
 
 def read_summary(found: Mapping[str, Any], last: float) -> Summary | None:
-    """What a result knows of a metric besides its last value; None unless it knows all."""
+    """Returns the summary of a metric; None unless it is complete."""
     first, least, most = (as_float(found.get(name)) for name in (FIRST, LEAST, MOST))
     count = whole(found, COUNT)
     if first is None or least is None or most is None or count is None:
@@ -142,12 +145,12 @@ def read_summary(found: Mapping[str, Any], last: float) -> Summary | None:
 
 
 def read_skipped(found: Mapping[str, Any]) -> Skipped:
-    """A file that a snapshot left out."""
+    """Returns a file that the snapshot left out."""
     return Skipped(path_of(text(found, "path") or "?"), whole(found, "size") or 0, text(found, "reason") or "")
 
 
 def read_file(found: Mapping[str, Any]) -> File:
-    """A produced file."""
+    """Returns a produced file."""
     return File(
         path_of(text(found, "path") or "?"),
         whole(found, "size") or 0,
@@ -157,7 +160,7 @@ def read_file(found: Mapping[str, Any]) -> File:
 
 
 def status_of(result: Mapping[str, Any], *, staged: bool) -> str:
-    """The status of what is not running, by DESIGN.md section 2."""
+    """Returns the status of an attempt that is not running: that of its result, else staged or pending."""
     if result:
         status = text(result, "status") or ERROR
         return status if status in STATUSES else ERROR
@@ -165,18 +168,18 @@ def status_of(result: Mapping[str, Any], *, staged: bool) -> str:
 
 
 def read_flags(data: bytes | None) -> Flags:
-    """The flags in flags.toml; an attempt without the file has none."""
+    """Returns the flags in flags.toml; none if the file is missing. Drops values that no flag can hold."""
     if data is None:
         return Flags({})
     found = parse_toml(data, FLAGS)
     try:
         return Flags(found)
-    except UsageError:  # a date, a table, a list too deep: nothing that a flag can be
+    except UsageError:  # a date, a table or a list that is nested too deeply
         return Flags({name: value for name, value in found.items() if is_value(name, value)})
 
 
 def is_value(name: str, value: object) -> bool:
-    """Whether a flag can hold the value."""
+    """Returns whether a flag can hold the value."""
     try:
         copy_value(name, value)
     except UsageError:
@@ -185,7 +188,7 @@ def is_value(name: str, value: object) -> bool:
 
 
 def read_params(params: Mapping[str, Any]) -> Params:
-    """The run parameters in run.toml."""
+    """Returns the run parameters in run.toml."""
     return Params(
         force_flags=params.get("force_flags") is True,
         gpus=text(params, "gpus"),
@@ -205,7 +208,7 @@ def read_params(params: Mapping[str, Any]) -> Params:
 
 
 def read_notes(data: bytes | None) -> Notes:
-    """The annotations in notes.toml."""
+    """Returns the annotations in notes.toml."""
     if data is None:
         return Notes()
     notes = parse_toml(data, NOTES)
@@ -214,44 +217,44 @@ def read_notes(data: bytes | None) -> Notes:
 
 
 def text(found: Mapping[str, Any], key: str) -> str | None:
-    """A string, or None for everything else."""
+    """Returns a string; None for any other value."""
     value = found.get(key)
     return value if isinstance(value, str) else None
 
 
 def texts(found: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    """The strings of a list."""
+    """Returns the strings of a list, without other items."""
     value = found.get(key)
     return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
 
 
 def table(found: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """A table, or an empty one for everything else."""
+    """Returns a table; an empty one for any other value."""
     value = found.get(key)
     return value if isinstance(value, dict) else {}
 
 
 def tables(found: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
-    """The tables of a list."""
+    """Returns the tables of a list, without other items."""
     value = found.get(key)
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def number(found: Mapping[str, Any], key: str) -> float | None:
-    """A finite number that is no truth value, or None."""
+    """Returns a finite number that is not a boolean; None for any other value."""
     value = as_float(found.get(key))
     return value if value is not None and math.isfinite(value) else None
 
 
 def whole(found: Mapping[str, Any], key: str) -> int | None:
-    """A whole number of at most 64 bits, or None for everything else."""
+    """Returns an integer that fits in 64 bits; None for any other value."""
     value = found.get(key)
     return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63 else None
 
 
 def when(found: Mapping[str, Any], key: str) -> datetime | None:
-    """A time in UTC, or None for everything else."""
+    """Returns a time in UTC; None for any other value. A time without a zone is in UTC."""
     value = found.get(key)
-    if not isinstance(value, datetime) or not 1 < value.year < 9999:  # at the edges no other zone has that time
+    if not isinstance(value, datetime) or not 1 < value.year < 9999:  # years 1 and 9999: conversion to another zone overflows
         return None
     return value.astimezone(timezone.utc) if value.tzinfo else value.replace(tzinfo=timezone.utc)

@@ -1,4 +1,4 @@
-"""The bytes of a run: the TOML files under `.gitrun/` and the commit messages, as they are written (format version 1)."""
+"""Encoder of a run (format version 1): the TOML files under `.gitrun/` and the commit messages."""
 
 from __future__ import annotations
 
@@ -28,44 +28,45 @@ FLAGS, RUN, ENV, LENT, RESULT, OUTPUT, METRICS, NOTES = (
     for name in ("flags.toml", "run.toml", "env.toml", "lent.toml", "result.toml", "output", "metrics.jsonl", "notes.toml")
 )
 KEPT = f"{DIRECTORY}/kept"
-"""Where a result has small files that git ignores and the run produced."""
+"""Directory in a result for small files that the run produced and git ignores."""
 FORMAT = 1
 SUBJECT = 72
-"""Characters of the subject of an attempt."""
+"""Most characters of an attempt's subject."""
 LONGEST, SPARE = 16 << 20, 1 << 20
-"""Bytes of a result.toml, which is not read if it is larger, and of them those for all but the list of files."""
+"""Most bytes of a result.toml, and the part reserved for everything but the list of files."""
 SHARED = 512 << 10
-"""Bytes of the names of files that a run wrote although they are not its own."""
+"""Most bytes for the names of files that a run changed although they are not its own."""
 
 
 def toml(table: Mapping[str, Any]) -> bytes:
-    """The table as TOML, without the keys whose value is None."""
+    """Returns the table as TOML, without keys whose value is None."""
     import tomli_w
 
     return tomli_w.dumps({key: value for key, value in table.items() if value is not None}).encode()
 
 
 def flags_toml(flags: Flags) -> bytes:
-    """Canonical bytes: keys sorted, one value a line, no comments, so that equal flags are an equal blob."""
+    """Returns canonical TOML: keys sorted, one value a line, no comments. Equal flags make an equal blob."""
+    # tomli_w quotes keys correctly; [:-5] cuts its ` = 0` and the line end
     return "".join(f"{literal({key: 0})[:-5]} = {inline(flags[key])}\n" for key in sorted(flags)).encode()
 
 
 def inline(value: Value) -> str:
-    """A TOML value on one line."""
+    """Returns a TOML value on one line."""
     if isinstance(value, list):
         return "[" + ", ".join(inline(item) for item in value) + "]"
     return literal({"v": value}).removeprefix("v = ")[:-1]
 
 
 def literal(table: Mapping[str, Value]) -> str:
-    """A table of one plain value as its line of TOML."""
+    """Returns the TOML line of a table with one plain value."""
     import tomli_w
 
     return tomli_w.dumps(table)
 
 
 def run_toml(plan: Plan) -> bytes:
-    """What is run.toml for this plan."""
+    """Returns the bytes of run.toml for a plan."""
     snapshot = plan.source
     skipped = [asdict(skipped) | {"path": path_text(skipped.path)} for skipped in snapshot.skipped]
     source = {
@@ -92,7 +93,7 @@ def run_toml(plan: Plan) -> bytes:
 
 
 def said_of_basis(plan: Plan) -> dict[str, Any]:
-    """The keys of run.toml that say what an attempt rests on, if there is anything to say."""
+    """Returns the keys of run.toml for dependencies, if the plan has any."""
     if plan.basis is None:
         return {}
     from gitrun.model.basis import basis_table
@@ -101,12 +102,12 @@ def said_of_basis(plan: Plan) -> dict[str, Any]:
 
 
 def rests_on_more(data: bytes) -> bool:
-    """Whether a run.toml may say what its attempt rests on: most say nothing, and need not be read for it."""
+    """Returns whether a run.toml may name dependencies. A quick test: most files need no parsing for it."""
     return any(key in data for key in (b"entry", b"parent", b"needs", b"inputs", b"not_isolated"))
 
 
 def result_toml(outcome: Outcome) -> bytes:
-    """What is result.toml for this outcome; what is too much for its lists is left out of them, and counted."""
+    """Returns the bytes of result.toml; lists that are too long are cut, and the rest is counted."""
     shared = within([(path, weight(path) + 12) for path in outcome.shared], SHARED)
     files = listed(outcome.files)
     return toml({
@@ -122,12 +123,12 @@ def result_toml(outcome: Outcome) -> bytes:
 
 
 def file_table(file: File) -> dict[str, str | int]:
-    """A produced file as result.toml has it."""
+    """Returns a produced file as a table of result.toml."""
     return {"path": path_text(file.path), "size": file.size, "sha256": file.sha256, "stored": file.stored}
 
 
 def listed(files: Sequence[File]) -> Sequence[File]:
-    """The files that a result.toml has room for, in their order: first those that are not in its own tree."""
+    """Returns the files that fit in result.toml, in their order. Files outside the result's tree take precedence."""
     weights = [(file, weight(file.path) + len(str(file.size)) + 122) for file in files]
     weights.sort(key=lambda pair: pair[0].stored == "git")
     room = frozenset(file.path for file in within(weights, LONGEST - SPARE))
@@ -135,19 +136,19 @@ def listed(files: Sequence[File]) -> Sequence[File]:
 
 
 def weight(path: str) -> int:
-    """The bytes that a path takes in TOML at most, `    "",` and a line end around it."""
+    """Returns an upper bound of the bytes that a path takes in TOML, with quotes, comma, indent and line end."""
     is_plain = path.isascii() and path.isprintable() and "\\" not in path and '"' not in path
     return len(path) * (1 if is_plain else 6) + 8
 
 
 def within(weighed: Sequence[tuple[T, int]], room: int) -> list[T]:
-    """The first of the things that together have no more than this weight."""
+    """Returns the leading items whose total weight is at most `room`."""
     ends = accumulate(amount for _, amount in weighed)
     return [thing for (thing, _), end in zip(weighed, ends, strict=True) if end <= room]
 
 
 def said_of_steps(outcome: Outcome) -> list[dict[str, str]] | None:
-    """The `[[steps]]` of result.toml, if there are any."""
+    """Returns the `[[steps]]` of result.toml; None without steps."""
     if not outcome.steps:
         return None
     from gitrun.model.basis import steps_tables
@@ -156,7 +157,7 @@ def said_of_steps(outcome: Outcome) -> list[dict[str, str]] | None:
 
 
 def notes_toml(notes: Notes) -> bytes:
-    """What is notes.toml for these annotations."""
+    """Returns the bytes of notes.toml."""
     comments = [{key: value for key, value in asdict(comment).items() if value} for comment in notes.comments]
     return toml({
         "label": notes.label, "tags": sorted(notes.tags) or None, "marked": notes.marked or None, "comments": comments or None,
@@ -164,31 +165,31 @@ def notes_toml(notes: Notes) -> bytes:
 
 
 def message(subject: str, kind: str) -> bytes:
-    """A commit message: a subject of one line and the two trailers."""
+    """Returns a commit message: a subject of one line and the two trailers."""
     line = " ".join(subject.split())
     line = line if len(line) <= 200 else line[:199] + "…"
     return f"{line}\n\nGitrun-Kind: {kind}\nGitrun-Format: {FORMAT}\n".encode()
 
 
 def attempt_subject(plan: Plan) -> str:
-    """What a person reads in `git log` for an attempt: the flags that were given come first, in 72 characters at most."""
+    """Returns the subject of an attempt: 72 characters at most, typed flags first."""
     text = " ".join(f"run {format_plain(plan.operation)} {plan.flags.text(plan.given)}".split())
     return text if len(text) <= SUBJECT else text[: SUBJECT - 1] + "…"
 
 
 def outcome_subject(outcome: Outcome) -> str:
-    """What a person reads in `git log` for a result."""
+    """Returns the subject of a result."""
     numbers = " ".join(f"{format_plain(name)}={number_text(value)}" for name, value in outcome.metrics.items())
     ended = {COMPLETED: "completed", ERROR: f"error (exit {outcome.exit_status})"}.get(outcome.status, "terminated")
     return f"{ended} in {outcome.duration:.1f}s" + (f": {numbers}" if numbers else "")
 
 
 def format_plain(text: str) -> str:
-    """Text without what a terminal would obey."""
+    """Returns the text, quoted and escaped if it has characters that a terminal obeys."""
     return text if text.isprintable() else format_value(text)
 
 
 def series_table(metrics: Metrics) -> dict[str, dict[str, float]]:
-    """What of each metric is known besides its last value."""
+    """Returns first, least, greatest value and count of each metric with a summary."""
     asked = (FIRST, LEAST, MOST, COUNT)
     return {name: {aspect: known.aspect(aspect) for aspect in asked} for name, known in metrics.summaries.items()}

@@ -1,4 +1,4 @@
-"""What a user asks for: the words of a call as one value."""
+"""A user's request: the words of a call as one value."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ LATER = ("optimizer", "opt_flags", "max_trials", "minimize", "maximize")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A start or a restart, as asked for; what is None was not asked for, and a restart keeps what the run has.
+    """A start or restart as asked for. None means not given: a restart keeps the run's value.
 
-    `operation` is a script as typed, `command` the words after `--` (arguments if there is an operation), `flags` values
-    or words as typed, `restart` names a run, `stop_after` is in seconds. `links` and `outputs` are as typed in the current
-    directory.
+    `operation` is a script as typed. `command` holds the words after `--`, which are arguments if there is an operation.
+    `flags` maps names to values or to words as typed. `restart` names a run. `stop_after` is in seconds. `links` and `outputs`
+    are relative to the current directory.
     """
 
     operation: str | None = None
@@ -51,18 +51,18 @@ class Request:
     metrics: tuple[str, ...] | None = None
 
     def given_params(self) -> dict[str, Any]:
-        """The run parameters that were asked for."""
+        """Returns the run parameters that were given."""
         found = {name: getattr(self, name) for name in PARAMS}
         return {name: value for name, value in found.items() if value is not None}
 
     @property
     def compares(self) -> bool:
-        """Whether runs that are there may make this one unnecessary."""
+        """Returns whether an existing run may make this one unnecessary."""
         return self.needed or self.needed_source
 
 
 def check(request: Request) -> None:
-    """Raises UsageError if the request contradicts itself, or cannot be recorded."""
+    """Raises UsageError if the request contradicts itself or cannot be recorded."""
     check_words(request)
     check_patterns(request)
     if request.restart is None and not request.operation and not request.command:

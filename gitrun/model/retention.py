@@ -1,4 +1,4 @@
-"""Which runs nobody keeps: by age, number and status, and never one that somebody marked, labelled or waits for."""
+"""Retention rules by age, number and status. Marked, labelled and unfinished runs are always kept."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """What is superfluous: all that is given must hold; where nothing is given, nothing is.
+    """Rules for runs to delete; a run must match all given rules. Without rules, no run matches.
 
-    Runs whose last attempt was made `before` (seconds since 1970), that are not among the newest `keep` of their
-    operation, and that are of one of the `statuses`.
+    `before` is in seconds since 1970 and compares with the creation of the last attempt. `keep` spares the newest runs of each
+    operation. `statuses` limits deletion to runs with one of them.
     """
 
     before: float | None = None
@@ -28,12 +28,12 @@ class Retention:
 
     @property
     def keeps_all(self) -> bool:
-        """Whether nothing is superfluous."""
+        """Returns whether there are no rules."""
         return self == Retention()
 
 
 def superfluous(runs: Iterable[Run], retention: Retention) -> list[Run]:
-    """The runs, of all that are given newest attempt first, that are not to be kept."""
+    """Returns the runs to delete; `runs` are newest attempt first."""
     if retention.keeps_all:
         return []
     newer: Counter[str] = Counter()
@@ -46,13 +46,16 @@ def superfluous(runs: Iterable[Run], retention: Retention) -> list[Run]:
 
 
 def is_held_dear(run: Run, statuses: tuple[str, ...]) -> bool:
-    """Whether somebody marked or labelled the run, or it is yet to end; one that waits may be asked for by its status."""
+    """Returns whether a run must be kept: it is marked, labelled, running, staged or pending.
+
+    Staged and pending runs may be deleted if `statuses` names their status.
+    """
     waits = run.status == RUNNING or (run.status in {STAGED, PENDING} and run.status not in statuses)
     return run.notes.marked or bool(run.notes.label) or waits
 
 
 def is_over(run: Run, place: int, retention: Retention) -> bool:
-    """Whether all that the retention asks for holds of the run, which is the `place`th newest of its operation."""
+    """Returns whether a run matches all rules; `place` is its rank among its operation's runs, 1 for the newest."""
     return (
         (retention.before is None or run.attempt.created.timestamp() < retention.before)
         and (retention.keep is None or place > retention.keep)

@@ -1,4 +1,4 @@
-"""A run as a value, and the two questions a restart asks of it."""
+"""Values of a run, and the rules of a restart: is it needed, and which parameters does it reuse."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ NO_METRICS = Metrics()
 
 
 class Written(Protocol):
-    """Where an attempt's output can be read: a value of two words, no open file."""
+    """A reference to an attempt's output; reads on demand and keeps no file open."""
 
     def read(self) -> bytes:
-        """The recorded output, at most a little over 10 MiB."""
+        """Returns the recorded output, at most a little over 10 MiB."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """What somebody said about a run afterwards."""
+    """A comment that somebody added to a run."""
 
     text: str
     author: str
@@ -47,15 +47,15 @@ class Notes:
     comments: tuple[Comment, ...] = ()
     marked: bool = False
     unreadable: str = ""
-    """Why what is noted does not read: then these are no annotations. Never written."""
+    """Reason why notes.toml could not be read; all other fields are empty. Never written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One execution inside a run; times are UTC, durations in seconds, `source` and `base` object ids.
 
-    `result` is the commit of its result; empty while it has none. `given` names the flags that the user typed; runs that
-    were made before this was recorded have none.
+    `result` is the commit of its result, empty without one. `given` names the flags that the user typed; it is empty in runs
+    made before gitrun recorded it.
     """
 
     id: str
@@ -83,7 +83,7 @@ class Attempt:
     conflicts: tuple[str, ...] = ()
     submodules: tuple[tuple[str, str], ...] = ()
     content: str = ""
-    """The source's tree with the files of its submodules; empty if it has none."""
+    """Tree of the source with the files of its submodules; empty if it has none."""
     files: tuple[File, ...] = ()
     written: Written | None = None
     result: str = ""
@@ -91,39 +91,39 @@ class Attempt:
 
     @property
     def flags_text(self) -> str:
-        """The flags as a person types them, those that were typed for this attempt first."""
+        """Returns the flags as a person types them, those typed for this attempt first."""
         return self.flags.text(self.given)
 
     @property
     def words_behind(self) -> tuple[str, ...]:
-        """The words behind `--` that are no flags; those of a command are its operation."""
+        """Returns the words after `--` that are not flags. Empty for a command: its words are the operation."""
         return self.command[words_start(self.kind, self.command) :] if self.kind != "command" else ()
 
     @property
     def brief_flags_text(self) -> str:
-        """As `flags_text`, without what configures Hydra itself and names of classes, unless they were typed."""
+        """Returns `flags_text` without Hydra's own settings and class names, unless the user typed them."""
         shown = {name: value for name, value in self.flags.items() if name in self.given or not is_plumbing(name)}
         return Flags(shown).text(self.given)
 
     @property
     def whole(self) -> str:
-        """The source's tree with all files that the program saw, those of submodules too."""
+        """Returns the source's tree with all files that the program saw, including those of submodules."""
         return self.content or self.source
 
     @property
     def left(self) -> str:
-        """The commit that has what is there of it: its result, or while it has none the attempt itself."""
+        """Returns the commit that holds the attempt's files: its result, or the attempt itself without one."""
         return self.result or self.id
 
     @property
     def output(self) -> str:
-        """What the program wrote, decoded as UTF-8; empty until the attempt has ended."""
+        """Returns the program's output, decoded as UTF-8; empty until the attempt has ended."""
         return self.written.read().decode(errors="replace") if self.written else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run: its id, the commit its ref points to, its last attempt, and what people noted about it."""
+    """A run: its id, the commit its ref points to, its last attempt, and its annotations."""
 
     id: str
     tip: str
@@ -132,42 +132,42 @@ class Run:
 
     @property
     def operation(self) -> str:
-        """What is run: a script's path, an entry's name, or a command's words."""
+        """Returns the operation: a script's path, an entry's name, or a command's words."""
         return self.attempt.operation
 
     @property
     def status(self) -> str:
-        """Status of the last attempt: running, staged, pending, completed, error or terminated."""
+        """Returns the last attempt's status: running, staged, pending, completed, error or terminated."""
         return self.attempt.status
 
     @property
     def flags(self) -> Flags:
-        """Flags of the last attempt."""
+        """Returns the flags of the last attempt."""
         return self.attempt.flags
 
     @property
     def metrics(self) -> Metrics:
-        """Last value of each metric of the last attempt."""
+        """Returns the last value of each metric of the last attempt."""
         return self.attempt.metrics
 
     @property
     def output(self) -> str:
-        """What the last attempt wrote to stdout and stderr, in the order of arrival."""
+        """Returns stdout and stderr of the last attempt, in the order of arrival."""
         return self.attempt.output
 
     @property
     def exit_status(self) -> int | None:
-        """0, more than 0 for an error, minus the signal's number; None while there is no result."""
+        """Returns 0, a positive number for an error, or minus the signal's number; None without a result."""
         return self.attempt.exit_status
 
     def get(self, name: str) -> Any:  # noqa: ANN401 - one door to every key of `as_json`
-        """The value that `as_json` has under `name`; None if there is no such key."""
+        """Returns the value of `as_json` under `name`; None if there is no such key."""
         return as_json(self).get(name)
 
 
 @dataclass(frozen=True, slots=True)
 class BrokenRun:
-    """A ref under refs/runs that does not read as a run, and why."""
+    """A ref under refs/runs that is not a valid run, and the reason."""
 
     id: str
     tip: str
@@ -175,28 +175,28 @@ class BrokenRun:
 
 
 def words_start(kind: str, command: Sequence[str]) -> int:
-    """Where the words behind `--` begin in the command of a script or program, however that is started."""
+    """Returns the index in the command of a script or program at which the words after `--` begin."""
     if kind == SCRIPT and list(command[1:2]) == ["-m"]:
         return 3
     return 1 if kind == PROGRAM and command[:1] and command[0] not in INTERPRETERS.values() else 2
 
 
 def is_plumbing(name: str) -> bool:
-    """Whether a flag configures Hydra itself, or names the class that Hydra makes."""
+    """Returns whether a flag configures Hydra itself, or names a class that Hydra creates."""
     return name.startswith("hydra.") or name.rpartition(".")[2] == "_target_"
 
 
 def going_on(attempt: Attempt, metrics: Metrics | None = None) -> Attempt:
-    """The attempt as it stands while its live lock is held: running since it was made, until its result says since when.
+    """Returns a copy with status `running`, for an attempt whose live lock is held.
 
-    `metrics` are those that its program has told so far.
+    The start time falls back to the creation time. `metrics` are those reported so far.
     """
     started = attempt.started or attempt.created
     return replace(attempt, status=RUNNING, started=started, metrics=attempt.metrics if metrics is None else metrics)
 
 
 def as_json(run: Run) -> dict[str, Any]:
-    """The run as programs see it: the keys of DESIGN.md section 4, times in RFC 3339."""
+    """Returns the run as a JSON object for programs; times are in RFC 3339."""
     notes = run.notes
     found = attempt_as_json(run.attempt)
     return found | {
@@ -209,7 +209,7 @@ def as_json(run: Run) -> dict[str, Any]:
 
 
 def attempt_as_json(attempt: Attempt) -> dict[str, Any]:
-    """The attempt with the keys of a run; `id` is that of its own commit."""
+    """Returns the attempt with the keys of a run; `id` is the id of its own commit."""
     return {
         "id": attempt.id,
         "operation": attempt.operation,
@@ -233,20 +233,21 @@ def attempt_as_json(attempt: Attempt) -> dict[str, Any]:
 
 
 def rfc3339(time: datetime | None) -> str | None:
-    """The time in UTC as programs read it: `2026-11-22T10:14:03.123456Z`."""
+    """Returns the time in UTC with microseconds: `2026-11-22T10:14:03.123456Z`; None for None."""
     return time.astimezone(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z") if time else None
 
 
 def restart_needed(run: Run, flags: Mapping[str, Value | None]) -> bool:
-    """Whether `--needed` lets a restart of `run` with exactly these flags go on; from DESIGN.md section 5.
+    """Returns whether a restart of `run` with exactly these flags must run under `--needed`.
 
-    Every key counts: fewer or more keys differ. Numbers compare by value (`1 == 1.0`, `true != 1`).
+    It must if the run has neither completed nor been terminated, or if its flags differ. Every key counts: a missing or an
+    additional one differs. Numbers compare by value (`1 == 1.0`, `true != 1`).
     """
     return run.status not in ENDED or Flags(run.flags) != Flags(flags)
 
 
 def run_params_for_restart(run: Run, given: Iterable[str] = ()) -> dict[str, Any]:
-    """The run parameters that a restart of `run` takes over: nine keys, less those that the user gives (`given`)."""
+    """Returns the run parameters that a restart of `run` reuses: nine keys, without those in `given`."""
     params = run.attempt.params
     found: dict[str, Any] = {
         "force_flags": params.force_flags,

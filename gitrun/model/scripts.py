@@ -1,6 +1,6 @@
-"""Which flags a Python script declares, read from its source, and how their values are handed to it.
+"""Flags that a Python script declares, read from its source, and the words or constants that pass their values.
 
-Only here and in `frontends/` is the source of a user's program read; it is never executed.
+Only this module and `frontends/` read the source of user programs; they never execute it.
 """
 
 from __future__ import annotations
@@ -51,22 +51,22 @@ __all__ = [
 
 
 def read_script(source: bytes, name: str, files: Files | None = None) -> Script:
-    """The flags of the script at the path `name`, by its text alone. Never raises: a file that does not parse has none.
+    """Returns the flags of the script at the path `name`, read from its text alone.
 
-    `files` are what lies around it: the configuration that it reads, the modules it imports. A script without options
-    has as flags the names that it gives a literal at the top level. The encoding is that of PEP 263.
+    Never raises: a file that does not parse has no flags. `files` gives access to the config files and modules around it. A
+    script without options has as flags the names that it assigns a literal at the top level. The encoding follows PEP 263.
     """
-    # a script is read once, and known by its blob id from then on
+    # lazy: each script is parsed once, and its flags are cached by blob id
     from gitrun.model.frontends.reading import read
 
     return read(source, name, files or NoFiles())
 
 
 def arguments(script: Script | Sequence[Flag], flags: Mapping[str, Value], words: Sequence[str] = ()) -> list[str]:
-    """The words that give an "args" script these flags: those that differ from its defaults or are required.
+    """Returns the words that pass these flags to an "args" script: those required or different from the default.
 
-    `words` are those that a person gave after `--`; they are among the words returned. Names that are not declared are
-    given in the manner of the front end, `--name value`. Raises UsageError for what no words can give.
+    `words` are the user's words after `--`; the result includes them. Undeclared names are passed in the front end's syntax,
+    such as `--name value`. Raises UsageError for values that words cannot pass.
     """
     added = placed(script, flags, words)
     return [
@@ -75,10 +75,10 @@ def arguments(script: Script | Sequence[Flag], flags: Mapping[str, Value], words
 
 
 def placed(script: Script | Sequence[Flag], flags: Mapping[str, Value], words: Sequence[str] = ()) -> list[tuple[int, str]]:
-    """As `arguments`, but only what is added to the words, each with the number of words that stand before it.
+    """Returns only the words that `arguments` adds, each with the number of the user's words before it.
 
-    The options of a program stand before its sub-command, those of the sub-command behind it; those of one with an argument
-    that takes all that follows stand in front of the words.
+    Options of the program come before its sub-command, those of a sub-command after it. They come before the user's words if an
+    argument takes all that follows.
     """
     from gitrun.model.frontends.words import positional_words, undeclared_words
 
@@ -93,7 +93,7 @@ def placed(script: Script | Sequence[Flag], flags: Mapping[str, Value], words: S
         inner = (level for level, command in enumerate(path, 1) if any(own.name == flag.name for own in command.flags))
         levels[max(inner, default=0)].append(flag)
     is_first = [any(flag.action == "positional" and flag.words for flag in level) for level in levels]
-    # of an option of several values, another must end the list before the words begin
+    # an option of several values would swallow the words, so another option must follow it
     sorts = [
         sorted(level, key=lambda flag: not flag.many) if first else level for level, first in zip(levels, is_first, strict=True)
     ]
@@ -107,7 +107,7 @@ def placed(script: Script | Sequence[Flag], flags: Mapping[str, Value], words: S
     if any("\0" in word for more in made for word in more):
         raise UsageError("a flag with a NUL cannot be given on a command line", "take the NUL out of its value")
     at = [place for place, _ in places(script, words)]
-    # behind all words that a person gave, for an option of several values would take them; but `--` ends all options
+    # after the user's words, which an option of several values would swallow, but before `--`, which ends all options
     end = words.index("--", at[-1] if at else 0) if "--" in words[at[-1] if at else 0 :] else len(words)
     starts, ends = [0, *(place + 1 for place in at)], [*at, end]
     where = [start if first else end for start, end, first in zip(starts, ends, is_first, strict=True)]
@@ -115,10 +115,10 @@ def placed(script: Script | Sequence[Flag], flags: Mapping[str, Value], words: S
 
 
 def constants(declared: Sequence[Flag], flags: Mapping[str, Value]) -> dict[str, Value | None]:
-    """The names that a "globals" script must see with another value than its source gives them.
+    """Returns the names that the launcher must set in a "globals" script: those that differ from its source.
 
-    `1` and `1.0` are different here, for the program sees the value as it was given. An absent flag is None,
-    if the source gives it another value. Names that it does not declare are set as well.
+    `1` and `1.0` differ here, because the program sees the value as given. An absent flag is None if the source gives it
+    another value. Undeclared names are set too.
     """
     values = [(flag, flags.get(flag.name)) for flag in declared if not flag.file]
     changed = {flag.name: value for flag, value in values if _exact(value) != _exact(flag.default)}
@@ -126,7 +126,7 @@ def constants(declared: Sequence[Flag], flags: Mapping[str, Value]) -> dict[str,
 
 
 def require_command(script: Script | None, operation: str, words: Sequence[str], names: Iterable[str]) -> None:
-    """Raises UsageError for a flag that only sub-commands have, of which the words name none."""
+    """Raises UsageError for a flag of a sub-command if the words name no sub-command."""
     if script is None or not script.commands or path_of(script, words):
         return
     known = {flag.name.replace("-", "_") for flag in script.flags}
@@ -139,7 +139,7 @@ def require_command(script: Script | None, operation: str, words: Sequence[str],
 
 
 def warning(script: Script | None, operation: str, flags: Mapping[str, Value]) -> str:
-    """What a person should know of flags that were passed on without being known; "" if there are none."""
+    """Returns a warning about flags that were passed on unchecked; empty without one."""
     if script is None or not script.partial:
         return ""
     names = list(_undeclared(script.flags, flags))
@@ -147,13 +147,13 @@ def warning(script: Script | None, operation: str, flags: Mapping[str, Value]) -
 
 
 def unsure_warning(operation: str, names: Iterable[str], words: Sequence[str]) -> str:
-    """What a person should know of flags that words behind `--` may set; empty if there are none."""
+    """Returns a note about flags that words after `--` may set; empty without one."""
     found = ", ".join(sorted(names))
     return f"note: {operation}: not recorded as flags, for the words {' '.join(words)} may set them: {found}" if found else ""
 
 
 def _options(declared: Sequence[Flag], flags: Mapping[str, Value]) -> list[str]:
-    """The words of the options of one command."""
+    """Returns the words for the options of one command."""
     from gitrun.model.frontends.words import NONE, words_for
 
     words: list[str] = []

@@ -1,7 +1,7 @@
-"""What looks like a secret: by the name of a file, by the name of a value, or by the text itself.
+"""Detection of secrets: by a file's name, by a flag's name, or by the text itself.
 
-One rule for the snapshot, for the words and flags of a run, for push and for export. Names of files follow the lists of
-gitleaks and of GitHub's templates for .gitignore, shapes of keys those of gitleaks and of GitHub's secret scanning.
+One rule serves the snapshot, the words and flags of a run, push and export. File names follow the lists of gitleaks and of
+GitHub's templates for .gitignore; shapes of keys follow gitleaks and GitHub's secret scanning.
 """
 
 from __future__ import annotations
@@ -30,35 +30,35 @@ FILES = (
     "!*.pub", "!*[._-]example*", "!*[._-]sample*", "!*[._-]template*", "!*.dist", "!secrets.md", "!secrets.rst",
     "!pub*.pem", "!*[._-]pub*.pem", "!ca.pem", "!cacert.pem", "!ca[-_]*.pem", "!*cert.pem", "!*certs.pem", "!*chain.pem",
 )  # fmt: skip
-"""Names of files, of the last parts of a path where there is a `/`; of those that fit the last one counts, `!` is none."""
+"""Patterns of file names, or of the end of a path if they contain a `/`. The last match decides; `!` excludes."""
 
 PASSWORDS = frozenset({"password", "passwd", "passphrase", "passcode", "passwords", "secret", "secrets", "apikey", "bearer"})
 ACCOUNTS = frozenset({"credential", "credentials", "creds", "authorization"})
 KEYS = frozenset(
     {"api", "access", "secret", "private", "auth", "account", "storage", "encryption", "signing", "master", "license"}
 )
-"""What stands before `key` where it is one."""
+"""Words that make a following `key` a secret."""
 USERS = frozenset({
     "user", "db", "database", "smtp", "mail", "email", "http", "https", "ftp", "ssh", "mysql", "postgres", "pg", "redis",
     "root", "admin", "proxy", "login", "ldap", "registry", "docker", "wifi",
 })  # fmt: skip
-"""What stands before `pass`, `pwd`, `pw` and `auth` where they are a password."""
+"""Words that make a following `pass`, `pwd`, `pw` or `auth` a password."""
 TEXTS = frozenset({
     "pad", "eos", "bos", "unk", "cls", "sep", "mask", "start", "end", "begin", "stop", "special", "next", "prev", "first",
     "last", "image", "img", "video", "audio", "class", "blank", "space", "trigger", "target", "separator", "placeholder",
     "prompt", "text", "word", "sub",
     "padding", "unknown", "max", "min", "num", "n", "per", "new", "by", "boi", "eoi", "bot", "eot", "think",
 })  # fmt: skip
-"""What stands before `token` where it is a piece of text."""
+"""Words that make a following `token` a piece of text."""
 SOME = re.compile("pass|secret|token|key|cred|pwd|pw|auth|bearer|pat", re.IGNORECASE)
-"""What is in each name of a secret."""
+"""A quick test: every name of a secret contains one of these."""
 SWITCHES = frozenset({
     "no", "without", "ask", "show", "hide", "is", "has", "have", "require", "requires", "enable", "disable", "skip", "check",
 })  # fmt: skip
-"""What the name of a switch begins with."""
+"""First words of names that are switches."""
 LOGINS = frozenset({"-u", "--user", "--auth"})
 OWNERS = frozenset({"docker", "podman", "nerdctl", "rsync", "chown", "install", "unshare", "runuser", "systemd-run", "ssh"})
-"""Programs to which `-u` and `--user` name an owner or a host."""
+"""Programs whose `-u` and `--user` name an owner or a host."""
 PLACEHOLDER = re.compile(
     r"""|none|null|true|false|yes|no|on|off|auto|default|todo|changeme|change_me|redacted|x{2,}|\*+|\.{2,}|-+
     |<.*>|\[.*\]|\$.*|%.*%|\{.*\}|your[-_ ].*|(?:env|file|vault|op|keyring):.*""",
@@ -70,7 +70,7 @@ USUAL = frozenset({
     b"password", b"passwd", b"pass", b"pwd", b"pw", b"secret", b"user", b"username", b"postgres", b"root", b"test", b"guest",
     b"admin", b"example", b"token", b"changeme", b"mysql", b"p", b"x", b"foo", b"bar", b"mypassword", b"yourpassword",
 })  # fmt: skip
-"""Passwords in the URLs of documentation."""
+"""Passwords in example URLs of documentation."""
 
 ASSIGNED = r"[\"']?\s{0,9}[=:]\s{0,9}[\"']?"
 SHAPES = {
@@ -113,7 +113,7 @@ SHAPES = {
         "url": r"[^\s/:@\"'<>{}$%*]{0,64}:(?P<password>[^\s/:@\"'<>{}$%*]{1,64})@(?P<host>[^\s/:\"'<>]{1,99})",
     },
 }
-"""Shapes of keys by a text that all of them have: to look for that first is ten times faster."""
+"""Shapes of keys by a literal text that all of them contain: searching for that first is ten times faster."""
 NAMES = {
     "aws": "an AWS access key", "secret": "an AWS secret key", "github": "a GitHub token", "gitlab": "a GitLab token",
     "slack": "a Slack token", "hub": "a Hugging Face token", "api": "an API key", "google": "a Google API key",
@@ -122,11 +122,11 @@ NAMES = {
     "url": "a password in a URL",
 }  # fmt: skip
 SHORTEST, LONGEST, BEFORE = 16, 4096, 80
-"""Bytes that a shape other than that of a URL has at least, that one has at most, and those before where it is found."""
+"""Fewest bytes of a shape other than a URL, most bytes of any, and bytes of context before one."""
 
 
 class Scanner:
-    """Looks for shapes in content that comes in pieces, of whatever size; keeps the last few KiB and nothing more."""
+    """A scanner for content that arrives in pieces of any size; keeps at most the last few KiB."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -134,7 +134,7 @@ class Scanner:
         self.found = ""
 
     def feed(self, piece: bytes) -> None:
-        """Takes the next piece of the content. `found` is what it looks like, once that is known."""
+        """Scans the next piece. Sets `found` to a description once something looks like a secret."""
         if not self.found:
             text = self._rest + piece
             self.found = shape(text, is_first=self._is_first, is_last=False)
@@ -142,16 +142,16 @@ class Scanner:
             self._rest = text[-LONGEST:]
 
     def close(self) -> str:
-        """What in all of the content looks like a secret; empty if nothing does."""
+        """Scans the rest. Returns a description of what looks like a secret; empty if nothing does."""
         self.found = self.found or shape(self._rest, is_first=self._is_first, is_last=True)
         self._rest = b""
         return self.found
 
 
 def shape(text: bytes, *, is_first: bool = True, is_last: bool = True) -> str:
-    """What in the text looks like a secret; empty if nothing does.
+    """Returns a description of the first part of the text that looks like a secret; empty if nothing does.
 
-    Of a text that is a part (not `is_first`, not `is_last`) a match at its edges does not count: there may be more of it.
+    If the text is a part (not `is_first` or not `is_last`), matches at its edges do not count: they may be incomplete.
     """
     start, end = 0 if is_first else BEFORE, len(text) + is_last
     for match in matches(text):
@@ -162,14 +162,14 @@ def shape(text: bytes, *, is_first: bool = True, is_last: bool = True) -> str:
 
 
 def matches(text: bytes) -> Iterator[re.Match[bytes]]:
-    """Where the text has one of the shapes."""
+    """Yields the matches of all shapes in the text."""
     for one in shapes():
         yield from one.finditer(text)
 
 
 @lru_cache(maxsize=1)
 def shapes() -> tuple[re.Pattern[bytes], ...]:
-    """The shapes, compiled when they are first needed: that takes as long as all the rest of a short command."""
+    """Compiles the shapes on first use, because that takes as long as the rest of a short command."""
     found = []
     for text, kinds in SHAPES.items():
         either = "|".join(f"(?P<{kind}>{pattern})" for kind, pattern in kinds.items())
@@ -178,12 +178,12 @@ def shapes() -> tuple[re.Pattern[bytes], ...]:
 
 
 def is_example(password: bytes, host: bytes) -> bool:
-    """Whether a password in a URL is one that documentation and tests use."""
+    """Returns whether a password in a URL is one of documentation or tests."""
     return password.lower() in USUAL or host.lower().startswith((b"localhost", b"127.0.0.1", b"example.", b"host", b"[::1]"))
 
 
 def is_secret_file(path: str, patterns: Sequence[str]) -> bool:
-    """Whether a file, by its path, looks like a secret: of the patterns that fit the last one counts."""
+    """Returns whether the path of a file looks like that of a secret; the last matching pattern decides."""
     for pattern, piece in reversed(with_pieces(tuple(patterns))):
         if piece in path and fits(path, pattern.removeprefix("!")):
             return not pattern.startswith("!")
@@ -191,7 +191,7 @@ def is_secret_file(path: str, patterns: Sequence[str]) -> bool:
 
 
 def fits(path: str, pattern: str) -> bool:
-    """Whether a pattern fits the name of a file, or the last parts of its path if there is a `/` in the pattern."""
+    """Returns whether a pattern matches a file's name, or the end of its path if the pattern contains a `/`."""
     from fnmatch import fnmatchcase
 
     return fnmatchcase(f"/{path}", f"*/{pattern}") if "/" in pattern else fnmatchcase(path.rpartition("/")[2], pattern)
@@ -199,12 +199,12 @@ def fits(path: str, pattern: str) -> bool:
 
 @lru_cache(maxsize=4)
 def with_pieces(patterns: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """Each pattern with the longest text that is in all it fits: most paths have none of them, and need no pattern."""
+    """Returns each pattern with its longest literal part: most paths lack it, and need no pattern match."""
     return tuple((one, max(re.split(r"\[[^]]*\]|[*?]", one.removeprefix("!")), key=len)) for one in patterns)
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a value of this name is a password, a key or a token: `hf_token`, `--api-key`, `DB_PASSWORD`, `clientSecret`."""
+    """Returns whether a name is one of a password, key or token: `hf_token`, `--api-key`, `clientSecret`."""
     if not SOME.search(name):
         return False
     words = name_words(name)
@@ -223,7 +223,7 @@ def is_secret_name(name: str) -> bool:
 
 
 def name_words(name: str) -> list[str]:
-    """The words of a name, in lower case, without a number at its end: `api`, `key` of `API_KEY_2` and `apiKey`."""
+    """Splits a name into lower-case words without a final number: `API_KEY_2` and `apiKey` are `api`, `key`."""
     parted = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name)
     words = [word.lower() for word in re.split(r"[^A-Za-z0-9]+", parted) if word]
     while len(words) > 1 and words[-1].isdigit():
@@ -232,7 +232,7 @@ def name_words(name: str) -> list[str]:
 
 
 def is_secret_value(name: str, value: object) -> bool:
-    """Whether a value of a name that is one of secrets is one: no number, no placeholder, no path of a file."""
+    """Returns whether a value is a secret, by its name and by not being a number, placeholder or path."""
     if isinstance(value, list):
         return any(is_secret_value(name, item) for item in value)
     if isinstance(value, bool) or value is None or not is_secret_name(name):
@@ -244,7 +244,7 @@ def is_secret_value(name: str, value: object) -> bool:
 
 
 def secrets_in_flags(flags: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """The flags whose values look like secrets, each with what it looks like."""
+    """Yields the names of flags whose values look like secrets, each with a description."""
     for name, value in flags.items():
         if is_secret_value(name, value):
             yield name, "a secret"
@@ -253,7 +253,7 @@ def secrets_in_flags(flags: Mapping[str, object]) -> Iterator[tuple[str, str]]:
 
 
 def texts_in(value: object) -> Iterator[str]:
-    """The texts that a value is, or holds."""
+    """Yields the texts in a value: itself, or those in its lists."""
     if isinstance(value, list):
         for item in value:
             yield from texts_in(item)
@@ -262,7 +262,7 @@ def texts_in(value: object) -> Iterator[str]:
 
 
 def shape_of_value(text: str) -> str:
-    """What a value that somebody typed looks like; every password in a URL is one, however simple."""
+    """Describes the secret in a typed value; empty without one. Any password in a URL counts, even an example."""
     if len(text) < SHORTEST and "://" not in text:
         return ""
     data = text.encode(errors="surrogateescape")
@@ -272,7 +272,7 @@ def shape_of_value(text: str) -> str:
 
 
 def secrets_in_words(words: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The words of a command that give a secret, named without it, each with what it looks like."""
+    """Yields the names of secrets in the words of a command, each with a description, never the value."""
     for place, word in enumerate(words):
         name, following = option_and_value(word, words[place + 1 : place + 2])
         gives_login = name in LOGINS and is_login(following) and not names_owners(words[:place])
@@ -280,12 +280,12 @@ def secrets_in_words(words: Sequence[str]) -> Iterator[tuple[str, str]]:
             yield name, "a secret"
         elif found := shape_of_value(word):
             yield f"word {place + 1}", found
-        elif inner := parts_of(word):  # what a shell is given
+        elif inner := parts_of(word):  # the argument of `sh -c`
             yield from secrets_in_words(inner)
 
 
 def option_and_value(word: str, following: Sequence[str]) -> tuple[str, str]:
-    """The name that a word gives a value to, and the value: `--key=x`, `--key x`, `NAME=x`, `-u x`, `-ux`."""
+    """Returns the name that a word gives a value to, and the value: `--key=x`, `--key x`, `NAME=x`, `-ux`."""
     name, equals, value = word.partition("=")
     if equals and re.fullmatch(r"-{0,2}[A-Za-z_][\w.-]*", name):
         return name, value
@@ -295,30 +295,30 @@ def option_and_value(word: str, following: Sequence[str]) -> tuple[str, str]:
 
 
 def is_login(text: str) -> bool:
-    """Whether the text is `user:password`: no `uid:gid`, no `host:path`, no group of the user's name."""
+    """Returns whether the text is `user:password` and not `uid:gid`, `host:path` or `user:group`."""
     user, colon, password = text.partition(":")
     is_other = bool(colon and user and password) and user != password and not (user.isdigit() and password.isdigit())
     return is_other and "/" not in text and not PLACEHOLDER.fullmatch(password)
 
 
 def names_owners(words: Sequence[str]) -> bool:
-    """Whether these words begin with a program to which `-u` names an owner."""
+    """Returns whether these words contain a program whose `-u` names an owner or a host."""
     return any(word.rpartition("/")[2] in OWNERS for word in words)
 
 
 def parts_of(word: str) -> list[str]:
-    """The words in one that holds several, as a shell would part them; none if it holds one."""
+    """Splits a word that holds a shell command into words; returns none if it is a single word."""
     if not re.search(r"[\s;&|]", word):
         return []
     import shlex
 
     try:
         parts = shlex.split(word.replace(";", " ").replace("&", " ").replace("|", " "))
-    except ValueError:  # a quote that is not closed
+    except ValueError:  # an unclosed quote
         parts = word.split()
     return parts if parts != [word] else []
 
 
 def named(found: Iterable[tuple[str, str]]) -> list[str]:
-    """What was found, each once, in words."""
+    """Describes what was found, without duplicates."""
     return list(dict.fromkeys(f"{name} ({what})" if what != "a secret" else name for name, what in found))

@@ -1,4 +1,4 @@
-"""Series: every value of every metric of one attempt, gathered while they are read, within bounds that nothing exceeds."""
+"""Series of metrics: every value of an attempt, collected with bounded memory."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
 STEP = "step"
-"""The name that is no metric: it says at which step the others are."""
+"""Reserved name: its value is the step of the other metrics."""
 MOST_NAMES = 1_000
-"""Metrics of an attempt; those that come up later are not recorded."""
+"""Most metrics of an attempt; later ones are not recorded."""
 LONGEST_NAME = 200
 ROOM = 100_000
-"""Characters that the names of all metrics may take together, escaped: result.toml must stay readable."""
+"""Most characters of all names together, as JSON, so that result.toml stays readable."""
 MOST_POINTS, ALL_POINTS, FEWEST = 10_000, 200_000, 100
-"""Points of a metric and of all of them above which every second one is left out, again and again; but so many stay."""
+"""Most points of one metric, most of all metrics, and points that each metric may always have."""
 WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-"""How JSON is told the numbers that it has no word for."""
+"""Texts for numbers that JSON cannot express."""
 
 
 class Series:
-    """One metric: what is known of it exactly, and its points, each with a row and a step; thinned evenly if they are many."""
+    """One metric: exact summary, and points of row, step and value, evenly thinned above a limit."""
 
     __slots__ = ("count", "first", "last", "least", "most", "row", "rows", "step", "steps", "stride", "values")
 
@@ -41,7 +41,7 @@ class Series:
         self.count, self.stride, self.row, self.step = 0, 1, -1, 0.0
 
     def add(self, row: int, step: float, value: float, limit: int) -> None:
-        """One more value."""
+        """Adds one value."""
         if not self.count:
             self.first = value
         if value < self.least:  # noqa: PLR1730 - a call for each of a million values
@@ -58,29 +58,29 @@ class Series:
         self.row, self.step, self.last = row, step, value
 
     def thin(self, limit: int) -> None:
-        """Leaves out every second point until no more than `limit` are left."""
+        """Drops every second point until at most `limit` are left."""
         while len(self.values) > limit:
             self.rows, self.steps, self.values = self.rows[::2], self.steps[::2], self.values[::2]
             self.stride *= 2
 
     def summary(self) -> Summary:
-        """What is known of all values."""
-        is_none = self.least > self.most  # nan alone is neither smaller nor larger than anything
+        """Returns the summary over all values."""
+        is_none = self.least > self.most  # only nan was added: it compares with nothing
         least, most = (math.nan, math.nan) if is_none else (self.least, self.most)
         return Summary(self.first, self.last, least, most, self.count)
 
     def points(self, name: str) -> Iterator[tuple[int, float, str, float]]:
-        """Row, step, the name given and value of each point; the last one is always there."""
+        """Yields row, step, `name` and value of each point; always includes the last value."""
         yield from zip(self.rows, self.steps, repeat(name), self.values)
         if self.rows[-1] != self.row:
             yield self.row, self.step, name, self.last
 
 
 class Steps:
-    """The step at which a metric is told that comes without one.
+    """A counter that gives steps to metrics without one.
 
-    Until a step is given they count from 0: a new one begins with a name that was seen since the last one began. A step
-    that is given holds until another one is.
+    Steps count from 0 until a step is given: a name seen before in the current step starts the next one. A given step holds
+    until the next one is given.
     """
 
     def __init__(self) -> None:
@@ -89,12 +89,12 @@ class Steps:
         self._seen: set[str] = set()
 
     def give(self, step: float) -> None:
-        """From here on this is the step, if it is a number that can be one."""
+        """Sets the step; ignores a value that is not finite."""
         if math.isfinite(step):
             self.current, self._is_given = step, True
 
     def of(self, name: str) -> float:
-        """The step of a metric that is told alone."""
+        """Returns the step of a single metric."""
         if not self._is_given:
             if name in self._seen:
                 self.current += 1
@@ -104,7 +104,7 @@ class Steps:
         return self.current
 
     def of_all(self, names: Collection[str]) -> float:
-        """The step of metrics that are told together."""
+        """Returns the step of metrics that were reported together."""
         if not self._is_given:
             if not self._seen.isdisjoint(names):
                 self.current += 1
@@ -114,7 +114,7 @@ class Steps:
 
 
 class Gathering:
-    """The series of the metrics that one source told: the log, the output, files."""
+    """The series of the metrics from one source: the log, the output, or files."""
 
     def __init__(self) -> None:
         self.series: dict[str, Series] = {}
@@ -124,7 +124,7 @@ class Gathering:
         self._room, self._limit = ROOM, MOST_POINTS
 
     def takes(self, name: str) -> bool:
-        """Tells whether a metric of this name is recorded."""
+        """Returns whether metrics of this name are recorded; registers a new name if there is room."""
         if name in self.series:
             return True
         if not name or len(name) > LONGEST_NAME or name == STEP or not is_text(name):
@@ -139,7 +139,7 @@ class Gathering:
         return True
 
     def add(self, name: str, value: float, step: float) -> None:
-        """Adds one value of a metric that `takes` has let in."""
+        """Adds one value of a metric that `takes` has accepted."""
         series = self.series[name]
         if step != self._step or series.row == self._row:
             self._row += 1
@@ -147,7 +147,7 @@ class Gathering:
         series.add(self._row, step, value, self._limit)
 
     def add_all(self, values: Mapping[str, float], steps: Steps | None = None) -> None:
-        """Adds what was told at once, perhaps with its step; passes over names that are not recorded."""
+        """Adds values that were reported together, perhaps with a step; skips names that are not recorded."""
         steps = steps or self.steps
         if STEP in values:
             steps.give(values[STEP])
@@ -157,7 +157,7 @@ class Gathering:
             self.add(name, values[name], step)
 
     def lines(self, names: Collection[str] | None = None, limit: int = 0) -> Iterator[str]:
-        """Returns the points as lines of JSON, in the order in which they were told: `{"step": 3, "loss": 0.1}`."""
+        """Yields the points as lines of JSON in order of arrival: `{"step": 3, "loss": 0.1}`. Thins the series."""
         told_of = {name: one for name, one in self.series.items() if one.count and (names is None or name in names)}
         for series in told_of.values():
             series.thin(limit or self._limit)
@@ -169,13 +169,13 @@ class Gathering:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The metrics of an attempt from all sources; a name that two sources have is that of the first."""
+    """The metrics of an attempt from all sources; for a name in several sources, the first source counts."""
 
     sources: tuple[Gathering, ...]
 
     @property
     def names(self) -> list[dict[str, Series]]:
-        """Lists, for each source, the series that are recorded of it, within the bounds for one attempt."""
+        """Returns, for each source, its recorded series, within the limits of an attempt."""
         taken: set[str] = set()
         room, found = ROOM, []
         for source in self.sources:
@@ -191,22 +191,22 @@ class Gathered:
 
     @property
     def is_full(self) -> bool:
-        """Tells whether there were more metrics than are recorded."""
+        """Returns whether there were more metrics than are recorded."""
         told = {name for source in self.sources for name, series in source.series.items() if series.count}
         return any(source.is_full for source in self.sources) or len(told) > sum(map(len, self.names))
 
     def counts(self) -> tuple[int, int]:
-        """Counts the points that there were, and those that `lines` has left."""
+        """Returns the number of all points, and of those that are kept."""
         series = [one for own in self.names for one in own.values()]
         return sum(one.count for one in series), sum(len(one.values) + (one.rows[-1] != one.row) for one in series)
 
     def metrics(self) -> Metrics:
-        """Returns what is known of each metric."""
+        """Returns the last value and summary of each metric."""
         found = {name: series.summary() for own in self.names for name, series in own.items()}
         return Metrics({name: summary.last for name, summary in found.items()}, found)
 
     def lines(self) -> Iterator[str]:
-        """Returns the points of all sources as lines of JSON, one source after the other."""
+        """Yields the points of all sources as lines of JSON, one source after the other."""
         names = self.names
         limit = limit_for(sum(map(len, names)))
         for source, own in zip(self.sources, names, strict=True):
@@ -214,24 +214,24 @@ class Gathered:
 
 
 def limit_for(count: int) -> int:
-    """Returns how many points each of so many metrics may have."""
+    """Returns the most points of each metric if there are `count` metrics."""
     return max(FEWEST, min(MOST_POINTS, ALL_POINTS // max(1, count)))
 
 
 def plain(step: float) -> float:
-    """A step as a whole number if it is one."""
+    """Returns a step as an int if it is a whole number."""
     return int(step) if step.is_integer() else step
 
 
 def spoken(value: float) -> float | str:
-    """A value as JSON can say it."""
+    """Returns a value for JSON: nan and infinity as text."""
     if math.isfinite(value):
         return value
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
 def number_in(text: str) -> float | None:
-    """Returns the number that a text is; None if it is none."""
+    """Parses a float; None if the text is not one."""
     try:
         return float(text)
     except ValueError:
@@ -239,5 +239,5 @@ def number_in(text: str) -> float | None:
 
 
 def number(value: object) -> float | None:
-    """What a line of JSON has for a metric as a float; None if it is no number, or one that no float can hold."""
+    """Returns a metric's value from JSON as a float; None if it is not a number, or too large for a float."""
     return WORDS.get(value) if isinstance(value, str) else as_float(value)

@@ -1,4 +1,4 @@
-"""What `gitrun.*` in git config says, as one value."""
+"""The settings `gitrun.*` of git config as one value."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ RECORDED = (
     "NUMEXPR_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PYTHONHASHSEED", "TF_DETERMINISTIC_OPS",
     "TF_ENABLE_ONEDNN_OPTS", "TZ",
 )  # fmt: skip
-"""Variables of the environment whose values are recorded: they change what a program computes, and hold no secrets."""
+"""Environment variables to record: they change what a program computes, and hold no secrets."""
 TRUE, FALSE = frozenset({"true", "yes", "on", "1", ""}), frozenset({"false", "no", "off", "0"})
 SWITCHES = TRUE | FALSE
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 LONGEST = 1e9
-"""Seconds: thirty years, more than a clock that waits takes."""
+"""Upper limit of a duration in seconds, about thirty years: timers fail with much larger values."""
 SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -66,9 +66,9 @@ class Settings:
 
 
 def settings_from(config: Config) -> Settings:
-    """The settings in git's config (names in lower case, all values of a name, the last one counts).
+    """Returns the settings in git's config (name in lower case -> all values; the last one counts).
 
-    One that does not read is as if it were not there: it is no reason not to look at runs. See `require_sound`.
+    Ignores an invalid setting, so that it does not block reading runs. See `require_sound`.
     """
     found: dict[str, Any] = {}
     for field, (name, read) in READERS.items():
@@ -79,14 +79,14 @@ def settings_from(config: Config) -> Settings:
 
 
 def require_sound(config: Config, fields: Iterable[str]) -> None:
-    """Raises UsageError if one of these settings does not read."""
+    """Raises UsageError if one of these settings is invalid."""
     for name, read in map(READERS.__getitem__, fields):
         if values := config.get(name.lower()):
             read(name, values)
 
 
 def wrong(config: Config) -> Iterator[tuple[str, UsageError]]:
-    """The settings that do not read, by the name that they are written about with, and what is wrong with each."""
+    """Yields the invalid settings: the name as documented, and the error."""
     for name, read in (*READERS.values(), ("gitrun.sign", as_truth), ("gitrun.fsync", as_truth)):
         try:
             if values := config.get(name.lower()):
@@ -96,18 +96,18 @@ def wrong(config: Config) -> Iterator[tuple[str, UsageError]]:
 
 
 def unknown(config: Config) -> list[str]:
-    """The names of settings that nobody reads."""
+    """Returns the names of `gitrun.*` settings that do not exist."""
     known = {name.lower() for name in NAMES}
     return [name for name in config if name.startswith("gitrun.") and name not in known]
 
 
 def truth(config: Config, name: str, *, default: bool) -> bool:
-    """Whether a setting is true."""
+    """Returns a boolean setting, or `default` if it is not set. Raises UsageError."""
     return as_truth(name, config[name]) if name in config else default
 
 
 def as_truth(name: str, values: tuple[str, ...]) -> bool:
-    """A boolean as git reads it (a name without a value is true)."""
+    """Reads a boolean by git's rules: a name without a value is true. Raises UsageError."""
     text = values[-1].lower()
     if text in TRUE:
         return True
@@ -117,65 +117,65 @@ def as_truth(name: str, values: tuple[str, ...]) -> bool:
 
 
 def as_switch(_: str, values: tuple[str, ...]) -> bool:
-    """The last boolean of a setting that also takes paths; true if there is none."""
+    """Reads the last boolean of a setting that also takes paths; true without one."""
     switches = [value.lower() for value in values if value.lower() in SWITCHES]
     return not switches or switches[-1] in TRUE
 
 
 def as_paths(_: str, values: tuple[str, ...]) -> tuple[str, ...]:
-    """The paths of a setting that also takes a boolean, without what leads out of the repository."""
+    """Reads the paths of a setting that also takes a boolean. Drops paths that leave the repository."""
     named = (value.rstrip("/") for value in values if value.lower() not in SWITCHES)
     return tuple(name for name in named if name and not name.startswith("/") and ".." not in name.split("/"))
 
 
 def as_text(_: str, values: tuple[str, ...]) -> str:
-    """The text as it stands."""
+    """Reads a text."""
     return values[-1]
 
 
 def as_all(_: str, values: tuple[str, ...]) -> tuple[str, ...]:
-    """All texts that were given."""
+    """Reads all values."""
     return values
 
 
 def as_patterns(name: str, values: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """Patterns for metrics, each as `NAME=PATTERN`; an empty value takes back those before it."""
+    """Reads patterns for metrics, each `NAME=PATTERN`; an empty value clears those before it. Raises UsageError."""
     from gitrun.model.metricpatterns import read_patterns
 
     return read_patterns(values[len(values) - values[::-1].index("") :] if "" in values else values, f"setting {name}")
 
 
 def as_statuses(name: str, values: tuple[str, ...]) -> tuple[str, ...]:
-    """Statuses with commas between them."""
+    """Reads statuses separated by commas. Raises UsageError."""
     found = tuple(word.strip() for word in values[-1].split(",") if word.strip())
     return found if set(found) <= set(STATUSES) else refuse(name, f"some of {', '.join(STATUSES)}", values[-1])
 
 
 def as_deed(name: str, values: tuple[str, ...]) -> str:
-    """What a hook is to do."""
+    """Reads the action of a hook. Raises UsageError."""
     text = values[-1].lower()
     return text if text in {"push", "check", "require", "off"} else refuse(name, "push, check, require or off", text)
 
 
 def as_modules(name: str, values: tuple[str, ...]) -> str:
-    """What of submodules a snapshot has."""
+    """Reads how a snapshot records submodules. Raises UsageError."""
     text = values[-1].lower()
     return text if text in {"files", "commit"} else refuse(name, "files or commit", text)
 
 
 def as_size(name: str, values: tuple[str, ...]) -> int:
-    """A number of bytes as git reads it: with k, m or g behind it."""
+    """Reads bytes by git's rules, with suffix k, m or g. Raises UsageError."""
     found = re.fullmatch(r"([0-9]{1,15})([kmg]?)", values[-1].lower())
     return int(found[1]) * UNITS[found[2]] if found else refuse(name, "a size such as 10m", values[-1])
 
 
 def as_count(name: str, values: tuple[str, ...]) -> int:
-    """A number."""
+    """Reads a whole number that is not negative. Raises UsageError."""
     return int(values[-1]) if re.fullmatch(r"[0-9]{1,15}", values[-1]) else refuse(name, "a number", values[-1])
 
 
 def as_duration(name: str, values: tuple[str, ...]) -> float:
-    """A duration in seconds."""
+    """Reads a duration in seconds. Raises UsageError."""
     try:
         return seconds(values[-1])
     except UsageError:
@@ -183,7 +183,7 @@ def as_duration(name: str, values: tuple[str, ...]) -> float:
 
 
 def as_date(name: str, values: tuple[str, ...]) -> str:
-    """A date that git reads, or `never`."""
+    """Reads a date in git's syntax, or `never`. Raises UsageError."""
     from gitrun.model.dates import require_date
 
     try:
@@ -193,12 +193,12 @@ def as_date(name: str, values: tuple[str, ...]) -> str:
 
 
 def as_date_or_none(name: str, values: tuple[str, ...]) -> str:
-    """As `as_date`; nothing takes back what another configuration says."""
+    """Reads a date as `as_date` does; an empty value cancels that of another config file."""
     return as_date(name, values) if values[-1] else ""
 
 
 def refuse(name: str, takes: str, text: str) -> NoReturn:
-    """Raises UsageError: the setting does not read."""
+    """Raises UsageError: the setting is invalid."""
     raise UsageError(f"setting {name} takes {takes}, not '{text}'", f"git config --show-origin {name} says where it comes from")
 
 
@@ -238,13 +238,13 @@ OF_RUNS = (
     "max_download", "download_timeout", "metrics", "notes", "max_ignored",
     "submodules",
 )  # fmt: skip
-"""What must read before anything is run."""
+"""Settings that must be valid before anything runs."""
 OF_CLEANING = ("trash_expire", "gc_older_than", "gc_keep", "gc_status")
-"""What must read before anything is cleaned up."""
+"""Settings that must be valid before anything is deleted."""
 
 
 def seconds(text: str) -> float:
-    """The duration that a person wrote: `90`, `30s`, `5m`, `2h`, `1h30m`, `1d`; in seconds, more than 0."""
+    """Parses a duration: `90`, `30s`, `5m`, `2h`, `1h30m`, `1d`; in seconds, more than 0. Raises UsageError."""
     parts = re.findall(r"([0-9]*\.?[0-9]+)([smhd])", text.lower())
     total = sum(float(number) * SECONDS[unit] for number, unit in parts)
     if not parts and re.fullmatch(r"[0-9]*\.?[0-9]+", text):

@@ -1,7 +1,7 @@
-"""How an attempt stands, in one word each."""
+"""Status words of an attempt."""
 
 STAGED, PENDING, RUNNING = "staged", "pending", "running"
 COMPLETED, ERROR, TERMINATED = "completed", "error", "terminated"
 STATUSES = (COMPLETED, ERROR, TERMINATED, RUNNING, STAGED, PENDING)
 ENDED = frozenset({COMPLETED, TERMINATED})
-"""The statuses in which `needed` compares flags; from DESIGN.md section 5."""
+"""Statuses in which `--needed` compares flags; runs with an error are always run again."""

@@ -1,4 +1,4 @@
-"""Words for people: the one `safe_text` through which everything from a repository passes, and sizes and times."""
+"""Text for people: `safe_text`, which escapes everything from a repository, and sizes, numbers and times."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
-# Controls, formatting (bidi, zero width), surrogates, private and unassigned, and the two line separators.
 ESCAPED = re.compile(r"\\(?:x([89a-f][0-9a-f])|\\)")
 HALF = re.compile("[\ud800-\udfff]")
 LARGEST = 1 << 53
-"""From here on not every whole number is one of a metric."""
+"""Doubles hold every whole number below this one."""
+# controls, formatting (bidi, zero width), surrogates, private and unassigned, and the two line separators
 UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
-# letters, marks and symbols that show nothing: fillers of Hangul, Khmer, Khitan, the blank of Braille, Mongolian and other
+# characters without a glyph: fillers of Hangul, Khmer and Khitan, the blank of Braille, Mongolian and other
 # variation selectors, the joiner of graphemes, a note without a head
 INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
     "\U00016fe4\U0001d159\U000e0000-\U000e0fff]"
 )
 LABEL = 60
-"""Columns of a label that are shown in a line with other things."""
+"""Most columns of a label in a line with other fields."""
 
 
 def safe_text(text: str) -> str:
-    """The text on one line, with all that a terminal would obey or that would reorder it shown escaped."""
+    """Returns the text on one line; escapes all that a terminal obeys, that reorders text, or that is invisible."""
     if text.isascii() and text.isprintable():
         return text
     import unicodedata
 
     shown, before = [], ""
     for char in text:
-        # the selector of an emoji is part of it, behind anything else it is a letter that nobody sees
+        # U+FE0F belongs to an emoji; after any other character it is invisible
         is_emoji = char == "\ufe0f" and before != "" and unicodedata.category(before) == "So" and not INVISIBLE.match(before)
         is_hidden = unicodedata.category(char) in UNSAFE or (INVISIBLE.match(char) is not None and not is_emoji)
         shown.append(escaped(char) if is_hidden else char)
@@ -47,12 +47,15 @@ def safe_text(text: str) -> str:
 
 
 def label_text(label: str) -> str:
-    """A label as it is shown in a line with other things: the ends of one that is long."""
+    """Returns a label for a line with other fields; the middle of a long one is cut."""
     return shortened(safe_text(shortened(label, LABEL)), LABEL)
 
 
 def without_passwords(text: str) -> str:
-    """The text with passwords in URLs left out; in those of the web, where a name may be a token, names too, as git does."""
+    """Returns the text without passwords in URLs.
+
+    As git does, drops the user name of web URLs too: it may be a token.
+    """
     if "://" not in text or "@" not in text:
         return text
     text = re.sub(r"\b((?:https?|ftps?)://)[^\s/'\"]*@", r"\1", text, flags=re.IGNORECASE)
@@ -60,19 +63,19 @@ def without_passwords(text: str) -> str:
 
 
 def escaped(char: str) -> str:
-    """How an unsafe character is shown."""
+    """Returns the escape sequence that is shown for an unsafe character."""
     if "\udc80" <= char <= "\udcff":  # a byte of a name that is not UTF-8
         return f"\\x{ord(char) - 0xDC00:02x}"
     return char.encode("unicode_escape", "backslashreplace").decode()
 
 
 def whole_text(text: str) -> str:
-    """The text with what is no Unicode in it, bytes of a word that are not UTF-8, shown as `safe_text` does."""
+    """Returns the text with surrogates (bytes that are not UTF-8) escaped as `safe_text` does."""
     return HALF.sub(lambda found: escaped(found[0]), text)
 
 
 def columns(text: str) -> int:
-    """How many columns of a terminal the text takes: Chinese, Japanese, Korean characters and emoji two, accents none."""
+    """Returns the terminal columns of the text: East Asian characters and emoji take two, accents none."""
     if text.isascii():
         return len(text)
     import unicodedata
@@ -82,7 +85,7 @@ def columns(text: str) -> int:
 
 
 def fitting(text: str, room: int) -> str:
-    """The beginning of the text that takes at most so many columns."""
+    """Returns the longest beginning of the text that fits in `room` columns."""
     if text.isascii():
         return text[: max(room, 0)]
     end = 0
@@ -92,7 +95,7 @@ def fitting(text: str, room: int) -> str:
 
 
 def shortened(text: str, room: int) -> str:
-    """The text on at most so many columns: of a longer one beginning and end, `…` between."""
+    """Returns the text in at most `room` columns; a longer one keeps its two ends around `…`."""
     if columns(text) <= room:
         return text
     end = fitting(text[::-1], (room - 1) // 2)[::-1]
@@ -100,22 +103,22 @@ def shortened(text: str, room: int) -> str:
 
 
 def safe_lines(text: str) -> list[str]:
-    """The lines of what a program wrote, each safe; tabs become blanks, and colours go."""
+    """Returns the lines of a program's output, each escaped, with tabs expanded and colours removed."""
     return [safe_text(line.expandtabs()) for line in COLOUR.sub("", text).splitlines()]
 
 
 def path_text(path: str) -> str:
-    r"""A path as text that TOML can hold: its bytes that are not UTF-8 (surrogates in Python) as `\xNN`, `\` as `\\`."""
+    r"""Encodes a path for TOML: bytes that are not UTF-8 (surrogates in Python) as `\xNN`, `\` as `\\`."""
     return path.replace("\\", "\\\\").encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def path_of(text: str) -> str:
-    """The path of which `path_text` made this text."""
+    """Returns the path that `path_text` encoded."""
     return ESCAPED.sub(lambda found: chr(0xDC00 + int(found[1], 16)) if found[1] else "\\", text)
 
 
 def is_text(words: str) -> bool:
-    """Whether these can be written as UTF-8: words of a command line may hold any bytes."""
+    """Returns whether the text can be encoded as UTF-8: command-line words may hold any bytes."""
     try:
         words.encode()
     except UnicodeEncodeError:
@@ -124,7 +127,7 @@ def is_text(words: str) -> bool:
 
 
 def size_text(size: float) -> str:
-    """A number of bytes in the unit that suits it."""
+    """Returns bytes in a fitting decimal unit: `12 kB`, `1.5 MB`."""
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1000:
             return f"{size:.0f} {unit}" if unit == "B" or size >= 10 else f"{size:.1f} {unit}"
@@ -133,31 +136,31 @@ def size_text(size: float) -> str:
 
 
 def number_text(value: float) -> str:
-    """A number of a metric: whole ones in full, `1234567`, all others in six digits, `0.333333`."""
+    """Returns a metric's value: whole numbers in full, `1234567`, others in six digits, `0.333333`."""
     return str(int(value)) if abs(value) < LARGEST and value == int(value) else f"{value:g}"
 
 
 def metrics_text(metrics: Mapping[str, float], most: int) -> str:
-    """Returns the first metrics, `loss=0.31 acc=0.9`, and how many more there are."""
+    """Returns the first `most` metrics, `loss=0.31 acc=0.9`, and the number of the rest."""
     said = " ".join(f"{safe_text(name)}={number_text(value)}" for name, value in islice(metrics.items(), most))
     return said + (f" and {len(metrics) - most:,} more" if len(metrics) > most else "")
 
 
 def exact_text(value: float) -> str:
-    """As `number_text`, but in full what that would round."""
+    """Returns a value as `number_text` does, but in full if that would round it."""
     brief = number_text(value)
     return brief if float(brief) == value else repr(value)
 
 
 def numbers_text(values: Sequence[float | None]) -> list[str]:
-    """Numbers beside each other, a hyphen for none: in full those of which `number_text` hides which one is larger."""
+    """Returns numbers for a column, `-` for None; in full where rounding would hide which one is larger."""
     known = sorted({value for value in values if value is not None and not math.isnan(value)})
     close = {one for pair in pairwise(known) if float(number_text(pair[0])) >= float(number_text(pair[1])) for one in pair}
     return ["-" if value is None else exact_text(value) if value in close else number_text(value) for value in values]
 
 
 def limit_text(size: int) -> str:
-    """A limit of bytes as the units of git config make it: `10 MiB`, `1 KiB`, `1,500 B`."""
+    """Returns a limit in the units of git config: `10 MiB`, `1 KiB`, `1,500 B`."""
     for unit, length in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
         if size and size % length == 0:
             return f"{size // length:,} {unit}"
@@ -165,7 +168,7 @@ def limit_text(size: int) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """A duration in seconds as `0.04s`, `12.4s`, `3m20s` or `2h05m`."""
+    """Returns seconds as `0.04s`, `12.4s`, `3m20s` or `2h05m`."""
     if seconds < 9.995:
         return f"{seconds:.2f}s"
     if seconds < 59.95:
@@ -175,7 +178,7 @@ def duration_text(seconds: float) -> str:
 
 
 def time_text(time: datetime | None) -> str:
-    """The time in the user's own zone, to the second."""
+    """Returns the time in the user's time zone, to the second; `-` for None."""
     return time.astimezone().strftime("%Y-%m-%d %H:%M:%S") if time else "-"
 
 
@@ -184,10 +187,10 @@ AGES = {"year": 365.25 * DAY, "month": 30.4375 * DAY, "week": 7 * DAY, "day": DA
 
 
 def relative_text(time: datetime, now: datetime) -> str:
-    """How long ago the time is: `3 hours ago`, `just now`, `in 2 days`."""
+    """Returns the distance in time: `3 hours ago`, `just now`, `in 2 days`."""
     passed = (now - time).total_seconds()
     for unit, length in AGES.items():
-        # as git does: the next larger unit from two of it on
+        # as git does: a unit is used from two of it on
         if abs(passed) >= 2 * length:
             amount = count_text(int(abs(passed) // length), unit)
             return f"{amount} ago" if passed > 0 else f"in {amount}"
@@ -195,19 +198,19 @@ def relative_text(time: datetime, now: datetime) -> str:
 
 
 def count_text(number: int, noun: str) -> str:
-    """`1 file`, `3 files`."""
+    """Returns `1 file`, `3 files`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def either_text(words: Sequence[str]) -> str:
-    """`a`, `a or b`, `a, b or c`."""
+    """Returns `a`, `a or b`, `a, b or c`."""
     return " or ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def ending_text(status: str, exit_status: int | None, duration: float | None) -> str:
-    """How an attempt ended: `completed in 12.4s`, `error (exit status 3) in 0.41s`, `terminated (SIGTERM) in 2m05s`.
+    """Returns how an attempt ended: `completed in 12.4s`, `error (exit status 3) in 0.41s`.
 
-    Without a duration it is how it stands: `running`.
+    A signal is named: `terminated (SIGTERM) in 2m05s`. Without a duration, returns the status: `running`.
     """
     if exit_status is not None and exit_status < 0:
         status += f" ({signal_text(-exit_status)})"
@@ -217,7 +220,7 @@ def ending_text(status: str, exit_status: int | None, duration: float | None) ->
 
 
 def signal_text(number: int) -> str:
-    """The name of a signal."""
+    """Returns the name of a signal."""
     import signal
 
     try:
@@ -227,7 +230,7 @@ def signal_text(number: int) -> str:
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """A line a row, the cells of each column below each other, two blanks between."""
+    """Returns the rows as lines with aligned columns, two blanks between."""
     widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -1,6 +1,6 @@
-"""TOML as we write it, read line by line; what is not in that form is left to tomli, so that both read the same.
+"""Fast reader of the TOML that gitrun writes, line by line; leaves any other form to tomli, with the same result.
 
-Only here is known which lines can be read one by one: those that are statements of their own, whatever stands around them.
+Only this module knows which lines can be read alone: statements that mean the same whatever surrounds them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 LONG = 200
-"""Characters up to which a statement is remembered: most statements of most runs are the same few hundred."""
+"""Longest statement, in characters, that is cached: most runs repeat the same few hundred."""
 TABLE: Final = object()
 PLAIN = re.compile(
     r"""([A-Za-z0-9_-]+)[ ]=[ ](?:
@@ -31,7 +31,7 @@ READ: dict[str, Callable[[str], object]] = {
 
 
 def read_toml(text: str) -> dict[str, Any]:
-    """The table that the text is. Raises ValueError or RecursionError for what is no TOML."""
+    """Parses TOML. Raises ValueError or RecursionError."""
     found = by_statement(text)
     if found is not None:
         return found
@@ -41,7 +41,7 @@ def read_toml(text: str) -> dict[str, Any]:
 
 
 def by_statement(text: str) -> dict[str, Any] | None:
-    """The table that the text is; None if one of its statements is not of the plain form, or comes twice."""
+    """Parses TOML statement by statement; None if one is not in plain form, or repeats a key."""
     found: dict[str, Any] = {}
     table = found
     lines = iter(text.split("\n"))
@@ -62,7 +62,7 @@ def by_statement(text: str) -> dict[str, Any] | None:
 
 
 def whole_list(line: str, lines: Iterator[str]) -> str:
-    """The statement whose first line this is, up to the line that ends a list."""
+    """Returns the statement that begins with this line, up to the line that ends a list."""
     found = [line]
     for more in lines:
         found.append(more)
@@ -72,7 +72,7 @@ def whole_list(line: str, lines: Iterator[str]) -> str:
 
 
 def statement(text: str) -> tuple[str, Any]:
-    """Name and value of a statement, a list as a tuple; `TABLE` is the value of a header. No name: it is not plain."""
+    """Returns name and value of a statement: a list as a tuple, TABLE for a header. An empty name: not plain."""
     match = PLAIN.fullmatch(text)
     if match is None:
         return "", None
@@ -81,7 +81,7 @@ def statement(text: str) -> tuple[str, Any]:
         return match["table"], TABLE
     try:
         return name, flat_list(text) if kind == "list" else READ[kind](match[kind])
-    except (ValueError, RecursionError):  # a day that no calendar has, a list that is none
+    except (ValueError, RecursionError):  # a date that does not exist, an invalid list
         return "", None
 
 
@@ -89,7 +89,7 @@ remembered = lru_cache(maxsize=4096)(statement)
 
 
 def flat_list(text: str) -> tuple[object, ...]:
-    """The items of the one list that these lines are, by tomli. Raises ValueError if they are more, or no plain items."""
+    """Parses the one list in these lines with tomli. Raises ValueError if there is more, or items are not plain."""
     import tomli
 
     ((_, items),) = tomli.loads(text).items()

@@ -1,4 +1,4 @@
-"""Values that a flag can hold: what a typed text means, how a value is spelled, and which values are equal."""
+"""Values that a flag can hold: how they are parsed, formatted and compared."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ _END = re.compile(r"\s*\](?:\*([0-9]{1,5})(?![0-9]))?")
 
 
 def same_value(a: object, b: object) -> bool:
-    """Whether two values are equal as flags: `1 == 1.0`, `True != 1`, nan equals nan; likewise in lists."""
+    """Returns whether two values are equal as flags: `1 == 1.0`, `True != 1`, nan equals nan; likewise in lists."""
     return identity(a) == identity(b)
 
 
 def copy_value(name: str, value: object) -> Value:
-    """A copy made of plain Python types; a tuple becomes a list, a path text, a number of numpy's an int or a float.
+    """Returns a copy in plain Python types: a tuple becomes a list, a path text, a numpy number an int or float.
 
-    Raises UsageError, naming the flag, for what a run cannot hold: other types, text that is not valid
-    Unicode, ints of more than 640 digits, lists nested more than 32 deep.
+    Raises UsageError, naming the flag, for what a run cannot hold: other types, text that is not valid Unicode, ints of more
+    than 640 digits, lists nested more than 32 deep.
     """
     try:
         return _copy(value)
@@ -48,29 +48,29 @@ def copy_value(name: str, value: object) -> Value:
 
 
 def parse_value(text: str) -> Value | None:
-    """The value of a typed text; never raises: what is not well formed is text as typed.
+    """Parses typed text. Never raises: malformed text is returned as typed.
 
-    Ints, floats, `true false yes no on off`, `null` (None), quoted text (in single quotes '' is a quote, in
-    double quotes JSON escapes), lists (`[a, 'b c', [1]*3]`). Dates, `1_000`, `007`, `0x10` are text.
+    Reads ints, floats, `true false yes no on off`, `null` (None), quoted text and lists (`[a, 'b c', [1]*3]`). In single
+    quotes, '' is a quote; double quotes use JSON escapes. Dates, `1_000`, `007` and `0x10` are text.
     """
     return _parse(text, _read_plain)
 
 
 def parse_spelled(text: str) -> Value | None:
-    """As `parse_value`, but a number that would be spelled in another way (`1.10`, a hash like `12e4567`) is text.
+    """Parses as `parse_value`, but keeps numbers as text if their spelling would change (`1.10`, `12e4567`).
 
-    `1e-3` and `.5` are numbers all the same: nobody means anything else.
+    `1e-3` and `.5` are still numbers: nobody means anything else.
     """
     return _parse(text, _read_spelled)
 
 
 def parse_texts(text: str) -> Value | None:
-    """As `parse_value`, but what stands in a list without quotes is text as it was typed."""
+    """Parses as `parse_value`, but unquoted items of a list stay text."""
     return _parse(text, str) if text.startswith("[") else parse_value(text)
 
 
 def list_end(text: str, start: int) -> int:
-    """Where the list ends that begins at `start`, as `parse_value` reads lists; -1 if there is none."""
+    """Returns the end of the list that begins at `start`, by the rules of `parse_value`; -1 if there is none."""
     try:
         return _read_item(text, start, 1, _read_plain)[1] if text.startswith("[", start) else -1
     except ValueError:
@@ -78,7 +78,7 @@ def list_end(text: str, start: int) -> int:
 
 
 def format_value(value: Value) -> str:
-    """What a person types to get exactly this value and type back from `parse_value`."""
+    """Returns the text from which `parse_value` restores exactly this value and type."""
     if isinstance(value, str):
         return value if _is_plain(value) else _quote(value)
     if isinstance(value, list):
@@ -87,12 +87,12 @@ def format_value(value: Value) -> str:
 
 
 def is_unicode(text: str) -> bool:
-    """Whether the text is valid Unicode: a word that is not UTF-8 comes with halves of surrogate pairs."""
+    """Returns whether the text is valid Unicode: Python decodes words that are not UTF-8 with surrogates."""
     return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def identity(value: object) -> object:
-    """A key that is equal exactly for values equal as flags."""
+    """Returns a key that is equal for exactly those values that are equal as flags."""
     if isinstance(value, list | tuple):
         return "list", tuple(map(identity, value))
     if isinstance(value, bool):
@@ -112,7 +112,7 @@ def _copy(value: object, depth: int = 1) -> Value:
             raise ValueError("an int of this many digits")
         return int(value)
     if isinstance(value, float):
-        # numpy.float64 is a float, but its repr is not one
+        # numpy.float64 is a float, but its repr is not a number
         return float(value)
     if not isinstance(value, str):
         return _copy(_plain(value), depth)
@@ -122,7 +122,7 @@ def _copy(value: object, depth: int = 1) -> Value:
 
 
 def _plain(value: object) -> Value:
-    """A number of another kind, such as numpy's, or a path, as Python's own."""
+    """Converts a number of another library, such as numpy, or a path to a plain Python value. Raises TypeError."""
     from numbers import Integral, Real
 
     if isinstance(value, Integral):
@@ -156,7 +156,7 @@ def _read_spelled(text: str) -> Value | None:
 
 
 def _parse(text: str, plain: Plain) -> Value | None:
-    """The value of a typed text, in which `plain` reads what is neither a list nor quoted."""
+    """Parses typed text; `plain` reads what is neither a list nor quoted."""
     if not text.startswith(("[", "'", '"')):
         return plain(text)
     try:
@@ -167,7 +167,7 @@ def _parse(text: str, plain: Plain) -> Value | None:
 
 
 def _read_item(text: str, at: int, depth: int, plain: Plain) -> tuple[Value, int]:
-    """The list, quoted or plain item at `at`, and where it ends. Raises ValueError if it is none."""
+    """Returns the list, quoted or plain item at `at`, and its end. Raises ValueError if there is none."""
     start = _START.match(text, at)
     if start:
         return _read_list(text, start.end(), depth, plain)
@@ -182,7 +182,7 @@ def _read_item(text: str, at: int, depth: int, plain: Plain) -> tuple[Value, int
 
 
 def _read_list(text: str, at: int, depth: int, plain: Plain) -> tuple[list[Value], int]:
-    """The list whose first item or end is at `at`, and where it ends. Raises ValueError if it is none."""
+    """Returns the list whose first item or end is at `at`, and its end. Raises ValueError if it is malformed."""
     if depth > DEEPEST_LIST:
         raise ValueError("a list nested this deep")
     items: list[Value] = []
@@ -205,7 +205,7 @@ def _size(items: list[Value]) -> int:
 
 
 def _unquote(quoted: str) -> str:
-    """Raises ValueError for a bad escape, and for one that makes text that is not valid Unicode."""
+    """Returns the text in quotes. Raises ValueError for bad escapes and for half a surrogate pair."""
     if quoted.startswith("'"):
         return quoted[1:-1].replace("''", "'")
     text: str = json.loads(quoted, strict=False)
@@ -215,14 +215,14 @@ def _unquote(quoted: str) -> str:
 
 
 def _format_item(value: Value) -> str:
-    # in a list, `a]` would end it
+    # unquoted brackets would begin or end a list
     if isinstance(value, str) and ("]" in value or "[" in value):
         return _quote(value)
     return format_value(value)
 
 
 def _is_plain(text: str) -> bool:
-    """Whether the text stands for itself when typed, on its own."""
+    """Returns whether the text, typed without quotes, means itself."""
     special = text.startswith("[") or any(char in " ,'\"" or not char.isprintable() for char in text)
     return not special and text != "" and isinstance(_read_plain(text), str)
 

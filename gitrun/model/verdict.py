@@ -1,4 +1,4 @@
-"""Whether what a program did again is what is recorded of it: status, metrics and produced files, one by one."""
+"""Comparison of a repeated attempt with the recorded one: status, metrics and produced files."""
 
 from __future__ import annotations
 
@@ -21,34 +21,34 @@ if TYPE_CHECKING:
 REPRODUCED, DIFFERS = "reproduced", "differs"
 STATUS, METRIC, FILE = "status", "metric", "file"
 MOST = 1_000_000.0
-"""A tolerance above which nothing is compared any more."""
+"""Tolerance above which metrics are not compared."""
 
 
 class Ended(Protocol):
-    """How an attempt ended: one that is recorded, or one that has just come to its end."""
+    """The end of an attempt, recorded or just finished."""
 
     @property
     def status(self) -> str:
-        """completed, error or terminated."""
+        """Returns completed, error or terminated."""
 
     @property
     def exit_status(self) -> int | None:
-        """0, more, or minus a signal's number."""
+        """Returns 0, a positive number, or minus a signal's number."""
 
     @property
     def metrics(self) -> Metrics:
-        """The last value of each metric."""
+        """Returns the last value of each metric."""
 
     @property
     def files(self) -> tuple[File, ...]:
-        """What was produced."""
+        """Returns the produced files."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What counts as equal: numbers that are at most so far apart, absolutely or relatively, and files not looked at.
+    """Rules of the comparison: `tolerance` is both absolute and relative.
 
-    `of` has the tolerance of single metrics, `ignored` patterns of paths (`*` also goes over `/`).
+    `of` has the tolerances of single metrics. `ignored` are patterns of paths to skip (`*` also matches `/`).
     """
 
     tolerance: float = 0.0
@@ -56,7 +56,7 @@ class Rules:
     ignored: tuple[str, ...] = ()
 
     def are_equal(self, name: str, recorded: float | None, again: float | None) -> bool:
-        """Whether two values of a metric are equal; nan is equal to nan."""
+        """Returns whether two values of a metric are equal; nan equals nan, and a missing value only another."""
         if recorded is None or again is None:
             return recorded is again
         allowed = self.of.get(name, self.tolerance)
@@ -65,13 +65,13 @@ class Rules:
         return allowed > MOST or math.isclose(recorded, again, rel_tol=allowed, abs_tol=allowed)
 
     def is_ignored(self, path: str) -> bool:
-        """Whether a file is not looked at."""
+        """Returns whether a file is not compared."""
         return any(fnmatchcase(path, pattern) for pattern in self.ignored)
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Something that is not as it was: what it is, its name, what is recorded and what it was again (None: nothing)."""
+    """A difference: its kind, its name, the recorded and the repeated value (None: missing)."""
 
     what: str
     name: str
@@ -81,10 +81,10 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came of an attempt that was executed again: all that differs, and how much was compared.
+    """The result of a repeated attempt: the differences, and how much was compared.
 
-    `same_output` says whether it wrote the same, which does not count. `steps` are the verdicts of a pipeline's runs;
-    `kept` is the attempt that was added, if that was wanted.
+    `same_output` is true if the output is the same; it does not affect the result. `steps` are the verdicts of a pipeline's
+    runs. `kept` is the id of the attempt that was added, if any.
     """
 
     run: str
@@ -98,17 +98,17 @@ class Verdict:
 
     @property
     def word(self) -> str:
-        """`reproduced` or `differs`."""
+        """Returns `reproduced` or `differs`."""
         return REPRODUCED if self.is_good else DIFFERS
 
     @property
     def is_good(self) -> bool:
-        """Whether all of it, with all steps, is as it was."""
+        """Returns whether nothing differs, including all steps."""
         return not self.differences and all(step.is_good for step in self.steps)
 
 
 def read_rules(tolerances: Iterable[str], ignored: Iterable[str] = ()) -> Rules:
-    """The rules that words such as `1e-6` and `loss=0.01` give. Raises UsageError."""
+    """Parses tolerances such as `1e-6` and `loss=0.01` into rules. Raises UsageError."""
     common, of = 0.0, {}
     for words in tolerances:
         name, sign, text = words.rpartition("=")
@@ -126,23 +126,23 @@ def read_rules(tolerances: Iterable[str], ignored: Iterable[str] = ()) -> Rules:
 
 
 def differences(recorded: Ended, again: Ended, rules: Rules) -> tuple[Difference, ...]:
-    """All that is not as it is recorded."""
+    """Returns all differences from the recorded attempt."""
     return (*of_status(recorded, again), *of_metrics(recorded, again, rules), *of_files(recorded, again, rules))
 
 
 def of_status(recorded: Ended, again: Ended) -> Iterator[Difference]:
-    """The status, if it is another one."""
+    """Yields the status if it differs."""
     if (recorded.status, recorded.exit_status) != (again.status, again.exit_status):
         yield Difference(STATUS, "", ending(recorded), ending(again))
 
 
 def ending(ended: Ended) -> str:
-    """A status with its exit status."""
+    """Returns a status with its exit status."""
     return f"{ended.status} ({ended.exit_status})" if ended.exit_status else ended.status
 
 
 def of_metrics(recorded: Ended, again: Ended, rules: Rules) -> Iterator[Difference]:
-    """The metrics whose last values are too far apart."""
+    """Yields the metrics whose last values differ by more than the tolerance."""
     for name in dict.fromkeys((*recorded.metrics, *again.metrics)):
         before, now = recorded.metrics.get(name), again.metrics.get(name)
         if not rules.are_equal(name, before, now):
@@ -150,7 +150,7 @@ def of_metrics(recorded: Ended, again: Ended, rules: Rules) -> Iterator[Differen
 
 
 def of_files(recorded: Ended, again: Ended, rules: Rules) -> Iterator[Difference]:
-    """The produced files that have another content."""
+    """Yields the produced files whose content differs."""
     before, now = ({file.path: file.sha256 for file in ended.files} for ended in (recorded, again))
     for path in sorted({*before, *now}):
         if before.get(path) != now.get(path) and not rules.is_ignored(path):
