@@ -1,4 +1,4 @@
-"""The git executable: the only place where git is started, always with a cleaned environment and an explicit repository."""
+"""Runs the git executable. Only this module starts git: in a cleaned environment, for one explicit repository."""
 
 from __future__ import annotations
 
@@ -36,30 +36,30 @@ STEADY = (
 DURABLE = ("-c", "core.fsync=loose-object,pack,pack-metadata,reference", "-c", "core.fsyncMethod=batch")
 NO_ID = "0" * 40
 MOST_SAID = 1 << 20
-"""Bytes of what a git says that are kept."""
+"""Bytes of git's standard error that are kept."""
 PROGRESS = re.compile(r"[A-Z][a-z]+ing [a-z ]+: +[0-9]+|Total [0-9]+ \(|Delta compression using ")
 RAW = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]|\xe2\x81[\xa6-\xa9]")
-"""Control characters, and those that turn the direction of text, as the other side may send them to a terminal."""
+"""Control and text-direction characters, which the other side could send to a terminal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The end of a git that talked to another repository: status, what it wrote, and the line with which it said why."""
+    """The answer of a git that talked to another repository: exit status, stdout, and the line that gives a reason."""
 
     status: int
     data: bytes
     reason: str
     told: tuple[str, ...] = ()
-    """Lines of the other side's own: its rules', its hooks'."""
+    """Lines from rules and hooks of the other side."""
     is_seen: bool = False
-    """Whether the user has seen them."""
+    """True if these lines were already shown to the user."""
 
 
 @dataclass(frozen=True, slots=True)
 class Git:
-    """One repository seen from one of its worktrees (`worktree` is None in a bare one); `prefix` ends with `/` or is empty.
+    """A repository seen from one worktree, None in a bare one. `prefix` is empty or ends with `/`.
 
-    Locks at the descriptors `held` are held until the last git that works here has ended, also if we are killed.
+    Locks on the descriptors `held` pass to every git started here, so they outlive us if we are killed.
     """
 
     git_dir: Path
@@ -73,11 +73,11 @@ class Git:
 
     @property
     def state(self) -> Path:
-        """The directory of gitrun's local state, common to all worktrees."""
+        """Directory of gitrun's local state, shared by all worktrees."""
         return self.common_dir / "gitrun"
 
     def run(self, *words: str, stdin: bytes = b"", index: Path | None = None, hooks: bool = False) -> bytes:
-        """What `git <words>` writes to stdout. Raises GitFailed with git's last words if it ends with an error."""
+        """Runs `git <words>` and returns its stdout. Raises GitFailed with git's message if it fails."""
         done = self.attempt(*words, stdin=stdin, index=index, hooks=hooks)
         if done.returncode:
             said = last_words(done.stderr)
@@ -87,10 +87,10 @@ class Git:
     def attempt(
         self, *words: str, stdin: bytes = b"", index: Path | None = None, hooks: bool = False
     ) -> subprocess.CompletedProcess[bytes]:
-        """The ended `git <words>`, whatever its exit status: for callers that read the status."""
-        # a ref is moved with the repository's own reference-transaction hook, all else without hooks
+        """Runs `git <words>` and returns the ended process, whatever its exit status."""
+        # ref moves run the repository's own reference-transaction hook; nothing else runs hooks
         steady = STEADY[2:] if hooks else self.steady
-        # a split index would leave its shared part beside the user's own
+        # a split index would put its shared part beside the user's index
         steady += ("-c", "core.splitIndex=false") if index else ()
         return spawn(
             (*steady, *self.durable, *self.extra, *words),
@@ -101,9 +101,9 @@ class Git:
         )
 
     def lines(self, *words: str, end: bytes = b"\n") -> Iterator[bytes]:
-        """What `git <words>` writes, piece by piece up to each `end`, which is left on, while git writes it.
+        """Yields stdout of `git <words>` as git writes it, split after each `end`.
 
-        What git says goes to our own stderr. Raises GitFailed if it ends with an error.
+        Git's stderr goes to ours. Raises GitFailed if git fails.
         """
         with subprocess.Popen(
             ("git", *self.steady, *self.extra, *words), cwd=self.worktree or self.git_dir, env=self.variables(),
@@ -115,7 +115,10 @@ class Git:
             raise GitFailed(f"git {words[0]} ended with {process.returncode}")
 
     def talk(self, *words: str, shown: bool) -> Answer:
-        """What the ended `git <words>` answered, whatever its status; if `shown`, what git says reaches the user at once."""
+        """Runs `git <words>`, which talks to another repository, and returns its answer, whatever its exit status.
+
+        With `shown`, git's stderr reaches the user at once.
+        """
         with subprocess.Popen(
             ("git", *self.steady, *self.extra, *words), cwd=self.worktree or self.git_dir, env=self.variables(),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=self.held,
@@ -127,7 +130,7 @@ class Git:
         return Answer(process.returncode, data, reason_of(said), told_in(said), is_seen=shown)
 
     def piped(self, first: tuple[str, ...], second: tuple[str, ...], stdin: bytes) -> Iterator[bytes]:
-        """What `git <first> | git <second>` writes, in pieces. Raises GitFailed if the first ends with an error."""
+        """Yields the output of `git <first> | git <second>` in pieces. Raises GitFailed if the first one fails."""
         place, env, out, quiet = self.worktree or self.git_dir, self.variables(), subprocess.PIPE, subprocess.DEVNULL
         words, more = ("git", *self.steady, *first), ("git", *self.steady, *second)
         with (
@@ -145,7 +148,7 @@ class Git:
             raise GitFailed(f"git {first[0]} ended with {one.returncode}", "git fsck says what is wrong with the repository")
 
     def feed(self, *words: str, pieces: Iterable[bytes]) -> None:
-        """Runs `git <words>`, which reads the pieces as they come. Raises GitFailed with git's last words."""
+        """Runs `git <words>` and streams the pieces to its stdin. Raises GitFailed with git's message."""
         with subprocess.Popen(
             ("git", *self.steady, *self.durable, *self.extra, *words), cwd=self.worktree or self.git_dir,
             env=self.variables(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
@@ -153,7 +156,7 @@ class Git:
         ) as process:  # fmt: skip
             assert process.stdin is not None and process.stderr is not None  # noqa: S101, PT018 - they are PIPEs above
             try:
-                with suppress(BrokenPipeError), process.stdin as stream:  # git has ended, and says why
+                with suppress(BrokenPipeError), process.stdin as stream:  # git ended early; its message is read below
                     for piece in pieces:
                         stream.write(piece)
             except BaseException:
@@ -165,19 +168,19 @@ class Git:
 
     @property
     def steady(self) -> tuple[str, ...]:
-        """The options with which git does the same everywhere and runs no hooks, which from git 2.54 on are settings too."""
+        """Options that make git behave the same everywhere and run no hooks. From git 2.54 on, hooks can be settings too."""
         names = (key[5:-6] for key in self.config if key.startswith("hook.") and key.endswith(".event"))
         # `-c` ends a name at its first `=`
         return STEADY + tuple(word for name in names if "=" not in name for word in ("-c", f"hook.{name}.enabled=false"))
 
     @property
     def durable(self) -> tuple[str, ...]:
-        """The options with which what git writes survives a power cut, unless `gitrun.fsync` is false."""
+        """Options that make git's writes survive a power cut; none if `gitrun.fsync` is false."""
         asked = self.config.get("gitrun.fsync", ("true",))[-1].lower()
         return () if asked in {"false", "no", "off", "0"} else DURABLE
 
     def variables(self, index: Path | None = None) -> dict[str, str]:
-        """The environment in which git sees exactly this repository and worktree, and `index` in place of its own."""
+        """Returns the environment in which git uses exactly this repository and worktree, and `index` if given."""
         here = {"GIT_DIR": str(self.git_dir), "GIT_OPTIONAL_LOCKS": "0", "GIT_LITERAL_PATHSPECS": "1"}
         here["GIT_NO_REPLACE_OBJECTS"] = "1"  # refs/replace come with a mirror's refs, and an id would prove nothing
         if self.worktree:
@@ -187,19 +190,19 @@ class Git:
         return {**self.identity(), **self.environ, **here}
 
     def lasting(self) -> Git:
-        """The repository seen from its own directory, if the worktree from which it was seen has been taken away."""
+        """Returns the repository seen from its common directory if the current worktree no longer exists; else itself."""
         if self.git_dir.is_dir() and (self.worktree is None or self.worktree.is_dir()):
             return self
         return replace(self, git_dir=self.common_dir, worktree=None, prefix="")
 
     def at(self, worktree: Path, git_dir: Path, settings: Mapping[str, str]) -> Git:
-        """The same repository seen from another of its worktrees, with settings of its own."""
+        """Returns the same repository seen from another worktree, with additional settings."""
         config = {**self.config, **{name: (value,) for name, value in settings.items()}}
         extra = tuple(word for name, value in settings.items() for word in ("-c", f"{name}={value}"))
         return replace(self, worktree=worktree, git_dir=git_dir, prefix="", config=config, extra=extra)
 
     def identity(self) -> dict[str, str]:
-        """A stand-in for what the user did not configure, so that a commit can always be made."""
+        """Returns fallback author and committer variables for what is not configured, so that commits never fail."""
         user = self.environ.get("LOGNAME") or self.environ.get("USER") or "gitrun"
         named = {"NAME": user, "EMAIL": self.environ.get("EMAIL") or f"{user}@localhost"}
         return {
@@ -211,7 +214,7 @@ class Git:
 
 
 def open_repository(directory: Path, environ: Mapping[str, str]) -> Git:
-    """The repository that git finds from `directory` in `environ`. Raises NotARepository."""
+    """Finds the repository of `directory` in the environment `environ`. Raises NotARepository."""
     if not directory.is_dir():
         raise NotARepository(f"no such directory: {directory}")
     # the last two fail in a bare repository and inside .git, after the others were printed
@@ -240,7 +243,7 @@ def open_repository(directory: Path, environ: Mapping[str, str]) -> Git:
 
 
 def read_config(git: Git) -> dict[str, tuple[str, ...]]:
-    """Every setting that git sees here, with all its values, later ones last; names as git spells them."""
+    """Returns all settings that git sees here. Names are in git's spelling; each has its values, the effective one last."""
     found: dict[str, tuple[str, ...]] = {}
     done = spawn(("config", "-z", "--list"), git.variables(), git.worktree or git.git_dir)
     if done.returncode:
@@ -252,18 +255,18 @@ def read_config(git: Git) -> dict[str, tuple[str, ...]]:
 
 
 def with_quarantine(git: Git, environ: Mapping[str, str]) -> Git:
-    """The repository with the objects of a push that its pre-receive hook is asked about: git names their places."""
+    """Returns the repository with the objects of a push whose pre-receive hook is running: git names their directories."""
     names = ("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
     return replace(git, environ={**git.environ, **{name: environ[name] for name in names if name in environ}})
 
 
 def outside(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment without what names a repository."""
+    """Returns the environment without variables that select a repository."""
     return {key: value for key, value in environ.items() if key not in REPOSITORY_VARIABLES}
 
 
 def for_programs(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment for a program of the user: without what git passes to its children about a repository."""
+    """Returns the environment for user programs: without variables that git passes to its children."""
     return {
         key: value
         for key, value in environ.items()
@@ -274,7 +277,10 @@ def for_programs(environ: Mapping[str, str]) -> dict[str, str]:
 def spawn(
     words: Iterable[str], environ: Mapping[str, str], directory: Path, stdin: bytes = b"", held: tuple[int, ...] = ()
 ) -> subprocess.CompletedProcess[bytes]:
-    """The ended git process, which holds the locks at `held` too, should we die. Raises NotARepository if there is no git."""
+    """Runs git to its end and returns the process. Raises NotARepository if git is not installed.
+
+    Git inherits the locks on the descriptors `held`, so they outlive us if we are killed.
+    """
     try:
         return subprocess.run(
             ("git", *words), cwd=directory, env=environ, input=stdin, capture_output=True, check=False, pass_fds=held
@@ -286,7 +292,7 @@ def spawn(
 
 
 def edit(git: Git, name: str, text: str) -> str:
-    """The text as the user leaves it in the editor that git would use. Raises GitFailed if the editor fails."""
+    """Opens `text` in the editor that git would use. Returns the edited text. Raises GitFailed if the editor fails."""
     path = git.git_dir / name
     path.write_text(text)
     # git-sh-setup's way to the editor: GIT_EDITOR, core.editor, VISUAL, EDITOR, each a command of the shell
@@ -301,7 +307,7 @@ def edit(git: Git, name: str, text: str) -> str:
 
 
 def pieces(stream: IO[bytes], end: bytes) -> Iterator[bytes]:
-    """The content of a stream up to each `end`, which is left on."""
+    """Yields the stream's content split after each `end`."""
     rest = b""
     while piece := stream.read(1 << 16):
         *whole, rest = (rest + piece).split(end)
@@ -311,16 +317,16 @@ def pieces(stream: IO[bytes], end: bytes) -> Iterator[bytes]:
 
 
 def become(*words: str) -> NoReturn:
-    """Our process goes on as `git <words>`, with the user's own terminal and environment."""
+    """Replaces our process by `git <words>`, in the user's own environment."""
     os.execvp("git", ("git", *words))  # noqa: S606
 
 
 def last_words(stderr: bytes) -> str:
-    """The line with which git said why, without its `fatal: `."""
+    """Returns the line of git's stderr that gives the reason, without `fatal: ` or `error: `."""
     lines = [line for line in stderr.decode(errors="replace").splitlines() if line.strip()]
     fatal = [line for line in lines if line.startswith(("fatal: ", "error: "))]
     said = (fatal or lines or ["no reason given"])[-1 if not fatal else 0]
-    if said.rstrip().endswith(":"):  # what it is about are the lines behind it
+    if said.rstrip().endswith(":"):  # the lines after it complete the sentence
         behind = lines[lines.index(said) + 1 :]
         about = [line for line in behind if line.startswith("\t")] or behind[:1]
         said = " ".join([said.rstrip(), *(line.strip().removeprefix("error: ") for line in about)])
@@ -328,7 +334,7 @@ def last_words(stderr: bytes) -> str:
 
 
 class Hearing(threading.Thread):
-    """Hears what a git says on its standard error; if `shown`, it reaches ours at once, without control characters."""
+    """A thread that reads a git's stderr. With `shown`, it copies that to ours, without control characters."""
 
     def __init__(self, stream: IO[bytes], *, shown: bool) -> None:
         super().__init__(daemon=True)
@@ -337,7 +343,7 @@ class Hearing(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        """Reads until git has closed it; of very much only the end is kept."""
+        """Reads until the end, and keeps the last MOST_SAID bytes."""
         while piece := os.read(self._stream.fileno(), 1 << 16):
             self._said += piece
             del self._said[:-MOST_SAID]
@@ -346,13 +352,13 @@ class Hearing(threading.Thread):
                     os.write(2, RAW.sub(b"", piece))
 
     def end(self) -> bytes:
-        """What git has said, once it has ended."""
+        """Waits for the end and returns the kept bytes."""
         self.join()
         return bytes(self._said)
 
 
 def reason_of(stderr: bytes) -> str:
-    """Why a git that talked to another repository failed: its own word, or that of the ssh that it could not go through."""
+    """Returns the reason why git could not talk to another repository: git's message, or that of the transport (ssh)."""
     said = last_words(stderr)
     if not said.startswith(("Could not read from remote", "the remote end hung up", "early EOF")):
         return said
@@ -363,27 +369,27 @@ def reason_of(stderr: bytes) -> str:
 
 
 def told_in(stderr: bytes) -> tuple[str, ...]:
-    """The lines that the other side has said, without its progress."""
+    """Returns the lines that the other side sent, without its progress."""
     lines = re.split(r"[\r\n]+", stderr.decode(errors="replace"))
     told = (line.removeprefix("remote: ").rstrip() for line in lines if line.startswith("remote: "))
     return tuple(line for line in told if line and not PROGRESS.match(line))
 
 
 def cannot_write(said: str) -> str:
-    """That the repository cannot be written, if that is what git said of a file that it could not make; else empty."""
+    """Returns a message if git's stderr means that the repository is not writable; else empty."""
     reasons = (reason for reason in map(os.strerror, (errno.EROFS, errno.EACCES)) if said.endswith(reason))
     reason = next(reasons, "") if "create" in said else ""
     return reason and f"this repository cannot be written: {reason}"
 
 
 def advice(stderr: bytes) -> str:
-    """The command that git advises, for one a repository of another owner; empty if it advises none."""
+    """Returns the command that git recommends, for example for a repository of another owner; else empty."""
     found = (line.strip() for line in stderr.decode(errors="replace").splitlines() if line.startswith("\tgit "))
     return next(found, "")
 
 
 class Coprocess:
-    """A git command that answers many questions, for as long as a `with` lasts; started by the first question."""
+    """A git process that answers many questions. Use it in a `with`; the first question starts it."""
 
     def __init__(self, git: Git, *words: str) -> None:
         self._git, self._words = git, words
@@ -397,7 +403,7 @@ class Coprocess:
             process.kill()
 
     def ask(self, question: bytes) -> IO[bytes]:
-        """Sends the question; the answer is to be read from what is returned."""
+        """Sends a question. Returns the stream from which to read the answer. Raises GitFailed if git has ended."""
         if self._process is None:
             self._process = subprocess.Popen(
                 ("git", *self._git.steady, *self._git.durable, *self._words),

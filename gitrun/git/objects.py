@@ -1,4 +1,4 @@
-"""Git's objects through the git executable: many read, and trees made, by one process each."""
+"""Reads and writes git objects through the git executable, with one process for many of them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KINDS = frozenset({b"commit", b"tree", b"blob", b"tag"})
 
 @dataclass(frozen=True, slots=True)
 class Object:
-    """A git object: full id, kind (commit, tree, blob, tag), size in bytes, and its content unless it was over the limit."""
+    """A git object: full id, kind (commit, tree, blob, tag), size in bytes, content (None if not read)."""
 
     id: str
     kind: str
@@ -32,14 +32,14 @@ class Object:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a tree has under a name: mode as git writes it, and object id."""
+    """A tree entry: mode as git writes it, and object id."""
 
     mode: str
     id: str
 
 
 class Objects(Coprocess):
-    """Reads objects through one `git cat-file`; to be used in a `with`."""
+    """Reads objects through one `git cat-file`. Use it in a `with`."""
 
     def __init__(self, git: Git) -> None:
         super().__init__(git, "cat-file", "--batch-command")
@@ -49,15 +49,15 @@ class Objects(Coprocess):
 
     @property
     def git(self) -> Git:
-        """The repository that they are in."""
+        """The repository of the objects."""
         return self._git
 
     def read(self, name: str | bytes, limit: int = 1 << 26) -> Object | None:
-        """The object that `name` (without line ends) resolves to; None if there is none."""
+        """Returns the object that `name` (without line ends) resolves to; None if there is none."""
         return self.read_many((name,), limit)[0]
 
     def read_many(self, names: Iterable[str | bytes], limit: int = 1 << 21) -> list[Object | None]:
-        """The objects of `names`, in order; no content of those larger than `limit` bytes."""
+        """Returns the objects of `names`, in order; without content above `limit` bytes. Raises ObjectsGone."""
         asked = [os.fsencode(name) for name in names]
         found: list[Object | None] = []
         # rounds of a hundred: what we ask must fit into the pipe while git waits for us to read
@@ -72,18 +72,18 @@ class Objects(Coprocess):
         return found
 
     def infos(self, names: list[bytes]) -> list[Object | None]:
-        """What there is under at most a hundred names, without content."""
+        """Returns the objects of at most a hundred names, without content."""
         return self._ask(b"info", names)
 
     def tree(self, name: str) -> dict[bytes, Entry]:
-        """The entries of a tree. Raises GitFailed if there is no such tree."""
+        """Returns the entries of a tree, or of a commit's tree, by name. Raises GitFailed if there is none."""
         found = self.read(name if ":" in name or "^" in name else name + "^{tree}")
         if found is None or found.data is None or found.kind != "tree":
             raise GitFailed(f"tree {name} is missing", "git fsck says what is wrong with the repository")
         return dict(entries(found.data))
 
     def _ask(self, verb: bytes, names: list[bytes]) -> list[Object | None]:
-        asked = [name for name in names if b"\n" not in name]  # such a name cannot be asked for: see entry_at
+        asked = [name for name in names if b"\n" not in name]  # the protocol has one name a line; entry_at finds such paths
         if not asked:
             return [None] * len(names)
         answers = self.ask(b"".join(verb + b" " + name + b"\n" for name in asked))
@@ -91,7 +91,7 @@ class Objects(Coprocess):
 
 
 def entry_at(objects: Objects, tree: str, path: bytes) -> Entry | None:
-    """What the tree, or the tree of a commit, has at the path, whatever bytes are in its name; None if nothing."""
+    """Returns the entry at `path` of a tree or commit, whatever bytes its name has; None if there is none."""
     found: Entry | None = Entry(TREE, tree)
     for name in path.split(b"/"):
         if found is None or found.mode != TREE:
@@ -101,7 +101,7 @@ def entry_at(objects: Objects, tree: str, path: bytes) -> Entry | None:
 
 
 def answer(answers: IO[bytes], *, content: bool) -> Object | None:
-    """The next answer of `git cat-file`."""
+    """Reads the next answer of `git cat-file`; None for a missing object. Raises ObjectsGone if git died."""
     header = answers.readline()
     if not header:
         raise ended_early()
@@ -111,7 +111,7 @@ def answer(answers: IO[bytes], *, content: bool) -> Object | None:
     size = int(fields[2])
     data = None
     if content:
-        # git says how long an object is before it reads it, and dies if a gc takes it away in between
+        # git prints the size before it reads the object, and dies if a gc removes it in between
         data = answers.read(size + 1)
         if len(data) != size + 1:
             raise ended_early()
@@ -120,12 +120,12 @@ def answer(answers: IO[bytes], *, content: bool) -> Object | None:
 
 
 def ended_early() -> ObjectsGone:
-    """The error of a `git cat-file` that died over an object."""
+    """Makes the error for a `git cat-file` that died while it read an object."""
     return ObjectsGone("git cat-file ended early", "git fsck says what is wrong with the repository")
 
 
 def entries(data: bytes) -> Iterable[tuple[bytes, Entry]]:
-    """The entries in a tree object's bytes."""
+    """Yields name and entry for each entry in a tree object's bytes."""
     start = 0
     while start < len(data):
         end = data.index(b"\0", start)
@@ -135,7 +135,7 @@ def entries(data: bytes) -> Iterable[tuple[bytes, Entry]]:
 
 
 class TreeMaker(Coprocess):
-    """Writes trees through one `git mktree`; to be used in a `with`."""
+    """Writes trees through one `git mktree`. Use it in a `with`."""
 
     def __init__(self, git: Git) -> None:
         super().__init__(git, "mktree", "-z", "--missing", "--batch")
@@ -147,7 +147,7 @@ class TreeMaker(Coprocess):
         return self
 
     def make(self, tree: Mapping[bytes, Entry]) -> str:
-        """The id of the tree with these entries."""
+        """Writes the tree with these entries and returns its id. Objects need not exist. Raises GitFailed."""
         lines = (
             entry.mode.encode() + b" " + kind(entry.mode) + b" " + entry.id.encode() + b"\t" + name + b"\0"
             for name, entry in tree.items()
@@ -162,26 +162,24 @@ class TreeMaker(Coprocess):
 
 
 class Loose:
-    """Writes objects as files of their own, as git does, without a process; for what may be lost with a power cut.
-
-    Takes the place of a TreeMaker.
-    """
+    """Writes loose objects without a process and without fsync, for data that can be rebuilt. Replaces a TreeMaker."""
 
     def __init__(self, git: Git) -> None:
         self._place = git.common_dir / "objects"
         self._mode = stat.S_IMODE(self._place.stat().st_mode)
 
     def make(self, tree: Mapping[bytes, Entry]) -> str:
-        """Writes the tree with these entries; returns its id. Raises OSError."""
+        """Writes the tree with these entries and returns its id. Raises OSError."""
+        # git sorts directories as if their names ended in `/`
         ordered = sorted(tree.items(), key=lambda pair: pair[0] + b"/" if pair[1].mode == TREE else pair[0])
         lines = (entry.mode.encode() + b" " + name + b"\0" + bytes.fromhex(entry.id) for name, entry in ordered)
         return self.write("tree", b"".join(lines))
 
     def write(self, kind: str, data: bytes) -> str:
-        """Writes an object of this kind; returns its id. Raises OSError."""
+        """Writes an object of this kind atomically and returns its id. Raises OSError."""
         import zlib
 
-        try:  # hashlib loads OpenSSL, which takes as long as all else that is written here
+        try:  # hashlib loads OpenSSL, which takes as long as the writing
             from _sha1 import sha1  # type: ignore[import-not-found]
         except ImportError:
             from hashlib import sha1
@@ -194,7 +192,7 @@ class Loose:
             return made
         if not directory.is_dir():
             directory.mkdir(exist_ok=True)
-            directory.chmod(self._mode)  # of a repository that is shared: as the directory above
+            directory.chmod(self._mode)  # in a shared repository, new directories have the mode of the one above
         fresh = directory / f"tmp_obj_{os.urandom(6).hex()}"
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444 & self._mode)
         try:
@@ -208,12 +206,12 @@ class Loose:
 
 
 def kind(mode: str) -> bytes:
-    """The kind of object that a mode names."""
+    """Returns the kind of object that a tree entry's mode implies."""
     return {TREE: b"tree", COMMIT: b"commit"}.get(mode, b"blob")
 
 
 def fsync(path: os.PathLike[str]) -> None:
-    """What lies at `path` is on the disk; nothing happens if it is not there (a packed object, say). Raises OSError."""
+    """Syncs the file or directory at `path` to disk. Does nothing if it is absent, as packed objects are. Raises OSError."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
@@ -228,15 +226,15 @@ def fsync(path: os.PathLike[str]) -> None:
 
 
 def edit_tree(objects: Objects, maker: TreeMaker | Loose, tree: str | None, changes: Mapping[bytes, Entry | None]) -> str:
-    """The id of `tree` (None: an empty one) with the entries at the paths of `changes` put in, or taken out where None.
+    """Returns the id of `tree` (None: empty) with `changes` applied: path -> entry, or None to remove it.
 
-    A path wins over what was in its way; directories that become empty disappear.
+    A new path replaces what is in its way. Directories that become empty are dropped.
     """
     return edit(objects, maker, tree, changes) or maker.make({})
 
 
 def edit(objects: Objects, maker: TreeMaker | Loose, tree: str | None, changes: Mapping[bytes, Entry | None]) -> str | None:
-    """As edit_tree; None for a tree without entries."""
+    """Edits as `edit_tree`, but returns None for an empty tree."""
     found = objects.tree(tree) if tree else {}
     below: dict[bytes, dict[bytes, Entry | None]] = {}
     for path, entry in changes.items():

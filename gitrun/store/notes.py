@@ -188,7 +188,7 @@ def add_commit(git: Git, commit: str, tree: str) -> bool:
 
 
 def drop(git: Git) -> bool:
-    """Deletes the notes. Returns whether there were any. Turning off `gitrun.notes` is up to the caller."""
+    """Deletes the notes. Returns whether there were any. Later runs write notes again unless `gitrun.notes` is false."""
     with patient(git) as _:
         before = read_ref(git, NOTES)
         if before:
@@ -213,9 +213,8 @@ def publish(git: Git, made: str, before: str | None) -> None:
 def edited(git: Git, objects: Objects, before: str | None, notes: Mapping[str, str]) -> str:
     """Commits the notes with these texts (commit -> text) put in. Returns the id. The commit has no parents."""
     loose = Loose(git)
-    changes: dict[bytes, Entry | None] = {
-        os.fsencode(commit): None for commit in notes
-    }  # the flat layout of `git notes` for few notes
+    # the flat layout of `git notes` for few notes
+    changes: dict[bytes, Entry | None] = {os.fsencode(commit): None for commit in notes}
     changes |= {path_of(commit): Entry(FILE, loose.write("blob", text.encode())) for commit, text in notes.items()}
     tree = edit_tree(objects, loose, f"{before}^{{tree}}" if before else None, changes)
     who = f"{WHO} {int(time.time())} +0000"

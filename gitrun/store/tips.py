@@ -1,4 +1,4 @@
-"""The tips of runs: where each run's ref is, and how it moves: from where it was expected, after all it needs is on disk."""
+"""Reads and moves the refs of runs. A ref moves only from its expected tip, after its objects are on disk."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from gitrun.git.objects import Object, Objects
 
 FORGOTTEN = 60.0
-"""Seconds after which the lock of a run's ref is nobody's any more."""
+"""Seconds after which the lock file of a run's ref counts as stale."""
 BUSY = (0.01, 0.05, 0.2, 0.5, 1.0)
-"""Seconds between tries while somebody, a gc that packs refs, say, holds the lock of a ref."""
+"""Seconds between tries while another process, such as a gc that packs refs, holds a ref's lock."""
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A run whose ref goes from one commit to another."""
+    """The move of a run's ref from commit `expected` to commit `new`."""
 
     run: str
     new: str
@@ -36,23 +36,20 @@ class Move:
 
 
 def tips(git: Git, under: str = RUNS) -> dict[str, str]:
-    """The commit that each run's ref points to, by the name of the run; of a symbolic ref `ref: ` and where it leads.
-
-    With `under` = TRASH these are the deleted runs.
-    """
-    # one dangling ref makes the default format fail
+    """Returns the tip of each run's ref by run id; `ref: <target>` for a symbolic ref. `under` = TRASH: deleted runs."""
+    # the default format fails if one ref dangles
     lines = git.run("for-each-ref", "--format=%(objectname) %(refname) %(symref)", under).decode(errors="surrogateescape")
     found = (line.split(" ", 2) for line in lines.splitlines())
     return {name.removeprefix(under): f"ref: {leads}" if leads else tip for tip, name, leads in found}
 
 
 def broken_refs(git: Git) -> frozenset[str]:
-    """The runs whose ref is a file that git cannot read as one; git passes over them with a warning."""
+    """Returns the runs whose loose ref is malformed. Git skips them with a warning."""
     return frozenset(path.name for path in (git.common_dir / RUNS).glob("*") if is_id(path.name) and not is_ref(path))
 
 
 def is_ref(path: Path) -> bool:
-    """Whether the file of a ref holds an id, or the name of another ref; one that is gone by now is no broken one."""
+    """Returns whether a ref's file holds an id or a symbolic ref. A file that is gone is not broken."""
     try:
         data = path.read_bytes()
     except OSError:
@@ -61,31 +58,31 @@ def is_ref(path: Path) -> bool:
 
 
 def mend_ref(git: Git, run: str, tip: str) -> None:
-    """Takes the run's broken ref away, and puts it at `tip`, unless that is empty. Raises StaleRun, GitFailed."""
+    """Removes the run's broken ref file, and sets the ref to `tip` unless that is empty. Raises StaleRun, GitFailed."""
     path = git.common_dir / run_ref(run)
     if is_ref(path):
         return
     path.unlink(missing_ok=True)
-    now = read_ref(git, run_ref(run))  # it may have been packed before
+    now = read_ref(git, run_ref(run))  # a packed ref may be left
     if tip and tip != now:
         set_ref(git, run_ref(run), tip, now)
 
 
 def tip_of(git: Git, run: str) -> str | None:
-    """The commit that the run's ref points to now."""
+    """Returns the commit that the run's ref points to; None if there is no such run."""
     return read_ref(git, run_ref(run))
 
 
 def read_ref(git: Git, ref: str) -> str | None:
-    """The object that the ref points to now; None if there is no such ref."""
+    """Returns the object that the ref points to; None if there is no such ref."""
     return git.attempt("rev-parse", "--verify", "--quiet", ref).stdout.decode().strip() or None
 
 
 def publish(git: Git, objects: Objects, run: str, new: str, old: tuple[str | None, str | None]) -> None:
-    """Moves the run's ref to commit `new`; `old` is where it must be now (None: nowhere) and a commit that new builds on.
+    """Moves a run's ref to commit `new`. `old` is its expected tip (None: it does not exist) and a known ancestor.
 
-    Afterwards all that `new` needs is in the repository and stays there, also if a gc is under way. Raises StaleRun if
-    the ref was elsewhere; ObjectsGone, with the ref moved, if a gc was quicker than we.
+    Afterwards all objects of `new` are in the repository and safe from a running gc. Raises StaleRun if the ref was
+    elsewhere. Raises ObjectsGone, with the ref moved, if a gc removed objects first.
     """
     expected, known = old
     needed = needs(git, objects, new, known)
@@ -99,9 +96,10 @@ def publish(git: Git, objects: Objects, run: str, new: str, old: tuple[str | Non
 
 
 def publish_many(git: Git, objects: Objects, moves: Sequence[Move], needed: Sequence[str]) -> None:
-    """Moves many runs' refs at once, or none: each as `publish` does. `needed` are all objects that the moves brought.
+    """Moves the refs of many runs in one transaction, each as `publish` does. `needed` lists all new objects.
 
-    Raises StaleRun if one ref was not where it was expected, ObjectsGone, with the refs moved, if a gc was quicker than we.
+    Raises StaleRun if one ref was elsewhere; none has moved. Raises ObjectsGone, with the refs moved, if a gc removed
+    objects first.
     """
     if git.durable:
         harden(git, needed)
@@ -109,7 +107,7 @@ def publish_many(git: Git, objects: Objects, moves: Sequence[Move], needed: Sequ
     done = git.attempt("update-ref", "--no-deref", "-z", "--stdin", stdin="".join(lines).encode(), hooks=True)
     if done.returncode:
         raise StaleRun(f"one of {len(moves)} runs was changed by somebody else: {last_words(done.stderr)}", "try again")
-    if git.durable:  # what is in them git has synced
+    if git.durable:  # git synced the refs' contents; this syncs their names
         fsync(git.common_dir / RUNS)
     for move in moves if is_collecting(git) else ():
         shield(git, move.new, move.expected)
@@ -119,9 +117,9 @@ def publish_many(git: Git, objects: Objects, moves: Sequence[Move], needed: Sequ
 
 
 def set_ref(git: Git, ref: str, new: str, expected: str | None) -> None:
-    """Moves the ref from `expected` (None: must not exist) to `new`. Raises StaleRun if it is elsewhere; GitFailed.
+    """Moves the ref from `expected` (None: it does not exist) to `new`. Raises StaleRun, ObjectsGone, GitFailed.
 
-    After an error the ref is read again: a failed last fsync is an error although the ref is there.
+    Reads the ref again after an error: git reports one if its last fsync fails, although the ref has moved.
     """
     for wait in (*BUSY, None):
         done = git.attempt("update-ref", "--no-deref", ref, new, expected or NO_ID, hooks=True)
@@ -142,21 +140,21 @@ def set_ref(git: Git, ref: str, new: str, expected: str | None) -> None:
 
 
 def break_lock(path: Path) -> None:
-    """Takes away the lock of a run's ref that a killed git has left: no living one holds it for so long."""
+    """Removes the lock of a run's ref that a killed git left. No living git holds one for FORGOTTEN seconds."""
     with suppress(OSError):
         if time.time() - path.stat().st_mtime > FORGOTTEN:
             path.unlink()
 
 
 def delete_ref(git: Git, ref: str, expected: str) -> None:
-    """Takes the ref away, if it is where it is expected. Raises StaleRun."""
+    """Deletes the ref if it is at `expected`. Raises StaleRun."""
     done = git.attempt("update-ref", "--no-deref", "-d", ref, expected, hooks=True)
     if done.returncode and read_ref(git, ref) is not None:
         raise StaleRun(f"run {short(ref.removeprefix(RUNS))} was changed by somebody else", "try again")
 
 
 def needs(git: Git, objects: Objects, new: str, known: str | None) -> list[str]:
-    """The objects of commit `new` that are not in the tree of commit `known` (None: all). Raises ObjectsGone."""
+    """Returns the objects of commit `new` that the tree of `known` (None: empty) lacks. Raises ObjectsGone."""
     done = git.attempt("diff-tree", "-r", "-t", "-z", "--raw", "--no-renames", known or EMPTY_TREE, new)
     (top,) = objects.infos([f"{new}^{{tree}}".encode()])
     if done.returncode or top is None:
@@ -167,7 +165,7 @@ def needs(git: Git, objects: Objects, new: str, known: str | None) -> list[str]:
 
 
 def harden(git: Git, names: Sequence[str]) -> None:
-    """The names of these objects are on the disk; their content is, for git writes it so (core.fsync)."""
+    """Syncs the directory entries of these loose objects. Git has synced their contents (core.fsync)."""
     store = git.common_dir / "objects"
     for start in sorted({name[:2] for name in names}):
         fsync(store / start)
@@ -175,14 +173,14 @@ def harden(git: Git, names: Sequence[str]) -> None:
 
 
 def shield(git: Git, new: str, known: str | None) -> None:
-    """Keeps what `new` needs from a gc that looked before its ref was set: it spares what is in a pack made since."""
+    """Packs what `new` needs if a gc is running. Git keeps packs younger than the gc's scan of refs."""
     if is_collecting(git):
         asked = f"{new}\n" + (f"^{known}\n" if known else "")
         git.attempt("pack-objects", "--revs", "-q", str(git.common_dir / "objects" / "pack" / "pack"), stdin=asked.encode())
 
 
 def absent(objects: Objects, names: Sequence[str]) -> list[str]:
-    """Those of the objects that are not in the repository."""
+    """Returns the objects that are not in the repository."""
     found: list[Object | None] = []
     for start in range(0, len(names), 100):
         found += objects.infos([name.encode() for name in names[start : start + 100]])
@@ -190,10 +188,10 @@ def absent(objects: Objects, names: Sequence[str]) -> list[str]:
 
 
 def stamp(git: Git) -> tuple[str, float]:
-    """What is another text when a run's ref has changed, and the time of the last change as the file system tells it.
+    """Returns a token that changes with every ref change, and the time of the latest one.
 
-    A loose ref is written by a rename within `refs/runs`, a packed one by a rename of `packed-refs`;
-    who writes that in place, and sets its time back, changes its ctime.
+    Loose refs are renamed into `refs/runs`, which changes that directory; packed ones change `packed-refs`. The ctime also
+    reveals a write in place whose mtime was set back.
     """
     found, latest = [], 0.0
     for place in (git.common_dir / "packed-refs", git.common_dir / RUNS):

@@ -1,7 +1,7 @@
-"""The trash: deleted runs under `refs/gitrun/trash/`, whole, until they are purged, and when each was deleted.
+"""The trash: deleted runs are whole under `refs/gitrun/trash/` until purged, with the time of deletion.
 
-Deleting and restoring set the new ref before they take the old one away. What a kill in between leaves, a ref in the
-trash of a run that is there, is passed over by readers and taken away by `settle`.
+Deleting and restoring set the new ref before they delete the old one. A kill in between leaves a run in both places. Readers
+ignore its trash ref, and `settle` deletes it.
 """
 
 from __future__ import annotations
@@ -33,25 +33,25 @@ if TYPE_CHECKING:
     from gitrun.store.index import Index
 
 MANY = 200
-"""Runs from which on reading them through libgit2 is worth its import."""
+"""Runs from which reading through libgit2 pays for its import."""
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """Runs that are back, and those that stay in the trash because a run of that id exists that is another by now."""
+    """Restored runs, and those left in the trash because a different state of the run exists."""
 
     back: tuple[str, ...]
     left: tuple[str, ...]
 
 
 def deleted(git: Git) -> dict[str, str]:
-    """The tip of every deleted run, by its id."""
+    """Returns the tip of every deleted run by id. Ignores leftovers of runs that exist."""
     there, now = tips(git, TRASH), tips(git)
     return {run: tip for run, tip in there.items() if is_id(run) and is_id(tip) and not contains(git, now.get(run), tip)}
 
 
 def deleted_runs(git: Git) -> list[Run | BrokenRun]:
-    """The deleted runs, newest attempt first, then those that do not read."""
+    """Reads the deleted runs, newest attempt first, unreadable ones last."""
     found = deleted(git)
     if len(found) < MANY:
         with Objects(git) as objects:
@@ -61,9 +61,9 @@ def deleted_runs(git: Git) -> list[Run | BrokenRun]:
 
 
 def find_deleted(runs: Sequence[Run | BrokenRun], name: str) -> Run | BrokenRun:
-    """Which of the deleted runs, newest first, the name means: id, number in their list, operation or label.
+    """Returns the deleted run that `name` means: by id, number in their list, operation or label. Raises UnknownRun.
 
-    Raises UnknownRun.
+    `runs` are sorted newest first.
     """
     ids = {run.id: run for run in runs}
     if (found := id_named(name, ids)) is not None:
@@ -80,7 +80,7 @@ def find_deleted(runs: Sequence[Run | BrokenRun], name: str) -> Run | BrokenRun:
 
 
 def unreadable(index: Index, names: Iterable[str]) -> dict[str, BrokenRun]:
-    """Those of the names that are ids of what lies among the runs and does not read, and what they mean."""
+    """Maps those of the names that are ids of unreadable runs to these runs."""
     broken = {run.id: run for run in index.broken() if is_id(run.id) and is_id(run.tip)}
     if not broken:
         return {}
@@ -89,14 +89,15 @@ def unreadable(index: Index, names: Iterable[str]) -> dict[str, BrokenRun]:
 
 
 def contains(git: Git, tip: str | None, older: str) -> bool:
-    """Whether the commit is, or goes back to, the older one."""
+    """Returns whether `tip` is the commit `older` or a descendant of it."""
     return tip == older or (tip is not None and git.attempt("merge-base", "--is-ancestor", older, tip).returncode == 0)
 
 
 def throw_away(git: Git, runs: Mapping[str, str]) -> frozenset[str]:
-    """Moves the runs (id -> tip as we saw it) to the trash, all or none; and tells those that had only a ref.
+    """Moves the runs (id -> expected tip) to the trash, all or none. Returns those whose commits are missing.
 
-    Raises RunIsRunning; StaleRun if one was changed since, or if another state of it lies in the trash already.
+    The refs of those are only deleted. Raises RunIsRunning. Raises StaleRun if a run has changed, or another state of it is
+    in the trash.
     """
     for run in runs:
         if is_live(git.state, run):
@@ -114,14 +115,14 @@ def throw_away(git: Git, runs: Mapping[str, str]) -> frozenset[str]:
 
 
 def without_tip(git: Git, runs: Mapping[str, str]) -> frozenset[str]:
-    """Those of the runs (id -> tip) whose last commit is not in the repository: no other ref can be put on it."""
+    """Returns the runs (id -> tip) whose last commit is missing: git sets no ref to a missing commit."""
     asked = "".join(f"{tip}\n" for tip in runs.values()).encode()
     lines = git.run("cat-file", "--batch-check=%(objecttype)", stdin=asked).decode(errors="replace").splitlines()
     return frozenset(run for run, line in zip(runs, lines, strict=True) if line.endswith(" missing"))
 
 
 def restore(git: Git, runs: Mapping[str, str]) -> Restored:
-    """Takes the deleted runs (id -> tip) out of the trash, but none over a run that exists. Raises StaleRun."""
+    """Moves deleted runs (id -> tip) back, except where a different run of that id exists. Raises StaleRun."""
     now = tips(git)
     left = tuple(run for run, tip in runs.items() if run in now and not contains(git, now[run], tip))
     back = {run: tip for run, tip in runs.items() if run not in left}
@@ -132,13 +133,13 @@ def restore(git: Git, runs: Mapping[str, str]) -> Restored:
 
 
 def forget(git: Git, runs: Mapping[str, str]) -> None:
-    """Takes the deleted runs (id -> tip) out of the trash for good. Raises StaleRun."""
+    """Deletes runs (id -> tip) from the trash for good. Raises StaleRun."""
     move(git, [(TRASH + run, NO_ID, tip) for run, tip in runs.items()])
     write_down(git, (), gone=runs)
 
 
 def settle(git: Git) -> None:
-    """Takes away what a killed deletion or restoration left: refs in the trash of runs that are there. Raises StaleRun."""
+    """Completes killed deletions and restorations: deletes trash refs of runs that exist. Raises StaleRun."""
     there = tips(git, TRASH)
     if not there:
         return
@@ -147,7 +148,7 @@ def settle(git: Git) -> None:
 
 
 def move(git: Git, refs: list[tuple[str, str, str]]) -> None:
-    """Moves refs (name, new, expected; NO_ID is nowhere), all or none, on the disk then. Raises StaleRun, GitFailed."""
+    """Moves refs (name, new, expected; NO_ID: absent) in one transaction and syncs them. Raises StaleRun, GitFailed."""
     if not refs:
         return
     lines = (
@@ -163,7 +164,7 @@ def move(git: Git, refs: list[tuple[str, str, str]]) -> None:
 
 
 def because(git: Git, refs: Iterable[tuple[str, str, str]], said: str) -> StaleRun | GitFailed:
-    """The error for refs that did not move."""
+    """Makes the error for refs that did not move: StaleRun if one was elsewhere, else GitFailed with git's message."""
     now = {RUNS: tips(git), TRASH: tips(git, TRASH)}
     for ref, _, expected in refs:
         under = RUNS if ref.startswith(RUNS) else TRASH
@@ -174,7 +175,7 @@ def because(git: Git, refs: Iterable[tuple[str, str, str]], said: str) -> StaleR
 
 
 def shield(git: Git, heads: Iterable[str]) -> None:
-    """Keeps runs that go to another place from a gc that is under way, which may have looked there before."""
+    """Packs runs that move between refs if a gc is running: it may have scanned their new place already."""
     if is_collecting(git):
         elsewhere = git.run("for-each-ref", "--format=^%(objectname)", "refs/heads", "refs/tags", "refs/remotes")
         asked = "".join(f"{head}\n" for head in heads).encode() + elsewhere
@@ -182,7 +183,7 @@ def shield(git: Git, heads: Iterable[str]) -> None:
 
 
 def deleted_at(git: Git) -> dict[str, float]:
-    """When each deleted run was deleted, in seconds since 1970, as far as that was written down here."""
+    """Returns the recorded deletion time of deleted runs, in seconds since 1970."""
     with suppress(OSError):
         lines = (line.split() for line in diary(git).read_text().splitlines())
         return {words[0]: float(words[1]) for words in lines if len(words) == 2 and words[1].isdigit()}
@@ -190,7 +191,7 @@ def deleted_at(git: Git) -> dict[str, float]:
 
 
 def deleted_last(git: Git) -> frozenset[str]:
-    """The ids of the runs in the trash that were deleted together, later than all others."""
+    """Returns the ids of the runs in the trash from the latest deletion."""
     there = deleted(git).keys()
     known = {run: at for run, at in deleted_at(git).items() if run in there}
     latest = max(known.values(), default=0.0)
@@ -198,7 +199,7 @@ def deleted_last(git: Git) -> frozenset[str]:
 
 
 def note_unknown(git: Git) -> None:
-    """Writes down, as deleted now, the deleted runs of which no time is known: their refs came from elsewhere, say."""
+    """Records deleted runs without a time as deleted now, such as those whose refs were copied here."""
     known = deleted_at(git)
     fresh = [run for run in deleted(git) if run not in known]
     if fresh:
@@ -206,11 +207,11 @@ def note_unknown(git: Git) -> None:
 
 
 def write_down(git: Git, runs: Iterable[str], gone: Iterable[str] = ()) -> None:
-    """Writes down that these runs are deleted now, and that those that are gone have left the trash."""
+    """Records `runs` as deleted now, and removes `gone` from the record."""
     left_out = frozenset(gone)
 
     def written(known: dict[str, float]) -> dict[str, float]:
-        # each deletion has a second of its own, by which it is told from the one before
+        # a second of its own identifies each deletion
         now = max(float(int(time.time())), max(known.values(), default=0.0) + 1)
         return {run: at for run, at in known.items() if run not in left_out} | dict.fromkeys(runs, now)
 
@@ -218,8 +219,8 @@ def write_down(git: Git, runs: Iterable[str], gone: Iterable[str] = ()) -> None:
 
 
 def rewrite(git: Git, written: Callable[[dict[str, float]], dict[str, float]]) -> None:
-    """Changes what is written down, all of it or nothing."""
-    with suppress(OSError):  # without it the time in the trash counts from the next gc
+    """Changes the deletion times atomically, under a lock."""
+    with suppress(OSError):  # if it cannot be written, the time in the trash counts from the next gc
         make_common(git.state)
         lock = acquire(diary(git).with_name("trash.lock"))
         if lock:
@@ -230,18 +231,18 @@ def rewrite(git: Git, written: Callable[[dict[str, float]], dict[str, float]]) -
 
 
 def diary(git: Git) -> Path:
-    """The file with a line for each deleted run: its id and when it was deleted."""
+    """Returns the file of deletion times: a line with id and time for each deleted run."""
     return git.state / "trash"
 
 
 def purged(git: Git) -> frozenset[str]:
-    """The ids of runs that were taken away for good here: fetching does not bring them back."""
+    """Returns the ids of runs purged here, which a fetch does not bring back."""
     with suppress(OSError):
         return frozenset(filter(is_id, (git.state / "purged").read_text(errors="replace").split()))
     return frozenset()
 
 
 def note_purged(git: Git, runs: Iterable[str]) -> None:
-    """Writes down that these runs were taken away for good, in one piece."""
+    """Records these runs as purged. Appends them in one write."""
     with suppress(OSError), (git.state / "purged").open("a") as file:
         file.write("".join(f"{run}\n" for run in runs))

@@ -1,9 +1,8 @@
-"""What may be executed: attempts that were made here, and those that somebody here trusts; all else is data.
+"""Trust: attempts made here, or trusted by somebody here, may be executed. All others are only data.
 
-A line of the file `trust` is the id of an attempt or of its result, or `signer` and the fingerprint of a key; with `-`
-before it, trust is taken back. What is not in it, however it came (fetched, cloned, copied), is not executed. An attempt's
-id proves its source and flags, its result's the files that a restart finds, so trust holds for exactly what was looked at;
-what is added elsewhere is to be trusted anew.
+Each line of the file `trust` is the id of an attempt or result, or `signer` and a key's fingerprint. A `-` before it revokes
+it. An attempt's id proves its source and flags; a result's id proves the files that a restart finds. Trust therefore covers
+exactly what was reviewed; later commits made elsewhere need trust of their own.
 """
 
 from __future__ import annotations
@@ -29,33 +28,33 @@ if TYPE_CHECKING:
 
 SIGNER, BACK = "signer ", "-"
 MANY = 10
-"""Changed files that are named before somebody trusts a run."""
+"""Changed files named to a person who is to trust a run; further ones are counted."""
 FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/=]{43,44}|[0-9A-F]{40}|[0-9A-F]{64}")
 
 
 def file_of(git: Git) -> Path:
-    """Where trust is written down."""
+    """Returns the path of the trust file."""
     return git.state / "trust"
 
 
 def made_here(git: Git, commit: str) -> None:
-    """Writes down that the attempt, or the result, is made here, before its ref is set."""
+    """Records the attempt or result as made here. Call it before its ref is set."""
     append(git, (commit,))
 
 
 def commits_of(run: Run) -> tuple[str, ...]:
-    """What is trusted when the run is: its last attempt, and its result, whose files the next attempt finds."""
+    """Returns the commits to trust with the run: its last attempt, and the result whose files the next attempt finds."""
     attempt = run.attempt
     return (attempt.id, attempt.result) if attempt.result else (attempt.id,)
 
 
 def is_trusted(git: Git, run: Run) -> bool:
-    """Whether the run's last attempt may be executed, and what it left be read."""
+    """Returns whether the run's last attempt may be executed and its result's files used."""
     return all(is_trusted_commit(git, commit) for commit in commits_of(run))
 
 
 def is_trusted_commit(git: Git, commit: str) -> bool:
-    """Whether an attempt, or a result, was made here, is trusted, or a trusted signer has signed it."""
+    """Returns whether an attempt or result was made here, is trusted, or is signed by a trusted signer."""
     text = written(git)
     if is_in(text, commit):
         return True
@@ -67,70 +66,71 @@ def is_trusted_commit(git: Git, commit: str) -> bool:
 
 
 def is_trusted_signer(git: Git, found: Signature | None) -> bool:
-    """Whether a good signature is by a key that is trusted."""
+    """Returns whether the signature is good and by a trusted key."""
     return bool(found and found.is_good and {found.key, found.primary} & set(signers(git)))
 
 
 def is_in(text: str, line: str) -> bool:
-    """Whether the last word about a line is that it holds."""
+    """Returns whether the last mention of the line grants trust."""
     return text.rfind(f"\n{line}\n") > text.rfind(f"\n{BACK}{line}\n")
 
 
 def is_taken_back(text: str, line: str) -> bool:
-    """Whether the last word about a line is that it does not hold any more."""
+    """Returns whether the last mention of the line revokes trust."""
     return text.rfind(f"\n{BACK}{line}\n") > text.rfind(f"\n{line}\n")
 
 
 def written(git: Git) -> str:
-    """The file's text, each line between line ends."""
+    """Returns the text of the trust file, with a line end before and after each line."""
     try:
         return "\n" + file_of(git).read_text(errors="replace")
-    except (FileNotFoundError, PermissionError):  # another user's word is not ours
+    except (FileNotFoundError, PermissionError):  # an unreadable file of another user grants no trust
         return "\n"
 
 
 def signers(git: Git) -> list[str]:
-    """The fingerprints of trusted keys."""
+    """Returns the fingerprints of trusted keys."""
     text = written(git)
     lines = dict.fromkeys(line for line in text.splitlines() if line.startswith(SIGNER))
     return [line.removeprefix(SIGNER) for line in lines if is_in(text, line)]
 
 
 def trusted(git: Git) -> frozenset[str]:
-    """The ids of the attempts and results that were made here or are trusted."""
+    """Returns the ids of attempts and results that were made here or are trusted."""
     last = {line.removeprefix(BACK): line for line in written(git).splitlines()}
     return frozenset(line for line in last.values() if is_id(line))
 
 
 def trusted_of(git: Git, runs: Iterable[Run]) -> Iterator[Run]:
-    """Those of the runs whose last attempt may be executed, and what it left be read."""
+    """Returns the trusted runs among these, as `is_trusted` decides, with one read of the file."""
     known, has_signers = trusted(git), bool(signers(git))
     return (run for run in runs if known.issuperset(commits_of(run)) or (has_signers and is_trusted(git, run)))
 
 
 def trust(git: Git, names: Iterable[str]) -> None:
-    """Trusts attempts and results (ids), and signers (fingerprints)."""
+    """Trusts attempts and results by id, and signers by fingerprint."""
     append(git, map(line_of, names))
 
 
 def distrust(git: Git, names: Iterable[str]) -> None:
-    """Takes trust in attempts, results and signers back."""
+    """Revokes trust in attempts, results and signers."""
     append(git, (BACK + line_of(name) for name in names))
 
 
 def line_of(name: str) -> str:
-    """How the file names a commit or a signer."""
+    """Returns the line of the trust file for a commit id or a fingerprint."""
     return name if is_id(name) else SIGNER + name
 
 
 def is_fingerprint(text: str) -> bool:
-    """Whether it is what a key is called: `SHA256:...` of ssh, 40 or 64 capital hex digits of OpenPGP."""
+    """Returns whether the text is a key's fingerprint: `SHA256:...` of ssh, 40 or 64 hex digits of OpenPGP."""
     return FINGERPRINT.fullmatch(text) is not None
 
 
 def append(git: Git, lines: Iterable[str]) -> None:
-    """Adds lines in one piece, for which no lock is needed: the last word about a line counts."""
-    text = "\n" + "".join(f"{line}\n" for line in lines)  # what a full disk has cut short does not swallow the first
+    """Appends lines in one write, which needs no lock. The last mention of a line counts."""
+    # a line end first: the file may end in a line that a full disk cut short
+    text = "\n" + "".join(f"{line}\n" for line in lines)
     make_common(git.state)
     descriptor = os.open(file_of(git), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
@@ -140,9 +140,9 @@ def append(git: Git, lines: Iterable[str]) -> None:
 
 
 def require_trusted(git: Git, run: Run, *, clean: bool = False) -> None:
-    """Raises NotTrusted, which says who made it and what it would execute, unless the run's last attempt may be executed.
+    """Raises NotTrusted unless the run's last attempt may be executed. Its detail shows maker, command and changes.
 
-    What it left must be trusted too, unless another attempt is to begin `clean`.
+    The result must be trusted too, unless the next attempt starts `clean` and uses no files of it.
     """
     attempt = run.attempt
     if is_trusted_commit(git, attempt.id):
@@ -168,7 +168,7 @@ def require_trusted(git: Git, run: Run, *, clean: bool = False) -> None:
 
 
 def not_left_here(git: Git, run: Run) -> NotTrusted:
-    """The error of a run that may be executed, but whose result came from elsewhere."""
+    """Makes the error for a trusted attempt whose result came from elsewhere."""
     known = short(run.id)
     error = NotTrusted(
         f"what run {known} left was not made here, and is data until it is trusted",
@@ -180,13 +180,13 @@ def not_left_here(git: Git, run: Run) -> NotTrusted:
 
 
 def difference(git: Git, attempt: Attempt) -> str:
-    """How the attempt's source differs from the commit that it was made from."""
+    """Describes in words how the attempt's source differs from its base commit."""
     base = attempt.base or EMPTY_TREE
     old, new = base, attempt.id
     if attempt.content:
         from gitrun.store.modules import Side, aligned, side_of
 
-        with suppress(GitFailed):  # an object is missing, which is said below
+        with suppress(GitFailed):  # a missing object is reported below
             old, new = aligned(git, Side(base), side_of(attempt, attempt.id))
     changed = changed_files(git, old, new)
     if changed is None:
@@ -197,7 +197,7 @@ def difference(git: Git, attempt: Attempt) -> str:
 
 
 def changed_files(git: Git, old: str, new: str) -> list[str] | None:
-    """The files that differ between two commits or trees, each with git's letter for how; None if one is not here."""
+    """Returns the files that differ between two commits or trees, with git's status letters; None if one is not here."""
     done = git.attempt("diff-tree", "-r", "-z", "--name-status", "--no-renames", "--end-of-options", old, new)
     if done.returncode:
         return None
@@ -207,6 +207,6 @@ def changed_files(git: Git, old: str, new: str) -> list[str] | None:
 
 
 def listed(changed: list[str]) -> str:
-    """The first of some changes or paths, and how many more there are."""
+    """Joins the first changes or paths as text and counts the others."""
     more = f" and {len(changed) - MANY:,} more" if len(changed) > MANY else ""
     return f"{', '.join(changed[:MANY])}{more}"
