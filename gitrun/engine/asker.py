@@ -31,6 +31,7 @@ def plain(value: "Any") -> "Any":
     """Returns the value if JSON can hold it, else None. Tuples become lists."""
     if isinstance(value, (list, tuple)):
         items = [plain(item) for item in value]
+        # half a list would be a wrong default
         return None if None in items else items
     return value if isinstance(value, (bool, int, float, str)) else None
 
@@ -85,6 +86,7 @@ def of_action(action: "Any", does: str) -> "dict[str, Any]":
     kind = "bool" if switch else "int" if does == "count" else "list" if many else KINDS.get(action.type, "any")
     if does == "const":
         return flag(action.dest, default=plain(action.default), choices=[plain(action.const)], words=[option], action=does)
+    # choices may be values that JSON cannot hold, such as members of an enum
     choices = [plain(choice) for choice in action.choices or ()]
     return flag(
         option.lstrip("-") or action.dest,
@@ -103,6 +105,7 @@ def of_action(action: "Any", does: str) -> "dict[str, Any]":
 
 def of_command(command: "Any") -> "tuple[list[Any], list[Any]]":
     """Returns the flags and the sub-commands of a click command."""
+    # eager options such as --help and --version end the program and are no flags
     flags = joined(of_param(param) for param in command.params if not getattr(param, "is_eager", False))
     inner = getattr(command, "commands", {})
     commands = []
@@ -127,6 +130,7 @@ def joined(flags: "Any") -> "list[Any]":
 def of_value(param: "Any", option: str, default: "Any") -> "dict[str, Any]":
     """Returns the flag of a click option with a fixed value, such as `--upper` with `flag_value="upper"`."""
     value = plain(param.flag_value)
+    # click marks the default among options of one parameter with `default=True`
     if isinstance(default, bool):
         default = value if default else None
     more = {"help": getattr(param, "help", "") or "", "option": option, "words": [option]}
@@ -208,6 +212,7 @@ def patch() -> None:
         ("typer.core", "TyperCommand", "main", main),
     ]
     for module, owner, name, way in [*places, ("typer.core", "TyperGroup", "main", main), ("absl.app", "", "run", run)]:
+        # only installed packages are patched; the import order of the program does not matter
         if importlib.util.find_spec(module.partition(".")[0]):
             found: Any = importlib.import_module(module)
             setattr(getattr(found, owner) if owner else found, name, way)
@@ -216,6 +221,7 @@ def patch() -> None:
 if __name__ == "__main__":
     OUT.append(os.path.abspath(sys.argv[1]))
     sys.argv[:] = sys.argv[2:]
+    # as python itself sets it when it runs a script
     sys.path[0] = os.path.dirname(os.path.realpath(sys.argv[0]))
     patch()
     runpy.run_path(sys.argv[0], run_name="__main__")

@@ -54,6 +54,7 @@ def ask_script(git: Git, tree: str, path: str, python: str, *, patience: float =
         paths = interpreter.python_path(
             described.paths, git.environ.get("PYTHONPATH", ""), git.worktree or slot.tree, slot.tree
         )
+        # no bytecode, so that the checkout stays as git wrote it
         variables = {**for_programs(git.environ), "PYTHONDONTWRITEBYTECODE": "1", "PWD": str(slot.tree), "PYTHONPATH": paths}
         try:
             ask((python, str(ASKER), str(out), path), variables, slot.tree, patience)

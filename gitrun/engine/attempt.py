@@ -124,14 +124,17 @@ def perform(road: Road, job: Job) -> Outcome:
             ended = carry_out(road, job, site, signals)
         except (CannotRun, OSError) as error:
             ended = not_run(road, error)
+        # the program may have run `git clean -xdf` or removed .git/gitrun
         restore_state(road, job)
         if slot and not slot.is_ours:  # another run may have made a slot of that name
             site = replace(site, tree=slot.directory / "removed")
         started.live.record_end(ended)
+        # the program may have removed the worktree in which gitrun was started
         road = replace(road, git=road.git.lasting())
         outcome, seen = settle(road, started, site, ended)
         if slot and site.tree.is_dir():
             slot.end(started.attempt, seen, road.settings.lend_keep)
+        # `git run stop` ends one program; only signals to gitrun itself end the caller too
         if started.live.is_asked_to_end:
             signals.order = 0
         note = notes.note_for(started, job.plan, outcome)
@@ -273,6 +276,7 @@ def settle(road: Road, started: Started, site: Site, ended: Outcome) -> tuple[Ou
         return outcome, found.changes
 
     outcome = finish(road.git, started, collect, started.live.directory)
+    # links lead to the user's own files, which other runs may read
     if outcome.shared:
         names = listing(list(map(os.fsencode, outcome.shared)))
         road.say(f"warning: the run wrote into files that are not its own: {names}")
@@ -298,6 +302,7 @@ def advise_sharing(road: Road, outcome: Outcome) -> None:
     if not wanted:
         return
     place = road.git.state / "advised"
+    # directories already suggested, so that each note appears only once
     told = place.read_text().splitlines() if place.exists() else []
     for top in (one for one in wanted if one not in told):
         road.say(

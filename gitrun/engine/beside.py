@@ -52,6 +52,7 @@ def wanted(top: Path, level: int) -> dict[bytes, bytes]:
 def reconcile(here: bytes, own: bytes, links: dict[bytes, bytes]) -> None:
     """Makes a directory contain its `own` entry and these links, and nothing else."""
     missing = dict(links)
+    # only differences are changed, since most runs of a slot are for the same worktree
     with os.scandir(here) as entries:
         found = [entry for entry in entries if entry.name != own]
     for entry in found:
@@ -73,6 +74,7 @@ def written(top: Path | None, tree: Path) -> Iterator[tuple[int, bytes, bytes]]:
             for name in sorted(os.listdir(os.fsencode(here))):
                 place = os.fsencode(here) + b"/" + name
                 is_shown = os.path.islink(place) and os.path.dirname(os.readlink(place)) == above_of(top, level)
+                # a link to a sibling of the repository is gitrun's own, even if the sibling is gone
                 if name != own and not is_cache(name) and not is_shown:
                     yield level, name, place
 

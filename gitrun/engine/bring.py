@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from gitrun.model.request import Request
 
 DONE, LEFT, GONE = "done", "left", "gone"
+# a checkout into an empty directory: settings for the user's worktree do not apply
 PLAIN = {"core.sparseCheckout": "false", "core.fsmonitor": "false", "submodule.recurse": "false"}
 
 
@@ -157,6 +158,7 @@ def chosen(run: Run, wish: Wish, prefix: str, paths: Iterable[str]) -> list[str]
         return there
     wanted: dict[str, None] = {}
     for typed in wish.paths:
+        # users type paths from where they are, and copy paths from `git run ls`
         for path in (os.path.normpath(os.path.join(prefix, typed)), os.path.normpath(typed)):
             hits = [one for one in there if path in {".", one} or one.startswith(path + "/")]
             if hits:
@@ -309,6 +311,7 @@ def write(git: Git, objects: Objects, run: Run, file: File, target: Path) -> boo
     raw = objects.read(entry.id) if entry else None
     if entry is None or raw is None:
         return False
+    # recorded without filters if its hash is that of the raw bytes
     is_raw = raw.data is not None and (entry.mode == LINK or hashlib.sha256(raw.data).hexdigest() == file.sha256)
     data = raw.data if is_raw else content(git, run.attempt.left, file)
     if data is None:

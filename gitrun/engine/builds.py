@@ -26,6 +26,7 @@ def configured_for(tops: tuple[str, ...], words: list[str], ignored: Iterable[by
     """
     is_build = bool(words) and os.path.basename(words[0]) in TOOLS
     directories = [os.fsdecode(path).rstrip("/") for path in ignored if path.endswith(b"/")][:MOST]
+    # reading all signs for every command would cost time before each start
     if not is_build:
         return tuple(path for path in directories if names_one(os.path.join(tops[0], path, CACHE), tops))
     typed = (os.path.normpath(os.path.join(cwd, word)) for word in words[1:] if not os.path.isabs(word))

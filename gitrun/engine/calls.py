@@ -35,6 +35,7 @@ def call_for(road: Road, job: Job, site: Site) -> Call:
     except OSError as error:
         raise CannotRun(f"cannot run in '{plan.cwd}': {error.strerror}") from error
     environ = environment(road, plan, started)
+    # shells and os.path tools trust PWD, which would name the user's directory
     environ["PWD"] = str(directory)
     path = environ.get("PYTHONPATH", "")
     if top and top != site.tree:
@@ -65,6 +66,7 @@ def command_words(job: Job, tree: Path) -> list[str]:
     words = replace(plan, command=tuple(fill_in(plan.command, plan.flags))).words
     if not plan.constants:
         return words
+    # `python -m pkg.t`: the launcher takes the place of `-m`
     is_module = words[plan.place - 1 : plan.place] == ["-m"]
     start = plan.place - 1 if is_module else plan.place
     return [*words[:start], *launcher_words(job, words[start:], tree)]
@@ -118,5 +120,6 @@ def environment(road: Road, plan: Plan, started: Started) -> dict[str, str]:
         "GITRUN_SEED": str(plan.params.random_seed),
     }
     if plan.params.no_gpus or plan.params.gpus is not None:
+        # an empty list hides all devices from CUDA
         environ["CUDA_VISIBLE_DEVICES"] = "" if plan.params.no_gpus else plan.params.gpus or ""
     return environ

@@ -113,6 +113,7 @@ def decide(launch: Launch) -> Ready | Skip:
                 run = find(index, launch.request.restart, launch.road.git.prefix)
             except UnknownRun as error:
                 raise named_nothing(launch.request.restart, error) from error
+            # runs are sorted by time, so a restarted run must not be older than the newest
             launch = replace(launch, moment=after(launch.moment, index.readable_runs(1)))
         if run.status == RUNNING:
             raise RunIsRunning(f"cannot restart run {short(run.id)}: it is running", f"git run stop {short(run.id)}")
@@ -165,6 +166,7 @@ def unneeded(launch: Launch, objects: Objects, plan: Plan, run: Run | None = Non
         skip = skip_start(plan, found, same_source=same_source, total=total)
     if skip is None:
         return None
+    # a run of somebody else also counts, but the user is told that it is foreign
     trusted = list(trusted_of(launch.road.git, found))
     is_own = run is not None and skip.run.id == run.id
     is_foreign = not is_own and skip_start(plan, trusted, same_source=same_source) is None
@@ -174,6 +176,7 @@ def unneeded(launch: Launch, objects: Objects, plan: Plan, run: Run | None = Non
 def lent_changes(road: Road, objects: Objects, run: Run) -> tuple[str, ...]:
     """Returns a sentence for each path lent to the run's last attempt that has changed since."""
     recorded = lent_to(objects, run.attempt.id)
+    # versions of gitrun without lent.toml recorded nothing
     if not recorded or not road.git.worktree:
         return ()
     from gitrun.engine.lending import changes_here

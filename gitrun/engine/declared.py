@@ -55,6 +55,7 @@ class TreeFiles:
 
     def answer(self, question: str) -> str:
         """Returns a fingerprint of an answer: a file's blob id, or a checksum of a directory's names."""
+        # only names count for a directory: which modules exist decides how an import resolves
         if question.endswith("/"):
             names = b"\0".join(sorted(self.named(question[:-1])))
             return f"{zlib.crc32(names):08x}{zlib.adler32(names):08x}"
@@ -103,6 +104,7 @@ def recall(place: Path, files: TreeFiles) -> Script | None:
         if found["format"] != FORMAT or any(files.answer(question) != answer for question, answer in found["asked"].items()):
             return None
         return script_from(found["script"])
+    # any damage of the cache means that the script is read again
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
@@ -110,6 +112,7 @@ def recall(place: Path, files: TreeFiles) -> Script | None:
 def remember(place: Path, script: Script, asked: Mapping[str, str]) -> None:
     """Caches a script. Ignores a full or read-only disk."""
     text = json.dumps({"format": FORMAT, "asked": asked, "script": asdict(script)}).encode()
+    # written under another name first, so that readers never see half a file
     fresh = place.with_name(f"{place.name}.{os.getpid()}")
     with suppress(OSError):
         make_private(place.parent)

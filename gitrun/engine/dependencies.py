@@ -83,6 +83,7 @@ def need_of(git: Git, objects: Objects, need: Need, asked: tuple[object, str], k
     files = left_by(git, objects, run)
     found = files_of(need, run, files, kept, operation)
     wanted = {path for path, _ in found.files}
+    # small kept files of a fetched run are still in its commit
     unpack(git, run.id, run.attempt, wanted)
     for file in files:
         if file.path in wanted and file.stored == "local" and not os.path.lexists(place_of(git, run, file)):
@@ -220,6 +221,7 @@ def on_disk(git: Git, objects: Objects, place: tuple[str, str], operation: str) 
             name = f"{path}/{file.relative_to(there)}"
             if name not in found and name not in source and not is_cache(os.fsencode(name)):
                 found[name] = InputFile(name, file.stat().st_size, hashes.of(file))
+            # stop early: hashing millions of files would block the start
             if len(found) > MOST:
                 raise CannotRun(f"input {path} of {operation} has more than {MOST:,} files", "name what of it is read")
     lines = "".join(f"{found[name].sha256} {name[len(path) + 1 :]}\n" for name in sorted(found))

@@ -65,6 +65,7 @@ def mend(road: Road, expire: float | None, remote: str | None = None) -> Report:
         tried = [finding for finding in report.findings if finding.cure]
         if not tried:
             break
+        # several findings can share one cure, which runs once
         for cure in dict.fromkeys((one.cure, one.place) for one in tried):
             with suppress(GitrunError, OSError):
                 apply(road, *cure)
@@ -127,6 +128,7 @@ def of_slots(git: Git) -> Iterator[Finding]:
     hint = "git run gc --slots empties idle slots"
     for name in housekeeping.names_in(git.state / "slots"):
         slot = git.state / "slots" / name
+        # a held lock means that a run is in progress
         if not name.isdigit() or is_held(slot / "lock") or waits(git, slot):
             continue
         record = git.common_dir / "worktrees" / f"gitrun-{name}"

@@ -47,12 +47,14 @@ def download(git: Git, one: Input, operation: str, settings: Settings) -> Path:
     fresh = target.with_name(f"{target.name}.{os.getpid()}")
     try:
         with fresh.open("wb") as sink:
+            # urllib's timeout is for each read, not for the whole download
             found = Download(one.url, sink, settings).wait()
         if found != one.sha256:
             raise CannotRun(
                 f"input {one.path} of {operation} is not what its entry says: {without_passwords(one.url)} gave another file",
                 f"the sha256 of what came is {found}",
             )
+        # many runs share this file, so no program may write to it
         fresh.chmod(0o444)
         fresh.replace(target)
     except (OSError, Refused) as error:
@@ -105,6 +107,7 @@ class Download(threading.Thread):
             stated = source.headers.get("Content-Length") or ""
             size = int(stated) if stated.isdecimal() and len(stated) < 19 else None
             self._require_small(size or 0)
+            # read1 returns what has arrived, so a slow server cannot delay the checks
             read, came = getattr(source, "read1", source.read), 0
             while not self._late and (piece := read(PIECE)):
                 came += len(piece)

@@ -112,6 +112,7 @@ def installed(paths: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for path in paths:
         for name, version in distributions(path):
+            # PEP 503
             key = re.sub(r"[-_.]+", "-", name).lower()
             if key not in found and len(found) < MOST and max(len(key), len(version)) <= LONGEST and is_text(key + version):
                 found[key] = version
@@ -127,6 +128,7 @@ def distributions(path: str) -> Iterator[tuple[str, str]]:
     for entry in names:
         stem, dot, kind = entry.rpartition(".")
         place = os.path.join(path, entry)
+        # parsing METADATA of hundreds of packages would cost too much at each start
         if dot and kind == "dist-info":
             name, _, version = stem.rpartition("-")
             if name:

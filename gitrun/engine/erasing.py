@@ -31,6 +31,7 @@ def erase(path: bytes) -> None:
             if not entry.is_dir(follow_symlinks=False):
                 os.unlink(entry.path)
                 continue
+            # a directory must be writable to be moved and emptied
             os.chmod(entry.path, 0o700)
             queue.append(prefix + b".%d" % next(numbers))
             os.rename(entry.path, queue[-1])

@@ -100,6 +100,7 @@ def records(file: BinaryIO, most: int) -> Iterator[bytes]:
         at += length + 16
         if at > size or at > most:
             return
+        # the header's checksum is not verified, so a damaged length must stay harmless
         if length > LARGEST:
             file.seek(length + 4, os.SEEK_CUR)
             continue

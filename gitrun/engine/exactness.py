@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 def converts(user: Git, listed: bytes) -> bool:
     """Returns whether git may check out other bytes than it was given. `listed` holds its paths, each ended by NUL."""
+    # checked with settings and file names alone, because most repositories convert nothing
     line_ends = user.config.get("core.autocrlf", ("false",))[-1].lower()
     if line_ends in {"true", "input", "yes", "on", "1"} or "core.attributesfile" in user.config:
         return True

@@ -36,6 +36,7 @@ def follow(git: Git, run: str, stream: Stream) -> bool:
         return False
     try:
         while True:
+            # asked before reading, so that output written just before the end is not missed
             alive = is_live(git.state, run)
             while data := os.read(source, CHUNK):
                 stream.write(data)

@@ -39,6 +39,7 @@ def near_operations(git: Git, typed: str, tree: str) -> tuple[str, ...]:
     entries: list[str] = []
     with suppress(UsageError):
         entries = list(entries_here(git.worktree)) if git.worktree else []
+    # reversed, so that the nearest of several files with one name wins
     places = {PurePosixPath(path).name: os.path.relpath(path, git.prefix or ".") for path in reversed(paths)}
     near = get_close_matches(meant, [*entries, *places], FEW, NEAR)
     return tuple(name if name in entries else places[name] for name in near)

@@ -105,6 +105,7 @@ def tree_of(git: Git, index_file: Path) -> str | None:
         return None
     quick = replace(git, config={**git.config, "gitrun.fsync": ("false",)})
     with scratch(git) as place:
+        # write-tree updates the cache tree in the index, so it gets a copy
         own = place / "index"
         shutil.copy2(index_file, own)
         done = quick.attempt("write-tree", index=own)
@@ -122,6 +123,7 @@ def pre_push(git: Git, settings: Settings, remote: str, updates: Sequence[Update
     """Pushes the runs of the pushed commits, or only checks that they are there, as `gitrun.prePush` says."""
     if settings.pre_push == "off":
         return Said()
+    # the user, or gitrun itself, is pushing runs: nothing more to push
     if ours := [update.ref.removeprefix(RUNS) for update in updates if update.is_ours and not update.is_deletion]:
         held = Sharing(git, settings).held_back(ours)
         return Said(tuple(map(held_text, held.items())), blocks=bool(held))

@@ -85,6 +85,7 @@ def behind_python(words: Sequence[str], at: int) -> int | None:
         if word == "-m":
             is_host = at + 1 < len(words) and words[at + 1] in HOSTS
             return first_script(words, at + 2) if is_host else at + 1
+        # code from the command line or stdin is not a script of the tree
         if word in {"-c", "-"}:
             return None
         if not word.startswith("-"):
@@ -100,6 +101,7 @@ def first_script(words: Sequence[str], first: int) -> int | None:
         if words[at].endswith(".py"):
             return at
         is_option = words[at].startswith("-")
+        # a word after an option may be its value; any other word is a program
         if not is_option and not before_is_option:
             return None
         before_is_option = is_option

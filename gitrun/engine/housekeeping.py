@@ -110,6 +110,7 @@ def survey(git: Git, runs: Iterable[Run], rules: Rules, now: float) -> Sweep:
 
 def sweep(git: Git, found: Sweep) -> None:
     """Removes and packs what `survey` found. Raises GitrunError."""
+    # first finish what killed deletions and transfers left behind
     trash.settle(git)
     incoming.sweep(git)
     trash.note_unknown(git)

@@ -79,6 +79,7 @@ def of_path_file(site: str, file: str, places: tuple[str, ...]) -> Iterator[tupl
     for line in text_of(file).splitlines():
         if line.startswith(("import ", "import\t")):
             for module in re.findall(LOADED, line):
+                # `import __editable___x_finder; ...`: site.py executes such lines, here they are only read
                 loader = os.path.join(site, *module.split(".")) + ".py"
                 yield from of_loader(loader, text_of(loader), places)
         elif line.strip() and not line.startswith("#"):

@@ -52,6 +52,7 @@ def find(wanted: str, environ: Mapping[str, str], directory: Path) -> str:
     home = environ.get("VIRTUAL_ENV")
     if home and os.access(f"{home}/bin/python", os.X_OK):
         return f"{home}/bin/python"
+    # an active environment has `python`; Debian and macOS have only `python3`
     for name in ("python", "python3"):
         if found := shutil.which(name, path=environ.get("PATH")):
             return found
@@ -74,6 +75,7 @@ def describe(path: str, environ: Mapping[str, str], state: Path) -> Interpreter:
     # a shim such as pyenv's can start another Python next time
     if not is_shim(path):
         known[path] = asdict(found) | {"stamp": stamp(path, found.paths, environ)}
+        # threads and processes may write at the same time
         fresh = cache.with_suffix(f".{os.getpid()}.{threading.get_ident()}")
         fresh.write_text(json.dumps(known))
         fresh.replace(cache)
@@ -138,6 +140,7 @@ def in_slot(path: str, top: Path, slot: Path) -> str | None:
     """Returns the place in the slot for a path in the working tree, by any spelling, or in any slot; else None."""
     if not os.path.isabs(path):
         return None
+    # an environment can name the worktree through a link
     real, whole = os.path.realpath(path), os.path.realpath(top)
     if found := SLOT.search(real):
         inner = (found["inner"] + "/").removeprefix(f"/{top.parent.name}/{top.name}/").removeprefix(f"/{top.name}/")

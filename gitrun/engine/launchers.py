@@ -96,6 +96,7 @@ def for_uv(launcher: str, words: list[str], environ: Mapping[str, str], project:
     own = {"UV_PROJECT_ENVIRONMENT": f"{OWN}/uv"}
     if launcher == "uv" and writes(words):
         return Handed(own, ("UV_NO_SYNC",), notice=notice_of(words))
+    # relative to the project, as uv reads it
     typed = environ.get("UV_PROJECT_ENVIRONMENT", "")
     places = [os.path.join(directory, typed or ".venv") for directory in project.directories]
     if place := next(filter(is_environment, places), ""):
@@ -154,6 +155,7 @@ def notice_of(words: list[str]) -> str:
 
 def writes(words: list[str]) -> bool:
     """Returns whether the command of a launcher exists to change the environment."""
+    # `poetry run sync` runs a program named sync
     before = words[1 : words.index("run")] if "run" in words else words[1:]
     return not WRITES[os.path.basename(words[0])].isdisjoint(before)
 

@@ -124,6 +124,7 @@ class Look:
 
     def at(self, named: bytes) -> Part | None:
         """Returns the findings at an ignored path; None if nothing there can be lent."""
+        # git ends ignored directories with a slash
         path = named.rstrip(b"/")
         try:
             status = os.lstat(self.top + b"/" + path)
@@ -153,6 +154,7 @@ class Look:
             seen += 0 if is_whole else len(entries or ())
             if is_environment(directory, entries):
                 part.environments.add(directory)
+            # environments contain absolute paths, so a copy would not work
             if entries is None or directory in part.environments or (len(entries) > limit and not is_whole):
                 part.links.append(directory)
             elif seen > limit and listed:
@@ -333,6 +335,7 @@ class Digests:
         return self
 
     def __exit__(self, *_: object) -> None:
+        # an unchanged cache is not written again
         if self._fresh:
             known = self._known if self._known and len(self._known) < MOST else {}
             with suppress(OSError):
@@ -369,6 +372,7 @@ class Digests:
         known = self._known.get(key)
         if known is None or known[:4] != list(stamp[:4]) or len(known) != 5:
             known = [*stamp[:4], sha256_of(self._top + b"/" + path)]
+            # too young to cache: a write in the same clock tick keeps the stamp
             if time.time_ns() - max(stamp[:2]) <= RACY:
                 return str(known[4]).encode()
             self._fresh = True

@@ -62,6 +62,7 @@ def link_in(source: Path, target: Path, paths: Iterable[bytes]) -> list[bytes]:
 def link_one(source: bytes, target: bytes, path: bytes) -> list[bytes]:
     """Links one path, or what is below it. Returns the paths that were linked."""
     here, there = source + b"/" + path, target + b"/" + path
+    # a link that exists in the target is part of the source and stays
     if not os.path.lexists(here) or not make_parents(target, path) or os.path.islink(there):
         return []
     is_empty_module = os.path.isdir(there) and not os.listdir(there)
@@ -131,6 +132,7 @@ def newer(top: bytes, path: bytes, since: float, glance: int) -> list[bytes]:
             with os.scandir(here) as entries:
                 looked = list(itertools.islice(entries, glance))
             glance -= len(looked)
+            # a linked directory below a linked one can lead anywhere
             plain = [entry for entry in looked if not is_cache(entry.name) and not entry.is_symlink()]
             queue += [place + b"/" + entry.name for entry in plain if entry.is_dir()]
             found += [place + b"/" + e.name for e in plain if e.is_file() and e.stat().st_mtime >= since]

@@ -59,6 +59,7 @@ class Logged:
             line = file.readline(LONGEST_LINE)
             if not line or (whole and not line.endswith(b"\n") and len(line) < LONGEST_LINE):
                 return False
+            # keep what was read instead of failing the run
             if self._at + len(line) > MOST_LOGGED:
                 self.is_cut = True
                 return False
