@@ -91,7 +91,10 @@ def still_wanted(manifest: Manifest, lending: Lending) -> Manifest:
     if manifest.top != lending.top:
         return NOTHING
     copies = {
-        path: stamps for path, stamps in manifest.copies.items() if lending.copies.get(path) == stamps[0] and stamps[0][0]
+        # a zero time marks a copy that may be stale
+        path: stamps
+        for path, stamps in manifest.copies.items()
+        if lending.copies.get(path) == stamps[0] and stamps[0][0]
     }
     wanted = frozenset(lending.links)
     links = {path: target for path, target in manifest.links.items() if path in wanted}
@@ -114,6 +117,7 @@ def fill(tree: Path, lending: Lending, kept: Manifest) -> tuple[Manifest, list[b
         began = time.time_ns()
         try:
             share = copy_file(lending.top + b"/" + path, target, share=share)
+            # read again after the copy, to notice an edit during it
             now = stamp_of(os.lstat(lending.top + b"/" + path))
         except FileNotFoundError:
             unsteady.append(path)
@@ -162,6 +166,7 @@ def is_untouched(tree: bytes, manifest: Manifest, path: bytes) -> bool:
     if stamps is None:
         return False
     own, now = stamps[1], stamp_of(os.lstat(tree + b"/" + path))
+    # chmod changes the ctime as well, so the mode needs no comparison
     if now[:4] == own[:4]:
         return True
     if (now[0], now[2], now[3]) != (own[0], own[2], own[3]):

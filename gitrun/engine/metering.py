@@ -72,6 +72,7 @@ class Meter:
             self._shown, self._pause = now, SOONEST
             self._live.show_metrics(now)
         elif not more:
+            # nothing new: poll less often
             self._pause = min(self._pause * 1.5, LATEST)
         self._due = time.monotonic() + (SLICE if more else self._pause)
 
@@ -81,10 +82,12 @@ class Meter:
         Writes the points to `live.series`. Says what could not be read and what is not recorded. Returns the metrics. A
         second call returns the same.
         """
+        # the result is collected again if a gc removed its objects
         if self._found is None:
             progress = Progress(say)
             self._logged.finish(lambda: progress.turn(self._told()))
             if not self._rules.only_patterns:
+                # continues where `feed` stopped
                 scan(self._live.output, self._live.switches, self._scanner, min(self._size, patterns.PART))
             if self._rules.patterns:
                 self._searching().finish()
@@ -154,6 +157,7 @@ def of_files(outcome: Outcome, tree: Path, say: Callable[[str], None], progress:
     """Yields what the event files and metric files of an attempt hold. Says which could not be read."""
     paths = [file.path for file in outcome.files]
     if events := [path for path in paths if EVENTS in path]:
+        # imported late: few runs leave event files
         from gitrun.engine.events import gather
 
         gathering = Gathering()

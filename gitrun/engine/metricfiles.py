@@ -66,6 +66,7 @@ def gather(tree: Path, paths: Iterable[str], gathering: Gathering) -> list[str]:
         if len(data) > LARGEST:
             large.append(path)
             continue
+        # an earlier file wins over a later one with the same metric
         before = frozenset(name for name, series in gathering.series.items() if series.count)
         for values, step in points(path, data.decode(errors="replace")):
             fresh = {name: value for name, value in values.items() if name not in before and gathering.takes(name)}
@@ -85,6 +86,7 @@ def points(path: str, text: str) -> Iterator[tuple[dict[str, float], float]]:
 def of_json(text: str) -> Iterator[tuple[dict[str, float], float]]:
     """Yields the points of a metrics.json, or of JSON lines."""
     try:
+        # json raises RecursionError for deep nesting
         found = [json.loads(text)]
     except (ValueError, RecursionError):
         found = list(of_lines(text))
@@ -119,6 +121,7 @@ def of_table(path: str, text: str) -> Iterator[tuple[dict[str, float], float]]:
     try:
         head = [name.strip() for name in next(rows, [])]
         counter = next((name for name in COUNTERS if name in head), None)
+        # other programs write a results.csv too
         if counter is None or (os.path.basename(path) == "results.csv" and head[0] != "epoch"):
             return
         names = [live_name(path)] * len(head) if is_live(path) else head

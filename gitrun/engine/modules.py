@@ -103,6 +103,7 @@ def with_files(git: Git, objects: Objects, taken: Snapshot, choice: Choice, inde
     content = taken.source.tree
     if files:
         with TreeMaker(git) as maker:
+            # trees replace the commits of submodules: a run needs no other repository
             content = edit_tree(objects, maker, content, files)
         if index:
             put_into(git, index, files)
@@ -153,6 +154,7 @@ def files_of(git: Git, objects: Objects, choice: Choice, view: View, commit: str
     """Records the files of a submodule and of those inside it. Returns None like `record`. Raises GitFailed, NotRecorded."""
     module, known = view.git, read_known(git)
     listed = module.run("ls-files", "-v", "-s", "-z", index=view.index)
+    # checked first, because scanning a large submodule takes long
     if listed.count(b"\0") > MOST:
         raise NotRecorded(f"it has more than {MOST:,} files")
     links = unhide(module, view.index, listed)
@@ -167,6 +169,7 @@ def files_of(git: Git, objects: Objects, choice: Choice, view: View, commit: str
     skipped += add(module, view.index, seen, taken)
     skipped += [Skipped(os.fsdecode(path.rstrip(b"/")), 0, "cannot be read") for path in seen.unread]
     tree = module.run("write-tree", index=view.index).decode().strip()
+    # remembered, since a commit's tree never changes
     clean = known.trees.get(commit) or module.run("rev-parse", "--verify", f"{commit}^{{tree}}").decode().strip()
     require_small(git, view, known, tree)
     copy(git, objects, view, (clean, tree), known)
@@ -241,10 +244,12 @@ def opened(git: Git, path: bytes) -> Iterator[View]:
         store, index = own / "objects", own / "index"
         (store / "info").mkdir(parents=True)
         others = (os.fsencode(one.common_dir / "objects") + b"\n" for one in (found, git))
+        # git reads objects of both repositories, and writes only here
         (store / "info" / "alternates").write_bytes(b"".join(others))
         if (found.git_dir / "index").exists():
             shutil.copy2(found.git_dir / "index", index)  # copy2 keeps the time: git compares it with those of the files
         environ = {**found.environ, "GIT_OBJECT_DIRECTORY": str(store)}
+        # objects here are temporary; `copy` syncs those that stay
         config = {**found.config, "gitrun.fsync": ("false",)}
         yield View(replace(found, environ=environ, config=config, held=git.held), index, own, path)
 
@@ -315,6 +320,7 @@ def copy(git: Git, objects: Objects, view: View, trees: Sequence[str], known: Kn
 def packed(git: Git, view: View, wanted: Sequence[str], there: Sequence[str]) -> Path:
     """Writes a pack and its index: the objects of the wanted trees that no tree of `there` has. Raises GitFailed."""
     asked = "".join(f"{tree}\n" for tree in wanted) + "".join(f"^{tree}\n" for tree in there)
+    # the pack stays in this repository, so its own fsync setting applies
     reader = replace(view.git, config={**view.git.config, "gitrun.fsync": git.config.get("gitrun.fsync", ("true",))})
     name = reader.run("pack-objects", "--revs", "-q", str(view.place / "copied"), stdin=asked.encode()).decode().strip()
     return view.place / f"copied-{name}.pack"

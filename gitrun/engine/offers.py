@@ -87,6 +87,7 @@ class WorkingTree:
         status = entry.stat(follow_symlinks=False)
         path = place + b"/" + entry.name if place else entry.name
         stamp = f"{status.st_size} {status.st_mtime_ns} {status.st_ino}".encode()
+        # as long as an object id; changes with the file's stamp, so that caches by id notice edits
         name = f"{zlib.crc32(path):08x}{zlib.crc32(stamp):08x}{status.st_mtime_ns:024x}"
         self._paths[name] = path
         if stat.S_ISREG(status.st_mode):
@@ -124,6 +125,7 @@ def offers(git: Git, names: Sequence[str] = ()) -> list[Offer]:
 
     Raises UsageError if a name is unknown or the project file cannot be read.
     """
+    # it has the methods of Objects that reading operations needs
     objects = cast("Objects", WorkingTree(git))
     entries = entries_here(git.worktree) if git.worktree else {}
     if names:

@@ -29,6 +29,7 @@ def tie_to_parent(parent: int) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     except (AttributeError, OSError):  # not Linux
         return
+    # the parent may have died before prctl
     if os.getppid() != parent:
         os._exit(127)
 
@@ -44,6 +45,7 @@ class Adoption:
         with self._lock:
             self._wanted += 1
             if self._wanted == 1:
+                # a library's caller may have set it for its own purposes
                 self._before = adopts_orphans()
                 adopt(1)
 
@@ -142,6 +144,7 @@ def children_of(pid: int) -> list[int]:
     """Returns the children of a process, started or adopted. Empty where /proc does not list them."""
     found: list[int] = []
     try:
+        # Linux lists children by the thread that started them
         threads = os.listdir(f"/proc/{pid}/task")
     except OSError:
         return found

@@ -115,6 +115,7 @@ def find_operation(git: Git, objects: Objects, request: Request, source: Source)
     if not is_text(path):
         raise UsageError(f"'{safe_text(path)}' is not UTF-8, and a run records nothing else", "give it another name")
     mode = mode_of(objects, source.whole, path)
+    # core.fileMode is off where the file system has no permissions: the working tree decides
     if git.worktree and git.config.get("core.filemode", ("true",))[-1].lower() in {"false", "no", "off", "0"}:
         mode = EXECUTABLE if mode and os.access(git.worktree / path, os.X_OK) else mode  # git ignores modes here
     if mode is None:
@@ -238,6 +239,7 @@ def below_top(git: Git, typed: str) -> str:
     if git.worktree is None:
         raise CannotRun("this repository has no working tree", "runs start from a working tree")
     if os.path.isabs(typed):
+        # resolves only the directory: the file itself may be a link that git tracks
         path = os.path.relpath(os.path.realpath(os.path.dirname(typed)), os.path.realpath(git.worktree))
         path = os.path.normpath(os.path.join(path, os.path.basename(typed)))
     else:

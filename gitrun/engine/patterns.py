@@ -17,6 +17,7 @@ import struct
 import sys
 from contextlib import nullcontext, suppress
 
+# importing typing is slow, and type checkers know this name
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 SIZE = 1 << 20
 """The bytes read at once."""
 LONGEST = 1 << 16
-"""The most bytes of an unfinished line that are kept; a longer one is not searched."""
+"""The most bytes of an unfinished line that are kept. Of a longer line only the last part is searched."""
 SEARCHED = 4096
 """The characters at the beginning of a line that are searched."""
 WHOLE, PART = 512 << 20, 256 << 20
@@ -56,6 +57,7 @@ def open_regular(path: str) -> BinaryIO | None:
     A program may have put a pipe there, which would block the reader.
     """
     try:
+        # O_NONBLOCK: opening a FIFO without a writer would block
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
@@ -141,7 +143,9 @@ def shorten(line: bytes) -> bytes:
     """
     if len(line) <= LONGEST:
         return line
+    # a last CR stays: it may be the first half of a CR LF
     line = line[:-1].rpartition(b"\r")[2] + line[-1:]
+    # a NUL keeps the rest of the line from looking like a line of its own
     return line if len(line) <= LONGEST else b"\0"
 
 
@@ -184,6 +188,7 @@ def find(rules: list[tuple[str, str]], found: Iterable[bytes]) -> Iterator[list[
             group = "value" if "value" in pattern.groupindex else min(pattern.groups, 1)
             searches.append((name, pattern.search, group, "step" in pattern.groupindex, needle(text)))
     for block in found:
+        # finding a text is far cheaper than matching each line
         active = [search[:4] for search in searches if search[4] in block]
         told: list[tuple[dict[str, str], str | None]] = []
         try:
@@ -241,6 +246,7 @@ def main() -> None:
         for found in asked(output, sys.argv[3], (Lines(), Lines())) if output else ():
             signal.setitimer(signal.ITIMER_REAL, seconds)
             left = searched(rules["patterns"], found, left)
+            # the rest of the time is for the next search; zero would turn the timer off
             seconds = max(signal.setitimer(signal.ITIMER_REAL, 0)[0], 1e-3)
             sys.stdout.write("0\n")
             sys.stdout.flush()

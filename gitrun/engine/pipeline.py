@@ -120,10 +120,12 @@ def perform_steps(launch: Launch, ready: Ready, started: Started) -> Outcome:
     with nullcontext() if launch.within else heard, started.live.output.open("ab", buffering=0) as output:
         # steps are named relative to the top
         git = replace(road.git, prefix="")
+        # steps have records of their own output; this one has all of it
         both = replace(road, git=git, stdout=Tee(road.stdout, output), stderr=Tee(road.stderr, output))
         outcome = run_steps(replace(launch, road=both), ready, started, within)
         started.live.record_end(outcome)
         finish(road.git, started, lambda: (outcome, {}), started.live.directory)
+        # git run stop meant this run alone, not what its supervisor does next
         if started.live.is_asked_to_end:
             heard.order = 0
         note = notes.note_for(started, ready.plan, outcome)
@@ -211,6 +213,7 @@ def step_request(
         needed_source=asked.needed_source,
         force_sourcecode=bool(again) and asked.force_sourcecode, clean=bool(again) and asked.clean,
         in_place=asked.in_place, no_link=asked.no_link, outputs=plan.params.output,
+        # zero would mean no limit
         stop_after=max(limit, 0.01) if limit is not None else None,
         background=asked.background, force_flags=asked.force_flags, gpus=plan.params.gpus,
         no_gpus=plan.params.no_gpus or None, random_seed=plan.params.random_seed,
@@ -285,5 +288,6 @@ def noted_steps(directory: Path) -> tuple[StepRun, ...]:
     with suppress(OSError, ValueError, TypeError):
         for line in (directory / JOURNAL).read_text().splitlines():
             step = StepRun(*json.loads(line))
+            # a later line about the same run wins
             found[step.run] = replace(step, status=TERMINATED) if step.status == RUNNING else step
     return tuple(found.values())

@@ -57,6 +57,7 @@ def furnish_entry(road: Road, plan: Plan, tree: Path, linked: list[bytes]) -> tu
             linked = opened(road, tree, linked, [path])
             link_to(tree, path, cached(road.git, one.sha256))
             linked.append(path)
+        # the program finds inputs outside the repository where they are
         elif not os.path.isabs(path) and not path.startswith(b"~") and not os.path.lexists(os.fsencode(tree) + b"/" + path):
             linked += link_in(road.git.worktree, tree, [path]) if road.git.worktree else []
     put_there += write_flags(plan, tree)
@@ -93,6 +94,7 @@ def opened(road: Road, tree: Path, linked: list[bytes], paths: Iterable[bytes]) 
         for count in range(1, len(parts)):
             above = b"/".join(parts[:count])
             if above in linked and os.path.islink(top + b"/" + above) and road.git.worktree:
+                # the names inside become links, so that the program's files land in the workspace
                 os.unlink(top + b"/" + above)
                 os.mkdir(top + b"/" + above)
                 inside = [above + b"/" + name for name in sorted(os.listdir(os.fsencode(road.git.worktree) + b"/" + above))]

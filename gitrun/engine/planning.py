@@ -127,6 +127,7 @@ def plan_restart(
     asked = replace(asked, declared=replace(declared, host=asked.declared.host))
     gone: tuple[str, ...] = ()
     if request.force_sourcecode and declared.flags is not None:
+        # the old source's flags tell which of the new ones are really new
         own = operation_of(objects, last, basis, last.id, moved=False)
         known = declared_by(objects, own, last.id, last.flags)
         flags, gone = moved_flags(flags, known, declared, force=params.force_flags)
@@ -146,6 +147,7 @@ def asked_of(objects: Objects, operation: Operation, tree: str, typing: Typing) 
     start = words_start(operation.kind, operation.command)
     words = operation.command[start:] if operation.kind == SCRIPT and declared.style == ARGS else ()
     read = read_words(declared.script, words)
+    # words after -- selected an option of a Hydra group, which brings flags of its own
     if declared.script and any(group.flag in read.flags for group in declared.script.groups):
         declared = declared_by(objects, operation, tree, {**old, **read.flags, **typed})
         read = read_words(declared.script, words)
@@ -375,6 +377,7 @@ def restart_params(last: Attempt, request: Request, places: Mapping[str, Any] = 
     """Returns the last attempt's run parameters, overridden by the request and by its `places_of`."""
     given = request.given_params()
     kept = {name: getattr(last.params, name) for name in Params.__slots__}
+    # --gpus and --no-gpus exclude each other: the new one wins
     if "gpus" in given:
         kept["no_gpus"] = False
     if given.get("no_gpus"):

@@ -65,6 +65,7 @@ def prefixes_of(program: str, environ: Mapping[str, str], directories: tuple[str
     if is_environment(os.path.dirname(directory)):
         return
     if os.path.islink(program):
+        # the link may lead to another installation
         yield os.path.dirname(os.path.dirname(os.path.realpath(program)))
     if os.path.basename(directory) == "shims":  # pyenv, asdf, mise
         for place in ("versions", "installs/python"):
@@ -95,8 +96,10 @@ def sites_of(prefix: str) -> Iterator[str]:
     """Yields the package directories of an environment, and of the Python whose packages it includes."""
     for lib in ("lib", "lib64", "local/lib"):
         above = os.path.join(prefix, lib)
+        # often a link to lib, whose packages would appear twice
         if lib == "lib64" and os.path.islink(above):
             continue
+        # PEP 582 puts packages directly into lib
         if os.path.basename(os.path.dirname(prefix)) == "__pypackages__":
             yield above
         for name in names_in(above):

@@ -108,6 +108,7 @@ def follow(call: Call, recorder: Recorder, channels: Sequence[Channel], signals:
     clock, begun, offspring = time.monotonic(), datetime.now(timezone.utc), Offspring(call.tag)
     process = start(call, channels, signals)
     for channel in channels:
+        # our copy would keep the pipe open after the program's end
         channel.close_inner()
     loop = Loop(call, process, recorder, channels, signals)
     try:
@@ -206,6 +207,7 @@ class Loop:
 
         Waits for a slow reader, unless a signal orders the end.
         """
+        # limited, since a process that is not ours may keep writing
         most = self.taken + LARGEST_PIPE
         while self.open and (self.taken < most or self.is_behind()):
             if self.turn(LINGER):
@@ -289,6 +291,7 @@ class Loop:
 
     def ask_to_end(self, number: int, *, has_it: bool = False) -> None:
         """Sends the program a signal that asks it to end. SIGTERM and SIGHUP start its grace period; Ctrl-C does not."""
+        # SIGTERM outranks an earlier Ctrl-C
         self.stopped_by = number if number in ORDERS else self.stopped_by or number
         if not has_it:
             self.process.send_signal(number)
@@ -330,6 +333,7 @@ def ask(argv: Sequence[str], environ: Mapping[str, str], directory: Path, timeou
     pipe = subprocess.PIPE
     try:
         with subprocess.Popen(
+            # with a time limit it gets a session of its own, so that its children can be killed too
             tuple(argv), env=dict(environ), cwd=directory, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe,
             start_new_session=timeout is not None,
         ) as process:  # fmt: skip
@@ -355,6 +359,7 @@ class Beside:
         """Starts the program. Raises CannotRun, OSError."""
         with found.open("wb") as sink:
             try:
+                # its own session: Ctrl-C at the terminal must not reach it
                 self._process = subprocess.Popen(
                     tuple(argv), env=dict(environ), cwd=directory, stdin=subprocess.PIPE, stdout=sink,
                     stderr=subprocess.DEVNULL, start_new_session=True,
@@ -396,6 +401,7 @@ def shown_through(program: str, environ: Mapping[str, str], streams: Sequence[in
     before = [os.dup(stream) for stream in streams]
     for stream in streams:
         os.dup2(pager.stdin.fileno(), stream)
+    # the streams are now the only writers, so that the pager sees their end
     pager.stdin.close()
     try:
         yield True
@@ -416,6 +422,7 @@ def detach() -> bool:
     ready, done = os.pipe()
     if os.fork():
         os.close(done)
+        # returns when the child has left our session and closed its end
         os.read(ready, 1)
         os.close(ready)
         return False

@@ -84,6 +84,7 @@ def collect(place: Place, limit: int) -> Produced:
     """Writes what the program produced into the repository. Keeps ignored files and files above `limit` bytes beside it."""
     seen, top = scan(place.git, place.index, modules="all"), os.fsencode(place.tree)
     if seen.unread and not place.shared:
+        # the program removed its own read permissions
         list(expand(top, seen.unread, opens=True))
         seen = scan(place.git, place.index, modules="all")
     # a link that the program replaced belongs to the program
@@ -94,11 +95,13 @@ def collect(place: Place, limit: int) -> Produced:
     below = expand(top, (*seen.ignored, *seen.nested), opens=not place.shared)
     ignored = {path for path in below if ours(path, linked) and not is_given(place, path)}
     there += sorted(path for path in ignored if is_output(place, path))
+    # git does not search a submodule's directory; one with a .git is a repository of its own
     bare = (path for path in place.bare if not os.path.lexists(top + b"/" + path + b"/.git"))
     there += sorted(path for path in expand(top, bare, opens=not place.shared) if ours(path, linked))
     cleaned = filters(place.git, there)
     lfs = {path for path, name in cleaned.items() if name == "lfs"}
     apart = {path for path in there if path.count(b"/") > DEEPEST}
+    # git-lfs keeps large files out of git's objects
     apart |= {path for path in there if path not in lfs and os.lstat(top + b"/" + path).st_size > limit}
     apart |= ignored.difference(there)
     files: dict[bytes, File] = {}
@@ -261,6 +264,7 @@ def hashed(git: Git, top: bytes, paths: Sequence[bytes], *words: str) -> dict[by
     if not paths:
         return {}
     if len(paths) > MANY and words:
+        # one pack is much faster than thousands of loose objects
         small = [path for path in paths if os.stat(top + b"/" + path).st_size <= SMALL]
         large = [path for path in paths if os.stat(top + b"/" + path).st_size > SMALL]
         ids = import_blobs(git, map(read, (top + b"/" + path for path in small)))
@@ -315,6 +319,7 @@ def keep(place: Place, path: bytes, file: File) -> None:
     source, target = Path(os.fsdecode(os.fsencode(place.tree) + b"/" + path)), place.keep / os.fsdecode(path)
     make_private(place.keep)
     make_parents(os.fsencode(place.keep), path)
+    # a killed process may have left it
     target.unlink(missing_ok=True)
     before = place.earlier / os.fsdecode(path) if place.earlier else None
     if source.is_symlink():

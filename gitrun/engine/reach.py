@@ -197,6 +197,7 @@ def route_of(host: Host, operation: Operation, flags: Flags) -> Route:
         twice = next((name for name in own if name in typed.flags or name in typed.unsure), "")
         if twice:
             raise UsageError(f"flag {twice!r} is also among the words of the command", "give it once")
+        # flags that are not set get no words
         known = Flags(defaults(host.script.flags) | own)
         return Route(tuple((at.place + 1 + place, word) for place, word in placed(host.script, known, behind)))
     before = {flag.name: flag.default for flag in host.script.flags}

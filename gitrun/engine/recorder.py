@@ -64,6 +64,7 @@ class Recorder:
         with suppress(OSError):
             if self._switches < 0:
                 path = self._path.with_name(f"{self._path.name}.streams")
+                # created late: most programs write to one stream only
                 self._switches = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             os.write(self._switches, SWITCH.pack(self._at, stream))
 

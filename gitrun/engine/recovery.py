@@ -52,6 +52,7 @@ def recover(road: Road) -> None:
         if is_live(road.git.state, run):
             continue
         try:
+            # held if another command is finishing the run
             lock = acquire(directory / "lock", wait=0)
             if lock:
                 with Live(directory, lock) as live:
@@ -69,6 +70,7 @@ def bury(road: Road, run: str, live: Live) -> None:
     put_back(road, run)
     attempt, ended = last_of(road, run)
     if attempt is not None and not ended:
+        # in a copied repository the processes belong to the original
         if owner is None or not is_copied(road.git.state, run, owner):
             end_everywhere(attempt.id)
         try:
@@ -132,9 +134,11 @@ def last_of(road: Road, run: str) -> tuple[Commit | None, bool]:
 def finish_for(road: Road, run: str, attempt: Commit, live: Live) -> None:
     """Records the result of a dead supervisor's attempt: the recorded end of its program, or else the supervisor's death."""
     owner = owner_of(road.git.state, run)
+    # the record may be that of an earlier attempt
     if owner is not None and owner.attempt != attempt.id:
         owner = None
     begun = datetime.fromtimestamp(owner.started, timezone.utc) if owner else attempt.time
+    # the program may have written nothing
     stopped = max(begun, last_sign(live))
     died = Outcome(TERMINATED, KILLED, begun, stopped, (stopped - begun).total_seconds(), reason="its supervisor died")
     outcome = replace(live.read_end() or died, steps=noted_steps(live.directory))
@@ -168,6 +172,7 @@ def site_of(road: Road, run: str, owner: Owner | None, stack: ExitStack) -> Site
     if lock is None:
         raise CannotRun("its worktree is still in use", "git run list tries again")
     stack.enter_context(lock)
+    # read again: another run may have used the slot while we waited for its lock
     state = read_state(slot)
     if state.run != run or state.attempt != owner.attempt:
         return None

@@ -77,6 +77,7 @@ def read_rules(directory: Path) -> Rules:
     try:
         found = json.loads((directory / RULES).read_bytes())
         patterns = tuple((str(name), str(pattern)) for name, pattern in found["patterns"])
+        # earlier versions did not write only_patterns
         return Rules(frozenset(found["flags"]), patterns, bool(found.get("only_patterns", patterns)))
     except (OSError, ValueError, TypeError, KeyError):
         return Rules()
@@ -119,6 +120,7 @@ class Scanner:
         """Reads a block of whole lines. Reads them one by one only if the second rule may match."""
         small = block.lower()
         there = tuple(needle for needle in NEEDLES if needle in small)
+        # the second rule is slow, and most blocks have no line for it
         if there or (stream.log and stream.log.is_in_table):
             self._read_lines(stream, zip(block[1:].splitlines(keepends=True), small[1:].splitlines(), strict=True), there)
         elif b": " in block or b":\t" in block:

@@ -26,6 +26,7 @@ class Search:
         self.gathering = Gathering()
         self.problem = ""
         files = (Path(patterns.__file__), directory / RULES, output, switches)
+        # -I and -S: imports nothing from the user's environment, and starts sooner
         self._words = (sys.executable, "-I", "-S", *map(str, files))
         self._directory, self._found = directory, directory / "found.jsonl"
         self._process: Beside | None = None
@@ -36,6 +37,7 @@ class Search:
         if self.problem:
             return
         self._take()
+        # the last order may not be finished
         if self._asked > self._answered or size == self._size:
             return
         try:

@@ -88,7 +88,7 @@ def private_index(git: Git, nonce: str) -> Iterator[Path]:
     index = directory / f"index.{nonce}"
     try:
         shutil.copy2(git.git_dir / "index", index)
-    except FileNotFoundError:
+    except FileNotFoundError:  # a new repository has no index
         index.unlink(missing_ok=True)
     try:
         yield index
@@ -377,6 +377,7 @@ def moved_modules(git: Git, modules: Sequence[tuple[str, str]]) -> tuple[str, ..
     words = []
     for path, then in modules:
         place = (git.worktree or git.git_dir) / path
+        # the path comes from a record, perhaps of another repository's run
         if os.path.isabs(path) or ".." in path.split("/"):
             continue
         if not (place / ".git").exists():

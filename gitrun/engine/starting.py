@@ -56,6 +56,7 @@ def start(road: Road, request: Request, manners: Manners, within: Within | None 
         with private_index(road.git, os.urandom(8).hex()) as index:
             launch = Launch(road, request, manners, index, moment(), within, typed=typed)
             try:
+                # waiting for a gc takes long, so only after it removed something
                 with gc_held_off(road.git) if lost else nullcontext():
                     ready = decide(launch)
                     if isinstance(ready, Skip):
@@ -75,6 +76,7 @@ def start(road: Road, request: Request, manners: Manners, within: Within | None 
                 if isinstance(error, ObjectsGone):
                     from gitrun.store.modules import forget
 
+                    # remembered trees of submodules may be gone too
                     forget(road.git)
                 if wait is None:
                     raise
@@ -104,6 +106,7 @@ def links_of(top: Path, name: str, above: tuple[str, ...] = ()) -> tuple[str, ..
             data = (top / file).read_bytes()
         except OSError:
             continue
+        # a cheap test before the import of a TOML parser
         if b"link" not in data or (file == PYPROJECT and b"gitrun" not in data):
             continue
         from gitrun.model.projectfile import read_definitions
@@ -166,6 +169,7 @@ def go(launch: Launch, ready: Ready, started: Started, given: tuple[Interpreter 
             from gitrun.engine.produced import hand_on
             from gitrun.store.results import kept
 
+            # the start of the staged attempt must find the earlier files
             hand_on(kept(road.git, started.run, started.earlier), kept(road.git, started.run, started.attempt))
         started.live.close()
         return started.run, None
@@ -255,6 +259,7 @@ def share_directories(road: Road) -> None:
     """Creates the ignored directories that `gitrun.link` names, so that runs share the files they put there."""
     for path in road.settings.link_paths if road.git.worktree else ():
         place = (road.git.worktree or Path()) / path
+        # a pattern names no directory to create
         if any(sign in path for sign in "*?[") or os.path.lexists(place):
             continue
         # check-ignore rejects the literal pathspecs that gitrun uses otherwise

@@ -85,7 +85,7 @@ class TextStream:
             if binary is None:
                 write_text(stream, self._decode(data))
             else:
-                flush()
+                flush()  # earlier text must come out first
                 binary.write(data)
             flush()
         except BrokenPipeError:

@@ -93,6 +93,7 @@ def surround(around: Surroundings, environ: dict[str, str], top: Path, tree: Pat
         environ.pop(name, None)
     environ |= variables_of(around.handed, environ, directory_of_slot(tree) / ENVIRONMENTS)
     given, place = environ.get("PYTHONPATH", ""), directory_of_slot(tree) / IMPORTS
+    # links of an earlier run in this slot
     erase(os.fsencode(place))
     roots = [
         unshadowing(root, place)

@@ -130,6 +130,7 @@ def execute_again(road: Road, run: Run) -> tuple[Outcome, bool]:
     require_sound(road.git.config, OF_RUNS)
     request = Request(restart=run.id, no_link=True)
     with Objects(road.git) as objects:
+        # a restart from the recorded source reads no private index, so its path is empty
         ready = decide_restart(Launch(road, request, Manners(), Path(), moment()), objects, run)
         if isinstance(ready, Skip):
             raise CannotRun(f"run {short(run.id)} is not executed again")
@@ -174,6 +175,7 @@ def perform_again(road: Road, request: Request, ready: Ready, known: tuple[Run, 
 
 def look(road: Road, started: Started, site: Site, ended: Outcome) -> tuple[Outcome, Seen]:
     """Returns the outcome with metrics and files. Leaves the run's kept files unchanged."""
+    # the program may have moved HEAD or damaged git's record of the worktree
     point(site.git, started.attempt)
     with scratch(road.git) as keep:
         git = content_seen_from(road.git, site.git)

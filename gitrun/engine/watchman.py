@@ -22,7 +22,7 @@ RESIZES = (signal.SIGWINCH, signal.SIGCONT)  # the kernel reports no change of t
 WATCHED = (*INTERRUPTS, *ORDERS, *MESSAGES, *RESIZES)
 SI_KERNEL = 0x80  # Linux: sent by the kernel, as the terminal's Ctrl-C is
 RECORD = struct.Struct("<IiiI112x")  # struct signalfd_siginfo: signo, errno, code, pid
-NONBLOCK_CLOEXEC = 0o2004000
+NONBLOCK_CLOEXEC = 0o2004000  # SFD_NONBLOCK | SFD_CLOEXEC
 
 
 class Signals:
@@ -105,6 +105,7 @@ class Signals:
         if code == SI_KERNEL:
             self._from_terminal_at = now
             return number, True
+        # git, our parent, forwards the terminal's Ctrl-C at once
         return number, sender == os.getppid() and now - self._from_terminal_at < 1.0
 
 
@@ -118,6 +119,7 @@ def signalfd(numbers: tuple[signal.Signals, ...]) -> int | None:
         call = ctypes.CDLL(None, use_errno=True).signalfd
     except (AttributeError, OSError):
         return None
+    # a sigset_t: 128 bytes, one bit a signal
     mask = sum(1 << (number - 1) for number in numbers).to_bytes(128, "little")
     descriptor: int = call(-1, mask, NONBLOCK_CLOEXEC)
     return descriptor if descriptor >= 0 else None

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 TREE = "tree"
 TAG = re.compile(rb"\.(?:cpython|pypy|graalpy)")
+# everything else in the record, such as locks and MERGE_HEAD, is removed
 KEPT_IN_RECORD = frozenset({"HEAD", "commondir", "gitdir", "info"})
 # a slot has no fsmonitor, no reflog (it would keep deleted runs reachable), links for submodules, and an unsplit index
 STEADY = {
@@ -125,6 +126,7 @@ def drop_copies(slot: Slot, keep: int) -> None:
     pool = slot.directory.parent
     states = {path: read_state(path) for path in pool.iterdir() if path.name.isdigit()}
     total = sum(state.copied for state in states.values())
+    # our own slot is the last to lose its copies
     for path in sorted(states, key=lambda one: (one == slot.directory, time_of(one / "state"))):
         if total <= keep:
             return
@@ -230,6 +232,7 @@ def refresh(slot: Slot, state: State, lending: Lending | None, *, caches: tuple[
     # after a kill from here on, the slot's caches are unknown
     since = slot.save(state)
     place(slot.tree)
+    # left by a git that was killed
     (slot.directory / "index.lock").unlink(missing_ok=True)
     point(slot.git, state.attempt)
     if not is_sparse(slot.git) and sparse_patterns(slot.git).exists():  # git would not write files that it once left out
@@ -239,6 +242,7 @@ def refresh(slot: Slot, state: State, lending: Lending | None, *, caches: tuple[
         # a quarter cheaper than `read-tree --reset -u`; HEAD is there already
         slot.git.run("checkout", "--quiet", "--force", "--detach", state.attempt, "--")
     else:
+        # `content` is bound to the user's git directory, whose HEAD a checkout would move
         slot.content.run("read-tree", "--reset", "-u", state.attempt)
     if is_sparse(slot.git):
         reveal(slot.content, state.attempt)

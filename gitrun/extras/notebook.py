@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 SAVE_EVERY = 5.0
 """Seconds between two writes of the partly executed copy."""
+# the user's IPython history gets no cells of runs
 NO_HISTORY = "--HistoryManager.hist_file=:memory:"
 
 
@@ -175,6 +176,7 @@ async def execute_cells(client: Client, manager: AsyncKernelManager, stop: Stop,
         await manager.start_kernel()
         await client.async_start_new_kernel_client()
         for place, cell in enumerate(client.nb.cells):
+            # no cell could catch a Ctrl-C that came before the first one
             if stop.is_order or (stop.number and not client.code_cells_executed):
                 return 1
             await client.async_execute_cell(cell, place, execution_count=client.code_cells_executed + 1)
