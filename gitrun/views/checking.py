@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A run, the run that it was compared with (None if no gate needs one), and the verdict of each gate."""
+    """A run, the run that it was compared with (None if no gate needs one), and the gates' verdicts."""
 
     run: Run
     base: Run | None

@@ -134,5 +134,6 @@ def uncommitted(git: Git, attempt: Attempt) -> list[Change]:
 def changes(git: Git, old: str, new: str) -> list[Change]:
     """Returns the paths that differ between two trees or commits."""
     fields = git.run("diff-tree", "-r", "-z", "--name-status", "--no-renames", old, new).split(b"\0")
+    # status and path alternate; the field after the last NUL is empty
     pairs = zip(fields[0:-1:2], fields[1::2], strict=False)
     return [Change(os.fsdecode(path), CHANGES.get(status, CHANGED)) for status, path in pairs]

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 def family(git: Git, run: Run) -> tuple[Basis | None, tuple[StepRun, ...]]:
-    """Returns the basis of the run's last attempt (None if it is only its source) and the steps that it made. Raises BadRun."""
+    """Returns the basis of the run's last attempt and the steps that it made. Raises BadRun.
+
+    The basis is None if the attempt rests only on its source.
+    """
     with Objects(git) as objects:
         found = objects.read(f"{run.attempt.id}:{record.RUN}")
         if found is None or found.data is None or not record.rests_on_more(found.data):

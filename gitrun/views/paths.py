@@ -23,7 +23,7 @@ LONGEST, MOST = 4096, 32
 
 
 def openable(git: Git, run: Run, output: bytes) -> bytes:
-    """Returns the output with each path of a file in the run's workspace replaced by the path of the user's file.
+    """Returns the output with the user's file paths in place of those in the run's workspace.
 
     If the user's file differs from the run's, or is missing, the replacement is `runs/<id>:<path>`, which git show opens.
     A path that is neither a file of the run nor of the working tree stays as it is.
@@ -48,7 +48,7 @@ def replacement(git: Git, run: Run, path: bytes, *, is_own: bool) -> bytes:
 
 
 def occurrences(output: bytes, there: Mapping[bytes, bytes], git: Git) -> Iterator[tuple[int, int, bytes]]:
-    """Yields start, end and path (from the top of the repository) of each file of the workspace that the output names."""
+    """Yields start, end and path of each file of the workspace that the output names. The path is from the top."""
     top, own = os.fsencode(git.worktree) if git.worktree else None, os.fsencode(git.common_dir)
     known: dict[bytes, bool] = {}
     end = 0
@@ -106,6 +106,7 @@ def unchanged(git: Git, paths: list[bytes], there: Mapping[bytes, bytes]) -> set
     if git.worktree is None:
         return set()
     top = os.fsencode(git.worktree) + b"/"
+    # --stdin-paths has a path per line, and unquotes one that begins with a quote
     here = [path for path in paths if is_file(top + path) and b"\n" not in path and not path.startswith(b'"')]
     if not here:
         return set()

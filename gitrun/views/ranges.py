@@ -23,7 +23,10 @@ NAMES = (
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Commits as `git rev-list` takes them, the id of the last one, and the id of the commit to compare with, if any."""
+    """Commits as `git rev-list` takes them, with the id of the last one.
+
+    `base` is the id of the commit to compare with, if any.
+    """
 
     revisions: str
     head: str

@@ -38,7 +38,7 @@ PATHS, NAMES = 20, 40
 DRAWN = 6
 """The number of metrics of a run that are drawn as a curve."""
 TAIL, WIDEST, READ = 20, 200, 1 << 16
-"""The last lines of an output that are shown, their maximum length, and the number of bytes that are read for them."""
+"""The number of last lines of an output, their maximum length, and the bytes that are read for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +199,7 @@ def changed_code(git: Git, old: Run, new: Run) -> tuple[tuple[Change, ...], bool
         before, after = aligned(git, *(side_of(run.attempt, run.attempt.id) for run in (old, new)))
         words = ("diff-tree", "-r", "-z", "--name-status", "--no-renames", before, after, "--")
         fields = git.lines(*words, end=b"\0")
+        # a limit of its own, since paths that are not source do not count
         for status, path in islice(zip(fields, fields, strict=False), 50 * PATHS):
             name = path[:-1].decode(errors="surrogateescape")
             if not any(name in others for others in left_out):

@@ -215,6 +215,7 @@ def times(git: Git, question: Question) -> list[Callable[[Run], bool]]:
 
 def moment(git: Git, text: str) -> int:
     """Returns the time that git reads in the text, in seconds since 1970. Raises UsageError."""
+    # git turns --since=DATE into --max-age=SECONDS
     said = git.run("rev-parse", f"--since={require_date(text)}").decode().strip()
     return int(said.removeprefix("--max-age="))
 

@@ -76,6 +76,7 @@ def flag_of(call: ast.Call, module: Module) -> Flag | None:
         default = listed(default, kind)
     if kind in {"integer", "float"} and isinstance(default, str):
         default = parse_value(default)
+    # DEFINE_multi_* takes a single value as a list of one
     if many and default is not None and not isinstance(default, list):
         default = [default]
     least, most = (value_of(nodes.get(key), scope)[1] for key in ("lower_bound", "upper_bound"))

@@ -71,6 +71,7 @@ def arguments_of(function: Function, call: ast.Call, scope: Scope) -> dict[str, 
         listed = listed[1:]
     names = [*listed, *(argument.arg for argument in taken.kwonlyargs)]
     if any(isinstance(argument, ast.Starred) for argument in call.args):
+        # `*args` shifts all parameters by an unknown number
         return dict.fromkeys(names, UNKNOWN)
     found |= {name: seen_from(node, scope) for name, node in zip(listed, call.args, strict=False)}
     named = {keyword.arg: seen_from(keyword.value, scope) for keyword in call.keywords if keyword.arg}

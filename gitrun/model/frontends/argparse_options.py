@@ -26,6 +26,7 @@ Keywords: TypeAlias = "Mapping[str, ast.expr]"
 
 def option_flag(names: Sequence[str], keywords: Keywords, scope: Scope) -> Flag | None:
     """Returns the flag of an option (`-n`, `--name`) or of an argument; None if a flag cannot stand for it."""
+    # like argparse, named after the first long option
     option = next((name for name in names if name.startswith("--")), names[0] if names else "")
     # prefix_chars may name other prefixes than "-"; a positional begins with none of them
     positional = option[:1].isalnum() or option[:1] == "_"
@@ -132,6 +133,7 @@ def kind_and_default(keywords: Keywords, action: str, scope: Scope, *, several: 
 def choices_of(node: ast.expr | None, scope: Scope) -> tuple[Value, ...]:
     """Returns the choices if all of them are known, else none: the program itself checks them."""
     if isinstance(node, ast.Name) and node.id in scope.module.classes:
+        # choices=Color loops over the members of an enumeration
         node = ast.Call(ast.Name("list"), [node], [])
     found = items_of(node, scope)
     choices = [choice for choice in found or () if isinstance(choice, bool | int | float | str)]

@@ -65,6 +65,7 @@ def read(module: Module) -> Script | None:
     partial = found.partial or (found.unmet if not flags and not commands else "")
     if not options and not partial:
         return of_arguments(module, flags) if found.parsers else None
+    # an option with a computed name but with a type takes a value: it is no switch
     frontend = "argparse" if found.untyped or not found.partial else "argparse-typed"
     script = Script(flags, ARGS, frontend, commands=commands, partial=partial)
     if configargparse_files.uses(module):
@@ -184,6 +185,7 @@ class Reading:
             frame.forget(node.id for node in ast.walk(target) if isinstance(node, ast.Name))
         for values in rounds if rounds is not None else [{}]:
             self.found.calls += 1
+            # nested loops over known items multiply
             if self.found.calls > MOST_CALLS * 10:
                 return
             frame.with_values(values)
@@ -315,6 +317,7 @@ class Reading:
         known = frame.known.get(name)
         if isinstance(known, Adder):
             return self.option(call, known.owner, frame)
+        # the class of `self` is not known here: a method is found by its name alone
         function = self.functions.get(name.rpartition(".")[2]) if name in self.functions or name.startswith("self.") else None
         if function:
             return self.enter(function, given, named, self.module.scope, arguments=arguments_of(function, call, frame.scope))
@@ -328,6 +331,7 @@ class Reading:
         """Tells whether a function from elsewhere may add options to a parser that it is passed."""
         if isinstance(func, ast.Name):
             return not hasattr(builtins, func.id) and func.id not in {*self.module.functions, *self.module.classes}
+        # x.add_common_args(parser) may add options, x.run(parser) hardly does
         return isinstance(func, ast.Attribute) and bool(re.search("arg|opt|flag|param", func.attr))
 
     def enter(
@@ -356,7 +360,7 @@ class Reading:
     def imported(self, name: str, given: Sequence[Known], named: Mapping[str, Known]) -> Known:
         """Reads a function or a class of another module of the repository.
 
-        Records that there may be more flags if a parser is passed to a class, or to a function that could not be read.
+        Records that there may be more flags if a parser goes to a class, or to a function that could not be read.
         """
         place = self.beside(name)
         if place:
@@ -407,13 +411,14 @@ class Reading:
         """Returns the parser that a name of another module stands for, after reading that module as far as needed."""
         name = self.module.full_name(node)
         if name not in self.variables:
+            # set before the search, which would not end for modules that import each other
             self.variables[name] = None
             place = self.beside(name)
             self.variables[name] = place[0].variable(place[1].partition(".")[0]) if place else None
         return self.variables[name]
 
     def variable(self, name: str) -> Known:
-        """Returns the parser that a name at the top of the module stands for, after reading the statements that make it."""
+        """Returns the parser that a name at the top of the module stands for. Reads the statements that make it."""
         node = root_of(self.module.statements.get(name))
         if isinstance(node, ast.Name):
             node = root_of(self.module.statements.get(node.id))
@@ -424,6 +429,7 @@ class Reading:
             return None
         if self.top_frame is None:
             self.top_frame = Frame(self.module.scope)
+            # an imported module does not run its main part
             self.statements([part for part in self.module.tree.body if not is_guard(part)], self.top_frame)
         return self.top_frame.known.get(name) or self.expression(node, self.top_frame)
 

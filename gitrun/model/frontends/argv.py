@@ -138,7 +138,7 @@ class Reader:
         self.kept |= {place: self.words[place] for place in range(start, end)}
 
     def named(self, word: str) -> list[tuple[Flag, object]]:
-        """Returns the flag of the option that the word is, and the value that the option stands for (`TAKES` if it takes one).
+        """Returns the flag of the option that the word is, with the value that it stands for (`TAKES` if it takes one).
 
         Returns several if the word abbreviates several options or combines short ones.
         """
@@ -147,6 +147,7 @@ class Reader:
             name = dashed(name)
         if name in self.options:
             return [self.options[name]]
+        # absl takes -lr for --lr
         if self.script.frontend == "absl" and name.startswith("-") and f"-{name}" in self.options:
             return [self.options[f"-{name}"]]
         if self.script.frontend in ABBREVIATING and name.startswith("--") and len(name) > 2:
@@ -179,6 +180,7 @@ class Reader:
         """Reads the short options `-n5` and `-vq`. Returns the number of words used. Raises Unclear."""
         first, stands_for = self.options[word[:2]]
         if stands_for is TAKES:
+            # argparse reads -n=5 as 5, click as =5
             if "=" in word and self.script.frontend != "argparse":
                 raise Unclear
             self.give(first, [word[2:].removeprefix("=") if self.script.frontend == "argparse" else word[2:]])
@@ -215,6 +217,7 @@ class Reader:
             follow += 1
             if not (flag.many and flag.action in {"store", "append", "extend", "tyro", "any_order"}) or front == "click":
                 break
+        # the last words may be arguments or a sub-command instead
         if flag.many and follow != 1 and (self.has_arguments() or self.script.commands):
             raise Unclear
         if not follow:
@@ -238,6 +241,7 @@ class Reader:
             return
         if flag.action in {"separated", "spaced"}:
             texts = texts[0].split(",") if flag.action == "separated" else texts[0].split()
+            # absl reads a line of CSV, where a quote is no part of the item
             if any('"' in text for text in texts):
                 raise Unclear
             self.found[flag.name] = [item_of(flag, text.strip()) for text in texts if text.strip()]
@@ -248,6 +252,7 @@ class Reader:
         before = self.found.get(flag.name)
         adds = flag.action in {"append", "extend", "repeat"} or (flag.action == "equals" and flag.many)
         if before is None and flag.action in {"append", "extend"}:
+            # argparse appends to the default; click and absl replace it
             before = list(flag.default) if isinstance(flag.default, list) else []
         self.found[flag.name] = [*before, *items] if adds and isinstance(before, list) else items
 
@@ -279,7 +284,7 @@ TAKES = object()
 
 
 def spellings(script: Script) -> Iterator[tuple[str, tuple[Flag, object]]]:
-    """Yields every word that gives a flag a value, with the flag and that value (`TAKES` if the option takes one)."""
+    """Yields every word that gives a flag a value, with the flag and that value (`TAKES` for the next word)."""
     for flag in script.flags:
         names = [name for name in (flag.option, *flag.aliases) if name]
         if script.frontend in DASHED:
@@ -324,6 +329,7 @@ def value_of(flag: Flag, text: str) -> Given:
         return known_bool(text.lower(), CLICK_BOOLS)
     if flag.action == "literal":
         return literal_of(text)
+    # no flag holds a dict
     if flag.action == "json" and text.startswith("{"):
         raise Unclear
     if text in flag.words or (text == "null" and flag.kind != "str"):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+# limits on the work, for any source
 LARGEST = 10**40
 LONGEST = 10_000
 DEEPEST = 60
@@ -72,6 +73,7 @@ def parts_of(node: ast.expr) -> list[ast.expr]:
             return [operand]
         case ast.BoolOp(values=values):
             return values
+        # a chain such as a < b < c is left to the program
         case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in OPERATORS:
             return [left, right]
         case ast.List(elts=items) | ast.Tuple(elts=items) if not any(isinstance(item, ast.Starred) for item in items):
@@ -103,6 +105,7 @@ def worked_out(node: ast.expr, values: list[Any]) -> object:
         case ast.JoinedStr():
             return "".join(map(str, values))
         case ast.BoolOp(op=op):
+            # Python's `and` and `or` return an operand, not a bool
             is_and = isinstance(op, ast.And)
             return next((value for value in values[:-1] if bool(value) is not is_and), values[-1])
         case ast.Call(func=ast.Name(id=name)):
@@ -125,6 +128,7 @@ def require_small(op: ast.AST, values: list[Any]) -> None:
     sizes = [len(value) if isinstance(value, str | list | tuple) else abs(value) for value in values if value is not None]
     if isinstance(op, ast.Pow | ast.LShift) and max(sizes) > 128 and not any(isinstance(value, float) for value in values):
         raise NotConstantError
+    # a text format can have a huge width
     if isinstance(op, ast.Mod) and isinstance(values[0], str):
         raise NotConstantError
     if any(isinstance(value, str | list | tuple) for value in values):

@@ -224,6 +224,7 @@ def option_flag(names: Sequence[str], keywords: Mapping[str, ast.expr], scope: S
     _, number = value_of(keywords.get("nargs"), scope)
     multiple = value_of(keywords.get("multiple"), scope) == (True, True)
     types = keywords.get("type")
+    # type=(str, int) takes one word for each type
     size = number if isinstance(number, int) and number > 1 else len(types.elts) if isinstance(types, ast.Tuple) else 0
     kind = kind or (
         "str"
@@ -270,7 +271,7 @@ def takes_text(keywords: Mapping[str, ast.expr], default: Value | None, scope: S
 def type_of(node: ast.expr | None, scope: Scope) -> tuple[str, tuple[Value, ...], tuple[float | None, float | None]]:
     """Returns kind ("" without a type), choices and limits (least, most) of `type=`.
 
-    There are no choices if case does not matter, and no limits if values are clamped or the ends are open.
+    There are no choices if case does not matter. There are no limits if values are clamped or an end is open.
     """
     if not isinstance(node, ast.Call):
         return TYPES.get(last_name(node), "any" if node is not None else ""), (), (None, None)

@@ -36,8 +36,8 @@ def uses(module: Module) -> bool:
 def with_files(script: Script, module: Module) -> Script:
     """Returns the script with the values of its default configuration files as defaults.
 
-    The default is None for options that the environment can give, and for all options if the source does not tell the files.
-    No option is required on the command line.
+    The default is None for options that the environment can give. It is None for all options if the source does not tell
+    the files. No option is required on the command line.
     """
     calls = [node for node in module.near(b"arse", b"add") if isinstance(node, ast.Call)]
     options = [call for call in calls if last_name(call.func) in ADDERS]

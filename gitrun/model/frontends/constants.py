@@ -119,6 +119,7 @@ class Reading:
             path.join(branches)
             return
         self.statements(body if taken else orelse, path)
+        # the branch that is not taken counts too: launch.py replaces the values in both
         self.statements(orelse if taken else body, path.branch())
 
     def attempt(self, node: ast.Try, path: Path) -> None:
@@ -131,6 +132,7 @@ class Reading:
             self.statements(handler.body, branch)
             self.variables |= {handler.name} if handler.name else set()
             branch.values = body.values | {name: branch.values[name] for name in branch.assigned}
+            # the body may have failed before or after it assigned these
             again = body.assigned & path.values.keys() - branch.assigned
             handlers.append(Path({**branch.values, **dict.fromkeys(again, UNKNOWN)}, branch.assigned))
         path.join([body, *handlers])

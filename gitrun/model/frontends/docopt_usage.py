@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from gitrun.model.frontends.module import Module
 
+# both patterns are those of docopt 0.6.2, parse_section and Option.parse
 SECTION = r"^([^\n]*{}[^\n]*\n?(?:[ \t].*?(?:\n|$))*)"
 DEFAULT = re.compile(r"\[default: (.*)\]", re.IGNORECASE)
 IN_USAGE = re.compile(r"(?<![\w-])(-{1,2}[A-Za-z][\w-]*)(?:=(<[^>]+>|[A-Z][A-Z0-9_-]*))?")

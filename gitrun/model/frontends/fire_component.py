@@ -92,7 +92,7 @@ def of_class(name: str, node: ast.ClassDef, module: Module, *, is_instance: bool
 
 
 def lineage(node: ast.ClassDef, module: Module) -> tuple[list[list[ast.stmt]], str]:
-    """Returns the bodies of a class and of its parents, and the reason why there may be more parents ("" if none)."""
+    """Returns the bodies of a class and of its parents. The second value is the reason why there may be more; "" if none."""
     classes, partial = [node], ""
     for inner in classes:
         for parent in inner.bases:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from gitrun.model.frontends.module import Module
 
+# limits on the work: a source can be written so that its constants explode
 LONGEST_TEXT = 10_000
 MOST_ITEMS = 1_000
 MOST_STEPS = 50_000
@@ -126,6 +127,7 @@ def fold_list(node: ast.List | ast.Tuple | ast.Set, scope: Scope) -> object:
 
 def fold_dict(node: ast.Dict, scope: Scope) -> object:
     """Returns the value of a dict."""
+    # the key of a `**` is None, which raises Unfoldable
     return {plain(fold(key, scope)): fold(value, scope) for key, value in zip(node.keys, node.values, strict=True)}
 
 
@@ -182,7 +184,7 @@ def fold_sign(node: ast.UnaryOp, scope: Scope) -> object:
 
 
 def combine(op: ast.operator, left: object, right: object) -> object:
-    """Returns a sum of texts or lists, a text filled by `%`, or the result of an operation on two numbers."""
+    """Returns a sum of texts or lists, a text filled by `%`, or an operation on two numbers."""
     if isinstance(op, ast.Add) and isinstance(left, str) and isinstance(right, str):
         return short(left + right)
     if isinstance(op, ast.Add) and isinstance(left, list) and isinstance(right, list):
@@ -258,6 +260,7 @@ def fold_call(call: ast.Call, scope: Scope) -> object:
             return fold_range([fold(argument, scope) for argument in arguments])
         case ast.Name(id="list" | "tuple" | "sorted" | "set" | "frozenset") if len(arguments) == 1:
             return members(arguments[0], scope)
+        # a flag holds a path as text
         case ast.Name(id="Path" | "str" | "PurePath") | ast.Attribute(attr="Path") if len(arguments) == 1:
             return str(plain(fold(arguments[0], scope)))
         case ast.Name(id="int" | "float" as kind) if len(arguments) == 1:
@@ -309,6 +312,7 @@ def fold_method(value: object, name: str, arguments: list[object]) -> object:
     if isinstance(value, str) and name == "split" and len(value) <= LONGEST_TEXT and not arguments:
         return list(iterate(value.split()))
     match arguments:
+        # a much longer replacement could make the text explode
         case [str(old), str(new)] if isinstance(value, str) and name == "replace" and old and len(new) <= len(old) + 1:
             return short(value.replace(old, new))
         case [list(items)] if isinstance(value, str) and name == "join" and len(value) < 10:

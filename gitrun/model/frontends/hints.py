@@ -112,6 +112,7 @@ def read_generic(name: str, items: list[ast.expr], scope: Scope, depth: int) -> 
         return union(items, scope, depth)
     if name in LISTS:
         inner = [read_hint(item, scope, depth + 1) for item in items if not is_dots(item)]
+        # tuple[int, ...] has any length
         is_fixed = name in TUPLES and len(inner) == len(items)
         alike = inner[0] if inner and all(hint == inner[0] for hint in inner) else Hint()
         size = len(inner) if is_fixed else 0

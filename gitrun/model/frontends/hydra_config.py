@@ -126,11 +126,13 @@ class Reading:
         document = read_yaml(data)
         self.met.add(path)
         prefix = at.prefix if at.fixed else package_of(data, at.prefix)
+        # `hydra:` configures Hydra itself
         own = flags_in({key: value for key, value in document.items() if key not in {"defaults", "hydra"}}, "override", prefix)
         values = {flag.name: flag for flag in islice(own, MOST_FLAGS)}
         listed = document.get("defaults")
         entries = listed if isinstance(listed, list) and depth < DEEPEST else []
         folder = path.rpartition("/")[0]
+        # later entries override earlier ones; Hydra 1.1 and later appends a missing _self_
         start = entries.index("_self_") if "_self_" in entries else len(entries)
         for entry in entries[start:]:
             values |= self.default(entry, folder, prefix, depth, over=True)
@@ -219,6 +221,7 @@ def below(prefix: str, package: str) -> str:
 
 def package_of(data: bytes, prefix: str) -> str:
     """Returns the prefix that the `# @package a.b` line at the top of a file sets; `prefix` without such a line."""
+    # the package comment counts only above the first value
     for line in data[:512].decode(errors="replace").splitlines():
         found = HEADER.match(line)
         if found and found[1] != "_group_":

@@ -35,6 +35,7 @@ def read(module: Module) -> Script | None:
     if isinstance(given, ast.List | ast.Tuple):
         names = [dotted(item) for item in given.elts]
     elif given is None:
+        # CLI() without components takes all functions and classes of the module
         names = [name for name in (*module.functions, *module.classes) if not name.startswith("_")]
     else:
         names = [dotted(given)]

@@ -38,6 +38,7 @@ class Module:
 
     def near(self, *words: bytes) -> Iterator[ast.AST]:
         """Yields the nodes of all statements that have one of the words on their lines, outer nodes first."""
+        # a search in the text is far cheaper than a walk over all nodes
         pattern = re.compile(b"|".join(map(re.escape, words)))
         # bytes.splitlines also splits at form feeds, which end no line for Python
         lines = [number for number, line in enumerate(LINE_END.split(self.source), 1) if pattern.search(line)]
@@ -135,6 +136,7 @@ class Module:
         for statement in node.body:
             match statement:
                 case ast.Assign(targets=[ast.Name(id=member)], value=value) if not member.startswith("_"):
+                    # auto() counts from 1; that of StrEnum (Python 3.11) is the name in lower case
                     automatic = isinstance(value, ast.Call) and dotted(value.func).endswith("auto")
                     text = any(dotted(parent).endswith("StrEnum") for parent in node.bases)
                     found[member] = (

@@ -85,6 +85,7 @@ def paths_of(path: str, name: str) -> list[str]:
         folder = folder.rpartition("/")[0]
     if not inner:
         return [f"{folder}/__init__.py".lstrip("/")] if dots else []
+    # in the src layout the packages are below src/
     folders = [folder] if dots else dict.fromkeys([*above(folder), "src"])
     return [f"{place}/{inner}{end}".lstrip("/") for place in folders for end in (".py", "/__init__.py")]
 

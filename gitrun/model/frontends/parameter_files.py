@@ -42,7 +42,9 @@ def files_of(module: Module) -> tuple[ParameterFile, ...]:
     reading = Reading(module)
     found = dict.fromkeys(reading.files())
     whole = {one.path for one in found if not one.section}
+    # a file that is also loaded as a whole needs no sections
     kept = (one for one in found if not one.section or one.path not in whole)
+    # a file that the script writes holds results, not parameters
     return tuple(one for one in kept if one.path not in reading.written and one.path.endswith(ENDS))
 
 

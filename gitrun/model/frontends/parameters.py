@@ -71,10 +71,11 @@ def takes_any_name(function: Function) -> bool:
 
 
 def fields_of(node: ast.ClassDef, module: Module, depth: int = 0) -> Iterator[Parameter]:
-    """Yields the annotated fields of a class and of its parents in the same module, in the order that dataclasses uses."""
+    """Yields the annotated fields of a class and of its parents in the same module, in dataclass order."""
     found: dict[str, Parameter] = {}
     for parent in node.bases:
         inner = module.classes.get(dotted(parent))
+        # the depth ends a circle of parents, which does not run but parses
         if inner and inner is not node and depth < 8:
             found |= {field.name: field for field in fields_of(inner, module, depth + 1)}
     for statement in node.body:
@@ -84,6 +85,7 @@ def fields_of(node: ast.ClassDef, module: Module, depth: int = 0) -> Iterator[Pa
             ):
                 known = field_value(value, module)
                 hint = read_hint(annotation, module.scope)
+                # as in dataclasses, an inherited field keeps its place when the class redefines it
                 found[name] = Parameter(name, hint, default_of(known, module.scope), known)
     yield from found.values()
 
@@ -123,6 +125,7 @@ def field_value(node: ast.expr | None, module: Module) -> ast.expr | None:
         return ast.List([])
     if factory is not None:
         return ast.Call(factory, [], [])
+    # the arguments of simple_parsing's choice() are the choices
     return node.args[0] if node.args and name != "choice" else None
 
 

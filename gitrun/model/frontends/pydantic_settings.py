@@ -109,6 +109,7 @@ def flags_of(fields: list[Parameter], module: Module, manner: Manner, depth: int
 
 def flag_of(field: Parameter, name: str, manner: Manner) -> Flag:
     """Returns the flag of a field. It has no default: the environment may give the field another value than the source."""
+    # a field with a name of one letter is a short option
     option = f"{'--' if len(name) > 1 else '-'}{name.replace('_', '-') if manner.dashes else name}"
     is_switch = field.kind == "bool" and manner.switches
     words = (f"--no-{option.lstrip('-')}",) if is_switch else ()

@@ -61,6 +61,7 @@ def assigned_elsewhere(body: Sequence[ast.stmt]) -> set[str]:
             shared = {name for part in parts if isinstance(part, ast.Global) for name in part.names}
             stored = stored_in(inner)
             found |= shared & stored
+            # a name that a function binds is its own, unless it declares it global
             local = (local | stored | parameters_of(node.args)) - shared
             found |= changed_in(parts) - local
         queue.extend((part, local) for part in ast.iter_child_nodes(node))

@@ -33,7 +33,7 @@ class Files(Protocol):
 
 
 BESIDE = "{script}"
-"""Stands for the directory of the script, at the start of a path that the script builds from its own place."""
+"""Stands for the directory of the script, at the start of a path that is relative to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class NoFiles:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A sub-command of a program or an option of a Hydra group, with the flags that it adds when it is chosen.
+    """A sub-command or an option of a Hydra group, with the flags that it adds when it is chosen.
 
     `partial` is the reason why it may take more flags than these; empty if it does not.
     """

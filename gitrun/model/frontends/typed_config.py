@@ -206,6 +206,7 @@ def is_fixed(parameter: Parameter, module: Module) -> bool:
 
 def flag_of(parameter: Parameter, name: str, manner: Manner, module: Module) -> Flag:
     """Returns the flag of a field."""
+    # tyro keeps an underscore at the start of a name
     shown = re.sub(r"(?<=[^.])_", "-", name) if manner.dashes else name
     option = f"--{shown}"
     choices: tuple[Value, ...] = parameter.hint.choices

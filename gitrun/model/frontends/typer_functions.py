@@ -124,6 +124,7 @@ def flag_of(parameter: Parameter, module: Module) -> Flag | None:
     many, size = parameter.hint.many, parameter.hint.size
     choices, kind = parameter.hint.choices, "list" if many else kind
     typed = "all" if parameter.hint.texts else ""
+    # typer can also ask for the value, or take it from the environment
     required = not has_default and not {"prompt", "envvar"} & keywords.keys()
     if is_argument:
         return Flag(
@@ -149,6 +150,7 @@ def info_of(parameter: Parameter, module: Module) -> tuple[ast.Call | None, Valu
     node = parameter.node
     if not isinstance(node, ast.Call) or not is_info(node):
         return None, parameter.default, node is not None
+    # `lr: float = typer.Option(0.1)`: the default is the first argument
     first = node.args[0] if node.args else keywords_of(node).get("default")
     rest = ast.Call(node.func, node.args[1:], node.keywords)
     if first is None or is_dots(first):

@@ -95,6 +95,7 @@ def text_of(value: Value) -> str:
 def switch(flag: Flag, value: bool) -> list[str]:  # noqa: FBT001  it is the value of a flag
     """Returns the words that turn an argparse switch on or off. Raises UsageError if it has no word for that."""
     if flag.action == "type_bool":
+        # type=bool makes False of the empty text only
         return [flag.option, "True" if value else ""]
     if flag.action == "boolean_optional" and not value:
         return [f"--no-{flag.option.lstrip('-')}"]
@@ -147,7 +148,7 @@ def constant(flag: Flag, value: Value) -> list[str]:
 
 
 def any_order(flag: Flag, value: Value) -> list[str]:
-    """Returns the option and its values for a front end whose options take the next word even if it begins with a dash.
+    """Returns the option and its values, for front ends whose options take any next word, even with a dash.
 
     A bool for an undeclared option is a switch: `--x` or `--no-x`.
     """
@@ -289,6 +290,7 @@ def hydralike(value: Value) -> str:
 def is_word(text: str) -> bool:
     """Tells whether YAML and Hydra read the unquoted text as this same text."""
     plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_./-]*", text)
+    # YAML 1.1 or Hydra read these as a bool, null or a float
     return bool(plain) and text.lower() not in {
         "true",
         "false",
@@ -355,6 +357,7 @@ def positional_words(flags: Sequence[Flag], given: Mapping[str, Value]) -> list[
         words += [text_of(item) for item in (value if isinstance(value, list) and flag.many else [value])]
     if flags[:last] and flags[last - 1].words == REST and not words[0].startswith("-"):
         return words  # argparse.REMAINDER would keep the --
+    # without -- an argument such as -x would be read as an option
     return ["--", *words] if any(word.startswith("-") for word in words) else words
 
 

@@ -39,6 +39,7 @@ def read_yaml(data: bytes) -> Mapping[str, Any]:
     class Loader(yaml.SafeLoader):
         """A SafeLoader with OmegaConf's types."""
 
+    # OmegaConf reads dates as text
     times = "tag:yaml.org,2002:timestamp"
     Loader.yaml_implicit_resolvers = {
         key: [(tag, regexp) for tag, regexp in resolvers if tag != times]
