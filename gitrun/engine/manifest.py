@@ -1,7 +1,7 @@
 """The record of the files lent to a slot: it lets the next run copy only what has changed.
 
 The record is the file `lent` of a slot, in JSON. An entry counts only while it agrees with the stamps of both files. A
-copy that was cut short by a kill, or edited by a program, has another stamp and is copied again.
+copy that a kill cut short or a program edited has another stamp, and is copied again.
 """
 
 from __future__ import annotations

@@ -358,7 +358,7 @@ def move_objects(git: Git, pack: Path, last: Sequence[str]) -> None:
 
 
 def with_lent(git: Git, objects: Objects, taken: Snapshot, modules: Sequence[bytes], settings: Settings) -> Snapshot:
-    """Adds to a snapshot of another source the files to link from the submodules that are checked out at these paths.
+    """Adds to a snapshot of another source the files to link from the submodules checked out at these paths.
 
     Of a submodule whose files the source holds, only ignored files are linked.
     """

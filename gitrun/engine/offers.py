@@ -116,6 +116,7 @@ def entries_here(top: Path) -> dict[str, Definition | UsageError]:
             data = (top / name).read_bytes()
         except OSError:
             continue
+        # a broken entry must not hide the others
         found |= read_each(data, name)
     return found
 
@@ -179,7 +180,7 @@ def declaring(bare: Offer, declared: Declared) -> Offer:
 
 
 def scripts(git: Git) -> list[str]:
-    """Returns the Python scripts and notebooks that look like programs and that git does not ignore, nearest to the top first.
+    """Returns the Python scripts and notebooks that look like programs, nearest to the top first. Leaves out ignored files.
 
     A script in a subdirectory counts only if it has an `if __name__ == "__main__"` part.
     """
@@ -188,6 +189,7 @@ def scripts(git: Git) -> list[str]:
     paths = sorted(filter(is_program, paths), key=lambda path: (path.count("/"), path))
     top = git.worktree or ""
     there = (path for path in paths if os.path.isfile(os.path.join(top, path)))
+    # only files below the top are read here, and at most 200 files are listed
     return list(islice((path for path in there if "/" not in path or is_started(git, path)), MOST))
 
 
@@ -222,6 +224,7 @@ def completions(git: Git, name: str | None) -> Iterator[str]:
     """Yields shell completions: names of operations; for an operation `flag=`, and `flag=value` if its choices are known."""
     if name is None:
         entries = entries_here(git.worktree) if git.worktree else {}
+        # a shell has no place for errors
         yield from (name for name, entry in entries.items() if isinstance(entry, Definition))
         return
     for flag in next(iter(offers(git, [name]))).flags or ():

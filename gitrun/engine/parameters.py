@@ -27,12 +27,13 @@ def with_parameters(
 ) -> Script:
     """Returns the script with the values of the files that it loads as flags. Its own flags win.
 
-    Skips a file if the user gave another path for it, if the tree does not have it, or if it cannot be read.
+    Skips a file if the user gave another path for it. Skips it also if the tree lacks it or it cannot be read.
     """
     flags = {flag.name: flag for flag in script.flags}
     advice = script.advice
     for one in script.files:
         path = place_of(one, operation)
+        # files outside the repository are not recorded, so their values are no flags
         if one.named in (given or {}) or path.startswith("../"):
             continue
         entry = entry_at(objects, tree, os.fsencode(path))

@@ -32,7 +32,7 @@ LONGEST = 1 << 16
 SEARCHED = 4096
 """The characters at the beginning of a line that are searched."""
 WHOLE, PART = 512 << 20, 256 << 20
-"""Of an output with more bytes than the first, only the first and last part of the second size are read."""
+"""An output with more bytes than the first number is read in two parts of the second size: the first and the last."""
 SECONDS = 10.0
 """The total time that the user's patterns may take."""
 MOST = 1_000_000
@@ -45,7 +45,7 @@ BAR = rb"\n[^\n]{0,400}?\d\S* " + CLOCK
 REDRAWN = (
     rb"\n[^\n]*\r(?: *[\d.]+(?:/[\d.]+|%)(?:[ \d.,:;|/%#=>()<?\[\]-]|\xe2[\x94-\x97].)*(?<! )(?=[A-Za-z_][\w./@-]*:[ \t]))?"
 )
-"""A line up to its last carriage return, and a bar such as `2/3` after that if a word follows directly."""
+"""A line up to its last carriage return. A bar such as `2/3` after it belongs to it if a word follows directly."""
 SWITCH = struct.Struct("<QB")
 """A record of the file of switches: the offset in the output at which a stream begins, and the stream's number."""
 CUT = b"\n"
@@ -71,7 +71,7 @@ def pieces(file: BinaryIO, switches: str, start: int = 0) -> Iterator[tuple[int,
     """Yields an output from `start` on, in pieces of one stream each (0: stdout or both, 1: stderr).
 
     `switches` is the file that records where another stream begins. Of an output of more than 512 MiB, yields the first
-    and the last 256 MiB, with a piece of `CUT` for each stream between them.
+    and the last 256 MiB. A piece of `CUT` for each stream separates them.
     """
     size = os.fstat(file.fileno()).st_size
     parts = [(start, size)] if size <= WHOLE else [(start, max(start, PART)), (max(start, size - PART), size)]
@@ -121,7 +121,10 @@ class Lines:
 
 
 def blocks(output: BinaryIO, switches: str, streams: tuple[Lines, Lines]) -> Iterator[bytes]:
-    """Yields an output from the current position to its end, in blocks of whole lines with a line end before and after each."""
+    """Yields an output from the current position to its end, in blocks of whole lines.
+
+    Each has a line end before and after it.
+    """
     for stream, data in pieces(output, switches, output.tell()):
         if block := streams[stream].feed(data):
             yield block
@@ -238,6 +241,7 @@ def asked(output: BinaryIO, switches: str, streams: tuple[Lines, Lines]) -> Iter
 
 def main() -> None:
     """Prints the matches of a file of rules in a file of output: up to each offset from stdin, and finally to its end."""
+    # Python's re cannot be stopped otherwise: it checks for signals while it matches
     signal.signal(signal.SIGALRM, late)
     with open(sys.argv[1], "rb") as file:
         rules = json.load(file)

@@ -268,7 +268,7 @@ class Check:
             self.made.add(step.operation)
 
     def entry(self, definition: Definition, step: Step) -> None:
-        """Raises GitrunError if a step's entry lacks a needed run or an input file, or cannot run in place as requested."""
+        """Raises GitrunError if a step's entry lacks a needed run or an input file, or cannot run in place."""
         from gitrun.engine.dependencies import input_file, need_of
         from gitrun.engine.starting import in_place_allowed
 

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 def furnish_entry(road: Road, plan: Plan, tree: Path, linked: list[bytes]) -> tuple[list[bytes], Stamps]:
     """Puts the inputs of a plan into `tree`. Returns the paths that are links, and the stamps of the files written.
 
-    Replaces a linked directory by a directory of links where a file must be placed in it, so that nothing is written
-    through a link. Raises CannotRun.
+    Nothing is written through a link: a linked directory becomes a directory of links where a file must be placed in it.
+    Raises CannotRun.
     """
     definition, basis = plan.definition, plan.basis or NOTHING
     if definition is None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 16
 LINGER = 0.5
-"""Seconds to wait for a pipe held open by a process we may not end, or for a reader that does not read."""
+"""Seconds to wait for a pipe that a foreign process holds open, or for a reader that does not read."""
 LEFT_RUNNING = 2.0
 """Seconds that processes left behind have to end after SIGTERM, if the program ended by itself."""
 FOR_SHELL = frozenset("|&;<>()$`\\\"' \t\n*?[#~=%")
@@ -95,6 +95,7 @@ def execute(call: Call, record: Path, stdout: Stream, stderr: Stream, signals: S
     recorder = Recorder(record, call.reader)
     channels = open_channels(stdout, stderr)
     try:
+        # daemons that the program starts become our children, so that they can be found and ended
         with adopt_orphans():
             return follow(call, recorder, channels, signals)
     finally:
@@ -113,6 +114,7 @@ def follow(call: Call, recorder: Recorder, channels: Sequence[Channel], signals:
     loop = Loop(call, process, recorder, channels, signals)
     try:
         loop.until_ended()
+        # measured here: waiting for the program's leftovers is not its time
         duration = time.monotonic() - clock
         outlived = offspring.end(loop.grace_left(), loop.turn)
         loop.drain()

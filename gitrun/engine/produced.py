@@ -287,7 +287,7 @@ def mode_of(path: bytes) -> str:
 
 
 def quoted(path: bytes) -> bytes:
-    """Quotes a path for git's line input, in C style, if it has a CR or LF or begins with a double quote."""
+    """Quotes a path for git's line input, in C style. Needed for a CR or LF, and for a double quote at the beginning."""
     if b"\n" not in path and b"\r" not in path and not path.startswith(b'"'):
         return path
     escaped = path.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n").replace(b"\r", b"\\r")
@@ -324,6 +324,7 @@ def keep(place: Place, path: bytes, file: File) -> None:
     before = place.earlier / os.fsdecode(path) if place.earlier else None
     if source.is_symlink():
         target.symlink_to(source.readlink())
+    # an unchanged checkpoint takes no second copy on disk
     elif before and before.is_file() and describe(os.fsencode(place.earlier or ""), path, "local") == file:
         os.link(before, target)
     elif place.shared:

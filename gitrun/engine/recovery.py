@@ -101,7 +101,7 @@ def put_back(road: Road, run: str) -> None:
 
 
 def break_lock(road: Road, run: str) -> None:
-    """Removes a stale lock of the run's ref that a git process of the dead supervisor left, after waiting one second.
+    """Removes a stale lock of the run's ref that a git process of the dead supervisor left. Waits one second first.
 
     A lock counts as stale if it is empty or holds the id of a run's commit. A git process that is still alive fails
     without it, or finds the ref moved, and is retried.

@@ -108,7 +108,7 @@ class Sharing:
         return secrets.scan(self._git, [*runs.values(), *(f"^{name}" for name in there)], self._settings.secrets)
 
     def secrets_in_export(self, runs: Mapping[str, str], without: str | None = None) -> list[Finding]:
-        """Returns what looks like a secret in a bundle of the runs, except in what `without` or a remote already has."""
+        """Returns what looks like a secret in a bundle of the runs. Leaves out what `without` or a remote has."""
         tips = [*runs.values(), *([f"^{without}"] if without else [])]
         return secrets.scan(self._git, tips, self._settings.secrets, ("--remotes",))
 

@@ -156,6 +156,7 @@ def go(launch: Launch, ready: Ready, started: Started, given: tuple[Interpreter 
     """Runs a started attempt to its end. Returns at once if it is staged or detached."""
     road, request, manners = launch.road, launch.request, launch.manners
     python, lending = given
+    # a name such as `last` does not tell the user which run it is
     if ready.run and request.restart and not is_id_of(request.restart, ready.run.id):
         road.say(f"restarting run {short(ready.run.id)} {ready.run.operation}")
     for word in (*ready.snapshot.words, *ready.plan.notices, *warnings_of_secrets(ready.plan), *told_specials(launch)):
@@ -190,7 +191,7 @@ def go(launch: Launch, ready: Ready, started: Started, given: tuple[Interpreter 
 
 
 def is_id_of(name: str, run: str) -> bool:
-    """Returns whether the name is the run's id or a prefix of it, so that the user already knows which run it is."""
+    """Returns whether the name is the run's id or a prefix of it."""
     return bool(digits := digits_of(name)) and run.startswith(digits)
 
 

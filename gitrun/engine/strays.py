@@ -20,10 +20,14 @@ MENDING = (("uv.lock", "uv sync --reinstall-package {name}"), ("poetry.lock", "p
 
 
 def of_environments(git: Git) -> Iterator[Finding]:
-    """Yields a finding for each environment of the project, the active one, and the Python on PATH that imports from a slot."""
+    """Yields a finding for each environment that imports from a slot.
+
+    Searches the environments of the project, the active one, and that of the Python on PATH.
+    """
     if git.worktree is None:
         return
     top = str(git.worktree)
+    # installers record the path with or without links
     slots = tuple(dict.fromkeys((str(git.state / "slots"), os.path.realpath(git.state / "slots"))))
     for prefix in prefixes_for([], git.environ, (top,)):
         sites = list(sites_of(prefix))

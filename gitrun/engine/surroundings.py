@@ -107,9 +107,10 @@ def surround(around: Surroundings, environ: dict[str, str], top: Path, tree: Pat
 
 
 def unshadowing(root: str, place: Path) -> str:
-    """Returns the directory, or a directory of links to its contents if some of its modules have names of standard modules.
+    """Returns the directory, or a directory of links if some of its modules have names of standard modules.
 
-    Editable installs come after the standard library on `sys.path`, but PYTHONPATH comes before it.
+    The links leave these modules out. Editable installs come after the standard library on `sys.path`, but PYTHONPATH
+    comes before it.
     """
     names = names_in(root) if root else []
     own = {name for name in names if name.partition(".")[0] in sys.stdlib_module_names and is_module(os.path.join(root, name))}

@@ -66,7 +66,7 @@ class Channel:
 
 
 def open_channels(stdout: Stream, stderr: Stream) -> tuple[Channel, ...]:
-    """Opens a channel for each stream, or one for both if they lead to the same place, which keeps their order."""
+    """Opens a channel for each stream. Opens one for both if they lead to the same place, to keep their order."""
     out, err = stdout.descriptor(), stderr.descriptor()
     if stdout is stderr or (out is not None and err is not None and place_of(out) == place_of(err)):
         return (open_channel(stdout, out),)
@@ -80,9 +80,9 @@ def place_of(descriptor: int) -> tuple[int, int, int]:
 
 
 def open_channel(stream: Stream, descriptor: int | None) -> Channel:
-    """Opens a pseudo-terminal with the modes and size of the terminal at `descriptor`, or a pipe if it is no terminal.
+    """Opens a pseudo-terminal like the terminal at `descriptor`; a pipe if that is not a terminal.
 
-    The pseudo-terminal passes bytes unchanged.
+    The pseudo-terminal has the modes and size of the terminal, and passes bytes unchanged.
     """
     if descriptor is None or not os.isatty(descriptor):
         outer, inner = os.pipe()
