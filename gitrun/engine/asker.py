@@ -206,6 +206,7 @@ def patch() -> None:
         answer("absl", of_absl(sys.modules["absl.flags"].FLAGS), [])
 
     argparse.ArgumentParser.parse_known_args = parse  # type: ignore[method-assign]
+    # click's groups and typer's classes can have a `main` of their own, so each class is patched
     places = [
         ("click.core", "Command", "main", main),
         ("click.core", "Group", "main", main),

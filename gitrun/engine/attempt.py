@@ -128,6 +128,7 @@ def perform(road: Road, job: Job) -> Outcome:
         restore_state(road, job)
         if slot and not slot.is_ours:  # another run may have made a slot of that name
             site = replace(site, tree=slot.directory / "removed")
+        # written first, so that a later command can record the result if gitrun is killed here
         started.live.record_end(ended)
         # the program may have removed the worktree in which gitrun was started
         road = replace(road, git=road.git.lasting())
@@ -224,6 +225,7 @@ def carry_out(road: Road, job: Job, site: Site, signals: Signals) -> Outcome:
         road.say(f"warning: {safe_text(os.fsdecode(path))} is shared with run {short(other)}, which is running")
     write_rules(job.started.live.directory, rules_for(job.plan, road.settings.metrics))
     where = (str(site.tree), in_place, time.time(), linked, given, site.outputs)
+    # other commands find the owner here, to stop the run or to record it after a crash
     job.started.live.record(Owner(pid, birth_of(pid), attempt, *where))
     call = replace(call_for(road, job, site), reader=site.meter)
     outcome = outcome_of(execute(call, job.started.live.output, road.stdout, road.stderr, signals), road)

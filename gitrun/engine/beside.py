@@ -129,6 +129,7 @@ def restore(earlier: Path, tree: Path) -> None:
             inside = path[len(base) + 1 :]
             target = os.fsencode(here) + b"/" + inside
             if not os.path.lexists(target) and make_parents(os.fsencode(here), inside):
+                # a copy, because the kept file belongs to the previous attempt and must not change
                 shutil.copy2(path, target, follow_symlinks=False)
 
 

@@ -117,6 +117,7 @@ def require_outside_of_git(git: Git, to: Path) -> None:
     parts = place.relative_to(tree).parts if tree and place.is_relative_to(tree) else place.parts
     own = (Path(os.path.realpath(one)) for one in (git.git_dir, git.common_dir))
     is_inside = len(parts) == len(place.parts) and any(place.is_relative_to(one) for one in own)
+    # file systems that ignore case also accept .GIT
     if is_inside or any(part.lower() == ".git" for part in parts):
         raise UsageError(f"'{to}' is inside git's own directory", "--to DIR takes any other directory")
 
@@ -264,6 +265,7 @@ def put(top: Path, item: Item, may_go: Callable[[Item, Path], bool]) -> str:
     fresh = target.with_name(f".{secrets.token_hex(8)}.gitrun")
     try:
         if item.write(fresh):
+            # renamed over the target, which is never seen half written
             fresh.replace(target)
             return DONE
     finally:
@@ -320,6 +322,7 @@ def write(git: Git, objects: Objects, run: Run, file: File, target: Path) -> boo
         target.symlink_to(os.fsdecode(data))
         return True
     target.write_bytes(data)
+    # git records only the executable bit; the rest follows the user's umask
     target.chmod(0o777 & ~umask() if entry.mode == EXECUTABLE else 0o666 & ~umask())
     return True
 

@@ -29,6 +29,7 @@ def configured_for(tops: tuple[str, ...], words: list[str], ignored: Iterable[by
     # reading all signs for every command would cost time before each start
     if not is_build:
         return tuple(path for path in directories if names_one(os.path.join(tops[0], path, CACHE), tops))
+    # `cmake --build out` and `ninja -C out` name the directory themselves
     typed = (os.path.normpath(os.path.join(cwd, word)) for word in words[1:] if not os.path.isabs(word))
     found = [path for path in (*directories, *typed) if path != "." and not path.startswith("../")]
     return tuple(dict.fromkeys(path for one in found for path in configured_in(tops, one)))

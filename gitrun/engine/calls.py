@@ -38,6 +38,7 @@ def call_for(road: Road, job: Job, site: Site) -> Call:
     # shells and os.path tools trust PWD, which would name the user's directory
     environ["PWD"] = str(directory)
     path = environ.get("PYTHONPATH", "")
+    # in the working tree itself all paths are right already
     if top and top != site.tree:
         around = job.around or surroundings_of(road, plan, job.python)
         path = surround(around, environ, top, site.tree)

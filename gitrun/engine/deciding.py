@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from gitrun.model.request import Request
     from gitrun.model.run import Run
 
+# how far a clock is plausibly set back, and the distance of a restarted run from the newest
 SET_BACK, INSTANT = timedelta(days=1), timedelta(microseconds=1)
 
 
@@ -105,6 +106,7 @@ def decide(launch: Launch) -> Ready | Skip:
     with Objects(launch.road.git) as objects:
         if launch.request.restart is None:
             return decide_start(launch, objects)
+        # a plain start does not need these modules
         from gitrun.store.finding import find
         from gitrun.store.index import Index
 
@@ -339,6 +341,7 @@ def paths_apart(road: Road, request: Request) -> tuple[bytes, ...]:
         path = below_top(road.git, typed)
         if not os.path.lexists((road.git.worktree or Path()) / path):
             raise UsageError(f"there is no '{typed}' to link")
+        # the checkout of the snapshot already has these files
         if road.git.run("ls-files", "-z", "--", path):
             raise UsageError(f"'{typed}' is in git: it is part of the snapshot and cannot be linked")
         found.append(os.fsencode(path))

@@ -58,6 +58,7 @@ class TreeFiles:
         # only names count for a directory: which modules exist decides how an import resolves
         if question.endswith("/"):
             names = b"\0".join(sorted(self.named(question[:-1])))
+            # two checksums, because importing hashlib takes 3 ms
             return f"{zlib.crc32(names):08x}{zlib.adler32(names):08x}"
         entry = self.entry(question)
         return entry.id if entry else ""
@@ -84,6 +85,7 @@ class TreeFiles:
 def script_of(objects: Objects, tree: str, path: str, blob: str, source: bytes) -> Script:
     """Returns the flags of the script at `path` of the tree. `blob` and `source` are its id and content."""
     files = TreeFiles(objects, tree)
+    # the path counts too: the same source imports other modules from another directory
     place = objects.git.state / DIRECTORY / f"{blob}-{zlib.crc32(os.fsencode(path)):08x}"
     known = recall(place, files)
     if known:
@@ -117,6 +119,7 @@ def remember(place: Path, script: Script, asked: Mapping[str, str]) -> None:
     with suppress(OSError):
         make_private(place.parent)
         kept = list(place.parent.iterdir())
+        # a full cache is emptied; the next runs fill it again
         for old in kept if len(kept) > MOST_KEPT else ():
             old.unlink(missing_ok=True)
         fresh.write_bytes(b"%d\n%s" % (zlib.crc32(text), text))

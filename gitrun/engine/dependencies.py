@@ -225,6 +225,7 @@ def on_disk(git: Git, objects: Objects, place: tuple[str, str], operation: str) 
             if len(found) > MOST:
                 raise CannotRun(f"input {path} of {operation} has more than {MOST:,} files", "name what of it is read")
     lines = "".join(f"{found[name].sha256} {name[len(path) + 1 :]}\n" for name in sorted(found))
+    # names of files need not be UTF-8
     whole = hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()
     return InputFile(path, sum(file.size for file in found.values()), whole)
 

@@ -69,6 +69,7 @@ def mend(road: Road, expire: float | None, remote: str | None = None) -> Report:
         for cure in dict.fromkeys((one.cure, one.place) for one in tried):
             with suppress(GitrunError, OSError):
                 apply(road, *cure)
+        # without the remote, which is slow to ask and which no cure changes
         before, report = report, examine(road, expire)
         gone = [one for one in tried if one not in report.findings]
         mended += gone

@@ -83,6 +83,7 @@ class Download(threading.Thread):
         """Waits for the end and returns the SHA-256 of the content in hex. Raises Refused."""
         self.join(self._seconds)
         if self.is_alive():
+            # a thread cannot be killed; this one ends after its next read
             self._late = True
             raise Refused(f"it takes longer than {self._seconds:g} s. To wait longer: git config gitrun.downloadTimeout 2h")
         if self._wrong:
@@ -100,6 +101,7 @@ class Download(threading.Thread):
 
     def _download(self) -> None:
         require_file(self._url)
+        # build_opener would add handlers for ftp and data
         opener = request.OpenerDirector()
         for handler in HANDLERS:
             opener.add_handler(handler())
@@ -114,6 +116,7 @@ class Download(threading.Thread):
                 self._require_small(came)
                 self._digest.update(piece)
                 self._sink.write(piece)
+        # http.client reports no error for a connection that ends early
         if size is not None and came < size:
             raise Refused(f"the server sent {came:,} of {size:,} bytes")
 

@@ -114,6 +114,7 @@ def installed(paths: Sequence[str]) -> dict[str, str]:
         for name, version in distributions(path):
             # PEP 503
             key = re.sub(r"[-_.]+", "-", name).lower()
+            # the first directory wins, as it does for imports
             if key not in found and len(found) < MOST and max(len(key), len(version)) <= LONGEST and is_text(key + version):
                 found[key] = version
     return dict(sorted(found.items()))
@@ -177,6 +178,7 @@ def packages_toml(packages: Mapping[str, str] | None) -> bytes:
 
 def gpus(root: str = "/") -> dict[str, object]:
     """Returns driver and devices of NVIDIA, or whether AMD is present, from kernel files. Starts no program."""
+    # nvidia-smi and rocm-smi would slow down every start
     proc, found = os.path.join(root, "proc/driver/nvidia"), dict[str, object]()
     if os.path.isdir(proc):
         driver = re.search(DRIVER, text_of(os.path.join(proc, "version")))

@@ -27,6 +27,7 @@ def erase(path: bytes) -> None:
     prefix, numbers, queue = path + b"/" + os.urandom(8).hex().encode(), itertools.count(), [path]
     while queue:
         directory = queue.pop()
+        # a list, because the directory changes during the loop
         for entry in list(os.scandir(directory)):
             if not entry.is_dir(follow_symlinks=False):
                 os.unlink(entry.path)

@@ -114,6 +114,7 @@ def event(message: memoryview, since: float, known: set[str]) -> Iterator[Scalar
     for number, whole, content in fields(message):
         if number == 1 and len(content) == 8:
             (moment,) = struct.unpack("<d", content)
+            # files inherited from earlier attempts still have their events
             if moment < since:
                 return
         elif number == 2:
@@ -188,6 +189,7 @@ def shortest(value: float) -> float:
     if not math.isfinite(value):
         return value
     bits = struct.pack("<f", value)
+    # 9 digits identify every 32-bit float, so a value without a shorter form is returned as it is
     for digits in (6, 7, 8):
         text = float(f"{value:.{digits}g}")
         if abs(text) < LARGEST_FLOAT and struct.pack("<f", text) == bits:
@@ -225,6 +227,7 @@ def varint(message: memoryview, at: int) -> tuple[int, int]:
         if byte < 128:
             return found, at
         shift += 7
+        # a varint has at most 10 bytes
         if shift > 63:
             raise ValueError(shift)
 

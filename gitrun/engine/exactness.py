@@ -49,6 +49,7 @@ def match_bytes(user: Git, slot: Git, paths: Sequence[bytes]) -> None:
     asked = [path for path in paths if os.path.lexists(theirs + b"/" + path)]
     cleaned = hash_files(slot, asked)
     same = frozenset(path for path in asked if cleaned.get(path) == stored.get(path))
+    # files edited since the snapshot get their recorded content back
     check_out(slot, [path for path in paths if path not in same])
     if same:
         # `update-index --refresh` reports a file with another size as changed, without comparing contents

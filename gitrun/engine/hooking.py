@@ -103,6 +103,7 @@ def tree_of(git: Git, index_file: Path) -> str | None:
     """Returns the tree of an index without touching it; None if it cannot be written, for example during a conflict."""
     if not index_file.is_file():
         return None
+    # the tree is only looked up, so it need not be synced to the disk
     quick = replace(git, config={**git.config, "gitrun.fsync": ("false",)})
     with scratch(git) as place:
         # write-tree updates the cache tree in the index, so it gets a copy
@@ -127,6 +128,7 @@ def pre_push(git: Git, settings: Settings, remote: str, updates: Sequence[Update
     if ours := [update.ref.removeprefix(RUNS) for update in updates if update.is_ours and not update.is_deletion]:
         held = Sharing(git, settings).held_back(ours)
         return Said(tuple(map(held_text, held.items())), blocks=bool(held))
+    # only deletions of runs
     if any(update.is_ours for update in updates):
         return Said()
     commits = commits_pushed(git, remote, updates)
@@ -152,6 +154,7 @@ def commits_pushed(git: Git, remote: str, updates: Sequence[Update]) -> dict[str
     asked = [update.new for update in updates if not update.is_deletion]
     known = [update.old for update in updates if update.old != hooks.ABSENT]
     lines = "".join(f"{name}^{{commit}}\n" for name in [*asked, *known]).encode()
+    # the remote's old tips may be missing here, and rev-list fails on missing names
     there = git.run("cat-file", "--batch-check=%(objectname)", stdin=lines).decode().splitlines()
     wanted = [line for line in there[: len(asked)] if " " not in line]
     if not wanted:
@@ -202,6 +205,7 @@ def send(sharing: Sharing, remote: str, runs: Mapping[str, Run], pushed: Sequenc
     tips = {run.id: run.tip for run in runs.values() if run.id not in held}
     try:
         there = {*sharing.published(remote), *pushed} if tips else set()
+        # one search for all runs; a search for each only after a hit
         if tips and sharing.secrets(tips, there):
             for run, tip in list(tips.items()):
                 if found := sharing.secrets({run: tip}, there):

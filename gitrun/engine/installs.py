@@ -91,6 +91,7 @@ def of_path_file(site: str, file: str, places: tuple[str, ...]) -> Iterator[tupl
 
 def of_loader(file: str, text: str, places: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
     """Yields the mappings in a module that a .pth file imports. If it has none of a known form, yields it as unread."""
+    # a loader that does not mention the project maps other code
     if not any(place in text for place in places):
         return
     found = [(name, path) for _, name, _, path in re.findall(REDIRECTED, text)]
@@ -106,6 +107,7 @@ def pairs(table: str) -> list[tuple[str, str]]:
     import ast
 
     try:
+        # parsed, never executed
         value = ast.literal_eval(table)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return []

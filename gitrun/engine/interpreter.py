@@ -84,6 +84,7 @@ def describe(path: str, environ: Mapping[str, str], state: Path) -> Interpreter:
 
 def answer(path: str, said: bytes) -> Interpreter:
     """Parses the answer to QUESTION, which is one line among other output of a Python. Raises CannotRun."""
+    # sitecustomize and .pth files may print lines of their own
     line = next((line for line in said.splitlines() if line.startswith(b"gitrun ")), b"")
     try:
         executable, version, implementation, paths = json.loads(line.removeprefix(b"gitrun "))

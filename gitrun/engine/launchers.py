@@ -61,6 +61,7 @@ class Handed:
 def hand_over(words: list[str], environ: Mapping[str, str], project: Project, *, is_script: bool) -> Handed:
     """Returns what makes each launcher that a command may start use the user's environment. Raises CannotRun."""
     launcher = os.path.basename(words[0]) if words else ""
+    # searched as bytes: parsing TOML would cost more time at each start
     text = b"".join(read(os.path.join(directory, "pyproject.toml")) for directory in project.directories)
     found = [handed for handed in (for_uv(launcher, words, environ, project, text), for_pixi(project)) if handed]
     if launcher == "pdm" or b"[tool.pdm" in text or b"pdm.backend" in text or at(project, "pdm.lock"):

@@ -132,6 +132,7 @@ class Look:
             return None
         is_directory = stat.S_ISDIR(status.st_mode)
         part = Part(path + b"/" if is_directory else path)
+        # another file system may be a network mount, which is never copied
         if self.is_linked(path) or stat.S_ISLNK(status.st_mode) or status.st_dev != self.device:
             part.links.append(path)
         elif is_directory:
@@ -216,6 +217,7 @@ class Look:
                 entries = list(islice(opened, limit))
         except OSError:
             return None
+        # a nested repository is linked as a whole
         return None if any(entry.name == b".git" for entry in entries) else entries
 
     def file(self, part: Part, path: bytes, stamp: Stamp) -> None:
