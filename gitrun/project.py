@@ -54,6 +54,7 @@ class Project:
         self.git = open_repository(Path(directory).absolute(), environment() if environ is None else environ)
         self._is_given = environ is not None
         self.settings = settings_from(self.git.config)
+        # sys.stdout is looked up at each write: notebooks and test runners replace it
         self.stdout: Stream = TextStream(lambda: sys.stdout)
         self.stderr: Stream = TextStream(lambda: sys.stderr)
         self.told: Callable[[int, int], None] | None = None
@@ -124,6 +125,7 @@ class Project:
         check(request)
         road = self.road()
         deciding.require_worktree(road, request)
+        # process and thread in the name keep two plans from sharing an index
         with private_index(self.git, f"plan.{os.getpid()}.{threading.get_ident()}") as index:
             found = deciding.decide(deciding.Launch(road, request, deciding.Manners(), index, deciding.moment(), looks=True))
         return found if isinstance(found, Skip) else found.plan
@@ -414,6 +416,7 @@ class Project:
         """Returns the session of one command: repository, settings, output streams."""
         from gitrun.engine.road import Road
 
+        # os.environ may have changed since this object was made
         git = self.git if self._is_given else replace(self.git, environ=outside(environment()))
         return Road(git, self.settings, self.stdout, self.stderr, self.say)
 

@@ -113,4 +113,5 @@ def value_text(value: Any) -> str:  # noqa: ANN401 - whatever a run has
         return ""
     if isinstance(value, list):
         return ", ".join(item["text"] if isinstance(item, dict) else value_text(item) for item in value)
+    # texts stay as they are: format_value would quote some
     return value if isinstance(value, str) else format_value(value)

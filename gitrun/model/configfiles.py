@@ -154,6 +154,7 @@ def load_yaml(text: str) -> object:
 
 def dump_yaml(found: dict[str, Any]) -> str:
     """Returns the tables as YAML, keys in their order."""
+    # the file keeps its order of keys
     text: str = yaml_library().safe_dump(found, sort_keys=False, allow_unicode=True)
     return text
 
@@ -179,9 +180,11 @@ def ini_reader(text: str) -> ConfigParser:
     import configparser
 
     class Reader(configparser.ConfigParser):
+        # keys keep their case
         def optionxform(self, optionstr: str) -> str:
             return optionstr
 
+    # `%` in a value is data here, and no reference
     reader = Reader(interpolation=None)
     try:
         reader.read_string(text)

@@ -79,6 +79,7 @@ def over(found: Sequence[Flag], said: Iterable[Flag]) -> tuple[Flag, ...]:
 
 def merged(found: Flag, said: Flag) -> Flag:
     """Returns the flag that was found, overridden by the keys that the entry sets."""
+    # `int` or `float` from the program says more than `number` from the entry
     says_less = said.kind == "any" or (said.kind == "number" and found.kind in {"int", "float"})
     kind = found.kind if says_less else said.kind
     return replace(

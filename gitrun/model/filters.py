@@ -226,6 +226,7 @@ def compare(name: str, operator: str, wanted: Any) -> Test:  # noqa: ANN401 - a 
 
     def is_so(run: Run) -> bool:
         found = look_up(run, name)
+        # without a value nothing matches, not even a negated test
         return found is not None and test(found, wanted) != negated
 
     return is_so
@@ -237,6 +238,7 @@ def is_equal(found: Any, wanted: Any) -> bool:  # noqa: ANN401
     A list of tags equals any of its tags. A time equals any prefix of its ISO form.
     """
     if isinstance(found, datetime):
+        # a date without a time means the whole day
         text = str(wanted).replace(" ", "T")
         return found.isoformat(timespec="microseconds").startswith(text) or time_of(text) == found
     if isinstance(found, list) and not isinstance(wanted, list):

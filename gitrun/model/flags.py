@@ -209,6 +209,7 @@ def settle(
 def _settle_one(flag: Flag, given: Value | Typed | None, *, operation: str, force: bool) -> Value | None:
     value = _read_typed(flag, given) if isinstance(given, Typed) else given
     value = None if value is None else copy_value(flag.name, value)
+    # a default is always allowed: programs have defaults that their own choices exclude
     if force or value is None or same_value(value, flag.default) or _takes(flag, value):
         return value
     takes = "one of " + ", ".join(map(format_value, flag.choices)) if flag.choices else _KINDS[flag.kind][0] + _range(flag)
@@ -233,6 +234,7 @@ def _read_typed(flag: Flag, given: Typed) -> Value | None:
 
 
 def _takes(flag: Flag, value: Value) -> bool:
+    # bool is a subclass of int in Python
     if isinstance(value, bool) and flag.kind not in ("bool", "any"):
         return False
     if not isinstance(value, _KINDS[flag.kind][1]):
@@ -263,5 +265,6 @@ def _is_within(flag: Flag, value: Value) -> bool:
 
 
 def _find(declared: Iterable[Flag], name: str) -> Flag | None:
+    # argparse and click turn `-` into `_`, and users type either
     like = [flag for flag in declared if flag.name.replace("-", "_") == name.replace("-", "_")]
     return next((flag for flag in like if flag.name == name), like[0] if like else None)

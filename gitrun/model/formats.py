@@ -36,6 +36,7 @@ def read_format(text: str, colour: Callable[[str], str] = lambda _: "", safe: Ca
     """
     reader = Reader(text, colour, safe)
     line, _ = reader.sequence("", frozenset())
+    # git for-each-ref also resets the colour at the end of a line
     reset = colour("reset") if reader.is_coloured else ""
     return lambda run, now: line(run, now) + reset
 

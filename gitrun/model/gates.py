@@ -82,6 +82,7 @@ def judge(gate: Gate, sides: Sides) -> Judged:
     """Applies the gate to a run; nan never passes. Raises UnknownRun if a metric is missing."""
     value, limit = ask(sides.run, gate.metric, "the run"), gate.limit(sides)
     base = sides.base.ask(gate.metric.removeprefix("metric:")) if gate.needs_base and sides.base is not None else None
+    # Python's `!=` holds for nan, but a gate must not pass on it
     passed = SIGNS[gate.sign](value, limit) and not math.isnan(value) and not math.isnan(limit)
     return Judged(gate.text, gate.metric, value, limit, base, passed)
 

@@ -58,6 +58,7 @@ def wrong_name(name: bytes) -> str:
         return "a name that leads elsewhere"
     if len(name) > NAME:
         return "a name that is too long for a file system"
+    # on NTFS a backslash separates directories
     if NTFS_GIT.fullmatch(name) or any(NTFS_GIT.fullmatch(part) for part in name.split(b"\\") if part != name):
         return "a name that is a form of '.git'"
     if not name.isascii() and hfs_form(name) == ".git":
@@ -103,6 +104,7 @@ def began(created: datetime, committed: datetime, received: datetime | None = No
     Its author chose the first two. The date of a commit has whole seconds, so `created` may be up to a second later. Otherwise
     a date in the year 9000 would keep a run on top of the list for ever.
     """
+    # a commit's date has whole seconds, `created` has microseconds
     found = created if created < committed + timedelta(seconds=1) else committed
     return min(found, received) if received else found
 

@@ -38,6 +38,7 @@ def lent_table(entries: Iterable[Lent]) -> dict[str, Any]:
     rows = []
     for entry in ordered[:MOST]:
         row: dict[str, Any] = {"path": path_text(entry.path), "how": entry.how}
+        # nothing walks a linked directory, so its counts are unknown
         if entry.how == COPY or not entry.path.endswith("/"):
             row |= {"files": entry.files, "bytes": entry.size}
         row |= {"digest": entry.digest} if entry.digest else {}

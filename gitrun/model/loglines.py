@@ -197,6 +197,7 @@ class LogLines:
 
     def _enter(self, epoch: float) -> float:
         """Sets the current epoch and returns it."""
+        # programs count epochs from 0 or from 1
         if self._epoch is None or epoch < self._lowest:
             self._lowest = min(1.0, epoch)
         self._epoch = epoch
@@ -227,6 +228,7 @@ def pairs(line: str, start: int, counters: list[tuple[int, int]]) -> list[Pair]:
         if value is None or (match["of"] and (is_blank or not is_measure(name))):
             continue
         if match["of"]:
+            # `Accuracy: 95/100` is a fraction
             value = value / float(match["of"][1:]) if float(match["of"][1:]) else value
         if phase and not PHASES.intersection(re.split(r"[\W_]", name.lower())):
             name = f"{phase}_{name}"

@@ -32,6 +32,7 @@ class Side:
         """Returns the time of the side's last change of a field; 1970 if it never changed it."""
         last, before = BEGINNING, base
         for time, notes in self.history:
+            # a commit that leaves the field alone does not date it
             if getattr(notes, name) != getattr(before, name):
                 last = time
             before = notes

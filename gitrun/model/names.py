@@ -95,6 +95,7 @@ def rows(runs: Sequence[Run]) -> str:
 
 def unknown(name: str) -> UnknownRun:
     """Returns the error for a name that matches no run."""
+    # the user probably meant a filter
     is_expression = any(sign in name for sign in "<>=")
     hint = "an expression stands behind --where" if is_expression else "git run list shows the runs"
     return UnknownRun(f"there is no run '{safe_text(name)}'", hint)

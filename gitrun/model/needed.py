@@ -50,6 +50,7 @@ def skip_start(plan: Plan, runs: Sequence[Run], *, same_source: bool, total: int
     ]  # fmt: skip
     if not alike:
         return None
+    # one run with this source is enough to skip without a warning
     differs = not any(has_same_source(run, plan) for run in alike)
     more = max(total - len(runs), 0) + len(alike) - len(alike[:MOST])
     lines = (MATCHES, *map(line, alike[:MOST]), *((f"  and {more:,} more",) if more else ()))
@@ -64,6 +65,7 @@ def has_same_source(run: Run, plan: Plan) -> bool:
 def has_other_words(run: Run, plan: Plan) -> bool:
     """Returns whether the words after `--` differ; how the script itself is started does not matter."""
     if plan.kind == COMMAND:
+        # the words of the entry itself are no words after `--`
         own = len(plan.definition.command) if plan.definition else 0
     else:
         own = words_start(plan.kind, plan.command)

@@ -117,6 +117,7 @@ def with_cell(
         "source": "\n".join(["# flags of this run", *named]),
     }  # fmt: skip
     if (notebook.get("nbformat"), notebook.get("nbformat_minor")) >= (4, 5):
+        # nbformat 4.5 and newer require an id in each cell
         cell["id"] = INJECTED
     return [*cells[:place], cell, *cells[place:]]
 
@@ -227,9 +228,11 @@ def written(value: Value | None, old: ast.expr | None = None) -> str:
         olds = old.elts if isinstance(old, ast.List | ast.Tuple) and old.elts else [None]
         items = [written(item, olds[min(place, len(olds) - 1)]) for place, item in enumerate(value)]
         if isinstance(old, ast.Tuple):
+            # code may use the old tuple as a key, or compare it with a tuple
             return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
         return f"[{', '.join(items)}]"
     if isinstance(value, float) and (value != value or value in {float("inf"), float("-inf")}):  # noqa: PLR0124
+        # repr gives `inf` and `nan`, which are undefined names in Python
         return f'float("{value}")'
     return repr(value)
 

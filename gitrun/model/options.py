@@ -42,6 +42,7 @@ def truth(name: str, value: object) -> bool:
 
 def text(name: str, value: object) -> str:
     """Returns a text as a plain str."""
+    # a subclass, such as numpy.str_, becomes a plain str
     return str.__str__(value) if isinstance(value, str) else refuse(name, "text", value)
 
 

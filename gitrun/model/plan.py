@@ -86,6 +86,7 @@ class Plan:
     @property
     def words(self) -> list[str]:
         """Returns the command with its arguments, before `{python}` and `{name}` are replaced."""
+        # without places, all arguments follow the command
         added = list(zip(self.places or (len(self.command),) * len(self.arguments), self.arguments, strict=True))
         return [
             word

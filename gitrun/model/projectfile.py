@@ -57,6 +57,7 @@ def read_each(data: bytes, name: str) -> dict[str, Definition | UsageError]:
 
 def entries(data: bytes, name: str) -> dict[str, Item]:
     """Returns the entries of a project file, unchecked. Raises UsageError."""
+    # most pyproject files have no table of ours: do not parse them
     if name == PYPROJECT and b"gitrun" not in data:
         return {}
     import tomli
@@ -64,6 +65,7 @@ def entries(data: bytes, name: str) -> dict[str, Item]:
     try:
         if len(data) > LARGEST:
             raise UsageError(f"{name} is larger than 1 MiB")
+        # some editors begin files with a byte order mark
         text = data.decode("utf-8-sig")
         found: Any = tomli.loads(text)
     except (ValueError, RecursionError) as error:  # includes TOMLDecodeError and UnicodeDecodeError
@@ -275,6 +277,7 @@ def require_sound(flag: Flag, found: dict[str, Item]) -> None:
     try:
         settle([replace(flag, default=None)], {flag.name: flag.default}, operation="")
     except UsageError as error:
+        # the message has an empty operation name here: two blanks
         found["default"].fail(error.message.partition(" of  ")[2])
 
 

@@ -163,6 +163,7 @@ def status_of(result: Mapping[str, Any], *, staged: bool) -> str:
     """Returns the status of an attempt that is not running: that of its result, else staged or pending."""
     if result:
         status = text(result, "status") or ERROR
+        # a later version may write a status that this one does not know
         return status if status in STATUSES else ERROR
     return STAGED if staged else PENDING
 

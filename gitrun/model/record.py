@@ -130,6 +130,7 @@ def file_table(file: File) -> dict[str, str | int]:
 def listed(files: Sequence[File]) -> Sequence[File]:
     """Returns the files that fit in result.toml, in their order. Files outside the result's tree take precedence."""
     weights = [(file, weight(file.path) + len(str(file.size)) + 122) for file in files]
+    # files in the tree can be found without the list
     weights.sort(key=lambda pair: pair[0].stored == "git")
     room = frozenset(file.path for file in within(weights, LONGEST - SPARE))
     return files if len(room) == len(files) else [file for file in files if file.path in room]
@@ -167,6 +168,7 @@ def notes_toml(notes: Notes) -> bytes:
 def message(subject: str, kind: str) -> bytes:
     """Returns a commit message: a subject of one line and the two trailers."""
     line = " ".join(subject.split())
+    # the subject may hold a label or names of metrics of any length
     line = line if len(line) <= 200 else line[:199] + "…"
     return f"{line}\n\nGitrun-Kind: {kind}\nGitrun-Format: {FORMAT}\n".encode()
 

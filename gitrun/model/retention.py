@@ -39,6 +39,7 @@ def superfluous(runs: Iterable[Run], retention: Retention) -> list[Run]:
     newer: Counter[str] = Counter()
     found = []
     for run in runs:
+        # counts runs that are kept for another reason, too
         newer[run.operation] += 1
         if not is_held_dear(run, retention.statuses) and is_over(run, newer[run.operation], retention):
             found.append(run)

@@ -178,6 +178,7 @@ def words_start(kind: str, command: Sequence[str]) -> int:
     """Returns the index in the command of a script or program at which the words after `--` begin."""
     if kind == SCRIPT and list(command[1:2]) == ["-m"]:
         return 3
+    # an executable file is started directly, any other by its interpreter
     return 1 if kind == PROGRAM and command[:1] and command[0] not in INTERPRETERS.values() else 2
 
 
@@ -191,6 +192,7 @@ def going_on(attempt: Attempt, metrics: Metrics | None = None) -> Attempt:
 
     The start time falls back to the creation time. `metrics` are those reported so far.
     """
+    # the start time is in the result, which a running attempt lacks
     started = attempt.started or attempt.created
     return replace(attempt, status=RUNNING, started=started, metrics=attempt.metrics if metrics is None else metrics)
 

@@ -92,6 +92,7 @@ def placed(script: Script | Sequence[Flag], flags: Mapping[str, Value], words: S
     for flag in declared.values():
         inner = (level for level, command in enumerate(path, 1) if any(own.name == flag.name for own in command.flags))
         levels[max(inner, default=0)].append(flag)
+    # an argument that takes all that follows would swallow options after it
     is_first = [any(flag.action == "positional" and flag.words for flag in level) for level in levels]
     # an option of several values would swallow the words, so another option must follow it
     sorts = [
@@ -101,6 +102,7 @@ def placed(script: Script | Sequence[Flag], flags: Mapping[str, Value], words: S
     for name, value in _undeclared(declared.values(), flags).items():
         made[-1] += undeclared_words(script.frontend, name, value, partial=bool(script.partial))
     if script.frontend == "sacred" and made[0] and "with" not in words:
+        # sacred takes flags only after the word `with`
         made[0].insert(0, "with")
     for level, more in zip(levels, made, strict=True):
         more.extend(positional_words([flag for flag in level if flag.action == "positional"], flags))

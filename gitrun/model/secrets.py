@@ -224,6 +224,7 @@ def is_secret_name(name: str) -> bool:
 
 def name_words(name: str) -> list[str]:
     """Splits a name into lower-case words without a final number: `API_KEY_2` and `apiKey` are `api`, `key`."""
+    # parts camelCase
     parted = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name)
     words = [word.lower() for word in re.split(r"[^A-Za-z0-9]+", parted) if word]
     while len(words) > 1 and words[-1].isdigit():
@@ -263,6 +264,7 @@ def texts_in(value: object) -> Iterator[str]:
 
 def shape_of_value(text: str) -> str:
     """Describes the secret in a typed value; empty without one. Any password in a URL counts, even an example."""
+    # most flags are short: spare them the patterns
     if len(text) < SHORTEST and "://" not in text:
         return ""
     data = text.encode(errors="surrogateescape")

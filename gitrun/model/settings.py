@@ -73,6 +73,7 @@ def settings_from(config: Config) -> Settings:
     found: dict[str, Any] = {}
     for field, (name, read) in READERS.items():
         if values := config.get(name.lower()):
+            # a bad setting must not block `git run list`
             with suppress(UsageError):
                 found[field] = read(name, values)
     return Settings(**found)
@@ -118,6 +119,7 @@ def as_truth(name: str, values: tuple[str, ...]) -> bool:
 
 def as_switch(_: str, values: tuple[str, ...]) -> bool:
     """Reads the last boolean of a setting that also takes paths; true without one."""
+    # `gitrun.link` takes a boolean and paths, as separate values
     switches = [value.lower() for value in values if value.lower() in SWITCHES]
     return not switches or switches[-1] in TRUE
 

@@ -58,6 +58,7 @@ def without_passwords(text: str) -> str:
     """
     if "://" not in text or "@" not in text:
         return text
+    # the name in a web URL may be a token, elsewhere (ssh) it is only a user
     text = re.sub(r"\b((?:https?|ftps?)://)[^\s/'\"]*@", r"\1", text, flags=re.IGNORECASE)
     return re.sub(r"\b([a-z][a-z0-9+.-]*://[^\s/:@'\"]*):[^\s/'\"]*@", r"\1@", text, flags=re.IGNORECASE)
 
@@ -98,6 +99,7 @@ def shortened(text: str, room: int) -> str:
     """Returns the text in at most `room` columns; a longer one keeps its two ends around `…`."""
     if columns(text) <= room:
         return text
+    # the end of a path or a label often tells more than its middle
     end = fitting(text[::-1], (room - 1) // 2)[::-1]
     return f"{fitting(text, room - 1 - columns(end))}…{end}"
 

@@ -50,11 +50,13 @@ def by_statement(text: str) -> dict[str, Any] | None:
             continue
         whole = whole_list(line, lines) if line[-1] == "[" else line
         name, value = remembered(whole) if len(whole) <= LONG else statement(whole)
+        # a repeated key is an error in TOML, which tomli reports
         if name in (found if value is TABLE else table):
             return None
         if value is TABLE:
             table = found[name] = {}
         elif name:
+            # a new list each time: the cached one would be shared by many runs
             table[name] = list(value) if type(value) is tuple else value
         else:
             return None

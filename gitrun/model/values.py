@@ -96,6 +96,7 @@ def identity(value: object) -> object:
     if isinstance(value, list | tuple):
         return "list", tuple(map(identity, value))
     if isinstance(value, bool):
+        # True == 1 in Python, but not as flags
         return "bool", value
     return "nan" if isinstance(value, float) and math.isnan(value) else ("value", value)
 
@@ -195,6 +196,7 @@ def _read_list(text: str, at: int, depth: int, plain: Plain) -> tuple[list[Value
         if not end and not comma:
             raise ValueError("a list ends with ]")
     times = int(end[1] or 1)
+    # nested repeats multiply: a short text could ask for more than memory holds
     if times > 1 and _size(items) * times > LONGEST_REPEAT:
         raise ValueError("a list this long")
     return [_copy(item, depth) for _ in range(times) for item in items], end.end()
@@ -230,5 +232,6 @@ def _is_plain(text: str) -> bool:
 def _quote(text: str) -> str:
     if text.isprintable():
         return "'" + text.replace("'", "''") + "'"
+    # double quotes use JSON escapes, single quotes have none for control characters
     chars = (c if c.isprintable() and c not in '"\\' else json.dumps(c)[1:-1] for c in text)
     return '"' + "".join(chars) + '"'
