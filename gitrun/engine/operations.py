@@ -160,6 +160,7 @@ def program_words(typed: str, mode: str) -> tuple[str, ...] | None:
     None if it is not executable and has no known interpreter.
     """
     if mode == EXECUTABLE:
+        # without a slash the system would search for it on PATH
         return (typed if "/" in typed else f"./{typed}",)
     interpreter = INTERPRETERS.get(os.path.splitext(typed)[1])
     return (interpreter, typed) if interpreter else None

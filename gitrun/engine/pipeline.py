@@ -144,6 +144,7 @@ def run_steps(launch: Launch, ready: Ready, started: Started, within: Within) ->
     earlier = earlier_steps(launch.road, started)
     status, code, reason = COMPLETED, 0, ""
     for place, step in enumerate(steps):
+        # a step may survive a Ctrl-C, but no other step must follow it
         within.signals.read()
         if within.signals.ends:
             status, code, reason = TERMINATED, -within.signals.ends[0], "stopped"
@@ -174,6 +175,7 @@ def run_steps(launch: Launch, ready: Ready, started: Started, within: Within) ->
 
 def run_step(launch: Launch, request: Request, within: Within) -> tuple[str, Outcome | None]:
     """Starts the run of a step. Returns its id and its outcome (None: the step was not needed). Raises GitrunError."""
+    # imported late: starting imports this module
     from gitrun.engine.deciding import Manners
     from gitrun.engine.starting import start
 

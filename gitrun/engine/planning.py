@@ -191,6 +191,7 @@ def continued(git: Git, request: Request, last: Attempt) -> Request:
     An in-place run stays in place only with `--force-sourcecode`, since the working tree can only run its own code.
     """
     params, top = last.params, git.worktree
+    # drops links whose files are gone
     there = (path for path in params.link if top and os.path.lexists(top / path))
     links = request.links or (() if request.no_link else tuple(os.path.relpath(path, git.prefix or ".") for path in there))
     return replace(
@@ -208,6 +209,7 @@ def operation_of(objects: Objects, last: Attempt, basis: Basis | None, tree: str
     `moved` says that the tree is another source. The command comes from that source's entry, with the arguments of the
     attempt.
     """
+    # the record may come from another repository
     if len(last.command) < LEAST.get(last.kind, 0):
         raise BadRun(f"attempt {short(last.id)} says nothing that could be executed")
     known = located(objects, Operation(last.operation, last.kind, last.command, last.cwd), tree)
@@ -232,6 +234,7 @@ def settle_flags(
 
     Raises UsageError.
     """
+    # needs are typed like flags, but select runs
     names = {need.operation for need in operation.definition.needs} if operation.definition else set()
     names -= {flag.name for flag in declared.flags or ()}
     asked = {name: value for name, value in flags.items() if name not in names}

@@ -345,6 +345,7 @@ def restore(earlier: Path, tree: Path, lent: AbstractSet[bytes] = frozenset()) -
             erase(target)
         if os.path.lexists(target) or not make_parents(top, path):
             continue
+        # a copy: the program may write to it in place, and the kept file must not change
         shutil.copy2(os.fsencode(earlier) + b"/" + path, target, follow_symlinks=False)
         restored.append(path)
     return restored

@@ -57,6 +57,7 @@ def recover(road: Road) -> None:
             if lock:
                 with Live(directory, lock) as live:
                     bury(road, run, live)
+        # one broken run must not keep the others from being finished
         except (GitrunError, OSError) as error:
             road.say(f"run {short(run)} died and could not be finished: {error}")
 

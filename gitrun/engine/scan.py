@@ -135,6 +135,7 @@ class Scanner:
         self._line = self._line or re.compile(LINE)
         if there not in self._needles:
             if len(self._needles) > MOST_KINDS:
+                # bounded, since an output can combine the needles in very many ways
                 self._needles.clear()
             self._needles[there] = re.compile(b"|".join(there) or rb"(?!)")
         match, search = self._line.match, self._needles[there].search
@@ -155,6 +156,7 @@ class Scanner:
         name = self._names.get(key)
         if name is None:
             name = name_of(key, self._flags)
+            # bounded, since a program may print a new key in every line
             if len(self._names) < MANY:
                 self._names[key] = name
         if name == STEP:

@@ -78,6 +78,7 @@ class Sharing:
     def all_tips(self) -> dict[str, str]:
         """Returns all runs of this repository that are not running: id -> tip."""
         found = tips(self._git)
+        # other programs may have put refs there
         return {run: tip for run, tip in found.items() if is_id(run) and is_id(tip) and not is_live(self._git.state, run)}
 
     def made_here(self, runs: Sequence[Run]) -> list[Run]:
@@ -129,6 +130,7 @@ class Sharing:
     def push(self, remote: str, runs: Mapping[str, str], *, shown: bool = False) -> Pushed:
         """Pushes the runs (id -> tip) and their git-lfs files. Raises GitFailed."""
         if runs:
+            # first, so that no run arrives without its large files
             remotes.push_large(self._git, remote, runs)
         return remotes.push(self._git, remote, runs, shown=shown)
 

@@ -108,6 +108,7 @@ def scan(git: Git, index: Path | None = None, *, ignored: bool = True, modules: 
         "--branch",
         "-z",
         "--untracked-files=all",
+        # an entry of a rename would have two paths
         "--no-renames",
         f"--ignore-submodules={modules}",
     )
@@ -277,6 +278,7 @@ def choose(
 ) -> tuple[list[bytes], list[Skipped], int]:
     """Splits the untracked paths. Returns those to record, those to skip with the reason, and the bytes of the former."""
     top = os.fsencode(git.worktree or ".") + b"/"
+    # git lists its own directory as untracked if it is not called .git
     ours = tuple(os.fsencode(name) + b"/" for name in (DIRECTORY, *own_places(git)))
     taken, skipped, weight = [], [], 0
     for path in untracked:
@@ -322,6 +324,7 @@ def add(git: Git, index: Path, seen: Seen, untracked: list[bytes]) -> list[Skipp
     if not tracked and not untracked:
         return []
     paths = b"".join(path + b"\0" for path in (*tracked, *untracked))
+    # --replace: a file may have become a directory, or a directory a file
     done = git.attempt("update-index", "--add", "--remove", "--replace", "-z", "--stdin", stdin=paths, index=index)
     if not done.returncode:
         return []

@@ -75,6 +75,7 @@ def spellings(road: Road) -> tuple[str, ...]:
     """Returns the paths of the working tree: git's, the one without links, and the one the user's shell came by."""
     top = str(road.git.worktree)
     found = [top, os.path.realpath(top)]
+    # PWD may be stale, so it counts only if it leads into the working tree
     typed = road.git.environ.get("PWD", "")
     inner = os.path.relpath(os.path.realpath(typed), found[1]) if os.path.isabs(typed) else ".."
     if inner == ".":

@@ -44,6 +44,7 @@ class Signals:
         """The last SIGTERM or SIGHUP, which is meant for this process too, not only for its program; 0 if there was none."""
 
     def __enter__(self) -> Signals:
+        # Python delivers signals to the main thread only
         if threading.current_thread() is threading.main_thread():
             self._numbers = tuple(number for number in WATCHED if signal.getsignal(number) is not signal.SIG_IGN)
             self._open()

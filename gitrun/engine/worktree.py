@@ -182,6 +182,7 @@ def lease(git: Git, attempt: str, run: str, lending: Lending | None = None) -> S
     """
     for number in itertools.count():
         directory = git.state / "slots" / str(number)
+        # held if another run uses the slot
         lock = acquire(directory / "lock", wait=0)
         if lock is None:
             continue
@@ -399,6 +400,7 @@ def weed(top: bytes, cache: bytes, since: int) -> None:
     """
     place = top + b"/" + cache
     parent = place.rpartition(b"/")[0]
+    # a link on the way could lead out of the slot
     if os.path.realpath(parent) != parent:
         return
     if not is_directory(place):
@@ -451,6 +453,7 @@ def tidy(slot: Slot, tracked: frozenset[bytes], wanted: Manifest, caches: frozen
         for entry in found:
             path = above + entry.name
             if entry.is_dir(follow_symlinks=False):
+                # a tracked directory is a submodule
                 if path in known or path in tracked:
                     queue.append(path)
                 elif path not in caches and path != b".git":
