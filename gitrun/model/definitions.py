@@ -26,7 +26,7 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A file or directory that the program reads, with its URL and its sha256 in hex if the entry gives them."""
+    """A file or directory that the program reads. URL and sha256 in hex are empty if the entry gives none."""
 
     path: str
     url: str = ""

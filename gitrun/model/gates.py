@@ -5,8 +5,8 @@
     product  factor (("*" | "/") factor)*
     factor   number | "base" | "base:" metric | metric | "'" any metric "'" | "-" factor | "(" sum ")"
 
-The left side is a metric, named as in filters (`val/loss`, `loss:min`). On the right side, `base` is the same metric of the run
-compared with and `base:acc` another metric of that run. Any other name is a metric of the run itself.
+The left side is a metric, named as in filters (`val/loss`, `loss:min`). On the right side, `base` is the same metric of the
+base, the run compared with. `base:acc` is another metric of the base. Any other name is a metric of the run itself.
 """
 
 from __future__ import annotations

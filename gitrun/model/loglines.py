@@ -1,8 +1,8 @@
 """Second rule for metrics in output: lines that training programs commonly print.
 
 `step 10 | loss 3.10 | lr 1e-3`, `Epoch 3: loss=0.2, acc=0.91`, `{'loss': 0.4, 'epoch': 1.0}`, `[12/100] loss 0.3`. A line
-counts if it pairs a measure (a word of MEASURES) with a number, and has a step, a second pair or nothing else. All pairs of
-such a line become metrics. Ordinary output has no such lines; `tests/fixtures/ordinary` is the evidence.
+counts if it pairs a measure (a word of MEASURES) with a number. It must also have a step, a second pair, or nothing else. All
+pairs of such a line become metrics. Ordinary output has no such lines; `tests/fixtures/ordinary` is the evidence.
 """
 
 from __future__ import annotations
@@ -240,8 +240,8 @@ def pairs(line: str, start: int, counters: list[tuple[int, int]]) -> list[Pair]:
 def before(line: str, start: int, end: int) -> tuple[list[str], str, bool]:
     """Examines the text between a pair and the one before it.
 
-    Returns the words that belong to the name, the phase (`train`, `val`) for this and the following pairs, and whether no other
-    word is there.
+    Returns the words that belong to the name, the phase (`train`, `val`) of this and the following pairs, and a flag. The flag
+    is true if no other word is there.
     """
     parts = re.split(r"[,;|:()\[\]{}\t]|\s-+\s|\s{2,}", line[start:end])
     words = parts[-1].split()

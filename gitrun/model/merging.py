@@ -69,5 +69,5 @@ def three_way(base: AbstractSet[T], one: AbstractSet[T], two: AbstractSet[T]) ->
 
 
 def in_time(comment: Comment) -> tuple[datetime, str, str]:
-    """Sort key of comments: time, author, text."""
+    """Returns the sort key of a comment: time, author, text."""
     return comment.time or BEGINNING, comment.author, comment.text

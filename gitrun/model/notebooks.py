@@ -167,7 +167,7 @@ def parse_cell(source: str) -> ast.Module | None:
 
 
 def replaced(source: str, values: Mapping[str, Value | None]) -> tuple[str, dict[str, Value | None]]:
-    """Returns the text of a cell with these values for its constants, and the values that it has no constant for."""
+    """Returns a cell's text with these values for its constants, and the values of names that it does not assign."""
     tree = parse_cell(source)
     # ast counts columns in bytes of UTF-8
     text, met = source.encode(), set[str]()
