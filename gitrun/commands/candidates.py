@@ -1,4 +1,4 @@
-"""What a shell offers where a run, or something that runs have, is expected: a line each, a tab before what it is."""
+"""Completion values for shells, as `value<TAB>description` lines: runs and their labels, tags, files and flags."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
 
 NEWEST = 100
-"""Runs that are looked at: somebody waits at a key."""
+"""Runs that are considered, so that completion stays fast."""
 WIDEST = 50
-"""Characters of what is said about a run."""
+"""Characters of a description."""
 TYPED = re.compile(r"[\w./:@%+,=-]+")
-"""What a shell takes as it stands."""
+"""Words that need no quoting in a shell. Others are not offered."""
 
 
 def candidates(words: Sequence[str]) -> str:
-    """The candidates of a kind, which is the first word, a line each; nothing where nothing can be known."""
+    """Returns the values of a kind, the first word, as lines; empty if it is unknown or there is no repository."""
     kind, *rest = words or ("",)
     try:
         git = open_repository(Path.cwd(), os.environ)
@@ -41,19 +41,19 @@ def candidates(words: Sequence[str]) -> str:
 
 
 def newest(git: Git) -> list[Run]:
-    """The newest runs; those whose supervisor has died are left for a command that is more than looked at."""
+    """Returns the newest readable runs. Does not recover dead ones: completion must have no effects."""
     with Index(git) as index:
         return index.readable_runs(NEWEST)
 
 
 def described(runs: Iterable[Run]) -> Iterator[tuple[str, str]]:
-    """The runs by their short ids."""
+    """Yields the short id and a description of each run."""
     for run in runs:
         yield short(run.id), " ".join(filter(None, (run.notes.label, run.operation, run.attempt.flags_text, run.status)))
 
 
 def named(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The runs, and behind them the other names by which they can be called."""
+    """Yields the names of runs: ids, operations and labels."""
     runs = newest(git)
     yield from described(runs)
     yield from ((run.operation, "operation") for run in runs)
@@ -61,34 +61,34 @@ def named(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def running(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Those that can be watched and stopped."""
+    """Yields running runs, for `watch` and `stop`."""
     return described(run for run in newest(git) if run.status == RUNNING)
 
 
 def deleted(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Those that can be restored or purged."""
+    """Yields deleted runs, for `restore` and `purge`."""
     from gitrun.store.trash import deleted_runs
 
     return described(run for run in deleted_runs(git)[:NEWEST] if isinstance(run, Run))
 
 
 def operations(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """What has been run."""
+    """Yields the operations of runs."""
     return ((run.operation, "operation") for run in newest(git))
 
 
 def labels(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The labels that runs have."""
+    """Yields the labels of runs."""
     return ((run.notes.label, "label") for run in newest(git) if run.notes.label)
 
 
 def tags(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The tags that runs have."""
+    """Yields the tags of runs."""
     return ((tag, "tag") for run in newest(git) for tag in run.notes.tags)
 
 
 def columns(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """What runs can be ordered by and compared in."""
+    """Yields the names that runs can be sorted by: flags, metrics and properties."""
     runs = newest(git)
     yield from ((name, "flag") for run in runs for name in run.flags)
     yield from ((name, "metric") for run in runs for name in run.metrics)
@@ -96,7 +96,7 @@ def columns(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def files(git: Git, names: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The files of the named run, else of the newest."""
+    """Yields the files of the named run, or of the newest."""
     from gitrun.views.contents import contents
 
     for run in meant(git, names):
@@ -104,12 +104,12 @@ def files(git: Git, names: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def flags(git: Git, names: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The flags of the named run, as a restart is given them."""
+    """Yields the flags of the named run, or of the newest, as `name=`."""
     return ((f"{name}=", "flag") for run in meant(git, names) for name in run.flags)
 
 
 def meant(git: Git, names: Sequence[str]) -> list[Run]:
-    """The first of the runs that are named, else the newest; none if there is none. Raises UnknownRun."""
+    """Returns the run with the first name, or the newest; empty if there are no runs. Raises UnknownRun."""
     from gitrun.store.finding import find
 
     with Index(git) as index:

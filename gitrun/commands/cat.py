@@ -61,18 +61,18 @@ def command(run: str, place: str | None, what: str, path: str | None) -> None:
 
 
 def run_and_path(project: Project, name: str, path: str | None) -> tuple[Run, str | None]:
-    """The run that the word names, and the file; `RUN:PATH` names both. Raises UnknownRun."""
+    """Splits the words into run and path; `RUN:PATH` names both. Raises UnknownRun."""
     head, colon, tail = name.partition(":")
     if path is not None or not colon or not tail:
         return project.find(name), path
     try:
         return project.find(name), None
-    except UnknownRun:  # a label may have a colon, and is what is meant if there is one
+    except UnknownRun:  # a label may contain a colon and wins over RUN:PATH
         return project.find(head or LATEST), tail
 
 
 def show(project: Project, run: Run, what: str, path: str | None) -> None:
-    """Writes the file to stdout. Raises UnknownRun, before anything is written, if the run has none at the path."""
+    """Writes the run's file to stdout. Raises UnknownRun before any output if there is no such file."""
     if not sys.stdout.isatty():
         sys.stdout.flush()
         project.copy_file(run, what, path, sys.stdout.buffer)

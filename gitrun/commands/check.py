@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gitrun.project import Project
 
 SKIP = 125
-"""The exit status that tells git bisect to try another commit."""
+"""Exit status that makes git bisect skip a commit."""
 
 
 @click.command(add_help_option=False)
@@ -63,7 +63,7 @@ def command(words: tuple[str, ...], *, metrics: tuple[str, ...], base: str | Non
 
 
 def tell(project: Project, found: Checked, gates: Sequence[Gate], *, as_json: bool) -> int:
-    """Prints what was checked; the exit code."""
+    """Prints the judgement. Returns the exit code: 0 if passed, else 1."""
     for metric in dict.fromkeys(gate.metric for gate in gates):
         if is_both((found.run,), metric):
             project.say(f"note: {metric!r} is a metric and a flag; --metric takes the metric. To say so: metric:{metric}")
@@ -75,7 +75,7 @@ def tell(project: Project, found: Checked, gates: Sequence[Gate], *, as_json: bo
 
 
 def check_commit(project: Project, words: Sequence[str], gates: Sequence[Gate], base: str | None, *, as_json: bool) -> int:
-    """Judges what is checked out; the exit code, 125 if that is not possible."""
+    """Judges the checked-out commit. Returns the exit code, 125 if it cannot be judged."""
     try:
         run = run_of_checkout(project, words, gates)
         if run.status != COMPLETED and (gates or run.status != ERROR):
@@ -88,15 +88,15 @@ def check_commit(project: Project, words: Sequence[str], gates: Sequence[Gate], 
 
 
 def skip(project: Project, reason: str) -> int:
-    """Says why a commit cannot be judged; the exit code."""
+    """Says why the commit cannot be judged. Returns the exit code."""
     project.say(f"this commit cannot be judged: {reason}")
     return SKIP
 
 
 def run_of_checkout(project: Project, words: Sequence[str], gates: Sequence[Gate]) -> Run:
-    """The run of exactly what is checked out, of an operation with these flags; run now if there is none.
+    """Returns the run of exactly the checked-out source, operation and flags. Runs it first if there is none.
 
-    What the program prints goes to stderr: stdout is for the judgement. Raises GitrunError.
+    The program's output goes to stderr, because stdout is for the judgement. Raises GitrunError.
     """
     from gitrun.engine.streams import FileStream
     from gitrun.model.flags import Typed, split_word
@@ -115,19 +115,19 @@ def run_of_checkout(project: Project, words: Sequence[str], gates: Sequence[Gate
     if isinstance(found, Skip):
         return found.run
     if found[1] and found[1].ordered:
-        signal.raise_signal(found[1].ordered)  # somebody wants the bisection to end, too
+        signal.raise_signal(found[1].ordered)  # Ctrl-C is meant for the bisection, too
     return project.find(found[0])
 
 
 def print_checked(found: Checked) -> None:
-    """A line for the run, and one for each gate."""
+    """Prints a line for the run, and one for each gate."""
     out(f"{'passed' if found.passed else 'failed'}: run {safe_text(words_of(found.run))}")
     if found.gates:
         table([row(gate, found) for gate in found.gates])
 
 
 def row(gate: Judged, found: Checked) -> list[str]:
-    """A gate: what it says, its words, the values."""
+    """Returns a gate as cells: result, text, values and base."""
     value, limit, base = numbers_text([gate.value, gate.limit, gate.base])
     beside = f"(base {base}, run {short(found.base.id)})" if gate.base is not None and found.base else ""
     said = "passed" if gate.passed else "failed"
@@ -135,7 +135,7 @@ def row(gate: Judged, found: Checked) -> list[str]:
 
 
 def checked_json(found: Checked) -> dict[str, Any]:
-    """What was checked, for programs."""
+    """Returns the judgement as a JSON value."""
     return {
         "passed": found.passed,
         "run": run_json(found.run),

@@ -1,4 +1,4 @@
-"""Colour by git's rules: `--color`, `color.run`, `color.ui`, NO_COLOR, TERM=dumb; `color.run.<slot>` names the colours."""
+"""Colours by git's rules: `--color`, `color.run`, `color.ui`, NO_COLOR, TERM=dumb, and `color.run.<slot>`."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ SLOTS = {
     "id": "33", "completed": "32", "error": "31", "terminated": "35", "running": "36", "staged": "34", "pending": "34",
     "unreadable": "1;31", "heading": "1",
 }  # fmt: skip
-"""What has a colour, and which if `color.run.<slot>` does not say."""
+"""Default colour (SGR code) of each slot."""
 ASKED = "--color"
 WHEN = ("always", "never", "auto")
 RESET = "\x1b[m"
 
 
 class Cell(str):
-    """A text with the colour that it is shown in: as long as without it."""
+    """A text with a colour. Its length is that of the text, so that tables align."""
 
     __slots__ = ("code",)
     code: str
 
     def painted(self, text: str) -> str:
-        """The text (this one, padded or cut) in the colour."""
+        """Returns `text` (this one, padded or cut) in the colour."""
         return f"{self.code}{text}{RESET}"
 
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """The escape sequence of every slot; of none if there is no colour."""
+    """The escape sequences of all slots; empty without colours."""
 
     codes: Mapping[str, str]
 
     def cell(self, slot: str, text: str) -> str:
-        """The text for a table, in the colour of the slot."""
+        """Returns the text as a table cell in the colour of the slot."""
         if not self.codes.get(slot) or not text:
             return text
         found = Cell(text)
@@ -53,7 +53,7 @@ class Palette:
         return found
 
     def paint(self, slot: str, text: str) -> str:
-        """The text in the colour of the slot."""
+        """Returns the text with escape sequences in the colour of the slot."""
         cell = self.cell(slot, text)
         return cell.painted(text) if isinstance(cell, Cell) else text
 
@@ -62,14 +62,14 @@ PLAIN = Palette({})
 
 
 def palette(git: Git) -> Palette:
-    """The colours of this moment. Raises UsageError for a colour that git does not know."""
+    """Returns the colours for stdout. Raises UsageError for a colour that git does not know."""
     if not is_on(git.config):
         return PLAIN
     return Palette({slot: read_colour(git, slot, default) for slot, default in SLOTS.items()})
 
 
 def read_colour(git: Git, slot: str, default: str) -> str:
-    """The escape sequence of a slot; git is asked about what the user has set only."""
+    """Returns the escape sequence of a slot. Starts git only if the user configured it."""
     name = f"color.run.{slot}"
     if name not in git.config:
         return f"\x1b[{default}m"
@@ -80,7 +80,7 @@ def read_colour(git: Git, slot: str, default: str) -> str:
 
 
 def named(git: Git, name: str) -> str:
-    """The escape sequence of a colour such as `bold red`; empty if there is no colour. Raises UsageError."""
+    """Returns the escape sequence of a colour such as `bold red`; empty without colours. Raises UsageError."""
     done = git.attempt("config", "--get-color", "", name)
     if done.returncode or name.startswith("-"):
         raise UsageError(f"there is no colour '{name}'", "%(color:<colour>) takes what git config does: red, bold blue, reset")
@@ -88,7 +88,7 @@ def named(git: Git, name: str) -> str:
 
 
 def is_on(config: Mapping[str, tuple[str, ...]]) -> bool:
-    """Whether to colour what goes to stdout. Raises UsageError for a setting that is neither true, false nor a time."""
+    """Returns whether stdout is coloured. Raises UsageError for a malformed setting."""
     context = click.get_current_context(silent=True)
     when: str | None = context.meta.get(ASKED) if context else None
     for name in ("color.run", "color.ui"):
@@ -103,7 +103,7 @@ def is_on(config: Mapping[str, tuple[str, ...]]) -> bool:
 
 
 def options() -> tuple[click.Option, click.Option]:
-    """`--color[=<when>]` and `--no-color`, for verbs that show."""
+    """Returns the options `--color[=<when>]` and `--no-color` of verbs that show runs."""
 
     def ask(context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
         if value:

@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 
 ROWS = 20
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""How a text begins that spreadsheets compute."""
+"""Beginnings of texts that spreadsheets evaluate as formulas."""
 WIDEST = 200
-"""Columns of a table for a person: more nobody reads, and one run can have tens of thousands of names."""
+"""Columns of a table for people; one run can have tens of thousands of names."""
 FAMILIES = 1_000
-"""Runs of which it is read what they needed: the index does not know, and each takes git a third of a millisecond."""
+"""Runs whose needs are read. The index lacks needs, and reading them takes git 0.3 ms for each run."""
 
 
 @click.command(add_help_option=False)
@@ -88,7 +88,7 @@ def command(runs: tuple[str, ...], *, everything: bool, as_csv: bool, as_json: b
 
 
 def needs_of(project: Project, runs: Sequence[Run]) -> dict[str, dict[str, str]]:
-    """By the id of a run, the runs that it needed, by their operations; of too many runs nothing is read for that."""
+    """Returns the needed runs by operation, for each run id; nothing for more than FAMILIES runs."""
     if len(runs) > FAMILIES:
         return {}
     found = zip(runs, bases(project.git, runs), strict=True)
@@ -96,7 +96,7 @@ def needs_of(project: Project, runs: Sequence[Run]) -> dict[str, dict[str, str]]
 
 
 def ordered(question: Question) -> Question:
-    """The question for all runs, best first, where it asks for the best. Raises UsageError."""
+    """Returns the question for all runs, best first if `--min` or `--max` asks for that. Raises UsageError."""
     orders = [*filter(None, (question.least, question.most and f"-{question.most}", question.sort))]
     if len(orders) > 1:
         raise UsageError("--min, --max and --sort are orders of their own", "give one of them")
@@ -104,7 +104,7 @@ def ordered(question: Question) -> Question:
 
 
 def print_csv(columns: Sequence[Column], runs: Sequence[Run]) -> None:
-    """The rows as CSV: values in full, times in RFC 3339, nothing for what a run does not have; no text is a formula."""
+    """Prints the rows as CSV: full values, RFC 3339 times, empty cells for absent values, no formulas."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
     value_of = shown if is_for_person() else exact
     writer.writerow([value_of(column.name) for column in columns])
@@ -112,7 +112,7 @@ def print_csv(columns: Sequence[Column], runs: Sequence[Run]) -> None:
 
 
 def print_table(columns: Sequence[Column], runs: Sequence[Run], colours: Palette) -> None:
-    """The rows for a person."""
+    """Prints the rows as a table for people."""
     if not runs:
         return
     now = datetime.now(timezone.utc)
@@ -129,24 +129,24 @@ def print_table(columns: Sequence[Column], runs: Sequence[Run], colours: Palette
 
 
 def are_numbers(values: Iterable[Any]) -> bool:
-    """Whether what the runs have in a column is numbers, and they have something."""
+    """Returns whether a column has values, and all of them are numbers."""
     there = [value for value in values if value is not None]
     return bool(there) and all(isinstance(value, int | float) and not isinstance(value, bool) for value in there)
 
 
 def paint(colours: Palette, name: str, text: str) -> str:
-    """A cell in the colour that belongs to it, if any."""
+    """Returns a cell in the colour of its column, if it has one."""
     text = label_text(text) if name == "label" else text
     return colours.cell({"id": "id", "status": text, "label": "label"}.get(name, ""), text)
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - whatever a run has
-    """A value for JSON."""
+    """Converts a value for JSON."""
     return rfc3339(value) if isinstance(value, datetime) else value
 
 
 def exact(value: Any) -> str | float:  # noqa: ANN401 - whatever a run has
-    """A value for CSV: a number, or a text that no spreadsheet takes for a formula (OWASP, CSV injection)."""
+    """Converts a value for CSV: a number, or a text that is no formula to a spreadsheet (OWASP, CSV injection)."""
     if isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool)):
         return value
     if value is None or isinstance(value, datetime):
@@ -156,19 +156,19 @@ def exact(value: Any) -> str | float:  # noqa: ANN401 - whatever a run has
 
 
 def shown(value: Any) -> str | float:  # noqa: ANN401 - whatever a run has
-    """As `exact`, safe on a terminal."""
+    """Converts as `exact`, but makes the text safe for a terminal."""
     found = exact(value)
     return safe_text(found) if isinstance(found, str) else found
 
 
 def texts_of(name: str, values: Sequence[Any], now: datetime) -> list[str]:
-    """A column for a person, in which different numbers look different."""
+    """Formats a column for people so that different numbers look different."""
     numbers = numbers_text([value if isinstance(value, float) and name != "duration" else None for value in values])
     return [brief(name, value, now) if text == "-" else text for value, text in zip(values, numbers, strict=True)]
 
 
 def brief(name: str, value: Any, now: datetime) -> str:  # noqa: ANN401 - whatever a run has
-    """A value that is no metric for a person: of a flag what is typed to get it."""
+    """Formats a value other than a metric for people; a flag as it would be typed."""
     if value is None:
         return "-"
     if isinstance(value, datetime):

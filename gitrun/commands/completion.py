@@ -1,6 +1,6 @@
-"""What a shell offers after `git run`: the verbs, and the options of each; needs nothing that takes time to import.
+"""Completion of verbs and options. Imports nothing slow.
 
-The options stand in a file beside the scripts of the shells, because the verbs themselves are known to click only.
+The options are read from a shipped file, because asking the verbs would import click.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ OPTIONS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "share", "com
 
 
 def offered_here(words: list[str]) -> str:
-    """What may be typed here, a line each: operations, or the flags of the first of the words; nothing if that is unknown."""
+    """Returns operations, or the flags of the operation in `words`, as lines; empty if it is unknown."""
     from pathlib import Path
 
     from gitrun.engine.offers import completions
@@ -28,7 +28,7 @@ def offered_here(words: list[str]) -> str:
 
 
 def offered(verb: str) -> str:
-    """The words that may follow the verb, as `git <command> --git-completion-helper` prints them; of `run` the verbs too."""
+    """Returns the words that may follow the verb, like `git <command> --git-completion-helper`; for `run` also verbs."""
     with open(OPTIONS, encoding="ascii") as file:  # noqa: PTH123 - pathlib takes as long to import as all else here
         known = dict(line.rstrip("\n").split(" ", 1) for line in file if " " in line)
     words = known.get(verb, "").strip()

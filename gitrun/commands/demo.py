@@ -1,4 +1,4 @@
-"""`git run demo`: the story of a run, lived in a scratch repository; nothing of the user's is read or touched."""
+"""`git run demo`: plays a run's story in a scratch repository, isolated from the user's files and settings."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def command(*, keep: bool) -> None:
       git run demo
       git run demo --keep
     """
-    for number in (signal.SIGTERM, signal.SIGHUP):  # by default no `finally` runs then
+    for number in (signal.SIGTERM, signal.SIGHUP):  # the default action would skip `finally`
         signal.signal(number, signal.default_int_handler)
     place = Path(tempfile.mkdtemp(prefix="git-run-demo-")).resolve()
     kept = False
@@ -92,7 +92,7 @@ def command(*, keep: bool) -> None:
 
 
 def surroundings(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment of the demo: of git's only what it brings itself, and first on PATH the `git-run` that is running."""
+    """Returns the environment of the demo: git reads no user settings, and PATH begins with this `git-run`."""
     kept = {
         name: value for name, value in for_programs(environ).items() if not name.startswith("GIT_") or name == "GIT_EXEC_PATH"
     }
@@ -104,7 +104,7 @@ def surroundings(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 class Stage:
-    """The scratch repository at `place`, where commands are shown as typed and run as they are."""
+    """The scratch repository. Commands are shown as typed, and really run."""
 
     def __init__(self, place: Path, environ: Mapping[str, str]) -> None:
         self.place, self.environ, self.output = place, environ, FileStream(1)
@@ -117,21 +117,21 @@ class Stage:
 
     @property
     def script(self) -> Path:
-        """The training script."""
+        """Path of the training script."""
         return self.place / "train.py"
 
     def prepare(self, *words: str) -> None:
-        """Runs git, unseen. Raises CannotRun."""
+        """Runs git silently. Raises CannotRun."""
         done = spawn(words, self.environ, self.place)
         if done.returncode:
             raise CannotRun(f"the demo cannot go on: git {words[0]} failed: {last_words(done.stderr)}")
 
     def say(self, words: str) -> None:
-        """A line for the reader."""
+        """Prints a line for the reader."""
         self.output.write(f"{words}\n".encode())
 
     def show(self, *words: str) -> None:
-        """A command as a person types it, then what it writes. Raises CannotRun if it fails, Abort if it is interrupted."""
+        """Prints a command as typed and its output. Raises CannotRun if it fails, Abort if interrupted."""
         self.say(f"$ {shlex.join(words)}")
         call = Call(words, self.place, self.environ, tag="demo", stdin=False)
         with Signals() as signals:
@@ -143,12 +143,12 @@ class Stage:
             raise CannotRun(f"the demo went wrong: '{shlex.join(words)}' ended with {ended.exit_status}")
 
     def project(self) -> Project:
-        """The repository as gitrun sees it."""
+        """Returns the scratch repository as a Project."""
         return Project(self.place, environ=self.environ)
 
 
 def tell(stage: Stage) -> None:
-    """Run, run with another flag, edit, run, list, restart the first, ask for what is there. Raises CannotRun."""
+    """Plays the story: run, run with another flag, edit, run, list, restart, needed. Raises CannotRun."""
     stage.say("A scratch repository with one script, train.py. Its constants lr, epochs and seed are its flags.\n")
     stage.show("git", "run", "train.py")
     first = stage.project().list_runs()[0]

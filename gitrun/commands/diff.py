@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 FLAGS, NEEDS, SOURCE, METRICS, FILES, OUTPUT, ENV = "flags", "needs", "source", "metrics", "files", "output", "env"
 CARRIED = "carried"
 ASKED = {FLAGS: [FLAGS], NEEDS: [NEEDS], SOURCE: [SOURCE, CARRIED], OUTPUT: [METRICS, FILES, OUTPUT], ENV: [ENV]}
-"""The parts that each option means, in the order in which they are shown."""
+"""Parts of a diff for each option, in the order in which they are printed."""
 PACKAGES = "packages."
 AS_IT_IS = re.compile(r"(\x1b\[[0-9;:]*m|\t)")
 
@@ -71,7 +71,7 @@ def command(runs: tuple[str, ...], *, working: bool, stat: bool, exit_code: bool
 
 
 def pair_named(project: Project, names: Sequence[str], *, working: bool) -> Pair:
-    """What the words ask to compare. Raises UsageError, UnknownRun."""
+    """Returns the two sides that the words name. Raises UsageError, UnknownRun."""
     if len(names) > (1 if working else 2):
         raise UsageError("a run is compared with one other" if not working else "--working compares one run", "name fewer runs")
     found = [project.find(name) for name in names or (LATEST,)]
@@ -81,7 +81,7 @@ def pair_named(project: Project, names: Sequence[str], *, working: bool) -> Pair
 
 
 def only_source(options: Sequence[str]) -> list[str]:
-    """What can be shown where one side is no run. Raises UsageError if other things were asked for."""
+    """Restricts the parts where one side is no run: it has only a source. Raises UsageError if others were requested."""
     for option in options:
         if option != SOURCE:
             raise UsageError(f"--{option} compares two runs", "name two")
@@ -89,19 +89,20 @@ def only_source(options: Sequence[str]) -> list[str]:
 
 
 def environment(project: Project, pair: Pair) -> Differing:
-    """How the environments of two runs differ."""
+    """Returns the differences between the environments of two runs."""
     if len(pair.runs) < 2:
         return {}
     old, new = (project.environment(run) for run in pair.runs)
     for one, other in ((old, new), (new, old)):
-        if "packages" not in other and isinstance(one.get("packages"), dict):  # each of them is no difference of its own
+        # one side recorded no packages: a list of all packages of the other would not help
+        if "packages" not in other and isinstance(one.get("packages"), dict):
             one["packages"] = f"{len(one['packages']):,} recorded"
     return differing(flat(old), flat(new))
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What is shown of a pair."""
+    """A pair to show."""
 
     project: Project
     pair: Pair
@@ -109,11 +110,11 @@ class View:
     environment: Differing
 
     def differs(self, part: str) -> bool:
-        """Whether the two differ in a part."""
+        """Returns whether the pair differs in a part."""
         return bool(self.environment if part == ENV else getattr(self.found, part))
 
     def as_json(self) -> dict[str, Any]:
-        """What differs, as programs read it."""
+        """Returns the differences as a JSON value."""
         return {
             "runs": [run.id for run in self.pair.runs], "flags": self.found.flags, "needs": self.found.needs,
             "metrics": self.found.metrics,
@@ -123,7 +124,7 @@ class View:
         }  # fmt: skip
 
     def show(self, shown: Sequence[str], look: Look) -> None:
-        """Prints what differs in these parts, with headings if they are more than one."""
+        """Prints the differences in these parts, under headings if there are several."""
         for number, part in enumerate(part for part in shown if self.differs(part)):
             if number:
                 out("")
@@ -153,7 +154,7 @@ class View:
                 print_lines(lines(self.project.git, self.pair, seen), colour=seen.colour)
 
     def show_environment(self) -> None:
-        """Prints what differs in the environment: packages below the rest, those of another version first."""
+        """Prints the differences in the environment; packages last, changed versions first."""
         packages = {name: both for name, both in self.environment.items() if name.startswith(PACKAGES)}
         rest = {name: both for name, both in self.environment.items() if name not in packages}
         if rest:
@@ -165,14 +166,14 @@ class View:
             self.show_values("packages", {name.removeprefix(PACKAGES): both for name, both in changed}, plain_text)
 
     def show_values(self, title: str, values: Differing, said: Callable[[Any], str] | None = None) -> None:
-        """Prints names with both values, below the short ids of the runs."""
+        """Prints names with both values, under the short ids of the runs."""
         colours = palette(self.project.git)
         head = [colours.cell("heading", title), *(colours.cell("id", short(run.id)) for run in self.pair.runs)]
         table([head, *([f"  {safe_text(name)}", *map(said or value_text, both)] for name, both in values.items())])
 
 
 def print_lines(lines: Iterable[bytes], *, colour: bool) -> None:
-    """What git writes: byte for byte, made safe on a terminal, with git's colours left in it."""
+    """Prints git's output: unchanged into a pipe, made safe on a terminal but for git's colours."""
     sys.stdout.flush()
     if not is_for_person():
         sys.stdout.buffer.writelines(lines)
@@ -184,25 +185,25 @@ def print_lines(lines: Iterable[bytes], *, colour: bool) -> None:
 
 
 def value_text(value: Any) -> str:  # noqa: ANN401 - whatever a run has
-    """A value of one side; `-` if that side has none."""
+    """Formats the value of one side; `-` if it has none."""
     return "-" if value is None else safe_text(format_value(value))
 
 
 def metric_text(value: Any) -> str:  # noqa: ANN401 - as the others
-    """A metric as all else shows it, `18`, but in full where that would hide a difference."""
+    """Formats a metric in short form (`18`), or in full if that would round it."""
     return "-" if value is None else exact_text(value)
 
 
 def plain_text(value: Any) -> str:  # noqa: ANN401 - whatever an environment has
-    """As `value_text`, texts as they are: a version is not typed by anybody."""
+    """Formats as `value_text`, but texts without quotes: nobody types a version."""
     return safe_text(value) if isinstance(value, str) else value_text(value)
 
 
 def needed_text(value: Any) -> str:  # noqa: ANN401 - as for the others
-    """As `value_text`, an id or a hash in short."""
+    """Formats as `value_text`, but shortens ids and hashes."""
     return "-" if value is None else safe_text(short(value))
 
 
 def change_json(change: Change) -> dict[str, str]:
-    """A change of a path."""
+    """Returns the change of a path as a JSON value."""
     return {"path": path_text(change.path), "change": change.what}

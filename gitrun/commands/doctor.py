@@ -44,7 +44,7 @@ def command(*, fix: bool, remote: str | None, as_json: bool) -> int:
 
 
 def tell(project: Project, report: Report, *, fix: bool) -> None:
-    """Says what was mended and what is wrong."""
+    """Prints repairs and findings."""
     for one in report.mended:
         out(f"fixed: {safe_text(one.words)}")
     for one in report.findings:
@@ -56,5 +56,5 @@ def tell(project: Project, report: Report, *, fix: bool) -> None:
 
 
 def as_row(one: Finding, *, fixed: bool) -> dict[str, object]:
-    """A finding, for programs."""
+    """Returns a finding as a JSON value."""
     return {"kind": one.kind, "message": one.words, "hint": one.hint, "fixable": bool(one.cure), "fixed": fixed}

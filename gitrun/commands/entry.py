@@ -1,4 +1,4 @@
-"""The first lines of gitrun that run, in an interpreter that imports no file of the user's."""
+"""The entry point: the first lines of gitrun to run, before any file of the user's can be imported."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import os
 import sys
 
 GIVEN = "GITRUN_GIVEN_"
-"""What the executable `git-run` puts before the names of variables that are for the user's programs alone."""
+"""Prefix of variables that `git-run` hides from our interpreter and restores for programs."""
 MEANT_FOR_PROGRAMS = ("PYTHONPATH", "PYTHONHOME")
 
 
 def main() -> None:
-    """Starts gitrun as `git-run`: imports come from its own installation, and the environment is the user's."""
+    """Starts `git-run` with imports from its own installation only, and the user's environment."""
     forget_given_path()
     for name in MEANT_FOR_PROGRAMS:
         if (value := os.environ.pop(GIVEN + name, None)) is not None:
@@ -23,7 +23,7 @@ def main() -> None:
 
 
 def forget_given_path() -> None:
-    """Takes what PYTHONPATH added out of `sys.path`, where gitrun was not started through `git-run`."""
+    """Removes the directories of PYTHONPATH from `sys.path`, if gitrun was not started through `git-run`."""
     if given := os.environ.get("PYTHONPATH"):
         apart = {os.path.abspath(entry) for entry in given.split(os.pathsep)}  # noqa: PTH100 - pathlib is not loaded yet
         sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) not in apart]  # noqa: PTH100

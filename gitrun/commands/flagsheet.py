@@ -1,4 +1,4 @@
-"""The flags of a start as a sheet to be filled in with an editor: TOML, with what is known of each flag as comments."""
+"""Edits the flags of a start in an editor, as TOML with a comment for each flag."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HEAD = "# Flags of {}. A line that is taken away leaves its flag as it is; an em
 
 
 def edited(project: Project, request: Request) -> Request:
-    """The request with the flags that were saved in the editor that git would use. Raises UsageError."""
+    """Returns the request with the flags as saved in git's editor. Raises UsageError."""
     from gitrun.git.exe import edit
 
     operation, given = before_editing(project, request)
@@ -43,7 +43,7 @@ def edited(project: Project, request: Request) -> Request:
 
 
 def before_editing(project: Project, request: Request) -> tuple[str, Mapping[str, Value]]:
-    """The operation and its flags as they would be. Raises GitrunError."""
+    """Returns the operation and the flags that it would get. Raises GitrunError."""
     try:
         plan = project.plan(replace(request, needed=False, needed_source=False))
     except UsageError:
@@ -56,7 +56,7 @@ def before_editing(project: Project, request: Request) -> tuple[str, Mapping[str
 
 
 def known_flags(project: Project, operation: str) -> tuple[Flag, ...]:
-    """What the working tree says of the operation's flags; nothing if it has no such operation."""
+    """Returns the declared flags of the operation in the working tree; empty if it is unknown there."""
     from gitrun.engine.offers import offers
 
     try:
@@ -66,7 +66,7 @@ def known_flags(project: Project, operation: str) -> tuple[Flag, ...]:
 
 
 def sheet_of(operation: str, flags: Sequence[Flag], values: Mapping[str, Value]) -> str:
-    """The sheet: a line a flag, below what there is to say of it."""
+    """Builds the TOML: a line for each flag, under a comment that describes it."""
     lines = [HEAD.format(safe_text(operation))]
     for flag in flags:
         about = safe_text(words_about(flag))
@@ -77,7 +77,7 @@ def sheet_of(operation: str, flags: Sequence[Flag], values: Mapping[str, Value])
 
 
 def values_in(text: str) -> dict[str, Any]:
-    """The values that a sheet has. Raises UsageError that names the line."""
+    """Parses the edited TOML. Raises UsageError with the line number."""
     import tomli
 
     try:
@@ -88,7 +88,7 @@ def values_in(text: str) -> dict[str, Any]:
 
 
 def check_line(text: str, flag: Flag | None, operation: str, given: tuple[str, Any]) -> None:
-    """Raises UsageError, naming the line, if a value is none that the flag takes."""
+    """Raises UsageError with the line number if the flag does not accept the value."""
     name, value = given
     try:
         settle([flag] if flag else None, {name: copy_value(name, value)}, operation=operation)

@@ -50,7 +50,7 @@ def command(*, dry_run: bool, as_json: bool, **options: str | int | bool | None)
 
 
 def rules_from(project: Project, options: dict[str, str | int | bool | None]) -> Rules:
-    """What the options ask for, else the settings. Raises UsageError."""
+    """Returns the rules for deletion from the options, or from the settings. Raises UsageError."""
     from gitrun.engine.housekeeping import Rules
     from gitrun.model.retention import Retention
     from gitrun.views.select import moment
@@ -72,7 +72,7 @@ def rules_from(project: Project, options: dict[str, str | int | bool | None]) ->
 
 
 def tell(project: Project, found: Sweep, would: str) -> None:
-    """Says what went, or would go."""
+    """Prints the deletions, done or planned."""
     now = datetime.now(timezone.utc)
     tell_runs(project, "would delete" if would else "deleted", found.runs, now)
     for run in found.purged or ():
@@ -97,7 +97,7 @@ def tell(project: Project, found: Sweep, would: str) -> None:
 
 
 def any_of(found: Sweep) -> bool:
-    """Whether there is anything to do."""
+    """Returns whether there is anything to do."""
     return any(
         (
             found.runs,
@@ -113,7 +113,7 @@ def any_of(found: Sweep) -> bool:
 
 
 def sweep_json(found: Sweep) -> dict[str, object]:
-    """What there is to do, for programs; sizes in bytes."""
+    """Returns the deletions as a JSON value; sizes in bytes."""
     piles = {"files": found.files, "slots": found.slots, "leftovers": found.leftovers}
     return {
         "delete": [run.id for run in found.runs],

@@ -40,7 +40,7 @@ def command(verb: str | None) -> None:
 
 
 def is_found() -> bool:
-    """Whether man finds the page: it may be hidden by an installer that gives each tool a place of its own, or by MANPATH."""
+    """Returns whether man finds our page. Installers such as pipx, or MANPATH, can hide it."""
     try:
         return bool(ask(("man", "-w", "git-run"), os.environ, Path()).strip())
     except CannotRun:

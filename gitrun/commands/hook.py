@@ -1,4 +1,4 @@
-"""`git run hook NAME`: what our hooks call; nothing that people type."""
+"""`git run hook NAME`: called by our hooks, not by people."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def command(name: str, words: tuple[str, ...]) -> int:
 
 
 def hooks_safe(text: str) -> str:
-    """The text on one line, harmless."""
+    """Makes the text one line that is safe on a terminal."""
     from gitrun.model.text import safe_text
 
     return safe_text(text)
 
 
 def prepare_commit_msg(words: Sequence[str]) -> int:
-    """Arguments: the file of the message, where it comes from, and of which commit it is."""
+    """Adds a `Run:` trailer to a message. Arguments: its file, its source, and the commit it comes from."""
     from gitrun.engine.hooking import prepare_commit_msg
 
     message = Path(words[0]).absolute()
@@ -63,7 +63,7 @@ def prepare_commit_msg(words: Sequence[str]) -> int:
 
 
 def commit_msg(words: Sequence[str]) -> int:
-    """Argument: the file of the message."""
+    """Empties an edited message that holds only our trailer. Argument: its file."""
     from gitrun.engine.hooking import commit_msg
 
     message = Path(words[0]).absolute()
@@ -73,12 +73,12 @@ def commit_msg(words: Sequence[str]) -> int:
 
 
 def is_edited() -> bool:
-    """Whether the user writes the message in an editor: git says `:` to its hooks where it opens none."""
+    """Returns whether the user edits the message. Without an editor git sets GIT_EDITOR to `:` for hooks."""
     return os.environ.get("GIT_EDITOR") != ":"
 
 
 def post_commit(_: Sequence[str]) -> int:
-    """No arguments."""
+    """Updates the note of the new commit. No arguments."""
     from gitrun.engine.hooking import post_commit
 
     post_commit(Project().git)
@@ -86,7 +86,7 @@ def post_commit(_: Sequence[str]) -> int:
 
 
 def pre_push(words: Sequence[str]) -> int:
-    """Arguments: the remote's name and URL; stdin: what is pushed, a line a ref."""
+    """Pushes or checks the runs of pushed commits. Arguments: remote and URL; stdin has a line for each ref."""
     from gitrun.engine.hooking import pre_push
 
     project = Project()
@@ -99,18 +99,18 @@ def pre_push(words: Sequence[str]) -> int:
 
 
 def of_pre_commit(git: Git) -> tuple[str, bytes]:
-    """What git told pre-commit, which reads stdin itself and tells it to us in the environment. Raises UsageError."""
+    """Returns remote and input of a hook started by pre-commit, which passes both in variables. Raises UsageError."""
     names = ("REMOTE_NAME", "REMOTE_BRANCH", "LOCAL_BRANCH", "TO_REF", "FROM_REF")
     remote, ref, local, new, old = (os.environ.get(f"PRE_COMMIT_{name}", "") for name in names)
     if not (remote and ref and (local or new)):
         raise UsageError("which remote?", "git run hook pre-push REMOTE URL")
-    # pre-commit 4 names no ids where the other side is to get all of the history
+    # pre-commit 4 passes no ids when the whole history is pushed
     new = new or git.run("rev-parse", "--verify", "--end-of-options", local).decode().strip()
     return remote, f"HEAD {new} {ref} {old or hooks.ABSENT}\n".encode()
 
 
 def pre_receive() -> int:
-    """No arguments; stdin: what is to be updated, a line a ref. Whatever fails here, nothing is let in."""
+    """Checks pushed runs. Stdin has a line for each ref. Any failure refuses the push."""
     from gitrun.engine.hooking import pre_receive
     from gitrun.git.exe import with_quarantine
 
@@ -130,11 +130,11 @@ def pre_receive() -> int:
 
 
 def push_options() -> list[str]:
-    """What `git push -o` was given, each dot a blank."""
+    """Returns the values of `git push -o`, with blanks for dots."""
     count = os.environ.get("GIT_PUSH_OPTION_COUNT", "0")
     given = (os.environ.get(f"GIT_PUSH_OPTION_{number}", "") for number in range(int(count) if count.isdigit() else 0))
     return [option.replace(".", " ") for option in given]
 
 
 DEEDS = {"prepare-commit-msg": prepare_commit_msg, "commit-msg": commit_msg, "post-commit": post_commit, "pre-push": pre_push}
-"""What the hooks do that people have in their own repositories."""
+"""Client hooks and their functions."""

@@ -61,7 +61,7 @@ def command(deed: str, names: tuple[str, ...], *, chain: bool, as_data: bool) ->
 
 
 def tell(project: Project, deed: str, before: dict[str, Hook], done: dict[str, Hook]) -> None:
-    """Says what there is, or what was done; what there is goes to stdout."""
+    """Prints the state of hooks, or reports a change on stderr."""
     for name, hook in done.items():
         path = shown(hook.path)
         if deed == "status":
@@ -78,11 +78,11 @@ def tell(project: Project, deed: str, before: dict[str, Hook], done: dict[str, H
 
 
 def shown(path: str) -> str:
-    """Where a hook lies, from here if it is below; safe."""
+    """Returns the path of a hook, relative if below the current directory; safe on a terminal."""
     place = Path(path)
     return safe_text(str(place.relative_to(Path.cwd())) if place.is_relative_to(Path.cwd()) else path or "a setting of git")
 
 
 def words_of(hook: Hook) -> str:
-    """What a hook is by now."""
+    """Describes the present state of a hook."""
     return f"chained behind {hook.name}{BEFORE}" if hook.status == CHAINED else hook.status

@@ -1,4 +1,4 @@
-"""`git run install-docs`: the man page and the completions, where man and the shells of this user look for them."""
+"""`git run install-docs`: installs the man page and completions for this user."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PLACES = {
     "completion/git-run.conf.fish": "fish/vendor_conf.d/git-run.fish",
 }
 OURS = b"git-run-tracker"
-"""Stands in every file that we install, of this version or another."""
+"""Marker in every file that we install, in all versions."""
 
 
 @click.command(add_help_option=False)
@@ -46,23 +46,24 @@ def command(*, uninstall: bool) -> int:
 
 
 def say(words: str) -> None:
-    """A line of our own, on stderr."""
+    """Prints a message on stderr."""
     click.echo(f"gitrun: {words}", err=True)
 
 
 def data_home() -> Path:
-    """Where programs keep what belongs to this user."""
+    """Returns the user's data directory (XDG_DATA_HOME)."""
     named = os.environ.get("XDG_DATA_HOME", "")
-    return Path(named) if named.startswith("/") else Path.home() / ".local/share"  # a relative one is to be ignored
+    # the XDG specification ignores relative paths
+    return Path(named) if named.startswith("/") else Path.home() / ".local/share"
 
 
 def is_foreign(file: Path) -> bool:
-    """Whether something lies there that we did not put there."""
+    """Returns whether the path holds something that we did not install."""
     return file.is_symlink() or (file.exists() and not (file.is_file() and OURS in file.read_bytes()))
 
 
 def install(content: bytes, file: Path) -> str:
-    """Writes the file; what was done, in a word."""
+    """Writes the file. Returns a word for the outcome."""
     if is_foreign(file):
         return "left as it is"
     if file.exists() and file.read_bytes() == content:
@@ -75,7 +76,7 @@ def install(content: bytes, file: Path) -> str:
 
 
 def remove(file: Path) -> str:
-    """Takes the file away; what was done, in a word."""
+    """Removes the file. Returns a word for the outcome."""
     if is_foreign(file):
         return "left as it is"
     if not file.exists():

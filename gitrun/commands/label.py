@@ -45,7 +45,7 @@ def command(words: tuple[str, ...], *, clear: bool, **options: Any) -> None:  # 
 
 
 def unheard(project: Project, label: str, meant: Collection[str]) -> str:
-    """Why the label names no run, though these have it now; empty if it does, or if many were given it at once."""
+    """Explains why the new label does not name its run; empty if it does, or if several runs got it."""
     with project.index() as index:
         if other := meant_before(index, label):
             return f"as the name of a run '{label}' means {other}, not a label"

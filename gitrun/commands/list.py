@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 ROWS = 20
 FOR_PERSONS = {"id": "id:short", "started": "started:relative", "stopped": "stopped:relative"}
-"""Columns of one's own that a person sees in another form."""
+"""Columns that people see in another form than programs."""
 
 
 @click.command(add_help_option=False)
@@ -75,7 +75,7 @@ def command(runs: tuple[str, ...], *, limit: int, everything: bool, as_json: boo
 
 
 def require_one_shape(options: dict[str, Any], *, as_json: bool) -> None:
-    """Raises UsageError if the words ask for lines of two kinds, of which one would be forgotten."""
+    """Raises UsageError if the options request two output formats at once."""
     asked = {"--json": as_json, "--format": options["form"] is not None, "--columns": bool(options["columns"])}
     shapes = [name for name, is_asked in asked.items() if is_asked]
     if len(shapes) > 1:
@@ -86,7 +86,7 @@ def require_one_shape(options: dict[str, Any], *, as_json: bool) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Numbered runs, what does not read, and how many more there are."""
+    """Numbered runs, unreadable ones, and the number of further runs."""
 
     runs: Sequence[tuple[int, Run]]
     broken: Sequence[BrokenRun]
@@ -94,7 +94,7 @@ class Listed:
 
 
 def there(project: Project, names: Sequence[str], question: Question, limit: int) -> Listed:
-    """The runs that are meant; behind all runs what does not read as one."""
+    """Returns the selected runs; if all are listed, also unreadable ones."""
     found = project.select(names, question, limit)
     broken = project.broken() if not names and question.is_plain and not found.more else []
     shown = broken if limit < 0 else broken[:limit]
@@ -102,7 +102,7 @@ def there(project: Project, names: Sequence[str], question: Question, limit: int
 
 
 def deleted(project: Project, limit: int) -> Listed:
-    """The runs in the trash."""
+    """Returns the runs in the trash."""
     found = project.list_deleted()
     shown = found if limit < 0 else found[:limit]
     numbered = [(number, run) for number, run in enumerate(shown, 1) if isinstance(run, Run)]
@@ -110,14 +110,14 @@ def deleted(project: Project, limit: int) -> Listed:
 
 
 def nothing(project: Project, question: Question, *, deleted: bool) -> str:
-    """Why the list is empty."""
+    """Explains why the list is empty."""
     if deleted:
         return "no deleted runs"
     return "no runs here yet; git run <script> makes one" if question.is_plain else none_like(project, question)
 
 
 def print_rows(found: Listed, colours: Palette) -> None:
-    """The runs as people read them, what does not read last."""
+    """Prints the runs as a table for people, unreadable ones last."""
     rows = [run_row(number, run, colours) for number, run in found.runs]
     rows += [broken_row(run, colours) for run in found.broken]
     if rows:
@@ -125,7 +125,7 @@ def print_rows(found: Listed, colours: Palette) -> None:
 
 
 def print_columns(found: Sequence[Run], names: Sequence[str], colours: Palette) -> None:
-    """The runs in columns of one's own; for a person with headings, ids and times as they are read. Raises UsageError."""
+    """Prints chosen columns; for people with headings and readable ids and times. Raises UsageError."""
     now, person = datetime.now(timezone.utc), is_for_person()
     cells = [column(FOR_PERSONS.get(name, name) if person else name) for name in names]
     rows = [[safe_text(cell(run, now)) for cell in cells] for run in found]
@@ -138,7 +138,7 @@ def print_columns(found: Sequence[Run], names: Sequence[str], colours: Palette) 
 
 
 def print_lines(found: Sequence[Run], git: Git, form: str, *, zero: bool) -> None:
-    """The runs in a format of one's own, whose bytes go out as git's do. Raises UsageError."""
+    """Prints the runs in the given format, byte for byte like git's `--format`. Raises UsageError."""
     safe = safe_text if is_for_person() and not zero else str
     line, now = read_format(form, lambda name: named(git, name), safe), datetime.now(timezone.utc)
     sys.stdout.flush()

@@ -62,7 +62,7 @@ def command(name: str, *, limit: int | None, lines: int, as_json: bool) -> None:
 
 
 def run_named(project: Project, name: str) -> Run | None:
-    """The run of that name; None if it is a name that only git knows. Raises UnknownRun."""
+    """Returns the run of that name; None if only git knows the name. Raises UnknownRun."""
     if ".." in name and is_commit(project.git, name):
         return None
     try:
@@ -74,7 +74,7 @@ def run_named(project: Project, name: str) -> Run | None:
 
 
 def print_attempt(number: int, attempt: Attempt, lines: int, look: tuple[Palette, datetime]) -> None:
-    """An attempt with the end of its output, in these colours and as of now."""
+    """Prints an attempt and the end of its output. Ages count from now."""
     colours, now = look
     when = time_text(attempt.started or attempt.created)
     name, status = colours.paint("id", short(attempt.id)), colours.paint(attempt.status, status_text(attempt, now))
@@ -89,7 +89,7 @@ def print_attempt(number: int, attempt: Attempt, lines: int, look: tuple[Palette
 
 
 def print_commits(commits: Iterable[Commit], colours: Palette, now: datetime) -> None:
-    """A line for each commit, and below it one for each of its runs."""
+    """Prints a line for each commit, and below it one for each of its runs."""
     for commit in commits:
         name = commit.author.partition(" <")[0]
         words = (relative_text(commit.time, now), safe_text(commit.subject), safe_text(f"({name})"))
@@ -99,7 +99,7 @@ def print_commits(commits: Iterable[Commit], colours: Palette, now: datetime) ->
 
 
 def print_runs(runs: Sequence[Run], colours: Palette, now: datetime, word: str) -> None:
-    """The runs of a commit, a line each."""
+    """Prints a line for each run of a commit."""
     for run in runs:
         cells = (
             colours.paint("id", short(run.id)),
@@ -114,7 +114,7 @@ def print_runs(runs: Sequence[Run], colours: Palette, now: datetime, word: str) 
 
 
 def commit_json(commit: Commit) -> dict[str, Any]:
-    """A commit with its runs."""
+    """Returns a commit with its runs as a JSON value."""
     return {
         "id": commit.id, "author": commit.author, "time": rfc3339(commit.time), "subject": commit.subject,
         "exact": list(map(run_json, commit.exact)), "changed": list(map(run_json, commit.changed)),

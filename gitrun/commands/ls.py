@@ -50,7 +50,7 @@ def command(run: str, *, zero: bool, as_json: bool, **parts: bool) -> None:
 
 
 def line_of(content: Content, colours: Palette) -> str:
-    """A file as people read it: part, size, path."""
+    """Formats a file for people: part, size, path."""
     size = "-" if content.size is None else size_text(content.size)
     away = "" if content.here else "  (not on this machine)"
     return GAP.join((colours.paint("heading", f"{content.part:<8}"), f"{size:>7}", safe_text(content.path) + away))

@@ -1,4 +1,4 @@
-"""The command line: one file a verb, imported when its verb is called; one place turns errors into text and exit codes."""
+"""The command line. Imports a verb's file when it is called, and turns errors into text and exit codes in one place."""
 
 from __future__ import annotations
 
@@ -58,26 +58,26 @@ VERBS = {
     "help": "the man page, or the usage of a verb",
 }
 PLUMBING = frozenset({"hook"})
-"""What our own files call: no verb for people."""
+"""Verbs for gitrun's own hook scripts, not for people."""
 LOOKING = frozenset({"list", "show", "log", "diff", "compare", "ls"})
-"""The verbs whose output is paged and coloured, none of which starts a program of the user."""
+"""Verbs with paged and coloured output. They start no user program."""
 WIDTH = max(map(len, VERBS)) + 1
 EPILOG = "\b\nVerbs:\n" + "\n".join(f"  {name:<{WIDTH}} {words}" for name, words in VERBS.items())
 
 
 def main() -> None:
-    """The executable `git-run`."""
+    """Runs the executable `git-run`."""
     if sys.platform == "win32":
         sys.exit("gitrun does not run on Windows yet; it does in WSL")
     open_missing()
-    for stream in (sys.stdout, sys.stderr):  # what its encoding has no bytes for is said escaped
+    for stream in (sys.stdout, sys.stderr):  # escape characters that the locale's encoding lacks
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     sys.exit(answer(sys.argv[1:]))
 
 
 def open_missing() -> None:
-    """What we were started without of stdin, stdout and stderr leads nowhere, and not into the next file that is opened."""
+    """Opens the null device for closed standard streams, so that no file gets descriptor 0, 1 or 2."""
     while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(opened, True)  # noqa: FBT003 - the function takes it so
     os.close(opened)
@@ -86,9 +86,9 @@ def open_missing() -> None:
 
 
 def answer(words: list[str]) -> int:
-    """Does what the words ask for, or says on stderr why not; the exit code."""
+    """Runs the call `words` and reports errors on stderr. Returns the exit code."""
     verb = words.pop(0) if words and (words[0] in VERBS or words[0] in PLUMBING) else "run"
-    if words[:1] == ["--git-completion-helper"]:  # before anything is imported: somebody waits at a key
+    if words[:1] == ["--git-completion-helper"]:  # before any import, since the user waits at a key
         from gitrun.commands.completion import offered
 
         print(offered(verb))
@@ -111,7 +111,7 @@ def answer(words: list[str]) -> int:
 
 
 def obey(verb: str, words: list[str]) -> int:
-    """Runs the verb, or says why not; the exit code."""
+    """Runs the verb and reports errors on stderr. Returns the exit code."""
     import click
 
     ours = words[: words.index("--")] if "--" in words else words
@@ -133,7 +133,7 @@ def obey(verb: str, words: list[str]) -> int:
         return complain(Complaint("usage", *told(error, verb, words), 129), as_json=as_json)
     except (click.exceptions.Abort, KeyboardInterrupt):
         return 130
-    except BrokenPipeError:  # as if SIGPIPE had ended us
+    except BrokenPipeError:  # 128 + SIGPIPE, as a shell reports a program that it killed
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141
     except OSError as error:
@@ -141,7 +141,7 @@ def obey(verb: str, words: list[str]) -> int:
 
 
 def invoke_or_move(verb: str, words: list[str]) -> int:
-    """Runs the verb; an option that git run does not have may be one of the script, and then stands behind `--`."""
+    """Runs the verb. An option that git run lacks may be the script's, and is tried after `--`. Returns the exit code."""
     import click
 
     try:
@@ -156,7 +156,7 @@ def invoke_or_move(verb: str, words: list[str]) -> int:
 
 
 def told_of_system(error: OSError) -> str:
-    """What the system refused; where a file of ours cannot be made, that is so of the whole repository."""
+    """Describes what the system refused. A read-only gitrun directory is reported as a read-only repository."""
     place, reason = os.fsdecode(error.filename or ""), error.strerror or str(error)
     is_ours = ".git/" in place and "/gitrun/" in place and error.errno in {errno.EROFS, errno.EACCES}
     if is_ours and not os.access(place.rpartition("/")[0], os.W_OK):
@@ -165,7 +165,7 @@ def told_of_system(error: OSError) -> str:
 
 
 def usage_asked(verb: str, words: list[str]) -> tuple[str, list[str]]:
-    """What shows what `-h` asks for: behind an operation its flags, else the usage of the verb."""
+    """Returns verb and words that answer `-h`: the operation's flags if one is named, else the usage."""
     from gitrun.commands.misuse import operation_in
 
     before = words[: words.index("-h")]
@@ -176,12 +176,12 @@ def usage_asked(verb: str, words: list[str]) -> tuple[str, list[str]]:
 
 
 def module_of(verb: str) -> str:
-    """The module of a verb; Python keeps the word `import` for itself."""
+    """Returns the module name of a verb; `import_` for the keyword `import`."""
     return "import_" if verb == "import" else verb.replace("-", "_")
 
 
 def command_of(verb: str) -> click.Command:
-    """The verb as click knows it."""
+    """Imports the verb and returns its click command."""
     found: click.Command = import_module(f"gitrun.commands.{module_of(verb)}").command
     if verb in LOOKING:
         from gitrun.commands.colour import options
@@ -191,7 +191,7 @@ def command_of(verb: str) -> click.Command:
 
 
 def invoke(verb: str, words: list[str]) -> int:
-    """Runs the verb; its exit code."""
+    """Runs the verb and returns its exit code."""
     command = command_of(verb)
     if words == ["-h"]:
         return print_help(verb, command)
@@ -199,9 +199,9 @@ def invoke(verb: str, words: list[str]) -> int:
     if verb == "run" and "--" in words:
         place = words.index("--")
         words, rest = words[:place], tuple(words[place + 1 :])
-    if verb in LOOKING:  # the value of --color goes without saying, and never stands in the next word
+    if verb in LOOKING:  # `--color` takes no value from the next word, as in git
         words = ["--color=always" if word == "--color" else word for word in words]
-    # not command.main(): it would end us with 1 when nobody reads our output any more
+    # not command.main(): it exits with 1 on a broken pipe
     with command.make_context(f"git run {verb}", [*words], obj=rest) as context, place_to_show(verb):
         found: Any = command.invoke(context)
         sys.stdout.flush()
@@ -209,7 +209,7 @@ def invoke(verb: str, words: list[str]) -> int:
 
 
 def place_to_show(verb: str) -> AbstractContextManager[None]:
-    """The pager for what is looked at on a terminal; for all else what we have."""
+    """Returns a context that pages output, for verbs that look, on a terminal; else one that does nothing."""
     if verb not in LOOKING or not sys.stdout.isatty():
         return nullcontext()
     from gitrun.commands.pager import paged
@@ -218,10 +218,10 @@ def place_to_show(verb: str) -> AbstractContextManager[None]:
 
 
 def print_help(verb: str, command: click.Command) -> int:
-    """Prints the usage; the exit code that git has then."""
+    """Prints the usage. Returns 129, git's exit code for it."""
     import click
 
-    # in the raw docstrings of the verbs, click's mark for lines that stay as they are is two characters
+    # the verbs' docstrings are raw, so click's \b marker arrives as two characters
     command.help = (command.help or "").replace("\\b\n", "\b\n")
     context = click.Context(command, info_name="git run" if verb == "run" else f"git run {verb}")
     click.echo(command.get_help(context))
@@ -229,7 +229,7 @@ def print_help(verb: str, command: click.Command) -> int:
 
 
 def told_of(error: GitrunError, words: list[str]) -> tuple[str, str]:
-    """What is and what to do; a name that nothing here has may have been meant for a verb, which only is known here."""
+    """Returns message and hint. An unknown operation may be a mistyped verb, and only commands know the verbs."""
     if not isinstance(error, UnknownOperation):
         return error.message, error.hint
     from gitrun.commands.misuse import with_verbs
@@ -238,7 +238,7 @@ def told_of(error: GitrunError, words: list[str]) -> tuple[str, str]:
 
 
 class Complaint(NamedTuple):
-    """What is wrong: a stable word for programs, what is and what to do for people, and the exit code."""
+    """An error to report: its kind for programs, message and hint for people, and the exit code."""
 
     kind: str
     message: str
@@ -247,7 +247,7 @@ class Complaint(NamedTuple):
 
 
 def complain(found: Complaint, *, as_json: bool) -> int:
-    """Says what is and what to do, on stderr; the exit code."""
+    """Prints an error on stderr, as JSON if asked. Returns its exit code."""
     message, hint = without_passwords(found.message), without_passwords(found.hint)
     if as_json:
         words = {"kind": found.kind, "error": found.code, "message": whole_text(message), "hint": whole_text(hint)}

@@ -1,4 +1,4 @@
-"""What is wrong with the words of a call, and what was probably meant: only here click's words become ours."""
+"""Explains usage errors: translates click's messages, and guesses what was meant."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from gitrun.engine.offers import Offer
 
 NEAR = 0.7
-"""How alike two words are, of 1, for one to be a slip of the other."""
+"""Similarity (0 to 1) at which a word counts as a misspelling of another."""
 RUN = ("--restart", "--start")
-"""Options of `git run` whose value says what is run."""
+"""Options of `git run` whose value names what to run."""
 WANTED = {"runs": "the name of a run", "file": "the path of a file"}
 TYPE_WORDS = {"integer": "a whole number", "float": "a number"}
 WRONG_TYPE = re.compile(r"('.*') is not a valid (integer|float)( range)?\.?", re.DOTALL)
 TOO_SMALL = re.compile(r"(\S+) is not in the range x>=([0-9]+)\.?")
 SURPLUS = re.compile(r"unexpected extra arguments? \((?P<words>.*)\)", re.DOTALL)
 BYTE = re.compile(r"(?<!\\)\\udc([89a-f][0-9a-f])")
-"""How Python spells a byte that is not UTF-8."""
+"""Python's spelling of a byte that is not UTF-8."""
 NUMBER = re.compile(r"-[0-9.]")
 HABITS = {
     **dict.fromkeys(("restart", "resume", "start"), "git run --restart RUN restarts a run"),
@@ -42,11 +42,11 @@ HABITS = {
     "follow": "git run watch RUN follows a run",
     "clean": "git run gc cleans up",
 }
-"""What those mean who type what other tools call it."""
+"""Verbs of other tools, and their equivalents here."""
 
 
 def told(error: click.ClickException, verb: str, words: Sequence[str]) -> tuple[str, str]:
-    """What click found wrong, and what to do, in our words."""
+    """Translates a click error into (message, hint)."""
     called = "git run" if verb == "run" else f"git run {verb}"
     hint = f"{called} -h shows the options"
     if isinstance(error, click.NoSuchOption):
@@ -63,7 +63,7 @@ def told(error: click.ClickException, verb: str, words: Sequence[str]) -> tuple[
 
 
 def wrong_value(message: str) -> str:
-    """What is wrong with the value of an option, to be said behind its name; its bytes that are not UTF-8 as all else does."""
+    """Describes a wrong value; the result follows the option's name. Shows bytes that are not UTF-8 in hex."""
     message = BYTE.sub(r"\\x\1", message)
     if wrong := WRONG_TYPE.fullmatch(message):
         return f" takes {TYPE_WORDS[wrong[2]]}, not {wrong[1]}"
@@ -73,20 +73,20 @@ def wrong_value(message: str) -> str:
 
 
 def unknown_option(error: click.NoSuchOption) -> str:
-    """That there is no such option, with those that are near in spelling."""
+    """Returns the message for an unknown option, with similar ones."""
     near = near_options(error)
     return f"there is no option '{error.option_name}'" + (f"; did you mean {either_text(near)}?" if near else "")
 
 
 def near_options(error: click.NoSuchOption) -> list[str]:
-    """The options of which the one that was given is a slip; the dashes make none alike."""
+    """Returns the long options that resemble the given one. Dashes do not count."""
     given = error.option_name.lstrip("-")
     near = (option for option in error.possibilities or () if option.startswith("--"))
     return [option for option in near if SequenceMatcher(None, given, option.lstrip("-")).ratio() >= NEAR]
 
 
 def no_option(error: click.NoSuchOption, words: Sequence[str], hint: str) -> tuple[str, str]:
-    """As `unknown_option`; behind an operation it is said how a flag is written, for that is what was probably meant."""
+    """Returns (message, hint) for an option unknown to `git run`. After an operation, it explains how flags are written."""
     name, near = error.option_name, near_options(error)
     place = next((place for place, word in enumerate(words) if is_option(word, name)), len(words))
     options = error.ctx.command.params if error.ctx else ()
@@ -104,12 +104,12 @@ def no_option(error: click.NoSuchOption, words: Sequence[str], hint: str) -> tup
 
 
 def is_option(word: str, name: str) -> bool:
-    """Whether a word gives the option; short ones may stand together with others, or with their value."""
+    """Returns whether a word contains the option; short options may be combined or followed by a value."""
     return word.partition("=")[0] == name if name.startswith("--") else word[:1] == "-" != word[1:2] and name[1:] in word
 
 
 def operation_in(words: Sequence[str], options: Sequence[click.Parameter]) -> str:
-    """The first of the words that is no flag, no option and no value of one; empty if there is none."""
+    """Returns the first word that is no flag, option or value of an option; empty if there is none."""
     takes = {name for one in options if isinstance(one, click.Option) and not one.is_flag for name in one.opts}
     before = ""
     for word in words:
@@ -120,7 +120,7 @@ def operation_in(words: Sequence[str], options: Sequence[click.Parameter]) -> st
 
 
 def stray(words: Sequence[str]) -> UsageError:
-    """The error of a second word that is neither a flag nor an option, with what was probably meant."""
+    """Makes the error for a second word that is neither flag nor option, with a guess at its meaning."""
     first, word = [word for word in words if "=" not in word][:2]
     rest, flags = shlex.join([word for word in words if word != first]), [word for word in words if "=" in word]
     command = f"git run {shlex.join([*flags, '--', *(word for word in words if '=' not in word)])}"
@@ -128,7 +128,7 @@ def stray(words: Sequence[str]) -> UsageError:
     if offer and (pair := pair_meant([word for word in words if word != first], [flag.name for flag in offer.flags or ()])):
         return UsageError("a flag and its value are one word", f"did you mean {pair}?")
     said = f"'{word}' is neither a flag nor an option"
-    if first.isdecimal() and word in VERBS and not offer:  # the value of an option such as -n 3
+    if first.isdecimal() and word in VERBS and not offer:  # the number is the value of an option such as -n 3
         return UsageError(*behind_options(word))
     if offer:
         return UsageError(said, f"flags are name=value, arguments of {first} stand behind --: git run {first} -- {word}")
@@ -144,7 +144,7 @@ def stray(words: Sequence[str]) -> UsageError:
 
 
 def pair_meant(words: Sequence[str], flags: Collection[str]) -> str:
-    """The flag with its value that was written as `lr 0.1`, `lr =0.1`, `lr= 0.1` or `lr:0.1`; empty if there is none."""
+    """Returns a flag that was written as `lr 0.1`, `lr =0.1`, `lr= 0.1` or `lr:0.1` in the form `lr=0.1`; else empty."""
     for place, word in enumerate(words):
         name, sign, value = word.partition(":" if "=" not in word else "=")
         if name not in flags or (sign and value and sign != ":"):
@@ -155,7 +155,7 @@ def pair_meant(words: Sequence[str], flags: Collection[str]) -> str:
 
 
 def offer_here(name: str) -> Offer | None:
-    """The operation of that name, as the working tree has it; None if there is none that can be read."""
+    """Returns the operation of that name in the working tree; None if there is none that is readable."""
     from gitrun.commands.opening import open_project
     from gitrun.engine.offers import offers
 
@@ -166,7 +166,7 @@ def offer_here(name: str) -> Offer | None:
 
 
 def with_verbs(error: UnknownOperation, words: Sequence[str]) -> tuple[str, str]:
-    """What to say of an operation that is not there: it may have been a verb, perhaps behind options."""
+    """Returns (message, hint) for an unknown operation, which may be a verb, perhaps after options."""
     if error.name in VERBS:
         plain = no_operation(error.name)
         message, hint = behind_options(error.name) if error.name in words[1:] else (plain.message, plain.hint)
@@ -180,22 +180,22 @@ def with_verbs(error: UnknownOperation, words: Sequence[str]) -> tuple[str, str]
 
 
 def require_no_verb(name: str | None) -> None:
-    """Raises UnknownOperation if this is a verb, and no operation has its name."""
+    """Raises UnknownOperation if `name` is a verb and no operation."""
     if name in VERBS and not offer_here(name):
         raise no_operation(name)
 
 
 def no_operation(verb: str) -> UnknownOperation:
-    """The error of a verb where an operation is expected."""
+    """Makes the error for a verb in the place of an operation."""
     return UnknownOperation(f"there is no script or program '{verb}' here", f"git run {verb} is the verb", verb)
 
 
 def behind_options(verb: str) -> tuple[str, str]:
-    """What to say where options stand before the verb."""
+    """Returns (message, hint) for options in front of the verb."""
     return f"{verb} is a verb, and its options stand behind it", f"git run {verb} -h shows them"
 
 
 def verb_of(option: str, words: Sequence[str]) -> str:
-    """The first verb among the words, if the option is one of its own; empty if there is none."""
+    """Returns the first verb among the words if it has the option; else empty."""
     verb = next((word for word in words if word in VERBS), "")
     return verb if verb and any(option in one.opts for one in command_of(verb).params) else ""

@@ -1,4 +1,4 @@
-"""`git run` alone: what can be done next."""
+"""`git run` without words: suggests what to do next."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 FEW = 8
 RESTART = "git run --restart {} runs it again"
 AGAIN = {RUNNING: "git run stop {} ends it", STAGED: "git run --start {} starts it"}
-"""What can be done with a run of that status."""
+"""Suggestions for the last run, by its status."""
 
 
 def what_next(project: Project) -> UsageError:
-    """That nothing was asked for, with the operations that there are and the last run."""
+    """Makes the error for an empty call, with the operations here and the last run."""
     error = UsageError(
         "nothing to run", "git run <script> runs a script, git run -- <command> anything else; git run -h says more"
     )
@@ -32,7 +32,7 @@ def what_next(project: Project) -> UsageError:
 
 
 def lines(project: Project) -> Iterator[str]:
-    """A line for the operations, and one for the last run."""
+    """Returns a line about the operations, and one about the last run."""
     from gitrun.engine.offers import offers
 
     with suppress(GitrunError):

@@ -1,4 +1,4 @@
-"""The project that a verb is about, opened with manners for a terminal."""
+"""Opens the project for a verb, with a progress bar on a terminal."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import sys
 from gitrun.project import Project
 
 WIDTH = 30
-"""Columns of the bar."""
+"""Characters of the bar."""
 MANY = 2_000
-"""Runs whose reading takes so long that a person wants to see it go on."""
+"""Runs from which reading takes long enough for a bar."""
 
 
 def open_project() -> Project:
-    """The project of the current directory; on a terminal a bar shows how the index of very many runs is built."""
+    """Opens the project of the current directory. A bar shows progress while a large index is built."""
     project = Project()
     if sys.stderr.isatty():
         project.told = show_progress
@@ -21,7 +21,7 @@ def open_project() -> Project:
 
 
 def show_progress(done: int, total: int) -> None:
-    """Draws the bar anew in its line on stderr, and takes it away at the end."""
+    """Redraws the bar in its line on stderr, and erases it at the end."""
     if total <= MANY:
         return
     filled = WIDTH * done // total

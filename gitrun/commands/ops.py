@@ -58,7 +58,7 @@ def command(names: tuple[str, ...], *, as_json: bool, schema: bool) -> int:
 
 
 def rows(offer: Offer) -> list[list[str]]:
-    """An operation with its flags, as rows of two cells."""
+    """Returns an operation with its flags as rows of two cells."""
     definition = offer.definition
     described = definition.description if definition else ""
     if definition and definition.steps and not described:
@@ -74,12 +74,12 @@ def rows(offer: Offer) -> list[list[str]]:
 
 
 def flag_rows(flags: Iterable[Flag], depth: int) -> list[list[str]]:
-    """Flags as rows."""
+    """Returns flags as rows."""
     return [[f"{'  ' * depth}{safe_text(flag_text(flag))}", safe_text(words_about(flag))] for flag in flags]
 
 
 def command_rows(commands: Iterable[Command], above: str = "--") -> Iterator[list[str]]:
-    """Sub-commands as they are typed, each with its own flags below it."""
+    """Returns sub-commands as typed, each followed by its own flags."""
     for command in commands:
         typed = f"{above} {command.name}"
         yield [f"  {safe_text(typed)}", ""]
@@ -88,12 +88,12 @@ def command_rows(commands: Iterable[Command], above: str = "--") -> Iterator[lis
 
 
 def flag_text(flag: Flag) -> str:
-    """A flag with its default, as it is typed."""
+    """Formats a flag with its default, as typed."""
     return f"{flag.name}=" + ("" if flag.default is None else format_value(flag.default))
 
 
 def words_about(flag: Flag) -> str:
-    """Help, choices, limits, and whether it must be given."""
+    """Describes a flag: help, choices, limits, and whether it is required."""
     limits = [
         "one of " + ", ".join(map(format_value, flag.choices)) if flag.choices else "",
         f"at least {flag.least:g}" if flag.least is not None else "",
@@ -106,7 +106,7 @@ def words_about(flag: Flag) -> str:
 
 
 def offer_json(offer: Offer) -> dict[str, Any]:
-    """An operation as JSON."""
+    """Returns an operation as a JSON value."""
     definition = offer.definition
     return {
         "name": offer.name,
@@ -123,7 +123,7 @@ def offer_json(offer: Offer) -> dict[str, Any]:
 
 
 def command_json(command: Command) -> dict[str, Any]:
-    """A sub-command as JSON."""
+    """Returns a sub-command as a JSON value."""
     return {
         "name": command.name,
         "flags": [flag_json(flag) for flag in command.flags],
@@ -132,7 +132,7 @@ def command_json(command: Command) -> dict[str, Any]:
 
 
 def flag_json(flag: Flag) -> dict[str, Any]:
-    """A flag as JSON."""
+    """Returns a flag as a JSON value."""
     return {
         "name": flag.name, "default": flag.default, "type": flag.kind, "choices": list(flag.choices), "min": flag.least,
         "max": flag.most, "help": flag.help, "required": flag.required,

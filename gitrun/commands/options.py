@@ -1,4 +1,4 @@
-"""Options of a script that are typed before `--`, as in `git run train.py --lr 0.3`: they are moved behind it."""
+"""Moves a script's options behind `--` if they were typed before it, as in `git run train.py --lr 0.3`."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from gitrun.model.scripts import Command
 
 SIGNS = ("+", "~")
-"""What the words of Hydra begin with that add to a configuration, or take something out of it."""
+"""Prefixes of Hydra words that add to a configuration or remove from it."""
 HYDRA = "hydra"
 
 
 def moved(words: Sequence[str]) -> list[str] | None:
-    """Returns the words with those behind `--` that are the script's own; None if one is neither ours nor the script's.
+    """Returns the words with the script's own options behind `--`; None if one is neither ours nor the script's.
 
     Raises UsageError for an option without its value.
     """
@@ -61,7 +61,7 @@ def moved(words: Sequence[str]) -> list[str] | None:
 
 
 def signed(operation: str, words: Sequence[str]) -> list[str]:
-    """Returns those of the words that change a configuration of Hydra's, `+a=1`, `++a=1` and `~a`, if Hydra reads them."""
+    """Returns the words that edit a Hydra configuration, `+a=1`, `++a=1` and `~a`, if the script uses Hydra."""
     found = [word for word in words if word.startswith(SIGNS)]
     offer = offer_here(operation) if found else None
     return found if offer and offer.frontend == HYDRA else []
@@ -73,7 +73,7 @@ def options() -> list[click.Option]:
 
 
 def operation_among(words: Sequence[str], takes: dict[str, bool]) -> Offer | None:
-    """Returns the operation that the words name; values of options are no names."""
+    """Returns the operation among the words, skipping the values of options."""
     before = ""
     for word in words:
         if before in {"-m", "--module"}:
@@ -85,18 +85,18 @@ def operation_among(words: Sequence[str], takes: dict[str, bool]) -> Offer | Non
 
 
 def is_known(name: str, takes: dict[str, bool]) -> bool:
-    """Returns whether the option is one of ours; those of one letter may stand together."""
+    """Returns whether git run has the option; short options may be combined."""
     is_letters = name[:1] == "-" != name[1:2] and len(name) > 1
     return name in takes or (is_letters and all(takes.get(f"-{letter}") is False for letter in name[1:]))
 
 
 def of_option(name: str, flags: Iterable[Flag]) -> Flag | None:
-    """Returns the flag that the option gives a value."""
+    """Returns the flag that the option sets."""
     return next((flag for flag in flags if name in {flag.option, *flag.aliases, *off_words(flag)}), None)
 
 
 def off_words(flag: Flag) -> tuple[str, ...]:
-    """Returns the options that stand for a value of the flag."""
+    """Returns the options that set the flag to a fixed value."""
     if flag.action == "boolean_optional":
         return (f"--no-{flag.option.removeprefix('--')}",)
     if flag.action == "equals" and flag.kind == "bool":
@@ -105,13 +105,13 @@ def off_words(flag: Flag) -> tuple[str, ...]:
 
 
 def takes_value(flag: Flag, name: str) -> bool:
-    """Returns whether a value stands behind the option."""
+    """Returns whether a value follows the option."""
     is_switch = flag.action in {"store_true", "store_false", "boolean_optional", "switch", "const", "count", "times"}
     return not (is_switch or name in off_words(flag) or (flag.action == "equals" and flag.kind == "bool"))
 
 
 def values_behind(words: Sequence[str], flag: Flag, offer: Offer) -> int:
-    """Returns how many of the words are values of the option: one, or of one that takes several all up to the next flag."""
+    """Returns the number of words that are values of the option: one, or all up to the next flag if it takes several."""
     if flag.size or not flag.many or flag.action in {"append", "repeat", "equals", "separated", "spaced"}:
         return min(flag.size or 1, len(words))
     stops = (at for at, word in enumerate(words) if word.startswith("--") or "=" in word or word == offer.name)

@@ -1,4 +1,4 @@
-"""The pager, by git's rules: `git var GIT_PAGER` names it; git itself sees to `git -p`, `--no-pager` and `pager.run`."""
+"""Pages output by git's rules: `git var GIT_PAGER` names the pager; git itself handles `git -p` and `pager.run`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 IN_USE = "GIT_PAGER_IN_USE"
 MANNERS = {"LESS": "FRX", "LV": "-c"}
-"""What git tells pagers that were told nothing: end if it fits one screen, keep colours, leave the text on the screen."""
+"""Default options that git gives pagers: quit if one screen suffices, keep colours, leave the text."""
 
 
 @contextmanager
 def paged() -> Iterator[None]:
-    """Shows what is printed until the end of the `with` in the pager, if the user has one; waits for it."""
+    """Sends stdout through the user's pager, if there is one, until the end of the `with`. Waits for the pager."""
     from pathlib import Path
 
     from gitrun.engine.process import shown_through
@@ -28,7 +28,7 @@ def paged() -> Iterator[None]:
     if named in {"", "cat"}:
         yield
         return
-    os.environ["COLUMNS"] = str(shutil.get_terminal_size().columns)  # known to nobody behind a pipe
+    os.environ["COLUMNS"] = str(shutil.get_terminal_size().columns)  # programs behind a pipe cannot ask the terminal
     sys.stdout.flush()
     streams = (1, 2) if sys.stderr.isatty() else (1,)
     with shown_through(named, {**MANNERS, **os.environ}, streams) as is_shown:
@@ -41,5 +41,5 @@ def paged() -> Iterator[None]:
 
 
 def is_for_person() -> bool:
-    """Whether somebody reads what we print: on a terminal, or in a pager."""
+    """Returns whether a person reads stdout, on a terminal or in a pager."""
     return sys.stdout.isatty() or os.environ.get(IN_USE, "").lower() in {"true", "yes", "on", "1"}

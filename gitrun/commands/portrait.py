@@ -1,4 +1,4 @@
-"""One run as a person wants to read it: what was run, from what, what came of it, how to run it again."""
+"""The rows of `git run show`: what was run, from which source, its result, and how to run it again."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ if TYPE_CHECKING:
     Rows: TypeAlias = Iterator[tuple[str, str]]
 
 MANY = 10
-"""Paths of a kind above which the rest is only counted."""
+"""Paths of a kind that are listed; further ones are counted."""
 LONGEST = 72
 LAST = 5
-"""Lines of the output that are shown of a run that went wrong."""
+"""Lines of output shown of a run that did not complete."""
 
 
 def portrait(project: Project, run: Run, attempts: Sequence[Attempt], now: datetime) -> list[tuple[str, str]]:
-    """What a person wants to know about a run: a name and a text each, safe on a terminal."""
+    """Returns the rows about a run, as pairs of name and text that are safe on a terminal."""
     known = short(run.id)
     rows = [
         *beginning(project, run, now),
@@ -61,7 +61,7 @@ def portrait(project: Project, run: Run, attempts: Sequence[Attempt], now: datet
 
 
 def beginning(project: Project, run: Run, now: datetime) -> Rows:
-    """What was run, by whom, and what came of it."""
+    """Returns the rows about operation, author and outcome."""
     attempt = run.attempt
     yield "operation", attempt.operation
     yield "status", status_text(attempt, now)
@@ -76,7 +76,7 @@ def beginning(project: Project, run: Run, now: datetime) -> Rows:
 
 
 def ways_on(run: Run) -> Rows:
-    """What can be done with the run as it stands."""
+    """Returns the commands that make sense next for the run."""
     known = short(run.id)
     if run.status == RUNNING:
         yield "watch", f"git run watch {known}"
@@ -88,7 +88,7 @@ def ways_on(run: Run) -> Rows:
 
 
 def metric_lines(project: Project, run: Run) -> list[str]:
-    """What there is to say of metrics that had more than one value, a line each."""
+    """Returns a line for each metric with more than one value."""
     told = {name: known for name, known in run.metrics.summaries.items() if known.count > 1}
     first = dict(islice(told.items(), MANY))
     drawn = courses(project.git, run, [name for name, known in first.items() if known.count > 2])
@@ -108,7 +108,7 @@ def metric_lines(project: Project, run: Run) -> list[str]:
 
 
 def provenance(project: Project, run: Run) -> Rows:
-    """Who vouches for the run, where that is a question: it came from elsewhere, or is signed, or was to be."""
+    """Returns the rows about signature and trust: of foreign or signed runs, and if `gitrun.sign` is configured."""
     trusted, signed = is_trusted(project.git, run), signature(project.git, run.attempt.id)
     if signed or not trusted or "gitrun.sign" in project.git.config:
         yield "signature", signed.words if signed else "unsigned"
@@ -116,7 +116,7 @@ def provenance(project: Project, run: Run) -> Rows:
 
 
 def origin(project: Project, run: Run) -> Rows:
-    """The source: the commit that it was made from, and what of it was not committed."""
+    """Returns the rows about the source: base commit and uncommitted changes."""
     attempt = run.attempt
     subject = subject_of(project.git, attempt.base) if attempt.base else ""
     subject = subject if len(subject) <= LONGEST else subject[: LONGEST - 1] + "…"
@@ -133,7 +133,7 @@ def origin(project: Project, run: Run) -> Rows:
 
 
 def links(project: Project, run: Run) -> Rows:
-    """What the run needed, what it is made of, and what it is a part of."""
+    """Returns the rows about needed runs, steps, and the run that it is a step of."""
     with suppress(BadRun):
         basis, steps = family(project.git, run)
         yield from basis_rows(basis)
@@ -147,7 +147,7 @@ def links(project: Project, run: Run) -> Rows:
 
 
 def lent(project: Project, run: Run) -> Rows:
-    """What the run was lent of the files that git ignores, and what of them has changed since."""
+    """Returns the rows about lent ignored files, and which of them have changed since."""
     entries, changed = project.lent(run)
     yield (
         "lent",
@@ -162,13 +162,13 @@ def lent(project: Project, run: Run) -> Rows:
 
 
 def listing(paths: Sequence[str], run: Run) -> str:
-    """The paths, the first of them if they are many."""
+    """Joins the first MANY paths, and counts the others."""
     more = len(paths) - MANY
     return ", ".join(paths[:MANY]) + (f" and {more:,} more (git run diff {short(run.id)} --stat)" if more > 0 else "")
 
 
 def notes(run: Run, now: datetime) -> Rows:
-    """What people noted about the run."""
+    """Returns the rows about annotations."""
     yield "notes", run.notes.unreadable
     yield "label", label_text(run.notes.label or "")
     yield "tags", ", ".join(map(label_text, run.notes.tags))
@@ -181,7 +181,7 @@ def notes(run: Run, now: datetime) -> Rows:
 
 
 def files(project: Project, run: Run) -> Rows:
-    """What the run left, where it is kept."""
+    """Returns the rows about produced files, by the place where they are kept."""
     found = contents(project.git, run, (PRODUCED, LOCAL))
     yield from (("file", file_text(content)) for content in islice(found, MANY))
     more = sum(1 for _ in found)
@@ -189,7 +189,7 @@ def files(project: Project, run: Run) -> Rows:
 
 
 def output(run: Run) -> Rows:
-    """What the run wrote: the last lines of what went wrong, else how much it is."""
+    """Returns the last lines of output if the run went wrong, else its size."""
     written = run.output.splitlines()
     more = f"{count_text(len(written), 'line')} (git run cat {short(run.id)})"
     if run.status not in {ERROR, TERMINATED}:
@@ -203,13 +203,13 @@ def output(run: Run) -> Rows:
 
 
 def file_text(content: Content) -> str:
-    """A file that a run left."""
+    """Formats a produced file."""
     where = {"git": "", "local": " local" if content.here else " local, not on this machine"}
     return f"{content.path}{GAP}{size_text(content.size or 0)}{where.get(content.stored, f' {content.stored}')}"
 
 
 def machine(project: Project, run: Run) -> Rows:
-    """What the run ran with, as far as that was recorded."""
+    """Returns the rows about the environment, as far as it was recorded."""
     with suppress(BadRun):
         found = project.environment(run)
         yield "python", values(found, "python", ("version", "implementation"))
@@ -217,7 +217,7 @@ def machine(project: Project, run: Run) -> Rows:
 
 
 def values(found: Mapping[str, Any], table: str, names: Iterable[str]) -> str:
-    """The texts that a table of a foreign file has under these names."""
+    """Returns the texts at these keys of a table that may come from anybody."""
     inside = found.get(table)
     texts = [inside.get(name) for name in names] if isinstance(inside, dict) else []
     return " ".join(text for text in texts if isinstance(text, str))

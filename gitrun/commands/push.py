@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from gitrun.store.remotes import Pushed
 
 NAMED = 3
-"""Commits that are named when they go along with runs."""
+"""Commits named when they are pushed along with runs."""
 
 
 @click.command(add_help_option=False)
@@ -80,7 +80,7 @@ def command(words: tuple[str, ...], *, everything: bool, **options: Any) -> int:
 
 
 def meant(project: Project, names: Sequence[str], options: dict[str, Any], *, everything: bool) -> Mapping[str, str]:
-    """The runs to push: id -> tip. Raises UnknownRun, UsageError."""
+    """Returns the runs to push, id -> tip. Raises UnknownRun, UsageError."""
     is_plain = not names and options["question"].is_plain and options["revisions"] is None
     if everything and not is_plain:
         raise UsageError("--all goes without names and filters", "leave out one or the other")
@@ -91,7 +91,7 @@ def meant(project: Project, names: Sequence[str], options: dict[str, Any], *, ev
 
 
 def tell_held(project: Project, held: Mapping[str, str]) -> None:
-    """Says which runs stay here because they have files of submodules."""
+    """Reports runs that are not pushed because they contain files of submodules."""
     for run, path in islice(held.items(), MOST):
         project.say(f"warning: run {short(run)} is not pushed: it has files of submodule {path}")
     if len(held) > MOST:
@@ -101,7 +101,7 @@ def tell_held(project: Project, held: Mapping[str, str]) -> None:
 
 
 def tell_commits(project: Project, runs: Mapping[str, str], there: frozenset[str], remote: str) -> None:
-    """Says which commits the remote does not have go along with the runs, because these were made from them."""
+    """Reports commits new to the remote that go along, because runs are based on them."""
     found = project.sharing.unpublished(runs, there)
     if found:
         named = "; ".join(found[:NAMED]) + (f"; and {len(found) - NAMED:,} more" if len(found) > NAMED else "")
@@ -109,7 +109,7 @@ def tell_commits(project: Project, runs: Mapping[str, str], there: frozenset[str
 
 
 def tell(project: Project, found: Pushed, remote: str, *, quiet: bool) -> int:
-    """Says what became of the runs; the exit code."""
+    """Reports the outcome of the push. Returns the exit code."""
     tell_rejected(project, found, remote)
     if not quiet:
         done = len(found.fresh) + len(found.forward)
@@ -122,7 +122,7 @@ def tell(project: Project, found: Pushed, remote: str, *, quiet: bool) -> int:
 
 
 def tell_left(project: Project, runs: Sequence[str]) -> None:
-    """Names the files that stay on this machine, because they are kept beside the repository and too large to go along."""
+    """Reports files too large to be pushed, which stay on this machine."""
     found = project.sharing.left_behind(runs)
     if found:
         named = ", ".join(f"{safe_text(file.path)} of run {short(run)} ({size_text(file.size)})" for run, file in found[:MOST])
@@ -131,7 +131,7 @@ def tell_left(project: Project, runs: Sequence[str]) -> None:
 
 
 def tell_rejected(project: Project, found: Pushed, remote: str) -> None:
-    """Says why runs were rejected, in a line for all that were for the same reason, and what the other side said."""
+    """Reports rejected runs, grouped by reason, and messages of the other side."""
     reasons = grouped(found.rejected)
     for reason, runs in list(reasons.items())[:MOST]:
         names = " ".join(map(short, runs[:MOST]))

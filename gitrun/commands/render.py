@@ -42,16 +42,19 @@ if TYPE_CHECKING:
 
 GAP = "  "
 WIDEST = 500
-"""Columns of a terminal up to which other rows make room for a cell."""
+"""Columns up to which a cell widens its column; longer cells stick out."""
 NARROWEST = 12
-"""Columns that what gives way keeps."""
+"""Columns that a shortened cell keeps."""
 FEW = 3
 """Files of a needed run that are named."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How a table is laid out: the column that `gives` way to the first `whole` ones, and those whose cells stand `right`."""
+    """The layout of a table. Column `gives` is shortened so that the first `whole` columns fit.
+
+    The cells of the columns `right` are aligned to the right.
+    """
 
     gives: int | None = None
     whole: int | None = None
@@ -59,21 +62,21 @@ class Shape:
 
 
 RUNS = Shape(gives=2, whole=5)
-"""Of rows of runs the operation gives way, so that all up to the status is seen."""
+"""Layout of lists of runs: the operation is shortened, so that everything up to the status fits."""
 
 
 def out(text: str) -> None:
-    """A line on stdout."""
+    """Prints a line on stdout."""
     sys.stdout.write(text + "\n")
 
 
 def print_json(value: Any) -> None:  # noqa: ANN401 - whatever a verb shows
-    """The value as JSON on stdout, in ASCII, on a terminal indented; "NaN", "Infinity", "-Infinity" are texts there."""
+    """Prints the value as ASCII JSON, indented for people. Not-a-number and infinities become texts."""
     out(json.dumps(speakable(value), indent=2 if is_for_person() else None, allow_nan=False))
 
 
 def speakable(value: Any) -> Any:  # noqa: ANN401 - whatever a verb shows
-    """The value without the numbers that JSON has no word for."""
+    """Replaces what JSON lacks: not-a-number and infinities by texts, dates and times by ISO 8601."""
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, Mapping):
@@ -84,9 +87,9 @@ def speakable(value: Any) -> Any:  # noqa: ANN401 - whatever a verb shows
 
 
 def table(rows: Sequence[Sequence[str]], shape: Shape | None = None) -> None:
-    """The rows on stdout, their cells aligned, two blanks between; for a person no line is longer than the terminal is wide.
+    """Prints the rows as aligned columns, two blanks apart. For people, lines are cut to the terminal's width.
 
-    The others do not make room for a cell of more than WIDEST columns.
+    A cell of more than WIDEST columns does not widen its column.
     """
     shape = shape or Shape()
     room = shutil.get_terminal_size().columns if is_for_person() else sys.maxsize
@@ -97,19 +100,19 @@ def table(rows: Sequence[Sequence[str]], shape: Shape | None = None) -> None:
 
 
 def sayable(text: str) -> str:
-    """The text as stdout will have it: escaped, before anybody counts its columns, where its encoding has no bytes for it."""
+    """Escapes characters that stdout's encoding lacks, so that widths are counted correctly."""
     if text.isascii() or not sys.stdout.encoding or sys.stdout.encoding.lower().startswith("utf"):
         return text
     return text.encode(sys.stdout.encoding, "backslashreplace").decode(sys.stdout.encoding)
 
 
 def widths_of(rows: Sequence[Sequence[str]]) -> list[int]:
-    """How many columns of a terminal each column of the rows takes."""
+    """Returns the width of each column in terminal columns."""
     return [min(max(map(columns, column)), WIDEST) for column in zip(*rows, strict=True)]
 
 
 def giving_way(rows: Sequence[Sequence[str]], shape: Shape, room: int) -> Sequence[Sequence[str]]:
-    """The rows with the column that gives way as narrow as it takes for the others, and no wider than a third of the room."""
+    """Shortens the column `shape.gives` so that the others fit, to at most a third of `room`."""
     widths = widths_of(rows)
     if shape.gives is None or sum(widths) + len(GAP) * (len(widths) - 1) <= room:
         return rows
@@ -119,7 +122,7 @@ def giving_way(rows: Sequence[Sequence[str]], shape: Shape, room: int) -> Sequen
 
 
 def line_of(row: Sequence[str], widths: Sequence[int], room: int, right: Collection[int] = ()) -> str:
-    """The cells of a row as a line of at most `room` columns of a terminal, each cell in its colour, some at the `right`."""
+    """Formats a row as a line of at most `room` terminal columns, with colours. `right` lists right-aligned columns."""
     pieces: list[str] = []
     for at, (cell, width) in enumerate(zip(row, widths, strict=True)):
         blanks = " " * max(width - columns(cell), 0)
@@ -139,7 +142,7 @@ def line_of(row: Sequence[str], widths: Sequence[int], room: int, right: Collect
 
 
 def run_row(number: int, run: Run, colours: Palette = PLAIN) -> list[str]:
-    """A run as a row of the list."""
+    """Returns a run as a row of the list."""
     mark = "*" if run.notes.marked else ""
     label = f"[{label_text(run.notes.label)}] " if run.notes.label else ""
     when = time_text(run.attempt.started or run.attempt.created)
@@ -154,30 +157,30 @@ def run_row(number: int, run: Run, colours: Palette = PLAIN) -> list[str]:
 
 
 def words_text(attempt: Attempt) -> str:
-    """The words behind `--`, with these dashes; empty if there are none."""
+    """Formats the words after `--`, including it; empty if there are none."""
     return f"-- {shlex.join(attempt.words_behind)}" if attempt.words_behind else ""
 
 
 def broken_row(run: BrokenRun, colours: Palette = PLAIN) -> list[str]:
-    """What does not read as a run, as a row of the list."""
+    """Returns an unreadable run as a row of the list."""
     state = colours.cell("unreadable", "unreadable")
     return ["?", colours.cell("id", safe_text(short(run.id))), "-", "-", state, safe_text(run.reason)]
 
 
 def run_json(run: Run | BrokenRun) -> dict[str, Any]:
-    """A run, or why it does not read."""
+    """Returns a run as a JSON value, or an unreadable one with its reason."""
     return {"id": run.id, "error": run.reason} if isinstance(run, BrokenRun) else as_json(run)
 
 
 def show_json(run: Run, attempts: Iterable[Attempt]) -> dict[str, Any]:
-    """A run with its attempts, what is known of its metrics, and its files."""
+    """Returns a run with attempts, metric summaries and files as a JSON value."""
     files = [{"path": path_text(f.path), "size": f.size, "sha256": f.sha256, "stored": f.stored} for f in run.attempt.files]
     series = {name: {aspect: known.aspect(aspect) for aspect in ASPECTS} for name, known in run.metrics.summaries.items()}
     return as_json(run) | {"attempts": [attempt_as_json(attempt) for attempt in attempts], "series": series, "files": files}
 
 
 def basis_json(basis: Basis | None) -> dict[str, Any]:
-    """What an attempt rests on beside its source: files of other runs, and inputs."""
+    """Returns the needed files of other runs and the inputs as JSON values."""
     needs = [
         {
             "operation": n.operation,
@@ -194,7 +197,7 @@ def basis_json(basis: Basis | None) -> dict[str, Any]:
 
 
 def basis_rows(basis: Basis | None) -> list[tuple[str, str]]:
-    """The same for a person: a name and a text each."""
+    """Returns the needed files of other runs and the inputs as pairs of name and text."""
     if basis is None:
         return []
     needs = ((need, [path for path, _ in need.files]) for need in basis.needs)
@@ -206,18 +209,18 @@ def basis_rows(basis: Basis | None) -> list[tuple[str, str]]:
 
 
 def few(paths: Sequence[str]) -> str:
-    """The first of the paths, and how many more there are."""
+    """Joins the first FEW paths, and counts the others."""
     more = f" and {len(paths) - FEW:,} more" if len(paths) > FEW else ""
     return ", ".join(paths[:FEW]) + more
 
 
 def when_text(time: datetime | None, now: datetime) -> str:
-    """A time as people read it: `2026-11-22 10:14:03 (3 hours ago)`."""
+    """Formats a time for people: `2026-11-22 10:14:03 (3 hours ago)`."""
     return f"{time_text(time)} ({relative_text(time, now)})" if time else "-"
 
 
 def status_text(attempt: Attempt, now: datetime | None = None) -> str:
-    """The status with what belongs to it; `now`: of a running one, for how long."""
+    """Formats the status with exit status and duration. With `now`, a running one has its duration so far."""
     if attempt.stopped:
         return ending_text(attempt.status, attempt.exit_status, attempt.duration or 0.0)
     if attempt.status != RUNNING or attempt.started is None or now is None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gitrun.views.report import Report
 
 FORMATS = {"md": md.BUDGET, "html": 0, "json": 0}
-"""The formats, and in how many characters they must fit (0: any number)."""
+"""Formats, and the size limit of each in characters (0: none)."""
 SUFFIXES = {".html": "html", ".htm": "html", ".json": "json"}
 
 
@@ -59,13 +59,13 @@ def command(words: tuple[str, ...], *, out: Path | None, junit: Path | None, **o
         junit.write_bytes(as_junit(found).encode())
     if out:
         out.write_bytes(text.encode())
-    else:  # not through the locale's encoding
+    else:  # as UTF-8, whatever the locale is
         sys.stdout.flush()
         sys.stdout.buffer.write(text.encode())
 
 
 def asked_for(project: Project, words: Sequence[str]) -> Range | list[Run]:
-    """The commits or the runs that the words mean. Raises UnknownRun, UsageError."""
+    """Returns the commits or runs that the words name. Raises UnknownRun, UsageError."""
     if not words or (len(words) == 1 and ".." in words[0]):
         return read_range(project.git, words[0] if words else None)
     try:
@@ -77,7 +77,7 @@ def asked_for(project: Project, words: Sequence[str]) -> Range | list[Run]:
 
 
 def rendered(found: Report, form: str, budget: int) -> str:
-    """The report in a format."""
+    """Renders the report in a format."""
     if form == "json":
         from gitrun.commands.reporting.data import data
 

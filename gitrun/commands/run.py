@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gitrun.project import Project
 
 ALWAYS = ("operation", "command", "directory", "flags", "source")
-"""What a dry run says even if there is nothing to say."""
+"""Rows of a dry run that are printed even if empty."""
 HELP = """Runs an operation on exactly the code that lies here, and records it as refs/runs/<id>.
 
 \b
@@ -93,7 +93,7 @@ HELP = """Runs an operation on exactly the code that lies here, and records it a
 @click.option("--maximize", hidden=True)
 @click.pass_obj
 def command(rest: tuple[str, ...], /, words: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401 - click's
-    """The exit code of the program, or of ours."""
+    """Starts or restarts a run. Returns the program's exit code, or ours."""
     if options["version"]:
         from importlib.metadata import version
 
@@ -132,7 +132,7 @@ def command(rest: tuple[str, ...], /, words: tuple[str, ...], **options: Any) ->
 
 
 def request_from(words: tuple[str, ...], rest: tuple[str, ...], options: dict[str, Any]) -> Request:
-    """The words and options as a request. Raises UsageError."""
+    """Builds a request from words and options. Raises UsageError."""
     later = [name for name in LATER if options[name] not in {None, ()}]
     if later:
         name = later[0].replace("_", "-").replace("opt-flags", "opt-flag")
@@ -161,18 +161,18 @@ def request_from(words: tuple[str, ...], rest: tuple[str, ...], options: dict[st
 
 
 def ask(question: str) -> bool:
-    """What the person at the terminal says."""
+    """Asks the user on the terminal. Returns the answer."""
     return click.confirm(f"gitrun: {question}. Go on?", default=True, err=True)
 
 
 def tell(project: Project, question: str) -> bool:
-    """Yes, said aloud: nobody is there to be asked."""
+    """Prints the question and assumes yes, since nobody is there to answer."""
     project.say(question)
     return True
 
 
 def leave(run: str) -> bool:
-    """Whether this is the process that goes on in the background."""
+    """Prints the run's id and forks. Returns True in the background process."""
     from gitrun.engine.process import detach
 
     click.echo(run)
@@ -181,7 +181,7 @@ def leave(run: str) -> bool:
 
 
 def report(project: Project, request: Request, run: str, outcome: Outcome | None) -> int:
-    """The last line, on stderr, and the exit code: the program's own, 128 + n for signal n."""
+    """Prints the last line on stderr. Returns the program's exit code; 128 + n for signal n."""
     if outcome is None:
         name = short(run)
         project.say(
@@ -199,7 +199,7 @@ def report(project: Project, request: Request, run: str, outcome: Outcome | None
 
 
 def bring(project: Project, request: Request, run: str, outcome: Outcome) -> str:
-    """What became of the produced files, those of all steps too."""
+    """Copies produced files into the working tree if that is configured. Returns the text about it."""
     if request.in_place:
         return ""
     if request.bring or (request.bring is None and project.settings.bring):
@@ -214,7 +214,7 @@ def bring(project: Project, request: Request, run: str, outcome: Outcome) -> str
 
 
 def show_plan(project: Project, request: Request, *, as_json: bool) -> int:
-    """Prints what would be run."""
+    """Prints the plan of a run without starting it. Returns the exit code."""
     from gitrun.commands.render import basis_json, basis_rows, out, print_json
 
     plan = project.plan(request)

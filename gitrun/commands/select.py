@@ -34,7 +34,7 @@ def command(runs: tuple[str, ...], *, everything: bool, as_json: bool, **options
     question = question_from(options)
     require_one_wish(question, everything=everything)
     project = open_project()
-    # without a word the first run of the list is meant, and its absence is told as that of any number
+    # without names this means run number 1, with the same error if there is none
     names = runs or ((LATEST,) if question.is_plain and not everything else ())
     found = project.select(names, question, -1 if runs or everything else 1)
     if not found.runs:
@@ -47,7 +47,7 @@ def command(runs: tuple[str, ...], *, everything: bool, as_json: bool, **options
 
 
 def require_one_wish(question: Question, *, everything: bool) -> None:
-    """Raises UsageError if the words ask for the one run at an end of an order, and for all or for the other end too."""
+    """Raises UsageError if the options request the smallest, the largest or all runs at once."""
     given = {"--min": question.least, "--max": question.most, "--all": everything}
     asked = [name for name, is_asked in given.items() if is_asked]
     if len(asked) > 1:

@@ -1,4 +1,4 @@
-"""Which runs a verb is about: the options that filter them and the names that pick them, the same for every verb."""
+"""Selects runs for a verb: filter options and run names, the same for every verb."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound="Callable[..., Any]")
 
 MOST = 10
-"""Runs that are told one by one; of more only how many."""
+"""Runs that are reported one by one; further ones are counted."""
 OPTIONS = (
     click.option("--op", "operations", multiple=True, metavar="NAME", help="Runs of this operation (may be repeated)."),
     click.option("--label", "-l", "labels", multiple=True, metavar="TEXT", help="Runs with this label (may be repeated)."),
@@ -46,19 +46,19 @@ OPTIONS = (
 
 
 def selection(verb: F) -> F:
-    """Adds the options that filter runs to a verb, which takes them with `question_from`."""
+    """Adds the filter options to a verb. Pass its options to `question_from`."""
     for option in reversed(OPTIONS):
         verb = option(verb)
     return verb
 
 
 def question_from(options: dict[str, Any]) -> Question:
-    """The question that the options ask; their values are then taken out of `options`."""
+    """Builds the question from filter options, and removes these from `options`."""
     return Question(**{name: options.pop(name) for name in Question.__slots__ if name in options})
 
 
 def selected(project: Project, names: Sequence[str], question: Question) -> list[Run]:
-    """The runs that are named or that fit; the newest if neither a name nor a filter is given. Raises UnknownRun."""
+    """Returns the runs that names and filters select; without either, the newest. Raises UnknownRun."""
     asked = names or (() if not question.is_plain else (LATEST,))
     runs = [run for _, run in project.select(asked, question).runs]
     if not runs:
@@ -67,20 +67,20 @@ def selected(project: Project, names: Sequence[str], question: Question) -> list
 
 
 def none_like(project: Project, question: Question) -> str:
-    """Why no run is what the question means: it may be that no run at all has what it asks for."""
+    """Explains why no run matches, for example because no run has the name in the filter."""
     name = unheard(project.list_runs(), question)
     return f"no run has '{name}'" if name else "no run is like that"
 
 
 def tell_doubts(project: Project, runs: Sequence[Run], columns: Sequence[str]) -> None:
-    """Says which of the columns show a flag although there is a metric of that name."""
+    """Warns about columns that are both a flag and a metric."""
     for name in columns:
         if is_both(runs, name):
             project.say(f"note: {name!r} is a flag and a metric; the column has the flag. To show the metric: metric:{name}")
 
 
 def tell_changed(project: Project, runs: Sequence[Run], changed: Sequence[str], state: str) -> None:
-    """Says what became of the runs; those that changed are named by id and operation, the first of many."""
+    """Reports what happened to the runs, and names the first that changed."""
     if len(runs) == 1:
         words = f"is {state}" if changed else "is as it was: nothing to change"
         project.say(f"run {short(runs[0].id)} {runs[0].operation} {words}")

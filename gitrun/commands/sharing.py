@@ -1,4 +1,4 @@
-"""What push, fetch, pull, export and import have in common: which runs are meant, and what became of them, in words."""
+"""Shared parts of push, fetch, pull, export and import: selection of runs, and reports about the outcome."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SCAN = click.option("--no-scan", is_flag=True, help="Do not look for secrets fir
 
 
 def remote_and_names(project: Project, words: Sequence[str], *, push: bool = False) -> tuple[str, tuple[str, ...]]:
-    """The remote that the first word names, else git's own default, and the names of runs. Raises UsageError."""
+    """Splits the words into a remote (default: git's) and names of runs. Raises UsageError, UnknownRun."""
     if words and project.sharing.is_remote(words[0]):
         return words[0], tuple(words[1:])
     if words and not digits_of(words[0]) and ":" not in words[0]:
@@ -47,7 +47,7 @@ def remote_and_names(project: Project, words: Sequence[str], *, push: bool = Fal
 
 
 def require_run(project: Project, word: str) -> None:
-    """Raises UnknownRun if the first word, which is no remote, names no run either."""
+    """Raises UnknownRun if the first word is neither a remote nor a run."""
     try:
         project.find(word)
     except UnknownRun as error:
@@ -58,7 +58,7 @@ def require_run(project: Project, word: str) -> None:
 
 
 def require_no_secrets(found: Sequence[Finding], verb: str) -> None:
-    """Asks the person at the terminal about what looks like a secret. Raises UsageError if there is nobody, or it is none."""
+    """Asks the user about possible secrets. Raises UsageError without a terminal, Abort if the answer is no."""
     if not found:
         return
     error = UsageError(
@@ -75,7 +75,7 @@ def require_no_secrets(found: Sequence[Finding], verb: str) -> None:
 
 
 def order_from(project: Project, names: Sequence[str], options: dict[str, Any], *, merge: bool) -> Order:
-    """What is to be fetched. Raises UnknownRun, UsageError."""
+    """Builds the order for a fetch. Raises UnknownRun, UsageError."""
     question, revisions = options["question"], options["revisions"]
     if options.get("everything") and (names or not question.is_plain or revisions is not None):
         raise UsageError("--all goes without names and filters", "leave out one or the other")
@@ -85,7 +85,7 @@ def order_from(project: Project, names: Sequence[str], options: dict[str, Any], 
 
 
 def picking(project: Project, question: Question, revisions: str | None) -> Pick:
-    """Which of some runs a question means."""
+    """Returns a function that selects the runs that match the question and the revisions."""
     belongs = belonging(project.git, revisions) if revisions is not None else None
 
     def pick(runs: Sequence[Run]) -> Collection[str]:
@@ -96,7 +96,7 @@ def picking(project: Project, question: Question, revisions: str | None) -> Pick
 
 
 def selected(project: Project, names: Sequence[str], options: dict[str, Any]) -> list[Run]:
-    """The runs that names and filters mean, and those behind them. Raises UnknownRun, UsageError."""
+    """Returns the runs that names and filters select, and those they depend on. Raises UnknownRun, UsageError."""
     runs = [run for _, run in project.select(names, options["question"]).runs]
     if options["revisions"] is not None:
         belongs = belonging(project.git, options["revisions"])
@@ -107,7 +107,7 @@ def selected(project: Project, names: Sequence[str], options: dict[str, Any]) ->
 
 
 def behind(project: Project, runs: Sequence[Run]) -> list[Run]:
-    """The other runs that are here without which these cannot be verified: of their steps, and that they took files from."""
+    """Returns the other local runs that these depend on: their steps, and runs whose files they took."""
     found, front = {run.id for run in runs}, list(runs)
     more: list[Run] = []
     while front:
@@ -122,7 +122,7 @@ def behind(project: Project, runs: Sequence[Run]) -> list[Run]:
 
 
 def rests_on(project: Project, runs: Sequence[Run]) -> Iterator[str]:
-    """The ids of the runs that these took files from, and of their steps."""
+    """Yields the ids of the runs whose files these took, and of their steps."""
     for basis in bases(project.git, runs):
         yield from (need.run for need in basis.needs)
     for run in runs:
@@ -132,12 +132,12 @@ def rests_on(project: Project, runs: Sequence[Run]) -> Iterator[str]:
 
 
 def is_shown(options: dict[str, Any]) -> bool:
-    """Whether git's progress is for somebody."""
+    """Returns whether git's progress is shown."""
     return sys.stderr.isatty() and not options["quiet"]
 
 
 def tell_received(project: Project, found: Received, source: str, *, quiet: bool) -> int:
-    """Says what became of incoming runs; the exit code."""
+    """Reports the outcome for incoming runs. Returns the exit code."""
     wrong = [f"refused run {short(run)}: {reason}" for run, reason in found.refused.items()]
     wrong += [f"run {short(run)} went on here and there; git run pull {short(run)} merges it" for run in found.diverged]
     wrong += [f"run {short(run)} is running here; fetch it when it has ended" for run in found.running]
@@ -157,9 +157,9 @@ def tell_received(project: Project, found: Received, source: str, *, quiet: bool
 
 
 def tell_some(project: Project, words: str, ids: Iterable[str]) -> None:
-    """Says what happened to runs: a line each if they are few."""
+    """Reports what happened to runs: one line each for a few, else their number."""
     runs = list(ids)
-    if not runs:  # to open the index is to read what has come
+    if not runs:  # opening the index would read the new runs
         return
     with project.index() as index:
         for run in runs[:MOST]:
@@ -170,7 +170,7 @@ def tell_some(project: Project, words: str, ids: Iterable[str]) -> None:
 
 
 def say_first(project: Project, lines: Sequence[str]) -> None:
-    """Says the first of the lines, and how many more there are."""
+    """Prints the first lines and counts the others."""
     for line in lines[:MOST]:
         project.say(line)
     if len(lines) > MOST:
@@ -178,7 +178,7 @@ def say_first(project: Project, lines: Sequence[str]) -> None:
 
 
 def grouped(rejected: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    """The ids of rejected runs by the reason."""
+    """Groups the ids of rejected runs by reason."""
     found: dict[str, list[str]] = {}
     for run, reason in rejected:
         found.setdefault(reason, []).append(run)
@@ -186,7 +186,7 @@ def grouped(rejected: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def remove_there(project: Project, word: str, meant: tuple[Sequence[str], Question], *, dry_run: bool) -> int:
-    """Deletes runs on a remote, and here those that are not in the trash yet; the exit code. Raises UsageError."""
+    """Deletes runs on a remote, and here unless they are in the trash. Returns the exit code. Raises UsageError."""
     names, question = meant
     if word and not project.sharing.is_remote(word):
         word, names = "", (word, *names)

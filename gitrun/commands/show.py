@@ -61,7 +61,7 @@ def command(runs: tuple[str, ...], *, as_json: bool, traceback: bool, **options:
 
 
 def print_openable(project: Project, run: Run) -> None:
-    """Prints what the program wrote, made safe on a terminal, with paths that the user can open."""
+    """Prints the program's output, safe on a terminal, with paths that exist in the working tree."""
     from gitrun.views.paths import openable
 
     data = openable(project.git, run, project.read_file(run, "output"))
@@ -74,7 +74,7 @@ def print_openable(project: Project, run: Run) -> None:
 
 
 def linked_json(project: Project, run: Run) -> dict[str, Any]:
-    """The runs that the run needed, those that it is made of, and the one that it is a part of; and its inputs."""
+    """Returns needed runs, steps, parent run and inputs as a JSON value."""
     basis, steps = family(project.git, run)
     made = [{"operation": step.operation, "run": step.run, "status": step.status} for step in steps]
     return {
@@ -86,13 +86,13 @@ def linked_json(project: Project, run: Run) -> dict[str, Any]:
 
 
 def vouched_json(project: Project, run: Run) -> dict[str, Any]:
-    """Who vouches for the last attempt: what git says of its signature, and whether it may be executed here."""
+    """Returns signature and trust of the last attempt as a JSON value."""
     signed = project.sharing.signature(run)
     return {"signature": signed.words if signed else "unsigned", "trusted": project.sharing.is_trusted(run)}
 
 
 def print_run(project: Project, run: Run, colours: Palette) -> None:
-    """A line for each thing to know about the run."""
+    """Prints the rows about a run."""
     from gitrun.commands.portrait import portrait
 
     slots = {"run": "id", "status": run.status, "label": "label"}

@@ -1,4 +1,4 @@
-"""What became of many runs, said on stderr: a line each."""
+"""Reports on stderr what happened to runs, one line each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def tell_runs(project: Project, verb: str, runs: Sequence[Run | BrokenRun], now: datetime | None = None) -> None:
-    """Says what was done to each run (`now`: with its age), and to how many, if it is not one."""
+    """Reports what was done to each run, and to how many. With `now`, adds their ages."""
     for run in runs:
         project.say(f"{verb} run {words_of(run, now)}")
     if len(runs) > 1:
@@ -25,7 +25,7 @@ def tell_runs(project: Project, verb: str, runs: Sequence[Run | BrokenRun], now:
 
 
 def words_of(run: Run | BrokenRun, now: datetime | None = None) -> str:
-    """A run in so many words that a person knows which it is: id, operation, flags."""
+    """Identifies a run for people: id, operation, flags."""
     if isinstance(run, BrokenRun):
         return f"{short(run.id)}  (unreadable: {run.reason})"
     age = f"({relative_text(run.attempt.started or run.attempt.created, now)})" if now else ""

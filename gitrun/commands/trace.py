@@ -1,6 +1,6 @@
-"""Events of GIT_TRACE2_EVENT, in git's own format: start, name and end of `git run`, below the git that started it.
+"""Writes trace events to GIT_TRACE2_EVENT in git's own format: start, name and end of `git run`.
 
-GIT_TRACE2 and GIT_TRACE2_PERF are left to git, which writes there when `git run` begins and ends and what it does through git.
+GIT_TRACE2 and GIT_TRACE2_PERF are left to git, which traces the start and end of `git run` by itself.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ VERSION = "3"
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """Where events go (a descriptor), and under which id."""
+    """An open trace: a file descriptor, and the session id of its events."""
 
     target: int
     sid: str
 
     def tell(self, event: str, **words: Any) -> None:  # noqa: ANN401 - whatever belongs to the event
-        """Writes an event, a line in one piece; that it cannot be written is no reason not to go on."""
+        """Writes an event as one line. Ignores errors: tracing must not fail a command."""
         line = {"event": event, "sid": self.sid, "thread": "main", "time": now().isoformat().replace("+00:00", "Z"), **words}
         with suppress(OSError):
             os.write(self.target, json.dumps(line, separators=(",", ":")).encode() + b"\n")
 
 
 def traced(verb: str, act: Callable[[], int]) -> int:
-    """The exit code of the verb, after its beginning and end were told; what git is asked meanwhile is told below it."""
+    """Runs the verb between its trace events, and returns the exit code. Events of child gits refer to it as their parent."""
     begun = time.monotonic()
     parent, name = os.environ.get("GIT_TRACE2_PARENT_SID"), os.environ.get("GIT_TRACE2_PARENT_NAME")
     host = sha1(socket.gethostname().encode(), usedforsecurity=False).hexdigest()[:8]
@@ -51,7 +51,7 @@ def traced(verb: str, act: Callable[[], int]) -> int:
     trace.tell("start", t_abs=0.0, argv=[PASSWORD.sub(r"\1<redacted>@", word) for word in ("git-run", *sys.argv[1:])])
     trace.tell("cmd_name", name="run", hierarchy=hierarchy)
     trace.tell("cmd_mode", name=verb)
-    code = 1  # that of a traceback
+    code = 1  # Python's exit code after a traceback
     try:
         code = act()
     finally:
@@ -61,7 +61,7 @@ def traced(verb: str, act: Callable[[], int]) -> int:
 
 
 def open_target(text: str, own: str) -> int:
-    """The descriptor that GIT_TRACE2_EVENT means: stderr, an open one, a file, a new file of a directory; else nowhere."""
+    """Opens the target of GIT_TRACE2_EVENT: a descriptor, a file, or a new file in a directory. Returns -1 for none."""
     if text.lower() in {"1", "true"}:
         return 2
     if text.isdigit() and 2 <= int(text) <= 9:
@@ -74,5 +74,5 @@ def open_target(text: str, own: str) -> int:
 
 
 def now() -> datetime:
-    """The time in UTC."""
+    """Returns the current time in UTC."""
     return datetime.now(timezone.utc)

@@ -57,7 +57,7 @@ def command(words: tuple[str, ...], *, signer: bool, remove: bool, as_json: bool
 
 
 def show(project: Project, *, as_json: bool) -> None:
-    """The trusted keys, and the runs that are not trusted."""
+    """Prints trusted keys and untrusted runs."""
     keys, runs = project.sharing.trusted_keys(), project.sharing.untrusted(project.list_runs())
     if as_json:
         print_json({"signers": keys, "untrusted": [run_json(run) for run in runs]})

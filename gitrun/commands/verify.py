@@ -1,4 +1,4 @@
-"""`git run verify`: whether a run comes to the same again."""
+"""`git run verify`: runs an attempt again and compares the results."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def command(name: str, *, tolerances: tuple[str, ...], ignored: tuple[str, ...],
 
 
 def print_verdict(project: Project, found: Verdict, indent: str = "") -> None:
-    """The verdict on a line, and below it what differs, or what was said of each step."""
+    """Prints the verdict, and below it the differences or the verdict on each step."""
     counted = ["status", *(count_text(n, noun) for n, noun in ((found.metrics, "metric"), (found.files, "file")) if n)]
     compared = count_text(len(found.steps), "step") if found.steps else ", ".join(counted)
     said = "" if found.same_output else "; the output differs, which does not count"
@@ -62,13 +62,13 @@ def print_verdict(project: Project, found: Verdict, indent: str = "") -> None:
 
 
 def rows(found: Verdict, indent: str) -> Iterator[list[str]]:
-    """A row for each difference."""
+    """Returns a row for each difference."""
     for one in found.differences:
         yield [f"{indent}  {one.what}", safe_text(one.name), told(one, one.recorded), told(one, one.again)]
 
 
 def told(one: Difference, value: Told) -> str:
-    """What was on one side; of a file the beginning of its hash."""
+    """Formats the value of one side; a file as the start of its hash."""
     if value is None:
         return "-"
     if isinstance(value, str):
@@ -77,7 +77,7 @@ def told(one: Difference, value: Told) -> str:
 
 
 def verdict_json(found: Verdict) -> dict[str, Any]:
-    """The verdict for programs."""
+    """Returns the verdict as a JSON value."""
     return {
         "run": found.run, "attempt": found.attempt, "verdict": found.word,
         "differences": [

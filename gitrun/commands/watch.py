@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gitrun.project import Project
 
 SHOWN = 8
-"""Metrics that a line names."""
+"""Metrics named in a line."""
 
 
 @click.command(add_help_option=False)
@@ -47,12 +47,12 @@ def command(run: str | None, *, latest: bool) -> None:
 
 
 def told(run: Run) -> str:
-    """Returns what the run has told of its metrics, behind a colon; empty if that is nothing."""
+    """Formats the metrics so far, after a colon; empty if there are none."""
     return f": {metrics_text(run.metrics, SHOWN)}" if run.metrics else ""
 
 
 def running(project: Project) -> Run:
-    """The newest run that is running. Raises UnknownRun."""
+    """Returns the newest running run. Raises UnknownRun."""
     found = project.select((), Question(statuses=("running",)), 1).runs
     if not found:
         raise UnknownRun("no run is running on this machine", "git run watch shows what the newest one wrote")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def data(report: Report) -> str:
-    """The report as one object, in ASCII."""
+    """Returns the report as one JSON object in ASCII."""
     found = {
         "base": report.range.base if report.range else None,
         "head": report.range.head if report.range else None,
@@ -32,7 +32,7 @@ def data(report: Report) -> str:
 
 
 def commit_json(commit: Commit) -> dict[str, Any]:
-    """A commit with the ids of its runs."""
+    """Returns a commit with the ids of its runs."""
     return {
         "id": commit.id, "author": commit.author, "time": rfc3339(commit.time), "subject": commit.subject,
         "exact": [run.id for run in commit.exact], "changed": [run.id for run in commit.changed],
@@ -40,7 +40,7 @@ def commit_json(commit: Commit) -> dict[str, Any]:
 
 
 def detail_json(found: Detail) -> dict[str, Any]:
-    """A run beside the one before it."""
+    """Returns a run with its differences from the one before it."""
     return {
         "run": found.run.id, "previous": found.previous.id if found.previous else None,
         "flags": pairs(found.flags), "metrics": pairs(found.metrics), "environment": pairs(found.environment),
@@ -51,5 +51,5 @@ def detail_json(found: Detail) -> dict[str, Any]:
 
 
 def pairs(found: Differing) -> dict[str, list[Any]]:
-    """What differs: old and new."""
+    """Returns differences as old and new values."""
     return {name: list(both) for name, both in found.items()}

@@ -1,4 +1,4 @@
-"""A report as JUnit XML: a test case for each run, as machines of continuous integration show them."""
+"""A report as JUnit XML for CI systems: a test case for each run."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from gitrun.views.report import Report
 
 WORDS = {COMPLETED: "", ERROR: "failure", TERMINATED: "error"}
-"""What a status is called there; all that has not ended is skipped."""
+"""JUnit's word for each status; unfinished runs are skipped."""
 
 
 def junit(report: Report) -> str:
-    """The runs as a test suite."""
+    """Returns the runs as a test suite."""
     runs = report.all_runs
     tails = {detail.run.id: "\n".join(detail.tail) for detail in report.details}
     kinds = [WORDS.get(run.status, "skipped") for run in runs]
@@ -35,7 +35,7 @@ COUNTED = (("failures", "failure"), ("errors", "error"), ("skipped", "skipped"))
 
 
 def case(run: Run, tail: str) -> Iterator[str]:
-    """The lines of a run."""
+    """Returns the lines of a run's test case."""
     name = clipped(f"{short(run.id)} {run.attempt.flags_text}".strip(), 200)
     words = f'classname={quoteattr(clipped(run.operation))} name={quoteattr(name)} time="{run.attempt.duration or 0.0:.3f}"'
     kind = WORDS.get(run.status, "skipped")

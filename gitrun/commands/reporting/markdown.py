@@ -1,6 +1,6 @@
-"""A report as Markdown for a comment of a forge: what comes from a repository stands in code, where nothing is obeyed.
+"""A report as Markdown for comments on code hosts. Texts from the repository are in code spans or fences.
 
-In a code span there are no mentions, no references to issues, no links, no HTML and no emphasis.
+A code span has no mentions, issue references, links, HTML or emphasis.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 BUDGET = 60_000
 NOTE = 160
-"""Characters kept free for the word on what was left out."""
+"""Characters reserved for the note on omissions."""
 TICKS = re.compile(r"`+")
 
 
 def markdown(report: Report, budget: int) -> str:
-    """The report in at most `budget` characters (0: as many as it takes); sections are left out from the end."""
+    """Renders the report in at most `budget` characters (0: no limit). Omits sections from the end."""
     head = f"## Report on {code(report.title)}\n\n**{verdict(report)}**"
     if not report.all_runs:
         return f"{verdict(report)}\n"
@@ -59,7 +59,7 @@ TABLE = ("| commit | run | operation | flags | status | metrics |", "| --- | ---
 
 
 def fitting(texts: Sequence[str], room: int) -> tuple[list[str], int]:
-    """The first texts that take at most so many characters (0: all), and how many are left."""
+    """Returns the first texts that fit into the budget (0: all), and the number of omitted ones."""
     used, kept = 0, list[str]()
     for text in texts:
         used += len(text) + 1
@@ -70,7 +70,7 @@ def fitting(texts: Sequence[str], room: int) -> tuple[list[str], int]:
 
 
 def table_rows(report: Report) -> Iterator[str]:
-    """A row for each run, and for each commit without one."""
+    """Returns a row for each run, and for each commit without runs."""
     exact = {run.id for commit in report.commits for run in commit.exact}
     for commit in report.commits:
         name = f"{code(short(commit.id))} {code(clipped(commit.subject, 72))}"
@@ -87,7 +87,7 @@ def table_rows(report: Report) -> Iterator[str]:
 
 
 def row(report: Report, run: Run, commit: str, how: str) -> str:
-    """A run as a row of the table."""
+    """Returns a run as a row of the table."""
     label = f"<br>{code(clipped(run.notes.label, 60))}" if run.notes.label else ""
     flags = "<br>".join(code(text) for text in flag_words(run, report)) or "as the base"
     metrics = "<br>".join(f"{code(name)} {value} {delta}".rstrip() for name, value, delta in metric_words(run, report))
@@ -103,7 +103,7 @@ def row(report: Report, run: Run, commit: str, how: str) -> str:
 
 
 def bases(report: Report) -> str:
-    """Which runs all is compared with."""
+    """Names the runs of the base for comparison."""
     if not report.bases:
         return "\nThere is no run of the base to compare with.\n" if report.range else ""
     told = (f"{code(clipped(operation, 80))} with {code(short(run.id))}" for operation, run in list(report.bases.items())[:20])
@@ -111,12 +111,12 @@ def bases(report: Report) -> str:
 
 
 def how_to(report: Report) -> str:
-    """The commands for a reviewer."""
+    """Returns the commands for reviewers."""
     return f"### How to look at it\n\n{fenced(orders(report), 'sh')}"
 
 
 def differences(found: Detail) -> str:
-    """A run beside the one before it: what differs, courses of metrics, provenance."""
+    """Renders a run's differences from the one before: values, metric curves and provenance."""
     parts = [summary(found.run, ""), "| provenance | |\n| --- | --- |"]
     parts[-1] += "".join(f"\n| {name} | {code(text)} |" for name, text in provenance(found))
     rows = difference_rows(found)
@@ -135,7 +135,7 @@ def differences(found: Detail) -> str:
 
 
 def output(found: Detail) -> str:
-    """The end of what a run wrote."""
+    """Renders the end of a run's output."""
     if not found.tail:
         return f"{summary(found.run, 'wrote nothing')}\n\n</details>\n"
     before = [f"… {count_text(found.before, 'line')} before"] if found.before else []
@@ -143,22 +143,22 @@ def output(found: Detail) -> str:
 
 
 def summary(run: Run, words: str) -> str:
-    """The line that opens a section; there HTML is read, and no Markdown."""
+    """Renders the line that opens a section. Code hosts read HTML there, not Markdown."""
     name = html.escape(f"{short(run.id)} {clipped(run.operation, 80)}")
     return f"<details><summary>Run <code>{name}</code>{': ' if words else ''}{words}</summary>"
 
 
 def fenced(lines: Sequence[str], language: str) -> str:
-    """Lines between fences that are longer than any in them."""
+    """Fences lines with more backticks than any of them contains."""
     longest = max((len(found) for line in lines for found in TICKS.findall(line)), default=0)
     fence = "`" * max(3, longest + 1)
     return "\n".join((f"{fence}{language}", *lines, f"{fence}\n"))
 
 
 def code(text: str) -> str:
-    r"""A safe text of one line as a code span that may stand in a cell of a table.
+    r"""Renders a line of safe text as a code span that works in a table cell.
 
-    There `\|` is a bar; after a backslash it would be none, so the span ends between the two.
+    A cell needs `\|` for a bar, which fails after a backslash. Such a text becomes two spans.
     """
     text = text.strip()
     if "\\|" in text:

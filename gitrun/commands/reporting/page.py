@@ -1,4 +1,4 @@
-"""A report as one HTML file: no script, nothing from elsewhere, readable on a phone and in the dark."""
+"""A report as one HTML file without scripts or external resources, readable on phones and in dark mode."""
 
 from __future__ import annotations
 
@@ -69,14 +69,14 @@ h3 .soft { font-weight: 400; } .delta { white-space: nowrap; }
 @media print { details { border: 0; padding: 0; } }
 """
 NOTE = 300
-"""Characters kept free for the word on what was left out."""
+"""Characters reserved for the note on omissions."""
 SIGNS = {COMPLETED: "good", ERROR: "bad", TERMINATED: "bad"}
 WIDE, HIGH = 240, 40
-"""The field in which the course of a metric is drawn."""
+"""Size of a metric's drawing."""
 
 
 def page(report: Report, budget: int) -> str:
-    """The report in at most `budget` characters (0: as many as it takes); sections are left out from the end."""
+    """Renders the report in at most `budget` characters (0: no limit). Omits sections from the end."""
     head, end = beginning(report), "</main>\n</body>\n</html>\n"
     if not report.all_runs:
         return head + end
@@ -91,7 +91,7 @@ def page(report: Report, budget: int) -> str:
 
 
 def fitting(texts: Sequence[str], room: int) -> tuple[list[str], int]:
-    """The first texts that take at most so many characters (0: all), and how many are left."""
+    """Returns the first texts that fit into the budget (0: all), and the number of omitted ones."""
     used, kept = 0, list[str]()
     for text in texts:
         used += len(text) + 1
@@ -102,17 +102,17 @@ def fitting(texts: Sequence[str], room: int) -> tuple[list[str], int]:
 
 
 def text(words: str) -> str:
-    """Words for HTML, whatever is in them."""
+    """Escapes a text for HTML."""
     return html.escape(safe_text(words))
 
 
 def code(words: str) -> str:
-    """Words as code."""
+    """Renders a text as code."""
     return f"<code>{text(words)}</code>" if words else ""
 
 
 def beginning(report: Report) -> str:
-    """All up to the first section: what may be loaded (nothing), the style, the verdict."""
+    """Renders everything up to the first section: content policy, style and verdict."""
     digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     sign = "good" if report.is_good else "bad"
@@ -128,7 +128,7 @@ def beginning(report: Report) -> str:
 
 
 def run_groups(report: Report) -> Iterator[str]:
-    """The rows of the table of runs: a commit and each of its runs."""
+    """Returns the table's rows, grouped: a commit and its runs."""
     exact = {run.id for commit in report.commits for run in commit.exact}
     for commit in report.commits:
         words = f"{code(short(commit.id))} <b>{text(clipped(commit.subject))}</b>"
@@ -142,7 +142,7 @@ def run_groups(report: Report) -> Iterator[str]:
 
 
 def row(report: Report, run: Run, how: str) -> str:
-    """A run as a row."""
+    """Renders a run as a row."""
     label = f"<div>{text(clipped(run.notes.label, 60))}</div>" if run.notes.label else ""
     changed = f'<div class="soft">{how}</div>' if how else ""
     flags = lines(code(words) for words in flag_words(run, report)) if run.flags else ""
@@ -164,18 +164,18 @@ def row(report: Report, run: Run, how: str) -> str:
 
 
 def lines(cells: Iterable[str]) -> str:
-    """Each on a line of its own."""
+    """Joins texts with line breaks."""
     return "".join(f"<div>{cell}</div>" for cell in cells)
 
 
 def table(rows: Sequence[str]) -> str:
-    """The table of runs."""
+    """Renders the table of runs."""
     heads = "".join(f"<th>{name}</th>" for name in ("run", "operation", "flags", "status", "metrics"))
     return f'<table class="wide"><thead><tr>{heads}</tr></thead><tbody>\n' + "\n".join(rows) + "\n</tbody></table>"
 
 
 def bases(report: Report) -> str:
-    """Which runs all is compared with."""
+    """Names the runs of the base for comparison."""
     if not report.bases:
         return '<p class="soft">There is no run of the base to compare with.</p>' if report.range else ""
     told = (f"{code(clipped(operation, 80))} with {code(short(run.id))}" for operation, run in list(report.bases.items())[:20])
@@ -183,17 +183,17 @@ def bases(report: Report) -> str:
 
 
 def how_to(report: Report) -> str:
-    """The commands for a reviewer."""
+    """Renders the commands for reviewers."""
     return f"<h2>How to look at it</h2>\n<pre>{text_lines(orders(report))}</pre>"
 
 
 def text_lines(found: Iterable[str]) -> str:
-    """Lines as they are."""
+    """Renders lines as preformatted text."""
     return "\n".join(map(text, found))
 
 
 def detail(found: Detail, *, is_open: bool) -> str:
-    """A run in full."""
+    """Renders the section about a run."""
     run = found.run
     heading = f"{code(short(run.id))} {code(clipped(run.operation, 80))}"
     status = f'<span class="{SIGNS.get(run.status, "soft")}"><b>{text(status_words(run))}</b></span>'
@@ -217,14 +217,14 @@ def detail(found: Detail, *, is_open: bool) -> str:
 
 
 def pairs(rows: Iterable[tuple[str, str]]) -> str:
-    """Names and texts, two columns."""
+    """Renders names and texts in two columns."""
     return (
         '<table class="pairs">' + "".join(f"<tr><td>{name}</td><td>{text(said)}</td></tr>" for name, said in rows) + "</table>"
     )
 
 
 def drawing(name: str, values: Sequence[float]) -> str:
-    """The course of a metric as a line."""
+    """Draws a metric's values as a line (SVG)."""
     known = [(place, value) for place, value in enumerate(values) if math.isfinite(value)]
     if len(known) < 2:
         return ""

@@ -1,4 +1,4 @@
-"""The words of a report, the same in every format: no clock, no locale, times in UTC, nothing longer than it has to be."""
+"""Texts of a report, the same in every format. They depend on neither clock nor locale; times are in UTC."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 
 LONGEST = 120
 MANY = 8
-"""Flags and metrics that are told in a row of a table."""
+"""Flags and metrics named in a row of the table."""
 
 
 def clipped(text: str, most: int = LONGEST) -> str:
-    """The text made safe, and cut where it gets long."""
+    """Makes a text safe and cuts it to a maximal length."""
     text = safe_text(text[: 4 * most])
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def flag_text(value: Value | None) -> str:
-    """What is typed to get this value of a flag; a hyphen for none."""
+    """Formats a flag's value as typed; a hyphen for none."""
     return "-" if value is None else clipped(format_value(value))
 
 
 def value_text(value: Any) -> str:  # noqa: ANN401 - whatever an environment has
-    """A value as it is; a hyphen for none."""
+    """Formats a value; a hyphen for none."""
     if value is None:
         return "-"
     if isinstance(value, float):
@@ -48,7 +48,7 @@ def value_text(value: Any) -> str:  # noqa: ANN401 - whatever an environment has
 
 
 def delta_text(value: float, base: float | None) -> str:
-    """How far a value is from that of the base: `+0.02 (+4.2 %)`; empty if there is none."""
+    """Formats the difference from the base: `+0.02 (+4.2 %)`; empty without a base."""
     if base is None:
         return ""
     apart = value - base
@@ -61,12 +61,12 @@ def delta_text(value: float, base: float | None) -> str:
 
 
 def when(time: datetime | None) -> str:
-    """A time in UTC, to the minute."""
+    """Formats a time in UTC to the minute."""
     return time.astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M UTC") if time else "-"
 
 
 def verdict(report: Report) -> str:
-    """The one line that says how it stands."""
+    """Returns the one-line verdict on the report."""
     if not report.all_runs:
         what = "No run was made" if report.commits or report.range else "No runs"
         commits = f"{len(report.commits)} commit{'' if len(report.commits) == 1 else 's'}"
@@ -80,13 +80,13 @@ def verdict(report: Report) -> str:
 
 
 def status_words(run: Run) -> str:
-    """How the run ended, or its status."""
+    """Describes how the run ended, or its status."""
     attempt = run.attempt
     return ending_text(attempt.status, attempt.exit_status, attempt.duration or 0.0) if attempt.stopped else attempt.status
 
 
 def flag_words(run: Run, report: Report) -> list[str]:
-    """The flags in which the run differs from that of the base; all of them if there is none."""
+    """Names the flags that differ from the base, or all flags without a base."""
     base = report.bases.get(run.operation)
     first = run.flags.order(run.attempt.given)
     if base is None:
@@ -97,7 +97,7 @@ def flag_words(run: Run, report: Report) -> list[str]:
 
 
 def metric_words(run: Run, report: Report) -> Iterator[tuple[str, str, str]]:
-    """Name, value and distance from the base of each metric."""
+    """Formats each metric: name, value, and difference from the base."""
     base = report.bases.get(run.operation)
     for name, value in list(run.metrics.items())[:MANY]:
         yield clipped(name, 60), number_text(value), delta_text(value, base.metrics.get(name) if base else None)
@@ -106,12 +106,12 @@ def metric_words(run: Run, report: Report) -> Iterator[tuple[str, str, str]]:
 
 
 def few(texts: list[str]) -> list[str]:
-    """The first of some texts."""
+    """Joins the first texts, and counts the others."""
     return texts if len(texts) <= MANY else [*texts[:MANY], f"… {len(texts) - MANY} more"]
 
 
 def difference_rows(found: Detail) -> list[tuple[str, str, str, str]]:
-    """What differs from the run before: what, name, old, new."""
+    """Returns the differences from the run before as rows: part, name, old, new."""
     rows = []
     for what in ("flags", "metrics", "environment"):
         pairs = list(getattr(found, what).items())
@@ -125,7 +125,7 @@ def difference_rows(found: Detail) -> list[tuple[str, str, str, str]]:
 
 
 def provenance(found: Detail) -> list[tuple[str, str]]:
-    """Where the run comes from: a name and a text each."""
+    """Returns the origin of a run as pairs of name and text."""
     attempt = found.run.attempt
     source = short(attempt.base) if attempt.base else "no commit"
     carried = [("carried over", clipped(", ".join(few(list(attempt.carried)))))] if attempt.carried else []
@@ -144,7 +144,7 @@ def provenance(found: Detail) -> list[tuple[str, str]]:
 
 
 def orders(report: Report) -> list[str]:
-    """The commands that a reviewer needs."""
+    """Returns the commands for reviewers."""
     runs = report.all_runs
     known = short(runs[0].id)
     pick = f"--for {report.title}" if report.range and report.range.base else " ".join(short(run.id) for run in runs[:10])
