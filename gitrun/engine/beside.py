@@ -112,10 +112,12 @@ def collect(top: Path | None, tree: Path, keep: Path) -> list[str]:
             there = os.fsencode(keep) + b"/" + target
             with suppress(FileNotFoundError):
                 os.unlink(there)
-            with suppress(OSError):
+            try:
                 # a hard link costs no space, and the next run of this slot erases only the original name
                 os.link(path, there, follow_symlinks=False)
-                found.append(named)
+            except OSError:  # some file systems have no hard links
+                shutil.copy2(path, there, follow_symlinks=False)
+            found.append(named)
     return sorted(found)
 
 

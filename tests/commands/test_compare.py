@@ -121,13 +121,12 @@ def test_table_of_very_many_names_shows_some_and_says_so_and_csv_has_all(repo) -
     assert "flag249" in repo.run("compare", "--columns", "id,flag249", check=True).stdout
 
 
-def test_one_very_long_label_does_not_make_every_line_as_long(repo) -> None:
+def test_a_very_long_label_makes_no_line_long(repo) -> None:
     repo.run("--label", "x" * 30_000, "--", "true", check=True)
     repo.run("--", "true", check=True)
     for verb in ("list", "compare"):
         lines = sorted(map(len, repo.run(verb, check=True).stdout.splitlines()))
-        assert lines[0] < 2_000
-        assert lines[-1] > 30_000
+        assert lines[-1] < 2_000
 
 
 def test_csv_has_no_formulas_and_no_bare_escapes(empty_repo) -> None:

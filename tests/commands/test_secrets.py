@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 
 import pytest
 from clones import make_team, tip
@@ -113,7 +112,5 @@ def test_looking_through_a_large_file_takes_little_memory(team):
         "p.sharing.secrets({r.id: r.tip for r in p.list_runs()}, ())\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)"
     )
-    begun = time.monotonic()
     ended = subprocess.run([sys.executable, "-c", code], cwd=team.ann.path, check=True, capture_output=True, text=True)
     assert int(ended.stdout) < 150
-    assert time.monotonic() - begun < 60
