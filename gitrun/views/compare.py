@@ -33,13 +33,14 @@ class Column:
 def columns_of(
     runs: Sequence[Run], needs: Mapping[str, Mapping[str, str]] | None = None, *, equal: bool = False
 ) -> list[Column]:
-    """Returns the columns in which the runs differ. With `equal`, also those in which they are all the same.
+    """Returns the columns in which the runs differ. With `equal`, also the columns in which they do not.
 
     The columns of `HEAD` are always there. `needs` maps the id of a run to the runs that it needed, by operation.
     """
     needs = needs or {}
     flags = telling([run.flags for run in runs], equal=equal)
     metrics = telling([run.metrics for run in runs], equal=equal)
+    # a prefix tells a flag or a metric from another value of the same name
     both = {*PROPERTIES, *(name for name in flags if name in metrics)}
     return [
         *(named(name) for name in HEAD),

@@ -25,6 +25,7 @@ SOURCE, PRODUCED, LOCAL = "source", "produced", "local"
 PARTS = (SOURCE, PRODUCED, LOCAL)
 """The parts of a run: its snapshot, the files in its result, and those kept beside the repository."""
 ADDED, DELETED, CHANGED, CARRIED = "added", "deleted", "changed", "carried over"
+# an LFS pointer without extensions
 POINTER = re.compile(rb"version https://git-lfs\.github\.com/spec/v1\noid sha256:[0-9a-f]{64}\nsize ([0-9]{1,18})\n")
 POINTERS = range(126, 144)
 """The possible sizes, in bytes, of a Git LFS pointer. No other file is read."""
@@ -118,6 +119,7 @@ class Others:
         self._deep = bool(attempt.carried)
 
     def __contains__(self, path: str) -> bool:
+        # without carried files the first part of the path decides
         if not self._deep:
             return path.partition("/")[0] == DIRECTORY
         parts = path.split("/")
@@ -127,6 +129,7 @@ class Others:
 def uncommitted(git: Git, attempt: Attempt) -> list[Change]:
     """Returns the differences between the commit that an attempt was made from and its source."""
     others = Others(attempt)
+    # a run before the first commit has no base
     old, new = aligned(git, Side(attempt.base or EMPTY_TREE), side_of(attempt, attempt.id))
     return [change for change in changes(git, old, new) if change.path not in others]
 

@@ -46,6 +46,7 @@ def history(git: Git, index: Index, revisions: str, limit: int | None = None) ->
     for line in git.lines("rev-list", *words):
         commit, tree, stamp, author, subject = line[:-1].decode(errors="replace").split("\0", 4)
         exact = index.made_of(tree)
+        # a run of exactly this tree may also be made from this commit
         known = {run.id for run in exact}
         changed = tuple(run for run in index.made_from(commit) if run.id not in known)
         yield Commit(commit, author, moment(stamp), subject, tuple(exact), changed)

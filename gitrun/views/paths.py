@@ -53,6 +53,7 @@ def occurrences(output: bytes, there: Mapping[bytes, bytes], git: Git) -> Iterat
     known: dict[bytes, bool] = {}
     end = 0
     for match in SLOT.finditer(output):
+        # inside the path found before
         if match.start() < end:
             continue
         line = re.split(rb"[\n\r\0]", output[match.end() : match.end() + LONGEST], maxsplit=1)[0]

@@ -56,6 +56,7 @@ def read_range(git: Git, words: str | None) -> Range:
     start = commit_of(git, left or HEAD)
     if start is None:
         raise UsageError(f"git knows no commits '{words}'", "for example main..HEAD")
+    # as with three dots in git diff, the common ancestor is the base
     return Range(f"{start}..{head}", head, meeting(git, start, head))
 
 
@@ -63,6 +64,7 @@ def usual_base(git: Git, head: str) -> str | None:
     """Returns the commit where `head` left its upstream or the main branch; else its parent, if it has one."""
     for name in (*upstream(git), *NAMES):
         base = meeting(git, name, head)
+        # on the main branch itself there is nothing to compare
         if base and base != head:
             return base
     return commit_of(git, f"{head}^")

@@ -34,6 +34,7 @@ def courses(git: Git, run: Run, names: Collection[str]) -> dict[str, list[float]
         record = objects.read(f"{run.attempt.left}:{METRICS}", LARGEST)
     for line in sample((record.data if record else None) or b""):
         try:
+            # a foreign record may have lines that are not JSON
             values = json.loads(line)
         except (ValueError, RecursionError):
             continue

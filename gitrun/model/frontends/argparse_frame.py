@@ -31,6 +31,7 @@ class Frame:
 
     def with_node(self, name: str, node: ast.expr) -> None:
         """Adds a name with the expression that it is assigned."""
+        # the new expression hides an older value
         values = {key: value for key, value in self.scope.values.items() if key != name}
         self.scope = Scope(self.scope.module, values, {**self.scope.nodes, name: node})
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gitrun.model.flags import Value
     from gitrun.model.frontends.folding import Scope
 
+# FileType opens the path that it is given, so the flag is text
 TYPES = {"int": "int", "float": "float"} | dict.fromkeys(("str", "Path", "PurePath", "PosixPath", "FileType"), "str")
 # these options have no value that a flag could hold
 NO_FLAG = ("help", "version", "append_const", "parsers")

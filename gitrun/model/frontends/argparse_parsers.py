@@ -42,7 +42,9 @@ PARSE = ("parse_args", "parse_known_args")
 MORE_ADDERS = ("add", "add_arg")
 """ConfigArgParse's other names for `add_argument`."""
 WORDS = (b"add_argument", b"parse_args", b"parse_known_args", b"add_parser", b"add_subparsers", b"set_defaults", b"_group(")
+# functions that take a parser and add no options
 HARMLESS = ("argcomplete.autocomplete", "print", "len", "isinstance", "str", "repr")
+# limits on the work: functions can call each other without end
 MOST_CALLS = 300
 MOST_MODULES = 20
 # the variables that hold parsers, and the ways to pass them to a function
@@ -116,6 +118,7 @@ class Reading:
         """Reads the functions that parse, before those whose options have not been read yet."""
         functions = list(functions)
         for function in functions:
+            # a function that parses often calls the others with its parser
             if id(function) not in self.found.entered and any(self.parses(call) for call in calls_in(function)):
                 self.enter(function, (), {}, self.module.scope)
         for function in functions:
@@ -133,6 +136,7 @@ class Reading:
     def statements(self, body: Sequence[ast.stmt], frame: Frame) -> None:
         """Reads the statements in order. Skips those that concern neither parsers nor variables."""
         for node in body:
+            # any assignment can hold a value that an option uses
             if id(node) in self.near or isinstance(node, ast.Assign | ast.AnnAssign):
                 self.statement(node, frame)
 
@@ -147,6 +151,7 @@ class Reading:
             case ast.For(target=target, iter=items, body=body, orelse=more):
                 self.loop(target, items, body, frame)
                 self.statements(more, frame)
+            # a function is read when it is called
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 pass
             case ast.ClassDef(body=body):
@@ -386,6 +391,7 @@ class Reading:
         other = self.readings.get(module.path) or Reading(module, makers_of(module), self.found, self.readings)
         self.readings[module.path] = other
         first, dot, inner = rest.partition(".")
+        # that module may itself import the name
         if first in module.imports and hops and first not in (*module.functions, *module.classes, *module.statements):
             return other.beside(module.imports[first] + dot + inner, hops - 1)
         return other, rest
@@ -400,6 +406,7 @@ class Reading:
             place = self.beside(self.module.full_name(base)) if name.partition(".")[0] in self.module.imports else (self, name)
             if place and place[1] in place[0].module.classes:
                 place[0].construct(place[0].module.classes[place[1]])
+            # a class of the standard library adds no options
             elif adds_its_own(node) and self.module.full_name(base).partition(".")[0] not in (
                 *sys.stdlib_module_names,
                 "object",

@@ -79,6 +79,7 @@ def gathered(parsers: Sequence[Parser]) -> tuple[tuple[Flag, ...], tuple[Command
         inner, more = gathered(parser.parents)
         own = [flag for _, flag in sorted(parser.flags, key=lambda found: found[0])]
         for flag in (*inner, *own):
+            # set_defaults takes the name of the attribute
             dest = flag.name.replace("-", "_")
             mine = replace(flag, default=parser.defaults[dest]) if dest in parser.defaults else flag
             flags[flag.name] = joined(flags[flag.name], mine) if flag.name in flags else mine

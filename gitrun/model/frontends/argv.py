@@ -28,9 +28,11 @@ DASHED = ("fire", "tyro", "dataclasses")
 """The front ends that treat `-` and `_` in an option alike."""
 SWITCHED = {"store_true": True, "store_false": False, "boolean_optional": True, "switch": True}
 COUNTED = ("count", "times")
+# the words of click.types.BoolParamType
 CLICK_BOOLS = dict.fromkeys(("1", "true", "t", "yes", "y", "on"), True) | dict.fromkeys(
     ("0", "false", "f", "no", "n", "off"), False
 )
+# the words of absl.flags.BooleanParser
 ABSL_BOOLS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 NEGATIVE = re.compile(r"-\d+|-\d*\.\d+|-\d+(\.\d*)?[eE][+-]?\d+")
 PLAIN_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_./:-]*")

@@ -253,6 +253,7 @@ def value_flag(names: Sequence[str], option: str, keywords: Mapping[str, ast.exp
     _, default = value_of(keywords.get("default"), scope)
     if isinstance(value, bool):
         default = default if isinstance(default, bool) else False
+    # default=True makes this option's value the default
     elif isinstance(default, bool):
         default = value if default else None
     help_text = text_of(keywords.get("help"), scope)

@@ -54,8 +54,10 @@ def with_files(script: Script, module: Module) -> Script:
         values |= dict(pairs(data.decode(errors="replace"))) if data else {}
 
     def seen(flag: Flag) -> Flag:
+        """Returns the flag with its default from the files; None as default if it is not known."""
         keys = (flag.name, flag.name.replace("-", "_"), flag.option, *flag.words)
         given = next((values[key] for key in keys if key in values), None)
+        # a file or the environment may give a required option
         flag = replace(flag, required=False, action=CONFIG if flag.option in configs else flag.action)
         if unread or flag.option in from_environment:
             return flag if flag.action == CONFIG else replace(flag, default=None)

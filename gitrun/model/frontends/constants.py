@@ -152,6 +152,7 @@ def constants_in(body: Sequence[ast.stmt], later: Sequence[ast.stmt] = ()) -> It
     reading, path = Reading(), Path()
     reading.statements(body, path)
     variables = reading.variables | stored_in(later) | assigned_elsewhere([*body, *later])
+    # a name with a leading underscore is private to the module
     nodes = {name: found for name, found in reading.nodes.items() if name not in variables and not name.startswith("_")}
     # a constant may use other constants: repeat until no name drops out
     while gone := [name for name, found in nodes.items() if not all(is_constant(node, nodes) for node in found)]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from gitrun.model.frontends.module import Module
 
-# both patterns are those of docopt 0.6.2, parse_section and Option.parse
+# SECTION and DEFAULT are the patterns of docopt 0.6.2: parse_section and Option.parse
 SECTION = r"^([^\n]*{}[^\n]*\n?(?:[ \t].*?(?:\n|$))*)"
 DEFAULT = re.compile(r"\[default: (.*)\]", re.IGNORECASE)
 IN_USAGE = re.compile(r"(?<![\w-])(-{1,2}[A-Za-z][\w-]*)(?:=(<[^>]+>|[A-Z][A-Z0-9_-]*))?")
@@ -34,6 +34,7 @@ def read(module: Module) -> Script | None:
         return None
     node = call.args[0] if call.args else keywords_of(call).get("doc", keywords_of(call).get("docstring"))
     is_own = isinstance(node, ast.Name) and node.id == "__doc__"
+    # docopt gets __doc__ with its indentation
     text = (ast.get_docstring(module.tree, clean=False) or "") if is_own else text_of(node, module.scope)
     if not text:
         return Script((), ARGS, "docopt", partial="docopt is given a text that is not in its source")

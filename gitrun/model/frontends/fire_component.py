@@ -78,6 +78,7 @@ def of_class(name: str, node: ast.ClassDef, module: Module, *, is_instance: bool
         start = tuple(map(flag_of, fields_of(node, module)))
     # Fire takes the parameters of `__init__` anywhere, also after the command
     commands = [
+        # Fire goes on to the members of a property's value, which are not known
         Command(text, start, (), spellings(text), f"{text} is a property of {node.name}")
         if any(last_name(decorator).endswith("property") for decorator in method.decorator_list)
         else of_function(text, method, module, start)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gitrun.model.flags import Value
     from gitrun.model.frontends.folding import Scope
 
+# PositiveInt and the like are pydantic's types, Path_fr is jsonargparse's
 KINDS = {
     "int": "int", "float": "float", "str": "str", "bool": "bool", "Path": "str", "PurePath": "str", "PositiveInt": "int",
     "PositiveFloat": "float", "NonNegativeInt": "int", "NonNegativeFloat": "float", "Path_fr": "str", "Text": "str",

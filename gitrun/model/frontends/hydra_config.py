@@ -149,6 +149,7 @@ class Reading:
                 continue
             if any(file.endswith(ENDS) for file in self.files.names(f"{self.place}/{name}".strip("/"))):
                 partial = self.partial
+                # problems in a group that only `+` adds do not make the script partial
                 found = self.group(name, None, (name, Place(f"{name}.")), 1, over=True)
                 self.partial = partial
                 flags |= {key: replace(flag, option=f"+{key}") for key, flag in found.items()}

@@ -138,6 +138,7 @@ def flag_of(parameter: Parameter, name: str, *, positional: bool) -> Flag:
     if parameter.hint.names and isinstance(parameter.node, ast.Attribute):
         default = last_name(parameter.node)
     kind = "str" if parameter.hint.names else parameter.kind
+    # jsonargparse would read the text null as None
     words = ("null",) if parameter.may_be_none and kind in {"str", "any"} else ()
     if positional:
         return Flag(name, None, kind, choices, "", "", "positional", required=True)

@@ -23,6 +23,7 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 LONGEST_SOURCE = 1 << 24
 
 
+# no slots: cached_property needs __dict__
 @dataclass(frozen=True)
 class Module:
     """A parsed source. `path` is its place in the repository, `files` the files around it."""
@@ -168,6 +169,7 @@ def is_near(node: ast.AST, lines: list[int]) -> bool:
     decorators = getattr(node, "decorator_list", ())
     start = min([getattr(node, "lineno", 0), *(decorator.lineno for decorator in decorators)])
     end = getattr(node, "end_lineno", None)
+    # a match_case has no line numbers
     if end is None:
         return True
     at = bisect_left(lines, start)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gitrun.model.frontends.module import Module
     from gitrun.model.frontends.script import Files
 
+# the number of re-exports to follow
 MOST_HOPS = 4
 
 

@@ -28,7 +28,9 @@ ENDS = (".yaml", ".yml", ".json", ".toml", ".ini", ".cfg")
 OPENERS = ("open", "read_text", "read_bytes")
 WRITERS = ("write_text", "write_bytes")
 OF_SCRIPT = ("dirname", "parent")
+# ends the search for names that are assigned to each other
 DEEPEST = 12
+# calls that return the same place
 LIKE_ITS_ARGUMENT = ("Path", "PurePath", "abspath", "realpath", "resolve", "absolute", "str", "expanduser", "as_posix")
 
 

@@ -95,6 +95,7 @@ def over(parameters: Iterable[Parameter], node: ast.expr | None, module: Module)
 
     The defaults are None if the expression of the instance is not a call of a class in the module.
     """
+    # the instance may be assigned to a name first
     node = module.statements.get(node.id, node) if isinstance(node, ast.Name) else node
     listed = list(parameters)
     call = node if isinstance(node, ast.Call) and dotted(node.func) in module.classes else None

@@ -47,5 +47,6 @@ def read(source: bytes, path: str, files: Files) -> Script:
         read_by = (found for reader in READERS if (found := reader(module)))
         script = next(read_by, None) or Script(tuple(constants_of(module)), GLOBALS)
         return script if script.frontend in CONFIGURED else replace(script, files=files_of(module))
+    # a deeply nested source can exhaust the stack
     except RecursionError:
         return Script((), GLOBALS)

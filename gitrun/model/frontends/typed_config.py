@@ -140,6 +140,7 @@ def shortened(script: Script, module: Module) -> Script:
         if clash is None:
             break
         clash.sort(key=lambda number: len(places[number]))
+        # the least nested one keeps its name if there is only one such
         for number in clash[len(places[clash[0]]) < len(places[clash[1]]) :]:
             used[number] += 1
     names = [".".join(place[-many:]) for place, many in zip(places, used, strict=True)]

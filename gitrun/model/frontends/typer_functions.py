@@ -153,6 +153,7 @@ def info_of(parameter: Parameter, module: Module) -> tuple[ast.Call | None, Valu
     # `lr: float = typer.Option(0.1)`: the default is the first argument
     first = node.args[0] if node.args else keywords_of(node).get("default")
     rest = ast.Call(node.func, node.args[1:], node.keywords)
+    # typer.Option(...), with literal dots, has no default
     if first is None or is_dots(first):
         return rest, None, first is None and last_name(node.func) == "Option"
     return rest, value_of(first, module.scope)[1], True

@@ -270,6 +270,7 @@ def yamllike(value: Value) -> str:
 def quoted(text: str) -> str:
     """Returns text in double quotes, valid in YAML and JSON. Characters that YAML rejects are escaped."""
     text = text.replace("\\", "\\\\").replace('"', '\\"')
+    # a character above U+FFFF does not fit into a \u escape
     return '"' + "".join(char if char.isprintable() or char > "\uffff" else f"\\u{ord(char):04x}" for char in text) + '"'
 
 
