@@ -33,6 +33,7 @@ STEADY = (
     "-c", "core.hooksPath=/dev/null", "-c", "core.bigFileThreshold=32m", "-c", "core.safecrlf=false",
     "-c", "core.warnAmbiguousRefs=false",
 )  # fmt: skip
+# git 2.36 or later; batch means one flush of the disk for many objects
 DURABLE = ("-c", "core.fsync=loose-object,pack,pack-metadata,reference", "-c", "core.fsyncMethod=batch")
 NO_ID = "0" * 40
 MOST_SAID = 1 << 20
@@ -138,8 +139,10 @@ class Git:
             subprocess.Popen(more, cwd=place, env=env, stdin=one.stdout, stdout=out, stderr=quiet) as two,
         ):
             assert one.stdin is not None and one.stdout is not None and two.stdout is not None  # noqa: S101, PT018 - they are PIPEs
+            # or the first git would not notice the end of the second one
             one.stdout.close()
             with suppress(BrokenPipeError):
+                # git rev-list reads all of its input before it writes, so this cannot block
                 one.stdin.write(stdin)
                 one.stdin.close()
             while piece := two.stdout.read(1 << 20):
@@ -181,12 +184,14 @@ class Git:
 
     def variables(self, index: Path | None = None) -> dict[str, str]:
         """Returns the environment in which git uses exactly this repository and worktree, and `index` if given."""
+        # no optional locks: `git status` must not refresh the user's index; pathspecs are names, not patterns
         here = {"GIT_DIR": str(self.git_dir), "GIT_OPTIONAL_LOCKS": "0", "GIT_LITERAL_PATHSPECS": "1"}
         here["GIT_NO_REPLACE_OBJECTS"] = "1"  # refs/replace come with a mirror's refs, and an id would prove nothing
         if self.worktree:
             here["GIT_WORK_TREE"] = str(self.worktree)
         if index:
             here["GIT_INDEX_FILE"] = str(index)
+        # the user's variables win over the fallback identity, ours over both
         return {**self.identity(), **self.environ, **here}
 
     def lasting(self) -> Git:
@@ -227,6 +232,7 @@ def open_repository(directory: Path, environ: Mapping[str, str]) -> Git:
     if len(lines) < 4:
         reason = last_words(done.stderr)
         raise NotARepository(reason, "git init makes a repository" if "not a git repository" in reason else advice(done.stderr))
+    # git answers each question with one line, so further lines are part of a path
     if len(lines) > 6:
         raise NotARepository("the path of this repository holds a line end, which gitrun cannot follow", "rename the directory")
     form, bare, git_dir, common_dir = lines[:4]
@@ -256,6 +262,7 @@ def read_config(git: Git) -> dict[str, tuple[str, ...]]:
 
 def with_quarantine(git: Git, environ: Mapping[str, str]) -> Git:
     """Returns the repository with the objects of a push whose pre-receive hook is running: git names their directories."""
+    # until the hook accepts a push, its objects are only in these directories
     names = ("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
     return replace(git, environ={**git.environ, **{name: environ[name] for name in names if name in environ}})
 
@@ -324,6 +331,7 @@ def become(*words: str) -> NoReturn:
 def last_words(stderr: bytes) -> str:
     """Returns the line of git's stderr that gives the reason, without `fatal: ` or `error: `."""
     lines = [line for line in stderr.decode(errors="replace").splitlines() if line.strip()]
+    # hints and warnings surround the line that matters
     fatal = [line for line in lines if line.startswith(("fatal: ", "error: "))]
     said = (fatal or lines or ["no reason given"])[-1 if not fatal else 0]
     if said.rstrip().endswith(":"):  # the lines after it complete the sentence
@@ -337,6 +345,7 @@ class Hearing(threading.Thread):
     """A thread that reads a git's stderr. With `shown`, it copies that to ours, without control characters."""
 
     def __init__(self, stream: IO[bytes], *, shown: bool) -> None:
+        # a thread, because git blocks on a full pipe while we read its stdout
         super().__init__(daemon=True)
         self._stream, self._shown = stream, shown
         self._said = bytearray()
@@ -349,6 +358,7 @@ class Hearing(threading.Thread):
             del self._said[:-MOST_SAID]
             if self._shown:
                 with suppress(OSError):
+                    # progress has no line ends, so a buffered stream would hold it back
                     os.write(2, RAW.sub(b"", piece))
 
     def end(self) -> bytes:

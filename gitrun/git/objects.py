@@ -64,6 +64,7 @@ class Objects(Coprocess):
         for start in range(0, len(asked), 100):
             infos = self.infos(asked[start : start + 100])
             small = [info.id.encode() for info in infos if info and info.size <= limit]
+            # sizes first, so that a huge blob is never loaded
             contents = self._ask(b"contents", small)
             if None in contents:
                 raise ObjectsGone(f"git gc took away {small[contents.index(None)].decode()} while it was read", "try again")
@@ -105,6 +106,7 @@ def answer(answers: IO[bytes], *, content: bool) -> Object | None:
     header = answers.readline()
     if not header:
         raise ended_early()
+    # a missing object is answered by `<name> missing`, and a name may contain blanks
     fields = header[:-1].rsplit(b" ", 2)
     if len(fields) < 3 or fields[1] not in KINDS or not fields[2].isdigit():
         return None
@@ -130,6 +132,7 @@ def entries(data: bytes) -> Iterable[tuple[bytes, Entry]]:
     while start < len(data):
         end = data.index(b"\0", start)
         mode, name = data[start:end].split(b" ", 1)
+        # ids have 20 bytes, since open_repository refuses SHA-256
         yield name, Entry(mode.decode(), data[end + 1 : end + 21].hex())
         start = end + 21
 
@@ -138,6 +141,7 @@ class TreeMaker(Coprocess):
     """Writes trees through one `git mktree`. Use it in a `with`."""
 
     def __init__(self, git: Git) -> None:
+        # --missing: entries are not looked up, and may be absent in a partial clone
         super().__init__(git, "mktree", "-z", "--missing", "--batch")
         self._made: list[str] = []
         self._objects = git.common_dir / "objects"
@@ -193,10 +197,12 @@ class Loose:
         if not directory.is_dir():
             directory.mkdir(exist_ok=True)
             directory.chmod(self._mode)  # in a shared repository, new directories have the mode of the one above
+        # git gc removes forgotten files of this name
         fresh = directory / f"tmp_obj_{os.urandom(6).hex()}"
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444 & self._mode)
         try:
             with os.fdopen(descriptor, "wb") as file:
+                # level 1 is git's default for loose objects
                 file.write(zlib.compress(whole, 1))
             fresh.rename(path)
         except BaseException:
@@ -219,6 +225,7 @@ def fsync(path: os.PathLike[str]) -> None:
     try:
         os.fsync(descriptor)
     except OSError as error:
+        # os.fsync is given no path, but the message must name one
         error.filename = os.fspath(path)
         raise
     finally:

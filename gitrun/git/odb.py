@@ -48,6 +48,7 @@ class Odb:
                 found.append(self.read(name, limit))
                 continue
             folder, _, file = name.rpartition("/")
+            # names in one folder come together, so one folder is remembered
             if folder != last:
                 last, ids = folder, self._entries(*folder.split(":", 1))
             found.append(self.read(ids[file.encode()], limit) if file.encode() in ids else None)
@@ -85,6 +86,7 @@ class Odb:
         """Returns kind, size and content as `read` does. Builds no Object: this runs for very many of them."""
         for place in self._places:
             try:
+                # the header first: an object over the limit is never loaded
                 kind, size = place.read_header(name)
                 return KINDS.get(kind, "?"), size, place.read(name)[1] if size <= limit else None
             except (KeyError, ValueError, pygit2.GitError):

@@ -61,10 +61,12 @@ def annotate_each(git: Git, edits: Mapping[str, Edit]) -> list[str]:
     done: list[str] = []
     rest: Sequence[str] = list(edits)
     problem: GitrunError = StaleRun("the runs are changed all the time by somebody else")
+    # all at once costs one process for each step; one by one, a busy run does not hold up the others
     for one_by_one in (False, *([True] * TRIES)):
         left: list[str] = []
         for some in [[run] for run in rest] if one_by_one else [rest]:
             try:
+                # a gc that prunes at once may have caused the failure
                 with gc_held_off(git) if one_by_one else nullcontext():
                     done += attempt_many(git, {run: edits[run] for run in some})
             except (StaleRun, ObjectsGone) as error:

@@ -69,9 +69,11 @@ def begin_again(git: Git, plan: Plan, run: Run, beside: Mapping[str, bytes], scr
     """
     require_trusted(git, run, clean=plan.clean)
     if not plan.clean:
+        # the small files of a fetched run are only in its result so far
         unpack(git, run.id, run.attempt)
     live, made, earlier = hold(git.state, run.id), "", "" if plan.clean else run.attempt.id
     try:
+        # before the ref moves, so that recovery finds it after a crash
         live.take_over(earlier)
         with Objects(git) as objects, TreeMaker(git) as maker:
             over = {} if plan.clean else carried_over(git, objects, maker, run, plan)
@@ -118,6 +120,7 @@ def give_up(git: Git, live: Live, run: str, made: str, before: str | None) -> No
             set_ref(git, run_ref(run), before, made)
         elif made:
             delete_ref(git, run_ref(run), made)
+    # the ref could not be moved back: the record lets a later command finish the attempt
     if made and tip_of(git, run) == made:
         live.leave()
     else:

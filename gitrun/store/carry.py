@@ -43,11 +43,13 @@ def carried(git: Git, objects: Objects, old_source: str, tip: str, new_source: s
 
     A directory that is new as a whole is one entry.
     """
+    # without rename detection, a renamed file counts as new
     listed = git.run("diff-tree", "-r", "-t", "-z", "--raw", "--no-renames", "--diff-filter=A", old_source, tip)
     fields = listed.split(b"\0")
     tops: dict[bytes, Entry] = {}
     for head, path in zip(fields[0:-1:2], fields[1::2], strict=False):
         words = head.split(b" ")
+        # git lists a new directory (-t) before its files, which come with it
         if path.split(b"/")[0] != os.fsencode(record.DIRECTORY) and not any(parent in tops for parent in parents(path)):
             tops[path] = Entry(words[1].decode().lstrip("0"), words[3].decode())
     return {path: entry for top, found in tops.items() for path, entry in free(objects, new_source, top, found).items()}

@@ -61,6 +61,7 @@ def take(path: Path) -> bool:
                 return False
             finally:
                 os.close(descriptor)
+            # git's own order: take the lock file, look at gc.pid, rename
             if not is_living(path):
                 lock.replace(path)
                 return True

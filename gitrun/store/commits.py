@@ -112,6 +112,7 @@ def import_blobs(git: Git, contents: Iterable[bytes]) -> list[str]:
 
     with scratch(git) as place:
         marks = place / "marks"
+        # --depth=0: the contents are unrelated, so looking for deltas is in vain
         words = ("--quiet", "--done", "--depth=0", f"--export-marks={marks}")
         # below 100 objects fast-import would write loose ones, each with an fsync
         git.feed("-c", "fastimport.unpackLimit=1", "fast-import", *words, pieces=stream())
@@ -125,6 +126,7 @@ def import_blobs(git: Git, contents: Iterable[bytes]) -> list[str]:
 def commit_tree(git: Git, tree: str, parents: Iterable[str | None], message: bytes) -> str:
     """Commits the tree without a signature. Returns the new id. Parents that are None are skipped."""
     words = [word for parent in parents if parent for word in ("-p", parent)]
+    # messages are UTF-8, whatever the user has configured
     made = git.run("-c", "i18n.commitEncoding=UTF-8", "commit-tree", tree, *words, "-F", "-", stdin=message)
     return made.decode().strip()
 

@@ -31,6 +31,7 @@ def find(index: Index, name: str, prefix: str = "") -> Run:
         if found:
             return found
     if INDEX.fullmatch(name):
+        # a longer number is no position in a list, and could overflow sqlite's integers
         there = index.place(int(name)) if len(name) < 10 else None
         return numbered(name, there, index.readable(), is_bare=index.is_bare)
     for called in (name, posixpath.normpath(prefix + name)):

@@ -66,6 +66,7 @@ class Customs:
         found = list(runs)
         fresh = [run for run in found if self._is_new(run.attempt)]
         now = datetime.fromtimestamp(round(time.time(), 6), timezone.utc)
+        # oldest first, so that the times given here keep the order of the makers' times
         names = (name for run in sorted(fresh, key=age) for name in (run.attempt.id, run.attempt.result) if name)
         given = note(self._git, [name for name in names if name not in self._trusted | self._received.keys()], now)
         return [
@@ -145,6 +146,7 @@ def note(git: Git, names: Iterable[str], now: datetime) -> Mapping[str, datetime
     """Records these foreign attempts and results as received now, oldest first. Returns the time given to each."""
     given = {name: datetime.fromtimestamp(now.timestamp() + TICK * number, timezone.utc) for number, name in enumerate(names)}
     if given:
+        # a line end first: the file may end in a line that a full disk cut short
         text = "\n" + "".join(f"{name} {when.timestamp():.6f}\n" for name, when in given.items())
         with suppress(OSError):  # in a read-only repository, foreign runs count as new each time
             make_common(git.state)

@@ -139,6 +139,7 @@ def of_index(git: Git, known: Mapping[str, str], runs: Iterable[Run | BrokenRun]
     hint = "without it, the next look at the runs makes it anew"
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=1.0)) as base:
+            # an index of another version is rebuilt by the next look at the runs
             if base.execute("PRAGMA user_version").fetchone() != (VERSION,):
                 return
             (sound,) = base.execute("PRAGMA integrity_check(1)").fetchone()
@@ -153,6 +154,7 @@ def of_index(git: Git, known: Mapping[str, str], runs: Iterable[Run | BrokenRun]
         return
     fresh = {run.id: (run.tip, pack(run)) for run in runs if isinstance(run, Run)}
     wrong = {run for run, row in rows.items() if known.get(run) == row[0] and fresh.get(run) != row}
+    # only an index that claims to be up to date must have exactly these runs
     if seen and seen == stamp(git)[0]:
         wrong |= fresh.keys() ^ (rows.keys() - broken_refs(git))
     if wrong or sound != "ok":
@@ -222,6 +224,7 @@ def file_system(path: str) -> str:
     with suppress(OSError), open("/proc/self/mounts", errors="replace") as file:  # noqa: PTH123 - no path of ours
         for line in file:
             _, place, form, *_ = line.split(" ")
+            # the innermost mount counts
             if (path == place or path.startswith(place.rstrip("/") + "/")) and len(place) >= len(found[0]):
                 found = (place, form)
     return found[1]

@@ -89,6 +89,7 @@ class Hooks:
         if found.status == FOREIGN and not chain:
             return found
         if found.status == FOREIGN:
+            # the foreign hook has both names until ours replaces one, so a kill loses nothing
             put_beside(path)
         if found.status not in {INSTALLED, CHAINED}:
             write(path, text_of(name))
@@ -192,6 +193,7 @@ def is_same(one: Path, other: Path) -> bool:
 def write(path: Path, data: bytes) -> None:
     """Writes an executable hook atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    # renamed into place, since git must never run half a hook
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o777)  # less what umask takes

@@ -85,6 +85,7 @@ def opened(git: Git, under: str = INCOMING) -> Iterator[str]:
     finally:
         discard(git, f"{under}{token}/")
         if lock:
+            # before the release: a process that waits for the lock notices, and makes a new file
             lock.path.unlink(missing_ok=True)
             lock.release()
 
@@ -130,7 +131,7 @@ def receive(git: Git, there: Mapping[str, str], wanted: Wanted) -> Received:
     if not fresh:
         return found
     from gitrun.store.index import no_search_for_cycles
-    from gitrun.store.inspection import Inspector  # with it comes pygit2
+    from gitrun.store.inspection import Inspector  # imports pygit2
 
     inspector = Inspector(git)
     with no_search_for_cycles():
@@ -140,6 +141,7 @@ def receive(git: Git, there: Mapping[str, str], wanted: Wanted) -> Received:
     goals = [goal for chain, ours in there_now if (goal := decide(git, inspector, chain, ours, found))]
     if wanted.merge:
         goals += merged(git, inspector, chains, known, found)
+    # before the refs move, so that readers find these runs dated and checked
     write_down(git, chains, {goal.run for goal in goals})
     for stale in promote(git, goals):
         found.refused[stale] = "it was changed here in the same instant; try again"
@@ -236,6 +238,7 @@ def promote_some(git: Git, goals: Sequence[Goal]) -> list[str]:
     lines = "".join(f"update {run_ref(goal.run)}\0{goal.new}\0{goal.expected or NO_ID}\0" for goal in goals)
     if git.attempt("update-ref", "--no-deref", "-z", "--stdin", stdin=lines.encode(), hooks=True).returncode == 0:
         return []
+    # one changed ref fails the whole transaction, so the others are moved alone
     stale, now = [], tips(git)
     for goal in goals:
         if now.get(goal.run) == goal.new:

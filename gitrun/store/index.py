@@ -137,6 +137,7 @@ class Index:
 
     def ids(self, prefix: str) -> list[str]:
         """Returns at most 100 ids that begin with these hex digits."""
+        # a range that the primary key answers; `g` follows the last hex digit
         found = self._ask("SELECT id FROM runs WHERE id >= ? AND id < ? LIMIT 100", (prefix, prefix + "g"))
         return [run for (run,) in found]
 
@@ -237,6 +238,7 @@ class Index:
             rows = self._base.execute(query, values)
             return list(map(read, rows)) if read else rows.fetchall()
         except (sqlite3.DatabaseError, ValueError, TypeError, GitrunError) as error:
+            # busy, not damaged: another process is writing
             if "locked" in str(error):
                 raise
         self._base.close()
@@ -256,6 +258,7 @@ class Index:
                 if base.execute("PRAGMA user_version").fetchone() != (VERSION,):
                     base.executescript(f"DROP TABLE IF EXISTS runs; DROP TABLE IF EXISTS state; {TABLES}")
                     base.execute(f"PRAGMA user_version = {VERSION}")
+                # a write here shows a read-only file before there is work to lose
                 base.execute("BEGIN IMMEDIATE")
                 base.execute("ROLLBACK")
                 # sqlite 3.40 begins to write, and fails later, on a file system that is read-only
@@ -315,6 +318,7 @@ class Index:
         with self._base:
             self._base.execute("BEGIN")
             self._base.executemany("DELETE FROM runs WHERE id = ? AND tip = ?", gone)
+            # within one clock tick of a change, the next change would leave the same stamp
             settled = time.time() - moment > SETTLED
             state = (("stamp", seen if settled else ""), ("boot", boot))
             self._base.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", state)
@@ -343,7 +347,7 @@ class Index:
                 some = dict(names[start : start + ROUND])
                 try:
                     found = read_runs(self._git, reader, some, frozenset())
-                except ObjectsGone:  # git cat-file dies of a tree that was cut short, and all that is asked with it
+                except ObjectsGone:  # a truncated tree kills git cat-file, and with it the answers for other runs
                     found = read_runs(self._git, bulk_reader(self._git), some, frozenset())
                 rows = sorted(((*row(run), before.get(run.id, "")) for run in found), key=itemgetter(0))  # three times as fast
                 with self._base:

@@ -165,6 +165,7 @@ class Inspector:
 
     def check(self, commit: Commit) -> None:
         """Raises BadRun unless the commit's tree is safe to read and to check out."""
+        # trees are remembered for one commit at a time, to bound memory
         self._read.clear()
         if self.measure(commit.tree).entries > ENTRIES:
             raise BadRun(f"its tree would unfold to more than {ENTRIES:,} files")
@@ -274,6 +275,7 @@ class Inspector:
         A tree of 11 objects can unfold to 10^10 files, so subtrees are counted before any is unfolded.
         """
         known = self._trees
+        # an explicit stack: a hostile tree can be deeper than Python recurses
         stack = [tree]
         open_now: set[str] = set()
         while stack:
@@ -303,6 +305,7 @@ class Inspector:
         depth = 1 + max((self._trees[child].depth for child in below), default=0)
         if depth > DEPTH:
             raise BadRun(f"its tree has more than {DEPTH} directories within each other")
+        # capped, so that the numbers of a hostile tree stay small
         return Measure(min(entries, ENTRIES + 1), depth)
 
     def _records(self, tree: str) -> dict[str, str]:
@@ -350,6 +353,7 @@ class Inspector:
             shape = shape_of(heads, name)
             if len(self._shapes) < SHARED and len(key) < LARGE:
                 self._shapes[key] = shape
+        # bytes are missing or left over after the last entry
         if shape.size != len(data):
             raise BadRun(f"tree {name[:8]} is cut short")
         found = Tree(shape, data)

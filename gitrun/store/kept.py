@@ -59,6 +59,7 @@ def write(place: Path, path: str, data: bytes, *, is_executable: bool) -> None:
     make_private(place.parent)
     target = place / path
     target.parent.mkdir(parents=True, exist_ok=True)
+    # a directory on the way may be a symbolic link
     if target.parent.resolve() != place.resolve() / target.parent.relative_to(place):
         return
     fresh = target.with_name(f".{os.urandom(8).hex()}.gitrun")

@@ -101,6 +101,7 @@ class Live:
         for path in (self.output, self.metrics):
             if path not in self._kept:  # what is open can be read even after somebody has removed it
                 self._kept[path] = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        # blanks reserve the space and are valid after JSON
         self.ended.write_bytes(b" " * RESERVE)
         fresh = self.directory / "owner.new"
         fresh.write_text(json.dumps(asdict(replace(owner, lock=self.inode))))
@@ -115,6 +116,7 @@ class Live:
         if self._owner is None or (is_there and (self.directory / "owner").exists()):
             return False
         if not is_there:
+            # a process that locked a new file at this path is the supervisor now
             lock = acquire(self._lock.path, PATIENCE)
             if lock is None:
                 raise StaleRun(
@@ -255,6 +257,7 @@ def birth_of(pid: int) -> str:
     """Returns boot id and start time of a process; empty if unknown. Together they survive reuse of the process id."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        # a command name may contain blanks and brackets; the 20th field after it is the start time
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return ""

@@ -51,6 +51,7 @@ def acquire(path: Path, wait: float | None = None) -> Lock | None:
         except FileNotFoundError:  # somebody removed the directory in between
             continue
         try:
+            # flock, since a POSIX lock is lost when any descriptor of the file is closed
             fcntl.flock(descriptor, fcntl.LOCK_EX | (fcntl.LOCK_NB if end else 0))
             if is_at(descriptor, path):
                 return Lock(path, descriptor)
@@ -82,6 +83,7 @@ def is_held(path: Path) -> bool:
     except OSError:
         return False
     try:
+        # shared, so that processes that only look do not see each other
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

@@ -41,6 +41,7 @@ class Measurer:
     def require_small(self, tree: str) -> None:
         """Raises BadRun if the tree would unfold to too many entries, is nested too deep, or has a too large object."""
         known = self._known
+        # an explicit stack: a hostile tree can be deeper than Python recurses
         stack: list[tuple[str, int, tuple[int, list[str]] | None]] = [(tree, 1, None)]
         while stack:
             name, level, seen = stack.pop()

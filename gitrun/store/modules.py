@@ -87,6 +87,7 @@ def tree_of_commit(git: Git, path: str, commit: str) -> str:
     if tree := read_known(git).trees.get(commit):
         return tree
     place = (git.worktree or git.git_dir) / path
+    # the path may come from a run made elsewhere: stay inside the worktree
     if path.startswith("/") or ".." in path.split("/") or not os.path.lexists(place / ".git"):
         return ""
     done = git.at(place, place / ".git", {}).attempt("rev-parse", "--verify", "--quiet", f"{commit}^{{tree}}")
@@ -107,6 +108,7 @@ def comparable(objects: Objects, maker: TreeMaker, old: Side, new: Side) -> tupl
     Both get the files if the commit's tree is here. Otherwise both get a commit, which differs if the files may differ.
     """
     before, after = old.tree, new.tree
+    # outer submodules first: the entry of an inner one is among their files
     for path in sorted({*old.modules, *new.modules}, key=lambda path: (path.count("/"), path)):
         name = os.fsencode(path)
         was, now = entry_at(objects, before, name), entry_at(objects, after, name)

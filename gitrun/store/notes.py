@@ -227,7 +227,7 @@ def import_notes(git: Git, notes: Iterable[tuple[str, str]]) -> str:
     with scratch(git) as place:
         marks, words = place / "marks", [b"commit refs/gitrun/notes\nmark :1\ncommitter ", who, b"\n", data(MESSAGE)]
         words += (b"M 100644 inline " + path_of(commit) + b"\n" + data(text.encode()) for commit, text in notes)
-        # the scratch ref is forgotten before the end: fast-import never sets it
+        # the reset drops the scratch ref before the end, so fast-import never writes it
         words.append(b"reset refs/gitrun/notes\n\n")
         git.run("fast-import", "--quiet", f"--export-marks={marks}", stdin=b"".join(words))
         return marks.read_text().split()[1]

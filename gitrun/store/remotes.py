@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 URL = re.compile(r"[a-z][a-z0-9+.-]*://|(?:/|\./|\.\./)|[\w.-]+@[\w.-]+:|\w[\w.-]*:(?!\d*$)", re.IGNORECASE)
 QUIET_LOGS = ("-c", "core.logAllRefUpdates=false")
+# --dry-run fetches the objects, but writes neither refs nor FETCH_HEAD
 FETCH = (
     "--dry-run", "--quiet", "--no-tags", "--no-prune", "--refmap=", "--no-recurse-submodules", "--no-auto-gc", "--no-filter",
 )  # fmt: skip
@@ -126,6 +127,7 @@ def listed(git: Git, remote: str, runs: Sequence[str]) -> dict[str, str]:
             raise GitFailed(*unreachable(asked, f"cannot ask {place}"))
         lines = (line.split("\t") for line in asked.data.decode(errors="surrogateescape").splitlines())
         found.append({(line[1].removeprefix(RUNS), line[0]) for line in lines if line[-1].startswith(RUNS)})
+    # with several push URLs, only what all of them have counts
     return dict(set.intersection(*found))
 
 
@@ -154,6 +156,7 @@ def pin(git: Git, heads: Sequence[str], prefix: str) -> None:
     if parents:
         who = "gitrun <gitrun@localhost> 0 +0000"
         text = "\n".join([f"tree {EMPTY_TREE}", *parents, f"author {who}", f"committer {who}", "", "incoming runs", ""])
+        # writes the empty tree, which the commit below must find as an object
         git.run("mktree", stdin=b"")
         made = git.run("hash-object", "-w", "-t", "commit", "--stdin", stdin=text.encode()).decode().strip()
         git.run(*QUIET_LOGS, "update-ref", "--no-deref", f"{prefix}all", made, NO_ID)
@@ -191,7 +194,7 @@ def push_round(git: Git, remote: str, runs: Mapping[str, str], *, shown: bool, i
         return push_refs(git, remote, RUNS, runs, shown=shown)
     with opened(git, OUTBOX) as prefix:
         lines = "".join(f"create {prefix}{run} {tip}\n" for run, tip in runs.items())
-        # whether these outlive a power cut is all the same
+        # these refs are temporary and need no fsync
         quick = replace(git, config={**git.config, "gitrun.fsync": ("false",)})
         quick.run(*QUIET_LOGS, "update-ref", "--no-deref", "--stdin", stdin=lines.encode())
         return push_refs(git, remote, prefix, runs, shown=shown)

@@ -55,6 +55,7 @@ def finish(git: Git, started: Started, collect: Callable[[], tuple[Outcome, Chan
     parent, broken = "", set[str]()
     for wait in TRIES:
         time.sleep(wait)
+        # a gc is rare, so the first try goes without its lock
         holding = gc_held_off(git) if wait else nullcontext()
         with holding, Objects(git) as objects, TreeMaker(git) as maker:
             at = objects.read(run_ref(started.run), limit=0)
@@ -66,7 +67,9 @@ def finish(git: Git, started: Started, collect: Callable[[], tuple[Outcome, Chan
                 files = records(git, started, outcome, scratch)
                 tree = edit_tree(objects, maker, f"{parent}^{{tree}}", {**changes, **files})
                 made = commit_result(git, tree, parent, record.message(record.outcome_subject(outcome), "result"))
+                # if a later line fails, this commit may be at the tip, but without all of its objects
                 broken.add(made)
+                # before the ref is set: readers treat a result that is not recorded here as foreign
                 made_here(git, made)
                 publish(git, objects, started.run, made, (tip, started.attempt))
             except (StaleRun, GitFailed) as error:

@@ -111,6 +111,7 @@ def mend(git: Git, run: str) -> str:
     if read_ref(git, RUNS + name) is None:  # an earlier, killed doctor may have set it
         set_ref(git, RUNS + name, made[tip], None)
     move_files(git, (run, name), {old: made[new] for new, old in was.items() if new in made} | {run: name})
+    # nearly last: after a kill, the old ref is there for another try
     delete_ref(git, RUNS + run, tip)
     said = Comment(f"was run {run} before history was rewritten", "gitrun", datetime.now(timezone.utc).replace(microsecond=0))
 

@@ -67,6 +67,7 @@ def read_runs(git: Git, objects: Reader, names: Mapping[str, str], live: frozens
     wrong = {run: why for run, tip in names.items() if (why := why_not(run, tip))}
     sound = {run: tip for run, tip in names.items() if run not in wrong}
     lasts = {tip: with_own_result(git, objects, last, tip) for tip, last in last_attempts(objects, sound).items()}
+    # one question for the files of all runs
     parts = objects.read_many([name for tip in sound.values() for name in names_of(lasts.get(tip), tip)])
     runs: list[Run] = []
     customs = Customs(git, objects)

@@ -84,11 +84,12 @@ def blobs(pieces: Iterator[bytes]) -> Iterator[tuple[bytes, Iterator[bytes]]]:
     reader = Reader(pieces)
     while line := reader.line():
         fields = line.split(b" ", 3)
-        if len(fields) < 4 or not fields[2].isdigit():  # an object that is missing
+        if len(fields) < 4 or not fields[2].isdigit():  # a missing object
             continue
         content = reader.content(int(fields[2]))
         if fields[1] == b"blob":
             yield fields[3], content
+        # skip the rest, so that the next line read is a header again
         for _ in content:
             pass
         reader.line()

@@ -95,6 +95,7 @@ def is_at_work(git: Git) -> bool:
     wrappers = {parent for parent, name in known.values() if name.startswith("git-run")}
     places = tuple(map(os.path.realpath, (git.common_dir, *worktrees(git))))
     for pid, (_, name) in known.items():
+        # the `git` that waits for our own `git-run` holds no lock
         if not name.startswith("git") or name.startswith("git-run") or pid in ours or pid in wrappers:
             continue
         try:
@@ -126,6 +127,7 @@ def processes() -> dict[int, tuple[int, str]]:
         with suppress(OSError, IndexError):
             before, _, after = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")
             state, parent = after.split()[:2]
+            # zombies and dead processes hold no files
             if state not in "ZX":
                 found[int(pid)] = (int(parent), before.partition("(")[2])
     return found

@@ -128,6 +128,7 @@ def set_ref(git: Git, ref: str, new: str, expected: str | None) -> None:
             break
         if now != expected:
             raise StaleRun(f"run {short(ref.removeprefix(RUNS))} was changed by somebody else", "try again")
+        # git reports a missing object and a held lock alike
         if git.attempt("cat-file", "-e", new).returncode:
             raise ObjectsGone(f"git gc took away {new} before its ref was set", "try again")
         if wait is None:

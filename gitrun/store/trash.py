@@ -107,6 +107,7 @@ def throw_away(git: Git, runs: Mapping[str, str]) -> frozenset[str]:
     for run, tip in fresh.items():
         if run in there and not contains(git, tip, there[run]):
             raise StaleRun(f"another state of run {short(run)} is in the trash already", f"git run purge {short(run)}")
+    # the time first, so that a kill leaves no deleted run without one
     write_down(git, runs.keys() - lost)
     shield(git, [tip for run, tip in runs.items() if run not in lost])
     move(git, [(TRASH + run, tip, there.get(run, NO_ID)) for run, tip in fresh.items()])

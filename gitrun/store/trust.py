@@ -58,6 +58,7 @@ def is_trusted_commit(git: Git, commit: str) -> bool:
     text = written(git)
     if is_in(text, commit):
         return True
+    # a signature is verified only if that can matter: it starts gpg or ssh-keygen
     if f"\n{SIGNER}" not in text or is_taken_back(text, commit):
         return False
     from gitrun.store.signing import signature
@@ -97,6 +98,7 @@ def signers(git: Git) -> list[str]:
 
 def trusted(git: Git) -> frozenset[str]:
     """Returns the ids of attempts and results that were made here or are trusted."""
+    # the last mention of an id replaces earlier ones
     last = {line.removeprefix(BACK): line for line in written(git).splitlines()}
     return frozenset(line for line in last.values() if is_id(line))
 
