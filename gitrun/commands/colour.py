@@ -69,7 +69,7 @@ def palette(git: Git) -> Palette:
 
 
 def read_colour(git: Git, slot: str, default: str) -> str:
-    """Returns the escape sequence of a slot. Starts git only if the user configured it."""
+    """Returns the escape sequence of a slot. Starts git only if the user configured it. Raises UsageError."""
     name = f"color.run.{slot}"
     if name not in git.config:
         return f"\x1b[{default}m"
@@ -89,6 +89,7 @@ def named(git: Git, name: str) -> str:
 
 def is_on(config: Mapping[str, tuple[str, ...]]) -> bool:
     """Returns whether stdout is coloured. Raises UsageError for a malformed setting."""
+    # the callback of `--color` puts its value there
     context = click.get_current_context(silent=True)
     when: str | None = context.meta.get(ASKED) if context else None
     for name in ("color.run", "color.ui"):

@@ -136,7 +136,7 @@ class Stage:
         call = Call(words, self.place, self.environ, tag="demo", stdin=False)
         with Signals() as signals:
             ended = execute(call, self.place / ".git" / "shown", self.output, self.output, signals)
-        self.say("")  # first of all: if nobody reads any more, that is why the command failed
+        self.say("")  # raises BrokenPipeError first if the reader is gone, which explains a failed command
         if ended.stopped_by:
             raise click.Abort
         if ended.exit_status:

@@ -144,7 +144,7 @@ class View:
             else:
                 lines = code if part == SOURCE else output
                 calm = replace(look, colour=False)
-                # colours of the compared text could not be told from git's: then there are none
+                # if the text has colours of its own, git's could not be told from them
                 own = (
                     look.colour
                     and is_for_person()

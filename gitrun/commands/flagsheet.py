@@ -50,7 +50,7 @@ def before_editing(project: Project, request: Request) -> tuple[str, Mapping[str
         known = known_flags(project, request.operation or "")
         if not any(flag.required and flag.default is None for flag in known):
             raise
-        # what is missing is to be filled in
+        # required flags may be missing: the user fills them in
         return request.operation or "", defaults(known)
     return ("", {}) if isinstance(plan, Skip) else (plan.operation, plan.flags)
 

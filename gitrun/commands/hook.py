@@ -56,6 +56,7 @@ def prepare_commit_msg(words: Sequence[str]) -> int:
     from gitrun.engine.hooking import prepare_commit_msg
 
     message = Path(words[0]).absolute()
+    # `git commit -a` and `git commit PATH` commit another index than the user's
     index = os.environ.get("GIT_INDEX_FILE")
     git = Project().git
     prepare_commit_msg(git, Path(index).absolute() if index else git.git_dir / "index", message, is_edited=is_edited())
@@ -91,6 +92,7 @@ def pre_push(words: Sequence[str]) -> int:
 
     project = Project()
     require_sound(project.git.config, ["pre_push"])
+    # pre-commit gives hooks no arguments
     remote, stdin = (words[0], sys.stdin.buffer.read()) if words else of_pre_commit(project.git)
     said = pre_push(project.git, project.settings, remote, hooks.pushed(stdin))
     for line in said.lines:
@@ -110,7 +112,7 @@ def of_pre_commit(git: Git) -> tuple[str, bytes]:
 
 
 def pre_receive() -> int:
-    """Checks pushed runs. Stdin has a line for each ref. Any failure refuses the push."""
+    """Checks pushed runs. Stdin has a line for each ref. Any failure refuses the push. Raises GitrunError."""
     from gitrun.engine.hooking import pre_receive
     from gitrun.git.exe import with_quarantine
 

@@ -78,6 +78,7 @@ def main() -> None:
 
 def open_missing() -> None:
     """Opens the null device for closed standard streams, so that no file gets descriptor 0, 1 or 2."""
+    # open returns the lowest free descriptor, so this fills the gaps
     while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(opened, True)  # noqa: FBT003 - the function takes it so
     os.close(opened)
@@ -114,6 +115,7 @@ def obey(verb: str, words: list[str]) -> int:
     """Runs the verb and reports errors on stderr. Returns the exit code."""
     import click
 
+    # options after `--` are the program's
     ours = words[: words.index("--")] if "--" in words else words
     as_json = "--json" in ours
     if "-h" in ours:
@@ -134,6 +136,7 @@ def obey(verb: str, words: list[str]) -> int:
     except (click.exceptions.Abort, KeyboardInterrupt):
         return 130
     except BrokenPipeError:  # 128 + SIGPIPE, as a shell reports a program that it killed
+        # Python flushes stdout when it exits, which would fail again
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141
     except OSError as error:

@@ -32,7 +32,7 @@ def what_next(project: Project) -> UsageError:
 
 
 def lines(project: Project) -> Iterator[str]:
-    """Returns a line about the operations, and one about the last run."""
+    """Yields a line about the operations, and one about the last run."""
     from gitrun.engine.offers import offers
 
     with suppress(GitrunError):

@@ -79,7 +79,7 @@ def flag_rows(flags: Iterable[Flag], depth: int) -> list[list[str]]:
 
 
 def command_rows(commands: Iterable[Command], above: str = "--") -> Iterator[list[str]]:
-    """Returns sub-commands as typed, each followed by its own flags."""
+    """Yields sub-commands as typed, each followed by its own flags."""
     for command in commands:
         typed = f"{above} {command.name}"
         yield [f"  {safe_text(typed)}", ""]

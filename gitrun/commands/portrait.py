@@ -61,7 +61,7 @@ def portrait(project: Project, run: Run, attempts: Sequence[Attempt], now: datet
 
 
 def beginning(project: Project, run: Run, now: datetime) -> Rows:
-    """Returns the rows about operation, author and outcome."""
+    """Yields the rows about operation, author and outcome."""
     attempt = run.attempt
     yield "operation", attempt.operation
     yield "status", status_text(attempt, now)
@@ -76,7 +76,7 @@ def beginning(project: Project, run: Run, now: datetime) -> Rows:
 
 
 def ways_on(run: Run) -> Rows:
-    """Returns the commands that make sense next for the run."""
+    """Yields the commands that make sense next for the run."""
     known = short(run.id)
     if run.status == RUNNING:
         yield "watch", f"git run watch {known}"
@@ -108,7 +108,7 @@ def metric_lines(project: Project, run: Run) -> list[str]:
 
 
 def provenance(project: Project, run: Run) -> Rows:
-    """Returns the rows about signature and trust: of foreign or signed runs, and if `gitrun.sign` is configured."""
+    """Yields the rows about signature and trust: of foreign or signed runs, and if `gitrun.sign` is configured."""
     trusted, signed = is_trusted(project.git, run), signature(project.git, run.attempt.id)
     if signed or not trusted or "gitrun.sign" in project.git.config:
         yield "signature", signed.words if signed else "unsigned"
@@ -116,7 +116,7 @@ def provenance(project: Project, run: Run) -> Rows:
 
 
 def origin(project: Project, run: Run) -> Rows:
-    """Returns the rows about the source: base commit and uncommitted changes."""
+    """Yields the rows about the source: base commit and uncommitted changes."""
     attempt = run.attempt
     subject = subject_of(project.git, attempt.base) if attempt.base else ""
     subject = subject if len(subject) <= LONGEST else subject[: LONGEST - 1] + "…"
@@ -133,7 +133,7 @@ def origin(project: Project, run: Run) -> Rows:
 
 
 def links(project: Project, run: Run) -> Rows:
-    """Returns the rows about needed runs, steps, and the run that it is a step of."""
+    """Yields the rows about needed runs, steps, and the run that it is a step of."""
     with suppress(BadRun):
         basis, steps = family(project.git, run)
         yield from basis_rows(basis)
@@ -147,7 +147,7 @@ def links(project: Project, run: Run) -> Rows:
 
 
 def lent(project: Project, run: Run) -> Rows:
-    """Returns the rows about lent ignored files, and which of them have changed since."""
+    """Yields the rows about lent ignored files, and which of them have changed since."""
     entries, changed = project.lent(run)
     yield (
         "lent",
@@ -168,7 +168,7 @@ def listing(paths: Sequence[str], run: Run) -> str:
 
 
 def notes(run: Run, now: datetime) -> Rows:
-    """Returns the rows about annotations."""
+    """Yields the rows about annotations."""
     yield "notes", run.notes.unreadable
     yield "label", label_text(run.notes.label or "")
     yield "tags", ", ".join(map(label_text, run.notes.tags))
@@ -181,7 +181,7 @@ def notes(run: Run, now: datetime) -> Rows:
 
 
 def files(project: Project, run: Run) -> Rows:
-    """Returns the rows about produced files, by the place where they are kept."""
+    """Yields the rows about produced files, by the place where they are kept."""
     found = contents(project.git, run, (PRODUCED, LOCAL))
     yield from (("file", file_text(content)) for content in islice(found, MANY))
     more = sum(1 for _ in found)
@@ -189,7 +189,7 @@ def files(project: Project, run: Run) -> Rows:
 
 
 def output(run: Run) -> Rows:
-    """Returns the last lines of output if the run went wrong, else its size."""
+    """Yields the last lines of output if the run went wrong, else its size."""
     written = run.output.splitlines()
     more = f"{count_text(len(written), 'line')} (git run cat {short(run.id)})"
     if run.status not in {ERROR, TERMINATED}:
@@ -209,7 +209,7 @@ def file_text(content: Content) -> str:
 
 
 def machine(project: Project, run: Run) -> Rows:
-    """Returns the rows about the environment, as far as it was recorded."""
+    """Yields the rows about the environment, as far as it was recorded."""
     with suppress(BadRun):
         found = project.environment(run)
         yield "python", values(found, "python", ("version", "implementation"))

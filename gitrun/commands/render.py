@@ -127,6 +127,7 @@ def line_of(row: Sequence[str], widths: Sequence[int], room: int, right: Collect
     for at, (cell, width) in enumerate(zip(row, widths, strict=True)):
         blanks = " " * max(width - columns(cell), 0)
         pieces += [blanks, cell, GAP] if at in right else [cell, blanks + GAP]
+    # no blanks at the end of a line
     while pieces and not pieces[-1].strip():
         pieces.pop()
     fits = sum(map(columns, pieces)) <= room

@@ -41,6 +41,7 @@ def remote_and_names(project: Project, words: Sequence[str], *, push: bool = Fal
     """Splits the words into a remote (default: git's) and names of runs. Raises UsageError, UnknownRun."""
     if words and project.sharing.is_remote(words[0]):
         return words[0], tuple(words[1:])
+    # an id may be unknown here: the remote may have it
     if words and not digits_of(words[0]) and ":" not in words[0]:
         require_run(project, words[0])
     return project.sharing.default_remote(push=push), tuple(words)

@@ -42,6 +42,7 @@ def traced(verb: str, act: Callable[[], int]) -> int:
     """Runs the verb between its trace events, and returns the exit code. Events of child gits refer to it as their parent."""
     begun = time.monotonic()
     parent, name = os.environ.get("GIT_TRACE2_PARENT_SID"), os.environ.get("GIT_TRACE2_PARENT_NAME")
+    # git's session ids: time, hash of the host name, process id
     host = sha1(socket.gethostname().encode(), usedforsecurity=False).hexdigest()[:8]
     own = f"{now():%Y%m%dT%H%M%S.%f}Z-H{host}-P{os.getpid():08x}"
     trace = Trace(open_target(os.environ["GIT_TRACE2_EVENT"], own), f"{parent}/{own}" if parent else own)
@@ -64,6 +65,7 @@ def open_target(text: str, own: str) -> int:
     """Opens the target of GIT_TRACE2_EVENT: a descriptor, a file, or a new file in a directory. Returns -1 for none."""
     if text.lower() in {"1", "true"}:
         return 2
+    # git accepts the descriptors 2 to 9
     if text.isdigit() and 2 <= int(text) <= 9:
         return int(text)
     place = os.path.join(text, own) if os.path.isdir(text) else text  # noqa: PTH112, PTH118 - as git reads it

@@ -62,7 +62,7 @@ def print_verdict(project: Project, found: Verdict, indent: str = "") -> None:
 
 
 def rows(found: Verdict, indent: str) -> Iterator[list[str]]:
-    """Returns a row for each difference."""
+    """Yields a row for each difference."""
     for one in found.differences:
         yield [f"{indent}  {one.what}", safe_text(one.name), told(one, one.recorded), told(one, one.again)]
 

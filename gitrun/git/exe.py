@@ -249,7 +249,10 @@ def open_repository(directory: Path, environ: Mapping[str, str]) -> Git:
 
 
 def read_config(git: Git) -> dict[str, tuple[str, ...]]:
-    """Returns all settings that git sees here. Names are in git's spelling; each has its values, the effective one last."""
+    """Returns all settings that git sees here, each with all its values, the effective one last. Raises NotARepository.
+
+    Names are in git's spelling.
+    """
     found: dict[str, tuple[str, ...]] = {}
     done = spawn(("config", "-z", "--list"), git.variables(), git.worktree or git.git_dir)
     if done.returncode:

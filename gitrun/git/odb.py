@@ -20,7 +20,7 @@ KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
 
 
 class Odb:
-    """Reads objects like `git.objects.Objects`, in a quarter of its time for each."""
+    """Reads objects like `git.objects.Objects`, in a quarter of its time for each. Raises NotARepository when opened."""
 
     def __init__(self, git: Git) -> None:
         here, quarantine = str(git.common_dir / "objects"), git.environ.get("GIT_OBJECT_DIRECTORY")

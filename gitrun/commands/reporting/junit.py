@@ -35,7 +35,7 @@ COUNTED = (("failures", "failure"), ("errors", "error"), ("skipped", "skipped"))
 
 
 def case(run: Run, tail: str) -> Iterator[str]:
-    """Returns the lines of a run's test case."""
+    """Yields the lines of a run's test case."""
     name = clipped(f"{short(run.id)} {run.attempt.flags_text}".strip(), 200)
     words = f'classname={quoteattr(clipped(run.operation))} name={quoteattr(name)} time="{run.attempt.duration or 0.0:.3f}"'
     kind = WORDS.get(run.status, "skipped")

@@ -70,7 +70,7 @@ def fitting(texts: Sequence[str], room: int) -> tuple[list[str], int]:
 
 
 def table_rows(report: Report) -> Iterator[str]:
-    """Returns a row for each run, and for each commit without runs."""
+    """Yields a row for each run, and for each commit without runs."""
     exact = {run.id for commit in report.commits for run in commit.exact}
     for commit in report.commits:
         name = f"{code(short(commit.id))} {code(clipped(commit.subject, 72))}"

@@ -113,6 +113,7 @@ def code(words: str) -> str:
 
 def beginning(report: Report) -> str:
     """Renders everything up to the first section: content policy, style and verdict."""
+    # allows exactly this style sheet, and nothing else
     digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     sign = "good" if report.is_good else "bad"
@@ -128,7 +129,7 @@ def beginning(report: Report) -> str:
 
 
 def run_groups(report: Report) -> Iterator[str]:
-    """Returns the table's rows, grouped: a commit and its runs."""
+    """Yields the table's rows in groups: a commit and its runs."""
     exact = {run.id for commit in report.commits for run in commit.exact}
     for commit in report.commits:
         words = f"{code(short(commit.id))} <b>{text(clipped(commit.subject))}</b>"
@@ -164,7 +165,7 @@ def row(report: Report, run: Run, how: str) -> str:
 
 
 def lines(cells: Iterable[str]) -> str:
-    """Joins texts with line breaks."""
+    """Renders each text on a line of its own."""
     return "".join(f"<div>{cell}</div>" for cell in cells)
 
 
@@ -224,12 +225,13 @@ def pairs(rows: Iterable[tuple[str, str]]) -> str:
 
 
 def drawing(name: str, values: Sequence[float]) -> str:
-    """Draws a metric's values as a line (SVG)."""
+    """Draws a metric's values as a line (SVG); empty for fewer than two finite values."""
     known = [(place, value) for place, value in enumerate(values) if math.isfinite(value)]
     if len(known) < 2:
         return ""
     known = known[:: max(1, len(known) // WIDE)]
     low, high = min(value for _, value in known), max(value for _, value in known)
+    # halves, since the difference of two huge numbers can be infinite
     span = high / 2 - low / 2 or 1.0
     points = " ".join(
         f"{WIDE * place / (len(values) - 1):.1f},{HIGH - 2 - (HIGH - 4) * (value / 2 - low / 2) / span:.1f}"

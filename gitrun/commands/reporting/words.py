@@ -97,7 +97,7 @@ def flag_words(run: Run, report: Report) -> list[str]:
 
 
 def metric_words(run: Run, report: Report) -> Iterator[tuple[str, str, str]]:
-    """Formats each metric: name, value, and difference from the base."""
+    """Yields name, value and difference from the base of each metric."""
     base = report.bases.get(run.operation)
     for name, value in list(run.metrics.items())[:MANY]:
         yield clipped(name, 60), number_text(value), delta_text(value, base.metrics.get(name) if base else None)
@@ -106,7 +106,7 @@ def metric_words(run: Run, report: Report) -> Iterator[tuple[str, str, str]]:
 
 
 def few(texts: list[str]) -> list[str]:
-    """Joins the first texts, and counts the others."""
+    """Returns the first texts, and a last one that counts the others."""
     return texts if len(texts) <= MANY else [*texts[:MANY], f"… {len(texts) - MANY} more"]
 
 
