@@ -108,9 +108,16 @@ def changes_here(top: Path, recorded: Sequence[Lent], settings: Settings, state:
     """Returns a sentence for each path lent to an attempt that has changed since. Inspects only these paths."""
     if not recorded:
         return ()
-    paths = tuple(os.fsencode(one.path) for one in recorded)
+    place = os.fsencode(top)
+    paths = tuple(path for path in (os.fsencode(one.path) for one in recorded) if not leads_through_link(place, path))
     now = survey(top, Wanted(paths), settings, state).entries
     return changes_since(recorded, {one.path: one for one in now})
+
+
+def leads_through_link(top: bytes, path: bytes) -> bool:
+    """Tells whether a directory above `path` is a link: git names nothing behind one, a record from elsewhere may."""
+    parts = path.rstrip(b"/").split(b"/")
+    return any(os.path.islink(b"/".join((top, *parts[:count]))) for count in range(1, len(parts)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gitrun.model.files import is_safe
 from gitrun.model.text import count_text, path_of, path_text, size_text
 
 if TYPE_CHECKING:
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 COPY, LINK = "copy", "link"
 MOST = 1_000
 """Most entries that lent.toml lists; it only counts the rest."""
+LARGEST = 1 << 63
+"""Above every number of files or bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +52,24 @@ def lent_table(entries: Iterable[Lent]) -> dict[str, Any]:
 
 
 def read_lent(table: Mapping[str, Any]) -> tuple[Lent, ...]:
-    """Returns the entries of a parsed lent.toml; skips invalid ones."""
+    """Returns the first entries of a parsed lent.toml, which may come from elsewhere, each path once.
+
+    Passes over what does not read, and paths that lead out of the tree or into what is git's and ours.
+    """
     rows = table.get("lent")
-    found = []
+    found: dict[str, Lent] = {}
     for row in rows if isinstance(rows, list) else ():
-        if isinstance(row, dict) and isinstance(row.get("path"), str) and row.get("how") in {COPY, LINK}:
-            numbers = [row.get(key) for key in ("files", "bytes", "links")]
-            files, size, links = (n if isinstance(n, int) and not isinstance(n, bool) else 0 for n in numbers)
-            digest = row.get("digest")
-            found.append(Lent(path_of(row["path"]), row["how"], files, size, digest if isinstance(digest, str) else "", links))
-    return tuple(found)
+        if not isinstance(row, dict) or not isinstance(row.get("path"), str) or row.get("how") not in {COPY, LINK}:
+            continue
+        path = path_of(row["path"])
+        if "\0" in path or not is_safe(path.removesuffix("/")) or len(found) >= MOST:
+            continue
+        numbers = [row.get(key) for key in ("files", "bytes", "links")]
+        files, size, links = (n if type(n) is int and 0 <= n < LARGEST else 0 for n in numbers)
+        digest = row.get("digest")
+        entry = Lent(path, row["how"], files, size, digest if isinstance(digest, str) else "", links)
+        found.setdefault(path, entry)
+    return tuple(found.values())
 
 
 def describe_lent(entry: Lent) -> str:

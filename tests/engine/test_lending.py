@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 import tomli
 
-from gitrun.engine.lending import Wanted, survey
+from gitrun.engine.lending import Wanted, changes_here, survey
+from gitrun.model.lent import COPY, LINK, Lent
 from gitrun.model.settings import Settings
 
 if TYPE_CHECKING:
@@ -274,6 +275,17 @@ def test_restart_needed_verify_and_show_say_what_has_changed_since(empty_repo):
     assert gone in shown.stdout
     assert said in repo.run("verify", "1").stderr
     assert said in repo.run("--restart", "1").stderr
+
+
+@pytest.mark.parametrize("how", [COPY, LINK])
+def test_nothing_behind_a_link_is_looked_at_for_changes(top, how):
+    outside = top.parent / "outside"
+    (outside / "deep").mkdir(parents=True)
+    (outside / "deep" / "x").write_text("not to be read")
+    (top / "way").symlink_to(outside)
+    recorded = [Lent(path, how, 1, 14, "digest") for path in ("way/deep/", "way/deep/x")]
+    said = changes_here(top, recorded, Settings(), top.parent)
+    assert said == tuple(f"{one.path} was lent to the run and is not here" for one in recorded)
 
 
 def test_a_killed_copy_is_made_again(empty_repo):
