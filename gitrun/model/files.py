@@ -29,13 +29,16 @@ class Skipped:
 
 
 def kept_name(path: str) -> str:
-    """Returns the path of a kept file below the directory of an attempt's files.
+    """Returns where the file at `path` is, below the directory of what an attempt keeps.
 
-    Files that a run wrote beside the repository (`../x`, `../../x`) have their own directory there.
+    What a run wrote beside the repository (`../x`, `../../x`) has a place of its own there. A path of a run from
+    elsewhere that leads out of all of these gets a name at which nothing is ever kept.
     """
     level = 2 if path.startswith(UP * 2) else 1 if path.startswith(UP) else 0
     inside = path[len(UP) * level :]
-    return f"{DIRECTORY}/beside/{level}/{inside}" if level and is_safe(f"x/{inside}") else path
+    if "\0" in inside or {"", ".", ".."} & set(inside.split("/")):
+        return f"{DIRECTORY}/nowhere"
+    return f"{DIRECTORY}/beside/{level}/{inside}" if level else inside
 
 
 def is_safe(path: str) -> bool:

@@ -79,3 +79,16 @@ def test_a_killed_run_keeps_what_it_wrote_beside_the_repository(repo):
 
 def test_no_link_shows_nothing_beside(repo):
     assert repo.run("--no-link", "--", "sh", "-c", "ls ..", check=True).stdout == "project\n"
+
+
+def test_a_repository_that_a_run_makes_beside_is_kept_whole(repo):
+    made = "mkdir -p ../other/.git ../../far/.git; echo a > ../other/.git/c; echo b > ../../far/.git/c"
+    script = f"cat ../other/.git/c ../../far/.git/c; {made}"
+    repo.run("--", "sh", "-c", script, check=True)
+    run_id = json.loads(repo.run("show", "--json", check=True).stdout)["id"]
+    assert produced(repo) == ["../../far/.git/c", "../other/.git/c"]
+    assert repo.run("cat", "1", "-p", "../other/.git/c", check=True).stdout == "a\n"
+    files = repo.path / ".git" / "gitrun" / "files"
+    assert [path.name for path in files.iterdir()] == [run_id]
+    assert [path.name for path in (files / run_id).iterdir()] == [run_id]
+    assert repo.run("--restart", "1", check=True).stdout == "a\nb\n"
