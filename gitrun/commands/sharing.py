@@ -64,7 +64,7 @@ def require_no_secrets(found: Sequence[Finding], verb: str) -> None:
         return
     error = UsageError(
         f"nothing is {verb}ed: {count_text(len(found), 'file')} in these runs may be secret",
-        f"git run rm takes a run out, git run {verb} --no-scan {verb}s all the same",
+        f"git run rm takes a run out. To {verb} them anyway: git run {verb} --no-scan",
     )
     error.detail = "\n".join(f"  {safe_text(one.path)}: {safe_text(one.reason)}" for one in found)
     if not sys.stdin.isatty():
