@@ -21,7 +21,7 @@ from gitrun.errors import GitFailed
 from gitrun.git.objects import EXECUTABLE, FILE, LINK, Entry
 from gitrun.model.files import File, kept_name
 from gitrun.model.record import DIRECTORY
-from gitrun.store.commits import import_blobs, scratch, write_blobs
+from gitrun.store.commits import import_blobs, quoted, scratch, write_blobs
 from gitrun.store.places import make_private
 
 if TYPE_CHECKING:
@@ -284,14 +284,6 @@ def read(path: bytes) -> bytes:
 def mode_of(path: bytes) -> str:
     """Returns git's mode for a file."""
     return EXECUTABLE if os.stat(path).st_mode & stat.S_IXUSR else FILE
-
-
-def quoted(path: bytes) -> bytes:
-    """Quotes a path for git's line input, in C style. Needed for a CR or LF, and for a double quote at the beginning."""
-    if b"\n" not in path and b"\r" not in path and not path.startswith(b'"'):
-        return path
-    escaped = path.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n").replace(b"\r", b"\\r")
-    return b'"' + escaped + b'"'
 
 
 def describe(top: bytes, path: bytes, stored: str) -> File:

@@ -93,8 +93,16 @@ def hash_files(git: Git, paths: Sequence[Path], kind: str = "blob") -> list[str]
     """Writes files into the repository as objects of `kind`, unfiltered. Returns their ids in order."""
     if not paths:
         return []
-    asked = b"".join(os.fsencode(path) + b"\n" for path in paths)
+    asked = b"".join(quoted(os.fsencode(path)) + b"\n" for path in paths)
     return git.run("hash-object", "-w", "-t", kind, "--no-filters", "--stdin-paths", stdin=asked).decode().split()
+
+
+def quoted(path: bytes) -> bytes:
+    """Quotes a path for git's line input, in C style. Needed for a CR or LF, and for a double quote at the beginning."""
+    if b"\n" not in path and b"\r" not in path and not path.startswith(b'"'):
+        return path
+    escaped = path.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n").replace(b"\r", b"\\r")
+    return b'"' + escaped + b'"'
 
 
 def import_blobs(git: Git, contents: Iterable[bytes]) -> list[str]:

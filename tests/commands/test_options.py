@@ -62,7 +62,7 @@ def shown(repo) -> dict:
         (["train.py", "--lr=0.3"], {"lr": 0.3}),
         (["--lr", "0.3", "train.py"], {"lr": 0.3}),
         (["--lr=0.3", "train.py"], {"lr": 0.3}),
-        (["train.py", "-l", "-1"], {"lr": -1.0}),
+        (["train.py", "--lr", "-1"], {"lr": -1.0}),
         (["train.py", "--lr", "0.3", "--fast", "--label", "x", "--no-cache"], {"lr": 0.3, "fast": True, "cache": False}),
         (["train.py", "--xs", "1", "2", "--lr", "4", "fast=yes"], {"xs": [1, 2], "lr": 4.0, "fast": True}),
         (["train.py", "--fast", "--", "--lr", "0.3"], {"fast": True, "lr": 0.3}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 
 import pytest
 from clones import make_team, tip
@@ -129,3 +130,11 @@ def test_kept_file_that_is_not_what_the_result_says_is_not_put_anywhere(team) ->
     team.bob.run("fetch", check=True)
     assert team.bob.run("checkout", run, "out/f0").returncode == 1
     assert not (team.bob.path / "out/f0").exists()
+
+
+def test_ignored_file_of_any_name_is_kept(team) -> None:
+    names = ("a\nb.log", '"quoted".log', "c\rd.log", "-e.log", " f.log", "g\\n.log")
+    team.ann.write(".gitignore", "*.log\n")
+    team.ann.run("--", sys.executable, "-c", f"for n in {names!r}: open(n, 'w').write(n)", check=True)
+    for name in names:
+        assert team.ann.run("cat", "1", "-p", name, check=True).stdout == name
