@@ -19,7 +19,7 @@ from gitrun.engine.manifest import Manifest, is_untouched
 from gitrun.engine.snapshot import Seen, scan
 from gitrun.errors import GitFailed
 from gitrun.git.objects import EXECUTABLE, FILE, LINK, Entry
-from gitrun.model.files import File, kept_name
+from gitrun.model.files import DEEPEST, File, kept_name
 from gitrun.model.record import DIRECTORY
 from gitrun.store.commits import import_blobs, quoted, scratch, write_blobs
 from gitrun.store.places import make_private
@@ -34,8 +34,6 @@ MANY, SMALL = 500, 1 << 20
 """Above the first number of files, those of up to the second size in bytes are written as one pack."""
 VERY_MANY, BETWEEN = 10_000, 5.0
 """From the first number of files on, progress is shown; the second number is the seconds between two lines."""
-DEEPEST = 100
-"""The most directories above a file in a tree; a deeper file is kept beside the repository."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from gitrun.model.record import DIRECTORY
 
 UP = "../"
+DEEPEST = 100
+"""The most directories above a file in a tree; a deeper file is kept beside the repository."""
 
 
 @dataclass(frozen=True, slots=True)

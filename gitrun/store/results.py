@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from gitrun.errors import CannotRun, GitFailed, ObjectsGone, StaleRun
 from gitrun.git.objects import EXECUTABLE, FILE, Entry, Objects, TreeMaker, edit_tree, fsync
 from gitrun.model import record
-from gitrun.model.files import is_safe
+from gitrun.model.files import DEEPEST, is_safe
 from gitrun.model.record import KEPT
 from gitrun.model.refs import run_ref
 from gitrun.model.secrets import is_secret_file
@@ -137,12 +137,16 @@ def records(git: Git, started: Started, outcome: Outcome, scratch: Path) -> dict
 def small(git: Git, place: Path, files: Iterable[File]) -> dict[str, Path]:
     """Selects ignored files for the result, by their path in it: smallest first, up to `gitrun.maxIgnored` bytes in all.
 
-    Leaves out files that look like secrets, symbolic links, and files too large for git.
+    Leaves out files that look like secrets, symbolic links, files too large for git, and those very deep in directories.
     """
     settings = settings_from(git.config)
     room, chosen = settings.max_ignored, dict[str, "Path"]()
     most = min(room, settings.max_produced)  # a file too large for a result is too large here as well
-    local = [file for file in files if file.stored == "local" and 0 <= file.size <= most and is_safe(file.path)]
+    local = [
+        file
+        for file in files
+        if file.stored == "local" and 0 <= file.size <= most and is_safe(file.path) and file.path.count("/") <= DEEPEST
+    ]
     for file in sorted(local, key=lambda file: (file.size, file.path))[:MOST]:
         source = place / file.path
         if file.size > room or is_secret_file(file.path, settings.secrets) or source.is_symlink() or not source.is_file():

@@ -241,3 +241,10 @@ def test_what_lies_too_deep_to_be_read_is_named(repo):
     ended = repo.run("--", "python", "-c", DEEP, check=True)
     assert "could not be read, and is lost: deeper/" in ended.stderr
     repo.run("look.py", check=True)  # what removes the directories of tests cannot go so deep
+
+
+def test_file_deep_in_directories_is_kept_and_blocks_no_run(repo):
+    deep = 'import os\nfor _ in range(1500):\n  os.mkdir("e")\n  os.chdir("e")\nopen("file", "w").write("x")'
+    repo.run("--", "python", "-c", deep, check=True)
+    assert repo.run("cat", "1", "e/" * 1500 + "file", check=True).stdout == "x"
+    assert repo.run("--", "echo", "on", check=True).stdout == "on\n"
