@@ -1,8 +1,8 @@
 """Finds metrics in the lines that a program prints: by two rules, or by the user's patterns.
 
 First rule: the line is exactly `KEY: NUMBER`, optionally followed by `(10)`, `(step 10)` or other text in parentheses.
-KEY begins with a letter or `_`, has no blanks, and is not the name of a flag. The key `step` sets the step of what
-follows. This rule comes from Guild AI. Second rule: the usual lines of training programs, see `model/loglines.py`. Each
+KEY begins with a letter or `_`, has no blanks, and is not the name of a flag with a number. The key `step` sets the step
+of what follows. This rule comes from Guild AI. Second rule: the usual lines of training programs, see `model/loglines.py`. Each
 stream is read separately.
 """
 
@@ -44,7 +44,7 @@ MANY = 10_000
 class Rules:
     """The rules of an output's metrics: `patterns` and, unless `only_patterns`, the two built-in rules.
 
-    The built-in rules ignore keys that are names of `flags`.
+    The built-in rules ignore keys that are names of `flags`, those whose value is a number.
     """
 
     flags: frozenset[str] = frozenset()
@@ -62,7 +62,9 @@ def rules_for(plan: Plan, patterns: tuple[tuple[str, str], ...] = ()) -> Rules:
     own = plan.patterns
     given = read_patterns(plan.params.metrics, "--metric") if plan.params.metrics else ()
     named = {**dict(patterns), **dict(own), **dict(given)}
-    return Rules(frozenset(plan.flags), tuple(named.items()), only_patterns=bool(own))
+    # a program that prints its flags prints a number only for a number: `loss: 0.3` is no echo of loss=hinge
+    numbers = frozenset(name for name, value in plan.flags.items() if isinstance(value, int | float))
+    return Rules(numbers, tuple(named.items()), only_patterns=bool(own))
 
 
 def write_rules(directory: Path, rules: Rules) -> None:

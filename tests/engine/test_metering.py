@@ -205,3 +205,9 @@ def test_supervisor_of_a_chatty_program_keeps_up(repo) -> None:
     repo.write("p.py", "import sys\nfor n in range(20_000): print(f'step {n} | loss {n / 7} | lr 1e-3')\nsys.stdout.flush()\n")
     repo.run("p.py", check=True)
     assert metrics(repo) == {"loss": 19_999 / 7, "lr": 0.001}
+
+
+def test_flag_that_is_text_hides_no_metric_of_its_name(repo) -> None:
+    repo.write("a.py", 'loss = "hinge"\nlr = 0.1\nprint("loss:", 0.3)\nprint("lr: 0.1")\n')
+    repo.run("a.py", check=True)
+    assert json.loads(repo.run("show", "1", "--json").stdout)["metrics"] == {"loss": 0.3}
