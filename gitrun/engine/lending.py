@@ -88,7 +88,8 @@ def survey(top: Path, wanted: Wanted, settings: Settings, state: Path) -> Lendin
     place = os.fsencode(top)
     paths, left_out = links_for(wanted.ignored, wanted.linked)
     look = Look(place, os.lstat(place).st_dev, wanted, settings)
-    parts = [part for path in paths if (part := look.at(path))]
+    # a path that git ignores and a setting links comes as `data/` and as `data`
+    parts = list({part.path: part for path in paths if (part := look.at(path))}.values())
     demote_crowded(parts, settings.lend_max_entries)
     demote_largest(parts, settings, state)
     with Digests(place, state, settings.secrets) as digests:

@@ -394,3 +394,12 @@ def test_a_slot_that_has_become_a_link_is_never_followed(empty_repo, tmp_path, l
     place.symlink_to(victim)
     assert repo.run("--", "cat", "a", check=True).stdout == "a"
     assert [path.name for path in victim.iterdir()] == ["precious"]
+
+
+def test_a_path_that_is_ignored_and_linked_is_recorded_once(empty_repo):
+    repo = empty_repo
+    ignore(repo, "data/")
+    repo.write("data/a", "1")
+    repo.git("config", "--add", "gitrun.link", "data")
+    repo.run("--", "cat", "data/a", check=True)
+    assert repo.git("show", "runs/" + repo.run("select", "1").stdout.strip() + ":.gitrun/lent.toml").count("data/") == 1
