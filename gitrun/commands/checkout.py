@@ -8,6 +8,7 @@ import click
 
 from gitrun.commands.opening import open_project
 from gitrun.engine.bring import Wish
+from gitrun.model.files import UP
 from gitrun.model.names import LATEST
 from gitrun.model.refs import short
 from gitrun.model.text import count_text
@@ -37,8 +38,13 @@ def command(run: str, paths: tuple[str, ...], to: Path | None, *, source: bool, 
         project.say(f"run {short(found.id)} {'has' if source else 'produced'} no files{what}")
         return 0
     project.say(f"brought {where} from run {short(found.id)}: {count_text(len(brought.done), 'file')}{what}")
-    if brought.left:
-        project.say(f"left as they are: {', '.join(brought.left)}")
+    beside = [path for path in brought.left if path.startswith(UP)]
+    left = [path for path in brought.left if path not in beside]
+    if beside:
+        how = f"git run cat {short(found.id)} {beside[0]}"
+        project.say(f"not copied: {', '.join(beside)}: beside the repository. To read one: {how}")
+    if left:
+        project.say(f"left as they are: {', '.join(left)}")
     if brought.gone:
         project.say(f"not to be had here: {', '.join(brought.gone)}")
     return 1 if brought.left or brought.gone else 0

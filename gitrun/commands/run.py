@@ -10,6 +10,7 @@ import click
 
 from gitrun.commands.main import EPILOG
 from gitrun.errors import UsageError
+from gitrun.model.files import UP
 from gitrun.model.flags import Typed, split_word
 from gitrun.model.plan import Skip
 from gitrun.model.refs import short
@@ -209,8 +210,12 @@ def bring(project: Project, request: Request, run: str, outcome: Outcome) -> str
         left = [path for brought in found for path in (*brought.left, *brought.gone)]
         done = sum(len(brought.done) for brought in found)
         return f"; brought here: {done}" + (f", left as they are: {', '.join(left[:3])}" if left else "")
-    made = len(outcome.files)
-    return f"; git run checkout {short(run)} brings {'it' if made == 1 else 'them'} here" if made else ""
+    made = [file.path for file in outcome.files if not file.path.startswith(UP)]
+    if made or not outcome.files:
+        return f"; git run checkout {short(run)} brings {'it' if len(made) == 1 else 'them'} here" if made else ""
+    import shlex
+
+    return f"; git run cat {short(run)} {shlex.quote(outcome.files[0].path)} prints it"
 
 
 def show_plan(project: Project, request: Request, *, as_json: bool) -> int:

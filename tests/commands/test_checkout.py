@@ -76,3 +76,15 @@ def test_a_program_copies_files_of_a_run_into_its_own_directory(repo) -> None:
     repo.run("--", "sh", "-c", "echo made > made", check=True)
     repo.run("--", "sh", "-c", "git run checkout 2 --to inner && cat inner/made", check=True)
     assert repo.run("cat", "1", check=True).stdout.endswith("made\n")
+
+
+def test_file_beside_the_repository_is_printed_by_the_advised_command(repo) -> None:
+    repo.run("--", "sh", "-c", "echo beside > ../beside.txt", check=True)
+    run = repo.run("select", "1").stdout[:8]
+    told = f"git run cat {run} ../beside.txt"
+    repo.write("a", "")
+    assert told in repo.run("checkout", "1").stderr
+    again = repo.run("--restart", "1", "--clean").stderr
+    assert f"; {told} prints it" in again
+    assert "brings" not in again
+    assert repo.run(*told.split()[2:], check=True).stdout == "beside\n"
