@@ -79,7 +79,7 @@ def print_attempt(number: int, attempt: Attempt, lines: int, look: tuple[Palette
     when = time_text(attempt.started or attempt.created)
     name, status = colours.paint("id", short(attempt.id)), colours.paint(attempt.status, status_text(attempt, now))
     out(GAP.join((f"attempt {number}", name, when, status)))
-    out(f"    {safe_text(attempt.operation)}  {safe_text(attempt.flags_text)}".rstrip())
+    out(f"    {safe_text(attempt.operation)}  {safe_text(attempt.brief_text)}".rstrip())
     written = safe_lines(attempt.output)
     left_out = max(len(written) - max(lines, 0), 0)
     if left_out:
@@ -108,7 +108,7 @@ def print_runs(runs: Sequence[Run], colours: Palette, now: datetime, word: str) 
             relative_text(run.attempt.started or run.attempt.created, now),
             f"({word})" if word else "",
             f"[{label_text(run.notes.label)}]" if run.notes.label else "",
-            safe_text(run.attempt.flags_text),
+            safe_text(run.attempt.brief_text),
         )
         out(f"    {GAP.join(filter(None, cells))}")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shlex
 import shutil
 import sys
 from collections.abc import Mapping
@@ -153,13 +152,8 @@ def run_row(number: int, run: Run, colours: Palette = PLAIN) -> list[str]:
         safe_text(run.operation),
         when,
         colours.cell(run.status, run.status),
-        label + safe_text(" ".join(filter(None, (run.attempt.brief_flags_text, words_text(run.attempt))))),
+        label + safe_text(run.attempt.brief_text),
     ]
-
-
-def words_text(attempt: Attempt) -> str:
-    """Formats the words after `--`, including it; empty if there are none."""
-    return f"-- {shlex.join(attempt.words_behind)}" if attempt.words_behind else ""
 
 
 def broken_row(run: BrokenRun, colours: Palette = PLAIN) -> list[str]:

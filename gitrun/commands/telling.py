@@ -30,4 +30,4 @@ def words_of(run: Run | BrokenRun, now: datetime | None = None) -> str:
         return f"{short(run.id)}  (unreadable: {run.reason})"
     age = f"({relative_text(run.attempt.started or run.attempt.created, now)})" if now else ""
     label = f"[{label_text(run.notes.label)}] " if run.notes.label else ""
-    return "  ".join(filter(None, (short(run.id), run.operation, label + run.attempt.flags_text, run.status, age)))
+    return "  ".join(filter(None, (short(run.id), run.operation, label + run.attempt.brief_text, run.status, age)))

@@ -79,6 +79,6 @@ def line(run: Run) -> str:
         safe_text(run.operation),
         time_text(run.attempt.started),
         run.status,
-        safe_text(run.attempt.flags_text),
+        safe_text(run.attempt.brief_text),
     )
     return "  " + "  ".join(fields).rstrip()

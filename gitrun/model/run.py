@@ -106,6 +106,15 @@ class Attempt:
         return Flags(shown).text(self.given)
 
     @property
+    def brief_text(self) -> str:
+        """The flags as `brief_flags_text` has them, then `--` and the words behind it if there are any."""
+        if not self.words_behind:
+            return self.brief_flags_text
+        import shlex
+
+        return f"{self.brief_flags_text} -- {shlex.join(self.words_behind)}".lstrip()
+
+    @property
     def whole(self) -> str:
         """Returns the source's tree with all files that the program saw, including those of submodules."""
         return self.content or self.source

@@ -122,3 +122,13 @@ def test_run_of_a_step_has_as_given_what_was_typed_for_the_whole(wide) -> None:
     wide.write("gitrun.toml", '[operations.all]\nsteps = [{run = "wide.py", flags = {a01 = 5}}]\n')
     wide.run("all", "z=3", check=True)
     assert run_toml(wide, "wide.py")["given"] == ["z"]
+
+
+def test_log_and_skips_show_words_and_no_plumbing(repo) -> None:
+    added = "".join(f"p.add_argument('{name}', default=1.0)\n" for name in ("--a._target_", "--lr"))
+    repo.write("a.py", f"import argparse\np = argparse.ArgumentParser()\n{added}p.parse_known_args()\n")
+    repo.run("a.py", "--", "--odd", check=True)
+    assert "_target_" in repo.run("show", "1").stdout
+    for words in (("log", "1"), ("--needed", "a.py", "--", "--odd")):
+        printed = repo.run(*words, check=True).stdout
+        assert ("_target_" in printed, "lr=1.0 -- --odd" in printed) == (False, True)
