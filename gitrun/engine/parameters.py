@@ -68,12 +68,14 @@ def values_in(data: bytes, path: str, section: str) -> Sequence[Flag]:
 
 def values_to_write(flags: Mapping[str, Value], script: Script | None) -> dict[str, dict[str, Value | None]]:
     """Returns the values that differ from the script's files, by path. None marks a key to delete."""
-    from gitrun.model.configfiles import changed
-
     by_path: dict[str, list[Flag]] = {}
     for flag in script.flags if script else ():
         if flag.file:
             by_path.setdefault(flag.file, []).append(flag)
+    if not by_path:
+        return {}
+    from gitrun.model.configfiles import changed
+
     own = {
         path: changed({flag.name: flags[flag.name] for flag in found if flag.name in flags}, tuple(found))
         for path, found in by_path.items()

@@ -16,6 +16,7 @@ from gitrun.engine.reach import (
     host_of,
     is_routed,
     lost_flags,
+    other_way,
     require_reach,
     route_of,
     unread,
@@ -23,7 +24,7 @@ from gitrun.engine.reach import (
 )
 from gitrun.errors import BadRun, UsageError
 from gitrun.model.definitions import ENV
-from gitrun.model.flags import Flags, Typed, defaults, same_value, settle
+from gitrun.model.flags import Flags, Typed, defaults, names_of, same_value, settle
 from gitrun.model.params import Params
 from gitrun.model.plan import COMMAND, NOTEBOOK, SCRIPT, STEPS, Plan, Source
 from gitrun.model.refs import short
@@ -31,14 +32,14 @@ from gitrun.model.run import words_start
 from gitrun.model.scripts import ARGS, GLOBALS, constants, placed, read_words, require_command, unsure_warning, warning
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from gitrun.engine.operations import Declared
     from gitrun.git.exe import Git
     from gitrun.git.objects import Objects
     from gitrun.model.basis import Basis
-    from gitrun.model.flags import Value
+    from gitrun.model.flags import Flag, Value
     from gitrun.model.request import Request
     from gitrun.model.run import Attempt, Run
 
@@ -156,7 +157,11 @@ def asked_of(objects: Objects, operation: Operation, tree: str, typing: Typing) 
     names = (*(flag.name for flag in declared.flags or ()), *old, *typed)
     declared = replace(declared, host=host_of(objects, operation, declared, tree, names))
     found = settle_flags(operation, declared, read.flags, force=force)
-    settled = settle_flags(operation, declared, typed, force=force)
+
+    def way(name: str) -> str | None:
+        return other_way(objects, operation, declared, tree, (name, typed.get(name)))
+
+    settled = settle_flags(operation, declared, typed, force=force, way=way)
     return Asked(operation, declared, found, settled, read.unsure - settled.keys())
 
 
@@ -228,11 +233,16 @@ def operation_of(objects: Objects, last: Attempt, basis: Basis | None, tree: str
 
 
 def settle_flags(
-    operation: Operation, declared: Declared, flags: Mapping[str, Value | Typed | None], *, force: bool
+    operation: Operation,
+    declared: Declared,
+    flags: Mapping[str, Value | Typed | None],
+    *,
+    force: bool,
+    way: Callable[[str], str | None] = lambda _: None,
 ) -> dict[str, Value | None]:
     """Returns the checked values of the requested flags, without those that select runs of needed operations.
 
-    Raises UsageError.
+    `way` tells how to pass what is no flag (`other_way`). Raises UsageError.
     """
     # needs are typed like flags, but select runs
     names = {need.operation for need in operation.definition.needs} if operation.definition else set()
@@ -248,13 +258,25 @@ def settle_flags(
         asked = {name: value for name, value in asked.items() if name not in routed}
         spelled = spelled_as("numbers" if host.script.takes_text else "", routed)
         is_partial = bool(host.script.partial)
+        if not force and not is_partial:
+            refuse_lost(host.at.path, host.script.flags, routed, way)
         own = settle(host.script.flags, spelled, operation=host.at.path, force=force, partial=is_partial)
     asked = spelled_as(as_typed, asked)
     known = {flag.name.replace("-", "_") for flag in declared.flags or ()}
     strange = next((name for name in asked if name.replace("-", "_") not in known), "")
     if strange and not force and not partial and declared.script and declared.script.advice:
         raise UsageError(f"{operation.name} has no flag {strange!r}", declared.script.advice)
+    if not force and not partial and declared.flags is not None:
+        refuse_lost(operation.name, declared.flags, asked, way)
     return own | settle(declared.flags, asked, operation=operation.name, force=force, partial=partial)
+
+
+def refuse_lost(name: str, declared: Sequence[Flag], asked: Iterable[str], way: Callable[[str], str | None]) -> None:
+    """Raises UsageError if a flag is not declared and --force-flags would not pass it either; `way` says how to give it."""
+    known = {flag.name.replace("-", "_") for flag in declared}
+    for one in asked:
+        if one.replace("-", "_") not in known and (hint := way(one)) is not None:
+            raise UsageError(f"{name} has no flag {one!r}", "; ".join(filter(None, (names_of(declared), hint))))
 
 
 def spelled_as(as_typed: str, flags: Mapping[str, Value | Typed | None]) -> dict[str, Value | Typed | None]:
@@ -321,14 +343,16 @@ def require_flags(asked: Asked, flags: Flags, *, force: bool) -> None:
 
 def written_by(flags: Flags, declared: Declared, file: str) -> dict[str, dict[str, Value | None]]:
     """Returns the flags that differ from the config files, by path. None marks a key to delete."""
-    from gitrun.model.configfiles import changed
-
     if file:
+        from gitrun.model.configfiles import changed
+
         values = changed(flags, declared.file)
         return {file: values} if values else {}
-    return (
-        values_to_write(flags, declared.script) if declared.script and any(flag.file for flag in declared.script.flags) else {}
-    )
+    if declared.host:  # a command is given only the flags that were typed: the others stay as the file has them
+        script = declared.host.script
+        script = replace(script, flags=tuple(flag for flag in script.flags if flag.file and flag.name in flags))
+        return values_to_write(flags, script)
+    return values_to_write(flags, declared.script)
 
 
 def entry_basis() -> Basis:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from gitrun.engine.declared import script_of
 from gitrun.engine.hosted import Hosted, blob_at, files_named, hosted_by
 from gitrun.engine.operations import PYTHON, step_flags
+from gitrun.engine.parameters import with_parameters
 from gitrun.errors import UsageError
-from gitrun.model.flags import Flags, defaults, format_value, same_value
+from gitrun.model.flags import Flags, Typed, defaults, format_value, same_value
 from gitrun.model.plan import COMMAND, NOTEBOOK, PROGRAM, STEPS
 from gitrun.model.scripts import ARGS, GLOBALS, placed, read_words
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from gitrun.model.flags import Value
     from gitrun.model.scripts import Script
 
+READS_WORDS = (b"argv", b"argparse", b"getopt")
+"""What the source of a Python script has that looks at the words behind `--`."""
 INLINE_METADATA = b"# /// script"
 """The header that `uv run` reads in a script (PEP 723). uv would not find it in another file."""
 
@@ -42,6 +45,10 @@ class Host:
     def takes(self, name: str) -> bool:
         """Returns whether the script declares the flag."""
         return any(flag.name.replace("-", "_") == name.replace("-", "_") for flag in self.script.flags)
+
+    def has_in_file(self, name: str) -> bool:
+        """Whether the flag is a value of a file that the script loads."""
+        return any(flag.file and flag.name == name for flag in self.script.flags)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +91,7 @@ def host_of(objects: Objects, operation: Operation, declared: Declared, tree: st
     if at is None or found is None or found.data is None:
         return None
     script = script_of(objects, tree, at.path, found.id, found.data).chosen(operation.command[at.place + 1 :])
+    script = with_parameters(objects, replace(operation, path=at.path), script, tree, None)
     host = Host(at, script, found.data)
     unknown = [name for name in names if not host.takes(name) and not is_mentioned(name, operation.command)]
     elsewhere = frozenset(name for name in unknown if is_variable_read(objects, found.data, tree, name))
@@ -150,20 +158,40 @@ def source_of(objects: Objects, operation: Operation, tree: str) -> bytes:
 def require_reach(operation: Operation, declared: Declared, lost: Collection[str], flags: Mapping[str, Value]) -> None:
     """Raises UsageError if a flag does not reach the program. The hint names a way that works."""
     for name in lost:
-        word = f"{name}={format_value(flags[name])}"
-        option = f"--{name} {format_value(flags[name])}"
         what = "its notebook" if operation.kind == NOTEBOOK else "its steps" if operation.kind == STEPS else "its program"
         message = f"flag {name!r} of {operation.name} would not reach {what}: nothing there reads it"
-        if operation.kind == STEPS:
-            raise UsageError(message, f"give a step of {operation.name} a flag of this name")
-        if operation.definition and any(flag.name == name for flag in operation.definition.flags):
-            raise UsageError(message, 'set flags-to = "args" or "env" in its entry, or delete the flag there')
-        if operation.kind == NOTEBOOK:
-            raise UsageError(message, f"assign {name} a literal in its first cell, or in the cell that is tagged parameters")
-        if declared.host:
-            words = shlex.join(operation.command)
-            raise UsageError(message, f"to pass it as words: git run -- {words} {option}")
-        raise UsageError(message, f"to pass it as words, leave out {word}: git run {operation.name} -- {option}")
+        raise UsageError(message, way_for(operation, declared, name, format_value(flags[name])))
+
+
+def way_for(operation: Operation, declared: Declared, name: str, value: str) -> str:
+    """Returns how to give the program a value for which it has no flag."""
+    if operation.kind == STEPS:
+        return f"give a step of {operation.name} a flag of this name"
+    if operation.definition and any(flag.name == name for flag in operation.definition.flags):
+        return 'set flags-to = "args" or "env" in its entry, or delete the flag there'
+    if operation.kind == NOTEBOOK:
+        return f"assign {name} a literal in its first cell, or in the cell that is tagged parameters"
+    option = f"--{name} {shlex.quote(value)}"
+    if declared.host:
+        return f"to pass it as words: git run -- {shlex.join(operation.command)} {option}"
+    return f"to pass it as words, leave out {name}={value}: git run {operation.name} -- {option}"
+
+
+def other_way(
+    objects: Objects, operation: Operation, declared: Declared, tree: str, flag: tuple[str, Value | Typed | None]
+) -> str | None:
+    """Returns how to give the program a value that would not reach it as a flag; empty if there is no way.
+
+    None if --force-flags passes it.
+    """
+    name, given = flag
+    text = given.text if isinstance(given, Typed) else "" if given is None else format_value(given)
+    if not lost_flags(objects, operation, declared, tree, {name: text}):
+        return None
+    source = declared.host.source if declared.host else source_of(objects, operation, tree) if declared.script else b""
+    if (declared.script or declared.host) and not any(word in source for word in READS_WORDS):
+        return ""
+    return way_for(operation, declared, name, text)
 
 
 def unread(objects: Objects, operation: Operation, declared: Declared, tree: str, names: Iterable[str]) -> list[str]:
@@ -190,7 +218,7 @@ def environment_note(operation: Operation, names: Sequence[str]) -> str:
 def route_of(host: Host, operation: Operation, flags: Flags) -> Route:
     """Returns how the script among the words of a command gets its own flags. Raises UsageError."""
     words, at = operation.command, host.at
-    own = {name: value for name, value in flags.items() if is_routed(host, name, words)}
+    own = {name: value for name, value in flags.items() if is_routed(host, name, words) and not host.has_in_file(name)}
     behind = words[at.place + 1 :]
     if host.script.style == ARGS:
         typed = read_words(host.script, behind)

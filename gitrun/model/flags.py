@@ -178,6 +178,12 @@ def defaults(declared: Iterable[Flag]) -> dict[str, Value]:
     return {flag.name: copy_value(flag.name, flag.default) for flag in declared if flag.default is not None}
 
 
+def names_of(declared: Sequence[Flag]) -> str:
+    """Returns a sentence that names the declared flags."""
+    names = ", ".join(flag.name for flag in declared)
+    return f"its flags are: {names}" if names else "it has no flags"
+
+
 def settle(
     declared: Sequence[Flag] | None,
     given: Mapping[str, Value | Typed | None],
@@ -196,9 +202,7 @@ def settle(
     for name, value in given.items():
         flag = _find(declared or (), name)
         if flag is None and declared is not None and not (force or partial):
-            names = ", ".join(flag.name for flag in declared)
-            has = f"its flags are: {names}" if names else "it has no flags"
-            raise UsageError(f"{operation} has no flag {name!r}", f"{has}; {_FORCE}")
+            raise UsageError(f"{operation} has no flag {name!r}", f"{names_of(declared)}; {_FORCE}")
         if flag is None and not is_name(name):
             raise UsageError(f"not the name of a flag: {name!r}", "write name=value, for example lr=0.1")
         flag = flag or Flag(name)

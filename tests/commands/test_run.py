@@ -63,7 +63,7 @@ def test_script_named_like_a_verb_is_reached(repo, words) -> None:
 
 
 REFUSED = {
-    "echo.py has no flag 'q'; its flags are: x, y, z; use --force-flags": ("echo.py", "q=1"),
+    "echo.py has no flag 'q'; its flags are: x, y, z\n": ("echo.py", "q=1"),
     "flag 'y' of echo.py takes a number, not 'a'": ("echo.py", "y=a"),
     "there is no script, program or verb 'nosuch' here": ("nosuch",),
     "'folder' is a directory; name a script in it": ("folder",),

@@ -217,3 +217,30 @@ def test_flag_of_a_program_that_does_not_name_it_is_told(repo) -> None:
     assert "passed only in the environment, as FLAG_LR" in repo.run("./a.sh", "lr=7", check=True).stderr
     ended = repo.run("./b.sh", "lr=7", check=True)
     assert (ended.stdout, "environment" in ended.stderr) == ("7\n", False)
+
+
+UNKNOWN = {
+    "constants": ("x = 1\nprint(x)\n", "n.py has no flag 'q'; its flags are: x"),
+    "its words": (
+        "import sys\nprint(sys.argv)\n",
+        "n.py has no flag 'q'; it has no flags; to pass it as words, leave out q=7: git run n.py -- --q 7",
+    ),
+    "options": (f"{ARGS}p.parse_args()\n", "use --force-flags to pass it all the same"),
+}
+
+
+@pytest.mark.parametrize(("source", "told"), UNKNOWN.values(), ids=UNKNOWN)
+def test_advice_of_an_unknown_flag_is_one_that_works(repo, source, told) -> None:
+    repo.write("n.py", source)
+    ended = repo.run("n.py", "q=7")
+    assert (ended.returncode, refs(repo)) == (129, "")
+    assert ended.stderr.rstrip().endswith(told)
+
+
+def test_command_gets_flags_in_the_file_that_its_script_loads(repo) -> None:
+    repo.write("conf.json", '{"lr": 0.1, "model": {"depth": 3}}')
+    repo.write("n.py", "import json\nprint(json.load(open('conf.json')))\n")
+    for words in (("model.depth=9", "--", "python", "n.py"), ("--restart", "1")):
+        assert repo.run(*words, check=True).stdout == "{'lr': 0.1, 'model': {'depth': 9}}\n"
+    assert shown(repo)["flags"] == {"model.depth": 9}
+    assert repo.git("status", "--short") == "?? conf.json\n?? n.py"
