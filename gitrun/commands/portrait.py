@@ -138,7 +138,7 @@ def links(project: Project, run: Run) -> Rows:
         basis, steps = family(project.git, run)
         yield from basis_rows(basis)
         if basis and basis.not_isolated:
-            yield "isolation", f"not from {', '.join(basis.not_isolated)} of the working tree"
+            yield "isolation", f"uses {', '.join(basis.not_isolated)} of the working tree"
         here = tips(project.git) if steps else {}
         for step in steps:
             where = "" if step.run in here else ", not here"

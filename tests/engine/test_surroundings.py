@@ -79,7 +79,7 @@ def test_a_loader_that_does_not_read_is_said_recorded_and_shown(repo, site):
     (site / "demo.pth").write_text("import _demo_loader\n")
     ended = repo.run("echo.py", check=True)
     assert "gitrun: warning: _demo_loader.py imports code of your working tree, not the run's own\n" in ended.stderr
-    assert "isolation: not from _demo_loader.py of the working tree\n" in repo.run("show", "1").stdout
+    assert "isolation: uses _demo_loader.py of the working tree\n" in repo.run("show", "1").stdout
     assert json.loads(repo.run("show", "1", "--json").stdout)["not_isolated"] == ["_demo_loader.py"]
     (site / "demo.pth").unlink()
     repo.run("--restart", "1", check=True)
@@ -177,7 +177,7 @@ def test_a_build_directory_of_the_working_tree_is_said_recorded_and_shown(built)
     warning = "gitrun: warning: build was configured for your working tree: building there uses its source, not the run's. "
     assert warning in built.run("--", "cmake", "--build", "build").stderr
     assert json.loads(built.run("show", "1", "--json").stdout)["not_isolated"] == ["build"]
-    assert "isolation: not from build of the working tree\n" in built.run("show", "1").stdout
+    assert "isolation: uses build of the working tree\n" in built.run("show", "1").stdout
     assert 'not_isolated = [\n    "build",\n]' in built.git("cat-file", "-p", f"runs/{newest(built)}:.gitrun/run.toml")
 
 
