@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from gitrun.model.params import Params
 
 NO_METRICS = Metrics()
+PLUMBING = frozenset({"_args_", "_convert_", "_partial_", "_recursive_", "_target_"})
+"""Keys by which Hydra makes objects."""
 
 
 class Written(Protocol):
@@ -192,8 +194,8 @@ def words_start(kind: str, command: Sequence[str]) -> int:
 
 
 def is_plumbing(name: str) -> bool:
-    """Returns whether a flag configures Hydra itself, or names a class that Hydra creates."""
-    return name.startswith("hydra.") or name.rpartition(".")[2] == "_target_"
+    """Returns whether a flag configures Hydra itself, or how it makes an object."""
+    return name.startswith("hydra.") or name.rpartition(".")[2] in PLUMBING
 
 
 def going_on(attempt: Attempt, metrics: Metrics | None = None) -> Attempt:

@@ -63,7 +63,7 @@ def test_run_that_was_made_before_given_was_recorded_is_read() -> None:
 
 def test_what_configures_hydra_is_not_listed_unless_it_was_typed(repo) -> None:
     repo.write("gitrun.toml", '[operations.a]\ncommand = ["true"]\nflags-to = "env"\n[operations.a.flags]\n'
-               '"hydra.verbose" = false\n"model._target_" = "m.Net"\nlr = 0.1\n')  # fmt: skip
+               '"hydra.verbose" = false\n"model._target_" = "m.Net"\n"model._partial_" = true\nlr = 0.1\n')  # fmt: skip
     repo.run("a", check=True)
     assert repo.run("list").stdout.rstrip().endswith("completed  lr=0.1")
     assert "model._target_=m.Net" in repo.run("show").stdout
