@@ -159,6 +159,8 @@ def go(launch: Launch, ready: Ready, started: Started, given: tuple[Interpreter 
     # a name such as `last` does not tell the user which run it is
     if ready.run and request.restart and not is_id_of(request.restart, ready.run.id):
         road.say(f"restarting run {short(ready.run.id)} {ready.run.operation}")
+    if ready.run and ready.run.attempt.params.in_place and not request.in_place:
+        road.say("note: this attempt runs the run's own code in a workspace; the attempt before ran in your working tree")
     for word in (*ready.snapshot.words, *ready.plan.notices, *warnings_of_secrets(ready.plan), *told_specials(launch)):
         road.say(word)
     if request.label is not None or request.tags or request.comment:

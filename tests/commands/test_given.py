@@ -94,7 +94,9 @@ def test_restart_with_new_code_of_a_run_in_place_is_in_place(repo) -> None:
     assert repo.run("t.py", "--in-place", check=True).stdout == f"{repo.path}\n"
     assert repo.run("--restart", "1", "--force-sourcecode", check=True).stdout == f"{repo.path}\n"
     assert run_toml(repo)["params"]["in_place"] is True
-    assert repo.run("--restart", "1", check=True).stdout != f"{repo.path}\n"
+    ended = repo.run("--restart", "1", check=True)
+    assert ended.stdout != f"{repo.path}\n"
+    assert "note: this attempt runs the run's own code in a workspace" in ended.stderr
     assert "in_place" not in run_toml(repo)["params"]
 
 
