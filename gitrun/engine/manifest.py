@@ -6,15 +6,20 @@ copy that a kill cut short or a program edited has another stamp, and is copied 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shlex
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from gitrun.engine.lending import RACY, sha256_of, stamp_of
 from gitrun.engine.links import link_one, make_parents
 from gitrun.engine.reflink import copy_file
+from gitrun.errors import CannotRun
+from gitrun.model.text import safe_text, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
     from gitrun.engine.lending import Lending, Stamp
 
 NAME = "lent"
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +110,8 @@ def still_wanted(manifest: Manifest, lending: Lending) -> Manifest:
 def fill(tree: Path, lending: Lending, kept: Manifest) -> tuple[Manifest, list[bytes]]:
     """Copies and links into `tree` the files that it does not have yet. Files that git checked out there stay.
 
-    Returns the new manifest and the paths whose originals changed while they were copied. Raises OSError.
+    Returns the new manifest and the paths whose originals changed while they were copied. Raises OSError, and CannotRun if
+    the disk is full.
     """
     top, made, unsteady = os.fsencode(tree), Parents(os.fsencode(tree)), list[bytes]()
     for path in lending.directories:
@@ -119,13 +126,19 @@ def fill(tree: Path, lending: Lending, kept: Manifest) -> tuple[Manifest, list[b
             share = copy_file(lending.top + b"/" + path, target, share=share)
             # read again after the copy, to notice an edit during it
             now = stamp_of(os.lstat(lending.top + b"/" + path))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             unsteady.append(path)
             continue
         except PermissionError:  # the program sees the same error as in the working tree
             os.unlink(target) if os.path.lexists(target) else None
             links |= linked(lending, top, path)
             continue
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            # without its copies the disk has room for the result again
+            give_back(top, [*copies, path])
+            raise no_room(lending, error) from error
         if now != source:
             unsteady.append(path)
         # file times are coarse: a change just after the copy may leave the same time, so a zero time forces a new copy
@@ -134,6 +147,24 @@ def fill(tree: Path, lending: Lending, kept: Manifest) -> tuple[Manifest, list[b
     for path in lending.links:
         links |= {} if path in links else linked(lending, top, path)
     return Manifest(lending.top, copies, links, lending.directories), unsteady
+
+
+def give_back(top: bytes, paths: Iterable[bytes]) -> None:
+    """Removes copies from a slot."""
+    for path in paths:
+        with suppress(OSError):
+            os.unlink(top + b"/" + path)
+
+
+def no_room(lending: Lending, error: OSError) -> CannotRun:
+    """Returns the error of a disk that has no room for the copies, with the largest path to link instead."""
+    total = sum(source[3] for source in lending.copies.values())
+    largest = max(lending.entries, key=lambda entry: entry.size, default=None)
+    name = shlex.quote(safe_text(largest.path.rstrip("/"))) if largest else "PATH"
+    return CannotRun(
+        f"the run gets no copy of {size_text(total)} that git ignores: {error.strerror}",
+        f"to link instead of copying: git config --add gitrun.link {name}",
+    )
 
 
 def linked(lending: Lending, top: bytes, path: bytes) -> dict[bytes, bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -46,11 +47,14 @@ def clone(source: str | bytes, target: str | bytes) -> bool:
 def copy_file(source: bytes, target: bytes, *, share: bool) -> bool:
     """Copies a file, or a symbolic link as a link, with times and permissions. Returns whether its blocks are shared.
 
-    If `share` is False, does not try to share blocks. Raises OSError.
+    If `share` is False, does not try to share blocks. Raises OSError: FileNotFoundError if there is no file any more.
     """
-    if os.path.islink(source):
+    mode = os.lstat(source).st_mode
+    if stat.S_ISLNK(mode):
         os.symlink(os.readlink(source), target)
         return share
+    if not stat.S_ISREG(mode):  # opening a FIFO would wait for a writer
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), source)
     shared = share and clone(source, target)
     if not shared:
         shutil.copyfile(source, target)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import time
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ import pytest
 import tomli
 
 from gitrun.engine.lending import Wanted, changes_here, survey
+from gitrun.engine.manifest import Manifest, fill
 from gitrun.model.lent import COPY, LINK, Lent
 from gitrun.model.settings import Settings
 
@@ -286,6 +288,23 @@ def test_nothing_behind_a_link_is_looked_at_for_changes(top, how):
     recorded = [Lent(path, how, 1, 14, "digest") for path in ("way/deep/", "way/deep/x")]
     said = changes_here(top, recorded, Settings(), top.parent)
     assert said == tuple(f"{one.path} was lent to the run and is not here" for one in recorded)
+
+
+def test_what_is_no_file_any_more_is_not_copied(top, tmp_path):
+    for name in ("d/fifo", "d/directory", "d/gone", "e/below", "d/file"):
+        (top / name).parent.mkdir(exist_ok=True)
+        (top / name).write_text("x")
+    seen = look(top, b"d/", b"e/")
+    for name in ("fifo", "directory", "gone"):
+        (top / "d" / name).unlink()
+    os.mkfifo(top / "d" / "fifo")
+    (top / "d" / "directory").mkdir()
+    shutil.rmtree(top / "e")
+    (top / "e").write_text("a file now")
+    (tmp_path / "tree").mkdir()
+    made, unsteady = fill(tmp_path / "tree", seen, Manifest())
+    assert list(made.copies) == [b"d/file"]
+    assert sorted(unsteady) == [b"d/directory", b"d/fifo", b"d/gone", b"e/below"]
 
 
 def test_a_killed_copy_is_made_again(empty_repo):

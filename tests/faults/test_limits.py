@@ -50,6 +50,20 @@ def test_a_program_that_fills_the_disk_has_its_own_outcome(small) -> None:
     sound(small)
 
 
+def test_copies_that_fill_the_disk_are_given_back_and_named(small) -> None:
+    small.write(".gitignore", "data/\n")
+    (small.path / "data").mkdir()
+    for name in "abcdefgh":
+        (small.path / "data" / name).write_bytes(os.urandom(1 << 20))
+    ended = small.run("echo.py", "x=2")
+    assert "ignores: No space left on device; to link instead of copying: git config --add gitrun.link data" in ended.stderr
+    assert [run["status"] for run in runs(small).values()] == ["error", "completed"]
+    small.git("config", "gitrun.link", "data")
+    assert small.run("echo.py", "x=2").returncode == 0
+    assert len(list((small.path / "data").iterdir())) == 8
+    sound(small)
+
+
 @pytest.mark.parametrize(
     "words", [("echo.py", "x=2"), ("--restart", "1"), ("label", "fine", "1"), ("rm", "1"), ("run", "--", "true")]
 )
