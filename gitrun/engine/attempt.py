@@ -138,9 +138,9 @@ def perform(road: Road, job: Job) -> Outcome:
         # `git run stop` ends one program; only signals to gitrun itself end the caller too
         if started.live.is_asked_to_end:
             signals.order = 0
-        note = notes.note_for(started, job.plan, outcome)
+        # before the record is closed, so that a later command can write the note if gitrun is killed here
+        notes.add(road.git, notes.note_for(started, job.plan, outcome))
         started.live.close()
-    notes.add(road.git, note)
     return replace(outcome, ordered=signals.order)
 
 
@@ -160,9 +160,9 @@ def without_place(road: Road, job: Job, outcome: Outcome) -> Outcome:
     with nullcontext() if job.signals else Signals():
         whole = replace(outcome, files=passed_on(road, started))
         outcome = finish(road.git, started, lambda: (whole, {}), started.live.directory)
-        note = notes.note_for(started, job.plan, outcome)
+        # before the record is closed, so that a later command can write the note if gitrun is killed here
+        notes.add(road.git, notes.note_for(started, job.plan, outcome))
         started.live.close()
-    notes.add(road.git, note)
     return outcome
 
 

@@ -128,9 +128,9 @@ def perform_steps(launch: Launch, ready: Ready, started: Started) -> Outcome:
         # git run stop meant this run alone, not what its supervisor does next
         if started.live.is_asked_to_end:
             heard.order = 0
-        note = notes.note_for(started, ready.plan, outcome)
+        # before the record is closed, so that a later command can write the note if gitrun is killed here
+        notes.add(road.git, notes.note_for(started, ready.plan, outcome))
         started.live.close()
-    notes.add(road.git, note)
     return replace(outcome, ordered=heard.order)
 
 

@@ -80,7 +80,7 @@ def bury(road: Road, run: str, live: Live) -> None:
             if not last_of(road, run)[1]:
                 raise
     live.close()
-    if attempt is not None and not ended:
+    if attempt is not None:
         notes.add_run(road.git, run)
 
 

@@ -20,6 +20,7 @@ from supervised import ended, is_alive, last, live, output, owner, runs, said, s
 
 from gitrun import Project
 from gitrun.engine.recovery import break_lock
+from gitrun.store.locks import acquire
 
 if TYPE_CHECKING:
     from supervised import Process
@@ -49,6 +50,18 @@ def test_a_run_whose_supervisor_was_killed_is_never_shown_as_running(repo):
     killed(repo)
     assert [run["status"] for run in runs(repo)] == ["terminated"]
     assert repo.run("stop", "1").returncode == 128
+
+
+def test_a_supervisor_killed_over_its_note_has_it_after_the_next_command(repo):
+    repo.run("--", "true", check=True)
+    lock = acquire(repo.path / ".git" / "gitrun" / "notes.lock")
+    process = start(repo, "--", "echo", "said")
+    until(lambda: repo.git("for-each-ref", "--format=%(subject)", "refs/runs").count("completed") == 2)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate(timeout=20)
+    lock.release()
+    assert "  | said" in repo.git("notes", "--ref=runs", "show", last(repo)["id"])
+    assert live(repo) == []
 
 
 def test_everything_at_once_killed_leaves_a_run_that_is_finished_by_the_next_command(repo):
