@@ -27,6 +27,8 @@ FILES = (
     ".vault-token", ".vault_pass*", "vault_pass*", ".vault-pass*", "wp-config.php", "LocalSettings.php", ".dvc/config.local",
     ".s3cfg", ".boto", "rclone.conf", ".databrickscfg", ".sentryclirc", ".m2/settings.xml", "*.publishsettings",
     "sftp-config.json", ".ftpconfig", "filezilla.xml", ".*_history",
+    ".remote-sync.json", "sitemanager.xml", "recentservers.xml", ".rclone.conf", ".muttrc", ".esmtprc", ".proftpdpasswd",
+    "*.keychain", "huggingface/token", ".huggingface/token", "gh/hosts.yml", ".config/hub",
     "!*.pub", "!*[._-]example*", "!*[._-]sample*", "!*[._-]template*", "!*.dist", "!secrets.md", "!secrets.rst",
     "!pub*.pem", "!*[._-]pub*.pem", "!ca.pem", "!cacert.pem", "!ca[-_]*.pem", "!*cert.pem", "!*certs.pem", "!*chain.pem",
 )  # fmt: skip

@@ -39,6 +39,8 @@ KEYS = {
 
 
 @pytest.mark.parametrize("path", [
+    ".vscode/.remote-sync.json", "sitemanager.xml", "recentservers.xml", ".rclone.conf", ".muttrc", ".esmtprc",
+    ".proftpdpasswd", "login.keychain", ".cache/huggingface/token", ".huggingface/token", ".config/gh/hosts.yml", ".config/hub",
     ".env", "deploy/.env.production", "prod.env", ".netrc", ".npmrc", ".pypirc", "credentials.json"
     , "a/b/google-credentials.json",
     "service-account.json", "service_account_prod.json", "my-service-account.json", "x-firebase-adminsdk-1.json",
