@@ -9,11 +9,10 @@ import json
 import os
 import re
 import shutil
-import threading
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from gitrun.engine.interpreter import mtime, read_cache
+from gitrun.engine.interpreter import mtime, read_cache, write_cache
 from gitrun.git.objects import EXECUTABLE, FILE
 from gitrun.model.record import toml
 from gitrun.model.text import is_text
@@ -93,18 +92,11 @@ def packages_of(python: Interpreter, state: Path) -> dict[str, str]:
     now = [[path, mtime(path)] for path in python.paths]
     known = read_cache(cache)
     entry = known.get(python.executable)
-    if not isinstance(entry, dict) or entry.get("stamp") != now:
+    if not isinstance(entry, dict) or entry.get("stamp") != now or not isinstance(entry.get("packages"), dict):
         entry = {"stamp": now, "packages": installed(python.paths)}
         write_cache(cache, known | {python.executable: entry})
     packages: dict[str, str] = entry["packages"]
     return packages
-
-
-def write_cache(cache: Path, known: dict[str, Any]) -> None:
-    """Replaces the cache atomically."""
-    fresh = cache.with_suffix(f".{os.getpid()}.{threading.get_ident()}")
-    fresh.write_text(json.dumps(known))
-    fresh.replace(cache)
 
 
 def installed(paths: Sequence[str]) -> dict[str, str]:

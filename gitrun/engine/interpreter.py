@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import threading
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -69,16 +70,13 @@ def describe(path: str, environ: Mapping[str, str], state: Path) -> Interpreter:
     environ = {key: value for key, value in environ.items() if key != "PYTHONPATH"}
     known = read_cache(cache)
     entry = known.get(path)
-    if entry and entry.get("stamp") == stamp(path, entry.get("paths", ()), environ):
-        return Interpreter(path, entry["executable"], entry["version"], entry["implementation"], tuple(entry["paths"]))
+    with suppress(AttributeError, KeyError, TypeError):  # a damaged cache is as good as none
+        if entry and entry.get("stamp") == stamp(path, entry.get("paths", ()), environ):
+            return Interpreter(path, entry["executable"], entry["version"], entry["implementation"], tuple(entry["paths"]))
     found = answer(path, ask((path, "-c", QUESTION), environ, state))
     # a shim such as pyenv's can start another Python next time
     if not is_shim(path):
-        known[path] = asdict(found) | {"stamp": stamp(path, found.paths, environ)}
-        # threads and processes may write at the same time
-        fresh = cache.with_suffix(f".{os.getpid()}.{threading.get_ident()}")
-        fresh.write_text(json.dumps(known))
-        fresh.replace(cache)
+        write_cache(cache, known | {path: asdict(found) | {"stamp": stamp(path, found.paths, environ)}})
     return found
 
 
@@ -101,6 +99,18 @@ def read_cache(cache: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def write_cache(cache: Path, known: dict[str, Any]) -> None:
+    """Replaces the cache atomically, if the file system lets us: without it, the next start only takes longer."""
+    # threads and processes may write at the same time
+    fresh = cache.with_suffix(f".{os.getpid()}.{threading.get_ident()}")
+    try:
+        fresh.write_text(json.dumps(known))
+        fresh.replace(cache)
+    except OSError:
+        with suppress(OSError):
+            fresh.unlink()
 
 
 def is_shim(path: str) -> bool:

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitrun.engine.environment import write_cache
-from gitrun.engine.interpreter import mtime, read_cache
+from gitrun.engine.interpreter import mtime, read_cache, write_cache
 from gitrun.engine.prefixes import is_environment
 from gitrun.engine.process import ask
 from gitrun.errors import CannotRun

@@ -143,3 +143,11 @@ def test_a_directory_of_the_working_tree_is_known_by_any_name(tmp_path):
 def test_pythonpath_is_not_taken_for_something_installed(environ, tmp_path):
     found = describe(sys.executable, environ | {"PYTHONPATH": "/some/where"}, tmp_path)
     assert "/some/where" not in found.paths
+
+
+@pytest.mark.parametrize("entry", ["[1]", "{}", "null", '{"stamp": 1}', "3"])
+def test_a_damaged_cache_is_as_good_as_none(tmp_path, environ, entry):
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "interpreters.json").write_text(f'{{"{sys.executable}": {entry}}}')
+    assert describe(sys.executable, environ, state).implementation == sys.implementation.name
