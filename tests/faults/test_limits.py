@@ -81,7 +81,8 @@ def test_on_a_full_disk_an_error_is_one_line_and_what_was_there_stays(small, wor
 
 
 def test_a_run_whose_result_found_no_room_is_finished_by_the_next_command(small) -> None:
-    ended = small.run("--", "sh", "-c", "echo out; dd if=/dev/zero of=$0/ballast bs=4096 2>/dev/null; exit 5", str(small.path))
+    script = "echo out; dd if=/dev/zero of=$TOP/ballast bs=4096 2>/dev/null; exit 5"
+    ended = small.run("--", "sh", "-c", script, env={"TOP": str(small.path)})
     (small.path / "ballast").unlink()
     assert "what the run left is kept in" in one_line(ended)
     assert not (small.path / ".git" / "gc.pid.lock").exists()
