@@ -90,7 +90,7 @@ def test_a_program_finds_what_git_ignores_and_writes_its_own(repo: Repo):
     assert ended.stdout == "1,2\nKEY=1\n"
     assert "data/out.csv" in ended.stderr
     assert not (repo.path / "data" / "out.csv").exists()
-    assert "data" not in repo.git("ls-tree", "-r", "--name-only", f"runs/{repo.run('select', '1').stdout.strip()}")
+    assert "data/in.csv" not in repo.git("ls-tree", "-r", "--name-only", f"runs/{repo.run('select', '1').stdout.strip()}")
 
 
 def test_nothing_is_linked_if_it_is_not_wanted(repo: Repo):
