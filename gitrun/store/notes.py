@@ -207,16 +207,23 @@ def patient(git: Git) -> Lock:
 
 def publish(git: Git, made: str, before: str | None) -> None:
     """Moves the notes ref from `before` to the new commit, without a reflog, which would keep every old version."""
-    git.run("-c", "core.logAllRefUpdates=false", "update-ref", "--no-deref", NOTES, made, before or NO_ID)
+    if made != before:
+        git.run("-c", "core.logAllRefUpdates=false", "update-ref", "--no-deref", NOTES, made, before or NO_ID)
 
 
 def edited(git: Git, objects: Objects, before: str | None, notes: Mapping[str, str]) -> str:
-    """Commits the notes with these texts (commit -> text) put in. Returns the id. The commit has no parents."""
+    """Commits the notes with these texts (commit -> text) put in. Returns the id, `before` if they say so already.
+
+    The commit has no parents.
+    """
     loose = Loose(git)
     # the flat layout of `git notes` for few notes
     changes: dict[bytes, Entry | None] = {os.fsencode(commit): None for commit in notes}
     changes |= {path_of(commit): Entry(FILE, loose.write("blob", text.encode())) for commit, text in notes.items()}
     tree = edit_tree(objects, loose, f"{before}^{{tree}}" if before else None, changes)
+    known = objects.read(f"{before}^{{tree}}", limit=0) if before else None
+    if before and known and known.id == tree:
+        return before
     who = f"{WHO} {int(time.time())} +0000"
     return loose.write("commit", f"tree {tree}\nauthor {who}\ncommitter {who}\n\n".encode() + MESSAGE)
 
