@@ -18,6 +18,7 @@ from gitrun.model.run import BrokenRun, Run
 from gitrun.model.text import count_text
 from gitrun.store import trash
 from gitrun.store.commits import read_commit
+from gitrun.store.foreign import received
 from gitrun.store.index import VERSION, no_search_for_cycles
 from gitrun.store.live import goes_on, is_live, recorded
 from gitrun.store.locks import is_held
@@ -202,7 +203,7 @@ def of_notes(git: Git, runs: int) -> Iterator[Finding]:
         return
     done = git.attempt("ls-tree", "-r", "--name-only", NOTES)
     noted = {line.replace("/", "") for line in done.stdout.decode(errors="replace").splitlines()}
-    made = trusted(git)
+    made = trusted(git) - received(git).keys()  # nobody writes notes of runs that come from elsewhere, trusted or not
     ended = {run for run, tip in tips(git).items() if run in made and tip != run and not is_live(git.state, run)}
     missing = sorted(run for run in ended if run not in noted) if runs else []
     if done.returncode or missing:
