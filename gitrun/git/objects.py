@@ -166,11 +166,12 @@ class TreeMaker(Coprocess):
 
 
 class Loose:
-    """Writes loose objects without a process and without fsync, for data that can be rebuilt. Replaces a TreeMaker."""
+    """Writes loose objects without a process, as durable as git's own. Can stand in for a TreeMaker."""
 
     def __init__(self, git: Git) -> None:
         self._place = git.common_dir / "objects"
         self._mode = stat.S_IMODE(self._place.stat().st_mode)
+        self._durable = bool(git.durable)
 
     def make(self, tree: Mapping[bytes, Entry]) -> str:
         """Writes the tree with these entries and returns its id. Raises OSError."""
@@ -192,7 +193,7 @@ class Loose:
         made: str = sha1(whole, usedforsecurity=False).hexdigest()
         directory = self._place / made[:2]
         path = directory / made[2:]
-        if path.exists():
+        if path.exists() and path.stat().st_size:  # a power cut can leave an object empty
             return made
         if not directory.is_dir():
             directory.mkdir(exist_ok=True)
@@ -204,6 +205,10 @@ class Loose:
             with os.fdopen(descriptor, "wb") as file:
                 # level 1 is git's default for loose objects
                 file.write(zlib.compress(whole, 1))
+                if self._durable:
+                    # the ref that leads here is written after this: an empty object would stop git gc
+                    file.flush()
+                    os.fsync(file.fileno())
             fresh.rename(path)
         except BaseException:
             fresh.unlink(missing_ok=True)

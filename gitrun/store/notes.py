@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitrun.errors import GitrunError, StaleRun
@@ -116,8 +116,7 @@ def add(git: Git, note: Note) -> bool:
     with suppress(GitrunError, OSError, ValueError):
         if not are_wanted(git):
             return False
-        quick = replace(git, config={**git.config, "gitrun.fsync": ("false",)})  # no fsync: notes can be rebuilt
-        with patient(quick) as _, Objects(quick) as objects:
+        with patient(git) as _, Objects(git) as objects:
             found = objects.read(NOTES)
             before = found.id if found else None
             texts = {note.attempt: note.text}
@@ -125,7 +124,7 @@ def add(git: Git, note: Note) -> bool:
             if note.base and base and base.data and base.kind == "commit":
                 is_exact = note.source == base.data[5:45].decode(errors="replace")
                 texts[note.base] = with_line(text_of(objects, before, note.base), note, is_exact=is_exact)
-            publish(quick, edited(quick, objects, before, texts), before)
+            publish(git, edited(git, objects, before, texts), before)
             return True
     return False
 
