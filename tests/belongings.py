@@ -23,7 +23,7 @@ def belongings(repo: Repo, *more: Repo) -> dict[str, object]:
     for each in (repo, *more):
         found |= {f"tree {each.path.name} {path}": seen for path, seen in entries(each.path)}
     for name, seen in entries(common):
-        if not name.startswith(OURS) and name not in {"gitrun", "worktrees", "refs/runs"}:
+        if not name.startswith(OURS) and name not in {"gitrun", "worktrees", "refs/runs", "refs/notes"}:
             found[f"git {name}"] = seen
     ours = ("refs/runs/", "refs/notes/runs")
     refs = repo.git("for-each-ref", "--format=%(refname) %(objectname)").splitlines()
