@@ -47,7 +47,7 @@ class Host:
         return any(flag.name.replace("-", "_") == name.replace("-", "_") for flag in self.script.flags)
 
     def has_in_file(self, name: str) -> bool:
-        """Whether the flag is a value of a file that the script loads."""
+        """Returns whether the flag is a value of a file that the script loads."""
         return any(flag.file and flag.name == name for flag in self.script.flags)
 
 
