@@ -97,7 +97,7 @@ def test_bash_offers_names_as_a_shell_must_be_given_them(one) -> None:
 
 def test_bash_offers_the_runs_of_the_repository(one) -> None:
     repo, run = one
-    for typed in (f"show {run[:3]}", "cat ", f"--restart {run[:2]}", f"--restart={run[:2]}", "mark --clear "):
+    for typed in (f"show {run[:3]}", "cat ", f"--restart {run[:4]}", f"--restart={run[:4]}", "mark --clear "):
         assert tab(repo, f"git run {typed}") == [f"{run} "], typed
     assert tab(repo, "git run show x") == []
 
