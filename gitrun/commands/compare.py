@@ -100,7 +100,8 @@ def ordered(question: Question) -> Question:
     orders = [*filter(None, (question.least, question.most and f"-{question.most}", question.sort))]
     if len(orders) > 1:
         raise UsageError("--min, --max and --sort are orders of their own", "give one of them")
-    return replace(question, least=None, most=None, sort=orders[0] if orders else None)
+    order = "--min" if question.least else "--max" if question.most else "--sort"
+    return replace(question, least=None, most=None, sort=orders[0] if orders else None, order=order)
 
 
 def print_csv(columns: Sequence[Column], runs: Sequence[Run]) -> None:

@@ -1,9 +1,9 @@
 """Finds metrics in the lines that a program prints: by two rules, or by the user's patterns.
 
 First rule: the line is exactly `KEY: NUMBER`, optionally followed by `(10)`, `(step 10)` or other text in parentheses.
-KEY begins with a letter or `_`, has no blanks, and is not the name of a flag with a number. The key `step` sets the step
-of what follows. This rule comes from Guild AI. Second rule: the usual lines of training programs, see `model/loglines.py`. Each
-stream is read separately.
+KEY begins with a letter or `_` and has no blanks. The key `step` sets the step of what follows. This rule comes from
+Guild AI. Second rule: the usual lines of training programs, see `model/loglines.py`. Each stream is read separately. Values
+that only repeat a flag are no metric.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gitrun.engine.patterns import Lines, open_regular, pieces
+from gitrun.model.metrics import as_float
 from gitrun.model.series import STEP, Gathering, Steps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from gitrun.model.loglines import LogLines
@@ -44,10 +45,10 @@ MANY = 10_000
 class Rules:
     """The rules of an output's metrics: `patterns` and, unless `only_patterns`, the two built-in rules.
 
-    The built-in rules ignore keys that are names of `flags`, those whose value is a number.
+    The built-in rules ignore a key of `flags` as long as all numbers printed for it are the flag's.
     """
 
-    flags: frozenset[str] = frozenset()
+    flags: Mapping[str, float] = field(default_factory=dict)
     patterns: tuple[tuple[str, str], ...] = ()
     only_patterns: bool = False
 
@@ -63,14 +64,14 @@ def rules_for(plan: Plan, patterns: tuple[tuple[str, str], ...] = ()) -> Rules:
     given = read_patterns(plan.params.metrics, "--metric") if plan.params.metrics else ()
     named = {**dict(patterns), **dict(own), **dict(given)}
     # a program that prints its flags prints a number only for a number: `loss: 0.3` is no echo of loss=hinge
-    numbers = frozenset(name for name, value in plan.flags.items() if isinstance(value, int | float))
+    numbers = {name: number for name, value in plan.flags.items() if (number := as_number(value)) is not None}
     return Rules(numbers, tuple(named.items()), only_patterns=bool(own))
 
 
 def write_rules(directory: Path, rules: Rules) -> None:
     """Writes the rules to the live record of a run, so that a crash recovery can use them."""
     patterns = [list(pattern) for pattern in rules.patterns]
-    text = json.dumps({"flags": sorted(rules.flags), "patterns": patterns, "only_patterns": rules.only_patterns})
+    text = json.dumps({"flags": dict(rules.flags), "patterns": patterns, "only_patterns": rules.only_patterns})
     (directory / RULES).write_text(text)
 
 
@@ -80,7 +81,9 @@ def read_rules(directory: Path) -> Rules:
         found = json.loads((directory / RULES).read_bytes())
         patterns = tuple((str(name), str(pattern)) for name, pattern in found["patterns"])
         # earlier versions did not write only_patterns
-        return Rules(frozenset(found["flags"]), patterns, bool(found.get("only_patterns", patterns)))
+        # earlier versions wrote the names of the flags alone
+        flags = {str(name): float(value) for name, value in found["flags"].items()} if isinstance(found["flags"], dict) else {}
+        return Rules(flags, patterns, bool(found.get("only_patterns", patterns)))
     except (OSError, ValueError, TypeError, KeyError):
         return Rules()
 
@@ -97,9 +100,8 @@ class Stream:
 class Scanner:
     """Gathers metrics by the two rules from a program's output, piece by piece while it is written."""
 
-    def __init__(self, flags: frozenset[str] = frozenset()) -> None:
-        self.gathering = Gathering()
-        self._flags = flags
+    def __init__(self, flags: Mapping[str, float] | None = None) -> None:
+        self.gathering = Gathering(flags)
         self._streams = (Stream(), Stream())
         self._names: dict[bytes, str] = {}
         # Python compiles each in a millisecond: only if an output has something to find
@@ -150,18 +152,19 @@ class Scanner:
                 if told.step is not None:
                     stream.steps.give(told.step)
                 if told.values:
-                    values = {name: value for name, value in told.values.items() if name not in self._flags}
-                    self.gathering.add_all(values, stream.steps)
+                    self.gathering.add_all(told.values, stream.steps)
 
     def _add(self, stream: Stream, key: bytes, number: bytes, behind: bytes) -> None:
         """Adds the metric or step of a `KEY: NUMBER` line."""
         name = self._names.get(key)
         if name is None:
-            name = name_of(key, self._flags)
+            name = name_of(key)
             # bounded, since a program may print a new key in every line
             if len(self._names) < MANY:
                 self._names[key] = name
         if name == STEP:
+            if self.gathering.is_echo(name, float(number)):
+                return
             stream.steps.give(float(number))
         elif name and self.gathering.takes(name):
             if behind and (given := re.fullmatch(BEHIND, behind)):
@@ -179,10 +182,15 @@ def scan(output: Path, switches: Path, scanner: Scanner, start: int = 0) -> None
     scanner.finish()
 
 
-def name_of(key: bytes, flags: frozenset[str]) -> str:
+def as_number(value: object) -> float | None:
+    """Returns a flag's value as a float; None if it is no number."""
+    return float(value) if isinstance(value, bool) else as_float(value)
+
+
+def name_of(key: bytes) -> str:
     """Returns the metric's name for a key; empty if the key is not one."""
     try:
         name = key.decode()
     except UnicodeDecodeError:
         return ""
-    return name if (name[0].isalpha() or name[0] == "_") and name not in flags else ""
+    return name if (name[0].isalpha() or name[0] == "_") else ""

@@ -114,37 +114,62 @@ class Steps:
 
 
 class Gathering:
-    """The series of the metrics from one source: the log, the output, or files."""
+    """The series of the metrics from one source: the log, the output, or files.
 
-    def __init__(self) -> None:
+    `echoes` maps names of flags to their values. A name among them becomes a metric, with all of its values, as soon as
+    one value differs from the flag's: until then the program only prints its settings.
+    """
+
+    def __init__(self, echoes: Mapping[str, float] | None = None) -> None:
         self.series: dict[str, Series] = {}
+        self._echoes, self._held = dict(echoes or {}), dict[str, Series]()
         self.is_full = False
         self.steps = Steps()
         self._row, self._step = -1, math.nan
         self._room, self._limit = ROOM, MOST_POINTS
 
     def takes(self, name: str) -> bool:
-        """Returns whether metrics of this name are recorded; registers a new name if there is room."""
-        if name in self.series:
+        """Returns whether values of this name are accepted; registers a new name if there is room."""
+        if name in self.series or name in self._held:
             return True
         if not name or len(name) > LONGEST_NAME or name == STEP or not is_text(name):
             return False
+        if name in self._echoes:
+            self._held[name] = Series()
+            return True
+        return self._register(name, Series())
+
+    def _register(self, name: str, series: Series) -> bool:
+        """Makes the name a metric. Returns false if there are too many."""
         room = self._room - len(json.dumps(name))
         if room < 0 or len(self.series) >= MOST_NAMES:
             self.is_full = True
             return False
         self._room = room
-        self.series[name] = Series()
+        self.series[name] = series
         self._limit = limit_for(len(self.series))
         return True
 
     def add(self, name: str, value: float, step: float) -> None:
         """Adds one value of a metric that `takes` has accepted."""
-        series = self.series[name]
+        series = self.series.get(name) or self._echo(name, value)
         if step != self._step or series.row == self._row:
             self._row += 1
             self._step = step
         series.add(self._row, step, value, self._limit)
+
+    def _echo(self, name: str, value: float) -> Series:
+        """Returns the series of a flag's name. Makes it a metric if the value is not the flag's."""
+        series = self._held[name]
+        if not self.is_echo(name, value) and self._register(name, series):
+            del self._held[name]
+        return series
+
+    def is_echo(self, name: str, value: float) -> bool:
+        """Returns whether all values of this name were that of the flag, and this one is. Remembers one that differs."""
+        if name in self._echoes and self._echoes[name] != value:
+            del self._echoes[name]
+        return name in self._echoes
 
     def add_all(self, values: Mapping[str, float], steps: Steps | None = None) -> None:
         """Adds values that were reported together, perhaps with a step; skips names that are not recorded."""

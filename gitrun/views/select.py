@@ -45,6 +45,8 @@ class Question:
     sort: str | None = None
     least: str | None = None
     most: str | None = None
+    order: str = "--sort"
+    """The option that set `sort`, for notes."""
 
     @property
     def is_plain(self) -> bool:
@@ -79,7 +81,7 @@ def select(index: Index, git: Git, names: Sequence[str], question: Question, lim
 
 def doubts(runs: Sequence[Run], question: Question) -> tuple[str, ...]:
     """Returns notes to the user about names in the question that are both a metric and a flag."""
-    orders = {"--min": question.least, "--max": question.most, "--sort": (question.sort or "").removeprefix("-")}
+    orders = {"--min": question.least, "--max": question.most, question.order: (question.sort or "").removeprefix("-")}
     notes = [
         f"note: {name!r} is a metric and a flag; {option} takes the metric. To take the flag: {option} flag:{name}"
         for option, name in orders.items()

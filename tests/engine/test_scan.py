@@ -17,6 +17,7 @@ from gitrun.engine.metering import Meter
 from gitrun.engine.patterns import LONGEST, SIZE, needle
 from gitrun.engine.scan import Rules, write_rules
 from gitrun.model.plan import Outcome
+from gitrun.model.series import MOST_NAMES
 from gitrun.store.live import hold
 
 NOW = datetime(2026, 11, 22, tzinfo=timezone.utc)
@@ -93,9 +94,23 @@ def test_step_that_is_told_holds_until_the_next_one(read) -> None:
     ]  # fmt: skip
 
 
-def test_name_of_a_flag_is_no_metric_and_no_step(read) -> None:
-    rules = Rules(frozenset({"lr", "step"}))
+def test_value_of_a_flag_is_no_metric_and_no_step(read) -> None:
+    rules = Rules({"lr": 0.1, "step": 5.0})
     assert read("lr: 0.1\nstep: 5\nx: 1\nlr: 0.1\nx: 2\n", rules) == [("x", 1.0, 0), ("x", 2.0, 1)]
+
+
+def test_name_of_a_flag_with_another_value_is_a_metric_from_its_first_value(read) -> None:
+    rules = Rules({"lr": 0.1, "loss": 2.0, "step": 5.0, "same": 1.0, "never": 3.0})
+    printed = "lr: 0.1\nloss: 2\nstep: 5\nsame: 1.0\nstep: 6\nlr: 0.05\nEpoch 7: loss=nan, same=1, acc=0.5\nstep: 5\nlr: 0.1\n"
+    assert read(printed, rules) == [
+        ("lr", 0.1, 0), ("loss", 2.0, 0), ("lr", 0.05, 6), ("acc", 0.5, 7), ("loss", "NaN", 7), ("lr", 0.1, 5),
+    ]  # fmt: skip
+
+
+def test_many_echoed_flags_leave_the_room_of_the_metrics(read) -> None:
+    flags = {f"flag{n}": float(n) for n in range(2 * MOST_NAMES)}
+    echoes = "".join(f"{name}: {value}\n" for name, value in flags.items())
+    assert read(f"{echoes}loss: 1\nflag7: 8\n", Rules(flags)) == [("loss", 1.0, 0), ("flag7", 7.0, 0), ("flag7", 8.0, 1)]
 
 
 def test_of_a_line_counts_what_a_terminal_would_show_in_the_end(read) -> None:
@@ -138,7 +153,7 @@ def gathered(file, output):
 
 def test_own_patterns_replace_the_rule(read) -> None:
     rules = Rules(
-        frozenset({"acc"}),
+        {"acc": 0.5},
         (("acc", r"accuracy[:=]\s*(\d+\.\d+)"), ("best", r"best (?P<what>\w+) (?P<value>\S+)")),
         only_patterns=True,
     )
