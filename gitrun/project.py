@@ -1,4 +1,4 @@
-"""The public object `Project`: a repository with its runs, built on the modules of model, store and engine."""
+"""The public object `Project`: a repository with its runs, built on the packages below it."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from gitrun.engine.streams import TextStream, before_line
 from gitrun.errors import CannotRun
 from gitrun.git.exe import open_repository, outside
 from gitrun.log import environment
 from gitrun.model.settings import settings_from
 from gitrun.model.text import aligned, safe_text, without_passwords
+from gitrun.process.streams import TextStream, before_line
 from gitrun.store.live import recorded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from gitrun.engine.bring import Brought, Wish
-    from gitrun.engine.deciding import Manners
-    from gitrun.engine.doctoring import Report
-    from gitrun.engine.housekeeping import Rules as Tidying
-    from gitrun.engine.housekeeping import Sweep
-    from gitrun.engine.process import Stream
-    from gitrun.engine.road import Road
-    from gitrun.engine.sharing import Sharing
+    from gitrun.lifecycle.decide import Manners
+    from gitrun.lifecycle.verdict import Rules, Verdict
     from gitrun.model.lent import Lent
     from gitrun.model.plan import Outcome, Plan, Skip, Source
     from gitrun.model.request import Request
     from gitrun.model.run import Attempt, BrokenRun, Run
-    from gitrun.model.verdict import Rules, Verdict
+    from gitrun.process.run import Stream
+    from gitrun.sharing.transfer import Sharing
     from gitrun.store.annotations import Change
     from gitrun.store.index import Index
     from gitrun.store.trash import Restored
+    from gitrun.upkeep.doctor import Report
+    from gitrun.upkeep.gc import Rules as Tidying
+    from gitrun.upkeep.gc import Sweep
     from gitrun.views.select import Question, Selection
+    from gitrun.workspace.checkout import Brought, Wish
+    from gitrun.workspace.session import Road
 
 
 class Project:
@@ -78,9 +78,9 @@ class Project:
         gpus: the GPUs that the program sees, such as "0,1". no_gpus: it sees none. random_seed: a whole number.
         force_flags: accept undeclared flags. bring: copy produced files into the working tree.
         """
-        from gitrun.engine.bring import bring_made
-        from gitrun.model.options import request_from
+        from gitrun.model.api_request import request_from
         from gitrun.model.plan import Skip
+        from gitrun.workspace.checkout import bring_made
 
         request = request_from(operation, options)
         found = self.start(request)
@@ -109,25 +109,25 @@ class Project:
 
         The outcome is None if the attempt has not ended: it is staged or in the background. Raises GitrunError.
         """
-        from gitrun.engine.deciding import Manners
-        from gitrun.engine.starting import start
+        from gitrun.lifecycle.decide import Manners
+        from gitrun.lifecycle.launch import start
 
         self.recover()
         return start(self.road(), request, manners or Manners())
 
     def plan(self, request: Request) -> Plan | Skip:
         """Returns the plan that `start` would carry out, or the reason to skip; moves no ref. Raises GitrunError."""
-        from gitrun.engine import deciding
-        from gitrun.engine.snapshot import private_index
+        from gitrun.lifecycle import decide
         from gitrun.model.plan import Skip
         from gitrun.model.request import check
+        from gitrun.source.snapshot import private_index
 
         check(request)
         road = self.road()
-        deciding.require_worktree(road, request)
+        decide.require_worktree(road, request)
         # process and thread in the name keep two plans from sharing an index
         with private_index(self.git, f"plan.{os.getpid()}.{threading.get_ident()}") as index:
-            found = deciding.decide(deciding.Launch(road, request, deciding.Manners(), index, deciding.moment(), looks=True))
+            found = decide.decide(decide.Launch(road, request, decide.Manners(), index, decide.moment(), looks=True))
         return found if isinstance(found, Skip) else found.plan
 
     def list_runs(self) -> list[Run]:
@@ -145,7 +145,7 @@ class Project:
 
         Raises UnknownRun, BadRun.
         """
-        from gitrun.store.finding import find
+        from gitrun.store.resolve import find
 
         with self.index() as index:
             return find(index, name, self.git.prefix)
@@ -182,7 +182,7 @@ class Project:
     def recover(self) -> None:
         """Finishes the runs of this repository whose supervisor died on this machine."""
         if recorded(self.git.state):
-            from gitrun.engine.recovery import recover
+            from gitrun.lifecycle.recover import recover
 
             recover(self.road())
 
@@ -196,17 +196,17 @@ class Project:
 
     def environment(self, run: Run) -> dict[str, Any]:
         """Returns the recorded environment of the run's last attempt."""
-        from gitrun.engine.files import recorded
-        from gitrun.model import reading, record
+        from gitrun.model import decode, encode
+        from gitrun.workspace.run_files import recorded
 
-        found = recorded(self.git, f"{run.attempt.id}:{record.ENV}")
-        return reading.parse_toml(found, record.ENV) if found is not None else {}
+        found = recorded(self.git, f"{run.attempt.id}:{encode.ENV}")
+        return decode.parse_toml(found, encode.ENV) if found is not None else {}
 
     def lent(self, run: Run) -> tuple[tuple[Lent, ...], tuple[str, ...]]:
         """Returns the ignored files lent to the run's last attempt, and sentences about those changed since."""
-        from gitrun.engine.lending import changes_here
         from gitrun.git.objects import Objects
         from gitrun.store.lent import lent_to
+        from gitrun.workspace.lending import changes_here
 
         with Objects(self.git) as objects:
             entries = lent_to(objects, run.attempt.id) or ()
@@ -219,9 +219,9 @@ class Project:
 
     def working_snapshot(self) -> Source:
         """Takes the snapshot of the working tree that a run started now would have. Raises CannotRun."""
-        from gitrun.engine.modules import with_files
-        from gitrun.engine.snapshot import Choice, private_index, snapshot
         from gitrun.git.objects import Objects
+        from gitrun.source.snapshot import Choice, private_index, snapshot
+        from gitrun.source.submodules import with_files
 
         if self.git.worktree is None:
             raise CannotRun("this repository has no working tree", "git worktree add makes one")
@@ -245,13 +245,13 @@ class Project:
 
     def copy_file(self, run: Run, what: str, path: str | None, sink: BinaryIO) -> None:
         """Writes to `sink` what `read_file` returns; copies large files kept outside git in pieces."""
-        from gitrun.engine.files import copy_file
+        from gitrun.workspace.run_files import copy_file
 
         copy_file(self.git, run, what, path, sink)
 
     def bring(self, run: str, wish: Wish | None = None) -> Brought:
         """Copies files of the run into the working tree: all that it produced, or those of `wish`."""
-        from gitrun.engine.bring import ALL, bring
+        from gitrun.workspace.checkout import ALL, bring
 
         return bring(self.git, self.find(run), wish or ALL)
 
@@ -283,8 +283,8 @@ class Project:
 
         Raises RunIsRunning, StaleRun.
         """
-        from gitrun.engine.housekeeping import with_room
         from gitrun.store import trash
+        from gitrun.upkeep.gc import with_room
 
         runs = {run.id: run.tip for run in found}
         with_room(self.git, lambda: trash.settle(self.git))
@@ -310,7 +310,7 @@ class Project:
 
         Raises UnknownRun, UsageError.
         """
-        from gitrun.engine.housekeeping import expired
+        from gitrun.upkeep.gc import expired
         from gitrun.views.select import Question, moment, select_deleted
 
         runs = select_deleted(self.git, self.list_deleted(), names, question or Question())
@@ -327,32 +327,32 @@ class Project:
 
     def purge(self, found: Iterable[Run | BrokenRun]) -> None:
         """Deletes runs in the trash for good, with their files outside git. Raises StaleRun."""
-        from gitrun.engine.housekeeping import purge, with_room
+        from gitrun.upkeep.gc import purge, with_room
 
         runs = {run.id: run.tip for run in found}
         with_room(self.git, lambda: purge(self.git, runs))
 
     def survey(self, rules: Tidying) -> Sweep:
         """Returns the runs and files that are no longer needed; writes nothing."""
-        from gitrun.engine.housekeeping import survey
+        from gitrun.upkeep.gc import survey
 
         self.recover()
         return survey(self.git, () if rules.retention.keeps_all else self.list_runs(), rules, time.time())
 
     def sweep(self, found: Sweep) -> None:
         """Removes what `survey` found. Raises GitrunError."""
-        from gitrun.engine.housekeeping import sweep
+        from gitrun.upkeep.gc import sweep
 
         sweep(self.git, found)
 
     def examine(self, expire: float | None = None, remote: str | None = None, *, mend: bool = False) -> Report:
         """Returns the problems of this repository or of a remote. With `mend`, repairs what it can first.
 
-        See `engine.doctoring`.
+        See `upkeep.doctor`.
         """
-        from gitrun.engine import doctoring
+        from gitrun.upkeep import doctor
 
-        return (doctoring.mend if mend else doctoring.examine)(self.road(), expire, remote)
+        return (doctor.mend if mend else doctor.examine)(self.road(), expire, remote)
 
     def rebuild_notes(self) -> int:
         """Rebuilds `refs/notes/runs`. Returns how many commits have a note."""
@@ -376,7 +376,7 @@ class Project:
     @property
     def sharing(self) -> Sharing:
         """Returns the object that exchanges runs with other repositories."""
-        from gitrun.engine.sharing import Sharing
+        from gitrun.sharing.transfer import Sharing
 
         return Sharing(self.git, self.settings)
 
@@ -385,23 +385,23 @@ class Project:
 
         Raises CannotRun.
         """
-        from gitrun.engine.verifying import verify, verify_and_keep
+        from gitrun.lifecycle.verify import verify, verify_and_keep
 
         return (verify_and_keep if keep else verify)(self.road(), run, rules)
 
     def stop(self, run: Run, *, wait: bool = True) -> None:
         """Ends a run that is running on this machine; `wait` blocks until it has ended. Raises CannotRun."""
-        from gitrun.engine import following
+        from gitrun.lifecycle import attach
 
-        following.stop(self.git, run.id)
+        attach.stop(self.git, run.id)
         if wait:
-            following.wait(self.git, run.id)
+            attach.wait(self.git, run.id)
 
     def watch(self, run: Run, stream: Stream) -> Run:
         """Shows a run's output until it ends, or the recorded output. Returns the run afterwards."""
-        from gitrun.engine import following
+        from gitrun.lifecycle import attach
 
-        if not following.follow(self.git, run.id, stream):
+        if not attach.follow(self.git, run.id, stream):
             stream.write(self.read_file(run, "output"))
         return self.find(run.id)
 
@@ -414,7 +414,7 @@ class Project:
 
     def road(self) -> Road:
         """Returns the session of one command: repository, settings, output streams."""
-        from gitrun.engine.road import Road
+        from gitrun.workspace.session import Road
 
         # os.environ may have changed since this object was made
         git = self.git if self._is_given else replace(self.git, environ=outside(environment()))

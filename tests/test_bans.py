@@ -15,14 +15,14 @@ import pytest
 from test_floors import Module, dotted, imports, meanings, violations
 
 Ban: TypeAlias = Callable[[Module], Iterable[str]]
-LAUNCHERS = ("engine/launch.py", "engine/asker.py")
+LAUNCHERS = ("workspace/launcher.py", "source/introspect_child.py")
 """What executes the user's own script, in the user's Python: that is its purpose."""
 SPEAKERS = (
-    "commands/*", "log.py", "project.py", "engine/launch.py", "engine/asker.py", "engine/patterns.py", "engine/streams.py",
-    "extras/notebook.py",
+    "commands/*", "log.py", "project.py", "workspace/launcher.py", "source/introspect_child.py",
+    "process/output_lines.py", "process/streams.py", "extras/notebook.py",
 )  # fmt: skip
 """What speaks: verbs, what runs in a process of the user's or of its own, and the streams that are given to the others."""
-DOORS = ("git/exe.py", "engine/process.py")
+DOORS = ("git/exe.py", "process/run.py")
 PARSERS = ("xml.etree*", "xml.dom*", "xml.sax.make_parser", "xml.sax.parse*", "xml.parsers*", "lxml*")
 READERS = ("pickle*", "_pickle*", "cPickle*", "dill*", "cloudpickle*", "joblib*", "shelve*", "jsonpickle*", "copyreg*")
 CALLERS = ("requests.*", "httpx.*", "urllib.request.urlopen", "http.client.HTTP*Connection", "socket.create_connection")
@@ -250,9 +250,9 @@ BREAKING = [
 KEEPING = [
     (shell, "store/runs.py", "subprocess.run(words, shell=False)"),
     (evaluation, "store/runs.py", "import re\nre.compile('a')"),
-    (evaluation, "engine/launch.py", "exec(compile(text, 'f', 'exec'))"),
-    (unpickling, "engine/launch.py", "import marshal\nmarshal.load(file)"),
-    (unpickling, "engine/attempt.py", "import marshal\nmarshal.dumps(value)"),
+    (evaluation, "workspace/launcher.py", "exec(compile(text, 'f', 'exec'))"),
+    (unpickling, "workspace/launcher.py", "import marshal\nmarshal.load(file)"),
+    (unpickling, "lifecycle/attempt.py", "import marshal\nmarshal.dumps(value)"),
     (speech, "commands/show.py", "print('done')"),
     (git_elsewhere, "git/exe.py", "run(('git', *words))"),
     (git_elsewhere, "store/runs.py", "stored = ('lfs', 'git')"),
@@ -265,7 +265,7 @@ KEEPING = [
     (unsafe_yaml, "model/a.py", "import yaml\nyaml.safe_load(text)"),
     (unsafe_yaml, "model/a.py", "import yaml\nclass L(yaml.SafeLoader): pass\nyaml.load(text, L)"),
     (unsafe_xml, "commands/junit.py", "from xml.sax.saxutils import escape"),
-    (endless_requests, "engine/a.py", "import urllib.request\nurllib.request.urlopen(url, timeout=5)"),
+    (endless_requests, "source/a.py", "import urllib.request\nurllib.request.urlopen(url, timeout=5)"),
     (asserted, "git/exe.py", "assert process.stdout is not None"),
     (swallowed, "store/runs.py", "try:\n    f()\nexcept BaseException:\n    g()\n    raise"),
 ]

@@ -21,15 +21,22 @@ PACKAGE = Path(__file__).parents[1] / "gitrun"
 FLOORS = {
     "log": 0,
     "errors": 0,
-    "model": 1,
-    "git": 2,
-    "store": 3,
-    "engine": 4,
-    "views": 4,
-    "project": 5,
-    "commands": 6,
-    "extras": 6,
-    "__main__": 7,
+    "model": 2,
+    "process": 3,
+    "git": 4,
+    "scripts": 5,
+    "store": 6,
+    "sharing": 7,
+    "workspace": 8,
+    "views": 9,
+    "source": 10,
+    "lifecycle": 11,
+    "upkeep": 12,
+    "project": 13,
+    "render": 14,
+    "commands": 15,
+    "extras": 16,
+    "__main__": 17,
 }
 FRONT_DOOR = "__init__.py"
 STARTERS = (
@@ -38,7 +45,7 @@ STARTERS = (
     "os.exec*", "os.spawn*", "os.posix_spawn*", "os.system", "os.popen", "os.fork*",
 )  # fmt: skip
 ENVIRONMENT = ("os.environ*", "os.getenv*", "os.putenv", "os.unsetenv")
-IN_THE_USERS_WORLD = ("log.py", "engine/asker.py", "engine/launch.py")
+IN_THE_USERS_WORLD = ("log.py", "source/introspect_child.py", "workspace/launcher.py")
 NO_NAMES = {"utils.py", "helpers.py", "common.py", "base.py", "manager.py"}
 LONGEST_FILE = 600
 LONGEST_FUNCTION = 60
@@ -161,7 +168,7 @@ def pygit2_outside_its_door(module: Module) -> Iterable[str]:
 
 
 def process_outside_its_doors(module: Module) -> Iterable[str]:
-    return () if module.is_one_of("git/exe.py", "engine/process.py") else named(module, *STARTERS)
+    return () if module.is_one_of("git/exe.py", "process/run.py") else named(module, *STARTERS)
 
 
 def click_below_commands(module: Module) -> Iterable[str]:
@@ -296,8 +303,8 @@ BROKEN = [
     (imports_up, "model/run.py", "from .. import git"),
     (imports_up, "git/exe.py", "def f():\n    from gitrun.commands.main import main"),
     (imports_up, "git/exe.py", "if TYPE_CHECKING:\n    from gitrun.project import Project"),
-    (imports_up, "engine/attempt.py", "from gitrun.views.select import select"),
-    (imports_up, "views/select.py", "from gitrun.engine import attempt"),
+    (imports_up, "views/select.py", "from gitrun.lifecycle.attempt import perform"),
+    (imports_up, "views/select.py", "from gitrun.source import planning"),
     (imports_up, "commands/main.py", "from gitrun.extras import optuna"),
     (imports_up, "project.py", "importlib.import_module('gitrun.commands.main')"),
     (imports_up, "errors.py", "from gitrun.log import log"),
@@ -312,9 +319,9 @@ BROKEN = [
     (pygit2_outside_its_door, "git/exe.py", "def f():\n    from pygit2.enums import SortMode"),
     (process_outside_its_doors, "store/notes.py", "import subprocess"),
     (process_outside_its_doors, "store/notes.py", "from subprocess import run"),
-    (process_outside_its_doors, "engine/batch.py", "import multiprocessing.pool"),
-    (process_outside_its_doors, "engine/batch.py", "from concurrent.futures import ProcessPoolExecutor"),
-    (process_outside_its_doors, "engine/launch.py", "import os\nos.execvp('python', [])"),
+    (process_outside_its_doors, "lifecycle/batch.py", "import multiprocessing.pool"),
+    (process_outside_its_doors, "lifecycle/batch.py", "from concurrent.futures import ProcessPoolExecutor"),
+    (process_outside_its_doors, "workspace/launcher.py", "import os\nos.execvp('python', [])"),
     (process_outside_its_doors, "commands/show.py", "import os as o\no.spawnl(0, 'less')"),
     (process_outside_its_doors, "commands/show.py", "from os import posix_spawn"),
     (process_outside_its_doors, "commands/show.py", "import os\nstart = os.system"),
@@ -325,16 +332,16 @@ BROKEN = [
     (environment_below_commands, "git/exe.py", "import os\nos.environ.get('HOME')"),
     (environment_below_commands, "project.py", "import os as o\no.getenv('HOME')"),
     (environment_below_commands, "model/run.py", "from os import environ"),
-    (environment_below_commands, "engine/process.py", "import os\nf(env=os.environb)"),
-    (print_below_commands, "engine/process.py", "print('started')"),
-    (print_below_commands, "engine/process.py", "tell = print"),
+    (environment_below_commands, "process/run.py", "import os\nf(env=os.environb)"),
+    (print_below_commands, "process/run.py", "print('started')"),
+    (print_below_commands, "process/run.py", "tell = print"),
     (print_below_commands, "project.py", "class Project:\n    def run(self):\n        print('done')"),
     (print_below_commands, "project.py", "class Other:\n    def print_runs(self):\n        print('runs')"),
     (homeless_name, "store/utils.py", ""),
     (homeless_name, "manager.py", ""),
     (more_than_stdlib, "log.py", "def log():\n    import tomli_w"),
-    (more_than_stdlib, "engine/launch.py", "from gitrun.model import flags"),
-    (more_than_stdlib, "engine/launch.py", "from . import process"),
+    (more_than_stdlib, "workspace/launcher.py", "from gitrun.model import flags"),
+    (more_than_stdlib, "workspace/launcher.py", "from . import process"),
     (long_file, "store/runs.py", "\n" * (LONGEST_FILE + 1)),
     (long_function, "store/runs.py", "def f():\n" + "    pass\n" * LONGEST_FUNCTION),
     (long_function, "store/runs.py", "class A:\n  async def f(self):\n" + "    pass\n" * LONGEST_FUNCTION),
@@ -347,13 +354,13 @@ KEPT = [
     (eager_front_door, "__init__.py", "if TYPE_CHECKING:\n    from gitrun.project import Project"),
     (pygit2_outside_its_door, "git/odb.py", "import pygit2"),
     (process_outside_its_doors, "git/exe.py", "import subprocess"),
-    (process_outside_its_doors, "engine/process.py", "import os\nos.execvpe('a', [], {})"),
+    (process_outside_its_doors, "process/run.py", "import os\nos.execvpe('a', [], {})"),
     (process_outside_its_doors, "store/runs.py", "import os\nos.path.exists('a')\nplan.subprocess"),
     (click_below_commands, "commands/main.py", "import click"),
     (environment_below_commands, "commands/main.py", "import os\nos.environ"),
     (environment_below_commands, "log.py", "from os import environ"),
     (environment_below_commands, "git/exe.py", "def run(environ):\n    return environ['HOME']"),
-    (print_below_commands, "engine/launch.py", "print('a')"),
+    (print_below_commands, "workspace/launcher.py", "print('a')"),
     (print_below_commands, "project.py", "class Project:\n    def print_runs(self):\n        print('runs')"),
     (print_below_commands, "views/report.py", "page.print('a')"),
     (more_than_stdlib, "log.py", "from __future__ import annotations\nimport json, os.path"),

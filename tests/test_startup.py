@@ -48,4 +48,4 @@ def test_no_verb_imports_what_takes_long_and_is_not_needed(repo, words):
 def test_looking_at_runs_does_not_import_what_makes_them(repo, words):
     repo.run("echo.py", check=True)
     modules = imported(repo.run(*words, env={"PYTHONPROFILEIMPORTTIME": "1"}).stderr)
-    assert modules & {"gitrun.engine.starting", "gitrun.engine.attempt", "gitrun.engine.snapshot"} == set()
+    assert modules & {"gitrun.lifecycle.launch", "gitrun.lifecycle.attempt", "gitrun.source.snapshot"} == set()

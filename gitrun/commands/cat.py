@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from gitrun.commands.opening import open_project
-from gitrun.commands.render import out
+from gitrun.commands.screen import out
 from gitrun.errors import UnknownRun, UsageError
-from gitrun.model.names import LATEST
+from gitrun.model.run_names import LATEST
 from gitrun.model.text import safe_lines
 
 if TYPE_CHECKING:

@@ -8,22 +8,23 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gitrun.commands.opening import open_project
-from gitrun.commands.render import out, print_json, run_json, table
+from gitrun.commands.screen import out, print_json, table
 from gitrun.commands.telling import words_of
 from gitrun.errors import GitrunError, UsageError
-from gitrun.model.gates import read_gate
 from gitrun.model.refs import short
 from gitrun.model.status import COMPLETED, ERROR
 from gitrun.model.text import numbers_text, safe_text
+from gitrun.render.text import run_json
 from gitrun.views.checking import Checked, check, judge_run, usual_operation
+from gitrun.views.gate_rules import read_gate
 from gitrun.views.select import is_both
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gitrun.model.gates import Gate, Judged
     from gitrun.model.run import Run
     from gitrun.project import Project
+    from gitrun.views.gate_rules import Gate, Judged
 
 SKIP = 125
 """Exit status that makes git bisect skip a commit."""
@@ -98,10 +99,10 @@ def run_of_checkout(project: Project, words: Sequence[str], gates: Sequence[Gate
 
     The program's output goes to stderr, because stdout is for the judgement. Raises GitrunError.
     """
-    from gitrun.engine.streams import FileStream
     from gitrun.model.flags import Typed, split_word
     from gitrun.model.plan import Skip
     from gitrun.model.request import Request
+    from gitrun.process.streams import FileStream
 
     names = [word for word in words if "=" not in word]
     if len(names) > 1:

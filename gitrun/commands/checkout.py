@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 
 from gitrun.commands.opening import open_project
-from gitrun.engine.bring import Wish
 from gitrun.model.files import UP
-from gitrun.model.names import LATEST
 from gitrun.model.refs import short
+from gitrun.model.run_names import LATEST
 from gitrun.model.text import count_text
+from gitrun.workspace.checkout import Wish
 
 
 @click.command(add_help_option=False)

@@ -16,9 +16,9 @@ def offered_here(words: list[str]) -> str:
     """Returns operations, or the flags of the operation in `words`, as lines; empty if it is unknown."""
     from pathlib import Path
 
-    from gitrun.engine.offers import completions
     from gitrun.errors import GitrunError
     from gitrun.git.exe import open_repository
+    from gitrun.source.catalog import completions
 
     try:
         found = list(completions(open_repository(Path.cwd(), os.environ), words[0] if words else None))

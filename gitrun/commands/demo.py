@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitrun.engine.process import Call, execute
-from gitrun.engine.streams import FileStream
-from gitrun.engine.watchman import Signals
 from gitrun.errors import CannotRun
 from gitrun.git.exe import for_programs, last_words, spawn
 from gitrun.model.refs import short
+from gitrun.process.run import Call, execute
+from gitrun.process.signals import Signals
+from gitrun.process.streams import FileStream
 from gitrun.project import Project
 
 if TYPE_CHECKING:

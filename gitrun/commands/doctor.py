@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from gitrun.commands.opening import open_project
-from gitrun.commands.render import out, print_json
+from gitrun.commands.screen import out, print_json
 from gitrun.model.text import count_text, safe_text
 from gitrun.views.select import moment
 
 if TYPE_CHECKING:
-    from gitrun.engine.doctoring import Report
-    from gitrun.model.findings import Finding
+    from gitrun.model.diagnostics import Finding
     from gitrun.project import Project
+    from gitrun.upkeep.doctor import Report
 
 ANY = "(the one that git would take)"
 

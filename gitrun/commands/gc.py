@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gitrun.commands.opening import open_project
-from gitrun.commands.render import print_json
+from gitrun.commands.screen import print_json
 from gitrun.commands.telling import tell_runs
 from gitrun.errors import UsageError
 from gitrun.model.refs import short
@@ -16,8 +16,8 @@ from gitrun.model.settings import OF_CLEANING, require_sound
 from gitrun.model.text import count_text, size_text
 
 if TYPE_CHECKING:
-    from gitrun.engine.housekeeping import Rules, Sweep
     from gitrun.project import Project
+    from gitrun.upkeep.gc import Rules, Sweep
 
 STATUSES = ("completed", "error", "terminated", "staged", "pending")
 
@@ -51,8 +51,8 @@ def command(*, dry_run: bool, as_json: bool, **options: str | int | bool | None)
 
 def rules_from(project: Project, options: dict[str, str | int | bool | None]) -> Rules:
     """Returns the rules for deletion from the options, or from the settings. Raises UsageError."""
-    from gitrun.engine.housekeeping import Rules
-    from gitrun.model.retention import Retention
+    from gitrun.upkeep.gc import Rules
+    from gitrun.upkeep.retention import Retention
     from gitrun.views.select import moment
 
     require_sound(project.git.config, OF_CLEANING)

@@ -10,9 +10,9 @@ from pathlib import Path
 import click
 
 from gitrun.commands.main import VERBS, command_of, print_help
-from gitrun.engine.process import ask
 from gitrun.errors import CannotRun, UsageError
 from gitrun.git.exe import become
+from gitrun.process.run import ask
 
 PAGE = Path(__file__).parents[1] / "share" / "git-run.1"
 

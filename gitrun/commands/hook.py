@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from gitrun.errors import GitrunError, UsageError
-from gitrun.model import hooks
 from gitrun.model.settings import require_sound
 from gitrun.project import Project
+from gitrun.sharing import hook_rules
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ def command(name: str, words: tuple[str, ...]) -> int:
         return pre_receive()
     deed = DEEDS.get(name)
     if deed is None:
-        raise UsageError(f"there is nothing to do for a hook '{name}'", f"there are {', '.join(hooks.NAMES)}")
+        raise UsageError(f"there is nothing to do for a hook '{name}'", f"there are {', '.join(hook_rules.NAMES)}")
     try:
         return deed(words)
     except GitrunError as error:
@@ -53,7 +53,7 @@ def hooks_safe(text: str) -> str:
 
 def prepare_commit_msg(words: Sequence[str]) -> int:
     """Adds a `Run:` trailer to a message. Arguments: its file, its source, and the commit it comes from."""
-    from gitrun.engine.hooking import prepare_commit_msg
+    from gitrun.sharing.hooks import prepare_commit_msg
 
     message = Path(words[0]).absolute()
     # `git commit -a` and `git commit PATH` commit another index than the user's
@@ -65,7 +65,7 @@ def prepare_commit_msg(words: Sequence[str]) -> int:
 
 def commit_msg(words: Sequence[str]) -> int:
     """Empties an edited message that holds only our trailer. Argument: its file."""
-    from gitrun.engine.hooking import commit_msg
+    from gitrun.sharing.hooks import commit_msg
 
     message = Path(words[0]).absolute()
     if is_edited():
@@ -80,7 +80,7 @@ def is_edited() -> bool:
 
 def post_commit(_: Sequence[str]) -> int:
     """Updates the note of the new commit. No arguments."""
-    from gitrun.engine.hooking import post_commit
+    from gitrun.sharing.hooks import post_commit
 
     post_commit(Project().git)
     return 0
@@ -88,16 +88,16 @@ def post_commit(_: Sequence[str]) -> int:
 
 def pre_push(words: Sequence[str]) -> int:
     """Pushes or checks the runs of pushed commits. Arguments: remote and URL; stdin has a line for each ref."""
-    from gitrun.engine.hooking import pre_push
+    from gitrun.sharing.hooks import pre_push
 
     project = Project()
     require_sound(project.git.config, ["pre_push"])
     # pre-commit gives hooks no arguments
     remote, stdin = (words[0], sys.stdin.buffer.read()) if words else of_pre_commit(project.git)
-    said = pre_push(project.git, project.settings, remote, hooks.pushed(stdin))
+    said = pre_push(project.git, project.settings, remote, hook_rules.pushed(stdin))
     for line in said.lines:
         project.say(line)
-    return hooks.BLOCKED if said.blocks else 0
+    return hook_rules.BLOCKED if said.blocks else 0
 
 
 def of_pre_commit(git: Git) -> tuple[str, bytes]:
@@ -108,17 +108,17 @@ def of_pre_commit(git: Git) -> tuple[str, bytes]:
         raise UsageError("which remote?", "git run hook pre-push REMOTE URL")
     # pre-commit 4 passes no ids when the whole history is pushed
     new = new or git.run("rev-parse", "--verify", "--end-of-options", local).decode().strip()
-    return remote, f"HEAD {new} {ref} {old or hooks.ABSENT}\n".encode()
+    return remote, f"HEAD {new} {ref} {old or hook_rules.ABSENT}\n".encode()
 
 
 def pre_receive() -> int:
     """Checks pushed runs. Stdin has a line for each ref. Any failure refuses the push. Raises GitrunError."""
-    from gitrun.engine.hooking import pre_receive
     from gitrun.git.exe import with_quarantine
+    from gitrun.sharing.hooks import pre_receive
 
     project = Project()
     try:
-        updates = hooks.received(sys.stdin.buffer.read())
+        updates = hook_rules.received(sys.stdin.buffer.read())
     except ValueError as error:
         raise UsageError("what is to be updated does not read") from error
     may_delete = "gitrun delete" in push_options()

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from gitrun.commands.opening import open_project
-from gitrun.commands.render import print_json
+from gitrun.commands.screen import print_json
 from gitrun.errors import UsageError
-from gitrun.model.hooks import READERS, guarded, snippet
 from gitrun.model.text import safe_text
-from gitrun.store.hooks import BEFORE, CHAINED, FOREIGN, MISSING, Hooks, as_json
+from gitrun.sharing.hook_files import BEFORE, CHAINED, FOREIGN, MISSING, Hooks, as_json
+from gitrun.sharing.hook_rules import READERS, guarded, snippet
 
 if TYPE_CHECKING:
     from gitrun.project import Project
-    from gitrun.store.hooks import Hook
+    from gitrun.sharing.hook_files import Hook
 
 DEEDS = ("status", "install", "uninstall")
 

@@ -11,7 +11,7 @@ from gitrun.commands.opening import open_project
 from gitrun.commands.selecting import question_from, selected, selection, tell_changed
 from gitrun.errors import UsageError
 from gitrun.model.text import count_text, label_text
-from gitrun.store.finding import meant_before
+from gitrun.store.resolve import meant_before
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -9,23 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitrun.commands.colour import named, palette
 from gitrun.commands.opening import open_project
-from gitrun.commands.pager import is_for_person
-from gitrun.commands.render import RUNS, Shape, broken_row, print_json, run_json, run_row, table
+from gitrun.commands.screen import is_for_person, named, palette, print_json, table
 from gitrun.commands.selecting import none_like, question_from, selection, tell_doubts
 from gitrun.errors import UsageError
-from gitrun.model.atoms import ATOMS, column
-from gitrun.model.formats import read_format
 from gitrun.model.run import BrokenRun, Run
 from gitrun.model.text import safe_text
+from gitrun.render.text import RUNS, Shape, broken_row, run_json, run_row
+from gitrun.views.format_fields import ATOMS, column
+from gitrun.views.formats import read_format
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gitrun.commands.colour import Palette
     from gitrun.git.exe import Git
     from gitrun.project import Project
+    from gitrun.render.palette import Palette
     from gitrun.views.select import Question
 
 ROWS = 20

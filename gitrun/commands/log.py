@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitrun.commands.colour import palette
 from gitrun.commands.opening import open_project
-from gitrun.commands.render import GAP, out, print_json, run_json, status_text
+from gitrun.commands.screen import out, palette, print_json
 from gitrun.errors import UnknownRun
-from gitrun.model.names import LATEST
 from gitrun.model.refs import short
 from gitrun.model.run import attempt_as_json, rfc3339
+from gitrun.model.run_names import LATEST
 from gitrun.model.text import count_text, label_text, relative_text, safe_lines, safe_text, time_text
+from gitrun.render.text import GAP, run_json, status_text
 from gitrun.views.history import history, is_commit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from gitrun.commands.colour import Palette
     from gitrun.model.run import Attempt, Run
     from gitrun.project import Project
+    from gitrun.render.palette import Palette
     from gitrun.views.history import Commit
 
 TAIL = 10

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitrun.commands.colour import palette
 from gitrun.commands.opening import open_project
-from gitrun.commands.render import GAP, out, print_json
-from gitrun.model.names import LATEST
+from gitrun.commands.screen import out, palette, print_json
+from gitrun.model.run_names import LATEST
 from gitrun.model.text import path_text, safe_text, size_text
+from gitrun.render.text import GAP
 from gitrun.views.contents import PARTS, contents
 
 if TYPE_CHECKING:
-    from gitrun.commands.colour import Palette
+    from gitrun.render.palette import Palette
     from gitrun.views.contents import Content
 
 

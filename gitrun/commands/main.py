@@ -100,7 +100,7 @@ def answer(words: list[str]) -> int:
         print(offered_here(words[1:]))
         return 0
     if words[:1] == ["--git-completion-helper-values"]:
-        from gitrun.commands.candidates import candidates
+        from gitrun.commands.completion_values import candidates
 
         print(candidates(words[1:]))
         return 0
@@ -130,7 +130,7 @@ def obey(verb: str, words: list[str]) -> int:
             print(safe_text(line), file=sys.stderr)
         return code
     except click.ClickException as error:
-        from gitrun.commands.misuse import told
+        from gitrun.commands.usage_errors import told
 
         return complain(Complaint("usage", *told(error, verb, words), 129), as_json=as_json)
     except (click.exceptions.Abort, KeyboardInterrupt):
@@ -169,7 +169,7 @@ def told_of_system(error: OSError) -> str:
 
 def usage_asked(verb: str, words: list[str]) -> tuple[str, list[str]]:
     """Returns verb and words that answer `-h`: the operation's flags if one is named, else the usage."""
-    from gitrun.commands.misuse import operation_in
+    from gitrun.commands.usage_errors import operation_in
 
     before = words[: words.index("-h")]
     operation = operation_in(before, command_of("run").params) if verb == "run" else ""
@@ -187,7 +187,7 @@ def command_of(verb: str) -> click.Command:
     """Imports the verb and returns its click command."""
     found: click.Command = import_module(f"gitrun.commands.{module_of(verb)}").command
     if verb in LOOKING:
-        from gitrun.commands.colour import options
+        from gitrun.commands.screen import options
 
         found.params.extend(option for option in options() if option.name not in {known.name for known in found.params})
     return found
@@ -215,7 +215,7 @@ def place_to_show(verb: str) -> AbstractContextManager[None]:
     """Returns a context that pages output, for verbs that look, on a terminal; else one that does nothing."""
     if verb not in LOOKING or not sys.stdout.isatty():
         return nullcontext()
-    from gitrun.commands.pager import paged
+    from gitrun.commands.screen import paged
 
     return paged()
 
@@ -235,7 +235,7 @@ def told_of(error: GitrunError, words: list[str]) -> tuple[str, str]:
     """Returns message and hint. An unknown operation may be a mistyped verb, and only commands know the verbs."""
     if not isinstance(error, UnknownOperation):
         return error.message, error.hint
-    from gitrun.commands.misuse import with_verbs
+    from gitrun.commands.usage_errors import with_verbs
 
     return with_verbs(error, words)
 

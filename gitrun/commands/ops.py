@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gitrun.commands.opening import open_project
-from gitrun.commands.render import print_json, table
+from gitrun.commands.screen import print_json, table
 from gitrun.model.flags import format_value
 from gitrun.model.text import safe_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from gitrun.engine.offers import Offer
     from gitrun.model.flags import Flag
-    from gitrun.model.scripts import Command
+    from gitrun.scripts.discover import Command
+    from gitrun.source.catalog import Offer
 
 
 NOTHING = "no operations here; an entry of gitrun.toml makes one, and git run <script> runs any script"
@@ -39,7 +39,7 @@ def command(names: tuple[str, ...], *, as_json: bool, schema: bool) -> int:
 
         sys.stdout.write((SHARE / "gitrun.schema.json").read_text(encoding="utf-8"))
         return 0
-    from gitrun.engine.offers import offers, other_tools
+    from gitrun.source.catalog import offers, other_tools
 
     project = open_project()
     found = offers(project.git, names)

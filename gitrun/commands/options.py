@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import click
 
 from gitrun.commands.main import command_of
-from gitrun.commands.misuse import offer_here
+from gitrun.commands.usage_errors import offer_here
 from gitrun.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from gitrun.engine.offers import Offer
     from gitrun.model.flags import Flag
-    from gitrun.model.scripts import Command
+    from gitrun.scripts.discover import Command
+    from gitrun.source.catalog import Offer
 
 SIGNS = ("+", "~")
 """Prefixes of Hydra words that add to a configuration or remove from it."""

@@ -23,13 +23,13 @@ from gitrun.commands.sharing import (
 from gitrun.errors import UsageError
 from gitrun.model.refs import short
 from gitrun.model.text import count_text, safe_text, size_text
-from gitrun.store.remotes import GONE_ON
+from gitrun.sharing.remotes import GONE_ON
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gitrun.project import Project
-    from gitrun.store.remotes import Pushed
+    from gitrun.sharing.remotes import Pushed
 
 NAMED = 3
 """Commits named when they are pushed along with runs."""

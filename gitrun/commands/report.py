@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gitrun.commands.opening import open_project
-from gitrun.commands.reporting import markdown as md
 from gitrun.errors import UnknownRun
+from gitrun.render import markdown as md
 from gitrun.views.history import is_commit
 from gitrun.views.ranges import read_range
 from gitrun.views.report import report
@@ -54,7 +54,7 @@ def command(words: tuple[str, ...], *, out: Path | None, junit: Path | None, **o
     form = "json" if options["as_json"] else options["form"] or by_name
     text = rendered(found, form, FORMATS[form] if options["budget"] is None else options["budget"])
     if junit:
-        from gitrun.commands.reporting.junit import junit as as_junit
+        from gitrun.render.junit import junit as as_junit
 
         junit.write_bytes(as_junit(found).encode())
     if out:
@@ -79,11 +79,11 @@ def asked_for(project: Project, words: Sequence[str]) -> Range | list[Run]:
 def rendered(found: Report, form: str, budget: int) -> str:
     """Renders the report in a format."""
     if form == "json":
-        from gitrun.commands.reporting.data import data
+        from gitrun.render.report_json import data
 
         return data(found)
     if form == "html":
-        from gitrun.commands.reporting.page import page
+        from gitrun.render.html import page
 
         return page(found, budget)
     return md.markdown(found, budget)

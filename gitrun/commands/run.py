@@ -101,27 +101,27 @@ def command(rest: tuple[str, ...], /, words: tuple[str, ...], **options: Any) ->
         click.echo(f"gitrun {version('git-run-tracker')}")
         return 0
     from gitrun.commands.opening import open_project
-    from gitrun.engine.streams import FileStream
+    from gitrun.process.streams import FileStream
 
     request = request_from(words, rest, options)
     project = open_project()
     project.stdout, project.stderr = FileStream(1), FileStream(2)
     if not (request.operation or request.command) and request.restart is None:
-        from gitrun.commands.nothing import what_next
+        from gitrun.commands.bare_call import what_next
 
         raise what_next(project)
     if options["edit_flags"]:
-        from gitrun.commands.flagsheet import edited
+        from gitrun.commands.edit_flags import edited
 
         request = edited(project, request)
     if options["dry_run"]:
         return show_plan(project, request, as_json=options["as_json"])
     if options["as_json"]:
-        from gitrun.commands.misuse import require_no_verb
+        from gitrun.commands.usage_errors import require_no_verb
 
         require_no_verb(request.operation)
         raise UsageError("--json goes with --dry-run", "git run show --json shows the run afterwards")
-    from gitrun.engine.deciding import Manners
+    from gitrun.lifecycle.decide import Manners
 
     asks = sys.stdin.isatty() and sys.stderr.isatty() and not options["yes"]
     manners = Manners(ask if asks else lambda question: tell(project, question), leave if request.background else None)
@@ -151,7 +151,7 @@ def request_from(words: tuple[str, ...], rest: tuple[str, ...], options: dict[st
             raise UsageError(f"-m {options['module']} and '{named[0]}' are two operations", "give one of them")
         named = [f"-m {options['module']}"]
     if len(named) > 1:
-        from gitrun.commands.misuse import stray
+        from gitrun.commands.usage_errors import stray
 
         raise stray(words)
     flags = {name: Typed(text) for name, text in map(split_word, (word for word in words if "=" in word))}
@@ -174,7 +174,7 @@ def tell(project: Project, question: str) -> bool:
 
 def leave(run: str) -> bool:
     """Prints the run's id and forks. Returns True in the background process."""
-    from gitrun.engine.process import detach
+    from gitrun.process.run import detach
 
     click.echo(run)
     sys.stdout.flush()
@@ -204,7 +204,7 @@ def bring(project: Project, request: Request, run: str, outcome: Outcome) -> str
     if request.in_place:
         return ""
     if request.bring or (request.bring is None and project.settings.bring):
-        from gitrun.engine.bring import bring_made
+        from gitrun.workspace.checkout import bring_made
 
         found = bring_made(project.road(), request, run, outcome)
         left = [path for brought in found for path in (*brought.left, *brought.gone)]
@@ -220,7 +220,8 @@ def bring(project: Project, request: Request, run: str, outcome: Outcome) -> str
 
 def show_plan(project: Project, request: Request, *, as_json: bool) -> int:
     """Prints the plan of a run without starting it. Returns the exit code."""
-    from gitrun.commands.render import basis_json, basis_rows, out, print_json
+    from gitrun.commands.screen import out, print_json
+    from gitrun.render.text import basis_json, basis_rows
 
     plan = project.plan(request)
     if isinstance(plan, Skip):

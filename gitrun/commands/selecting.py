@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from gitrun.errors import UnknownRun
-from gitrun.model.names import LATEST
 from gitrun.model.refs import short
+from gitrun.model.run_names import LATEST
 from gitrun.model.status import STATUSES
 from gitrun.model.text import count_text
 from gitrun.views.select import Question, is_both, unheard

@@ -10,14 +10,14 @@ import click
 
 from gitrun.commands.selecting import MOST, none_like
 from gitrun.commands.telling import words_of
-from gitrun.engine.sharing import Order
 from gitrun.errors import BadRun, UnknownRun, UsageError
-from gitrun.model.names import digits_of
 from gitrun.model.plan import STEPS
 from gitrun.model.refs import short
 from gitrun.model.run import Run
+from gitrun.model.run_names import digits_of
 from gitrun.model.text import count_text, safe_text
-from gitrun.store.remotes import REASONS
+from gitrun.sharing.remotes import REASONS
+from gitrun.sharing.transfer import Order
 from gitrun.views.family import bases, family
 from gitrun.views.history import belonging
 from gitrun.views.select import Question, choose
@@ -25,10 +25,10 @@ from gitrun.views.select import Question, choose
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-    from gitrun.engine.sharing import Pick
     from gitrun.project import Project
-    from gitrun.store.incoming import Received
-    from gitrun.store.secrets import Finding
+    from gitrun.sharing.quarantine import Received
+    from gitrun.sharing.secret_scan import Finding
+    from gitrun.sharing.transfer import Pick
 
 F = TypeVar("F", bound="Callable[..., Any]")
 FOR = click.option("--for", "revisions", metavar="BASE..HEAD", help="Runs made of these commits, or from them.")

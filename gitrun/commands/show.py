@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitrun.commands.colour import palette
 from gitrun.commands.opening import open_project
-from gitrun.commands.render import basis_json, out, print_json, show_json
+from gitrun.commands.screen import out, palette, print_json
 from gitrun.commands.selecting import question_from, selected, selection
 from gitrun.model.text import safe_lines
+from gitrun.render.text import basis_json, show_json
 from gitrun.views.family import family
 
 if TYPE_CHECKING:
-    from gitrun.commands.colour import Palette
     from gitrun.model.run import Run
     from gitrun.project import Project
+    from gitrun.render.palette import Palette
 
 
 @click.command(add_help_option=False)
@@ -93,7 +93,7 @@ def vouched_json(project: Project, run: Run) -> dict[str, Any]:
 
 def print_run(project: Project, run: Run, colours: Palette) -> None:
     """Prints the rows about a run."""
-    from gitrun.commands.portrait import portrait
+    from gitrun.render.run_page import portrait
 
     slots = {"run": "id", "status": run.status, "label": "label"}
     for name, text in portrait(project, run, project.attempts(run), datetime.now(timezone.utc)):

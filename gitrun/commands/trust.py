@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gitrun.commands.opening import open_project
-from gitrun.commands.render import out, print_json, run_json
+from gitrun.commands.screen import out, print_json
 from gitrun.commands.selecting import question_from, selected, selection
 from gitrun.commands.telling import words_of
 from gitrun.errors import UsageError
 from gitrun.model.text import safe_text
+from gitrun.render.text import run_json
 from gitrun.store.trust import commits_of
 
 if TYPE_CHECKING:

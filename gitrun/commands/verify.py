@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gitrun.commands.opening import open_project
-from gitrun.commands.render import GAP, out, print_json, table
+from gitrun.commands.screen import out, print_json, table
 from gitrun.commands.telling import words_of
-from gitrun.model.names import LATEST
+from gitrun.lifecycle.verdict import read_rules
 from gitrun.model.refs import short
+from gitrun.model.run_names import LATEST
 from gitrun.model.text import count_text, safe_text
-from gitrun.model.verdict import read_rules
+from gitrun.render.text import GAP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gitrun.model.verdict import Difference, Told, Verdict
+    from gitrun.lifecycle.verdict import Difference, Told, Verdict
     from gitrun.project import Project
 
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from gitrun.commands.opening import open_project
-from gitrun.engine.streams import FileStream
 from gitrun.errors import UnknownRun, UsageError
-from gitrun.model.names import LATEST
 from gitrun.model.refs import short
+from gitrun.model.run_names import LATEST
 from gitrun.model.status import RUNNING
 from gitrun.model.text import ending_text, metrics_text
+from gitrun.process.streams import FileStream
 from gitrun.views.select import Question
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
-from gitrun.model.notebooks import parse_notebook, with_flags
+from gitrun.scripts.notebooks import parse_notebook, with_flags
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

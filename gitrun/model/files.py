@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gitrun.model.record import DIRECTORY
+from gitrun.model.encode import DIRECTORY
 
 UP = "../"
 DEEPEST = 100

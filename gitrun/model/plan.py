@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from gitrun.model.basis import Basis, StepRun
-    from gitrun.model.definitions import Definition
+    from gitrun.model.entry import Definition
     from gitrun.model.files import File, Skipped
     from gitrun.model.flags import Flags, Value
     from gitrun.model.params import Params
+    from gitrun.model.provenance import Basis, StepRun
     from gitrun.model.run import Run
 
 SCRIPT, PROGRAM, COMMAND, NOTEBOOK, STEPS = "script", "program", "command", "notebook", "steps"

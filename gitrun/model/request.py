@@ -92,7 +92,7 @@ def check(request: Request) -> None:
 def check_patterns(request: Request) -> None:
     """Raises UsageError if a pattern for a metric cannot find a number."""
     if request.metrics:
-        from gitrun.model.metricpatterns import read_patterns
+        from gitrun.model.metric_patterns import read_patterns
 
         read_patterns(request.metrics, "--metric")
 

@@ -142,7 +142,7 @@ def as_all(_: str, values: tuple[str, ...]) -> tuple[str, ...]:
 
 def as_patterns(name: str, values: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     """Reads patterns for metrics, each `NAME=PATTERN`; an empty value clears those before it. Raises UsageError."""
-    from gitrun.model.metricpatterns import read_patterns
+    from gitrun.model.metric_patterns import read_patterns
 
     return read_patterns(values[len(values) - values[::-1].index("") :] if "" in values else values, f"setting {name}")
 

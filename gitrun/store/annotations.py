@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitrun.errors import GitrunError, ObjectsGone, StaleRun, UnknownRun, UsageError
+from gitrun.git.gc_lock import gc_held_off
 from gitrun.git.objects import FILE, Objects, fsync
-from gitrun.model import reading, record
+from gitrun.model import decode, encode
 from gitrun.model.refs import short
 from gitrun.model.request import require_text
-from gitrun.store.collecting import gc_held_off
+from gitrun.store.refs import Move, publish_many, tip_of, tips
 from gitrun.store.runs import notes_in
-from gitrun.store.tips import Move, publish_many, tip_of, tips
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -87,7 +87,7 @@ def attempt_many(git: Git, edits: Mapping[str, Edit]) -> list[str]:
         if not known.get(run):
             raise UnknownRun(f"there is no run {short(run)} any more")
     with Objects(git) as objects:
-        names = [f"{known[run]}:{record.NOTES}" for run in edits]
+        names = [f"{known[run]}:{encode.NOTES}" for run in edits]
         before = [notes_in(found) for found in objects.read_many(names)]
         after = {run: notes for run, old in zip(edits, before, strict=True) if (notes := edits[run].change(old)) != old}
         if after:
@@ -102,8 +102,8 @@ def bytes_of(run: str, notes: Notes) -> bytes:
     said = (text for comment in notes.comments for text in (comment.text, comment.author))
     for text in (notes.label or "", *notes.tags, *said):
         require_text(text)
-    written = record.notes_toml(notes)
-    if len(written) > reading.LIMIT:
+    written = encode.notes_toml(notes)
+    if len(written) > decode.LIMIT:
         raise UsageError(f"the annotations of run {short(run)} would be larger than 1 MiB", "say it in fewer words")
     return written
 
@@ -116,7 +116,7 @@ def commit_many(git: Git, annotated: Sequence[tuple[str, bytes, str]]) -> list[s
     author, committer = (git.run("var", f"GIT_{role}_IDENT").strip() for role in ("AUTHOR", "COMMITTER"))
     head = b"commit %s\nmark :1\nauthor %s\ncommitter %s\n" % (NOWHERE, author, committer)
     stream = [
-        head + data(record.message(subject, "annotation")) + f"from {tip}\nM {FILE} inline {record.NOTES}\n".encode()
+        head + data(encode.message(subject, "annotation")) + f"from {tip}\nM {FILE} inline {encode.NOTES}\n".encode()
         + data(notes) + b"get-mark :1\n"
         for tip, notes, subject in annotated
     ]  # fmt: skip
@@ -135,7 +135,7 @@ def data(content: bytes) -> bytes:
 
 def brought(objects: Objects, heads: Sequence[str]) -> list[str]:
     """Lists the objects that these annotation commits added. Raises ObjectsGone if one is missing."""
-    names = [f"{head}{part}" for head in heads for part in ("", "^{tree}", f":{record.DIRECTORY}", f":{record.NOTES}")]
+    names = [f"{head}{part}" for head in heads for part in ("", "^{tree}", f":{encode.DIRECTORY}", f":{encode.NOTES}")]
     # rounds of a hundred: the questions must fit into the pipe while git waits for its answers to be read
     rounds = (names[start : start + 100] for start in range(0, len(names), 100))
     found = [info for some in rounds for info in objects.infos([name.encode() for name in some])]

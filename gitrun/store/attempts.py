@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import GitrunError
 from gitrun.git.objects import Objects, TreeMaker, edit_tree
-from gitrun.model import record
+from gitrun.model import encode
 from gitrun.model.refs import run_ref
-from gitrun.store import carry
+from gitrun.store import checkpoints
 from gitrun.store.commits import commit_signed, commit_tree, is_wanted, write_blobs
-from gitrun.store.kept import unpack
+from gitrun.store.kept_files import unpack
 from gitrun.store.live import hold
-from gitrun.store.tips import delete_ref, publish, set_ref, tip_of
+from gitrun.store.refs import delete_ref, publish, set_ref, tip_of
 from gitrun.store.trust import made_here, require_trusted
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def begin(git: Git, plan: Plan, beside: Mapping[str, bytes], scratch: Path) -> S
 
     Raises GitFailed if a gc removed objects first: no run exists, and the caller may try again.
     """
-    files = {record.FLAGS: record.flags_toml(plan.flags), record.RUN: record.run_toml(plan), **beside}
+    files = {encode.FLAGS: encode.flags_toml(plan.flags), encode.RUN: encode.run_toml(plan), **beside}
     with Objects(git) as objects, TreeMaker(git) as maker:
         tree = edit_tree(objects, maker, plan.source.whole, write_blobs(git, scratch, files))
         made = commit_attempt(git, tree, [plan.source.base], message_of(plan))
@@ -79,13 +79,13 @@ def begin_again(git: Git, plan: Plan, run: Run, beside: Mapping[str, bytes], scr
             over = {} if plan.clean else carried_over(git, objects, maker, run, plan)
             plan = replace(plan, carried=tuple(os.fsdecode(path) for path in over))
             files = {
-                record.FLAGS: record.flags_toml(plan.flags),
-                record.RUN: record.run_toml(plan),
+                encode.FLAGS: encode.flags_toml(plan.flags),
+                encode.RUN: encode.run_toml(plan),
                 **beside,
             }
-            notes = objects.read(f"{run.tip}:{record.NOTES}")
+            notes = objects.read(f"{run.tip}:{encode.NOTES}")
             if notes and notes.data is not None:
-                files[record.NOTES] = notes.data
+                files[encode.NOTES] = notes.data
             tree = edit_tree(objects, maker, plan.source.whole, {**over, **write_blobs(git, scratch, files)})
             made = commit_attempt(git, tree, [plan.source.base, run.tip], message_of(plan))
             # the objects of the last result are known to be here: only new ones are checked
@@ -105,8 +105,8 @@ def commit_attempt(git: Git, tree: str, parents: list[str | None], message: byte
 
 def carried_over(git: Git, objects: Objects, maker: TreeMaker, run: Run, plan: Plan) -> Mapping[bytes, Entry]:
     """Returns the entries by path that the last attempt passes on to the next one."""
-    before = carry.source_tree(objects, maker, run.attempt)
-    return carry.carried(git, objects, before, run.attempt.left, plan.source.whole)
+    before = checkpoints.source_tree(objects, maker, run.attempt)
+    return checkpoints.carried(git, objects, before, run.attempt.left, plan.source.whole)
 
 
 def give_up(git: Git, live: Live, run: str, made: str, before: str | None) -> None:
@@ -129,4 +129,4 @@ def give_up(git: Git, live: Live, run: str, made: str, before: str | None) -> No
 
 def message_of(plan: Plan) -> bytes:
     """Returns the commit message of the attempt."""
-    return record.message(record.attempt_subject(plan), "attempt")
+    return encode.message(encode.attempt_subject(plan), "attempt")

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from gitrun.errors import CannotRun
 from gitrun.git.exe import last_words
 from gitrun.git.objects import FILE, Entry, fsync
+from gitrun.git.places import make_private
 from gitrun.model.settings import truth
-from gitrun.store.places import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

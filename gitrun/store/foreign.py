@@ -14,11 +14,11 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from gitrun.errors import BadRun
-from gitrun.model.incoming import COMMITS, began, behind
+from gitrun.git.places import make_common
 from gitrun.model.text import safe_text
+from gitrun.model.validation_rules import COMMITS, began, behind
 from gitrun.store.commits import read_commit
-from gitrun.store.measuring import Measurer
-from gitrun.store.places import make_common
+from gitrun.store.tree_size import Measurer
 from gitrun.store.trust import trusted
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
     from gitrun.model.run import Attempt, Run
     from gitrun.store.commits import Commit
-    from gitrun.store.measuring import Reader
     from gitrun.store.runs import Last
+    from gitrun.store.tree_size import Reader
 
 TICK = 0.000001
 """Seconds between runs that arrived together: keeps them in the order of their makers' times."""

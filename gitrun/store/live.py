@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitrun.errors import CannotRun, RunIsRunning, StaleRun
+from gitrun.git.locks import Lock, acquire, is_at, is_held
 from gitrun.model.refs import is_id, short
-from gitrun.store.locks import Lock, acquire, is_at, is_held
 
 if TYPE_CHECKING:
     from gitrun.model.metrics import Metrics

@@ -15,26 +15,26 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import GitrunError, StaleRun
 from gitrun.git.exe import NO_ID
+from gitrun.git.locks import acquire
 from gitrun.git.objects import FILE, Entry, Loose, Objects, edit_tree
-from gitrun.model import record
+from gitrun.git.places import make_common
+from gitrun.model import encode
 from gitrun.model.refs import short
 from gitrun.model.settings import truth
 from gitrun.model.text import ending_text, metrics_text, safe_lines, safe_text
 from gitrun.store.commits import scratch
-from gitrun.store.locks import acquire
-from gitrun.store.places import make_common
-from gitrun.store.tips import read_ref
+from gitrun.store.refs import read_ref
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from gitrun.git.exe import Git
+    from gitrun.git.locks import Lock
     from gitrun.model.plan import Outcome, Plan
     from gitrun.model.run import Attempt, Run
     from gitrun.store.attempts import Started
     from gitrun.store.index import Index
-    from gitrun.store.locks import Lock
 
 NOTES = "refs/notes/runs"
 MESSAGE = b"Runs, as of now: made by gitrun, never read back\n"
@@ -284,7 +284,7 @@ def attempts_of(git: Git, objects: Objects, run: Run) -> tuple[Attempt, ...]:
 
 def at_of(attempt: Attempt) -> str:
     """Returns the git name of an attempt's output."""
-    return f"{attempt.left}:{record.OUTPUT}"
+    return f"{attempt.left}:{encode.OUTPUT}"
 
 
 @dataclass(frozen=True, slots=True)

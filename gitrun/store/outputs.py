@@ -18,7 +18,7 @@ class Output:
         from gitrun.git.exe import Git
         from gitrun.git.objects import Objects
         from gitrun.log import environment
-        from gitrun.model.record import OUTPUT
+        from gitrun.model.encode import OUTPUT
 
         place = Path(self.git_dir)
         with Objects(Git(place, place, None, "", environment(), {})) as objects:

@@ -9,17 +9,17 @@ from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, TypeAlias
 
 from gitrun.errors import CannotRun, GitFailed, ObjectsGone, StaleRun
+from gitrun.git.gc_lock import gc_held_off, is_collecting
 from gitrun.git.objects import EXECUTABLE, FILE, Entry, Objects, TreeMaker, edit_tree, fsync
-from gitrun.model import record
+from gitrun.git.places import make_private
+from gitrun.model import encode
+from gitrun.model.encode import KEPT
 from gitrun.model.files import DEEPEST, is_safe
-from gitrun.model.record import KEPT
 from gitrun.model.refs import run_ref
 from gitrun.model.secrets import is_secret_file
 from gitrun.model.settings import settings_from
-from gitrun.store.collecting import gc_held_off, is_collecting
 from gitrun.store.commits import commit_signed, commit_tree, hash_files, is_wanted, read_commit
-from gitrun.store.places import make_private
-from gitrun.store.tips import publish, tip_of
+from gitrun.store.refs import publish, tip_of
 from gitrun.store.trust import file_of, made_here
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def finish(git: Git, started: Started, collect: Callable[[], tuple[Outcome, Chan
                 outcome, changes = collect()
                 files = records(git, started, outcome, scratch)
                 tree = edit_tree(objects, maker, f"{parent}^{{tree}}", {**changes, **files})
-                made = commit_result(git, tree, parent, record.message(record.outcome_subject(outcome), "result"))
+                made = commit_result(git, tree, parent, encode.message(encode.outcome_subject(outcome), "result"))
                 # if a later line fails, this commit may be at the tip, but without all of its objects
                 broken.add(made)
                 # before the ref is set: readers treat a result that is not recorded here as foreign
@@ -105,7 +105,7 @@ def commit_result(git: Git, tree: str, parent: str, message: bytes) -> str:
 def below_broken(objects: Objects, tip: str) -> str:
     """Returns `tip`, or its parent if `tip` is a result that lost objects to a gc."""
     commit = read_commit(objects.read(tip)) if tip else None
-    if commit and commit.kind == "result" and objects.read(f"{tip}:{record.RESULT}", limit=0) is None:
+    if commit and commit.kind == "result" and objects.read(f"{tip}:{encode.RESULT}", limit=0) is None:
         return commit.parents[0]
     return tip
 
@@ -121,12 +121,12 @@ def require_ours(objects: Objects, tip: str, started: Started) -> None:
 
 def records(git: Git, started: Started, outcome: Outcome, scratch: Path) -> dict[bytes, Entry]:
     """Writes result.toml, output, metrics and small ignored files. Returns their tree entries by path."""
-    output = fitting(started.live.output, kept(git, started.run, started.attempt) / record.OUTPUT, scratch / "shortened")
+    output = fitting(started.live.output, kept(git, started.run, started.attempt) / encode.OUTPUT, scratch / "shortened")
     result = scratch / "result.toml"
-    result.write_bytes(record.result_toml(outcome))
-    files = {record.OUTPUT: output, record.RESULT: result}
+    result.write_bytes(encode.result_toml(outcome))
+    files = {encode.OUTPUT: output, encode.RESULT: result}
     if outcome.metrics:
-        files[record.METRICS] = started.live.series
+        files[encode.METRICS] = started.live.series
     files |= (ignored := small(git, kept(git, started.run, started.attempt), outcome.files))
     ids = hash_files(git, list(files.values()))
     runnable = {name for name, source in ignored.items() if os.access(source, os.X_OK)}

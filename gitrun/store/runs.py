@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from gitrun.errors import BadRun
-from gitrun.model import reading, record
-from gitrun.model.incoming import COMMITS as LONGEST
-from gitrun.model.incoming import behind
+from gitrun.model import decode, encode
 from gitrun.model.refs import is_id
 from gitrun.model.run import BrokenRun, Notes, Run
+from gitrun.model.validation_rules import COMMITS as LONGEST
+from gitrun.model.validation_rules import behind
 from gitrun.store.commits import read_commit
 from gitrun.store.foreign import Customs, age
 from gitrun.store.outputs import Output
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Known: TypeAlias = "tuple[Mapping[str, Object | None], frozenset[str]]"
 """Files of a run's tip by name, and the ids of running runs."""
-PARTS = (record.FLAGS, record.RUN, record.RESULT, record.NOTES)
+PARTS = (encode.FLAGS, encode.RUN, encode.RESULT, encode.NOTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def names_of(last: Last | None, tip: str) -> tuple[str, ...]:
     if last is None:
         return tuple(f"{tip}:{part}" for part in PARTS)
     begun, left = last.attempt.tree, last.left.tree
-    return f"{begun}:{record.FLAGS}", f"{begun}:{record.RUN}", f"{left}:{record.RESULT}", f"{last.top}:{record.NOTES}"
+    return f"{begun}:{encode.FLAGS}", f"{begun}:{encode.RUN}", f"{left}:{encode.RESULT}", f"{last.top}:{encode.NOTES}"
 
 
 def one_run(git: Git, objects: Reader, named: tuple[str, str], last: Last | None, known: Known) -> Run:
@@ -125,28 +125,28 @@ def one_run(git: Git, objects: Reader, named: tuple[str, str], last: Last | None
     (run, tip), (parts, live) = named, known
     if last is None:
         raise BadRun("no attempt is found behind its ref: an object is missing, or was not made by gitrun")
-    contents = {name: content(part, name) for name, part in with_long(objects, parts).items() if name != record.NOTES}
+    contents = {name: content(part, name) for name, part in with_long(objects, parts).items() if name != encode.NOTES}
     written = Output(str(git.common_dir), last.left.id)
-    attempt = reading.read_attempt(origin(last, run), contents, live=run in live, written=written)
+    attempt = decode.read_attempt(origin(last, run), contents, live=run in live, written=written)
     if attempt.carried and attempt.id == run:
         raise BadRun("its first attempt carries files, and there is no attempt before it")
-    found = Run(run, tip, attempt, notes_in(parts[record.NOTES]))
+    found = Run(run, tip, attempt, notes_in(parts[encode.NOTES]))
     require_first(objects, found, last.attempt)
     return found
 
 
 def with_long(objects: Reader, parts: Mapping[str, Object | None]) -> Mapping[str, Object | None]:
     """Adds the content of a long result.toml, which is read only here: those of many runs would fill the memory."""
-    result = parts[record.RESULT]
+    result = parts[encode.RESULT]
     if result is None or result.data is not None or result.kind != "blob":
         return parts
-    return {**parts, record.RESULT: objects.read_many((result.id,), record.LONGEST)[0]}
+    return {**parts, encode.RESULT: objects.read_many((result.id,), encode.LONGEST)[0]}
 
 
 def notes_in(part: Object | None) -> Notes:
     """Parses notes.toml. If it is unreadable, returns no annotations but the reason, so that the run stays usable."""
     try:
-        return reading.read_notes(content(part, record.NOTES))
+        return decode.read_notes(content(part, encode.NOTES))
     except BadRun as error:
         return Notes(unreadable=error.message)
 
@@ -156,7 +156,7 @@ def content(part: Object | None, name: str) -> bytes | None:
     if part is None:
         return None
     if part.data is None or part.kind != "blob":
-        raise BadRun(f"{name} is not a file of at most {record.LONGEST >> 20 if name == record.RESULT else 2} MiB")
+        raise BadRun(f"{name} is not a file of at most {encode.LONGEST >> 20 if name == encode.RESULT else 2} MiB")
     return part.data
 
 
@@ -269,14 +269,14 @@ def state(git: Git, objects: Objects, commit: Commit, result: Commit | None, run
     at = result or commit
     last = Last(commit, result, at.tree)
     parts = dict(zip(PARTS, objects.read_many(names_of(last, at.id)), strict=True))
-    contents = {name: content(part, name) for name, part in with_long(objects, parts).items() if name != record.NOTES}
-    attempt = reading.read_attempt(origin(last, run.id), contents, live=False, written=Output(str(git.common_dir), at.id))
+    contents = {name: content(part, name) for name, part in with_long(objects, parts).items() if name != encode.NOTES}
+    attempt = decode.read_attempt(origin(last, run.id), contents, live=False, written=Output(str(git.common_dir), at.id))
     return replace(run, tip=at.id, attempt=attempt)
 
 
-def origin(last: Last, run: str) -> reading.Origin:
+def origin(last: Last, run: str) -> decode.Origin:
     """Returns id, author, time, base and result of an attempt, from its commits."""
     commit = last.attempt
     before = behind(commit.id, commit.kind, commit.parents, run)
     base = next((parent for parent in commit.parents if parent not in before), None)
-    return reading.Origin(commit.id, commit.author, commit.time, base, last.result.id if last.result else "")
+    return decode.Origin(commit.id, commit.author, commit.time, base, last.result.id if last.result else "")

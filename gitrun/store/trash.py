@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import GitFailed, RunIsRunning, StaleRun, UnknownRun
 from gitrun.git.exe import NO_ID, last_words
+from gitrun.git.gc_lock import is_collecting
+from gitrun.git.locks import acquire
 from gitrun.git.objects import Objects, fsync
-from gitrun.model.names import choose, digits_of, id_named
+from gitrun.git.places import make_common
 from gitrun.model.refs import INDEX, RUNS, TRASH, is_id, short
 from gitrun.model.run import BrokenRun, Run
-from gitrun.store.collecting import is_collecting
+from gitrun.model.run_names import choose, digits_of, id_named
 from gitrun.store.live import is_live
-from gitrun.store.locks import acquire
-from gitrun.store.places import make_common
 from gitrun.store.readers import reader_of_all
+from gitrun.store.refs import tips
 from gitrun.store.runs import read_runs
-from gitrun.store.tips import tips
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -13,10 +13,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gitrun.errors import GitFailed, NotTrusted
-from gitrun.model.record import DIRECTORY
+from gitrun.git.places import make_common
+from gitrun.model.encode import DIRECTORY
 from gitrun.model.refs import EMPTY_TREE, is_id, short
 from gitrun.model.text import safe_text
-from gitrun.store.places import make_common
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -186,7 +186,7 @@ def difference(git: Git, attempt: Attempt) -> str:
     base = attempt.base or EMPTY_TREE
     old, new = base, attempt.id
     if attempt.content:
-        from gitrun.store.modules import Side, aligned, side_of
+        from gitrun.store.submodules import Side, aligned, side_of
 
         with suppress(GitFailed):  # a missing object is reported below
             old, new = aligned(git, Side(base), side_of(attempt, attempt.id))

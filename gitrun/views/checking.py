@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitrun.errors import UnknownRun
-from gitrun.model.gates import Sides, judge
 from gitrun.model.refs import short
 from gitrun.model.status import COMPLETED
-from gitrun.store.finding import find
+from gitrun.store.resolve import find
+from gitrun.views.gate_rules import Sides, judge
 from gitrun.views.ranges import commit_of, tree_of, usual_base
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gitrun.git.exe import Git
-    from gitrun.model.gates import Gate, Judged
     from gitrun.model.run import Run
     from gitrun.store.index import Index
+    from gitrun.views.gate_rules import Gate, Judged
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitrun.git.objects import Objects
+from gitrun.model.encode import DIRECTORY
 from gitrun.model.files import kept_name
-from gitrun.model.record import DIRECTORY
 from gitrun.model.refs import EMPTY_TREE
-from gitrun.store.kept import entry_of
-from gitrun.store.modules import Side, aligned, side_of
+from gitrun.store.kept_files import entry_of
 from gitrun.store.results import kept
+from gitrun.store.submodules import Side, aligned, side_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gitrun.git.objects import Objects, TreeMaker
-from gitrun.model.basis import needed
+from gitrun.model.encode import DIRECTORY, OUTPUT
 from gitrun.model.flags import same_value
-from gitrun.model.record import DIRECTORY, OUTPUT
+from gitrun.model.provenance import needed
 from gitrun.model.refs import EMPTY_TREE
-from gitrun.store.carry import source_tree
-from gitrun.store.modules import Side, aligned, side_of
+from gitrun.store.checkpoints import source_tree
+from gitrun.store.submodules import Side, aligned, side_of
 from gitrun.views.contents import ADDED, CARRIED, CHANGED, DELETED, Change, Others, changes
 from gitrun.views.family import bases
 

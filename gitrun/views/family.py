@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import BadRun, ObjectsGone
 from gitrun.git.objects import Objects
-from gitrun.model import record
+from gitrun.model import encode
 from gitrun.model.plan import STEPS
 from gitrun.store.readers import bulk_reader
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gitrun.git.exe import Git
-    from gitrun.model.basis import Basis, StepRun
+    from gitrun.model.provenance import Basis, StepRun
     from gitrun.model.run import Run
 
 
@@ -25,20 +25,20 @@ def family(git: Git, run: Run) -> tuple[Basis | None, tuple[StepRun, ...]]:
     The basis is None if the attempt rests only on its source.
     """
     with Objects(git) as objects:
-        found = objects.read(f"{run.attempt.id}:{record.RUN}")
-        if found is None or found.data is None or not record.rests_on_more(found.data):
+        found = objects.read(f"{run.attempt.id}:{encode.RUN}")
+        if found is None or found.data is None or not encode.rests_on_more(found.data):
             return None, ()
-        from gitrun.model.basis import read_basis, read_steps
+        from gitrun.model.provenance import read_basis, read_steps
 
-        result = objects.read(f"{run.attempt.left}:{record.RESULT}") if run.attempt.kind == STEPS else None
+        result = objects.read(f"{run.attempt.left}:{encode.RESULT}") if run.attempt.kind == STEPS else None
         return read_basis(found.data), read_steps(result.data) if result else ()
 
 
 def bases(git: Git, runs: Sequence[Run]) -> list[Basis]:
     """Returns the basis of each run's last attempt; an empty one if it cannot be read."""
-    from gitrun.model.basis import NOTHING, read_basis
+    from gitrun.model.provenance import NOTHING, read_basis
 
-    names = [f"{run.attempt.id}:{record.RUN}" for run in runs]
+    names = [f"{run.attempt.id}:{encode.RUN}" for run in runs]
     try:
         with Objects(git) as objects:
             records = objects.read_many(names)
@@ -46,7 +46,7 @@ def bases(git: Git, runs: Sequence[Run]) -> list[Basis]:
         records = bulk_reader(git).read_many(names)
     found = [NOTHING] * len(runs)
     for place, one in enumerate(records):
-        if one and one.data and record.rests_on_more(one.data):
+        if one and one.data and encode.rests_on_more(one.data):
             with suppress(BadRun):
                 found[place] = read_basis(one.data)
     return found

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import BadRun, GitFailed
 from gitrun.git.objects import Objects
-from gitrun.model import reading, record
+from gitrun.model import decode, encode
 from gitrun.model.refs import short
 from gitrun.model.status import COMPLETED, STATUSES
 from gitrun.model.text import count_text, safe_lines
-from gitrun.store.modules import aligned, side_of
 from gitrun.store.signing import signature
+from gitrun.store.submodules import aligned, side_of
 from gitrun.views.checking import latest_of
 from gitrun.views.contents import CHANGED, CHANGES, Change, Others
 from gitrun.views.diff import differing, flat
@@ -150,7 +150,7 @@ def details(git: Git, index: Index, runs: Sequence[Run]) -> tuple[Detail, ...]:
     with Objects(git) as objects:
         known = {run.id: run for pair in pairs for run in pair if run}
         names = [
-            name for run in known.values() for name in (f"{run.attempt.id}:{record.ENV}", f"{run.attempt.left}:{record.OUTPUT}")
+            name for run in known.values() for name in (f"{run.attempt.id}:{encode.ENV}", f"{run.attempt.left}:{encode.OUTPUT}")
         ]
         read = [found.data if found and found.kind == "blob" else None for found in objects.read_many(names, 11 << 20)]
     places = {run: place for place, run in enumerate(known)}
@@ -186,7 +186,7 @@ def detail(git: Git, pair: tuple[Run, Run | None], environments: Mapping[str, Ma
 def environment(data: bytes | None) -> dict[str, object]:
     """Returns the recorded environment as a flat table, without paths and lists, which differ from machine to machine."""
     with suppress(BadRun):
-        found = flat(reading.parse_toml(data or b"", record.ENV))
+        found = flat(decode.parse_toml(data or b"", encode.ENV))
         return {name: value for name, value in found.items() if not str(value).startswith(("/", "["))}
     return {}
 

@@ -11,7 +11,7 @@ from gitrun.errors import UnknownRun, UsageError
 from gitrun.model.dates import require_date
 from gitrun.model.filters import PROPERTIES, look_up, names_in, read_filter
 from gitrun.model.status import RUNNING
-from gitrun.store.finding import find
+from gitrun.store.resolve import find
 
 KEYS = ("file", "blob")
 """Keys of `mailmap.*` in git's configuration, for a mailmap outside of the working tree."""

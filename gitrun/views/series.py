@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 from gitrun.git.objects import Objects
-from gitrun.model.record import METRICS
+from gitrun.model.encode import METRICS
 from gitrun.model.series import number
 
 if TYPE_CHECKING:

@@ -26,11 +26,11 @@ from looking import FLOOR, spent
 from spine import command, git, live_in
 
 from gitrun import Project
-from gitrun.engine.housekeeping import Rules
-from gitrun.engine.sharing import Order
-from gitrun.engine.streams import NoStream
 from gitrun.model.request import Request
+from gitrun.process.streams import NoStream
+from gitrun.sharing.transfer import Order
 from gitrun.store.trust import commits_of
+from gitrun.upkeep.gc import Rules
 
 TRAIN = """\
 import json, pathlib

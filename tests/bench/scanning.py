@@ -20,10 +20,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitrun.engine.metering import Meter
-from gitrun.engine.scan import Rules, write_rules
 from gitrun.model.plan import Outcome
 from gitrun.store.live import hold
+from gitrun.workspace.metric_lines import Rules, write_rules
+from gitrun.workspace.metrics import Meter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -18,8 +18,8 @@ from repository import ECHO, Repo
 from supervised import owner, runs, said, start, state, until
 
 from gitrun import Project
-from gitrun.model.findings import in_settings, in_version
-from gitrun.store.fsck import of_runs
+from gitrun.model.diagnostics import in_settings, in_version
+from gitrun.upkeep.fsck import of_runs
 
 
 def doctor(repo, *args):

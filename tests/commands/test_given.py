@@ -9,7 +9,7 @@ import pytest
 import tomli
 
 from gitrun import Project, run_params_for_restart
-from gitrun.model.reading import Origin, read_attempt
+from gitrun.model.decode import Origin, read_attempt
 
 
 def run_toml(repo, run="1") -> dict:

@@ -10,8 +10,8 @@ import subprocess
 import pytest
 
 from gitrun import Project
-from gitrun.commands.render import line_of
 from gitrun.model.text import columns
+from gitrun.render.text import line_of
 
 KEYS = {
     "id", "operation", "status", "flags", "given", "label", "tags", "comments", "marked", "started", "stopped", "duration",

@@ -8,8 +8,8 @@ import re
 import pytest
 from keyboard import Terminal
 
-from gitrun.commands.render import Shape, giving_way
 from gitrun.model.text import columns, shortened
+from gitrun.render.text import Shape, giving_way
 
 FIT = "import gitrun\nlr = 0.1\ngitrun.log({'loss': lr * 2})\n"
 LONG = ("--", "sh", "-c", "true first words of a command; echo " + "and so on " * 9 + "its last word")

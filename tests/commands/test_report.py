@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitrun import Project
-from gitrun.commands.reporting.markdown import code, fenced
+from gitrun.render.markdown import code, fenced
 
 TRAIN = """\
 lr = 0.1

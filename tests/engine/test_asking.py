@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 import pytest
 import users_python
 
-from gitrun.engine.asking import ask_script
 from gitrun.errors import CannotRun
 from gitrun.git.exe import open_repository
 from gitrun.model.flags import Flag
-from gitrun.model.scripts import arguments
+from gitrun.scripts.discover import arguments
+from gitrun.source.introspect import ask_script
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from repository import Repo
 
-    from gitrun.model.scripts import Script
+    from gitrun.scripts.discover import Script
 
 ARGPARSE = """
 import argparse, pathlib

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from gitrun import Project
-from gitrun.engine.bring import Wish
 from gitrun.errors import UnknownRun
+from gitrun.workspace.checkout import Wish
 
 MAKE = """\
 import os

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gitrun.engine import declared
 from gitrun.git.exe import open_repository
 from gitrun.git.objects import Objects
+from gitrun.source import flag_cache
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from repository import Repo
 
-    from gitrun.model.scripts import Script
+    from gitrun.scripts.discover import Script
 
 HYDRA = "import hydra\n@hydra.main(config_path='conf', config_name='c')\ndef main(cfg): ...\n"
 GROUPED = "import argparse\np = argparse.ArgumentParser()\np.add_argument('--lr', default=float('inf'), choices=(1, 2))\n"
@@ -29,11 +29,11 @@ def flags(repo: Repo, path: str = "tool.py") -> Script:
     with Objects(open_repository(repo.path, os.environ)) as objects:
         found = objects.read(f"HEAD:{path}")
         assert found is not None
-        return declared.script_of(objects, repo.git("rev-parse", "HEAD^{tree}"), path, found.id, found.data or b"")
+        return flag_cache.script_of(objects, repo.git("rev-parse", "HEAD^{tree}"), path, found.id, found.data or b"")
 
 
 def cache(repo: Repo) -> list[Path]:
-    return list((repo.path / ".git" / "gitrun" / declared.DIRECTORY).iterdir())
+    return list((repo.path / ".git" / "gitrun" / flag_cache.DIRECTORY).iterdir())
 
 
 def unread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,7 +42,7 @@ def unread(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise AssertionError("read again")
 
-    monkeypatch.setattr(declared, "read_script", fail)
+    monkeypatch.setattr(flag_cache, "read_script", fail)
 
 
 def test_a_script_is_read_once(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +92,7 @@ def test_a_damaged_cache_is_passed_over(repo: Repo, damage: bytes | None) -> Non
 def test_a_cache_of_another_format_is_passed_over(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     repo.write("tool.py", GROUPED)
     flags(repo)
-    monkeypatch.setattr(declared, "FORMAT", declared.FORMAT + 1)
+    monkeypatch.setattr(flag_cache, "FORMAT", flag_cache.FORMAT + 1)
     unread(monkeypatch)
     with pytest.raises(AssertionError, match="read again"):
         flags(repo)
@@ -102,7 +102,7 @@ def test_a_cache_that_cannot_be_written_costs_only_time(repo: Repo) -> None:
     repo.write("tool.py", GROUPED)
     place = repo.path / ".git" / "gitrun"
     place.mkdir(parents=True)
-    (place / declared.DIRECTORY).write_text("a file is in the way")
+    (place / flag_cache.DIRECTORY).write_text("a file is in the way")
     assert [flag.name for flag in flags(repo).flags] == ["lr"]
 
 
@@ -115,7 +115,7 @@ def test_a_symbolic_link_is_not_followed(repo: Repo) -> None:
 
 
 def test_the_cache_does_not_grow_without_end(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(declared, "MOST_KEPT", 3)
+    monkeypatch.setattr(flag_cache, "MOST_KEPT", 3)
     for number in range(9):
         repo.write("tool.py", f"x = {number}\n")
         flags(repo)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gitrun.engine.downloads import Download
 from gitrun.model.settings import Settings
+from gitrun.source.downloads import Download
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -186,7 +186,7 @@ def test_download_with_a_right_length_and_in_chunks_comes_whole(serve, tmp_path)
 
 
 def test_full_disk_is_one_line(serve) -> None:
-    from gitrun.engine.downloads import Refused
+    from gitrun.source.downloads import Refused
 
     address = serve(lambda peer: peer.sendall(OK + b"Content-Length: 100000\r\n\r\n" + b"x" * 100_000))
     with open("/dev/full", "wb", buffering=0) as sink, pytest.raises(Refused, match="No space left"):  # noqa: PTH123 - a device

@@ -7,9 +7,9 @@ import os
 
 import pytest
 
-from gitrun.engine.environment import gpus, installed, packages_toml, variables
-from gitrun.model.reading import parse_toml
+from gitrun.model.decode import parse_toml
 from gitrun.model.settings import Settings
+from gitrun.source.environment import gpus, installed, packages_toml, variables
 
 
 def distribution(site, name, **files):

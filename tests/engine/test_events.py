@@ -16,8 +16,8 @@ from tensorboardX.proto.summary_pb2 import Summary, SummaryMetadata
 from tensorboardX.proto.tensor_pb2 import TensorProto
 from tensorboardX.proto.tensor_shape_pb2 import TensorShapeProto
 
-from gitrun.engine.events import LARGEST, PREFIX, event_files, gather, scalars
 from gitrun.model.series import Gathered, Gathering
+from gitrun.workspace.tensorboard import LARGEST, PREFIX, event_files, gather, scalars
 
 NAMED = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name="scalars"))
 

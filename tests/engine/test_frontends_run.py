@@ -15,7 +15,7 @@ from repository import Repo
 
 from gitrun.errors import UsageError
 from gitrun.model.flags import Flag, Value, defaults
-from gitrun.model.scripts import arguments, read_script
+from gitrun.scripts.discover import arguments, read_script
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gitrun.engine.hosted import start_of
+from gitrun.source.hosted_script import start_of
 
 STARTS = {
     "python t.py": "t.py",

@@ -10,11 +10,11 @@ import pytest
 from three_runs import listed, three_runs
 
 from gitrun import Project
-from gitrun.engine import housekeeping
-from gitrun.engine.housekeeping import Rules
-from gitrun.engine.worktree import lease
-from gitrun.model.retention import Retention
 from gitrun.store.live import hold
+from gitrun.upkeep import gc
+from gitrun.upkeep.gc import Rules
+from gitrun.upkeep.retention import Retention
+from gitrun.workspace.slots import lease
 
 BIG = "open('big.bin', 'wb').write(bytes(1000))\n"
 
@@ -103,7 +103,7 @@ def test_slots_in_use_and_worktrees_of_the_user_are_not_touched(repo, project) -
     with lease(project.git, project.list_runs()[0].attempt.id, "") as slot:
         found = project.survey(Rules(slots=True))
         assert found.slots == ()
-        housekeeping.empty(project.git, slot.directory)
+        gc.empty(project.git, slot.directory)
         assert slot.tree.exists()
     repo.git("worktree", "add", "-q", repo.path.parent / "mine")
     project.sweep(project.survey(Rules(slots=True)))
@@ -122,8 +122,8 @@ def test_what_killed_commands_left_goes_after_a_day_unless_something_runs(projec
 
 
 def test_many_loose_refs_and_objects_are_packed_and_nothing_is_lost(repo, project, monkeypatch) -> None:
-    monkeypatch.setattr(housekeeping, "LOOSE_REFS", 3)
-    monkeypatch.setattr(housekeeping, "LOOSE_OBJECTS", 1)
+    monkeypatch.setattr(gc, "LOOSE_REFS", 3)
+    monkeypatch.setattr(gc, "LOOSE_OBJECTS", 1)
     lost = repo.git("hash-object", "-w", "--stdin")  # no ref leads there
     for number in range(700):
         (repo.path / "many").mkdir(exist_ok=True)
@@ -132,11 +132,11 @@ def test_many_loose_refs_and_objects_are_packed_and_nothing_is_lost(repo, projec
     reflog = repo.git("reflog")
     git = Project(repo.path).git
     object.__setattr__(git, "config", {name: value for name, value in git.config.items() if name != "gc.auto"})
-    found = housekeeping.survey(git, (), Rules(), time.time())
+    found = gc.survey(git, (), Rules(), time.time())
     assert found.loose_refs == 3
     assert found.loose_objects > 256
-    housekeeping.sweep(git, found)
-    assert housekeeping.loose_objects(git)[0] == 0
+    gc.sweep(git, found)
+    assert gc.loose_objects(git)[0] == 0
     assert not any(file.is_file() for file in (repo.path / ".git/refs/runs").rglob("*"))
     assert listed(project.list_runs()) == [3, 2, 1]
     assert repo.git("cat-file", "-t", lost) == "blob"

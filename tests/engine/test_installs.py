@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from editable import make_environment
 
-from gitrun.engine.installs import Installs, installs_in, root_of
-from gitrun.engine.prefixes import prefixes_for, sites_of
+from gitrun.source.editable_installs import Installs, installs_in, root_of
+from gitrun.source.prefixes import prefixes_for, sites_of
 
 if TYPE_CHECKING:
     from pathlib import Path

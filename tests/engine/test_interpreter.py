@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gitrun.engine.interpreter import describe, find, python_path
 from gitrun.errors import CannotRun
+from gitrun.source.interpreter import describe, find, python_path
 
 TOP, SLOT = Path("/repo"), Path("/slot")
 

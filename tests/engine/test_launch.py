@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-import gitrun.engine
+import gitrun.workspace
 
-LAUNCH = Path(gitrun.engine.__file__).with_name("launch.py")
+LAUNCH = Path(gitrun.workspace.__file__).with_name("launcher.py")
 PYTHON = sys.executable
 INF = float("inf")
 CHILDREN = """\
@@ -352,7 +352,7 @@ def test_classes_of_main_are_pickled_and_hints_resolved(script):
     ],
 )
 def test_tracebacks_are_those_of_plain_python(script, end):
-    assert "launch.py" not in script.assert_same(f"x = 1.0\n{end}\n").err
+    assert "launcher.py" not in script.assert_same(f"x = 1.0\n{end}\n").err
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="python shows the launcher's hook there")
@@ -365,7 +365,7 @@ def test_tracebacks_are_those_of_plain_python(script, end):
 )
 def test_last_traceback_and_that_of_a_failing_hook_are_without_the_launcher(script, hook):
     ended = script.assert_same(f"import atexit, sys\nx = 1.0\n{hook}\n1 / x[0]\n")
-    assert "launch.py" not in ended.err
+    assert "launcher.py" not in ended.err
 
 
 @pytest.mark.parametrize(
@@ -451,7 +451,7 @@ def test_unguarded_start_of_a_child_fails_without_a_word_of_the_launcher(script)
     )
     launched = script.launched({"x": 1.0})
     assert "bootstrapping phase" in launched.err
-    assert sys.version_info < (3, 11) or "launch.py" not in launched.err
+    assert sys.version_info < (3, 11) or "launcher.py" not in launched.err
 
 
 def test_children_of_another_main_module_are_not_given_the_flags(script):

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 import tomli
 
-from gitrun.engine.lending import Wanted, changes_here, survey
-from gitrun.engine.manifest import Manifest, fill
 from gitrun.model.lent import COPY, LINK, Lent
 from gitrun.model.settings import Settings
+from gitrun.workspace.lending import Wanted, changes_here, survey
+from gitrun.workspace.manifest import Manifest, fill
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -251,7 +251,7 @@ def test_contents_are_hashed_once(top, monkeypatch):
     time.sleep(0.1)
     first = look(top, b"data/")
     read: list[bytes] = []
-    monkeypatch.setattr("gitrun.engine.lending.sha256_of", read.append)
+    monkeypatch.setattr("gitrun.workspace.lending.sha256_of", read.append)
     assert look(top, b"data/").entries == first.entries
     assert read == []
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gitrun.engine import links
+from gitrun.workspace import links
 
 if TYPE_CHECKING:
     from pathlib import Path

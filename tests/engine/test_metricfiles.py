@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitrun.engine.metricfiles import gather, metric_files, points
 from gitrun.model.series import Gathered, Gathering
+from gitrun.workspace.metric_files import gather, metric_files, points
 
 LIGHTNING = "epoch,step,train_loss,val_acc\n0,9,0.9,\n0,9,,0.5\n1,19,0.4,\n1,19,,0.75\n"
 RESULTS = "epoch,time,train/box_loss,metrics/mAP50(B),lr/pg0\n1,3.1,1.9,0.41,0.01\n2,6.2,1.4,0.52,0.009\n"

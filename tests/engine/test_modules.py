@@ -15,8 +15,8 @@ from repository import Repo
 from submodules import make_modules
 
 from gitrun import Project
-from gitrun.engine import modules
 from gitrun.model.request import Request
+from gitrun.source import submodules
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -164,7 +164,7 @@ def test_uninitialised_submodule_stays_an_empty_directory(here, tmp_path):
 
 @pytest.mark.parametrize(("name", "limit"), [("MOST", 2), ("MUCH", 10)])
 def test_submodule_over_a_limit_is_linked_and_named(here, monkeypatch, capfd, name, limit):
-    monkeypatch.setattr(modules, name, limit)
+    monkeypatch.setattr(submodules, name, limit)
     here.lib.write("l.txt", "changed\n")
     run = Project(here.top.path).run(command=("cat", "lib/l.txt"))
     assert (run.output, run.attempt.content) == ("changed\n", "")
@@ -299,7 +299,7 @@ def test_object_that_went_missing_is_copied_again(here):
 
 
 def test_repository_without_submodules_pays_nothing(repo):
-    code = "import sys, gitrun; gitrun.Project('.').run('echo.py'); print('gitrun.engine.modules' in sys.modules)"
+    code = "import sys, gitrun; gitrun.Project('.').run('echo.py'); print('gitrun.source.submodules' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=repo.path, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"
 

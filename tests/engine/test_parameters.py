@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from gitrun.engine.parameters import MOST
+from gitrun.source.parameters import MOST
 
 TRAIN = """
 import json, tomllib, yaml

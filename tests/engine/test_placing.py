@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from supervised import last, runs
 
-from gitrun.engine.placing import opened, without_outputs
+from gitrun.lifecycle.inputs import opened, without_outputs
 from gitrun.project import Project
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ import tomli_w
 from runs_made_up import made_up
 
 from gitrun import Project
-from gitrun.engine.planning import fill_in, flag_variables, moved_flags, restart_params
 from gitrun.errors import CannotRun, UsageError
 from gitrun.model.flags import Flag, Flags, Typed
 from gitrun.model.params import Params
 from gitrun.model.plan import Plan
 from gitrun.model.request import Request
-from gitrun.model.scripts import Script
+from gitrun.scripts.discover import Script
+from gitrun.source.planning import fill_in, flag_variables, moved_flags, restart_params
 
 
 def plan(repo, at="", **request) -> Plan:

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from supervised import ended, is_alive, last, live, output, owner, runs, said, start, until
 
-from gitrun.engine.process import Call, execute
-from gitrun.engine.streams import NoStream
-from gitrun.engine.watchman import Signals
+from gitrun.process.run import Call, execute
+from gitrun.process.signals import Signals
+from gitrun.process.streams import NoStream
 
 COUNTER = """\
 import signal, sys, time
@@ -433,7 +433,7 @@ def test_a_run_in_one_thread_that_ends_lets_no_orphan_of_another_escape(repo, tm
 def test_a_library_in_a_stream_of_text_shows_letters_that_came_in_two_pieces(repo, capsys):
     import io
 
-    from gitrun.engine.streams import TextStream
+    from gitrun.process.streams import TextStream
 
     text = io.StringIO()
     stream = TextStream(lambda: text)

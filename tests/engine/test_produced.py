@@ -8,8 +8,8 @@ import pytest
 from supervised import without_root
 
 from gitrun import Project
-from gitrun.engine import produced
-from gitrun.engine.produced import restore
+from gitrun.workspace import outputs
+from gitrun.workspace.outputs import restore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -180,8 +180,8 @@ def test_many_small_files_are_written_as_one_pack(repo, fsync):
 
 
 def test_it_is_told_how_far_the_recording_of_very_many_files_is(repo, monkeypatch, capfd):
-    monkeypatch.setattr(produced, "VERY_MANY", 1000)
-    monkeypatch.setattr(produced, "BETWEEN", 0.0)
+    monkeypatch.setattr(outputs, "VERY_MANY", 1000)
+    monkeypatch.setattr(outputs, "BETWEEN", 0.0)
     repo.write("many.py", MANY)
     Project(repo.path).run("many.py")
     told = capfd.readouterr().err

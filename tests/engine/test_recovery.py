@@ -19,8 +19,8 @@ from repository import Repo
 from supervised import ended, is_alive, last, live, output, owner, runs, said, start, state, until, whole, without_root
 
 from gitrun import Project
-from gitrun.engine.recovery import break_lock
-from gitrun.store.locks import acquire
+from gitrun.git.locks import acquire
+from gitrun.lifecycle.recover import break_lock
 
 if TYPE_CHECKING:
     from supervised import Process

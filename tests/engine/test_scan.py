@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitrun.engine.metering import Meter
-from gitrun.engine.patterns import LONGEST, SIZE, needle
-from gitrun.engine.scan import Rules, write_rules
 from gitrun.model.plan import Outcome
 from gitrun.model.series import MOST_NAMES
+from gitrun.process.output_lines import LONGEST, SIZE, needle
 from gitrun.store.live import hold
+from gitrun.workspace.metric_lines import Rules, write_rules
+from gitrun.workspace.metrics import Meter
 
 NOW = datetime(2026, 11, 22, tzinfo=timezone.utc)
 ENDED = Outcome("completed", 0, NOW, NOW, 0.0)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from editable import install_by_finder, install_by_path, make_environment
 
-from gitrun.engine.surroundings import moved_word
+from gitrun.source.surroundings import moved_word
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 
-from gitrun.engine.watchman import WATCHED, Signals
+from gitrun.process.signals import WATCHED, Signals
 
 
 def test_a_signal_is_read_and_ends_nothing():
@@ -63,7 +63,7 @@ def test_in_another_thread_nothing_is_watched():
 
 
 def test_where_there_is_no_signalfd_signals_are_read_all_the_same(monkeypatch):
-    monkeypatch.setattr("gitrun.engine.watchman.signalfd", lambda _: None)
+    monkeypatch.setattr("gitrun.process.signals.signalfd", lambda _: None)
     with Signals() as signals:
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(0.01)

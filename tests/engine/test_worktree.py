@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from repository import Repo
 
-from gitrun.engine.worktree import put
+from gitrun.workspace.slots import put
 
 # what a program sees of its place: every path but those of git and of the record, and what the tracked file holds
 LOOK = """\

@@ -25,8 +25,8 @@ if __name__ == "__main__":
 from repository import ECHO, Repo
 
 from gitrun import Project
-from gitrun.commands.render import run_json
 from gitrun.errors import GitrunError
+from gitrun.render.text import run_json
 
 TRACING = Path(__file__).with_name("tracing.py")
 PROGRAM = "import sys\nx = 1.0\nprint(x, flush=True)\nopen('made', 'w').write(str(x) * 100)\n"

@@ -9,7 +9,7 @@ import tomli
 import yaml
 
 from gitrun.errors import UsageError
-from gitrun.model.configfiles import changed, load, put, read_flags
+from gitrun.source.config_files import changed, load, put, read_flags
 
 FILES = {
     "a.toml": b'lr = 0.1\nname = "x"\n[model]\nlayers = [1, 2]\nbias = true\n[model.opt]\nkind = "adam"\n',

@@ -11,9 +11,9 @@ from runs_made_up import made_up
 from gitrun.errors import UsageError
 from gitrun.model.dates import require_date
 from gitrun.model.flags import Flags
-from gitrun.model.formats import read_format
 from gitrun.model.metrics import Metrics, Summary
 from gitrun.model.text import relative_text
+from gitrun.views.formats import read_format
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
 BARE = made_up("3fa2c1d8" + "0" * 32, "train.py", label="best")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from gitrun.engine.scan import Scanner
-from gitrun.model.loglines import LogLines
+from gitrun.model.log_lines import LogLines
 from gitrun.model.series import Gathered
+from gitrun.workspace.metric_lines import Scanner
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 ORDINARY = sorted((FIXTURES / "ordinary").glob("*.txt"))

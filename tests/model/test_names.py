@@ -6,7 +6,7 @@ import pytest
 from runs_made_up import made_up
 
 from gitrun.errors import UnknownRun
-from gitrun.model.names import choose, id_named, numbered, unknown
+from gitrun.model.run_names import choose, id_named, numbered, unknown
 
 A, B, C = "3fa2" + "0" * 36, "3fa2" + "1" * 36, "77" + "a" * 38
 RUNS = [

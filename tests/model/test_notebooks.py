@@ -8,7 +8,7 @@ import pytest
 from notebook import notebook
 
 from gitrun.errors import UsageError
-from gitrun.model.notebooks import read_notebook, with_flags
+from gitrun.scripts.notebooks import read_notebook, with_flags
 
 
 def flags(text: str) -> dict[str, object]:

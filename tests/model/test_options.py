@@ -9,7 +9,7 @@ import pytest
 from runs_made_up import made_up
 
 from gitrun.errors import UsageError
-from gitrun.model.options import READERS, request_from
+from gitrun.model.api_request import READERS, request_from
 from gitrun.model.request import Request
 
 REFUSED = {

@@ -10,9 +10,9 @@ from jsonschema import Draft202012Validator
 
 from gitrun.commands.install_docs import SHARE
 from gitrun.errors import UsageError
-from gitrun.model.definitions import Definition, Input, Need, Step
+from gitrun.model.entry import Definition, Input, Need, Step
 from gitrun.model.flags import Flag
-from gitrun.model.projectfile import KINDS, OPERATION, read_definitions, read_each
+from gitrun.source.project_file import KINDS, OPERATION, read_definitions, read_each
 
 SCHEMA = json.loads((SHARE / "gitrun.schema.json").read_text())
 SHA256 = "0123456789abcdef" * 4

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from runs_made_up import WHEN
 
 from gitrun.errors import BadRun
-from gitrun.model import reading, record
+from gitrun.model import decode, encode
 from gitrun.model.files import File, Skipped
 from gitrun.model.flags import Flags
 from gitrun.model.metrics import Metrics
@@ -29,35 +29,35 @@ END = b"\n[[files]]\npath = 'a'\n"
 
 
 def flags_read(flags: Flags) -> Flags:
-    return reading.read_flags(record.flags_toml(flags))
+    return decode.read_flags(encode.flags_toml(flags))
 
 
 @given(st.dictionaries(TEXT, VALUES, max_size=4))
 def test_flags_are_read_as_they_were_written_each_on_a_line_of_its_own(values) -> None:
     flags = Flags(values)
     assert repr(flags_read(flags)) == repr(flags)
-    assert record.flags_toml(flags).count(b"\n") == len(flags)
+    assert encode.flags_toml(flags).count(b"\n") == len(flags)
 
 
 @given(st.dictionaries(TEXT, VALUES, max_size=4), st.randoms())
 def test_equal_flags_are_equal_bytes_in_whatever_order_they_came(values, random) -> None:
     items = list(values.items())
     random.shuffle(items)
-    assert record.flags_toml(Flags(dict(items))) == record.flags_toml(Flags(values))
+    assert encode.flags_toml(Flags(dict(items))) == encode.flags_toml(Flags(values))
 
 
 def test_int_and_float_keep_their_kind() -> None:
-    assert record.flags_toml(Flags({"b": 1.0, "a": 1, "c": True, "d": None})) == b"a = 1\nb = 1.0\nc = true\n"
+    assert encode.flags_toml(Flags({"b": 1.0, "a": 1, "c": True, "d": None})) == b"a = 1\nb = 1.0\nc = true\n"
 
 
 def test_outcome_is_read_as_it_was_written() -> None:
     files = (File("made", 3, "c" * 64, "git"), File("b\\xff", 1 << 40, "d" * 64, "local"))
     metrics = Metrics({"loss": 0.5, "acc": float("inf")})
     outcome = Outcome("error", 3, WHEN, WHEN + timedelta(seconds=2), 2.0, metrics=metrics, files=files)
-    result = reading.parse_toml(record.result_toml(outcome), record.RESULT)
+    result = decode.parse_toml(encode.result_toml(outcome), encode.RESULT)
     assert (result["status"], result["exit_status"], result["started"], result["duration"]) == ("error", 3, WHEN, 2.0)
-    assert reading.read_metrics(result["metrics"]) == metrics
-    assert tuple(map(reading.read_file, result["files"])) == files
+    assert decode.read_metrics(result["metrics"]) == metrics
+    assert tuple(map(decode.read_file, result["files"])) == files
 
 
 def made(count: int, stored: str = "git") -> tuple[File, ...]:
@@ -66,36 +66,36 @@ def made(count: int, stored: str = "git") -> tuple[File, ...]:
 
 def test_a_result_of_very_many_files_is_read_as_it_was_written() -> None:
     files = made(9_000)
-    data = record.result_toml(Outcome("completed", 0, WHEN, WHEN, 2.0, files=files))
-    assert len(data) > reading.LIMIT
-    result = reading.parse_toml(data, record.RESULT)
-    assert (result["status"], tuple(map(reading.read_file, result["files"]))) == ("completed", files)
+    data = encode.result_toml(Outcome("completed", 0, WHEN, WHEN, 2.0, files=files))
+    assert len(data) > decode.LIMIT
+    result = decode.parse_toml(data, encode.RESULT)
+    assert (result["status"], tuple(map(decode.read_file, result["files"]))) == ("completed", files)
 
 
 def test_files_that_a_result_has_no_room_for_are_counted_and_none_of_those_that_are_kept_beside_it() -> None:
     files = (*made(80_000), *made(10_000, "local"))
-    data = record.result_toml(Outcome("completed", 0, WHEN, WHEN, 2.0, files=files))
-    assert len(data) <= record.LONGEST
-    result = reading.parse_toml(data, record.RESULT)
+    data = encode.result_toml(Outcome("completed", 0, WHEN, WHEN, 2.0, files=files))
+    assert len(data) <= encode.LONGEST
+    result = decode.parse_toml(data, encode.RESULT)
     assert result["files_left_out"] == len(files) - len(result["files"]) > 0
     assert sum(file["stored"] == "local" for file in result["files"]) == 10_000
 
 
 def test_a_result_that_names_very_many_shared_files_is_read() -> None:
     shared = tuple(f"{number:0200}" for number in range(10_000))
-    result = reading.parse_toml(record.result_toml(Outcome("completed", 0, WHEN, WHEN, 2.0, shared=shared)), record.RESULT)
+    result = decode.parse_toml(encode.result_toml(Outcome("completed", 0, WHEN, WHEN, 2.0, shared=shared)), encode.RESULT)
     assert result["shared_left_out"] == len(shared) - len(result["shared"]) > 0
 
 
 @pytest.mark.parametrize("data", [b"a = 1\n" + b"#" * (1 << 20) + END, b"a = '''\n" + END * 90_000 + b"'''"])
 def test_a_result_that_is_long_in_another_way_is_a_bad_run(data) -> None:
     with pytest.raises(BadRun, match=r"^.gitrun/result.toml "):
-        reading.parse_toml(data, record.RESULT)
+        decode.parse_toml(data, encode.RESULT)
 
 
 def test_annotations_are_read_as_they_were_written() -> None:
     notes = Notes("a\nlabel", ("a", "b"), (Comment("why", "A User", WHEN), Comment("not", "", None)), marked=True)
-    assert reading.read_notes(record.notes_toml(notes)) == notes
+    assert decode.read_notes(encode.notes_toml(notes)) == notes
 
 
 @pytest.mark.parametrize(
@@ -104,14 +104,14 @@ def test_annotations_are_read_as_they_were_written() -> None:
 )
 def test_what_is_no_table_is_a_bad_run(data) -> None:
     with pytest.raises(BadRun, match=r"^run.toml "):
-        reading.parse_toml(data, "run.toml")
+        decode.parse_toml(data, "run.toml")
 
 
 @given(st.dictionaries(st.sampled_from(["label", "tags", "comments", "marked", "other"]), st.one_of(VALUES, st.just({}))))
 def test_annotations_of_another_kind_are_passed_over(found) -> None:
     import tomli_w
 
-    notes = reading.read_notes(tomli_w.dumps(found).encode())
+    notes = decode.read_notes(tomli_w.dumps(found).encode())
     assert notes.label == (found.get("label") if isinstance(found.get("label"), str) else None)
     assert notes.marked == (found.get("marked") is True)
     assert all(isinstance(tag, str) for tag in notes.tags)
@@ -119,11 +119,11 @@ def test_annotations_of_another_kind_are_passed_over(found) -> None:
 
 @pytest.mark.parametrize("value", [True, "1", 1 << 64, None, [1]])
 def test_number_that_is_none_is_passed_over(value) -> None:
-    assert reading.whole({"n": value}, "n") is None
+    assert decode.whole({"n": value}, "n") is None
 
 
 def test_metric_that_no_float_can_hold_is_passed_over() -> None:
-    assert reading.read_metrics({"a": 10**400, "b": True, "c": "1", "d": 2}) == Metrics({"d": 2.0})
+    assert decode.read_metrics({"a": 10**400, "b": True, "c": "1", "d": 2}) == Metrics({"d": 2.0})
 
 
 @pytest.mark.parametrize(
@@ -137,11 +137,11 @@ def test_metric_that_no_float_can_hold_is_passed_over() -> None:
     ],
 )
 def test_time_is_utc_or_none(written, found) -> None:
-    assert reading.when({"t": written}, "t") == found
+    assert decode.when({"t": written}, "t") == found
 
 
 def test_message_has_a_subject_of_one_line_and_the_two_trailers() -> None:
-    message = record.message("run a.py\nx=1 " + "y" * 300, "attempt").decode()
+    message = encode.message("run a.py\nx=1 " + "y" * 300, "attempt").decode()
     subject, empty, *rest = message.split("\n")
     assert (len(subject), subject[:13], empty) == (200, "run a.py x=1 ", "")
     assert rest == ["Gitrun-Kind: attempt", "Gitrun-Format: 1", ""]
@@ -149,11 +149,11 @@ def test_message_has_a_subject_of_one_line_and_the_two_trailers() -> None:
 
 @given(TEXT)
 def test_message_that_a_program_has_a_hand_in_forges_no_trailer(text) -> None:
-    lines = record.message(f"run {text}\n\nGitrun-Kind: merge", "result").decode().split("\n")
+    lines = encode.message(f"run {text}\n\nGitrun-Kind: merge", "result").decode().split("\n")
     assert [line for line in lines if line.startswith("Gitrun-Kind: ")] == ["Gitrun-Kind: result"]
 
 
 def test_subjects_are_for_people() -> None:
-    assert record.attempt_subject(PLAN) == "run a b x=1"
+    assert encode.attempt_subject(PLAN) == "run a b x=1"
     outcome = Outcome("completed", 0, WHEN, WHEN, 12.4, metrics=Metrics({"loss": 0.31}))
-    assert record.outcome_subject(outcome) == "completed in 12.4s: loss=0.31"
+    assert encode.outcome_subject(outcome) == "completed in 12.4s: loss=0.31"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gitrun.errors import UsageError
 from gitrun.model.flags import Flag, Value, defaults
-from gitrun.model.scripts import Script, arguments, constants, read_script
+from gitrun.scripts.discover import Script, arguments, constants, read_script
 
 ECHO = b'x = 1.0\ny = 2\nz = "a"\nprint("%r %r %r" % (x, y, z))\n'
 PARSER = """

@@ -10,7 +10,7 @@ import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitrun.model import record
+from gitrun.model import encode
 from gitrun.model.flags import Flags
 from gitrun.model.toml import by_statement, read_toml
 
@@ -59,7 +59,7 @@ def test_what_tomli_w_writes_is_read_as_tomli_reads_it(document) -> None:
 
 @given(st.dictionaries(TEXT, st.one_of(st.booleans(), st.integers(), st.floats(), TEXT, st.lists(TEXT)), max_size=4))
 def test_flags_are_read_as_tomli_reads_them(values) -> None:
-    text = record.flags_toml(Flags(values)).decode()
+    text = encode.flags_toml(Flags(values)).decode()
     assert read_by(read_toml, text) == read_by(tomli.loads, text)
 
 

@@ -16,12 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from runs_made_up import made_up
 
-from gitrun.commands.reporting.data import data
-from gitrun.commands.reporting.junit import junit
-from gitrun.commands.reporting.markdown import markdown
-from gitrun.commands.reporting.page import page
 from gitrun.model.metrics import Metrics
 from gitrun.model.text import safe_lines
+from gitrun.render.html import page
+from gitrun.render.junit import junit
+from gitrun.render.markdown import markdown
+from gitrun.render.report_json import data
 from gitrun.views.contents import Change
 from gitrun.views.history import Commit
 from gitrun.views.ranges import Range

@@ -21,13 +21,13 @@ from repository import Repo
 from stateful.model import COMPLETED, ERROR, STAGED, Clone, Refused, Said, State, may_be_said, meetings, merged_attempt
 
 from gitrun import Project
-from gitrun.engine.housekeeping import Rules
-from gitrun.engine.sharing import Order
-from gitrun.engine.streams import NoStream
 from gitrun.errors import NotTrusted, StaleRun
 from gitrun.model.request import Request
 from gitrun.model.run import Comment, Notes
+from gitrun.process.streams import NoStream
+from gitrun.sharing.transfer import Order
 from gitrun.store.trust import commits_of
+from gitrun.upkeep.gc import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable

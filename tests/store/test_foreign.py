@@ -10,7 +10,7 @@ import pytest
 from clones import clone, make_team, tip
 
 from gitrun import Project
-from gitrun.model.incoming import began
+from gitrun.model.validation_rules import began
 from gitrun.store.foreign import received
 
 FAR = "9000-01-01T00:00:00.000000+00:00"

@@ -13,9 +13,9 @@ import tomli
 
 from gitrun import Project
 from gitrun.errors import CannotRun, UsageError
-from gitrun.model.hooks import CLIENT, NAMES, digest, is_ours, settings_of, version_from
-from gitrun.store import hooks
-from gitrun.store.hooks import Hooks
+from gitrun.sharing import hook_files
+from gitrun.sharing.hook_files import Hooks
+from gitrun.sharing.hook_rules import CLIENT, NAMES, digest, is_ours, settings_of, version_from
 
 HOOKS = Path(__file__).parents[2] / "hooks"
 FOREIGN = b"#!/bin/sh\necho foreign >> log\n"
@@ -118,7 +118,7 @@ def test_hook_of_another_version_is_out_of_date_and_replaced(repo) -> None:
 
 def test_chain_interrupted_before_ours_was_written_goes_on(repo) -> None:
     path = lay(repo)
-    hooks.put_beside(path)
+    hook_files.put_beside(path)
     assert hooks_of(repo).status("pre-push").status == "foreign"
     assert hooks_of(repo).install("pre-push", chain=True).status == "chained"
     hooks_of(repo).uninstall("pre-push")
@@ -219,8 +219,8 @@ def test_version_of_git(said, version) -> None:
 
 def test_wheel_brings_the_hooks_to_the_place_where_they_are_looked_for() -> None:
     settings = tomli.loads((HOOKS.parent / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
-    assert settings["force-include"]["hooks"] == hooks.PLACES[0].relative_to(HOOKS.parent).as_posix()
-    assert hooks.PLACES[1] == HOOKS
+    assert settings["force-include"]["hooks"] == hook_files.PLACES[0].relative_to(HOOKS.parent).as_posix()
+    assert hook_files.PLACES[1] == HOOKS
     assert {file.name for file in HOOKS.iterdir()} == set(NAMES)
 
 

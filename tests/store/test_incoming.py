@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitrun import Project
-from gitrun.model.incoming import wrong_name
-from gitrun.store import incoming, remotes
-from gitrun.store.incoming import Goal, Wanted, opened, promote, receive
-from gitrun.store.locks import acquire
+from gitrun.git.locks import acquire
+from gitrun.model.validation_rules import wrong_name
+from gitrun.sharing import quarantine, remotes
+from gitrun.sharing.quarantine import Goal, Wanted, opened, promote, receive
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_leftovers_of_the_dead_go_and_those_of_the_living_stay(repo) -> None:
     repo.git("pack-refs", "--all")
     with opened(git) as prefix:
         repo.git("update-ref", f"{prefix}all", head)
-        incoming.sweep(git)
+        quarantine.sweep(git)
         assert repo.git("for-each-ref", "--format=%(refname)", "refs/gitrun") == f"{prefix}all"
     assert repo.git("for-each-ref", "refs/gitrun") == ""
 
@@ -121,7 +121,7 @@ def test_what_is_looked_through_is_kept_from_gc(team) -> None:
 
 
 def test_many_runs_are_known_at_once(team, monkeypatch) -> None:
-    monkeypatch.setattr(incoming, "FEW", 1)
+    monkeypatch.setattr(quarantine, "FEW", 1)
     monkeypatch.setattr(remotes, "FEW", 1)
     team.bob.run("fetch", check=True)
     git = Project(team.bob.path).git

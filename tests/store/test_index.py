@@ -16,7 +16,7 @@ from gitrun.model.flags import Flags
 from gitrun.model.run import BrokenRun
 from gitrun.store import index
 from gitrun.store.index import SETTLED, Index
-from gitrun.store.rows import flags_key, pack, row, unpack, words_key
+from gitrun.store.index_rows import flags_key, pack, row, unpack, words_key
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from datetime import datetime, timezone
 import pytest
 
 from gitrun.errors import CannotRun, RunIsRunning
+from gitrun.git.locks import acquire
 from gitrun.model.plan import Outcome
 from gitrun.store import live as module
 from gitrun.store.live import Owner, hold, is_live, owner_of, recorded
-from gitrun.store.locks import acquire
 
 RUN = "ab" * 20
 OWNER = Owner(123, "boot 456", RUN, "/some/where", in_place=False, started=1.5, linked=("data",))

@@ -9,12 +9,12 @@ import sys
 import threading
 import time
 
-from gitrun.store.locks import acquire, is_held
+from gitrun.git.locks import acquire, is_held
 
 HOLDER = """\
 import sys, time
 from pathlib import Path
-from gitrun.store.locks import acquire
+from gitrun.git.locks import acquire
 lock = acquire(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(60)

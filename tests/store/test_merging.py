@@ -8,10 +8,10 @@ import pytest
 from clones import make_team, tip
 
 from gitrun import Project
-from gitrun.model.merging import Side, merge_notes
-from gitrun.model.reading import read_notes
+from gitrun.model.decode import read_notes
 from gitrun.model.run import Comment, Notes
-from gitrun.store.merging import fitting
+from gitrun.sharing.annotation_merge import Side, merge_notes
+from gitrun.sharing.merge import fitting
 
 NOW = datetime(2026, 11, 22, tzinfo=timezone.utc)
 

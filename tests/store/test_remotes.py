@@ -19,7 +19,7 @@ from supervised import until
 
 from gitrun import Project
 from gitrun.errors import GitFailed, UsageError
-from gitrun.store.remotes import default_remote, is_remote
+from gitrun.sharing.remotes import default_remote, is_remote
 
 
 @pytest.fixture

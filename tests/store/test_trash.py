@@ -9,7 +9,7 @@ from gitrun.errors import RunIsRunning, StaleRun, UnknownRun
 from gitrun.model.run import BrokenRun
 from gitrun.store import trash
 from gitrun.store.live import hold
-from gitrun.store.tips import tips
+from gitrun.store.refs import tips
 from gitrun.views.select import Question
 
 

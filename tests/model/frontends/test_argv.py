@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gitrun.model.flags import Typed
-from gitrun.model.scripts import read_script, read_words
+from gitrun.scripts.discover import read_script, read_words
 
 ARGPARSE = """
 import argparse

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from gitrun.errors import UsageError
 from gitrun.model.flags import same_value
-from gitrun.model.scripts import arguments, read_script
+from gitrun.scripts.discover import arguments, read_script
 
 BOOLS = [
     '"--b", default=True',

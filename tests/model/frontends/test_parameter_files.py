@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gitrun.model.scripts import read_script
+from gitrun.scripts.discover import read_script
 
 YAML = "import yaml\n"
 HERE = "import json, os\nfrom pathlib import Path\nHERE = os.path.dirname(os.path.abspath(__file__))\n"

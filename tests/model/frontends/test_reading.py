@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from gitrun.errors import UsageError
 from gitrun.model.flags import Flag, Typed, defaults, settle
-from gitrun.model.scripts import arguments, read_script, warning
+from gitrun.scripts.discover import arguments, read_script, warning
 
 if TYPE_CHECKING:
     from gitrun.model.flags import Value
-    from gitrun.model.scripts import Script
+    from gitrun.scripts.discover import Script
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,98 @@
+"""Edits the flags of a start in an editor, as TOML with a comment for each flag."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from gitrun.commands.ops import words_about
+from gitrun.errors import GitrunError, UsageError
+from gitrun.model.encode import inline, literal
+from gitrun.model.flags import Flag, copy_value, defaults, settle
+from gitrun.model.plan import Skip
+from gitrun.model.text import safe_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gitrun.model.flags import Value
+    from gitrun.model.request import Request
+    from gitrun.project import Project
+
+HEAD = "# Flags of {}. A line that is taken away leaves its flag as it is; an empty sheet runs nothing.\n"
+
+
+def edited(project: Project, request: Request) -> Request:
+    """Returns the request with the flags as saved in git's editor. Raises UsageError."""
+    from gitrun.git.exe import edit
+
+    operation, given = before_editing(project, request)
+    by_name = {flag.name: flag for flag in known_flags(project, operation)}
+    flags = [*by_name.values(), *(Flag(name) for name in given if name not in by_name)]
+    if not flags:
+        raise UsageError(f"{operation} has no flags to edit", "give them as name=value")
+    sheet = sheet_of(operation, flags, given)
+    text = edit(project.git, "RUN_FLAGS.toml", sheet)
+    values = values_in(text)
+    if not values:
+        raise UsageError("nothing was run: the sheet of flags is empty", "save it with flags to run it")
+    for name, value in values.items():
+        check_line(text, by_name.get(name), operation, (name, value))
+    return replace(request, flags={**request.flags, **values})
+
+
+def before_editing(project: Project, request: Request) -> tuple[str, Mapping[str, Value]]:
+    """Returns the operation and the flags that it would get. Raises GitrunError."""
+    try:
+        plan = project.plan(replace(request, needed=False, needed_source=False))
+    except UsageError:
+        known = known_flags(project, request.operation or "")
+        if not any(flag.required and flag.default is None for flag in known):
+            raise
+        # required flags may be missing: the user fills them in
+        return request.operation or "", defaults(known)
+    return ("", {}) if isinstance(plan, Skip) else (plan.operation, plan.flags)
+
+
+def known_flags(project: Project, operation: str) -> tuple[Flag, ...]:
+    """Returns the declared flags of the operation in the working tree; empty if it is unknown there."""
+    from gitrun.source.catalog import offers
+
+    try:
+        return offers(replace(project.git, prefix=""), [operation])[0].flags or ()
+    except GitrunError:
+        return ()
+
+
+def sheet_of(operation: str, flags: Sequence[Flag], values: Mapping[str, Value]) -> str:
+    """Builds the TOML: a line for each flag, under a comment that describes it."""
+    lines = [HEAD.format(safe_text(operation))]
+    for flag in flags:
+        about = safe_text(words_about(flag))
+        lines += [f"# {about}"] if about else []
+        key = literal({flag.name: 0})[:-5] if "." not in flag.name else f'"{flag.name}"'
+        lines.append(f"{key} = {inline(values[flag.name])}" if flag.name in values else f"# {key} =")
+    return "\n".join(lines) + "\n"
+
+
+def values_in(text: str) -> dict[str, Any]:
+    """Parses the edited TOML. Raises UsageError with the line number."""
+    import tomli
+
+    try:
+        found = tomli.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"nothing was run: the sheet of flags is not TOML: {error}") from error
+    return found
+
+
+def check_line(text: str, flag: Flag | None, operation: str, given: tuple[str, Any]) -> None:
+    """Raises UsageError with the line number if the flag does not accept the value."""
+    name, value = given
+    try:
+        settle([flag] if flag else None, {name: copy_value(name, value)}, operation=operation)
+    except UsageError as error:
+        pattern = rf"""^\s*["']?{re.escape(name)}["']?\s*="""
+        lines = [number for number, line in enumerate(text.split("\n"), start=1) if re.match(pattern, line)]
+        raise UsageError(f"line {lines[0] if lines else 1}: {error.message}", "nothing was run") from error

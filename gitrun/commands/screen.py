@@ -1,0 +1,150 @@
+"""Pages output by git's rules: `git var GIT_PAGER` names the pager; git itself handles `git -p` and `pager.run`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gitrun.errors import UsageError
+from gitrun.model.settings import truth
+from gitrun.render.palette import PLAIN, SLOTS, Palette
+from gitrun.render.text import Shape, giving_way, line_of, speakable, widths_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from gitrun.git.exe import Git
+
+
+ASKED = "--color"
+WHEN = ("always", "never", "auto")
+
+
+IN_USE = "GIT_PAGER_IN_USE"
+MANNERS = {"LESS": "FRX", "LV": "-c"}
+"""Default options that git gives pagers: quit if one screen suffices, keep colours, leave the text."""
+
+
+@contextmanager
+def paged() -> Iterator[None]:
+    """Sends stdout through the user's pager, if there is one, until the end of the `with`. Waits for the pager."""
+    from pathlib import Path
+
+    from gitrun.git.exe import spawn
+    from gitrun.process.run import shown_through
+
+    named = os.fsdecode(spawn(("var", "GIT_PAGER"), os.environ, Path.cwd()).stdout).strip()
+    if named in {"", "cat"}:
+        yield
+        return
+    os.environ["COLUMNS"] = str(shutil.get_terminal_size().columns)  # programs behind a pipe cannot ask the terminal
+    sys.stdout.flush()
+    streams = (1, 2) if sys.stderr.isatty() else (1,)
+    with shown_through(named, {**MANNERS, **os.environ}, streams) as is_shown:
+        if is_shown:
+            os.environ[IN_USE] = "true"
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+
+
+def is_for_person() -> bool:
+    """Returns whether a person reads stdout, on a terminal or in a pager."""
+    return sys.stdout.isatty() or os.environ.get(IN_USE, "").lower() in {"true", "yes", "on", "1"}
+
+
+def out(text: str) -> None:
+    """Prints a line on stdout."""
+    sys.stdout.write(text + "\n")
+
+
+def print_json(value: Any) -> None:  # noqa: ANN401 - whatever a verb shows
+    """Prints the value as ASCII JSON, indented for people. Not-a-number and infinities become texts."""
+    out(json.dumps(speakable(value), indent=2 if is_for_person() else None, allow_nan=False))
+
+
+def table(rows: Sequence[Sequence[str]], shape: Shape | None = None) -> None:
+    """Prints the rows as aligned columns, two blanks apart. For people, lines are cut to the terminal's width.
+
+    A cell of more than WIDEST columns does not widen its column.
+    """
+    shape = shape or Shape()
+    room = shutil.get_terminal_size().columns if is_for_person() else sys.maxsize
+    fitted = [[sayable(cell) for cell in row] for row in giving_way(rows, shape, room)]
+    widths = widths_of(fitted)
+    for row in fitted:
+        out(line_of(row, widths, room, shape.right, cut=sayable("…")))
+
+
+def sayable(text: str) -> str:
+    """Escapes characters that stdout's encoding lacks, so that widths are counted correctly."""
+    if text.isascii() or not sys.stdout.encoding or sys.stdout.encoding.lower().startswith("utf"):
+        return text
+    return text.encode(sys.stdout.encoding, "backslashreplace").decode(sys.stdout.encoding)
+
+
+def palette(git: Git) -> Palette:
+    """Returns the colours for stdout. Raises UsageError for a colour that git does not know."""
+    if not is_on(git.config):
+        return PLAIN
+    return Palette({slot: read_colour(git, slot, default) for slot, default in SLOTS.items()})
+
+
+def read_colour(git: Git, slot: str, default: str) -> str:
+    """Returns the escape sequence of a slot. Starts git only if the user configured it. Raises UsageError."""
+    name = f"color.run.{slot}"
+    if name not in git.config:
+        return f"\x1b[{default}m"
+    done = git.attempt("config", "--get-color", name)
+    if done.returncode:
+        raise UsageError(f"setting {name} takes a colour such as 'bold red', not '{git.config[name][-1]}'")
+    return done.stdout.decode()
+
+
+def named(git: Git, name: str) -> str:
+    """Returns the escape sequence of a colour such as `bold red`; empty without colours. Raises UsageError."""
+    done = git.attempt("config", "--get-color", "", name)
+    if done.returncode or name.startswith("-"):
+        raise UsageError(f"there is no colour '{name}'", "%(color:<colour>) takes what git config does: red, bold blue, reset")
+    return done.stdout.decode() if is_on(git.config) else ""
+
+
+def is_on(config: Mapping[str, tuple[str, ...]]) -> bool:
+    """Returns whether stdout is coloured. Raises UsageError for a malformed setting."""
+    # the callback of `--color` puts its value there
+    context = click.get_current_context(silent=True)
+    when: str | None = context.meta.get(ASKED) if context else None
+    for name in ("color.run", "color.ui"):
+        if when is None and name in config:
+            text = config[name][-1].lower()
+            when = text if text in WHEN else "auto" if truth(config, name, default=True) else "never"
+    if when in {"always", "never"}:
+        return when == "always"
+    if os.environ.get("TERM", "dumb") == "dumb" or os.environ.get("NO_COLOR"):
+        return False
+    return is_for_person() and (not os.environ.get("GIT_PAGER_IN_USE") or truth(config, "color.pager", default=True))
+
+
+def options() -> tuple[click.Option, click.Option]:
+    """Returns the options `--color[=<when>]` and `--no-color` of verbs that show runs."""
+
+    def ask(context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
+        if value:
+            context.meta[ASKED] = value
+
+    return (
+        click.Option(
+            ["--color"], is_flag=False, flag_value="always", type=click.Choice(WHEN), metavar="[=WHEN]", callback=ask,
+            expose_value=False, help="Colour: always, never or auto.",
+        ),
+        click.Option(
+            ["--no-color", "colourless"], flag_value="never", callback=ask, expose_value=False, help="As --color=never.",
+        ),
+    )  # fmt: skip

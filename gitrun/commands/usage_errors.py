@@ -1,0 +1,201 @@
+"""Explains usage errors: translates click's messages, and guesses what was meant."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from contextlib import suppress
+from difflib import SequenceMatcher, get_close_matches
+from typing import TYPE_CHECKING
+
+import click
+
+from gitrun.commands.main import VERBS, command_of
+from gitrun.errors import GitrunError, UnknownOperation, UsageError
+from gitrun.model.text import either_text
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from gitrun.source.catalog import Offer
+
+NEAR = 0.7
+"""Similarity (0 to 1) at which a word counts as a misspelling of another."""
+RUN = ("--restart", "--start")
+"""Options of `git run` whose value names what to run."""
+WANTED = {"runs": "the name of a run", "file": "the path of a file"}
+TYPE_WORDS = {"integer": "a whole number", "float": "a number"}
+WRONG_TYPE = re.compile(r"('.*') is not a valid (integer|float)( range)?\.?", re.DOTALL)
+TOO_SMALL = re.compile(r"(\S+) is not in the range x>=([0-9]+)\.?")
+SURPLUS = re.compile(r"unexpected extra arguments? \((?P<words>.*)\)", re.DOTALL)
+BYTE = re.compile(r"(?<!\\)\\udc([89a-f][0-9a-f])")
+"""Python's spelling of a byte that is not UTF-8."""
+NUMBER = re.compile(r"-[0-9.]")
+HABITS = {
+    **dict.fromkeys(("restart", "resume", "start"), "git run --restart RUN restarts a run"),
+    "stage": "git run --stage OPERATION prepares a run, git run --start RUN starts it",
+    **dict.fromkeys(("runs", "status", "history"), "git run list shows the runs"),
+    "info": "git run show RUN shows a run",
+    **dict.fromkeys(("delete", "remove"), "git run rm RUN deletes runs"),
+    "undelete": "git run restore RUN brings deleted runs back",
+    "follow": "git run watch RUN follows a run",
+    "clean": "git run gc cleans up",
+}
+"""Verbs of other tools, and their equivalents here."""
+
+
+def told(error: click.ClickException, verb: str, words: Sequence[str]) -> tuple[str, str]:
+    """Translates a click error into (message, hint)."""
+    called = "git run" if verb == "run" else f"git run {verb}"
+    hint = f"{called} -h shows the options"
+    if isinstance(error, click.NoSuchOption):
+        return no_option(error, words, hint) if verb == "run" else (unknown_option(error), hint)
+    if isinstance(error, click.MissingParameter) and isinstance(error.param, click.Argument):
+        return f"{called} needs {WANTED.get(error.param.name or '', error.param.name)}", hint
+    if isinstance(error, click.BadOptionUsage):
+        return f"{error.option_name} {'needs a' if 'requires' in error.message else 'takes no'} value", hint
+    if isinstance(error, click.BadParameter) and isinstance(error.param, click.Option):
+        return f"{'/'.join(sorted(error.param.opts, key=len))}{wrong_value(error.message)}", hint
+    if surplus := SURPLUS.search(error.format_message()):
+        return f"{called} has no use for '{surplus['words']}'", hint
+    return error.format_message(), hint
+
+
+def wrong_value(message: str) -> str:
+    """Describes a wrong value; the result follows the option's name. Shows bytes that are not UTF-8 in hex."""
+    message = BYTE.sub(r"\\x\1", message)
+    if wrong := WRONG_TYPE.fullmatch(message):
+        return f" takes {TYPE_WORDS[wrong[2]]}, not {wrong[1]}"
+    if small := TOO_SMALL.fullmatch(message):
+        return f" takes {small[2]} or more, not {small[1]}"
+    return f": {message}"
+
+
+def unknown_option(error: click.NoSuchOption) -> str:
+    """Returns the message for an unknown option, with similar ones."""
+    near = near_options(error)
+    return f"there is no option '{error.option_name}'" + (f"; did you mean {either_text(near)}?" if near else "")
+
+
+def near_options(error: click.NoSuchOption) -> list[str]:
+    """Returns the long options that resemble the given one. Dashes do not count."""
+    given = error.option_name.lstrip("-")
+    near = (option for option in error.possibilities or () if option.startswith("--"))
+    return [option for option in near if SequenceMatcher(None, given, option.lstrip("-")).ratio() >= NEAR]
+
+
+def no_option(error: click.NoSuchOption, words: Sequence[str], hint: str) -> tuple[str, str]:
+    """Returns (message, hint) for an option unknown to `git run`. After an operation, it explains how flags are written."""
+    name, near = error.option_name, near_options(error)
+    place = next((place for place, word in enumerate(words) if is_option(word, name)), len(words))
+    options = error.ctx.command.params if error.ctx else ()
+    if not operation_in(words[:place], options) and not any(word.partition("=")[0] in RUN for word in words[:place]):
+        if verb := verb_of(name, words[place + 1 :]):
+            return behind_options(verb)
+        return unknown_option(error), hint if near else f"flags are written name=value; {hint}"
+    typed, _, value = words[place].partition("=") if place < len(words) else (name, "", "")
+    after = words[place + 1] if place + 1 < len(words) else ""
+    given = value or (after if after and "=" not in after and (after[0] != "-" or NUMBER.match(after)) else "")
+    flag, shown = name.lstrip("-"), typed + ("=" if value else " ") * bool(given) + given
+    written = shlex.quote(f"{flag}={given or 'true'}") if len(flag) > 1 else "name=value"
+    more = f"; the option of git run is {either_text(near)}" if near else ""
+    return f"flags are written {written}, not {shown}", f"what is for the program itself stands behind --{more}"
+
+
+def is_option(word: str, name: str) -> bool:
+    """Returns whether a word contains the option; short options may be combined or followed by a value."""
+    return word.partition("=")[0] == name if name.startswith("--") else word[:1] == "-" != word[1:2] and name[1:] in word
+
+
+def operation_in(words: Sequence[str], options: Sequence[click.Parameter]) -> str:
+    """Returns the first word that is no flag, option or value of an option; empty if there is none."""
+    takes = {name for one in options if isinstance(one, click.Option) and not one.is_flag for name in one.opts}
+    before = ""
+    for word in words:
+        if before not in takes and not word.startswith("-") and "=" not in word:
+            return word
+        before = word
+    return ""
+
+
+def stray(words: Sequence[str]) -> UsageError:
+    """Makes the error for a second word that is neither flag nor option, with a guess at its meaning."""
+    first, word = [word for word in words if "=" not in word][:2]
+    rest, flags = shlex.join([word for word in words if word != first]), [word for word in words if "=" in word]
+    command = f"git run {shlex.join([*flags, '--', *(word for word in words if '=' not in word)])}"
+    offer = offer_here(first)
+    if offer and (pair := pair_meant([word for word in words if word != first], [flag.name for flag in offer.flags or ()])):
+        return UsageError("a flag and its value are one word", f"did you mean {pair}?")
+    said = f"'{word}' is neither a flag nor an option"
+    if first.isdecimal() and word in VERBS and not offer:  # the number is the value of an option such as -n 3
+        return UsageError(*behind_options(word))
+    if offer:
+        return UsageError(said, f"flags are name=value, arguments of {first} stand behind --: git run {first} -- {word}")
+    if first in VERBS:
+        return no_operation(first)
+    if first in HABITS:
+        return UsageError(f"there is no script, program or verb '{first}' here", HABITS[first])
+    if not shutil.which(first) and (near := get_close_matches(first, VERBS, 2, NEAR)):
+        return UsageError(f"there is no script, program or verb '{first}' here", f"did you mean {either_text(near)}?")
+    if offer_here(word):
+        return UsageError(said, f"git run {rest} runs {word}; {command} runs it as a command")
+    return UsageError(said, f"flags are name=value; {command} runs any program")
+
+
+def pair_meant(words: Sequence[str], flags: Collection[str]) -> str:
+    """Returns a flag that was written as `lr 0.1`, `lr =0.1`, `lr= 0.1` or `lr:0.1` in the form `lr=0.1`; else empty."""
+    for place, word in enumerate(words):
+        name, sign, value = word.partition(":" if "=" not in word else "=")
+        if name not in flags or (sign and value and sign != ":"):
+            continue
+        after = [word for word in words[place + 1 :] if word != "="][:1]
+        return shlex.quote(f"{name}={value or ''.join(after).removeprefix('=') or 'VALUE'}")
+    return ""
+
+
+def offer_here(name: str) -> Offer | None:
+    """Returns the operation of that name in the working tree; None if there is none that is readable."""
+    from gitrun.commands.opening import open_project
+    from gitrun.source.catalog import offers
+
+    project = open_project()
+    with suppress(GitrunError):
+        return offers(project.git, [name])[0]
+    return None
+
+
+def with_verbs(error: UnknownOperation, words: Sequence[str]) -> tuple[str, str]:
+    """Returns (message, hint) for an unknown operation, which may be a verb, perhaps after options."""
+    if error.name in VERBS:
+        plain = no_operation(error.name)
+        message, hint = behind_options(error.name) if error.name in words[1:] else (plain.message, plain.hint)
+        return message, f"{hint}; or did you mean {either_text(error.near)}?" if error.near else hint
+    if error.name in HABITS:
+        return error.message, HABITS[error.name]
+    if shutil.which(error.name) and not error.near:
+        return error.message, f"git run -- {shlex.quote(error.name)} runs the program of that name"
+    near = [*get_close_matches(error.name, VERBS, 2, NEAR), *error.near]
+    return error.message, f"did you mean {either_text(near)}?" if near else error.hint
+
+
+def require_no_verb(name: str | None) -> None:
+    """Raises UnknownOperation if `name` is a verb and no operation."""
+    if name in VERBS and not offer_here(name):
+        raise no_operation(name)
+
+
+def no_operation(verb: str) -> UnknownOperation:
+    """Makes the error for a verb in the place of an operation."""
+    return UnknownOperation(f"there is no script or program '{verb}' here", f"git run {verb} is the verb", verb)
+
+
+def behind_options(verb: str) -> tuple[str, str]:
+    """Returns (message, hint) for options in front of the verb."""
+    return f"{verb} is a verb, and its options stand behind it", f"git run {verb} -h shows them"
+
+
+def verb_of(option: str, words: Sequence[str]) -> str:
+    """Returns the first verb among the words if it has the option; else empty."""
+    verb = next((word for word in words if word in VERBS), "")
+    return verb if verb and any(option in one.opts for one in command_of(verb).params) else ""

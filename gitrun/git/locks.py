@@ -1,0 +1,94 @@
+"""File locks (flock) that the kernel releases when their holder dies."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from gitrun.git.places import make_private
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+
+class Lock:
+    """A held flock on a file. Released by `release`, at the end of a `with`, or when all its holders die."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self.descriptor = descriptor
+
+    def __enter__(self) -> Lock:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Releases the lock. A second call does nothing."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+
+def acquire(path: Path, wait: float | None = None) -> Lock | None:
+    """Locks the file at `path`. Returns None if that takes more than `wait` seconds; without `wait`, waits forever.
+
+    Creates the file and its directory. A holder may unlink its lock file, so the lock is retried until the locked file is
+    the one at `path`.
+    """
+    end = None if wait is None else time.monotonic() + wait
+    while True:
+        # mkdir(exist_ok=True) still raises this if the directory is removed between its two steps
+        with suppress(FileExistsError):
+            make_private(path.parent)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:  # somebody removed the directory in between
+            continue
+        try:
+            # flock, since a POSIX lock is lost when any descriptor of the file is closed
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (fcntl.LOCK_NB if end else 0))
+            if is_at(descriptor, path):
+                return Lock(path, descriptor)
+        except BlockingIOError:
+            if end is not None and time.monotonic() >= end:
+                os.close(descriptor)
+                return None
+            time.sleep(0.005)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def is_at(descriptor: int, path: Path) -> bool:
+    """Returns whether the open file is the one at `path`."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def is_held(path: Path) -> bool:
+    """Returns whether a process holds the lock on the file at `path`. Another user's unreadable lock counts as held."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except PermissionError:  # another user's: assume that its holder is alive
+        return os.path.lexists(path)
+    except OSError:
+        return False
+    try:
+        # shared, so that processes that only look do not see each other
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # a file system without locks
+        return False
+    finally:
+        os.close(descriptor)
+    return False

@@ -1,0 +1,142 @@
+"""Finds lock files that a killed git left behind: git never removes another process's lock."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gitrun.git.gc_lock import is_living
+from gitrun.git.locks import is_held
+from gitrun.model.diagnostics import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gitrun.git.exe import Git
+
+FORGOTTEN = 600.0
+"""Seconds after which a lock counts as stale on systems without /proc."""
+YOUNG = 1.0
+"""Seconds for which a lock may belong to a program other than git. Such programs hold locks only briefly."""
+AT_TOP = (
+    "HEAD.lock", "index.lock", "config.lock", "packed-refs.lock", "packed-refs.new", "shallow.lock", "gc.pid.lock",
+    "objects/info/commit-graph.lock", "objects/info/commit-graphs/commit-graph-chain.lock",
+    "objects/pack/multi-pack-index.lock",
+)  # fmt: skip
+
+
+def of_locks(git: Git) -> Iterator[Finding]:
+    """Yields lock files that no process holds."""
+    gc = git.common_dir / "gc.pid"
+    if gc.exists() and not is_living(gc):
+        words = "gc.pid says that git gc is running, and it is not"
+        yield Finding("lock", words, f"rm '{gc}'", str(gc), "remove")
+    paths = [path for path in lock_files(git) if is_forgotten(git, path)]
+    for path in paths:
+        name, hint = os.path.relpath(path, git.common_dir), f"once no git is at work here: rm '{path}'"
+        if is_users_index(git, path):
+            yield Finding("lock", f"{name} is held by no git that can be seen from here", hint, str(path))
+        else:
+            yield Finding("lock", f"{name} was left by a killed git", hint, str(path), "remove")
+
+
+def is_users_index(git: Git, lock: Path) -> bool:
+    """Returns whether the lock is on an index of the user's, which an editor may hold for hours.
+
+    The git that holds it may be invisible: in a container, on another machine, or running elsewhere.
+    """
+    if lock.name != "index.lock" or lock.is_relative_to(git.state):
+        return False
+    try:
+        return b"/gitrun/slots/" not in (lock.parent / "gitdir").read_bytes()
+    except OSError:
+        return True
+
+
+def lock_files(git: Git) -> Iterator[Path]:
+    """Yields all lock files in the repository, held or not."""
+    for name in AT_TOP:
+        if (git.common_dir / name).exists():
+            yield git.common_dir / name
+    for top, _, names in os.walk(git.common_dir / "refs"):
+        yield from (Path(top, name) for name in names if name.endswith(".lock"))
+    for record in sorted((git.common_dir / "worktrees").glob("*")):
+        yield from (record / name for name in ("index.lock", "HEAD.lock") if (record / name).exists())
+    with suppress(OSError):  # unreadable if they are another user's
+        for slot in sorted((git.state / "slots").iterdir()):
+            lock = slot / "index.lock"
+            if os.path.lexists(lock) and not is_held(lock.with_name("lock")):
+                yield lock
+
+
+def is_forgotten(git: Git, path: Path) -> bool:
+    """Returns whether the holder of a lock file is dead. Waits up to a second for a young one to go."""
+    try:
+        seen = path.lstat()
+        age = time.time() - seen.st_mtime
+        if 0 <= age < YOUNG:
+            time.sleep(YOUNG - age)
+            if path.lstat().st_ino != seen.st_ino:
+                return False
+    except OSError:  # it was released
+        return False
+    if not os.path.isdir("/proc/self"):  # noqa: PTH112 - as short
+        return age > FORGOTTEN
+    return not is_at_work(git)
+
+
+def is_at_work(git: Git) -> bool:
+    """Returns whether a git works in this repository, or may do so: another user's git whose directory is hidden."""
+    known = processes()
+    ours = ancestors(os.getpid(), known)
+    wrappers = {parent for parent, name in known.values() if name.startswith("git-run")}
+    places = tuple(map(os.path.realpath, (git.common_dir, *worktrees(git))))
+    for pid, (_, name) in known.items():
+        # the `git` that waits for our own `git-run` holds no lock
+        if not name.startswith("git") or name.startswith("git-run") or pid in ours or pid in wrappers:
+            continue
+        try:
+            place = str(Path(f"/proc/{pid}/cwd").readlink())
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return True
+        if any(place == known or place.startswith(f"{known}/") for known in places):
+            return True
+    return False
+
+
+def worktrees(git: Git) -> Iterator[Path]:
+    """Yields the working trees of the repository."""
+    if git.worktree:
+        yield git.worktree
+    if git.common_dir.name == ".git":
+        yield git.common_dir.parent
+    for record in (git.common_dir / "worktrees").glob("*"):
+        with suppress(OSError):
+            yield Path(os.fsdecode((record / "gitdir").read_bytes().strip())).parent
+
+
+def processes() -> dict[int, tuple[int, str]]:
+    """Returns parent and name of every living process that is visible, by process id."""
+    found = {}
+    for pid in (entry.name for entry in Path("/proc").iterdir() if entry.name.isdigit()):
+        with suppress(OSError, IndexError):
+            before, _, after = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")
+            state, parent = after.split()[:2]
+            # zombies and dead processes hold no files
+            if state not in "ZX":
+                found[int(pid)] = (int(parent), before.partition("(")[2])
+    return found
+
+
+def ancestors(pid: int, known: dict[int, tuple[int, str]]) -> set[int]:
+    """Returns the process and all its ancestors, as ids."""
+    found: set[int] = set()
+    while pid in known and pid not in found:
+        found.add(pid)
+        pid = known[pid][0]
+    return found

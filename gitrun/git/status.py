@@ -1,0 +1,119 @@
+"""Reads `git status` of a worktree."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitrun.errors import GitFailed
+from gitrun.git.exe import last_words
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+    from gitrun.git.exe import Git
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The output of `git status` for a worktree; directories end with `/`.
+
+    `changed` are tracked paths that differ from the index, `deleted` those of them that do not exist. `nested` are
+    repositories inside this one that are not submodules. `dirty_modules` are submodules with changes of their own.
+    `unread` are directories that git could not open; files in them are missing from all other lists.
+    """
+
+    base: str | None
+    branch: str | None
+    changed: tuple[bytes, ...]
+    deleted: tuple[bytes, ...]
+    conflicts: tuple[bytes, ...]
+    untracked: tuple[bytes, ...]
+    nested: tuple[bytes, ...]
+    ignored: tuple[bytes, ...]
+    dirty_modules: tuple[bytes, ...]
+    unread: tuple[bytes, ...] = ()
+
+
+def scan(git: Git, index: Path | None = None, *, ignored: bool = True, modules: str = "dirty") -> Seen:
+    """Runs `git status` in the worktree against `index` (None: the worktree's own). Raises GitFailed.
+
+    `modules` is git's `--ignore-submodules`: `none`, `dirty` or `all`. A slot needs `all`, since `git status` fails at
+    submodules that are links.
+    """
+    words = (
+        "--porcelain=v2",
+        "--branch",
+        "-z",
+        "--untracked-files=all",
+        # an entry of a rename would have two paths
+        "--no-renames",
+        f"--ignore-submodules={modules}",
+    )
+    wanted = ("--ignored=matching",) if ignored else ()
+    done = git.attempt("status", *words, *wanted, index=index)
+    if done.returncode:
+        raise GitFailed(f"git status failed: {last_words(done.stderr)}")
+    found, heads = listed(done.stdout)
+    untracked, passed = found.get("?", []), found.get("!", [])
+    # git only warns, in the user's language, about a directory that it cannot open
+    closed = unreadable(os.fsencode(git.worktree or "."), {*untracked, *passed}) if done.stderr else []
+    base, branch = heads.get(b"branch.oid", ""), heads.get(b"branch.head", "")
+    return Seen(
+        base=None if base.startswith("(") else base,
+        branch=None if branch.startswith("(") else branch,
+        changed=tuple(found.get("changed", [])),
+        deleted=tuple(found.get("deleted", [])),
+        conflicts=tuple(found.get("conflict", [])),
+        untracked=tuple(path for path in untracked if not path.endswith(b"/")),
+        nested=tuple(path for path in untracked if path.endswith(b"/")),
+        ignored=tuple(passed),
+        dirty_modules=tuple(found.get("module", [])),
+        unread=tuple(closed),
+    )
+
+
+def listed(status: bytes) -> tuple[dict[str, list[bytes]], dict[bytes, str]]:
+    """Parses the output of `git status`. Returns the paths by kind, and the headers about HEAD."""
+    found: dict[str, list[bytes]] = {}
+    heads: dict[bytes, str] = {}
+    for entry in status.split(b"\0")[:-1]:
+        sort, _, rest = entry.partition(b" ")
+        if sort == b"#":
+            name, _, value = rest.partition(b" ")
+            heads[name] = os.fsdecode(value)
+        elif sort in {b"?", b"!"}:
+            found.setdefault(sort.decode(), []).append(rest)
+        else:
+            note(found, sort, rest)
+    return found, heads
+
+
+def unreadable(top: bytes, passed: Collection[bytes]) -> list[bytes]:
+    """Returns the directories below `top` that cannot be listed, except those in `passed`, which end with `/`."""
+    found, queue = [], [b""]
+    for directory in queue:
+        try:
+            with os.scandir(top + b"/" + directory) as entries:
+                inner = [directory + entry.name + b"/" for entry in entries if entry.is_dir(follow_symlinks=False)]
+        except OSError:
+            found.append(directory)
+        else:
+            queue += [path for path in inner if path not in passed and path != b".git/"]
+    return sorted(found)
+
+
+def note(found: dict[str, list[bytes]], sort: bytes, rest: bytes) -> None:
+    """Sorts the status line of a tracked path into `found`: `<XY> <sub> ... <path>`, 8 fields, or 10 if unmerged."""
+    fields = rest.split(b" ", 9 if sort == b"u" else 7)
+    state, module, path = fields[0], fields[1], fields[-1]
+    if sort == b"u":
+        found.setdefault("conflict", []).append(path)
+    elif state[1:2] != b".":
+        found.setdefault("changed", []).append(path)
+        if state[1:2] == b"D":
+            found.setdefault("deleted", []).append(path)
+    if module.startswith(b"S") and module[2:] != b"..":
+        found.setdefault("module", []).append(path)

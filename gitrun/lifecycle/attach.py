@@ -1,0 +1,73 @@
+"""Running runs seen from another process: follow their output, stop them, wait for their end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+from gitrun.errors import CannotRun
+from gitrun.model.refs import short
+from gitrun.process.signals import pass_over
+from gitrun.process.tree import send_if
+from gitrun.store.live import ask_to_end, birth_of, directory_of, is_live, owner_of
+
+if TYPE_CHECKING:
+    from gitrun.git.exe import Git
+    from gitrun.process.run import Stream
+
+PAUSE = 0.05
+CHUNK = 1 << 16
+ASKING = (signal.SIGTERM, signal.SIGCONT)
+"""Signals that make a supervisor stop its program. One suspended by Ctrl-Z handles SIGTERM only after SIGCONT."""
+
+
+def follow(git: Git, run: str, stream: Stream) -> bool:
+    """Copies the output of a running run to `stream` until the run ends. Returns false if it was not running."""
+    path = directory_of(git.state, run) / "output"
+    while not path.exists():  # the run is recorded before its program starts
+        if not is_live(git.state, run):
+            return False
+        time.sleep(PAUSE)
+    try:
+        source = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        while True:
+            # asked before reading, so that output written just before the end is not missed
+            alive = is_live(git.state, run)
+            while data := os.read(source, CHUNK):
+                stream.write(data)
+            if not alive:
+                return True
+            time.sleep(PAUSE)
+    finally:
+        os.close(source)
+
+
+def stop(git: Git, run: str) -> None:
+    """Asks the supervisor of a running run to stop its program. Raises CannotRun if no supervisor can be reached."""
+    owner = owner_of(git.state, run)
+    for _ in range(100):  # the owner is recorded a moment after the run
+        if owner is not None or not is_live(git.state, run):
+            break
+        time.sleep(PAUSE)
+        owner = owner_of(git.state, run)
+    if not is_live(git.state, run) or owner is None:
+        raise CannotRun(f"run {short(run)} is not running on this machine")
+    pid, birth = owner.pid, owner.birth
+    if pid == os.getpid() and signal.getsignal(signal.SIGTERM) is not pass_over:
+        raise CannotRun(f"run {short(run)} is supervised by a thread of this program, which no signal reaches")
+    ask_to_end(git.state, run)
+    # the lock proves that its holder lives, but the recorded owner may be an earlier one whose pid was reused
+    asked = [send_if(pid, number, lambda: bool(birth) and birth_of(pid) == birth) for number in ASKING]
+    if not asked[0] and is_live(git.state, run):
+        raise CannotRun(f"the process that supervises run {short(run)} cannot be told from others")
+
+
+def wait(git: Git, run: str) -> None:
+    """Waits until the run has ended."""
+    while is_live(git.state, run):
+        time.sleep(PAUSE)

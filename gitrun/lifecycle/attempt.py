@@ -1,0 +1,363 @@
+"""One attempt from start to end: attempt commit and ref, leased worktree, process, result commit and ref."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import time
+from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gitrun.errors import CannotRun, GitFailed
+from gitrun.lifecycle.command import call_for
+from gitrun.model.plan import Outcome
+from gitrun.model.refs import short
+from gitrun.model.status import COMPLETED, ERROR, TERMINATED
+from gitrun.model.text import safe_text, size_text
+from gitrun.process.run import execute
+from gitrun.process.signals import INTERRUPTS, Signals
+from gitrun.source.snapshot import NAMED, listing
+from gitrun.source.surroundings import has_installed
+from gitrun.store import notes
+from gitrun.store.live import Owner, birth_of, is_live, owner_of, recorded
+from gitrun.store.results import finish, kept, renew
+from gitrun.workspace import beside, links
+from gitrun.workspace import outputs as produced
+from gitrun.workspace.lending import NOTHING
+from gitrun.workspace.manifest import Manifest
+from gitrun.workspace.metric_lines import rules_for, write_rules
+from gitrun.workspace.metrics import Meter, measure
+from gitrun.workspace.slots import content_seen_from, lease, point
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gitrun.git.exe import Git
+    from gitrun.git.status import Seen
+    from gitrun.model.files import File
+    from gitrun.model.plan import Plan
+    from gitrun.model.request import Request
+    from gitrun.process.run import Ended
+    from gitrun.source.interpreter import Interpreter
+    from gitrun.source.snapshot import Snapshot
+    from gitrun.source.surroundings import Surroundings
+    from gitrun.store.attempts import Started
+    from gitrun.store.results import Changes
+    from gitrun.workspace.lending import Lending
+    from gitrun.workspace.session import Road
+    from gitrun.workspace.slots import Slot
+
+
+DOWNLOAD = 10 << 20
+"""Size in bytes above which ignored files of a run may be a download that other runs could share."""
+RESULTS = frozenset({
+    "artifacts", "build", "checkpoint", "checkpoints", "ckpt", "dist", "lightning_logs", "log", "logs", "mlruns", "models",
+    "out", "output", "outputs", "result", "results", "runs", "tb_logs", "wandb",
+})  # fmt: skip
+"""Usual names of result directories, which are never taken for downloads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The place where a program runs: its worktree, a `Git` bound to it, and the files lent to it.
+
+    `linked` are links into the working tree. `apart` are those of them that hold no files of the run's own.
+    """
+
+    tree: Path
+    git: Git
+    linked: tuple[bytes, ...] = ()
+    apart: frozenset[bytes] = frozenset()
+    index: Path | None = None
+    given: Mapping[bytes, tuple[int, int]] = field(default_factory=dict)
+    """Files that gitrun put there, each with the two numbers that reveal a later change."""
+    outputs: tuple[str, ...] = ()
+    """Output patterns that the entry of the operation names."""
+    lent: Manifest = Manifest()  # noqa: RUF009 - it is frozen
+    meter: Meter | None = None
+    """The reader of metrics while the program runs."""
+    bare: tuple[bytes, ...] = ()
+    """Submodules of which the source records only the commit, not the files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """An attempt to run. `index` is the snapshot's index if it runs in the working tree itself, else None.
+
+    `python` is the interpreter of its script, or None for other programs. `signals` is set for a step: its parent run has the
+    handlers installed.
+    """
+
+    request: Request
+    plan: Plan
+    started: Started
+    snapshot: Snapshot
+    index: Path | None
+    python: Interpreter | None
+    signals: Signals | None = None
+    around: Surroundings | None = None
+    lending: Lending = NOTHING
+
+
+def perform(road: Road, job: Job) -> Outcome:
+    """Runs the attempt, records its result, and returns the worktree.
+
+    Any failure of the program becomes an outcome. Raises GitFailed or StaleRun if the outcome could not be recorded.
+    """
+    started = job.started
+    with ExitStack() as stack:
+        if job.index:
+            slot, site = None, in_place(road, job, job.index)
+        else:
+            try:
+                slot = stack.enter_context(lease(road.git, started.attempt, started.run, job.lending))
+                site = furnish(road, job, slot)
+            except (CannotRun, GitFailed, OSError) as error:
+                return without_place(road, job, not_run(road, error))
+            except KeyboardInterrupt:  # the handlers of `Signals` are installed only below
+                return without_place(road, job, never_begun())
+        signals = job.signals or stack.enter_context(Signals())
+        try:
+            site = replace(site, meter=Meter(started.live, rules_for(job.plan, road.settings.metrics)))
+            ended = carry_out(road, job, site, signals)
+        except (CannotRun, OSError) as error:
+            ended = not_run(road, error)
+        # the program may have run `git clean -xdf` or removed .git/gitrun
+        restore_state(road, job)
+        if slot and not slot.is_ours:  # another run may have made a slot of that name
+            site = replace(site, tree=slot.directory / "removed")
+        # written first, so that a later command can record the result if gitrun is killed here
+        started.live.record_end(ended)
+        # the program may have removed the worktree in which gitrun was started
+        road = replace(road, git=road.git.lasting())
+        outcome, seen = settle(road, started, site, ended)
+        if slot and site.tree.is_dir():
+            slot.end(started.attempt, seen, road.settings.lend_keep)
+        # `git run stop` ends one program; only signals to gitrun itself end the caller too
+        if started.live.is_asked_to_end:
+            signals.order = 0
+        # before the record is closed, so that a later command can write the note if gitrun is killed here
+        notes.add(road.git, notes.note_for(started, job.plan, outcome))
+        started.live.close()
+    return replace(outcome, ordered=signals.order)
+
+
+def restore_state(road: Road, job: Job) -> None:
+    """Restores the files needed to finish the attempt, if somebody removed gitrun's local state during the run."""
+    if renew(road.git, job.started):
+        write_rules(job.started.live.directory, rules_for(job.plan, road.settings.metrics))
+        road.say(f"warning: files in {road.git.state} were removed while the run was running; the run is recorded")
+    if job.index and not job.index.exists():
+        road.git.run("read-tree", job.plan.source.whole, index=job.index)
+
+
+def without_place(road: Road, job: Job, outcome: Outcome) -> Outcome:
+    """Records an attempt that never got a worktree. Files in the slot are not collected."""
+    started = job.started
+    # git forwards Ctrl-C to `git run`, which the terminal has signalled too: the second one must not interrupt this
+    with nullcontext() if job.signals else Signals():
+        whole = replace(outcome, files=passed_on(road, started))
+        outcome = finish(road.git, started, lambda: (whole, {}), started.live.directory)
+        # before the record is closed, so that a later command can write the note if gitrun is killed here
+        notes.add(road.git, notes.note_for(started, job.plan, outcome))
+        started.live.close()
+    return outcome
+
+
+def passed_on(road: Road, started: Started) -> tuple[File, ...]:
+    """Hands the files that the previous attempt kept outside git on to this attempt unchanged. Returns them."""
+    if not started.earlier:
+        return ()
+    return produced.handed_on(kept(road.git, started.run, started.earlier), kept(road.git, started.run, started.attempt))
+
+
+def in_place(road: Road, job: Job, index: Path) -> Site:
+    """Returns the user's working tree as the site. Files that git ignored before the run are not results of it."""
+    apart = frozenset(path.rstrip(b"/") for path in (*job.snapshot.outside, *job.snapshot.named))
+    return Site(Path(road.git.worktree or "."), road.git, (), apart, index, outputs=job.plan.outputs)
+
+
+def furnish(road: Road, job: Job, slot: Slot) -> Site:
+    """Puts the kept files of the previous attempt and the files that the entry needs into the slot."""
+    started, tree, lent = job.started, slot.tree, slot.manifest
+    if job.lending.left_out:
+        road.say(
+            f"warning: {job.lending.left_out:,} ignored files are not lent, there are too many. To lend them: --link DIRECTORY"
+        )
+    for path in slot.unsteady[:NAMED]:
+        road.say(f"warning: {safe_text(os.fsdecode(path))} changed while it was copied for the run")
+    linked = list(lent.links)
+    restored: list[bytes] = []
+    if started.earlier:
+        earlier = kept(road.git, started.run, started.earlier)
+        linked = free_for(road, tree, linked, produced.kept_files(earlier))
+        restored = produced.restore(earlier, tree, frozenset(lent.copies))
+        beside.restore(earlier, tree)
+    if job.plan.definition is None and not job.plan.written:
+        apart = frozenset(linked) - frozenset(restored)
+        return Site(tree, slot.git, tuple(linked), apart, outputs=job.plan.outputs, lent=lent, bare=job.snapshot.bare)
+    from gitrun.lifecycle.inputs import furnish_entry
+
+    linked, given = furnish_entry(road, job.plan, tree, linked)
+    apart = frozenset(linked) - frozenset(restored)
+    bare = job.snapshot.bare
+    return Site(tree, slot.git, tuple(linked), apart, given=given, outputs=job.plan.outputs, lent=lent, bare=bare)
+
+
+def free_for(road: Road, tree: Path, linked: list[bytes], files: list[bytes]) -> list[bytes]:
+    """Replaces linked directories that will receive restored files by real ones. Returns the paths that are still links."""
+    if not any(path.startswith(link + b"/") or path == link for link in linked for path in files):
+        return linked
+    from gitrun.lifecycle.inputs import opened
+
+    return opened(road, tree, linked, files)
+
+
+def carry_out(road: Road, job: Job, site: Site, signals: Signals) -> Outcome:
+    """Runs the program. Returns its outcome, without metrics and files. Raises CannotRun if it could not be started."""
+    pid, in_place = os.getpid(), site.index is not None
+    linked = tuple(map(os.fsdecode, site.linked))
+    given = tuple((os.fsdecode(path), *stamp) for path, stamp in site.given.items())
+    attempt = job.started.attempt
+    for path, other in shared_now(road, job, site):
+        road.say(f"warning: {safe_text(os.fsdecode(path))} is shared with run {short(other)}, which is running")
+    write_rules(job.started.live.directory, rules_for(job.plan, road.settings.metrics))
+    where = (str(site.tree), in_place, time.time(), linked, given, site.outputs)
+    # other commands find the owner here, to stop the run or to record it after a crash
+    job.started.live.record(Owner(pid, birth_of(pid), attempt, *where))
+    call = replace(call_for(road, job, site), reader=site.meter)
+    outcome = outcome_of(execute(call, job.started.live.output, road.stdout, road.stderr, signals), road)
+    if job.around and has_installed(job.around, outcome.started.timestamp()):
+        from gitrun.source.stray_installs import of_environments
+
+        for stray in of_environments(road.git):
+            road.say(f"warning: {stray.words}. To mend it: {stray.hint}")
+    return outcome
+
+
+def shared_now(road: Road, job: Job, site: Site) -> list[tuple[bytes, str]]:
+    """Returns linked paths that another live run also has, each with that run's id.
+
+    Environments are left out: programs only read them.
+    """
+    mine = frozenset(site.linked) - job.lending.environments
+    others = [run for run in recorded(road.git.state) if run != job.started.run] if mine else []
+    found = []
+    for run in others:
+        owner = owner_of(road.git.state, run) if is_live(road.git.state, run) else None
+        theirs = frozenset(map(os.fsencode, owner.linked)) if owner else frozenset()
+        found += [(path, run) for path in sorted(mine & theirs)]
+    return found[:NAMED]
+
+
+def not_run(road: Road, error: CannotRun | GitFailed | OSError) -> Outcome:
+    """Returns the outcome of a program that could not be started, and prints the reason."""
+    now = datetime.now(timezone.utc)
+    message, hint = (str(error), "") if isinstance(error, OSError) else (error.message, error.hint)
+    road.say(message + (f"; {hint}" if hint else ""))
+    # the exit statuses of POSIX shells: 127 if the program is missing, 126 if it cannot be executed
+    is_missing = isinstance(error, CannotRun) and not isinstance(error.__cause__, PermissionError)
+    return Outcome(ERROR, 127 if is_missing else 126, now, now, 0.0, reason=message)
+
+
+def never_begun() -> Outcome:
+    """Returns the outcome of a program that Ctrl-C kept from starting."""
+    now = datetime.now(timezone.utc)
+    return Outcome(TERMINATED, -signal.SIGINT, now, now, 0.0, reason="stopped")
+
+
+def settle(road: Road, started: Started, site: Site, ended: Outcome) -> tuple[Outcome, Seen]:
+    """Records the outcome with metrics and files. Returns it, with the file states seen in the worktree."""
+    left: list[produced.Produced] = []
+
+    def collect() -> tuple[Outcome, Changes]:
+        outcome, found = complete(road, started, site, ended)
+        left.append(found)
+        return outcome, found.changes
+
+    outcome = finish(road.git, started, collect, started.live.directory)
+    # links lead to the user's own files, which other runs may read
+    if outcome.shared:
+        names = listing(list(map(os.fsencode, outcome.shared)))
+        road.say(f"warning: the run wrote into files that are not its own: {names}")
+    if outcome.status == COMPLETED and (bare := produced.outputs_without_files(site.outputs, outcome.files, site.tree)):
+        road.say(f"warning: the program made no file for these outputs: {listing(list(map(os.fsencode, bare)))}")
+    if site.index is None:
+        advise_sharing(road, outcome)
+    if left[-1] is produced.NOTHING:
+        road.say("its worktree was taken away while it ran; what it wrote there is lost")
+    if left[-1].lost:
+        road.say(f"could not be read, and is lost: {listing(left[-1].lost)}")
+    return outcome, left[-1].seen
+
+
+def advise_sharing(road: Road, outcome: Outcome) -> None:
+    """Suggests, once for each ignored directory, how runs can share a likely download or cache."""
+    sizes: dict[str, int] = {}
+    for file in outcome.files:
+        top, slash, _ = file.path.partition("/")
+        if slash and file.stored == "local" and top != "..":
+            sizes[top] = sizes.get(top, 0) + file.size
+    wanted = [top for top, size in sizes.items() if top.strip("._").lower() not in RESULTS and size >= DOWNLOAD]
+    if not wanted:
+        return
+    place = road.git.state / "advised"
+    # directories already suggested, so that each note appears only once
+    told = place.read_text().splitlines() if place.exists() else []
+    for top in (one for one in wanted if one not in told):
+        road.say(
+            f"note: {safe_text(top)}/ holds {size_text(sizes[top])} that only this run has. "
+            f"To share it between runs: git config --add gitrun.link {shlex.quote(top)}"
+        )
+    with place.open("a") as advised:
+        advised.writelines(f"{top}\n" for top in wanted if top not in told)
+
+
+def complete(road: Road, started: Started, site: Site, ended: Outcome) -> tuple[Outcome, produced.Produced]:
+    """Adds metrics and files to the outcome. Stores the files in the repository or beside it."""
+    if not site.tree.is_dir():
+        files = passed_on(road, started)
+        ended = replace(ended, files=files, reason=ended.reason or "its worktree was taken away")
+        return replace(ended, metrics=measure(started.live, ended, None, road.say, site.meter)), produced.NOTHING
+    if site.index is None:
+        point(site.git, started.attempt)  # the program may have removed the `.git` file of its worktree
+    earlier = kept(road.git, started.run, started.earlier) if started.earlier else None
+    keep, shared = kept(road.git, started.run, started.attempt), site.index is not None
+    place = produced.Place(
+        content_seen_from(road.git, site.git), site.tree, keep, site.apart, earlier, site.index, shared,
+        given=site.given, outputs=site.outputs, say=road.say, lent=site.lent, bare=site.bare,
+    )  # fmt: skip
+    found = produced.collect(place, road.settings.max_produced)
+    outside = () if site.index else produced.collect_beside(road.git.worktree, site.tree, keep)
+    through = links.written_through(road.git.worktree or site.tree, site.linked, ended.started.timestamp())
+    whole = replace(ended, files=(*outside, *found.files), shared=tuple(map(os.fsdecode, through)))
+    return replace(whole, metrics=measure(started.live, whole, site.tree, road.say, site.meter)), found
+
+
+def outcome_of(ended: Ended, road: Road) -> Outcome:
+    """Turns the end of a process into an outcome. Tells the user about timeouts, leftover processes and lost output."""
+    status, code, reason = judge(ended.exit_status, ended.stopped_by)
+    if ended.timed_out:
+        reason = "its time was over (--stop-after)"
+        road.say(f"stopped: {reason}")
+    if ended.outlived:
+        road.say(f"ended what the program left running: {', '.join(ended.outlived)}")
+    if ended.lost:
+        road.say(f"the output could not be recorded to its end: {ended.lost}")
+    return Outcome(status, code, ended.started, ended.stopped, ended.duration, reason=reason or ended.lost)
+
+
+def judge(exit_status: int, stopped_by: int) -> tuple[str, int, str]:
+    """Maps an exit status to (status, exit status, reason). `stopped_by` is the signal that gitrun received, or 0.
+
+    After Ctrl-C, a program that exits with 0 has completed. Any other signal to gitrun makes it terminated.
+    """
+    if stopped_by and not (stopped_by in INTERRUPTS and exit_status == 0):
+        return TERMINATED, exit_status if exit_status < 0 else -stopped_by, "stopped"
+    if exit_status < 0:
+        return TERMINATED, exit_status, ""
+    return (ERROR if exit_status else COMPLETED), exit_status, ""

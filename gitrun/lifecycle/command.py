@@ -1,0 +1,126 @@
+"""The call of a program: argument list, directory and environment."""
+
+from __future__ import annotations
+
+import marshal
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gitrun.errors import CannotRun
+from gitrun.git.exe import for_programs
+from gitrun.model.plan import COMMAND, NOTEBOOK
+from gitrun.process.run import Call
+from gitrun.source.hosted_script import module_paths
+from gitrun.source.planning import fill_in, flag_variables
+from gitrun.source.surroundings import moved_words, surround, surroundings_of
+
+if TYPE_CHECKING:
+    from gitrun.lifecycle.attempt import Job, Site
+    from gitrun.model.plan import Plan
+    from gitrun.source.interpreter import Interpreter
+    from gitrun.store.attempts import Started
+    from gitrun.workspace.session import Road
+
+LAUNCHER = Path(__file__).parents[1] / "workspace" / "launcher.py"
+
+
+def call_for(road: Road, job: Job, site: Site) -> Call:
+    """Returns the process to start. Raises CannotRun if its directory cannot be created."""
+    plan, started, top = in_workspace(road, job.plan, site.tree), job.started, road.git.worktree
+    job = replace(job, plan=plan)
+    directory = site.tree / plan.cwd
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotRun(f"cannot run in '{plan.cwd}': {error.strerror}") from error
+    environ = environment(road, plan, started)
+    # shells and os.path tools trust PWD, which would name the user's directory
+    environ["PWD"] = str(directory)
+    path = environ.get("PYTHONPATH", "")
+    # in the working tree itself all paths are right already
+    if top and top != site.tree:
+        around = job.around or surroundings_of(road, plan, job.python)
+        path = surround(around, environ, top, site.tree)
+        if around.handed.notice:
+            road.say(around.handed.notice)
+    argv = command_words(job, site.tree) if plan.kind == COMMAND else [*plan.command, *plan.arguments]
+    if plan.kind == NOTEBOOK:
+        argv = notebook_words(road, job, path, environ)
+    elif job.python:
+        argv = python_call(job, job.python, site.tree)
+    return Call(
+        argv, directory, environ, started.attempt, stop_after(job), road.settings.stop_grace,
+        stdin=not job.request.background,
+    )  # fmt: skip
+
+
+def in_workspace(road: Road, plan: Plan, tree: Path) -> Plan:
+    """Returns the plan with absolute paths into the working tree replaced by paths into the workspace. Reports each."""
+    moved = moved_words([*plan.command, *plan.arguments], road, tree)
+    return replace(plan, command=tuple(moved[: len(plan.command)]), arguments=tuple(moved[len(plan.command) :]))
+
+
+def command_words(job: Job, tree: Path) -> list[str]:
+    """Returns the words of a command with its flags. A script with constants to set is started by the launcher."""
+    plan = job.plan
+    words = replace(plan, command=tuple(fill_in(plan.command, plan.flags))).words
+    if not plan.constants:
+        return words
+    # `python -m pkg.t`: the launcher takes the place of `-m`
+    is_module = words[plan.place - 1 : plan.place] == ["-m"]
+    start = plan.place - 1 if is_module else plan.place
+    return [*words[:start], *launcher_words(job, words[start:], tree)]
+
+
+def launcher_words(job: Job, words: list[str], tree: Path) -> list[str]:
+    """Returns the words after `python` that start a script (`t.py …`) or module (`-m pkg.t …`) with new constants.
+
+    Writes the constants to `launch.spec`, in marshal format 2, which every CPython reads.
+    """
+    plan, is_module = job.plan, words[0] == "-m"
+    said: dict[str, object] = {"script": words[0], "flags": dict(plan.constants)}
+    if is_module:
+        paths = (tree / path for path in module_paths(words[1], plan.cwd))
+        said |= {"module": words[1], "script": str(next((path for path in paths if path.is_file()), words[1]))}
+    spec = job.started.live.directory / "launch.spec"
+    spec.write_bytes(marshal.dumps(said, 2))
+    return [str(LAUNCHER), str(spec), *words[2 if is_module else 1 :]]
+
+
+def stop_after(job: Job) -> float | None:
+    """Returns the seconds after which the program is stopped, from the request or the entry; None for no limit."""
+    return job.request.stop_after or (job.plan.definition.stop_after if job.plan.definition else None)
+
+
+def python_call(job: Job, python: Interpreter, tree: Path) -> list[str]:
+    """Returns the words that run a Python script or module, through the launcher only if it has constants to set."""
+    plan = job.plan
+    words = plan.words[1:]
+    return [python.program, *(launcher_words(job, words, tree) if plan.constants else words)]
+
+
+def notebook_words(road: Road, job: Job, path: str, environ: dict[str, str]) -> list[str]:
+    """Returns the words that execute a notebook. Passes `path` to its kernel only; gitrun's runner gets the user's."""
+    from gitrun.lifecycle.notebooks import notebook_call
+
+    environ.pop("PYTHONPATH", None)
+    environ |= {name: value for name, value in road.git.environ.items() if name == "PYTHONPATH"}
+    return notebook_call(road, job.plan, job.python, path if job.python else "", job.started.live.directory)
+
+
+def environment(road: Road, plan: Plan, started: Started) -> dict[str, str]:
+    """Returns the user's environment without git's repository variables, with those that gitrun sets for a program."""
+    environ = for_programs(road.git.environ)
+    environ |= flag_variables(plan.flags)
+    environ |= dict(plan.definition.env) if plan.definition else {}
+    environ |= {
+        "GITRUN_ID": started.run,
+        "GITRUN_ATTEMPT": started.attempt,
+        "GITRUN_METRICS": str(started.live.metrics),
+        "GITRUN_SEED": str(plan.params.random_seed),
+    }
+    if plan.params.no_gpus or plan.params.gpus is not None:
+        # an empty list hides all devices from CUDA
+        environ["CUDA_VISIBLE_DEVICES"] = "" if plan.params.no_gpus else plan.params.gpus or ""
+    return environ

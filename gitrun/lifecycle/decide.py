@@ -1,0 +1,356 @@
+"""Decides what to run: turns a request, the source and an entry of the project file into a plan, or a reason to skip."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gitrun.errors import CannotRun, GitrunError, RunIsRunning, UnknownRun, UsageError
+from gitrun.git.objects import Objects, TreeMaker
+from gitrun.model import encode
+from gitrun.model.plan import STEPS, Plan, Skip, Source
+from gitrun.model.refs import short
+from gitrun.model.settings import OF_RUNS, require_sound
+from gitrun.model.status import COMPLETED, RUNNING
+from gitrun.source.operations import below_top, require_there
+from gitrun.source.planning import Before, Moment, continued, plan_restart, plan_start, source_of
+from gitrun.source.snapshot import Choice, Snapshot, outside_of, snapshot
+from gitrun.store.lent import lent_to
+from gitrun.workspace.session import lends
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from gitrun.lifecycle.steps import Within
+    from gitrun.model.provenance import Basis
+    from gitrun.model.request import Request
+    from gitrun.model.run import Run
+    from gitrun.source.environment import Locks
+    from gitrun.source.surroundings import Surroundings
+    from gitrun.workspace.session import Road
+
+# how far a clock is plausibly set back, and the distance of a restarted run from the newest
+SET_BACK, INSTANT = timedelta(days=1), timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A decision to run: the plan, the snapshot, and the run being restarted, if any.
+
+    `around` holds the surroundings of the program, if they were inspected already.
+    """
+
+    plan: Plan
+    snapshot: Snapshot
+    run: Run | None = None
+    locks: Locks = ()
+    request: Request | None = None
+    """The request of a restart, completed with what it keeps of the previous attempt."""
+    around: Surroundings | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """Callbacks into the user interface.
+
+    `confirm` answers questions. `detach` takes the new run's id and forks: it returns true in the background process, which
+    continues the run, and false in the other, which returns.
+    """
+
+    confirm: Callable[[str], bool] = lambda _: True
+    detach: Callable[[str], bool] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """The inputs of a decision: session, request, callbacks, private index file, and time."""
+
+    road: Road
+    request: Request
+    manners: Manners
+    index: Path
+    moment: Moment
+    within: Within | None = None
+    looks: bool = False
+    """True if the caller only asks what would run, as `Project.plan` does."""
+    typed: Request | None = None
+    """The request without the links that an entry adds."""
+
+
+def require_worktree(road: Road, request: Request) -> None:
+    """Raises CannotRun if the request needs a working tree as its source and there is none."""
+    if road.git.worktree is None and (request.restart is None or request.force_sourcecode):
+        raise CannotRun("this repository has no working tree to run", "runs start from a working tree")
+
+
+def moment() -> Moment:
+    """Returns the current time and two random values."""
+    return Moment(datetime.now(timezone.utc), os.urandom(16).hex(), int.from_bytes(os.urandom(4), "big"))
+
+
+def after(now: Moment, newest: Sequence[Run]) -> Moment:
+    """Returns the moment, moved behind the newest run, so that a restarted run is newest even after a clock was set back.
+
+    A newest run a day or more ahead was made under a wrong clock and is ignored.
+    """
+    ahead = max((run.attempt.created - now.now for run in newest), default=-INSTANT)
+    return replace(now, now=now.now + ahead + INSTANT) if timedelta(0) <= ahead < SET_BACK else now
+
+
+def decide(launch: Launch) -> Ready | Skip:
+    """Returns what to run, or why nothing has to run. Raises GitrunError."""
+    require_sound(launch.road.git.config, OF_RUNS)
+    with Objects(launch.road.git) as objects:
+        if launch.request.restart is None:
+            return decide_start(launch, objects)
+        # a plain start does not need these modules
+        from gitrun.store.index import Index
+        from gitrun.store.resolve import find
+
+        with Index(launch.road.git) as index:
+            try:
+                run = find(index, launch.request.restart, launch.road.git.prefix)
+            except UnknownRun as error:
+                raise named_nothing(launch.request.restart, error) from error
+            # runs are sorted by time, so a restarted run must not be older than the newest
+            launch = replace(launch, moment=after(launch.moment, index.readable_runs(1)))
+        if run.status == RUNNING:
+            raise RunIsRunning(f"cannot restart run {short(run.id)}: it is running", f"git run stop {short(run.id)}")
+        request = continued(launch.road.git, launch.request, run.attempt)
+        found = decide_restart(replace(launch, request=request), objects, run)
+        return found if isinstance(found, Skip) else replace(found, request=request)
+
+
+def named_nothing(name: str, error: UnknownRun) -> GitrunError:
+    """Returns UnknownRun, or UsageError if `name` looks like the next argument, so that the run was forgotten."""
+    if name and "=" not in name and not name.startswith("--"):
+        return error
+    before = f", and '{name}' stands in its place" if name else ""
+    return UsageError(f"--restart needs the name of a run{before}", "git run list shows the runs")
+
+
+def decide_start(launch: Launch, objects: Objects) -> Ready | Skip:
+    """Decides about a new run of the working tree."""
+    road, request = launch.road, launch.request
+    # with --in-place a step sees the files of earlier steps, so it needs a new snapshot
+    taken = launch.within.snapshot if launch.within and not request.in_place else take(launch, objects)
+    plan = belonging(launch, plan_start(road.git, objects, launch.typed or request, taken.source, launch.moment))
+    if launch.within:
+        plan = depending(road, objects, request, plan)
+        return skipped_step(launch, objects, plan) or Ready(plan, taken, locks=locks_of(objects, plan))
+    skip = unneeded(launch, objects, plan)
+    return skip or Ready(depending(road, objects, request, plan), taken, locks=locks_of(objects, plan))
+
+
+def unneeded(launch: Launch, objects: Objects, plan: Plan, run: Run | None = None) -> Skip | None:
+    """Returns why a start of the plan, or a restart of `run`, is not needed; None if it is, or if nobody asked."""
+    if not launch.request.compares:
+        return None
+    from gitrun.model.needed import MOST, skip_restart, skip_start
+    from gitrun.store.index import Index
+    from gitrun.store.index_rows import words_key
+    from gitrun.store.trust import trusted_of
+
+    same_source = launch.request.needed_source
+    words = words_key(plan.kind, plan.operation, plan.command)
+    asked = (plan.operation, plan.flags, words, plan.source.tree if same_source else "")
+    # no column of the index covers the files of submodules
+    is_exact = words is not None and not (same_source and plan.source.submodules)
+    with Index(launch.road.git) as index:
+        found = index.ended_alike(*asked, limit=MOST + 1 if is_exact else -1)
+        total = index.count_ended_alike(*asked) if is_exact and len(found) > MOST else len(found)
+    if run:
+        skip = skip_restart(run, plan, found, same_source=same_source, total=total)
+    else:
+        skip = skip_start(plan, found, same_source=same_source, total=total)
+    if skip is None:
+        return None
+    # a run of somebody else also counts, but the user is told that it is foreign
+    trusted = list(trusted_of(launch.road.git, found))
+    is_own = run is not None and skip.run.id == run.id
+    is_foreign = not is_own and skip_start(plan, trusted, same_source=same_source) is None
+    return replace(skip, lent_changes=lent_changes(launch.road, objects, skip.run), is_foreign=is_foreign)
+
+
+def lent_changes(road: Road, objects: Objects, run: Run) -> tuple[str, ...]:
+    """Returns a sentence for each path lent to the run's last attempt that has changed since."""
+    recorded = lent_to(objects, run.attempt.id)
+    # versions of gitrun without lent.toml recorded nothing
+    if not recorded or not road.git.worktree:
+        return ()
+    from gitrun.workspace.lending import changes_here
+
+    return changes_here(road.git.worktree, recorded, road.settings, road.git.state)
+
+
+def skipped_step(launch: Launch, objects: Objects, plan: Plan) -> Skip | None:
+    """Returns why a step is not needed: a completed run has the same flags, needed files and inputs. Else None.
+
+    Only trusted runs count, because later steps read their files.
+    """
+    if not launch.request.compares:
+        return None
+    from gitrun.model.needed import skip_start
+    from gitrun.store.trust import trusted_of
+
+    for run in trusted_of(launch.road.git, alike(launch.road, plan)):
+        if run.status == COMPLETED and reads(basis_of(objects, run)) == reads(plan.basis):
+            skip = skip_start(plan, (run,), same_source=launch.request.needed_source)
+            if skip:
+                return skip
+    return None
+
+
+def reads(basis: Basis | None) -> tuple[object, ...]:
+    """Returns the needed files and the inputs that an attempt used."""
+    return (tuple(need.files for need in basis.needs), basis.inputs) if basis else ((), ())
+
+
+def belonging(launch: Launch, plan: Plan) -> Plan:
+    """Returns the plan as a step of its parent run. Of its flags only those typed for the parent count as typed."""
+    if launch.within is None:
+        return plan
+    from gitrun.model.provenance import NOTHING
+
+    given = tuple(name for name in plan.given if name in launch.within.given)
+    return replace(plan, basis=replace(plan.basis or NOTHING, parent=launch.within.parent), given=given)
+
+
+def depending(road: Road, objects: Objects, request: Request, plan: Plan) -> Plan:
+    """Returns the plan with the runs and inputs that its entry needs. Raises GitrunError if one is missing."""
+    if plan.definition is None:
+        return plan
+    if plan.kind == STEPS:
+        from gitrun.lifecycle.steps import check_steps
+
+        check_steps(road, objects, request, plan)
+    if not (plan.definition.needs or plan.definition.inputs):
+        return plan
+    from gitrun.source.dependencies import with_dependencies
+
+    return with_dependencies(road, objects, request, plan)
+
+
+def decide_restart(launch: Launch, objects: Objects, run: Run) -> Ready | Skip:
+    """Decides about another attempt of `run`, from its own source or from the working tree."""
+    from gitrun.store.trust import require_trusted
+
+    road, request = launch.road, launch.request
+    basis = basis_of(objects, run)
+    if not launch.looks or basis:  # an entry can download files or run a script to read its flags
+        require_trusted(road.git, run, clean=request.clean)
+    taken = None
+    if request.force_sourcecode:
+        taken = launch.within.snapshot if launch.within else take(launch, objects)
+    source = taken.source if taken else own_source(road, objects, run)
+    plan, gone = plan_restart(objects, request, Before(run, basis), source, launch.moment)
+    plan = belonging(launch, plan)
+    if launch.within:
+        plan = depending(road, objects, request, plan)
+        skip = skipped_step(launch, objects, plan)
+    else:
+        skip = unneeded(launch, objects, plan, run)
+    if skip:
+        return skip
+    words = tuple(f"note: {word}" for word in lent_changes(road, objects, run)) if lends(road, request) else ()
+    words += (f"left out, for {plan.operation} no longer has them: {', '.join(gone)}",) if gone else ()
+    if taken is None:
+        taken = not_recorded(launch, objects, plan)
+    taken = replace(taken, words=(*taken.words, *words))
+    plan = plan if launch.within else depending(road, objects, request, plan)
+    return Ready(plan, taken, run, locks_of(objects, plan))
+
+
+def not_recorded(launch: Launch, objects: Objects, plan: Plan) -> Snapshot:
+    """Returns a snapshot of the run's own source, with the paths of the working tree to lend to it."""
+    road, source, taken = launch.road, plan.source, Snapshot(plan.source, (), (), ())
+    if source.submodules:
+        from gitrun.source.submodules import linked_modules
+
+        taken = replace(taken, bare=tuple(os.fsencode(path) for path, _ in linked_modules(objects, source)))
+    apart = (*paths_apart(road, launch.request), *entry_links(road, plan))
+    if not lends(road, launch.request) or road.git.worktree is None:
+        return taken
+    outside, named, modules = outside_of(road.git, road.settings, apart)
+    taken = replace(taken, outside=outside, named=named)
+    if modules or source.submodules:
+        from gitrun.source.submodules import with_lent
+
+        taken = with_lent(road.git, objects, taken, modules, road.settings)
+    return taken
+
+
+def entry_links(road: Road, plan: Plan) -> tuple[bytes, ...]:
+    """Returns the existing paths of the working tree that the plan's entry links."""
+    top = road.git.worktree
+    found = plan.definition.links if plan.definition and top else ()
+    return tuple(os.fsencode(path) for path in found if top and os.path.lexists(top / path))
+
+
+def locks_of(objects: Objects, plan: Plan) -> Locks:
+    """Returns the lock files in the plan's source."""
+    from gitrun.source.environment import lock_files
+
+    return lock_files(objects, plan.source.whole)
+
+
+def basis_of(objects: Objects, run: Run) -> Basis | None:
+    """Returns the basis of the run's last attempt; None if it has nothing but its source. Raises BadRun."""
+    data = require_there(objects, f"{run.attempt.id}:{encode.RUN}").data or b""
+    if not encode.rests_on_more(data):
+        return None
+    from gitrun.model.provenance import read_basis
+
+    return read_basis(data)
+
+
+def own_source(road: Road, objects: Objects, run: Run) -> Source:
+    """Returns the source of the run's last attempt. Raises BadRun if the attempt's commit does not match it."""
+    from gitrun.store import checkpoints
+
+    with TreeMaker(road.git) as maker:
+        checkpoints.source_tree(objects, maker, run.attempt)
+    return source_of(run.attempt)
+
+
+def take(launch: Launch, objects: Objects) -> Snapshot:
+    """Returns a snapshot of the working tree. Raises CannotRun if there is none, or the user declines it."""
+    road = launch.road
+    choice = Choice(road.settings, paths_apart(road, launch.request), launch.manners.confirm, lends(road, launch.request))
+    taken = snapshot(road.git, objects, launch.index, choice)
+    if taken and taken.source.submodules and road.settings.submodules == "files":
+        from gitrun.source.submodules import with_files
+
+        taken = with_files(road.git, objects, taken, choice, launch.index if launch.request.in_place else None)
+    if taken is None:
+        raise CannotRun("nothing was run", "ignore what is not source in .gitignore, or name it with --link")
+    return taken
+
+
+def paths_apart(road: Road, request: Request) -> tuple[bytes, ...]:
+    """Returns the paths that `--link` and the setting name, relative to the top of the working tree.
+
+    Raises UsageError if a path of `--link` does not exist or is in git.
+    """
+    top = road.git.worktree or Path()
+    found = [os.fsencode(path) for path in road.settings.link_paths if os.path.lexists(top / path)]
+    for typed in request.links:
+        path = below_top(road.git, typed)
+        if not os.path.lexists((road.git.worktree or Path()) / path):
+            raise UsageError(f"there is no '{typed}' to link")
+        # the checkout of the snapshot already has these files
+        if road.git.run("ls-files", "-z", "--", path):
+            raise UsageError(f"'{typed}' is in git: it is part of the snapshot and cannot be linked")
+        found.append(os.fsencode(path))
+    return tuple(found)
+
+
+def alike(road: Road, plan: Plan) -> list[Run]:
+    """Returns the runs of the same operation with the same flags, newest attempt first."""
+    from gitrun.store.index import Index
+
+    with Index(road.git) as index:
+        return index.alike(plan.operation, plan.flags)

@@ -1,0 +1,162 @@
+"""Puts inputs into the workspace of a run: needed files, downloads, and files with flags."""
+
+from __future__ import annotations
+
+import os
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from gitrun.errors import CannotRun
+from gitrun.git.objects import Objects
+from gitrun.model.provenance import NOTHING
+from gitrun.model.refs import short
+from gitrun.source import config_files
+from gitrun.source.dependencies import as_used, cached, left_by
+from gitrun.store.index import Index
+from gitrun.store.resolve import find
+from gitrun.store.trust import is_trusted
+from gitrun.workspace.checkout import DONE, produced_item, put
+from gitrun.workspace.links import link_in, make_parents
+from gitrun.workspace.outputs import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from gitrun.git.exe import Git
+    from gitrun.model.files import File
+    from gitrun.model.plan import Plan
+    from gitrun.model.provenance import Dependency
+    from gitrun.model.run import Run
+    from gitrun.workspace.checkout import Item
+    from gitrun.workspace.session import Road
+
+    Stamps = Mapping[bytes, tuple[int, int]]
+
+
+def furnish_entry(road: Road, plan: Plan, tree: Path, linked: list[bytes]) -> tuple[list[bytes], Stamps]:
+    """Puts the inputs of a plan into `tree`. Returns the paths that are links, and the stamps of the files written.
+
+    Nothing is written through a link: a linked directory becomes a directory of links where a file must be placed in it.
+    Raises CannotRun.
+    """
+    definition, basis = plan.definition, plan.basis or NOTHING
+    if definition is None:
+        return linked, stamps(tree, write_flags(plan, tree))
+    put_there: list[bytes] = []
+    linked = without_outputs(road, tree, linked, definition.outputs)
+    with Index(road.git) as index:
+        for need in basis.needs:
+            wanted = [os.fsencode(path) for path, _ in need.files]
+            linked = opened(road, tree, linked, wanted)
+            bring_in(road.git, find(index, need.run), need, tree)
+            put_there += wanted
+    for one in basis.inputs:
+        path = os.fsencode(one.path)
+        if one.url:
+            linked = opened(road, tree, linked, [path])
+            link_to(tree, path, cached(road.git, one.sha256))
+            linked.append(path)
+        # the program finds inputs outside the repository where they are
+        elif not os.path.isabs(path) and not path.startswith(b"~") and not os.path.lexists(os.fsencode(tree) + b"/" + path):
+            linked += link_in(road.git.worktree, tree, [path]) if road.git.worktree else []
+    put_there += write_flags(plan, tree)
+    return linked, stamps(tree, put_there)
+
+
+def without_outputs(road: Road, tree: Path, linked: list[bytes], outputs: Iterable[str]) -> list[bytes]:
+    """Removes links that are, or contain, an output, so that the program can write there. Returns the links that remain."""
+    for output in outputs:
+        pattern = output.rstrip("/").split("/")
+        queue = list(linked)
+        for path in queue:
+            parts = os.fsdecode(path).split("/")
+            if len(parts) > len(pattern) or not all(map(fnmatchcase, parts, pattern)):
+                continue
+            before, is_whole = set(linked), len(parts) == len(pattern)
+            place = tree / os.fsdecode(path)
+            is_directory = place.is_dir()
+            linked = opened(road, tree, linked, [path if is_whole else path + b"/*"])
+            if is_whole and is_directory and not place.exists():
+                place.mkdir()  # the program fills it, but expects the directory to exist
+            queue += [one for one in linked if one not in before]
+    return linked
+
+
+def opened(road: Road, tree: Path, linked: list[bytes], paths: Iterable[bytes]) -> list[bytes]:
+    """Replaces each linked directory above one of `paths` by a directory of links. Returns the links that remain.
+
+    Also removes a link at one of the paths itself.
+    """
+    top = os.fsencode(tree)
+    for path in paths:
+        parts = path.split(b"/")
+        for count in range(1, len(parts)):
+            above = b"/".join(parts[:count])
+            if above in linked and os.path.islink(top + b"/" + above) and road.git.worktree:
+                # the names inside become links, so that the program's files land in the workspace
+                os.unlink(top + b"/" + above)
+                os.mkdir(top + b"/" + above)
+                inside = [above + b"/" + name for name in sorted(os.listdir(os.fsencode(road.git.worktree) + b"/" + above))]
+                linked = [one for one in linked if one != above] + link_in(road.git.worktree, tree, inside)
+        if path in linked and os.path.islink(top + b"/" + path):
+            os.unlink(top + b"/" + path)
+            linked = [one for one in linked if one != path]
+    return linked
+
+
+def bring_in(git: Git, run: Run, need: Dependency, tree: Path) -> None:
+    """Copies the needed files into `tree` as the attempt that was used left them. Raises CannotRun if one is missing."""
+    with Objects(git) as objects:
+        run = as_used(git, objects, run, need)
+        files = {file.path: file for file in left_by(git, objects, run)}
+        for path, sha256 in need.files:
+            file = files.get(path)
+            if file is None or file.sha256 != sha256 or not is_put(git, objects, (run, file), tree):
+                raise CannotRun(
+                    f"'{path}' of run {short(run.id)} of {need.operation} cannot be put where the program runs",
+                    f"is it still on this machine? git run ls {short(run.id)} says so",
+                )
+
+
+def is_put(git: Git, objects: Objects, named: tuple[Run, File], tree: Path) -> bool:
+    """Copies the run's file into `tree`.
+
+    Returns whether it has the recorded sha256, or comes from a trusted run without one.
+    """
+    run, file = named
+    if put(tree, produced_item(git, objects, run, file), at_once) != DONE:
+        return False
+    found = describe(os.fsencode(tree), os.fsencode(file.path), file.stored)
+    return found.sha256 == file.sha256 if file.sha256 else is_trusted(git, run)
+
+
+def at_once(_item: Item, _target: Path) -> bool:
+    """Answers yes: a needed file may replace what is in its place."""
+    return True
+
+
+def link_to(tree: Path, path: bytes, target: Path) -> None:
+    """Replaces what is at the path by a link to a download. Raises CannotRun."""
+    top = os.fsencode(tree)
+    if not make_parents(top, path):
+        raise CannotRun(f"input {os.fsdecode(path)} cannot be put where the program runs")
+    place = top + b"/" + path
+    if os.path.lexists(place):
+        os.unlink(place)
+    os.symlink(target, place)
+
+
+def write_flags(plan: Plan, tree: Path) -> list[bytes]:
+    """Writes the flags into their config files. Returns the paths of these."""
+    for path, values in plan.written.items():
+        file = tree / path
+        file.write_bytes(config_files.put(file.read_bytes(), file.name, values))
+    return [os.fsencode(path) for path in plan.written]
+
+
+def stamps(tree: Path, paths: Iterable[bytes]) -> Stamps:
+    """Returns mtime (ns) and inode of the files, which show later whether they were changed."""
+    top = os.fsencode(tree) + b"/"
+    found = ((path, os.lstat(top + path)) for path in paths)
+    return {path: (status.st_mtime_ns, status.st_ino) for path, status in found}

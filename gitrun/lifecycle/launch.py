@@ -1,0 +1,283 @@
+"""Starts runs: decides about a request, begins the attempt, and runs it to its end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from contextlib import nullcontext
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gitrun.errors import CannotRun, GitFailed, ObjectsGone, UsageError
+from gitrun.git.gc_lock import gc_held_off, is_collecting
+from gitrun.lifecycle.decide import Launch, Manners, Ready, decide, moment, require_worktree
+from gitrun.model import encode
+from gitrun.model.lent import lent_table
+from gitrun.model.plan import GITRUN, NOTEBOOK, PYPROJECT, SCRIPT, STEPS, Outcome, Plan, Skip
+from gitrun.model.refs import short
+from gitrun.model.request import check
+from gitrun.model.run_names import digits_of
+from gitrun.model.secrets import named, secrets_in_flags, secrets_in_words
+from gitrun.source.operations import PYTHON
+from gitrun.source.snapshot import private_index
+from gitrun.store.commits import scratch
+from gitrun.workspace.lending import NOTHING, Wanted, survey
+from gitrun.workspace.session import lends
+
+if TYPE_CHECKING:
+    from gitrun.lifecycle.steps import Within
+    from gitrun.model.entry import Definition
+    from gitrun.model.request import Request
+    from gitrun.model.run import Notes
+    from gitrun.source.interpreter import Interpreter
+    from gitrun.store.attempts import Started
+    from gitrun.workspace.lending import Lending
+    from gitrun.workspace.session import Road
+
+TRIES = (0.05, 0.2, 0.5)
+"""Seconds to wait before each new try of a start that lost its new objects to a gc."""
+
+
+def start(road: Road, request: Request, manners: Manners, within: Within | None = None) -> tuple[str, Outcome | None] | Skip:
+    """Starts a run. Returns its id and its outcome (None: staged or in the background), or Skip if nothing has to run.
+
+    Tries again if a gc removes objects in between. Raises GitrunError if nothing could be run or recorded.
+    """
+    check(request)
+    require_worktree(road, request)
+    typed, request = request, request if within else with_links(road, request)
+    if road.settings.link_paths and lends(road, request):
+        share_directories(road)
+    lost = False
+    for wait in (*TRIES, None):
+        with private_index(road.git, os.urandom(8).hex()) as index:
+            launch = Launch(road, request, manners, index, moment(), within, typed=typed)
+            try:
+                # waiting for a gc takes long, so only after it removed something
+                with gc_held_off(road.git) if lost else nullcontext():
+                    ready = decide(launch)
+                    if isinstance(ready, Skip):
+                        return ready
+                    request = ready.request or request
+                    launch = replace(launch, request=request)
+                    if request.in_place:
+                        refuse_in_place(ready.plan)
+                    python = python_for(road, ready.plan)
+                    ready = ready if request.in_place else looked_around(road, ready, python)
+                    lending = lending_for(road, request, ready)
+                    started = begin(launch, ready, python, lending)
+                    if within:
+                        within.begins(ready.plan.operation, started.run)
+            except GitFailed as error:  # a gc may have removed what was just written; the working tree still has it
+                lost = lost or isinstance(error, ObjectsGone) or is_collecting(road.git)
+                if isinstance(error, ObjectsGone):
+                    from gitrun.store.submodules import forget
+
+                    # remembered trees of submodules may be gone too
+                    forget(road.git)
+                if wait is None:
+                    raise
+                time.sleep(wait)
+                continue
+            try:
+                return go(launch, ready, started, (python, lending))
+            except BaseException:
+                started.live.leave()  # this process may live on; the next command finishes what is not recorded
+                raise
+    raise CannotRun("the run could not be started")
+
+
+def with_links(road: Road, request: Request) -> Request:
+    """Returns the request with the paths that the operation's entry links. The snapshot must know them."""
+    top = road.git.worktree
+    if top is None or request.links or request.no_link or not request.operation:
+        return request
+    found = links_of(top, request.operation)
+    return replace(request, links=tuple(os.path.relpath(path, road.git.prefix or ".") for path in found))
+
+
+def links_of(top: Path, name: str, above: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Returns the paths that the entry of that name, or one of its steps, links; read from the working tree."""
+    for file in (GITRUN, PYPROJECT):
+        try:
+            data = (top / file).read_bytes()
+        except OSError:
+            continue
+        # a cheap test before the import of a TOML parser
+        if b"link" not in data or (file == PYPROJECT and b"gitrun" not in data):
+            continue
+        from gitrun.source.project_file import read_definitions
+
+        found = read_definitions(data, file, name).get(name)
+        if found:
+            inner = (step.operation for step in found.steps if step.operation not in above)
+            below = (links_of(top, operation, (*above, name)) for operation in inner)
+            return tuple(dict.fromkeys((*found.links, *(path for paths in below for path in paths))))
+    return ()
+
+
+def refuse_in_place(plan: Plan) -> None:
+    """Raises UsageError if a run of the plan in the working tree would have to change files there first."""
+    if plan.written:
+        raise UsageError(f"flags of {plan.operation} are in a file of yours, and --in-place would write it", "leave it out")
+    if plan.definition:
+        in_place_allowed(plan.definition)
+
+
+def in_place_allowed(definition: Definition) -> None:
+    """Raises UsageError if a run of the entry in the working tree would have to put files there first."""
+    if definition.needs or any(one.url for one in definition.inputs):
+        raise UsageError(f"{definition.name} needs files that --in-place would put into your working tree", "leave it out")
+
+
+def told_specials(launch: Launch) -> tuple[str, ...]:
+    """Returns the note about FIFOs and sockets in the working tree; empty for steps and in-place runs."""
+    from gitrun.source.special_files import words_of_specials
+
+    return () if launch.request.in_place or launch.within else words_of_specials(launch.road.git)
+
+
+def warnings_of_secrets(plan: Plan) -> list[str]:
+    """Returns a warning about flags and words that look like secrets, because the run records them."""
+    found = [f"flag {name}" for name in named(secrets_in_flags(plan.flags))]
+    words = named(secrets_in_words(plan.command))
+    found += [word if word.startswith("word ") else f"option {word}" for word in words if f"flag {word}" not in found]
+    if not found:
+        return []
+    what = "looks like a secret and is" if len(found) == 1 else "look like secrets and are"
+    advice = "To keep secrets out of runs: set them in the environment, which programs get and runs do not record"
+    return [f"warning: {', '.join(found)} {what} recorded in the run. {advice}"]
+
+
+def go(launch: Launch, ready: Ready, started: Started, given: tuple[Interpreter | None, Lending]) -> tuple[str, Outcome | None]:
+    """Runs a started attempt to its end. Returns at once if it is staged or detached."""
+    road, request, manners = launch.road, launch.request, launch.manners
+    python, lending = given
+    # a name such as `last` does not tell the user which run it is
+    if ready.run and request.restart and not is_id_of(request.restart, ready.run.id):
+        road.say(f"restarting run {short(ready.run.id)} {ready.run.operation}")
+    if ready.run and ready.run.attempt.params.in_place and not request.in_place:
+        road.say("note: this attempt runs the run's own code in a workspace; the attempt before ran in your working tree")
+    for word in (*ready.snapshot.words, *ready.plan.notices, *warnings_of_secrets(ready.plan), *told_specials(launch)):
+        road.say(word)
+    if request.label is not None or request.tags or request.comment:
+        from gitrun.store.annotations import annotate
+
+        annotate(road.git, started.run, lambda notes: noted(road, notes, request), "annotate at launch")
+    if request.stage:
+        if started.earlier:
+            from gitrun.store.results import kept
+            from gitrun.workspace.outputs import hand_on
+
+            # the start of the staged attempt must find the earlier files
+            hand_on(kept(road.git, started.run, started.earlier), kept(road.git, started.run, started.attempt))
+        started.live.close()
+        return started.run, None
+    # the background process needs an index after this process has deleted the private one
+    index = Path(shutil.copy2(launch.index, started.live.directory / "index")) if request.in_place else None
+    if manners.detach and not manners.detach(started.run):
+        return started.run, None
+    # importing what runs programs takes as long as all else here, and a skipped start does not need it
+    from gitrun.lifecycle.attempt import Job, perform
+
+    if ready.plan.kind == STEPS:
+        from gitrun.lifecycle.steps import perform_steps
+
+        return started.run, perform_steps(launch, ready, started)
+    signals = launch.within.signals if launch.within else None
+    job = Job(request, ready.plan, started, ready.snapshot, index, python, signals, ready.around, lending)
+    return started.run, perform(road, job)
+
+
+def is_id_of(name: str, run: str) -> bool:
+    """Returns whether the name is the run's id or a prefix of it."""
+    return bool(digits := digits_of(name)) and run.startswith(digits)
+
+
+def python_for(road: Road, plan: Plan) -> Interpreter | None:
+    """Returns the Python that runs the plan's script or notebook; None for other programs. Raises CannotRun."""
+    if plan.kind == NOTEBOOK:
+        from gitrun.lifecycle.notebooks import require_kernel, require_runner
+
+        require_runner()
+    if plan.kind not in {SCRIPT, NOTEBOOK} or plan.command[0] != PYTHON:
+        return None
+    from gitrun.source import interpreter
+
+    path = interpreter.find(road.settings.python, road.git.environ, road.git.worktree or road.git.git_dir)
+    found = interpreter.describe(path, road.git.environ, road.git.state)
+    if plan.kind == NOTEBOOK:
+        require_kernel(road, found)
+    return found
+
+
+def looked_around(road: Road, ready: Ready, python: Interpreter | None) -> Ready:
+    """Returns the decision with the program's surroundings, and with warnings about code that comes from the working tree."""
+    if ready.plan.kind == STEPS or road.git.worktree is None:
+        return ready
+    from gitrun.source.surroundings import not_isolated, surroundings_of
+
+    around = surroundings_of(road, ready.plan, python)
+    basis = ready.plan.basis
+    names, notices = not_isolated(road, ready.plan, around, ready.snapshot.outside, again=ready.run is not None)
+    if names or (basis and basis.not_isolated):
+        from gitrun.model.provenance import NOTHING
+
+        basis = replace(basis or NOTHING, not_isolated=names)
+    plan = replace(ready.plan, basis=basis, notices=(*ready.plan.notices, *notices))
+    return replace(ready, plan=plan, around=around)
+
+
+def begin(launch: Launch, ready: Ready, python: Interpreter | None, lending: Lending) -> Started:
+    """Commits the attempt and takes the lock of its live record."""
+    from gitrun.source.environment import env_toml
+    from gitrun.store import attempts
+
+    road = launch.road
+    files = {encode.ENV: env_toml(road, python, ready.locks)}
+    if lending.entries:
+        files[encode.LENT] = encode.toml(lent_table(lending.entries))
+    with scratch(road.git) as place:
+        if ready.run is None:
+            return attempts.begin(road.git, ready.plan, files, place)
+        return attempts.begin_again(road.git, ready.plan, ready.run, files, place)
+
+
+def lending_for(road: Road, request: Request, ready: Ready) -> Lending:
+    """Decides which files outside the snapshot the run gets."""
+    top, bare = road.git.worktree, ready.snapshot.bare
+    if top is None or request.in_place or ready.plan.kind == STEPS:
+        return replace(NOTHING, bare=bare)
+    is_here = ready.run is None or request.force_sourcecode
+    if not lends(road, request):
+        return replace(NOTHING, exact=is_here, bare=bare)
+    wanted = Wanted(ready.snapshot.outside, ready.snapshot.named, ready.plan.outputs)
+    return replace(survey(top, wanted, road.settings, road.git.state), exact=is_here, bare=bare)
+
+
+def share_directories(road: Road) -> None:
+    """Creates the ignored directories that `gitrun.link` names, so that runs share the files they put there."""
+    for path in road.settings.link_paths if road.git.worktree else ():
+        place = (road.git.worktree or Path()) / path
+        # a pattern names no directory to create
+        if any(sign in path for sign in "*?[") or os.path.lexists(place):
+            continue
+        # check-ignore rejects the literal pathspecs that gitrun uses otherwise
+        words = ("--no-literal-pathspecs", "check-ignore", "-q", "--no-index")
+        if not road.git.attempt(*words, "--", f"{path}/").returncode:
+            place.mkdir(parents=True, exist_ok=True)
+
+
+def noted(road: Road, notes: Notes, request: Request) -> Notes:
+    """Returns the annotations with the label, tags and comment of the request added."""
+    from gitrun.model.run import Comment
+
+    tags = tuple(sorted({*notes.tags, *request.tags}))
+    comments = notes.comments
+    if request.comment:
+        author = road.git.config.get("user.name", ("",))[-1]
+        comments = (*comments, Comment(request.comment, author, datetime.now(timezone.utc)))
+    return replace(notes, label=request.label if request.label is not None else notes.label, tags=tags, comments=comments)

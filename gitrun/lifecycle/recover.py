@@ -1,0 +1,192 @@
+"""Finishes runs whose supervisor died: they end as terminated, and their files are recorded."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gitrun.errors import BadRun, CannotRun, GitrunError, StaleRun
+from gitrun.git.locks import acquire
+from gitrun.git.objects import Objects
+from gitrun.lifecycle.attempt import Site, complete, passed_on
+from gitrun.lifecycle.steps import noted_steps
+from gitrun.model.encode import RESULT
+from gitrun.model.plan import Outcome
+from gitrun.model.refs import is_id, run_ref, short
+from gitrun.model.status import TERMINATED
+from gitrun.process.tree import end_everywhere
+from gitrun.store import notes
+from gitrun.store.attempts import Started
+from gitrun.store.commits import read_commit
+from gitrun.store.live import Live, directory_of, goes_on, is_copied, is_live, owner_of, recorded
+from gitrun.store.refs import set_ref, tip_of
+from gitrun.store.results import finish
+from gitrun.store.runs import last_attempts
+from gitrun.store.trash import deleted, purged
+from gitrun.workspace.manifest import read_manifest
+from gitrun.workspace.metrics import measure
+from gitrun.workspace.slots import directory_of_slot, read_state, seen_from
+
+if TYPE_CHECKING:
+    from gitrun.store.commits import Commit
+    from gitrun.store.live import Owner
+    from gitrun.store.results import Changes
+    from gitrun.workspace.session import Road
+
+KILLED = -9
+GETS_OVER = 1.0
+"""Seconds that a git process which holds the lock of a dead run's ref has to set the ref."""
+STILL_AT_WORK = 10.0
+"""Seconds to wait for processes that a dead supervisor had started in the slot."""
+
+
+def recover(road: Road) -> None:
+    """Finishes all runs of this repository whose supervisor died on this machine. Says which could not be finished."""
+    for run in recorded(road.git.state):
+        directory = directory_of(road.git.state, run)
+        if is_live(road.git.state, run):
+            continue
+        try:
+            # held if another command is finishing the run
+            lock = acquire(directory / "lock", wait=0)
+            if lock:
+                with Live(directory, lock) as live:
+                    bury(road, run, live)
+        # one broken run must not keep the others from being finished
+        except (GitrunError, OSError) as error:
+            road.say(f"run {short(run)} died and could not be finished: {error}")
+
+
+def bury(road: Road, run: str, live: Live) -> None:
+    """Finishes one run, unless it never began, has its result, or is still running. Raises GitrunError, OSError."""
+    if goes_on(road.git.state, run):
+        return
+    owner = owner_of(road.git.state, run)
+    break_lock(road, run)
+    put_back(road, run)
+    attempt, ended = last_of(road, run)
+    if attempt is not None and not ended:
+        # in a copied repository the processes belong to the original
+        if owner is None or not is_copied(road.git.state, run, owner):
+            end_everywhere(attempt.id)
+        try:
+            finish_for(road, run, attempt, live)
+        except StaleRun:  # a git process of the dead supervisor may have set the ref
+            if not last_of(road, run)[1]:
+                raise
+    live.close()
+    if attempt is not None:
+        notes.add_run(road.git, run)
+
+
+def put_back(road: Road, run: str) -> None:
+    """Restores a run's ref that somebody removed while its program ran, unless the run is in the trash or purged.
+
+    Raises CannotRun if the attempt is gone too; its files stay where they are.
+    """
+    owner = owner_of(road.git.state, run)
+    if owner is None or tip_of(road.git, run) is not None or run in deleted(road.git) or run in purged(road.git):
+        return
+    with Objects(road.git) as objects:
+        commit = read_commit(objects.read(owner.attempt))
+    if commit is None or commit.kind != "attempt":
+        place = directory_of(road.git.state, run)
+        raise CannotRun(f"it is no longer in the repository; what it left is in {place}, which may be removed")
+    set_ref(road.git, run_ref(run), owner.attempt, None)
+    road.say(f"run {short(run)} was taken away while it ran, and is there again; git run rm {short(run)} deletes it")
+
+
+def break_lock(road: Road, run: str) -> None:
+    """Removes a stale lock of the run's ref that a git process of the dead supervisor left. Waits one second first.
+
+    A lock counts as stale if it is empty or holds the id of a run's commit. A git process that is still alive fails
+    without it, or finds the ref moved, and is retried.
+    """
+    path = road.git.common_dir / f"{run_ref(run)}.lock"
+    if not path.exists():
+        return
+    time.sleep(GETS_OVER)
+    with suppress(OSError), Objects(road.git) as objects:
+        if time.time() - path.stat().st_mtime >= GETS_OVER:
+            said = path.read_text(errors="replace").strip()
+            commit = read_commit(objects.read(said)) if is_id(said) else None
+            if not said or commit:
+                path.unlink()
+
+
+def last_of(road: Road, run: str) -> tuple[Commit | None, bool]:
+    """Returns the run's last attempt (None: the run never began) and whether it has a result. Raises BadRun."""
+    tip = tip_of(road.git, run)
+    if tip is None:
+        return None, False
+    with Objects(road.git) as objects:
+        last = last_attempts(objects, {run: tip}).get(tip)
+        ended = objects.read(f"{tip}:{RESULT}", limit=0) is not None
+    if last is None:
+        raise BadRun("its ref does not lead to an attempt", "git fsck says what is wrong with the repository")
+    return last.attempt, ended
+
+
+def finish_for(road: Road, run: str, attempt: Commit, live: Live) -> None:
+    """Records the result of a dead supervisor's attempt: the recorded end of its program, or else the supervisor's death."""
+    owner = owner_of(road.git.state, run)
+    # the record may be that of an earlier attempt
+    if owner is not None and owner.attempt != attempt.id:
+        owner = None
+    begun = datetime.fromtimestamp(owner.started, timezone.utc) if owner else attempt.time
+    # the program may have written nothing
+    stopped = max(begun, last_sign(live))
+    died = Outcome(TERMINATED, KILLED, begun, stopped, (stopped - begun).total_seconds(), reason="its supervisor died")
+    outcome = replace(live.read_end() or died, steps=noted_steps(live.directory))
+    started = Started(run, attempt.id, live, live.earlier)
+    with ExitStack() as stack:
+        site = site_of(road, run, owner, stack)
+
+        def collect() -> tuple[Outcome, Changes]:
+            if site is None:
+                files = () if owner and owner.in_place else passed_on(road, started)
+                return replace(outcome, metrics=measure(live, outcome, None, road.say), files=files), {}
+            whole, found = complete(road, started, site, outcome)
+            return whole, found.changes
+
+        finish(road.git, started, collect, live.directory)
+
+
+def site_of(road: Road, run: str, owner: Owner | None, stack: ExitStack) -> Site | None:
+    """Returns the workspace of the dead run, locked until `stack` closes; None if another run uses it or it is gone.
+
+    Raises CannotRun if its lock is still held after 10 seconds.
+    """
+    if owner is None or owner.in_place:
+        return None
+    there = Path(owner.worktree)
+    slot = road.git.state / "slots" / directory_of_slot(there).name  # the repository may have moved
+    tree = slot / there.relative_to(directory_of_slot(there))
+    if not tree.is_dir() or read_state(slot).run != run:
+        return None
+    lock = acquire(slot / "lock", STILL_AT_WORK)
+    if lock is None:
+        raise CannotRun("its worktree is still in use", "git run list tries again")
+    stack.enter_context(lock)
+    # read again: another run may have used the slot while we waited for its lock
+    state = read_state(slot)
+    if state.run != run or state.attempt != owner.attempt:
+        return None
+    linked = tuple(path.encode(errors="surrogateescape") for path in owner.linked)
+    given = {os.fsencode(path): (mtime, inode) for path, mtime, inode in owner.given}
+    lent = read_manifest(slot)
+    return Site(tree, seen_from(road.git, tree), linked, frozenset(linked), given=given, outputs=owner.outputs, lent=lent)
+
+
+def last_sign(live: Live) -> datetime:
+    """Returns the time of the last write to the run's output."""
+    try:
+        moment = live.output.stat().st_mtime
+    except OSError:
+        moment = 0.0
+    return datetime.fromtimestamp(moment, timezone.utc)

@@ -1,0 +1,236 @@
+"""Executes a run's last attempt again and compares the result with its record.
+
+The program runs in a slot, from the recorded attempt's commit. The lock of the live record is held, so that nobody
+restarts the run at the same time. No ref is set: files are compared, and the output is deleted with the live record.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gitrun.errors import CannotRun, UsageError
+from gitrun.git.objects import Objects
+from gitrun.lifecycle.attempt import Job, carry_out, furnish
+from gitrun.lifecycle.decide import Launch, Manners, decide_restart, moment
+from gitrun.lifecycle.launch import lending_for, python_for, start
+from gitrun.lifecycle.verdict import Verdict, differences
+from gitrun.model import decode, encode
+from gitrun.model.plan import STEPS, Skip
+from gitrun.model.provenance import read_steps
+from gitrun.model.refs import short
+from gitrun.model.request import Request
+from gitrun.model.run import Run
+from gitrun.model.settings import OF_RUNS, require_sound
+from gitrun.model.status import COMPLETED, ERROR, TERMINATED
+from gitrun.model.text import path_of
+from gitrun.process.signals import Signals
+from gitrun.source.snapshot import moved_modules
+from gitrun.source.submodules import linked_modules
+from gitrun.store.attempts import Started
+from gitrun.store.commits import scratch
+from gitrun.store.index import Index
+from gitrun.store.kept_files import unpack
+from gitrun.store.lent import lent_to
+from gitrun.store.live import hold
+from gitrun.store.results import LARGEST, kept
+from gitrun.store.runs import attempts
+from gitrun.store.trust import require_trusted
+from gitrun.workspace import outputs
+from gitrun.workspace.lending import changes_here
+from gitrun.workspace.metrics import measure
+from gitrun.workspace.slots import content_seen_from, lease, point
+
+if TYPE_CHECKING:
+    from gitrun.git.status import Seen
+    from gitrun.lifecycle.attempt import Site
+    from gitrun.lifecycle.decide import Ready
+    from gitrun.lifecycle.verdict import Rules
+    from gitrun.model.plan import Outcome
+    from gitrun.model.provenance import StepRun
+    from gitrun.model.run import Attempt
+    from gitrun.workspace.session import Road
+
+DEEPEST = 10
+"""The deepest nesting of pipelines that is followed."""
+
+
+def verify(road: Road, run: Run, rules: Rules, *, depth: int = 0) -> Verdict:
+    """Returns the verdict on the run's last attempt. Shows the program's output on stderr.
+
+    Raises NotTrusted, and CannotRun if the attempt cannot be executed again.
+    """
+    require_trusted(road.git, run)
+    last = run.attempt
+    if last.status not in {COMPLETED, ERROR, TERMINATED}:
+        raise CannotRun(
+            f"run {short(run.id)} is {last.status}: there is no result to compare with", "verify it when it has ended"
+        )
+    if last.kind == STEPS:
+        return verify_steps(road, run, rules, depth)
+    outcome, same_output = execute_again(replace(road, stdout=road.stderr), run)
+    return verdict(run, outcome, rules, same_output=same_output)
+
+
+def verdict(run: Run, again: Outcome | Attempt, rules: Rules, *, same_output: bool) -> Verdict:
+    """Compares an attempt with its repetition."""
+    last = run.attempt
+    looked_at = sum(not rules.is_ignored(file.path) for file in last.files)
+    return Verdict(run.id, last.id, differences(last, again, rules), len(last.metrics), looked_at, same_output)
+
+
+def verify_steps(road: Road, run: Run, rules: Rules, depth: int) -> Verdict:
+    """Verifies the runs of a pipeline's steps. Leaves out steps that were skipped."""
+    if depth > DEEPEST:
+        raise CannotRun(f"the steps of run {short(run.id)} lead too deep")
+    found = []
+    for step in steps_of(road, run):
+        road.say(f"step {step.operation}")
+        with Index(road.git) as index:
+            made = index.get(step.run)
+        if not isinstance(made, Run):
+            raise CannotRun(f"step {step.operation} was run {short(step.run)}, which is not here")
+        found.append(verify(road, made, rules, depth=depth + 1))
+    return Verdict(run.id, run.attempt.id, (), steps=tuple(found))
+
+
+def steps_of(road: Road, run: Run) -> list[StepRun]:
+    """Returns the steps that the run's last attempt executed itself."""
+    with Objects(road.git) as objects:
+        found = objects.read(f"{run.attempt.left}:{encode.RESULT}")
+    return [step for step in read_steps(found.data if found else b"") if step.status in {COMPLETED, ERROR, TERMINATED}]
+
+
+def verify_and_keep(road: Road, run: Run, rules: Rules) -> Verdict:
+    """Verifies the run by a new attempt, which stays in the run. Raises UsageError if a new attempt could not be the same."""
+    if run.attempt.kind == STEPS:
+        raise UsageError("--keep is for a run of one operation", "verify the runs of its steps, which git run list shows")
+    with Objects(road.git) as objects:
+        if run.attempt.carried or earlier_of(road, objects, run):
+            raise UsageError(
+                f"the last attempt of run {short(run.id)} went on from files of the one before it; another one would not",
+                "leave out --keep",
+            )
+    require_trusted(road.git, run)
+    done = start(replace(road, stdout=road.stderr), Request(restart=run.id, clean=True), Manners())
+    with Index(road.git) as index:
+        now = index.get(run.id)
+    if isinstance(done, Skip) or not isinstance(now, Run):
+        raise CannotRun(f"run {short(run.id)} could not be run again")
+    same_output = now.attempt.output == run.attempt.output
+    return replace(verdict(run, now.attempt, rules, same_output=same_output), kept=now.attempt.id)
+
+
+def execute_again(road: Road, run: Run) -> tuple[Outcome, bool]:
+    """Executes the last attempt again. Returns the outcome, and whether the output is the same. Raises CannotRun."""
+    require_sound(road.git.config, OF_RUNS)
+    request = Request(restart=run.id, no_link=True)
+    with Objects(road.git) as objects:
+        # a restart from the recorded source reads no private index, so its path is empty
+        ready = decide_restart(Launch(road, request, Manners(), Path(), moment()), objects, run)
+        if isinstance(ready, Skip):
+            raise CannotRun(f"run {short(run.id)} is not executed again")
+        earlier = earlier_of(road, objects, run)
+        lent = lent_to(objects, run.attempt.id) or ()
+        linked = linked_then(road, objects, run)
+        for word in moved_modules(road.git, linked_modules(objects, ready.plan.source)):
+            road.say(word)
+        written = objects.read(f"{run.attempt.left}:{encode.OUTPUT}", limit=2 * LARGEST)
+    paths = tuple(os.fsencode(one.path) for one in lent if is_below(one.path.rstrip("/")))
+    if road.git.worktree:
+        for word in changes_here(road.git.worktree, lent, road.settings, road.git.state):
+            road.say(f"note: {word}")
+    ready = replace(ready, snapshot=replace(ready.snapshot, outside=paths, named=linked))
+    request = replace(request, no_link=not (paths or linked), links=tuple(map(os.fsdecode, linked)))
+    outcome, output = perform_again(road, request, ready, (run, earlier))
+    return outcome, output == (written.data if written else b"")
+
+
+def perform_again(road: Road, request: Request, ready: Ready, known: tuple[Run, str]) -> tuple[Outcome, bytes]:
+    """Returns the outcome and the beginning of the output. Releases the slot and the live record in any case."""
+    run, earlier = known
+    attempt = run.attempt.id
+    python = python_for(road, ready.plan)
+    with ExitStack() as stack:
+        live = hold(road.git.state, run.id)
+        stack.callback(live.close)
+        started = Started(run.id, attempt, live, earlier)
+        lending = lending_for(road, request, ready)
+        slot = stack.enter_context(lease(road.git, attempt, run.id, lending))
+        job = Job(request, ready.plan, started, ready.snapshot, None, python, lending=lending)
+        site = furnish(road, job, slot)
+        signals = stack.enter_context(Signals())
+        ended = carry_out(road, job, site, signals)
+        require_end(run, ended)
+        outcome, seen = look(road, started, site, ended)
+        with live.output.open("rb") as file:
+            output = file.read(LARGEST + 1)
+        slot.end(attempt, seen, road.settings.lend_keep)
+    return outcome, output
+
+
+def look(road: Road, started: Started, site: Site, ended: Outcome) -> tuple[Outcome, Seen]:
+    """Returns the outcome with metrics and files. Leaves the run's kept files unchanged."""
+    # the program may have moved HEAD or damaged git's record of the worktree
+    point(site.git, started.attempt)
+    with scratch(road.git) as keep:
+        git = content_seen_from(road.git, site.git)
+        place = outputs.Place(
+            git, site.tree, keep, site.apart, given=site.given, outputs=site.outputs, lent=site.lent, bare=site.bare
+        )
+        found = outputs.collect(place, road.settings.max_produced)
+        outside = outputs.collect_beside(road.git.worktree, site.tree, keep)
+    whole = replace(ended, files=(*outside, *found.files))
+    return replace(whole, metrics=measure(started.live, whole, site.tree, road.say)), found.seen
+
+
+def require_end(run: Run, ended: Outcome) -> None:
+    """Raises CannotRun if the program was stopped, or could not be started although it could before.
+
+    Raises KeyboardInterrupt after Ctrl-C.
+    """
+    if ended.status == TERMINATED and ended.reason:
+        if ended.exit_status == -signal.SIGINT:
+            raise KeyboardInterrupt
+        raise CannotRun(f"run {short(run.id)} was not executed to its end: {ended.reason}")
+    if ended.status == ERROR and ended.reason and ended.stopped == ended.started and ended.exit_status != run.exit_status:
+        raise CannotRun(f"run {short(run.id)} cannot be executed here: {ended.reason}")
+
+
+def earlier_of(road: Road, objects: Objects, run: Run) -> str:
+    """Returns the attempt whose kept files the last attempt started from; empty if there is none. Raises CannotRun."""
+    before = attempts(road.git, objects, run)[:-1]
+    if not before:
+        return ""
+    left = [file.path for file in before[-1].files if file.stored == "local"]
+    if not {file.path for file in run.attempt.files}.intersection(left):  # a clean start, or nothing was kept
+        return ""
+    unpack(road.git, run.id, before[-1])
+    place = kept(road.git, run.id, before[-1].id)
+    missing = [path for path in left if not os.path.lexists(place / path)]
+    if missing:
+        raise CannotRun(f"run {short(run.id)} went on from '{missing[0]}', which is kept on the machine that made it")
+    return before[-1].id
+
+
+def linked_then(road: Road, objects: Objects, run: Run) -> tuple[bytes, ...]:
+    """Returns the paths that the run linked from the working tree and that still exist. Says which are missing."""
+    found = objects.read(f"{run.attempt.left}:{encode.RESULT}")
+    listed = decode.parse_toml((found.data if found else None) or b"", encode.RESULT).get("linked")
+    paths = [path_of(path) for path in listed if isinstance(path, str)] if isinstance(listed, list) else []
+    top = road.git.worktree
+    here = [path for path in paths if top and is_below(path) and os.path.lexists(top / path)]
+    gone = [path for path in paths if path not in here and not path.startswith(".gitrun")]
+    if gone and run.attempt.kind != STEPS:
+        road.say(f"was linked in and is not here: {', '.join(gone[:10])}")
+    return tuple(map(os.fsencode, here))
+
+
+def is_below(path: str) -> bool:
+    """Returns whether a path of a record stays below the top, outside `.git` and `.gitrun`."""
+    parts = path.split("/")
+    return not os.path.isabs(path) and ".." not in parts and parts[0] not in {".git", ".gitrun"}

@@ -1,0 +1,146 @@
+"""Rules for runs from elsewhere: names, shapes and sizes that a run must have to be accepted. No I/O."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from gitrun.errors import BadRun
+from gitrun.model import decode, encode
+from gitrun.model.submodules import outermost
+from gitrun.model.text import path_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+INCOMING, OUTBOX = "refs/gitrun/incoming/", "refs/gitrun/outbox/"
+COMMITS = 20_000
+"""Most commits of one run: its attempts, results and annotations."""
+ENTRIES = 1_000_000
+"""Most files and directories of a tree, counted as in a checkout: 11 objects can unfold to 10^10 files."""
+DEPTH = 200
+"""Deepest nesting of directories."""
+TREE = 32 << 20
+"""Most bytes of one tree object."""
+COMMIT = 1 << 20
+"""Most bytes of a commit object."""
+OUTPUT = 16 << 20
+"""Most bytes of recorded output; gitrun itself keeps about 10 MiB and drops the middle."""
+NAME = 255
+"""Most bytes of a name that common file systems accept."""
+TABLES = frozenset({encode.FLAGS, encode.RUN, encode.ENV, encode.LENT, encode.RESULT, encode.NOTES})
+SIZES: Mapping[str, int] = {
+    **dict.fromkeys(TABLES, decode.LIMIT), encode.RESULT: encode.LONGEST, encode.OUTPUT: OUTPUT, encode.METRICS: 64 << 20,
+}  # fmt: skip
+"""Largest size in bytes of each file of gitrun's own."""
+MODES = frozenset({b"40000", b"100644", b"100755", b"100664", b"120000", b"160000"})
+IGNORED = dict.fromkeys((*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF))
+"""Characters that HFS+ ignores in names (from git's utf8.c)."""
+NTFS_GIT = re.compile(rb"(?:\.git|git~1)[ .]*(?:[\\:].*)?", re.IGNORECASE | re.DOTALL)
+NTFS_MODULES = re.compile(rb"(?:\.gitmodules|gitmod~[1-4]|gi7eba~[1-9])[ .]*(?::.*)?", re.IGNORECASE | re.DOTALL)
+FORMAT = re.compile(rb"^Gitrun-Format: ([1-9][0-9]{0,8})$", re.MULTILINE)
+KINDS: Mapping[str, tuple[int, ...]] = {"attempt": (0, 1, 2), "result": (1,), "annotation": (1,), "merge": (2,)}
+"""Allowed numbers of parents for each kind of commit."""
+
+
+def wrong_name(name: bytes) -> str:
+    """Returns the reason to refuse a tree entry's name; empty if there is none.
+
+    Control characters are allowed: they are escaped when they are shown.
+    """
+    # git fetch refuses most such names only if transfer.fsckObjects is set
+    if name in {b"", b".", b".."} or b"/" in name:
+        return "a name that leads elsewhere"
+    if len(name) > NAME:
+        return "a name that is too long for a file system"
+    # on NTFS a backslash separates directories
+    if NTFS_GIT.fullmatch(name) or any(NTFS_GIT.fullmatch(part) for part in name.split(b"\\") if part != name):
+        return "a name that is a form of '.git'"
+    if not name.isascii() and hfs_form(name) == ".git":
+        return "a name that is a form of '.git'"
+    return ""
+
+
+def wrong_mode(mode: bytes, name: bytes) -> str:
+    """Returns the reason to refuse a tree entry's mode; empty if there is none."""
+    if mode not in MODES:
+        return f"an entry of mode {mode[:10].decode(errors='replace')}"
+    if mode == b"120000" and (NTFS_MODULES.fullmatch(name) or hfs_form(name) == ".gitmodules"):
+        return "'.gitmodules' that is a symbolic link"
+    return ""
+
+
+def hfs_form(name: bytes) -> str:
+    """Returns the name as HFS+ compares it."""
+    text = name.decode(errors="surrogateescape").translate(IGNORED)
+    return unicodedata.normalize("NFC", text).casefold()
+
+
+def wrong_shape(kind: str, parents: Sequence[str]) -> str:
+    """Returns the reason to refuse these parents for a commit of this kind; empty if there is none."""
+    if len(parents) not in KINDS[kind]:
+        return f"a commit of kind {kind} with {len(parents)} parents"
+    return f"a {kind} of a commit with itself" if len(set(parents)) < len(parents) else ""
+
+
+def behind(commit: str, kind: str, parents: Sequence[str], run: str) -> tuple[str, ...]:
+    """Returns the parents of a commit that belong to the run itself.
+
+    An attempt's last parent is the run's previous tip; the first attempt has none, its parent is the base.
+    """
+    if kind == "attempt":
+        return () if commit == run else tuple(parents[-1:])
+    return tuple(parents)
+
+
+def began(created: datetime, committed: datetime, received: datetime | None = None) -> datetime:
+    """Returns the credible creation time of a foreign attempt: the earliest of the three times.
+
+    Its author chose the first two. The date of a commit has whole seconds, so `created` may be up to a second later. Otherwise
+    a date in the year 9000 would keep a run on top of the list for ever.
+    """
+    # a commit's date has whole seconds, `created` has microseconds
+    found = created if created < committed + timedelta(seconds=1) else committed
+    return min(found, received) if received else found
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The statements of run.toml about the attempt's tree: the source tree, and paths from the attempt before.
+
+    With files of submodules, `content` is the source tree that includes them. `modules` maps the path of each submodule to its
+    commit in `source`.
+    """
+
+    source: str
+    carried: frozenset[bytes]
+    content: str = ""
+    modules: Mapping[bytes, str] = field(default_factory=dict)
+
+
+def read_table(data: bytes, name: str) -> dict[str, Any]:
+    """Parses one of gitrun's own TOML files. Raises BadRun if its content is not allowed."""
+    found = decode.parse_toml(data, name)
+    form = found.get("format", 1)
+    if name in {encode.RUN, encode.RESULT} and (isinstance(form, bool) or not isinstance(form, int) or form < 1):
+        raise BadRun(f"{name} is of no format")
+    if name == encode.RUN and not decode.text(found, "operation"):
+        raise BadRun(f"{name} names no operation")
+    return found
+
+
+def claim_of(run: Mapping[str, Any]) -> Claim:
+    """Returns the claim of a parsed run.toml."""
+    source = decode.table(run, "source")
+    carried = frozenset(os.fsencode(path_of(path)) for path in decode.texts(source, "carried"))
+    tree, content = decode.text(source, "tree") or "", decode.text(source, "content") or ""
+    if not content:
+        return Claim(tree, carried)
+    listed = decode.table(source, "submodules").items()
+    known = outermost((path_of(path), commit if isinstance(commit, str) else "") for path, commit in listed)
+    return Claim(tree, carried, content, {os.fsencode(path): commit for path, commit in known.items()})

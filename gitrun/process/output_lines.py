@@ -1,0 +1,263 @@
+"""Searches the lines of an output with the user's patterns, in a process of its own, which can be killed.
+
+Uses only the standard library, in one file. `python output_lines.py RULES OUTPUT SWITCHES` prints a JSON list for each block
+of output: `[{"name": "text of the number"}, "text of the step" or null]` for each line with a match. Each line of stdin
+names a place in the output. The process searches up to there, and prints `0`. When stdin ends, it searches the rest. If
+the patterns take too long, it prints `"late"` as its last line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import stat
+import struct
+import sys
+from contextlib import nullcontext, suppress
+
+# importing typing is slow, and type checkers know this name
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import BinaryIO, TypeAlias
+
+    Search: TypeAlias = tuple[str, Callable[[str], re.Match[str] | None], str | int, bool]
+
+SIZE = 1 << 20
+"""The bytes read at once."""
+LONGEST = 1 << 16
+"""The most bytes of an unfinished line that are kept. Of a longer line only the last part is searched."""
+SEARCHED = 4096
+"""The characters at the beginning of a line that are searched."""
+WHOLE, PART = 512 << 20, 256 << 20
+"""An output with more bytes than the first number is read in two parts of the second size: the first and the last."""
+SECONDS = 10.0
+"""The total time that the user's patterns may take."""
+MOST = 1_000_000
+"""The most lines with a match, roughly; after them the search ends."""
+CSI = rb"\x1b(?:\[[0-9:;<=>?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])"
+FOLLOWED = "?*{+"
+CLOCK = rb"\[\d+:\d\d(?::\d\d)?[<,][^\]\n]{0,200}(?:/s|s/)[^\]\n]{0,200}\] *(?=[^\s\]])"
+BAR = rb"\n[^\n]{0,400}?\d\S* " + CLOCK
+"""A tqdm bar with text after it: on a terminal, stdout continues the line where stderr left it."""
+REDRAWN = (
+    rb"\n[^\n]*\r(?: *[\d.]+(?:/[\d.]+|%)(?:[ \d.,:;|/%#=>()<?\[\]-]|\xe2[\x94-\x97].)*(?<! )(?=[A-Za-z_][\w./@-]*:[ \t]))?"
+)
+"""A line up to its last carriage return. A bar such as `2/3` after it belongs to it if a word follows directly."""
+SWITCH = struct.Struct("<QB")
+"""A record of the file of switches: the offset in the output at which a stream begins, and the stream's number."""
+CUT = b"\n"
+
+
+def open_regular(path: str) -> BinaryIO | None:
+    """Opens a regular file; returns None for anything else.
+
+    A program may have put a pipe there, which would block the reader.
+    """
+    try:
+        # O_NONBLOCK: opening a FIFO without a writer would block
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        return None
+    return os.fdopen(descriptor, "rb")
+
+
+def pieces(file: BinaryIO, switches: str, start: int = 0) -> Iterator[tuple[int, bytes]]:
+    """Yields an output from `start` on, in pieces of one stream each (0: stdout or both, 1: stderr).
+
+    `switches` is the file that records where another stream begins. Of an output of more than 512 MiB, yields the first
+    and the last 256 MiB. A piece of `CUT` for each stream separates them.
+    """
+    size = os.fstat(file.fileno()).st_size
+    parts = [(start, size)] if size <= WHOLE else [(start, max(start, PART)), (max(start, size - PART), size)]
+    for number, (first, end) in enumerate(parts):
+        if number:
+            yield from ((0, CUT), (1, CUT))
+        file.seek(first)
+        for stream, until in [*streams_in(switches, first, end)]:
+            while (left := until - file.tell()) > 0 and (data := file.read(min(SIZE, left))):
+                yield stream, data
+
+
+def streams_in(switches: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yields (stream, end offset) for each part of an output between `start` and `end`."""
+    stream, file = 0, open_regular(switches)
+    with file or nullcontext():
+        while file and len(record := file.read(SWITCH.size)) == SWITCH.size:
+            at, following = SWITCH.unpack(record)
+            if at >= end:
+                break
+            if at > start:
+                yield stream, at
+            stream = following
+    yield stream, end
+
+
+class Lines:
+    """A buffer that joins pieces of a stream to lines, as a terminal finally shows them."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """Returns the lines that are now complete, with a line end before and after each; empty if there are none."""
+        lines, end, begun = data.rpartition(b"\n")
+        if not end:
+            self._rest = shorten(self._rest + begun)
+            return b""
+        found = clean(b"\n" + self._rest + lines + b"\n")
+        self._rest = begun
+        return found
+
+    def finish(self) -> bytes:
+        """Returns the last line if it has no line end."""
+        rest, self._rest = self._rest, b""
+        return clean(b"\n" + rest + b"\n") if rest else b""
+
+
+def blocks(output: BinaryIO, switches: str, streams: tuple[Lines, Lines]) -> Iterator[bytes]:
+    """Yields an output from the current position to its end, in blocks of whole lines.
+
+    Each has a line end before and after it.
+    """
+    for stream, data in pieces(output, switches, output.tell()):
+        if block := streams[stream].feed(data):
+            yield block
+    yield from filter(None, (lines.finish() for lines in streams))
+
+
+def blocks_until(output: BinaryIO, switches: str, streams: tuple[Lines, Lines], end: int) -> Iterator[bytes]:
+    """Yields the output from the current position up to `end`, in blocks of whole lines."""
+    for stream, until in [*streams_in(switches, output.tell(), end)]:
+        while (left := until - output.tell()) > 0 and (data := output.read(min(SIZE, left))):
+            if block := streams[stream].feed(data):
+                yield block
+
+
+def shorten(line: bytes) -> bytes:
+    """Shortens the beginning of an unfinished line.
+
+    Drops what a carriage return erased, and all of it if it is still too long.
+    """
+    if len(line) <= LONGEST:
+        return line
+    # a last CR stays: it may be the first half of a CR LF
+    line = line[:-1].rpartition(b"\r")[2] + line[-1:]
+    # a NUL keeps the rest of the line from looking like a line of its own
+    return line if len(line) <= LONGEST else b"\0"
+
+
+def clean(block: bytes) -> bytes:
+    """Returns the lines of a block as a terminal finally shows them.
+
+    Removes colours, text that a carriage return erased, and progress bars before the line's own text.
+    """
+    if b"\x1b" in block:
+        block = re.sub(CSI, b"", block)
+    if b"\r" in block:
+        block = re.sub(rb"\r+\n", b"\n", block)
+        if b"\r" in block:
+            block = re.sub(REDRAWN, b"\n", block)
+    if b"]" in block and re.search(CLOCK, block):
+        block = re.sub(BAR, b"\n", block)
+    return block
+
+
+def needle(pattern: str) -> bytes:
+    """Returns a text that every match of the pattern contains; empty if the pattern is too complex to tell."""
+    if "|" in pattern or "(?" in pattern:
+        return b""
+    plain = re.match(r"[A-Za-z0-9_ =:,-]*", pattern)
+    text = plain[0] if plain else ""
+    if pattern[len(text) : len(text) + 1] in FOLLOWED:
+        text = text[:-1]
+    return text.encode()
+
+
+def find(rules: list[tuple[str, str]], found: Iterable[bytes]) -> Iterator[list[tuple[dict[str, str], str | None]]]:
+    """Yields the matches of each block: for each line with a match, texts of numbers by name, and the text of the step.
+
+    Raises TimeoutError when the time is over, after yielding what was found. Skips invalid patterns.
+    """
+    searches: list[tuple[str, Callable[[str], re.Match[str] | None], str | int, bool, bytes]] = []
+    for name, text in rules:
+        with suppress(re.error, RecursionError, OverflowError):
+            pattern = re.compile(text)
+            group = "value" if "value" in pattern.groupindex else min(pattern.groups, 1)
+            searches.append((name, pattern.search, group, "step" in pattern.groupindex, needle(text)))
+    for block in found:
+        # finding a text is far cheaper than matching each line
+        active = [search[:4] for search in searches if search[4] in block]
+        told: list[tuple[dict[str, str], str | None]] = []
+        try:
+            for line in block.decode(errors="replace").split("\n") if active else ():
+                if numbers := found_in(line if len(line) <= SEARCHED else line[:SEARCHED], active):
+                    told.append(numbers)  # noqa: PERF401 - what was found before the time was over is kept
+        except TimeoutError:
+            yield told
+            raise
+        yield told
+
+
+def found_in(line: str, searches: Sequence[Search]) -> tuple[dict[str, str], str | None] | None:
+    """Returns the matches of a line, or None."""
+    found, step = {}, None
+    for name, search, group, has_step in searches:
+        if match := search(line):
+            found[name] = match[group] or ""
+            if has_step:
+                step = match["step"]
+    return (found, step) if found else None
+
+
+def late(_number: int, _frame: object) -> None:
+    """Ends the search when the timer fires. Raises TimeoutError."""
+    raise TimeoutError
+
+
+def searched(rules: list[tuple[str, str]], found: Iterable[bytes], left: int) -> int:
+    """Prints the matches in blocks. Returns how many more lines may be printed. Raises TimeoutError."""
+    for told in find(rules, found):
+        if told:
+            sys.stdout.write(json.dumps(told[:left]) + "\n")
+        left -= len(told)
+        if left < 0:
+            raise TimeoutError
+    return left
+
+
+def asked(output: BinaryIO, switches: str, streams: tuple[Lines, Lines]) -> Iterator[Iterable[bytes]]:
+    """Yields the blocks up to each offset that stdin names, and at its end the blocks of the rest."""
+    for line in sys.stdin:
+        until = min(int(line), PART)
+        yield blocks_until(output, switches, streams, until)
+    yield blocks(output, switches, streams)
+
+
+def main() -> None:
+    """Prints the matches of a file of rules in a file of output: up to each offset from stdin, and finally to its end."""
+    # Python's re cannot be stopped otherwise: it checks for signals while it matches
+    signal.signal(signal.SIGALRM, late)
+    with open(sys.argv[1], "rb") as file:
+        rules = json.load(file)
+    seconds, left, output = rules.get("seconds", SECONDS), MOST, open_regular(sys.argv[2])
+    try:
+        for found in asked(output, sys.argv[3], (Lines(), Lines())) if output else ():
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+            left = searched(rules["patterns"], found, left)
+            # the rest of the time is for the next search; zero would turn the timer off
+            seconds = max(signal.setitimer(signal.ITIMER_REAL, 0)[0], 1e-3)
+            sys.stdout.write("0\n")
+            sys.stdout.flush()
+    except TimeoutError:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        sys.stdout.write('"late"\n')
+
+
+if __name__ == "__main__":
+    main()

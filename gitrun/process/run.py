@@ -1,0 +1,437 @@
+"""Starts, supervises and ends the user's programs. No other module starts them."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import signal
+import subprocess
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Protocol
+
+from gitrun.errors import CannotRun
+from gitrun.process.recorder import Recorder
+from gitrun.process.signals import INTERRUPTS, MESSAGES, ORDERS, RESIZES
+from gitrun.process.terminal import open_channels
+from gitrun.process.tree import Offspring, adopt_orphans, below, send, tie_to_parent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from gitrun.process.recorder import Reader
+    from gitrun.process.signals import Signals
+    from gitrun.process.terminal import Channel
+
+CHUNK = 1 << 16
+LINGER = 0.5
+"""Seconds to wait for a pipe that a foreign process holds open, or for a reader that does not read."""
+LEFT_RUNNING = 2.0
+"""Seconds that processes left behind have to end after SIGTERM, if the program ended by itself."""
+FOR_SHELL = frozenset("|&;<>()$`\\\"' \t\n*?[#~=%")
+"""Characters for which git starts a pager by a shell. Without them git starts it directly, and notices a missing one."""
+LARGEST_PIPE = 1 << 20
+"""The most bytes left in a pipe after all its writers ended (Linux's fs.pipe-max-size)."""
+
+
+class Stream(Protocol):
+    """A destination that shows output."""
+
+    def write(self, data: bytes) -> None:
+        """Shows the bytes at once. Raises BrokenPipeError if nobody reads any more."""
+
+    def offer(self, data: bytes | memoryview) -> int:
+        """Shows as many bytes as it can without blocking. Returns their number. Raises BrokenPipeError."""
+
+    def descriptor(self) -> int | None:
+        """Returns the file descriptor; None if there is none, in which case `offer` accepts everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A program to start: words, directory, environment, time limit and grace period in seconds.
+
+    `tag` is in the environment of all its processes, so that no other process is ever signalled. `reader` follows the
+    output.
+    """
+
+    argv: Sequence[str]
+    directory: Path
+    environ: Mapping[str, str]
+    tag: str
+    stop_after: float | None = None
+    grace: float = 10.0
+    stdin: bool = True
+    reader: Reader | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The end of a program: exit status as in Python (negative: a signal), UTC times, duration in seconds.
+
+    `stopped_by` is the signal that asked it to end, or 0. `outlived` names processes that had to be ended. `lost` says
+    why output could not be recorded.
+    """
+
+    exit_status: int
+    started: datetime
+    stopped: datetime
+    duration: float
+    stopped_by: int = 0
+    timed_out: bool = False
+    outlived: tuple[str, ...] = ()
+    lost: str = ""
+
+
+def execute(call: Call, record: Path, stdout: Stream, stderr: Stream, signals: Signals) -> Ended:
+    """Runs the program to its end. Writes its output to `record` and, at once, to the two streams.
+
+    Forwards our signals to it. Raises CannotRun if it cannot be started.
+    """
+    recorder = Recorder(record, call.reader)
+    channels = open_channels(stdout, stderr)
+    try:
+        # daemons that the program starts become our children, so that they can be found and ended
+        with adopt_orphans():
+            return follow(call, recorder, channels, signals)
+    finally:
+        recorder.close()
+        for channel in channels:
+            channel.close()
+
+
+def follow(call: Call, recorder: Recorder, channels: Sequence[Channel], signals: Signals) -> Ended:
+    """Starts the program and supervises it until it, its output and its children have ended."""
+    clock, begun, offspring = time.monotonic(), datetime.now(timezone.utc), Offspring(call.tag)
+    process = start(call, channels, signals)
+    for channel in channels:
+        # our copy would keep the pipe open after the program's end
+        channel.close_inner()
+    loop = Loop(call, process, recorder, channels, signals)
+    try:
+        loop.until_ended()
+        # measured here: waiting for the program's leftovers is not its time
+        duration = time.monotonic() - clock
+        outlived = offspring.end(loop.grace_left(), loop.turn)
+        loop.drain()
+    except BaseException:
+        process.kill()
+        process.wait()
+        offspring.end(0.0, time.sleep)
+        raise
+    return Ended(
+        exit_status=process.returncode, started=begun, stopped=datetime.now(timezone.utc), duration=duration,
+        stopped_by=loop.stopped_by, timed_out=loop.timed_out, outlived=outlived, lost=recorder.lost,
+    )  # fmt: skip
+
+
+def start(call: Call, channels: Sequence[Channel], signals: Signals) -> subprocess.Popen[bytes]:
+    """Starts the program. Raises CannotRun."""
+    parent = os.getpid()
+
+    def before() -> None:  # runs in the child: it must neither inherit our blocked signals nor outlive us
+        signals.give_back()
+        tie_to_parent(parent)
+
+    def popen(*words: str) -> subprocess.Popen[bytes]:
+        # inherited descriptors beyond the first three belong to the program; our own are close-on-exec
+        return subprocess.Popen(
+            words, cwd=call.directory, env=dict(call.environ), preexec_fn=before, close_fds=False,
+            stdin=None if call.stdin else subprocess.DEVNULL, stdout=channels[0].inner, stderr=channels[-1].inner,
+        )  # fmt: skip
+
+    try:
+        return popen(*call.argv)
+    except OSError as error:
+        place = call.directory / call.argv[0]
+        if error.errno == errno.ENOEXEC and place.is_file():  # a script without #!: shells run it with sh
+            return popen("/bin/sh", *call.argv)
+        raise cannot_start(call.argv[0], error, there=place.is_file()) from error
+    except ValueError as error:  # a word has a NUL
+        raise CannotRun(f"cannot start '{call.argv[0]}': {error}") from error
+
+
+def cannot_start(program: str, error: OSError, *, there: bool) -> CannotRun:
+    """Returns the error for a program that cannot be started.
+
+    `there` says that a file of that name exists in the directory.
+    """
+    if isinstance(error, FileNotFoundError) and there and "/" in program:
+        return CannotRun(f"cannot start '{program}': its first line names an interpreter that is not there")
+    if isinstance(error, FileNotFoundError):
+        hint = f"git run {program} runs the file of that name" if there else "is it installed, and on PATH?"
+        return CannotRun(f"no such program: '{program}'", hint)
+    return CannotRun(f"cannot start '{program}': {error.strerror}")
+
+
+class Loop:
+    """The supervisor of one program: waits for output, signals, the time limit and the end."""
+
+    def __init__(
+        self,
+        call: Call,
+        process: subprocess.Popen[bytes],
+        recorder: Recorder,
+        channels: Sequence[Channel],
+        signals: Signals,
+    ) -> None:
+        self.call, self.process, self.recorder, self.signals = call, process, recorder, signals
+        self.channels, self.open = channels, list(channels)
+        self.taken = 0
+        self.end = time.monotonic() + call.stop_after if call.stop_after else None
+        self.kill_at: float | None = None
+        self.stopped_by = 0
+        self.timed_out = False
+
+    def until_ended(self) -> None:
+        """Handles events until the program has ended."""
+        self.obey(is_new=True)
+        with exit_watch(self.process.pid) as watch:
+            while self.process.poll() is None:
+                self.turn(self.patience(), watch)
+
+    def grace_left(self) -> float:
+        """Returns the grace period in seconds for processes that outlived the program, such as those of a shell.
+
+        After Ctrl-C it is the program's full period. After SIGTERM or SIGHUP it is what remains of it, and else 2 seconds
+        at most.
+        """
+        left = self.kill_at - time.monotonic() if self.kill_at is not None else 0.0
+        ended_by = self.stopped_by or -(self.process.returncode or 0)  # after Ctrl-C it may end before we read our own signal
+        return max(left, self.call.grace if ended_by in INTERRUPTS else min(self.call.grace, LEFT_RUNNING))
+
+    def drain(self) -> None:
+        """Records and shows what is left in the pipes after the program and its processes ended.
+
+        Waits for a slow reader, unless a signal orders the end.
+        """
+        # limited, since a process that is not ours may keep writing
+        most = self.taken + LARGEST_PIPE
+        while self.open and (self.taken < most or self.is_behind()):
+            if self.turn(LINGER):
+                continue
+            if not self.is_behind():
+                return
+            if self.stopped_by in ORDERS:
+                self.mute()
+
+    def is_behind(self) -> bool:
+        """Returns whether recorded output still has to be shown."""
+        return any(channel.pending for channel in self.open)
+
+    def patience(self) -> float:
+        """Returns the seconds until the next timed event."""
+        times = [moment for moment in (self.end, self.kill_at) if moment is not None]
+        # without a pidfd (not on Linux) the child's end must be polled for
+        most = 60.0 if hasattr(os, "pidfd_open") else 0.05
+        if self.recorder.reader:
+            most = min(most, self.recorder.reader.patience)
+        return min([max(0.0, moment - time.monotonic()) for moment in times] + [most])
+
+    def turn(self, patience: float, *others: int) -> bool:
+        """Polls once, for at most `patience` seconds, and handles what is ready. Returns whether any descriptor was ready."""
+        poll, waiting = select.poll(), {channel.waits_for(): channel for channel in self.open}
+        for descriptor, event in (*waiting, *((other, select.POLLIN) for other in (self.signals.descriptor, *others))):
+            if descriptor >= 0:
+                poll.register(descriptor, event)
+        ready = {descriptor for descriptor, _ in poll.poll(patience * 1000)}
+        for (descriptor, _), channel in waiting.items():
+            if descriptor in ready:
+                self.copy(channel)
+        if self.signals.descriptor in ready:
+            self.obey()
+        self.keep_time()
+        self.recorder.look()
+        return bool(ready)
+
+    def copy(self, channel: Channel) -> None:
+        """Records and shows the next block of a channel."""
+        if not channel.pending:
+            data = channel.read(CHUNK)
+            if not data:
+                self.open.remove(channel)
+                return
+            self.recorder.write(data, self.channels.index(channel))
+            self.taken += len(data)
+            channel.pending = memoryview(data)
+        try:
+            channel.show()
+        except BrokenPipeError:  # nobody reads: the program gets EPIPE too, as without us
+            self.open.remove(channel)
+            channel.close_outer()
+
+    def obey(self, *, is_new: bool = False) -> None:
+        """Forwards signals to the program.
+
+        If it `is_new`, the terminal did not send it the signals that came before it started.
+        """
+        for number, has_it in self.signals.read():
+            if number in RESIZES:
+                self.resize()
+            elif self.process.returncode is not None:  # the program has ended; only a slow reader keeps us
+                self.mute()
+            elif number in MESSAGES:
+                self.process.send_signal(number)
+            else:
+                self.ask_to_end(number, has_it=has_it and not is_new)
+
+    def mute(self) -> None:
+        """Stops showing output; it is still recorded."""
+        for channel in self.open:
+            channel.mute()
+
+    def resize(self) -> None:
+        """Passes a change of the window's size to the program's terminals, and SIGWINCH to its processes."""
+        changed = [channel.resize() for channel in self.open]
+        if any(changed):
+            for pid in below(self.process.pid):
+                send(pid, signal.SIGWINCH)
+
+    def ask_to_end(self, number: int, *, has_it: bool = False) -> None:
+        """Sends the program a signal that asks it to end. SIGTERM and SIGHUP start its grace period; Ctrl-C does not."""
+        # SIGTERM outranks an earlier Ctrl-C
+        self.stopped_by = number if number in ORDERS else self.stopped_by or number
+        if not has_it:
+            self.process.send_signal(number)
+        if number in ORDERS:
+            for pid in below(self.process.pid):  # a process stopped by Ctrl-Z does not handle signals until SIGCONT
+                send(pid, signal.SIGCONT)
+        if number in ORDERS and self.kill_at is None:
+            self.kill_at = time.monotonic() + self.call.grace
+
+    def keep_time(self) -> None:
+        """Ends the program if its time limit or its grace period is over."""
+        now = time.monotonic()
+        if self.process.returncode is not None:
+            return
+        if self.end is not None and now >= self.end:
+            self.end, self.timed_out = None, True
+            self.ask_to_end(signal.SIGTERM)
+        if self.kill_at is not None and now >= self.kill_at:
+            self.kill_at = None
+            self.process.kill()
+
+
+@contextmanager
+def exit_watch(pid: int) -> Iterator[int]:
+    """Yields a descriptor that becomes readable when the process ends; -1 if the system has none."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        yield -1
+        return
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def ask(argv: Sequence[str], environ: Mapping[str, str], directory: Path, timeout: float | None = None) -> bytes:
+    """Returns the stdout of a short-lived program. Kills it after `timeout` seconds. Raises CannotRun."""
+    pipe = subprocess.PIPE
+    try:
+        with subprocess.Popen(
+            # with a time limit it gets a session of its own, so that its children can be killed too
+            tuple(argv), env=dict(environ), cwd=directory, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe,
+            start_new_session=timeout is not None,
+        ) as process:  # fmt: skip
+            try:
+                out, err = process.communicate(timeout=timeout)
+            except BaseException:
+                (process.kill if timeout is None else lambda: os.killpg(process.pid, signal.SIGKILL))()
+                raise
+    except subprocess.TimeoutExpired as error:
+        raise CannotRun(f"'{argv[0]}' did not answer within {timeout:g} seconds") from error
+    except OSError as error:
+        raise CannotRun(f"cannot start '{argv[0]}': {error.strerror}") from error
+    if process.returncode:
+        last = err.decode(errors="replace").strip().splitlines()[-1:]
+        raise CannotRun(f"'{argv[0]}' failed: {' '.join(last) or f'it ended with {process.returncode}'}")
+    return out
+
+
+class Beside:
+    """A helper program of gitrun that runs beside the user's: reads orders from stdin and writes results to a file."""
+
+    def __init__(self, argv: Sequence[str], environ: Mapping[str, str], directory: Path, found: Path) -> None:
+        """Starts the program. Raises CannotRun, OSError."""
+        with found.open("wb") as sink:
+            try:
+                # its own session: Ctrl-C at the terminal must not reach it
+                self._process = subprocess.Popen(
+                    tuple(argv), env=dict(environ), cwd=directory, stdin=subprocess.PIPE, stdout=sink,
+                    stderr=subprocess.DEVNULL, start_new_session=True,
+                )  # fmt: skip
+            except OSError as error:
+                raise CannotRun(f"cannot start '{argv[0]}': {error.strerror}") from error
+
+    def order(self, line: bytes) -> None:
+        """Sends it an order, which must fit into a pipe. Raises OSError if it has ended."""
+        assert self._process.stdin is not None  # noqa: S101 - it is PIPE above
+        self._process.stdin.write(line)
+        self._process.stdin.flush()
+
+    def end(self, patience: float) -> int | None:
+        """Closes its stdin and waits for its end. Returns its exit status; None if it was killed after `patience` seconds."""
+        try:
+            self._process.communicate(timeout=patience)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            return None
+        return self._process.returncode
+
+
+@contextmanager
+def shown_through(program: str, environ: Mapping[str, str], streams: Sequence[int]) -> Iterator[bool]:
+    """Sends what is written to the `streams` (descriptors) through a pager; on exit, waits for the pager.
+
+    Yields False if the pager cannot be started; output is shown directly. Starts the program like git: by a shell if its
+    command needs one.
+    """
+    words = ("/bin/sh", "-c", program) if FOR_SHELL.intersection(program) else (program,)
+    try:
+        pager = subprocess.Popen(words, env=dict(environ), stdin=subprocess.PIPE)
+    except OSError:
+        yield False
+        return
+    assert pager.stdin is not None  # noqa: S101 - it is PIPE above
+    before = [os.dup(stream) for stream in streams]
+    for stream in streams:
+        os.dup2(pager.stdin.fileno(), stream)
+    # the streams are now the only writers, so that the pager sees their end
+    pager.stdin.close()
+    try:
+        yield True
+    finally:
+        for stream, old in zip(streams, before, strict=True):
+            os.dup2(old, stream)
+            os.close(old)
+        interrupted = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the pager, which may continue
+        pager.wait()
+        signal.signal(signal.SIGINT, interrupted)
+
+
+def detach() -> bool:
+    """Forks a process without a terminal into the background. Returns True in the new process, False in the old one.
+
+    Returns after the new process has left the terminal's session, so that closing the terminal does not end it.
+    """
+    ready, done = os.pipe()
+    if os.fork():
+        os.close(done)
+        # returns when the child has left our session and closed its end
+        os.read(ready, 1)
+        os.close(ready)
+        return False
+    os.setsid()
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nothing, descriptor)
+    for descriptor in (nothing, ready, done):
+        os.close(descriptor)
+    return True

@@ -1,0 +1,171 @@
+"""A report as Markdown for comments on code hosts. Texts from the repository are in code spans or fences.
+
+A code span has no mentions, issue references, links, HTML or emphasis.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import TYPE_CHECKING
+
+from gitrun.model.refs import short
+from gitrun.model.text import count_text, numbers_text
+from gitrun.render.report_text import (
+    clipped,
+    difference_rows,
+    flag_words,
+    metric_words,
+    orders,
+    provenance,
+    status_words,
+    verdict,
+)
+from gitrun.views.series import sparkline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from gitrun.model.run import Run
+    from gitrun.views.report import Detail, Report
+
+BUDGET = 60_000
+NOTE = 160
+"""Characters reserved for the note on omissions."""
+TICKS = re.compile(r"`+")
+
+
+def markdown(report: Report, budget: int) -> str:
+    """Renders the report in at most `budget` characters (0: no limit). Omits sections from the end."""
+    head = f"## Report on {code(report.title)}\n\n**{verdict(report)}**"
+    if not report.all_runs:
+        return f"{verdict(report)}\n"
+    head += f" {report.counts}.\n"
+    room = budget - len(head) - NOTE if budget else 0
+    sections = [how_to(report), *map(differences, report.details), *map(output, report.details)]
+    rows = list(table_rows(report))
+    shown, left = fitting(rows, room * 2 // 3 if budget else 0)
+    table = "\n".join(("### Runs\n", *TABLE, *shown)) + "\n"
+    table += f"\n… and {left:,} more rows.\n" if left else ""
+    table += bases(report)
+    kept, dropped = fitting([table, *sections], room)
+    text = "\n".join((head, *kept))
+    if dropped:
+        text += f"\n_{dropped} section{'s' if dropped > 1 else ''} left out at the end to stay below {budget:,} characters._\n"
+    return text
+
+
+TABLE = ("| commit | run | operation | flags | status | metrics |", "| --- | --- | --- | --- | --- | --- |")
+
+
+def fitting(texts: Sequence[str], room: int) -> tuple[list[str], int]:
+    """Returns the first texts that fit into the budget (0: all), and the number of omitted ones."""
+    used, kept = 0, list[str]()
+    for text in texts:
+        used += len(text) + 1
+        if room and used > room:
+            break
+        kept.append(text)
+    return kept, len(texts) - len(kept)
+
+
+def table_rows(report: Report) -> Iterator[str]:
+    """Yields a row for each run, and for each commit without runs."""
+    exact = {run.id for commit in report.commits for run in commit.exact}
+    for commit in report.commits:
+        name = f"{code(short(commit.id))} {code(clipped(commit.subject, 72))}"
+        for run in commit.exact:
+            yield row(report, run, name, "")
+            name = ""
+        for run in (run for run in commit.changed if run.id not in exact):
+            yield row(report, run, name, " with changes")
+            name = ""
+        if name:
+            yield f"| {name} | no run of exactly this | | | | |"
+    for run in report.runs:
+        yield row(report, run, code(short(run.attempt.base)) if run.attempt.base else "", "")
+
+
+def row(report: Report, run: Run, commit: str, how: str) -> str:
+    """Returns a run as a row of the table."""
+    label = f"<br>{code(clipped(run.notes.label, 60))}" if run.notes.label else ""
+    flags = "<br>".join(code(text) for text in flag_words(run, report)) or "as the base"
+    metrics = "<br>".join(f"{code(name)} {value} {delta}".rstrip() for name, value, delta in metric_words(run, report))
+    cells = (
+        commit,
+        f"{code(short(run.id))}{how}{label}",
+        code(clipped(run.operation, 80)),
+        flags if run.flags else "",
+        code(status_words(run)),
+        metrics,
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def bases(report: Report) -> str:
+    """Names the runs of the base for comparison."""
+    if not report.bases:
+        return "\nThere is no run of the base to compare with.\n" if report.range else ""
+    told = (f"{code(clipped(operation, 80))} with {code(short(run.id))}" for operation, run in list(report.bases.items())[:20])
+    return f"\nCompared with the latest completed run of the base: {', '.join(told)}.\n"
+
+
+def how_to(report: Report) -> str:
+    """Returns the commands for reviewers."""
+    return f"### How to look at it\n\n{fenced(orders(report), 'sh')}"
+
+
+def differences(found: Detail) -> str:
+    """Renders a run's differences from the one before: values, metric curves and provenance."""
+    parts = [summary(found.run, ""), "| provenance | |\n| --- | --- |"]
+    parts[-1] += "".join(f"\n| {name} | {code(text)} |" for name, text in provenance(found))
+    rows = difference_rows(found)
+    if rows:
+        lines = (f"| {what} | {code(name)} | {code(old)} | {code(new)} |" for what, name, old, new in rows)
+        parts.append("| differs | name | before | now |\n| --- | --- | --- | --- |\n" + "\n".join(lines))
+    elif found.previous:
+        parts.append("Flags, metrics, environment and code are as before.")
+    drawn = [(clipped(name, 60), sparkline(values, 32), values) for name, values in found.series.items() if values]
+    if drawn:
+        lines = (
+            f"| {code(name)} | {line} | {' | '.join(numbers_text([values[0], values[-1]]))} |" for name, line, values in drawn
+        )
+        parts.append("| metric | course | first | last |\n| --- | --- | --- | --- |\n" + "\n".join(lines))
+    return "\n\n".join(parts) + "\n\n</details>\n"
+
+
+def output(found: Detail) -> str:
+    """Renders the end of a run's output."""
+    if not found.tail:
+        return f"{summary(found.run, 'wrote nothing')}\n\n</details>\n"
+    before = [f"… {count_text(found.before, 'line')} before"] if found.before else []
+    return f"{summary(found.run, 'the end of its output')}\n\n{fenced([*before, *found.tail], 'text')}\n</details>\n"
+
+
+def summary(run: Run, words: str) -> str:
+    """Renders the line that opens a section. Code hosts read HTML there, not Markdown."""
+    name = html.escape(f"{short(run.id)} {clipped(run.operation, 80)}")
+    return f"<details><summary>Run <code>{name}</code>{': ' if words else ''}{words}</summary>"
+
+
+def fenced(lines: Sequence[str], language: str) -> str:
+    """Fences lines with more backticks than any of them contains."""
+    longest = max((len(found) for line in lines for found in TICKS.findall(line)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return "\n".join((f"{fence}{language}", *lines, f"{fence}\n"))
+
+
+def code(text: str) -> str:
+    r"""Renders a line of safe text as a code span that works in a table cell.
+
+    A cell needs `\|` for a bar, which fails after a backslash. Such a text becomes two spans.
+    """
+    text = text.strip()
+    if "\\|" in text:
+        first, _, rest = text.partition("\\|")
+        return f"{code(first + chr(92))}<!-- -->{code('|' + rest)}"
+    if not text:
+        return ""
+    fence = "`" * (max((len(found) for found in TICKS.findall(text)), default=0) + 1)
+    pad = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{pad}{text}{pad}{fence}".replace("|", "\\|")

@@ -1,0 +1,51 @@
+"""Colours of table cells and lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+SLOTS = {
+    "id": "33", "completed": "32", "error": "31", "terminated": "35", "running": "36", "staged": "34", "pending": "34",
+    "unreadable": "1;31", "heading": "1",
+}  # fmt: skip
+"""Default colour (SGR code) of each slot."""
+RESET = "\x1b[m"
+
+
+class Cell(str):
+    """A text with a colour. Its length is that of the text, so that tables align."""
+
+    __slots__ = ("code",)
+    code: str
+
+    def painted(self, text: str) -> str:
+        """Returns `text` (this one, padded or cut) in the colour."""
+        return f"{self.code}{text}{RESET}"
+
+
+@dataclass(frozen=True, slots=True)
+class Palette:
+    """The escape sequences of all slots; empty without colours."""
+
+    codes: Mapping[str, str]
+
+    def cell(self, slot: str, text: str) -> str:
+        """Returns the text as a table cell in the colour of the slot."""
+        if not self.codes.get(slot) or not text:
+            return text
+        found = Cell(text)
+        found.code = self.codes[slot]
+        return found
+
+    def paint(self, slot: str, text: str) -> str:
+        """Returns the text with escape sequences in the colour of the slot."""
+        cell = self.cell(slot, text)
+        return cell.painted(text) if isinstance(cell, Cell) else text
+
+
+PLAIN = Palette({})

@@ -1,0 +1,55 @@
+"""A report as JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from gitrun.model.run import rfc3339
+from gitrun.model.text import path_text
+from gitrun.render.report_text import verdict
+from gitrun.render.text import run_json, speakable
+
+if TYPE_CHECKING:
+    from gitrun.views.diff import Differing
+    from gitrun.views.history import Commit
+    from gitrun.views.report import Detail, Report
+
+
+def data(report: Report) -> str:
+    """Returns the report as one JSON object in ASCII."""
+    found = {
+        "base": report.range.base if report.range else None,
+        "head": report.range.head if report.range else None,
+        "good": report.is_good,
+        "verdict": verdict(report),
+        "commits": list(map(commit_json, report.commits)),
+        "runs": list(map(run_json, report.all_runs)),
+        "bases": {operation: run.id for operation, run in report.bases.items()},
+        "details": list(map(detail_json, report.details)),
+    }
+    return json.dumps(speakable(found), indent=2, allow_nan=False) + "\n"
+
+
+def commit_json(commit: Commit) -> dict[str, Any]:
+    """Returns a commit with the ids of its runs."""
+    return {
+        "id": commit.id, "author": commit.author, "time": rfc3339(commit.time), "subject": commit.subject,
+        "exact": [run.id for run in commit.exact], "changed": [run.id for run in commit.changed],
+    }  # fmt: skip
+
+
+def detail_json(found: Detail) -> dict[str, Any]:
+    """Returns a run with its differences from the one before it."""
+    return {
+        "run": found.run.id, "previous": found.previous.id if found.previous else None,
+        "flags": pairs(found.flags), "metrics": pairs(found.metrics), "environment": pairs(found.environment),
+        "source": [{"path": path_text(change.path), "what": change.what} for change in found.code],
+        "more_source": found.more_code, "series": {name: list(values) for name, values in found.series.items()},
+        "output": list(found.tail), "signature": found.signed,
+    }  # fmt: skip
+
+
+def pairs(found: Differing) -> dict[str, list[Any]]:
+    """Returns differences as old and new values."""
+    return {name: list(both) for name, both in found.items()}

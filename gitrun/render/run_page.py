@@ -1,0 +1,223 @@
+"""The rows of `git run show`: what was run, from which source, its result, and how to run it again."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from contextlib import suppress
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from gitrun.errors import BadRun
+from gitrun.model.lent import describe_lent
+from gitrun.model.refs import short
+from gitrun.model.status import ERROR, RUNNING, STAGED, TERMINATED
+from gitrun.model.text import columns, count_text, label_text, number_text, relative_text, safe_lines, safe_text, size_text
+from gitrun.render.text import GAP, basis_rows, line_of, status_text, when_text
+from gitrun.store.refs import tips
+from gitrun.store.signing import signature
+from gitrun.store.trust import is_trusted
+from gitrun.views.contents import ADDED, CHANGED, DELETED, LOCAL, PRODUCED, contents, uncommitted
+from gitrun.views.family import family
+from gitrun.views.history import subject_of
+from gitrun.views.select import Mailmap
+from gitrun.views.series import courses, sparkline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+    from typing import TypeAlias
+
+    from gitrun.model.run import Attempt, Run
+    from gitrun.project import Project
+    from gitrun.views.contents import Content
+
+    Rows: TypeAlias = Iterator[tuple[str, str]]
+
+MANY = 10
+"""Paths of a kind that are listed; further ones are counted."""
+LONGEST = 72
+LAST = 5
+"""Lines of output shown of a run that did not complete."""
+
+
+def portrait(project: Project, run: Run, attempts: Sequence[Attempt], now: datetime) -> list[tuple[str, str]]:
+    """Returns the rows about a run, as pairs of name and text that are safe on a terminal."""
+    known = short(run.id)
+    rows = [
+        *beginning(project, run, now),
+        *provenance(project, run),
+        *origin(project, run),
+        *links(project, run),
+        *lent(project, run),
+        *notes(run, now),
+        *files(project, run),
+        *output(run),
+        *machine(project, run),
+        ("attempts", f"{len(attempts)} (git run log {known})" if len(attempts) > 1 else ""),
+        *ways_on(run),
+    ]
+    return [("run", run.id), *((name, safe_text(text)) for name, text in rows if text)]
+
+
+def beginning(project: Project, run: Run, now: datetime) -> Rows:
+    """Yields the rows about operation, author and outcome."""
+    attempt = run.attempt
+    yield "operation", attempt.operation
+    yield "status", status_text(attempt, now)
+    yield "flags", attempt.flags_text
+    yield "words", shlex.join(attempt.words_behind)
+    yield "options", shlex.join(attempt.params.words())
+    yield "metrics", GAP.join(f"{name}={number_text(value)}" for name, value in attempt.metrics.items())
+    yield from (("", line) for line in metric_lines(project, run))
+    yield "started", when_text(attempt.started, now) if attempt.started else ""
+    yield "author", Mailmap(project.git).proper(attempt.author) if attempt.author else ""
+    yield "seed", "" if attempt.params.random_seed is None else str(attempt.params.random_seed)
+
+
+def ways_on(run: Run) -> Rows:
+    """Yields the commands that make sense next for the run."""
+    known = short(run.id)
+    if run.status == RUNNING:
+        yield "watch", f"git run watch {known}"
+        yield "stop", f"git run stop {known}"
+    elif run.status == STAGED:
+        yield "start", f"git run --start {known}"
+    else:
+        yield "restart", f"git run --restart {known}"
+
+
+def metric_lines(project: Project, run: Run) -> list[str]:
+    """Returns a line for each metric with more than one value."""
+    told = {name: known for name, known in run.metrics.summaries.items() if known.count > 1}
+    first = dict(islice(told.items(), MANY))
+    drawn = courses(project.git, run, [name for name, known in first.items() if known.count > 2])
+    cells = [
+        (
+            name,
+            f"min {number_text(known.least)}",
+            f"max {number_text(known.most)}",
+            f"{known.count:,} values",
+            sparkline(drawn.get(name, ())),
+        )
+        for name, known in first.items()
+    ]
+    widths = [max(map(columns, column)) for column in zip(*cells, strict=True)]
+    lines = [line_of(row, widths, sys.maxsize) for row in cells]
+    return lines + ([f"and {len(told) - MANY:,} more (git run show --json {short(run.id)})"] if len(told) > MANY else [])
+
+
+def provenance(project: Project, run: Run) -> Rows:
+    """Yields the rows about signature and trust: of foreign or signed runs, and if `gitrun.sign` is configured."""
+    trusted, signed = is_trusted(project.git, run), signature(project.git, run.attempt.id)
+    if signed or not trusted or "gitrun.sign" in project.git.config:
+        yield "signature", signed.words if signed else "unsigned"
+    yield "trust", "" if trusted else f"not made here; git run trust {short(run.id)} lets it be executed"
+
+
+def origin(project: Project, run: Run) -> Rows:
+    """Yields the rows about the source: base commit and uncommitted changes."""
+    attempt = run.attempt
+    subject = subject_of(project.git, attempt.base) if attempt.base else ""
+    subject = subject if len(subject) <= LONGEST else subject[: LONGEST - 1] + "…"
+    words = [
+        f"{short(attempt.base)} {subject}".rstrip() if attempt.base else "no commit yet",
+        f"branch {attempt.branch}" if attempt.branch else "",
+        "with uncommitted changes" if attempt.dirty else "",
+    ]
+    yield "source", ", ".join(filter(None, words))
+    found = uncommitted(project.git, attempt) if attempt.dirty else []
+    for what in (CHANGED, ADDED, DELETED):
+        yield what, listing([change.path for change in found if change.what == what], run)
+    yield "left out", ", ".join(f"{skipped.path} ({skipped.reason})" for skipped in attempt.skipped)
+
+
+def links(project: Project, run: Run) -> Rows:
+    """Yields the rows about needed runs, steps, and the run that it is a step of."""
+    with suppress(BadRun):
+        basis, steps = family(project.git, run)
+        yield from basis_rows(basis)
+        if basis and basis.not_isolated:
+            yield "isolation", f"uses {', '.join(basis.not_isolated)} of the working tree"
+        here = tips(project.git) if steps else {}
+        for step in steps:
+            where = "" if step.run in here else ", not here"
+            yield "step", f"{step.operation} {short(step.run)}{GAP}{step.status}{where}"
+        yield "part of", short(basis.parent) if basis and basis.parent else ""
+
+
+def lent(project: Project, run: Run) -> Rows:
+    """Yields the rows about lent ignored files, and which of them have changed since."""
+    entries, changed = project.lent(run)
+    yield (
+        "lent",
+        ", ".join(map(describe_lent, entries[:MANY]))
+        + (
+            f" and {len(entries) - MANY:,} more (git run cat -p .gitrun/lent.toml {short(run.id)})"
+            if len(entries) > MANY
+            else ""
+        ),
+    )
+    yield from (("changed", words) for words in changed[:MANY])
+
+
+def listing(paths: Sequence[str], run: Run) -> str:
+    """Joins the first MANY paths, and counts the others."""
+    more = len(paths) - MANY
+    return ", ".join(paths[:MANY]) + (f" and {more:,} more (git run diff {short(run.id)} --stat)" if more > 0 else "")
+
+
+def notes(run: Run, now: datetime) -> Rows:
+    """Yields the rows about annotations."""
+    yield "notes", run.notes.unreadable
+    yield "label", label_text(run.notes.label or "")
+    yield "tags", ", ".join(map(label_text, run.notes.tags))
+    yield "marked", "yes" if run.notes.marked else ""
+    for comment in run.notes.comments:
+        when = relative_text(comment.time, now) if comment.time else ""
+        first, *further = comment.text.splitlines() or [""]
+        yield "comment", f"{first} ({', '.join(filter(None, (comment.author, when)))})"
+        yield from (("", line) for line in further)
+
+
+def files(project: Project, run: Run) -> Rows:
+    """Yields the rows about produced files, by the place where they are kept."""
+    found = contents(project.git, run, (PRODUCED, LOCAL))
+    yield from (("file", file_text(content)) for content in islice(found, MANY))
+    more = sum(1 for _ in found)
+    yield "", f"{count_text(more, 'file')} more (git run ls {short(run.id)})" if more else ""
+
+
+def output(run: Run) -> Rows:
+    """Yields the last lines of output if the run went wrong, else its size."""
+    written = run.output.splitlines()
+    more = f"{count_text(len(written), 'line')} (git run cat {short(run.id)})"
+    if run.status not in {ERROR, TERMINATED}:
+        yield "output", more if written else ""
+        return
+    name = "output"
+    for line in safe_lines("\n".join(written[-LAST:])):
+        yield name, line or " "
+        name = ""
+    yield "", more if len(written) > LAST else ""
+
+
+def file_text(content: Content) -> str:
+    """Formats a produced file."""
+    where = {"git": "", "local": " local" if content.here else " local, not on this machine"}
+    return f"{content.path}{GAP}{size_text(content.size or 0)}{where.get(content.stored, f' {content.stored}')}"
+
+
+def machine(project: Project, run: Run) -> Rows:
+    """Yields the rows about the environment, as far as it was recorded."""
+    with suppress(BadRun):
+        found = project.environment(run)
+        yield "python", values(found, "python", ("version", "implementation"))
+        yield "machine", values(found, "platform", ("system", "release", "machine"))
+
+
+def values(found: Mapping[str, Any], table: str, names: Iterable[str]) -> str:
+    """Returns the texts at these keys of a table that may come from anybody."""
+    inside = found.get(table)
+    texts = [inside.get(name) for name in names] if isinstance(inside, dict) else []
+    return " ".join(text for text in texts if isinstance(text, str))

@@ -1,0 +1,191 @@
+"""Runs as text for people and as JSON for programs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, time
+from typing import TYPE_CHECKING, Any
+
+from gitrun.model.metrics import ASPECTS
+from gitrun.model.refs import short
+from gitrun.model.run import BrokenRun, as_json, attempt_as_json
+from gitrun.model.status import RUNNING
+from gitrun.model.text import (
+    columns,
+    duration_text,
+    ending_text,
+    fitting,
+    label_text,
+    path_text,
+    relative_text,
+    safe_text,
+    shortened,
+    size_text,
+    time_text,
+)
+from gitrun.render.palette import PLAIN, Cell
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+    from datetime import datetime
+
+    from gitrun.model.provenance import Basis
+    from gitrun.model.run import Attempt, Run
+    from gitrun.render.palette import Palette
+
+GAP = "  "
+WIDEST = 500
+"""Columns up to which a cell widens its column; longer cells stick out."""
+NARROWEST = 12
+"""Columns that a shortened cell keeps."""
+FEW = 3
+"""Files of a needed run that are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The layout of a table. Column `gives` is shortened so that the first `whole` columns fit.
+
+    The cells of the columns `right` are aligned to the right.
+    """
+
+    gives: int | None = None
+    whole: int | None = None
+    right: frozenset[int] = frozenset()
+
+
+RUNS = Shape(gives=2, whole=5)
+"""Layout of lists of runs: the operation is shortened, so that everything up to the status fits."""
+
+
+def speakable(value: Any) -> Any:  # noqa: ANN401 - whatever a verb shows
+    """Replaces what JSON lacks: not-a-number and infinities by texts, dates and times by ISO 8601."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, Mapping):
+        return {name: speakable(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [speakable(inner) for inner in value]
+    return value.isoformat() if isinstance(value, date | time) else value
+
+
+def widths_of(rows: Sequence[Sequence[str]]) -> list[int]:
+    """Returns the width of each column in terminal columns."""
+    return [min(max(map(columns, column)), WIDEST) for column in zip(*rows, strict=True)]
+
+
+def giving_way(rows: Sequence[Sequence[str]], shape: Shape, room: int) -> Sequence[Sequence[str]]:
+    """Shortens the column `shape.gives` so that the others fit, to at most a third of `room`."""
+    widths = widths_of(rows)
+    if shape.gives is None or sum(widths) + len(GAP) * (len(widths) - 1) <= room:
+        return rows
+    rest = sum(widths[: shape.whole]) + len(GAP) * len(widths[: shape.whole]) - widths[shape.gives]
+    most = min(room // 3, max(room - rest, NARROWEST))
+    return [[shortened(cell, most) if at == shape.gives else cell for at, cell in enumerate(row)] for row in rows]
+
+
+def line_of(row: Sequence[str], widths: Sequence[int], room: int, right: Collection[int] = (), *, cut: str = "…") -> str:
+    """Formats a row as a line of at most `room` terminal columns, with colours. `right` lists right-aligned columns.
+
+    `cut` ends a line that is too long.
+    """
+    pieces: list[str] = []
+    for at, (cell, width) in enumerate(zip(row, widths, strict=True)):
+        blanks = " " * max(width - columns(cell), 0)
+        pieces += [blanks, cell, GAP] if at in right else [cell, blanks + GAP]
+    # no blanks at the end of a line
+    while pieces and not pieces[-1].strip():
+        pieces.pop()
+    fits = sum(map(columns, pieces)) <= room
+    shown, left = "", room if fits else room - len(cut)
+    for piece in pieces:
+        text = piece if fits else fitting(piece, left)
+        left -= columns(text)
+        shown += piece.painted(text) if isinstance(piece, Cell) and text else text
+        if len(text) < len(piece):
+            break
+    return shown.rstrip(" ") if fits else shown + cut
+
+
+def run_row(number: int, run: Run, colours: Palette = PLAIN) -> list[str]:
+    """Returns a run as a row of the list."""
+    mark = "*" if run.notes.marked else ""
+    label = f"[{label_text(run.notes.label)}] " if run.notes.label else ""
+    when = time_text(run.attempt.started or run.attempt.created)
+    return [
+        f"{number}{mark}",
+        colours.cell("id", short(run.id)),
+        safe_text(run.operation),
+        when,
+        colours.cell(run.status, run.status),
+        label + safe_text(run.attempt.brief_text),
+    ]
+
+
+def broken_row(run: BrokenRun, colours: Palette = PLAIN) -> list[str]:
+    """Returns an unreadable run as a row of the list."""
+    state = colours.cell("unreadable", "unreadable")
+    return ["?", colours.cell("id", safe_text(short(run.id))), "-", "-", state, safe_text(run.reason)]
+
+
+def run_json(run: Run | BrokenRun) -> dict[str, Any]:
+    """Returns a run as a JSON value, or an unreadable one with its reason."""
+    return {"id": run.id, "error": run.reason} if isinstance(run, BrokenRun) else as_json(run)
+
+
+def show_json(run: Run, attempts: Iterable[Attempt]) -> dict[str, Any]:
+    """Returns a run with attempts, metric summaries and files as a JSON value."""
+    files = [{"path": path_text(f.path), "size": f.size, "sha256": f.sha256, "stored": f.stored} for f in run.attempt.files]
+    series = {name: {aspect: known.aspect(aspect) for aspect in ASPECTS} for name, known in run.metrics.summaries.items()}
+    return as_json(run) | {"attempts": [attempt_as_json(attempt) for attempt in attempts], "series": series, "files": files}
+
+
+def basis_json(basis: Basis | None) -> dict[str, Any]:
+    """Returns the needed files of other runs and the inputs as JSON values."""
+    needs = [
+        {
+            "operation": n.operation,
+            "run": n.run,
+            "files": [{"path": path_text(path), "sha256": sha256} for path, sha256 in n.files],
+        }
+        for n in (basis.needs if basis else ())
+    ]
+    inputs = [
+        {"path": path_text(one.path), "size": one.size, "sha256": one.sha256, "url": one.url or None}
+        for one in (basis.inputs if basis else ())
+    ]
+    return {"needs": needs, "inputs": inputs}
+
+
+def basis_rows(basis: Basis | None) -> list[tuple[str, str]]:
+    """Returns the needed files of other runs and the inputs as pairs of name and text."""
+    if basis is None:
+        return []
+    needs = ((need, [path for path, _ in need.files]) for need in basis.needs)
+    inputs = ((one.path, size_text(one.size), f"sha256 {one.sha256[:12]}", one.url) for one in basis.inputs)
+    return [
+        *(("needs", f"{need.operation} {short(need.run)}{GAP}{few(paths)}") for need, paths in needs),
+        *(("input", GAP.join(filter(None, cells))) for cells in inputs),
+    ]
+
+
+def few(paths: Sequence[str]) -> str:
+    """Joins the first FEW paths, and counts the others."""
+    more = f" and {len(paths) - FEW:,} more" if len(paths) > FEW else ""
+    return ", ".join(paths[:FEW]) + more
+
+
+def when_text(time: datetime | None, now: datetime) -> str:
+    """Formats a time for people: `2026-11-22 10:14:03 (3 hours ago)`."""
+    return f"{time_text(time)} ({relative_text(time, now)})" if time else "-"
+
+
+def status_text(attempt: Attempt, now: datetime | None = None) -> str:
+    """Formats the status with exit status and duration. With `now`, a running one has its duration so far."""
+    if attempt.stopped:
+        return ending_text(attempt.status, attempt.exit_status, attempt.duration or 0.0)
+    if attempt.status != RUNNING or attempt.started is None or now is None:
+        return attempt.status
+    return f"{attempt.status} for {duration_text(max((now - attempt.started).total_seconds(), 0.0))}"

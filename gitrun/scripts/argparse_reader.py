@@ -1,0 +1,447 @@
+"""A reader for argparse that follows parsers, groups, parents and sub-parsers from statement to statement."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import re
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gitrun.scripts import configargparse_reader
+from gitrun.scripts.argparse_frame import Frame
+from gitrun.scripts.argparse_nodes import (
+    adds_its_own,
+    arguments_of,
+    bases_of,
+    calls_in,
+    is_guard,
+    is_option,
+    options_of,
+    root_of,
+)
+from gitrun.scripts.argparse_options import option_flag
+from gitrun.scripts.argparse_tree import Adder, Commands, Findings, Parser, gathered, has_parser
+from gitrun.scripts.constant_folding import Unfoldable, bind, items_of, text_of, value_of
+from gitrun.scripts.constants import constants_of
+from gitrun.scripts.imports import MOST_HOPS, makers_of, module_of
+from gitrun.scripts.module import FUNCTIONS, Module, all_keywords, dotted, keywords_of, last_name
+from gitrun.scripts.script import ARGS, GLOBALS, Script
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from gitrun.model.flags import Flag
+    from gitrun.scripts.argparse_tree import Known
+    from gitrun.scripts.constant_folding import Scope
+    from gitrun.scripts.module import Function
+
+PARSER_CLASSES = ("ArgumentParser", "ArgParser")
+PARSE = ("parse_args", "parse_known_args")
+MORE_ADDERS = ("add", "add_arg")
+"""ConfigArgParse's other names for `add_argument`."""
+WORDS = (b"add_argument", b"parse_args", b"parse_known_args", b"add_parser", b"add_subparsers", b"set_defaults", b"_group(")
+# functions that take a parser and add no options
+HARMLESS = ("argcomplete.autocomplete", "print", "len", "isinstance", "str", "repr")
+# limits on the work: functions can call each other without end
+MOST_CALLS = 300
+MOST_MODULES = 20
+# the variables that hold parsers, and the ways to pass them to a function
+PARSERS = re.compile(rb"(\w+) *= *[\w.]*(?:ArgumentParser|add_parser|_group)\(")
+ADDERS = re.compile(rb"(\w+) *= *[\w.]+\.add_argument\b(?! *\()")
+PLACES = ((b"(", b")"), (b"(", b","), (b", ", b")"), (b"=", b")"), (b"return ", b""))
+
+
+def read(module: Module) -> Script | None:
+    """Returns the options of the module's parsers; None if there are none."""
+    makers = makers_of(module)
+    if not makers and not module.names(*WORDS, b"ArgumentParser"):
+        return None
+    found = Findings()
+    reading = Reading(module, makers, found, {})
+    reading.statements(module.tree.body, Frame(module.scope))
+    reading.rest()
+    flags, commands = gathered(found.tops())
+    options = any(flag.action != "positional" for flag in flags) or commands
+    partial = found.partial or (found.unmet if not flags and not commands else "")
+    if not options and not partial:
+        return of_arguments(module, flags) if found.parsers else None
+    # an option with a computed name but with a type takes a value: it is no switch
+    frontend = "argparse" if found.untyped or not found.partial else "argparse-typed"
+    script = Script(flags, ARGS, frontend, commands=commands, partial=partial)
+    if configargparse_reader.uses(module):
+        return configargparse_reader.with_files(script, module)
+    return script
+
+
+def of_arguments(module: Module, flags: tuple[Flag, ...]) -> Script | None:
+    """Returns the arguments of a parser without options as flags. If the module has constants, these are the flags instead.
+
+    Returns None if there are neither.
+    """
+    constants = tuple(constants_of(module))
+    if not constants:
+        return Script(flags, ARGS) if flags else None
+    return Script(constants, GLOBALS, arguments=tuple(flag.name for flag in flags if flag.required))
+
+
+class Reading:
+    """The reading of one module. All readings of a script share `found` and `readings`, which holds them by path."""
+
+    def __init__(self, module: Module, makers: Sequence[str], found: Findings, readings: dict[str, Reading]) -> None:
+        self.module, self.makers, self.found, self.readings = module, makers, found, readings
+        self.top_frame: Frame | None = None
+        self.variables: dict[str, Known] = {}
+        given = [b"%s%s%s" % (start, name, end) for name in PARSERS.findall(module.source) for start, end in PLACES]
+        given += [name + b"(" for name in ADDERS.findall(module.source)]
+        given += [b".add(", b".add_arg("] if configargparse_reader.uses(module) else []
+        self.nodes = list(module.near(*WORDS, b"arser", *map(str.encode, makers), *given))
+        self.near = {id(node) for node in self.nodes if isinstance(node, ast.stmt)}
+        self.functions = {node.name: node for node in self.nodes if isinstance(node, FUNCTIONS)}
+        self.option_calls = [node for node in self.nodes if isinstance(node, ast.Call) and is_option(node)]
+
+    def rest(self) -> None:
+        """Reads the parts that no called function led to: their options belong to the program too."""
+        for node in self.nodes if self.makers else ():
+            if isinstance(node, ast.Name | ast.Attribute) and self.is_maker(dotted(node)):
+                self.elsewhere(node)
+        self.enter_all(self.functions.values())
+        for node in self.module.classes.values():
+            if id(node) in self.near and (bases_of(node) & set(self.makers) or options_of(node)):
+                self.construct(node)
+        for call in self.option_calls:
+            if id(call) not in self.found.seen:
+                self.option(call, self.found.loose, Frame(self.module.scope))
+
+    def enter_all(self, functions: Iterable[Function]) -> None:
+        """Reads the functions that parse, before those whose options have not been read yet."""
+        functions = list(functions)
+        for function in functions:
+            # a function that parses often calls the others with its parser
+            if id(function) not in self.found.entered and any(self.parses(call) for call in calls_in(function)):
+                self.enter(function, (), {}, self.module.scope)
+        for function in functions:
+            if any(id(call) not in self.found.seen for call in options_of(function)):
+                self.enter(function, (), {}, self.module.scope)
+
+    def parses(self, call: ast.Call) -> bool:
+        """Tells whether the call parses words, or may make a parser in another module."""
+        return (isinstance(call.func, ast.Attribute) and call.func.attr in PARSE) or self.is_maker(dotted(call.func))
+
+    def is_maker(self, name: str) -> bool:
+        """Tells whether the name comes from a module of the repository that adds options."""
+        return any(name == maker or name.startswith(f"{maker}.") for maker in self.makers)
+
+    def statements(self, body: Sequence[ast.stmt], frame: Frame) -> None:
+        """Reads the statements in order. Skips those that concern neither parsers nor variables."""
+        for node in body:
+            # any assignment can hold a value that an option uses
+            if id(node) in self.near or isinstance(node, ast.Assign | ast.AnnAssign):
+                self.statement(node, frame)
+
+    def statement(self, node: ast.stmt, frame: Frame) -> None:
+        """Reads one statement."""
+        match node:
+            case ast.Assign(targets=[target], value=value) | ast.AnnAssign(target=target, value=ast.expr() as value):
+                found = self.expression(value, frame) if id(node) in self.near else None
+                if isinstance(target, ast.Name):
+                    frame.with_node(target.id, value)
+                frame.known[dotted(target)] = found
+            case ast.For(target=target, iter=items, body=body, orelse=more):
+                self.loop(target, items, body, frame)
+                self.statements(more, frame)
+            # a function is read when it is called
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                pass
+            case ast.ClassDef(body=body):
+                # methods are read when they are called, or at the end
+                self.statements(body, frame)
+            case ast.Return(value=ast.expr() as value):
+                frame.returned = self.expression(value, frame)
+            case ast.Match(cases=cases):
+                for case in cases:
+                    self.statements(case.body, frame)
+            case _:
+                self.others(node, frame)
+
+    def others(self, node: ast.stmt, frame: Frame) -> None:
+        """Reads a statement of any other kind: its expressions and its bodies."""
+        for name, part in ast.iter_fields(node):
+            for inner in part if isinstance(part, list) else [part]:
+                if isinstance(inner, ast.withitem):
+                    known = self.expression(inner.context_expr, frame)
+                    frame.known[dotted(inner.optional_vars)] = known
+                elif isinstance(inner, ast.ExceptHandler):
+                    self.statements(inner.body, frame)
+                elif isinstance(inner, ast.expr) and name != "targets":
+                    self.expression(inner, frame)
+                elif isinstance(inner, ast.stmt):
+                    self.statements([inner], frame)
+
+    def loop(self, target: ast.expr, items: ast.expr, body: Sequence[ast.stmt], frame: Frame) -> None:
+        """Reads the body of a loop once for each item; once with unknown names if the items are not known."""
+        found = items_of(items, frame.scope)
+        try:
+            rounds = None if found is None else [bind(target, item) for item in found]
+        except Unfoldable:
+            rounds = None
+        if rounds is None:
+            frame.forget(node.id for node in ast.walk(target) if isinstance(node, ast.Name))
+        for values in rounds if rounds is not None else [{}]:
+            self.found.calls += 1
+            # nested loops over known items multiply
+            if self.found.calls > MOST_CALLS * 10:
+                return
+            frame.with_values(values)
+            self.statements(body, frame)
+
+    def expression(self, node: ast.expr | None, frame: Frame) -> Known:
+        """Reads the calls in an expression. Returns the parser that it stands for, if any."""
+        self.found.depth += 1
+        try:
+            if self.found.depth > 100:
+                return None
+            if isinstance(node, ast.Call):
+                return self.call(node, frame)
+            if isinstance(node, ast.Name | ast.Attribute):
+                return self.name(node, frame)
+            for child in ast.iter_child_nodes(node) if node else ():
+                if isinstance(child, ast.expr):
+                    self.expression(child, frame)
+            return None
+        finally:
+            self.found.depth -= 1
+
+    def name(self, node: ast.Name | ast.Attribute, frame: Frame) -> Known:
+        """Returns the parser that a name stands for, also one from another module."""
+        name = dotted(node)
+        if name in frame.known:
+            return frame.known[name]
+        if isinstance(node, ast.Attribute) and node.attr == "add_argument":
+            return Adder(self.expression(node.value, frame))
+        if isinstance(node, ast.Attribute) and not name:
+            return self.expression(node.value, frame)
+        return self.elsewhere(node) if self.is_maker(name) else None
+
+    def call(self, call: ast.Call, frame: Frame) -> Known:
+        """Reads a call and the options that it adds. Returns the parser that it returns, if any."""
+        if isinstance(call.func, ast.Attribute):
+            owner = self.expression(call.func.value, frame)
+            name = call.func.attr
+            if name in MORE_ADDERS and isinstance(owner, Parser):
+                name = "add_argument"
+            if name in METHODS:
+                return METHODS[name](self, call, owner, frame)
+            if name in PARSE and owner is None:
+                self.made_elsewhere(call.func.value, frame)
+        if last_name(call.func).endswith(PARSER_CLASSES) or self.module.full_name(call.func).startswith("argparse."):
+            return self.parser(call, frame) if last_name(call.func).endswith("Parser") else None
+        return self.function(call, frame)
+
+    def made_elsewhere(self, node: ast.expr, frame: Frame) -> None:
+        """Records that a parser is used whose creation was not seen: a module that could not be read made it."""
+        self.found.unmet = self.found.unmet or "its options are not in its source"
+        made = frame.scope.nodes.get(node.id) if isinstance(node, ast.Name) else node
+        name = self.module.full_name(made.func) if isinstance(made, ast.Call) else ""
+        if name.partition(".")[0] in {value.partition(".")[0] for value in self.module.imports.values()} - {"argparse"}:
+            self.found.unread(f"its parser is made by {name}")
+
+    def parser(self, call: ast.Call, frame: Frame) -> Parser:
+        """Records a new parser and returns it."""
+        made = Parser(parents=self.parents(call, frame))
+        self.found.parsers.append(made)
+        return made
+
+    def parents(self, call: ast.Call, frame: Frame) -> list[Parser]:
+        """Returns the parsers in `parents=[…]`."""
+        node = keywords_of(call).get("parents")
+        if node is None:
+            return []
+        items = node.elts if isinstance(node, ast.List | ast.Tuple) else []
+        found = [parser for parser in (self.expression(item, frame) for item in items) if isinstance(parser, Parser)]
+        for parser in found:
+            parser.is_parent = True
+        if len(found) != len(items) or not items:
+            self.found.unread("a parser has parents that are not in its source")
+        return found
+
+    def group(self, call: ast.Call, owner: Known, frame: Frame) -> Known:  # noqa: ARG002
+        """Returns the parser of a group, since the group's options belong to it."""
+        return owner
+
+    def commands(self, call: ast.Call, owner: Known, frame: Frame) -> Known:  # noqa: ARG002
+        """Returns the object to which sub-parsers are added."""
+        return Commands(owner if isinstance(owner, Parser) else self.found.loose)
+
+    def command(self, call: ast.Call, owner: Known, frame: Frame) -> Known:
+        """Adds a sub-parser to its parser and returns it."""
+        keywords = keywords_of(call)
+        name = text_of(call.args[0] if call.args else keywords.get("name"), frame.scope)
+        made = Parser(parents=self.parents(call, frame))
+        if not name:
+            self.found.unread("a sub-command has a name that is computed")
+            return made
+        aliases = items_of(keywords.get("aliases"), frame.scope) or []
+        above = owner.parser if isinstance(owner, Commands) else self.found.loose
+        above.commands[name] = made, tuple(alias for alias in aliases if isinstance(alias, str))
+        return made
+
+    def set_defaults(self, call: ast.Call, owner: Known, frame: Frame) -> Known:
+        """Records the defaults that override those of the options."""
+        for name, node in keywords_of(call).items():
+            known, value = value_of(node, frame.scope)
+            if known:
+                (owner if isinstance(owner, Parser) else self.found.loose).defaults[name] = value
+        return None
+
+    def option(self, call: ast.Call, owner: Known, frame: Frame) -> Known:
+        """Records an option or an argument."""
+        self.found.seen.add(id(call))
+        names = [text_of(argument, frame.scope) for argument in call.args]
+        keywords, is_all = all_keywords(call, frame.scope)
+        dest = text_of(keywords.get("dest"), frame.scope)
+        if not all(names) or (not names and not dest):
+            self.found.unread("an option has a name that is computed")
+            self.found.untyped = self.found.untyped or "type" not in keywords
+        if not is_all:
+            self.found.unread("what an option takes is computed")
+        flag = option_flag([name for name in names if name] or [dest], keywords, frame.scope)
+        if flag and not is_all and flag.option and not keywords.keys() & {"action", "type"}:  # a switch has no type
+            flag = replace(flag, kind="any", action="guessed", as_typed="numbers")
+        if flag:
+            parser = owner if isinstance(owner, Parser) else self.found.loose
+            parser.flags.append(((call.lineno, call.col_offset), flag))
+        return None
+
+    def function(self, call: ast.Call, frame: Frame) -> Known:
+        """Reads the function that is called, of this module or an imported one. Returns the parser that it returns, if any."""
+        given = [self.expression(argument, frame) for argument in call.args if last_name(argument) != "self"]
+        named = {name: self.expression(node, frame) for name, node in keywords_of(call).items()}
+        name = dotted(call.func)
+        known = frame.known.get(name)
+        if isinstance(known, Adder):
+            return self.option(call, known.owner, frame)
+        # the class of `self` is not known here: a method is found by its name alone
+        function = self.functions.get(name.rpartition(".")[2]) if name in self.functions or name.startswith("self.") else None
+        if function:
+            return self.enter(function, given, named, self.module.scope, arguments=arguments_of(function, call, frame.scope))
+        if name.partition(".")[0] in self.module.imports:
+            return self.imported(self.module.full_name(call.func), given, named)
+        if has_parser(given, named) and self.is_strange(call.func):
+            self.found.unread(f"{name or last_name(call.func)} may add options")
+        return None
+
+    def is_strange(self, func: ast.expr) -> bool:
+        """Tells whether a function from elsewhere may add options to a parser that it is passed."""
+        if isinstance(func, ast.Name):
+            return not hasattr(builtins, func.id) and func.id not in {*self.module.functions, *self.module.classes}
+        # x.add_common_args(parser) may add options, x.run(parser) hardly does
+        return isinstance(func, ast.Attribute) and bool(re.search("arg|opt|flag|param", func.attr))
+
+    def enter(
+        self,
+        function: Function,
+        given: Sequence[Known],
+        named: Mapping[str, Known],
+        scope: Scope,
+        *,
+        arguments: Mapping[str, ast.expr] | None = None,
+    ) -> Known:
+        """Reads the body of a function with the parsers and other arguments that it is passed."""
+        self.found.calls += 1
+        if self.found.calls > MOST_CALLS or self.found.depth > 60:
+            return None
+        self.found.entered.add(id(function))
+        parameters = [argument.arg for argument in (*function.args.posonlyargs, *function.args.args)]
+        if parameters[:1] in (["self"], ["cls"]):
+            parameters = parameters[1:]
+        frame = Frame(scope, {**dict(zip(parameters, given, strict=False)), **named})
+        for name, node in (arguments or {}).items():
+            frame.with_node(name, node)
+        self.statements(function.body, frame)
+        return frame.returned
+
+    def imported(self, name: str, given: Sequence[Known], named: Mapping[str, Known]) -> Known:
+        """Reads a function or a class of another module of the repository.
+
+        Records that there may be more flags if a parser goes to a class, or to a function that could not be read.
+        """
+        place = self.beside(name)
+        if place:
+            other, rest = place
+            outer, _, last = rest.rpartition(".")
+            node = other.module.classes.get(outer) if outer else other.module.tree
+            inner = next((part for part in node.body if getattr(part, "name", "") == last), None) if node else None
+            inner = inner or (other.module.functions.get(last) if not outer else None)
+            if isinstance(inner, FUNCTIONS):
+                return other.enter(inner, given, named, other.module.scope)
+            if isinstance(inner, ast.ClassDef):
+                other.construct(inner)
+        if has_parser(given, named) and name not in HARMLESS:
+            self.found.unread(f"{name} may add options")
+        return None
+
+    def beside(self, name: str, hops: int = MOST_HOPS) -> tuple[Reading, str] | None:
+        """Returns the reading of the repository's module that has the full name, and the name inside that module."""
+        place = module_of(self.module, name, self.found.modules)
+        if place is None or len(self.readings) > MOST_MODULES:
+            return None
+        module, rest = place
+        other = self.readings.get(module.path) or Reading(module, makers_of(module), self.found, self.readings)
+        self.readings[module.path] = other
+        first, dot, inner = rest.partition(".")
+        # that module may itself import the name
+        if first in module.imports and hops and first not in (*module.functions, *module.classes, *module.statements):
+            return other.beside(module.imports[first] + dot + inner, hops - 1)
+        return other, rest
+
+    def construct(self, node: ast.ClassDef) -> None:
+        """Reads the methods of a class, and of its parents, that add options."""
+        if id(node) in self.found.entered:
+            return
+        self.found.entered.add(id(node))
+        for base in node.bases:
+            name = dotted(base)
+            place = self.beside(self.module.full_name(base)) if name.partition(".")[0] in self.module.imports else (self, name)
+            if place and place[1] in place[0].module.classes:
+                place[0].construct(place[0].module.classes[place[1]])
+            # a class of the standard library adds no options
+            elif adds_its_own(node) and self.module.full_name(base).partition(".")[0] not in (
+                *sys.stdlib_module_names,
+                "object",
+            ):
+                self.found.unread(f"{name or 'a parent class'} may add options")
+        self.enter_all(part for part in node.body if isinstance(part, FUNCTIONS))
+
+    def elsewhere(self, node: ast.Name | ast.Attribute) -> Known:
+        """Returns the parser that a name of another module stands for, after reading that module as far as needed."""
+        name = self.module.full_name(node)
+        if name not in self.variables:
+            # set before the search, which would not end for modules that import each other
+            self.variables[name] = None
+            place = self.beside(name)
+            self.variables[name] = place[0].variable(place[1].partition(".")[0]) if place else None
+        return self.variables[name]
+
+    def variable(self, name: str) -> Known:
+        """Returns the parser that a name at the top of the module stands for. Reads the statements that make it."""
+        node = root_of(self.module.statements.get(name))
+        if isinstance(node, ast.Name):
+            node = root_of(self.module.statements.get(node.id))
+        made = isinstance(node, ast.Call) and (
+            self.parses(node) or dotted(node.func) in self.functions or last_name(node.func).endswith(PARSER_CLASSES)
+        )
+        if not made:
+            return None
+        if self.top_frame is None:
+            self.top_frame = Frame(self.module.scope)
+            # an imported module does not run its main part
+            self.statements([part for part in self.module.tree.body if not is_guard(part)], self.top_frame)
+        return self.top_frame.known.get(name) or self.expression(node, self.top_frame)
+
+
+METHODS = {
+    "add_argument": Reading.option, "add_argument_group": Reading.group, "add_mutually_exclusive_group": Reading.group,
+    "add_subparsers": Reading.commands, "add_parser": Reading.command, "set_defaults": Reading.set_defaults,
+}  # fmt: skip

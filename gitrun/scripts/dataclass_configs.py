@@ -1,0 +1,252 @@
+"""The flags of configuration classes, whose fields tyro, simple_parsing and HfArgumentParser turn into options."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from gitrun.model.flags import Flag, is_name
+from gitrun.scripts import argparse_reader
+from gitrun.scripts.constant_folding import text_of
+from gitrun.scripts.module import Module, dotted, keywords_of, last_name
+from gitrun.scripts.script import ARGS, Script
+from gitrun.scripts.signatures import choice_name, fields_of, over, parameters_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from gitrun.model.flags import Value
+    from gitrun.scripts.signatures import Parameter
+
+DEEPEST = 6
+NAMING = ("conflict_resolution", "argument_generation_mode", "nested_mode", "add_option_string_dash_variants", "prefix")
+"""The arguments by which simple_parsing is told to name its options in another way."""
+FIXED = ("tyro.conf.Fixed", "tyro.conf.Suppress", "tyro.conf.SuppressFixed")
+VALUED = ("tyro.conf.FlagConversionOff",)
+READ = ("tyro.conf.arg", *FIXED, *VALUED)
+"""The markers of tyro.conf that are understood on a field."""
+ARG = ("prefix_name", "constructor", "constructor_factory")
+"""The arguments of `tyro.conf.arg` that change more than a name."""
+PARSE = ("simple_parsing.parse", "simple_parsing.parse_known_args")
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """The way a library spells an option: action and front end, and whether names have dashes and dots."""
+
+    frontend: str
+    action: str
+    dashes: bool
+    dotted: bool
+    switches: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A source of options: a class or a function, an instance with other defaults, and the prefix of its names."""
+
+    node: ast.expr
+    given: ast.expr | None = None
+    place: str = ""
+
+
+TYRO = Manner("tyro", "tyro", dashes=True, dotted=True, switches="switch")
+SIMPLE = Manner("dataclasses", "any_order", dashes=False, dotted=True, switches="titled")
+HUGGING = Manner("dataclasses", "any_order", dashes=False, dotted=False, switches="titled")
+
+
+def read(module: Module) -> Script | None:
+    """Returns the fields of the module's configuration classes; None if it has none."""
+    if not module.names(b"tyro", b"simple_parsing", b"HfArgumentParser"):
+        return None
+    calls = sorted(
+        (node for node in module.near(b"cli", b"parse", b"HfArg", b"add_arguments") if isinstance(node, ast.Call)),
+        key=lambda call: (call.lineno, call.col_offset),
+    )
+    for call in calls:
+        name = module.full_name(call.func)
+        if name in {"tyro.cli", "tyro._cli.cli"} and call.args and "config" not in keywords_of(call):
+            return script_of([Part(call.args[0], keywords_of(call).get("default"))], module, TYRO)
+        if name in PARSE and call.args:
+            return shortened(script_of([part_of(call, module, "config")], module, SIMPLE), module)
+        if last_name(call.func) == "HfArgumentParser" and (call.args or call.keywords):
+            given = call.args[0] if call.args else call.keywords[0].value
+            listed = given.elts if isinstance(given, ast.List | ast.Tuple) else [given]
+            return script_of([Part(node) for node in listed], module, HUGGING)
+    if other := other_call(module):
+        return Script((), ARGS, "tyro", partial=f"its options are made by {other}")
+    added = [part_of(call, module, "") for call in calls if last_name(call.func) == "add_arguments" and call.args]
+    if not added or "simple_parsing" not in {name.partition(".")[0] for name in module.imports.values()}:
+        return None
+    found = shortened(script_of(added, module, SIMPLE), module)
+    own = argparse_reader.read(module)
+    return replace(found, flags=(*own.flags, *found.flags), partial=own.partial or found.partial) if own else found
+
+
+def part_of(call: ast.Call, module: Module, place: str) -> Part:
+    """Returns the part that `parser.add_arguments(Config, dest="config", default=Config(lr=1))` or `parse(Config)` adds."""
+    keywords = keywords_of(call)
+    dest = keywords.get("dest", call.args[1] if len(call.args) > 1 and not place else None)
+    place = text_of(dest, module.scope) or place
+    return Part(call.args[0], keywords.get("default"), f"{place}." if place else "")
+
+
+def other_call(module: Module) -> str:
+    """Returns the name of a tyro function that the module calls, other than `tyro.conf`; "" if it calls none.
+
+    An example is `tyro.extras.subcommand_cli_from_dict`.
+    """
+    names = [name.encode() for name, full in module.imports.items() if full.partition(".")[0] == "tyro"]
+    calls = (node for node in (module.near(*names) if names else ()) if isinstance(node, ast.Call))
+    found = sorted(name for call in calls if (name := module.full_name(call.func)).startswith("tyro."))
+    return next((name for name in found if not name.startswith("tyro.conf.")), "")
+
+
+def script_of(parts: Iterable[Part], module: Module, manner: Manner) -> Script:
+    """Returns the fields of these classes, or the parameters of these functions, as flags."""
+    flags: dict[str, Flag] = {}
+    fields = Fields(module, manner)
+    for part in parts:
+        name = dotted(part.node)
+        if name in module.classes:
+            parameters: Iterable[Parameter] = over(fields_of(module.classes[name], module), part.given, module)
+        elif name in module.functions:
+            parameters = parameters_of(module.functions[name], module.scope)
+        else:
+            fields.partial = f"{name or 'a class'} is not in the source"
+            continue
+        for flag in fields.flags(parameters, part.place):
+            flags.setdefault(flag.name, flag)
+    return Script(tuple(flags.values()), ARGS, manner.frontend, partial=fields.partial)
+
+
+def shortened(script: Script, module: Module) -> Script:
+    """Returns the script with the names that simple_parsing gives its options: the shortest ones that differ.
+
+    This is its `_fix_conflict_auto` (0.1.9). If several fields share a name, the least nested one keeps it, if there is only
+    one such. The others get one more word of their place.
+    """
+    if any(isinstance(node, ast.Call) and is_naming(node) for node in module.near(*map(str.encode, NAMING))):
+        return replace(script, flags=(), partial="its parser is told how to name options")
+    places = [flag.name.split(".") for flag in script.flags]
+    used = [1] * len(places)
+    while True:
+        alike: dict[str, list[int]] = {}
+        for number, place in enumerate(places):
+            alike.setdefault(".".join(place[-used[number] :]), []).append(number)
+        clash = next((numbers for numbers in alike.values() if len(numbers) > 1), None)
+        if clash is None:
+            break
+        clash.sort(key=lambda number: len(places[number]))
+        # the least nested one keeps its name if there is only one such
+        for number in clash[len(places[clash[0]]) < len(places[clash[1]]) :]:
+            used[number] += 1
+    names = [".".join(place[-many:]) for place, many in zip(places, used, strict=True)]
+    renamed = (replace(flag, name=name, option=f"--{name}") for flag, name in zip(script.flags, names, strict=True))
+    return replace(script, flags=tuple(renamed))
+
+
+def is_naming(call: ast.Call) -> bool:
+    """Tells whether the call tells simple_parsing how to name options."""
+    return last_name(call.func) in {"ArgumentParser", "add_arguments", "parse", "parse_known_args"} and any(
+        name in NAMING for name in keywords_of(call)
+    )
+
+
+class Fields:
+    """The flags that a library makes of fields. `partial` is the reason why there may be more."""
+
+    def __init__(self, module: Module, manner: Manner) -> None:
+        self.module, self.manner = module, manner
+        self.partial = ""
+
+    def flags(self, parameters: Iterable[Parameter], prefix: str, depth: int = 0) -> Iterator[Flag]:
+        """Yields the fields as flags. Fields of an inner class have dotted names if the library uses dots, else plain ones."""
+        for parameter in parameters:
+            node = self.module.classes.get(parameter.hint.config)
+            if self.manner is TYRO and (reason := self.unread(parameter)):
+                self.partial = self.partial or reason
+            elif node and depth < DEEPEST:
+                inner = over(fields_of(node, self.module), parameter.node, self.module)
+                yield from self.flags(inner, f"{prefix}{parameter.name}." if self.manner.dotted else "", depth + 1)
+            elif is_name(name := prefix + named(parameter, self.module)) and not is_fixed(parameter, self.module):
+                yield flag_of(parameter, name, self.manner, self.module)
+
+    def unread(self, parameter: Parameter) -> str:
+        """Returns the reason why tyro does not make an option of the field; "" if it does."""
+        config = parameter.hint.config
+        if config and (parameter.hint.optional or config not in self.module.classes):
+            return f"{parameter.name} is a sub-command"
+        for marker, call in markers(parameter, self.module):
+            if marker not in READ or any(key in ARG for key in (keywords_of(call) if call else ())):
+                return f"{parameter.name} is marked with {marker}"
+        return ""
+
+
+def markers(parameter: Parameter, module: Module) -> Iterator[tuple[str, ast.Call | None]]:
+    """Yields the tyro.conf markers in a field's annotation: `tyro.conf.arg` with its call, `tyro.conf.Positional`."""
+    for extra in parameter.hint.extras:
+        call = extra if isinstance(extra, ast.Call) else None
+        name = module.full_name(call.func if call else extra)
+        if name.startswith("tyro.conf."):
+            yield name, call
+
+
+def named(parameter: Parameter, module: Module) -> str:
+    """Returns the name of the field, or the one in its `tyro.conf.arg(name="alpha")`."""
+    nodes = [keywords_of(call).get("name") for _, call in markers(parameter, module) if call]
+    return next((text_of(node, module.scope) for node in nodes if node), parameter.name)
+
+
+def is_fixed(parameter: Parameter, module: Module) -> bool:
+    """Tells whether tyro makes no option for the field, so that nothing can change it."""
+    return any(marker in FIXED for marker, _ in markers(parameter, module))
+
+
+def flag_of(parameter: Parameter, name: str, manner: Manner, module: Module) -> Flag:
+    """Returns the flag of a field."""
+    # tyro keeps an underscore at the start of a name
+    shown = re.sub(r"(?<=[^.])_", "-", name) if manner.dashes else name
+    option = f"--{shown}"
+    choices: tuple[Value, ...] = parameter.hint.choices
+    default = parameter.default
+    if parameter.hint.names and manner is not HUGGING:
+        choices, default = parameter.hint.names, choice_name(parameter, parameter.node)
+    kind = parameter.kind
+    many = parameter.hint.many or kind == "list"
+    action = manner.action
+    words: tuple[str, ...] = ()
+    takes_value = (
+        parameter.required or parameter.hint.optional or any(marker in VALUED for marker, _ in markers(parameter, module))
+    )
+    if kind == "bool" and not (manner is TYRO and takes_value):
+        action, words = manner.switches, switch_words(option, manner)
+    elif manner is TYRO and parameter.may_be_none:
+        words = ("None",)
+    elif kind == "any" and choices and all(isinstance(choice, str) for choice in choices):
+        kind = "str"
+    text = field_help(parameter, module)
+    typed, size = "all" if parameter.hint.texts else "", parameter.hint.size
+    return Flag(
+        name, default, kind, choices, text, option, action, many, parameter.required, words=words, size=size, as_typed=typed
+    )
+
+
+def switch_words(option: str, manner: Manner) -> tuple[str, ...]:
+    """Returns the word that turns the switch off: `--optim.no-on` in tyro."""
+    if manner is not TYRO:
+        return ()
+    start, dot, last = option.removeprefix("--").rpartition(".")
+    return (f"--{start}{dot}no-{last}",)
+
+
+def field_help(parameter: Parameter, module: Module) -> str:
+    """Returns the help text in an annotation; "" if there is none."""
+    for extra in parameter.hint.extras:
+        if isinstance(extra, ast.Call):
+            found = text_of(keywords_of(extra).get("help"), module.scope)
+            if found:
+                return found
+    return ""

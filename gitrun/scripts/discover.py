@@ -1,0 +1,177 @@
+"""Flags that a Python script declares, read from its source, and the words or constants that pass their values.
+
+Only this package reads the source of user programs; they never execute it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gitrun.errors import UsageError
+from gitrun.model.flags import Flag, Value, format_value, same_value
+from gitrun.scripts.passthrough import Read, read_words
+from gitrun.scripts.script import (
+    ARGS,
+    BESIDE,
+    GLOBALS,
+    Command,
+    Files,
+    Group,
+    NoFiles,
+    ParameterFile,
+    Script,
+    path_of,
+    places,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+__all__ = [
+    "ARGS",
+    "BESIDE",
+    "GLOBALS",
+    "Command",
+    "Files",
+    "Group",
+    "NoFiles",
+    "ParameterFile",
+    "Read",
+    "Script",
+    "arguments",
+    "constants",
+    "placed",
+    "read_script",
+    "read_words",
+    "require_command",
+    "unsure_warning",
+    "warning",
+]
+
+
+def read_script(source: bytes, name: str, files: Files | None = None) -> Script:
+    """Returns the flags of the script at the path `name`, read from its text alone.
+
+    Never raises: a file that does not parse has no flags. `files` gives access to the config files and modules around it. A
+    script without options has as flags the names that it assigns a literal at the top level. The encoding follows PEP 263.
+    """
+    # lazy: each script is parsed once, and its flags are cached by blob id
+    from gitrun.scripts.detect import read
+
+    return read(source, name, files or NoFiles())
+
+
+def arguments(script: Script | Sequence[Flag], flags: Mapping[str, Value], words: Sequence[str] = ()) -> list[str]:
+    """Returns the words that pass these flags to an "args" script: those required or different from the default.
+
+    `words` are the user's words after `--`; the result includes them. Undeclared names are passed in the front end's syntax,
+    such as `--name value`. Raises UsageError for values that words cannot pass.
+    """
+    added = placed(script, flags, words)
+    return [
+        word for at in range(len(words) + 1) for word in (*(text for place, text in added if place == at), *words[at : at + 1])
+    ]
+
+
+def placed(script: Script | Sequence[Flag], flags: Mapping[str, Value], words: Sequence[str] = ()) -> list[tuple[int, str]]:
+    """Returns only the words that `arguments` adds, each with the number of the user's words before it.
+
+    Options of the program come before its sub-command, those of a sub-command after it. They come before the user's words if an
+    argument takes all that follows.
+    """
+    from gitrun.scripts.argv import positional_words, undeclared_words
+
+    script = script if isinstance(script, Script) else Script(tuple(script), ARGS)
+    in_files = {flag.name for flag in script.flags if flag.file}
+    script = replace(script, flags=tuple(flag for flag in script.flags if not flag.file))
+    flags = {name: value for name, value in flags.items() if name not in in_files}
+    path = path_of(script, words)
+    declared = {flag.name: flag for flag in (*script.flags, *(flag for command in path for flag in command.flags))}
+    levels: list[list[Flag]] = [[] for _ in range(len(path) + 1)]
+    for flag in declared.values():
+        inner = (level for level, command in enumerate(path, 1) if any(own.name == flag.name for own in command.flags))
+        levels[max(inner, default=0)].append(flag)
+    # an argument that takes all that follows would swallow options after it
+    is_first = [any(flag.action == "positional" and flag.words for flag in level) for level in levels]
+    # an option of several values would swallow the words, so another option must follow it
+    sorts = [
+        sorted(level, key=lambda flag: not flag.many) if first else level for level, first in zip(levels, is_first, strict=True)
+    ]
+    made = [_options(level, flags) for level in sorts]
+    for name, value in _undeclared(declared.values(), flags).items():
+        made[-1] += undeclared_words(script.frontend, name, value, partial=bool(script.partial))
+    if script.frontend == "sacred" and made[0] and "with" not in words:
+        # sacred takes flags only after the word `with`
+        made[0].insert(0, "with")
+    for level, more in zip(levels, made, strict=True):
+        more.extend(positional_words([flag for flag in level if flag.action == "positional"], flags))
+    if any("\0" in word for more in made for word in more):
+        raise UsageError("a flag with a NUL cannot be given on a command line", "take the NUL out of its value")
+    at = [place for place, _ in places(script, words)]
+    # after the user's words, which an option of several values would swallow, but before `--`, which ends all options
+    end = words.index("--", at[-1] if at else 0) if "--" in words[at[-1] if at else 0 :] else len(words)
+    starts, ends = [0, *(place + 1 for place in at)], [*at, end]
+    where = [start if first else end for start, end, first in zip(starts, ends, is_first, strict=True)]
+    return [(place, word) for place, more in zip(where, made, strict=True) for word in more]
+
+
+def constants(declared: Sequence[Flag], flags: Mapping[str, Value]) -> dict[str, Value | None]:
+    """Returns the names that the launcher must set in a "globals" script: those that differ from its source.
+
+    `1` and `1.0` differ here, because the program sees the value as given. An absent flag is None if the source gives it
+    another value. Undeclared names are set too.
+    """
+    values = [(flag, flags.get(flag.name)) for flag in declared if not flag.file]
+    changed = {flag.name: value for flag, value in values if _exact(value) != _exact(flag.default)}
+    return changed | _undeclared(declared, flags)
+
+
+def require_command(script: Script | None, operation: str, words: Sequence[str], names: Iterable[str]) -> None:
+    """Raises UsageError for a flag of a sub-command if the words name no sub-command."""
+    if script is None or not script.commands or path_of(script, words):
+        return
+    known = {flag.name.replace("-", "_") for flag in script.flags}
+    inner = {flag.name.replace("-", "_") for flag in script.all_flags()} - known
+    for name in names:
+        if name.replace("-", "_") in inner:
+            commands = ", ".join(command.name for command in script.commands)
+            hint = f"name one behind --: git run {operation} {name}=VALUE -- {script.commands[0].name}"
+            raise UsageError(f"flag {name!r} of {operation} belongs to a sub-command: {commands}", hint)
+
+
+def warning(script: Script | None, operation: str, flags: Mapping[str, Value]) -> str:
+    """Returns a warning about flags that were passed on unchecked; empty without one."""
+    if script is None or not script.partial:
+        return ""
+    names = list(_undeclared(script.flags, flags))
+    return f"{operation}: passed on as they are: {', '.join(names)}; {script.partial}" if names else ""
+
+
+def unsure_warning(operation: str, names: Iterable[str], words: Sequence[str]) -> str:
+    """Returns a note about flags that words after `--` may set; empty without one."""
+    found = ", ".join(sorted(names))
+    return f"note: {operation}: not recorded as flags, for the words {' '.join(words)} may set them: {found}" if found else ""
+
+
+def _options(declared: Sequence[Flag], flags: Mapping[str, Value]) -> list[str]:
+    """Returns the words for the options of one command."""
+    from gitrun.scripts.argv import NONE, words_for
+
+    words: list[str] = []
+    for flag in declared:
+        value = flags.get(flag.name)
+        taken_away = value is None and flag.default is not None and flag.action in NONE
+        is_given = value is not None and (flag.required or not same_value(value, flag.default))
+        if flag.action != "positional" and (taken_away or is_given):
+            words += words_for(flag, value)
+    return words
+
+
+def _undeclared(declared: Iterable[Flag], flags: Mapping[str, Value]) -> dict[str, Value]:
+    names = {flag.name for flag in declared}
+    return {name: value for name, value in flags.items() if name not in names}
+
+
+def _exact(value: Value | None) -> str:
+    return "null" if value is None else format_value(value)

@@ -1,0 +1,246 @@
+"""Notebooks: reads their flags from their text, and writes flags into the copy that is executed."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gitrun.errors import UsageError
+from gitrun.scripts.constants import constants_of, matched
+from gitrun.scripts.module import Module
+from gitrun.scripts.script import NoFiles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from gitrun.model.flags import Flag, Value
+
+    Change = tuple[list[str], ast.expr | ast.stmt, str]
+
+PARAMETERS, INJECTED = "parameters", "injected-parameters"
+"""Cell tags of papermill."""
+MAGIC = re.compile(r"^([ \t]*)(?:[%!?].*|[\w.,\[\]'\" \t]+=[ \t]*[%!].*|[%\w.]+\?{1,2}[ \t]*)$")
+"""A line in IPython's syntax."""
+PYTHON_CELLS = ("%%time", "%%timeit", "%%capture", "%%prun")
+"""Cell magics that are followed by Python code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notebook:
+    """The kernel's language and name, and the flags, all read without executing the notebook."""
+
+    language: str
+    kernel: str
+    flags: tuple[Flag, ...] = ()
+
+
+def read_notebook(data: bytes, name: str) -> Notebook:
+    """Parses a notebook; only one in Python has flags. Raises UsageError if it is not a notebook."""
+    found = parse_notebook(data, name)
+    metadata = found.get("metadata")
+    spec = table(metadata, "kernelspec")
+    language = spec.get("language") or table(metadata, "language_info").get("name") or "python"
+    if str(language).lower() != "python":
+        return Notebook(str(language), str(spec.get("name") or ""))
+    cells = found["cells"]
+    place = place_of(cells)
+    tree = parse_cell(source_of(cells[place])) if place is not None else None
+    flags = constants_of(Module(tree, b"", name, NoFiles()), later(cells, place)) if tree and place is not None else ()
+    return Notebook("python", str(spec.get("name") or ""), tuple(flags))
+
+
+def later(cells: Sequence[Mapping[str, Any]], place: int) -> list[ast.stmt]:
+    """Returns the statements of the cells after `place`, which may assign its names again.
+
+    Returns nothing for a cell tagged `parameters`: its author has declared its names as flags.
+    """
+    if PARAMETERS in tags_of(cells[place]):
+        return []
+    code = (cell for cell in cells[place + 1 :] if cell.get("cell_type") == "code" and INJECTED not in tags_of(cell))
+    trees = (parse_cell(source_of(cell)) for cell in code)
+    return [statement for tree in trees if tree for statement in tree.body]
+
+
+def parse_notebook(data: bytes, name: str) -> dict[str, Any]:
+    """Parses the JSON of a notebook and checks its list of cells. Raises UsageError."""
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"'{name}' is no notebook: {error}", "open it in Jupyter and save it") from error
+    cells = found.get("cells") if isinstance(found, dict) else None
+    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
+        raise UsageError(f"'{name}' is no notebook of format 4: it has no cells", "Jupyter saves older ones anew")
+    return dict(found)
+
+
+def code_after_flags(data: bytes, name: str, *, is_python: bool) -> bytes:
+    """Returns the code that runs after the flags have their values. Raises UsageError if `data` is no notebook."""
+    cells = [cell for cell in parse_notebook(data, name)["cells"] if INJECTED not in tags_of(cell)]
+    place = place_of(cells)
+    first = place + 1 if place is not None and PARAMETERS in tags_of(cells[place]) else 0
+    sources = [source_of(cell) for cell in cells[first:] if cell.get("cell_type") == "code"]
+    if not is_python:
+        return "\n".join(sources).encode(errors="replace")
+    return "\n".join(ast.unparse(tree) for tree in map(parse_cell, sources) if tree).encode(errors="replace")
+
+
+def with_flags(notebook: Mapping[str, Any], values: Mapping[str, Value | None]) -> dict[str, Any]:
+    """Returns the notebook with these values for its flags.
+
+    If a cell is tagged `parameters`, a new cell after it assigns the values, as papermill does. Otherwise the values replace
+    those in the first code cell, so that what the cell computes from them is right. Names that are not in that cell are
+    assigned in a new cell before it.
+    """
+    cells = [cell for cell in notebook["cells"] if INJECTED not in tags_of(cell)]
+    place = place_of(cells)
+    if place is not None and PARAMETERS in tags_of(cells[place]):
+        return {**notebook, "cells": with_cell(notebook, cells, place + 1, values)}
+    rest = dict(values)
+    if place is not None:
+        source, rest = replaced(source_of(cells[place]), values)
+        cells[place] = {**cells[place], "source": source}
+    return {**notebook, "cells": with_cell(notebook, cells, place or 0, rest)}
+
+
+def with_cell(
+    notebook: Mapping[str, Any], cells: list[dict[str, Any]], place: int, values: Mapping[str, Value | None]
+) -> list[dict[str, Any]]:
+    """Returns the cells with a new one at `place` that assigns the values; without values, the same cells."""
+    named = [f"{name} = {written(value)}" for name, value in values.items() if name.isidentifier()]
+    if not named:
+        return cells
+    cell: dict[str, Any] = {
+        "cell_type": "code", "execution_count": None, "metadata": {"tags": [INJECTED]}, "outputs": [],
+        "source": "\n".join(["# flags of this run", *named]),
+    }  # fmt: skip
+    if (notebook.get("nbformat"), notebook.get("nbformat_minor")) >= (4, 5):
+        # nbformat 4.5 and newer require an id in each cell
+        cell["id"] = INJECTED
+    return [*cells[:place], cell, *cells[place:]]
+
+
+def place_of(cells: Iterable[Mapping[str, Any]]) -> int | None:
+    """Returns the index of the cell whose constants are flags: the tagged one, else the first of code; or None."""
+    code = [place for place, cell in enumerate(cells) if cell.get("cell_type") == "code"]
+    cells = list(cells)
+    return next((place for place in code if PARAMETERS in tags_of(cells[place])), code[0] if code else None)
+
+
+def tags_of(cell: Mapping[str, Any]) -> list[object]:
+    """Returns the tags of a cell."""
+    found = table(cell, "metadata").get("tags")
+    return found if isinstance(found, list) else []
+
+
+def table(value: object, key: str) -> Mapping[str, Any]:
+    """Returns the JSON object under a key; an empty one if there is none."""
+    found = value.get(key) if isinstance(value, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def source_of(cell: Mapping[str, Any]) -> str:
+    """Returns the text of a cell, which may be stored as a list of lines."""
+    found = cell.get("source", "")
+    return "".join(map(str, found)) if isinstance(found, list) else str(found)
+
+
+def parse_cell(source: str) -> ast.Module | None:
+    """Parses a cell with its lines and columns unchanged; None if it is not Python. Magics count as `pass`."""
+    if source.startswith("%%") and not source.startswith(PYTHON_CELLS):
+        return None
+    lines = source.split("\n")
+    for _ in range(len(lines) + 1):
+        try:
+            return ast.parse("\n".join(lines))
+        except SyntaxError as error:
+            # replace only the line of the error: lines inside a string may look like magics
+            place = (error.lineno or 0) - 1
+            if not (0 <= place < len(lines) and MAGIC.match(lines[place]) and lines[place].strip() != "pass"):
+                return None
+            lines[place] = MAGIC.sub(r"\1pass", lines[place])
+        except (ValueError, RecursionError, MemoryError):
+            return None
+    return None
+
+
+def replaced(source: str, values: Mapping[str, Value | None]) -> tuple[str, dict[str, Value | None]]:
+    """Returns a cell's text with these values for its constants, and the values of names that it does not assign."""
+    tree = parse_cell(source)
+    # ast counts columns in bytes of UTF-8
+    text, met = source.encode(), set[str]()
+    lines = text.splitlines(keepends=True)
+    starts = [sum(map(len, lines[:number])) for number in range(len(lines) + 1)]
+    changes = [change for node in assignments(tree.body if tree else []) for change in changes_of(node, values)]
+    # from the end, so that earlier offsets stay valid
+    for name, node, fresh in sorted(changes, key=lambda change: (change[1].lineno, change[1].col_offset), reverse=True):
+        start = starts[node.lineno - 1] + node.col_offset
+        end = starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
+        text = text[:start] + fresh.encode() + text[end:]
+        met |= set(name)
+    return text.decode(), {name: value for name, value in values.items() if name not in met}
+
+
+def assignments(body: Sequence[ast.stmt]) -> Iterator[ast.Assign | ast.AnnAssign]:
+    """Yields the assignments of a cell, including those inside `if`, `try` and `with`."""
+    for node in body:
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            yield node
+        elif isinstance(node, ast.If | ast.Try | ast.With):
+            for handler in getattr(node, "handlers", ()):
+                yield from assignments(handler.body)
+            yield from assignments([*node.body, *getattr(node, "orelse", ()), *getattr(node, "finalbody", ())])
+
+
+def changes_of(node: ast.Assign | ast.AnnAssign, values: Mapping[str, Value | None]) -> Iterator[Change]:
+    """Yields the edits that give the assigned names these values: names, node to replace, new text.
+
+    `a = b = 1` is split, so that each name can have its own value.
+    """
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    if node.value is None:
+        return
+    if len(targets) == 1:
+        yield from changes_in(targets[0], node.value, values)
+        return
+    names = [target.id for target in targets if isinstance(target, ast.Name) and target.id in values]
+    if names:
+        rest = [target for target in targets if not (isinstance(target, ast.Name) and target.id in values)]
+        kept = [" = ".join(map(ast.unparse, [*rest, node.value]))] if rest else []
+        own = [f"{name} = {written(values[name], node.value)}" for name in names]
+        yield names, node, "; ".join([*kept, *own])
+
+
+def changes_in(target: ast.expr, old: ast.expr, values: Mapping[str, Value | None]) -> Iterator[Change]:
+    """Yields the edits for a name, or for a tuple of names that is assigned a tuple of values."""
+    if isinstance(target, ast.Name) and target.id in values:
+        yield [target.id], old, written(values[target.id], old)
+    for inner, part in matched(target, old) or ():
+        yield from changes_in(inner, part, values)
+
+
+def written(value: Value | None, old: ast.expr | None = None) -> str:
+    """Returns the value as Python source; a list becomes a tuple where the old value is one."""
+    if isinstance(value, list):
+        old = shape_of(old)
+        olds = old.elts if isinstance(old, ast.List | ast.Tuple) and old.elts else [None]
+        items = [written(item, olds[min(place, len(olds) - 1)]) for place, item in enumerate(value)]
+        if isinstance(old, ast.Tuple):
+            # code may use the old tuple as a key, or compare it with a tuple
+            return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
+        return f"[{', '.join(items)}]"
+    if isinstance(value, float) and (value != value or value in {float("inf"), float("-inf")}):  # noqa: PLR0124
+        # repr gives `inf` and `nan`, which are undefined names in Python
+        return f'float("{value}")'
+    return repr(value)
+
+
+def shape_of(node: ast.expr | None) -> ast.expr | None:
+    """Returns the list or tuple inside an expression: that of `(1, 2) * 3`, or the first of two; None without one."""
+    while isinstance(node, ast.BinOp | ast.IfExp):
+        parts = [node.left, node.right] if isinstance(node, ast.BinOp) else [node.body, node.orelse]
+        shapes = [part for part in map(shape_of, parts) if isinstance(part, ast.List | ast.Tuple)]
+        node = shapes[0] if shapes else None
+    return node

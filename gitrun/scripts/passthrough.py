@@ -1,0 +1,371 @@
+"""Reads the words after `--` as a script's front end will: some give a flag, the others stay words.
+
+A word counts as a flag only if there is one way to read it. All others stay on the command line unchanged.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from gitrun.model.flags import Flag, Typed, Value
+from gitrun.model.values import parse_spelled, parse_value
+from gitrun.scripts.script import path_of, places
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from gitrun.scripts.script import Script
+
+Given: TypeAlias = "Value | Typed | None"
+ASSIGNING = ("hydra", "omegaconf", "sacred")
+"""The front ends whose words are `name=value`. Sacred expects them after `with`."""
+ABBREVIATING = ("argparse", "dataclasses")
+"""The front ends that accept an abbreviated option."""
+DASHED = ("fire", "tyro", "dataclasses")
+"""The front ends that treat `-` and `_` in an option alike."""
+SWITCHED = {"store_true": True, "store_false": False, "boolean_optional": True, "switch": True}
+COUNTED = ("count", "times")
+# the words of click.types.BoolParamType
+CLICK_BOOLS = dict.fromkeys(("1", "true", "t", "yes", "y", "on"), True) | dict.fromkeys(
+    ("0", "false", "f", "no", "n", "off"), False
+)
+# the words of absl.flags.BooleanParser
+ABSL_BOOLS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
+NEGATIVE = re.compile(r"-\d+|-\d*\.\d+|-\d+(\.\d*)?[eE][+-]?\d+")
+PLAIN_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_./:-]*")
+GRAMMAR = re.compile(r"[{}()$]|^[^\[]*,")
+"""Text with a meaning in Hydra's or OmegaConf's grammar that a flag cannot hold."""
+
+
+class Unclear(Exception):
+    """Raised for a word that has no single meaning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The result of reading words: the values of flags by name, and the words that stay, in order.
+
+    `unsure` names the flags whose value one of the words that stay may change.
+    """
+
+    flags: Mapping[str, Given]
+    rest: tuple[str, ...]
+    unsure: frozenset[str] = frozenset()
+
+
+def read_words(script: Script | None, words: Sequence[str]) -> Read:
+    """Returns the flags that the words after `--` give the script, and the words that stay."""
+    if script is None or script.style != "args" or not words:
+        return Read({}, tuple(words))
+    if script.frontend in ASSIGNING:
+        return read_assignments(script, words)
+    return Reader(script, words).read()
+
+
+def read_assignments(script: Script, words: Sequence[str]) -> Read:
+    """Reads `name=value` words for Hydra, OmegaConf and Sacred."""
+    names = {flag.name for flag in script.flags}
+    added = {flag.name for flag in script.flags if flag.option.startswith("+")}
+    found: dict[str, Given] = {}
+    rest: list[str] = []
+    unsure: set[str] = set()
+    for word in words:
+        name, equals, text = word.partition("=")
+        bare = name.lstrip("+~") if script.frontend == "hydra" else name
+        is_plain = (bool(equals) and not name.startswith(("+", "~"))) or (name.startswith("++") and bool(equals))
+        is_plain = is_plain or (bool(equals) and bare in added)
+        if bare in names and is_plain and not GRAMMAR.search(text):
+            found[bare] = Typed(text)
+            continue
+        rest.append(word)
+        if bare and (equals or name.startswith("~")):
+            unsure |= {known for known in names if known == bare or known.startswith(f"{bare}.")}
+        elif script.frontend == "sacred" and "with" in rest[:-1]:
+            unsure |= names  # a named configuration may change any of them
+    if script.frontend == "sacred" and rest[-1:] == ["with"]:
+        rest.pop()  # all values after `with` became flags, before whose words a `with` is added again
+    return Read(found, tuple(rest), frozenset(unsure - found.keys()))
+
+
+@dataclass
+class Reader:
+    """A reader of words in the manner of argparse, click, absl, Fire, jsonargparse and tyro."""
+
+    script: Script
+    words: Sequence[str]
+    found: dict[str, Given] = field(default_factory=dict)
+    kept: dict[int, str] = field(default_factory=dict)
+    loose: list[int] = field(default_factory=list)
+    """The indexes of the words that are not options."""
+    unsure: set[str] = field(default_factory=set)
+    is_clear: bool = True
+
+    def __post_init__(self) -> None:
+        """Builds the table of options."""
+        self.is_clear = not self.script.partial
+        self.options = dict(spellings(self.script))
+        self.commands = {place for place, _ in places(self.script, self.words)}
+
+    def read(self) -> Read:
+        """Reads the words up to their end, or up to `--` or an argument that takes all the rest."""
+        at = 0
+        takes_rest = any(flag.action == "positional" and flag.words for flag in self.script.flags)
+        while at < len(self.words):
+            word = self.words[at]
+            if word == "--" or (takes_rest and at not in self.commands and is_loose(word)):
+                self.is_clear = False
+                self.keep(at, len(self.words))
+                break
+            if is_loose(word):
+                self.loose += [] if at in self.commands else [at]
+                self.keep(at, at + 1)
+                at += 1
+                continue
+            try:
+                at += self.option(at)
+            except Unclear:
+                self.is_clear = False
+                self.keep(at, at + 1)
+                self.unsure |= {flag.name for flag, _ in self.named(word)}
+                at += 1
+        self.arguments()
+        rest = tuple(word for _, word in sorted(self.kept.items()))
+        return Read(self.found, rest, frozenset(self.unsure))
+
+    def keep(self, start: int, end: int) -> None:
+        """Leaves these words on the command line."""
+        self.kept |= {place: self.words[place] for place in range(start, end)}
+
+    def named(self, word: str) -> list[tuple[Flag, object]]:
+        """Returns the flag of the option that the word is, with the value that it stands for (`TAKES` if it takes one).
+
+        Returns several if the word abbreviates several options or combines short ones.
+        """
+        name = word.partition("=")[0]
+        if self.script.frontend in DASHED:
+            name = dashed(name)
+        if name in self.options:
+            return [self.options[name]]
+        # absl takes -lr for --lr
+        if self.script.frontend == "absl" and name.startswith("-") and f"-{name}" in self.options:
+            return [self.options[f"-{name}"]]
+        if self.script.frontend in ABBREVIATING and name.startswith("--") and len(name) > 2:
+            return [known for option, known in self.options.items() if option.startswith(name)]
+        if not name.startswith("--") and word[:2] in self.options:
+            return [self.options[option] for letter in word[1:] if (option := f"-{letter}") in self.options]
+        return []
+
+    def option(self, at: int) -> int:
+        """Reads the option at an index. Returns the number of words that it uses. Raises Unclear."""
+        word = self.words[at]
+        name, equals, text = word.partition("=")
+        known = self.named(word)
+        is_short = not name.startswith("--") and name not in self.options and self.script.frontend != "absl"
+        if is_short and known:
+            return self.short(word)
+        if len({id(flag) for flag, _ in known}) != 1 or len(known) != 1:
+            raise Unclear
+        flag, stands_for = known[0]
+        if stands_for is not TAKES:
+            return self.switch(flag, stands_for, text if equals else None)
+        if equals:
+            self.give(flag, [text])
+            return 1
+        taken = self.values(flag, at + 1)
+        self.give(flag, list(self.words[at + 1 : at + 1 + taken]))
+        return 1 + taken
+
+    def short(self, word: str) -> int:
+        """Reads the short options `-n5` and `-vq`. Returns the number of words used. Raises Unclear."""
+        first, stands_for = self.options[word[:2]]
+        if stands_for is TAKES:
+            # argparse reads -n=5 as 5, click as =5
+            if "=" in word and self.script.frontend != "argparse":
+                raise Unclear
+            self.give(first, [word[2:].removeprefix("=") if self.script.frontend == "argparse" else word[2:]])
+            return 1
+        known = [self.options.get(f"-{letter}") for letter in word[1:]]
+        if any(one is None or one[1] is TAKES for one in known):
+            raise Unclear
+        for one in known:
+            if one is not None:
+                self.switch(one[0], one[1], None)
+        return 1
+
+    def switch(self, flag: Flag, stands_for: object, text: str | None) -> int:
+        """Reads an option that stands for a value, such as a switch. Returns the number of words used, 1. Raises Unclear."""
+        if text is not None:
+            if flag.action != "equals" or text.lower() not in ABSL_BOOLS or stands_for is False:
+                raise Unclear
+            stands_for = ABSL_BOOLS[text.lower()]
+        if flag.action in COUNTED:
+            start = flag.default if flag.action == "count" and isinstance(flag.default, int) else 0
+            before = self.found.get(flag.name, start)
+            self.found[flag.name] = (before if isinstance(before, int) else 0) + 1
+        else:
+            self.found[flag.name] = stands_for  # type: ignore[assignment]  # a value of the table
+        return 1
+
+    def values(self, flag: Flag, start: int) -> int:
+        """Returns the number of words from `start` on that are values of the option. Raises Unclear if it is not certain."""
+        front = self.script.frontend
+        if flag.size and front in {"click", "typer"}:
+            return self.number(flag.size, start)
+        follow = 0
+        while start + follow < len(self.words) and is_value(self.words[start + follow], front):
+            follow += 1
+            if not (flag.many and flag.action in {"store", "append", "extend", "tyro", "any_order"}) or front == "click":
+                break
+        # the last words may be arguments or a sub-command instead
+        if flag.many and follow != 1 and (self.has_arguments() or self.script.commands):
+            raise Unclear
+        if not follow:
+            raise Unclear
+        return follow
+
+    def number(self, count: int, start: int) -> int:
+        """Returns `count`. Raises Unclear if there are fewer words than that."""
+        if start + count > len(self.words):
+            raise Unclear
+        return count
+
+    def has_arguments(self) -> bool:
+        """Tells whether the script takes arguments that are not options."""
+        return any(flag.action == "positional" for flag in self.script.flags)
+
+    def give(self, flag: Flag, texts: list[str]) -> None:
+        """Gives the flag the value of these words. Raises Unclear if a flag cannot hold it."""
+        if not flag.many and flag.action not in {"append", "extend", "repeat"}:
+            self.found[flag.name] = value_of(flag, texts[0])
+            return
+        if flag.action in {"separated", "spaced"}:
+            texts = texts[0].split(",") if flag.action == "separated" else texts[0].split()
+            # absl reads a line of CSV, where a quote is no part of the item
+            if any('"' in text for text in texts):
+                raise Unclear
+            self.found[flag.name] = [item_of(flag, text.strip()) for text in texts if text.strip()]
+            return
+        if flag.action == "append" and len(texts) > 1:
+            raise Unclear
+        items: list[Value] = [item_of(flag, text) for text in texts]
+        before = self.found.get(flag.name)
+        adds = flag.action in {"append", "extend", "repeat"} or (flag.action == "equals" and flag.many)
+        if before is None and flag.action in {"append", "extend"}:
+            # argparse appends to the default; click and absl replace it
+            before = list(flag.default) if isinstance(flag.default, list) else []
+        self.found[flag.name] = [*before, *items] if adds and isinstance(before, list) else items
+
+    def arguments(self) -> None:
+        """Assigns the words that are not options to the script's arguments, if it is clear which belongs to which."""
+        takers = [flag for flag in self.script.flags if flag.action == "positional"]
+        commands = path_of(self.script, self.words)
+        inner = {flag.name for command in commands for flag in command.flags}
+        is_plain = not self.script.commands or (bool(commands) and all(flag.name in inner for flag in takers))
+        self.unsure |= {flag.name for flag in takers if self.loose or not self.is_clear}
+        if not self.loose or not self.is_clear or not is_plain or self.script.frontend in {"fire", "jsonargparse"}:
+            return
+        if any(flag.many for flag in takers[:-1]) or (len(self.loose) > len(takers) and not (takers and takers[-1].many)):
+            return
+        try:
+            for number, flag in enumerate(takers[: len(self.loose)]):
+                places_of = self.loose[number:] if flag.many else self.loose[number : number + 1]
+                texts = [self.words[place] for place in places_of]
+                self.found[flag.name] = [item_of(flag, text) for text in texts] if flag.many else value_of(flag, texts[0])
+                for place in places_of:
+                    del self.kept[place]
+            self.unsure -= {flag.name for flag in takers}
+        except Unclear:
+            return
+
+
+TAKES = object()
+"""Stands for "takes a value" in the table of options."""
+
+
+def spellings(script: Script) -> Iterator[tuple[str, tuple[Flag, object]]]:
+    """Yields every word that gives a flag a value, with the flag and that value (`TAKES` for the next word)."""
+    for flag in script.flags:
+        names = [name for name in (flag.option, *flag.aliases) if name]
+        if script.frontend in DASHED:
+            names = [dashed(name) for name in names]
+        if flag.action == "const":
+            yield from ((word, (flag, choice)) for choice, word in zip(flag.choices, flag.words, strict=False))
+            continue
+        if flag.action == "equals" and flag.kind == "bool":
+            yield from ((name, (flag, True)) for name in names)
+            yield f"--no{flag.option.lstrip('-')}", (flag, False)
+            continue
+        stands_for = SWITCHED.get(flag.action, TAKES) if flag.kind == "bool" else TAKES
+        stands_for = 1 if flag.action in COUNTED else stands_for
+        yield from ((name, (flag, stands_for)) for name in names)
+        if flag.action == "switch" and stands_for is not TAKES:
+            yield from ((word, (flag, False)) for word in flag.words)
+        if flag.action == "boolean_optional":
+            yield from ((f"--no-{name[2:]}", (flag, False)) for name in names if name.startswith("--"))
+
+
+def dashed(option: str) -> str:
+    """Returns the option with `-` for every `_` after its leading dashes."""
+    start = len(option) - len(option.lstrip("-"))
+    return option[:start] + option[start:].replace("_", "-")
+
+
+def is_loose(word: str) -> bool:
+    """Tells whether the word is not an option: it has no leading dash, is a negative number, or is a lone dash."""
+    return not word.startswith("-") or word == "-" or NEGATIVE.fullmatch(word) is not None
+
+
+def is_value(word: str, frontend: str) -> bool:
+    """Tells whether the front end takes the word as the value of the option before it."""
+    return is_loose(word) or (frontend in {"click", "typer", "absl"} and word != "--")
+
+
+def value_of(flag: Flag, text: str) -> Given:
+    """Returns the value that the text gives the flag. Raises Unclear."""
+    if flag.action == "type_bool":
+        return bool(text)
+    if flag.action == "titled":
+        return known_bool(text.lower(), CLICK_BOOLS)
+    if flag.action == "literal":
+        return literal_of(text)
+    # no flag holds a dict
+    if flag.action == "json" and text.startswith("{"):
+        raise Unclear
+    if text in flag.words or (text == "null" and flag.kind != "str"):
+        raise Unclear
+    return Typed(text)
+
+
+def known_bool(text: str, words: Mapping[str, bool]) -> bool:
+    """Returns the bool that the word stands for. Raises Unclear."""
+    if text not in words:
+        raise Unclear
+    return words[text]
+
+
+def literal_of(text: str) -> Given:
+    """Returns the value that Fire reads in the text: a Python literal, or the text itself. Raises Unclear."""
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
+        if PLAIN_WORD.fullmatch(text):
+            return text
+        raise Unclear from error
+    if not isinstance(value, bool | int | float | str | list):
+        raise Unclear
+    return value
+
+
+def item_of(flag: Flag, text: str) -> Value:
+    """Returns an item of a list. Raises Unclear."""
+    if flag.action == "literal":
+        value: Given = literal_of(text)
+    else:
+        value = parse_spelled(text) if flag.as_typed else parse_value(text)
+        value = text if flag.as_typed == "all" and isinstance(value, bool) else value
+    if value is None or isinstance(value, Typed):
+        raise Unclear
+    return value

@@ -1,0 +1,149 @@
+"""Parameters of functions and fields of classes, which several front ends turn into options."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from gitrun.scripts.constant_folding import value_of
+from gitrun.scripts.module import dotted, keywords_of
+from gitrun.scripts.type_hints import Hint, kind_of, read_hint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from gitrun.model.flags import Value
+    from gitrun.scripts.constant_folding import Scope
+    from gitrun.scripts.module import Function, Module
+
+
+FIELDS = ("field", "Field", "mutable_field", "list_field", "choice", "flag")
+"""The functions that define a field, in dataclasses, pydantic and simple_parsing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter or a field: its type hint, its default value, and the expression of the default."""
+
+    name: str
+    hint: Hint
+    default: Value | None = None
+    node: ast.expr | None = None
+
+    @property
+    def required(self) -> bool:
+        """Tells whether it has no default."""
+        return self.node is None
+
+    @property
+    def may_be_none(self) -> bool:
+        """Tells whether None is a valid value, as far as the annotation is known."""
+        hint = self.hint
+        is_told = hint.kind != "any" or hint.is_open or hint.choices or hint.names
+        return hint.optional or not is_told
+
+    @property
+    def kind(self) -> str:
+        """Returns the kind of flag by the annotation, else by the default."""
+        if self.hint.kind != "any" or self.hint.choices or self.hint.is_open:
+            return self.hint.kind
+        return kind_of(self.default)
+
+
+def parameters_of(function: Function, scope: Scope) -> Iterator[Parameter]:
+    """Yields the parameters of a function that can be given by name, without `self` and `cls`."""
+    listed = [*function.args.posonlyargs, *function.args.args]
+    pairs: list[tuple[ast.arg, ast.expr | None]] = [
+        *zip(listed, [*[None] * (len(listed) - len(function.args.defaults)), *function.args.defaults], strict=True),
+        *zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True),
+    ]
+    if pairs and pairs[0][0].arg in {"self", "cls"}:
+        pairs = pairs[1:]
+    for argument, node in pairs:
+        hint = read_hint(argument.annotation, scope)
+        yield Parameter(argument.arg, hint, default_of(node, scope), node)
+
+
+def takes_any_name(function: Function) -> bool:
+    """Tells whether the function has `**kwargs`."""
+    return function.args.kwarg is not None
+
+
+def fields_of(node: ast.ClassDef, module: Module, depth: int = 0) -> Iterator[Parameter]:
+    """Yields the annotated fields of a class and of its parents in the same module, in dataclass order."""
+    found: dict[str, Parameter] = {}
+    for parent in node.bases:
+        inner = module.classes.get(dotted(parent))
+        # the depth ends a circle of parents, which does not run but parses
+        if inner and inner is not node and depth < 8:
+            found |= {field.name: field for field in fields_of(inner, module, depth + 1)}
+    for statement in node.body:
+        match statement:
+            case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=value) if "ClassVar" not in ast.unparse(
+                annotation
+            ):
+                known = field_value(value, module)
+                hint = read_hint(annotation, module.scope)
+                # as in dataclasses, an inherited field keeps its place when the class redefines it
+                found[name] = Parameter(name, hint, default_of(known, module.scope), known)
+    yield from found.values()
+
+
+def over(parameters: Iterable[Parameter], node: ast.expr | None, module: Module) -> Iterator[Parameter]:
+    """Yields the fields with the defaults of an instance such as `Config(lr=1)` in place of their own.
+
+    The defaults are None if the expression of the instance is not a call of a class in the module.
+    """
+    # the instance may be assigned to a name first
+    node = module.statements.get(node.id, node) if isinstance(node, ast.Name) else node
+    listed = list(parameters)
+    call = node if isinstance(node, ast.Call) and dotted(node.func) in module.classes else None
+    given = {**dict(zip((field.name for field in listed), call.args, strict=False)), **keywords_of(call)} if call else {}
+    for parameter in listed:
+        if value := given.get(parameter.name):
+            yield replace(parameter, node=value, default=default_of(value, module.scope))
+        else:
+            yield parameter if call or node is None else replace(parameter, node=parameter.node or node, default=None)
+
+
+def field_value(node: ast.expr | None, module: Module) -> ast.expr | None:
+    """Returns the expression of a default: `1` for `field(default=1)`, `[1]` for `field(default_factory=lambda: [1])`."""
+    name = module.full_name(node.func).rpartition(".")[2] if isinstance(node, ast.Call) else ""
+    if not isinstance(node, ast.Call) or name not in FIELDS:
+        return node
+    keywords = keywords_of(node)
+    if name == "list_field":
+        return ast.List(node.args)
+    if name == "mutable_field" and node.args:
+        return ast.Call(node.args[0], node.args[1:], node.keywords)
+    if "default" in keywords:
+        return keywords["default"]
+    factory = keywords.get("default_factory")
+    if isinstance(factory, ast.Lambda):
+        return factory.body
+    if isinstance(factory, ast.Name) and factory.id in {"list", "tuple", "set"}:
+        return ast.List([])
+    if factory is not None:
+        return ast.Call(factory, [], [])
+    # the arguments of simple_parsing's choice() are the choices
+    return node.args[0] if node.args and name != "choice" else None
+
+
+def default_of(node: ast.expr | None, scope: Scope) -> Value | None:
+    """Returns the value of a default; None if the source does not show it."""
+    return value_of(node, scope)[1]
+
+
+def choice_name(parameter: Parameter, node: ast.expr | None) -> Value | None:
+    """Returns the name of the enumeration member that the default is, a list of names for a list of members.
+
+    Returns the default itself if the field is no enumeration.
+    """
+    if parameter.hint.names and isinstance(node, ast.List | ast.Tuple):
+        found = [choice_name(parameter, item) for item in node.elts if isinstance(item, ast.Attribute)]
+        names = [name for name in found if name is not None]
+        return list(names) if len(names) == len(node.elts) else None
+    if parameter.hint.names and isinstance(node, ast.Attribute) and node.attr in parameter.hint.names:
+        return node.attr
+    return parameter.default

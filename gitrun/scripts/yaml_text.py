@@ -1,0 +1,79 @@
+"""YAML as OmegaConf reads it, and its values as flags with dotted names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from gitrun.errors import UsageError
+from gitrun.model.flags import Flag, copy_value, is_name
+from gitrun.scripts.type_hints import kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LARGEST = 1 << 20
+MOST_FLAGS = 5_000
+DEEPEST = 20
+MISSING = "???"
+NO_YAML = "its configuration is YAML: pip install 'git-run-tracker[yaml]' reads it"
+# OmegaConf 2.3, _utils.get_yaml_loader: YAML 1.1 reads 1e-3 as text
+FLOAT = re.compile(
+    r"""^(?:[-+]?(?:[0-9][0-9_]*)\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[-+]?(?:[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)"""
+    r"""|\.[0-9_]+(?:[eE][-+][0-9]+)?|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"""
+)
+
+
+class NoYamlError(Exception):
+    """Raised if PyYAML is not installed."""
+
+
+def read_yaml(data: bytes) -> Mapping[str, Any]:
+    """Returns the document; an empty one if it is not a mapping, is too large or does not parse. Raises NoYamlError."""
+    try:
+        import yaml
+    except ImportError as error:
+        raise NoYamlError(NO_YAML) from error
+
+    class Loader(yaml.SafeLoader):
+        """A SafeLoader with OmegaConf's types."""
+
+    # OmegaConf reads dates as text
+    times = "tag:yaml.org,2002:timestamp"
+    Loader.yaml_implicit_resolvers = {
+        key: [(tag, regexp) for tag, regexp in resolvers if tag != times]
+        for key, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", FLOAT, list("-+0123456789."))
+    if len(data) > LARGEST:
+        return {}
+    try:
+        found = yaml.load(data, Loader)  # noqa: S506 - a SafeLoader
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError):
+        return {}
+    return found if isinstance(found, Mapping) else {}
+
+
+def flags_in(document: Mapping[str, Any], action: str, prefix: str = "", depth: int = 0) -> Iterator[Flag]:
+    """Yields a flag with a dotted name for each value that a flag can hold. `???` marks a value that must be given."""
+    for count, (key, value) in enumerate(document.items()):
+        name = f"{prefix}{key}"
+        if count > MOST_FLAGS or not isinstance(key, str) or not is_name(name):
+            continue
+        if isinstance(value, Mapping):
+            if depth < DEEPEST:
+                yield from flags_in(value, action, f"{name}.", depth + 1)
+            continue
+        try:
+            default = None if value is None or value == MISSING else copy_value(name, value)
+        except UsageError:
+            continue
+        # OmegaConf's containers take any value; the words that the user types decide
+        yield Flag(
+            name,
+            default,
+            "any" if not isinstance(default, list) else kind_of(default),
+            action=action,
+            required=value == MISSING,
+        )

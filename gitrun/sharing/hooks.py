@@ -1,0 +1,261 @@
+"""The hooks: trailers in commit messages, notes on commits, runs pushed with their commits, checks on a server."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from gitrun.errors import BadRun, GitrunError
+from gitrun.model.refs import RUNS, short
+from gitrun.model.status import COMPLETED
+from gitrun.model.text import count_text, safe_text
+from gitrun.sharing import hook_rules, remotes
+from gitrun.sharing.transfer import Sharing
+from gitrun.store import notes
+from gitrun.store.commits import scratch
+from gitrun.store.index import Index, no_search_for_cycles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from gitrun.git.exe import Git
+    from gitrun.model.run import Run
+    from gitrun.model.settings import Settings
+    from gitrun.sharing.hook_rules import Update
+    from gitrun.sharing.validate import Inspector
+
+MOST = 10
+"""Runs that a message names at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The result of a hook: lines to print, and whether git must stop."""
+
+    lines: tuple[str, ...] = ()
+    blocks: bool = False
+
+
+def prepare_commit_msg(git: Git, index_file: Path, message: Path, *, is_edited: bool) -> bool:
+    """Adds a `Run:` trailer for the best run of the tree being committed. Returns whether it wrote anything.
+
+    A run of this tree that the message already names counts as the best. It replaces trailers of runs of other trees. If the
+    tree has no run, they stay, because the user may have written them.
+    """
+    tree = tree_of(git, index_file) if git.state.is_dir() else None  # without the state directory there are no runs
+    if tree is None:
+        return False
+    with Index(git) as index:
+        runs = index.made_of(tree)
+    data = message.read_bytes()
+    text, rest = hook_rules.without_runs(data)
+    run = hook_rules.best(runs)
+    is_unwritten = hook_rules.is_unwritten(text, comment_of(git))
+    if run is None or (is_unwritten and not is_edited):
+        return False
+    run = hook_rules.named_of(git.run("interpret-trailers", "--parse", "--no-divider", stdin=data), runs) or run
+    if data.count(b"\nRun: ") == 1 and f"\nRun: {run.id}\n".encode() in data:
+        return False  # keep the position that the user gave the trailer
+    text += b"" if rest or text.endswith(b"\n") else b"\n"  # `git merge -m` omits the final newline
+    rewritten = with_trailer(git, text, f"Run: {run.id}")
+    # an empty first line for the user's subject, as git leaves it above a Signed-off-by
+    fresh = message.with_name(f"{message.name}.gitrun")
+    fresh.write_bytes((b"\n" if is_unwritten else b"") + rewritten + rest)
+    fresh.replace(message)
+    return True
+
+
+def commit_msg(git: Git, message: Path) -> bool:
+    """Empties a message that holds only what prepare-commit-msg added. Returns whether it did.
+
+    git refuses an empty message, so the commit is aborted as it would be without hooks.
+    """
+    data = message.read_bytes()
+    text, rest = hook_rules.without_runs(data)
+    keeps_all = git.config.get("commit.cleanup", ("",))[-1] in {"whitespace", "verbatim"}
+    if keeps_all or text + rest == data or not hook_rules.is_unwritten(text, comment_of(git)):
+        return False
+    message.write_bytes(b"")
+    return True
+
+
+def comment_of(git: Git) -> bytes:
+    """Returns the prefix of git's own comment lines in a message."""
+    # git 2.45 introduced core.commentString; core.commentChar is the older name
+    asked = git.config.get("core.commentstring") or git.config.get("core.commentchar", ("#",))
+    return b"#" if asked[-1] == "auto" else asked[-1].encode()
+
+
+def with_trailer(git: Git, text: bytes, trailer: str) -> bytes:
+    """Returns the message with the trailer at its end, above git's comments.
+
+    A message that has the trailer, also with a shortened id, is returned unchanged.
+    """
+    words = ("--no-divider", "--where=end", "--if-exists=add", "--if-missing=add", f"--trailer={trailer}")
+    found = git.run("interpret-trailers", "--parse", "--no-divider", stdin=text).splitlines()
+    there = any(len(line) >= len(b"Run: 0000") and trailer.encode().startswith(line) for line in found)
+    return text if there else git.run("interpret-trailers", *words, stdin=text)
+
+
+def tree_of(git: Git, index_file: Path) -> str | None:
+    """Returns the tree of an index without touching it; None if it cannot be written, for example during a conflict."""
+    if not index_file.is_file():
+        return None
+    # the tree is only looked up, so it need not be synced to the disk
+    quick = replace(git, config={**git.config, "gitrun.fsync": ("false",)})
+    with scratch(git) as place:
+        # write-tree updates the cache tree in the index, so it gets a copy
+        own = place / "index"
+        shutil.copy2(index_file, own)
+        done = quick.attempt("write-tree", index=own)
+    return done.stdout.decode().strip() if done.returncode == 0 else None
+
+
+def post_commit(git: Git) -> bool:
+    """Writes a note for the new commit, if notes are enabled and it has runs. Returns whether it did."""
+    done = git.attempt("rev-parse", "HEAD", "HEAD^{tree}")
+    names = done.stdout.decode().split()
+    return len(names) == 2 and notes.add_commit(git, *names)
+
+
+def pre_push(git: Git, settings: Settings, remote: str, updates: Sequence[Update]) -> Said:
+    """Pushes the runs of the pushed commits, or only checks that they are there, as `gitrun.prePush` says."""
+    if settings.pre_push == "off":
+        return Said()
+    # the user, or gitrun itself, is pushing runs: nothing more to push
+    if ours := [update.ref.removeprefix(RUNS) for update in updates if update.is_ours and not update.is_deletion]:
+        held = Sharing(git, settings).held_back(ours)
+        return Said(tuple(map(held_text, held.items())), blocks=bool(held))
+    # only deletions of runs
+    if any(update.is_ours for update in updates):
+        return Said()
+    commits = commits_pushed(git, remote, updates)
+    if not commits:
+        return Said()
+    sharing = Sharing(git, settings)
+    with Index(git) as index:
+        found = runs_of(index, commits)
+    runs = {run.id: run for run in sharing.made_here(found) if run.status == COMPLETED}
+    bare = list(without_run(commits, updates, found)) if settings.pre_push in {"check", "require"} else []
+    if settings.pre_push == "check":
+        return Said((*bare, *not_there(git, remote, runs)))
+    wrong = list(send(sharing, remote, runs, [update.new for update in updates if not update.is_deletion]))
+    done = [line for line, is_wrong in wrong if not is_wrong]
+    failed = [line for line, is_wrong in wrong if is_wrong]
+    blocks = settings.pre_push == "require" and bool(bare or failed)
+    last = ["the push is held back (gitrun.prePush is require); git push --no-verify pushes all the same"] if blocks else []
+    return Said((*done, *failed, *bare, *last), blocks)
+
+
+def commits_pushed(git: Git, remote: str, updates: Sequence[Update]) -> dict[str, str]:
+    """Returns the commits that the remote lacks, as far as known here, each with its tree."""
+    asked = [update.new for update in updates if not update.is_deletion]
+    known = [update.old for update in updates if update.old != hook_rules.ABSENT]
+    lines = "".join(f"{name}^{{commit}}\n" for name in [*asked, *known]).encode()
+    # the remote's old tips may be missing here, and rev-list fails on missing names
+    there = git.run("cat-file", "--batch-check=%(objectname)", stdin=lines).decode().splitlines()
+    wanted = [line for line in there[: len(asked)] if " " not in line]
+    if not wanted:
+        return {}
+    limits = [f"^{line}" for line in there[len(asked) :] if " " not in line]
+    tracked = ("--not", f"--remotes={remote}") if remote in remotes.remotes(git) else ()
+    words = ("rev-list", "--no-commit-header", "--format=%H %T", "--ignore-missing", "--stdin", *tracked)
+    listed = git.run(*words, stdin="".join(f"{line}\n" for line in [*wanted, *limits]).encode()).decode()
+    return dict(line.split(" ", 1) for line in listed.splitlines())
+
+
+def runs_of(index: Index, commits: Mapping[str, str]) -> list[Run]:
+    """Returns the runs made from exactly these commits' trees, or based on these commits."""
+    # one pass over all runs is cheaper than two queries a commit
+    if len(commits) > index.count():
+        trees = set(commits.values())
+        return [run for run in index.readable_runs() if run.attempt.source in trees or run.attempt.base in commits]
+    found = (run for commit, tree in commits.items() for run in (*index.made_of(tree), *index.made_from(commit, tree)))
+    return list({run.id: run for run in found}.values())
+
+
+def without_run(commits: Mapping[str, str], updates: Sequence[Update], runs: Sequence[Run]) -> Iterator[str]:
+    """Yields a line for each branch whose new tip has no completed run of exactly its tree."""
+    sources = {run.attempt.source for run in runs if run.status == COMPLETED}
+    for update in updates:
+        if update.ref.startswith("refs/heads/") and update.new in commits and commits[update.new] not in sources:
+            branch = safe_text(update.ref.removeprefix("refs/heads/"))
+            yield f"no completed run here was made of exactly what {branch} holds ({short(update.new)})"
+
+
+def not_there(git: Git, remote: str, runs: Mapping[str, Run]) -> Iterator[str]:
+    """Yields a line that names the runs whose state here is missing from the remote."""
+    there = remotes.listed(git, remote, list(runs)) if runs else {}
+    missing = [run for run in runs if there.get(run) != runs[run].tip]
+    if missing:
+        some = " ".join(map(short, missing[:MOST])) + (" ..." if len(missing) > MOST else "")
+        are = "is" if len(missing) == 1 else "are"
+        yield f"{count_text(len(missing), 'run')} of these commits {are} not on {remote}; git run push {remote} {some}"
+
+
+def send(sharing: Sharing, remote: str, runs: Mapping[str, Run], pushed: Sequence[str]) -> Iterator[tuple[str, bool]]:
+    """Pushes the runs. Yields a line for each result, with true if it is a failure.
+
+    Searches for secrets in everything that the remote lacks, except the commits that the user pushes (`pushed`).
+    """
+    held = sharing.held_back(runs)
+    yield from ((held_text(one), True) for one in held.items())
+    tips = {run.id: run.tip for run in runs.values() if run.id not in held}
+    try:
+        there = {*sharing.published(remote), *pushed} if tips else set()
+        # one search for all runs; a search for each only after a hit
+        if tips and sharing.secrets(tips, there):
+            for run, tip in list(tips.items()):
+                if found := sharing.secrets({run: tip}, there):
+                    yield f"run {short(run)} is not pushed: {found[0].path} may be secret ({found[0].reason})", True
+                    del tips[run]
+        done = sharing.push(remote, tips) if tips else None
+    except GitrunError as error:
+        yield f"the runs of these commits are not pushed: {error.message}", True
+        return
+    if done:
+        for run, reason in done.rejected:
+            yield f"run {short(run)} is not pushed: {reason}", True
+        if count := len(done.fresh) + len(done.forward):
+            yield f"pushed {count_text(count, 'run')} of these commits to {remote}", False
+
+
+def held_text(held: tuple[str, str]) -> str:
+    """Returns a message that a run (id, path of a submodule) was not pushed, and how to push it."""
+    run, path = held
+    return (
+        f"run {short(run)} is not pushed: it has files of submodule {safe_text(path)}. "
+        f"To push it: git run push --with-submodules {short(run)}"
+    )
+
+
+def pre_receive(git: Git, updates: Sequence[Update], *, may_delete: bool) -> list[str]:
+    """Returns a safe line for each of gitrun's refs whose update must be refused; empty if all may be updated.
+
+    A run may be created or extended: its new tip must descend from the old one. All checks of a fetch apply.
+    """
+    from gitrun.sharing.validate import Inspector  # imports pygit2, which is slow
+
+    inspector = Inspector(git)
+    refused = []
+    with no_search_for_cycles():
+        for update in updates:
+            reason = hook_rules.wrong_update(update, may_delete=may_delete) if update.is_ours else ""
+            if not reason and update.is_ours and not update.is_deletion:
+                reason = wrong_move(inspector, update)
+            if reason:
+                refused.append(f"refused {safe_text(update.ref)}: {safe_text(reason)}")
+    return refused
+
+
+def wrong_move(inspector: Inspector, update: Update) -> str:
+    """Returns why a run's ref may not move as asked; empty if it may."""
+    try:
+        chain = inspector.chain(update.ref.removeprefix(RUNS), update.new)
+    except BadRun as error:
+        return error.message
+    if update.old != hook_rules.ABSENT and update.old not in chain.commits:
+        return "somebody else went on with it; git run pull merges, then push again"
+    return ""

@@ -1,0 +1,127 @@
+"""Merges a run that has new commits in two clones. Both clones make the same merge commit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import takewhile
+from typing import TYPE_CHECKING, TypeAlias
+
+from gitrun.errors import BadRun
+from gitrun.git.objects import FILE, Entry, Objects, TreeMaker, edit_tree
+from gitrun.model import decode, encode
+from gitrun.model.run import Notes
+from gitrun.model.validation_rules import began, behind
+from gitrun.sharing.annotation_merge import Side, merge_notes
+from gitrun.store.commits import hash_files, read_commit, scratch
+from gitrun.store.runs import content, notes_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from gitrun.git.exe import Git
+    from gitrun.sharing.validate import Chain
+    from gitrun.store.commits import Commit
+
+    Rank: TypeAlias = tuple[bool, datetime, str, bool, datetime, str]
+
+WHO = "gitrun <gitrun@localhost>"
+"""Fixed author, so that two people who merge the same tips make the same commit and do not diverge again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tip:
+    """One of two diverged tips: its newest commit, the rank of its last attempt, and its annotations over time."""
+
+    commit: Commit
+    rank: Rank
+    side: Side
+
+
+def merge(git: Git, mine: Chain, theirs: Chain) -> str:
+    """Merges two checked chains of one run and returns the id of the commit. Raises BadRun.
+
+    Neither chain may contain the tip of the other.
+    """
+    with Objects(git) as objects, TreeMaker(git) as maker, scratch(git) as place:
+        base = meeting(objects, mine, theirs)
+        one, two = tip_of(objects, mine, theirs, base), tip_of(objects, theirs, mine, base)
+        later, earlier = (one, two) if one.rank > two.rank else (two, one)
+        notes = merge_notes(notes_at(objects, base), later.side, earlier.side)
+        (place / "notes").write_bytes(fitting(notes))
+        (blob,) = hash_files(git, [place / "notes"])
+        has_notes = notes != Notes()
+        tree = edit_tree(objects, maker, later.commit.tree, {encode.NOTES.encode(): Entry(FILE, blob) if has_notes else None})
+        (place / "merge").write_bytes(merge_bytes(tree, later.commit, earlier.commit))
+        (made,) = hash_files(git, [place / "merge"], "commit")
+    return made
+
+
+def fitting(notes: Notes) -> bytes:
+    """Encodes notes.toml, dropping the oldest comments if it would be too large. The merged tips still have them."""
+    data = encode.notes_toml(notes)
+    if len(data) <= decode.LIMIT:
+        return data
+    bare = encode.notes_toml(replace(notes, comments=()))
+    weighed = [(comment, len(encode.notes_toml(Notes(comments=(comment,)))) + 32) for comment in reversed(notes.comments)]
+    newest = encode.within(weighed, decode.LIMIT - len(bare))
+    return encode.notes_toml(replace(notes, comments=tuple(reversed(newest)))) if len(bare) <= decode.LIMIT else b""
+
+
+def merge_bytes(tree: str, later: Commit, earlier: Commit) -> bytes:
+    """Builds the merge commit. The later attempt's tip is the first parent, for readers that follow only that one."""
+    stamp = int(max(later.time, earlier.time).timestamp())
+    who = f"{WHO} {stamp} +0000"
+    head = f"tree {tree}\nparent {later.id}\nparent {earlier.id}\nauthor {who}\ncommitter {who}\n\n"
+    return head.encode() + encode.message("merge what was done in two places", "merge")
+
+
+def meeting(objects: Objects, mine: Chain, theirs: Chain) -> str:
+    """Returns the id of the newest common commit of the two chains."""
+    common = set(mine.commits) & set(theirs.commits)
+    covered: set[str] = set()
+    found: list[Commit] = []
+    for name in common:
+        commit = commit_of(objects, name)
+        found.append(commit)
+        covered.update(behind(name, commit.kind, commit.parents, mine.run))
+    heads = [commit for commit in found if commit.id not in covered]
+    return max(heads, key=lambda commit: (commit.time, commit.id)).id
+
+
+def commit_of(objects: Objects, name: str) -> Commit:
+    """Reads a commit of a run. Raises BadRun."""
+    commit = read_commit(objects.read(name))
+    if commit is None:
+        raise BadRun(f"commit {name[:8]} was not made by gitrun")
+    return commit
+
+
+def notes_at(objects: Objects, commit: str) -> Notes:
+    """Returns the annotations in a commit."""
+    return notes_in(objects.read(f"{commit}:{encode.NOTES}", decode.LIMIT))
+
+
+def tip_of(objects: Objects, chain: Chain, other: Chain, base: str) -> Tip:
+    """Describes the tip of `chain`: its rank beside `other`, and its annotations since `base`."""
+    line = list(first_line(objects, chain))
+    place = next(number for number, commit in enumerate(line) if commit.kind == "attempt")
+    attempt, result = line[place], next((commit for commit in line[:place] if commit.kind == "result"), None)
+    table = decode.parse_toml(content(objects.read(f"{attempt.id}:{encode.RUN}"), encode.RUN) or b"", encode.RUN)
+    ended = result.time if result else attempt.time
+    # both clones must compute the same rank, so only times in the commits count, never our clock
+    created = began(decode.when(table, "created") or attempt.time, attempt.time)
+    # an attempt that the other side goes on from is earlier, whatever the clocks said
+    rank = (attempt.id not in other.attempts, created, attempt.id, result is not None, ended, chain.tip)
+    since = list(takewhile(lambda commit: commit.id != base, line))
+    noted = [(commit.time, notes_at(objects, commit.id)) for commit in reversed(since)]
+    return Tip(line[0], rank, Side(tuple(noted)))
+
+
+def first_line(objects: Objects, chain: Chain) -> Iterator[Commit]:
+    """Yields the commits from the tip to the first attempt, following the first parent of merges."""
+    name = chain.tip
+    while name:
+        commit = commit_of(objects, name)
+        yield commit
+        name = next(iter(behind(name, commit.kind, commit.parents, chain.run)), "")

@@ -1,0 +1,250 @@
+"""The quarantine: refs under `refs/gitrun/incoming/<token>/` keep fetched runs until they have been checked.
+
+After a kill, each run's ref is where it was or where it was to go. The refs of a token whose lock is free are removed when
+the next quarantine opens.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from gitrun.errors import BadRun, StaleRun
+from gitrun.git.exe import NO_ID
+from gitrun.git.locks import acquire, is_held
+from gitrun.model.refs import RUNS, TRASH, run_ref, short
+from gitrun.model.validation_rules import INCOMING, OUTBOX
+from gitrun.store import foreign
+from gitrun.store.live import is_live
+from gitrun.store.refs import set_ref, tips
+from gitrun.store.trash import purged, throw_away
+from gitrun.store.trust import is_trusted_commit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+
+    from gitrun.git.exe import Git
+    from gitrun.sharing.validate import Chain, Inspector
+
+FEW = 100
+"""Refs up to which each is synced to disk. With more, git's own sync suffices: they can be fetched again."""
+
+
+ROUND = 500
+"""Refs that git moves at a time. It locks all of them first, so ten thousand at once take three times as long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The incoming runs to accept. `keep` selects ids among the sound ones; without it all are kept.
+
+    Runs in `named` are accepted even if they were deleted here. With `merge`, diverged runs are merged.
+    """
+
+    named: frozenset[str] = frozenset()
+    keep: Callable[[Sequence[Chain]], Collection[str]] | None = None
+    merge: bool = False
+
+
+@dataclass(slots=True)
+class Received:
+    """The outcome for each incoming run: lists of ids by outcome, `refused` with a reason, `same` as a count."""
+
+    fresh: list[str] = field(default_factory=list)
+    forward: list[str] = field(default_factory=list)
+    merged: list[str] = field(default_factory=list)
+    ahead: list[str] = field(default_factory=list)
+    diverged: list[str] = field(default_factory=list)
+    running: list[str] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+    same: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """The move of a run's ref: from `expected` (None: it does not exist) to `new`."""
+
+    run: str
+    new: str
+    expected: str | None
+
+
+@contextmanager
+def opened(git: Git, under: str = INCOMING) -> Iterator[str]:
+    """Opens a private ref prefix for the length of the `with`. Also removes those of dead processes."""
+    sweep(git)
+    token = os.urandom(8).hex()
+    lock = acquire(git.state / "tokens" / token)
+    try:
+        yield f"{under}{token}/"
+    finally:
+        discard(git, f"{under}{token}/")
+        if lock:
+            # before the release: a process that waits for the lock notices, and makes a new file
+            lock.path.unlink(missing_ok=True)
+            lock.release()
+
+
+def sweep(git: Git) -> None:
+    """Removes private refs whose owners are dead."""
+    named = git.run("for-each-ref", "--format=%(refname)", INCOMING, OUTBOX).decode(errors="surrogateescape").splitlines()
+    for prefix in {"/".join(name.split("/")[:4]) + "/" for name in named}:
+        token = prefix.split("/")[3]
+        if not is_held(git.state / "tokens" / token):
+            discard(git, prefix)
+            (git.state / "tokens" / token).unlink(missing_ok=True)
+
+
+def discard(git: Git, prefix: str) -> None:
+    """Removes all private refs below `prefix`, loose and packed.
+
+    Removing the files first takes a fifth of git's time for ten thousand refs.
+    """
+    shutil.rmtree(git.common_dir / prefix, ignore_errors=True)
+    left = git.run("for-each-ref", "--format=delete %(refname) %(objectname)", prefix)
+    if left:
+        git.attempt("update-ref", "--no-deref", "--stdin", stdin=left)
+    with suppress(OSError):
+        (git.common_dir / prefix).parent.rmdir()
+
+
+def receive(git: Git, there: Mapping[str, str], wanted: Wanted) -> Received:
+    """Checks the quarantined runs (id -> tip) and moves the refs of those that are sound and wanted.
+
+    Each ref moves from where it was seen. Runs deleted here are left out unless named.
+    """
+    found, known = Received(), tips(git)
+    gone = (tips(git, TRASH).keys() | purged(git)) - wanted.named
+    fresh: dict[str, str] = {}
+    for run, tip in there.items():
+        if known.get(run) == tip:
+            found.same += 1
+        elif run in gone and run not in known:
+            found.deleted.append(run)
+        else:
+            fresh[run] = tip
+    if not fresh:
+        return found
+    from gitrun.sharing.validate import Inspector  # imports pygit2
+    from gitrun.store.index import no_search_for_cycles
+
+    inspector = Inspector(git)
+    with no_search_for_cycles():
+        chains = list(sound(inspector, fresh, found.refused))
+    kept = wanted.keep(chains) if wanted.keep else fresh.keys()
+    there_now = ((chain, known.get(chain.run)) for chain in chains if chain.run in kept)
+    goals = [goal for chain, ours in there_now if (goal := decide(git, inspector, chain, ours, found))]
+    if wanted.merge:
+        goals += merged(git, inspector, chains, known, found)
+    # before the refs move, so that readers find these runs dated and checked
+    write_down(git, chains, {goal.run for goal in goals})
+    for stale in promote(git, goals):
+        found.refused[stale] = "it was changed here in the same instant; try again"
+        for place in (found.fresh, found.forward, found.merged):
+            if stale in place:
+                place.remove(stale)
+    return found
+
+
+def write_down(git: Git, chains: Sequence[Chain], runs: Collection[str]) -> None:
+    """Records the attempts and results of these runs as received now from elsewhere, and checked."""
+    found = sorted((chain for chain in chains if chain.run in runs), key=lambda chain: (chain.time, chain.run))
+    names = [name for chain in found for name in (*chain.attempts, *chain.results.values())]
+    if names:
+        foreign.note(git, foreign.unknown(git, names), datetime.now(timezone.utc))
+
+
+def sound(inspector: Inspector, names: Mapping[str, str], refused: dict[str, str]) -> Iterator[Chain]:
+    """Yields the chains of the refs that are runs; puts the reasons of the others into `refused`."""
+    for run, tip in names.items():
+        try:
+            yield inspector.chain(run, tip)
+        except BadRun as error:
+            refused[run] = error.message
+
+
+def decide(git: Git, inspector: Inspector, chain: Chain, ours: str | None, found: Received) -> Goal | None:
+    """Decides about one sound run and records the outcome in `found`. Returns the ref move, or None.
+
+    `ours` is the run's tip here, or None. Diverged runs are only recorded.
+    """
+    run = chain.run
+    if ours is None:
+        found.fresh.append(run)
+        return Goal(run, chain.tip, None)
+    if is_live(git.state, run):
+        found.running.append(run)
+    elif ours in chain.commits:
+        found.forward.append(run)
+        return Goal(run, chain.tip, ours)
+    else:
+        try:
+            return decide_moved(git, inspector.chain(run, ours), chain, found)
+        except (BadRun, StaleRun) as error:
+            what = "the run on this machine does not read: " if isinstance(error, BadRun) else ""
+            found.refused[run] = what + error.message
+    return None
+
+
+def decide_moved(git: Git, mine: Chain, theirs: Chain, found: Received) -> Goal | None:
+    """Decides as `decide` for a run that has new commits here: it is ahead, diverged, or has a rival result.
+
+    An attempt has one result. A result made or trusted here replaces one that is neither, which moves to the trash. Any
+    other rival is refused, whatever its date.
+    """
+    run = theirs.run
+    rivals = {attempt for attempt, result in mine.results.items() if theirs.results.get(attempt, result) != result}
+    if not rivals:
+        (found.ahead if theirs.tip in mine.commits else found.diverged).append(run)
+        return None
+    if all(is_trusted_commit(git, theirs.results[attempt]) for attempt in rivals) and not any(
+        is_trusted_commit(git, mine.results[attempt]) for attempt in rivals
+    ):
+        throw_away(git, {run: mine.tip})
+        found.fresh.append(run)
+        return Goal(run, theirs.tip, None)
+    attempt = next(attempt for attempt in mine.attempts if attempt in rivals)
+    found.refused[run] = (
+        f"its attempt {short(attempt)} has another result there ({short(theirs.results[attempt])}) than here "
+        f"({short(mine.results[attempt])}). To take the other: git run rm {short(run)}, then fetch {short(run)}"
+    )
+    return None
+
+
+def merged(git: Git, inspector: Inspector, chains: Sequence[Chain], known: Mapping[str, str], found: Received) -> list[Goal]:
+    """Merges the diverged runs and records them in `found`. Returns the ref moves."""
+    from gitrun.sharing.merge import merge
+
+    theirs = {chain.run: chain for chain in chains}
+    goals = [Goal(run, merge(git, inspector.chain(run, known[run]), theirs[run]), known[run]) for run in found.diverged]
+    found.merged, found.diverged = found.diverged, []
+    return goals
+
+
+def promote(git: Git, goals: Sequence[Goal]) -> list[str]:
+    """Moves the refs of runs. Returns the ids of runs whose ref was not where it was expected."""
+    at = git if len(goals) <= FEW else replace(git, config={**git.config, "gitrun.fsync": ("false",)})
+    rounds = [goals[start : start + ROUND] for start in range(0, len(goals), ROUND)]
+    return [run for some in rounds for run in promote_some(at, some)]
+
+
+def promote_some(git: Git, goals: Sequence[Goal]) -> list[str]:
+    """Moves the refs in one transaction, or one by one if that fails. Returns as `promote`."""
+    lines = "".join(f"update {run_ref(goal.run)}\0{goal.new}\0{goal.expected or NO_ID}\0" for goal in goals)
+    if git.attempt("update-ref", "--no-deref", "-z", "--stdin", stdin=lines.encode(), hooks=True).returncode == 0:
+        return []
+    # one changed ref fails the whole transaction, so the others are moved alone
+    stale, now = [], tips(git)
+    for goal in goals:
+        if now.get(goal.run) == goal.new:
+            continue
+        try:
+            set_ref(git, RUNS + goal.run, goal.new, goal.expected)
+        except StaleRun:
+            stale.append(goal.run)
+    return stale

@@ -1,0 +1,320 @@
+"""Fetches and pushes runs through git: many refs at once, never forced, nothing pruned."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from gitrun.errors import GitFailed, TooLarge, UsageError
+from gitrun.git.exe import NO_ID
+from gitrun.model.diagnostics import PROBE
+from gitrun.model.refs import EMPTY_TREE, RUNS, is_id, run_ref
+from gitrun.model.text import without_passwords
+from gitrun.model.validation_rules import OUTBOX
+from gitrun.sharing.quarantine import opened, sweep
+from gitrun.store.refs import tips
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from gitrun.git.exe import Answer, Git
+
+URL = re.compile(r"[a-z][a-z0-9+.-]*://|(?:/|\./|\.\./)|[\w.-]+@[\w.-]+:|\w[\w.-]*:(?!\d*$)", re.IGNORECASE)
+QUIET_LOGS = ("-c", "core.logAllRefUpdates=false")
+# --dry-run fetches the objects, but writes neither refs nor FETCH_HEAD
+FETCH = (
+    "--dry-run", "--quiet", "--no-tags", "--no-prune", "--refmap=", "--no-recurse-submodules", "--no-auto-gc", "--no-filter",
+)  # fmt: skip
+FEW = 50
+"""Runs up to which each gets a refspec of its own. Git's time grows with the square of their number."""
+IMPOSSIBLE = re.compile(r"transaction|atomic|lock|conflict", re.IGNORECASE)
+"""Replies of gits that could not create conflicting refs, after no rule has refused them."""
+HOOK = "pre-receive hook declined"
+"""Git's reply about a ref that a pre-receive hook declined."""
+MOST = 10
+"""Lines of the other side that are passed on."""
+GIVEN_UP = 3
+"""Consecutive single runs that were too large, after which rounds are no longer halved."""
+TOO_LARGE = "the server takes no request of that size (HTTP 413); nginx: client_max_body_size"
+OF_GIT = re.compile(r"error: (?:hook declined to update|cannot lock ref|denying|refusing|failed to|unable to|unpack) ?")
+GONE_ON = "somebody else went on with it"
+BUSY = "its ref is being changed there; try again"
+REASONS = {
+    "fetch first": GONE_ON, "non-fast-forward": GONE_ON, "stale info": "it has changed there since it was fetched",
+    "deletion prohibited": "the server lets nobody delete refs (receive.denyDeletes)",
+    "deny updating a hidden ref": "the server hides refs/runs from pushes (transfer.hideRefs)",
+    "pre-receive hook declined": "the server's pre-receive hook declined it",
+    "hook declined": "the server's update hook declined it",
+    "failed to update ref": BUSY, "cannot lock ref": BUSY, "failed to lock": BUSY,
+    "atomic push failed": "another of the runs was refused",
+    "shallow update not allowed": "the server takes nothing from a shallow clone; git fetch --unshallow",
+    "unpacker error": "the server could not store it",
+    "missing necessary objects": "objects of it are missing here; git run doctor",
+    "remote ref does not exist": "it is not there",
+}  # fmt: skip
+"""Git's reasons for refusing a ref, and their meaning for a run."""
+PUSH = ("--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no")
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """The outcome of a push by run id: new there, moved forward, unchanged (a count), rejected with reasons."""
+
+    fresh: tuple[str, ...] = ()
+    forward: tuple[str, ...] = ()
+    same: int = 0
+    rejected: tuple[tuple[str, str], ...] = ()
+    told: tuple[str, ...] = ()
+    """Lines from hooks of the other side that the user has not seen."""
+
+
+def remotes(git: Git) -> list[str]:
+    """Returns the names of the configured remotes."""
+    found = (re.fullmatch(r"remote\.(.+)\.url", name, re.DOTALL) for name in git.config)
+    return list(dict.fromkeys(match[1] for match in found if match))
+
+
+def is_remote(git: Git, word: str) -> bool:
+    """Returns whether a word is a remote: a configured name, a URL, `host:path`, or a path with `/`, `./` or `../` first."""
+    return word in remotes(git) or (URL.match(word) is not None and not word.startswith("-"))
+
+
+def default_remote(git: Git, *, push: bool = False) -> str:
+    """Returns the remote that git would use on this branch. Raises UsageError if there is none."""
+    branch = git.attempt("symbolic-ref", "--quiet", "--short", "HEAD").stdout.decode(errors="surrogateescape").strip()
+    names = [f"branch.{branch}.pushremote", "remote.pushdefault"] if push else []
+    known = remotes(git)
+    for name in (*names, f"branch.{branch}.remote"):
+        if name in git.config and git.config[name][-1] != ".":
+            return git.config[name][-1]
+    if len(known) == 1:
+        return known[0]
+    if "origin" in known:
+        return "origin"
+    raise UsageError("which remote?", f"name one of {', '.join(known)}" if known else "git remote add origin URL names one")
+
+
+def fetch(git: Git, remote: str, patterns: Sequence[str], prefix: str, *, shown: bool) -> dict[str, str]:
+    """Fetches the remote's runs whose ids match the patterns (`*`, `3fa2*`). Returns id -> tip of all of them.
+
+    New commits are kept by one ref below `prefix`: ten thousand refs, removed right after, would cost more than all the
+    rest. Raises GitFailed.
+    """
+    asked = git.talk("ls-remote", "--quiet", "--", remote, *(RUNS + pattern for pattern in patterns), shown=False)
+    if asked.status:
+        raise GitFailed(*unreachable(asked, f"cannot fetch from {remote}"))
+    lines = (line.split("\t") for line in asked.data.decode(errors="surrogateescape").splitlines())
+    found = {line[1].removeprefix(RUNS): line[0] for line in lines if line[-1].startswith(RUNS)}
+    known = tips(git)
+    fresh = [run for run, tip in found.items() if known.get(run) != tip]
+    if fresh:
+        specs = [f"{RUNS}{name}:{prefix}{name}" for name in (fresh if len(fresh) <= FEW else patterns)]
+        done = git.talk("fetch", *FETCH, *(("--progress",) if shown else ()), "--", remote, *specs, shown=shown)
+        if done.status:
+            raise GitFailed(*unreachable(done, f"cannot fetch from {remote}"))
+        pin(git, [found[run] for run in fresh], prefix)
+    return found
+
+
+def listed(git: Git, remote: str, runs: Sequence[str]) -> dict[str, str]:
+    """Returns those of the runs that every push URL of the remote has, as id -> tip. Raises GitFailed."""
+    patterns = [run_ref(run) for run in runs] if len(runs) <= FEW else [f"{RUNS}*"]
+    found = []
+    for place in pushed_to(git, remote):
+        asked = git.talk("ls-remote", "--quiet", "--", place, *patterns, shown=False)
+        if asked.status:
+            raise GitFailed(*unreachable(asked, f"cannot ask {place}"))
+        lines = (line.split("\t") for line in asked.data.decode(errors="surrogateescape").splitlines())
+        found.append({(line[1].removeprefix(RUNS), line[0]) for line in lines if line[-1].startswith(RUNS)})
+    # with several push URLs, only what all of them have counts
+    return dict(set.intersection(*found))
+
+
+def published(git: Git, remote: str) -> frozenset[str]:
+    """Returns the ids of objects at refs of every push URL, to exclude from pushes. Raises GitFailed."""
+    found = []
+    for place in pushed_to(git, remote):
+        asked = git.talk("ls-remote", "--quiet", "--", place, shown=False)
+        if asked.status:
+            raise GitFailed(*unreachable(asked, f"cannot push to {remote}"))
+        found.append({line.split("\t")[0] for line in asked.data.decode(errors="surrogateescape").splitlines()})
+    return frozenset(filter(is_id, set.intersection(*found)))
+
+
+def pushed_to(git: Git, remote: str) -> list[str]:
+    """Returns the places that pushes go to: the remote's name, or its push URLs if they differ from the fetch URLs."""
+    fetched, pushed = (git.attempt("remote", "get-url", *to, "--all", remote).stdout for to in ((), ("--push",)))
+    return [remote] if fetched == pushed else pushed.decode(errors="surrogateescape").splitlines()
+
+
+def pin(git: Git, heads: Sequence[str], prefix: str) -> None:
+    """Protects commits from gc with one ref, to a commit that has them all as parents. Other objects are ignored."""
+    asked = "".join(f"{head}\n" for head in dict.fromkeys(heads)).encode()
+    lines = git.run("cat-file", "--batch-check=%(objecttype) %(objectname)", stdin=asked).decode().splitlines()
+    parents = [line.replace("commit ", "parent ") for line in lines if line.startswith("commit ")]
+    if parents:
+        who = "gitrun <gitrun@localhost> 0 +0000"
+        text = "\n".join([f"tree {EMPTY_TREE}", *parents, f"author {who}", f"committer {who}", "", "incoming runs", ""])
+        # writes the empty tree, which the commit below must find as an object
+        git.run("mktree", stdin=b"")
+        made = git.run("hash-object", "-w", "-t", "commit", "--stdin", stdin=text.encode()).decode().strip()
+        git.run(*QUIET_LOGS, "update-ref", "--no-deref", f"{prefix}all", made, NO_ID)
+
+
+def push(git: Git, remote: str, runs: Mapping[str, str], *, shown: bool) -> Pushed:
+    """Pushes the runs (id -> tip). Each moves forward there or is rejected. Raises GitFailed.
+
+    If a server refuses the size (nginx: 1 MB by default), the round is halved and tried again.
+    """
+    if not runs:
+        return Pushed()
+    sweep(git)
+    there = tips(git)
+    done, rounds, alone = Pushed(), [dict(runs)], 0
+    while rounds:
+        some = rounds.pop(0)
+        try:
+            done = both(done, push_round(git, remote, some, shown=shown, is_all=some == there))
+            alone = 0
+        except TooLarge:
+            half = len(some) // 2
+            if half and alone < GIVEN_UP:
+                pairs = list(some.items())
+                rounds = [dict(pairs[:half]), dict(pairs[half:]), *rounds]
+                continue
+            alone += 1
+            done = both(done, Pushed(rejected=tuple((run, TOO_LARGE) for run in some)))
+    return done
+
+
+def push_round(git: Git, remote: str, runs: Mapping[str, str], *, shown: bool, is_all: bool) -> Pushed:
+    """Pushes these runs at once. `is_all` means that they are all runs here. Raises GitFailed, TooLarge."""
+    if is_all and all(is_id(run) and is_id(tip) for run, tip in runs.items()):
+        return push_refs(git, remote, RUNS, runs, shown=shown)
+    with opened(git, OUTBOX) as prefix:
+        lines = "".join(f"create {prefix}{run} {tip}\n" for run, tip in runs.items())
+        # these refs are temporary and need no fsync
+        quick = replace(git, config={**git.config, "gitrun.fsync": ("false",)})
+        quick.run(*QUIET_LOGS, "update-ref", "--no-deref", "--stdin", stdin=lines.encode())
+        return push_refs(git, remote, prefix, runs, shown=shown)
+
+
+def both(one: Pushed, two: Pushed) -> Pushed:
+    """Adds up the outcomes of two rounds."""
+    told = tuple(dict.fromkeys((*one.told, *two.told)))
+    return Pushed(
+        (*one.fresh, *two.fresh), (*one.forward, *two.forward), one.same + two.same, (*one.rejected, *two.rejected), told
+    )
+
+
+def push_refs(git: Git, remote: str, prefix: str, runs: Mapping[str, str], *, shown: bool) -> Pushed:
+    """Pushes the refs below `prefix`. Raises GitFailed, TooLarge."""
+    words = (*unmirrored(git, remote), "push", *PUSH, "--progress" if shown else "--no-progress")
+    done = git.talk(*words, "--", remote, f"{prefix}*:{RUNS}*", shown=shown)
+    told = list(lines_of(done.data))
+    if done.status and not any(flag == "!" for flag, _, _ in told):  # with several URLs, one may fail without any status line
+        failed = TooLarge if re.search(r"\bHTTP 413\b|error: 413\b", done.reason) else GitFailed
+        raise failed(*unreachable(done, f"cannot push to {remote}"))
+    refused = {run: refusals(done).get(run, reason) for flag, run, reason in told if flag == "!"}
+    # if another client pushes the same tip at the same time, ours is refused although the ref is right
+    there = listed(git, remote, list(refused)) if refused else {}
+    rejected = {run: in_words(reason) for run, reason in refused.items() if there.get(run) != runs[run]}
+    fresh = dict.fromkeys(run for flag, run, _ in told if flag == "*" and run not in rejected)
+    forward = dict.fromkeys(run for flag, run, _ in told if flag == " " and run not in {*fresh, *rejected})
+    same = len(runs) - len(fresh) - len(forward) - len(rejected)
+    return Pushed(tuple(fresh), tuple(forward), same, tuple(rejected.items()), said_by_hooks(done) if rejected else ())
+
+
+def delete(git: Git, remote: str, runs: Mapping[str, str]) -> Pushed:
+    """Deletes the runs (id -> expected tip) on the remote. Raises GitFailed."""
+    leases = [f"--force-with-lease={run_ref(run)}:{tip}" for run, tip in runs.items()]
+    specs = [f":{run_ref(run)}" for run in runs]
+    words = (*unmirrored(git, remote), "push", *PUSH, *leases)
+    done = git.talk(*words, "--", remote, *specs, shown=False)
+    if refusals(done):  # our server hook requires this option; other servers may not support options, so it is sent second
+        again = git.talk(*words, "--push-option=gitrun.delete", "--", remote, *specs, shown=False)
+        done = again if again.data else done
+    told = list(lines_of(done.data))
+    if done.status and not told:
+        raise GitFailed(*unreachable(done, f"cannot delete on {remote}"))
+    return Pushed(
+        forward=tuple(run for flag, run, _ in told if flag == "-"),
+        rejected=tuple((run, in_words(refusals(done).get(run, reason))) for flag, run, reason in told if flag == "!"),
+        told=said_by_hooks(done),
+    )
+
+
+def why_refused(git: Git, remote: str) -> str:
+    """Returns the reason why the remote would refuse runs; empty if it would accept them. Changes nothing there.
+
+    Pushes `0` and `0/0` in one transaction, which cannot succeed: no repository can have both. All rules and hooks of the
+    remote still judge it. The pushed object is the empty tree, which every git knows.
+    """
+    words = (*unmirrored(git, remote), "push", *PUSH)
+    specs = [f"{EMPTY_TREE}:{ref}" for ref in (PROBE, f"{PROBE}/0")]
+    done = git.talk(*words, "--atomic", "--", remote, *specs, shown=False)
+    reason = next((reason for _, _, reason in lines_of(done.data)), None)
+    if reason is None:  # unreachable, read-only, or without atomic pushes
+        done = git.talk(*words, "--dry-run", "--", remote, specs[0], shown=False)
+        return done.reason if done.status else ""
+    is_our_hooks = any(line.startswith(f"gitrun: refused {PROBE}:") for line in done.told) and HOOK in reason
+    if IMPOSSIBLE.search(reason) or is_our_hooks:
+        return ""
+    return "; ".join([in_words(reason), *said_by_hooks(done)[:1]])
+
+
+def said_by_hooks(done: Answer) -> tuple[str, ...]:
+    """Returns lines from hooks of the other side that the user has not seen: at most MOST, without repetition.
+
+    Leaves out our own hook's reasons, which are per run, and what git says about single refs.
+    """
+    said = (line for line in done.told if not line.startswith(f"gitrun: refused {RUNS}") and not OF_GIT.match(line))
+    lines = list(dict.fromkeys(re.sub(rf"{RUNS}[0-9a-f]{{40}}", f"{RUNS}…", line) for line in said))
+    more = [f"… {len(lines) - MOST:,} more lines"] if len(lines) > MOST else []
+    return () if done.is_seen else (*lines[:MOST], *more)
+
+
+def in_words(reason: str) -> str:
+    """Explains why a ref was refused. Words of a server or hook that are not git's own stay as they are."""
+    bare = reason.removeprefix("[remote rejected] ").removeprefix("[rejected] ").removeprefix("[remote failure] ").strip("()")
+    return next((words for said, words in REASONS.items() if bare.startswith(said)), bare)
+
+
+def refusals(done: Answer) -> dict[str, str]:
+    """Returns the reasons of gitrun's own pre-receive hook on the other side, by run id."""
+    found = (re.match(rf"gitrun: refused {RUNS}([0-9a-f]{{40}}): (.*)", line) for line in done.told)
+    return {match[1]: match[2] for match in found if match}
+
+
+def unmirrored(git: Git, remote: str) -> tuple[str, ...]:
+    """Returns the options that let git push refspecs to a mirror remote."""
+    return ("-c", f"remote.{remote}.mirror=false") if f"remote.{remote}.mirror" in git.config else ()
+
+
+def lines_of(porcelain: bytes) -> Iterator[tuple[str, str, str]]:
+    """Yields flag, run and summary for each run's ref in the output of `git push --porcelain`."""
+    for line in porcelain.decode(errors="replace").splitlines():
+        fields = line.split("\t")
+        if len(fields) == 3 and len(fields[0]) == 1 and f":{RUNS}" in fields[1]:
+            yield fields[0], fields[1].rpartition(f":{RUNS}")[2], fields[2]
+
+
+def unreachable(done: Answer, what: str) -> tuple[str, str]:
+    """Returns message and hint for a git command that failed, without passwords of URLs."""
+    heard = () if done.is_seen else [line.removeprefix("error: ").rstrip(".") for line in done.told[:3]]
+    words = without_passwords("; ".join([f"{what}: {done.reason}", *heard]))
+    if "prerequisite" in done.reason:
+        return words, "it is a bundle of what is new since these commits; fetch them first"
+    return words, "git remote -v shows the remotes"
+
+
+def push_large(git: Git, remote: str, runs: Mapping[str, str]) -> None:
+    """Pushes the LFS objects of the runs, if this repository has any. Raises GitFailed."""
+    if not (git.common_dir / "lfs" / "objects").is_dir():
+        return
+    for start in range(0, len(runs), 100):
+        names = [run_ref(run) for run in list(runs)[start : start + 100]]
+        done = git.talk("lfs", "push", remote, *names, shown=False)
+        if done.status:
+            raise GitFailed(f"git-lfs cannot push the large files: {without_passwords(done.reason)}", "git lfs env")

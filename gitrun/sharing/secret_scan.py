@@ -1,0 +1,128 @@
+"""Scans runs for secrets before they leave this machine, by the rules of `model/secrets.py`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitrun.model.encode import DIRECTORY, FLAGS, RUN
+from gitrun.model.secrets import Scanner, is_secret_file, secrets_in_flags, secrets_in_words
+from gitrun.model.text import path_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from gitrun.git.exe import Git
+
+HEADER = "%(objectname) %(objecttype) %(objectsize) %(rest)"
+READABLE = 1 << 20
+"""Bytes of flags.toml and run.toml that are read; gitrun's own are never longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A file in a run that looks like a secret, and the reason."""
+
+    path: str
+    reason: str
+
+
+def scan(git: Git, tips: Sequence[str], patterns: Sequence[str], known: Sequence[str] = ()) -> list[Finding]:
+    """Finds possible secrets in what the tips reach and `known` (words of git rev-list) does not.
+
+    A tip with `^` before it is excluded with its history. Files are read as streams, to their end.
+    """
+    asked = "".join(f"{tip}\n" for tip in tips).encode()
+    listed = ("rev-list", "--objects", "--ignore-missing", "--stdin", *(("--not", *known) if known else ()))
+    names: dict[bytes, bool] = {}
+    found: dict[Finding, None] = {}
+    for path, content in blobs(git.piped(listed, ("cat-file", f"--batch={HEADER}"), asked)):
+        text = os.fsdecode(path)
+        reasons = reasons_in(text, content)
+        if path not in names:
+            names[path] = not text.startswith(f"{DIRECTORY}/") and is_secret_file(text, patterns)
+        if names[path]:
+            reasons = ["its name looks like that of a secret"]
+        found |= dict.fromkeys(Finding(path_text(text), reason) for reason in reasons)
+    return list(found)
+
+
+def reasons_in(path: str, content: Iterator[bytes]) -> list[str]:
+    """Returns the reasons why a file's content looks like a secret. Reads the content to its end."""
+    scanner, kept = Scanner(), bytearray()
+    for piece in content:
+        scanner.feed(piece)
+        if path in {FLAGS, RUN} and len(kept) < READABLE:
+            kept += piece
+    reasons = list(values_in(path, bytes(kept))) if kept else []
+    found = scanner.close()
+    return reasons or ([f"it holds what looks like {found}"] if found else [])
+
+
+def values_in(path: str, data: bytes) -> Iterator[str]:
+    """Yields the reasons why flags, or the words of a command, look like secrets."""
+    from gitrun.model.toml import read_toml
+
+    try:
+        table = read_toml(data.decode())
+    except (ValueError, RecursionError):
+        return
+    if path == FLAGS:
+        for name, what in secrets_in_flags(table):
+            yield f"it holds what looks like {'a password' if what == 'a secret' else what} in a flag ({name})"
+    elif isinstance(words := table.get("command"), list):
+        for name, what in secrets_in_words([word for word in words if isinstance(word, str)]):
+            yield f"it holds what looks like {'a password' if what == 'a secret' else what} in the command ({name})"
+
+
+def blobs(pieces: Iterator[bytes]) -> Iterator[tuple[bytes, Iterator[bytes]]]:
+    """Yields path and content of each blob in the output of `git cat-file --batch`.
+
+    The content is an iterator of pieces.
+    """
+    reader = Reader(pieces)
+    while line := reader.line():
+        fields = line.split(b" ", 3)
+        if len(fields) < 4 or not fields[2].isdigit():  # a missing object
+            continue
+        content = reader.content(int(fields[2]))
+        if fields[1] == b"blob":
+            yield fields[3], content
+        # skip the rest, so that the next line read is a header again
+        for _ in content:
+            pass
+        reader.line()
+
+
+class Reader:
+    """A buffered reader of lines and of contents of known size."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = b""
+        self._place = 0
+
+    def line(self) -> bytes | None:
+        """Returns the next line without its end; None at the end of input."""
+        while (end := self._rest.find(b"\n", self._place)) < 0:
+            piece = next(self._pieces, b"")
+            if not piece:
+                return None
+            self._rest, self._place = self._rest[self._place :] + piece, 0
+        found = self._rest[self._place : end]
+        self._place = end + 1
+        return found
+
+    def content(self, size: int) -> Iterator[bytes]:
+        """Yields the next `size` bytes in pieces."""
+        while size:
+            piece = self._rest[self._place : self._place + size]
+            if piece:
+                self._place += len(piece)
+                size -= len(piece)
+                yield piece
+                continue
+            self._rest, self._place = next(self._pieces, b""), 0
+            if not self._rest:
+                return

@@ -1,0 +1,228 @@
+"""Exchanges runs with other repositories: fetch, push, delete, export, import, and the trust in runs from elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitrun.errors import GitFailed, NotTrusted, UnknownRun, UsageError
+from gitrun.git.exe import last_words
+from gitrun.git.objects import Objects
+from gitrun.model.refs import TRASH, is_id, run_ref, short
+from gitrun.model.run import Run
+from gitrun.model.run_names import digits_of
+from gitrun.model.submodules import outermost
+from gitrun.sharing import quarantine, remotes, secret_scan
+from gitrun.sharing.quarantine import Wanted
+from gitrun.store import trust
+from gitrun.store.index import Index
+from gitrun.store.live import is_live
+from gitrun.store.refs import tips
+from gitrun.store.runs import attempts, read_runs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from gitrun.git.exe import Git
+    from gitrun.model.files import File
+    from gitrun.model.settings import Settings
+    from gitrun.sharing.quarantine import Received
+    from gitrun.sharing.remotes import Pushed
+    from gitrun.sharing.secret_scan import Finding
+    from gitrun.sharing.validate import Chain
+    from gitrun.store.signing import Signature
+
+    Pick = Callable[[Sequence[Run]], Collection[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A request to fetch runs: ids or prefixes of ids (none: all runs), of which `pick` selects some by id.
+
+    `merge` merges runs that have new attempts on both sides. `shown` shows git's progress to the user.
+    """
+
+    names: tuple[str, ...] = ()
+    pick: Pick | None = None
+    merge: bool = False
+    shown: bool = False
+
+
+class Sharing:
+    """The runs of one repository, seen from other repositories."""
+
+    def __init__(self, git: Git, settings: Settings) -> None:
+        self._git, self._settings = git, settings
+
+    def fetch(self, remote: str, order: Order) -> Received:
+        """Fetches runs from a remote, or from a bundle at a path. Raises GitFailed, UnknownRun."""
+        git = self._git
+        patterns = [f"{digits_of(name)}*" for name in order.names] or ["*"]
+        # quarantine: fetched refs stay under a private prefix until their runs are checked
+        with quarantine.opened(git) as prefix:
+            there = remotes.fetch(git, remote, patterns, prefix, shown=order.shown)
+            named = named_ids(there, order.names, remote) if order.names else frozenset[str]()
+            wanted = Wanted(named, self._keeping(order.pick) if order.pick else None, merge=order.merge)
+            return quarantine.receive(git, there, wanted)
+
+    def _keeping(self, pick: Pick) -> Callable[[Sequence[Chain]], Collection[str]]:
+        # imported late: pygit2 takes 0.13 s
+        from gitrun.git.odb import Odb
+
+        def keep(chains: Sequence[Chain]) -> Collection[str]:
+            found = read_runs(self._git, Odb(self._git), {chain.run: chain.tip for chain in chains}, frozenset())
+            return pick([run for run in found if isinstance(run, Run)])
+
+        return keep
+
+    def all_tips(self) -> dict[str, str]:
+        """Returns all runs of this repository that are not running: id -> tip."""
+        found = tips(self._git)
+        # other programs may have put refs there
+        return {run: tip for run, tip in found.items() if is_id(run) and is_id(tip) and not is_live(self._git.state, run)}
+
+    def made_here(self, runs: Sequence[Run]) -> list[Run]:
+        """Returns the finished runs whose first or last attempt was made here or is trusted."""
+        known = trust.trusted(self._git)
+        return [run for run in runs if run.attempt.stopped and not known.isdisjoint((run.id, run.attempt.id))]
+
+    def published(self, remote: str) -> frozenset[str]:
+        """Returns the commits that the refs of a remote point to. Raises GitFailed."""
+        return remotes.published(self._git, remote)
+
+    def unpublished(self, runs: Mapping[str, str], there: Collection[str]) -> list[str]:
+        """Returns the user's commits below the runs that `there` lacks: short id and subject, newest first."""
+        asked = "".join([*(f"{tip}\n" for tip in runs.values()), *(f"^{name}\n" for name in there)]).encode()
+        words = (
+            "--ignore-missing",
+            "--no-commit-header",
+            "--format=%h %s",
+            # gitrun's own commits have this trailer
+            "--invert-grep",
+            "--grep=^Gitrun-Kind: ",
+            "--stdin",
+        )
+        return self._git.run("rev-list", "--abbrev=8", *words, stdin=asked).decode(errors="replace").splitlines()
+
+    def secrets(self, runs: Mapping[str, str], there: Collection[str]) -> list[Finding]:
+        """Returns what looks like a secret in the runs, except in commits reachable from `there`."""
+        return secret_scan.scan(self._git, [*runs.values(), *(f"^{name}" for name in there)], self._settings.secrets)
+
+    def secrets_in_export(self, runs: Mapping[str, str], without: str | None = None) -> list[Finding]:
+        """Returns what looks like a secret in a bundle of the runs. Leaves out what `without` or a remote has."""
+        tips = [*runs.values(), *([f"^{without}"] if without else [])]
+        return secret_scan.scan(self._git, tips, self._settings.secrets, ("--remotes",))
+
+    def held_back(self, runs: Iterable[str]) -> dict[str, str]:
+        """Returns the runs that must not be pushed: id -> path of a submodule whose files the run recorded.
+
+        Code of another repository leaves only with `gitrun.pushSubmodules`, or if the caller does not ask here.
+        """
+        from gitrun.store.index import Index
+
+        if self._settings.push_submodules:
+            return {}
+        with Index(self._git) as index, Objects(self._git) as objects:
+            known = (run for run in map(index.get, runs) if isinstance(run, Run))
+            found = ((run.id, one) for run in known for one in attempts(self._git, objects, run) if one.content)
+            return {run: next(iter(outermost(attempt.submodules)), "?") for run, attempt in found}
+
+    def push(self, remote: str, runs: Mapping[str, str], *, shown: bool = False) -> Pushed:
+        """Pushes the runs (id -> tip) and their git-lfs files. Raises GitFailed."""
+        if runs:
+            # first, so that no run arrives without its large files
+            remotes.push_large(self._git, remote, runs)
+        return remotes.push(self._git, remote, runs, shown=shown)
+
+    def left_behind(self, runs: Collection[str]) -> list[tuple[str, File]]:
+        """Returns the files of these runs that only exist beside the repository, each with the id of its run."""
+        from gitrun.store.kept_files import left_behind
+
+        with Index(self._git) as index:
+            found = [run for run in map(index.get, runs) if isinstance(run, Run)]
+        return left_behind(self._git, found)
+
+    def delete(self, remote: str, runs: Mapping[str, str]) -> Pushed:
+        """Deletes the runs (id -> tip as known here) on the remote. Raises GitFailed."""
+        return remotes.delete(self._git, remote, runs)
+
+    def known(self, names: Sequence[str]) -> dict[str, str]:
+        """Returns the runs, here or in the trash, that these id prefixes name: id -> tip. Raises UnknownRun."""
+        there = tips(self._git, TRASH) | tips(self._git)
+        return {run: there[run] for run in sorted(named_ids(there, names, "this repository"))}
+
+    def is_here(self, run: str) -> bool:
+        """Returns whether this repository has the run, not in the trash."""
+        return run in tips(self._git)
+
+    def export(self, runs: Mapping[str, str], file: Path, without: str | None = None) -> None:
+        """Writes a bundle of the runs and their history, except what `without` has. Raises GitFailed."""
+        asked = "".join(f"{run_ref(run)}\n" for run in runs) + (f"^{without}\n" if without else "")
+        done = self._git.attempt("bundle", "create", "--quiet", str(file), "--stdin", stdin=asked.encode())
+        if done.returncode:
+            raise GitFailed(f"the runs cannot be exported: {last_words(done.stderr)}")
+
+    def import_(self, file: Path, order: Order) -> Received:
+        """Fetches runs from a bundle. Raises GitFailed, UsageError."""
+        if not file.is_file():
+            raise UsageError(f"there is no file '{file}'", "git run export RUNS FILE writes one")
+        return self.fetch(str(file.absolute()), order)
+
+    def trust(self, names: Sequence[str], *, back: bool = False) -> None:
+        """Trusts attempts (ids) and keys (fingerprints), or revokes that trust if `back` is set."""
+        (trust.distrust if back else trust.trust)(self._git, names)
+
+    def keys_of(self, runs: Sequence[Run]) -> list[str]:
+        """Returns the keys that signed the last attempts of the runs. Raises NotTrusted if a run lacks a good signature."""
+        found = []
+        for run in runs:
+            signed = self.signature(run)
+            if signed is None or not signed.is_good:
+                raise NotTrusted(f"run {short(run.id)}: {signed.words if signed else 'unsigned'}", "only good signatures count")
+            found.append(signed.primary or signed.key)
+        return list(dict.fromkeys(found))
+
+    def signature(self, run: Run) -> Signature | None:
+        """Returns git's verdict on the signature of the run's last attempt; None if it is unsigned."""
+        from gitrun.store.signing import signature
+
+        return signature(self._git, run.attempt.id)
+
+    def is_key(self, word: str) -> bool:
+        """Returns whether a word is the fingerprint of a key."""
+        return trust.is_fingerprint(word)
+
+    def trusted_keys(self) -> list[str]:
+        """Returns the fingerprints of trusted keys."""
+        return trust.signers(self._git)
+
+    def is_trusted(self, run: Run) -> bool:
+        """Returns whether the run's last attempt may be executed."""
+        return trust.is_trusted(self._git, run)
+
+    def untrusted(self, runs: Sequence[Run]) -> list[Run]:
+        """Returns the runs that may not be executed."""
+        known = {run.id for run in trust.trusted_of(self._git, runs)}
+        return [run for run in runs if run.id not in known]
+
+    def default_remote(self, *, push: bool = False) -> str:
+        """Returns the remote that git uses by default. Raises UsageError."""
+        return remotes.default_remote(self._git, push=push)
+
+    def is_remote(self, word: str) -> bool:
+        """Returns whether a word names a remote, not a run."""
+        return remotes.is_remote(self._git, word)
+
+
+def named_ids(there: Mapping[str, str], names: Sequence[str], remote: str) -> frozenset[str]:
+    """Returns the ids that the prefixes name. Raises UnknownRun if one matches no run or several."""
+    found = set()
+    for name in names:
+        ids = [run for run in there if run.startswith(digits_of(name))]
+        if not ids:
+            raise UnknownRun(f"{remote} has no run '{name}'")
+        if len(ids) > 1:
+            raise UnknownRun(f"'{name}' is short for {len(ids)} runs: {', '.join(map(short, ids[:8]))}", "give more digits")
+        found.add(ids[0])
+    return frozenset(found)

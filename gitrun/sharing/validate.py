@@ -1,0 +1,422 @@
+"""Checks commits made elsewhere: proves that a ref leads to a sound run before anything else reads it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitrun.errors import BadRun
+from gitrun.git.objects import Object
+from gitrun.git.odb import Odb
+from gitrun.model import encode
+from gitrun.model.refs import EMPTY_TREE, is_id
+from gitrun.model.text import safe_text
+from gitrun.model.validation_rules import (
+    COMMIT,
+    COMMITS,
+    DEPTH,
+    ENTRIES,
+    FORMAT,
+    SIZES,
+    TABLES,
+    TREE,
+    behind,
+    claim_of,
+    read_table,
+    wrong_mode,
+    wrong_name,
+    wrong_shape,
+)  # fmt: skip
+from gitrun.store.commits import read_commit
+from gitrun.store.foreign import tree_of
+from gitrun.store.runs import why_not
+from gitrun.store.tree_size import Measure, Measurer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from gitrun.git.exe import Git
+    from gitrun.model.validation_rules import Claim
+    from gitrun.store.commits import Commit
+
+HEAD = re.compile(rb"([^\0]*)\0.{20}", re.DOTALL)
+FOLDER = encode.DIRECTORY.encode()
+SHARED, LARGE = 1_000, 1 << 16
+"""Number of trees and shapes that are cached; bytes of names above which a shape is not cached."""
+ENTRY = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
+FIXED = (encode.FLAGS, encode.RUN, encode.ENV, encode.LENT)
+NO_MODULES: Mapping[bytes, str] = {}
+NOTED = frozenset({encode.NOTES.encode()})
+NEEDED = {"attempt": encode.RUN, "result": encode.RESULT}
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The commits of a run behind a tip, newest first on each path, and the ids of its attempts.
+
+    `results` maps attempts to their results. `time` is the commit time of the newest attempt.
+    """
+
+    run: str
+    tip: str
+    commits: tuple[str, ...]
+    attempts: tuple[str, ...]
+    results: Mapping[str, str]
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The names and modes of a tree, checked. Trees that differ only in object ids share one.
+
+    `size` is the length of such a tree in bytes, `entries` the number of its entries. `directories` and `folder` are byte
+    offsets of object ids: of its subdirectories, and of its `.gitrun`. If the tree is a `.gitrun`, `ours` has path, mode and
+    offset of the files that gitrun writes there.
+    """
+
+    size: int
+    entries: int
+    directories: tuple[int, ...]
+    folder: int | None
+    ours: tuple[tuple[str, bytes, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A tree as its shape and its bytes."""
+
+    shape: Shape
+    data: bytes
+
+    def at(self, place: int) -> str:
+        """Returns the object id at this byte offset."""
+        return self.data[place : place + 20].hex()
+
+
+class Inspector:
+    """Checks runs of one repository. Objects that many of them share are checked once."""
+
+    def __init__(self, git: Git) -> None:
+        self._odb = Odb(git)
+        self._measurer = Measurer(self._odb)
+        self._bases: set[str] = set()
+        self._trees: dict[str, Measure] = {}
+        self._folders: dict[str, dict[str, str]] = {}
+        self._tops: dict[str, str] = {}
+        self._claims: dict[str, Claim] = {}
+        self._stripped: dict[tuple[str, frozenset[tuple[bytes, str]]], str] = {}
+        self._files: dict[tuple[str, str], str] = {}
+        self._shapes: dict[bytes, Shape] = {}
+        self._read: dict[str, Tree] = {}
+
+    def chain(self, run: str, tip: str) -> Chain:
+        """Returns the commits of the run with this tip, all checked. Raises BadRun with the reason if one is unsound."""
+        if reason := why_not(run, tip):
+            raise BadRun(reason)
+        seen: dict[str, Commit] = {}
+        front = [tip]
+        while front:
+            name = front.pop()
+            if name in seen:
+                continue
+            if len(seen) >= COMMITS:
+                raise BadRun(f"it has more than {COMMITS:,} commits")
+            commit = self.commit(name)
+            seen[name] = commit
+            self.check(commit)
+            front += behind(name, commit.kind, commit.parents, run)
+            if commit.kind == "attempt" and (len(commit.parents) > 1 if name == run else not commit.parents):
+                raise BadRun("its name is not the id of its first attempt")
+        if run not in seen:
+            raise BadRun("its name is not the id of its first attempt")
+        for commit in seen.values():
+            self.compare(commit, seen)
+            if commit.kind == "attempt":
+                self.prove_carried(commit, None if commit.id == run else seen[commit.parents[-1]])
+        self.measure_bases(seen, run)
+        attempts = {name: commit for name, commit in seen.items() if commit.kind == "attempt"}
+        newest = max(commit.time for commit in attempts.values())
+        return Chain(run, tip, tuple(seen), tuple(attempts), results_in(seen), newest)
+
+    def measure_bases(self, known: Mapping[str, Commit], run: str) -> None:
+        """Raises BadRun if the tree of a base commit that exists here would unfold to too many files."""
+        for commit in known.values():
+            before = behind(commit.id, commit.kind, commit.parents, run)
+            for base in (parent for parent in commit.parents if parent not in before):
+                if base not in self._bases and (tree := tree_of(self._odb, base)):
+                    self._measurer.require_small(tree)
+                self._bases.add(base)
+
+    def commit(self, name: str) -> Commit:
+        """Returns a commit of a run. Raises BadRun if gitrun did not make it, or its parents do not fit its kind."""
+        data = self._object(name, "commit", COMMIT)
+        commit = read_commit(Object(name, "commit", len(data), data))
+        if commit is None or not is_id(commit.tree) or not all(map(is_id, commit.parents)):
+            raise BadRun(f"commit {name[:8]} was not made by gitrun")
+        if not FORMAT.search(data):
+            raise BadRun(f"commit {name[:8]} is of no format")
+        if reason := wrong_shape(commit.kind, commit.parents):
+            raise BadRun(reason)
+        return commit
+
+    def check(self, commit: Commit) -> None:
+        """Raises BadRun unless the commit's tree is safe to read and to check out."""
+        # trees are remembered for one commit at a time, to bound memory
+        self._read.clear()
+        if self.measure(commit.tree).entries > ENTRIES:
+            raise BadRun(f"its tree would unfold to more than {ENTRIES:,} files")
+        tree = self._tree(commit.tree)
+        if tree.shape.folder is None:
+            raise BadRun(f"commit {commit.id[:8]} has no {encode.DIRECTORY}")
+        there = self._records(commit.tree)
+        needed = NEEDED.get(commit.kind)
+        if needed and needed not in there:
+            raise BadRun(f"{needed} is missing")
+        if commit.kind == "attempt":
+            self.prove(commit, there)
+
+    def prove(self, attempt: Commit, files: Mapping[str, str]) -> None:
+        """Raises BadRun unless the attempt's tree is the source that run.toml names, and has no result yet."""
+        claim = self._claims[files[encode.RUN]]
+        if encode.RESULT in files:
+            raise BadRun(f"attempt {attempt.id[:8]} has a result before it ended")
+        taken = frozenset({FOLDER, *claim.carried})
+        is_named = self._without(attempt.tree, taken) == (claim.content or claim.source)
+        if is_named and claim.content:  # `source` has submodules as commits, as the base commit does
+            are_sound = all(
+                is_id(commit) and may_be_module(self._at(attempt.tree, path)) for path, commit in claim.modules.items()
+            )
+            is_named = are_sound and self._without(attempt.tree, taken, claim.modules) == claim.source
+        if not is_named:
+            raise BadRun(f"the source of attempt {attempt.id[:8]} is not the one that it names")
+
+    def prove_carried(self, attempt: Commit, before: Commit | None) -> None:
+        """Raises BadRun unless each carried path is exactly what the run's previous tip has there.
+
+        A first attempt, with `before` None, must carry nothing: a diff would not show that it executes such files.
+        """
+        carried = self._claims[self._records(attempt.tree)[encode.RUN]].carried
+        if before is None:
+            if carried:
+                raise BadRun("its first attempt carries files, and there is no attempt before it")
+            return
+        for path in carried:
+            if self._at(attempt.tree, path) != self._at(before.tree, path):
+                name = safe_text(os.fsdecode(path)[:80])
+                raise BadRun(f"attempt {attempt.id[:8]} carries '{name}', and the attempt before it did not leave that")
+
+    def _at(self, tree: str, path: bytes) -> tuple[bytes, bytes] | None:
+        """Returns mode and id (20 bytes) of the entry at the path; None if there is none."""
+        found: tuple[bytes, bytes] | None = (b"40000", bytes.fromhex(tree))
+        for part in path.split(b"/"):
+            if found is None or found[0] != b"40000":
+                return None
+            there = ENTRY.findall(self._tree(found[1].hex()).data)
+            found = next(((mode, made) for mode, name, made in there if name == part), None)
+        return found
+
+    def compare(self, commit: Commit, known: Mapping[str, Commit]) -> None:
+        """Raises BadRun unless the commit changed only what its kind may change.
+
+        A result leaves its attempt's records alone. An annotation or merge changes notes.toml alone. Otherwise the tip could
+        differ from what people trusted by id.
+        """
+        if commit.kind == "attempt":
+            return
+        before = known[commit.parents[0]]
+        if commit.kind == "result":
+            own, old = self._records(commit.tree), self._records(before.tree)
+            if encode.RESULT in old:
+                raise BadRun(f"result {commit.id[:8]} is a second one of its attempt")
+            if any(own.get(name) != old.get(name) for name in FIXED):
+                raise BadRun(f"result {commit.id[:8]} changes what its attempt says of itself")
+        elif self._without(commit.tree, NOTED) != self._without(before.tree, NOTED):
+            raise BadRun(f"{commit.kind} {commit.id[:8]} changes more than {encode.NOTES}")
+
+    def _without(self, tree: str, paths: frozenset[bytes], modules: Mapping[bytes, str] = NO_MODULES) -> str:
+        """Returns the id of the tree after removing `paths` and putting `modules` (path -> commit) in. Cached."""
+        changes = {**modules, **dict.fromkeys(paths, "")}
+        key = tree, frozenset(changes.items())
+        known = self._stripped.get(key)
+        if known is None:
+            asked = {tuple(path.split(b"/")): bytes.fromhex(commit) for path, commit in changes.items()}
+            known = self._strip(tree, asked).hex() or EMPTY_TREE
+            self._stripped[key] = known
+        return known
+
+    def _strip(self, tree: str, changes: Mapping[tuple[bytes, ...], bytes]) -> bytes:
+        """Computes the tree of `_without` as a 20-byte id; an empty commit removes a path. Empty for a tree without entries."""
+        entries: list[tuple[bytes, bytes, bytes]] = []
+        taken: dict[bytes, dict[tuple[bytes, ...], bytes]] = {}
+        for (first, *rest), commit in changes.items():
+            taken.setdefault(first, {})[tuple(rest)] = commit
+        for mode, name, made in ENTRY.findall(self._tree(tree).data):
+            below = taken.get(name, {})
+            if () in below:
+                if below[()]:
+                    entries.append((b"160000", name, below[()]))
+                continue
+            inner = self._strip(made.hex(), below) if below and mode == b"40000" else made
+            if inner:
+                entries.append((mode, name, inner))
+        # git sorts directories as if their names ended in `/`, commits not
+        if any(taken[name].get(()) for _, name, _ in entries if name in taken):
+            entries.sort(key=lambda entry: entry[1] + b"/" if entry[0] == b"40000" else entry[1])
+        kept = b"".join(mode + b" " + name + b"\0" + made for mode, name, made in entries)
+        return hashlib.sha1(b"tree %d\0" % len(kept) + kept, usedforsecurity=False).digest() if kept else b""
+
+    def measure(self, tree: str) -> Measure:
+        """Returns the unfolded size of a tree. Each subtree is read once. Raises BadRun for a bad name or mode in it.
+
+        A tree of 11 objects can unfold to 10^10 files, so subtrees are counted before any is unfolded.
+        """
+        known = self._trees
+        # an explicit stack: a hostile tree can be deeper than Python recurses
+        stack = [tree]
+        open_now: set[str] = set()
+        while stack:
+            top = stack[-1]
+            if top in known:
+                stack.pop()
+                continue
+            tree_here = self._tree(top)
+            below = [tree_here.at(place) for place in tree_here.shape.directories]
+            missing = [child for child in below if child not in known]
+            if missing and top not in open_now:
+                open_now.add(top)
+                if len(open_now) > DEPTH:
+                    raise BadRun(f"its tree has more than {DEPTH} directories within each other")
+                stack += missing
+                continue
+            stack.pop()
+            open_now.discard(top)
+            known[top] = self._sum(tree_here.shape.entries, below)
+        return known[tree]
+
+    def _sum(self, own: int, below: list[str]) -> Measure:
+        """Returns the size of a directory with `own` entries and measured subdirectories. Raises BadRun if nested too deep."""
+        if not below:
+            return Measure(own, 1)
+        entries = own + sum(self._trees[child].entries for child in below)
+        depth = 1 + max((self._trees[child].depth for child in below), default=0)
+        if depth > DEPTH:
+            raise BadRun(f"its tree has more than {DEPTH} directories within each other")
+        # capped, so that the numbers of a hostile tree stay small
+        return Measure(min(entries, ENTRIES + 1), depth)
+
+    def _records(self, tree: str) -> dict[str, str]:
+        """Returns the ids of gitrun's own files in the tree by path, all checked. Raises BadRun."""
+        if tree in self._tops:
+            return self._folders[self._tops[tree]]
+        top = self._tree(tree)
+        if top.shape.folder is None:
+            raise BadRun(f"tree {tree[:8]} has no {encode.DIRECTORY}")
+        folder = top.at(top.shape.folder)
+        if folder not in self._folders:
+            inner = self._tree(folder)
+            found = {path: inner.at(place) for path, _, place in inner.shape.ours}
+            for path, mode, _ in inner.shape.ours:
+                if reason := self._wrong_file(mode, path, found[path]):
+                    raise BadRun(reason)
+            self._folders[folder] = found
+        self._tops[tree] = folder
+        return self._folders[folder]
+
+    def _wrong_file(self, mode: bytes, path: str, blob: str) -> str:
+        """Returns the reason why this blob cannot be the file at `path`; empty if it can. Caches reasons and claims."""
+        if mode not in {b"100644", b"100755"}:
+            return f"{path} is not a file"
+        if (path, blob) not in self._files:
+            try:
+                data = self._object(blob, "blob", SIZES[path], wanted=path in TABLES)
+                found = read_table(data, path) if path in TABLES else {}
+                self._files[path, blob] = ""
+                if path == encode.RUN:
+                    self._claims[blob] = claim_of(found)
+            except BadRun as error:
+                self._files[path, blob] = f"{path}: {error.message}"
+        return self._files[path, blob]
+
+    def _tree(self, name: str) -> Tree:
+        """Returns a tree whose names and modes are checked. Raises BadRun."""
+        if name in self._read:
+            return self._read[name]
+        data = self._object(name, "tree", TREE)
+        heads = HEAD.findall(data)
+        key = b"\0".join(heads)
+        shape = self._shapes.get(key)
+        if shape is None:
+            shape = shape_of(heads, name)
+            if len(self._shapes) < SHARED and len(key) < LARGE:
+                self._shapes[key] = shape
+        # bytes are missing or left over after the last entry
+        if shape.size != len(data):
+            raise BadRun(f"tree {name[:8]} is cut short")
+        found = Tree(shape, data)
+        if len(self._read) < SHARED:
+            self._read[name] = found
+        return found
+
+    def _object(self, name: str, kind: str, limit: int, *, wanted: bool = True) -> bytes:
+        """Returns the object's content, or empty bytes unless `wanted`.
+
+        Raises BadRun if it is missing, of another kind, or larger than `limit` bytes.
+        """
+        found = self._odb.look(name, limit if wanted else -1)
+        if found is None:
+            raise BadRun(f"an object is missing: {name[:40]}")
+        of_kind, size, data = found
+        if of_kind != kind:
+            raise BadRun(f"object {name[:8]} is a {of_kind}, where a {kind} is to be")
+        if size > limit:
+            raise BadRun(f"{kind} {name[:8]} has {size:,} bytes, more than {limit:,}")
+        return data or b""
+
+
+def results_in(known: Mapping[str, Commit]) -> dict[str, str]:
+    """Maps each attempt among these commits to its result. Raises BadRun if an attempt has two results."""
+    attempts: dict[str, str] = {}
+    found: dict[str, str] = {}
+    for commit in known.values():
+        if commit.kind != "result":
+            continue
+        line = [commit.id]
+        while line[-1] not in attempts and known[line[-1]].kind != "attempt":
+            line.append(known[line[-1]].parents[0])
+        attempt = attempts.get(line[-1], line[-1])
+        attempts.update(dict.fromkeys(line, attempt))
+        if attempt in found:
+            raise BadRun(f"attempt {attempt[:8]} has two results, {found[attempt][:8]} and {commit.id[:8]}")
+        found[attempt] = commit.id
+    return found
+
+
+def may_be_module(found: tuple[bytes, bytes] | None) -> bool:
+    """Returns whether the entry is a directory or a commit."""
+    return found is not None and found[0] in {b"40000", b"160000"}
+
+
+def shape_of(heads: Sequence[bytes], tree: str) -> Shape:
+    """Checks the modes and names of a tree and returns its shape. Raises BadRun if one is not allowed."""
+    folders, ours, names, place = [], [], set(), 0
+    folder = None
+    for head in heads:
+        mode, _, name = head.partition(b" ")
+        if reason := wrong_name(name) or wrong_mode(mode, name):
+            raise BadRun(f"its tree has {reason}: '{safe_text(name[:80].decode(errors='surrogateescape'))}'")
+        place += len(head) + 1
+        if mode == b"40000":
+            folders.append(place)
+            folder = place if name == FOLDER else folder
+        path = f"{encode.DIRECTORY}/{name.decode(errors='replace')}"
+        names.add(name)
+        if path in SIZES:
+            ours.append((path, mode, place))
+        place += 20
+    if len(names) < len(heads):
+        raise BadRun(f"tree {tree[:8]} has a name twice")
+    return Shape(place, len(heads), tuple(folders), folder, tuple(ours))

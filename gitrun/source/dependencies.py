@@ -1,0 +1,302 @@
+"""Dependencies of a run: needed files of other runs, and inputs. Finds and hashes them before the start."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from gitrun.errors import CannotRun, UsageError
+from gitrun.git.objects import EXECUTABLE, FILE, TREE, entry_at
+from gitrun.git.places import make_private
+from gitrun.model.flags import Typed
+from gitrun.model.provenance import NOTHING, Dependency, InputFile
+from gitrun.model.refs import short
+from gitrun.model.run_names import marked
+from gitrun.model.status import COMPLETED
+from gitrun.store.index import Index
+from gitrun.store.kept_files import unpack
+from gitrun.store.resolve import find
+from gitrun.store.results import kept as stored_at
+from gitrun.store.runs import states
+from gitrun.store.trust import require_trusted, trusted_of
+from gitrun.workspace.checkout import carried
+from gitrun.workspace.links import is_cache
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from gitrun.git.exe import Git
+    from gitrun.git.objects import Objects
+    from gitrun.model.entry import Input, Need
+    from gitrun.model.files import File
+    from gitrun.model.plan import Plan
+    from gitrun.model.request import Request
+    from gitrun.model.run import Run
+    from gitrun.workspace.session import Road
+
+MOST = 100_000
+"""Files of an input directory above which hashing before each start takes too long. Also the size of the hash cache."""
+
+
+def with_dependencies(road: Road, objects: Objects, request: Request, plan: Plan) -> Plan:
+    """Returns the plan with needed runs and inputs, all verified to exist. Raises UsageError, CannotRun, UnknownRun.
+
+    A restart keeps the runs that the previous attempt used, unless the entry or the request says otherwise.
+    """
+    definition = plan.definition
+    if definition is None or not (definition.needs or definition.inputs):
+        return plan
+    found = []
+    basis = plan.basis or NOTHING
+    before = {need.operation: need for need in basis.needs}
+    for need in definition.needs:
+        named = request.flags.get(need.operation)
+        kept = None if named is not None or need.always else before.get(need.operation)
+        named = kept.run if kept else named
+        found.append(need_of(road.git, objects, need, (named, plan.operation), kept))
+    inputs = tuple(input_file(road, objects, one, (plan.source.whole, plan.operation)) for one in definition.inputs)
+    known = {one.path: one for one in basis.inputs}
+    for one in inputs:
+        if one.path in known and known[one.path].sha256 != one.sha256:
+            road.say(f"input {one.path} has changed since the attempt before")
+    return replace(plan, basis=replace(basis, needs=tuple(found), inputs=inputs))
+
+
+def need_of(git: Git, objects: Objects, need: Need, asked: tuple[object, str], kept: Dependency | None = None) -> Dependency:
+    """Returns the dependency with its run and files. Raises GitrunError.
+
+    `asked` is the name of the run (None: choose one) and the operation that needs it. `kept` is the dependency of the previous
+    attempt.
+    """
+    named, operation = asked
+    with Index(git) as index:
+        run = run_for(index, need, named, operation, git)
+    if kept:
+        run = as_used(git, objects, run, kept)
+    else:  # foreign files can steer the program; those used before are pinned by their hashes in a trusted run
+        require_trusted(git, run)
+    files = left_by(git, objects, run)
+    found = files_of(need, run, files, kept, operation)
+    wanted = {path for path, _ in found.files}
+    # small kept files of a fetched run are still in its commit
+    unpack(git, run.id, run.attempt, wanted)
+    for file in files:
+        if file.path in wanted and file.stored == "local" and not os.path.lexists(place_of(git, run, file)):
+            raise CannotRun(
+                f"{operation} needs '{file.path}' of run {short(run.id)} of {need.operation}, and it is not on this machine",
+                "it was too large for git, or ignored by it, where it was made",
+            )
+    return found
+
+
+def as_used(git: Git, objects: Objects, run: Run, need: Dependency) -> Run:
+    """Returns the run's latest state that still has all files used before; its current state if no state has."""
+    used = set(need.files)
+
+    def has_them(state: Run) -> bool:
+        return used <= {(file.path, file.sha256) for file in left_by(git, objects, state)}
+
+    if has_them(run):
+        return run
+    return next((state for state in reversed(states(git, objects, run)) if has_them(state)), run)
+
+
+def left_by(git: Git, objects: Objects, run: Run) -> tuple[File, ...]:
+    """Returns the files present when the run's attempt had ended: its own and those inherited from earlier attempts."""
+    return tuple({file.path: file for file in (*carried(git, objects, run), *run.attempt.files)}.values())
+
+
+def place_of(git: Git, run: Run, file: File) -> Path:
+    """Returns the path of a file of the run that is kept outside git."""
+    return stored_at(git, run.id, run.attempt.id) / file.path
+
+
+def run_for(index: Index, need: Need, named: object, operation: str, git: Git) -> Run:
+    """Returns the run to use: the named one, else the marked one, else the latest completed and trusted one."""
+    if named is not None:
+        run = find(index, named.text if isinstance(named, Typed) else str(named), git.prefix)
+        if run.operation != need.operation:
+            raise UsageError(
+                f"{operation} needs a run of {need.operation}, and {short(run.id)} is one of {run.operation}",
+                f"git run list --op {need.operation} lists them",
+            )
+        return run
+    ended = [run for run in index.of_operation(need.operation) if run.status == COMPLETED]
+    if not ended:
+        raise CannotRun(
+            f"{operation} needs files of a completed run of {need.operation}, and there is none",
+            f"git run {need.operation} makes one",
+        )
+    return marked(ended) or next(trusted_of(git, ended), ended[0])
+
+
+def files_of(need: Need, run: Run, left: Sequence[File], kept: Dependency | None, operation: str) -> Dependency:
+    """Selects the needed files among those that the run left.
+
+    Raises CannotRun if a pattern matches none, or a file used by the previous attempt has changed.
+    """
+    used = [file for file in left if kept and file.path in dict(kept.files)]
+    if all(matching(used, pattern) for pattern in need.patterns):
+        left = used  # ignore files that the run got after they were used
+    files = [file for pattern in need.patterns for file in matching(left, pattern)]
+    for pattern in need.patterns:
+        if not matching(left, pattern):
+            raise CannotRun(
+                f"{operation} needs '{pattern}' of {need.operation}, and run {short(run.id)} has no such file",
+                f"git run ls {short(run.id)} lists its files",
+            )
+    found = {file.path: file.sha256 for file in files}
+    changed = sorted(path for path, sha256 in (kept.files if kept else ()) if found.get(path) != sha256)
+    if changed:
+        raise CannotRun(
+            f"no attempt of run {short(run.id)} of {need.operation} that is here has '{changed[0]}' as {operation} used it",
+            f"git run fetch brings those made elsewhere; {need.operation}={short(run.id)} takes the file as it is now",
+        )
+    return Dependency(need.operation, run.id, tuple(sorted(found.items())))
+
+
+def matching(files: Iterable[File], pattern: str) -> list[File]:
+    """Returns the files that a pattern matches: a path, a directory, or a glob in which `*` also matches `/`."""
+    plain = pattern.rstrip("/")
+    return [file for file in files if fnmatch.fnmatchcase(file.path, pattern) or f"{file.path}/".startswith(f"{plain}/")]
+
+
+def input_file(road: Road, objects: Objects, one: Input, asked: tuple[str, str]) -> InputFile:
+    """Returns the input with its hash. `asked` is the tree of the source and the operation.
+
+    Raises CannotRun if the input is missing or does not have the hash that its entry states.
+    """
+    tree, operation = asked
+    if one.url:
+        from gitrun.source.downloads import download  # imports urllib, which is slow
+
+        size = download(road.git, one, operation, road.settings).stat().st_size
+        return InputFile(one.path, size, one.sha256, one.url)
+    found = in_tree(road.git, objects, tree, one.path) or on_disk(road.git, objects, (tree, one.path), operation)
+    if one.sha256 and one.sha256 != found.sha256:
+        raise CannotRun(
+            f"input {one.path} of {operation} is not the one that its entry names",
+            f"its sha256 is {found.sha256}",
+        )
+    return found
+
+
+def in_tree(git: Git, objects: Objects, tree: str, path: str) -> InputFile | None:
+    """Returns the input as the program will find it in its source; None if it is no file of the source."""
+    if os.path.isabs(path) or path.startswith("~"):
+        return None
+    entry = entry_at(objects, tree, os.fsencode(path))
+    return in_git(git, tree, path) if entry and entry.mode in {FILE, EXECUTABLE} else None
+
+
+def in_git(git: Git, tree: str, path: str) -> InputFile:
+    """Returns a file of the tree as git checks it out, with filters."""
+    data = git.run("cat-file", "--filters", f"{tree}:{path}")
+    return InputFile(path, len(data), hashlib.sha256(data).hexdigest())
+
+
+def on_disk(git: Git, objects: Objects, place: tuple[str, str], operation: str) -> InputFile:
+    """Returns the input in the working tree or elsewhere. A directory's hash covers its paths and their hashes.
+
+    `place` is the tree of the source and the path. Files of a directory that the tree also has are hashed as in the tree.
+    """
+    tree, path = place
+    inside = not os.path.isabs(path) and not path.startswith("~")
+    found = {file.path: file for file in tree_files(git, objects, tree, path)} if inside else {}
+    top = git.worktree or git.git_dir
+    there = Path(git.environ.get("HOME", "/") + path[1:]) if path.startswith("~/") else top / path
+    if not there.exists() and not found:
+        raise CannotRun(f"input {path} of {operation} is not there", "its entry in the project file names it")
+    # the program sees source files as its snapshot has them, not as the working tree does
+    source = set(map(os.fsdecode, git.run("ls-files", "-zco", "--exclude-standard", "--", path).split(b"\0"))) if inside else ()
+    with Hashes(git) as hashes:
+        if there.is_file():
+            return InputFile(path, there.stat().st_size, hashes.of(there))
+        for file in files_below(there):
+            name = f"{path}/{file.relative_to(there)}"
+            if name not in found and name not in source and not is_cache(os.fsencode(name)):
+                found[name] = InputFile(name, file.stat().st_size, hashes.of(file))
+            # stop early: hashing millions of files would block the start
+            if len(found) > MOST:
+                raise CannotRun(f"input {path} of {operation} has more than {MOST:,} files", "name what of it is read")
+    lines = "".join(f"{found[name].sha256} {name[len(path) + 1 :]}\n" for name in sorted(found))
+    # names of files need not be UTF-8
+    whole = hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()
+    return InputFile(path, sum(file.size for file in found.values()), whole)
+
+
+def tree_files(git: Git, objects: Objects, tree: str, path: str) -> Iterator[InputFile]:
+    """Yields the files below a directory of the tree; none if it is missing."""
+    entry = entry_at(objects, tree, os.fsencode(path))
+    for name, inner in objects.tree(entry.id).items() if entry and entry.mode == TREE else ():
+        below = f"{path}/{os.fsdecode(name)}"
+        if inner.mode == TREE:
+            yield from tree_files(git, objects, tree, below)
+        elif inner.mode in {FILE, EXECUTABLE}:
+            yield in_git(git, tree, below)
+
+
+def files_below(place: Path) -> Iterator[Path]:
+    """Yields the files in a directory and below it."""
+    for directory, _, names in os.walk(place):
+        yield from (Path(directory, name) for name in names if Path(directory, name).is_file())
+
+
+class Hashes:
+    """SHA-256 of files, cached by size, mtime and inode. The cache is written when the `with` ends."""
+
+    def __init__(self, git: Git) -> None:
+        self._path = git.state / "cache" / "hashes.json"
+        self._known = read_hashes(self._path)
+        self._new = False
+
+    def __enter__(self) -> Hashes:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._new:
+            make_private(self._path.parent)
+            fresh = self._path.with_name(f"hashes.{os.getpid()}")
+            fresh.write_text(json.dumps(dict(list(self._known.items())[-MOST:])))
+            fresh.replace(self._path)
+
+    def of(self, path: Path) -> str:
+        """Returns the SHA-256 of a file in hex."""
+        status = path.stat()
+        stamp = [status.st_size, status.st_mtime_ns, status.st_ino]
+        known = self._known.get(str(path))
+        if known and known[0] == stamp:
+            return str(known[1])
+        with path.open("rb") as file:
+            found = digest(file)
+        self._known[str(path)] = [stamp, found]
+        self._new = True
+        return found
+
+
+def digest(file: BinaryIO) -> str:
+    """Returns the SHA-256 of an open file in hex."""
+    found = hashlib.sha256()
+    while data := file.read(1 << 20):
+        found.update(data)
+    return found.hexdigest()
+
+
+def read_hashes(path: Path) -> dict[str, list[object]]:
+    """Returns the cached hashes; empty if the cache is missing or damaged."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    pairs = found.items() if isinstance(found, dict) else ()
+    return {key: value for key, value in pairs if isinstance(value, list) and len(value) == 2}
+
+
+def cached(git: Git, sha256: str) -> Path:
+    """Returns the path of the download with this SHA-256."""
+    return git.state / "inputs" / sha256

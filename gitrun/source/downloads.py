@@ -1,0 +1,141 @@
+"""Downloads of inputs, limited in size and time. Any fault of a server becomes a one-line error."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from http.client import HTTPException
+from typing import TYPE_CHECKING
+from urllib import request
+from urllib.error import URLError
+from urllib.parse import unquote, urlsplit
+
+from gitrun.errors import CannotRun
+from gitrun.git.places import make_private
+from gitrun.model.text import limit_text, safe_text, without_passwords
+from gitrun.source.dependencies import cached
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import BinaryIO
+
+    from gitrun.git.exe import Git
+    from gitrun.model.entry import Input
+    from gitrun.model.settings import Settings
+
+PATIENCE = 60.0
+"""Seconds without data after which a download fails."""
+PIECE = 1 << 16
+HANDLERS = (
+    request.ProxyHandler, request.HTTPHandler, request.HTTPSHandler, request.FileHandler, request.UnknownHandler,
+    request.HTTPDefaultErrorHandler, request.HTTPRedirectHandler, request.HTTPErrorProcessor,
+)  # fmt: skip
+"""The schemes allowed: http, https and file. A server cannot redirect to ftp or data."""
+
+
+class Refused(Exception):
+    """A download that was given up. Its text is the reason."""
+
+
+def download(git: Git, one: Input, operation: str, settings: Settings) -> Path:
+    """Returns the read-only file of the input, downloading it if it is not cached. Raises CannotRun."""
+    target = cached(git, one.sha256)
+    if target.is_file():
+        return target
+    make_private(target.parent)
+    fresh = target.with_name(f"{target.name}.{os.getpid()}")
+    try:
+        with fresh.open("wb") as sink:
+            # urllib's timeout is for each read, not for the whole download
+            found = Download(one.url, sink, settings).wait()
+        if found != one.sha256:
+            raise CannotRun(
+                f"input {one.path} of {operation} is not what its entry says: {without_passwords(one.url)} gave another file",
+                f"the sha256 of what came is {found}",
+            )
+        # many runs share this file, so no program may write to it
+        fresh.chmod(0o444)
+        fresh.replace(target)
+    except (OSError, Refused) as error:
+        reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+        raise CannotRun(
+            f"input {one.path} of {operation} cannot be downloaded from {without_passwords(one.url)}: {reason}"
+        ) from error
+    finally:
+        fresh.unlink(missing_ok=True)
+    return target
+
+
+class Download(threading.Thread):
+    """A thread that writes the content of an address into `sink`. As a thread it can be abandoned when time is up."""
+
+    def __init__(self, url: str, sink: BinaryIO, settings: Settings) -> None:
+        super().__init__(daemon=True)
+        self._url, self._sink = url, sink
+        self._most, self._seconds = settings.max_download, settings.download_timeout
+        self._digest = hashlib.sha256()
+        self._wrong = ""
+        self._late = False
+        self.start()
+
+    def wait(self) -> str:
+        """Waits for the end and returns the SHA-256 of the content in hex. Raises Refused."""
+        self.join(self._seconds)
+        if self.is_alive():
+            # a thread cannot be killed; this one ends after its next read
+            self._late = True
+            raise Refused(f"it takes longer than {self._seconds:g} s. To wait longer: git config gitrun.downloadTimeout 2h")
+        if self._wrong:
+            raise Refused(self._wrong)
+        return self._digest.hexdigest()
+
+    def run(self) -> None:
+        """Downloads, and keeps any error for `wait`."""
+        try:
+            self._download()
+        except Refused as error:
+            self._wrong = str(error)
+        except (OSError, HTTPException, ValueError) as error:  # a bad port or host is a ValueError
+            self._wrong = in_a_line(error)
+
+    def _download(self) -> None:
+        require_file(self._url)
+        # build_opener would add handlers for ftp and data
+        opener = request.OpenerDirector()
+        for handler in HANDLERS:
+            opener.add_handler(handler())
+        with opener.open(self._url, timeout=min(PATIENCE, self._seconds)) as source:
+            stated = source.headers.get("Content-Length") or ""
+            size = int(stated) if stated.isdecimal() and len(stated) < 19 else None
+            self._require_small(size or 0)
+            # read1 returns what has arrived, so a slow server cannot delay the checks
+            read, came = getattr(source, "read1", source.read), 0
+            while not self._late and (piece := read(PIECE)):
+                came += len(piece)
+                self._require_small(came)
+                self._digest.update(piece)
+                self._sink.write(piece)
+        # http.client reports no error for a connection that ends early
+        if size is not None and came < size:
+            raise Refused(f"the server sent {came:,} of {size:,} bytes")
+
+    def _require_small(self, size: int) -> None:
+        if size > self._most:
+            most = limit_text(self._most)
+            raise Refused(f"it is larger than {most}. To allow more: git config gitrun.maxDownload 20g")
+
+
+def require_file(url: str) -> None:
+    """Raises Refused if the address is a device, a pipe or a directory: a device may never end."""
+    parts = urlsplit(url)
+    path = unquote(parts.path)
+    if parts.scheme == "file" and os.path.exists(path) and not os.path.isfile(path):
+        raise Refused("it is no file")
+
+
+def in_a_line(error: Exception) -> str:
+    """Returns the reason of an error as one safe line."""
+    reason = error.reason if isinstance(error, URLError) and type(error) is URLError else error
+    words = " ".join(str(reason).split()) or type(error).__name__
+    return safe_text(words.partition(" The last 30x error")[0])[:200]

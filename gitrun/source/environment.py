@@ -1,0 +1,196 @@
+"""The environment that an attempt records. Equal environments give equal bytes.
+
+It holds no times, paths, or names of machines and people, and only those variables that a setting names.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from gitrun.git.objects import EXECUTABLE, FILE
+from gitrun.model.encode import toml
+from gitrun.model.text import is_text
+from gitrun.source.interpreter import mtime, read_cache, write_cache
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+    from typing import TypeAlias
+
+    from gitrun.git.objects import Objects
+    from gitrun.source.interpreter import Interpreter
+    from gitrun.workspace.session import Road
+
+    Locks: TypeAlias = tuple[tuple[str, str], ...]
+
+LOCKS = frozenset({
+    "Cargo.lock", "Gemfile.lock", "Manifest.toml", "Pipfile.lock", "Project.toml", "bun.lock", "composer.lock", "flake.lock",
+    "go.mod", "go.sum", "package-lock.json", "pdm.lock", "pixi.lock", "pnpm-lock.yaml", "poetry.lock", "renv.lock", "uv.lock",
+    "yarn.lock",
+})  # fmt: skip
+BEGIN, END = ("conda-lock", "constraints", "environment", "pylock", "requirements"), (".toml", ".txt", ".yaml", ".yml")
+"""Prefixes and suffixes of further lock files. Like LOCKS, they are looked for only at the top of a source."""
+MOST, LONGEST = 5_000, 200
+"""Packages that are recorded at most, and characters of a name, a version or a variable."""
+DEVICE = r"(?m)^Model:\s*(.+?)\s*$"
+DRIVER = r"Kernel Module\D*([0-9][0-9.]+)"
+
+
+def env_toml(road: Road, python: Interpreter | None, locks: Locks) -> bytes:
+    """Returns the content of env.toml. `python` runs the attempt's script (None: it is no script)."""
+    machine = os.uname()
+    packages = packages_of(python, road.git.state) if python else None
+    return toml({
+        "platform": {"system": machine.sysname, "machine": machine.machine, "release": machine.release},
+        "git": {"version": git_version(road)},
+        "python": {"version": python.version, "implementation": python.implementation} if python else None,
+        "gpu": gpus() or None,
+        "variables": variables(road.git.environ, road.settings.record_env) or None,
+        "locks": dict(locks) or None,
+    }) + packages_toml(packages)  # fmt: skip
+
+
+def lock_files(objects: Objects, tree: str) -> Locks:
+    """Returns name and blob id of each lock file at the top of a tree."""
+    named = ((os.fsdecode(name), entry) for name, entry in objects.tree(tree).items() if entry.mode in {FILE, EXECUTABLE})
+    return tuple((name, entry.id) for name, entry in named if is_lock(name) and is_text(name))
+
+
+def is_lock(name: str) -> bool:
+    """Returns whether a file of this name pins the versions of dependencies."""
+    return name in LOCKS or (name.startswith(BEGIN) and name.endswith(END))
+
+
+def variables(environ: Mapping[str, str], wanted: Sequence[str]) -> dict[str, str]:
+    """Returns the variables whose names match one of the patterns, values cut to LONGEST characters."""
+    patterns = [pattern for pattern in wanted if any(sign in pattern for sign in "*?[")]
+    names = sorted(name for name in environ if name in wanted or any(fnmatchcase(name, pattern) for pattern in patterns))
+    return {name: environ[name][:LONGEST] for name in names if is_text(name + environ[name])}
+
+
+def git_version(road: Road) -> str:
+    """Returns git's version, cached until the program changes."""
+    program = shutil.which("git", path=road.git.environ.get("PATH")) or ""
+    now = [program, mtime(program)]
+    cache = road.git.state / "environment.json"
+    known = read_cache(cache)
+    if known.get("git_stamp") != now:
+        said = road.git.run("version").decode(errors="replace").strip()
+        known |= {"git_stamp": now, "git": said.removeprefix("git version ")}
+        write_cache(cache, known)
+    return str(known["git"])
+
+
+def packages_of(python: Interpreter, state: Path) -> dict[str, str]:
+    """Returns the installed distributions of a Python and their versions, cached until a directory changes."""
+    cache = state / "environment.json"
+    now = [[path, mtime(path)] for path in python.paths]
+    known = read_cache(cache)
+    entry = known.get(python.executable)
+    if not isinstance(entry, dict) or entry.get("stamp") != now or not isinstance(entry.get("packages"), dict):
+        entry = {"stamp": now, "packages": installed(python.paths)}
+        write_cache(cache, known | {python.executable: entry})
+    packages: dict[str, str] = entry["packages"]
+    return packages
+
+
+def installed(paths: Sequence[str]) -> dict[str, str]:
+    """Returns the distributions in these directories, sorted by normalized name (PEP 503). The first of a name wins."""
+    found: dict[str, str] = {}
+    for path in paths:
+        for name, version in distributions(path):
+            # PEP 503
+            key = re.sub(r"[-_.]+", "-", name).lower()
+            # the first directory wins, as it does for imports
+            if key not in found and len(found) < MOST and max(len(key), len(version)) <= LONGEST and is_text(key + version):
+                found[key] = version
+    return dict(sorted(found.items()))
+
+
+def distributions(path: str) -> Iterator[tuple[str, str]]:
+    """Yields name and version of each distribution in a directory, as far as possible from file names alone."""
+    try:
+        names = sorted(os.listdir(path))
+    except OSError:
+        return
+    for entry in names:
+        stem, dot, kind = entry.rpartition(".")
+        place = os.path.join(path, entry)
+        # parsing METADATA of hundreds of packages would cost too much at each start
+        if dot and kind == "dist-info":
+            name, _, version = stem.rpartition("-")
+            if name:
+                yield name, version + origin(os.path.join(place, "direct_url.json"))
+        elif dot and kind == "egg-info":
+            name, _, version = stem.partition("-")
+            version = version.partition("-")[0] or version_in(os.path.join(place, "PKG-INFO"))
+            yield name, version if "site-packages" in path or "dist-packages" in path else f"{version} (editable)".lstrip()
+
+
+def origin(path: str) -> str:
+    """Returns a suffix for distributions from no index: ` (editable)` or ` (git 1a2b3c4d)`.
+
+    URLs are omitted, because they may hold secrets.
+    """
+    try:
+        with open(path, "rb") as file:
+            found = json.loads(file.read(1 << 16))
+        if found.get("dir_info", {}).get("editable") is True:
+            return " (editable)"
+        commit = found.get("vcs_info", {}).get("commit_id")
+        return f" ({found['vcs_info'].get('vcs', 'vcs')} {commit[:40]})" if commit else ""
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        return ""
+
+
+def version_in(path: str) -> str:
+    """Returns the version in a PKG-INFO; empty if there is none."""
+    try:
+        with open(path, "rb") as file:
+            found = re.search(rb"^Version: *(\S+)", file.read(1 << 14), re.MULTILINE)
+    except OSError:
+        return ""
+    return found[1].decode(errors="replace") if found else ""
+
+
+def packages_toml(packages: Mapping[str, str] | None) -> bytes:
+    """Returns the table of packages. Plain names and versions take a fast path around the TOML writer."""
+    if not packages:
+        return b""
+    simple = all(re.fullmatch(r"[\w.+!() -]*", version, re.ASCII) for version in packages.values())
+    if not simple or not all(re.fullmatch(r"[\w-]+", name, re.ASCII) for name in packages):
+        return b"\n" + toml({"packages": dict(packages)})
+    return ("\n[packages]\n" + "".join(f'{name} = "{version}"\n' for name, version in packages.items())).encode()
+
+
+def gpus(root: str = "/") -> dict[str, object]:
+    """Returns driver and devices of NVIDIA, or whether AMD is present, from kernel files. Starts no program."""
+    # nvidia-smi and rocm-smi would slow down every start
+    proc, found = os.path.join(root, "proc/driver/nvidia"), dict[str, object]()
+    if os.path.isdir(proc):
+        driver = re.search(DRIVER, text_of(os.path.join(proc, "version")))
+        cards = os.path.join(proc, "gpus")
+        slots = sorted(os.listdir(cards)) if os.path.isdir(cards) else []
+        models = [model[1] for slot in slots if (model := re.search(DEVICE, text_of(os.path.join(cards, slot, "information"))))]
+        found = {"driver": driver[1]} if driver else {}
+        found |= {"devices": sorted(models)} if models else {}
+    elif os.path.exists(os.path.join(root, "dev/nvidia0")):
+        names = (name for name in os.listdir(os.path.join(root, "dev")) if re.fullmatch(r"nvidia[0-9]+", name))
+        found = {"devices": ["NVIDIA"] * len(list(names))}
+    elif os.path.exists(os.path.join(root, "dev/kfd")):
+        found = {"devices": ["AMD"]}
+    return found
+
+
+def text_of(path: str) -> str:
+    """Returns the first 4096 bytes of a kernel file as text; empty if it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(4096).decode(errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,167 @@
+"""The user's Python: finds it and asks it about itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import threading
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from gitrun.errors import CannotRun
+from gitrun.process.run import ask
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+# sys.path has what .pth files add; MAPPING of setuptools' finders has editable packages (a.b -> /src/a/b).
+QUESTION = """
+import sys, json, platform
+paths = [p for p in sys.path if p]
+for name, module in list(sys.modules.items()):
+    if name.startswith("__editable__"):
+        paths += [p.rsplit("/", k.count(".") + 1)[0] for k, p in getattr(module, "MAPPING", {}).items()]
+print("\\ngitrun", json.dumps([sys.executable, platform.python_version(), sys.implementation.name, paths]))
+"""
+SLOT = re.compile(r"/gitrun/slots/\d+/tree(?P<inner>/.*)")
+"""A path in a slot. `inner` begins with the name of the working tree or of a directory above it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """A Python: the program to start, its executable, version, implementation, and its import directories."""
+
+    program: str
+    executable: str
+    version: str
+    implementation: str
+    paths: tuple[str, ...]
+
+
+def find(wanted: str, environ: Mapping[str, str], directory: Path) -> str:
+    """Returns the path of the user's Python: the setting, `$VIRTUAL_ENV`, or PATH, in this order. Raises CannotRun."""
+    if wanted:
+        path = os.path.expanduser(wanted)
+        found = str(directory / path) if "/" in path else shutil.which(path, path=environ.get("PATH"))
+        if found and os.access(found, os.X_OK):
+            return found
+        raise CannotRun(f"setting gitrun.python names no program: '{wanted}'", "git config gitrun.python /path/of/python")
+    home = environ.get("VIRTUAL_ENV")
+    if home and os.access(f"{home}/bin/python", os.X_OK):
+        return f"{home}/bin/python"
+    # an active environment has `python`; Debian and macOS have only `python3`
+    for name in ("python", "python3"):
+        if found := shutil.which(name, path=environ.get("PATH")):
+            return found
+    raise CannotRun("there is no python on PATH", "git config gitrun.python /path/of/python")
+
+
+def describe(path: str, environ: Mapping[str, str], state: Path) -> Interpreter:
+    """Returns how the Python at `path` describes itself.
+
+    The answer is cached until the program or an import directory changes. Raises CannotRun.
+    """
+    cache = state / "interpreters.json"
+    # PYTHONPATH is not installed code; `python_path` handles it separately
+    environ = {key: value for key, value in environ.items() if key != "PYTHONPATH"}
+    known = read_cache(cache)
+    entry = known.get(path)
+    with suppress(AttributeError, KeyError, TypeError):  # a damaged cache is as good as none
+        if entry and entry.get("stamp") == stamp(path, entry.get("paths", ()), environ):
+            return Interpreter(path, entry["executable"], entry["version"], entry["implementation"], tuple(entry["paths"]))
+    found = answer(path, ask((path, "-c", QUESTION), environ, state))
+    # a shim such as pyenv's can start another Python next time
+    if not is_shim(path):
+        write_cache(cache, known | {path: asdict(found) | {"stamp": stamp(path, found.paths, environ)}})
+    return found
+
+
+def answer(path: str, said: bytes) -> Interpreter:
+    """Parses the answer to QUESTION, which is one line among other output of a Python. Raises CannotRun."""
+    # sitecustomize and .pth files may print lines of their own
+    line = next((line for line in said.splitlines() if line.startswith(b"gitrun ")), b"")
+    try:
+        executable, version, implementation, paths = json.loads(line.removeprefix(b"gitrun "))
+        return Interpreter(path, executable, version, implementation, tuple(paths))
+    except (ValueError, TypeError) as error:
+        hint = "git config gitrun.python /path/of/python"
+        raise CannotRun(f"'{path}' does not answer as a Python does", hint) from error
+
+
+def read_cache(cache: Path) -> dict[str, Any]:
+    """Returns the cached answers; empty if the cache is missing or damaged."""
+    try:
+        found = json.loads(cache.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def write_cache(cache: Path, known: dict[str, Any]) -> None:
+    """Replaces the cache atomically, if the file system lets us: without it, the next start only takes longer."""
+    # threads and processes may write at the same time
+    fresh = cache.with_suffix(f".{os.getpid()}.{threading.get_ident()}")
+    try:
+        fresh.write_text(json.dumps(known))
+        fresh.replace(cache)
+    except OSError:
+        with suppress(OSError):
+            fresh.unlink()
+
+
+def is_shim(path: str) -> bool:
+    """Returns whether the file is a script that chooses a Python at each call, or cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(2) == b"#!"
+    except OSError:
+        return True
+
+
+def stamp(path: str, paths: object, environ: Mapping[str, str]) -> list[object]:
+    """Returns a fingerprint of an answer: modification times of the program and its import directories, PYTHON* variables."""
+    places = [path, os.path.realpath(path), *(paths if isinstance(paths, list | tuple) else ())]
+    shaped = sorted(f"{key}={value}" for key, value in environ.items() if key.startswith("PYTHON"))
+    return [[mtime(place) for place in places], shaped]
+
+
+def mtime(place: str) -> int:
+    """Returns the modification time of a path in nanoseconds; 0 if it is missing."""
+    try:
+        return os.stat(place).st_mtime_ns
+    except OSError:
+        return 0
+
+
+def python_path(installed: Iterable[str], given: str, top: Path, slot: Path) -> str:
+    """Returns PYTHONPATH for a program in `slot`, with paths into the working tree replaced by paths into the slot.
+
+    `given` is the user's PYTHONPATH. It precedes the installed paths, as it does in the working tree.
+    """
+    moved = [place for path in installed if (place := in_slot(path, top, slot)) and not is_environment(place, slot)]
+    asked = given.split(os.pathsep) if given else []
+    return os.pathsep.join(dict.fromkeys([*(in_slot(path, top, slot) or path for path in asked), *moved]))
+
+
+def in_slot(path: str, top: Path, slot: Path) -> str | None:
+    """Returns the place in the slot for a path in the working tree, by any spelling, or in any slot; else None."""
+    if not os.path.isabs(path):
+        return None
+    # an environment can name the worktree through a link
+    real, whole = os.path.realpath(path), os.path.realpath(top)
+    if found := SLOT.search(real):
+        inner = (found["inner"] + "/").removeprefix(f"/{top.parent.name}/{top.name}/").removeprefix(f"/{top.name}/")
+        return os.path.normpath(slot / inner.strip("/"))
+    if os.path.commonpath([real, whole]) != whole:
+        return None
+    return os.path.normpath(slot / os.path.relpath(real, whole))
+
+
+def is_environment(path: str, slot: Path) -> bool:
+    """Returns whether a directory belongs to an environment inside the repository."""
+    inner = path.removeprefix(str(slot))
+    return "site-packages" in inner or "dist-packages" in inner or f"{os.sep}lib{os.sep}python" in inner

@@ -1,0 +1,79 @@
+"""Flags that a script reports itself: gitrun runs it in a separate checkout until it reads its command line."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gitrun.errors import CannotRun
+from gitrun.git.exe import for_programs
+from gitrun.git.objects import Objects
+from gitrun.model.settings import settings_from
+from gitrun.process.run import ask
+from gitrun.source import interpreter
+from gitrun.source.flag_cache import DIRECTORY, TreeFiles, recall, remember, script_from
+from gitrun.workspace.slots import lease
+
+if TYPE_CHECKING:
+    from gitrun.git.exe import Git
+    from gitrun.scripts.discover import Script
+
+ASKER = Path(__file__).with_name("introspect_child.py")
+PATIENCE = 10.0
+"""Seconds that a program may take to reach its command line."""
+IDENTITY = ("-c", "user.name=gitrun", "-c", "user.email=gitrun@localhost")
+
+
+def ask_here(git: Git, tree: str, path: str) -> Script:
+    """Calls `ask_script` with the user's Python. Editable installs of the working tree are imported from the checkout."""
+    settings = settings_from(git.config)
+    return ask_script(git, tree, path, interpreter.find(settings.python, git.environ, git.worktree or git.git_dir))
+
+
+def ask_script(git: Git, tree: str, path: str, python: str, *, patience: float = PATIENCE) -> Script:
+    """Returns the flags that the script at `path` of a tree or commit defines under the interpreter `python`.
+
+    The answer is cached for each tree, path and interpreter. Files that git ignores are missing from the checkout. Raises
+    CannotRun if the program fails, takes longer than `patience` seconds, or does not parse its command line with argparse,
+    click, typer or absl.
+    """
+    tree = git.run("rev-parse", "--verify", f"{tree}^{{tree}}").decode().strip()
+    place = git.state / DIRECTORY / f"{tree}-{zlib.crc32(f'{path} {python}'.encode(errors='surrogateescape')):08x}"
+    with Objects(git) as objects:
+        known = recall(place, TreeFiles(objects, tree))
+    if known:
+        return known
+    # no ref points to this commit, so git gc will remove it
+    commit = git.run(*IDENTITY, "commit-tree", tree, stdin=b"asked for its flags\n").decode().strip()
+    with lease(git, commit, "") as slot:
+        out = slot.directory / "asked.json"
+        out.unlink(missing_ok=True)
+        described = interpreter.describe(python, git.environ, git.state)
+        paths = interpreter.python_path(
+            described.paths, git.environ.get("PYTHONPATH", ""), git.worktree or slot.tree, slot.tree
+        )
+        # no bytecode, so that the checkout stays as git wrote it
+        variables = {**for_programs(git.environ), "PYTHONDONTWRITEBYTECODE": "1", "PWD": str(slot.tree), "PYTHONPATH": paths}
+        try:
+            ask((python, str(ASKER), str(out), path), variables, slot.tree, patience)
+        except CannotRun as error:
+            raise CannotRun(f"'{path}' could not be asked for its flags: {error.message}", HINT) from error
+        script = answer_in(out, path)
+    remember(place, script, {})
+    return script
+
+
+HINT = 'take flags = "import" out of its entry, or say its flags there'
+
+
+def answer_in(out: Path, path: str) -> Script:
+    """Returns the script that the program described in the file `out`. Raises CannotRun if there is no valid answer."""
+    try:
+        found = json.loads(out.read_bytes())
+        return script_from({"style": "args", "groups": [], "partial": "", **found})
+    except FileNotFoundError as error:
+        raise CannotRun(f"'{path}' ended without reading its command line", HINT) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CannotRun(f"'{path}' gave no answer that reads", HINT) from error

@@ -1,0 +1,208 @@
+"""Programs that manage environments: makes them use the user's environment in a workspace, and not change it.
+
+Each of them takes the workspace for a new project. uv and hatch would install the project again into the user's environment,
+and poetry would create an empty one for the new path.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gitrun.errors import CannotRun
+from gitrun.process.run import ask
+from gitrun.source.interpreter import mtime, read_cache, write_cache
+from gitrun.source.prefixes import is_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+WRITES = {
+    "uv": frozenset({"add", "remove", "sync", "venv", "lock"}),
+    "poetry": frozenset({"add", "init", "install", "remove", "sync", "update"}),
+    "pdm": frozenset({"add", "init", "install", "remove", "sync", "update", "use", "venv"}),
+}
+"""Commands that exist to change the project's environment. They get an environment of the run's own."""
+INSTALL = {"uv": "uv sync", "poetry": "poetry install", "pdm": "pdm install"}
+OWN = "{own}"
+PATIENCE = 30.0
+"""Seconds that poetry may take to report an environment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project as a launcher sees it: its directories, from the start directory up to the top, in the working tree.
+
+    `state` is the directory for cached answers.
+    """
+
+    directories: tuple[str, ...]
+    state: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """Instructions for a launcher: variables to set and to remove, the prefix of an environment, a message to print.
+
+    OWN in a variable stands for the directory of the run's own environments. `made` is one to create there first.
+    """
+
+    variables: Mapping[str, str]
+    dropped: tuple[str, ...] = ()
+    prefix: str = ""
+    notice: str = ""
+    made: str = ""
+
+
+def hand_over(words: list[str], environ: Mapping[str, str], project: Project, *, is_script: bool) -> Handed:
+    """Returns what makes each launcher that a command may start use the user's environment. Raises CannotRun."""
+    launcher = os.path.basename(words[0]) if words else ""
+    # searched as bytes: parsing TOML would cost more time at each start
+    text = b"".join(read(os.path.join(directory, "pyproject.toml")) for directory in project.directories)
+    found = [handed for handed in (for_uv(launcher, words, environ, project, text), for_pixi(project)) if handed]
+    if launcher == "pdm" or b"[tool.pdm" in text or b"pdm.backend" in text or at(project, "pdm.lock"):
+        found.append(for_pdm(launcher, words, project))
+    if launcher == "poetry" or (not is_script and (b"poetry" in text or at(project, "poetry.lock"))):
+        found.append(for_poetry(launcher, words, environ, project))
+    if launcher == "hatch" or b"[tool.hatch.env" in text or at(project, "hatch.toml"):
+        # hatch reinstalls the project if the environment was made for another path
+        found.append(Handed({"HATCH_DATA_DIR": f"{OWN}/hatch"}))
+    return Handed(
+        {name: value for handed in found for name, value in handed.variables.items()},
+        tuple(name for handed in found for name in handed.dropped),
+        next((handed.prefix for handed in found if handed.prefix), ""),
+        next((handed.notice for handed in found if handed.notice), ""),
+        next((handed.made for handed in found if handed.made), ""),
+    )
+
+
+def variables_of(handed: Handed, environ: Mapping[str, str], own: Path) -> dict[str, str]:
+    """Returns the variables to set, with `own` for OWN. Creates the environment in `made`. Raises CannotRun."""
+    made = handed.made.replace(OWN, str(own))
+    python = shutil.which("python3", path=environ.get("PATH"))
+    if made and python and not is_environment(made):
+        ask((python, "-m", "venv", "--without-pip", made), environ, own.parent)
+    return {name: value.replace(OWN, str(own)) for name, value in handed.variables.items()}
+
+
+def for_uv(launcher: str, words: list[str], environ: Mapping[str, str], project: Project, text: bytes) -> Handed | None:
+    """Returns UV_PROJECT_ENVIRONMENT, with UV_NO_SYNC if the environment is the user's; None if uv is not in use."""
+    if launcher != "uv" and not text and not at(project, ".venv"):
+        return None
+    # without this, uv would create `.venv` in the workspace
+    own = {"UV_PROJECT_ENVIRONMENT": f"{OWN}/uv"}
+    if launcher == "uv" and writes(words):
+        return Handed(own, ("UV_NO_SYNC",), notice=notice_of(words))
+    # relative to the project, as uv reads it
+    typed = environ.get("UV_PROJECT_ENVIRONMENT", "")
+    places = [os.path.join(directory, typed or ".venv") for directory in project.directories]
+    if place := next(filter(is_environment, places), ""):
+        return Handed({"UV_PROJECT_ENVIRONMENT": place, "UV_NO_SYNC": "1"}, prefix=place)
+    if "--active" in words and is_environment(environ.get("VIRTUAL_ENV", "")):
+        return Handed({"UV_NO_SYNC": "1"})
+    return Handed(own, notice=notice_of(words) if launcher == "uv" and b"[project]" in text else "")
+
+
+def for_pixi(project: Project) -> Handed | None:
+    """Returns PIXI_FROZEN, so that pixi does not update the lock file; None if pixi is not in use."""
+    return Handed({"PIXI_FROZEN": "true"}) if at(project, ".pixi") else None
+
+
+def for_pdm(launcher: str, words: list[str], project: Project) -> Handed:
+    """Returns PDM_PYTHON, which takes precedence over the interpreter noted in `.pdm-python`."""
+    if not (launcher == "pdm" and writes(words)):
+        for directory in project.directories:
+            noted = os.fsdecode(read(os.path.join(directory, ".pdm-python"))).strip()
+            for python in (noted, os.path.join(directory, ".venv", "bin", "python")):
+                if os.path.isabs(python) and os.access(python, os.X_OK):
+                    return Handed({"PDM_PYTHON": python}, prefix=os.path.dirname(os.path.dirname(python)))
+    if launcher != "pdm":
+        return Handed({})
+    # pdm creates environments only in the project or in its own data, so it gets the interpreter of one made here
+    return Handed({"PDM_PYTHON": f"{OWN}/pdm/bin/python"}, notice=notice_of(words), made=f"{OWN}/pdm")
+
+
+def for_poetry(launcher: str, words: list[str], environ: Mapping[str, str], project: Project) -> Handed:
+    """Returns VIRTUAL_ENV, which poetry uses as the project's environment."""
+    own = {"POETRY_VIRTUALENVS_PATH": f"{OWN}/poetry", "POETRY_VIRTUALENVS_IN_PROJECT": "false"}
+    if launcher == "poetry" and writes(words):
+        return Handed(own, ("VIRTUAL_ENV",), notice=notice_of(words))
+    if environ.get("VIRTUAL_ENV"):
+        return Handed({})
+    for directory in project.directories:
+        if is_environment(place := os.path.join(directory, ".venv")):
+            return Handed({"VIRTUAL_ENV": place}, prefix=place)
+    place = answer("poetry", ("env", "info", "--path"), environ, project, anew=launcher == "poetry")
+    if is_environment(place):
+        return Handed({"VIRTUAL_ENV": place}, prefix=place)
+    return Handed(own, notice=notice_of(words) if launcher == "poetry" and not place else "")
+
+
+def notice_of(words: list[str]) -> str:
+    """Returns the message for a command of a launcher that gets an environment of the run's own."""
+    launcher = os.path.basename(words[0])
+    if writes(words):
+        typed = " ".join(words)
+        return f"note: '{typed}' writes to an environment of this run alone. To change yours: {typed}, without git run"
+    return (
+        f"note: {launcher} has no environment for this project yet: this run gets its own. "
+        f"To make one for all runs: {INSTALL[launcher]}"
+    )
+
+
+def writes(words: list[str]) -> bool:
+    """Returns whether the command of a launcher exists to change the environment."""
+    # `poetry run sync` runs a program named sync
+    before = words[1 : words.index("run")] if "run" in words else words[1:]
+    return not WRITES[os.path.basename(words[0])].isdisjoint(before)
+
+
+def answer(launcher: str, question: tuple[str, ...], environ: Mapping[str, str], project: Project, *, anew: bool) -> str:
+    """Returns the environment that a launcher reports in the working tree; empty if there is none.
+
+    The answer is cached until a file that the launcher reads changes. With `anew` a cached empty answer is ignored.
+    """
+    program = shutil.which(launcher, path=environ.get("PATH"))
+    if program is None:
+        return ""
+    here, cache = project.directories[0], project.state / "launchers.json"
+    home = environ.get("POETRY_CACHE_DIR") or os.path.join(environ.get("HOME", ""), ".cache", "pypoetry")
+    looked_at = [program, os.path.join(environ.get("POETRY_VIRTUALENVS_PATH") or os.path.join(home, "virtualenvs"))]
+    looked_at += [os.path.join(place, name) for place in project.directories for name in ("pyproject.toml", "poetry.toml")]
+    key, known = " ".join((here, launcher, *question)), read_cache(cache)
+    entry = known.get(key)
+    place = str(entry.get("path", "")) if isinstance(entry, dict) else ""
+    now = stamp_of(place, looked_at)
+    if isinstance(entry, dict) and entry.get("stamp") == now and (is_environment(place) or not (place or anew)):
+        return place
+    try:
+        place = (
+            os.fsdecode(ask((program, *question), {**environ, "PWD": here}, Path(here), PATIENCE)).strip().rpartition("\n")[2]
+        )
+    except CannotRun:
+        place = ""
+    place = place if is_environment(place) else ""
+    write_cache(cache, known | {key: {"path": place, "stamp": stamp_of(place, looked_at)}})
+    return place
+
+
+def stamp_of(place: str, looked_at: list[str]) -> list[int]:
+    """Returns the modification times of what an answer depends on. In `envs.toml` poetry notes the chosen environment."""
+    return [mtime(file) for file in (*looked_at, os.path.join(os.path.dirname(place), "envs.toml") if place else "")]
+
+
+def at(project: Project, name: str) -> bool:
+    """Returns whether a directory of the project contains this name."""
+    return any(os.path.lexists(os.path.join(directory, name)) for directory in project.directories)
+
+
+def read(file: str) -> bytes:
+    """Returns the first MiB of a file; empty if it cannot be read."""
+    try:
+        with open(file, "rb") as opened:
+            return opened.read(1 << 20)
+    except OSError:
+        return b""

@@ -1,0 +1,467 @@
+"""Turns a request into a plan: the operation, the flags and the source. Writes no refs."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from gitrun.errors import BadRun, UsageError
+from gitrun.model.entry import ENV
+from gitrun.model.flags import Flags, Typed, defaults, names_of, same_value, settle
+from gitrun.model.params import Params
+from gitrun.model.plan import COMMAND, NOTEBOOK, SCRIPT, STEPS, Plan, Source
+from gitrun.model.refs import short
+from gitrun.model.run import words_start
+from gitrun.scripts.discover import (
+    ARGS,
+    GLOBALS,
+    constants,
+    placed,
+    read_words,
+    require_command,
+    unsure_warning,
+    warning,
+)
+from gitrun.source.operations import (
+    Operation,
+    below_top,
+    declared_by,
+    definition_of,
+    entry_operation,
+    find_operation,
+    located,
+)
+from gitrun.source.parameters import values_to_write
+from gitrun.source.reach import (
+    Route,
+    environment_note,
+    host_of,
+    is_routed,
+    lost_flags,
+    other_way,
+    require_reach,
+    route_of,
+    unread,
+    variable_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from gitrun.git.exe import Git
+    from gitrun.git.objects import Objects
+    from gitrun.model.flags import Flag, Value
+    from gitrun.model.provenance import Basis
+    from gitrun.model.request import Request
+    from gitrun.model.run import Attempt, Run
+    from gitrun.source.operations import Declared
+
+LEAST = {SCRIPT: 2, NOTEBOOK: 2, COMMAND: 1}
+"""Words that a command of each kind must have."""
+LONGEST = 128 << 10
+"""Linux accepts shorter strings in an environment (MAX_ARG_STRLEN in bytes, which counts the final NUL)."""
+NO_FLAGS: Mapping[str, Any] = MappingProxyType({})
+Bare: TypeAlias = "tuple[Source, Moment, bool]"
+"""The parts of a plan that do not depend on flags: source, moment, and whether it is staged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The time of a launch and two random values, which make it unique."""
+
+    now: datetime
+    nonce: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The run being restarted, and the basis of its last attempt."""
+
+    run: Run
+    basis: Basis | None
+
+
+@dataclass(frozen=True, slots=True)
+class Typing:
+    """The typed flags, the flags of the last attempt, and whether to pass undeclared ones too."""
+
+    typed: Mapping[str, Value | Typed | None]
+    old: Mapping[str, Value] = field(default_factory=dict)
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An operation with its declared flags and the values that the user gave.
+
+    `read` are the flags found among the words after `--`. `settled` are the typed flags by their declared names. `unsure`
+    are flags that the remaining words may set.
+    """
+
+    operation: Operation
+    declared: Declared
+    read: dict[str, Value | None]
+    settled: dict[str, Value | None]
+    unsure: frozenset[str] = frozenset()
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Returns the names of the flags that were typed."""
+        return tuple(dict.fromkeys((*self.settled, *self.read)))
+
+
+def plan_start(git: Git, objects: Objects, request: Request, source: Source, moment: Moment) -> Plan:
+    """Plans a new run. Writes nothing. Raises UsageError, CannotRun."""
+    operation = find_operation(git, objects, request, source)
+    asked = asked_of(objects, operation, source.whole, Typing(request.flags, force=bool(request.force_flags)))
+    refuse_contradictions(asked)
+    given = asked.read | asked.settled
+    flags = Flags(defaults(asked.declared.flags or ())).put(given)
+    params = params_of(git, request, moment)
+    lost = lost_flags(objects, asked.operation, asked.declared, source.whole, flags)
+    require_reach(asked.operation, asked.declared, lost, flags)
+    plan = make_plan(objects, asked, flags, params, (source, moment, request.stage))
+    return replace(plan, given=asked.given)
+
+
+def plan_restart(
+    objects: Objects, request: Request, before: Before, source: Source, moment: Moment
+) -> tuple[Plan, tuple[str, ...]]:
+    """Plans another attempt from `source`. Returns the plan and the names of flags that the source no longer has.
+
+    Writes nothing. Raises UsageError, CannotRun.
+    """
+    last, basis = before.run.attempt, before.basis
+    operation = operation_of(objects, last, basis, source.whole, moved=request.force_sourcecode)
+    params = restart_params(last, request, places_of(objects.git, request))
+    asked = asked_of(objects, operation, source.whole, Typing(request.flags, last.flags, force=params.force_flags))
+    operation = asked.operation
+    flags, declared = chosen_again(objects, operation, source.whole, last.flags.put(asked.read), request.flags)
+    asked = replace(asked, declared=replace(declared, host=asked.declared.host))
+    gone: tuple[str, ...] = ()
+    if request.force_sourcecode and declared.flags is not None:
+        # the old source's flags tell which of the new ones are really new
+        own = operation_of(objects, last, basis, last.id, moved=False)
+        known = declared_by(objects, own, last.id, last.flags)
+        flags, gone = moved_flags(flags, known, declared, force=params.force_flags)
+    flags = flags.put(asked.settled)
+    lost = lost_flags(objects, operation, asked.declared, source.whole, flags)
+    require_reach(operation, asked.declared, [name for name in lost if name in asked.settled], flags)
+    flags, gone = flags.put(dict.fromkeys(lost)), (*gone, *lost)
+    plan = make_plan(objects, asked, flags, params, (source, moment, request.stage))
+    given = tuple(dict.fromkeys((*asked.given, *(name for name in last.given if name in flags))))
+    return replace(plan, clean=request.clean, basis=basis, given=given), gone
+
+
+def asked_of(objects: Objects, operation: Operation, tree: str, typing: Typing) -> Asked:
+    """Separates flags from the words after `--` and checks all flags against the operation. Raises UsageError."""
+    typed, old, force = typing.typed, typing.old, typing.force
+    declared = declared_by(objects, operation, tree, {**old, **typed})
+    start = words_start(operation.kind, operation.command)
+    words = operation.command[start:] if operation.kind == SCRIPT and declared.style == ARGS else ()
+    read = read_words(declared.script, words)
+    # words after -- selected an option of a Hydra group, which brings flags of its own
+    if declared.script and any(group.flag in read.flags for group in declared.script.groups):
+        declared = declared_by(objects, operation, tree, {**old, **read.flags, **typed})
+        read = read_words(declared.script, words)
+    if words:
+        operation = replace(operation, command=(*operation.command[:start], *read.rest))
+    names = (*(flag.name for flag in declared.flags or ()), *old, *typed)
+    declared = replace(declared, host=host_of(objects, operation, declared, tree, names))
+    found = settle_flags(operation, declared, read.flags, force=force)
+
+    def way(name: str) -> str | None:
+        return other_way(objects, operation, declared, tree, (name, typed.get(name)))
+
+    settled = settle_flags(operation, declared, typed, force=force, way=way)
+    return Asked(operation, declared, found, settled, read.unsure - settled.keys())
+
+
+def refuse_contradictions(asked: Asked) -> None:
+    """Raises UsageError if a flag has one value before `--` and another one after it."""
+    for name, value in asked.read.items():
+        if name in asked.settled and not same_value(value, asked.settled[name]):
+            raise UsageError(f"flag {name!r} is given twice, before and behind --", "give it once")
+
+
+def params_of(git: Git, request: Request, moment: Moment) -> Params:
+    """Returns the run parameters of a new run."""
+    return Params(**{"random_seed": moment.seed, **request.given_params(), **places_of(git, request)})
+
+
+def places_of(git: Git, request: Request) -> dict[str, Any]:
+    """Returns the run parameters about files: `no_link`, `in_place`, `link` and `output`, relative to the top.
+
+    Raises UsageError.
+    """
+    return {
+        "no_link": request.no_link,
+        "in_place": request.in_place,
+        "link": tuple(below_top(git, path) for path in request.links),
+        "output": tuple(os.path.normpath(git.prefix + pattern) for pattern in request.outputs),
+    }
+
+
+def continued(git: Git, request: Request, last: Attempt) -> Request:
+    """Fills in the request of a restart: what it leaves out comes from the last attempt.
+
+    An in-place run stays in place only with `--force-sourcecode`, since the working tree can only run its own code.
+    """
+    params, top = last.params, git.worktree
+    # drops links whose files are gone
+    there = (path for path in params.link if top and os.path.lexists(top / path))
+    links = request.links or (() if request.no_link else tuple(os.path.relpath(path, git.prefix or ".") for path in there))
+    return replace(
+        request,
+        links=links,
+        no_link=request.no_link or (params.no_link and not request.links),
+        in_place=request.in_place or (params.in_place and request.force_sourcecode),
+        outputs=request.outputs or tuple(os.path.relpath(pattern, git.prefix or ".") for pattern in params.output),
+    )
+
+
+def operation_of(objects: Objects, last: Attempt, basis: Basis | None, tree: str, *, moved: bool) -> Operation:
+    """Returns the operation of an attempt as a tree defines it. Raises UsageError, BadRun.
+
+    `moved` says that the tree is another source. The command comes from that source's entry, with the arguments of the
+    attempt.
+    """
+    # the record may come from another repository
+    if len(last.command) < LEAST.get(last.kind, 0):
+        raise BadRun(f"attempt {short(last.id)} says nothing that could be executed")
+    known = located(objects, Operation(last.operation, last.kind, last.command, last.cwd), tree)
+    if not basis or not basis.is_entry:
+        return known
+    definition = definition_of(objects, tree, last.operation)
+    if definition is None:
+        raise UsageError(
+            f"the project file has no operation '{last.operation}' any more", "without --force-sourcecode the run has its own"
+        )
+    before = definition_of(objects, last.id, last.operation) if moved else None
+    if before is None:
+        return replace(known, definition=definition)
+    given = last.command[len(entry_operation(objects, before, last.id, ()).command) :]
+    return entry_operation(objects, definition, tree, given)
+
+
+def settle_flags(
+    operation: Operation,
+    declared: Declared,
+    flags: Mapping[str, Value | Typed | None],
+    *,
+    force: bool,
+    way: Callable[[str], str | None] = lambda _: None,
+) -> dict[str, Value | None]:
+    """Returns the checked values of the requested flags, without those that select runs of needed operations.
+
+    `way` tells how to pass what is no flag (`other_way`). Raises UsageError.
+    """
+    # needs are typed like flags, but select runs
+    names = {need.operation for need in operation.definition.needs} if operation.definition else set()
+    names -= {flag.name for flag in declared.flags or ()}
+    asked = {name: value for name, value in flags.items() if name not in names}
+    require_command(declared.script, operation.name, operation.words, asked if not force else ())
+    partial = bool(declared.script and declared.script.partial)
+    as_typed = ("all" if operation.kind == COMMAND else "numbers") if takes_text(operation, declared) else ""
+    host = declared.host
+    own: dict[str, Value | None] = {}
+    if host and declared.flags is None:  # the script's own declarations decide about types
+        routed = {name: value for name, value in asked.items() if is_routed(host, name, operation.command)}
+        asked = {name: value for name, value in asked.items() if name not in routed}
+        spelled = spelled_as("numbers" if host.script.takes_text else "", routed)
+        is_partial = bool(host.script.partial)
+        if not force and not is_partial:
+            refuse_lost(host.at.path, host.script.flags, routed, way)
+        own = settle(host.script.flags, spelled, operation=host.at.path, force=force, partial=is_partial)
+    asked = spelled_as(as_typed, asked)
+    known = {flag.name.replace("-", "_") for flag in declared.flags or ()}
+    strange = next((name for name in asked if name.replace("-", "_") not in known), "")
+    if strange and not force and not partial and declared.script and declared.script.advice:
+        raise UsageError(f"{operation.name} has no flag {strange!r}", declared.script.advice)
+    if not force and not partial and declared.flags is not None:
+        refuse_lost(operation.name, declared.flags, asked, way)
+    return own | settle(declared.flags, asked, operation=operation.name, force=force, partial=partial)
+
+
+def refuse_lost(name: str, declared: Sequence[Flag], asked: Iterable[str], way: Callable[[str], str | None]) -> None:
+    """Raises UsageError if a flag is not declared and --force-flags would not pass it either; `way` says how to give it."""
+    known = {flag.name.replace("-", "_") for flag in declared}
+    for one in asked:
+        if one.replace("-", "_") not in known and (hint := way(one)) is not None:
+            raise UsageError(f"{name} has no flag {one!r}", "; ".join(filter(None, (names_of(declared), hint))))
+
+
+def spelled_as(as_typed: str, flags: Mapping[str, Value | Typed | None]) -> dict[str, Value | Typed | None]:
+    """Marks how much of typed values stays text: `all`, `numbers` or nothing."""
+    return {name: replace(value, as_typed=as_typed) if isinstance(value, Typed) else value for name, value in flags.items()}
+
+
+def takes_text(operation: Operation, declared: Declared) -> bool:
+    """Returns whether the program gets undeclared flags as text, exactly as typed."""
+    if declared.script:
+        return declared.script.takes_text
+    return operation.kind not in {STEPS, NOTEBOOK} and declared.style in {"", ARGS, ENV}
+
+
+def make_plan(objects: Objects, asked: Asked, flags: Flags, params: Params, bare: Bare) -> Plan:
+    """Builds the plan, with the words or constants that give the program its flags.
+
+    Raises UsageError if a required flag is missing.
+    """
+    operation, declared, (source, moment, staged) = asked.operation, asked.declared, bare
+    definition, style = operation.definition, declared.style
+    require_flags(asked, flags, force=params.force_flags)
+    own = declared.script.flags if declared.script else ()
+    start = min(words_start(SCRIPT, operation.command), len(operation.command))
+    words = operation.command[start:]
+    # a remaining word may set these flags to an unknown value: do not pass them twice, and do not record them
+    plain = flags.put({flag.name: flag.default for flag in own if flag.name in asked.unsure})
+    added = tuple((start + at, word) for at, word in placed(declared.script or (), plain, words)) if style == ARGS else ()
+    route = route_of(declared.host, operation, flags) if declared.host else Route(added)
+    unsure = dict.fromkeys(name for name in asked.unsure if name in flags)
+    notices = (
+        warning(declared.script, operation.name, flags),
+        unsure_warning(operation.name, unsure, words),
+        environment_note(operation, unread(objects, operation, declared, source.whole, asked.given)),
+    )
+    return Plan(
+        operation=operation.name, kind=operation.kind, command=operation.command, cwd=operation.cwd,
+        flags=flags.put(unsure), params=params, source=source, created=moment.now, nonce=moment.nonce, staged=staged,
+        arguments=tuple(word for _, word in route.added), places=tuple(place for place, _ in route.added),
+        notices=tuple(filter(None, notices)),
+        constants=route.constants or (constants(own, flags) if style == GLOBALS else {}), place=route.place,
+        definition=definition, basis=entry_basis() if definition else None,
+        written=written_by(flags, declared, definition.file if definition else ""),
+    )  # fmt: skip
+
+
+def require_flags(asked: Asked, flags: Flags, *, force: bool) -> None:
+    """Raises UsageError if a required flag, or an argument of the script, is missing."""
+    operation, definition, script = asked.operation, asked.operation.definition, asked.declared.script
+    said = ((asked.declared.flags or ()) if operation.kind == STEPS else definition.flags) if definition else ()
+    must = said
+    words = operation.words if script else ()
+    if script and not force and asked.declared.style == script.style:
+        must = (*must, *script.must_have(words))
+    missing = [flag.name for flag in must if flag.required and flag.name not in flags and flag.name not in asked.unsure]
+    if missing:
+        is_said = any(flag.name == missing[0] for flag in said)
+        more = "" if is_said else "; --force-flags leaves it to the program"
+        raise UsageError(f"{operation.name} needs the flag '{missing[0]}'", f"give it as {missing[0]}=VALUE{more}")
+    if script and script.arguments and not words and not force:
+        name = script.arguments[0]
+        raise UsageError(f"{operation.name} needs the argument '{name}'", f"git run {operation.name} -- {name.upper()}")
+
+
+def written_by(flags: Flags, declared: Declared, file: str) -> dict[str, dict[str, Value | None]]:
+    """Returns the flags that differ from the config files, by path. None marks a key to delete."""
+    if file:
+        from gitrun.source.config_files import changed
+
+        values = changed(flags, declared.file)
+        return {file: values} if values else {}
+    if declared.host:  # a command is given only the flags that were typed: the others stay as the file has them
+        script = declared.host.script
+        script = replace(script, flags=tuple(flag for flag in script.flags if flag.file and flag.name in flags))
+        return values_to_write(flags, script)
+    return values_to_write(flags, declared.script)
+
+
+def entry_basis() -> Basis:
+    """Returns the basis of an entry's run before its needs are known."""
+    from gitrun.model.provenance import Basis
+
+    return Basis(is_entry=True)
+
+
+def moved_flags(old: Flags, before: Declared, now: Declared, *, force: bool) -> tuple[Flags, tuple[str, ...]]:
+    """Adapts the flags of an attempt to new source. Returns them and the names of dropped flags.
+
+    New flags get their defaults. Flags that the source no longer has are dropped, unless `force` is set.
+    """
+    names = {flag.name for flag in now.flags or ()}
+    known = {flag.name for flag in before.flags or ()}
+    fresh = {name: value for name, value in defaults(now.flags or ()).items() if name not in known and name not in old}
+    gone = () if force else tuple(name for name in old if name not in names)
+    return old.put(fresh).put(dict.fromkeys(gone)), gone
+
+
+def chosen_again(
+    objects: Objects, operation: Operation, tree: str, old: Flags, typed: Mapping[str, Value | Typed | None]
+) -> tuple[Flags, Declared]:
+    """Returns the last attempt's flags and the operation's declared flags, for the Hydra group options that were typed."""
+    declared = declared_by(objects, operation, tree, {**old, **typed})
+    groups = declared.script.groups if declared.script else ()
+    if not any(group.flag in typed for group in groups):
+        return old, declared
+    before = declared_by(objects, operation, tree, old)
+    was = defaults(before.flags or ())
+    own = {name: value for name, value in old.items() if not same_value(value, was.get(name))}
+    now = declared_by(objects, operation, tree, {**own, **typed})
+    return switched_flags(old, before, now), now
+
+
+def switched_flags(old: Flags, before: Declared, now: Declared) -> Flags:
+    """Returns the flags after other group options were selected: old options take their flags along, new ones bring theirs.
+
+    A value that the user had set stays if the new options have a flag of that name.
+    """
+    was, will = defaults(before.flags or ()), defaults(now.flags or ())
+    names = [flag.name for flag in now.flags or ()]
+    gone = {flag.name: None for flag in before.flags or () if flag.name not in names}
+    return old.put(gone).put({name: will.get(name) for name in names if same_value(old.get(name), was.get(name))})
+
+
+def restart_params(last: Attempt, request: Request, places: Mapping[str, Any] = NO_FLAGS) -> Params:
+    """Returns the last attempt's run parameters, overridden by the request and by its `places_of`."""
+    given = request.given_params()
+    kept = {name: getattr(last.params, name) for name in Params.__slots__}
+    # --gpus and --no-gpus exclude each other: the new one wins
+    if "gpus" in given:
+        kept["no_gpus"] = False
+    if given.get("no_gpus"):
+        kept["gpus"] = None
+    return Params(**{**kept, **given, **places})
+
+
+def source_of(attempt: Attempt) -> Source:
+    """Returns the source of an attempt."""
+    return Source(
+        attempt.source, attempt.base, attempt.branch, attempt.dirty, attempt.skipped, attempt.conflicts, attempt.submodules,
+        attempt.content,
+    )  # fmt: skip
+
+
+def fill_in(words: Sequence[str], flags: Mapping[str, Value]) -> list[str]:
+    """Replaces each `{name}` of a flag in the words by its value. Other braces stay."""
+    return [
+        re.sub(r"\{([^{}]+)\}", lambda found: word_for(flags[found[1]]) if found[1] in flags else found[0], word)
+        for word in words
+    ]
+
+
+def word_for(value: Value) -> str:
+    """Formats a value for a program: text unchanged, booleans and lists as JSON, numbers as Python's `repr`."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool | list):
+        import json
+
+        return json.dumps(value)
+    return repr(value)
+
+
+def flag_variables(flags: Mapping[str, Value]) -> dict[str, str]:
+    """Returns the flags as environment variables `FLAG_<NAME>`. Leaves out values with a NUL and those too long for Linux."""
+    found = {variable_of(name): word_for(value) for name, value in flags.items()}
+    return {name: value for name, value in found.items() if "\0" not in value and size_of(name, value) < LONGEST}
+
+
+def size_of(name: str, value: str) -> int:
+    """Returns the bytes of an environment variable without its final NUL."""
+    return len(f"{name}={value}".encode(errors="surrogatepass"))

@@ -1,0 +1,408 @@
+"""Parser of `gitrun.toml`, or `[tool.gitrun]` of pyproject.toml, into definitions; errors name line and key."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from gitrun.errors import UsageError
+from gitrun.model.entry import ARGS, ENV, FILE, GLOBALS, Definition, Input, Need, Step
+from gitrun.model.files import is_safe
+from gitrun.model.flags import Flag, copy_value, is_name, same_value, settle
+from gitrun.model.plan import COMMAND, NOTEBOOK, PROGRAM, PYPROJECT, SCRIPT, STEPS
+from gitrun.model.settings import seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gitrun.model.flags import Value
+
+LARGEST = 1 << 20
+"""Most bytes of a project file."""
+KINDS = ("any", "number", "int", "float", "str", "bool", "list")
+OPERATION = (
+    "description", "script", "command", "notebook", "steps", "flags-to", "flags", "metrics", "needs", "resolve", "inputs",
+    "outputs", "link", "stop-after", "env",
+)  # fmt: skip
+BODIES = ("script", "command", "notebook", "steps")
+OF_STEPS = ("description", "steps", "flags", "stop-after")
+"""Keys of an entry with steps; all others belong to the entries of its steps."""
+
+
+def read_definitions(data: bytes, name: str, only: str | None = None) -> dict[str, Definition]:
+    """Returns the operations of a project file by name, in file order.
+
+    `name` is `gitrun.toml` or `pyproject.toml`; of the latter, only the table `tool.gitrun` is read. `only` limits checks and
+    result to the operation of that name. Raises UsageError with line, key and what was expected.
+    """
+    items = entries(data, name)
+    return {name: definition(name, item) for name, item in items.items() if only in {None, name}}
+
+
+def read_each(data: bytes, name: str) -> dict[str, Definition | UsageError]:
+    """Returns the operations by name; an invalid entry is returned as its error.
+
+    Raises UsageError if no entry can be read.
+    """
+    found: dict[str, Definition | UsageError] = {}
+    for operation, item in entries(data, name).items():
+        try:
+            found[operation] = definition(operation, item)
+        except UsageError as error:
+            found[operation] = error
+    return found
+
+
+def entries(data: bytes, name: str) -> dict[str, Item]:
+    """Returns the entries of a project file, unchecked. Raises UsageError."""
+    # most pyproject files have no table of ours: do not parse them
+    if name == PYPROJECT and b"gitrun" not in data:
+        return {}
+    import tomli
+
+    try:
+        if len(data) > LARGEST:
+            raise UsageError(f"{name} is larger than 1 MiB")
+        # some editors begin files with a byte order mark
+        text = data.decode("utf-8-sig")
+        found: Any = tomli.loads(text)
+    except (ValueError, RecursionError) as error:  # includes TOMLDecodeError and UnicodeDecodeError
+        raise UsageError(f"{name} is not TOML: {error}") from error
+    path: tuple[str, ...] = ()
+    if name == PYPROJECT:
+        path, tool = ("tool", "gitrun"), found.get("tool")
+        found = tool.get("gitrun", {}) if isinstance(tool, dict) else {}
+    top = Item(name, text, path, found).table(("operations",))
+    return top["operations"].table() if "operations" in top else {}
+
+
+class Item:
+    """A value of the file with its key path and its checks; each check raises UsageError with the line."""
+
+    def __init__(self, file: str, text: str, path: tuple[str, ...], value: object) -> None:
+        self.file, self.text, self.path, self.value = file, text, path, value
+
+    def fail(self, expected: str, hint: str = "") -> NoReturn:
+        """Raises UsageError with file, line, key and what was expected."""
+        line = line_of(self.text, self.path)
+        raise UsageError(f"{self.file}{f', line {line}' if line else ''}: {'.'.join(self.path)} {expected}", hint)
+
+    def table(self, keys: tuple[str, ...] | None = None) -> dict[str, Item]:
+        """Returns the items of a table. Refuses keys other than `keys` (None: accepts any)."""
+        if not isinstance(self.value, dict):
+            self.fail(f"takes a table, not {said(self.value)}")
+        items = {key: Item(self.file, self.text, (*self.path, key), value) for key, value in self.value.items()}
+        for key in items if keys else ():
+            if key not in (keys or ()):
+                items[key].fail("is no key that is known here", f"known are: {', '.join(keys or ())}")
+        return items
+
+    def list(self) -> list[Item]:
+        """Returns the items of a list."""
+        if not isinstance(self.value, list):
+            self.fail(f"takes a list, not {said(self.value)}")
+        return [Item(self.file, self.text, self.path, value) for value in self.value]
+
+    def words(self) -> str:
+        """Returns a text that is not empty and has no NUL."""
+        if not isinstance(self.value, str) or not self.value or "\0" in self.value:
+            self.fail(f"takes a text, not {said(self.value)}")
+        return self.value
+
+    def several(self) -> tuple[str, ...]:
+        """Returns one text, or a list of texts, as a tuple."""
+        items = self.list() if isinstance(self.value, list) else [self]
+        return tuple(item.words() for item in items) or self.fail("takes at least one text")
+
+    def number(self) -> float:
+        """Returns a number as a float."""
+        if not isinstance(self.value, int | float) or isinstance(self.value, bool):
+            self.fail(f"takes a number, not {said(self.value)}")
+        try:
+            return float(self.value)
+        except OverflowError:
+            self.fail("is too large a number")
+
+    def truth(self) -> bool:
+        """Returns true or false."""
+        if not isinstance(self.value, bool):
+            self.fail(f"takes true or false, not {said(self.value)}")
+        return self.value
+
+    def one_of(self, choices: tuple[str, ...]) -> str:
+        """Returns one of these texts."""
+        if self.value not in choices:
+            self.fail(f"takes one of {', '.join(choices)}, not {said(self.value)}")
+        return str(self.value)
+
+    def flag_value(self) -> Value:
+        """Returns a value that a flag can hold."""
+        try:
+            return copy_value(self.path[-1], self.value)
+        except UsageError as error:
+            self.fail(f"takes a number, a text, true, false or a list of these, not {said(self.value)}", error.hint)
+
+    def inside(self) -> str:
+        """Returns a path below the top of the repository, normalized."""
+        path = self.words()
+        plain = posixpath.normpath(path)
+        if path.startswith(("/", "~")) or ".." in path.split("/") or plain == ".":
+            self.fail(f"takes a path below the top of the repository, not {said(path)}")
+        if not is_safe(plain):
+            self.fail(f"takes a path outside of .git and .gitrun, not {said(path)}")
+        return plain
+
+    def anywhere(self) -> str:
+        """Returns a path below the top of the repository, or one that begins with `/` or `~/`."""
+        path = self.words()
+        if path.startswith(("/", "~/")):
+            return path
+        return self.inside()
+
+
+def definition(name: str, item: Item) -> Definition:
+    """Parses an operation."""
+    if "=" in name or not name or not name.isprintable() or name.startswith("-"):
+        item.fail("is no name of an operation", "a name has no '=' and does not begin with '-'")
+    found = item.table(OPERATION)
+    bodies = [found[body] for body in BODIES if body in found]
+    if len(bodies) != 1:
+        item.fail(f"takes one of {', '.join(BODIES)}" + (", not several" if bodies else ""))
+    if "steps" in found:
+        item.table(OF_STEPS)
+    kind, command, steps = body_of(bodies[0])
+
+    def read(key: str, how: Callable[[Item], Any], otherwise: object = ()) -> Any:  # noqa: ANN401 - whatever `how` reads
+        return how(found[key]) if key in found else otherwise
+
+    always = read("resolve", lambda item: item.one_of(("once", "always")), "once") == "always"
+    asks = "flags" in found and "steps" not in found and found["flags"].value == "import"
+    return Definition(
+        name=name, kind=kind, command=command, steps=steps,
+        description=read("description", Item.words, ""),
+        flags_to=read("flags-to", flags_to, ""),
+        flags=() if asks else read("flags", flags),
+        asks=asks,
+        needs=read("needs", lambda item: needs(item, always=always)),
+        inputs=read("inputs", lambda item: tuple(map(input_of, item.list()))),
+        outputs=read("outputs", lambda item: tuple(one.inside() for one in item.list())),
+        links=read("link", lambda item: tuple(one.inside() for one in item.list())),
+        stop_after=read("stop-after", duration, None),
+        env=read("env", lambda item: tuple(variable(key, one) for key, one in item.table().items())),
+        metrics=read("metrics", metrics),
+    )  # fmt: skip
+
+
+def body_of(item: Item) -> tuple[str, tuple[str, ...], tuple[Step, ...]]:
+    """Returns kind, words and steps of an operation from the key that tells what it runs."""
+    key = item.path[-1]
+    if key == "steps":
+        steps = tuple(map(step, item.list()))
+        return STEPS, (), steps or item.fail("takes at least one step")
+    if key == "command":
+        return COMMAND, item.several(), ()
+    path = item.inside()
+    if key == "notebook":
+        return NOTEBOOK, (path,), ()
+    return (SCRIPT if path.endswith(".py") else PROGRAM), (path,), ()
+
+
+def step(item: Item) -> Step:
+    """Parses a step of a pipeline: a name, or a table with `run` and `flags`."""
+    if isinstance(item.value, str):
+        return Step(item.words())
+    found = item.table(("run", "flags"))
+    if "run" not in found:
+        item.fail("takes a step with the key run")
+    values = found["flags"].table() if "flags" in found else {}
+    return Step(found["run"].words(), tuple((name, one.flag_value()) for name, one in values.items()))
+
+
+def flags_to(item: Item) -> str:
+    """Parses the way to pass flags to the program."""
+    text = item.words()
+    if text.startswith(FILE) and text != FILE:
+        path = Item(item.file, item.text, item.path, text.removeprefix(FILE)).inside()
+        if not path.endswith((".toml", ".yaml", ".yml", ".json", ".ini", ".cfg")):
+            item.fail(f"takes a file in toml, yaml, json or ini, not {said(path)}")
+        return FILE + path
+    if text not in {GLOBALS, ARGS, ENV}:
+        item.fail(f"takes globals, args, env or file:PATH, not {said(text)}")
+    return text
+
+
+def flags(item: Item) -> tuple[Flag, ...]:
+    """Parses the flags that an operation declares."""
+    return tuple(flag(name, one) for name, one in item.table().items())
+
+
+def flag(name: str, item: Item) -> Flag:
+    """Parses a flag: a default, or a table with more."""
+    if not is_name(name):
+        item.fail("is no name of a flag", "a flag's name begins with a letter, then letters, digits, _ - . /")
+    if not isinstance(item.value, dict):
+        return Flag(name, item.flag_value())
+    found = item.table(("default", "type", "choices", "min", "max", "help", "required"))
+    default = found["default"].flag_value() if "default" in found else None
+    choices = tuple(one.flag_value() for one in found["choices"].list()) if "choices" in found else ()
+    if "choices" in found and not choices:
+        found["choices"].fail("takes at least one choice")
+    if choices and default is not None and not any(same_value(default, choice) for choice in choices):
+        found["default"].fail("is none of the choices")
+    made = Flag(
+        name,
+        default,
+        found["type"].one_of(KINDS) if "type" in found else "number" if {"min", "max"} & set(found) else "any",
+        choices,
+        found["help"].words() if "help" in found else "",
+        required="required" in found and found["required"].truth(),
+        least=found["min"].number() if "min" in found else None,
+        most=found["max"].number() if "max" in found else None,
+    )
+    require_sound(made, found)
+    return made
+
+
+def require_sound(flag: Flag, found: dict[str, Item]) -> None:
+    """Raises UsageError if the keys of a flag contradict each other."""
+    for limit in ("min", "max"):
+        if limit in found and flag.kind in {"str", "bool"}:
+            found[limit].fail(f"is for numbers, and the type is {flag.kind}")
+    if flag.least is not None and flag.most is not None and flag.least > flag.most:
+        found["min"].fail(f"is more than max, {flag.most:g}")
+    if flag.default is None:
+        return
+    try:
+        settle([replace(flag, default=None)], {flag.name: flag.default}, operation="")
+    except UsageError as error:
+        # the message has an empty operation name here: two blanks
+        found["default"].fail(error.message.partition(" of  ")[2])
+
+
+def needs(item: Item, *, always: bool) -> tuple[Need, ...]:
+    """Parses the operations whose files are needed."""
+    return tuple(need(name, one, always=always) for name, one in item.table().items())
+
+
+def need(name: str, item: Item, *, always: bool) -> Need:
+    """Parses a need: patterns, or a table with more."""
+    if not isinstance(item.value, dict):
+        return Need(name, item.several(), always)
+    found = item.table(("files", "resolve"))
+    if "files" not in found:
+        item.fail("takes the key files")
+    if "resolve" in found:
+        always = found["resolve"].one_of(("once", "always")) == "always"
+    return Need(name, found["files"].several(), always)
+
+
+def input_of(item: Item) -> Input:
+    """Parses an input: a path, or a table with its URL and sha256."""
+    if isinstance(item.value, str):
+        return Input(item.anywhere())
+    found = item.table(("path", "url", "sha256"))
+    url = found["url"].words() if "url" in found else ""
+    sha256 = found["sha256"].words().lower() if "sha256" in found else ""
+    if sha256 and not re.fullmatch("[0-9a-f]{64}", sha256):
+        found["sha256"].fail("takes 64 hexadecimal digits")
+    if url and not url.startswith(("https://", "http://", "file://")):
+        found["url"].fail("takes an address that begins with https://, http:// or file://")
+    if url and (wrong := wrong_address(url)):
+        found["url"].fail(f"is no address that can be asked: {wrong}")
+    if url and not sha256:
+        item.fail("takes sha256 beside url", "what is downloaded must be what was meant")
+    if "path" not in found and not url:
+        item.fail("takes the key path")
+    if url:
+        place = found["path"] if "path" in found else Item(item.file, item.text, item.path, name_in(url))
+        return Input(place.inside(), url, sha256)
+    return Input(found["path"].anywhere(), "", sha256)
+
+
+def wrong_address(url: str) -> str:
+    """Returns the fault of a URL whose scheme is valid; empty if there is none."""
+    from urllib.parse import urlsplit  # takes 5 ms: only entries with an address pay
+
+    if any(char.isspace() or not char.isprintable() for char in url):
+        return "it has a blank or a control character"
+    try:
+        parts = urlsplit(url)
+        has_port, host = parts.port, parts.hostname
+    except ValueError as error:  # a port that is not a number, unbalanced brackets
+        return str(error)
+    if has_port == 0:
+        return "the port is 0"
+    return "it has no host" if parts.scheme != "file" and not host else ""
+
+
+def name_in(url: str) -> str:
+    """Returns the name of the file at the end of a URL."""
+    return url.partition("?")[0].partition("#")[0].rstrip("/").rpartition("/")[2]
+
+
+def duration(item: Item) -> float:
+    """Returns a duration in seconds."""
+    try:
+        return seconds(item.words() if isinstance(item.value, str) else repr(item.number()))
+    except UsageError:
+        item.fail(f"takes a duration such as 30s, 5m or 2h, not {said(item.value)}")
+
+
+def variable(name: str, item: Item) -> tuple[str, str]:
+    """Parses an environment variable: its name and value."""
+    if not name or "=" in name or "\0" in name:
+        item.fail("is no name of an environment variable")
+    if not isinstance(item.value, str) or "\0" in item.value:
+        item.fail(f"takes a text, not {said(item.value)}", 'numbers are texts here: "1"')
+    return name, item.value
+
+
+def metrics(item: Item) -> tuple[tuple[str, str], ...]:
+    """Parses names of metrics and the regular expressions that find them."""
+    return tuple((name, pattern(one)) for name, one in item.table().items())
+
+
+def pattern(item: Item) -> str:
+    """Returns a regular expression with a group for the number."""
+    text = item.words()
+    try:
+        groups = re.compile(text).groups
+    except (re.error, RecursionError, OverflowError) as error:
+        item.fail(f"takes a regular expression: {error}")
+    return text if groups else item.fail("takes a regular expression with a group (...) for the number")
+
+
+def said(value: object) -> str:
+    """Returns a value of the file in the words of a message."""
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, list):
+        return "a list"
+    return repr(value).lower() if isinstance(value, bool) else repr(value)
+
+
+def line_of(text: str, path: tuple[str, ...]) -> int:
+    """Returns the line (from 1) that matches most of the key path; 0 if none matches any of it."""
+    # tomli reports no line of a value, so search for the header or key
+    best, found = 0, 0
+    table: tuple[str, ...] = ()
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), start=1):
+        header = re.fullmatch(r"\s*\[\[?([^\[\]]+)\]\]?\s*(#.*)?", line)
+        here: tuple[str, ...] = ()
+        if header:
+            table = here = parts_of(header[1])
+        elif "=" in line:
+            here = (*table, *parts_of(line.partition("=")[0]))
+        here += tuple(
+            key for key in path[len(here) :] if here == path[: len(here)] and re.search(rf"\b{re.escape(key)}\b", line)
+        )
+        if here == path[: len(here)] and len(here) > best:
+            best, found = len(here), number
+    return found
+
+
+def parts_of(key: str) -> tuple[str, ...]:
+    """Splits a dotted key into its parts, without quotes."""
+    return tuple(bare or double or single for double, single, bare in re.findall(r'"([^"]*)"|\'([^\']*)\'|([\w-]+)', key))

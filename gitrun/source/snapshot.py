@@ -1,0 +1,313 @@
+"""Records the working tree as a tree object, through a private index; the user's index stays unchanged."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitrun.errors import GitFailed
+from gitrun.git.exe import last_words
+from gitrun.git.places import make_common
+from gitrun.git.status import Seen, scan
+from gitrun.model.encode import DIRECTORY
+from gitrun.model.files import Skipped
+from gitrun.model.plan import Source
+from gitrun.model.secrets import is_secret_file
+from gitrun.model.text import count_text, limit_text, path_text, safe_text, size_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from gitrun.git.exe import Git
+    from gitrun.git.objects import Objects
+    from gitrun.model.settings import Settings
+
+PECULIAR = re.compile(rb"\0([^H]|H(?= 160000)) ([0-7]+) [0-9a-f]+ [0-3]\t([^\0]+)")
+ABSENT = {
+    "looks like a secret": "it looks like a secret",
+    "cannot be read": "it cannot be read",
+    "git cannot add it": "git cannot add it",
+}
+NAMED = 3
+"""The most files that messages name one by one."""
+FATAL = 128
+"""The exit status of git after a fatal error."""
+MANY, MUCH = 1_000, 100 << 20
+"""Number and bytes of untracked files above which the user is asked whether git should keep them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The source of a run, the files of the working tree that it leaves out, and messages for the user.
+
+    `outside` is to be lent: ignored files, files that look like secrets, and large untracked files. `named` is to be
+    linked: paths that the user names, and submodules that are not recorded. `bare` are submodules recorded by commit
+    only: the program gets empty directories or links for them.
+    """
+
+    source: Source
+    outside: tuple[bytes, ...]
+    named: tuple[bytes, ...]
+    words: tuple[str, ...]
+    bare: tuple[bytes, ...] = ()
+
+
+@contextmanager
+def private_index(git: Git, nonce: str) -> Iterator[Path]:
+    """Yields a copy of the user's index, and deletes it on exit.
+
+    The copy keeps the mtime. With a new mtime, git takes an edit of the same size in the same second for unchanged.
+    """
+    directory = git.state / "tmp"
+    make_common(directory)
+    index = directory / f"index.{nonce}"
+    try:
+        shutil.copy2(git.git_dir / "index", index)
+    except FileNotFoundError:  # a new repository has no index
+        index.unlink(missing_ok=True)
+    try:
+        yield index
+    finally:
+        index.unlink(missing_ok=True)
+        index.with_name(index.name + ".lock").unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Options of a snapshot: the settings, the paths to link instead (`apart`), and the callback for questions.
+
+    `lent` says whether the program gets the files that are left out.
+    """
+
+    settings: Settings
+    apart: tuple[bytes, ...] = ()
+    confirm: Callable[[str], bool] = lambda _: True
+    lent: bool = True
+
+
+def snapshot(git: Git, objects: Objects, index: Path, choice: Choice) -> Snapshot | None:
+    """Writes the working tree into the repository through the private `index`. Raises GitFailed.
+
+    Leaves out ignored files, untracked files that are too large or look like secrets, and paths to link. Returns None if
+    the user declines to record very many untracked files.
+    """
+    links = unhide(git, index)
+    has_commits = choice.settings.submodules == "commit"
+    seen = scan(git, index, modules="none" if has_commits else "dirty")
+    taken, skipped, weight = choose(git, seen.untracked, choice.settings, choice.apart)
+    if asks_too_much(choice, taken, weight):
+        return None
+    skipped += add(git, index, seen, taken)
+    skipped += [Skipped(os.fsdecode(path.rstrip(b"/")), 0, "cannot be read") for path in seen.unread]
+    tree = without_records(git, objects, git.run("write-tree", index=index).decode().strip())
+    modules = commits_of(git, index, links)
+    base = tree_of(objects, seen.base)
+    dirty = tree != (without_records(git, objects, base) if base else base)
+    conflicts = tuple(os.fsdecode(path) for path in seen.conflicts)
+    branch = path_text(seen.branch) if seen.branch else None
+    source = Source(tree, seen.base, branch, dirty, tuple(skipped), conflicts, modules)
+    outside = (*seen.ignored, *seen.nested, *(os.fsencode(s.path) for s in skipped))
+    bare = tuple(os.fsencode(path) for path, _ in modules) if has_commits else ()
+    return Snapshot(source, outside, (*bare, *choice.apart), words_for(seen, skipped, lent=choice.lent), bare)
+
+
+def asks_too_much(choice: Choice, untracked: Sequence[bytes], weight: int) -> bool:
+    """Returns True if there are very many untracked files and the user, when asked, declines to record them."""
+    return (len(untracked) > MANY or weight > MUCH) and not choice.confirm(
+        f"the snapshot takes in {count_text(len(untracked), 'untracked file')} ({size_text(weight)}) that git does not ignore"
+    )
+
+
+def outside_of(
+    git: Git, settings: Settings, apart: tuple[bytes, ...]
+) -> tuple[tuple[bytes, ...], tuple[bytes, ...], tuple[bytes, ...]]:
+    """Returns `outside` and `named` as in a snapshot of the working tree, and the paths of submodules.
+
+    A run with another source gets these files.
+    """
+    seen = scan(git)
+    _, skipped, _ = choose(git, seen.untracked, settings, apart)
+    _, modules = peculiar(git, None)
+    closed = (path.rstrip(b"/") for path in seen.unread)
+    return (*seen.ignored, *seen.nested, *(os.fsencode(s.path) for s in skipped), *closed), apart, tuple(modules)
+
+
+def unhide(git: Git, index: Path, listed: bytes | None = None) -> list[bytes]:
+    """Clears skip-worktree and assume-unchanged in the index for files that exist, so that git sees their changes.
+
+    In a sparse checkout git itself keeps skip-worktree right. `listed` is the output of `git ls-files -v -s -z`, if the
+    caller has it. Returns the paths of submodules.
+    """
+    hidden, modules = peculiar(git, index) if listed is None else peculiar_of(listed)
+    is_sparse = git.config.get("core.sparsecheckout", ("false",))[-1] == "true"
+    here = [path for path, tag in hidden if git.worktree and os.path.lexists(os.fsencode(git.worktree) + b"/" + path)
+            and (tag.islower() or not is_sparse)]  # fmt: skip
+    if here:
+        paths = b"\0".join(here) + b"\0"
+        for mark in ("--no-assume-unchanged",) if is_sparse else ("--no-skip-worktree", "--no-assume-unchanged"):
+            git.run("update-index", mark, "-z", "--stdin", stdin=paths, index=index)
+    return modules
+
+
+def peculiar(git: Git, index: Path | None) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
+    """Returns the tracked paths whose changes git ignores, with their tags of `git ls-files -v`, and the submodules."""
+    return peculiar_of(git.run("ls-files", "-v", "-s", "-z", index=index))
+
+
+def peculiar_of(listed: bytes) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
+    """Parses the output of `git ls-files -v -s -z`. Returns the same as `peculiar`."""
+    hidden, modules = [], []
+    # one pattern over the whole output, so that a hundred thousand ordinary files cost next to nothing
+    for tag, mode, path in PECULIAR.findall(b"\0" + listed):
+        if tag == b"S" or tag.islower():
+            hidden.append((path, tag))
+        if mode == b"160000":
+            modules.append(path)
+    return hidden, modules
+
+
+def choose(
+    git: Git, untracked: tuple[bytes, ...], settings: Settings, apart: tuple[bytes, ...]
+) -> tuple[list[bytes], list[Skipped], int]:
+    """Splits the untracked paths. Returns those to record, those to skip with the reason, and the bytes of the former."""
+    top = os.fsencode(git.worktree or ".") + b"/"
+    # git lists its own directory as untracked if it is not called .git
+    ours = tuple(os.fsencode(name) + b"/" for name in (DIRECTORY, *own_places(git)))
+    taken, skipped, weight = [], [], 0
+    for path in untracked:
+        if path.startswith(ours) or any(path == name or path.startswith(name.rstrip(b"/") + b"/") for name in apart):
+            continue
+        try:
+            size = os.lstat(top + path).st_size
+        except OSError:  # deleted since git listed it
+            continue
+        reason = why_not(path, size, settings)
+        if reason:
+            skipped.append(Skipped(os.fsdecode(path), size, reason))
+        else:
+            taken.append(path)
+            weight += size
+    return taken, skipped, weight
+
+
+def why_not(path: bytes, size: int, settings: Settings) -> str:
+    """Returns the reason why an untracked file is not recorded; empty if it is."""
+    if is_secret_file(os.fsdecode(path), settings.secrets):
+        return "looks like a secret"
+    return f"larger than {limit_text(settings.max_untracked)}" if size > settings.max_untracked else ""
+
+
+def own_places(git: Git) -> set[str]:
+    """Returns the paths of git's own directories, as far as they are below the top of the working tree."""
+    top = os.path.realpath(git.worktree or ".")
+    places = {os.path.relpath(os.path.realpath(place), top) for place in (git.git_dir, git.common_dir)}
+    return {place for place in places if not place.startswith("..")}
+
+
+def add(git: Git, index: Path, seen: Seen, untracked: list[bytes]) -> list[Skipped]:
+    """Adds the current files to the index. Returns the untracked paths that cannot be read.
+
+    Raises GitFailed if a tracked file cannot be read.
+    """
+    gone = set(seen.deleted)
+    tracked = [path for path in (*seen.changed, *seen.conflicts) if path not in gone]
+    if gone:  # removed by force, because the path may now lead through a link to a file elsewhere
+        paths = b"".join(path + b"\0" for path in seen.deleted)
+        git.run("update-index", "--force-remove", "-z", "--stdin", stdin=paths, index=index)
+    if not tracked and not untracked:
+        return []
+    paths = b"".join(path + b"\0" for path in (*tracked, *untracked))
+    # --replace: a file may have become a directory, or a directory a file
+    done = git.attempt("update-index", "--add", "--remove", "--replace", "-z", "--stdin", stdin=paths, index=index)
+    if not done.returncode:
+        return []
+    # update-index stops at the first path it cannot read; add continues, and status shows what is missing
+    said = add_what_goes(git, index, [*tracked, *untracked])
+    left = scan(git, index, ignored=False)
+    bad = set(left.changed) & set(tracked)
+    if bad or left.conflicts:
+        first = os.fsdecode(min(bad or left.conflicts))
+        raise GitFailed(f"cannot record '{first}': {last_words(said or done.stderr)}")
+    unread = set(left.untracked) & set(untracked)
+    top = os.fsencode(git.worktree or ".") + b"/"
+    reasons = {path: "git cannot add it" if os.access(top + path, os.R_OK) else "cannot be read" for path in sorted(unread)}
+    return [Skipped(os.fsdecode(path), 0, reason) for path, reason in reasons.items()]
+
+
+def add_what_goes(git: Git, index: Path, paths: list[bytes]) -> bytes:
+    """Adds all paths that git can add to the index. Returns git's messages about the others."""
+    words = ("--sparse", "--ignore-errors", "--pathspec-from-file=-", "--pathspec-file-nul")
+    done = git.attempt("add", "--all", *words, stdin=b"".join(path + b"\0" for path in paths), index=index)
+    half = len(paths) // 2
+    if done.returncode < FATAL or not half:
+        return done.stderr
+    # a failing filter ends git before it has added anything, even with --ignore-errors
+    return b"".join(add_what_goes(git, index, part) for part in (paths[:half], paths[half:]))
+
+
+def without_records(git: Git, objects: Objects, tree: str) -> str:
+    """Returns the tree without a `.gitrun` directory that the user committed."""
+    if objects.read(f"{tree}:{DIRECTORY}") is None:
+        return tree
+    from gitrun.git.objects import TreeMaker, edit_tree
+
+    with TreeMaker(git) as maker:
+        return edit_tree(objects, maker, tree, {os.fsencode(DIRECTORY): None})
+
+
+def tree_of(objects: Objects, commit: str | None) -> str | None:
+    """Returns the tree of a commit, or None."""
+    found = objects.read(f"{commit}^{{tree}}") if commit else None
+    return found.id if found else None
+
+
+def commits_of(git: Git, index: Path, modules: list[bytes]) -> tuple[tuple[str, str], ...]:
+    """Returns the submodules in the index, each with its commit."""
+    listed = git.run("ls-files", "-s", "-z", "--", *map(os.fsdecode, modules), index=index) if modules else b""
+    lines = (line for line in listed.split(b"\0") if line.startswith(b"160000 "))
+    return tuple((os.fsdecode(line.partition(b"\t")[2]), line.split(b" ")[1].decode()) for line in lines)
+
+
+def moved_modules(git: Git, modules: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    """Returns messages about submodules that are missing here or at another commit than in the run."""
+    words = []
+    for path, then in modules:
+        place = (git.worktree or git.git_dir) / path
+        # the path comes from a record, perhaps of another repository's run
+        if os.path.isabs(path) or ".." in path.split("/"):
+            continue
+        if not (place / ".git").exists():
+            words.append(f"submodule {path} is not here; the run had it at {then[:9]}")
+            continue
+        now = git.at(place, place / ".git", {}).attempt("rev-parse", "--verify", "--quiet", "HEAD").stdout.decode().strip()
+        if now != then:
+            words.append(f"submodule {path} is at {now[:9] or 'no commit'} here; the run had it at {then[:9]}")
+    return tuple(words)
+
+
+def words_for(seen: Seen, skipped: list[Skipped], *, lent: bool) -> tuple[str, ...]:
+    """Returns the warnings about a snapshot that the user sees before the program starts."""
+    words = []
+    still = " (your program still sees it)" if lent else ""
+    for one in skipped[:NAMED]:
+        fact = f"{safe_text(one.path)} is not recorded: {ABSENT.get(one.reason, 'it is ' + one.reason)}{still}"
+        words.append(f"warning: {fact}. To hide this message: add it to .gitignore")
+    if len(skipped) > NAMED:
+        words.append(f"warning: {count_text(len(skipped) - NAMED, 'other file')} are not recorded. To list them: git run show")
+    if seen.conflicts:
+        words.append(f"warning: recorded with their conflict markers: {listing(seen.conflicts)}")
+    if seen.dirty_modules:
+        words.append(f"warning: changes inside submodules are not recorded: {listing(seen.dirty_modules)}")
+    if seen.nested:
+        words.append(f"warning: repositories inside this one are not recorded: {listing(seen.nested)}")
+    return tuple(words)
+
+
+def listing(paths: Sequence[bytes]) -> str:
+    """Returns the first three paths, for a message."""
+    return ", ".join(os.fsdecode(path) for path in paths[:3]) + (", …" if len(paths) > 3 else "")

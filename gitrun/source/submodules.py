@@ -1,0 +1,396 @@
+"""Records submodules in a snapshot: their files become trees of this repository, and their repositories stay unchanged.
+
+A submodule is recorded like the working tree: through a private index, by the same rules. Its repository is only read.
+New objects go to a temporary directory. From there they are copied to this repository, with the submodule's own objects
+that the tree needs.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import zlib
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gitrun.errors import GitFailed, NotARepository, NotRecorded
+from gitrun.git.exe import open_repository
+from gitrun.git.objects import COMMIT, TREE, Entry, TreeMaker, edit_tree, entry_at, fsync
+from gitrun.git.places import make_common
+from gitrun.git.status import scan
+from gitrun.model.files import Skipped
+from gitrun.model.refs import EMPTY_TREE
+from gitrun.model.text import size_text
+from gitrun.source.snapshot import (
+    Snapshot,
+    add,
+    asks_too_much,
+    choose,
+    commits_of,
+    moved_modules,
+    outside_of,
+    unhide,
+    words_for,
+)
+from gitrun.store.commits import scratch
+from gitrun.store.submodules import Known, read_known, remember
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from gitrun.git.exe import Git
+    from gitrun.git.objects import Objects
+    from gitrun.git.status import Seen
+    from gitrun.model.plan import Source
+    from gitrun.model.settings import Settings
+    from gitrun.source.snapshot import Choice
+
+FILES = "files"
+MOST, MUCH = 20_000, 256 << 20
+"""The most files and bytes of a submodule that are recorded; a larger one is linked."""
+FEW = 100
+"""From this number of objects on a pack stays a pack; fewer become loose objects, as git does after a fetch."""
+FILTER = re.compile(rb"\sfilter=(\S+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A submodule of the working tree: its path, its commit, and the tree of its files (empty: only the commit is recorded).
+
+    All paths are relative to the top. `outside` and `named` mean the same as in Snapshot.
+    """
+
+    path: bytes
+    commit: str
+    tree: str = ""
+    is_dirty: bool = False
+    skipped: tuple[Skipped, ...] = ()
+    outside: tuple[bytes, ...] = ()
+    named: tuple[bytes, ...] = ()
+    words: tuple[str, ...] = ()
+    nested: tuple[Module, ...] = ()
+
+    @property
+    def all(self) -> tuple[Module, ...]:
+        """Returns the submodule and all submodules inside it."""
+        return (self, *(one for inner in self.nested for one in inner.all))
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A submodule's repository with a private index, a temporary place for new objects, and the submodule's path."""
+
+    git: Git
+    index: Path
+    place: Path
+    path: bytes
+
+
+def with_files(git: Git, objects: Objects, taken: Snapshot, choice: Choice, index: Path | None = None) -> Snapshot | None:
+    """Adds the files of submodules to a snapshot of the working tree. Returns None if the user declines to record so many.
+
+    Adds them to the private `index` too, if there is one: it later shows what a program changed in the working tree.
+    """
+    modules: list[Module] = []
+    for path, commit in taken.source.submodules:
+        found = record(git, objects, choice, os.fsencode(path), commit)
+        if found is None:
+            return None
+        modules.append(found)
+    files = {module.path: Entry(TREE, module.tree) for module in modules if module.tree}
+    content = taken.source.tree
+    if files:
+        with TreeMaker(git) as maker:
+            # trees replace the commits of submodules: a run needs no other repository
+            content = edit_tree(objects, maker, content, files)
+        if index:
+            put_into(git, index, files)
+    every = [one for module in modules for one in module.all]
+    source = replace(
+        taken.source,
+        dirty=taken.source.dirty or any(one.is_dirty for one in every),
+        skipped=(*taken.source.skipped, *(skipped for one in every for skipped in one.skipped)),
+        submodules=tuple((os.fsdecode(one.path), one.commit) for one in every),
+        content=content if files else "",
+    )
+    return Snapshot(
+        source,
+        (*taken.outside, *(path for one in every for path in one.outside)),
+        (*taken.named, *(path for one in every for path in one.named)),
+        (*taken.words, *(word for one in every for word in one.words)),
+        tuple(one.path for one in every if not one.tree),
+    )
+
+
+def put_into(git: Git, index: Path, files: Mapping[bytes, Entry]) -> None:
+    """Replaces the commits of submodules in an index by the files of their trees."""
+    git.run("update-index", "--force-remove", "-z", "--stdin", stdin=b"".join(path + b"\0" for path in files), index=index)
+    for path, entry in files.items():
+        git.run("read-tree", f"--prefix={os.fsdecode(path)}/", entry.id, index=index)
+
+
+def record(git: Git, objects: Objects, choice: Choice, path: bytes, commit: str) -> Module | None:
+    """Records the submodule at a path below the top. Returns None if the user declines to record so many files.
+
+    A submodule that cannot be recorded is only named, to be linked; its `words` warn about it and give the reason.
+    """
+    if not is_populated(git, path):
+        return Module(path, commit, named=(path,) if has_entries(git, path) else ())
+    own = replace(choice, apart=below(path, choice.apart))
+    try:
+        with opened(git, path) as view:
+            return files_of(git, objects, own, view, commit)
+    except (NotRecorded, GitFailed, NotARepository) as error:
+        reason = error.message
+    place = "Your program sees yours through a link" if choice.lent else "Your program does not see it"
+    return Module(
+        path, commit, named=(path,), words=(f"warning: submodule {os.fsdecode(path)} is not recorded: {reason}. {place}",)
+    )
+
+
+def files_of(git: Git, objects: Objects, choice: Choice, view: View, commit: str) -> Module | None:
+    """Records the files of a submodule and of those inside it. Returns None like `record`. Raises GitFailed, NotRecorded."""
+    module, known = view.git, read_known(git)
+    listed = module.run("ls-files", "-v", "-s", "-z", index=view.index)
+    # checked first, because scanning a large submodule takes long
+    if listed.count(b"\0") > MOST:
+        raise NotRecorded(f"it has more than {MOST:,} files")
+    links = unhide(module, view.index, listed)
+    seen = scan(module, view.index)
+    taken, skipped, weight = choose(module, seen.untracked, choice.settings, choice.apart)
+    if len(taken) > MOST or weight > MUCH:
+        raise NotRecorded(f"it has more than {MOST:,} files or {size_text(MUCH)}")
+    if name := filter_of(module, (*(entry.partition(b"\t")[2] for entry in listed.split(b"\0")), *taken)):
+        raise NotRecorded(f"its files pass through the filter {name}, which this repository does not have for them")
+    if asks_too_much(choice, taken, weight):
+        return None
+    skipped += add(module, view.index, seen, taken)
+    skipped += [Skipped(os.fsdecode(path.rstrip(b"/")), 0, "cannot be read") for path in seen.unread]
+    tree = module.run("write-tree", index=view.index).decode().strip()
+    # remembered, since a commit's tree never changes
+    clean = known.trees.get(commit) or module.run("rev-parse", "--verify", f"{commit}^{{tree}}").decode().strip()
+    require_small(git, view, known, tree)
+    copy(git, objects, view, (clean, tree), known)
+    remember(git, Known((tree, clean), {}, {commit: clean}))
+    nested: list[Module] = []
+    for inner, head in commits_of(module, view.index, links):
+        found = record(git, objects, choice_above(choice, view.path), view.path + b"/" + os.fsencode(inner), head)
+        if found is None:
+            return None
+        nested.append(found)
+    files = {one.path[len(view.path) + 1 :]: Entry(TREE, one.tree) for one in nested if one.tree}
+    with TreeMaker(git) as maker:
+        whole = edit_tree(objects, maker, tree, files) if files else tree
+    apart = (*seen.ignored, *seen.nested, *(os.fsencode(one.path) for one in skipped))
+    return Module(
+        view.path, commit, "" if whole == EMPTY_TREE else whole, tree != clean,
+        tuple(replace(one, path=os.fsdecode(view.path + b"/" + os.fsencode(one.path))) for one in skipped),
+        above(view.path, apart), (),
+        words_for(seen_above(seen, view.path), [replace(one, path=f"{os.fsdecode(view.path)}/{one.path}") for one in skipped],
+                  lent=choice.lent), tuple(nested),
+    )  # fmt: skip
+
+
+def choice_above(choice: Choice, path: bytes) -> Choice:
+    """Converts the paths of a submodule's choice to paths below the top."""
+    return replace(choice, apart=above(path, choice.apart))
+
+
+def seen_above(seen: Seen, path: bytes) -> Seen:
+    """Converts the paths that warnings mention to paths below the top."""
+    return replace(seen, conflicts=above(path, seen.conflicts), nested=above(path, seen.nested))
+
+
+def above(path: bytes, paths: Iterable[bytes]) -> tuple[bytes, ...]:
+    """Converts paths in a submodule to paths below the top."""
+    return tuple(path + b"/" + inner for inner in paths)
+
+
+def below(path: bytes, paths: Iterable[bytes]) -> tuple[bytes, ...]:
+    """Converts paths below the top to paths in a submodule; drops those outside it."""
+    return tuple(inner[len(path) + 1 :] for inner in paths if inner.startswith(path + b"/"))
+
+
+def place_of(git: Git, path: bytes) -> bytes:
+    """Returns the absolute path of a path below the top."""
+    return os.fsencode(git.worktree or ".") + b"/" + path
+
+
+def is_populated(git: Git, path: bytes) -> bool:
+    """Returns whether a submodule is checked out at the path."""
+    return os.path.lexists(place_of(git, path) + b"/.git")
+
+
+def has_entries(git: Git, path: bytes) -> bool:
+    """Returns whether the path is a directory that is not empty."""
+    place = place_of(git, path)
+    return os.path.isdir(place) and bool(os.listdir(place))
+
+
+@contextmanager
+def opened(git: Git, path: bytes) -> Iterator[View]:
+    """Opens the submodule at the path for reading; a context manager.
+
+    git writes objects and the index to a temporary directory, which is removed on exit. Raises NotARepository if the path
+    is not the top of a repository.
+    """
+    place = Path(os.fsdecode(place_of(git, path)))
+    found = open_repository(place, git.environ)
+    if found.worktree is None or not found.worktree.samefile(place):
+        raise NotARepository("its .git leads to no repository")
+    with scratch(git) as own:
+        store, index = own / "objects", own / "index"
+        (store / "info").mkdir(parents=True)
+        others = (os.fsencode(one.common_dir / "objects") + b"\n" for one in (found, git))
+        # git reads objects of both repositories, and writes only here
+        (store / "info" / "alternates").write_bytes(b"".join(others))
+        if (found.git_dir / "index").exists():
+            shutil.copy2(found.git_dir / "index", index)  # copy2 keeps the time: git compares it with those of the files
+        environ = {**found.environ, "GIT_OBJECT_DIRECTORY": str(store)}
+        # objects here are temporary; `copy` syncs those that stay
+        config = {**found.config, "gitrun.fsync": ("false",)}
+        yield View(replace(found, environ=environ, config=config, held=git.held), index, own, path)
+
+
+def filter_of(module: Git, paths: Iterable[bytes]) -> str:
+    """Returns the name of a filter that changes the submodule's files on checkout; empty if there is none.
+
+    This repository would need the filter's settings and its data, such as the files of git-lfs.
+    """
+    known = {
+        key[7:].rpartition(".")[0]
+        for key in module.config
+        if key.startswith("filter.") and key.endswith((".smudge", ".process"))
+    }
+    if not known:
+        return ""
+    top = os.fsencode(module.worktree or ".")
+    places = [os.path.join(top, path) for path in paths if path.endswith(b".gitattributes")]
+    for place in (*places, os.fsencode(module.common_dir / "info" / "attributes")):
+        try:
+            with open(place, "rb") as file:
+                names = {os.fsdecode(name) for name in FILTER.findall(file.read(1 << 20))}
+        except OSError:
+            continue
+        if found := sorted(names & known):
+            return found[0]
+    return ""
+
+
+def require_small(git: Git, view: View, known: Known, tree: str) -> None:
+    """Raises NotRecorded if the tree has too many files or bytes. Trees that were copied before are not checked."""
+    if tree in known.copied:
+        return
+    count, weight = 0, known.large.get(tree, 0)
+    if weight > MUCH:
+        raise NotRecorded(f"it has {size_text(weight)} of files, more than {size_text(MUCH)}")
+    for line in view.git.lines("ls-tree", "-r", "-l", "-z", tree, end=b"\0"):
+        size = line.partition(b"\t")[0].split()[3]
+        count, weight = count + 1, weight + (int(size) if size.isdigit() else 0)
+        if count > MOST:
+            raise NotRecorded(f"it has more than {MOST:,} files")
+    if weight > MUCH:
+        remember(git, Known(large={tree: weight}))
+        raise NotRecorded(f"it has {size_text(weight)} of files, more than {size_text(MUCH)}")
+
+
+def copy(git: Git, objects: Objects, view: View, trees: Sequence[str], known: Known) -> None:
+    """Copies trees of a submodule, with all their objects, into this repository. Raises GitFailed.
+
+    A tree appears here after all its objects, so that a kill leaves no tree incomplete.
+    """
+    there = [tree for tree in known.copied[:FEW] if objects.infos([tree.encode()])[0]]
+    wanted = [tree for tree in dict.fromkeys(trees) if tree not in there]
+    if not wanted:
+        return
+    try:
+        pack = packed(git, view, wanted, there)
+    except GitFailed:  # a gc may have removed one of the trees already here
+        pack = packed(git, view, wanted, ())
+    with pack.open("rb") as file:
+        count = int.from_bytes(file.read(12)[8:], "big")
+    if count >= FEW:
+        move_pack(git, pack)
+    elif count:
+        move_objects(git, pack, wanted)
+
+
+def packed(git: Git, view: View, wanted: Sequence[str], there: Sequence[str]) -> Path:
+    """Writes a pack and its index: the objects of the wanted trees that no tree of `there` has. Raises GitFailed."""
+    asked = "".join(f"{tree}\n" for tree in wanted) + "".join(f"^{tree}\n" for tree in there)
+    # the pack stays in this repository, so its own fsync setting applies
+    reader = replace(view.git, config={**view.git.config, "gitrun.fsync": git.config.get("gitrun.fsync", ("true",))})
+    name = reader.run("pack-objects", "--revs", "-q", str(view.place / "copied"), stdin=asked.encode()).decode().strip()
+    return view.place / f"copied-{name}.pack"
+
+
+def move_pack(git: Git, pack: Path) -> None:
+    """Moves a pack into the repository. Its index comes last, because git ignores a pack without one."""
+    target = git.common_dir / "objects" / "pack"
+    make_common(target)
+    for part in (pack, *pack.parent.glob(f"{pack.stem}.rev"), pack.with_suffix(".idx")):
+        part.replace(target / f"pack-{part.name.removeprefix('copied-')}")
+    if git.durable:
+        fsync(target)
+
+
+def move_objects(git: Git, pack: Path, last: Sequence[str]) -> None:
+    """Unpacks a small pack into the repository: blobs first, inner trees next, the trees of `last` at the end."""
+    fresh = pack.with_name("fresh")
+    fresh.mkdir()
+    replace(git, environ={**git.environ, "GIT_OBJECT_DIRECTORY": str(fresh)}).run(
+        "unpack-objects", "-q", stdin=pack.read_bytes()
+    )
+
+    def order(path: Path) -> tuple[bool, bool]:
+        is_tree = zlib.decompressobj().decompress(path.read_bytes(), 8).startswith(b"tree")
+        return path.parent.name + path.name in last, is_tree
+
+    store = git.common_dir / "objects"
+    for path in sorted(fresh.glob("??/*"), key=order):
+        target = store / path.parent.name / path.name
+        make_common(target.parent)
+        path.replace(target)
+        if git.durable:
+            fsync(target.parent)
+
+
+def with_lent(git: Git, objects: Objects, taken: Snapshot, modules: Sequence[bytes], settings: Settings) -> Snapshot:
+    """Adds to a snapshot of another source the files to link from the submodules checked out at these paths.
+
+    Of a submodule whose files the source holds, only ignored files are linked.
+    """
+    found = [lent(git, objects, taken.source, settings, path) for path in modules]
+    outside = (*taken.outside, *(path for one in found for path in one.outside))
+    named = (*taken.named, *(path for one in found for path in one.named))
+    return replace(taken, outside=outside, named=named, words=moved_modules(git, linked_modules(objects, taken.source)))
+
+
+def lent(git: Git, objects: Objects, source: Source, settings: Settings, path: bytes) -> Snapshot:
+    """Returns what to link from the submodule at a path for a run of this source."""
+    entry = entry_at(objects, source.whole, path)
+    if entry is None or entry.mode != TREE:
+        return Snapshot(source, (), (path,) if is_populated(git, path) or has_entries(git, path) else (), ())
+    if not is_populated(git, path):
+        return Snapshot(source, (), (), ())
+    try:
+        module = open_repository(Path(os.fsdecode(place_of(git, path))), git.environ)
+        outside, named, nested = outside_of(module, settings, ())
+    except (GitFailed, NotARepository):
+        return Snapshot(source, (), (), ())
+    inner = [lent(git, objects, source, settings, one) for one in above(path, nested)]
+    return Snapshot(
+        source,
+        (*above(path, outside), *(one for found in inner for one in found.outside)),
+        (*above(path, named), *(one for found in inner for one in found.named)),
+        (),
+    )
+
+
+def linked_modules(objects: Objects, source: Source) -> list[tuple[str, str]]:
+    """Returns path and commit of the submodules recorded by commit only: a run sees those of the working tree."""
+    found = ((path, commit, entry_at(objects, source.whole, os.fsencode(path))) for path, commit in source.submodules)
+    return [(path, commit) for path, commit, entry in found if entry and entry.mode == COMMIT]

@@ -1,0 +1,222 @@
+"""Finds the environments, launchers and paths around a run's program that were made for the working tree."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitrun.git.objects import Objects, entry_at
+from gitrun.model.plan import NOTEBOOK, SCRIPT
+from gitrun.source.build_directories import configured_for
+from gitrun.source.editable_installs import Installs, installs_in
+from gitrun.source.interpreter import in_slot, mtime, python_path
+from gitrun.source.launchers import Handed, Project, hand_over, variables_of
+from gitrun.source.prefixes import is_environment, names_in, prefixes_for, sites_of
+from gitrun.workspace.erase import erase
+from gitrun.workspace.slots import directory_of_slot
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gitrun.model.plan import Plan
+    from gitrun.source.interpreter import Interpreter
+    from gitrun.workspace.session import Road
+
+ENVIRONMENTS, IMPORTS = "environments", "imports"
+"""Directories of a slot, beside its worktree: environments of its runs, and modules under the names they are imported by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The variables for launchers, and the parts of the project that are installed from the working tree."""
+
+    handed: Handed
+    installs: Installs
+    sites: tuple[str, ...] = ()
+    """The package directories in which these installs were found."""
+    paths: tuple[str, ...] = ()
+    """The directories from which the Python of a script imports."""
+
+
+def surroundings_of(road: Road, plan: Plan, python: Interpreter | None) -> Surroundings:
+    """Returns the surroundings of a plan's program."""
+    top = road.git.worktree
+    if top is None:
+        return Surroundings(Handed({}), Installs())
+    words = [python.program] if python else list(plan.command)
+    environ = {**road.git.environ, **(dict(plan.definition.env) if plan.definition else {})}
+    directories = upwards(str(top / plan.cwd), str(top))
+    project = Project(directories, road.git.state)
+    handed = hand_over(words, environ, project, is_script=plan.kind in {SCRIPT, NOTEBOOK})
+    prefixes = dict.fromkeys((*prefixes_for(words, environ, directories), *filter(None, (handed.prefix,))))
+    sites = dict.fromkeys(site for prefix in prefixes for site in sites_of(prefix))
+    places = (*spellings(road), str(road.git.state / "slots"))
+    installs = installs_in(sites, tuple(dict.fromkeys(places)))
+    return Surroundings(handed, installs, tuple(sites), python.paths if python else ())
+
+
+def has_installed(around: Surroundings, since: float) -> bool:
+    """Returns whether something was installed after `since` (seconds since 1970)."""
+    return any(mtime(site) >= since * 10**9 for site in around.sites)
+
+
+def upwards(directory: str, top: str) -> tuple[str, ...]:
+    """Returns the directory and its parents, up to the top."""
+    found = [directory := os.path.normpath(directory)]
+    while directory != top and directory.startswith(top + "/"):
+        found.append(directory := os.path.dirname(directory))
+    return tuple(found)
+
+
+def spellings(road: Road) -> tuple[str, ...]:
+    """Returns the paths of the working tree: git's, the one without links, and the one the user's shell came by."""
+    top = str(road.git.worktree)
+    found = [top, os.path.realpath(top)]
+    # PWD may be stale, so it counts only if it leads into the working tree
+    typed = road.git.environ.get("PWD", "")
+    inner = os.path.relpath(os.path.realpath(typed), found[1]) if os.path.isabs(typed) else ".."
+    if inner == ".":
+        found.append(typed.rstrip("/"))
+    elif typed.endswith(f"/{inner}"):
+        found.append(typed.removesuffix(f"/{inner}"))
+    return tuple(path for path in dict.fromkeys(found) if path)
+
+
+def surround(around: Surroundings, environ: dict[str, str], top: Path, tree: Path) -> str:
+    """Sets variables so that programs import the run's own code and launchers use the user's environment.
+
+    Returns PYTHONPATH. Raises CannotRun.
+    """
+    for name in around.handed.dropped:
+        environ.pop(name, None)
+    environ |= variables_of(around.handed, environ, directory_of_slot(tree) / ENVIRONMENTS)
+    given, place = environ.get("PYTHONPATH", ""), directory_of_slot(tree) / IMPORTS
+    # links of an earlier run in this slot
+    erase(os.fsencode(place))
+    roots = [
+        unshadowing(root, place)
+        for root in python_path((*around.installs.roots, *around.paths), "", top, tree).split(os.pathsep)
+    ]
+    found = [python_path((), given, top, tree), *roots, *renamed(around.installs.modules, place, top, tree)]
+    path = os.pathsep.join(filter(None, dict.fromkeys(found)))
+    if path:
+        environ["PYTHONPATH"] = path
+    return path
+
+
+def unshadowing(root: str, place: Path) -> str:
+    """Returns the directory, or a directory of links if some of its modules have names of standard modules.
+
+    The links leave these modules out. Editable installs come after the standard library on `sys.path`, but PYTHONPATH
+    comes before it.
+    """
+    names = names_in(root) if root else []
+    own = {name for name in names if name.partition(".")[0] in sys.stdlib_module_names and is_module(os.path.join(root, name))}
+    if not own:
+        return root
+    links = place / f".{len(names_in(str(place)))}"
+    links.mkdir(parents=True)
+    for name in names:
+        if name not in own and name.partition(".")[0].isidentifier():
+            (links / name).symlink_to(os.path.join(root, name))
+    return str(links)
+
+
+def is_module(path: str) -> bool:
+    """Returns whether the path is a module or a package, not just a directory."""
+    return path.endswith((".py", ".so")) or os.path.isfile(os.path.join(path, "__init__.py"))
+
+
+def renamed(modules: tuple[tuple[str, str], ...], place: Path, top: Path, tree: Path) -> tuple[str, ...]:
+    """Links modules whose import names differ from their paths in the source.
+
+    Returns the directory of links, if there are any.
+    """
+    for name, path in modules:
+        target = in_slot(path, top, tree)
+        if target is None or not is_linkable(name, modules):
+            continue
+        link = place.joinpath(*name.split("."))
+        if os.path.isfile(target + ".py"):
+            target += ".py"
+        if target.endswith(".py") and os.path.basename(target) != "__init__.py":
+            link = link.with_name(link.name + ".py")
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(target.removesuffix("/__init__.py"))
+    return (str(place),) if modules and place.is_dir() else ()
+
+
+def is_linkable(name: str, modules: tuple[tuple[str, str], ...]) -> bool:
+    """Returns whether a link can provide the module: no package above it is mapped itself."""
+    parts = name.split(".")
+    known = {module for module, _ in modules}
+    return not any(".".join(parts[:count]) in known for count in range(1, len(parts)))
+
+
+def not_isolated(
+    road: Road, plan: Plan, around: Surroundings, ignored: tuple[bytes, ...], *, again: bool
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Returns the names of builds and modules that the program may take from the working tree, and warnings about them.
+
+    `again`: the source is that of an earlier attempt.
+    """
+    builds = configured_for(spellings(road), list(plan.command), ignored, plan.cwd)
+    imported = not_imported(around.installs) + (missing(road, plan, around.installs) if again else ())
+    words = []
+    is_python = plan.kind in {SCRIPT, NOTEBOOK} or os.path.basename(plan.command[0]).startswith("python")
+    if builds and not is_python:
+        words.append(
+            f"warning: {', '.join(builds)} was configured for your working tree: building there uses its source, "
+            "not the run's. To build the run's own: configure another directory in the run"
+        )
+    if imported:
+        words.append(f"warning: {', '.join(imported)} imports code of your working tree, not the run's own")
+    return (*builds, *imported), tuple(words)
+
+
+def missing(road: Road, plan: Plan, installs: Installs) -> tuple[str, ...]:
+    """Returns the directories installed from the working tree that the plan's source does not have."""
+    top = road.git.worktree
+    moved = dict.fromkeys(place for root in installs.roots if top and (place := in_slot(root, top, top)))
+    paths = [path for path in (os.path.relpath(place, top) for place in moved if top) if path != "."]
+    if not paths:
+        return ()
+    with Objects(road.git) as objects:
+        return tuple(path for path in paths if entry_at(objects, plan.source.whole, os.fsencode(path)) is None)
+
+
+def not_imported(installs: Installs) -> tuple[str, ...]:
+    """Returns the modules and loader files through which programs still import from the working tree."""
+    modules = (name for name, _ in installs.modules if not is_linkable(name, installs.modules))
+    return (*modules, *map(os.path.basename, installs.unread))
+
+
+def moved_words(words: list[str], road: Road, tree: Path) -> list[str]:
+    """Replaces the working tree's path in the words by the workspace's path. Says which word changed."""
+    top = road.git.worktree
+    if top is None or top == tree:
+        return words
+    moved = [moved_word(word, spellings(road), str(tree)) for word in words]
+    if changed := [old for old, new in zip(words, moved, strict=True) if old != new]:
+        road.say(f"note: '{changed[0]}' names your working tree; the program is given the same path in the run's workspace")
+    return moved
+
+
+def moved_word(word: str, tops: tuple[str, ...], tree: str) -> str:
+    """Replaces the path of each top in the word by `tree`, except inside an environment or git's own directory."""
+    for top in tops:
+        if top not in word:
+            continue
+
+        def new(found: re.Match[str], top: str = top) -> str:
+            parts = found["inner"].strip("/").split("/")
+            inside = (os.path.join(top, *parts[:count]) for count in range(1, len(parts) + 1))
+            return found[0] if parts[0] == ".git" or any(map(is_environment, inside)) else tree + found["inner"]
+
+        # matches at the start of a word, an option's value (-I/top, --x=/top) or a list entry (/top:/app), but not /other/top
+        begin = r"(?:(?<![\w./~-])|(?<=://)|(?<=^-[A-Za-z]))"
+        word = re.sub(begin + re.escape(top) + r"(?P<inner>(?:/[^\s:,;\"'|&<>()]*)?)(?=$|[\s:,;\"'|&<>()])", new, word)
+    return word

@@ -1,0 +1,75 @@
+"""Files that one attempt passes on to the next: those it produced, except at paths of the new source."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from gitrun.errors import BadRun
+from gitrun.git.objects import COMMIT, TREE, Entry, edit_tree, entry_at
+from gitrun.model import encode
+from gitrun.model.refs import is_id
+from gitrun.model.submodules import outermost
+
+if TYPE_CHECKING:
+    from gitrun.git.exe import Git
+    from gitrun.git.objects import Objects, TreeMaker
+    from gitrun.model.run import Attempt
+
+
+def source_tree(objects: Objects, maker: TreeMaker, attempt: Attempt) -> str:
+    """Returns the tree of an attempt's source, without `.gitrun` and without carried files.
+
+    The tree is derived from the attempt's own, which its id proves. Raises BadRun if it differs from the tree in run.toml.
+    With submodules it must also match their named commits.
+    """
+    taken = (encode.DIRECTORY, *attempt.carried)
+    made = edit_tree(objects, maker, f"{attempt.id}^{{tree}}", {os.fsencode(path): None for path in taken})
+    if made != attempt.whole or (attempt.content and collapsed(objects, maker, made, attempt) != attempt.source):
+        raise BadRun(f"the source of attempt {attempt.id[:8]} is not the one that it names")
+    return made
+
+
+def collapsed(objects: Objects, maker: TreeMaker, tree: str, attempt: Attempt) -> str:
+    """Returns the tree with submodules as commits instead of files; empty if one of them cannot be a commit."""
+    links = {os.fsencode(path): Entry(COMMIT, commit) for path, commit in outermost(attempt.submodules).items()}
+    there = (entry_at(objects, tree, path) for path in links)
+    are_sound = all(found and found.mode in {TREE, COMMIT} for found in there) and all(is_id(e.id) for e in links.values())
+    return edit_tree(objects, maker, tree, links) if are_sound else ""
+
+
+def carried(git: Git, objects: Objects, old_source: str, tip: str, new_source: str) -> dict[bytes, Entry]:
+    """Returns entries that `tip` added to `old_source`, by path, where `new_source` has nothing at that path.
+
+    A directory that is new as a whole is one entry.
+    """
+    # without rename detection, a renamed file counts as new
+    listed = git.run("diff-tree", "-r", "-t", "-z", "--raw", "--no-renames", "--diff-filter=A", old_source, tip)
+    fields = listed.split(b"\0")
+    tops: dict[bytes, Entry] = {}
+    for head, path in zip(fields[0:-1:2], fields[1::2], strict=False):
+        words = head.split(b" ")
+        # git lists a new directory (-t) before its files, which come with it
+        if path.split(b"/")[0] != os.fsencode(encode.DIRECTORY) and not any(parent in tops for parent in parents(path)):
+            tops[path] = Entry(words[1].decode().lstrip("0"), words[3].decode())
+    return {path: entry for top, found in tops.items() for path, entry in free(objects, new_source, top, found).items()}
+
+
+def parents(path: bytes) -> list[bytes]:
+    """Returns the directories above a path, topmost first."""
+    parts = path.split(b"/")
+    return [b"/".join(parts[:count]) for count in range(1, len(parts))]
+
+
+def free(objects: Objects, source: str, path: bytes, entry: Entry) -> dict[bytes, Entry]:
+    """Returns the parts of `entry` that do not collide with a path of the source, by path."""
+    above = [entry_at(objects, source, parent) for parent in parents(path)]
+    if any(found is not None and found.mode != TREE for found in above):
+        return {}
+    there = entry_at(objects, source, path)
+    if there is None:
+        return {path: entry}
+    if there.mode != TREE or entry.mode != TREE:
+        return {}
+    inner = objects.tree(entry.id)
+    return {at: one for name, child in inner.items() for at, one in free(objects, source, path + b"/" + name, child).items()}

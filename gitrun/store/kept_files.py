@@ -1,0 +1,78 @@
+"""Small ignored files that a run produced. They are kept beside the repository and also in the result.
+
+The copies in `.gitrun/kept/` of the result's tree travel with the run. result.toml lists such files as local.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from gitrun.git.objects import EXECUTABLE, FILE, Objects, entry_at
+from gitrun.git.places import make_private
+from gitrun.model.encode import KEPT
+from gitrun.model.files import is_safe
+from gitrun.store.results import kept
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from gitrun.git.exe import Git
+    from gitrun.git.objects import Entry
+    from gitrun.model.files import File
+    from gitrun.model.run import Attempt, Run
+
+
+def entry_of(objects: Objects, attempt: Attempt, file: File) -> Entry | None:
+    """Returns the entry of a local file in the attempt's result; None if it was too large to be included."""
+    found = entry_at(objects, attempt.left, os.fsencode(f"{KEPT}/{file.path}")) if is_safe(file.path) else None
+    return found if found and found.mode in {FILE, EXECUTABLE} else None
+
+
+def unpack(git: Git, run: str, attempt: Attempt, paths: Iterable[str] | None = None) -> None:
+    """Restores the attempt's small local files to the place of local files, where they are missing.
+
+    A file whose content differs from its sha256 in result.toml is left out. `paths` restricts the files.
+    """
+    import hashlib
+
+    wanted = None if paths is None else set(paths)
+    place = kept(git, run, attempt.id)
+    missing = [
+        file
+        for file in attempt.files
+        if file.stored == "local" and (wanted is None or file.path in wanted) and not os.path.lexists(place / file.path)
+    ]
+    if not missing:
+        return
+    with Objects(git) as objects:
+        for file in missing:
+            entry = entry_of(objects, attempt, file)
+            found = objects.read(entry.id, file.size) if entry else None
+            if entry and found and found.data is not None and hashlib.sha256(found.data).hexdigest() == file.sha256:
+                write(place, file.path, found.data, is_executable=entry.mode == EXECUTABLE)
+
+
+def write(place: Path, path: str, data: bytes, *, is_executable: bool) -> None:
+    """Writes a new file below `place`. Does nothing if a symbolic link would lead it elsewhere."""
+    make_private(place.parent)
+    target = place / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # a directory on the way may be a symbolic link
+    if target.parent.resolve() != place.resolve() / target.parent.relative_to(place):
+        return
+    fresh = target.with_name(f".{os.urandom(8).hex()}.gitrun")
+    fresh.write_bytes(data)
+    fresh.chmod(0o755 if is_executable else 0o644)
+    fresh.replace(target)
+
+
+def left_behind(git: Git, runs: Iterable[Run]) -> list[tuple[str, File]]:
+    """Lists local files that are in no result, as pairs of run id and file. A push does not send them."""
+    found = []
+    with Objects(git) as objects:
+        for run in runs:
+            local = (file for file in run.attempt.files if file.stored == "local")
+            found += [(run.id, file) for file in local if entry_of(objects, run.attempt, file) is None]
+    return found

@@ -1,0 +1,54 @@
+"""Finds runs in the index by the names that people use."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING
+
+from gitrun.errors import BadRun
+from gitrun.model.refs import INDEX, short
+from gitrun.model.run import BrokenRun, Run
+from gitrun.model.run_names import LATEST, choose, digits_of, id_named, latest, numbered, unknown
+
+if TYPE_CHECKING:
+    from gitrun.store.index import Index
+
+
+def find(index: Index, name: str, prefix: str = "") -> Run:
+    """Returns the run that `name` means. Raises UnknownRun, BadRun.
+
+    Tried in this order: id or prefix of one, number in the list, operation, label. Inside the subdirectory `prefix` a script
+    may also be named relative to it.
+    """
+    if name == LATEST:
+        return latest(index.latest_trusted(), index.readable(), is_bare=index.is_bare)
+    digits = digits_of(name)
+    run = id_named(name, index.ids(digits)) if digits else None
+    if run:
+        found = index.get(run)
+        if isinstance(found, BrokenRun):
+            raise BadRun(f"run {short(run)} does not read: {found.reason}", "git fsck says what is wrong with the repository")
+        if found:
+            return found
+    if INDEX.fullmatch(name):
+        # a longer number is no position in a list, and could overflow sqlite's integers
+        there = index.place(int(name)) if len(name) < 10 else None
+        return numbered(name, there, index.readable(), is_bare=index.is_bare)
+    for called in (name, posixpath.normpath(prefix + name)):
+        if runs := index.named(called):
+            return choose(called, runs)
+    raise unknown(name)
+
+
+def meant_before(index: Index, label: str) -> str:
+    """Describes the meaning that takes precedence over `label` as a label: an id, a number or an operation.
+
+    Returns an empty text if there is none. The order is that of `find`.
+    """
+    digits = digits_of(label)
+    run = next(iter(index.ids(digits)), "") if digits else ""
+    if run or (digits and "/" in label):
+        return f"run {short(run)}" if run else "an id"
+    if INDEX.fullmatch(label):
+        return "a number of the list"
+    return "an operation" if any(run.operation == label for run in index.named(label)) else ""

@@ -1,0 +1,90 @@
+"""Measures trees before anything unfolds them. Each subtree is read once."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from gitrun.errors import BadRun
+from gitrun.model.validation_rules import DEPTH, ENTRIES, TREE
+
+if TYPE_CHECKING:
+    from gitrun.git.objects import Object
+
+DIRECTORY = b"40000"
+ENTRY = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
+
+
+class Reader(Protocol):
+    """A reader of objects: git's executable or libgit2."""
+
+    def read(self, name: str, limit: int) -> Object | None:
+        """Returns the object with this id; without content if that exceeds `limit` bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """The size of a tree as a checkout would unfold it: number of entries, and depth of nested directories."""
+
+    entries: int
+    depth: int
+
+
+class Measurer:
+    """Measures trees of one repository. Subtrees that many of them share are read once."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._known: dict[str, Measure] = {}
+
+    def require_small(self, tree: str) -> None:
+        """Raises BadRun if the tree would unfold to too many entries, is nested too deep, or has a too large object."""
+        known = self._known
+        # an explicit stack: a hostile tree can be deeper than Python recurses
+        stack: list[tuple[str, int, tuple[int, list[str]] | None]] = [(tree, 1, None)]
+        while stack:
+            name, level, seen = stack.pop()
+            if name in known:
+                continue
+            if level > DEPTH:
+                raise BadRun(f"its tree has more than {DEPTH} directories within each other")
+            entries, below = seen or self._look(name)
+            unknown = [] if seen else [child for child in below if child not in known]
+            if unknown:
+                stack.append((name, level, (entries, below)))
+                stack += [(child, level + 1, None) for child in unknown]
+            else:
+                known[name] = self._sum(entries, below)
+
+    def entry(self, tree: str, path: bytes) -> tuple[bytes, str] | None:
+        """Returns mode and id of the entry at the path; None if there is none."""
+        found: tuple[bytes, str] | None = (DIRECTORY, tree)
+        for part in path.split(b"/"):
+            if found is None or found[0] != DIRECTORY:
+                return None
+            data = self._data(found[1])
+            found = next(((mode, made.hex()) for mode, name, made in ENTRY.findall(data) if name == part), None)
+        return found
+
+    def _look(self, name: str) -> tuple[int, list[str]]:
+        """Returns the number of entries of a directory, and the ids of its subdirectories."""
+        found = ENTRY.findall(self._data(name))
+        return len(found), [made.hex() for mode, _, made in found if mode in {DIRECTORY, b"040000"}]
+
+    def _data(self, name: str) -> bytes:
+        """Returns the bytes of a tree; empty if it is missing and so cannot unfold. Raises BadRun if it is too large."""
+        found = self._reader.read(name, TREE)
+        if found and found.kind == "tree" and found.data is None:
+            raise BadRun(f"tree {name[:8]} has {found.size:,} bytes, more than {TREE:,}")
+        return found.data or b"" if found and found.kind == "tree" else b""
+
+    def _sum(self, own: int, below: list[str]) -> Measure:
+        """Returns the size of a directory with `own` entries and measured subdirectories. Raises BadRun if it is too large."""
+        entries = own + sum(self._known[child].entries for child in below)
+        depth = 1 + max((self._known[child].depth for child in below), default=0)
+        if depth > DEPTH:
+            raise BadRun(f"its tree has more than {DEPTH} directories within each other")
+        if entries > ENTRIES:
+            raise BadRun(f"its tree would unfold to more than {ENTRIES:,} files")
+        return Measure(entries, depth)

@@ -1,0 +1,204 @@
+"""`git run doctor`: finds everything wrong with a repository's runs, and repairs what can be repaired without loss."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gitrun.errors import GitrunError
+from gitrun.git import stale_locks
+from gitrun.git.locks import is_held
+from gitrun.git.places import make_private
+from gitrun.lifecycle.recover import recover
+from gitrun.model.diagnostics import Finding, in_settings, in_version
+from gitrun.model.refs import RUNS, is_id, short
+from gitrun.model.text import without_passwords
+from gitrun.sharing import quarantine, remotes
+from gitrun.sharing.hook_files import OUTDATED, Hooks
+from gitrun.source.stray_installs import of_environments
+from gitrun.store import notes, trash
+from gitrun.store.index import Index
+from gitrun.store.live import directory_of
+from gitrun.store.refs import mend_ref
+from gitrun.upkeep import fsck, gc, rewritten
+from gitrun.workspace.slots import TREE, read_state
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gitrun.git.exe import Git
+    from gitrun.workspace.session import Road
+
+ROUNDS = 4
+"""Rounds of repair and examination. A repair may uncover another fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The result of an examination: faults found, faults repaired, and the number of readable runs."""
+
+    findings: tuple[Finding, ...]
+    mended: tuple[Finding, ...] = ()
+    runs: int = 0
+
+
+def examine(road: Road, expire: float | None, remote: str | None = None) -> Report:
+    """Returns what is wrong here and at a remote. Writes nothing. `expire`: runs deleted before it may go (None: none)."""
+    git, now = road.git, time.time()
+    found = list(stale_locks.of_locks(git))
+    found += [*fsck.of_place(git), *in_version(git.run("version").decode()), *in_settings(git.config)]
+    found += [*fsck.of_live(git), *of_slots(git), *fsck.of_private_refs(git), *of_leftovers(git, now)]
+    found += [*of_hooks(git), *of_environments(git), *fsck.of_refs(git), *fsck.of_objects(git)]
+    of_runs, runs = fsck.of_runs(git, fsck.utc(now))
+    found += [*of_runs, *fsck.of_trash(git, expire), *fsck.of_notes(git, runs)]
+    found += of_remote(git, remote) if remote else ()
+    return Report(tuple(found), runs=runs)
+
+
+def mend(road: Road, expire: float | None, remote: str | None = None) -> Report:
+    """Repairs what can be repaired without loss. Returns the repaired faults and those left."""
+    report = examine(road, expire)
+    mended: list[Finding] = []
+    for _ in range(ROUNDS):
+        tried = [finding for finding in report.findings if finding.cure]
+        if not tried:
+            break
+        # several findings can share one cure, which runs once
+        for cure in dict.fromkeys((one.cure, one.place) for one in tried):
+            with suppress(GitrunError, OSError):
+                apply(road, *cure)
+        # without the remote, which is slow to ask and which no cure changes
+        before, report = report, examine(road, expire)
+        gone = [one for one in tried if one not in report.findings]
+        mended += gone
+        if not gone and before.findings == report.findings:
+            break
+    left = (*report.findings, *(of_remote(road.git, remote) if remote else ()))
+    return Report(left, tuple(mended), report.runs)
+
+
+def apply(road: Road, cure: str, place: str) -> None:
+    """Applies one cure. Raises GitrunError, OSError."""
+    git = road.git
+    if cure == "remove":
+        Path(place).unlink(missing_ok=True)
+    elif cure == "erase":
+        gc.remove(Path(place))
+    elif cure == "set aside":
+        set_aside(git, Path(place))
+    elif cure == "slot":
+        gc.empty(git, Path(place))
+    elif cure == "hook":
+        Hooks(git).install(place)
+    else:
+        apply_to_runs(road, cure, place)
+
+
+def apply_to_runs(road: Road, cure: str, place: str) -> None:
+    """Applies a cure of refs or notes of runs. Raises GitrunError, OSError."""
+    git = road.git
+    if cure == "recover":
+        recover(road)
+    elif cure == "rewritten":
+        rewritten.mend(git, place)
+    elif cure == "ref":
+        mend_ref(git, place, fsck.tip_in_index(git, place))
+    elif cure == "sweep":
+        quarantine.sweep(git)
+        (git.state / "tokens" / place).unlink(missing_ok=True)
+    elif cure == "settle":
+        trash.settle(git)
+    elif cure == "notes":
+        with Index(git) as index:
+            notes.rebuild(git, index)
+
+
+def set_aside(git: Git, path: Path) -> None:
+    """Moves a damaged object to `damaged/`, where git does not see it and an expert may still read it."""
+    place = git.state / "damaged"
+    make_private(place)
+    path.replace(place / f"{path.parent.name}{path.name}")
+
+
+def of_slots(git: Git) -> Iterator[Finding]:
+    """Yields slots without git's worktree record, and records without a slot."""
+    if any(map(is_closed, (git.state, git.state / "slots"))):
+        return
+    hint = "git run gc --slots empties idle slots"
+    for name in gc.names_in(git.state / "slots"):
+        slot = git.state / "slots" / name
+        # a held lock means that a run is in progress
+        if not name.isdigit() or is_held(slot / "lock") or waits(git, slot):
+            continue
+        record = git.common_dir / "worktrees" / f"gitrun-{name}"
+        if not is_whole(slot, record):
+            yield Finding("slot", f"slot {name} was left half made", hint, str(slot), "slot")
+    for name in gc.names_in(git.common_dir / "worktrees"):
+        number, record = name.removeprefix("gitrun-"), git.common_dir / "worktrees" / name
+        if number != name and number.isdigit() and not (git.state / "slots" / number).exists() and is_of_slot(record):
+            yield Finding("slot", f"worktrees/{name} is of a slot that is gone", "git worktree prune", str(record), "erase")
+
+
+def is_closed(place: Path) -> bool:
+    """Returns whether a directory exists that belongs to another user and cannot be entered."""
+    return place.is_dir() and not os.access(place, os.X_OK)
+
+
+def waits(git: Git, slot: Path) -> bool:
+    """Returns whether a run died in the slot and waits there for recovery."""
+    run = read_state(slot).run
+    return bool(run) and directory_of(git.state, run).exists()
+
+
+def is_whole(slot: Path, record: Path) -> bool:
+    """Returns whether a slot is complete, or its record belongs to another worktree of the same name."""
+    there = (slot / "state", slot / "index", slot / TREE, record / "gitdir", record / "HEAD", record / "commondir")
+    return all(path.exists() for path in there) or (record.exists() and not is_of_slot(record))
+
+
+def is_of_slot(record: Path) -> bool:
+    """Returns whether a worktree record of git belongs to one of gitrun's slots, or cannot be read."""
+    with suppress(OSError):
+        return f"/slots/{record.name.removeprefix('gitrun-')}/{TREE}/".encode() in (record / "gitdir").read_bytes()
+    return True
+
+
+def of_leftovers(git: Git, now: float) -> Iterator[Finding]:
+    """Yields files in gitrun's directory that belong to no run and no running command."""
+    for pile in gc.leftovers(git, now):
+        yield Finding("leftover", f"tmp/{pile.path.name} was left by a killed command", "git run gc", str(pile.path), "erase")
+    purged = trash.purged(git)
+    for pile in gc.orphans(git):
+        words = f"the kept files of run {short(pile.path.name)} are here, and the run is not"
+        # the user purged this run, so its files may go too
+        cure = "erase" if pile.path.name in purged else ""
+        yield Finding("files", words, f"git run gc removes files/{pile.path.name}", str(pile.path), cure)
+    for name in gc.names_in(git.state / "live"):
+        if not is_id(name):
+            place = git.state / "live" / name
+            yield Finding("leftover", f"live/{name} is of no run", f"look at it, and rm -r '{place}'", str(place))
+
+
+def of_hooks(git: Git) -> Iterator[Finding]:
+    """Yields gitrun's hooks that another version wrote or that are not executable. Hooks with changes are left alone."""
+    ours = Hooks(git)
+    for name in ours.names():
+        if ours.status(name).status == OUTDATED:
+            yield Finding(
+                "hook", f"hook {name} is not as this version of gitrun writes it", "git run hooks install", name, "hook"
+            )
+
+
+def of_remote(git: Git, remote: str) -> Iterator[Finding]:
+    """Yields a fault if the remote cannot be read or refuses runs. Pushes nothing."""
+    read, shown = git.talk("ls-remote", "--quiet", "--", remote, f"{RUNS}*", shown=False), without_passwords(remote)
+    if read.status:
+        words = without_passwords(f"{remote} cannot be read: {read.reason}")
+        yield Finding("remote", words, "git remote -v shows the remotes", shown)
+    elif reason := remotes.why_refused(git, remote):
+        hint = f"who keeps it must let {RUNS}* be pushed"
+        yield Finding("remote", f"{shown} refuses runs: {reason}", hint, shown)

@@ -1,0 +1,335 @@
+"""Checks the runs of a repository and gitrun's local state. Reads only; `doctor` repairs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+import zlib
+from contextlib import closing, suppress
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+from gitrun.errors import GitFailed
+from gitrun.git.locks import is_held
+from gitrun.model.diagnostics import Finding
+from gitrun.model.refs import RUNS, TRASH, is_id, short
+from gitrun.model.run import BrokenRun, Run
+from gitrun.model.text import count_text
+from gitrun.model.validation_rules import INCOMING, OUTBOX
+from gitrun.store import trash
+from gitrun.store.commits import read_commit
+from gitrun.store.foreign import received
+from gitrun.store.index import VERSION, no_search_for_cycles
+from gitrun.store.index_rows import pack
+from gitrun.store.live import goes_on, is_live, recorded
+from gitrun.store.notes import NOTES, are_there, are_wanted
+from gitrun.store.readers import bulk_reader, is_partial, reader_of_all
+from gitrun.store.refs import broken_refs, stamp, tips
+from gitrun.store.runs import read_runs
+from gitrun.store.trust import trusted
+from gitrun.upkeep.rewritten import ORIGINAL, is_rewritten, keeping_alive
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+
+    from gitrun.git.exe import Git
+    from gitrun.store.runs import Reader
+
+WHOLE = 1 << 20
+"""Bytes up to which a loose object is verified in full; of a larger one only the header is."""
+AHEAD = timedelta(hours=1)
+"""Tolerated clock difference to other machines."""
+NETWORKED = ("nfs", "cifs", "smb", "9p", "fuse.sshfs", "afs", "ceph", "lustre", "glusterfs")
+MANY = 10
+"""Runs named in a finding about purged history; further ones are counted."""
+NAMED = 3
+"""Runs named in other findings; further ones are counted."""
+
+
+def of_runs(git: Git, now: datetime) -> tuple[list[Finding], int]:
+    """Checks the refs and records of all runs, and the index. Returns the findings and the number of readable runs."""
+    known = tips(git)
+    found: list[Finding] = []
+    with no_search_for_cycles(), reader_of_all(git) as reader:
+        runs = read_runs(git, reader, known, frozenset())
+        saved = originals(git, reader, {run.id for run in runs if isinstance(run, BrokenRun)})
+        for run in runs:
+            if isinstance(run, BrokenRun):
+                found.append(
+                    of_rewritten(run, run.id in saved) if is_rewritten(git, reader, run.id, run.tip) else of_broken(run)
+                )
+            elif run.attempt.created - now > AHEAD:
+                when = f"{run.attempt.created:%Y-%m-%d %H:%M}"
+                words = f"run {short(run.id)} is of {when}, which is yet to come: it stays first in lists until then"
+                found.append(Finding("future", words, "look at the clocks; git run rm takes the run away", run.id))
+            elif run.notes.unreadable:
+                words = f"the annotations of run {short(run.id)} do not read: {run.notes.unreadable}"
+                hint = f"git log runs/{short(run.id)} -- .gitrun/notes.toml has earlier ones; git run label begins anew"
+                found.append(Finding("annotations", words, hint, run.id))
+        found += of_index(git, known, runs)
+        found += of_purged(git, [run for run in runs if isinstance(run, Run)])
+    return found, sum(isinstance(run, Run) for run in runs)
+
+
+def of_refs(git: Git) -> Iterator[Finding]:
+    """Yields runs whose ref file is empty or malformed. Git cannot fetch while there is one."""
+    for run in sorted(broken_refs(git)):
+        tip = tip_in_index(git, run)
+        where = f"it was at {short(tip)}" if tip else "where it was is not known"
+        words = f"the ref of run {short(run)} is damaged, by a power cut, say; {where}"
+        hint = f"git update-ref {RUNS}{run} {tip}" if tip else f"rm '{git.common_dir / RUNS / run}'; it says nothing"
+        yield Finding("broken-ref", words, hint, run, "ref")
+
+
+def tip_in_index(git: Git, run: str) -> str:
+    """Returns the tip that the index last saw for the run, if that commit exists; else empty."""
+    path = git.state / "index.sqlite"
+    with suppress(sqlite3.Error), closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=1.0)) as base:
+        for (tip,) in base.execute("SELECT tip FROM runs WHERE id = ?", (run,)):
+            return tip if is_id(tip) and git.attempt("cat-file", "-e", f"{tip}^{{commit}}").returncode == 0 else ""
+    return ""
+
+
+def originals(git: Git, reader: Reader, broken: Collection[str]) -> frozenset[str]:
+    """Returns those of the broken runs that are readable under `refs/original/`, where git filter-branch left them."""
+    left = tips(git, ORIGINAL + RUNS) if broken else {}
+    runs = read_runs(git, reader, {run: tip for run, tip in left.items() if run in broken}, frozenset())
+    return frozenset(run.id for run in runs if isinstance(run, Run))
+
+
+def of_rewritten(run: BrokenRun, is_saved: bool) -> Finding:  # noqa: FBT001 - the only thing that is not of the run
+    """Describes a run that was rewritten together with the history: its name no longer matches its content."""
+    ref = RUNS + run.id
+    words = f"run {short(run.id)} does not read: {run.reason}; it was rewritten with the history of this repository"
+    hint = "git run doctor --fix gives it its new id"
+    back = f", and this brings it back as it was; git update-ref {ref} {ORIGINAL}{ref}" if is_saved else ""
+    return Finding("rewritten", words, hint + back, run.id, "rewritten")
+
+
+def of_purged(git: Git, runs: Iterable[Run]) -> Iterator[Finding]:
+    """Yields a finding if runs keep commits alive that were rewritten on branches only."""
+    alive = keeping_alive(git, runs)
+    if alive:
+        names = " ".join(map(short, alive[:MANY])) + (f" and {len(alive) - MANY:,} more" if len(alive) > MANY else "")
+        whose = f"because it is that of {count_text(len(alive), 'run')}: {names}"
+        words = f"history that was rewritten on branches is still here, {whose}"
+        hint = "rewrite them too (git filter-repo without --refs), or git run rm them and git run purge"
+        yield Finding("purged-history", words, hint, alive[0])
+
+
+def of_broken(run: BrokenRun) -> Finding:
+    """Describes a ref among the runs that is not a run, or is not readable."""
+    if is_id(run.id) and is_id(run.tip):
+        hint = (
+            f"git fetch --refetch REMOTE refs/runs/{run.id} brings what is elsewhere, git run rm {short(run.id)} takes it away"
+        )
+        return Finding("unreadable", f"run {short(run.id)} does not read: {run.reason}", hint, run.id)
+    ref = RUNS + run.id
+    return Finding("not-a-run", f"{ref} is not a run: {run.reason}", f"git update-ref --no-deref -d '{ref}'", ref)
+
+
+def of_index(git: Git, known: Mapping[str, str], runs: Iterable[Run | BrokenRun]) -> Iterator[Finding]:
+    """Yields a finding if the index disagrees with the refs (id -> tip) and the runs that were read.
+
+    An index that is absent, of another version, or being written is passed over: it is a cache.
+    """
+    path = git.state / "index.sqlite"
+    if not os.path.exists(path):
+        return
+    hint = "without it, the next look at the runs makes it anew"
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=1.0)) as base:
+            # an index of another version is rebuilt by the next look at the runs
+            if base.execute("PRAGMA user_version").fetchone() != (VERSION,):
+                return
+            (sound,) = base.execute("PRAGMA integrity_check(1)").fetchone()
+            rows = {
+                run: (tip, text) for run, tip, text in base.execute("SELECT id, tip, record FROM runs WHERE broken IS NULL")
+            }
+            seen = dict(base.execute("SELECT name, value FROM state").fetchall()).get("stamp")
+    except sqlite3.OperationalError:  # another process is writing it
+        return
+    except sqlite3.DatabaseError as error:
+        yield Finding("index", f"the index does not read: {error}", hint, str(path), "remove")
+        return
+    fresh = {run.id: (run.tip, pack(run)) for run in runs if isinstance(run, Run)}
+    wrong = {run for run, row in rows.items() if known.get(run) == row[0] and fresh.get(run) != row}
+    # only an index that claims to be up to date must have exactly these runs
+    if seen and seen == stamp(git)[0]:
+        wrong |= fresh.keys() ^ (rows.keys() - broken_refs(git))
+    if wrong or sound != "ok":
+        reason = f"of {some(sorted(wrong))}" if wrong else f": {sound}"
+        yield Finding("index", f"the index is not what the refs say{' ' if wrong else ''}{reason}", hint, str(path), "remove")
+
+
+def of_live(git: Git) -> Iterator[Finding]:
+    """Yields the live records whose supervisor is dead."""
+    for run in recorded(git.state):
+        if not is_live(git.state, run) and not goes_on(git.state, run):
+            words = f"run {short(run)} was killed, and is not finished yet"
+            yield Finding("dead-run", words, "every look at the runs, git run list say, finishes it", run, "recover")
+
+
+def of_private_refs(git: Git) -> Iterator[Finding]:
+    """Yields the private refs and tokens that killed fetches and pushes left behind."""
+    names = git.run("for-each-ref", "--format=%(refname)", INCOMING, OUTBOX).decode(errors="surrogateescape").splitlines()
+    tokens = {name.split("/")[3] for name in names}
+    with suppress(OSError):
+        tokens |= {entry.name for entry in (git.state / "tokens").iterdir()}
+    for token in sorted(tokens):
+        if not is_held(git.state / "tokens" / token):
+            words = f"a killed fetch or push left its private refs ({token})"
+            yield Finding("private-refs", words, "the next fetch or push takes them away", token, "sweep")
+
+
+def of_trash(git: Git, before: float | None) -> Iterator[Finding]:
+    """Yields leftovers of killed deletions, and runs deleted at or before `before` (seconds since 1970; None: never expire)."""
+    there = trash.deleted(git)
+    doubled = sorted(tips(git, TRASH).keys() - there.keys())
+    if doubled:
+        words = f"a killed deletion left {some(doubled)} in the trash too"
+        yield Finding("trash", words, "the next git run rm or gc mends it", cure="settle")
+    old = [run for run, at in trash.deleted_at(git).items() if run in there and before is not None and int(at) <= before]
+    if old:
+        yield Finding(
+            "expired", f"{some(old)} may go from the trash for good", "git run gc purges, git run restore brings back"
+        )
+
+
+def of_notes(git: Git, runs: int) -> Iterator[Finding]:
+    """Yields a finding if notes exist, but are unreadable or lack runs made here. `runs` is the number of readable runs."""
+    if not are_wanted(git) or not are_there(git):
+        return
+    done = git.attempt("ls-tree", "-r", "--name-only", NOTES)
+    noted = {line.replace("/", "") for line in done.stdout.decode(errors="replace").splitlines()}
+    made = trusted(git) - received(git).keys()  # nobody writes notes of runs that come from elsewhere, trusted or not
+    ended = {run for run, tip in tips(git).items() if run in made and tip != run and not is_live(git.state, run)}
+    missing = sorted(run for run in ended if run not in noted) if runs else []
+    if done.returncode or missing:
+        words = f"{NOTES} says nothing of {some(missing)}" if missing else f"{NOTES} does not read"
+        yield Finding("notes", words, "git run notes --rebuild", NOTES, "notes")
+
+
+def of_place(git: Git) -> Iterator[Finding]:
+    """Yields a finding if the repository is on a network file system, where locks do not reach other machines."""
+    form = file_system(os.path.realpath(git.common_dir))
+    if form.startswith(NETWORKED):
+        words = f"the repository is on {form}: what runs there on another machine is not seen to be running here"
+        yield Finding("network", words, "give each machine a clone; git run push and fetch bring runs together")
+
+
+def file_system(path: str) -> str:
+    """Returns the type of the file system at `path` as Linux names it; empty if unknown."""
+    found = ("", "")
+    with suppress(OSError), open("/proc/self/mounts", errors="replace") as file:
+        for line in file:
+            _, place, form, *_ = line.split(" ")
+            # the innermost mount counts
+            if (path == place or path.startswith(place.rstrip("/") + "/")) and len(place) >= len(found[0]):
+                found = (place, form)
+    return found[1]
+
+
+def of_objects(git: Git) -> Iterator[Finding]:
+    """Yields loose objects that are empty or damaged, and missing objects that runs need."""
+    store, known = git.common_dir / "objects", tips(git)
+    bad = {name: size for name, size in loose(git) if not reads(store / name[:2] / name[2:], name, size)}
+    hurts = hurt(git, known, frozenset(bad))
+    for name, size in bad.items():
+        runs = hurts.get(name, [])
+        words = f"object {short(name)} is {'damaged' if size else 'empty'}; {some(runs)} need{'s' * (len(runs) == 1)} it"
+        again = (
+            f"git fetch --refetch REMOTE {RUNS}{runs[0]}, or git add of a file with its content, brings it back" if runs else ""
+        )
+        hint = again or "nothing of a run needs it"
+        path = str(store / name[:2] / name[2:])
+        yield Finding("object", words if runs else words.partition(";")[0], hint, path, "set aside" if size else "remove")
+    if bad:  # git fails at the first damaged object, so missing ones are looked for only without any
+        return
+    missing = absent(git)
+    hurts = hurt(git, known, missing)
+    for name in sorted(missing):
+        runs = hurts.get(name, [])
+        words = f"object {short(name)} is missing; {some(runs)} cannot be read whole"
+        hint = f"git fetch --refetch REMOTE {RUNS}{next(iter(runs), '*')} brings it, if a remote has it"
+        yield Finding("missing", words, hint, name)
+
+
+def absent(git: Git) -> frozenset[str]:
+    """Returns the objects of runs that are missing. The branch history that runs were made from is not checked."""
+    if is_partial(git):  # git fetches them when they are read
+        return frozenset()
+    with suppress(GitFailed):  # an unreadable commit is reported with its run
+        commits = git.run("rev-list", f"--glob={RUNS}*", "--not", "--branches", "--tags", "--remotes")
+        lines = git.run("rev-list", "--objects", "--missing=print", "--no-walk", "--stdin", stdin=commits).splitlines()
+        return frozenset(line[1:41].decode() for line in lines if line.startswith(b"?"))
+    return frozenset()
+
+
+def loose(git: Git) -> Iterator[tuple[str, int]]:
+    """Yields the id and file size of every loose object."""
+    for start in range(256):
+        with suppress(OSError), os.scandir(git.common_dir / "objects" / f"{start:02x}") as entries:
+            for entry in entries:
+                name = f"{start:02x}{entry.name}"
+                if is_id(name):
+                    yield name, entry.stat(follow_symlinks=False).st_size
+
+
+def reads(path: os.PathLike[str], name: str, size: int) -> bool:
+    """Returns whether the file of a loose object is intact. Above WHOLE bytes only its header is checked."""
+    if not size:
+        return False
+    try:
+        with open(path, "rb") as file:
+            data = file.read(WHOLE)
+        unpacked = zlib.decompressobj().decompress(data, 64) if size > WHOLE else zlib.decompress(data)
+    except OSError:  # unreadable for this user, or just packed by a gc
+        return True
+    except zlib.error:
+        return False
+    if size > WHOLE:
+        return unpacked.startswith((b"blob ", b"tree ", b"commit ", b"tag "))
+    return hashlib.sha1(unpacked, usedforsecurity=False).hexdigest() == name
+
+
+def hurt(git: Git, known: Mapping[str, str], bad: frozenset[str]) -> dict[str, list[str]]:
+    """Maps each bad object to the ids of the runs (id -> tip) that reach it."""
+    found: dict[str, list[str]] = {}
+    if not bad:
+        return found
+    from gitrun.git.odb import ids_in
+
+    reader, sound = bulk_reader(git), set[str]()
+    for run, tip in known.items():
+        seen, front = set[str](), [tip] if is_id(tip) else []
+        while front:
+            name = front.pop()
+            if name in seen or name in sound:
+                continue
+            seen.add(name)
+            one = reader.read(name, 1 << 26) if name not in bad else None
+            commit = read_commit(one)
+            if commit:
+                front += [commit.tree, *commit.parents]
+            elif one and one.kind == "tree" and one.data is not None:
+                front += ids_in(one.data).values()
+        for name in seen & bad:
+            found.setdefault(name, []).append(run)
+        # objects below a run without bad ones are not walked again for the next run
+        if not seen & bad:
+            sound |= seen
+    return found
+
+
+def some(runs: Iterable[str]) -> str:
+    """Names the first few runs and counts the others, as text."""
+    names = list(runs)
+    rest = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return f"run{'s' * (len(names) != 1)} {', '.join(map(short, names[:NAMED]))}{rest}" if names else "no run"
+
+
+def utc(now: float) -> datetime:
+    """Converts seconds since 1970 to a time in UTC."""
+    return datetime.fromtimestamp(now, timezone.utc)

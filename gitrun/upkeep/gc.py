@@ -1,0 +1,302 @@
+"""`git run gc`: finds and removes what no run needs.
+
+`survey` writes nothing, `sweep` removes what it found. The user's data stays: reflogs do not expire and objects are not pruned.
+Refs and objects are only packed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from gitrun.errors import GitFailed
+from gitrun.git.gc_lock import is_collecting
+from gitrun.git.locks import acquire, is_held
+from gitrun.model.refs import RUNS, TRASH, is_id
+from gitrun.sharing import quarantine
+from gitrun.store import trash
+from gitrun.store.live import is_live, recorded
+from gitrun.store.refs import tips
+from gitrun.upkeep.retention import Retention, superfluous
+from gitrun.workspace.erase import erase
+from gitrun.workspace.slots import is_free, record_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from gitrun.git.exe import Git
+    from gitrun.model.run import Run
+
+T = TypeVar("T")
+DECLARED = "scripts"
+"""Directory that caches the flags of scripts (source/flag_cache.py)."""
+LITTLE = 1 << 20
+"""Bytes of free space below which a disk counts as full."""
+DAY = 86_400.0
+IDLE = 30 * DAY
+"""Seconds after which an unused slot is emptied."""
+DEAD = DAY
+"""Seconds after which files in `tmp/` belong to no running command."""
+LOOSE_REFS = 500
+"""Loose refs of runs above which they are packed. Thousands of them slow down every git command."""
+LOOSE_OBJECTS, PACKS = 6_700, 50
+"""Defaults of git's gc.auto and gc.autoPackLimit: loose objects and packs above which it packs them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules of a cleanup: runs to keep, expiry of deleted runs, and whether to empty all idle slots.
+
+    `expire` is in seconds since 1970; None keeps deleted runs for ever.
+    """
+
+    retention: Retention = Retention()  # noqa: RUF009 - it is frozen
+    expire: float | None = None
+    slots: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pile:
+    """A file or directory of gitrun that is no longer needed, and its size in bytes."""
+
+    path: Path
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """The work found: runs to delete, deleted runs (id -> tip) to purge, paths to remove, refs and objects to pack.
+
+    `held` is the size in bytes of the files kept outside git for the runs to purge.
+    """
+
+    runs: tuple[Run, ...] = ()
+    purged: Mapping[str, str] | None = None
+    held: int = 0
+    files: tuple[Pile, ...] = ()
+    slots: tuple[Pile, ...] = ()
+    leftovers: tuple[Pile, ...] = ()
+    loose_refs: int = 0
+    loose_objects: int = 0
+    packs: int = 0
+
+    @property
+    def size(self) -> int:
+        """Returns the bytes that will be freed. Objects do not count: git's own gc removes them later."""
+        return self.held + sum(pile.size for pile in (*self.files, *self.slots, *self.leftovers))
+
+
+def survey(git: Git, runs: Iterable[Run], rules: Rules, now: float) -> Sweep:
+    """Returns what is not needed of `runs`, given newest attempt first, and of gitrun's files."""
+    purged = expired(git, rules.expire, now)
+    loose, packs = loose_objects(git)
+    old = tuple(superfluous(runs, rules.retention))
+    return Sweep(
+        runs=old,
+        purged=purged,
+        held=sum(size_of(git.state / "files" / run) for run in purged),
+        files=orphans(git),
+        slots=idle_slots(git, 0.0 if rules.slots else IDLE, now),
+        leftovers=leftovers(git, now),
+        loose_refs=loose_refs(git, len(old)),
+        loose_objects=loose,
+        packs=packs,
+    )
+
+
+def sweep(git: Git, found: Sweep) -> None:
+    """Removes and packs what `survey` found. Raises GitrunError."""
+    # first finish what killed deletions and transfers left behind
+    trash.settle(git)
+    quarantine.sweep(git)
+    trash.note_unknown(git)
+    if found.runs:
+        trash.throw_away(git, {run.id: run.tip for run in found.runs})
+    purge(git, found.purged or {})
+    for pile in (*found.files, *found.leftovers):
+        remove(pile.path)
+    for pile in found.slots:
+        empty(git, pile.path)
+    pack(git, found)
+
+
+def purge(git: Git, runs: Mapping[str, str]) -> None:
+    """Removes the deleted runs (id -> tip) for good, with the files kept for them outside git."""
+    if runs:
+        trash.note_purged(git, runs)
+        trash.forget(git, runs)
+    for run in runs:
+        remove(git.state / "files" / run)
+
+
+def with_room(git: Git, act: Callable[[], T]) -> T:
+    """Returns the result of `act`, which needs a little disk space.
+
+    On a full disk it removes caches and retries once: idle slots, the index of runs, the flags of scripts.
+    """
+    try:
+        return act()
+    except (GitFailed, OSError):
+        if not (is_full(git) and make_room(git)):
+            raise
+    return act()
+
+
+def is_full(git: Git) -> bool:
+    """Returns whether the disk of the repository is full."""
+    system = os.statvfs(git.common_dir)
+    return system.f_bavail * system.f_frsize < LITTLE
+
+
+def make_room(git: Git) -> bool:
+    """Removes all caches, whatever their age. Returns whether there were any."""
+    slots = idle_slots(git, 0.0, time.time())
+    for pile in slots:
+        empty(git, pile.path)
+    caches = [name for name in names_in(git.state) if name.startswith("index.sqlite") or name == DECLARED]
+    for name in caches:
+        remove(git.state / name)
+    return bool(slots or caches)
+
+
+def remove(path: Path) -> None:
+    """Removes a path. Ignores what cannot be removed."""
+    with suppress(OSError):
+        erase(os.fsencode(path))
+
+
+def expired(git: Git, before: float | None, now: float) -> dict[str, str]:
+    """Returns the deleted runs (id -> tip) that expired. A run without a time of deletion counts as deleted now."""
+    if before is None:
+        return {}
+    known = trash.deleted_at(git)
+    # git records whole seconds
+    return {run: tip for run, tip in trash.deleted(git).items() if int(known.get(run, now)) <= before}
+
+
+def orphans(git: Git) -> tuple[Pile, ...]:
+    """Returns the kept files of runs that are neither present nor in the trash nor running."""
+    found = [name for name in names_in(git.state / "files") if is_id(name)]
+    if not found:
+        return ()
+    known = tips(git).keys() | tips(git, TRASH).keys() | set(recorded(git.state))
+    return tuple(pile(git.state / "files" / name) for name in found if name not in known)
+
+
+def idle_slots(git: Git, age: float, now: float) -> tuple[Pile, ...]:
+    """Returns the slots that nobody has used for `age` seconds."""
+    slots = [git.state / "slots" / name for name in names_in(git.state / "slots") if name.isdigit()]
+    return tuple(pile(slot) for slot in slots if is_idle(git, slot) and now - time_of(slot / "state") >= age)
+
+
+def is_idle(git: Git, slot: Path) -> bool:
+    """Returns whether a slot is gitrun's, unlocked, and holds no run that waits for recovery."""
+    return not is_held(slot / "lock") and is_free(git, slot, "")
+
+
+def leftovers(git: Git, now: float) -> tuple[Pile, ...]:
+    """Returns what killed commands left in `tmp/`; nothing while a run is live, which may need its files there."""
+    if any(is_live(git.state, run) for run in recorded(git.state)):
+        return ()
+    paths = (git.state / "tmp" / name for name in names_in(git.state / "tmp"))
+    return tuple(pile(path) for path in paths if now - time_of(path) >= DEAD)
+
+
+def empty(git: Git, slot: Path) -> None:
+    """Removes a slot and git's record of it, unless somebody uses it."""
+    lock = acquire(slot / "lock", wait=0)
+    if lock is None:
+        return
+    with lock:
+        if not is_free(git, slot, ""):
+            return
+        remove(record_of(git, slot))
+        # the lock goes last, so that nobody takes over a half-removed slot
+        for name in names_in(slot):
+            if name != "lock":
+                remove(slot / name)
+        lock.path.unlink(missing_ok=True)
+        with suppress(OSError):
+            slot.rmdir()
+
+
+def loose_refs(git: Git, deleted: int = 0) -> int:
+    """Returns the number of loose refs of runs, with `deleted` more, if they should be packed; else 0."""
+    count = deleted + sum(len(names_in(git.common_dir / place)) for place in (RUNS, TRASH))
+    return count if count >= LOOSE_REFS and wanted(git, "gc.packrefs") and not is_collecting(git) else 0
+
+
+def loose_objects(git: Git) -> tuple[int, int]:
+    """Returns the estimated numbers of loose objects and packs, each 0 if below git's limit.
+
+    Estimates as `git gc --auto` does: from the files of one of the 256 directories of loose objects.
+    """
+    if is_collecting(git):
+        return 0, 0
+    limit, packs_limit = number(git, "gc.auto", LOOSE_OBJECTS), number(git, "gc.autopacklimit", PACKS)
+    store = git.common_dir / "objects"
+    loose = 256 * sum(bool(re.fullmatch("[0-9a-f]{38}", name)) for name in names_in(store / "17"))
+    packs = sum(name.endswith(".pack") for name in names_in(store / "pack"))
+    return loose if 0 < limit < loose else 0, packs if limit > 0 and 0 < packs_limit < packs else 0
+
+
+def pack(git: Git, found: Sweep) -> None:
+    """Packs all refs and objects. Loses nothing, not even unreachable objects. Raises GitFailed."""
+    if is_collecting(git):
+        return
+    if found.loose_refs:
+        git.run("pack-refs", "--all")
+    if found.loose_objects or found.packs:
+        # git 2.39: --geometric ignores the packs of a partial clone
+        whole = any(name.endswith(".promisor") or name == "extensions.partialclone" for name in git.config)
+        git.run("repack", "-d", "-l", "-q", *(() if whole else ("--geometric=2",)))
+
+
+def wanted(git: Git, name: str) -> bool:
+    """Returns whether a setting of git is not false."""
+    return git.config.get(name, ("true",))[-1].lower() not in {"false", "no", "off", "0"}
+
+
+def number(git: Git, name: str, default: int) -> int:
+    """Returns a setting of git as a number, or the default."""
+    text = git.config.get(name, ("",))[-1]
+    return int(text) if text.isdigit() else default
+
+
+def pile(path: Path) -> Pile:
+    """Returns the path with its size."""
+    return Pile(path, size_of(path))
+
+
+def size_of(path: Path) -> int:
+    """Returns the bytes of the files at and below a path, without following links. Unreadable ones count 0."""
+    total, queue = 0, [os.fsencode(path)]
+    while queue:
+        place = queue.pop()
+        with suppress(OSError):
+            if os.path.isdir(place) and not os.path.islink(place):
+                queue += [entry.path for entry in os.scandir(place)]
+            else:
+                total += os.lstat(place).st_size
+    return total
+
+
+def names_in(path: Path) -> list[str]:
+    """Returns the sorted names in a directory; empty if it cannot be read."""
+    try:
+        return sorted(os.listdir(path))
+    except OSError:
+        return []
+
+
+def time_of(path: Path) -> float:
+    """Returns the modification time of a file; 0 if it is missing."""
+    try:
+        return path.lstat().st_mtime
+    except OSError:
+        return 0.0

@@ -1,0 +1,220 @@
+"""Runs that `git filter-repo` or `git filter-branch` rewrote with the history: detects them and gives them new ids.
+
+A rewritten run's name is no longer the id of its first attempt. The source that run.toml names no longer matches.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from gitrun.errors import BadRun
+from gitrun.git.objects import FILE, Entry, Objects, TreeMaker, edit_tree
+from gitrun.model import decode, encode
+from gitrun.model.refs import RUNS, is_id, short
+from gitrun.model.run import Comment
+from gitrun.model.validation_rules import COMMITS, behind, claim_of
+from gitrun.store.annotations import annotate
+from gitrun.store.commits import hash_files, read_commit, scratch
+from gitrun.store.live import is_live
+from gitrun.store.refs import delete_ref, read_ref, set_ref
+from gitrun.store.trust import append, trusted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from gitrun.git.exe import Git
+    from gitrun.model.run import Notes, Run
+    from gitrun.store.commits import Commit
+    from gitrun.store.runs import Reader
+
+ORIGINAL = "refs/original/"
+"""Namespace where git filter-branch keeps the old refs."""
+NOTHING = "0" * 40
+HEADER = re.compile(rb"\A(.*?)\n\n", re.DOTALL)
+KEPT = re.compile(rb"^(?:author|committer|encoding) [^\n]*$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The commits of a run, parents first, and the id of the first attempt."""
+
+    commits: tuple[Commit, ...]
+    first: str
+
+
+def commit_map(git: Git) -> dict[str, str]:
+    """Returns the commits that git filter-repo rewrote, old id -> new id. A dropped commit maps to NOTHING."""
+    with suppress(OSError):
+        lines = (line.split() for line in (git.common_dir / "filter-repo" / "commit-map").read_text().splitlines())
+        return {words[0]: words[1] for words in lines if len(words) == 2 and all(map(is_id, words))}
+    return {}
+
+
+def line_of(objects: Reader, tip: str) -> Line | None:
+    """Returns the commits of the run behind a tip, whatever its name. None unless they lead to one first attempt."""
+    found: dict[str, Commit] = {}
+    order: list[Commit] = []
+    firsts: list[str] = []
+    stack = [(tip, False)]
+    while stack and len(found) < COMMITS:
+        name, is_done = stack.pop()
+        if is_done:
+            order.append(found[name])
+        elif name not in found:
+            commit = read_commit(objects.read(name, 1 << 21))
+            if commit is None:
+                return None
+            found[name] = commit
+            before = behind(name, commit.kind, commit.parents, "")
+            if commit.kind == "attempt" and not any(is_of_run(objects, parent) for parent in before):
+                firsts.append(name)
+                before = ()
+            stack += [(name, True), *((parent, False) for parent in before)]
+    return Line(tuple(order), firsts[0]) if len(firsts) == 1 and not stack else None
+
+
+def is_of_run(objects: Reader, commit: str) -> bool:
+    """Returns whether the commit belongs to a run."""
+    return read_commit(objects.read(commit, 1 << 21)) is not None
+
+
+def is_rewritten(git: Git, objects: Reader, run: str, tip: str) -> bool:
+    """Returns whether an unreadable run is intact under another id because history was rewritten here."""
+    line = line_of(objects, tip)
+    if line is None or line.first == run:
+        return False
+    return commit_map(git).get(run) == line.first or read_ref(git, f"{ORIGINAL}{RUNS}{run}") is not None
+
+
+def mend(git: Git, run: str) -> str:
+    """Gives a rewritten run its new id and returns that. Adds a comment with the old id. Raises GitrunError.
+
+    Each attempt gets the source and base that it has now. Trust is kept only where the commit map of git filter-repo, a
+    local file, proves which commit became which.
+    """
+    tip = read_ref(git, RUNS + run)
+    if tip is None or is_live(git.state, run):
+        raise BadRun(f"run {short(run)} cannot be mended while it runs")
+    with Objects(git) as objects, TreeMaker(git) as maker, scratch(git) as place:
+        line = line_of(objects, tip)
+        if line is None:
+            raise BadRun(f"run {short(run)} does not lead to a first attempt")
+        made = remade(git, (objects, maker), line, place)
+    name, was = made[line.first], old_names(git, line, run)
+    trust_again(git, was, made)
+    if read_ref(git, RUNS + name) is None:  # an earlier, killed doctor may have set it
+        set_ref(git, RUNS + name, made[tip], None)
+    move_files(git, (run, name), {old: made[new] for new, old in was.items() if new in made} | {run: name})
+    # nearly last: after a kill, the old ref is there for another try
+    delete_ref(git, RUNS + run, tip)
+    said = Comment(f"was run {run} before history was rewritten", "gitrun", datetime.now(timezone.utc).replace(microsecond=0))
+
+    def noted(notes: Notes) -> Notes:
+        return replace(notes, comments=(*notes.comments, said))
+
+    annotate(git, name, noted, f"note that it was run {short(run)}")
+    return name
+
+
+def remade(git: Git, through: tuple[Objects, TreeMaker], line: Line, place: Path) -> dict[str, str]:
+    """Rewrites the line with corrected run.toml files. Returns new id by old id; unchanged commits keep theirs."""
+    objects, maker = through
+    made: dict[str, str] = {}
+    tables: dict[str, bytes | None] = {}
+    for number, commit in enumerate(line.commits):
+        before = [parent for parent in commit.parents if parent in made]
+        table = run_toml(objects, maker, commit) if commit.kind == "attempt" else tables[commit.parents[0]]
+        tables[commit.id] = table
+        tree = commit.tree
+        if table is not None:
+            (place / "run.toml").write_bytes(table)
+            (blob,) = hash_files(git, [place / "run.toml"])
+            tree = edit_tree(objects, maker, tree, {encode.RUN.encode(): Entry(FILE, blob)})
+        if tree == commit.tree and all(made[parent] == parent for parent in before):
+            made[commit.id] = commit.id
+            continue
+        found = objects.read(commit.id)
+        file = place / f"commit.{number}"
+        file.write_bytes(
+            with_parents((found.data if found else None) or b"", tree, [made.get(one, one) for one in commit.parents])
+        )
+        (made[commit.id],) = hash_files(git, [file], "commit")
+    return made
+
+
+def run_toml(objects: Objects, maker: TreeMaker, attempt: Commit) -> bytes | None:
+    """Returns run.toml with the attempt's present source and base. None if it is right already. Raises BadRun."""
+    found = objects.read(f"{attempt.id}:{encode.RUN}", decode.LIMIT)
+    table = decode.parse_toml((found.data if found else None) or b"", encode.RUN)
+    claim = claim_of(table)
+    taken = {encode.DIRECTORY.encode(), *claim.carried}
+    source = edit_tree(objects, maker, attempt.tree, dict.fromkeys(taken))
+    if source == claim.source:
+        return None
+    inner = {**decode.table(table, "source"), "tree": source}
+    if len(attempt.parents) > 0 and "base" in inner and not is_of_run(objects, attempt.parents[0]):
+        inner["base"] = attempt.parents[0]
+    return encode.toml({**table, "source": inner})
+
+
+def with_parents(data: bytes, tree: str, parents: Sequence[str]) -> bytes:
+    """Returns the commit with another tree and other parents. Drops its signature, which would no longer match."""
+    head = HEADER.match(data)
+    lines = [f"tree {tree}".encode(), *(f"parent {parent}".encode() for parent in parents)]
+    return b"\n".join([*lines, *KEPT.findall(head[1] if head else b"")]) + b"\n\n" + (data[head.end() :] if head else data)
+
+
+def old_names(git: Git, line: Line, run: str) -> dict[str, str]:
+    """Maps the line's commits to their ids before the rewrite, as far as git filter-repo records them."""
+    new = {commit.id for commit in line.commits}
+    found = {now: old for old, now in commit_map(git).items() if now in new}
+    return found | ({line.first: run} if line.first not in found else {})
+
+
+def trust_again(git: Git, was: Mapping[str, str], made: Mapping[str, str]) -> None:
+    """Trusts the new commits of those that were trusted, where the commit map confirms the pair."""
+    known, told = trusted(git), commit_map(git)
+    again = [made[new] for new, old in was.items() if old in known and told.get(old) == new]
+    if again:
+        append(git, again)
+
+
+def move_files(git: Git, names: tuple[str, str], attempts: Mapping[str, str]) -> None:
+    """Moves the files kept outside of git to the new ids of the run and its attempts."""
+    old, new = (git.state / "files" / name for name in names)
+    if not old.is_dir() or new.exists():
+        return
+    os.rename(old, new)
+    for before, now in attempts.items():
+        if before != now and (new / before).is_dir():
+            (new / before).rename(new / now)
+
+
+def keeping_alive(git: Git, runs: Iterable[Run]) -> list[str]:
+    """Returns the ids of runs based on commits that a rewrite of the branches replaced."""
+    replaced = {old for old, new in commit_map(git).items() if old != new} | set(replaced_by_filter_branch(git))
+    if not replaced:
+        return []
+    with Objects(git) as objects:
+        return [run.id for run in runs if not replaced.isdisjoint(bases_of(objects, run))]
+
+
+def bases_of(objects: Reader, run: Run) -> Iterator[str]:
+    """Yields the base commits of the run's attempts."""
+    line = line_of(objects, run.tip)
+    known = {commit.id for commit in line.commits} if line else set()
+    for commit in line.commits if line else ():
+        yield from (parent for parent in commit.parents if commit.kind == "attempt" and parent not in known)
+
+
+def replaced_by_filter_branch(git: Git) -> list[str]:
+    """Returns the commits that git filter-branch removed from branches and tags."""
+    heads = git.run("for-each-ref", "--format=%(objectname)", f"{ORIGINAL}refs/heads", f"{ORIGINAL}refs/tags")
+    words = ("rev-list", "--stdin", "--not", "--branches", "--tags", "--remotes")
+    return git.run(*words, stdin=heads).decode().split() if heads else []

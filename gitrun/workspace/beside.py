@@ -1,0 +1,157 @@
+"""Files beside the repository: shown beside the slot's worktree, and collected when a program writes there.
+
+Two directories above the slot's worktree stand for the parent and the grandparent of the repository. So `../data` and
+`../../shared` mean the same as in the working tree. Each of their entries is a link to the user's own.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from gitrun.git.places import make_private
+from gitrun.model.files import UP, kept_name
+from gitrun.workspace.erase import erase, is_directory
+from gitrun.workspace.links import is_cache, make_parents
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MOST = 2_000
+"""Entries beside a repository that are shown. If there are more, only directories are."""
+
+
+def show(top: Path | None, tree: Path) -> None:
+    """Fills the two directories above `tree` with links to what is beside `top` and its parent; None empties them."""
+    for level, here in enumerate((tree.parent, tree.parent.parent), 1):
+        own = os.fsencode((tree if level == 1 else tree.parent).name)
+        reconcile(os.fsencode(here), own, wanted(top, level) if top else {})
+
+
+def wanted(top: Path, level: int) -> dict[bytes, bytes]:
+    """Returns the names to show `level` directories above `top`, each with the target of its link."""
+    own = top if level == 1 else top.parent
+    above = own.parent
+    if above == own:  # the root of the file system has no parent
+        return {}
+    try:
+        with os.scandir(os.fsencode(above)) as entries:
+            found = list(entries)
+    except OSError:
+        return {}
+    if len(found) > MOST:
+        found = [entry for entry in found if entry.is_dir(follow_symlinks=False)][:MOST]
+    name = os.fsencode(own.name)
+    return {entry.name: entry.path for entry in found if entry.name != name}
+
+
+def reconcile(here: bytes, own: bytes, links: dict[bytes, bytes]) -> None:
+    """Makes a directory contain its `own` entry and these links, and nothing else."""
+    missing = dict(links)
+    # only differences are changed, since most runs of a slot are for the same worktree
+    with os.scandir(here) as entries:
+        found = [entry for entry in entries if entry.name != own]
+    for entry in found:
+        target = links.get(entry.name)
+        if target is not None and entry.is_symlink() and os.readlink(entry.path) == target:
+            del missing[entry.name]
+        else:
+            erase(entry.path)
+    for name, target in missing.items():
+        if name != own:
+            os.symlink(target, here + b"/" + name)
+
+
+def written(top: Path | None, tree: Path) -> Iterator[tuple[int, bytes, bytes]]:
+    """Yields what a program has written beside `tree`: level, name and path of each entry that gitrun did not link."""
+    for level, here in enumerate((tree.parent, tree.parent.parent), 1):
+        own = os.fsencode((tree if level == 1 else tree.parent).name)
+        with suppress(OSError):
+            for name in sorted(os.listdir(os.fsencode(here))):
+                place = os.fsencode(here) + b"/" + name
+                is_shown = os.path.islink(place) and os.path.dirname(os.readlink(place)) == above_of(top, level)
+                # a link to a sibling of the repository is gitrun's own, even if the sibling is gone
+                if name != own and not is_cache(name) and not is_shown:
+                    yield level, name, place
+
+
+def above_of(top: Path | None, level: int) -> bytes:
+    """Returns the directory whose entries are shown at this level; empty if there is none."""
+    if top is None:
+        return b""
+    return os.fsencode(top.parent if level == 1 else top.parent.parent)
+
+
+def files_below(place: bytes) -> Iterator[bytes]:
+    """Yields the files and links at and below a path. Does not follow links, skips caches."""
+    queue = [place]
+    while queue:
+        path = queue.pop()
+        with suppress(OSError):
+            mode = os.lstat(path).st_mode
+            if stat.S_ISDIR(mode):
+                queue += [path + b"/" + name for name in os.listdir(path) if not is_cache(name)]
+            elif stat.S_ISREG(mode) or stat.S_ISLNK(mode):
+                yield path
+
+
+def collect(top: Path | None, tree: Path, keep: Path) -> list[str]:
+    """Keeps what a program has written beside `tree`. Returns the paths relative to `tree`, such as `../data/x`."""
+    found = []
+    for level, name, place in written(top, tree):
+        for path in files_below(place):
+            inside = name + path[len(place) :]
+            named = UP * level + os.fsdecode(inside)
+            target = os.fsencode(kept_name(named))
+            make_private(keep)
+            make_parents(os.fsencode(keep), target)
+            there = os.fsencode(keep) + b"/" + target
+            with suppress(FileNotFoundError):
+                os.unlink(there)
+            try:
+                # a hard link costs no space, and the next run of this slot erases only the original name
+                os.link(path, there, follow_symlinks=False)
+            except OSError:  # some file systems have no hard links
+                shutil.copy2(path, there, follow_symlinks=False)
+            found.append(named)
+    return sorted(found)
+
+
+def restore(earlier: Path, tree: Path) -> None:
+    """Restores beside `tree` the files that the previous attempt wrote there."""
+    for level, here in enumerate((tree.parent, tree.parent.parent), 1):
+        base = os.fsencode(earlier) + b"/" + place_of(level)
+        if not is_directory(base):
+            continue
+        for path in files_below(base):
+            inside = path[len(base) + 1 :]
+            target = os.fsencode(here) + b"/" + inside
+            if not os.path.lexists(target) and make_parents(os.fsencode(here), inside):
+                # a copy, because the kept file belongs to the previous attempt and must not change
+                shutil.copy2(path, target, follow_symlinks=False)
+
+
+def kept_files(keep: Path) -> list[bytes]:
+    """Returns the kept files that an attempt wrote beside the repository, relative to `keep`."""
+    base = os.fsencode(keep)
+    return [path[len(base) + 1 :] for level in (1, 2) for path in files_below(base + b"/" + place_of(level))]
+
+
+def names_kept(keep: Path) -> list[str]:
+    """Returns the same files relative to the worktree, such as `../data/x`."""
+    prefixes = {place_of(level) + b"/": UP * level for level in (1, 2)}
+    return [
+        up + os.fsdecode(path[len(prefix) :])
+        for path in kept_files(keep)
+        for prefix, up in prefixes.items()
+        if path.startswith(prefix)
+    ]
+
+
+def place_of(level: int) -> bytes:
+    """Returns the name of the directory that keeps the files written `level` directories above the tree."""
+    return os.fsencode(kept_name(UP * level + "x"))[:-2]

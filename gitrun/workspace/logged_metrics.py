@@ -1,0 +1,77 @@
+"""Metrics that a program logs with `gitrun.log`: one line of JSON a step, read while the program writes."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING
+
+from gitrun.model.series import Gathering, number
+from gitrun.process.output_lines import open_regular
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from typing import BinaryIO
+
+LONGEST_LINE = 1 << 20
+"""Bytes of the longest line that is read as metrics."""
+MOST_LOGGED = 256 << 20
+"""Bytes of logged metrics that are read."""
+AT_ONCE = 500
+"""Lines read between two checks of the clock."""
+
+
+class Logged:
+    """A reader of points from a file to which a program may still be writing."""
+
+    def __init__(self, path: Path) -> None:
+        self.gathering = Gathering()
+        self.is_cut = False
+        self._path, self._at = path, 0
+
+    def look(self, seconds: float) -> bool:
+        """Reads whole lines for at most `seconds`. Returns whether there may be more."""
+        end = time.monotonic() + seconds
+        file = open_regular(str(self._path)) if not self.is_cut else None
+        if file is None:
+            return False
+        with file:
+            file.seek(self._at)
+            while self._read(file, AT_ONCE, whole=True):
+                if time.monotonic() > end:
+                    return True
+        return False
+
+    def finish(self, turn: Callable[[], None]) -> None:
+        """Reads the rest, including an unfinished last line. Calls `turn` after each AT_ONCE lines."""
+        file = open_regular(str(self._path)) if not self.is_cut else None
+        if file is None:
+            return
+        with file:
+            file.seek(self._at)
+            while self._read(file, AT_ONCE, whole=False):
+                turn()
+
+    def _read(self, file: BinaryIO, count: int, *, whole: bool) -> bool:
+        """Reads up to `count` lines, only complete ones if `whole`. Returns whether it got that many."""
+        for _ in range(count):
+            line = file.readline(LONGEST_LINE)
+            if not line or (whole and not line.endswith(b"\n") and len(line) < LONGEST_LINE):
+                return False
+            # keep what was read instead of failing the run
+            if self._at + len(line) > MOST_LOGGED:
+                self.is_cut = True
+                return False
+            self._at += len(line)
+            self._add(line)
+        return True
+
+    def _add(self, line: bytes) -> None:
+        try:
+            values = json.loads(line)
+        except (ValueError, RecursionError):
+            return
+        if isinstance(values, dict):
+            known = {name: value for name, found in values.items() if (value := number(found)) is not None}
+            self.gathering.add_all(known)

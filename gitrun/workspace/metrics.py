@@ -1,0 +1,174 @@
+"""Reads the metrics of an attempt while its program runs: from the log, the output, event files and metric files.
+
+If two sources have a metric of the same name, the first of this order counts: logged values, the user's patterns, the
+built-in rules for output, event files, metric files. `model/series.py` has the limits.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from gitrun.model.metrics import Metrics
+from gitrun.model.series import Gathered, Gathering
+from gitrun.process import output_lines
+from gitrun.workspace.logged_metrics import Logged
+from gitrun.workspace.metric_lines import Rules, Scanner, read_rules, scan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from gitrun.model.plan import Outcome
+    from gitrun.store.live import Live
+    from gitrun.workspace.output_patterns import Search
+
+SOONEST, LATEST = 1.0, 5.0
+"""Seconds between two polls of a running program; the longer one when nothing new arrives."""
+SLICE = 0.05
+"""Seconds that one poll may take, because the program's output waits for it."""
+TELLING = (0.5, 3.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+"""Seconds after which a progress line is printed while metrics are read."""
+EVENTS = "tfevents"
+"""The text by which the path of a TensorBoard event file is recognized."""
+
+
+class Meter:
+    """Gathers the metrics of one attempt from its log and its output."""
+
+    def __init__(self, live: Live, rules: Rules) -> None:
+        self._live, self._rules = live, rules
+        self._scanner, self._logged = Scanner(rules.flags), Logged(live.metrics)
+        self._search: Search | None = None
+        self._size = 0
+        self._due, self._pause = time.monotonic() + SOONEST, SOONEST
+        self._shown = Metrics()
+        self._found: Metrics | None = None
+
+    def feed(self, stream: int, data: bytes) -> None:
+        """Reads a block of recorded output. Leaves everything after the first 256 MiB to `finish`."""
+        room = max(0, output_lines.PART - self._size)
+        self._size += len(data)
+        if room and not self._rules.only_patterns:
+            self._scanner.feed(stream, data[:room])
+
+    @property
+    def patience(self) -> float:
+        """Returns the seconds until the next poll is due."""
+        return max(0.0, self._due - time.monotonic())
+
+    def look(self) -> None:
+        """Reads what is new since the last poll, if one is due, and publishes the metrics in the live record.
+
+        The pause grows to 5 seconds while nothing changes.
+        """
+        if self.patience:
+            return
+        more = self._logged.look(SLICE)
+        if self._rules.patterns and self._size:
+            self._searching().look(self._size)
+        now = Gathered(tuple(self._told())).metrics()
+        if now.pack() != self._shown.pack():
+            self._shown, self._pause = now, SOONEST
+            self._live.show_metrics(now)
+        elif not more:
+            # nothing new: poll less often
+            self._pause = min(self._pause * 1.5, LATEST)
+        self._due = time.monotonic() + (SLICE if more else self._pause)
+
+    def finish(self, outcome: Outcome, tree: Path | None, say: Callable[[str], None]) -> Metrics:
+        """Reads the rest of the log and the output, and the files of the attempt below `tree` (None: there are no files).
+
+        Writes the points to `live.series`. Says what could not be read and what is not recorded. Returns the metrics. A
+        second call returns the same.
+        """
+        # the result is collected again if a gc removed its objects
+        if self._found is None:
+            progress = Progress(say)
+            self._logged.finish(lambda: progress.turn(self._told()))
+            if not self._rules.only_patterns:
+                # continues where `feed` stopped
+                scan(self._live.output, self._live.switches, self._scanner, min(self._size, output_lines.PART))
+            if self._rules.patterns:
+                self._searching().finish()
+            files = of_files(outcome, tree, say, progress) if tree else ()
+            self._found = self._record(Gathered((*self._told(), *files)), say)
+        return self._found
+
+    def _told(self) -> Iterator[Gathering]:
+        """Yields what the log, the patterns and the rules have gathered so far, in order of precedence."""
+        yield self._logged.gathering
+        if self._search:
+            yield self._search.gathering
+        yield self._scanner.gathering
+
+    def _searching(self) -> Search:
+        from gitrun.workspace.output_patterns import Search
+
+        self._search = self._search or Search(self._live.directory, self._live.output, self._live.switches)
+        return self._search
+
+    def _record(self, gathered: Gathered, say: Callable[[str], None]) -> Metrics:
+        """Writes the points to `live.series`. Returns the summary of all metrics."""
+        if self._logged.is_cut:
+            say("of the metrics that were logged only the first 256 MiB are recorded")
+        if self._search and self._search.problem:
+            say(self._search.problem)
+        found = gathered.metrics()
+        if gathered.is_full:
+            say(f"there are too many metrics: only the first {len(found):,} are recorded")
+        if found:
+            with self._live.series.open("w") as file:
+                file.writelines(f"{line}\n" for line in gathered.lines())
+        told, kept = gathered.counts()
+        if kept < told:
+            say(
+                f"note: metrics have {told:,} points, {kept:,} of them are recorded, evenly chosen. "
+                "The first, last, smallest and largest values and the count are those of all points"
+            )
+        return found
+
+
+class Progress:
+    """A progress line at growing intervals: how many points have been read."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say, self._begun, self._moments = say, time.monotonic(), list(TELLING)
+
+    def turn(self, *sources: Iterator[Gathering] | Gathering) -> None:
+        """Prints the line if it is due."""
+        if not self._moments or time.monotonic() - self._begun < self._moments[0]:
+            return
+        self._moments.pop(0)
+        every = [one for source in sources for one in ([source] if isinstance(source, Gathering) else source)]
+        count = sum(series.count for one in every for series in one.series.values())
+        self._say(f"recording metrics: {count:,} points read so far")
+
+
+def measure(live: Live, outcome: Outcome, tree: Path | None, say: Callable[[str], None], meter: Meter | None = None) -> Metrics:
+    """Returns the metrics of an attempt, and writes their points to `live.series`.
+
+    `tree` has the files of the attempt (None: there are none). `meter` is the one that was fed while the program ran.
+    """
+    return (meter or Meter(live, read_rules(live.directory))).finish(outcome, tree, say)
+
+
+def of_files(outcome: Outcome, tree: Path, say: Callable[[str], None], progress: Progress) -> Iterator[Gathering]:
+    """Yields what the event files and metric files of an attempt hold. Says which could not be read."""
+    paths = [file.path for file in outcome.files]
+    if events := [path for path in paths if EVENTS in path]:
+        # imported late: few runs leave event files
+        from gitrun.workspace.tensorboard import gather
+
+        gathering = Gathering()
+        if not gather(tree, events, outcome.started.timestamp(), gathering, lambda: progress.turn(gathering)):
+            say("not all of the event files could be read: they are too large")
+        yield gathering
+    if any(path.endswith((".json", ".csv", ".tsv")) for path in paths):
+        from gitrun.workspace import metric_files
+
+        gathering = Gathering()
+        large = metric_files.gather(tree, paths, gathering)
+        if large:
+            say(f"not read for metrics, for they have more than 64 MiB: {', '.join(large)}")
+        yield gathering

@@ -1,0 +1,96 @@
+"""Searches an output for the user's metric patterns, in a process that is killed if they take too long."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from gitrun.errors import CannotRun
+from gitrun.model.series import Gathering, number_in
+from gitrun.process import output_lines
+from gitrun.process.run import Beside
+from gitrun.workspace.metric_lines import RULES
+
+PATIENCE = output_lines.SECONDS + 10.0
+"""Seconds that the process has to finish at the end."""
+LATE = "late"
+READ = 0
+"""The line that the process prints when it has read as far as ordered."""
+
+
+class Search:
+    """Gathers the matches of the patterns in a live record's rules."""
+
+    def __init__(self, directory: Path, output: Path, switches: Path) -> None:
+        self.gathering = Gathering()
+        self.problem = ""
+        files = (Path(output_lines.__file__), directory / RULES, output, switches)
+        # -I and -S: imports nothing from the user's environment, and starts sooner
+        self._words = (sys.executable, "-I", "-S", *map(str, files))
+        self._directory, self._found = directory, directory / "found.jsonl"
+        self._process: Beside | None = None
+        self._at, self._size, self._asked, self._answered = 0, 0, 0, 0
+
+    def look(self, size: int) -> None:
+        """Takes the matches found since the last call, and orders a search of the output up to `size`. Never blocks."""
+        if self.problem:
+            return
+        self._take()
+        # the last order may not be finished
+        if self._asked > self._answered or size == self._size:
+            return
+        try:
+            self._process = self._process or self._start()
+            self._process.order(b"%d\n" % size)
+            self._asked, self._size = self._asked + 1, size
+        except (CannotRun, OSError) as error:
+            self._fail(str(error))
+
+    def finish(self) -> None:
+        """Takes all matches up to the end of the output."""
+        if self.problem:
+            return
+        try:
+            self._process = self._process or self._start()
+            code = self._process.end(PATIENCE)
+        except (CannotRun, OSError) as error:
+            self._fail(str(error))
+            return
+        self._take()
+        if code != 0:
+            self._fail(f"the search took more than {PATIENCE:g} seconds" if code is None else f"the search ended with {code}")
+
+    def _start(self) -> Beside:
+        return Beside(self._words, {"PYTHONUTF8": "1"}, self._directory, self._found)
+
+    def _fail(self, why: str) -> None:
+        self.problem = self.problem or f"the patterns for metrics could not be searched for: {why}"
+
+    def _take(self) -> None:
+        """Reads the complete lines that the process has written."""
+        if self._process is None:
+            return
+        try:
+            with self._found.open("rb") as file:
+                file.seek(self._at)
+                lines, end, _ = file.read().rpartition(b"\n")
+        except OSError as error:  # somebody removed the file
+            self._fail(error.strerror or str(error))
+            return
+        self._at += len(lines) + len(end)
+        for line in lines.splitlines() if end else ():
+            told = json.loads(line)
+            if told == READ:
+                self._answered += 1
+            elif told == LATE:
+                self.problem = "the patterns for metrics took too long, and were not searched for in all of the output"
+            else:
+                self._add(told)
+
+    def _add(self, told: list[tuple[dict[str, str], str | None]]) -> None:
+        for found, step in told:
+            if step is not None and (given := number_in(step)) is not None:
+                self.gathering.steps.give(given)
+            numbers = {name: number_in(text) for name, text in found.items()}
+            self.gathering.add_all({name: value for name, value in numbers.items() if value is not None})

@@ -1,0 +1,70 @@
+"""The bytes of one recorded file of a run: in the repository, kept beside it, or still being written."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING, BinaryIO
+
+from gitrun.errors import UnknownRun
+from gitrun.git.objects import Objects
+from gitrun.model import encode
+from gitrun.model.files import kept_name
+from gitrun.model.refs import short
+from gitrun.model.status import RUNNING
+from gitrun.store.kept_files import unpack
+from gitrun.store.live import directory_of
+from gitrun.store.results import kept
+
+if TYPE_CHECKING:
+    from gitrun.git.exe import Git
+    from gitrun.model.run import Run
+
+SOURCE, FLAGS, OUTPUT = "source", "flags", "output"
+"""Parts of a run that can be read. `source` also takes a path."""
+
+
+def copy_file(git: Git, run: Run, what: str, path: str | None, sink: BinaryIO) -> None:
+    """Writes the run's output or flags to `sink`, or the file at `path` of its source or its results.
+
+    Kept files are copied in pieces, since they may be large. Raises UnknownRun if the run has no such file.
+    """
+    beside = kept(git, run.id, run.attempt.id)
+    place = beside / (encode.OUTPUT if path is None else kept_name(path))
+    if path is None and what == OUTPUT and run.status == RUNNING:
+        place = directory_of(git.state, run.id) / "output"
+    if path is not None and what != SOURCE:
+        unpack(git, run.id, run.attempt, (path,))
+    may_be_kept = what != FLAGS and (path is None or what != SOURCE)
+    # not Path.is_file, which raises PermissionError; resolve() keeps links and `..` from leading out of the state directory
+    if may_be_kept and os.path.isfile(place) and place.resolve().is_relative_to(git.state.resolve()):
+        with place.open("rb") as source:
+            shutil.copyfileobj(source, sink)
+    elif path is not None:
+        sink.write(recorded_file(git, run, what, os.path.normpath(path)))
+    else:
+        name = f"{run.attempt.id}:{encode.FLAGS}" if what == FLAGS else f"{run.attempt.left}:{encode.OUTPUT}"
+        sink.write(recorded(git, name) or b"")
+
+
+def recorded_file(git: Git, run: Run, what: str, path: str) -> bytes:
+    """Returns the bytes of a file in the repository. Raises UnknownRun if it is missing or a directory."""
+    from gitrun.workspace.checkout import content
+
+    made = next((file for file in run.attempt.files if file.path == path), None) if what != SOURCE else None
+    if made and (data := content(git, run.attempt.left, made)) is not None:
+        return data
+    name, known = f"{run.attempt.id if what == SOURCE else run.attempt.left}:{path}", short(run.id)
+    if git.attempt("cat-file", "-t", name).stdout == b"tree\n":
+        raise UnknownRun(f"'{path}' is a directory of run {known}", f"git run ls {known} lists its files")
+    done = git.attempt("cat-file", "--filters", name)
+    if done.returncode:
+        raise UnknownRun(f"run {known} has no file '{path}'", f"git run ls {known} lists its files")
+    return done.stdout
+
+
+def recorded(git: Git, name: str) -> bytes | None:
+    """Returns the bytes of an object; None if it is missing."""
+    with Objects(git) as objects:
+        found = objects.read(name)
+    return found.data if found else None

@@ -1,0 +1,30 @@
+"""The session of one command. Cheap to import: it imports nothing that runs programs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gitrun.git.exe import Git
+    from gitrun.model.request import Request
+    from gitrun.model.settings import Settings
+    from gitrun.process.run import Stream
+
+
+@dataclass(frozen=True, slots=True)
+class Road:
+    """The session of one command: repository, settings, output streams, and `say`, which shows a message."""
+
+    git: Git
+    settings: Settings
+    stdout: Stream
+    stderr: Stream
+    say: Callable[[str], None]
+
+
+def lends(road: Road, request: Request) -> bool:
+    """Returns whether the program gets files that are not in the snapshot."""
+    return not request.no_link and bool((road.settings.link and road.settings.lend) or request.links)

@@ -1,0 +1,497 @@
+"""Slots: a pool of linked worktrees in which programs run. They are reused, so that only differing files are written.
+
+`slots/<n>/` holds `tree/<parent>/<name>`, the worktree, named like the user's own and its parent; `index`, which programs
+never see; `state`; `lent`, the manifest of lent files; and `lock`. Git's record of it is `worktrees/gitrun-<n>`. A
+program may leave anything in its slot. Each lease repairs the tree and the record, and creates both from nothing if that
+fails.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import shutil
+import stat
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from gitrun.errors import GitFailed
+from gitrun.git.locks import acquire, is_at
+from gitrun.store.live import directory_of
+from gitrun.workspace import beside
+from gitrun.workspace.erase import erase, is_directory
+from gitrun.workspace.exact_files import check_out as check_out_files
+from gitrun.workspace.exact_files import converts, differing, has_own_filters, match_bytes, match_modes
+from gitrun.workspace.lending import stamp_of
+from gitrun.workspace.links import CACHES, prune
+from gitrun.workspace.manifest import Manifest, fill, read_manifest, still_wanted, write_manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+    from types import TracebackType
+
+    from gitrun.git.exe import Git
+    from gitrun.git.locks import Lock
+    from gitrun.git.status import Seen
+    from gitrun.workspace.lending import Lending
+
+TREE = "tree"
+TAG = re.compile(rb"\.(?:cpython|pypy|graalpy)")
+# everything else in the record, such as locks and MERGE_HEAD, is removed
+KEPT_IN_RECORD = frozenset({"HEAD", "commondir", "gitdir", "info"})
+# a slot has no fsmonitor, no reflog (it would keep deleted runs reachable), links for submodules, and an unsplit index
+STEADY = {
+    "core.fsmonitor": "false",
+    "core.logallrefupdates": "false",
+    "core.splitindex": "false",
+    "submodule.recurse": "false",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The attempt that a slot was prepared for, the run that uses it, and the caches left in it (None: unknown).
+
+    `copied` is the size in bytes of the lent copies in an idle slot.
+    """
+
+    attempt: str = ""
+    run: str = ""
+    caches: tuple[str, ...] | None = None
+    copied: int = 0
+
+
+class Slot:
+    """A leased slot; a context manager. `tree` is the worktree, `git` is bound to it.
+
+    `content` is like `git`, for commands that read or write contents. `user` is bound to the user's own worktree.
+    `manifest` records what is lent. `unsteady` are lent files whose originals changed while they were copied.
+    """
+
+    def __init__(self, git: Git, directory: Path, lock: Lock) -> None:
+        self.directory = directory
+        self.tree = tree_in(directory, git.worktree or git.common_dir)
+        self.user = git
+        self.manifest, self.unsteady = Manifest(), tuple[bytes, ...]()
+        self.git = replace(seen_from(git, self.tree), held=(lock.descriptor,))
+        self.content = content_seen_from(git, self.git)
+        self._lock = lock
+
+    def __enter__(self) -> Slot:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._lock.release()
+
+    @property
+    def is_ours(self) -> bool:
+        """Returns whether the slot is still the one that was leased.
+
+        False if somebody removed it, even if a new run recreated it.
+        """
+        return is_at(self._lock.descriptor, self._lock.path)
+
+    def save(self, state: State) -> int:
+        """Writes the state atomically. Returns the time of that, by the file system's clock, in nanoseconds."""
+        write_state(self.directory, state)
+        return time_of(self.directory / "state")
+
+    def end(self, attempt: str, seen: Seen, keep: int) -> None:
+        """Ends an attempt.
+
+        Caches and lent copies stay for the next one; all slots together keep up to `keep` bytes of copies.
+        """
+        caches = tuple(map(os.fsdecode, caches_in((*seen.untracked, *seen.ignored))))
+        self.save(State(attempt, caches=caches, copied=self.manifest.size))
+        if self.manifest.copies:
+            drop_copies(self, keep)
+
+
+def tree_in(directory: Path, top: Path) -> Path:
+    """Returns the worktree of a slot. Its name and its parent's name are those of the user's directory `top`."""
+    return directory / TREE / (top.parent.name or TREE) / (top.name or TREE)
+
+
+def directory_of_slot(tree: Path) -> Path:
+    """Returns the slot's directory for a worktree."""
+    return next(place for place in tree.parents if place.parent.name == "slots" and place.name.isdigit())
+
+
+def drop_copies(slot: Slot, keep: int) -> None:
+    """Removes lent copies from idle slots, least recently used first, until all slots hold at most `keep` bytes."""
+    pool = slot.directory.parent
+    states = {path: read_state(path) for path in pool.iterdir() if path.name.isdigit()}
+    total = sum(state.copied for state in states.values())
+    # our own slot is the last to lose its copies
+    for path in sorted(states, key=lambda one: (one == slot.directory, time_of(one / "state"))):
+        if total <= keep:
+            return
+        state = states[path]
+        lock = None if path == slot.directory else acquire(path / "lock", wait=0)
+        if not state.copied or (path != slot.directory and (lock is None or state.run)):
+            if lock:
+                lock.release()
+            continue
+        tree = next(iter(worktrees_in(path / TREE)), None)
+        for name in read_manifest(path).copies:
+            with suppress(OSError):
+                os.unlink(os.fsencode(tree or path) + b"/" + name)
+        write_state(path, replace(state, copied=0))
+        total -= state.copied
+        if lock:
+            lock.release()
+
+
+def time_of(path: Path) -> int:
+    """Returns the mtime of a file in nanoseconds; 0 if there is none."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def record_of(git: Git, directory: Path) -> Path:
+    """Returns the directory of git's record of the slot's worktree."""
+    return git.common_dir / "worktrees" / f"gitrun-{directory.name}"
+
+
+def write_state(directory: Path, state: State) -> None:
+    """Writes a slot's state atomically."""
+    fresh = directory / "state.new"
+    fresh.write_text(json.dumps({name: getattr(state, name) for name in State.__slots__}))
+    fresh.replace(directory / "state")
+
+
+def read_state(directory: Path) -> State:
+    """Returns a slot's state; an empty one if it cannot be read."""
+    try:
+        found = State(**json.loads((directory / "state").read_bytes()))
+        return replace(found, caches=None if found.caches is None else tuple(found.caches))
+    except (OSError, ValueError, TypeError):
+        return State()
+
+
+def lease(git: Git, attempt: str, run: str, lending: Lending | None = None) -> Slot:
+    """Leases the first free slot, with `attempt` checked out and files lent (None: those already there).
+
+    Raises GitFailed, OSError.
+    """
+    for number in itertools.count():
+        directory = git.state / "slots" / str(number)
+        # held if another run uses the slot
+        lock = acquire(directory / "lock", wait=0)
+        if lock is None:
+            continue
+        try:
+            if is_free(git, directory, run):
+                return check_out(git, directory, (State(attempt, run), lending), lock)
+        except BaseException:
+            lock.release()
+            raise
+        lock.release()
+    raise GitFailed("there is no slot")
+
+
+def is_free(git: Git, directory: Path, run: str) -> bool:
+    """Returns whether a locked slot may be used.
+
+    A killed run's slot is reserved until a command has recovered the run. A worktree of the user may have the name of the
+    slot's record.
+    """
+    left = read_state(directory).run
+    if left and left != run and directory_of(git.state, left).exists():
+        return False
+    try:
+        back = (record_of(git, directory) / "gitdir").read_bytes()
+    except OSError:
+        return True
+    return f"/slots/{directory.name}/{TREE}/".encode() in back
+
+
+def check_out(git: Git, directory: Path, what: tuple[State, Lending | None], lock: Lock) -> Slot:
+    """Checks out the attempt and lends the files, writing only those that differ. Returns the slot.
+
+    If that fails, deletes the worktree and tries again.
+    """
+    slot, (state, lending) = Slot(git, directory, lock), what
+    with suppress(GitFailed, OSError):
+        refresh(slot, state, lending, caches=read_state(directory).caches)
+        return slot
+    # git could not cope with what a program left there
+    erase(os.fsencode(directory / TREE))
+    (directory / "index").unlink(missing_ok=True)
+    refresh(slot, state, lending, caches=None)
+    return slot
+
+
+def refresh(slot: Slot, state: State, lending: Lending | None, *, caches: tuple[str, ...] | None) -> None:
+    """Brings the slot to `state` and `lending`. Raises GitFailed, OSError."""
+    # after a kill from here on, the slot's caches are unknown
+    since = slot.save(state)
+    place(slot.tree)
+    # left by a git that was killed
+    (slot.directory / "index.lock").unlink(missing_ok=True)
+    point(slot.git, state.attempt)
+    if not is_sparse(slot.git) and sparse_patterns(slot.git).exists():  # git would not write files that it once left out
+        sparse_patterns(slot.git).unlink()
+        (slot.directory / "index").unlink(missing_ok=True)
+    if slot.content == slot.git:
+        # a quarter cheaper than `read-tree --reset -u`; HEAD is there already
+        slot.git.run("checkout", "--quiet", "--force", "--detach", state.attempt, "--")
+    else:
+        # `content` is bound to the user's git directory, whose HEAD a checkout would move
+        slot.content.run("read-tree", "--reset", "-u", state.attempt)
+    if is_sparse(slot.git):
+        reveal(slot.content, state.attempt)
+    manifest = read_manifest(slot.directory)
+    listed = slot.git.run("ls-files", "-z")
+    tracked = frozenset(listed[:-1].split(b"\0"))
+    wanted = still_wanted(manifest, lending) if lending else manifest
+    kept = tidy(slot, tracked, wanted, frozenset(map(os.fsencode, caches or ())))
+    for path in lending.bare if lending else ():
+        unlink_module(os.fsencode(slot.tree) + b"/" + path)
+    if lending and slot.user.worktree:
+        match_modes(slot.user, slot.git, tracked)
+        match_or_check_out(slot, tracked, is_exact=lending.exact, converts=converts(slot.user, listed))
+    # deepest first: when a directory goes, a cache above it may be the last thing there
+    for cache in sorted(map(os.fsencode, caches or ()), key=lambda path: -path.count(b"/")):
+        weed(os.path.realpath(os.fsencode(slot.tree)), cache, since)
+    unsteady: list[bytes] = []
+    if lending:
+        kept, unsteady = fill(slot.tree, lending, kept)
+    if kept != manifest:
+        write_manifest(slot.directory, kept)
+    slot.manifest, slot.unsteady = kept, tuple(unsteady)
+    if lending:
+        beside.show(slot.user.worktree if lending.top else None, slot.tree)
+    # copy2 keeps the time: git trusts an entry only if the file is older than the index
+    shutil.copy2(slot.directory / "index", slot.git.git_dir / "index")
+
+
+def place(tree: Path) -> None:
+    """Creates the directories above a slot's worktree. Moves a worktree that has another place or name in the slot."""
+    parent, top = tree.parent, tree.parent.parent
+    if not is_directory(os.fsencode(top)):  # a link is removed, never followed
+        erase(os.fsencode(top))
+        top.mkdir()
+    if is_directory(os.fsencode(tree)) and is_directory(os.fsencode(parent)):
+        return
+    moved = top.parent / "moved"
+    erase(os.fsencode(moved))
+    old = next((path for path in worktrees_in(top)), None)
+    if old:
+        old.rename(moved)
+    if not is_directory(os.fsencode(parent)):
+        erase(os.fsencode(parent))
+        parent.mkdir()
+    erase(os.fsencode(tree))
+    if old:
+        moved.rename(tree)
+
+
+def worktrees_in(top: Path) -> list[Path]:
+    """Returns the worktrees one or two levels below a slot's `tree`. Earlier versions had only one level."""
+    found = []
+    for one in sorted(path for path in top.iterdir() if is_directory(os.fsencode(path))):
+        inner = [one] if (one / ".git").is_file() else list(one.iterdir())
+        found += [path for path in inner if is_directory(os.fsencode(path)) and (path / ".git").is_file()]
+    return found
+
+
+def point(git: Git, attempt: str) -> None:
+    """Makes git's record of a slot and its worktree point to each other, with a detached HEAD at the attempt.
+
+    The layout follows gitrepository-layout(5). `git worktree add` takes a lock and fails beside another one.
+    """
+    record, tree = git.git_dir, git.worktree or git.git_dir
+    if not is_directory(os.fsencode(tree)):
+        erase(os.fsencode(tree))
+        tree.mkdir(parents=True)
+    if not os.access(tree, os.R_OK | os.W_OK | os.X_OK):
+        tree.chmod(0o700)
+    if is_directory(os.fsencode(record)):
+        for name in os.listdir(record):
+            if name not in KEPT_IN_RECORD:
+                erase(os.fsencode(record / name))
+    else:
+        erase(os.fsencode(record))
+        record.mkdir(parents=True)
+        (record / "locked").touch()  # protects the incomplete record from git worktree prune
+    put(record / "commondir", "../..\n")
+    put(record / "HEAD", f"{attempt}\n")
+    put(tree / ".git", f"gitdir: {record}\n")
+    put(record / "gitdir", f"{tree}/.git\n")  # last: it makes this a worktree for git, which needs a HEAD
+    (record / "locked").unlink(missing_ok=True)
+
+
+def put(path: Path, text: str) -> None:
+    """Atomically replaces whatever is at `path` by a file with this text."""
+    place, content = os.fsencode(path), os.fsencode(text)
+    if os.path.lexists(place):
+        if not stat.S_ISREG(os.lstat(place).st_mode):
+            erase(place)
+        elif path.read_bytes() == content:
+            return
+    # after a kill the old text must remain: git fsck reports a worktree without HEAD
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_bytes(content)
+    fresh.replace(path)
+
+
+def seen_from(git: Git, tree: Path) -> Git:
+    """Returns a `Git` bound to the slot's worktree and index, with the user's sparse checkout."""
+    directory = directory_of_slot(tree)
+    record = record_of(git, directory)
+    settings = dict(STEADY)
+    settings["core.sparsecheckout"] = "true" if is_sparse(git) else "false"
+    if is_sparse(git):
+        settings["core.sparsecheckoutcone"] = git.config.get("core.sparsecheckoutcone", ("true",))[-1]
+        (record / "info").mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(sparse_patterns(git), record / "info" / "sparse-checkout")
+    seen = git.at(tree, record, settings)
+    return replace(seen, environ={**git.environ, "GIT_INDEX_FILE": str(directory / "index")})
+
+
+def content_seen_from(user: Git, slot: Git) -> Git:
+    """Returns a `Git` for commands that run filters in a slot. Some filters look for keys in the user's git directory."""
+    return replace(slot, git_dir=user.git_dir) if has_own_filters(user) else slot
+
+
+def is_sparse(git: Git) -> bool:
+    """Returns whether a worktree is a sparse checkout."""
+    return git.config.get("core.sparsecheckout", ("false",))[-1] == "true" and sparse_patterns(git).exists()
+
+
+def sparse_patterns(git: Git) -> Path:
+    """Returns the path of git's sparse-checkout patterns."""
+    return git.git_dir / "info" / "sparse-checkout"
+
+
+def reveal(git: Git, attempt: str) -> None:
+    """Checks out files that the attempt changed even outside the sparse patterns: the user's tree has them."""
+    words = ("-r", "-z", "--name-only", "--no-renames", "--diff-filter=AMT")
+    listed = git.attempt("diff-tree", *words, f"{attempt}^1", attempt).stdout
+    if listed:
+        git.run("update-index", "--no-skip-worktree", "-z", "--stdin", stdin=listed)
+        git.run("checkout-index", "-f", "-u", "-z", "--stdin", stdin=listed)
+
+
+def caches_in(paths: Iterable[bytes]) -> set[bytes]:
+    """Returns the caches that are, or contain, these paths."""
+    found = set()
+    for path in paths:
+        parts = path.rstrip(b"/").split(b"/")
+        place = next((number for number, part in enumerate(parts, 1) if part in CACHES), None)
+        if place:
+            found.add(b"/".join(parts[:place]))
+    return found
+
+
+def weed(top: bytes, cache: bytes, since: int) -> None:
+    """Removes bytecode that may not match its source, and a cache with nothing left beside it.
+
+    Bytecode is valid by its source's size and mtime in whole seconds. Two versions of the same size written within a
+    second would run the old code. So bytecode stays only for regular files last written in a second before that of
+    `since`: neither the checkout nor the program can write another version in that second.
+    """
+    place = top + b"/" + cache
+    parent = place.rpartition(b"/")[0]
+    # a link on the way could lead out of the slot
+    if os.path.realpath(parent) != parent:
+        return
+    if not is_directory(place):
+        erase(place)
+    elif cache.endswith(b"__pycache__"):
+        for name in os.listdir(place):
+            stem = TAG.split(name, maxsplit=1)[0] if name.endswith(b".pyc") else name.partition(b".")[0]
+            if not is_older(parent + b"/" + stem + b".py", since):
+                erase(place + b"/" + name)
+        if not os.listdir(place):
+            os.rmdir(place)
+    if all(name in CACHES for name in os.listdir(parent)):
+        for name in os.listdir(parent):
+            erase(parent + b"/" + name)
+        prune(top, cache)
+
+
+def match_or_check_out(slot: Slot, tracked: frozenset[bytes], *, is_exact: bool, converts: bool) -> None:
+    """Gives files the user's exact bytes (`is_exact`), or checks out again the files for which an earlier run did that."""
+    record = slot.directory / "exact"
+    before = frozenset(record.read_bytes().split(b"\0")) & tracked if record.exists() else frozenset()
+    if is_exact and converts:
+        paths = differing(slot.user, slot.content, tracked)
+        if paths:
+            record.write_bytes(
+                b"\0".join(before.union(paths))
+            )  # written first: after a kill the record must name every file with exact bytes
+            match_bytes(slot.user, slot.content, paths)
+    elif before and not is_exact:
+        for path in before:
+            erase(os.fsencode(slot.tree) + b"/" + path)
+        check_out_files(slot.content, sorted(before))
+        record.unlink()
+
+
+def tidy(slot: Slot, tracked: frozenset[bytes], wanted: Manifest, caches: frozenset[bytes]) -> Manifest:
+    """Removes everything that is neither tracked, nor a cache to keep, nor a lent file that is wanted and untouched.
+
+    Walks over the slot once. Returns what is already lent.
+    """
+    top = os.fsencode(slot.tree)
+    known = directories_of(tracked) | directories_of(wanted.copies) | directories_of(wanted.links)
+    known |= {*wanted.directories, *directories_of(wanted.directories)}
+    copies, links = {}, {}
+    queue = [b""]
+    for directory in queue:
+        above = directory + b"/" if directory else b""
+        with os.scandir(top + b"/" + directory if directory else top) as entries:
+            found = list(entries)
+        for entry in found:
+            path = above + entry.name
+            if entry.is_dir(follow_symlinks=False):
+                # a tracked directory is a submodule
+                if path in known or path in tracked:
+                    queue.append(path)
+                elif path not in caches and path != b".git":
+                    erase(entry.path)
+            elif path in tracked or path == b".git":
+                if not (entry.is_file(follow_symlinks=False) or entry.is_symlink()):
+                    erase(entry.path)
+            elif path in wanted.copies and stamp_of(entry.stat(follow_symlinks=False)) == wanted.copies[path][1]:
+                copies[path] = wanted.copies[path]
+            elif path in wanted.links and entry.is_symlink() and os.readlink(entry.path) == wanted.links[path]:
+                links[path] = wanted.links[path]
+            else:
+                erase(entry.path)
+    return replace(wanted, copies=copies, links=links)
+
+
+def unlink_module(path: bytes) -> None:
+    """Replaces a link that an earlier run had for a submodule by an empty directory. git leaves such links in place."""
+    if os.path.islink(path):
+        os.unlink(path)
+        os.mkdir(path)
+
+
+def directories_of(paths: Iterable[bytes]) -> set[bytes]:
+    """Returns all directories above these paths."""
+    found = set[bytes]()
+    for path in paths:
+        above = path.rpartition(b"/")[0]
+        while above and above not in found:
+            found.add(above)
+            above = above.rpartition(b"/")[0]
+    return found
+
+
+def is_older(source: bytes, since: int) -> bool:
+    """Returns whether the path is a regular file last written in a second before that of `since` (nanoseconds)."""
+    try:
+        status = os.lstat(source)
+    except OSError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_mtime_ns // 10**9 < since // 10**9

@@ -1,0 +1,238 @@
+"""Scalars from TensorBoard event files, read without TensorFlow and in bounded time.
+
+A file is a chain of records: length (8 bytes), checksum (4), a protocol buffer message `Event`, checksum (4). These fields are
+used: Event {1: wall_time, 2: step, 5: Summary}, Summary {1: Value}, Value {1: tag, 2: simple_value, 8: TensorProto, 9: metadata
+{1: {1: plugin}}}, TensorProto {1: dtype, 2: shape, 4: content, 5.. values}. Their definitions are in tensorflow/core.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import struct
+from typing import TYPE_CHECKING, NamedTuple
+
+from gitrun.process.output_lines import open_regular
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+    from typing import BinaryIO
+
+    from gitrun.model.series import Gathering
+
+
+PREFIX = "events.out.tfevents."
+MOST_FILES, MOST_BYTES = 1_000, 256 << 20
+"""Event files, and bytes of records, that are read of one attempt."""
+LARGEST = 16 << 20
+"""Bytes of the longest record that is read. Longer ones hold images or sounds."""
+VARINT, TEXT, WIDTHS = 0, 2, {1: 8, 5: 4}
+"""Protocol buffer wire types: varint, length-delimited, and fixed widths in bytes."""
+NOTHING = memoryview(b"")
+KINDS = {1: "f", 2: "d", 3: "i", 9: "q"}
+"""Tensor types that can hold a scalar, with their `struct` format."""
+LISTS = {5: "f", 6: "d", 7: "varint", 10: "varint"}
+"""Tensor fields that hold the values if `content` is empty."""
+LARGEST_FLOAT = 3.4e38
+AT_ONCE = 500
+"""Scalars read between two calls of `turn`."""
+
+
+class Scalar(NamedTuple):
+    """The value of a tag at a step."""
+
+    tag: str
+    step: int
+    value: float
+
+
+def event_files(paths: Iterable[str]) -> list[str]:
+    """Returns the event files among the paths, sorted by directory and start time, at most MOST_FILES."""
+    found = [path for path in paths if os.path.basename(path).startswith(PREFIX)]
+    return sorted(found, key=lambda path: (os.path.dirname(path), os.path.basename(path)))[:MOST_FILES]
+
+
+def gather(tree: Path, paths: Iterable[str], since: float, gathering: Gathering, turn: Callable[[], object] = int) -> bool:
+    """Gathers the scalars written since `since` from the event files. Returns false if limits cut the reading short.
+
+    Tags get their directory as a prefix if files are in several directories, as for training and validation. Calls `turn` after
+    each AT_ONCE scalars.
+    """
+    files, left = event_files(paths), MOST_BYTES
+    if not files:
+        return True
+    top = os.path.commonpath([os.path.dirname(path) for path in files])
+    for path in files:
+        place = os.path.relpath(os.path.dirname(path) or ".", top or ".")
+        before = "" if place == "." else f"{place}/"
+        file = open_regular(str(tree / path))
+        if file is None:
+            continue
+        with file:
+            for number, scalar in enumerate(scalars(file, since, left)):
+                if number % AT_ONCE == 0:
+                    turn()
+                name = before + scalar.tag
+                if gathering.takes(name):
+                    gathering.add(name, scalar.value, float(scalar.step))
+            left -= file.tell()
+        if left <= 0:
+            return False
+    return True
+
+
+def scalars(file: BinaryIO, since: float = 0.0, most: int = MOST_BYTES) -> Iterator[Scalar]:
+    """Yields the scalars in an event file. Skips damaged records: a killed program leaves half a record."""
+    known: set[str] = set()
+    for record in records(file, most):
+        try:
+            yield from event(memoryview(record), since, known)
+        except (ValueError, struct.error, IndexError):  # not a message, or truncated
+            continue
+
+
+def records(file: BinaryIO, most: int) -> Iterator[bytes]:
+    """Yields the records in the first `most` bytes of a file. Checksums are not verified."""
+    size, at = os.fstat(file.fileno()).st_size, 0
+    while len(head := file.read(12)) == 12:
+        (length,) = struct.unpack_from("<Q", head)
+        at += length + 16
+        if at > size or at > most:
+            return
+        # the header's checksum is not verified, so a damaged length must stay harmless
+        if length > LARGEST:
+            file.seek(length + 4, os.SEEK_CUR)
+            continue
+        yield file.read(length)
+        file.read(4)
+
+
+def event(message: memoryview, since: float, known: set[str]) -> Iterator[Scalar]:
+    """Yields the scalars of an event that is not older than `since`. `known` collects tags of the scalars plugin."""
+    step, summaries = 0, []
+    for number, whole, content in fields(message):
+        if number == 1 and len(content) == 8:
+            (moment,) = struct.unpack("<d", content)
+            # files inherited from earlier attempts still have their events
+            if moment < since:
+                return
+        elif number == 2:
+            step = whole
+        elif number == 5:
+            summaries.append(content)
+    for summary in summaries:
+        for number, _, content in fields(summary):
+            if number == 1:
+                yield from scalar(content, step, known)
+
+
+def scalar(message: memoryview, step: int, known: set[str]) -> Iterator[Scalar]:
+    """Yields the scalar in a summary value, if it holds one."""
+    tag, found, tensor, plugin = "", None, None, ""
+    for number, _, content in fields(message):
+        if number == 1:
+            tag = str(content, "utf-8")
+        elif number == 2:
+            found = shortest(*struct.unpack("<f", content))
+        elif number == 8:
+            tensor = content
+        elif number == 9:
+            plugin = plugin_of(content)
+    # TensorBoard names the plugin only in the first event of a tag
+    if plugin == "scalars" and len(known) < MOST_FILES:
+        known.add(tag)
+    if found is None and tensor is not None and (plugin == "scalars" or (not plugin and tag in known)):
+        found = scalar_of(tensor)
+    if tag and found is not None:
+        yield Scalar(tag, step, found)
+
+
+def plugin_of(metadata: memoryview) -> str:
+    """Returns the name of the plugin that a value is for; empty if it names none."""
+    for number, _, content in fields(metadata):
+        if number == 1:
+            return next((str(name, "utf-8") for inner, _, name in fields(content) if inner == 1), "")
+    return ""
+
+
+def scalar_of(tensor: memoryview) -> float | None:
+    """Returns the number in a tensor of rank 0; None for any other tensor."""
+    kind, values = 0, list[float]()
+    for number, whole, content in fields(tensor):
+        if number == 1:
+            kind = whole
+        elif number == 2 and any(inner in {2, 3} for inner, _, _ in fields(content)):
+            return None  # it has a dimension, or an unknown rank
+        elif number == 4 and len(content) and kind in KINDS:
+            values += struct.unpack(f"<{KINDS[kind]}", content)
+        elif number in LISTS:
+            values += numbers(LISTS[number], whole, content)
+    if len(values) != 1:
+        return None
+    return shortest(values[0]) if kind == 1 else float(values[0])
+
+
+def numbers(kind: str, whole: int, content: memoryview) -> list[float]:
+    """Returns the values of a repeated field, packed or not. Stops at two, which is enough to see that it is no scalar."""
+    if not len(content):
+        return [whole]
+    if kind == "varint":
+        number, end = varint(content, 0)
+        return [signed(number)] * (1 if end == len(content) else 2)
+    width = struct.calcsize(kind)
+    return list(struct.unpack(f"<{kind}", content[:width])) * (1 if len(content) == width else 2)
+
+
+def shortest(value: float) -> float:
+    """Returns the shortest decimal of a 32-bit float: 0.1, not 0.10000000149011612."""
+    if not math.isfinite(value):
+        return value
+    bits = struct.pack("<f", value)
+    # 9 digits identify every 32-bit float, so a value without a shorter form is returned as it is
+    for digits in (6, 7, 8):
+        text = float(f"{value:.{digits}g}")
+        if abs(text) < LARGEST_FLOAT and struct.pack("<f", text) == bits:
+            return text
+    return value
+
+
+def fields(message: memoryview) -> Iterator[tuple[int, int, memoryview]]:
+    """Yields (number, integer, bytes) of each field of a message. Integer or bytes is 0 or empty, as the type demands.
+
+    Raises ValueError or IndexError if the bytes are not a message.
+    """
+    at, end = 0, len(message)
+    while at < end:
+        key, at = varint(message, at)
+        number, sort = key >> 3, key & 7
+        if sort == VARINT:
+            whole, at = varint(message, at)
+            yield number, signed(whole), NOTHING
+            continue
+        length, at = (WIDTHS[sort], at) if sort in WIDTHS else varint(message, at)
+        if length > end - at or (sort != TEXT and sort not in WIDTHS):
+            raise ValueError(sort)
+        yield number, 0, message[at : at + length]
+        at += length
+
+
+def varint(message: memoryview, at: int) -> tuple[int, int]:
+    """Returns a varint and the position after it. Raises IndexError at the end of the bytes, ValueError if too long."""
+    found = shift = 0
+    while True:
+        byte = message[at]
+        at += 1
+        found |= (byte & 127) << shift
+        if byte < 128:
+            return found, at
+        shift += 7
+        # a varint has at most 10 bytes
+        if shift > 63:
+            raise ValueError(shift)
+
+
+def signed(number: int) -> int:
+    """Returns the integer read as signed 64 bits."""
+    number &= (1 << 64) - 1
+    return number - (1 << 64) if number >> 63 else number
