@@ -26,10 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from gitrun.lifecycle.decide import Manners
-    from gitrun.lifecycle.verdict import Rules, Verdict
+    from gitrun.lifecycle.verify import Rules, Verdict
     from gitrun.model.lent import Lent
-    from gitrun.model.plan import Outcome, Plan, Skip, Source
-    from gitrun.model.request import Request
+    from gitrun.model.plan import Outcome, Plan, Request, Skip, Source
     from gitrun.model.run import Attempt, BrokenRun, Run
     from gitrun.process.run import Stream
     from gitrun.sharing.transfer import Sharing
@@ -118,8 +117,7 @@ class Project:
     def plan(self, request: Request) -> Plan | Skip:
         """Returns the plan that `start` would carry out, or the reason to skip; moves no ref. Raises GitrunError."""
         from gitrun.lifecycle import decide
-        from gitrun.model.plan import Skip
-        from gitrun.model.request import check
+        from gitrun.model.plan import Skip, check
         from gitrun.source.snapshot import private_index
 
         check(request)
@@ -205,7 +203,7 @@ class Project:
     def lent(self, run: Run) -> tuple[tuple[Lent, ...], tuple[str, ...]]:
         """Returns the ignored files lent to the run's last attempt, and sentences about those changed since."""
         from gitrun.git.objects import Objects
-        from gitrun.store.lent import lent_to
+        from gitrun.store.runs import lent_to
         from gitrun.workspace.lending import changes_here
 
         with Objects(self.git) as objects:
@@ -257,7 +255,7 @@ class Project:
 
     def mark(self, run: Run, *, marked: bool = True) -> bool:
         """Marks the run as the one that its operation's name means, or unmarks it. Returns whether that changed it."""
-        from gitrun.store.marks import mark, unmark
+        from gitrun.store.annotations import mark, unmark
 
         with self.index() as index:
             return bool(mark(self.git, index, [run])[0] if marked else unmark(self.git, [run]))

@@ -6,8 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 
 from gitrun.model.flags import Flags
-from gitrun.model.params import Params
-from gitrun.model.run import Attempt, Notes, Run
+from gitrun.model.run import Attempt, Notes, Params, Run
 
 WHEN = datetime(2026, 11, 22, 10, 14, 3, 123456, timezone.utc)
 

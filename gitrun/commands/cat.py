@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitrun.commands.opening import open_project
 from gitrun.commands.screen import out
+from gitrun.commands.selecting import open_project
 from gitrun.errors import UnknownRun, UsageError
 from gitrun.model.run_names import LATEST
 from gitrun.model.text import safe_lines

@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitrun.commands.opening import open_project
 from gitrun.commands.screen import out, print_json, table
-from gitrun.commands.telling import words_of
+from gitrun.commands.selecting import open_project, words_of
 from gitrun.errors import GitrunError, UsageError
-from gitrun.model.refs import short
-from gitrun.model.status import COMPLETED, ERROR
+from gitrun.model.run import COMPLETED, ERROR, short
 from gitrun.model.text import numbers_text, safe_text
 from gitrun.render.text import run_json
-from gitrun.views.checking import Checked, check, judge_run, usual_operation
-from gitrun.views.gate_rules import read_gate
+from gitrun.views.checking import Checked, check, judge_run, read_gate, usual_operation
 from gitrun.views.select import is_both
 
 if TYPE_CHECKING:
@@ -24,7 +21,7 @@ if TYPE_CHECKING:
 
     from gitrun.model.run import Run
     from gitrun.project import Project
-    from gitrun.views.gate_rules import Gate, Judged
+    from gitrun.views.checking import Gate, Judged
 
 SKIP = 125
 """Exit status that makes git bisect skip a commit."""
@@ -100,8 +97,7 @@ def run_of_checkout(project: Project, words: Sequence[str], gates: Sequence[Gate
     The program's output goes to stderr, because stdout is for the judgement. Raises GitrunError.
     """
     from gitrun.model.flags import Typed, split_word
-    from gitrun.model.plan import Skip
-    from gitrun.model.request import Request
+    from gitrun.model.plan import Request, Skip
     from gitrun.process.streams import FileStream
 
     names = [word for word in words if "=" not in word]

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import click
 
-from gitrun.commands.opening import open_project
-from gitrun.model.files import UP
-from gitrun.model.refs import short
+from gitrun.commands.selecting import open_project
+from gitrun.model.run import UP, short
 from gitrun.model.run_names import LATEST
 from gitrun.model.text import count_text
 from gitrun.workspace.checkout import Wish

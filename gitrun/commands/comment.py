@@ -9,8 +9,7 @@ from typing import Any
 
 import click
 
-from gitrun.commands.opening import open_project
-from gitrun.commands.selecting import question_from, selected, selection, tell_changed
+from gitrun.commands.selecting import open_project, question_from, selected, selection, tell_changed
 from gitrun.errors import UsageError
 from gitrun.git.exe import edit
 from gitrun.model.run import Comment

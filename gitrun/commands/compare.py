@@ -10,18 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitrun.commands.opening import open_project
 from gitrun.commands.screen import is_for_person, palette, print_json, table
-from gitrun.commands.selecting import none_like, question_from, selection, tell_doubts
+from gitrun.commands.selecting import none_like, open_project, question_from, selection, tell_doubts
 from gitrun.errors import UsageError
 from gitrun.model.filters import PROPERTIES
 from gitrun.model.flags import format_value
-from gitrun.model.refs import short
-from gitrun.model.run import rfc3339
+from gitrun.model.run import rfc3339, short
 from gitrun.model.text import duration_text, label_text, numbers_text, relative_text, safe_text
 from gitrun.render.text import Shape
 from gitrun.views.compare import LAST, NEEDS, chosen, columns_of, rows_of, worth_showing
-from gitrun.views.family import bases
+from gitrun.views.contents import bases
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

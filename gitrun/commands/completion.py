@@ -6,8 +6,29 @@ The options are read from a shipped file, because asking the verbs would import 
 from __future__ import annotations
 
 import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gitrun.commands.main import VERBS
+from gitrun.errors import GitrunError
+from gitrun.git.exe import open_repository
+from gitrun.model.run import RUNNING, Run, short
+from gitrun.store.index import Index
+from gitrun.views.formats import ATOMS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from gitrun.git.exe import Git
+
+
+NEWEST = 100
+"""Runs that are considered, so that completion stays fast."""
+WIDEST = 50
+"""Characters of a description."""
+TYPED = re.compile(r"[\w./:@%+,=-]+")
+"""Words that need no quoting in a shell. Others are not offered."""
 
 OPTIONS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "share", "completion", "options")  # noqa: PTH118, PTH120
 
@@ -33,3 +54,104 @@ def offered(verb: str) -> str:
         known = dict(line.rstrip("\n").split(" ", 1) for line in file if " " in line)
     words = known.get(verb, "").strip()
     return " ".join([*VERBS, words]) if verb == "run" else words
+
+
+def candidates(words: Sequence[str]) -> str:
+    """Returns the values of a kind, the first word, as lines; empty if it is unknown or there is no repository."""
+    kind, *rest = words or ("",)
+    try:
+        git = open_repository(Path.cwd(), os.environ)
+        found = list(dict.fromkeys(KINDS[kind](git, rest))) if kind in KINDS else []
+    except (GitrunError, OSError):
+        return ""
+    lines = ((word, " ".join(about.split())[:WIDEST]) for word, about in found)
+    return "\n".join(f"{word}\t{about}" for word, about in lines if TYPED.fullmatch(word) and about.isprintable())
+
+
+def newest(git: Git) -> list[Run]:
+    """Returns the newest readable runs. Does not recover dead ones: completion must have no effects."""
+    with Index(git) as index:
+        return index.readable_runs(NEWEST)
+
+
+def described(runs: Iterable[Run]) -> Iterator[tuple[str, str]]:
+    """Yields the short id and a description of each run."""
+    for run in runs:
+        yield short(run.id), " ".join(filter(None, (run.notes.label, run.operation, run.attempt.flags_text, run.status)))
+
+
+def named(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yields the names of runs: ids, operations and labels."""
+    runs = newest(git)
+    yield from described(runs)
+    yield from ((run.operation, "operation") for run in runs)
+    yield from ((run.notes.label, "label") for run in runs if run.notes.label)
+
+
+def running(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yields running runs, for `watch` and `stop`."""
+    return described(run for run in newest(git) if run.status == RUNNING)
+
+
+def deleted(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yields deleted runs, for `restore` and `purge`."""
+    from gitrun.store.trash import deleted_runs
+
+    return described(run for run in deleted_runs(git)[:NEWEST] if isinstance(run, Run))
+
+
+def operations(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yields the operations of runs."""
+    return ((run.operation, "operation") for run in newest(git))
+
+
+def labels(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yields the labels of runs."""
+    return ((run.notes.label, "label") for run in newest(git) if run.notes.label)
+
+
+def tags(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yields the tags of runs."""
+    return ((tag, "tag") for run in newest(git) for tag in run.notes.tags)
+
+
+def columns(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yields the names that runs can be sorted by: flags, metrics and properties."""
+    runs = newest(git)
+    yield from ((name, "flag") for run in runs for name in run.flags)
+    yield from ((name, "metric") for run in runs for name in run.metrics)
+    yield from ((name, "property") for name in ATOMS)
+
+
+def files(git: Git, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yields the files of the named run, or of the newest."""
+    from gitrun.views.contents import contents
+
+    for run in meant(git, names):
+        yield from ((content.path, content.part) for content in contents(git, run))
+
+
+def flags(git: Git, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yields the flags of the named run, or of the newest, as `name=`."""
+    return ((f"{name}=", "flag") for run in meant(git, names) for name in run.flags)
+
+
+def meant(git: Git, names: Sequence[str]) -> list[Run]:
+    """Returns the run with the first name, or the newest; empty if there are no runs. Raises UnknownRun."""
+    from gitrun.store.resolve import find
+
+    with Index(git) as index:
+        return [find(index, names[0], git.prefix)] if names else index.readable_runs(1)
+
+
+KINDS: dict[str, Callable[[Git, Sequence[str]], Iterable[tuple[str, str]]]] = {
+    "runs": named,
+    "running": running,
+    "deleted": deleted,
+    "operations": operations,
+    "labels": labels,
+    "tags": tags,
+    "columns": columns,
+    "files": files,
+    "flags": flags,
+}

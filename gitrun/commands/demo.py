@@ -15,7 +15,7 @@ import click
 
 from gitrun.errors import CannotRun
 from gitrun.git.exe import for_programs, last_words, spawn
-from gitrun.model.refs import short
+from gitrun.model.run import short
 from gitrun.process.run import Call, execute
 from gitrun.process.signals import Signals
 from gitrun.process.streams import FileStream

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitrun.commands.opening import open_project
 from gitrun.commands.screen import is_for_person, is_on, out, palette, print_json, table
+from gitrun.commands.selecting import open_project
 from gitrun.errors import UsageError
 from gitrun.model.flags import format_value
-from gitrun.model.refs import short
+from gitrun.model.run import short
 from gitrun.model.run_names import LATEST
 from gitrun.model.text import exact_text, path_text, safe_text
 from gitrun.views.diff import Look, Pair, code, differences, differing, flat, output, pair_of, since_base, to_working

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitrun.commands.opening import open_project
 from gitrun.commands.screen import out, print_json
+from gitrun.commands.selecting import open_project
 from gitrun.model.text import count_text, safe_text
 from gitrun.views.select import moment
 

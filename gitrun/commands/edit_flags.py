@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gitrun.model.flags import Value
-    from gitrun.model.request import Request
+    from gitrun.model.plan import Request
     from gitrun.project import Project
 
 HEAD = "# Flags of {}. A line that is taken away leaves its flag as it is; an empty sheet runs nothing.\n"

@@ -7,11 +7,10 @@ from typing import Any
 
 import click
 
-from gitrun.commands.opening import open_project
-from gitrun.commands.selecting import question_from, selection
+from gitrun.commands.selecting import open_project, question_from, selection
 from gitrun.commands.sharing import FOR, SCAN, require_no_secrets, selected
 from gitrun.errors import UsageError
-from gitrun.model.refs import short
+from gitrun.model.run import short
 from gitrun.model.text import count_text, safe_text
 
 

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitrun.commands.opening import open_project
 from gitrun.commands.screen import print_json
-from gitrun.commands.telling import tell_runs
+from gitrun.commands.selecting import open_project, tell_runs
 from gitrun.errors import UsageError
-from gitrun.model.refs import short
+from gitrun.model.run import short
 from gitrun.model.settings import OF_CLEANING, require_sound
 from gitrun.model.text import count_text, size_text
 
@@ -51,8 +50,7 @@ def command(*, dry_run: bool, as_json: bool, **options: str | int | bool | None)
 
 def rules_from(project: Project, options: dict[str, str | int | bool | None]) -> Rules:
     """Returns the rules for deletion from the options, or from the settings. Raises UsageError."""
-    from gitrun.upkeep.gc import Rules
-    from gitrun.upkeep.retention import Retention
+    from gitrun.upkeep.gc import Retention, Rules
     from gitrun.views.select import moment
 
     require_sound(project.git.config, OF_CLEANING)

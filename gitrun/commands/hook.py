@@ -12,7 +12,7 @@ import click
 from gitrun.errors import GitrunError, UsageError
 from gitrun.model.settings import require_sound
 from gitrun.project import Project
-from gitrun.sharing import hook_rules
+from gitrun.sharing import hook_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ def command(name: str, words: tuple[str, ...]) -> int:
         return pre_receive()
     deed = DEEDS.get(name)
     if deed is None:
-        raise UsageError(f"there is nothing to do for a hook '{name}'", f"there are {', '.join(hook_rules.NAMES)}")
+        raise UsageError(f"there is nothing to do for a hook '{name}'", f"there are {', '.join(hook_files.NAMES)}")
     try:
         return deed(words)
     except GitrunError as error:
@@ -94,10 +94,10 @@ def pre_push(words: Sequence[str]) -> int:
     require_sound(project.git.config, ["pre_push"])
     # pre-commit gives hooks no arguments
     remote, stdin = (words[0], sys.stdin.buffer.read()) if words else of_pre_commit(project.git)
-    said = pre_push(project.git, project.settings, remote, hook_rules.pushed(stdin))
+    said = pre_push(project.git, project.settings, remote, hook_files.pushed(stdin))
     for line in said.lines:
         project.say(line)
-    return hook_rules.BLOCKED if said.blocks else 0
+    return hook_files.BLOCKED if said.blocks else 0
 
 
 def of_pre_commit(git: Git) -> tuple[str, bytes]:
@@ -108,7 +108,7 @@ def of_pre_commit(git: Git) -> tuple[str, bytes]:
         raise UsageError("which remote?", "git run hook pre-push REMOTE URL")
     # pre-commit 4 passes no ids when the whole history is pushed
     new = new or git.run("rev-parse", "--verify", "--end-of-options", local).decode().strip()
-    return remote, f"HEAD {new} {ref} {old or hook_rules.ABSENT}\n".encode()
+    return remote, f"HEAD {new} {ref} {old or hook_files.ABSENT}\n".encode()
 
 
 def pre_receive() -> int:
@@ -118,7 +118,7 @@ def pre_receive() -> int:
 
     project = Project()
     try:
-        updates = hook_rules.received(sys.stdin.buffer.read())
+        updates = hook_files.received(sys.stdin.buffer.read())
     except ValueError as error:
         raise UsageError("what is to be updated does not read") from error
     may_delete = "gitrun delete" in push_options()

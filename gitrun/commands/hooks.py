@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitrun.commands.opening import open_project
 from gitrun.commands.screen import print_json
+from gitrun.commands.selecting import open_project
 from gitrun.errors import UsageError
 from gitrun.model.text import safe_text
-from gitrun.sharing.hook_files import BEFORE, CHAINED, FOREIGN, MISSING, Hooks, as_json
-from gitrun.sharing.hook_rules import READERS, guarded, snippet
+from gitrun.sharing.hook_files import BEFORE, CHAINED, FOREIGN, MISSING, READERS, Hooks, as_json, guarded, snippet
 
 if TYPE_CHECKING:
     from gitrun.project import Project

@@ -7,8 +7,7 @@ from typing import Any
 
 import click
 
-from gitrun.commands.opening import open_project
-from gitrun.commands.selecting import question_from, selection
+from gitrun.commands.selecting import open_project, question_from, selection
 from gitrun.commands.sharing import FOR, QUIET, order_from, tell_received
 
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitrun.commands.opening import open_project
-from gitrun.commands.selecting import question_from, selected, selection, tell_changed
+from gitrun.commands.selecting import open_project, question_from, selected, selection, tell_changed
 from gitrun.errors import UsageError
 from gitrun.model.text import count_text, label_text
 from gitrun.store.resolve import meant_before

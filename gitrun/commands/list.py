@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitrun.commands.opening import open_project
 from gitrun.commands.screen import is_for_person, named, palette, print_json, table
-from gitrun.commands.selecting import none_like, question_from, selection, tell_doubts
+from gitrun.commands.selecting import none_like, open_project, question_from, selection, tell_doubts
 from gitrun.errors import UsageError
 from gitrun.model.run import BrokenRun, Run
 from gitrun.model.text import safe_text
 from gitrun.render.text import RUNS, Shape, broken_row, run_json, run_row
-from gitrun.views.format_fields import ATOMS, column
-from gitrun.views.formats import read_format
+from gitrun.views.formats import ATOMS, column, read_format
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

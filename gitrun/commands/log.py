@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitrun.commands.opening import open_project
 from gitrun.commands.screen import out, palette, print_json
+from gitrun.commands.selecting import open_project
 from gitrun.errors import UnknownRun
-from gitrun.model.refs import short
-from gitrun.model.run import attempt_as_json, rfc3339
+from gitrun.model.run import attempt_as_json, rfc3339, short
 from gitrun.model.run_names import LATEST
 from gitrun.model.text import count_text, label_text, relative_text, safe_lines, safe_text, time_text
 from gitrun.render.text import GAP, run_json, status_text

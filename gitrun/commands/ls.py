@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitrun.commands.opening import open_project
 from gitrun.commands.screen import out, palette, print_json
+from gitrun.commands.selecting import open_project
 from gitrun.model.run_names import LATEST
 from gitrun.model.text import path_text, safe_text, size_text
 from gitrun.render.text import GAP

@@ -100,7 +100,7 @@ def answer(words: list[str]) -> int:
         print(offered_here(words[1:]))
         return 0
     if words[:1] == ["--git-completion-helper-values"]:
-        from gitrun.commands.completion_values import candidates
+        from gitrun.commands.completion import candidates
 
         print(candidates(words[1:]))
         return 0

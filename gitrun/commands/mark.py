@@ -6,10 +6,9 @@ from typing import Any
 
 import click
 
-from gitrun.commands.opening import open_project
-from gitrun.commands.selecting import question_from, selected, selection, tell_changed
-from gitrun.model.refs import short
-from gitrun.store.marks import mark, unmark
+from gitrun.commands.selecting import open_project, question_from, selected, selection, tell_changed
+from gitrun.model.run import short
+from gitrun.store.annotations import mark, unmark
 
 
 @click.command(add_help_option=False)

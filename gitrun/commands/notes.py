@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gitrun.commands.opening import open_project
+from gitrun.commands.selecting import open_project
 from gitrun.errors import UsageError
 from gitrun.model.text import count_text
 

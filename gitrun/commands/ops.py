@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitrun.commands.opening import open_project
 from gitrun.commands.screen import print_json, table
+from gitrun.commands.selecting import open_project
 from gitrun.model.flags import format_value
 from gitrun.model.text import safe_text
 

@@ -7,9 +7,7 @@ from typing import Any
 
 import click
 
-from gitrun.commands.opening import open_project
-from gitrun.commands.selecting import question_from, selection
-from gitrun.commands.telling import tell_runs
+from gitrun.commands.selecting import open_project, question_from, selection, tell_runs
 from gitrun.errors import UsageError
 from gitrun.model.text import count_text
 

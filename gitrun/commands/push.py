@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitrun.commands.opening import open_project
-from gitrun.commands.selecting import MOST, question_from, selection
+from gitrun.commands.selecting import MOST, open_project, question_from, selection
 from gitrun.commands.sharing import (
     FOR,
     QUIET,
@@ -21,7 +20,7 @@ from gitrun.commands.sharing import (
     tell_some,
 )  # fmt: skip
 from gitrun.errors import UsageError
-from gitrun.model.refs import short
+from gitrun.model.run import short
 from gitrun.model.text import count_text, safe_text, size_text
 from gitrun.sharing.remotes import GONE_ON
 

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitrun.commands.opening import open_project
+from gitrun.commands.selecting import open_project
 from gitrun.errors import UnknownRun
 from gitrun.render import markdown as md
-from gitrun.views.history import is_commit
-from gitrun.views.ranges import read_range
+from gitrun.views.history import is_commit, read_range
 from gitrun.views.report import report
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
     from gitrun.model.run import Run
     from gitrun.project import Project
-    from gitrun.views.ranges import Range
+    from gitrun.views.history import Range
     from gitrun.views.report import Report
 
 FORMATS = {"md": md.BUDGET, "html": 0, "json": 0}

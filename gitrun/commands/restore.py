@@ -6,10 +6,8 @@ from typing import Any
 
 import click
 
-from gitrun.commands.opening import open_project
-from gitrun.commands.selecting import question_from, selection
-from gitrun.commands.telling import tell_runs
-from gitrun.model.refs import short
+from gitrun.commands.selecting import open_project, question_from, selection, tell_runs
+from gitrun.model.run import short
 
 
 @click.command(add_help_option=False)

@@ -6,11 +6,9 @@ from typing import Any
 
 import click
 
-from gitrun.commands.opening import open_project
-from gitrun.commands.selecting import none_like, question_from, selection
-from gitrun.commands.telling import tell_runs
+from gitrun.commands.selecting import none_like, open_project, question_from, selection, tell_runs
 from gitrun.errors import UnknownRun, UsageError
-from gitrun.model.refs import short
+from gitrun.model.run import short
 
 
 @click.command(add_help_option=False)

@@ -10,11 +10,9 @@ import click
 
 from gitrun.commands.main import EPILOG
 from gitrun.errors import UsageError
-from gitrun.model.files import UP
 from gitrun.model.flags import Typed, split_word
-from gitrun.model.plan import Skip
-from gitrun.model.refs import short
-from gitrun.model.request import LATER, Request
+from gitrun.model.plan import LATER, Request, Skip
+from gitrun.model.run import UP, short
 from gitrun.model.settings import seconds
 from gitrun.model.text import count_text, ending_text, safe_text
 
@@ -100,14 +98,14 @@ def command(rest: tuple[str, ...], /, words: tuple[str, ...], **options: Any) ->
 
         click.echo(f"gitrun {version('git-run-tracker')}")
         return 0
-    from gitrun.commands.opening import open_project
+    from gitrun.commands.selecting import open_project
     from gitrun.process.streams import FileStream
 
     request = request_from(words, rest, options)
     project = open_project()
     project.stdout, project.stderr = FileStream(1), FileStream(2)
     if not (request.operation or request.command) and request.restart is None:
-        from gitrun.commands.bare_call import what_next
+        from gitrun.commands.usage_errors import what_next
 
         raise what_next(project)
     if options["edit_flags"]:

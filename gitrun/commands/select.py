@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitrun.commands.opening import open_project
 from gitrun.commands.screen import out, print_json
-from gitrun.commands.selecting import none_like, question_from, selection
+from gitrun.commands.selecting import none_like, open_project, question_from, selection
 from gitrun.errors import UnknownRun, UsageError
 from gitrun.model.run_names import LATEST
 from gitrun.render.text import run_json

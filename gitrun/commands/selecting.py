@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from gitrun.errors import UnknownRun
-from gitrun.model.refs import short
+from gitrun.model.run import STATUSES, BrokenRun, short
 from gitrun.model.run_names import LATEST
-from gitrun.model.status import STATUSES
-from gitrun.model.text import count_text
+from gitrun.model.text import count_text, label_text, relative_text
+from gitrun.project import Project
 from gitrun.views.select import Question, is_both, unheard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from gitrun.model.run import Run
-    from gitrun.project import Project
+
+WIDTH = 30
+"""Characters of the bar."""
+MANY = 2_000
+"""Runs from which reading takes long enough for a bar."""
+
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -91,3 +98,38 @@ def tell_changed(project: Project, runs: Sequence[Run], changed: Sequence[str], 
     same = len(runs) - len(changed)
     words = f"{count_text(len(changed), 'run')} {state}" + (f", {same} as they were" if same else "")
     project.say(words + (f": {named}" if named else ""))
+
+
+def tell_runs(project: Project, verb: str, runs: Sequence[Run | BrokenRun], now: datetime | None = None) -> None:
+    """Reports what was done to each run, and to how many. With `now`, adds their ages."""
+    for run in runs:
+        project.say(f"{verb} run {words_of(run, now)}")
+    if len(runs) > 1:
+        project.say(f"{verb} {count_text(len(runs), 'run')}")
+
+
+def words_of(run: Run | BrokenRun, now: datetime | None = None) -> str:
+    """Identifies a run for people: id, operation, flags."""
+    if isinstance(run, BrokenRun):
+        return f"{short(run.id)}  (unreadable: {run.reason})"
+    age = f"({relative_text(run.attempt.started or run.attempt.created, now)})" if now else ""
+    label = f"[{label_text(run.notes.label)}] " if run.notes.label else ""
+    return "  ".join(filter(None, (short(run.id), run.operation, label + run.attempt.brief_text, run.status, age)))
+
+
+def open_project() -> Project:
+    """Opens the project of the current directory. A bar shows progress while a large index is built."""
+    project = Project()
+    if sys.stderr.isatty():
+        project.told = show_progress
+    return project
+
+
+def show_progress(done: int, total: int) -> None:
+    """Redraws the bar in its line on stderr, and erases it at the end."""
+    if total <= MANY:
+        return
+    filled = WIDTH * done // total
+    line = f"gitrun: reading runs [{'#' * filled}{'.' * (WIDTH - filled)}] {done:,} of {total:,}"
+    sys.stderr.write(f"\r{line}" if done < total else f"\r{' ' * len(line)}\r")
+    sys.stderr.flush()

@@ -8,17 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from gitrun.commands.selecting import MOST, none_like
-from gitrun.commands.telling import words_of
+from gitrun.commands.selecting import MOST, none_like, words_of
 from gitrun.errors import BadRun, UnknownRun, UsageError
-from gitrun.model.plan import STEPS
-from gitrun.model.refs import short
-from gitrun.model.run import Run
+from gitrun.model.run import STEPS, Run, short
 from gitrun.model.run_names import digits_of
 from gitrun.model.text import count_text, safe_text
 from gitrun.sharing.remotes import REASONS
 from gitrun.sharing.transfer import Order
-from gitrun.views.family import bases, family
+from gitrun.views.contents import bases, family
 from gitrun.views.history import belonging
 from gitrun.views.select import Question, choose
 

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitrun.commands.opening import open_project
 from gitrun.commands.screen import out, palette, print_json
-from gitrun.commands.selecting import question_from, selected, selection
+from gitrun.commands.selecting import open_project, question_from, selected, selection
 from gitrun.model.text import safe_lines
 from gitrun.render.text import basis_json, show_json
-from gitrun.views.family import family
+from gitrun.views.contents import family
 
 if TYPE_CHECKING:
     from gitrun.model.run import Run

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from gitrun.commands.opening import open_project
-from gitrun.model.refs import short
+from gitrun.commands.selecting import open_project
+from gitrun.model.run import short
 
 
 @click.command(add_help_option=False)

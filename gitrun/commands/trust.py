@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitrun.commands.opening import open_project
 from gitrun.commands.screen import out, print_json
-from gitrun.commands.selecting import question_from, selected, selection
-from gitrun.commands.telling import words_of
+from gitrun.commands.selecting import open_project, question_from, selected, selection, words_of
 from gitrun.errors import UsageError
 from gitrun.model.text import safe_text
 from gitrun.render.text import run_json

@@ -13,12 +13,21 @@ import click
 
 from gitrun.commands.main import VERBS, command_of
 from gitrun.errors import GitrunError, UnknownOperation, UsageError
+from gitrun.model.run import RUNNING, STAGED, Run, short
 from gitrun.model.text import either_text
+from gitrun.render.text import status_text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
+    from gitrun.project import Project
     from gitrun.source.catalog import Offer
+
+
+FEW = 8
+RESTART = "git run --restart {} runs it again"
+AGAIN = {RUNNING: "git run stop {} ends it", STAGED: "git run --start {} starts it"}
+"""Suggestions for the last run, by its status."""
 
 NEAR = 0.7
 """Similarity (0 to 1) at which a word counts as a misspelling of another."""
@@ -156,7 +165,7 @@ def pair_meant(words: Sequence[str], flags: Collection[str]) -> str:
 
 def offer_here(name: str) -> Offer | None:
     """Returns the operation of that name in the working tree; None if there is none that is readable."""
-    from gitrun.commands.opening import open_project
+    from gitrun.commands.selecting import open_project
     from gitrun.source.catalog import offers
 
     project = open_project()
@@ -199,3 +208,30 @@ def verb_of(option: str, words: Sequence[str]) -> str:
     """Returns the first verb among the words if it has the option; else empty."""
     verb = next((word for word in words if word in VERBS), "")
     return verb if verb and any(option in one.opts for one in command_of(verb).params) else ""
+
+
+def what_next(project: Project) -> UsageError:
+    """Makes the error for an empty call, with the operations here and the last run."""
+    error = UsageError(
+        "nothing to run", "git run <script> runs a script, git run -- <command> anything else; git run -h says more"
+    )
+    error.detail = "\n".join(lines(project))
+    return error
+
+
+def lines(project: Project) -> Iterator[str]:
+    """Yields a line about the operations, and one about the last run."""
+    from gitrun.source.catalog import offers
+
+    with suppress(GitrunError):
+        names = [offer.name for offer in offers(project.git) if not offer.error]
+        more = f" and {len(names) - FEW:,} more" if len(names) > FEW else ""
+        if names:
+            yield f"here are: {', '.join(names[:FEW])}{more}; git run ops shows their flags"
+    with project.index() as index:
+        runs = index.newest(1).runs
+    for run in runs:
+        if isinstance(run, Run):
+            name = short(run.id)
+            again = AGAIN.get(run.status, RESTART).format(name)
+            yield f"the last run: {name}, {run.operation}, {status_text(run.attempt)}; {again}"

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitrun.commands.opening import open_project
 from gitrun.commands.screen import out, print_json, table
-from gitrun.commands.telling import words_of
-from gitrun.lifecycle.verdict import read_rules
-from gitrun.model.refs import short
+from gitrun.commands.selecting import open_project, words_of
+from gitrun.lifecycle.verify import read_rules
+from gitrun.model.run import short
 from gitrun.model.run_names import LATEST
 from gitrun.model.text import count_text, safe_text
 from gitrun.render.text import GAP
@@ -18,7 +17,7 @@ from gitrun.render.text import GAP
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gitrun.lifecycle.verdict import Difference, Told, Verdict
+    from gitrun.lifecycle.verify import Difference, Told, Verdict
     from gitrun.project import Project
 
 

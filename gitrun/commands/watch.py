@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitrun.commands.opening import open_project
+from gitrun.commands.selecting import open_project
 from gitrun.errors import UnknownRun, UsageError
-from gitrun.model.refs import short
+from gitrun.model.run import RUNNING, short
 from gitrun.model.run_names import LATEST
-from gitrun.model.status import RUNNING
 from gitrun.model.text import ending_text, metrics_text
 from gitrun.process.streams import FileStream
 from gitrun.views.select import Question

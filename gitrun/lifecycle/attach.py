@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from gitrun.errors import CannotRun
-from gitrun.model.refs import short
+from gitrun.model.run import short
 from gitrun.process.signals import pass_over
 from gitrun.process.tree import send_if
 from gitrun.store.live import ask_to_end, birth_of, directory_of, is_live, owner_of

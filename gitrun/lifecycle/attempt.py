@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING
 from gitrun.errors import CannotRun, GitFailed
 from gitrun.lifecycle.command import call_for
 from gitrun.model.plan import Outcome
-from gitrun.model.refs import short
-from gitrun.model.status import COMPLETED, ERROR, TERMINATED
+from gitrun.model.run import COMPLETED, ERROR, TERMINATED, short
 from gitrun.model.text import safe_text, size_text
 from gitrun.process.run import execute
 from gitrun.process.signals import INTERRUPTS, Signals
 from gitrun.source.snapshot import NAMED, listing
 from gitrun.source.surroundings import has_installed
 from gitrun.store import notes
+from gitrun.store.attempts import finish, renew
+from gitrun.store.kept_files import kept
 from gitrun.store.live import Owner, birth_of, is_live, owner_of, recorded
-from gitrun.store.results import finish, kept, renew
 from gitrun.workspace import beside, links
 from gitrun.workspace import outputs as produced
 from gitrun.workspace.lending import NOTHING
@@ -38,15 +38,13 @@ if TYPE_CHECKING:
 
     from gitrun.git.exe import Git
     from gitrun.git.status import Seen
-    from gitrun.model.files import File
-    from gitrun.model.plan import Plan
-    from gitrun.model.request import Request
+    from gitrun.model.plan import Plan, Request
+    from gitrun.model.run import File
     from gitrun.process.run import Ended
     from gitrun.source.interpreter import Interpreter
     from gitrun.source.snapshot import Snapshot
     from gitrun.source.surroundings import Surroundings
-    from gitrun.store.attempts import Started
-    from gitrun.store.results import Changes
+    from gitrun.store.attempts import Changes, Started
     from gitrun.workspace.lending import Lending
     from gitrun.workspace.session import Road
     from gitrun.workspace.slots import Slot

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import marshal
+import sys
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitrun.errors import CannotRun
 from gitrun.git.exe import for_programs
-from gitrun.model.plan import COMMAND, NOTEBOOK
-from gitrun.process.run import Call
+from gitrun.model.run import COMMAND, NOTEBOOK
+from gitrun.process.run import Call, ask
 from gitrun.source.hosted_script import module_paths
 from gitrun.source.planning import fill_in, flag_variables
 from gitrun.source.surroundings import moved_words, surround, surroundings_of
@@ -21,6 +24,15 @@ if TYPE_CHECKING:
     from gitrun.source.interpreter import Interpreter
     from gitrun.store.attempts import Started
     from gitrun.workspace.session import Road
+
+
+# a file beside the notebook must not shadow a module that the runner imports; and until the runner handles SIGINT
+# itself, an interrupt must end it without a traceback
+RUNNER = (
+    "import sys; sys.path[:] = filter(None, sys.path); import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "from gitrun.extras.notebook import main; main(sys.argv[1])"
+)
+QUESTION = "import importlib.util as u, sys; sys.exit(u.find_spec('ipykernel_launcher') is None)"
 
 LAUNCHER = Path(__file__).parents[1] / "workspace" / "launcher.py"
 
@@ -102,8 +114,6 @@ def python_call(job: Job, python: Interpreter, tree: Path) -> list[str]:
 
 def notebook_words(road: Road, job: Job, path: str, environ: dict[str, str]) -> list[str]:
     """Returns the words that execute a notebook. Passes `path` to its kernel only; gitrun's runner gets the user's."""
-    from gitrun.lifecycle.notebooks import notebook_call
-
     environ.pop("PYTHONPATH", None)
     environ |= {name: value for name, value in road.git.environ.items() if name == "PYTHONPATH"}
     return notebook_call(road, job.plan, job.python, path if job.python else "", job.started.live.directory)
@@ -124,3 +134,38 @@ def environment(road: Road, plan: Plan, started: Started) -> dict[str, str]:
         # an empty list hides all devices from CUDA
         environ["CUDA_VISIBLE_DEVICES"] = "" if plan.params.no_gpus else plan.params.gpus or ""
     return environ
+
+
+def require_runner() -> None:
+    """Raises CannotRun if nbclient or nbformat is not installed beside gitrun."""
+    if find_spec("nbclient") is None or find_spec("nbformat") is None:
+        raise CannotRun("notebooks need the extra 'notebook' of gitrun", "pip install 'git-run-tracker[notebook]'")
+
+
+def require_kernel(road: Road, python: Interpreter) -> None:
+    """Raises CannotRun if the user's Python has no ipykernel."""
+    try:
+        ask((python.program, "-c", QUESTION), road.git.environ, road.git.state)
+    except CannotRun as error:
+        raise CannotRun(
+            f"'{python.program}' has no ipykernel, with which it executes notebooks",
+            f"{python.program} -m pip install ipykernel",
+        ) from error
+
+
+def notebook_call(road: Road, plan: Plan, python: Interpreter | None, path: str, live: Path) -> list[str]:
+    """Returns the argv of the runner, and writes its `notebook.json` into `live`, the directory of the run's live state.
+
+    `path` becomes the kernel's PYTHONPATH.
+    """
+    kernel = [python.program, "-m", "ipykernel_launcher"] if python else []
+    if kernel and path:
+        kernel = ["env", f"PYTHONPATH={path}", *kernel]
+    spec = live / "notebook.json"
+    start = {
+        "notebook": plan.command[1], "flags": dict(plan.constants), "grace": road.settings.stop_grace,
+        "kernel": kernel, "name": "" if python else plan.command[0],
+    }  # fmt: skip
+    spec.write_text(json.dumps(start))
+    # -E: PYTHONPATH and PYTHONHOME are meant for the kernel, which inherits the runner's environment
+    return [sys.executable, "-E", "-c", RUNNER, str(spec)]

@@ -11,22 +11,21 @@ from typing import TYPE_CHECKING
 from gitrun.errors import CannotRun, GitrunError, RunIsRunning, UnknownRun, UsageError
 from gitrun.git.objects import Objects, TreeMaker
 from gitrun.model import encode
-from gitrun.model.plan import STEPS, Plan, Skip, Source
-from gitrun.model.refs import short
+from gitrun.model.plan import Plan, Skip, Source
+from gitrun.model.run import COMPLETED, RUNNING, STEPS, short
 from gitrun.model.settings import OF_RUNS, require_sound
-from gitrun.model.status import COMPLETED, RUNNING
 from gitrun.source.operations import below_top, require_there
 from gitrun.source.planning import Before, Moment, continued, plan_restart, plan_start, source_of
 from gitrun.source.snapshot import Choice, Snapshot, outside_of, snapshot
-from gitrun.store.lent import lent_to
+from gitrun.store.runs import lent_to
 from gitrun.workspace.session import lends
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gitrun.lifecycle.steps import Within
+    from gitrun.model.plan import Request
     from gitrun.model.provenance import Basis
-    from gitrun.model.request import Request
     from gitrun.model.run import Run
     from gitrun.source.environment import Locks
     from gitrun.source.surroundings import Surroundings
@@ -149,7 +148,7 @@ def unneeded(launch: Launch, objects: Objects, plan: Plan, run: Run | None = Non
     """Returns why a start of the plan, or a restart of `run`, is not needed; None if it is, or if nobody asked."""
     if not launch.request.compares:
         return None
-    from gitrun.model.needed import MOST, skip_restart, skip_start
+    from gitrun.model.plan import MOST, skip_restart, skip_start
     from gitrun.store.index import Index
     from gitrun.store.index_rows import words_key
     from gitrun.store.trust import trusted_of
@@ -193,7 +192,7 @@ def skipped_step(launch: Launch, objects: Objects, plan: Plan) -> Skip | None:
     """
     if not launch.request.compares:
         return None
-    from gitrun.model.needed import skip_start
+    from gitrun.model.plan import skip_start
     from gitrun.store.trust import trusted_of
 
     for run in trusted_of(launch.road.git, alike(launch.road, plan)):

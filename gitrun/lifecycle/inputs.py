@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gitrun.errors import CannotRun
 from gitrun.git.objects import Objects
 from gitrun.model.provenance import NOTHING
-from gitrun.model.refs import short
+from gitrun.model.run import short
 from gitrun.source import config_files
 from gitrun.source.dependencies import as_used, cached, left_by
 from gitrun.store.index import Index
@@ -24,10 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gitrun.git.exe import Git
-    from gitrun.model.files import File
     from gitrun.model.plan import Plan
     from gitrun.model.provenance import Dependency
-    from gitrun.model.run import Run
+    from gitrun.model.run import File, Run
     from gitrun.workspace.checkout import Item
     from gitrun.workspace.session import Road
 

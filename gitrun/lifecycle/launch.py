@@ -16,9 +16,8 @@ from gitrun.git.gc_lock import gc_held_off, is_collecting
 from gitrun.lifecycle.decide import Launch, Manners, Ready, decide, moment, require_worktree
 from gitrun.model import encode
 from gitrun.model.lent import lent_table
-from gitrun.model.plan import GITRUN, NOTEBOOK, PYPROJECT, SCRIPT, STEPS, Outcome, Plan, Skip
-from gitrun.model.refs import short
-from gitrun.model.request import check
+from gitrun.model.plan import GITRUN, PYPROJECT, Outcome, Plan, Skip, check
+from gitrun.model.run import NOTEBOOK, SCRIPT, STEPS, short
 from gitrun.model.run_names import digits_of
 from gitrun.model.secrets import named, secrets_in_flags, secrets_in_words
 from gitrun.source.operations import PYTHON
@@ -30,7 +29,7 @@ from gitrun.workspace.session import lends
 if TYPE_CHECKING:
     from gitrun.lifecycle.steps import Within
     from gitrun.model.entry import Definition
-    from gitrun.model.request import Request
+    from gitrun.model.plan import Request
     from gitrun.model.run import Notes
     from gitrun.source.interpreter import Interpreter
     from gitrun.store.attempts import Started
@@ -135,7 +134,7 @@ def in_place_allowed(definition: Definition) -> None:
 
 def told_specials(launch: Launch) -> tuple[str, ...]:
     """Returns the note about FIFOs and sockets in the working tree; empty for steps and in-place runs."""
-    from gitrun.source.special_files import words_of_specials
+    from gitrun.source.snapshot import words_of_specials
 
     return () if launch.request.in_place or launch.within else words_of_specials(launch.road.git)
 
@@ -169,7 +168,7 @@ def go(launch: Launch, ready: Ready, started: Started, given: tuple[Interpreter 
         annotate(road.git, started.run, lambda notes: noted(road, notes, request), "annotate at launch")
     if request.stage:
         if started.earlier:
-            from gitrun.store.results import kept
+            from gitrun.store.kept_files import kept
             from gitrun.workspace.outputs import hand_on
 
             # the start of the staged attempt must find the earlier files
@@ -200,7 +199,7 @@ def is_id_of(name: str, run: str) -> bool:
 def python_for(road: Road, plan: Plan) -> Interpreter | None:
     """Returns the Python that runs the plan's script or notebook; None for other programs. Raises CannotRun."""
     if plan.kind == NOTEBOOK:
-        from gitrun.lifecycle.notebooks import require_kernel, require_runner
+        from gitrun.lifecycle.command import require_kernel, require_runner
 
         require_runner()
     if plan.kind not in {SCRIPT, NOTEBOOK} or plan.command[0] != PYTHON:

@@ -17,15 +17,13 @@ from gitrun.lifecycle.attempt import Site, complete, passed_on
 from gitrun.lifecycle.steps import noted_steps
 from gitrun.model.encode import RESULT
 from gitrun.model.plan import Outcome
-from gitrun.model.refs import is_id, run_ref, short
-from gitrun.model.status import TERMINATED
+from gitrun.model.run import TERMINATED, is_id, run_ref, short
 from gitrun.process.tree import end_everywhere
 from gitrun.store import notes
-from gitrun.store.attempts import Started
+from gitrun.store.attempts import Started, finish
 from gitrun.store.commits import read_commit
 from gitrun.store.live import Live, directory_of, goes_on, is_copied, is_live, owner_of, recorded
 from gitrun.store.refs import set_ref, tip_of
-from gitrun.store.results import finish
 from gitrun.store.runs import last_attempts
 from gitrun.store.trash import deleted, purged
 from gitrun.workspace.manifest import read_manifest
@@ -33,9 +31,9 @@ from gitrun.workspace.metrics import measure
 from gitrun.workspace.slots import directory_of_slot, read_state, seen_from
 
 if TYPE_CHECKING:
+    from gitrun.store.attempts import Changes
     from gitrun.store.commits import Commit
     from gitrun.store.live import Owner
-    from gitrun.store.results import Changes
     from gitrun.workspace.session import Road
 
 KILLED = -9

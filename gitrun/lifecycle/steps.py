@@ -14,19 +14,17 @@ from gitrun.errors import GitrunError
 from gitrun.git.objects import Objects
 from gitrun.model import encode
 from gitrun.model.flags import Flags, settle
-from gitrun.model.plan import Outcome, Skip
+from gitrun.model.plan import Outcome, Request, Skip
 from gitrun.model.provenance import StepRun, read_steps
-from gitrun.model.refs import short
-from gitrun.model.request import Request
-from gitrun.model.status import COMPLETED, ERROR, RUNNING, TERMINATED
+from gitrun.model.run import COMPLETED, ERROR, RUNNING, TERMINATED, short
 from gitrun.model.text import ending_text
 from gitrun.process.signals import INTERRUPTS, ORDERS, Signals
 from gitrun.source.operations import declared_by, step_operation
 from gitrun.source.reach import lost_flags, require_reach
 from gitrun.store import notes
+from gitrun.store.attempts import finish, renew
 from gitrun.store.live import Owner, birth_of
 from gitrun.store.refs import tip_of
-from gitrun.store.results import finish, renew
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

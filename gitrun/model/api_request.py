@@ -8,7 +8,7 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from gitrun.errors import UsageError
-from gitrun.model.request import LATER, Request
+from gitrun.model.plan import LATER, Request
 from gitrun.model.run import Run
 from gitrun.model.settings import LONGEST, seconds
 

@@ -9,13 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import BadRun, UsageError
 from gitrun.model.encode import FLAGS, LONGEST, NOTES, RESULT, RUN
-from gitrun.model.files import File, Skipped, is_safe
 from gitrun.model.flags import Flags, copy_value
 from gitrun.model.metrics import COUNT, FIRST, LEAST, MOST, Metrics, Summary, as_float
-from gitrun.model.params import Params
-from gitrun.model.refs import is_id
-from gitrun.model.run import Attempt, Comment, Notes, going_on
-from gitrun.model.status import COMPLETED, ERROR, PENDING, STAGED, TERMINATED
+from gitrun.model.run import (
+    COMPLETED,
+    ERROR,
+    PENDING,
+    STAGED,
+    TERMINATED,
+    Attempt,
+    Comment,
+    File,
+    Notes,
+    Params,
+    Skipped,
+    going_on,
+    is_id,
+    is_safe,
+)
 from gitrun.model.text import path_of
 from gitrun.model.toml import read_toml
 

@@ -8,21 +8,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from gitrun.model.flags import format_value
 from gitrun.model.metrics import COUNT, FIRST, LEAST, MOST
-from gitrun.model.params import LATER
-from gitrun.model.status import COMPLETED, ERROR
+from gitrun.model.run import COMPLETED, DIRECTORY, ERROR, LATER
 from gitrun.model.text import number_text, path_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gitrun.model.files import File
     from gitrun.model.flags import Flags, Value
     from gitrun.model.metrics import Metrics
     from gitrun.model.plan import Outcome, Plan
-    from gitrun.model.run import Notes
+    from gitrun.model.run import File, Notes
 
 T = TypeVar("T")
-DIRECTORY = ".gitrun"
 FLAGS, RUN, ENV, LENT, RESULT, OUTPUT, METRICS, NOTES = (
     f"{DIRECTORY}/{name}"
     for name in ("flags.toml", "run.toml", "env.toml", "lent.toml", "result.toml", "output", "metrics.jsonl", "notes.toml")

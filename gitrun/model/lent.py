@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gitrun.model.files import is_safe
+from gitrun.model.run import is_safe
 from gitrun.model.text import count_text, path_of, path_text, size_text
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from gitrun.model.series import number_in
+from gitrun.model.metrics import number_in
 
 LONGEST = 2_000
 """Longest line in characters that is examined."""

@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+import json
+import math
+from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from heapq import merge
+from itertools import groupby, repeat
+from operator import itemgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from gitrun.model.text import is_text
+
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from typing import TypeAlias
 
     Packed: TypeAlias = dict[str, tuple[float, ...]]
+
+
+STEP = "step"
+"""Reserved name: its value is the step of the other metrics."""
+MOST_NAMES = 1_000
+"""Most metrics of an attempt; later ones are not recorded."""
+LONGEST_NAME = 200
+ROOM = 100_000
+"""Most characters of all names together, as JSON, so that result.toml stays readable."""
+MOST_POINTS, ALL_POINTS, FEWEST = 10_000, 200_000, 100
+"""Most points of one metric, most of all metrics, and points that each metric may always have."""
+WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+"""Texts for numbers that JSON cannot express."""
 
 FIRST, LAST, LEAST, MOST, COUNT = "first", "last", "min", "max", "count"
 ASPECTS = (FIRST, LAST, LEAST, MOST, COUNT)
@@ -119,3 +141,241 @@ def as_float(value: object) -> float | None:
         return float(value)
     except OverflowError:
         return None
+
+
+class Series:
+    """One metric: exact summary, and points of row, step and value, evenly thinned above a limit."""
+
+    __slots__ = ("count", "first", "last", "least", "most", "row", "rows", "step", "steps", "stride", "values")
+
+    def __init__(self) -> None:
+        self.rows, self.steps, self.values = array("q"), array("d"), array("d")
+        self.first, self.last, self.least, self.most = math.nan, math.nan, math.inf, -math.inf
+        self.count, self.stride, self.row, self.step = 0, 1, -1, 0.0
+
+    def add(self, row: int, step: float, value: float, limit: int) -> None:
+        """Adds one value."""
+        if not self.count:
+            self.first = value
+        if value < self.least:  # noqa: PLR1730 - a call for each of a million values
+            self.least = value
+        if value > self.most:  # noqa: PLR1730 - as above
+            self.most = value
+        if self.count % self.stride == 0:
+            self.rows.append(row)
+            self.steps.append(step)
+            self.values.append(value)
+            if len(self.values) > limit:
+                self.thin(limit)
+        self.count += 1
+        self.row, self.step, self.last = row, step, value
+
+    def thin(self, limit: int) -> None:
+        """Drops every second point until at most `limit` are left."""
+        while len(self.values) > limit:
+            self.rows, self.steps, self.values = self.rows[::2], self.steps[::2], self.values[::2]
+            self.stride *= 2
+
+    def summary(self) -> Summary:
+        """Returns the summary over all values."""
+        is_none = self.least > self.most  # only nan was added: it compares with nothing
+        least, most = (math.nan, math.nan) if is_none else (self.least, self.most)
+        return Summary(self.first, self.last, least, most, self.count)
+
+    def points(self, name: str) -> Iterator[tuple[int, float, str, float]]:
+        """Yields row, step, `name` and value of each point; always includes the last value."""
+        yield from zip(self.rows, self.steps, repeat(name), self.values)
+        if self.rows[-1] != self.row:
+            yield self.row, self.step, name, self.last
+
+
+class Steps:
+    """A counter that gives steps to metrics without one.
+
+    Steps count from 0 until a step is given: a name seen before in the current step starts the next one. A given step holds
+    until the next one is given.
+    """
+
+    def __init__(self) -> None:
+        self.current = 0.0
+        self._is_given = False
+        self._seen: set[str] = set()
+
+    def give(self, step: float) -> None:
+        """Sets the step; ignores a value that is not finite."""
+        if math.isfinite(step):
+            self.current, self._is_given = step, True
+
+    def of(self, name: str) -> float:
+        """Returns the step of a single metric."""
+        if not self._is_given:
+            if name in self._seen:
+                self.current += 1
+                self._seen = {name}
+            else:
+                self._seen.add(name)
+        return self.current
+
+    def of_all(self, names: Collection[str]) -> float:
+        """Returns the step of metrics that were reported together."""
+        if not self._is_given:
+            if not self._seen.isdisjoint(names):
+                self.current += 1
+                self._seen = set()
+            self._seen.update(names)
+        return self.current
+
+
+class Gathering:
+    """The series of the metrics from one source: the log, the output, or files.
+
+    `echoes` maps names of flags to their values. A name among them becomes a metric, with all of its values, as soon as
+    one value differs from the flag's: until then the program only prints its settings.
+    """
+
+    def __init__(self, echoes: Mapping[str, float] | None = None) -> None:
+        self.series: dict[str, Series] = {}
+        self._echoes, self._held = dict(echoes or {}), dict[str, Series]()
+        self.is_full = False
+        self.steps = Steps()
+        self._row, self._step = -1, math.nan
+        self._room, self._limit = ROOM, MOST_POINTS
+
+    def takes(self, name: str) -> bool:
+        """Returns whether values of this name are accepted; registers a new name if there is room."""
+        if name in self.series or name in self._held:
+            return True
+        if not name or len(name) > LONGEST_NAME or name == STEP or not is_text(name):
+            return False
+        if name in self._echoes:
+            self._held[name] = Series()
+            return True
+        return self._register(name, Series())
+
+    def _register(self, name: str, series: Series) -> bool:
+        """Makes the name a metric. Returns false if there are too many."""
+        room = self._room - len(json.dumps(name))
+        if room < 0 or len(self.series) >= MOST_NAMES:
+            self.is_full = True
+            return False
+        self._room = room
+        self.series[name] = series
+        self._limit = limit_for(len(self.series))
+        return True
+
+    def add(self, name: str, value: float, step: float) -> None:
+        """Adds one value of a metric that `takes` has accepted."""
+        series = self.series.get(name) or self._echo(name, value)
+        if step != self._step or series.row == self._row:
+            self._row += 1
+            self._step = step
+        series.add(self._row, step, value, self._limit)
+
+    def _echo(self, name: str, value: float) -> Series:
+        """Returns the series of a flag's name. Makes it a metric if the value is not the flag's."""
+        series = self._held[name]
+        if not self.is_echo(name, value) and self._register(name, series):
+            del self._held[name]
+        return series
+
+    def is_echo(self, name: str, value: float) -> bool:
+        """Returns whether all values of this name were that of the flag, and this one is. Remembers one that differs."""
+        if name in self._echoes and self._echoes[name] != value:
+            del self._echoes[name]
+        return name in self._echoes
+
+    def add_all(self, values: Mapping[str, float], steps: Steps | None = None) -> None:
+        """Adds values that were reported together, perhaps with a step; skips names that are not recorded."""
+        steps = steps or self.steps
+        if STEP in values:
+            steps.give(values[STEP])
+        taken = [name for name in values if self.takes(name)]
+        step = steps.of_all(taken) if taken else 0.0
+        for name in taken:
+            self.add(name, values[name], step)
+
+    def lines(self, names: Collection[str] | None = None, limit: int = 0) -> Iterator[str]:
+        """Yields the points as lines of JSON in order of arrival: `{"step": 3, "loss": 0.1}`. Thins the series."""
+        told_of = {name: one for name, one in self.series.items() if one.count and (names is None or name in names)}
+        for series in told_of.values():
+            series.thin(limit or self._limit)
+        points = [series.points(name) for name, series in told_of.items()]
+        for _, row in groupby(merge(*points, key=itemgetter(0)), key=itemgetter(0)):
+            told = list(row)
+            yield json.dumps({STEP: plain(told[0][1]), **{name: spoken(value) for _, _, name, value in told}})
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The metrics of an attempt from all sources; for a name in several sources, the first source counts."""
+
+    sources: tuple[Gathering, ...]
+
+    @property
+    def names(self) -> list[dict[str, Series]]:
+        """Returns, for each source, its recorded series, within the limits of an attempt."""
+        taken: set[str] = set()
+        room, found = ROOM, []
+        for source in self.sources:
+            own = {}
+            for name, series in source.series.items():
+                weight = len(json.dumps(name))
+                if series.count and name not in taken and room >= weight and len(taken) < MOST_NAMES:
+                    room -= weight
+                    taken.add(name)
+                    own[name] = series
+            found.append(own)
+        return found
+
+    @property
+    def is_full(self) -> bool:
+        """Returns whether there were more metrics than are recorded."""
+        told = {name for source in self.sources for name, series in source.series.items() if series.count}
+        return any(source.is_full for source in self.sources) or len(told) > sum(map(len, self.names))
+
+    def counts(self) -> tuple[int, int]:
+        """Returns the number of all points, and of those that are kept."""
+        series = [one for own in self.names for one in own.values()]
+        return sum(one.count for one in series), sum(len(one.values) + (one.rows[-1] != one.row) for one in series)
+
+    def metrics(self) -> Metrics:
+        """Returns the last value and summary of each metric."""
+        found = {name: series.summary() for own in self.names for name, series in own.items()}
+        return Metrics({name: summary.last for name, summary in found.items()}, found)
+
+    def lines(self) -> Iterator[str]:
+        """Yields the points of all sources as lines of JSON, one source after the other."""
+        names = self.names
+        limit = limit_for(sum(map(len, names)))
+        for source, own in zip(self.sources, names, strict=True):
+            yield from source.lines(own, limit)
+
+
+def limit_for(count: int) -> int:
+    """Returns the most points of each metric if there are `count` metrics."""
+    return max(FEWEST, min(MOST_POINTS, ALL_POINTS // max(1, count)))
+
+
+def plain(step: float) -> float:
+    """Returns a step as an int if it is a whole number."""
+    return int(step) if step.is_integer() else step
+
+
+def spoken(value: float) -> float | str:
+    """Returns a value for JSON: nan and infinity as text."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def number_in(text: str) -> float | None:
+    """Parses a float; None if the text is not one."""
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def number(value: object) -> float | None:
+    """Returns a metric's value from JSON as a float; None if it is not a number, or too large for a float."""
+    return WORDS.get(value) if isinstance(value, str) else as_float(value)

@@ -5,26 +5,33 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from gitrun.errors import UsageError
 from gitrun.model.metrics import Metrics
+from gitrun.model.run import COMMAND, ENDED, Run, restart_needed, short, words_start
+from gitrun.model.text import is_text, safe_text, time_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
+    from typing import Any
 
     from gitrun.model.entry import Definition
-    from gitrun.model.files import File, Skipped
     from gitrun.model.flags import Flags, Value
-    from gitrun.model.params import Params
     from gitrun.model.provenance import Basis, StepRun
-    from gitrun.model.run import Run
+    from gitrun.model.run import File, Params, Skipped
 
-SCRIPT, PROGRAM, COMMAND, NOTEBOOK, STEPS = "script", "program", "command", "notebook", "steps"
-"""Kinds of operation: a Python script, another program of the tree, words, a notebook, a pipeline of steps."""
+
+UNCHANGED = "Skipping run because flags have not changed (--needed specified)"
+MATCHES = "Skipping because the following runs match this operation (--needed specified):"
+MOST = 10
+"""Most matching runs that are listed; the rest is only counted."""
+
+
+PARAMS = ("force_flags", "gpus", "no_gpus", "random_seed", "metrics")
+LATER = ("optimizer", "opt_flags", "max_trials", "minimize", "maximize")
+
 GITRUN, PYPROJECT = "gitrun.toml", "pyproject.toml"
 """Files that define named operations."""
-INTERPRETERS = {".sh": "sh", ".bash": "bash", ".zsh": "zsh", ".R": "Rscript", ".r": "Rscript", ".jl": "julia", ".pl": "perl",
-                ".rb": "ruby", ".js": "node", ".lua": "lua", ".m": "octave"}  # fmt: skip
-"""Interpreters for files that are not executable, by extension."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,3 +151,161 @@ class Outcome:
     steps: tuple[StepRun, ...] = ()
     ordered: int = 0
     """Signal that asked gitrun itself to end during the attempt (0: none). Not recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A start or restart as asked for. None means not given: a restart keeps the run's value.
+
+    `operation` is a script as typed. `command` holds the words after `--`, which are arguments if there is an operation.
+    `flags` maps names to values or to words as typed. `restart` names a run. `stop_after` is in seconds. `links` and `outputs`
+    are relative to the current directory.
+    """
+
+    operation: str | None = None
+    command: tuple[str, ...] = ()
+    flags: Mapping[str, Any] = field(default_factory=dict)
+    restart: str | None = None
+    needed: bool = False
+    needed_source: bool = False
+    force_sourcecode: bool = False
+    stage: bool = False
+    clean: bool = False
+    label: str | None = None
+    tags: tuple[str, ...] = ()
+    comment: str | None = None
+    in_place: bool = False
+    bring: bool | None = None
+    links: tuple[str, ...] = ()
+    no_link: bool = False
+    outputs: tuple[str, ...] = ()
+    stop_after: float | None = None
+    background: bool = False
+    force_flags: bool | None = None
+    gpus: str | None = None
+    no_gpus: bool | None = None
+    random_seed: int | None = None
+    metrics: tuple[str, ...] | None = None
+
+    def given_params(self) -> dict[str, Any]:
+        """Returns the run parameters that were given."""
+        found = {name: getattr(self, name) for name in PARAMS}
+        return {name: value for name, value in found.items() if value is not None}
+
+    @property
+    def compares(self) -> bool:
+        """Returns whether an existing run may make this one unnecessary."""
+        return self.needed or self.needed_source
+
+
+def check(request: Request) -> None:
+    """Raises UsageError if the request contradicts itself or cannot be recorded."""
+    check_words(request)
+    check_patterns(request)
+    if request.restart is None and not request.operation and not request.command:
+        raise UsageError(
+            "nothing to run", "git run <script> runs a script, git run -- <command> anything else; git run -h says more"
+        )
+    if request.restart is not None and (request.operation or request.command):
+        what = request.operation or " ".join(request.command)
+        raise UsageError(f"a restart runs what its run ran, not '{what}'", "leave it out; flags are given as lr=0.1")
+    if request.gpus is not None and request.no_gpus:
+        raise UsageError("--gpus and --no-gpus exclude each other")
+    if request.random_seed is not None and abs(request.random_seed) >= 1 << 63:
+        raise UsageError("--random-seed takes a whole number of at most 64 bits")
+    if request.in_place and request.restart is not None and not request.force_sourcecode:
+        raise UsageError(
+            "a restart in place would overwrite your working tree",
+            "add --force-sourcecode to run what lies there",
+        )
+    if request.stage and (request.background or request.in_place):
+        raise UsageError("a staged run is not started", "leave out --background and --in-place, and give them with --start")
+    if request.clean and request.restart is None:
+        raise UsageError("--clean is for restarts", "a new run always starts without files of another")
+    if request.links and request.no_link:
+        raise UsageError("--link and --no-link exclude each other")
+
+
+def check_patterns(request: Request) -> None:
+    """Raises UsageError if a pattern for a metric cannot find a number."""
+    if request.metrics:
+        from gitrun.model.metric_patterns import read_patterns
+
+        read_patterns(request.metrics, "--metric")
+
+
+def check_words(request: Request) -> None:
+    """Raises UsageError if a word of the request is not UTF-8."""
+    texts = (request.label, *request.tags, request.comment, request.gpus, *request.outputs)
+    words = (request.operation, *request.command, *texts)
+    values = (getattr(value, "text", value) for value in request.flags.values())
+    for word in (*words, *request.flags, *values):
+        if isinstance(word, str):
+            require_text(word)
+
+
+def require_text(word: str) -> None:
+    """Raises UsageError if the word is not UTF-8."""
+    if not is_text(word):
+        raise UsageError(f"'{safe_text(word)}' is not UTF-8, and a run records nothing else", "give it another name")
+
+
+def skip_restart(run: Run, plan: Plan, runs: Sequence[Run], *, same_source: bool, total: int = 0) -> Skip | None:
+    """Returns the reason to skip a restart of `run`; None if it is needed.
+
+    `runs` and `total` are as for `skip_start`.
+    """
+    if run.status not in ENDED:
+        return None
+    is_same = not restart_needed(run, plan.flags) and not has_other_words(run, plan)
+    if is_same and (not same_source or has_same_source(run, plan)):
+        return Skip(run, (UNCHANGED,), not has_same_source(run, plan))
+    others = [other for other in runs if other.id != run.id]
+    return skip_start(plan, others, same_source=same_source, total=total - (len(runs) - len(others)))
+
+
+def skip_start(plan: Plan, runs: Sequence[Run], *, same_source: bool, total: int = 0) -> Skip | None:
+    """Returns the reason to skip a start: runs of the operation ended with the same flags and words. None without one.
+
+    `runs` are newest first. `total` is the number of all runs, if `runs` holds only some of them.
+    """
+    alike = [
+        run
+        for run in runs
+        if run.status in ENDED and run.operation == plan.operation and run.flags == plan.flags
+        and not has_other_words(run, plan) and (not same_source or has_same_source(run, plan))
+    ]  # fmt: skip
+    if not alike:
+        return None
+    # one run with this source is enough to skip without a warning
+    differs = not any(has_same_source(run, plan) for run in alike)
+    more = max(total - len(runs), 0) + len(alike) - len(alike[:MOST])
+    lines = (MATCHES, *map(line, alike[:MOST]), *((f"  and {more:,} more",) if more else ()))
+    return Skip(alike[0], lines, differs)
+
+
+def has_same_source(run: Run, plan: Plan) -> bool:
+    """Returns whether the run has the plan's source, including the files of submodules."""
+    return run.attempt.source == plan.source.tree and run.attempt.content == plan.source.content
+
+
+def has_other_words(run: Run, plan: Plan) -> bool:
+    """Returns whether the words after `--` differ; how the script itself is started does not matter."""
+    if plan.kind == COMMAND:
+        # the words of the entry itself are no words after `--`
+        own = len(plan.definition.command) if plan.definition else 0
+    else:
+        own = words_start(plan.kind, plan.command)
+    return run.attempt.command[own:] != plan.command[own:]
+
+
+def line(run: Run) -> str:
+    """Returns the line that lists a matching run."""
+    fields = (
+        f"[{short(run.id)}]",
+        safe_text(run.operation),
+        time_text(run.attempt.started),
+        run.status,
+        safe_text(run.attempt.brief_text),
+    )
+    return "  " + "  ".join(fields).rstrip()

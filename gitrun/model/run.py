@@ -2,22 +2,49 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import timezone
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gitrun.model.flags import Flags
 from gitrun.model.metrics import Metrics
-from gitrun.model.plan import INTERPRETERS, PROGRAM, SCRIPT
-from gitrun.model.status import ENDED, RUNNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from gitrun.model.files import File, Skipped
     from gitrun.model.flags import Value
-    from gitrun.model.params import Params
+
+SCRIPT, PROGRAM, COMMAND, NOTEBOOK, STEPS = "script", "program", "command", "notebook", "steps"
+"""Kinds of operation: a Python script, another program of the tree, words, a notebook, a pipeline of steps."""
+INTERPRETERS = {".sh": "sh", ".bash": "bash", ".zsh": "zsh", ".R": "Rscript", ".r": "Rscript", ".jl": "julia", ".pl": "perl",
+                ".rb": "ruby", ".js": "node", ".lua": "lua", ".m": "octave"}  # fmt: skip
+"""Interpreters for files that are not executable, by extension."""
+
+
+DIRECTORY = ".gitrun"
+
+UP = "../"
+DEEPEST = 100
+"""The most directories above a file in a tree; a deeper file is kept beside the repository."""
+
+RUNS = "refs/runs/"
+TRASH = "refs/gitrun/trash/"
+EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # the SHA-1 of the empty tree, which git knows without an object
+ID = re.compile(r"[0-9a-f]{40}")
+PREFIX = re.compile(r"[0-9a-fA-F]{4,40}")
+INDEX = re.compile(r"[1-9][0-9]*")
+
+
+STAGED, PENDING, RUNNING = "staged", "pending", "running"
+COMPLETED, ERROR, TERMINATED = "completed", "error", "terminated"
+STATUSES = (COMPLETED, ERROR, TERMINATED, RUNNING, STAGED, PENDING)
+ENDED = frozenset({COMPLETED, TERMINATED})
+"""Statuses in which `--needed` compares flags; runs with an error are always run again."""
+
+LATER = frozenset({"link", "no_link", "in_place", "output", "metrics"})
+"""Parameters that run.toml has only if they were given: runs made before they existed lack them."""
 
 NO_METRICS = Metrics()
 PLUMBING = frozenset({"_args_", "_convert_", "_partial_", "_recursive_", "_target_"})
@@ -275,3 +302,96 @@ def run_params_for_restart(run: Run, given: Iterable[str] = ()) -> dict[str, Any
     }
     left_out = set(given)
     return {name: value for name, value in found.items() if name not in left_out}
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """Options of a start that are not flags and that a restart reuses.
+
+    The paths in `link` and the patterns in `output` are relative to the top of the repository.
+    """
+
+    force_flags: bool = False
+    gpus: str | None = None
+    max_trials: int | None = None
+    maximize: str | None = None
+    minimize: str | None = None
+    no_gpus: bool = False
+    opt_flags: tuple[str, ...] = ()
+    optimizer: str | None = None
+    random_seed: int | None = None
+    link: tuple[str, ...] = ()
+    no_link: bool = False
+    in_place: bool = False
+    output: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    """Patterns for metrics, each as `NAME=PATTERN`."""
+
+    def words(self) -> tuple[str, ...]:
+        """Returns the command-line options for workspace, outputs and metrics, as a person types them."""
+        return (
+            *(("--in-place",) if self.in_place else ()),
+            *(word for path in self.link for word in ("--link", path)),
+            *(("--no-link",) if self.no_link else ()),
+            *(word for pattern in self.output for word in ("--output", pattern)),
+            *(word for pattern in self.metrics for word in ("--metric", pattern)),
+        )
+
+
+def run_ref(run: str) -> str:
+    """Returns the ref of the run with this full id."""
+    return RUNS + run
+
+
+def is_id(text: str) -> bool:
+    """Returns whether `text` is a full object id."""
+    return ID.fullmatch(text) is not None
+
+
+def short(run: str) -> str:
+    """Returns the short form of an id: its first eight digits."""
+    return run[:8]
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A produced file: path below the root, size in bytes, sha256 in hex, and storage (git, lfs or local)."""
+
+    path: str
+    size: int
+    sha256: str
+    stored: str
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file left out of a snapshot: path below the root, size in bytes, and the reason."""
+
+    path: str
+    size: int
+    reason: str
+
+
+def kept_name(path: str) -> str:
+    """Returns where the file at `path` is, below the directory of what an attempt keeps.
+
+    What a run wrote beside the repository (`../x`, `../../x`) has a place of its own there. A path of a run from
+    elsewhere that leads out of all of these gets a name at which nothing is ever kept.
+    """
+    level = 2 if path.startswith(UP * 2) else 1 if path.startswith(UP) else 0
+    inside = path[len(UP) * level :]
+    if "\0" in inside or {"", ".", ".."} & set(inside.split("/")):
+        return f"{DIRECTORY}/nowhere"
+    return f"{DIRECTORY}/beside/{level}/{inside}" if level else inside
+
+
+def is_safe(path: str) -> bool:
+    """Returns whether a path from a run stays below its root and out of `.git` and `.gitrun`."""
+    parts = path.split("/")
+    if not path.isascii():
+        import unicodedata
+
+        # HFS+ ignores format characters in names: `.g<U+200C>it` opens `.git`
+        parts = ["".join(char for char in part if unicodedata.category(char) != "Cf") for part in parts]
+    plain = [part.lower() for part in parts]
+    return not {"", ".", "..", ".git", "git~1"} & set(plain) and plain[0] != DIRECTORY

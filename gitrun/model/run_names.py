@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gitrun.errors import UnknownRun
-from gitrun.model.refs import PREFIX, RUNS, is_id, short
+from gitrun.model.run import PREFIX, RUNS, is_id, short
 from gitrun.model.text import safe_text, time_text
 
 if TYPE_CHECKING:

@@ -8,14 +8,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from gitrun.errors import UsageError
+from gitrun.model.run import STATUSES
 from gitrun.model.secrets import FILES
-from gitrun.model.status import STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import TypeAlias
 
     Config: TypeAlias = Mapping[str, tuple[str, ...]]
+
+KNOWN = (
+    "ago at now today yesterday noon midnight tea never last am pm t z utc gmt "
+    "second minute hour day week month year "
+    "monday tuesday wednesday thursday friday saturday sunday mon tue tues wed thu thur thurs fri sat sun "
+    "january february march april may june july august september october november december "
+    "jan feb mar apr jun jul aug sep sept oct nov dec "
+    "a one two three four five six seven eight nine ten"
+)
+WORDS = frozenset(KNOWN.split())
+PART = re.compile(r"[0-9]+|[a-zA-Z]+|[-+.,:/_ ]+")
 
 RECORDED = (
     "CUBLAS_WORKSPACE_CONFIG", "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "LC_ALL", "MKL_NUM_THREADS",
@@ -186,8 +197,6 @@ def as_duration(name: str, values: tuple[str, ...]) -> float:
 
 def as_date(name: str, values: tuple[str, ...]) -> str:
     """Reads a date in git's syntax, or `never`. Raises UsageError."""
-    from gitrun.model.dates import require_date
-
     try:
         return values[-1] if values[-1] == "never" else require_date(values[-1])
     except UsageError:
@@ -256,3 +265,16 @@ def seconds(text: str) -> float:
     if not 0 < total < LONGEST:
         raise UsageError(f"not a duration: '{text}'", "write 30s, 5m, 2h or 1h30m")
     return total
+
+
+def require_date(text: str) -> str:
+    """Returns the text if git knows every word of it: `2.weeks`, `yesterday`, `2026-11-01 12:00`.
+
+    Raises UsageError otherwise.
+    """
+    parts = PART.findall(text)
+    words = [part.lower() for part in parts if part[0].isalpha()]
+    known = all(word in WORDS or word.removesuffix("s") in WORDS or word in {"st", "nd", "rd", "th"} for word in words)
+    if "".join(parts) != text or not known or not any(part[0].isalnum() for part in parts):
+        raise UsageError(f"not a date: '{text}'", "write 2.weeks, yesterday, or 2026-11-01")
+    return text

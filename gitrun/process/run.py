@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from gitrun.errors import CannotRun
 from gitrun.process.recorder import Recorder
 from gitrun.process.signals import INTERRUPTS, MESSAGES, ORDERS, RESIZES
-from gitrun.process.terminal import open_channels
+from gitrun.process.streams import open_channels
 from gitrun.process.tree import Offspring, adopt_orphans, below, send, tie_to_parent
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from gitrun.process.recorder import Reader
     from gitrun.process.signals import Signals
-    from gitrun.process.terminal import Channel
+    from gitrun.process.streams import Channel
 
 CHUNK = 1 << 16
 LINGER = 0.5

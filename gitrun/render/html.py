@@ -8,8 +8,7 @@ import html
 import math
 from typing import TYPE_CHECKING
 
-from gitrun.model.refs import short
-from gitrun.model.status import COMPLETED, ERROR, TERMINATED
+from gitrun.model.run import COMPLETED, ERROR, TERMINATED, short
 from gitrun.model.text import count_text, numbers_text, safe_text
 from gitrun.render.report_text import (
     clipped,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
-from gitrun.model.refs import short
-from gitrun.model.status import COMPLETED, ERROR, TERMINATED
+from gitrun.model.run import COMPLETED, ERROR, TERMINATED, short
 from gitrun.render.report_text import clipped, status_words
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import html
 import re
 from typing import TYPE_CHECKING
 
-from gitrun.model.refs import short
+from gitrun.model.run import short
 from gitrun.model.text import count_text, numbers_text
 from gitrun.render.report_text import (
     clipped,
@@ -21,7 +21,7 @@ from gitrun.render.report_text import (
     status_words,
     verdict,
 )
-from gitrun.views.series import sparkline
+from gitrun.views.report import sparkline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -7,7 +7,7 @@ from datetime import timezone
 from typing import TYPE_CHECKING, Any
 
 from gitrun.model.flags import format_value
-from gitrun.model.refs import short
+from gitrun.model.run import short
 from gitrun.model.text import ending_text, number_text, numbers_text, safe_text
 from gitrun.views.diff import differing
 

@@ -10,18 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import BadRun
 from gitrun.model.lent import describe_lent
-from gitrun.model.refs import short
-from gitrun.model.status import ERROR, RUNNING, STAGED, TERMINATED
+from gitrun.model.run import ERROR, RUNNING, STAGED, TERMINATED, short
 from gitrun.model.text import columns, count_text, label_text, number_text, relative_text, safe_lines, safe_text, size_text
 from gitrun.render.text import GAP, basis_rows, line_of, status_text, when_text
+from gitrun.store.commits import signature
 from gitrun.store.refs import tips
-from gitrun.store.signing import signature
 from gitrun.store.trust import is_trusted
-from gitrun.views.contents import ADDED, CHANGED, DELETED, LOCAL, PRODUCED, contents, uncommitted
-from gitrun.views.family import family
+from gitrun.views.contents import ADDED, CHANGED, DELETED, LOCAL, PRODUCED, contents, family, uncommitted
 from gitrun.views.history import subject_of
+from gitrun.views.report import courses, sparkline
 from gitrun.views.select import Mailmap
-from gitrun.views.series import courses, sparkline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

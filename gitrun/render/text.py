@@ -9,9 +9,7 @@ from datetime import date, time
 from typing import TYPE_CHECKING, Any
 
 from gitrun.model.metrics import ASPECTS
-from gitrun.model.refs import short
-from gitrun.model.run import BrokenRun, as_json, attempt_as_json
-from gitrun.model.status import RUNNING
+from gitrun.model.run import RUNNING, BrokenRun, as_json, attempt_as_json, short
 from gitrun.model.text import (
     columns,
     duration_text,

@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeAlias
 
-from gitrun.scripts.argparse_frame import UNKNOWN
-from gitrun.scripts.constant_folding import value_of
+from gitrun.model.flags import Flag, is_name, parse_value
+from gitrun.scripts.argv import REST
+from gitrun.scripts.constant_folding import Scope, items_of, text_of, value_of
 from gitrun.scripts.module import FUNCTIONS, dotted, last_name
+from gitrun.scripts.script import Command
+from gitrun.scripts.signatures import kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from gitrun.scripts.constant_folding import Scope
-    from gitrun.scripts.module import Function
+    from gitrun.model.flags import Value
+    from gitrun.scripts.module import Function, Module
+
+
+# FileType opens the path that it is given, so the flag is text
+TYPES = {"int": "int", "float": "float"} | dict.fromkeys(("str", "Path", "PurePath", "PosixPath", "FileType"), "str")
+# these options have no value that a flag could hold
+NO_FLAG = ("help", "version", "append_const", "parsers")
+SEVERAL = ("append", "extend")
+Keywords: TypeAlias = "Mapping[str, ast.expr]"
+
+
+Known: TypeAlias = "Parser | Commands | Adder | None"
+
+
+UNKNOWN = ast.Constant(...)
+"""An expression that cannot be folded, as a value for a name that is not known."""
 
 
 def is_option(call: ast.Call) -> bool:
@@ -87,3 +106,229 @@ def seen_from(node: ast.expr, scope: Scope) -> ast.expr:
     """Returns the expression for use in another scope: its value as a constant if that is known and plain, else itself."""
     known, value = value_of(node, scope)
     return ast.Constant(value) if known and not isinstance(value, list) else node
+
+
+@dataclass(slots=True)
+class Frame:
+    """The names of one function while it is read: parsers, values and expressions."""
+
+    scope: Scope
+    known: dict[str, Known] = field(default_factory=dict)
+    returned: Known = None
+
+    def with_values(self, values: Mapping[str, object]) -> None:
+        """Adds names whose values are known."""
+        self.scope = Scope(self.scope.module, {**self.scope.values, **values}, self.scope.nodes)
+
+    def with_node(self, name: str, node: ast.expr) -> None:
+        """Adds a name with the expression that it is assigned."""
+        # the new expression hides an older value
+        values = {key: value for key, value in self.scope.values.items() if key != name}
+        self.scope = Scope(self.scope.module, values, {**self.scope.nodes, name: node})
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Marks the names as unknown, whatever they were before."""
+        for name in names:
+            self.with_node(name, UNKNOWN)
+
+
+@dataclass(eq=False, slots=True)
+class Parser:
+    """A parser while it is being read. `parents` are the parsers whose options it includes."""
+
+    flags: list[tuple[tuple[int, int], Flag]] = field(default_factory=list)
+    commands: dict[str, tuple[Parser, tuple[str, ...]]] = field(default_factory=dict)
+    parents: list[Parser] = field(default_factory=list)
+    defaults: dict[str, Value | None] = field(default_factory=dict)
+    is_parent: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Commands:
+    """The object that `add_subparsers` returns."""
+
+    parser: Parser
+
+
+@dataclass(eq=False, slots=True)
+class Adder:
+    """A `parser.add_argument` that is bound to another name."""
+
+    owner: Known
+
+
+@dataclass(eq=False, slots=True)
+class Findings:
+    """The findings of one reading in all the modules that it visits, and the amount of work so far.
+
+    `unmet` is the reason to expect options if something unknown is used as a parser. `seen` holds the ids of the calls that
+    were read, `entered` those of the functions. `untyped` is true if an option with a computed name has no type: it may be
+    a switch.
+    """
+
+    loose: Parser = field(default_factory=Parser)
+    parsers: list[Parser] = field(default_factory=list)
+    partial: str = ""
+    unmet: str = ""
+    untyped: bool = False
+    seen: set[int] = field(default_factory=set)
+    entered: set[int] = field(default_factory=set)
+    modules: dict[str, Module] = field(default_factory=dict)
+    calls: int = 0
+    depth: int = 0
+
+    def tops(self) -> list[Parser]:
+        """Returns the parsers that are neither a parent nor a sub-parser of another."""
+        return [parser for parser in (self.loose, *self.parsers) if not parser.is_parent]
+
+    def unread(self, reason: str) -> None:
+        """Records that there may be more flags. Only the first reason is kept."""
+        self.partial = self.partial or reason
+
+
+def gathered(parsers: Sequence[Parser]) -> tuple[tuple[Flag, ...], tuple[Command, ...]]:
+    """Returns the flags and sub-commands of parsers that act as one. The first flag of a name counts."""
+    flags: dict[str, Flag] = {}
+    commands: dict[str, Command] = {}
+    for parser in parsers:
+        inner, more = gathered(parser.parents)
+        own = [flag for _, flag in sorted(parser.flags, key=lambda found: found[0])]
+        for flag in (*inner, *own):
+            # set_defaults takes the name of the attribute
+            dest = flag.name.replace("-", "_")
+            mine = replace(flag, default=parser.defaults[dest]) if dest in parser.defaults else flag
+            flags[flag.name] = joined(flags[flag.name], mine) if flag.name in flags else mine
+        commands |= {command.name: command for command in more}
+        for name, (child, aliases) in parser.commands.items():
+            commands[name] = Command(name, *gathered([child]), aliases)
+    return tuple(flags.values()), tuple(commands.values())
+
+
+def joined(first: Flag, second: Flag) -> Flag:
+    """Joins two `store_const` options that stand for values of one flag. Returns the first flag in all other cases."""
+    # argparse refuses two options of one name
+    if (first.action, second.action) != ("const", "const") or any(word in first.words for word in second.words):
+        return first
+    default = first.default if first.default is not None else second.default
+    return replace(first, choices=first.choices + second.choices, words=first.words + second.words, default=default)
+
+
+def has_parser(given: Sequence[Known], named: Mapping[str, Known]) -> bool:
+    """Tells whether one of the arguments is a parser."""
+    return any(isinstance(argument, Parser) for argument in (*given, *named.values()))
+
+
+def option_flag(names: Sequence[str], keywords: Keywords, scope: Scope) -> Flag | None:
+    """Returns the flag of an option (`-n`, `--name`) or of an argument; None if a flag cannot stand for it."""
+    # like argparse, named after the first long option
+    option = next((name for name in names if name.startswith("--")), names[0] if names else "")
+    # prefix_chars may name other prefixes than "-"; a positional begins with none of them
+    positional = option[:1].isalnum() or option[:1] == "_"
+    name = option if positional else option.lstrip(option[:1])
+    action = action_of(keywords, scope)
+    if action in NO_FLAG or not is_name(name):
+        return None
+    if action == "store_const":
+        return const_flag(name, option, keywords, scope)
+    several = is_several(keywords.get("nargs"), scope)
+    kind, default = kind_and_default(keywords, action, scope, several=several)
+    return Flag(
+        name=name,
+        default=default,
+        kind=kind,
+        choices=choices_of(keywords.get("choices"), scope),
+        help=text_of(keywords.get("help"), scope),
+        option="" if positional else option,
+        action="positional" if positional else action,
+        many=several or action in SEVERAL,
+        as_typed=typed_as(kind, keywords),
+        words=REST if positional and takes_rest(keywords.get("nargs"), scope) else (),
+        required=needs_words(keywords.get("nargs"), scope) if positional else is_true(keywords.get("required"), scope),
+        aliases=() if positional else tuple(name for name in names if name != option),
+    )
+
+
+def const_flag(name: str, option: str, keywords: Keywords, scope: Scope) -> Flag | None:
+    """Returns the flag of a `store_const` option, which stands for one value of its `dest`; None if that value is not known."""
+    known, value = value_of(keywords.get("const"), scope)
+    dest = text_of(keywords.get("dest"), scope) or name
+    if not known or value is None or not is_name(dest):
+        return None
+    _, default = value_of(keywords.get("default"), scope)
+    text = text_of(keywords.get("help"), scope)
+    return Flag(dest, default, "any", (value,), text, option, "const", words=(option,))
+
+
+def action_of(keywords: Keywords, scope: Scope) -> str:
+    """Returns the action of an option by argparse's name for it, or type_bool, boolean_optional or custom."""
+    node = keywords.get("action")
+    if name := text_of(node, scope):
+        return name
+    if node is None:
+        # type=bool makes True of any text that is not empty
+        return "type_bool" if last_name(keywords.get("type")) == "bool" else "store"
+    return "boolean_optional" if last_name(node) == "BooleanOptionalAction" else "custom"
+
+
+def is_several(nargs: ast.expr | None, scope: Scope) -> bool:
+    """Tells whether the option takes a list."""
+    _, number = value_of(nargs, scope)
+    return takes_rest(nargs, scope) or number in ("+", "*") or (isinstance(number, int) and number > 0)
+
+
+def is_true(node: ast.expr | None, scope: Scope) -> bool:
+    """Tells whether the expression is known to be True."""
+    return value_of(node, scope) == (True, True)
+
+
+def needs_words(nargs: ast.expr | None, scope: Scope) -> bool:
+    """Tells whether an argument takes at least one word."""
+    known, number = value_of(nargs, scope)
+    return nargs is None or (known and number not in {"?", "*", "...", "A...", 0, None})
+
+
+def type_name(node: ast.expr | None) -> str:
+    """Returns `FileType` for `argparse.FileType("w")`, `Path` for `pathlib.Path`."""
+    return last_name(node.func if isinstance(node, ast.Call) else node)
+
+
+def typed_as(kind: str, keywords: Keywords) -> str:
+    """Returns `all` if the option gets its text exactly as typed: its type is unknown, or its items are text. Else ""."""
+    is_text = TYPES.get(type_name(keywords.get("type")), "") == "str" or "type" not in keywords
+    return "all" if kind == "any" or (kind == "list" and is_text) else ""
+
+
+def takes_rest(nargs: ast.expr | None, scope: Scope) -> bool:
+    """Tells whether it takes all words that follow, including options."""
+    return last_name(nargs) in {"REMAINDER", "PARSER"} or text_of(nargs, scope) in {"...", "A..."}
+
+
+def kind_and_default(keywords: Keywords, action: str, scope: Scope, *, several: bool) -> tuple[str, Value | None]:
+    """Returns the kind of flag and its default."""
+    _, default = value_of(keywords.get("default"), scope)
+    if action in ("store_true", "store_false"):
+        return "bool", default if "default" in keywords else action == "store_false"
+    if action in ("boolean_optional", "type_bool"):
+        return "bool", default
+    if action == "count":
+        return "int", default
+    if several or action in SEVERAL:
+        return "list", default
+    if "type" in keywords:
+        kind = TYPES.get(type_name(keywords["type"]), "any")
+        # argparse passes a text default through type=
+        is_text = isinstance(default, str) and kind in ("int", "float")
+        return kind, parse_value(str(default)) if is_text else default
+    if action == "custom" or isinstance(default, bool | list):
+        return "any", default
+    return "str" if default is None else kind_of(default), default
+
+
+def choices_of(node: ast.expr | None, scope: Scope) -> tuple[Value, ...]:
+    """Returns the choices if all of them are known, else none: the program itself checks them."""
+    if isinstance(node, ast.Name) and node.id in scope.module.classes:
+        # choices=Color loops over the members of an enumeration
+        node = ast.Call(ast.Name("list"), [node], [])
+    found = items_of(node, scope)
+    choices = [choice for choice in found or () if isinstance(choice, bool | int | float | str)]
+    return tuple(choices) if found is not None and len(choices) == len(found) else ()

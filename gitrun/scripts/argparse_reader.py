@@ -10,19 +10,24 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitrun.scripts import configargparse_reader
-from gitrun.scripts.argparse_frame import Frame
 from gitrun.scripts.argparse_nodes import (
+    Adder,
+    Commands,
+    Findings,
+    Frame,
+    Parser,
     adds_its_own,
     arguments_of,
     bases_of,
     calls_in,
+    gathered,
+    has_parser,
     is_guard,
     is_option,
+    option_flag,
     options_of,
     root_of,
 )
-from gitrun.scripts.argparse_options import option_flag
-from gitrun.scripts.argparse_tree import Adder, Commands, Findings, Parser, gathered, has_parser
 from gitrun.scripts.constant_folding import Unfoldable, bind, items_of, text_of, value_of
 from gitrun.scripts.constants import constants_of
 from gitrun.scripts.imports import MOST_HOPS, makers_of, module_of
@@ -33,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from gitrun.model.flags import Flag
-    from gitrun.scripts.argparse_tree import Known
+    from gitrun.scripts.argparse_nodes import Known
     from gitrun.scripts.constant_folding import Scope
     from gitrun.scripts.module import Function
 

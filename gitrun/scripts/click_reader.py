@@ -10,7 +10,7 @@ from gitrun.model.flags import Flag, is_name
 from gitrun.scripts.constant_folding import Unfoldable, items_of, text_of, value_of
 from gitrun.scripts.module import FUNCTIONS, Module, all_keywords, dotted, keywords_of, last_name, unpacked
 from gitrun.scripts.script import ARGS, Command, Script
-from gitrun.scripts.type_hints import kind_of
+from gitrun.scripts.signatures import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

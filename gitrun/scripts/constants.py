@@ -14,7 +14,7 @@ from gitrun.model.flags import Flag, copy_value
 from gitrun.scripts.arithmetic import FUNCTIONS, NotConstantError, is_main_guard, listed, value_of
 from gitrun.scripts.module import last_name
 from gitrun.scripts.rebinding import assigned_elsewhere, stored_in
-from gitrun.scripts.type_hints import kind_of
+from gitrun.scripts.signatures import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -11,7 +11,7 @@ from gitrun.scripts.constant_folding import text_of, value_of
 from gitrun.scripts.constants import constants_in
 from gitrun.scripts.module import FUNCTIONS, keywords_of, last_name
 from gitrun.scripts.script import ARGS, Script
-from gitrun.scripts.type_hints import kind_of
+from gitrun.scripts.signatures import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

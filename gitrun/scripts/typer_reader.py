@@ -9,8 +9,7 @@ from gitrun.model.flags import Flag, is_name
 from gitrun.scripts.constant_folding import text_of, value_of
 from gitrun.scripts.module import FUNCTIONS, Module, dotted, keywords_of, last_name
 from gitrun.scripts.script import ARGS, Command, Script
-from gitrun.scripts.signatures import Parameter, parameters_of
-from gitrun.scripts.type_hints import is_dots, kind_of
+from gitrun.scripts.signatures import Parameter, is_dots, kind_of, parameters_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import UsageError
 from gitrun.model.flags import Flag, copy_value, is_name
-from gitrun.scripts.type_hints import kind_of
+from gitrun.scripts.signatures import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitrun.errors import BadRun, GitrunError
-from gitrun.model.refs import RUNS, short
-from gitrun.model.status import COMPLETED
+from gitrun.model.run import COMPLETED, RUNS, short
 from gitrun.model.text import count_text, safe_text
-from gitrun.sharing import hook_rules, remotes
+from gitrun.sharing import hook_files, remotes
 from gitrun.sharing.transfer import Sharing
 from gitrun.store import notes
 from gitrun.store.commits import scratch
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
     from gitrun.model.run import Run
     from gitrun.model.settings import Settings
-    from gitrun.sharing.hook_rules import Update
+    from gitrun.sharing.hook_files import Update
     from gitrun.sharing.validate import Inspector
 
 MOST = 10
@@ -50,12 +49,12 @@ def prepare_commit_msg(git: Git, index_file: Path, message: Path, *, is_edited: 
     with Index(git) as index:
         runs = index.made_of(tree)
     data = message.read_bytes()
-    text, rest = hook_rules.without_runs(data)
-    run = hook_rules.best(runs)
-    is_unwritten = hook_rules.is_unwritten(text, comment_of(git))
+    text, rest = hook_files.without_runs(data)
+    run = hook_files.best(runs)
+    is_unwritten = hook_files.is_unwritten(text, comment_of(git))
     if run is None or (is_unwritten and not is_edited):
         return False
-    run = hook_rules.named_of(git.run("interpret-trailers", "--parse", "--no-divider", stdin=data), runs) or run
+    run = hook_files.named_of(git.run("interpret-trailers", "--parse", "--no-divider", stdin=data), runs) or run
     if data.count(b"\nRun: ") == 1 and f"\nRun: {run.id}\n".encode() in data:
         return False  # keep the position that the user gave the trailer
     text += b"" if rest or text.endswith(b"\n") else b"\n"  # `git merge -m` omits the final newline
@@ -73,9 +72,9 @@ def commit_msg(git: Git, message: Path) -> bool:
     git refuses an empty message, so the commit is aborted as it would be without hooks.
     """
     data = message.read_bytes()
-    text, rest = hook_rules.without_runs(data)
+    text, rest = hook_files.without_runs(data)
     keeps_all = git.config.get("commit.cleanup", ("",))[-1] in {"whitespace", "verbatim"}
-    if keeps_all or text + rest == data or not hook_rules.is_unwritten(text, comment_of(git)):
+    if keeps_all or text + rest == data or not hook_files.is_unwritten(text, comment_of(git)):
         return False
     message.write_bytes(b"")
     return True
@@ -152,7 +151,7 @@ def pre_push(git: Git, settings: Settings, remote: str, updates: Sequence[Update
 def commits_pushed(git: Git, remote: str, updates: Sequence[Update]) -> dict[str, str]:
     """Returns the commits that the remote lacks, as far as known here, each with its tree."""
     asked = [update.new for update in updates if not update.is_deletion]
-    known = [update.old for update in updates if update.old != hook_rules.ABSENT]
+    known = [update.old for update in updates if update.old != hook_files.ABSENT]
     lines = "".join(f"{name}^{{commit}}\n" for name in [*asked, *known]).encode()
     # the remote's old tips may be missing here, and rev-list fails on missing names
     there = git.run("cat-file", "--batch-check=%(objectname)", stdin=lines).decode().splitlines()
@@ -242,7 +241,7 @@ def pre_receive(git: Git, updates: Sequence[Update], *, may_delete: bool) -> lis
     refused = []
     with no_search_for_cycles():
         for update in updates:
-            reason = hook_rules.wrong_update(update, may_delete=may_delete) if update.is_ours else ""
+            reason = hook_files.wrong_update(update, may_delete=may_delete) if update.is_ours else ""
             if not reason and update.is_ours and not update.is_deletion:
                 reason = wrong_move(inspector, update)
             if reason:
@@ -256,6 +255,6 @@ def wrong_move(inspector: Inspector, update: Update) -> str:
         chain = inspector.chain(update.ref.removeprefix(RUNS), update.new)
     except BadRun as error:
         return error.message
-    if update.old != hook_rules.ABSENT and update.old not in chain.commits:
+    if update.old != hook_files.ABSENT and update.old not in chain.commits:
         return "somebody else went on with it; git run pull merges, then push again"
     return ""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from gitrun.errors import BadRun, StaleRun
 from gitrun.git.exe import NO_ID
 from gitrun.git.locks import acquire, is_held
-from gitrun.model.refs import RUNS, TRASH, run_ref, short
+from gitrun.model.run import RUNS, TRASH, run_ref, short
 from gitrun.model.validation_rules import INCOMING, OUTBOX
 from gitrun.store import foreign
 from gitrun.store.live import is_live

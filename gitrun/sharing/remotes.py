@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gitrun.errors import GitFailed, TooLarge, UsageError
 from gitrun.git.exe import NO_ID
 from gitrun.model.diagnostics import PROBE
-from gitrun.model.refs import EMPTY_TREE, RUNS, is_id, run_ref
+from gitrun.model.run import EMPTY_TREE, RUNS, is_id, run_ref
 from gitrun.model.text import without_passwords
 from gitrun.model.validation_rules import OUTBOX
 from gitrun.sharing.quarantine import opened, sweep

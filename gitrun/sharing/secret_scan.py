@@ -6,7 +6,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gitrun.model.encode import DIRECTORY, FLAGS, RUN
+from gitrun.model.encode import FLAGS, RUN
+from gitrun.model.run import DIRECTORY
 from gitrun.model.secrets import Scanner, is_secret_file, secrets_in_flags, secrets_in_words
 from gitrun.model.text import path_text
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from gitrun.errors import GitFailed, NotTrusted, UnknownRun, UsageError
 from gitrun.git.exe import last_words
 from gitrun.git.objects import Objects
-from gitrun.model.refs import TRASH, is_id, run_ref, short
-from gitrun.model.run import Run
+from gitrun.model.run import TRASH, Run, is_id, run_ref, short
 from gitrun.model.run_names import digits_of
 from gitrun.model.submodules import outermost
 from gitrun.sharing import quarantine, remotes, secret_scan
@@ -25,13 +24,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gitrun.git.exe import Git
-    from gitrun.model.files import File
+    from gitrun.model.run import File
     from gitrun.model.settings import Settings
     from gitrun.sharing.quarantine import Received
     from gitrun.sharing.remotes import Pushed
     from gitrun.sharing.secret_scan import Finding
     from gitrun.sharing.validate import Chain
-    from gitrun.store.signing import Signature
+    from gitrun.store.commits import Signature
 
     Pick = Callable[[Sequence[Run]], Collection[str]]
 
@@ -185,7 +184,7 @@ class Sharing:
 
     def signature(self, run: Run) -> Signature | None:
         """Returns git's verdict on the signature of the run's last attempt; None if it is unsigned."""
-        from gitrun.store.signing import signature
+        from gitrun.store.commits import signature
 
         return signature(self._git, run.attempt.id)
 

@@ -12,7 +12,7 @@ from gitrun.errors import BadRun
 from gitrun.git.objects import Object
 from gitrun.git.odb import Odb
 from gitrun.model import encode
-from gitrun.model.refs import EMPTY_TREE, is_id
+from gitrun.model.run import DIRECTORY, EMPTY_TREE, is_id
 from gitrun.model.text import safe_text
 from gitrun.model.validation_rules import (
     COMMIT,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from gitrun.store.commits import Commit
 
 HEAD = re.compile(rb"([^\0]*)\0.{20}", re.DOTALL)
-FOLDER = encode.DIRECTORY.encode()
+FOLDER = DIRECTORY.encode()
 SHARED, LARGE = 1_000, 1 << 16
 """Number of trees and shapes that are cached; bytes of names above which a shape is not cached."""
 ENTRY = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
@@ -171,7 +171,7 @@ class Inspector:
             raise BadRun(f"its tree would unfold to more than {ENTRIES:,} files")
         tree = self._tree(commit.tree)
         if tree.shape.folder is None:
-            raise BadRun(f"commit {commit.id[:8]} has no {encode.DIRECTORY}")
+            raise BadRun(f"commit {commit.id[:8]} has no {DIRECTORY}")
         there = self._records(commit.tree)
         needed = NEEDED.get(commit.kind)
         if needed and needed not in there:
@@ -314,7 +314,7 @@ class Inspector:
             return self._folders[self._tops[tree]]
         top = self._tree(tree)
         if top.shape.folder is None:
-            raise BadRun(f"tree {tree[:8]} has no {encode.DIRECTORY}")
+            raise BadRun(f"tree {tree[:8]} has no {DIRECTORY}")
         folder = top.at(top.shape.folder)
         if folder not in self._folders:
             inner = self._tree(folder)
@@ -412,7 +412,7 @@ def shape_of(heads: Sequence[bytes], tree: str) -> Shape:
         if mode == b"40000":
             folders.append(place)
             folder = place if name == FOLDER else folder
-        path = f"{encode.DIRECTORY}/{name.decode(errors='replace')}"
+        path = f"{DIRECTORY}/{name.decode(errors='replace')}"
         names.add(name)
         if path in SIZES:
             ours.append((path, mode, place))

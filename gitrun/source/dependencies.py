@@ -11,17 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from gitrun.errors import CannotRun, UsageError
+from gitrun.git.locks import make_private
 from gitrun.git.objects import EXECUTABLE, FILE, TREE, entry_at
-from gitrun.git.places import make_private
 from gitrun.model.flags import Typed
 from gitrun.model.provenance import NOTHING, Dependency, InputFile
-from gitrun.model.refs import short
+from gitrun.model.run import COMPLETED, short
 from gitrun.model.run_names import marked
-from gitrun.model.status import COMPLETED
 from gitrun.store.index import Index
+from gitrun.store.kept_files import kept as stored_at
 from gitrun.store.kept_files import unpack
 from gitrun.store.resolve import find
-from gitrun.store.results import kept as stored_at
 from gitrun.store.runs import states
 from gitrun.store.trust import require_trusted, trusted_of
 from gitrun.workspace.checkout import carried
@@ -33,10 +32,8 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
     from gitrun.git.objects import Objects
     from gitrun.model.entry import Input, Need
-    from gitrun.model.files import File
-    from gitrun.model.plan import Plan
-    from gitrun.model.request import Request
-    from gitrun.model.run import Run
+    from gitrun.model.plan import Plan, Request
+    from gitrun.model.run import File, Run
     from gitrun.workspace.session import Road
 
 MOST = 100_000

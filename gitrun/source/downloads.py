@@ -12,7 +12,7 @@ from urllib.error import URLError
 from urllib.parse import unquote, urlsplit
 
 from gitrun.errors import CannotRun
-from gitrun.git.places import make_private
+from gitrun.git.locks import make_private
 from gitrun.model.text import limit_text, safe_text, without_passwords
 from gitrun.source.dependencies import cached
 

@@ -10,8 +10,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import GitFailed
+from gitrun.git.locks import make_private
 from gitrun.git.objects import EXECUTABLE, FILE, TREE
-from gitrun.git.places import make_private
 from gitrun.model.flags import Flag
 from gitrun.scripts.discover import Command, Group, ParameterFile, Script, read_script
 

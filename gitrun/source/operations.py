@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from gitrun.errors import CannotRun, ObjectsGone, UnknownOperation, UsageError
 from gitrun.git.objects import EXECUTABLE, FILE, Object, entry_at
 from gitrun.model.flags import same_value
-from gitrun.model.plan import COMMAND, GITRUN, INTERPRETERS, NOTEBOOK, PROGRAM, PYPROJECT, SCRIPT, STEPS
-from gitrun.model.run import words_start
+from gitrun.model.plan import GITRUN, PYPROJECT
+from gitrun.model.run import COMMAND, INTERPRETERS, NOTEBOOK, PROGRAM, SCRIPT, STEPS, words_start
 from gitrun.model.text import either_text, is_text, safe_text
 from gitrun.scripts.discover import ARGS, GLOBALS, Script
 from gitrun.source.flag_cache import script_of
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from gitrun.git.objects import Objects
     from gitrun.model.entry import Definition
     from gitrun.model.flags import Flag
-    from gitrun.model.plan import Source
-    from gitrun.model.request import Request
+    from gitrun.model.plan import Request, Source
     from gitrun.scripts.notebooks import Notebook
     from gitrun.source.reach import Host
 
@@ -282,7 +281,7 @@ def not_there(git: Git, typed: str, path: str, source: Source) -> UsageError:
         reason = next((skipped.reason for skipped in source.skipped if skipped.path == path), "git ignores it")
         hint = f"git run -- {typed if '/' in typed else './' + typed} runs it without recording its code"
         return UsageError(f"'{typed}' is not part of the snapshot: {reason}", hint)
-    from gitrun.source.suggestions import near_operations
+    from gitrun.source.catalog import near_operations
 
     near = near_operations(git, typed, source.whole)
     hint = f"did you mean {either_text(near)}?" if near else "git run -h lists the verbs; git run -- runs any command"

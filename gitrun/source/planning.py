@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from gitrun.errors import BadRun, UsageError
 from gitrun.model.entry import ENV
 from gitrun.model.flags import Flags, Typed, defaults, names_of, same_value, settle
-from gitrun.model.params import Params
-from gitrun.model.plan import COMMAND, NOTEBOOK, SCRIPT, STEPS, Plan, Source
-from gitrun.model.refs import short
-from gitrun.model.run import words_start
+from gitrun.model.plan import Plan, Source
+from gitrun.model.run import COMMAND, NOTEBOOK, SCRIPT, STEPS, Params, short, words_start
 from gitrun.scripts.discover import (
     ARGS,
     GLOBALS,
@@ -55,8 +53,8 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
     from gitrun.git.objects import Objects
     from gitrun.model.flags import Flag, Value
+    from gitrun.model.plan import Request
     from gitrun.model.provenance import Basis
-    from gitrun.model.request import Request
     from gitrun.model.run import Attempt, Run
     from gitrun.source.operations import Declared
 

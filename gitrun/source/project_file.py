@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from gitrun.errors import UsageError
 from gitrun.model.entry import ARGS, ENV, FILE, GLOBALS, Definition, Input, Need, Step
-from gitrun.model.files import is_safe
 from gitrun.model.flags import Flag, copy_value, is_name, same_value, settle
-from gitrun.model.plan import COMMAND, NOTEBOOK, PROGRAM, PYPROJECT, SCRIPT, STEPS
+from gitrun.model.plan import PYPROJECT
+from gitrun.model.run import COMMAND, NOTEBOOK, PROGRAM, SCRIPT, STEPS, is_safe
 from gitrun.model.settings import seconds
 
 if TYPE_CHECKING:

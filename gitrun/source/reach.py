@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import UsageError
 from gitrun.model.flags import Flags, Typed, defaults, format_value, same_value
-from gitrun.model.plan import COMMAND, NOTEBOOK, PROGRAM, STEPS
+from gitrun.model.run import COMMAND, NOTEBOOK, PROGRAM, STEPS
 from gitrun.scripts.discover import ARGS, GLOBALS, placed, read_words
 from gitrun.source.flag_cache import script_of
 from gitrun.source.hosted_script import Hosted, blob_at, files_named, hosted_by

@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitrun.errors import GitFailed
 from gitrun.git.exe import last_words
-from gitrun.git.places import make_common
+from gitrun.git.locks import make_common
 from gitrun.git.status import Seen, scan
-from gitrun.model.encode import DIRECTORY
-from gitrun.model.files import Skipped
 from gitrun.model.plan import Source
+from gitrun.model.run import DIRECTORY, Skipped
 from gitrun.model.secrets import is_secret_file
 from gitrun.model.text import count_text, limit_text, path_text, safe_text, size_text
 
@@ -26,6 +25,12 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
     from gitrun.git.objects import Objects
     from gitrun.model.settings import Settings
+
+
+LARGE = 256 << 10
+"""Size in bytes of a directory itself above which it is not searched; it has some thousands of entries."""
+MOST = 64
+"""The most directories searched: the top and those in it. Searching all would be a second walk over the tree."""
 
 PECULIAR = re.compile(rb"\0([^H]|H(?= 160000)) ([0-7]+) [0-9a-f]+ [0-3]\t([^\0]+)")
 ABSENT = {
@@ -311,3 +316,46 @@ def words_for(seen: Seen, skipped: list[Skipped], *, lent: bool) -> tuple[str, .
 def listing(paths: Sequence[bytes]) -> str:
     """Returns the first three paths, for a message."""
     return ", ".join(os.fsdecode(path) for path in paths[:3]) + (", …" if len(paths) > 3 else "")
+
+
+def words_of_specials(git: Git) -> tuple[str, ...]:
+    """Returns a note about FIFOs and sockets. Names each only once: the local state records which were named."""
+    found = list(specials(os.fsencode(git.worktree))) if git.worktree else []
+    if not found:
+        return ()
+    place = git.state / "specials"
+    told: set[bytes] = set()
+    with suppress(OSError):
+        told.update(place.read_bytes().split(b"\0"))
+    fresh = [path for path in found if path not in told]
+    if not fresh:
+        return ()
+    with suppress(OSError):  # without the record the note is repeated, which does no harm
+        make_common(git.state)
+        with place.open("ab") as file:
+            file.write(b"".join(path + b"\0" for path in fresh))
+    return (f"note: FIFOs and sockets are not part of runs: {listing(fresh)}",)
+
+
+def specials(top: bytes) -> Iterator[bytes]:
+    """Yields the paths of FIFOs and sockets in the top directory and directly in its subdirectories."""
+    queue = [b""]
+    for place in queue:
+        with suppress(OSError):
+            if os.stat(top + b"/" + place).st_size > LARGE:
+                continue
+            with os.scandir(top + b"/" + place) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        if not place and entry.name != b".git" and len(queue) < MOST:
+                            queue.append(entry.name + b"/")
+                    elif not entry.is_file(follow_symlinks=False) and not entry.is_symlink() and is_special(entry):
+                        yield place + entry.name
+
+
+def is_special(entry: os.DirEntry[bytes]) -> bool:
+    """Returns whether the entry is a FIFO or a socket; False for a device."""
+    import stat
+
+    mode = entry.stat(follow_symlinks=False).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)

@@ -18,11 +18,10 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import GitFailed, NotARepository, NotRecorded
 from gitrun.git.exe import open_repository
+from gitrun.git.locks import make_common
 from gitrun.git.objects import COMMIT, TREE, Entry, TreeMaker, edit_tree, entry_at, fsync
-from gitrun.git.places import make_common
 from gitrun.git.status import scan
-from gitrun.model.files import Skipped
-from gitrun.model.refs import EMPTY_TREE
+from gitrun.model.run import EMPTY_TREE, Skipped
 from gitrun.model.text import size_text
 from gitrun.source.snapshot import (
     Snapshot,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitrun.git.objects import Objects, entry_at
-from gitrun.model.plan import NOTEBOOK, SCRIPT
+from gitrun.model.run import NOTEBOOK, SCRIPT
 from gitrun.source.build_directories import configured_for
 from gitrun.source.editable_installs import Installs, installs_in
 from gitrun.source.interpreter import in_slot, mtime, python_path

@@ -5,16 +5,18 @@ A change that races with another is made again on the new tip, so that neither i
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitrun.errors import GitrunError, ObjectsGone, StaleRun, UnknownRun, UsageError
 from gitrun.git.gc_lock import gc_held_off
 from gitrun.git.objects import FILE, Objects, fsync
 from gitrun.model import decode, encode
-from gitrun.model.refs import short
-from gitrun.model.request import require_text
+from gitrun.model.plan import require_text
+from gitrun.model.run import DIRECTORY, short
+from gitrun.model.text import safe_text
 from gitrun.store.refs import Move, publish_many, tip_of, tips
 from gitrun.store.runs import notes_in
 
@@ -23,9 +25,11 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from gitrun.git.exe import Git
-    from gitrun.model.run import Notes
+    from gitrun.model.run import Notes, Run
+    from gitrun.store.index import Index
 
     Change: TypeAlias = Callable[[Notes], Notes]
+
 
 TRIES = 20
 NOWHERE = b"refs/gitrun/outbox/annotations"
@@ -135,10 +139,38 @@ def data(content: bytes) -> bytes:
 
 def brought(objects: Objects, heads: Sequence[str]) -> list[str]:
     """Lists the objects that these annotation commits added. Raises ObjectsGone if one is missing."""
-    names = [f"{head}{part}" for head in heads for part in ("", "^{tree}", f":{encode.DIRECTORY}", f":{encode.NOTES}")]
+    names = [f"{head}{part}" for head in heads for part in ("", "^{tree}", f":{DIRECTORY}", f":{encode.NOTES}")]
     # rounds of a hundred: the questions must fit into the pipe while git waits for its answers to be read
     rounds = (names[start : start + 100] for start in range(0, len(names), 100))
     found = [info for some in rounds for info in objects.infos([name.encode() for name in some])]
     if None in found:
         raise ObjectsGone("git gc took away objects while they were written", "try again")
     return [info.id for info in found if info]
+
+
+SET = Edit(lambda notes: replace(notes, marked=True), "mark")
+CLEAR = Edit(lambda notes: replace(notes, marked=False), "clear the mark")
+
+
+def mark(git: Git, index: Index, runs: Sequence[Run]) -> tuple[list[str], list[Run]]:
+    """Marks the runs and unmarks others of the same operations, in one step.
+
+    Returns the ids of newly marked runs, and the unmarked runs. Raises UsageError if two runs are of one operation,
+    UnknownRun, StaleRun.
+    """
+    often = [name for name, count in Counter(run.operation for run in runs).items() if count > 1]
+    if often:
+        raise UsageError(
+            f"only one run of '{safe_text(often[0])}' can be marked: its name means that run",
+            "git run tag puts a word on many",
+        )
+    meant = {run.id for run in runs}
+    earlier = [other for run in runs for other in index.marked(run.operation) if other.id not in meant]
+    edits = {**dict.fromkeys(meant, SET), **{run.id: CLEAR for run in earlier}}
+    changed = annotate_each(git, edits)
+    return [run for run in changed if run in meant], [run for run in earlier if run.id in changed]
+
+
+def unmark(git: Git, runs: Sequence[Run]) -> list[str]:
+    """Unmarks the runs. Returns the ids of those that were marked. Raises UnknownRun, StaleRun."""
+    return annotate_each(git, {run.id: CLEAR for run in runs})

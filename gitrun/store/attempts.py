@@ -3,30 +3,45 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+import shutil
+import time
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from gitrun.errors import GitrunError
-from gitrun.git.objects import Objects, TreeMaker, edit_tree
+from gitrun.errors import CannotRun, GitFailed, GitrunError, ObjectsGone, StaleRun
+from gitrun.git.gc_lock import gc_held_off, is_collecting
+from gitrun.git.locks import make_private
+from gitrun.git.objects import EXECUTABLE, FILE, Entry, Objects, TreeMaker, edit_tree, fsync
 from gitrun.model import encode
-from gitrun.model.refs import run_ref
+from gitrun.model.encode import KEPT
+from gitrun.model.run import DEEPEST, is_safe, run_ref
+from gitrun.model.secrets import is_secret_file
+from gitrun.model.settings import settings_from
 from gitrun.store import checkpoints
-from gitrun.store.commits import commit_signed, commit_tree, is_wanted, write_blobs
-from gitrun.store.kept_files import unpack
+from gitrun.store.commits import commit_signed, commit_tree, hash_files, is_wanted, read_commit, write_blobs
+from gitrun.store.kept_files import kept, unpack
 from gitrun.store.live import hold
 from gitrun.store.refs import delete_ref, publish, set_ref, tip_of
-from gitrun.store.trust import made_here, require_trusted
+from gitrun.store.trust import file_of, made_here, require_trusted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from gitrun.git.exe import Git
-    from gitrun.git.objects import Entry
-    from gitrun.model.plan import Plan
-    from gitrun.model.run import Run
+    from gitrun.model.plan import Outcome, Plan
+    from gitrun.model.run import File, Run
     from gitrun.store.live import Live
+
+
+Changes: TypeAlias = "Mapping[bytes, Entry | None]"
+MOST = 1_000
+"""Ignored files that one result can hold."""
+LARGEST, HALF = 10 << 20, 5 << 20
+"""Bytes of output above which a result holds only the first and last 5 MiB."""
+TRIES = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
+"""Seconds before each try to record a result, while a gc or an annotation interferes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,3 +145,148 @@ def give_up(git: Git, live: Live, run: str, made: str, before: str | None) -> No
 def message_of(plan: Plan) -> bytes:
     """Returns the commit message of the attempt."""
     return encode.message(encode.attempt_subject(plan), "attempt")
+
+
+def finish(git: Git, started: Started, collect: Callable[[], tuple[Outcome, Changes]], scratch: Path) -> Outcome:
+    """Commits the result that `collect` returns and moves the run's ref to it. Returns the outcome.
+
+    Annotations made during the run stay below the result. `collect` is called again if a gc removed its objects. Raises
+    StaleRun if somebody else moved the run on. Raises GitFailed if the repository is not writable: the live record stays,
+    for a later command to finish the attempt.
+    """
+    parent, broken = "", set[str]()
+    for wait in TRIES:
+        time.sleep(wait)
+        # a gc is rare, so the first try goes without its lock
+        holding = gc_held_off(git) if wait else nullcontext()
+        with holding, Objects(git) as objects, TreeMaker(git) as maker:
+            at = objects.read(run_ref(started.run), limit=0)
+            tip = at.id if at else tip_of(git, started.run) or ""  # during a gc, cat-file can miss an object for a moment
+            parent = parent if tip in broken else below_broken(objects, tip)
+            require_ours(objects, parent, started)
+            try:
+                outcome, changes = collect()
+                files = records(git, started, outcome, scratch)
+                tree = edit_tree(objects, maker, f"{parent}^{{tree}}", {**changes, **files})
+                made = commit_result(git, tree, parent, encode.message(encode.outcome_subject(outcome), "result"))
+                # if a later line fails, this commit may be at the tip, but without all of its objects
+                broken.add(made)
+                # before the ref is set: readers treat a result that is not recorded here as foreign
+                made_here(git, made)
+                publish(git, objects, started.run, made, (tip, started.attempt))
+            except (StaleRun, GitFailed) as error:
+                problem: StaleRun | GitFailed = error
+            except OSError as error:
+                problem = GitFailed(f"the result cannot be written: {error.strerror or error}")
+            else:
+                return outcome
+        if wait and not isinstance(problem, StaleRun | ObjectsGone) and not is_collecting(git):
+            break  # other failures, such as a full disk, do not pass in a moment
+    raise type(problem)(
+        f"{problem.message}; what the run left is kept in {started.live.directory}",
+        "git run list tries again",
+    )
+
+
+def renew(git: Git, started: Started) -> bool:
+    """Rebuilds the live record and the trust entry of a running attempt if somebody removed them. Returns whether it did."""
+    is_new = started.live.renew()
+    if is_new or not file_of(git).exists():
+        made_here(git, started.attempt)
+    return is_new
+
+
+def commit_result(git: Git, tree: str, parent: str, message: bytes) -> str:
+    """Commits a result, signed if `gitrun.sign` is set. Returns its id. If signing fails, commits it unsigned."""
+    if is_wanted(git):
+        with suppress(CannotRun):
+            return commit_signed(git, tree, [parent], message)
+    return commit_tree(git, tree, [parent], message)
+
+
+def below_broken(objects: Objects, tip: str) -> str:
+    """Returns `tip`, or its parent if `tip` is a result that lost objects to a gc."""
+    commit = read_commit(objects.read(tip)) if tip else None
+    if commit and commit.kind == "result" and objects.read(f"{tip}:{encode.RESULT}", limit=0) is None:
+        return commit.parents[0]
+    return tip
+
+
+def require_ours(objects: Objects, tip: str, started: Started) -> None:
+    """Raises StaleRun unless the tip is the attempt, or only annotations were added to it."""
+    while tip != started.attempt:
+        commit = read_commit(objects.read(tip)) if tip else None
+        if commit is None or commit.kind not in {"annotation", "merge"} or not commit.parents:
+            raise StaleRun(f"run {started.run[:8]} was changed while it ran; what it left is kept in {started.live.directory}")
+        tip = commit.parents[0]
+
+
+def records(git: Git, started: Started, outcome: Outcome, scratch: Path) -> dict[bytes, Entry]:
+    """Writes result.toml, output, metrics and small ignored files. Returns their tree entries by path."""
+    output = fitting(started.live.output, kept(git, started.run, started.attempt) / encode.OUTPUT, scratch / "shortened")
+    result = scratch / "result.toml"
+    result.write_bytes(encode.result_toml(outcome))
+    files = {encode.OUTPUT: output, encode.RESULT: result}
+    if outcome.metrics:
+        files[encode.METRICS] = started.live.series
+    files |= (ignored := small(git, kept(git, started.run, started.attempt), outcome.files))
+    ids = hash_files(git, list(files.values()))
+    runnable = {name for name, source in ignored.items() if os.access(source, os.X_OK)}
+    modes = (EXECUTABLE if name in runnable else FILE for name in files)
+    return {os.fsencode(name): Entry(mode, made) for name, mode, made in zip(files, modes, ids, strict=True)}
+
+
+def small(git: Git, place: Path, files: Iterable[File]) -> dict[str, Path]:
+    """Selects ignored files for the result, by their path in it: smallest first, up to `gitrun.maxIgnored` bytes in all.
+
+    Leaves out files that look like secrets, symbolic links, files too large for git, and those very deep in directories.
+    """
+    settings = settings_from(git.config)
+    room, chosen = settings.max_ignored, dict[str, "Path"]()
+    most = min(room, settings.max_produced)  # a file too large for a result is too large here as well
+    local = [
+        file
+        for file in files
+        if file.stored == "local" and 0 <= file.size <= most and is_safe(file.path) and file.path.count("/") <= DEEPEST
+    ]
+    for file in sorted(local, key=lambda file: (file.size, file.path))[:MOST]:
+        source = place / file.path
+        if file.size > room or is_secret_file(file.path, settings.secrets) or source.is_symlink() or not source.is_file():
+            continue
+        room -= file.size
+        chosen[f"{KEPT}/{file.path}"] = source
+    return chosen
+
+
+def fitting(output: Path, whole: Path, short: Path) -> Path:
+    """Returns the path of the output to commit. Above 10 MiB that is `short`, made of its first and last 5 MiB.
+
+    The whole of such an output is kept at `whole`.
+    """
+    output.touch()
+    size = output.stat().st_size
+    if size <= LARGEST:
+        return output
+    make_private(whole.parent)
+    if not whole.exists():
+        keep_whole(output, whole)
+    with output.open("rb") as source, short.open("wb") as target:
+        target.write(source.read(HALF))
+        target.write(
+            f"\n[gitrun: {size - 2 * HALF} bytes left out; the whole is in {whole.name} under gitrun/files]\n".encode()
+        )
+        source.seek(-HALF, os.SEEK_END)
+        target.write(source.read())
+    return short
+
+
+def keep_whole(output: Path, whole: Path) -> None:
+    """Keeps the output at `whole` as a hard link, or as a copy where links are not supported. Syncs it to disk."""
+    try:
+        os.link(output, whole)
+    except OSError:
+        fresh = whole.with_name(whole.name + ".new")
+        shutil.copyfile(output, fresh)
+        fresh.replace(whole)
+    fsync(whole)
+    fsync(whole.parent)

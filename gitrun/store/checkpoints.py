@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import BadRun
 from gitrun.git.objects import COMMIT, TREE, Entry, edit_tree, entry_at
-from gitrun.model import encode
-from gitrun.model.refs import is_id
+from gitrun.model.run import DIRECTORY, is_id
 from gitrun.model.submodules import outermost
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ def source_tree(objects: Objects, maker: TreeMaker, attempt: Attempt) -> str:
     The tree is derived from the attempt's own, which its id proves. Raises BadRun if it differs from the tree in run.toml.
     With submodules it must also match their named commits.
     """
-    taken = (encode.DIRECTORY, *attempt.carried)
+    taken = (DIRECTORY, *attempt.carried)
     made = edit_tree(objects, maker, f"{attempt.id}^{{tree}}", {os.fsencode(path): None for path in taken})
     if made != attempt.whole or (attempt.content and collapsed(objects, maker, made, attempt) != attempt.source):
         raise BadRun(f"the source of attempt {attempt.id[:8]} is not the one that it names")
@@ -50,7 +49,7 @@ def carried(git: Git, objects: Objects, old_source: str, tip: str, new_source: s
     for head, path in zip(fields[0:-1:2], fields[1::2], strict=False):
         words = head.split(b" ")
         # git lists a new directory (-t) before its files, which come with it
-        if path.split(b"/")[0] != os.fsencode(encode.DIRECTORY) and not any(parent in tops for parent in parents(path)):
+        if path.split(b"/")[0] != os.fsencode(DIRECTORY) and not any(parent in tops for parent in parents(path)):
             tops[path] = Entry(words[1].decode().lstrip("0"), words[3].decode())
     return {path: entry for top, found in tops.items() for path, entry in free(objects, new_source, top, found).items()}
 

@@ -14,7 +14,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from gitrun.errors import BadRun
-from gitrun.git.places import make_common
+from gitrun.git.locks import make_common
 from gitrun.model.text import safe_text
 from gitrun.model.validation_rules import COMMITS, began, behind
 from gitrun.store.commits import read_commit

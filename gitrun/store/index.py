@@ -15,14 +15,13 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import GitrunError, ObjectsGone
-from gitrun.git.places import make_common
-from gitrun.model.run import BrokenRun, Run, going_on
-from gitrun.model.status import ENDED
+from gitrun.git.locks import make_common
+from gitrun.model.run import ENDED, BrokenRun, Run, going_on
 from gitrun.model.text import is_text
 from gitrun.store.index_rows import flags_key, row, unpack
 from gitrun.store.live import live_runs, metrics_of
-from gitrun.store.readers import bulk_reader, is_partial
 from gitrun.store.refs import broken_refs, stamp, tips
+from gitrun.store.runs import bulk_reader, is_partial
 from gitrun.store.trust import trusted_of
 
 if TYPE_CHECKING:

@@ -6,13 +6,10 @@ import json
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from gitrun.model.files import File, Skipped
 from gitrun.model.flags import Flags
 from gitrun.model.metrics import Metrics
-from gitrun.model.params import Params
-from gitrun.model.plan import COMMAND
-from gitrun.model.run import Attempt, BrokenRun, Comment, Notes, Run, words_start
-from gitrun.store.outputs import Output
+from gitrun.model.run import COMMAND, Attempt, BrokenRun, Comment, File, Notes, Params, Run, Skipped, words_start
+from gitrun.store.runs import Output
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

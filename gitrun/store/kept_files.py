@@ -8,11 +8,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from gitrun.git.locks import make_private
 from gitrun.git.objects import EXECUTABLE, FILE, Objects, entry_at
-from gitrun.git.places import make_private
 from gitrun.model.encode import KEPT
-from gitrun.model.files import is_safe
-from gitrun.store.results import kept
+from gitrun.model.run import is_safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
 
     from gitrun.git.exe import Git
     from gitrun.git.objects import Entry
-    from gitrun.model.files import File
-    from gitrun.model.run import Attempt, Run
+    from gitrun.model.run import Attempt, File, Run
 
 
 def entry_of(objects: Objects, attempt: Attempt, file: File) -> Entry | None:
@@ -76,3 +74,8 @@ def left_behind(git: Git, runs: Iterable[Run]) -> list[tuple[str, File]]:
             local = (file for file in run.attempt.files if file.stored == "local")
             found += [(run.id, file) for file in local if entry_of(objects, run.attempt, file) is None]
     return found
+
+
+def kept(git: Git, run: str, attempt: str) -> Path:
+    """Returns the directory for an attempt's files that are not in git."""
+    return git.state / "files" / run / attempt

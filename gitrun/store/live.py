@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import CannotRun, RunIsRunning, StaleRun
 from gitrun.git.locks import Lock, acquire, is_at, is_held
-from gitrun.model.refs import is_id, short
+from gitrun.model.run import is_id, short
 
 if TYPE_CHECKING:
     from gitrun.model.metrics import Metrics

@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import GitrunError, StaleRun
 from gitrun.git.exe import NO_ID
-from gitrun.git.locks import acquire
+from gitrun.git.locks import acquire, make_common
 from gitrun.git.objects import FILE, Entry, Loose, Objects, edit_tree
-from gitrun.git.places import make_common
 from gitrun.model import encode
-from gitrun.model.refs import short
+from gitrun.model.run import short
 from gitrun.model.settings import truth
 from gitrun.model.text import ending_text, metrics_text, safe_lines, safe_text
 from gitrun.store.commits import scratch

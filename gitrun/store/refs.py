@@ -11,7 +11,7 @@ from gitrun.errors import GitFailed, ObjectsGone, StaleRun
 from gitrun.git.exe import NO_ID, last_words
 from gitrun.git.gc_lock import is_collecting
 from gitrun.git.objects import fsync
-from gitrun.model.refs import EMPTY_TREE, RUNS, is_id, run_ref, short
+from gitrun.model.run import EMPTY_TREE, RUNS, is_id, run_ref, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,8 +6,7 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from gitrun.errors import BadRun
-from gitrun.model.refs import INDEX, short
-from gitrun.model.run import BrokenRun, Run
+from gitrun.model.run import INDEX, BrokenRun, Run, short
 from gitrun.model.run_names import LATEST, choose, digits_of, id_named, latest, numbered, unknown
 
 if TYPE_CHECKING:

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from gitrun.errors import BadRun
 from gitrun.model import decode, encode
-from gitrun.model.refs import is_id
-from gitrun.model.run import BrokenRun, Notes, Run
+from gitrun.model.lent import Lent, read_lent
+from gitrun.model.run import BrokenRun, Notes, Run, is_id
 from gitrun.model.validation_rules import COMMITS as LONGEST
 from gitrun.model.validation_rules import behind
 from gitrun.store.commits import read_commit
 from gitrun.store.foreign import Customs, age
-from gitrun.store.outputs import Output
 from gitrun.store.trust import trusted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from gitrun.git.exe import Git
     from gitrun.git.objects import Object, Objects
     from gitrun.model.run import Attempt
     from gitrun.store.commits import Commit
+
 
 Known: TypeAlias = "tuple[Mapping[str, Object | None], frozenset[str]]"
 """Files of a run's tip by name, and the ids of running runs."""
@@ -280,3 +282,60 @@ def origin(last: Last, run: str) -> decode.Origin:
     before = behind(commit.id, commit.kind, commit.parents, run)
     base = next((parent for parent in commit.parents if parent not in before), None)
     return decode.Origin(commit.id, commit.author, commit.time, base, last.result.id if last.result else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The output of an attempt: a blob in the tree of `commit`, in the repository at `git_dir`."""
+
+    git_dir: str
+    commit: str
+
+    def read(self) -> bytes:
+        """Returns the recorded output; empty if there is none. Opens the repository."""
+        from gitrun.git.exe import Git
+        from gitrun.git.objects import Objects
+        from gitrun.log import environment
+        from gitrun.model.encode import OUTPUT
+
+        place = Path(self.git_dir)
+        with Objects(Git(place, place, None, "", environment(), {})) as objects:
+            found = objects.read(f"{self.commit}:{OUTPUT}")
+        return found.data or b"" if found else b""
+
+
+def is_partial(git: Git) -> bool:
+    """Returns whether this is a partial clone. Git fetches missing objects on demand; libgit2 1.9 does not."""
+    # git 2.39 sets the extension no more, but older gits did
+    promised = (values for name, values in git.config.items() if name.startswith("remote.") and name.endswith(".promisor"))
+    return "extensions.partialclone" in git.config or any(values[-1] == "true" for values in promised)
+
+
+def bulk_reader(git: Git) -> Any:  # noqa: ANN401 - an Odb, whose module imports pygit2
+    """Returns a libgit2 reader for very many local objects."""
+    from gitrun.git.odb import Odb
+
+    return Odb(git)
+
+
+@contextmanager
+def reader_of_all(git: Git) -> Iterator[Any]:
+    """Opens a reader for very many objects, which works in partial clones too."""
+    if not is_partial(git):
+        yield bulk_reader(git)
+        return
+    from gitrun.git.objects import Objects
+
+    with Objects(git) as objects:
+        yield objects
+
+
+def lent_to(objects: Objects, attempt: str) -> tuple[Lent, ...] | None:
+    """Returns the record of what the attempt was lent. None if it has none, as attempts of earlier versions."""
+    found = objects.read(f"{attempt}:{encode.LENT}", limit=1 << 20)
+    if found is None or found.data is None:
+        return None
+    try:
+        return read_lent(decode.parse_toml(found.data, encode.LENT))
+    except BadRun:
+        return None

@@ -14,16 +14,13 @@ from typing import TYPE_CHECKING
 from gitrun.errors import GitFailed, RunIsRunning, StaleRun, UnknownRun
 from gitrun.git.exe import NO_ID, last_words
 from gitrun.git.gc_lock import is_collecting
-from gitrun.git.locks import acquire
+from gitrun.git.locks import acquire, make_common
 from gitrun.git.objects import Objects, fsync
-from gitrun.git.places import make_common
-from gitrun.model.refs import INDEX, RUNS, TRASH, is_id, short
-from gitrun.model.run import BrokenRun, Run
+from gitrun.model.run import INDEX, RUNS, TRASH, BrokenRun, Run, is_id, short
 from gitrun.model.run_names import choose, digits_of, id_named
 from gitrun.store.live import is_live
-from gitrun.store.readers import reader_of_all
 from gitrun.store.refs import tips
-from gitrun.store.runs import read_runs
+from gitrun.store.runs import read_runs, reader_of_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

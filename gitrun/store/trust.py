@@ -13,9 +13,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gitrun.errors import GitFailed, NotTrusted
-from gitrun.git.places import make_common
-from gitrun.model.encode import DIRECTORY
-from gitrun.model.refs import EMPTY_TREE, is_id, short
+from gitrun.git.locks import make_common
+from gitrun.model.run import DIRECTORY, EMPTY_TREE, is_id, short
 from gitrun.model.text import safe_text
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     from gitrun.git.exe import Git
     from gitrun.model.run import Attempt, Run
-    from gitrun.store.signing import Signature
+    from gitrun.store.commits import Signature
 
 SIGNER, BACK = "signer ", "-"
 MANY = 10
@@ -61,7 +60,7 @@ def is_trusted_commit(git: Git, commit: str) -> bool:
     # a signature is verified only if that can matter: it starts gpg or ssh-keygen
     if f"\n{SIGNER}" not in text or is_taken_back(text, commit):
         return False
-    from gitrun.store.signing import signature
+    from gitrun.store.commits import signature
 
     return is_trusted_signer(git, signature(git, commit))
 
@@ -151,7 +150,7 @@ def require_trusted(git: Git, run: Run, *, clean: bool = False) -> None:
         if not clean and attempt.result and not is_trusted_commit(git, attempt.result):
             raise not_left_here(git, run)
         return
-    from gitrun.store.signing import signature
+    from gitrun.store.commits import signature
 
     found, known = signature(git, attempt.id), short(run.id)
     error = NotTrusted(

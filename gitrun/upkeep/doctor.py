@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import GitrunError
 from gitrun.git import stale_locks
-from gitrun.git.locks import is_held
-from gitrun.git.places import make_private
+from gitrun.git.locks import is_held, make_private
 from gitrun.lifecycle.recover import recover
 from gitrun.model.diagnostics import Finding, in_settings, in_version
-from gitrun.model.refs import RUNS, is_id, short
+from gitrun.model.run import RUNS, is_id, short
 from gitrun.model.text import without_passwords
 from gitrun.sharing import quarantine, remotes
 from gitrun.sharing.hook_files import OUTDATED, Hooks

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 from gitrun.errors import GitFailed
 from gitrun.git.locks import is_held
 from gitrun.model.diagnostics import Finding
-from gitrun.model.refs import RUNS, TRASH, is_id, short
-from gitrun.model.run import BrokenRun, Run
+from gitrun.model.run import RUNS, TRASH, BrokenRun, Run, is_id, short
 from gitrun.model.text import count_text
 from gitrun.model.validation_rules import INCOMING, OUTBOX
 from gitrun.store import trash
@@ -24,9 +23,8 @@ from gitrun.store.index import VERSION, no_search_for_cycles
 from gitrun.store.index_rows import pack
 from gitrun.store.live import goes_on, is_live, recorded
 from gitrun.store.notes import NOTES, are_there, are_wanted
-from gitrun.store.readers import bulk_reader, is_partial, reader_of_all
 from gitrun.store.refs import broken_refs, stamp, tips
-from gitrun.store.runs import read_runs
+from gitrun.store.runs import bulk_reader, is_partial, read_runs, reader_of_all
 from gitrun.store.trust import trusted
 from gitrun.upkeep.rewritten import ORIGINAL, is_rewritten, keeping_alive
 

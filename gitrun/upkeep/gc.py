@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -16,12 +17,11 @@ from typing import TYPE_CHECKING, TypeVar
 from gitrun.errors import GitFailed
 from gitrun.git.gc_lock import is_collecting
 from gitrun.git.locks import acquire, is_held
-from gitrun.model.refs import RUNS, TRASH, is_id
+from gitrun.model.run import PENDING, RUNNING, RUNS, STAGED, TRASH, is_id
 from gitrun.sharing import quarantine
 from gitrun.store import trash
 from gitrun.store.live import is_live, recorded
 from gitrun.store.refs import tips
-from gitrun.upkeep.retention import Retention, superfluous
 from gitrun.workspace.erase import erase
 from gitrun.workspace.slots import is_free, record_of
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from gitrun.git.exe import Git
     from gitrun.model.run import Run
+
 
 T = TypeVar("T")
 DECLARED = "scripts"
@@ -49,13 +50,31 @@ LOOSE_OBJECTS, PACKS = 6_700, 50
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """Rules for runs to delete; a run must match all given rules. Without rules, no run matches.
+
+    `before` is in seconds since 1970 and compares with the creation of the last attempt. `keep` spares the newest runs of each
+    operation. `statuses` limits deletion to runs with one of them.
+    """
+
+    before: float | None = None
+    keep: int | None = None
+    statuses: tuple[str, ...] = ()
+
+    @property
+    def keeps_all(self) -> bool:
+        """Returns whether there are no rules."""
+        return self == Retention()
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """The rules of a cleanup: runs to keep, expiry of deleted runs, and whether to empty all idle slots.
 
     `expire` is in seconds since 1970; None keeps deleted runs for ever.
     """
 
-    retention: Retention = Retention()  # noqa: RUF009 - it is frozen
+    retention: Retention = Retention()
     expire: float | None = None
     slots: bool = False
 
@@ -300,3 +319,35 @@ def time_of(path: Path) -> float:
         return path.lstat().st_mtime
     except OSError:
         return 0.0
+
+
+def superfluous(runs: Iterable[Run], retention: Retention) -> list[Run]:
+    """Returns the runs to delete; `runs` are newest attempt first."""
+    if retention.keeps_all:
+        return []
+    newer: Counter[str] = Counter()
+    found = []
+    for run in runs:
+        # counts runs that are kept for another reason, too
+        newer[run.operation] += 1
+        if not is_held_dear(run, retention.statuses) and is_over(run, newer[run.operation], retention):
+            found.append(run)
+    return found
+
+
+def is_held_dear(run: Run, statuses: tuple[str, ...]) -> bool:
+    """Returns whether a run must be kept: it is marked, labelled, running, staged or pending.
+
+    Staged and pending runs may be deleted if `statuses` names their status.
+    """
+    waits = run.status == RUNNING or (run.status in {STAGED, PENDING} and run.status not in statuses)
+    return run.notes.marked or bool(run.notes.label) or waits
+
+
+def is_over(run: Run, place: int, retention: Retention) -> bool:
+    """Returns whether a run matches all rules; `place` is its rank among its operation's runs, 1 for the newest."""
+    return (
+        (retention.before is None or run.attempt.created.timestamp() < retention.before)
+        and (retention.keep is None or place > retention.keep)
+        and (not retention.statuses or run.status in retention.statuses)
+    )

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 from gitrun.errors import BadRun
 from gitrun.git.objects import FILE, Entry, Objects, TreeMaker, edit_tree
 from gitrun.model import decode, encode
-from gitrun.model.refs import RUNS, is_id, short
-from gitrun.model.run import Comment
+from gitrun.model.run import DIRECTORY, RUNS, Comment, is_id, short
 from gitrun.model.validation_rules import COMMITS, behind, claim_of
 from gitrun.store.annotations import annotate
 from gitrun.store.commits import hash_files, read_commit, scratch
@@ -153,7 +152,7 @@ def run_toml(objects: Objects, maker: TreeMaker, attempt: Commit) -> bytes | Non
     found = objects.read(f"{attempt.id}:{encode.RUN}", decode.LIMIT)
     table = decode.parse_toml((found.data if found else None) or b"", encode.RUN)
     claim = claim_of(table)
-    taken = {encode.DIRECTORY.encode(), *claim.carried}
+    taken = {DIRECTORY.encode(), *claim.carried}
     source = edit_tree(objects, maker, attempt.tree, dict.fromkeys(taken))
     if source == claim.source:
         return None

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import math
+import operator
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from gitrun.errors import UnknownRun
-from gitrun.model.refs import short
-from gitrun.model.status import COMPLETED
+from gitrun.errors import UnknownRun, UsageError
+from gitrun.model.run import COMPLETED, short
 from gitrun.store.resolve import find
-from gitrun.views.gate_rules import Sides, judge
-from gitrun.views.ranges import commit_of, tree_of, usual_base
+from gitrun.views.history import commit_of, tree_of, usual_base
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gitrun.git.exe import Git
+    from gitrun.model.metrics import Metrics
     from gitrun.model.run import Run
     from gitrun.store.index import Index
-    from gitrun.views.gate_rules import Gate, Judged
+
+
+HEAD = re.compile(r"\s*([^<>=!]+?)\s*(<=|>=|==|=|!=|<|>)")
+TOKEN = re.compile(
+    r"""\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)|(?P<name>[A-Za-z_][\w.:]*)|'(?P<quoted>[^']+)'|(?P<sign>[-+*/()]))"""
+)
+SIGNS: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq, "!=": operator.ne,
+}  # fmt: skip
+BASE, NAN = "base", "nan"
+DEEPEST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,3 +122,166 @@ def latest_of(index: Index, tree: str, run: Run) -> Run | None:
     """Returns the latest completed run of a tree, other than `run`, with the same operation; None if there is none."""
     of_tree = (other for other in index.made_of(tree) if other.operation == run.operation and other.status == COMPLETED)
     return next((other for other in of_tree if other.id != run.id), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Metrics of the judged run and of the run that it is compared with (None without one)."""
+
+    run: Metrics
+    base: Metrics | None = None
+
+
+Term: TypeAlias = Callable[[Sides], float]
+
+
+class GateError(UsageError):
+    """A gate that does not parse; `detail` marks the place."""
+
+    kind = "bad-gate"
+
+    def __init__(self, words: str, text: str, place: int) -> None:
+        super().__init__(f"cannot read the gate: {words}", "for example: --metric 'loss<=base*1.02'")
+        self.detail = f"  {text}\n  {' ' * place}^"
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A parsed limit: its text, metric, sign, the limit as a function, and if that needs a base."""
+
+    text: str
+    metric: str
+    sign: str
+    limit: Term
+    needs_base: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The result of a gate: the metric's value, the limit, and the base's value (None if the gate has no base)."""
+
+    text: str
+    metric: str
+    value: float
+    limit: float
+    base: float | None
+    passed: bool
+
+
+def judge(gate: Gate, sides: Sides) -> Judged:
+    """Applies the gate to a run; nan never passes. Raises UnknownRun if a metric is missing."""
+    value, limit = ask(sides.run, gate.metric, "the run"), gate.limit(sides)
+    base = sides.base.ask(gate.metric.removeprefix("metric:")) if gate.needs_base and sides.base is not None else None
+    # Python's `!=` holds for nan, but a gate must not pass on it
+    passed = SIGNS[gate.sign](value, limit) and not math.isnan(value) and not math.isnan(limit)
+    return Judged(gate.text, gate.metric, value, limit, base, passed)
+
+
+def ask(metrics: Metrics | None, name: str, whose: str) -> float:
+    """Returns the metric `name`. Raises UnknownRun if it is missing, UsageError if the name is that of a flag."""
+    name = name.removeprefix("metric:")
+    if name.startswith("flag:"):
+        raise UsageError(f"'{name}' is a flag; a gate holds metrics against limits", "name a metric")
+    found = metrics.ask(name) if metrics is not None else None
+    if found is None:
+        known = ", ".join(metrics or ())
+        raise UnknownRun(f"{whose} has no metric '{name}'", f"it has {known[:200]}" if known else "it has none")
+    return found
+
+
+def nan_of(metrics: Metrics) -> float:
+    """Returns the metric called `nan`. Raises UsageError without one: the user meant the number."""
+    if NAN not in metrics:
+        raise UsageError("nan is no limit", "a metric that is nan passes no gate")
+    return ask(metrics, NAN, "the run")
+
+
+def read_gate(text: str) -> Gate:
+    """Parses a gate. Raises GateError."""
+    head = HEAD.match(text)
+    if not head:
+        raise GateError("a metric, a sign and a limit are expected", text, 0)
+    reader = Reader(text, head.end(), head[1])
+    limit = reader.sum(0)
+    if reader.word:
+        raise GateError(f"'{reader.word}' has no meaning here", text, reader.start)
+    return Gate(text.strip(), head[1], head[2].replace("==", "="), limit, reader.needs_base)
+
+
+class Reader:
+    """A recursive-descent parser of a gate's limit; `metric` is the gate's left side."""
+
+    def __init__(self, text: str, place: int, metric: str) -> None:
+        self.text, self.place, self.start, self.metric = text, place, place, metric
+        self.kind, self.word = "", ""
+        self.needs_base = False
+        self.next()
+
+    def next(self) -> str:
+        """Consumes the current token and returns it; reads the next one. Raises GateError."""
+        taken = self.word
+        found = TOKEN.match(self.text, self.place)
+        self.start = found.start(found.lastgroup or 0) if found else self.place
+        if not found and self.text[self.place :].strip():
+            raise GateError(f"'{self.text[self.place :].strip()[0]}' has no meaning here", self.text, self.place)
+        self.kind, self.word = (found.lastgroup or "", found[found.lastgroup or 0]) if found else ("", "")
+        self.place = found.end() if found else len(self.text)
+        return taken
+
+    def sum(self, depth: int) -> Term:
+        """Parses products joined by `+` and `-`."""
+        return self.chain(depth, {"+": operator.add, "-": operator.sub}, self.product)
+
+    def product(self, depth: int) -> Term:
+        """Parses factors joined by `*` and `/`."""
+        return self.chain(depth, {"*": operator.mul, "/": divided}, self.factor)
+
+    def chain(self, depth: int, signs: dict[str, Callable[[float, float], float]], part: Callable[[int], Term]) -> Term:
+        """Parses parts joined by some of the signs, left-associative."""
+        first, rest = part(depth), []
+        while self.kind == "sign" and self.word in signs:
+            sign = signs[self.next()]
+            rest.append((sign, part(depth)))
+
+        def value(sides: Sides) -> float:
+            found = first(sides)
+            for sign, term in rest:
+                found = sign(found, term(sides))
+            return found
+
+        return value
+
+    def factor(self, depth: int) -> Term:
+        """Parses a number, a metric, a negation, or a sum in parentheses."""
+        if depth > DEEPEST:
+            raise GateError("it is nested too deeply", self.text, self.start)
+        kind, start, word = self.kind, self.start, self.next()
+        if kind == "number":
+            return lambda _: float(word)
+        if kind in {"name", "quoted"}:
+            return self.named(word, quoted=kind == "quoted")
+        if word == "-":
+            inner = self.factor(depth + 1)
+            return lambda sides: -inner(sides)
+        if word == "(":
+            found = self.sum(depth + 1)
+            if self.word != ")":
+                raise GateError("this parenthesis is not closed", self.text, start)
+            self.next()
+            return found
+        raise GateError(f"a number or a name is expected{f', not {word!r}' if word else ''}", self.text, start)
+
+    def named(self, name: str, *, quoted: bool) -> Term:
+        """Returns the term for a metric of the run or of the base."""
+        first, colon, rest = name.partition(":")
+        if name == NAN and not quoted:
+            return lambda sides: nan_of(sides.run)
+        if quoted or first != BASE:
+            return lambda sides: ask(sides.run, name, "the run")
+        self.needs_base = True
+        return lambda sides: ask(sides.base, rest if colon else self.metric, "the base")
+
+
+def divided(value: float, by: float) -> float:
+    """Returns the quotient; nan for a division by zero."""
+    return value / by if by else math.nan

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitrun.errors import BadRun, ObjectsGone
 from gitrun.git.objects import Objects
-from gitrun.model.encode import DIRECTORY
-from gitrun.model.files import kept_name
-from gitrun.model.refs import EMPTY_TREE
-from gitrun.store.kept_files import entry_of
-from gitrun.store.results import kept
+from gitrun.model import encode
+from gitrun.model.run import DIRECTORY, EMPTY_TREE, STEPS, kept_name
+from gitrun.store.kept_files import entry_of, kept
+from gitrun.store.runs import bulk_reader
 from gitrun.store.submodules import Side, aligned, side_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from gitrun.git.exe import Git
+    from gitrun.model.provenance import Basis, StepRun
     from gitrun.model.run import Attempt, Run
+
 
 SOURCE, PRODUCED, LOCAL = "source", "produced", "local"
 PARTS = (SOURCE, PRODUCED, LOCAL)
@@ -140,3 +143,36 @@ def changes(git: Git, old: str, new: str) -> list[Change]:
     # status and path alternate; the field after the last NUL is empty
     pairs = zip(fields[0:-1:2], fields[1::2], strict=False)
     return [Change(os.fsdecode(path), CHANGES.get(status, CHANGED)) for status, path in pairs]
+
+
+def family(git: Git, run: Run) -> tuple[Basis | None, tuple[StepRun, ...]]:
+    """Returns the basis of the run's last attempt and the steps that it made. Raises BadRun.
+
+    The basis is None if the attempt rests only on its source.
+    """
+    with Objects(git) as objects:
+        found = objects.read(f"{run.attempt.id}:{encode.RUN}")
+        if found is None or found.data is None or not encode.rests_on_more(found.data):
+            return None, ()
+        from gitrun.model.provenance import read_basis, read_steps
+
+        result = objects.read(f"{run.attempt.left}:{encode.RESULT}") if run.attempt.kind == STEPS else None
+        return read_basis(found.data), read_steps(result.data) if result else ()
+
+
+def bases(git: Git, runs: Sequence[Run]) -> list[Basis]:
+    """Returns the basis of each run's last attempt; an empty one if it cannot be read."""
+    from gitrun.model.provenance import NOTHING, read_basis
+
+    names = [f"{run.attempt.id}:{encode.RUN}" for run in runs]
+    try:
+        with Objects(git) as objects:
+            records = objects.read_many(names)
+    except ObjectsGone:  # git cat-file dies when it reads a truncated tree, and with it all other requests
+        records = bulk_reader(git).read_many(names)
+    found = [NOTHING] * len(runs)
+    for place, one in enumerate(records):
+        if one and one.data and encode.rests_on_more(one.data):
+            with suppress(BadRun):
+                found[place] = read_basis(one.data)
+    return found

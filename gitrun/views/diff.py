@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gitrun.git.objects import Objects, TreeMaker
-from gitrun.model.encode import DIRECTORY, OUTPUT
+from gitrun.model.encode import OUTPUT
 from gitrun.model.flags import same_value
 from gitrun.model.provenance import needed
-from gitrun.model.refs import EMPTY_TREE
+from gitrun.model.run import DIRECTORY, EMPTY_TREE
 from gitrun.store.checkpoints import source_tree
 from gitrun.store.submodules import Side, aligned, side_of
-from gitrun.views.contents import ADDED, CARRIED, CHANGED, DELETED, Change, Others, changes
-from gitrun.views.family import bases
+from gitrun.views.contents import ADDED, CARRIED, CHANGED, DELETED, Change, Others, bases, changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitrun.errors import UnknownRun, UsageError
-from gitrun.model.dates import require_date
 from gitrun.model.filters import PROPERTIES, look_up, names_in, read_filter
-from gitrun.model.status import RUNNING
+from gitrun.model.run import RUNNING
+from gitrun.model.settings import require_date
 from gitrun.store.resolve import find
 
 KEYS = ("file", "blob")

@@ -12,8 +12,8 @@ import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from gitrun.git.places import make_private
-from gitrun.model.files import UP, kept_name
+from gitrun.git.locks import make_private
+from gitrun.model.run import UP, kept_name
 from gitrun.workspace.erase import erase, is_directory
 from gitrun.workspace.links import is_cache, make_parents
 

@@ -18,28 +18,26 @@ from typing import TYPE_CHECKING
 from gitrun.errors import CannotRun, UnknownRun, UsageError
 from gitrun.git.objects import COMMIT, EXECUTABLE, LINK, Objects, TreeMaker, entry_at
 from gitrun.model import encode
-from gitrun.model.files import File, is_safe, kept_name
 from gitrun.model.provenance import read_steps
-from gitrun.model.refs import run_ref, short
-from gitrun.model.run import Run
+from gitrun.model.run import File, Run, is_safe, kept_name, run_ref, short
 from gitrun.store.checkpoints import source_tree
 from gitrun.store.commits import scratch
-from gitrun.store.kept_files import unpack
+from gitrun.store.kept_files import kept, unpack
 from gitrun.store.refs import read_ref
-from gitrun.store.results import kept
 from gitrun.store.runs import attempts
 from gitrun.workspace.links import make_parents, prune
 from gitrun.workspace.outputs import describe
+from gitrun.workspace.run_files import content
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from gitrun.git.exe import Git
     from gitrun.git.objects import Entry
-    from gitrun.model.plan import Outcome
+    from gitrun.model.plan import Outcome, Request
     from gitrun.model.provenance import StepRun
-    from gitrun.model.request import Request
     from gitrun.workspace.session import Road
+
 
 DONE, LEFT, GONE = "done", "left", "gone"
 # a checkout into an empty directory: settings for the user's worktree do not apply
@@ -325,14 +323,6 @@ def write(git: Git, objects: Objects, run: Run, file: File, target: Path) -> boo
     # git records only the executable bit; the rest follows the user's umask
     target.chmod(0o777 & ~umask() if entry.mode == EXECUTABLE else 0o666 & ~umask())
     return True
-
-
-def content(git: Git, commit: str, file: File) -> bytes | None:
-    """Returns the bytes of a produced file in the repository as the program left them; None if it is missing."""
-    stored = git.attempt("cat-file", "blob", f"{commit}:{file.path}")
-    if stored.returncode or hashlib.sha256(stored.stdout).hexdigest() == file.sha256:
-        return None if stored.returncode else stored.stdout
-    return git.run("cat-file", "--filters", f"{commit}:{file.path}")
 
 
 def umask() -> int:

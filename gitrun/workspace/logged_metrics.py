@@ -6,7 +6,7 @@ import json
 import time
 from typing import TYPE_CHECKING
 
-from gitrun.model.series import Gathering, number
+from gitrun.model.metrics import Gathering, number
 from gitrun.process.output_lines import open_regular
 
 if TYPE_CHECKING:

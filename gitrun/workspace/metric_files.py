@@ -17,14 +17,14 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from gitrun.model.series import STEP, number, number_in
+from gitrun.model.metrics import STEP, number, number_in
 from gitrun.process.output_lines import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from gitrun.model.series import Gathering
+    from gitrun.model.metrics import Gathering
 
 MOST_FILES, LARGEST = 200, 64 << 20
 """The most metric files read of an attempt, and the most bytes of one."""

@@ -13,8 +13,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from gitrun.model.metrics import as_float
-from gitrun.model.series import STEP, Gathering, Steps
+from gitrun.model.metrics import STEP, Gathering, Steps, as_float
 from gitrun.process.output_lines import Lines, open_regular, pieces
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from gitrun.model.metrics import Metrics
-from gitrun.model.series import Gathered, Gathering
+from gitrun.model.metrics import Gathered, Gathering, Metrics
 from gitrun.process import output_lines
 from gitrun.workspace.logged_metrics import Logged
 from gitrun.workspace.metric_lines import Rules, Scanner, read_rules, scan

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from gitrun.errors import CannotRun
-from gitrun.model.series import Gathering, number_in
+from gitrun.model.metrics import Gathering, number_in
 from gitrun.process import output_lines
 from gitrun.process.run import Beside
 from gitrun.workspace.metric_lines import RULES

@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitrun.errors import GitFailed
+from gitrun.git.locks import make_private
 from gitrun.git.objects import EXECUTABLE, FILE, LINK, Entry
-from gitrun.git.places import make_private
 from gitrun.git.status import Seen, scan
-from gitrun.model.encode import DIRECTORY
-from gitrun.model.files import DEEPEST, File, kept_name
+from gitrun.model.run import DEEPEST, DIRECTORY, File, kept_name
 from gitrun.store.commits import import_blobs, quoted, scratch, write_blobs
 from gitrun.workspace import beside
 from gitrun.workspace.erase import erase

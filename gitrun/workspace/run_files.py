@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING, BinaryIO
 from gitrun.errors import UnknownRun
 from gitrun.git.objects import Objects
 from gitrun.model import encode
-from gitrun.model.files import kept_name
-from gitrun.model.refs import short
-from gitrun.model.status import RUNNING
-from gitrun.store.kept_files import unpack
+from gitrun.model.run import RUNNING, File, Run, kept_name, short
+from gitrun.store.kept_files import kept, unpack
 from gitrun.store.live import directory_of
-from gitrun.store.results import kept
 
 if TYPE_CHECKING:
     from gitrun.git.exe import Git
-    from gitrun.model.run import Run
+
 
 SOURCE, FLAGS, OUTPUT = "source", "flags", "output"
 """Parts of a run that can be read. `source` also takes a path."""
@@ -49,8 +46,6 @@ def copy_file(git: Git, run: Run, what: str, path: str | None, sink: BinaryIO) -
 
 def recorded_file(git: Git, run: Run, what: str, path: str) -> bytes:
     """Returns the bytes of a file in the repository. Raises UnknownRun if it is missing or a directory."""
-    from gitrun.workspace.checkout import content
-
     made = next((file for file in run.attempt.files if file.path == path), None) if what != SOURCE else None
     if made and (data := content(git, run.attempt.left, made)) is not None:
         return data
@@ -68,3 +63,13 @@ def recorded(git: Git, name: str) -> bytes | None:
     with Objects(git) as objects:
         found = objects.read(name)
     return found.data if found else None
+
+
+def content(git: Git, commit: str, file: File) -> bytes | None:
+    """Returns the bytes of a produced file in the repository as the program left them; None if it is missing."""
+    stored = git.attempt("cat-file", "blob", f"{commit}:{file.path}")
+    import hashlib  # loads OpenSSL, which most verbs that look at runs do not need
+
+    if stored.returncode or hashlib.sha256(stored.stdout).hexdigest() == file.sha256:
+        return None if stored.returncode else stored.stdout
+    return git.run("cat-file", "--filters", f"{commit}:{file.path}")

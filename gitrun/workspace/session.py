@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gitrun.git.exe import Git
-    from gitrun.model.request import Request
+    from gitrun.model.plan import Request
     from gitrun.model.settings import Settings
     from gitrun.process.run import Stream
 

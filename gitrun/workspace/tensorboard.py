@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-    from gitrun.model.series import Gathering
+    from gitrun.model.metrics import Gathering
 
 
 PREFIX = "events.out.tfevents."

@@ -26,7 +26,7 @@ from looking import FLOOR, spent
 from spine import command, git, live_in
 
 from gitrun import Project
-from gitrun.model.request import Request
+from gitrun.model.plan import Request
 from gitrun.process.streams import NoStream
 from gitrun.sharing.transfer import Order
 from gitrun.store.trust import commits_of

@@ -15,7 +15,7 @@ from clones import make_team, tip
 from repository import Repo
 
 from gitrun import Project
-from gitrun.sharing.hook_rules import CLIENT, guarded, settings_of, version_from
+from gitrun.sharing.hook_files import CLIENT, guarded, settings_of, version_from
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "hostile"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))

@@ -16,7 +16,7 @@ from tensorboardX.proto.summary_pb2 import Summary, SummaryMetadata
 from tensorboardX.proto.tensor_pb2 import TensorProto
 from tensorboardX.proto.tensor_shape_pb2 import TensorShapeProto
 
-from gitrun.model.series import Gathered, Gathering
+from gitrun.model.metrics import Gathered, Gathering
 from gitrun.workspace.tensorboard import LARGEST, PREFIX, event_files, gather, scalars
 
 NAMED = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name="scalars"))

@@ -12,8 +12,7 @@ from three_runs import listed, three_runs
 from gitrun import Project
 from gitrun.store.live import hold
 from gitrun.upkeep import gc
-from gitrun.upkeep.gc import Rules
-from gitrun.upkeep.retention import Retention
+from gitrun.upkeep.gc import Retention, Rules
 from gitrun.workspace.slots import lease
 
 BIG = "open('big.bin', 'wb').write(bytes(1000))\n"

@@ -13,7 +13,7 @@ from keyboard import Terminal
 from supervised import ended, live, owner, runs, start, until
 
 from gitrun import Project
-from gitrun.model.status import RUNNING
+from gitrun.model.run import RUNNING
 
 BAR = """\
 import sys, time

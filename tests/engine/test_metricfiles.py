@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitrun.model.series import Gathered, Gathering
+from gitrun.model.metrics import Gathered, Gathering
 from gitrun.workspace.metric_files import gather, metric_files, points
 
 LIGHTNING = "epoch,step,train_loss,val_acc\n0,9,0.9,\n0,9,,0.5\n1,19,0.4,\n1,19,,0.75\n"

@@ -15,7 +15,7 @@ from repository import Repo
 from submodules import make_modules
 
 from gitrun import Project
-from gitrun.model.request import Request
+from gitrun.model.plan import Request
 from gitrun.source import submodules
 
 if TYPE_CHECKING:

@@ -13,9 +13,8 @@ from runs_made_up import made_up
 from gitrun import Project
 from gitrun.errors import CannotRun, UsageError
 from gitrun.model.flags import Flag, Flags, Typed
-from gitrun.model.params import Params
-from gitrun.model.plan import Plan
-from gitrun.model.request import Request
+from gitrun.model.plan import Plan, Request
+from gitrun.model.run import Params
 from gitrun.scripts.discover import Script
 from gitrun.source.planning import fill_in, flag_variables, moved_flags, restart_params
 

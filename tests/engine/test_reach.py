@@ -103,7 +103,7 @@ def test_notebook_flag_that_no_cell_reads_is_refused(repo) -> None:
     cell = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": "x = 1\nprint(x)"}
     repo.write("n.ipynb", json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}))
     plan = Project(repo.path).plan
-    from gitrun.model.request import Request
+    from gitrun.model.plan import Request
 
     with pytest.raises(UsageError, match=r"flag 'q' of n\.ipynb would not reach its notebook"):
         plan(Request(operation="n.ipynb", flags={"q": 1}, force_flags=True))

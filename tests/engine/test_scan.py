@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gitrun.model.metrics import MOST_NAMES
 from gitrun.model.plan import Outcome
-from gitrun.model.series import MOST_NAMES
 from gitrun.process.output_lines import LONGEST, SIZE, needle
 from gitrun.store.live import hold
 from gitrun.workspace.metric_lines import Rules, write_rules

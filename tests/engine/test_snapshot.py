@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from repository import Repo
 
 import gitrun
-from gitrun.model.request import Request
+from gitrun.model.plan import Request
 
 if TYPE_CHECKING:
     from gitrun.model.plan import Source

@@ -28,9 +28,9 @@ def test_a_run_in_place_has_them_and_nothing_is_said(repo):
 
 
 def test_a_large_directory_is_not_looked_into(repo, monkeypatch):
-    from gitrun.source import special_files
+    from gitrun.source import snapshot
 
     os.mkfifo(repo.path / "pipe")
-    assert list(special_files.specials(os.fsencode(repo.path))) == [b"pipe"]
-    monkeypatch.setattr(special_files, "LARGE", 0)
-    assert list(special_files.specials(os.fsencode(repo.path))) == []
+    assert list(snapshot.specials(os.fsencode(repo.path))) == [b"pipe"]
+    monkeypatch.setattr(snapshot, "LARGE", 0)
+    assert list(snapshot.specials(os.fsencode(repo.path))) == []

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitrun.model.files import kept_name
+from gitrun.model.run import kept_name
 
 
 @pytest.mark.parametrize(

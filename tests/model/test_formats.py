@@ -9,9 +9,9 @@ import pytest
 from runs_made_up import made_up
 
 from gitrun.errors import UsageError
-from gitrun.model.dates import require_date
 from gitrun.model.flags import Flags
 from gitrun.model.metrics import Metrics, Summary
+from gitrun.model.settings import require_date
 from gitrun.model.text import relative_text
 from gitrun.views.formats import read_format
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gitrun.model.log_lines import LogLines
-from gitrun.model.series import Gathered
+from gitrun.model.metrics import Gathered
 from gitrun.workspace.metric_lines import Scanner
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"

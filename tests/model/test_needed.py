@@ -8,9 +8,8 @@ import pytest
 from runs_made_up import made_up
 
 from gitrun.model.flags import Flags
-from gitrun.model.needed import MATCHES, UNCHANGED, skip_restart, skip_start
-from gitrun.model.params import Params
-from gitrun.model.plan import Plan, Source
+from gitrun.model.plan import MATCHES, UNCHANGED, Plan, Source, skip_restart, skip_start
+from gitrun.model.run import Params
 
 NOW = datetime(2026, 11, 22, tzinfo=timezone.utc)
 OLD, NEW = "5" * 40, "6" * 40

@@ -10,7 +10,7 @@ from runs_made_up import made_up
 
 from gitrun.errors import UsageError
 from gitrun.model.api_request import READERS, request_from
-from gitrun.model.request import Request
+from gitrun.model.plan import Request
 
 REFUSED = {
     "'lr' is no option of run": {"lr": 3},

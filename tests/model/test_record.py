@@ -11,12 +11,10 @@ from runs_made_up import WHEN
 
 from gitrun.errors import BadRun
 from gitrun.model import decode, encode
-from gitrun.model.files import File, Skipped
 from gitrun.model.flags import Flags
 from gitrun.model.metrics import Metrics
-from gitrun.model.params import Params
 from gitrun.model.plan import Outcome, Plan, Source
-from gitrun.model.run import Comment, Notes
+from gitrun.model.run import Comment, File, Notes, Params, Skipped
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 PLAIN = st.one_of(st.booleans(), st.integers(), st.floats(), TEXT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gitrun.errors import UsageError
-from gitrun.model.request import Request, check
+from gitrun.model.plan import Request, check
 
 REFUSED = {
     "nothing to run": {},

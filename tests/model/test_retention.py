@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from runs_made_up import WHEN, made_up
 
-from gitrun.upkeep.retention import Retention, superfluous
+from gitrun.upkeep.gc import Retention, superfluous
 
 AFTER = (WHEN + timedelta(days=1)).timestamp()
 

@@ -11,8 +11,7 @@ import pytest
 from runs_made_up import made_up
 
 from gitrun.model.metrics import Metrics
-from gitrun.model.params import Params
-from gitrun.model.run import as_json, attempt_as_json, restart_needed, rfc3339, run_params_for_restart
+from gitrun.model.run import Params, as_json, attempt_as_json, restart_needed, rfc3339, run_params_for_restart
 
 KEYS = {
     "id", "operation", "status", "flags", "given", "label", "tags", "comments", "marked", "started", "stopped", "duration",

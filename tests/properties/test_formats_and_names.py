@@ -11,11 +11,10 @@ from runs_made_up import made_up
 
 from gitrun.errors import UnknownRun, UsageError
 from gitrun.model.flags import Flags, is_name
-from gitrun.model.refs import is_id
+from gitrun.model.run import is_id
 from gitrun.model.run_names import choose, digits_of, id_named
 from gitrun.model.text import safe_text
-from gitrun.views.format_fields import ATOMS, TIME_FORMS, TIMES
-from gitrun.views.formats import read_format
+from gitrun.views.formats import ATOMS, TIME_FORMS, TIMES, read_format
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
 RUN = made_up(flags={"lr": 0.1})

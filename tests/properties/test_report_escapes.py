@@ -23,8 +23,7 @@ from gitrun.render.junit import junit
 from gitrun.render.markdown import markdown
 from gitrun.render.report_json import data
 from gitrun.views.contents import Change
-from gitrun.views.history import Commit
-from gitrun.views.ranges import Range
+from gitrun.views.history import Commit, Range
 from gitrun.views.report import Detail, Report
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from stateful.model import COMPLETED, ERROR, STAGED, Clone, Refused, Said, State
 
 from gitrun import Project
 from gitrun.errors import NotTrusted, StaleRun
-from gitrun.model.request import Request
+from gitrun.model.plan import Request
 from gitrun.model.run import Comment, Notes
 from gitrun.process.streams import NoStream
 from gitrun.sharing.transfer import Order

@@ -14,8 +14,7 @@ import tomli
 from gitrun import Project
 from gitrun.errors import CannotRun, UsageError
 from gitrun.sharing import hook_files
-from gitrun.sharing.hook_files import Hooks
-from gitrun.sharing.hook_rules import CLIENT, NAMES, digest, is_ours, settings_of, version_from
+from gitrun.sharing.hook_files import CLIENT, NAMES, Hooks, digest, is_ours, settings_of, version_from
 
 HOOKS = Path(__file__).parents[2] / "hooks"
 FOREIGN = b"#!/bin/sh\necho foreign >> log\n"

@@ -200,7 +200,7 @@ def test_base_that_cannot_be_written_is_answered_from_memory(project) -> None:
 
 
 def test_bar_shows_how_the_index_of_very_many_runs_is_built(capsys) -> None:
-    from gitrun.commands.opening import show_progress
+    from gitrun.commands.selecting import show_progress
 
     show_progress(1_000, 2_000)
     assert capsys.readouterr().err == ""

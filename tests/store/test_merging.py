@@ -10,8 +10,7 @@ from clones import make_team, tip
 from gitrun import Project
 from gitrun.model.decode import read_notes
 from gitrun.model.run import Comment, Notes
-from gitrun.sharing.annotation_merge import Side, merge_notes
-from gitrun.sharing.merge import fitting
+from gitrun.sharing.merge import Side, fitting, merge_notes
 
 NOW = datetime(2026, 11, 22, tzinfo=timezone.utc)
 

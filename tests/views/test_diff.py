@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runs_made_up import made_up
 
-from gitrun.model.files import File
+from gitrun.model.run import File
 from gitrun.views.contents import Change
 from gitrun.views.diff import differing, differing_files, flat
 

@@ -6,7 +6,7 @@ import pytest
 
 from gitrun import Project
 from gitrun.errors import UsageError
-from gitrun.views.ranges import read_range
+from gitrun.views.history import read_range
 
 
 def of(repo, words=None) -> tuple[str, str | None]:
