@@ -120,7 +120,7 @@ def perform(road: Road, job: Job) -> Outcome:
                 return without_place(road, job, never_begun())
         signals = job.signals or stack.enter_context(Signals())
         try:
-            site = replace(site, meter=Meter(started.live, rules_for(job.plan, road.settings.metrics)))
+            site = replace(site, meter=Meter(started.live, rules_for(job.plan, road.settings.metrics), site.tree, site.apart))
             ended = carry_out(road, job, site, signals)
         except (CannotRun, OSError) as error:
             ended = not_run(road, error)

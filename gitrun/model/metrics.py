@@ -229,17 +229,18 @@ class Steps:
 class Gathering:
     """The series of the metrics from one source: the log, the output, or files.
 
-    `echoes` maps names of flags to their values. A name among them becomes a metric, with all of its values, as soon as
-    one value differs from the flag's: until then the program only prints its settings.
+    Keeps at most `most_points` points of a metric; summaries are exact. `echoes` maps names of flags to their values. A
+    name among them becomes a metric, with all of its values, as soon as one value differs from the flag's: until then the
+    program only prints its settings.
     """
 
-    def __init__(self, echoes: Mapping[str, float] | None = None) -> None:
+    def __init__(self, most_points: int = MOST_POINTS, echoes: Mapping[str, float] | None = None) -> None:
         self.series: dict[str, Series] = {}
         self._echoes, self._held = dict(echoes or {}), dict[str, Series]()
         self.is_full = False
         self.steps = Steps()
         self._row, self._step = -1, math.nan
-        self._room, self._limit = ROOM, MOST_POINTS
+        self._room, self._most, self._limit = ROOM, most_points, most_points
 
     def takes(self, name: str) -> bool:
         """Returns whether values of this name are accepted; registers a new name if there is room."""
@@ -260,7 +261,7 @@ class Gathering:
             return False
         self._room = room
         self.series[name] = series
-        self._limit = limit_for(len(self.series))
+        self._limit = min(self._most, limit_for(len(self.series)))
         return True
 
     def add(self, name: str, value: float, step: float) -> None:

@@ -100,7 +100,7 @@ class Scanner:
     """Gathers metrics by the two rules from a program's output, piece by piece while it is written."""
 
     def __init__(self, flags: Mapping[str, float] | None = None) -> None:
-        self.gathering = Gathering(flags)
+        self.gathering = Gathering(echoes=flags)
         self._streams = (Stream(), Stream())
         self._names: dict[bytes, str] = {}
         # Python compiles each in a millisecond: only if an output has something to find

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from gitrun.model.plan import Outcome
     from gitrun.store.live import Live
+    from gitrun.workspace.live_files import LiveFiles
     from gitrun.workspace.output_patterns import Search
 
 SOONEST, LATEST = 1.0, 5.0
@@ -33,14 +34,18 @@ EVENTS = "tfevents"
 
 
 class Meter:
-    """Gathers the metrics of one attempt from its log and its output."""
+    """Gathers the metrics of one attempt from its log and its output, and while it runs from files below `tree`.
 
-    def __init__(self, live: Live, rules: Rules) -> None:
-        self._live, self._rules = live, rules
+    `apart` are paths that are not the program's.
+    """
+
+    def __init__(self, live: Live, rules: Rules, tree: Path | None = None, apart: frozenset[bytes] = frozenset()) -> None:
+        self._live, self._rules, self._tree, self._apart = live, rules, tree, apart
+        self._files: LiveFiles | None = None
         self._scanner, self._logged = Scanner(rules.flags), Logged(live.metrics)
         self._search: Search | None = None
         self._size = 0
-        self._due, self._pause = time.monotonic() + SOONEST, SOONEST
+        self._due, self._pause, self._begun = time.monotonic() + SOONEST, SOONEST, time.time()
         self._shown = Metrics()
         self._found: Metrics | None = None
 
@@ -66,10 +71,14 @@ class Meter:
         more = self._logged.look(SLICE)
         if self._rules.patterns and self._size:
             self._searching().look(self._size)
-        now = Gathered(tuple(self._told())).metrics()
+        is_reading_files = self._look_at_files()
+        files = self._files.gatherings() if self._files else ()
+        now = Gathered((*self._told(), *files)).metrics()
         if now.pack() != self._shown.pack():
             self._shown, self._pause = now, SOONEST
             self._live.show_metrics(now)
+        elif is_reading_files:
+            self._pause = SOONEST
         elif not more:
             # nothing new: poll less often
             self._pause = min(self._pause * 1.5, LATEST)
@@ -100,6 +109,17 @@ class Meter:
         if self._search:
             yield self._search.gathering
         yield self._scanner.gathering
+
+    def _look_at_files(self) -> bool:
+        """Reads what is new in metric files and event files. Returns whether there is more to read."""
+        if self._tree is None:
+            return False
+        if self._files is None:
+            # imported late: many programs end before this
+            from gitrun.workspace.live_files import LiveFiles
+
+            self._files = LiveFiles(self._tree, self._apart, self._begun)
+        return self._files.look(SLICE)
 
     def _searching(self) -> Search:
         from gitrun.workspace.output_patterns import Search

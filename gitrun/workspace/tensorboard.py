@@ -59,13 +59,8 @@ def gather(tree: Path, paths: Iterable[str], since: float, gathering: Gathering,
     Tags get their directory as a prefix if files are in several directories, as for training and validation. Calls `turn` after
     each AT_ONCE scalars.
     """
-    files, left = event_files(paths), MOST_BYTES
-    if not files:
-        return True
-    top = os.path.commonpath([os.path.dirname(path) for path in files])
-    for path in files:
-        place = os.path.relpath(os.path.dirname(path) or ".", top or ".")
-        before = "" if place == "." else f"{place}/"
+    left = MOST_BYTES
+    for path, before in prefixes(paths):
         file = open_regular(str(tree / path))
         if file is None:
             continue
@@ -82,30 +77,51 @@ def gather(tree: Path, paths: Iterable[str], since: float, gathering: Gathering,
     return True
 
 
+def prefixes(paths: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yields each event file among the paths with the prefix of its tags: its directory, if there are several."""
+    files = event_files(paths)
+    top = os.path.commonpath([os.path.dirname(path) for path in files]) if files else ""
+    for path in files:
+        place = os.path.relpath(os.path.dirname(path) or ".", top or ".")
+        yield path, "" if place == "." else f"{place}/"
+
+
 def scalars(file: BinaryIO, since: float = 0.0, most: int = MOST_BYTES) -> Iterator[Scalar]:
     """Yields the scalars in an event file. Skips damaged records: a killed program leaves half a record."""
-    known: set[str] = set()
-    for record in records(file, most):
-        try:
-            yield from event(memoryview(record), since, known)
-        except (ValueError, struct.error, IndexError):  # not a message, or truncated
-            continue
+    return Reader(since).scalars(file, most)
 
 
-def records(file: BinaryIO, most: int) -> Iterator[bytes]:
-    """Yields the records in the first `most` bytes of a file. Checksums are not verified."""
-    size, at = os.fstat(file.fileno()).st_size, 0
-    while len(head := file.read(12)) == 12:
-        (length,) = struct.unpack_from("<Q", head)
-        at += length + 16
-        if at > size or at > most:
-            return
-        # the header's checksum is not verified, so a damaged length must stay harmless
-        if length > LARGEST:
-            file.seek(length + 4, os.SEEK_CUR)
-            continue
-        yield file.read(length)
-        file.read(4)
+class Reader:
+    """A reader of one event file, which may grow: `at` is the end of the last record that was read."""
+
+    def __init__(self, since: float) -> None:
+        self.at = 0
+        self._since, self._known = since, set[str]()
+
+    def scalars(self, file: BinaryIO, most: int = MOST_BYTES) -> Iterator[Scalar]:
+        """Yields the scalars behind `at` in the file. Skips damaged records."""
+        for record in self._records(file, most):
+            try:
+                yield from event(memoryview(record), self._since, self._known)
+            except (ValueError, struct.error, IndexError):  # not a message, or truncated
+                continue
+
+    def _records(self, file: BinaryIO, most: int) -> Iterator[bytes]:
+        """Yields the whole records in the first `most` bytes of a file. Checksums are not verified."""
+        size = os.fstat(file.fileno()).st_size
+        file.seek(self.at)
+        while len(head := file.read(12)) == 12:
+            (length,) = struct.unpack_from("<Q", head)
+            end = self.at + length + 16
+            if end > size or end > most:
+                return
+            self.at = end
+            # the header's checksum is not verified, so a damaged length must stay harmless
+            if length > LARGEST:
+                file.seek(length + 4, os.SEEK_CUR)
+                continue
+            yield file.read(length)
+            file.read(4)
 
 
 def event(message: memoryview, since: float, known: set[str]) -> Iterator[Scalar]:
