@@ -13,7 +13,7 @@ from gitrun.errors import GitrunError, UsageError
 from gitrun.model.run import COMPLETED, ERROR, short
 from gitrun.model.text import numbers_text, safe_text
 from gitrun.render.text import run_json
-from gitrun.views.checking import Checked, check, judge_run, read_gate, usual_operation
+from gitrun.views.gates import Checked, check, judge_run, read_gate, usual_operation
 from gitrun.views.select import is_both
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from gitrun.model.run import Run
     from gitrun.project import Project
-    from gitrun.views.checking import Gate, Judged
+    from gitrun.views.gates import Gate, Judged
 
 SKIP = 125
 """Exit status that makes git bisect skip a commit."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitrun.scripts import configargparse_reader
-from gitrun.scripts.argparse_nodes import (
+from gitrun.scripts.argparse_model import (
     Adder,
     Commands,
     Findings,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from gitrun.model.flags import Flag
-    from gitrun.scripts.argparse_nodes import Known
+    from gitrun.scripts.argparse_model import Known
     from gitrun.scripts.constant_folding import Scope
     from gitrun.scripts.module import Function
 

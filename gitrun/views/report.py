@@ -18,9 +18,9 @@ from gitrun.model.run import COMPLETED, STATUSES, short
 from gitrun.model.text import count_text, safe_lines
 from gitrun.store.commits import signature
 from gitrun.store.submodules import aligned, side_of
-from gitrun.views.checking import latest_of
 from gitrun.views.contents import CHANGED, CHANGES, Change, Others
 from gitrun.views.diff import differing, flat
+from gitrun.views.gates import latest_of
 from gitrun.views.history import Range, history, tree_of
 
 if TYPE_CHECKING:

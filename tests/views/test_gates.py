@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gitrun.errors import GitrunError, UnknownRun, UsageError
 from gitrun.model.metrics import Metrics, Summary
-from gitrun.views.checking import GateError, Judged, Sides, judge, read_gate
+from gitrun.views.gates import GateError, Judged, Sides, judge, read_gate
 
 RUN = Metrics({"loss": 0.5, "acc": 0.9, "val/loss": 0.6, "nan": math.nan}, {"loss": Summary(0.9, 0.5, 0.4, 0.9, 7)})
 BASE = Metrics({"loss": 0.5, "acc": 0.8, "zero": 0.0})
