@@ -25,8 +25,8 @@ from gitrun.store.live import recorded
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from gitrun.lifecycle.decide import Manners
-    from gitrun.lifecycle.verify import Rules, Verdict
+    from gitrun.lifecycle.decide import Prompts
+    from gitrun.lifecycle.verify import Verdict, VerifyRules
     from gitrun.model.lent import Lent
     from gitrun.model.plan import Outcome, Plan, Request, Skip, Source
     from gitrun.model.run import Attempt, BrokenRun, Run
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     from gitrun.store.index import Index
     from gitrun.store.trash import Restored
     from gitrun.upkeep.doctor import Report
-    from gitrun.upkeep.gc import Rules as Tidying
-    from gitrun.upkeep.gc import Sweep
-    from gitrun.views.select import Question, Selection
-    from gitrun.workspace.checkout import Brought, Wish
-    from gitrun.workspace.session import Road
+    from gitrun.upkeep.gc import GcPlan
+    from gitrun.upkeep.gc import GcRules as Tidying
+    from gitrun.views.select import Query, Selection
+    from gitrun.workspace.checkout import CheckoutRequest, CheckoutResult
+    from gitrun.workspace.session import Session
 
 
 class Project:
@@ -88,7 +88,7 @@ class Project:
             return found.run
         run, outcome = found
         for path in (
-            path for brought in bring_made(self.road(), request, run, outcome) for path in (*brought.left, *brought.gone)
+            path for brought in bring_made(self.session(), request, run, outcome) for path in (*brought.left, *brought.gone)
         ):
             self.say(f"left as it is: {path}")
         if outcome and outcome.reason and outcome.exit_status == -signal.SIGINT:
@@ -103,16 +103,16 @@ class Project:
         for words in skip.warnings:
             self.say(words)
 
-    def start(self, request: Request, manners: Manners | None = None) -> tuple[str, Outcome | None] | Skip:
+    def start(self, request: Request, prompts: Prompts | None = None) -> tuple[str, Outcome | None] | Skip:
         """Starts a request. Returns the run's id and the outcome, or the reason to skip.
 
         The outcome is None if the attempt has not ended: it is staged or in the background. Raises GitrunError.
         """
-        from gitrun.lifecycle.decide import Manners
+        from gitrun.lifecycle.decide import Prompts
         from gitrun.lifecycle.launch import start
 
         self.recover()
-        return start(self.road(), request, manners or Manners())
+        return start(self.session(), request, prompts or Prompts())
 
     def plan(self, request: Request) -> Plan | Skip:
         """Returns the plan that `start` would carry out, or the reason to skip; moves no ref. Raises GitrunError."""
@@ -121,11 +121,11 @@ class Project:
         from gitrun.source.snapshot import private_index
 
         check(request)
-        road = self.road()
-        decide.require_worktree(road, request)
+        session = self.session()
+        decide.require_worktree(session, request)
         # process and thread in the name keep two plans from sharing an index
         with private_index(self.git, f"plan.{os.getpid()}.{threading.get_ident()}") as index:
-            found = decide.decide(decide.Launch(road, request, decide.Manners(), index, decide.moment(), looks=True))
+            found = decide.decide(decide.LaunchRequest(session, request, decide.Prompts(), index, decide.moment(), looks=True))
         return found if isinstance(found, Skip) else found.plan
 
     def list_runs(self) -> list[Run]:
@@ -148,15 +148,15 @@ class Project:
         with self.index() as index:
             return find(index, name, self.git.prefix)
 
-    def select(self, names: Sequence[str] = (), question: Question | None = None, limit: int = -1) -> Selection:
+    def select(self, names: Sequence[str] = (), question: Query | None = None, limit: int = -1) -> Selection:
         """Returns the numbered runs that match the names and the question, at most `limit` (negative: all).
 
         Names are ids, numbers and ranges such as `2:5`; none means all runs. Raises UnknownRun, UsageError.
         """
-        from gitrun.views.select import Question, select
+        from gitrun.views.select import Query, select
 
         with self.index() as index:
-            found = select(index, self.git, names, question or Question(), limit)
+            found = select(index, self.git, names, question or Query(), limit)
         for note in found.notes:
             self.say(note)
         return found
@@ -182,7 +182,7 @@ class Project:
         if recorded(self.git.state):
             from gitrun.lifecycle.recover import recover
 
-            recover(self.road())
+            recover(self.session())
 
     def attempts(self, run: Run) -> tuple[Attempt, ...]:
         """Returns all attempts of the run, oldest first."""
@@ -218,13 +218,13 @@ class Project:
     def working_snapshot(self) -> Source:
         """Takes the snapshot of the working tree that a run started now would have. Raises CannotRun."""
         from gitrun.git.objects import Objects
-        from gitrun.source.snapshot import Choice, private_index, snapshot
+        from gitrun.source.snapshot import SnapshotOptions, private_index, snapshot
         from gitrun.source.submodules import with_files
 
         if self.git.worktree is None:
             raise CannotRun("this repository has no working tree", "git worktree add makes one")
         with Objects(self.git) as objects, private_index(self.git, f"look.{os.getpid()}.{threading.get_ident()}") as index:
-            choice = Choice(self.settings)
+            choice = SnapshotOptions(self.settings)
             found = snapshot(self.git, objects, index, choice)
             if found and found.source.submodules and self.settings.submodules == "files":
                 found = with_files(self.git, objects, found, choice)
@@ -247,7 +247,7 @@ class Project:
 
         copy_file(self.git, run, what, path, sink)
 
-    def bring(self, run: str, wish: Wish | None = None) -> Brought:
+    def bring(self, run: str, wish: CheckoutRequest | None = None) -> CheckoutResult:
         """Copies files of the run into the working tree: all that it produced, or those of `wish`."""
         from gitrun.workspace.checkout import ALL, bring
 
@@ -266,7 +266,7 @@ class Project:
 
         return annotate_many(self.git, [run.id for run in found], change, subject)
 
-    def doomed(self, names: Sequence[str], question: Question) -> list[Run | BrokenRun]:
+    def doomed(self, names: Sequence[str], question: Query) -> list[Run | BrokenRun]:
         """Returns the runs that `select` finds, and broken runs named by their ids. Raises UnknownRun, UsageError."""
         from gitrun.store.trash import unreadable
 
@@ -302,16 +302,16 @@ class Project:
         return [run for run in self.list_deleted() if run.id in ids]
 
     def find_deleted(
-        self, names: Sequence[str] = (), question: Question | None = None, older_than: str | None = None
+        self, names: Sequence[str] = (), question: Query | None = None, older_than: str | None = None
     ) -> list[Run | BrokenRun]:
         """Returns the deleted runs that match as for `select`; only those deleted before `older_than` if given.
 
         Raises UnknownRun, UsageError.
         """
         from gitrun.upkeep.gc import expired
-        from gitrun.views.select import Question, moment, select_deleted
+        from gitrun.views.select import Query, moment, select_deleted
 
-        runs = select_deleted(self.git, self.list_deleted(), names, question or Question())
+        runs = select_deleted(self.git, self.list_deleted(), names, question or Query())
         if older_than is None:
             return runs
         old = expired(self.git, moment(self.git, older_than), time.time())
@@ -330,14 +330,14 @@ class Project:
         runs = {run.id: run.tip for run in found}
         with_room(self.git, lambda: purge(self.git, runs))
 
-    def survey(self, rules: Tidying) -> Sweep:
+    def survey(self, rules: Tidying) -> GcPlan:
         """Returns the runs and files that are no longer needed; writes nothing."""
         from gitrun.upkeep.gc import survey
 
         self.recover()
         return survey(self.git, () if rules.retention.keeps_all else self.list_runs(), rules, time.time())
 
-    def sweep(self, found: Sweep) -> None:
+    def sweep(self, found: GcPlan) -> None:
         """Removes what `survey` found. Raises GitrunError."""
         from gitrun.upkeep.gc import sweep
 
@@ -350,7 +350,7 @@ class Project:
         """
         from gitrun.upkeep import doctor
 
-        return (doctor.mend if mend else doctor.examine)(self.road(), expire, remote)
+        return (doctor.mend if mend else doctor.examine)(self.session(), expire, remote)
 
     def rebuild_notes(self) -> int:
         """Rebuilds `refs/notes/runs`. Returns how many commits have a note."""
@@ -378,14 +378,14 @@ class Project:
 
         return Sharing(self.git, self.settings)
 
-    def verify(self, run: Run, rules: Rules, *, keep: bool = False) -> Verdict:
+    def verify(self, run: Run, rules: VerifyRules, *, keep: bool = False) -> Verdict:
         """Executes the run's last attempt again and compares the outcome; `keep` records it as one more attempt.
 
         Raises CannotRun.
         """
         from gitrun.lifecycle.verify import verify, verify_and_keep
 
-        return (verify_and_keep if keep else verify)(self.road(), run, rules)
+        return (verify_and_keep if keep else verify)(self.session(), run, rules)
 
     def stop(self, run: Run, *, wait: bool = True) -> None:
         """Ends a run that is running on this machine; `wait` blocks until it has ended. Raises CannotRun."""
@@ -410,13 +410,13 @@ class Project:
         for line in aligned([list(row) for row in rows]):
             print(line)
 
-    def road(self) -> Road:
+    def session(self) -> Session:
         """Returns the session of one command: repository, settings, output streams."""
-        from gitrun.workspace.session import Road
+        from gitrun.workspace.session import Session
 
         # os.environ may have changed since this object was made
         git = self.git if self._is_given else replace(self.git, environ=outside(environment()))
-        return Road(git, self.settings, self.stdout, self.stderr, self.say)
+        return Session(git, self.settings, self.stdout, self.stderr, self.say)
 
     def say(self, words: str) -> None:
         """Prints a message of gitrun on stderr, escaped and without passwords."""

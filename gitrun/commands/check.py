@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from gitrun.model.run import Run
     from gitrun.project import Project
-    from gitrun.views.gates import Gate, Judged
+    from gitrun.views.gates import Gate, GateResult
 
 SKIP = 125
 """Exit status that makes git bisect skip a commit."""
@@ -123,7 +123,7 @@ def print_checked(found: Checked) -> None:
         table([row(gate, found) for gate in found.gates])
 
 
-def row(gate: Judged, found: Checked) -> list[str]:
+def row(gate: GateResult, found: Checked) -> list[str]:
     """Returns a gate as cells: result, text, values and base."""
     value, limit, base = numbers_text([gate.value, gate.limit, gate.base])
     beside = f"(base {base}, run {short(found.base.id)})" if gate.base is not None and found.base else ""

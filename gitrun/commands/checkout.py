@@ -10,7 +10,7 @@ from gitrun.commands.selecting import open_project
 from gitrun.model.run import UP, short
 from gitrun.model.run_names import LATEST
 from gitrun.model.text import count_text
-from gitrun.workspace.checkout import Wish
+from gitrun.workspace.checkout import CheckoutRequest
 
 
 @click.command(add_help_option=False)
@@ -30,7 +30,7 @@ def command(run: str, paths: tuple[str, ...], to: Path | None, *, source: bool, 
     """  # noqa: D205
     project = open_project()
     found = project.find(run)
-    brought = project.bring(found.id, Wish(paths, to and to.absolute(), source=source, force=force))
+    brought = project.bring(found.id, CheckoutRequest(paths, to and to.absolute(), source=source, force=force))
     where = "here" if to is None else f"to {to}"
     what = " of its source" if source else ""
     if not (brought.done or brought.left or brought.gone):

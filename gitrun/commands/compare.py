@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from gitrun.project import Project
     from gitrun.render.palette import Palette
     from gitrun.views.compare import Column
-    from gitrun.views.select import Question
+    from gitrun.views.select import Query
 
 ROWS = 20
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -92,7 +92,7 @@ def needs_of(project: Project, runs: Sequence[Run]) -> dict[str, dict[str, str]]
     return {run.id: {need.operation: need.run for need in basis.needs} for run, basis in found}
 
 
-def ordered(question: Question) -> Question:
+def ordered(question: Query) -> Query:
     """Returns the question for all runs, best first if `--min` or `--max` asks for that. Raises UsageError."""
     orders = [*filter(None, (question.least, question.most and f"-{question.most}", question.sort))]
     if len(orders) > 1:

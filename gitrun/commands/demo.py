@@ -16,7 +16,7 @@ import click
 from gitrun.errors import CannotRun
 from gitrun.git.exe import for_programs, last_words, spawn
 from gitrun.model.run import short
-from gitrun.process.run import Call, execute
+from gitrun.process.run import Command, execute
 from gitrun.process.signals import Signals
 from gitrun.process.streams import FileStream
 from gitrun.project import Project
@@ -133,7 +133,7 @@ class Stage:
     def show(self, *words: str) -> None:
         """Prints a command as typed and its output. Raises CannotRun if it fails, Abort if interrupted."""
         self.say(f"$ {shlex.join(words)}")
-        call = Call(words, self.place, self.environ, tag="demo", stdin=False)
+        call = Command(words, self.place, self.environ, tag="demo", stdin=False)
         with Signals() as signals:
             ended = execute(call, self.place / ".git" / "shown", self.output, self.output, signals)
         self.say("")  # raises BrokenPipeError first if the reader is gone, which explains a failed command

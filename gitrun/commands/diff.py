@@ -17,7 +17,7 @@ from gitrun.model.flags import format_value
 from gitrun.model.run import short
 from gitrun.model.run_names import LATEST
 from gitrun.model.text import exact_text, path_text, safe_text
-from gitrun.views.diff import Look, Pair, code, differences, differing, flat, output, pair_of, since_base, to_working
+from gitrun.views.diff import DiffStyle, Pair, code, differences, differing, flat, output, pair_of, since_base, to_working
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -64,7 +64,7 @@ def command(runs: tuple[str, ...], *, working: bool, stat: bool, exit_code: bool
         print_json(view.as_json())
     else:
         width = shutil.get_terminal_size().columns if stat else None
-        view.show(shown, Look(width, is_on(project.git.config)))
+        view.show(shown, DiffStyle(width, is_on(project.git.config)))
     return int(exit_code and any(view.differs(part) for part in shown))
 
 
@@ -121,7 +121,7 @@ class View:
             "output": self.found.output, "environment": self.environment,
         }  # fmt: skip
 
-    def show(self, shown: Sequence[str], look: Look) -> None:
+    def show(self, shown: Sequence[str], look: DiffStyle) -> None:
         """Prints the differences in these parts, under headings if there are several."""
         for number, part in enumerate(part for part in shown if self.differs(part)):
             if number:

@@ -16,7 +16,7 @@ from gitrun.model.text import count_text, size_text
 
 if TYPE_CHECKING:
     from gitrun.project import Project
-    from gitrun.upkeep.gc import Rules, Sweep
+    from gitrun.upkeep.gc import GcPlan, GcRules
 
 STATUSES = ("completed", "error", "terminated", "staged", "pending")
 
@@ -48,9 +48,9 @@ def command(*, dry_run: bool, as_json: bool, **options: str | int | bool | None)
         tell(project, found, "would " if dry_run else "")
 
 
-def rules_from(project: Project, options: dict[str, str | int | bool | None]) -> Rules:
+def rules_from(project: Project, options: dict[str, str | int | bool | None]) -> GcRules:
     """Returns the rules for deletion from the options, or from the settings. Raises UsageError."""
-    from gitrun.upkeep.gc import Retention, Rules
+    from gitrun.upkeep.gc import GcRules, Retention
     from gitrun.views.select import moment
 
     require_sound(project.git.config, OF_CLEANING)
@@ -66,10 +66,10 @@ def rules_from(project: Project, options: dict[str, str | int | bool | None]) ->
         statuses=statuses,
     )
     expire = settings.trash_expire
-    return Rules(retention, None if expire == "never" else moment(project.git, expire), bool(options["slots"]))
+    return GcRules(retention, None if expire == "never" else moment(project.git, expire), bool(options["slots"]))
 
 
-def tell(project: Project, found: Sweep, would: str) -> None:
+def tell(project: Project, found: GcPlan, would: str) -> None:
     """Prints the deletions, done or planned."""
     now = datetime.now(timezone.utc)
     tell_runs(project, "would delete" if would else "deleted", found.runs, now)
@@ -94,7 +94,7 @@ def tell(project: Project, found: Sweep, would: str) -> None:
         project.say(words)
 
 
-def any_of(found: Sweep) -> bool:
+def any_of(found: GcPlan) -> bool:
     """Returns whether there is anything to do."""
     return any(
         (
@@ -110,7 +110,7 @@ def any_of(found: Sweep) -> bool:
     )
 
 
-def sweep_json(found: Sweep) -> dict[str, object]:
+def sweep_json(found: GcPlan) -> dict[str, object]:
     """Returns the deletions as a JSON value; sizes in bytes."""
     piles = {"files": found.files, "slots": found.slots, "leftovers": found.leftovers}
     return {

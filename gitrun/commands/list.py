@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
     from gitrun.project import Project
     from gitrun.render.palette import Palette
-    from gitrun.views.select import Question
+    from gitrun.views.select import Query
 
 ROWS = 20
 FOR_PERSONS = {"id": "id:short", "started": "started:relative", "stopped": "stopped:relative"}
@@ -90,7 +90,7 @@ class Listed:
     more: int
 
 
-def there(project: Project, names: Sequence[str], question: Question, limit: int) -> Listed:
+def there(project: Project, names: Sequence[str], question: Query, limit: int) -> Listed:
     """Returns the selected runs; if all are listed, also unreadable ones."""
     found = project.select(names, question, limit)
     broken = project.broken() if not names and question.is_plain and not found.more else []
@@ -106,7 +106,7 @@ def deleted(project: Project, limit: int) -> Listed:
     return Listed(numbered, [run for run in shown if isinstance(run, BrokenRun)], len(found) - len(shown))
 
 
-def nothing(project: Project, question: Question, *, deleted: bool) -> str:
+def nothing(project: Project, question: Query, *, deleted: bool) -> str:
     """Explains why the list is empty."""
     if deleted:
         return "no deleted runs"

@@ -119,11 +119,11 @@ def command(rest: tuple[str, ...], /, words: tuple[str, ...], **options: Any) ->
 
         require_no_verb(request.operation)
         raise UsageError("--json goes with --dry-run", "git run show --json shows the run afterwards")
-    from gitrun.lifecycle.decide import Manners
+    from gitrun.lifecycle.decide import Prompts
 
     asks = sys.stdin.isatty() and sys.stderr.isatty() and not options["yes"]
-    manners = Manners(ask if asks else lambda question: tell(project, question), leave if request.background else None)
-    found = project.start(request, manners)
+    prompts = Prompts(ask if asks else lambda question: tell(project, question), leave if request.background else None)
+    found = project.start(request, prompts)
     if isinstance(found, Skip):
         project.tell(found)
         return 0
@@ -204,7 +204,7 @@ def bring(project: Project, request: Request, run: str, outcome: Outcome) -> str
     if request.bring or (request.bring is None and project.settings.bring):
         from gitrun.workspace.checkout import bring_made
 
-        found = bring_made(project.road(), request, run, outcome)
+        found = bring_made(project.session(), request, run, outcome)
         left = [path for brought in found for path in (*brought.left, *brought.gone)]
         done = sum(len(brought.done) for brought in found)
         return f"; brought here: {done}" + (f", left as they are: {', '.join(left[:3])}" if left else "")

@@ -13,7 +13,7 @@ from gitrun.model.run_names import LATEST
 from gitrun.render.text import run_json
 
 if TYPE_CHECKING:
-    from gitrun.views.select import Question
+    from gitrun.views.select import Query
 
 
 @click.command(add_help_option=False)
@@ -46,7 +46,7 @@ def command(runs: tuple[str, ...], *, everything: bool, as_json: bool, **options
         out(run.id)
 
 
-def require_one_wish(question: Question, *, everything: bool) -> None:
+def require_one_wish(question: Query, *, everything: bool) -> None:
     """Raises UsageError if the options request the smallest, the largest or all runs at once."""
     given = {"--min": question.least, "--max": question.most, "--all": everything}
     asked = [name for name, is_asked in given.items() if is_asked]

@@ -12,7 +12,7 @@ from gitrun.model.run import STATUSES, BrokenRun, short
 from gitrun.model.run_names import LATEST
 from gitrun.model.text import count_text, label_text, relative_text
 from gitrun.project import Project
-from gitrun.views.select import Question, is_both, unheard
+from gitrun.views.select import Query, is_both, unheard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,12 +59,12 @@ def selection(verb: F) -> F:
     return verb
 
 
-def question_from(options: dict[str, Any]) -> Question:
+def question_from(options: dict[str, Any]) -> Query:
     """Builds the question from filter options, and removes these from `options`."""
-    return Question(**{name: options.pop(name) for name in Question.__slots__ if name in options})
+    return Query(**{name: options.pop(name) for name in Query.__slots__ if name in options})
 
 
-def selected(project: Project, names: Sequence[str], question: Question) -> list[Run]:
+def selected(project: Project, names: Sequence[str], question: Query) -> list[Run]:
     """Returns the runs that names and filters select; without either, the newest. Raises UnknownRun."""
     asked = names or (() if not question.is_plain else (LATEST,))
     runs = [run for _, run in project.select(asked, question).runs]
@@ -73,7 +73,7 @@ def selected(project: Project, names: Sequence[str], question: Question) -> list
     return runs
 
 
-def none_like(project: Project, question: Question) -> str:
+def none_like(project: Project, question: Query) -> str:
     """Explains why no run matches, for example because no run has the name in the filter."""
     name = unheard(project.list_runs(), question)
     return f"no run has '{name}'" if name else "no run is like that"

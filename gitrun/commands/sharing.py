@@ -14,10 +14,10 @@ from gitrun.model.run import STEPS, Run, short
 from gitrun.model.run_names import digits_of
 from gitrun.model.text import count_text, safe_text
 from gitrun.sharing.remotes import REASONS
-from gitrun.sharing.transfer import Order
+from gitrun.sharing.transfer import FetchRequest
 from gitrun.views.contents import bases, family
 from gitrun.views.history import belonging
-from gitrun.views.select import Question, choose
+from gitrun.views.select import Query, choose
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -72,17 +72,17 @@ def require_no_secrets(found: Sequence[Finding], verb: str) -> None:
     click.confirm(question, abort=True, err=True)
 
 
-def order_from(project: Project, names: Sequence[str], options: dict[str, Any], *, merge: bool) -> Order:
+def order_from(project: Project, names: Sequence[str], options: dict[str, Any], *, merge: bool) -> FetchRequest:
     """Builds the order for a fetch. Raises UnknownRun, UsageError."""
     question, revisions = options["question"], options["revisions"]
     if options.get("everything") and (names or not question.is_plain or revisions is not None):
         raise UsageError("--all goes without names and filters", "leave out one or the other")
     ids = [name if digits_of(name) else project.find(name).id for name in names]
     pick = None if question.is_plain and revisions is None else picking(project, question, revisions)
-    return Order(tuple(ids), pick, merge=merge, shown=is_shown(options))
+    return FetchRequest(tuple(ids), pick, merge=merge, shown=is_shown(options))
 
 
-def picking(project: Project, question: Question, revisions: str | None) -> Pick:
+def picking(project: Project, question: Query, revisions: str | None) -> Pick:
     """Returns a function that selects the runs that match the question and the revisions."""
     belongs = belonging(project.git, revisions) if revisions is not None else None
 
@@ -183,7 +183,7 @@ def grouped(rejected: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     return found
 
 
-def remove_there(project: Project, word: str, meant: tuple[Sequence[str], Question], *, dry_run: bool) -> int:
+def remove_there(project: Project, word: str, meant: tuple[Sequence[str], Query], *, dry_run: bool) -> int:
     """Deletes runs on a remote, and here unless they are in the trash. Returns the exit code. Raises UsageError."""
     names, question = meant
     if word and not project.sharing.is_remote(word):

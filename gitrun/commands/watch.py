@@ -13,7 +13,7 @@ from gitrun.model.run import RUNNING, short
 from gitrun.model.run_names import LATEST
 from gitrun.model.text import ending_text, metrics_text
 from gitrun.process.streams import FileStream
-from gitrun.views.select import Question
+from gitrun.views.select import Query
 
 if TYPE_CHECKING:
     from gitrun.model.run import Run
@@ -52,7 +52,7 @@ def told(run: Run) -> str:
 
 def running(project: Project) -> Run:
     """Returns the newest running run. Raises UnknownRun."""
-    found = project.select((), Question(statuses=("running",)), 1).runs
+    found = project.select((), Query(statuses=("running",)), 1).runs
     if not found:
         raise UnknownRun("no run is running on this machine", "git run watch shows what the newest one wrote")
     return found[0][1]

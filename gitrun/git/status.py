@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class WorktreeStatus:
     """The output of `git status` for a worktree; directories end with `/`.
 
     `changed` are tracked paths that differ from the index, `deleted` those of them that do not exist. `nested` are
@@ -37,7 +37,7 @@ class Seen:
     unread: tuple[bytes, ...] = ()
 
 
-def scan(git: Git, index: Path | None = None, *, ignored: bool = True, modules: str = "dirty") -> Seen:
+def read_status(git: Git, index: Path | None = None, *, ignored: bool = True, modules: str = "dirty") -> WorktreeStatus:
     """Runs `git status` in the worktree against `index` (None: the worktree's own). Raises GitFailed.
 
     `modules` is git's `--ignore-submodules`: `none`, `dirty` or `all`. A slot needs `all`, since `git status` fails at
@@ -56,12 +56,12 @@ def scan(git: Git, index: Path | None = None, *, ignored: bool = True, modules: 
     done = git.attempt("status", *words, *wanted, index=index)
     if done.returncode:
         raise GitFailed(f"git status failed: {last_words(done.stderr)}")
-    found, heads = listed(done.stdout)
+    found, heads = parse_status(done.stdout)
     untracked, passed = found.get("?", []), found.get("!", [])
     # git only warns, in the user's language, about a directory that it cannot open
-    closed = unreadable(os.fsencode(git.worktree or "."), {*untracked, *passed}) if done.stderr else []
+    closed = unreadable_directories(os.fsencode(git.worktree or "."), {*untracked, *passed}) if done.stderr else []
     base, branch = heads.get(b"branch.oid", ""), heads.get(b"branch.head", "")
-    return Seen(
+    return WorktreeStatus(
         base=None if base.startswith("(") else base,
         branch=None if branch.startswith("(") else branch,
         changed=tuple(found.get("changed", [])),
@@ -75,7 +75,7 @@ def scan(git: Git, index: Path | None = None, *, ignored: bool = True, modules: 
     )
 
 
-def listed(status: bytes) -> tuple[dict[str, list[bytes]], dict[bytes, str]]:
+def parse_status(status: bytes) -> tuple[dict[str, list[bytes]], dict[bytes, str]]:
     """Parses the output of `git status`. Returns the paths by kind, and the headers about HEAD."""
     found: dict[str, list[bytes]] = {}
     heads: dict[bytes, str] = {}
@@ -87,11 +87,11 @@ def listed(status: bytes) -> tuple[dict[str, list[bytes]], dict[bytes, str]]:
         elif sort in {b"?", b"!"}:
             found.setdefault(sort.decode(), []).append(rest)
         else:
-            note(found, sort, rest)
+            sort_entry(found, sort, rest)
     return found, heads
 
 
-def unreadable(top: bytes, passed: Collection[bytes]) -> list[bytes]:
+def unreadable_directories(top: bytes, passed: Collection[bytes]) -> list[bytes]:
     """Returns the directories below `top` that cannot be listed, except those in `passed`, which end with `/`."""
     found, queue = [], [b""]
     for directory in queue:
@@ -105,7 +105,7 @@ def unreadable(top: bytes, passed: Collection[bytes]) -> list[bytes]:
     return sorted(found)
 
 
-def note(found: dict[str, list[bytes]], sort: bytes, rest: bytes) -> None:
+def sort_entry(found: dict[str, list[bytes]], sort: bytes, rest: bytes) -> None:
     """Sorts the status line of a tracked path into `found`: `<XY> <sub> ... <path>`, 8 fields, or 10 if unmerged."""
     fields = rest.split(b" ", 9 if sort == b"u" else 7)
     state, module, path = fields[0], fields[1], fields[-1]

@@ -37,16 +37,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gitrun.git.exe import Git
-    from gitrun.git.status import Seen
+    from gitrun.git.status import WorktreeStatus
     from gitrun.model.plan import Plan, Request
     from gitrun.model.run import File
-    from gitrun.process.run import Ended
+    from gitrun.process.run import Exit
     from gitrun.source.interpreter import Interpreter
     from gitrun.source.snapshot import Snapshot
     from gitrun.source.surroundings import Surroundings
-    from gitrun.store.attempts import Changes, Started
+    from gitrun.store.attempts import AttemptHandle, Changes
     from gitrun.workspace.lending import Lending
-    from gitrun.workspace.session import Road
+    from gitrun.workspace.session import Session
     from gitrun.workspace.slots import Slot
 
 
@@ -92,7 +92,7 @@ class Job:
 
     request: Request
     plan: Plan
-    started: Started
+    started: AttemptHandle
     snapshot: Snapshot
     index: Path | None
     python: Interpreter | None
@@ -101,7 +101,7 @@ class Job:
     lending: Lending = NOTHING
 
 
-def perform(road: Road, job: Job) -> Outcome:
+def perform(session: Session, job: Job) -> Outcome:
     """Runs the attempt, records its result, and returns the worktree.
 
     Any failure of the program becomes an outcome. Raises GitFailed or StaleRun if the outcome could not be recorded.
@@ -109,90 +109,92 @@ def perform(road: Road, job: Job) -> Outcome:
     started = job.started
     with ExitStack() as stack:
         if job.index:
-            slot, site = None, in_place(road, job, job.index)
+            slot, site = None, in_place(session, job, job.index)
         else:
             try:
-                slot = stack.enter_context(lease(road.git, started.attempt, started.run, job.lending))
-                site = furnish(road, job, slot)
+                slot = stack.enter_context(lease(session.git, started.attempt, started.run, job.lending))
+                site = furnish(session, job, slot)
             except (CannotRun, GitFailed, OSError) as error:
-                return without_place(road, job, not_run(road, error))
+                return without_place(session, job, not_run(session, error))
             except KeyboardInterrupt:  # the handlers of `Signals` are installed only below
-                return without_place(road, job, never_begun())
+                return without_place(session, job, never_begun())
         signals = job.signals or stack.enter_context(Signals())
         try:
-            site = replace(site, meter=Meter(started.live, rules_for(job.plan, road.settings.metrics), site.tree, site.apart))
-            ended = carry_out(road, job, site, signals)
+            site = replace(
+                site, meter=Meter(started.live, rules_for(job.plan, session.settings.metrics), site.tree, site.apart)
+            )
+            ended = carry_out(session, job, site, signals)
         except (CannotRun, OSError) as error:
-            ended = not_run(road, error)
+            ended = not_run(session, error)
         # the program may have run `git clean -xdf` or removed .git/gitrun
-        restore_state(road, job)
+        restore_state(session, job)
         if slot and not slot.is_ours:  # another run may have made a slot of that name
             site = replace(site, tree=slot.directory / "removed")
         # written first, so that a later command can record the result if gitrun is killed here
         started.live.record_end(ended)
         # the program may have removed the worktree in which gitrun was started
-        road = replace(road, git=road.git.lasting())
-        outcome, seen = settle(road, started, site, ended)
+        session = replace(session, git=session.git.lasting())
+        outcome, seen = settle(session, started, site, ended)
         if slot and site.tree.is_dir():
-            slot.end(started.attempt, seen, road.settings.lend_keep)
+            slot.end(started.attempt, seen, session.settings.lend_keep)
         # `git run stop` ends one program; only signals to gitrun itself end the caller too
         if started.live.is_asked_to_end:
             signals.order = 0
         # before the record is closed, so that a later command can write the note if gitrun is killed here
-        notes.add(road.git, notes.note_for(started, job.plan, outcome))
+        notes.add(session.git, notes.note_for(started, job.plan, outcome))
         started.live.close()
     return replace(outcome, ordered=signals.order)
 
 
-def restore_state(road: Road, job: Job) -> None:
+def restore_state(session: Session, job: Job) -> None:
     """Restores the files needed to finish the attempt, if somebody removed gitrun's local state during the run."""
-    if renew(road.git, job.started):
-        write_rules(job.started.live.directory, rules_for(job.plan, road.settings.metrics))
-        road.say(f"warning: files in {road.git.state} were removed while the run was running; the run is recorded")
+    if renew(session.git, job.started):
+        write_rules(job.started.live.directory, rules_for(job.plan, session.settings.metrics))
+        session.say(f"warning: files in {session.git.state} were removed while the run was running; the run is recorded")
     if job.index and not job.index.exists():
-        road.git.run("read-tree", job.plan.source.whole, index=job.index)
+        session.git.run("read-tree", job.plan.source.whole, index=job.index)
 
 
-def without_place(road: Road, job: Job, outcome: Outcome) -> Outcome:
+def without_place(session: Session, job: Job, outcome: Outcome) -> Outcome:
     """Records an attempt that never got a worktree. Files in the slot are not collected."""
     started = job.started
     # git forwards Ctrl-C to `git run`, which the terminal has signalled too: the second one must not interrupt this
     with nullcontext() if job.signals else Signals():
-        whole = replace(outcome, files=passed_on(road, started))
-        outcome = finish(road.git, started, lambda: (whole, {}), started.live.directory)
+        whole = replace(outcome, files=passed_on(session, started))
+        outcome = finish(session.git, started, lambda: (whole, {}), started.live.directory)
         # before the record is closed, so that a later command can write the note if gitrun is killed here
-        notes.add(road.git, notes.note_for(started, job.plan, outcome))
+        notes.add(session.git, notes.note_for(started, job.plan, outcome))
         started.live.close()
     return outcome
 
 
-def passed_on(road: Road, started: Started) -> tuple[File, ...]:
+def passed_on(session: Session, started: AttemptHandle) -> tuple[File, ...]:
     """Hands the files that the previous attempt kept outside git on to this attempt unchanged. Returns them."""
     if not started.earlier:
         return ()
-    return produced.handed_on(kept(road.git, started.run, started.earlier), kept(road.git, started.run, started.attempt))
+    return produced.handed_on(kept(session.git, started.run, started.earlier), kept(session.git, started.run, started.attempt))
 
 
-def in_place(road: Road, job: Job, index: Path) -> Site:
+def in_place(session: Session, job: Job, index: Path) -> Site:
     """Returns the user's working tree as the site. Files that git ignored before the run are not results of it."""
     apart = frozenset(path.rstrip(b"/") for path in (*job.snapshot.outside, *job.snapshot.named))
-    return Site(Path(road.git.worktree or "."), road.git, (), apart, index, outputs=job.plan.outputs)
+    return Site(Path(session.git.worktree or "."), session.git, (), apart, index, outputs=job.plan.outputs)
 
 
-def furnish(road: Road, job: Job, slot: Slot) -> Site:
+def furnish(session: Session, job: Job, slot: Slot) -> Site:
     """Puts the kept files of the previous attempt and the files that the entry needs into the slot."""
     started, tree, lent = job.started, slot.tree, slot.manifest
     if job.lending.left_out:
-        road.say(
+        session.say(
             f"warning: {job.lending.left_out:,} ignored files are not lent, there are too many. To lend them: --link DIRECTORY"
         )
     for path in slot.unsteady[:NAMED]:
-        road.say(f"warning: {safe_text(os.fsdecode(path))} changed while it was copied for the run")
+        session.say(f"warning: {safe_text(os.fsdecode(path))} changed while it was copied for the run")
     linked = list(lent.links)
     restored: list[bytes] = []
     if started.earlier:
-        earlier = kept(road.git, started.run, started.earlier)
-        linked = free_for(road, tree, linked, produced.kept_files(earlier))
+        earlier = kept(session.git, started.run, started.earlier)
+        linked = free_for(session, tree, linked, produced.kept_files(earlier))
         restored = produced.restore(earlier, tree, frozenset(lent.copies))
         beside.restore(earlier, tree)
     if job.plan.definition is None and not job.plan.written:
@@ -200,63 +202,63 @@ def furnish(road: Road, job: Job, slot: Slot) -> Site:
         return Site(tree, slot.git, tuple(linked), apart, outputs=job.plan.outputs, lent=lent, bare=job.snapshot.bare)
     from gitrun.lifecycle.inputs import furnish_entry
 
-    linked, given = furnish_entry(road, job.plan, tree, linked)
+    linked, given = furnish_entry(session, job.plan, tree, linked)
     apart = frozenset(linked) - frozenset(restored)
     bare = job.snapshot.bare
     return Site(tree, slot.git, tuple(linked), apart, given=given, outputs=job.plan.outputs, lent=lent, bare=bare)
 
 
-def free_for(road: Road, tree: Path, linked: list[bytes], files: list[bytes]) -> list[bytes]:
+def free_for(session: Session, tree: Path, linked: list[bytes], files: list[bytes]) -> list[bytes]:
     """Replaces linked directories that will receive restored files by real ones. Returns the paths that are still links."""
     if not any(path.startswith(link + b"/") or path == link for link in linked for path in files):
         return linked
     from gitrun.lifecycle.inputs import opened
 
-    return opened(road, tree, linked, files)
+    return opened(session, tree, linked, files)
 
 
-def carry_out(road: Road, job: Job, site: Site, signals: Signals) -> Outcome:
+def carry_out(session: Session, job: Job, site: Site, signals: Signals) -> Outcome:
     """Runs the program. Returns its outcome, without metrics and files. Raises CannotRun if it could not be started."""
     pid, in_place = os.getpid(), site.index is not None
     linked = tuple(map(os.fsdecode, site.linked))
     given = tuple((os.fsdecode(path), *stamp) for path, stamp in site.given.items())
     attempt = job.started.attempt
-    for path, other in shared_now(road, job, site):
-        road.say(f"warning: {safe_text(os.fsdecode(path))} is shared with run {short(other)}, which is running")
-    write_rules(job.started.live.directory, rules_for(job.plan, road.settings.metrics))
+    for path, other in shared_now(session, job, site):
+        session.say(f"warning: {safe_text(os.fsdecode(path))} is shared with run {short(other)}, which is running")
+    write_rules(job.started.live.directory, rules_for(job.plan, session.settings.metrics))
     where = (str(site.tree), in_place, time.time(), linked, given, site.outputs)
     # other commands find the owner here, to stop the run or to record it after a crash
     job.started.live.record(Owner(pid, birth_of(pid), attempt, *where))
-    call = replace(call_for(road, job, site), reader=site.meter)
-    outcome = outcome_of(execute(call, job.started.live.output, road.stdout, road.stderr, signals), road)
+    call = replace(call_for(session, job, site), reader=site.meter)
+    outcome = outcome_of(execute(call, job.started.live.output, session.stdout, session.stderr, signals), session)
     if job.around and has_installed(job.around, outcome.started.timestamp()):
         from gitrun.source.stray_installs import of_environments
 
-        for stray in of_environments(road.git):
-            road.say(f"warning: {stray.words}. To mend it: {stray.hint}")
+        for stray in of_environments(session.git):
+            session.say(f"warning: {stray.words}. To mend it: {stray.hint}")
     return outcome
 
 
-def shared_now(road: Road, job: Job, site: Site) -> list[tuple[bytes, str]]:
+def shared_now(session: Session, job: Job, site: Site) -> list[tuple[bytes, str]]:
     """Returns linked paths that another live run also has, each with that run's id.
 
     Environments are left out: programs only read them.
     """
     mine = frozenset(site.linked) - job.lending.environments
-    others = [run for run in recorded(road.git.state) if run != job.started.run] if mine else []
+    others = [run for run in recorded(session.git.state) if run != job.started.run] if mine else []
     found = []
     for run in others:
-        owner = owner_of(road.git.state, run) if is_live(road.git.state, run) else None
+        owner = owner_of(session.git.state, run) if is_live(session.git.state, run) else None
         theirs = frozenset(map(os.fsencode, owner.linked)) if owner else frozenset()
         found += [(path, run) for path in sorted(mine & theirs)]
     return found[:NAMED]
 
 
-def not_run(road: Road, error: CannotRun | GitFailed | OSError) -> Outcome:
+def not_run(session: Session, error: CannotRun | GitFailed | OSError) -> Outcome:
     """Returns the outcome of a program that could not be started, and prints the reason."""
     now = datetime.now(timezone.utc)
     message, hint = (str(error), "") if isinstance(error, OSError) else (error.message, error.hint)
-    road.say(message + (f"; {hint}" if hint else ""))
+    session.say(message + (f"; {hint}" if hint else ""))
     # the exit statuses of POSIX shells: 127 if the program is missing, 126 if it cannot be executed
     is_missing = isinstance(error, CannotRun) and not isinstance(error.__cause__, PermissionError)
     return Outcome(ERROR, 127 if is_missing else 126, now, now, 0.0, reason=message)
@@ -268,32 +270,32 @@ def never_begun() -> Outcome:
     return Outcome(TERMINATED, -signal.SIGINT, now, now, 0.0, reason="stopped")
 
 
-def settle(road: Road, started: Started, site: Site, ended: Outcome) -> tuple[Outcome, Seen]:
+def settle(session: Session, started: AttemptHandle, site: Site, ended: Outcome) -> tuple[Outcome, WorktreeStatus]:
     """Records the outcome with metrics and files. Returns it, with the file states seen in the worktree."""
     left: list[produced.Produced] = []
 
     def collect() -> tuple[Outcome, Changes]:
-        outcome, found = complete(road, started, site, ended)
+        outcome, found = complete(session, started, site, ended)
         left.append(found)
         return outcome, found.changes
 
-    outcome = finish(road.git, started, collect, started.live.directory)
+    outcome = finish(session.git, started, collect, started.live.directory)
     # links lead to the user's own files, which other runs may read
     if outcome.shared:
         names = listing(list(map(os.fsencode, outcome.shared)))
-        road.say(f"warning: the run wrote into files that are not its own: {names}")
+        session.say(f"warning: the run wrote into files that are not its own: {names}")
     if outcome.status == COMPLETED and (bare := produced.outputs_without_files(site.outputs, outcome.files, site.tree)):
-        road.say(f"warning: the program made no file for these outputs: {listing(list(map(os.fsencode, bare)))}")
+        session.say(f"warning: the program made no file for these outputs: {listing(list(map(os.fsencode, bare)))}")
     if site.index is None:
-        advise_sharing(road, outcome)
+        advise_sharing(session, outcome)
     if left[-1] is produced.NOTHING:
-        road.say("its worktree was taken away while it ran; what it wrote there is lost")
+        session.say("its worktree was taken away while it ran; what it wrote there is lost")
     if left[-1].lost:
-        road.say(f"could not be read, and is lost: {listing(left[-1].lost)}")
+        session.say(f"could not be read, and is lost: {listing(left[-1].lost)}")
     return outcome, left[-1].seen
 
 
-def advise_sharing(road: Road, outcome: Outcome) -> None:
+def advise_sharing(session: Session, outcome: Outcome) -> None:
     """Suggests, once for each ignored directory, how runs can share a likely download or cache."""
     sizes: dict[str, int] = {}
     for file in outcome.files:
@@ -303,11 +305,11 @@ def advise_sharing(road: Road, outcome: Outcome) -> None:
     wanted = [top for top, size in sizes.items() if top.strip("._").lower() not in RESULTS and size >= DOWNLOAD]
     if not wanted:
         return
-    place = road.git.state / "advised"
+    place = session.git.state / "advised"
     # directories already suggested, so that each note appears only once
     told = place.read_text().splitlines() if place.exists() else []
     for top in (one for one in wanted if one not in told):
-        road.say(
+        session.say(
             f"note: {safe_text(top)}/ holds {size_text(sizes[top])} that only this run has. "
             f"To share it between runs: git config --add gitrun.link {shlex.quote(top)}"
         )
@@ -315,37 +317,37 @@ def advise_sharing(road: Road, outcome: Outcome) -> None:
         advised.writelines(f"{top}\n" for top in wanted if top not in told)
 
 
-def complete(road: Road, started: Started, site: Site, ended: Outcome) -> tuple[Outcome, produced.Produced]:
+def complete(session: Session, started: AttemptHandle, site: Site, ended: Outcome) -> tuple[Outcome, produced.Produced]:
     """Adds metrics and files to the outcome. Stores the files in the repository or beside it."""
     if not site.tree.is_dir():
-        files = passed_on(road, started)
+        files = passed_on(session, started)
         ended = replace(ended, files=files, reason=ended.reason or "its worktree was taken away")
-        return replace(ended, metrics=measure(started.live, ended, None, road.say, site.meter)), produced.NOTHING
+        return replace(ended, metrics=measure(started.live, ended, None, session.say, site.meter)), produced.NOTHING
     if site.index is None:
         point(site.git, started.attempt)  # the program may have removed the `.git` file of its worktree
-    earlier = kept(road.git, started.run, started.earlier) if started.earlier else None
-    keep, shared = kept(road.git, started.run, started.attempt), site.index is not None
+    earlier = kept(session.git, started.run, started.earlier) if started.earlier else None
+    keep, shared = kept(session.git, started.run, started.attempt), site.index is not None
     place = produced.Place(
-        content_seen_from(road.git, site.git), site.tree, keep, site.apart, earlier, site.index, shared,
-        given=site.given, outputs=site.outputs, say=road.say, lent=site.lent, bare=site.bare,
+        content_seen_from(session.git, site.git), site.tree, keep, site.apart, earlier, site.index, shared,
+        given=site.given, outputs=site.outputs, say=session.say, lent=site.lent, bare=site.bare,
     )  # fmt: skip
-    found = produced.collect(place, road.settings.max_produced)
-    outside = () if site.index else produced.collect_beside(road.git.worktree, site.tree, keep)
-    through = links.written_through(road.git.worktree or site.tree, site.linked, ended.started.timestamp())
+    found = produced.collect(place, session.settings.max_produced)
+    outside = () if site.index else produced.collect_beside(session.git.worktree, site.tree, keep)
+    through = links.written_through(session.git.worktree or site.tree, site.linked, ended.started.timestamp())
     whole = replace(ended, files=(*outside, *found.files), shared=tuple(map(os.fsdecode, through)))
-    return replace(whole, metrics=measure(started.live, whole, site.tree, road.say, site.meter)), found
+    return replace(whole, metrics=measure(started.live, whole, site.tree, session.say, site.meter)), found
 
 
-def outcome_of(ended: Ended, road: Road) -> Outcome:
+def outcome_of(ended: Exit, session: Session) -> Outcome:
     """Turns the end of a process into an outcome. Tells the user about timeouts, leftover processes and lost output."""
     status, code, reason = judge(ended.exit_status, ended.stopped_by)
     if ended.timed_out:
         reason = "its time was over (--stop-after)"
-        road.say(f"stopped: {reason}")
+        session.say(f"stopped: {reason}")
     if ended.outlived:
-        road.say(f"ended what the program left running: {', '.join(ended.outlived)}")
+        session.say(f"ended what the program left running: {', '.join(ended.outlived)}")
     if ended.lost:
-        road.say(f"the output could not be recorded to its end: {ended.lost}")
+        session.say(f"the output could not be recorded to its end: {ended.lost}")
     return Outcome(status, code, ended.started, ended.stopped, ended.duration, reason=reason or ended.lost)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from gitrun.errors import CannotRun
 from gitrun.git.exe import for_programs
 from gitrun.model.run import COMMAND, NOTEBOOK
-from gitrun.process.run import Call, ask
+from gitrun.process.run import Command, ask
 from gitrun.source.hosted_script import module_paths
 from gitrun.source.planning import fill_in, flag_variables
 from gitrun.source.surroundings import moved_words, surround, surroundings_of
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from gitrun.lifecycle.attempt import Job, Site
     from gitrun.model.plan import Plan
     from gitrun.source.interpreter import Interpreter
-    from gitrun.store.attempts import Started
-    from gitrun.workspace.session import Road
+    from gitrun.store.attempts import AttemptHandle
+    from gitrun.workspace.session import Session
 
 
 # a file beside the notebook must not shadow a module that the runner imports; and until the runner handles SIGINT
@@ -37,39 +37,39 @@ QUESTION = "import importlib.util as u, sys; sys.exit(u.find_spec('ipykernel_lau
 LAUNCHER = Path(__file__).parents[1] / "workspace" / "launcher.py"
 
 
-def call_for(road: Road, job: Job, site: Site) -> Call:
+def call_for(session: Session, job: Job, site: Site) -> Command:
     """Returns the process to start. Raises CannotRun if its directory cannot be created."""
-    plan, started, top = in_workspace(road, job.plan, site.tree), job.started, road.git.worktree
+    plan, started, top = in_workspace(session, job.plan, site.tree), job.started, session.git.worktree
     job = replace(job, plan=plan)
     directory = site.tree / plan.cwd
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CannotRun(f"cannot run in '{plan.cwd}': {error.strerror}") from error
-    environ = environment(road, plan, started)
+    environ = environment(session, plan, started)
     # shells and os.path tools trust PWD, which would name the user's directory
     environ["PWD"] = str(directory)
     path = environ.get("PYTHONPATH", "")
     # in the working tree itself all paths are right already
     if top and top != site.tree:
-        around = job.around or surroundings_of(road, plan, job.python)
+        around = job.around or surroundings_of(session, plan, job.python)
         path = surround(around, environ, top, site.tree)
         if around.handed.notice:
-            road.say(around.handed.notice)
+            session.say(around.handed.notice)
     argv = command_words(job, site.tree) if plan.kind == COMMAND else [*plan.command, *plan.arguments]
     if plan.kind == NOTEBOOK:
-        argv = notebook_words(road, job, path, environ)
+        argv = notebook_words(session, job, path, environ)
     elif job.python:
         argv = python_call(job, job.python, site.tree)
-    return Call(
-        argv, directory, environ, started.attempt, stop_after(job), road.settings.stop_grace,
+    return Command(
+        argv, directory, environ, started.attempt, stop_after(job), session.settings.stop_grace,
         stdin=not job.request.background,
     )  # fmt: skip
 
 
-def in_workspace(road: Road, plan: Plan, tree: Path) -> Plan:
+def in_workspace(session: Session, plan: Plan, tree: Path) -> Plan:
     """Returns the plan with absolute paths into the working tree replaced by paths into the workspace. Reports each."""
-    moved = moved_words([*plan.command, *plan.arguments], road, tree)
+    moved = moved_words([*plan.command, *plan.arguments], session, tree)
     return replace(plan, command=tuple(moved[: len(plan.command)]), arguments=tuple(moved[len(plan.command) :]))
 
 
@@ -112,16 +112,16 @@ def python_call(job: Job, python: Interpreter, tree: Path) -> list[str]:
     return [python.program, *(launcher_words(job, words, tree) if plan.constants else words)]
 
 
-def notebook_words(road: Road, job: Job, path: str, environ: dict[str, str]) -> list[str]:
+def notebook_words(session: Session, job: Job, path: str, environ: dict[str, str]) -> list[str]:
     """Returns the words that execute a notebook. Passes `path` to its kernel only; gitrun's runner gets the user's."""
     environ.pop("PYTHONPATH", None)
-    environ |= {name: value for name, value in road.git.environ.items() if name == "PYTHONPATH"}
-    return notebook_call(road, job.plan, job.python, path if job.python else "", job.started.live.directory)
+    environ |= {name: value for name, value in session.git.environ.items() if name == "PYTHONPATH"}
+    return notebook_call(session, job.plan, job.python, path if job.python else "", job.started.live.directory)
 
 
-def environment(road: Road, plan: Plan, started: Started) -> dict[str, str]:
+def environment(session: Session, plan: Plan, started: AttemptHandle) -> dict[str, str]:
     """Returns the user's environment without git's repository variables, with those that gitrun sets for a program."""
-    environ = for_programs(road.git.environ)
+    environ = for_programs(session.git.environ)
     environ |= flag_variables(plan.flags)
     environ |= dict(plan.definition.env) if plan.definition else {}
     environ |= {
@@ -142,10 +142,10 @@ def require_runner() -> None:
         raise CannotRun("notebooks need the extra 'notebook' of gitrun", "pip install 'git-run-tracker[notebook]'")
 
 
-def require_kernel(road: Road, python: Interpreter) -> None:
+def require_kernel(session: Session, python: Interpreter) -> None:
     """Raises CannotRun if the user's Python has no ipykernel."""
     try:
-        ask((python.program, "-c", QUESTION), road.git.environ, road.git.state)
+        ask((python.program, "-c", QUESTION), session.git.environ, session.git.state)
     except CannotRun as error:
         raise CannotRun(
             f"'{python.program}' has no ipykernel, with which it executes notebooks",
@@ -153,7 +153,7 @@ def require_kernel(road: Road, python: Interpreter) -> None:
         ) from error
 
 
-def notebook_call(road: Road, plan: Plan, python: Interpreter | None, path: str, live: Path) -> list[str]:
+def notebook_call(session: Session, plan: Plan, python: Interpreter | None, path: str, live: Path) -> list[str]:
     """Returns the argv of the runner, and writes its `notebook.json` into `live`, the directory of the run's live state.
 
     `path` becomes the kernel's PYTHONPATH.
@@ -163,7 +163,7 @@ def notebook_call(road: Road, plan: Plan, python: Interpreter | None, path: str,
         kernel = ["env", f"PYTHONPATH={path}", *kernel]
     spec = live / "notebook.json"
     start = {
-        "notebook": plan.command[1], "flags": dict(plan.constants), "grace": road.settings.stop_grace,
+        "notebook": plan.command[1], "flags": dict(plan.constants), "grace": session.settings.stop_grace,
         "kernel": kernel, "name": "" if python else plan.command[0],
     }  # fmt: skip
     spec.write_text(json.dumps(start))

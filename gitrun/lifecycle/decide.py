@@ -15,28 +15,28 @@ from gitrun.model.plan import Plan, Skip, Source
 from gitrun.model.run import COMPLETED, RUNNING, STEPS, short
 from gitrun.model.settings import OF_RUNS, require_sound
 from gitrun.source.operations import below_top, require_there
-from gitrun.source.planning import Before, Moment, continued, plan_restart, plan_start, source_of
-from gitrun.source.snapshot import Choice, Snapshot, outside_of, snapshot
+from gitrun.source.planning import LaunchStamp, Previous, continued, plan_restart, plan_start, source_of
+from gitrun.source.snapshot import Snapshot, SnapshotOptions, outside_of, snapshot
 from gitrun.store.runs import lent_to
 from gitrun.workspace.session import lends
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from gitrun.lifecycle.steps import Within
+    from gitrun.lifecycle.steps import ParentRun
     from gitrun.model.plan import Request
     from gitrun.model.provenance import Basis
     from gitrun.model.run import Run
     from gitrun.source.environment import Locks
     from gitrun.source.surroundings import Surroundings
-    from gitrun.workspace.session import Road
+    from gitrun.workspace.session import Session
 
 # how far a clock is plausibly set back, and the distance of a restarted run from the newest
 SET_BACK, INSTANT = timedelta(days=1), timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class Decision:
     """A decision to run: the plan, the snapshot, and the run being restarted, if any.
 
     `around` holds the surroundings of the program, if they were inspected already.
@@ -52,7 +52,7 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
-class Manners:
+class Prompts:
     """Callbacks into the user interface.
 
     `confirm` answers questions. `detach` takes the new run's id and forks: it returns true in the background process, which
@@ -64,33 +64,33 @@ class Manners:
 
 
 @dataclass(frozen=True, slots=True)
-class Launch:
+class LaunchRequest:
     """The inputs of a decision: session, request, callbacks, private index file, and time."""
 
-    road: Road
+    session: Session
     request: Request
-    manners: Manners
+    prompts: Prompts
     index: Path
-    moment: Moment
-    within: Within | None = None
+    moment: LaunchStamp
+    within: ParentRun | None = None
     looks: bool = False
     """True if the caller only asks what would run, as `Project.plan` does."""
     typed: Request | None = None
     """The request without the links that an entry adds."""
 
 
-def require_worktree(road: Road, request: Request) -> None:
+def require_worktree(session: Session, request: Request) -> None:
     """Raises CannotRun if the request needs a working tree as its source and there is none."""
-    if road.git.worktree is None and (request.restart is None or request.force_sourcecode):
+    if session.git.worktree is None and (request.restart is None or request.force_sourcecode):
         raise CannotRun("this repository has no working tree to run", "runs start from a working tree")
 
 
-def moment() -> Moment:
+def moment() -> LaunchStamp:
     """Returns the current time and two random values."""
-    return Moment(datetime.now(timezone.utc), os.urandom(16).hex(), int.from_bytes(os.urandom(4), "big"))
+    return LaunchStamp(datetime.now(timezone.utc), os.urandom(16).hex(), int.from_bytes(os.urandom(4), "big"))
 
 
-def after(now: Moment, newest: Sequence[Run]) -> Moment:
+def after(now: LaunchStamp, newest: Sequence[Run]) -> LaunchStamp:
     """Returns the moment, moved behind the newest run, so that a restarted run is newest even after a clock was set back.
 
     A newest run a day or more ahead was made under a wrong clock and is ignored.
@@ -99,26 +99,26 @@ def after(now: Moment, newest: Sequence[Run]) -> Moment:
     return replace(now, now=now.now + ahead + INSTANT) if timedelta(0) <= ahead < SET_BACK else now
 
 
-def decide(launch: Launch) -> Ready | Skip:
+def decide(launch: LaunchRequest) -> Decision | Skip:
     """Returns what to run, or why nothing has to run. Raises GitrunError."""
-    require_sound(launch.road.git.config, OF_RUNS)
-    with Objects(launch.road.git) as objects:
+    require_sound(launch.session.git.config, OF_RUNS)
+    with Objects(launch.session.git) as objects:
         if launch.request.restart is None:
             return decide_start(launch, objects)
         # a plain start does not need these modules
         from gitrun.store.index import Index
         from gitrun.store.resolve import find
 
-        with Index(launch.road.git) as index:
+        with Index(launch.session.git) as index:
             try:
-                run = find(index, launch.request.restart, launch.road.git.prefix)
+                run = find(index, launch.request.restart, launch.session.git.prefix)
             except UnknownRun as error:
                 raise named_nothing(launch.request.restart, error) from error
             # runs are sorted by time, so a restarted run must not be older than the newest
             launch = replace(launch, moment=after(launch.moment, index.readable_runs(1)))
         if run.status == RUNNING:
             raise RunIsRunning(f"cannot restart run {short(run.id)}: it is running", f"git run stop {short(run.id)}")
-        request = continued(launch.road.git, launch.request, run.attempt)
+        request = continued(launch.session.git, launch.request, run.attempt)
         found = decide_restart(replace(launch, request=request), objects, run)
         return found if isinstance(found, Skip) else replace(found, request=request)
 
@@ -131,20 +131,20 @@ def named_nothing(name: str, error: UnknownRun) -> GitrunError:
     return UsageError(f"--restart needs the name of a run{before}", "git run list shows the runs")
 
 
-def decide_start(launch: Launch, objects: Objects) -> Ready | Skip:
+def decide_start(launch: LaunchRequest, objects: Objects) -> Decision | Skip:
     """Decides about a new run of the working tree."""
-    road, request = launch.road, launch.request
+    session, request = launch.session, launch.request
     # with --in-place a step sees the files of earlier steps, so it needs a new snapshot
     taken = launch.within.snapshot if launch.within and not request.in_place else take(launch, objects)
-    plan = belonging(launch, plan_start(road.git, objects, launch.typed or request, taken.source, launch.moment))
+    plan = belonging(launch, plan_start(session.git, objects, launch.typed or request, taken.source, launch.moment))
     if launch.within:
-        plan = depending(road, objects, request, plan)
-        return skipped_step(launch, objects, plan) or Ready(plan, taken, locks=locks_of(objects, plan))
+        plan = depending(session, objects, request, plan)
+        return skipped_step(launch, objects, plan) or Decision(plan, taken, locks=locks_of(objects, plan))
     skip = unneeded(launch, objects, plan)
-    return skip or Ready(depending(road, objects, request, plan), taken, locks=locks_of(objects, plan))
+    return skip or Decision(depending(session, objects, request, plan), taken, locks=locks_of(objects, plan))
 
 
-def unneeded(launch: Launch, objects: Objects, plan: Plan, run: Run | None = None) -> Skip | None:
+def unneeded(launch: LaunchRequest, objects: Objects, plan: Plan, run: Run | None = None) -> Skip | None:
     """Returns why a start of the plan, or a restart of `run`, is not needed; None if it is, or if nobody asked."""
     if not launch.request.compares:
         return None
@@ -158,7 +158,7 @@ def unneeded(launch: Launch, objects: Objects, plan: Plan, run: Run | None = Non
     asked = (plan.operation, plan.flags, words, plan.source.tree if same_source else "")
     # no column of the index covers the files of submodules
     is_exact = words is not None and not (same_source and plan.source.submodules)
-    with Index(launch.road.git) as index:
+    with Index(launch.session.git) as index:
         found = index.ended_alike(*asked, limit=MOST + 1 if is_exact else -1)
         total = index.count_ended_alike(*asked) if is_exact and len(found) > MOST else len(found)
     if run:
@@ -168,24 +168,24 @@ def unneeded(launch: Launch, objects: Objects, plan: Plan, run: Run | None = Non
     if skip is None:
         return None
     # a run of somebody else also counts, but the user is told that it is foreign
-    trusted = list(trusted_of(launch.road.git, found))
+    trusted = list(trusted_of(launch.session.git, found))
     is_own = run is not None and skip.run.id == run.id
     is_foreign = not is_own and skip_start(plan, trusted, same_source=same_source) is None
-    return replace(skip, lent_changes=lent_changes(launch.road, objects, skip.run), is_foreign=is_foreign)
+    return replace(skip, lent_changes=lent_changes(launch.session, objects, skip.run), is_foreign=is_foreign)
 
 
-def lent_changes(road: Road, objects: Objects, run: Run) -> tuple[str, ...]:
+def lent_changes(session: Session, objects: Objects, run: Run) -> tuple[str, ...]:
     """Returns a sentence for each path lent to the run's last attempt that has changed since."""
     recorded = lent_to(objects, run.attempt.id)
     # versions of gitrun without lent.toml recorded nothing
-    if not recorded or not road.git.worktree:
+    if not recorded or not session.git.worktree:
         return ()
     from gitrun.workspace.lending import changes_here
 
-    return changes_here(road.git.worktree, recorded, road.settings, road.git.state)
+    return changes_here(session.git.worktree, recorded, session.settings, session.git.state)
 
 
-def skipped_step(launch: Launch, objects: Objects, plan: Plan) -> Skip | None:
+def skipped_step(launch: LaunchRequest, objects: Objects, plan: Plan) -> Skip | None:
     """Returns why a step is not needed: a completed run has the same flags, needed files and inputs. Else None.
 
     Only trusted runs count, because later steps read their files.
@@ -195,7 +195,7 @@ def skipped_step(launch: Launch, objects: Objects, plan: Plan) -> Skip | None:
     from gitrun.model.plan import skip_start
     from gitrun.store.trust import trusted_of
 
-    for run in trusted_of(launch.road.git, alike(launch.road, plan)):
+    for run in trusted_of(launch.session.git, alike(launch.session, plan)):
         if run.status == COMPLETED and reads(basis_of(objects, run)) == reads(plan.basis):
             skip = skip_start(plan, (run,), same_source=launch.request.needed_source)
             if skip:
@@ -208,7 +208,7 @@ def reads(basis: Basis | None) -> tuple[object, ...]:
     return (tuple(need.files for need in basis.needs), basis.inputs) if basis else ((), ())
 
 
-def belonging(launch: Launch, plan: Plan) -> Plan:
+def belonging(launch: LaunchRequest, plan: Plan) -> Plan:
     """Returns the plan as a step of its parent run. Of its flags only those typed for the parent count as typed."""
     if launch.within is None:
         return plan
@@ -218,73 +218,73 @@ def belonging(launch: Launch, plan: Plan) -> Plan:
     return replace(plan, basis=replace(plan.basis or NOTHING, parent=launch.within.parent), given=given)
 
 
-def depending(road: Road, objects: Objects, request: Request, plan: Plan) -> Plan:
+def depending(session: Session, objects: Objects, request: Request, plan: Plan) -> Plan:
     """Returns the plan with the runs and inputs that its entry needs. Raises GitrunError if one is missing."""
     if plan.definition is None:
         return plan
     if plan.kind == STEPS:
         from gitrun.lifecycle.steps import check_steps
 
-        check_steps(road, objects, request, plan)
+        check_steps(session, objects, request, plan)
     if not (plan.definition.needs or plan.definition.inputs):
         return plan
     from gitrun.source.dependencies import with_dependencies
 
-    return with_dependencies(road, objects, request, plan)
+    return with_dependencies(session, objects, request, plan)
 
 
-def decide_restart(launch: Launch, objects: Objects, run: Run) -> Ready | Skip:
+def decide_restart(launch: LaunchRequest, objects: Objects, run: Run) -> Decision | Skip:
     """Decides about another attempt of `run`, from its own source or from the working tree."""
     from gitrun.store.trust import require_trusted
 
-    road, request = launch.road, launch.request
+    session, request = launch.session, launch.request
     basis = basis_of(objects, run)
     if not launch.looks or basis:  # an entry can download files or run a script to read its flags
-        require_trusted(road.git, run, clean=request.clean)
+        require_trusted(session.git, run, clean=request.clean)
     taken = None
     if request.force_sourcecode:
         taken = launch.within.snapshot if launch.within else take(launch, objects)
-    source = taken.source if taken else own_source(road, objects, run)
-    plan, gone = plan_restart(objects, request, Before(run, basis), source, launch.moment)
+    source = taken.source if taken else own_source(session, objects, run)
+    plan, gone = plan_restart(objects, request, Previous(run, basis), source, launch.moment)
     plan = belonging(launch, plan)
     if launch.within:
-        plan = depending(road, objects, request, plan)
+        plan = depending(session, objects, request, plan)
         skip = skipped_step(launch, objects, plan)
     else:
         skip = unneeded(launch, objects, plan, run)
     if skip:
         return skip
-    words = tuple(f"note: {word}" for word in lent_changes(road, objects, run)) if lends(road, request) else ()
+    words = tuple(f"note: {word}" for word in lent_changes(session, objects, run)) if lends(session, request) else ()
     words += (f"left out, for {plan.operation} no longer has them: {', '.join(gone)}",) if gone else ()
     if taken is None:
         taken = not_recorded(launch, objects, plan)
     taken = replace(taken, words=(*taken.words, *words))
-    plan = plan if launch.within else depending(road, objects, request, plan)
-    return Ready(plan, taken, run, locks_of(objects, plan))
+    plan = plan if launch.within else depending(session, objects, request, plan)
+    return Decision(plan, taken, run, locks_of(objects, plan))
 
 
-def not_recorded(launch: Launch, objects: Objects, plan: Plan) -> Snapshot:
+def not_recorded(launch: LaunchRequest, objects: Objects, plan: Plan) -> Snapshot:
     """Returns a snapshot of the run's own source, with the paths of the working tree to lend to it."""
-    road, source, taken = launch.road, plan.source, Snapshot(plan.source, (), (), ())
+    session, source, taken = launch.session, plan.source, Snapshot(plan.source, (), (), ())
     if source.submodules:
         from gitrun.source.submodules import linked_modules
 
         taken = replace(taken, bare=tuple(os.fsencode(path) for path, _ in linked_modules(objects, source)))
-    apart = (*paths_apart(road, launch.request), *entry_links(road, plan))
-    if not lends(road, launch.request) or road.git.worktree is None:
+    apart = (*paths_apart(session, launch.request), *entry_links(session, plan))
+    if not lends(session, launch.request) or session.git.worktree is None:
         return taken
-    outside, named, modules = outside_of(road.git, road.settings, apart)
+    outside, named, modules = outside_of(session.git, session.settings, apart)
     taken = replace(taken, outside=outside, named=named)
     if modules or source.submodules:
         from gitrun.source.submodules import with_lent
 
-        taken = with_lent(road.git, objects, taken, modules, road.settings)
+        taken = with_lent(session.git, objects, taken, modules, session.settings)
     return taken
 
 
-def entry_links(road: Road, plan: Plan) -> tuple[bytes, ...]:
+def entry_links(session: Session, plan: Plan) -> tuple[bytes, ...]:
     """Returns the existing paths of the working tree that the plan's entry links."""
-    top = road.git.worktree
+    top = session.git.worktree
     found = plan.definition.links if plan.definition and top else ()
     return tuple(os.fsencode(path) for path in found if top and os.path.lexists(top / path))
 
@@ -306,50 +306,52 @@ def basis_of(objects: Objects, run: Run) -> Basis | None:
     return read_basis(data)
 
 
-def own_source(road: Road, objects: Objects, run: Run) -> Source:
+def own_source(session: Session, objects: Objects, run: Run) -> Source:
     """Returns the source of the run's last attempt. Raises BadRun if the attempt's commit does not match it."""
     from gitrun.store import checkpoints
 
-    with TreeMaker(road.git) as maker:
+    with TreeMaker(session.git) as maker:
         checkpoints.source_tree(objects, maker, run.attempt)
     return source_of(run.attempt)
 
 
-def take(launch: Launch, objects: Objects) -> Snapshot:
+def take(launch: LaunchRequest, objects: Objects) -> Snapshot:
     """Returns a snapshot of the working tree. Raises CannotRun if there is none, or the user declines it."""
-    road = launch.road
-    choice = Choice(road.settings, paths_apart(road, launch.request), launch.manners.confirm, lends(road, launch.request))
-    taken = snapshot(road.git, objects, launch.index, choice)
-    if taken and taken.source.submodules and road.settings.submodules == "files":
+    session = launch.session
+    choice = SnapshotOptions(
+        session.settings, paths_apart(session, launch.request), launch.prompts.confirm, lends(session, launch.request)
+    )
+    taken = snapshot(session.git, objects, launch.index, choice)
+    if taken and taken.source.submodules and session.settings.submodules == "files":
         from gitrun.source.submodules import with_files
 
-        taken = with_files(road.git, objects, taken, choice, launch.index if launch.request.in_place else None)
+        taken = with_files(session.git, objects, taken, choice, launch.index if launch.request.in_place else None)
     if taken is None:
         raise CannotRun("nothing was run", "ignore what is not source in .gitignore, or name it with --link")
     return taken
 
 
-def paths_apart(road: Road, request: Request) -> tuple[bytes, ...]:
+def paths_apart(session: Session, request: Request) -> tuple[bytes, ...]:
     """Returns the paths that `--link` and the setting name, relative to the top of the working tree.
 
     Raises UsageError if a path of `--link` does not exist or is in git.
     """
-    top = road.git.worktree or Path()
-    found = [os.fsencode(path) for path in road.settings.link_paths if os.path.lexists(top / path)]
+    top = session.git.worktree or Path()
+    found = [os.fsencode(path) for path in session.settings.link_paths if os.path.lexists(top / path)]
     for typed in request.links:
-        path = below_top(road.git, typed)
-        if not os.path.lexists((road.git.worktree or Path()) / path):
+        path = below_top(session.git, typed)
+        if not os.path.lexists((session.git.worktree or Path()) / path):
             raise UsageError(f"there is no '{typed}' to link")
         # the checkout of the snapshot already has these files
-        if road.git.run("ls-files", "-z", "--", path):
+        if session.git.run("ls-files", "-z", "--", path):
             raise UsageError(f"'{typed}' is in git: it is part of the snapshot and cannot be linked")
         found.append(os.fsencode(path))
     return tuple(found)
 
 
-def alike(road: Road, plan: Plan) -> list[Run]:
+def alike(session: Session, plan: Plan) -> list[Run]:
     """Returns the runs of the same operation with the same flags, newest attempt first."""
     from gitrun.store.index import Index
 
-    with Index(road.git) as index:
+    with Index(session.git) as index:
         return index.alike(plan.operation, plan.flags)

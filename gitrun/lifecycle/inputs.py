@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from gitrun.model.provenance import Dependency
     from gitrun.model.run import File, Run
     from gitrun.workspace.checkout import Item
-    from gitrun.workspace.session import Road
+    from gitrun.workspace.session import Session
 
     Stamps = Mapping[bytes, tuple[int, int]]
 
 
-def furnish_entry(road: Road, plan: Plan, tree: Path, linked: list[bytes]) -> tuple[list[bytes], Stamps]:
+def furnish_entry(session: Session, plan: Plan, tree: Path, linked: list[bytes]) -> tuple[list[bytes], Stamps]:
     """Puts the inputs of a plan into `tree`. Returns the paths that are links, and the stamps of the files written.
 
     Nothing is written through a link: a linked directory becomes a directory of links where a file must be placed in it.
@@ -43,27 +43,27 @@ def furnish_entry(road: Road, plan: Plan, tree: Path, linked: list[bytes]) -> tu
     if definition is None:
         return linked, stamps(tree, write_flags(plan, tree))
     put_there: list[bytes] = []
-    linked = without_outputs(road, tree, linked, definition.outputs)
-    with Index(road.git) as index:
+    linked = without_outputs(session, tree, linked, definition.outputs)
+    with Index(session.git) as index:
         for need in basis.needs:
             wanted = [os.fsencode(path) for path, _ in need.files]
-            linked = opened(road, tree, linked, wanted)
-            bring_in(road.git, find(index, need.run), need, tree)
+            linked = opened(session, tree, linked, wanted)
+            bring_in(session.git, find(index, need.run), need, tree)
             put_there += wanted
     for one in basis.inputs:
         path = os.fsencode(one.path)
         if one.url:
-            linked = opened(road, tree, linked, [path])
-            link_to(tree, path, cached(road.git, one.sha256))
+            linked = opened(session, tree, linked, [path])
+            link_to(tree, path, cached(session.git, one.sha256))
             linked.append(path)
         # the program finds inputs outside the repository where they are
         elif not os.path.isabs(path) and not path.startswith(b"~") and not os.path.lexists(os.fsencode(tree) + b"/" + path):
-            linked += link_in(road.git.worktree, tree, [path]) if road.git.worktree else []
+            linked += link_in(session.git.worktree, tree, [path]) if session.git.worktree else []
     put_there += write_flags(plan, tree)
     return linked, stamps(tree, put_there)
 
 
-def without_outputs(road: Road, tree: Path, linked: list[bytes], outputs: Iterable[str]) -> list[bytes]:
+def without_outputs(session: Session, tree: Path, linked: list[bytes], outputs: Iterable[str]) -> list[bytes]:
     """Removes links that are, or contain, an output, so that the program can write there. Returns the links that remain."""
     for output in outputs:
         pattern = output.rstrip("/").split("/")
@@ -75,14 +75,14 @@ def without_outputs(road: Road, tree: Path, linked: list[bytes], outputs: Iterab
             before, is_whole = set(linked), len(parts) == len(pattern)
             place = tree / os.fsdecode(path)
             is_directory = place.is_dir()
-            linked = opened(road, tree, linked, [path if is_whole else path + b"/*"])
+            linked = opened(session, tree, linked, [path if is_whole else path + b"/*"])
             if is_whole and is_directory and not place.exists():
                 place.mkdir()  # the program fills it, but expects the directory to exist
             queue += [one for one in linked if one not in before]
     return linked
 
 
-def opened(road: Road, tree: Path, linked: list[bytes], paths: Iterable[bytes]) -> list[bytes]:
+def opened(session: Session, tree: Path, linked: list[bytes], paths: Iterable[bytes]) -> list[bytes]:
     """Replaces each linked directory above one of `paths` by a directory of links. Returns the links that remain.
 
     Also removes a link at one of the paths itself.
@@ -92,12 +92,12 @@ def opened(road: Road, tree: Path, linked: list[bytes], paths: Iterable[bytes]) 
         parts = path.split(b"/")
         for count in range(1, len(parts)):
             above = b"/".join(parts[:count])
-            if above in linked and os.path.islink(top + b"/" + above) and road.git.worktree:
+            if above in linked and os.path.islink(top + b"/" + above) and session.git.worktree:
                 # the names inside become links, so that the program's files land in the workspace
                 os.unlink(top + b"/" + above)
                 os.mkdir(top + b"/" + above)
-                inside = [above + b"/" + name for name in sorted(os.listdir(os.fsencode(road.git.worktree) + b"/" + above))]
-                linked = [one for one in linked if one != above] + link_in(road.git.worktree, tree, inside)
+                inside = [above + b"/" + name for name in sorted(os.listdir(os.fsencode(session.git.worktree) + b"/" + above))]
+                linked = [one for one in linked if one != above] + link_in(session.git.worktree, tree, inside)
         if path in linked and os.path.islink(top + b"/" + path):
             os.unlink(top + b"/" + path)
             linked = [one for one in linked if one != path]

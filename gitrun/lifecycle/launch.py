@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import CannotRun, GitFailed, ObjectsGone, UsageError
 from gitrun.git.gc_lock import gc_held_off, is_collecting
-from gitrun.lifecycle.decide import Launch, Manners, Ready, decide, moment, require_worktree
+from gitrun.lifecycle.decide import Decision, LaunchRequest, Prompts, decide, moment, require_worktree
 from gitrun.model import encode
 from gitrun.model.lent import lent_table
 from gitrun.model.plan import GITRUN, PYPROJECT, Outcome, Plan, Skip, check
@@ -23,40 +23,42 @@ from gitrun.model.secrets import named, secrets_in_flags, secrets_in_words
 from gitrun.source.operations import PYTHON
 from gitrun.source.snapshot import private_index
 from gitrun.store.commits import scratch
-from gitrun.workspace.lending import NOTHING, Wanted, survey
+from gitrun.workspace.lending import NOTHING, LendingRequest, survey
 from gitrun.workspace.session import lends
 
 if TYPE_CHECKING:
-    from gitrun.lifecycle.steps import Within
+    from gitrun.lifecycle.steps import ParentRun
     from gitrun.model.entry import Definition
     from gitrun.model.plan import Request
     from gitrun.model.run import Notes
     from gitrun.source.interpreter import Interpreter
-    from gitrun.store.attempts import Started
+    from gitrun.store.attempts import AttemptHandle
     from gitrun.workspace.lending import Lending
-    from gitrun.workspace.session import Road
+    from gitrun.workspace.session import Session
 
 TRIES = (0.05, 0.2, 0.5)
 """Seconds to wait before each new try of a start that lost its new objects to a gc."""
 
 
-def start(road: Road, request: Request, manners: Manners, within: Within | None = None) -> tuple[str, Outcome | None] | Skip:
+def start(
+    session: Session, request: Request, prompts: Prompts, within: ParentRun | None = None
+) -> tuple[str, Outcome | None] | Skip:
     """Starts a run. Returns its id and its outcome (None: staged or in the background), or Skip if nothing has to run.
 
     Tries again if a gc removes objects in between. Raises GitrunError if nothing could be run or recorded.
     """
     check(request)
-    require_worktree(road, request)
-    typed, request = request, request if within else with_links(road, request)
-    if road.settings.link_paths and lends(road, request):
-        share_directories(road)
+    require_worktree(session, request)
+    typed, request = request, request if within else with_links(session, request)
+    if session.settings.link_paths and lends(session, request):
+        share_directories(session)
     lost = False
     for wait in (*TRIES, None):
-        with private_index(road.git, os.urandom(8).hex()) as index:
-            launch = Launch(road, request, manners, index, moment(), within, typed=typed)
+        with private_index(session.git, os.urandom(8).hex()) as index:
+            launch = LaunchRequest(session, request, prompts, index, moment(), within, typed=typed)
             try:
                 # waiting for a gc takes long, so only after it removed something
-                with gc_held_off(road.git) if lost else nullcontext():
+                with gc_held_off(session.git) if lost else nullcontext():
                     ready = decide(launch)
                     if isinstance(ready, Skip):
                         return ready
@@ -64,19 +66,19 @@ def start(road: Road, request: Request, manners: Manners, within: Within | None 
                     launch = replace(launch, request=request)
                     if request.in_place:
                         refuse_in_place(ready.plan)
-                    python = python_for(road, ready.plan)
-                    ready = ready if request.in_place else looked_around(road, ready, python)
-                    lending = lending_for(road, request, ready)
+                    python = python_for(session, ready.plan)
+                    ready = ready if request.in_place else looked_around(session, ready, python)
+                    lending = lending_for(session, request, ready)
                     started = begin(launch, ready, python, lending)
                     if within:
                         within.begins(ready.plan.operation, started.run)
             except GitFailed as error:  # a gc may have removed what was just written; the working tree still has it
-                lost = lost or isinstance(error, ObjectsGone) or is_collecting(road.git)
+                lost = lost or isinstance(error, ObjectsGone) or is_collecting(session.git)
                 if isinstance(error, ObjectsGone):
                     from gitrun.store.submodules import forget
 
                     # remembered trees of submodules may be gone too
-                    forget(road.git)
+                    forget(session.git)
                 if wait is None:
                     raise
                 time.sleep(wait)
@@ -89,13 +91,13 @@ def start(road: Road, request: Request, manners: Manners, within: Within | None 
     raise CannotRun("the run could not be started")
 
 
-def with_links(road: Road, request: Request) -> Request:
+def with_links(session: Session, request: Request) -> Request:
     """Returns the request with the paths that the operation's entry links. The snapshot must know them."""
-    top = road.git.worktree
+    top = session.git.worktree
     if top is None or request.links or request.no_link or not request.operation:
         return request
     found = links_of(top, request.operation)
-    return replace(request, links=tuple(os.path.relpath(path, road.git.prefix or ".") for path in found))
+    return replace(request, links=tuple(os.path.relpath(path, session.git.prefix or ".") for path in found))
 
 
 def links_of(top: Path, name: str, above: tuple[str, ...] = ()) -> tuple[str, ...]:
@@ -132,11 +134,11 @@ def in_place_allowed(definition: Definition) -> None:
         raise UsageError(f"{definition.name} needs files that --in-place would put into your working tree", "leave it out")
 
 
-def told_specials(launch: Launch) -> tuple[str, ...]:
+def told_specials(launch: LaunchRequest) -> tuple[str, ...]:
     """Returns the note about FIFOs and sockets in the working tree; empty for steps and in-place runs."""
     from gitrun.source.snapshot import words_of_specials
 
-    return () if launch.request.in_place or launch.within else words_of_specials(launch.road.git)
+    return () if launch.request.in_place or launch.within else words_of_specials(launch.session.git)
 
 
 def warnings_of_secrets(plan: Plan) -> list[str]:
@@ -151,33 +153,35 @@ def warnings_of_secrets(plan: Plan) -> list[str]:
     return [f"warning: {', '.join(found)} {what} recorded in the run. {advice}"]
 
 
-def go(launch: Launch, ready: Ready, started: Started, given: tuple[Interpreter | None, Lending]) -> tuple[str, Outcome | None]:
+def go(
+    launch: LaunchRequest, ready: Decision, started: AttemptHandle, given: tuple[Interpreter | None, Lending]
+) -> tuple[str, Outcome | None]:
     """Runs a started attempt to its end. Returns at once if it is staged or detached."""
-    road, request, manners = launch.road, launch.request, launch.manners
+    session, request, prompts = launch.session, launch.request, launch.prompts
     python, lending = given
     # a name such as `last` does not tell the user which run it is
     if ready.run and request.restart and not is_id_of(request.restart, ready.run.id):
-        road.say(f"restarting run {short(ready.run.id)} {ready.run.operation}")
+        session.say(f"restarting run {short(ready.run.id)} {ready.run.operation}")
     if ready.run and ready.run.attempt.params.in_place and not request.in_place:
-        road.say("note: this attempt runs the run's own code in a workspace; the attempt before ran in your working tree")
+        session.say("note: this attempt runs the run's own code in a workspace; the attempt before ran in your working tree")
     for word in (*ready.snapshot.words, *ready.plan.notices, *warnings_of_secrets(ready.plan), *told_specials(launch)):
-        road.say(word)
+        session.say(word)
     if request.label is not None or request.tags or request.comment:
         from gitrun.store.annotations import annotate
 
-        annotate(road.git, started.run, lambda notes: noted(road, notes, request), "annotate at launch")
+        annotate(session.git, started.run, lambda notes: noted(session, notes, request), "annotate at launch")
     if request.stage:
         if started.earlier:
             from gitrun.store.kept_files import kept
             from gitrun.workspace.outputs import hand_on
 
             # the start of the staged attempt must find the earlier files
-            hand_on(kept(road.git, started.run, started.earlier), kept(road.git, started.run, started.attempt))
+            hand_on(kept(session.git, started.run, started.earlier), kept(session.git, started.run, started.attempt))
         started.live.close()
         return started.run, None
     # the background process needs an index after this process has deleted the private one
     index = Path(shutil.copy2(launch.index, started.live.directory / "index")) if request.in_place else None
-    if manners.detach and not manners.detach(started.run):
+    if prompts.detach and not prompts.detach(started.run):
         return started.run, None
     # importing what runs programs takes as long as all else here, and a skipped start does not need it
     from gitrun.lifecycle.attempt import Job, perform
@@ -188,7 +192,7 @@ def go(launch: Launch, ready: Ready, started: Started, given: tuple[Interpreter 
         return started.run, perform_steps(launch, ready, started)
     signals = launch.within.signals if launch.within else None
     job = Job(request, ready.plan, started, ready.snapshot, index, python, signals, ready.around, lending)
-    return started.run, perform(road, job)
+    return started.run, perform(session, job)
 
 
 def is_id_of(name: str, run: str) -> bool:
@@ -196,7 +200,7 @@ def is_id_of(name: str, run: str) -> bool:
     return bool(digits := digits_of(name)) and run.startswith(digits)
 
 
-def python_for(road: Road, plan: Plan) -> Interpreter | None:
+def python_for(session: Session, plan: Plan) -> Interpreter | None:
     """Returns the Python that runs the plan's script or notebook; None for other programs. Raises CannotRun."""
     if plan.kind == NOTEBOOK:
         from gitrun.lifecycle.command import require_kernel, require_runner
@@ -206,22 +210,22 @@ def python_for(road: Road, plan: Plan) -> Interpreter | None:
         return None
     from gitrun.source import interpreter
 
-    path = interpreter.find(road.settings.python, road.git.environ, road.git.worktree or road.git.git_dir)
-    found = interpreter.describe(path, road.git.environ, road.git.state)
+    path = interpreter.find(session.settings.python, session.git.environ, session.git.worktree or session.git.git_dir)
+    found = interpreter.describe(path, session.git.environ, session.git.state)
     if plan.kind == NOTEBOOK:
-        require_kernel(road, found)
+        require_kernel(session, found)
     return found
 
 
-def looked_around(road: Road, ready: Ready, python: Interpreter | None) -> Ready:
+def looked_around(session: Session, ready: Decision, python: Interpreter | None) -> Decision:
     """Returns the decision with the program's surroundings, and with warnings about code that comes from the working tree."""
-    if ready.plan.kind == STEPS or road.git.worktree is None:
+    if ready.plan.kind == STEPS or session.git.worktree is None:
         return ready
     from gitrun.source.surroundings import not_isolated, surroundings_of
 
-    around = surroundings_of(road, ready.plan, python)
+    around = surroundings_of(session, ready.plan, python)
     basis = ready.plan.basis
-    names, notices = not_isolated(road, ready.plan, around, ready.snapshot.outside, again=ready.run is not None)
+    names, notices = not_isolated(session, ready.plan, around, ready.snapshot.outside, again=ready.run is not None)
     if names or (basis and basis.not_isolated):
         from gitrun.model.provenance import NOTHING
 
@@ -230,53 +234,53 @@ def looked_around(road: Road, ready: Ready, python: Interpreter | None) -> Ready
     return replace(ready, plan=plan, around=around)
 
 
-def begin(launch: Launch, ready: Ready, python: Interpreter | None, lending: Lending) -> Started:
+def begin(launch: LaunchRequest, ready: Decision, python: Interpreter | None, lending: Lending) -> AttemptHandle:
     """Commits the attempt and takes the lock of its live record."""
     from gitrun.source.environment import env_toml
     from gitrun.store import attempts
 
-    road = launch.road
-    files = {encode.ENV: env_toml(road, python, ready.locks)}
+    session = launch.session
+    files = {encode.ENV: env_toml(session, python, ready.locks)}
     if lending.entries:
         files[encode.LENT] = encode.toml(lent_table(lending.entries))
-    with scratch(road.git) as place:
+    with scratch(session.git) as place:
         if ready.run is None:
-            return attempts.begin(road.git, ready.plan, files, place)
-        return attempts.begin_again(road.git, ready.plan, ready.run, files, place)
+            return attempts.begin(session.git, ready.plan, files, place)
+        return attempts.begin_again(session.git, ready.plan, ready.run, files, place)
 
 
-def lending_for(road: Road, request: Request, ready: Ready) -> Lending:
+def lending_for(session: Session, request: Request, ready: Decision) -> Lending:
     """Decides which files outside the snapshot the run gets."""
-    top, bare = road.git.worktree, ready.snapshot.bare
+    top, bare = session.git.worktree, ready.snapshot.bare
     if top is None or request.in_place or ready.plan.kind == STEPS:
         return replace(NOTHING, bare=bare)
     is_here = ready.run is None or request.force_sourcecode
-    if not lends(road, request):
+    if not lends(session, request):
         return replace(NOTHING, exact=is_here, bare=bare)
-    wanted = Wanted(ready.snapshot.outside, ready.snapshot.named, ready.plan.outputs)
-    return replace(survey(top, wanted, road.settings, road.git.state), exact=is_here, bare=bare)
+    wanted = LendingRequest(ready.snapshot.outside, ready.snapshot.named, ready.plan.outputs)
+    return replace(survey(top, wanted, session.settings, session.git.state), exact=is_here, bare=bare)
 
 
-def share_directories(road: Road) -> None:
+def share_directories(session: Session) -> None:
     """Creates the ignored directories that `gitrun.link` names, so that runs share the files they put there."""
-    for path in road.settings.link_paths if road.git.worktree else ():
-        place = (road.git.worktree or Path()) / path
+    for path in session.settings.link_paths if session.git.worktree else ():
+        place = (session.git.worktree or Path()) / path
         # a pattern names no directory to create
         if any(sign in path for sign in "*?[") or os.path.lexists(place):
             continue
         # check-ignore rejects the literal pathspecs that gitrun uses otherwise
         words = ("--no-literal-pathspecs", "check-ignore", "-q", "--no-index")
-        if not road.git.attempt(*words, "--", f"{path}/").returncode:
+        if not session.git.attempt(*words, "--", f"{path}/").returncode:
             place.mkdir(parents=True, exist_ok=True)
 
 
-def noted(road: Road, notes: Notes, request: Request) -> Notes:
+def noted(session: Session, notes: Notes, request: Request) -> Notes:
     """Returns the annotations with the label, tags and comment of the request added."""
     from gitrun.model.run import Comment
 
     tags = tuple(sorted({*notes.tags, *request.tags}))
     comments = notes.comments
     if request.comment:
-        author = road.git.config.get("user.name", ("",))[-1]
+        author = session.git.config.get("user.name", ("",))[-1]
         comments = (*comments, Comment(request.comment, author, datetime.now(timezone.utc)))
     return replace(notes, label=request.label if request.label is not None else notes.label, tags=tags, comments=comments)

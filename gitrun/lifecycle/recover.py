@@ -20,7 +20,7 @@ from gitrun.model.plan import Outcome
 from gitrun.model.run import TERMINATED, is_id, run_ref, short
 from gitrun.process.tree import end_everywhere
 from gitrun.store import notes
-from gitrun.store.attempts import Started, finish
+from gitrun.store.attempts import AttemptHandle, finish
 from gitrun.store.commits import read_commit
 from gitrun.store.live import Live, directory_of, goes_on, is_copied, is_live, owner_of, recorded
 from gitrun.store.refs import set_ref, tip_of
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from gitrun.store.attempts import Changes
     from gitrun.store.commits import Commit
     from gitrun.store.live import Owner
-    from gitrun.workspace.session import Road
+    from gitrun.workspace.session import Session
 
 KILLED = -9
 GETS_OVER = 1.0
@@ -43,73 +43,73 @@ STILL_AT_WORK = 10.0
 """Seconds to wait for processes that a dead supervisor had started in the slot."""
 
 
-def recover(road: Road) -> None:
+def recover(session: Session) -> None:
     """Finishes all runs of this repository whose supervisor died on this machine. Says which could not be finished."""
-    for run in recorded(road.git.state):
-        directory = directory_of(road.git.state, run)
-        if is_live(road.git.state, run):
+    for run in recorded(session.git.state):
+        directory = directory_of(session.git.state, run)
+        if is_live(session.git.state, run):
             continue
         try:
             # held if another command is finishing the run
             lock = acquire(directory / "lock", wait=0)
             if lock:
                 with Live(directory, lock) as live:
-                    bury(road, run, live)
+                    bury(session, run, live)
         # one broken run must not keep the others from being finished
         except (GitrunError, OSError) as error:
-            road.say(f"run {short(run)} died and could not be finished: {error}")
+            session.say(f"run {short(run)} died and could not be finished: {error}")
 
 
-def bury(road: Road, run: str, live: Live) -> None:
+def bury(session: Session, run: str, live: Live) -> None:
     """Finishes one run, unless it never began, has its result, or is still running. Raises GitrunError, OSError."""
-    if goes_on(road.git.state, run):
+    if goes_on(session.git.state, run):
         return
-    owner = owner_of(road.git.state, run)
-    break_lock(road, run)
-    put_back(road, run)
-    attempt, ended = last_of(road, run)
+    owner = owner_of(session.git.state, run)
+    break_lock(session, run)
+    put_back(session, run)
+    attempt, ended = last_of(session, run)
     if attempt is not None and not ended:
         # in a copied repository the processes belong to the original
-        if owner is None or not is_copied(road.git.state, run, owner):
+        if owner is None or not is_copied(session.git.state, run, owner):
             end_everywhere(attempt.id)
         try:
-            finish_for(road, run, attempt, live)
+            finish_for(session, run, attempt, live)
         except StaleRun:  # a git process of the dead supervisor may have set the ref
-            if not last_of(road, run)[1]:
+            if not last_of(session, run)[1]:
                 raise
     live.close()
     if attempt is not None:
-        notes.add_run(road.git, run)
+        notes.add_run(session.git, run)
 
 
-def put_back(road: Road, run: str) -> None:
+def put_back(session: Session, run: str) -> None:
     """Restores a run's ref that somebody removed while its program ran, unless the run is in the trash or purged.
 
     Raises CannotRun if the attempt is gone too; its files stay where they are.
     """
-    owner = owner_of(road.git.state, run)
-    if owner is None or tip_of(road.git, run) is not None or run in deleted(road.git) or run in purged(road.git):
+    owner = owner_of(session.git.state, run)
+    if owner is None or tip_of(session.git, run) is not None or run in deleted(session.git) or run in purged(session.git):
         return
-    with Objects(road.git) as objects:
+    with Objects(session.git) as objects:
         commit = read_commit(objects.read(owner.attempt))
     if commit is None or commit.kind != "attempt":
-        place = directory_of(road.git.state, run)
+        place = directory_of(session.git.state, run)
         raise CannotRun(f"it is no longer in the repository; what it left is in {place}, which may be removed")
-    set_ref(road.git, run_ref(run), owner.attempt, None)
-    road.say(f"run {short(run)} was taken away while it ran, and is there again; git run rm {short(run)} deletes it")
+    set_ref(session.git, run_ref(run), owner.attempt, None)
+    session.say(f"run {short(run)} was taken away while it ran, and is there again; git run rm {short(run)} deletes it")
 
 
-def break_lock(road: Road, run: str) -> None:
+def break_lock(session: Session, run: str) -> None:
     """Removes a stale lock of the run's ref that a git process of the dead supervisor left. Waits one second first.
 
     A lock counts as stale if it is empty or holds the id of a run's commit. A git process that is still alive fails
     without it, or finds the ref moved, and is retried.
     """
-    path = road.git.common_dir / f"{run_ref(run)}.lock"
+    path = session.git.common_dir / f"{run_ref(run)}.lock"
     if not path.exists():
         return
     time.sleep(GETS_OVER)
-    with suppress(OSError), Objects(road.git) as objects:
+    with suppress(OSError), Objects(session.git) as objects:
         if time.time() - path.stat().st_mtime >= GETS_OVER:
             said = path.read_text(errors="replace").strip()
             commit = read_commit(objects.read(said)) if is_id(said) else None
@@ -117,12 +117,12 @@ def break_lock(road: Road, run: str) -> None:
                 path.unlink()
 
 
-def last_of(road: Road, run: str) -> tuple[Commit | None, bool]:
+def last_of(session: Session, run: str) -> tuple[Commit | None, bool]:
     """Returns the run's last attempt (None: the run never began) and whether it has a result. Raises BadRun."""
-    tip = tip_of(road.git, run)
+    tip = tip_of(session.git, run)
     if tip is None:
         return None, False
-    with Objects(road.git) as objects:
+    with Objects(session.git) as objects:
         last = last_attempts(objects, {run: tip}).get(tip)
         ended = objects.read(f"{tip}:{RESULT}", limit=0) is not None
     if last is None:
@@ -130,9 +130,9 @@ def last_of(road: Road, run: str) -> tuple[Commit | None, bool]:
     return last.attempt, ended
 
 
-def finish_for(road: Road, run: str, attempt: Commit, live: Live) -> None:
+def finish_for(session: Session, run: str, attempt: Commit, live: Live) -> None:
     """Records the result of a dead supervisor's attempt: the recorded end of its program, or else the supervisor's death."""
-    owner = owner_of(road.git.state, run)
+    owner = owner_of(session.git.state, run)
     # the record may be that of an earlier attempt
     if owner is not None and owner.attempt != attempt.id:
         owner = None
@@ -141,21 +141,21 @@ def finish_for(road: Road, run: str, attempt: Commit, live: Live) -> None:
     stopped = max(begun, last_sign(live))
     died = Outcome(TERMINATED, KILLED, begun, stopped, (stopped - begun).total_seconds(), reason="its supervisor died")
     outcome = replace(live.read_end() or died, steps=noted_steps(live.directory))
-    started = Started(run, attempt.id, live, live.earlier)
+    started = AttemptHandle(run, attempt.id, live, live.earlier)
     with ExitStack() as stack:
-        site = site_of(road, run, owner, stack)
+        site = site_of(session, run, owner, stack)
 
         def collect() -> tuple[Outcome, Changes]:
             if site is None:
-                files = () if owner and owner.in_place else passed_on(road, started)
-                return replace(outcome, metrics=measure(live, outcome, None, road.say), files=files), {}
-            whole, found = complete(road, started, site, outcome)
+                files = () if owner and owner.in_place else passed_on(session, started)
+                return replace(outcome, metrics=measure(live, outcome, None, session.say), files=files), {}
+            whole, found = complete(session, started, site, outcome)
             return whole, found.changes
 
-        finish(road.git, started, collect, live.directory)
+        finish(session.git, started, collect, live.directory)
 
 
-def site_of(road: Road, run: str, owner: Owner | None, stack: ExitStack) -> Site | None:
+def site_of(session: Session, run: str, owner: Owner | None, stack: ExitStack) -> Site | None:
     """Returns the workspace of the dead run, locked until `stack` closes; None if another run uses it or it is gone.
 
     Raises CannotRun if its lock is still held after 10 seconds.
@@ -163,7 +163,7 @@ def site_of(road: Road, run: str, owner: Owner | None, stack: ExitStack) -> Site
     if owner is None or owner.in_place:
         return None
     there = Path(owner.worktree)
-    slot = road.git.state / "slots" / directory_of_slot(there).name  # the repository may have moved
+    slot = session.git.state / "slots" / directory_of_slot(there).name  # the repository may have moved
     tree = slot / there.relative_to(directory_of_slot(there))
     if not tree.is_dir() or read_state(slot).run != run:
         return None
@@ -178,7 +178,7 @@ def site_of(road: Road, run: str, owner: Owner | None, stack: ExitStack) -> Site
     linked = tuple(path.encode(errors="surrogateescape") for path in owner.linked)
     given = {os.fsencode(path): (mtime, inode) for path, mtime, inode in owner.given}
     lent = read_manifest(slot)
-    return Site(tree, seen_from(road.git, tree), linked, frozenset(linked), given=given, outputs=owner.outputs, lent=lent)
+    return Site(tree, seen_from(session.git, tree), linked, frozenset(linked), given=given, outputs=owner.outputs, lent=lent)
 
 
 def last_sign(live: Live) -> datetime:

@@ -31,19 +31,19 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-    from gitrun.lifecycle.decide import Launch, Ready
+    from gitrun.lifecycle.decide import Decision, LaunchRequest
     from gitrun.model.entry import Definition, Step
     from gitrun.model.plan import Plan
     from gitrun.process.run import Stream
     from gitrun.source.snapshot import Snapshot
-    from gitrun.store.attempts import Started
-    from gitrun.workspace.session import Road
+    from gitrun.store.attempts import AttemptHandle
+    from gitrun.workspace.session import Session
 
 SKIPPED = "skipped"
 JOURNAL = "steps.jsonl"
 
 
-class Heard(Signals):
+class StepSignals(Signals):
     """Signals that remember requests to end: a program may survive one, but its pipeline stops."""
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class Heard(Signals):
 
 
 @dataclass(frozen=True, slots=True)
-class Within:
+class ParentRun:
     """The inheritance of a step from the run it is a part of: the source, the id of the run, and its signals.
 
     `made` maps operations to the runs of the steps so far. `journal` is the file that records them in case gitrun dies.
@@ -67,7 +67,7 @@ class Within:
 
     snapshot: Snapshot
     parent: str
-    signals: Heard
+    signals: StepSignals
     made: dict[str, str]
     journal: Path
     given: tuple[str, ...] = ()
@@ -104,42 +104,42 @@ class Tee:
         return self._stream.descriptor()
 
 
-def perform_steps(launch: Launch, ready: Ready, started: Started) -> Outcome:
+def perform_steps(launch: LaunchRequest, ready: Decision, started: AttemptHandle) -> Outcome:
     """Runs the steps of an attempt and records its result. Raises GitrunError if recording fails.
 
     The caller holds the lock of the attempt.
     """
-    road, pid, begun = launch.road, os.getpid(), time.time()
-    owner = Owner(pid, birth_of(pid), started.attempt, str(road.git.worktree or ""), in_place=True, started=begun)
+    session, pid, begun = launch.session, os.getpid(), time.time()
+    owner = Owner(pid, birth_of(pid), started.attempt, str(session.git.worktree or ""), in_place=True, started=begun)
     started.live.record(owner)
-    heard = launch.within.signals if launch.within else Heard()
+    heard = launch.within.signals if launch.within else StepSignals()
     made = launch.within.made if launch.within else {}
-    within = Within(ready.snapshot, started.run, heard, made, started.live.directory / JOURNAL, ready.plan.given)
+    within = ParentRun(ready.snapshot, started.run, heard, made, started.live.directory / JOURNAL, ready.plan.given)
     with nullcontext() if launch.within else heard, started.live.output.open("ab", buffering=0) as output:
         # steps are named relative to the top
-        git = replace(road.git, prefix="")
+        git = replace(session.git, prefix="")
         # steps have records of their own output; this one has all of it
-        both = replace(road, git=git, stdout=Tee(road.stdout, output), stderr=Tee(road.stderr, output))
-        outcome = run_steps(replace(launch, road=both), ready, started, within)
+        both = replace(session, git=git, stdout=Tee(session.stdout, output), stderr=Tee(session.stderr, output))
+        outcome = run_steps(replace(launch, session=both), ready, started, within)
         started.live.record_end(outcome)
-        finish(road.git, started, lambda: (outcome, {}), started.live.directory)
+        finish(session.git, started, lambda: (outcome, {}), started.live.directory)
         # git run stop meant this run alone, not what its supervisor does next
         if started.live.is_asked_to_end:
             heard.order = 0
         # before the record is closed, so that a later command can write the note if gitrun is killed here
-        notes.add(road.git, notes.note_for(started, ready.plan, outcome))
+        notes.add(session.git, notes.note_for(started, ready.plan, outcome))
         started.live.close()
     return replace(outcome, ordered=heard.order)
 
 
-def run_steps(launch: Launch, ready: Ready, started: Started, within: Within) -> Outcome:
+def run_steps(launch: LaunchRequest, ready: Decision, started: AttemptHandle, within: ParentRun) -> Outcome:
     """Runs the steps until one fails, the time limit ends, or a signal asks to stop. Returns the outcome of the whole."""
     definition = ready.plan.definition
     steps = definition.steps if definition else ()
     begun, clock = datetime.now(timezone.utc), time.monotonic()
     limit = launch.request.stop_after or (definition.stop_after if definition else None)
     done: list[StepRun] = []
-    earlier = earlier_steps(launch.road, started)
+    earlier = earlier_steps(launch.session, started)
     status, code, reason = COMPLETED, 0, ""
     for place, step in enumerate(steps):
         # a step may survive a Ctrl-C, but no other step must follow it
@@ -147,17 +147,17 @@ def run_steps(launch: Launch, ready: Ready, started: Started, within: Within) ->
         if within.signals.ends:
             status, code, reason = TERMINATED, -within.signals.ends[0], "stopped"
             break
-        launch.road.say(f"step {place + 1} of {len(steps)}: {step.operation}")
+        launch.session.say(f"step {place + 1} of {len(steps)}: {step.operation}")
         before = earlier[place] if place < len(earlier) and earlier[place].operation == step.operation else None
         left = limit - (time.monotonic() - clock) if limit else None
         try:
             request = step_request(launch, ready, step, (before, within.made, left))
             found = run_step(launch, request, within)
         except GitrunError as error:
-            launch.road.say(error.message + (f"; {error.hint}" if error.hint else ""))
+            launch.session.say(error.message + (f"; {error.hint}" if error.hint else ""))
             status, code, reason = ERROR, error.exit_code, f"step {step.operation}: {error.message}"
             break
-        renew(launch.road.git, started)  # a step may have removed what the journal is written into
+        renew(launch.session.git, started)  # a step may have removed what the journal is written into
         done.append(StepRun(step.operation, found[0], found[1].status if found[1] else SKIPPED))
         within.note(done[-1])
         within.made[step.operation] = found[0]
@@ -171,24 +171,24 @@ def run_steps(launch: Launch, ready: Ready, started: Started, within: Within) ->
     return Outcome(status, code, begun, stopped, time.monotonic() - clock, reason=reason, steps=tuple(done))
 
 
-def run_step(launch: Launch, request: Request, within: Within) -> tuple[str, Outcome | None]:
+def run_step(launch: LaunchRequest, request: Request, within: ParentRun) -> tuple[str, Outcome | None]:
     """Starts the run of a step. Returns its id and its outcome (None: the step was not needed). Raises GitrunError."""
     # imported late: starting imports this module
-    from gitrun.lifecycle.decide import Manners
+    from gitrun.lifecycle.decide import Prompts
     from gitrun.lifecycle.launch import start
 
-    found = start(launch.road, request, Manners(launch.manners.confirm), within)
+    found = start(launch.session, request, Prompts(launch.prompts.confirm), within)
     if isinstance(found, Skip):
-        launch.road.say(f"not needed: run {short(found.run.id)} has these flags")
+        launch.session.say(f"not needed: run {short(found.run.id)} has these flags")
         return found.run.id, None
     run, outcome = found
     if outcome:
-        launch.road.say(f"run {short(run)} {ending_text(outcome.status, outcome.exit_status, outcome.duration)}")
+        launch.session.say(f"run {short(run)} {ending_text(outcome.status, outcome.exit_status, outcome.duration)}")
     return found
 
 
 def step_request(
-    launch: Launch, ready: Ready, step: Step, state: tuple[StepRun | None, Mapping[str, str], float | None]
+    launch: LaunchRequest, ready: Decision, step: Step, state: tuple[StepRun | None, Mapping[str, str], float | None]
 ) -> Request:
     """Builds the request for a step: its own flags, the flags of the whole that it accepts, and the runs of earlier steps.
 
@@ -197,7 +197,7 @@ def step_request(
     """
     before, made, left = state
     asked, plan = launch.request, ready.plan
-    with Objects(launch.road.git) as objects:
+    with Objects(launch.session.git) as objects:
         operation = step_operation(objects, step.operation, plan.source.whole)
         declared = declared_by(objects, operation, plan.source.whole)
     names = {flag.name for flag in declared.flags or ()}
@@ -207,7 +207,7 @@ def step_request(
     flags |= dict(step.flags)
     own = operation.definition.stop_after if operation.definition else None
     limit = least(left, own) if left is not None else None
-    again = before.run if before and before.status != SKIPPED and tip_of(launch.road.git, before.run) else None
+    again = before.run if before and before.status != SKIPPED and tip_of(launch.session.git, before.run) else None
     return Request(
         operation=None if again else step.operation, restart=again, flags=flags, needed=asked.needed,
         needed_source=asked.needed_source,
@@ -221,11 +221,11 @@ def step_request(
     )  # fmt: skip
 
 
-def earlier_steps(road: Road, started: Started) -> tuple[StepRun, ...]:
+def earlier_steps(session: Session, started: AttemptHandle) -> tuple[StepRun, ...]:
     """Returns the steps that the previous attempt ran."""
     if not started.earlier:
         return ()
-    with Objects(road.git) as objects:
+    with Objects(session.git) as objects:
         found = objects.read(f"{started.attempt}^2:{encode.RESULT}") or objects.read(f"{started.attempt}^1:{encode.RESULT}")
     return read_steps(found.data) if found and found.data is not None else ()
 
@@ -235,18 +235,18 @@ def least(*limits: float | None) -> float | None:
     return min((limit for limit in limits if limit), default=None)
 
 
-def check_steps(road: Road, objects: Objects, request: Request, plan: Plan) -> None:
+def check_steps(session: Session, objects: Objects, request: Request, plan: Plan) -> None:
     """Raises GitrunError if a step, or a step inside it, cannot run. The caller checks this before it starts anything."""
     definition = plan.definition
     if definition:
-        Check(road, objects, request, plan, set()).steps(definition)
+        Check(session, objects, request, plan, set()).steps(definition)
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
     """The context in which a plan's steps are checked. `made` are the operations that earlier steps will have run."""
 
-    road: Road
+    session: Session
     objects: Objects
     request: Request
     plan: Plan
@@ -276,9 +276,9 @@ class Check:
             in_place_allowed(definition)
         for need in definition.needs:
             if need.operation not in self.made:
-                need_of(self.road.git, self.objects, need, (dict(step.flags).get(need.operation), definition.name))
+                need_of(self.session.git, self.objects, need, (dict(step.flags).get(need.operation), definition.name))
         for one in definition.inputs:
-            input_file(self.road, self.objects, one, (self.plan.source.whole, definition.name))
+            input_file(self.session, self.objects, one, (self.plan.source.whole, definition.name))
         self.steps(definition)
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from gitrun.errors import CannotRun, UsageError
 from gitrun.git.objects import Objects
 from gitrun.lifecycle.attempt import Job, carry_out, furnish
-from gitrun.lifecycle.decide import Launch, Manners, decide_restart, moment
+from gitrun.lifecycle.decide import LaunchRequest, Prompts, decide_restart, moment
 from gitrun.lifecycle.launch import lending_for, python_for, start
 from gitrun.model import decode, encode
 from gitrun.model.plan import Request, Skip
@@ -29,7 +29,7 @@ from gitrun.model.text import path_of
 from gitrun.process.signals import Signals
 from gitrun.source.snapshot import moved_modules
 from gitrun.source.submodules import linked_modules
-from gitrun.store.attempts import LARGEST, Started
+from gitrun.store.attempts import LARGEST, AttemptHandle
 from gitrun.store.commits import scratch
 from gitrun.store.index import Index
 from gitrun.store.kept_files import kept, unpack
@@ -44,14 +44,14 @@ from gitrun.workspace.slots import content_seen_from, lease, point
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from gitrun.git.status import Seen
+    from gitrun.git.status import WorktreeStatus
     from gitrun.lifecycle.attempt import Site
-    from gitrun.lifecycle.decide import Ready
+    from gitrun.lifecycle.decide import Decision
     from gitrun.model.metrics import Metrics
     from gitrun.model.plan import Outcome
     from gitrun.model.provenance import StepRun
     from gitrun.model.run import Attempt, File
-    from gitrun.workspace.session import Road
+    from gitrun.workspace.session import Session
 
     Told: TypeAlias = "str | float | None"
 
@@ -65,65 +65,65 @@ DEEPEST = 10
 """The deepest nesting of pipelines that is followed."""
 
 
-def verify(road: Road, run: Run, rules: Rules, *, depth: int = 0) -> Verdict:
+def verify(session: Session, run: Run, rules: VerifyRules, *, depth: int = 0) -> Verdict:
     """Returns the verdict on the run's last attempt. Shows the program's output on stderr.
 
     Raises NotTrusted, and CannotRun if the attempt cannot be executed again.
     """
-    require_trusted(road.git, run)
+    require_trusted(session.git, run)
     last = run.attempt
     if last.status not in {COMPLETED, ERROR, TERMINATED}:
         raise CannotRun(
             f"run {short(run.id)} is {last.status}: there is no result to compare with", "verify it when it has ended"
         )
     if last.kind == STEPS:
-        return verify_steps(road, run, rules, depth)
-    outcome, same_output = execute_again(replace(road, stdout=road.stderr), run)
+        return verify_steps(session, run, rules, depth)
+    outcome, same_output = execute_again(replace(session, stdout=session.stderr), run)
     return verdict(run, outcome, rules, same_output=same_output)
 
 
-def verdict(run: Run, again: Outcome | Attempt, rules: Rules, *, same_output: bool) -> Verdict:
+def verdict(run: Run, again: Outcome | Attempt, rules: VerifyRules, *, same_output: bool) -> Verdict:
     """Compares an attempt with its repetition."""
     last = run.attempt
     looked_at = sum(not rules.is_ignored(file.path) for file in last.files)
     return Verdict(run.id, last.id, differences(last, again, rules), len(last.metrics), looked_at, same_output)
 
 
-def verify_steps(road: Road, run: Run, rules: Rules, depth: int) -> Verdict:
+def verify_steps(session: Session, run: Run, rules: VerifyRules, depth: int) -> Verdict:
     """Verifies the runs of a pipeline's steps. Leaves out steps that were skipped."""
     if depth > DEEPEST:
         raise CannotRun(f"the steps of run {short(run.id)} lead too deep")
     found = []
-    for step in steps_of(road, run):
-        road.say(f"step {step.operation}")
-        with Index(road.git) as index:
+    for step in steps_of(session, run):
+        session.say(f"step {step.operation}")
+        with Index(session.git) as index:
             made = index.get(step.run)
         if not isinstance(made, Run):
             raise CannotRun(f"step {step.operation} was run {short(step.run)}, which is not here")
-        found.append(verify(road, made, rules, depth=depth + 1))
+        found.append(verify(session, made, rules, depth=depth + 1))
     return Verdict(run.id, run.attempt.id, (), steps=tuple(found))
 
 
-def steps_of(road: Road, run: Run) -> list[StepRun]:
+def steps_of(session: Session, run: Run) -> list[StepRun]:
     """Returns the steps that the run's last attempt executed itself."""
-    with Objects(road.git) as objects:
+    with Objects(session.git) as objects:
         found = objects.read(f"{run.attempt.left}:{encode.RESULT}")
     return [step for step in read_steps(found.data if found else b"") if step.status in {COMPLETED, ERROR, TERMINATED}]
 
 
-def verify_and_keep(road: Road, run: Run, rules: Rules) -> Verdict:
+def verify_and_keep(session: Session, run: Run, rules: VerifyRules) -> Verdict:
     """Verifies the run by a new attempt, which stays in the run. Raises UsageError if a new attempt could not be the same."""
     if run.attempt.kind == STEPS:
         raise UsageError("--keep is for a run of one operation", "verify the runs of its steps, which git run list shows")
-    with Objects(road.git) as objects:
-        if run.attempt.carried or earlier_of(road, objects, run):
+    with Objects(session.git) as objects:
+        if run.attempt.carried or earlier_of(session, objects, run):
             raise UsageError(
                 f"the last attempt of run {short(run.id)} went on from files of the one before it; another one would not",
                 "leave out --keep",
             )
-    require_trusted(road.git, run)
-    done = start(replace(road, stdout=road.stderr), Request(restart=run.id, clean=True), Manners())
-    with Index(road.git) as index:
+    require_trusted(session.git, run)
+    done = start(replace(session, stdout=session.stderr), Request(restart=run.id, clean=True), Prompts())
+    with Index(session.git) as index:
         now = index.get(run.id)
     if isinstance(done, Skip) or not isinstance(now, Run):
         raise CannotRun(f"run {short(run.id)} could not be run again")
@@ -131,67 +131,67 @@ def verify_and_keep(road: Road, run: Run, rules: Rules) -> Verdict:
     return replace(verdict(run, now.attempt, rules, same_output=same_output), kept=now.attempt.id)
 
 
-def execute_again(road: Road, run: Run) -> tuple[Outcome, bool]:
+def execute_again(session: Session, run: Run) -> tuple[Outcome, bool]:
     """Executes the last attempt again. Returns the outcome, and whether the output is the same. Raises CannotRun."""
-    require_sound(road.git.config, OF_RUNS)
+    require_sound(session.git.config, OF_RUNS)
     request = Request(restart=run.id, no_link=True)
-    with Objects(road.git) as objects:
+    with Objects(session.git) as objects:
         # a restart from the recorded source reads no private index, so its path is empty
-        ready = decide_restart(Launch(road, request, Manners(), Path(), moment()), objects, run)
+        ready = decide_restart(LaunchRequest(session, request, Prompts(), Path(), moment()), objects, run)
         if isinstance(ready, Skip):
             raise CannotRun(f"run {short(run.id)} is not executed again")
-        earlier = earlier_of(road, objects, run)
+        earlier = earlier_of(session, objects, run)
         lent = lent_to(objects, run.attempt.id) or ()
-        linked = linked_then(road, objects, run)
-        for word in moved_modules(road.git, linked_modules(objects, ready.plan.source)):
-            road.say(word)
+        linked = linked_then(session, objects, run)
+        for word in moved_modules(session.git, linked_modules(objects, ready.plan.source)):
+            session.say(word)
         written = objects.read(f"{run.attempt.left}:{encode.OUTPUT}", limit=2 * LARGEST)
     paths = tuple(os.fsencode(one.path) for one in lent if is_below(one.path.rstrip("/")))
-    if road.git.worktree:
-        for word in changes_here(road.git.worktree, lent, road.settings, road.git.state):
-            road.say(f"note: {word}")
+    if session.git.worktree:
+        for word in changes_here(session.git.worktree, lent, session.settings, session.git.state):
+            session.say(f"note: {word}")
     ready = replace(ready, snapshot=replace(ready.snapshot, outside=paths, named=linked))
     request = replace(request, no_link=not (paths or linked), links=tuple(map(os.fsdecode, linked)))
-    outcome, output = perform_again(road, request, ready, (run, earlier))
+    outcome, output = perform_again(session, request, ready, (run, earlier))
     return outcome, output == (written.data if written else b"")
 
 
-def perform_again(road: Road, request: Request, ready: Ready, known: tuple[Run, str]) -> tuple[Outcome, bytes]:
+def perform_again(session: Session, request: Request, ready: Decision, known: tuple[Run, str]) -> tuple[Outcome, bytes]:
     """Returns the outcome and the beginning of the output. Releases the slot and the live record in any case."""
     run, earlier = known
     attempt = run.attempt.id
-    python = python_for(road, ready.plan)
+    python = python_for(session, ready.plan)
     with ExitStack() as stack:
-        live = hold(road.git.state, run.id)
+        live = hold(session.git.state, run.id)
         stack.callback(live.close)
-        started = Started(run.id, attempt, live, earlier)
-        lending = lending_for(road, request, ready)
-        slot = stack.enter_context(lease(road.git, attempt, run.id, lending))
+        started = AttemptHandle(run.id, attempt, live, earlier)
+        lending = lending_for(session, request, ready)
+        slot = stack.enter_context(lease(session.git, attempt, run.id, lending))
         job = Job(request, ready.plan, started, ready.snapshot, None, python, lending=lending)
-        site = furnish(road, job, slot)
+        site = furnish(session, job, slot)
         signals = stack.enter_context(Signals())
-        ended = carry_out(road, job, site, signals)
+        ended = carry_out(session, job, site, signals)
         require_end(run, ended)
-        outcome, seen = look(road, started, site, ended)
+        outcome, seen = look(session, started, site, ended)
         with live.output.open("rb") as file:
             output = file.read(LARGEST + 1)
-        slot.end(attempt, seen, road.settings.lend_keep)
+        slot.end(attempt, seen, session.settings.lend_keep)
     return outcome, output
 
 
-def look(road: Road, started: Started, site: Site, ended: Outcome) -> tuple[Outcome, Seen]:
+def look(session: Session, started: AttemptHandle, site: Site, ended: Outcome) -> tuple[Outcome, WorktreeStatus]:
     """Returns the outcome with metrics and files. Leaves the run's kept files unchanged."""
     # the program may have moved HEAD or damaged git's record of the worktree
     point(site.git, started.attempt)
-    with scratch(road.git) as keep:
-        git = content_seen_from(road.git, site.git)
+    with scratch(session.git) as keep:
+        git = content_seen_from(session.git, site.git)
         place = outputs.Place(
             git, site.tree, keep, site.apart, given=site.given, outputs=site.outputs, lent=site.lent, bare=site.bare
         )
-        found = outputs.collect(place, road.settings.max_produced)
-        outside = outputs.collect_beside(road.git.worktree, site.tree, keep)
+        found = outputs.collect(place, session.settings.max_produced)
+        outside = outputs.collect_beside(session.git.worktree, site.tree, keep)
     whole = replace(ended, files=(*outside, *found.files))
-    return replace(whole, metrics=measure(started.live, whole, site.tree, road.say)), found.seen
+    return replace(whole, metrics=measure(started.live, whole, site.tree, session.say)), found.seen
 
 
 def require_end(run: Run, ended: Outcome) -> None:
@@ -207,32 +207,32 @@ def require_end(run: Run, ended: Outcome) -> None:
         raise CannotRun(f"run {short(run.id)} cannot be executed here: {ended.reason}")
 
 
-def earlier_of(road: Road, objects: Objects, run: Run) -> str:
+def earlier_of(session: Session, objects: Objects, run: Run) -> str:
     """Returns the attempt whose kept files the last attempt started from; empty if there is none. Raises CannotRun."""
-    before = attempts(road.git, objects, run)[:-1]
+    before = attempts(session.git, objects, run)[:-1]
     if not before:
         return ""
     left = [file.path for file in before[-1].files if file.stored == "local"]
     if not {file.path for file in run.attempt.files}.intersection(left):  # a clean start, or nothing was kept
         return ""
-    unpack(road.git, run.id, before[-1])
-    place = kept(road.git, run.id, before[-1].id)
+    unpack(session.git, run.id, before[-1])
+    place = kept(session.git, run.id, before[-1].id)
     missing = [path for path in left if not os.path.lexists(place / path)]
     if missing:
         raise CannotRun(f"run {short(run.id)} went on from '{missing[0]}', which is kept on the machine that made it")
     return before[-1].id
 
 
-def linked_then(road: Road, objects: Objects, run: Run) -> tuple[bytes, ...]:
+def linked_then(session: Session, objects: Objects, run: Run) -> tuple[bytes, ...]:
     """Returns the paths that the run linked from the working tree and that still exist. Says which are missing."""
     found = objects.read(f"{run.attempt.left}:{encode.RESULT}")
     listed = decode.parse_toml((found.data if found else None) or b"", encode.RESULT).get("linked")
     paths = [path_of(path) for path in listed if isinstance(path, str)] if isinstance(listed, list) else []
-    top = road.git.worktree
+    top = session.git.worktree
     here = [path for path in paths if top and is_below(path) and os.path.lexists(top / path)]
     gone = [path for path in paths if path not in here and not path.startswith(".gitrun")]
     if gone and run.attempt.kind != STEPS:
-        road.say(f"was linked in and is not here: {', '.join(gone[:10])}")
+        session.say(f"was linked in and is not here: {', '.join(gone[:10])}")
     return tuple(map(os.fsencode, here))
 
 
@@ -242,7 +242,7 @@ def is_below(path: str) -> bool:
     return not os.path.isabs(path) and ".." not in parts and parts[0] not in {".git", ".gitrun"}
 
 
-class Ended(Protocol):
+class VerifiedExit(Protocol):
     """The end of an attempt, recorded or just finished."""
 
     @property
@@ -263,7 +263,7 @@ class Ended(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class VerifyRules:
     """Rules of the comparison: `tolerance` is both absolute and relative.
 
     `of` has the tolerances of single metrics. `ignored` are patterns of paths to skip (`*` also matches `/`).
@@ -325,7 +325,7 @@ class Verdict:
         return not self.differences and all(step.is_good for step in self.steps)
 
 
-def read_rules(tolerances: Iterable[str], ignored: Iterable[str] = ()) -> Rules:
+def read_rules(tolerances: Iterable[str], ignored: Iterable[str] = ()) -> VerifyRules:
     """Parses tolerances such as `1e-6` and `loss=0.01` into rules. Raises UsageError."""
     common, of = 0.0, {}
     for words in tolerances:
@@ -340,26 +340,26 @@ def read_rules(tolerances: Iterable[str], ignored: Iterable[str] = ()) -> Rules:
             of[name] = value
         else:
             common = value
-    return Rules(common, of, tuple(ignored))
+    return VerifyRules(common, of, tuple(ignored))
 
 
-def differences(recorded: Ended, again: Ended, rules: Rules) -> tuple[Difference, ...]:
+def differences(recorded: VerifiedExit, again: VerifiedExit, rules: VerifyRules) -> tuple[Difference, ...]:
     """Returns all differences from the recorded attempt."""
     return (*of_status(recorded, again), *of_metrics(recorded, again, rules), *of_files(recorded, again, rules))
 
 
-def of_status(recorded: Ended, again: Ended) -> Iterator[Difference]:
+def of_status(recorded: VerifiedExit, again: VerifiedExit) -> Iterator[Difference]:
     """Yields the status if it differs."""
     if (recorded.status, recorded.exit_status) != (again.status, again.exit_status):
         yield Difference(STATUS, "", ending(recorded), ending(again))
 
 
-def ending(ended: Ended) -> str:
+def ending(ended: VerifiedExit) -> str:
     """Returns a status with its exit status."""
     return f"{ended.status} ({ended.exit_status})" if ended.exit_status else ended.status
 
 
-def of_metrics(recorded: Ended, again: Ended, rules: Rules) -> Iterator[Difference]:
+def of_metrics(recorded: VerifiedExit, again: VerifiedExit, rules: VerifyRules) -> Iterator[Difference]:
     """Yields the metrics whose last values differ by more than the tolerance."""
     for name in dict.fromkeys((*recorded.metrics, *again.metrics)):
         before, now = recorded.metrics.get(name), again.metrics.get(name)
@@ -367,7 +367,7 @@ def of_metrics(recorded: Ended, again: Ended, rules: Rules) -> Iterator[Differen
             yield Difference(METRIC, name, before, now)
 
 
-def of_files(recorded: Ended, again: Ended, rules: Rules) -> Iterator[Difference]:
+def of_files(recorded: VerifiedExit, again: VerifiedExit, rules: VerifyRules) -> Iterator[Difference]:
     """Yields the produced files whose content differs."""
     before, now = ({file.path: file.sha256 for file in ended.files} for ended in (recorded, again))
     for path in sorted({*before, *now}):

@@ -93,7 +93,7 @@ PREFIX = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class LogLine:
     """Content of a line: metrics by name, and the step if the line names one."""
 
     values: dict[str, float] = field(default_factory=dict)
@@ -112,7 +112,7 @@ class Pair:
     is_companion: bool
 
 
-NOTHING = Told()
+NOTHING = LogLine()
 
 
 class LogLines:
@@ -129,12 +129,12 @@ class LogLines:
         """Returns whether a table has begun, so that lines without known words may be its rows."""
         return bool(self._columns)
 
-    def read(self, line: str) -> Told:
+    def read(self, line: str) -> LogLine:
         """Returns the metrics and the step in a line; most lines have neither."""
         if len(line) > LONGEST:
             return NOTHING
         if heading := HEADING.match(line):
-            return Told(step=self._enter(float(heading[1])))
+            return LogLine(step=self._enter(float(heading[1])))
         if head := TABLE.match(line):
             names = tuple(head[2].split())
             self._columns, self._others = (names if any(map(is_measure, names)) else ()), 0
@@ -142,10 +142,10 @@ class LogLines:
         if self._columns and (row := self._row(line)):
             return row
         if known := CLASSES.match(line):
-            return Told({"accuracy": float(known[1])})
+            return LogLine({"accuracy": float(known[1])})
         return NOTHING if FOREIGN.match(line) else self._pairs(line)
 
-    def _row(self, line: str) -> Told | None:
+    def _row(self, line: str) -> LogLine | None:
         """Returns the metrics in a row of the current table; None if the line is not a row."""
         cells = line.split()
         if len(cells) != len(self._columns) + 1 or not cells[0].isdigit():
@@ -156,9 +156,9 @@ class LogLines:
         self._others = 0
         numbers = {name: number_in(cell) for name, cell in zip(self._columns, cells[1:], strict=True)}
         values = {name: number for name, number in numbers.items() if number is not None}
-        return Told(values, float(cells[0])) if values else None
+        return LogLine(values, float(cells[0])) if values else None
 
-    def _pairs(self, line: str) -> Told:
+    def _pairs(self, line: str) -> LogLine:
         """Returns the metrics in the pairs of names and numbers of a line."""
         prefix = PREFIX.match(line)
         start = prefix.end() if prefix else 0
@@ -174,7 +174,7 @@ class LogLines:
             and not stands_alone(line[start:], found[0], is_prefixed=start > 0)
         ):
             return NOTHING
-        return Told({pair.name: pair.value for pair in found}, step)
+        return LogLine({pair.name: pair.value for pair in found}, step)
 
     def _step(self, line: str, start: int) -> tuple[float | None, list[tuple[int, int]]]:
         """Returns the step of a line, or None, and the spans of the text that names it."""

@@ -52,7 +52,7 @@ class Stream(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Command:
     """A program to start: words, directory, environment, time limit and grace period in seconds.
 
     `tag` is in the environment of all its processes, so that no other process is ever signalled. `reader` follows the
@@ -70,7 +70,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class Exit:
     """The end of a program: exit status as in Python (negative: a signal), UTC times, duration in seconds.
 
     `stopped_by` is the signal that asked it to end, or 0. `outlived` names processes that had to be ended. `lost` says
@@ -87,7 +87,7 @@ class Ended:
     lost: str = ""
 
 
-def execute(call: Call, record: Path, stdout: Stream, stderr: Stream, signals: Signals) -> Ended:
+def execute(call: Command, record: Path, stdout: Stream, stderr: Stream, signals: Signals) -> Exit:
     """Runs the program to its end. Writes its output to `record` and, at once, to the two streams.
 
     Forwards our signals to it. Raises CannotRun if it cannot be started.
@@ -104,14 +104,14 @@ def execute(call: Call, record: Path, stdout: Stream, stderr: Stream, signals: S
             channel.close()
 
 
-def follow(call: Call, recorder: Recorder, channels: Sequence[Channel], signals: Signals) -> Ended:
+def follow(call: Command, recorder: Recorder, channels: Sequence[Channel], signals: Signals) -> Exit:
     """Starts the program and supervises it until it, its output and its children have ended."""
     clock, begun, offspring = time.monotonic(), datetime.now(timezone.utc), Offspring(call.tag)
     process = start(call, channels, signals)
     for channel in channels:
         # our copy would keep the pipe open after the program's end
         channel.close_inner()
-    loop = Loop(call, process, recorder, channels, signals)
+    loop = Supervisor(call, process, recorder, channels, signals)
     try:
         loop.until_ended()
         # measured here: waiting for the program's leftovers is not its time
@@ -123,13 +123,13 @@ def follow(call: Call, recorder: Recorder, channels: Sequence[Channel], signals:
         process.wait()
         offspring.end(0.0, time.sleep)
         raise
-    return Ended(
+    return Exit(
         exit_status=process.returncode, started=begun, stopped=datetime.now(timezone.utc), duration=duration,
         stopped_by=loop.stopped_by, timed_out=loop.timed_out, outlived=outlived, lost=recorder.lost,
     )  # fmt: skip
 
 
-def start(call: Call, channels: Sequence[Channel], signals: Signals) -> subprocess.Popen[bytes]:
+def start(call: Command, channels: Sequence[Channel], signals: Signals) -> subprocess.Popen[bytes]:
     """Starts the program. Raises CannotRun."""
     parent = os.getpid()
 
@@ -168,12 +168,12 @@ def cannot_start(program: str, error: OSError, *, there: bool) -> CannotRun:
     return CannotRun(f"cannot start '{program}': {error.strerror}")
 
 
-class Loop:
+class Supervisor:
     """The supervisor of one program: waits for output, signals, the time limit and the end."""
 
     def __init__(
         self,
-        call: Call,
+        call: Command,
         process: subprocess.Popen[bytes],
         recorder: Recorder,
         channels: Sequence[Channel],

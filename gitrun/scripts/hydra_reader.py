@@ -87,7 +87,7 @@ def class_flags(node: ast.ClassDef, module: Module, prefix: str, depth: int = 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ConfigPlace:
     """The place of a file's values in the configuration: below `prefix`.
 
     Unless it is `fixed`, a `# @package` line in the file can change it.
@@ -97,7 +97,7 @@ class Place:
     fixed: bool = False
 
 
-TOP = Place()
+TOP = ConfigPlace()
 
 
 class Reading:
@@ -118,7 +118,7 @@ class Reading:
                     return data
         return None
 
-    def config(self, path: str, at: Place = TOP, depth: int = 0) -> dict[str, Flag] | None:
+    def config(self, path: str, at: ConfigPlace = TOP, depth: int = 0) -> dict[str, Flag] | None:
         """Returns the flags of a file and of those in its defaults list; None if there is no such file. Raises NoYamlError."""
         data = self.text(path)
         if data is None:
@@ -150,7 +150,7 @@ class Reading:
             if any(file.endswith(ENDS) for file in self.files.names(f"{self.place}/{name}".strip("/"))):
                 partial = self.partial
                 # problems in a group that only `+` adds do not make the script partial
-                found = self.group(name, None, (name, Place(f"{name}.")), 1, over=True)
+                found = self.group(name, None, (name, ConfigPlace(f"{name}.")), 1, over=True)
                 self.partial = partial
                 flags |= {key: replace(flag, option=f"+{key}") for key, flag in found.items()}
         return flags
@@ -169,7 +169,7 @@ class Reading:
         group = absolute(name, folder)
         inner = below(prefix, package or name)
         flag = group if inner == below("", group) else f"{group}@{inner}"
-        return self.group(group, value, (flag, Place(inner, bool(package))), depth, over=over)
+        return self.group(group, value, (flag, ConfigPlace(inner, bool(package))), depth, over=over)
 
     def other(self, entry: str, folder: str, prefix: str, depth: int) -> dict[str, Flag]:
         """Returns the flags of another file: `base`, `db/mysql`, `base@_global_`."""
@@ -178,12 +178,12 @@ class Reading:
         if path in self.met:
             return {}
         inner = below(prefix, package or name.rpartition("/")[0])
-        found = self.config(path, Place(inner, bool(package)), depth + 1)
+        found = self.config(path, ConfigPlace(inner, bool(package)), depth + 1)
         if found is None:
             self.partial = self.partial or f"its configuration names {entry}, which is not in the source"
         return found or {}
 
-    def group(self, group: str, value: object, names: tuple[str, Place], depth: int, *, over: bool) -> dict[str, Flag]:
+    def group(self, group: str, value: object, names: tuple[str, ConfigPlace], depth: int, *, over: bool) -> dict[str, Flag]:
         """Returns the flag of a group, whose choices are the files in its directory. Keeps what they add in `groups`."""
         flag, at = names
         there = self.files.names(f"{self.place}/{group}".strip("/"))

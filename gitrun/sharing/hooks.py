@@ -30,7 +30,7 @@ MOST = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class HookResult:
     """The result of a hook: lines to print, and whether git must stop."""
 
     lines: tuple[str, ...] = ()
@@ -119,33 +119,33 @@ def post_commit(git: Git) -> bool:
     return len(names) == 2 and notes.add_commit(git, *names)
 
 
-def pre_push(git: Git, settings: Settings, remote: str, updates: Sequence[Update]) -> Said:
+def pre_push(git: Git, settings: Settings, remote: str, updates: Sequence[Update]) -> HookResult:
     """Pushes the runs of the pushed commits, or only checks that they are there, as `gitrun.prePush` says."""
     if settings.pre_push == "off":
-        return Said()
+        return HookResult()
     # the user, or gitrun itself, is pushing runs: nothing more to push
     if ours := [update.ref.removeprefix(RUNS) for update in updates if update.is_ours and not update.is_deletion]:
         held = Sharing(git, settings).held_back(ours)
-        return Said(tuple(map(held_text, held.items())), blocks=bool(held))
+        return HookResult(tuple(map(held_text, held.items())), blocks=bool(held))
     # only deletions of runs
     if any(update.is_ours for update in updates):
-        return Said()
+        return HookResult()
     commits = commits_pushed(git, remote, updates)
     if not commits:
-        return Said()
+        return HookResult()
     sharing = Sharing(git, settings)
     with Index(git) as index:
         found = runs_of(index, commits)
     runs = {run.id: run for run in sharing.made_here(found) if run.status == COMPLETED}
     bare = list(without_run(commits, updates, found)) if settings.pre_push in {"check", "require"} else []
     if settings.pre_push == "check":
-        return Said((*bare, *not_there(git, remote, runs)))
+        return HookResult((*bare, *not_there(git, remote, runs)))
     wrong = list(send(sharing, remote, runs, [update.new for update in updates if not update.is_deletion]))
     done = [line for line, is_wrong in wrong if not is_wrong]
     failed = [line for line, is_wrong in wrong if is_wrong]
     blocks = settings.pre_push == "require" and bool(bare or failed)
     last = ["the push is held back (gitrun.prePush is require); git push --no-verify pushes all the same"] if blocks else []
-    return Said((*done, *failed, *bare, *last), blocks)
+    return HookResult((*done, *failed, *bare, *last), blocks)
 
 
 def commits_pushed(git: Git, remote: str, updates: Sequence[Update]) -> dict[str, str]:

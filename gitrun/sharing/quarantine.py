@@ -39,7 +39,7 @@ ROUND = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class FetchWish:
     """The incoming runs to accept. `keep` selects ids among the sound ones; without it all are kept.
 
     Runs in `named` are accepted even if they were deleted here. With `merge`, diverged runs are merged.
@@ -113,7 +113,7 @@ def discard(git: Git, prefix: str) -> None:
         (git.common_dir / prefix).parent.rmdir()
 
 
-def receive(git: Git, there: Mapping[str, str], wanted: Wanted) -> Received:
+def receive(git: Git, there: Mapping[str, str], wanted: FetchWish) -> Received:
     """Checks the quarantined runs (id -> tip) and moves the refs of those that are sound and wanted.
 
     Each ref moves from where it was seen. Runs deleted here are left out unless named.

@@ -12,7 +12,7 @@ from gitrun.model.run import TRASH, Run, is_id, run_ref, short
 from gitrun.model.run_names import digits_of
 from gitrun.model.submodules import outermost
 from gitrun.sharing import quarantine, remotes, secret_scan
-from gitrun.sharing.quarantine import Wanted
+from gitrun.sharing.quarantine import FetchWish
 from gitrun.store import trust
 from gitrun.store.index import Index
 from gitrun.store.live import is_live
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class FetchRequest:
     """A request to fetch runs: ids or prefixes of ids (none: all runs), of which `pick` selects some by id.
 
     `merge` merges runs that have new attempts on both sides. `shown` shows git's progress to the user.
@@ -54,7 +54,7 @@ class Sharing:
     def __init__(self, git: Git, settings: Settings) -> None:
         self._git, self._settings = git, settings
 
-    def fetch(self, remote: str, order: Order) -> Received:
+    def fetch(self, remote: str, order: FetchRequest) -> Received:
         """Fetches runs from a remote, or from a bundle at a path. Raises GitFailed, UnknownRun."""
         git = self._git
         patterns = [f"{digits_of(name)}*" for name in order.names] or ["*"]
@@ -62,7 +62,7 @@ class Sharing:
         with quarantine.opened(git) as prefix:
             there = remotes.fetch(git, remote, patterns, prefix, shown=order.shown)
             named = named_ids(there, order.names, remote) if order.names else frozenset[str]()
-            wanted = Wanted(named, self._keeping(order.pick) if order.pick else None, merge=order.merge)
+            wanted = FetchWish(named, self._keeping(order.pick) if order.pick else None, merge=order.merge)
             return quarantine.receive(git, there, wanted)
 
     def _keeping(self, pick: Pick) -> Callable[[Sequence[Chain]], Collection[str]]:
@@ -162,7 +162,7 @@ class Sharing:
         if done.returncode:
             raise GitFailed(f"the runs cannot be exported: {last_words(done.stderr)}")
 
-    def import_(self, file: Path, order: Order) -> Received:
+    def import_(self, file: Path, order: FetchRequest) -> Received:
         """Fetches runs from a bundle. Raises GitFailed, UsageError."""
         if not file.is_file():
             raise UsageError(f"there is no file '{file}'", "git run export RUNS FILE writes one")

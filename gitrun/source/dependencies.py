@@ -34,13 +34,13 @@ if TYPE_CHECKING:
     from gitrun.model.entry import Input, Need
     from gitrun.model.plan import Plan, Request
     from gitrun.model.run import File, Run
-    from gitrun.workspace.session import Road
+    from gitrun.workspace.session import Session
 
 MOST = 100_000
 """Files of an input directory above which hashing before each start takes too long. Also the size of the hash cache."""
 
 
-def with_dependencies(road: Road, objects: Objects, request: Request, plan: Plan) -> Plan:
+def with_dependencies(session: Session, objects: Objects, request: Request, plan: Plan) -> Plan:
     """Returns the plan with needed runs and inputs, all verified to exist. Raises UsageError, CannotRun, UnknownRun.
 
     A restart keeps the runs that the previous attempt used, unless the entry or the request says otherwise.
@@ -55,12 +55,12 @@ def with_dependencies(road: Road, objects: Objects, request: Request, plan: Plan
         named = request.flags.get(need.operation)
         kept = None if named is not None or need.always else before.get(need.operation)
         named = kept.run if kept else named
-        found.append(need_of(road.git, objects, need, (named, plan.operation), kept))
-    inputs = tuple(input_file(road, objects, one, (plan.source.whole, plan.operation)) for one in definition.inputs)
+        found.append(need_of(session.git, objects, need, (named, plan.operation), kept))
+    inputs = tuple(input_file(session, objects, one, (plan.source.whole, plan.operation)) for one in definition.inputs)
     known = {one.path: one for one in basis.inputs}
     for one in inputs:
         if one.path in known and known[one.path].sha256 != one.sha256:
-            road.say(f"input {one.path} has changed since the attempt before")
+            session.say(f"input {one.path} has changed since the attempt before")
     return replace(plan, basis=replace(basis, needs=tuple(found), inputs=inputs))
 
 
@@ -163,7 +163,7 @@ def matching(files: Iterable[File], pattern: str) -> list[File]:
     return [file for file in files if fnmatch.fnmatchcase(file.path, pattern) or f"{file.path}/".startswith(f"{plain}/")]
 
 
-def input_file(road: Road, objects: Objects, one: Input, asked: tuple[str, str]) -> InputFile:
+def input_file(session: Session, objects: Objects, one: Input, asked: tuple[str, str]) -> InputFile:
     """Returns the input with its hash. `asked` is the tree of the source and the operation.
 
     Raises CannotRun if the input is missing or does not have the hash that its entry states.
@@ -172,9 +172,9 @@ def input_file(road: Road, objects: Objects, one: Input, asked: tuple[str, str])
     if one.url:
         from gitrun.source.downloads import download  # imports urllib, which is slow
 
-        size = download(road.git, one, operation, road.settings).stat().st_size
+        size = download(session.git, one, operation, session.settings).stat().st_size
         return InputFile(one.path, size, one.sha256, one.url)
-    found = in_tree(road.git, objects, tree, one.path) or on_disk(road.git, objects, (tree, one.path), operation)
+    found = in_tree(session.git, objects, tree, one.path) or on_disk(session.git, objects, (tree, one.path), operation)
     if one.sha256 and one.sha256 != found.sha256:
         raise CannotRun(
             f"input {one.path} of {operation} is not the one that its entry names",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from gitrun.git.objects import Objects
     from gitrun.source.interpreter import Interpreter
-    from gitrun.workspace.session import Road
+    from gitrun.workspace.session import Session
 
     Locks: TypeAlias = tuple[tuple[str, str], ...]
 
@@ -41,16 +41,16 @@ DEVICE = r"(?m)^Model:\s*(.+?)\s*$"
 DRIVER = r"Kernel Module\D*([0-9][0-9.]+)"
 
 
-def env_toml(road: Road, python: Interpreter | None, locks: Locks) -> bytes:
+def env_toml(session: Session, python: Interpreter | None, locks: Locks) -> bytes:
     """Returns the content of env.toml. `python` runs the attempt's script (None: it is no script)."""
     machine = os.uname()
-    packages = packages_of(python, road.git.state) if python else None
+    packages = packages_of(python, session.git.state) if python else None
     return toml({
         "platform": {"system": machine.sysname, "machine": machine.machine, "release": machine.release},
-        "git": {"version": git_version(road)},
+        "git": {"version": git_version(session)},
         "python": {"version": python.version, "implementation": python.implementation} if python else None,
         "gpu": gpus() or None,
-        "variables": variables(road.git.environ, road.settings.record_env) or None,
+        "variables": variables(session.git.environ, session.settings.record_env) or None,
         "locks": dict(locks) or None,
     }) + packages_toml(packages)  # fmt: skip
 
@@ -73,14 +73,14 @@ def variables(environ: Mapping[str, str], wanted: Sequence[str]) -> dict[str, st
     return {name: environ[name][:LONGEST] for name in names if is_text(name + environ[name])}
 
 
-def git_version(road: Road) -> str:
+def git_version(session: Session) -> str:
     """Returns git's version, cached until the program changes."""
-    program = shutil.which("git", path=road.git.environ.get("PATH")) or ""
+    program = shutil.which("git", path=session.git.environ.get("PATH")) or ""
     now = [program, mtime(program)]
-    cache = road.git.state / "environment.json"
+    cache = session.git.state / "environment.json"
     known = read_cache(cache)
     if known.get("git_stamp") != now:
-        said = road.git.run("version").decode(errors="replace").strip()
+        said = session.git.run("version").decode(errors="replace").strip()
         known |= {"git_stamp": now, "git": said.removeprefix("git version ")}
         write_cache(cache, known)
     return str(known["git"])

@@ -63,12 +63,12 @@ LEAST = {SCRIPT: 2, NOTEBOOK: 2, COMMAND: 1}
 LONGEST = 128 << 10
 """Linux accepts shorter strings in an environment (MAX_ARG_STRLEN in bytes, which counts the final NUL)."""
 NO_FLAGS: Mapping[str, Any] = MappingProxyType({})
-Bare: TypeAlias = "tuple[Source, Moment, bool]"
+Bare: TypeAlias = "tuple[Source, LaunchStamp, bool]"
 """The parts of a plan that do not depend on flags: source, moment, and whether it is staged."""
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class LaunchStamp:
     """The time of a launch and two random values, which make it unique."""
 
     now: datetime
@@ -77,7 +77,7 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class Before:
+class Previous:
     """The run being restarted, and the basis of its last attempt."""
 
     run: Run
@@ -113,7 +113,7 @@ class Asked:
         return tuple(dict.fromkeys((*self.settled, *self.read)))
 
 
-def plan_start(git: Git, objects: Objects, request: Request, source: Source, moment: Moment) -> Plan:
+def plan_start(git: Git, objects: Objects, request: Request, source: Source, moment: LaunchStamp) -> Plan:
     """Plans a new run. Writes nothing. Raises UsageError, CannotRun."""
     operation = find_operation(git, objects, request, source)
     asked = asked_of(objects, operation, source.whole, Typing(request.flags, force=bool(request.force_flags)))
@@ -128,7 +128,7 @@ def plan_start(git: Git, objects: Objects, request: Request, source: Source, mom
 
 
 def plan_restart(
-    objects: Objects, request: Request, before: Before, source: Source, moment: Moment
+    objects: Objects, request: Request, before: Previous, source: Source, moment: LaunchStamp
 ) -> tuple[Plan, tuple[str, ...]]:
     """Plans another attempt from `source`. Returns the plan and the names of flags that the source no longer has.
 
@@ -187,7 +187,7 @@ def refuse_contradictions(asked: Asked) -> None:
             raise UsageError(f"flag {name!r} is given twice, before and behind --", "give it once")
 
 
-def params_of(git: Git, request: Request, moment: Moment) -> Params:
+def params_of(git: Git, request: Request, moment: LaunchStamp) -> Params:
     """Returns the run parameters of a new run."""
     return Params(**{"random_seed": moment.seed, **request.given_params(), **places_of(git, request)})
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from gitrun.errors import GitFailed
 from gitrun.git.exe import last_words
 from gitrun.git.locks import make_common
-from gitrun.git.status import Seen, scan
+from gitrun.git.status import WorktreeStatus, read_status
 from gitrun.model.plan import Source
 from gitrun.model.run import DIRECTORY, Skipped
 from gitrun.model.secrets import is_secret_file
@@ -83,7 +83,7 @@ def private_index(git: Git, nonce: str) -> Iterator[Path]:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class SnapshotOptions:
     """Options of a snapshot: the settings, the paths to link instead (`apart`), and the callback for questions.
 
     `lent` says whether the program gets the files that are left out.
@@ -95,7 +95,7 @@ class Choice:
     lent: bool = True
 
 
-def snapshot(git: Git, objects: Objects, index: Path, choice: Choice) -> Snapshot | None:
+def snapshot(git: Git, objects: Objects, index: Path, choice: SnapshotOptions) -> Snapshot | None:
     """Writes the working tree into the repository through the private `index`. Raises GitFailed.
 
     Leaves out ignored files, untracked files that are too large or look like secrets, and paths to link. Returns None if
@@ -103,7 +103,7 @@ def snapshot(git: Git, objects: Objects, index: Path, choice: Choice) -> Snapsho
     """
     links = unhide(git, index)
     has_commits = choice.settings.submodules == "commit"
-    seen = scan(git, index, modules="none" if has_commits else "dirty")
+    seen = read_status(git, index, modules="none" if has_commits else "dirty")
     taken, skipped, weight = choose(git, seen.untracked, choice.settings, choice.apart)
     if asks_too_much(choice, taken, weight):
         return None
@@ -121,7 +121,7 @@ def snapshot(git: Git, objects: Objects, index: Path, choice: Choice) -> Snapsho
     return Snapshot(source, outside, (*bare, *choice.apart), words_for(seen, skipped, lent=choice.lent), bare)
 
 
-def asks_too_much(choice: Choice, untracked: Sequence[bytes], weight: int) -> bool:
+def asks_too_much(choice: SnapshotOptions, untracked: Sequence[bytes], weight: int) -> bool:
     """Returns True if there are very many untracked files and the user, when asked, declines to record them."""
     return (len(untracked) > MANY or weight > MUCH) and not choice.confirm(
         f"the snapshot takes in {count_text(len(untracked), 'untracked file')} ({size_text(weight)}) that git does not ignore"
@@ -135,7 +135,7 @@ def outside_of(
 
     A run with another source gets these files.
     """
-    seen = scan(git)
+    seen = read_status(git)
     _, skipped, _ = choose(git, seen.untracked, settings, apart)
     _, modules = peculiar(git, None)
     closed = (path.rstrip(b"/") for path in seen.unread)
@@ -214,7 +214,7 @@ def own_places(git: Git) -> set[str]:
     return {place for place in places if not place.startswith("..")}
 
 
-def add(git: Git, index: Path, seen: Seen, untracked: list[bytes]) -> list[Skipped]:
+def add(git: Git, index: Path, seen: WorktreeStatus, untracked: list[bytes]) -> list[Skipped]:
     """Adds the current files to the index. Returns the untracked paths that cannot be read.
 
     Raises GitFailed if a tracked file cannot be read.
@@ -233,7 +233,7 @@ def add(git: Git, index: Path, seen: Seen, untracked: list[bytes]) -> list[Skipp
         return []
     # update-index stops at the first path it cannot read; add continues, and status shows what is missing
     said = add_what_goes(git, index, [*tracked, *untracked])
-    left = scan(git, index, ignored=False)
+    left = read_status(git, index, ignored=False)
     bad = set(left.changed) & set(tracked)
     if bad or left.conflicts:
         first = os.fsdecode(min(bad or left.conflicts))
@@ -295,7 +295,7 @@ def moved_modules(git: Git, modules: Sequence[tuple[str, str]]) -> tuple[str, ..
     return tuple(words)
 
 
-def words_for(seen: Seen, skipped: list[Skipped], *, lent: bool) -> tuple[str, ...]:
+def words_for(seen: WorktreeStatus, skipped: list[Skipped], *, lent: bool) -> tuple[str, ...]:
     """Returns the warnings about a snapshot that the user sees before the program starts."""
     words = []
     still = " (your program still sees it)" if lent else ""

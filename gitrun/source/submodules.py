@@ -20,7 +20,7 @@ from gitrun.errors import GitFailed, NotARepository, NotRecorded
 from gitrun.git.exe import open_repository
 from gitrun.git.locks import make_common
 from gitrun.git.objects import COMMIT, TREE, Entry, TreeMaker, edit_tree, entry_at, fsync
-from gitrun.git.status import scan
+from gitrun.git.status import read_status
 from gitrun.model.run import EMPTY_TREE, Skipped
 from gitrun.model.text import size_text
 from gitrun.source.snapshot import (
@@ -42,10 +42,10 @@ if TYPE_CHECKING:
 
     from gitrun.git.exe import Git
     from gitrun.git.objects import Objects
-    from gitrun.git.status import Seen
+    from gitrun.git.status import WorktreeStatus
     from gitrun.model.plan import Source
     from gitrun.model.settings import Settings
-    from gitrun.source.snapshot import Choice
+    from gitrun.source.snapshot import SnapshotOptions
 
 FILES = "files"
 MOST, MUCH = 20_000, 256 << 20
@@ -88,7 +88,9 @@ class View:
     path: bytes
 
 
-def with_files(git: Git, objects: Objects, taken: Snapshot, choice: Choice, index: Path | None = None) -> Snapshot | None:
+def with_files(
+    git: Git, objects: Objects, taken: Snapshot, choice: SnapshotOptions, index: Path | None = None
+) -> Snapshot | None:
     """Adds the files of submodules to a snapshot of the working tree. Returns None if the user declines to record so many.
 
     Adds them to the private `index` too, if there is one: it later shows what a program changed in the working tree.
@@ -131,7 +133,7 @@ def put_into(git: Git, index: Path, files: Mapping[bytes, Entry]) -> None:
         git.run("read-tree", f"--prefix={os.fsdecode(path)}/", entry.id, index=index)
 
 
-def record(git: Git, objects: Objects, choice: Choice, path: bytes, commit: str) -> Module | None:
+def record(git: Git, objects: Objects, choice: SnapshotOptions, path: bytes, commit: str) -> Module | None:
     """Records the submodule at a path below the top. Returns None if the user declines to record so many files.
 
     A submodule that cannot be recorded is only named, to be linked; its `words` warn about it and give the reason.
@@ -150,7 +152,7 @@ def record(git: Git, objects: Objects, choice: Choice, path: bytes, commit: str)
     )
 
 
-def files_of(git: Git, objects: Objects, choice: Choice, view: View, commit: str) -> Module | None:
+def files_of(git: Git, objects: Objects, choice: SnapshotOptions, view: View, commit: str) -> Module | None:
     """Records the files of a submodule and of those inside it. Returns None like `record`. Raises GitFailed, NotRecorded."""
     module, known = view.git, read_known(git)
     listed = module.run("ls-files", "-v", "-s", "-z", index=view.index)
@@ -158,7 +160,7 @@ def files_of(git: Git, objects: Objects, choice: Choice, view: View, commit: str
     if listed.count(b"\0") > MOST:
         raise NotRecorded(f"it has more than {MOST:,} files")
     links = unhide(module, view.index, listed)
-    seen = scan(module, view.index)
+    seen = read_status(module, view.index)
     taken, skipped, weight = choose(module, seen.untracked, choice.settings, choice.apart)
     if len(taken) > MOST or weight > MUCH:
         raise NotRecorded(f"it has more than {MOST:,} files or {size_text(MUCH)}")
@@ -193,12 +195,12 @@ def files_of(git: Git, objects: Objects, choice: Choice, view: View, commit: str
     )  # fmt: skip
 
 
-def choice_above(choice: Choice, path: bytes) -> Choice:
+def choice_above(choice: SnapshotOptions, path: bytes) -> SnapshotOptions:
     """Converts the paths of a submodule's choice to paths below the top."""
     return replace(choice, apart=above(path, choice.apart))
 
 
-def seen_above(seen: Seen, path: bytes) -> Seen:
+def seen_above(seen: WorktreeStatus, path: bytes) -> WorktreeStatus:
     """Converts the paths that warnings mention to paths below the top."""
     return replace(seen, conflicts=above(path, seen.conflicts), nested=above(path, seen.nested))
 

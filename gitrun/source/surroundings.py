@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from gitrun.model.plan import Plan
     from gitrun.source.interpreter import Interpreter
-    from gitrun.workspace.session import Road
+    from gitrun.workspace.session import Session
 
 ENVIRONMENTS, IMPORTS = "environments", "imports"
 """Directories of a slot, beside its worktree: environments of its runs, and modules under the names they are imported by."""
@@ -41,19 +41,19 @@ class Surroundings:
     """The directories from which the Python of a script imports."""
 
 
-def surroundings_of(road: Road, plan: Plan, python: Interpreter | None) -> Surroundings:
+def surroundings_of(session: Session, plan: Plan, python: Interpreter | None) -> Surroundings:
     """Returns the surroundings of a plan's program."""
-    top = road.git.worktree
+    top = session.git.worktree
     if top is None:
         return Surroundings(Handed({}), Installs())
     words = [python.program] if python else list(plan.command)
-    environ = {**road.git.environ, **(dict(plan.definition.env) if plan.definition else {})}
+    environ = {**session.git.environ, **(dict(plan.definition.env) if plan.definition else {})}
     directories = upwards(str(top / plan.cwd), str(top))
-    project = Project(directories, road.git.state)
+    project = Project(directories, session.git.state)
     handed = hand_over(words, environ, project, is_script=plan.kind in {SCRIPT, NOTEBOOK})
     prefixes = dict.fromkeys((*prefixes_for(words, environ, directories), *filter(None, (handed.prefix,))))
     sites = dict.fromkeys(site for prefix in prefixes for site in sites_of(prefix))
-    places = (*spellings(road), str(road.git.state / "slots"))
+    places = (*spellings(session), str(session.git.state / "slots"))
     installs = installs_in(sites, tuple(dict.fromkeys(places)))
     return Surroundings(handed, installs, tuple(sites), python.paths if python else ())
 
@@ -71,12 +71,12 @@ def upwards(directory: str, top: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def spellings(road: Road) -> tuple[str, ...]:
+def spellings(session: Session) -> tuple[str, ...]:
     """Returns the paths of the working tree: git's, the one without links, and the one the user's shell came by."""
-    top = str(road.git.worktree)
+    top = str(session.git.worktree)
     found = [top, os.path.realpath(top)]
     # PWD may be stale, so it counts only if it leads into the working tree
-    typed = road.git.environ.get("PWD", "")
+    typed = session.git.environ.get("PWD", "")
     inner = os.path.relpath(os.path.realpath(typed), found[1]) if os.path.isabs(typed) else ".."
     if inner == ".":
         found.append(typed.rstrip("/"))
@@ -157,14 +157,14 @@ def is_linkable(name: str, modules: tuple[tuple[str, str], ...]) -> bool:
 
 
 def not_isolated(
-    road: Road, plan: Plan, around: Surroundings, ignored: tuple[bytes, ...], *, again: bool
+    session: Session, plan: Plan, around: Surroundings, ignored: tuple[bytes, ...], *, again: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Returns the names of builds and modules that the program may take from the working tree, and warnings about them.
 
     `again`: the source is that of an earlier attempt.
     """
-    builds = configured_for(spellings(road), list(plan.command), ignored, plan.cwd)
-    imported = not_imported(around.installs) + (missing(road, plan, around.installs) if again else ())
+    builds = configured_for(spellings(session), list(plan.command), ignored, plan.cwd)
+    imported = not_imported(around.installs) + (missing(session, plan, around.installs) if again else ())
     words = []
     is_python = plan.kind in {SCRIPT, NOTEBOOK} or os.path.basename(plan.command[0]).startswith("python")
     if builds and not is_python:
@@ -177,14 +177,14 @@ def not_isolated(
     return (*builds, *imported), tuple(words)
 
 
-def missing(road: Road, plan: Plan, installs: Installs) -> tuple[str, ...]:
+def missing(session: Session, plan: Plan, installs: Installs) -> tuple[str, ...]:
     """Returns the directories installed from the working tree that the plan's source does not have."""
-    top = road.git.worktree
+    top = session.git.worktree
     moved = dict.fromkeys(place for root in installs.roots if top and (place := in_slot(root, top, top)))
     paths = [path for path in (os.path.relpath(place, top) for place in moved if top) if path != "."]
     if not paths:
         return ()
-    with Objects(road.git) as objects:
+    with Objects(session.git) as objects:
         return tuple(path for path in paths if entry_at(objects, plan.source.whole, os.fsencode(path)) is None)
 
 
@@ -194,14 +194,14 @@ def not_imported(installs: Installs) -> tuple[str, ...]:
     return (*modules, *map(os.path.basename, installs.unread))
 
 
-def moved_words(words: list[str], road: Road, tree: Path) -> list[str]:
+def moved_words(words: list[str], session: Session, tree: Path) -> list[str]:
     """Replaces the working tree's path in the words by the workspace's path. Says which word changed."""
-    top = road.git.worktree
+    top = session.git.worktree
     if top is None or top == tree:
         return words
-    moved = [moved_word(word, spellings(road), str(tree)) for word in words]
+    moved = [moved_word(word, spellings(session), str(tree)) for word in words]
     if changed := [old for old, new in zip(words, moved, strict=True) if old != new]:
-        road.say(f"note: '{changed[0]}' names your working tree; the program is given the same path in the run's workspace")
+        session.say(f"note: '{changed[0]}' names your working tree; the program is given the same path in the run's workspace")
     return moved
 
 

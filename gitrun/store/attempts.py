@@ -45,7 +45,7 @@ TRIES = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class AttemptHandle:
     """A recorded attempt with its live lock held. `run` and `attempt` are ids.
 
     `earlier` is the id of the attempt whose files this one inherits, or empty.
@@ -57,7 +57,7 @@ class Started:
     earlier: str = ""
 
 
-def begin(git: Git, plan: Plan, beside: Mapping[str, bytes], scratch: Path) -> Started:
+def begin(git: Git, plan: Plan, beside: Mapping[str, bytes], scratch: Path) -> AttemptHandle:
     """Commits the first attempt of a new run. `beside` has the contents of env.toml and lent.toml.
 
     Raises GitFailed if a gc removed objects first: no run exists, and the caller may try again.
@@ -73,10 +73,10 @@ def begin(git: Git, plan: Plan, beside: Mapping[str, bytes], scratch: Path) -> S
         except BaseException:
             give_up(git, live, made, made, None)
             raise
-    return Started(made, made, live)
+    return AttemptHandle(made, made, live)
 
 
-def begin_again(git: Git, plan: Plan, run: Run, beside: Mapping[str, bytes], scratch: Path) -> Started:
+def begin_again(git: Git, plan: Plan, run: Run, beside: Mapping[str, bytes], scratch: Path) -> AttemptHandle:
     """Commits another attempt of the run and moves its ref. Raises GitrunError.
 
     The run must be trusted, and its ref must still be at `run.tip`. Unless `plan.clean`, the tree includes files that the
@@ -108,7 +108,7 @@ def begin_again(git: Git, plan: Plan, run: Run, beside: Mapping[str, bytes], scr
     except BaseException:
         give_up(git, live, run.id, made, run.tip)
         raise
-    return Started(run.id, made, live, earlier)
+    return AttemptHandle(run.id, made, live, earlier)
 
 
 def commit_attempt(git: Git, tree: str, parents: list[str | None], message: bytes) -> str:
@@ -147,7 +147,7 @@ def message_of(plan: Plan) -> bytes:
     return encode.message(encode.attempt_subject(plan), "attempt")
 
 
-def finish(git: Git, started: Started, collect: Callable[[], tuple[Outcome, Changes]], scratch: Path) -> Outcome:
+def finish(git: Git, started: AttemptHandle, collect: Callable[[], tuple[Outcome, Changes]], scratch: Path) -> Outcome:
     """Commits the result that `collect` returns and moves the run's ref to it. Returns the outcome.
 
     Annotations made during the run stay below the result. `collect` is called again if a gc removed its objects. Raises
@@ -188,7 +188,7 @@ def finish(git: Git, started: Started, collect: Callable[[], tuple[Outcome, Chan
     )
 
 
-def renew(git: Git, started: Started) -> bool:
+def renew(git: Git, started: AttemptHandle) -> bool:
     """Rebuilds the live record and the trust entry of a running attempt if somebody removed them. Returns whether it did."""
     is_new = started.live.renew()
     if is_new or not file_of(git).exists():
@@ -212,7 +212,7 @@ def below_broken(objects: Objects, tip: str) -> str:
     return tip
 
 
-def require_ours(objects: Objects, tip: str, started: Started) -> None:
+def require_ours(objects: Objects, tip: str, started: AttemptHandle) -> None:
     """Raises StaleRun unless the tip is the attempt, or only annotations were added to it."""
     while tip != started.attempt:
         commit = read_commit(objects.read(tip)) if tip else None
@@ -221,7 +221,7 @@ def require_ours(objects: Objects, tip: str, started: Started) -> None:
         tip = commit.parents[0]
 
 
-def records(git: Git, started: Started, outcome: Outcome, scratch: Path) -> dict[bytes, Entry]:
+def records(git: Git, started: AttemptHandle, outcome: Outcome, scratch: Path) -> dict[bytes, Entry]:
     """Writes result.toml, output, metrics and small ignored files. Returns their tree entries by path."""
     output = fitting(started.live.output, kept(git, started.run, started.attempt) / encode.OUTPUT, scratch / "shortened")
     result = scratch / "result.toml"

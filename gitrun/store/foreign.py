@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
     from gitrun.model.run import Attempt, Run
     from gitrun.store.commits import Commit
-    from gitrun.store.runs import Last
+    from gitrun.store.runs import LastAttempt
     from gitrun.store.tree_size import Reader
 
 TICK = 0.000001
 """Seconds between runs that arrived together: keeps them in the order of their makers' times."""
 
 
-class Customs:
+class ForeignRuns:
     """Checks runs that were neither made nor trusted here. Objects that many of them share are read once."""
 
     def __init__(self, git: Git, objects: Reader) -> None:
@@ -44,7 +44,7 @@ class Customs:
         self._received = received(git)
         self._measurer = Measurer(objects)
 
-    def admit(self, run: Run, last: Last) -> Run:
+    def admit(self, run: Run, last: LastAttempt) -> Run:
         """Returns the run with its effective creation time.
 
         Raises BadRun if it came from elsewhere and its trees are too large or its carried files unproven.

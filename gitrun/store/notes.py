@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from gitrun.git.locks import Lock
     from gitrun.model.plan import Outcome, Plan
     from gitrun.model.run import Attempt, Run
-    from gitrun.store.attempts import Started
+    from gitrun.store.attempts import AttemptHandle
     from gitrun.store.index import Index
 
 NOTES = "refs/notes/runs"
@@ -80,7 +80,7 @@ def are_there(git: Git) -> bool:
     return read_ref(git, NOTES) is not None
 
 
-def note_for(started: Started, plan: Plan, outcome: Outcome) -> Note:
+def note_for(started: AttemptHandle, plan: Plan, outcome: Outcome) -> Note:
     """Returns the note of an ended attempt. Reads the output from its live record."""
     how = Ending(outcome.status, outcome.exit_status, outcome.duration, outcome.metrics)
     text = attempt_note(started.run, started.attempt, how, tail_of(started.live.output))

@@ -14,7 +14,7 @@ from gitrun.model.run import BrokenRun, Notes, Run, is_id
 from gitrun.model.validation_rules import COMMITS as LONGEST
 from gitrun.model.validation_rules import behind
 from gitrun.store.commits import read_commit
-from gitrun.store.foreign import Customs, age
+from gitrun.store.foreign import ForeignRuns, age
 from gitrun.store.trust import trusted
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ PARTS = (encode.FLAGS, encode.RUN, encode.RESULT, encode.NOTES)
 
 
 @dataclass(frozen=True, slots=True)
-class Last:
+class LastAttempt:
     """The last attempt behind a tip: its commit, its result if any, and the tree of the tip.
 
     `others` are further results on the attempt, newest first. With `is_merged`, more may be on another side of a merge.
@@ -72,7 +72,7 @@ def read_runs(git: Git, objects: Reader, names: Mapping[str, str], live: frozens
     # one question for the files of all runs
     parts = objects.read_many([name for tip in sound.values() for name in names_of(lasts.get(tip), tip)])
     runs: list[Run] = []
-    customs = Customs(git, objects)
+    customs = ForeignRuns(git, objects)
     broken = [BrokenRun(run, names[run], why) for run, why in wrong.items()]
     for place, (run, tip) in enumerate(sound.items()):
         found = dict(zip(PARTS, parts[place * len(PARTS) : (place + 1) * len(PARTS)], strict=True))
@@ -111,7 +111,7 @@ def leads_to(objects: Reader, attempt: Commit, first: str) -> bool:
     return last is not None and last.id == first
 
 
-def names_of(last: Last | None, tip: str) -> tuple[str, ...]:
+def names_of(last: LastAttempt | None, tip: str) -> tuple[str, ...]:
     """Returns git's names of PARTS, each in the commit that introduced it.
 
     A later commit could change a file, but people trusted the earlier one.
@@ -122,7 +122,7 @@ def names_of(last: Last | None, tip: str) -> tuple[str, ...]:
     return f"{begun}:{encode.FLAGS}", f"{begun}:{encode.RUN}", f"{left}:{encode.RESULT}", f"{last.top}:{encode.NOTES}"
 
 
-def one_run(git: Git, objects: Reader, named: tuple[str, str], last: Last | None, known: Known) -> Run:
+def one_run(git: Git, objects: Reader, named: tuple[str, str], last: LastAttempt | None, known: Known) -> Run:
     """Builds the run from the files of its tip; `named` is its id and tip. Raises BadRun."""
     (run, tip), (parts, live) = named, known
     if last is None:
@@ -162,12 +162,12 @@ def content(part: Object | None, name: str) -> bytes | None:
     return part.data
 
 
-def last_attempts(objects: Reader, names: Mapping[str, str]) -> dict[str, Last]:
+def last_attempts(objects: Reader, names: Mapping[str, str]) -> dict[str, LastAttempt]:
     """Finds the last attempt behind each tip (id -> tip). Returns those found, by tip.
 
     All runs go back one commit in each round, so that git is asked once a round.
     """
-    found: dict[str, Last] = {}
+    found: dict[str, LastAttempt] = {}
     results: dict[str, list[Commit]] = {}
     merged: set[str] = set()
     tops: dict[str, str] = {}
@@ -182,7 +182,7 @@ def last_attempts(objects: Reader, names: Mapping[str, str]) -> dict[str, Last]:
                 tops.setdefault(tip, commit.tree)
             if commit and commit.kind == "attempt":
                 ends = results.get(tip, [])
-                found[tip] = Last(commit, ends[-1] if ends else None, tops[tip], tuple(ends[:-1]), tip in merged)
+                found[tip] = LastAttempt(commit, ends[-1] if ends else None, tops[tip], tuple(ends[:-1]), tip in merged)
             elif commit and commit.parents:
                 behind[tip] = commit.parents[0]
                 if commit.kind == "result":
@@ -193,7 +193,7 @@ def last_attempts(objects: Reader, names: Mapping[str, str]) -> dict[str, Last]:
     return found
 
 
-def with_own_result(git: Git, objects: Reader, last: Last, tip: str) -> Last:
+def with_own_result(git: Git, objects: Reader, last: LastAttempt, tip: str) -> LastAttempt:
     """Chooses the result of the last attempt. Of several, one made or trusted here wins, whatever the dates."""
     if not (last.others or last.is_merged):
         return last
@@ -269,14 +269,14 @@ def state(git: Git, objects: Objects, commit: Commit, result: Commit | None, run
     if commit.id == run.attempt.id:
         return run
     at = result or commit
-    last = Last(commit, result, at.tree)
+    last = LastAttempt(commit, result, at.tree)
     parts = dict(zip(PARTS, objects.read_many(names_of(last, at.id)), strict=True))
     contents = {name: content(part, name) for name, part in with_long(objects, parts).items() if name != encode.NOTES}
     attempt = decode.read_attempt(origin(last, run.id), contents, live=False, written=Output(str(git.common_dir), at.id))
     return replace(run, tip=at.id, attempt=attempt)
 
 
-def origin(last: Last, run: str) -> decode.Origin:
+def origin(last: LastAttempt, run: str) -> decode.Origin:
     """Returns id, author, time, base and result of an attempt, from its commits."""
     commit = last.attempt
     before = behind(commit.id, commit.kind, commit.parents, run)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gitrun.git.exe import Git
-    from gitrun.workspace.session import Road
+    from gitrun.workspace.session import Session
 
 ROUNDS = 4
 """Rounds of repair and examination. A repair may uncover another fault."""
@@ -45,9 +45,9 @@ class Report:
     runs: int = 0
 
 
-def examine(road: Road, expire: float | None, remote: str | None = None) -> Report:
+def examine(session: Session, expire: float | None, remote: str | None = None) -> Report:
     """Returns what is wrong here and at a remote. Writes nothing. `expire`: runs deleted before it may go (None: none)."""
-    git, now = road.git, time.time()
+    git, now = session.git, time.time()
     found = list(stale_locks.of_locks(git))
     found += [*fsck.of_place(git), *in_version(git.run("version").decode()), *in_settings(git.config)]
     found += [*fsck.of_live(git), *of_slots(git), *fsck.of_private_refs(git), *of_leftovers(git, now)]
@@ -58,9 +58,9 @@ def examine(road: Road, expire: float | None, remote: str | None = None) -> Repo
     return Report(tuple(found), runs=runs)
 
 
-def mend(road: Road, expire: float | None, remote: str | None = None) -> Report:
+def mend(session: Session, expire: float | None, remote: str | None = None) -> Report:
     """Repairs what can be repaired without loss. Returns the repaired faults and those left."""
-    report = examine(road, expire)
+    report = examine(session, expire)
     mended: list[Finding] = []
     for _ in range(ROUNDS):
         tried = [finding for finding in report.findings if finding.cure]
@@ -69,20 +69,20 @@ def mend(road: Road, expire: float | None, remote: str | None = None) -> Report:
         # several findings can share one cure, which runs once
         for cure in dict.fromkeys((one.cure, one.place) for one in tried):
             with suppress(GitrunError, OSError):
-                apply(road, *cure)
+                apply(session, *cure)
         # without the remote, which is slow to ask and which no cure changes
-        before, report = report, examine(road, expire)
+        before, report = report, examine(session, expire)
         gone = [one for one in tried if one not in report.findings]
         mended += gone
         if not gone and before.findings == report.findings:
             break
-    left = (*report.findings, *(of_remote(road.git, remote) if remote else ()))
+    left = (*report.findings, *(of_remote(session.git, remote) if remote else ()))
     return Report(left, tuple(mended), report.runs)
 
 
-def apply(road: Road, cure: str, place: str) -> None:
+def apply(session: Session, cure: str, place: str) -> None:
     """Applies one cure. Raises GitrunError, OSError."""
-    git = road.git
+    git = session.git
     if cure == "remove":
         Path(place).unlink(missing_ok=True)
     elif cure == "erase":
@@ -94,14 +94,14 @@ def apply(road: Road, cure: str, place: str) -> None:
     elif cure == "hook":
         Hooks(git).install(place)
     else:
-        apply_to_runs(road, cure, place)
+        apply_to_runs(session, cure, place)
 
 
-def apply_to_runs(road: Road, cure: str, place: str) -> None:
+def apply_to_runs(session: Session, cure: str, place: str) -> None:
     """Applies a cure of refs or notes of runs. Raises GitrunError, OSError."""
-    git = road.git
+    git = session.git
     if cure == "recover":
-        recover(road)
+        recover(session)
     elif cure == "rewritten":
         rewritten.mend(git, place)
     elif cure == "ref":

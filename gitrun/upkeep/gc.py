@@ -68,7 +68,7 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class GcRules:
     """The rules of a cleanup: runs to keep, expiry of deleted runs, and whether to empty all idle slots.
 
     `expire` is in seconds since 1970; None keeps deleted runs for ever.
@@ -80,7 +80,7 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Pile:
+class Garbage:
     """A file or directory of gitrun that is no longer needed, and its size in bytes."""
 
     path: Path
@@ -88,7 +88,7 @@ class Pile:
 
 
 @dataclass(frozen=True, slots=True)
-class Sweep:
+class GcPlan:
     """The work found: runs to delete, deleted runs (id -> tip) to purge, paths to remove, refs and objects to pack.
 
     `held` is the size in bytes of the files kept outside git for the runs to purge.
@@ -97,9 +97,9 @@ class Sweep:
     runs: tuple[Run, ...] = ()
     purged: Mapping[str, str] | None = None
     held: int = 0
-    files: tuple[Pile, ...] = ()
-    slots: tuple[Pile, ...] = ()
-    leftovers: tuple[Pile, ...] = ()
+    files: tuple[Garbage, ...] = ()
+    slots: tuple[Garbage, ...] = ()
+    leftovers: tuple[Garbage, ...] = ()
     loose_refs: int = 0
     loose_objects: int = 0
     packs: int = 0
@@ -110,12 +110,12 @@ class Sweep:
         return self.held + sum(pile.size for pile in (*self.files, *self.slots, *self.leftovers))
 
 
-def survey(git: Git, runs: Iterable[Run], rules: Rules, now: float) -> Sweep:
+def survey(git: Git, runs: Iterable[Run], rules: GcRules, now: float) -> GcPlan:
     """Returns what is not needed of `runs`, given newest attempt first, and of gitrun's files."""
     purged = expired(git, rules.expire, now)
     loose, packs = loose_objects(git)
     old = tuple(superfluous(runs, rules.retention))
-    return Sweep(
+    return GcPlan(
         runs=old,
         purged=purged,
         held=sum(size_of(git.state / "files" / run) for run in purged),
@@ -128,7 +128,7 @@ def survey(git: Git, runs: Iterable[Run], rules: Rules, now: float) -> Sweep:
     )
 
 
-def sweep(git: Git, found: Sweep) -> None:
+def sweep(git: Git, found: GcPlan) -> None:
     """Removes and packs what `survey` found. Raises GitrunError."""
     # first finish what killed deletions and transfers left behind
     trash.settle(git)
@@ -198,7 +198,7 @@ def expired(git: Git, before: float | None, now: float) -> dict[str, str]:
     return {run: tip for run, tip in trash.deleted(git).items() if int(known.get(run, now)) <= before}
 
 
-def orphans(git: Git) -> tuple[Pile, ...]:
+def orphans(git: Git) -> tuple[Garbage, ...]:
     """Returns the kept files of runs that are neither present nor in the trash nor running."""
     found = [name for name in names_in(git.state / "files") if is_id(name)]
     if not found:
@@ -207,7 +207,7 @@ def orphans(git: Git) -> tuple[Pile, ...]:
     return tuple(pile(git.state / "files" / name) for name in found if name not in known)
 
 
-def idle_slots(git: Git, age: float, now: float) -> tuple[Pile, ...]:
+def idle_slots(git: Git, age: float, now: float) -> tuple[Garbage, ...]:
     """Returns the slots that nobody has used for `age` seconds."""
     slots = [git.state / "slots" / name for name in names_in(git.state / "slots") if name.isdigit()]
     return tuple(pile(slot) for slot in slots if is_idle(git, slot) and now - time_of(slot / "state") >= age)
@@ -218,7 +218,7 @@ def is_idle(git: Git, slot: Path) -> bool:
     return not is_held(slot / "lock") and is_free(git, slot, "")
 
 
-def leftovers(git: Git, now: float) -> tuple[Pile, ...]:
+def leftovers(git: Git, now: float) -> tuple[Garbage, ...]:
     """Returns what killed commands left in `tmp/`; nothing while a run is live, which may need its files there."""
     if any(is_live(git.state, run) for run in recorded(git.state)):
         return ()
@@ -264,7 +264,7 @@ def loose_objects(git: Git) -> tuple[int, int]:
     return loose if 0 < limit < loose else 0, packs if limit > 0 and 0 < packs_limit < packs else 0
 
 
-def pack(git: Git, found: Sweep) -> None:
+def pack(git: Git, found: GcPlan) -> None:
     """Packs all refs and objects. Loses nothing, not even unreachable objects. Raises GitFailed."""
     if is_collecting(git):
         return
@@ -287,9 +287,9 @@ def number(git: Git, name: str, default: int) -> int:
     return int(text) if text.isdigit() else default
 
 
-def pile(path: Path) -> Pile:
+def pile(path: Path) -> Garbage:
     """Returns the path with its size."""
-    return Pile(path, size_of(path))
+    return Garbage(path, size_of(path))
 
 
 def size_of(path: Path) -> int:

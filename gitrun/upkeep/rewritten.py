@@ -40,7 +40,7 @@ KEPT = re.compile(rb"^(?:author|committer|encoding) [^\n]*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class RewrittenChain:
     """The commits of a run, parents first, and the id of the first attempt."""
 
     commits: tuple[Commit, ...]
@@ -55,7 +55,7 @@ def commit_map(git: Git) -> dict[str, str]:
     return {}
 
 
-def line_of(objects: Reader, tip: str) -> Line | None:
+def line_of(objects: Reader, tip: str) -> RewrittenChain | None:
     """Returns the commits of the run behind a tip, whatever its name. None unless they lead to one first attempt."""
     found: dict[str, Commit] = {}
     order: list[Commit] = []
@@ -75,7 +75,7 @@ def line_of(objects: Reader, tip: str) -> Line | None:
                 firsts.append(name)
                 before = ()
             stack += [(name, True), *((parent, False) for parent in before)]
-    return Line(tuple(order), firsts[0]) if len(firsts) == 1 and not stack else None
+    return RewrittenChain(tuple(order), firsts[0]) if len(firsts) == 1 and not stack else None
 
 
 def is_of_run(objects: Reader, commit: str) -> bool:
@@ -121,7 +121,7 @@ def mend(git: Git, run: str) -> str:
     return name
 
 
-def remade(git: Git, through: tuple[Objects, TreeMaker], line: Line, place: Path) -> dict[str, str]:
+def remade(git: Git, through: tuple[Objects, TreeMaker], line: RewrittenChain, place: Path) -> dict[str, str]:
     """Rewrites the line with corrected run.toml files. Returns new id by old id; unchanged commits keep theirs."""
     objects, maker = through
     made: dict[str, str] = {}
@@ -169,7 +169,7 @@ def with_parents(data: bytes, tree: str, parents: Sequence[str]) -> bytes:
     return b"\n".join([*lines, *KEPT.findall(head[1] if head else b"")]) + b"\n\n" + (data[head.end() :] if head else data)
 
 
-def old_names(git: Git, line: Line, run: str) -> dict[str, str]:
+def old_names(git: Git, line: RewrittenChain, run: str) -> dict[str, str]:
     """Maps the line's commits to their ids before the rewrite, as far as git filter-repo records them."""
     new = {commit.id for commit in line.commits}
     found = {now: old for old, now in commit_map(git).items() if now in new}

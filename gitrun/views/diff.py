@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class DiffStyle:
     """The format of git's differences: a statistic of `stat` columns (None for line by line), in colour or not."""
 
     stat: int | None = None
@@ -143,18 +143,18 @@ def trees_of(git: Git, runs: Sequence[Run]) -> list[str]:
         return [source_tree(objects, maker, run.attempt) for run in runs]
 
 
-def code(git: Git, pair: Pair, look: Look) -> Iterator[bytes]:
+def code(git: Git, pair: Pair, look: DiffStyle) -> Iterator[bytes]:
     """Yields the lines of `git diff` for the two sources, with the user's diff drivers and settings."""
     return git.lines("diff", *words_for(look), pair.old, pair.new, "--")
 
 
-def output(git: Git, pair: Pair, look: Look) -> Iterator[bytes]:
+def output(git: Git, pair: Pair, look: DiffStyle) -> Iterator[bytes]:
     """Yields the lines of `git diff` for the outputs of the two runs."""
     old, new = pair.runs
     return git.lines("diff", *words_for(look), old.attempt.left, new.attempt.left, "--", OUTPUT)
 
 
-def words_for(look: Look) -> tuple[str, ...]:
+def words_for(look: DiffStyle) -> tuple[str, ...]:
     """Returns the options of `git diff` for a format."""
     stat = () if look.stat is None else (f"--stat={look.stat}",)
     return (f"--color={'always' if look.colour else 'never'}", *stat)

@@ -40,7 +40,7 @@ class Checked:
 
     run: Run
     base: Run | None
-    gates: tuple[Judged, ...]
+    gates: tuple[GateResult, ...]
 
     @property
     def passed(self) -> bool:
@@ -157,7 +157,7 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class GateResult:
     """The result of a gate: the metric's value, the limit, and the base's value (None if the gate has no base)."""
 
     text: str
@@ -168,13 +168,13 @@ class Judged:
     passed: bool
 
 
-def judge(gate: Gate, sides: Sides) -> Judged:
+def judge(gate: Gate, sides: Sides) -> GateResult:
     """Applies the gate to a run; nan never passes. Raises UnknownRun if a metric is missing."""
     value, limit = ask(sides.run, gate.metric, "the run"), gate.limit(sides)
     base = sides.base.ask(gate.metric.removeprefix("metric:")) if gate.needs_base and sides.base is not None else None
     # Python's `!=` holds for nan, but a gate must not pass on it
     passed = SIGNS[gate.sign](value, limit) and not math.isnan(value) and not math.isnan(limit)
-    return Judged(gate.text, gate.metric, value, limit, base, passed)
+    return GateResult(gate.text, gate.metric, value, limit, base, passed)
 
 
 def ask(metrics: Metrics | None, name: str, whose: str) -> float:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Query:
     """Conditions on runs, all of which must hold. `sort` is a name, with `-` before it for descending order.
 
     `least` and `most` are names of metrics or flags: they pick the one run with the smallest or largest value.
@@ -51,7 +51,7 @@ class Question:
     @property
     def is_plain(self) -> bool:
         """Tells whether it asks for all runs in their usual order."""
-        return self == Question()
+        return self == Query()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Selection:
     """Notes to the user about names that are both a metric and a flag."""
 
 
-def select(index: Index, git: Git, names: Sequence[str], question: Question, limit: int = -1) -> Selection:
+def select(index: Index, git: Git, names: Sequence[str], question: Query, limit: int = -1) -> Selection:
     """Returns the runs of these names (all runs without names) that match the question, in its order.
 
     A name may be a range of numbers in the list: `2:5`, `:3` or `7:`. Raises UsageError, UnknownRun.
@@ -79,7 +79,7 @@ def select(index: Index, git: Git, names: Sequence[str], question: Question, lim
     return Selection(tuple(shown), len(chosen) - len(shown), doubts([run for _, run in numbered], question))
 
 
-def doubts(runs: Sequence[Run], question: Question) -> tuple[str, ...]:
+def doubts(runs: Sequence[Run], question: Query) -> tuple[str, ...]:
     """Returns notes to the user about names in the question that are both a metric and a flag."""
     orders = {"--min": question.least, "--max": question.most, question.order: (question.sort or "").removeprefix("-")}
     notes = [
@@ -133,9 +133,7 @@ def by_name(index: Index, git: Git, names: Sequence[str]) -> list[tuple[int, Run
     return list(found.values())
 
 
-def select_deleted(
-    git: Git, there: Sequence[Run | BrokenRun], names: Sequence[str], question: Question
-) -> list[Run | BrokenRun]:
+def select_deleted(git: Git, there: Sequence[Run | BrokenRun], names: Sequence[str], question: Query) -> list[Run | BrokenRun]:
     """Returns the deleted runs of these names or ranges (all without names) that match the question. `there` is newest first.
 
     Raises UsageError, UnknownRun.
@@ -161,7 +159,7 @@ def select_deleted(
     return [run for _, run in choose(git, ((0, run) for run in runs if isinstance(run, Run)), question)]
 
 
-def choose(git: Git, runs: Iterable[tuple[int, Run]], question: Question) -> list[tuple[int, Run]]:
+def choose(git: Git, runs: Iterable[tuple[int, Run]], question: Query) -> list[tuple[int, Run]]:
     """Returns the numbered runs that match the question, in its order. Raises UsageError, UnknownRun."""
     tests = tests_of(git, question)
     found = [(number, run) for number, run in runs if all(test(run) for test in tests)]
@@ -180,7 +178,7 @@ def choose(git: Git, runs: Iterable[tuple[int, Run]], question: Question) -> lis
     return ordered(found, question.sort) if question.sort else found
 
 
-def tests_of(git: Git, question: Question) -> list[Callable[[Run], bool]]:
+def tests_of(git: Git, question: Query) -> list[Callable[[Run], bool]]:
     """Returns the conditions of the question as functions. Raises UsageError."""
     tests: list[Callable[[Run], bool]] = []
     if question.operations:
@@ -203,7 +201,7 @@ def tests_of(git: Git, question: Question) -> list[Callable[[Run], bool]]:
     return tests + times(git, question)
 
 
-def times(git: Git, question: Question) -> list[Callable[[Run], bool]]:
+def times(git: Git, question: Query) -> list[Callable[[Run], bool]]:
     """Returns the conditions on the start time. Raises UsageError."""
     tests: list[Callable[[Run], bool]] = []
     if question.since:
@@ -260,7 +258,7 @@ def require_known(found: Sequence[tuple[int, Run]], name: str) -> None:
         raise UsageError(f"no run has '{name}'", "it is the name of a property, a flag or a metric")
 
 
-def unheard(runs: Sequence[Run], question: Question) -> str:
+def unheard(runs: Sequence[Run], question: Query) -> str:
     """Returns the first name in the question's expression for which none of these runs has a value; "" if there is none."""
     names = names_in(question.expression) if runs and question.expression else []
     return next((name for name in names if name not in PROPERTIES and not any(has(run, name) for run in runs)), "")

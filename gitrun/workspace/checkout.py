@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from gitrun.git.objects import Entry
     from gitrun.model.plan import Outcome, Request
     from gitrun.model.provenance import StepRun
-    from gitrun.workspace.session import Road
+    from gitrun.workspace.session import Session
 
 
 DONE, LEFT, GONE = "done", "left", "gone"
@@ -45,7 +45,7 @@ PLAIN = {"core.sparseCheckout": "false", "core.fsmonitor": "false", "submodule.r
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class CheckoutRequest:
     """A request for files of a run: produced files or source, the paths (none means all), and the target.
 
     `to` is a directory that need not exist; None means the working tree. `force` overwrites files with changes.
@@ -58,7 +58,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Brought:
+class CheckoutResult:
     """The result of a request: paths written, paths left because of a user's file, paths no longer available."""
 
     done: tuple[str, ...]
@@ -75,10 +75,10 @@ class Item:
     is_this: Callable[[Path], bool]
 
 
-ALL = Wish()
+ALL = CheckoutRequest()
 
 
-def bring(git: Git, run: Run, wish: Wish = ALL) -> Brought:
+def bring(git: Git, run: Run, wish: CheckoutRequest = ALL) -> CheckoutResult:
     """Writes the requested files. Raises UnknownRun if a path does not belong to the run.
 
     Produced files are those of the last attempt, with the unchanged ones of earlier attempts. An existing file is overwritten
@@ -104,7 +104,7 @@ def bring(git: Git, run: Run, wish: Wish = ALL) -> Brought:
 
         for item in items:
             found[put(top, item, may_go)].append(item.path)
-    return Brought(*(tuple(found[name]) for name in (DONE, LEFT, GONE)))
+    return CheckoutResult(*(tuple(found[name]) for name in (DONE, LEFT, GONE)))
 
 
 def require_outside_of_git(git: Git, to: Path) -> None:
@@ -120,16 +120,16 @@ def require_outside_of_git(git: Git, to: Path) -> None:
         raise UsageError(f"'{to}' is inside git's own directory", "--to DIR takes any other directory")
 
 
-def bring_made(road: Road, request: Request, run: str, outcome: Outcome | None) -> list[Brought]:
+def bring_made(session: Session, request: Request, run: str, outcome: Outcome | None) -> list[CheckoutResult]:
     """Writes the produced files of a run and its steps to the working tree, if the request or the settings ask for it."""
-    wanted = not request.in_place and (road.settings.bring if request.bring is None else request.bring)
+    wanted = not request.in_place and (session.settings.bring if request.bring is None else request.bring)
     if not (wanted and outcome and (outcome.files or outcome.steps)):
         return []
     from gitrun.store.index import Index
 
-    with Index(road.git) as index:
-        found = [index.get(one) for one in (run, *parts(road.git, outcome.steps))]
-    return [bring(road.git, one) for one in found if isinstance(one, Run)]
+    with Index(session.git) as index:
+        found = [index.get(one) for one in (run, *parts(session.git, outcome.steps))]
+    return [bring(session.git, one) for one in found if isinstance(one, Run)]
 
 
 def parts(git: Git, steps: Iterable[StepRun]) -> Iterator[str]:
@@ -141,13 +141,13 @@ def parts(git: Git, steps: Iterable[StepRun]) -> Iterator[str]:
         yield step.run
 
 
-def commits_known(git: Git, run: Run, wish: Wish) -> tuple[str, ...]:
+def commits_known(git: Git, run: Run, wish: CheckoutRequest) -> tuple[str, ...]:
     """Returns the commits whose files may be overwritten, because they are no changes of the user's."""
     head = read_ref(git, "HEAD") if wish.to is None else None
     return (run.attempt.id, run.attempt.left, *([head] if head else []))
 
 
-def chosen(run: Run, wish: Wish, prefix: str, paths: Iterable[str]) -> list[str]:
+def chosen(run: Run, wish: CheckoutRequest, prefix: str, paths: Iterable[str]) -> list[str]:
     """Returns the requested ones of `paths`, resolved from the current directory first, from the top second.
 
     Raises UnknownRun if a requested path matches none.
@@ -170,7 +170,7 @@ def chosen(run: Run, wish: Wish, prefix: str, paths: Iterable[str]) -> list[str]
     return list(wanted)
 
 
-def produced_items(git: Git, objects: Objects, run: Run, wish: Wish) -> list[Item]:
+def produced_items(git: Git, objects: Objects, run: Run, wish: CheckoutRequest) -> list[Item]:
     """Returns the requested files among those that the run produced."""
     files = {file.path: file for file in (*carried(git, objects, run), *run.attempt.files)}
     return [produced_item(git, objects, run, files[path]) for path in chosen(run, wish, git.prefix, files)]
@@ -188,7 +188,7 @@ def produced_item(git: Git, objects: Objects, run: Run, file: File) -> Item:
     return Item(file.path, lambda fresh: write(git, objects, run, file, fresh), is_this)
 
 
-def source_items(git: Git, objects: Objects, run: Run, wish: Wish, place: Path) -> list[Item]:
+def source_items(git: Git, objects: Objects, run: Run, wish: CheckoutRequest, place: Path) -> list[Item]:
     """Returns the requested files of the last attempt's source. git checks them out below `place` first."""
     with TreeMaker(git) as maker:
         tree = source_tree(objects, maker, run.attempt)

@@ -64,7 +64,7 @@ NOTHING = Lending(b"")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class LendingRequest:
     """A request for lending: ignored paths, paths to link in any case, and patterns of outputs, which are not lent."""
 
     ignored: tuple[bytes, ...]
@@ -83,11 +83,11 @@ class Part:
     environments: set[bytes] = field(default_factory=set)
 
 
-def survey(top: Path, wanted: Wanted, settings: Settings, state: Path) -> Lending:
+def survey(top: Path, wanted: LendingRequest, settings: Settings, state: Path) -> Lending:
     """Decides what to copy and what to link. Reads the working tree at `top`; writes only the cache of digests."""
     place = os.fsencode(top)
     paths, left_out = links_for(wanted.ignored, wanted.linked)
-    look = Look(place, os.lstat(place).st_dev, wanted, settings)
+    look = LendingSurvey(place, os.lstat(place).st_dev, wanted, settings)
     # a path that git ignores and a setting links comes as `data/` and as `data`
     parts = list({part.path: part for path in paths if (part := look.at(path))}.values())
     demote_crowded(parts, settings.lend_max_entries)
@@ -111,7 +111,7 @@ def changes_here(top: Path, recorded: Sequence[Lent], settings: Settings, state:
         return ()
     place = os.fsencode(top)
     paths = tuple(path for path in (os.fsencode(one.path) for one in recorded) if not leads_through_link(place, path))
-    now = survey(top, Wanted(paths), settings, state).entries
+    now = survey(top, LendingRequest(paths), settings, state).entries
     return changes_since(recorded, {one.path: one for one in now})
 
 
@@ -122,12 +122,12 @@ def leads_through_link(top: bytes, path: bytes) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class LendingSurvey:
     """The rules that decide whether a path is copied or linked."""
 
     top: bytes
     device: int
-    wanted: Wanted
+    wanted: LendingRequest
     settings: Settings
 
     def at(self, named: bytes) -> Part | None:

@@ -41,7 +41,7 @@ MANY = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class MetricRules:
     """The rules of an output's metrics: `patterns` and, unless `only_patterns`, the two built-in rules.
 
     The built-in rules ignore a key of `flags` as long as all numbers printed for it are the flag's.
@@ -52,7 +52,7 @@ class Rules:
     only_patterns: bool = False
 
 
-def rules_for(plan: Plan, patterns: tuple[tuple[str, str], ...] = ()) -> Rules:
+def rules_for(plan: Plan, patterns: tuple[tuple[str, str], ...] = ()) -> MetricRules:
     """Returns the rules of a plan.
 
     `patterns` come from the settings; patterns of the operation's entry turn the two rules off.
@@ -64,17 +64,17 @@ def rules_for(plan: Plan, patterns: tuple[tuple[str, str], ...] = ()) -> Rules:
     named = {**dict(patterns), **dict(own), **dict(given)}
     # a program that prints its flags prints a number only for a number: `loss: 0.3` is no echo of loss=hinge
     numbers = {name: number for name, value in plan.flags.items() if (number := as_number(value)) is not None}
-    return Rules(numbers, tuple(named.items()), only_patterns=bool(own))
+    return MetricRules(numbers, tuple(named.items()), only_patterns=bool(own))
 
 
-def write_rules(directory: Path, rules: Rules) -> None:
+def write_rules(directory: Path, rules: MetricRules) -> None:
     """Writes the rules to the live record of a run, so that a crash recovery can use them."""
     patterns = [list(pattern) for pattern in rules.patterns]
     text = json.dumps({"flags": dict(rules.flags), "patterns": patterns, "only_patterns": rules.only_patterns})
     (directory / RULES).write_text(text)
 
 
-def read_rules(directory: Path) -> Rules:
+def read_rules(directory: Path) -> MetricRules:
     """Returns the rules in the live record of a run; the two built-in rules if it has none."""
     try:
         found = json.loads((directory / RULES).read_bytes())
@@ -82,9 +82,9 @@ def read_rules(directory: Path) -> Rules:
         # earlier versions did not write only_patterns
         # earlier versions wrote the names of the flags alone
         flags = {str(name): float(value) for name, value in found["flags"].items()} if isinstance(found["flags"], dict) else {}
-        return Rules(flags, patterns, bool(found.get("only_patterns", patterns)))
+        return MetricRules(flags, patterns, bool(found.get("only_patterns", patterns)))
     except (OSError, ValueError, TypeError, KeyError):
-        return Rules()
+        return MetricRules()
 
 
 @dataclass(slots=True)

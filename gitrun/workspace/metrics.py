@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from gitrun.model.metrics import Gathered, Gathering, Metrics
 from gitrun.process import output_lines
 from gitrun.workspace.logged_metrics import Logged
-from gitrun.workspace.metric_lines import Rules, Scanner, read_rules, scan
+from gitrun.workspace.metric_lines import MetricRules, Scanner, read_rules, scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,7 +39,7 @@ class Meter:
     `apart` are paths that are not the program's.
     """
 
-    def __init__(self, live: Live, rules: Rules, tree: Path | None = None, apart: frozenset[bytes] = frozenset()) -> None:
+    def __init__(self, live: Live, rules: MetricRules, tree: Path | None = None, apart: frozenset[bytes] = frozenset()) -> None:
         self._live, self._rules, self._tree, self._apart = live, rules, tree, apart
         self._files: LiveFiles | None = None
         self._scanner, self._logged = Scanner(rules.flags), Logged(live.metrics)

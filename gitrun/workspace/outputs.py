@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from gitrun.errors import GitFailed
 from gitrun.git.locks import make_private
 from gitrun.git.objects import EXECUTABLE, FILE, LINK, Entry
-from gitrun.git.status import Seen, scan
+from gitrun.git.status import WorktreeStatus, read_status
 from gitrun.model.run import DEEPEST, DIRECTORY, File, kept_name
 from gitrun.store.commits import import_blobs, quoted, scratch, write_blobs
 from gitrun.workspace import beside
@@ -44,11 +44,11 @@ class Produced:
 
     changes: dict[bytes, Entry | None]
     files: tuple[File, ...]
-    seen: Seen
+    seen: WorktreeStatus
     lost: tuple[bytes, ...] = ()
 
 
-NOTHING = Produced({}, (), Seen(None, None, (), (), (), (), (), (), ()))
+NOTHING = Produced({}, (), WorktreeStatus(None, None, (), (), (), (), (), (), ()))
 """The result if the worktree is gone."""
 
 
@@ -79,11 +79,11 @@ class Place:
 
 def collect(place: Place, limit: int) -> Produced:
     """Writes what the program produced into the repository. Keeps ignored files and files above `limit` bytes beside it."""
-    seen, top = scan(place.git, place.index, modules="all"), os.fsencode(place.tree)
+    seen, top = read_status(place.git, place.index, modules="all"), os.fsencode(place.tree)
     if seen.unread and not place.shared:
         # the program removed its own read permissions
         list(expand(top, seen.unread, opens=True))
-        seen = scan(place.git, place.index, modules="all")
+        seen = read_status(place.git, place.index, modules="all")
     # a link that the program replaced belongs to the program
     linked = place.apart if place.shared else frozenset(path for path in place.apart if os.path.islink(top + b"/" + path))
     gone = {path for path in seen.deleted if ours(path, linked)}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Road:
+class Session:
     """The session of one command: repository, settings, output streams, and `say`, which shows a message."""
 
     git: Git
@@ -25,6 +25,6 @@ class Road:
     say: Callable[[str], None]
 
 
-def lends(road: Road, request: Request) -> bool:
+def lends(session: Session, request: Request) -> bool:
     """Returns whether the program gets files that are not in the snapshot."""
-    return not request.no_link and bool((road.settings.link and road.settings.lend) or request.links)
+    return not request.no_link and bool((session.settings.link and session.settings.lend) or request.links)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from gitrun.git.exe import Git
     from gitrun.git.locks import Lock
-    from gitrun.git.status import Seen
+    from gitrun.git.status import WorktreeStatus
     from gitrun.workspace.lending import Lending
 
 TREE = "tree"
@@ -100,7 +100,7 @@ class Slot:
         write_state(self.directory, state)
         return time_of(self.directory / "state")
 
-    def end(self, attempt: str, seen: Seen, keep: int) -> None:
+    def end(self, attempt: str, seen: WorktreeStatus, keep: int) -> None:
         """Ends an attempt.
 
         Caches and lent copies stay for the next one; all slots together keep up to `keep` bytes of copies.

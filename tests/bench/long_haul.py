@@ -28,9 +28,9 @@ from spine import command, git, live_in
 from gitrun import Project
 from gitrun.model.plan import Request
 from gitrun.process.streams import NoStream
-from gitrun.sharing.transfer import Order
+from gitrun.sharing.transfer import FetchRequest
 from gitrun.store.trust import commits_of
-from gitrun.upkeep.gc import Rules
+from gitrun.upkeep.gc import GcRules
 
 TRAIN = """\
 import json, pathlib
@@ -224,7 +224,7 @@ def exchange(life: Life, person: Person) -> None:
     git(person.repo, "pull", "-q", "--rebase", "origin", "main")
     git(person.repo, "push", "-q", "origin", "main")
     project = person.project()
-    found = project.sharing.fetch("origin", Order(merge=True))
+    found = project.sharing.fetch("origin", FetchRequest(merge=True))
     assert found.refused == {}
     assert found.diverged == []
     life.done["runs fetched"] += len(found.fresh) + len(found.forward)
@@ -243,7 +243,7 @@ def keep_house(life: Life, person: Person, number: int) -> None:
     git(person.repo, "gc", "-q", "--prune=now")
     git(life.server, "gc", "-q", "--prune=now")
     project = person.project()
-    project.sweep(project.survey(Rules(expire=time.time() + 60, slots=bool(number // A_WEEK % 2))))
+    project.sweep(project.survey(GcRules(expire=time.time() + 60, slots=bool(number // A_WEEK % 2))))
 
 
 WRONG = (

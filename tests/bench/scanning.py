@@ -22,25 +22,31 @@ from typing import TYPE_CHECKING
 
 from gitrun.model.plan import Outcome
 from gitrun.store.live import hold
-from gitrun.workspace.metric_lines import Rules, write_rules
+from gitrun.workspace.metric_lines import MetricRules, write_rules
 from gitrun.workspace.metrics import Meter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ROUNDS = 3
-OWN = Rules(only_patterns=True, patterns=(("loss", r"loss=(\d+\.\d+)"), ("acc", r"accuracy[:=]\s*(\d+\.\d+)")))
-KINDS: dict[str, tuple[Callable[[int], str], Rules]] = {
-    "log": (lambda i: f"2026-11-22 10:14:03 INFO worker {i % 8} did {i} of its things in time\n", Rules()),
+OWN = MetricRules(only_patterns=True, patterns=(("loss", r"loss=(\d+\.\d+)"), ("acc", r"accuracy[:=]\s*(\d+\.\d+)")))
+KINDS: dict[str, tuple[Callable[[int], str], MetricRules]] = {
+    "log": (lambda i: f"2026-11-22 10:14:03 INFO worker {i % 8} did {i} of its things in time\n", MetricRules()),
     "training": (
         lambda i: f"step {i} | loss {1 / (i + 1):.6f} | lr 1e-3\n" if i % 10 == 0 else f"batch {i} of many\n",
-        Rules(),
+        MetricRules(),
     ),
-    "metrics": (lambda i: f"loss: {1 / (i + 1):.6f}\n" if i % 2 else f"acc: {i % 997 / 997}\n", Rules()),
-    "one in ten": (lambda i: f"loss: {1 / (i + 1):.6f}\n" if i % 10 == 0 else f"batch {i} of many, nothing to see\n", Rules()),
-    "colours": (lambda i: f"\x1b[32mINFO\x1b[0m: batch {i} of many\n" if i % 10 else f"\x1b[1mloss\x1b[0m: {i}\r\n", Rules()),
-    "progress": (lambda i: f"\r{i % 100:3}%|{'#' * 20}| {i}/1000000" if i % 100 else f"\nloss: {i}\n", Rules()),
-    "hostile": (lambda _: "a:" * 20 + " 1" * 10 + "(\n", Rules()),
+    "metrics": (lambda i: f"loss: {1 / (i + 1):.6f}\n" if i % 2 else f"acc: {i % 997 / 997}\n", MetricRules()),
+    "one in ten": (
+        lambda i: f"loss: {1 / (i + 1):.6f}\n" if i % 10 == 0 else f"batch {i} of many, nothing to see\n",
+        MetricRules(),
+    ),
+    "colours": (
+        lambda i: f"\x1b[32mINFO\x1b[0m: batch {i} of many\n" if i % 10 else f"\x1b[1mloss\x1b[0m: {i}\r\n",
+        MetricRules(),
+    ),
+    "progress": (lambda i: f"\r{i % 100:3}%|{'#' * 20}| {i}/1000000" if i % 100 else f"\nloss: {i}\n", MetricRules()),
+    "hostile": (lambda _: "a:" * 20 + " 1" * 10 + "(\n", MetricRules()),
     "own patterns": (lambda i: f"epoch {i} loss={1 / (i + 1):.6f} accuracy: {i % 997 / 997:.4f}\n", OWN),
     "own patterns, nothing there": (lambda i: f"epoch {i} of many, nothing to see in this line\n", OWN),
 }

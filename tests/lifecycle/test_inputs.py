@@ -41,10 +41,10 @@ def links(tree: Path) -> list[str]:
 
 
 def test_linked_directory_is_opened_only_as_far_as_a_file_must_lie_in_it(repo, place) -> None:
-    road = Project(repo.path).road()
-    linked = opened(road, place, [b"data"], [b"data/new.txt"])
+    session = Project(repo.path).session()
+    linked = opened(session, place, [b"data"], [b"data/new.txt"])
     assert (sorted(linked), links(place)) == ([b"data/a.txt", b"data/sub"], ["data/a.txt", "data/sub"])
-    linked = opened(road, place, linked, [b"data/a.txt", b"data/sub/deep/c.txt"])
+    linked = opened(session, place, linked, [b"data/a.txt", b"data/sub/deep/c.txt"])
     assert (sorted(linked), links(place)) == ([b"data/sub/b.txt"], ["data/sub/b.txt"])
     assert (repo.path / "data/a.txt").read_text() == "mine"
 
@@ -60,7 +60,7 @@ def test_linked_directory_is_opened_only_as_far_as_a_file_must_lie_in_it(repo, p
     ],
 )
 def test_outputs_are_free_for_the_program_to_write(repo, place, outputs, left) -> None:
-    linked = without_outputs(Project(repo.path).road(), place, [b"data"], outputs)
+    linked = without_outputs(Project(repo.path).session(), place, [b"data"], outputs)
     assert (links(place), sorted(map(os.fsdecode, linked))) == (left, left)
     assert (place / "data").is_dir()
 

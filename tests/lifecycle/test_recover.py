@@ -151,7 +151,7 @@ def test_the_lock_of_somebody_else_stays(repo):
     killed(repo)
     run = live(repo)[0].name
     lock_of(repo, run).write_text(repo.git("rev-parse", "HEAD") + "\n")
-    break_lock(Project(repo.path).road(), run)
+    break_lock(Project(repo.path).session(), run)
     assert lock_of(repo, run).exists()
     forget(repo, run)
     assert last(repo)["status"] == "terminated"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from supervised import ended, is_alive, last, live, output, owner, runs, said, start, until
 
-from gitrun.process.run import Call, execute
+from gitrun.process.run import Command, execute
 from gitrun.process.signals import Signals
 from gitrun.process.streams import NoStream
 
@@ -210,7 +210,7 @@ def test_a_signal_to_us_reaches_the_program_and_is_recorded(repo, name, code, wh
 def test_a_signal_that_came_before_the_program_was_there_is_handed_on_to_it(tmp_path):
     with Signals() as signals:
         os.kill(os.getpid(), signal.SIGTERM)
-        call = Call(("sleep", "60"), tmp_path, dict(os.environ), tag="0")
+        call = Command(("sleep", "60"), tmp_path, dict(os.environ), tag="0")
         found = execute(call, tmp_path / "output", NoStream(), NoStream(), signals)
     assert (found.exit_status, found.stopped_by) == (-signal.SIGTERM, signal.SIGTERM)
 

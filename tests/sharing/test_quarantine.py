@@ -11,7 +11,7 @@ from gitrun import Project
 from gitrun.git.locks import acquire
 from gitrun.model.validation_rules import wrong_name
 from gitrun.sharing import quarantine, remotes
-from gitrun.sharing.quarantine import Goal, Wanted, opened, promote, receive
+from gitrun.sharing.quarantine import FetchWish, Goal, opened, promote, receive
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_what_is_looked_through_is_kept_from_gc(team) -> None:
     with opened(git) as prefix:
         there = remotes.fetch(git, "origin", ["*"], prefix, shown=False)
         team.bob.git("gc", "--quiet", "--prune=now")
-        assert len(receive(git, there, Wanted()).fresh) == 3
+        assert len(receive(git, there, FetchWish()).fresh) == 3
     team.bob.git("fsck", "--connectivity-only")
 
 
@@ -126,7 +126,7 @@ def test_many_runs_are_known_at_once(team, monkeypatch) -> None:
     team.bob.run("fetch", check=True)
     git = Project(team.bob.path).git
     with opened(git) as prefix:
-        assert receive(git, remotes.fetch(git, "origin", ["*"], prefix, shown=False), Wanted()).same == 3
+        assert receive(git, remotes.fetch(git, "origin", ["*"], prefix, shown=False), FetchWish()).same == 3
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,9 @@ from gitrun.errors import NotTrusted, StaleRun
 from gitrun.model.plan import Request
 from gitrun.model.run import Comment, Notes
 from gitrun.process.streams import NoStream
-from gitrun.sharing.transfer import Order
+from gitrun.sharing.transfer import FetchRequest
 from gitrun.store.trust import commits_of
-from gitrun.upkeep.gc import Rules
+from gitrun.upkeep.gc import GcRules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,9 +84,9 @@ def beginning(template):
         for operation, x in (("true", 1), ("true", 2), ("false", 3)):
             ann.run(command=(operation,), flags={"x": x}, tags=("a", "b"), label="best")
         ann.sharing.push("origin", ann.sharing.all_tips())
-        bob.sharing.fetch("origin", Order())
+        bob.sharing.fetch("origin", FetchRequest())
         bob.sharing.trust([commit for run in bob.list_runs()[:2] for commit in commits_of(run)])
-        ann.sweep(ann.survey(Rules(slots=True)))
+        ann.sweep(ann.survey(GcRules(slots=True)))
     return template
 
 
@@ -251,7 +251,7 @@ class TwoClones(RuleBasedStateMachine):
     @rule(who=PEOPLE, expire=st.sampled_from((False, False, True)), slots=st.booleans())
     def gc(self, who: str, expire: bool, slots: bool) -> None:
         project, clone = self.at(who)
-        project.sweep(project.survey(Rules(expire=time.time() + 60 if expire else None, slots=slots)))
+        project.sweep(project.survey(GcRules(expire=time.time() + 60 if expire else None, slots=slots)))
         clone.settle()
         if expire:
             clone.purge(clone.deleted())
@@ -269,7 +269,7 @@ class TwoClones(RuleBasedStateMachine):
         there = {wanted.run: wanted} if wanted else self.remote
         names = (wanted.run[:12],) if wanted else ()
         expected = clone.look_through(there, list(there) if wanted else ())
-        found = project.sharing.fetch("origin", Order(names, merge=merge))
+        found = project.sharing.fetch("origin", FetchRequest(names, merge=merge))
         assert not found.refused
         assert not found.running
         assert found.same == expected.same

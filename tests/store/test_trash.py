@@ -10,7 +10,7 @@ from gitrun.model.run import BrokenRun
 from gitrun.store import trash
 from gitrun.store.live import hold
 from gitrun.store.refs import tips
-from gitrun.views.select import Question
+from gitrun.views.select import Query
 
 
 @pytest.fixture
@@ -101,10 +101,8 @@ def test_deleted_runs_are_meant_by_ranges_of_their_list_and_by_filters(project) 
     project.remove(project.list_runs())
     there = project.list_deleted()
     assert project.find_deleted(["2:", "1"]) == [*there[1:], there[0]]
-    assert project.find_deleted([], Question(expression="x>1", sort="x")) == [
-        run for run in reversed(there) if run.flags["x"] > 1
-    ]
-    assert project.find_deleted([":2"], Question(statuses=("error",))) == []
+    assert project.find_deleted([], Query(expression="x>1", sort="x")) == [run for run in reversed(there) if run.flags["x"] > 1]
+    assert project.find_deleted([":2"], Query(statuses=("error",))) == []
     with pytest.raises(UnknownRun, match="no runs 7:9 among the deleted"):
         project.find_deleted(["7:9"])
 

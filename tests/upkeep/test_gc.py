@@ -12,7 +12,7 @@ from three_runs import listed, three_runs
 from gitrun import Project
 from gitrun.store.live import hold
 from gitrun.upkeep import gc
-from gitrun.upkeep.gc import Retention, Rules
+from gitrun.upkeep.gc import GcRules, Retention
 from gitrun.workspace.slots import lease
 
 BIG = "open('big.bin', 'wb').write(bytes(1000))\n"
@@ -62,15 +62,15 @@ def test_dry_run_says_what_and_how_much_and_changes_nothing(repo, project) -> No
 def test_trash_is_purged_when_its_time_is_over(project) -> None:
     project.remove(project.list_runs()[:1])
     early, late = time.time() - 100, time.time() + 100
-    assert project.survey(Rules(expire=early)).purged == {}
-    project.sweep(project.survey(Rules(expire=late)))
+    assert project.survey(GcRules(expire=early)).purged == {}
+    project.sweep(project.survey(GcRules(expire=late)))
     assert project.list_deleted() == []
 
 
 def test_time_in_the_trash_counts_from_gc_where_it_is_not_known(project) -> None:
     project.remove(project.list_runs()[:1])
     (project.git.state / "trash").unlink()
-    project.sweep(project.survey(Rules(expire=time.time() - 100)))
+    project.sweep(project.survey(GcRules(expire=time.time() - 100)))
     assert listed(project.list_deleted()) == [3]
     assert len((project.git.state / "trash").read_text().splitlines()) == 1
 
@@ -82,17 +82,17 @@ def test_files_of_deleted_runs_stay_until_the_runs_are_purged(repo) -> None:
     run = project.run("big.py")
     kept = project.git.state / "files" / run.id
     project.remove([run])
-    project.sweep(project.survey(Rules()))
+    project.sweep(project.survey(GcRules()))
     assert kept.exists()
-    found = project.survey(Rules(expire=time.time() + 100))
+    found = project.survey(GcRules(expire=time.time() + 100))
     assert found.held == 1000
     project.sweep(found)
     assert not kept.exists()
 
 
 def test_idle_slots_are_emptied_and_made_anew(repo, project) -> None:
-    assert project.survey(Rules()).slots == ()
-    project.sweep(project.survey(Rules(slots=True)))
+    assert project.survey(GcRules()).slots == ()
+    project.sweep(project.survey(GcRules(slots=True)))
     assert list((project.git.state / "slots").iterdir()) == []
     assert len(repo.git("worktree", "list").splitlines()) == 1
     assert project.run("echo.py", flags={"x": 4}).status == "completed"
@@ -100,23 +100,23 @@ def test_idle_slots_are_emptied_and_made_anew(repo, project) -> None:
 
 def test_slots_in_use_and_worktrees_of_the_user_are_not_touched(repo, project) -> None:
     with lease(project.git, project.list_runs()[0].attempt.id, "") as slot:
-        found = project.survey(Rules(slots=True))
+        found = project.survey(GcRules(slots=True))
         assert found.slots == ()
         gc.empty(project.git, slot.directory)
         assert slot.tree.exists()
     repo.git("worktree", "add", "-q", repo.path.parent / "mine")
-    project.sweep(project.survey(Rules(slots=True)))
+    project.sweep(project.survey(GcRules(slots=True)))
     assert (repo.path.parent / "mine" / "echo.py").exists()
 
 
 def test_what_killed_commands_left_goes_after_a_day_unless_something_runs(project) -> None:
     old = project.git.state / "tmp" / "index.dead"
     old.write_bytes(b"123")
-    assert project.survey(Rules()).leftovers == ()
+    assert project.survey(GcRules()).leftovers == ()
     os.utime(old, (0, 0))
     with hold(project.git.state, project.list_runs()[0].id):
-        assert project.survey(Rules()).leftovers == ()
-    project.sweep(project.survey(Rules()))
+        assert project.survey(GcRules()).leftovers == ()
+    project.sweep(project.survey(GcRules()))
     assert not old.exists()
 
 
@@ -131,7 +131,7 @@ def test_many_loose_refs_and_objects_are_packed_and_nothing_is_lost(repo, projec
     reflog = repo.git("reflog")
     git = Project(repo.path).git
     object.__setattr__(git, "config", {name: value for name, value in git.config.items() if name != "gc.auto"})
-    found = gc.survey(git, (), Rules(), time.time())
+    found = gc.survey(git, (), GcRules(), time.time())
     assert found.loose_refs == 3
     assert found.loose_objects > 256
     gc.sweep(git, found)
@@ -144,5 +144,5 @@ def test_many_loose_refs_and_objects_are_packed_and_nothing_is_lost(repo, projec
 
 def test_retention_is_asked_of_runs_with_their_last_attempt(project) -> None:
     project.run(restart=project.list_runs()[2].id)
-    found = project.survey(Rules(Retention(keep=1)))
+    found = project.survey(GcRules(Retention(keep=1)))
     assert listed(found.runs) == [3, 2]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gitrun.errors import GitrunError, UnknownRun, UsageError
 from gitrun.model.metrics import Metrics, Summary
-from gitrun.views.gates import GateError, Judged, Sides, judge, read_gate
+from gitrun.views.gates import GateError, GateResult, Sides, judge, read_gate
 
 RUN = Metrics({"loss": 0.5, "acc": 0.9, "val/loss": 0.6, "nan": math.nan}, {"loss": Summary(0.9, 0.5, 0.4, 0.9, 7)})
 BASE = Metrics({"loss": 0.5, "acc": 0.8, "zero": 0.0})
@@ -72,4 +72,4 @@ def outcome(text: str) -> object:
 
 @given(st.text("loasbe:'<=>!+-*/(). 0123456789\n\u00e9", max_size=30))
 def test_any_text_is_a_gate_or_an_error_of_ours(text) -> None:
-    assert isinstance(outcome(text), Judged | GitrunError)
+    assert isinstance(outcome(text), GateResult | GitrunError)

@@ -10,7 +10,7 @@ import pytest
 
 from gitrun import Project
 from gitrun.errors import UnknownRun
-from gitrun.workspace.checkout import Wish
+from gitrun.workspace.checkout import CheckoutRequest
 
 MAKE = """\
 import os
@@ -42,7 +42,7 @@ def files(top) -> set[str]:
 
 
 def wish(project: Project, *paths: str, **more) -> object:
-    return project.bring("1", Wish(paths, **more))
+    return project.bring("1", CheckoutRequest(paths, **more))
 
 
 def test_files_and_directories_that_are_named_come_and_no_others(repo, project) -> None:
@@ -52,8 +52,8 @@ def test_files_and_directories_that_are_named_come_and_no_others(repo, project) 
 
 def test_paths_are_those_of_the_current_directory_else_of_the_top(repo, project) -> None:
     inside = Project(repo.write("out/x", "").parent)
-    assert inside.bring("1", Wish(("plots",))).done == ("out/plots/a.txt",)
-    assert inside.bring("1", Wish(("out/model.txt",))).done == ("out/model.txt",)
+    assert inside.bring("1", CheckoutRequest(("plots",))).done == ("out/plots/a.txt",)
+    assert inside.bring("1", CheckoutRequest(("out/model.txt",))).done == ("out/model.txt",)
 
 
 def test_path_that_is_not_of_the_run_is_refused(project) -> None:
@@ -182,9 +182,9 @@ def test_bare_repository_gives_files_to_another_directory(repo, project, tmp_pat
     repo.git("clone", "-q", "--bare", repo.path, tmp_path / "bare")
     repo.git("push", "-q", tmp_path / "bare", "refs/runs/*:refs/runs/*")
     bare = Project(tmp_path / "bare")
-    bare.bring("1", Wish(source=True, to=tmp_path / "source"))
+    bare.bring("1", CheckoutRequest(source=True, to=tmp_path / "source"))
     assert "lib/part.py" in files(tmp_path / "source")
-    assert bare.bring("1", Wish(to=tmp_path / "made")).left == ()
+    assert bare.bring("1", CheckoutRequest(to=tmp_path / "made")).left == ()
 
 
 def test_checkout_to_a_directory_in_the_shell(repo, project, tmp_path) -> None:

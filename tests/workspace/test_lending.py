@@ -14,7 +14,7 @@ import tomli
 
 from gitrun.model.lent import COPY, LINK, Lent
 from gitrun.model.settings import Settings
-from gitrun.workspace.lending import Wanted, changes_here, survey
+from gitrun.workspace.lending import LendingRequest, changes_here, survey
 from gitrun.workspace.manifest import Manifest, fill
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def ignore(repo: Repo, *patterns: str) -> None:
 def look(top: Path, *ignored: bytes, settings: Settings = Settings(), **wanted):  # noqa: B008 - it is frozen
     state = top.parent / "state"
     state.mkdir(exist_ok=True)
-    return survey(top, Wanted(ignored, **wanted), settings, state)
+    return survey(top, LendingRequest(ignored, **wanted), settings, state)
 
 
 @pytest.fixture

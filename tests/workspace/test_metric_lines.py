@@ -17,7 +17,7 @@ from gitrun.model.metrics import MOST_NAMES
 from gitrun.model.plan import Outcome
 from gitrun.process.output_lines import LONGEST, SIZE, needle
 from gitrun.store.live import hold
-from gitrun.workspace.metric_lines import Rules, write_rules
+from gitrun.workspace.metric_lines import MetricRules, write_rules
 from gitrun.workspace.metrics import Meter
 
 NOW = datetime(2026, 11, 22, tzinfo=timezone.utc)
@@ -28,7 +28,7 @@ ENDED = Outcome("completed", 0, NOW, NOW, 0.0)
 def read(tmp_path):
     """The points that an output has under rules: name, value and step, in their order."""
 
-    def points(output, rules=Rules()):  # noqa: B008 - a value
+    def points(output, rules=MetricRules()):  # noqa: B008 - a value
         points.said = []
         live = measured(tmp_path / os.urandom(4).hex(), output, rules, points.said.append)
         rows = map(json.loads, live.series.read_text().splitlines()) if live.series.exists() else ()
@@ -95,12 +95,12 @@ def test_step_that_is_told_holds_until_the_next_one(read) -> None:
 
 
 def test_value_of_a_flag_is_no_metric_and_no_step(read) -> None:
-    rules = Rules({"lr": 0.1, "step": 5.0})
+    rules = MetricRules({"lr": 0.1, "step": 5.0})
     assert read("lr: 0.1\nstep: 5\nx: 1\nlr: 0.1\nx: 2\n", rules) == [("x", 1.0, 0), ("x", 2.0, 1)]
 
 
 def test_name_of_a_flag_with_another_value_is_a_metric_from_its_first_value(read) -> None:
-    rules = Rules({"lr": 0.1, "loss": 2.0, "step": 5.0, "same": 1.0, "never": 3.0})
+    rules = MetricRules({"lr": 0.1, "loss": 2.0, "step": 5.0, "same": 1.0, "never": 3.0})
     printed = "lr: 0.1\nloss: 2\nstep: 5\nsame: 1.0\nstep: 6\nlr: 0.05\nEpoch 7: loss=nan, same=1, acc=0.5\nstep: 5\nlr: 0.1\n"
     assert read(printed, rules) == [
         ("lr", 0.1, 0), ("loss", 2.0, 0), ("lr", 0.05, 6), ("acc", 0.5, 7), ("loss", "NaN", 7), ("lr", 0.1, 5),
@@ -110,7 +110,7 @@ def test_name_of_a_flag_with_another_value_is_a_metric_from_its_first_value(read
 def test_many_echoed_flags_leave_the_room_of_the_metrics(read) -> None:
     flags = {f"flag{n}": float(n) for n in range(2 * MOST_NAMES)}
     echoes = "".join(f"{name}: {value}\n" for name, value in flags.items())
-    assert read(f"{echoes}loss: 1\nflag7: 8\n", Rules(flags)) == [("loss", 1.0, 0), ("flag7", 7.0, 0), ("flag7", 8.0, 1)]
+    assert read(f"{echoes}loss: 1\nflag7: 8\n", MetricRules(flags)) == [("loss", 1.0, 0), ("flag7", 7.0, 0), ("flag7", 8.0, 1)]
 
 
 def test_of_a_line_counts_what_a_terminal_would_show_in_the_end(read) -> None:
@@ -148,11 +148,11 @@ def test_no_output_breaks_anything(tmp_path_factory, output) -> None:
 
 def gathered(file, output):
     """The metrics in an output by the rules."""
-    return measured(file.with_name(os.urandom(8).hex()), output, Rules(), lambda _: None).found
+    return measured(file.with_name(os.urandom(8).hex()), output, MetricRules(), lambda _: None).found
 
 
 def test_own_patterns_replace_the_rule(read) -> None:
-    rules = Rules(
+    rules = MetricRules(
         {"acc": 0.5},
         (("acc", r"accuracy[:=]\s*(\d+\.\d+)"), ("best", r"best (?P<what>\w+) (?P<value>\S+)")),
         only_patterns=True,
@@ -163,7 +163,7 @@ def test_own_patterns_replace_the_rule(read) -> None:
 
 
 def test_own_patterns_may_name_the_step(read) -> None:
-    rules = Rules(
+    rules = MetricRules(
         only_patterns=True,
         patterns=(("acc", r"^(?P<step>\d+) acc (?P<value>\S+)"), ("step", r"epoch (\d+)"), ("loss", "loss (.*)")),
     )
@@ -172,14 +172,14 @@ def test_own_patterns_may_name_the_step(read) -> None:
 
 def test_pattern_that_would_search_for_ever_ends_with_a_word(read) -> None:
     begun = time.monotonic()
-    rules = Rules(only_patterns=True, patterns=(("x", r"x=(\d+)"), ("bad", r"^(a+)+$")))
+    rules = MetricRules(only_patterns=True, patterns=(("x", r"x=(\d+)"), ("bad", r"^(a+)+$")))
     assert read("x=1\n" + "a" * 40 + "!\nx=2\n", rules) == [("x", 1.0, 0)]
     assert "took too long" in " ".join(read.said)
     assert time.monotonic() - begun < 60
 
 
 def test_pattern_that_does_not_compile_finds_nothing(read) -> None:
-    assert read("x=1\n", Rules(only_patterns=True, patterns=(("bad", "("), ("x", r"x=(\d)")))) == [("x", 1.0, 0)]
+    assert read("x=1\n", MetricRules(only_patterns=True, patterns=(("bad", "("), ("x", r"x=(\d)")))) == [("x", 1.0, 0)]
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_what_a_pattern_cannot_do_without_is_seen_where_it_is_plain(pattern, tex
 
 def test_summary_is_exact_where_the_series_is_thinned(tmp_path) -> None:
     values, said = [math.sin(i) * i for i in range(30_000)], []
-    live = measured(tmp_path / "state", "".join(f"x: {value!r}\n" for value in values), Rules(), said.append)
+    live = measured(tmp_path / "state", "".join(f"x: {value!r}\n" for value in values), MetricRules(), said.append)
     known = live.found.summaries["x"]
     assert (known.first, known.last, known.least, known.most, known.count) == (
         0.0,
