@@ -154,7 +154,7 @@ def filled(place: Path) -> Repo:
 
 
 def make_uv(place: Path) -> Project:
-    """A project of uv, with pytest and ipykernel in its environment."""
+    """A project of uv, with pytest, ipykernel and, where the tests have it, torch in its environment."""
     environ = world(place / "home")
     said(["uv", "init", "--quiet", "--package", "--python", sys.executable, "--vcs", "none", "demo"], place, environ)
     repo = filled(place / "demo")
@@ -162,7 +162,7 @@ def make_uv(place: Path) -> Project:
     repo.write("pyproject.toml", text.replace("demo:main", "demo.work:main"))
     said(["uv", "sync", "--quiet", "--python", sys.executable], repo.path, environ)
     (site,) = (repo.path / ".venv").glob("lib/python*/site-packages")
-    for name in closure(("pytest", "ipykernel")):
+    for name in closure(("pytest", "ipykernel", "torch")):
         link_in(name, site)
     script = f"#!{repo.path}/.venv/bin/python\nfrom pytest import console_main\nraise SystemExit(console_main())\n"
     (repo.path / ".venv" / "bin" / "pytest").write_text(script)

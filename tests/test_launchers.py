@@ -123,7 +123,7 @@ def test_a_run_from_a_subdirectory_runs_the_code_as_it_is(name, project):
     assert "value 2 read one" in ended.stdout
 
 
-SLOW = ("poetry-run", "pdm-run", "notebook", "cmake", "pytest", "mpirun")
+SLOW = ("poetry-run", "pdm-run", "notebook", "cmake", "pytest", "mpirun", "torchrun")
 """Launchers of which four at once take seconds."""
 
 
