@@ -2,7 +2,7 @@
 
 | file | read as |
 |---|---|
-| `metrics.json` | numbers by name, nested ones as `train/loss`; JSON lines as points |
+| `metrics.json` | numbers by name, nested ones as `train/loss`; JSON lines and an array of objects as points |
 | `*.tsv` below `dvclive/` | the points of one metric, named after the path |
 | `metrics.csv` with a column `step` or `epoch` | one metric per column, without empty cells (Lightning's CSVLogger) |
 | `results.csv` whose first column is `epoch` | one metric per column (ultralytics) |
@@ -84,10 +84,11 @@ def points(path: str, text: str) -> Iterator[tuple[dict[str, float], float]]:
 
 
 def of_json(text: str) -> Iterator[tuple[dict[str, float], float]]:
-    """Yields the points of a metrics.json, or of JSON lines."""
+    """Yields the points of a metrics.json: of one object, of an array of objects, or of JSON lines."""
     try:
         # json raises RecursionError for deep nesting
-        found = [json.loads(text)]
+        whole = json.loads(text)
+        found = whole if isinstance(whole, list) and all(isinstance(one, dict) for one in whole) else [whole]
     except (ValueError, RecursionError):
         found = list(of_lines(text))
     for count, one in enumerate(found):

@@ -53,6 +53,13 @@ def test_metrics_json_of_the_run_counts_and_one_that_lay_there_does_not(repo) ->
     assert json.loads(repo.run("show", "--json", check=True).stdout)["metrics"] == {"acc": 0.5}
 
 
+def test_array_of_objects_gives_a_series_and_its_last_values(repo) -> None:
+    repo.run("--", "sh", "-c", """echo '[{"acc": 0.5, "f1": 3}, {"acc": 0.75}]' > metrics.json""", check=True)
+    shown = json.loads(repo.run("show", "--json", check=True).stdout)
+    assert shown["metrics"] == {"acc": 0.75, "f1": 3.0}
+    assert shown["series"]["acc"] == {"first": 0.5, "last": 0.75, "min": 0.5, "max": 0.75, "count": 2}
+
+
 def test_what_was_printed_wins_over_a_file(repo) -> None:
     repo.run("--", "sh", "-c", """echo acc: 1; echo '{"acc": 0.5, "f1": 2}' > metrics.json""", check=True)
     assert json.loads(repo.run("show", "--json", check=True).stdout)["metrics"] == {"acc": 1.0, "f1": 2.0}
@@ -78,6 +85,11 @@ def test_what_was_printed_wins_over_a_file(repo) -> None:
         ("results.csv", "id,epoch,price\n1,2,3\n", []),
         ("metrics.csv", "name,value\nloss,3\n", []),
         ("dvclive/plots/other.tsv", "x\ty\n1\t2\n", []),
+        ("metrics.json", '[{"loss": 2}, {"loss": 1, "part": {"acc": 3}}]',
+         [({"loss": 2.0}, 0.0), ({"loss": 1.0, "part/acc": 3.0}, 1.0)]),
+        ("metrics.json", '[{"epoch": 5, "loss": 2}, {"epoch": 6, "loss": 1}]', [({"loss": 2.0}, 5.0), ({"loss": 1.0}, 6.0)]),
+        ("metrics.json", '[{"loss": 2}, 3]', []),
+        ("metrics.json", "[]", []),
         ("metrics.json", "[1, 2]", []),
         ("metrics.json", "", []),
         ("metrics.csv", "", []),
