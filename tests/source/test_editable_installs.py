@@ -93,9 +93,18 @@ def test_a_tree_of_links_to_the_files_of_a_project_is_named(tmp_path):
     assert made(tmp_path, {"__editable__.demo-0.1.pth": f"{place}\n"}) == Installs(unread=(place,))
 
 
-@pytest.mark.parametrize("text", ["MAPPING = {1: 2}\n/repo", "MAPPING = {'a': ['/repo', 3]}", "MAPPING = {(((\n/repo"])
-def test_a_finder_that_is_broken_is_no_error(tmp_path, text):
-    made(tmp_path, {"a.pth": "import a_finder\n\xff\x00", "a_finder.py": text})
+@pytest.mark.parametrize(
+    ("text", "modules", "is_named"),
+    [
+        ("MAPPING = {1: 2}\n/repo", (), True),
+        ("MAPPING = {'a': ['/repo', 3]}", (("a", "/repo"),), False),
+        ("MAPPING = {(((\n/repo", (), True),
+    ],
+)
+def test_a_finder_that_is_broken_is_named_and_the_rest_is_read(tmp_path, text, modules, is_named):
+    files = {"a.pth": "import a_finder\n\xff\x00", "a_finder.py": text, "known.pth": "/repo/src\n"}
+    unread = (str(tmp_path / "a_finder.py"),) if is_named else ()
+    assert made(tmp_path, files) == Installs(("/repo/src",), modules, unread)
 
 
 def test_nothing_that_is_read_is_executed(tmp_path):
