@@ -135,10 +135,13 @@ def as_switch(_: str, values: tuple[str, ...]) -> bool:
     return not switches or switches[-1] in TRUE
 
 
-def as_paths(_: str, values: tuple[str, ...]) -> tuple[str, ...]:
-    """Reads the paths of a setting that also takes a boolean. Drops paths that leave the repository."""
-    named = (value.rstrip("/") for value in values if value.lower() not in SWITCHES)
-    return tuple(name for name in named if name and not name.startswith("/") and ".." not in name.split("/"))
+def as_paths(name: str, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Reads the paths of a setting that also takes a boolean. Raises UsageError for a path that leaves the repository."""
+    named = tuple(value for value in values if value.lower() not in SWITCHES)
+    for path in named:
+        if path.startswith("/") or ".." in path.split("/"):
+            refuse(name, "paths inside the repository, relative to its top", path)
+    return tuple(filter(None, (path.rstrip("/") for path in named)))
 
 
 def as_text(_: str, values: tuple[str, ...]) -> str:
@@ -247,7 +250,7 @@ NAMES = (*(name for name, _ in READERS.values()), "gitrun.fsync", "gitrun.sign")
 OF_RUNS = (
     "max_untracked", "max_produced", "bring", "stop_grace", "lend_max_file", "lend_max_total", "lend_max_entries", "lend_keep",
     "max_download", "download_timeout", "metrics", "notes", "max_ignored",
-    "submodules",
+    "submodules", "link_paths", "lend_paths",
 )  # fmt: skip
 """Settings that must be valid before anything runs."""
 OF_CLEANING = ("trash_expire", "gc_older_than", "gc_keep", "gc_status")

@@ -6,7 +6,7 @@ import pytest
 
 from gitrun.commands.install_docs import SHARE
 from gitrun.errors import UsageError
-from gitrun.model.settings import NAMES, READERS, Settings, require_sound, seconds, settings_from, unknown, wrong
+from gitrun.model.settings import NAMES, OF_RUNS, READERS, Settings, require_sound, seconds, settings_from, unknown, wrong
 
 SAID = {
     "gitrun.python": ("python3.12",), "gitrun.maxuntracked": ("1k",), "gitrun.maxproduced": ("1k", "2M"),
@@ -43,6 +43,16 @@ def test_wrong_setting_is_named_as_it_is_documented_where_it_matters(field, name
     assert [said for said, _ in wrong(config)] == [name]
     assert settings_from(config) == Settings(link=False)
     require_sound(config, ["link"])
+
+
+@pytest.mark.parametrize("name", ["gitrun.link", "gitrun.lend"])
+@pytest.mark.parametrize("path", ["..", "../..", "data/../../x", "/srv/data", "data/.."])
+def test_path_out_of_the_repository_is_refused_with_its_setting(name, path) -> None:
+    config = {name: ("true", "data/", path)}
+    with pytest.raises(UsageError, match=f"setting {name} takes paths inside the repository, .*, not '{path}'"):
+        require_sound(config, OF_RUNS)
+    assert [said for said, _ in wrong(config)] == [name]
+    require_sound({name: ("true", "data/", "a/..b", "")}, OF_RUNS)
 
 
 def test_setting_that_nobody_reads_is_unknown() -> None:
