@@ -184,6 +184,18 @@ def names_of(declared: Sequence[Flag]) -> str:
     return f"its flags are: {names}" if names else "it has no flags"
 
 
+def nested_name(declared: Iterable[Flag], name: str) -> str:
+    """Returns the only declared flag whose dotted name ends with this name, such as `model.lr` for `lr`; "" without one."""
+    found = {flag.name for flag in declared if flag.name.endswith(f".{name}")}
+    return found.pop() if len(found) == 1 else ""
+
+
+def instead_of(declared: Sequence[Flag], name: str) -> str:
+    """Returns a hint for a flag that is not declared."""
+    nested = nested_name(declared, name)
+    return f"to set {nested}: {nested}=VALUE" if nested else names_of(declared)
+
+
 def settle(
     declared: Sequence[Flag] | None,
     given: Mapping[str, Value | Typed | None],
@@ -202,7 +214,7 @@ def settle(
     for name, value in given.items():
         flag = _find(declared or (), name)
         if flag is None and declared is not None and not (force or partial):
-            raise UsageError(f"{operation} has no flag {name!r}", f"{names_of(declared)}; {_FORCE}")
+            raise UsageError(f"{operation} has no flag {name!r}", f"{instead_of(declared, name)}; {_FORCE}")
         if flag is None and not is_name(name):
             raise UsageError(f"not the name of a flag: {name!r}", "write name=value, for example lr=0.1")
         flag = flag or Flag(name)

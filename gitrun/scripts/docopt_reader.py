@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 SECTION = r"^([^\n]*{}[^\n]*\n?(?:[ \t].*?(?:\n|$))*)"
 DEFAULT = re.compile(r"\[default: (.*)\]", re.IGNORECASE)
 IN_USAGE = re.compile(r"(?<![\w-])(-{1,2}[A-Za-z][\w-]*)(?:=(<[^>]+>|[A-Z][A-Z0-9_-]*))?")
+ARGUMENT = re.compile(r"(?<![=\w-])(?<!-\w )<[^<>\n]+>")
+ADVICE = "its arguments go behind --: git run {} -- {}"
 NO_FLAG = ("help", "h", "version")
 
 
@@ -39,7 +41,10 @@ def read(module: Module) -> Script | None:
     if not text:
         return Script((), ARGS, "docopt", partial="docopt is given a text that is not in its source")
     flags = {flag.name: flag for flag in in_usage(text)} | {flag.name: flag for flag in described(text)}
-    return Script(tuple(flags.values()), ARGS, "docopt")
+    arguments = dict.fromkeys(ARGUMENT.findall("".join(sections("usage:", text)[:1])))
+    words = " ".join(name.strip("<>").upper().replace(" ", "_") for name in arguments)
+    advice = ADVICE.format(module.path.rpartition("/")[2], words) if arguments else ""
+    return Script(tuple(flags.values()), ARGS, "docopt", advice=advice)
 
 
 def described(text: str) -> Iterator[Flag]:

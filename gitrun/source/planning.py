@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gitrun.errors import BadRun, UsageError
 from gitrun.model.entry import ENV
-from gitrun.model.flags import Flags, Typed, defaults, names_of, same_value, settle
+from gitrun.model.flags import Flags, Typed, defaults, instead_of, same_value, settle
 from gitrun.model.plan import Plan, Source
 from gitrun.model.run import COMMAND, NOTEBOOK, SCRIPT, STEPS, Params, short, words_start
 from gitrun.scripts.discover import (
@@ -280,7 +280,9 @@ def settle_flags(
     known = {flag.name.replace("-", "_") for flag in declared.flags or ()}
     strange = next((name for name in asked if name.replace("-", "_") not in known), "")
     if strange and not force and not partial and declared.script and declared.script.advice:
-        raise UsageError(f"{operation.name} has no flag {strange!r}", declared.script.advice)
+        told = instead_of(declared.flags or (), strange) if declared.script.style == ARGS else ""
+        hint = "; ".join(filter(None, (told, declared.script.advice)))
+        raise UsageError(f"{operation.name} has no flag {strange!r}", hint)
     if not force and not partial and declared.flags is not None:
         refuse_lost(operation.name, declared.flags, asked, way)
     return own | settle(declared.flags, asked, operation=operation.name, force=force, partial=partial)
@@ -291,7 +293,7 @@ def refuse_lost(name: str, declared: Sequence[Flag], asked: Iterable[str], way: 
     known = {flag.name.replace("-", "_") for flag in declared}
     for one in asked:
         if one.replace("-", "_") not in known and (hint := way(one)) is not None:
-            raise UsageError(f"{name} has no flag {one!r}", "; ".join(filter(None, (names_of(declared), hint))))
+            raise UsageError(f"{name} has no flag {one!r}", "; ".join(filter(None, (instead_of(declared, one), hint))))
 
 
 def spelled_as(as_typed: str, flags: Mapping[str, Value | Typed | None]) -> dict[str, Value | Typed | None]:

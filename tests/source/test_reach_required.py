@@ -36,6 +36,69 @@ def script(request, empty_repo):
     return empty_repo
 
 
+LIGHTNING = """\
+from lightning.pytorch.cli import LightningCLI
+class Model:
+    def __init__(self, lr: float = 0.1, width: int = 3): ...
+class Data:
+    def __init__(self, batch: int = 4, width: int = 4): ...
+LightningCLI(Model, Data)
+"""
+NESTED = """\
+from jsonargparse import CLI
+class Opt:
+    def __init__(self, lr: float = 0.1): ...
+def main(opt: Opt): ...
+CLI(main)
+"""
+DOCOPT = """\
+'''Trains.
+
+Usage: t.py [options] <data-set> [<out>] [--lr=<lr>]
+
+Options:
+  --lr=<lr>  rate [default: 0.1]
+'''
+from docopt import docopt
+docopt(__doc__)
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "words", "told"),
+    [
+        (LIGHTNING, ["lr=1"], "has no flag 'lr'; to set model.lr: git run t.py model.lr=VALUE -- fit\n"),
+        (LIGHTNING, ["width=1"], "has no flag 'width'; it has no flags; "),
+        (LIGHTNING, ["model.lr=1"], "flag 'model.lr' of t.py belongs to a sub-command: fit, validate, test, predict; "),
+        (NESTED, ["lr=1"], "has no flag 'lr'; to set opt.lr: opt.lr=VALUE; "),
+        (
+            DOCOPT,
+            ["data-set=x"],
+            "has no flag 'data-set'; its flags are: lr; its arguments go behind --: git run t.py -- DATA-SET OUT\n",
+        ),
+    ],
+)
+def test_refusal_of_a_flag_names_what_works(empty_repo, source, words, told) -> None:
+    empty_repo.write("t.py", source)
+    ended = empty_repo.run("t.py", *words)
+    assert (ended.returncode, refs(empty_repo)) == (129, "")
+    assert told in ended.stderr
+
+
+def test_flag_passed_on_beside_a_nested_one_is_noted(empty_repo) -> None:
+    empty_repo.write("t.py", LIGHTNING)
+    assert "; to set model.lr: model.lr=VALUE" in empty_repo.run("t.py", "lr=1", "--", "fit").stderr
+
+
+@pytest.mark.parametrize("name", ["gitrun.link", "gitrun.lend"])
+def test_setting_with_a_path_out_of_the_repository_is_refused(empty_repo, name) -> None:
+    empty_repo.write("t.py", "print(1)\n")
+    empty_repo.git("config", name, "../..")
+    ended = empty_repo.run("t.py")
+    assert (ended.returncode, refs(empty_repo)) == (129, "")
+    assert f"setting {name} takes paths inside the repository, relative to its top, not '../..'" in ended.stderr
+
+
 def refs(repo) -> str:
     return repo.git("for-each-ref")
 
