@@ -14,6 +14,7 @@ from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from gitrun import git, lifecycle, model, sharing, source, store, upkeep, views, workspace
 from gitrun.errors import CannotRun
 from gitrun.git.exe import open_repository, outside
 from gitrun.log import environment
@@ -77,18 +78,16 @@ class Project:
         gpus: the GPUs that the program sees, such as "0,1". no_gpus: it sees none. random_seed: a whole number.
         force_flags: accept undeclared flags. bring: copy produced files into the working tree.
         """
-        from gitrun.model.api_request import request_from
-        from gitrun.model.plan import Skip
-        from gitrun.workspace.checkout import bring_made
-
-        request = request_from(operation, options)
+        request = model.api_request.request_from(operation, options)
         found = self.start(request)
-        if isinstance(found, Skip):
+        if isinstance(found, model.plan.Skip):
             self.tell(found)
             return found.run
         run, outcome = found
         for path in (
-            path for brought in bring_made(self.session(), request, run, outcome) for path in (*brought.left, *brought.gone)
+            path
+            for brought in workspace.checkout.bring_made(self.session(), request, run, outcome)
+            for path in (*brought.left, *brought.gone)
         ):
             self.say(f"left as it is: {path}")
         if outcome and outcome.reason and outcome.exit_status == -signal.SIGINT:
@@ -108,25 +107,22 @@ class Project:
 
         The outcome is None if the attempt has not ended: it is staged or in the background. Raises GitrunError.
         """
-        from gitrun.lifecycle.decide import Prompts
-        from gitrun.lifecycle.launch import start
-
         self.recover()
-        return start(self.session(), request, prompts or Prompts())
+        return lifecycle.launch.start(self.session(), request, prompts or lifecycle.decide.Prompts())
 
     def plan(self, request: Request) -> Plan | Skip:
         """Returns the plan that `start` would carry out, or the reason to skip; moves no ref. Raises GitrunError."""
-        from gitrun.lifecycle import decide
-        from gitrun.model.plan import Skip, check
-        from gitrun.source.snapshot import private_index
-
-        check(request)
+        model.plan.check(request)
         session = self.session()
-        decide.require_worktree(session, request)
+        lifecycle.decide.require_worktree(session, request)
         # process and thread in the name keep two plans from sharing an index
-        with private_index(self.git, f"plan.{os.getpid()}.{threading.get_ident()}") as index:
-            found = decide.decide(decide.LaunchRequest(session, request, decide.Prompts(), index, decide.moment(), looks=True))
-        return found if isinstance(found, Skip) else found.plan
+        with source.snapshot.private_index(self.git, f"plan.{os.getpid()}.{threading.get_ident()}") as index:
+            found = lifecycle.decide.decide(
+                lifecycle.decide.LaunchRequest(
+                    session, request, lifecycle.decide.Prompts(), index, lifecycle.decide.moment(), looks=True
+                )
+            )
+        return found if isinstance(found, model.plan.Skip) else found.plan
 
     def list_runs(self) -> list[Run]:
         """Returns all valid runs, newest attempt first."""
@@ -143,20 +139,16 @@ class Project:
 
         Raises UnknownRun, BadRun.
         """
-        from gitrun.store.resolve import find
-
         with self.index() as index:
-            return find(index, name, self.git.prefix)
+            return store.resolve.find(index, name, self.git.prefix)
 
     def select(self, names: Sequence[str] = (), question: Query | None = None, limit: int = -1) -> Selection:
         """Returns the numbered runs that match the names and the question, at most `limit` (negative: all).
 
         Names are ids, numbers and ranges such as `2:5`; none means all runs. Raises UnknownRun, UsageError.
         """
-        from gitrun.views.select import Query, select
-
         with self.index() as index:
-            found = select(index, self.git, names, question or Query(), limit)
+            found = views.select.select(index, self.git, names, question or views.select.Query(), limit)
         for note in found.notes:
             self.say(note)
         return found
@@ -172,44 +164,30 @@ class Project:
 
     def index(self) -> Index:
         """Opens an index of all runs at this moment; use it in a `with`."""
-        from gitrun.store.index import Index
-
         self.recover()
-        return Index(self.git, self.told)
+        return store.index.Index(self.git, self.told)
 
     def recover(self) -> None:
         """Finishes the runs of this repository whose supervisor died on this machine."""
         if recorded(self.git.state):
-            from gitrun.lifecycle.recover import recover
-
-            recover(self.session())
+            lifecycle.recover.recover(self.session())
 
     def attempts(self, run: Run) -> tuple[Attempt, ...]:
         """Returns all attempts of the run, oldest first."""
-        from gitrun.git.objects import Objects
-        from gitrun.store.runs import attempts
-
-        with Objects(self.git) as objects:
-            return attempts(self.git, objects, run)
+        with git.objects.Objects(self.git) as objects:
+            return store.runs.attempts(self.git, objects, run)
 
     def environment(self, run: Run) -> dict[str, Any]:
         """Returns the recorded environment of the run's last attempt."""
-        from gitrun.model import decode, encode
-        from gitrun.workspace.run_files import recorded
-
-        found = recorded(self.git, f"{run.attempt.id}:{encode.ENV}")
-        return decode.parse_toml(found, encode.ENV) if found is not None else {}
+        found = workspace.run_files.recorded(self.git, f"{run.attempt.id}:{model.encode.ENV}")
+        return model.decode.parse_toml(found, model.encode.ENV) if found is not None else {}
 
     def lent(self, run: Run) -> tuple[tuple[Lent, ...], tuple[str, ...]]:
         """Returns the ignored files lent to the run's last attempt, and sentences about those changed since."""
-        from gitrun.git.objects import Objects
-        from gitrun.store.runs import lent_to
-        from gitrun.workspace.lending import changes_here
-
-        with Objects(self.git) as objects:
-            entries = lent_to(objects, run.attempt.id) or ()
+        with git.objects.Objects(self.git) as objects:
+            entries = store.runs.lent_to(objects, run.attempt.id) or ()
         top = self.git.worktree
-        return entries, changes_here(top, entries, self.settings, self.git.state) if top and entries else ()
+        return entries, workspace.lending.changes_here(top, entries, self.settings, self.git.state) if top and entries else ()
 
     def working_source(self) -> str:
         """Returns the tree id of the source that a run started now would have. Raises CannotRun."""
@@ -217,17 +195,16 @@ class Project:
 
     def working_snapshot(self) -> Source:
         """Takes the snapshot of the working tree that a run started now would have. Raises CannotRun."""
-        from gitrun.git.objects import Objects
-        from gitrun.source.snapshot import SnapshotOptions, private_index, snapshot
-        from gitrun.source.submodules import with_files
-
         if self.git.worktree is None:
             raise CannotRun("this repository has no working tree", "git worktree add makes one")
-        with Objects(self.git) as objects, private_index(self.git, f"look.{os.getpid()}.{threading.get_ident()}") as index:
-            choice = SnapshotOptions(self.settings)
-            found = snapshot(self.git, objects, index, choice)
+        with (
+            git.objects.Objects(self.git) as objects,
+            source.snapshot.private_index(self.git, f"look.{os.getpid()}.{threading.get_ident()}") as index,
+        ):
+            choice = source.snapshot.SnapshotOptions(self.settings)
+            found = source.snapshot.snapshot(self.git, objects, index, choice)
             if found and found.source.submodules and self.settings.submodules == "files":
-                found = with_files(self.git, objects, found, choice)
+                found = source.submodules.with_files(self.git, objects, found, choice)
         if found is None:  # only the command line asks the user to go on
             raise CannotRun("the working tree cannot be recorded")
         return found.source
@@ -243,35 +220,27 @@ class Project:
 
     def copy_file(self, run: Run, what: str, path: str | None, sink: BinaryIO) -> None:
         """Writes to `sink` what `read_file` returns; copies large files kept outside git in pieces."""
-        from gitrun.workspace.run_files import copy_file
-
-        copy_file(self.git, run, what, path, sink)
+        workspace.run_files.copy_file(self.git, run, what, path, sink)
 
     def bring(self, run: str, wish: CheckoutRequest | None = None) -> CheckoutResult:
         """Copies files of the run into the working tree: all that it produced, or those of `wish`."""
-        from gitrun.workspace.checkout import ALL, bring
-
-        return bring(self.git, self.find(run), wish or ALL)
+        return workspace.checkout.bring(self.git, self.find(run), wish or workspace.checkout.ALL)
 
     def mark(self, run: Run, *, marked: bool = True) -> bool:
         """Marks the run as the one that its operation's name means, or unmarks it. Returns whether that changed it."""
-        from gitrun.store.annotations import mark, unmark
-
         with self.index() as index:
-            return bool(mark(self.git, index, [run])[0] if marked else unmark(self.git, [run]))
+            return bool(
+                store.annotations.mark(self.git, index, [run])[0] if marked else store.annotations.unmark(self.git, [run])
+            )
 
     def annotate(self, found: Iterable[Run], change: Change, subject: str) -> list[str]:
         """Applies `change` to the annotations of the runs, with `subject` for the commits. Returns changed ids."""
-        from gitrun.store.annotations import annotate_many
-
-        return annotate_many(self.git, [run.id for run in found], change, subject)
+        return store.annotations.annotate_many(self.git, [run.id for run in found], change, subject)
 
     def doomed(self, names: Sequence[str], question: Query) -> list[Run | BrokenRun]:
         """Returns the runs that `select` finds, and broken runs named by their ids. Raises UnknownRun, UsageError."""
-        from gitrun.store.trash import unreadable
-
         with self.index() as index:
-            broken = unreadable(index, names)
+            broken = store.trash.unreadable(index, names)
         rest = [name for name in names if name not in broken]
         sound = [run for _, run in self.select(rest, question).runs] if rest or not broken else []
         return [*sound, *broken.values()]
@@ -281,24 +250,17 @@ class Project:
 
         Raises RunIsRunning, StaleRun.
         """
-        from gitrun.store import trash
-        from gitrun.upkeep.gc import with_room
-
         runs = {run.id: run.tip for run in found}
-        with_room(self.git, lambda: trash.settle(self.git))
-        return with_room(self.git, lambda: trash.throw_away(self.git, runs))
+        upkeep.gc.with_room(self.git, lambda: store.trash.settle(self.git))
+        return upkeep.gc.with_room(self.git, lambda: store.trash.throw_away(self.git, runs))
 
     def list_deleted(self) -> list[Run | BrokenRun]:
         """Returns the runs in the trash, newest attempt first, followed by broken ones."""
-        from gitrun.store.trash import deleted_runs
-
-        return deleted_runs(self.git)
+        return store.trash.deleted_runs(self.git)
 
     def deleted_last(self) -> list[Run | BrokenRun]:
         """Returns the runs that the last deletion moved to the trash, newest attempt first."""
-        from gitrun.store.trash import deleted_last
-
-        ids = deleted_last(self.git)
+        ids = store.trash.deleted_last(self.git)
         return [run for run in self.list_deleted() if run.id in ids]
 
     def find_deleted(
@@ -308,98 +270,71 @@ class Project:
 
         Raises UnknownRun, UsageError.
         """
-        from gitrun.upkeep.gc import expired
-        from gitrun.views.select import Query, moment, select_deleted
-
-        runs = select_deleted(self.git, self.list_deleted(), names, question or Query())
+        runs = views.select.select_deleted(self.git, self.list_deleted(), names, question or views.select.Query())
         if older_than is None:
             return runs
-        old = expired(self.git, moment(self.git, older_than), time.time())
+        old = upkeep.gc.expired(self.git, views.select.moment(self.git, older_than), time.time())
         return [run for run in runs if run.id in old]
 
     def restore(self, found: Iterable[Run | BrokenRun]) -> Restored:
         """Restores deleted runs; skips a run whose ref exists again without the deleted commits. Raises StaleRun."""
-        from gitrun.store.trash import restore
-
-        return restore(self.git, {run.id: run.tip for run in found})
+        return store.trash.restore(self.git, {run.id: run.tip for run in found})
 
     def purge(self, found: Iterable[Run | BrokenRun]) -> None:
         """Deletes runs in the trash for good, with their files outside git. Raises StaleRun."""
-        from gitrun.upkeep.gc import purge, with_room
-
         runs = {run.id: run.tip for run in found}
-        with_room(self.git, lambda: purge(self.git, runs))
+        upkeep.gc.with_room(self.git, lambda: upkeep.gc.purge(self.git, runs))
 
     def survey(self, rules: Tidying) -> GcPlan:
         """Returns the runs and files that are no longer needed; writes nothing."""
-        from gitrun.upkeep.gc import survey
-
         self.recover()
-        return survey(self.git, () if rules.retention.keeps_all else self.list_runs(), rules, time.time())
+        return upkeep.gc.survey(self.git, () if rules.retention.keeps_all else self.list_runs(), rules, time.time())
 
     def sweep(self, found: GcPlan) -> None:
         """Removes what `survey` found. Raises GitrunError."""
-        from gitrun.upkeep.gc import sweep
-
-        sweep(self.git, found)
+        upkeep.gc.sweep(self.git, found)
 
     def examine(self, expire: float | None = None, remote: str | None = None, *, mend: bool = False) -> Report:
         """Returns the problems of this repository or of a remote. With `mend`, repairs what it can first.
 
         See `upkeep.doctor`.
         """
-        from gitrun.upkeep import doctor
-
-        return (doctor.mend if mend else doctor.examine)(self.session(), expire, remote)
+        return (upkeep.doctor.mend if mend else upkeep.doctor.examine)(self.session(), expire, remote)
 
     def rebuild_notes(self) -> int:
         """Rebuilds `refs/notes/runs`. Returns how many commits have a note."""
-        from gitrun.store.notes import rebuild
-
         with self.index() as index:
-            return rebuild(self.git, index)
+            return store.notes.rebuild(self.git, index)
 
     def drop_notes(self) -> bool:
         """Deletes `refs/notes/runs`. Returns whether it existed."""
-        from gitrun.store.notes import drop
-
-        return drop(self.git)
+        return store.notes.drop(self.git)
 
     def has_notes(self) -> bool:
         """Returns whether `refs/notes/runs` exists."""
-        from gitrun.store.notes import are_there
-
-        return are_there(self.git)
+        return store.notes.are_there(self.git)
 
     @property
     def sharing(self) -> Sharing:
         """Returns the object that exchanges runs with other repositories."""
-        from gitrun.sharing.transfer import Sharing
-
-        return Sharing(self.git, self.settings)
+        return sharing.transfer.Sharing(self.git, self.settings)
 
     def verify(self, run: Run, rules: VerifyRules, *, keep: bool = False) -> Verdict:
         """Executes the run's last attempt again and compares the outcome; `keep` records it as one more attempt.
 
         Raises CannotRun.
         """
-        from gitrun.lifecycle.verify import verify, verify_and_keep
-
-        return (verify_and_keep if keep else verify)(self.session(), run, rules)
+        return (lifecycle.verify.verify_and_keep if keep else lifecycle.verify.verify)(self.session(), run, rules)
 
     def stop(self, run: Run, *, wait: bool = True) -> None:
         """Ends a run that is running on this machine; `wait` blocks until it has ended. Raises CannotRun."""
-        from gitrun.lifecycle import attach
-
-        attach.stop(self.git, run.id)
+        lifecycle.attach.stop(self.git, run.id)
         if wait:
-            attach.wait(self.git, run.id)
+            lifecycle.attach.wait(self.git, run.id)
 
     def watch(self, run: Run, stream: Stream) -> Run:
         """Shows a run's output until it ends, or the recorded output. Returns the run afterwards."""
-        from gitrun.lifecycle import attach
-
-        if not attach.follow(self.git, run.id, stream):
+        if not lifecycle.attach.follow(self.git, run.id, stream):
             stream.write(self.read_file(run, "output"))
         return self.find(run.id)
 
@@ -412,11 +347,9 @@ class Project:
 
     def session(self) -> Session:
         """Returns the session of one command: repository, settings, output streams."""
-        from gitrun.workspace.session import Session
-
         # os.environ may have changed since this object was made
         git = self.git if self._is_given else replace(self.git, environ=outside(environment()))
-        return Session(git, self.settings, self.stdout, self.stderr, self.say)
+        return workspace.session.Session(git, self.settings, self.stdout, self.stderr, self.say)
 
     def say(self, words: str) -> None:
         """Prints a message of gitrun on stderr, escaped and without passwords."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gitrun import model, process
 from gitrun.commands.screen import out, print_json, table
 from gitrun.commands.selecting import open_project, words_of
 from gitrun.errors import GitrunError, UsageError
@@ -96,20 +97,18 @@ def run_of_checkout(project: Project, words: Sequence[str], gates: Sequence[Gate
 
     The program's output goes to stderr, because stdout is for the judgement. Raises GitrunError.
     """
-    from gitrun.model.flags import Typed, split_word
-    from gitrun.model.plan import Request, Skip
-    from gitrun.process.streams import FileStream
-
     names = [word for word in words if "=" not in word]
     if len(names) > 1:
         raise UsageError(f"'{names[1]}' is no flag", "--commit takes an operation and flags such as lr=0.1")
     if not names:
         with project.index() as index:
             names = [usual_operation(project.git, index, gates)]
-    flags = {name: Typed(text) for name, text in map(split_word, (word for word in words if "=" in word))}
-    project.stdout = project.stderr = FileStream(2)
-    found = project.start(Request(operation=names[0], flags=flags, needed=True, needed_source=True))
-    if isinstance(found, Skip):
+    flags = {
+        name: model.flags.Typed(text) for name, text in map(model.flags.split_word, (word for word in words if "=" in word))
+    }
+    project.stdout = project.stderr = process.streams.FileStream(2)
+    found = project.start(model.plan.Request(operation=names[0], flags=flags, needed=True, needed_source=True))
+    if isinstance(found, model.plan.Skip):
         return found.run
     if found[1] and found[1].ordered:
         signal.raise_signal(found[1].ordered)  # Ctrl-C is meant for the bisection, too

@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gitrun import git, source, store, views
 from gitrun.commands.main import VERBS
 from gitrun.errors import GitrunError
 from gitrun.git.exe import open_repository
@@ -35,14 +36,8 @@ OPTIONS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "share", "com
 
 def offered_here(words: list[str]) -> str:
     """Returns operations, or the flags of the operation in `words`, as lines; empty if it is unknown."""
-    from pathlib import Path
-
-    from gitrun.errors import GitrunError
-    from gitrun.git.exe import open_repository
-    from gitrun.source.catalog import completions
-
     try:
-        found = list(completions(open_repository(Path.cwd(), os.environ), words[0] if words else None))
+        found = list(source.catalog.completions(git.exe.open_repository(Path.cwd(), os.environ), words[0] if words else None))
     except (GitrunError, OSError):
         return ""
     return "\n".join(line for line in found if line.isprintable())
@@ -95,9 +90,7 @@ def running(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def deleted(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yields deleted runs, for `restore` and `purge`."""
-    from gitrun.store.trash import deleted_runs
-
-    return described(run for run in deleted_runs(git)[:NEWEST] if isinstance(run, Run))
+    return described(run for run in store.trash.deleted_runs(git)[:NEWEST] if isinstance(run, Run))
 
 
 def operations(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -125,10 +118,8 @@ def columns(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def files(git: Git, names: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yields the files of the named run, or of the newest."""
-    from gitrun.views.contents import contents
-
     for run in meant(git, names):
-        yield from ((content.path, content.part) for content in contents(git, run))
+        yield from ((content.path, content.part) for content in views.contents.contents(git, run))
 
 
 def flags(git: Git, names: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -138,10 +129,8 @@ def flags(git: Git, names: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def meant(git: Git, names: Sequence[str]) -> list[Run]:
     """Returns the run with the first name, or the newest; empty if there are no runs. Raises UnknownRun."""
-    from gitrun.store.resolve import find
-
     with Index(git) as index:
-        return [find(index, names[0], git.prefix)] if names else index.readable_runs(1)
+        return [store.resolve.find(index, names[0], git.prefix)] if names else index.readable_runs(1)
 
 
 KINDS: dict[str, Callable[[Git, Sequence[str]], Iterable[tuple[str, str]]]] = {

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from gitrun import git, source
 from gitrun.commands.ops import words_about
 from gitrun.errors import GitrunError, UsageError
 from gitrun.model.encode import inline, literal
@@ -25,15 +26,13 @@ HEAD = "# Flags of {}. A line that is taken away leaves its flag as it is; an em
 
 def edited(project: Project, request: Request) -> Request:
     """Returns the request with the flags as saved in git's editor. Raises UsageError."""
-    from gitrun.git.exe import edit
-
     operation, given = before_editing(project, request)
     by_name = {flag.name: flag for flag in known_flags(project, operation)}
     flags = [*by_name.values(), *(Flag(name) for name in given if name not in by_name)]
     if not flags:
         raise UsageError(f"{operation} has no flags to edit", "give them as name=value")
     sheet = sheet_of(operation, flags, given)
-    text = edit(project.git, "RUN_FLAGS.toml", sheet)
+    text = git.exe.edit(project.git, "RUN_FLAGS.toml", sheet)
     values = values_in(text)
     if not values:
         raise UsageError("nothing was run: the sheet of flags is empty", "save it with flags to run it")
@@ -57,10 +56,8 @@ def before_editing(project: Project, request: Request) -> tuple[str, Mapping[str
 
 def known_flags(project: Project, operation: str) -> tuple[Flag, ...]:
     """Returns the declared flags of the operation in the working tree; empty if it is unknown there."""
-    from gitrun.source.catalog import offers
-
     try:
-        return offers(replace(project.git, prefix=""), [operation])[0].flags or ()
+        return source.catalog.offers(replace(project.git, prefix=""), [operation])[0].flags or ()
     except GitrunError:
         return ()
 

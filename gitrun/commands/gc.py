@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitrun import upkeep, views
 from gitrun.commands.screen import print_json
 from gitrun.commands.selecting import open_project, tell_runs
 from gitrun.errors import UsageError
@@ -50,9 +51,6 @@ def command(*, dry_run: bool, as_json: bool, **options: str | int | bool | None)
 
 def rules_from(project: Project, options: dict[str, str | int | bool | None]) -> GcRules:
     """Returns the rules for deletion from the options, or from the settings. Raises UsageError."""
-    from gitrun.upkeep.gc import GcRules, Retention
-    from gitrun.views.select import moment
-
     require_sound(project.git.config, OF_CLEANING)
     settings, keep = project.settings, options["keep"]
     before = str(options["older_than"] or settings.gc_older_than)
@@ -60,13 +58,15 @@ def rules_from(project: Project, options: dict[str, str | int | bool | None]) ->
     for status in statuses:
         if status not in STATUSES:
             raise UsageError(f"there is no status '{status}' to clean up", f"it is one of {', '.join(STATUSES)}")
-    retention = Retention(
-        before=moment(project.git, before) if before else None,
+    retention = upkeep.gc.Retention(
+        before=views.select.moment(project.git, before) if before else None,
         keep=int(keep) if keep is not None else settings.gc_keep,
         statuses=statuses,
     )
     expire = settings.trash_expire
-    return GcRules(retention, None if expire == "never" else moment(project.git, expire), bool(options["slots"]))
+    return upkeep.gc.GcRules(
+        retention, None if expire == "never" else views.select.moment(project.git, expire), bool(options["slots"])
+    )
 
 
 def tell(project: Project, found: GcPlan, would: str) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitrun import git, model, sharing
 from gitrun.errors import GitrunError, UsageError
 from gitrun.model.settings import require_sound
 from gitrun.project import Project
@@ -46,30 +47,26 @@ def command(name: str, words: tuple[str, ...]) -> int:
 
 def hooks_safe(text: str) -> str:
     """Makes the text one line that is safe on a terminal."""
-    from gitrun.model.text import safe_text
-
-    return safe_text(text)
+    return model.text.safe_text(text)
 
 
 def prepare_commit_msg(words: Sequence[str]) -> int:
     """Adds a `Run:` trailer to a message. Arguments: its file, its source, and the commit it comes from."""
-    from gitrun.sharing.hooks import prepare_commit_msg
-
     message = Path(words[0]).absolute()
     # `git commit -a` and `git commit PATH` commit another index than the user's
     index = os.environ.get("GIT_INDEX_FILE")
     git = Project().git
-    prepare_commit_msg(git, Path(index).absolute() if index else git.git_dir / "index", message, is_edited=is_edited())
+    sharing.hooks.prepare_commit_msg(
+        git, Path(index).absolute() if index else git.git_dir / "index", message, is_edited=is_edited()
+    )
     return 0
 
 
 def commit_msg(words: Sequence[str]) -> int:
     """Empties an edited message that holds only our trailer. Argument: its file."""
-    from gitrun.sharing.hooks import commit_msg
-
     message = Path(words[0]).absolute()
     if is_edited():
-        commit_msg(Project().git, message)
+        sharing.hooks.commit_msg(Project().git, message)
     return 0
 
 
@@ -80,21 +77,17 @@ def is_edited() -> bool:
 
 def post_commit(_: Sequence[str]) -> int:
     """Updates the note of the new commit. No arguments."""
-    from gitrun.sharing.hooks import post_commit
-
-    post_commit(Project().git)
+    sharing.hooks.post_commit(Project().git)
     return 0
 
 
 def pre_push(words: Sequence[str]) -> int:
     """Pushes or checks the runs of pushed commits. Arguments: remote and URL; stdin has a line for each ref."""
-    from gitrun.sharing.hooks import pre_push
-
     project = Project()
     require_sound(project.git.config, ["pre_push"])
     # pre-commit gives hooks no arguments
     remote, stdin = (words[0], sys.stdin.buffer.read()) if words else of_pre_commit(project.git)
-    said = pre_push(project.git, project.settings, remote, hook_files.pushed(stdin))
+    said = sharing.hooks.pre_push(project.git, project.settings, remote, hook_files.pushed(stdin))
     for line in said.lines:
         project.say(line)
     return hook_files.BLOCKED if said.blocks else 0
@@ -113,9 +106,6 @@ def of_pre_commit(git: Git) -> tuple[str, bytes]:
 
 def pre_receive() -> int:
     """Checks pushed runs. Stdin has a line for each ref. Any failure refuses the push. Raises GitrunError."""
-    from gitrun.git.exe import with_quarantine
-    from gitrun.sharing.hooks import pre_receive
-
     project = Project()
     try:
         updates = hook_files.received(sys.stdin.buffer.read())
@@ -125,7 +115,7 @@ def pre_receive() -> int:
     if may_delete:
         require_sound(project.git.config, ["allow_delete"])
         may_delete = project.settings.allow_delete
-    refused = pre_receive(with_quarantine(project.git, os.environ), updates, may_delete=may_delete)
+    refused = sharing.hooks.pre_receive(git.exe.with_quarantine(project.git, os.environ), updates, may_delete=may_delete)
     for line in refused:
         project.say(line)
     return 1 if refused else 0

@@ -11,6 +11,7 @@ from importlib import import_module
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gitrun import commands
 from gitrun.errors import GitrunError, UnknownOperation
 from gitrun.model.text import safe_text, whole_text, without_passwords
 
@@ -90,25 +91,18 @@ def answer(words: list[str]) -> int:
     """Runs the call `words` and reports errors on stderr. Returns the exit code."""
     verb = words.pop(0) if words and (words[0] in VERBS or words[0] in PLUMBING) else "run"
     if words[:1] == ["--git-completion-helper"]:  # before any import, since the user waits at a key
-        from gitrun.commands.completion import offered
-
-        print(offered(verb))
+        print(commands.completion.offered(verb))
         return 0
     if words[:1] == ["--git-completion-helper-flags"]:
-        from gitrun.commands.completion import offered_here
-
-        print(offered_here(words[1:]))
+        print(commands.completion.offered_here(words[1:]))
         return 0
     if words[:1] == ["--git-completion-helper-values"]:
-        from gitrun.commands.completion import candidates
-
-        print(candidates(words[1:]))
+        print(commands.completion.candidates(words[1:]))
         return 0
     if "GIT_TRACE2_EVENT" not in os.environ:
         return obey(verb, words)
-    from gitrun.commands.trace import traced
 
-    return traced(verb, lambda: obey(verb, words))
+    return commands.trace.traced(verb, lambda: obey(verb, words))
 
 
 def obey(verb: str, words: list[str]) -> int:
@@ -130,9 +124,7 @@ def obey(verb: str, words: list[str]) -> int:
             print(safe_text(line), file=sys.stderr)
         return code
     except click.ClickException as error:
-        from gitrun.commands.usage_errors import told
-
-        return complain(Complaint("usage", *told(error, verb, words), 129), as_json=as_json)
+        return complain(Complaint("usage", *commands.usage_errors.told(error, verb, words), 129), as_json=as_json)
     except (click.exceptions.Abort, KeyboardInterrupt):
         return 130
     except BrokenPipeError:  # 128 + SIGPIPE, as a shell reports a program that it killed
@@ -150,9 +142,7 @@ def invoke_or_move(verb: str, words: list[str]) -> int:
     try:
         return invoke(verb, [*words])
     except click.NoSuchOption:
-        from gitrun.commands.options import moved
-
-        again = moved(words) if verb == "run" else None
+        again = commands.options.moved(words) if verb == "run" else None
         if again is None:
             raise
         return invoke(verb, again)
@@ -169,10 +159,8 @@ def told_of_system(error: OSError) -> str:
 
 def usage_asked(verb: str, words: list[str]) -> tuple[str, list[str]]:
     """Returns verb and words that answer `-h`: the operation's flags if one is named, else the usage."""
-    from gitrun.commands.usage_errors import operation_in
-
     before = words[: words.index("-h")]
-    operation = operation_in(before, command_of("run").params) if verb == "run" else ""
+    operation = commands.usage_errors.operation_in(before, command_of("run").params) if verb == "run" else ""
     if verb == "run" and "-m" in before[:-1]:
         operation = f"-m {before[before.index('-m') + 1]}"
     return ("ops", ["--", operation]) if operation else (verb, ["-h"])
@@ -187,9 +175,9 @@ def command_of(verb: str) -> click.Command:
     """Imports the verb and returns its click command."""
     found: click.Command = import_module(f"gitrun.commands.{module_of(verb)}").command
     if verb in LOOKING:
-        from gitrun.commands.screen import options
-
-        found.params.extend(option for option in options() if option.name not in {known.name for known in found.params})
+        found.params.extend(
+            option for option in commands.screen.options() if option.name not in {known.name for known in found.params}
+        )
     return found
 
 
@@ -215,9 +203,8 @@ def place_to_show(verb: str) -> AbstractContextManager[None]:
     """Returns a context that pages output, for verbs that look, on a terminal; else one that does nothing."""
     if verb not in LOOKING or not sys.stdout.isatty():
         return nullcontext()
-    from gitrun.commands.screen import paged
 
-    return paged()
+    return commands.screen.paged()
 
 
 def print_help(verb: str, command: click.Command) -> int:
@@ -235,9 +222,8 @@ def told_of(error: GitrunError, words: list[str]) -> tuple[str, str]:
     """Returns message and hint. An unknown operation may be a mistyped verb, and only commands know the verbs."""
     if not isinstance(error, UnknownOperation):
         return error.message, error.hint
-    from gitrun.commands.usage_errors import with_verbs
 
-    return with_verbs(error, words)
+    return commands.usage_errors.with_verbs(error, words)
 
 
 class Complaint(NamedTuple):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gitrun import commands, source
 from gitrun.commands.screen import print_json, table
 from gitrun.commands.selecting import open_project
 from gitrun.model.flags import format_value
@@ -35,21 +36,18 @@ def command(names: tuple[str, ...], *, as_json: bool, schema: bool) -> int:
       git run ops train.py
     """
     if schema:
-        from gitrun.commands.install_docs import SHARE
-
-        sys.stdout.write((SHARE / "gitrun.schema.json").read_text(encoding="utf-8"))
+        sys.stdout.write((commands.install_docs.SHARE / "gitrun.schema.json").read_text(encoding="utf-8"))
         return 0
-    from gitrun.source.catalog import offers, other_tools
 
     project = open_project()
-    found = offers(project.git, names)
+    found = source.catalog.offers(project.git, names)
     if as_json:
         print_json([offer_json(offer) for offer in found])
     elif found:
         table([row for offer in found for row in rows(offer)])
     else:
         project.say(NOTHING)
-    for word in other_tools(project.git) if not (names or as_json) else ():
+    for word in source.catalog.other_tools(project.git) if not (names or as_json) else ():
         project.say(word)
     broken = [offer for offer in found if offer.error]
     for offer in broken if not as_json else ():

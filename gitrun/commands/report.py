@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gitrun import render
 from gitrun.commands.selecting import open_project
 from gitrun.errors import UnknownRun
 from gitrun.render import markdown as md
@@ -53,9 +54,7 @@ def command(words: tuple[str, ...], *, out: Path | None, junit: Path | None, **o
     form = "json" if options["as_json"] else options["form"] or by_name
     text = rendered(found, form, FORMATS[form] if options["budget"] is None else options["budget"])
     if junit:
-        from gitrun.render.junit import junit as as_junit
-
-        junit.write_bytes(as_junit(found).encode())
+        junit.write_bytes(render.junit.junit(found).encode())
     if out:
         out.write_bytes(text.encode())
     else:  # as UTF-8, whatever the locale is
@@ -78,11 +77,7 @@ def asked_for(project: Project, words: Sequence[str]) -> Range | list[Run]:
 def rendered(found: Report, form: str, budget: int) -> str:
     """Renders the report in a format."""
     if form == "json":
-        from gitrun.render.report_json import data
-
-        return data(found)
+        return render.report_json.data(found)
     if form == "html":
-        from gitrun.render.html import page
-
-        return page(found, budget)
+        return render.html.page(found, budget)
     return md.markdown(found, budget)

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from gitrun import commands
 from gitrun.commands.selecting import none_like, open_project, question_from, selection, tell_runs
 from gitrun.errors import UnknownRun, UsageError
 from gitrun.model.run import short
@@ -27,9 +28,7 @@ def command(runs: tuple[str, ...], *, dry_run: bool, remote: str | None, **optio
     """
     question = question_from(options)
     if remote is not None:
-        from gitrun.commands.sharing import remove_there
-
-        return remove_there(open_project(), remote, (runs, question), dry_run=dry_run)
+        return commands.sharing.remove_there(open_project(), remote, (runs, question), dry_run=dry_run)
     if not runs and question.is_plain:
         raise UsageError("which runs are to be deleted?", "name them, or filter them: git run rm --status error")
     project = open_project()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gitrun import commands, lifecycle, process, render, workspace
 from gitrun.commands.main import EPILOG
 from gitrun.errors import UsageError
 from gitrun.model.flags import Typed, split_word
@@ -98,31 +99,24 @@ def command(rest: tuple[str, ...], /, words: tuple[str, ...], **options: Any) ->
 
         click.echo(f"gitrun {version('git-run-tracker')}")
         return 0
-    from gitrun.commands.selecting import open_project
-    from gitrun.process.streams import FileStream
 
     request = request_from(words, rest, options)
-    project = open_project()
-    project.stdout, project.stderr = FileStream(1), FileStream(2)
+    project = commands.selecting.open_project()
+    project.stdout, project.stderr = process.streams.FileStream(1), process.streams.FileStream(2)
     if not (request.operation or request.command) and request.restart is None:
-        from gitrun.commands.usage_errors import what_next
-
-        raise what_next(project)
+        raise commands.usage_errors.what_next(project)
     if options["edit_flags"]:
-        from gitrun.commands.edit_flags import edited
-
-        request = edited(project, request)
+        request = commands.edit_flags.edited(project, request)
     if options["dry_run"]:
         return show_plan(project, request, as_json=options["as_json"])
     if options["as_json"]:
-        from gitrun.commands.usage_errors import require_no_verb
-
-        require_no_verb(request.operation)
+        commands.usage_errors.require_no_verb(request.operation)
         raise UsageError("--json goes with --dry-run", "git run show --json shows the run afterwards")
-    from gitrun.lifecycle.decide import Prompts
 
     asks = sys.stdin.isatty() and sys.stderr.isatty() and not options["yes"]
-    prompts = Prompts(ask if asks else lambda question: tell(project, question), leave if request.background else None)
+    prompts = lifecycle.decide.Prompts(
+        ask if asks else lambda question: tell(project, question), leave if request.background else None
+    )
     found = project.start(request, prompts)
     if isinstance(found, Skip):
         project.tell(found)
@@ -138,10 +132,8 @@ def request_from(words: tuple[str, ...], rest: tuple[str, ...], options: dict[st
         raise UsageError(f"--{name} is not there yet", "optimizers come with a later version")
     named = [word for word in words if "=" not in word]
     if any(word.startswith(("+", "~")) for word in words):
-        from gitrun.commands.options import signed
-
         operation = f"-m {options['module']}" if options["module"] else next(iter(named), "")
-        own = signed(operation, words)
+        own = commands.options.signed(operation, words)
         words, rest = tuple(word for word in words if word not in own), (*own, *rest)
         named = [word for word in named if word not in own]
     if options["module"]:
@@ -149,9 +141,7 @@ def request_from(words: tuple[str, ...], rest: tuple[str, ...], options: dict[st
             raise UsageError(f"-m {options['module']} and '{named[0]}' are two operations", "give one of them")
         named = [f"-m {options['module']}"]
     if len(named) > 1:
-        from gitrun.commands.usage_errors import stray
-
-        raise stray(words)
+        raise commands.usage_errors.stray(words)
     flags = {name: Typed(text) for name, text in map(split_word, (word for word in words if "=" in word))}
     kept = {name: value for name, value in options.items() if name in Request.__slots__}
     kept["metrics"] = options["metrics"] or None
@@ -172,11 +162,9 @@ def tell(project: Project, question: str) -> bool:
 
 def leave(run: str) -> bool:
     """Prints the run's id and forks. Returns True in the background process."""
-    from gitrun.process.run import detach
-
     click.echo(run)
     sys.stdout.flush()
-    return detach()
+    return process.run.detach()
 
 
 def report(project: Project, request: Request, run: str, outcome: Outcome | None) -> int:
@@ -202,9 +190,7 @@ def bring(project: Project, request: Request, run: str, outcome: Outcome) -> str
     if request.in_place:
         return ""
     if request.bring or (request.bring is None and project.settings.bring):
-        from gitrun.workspace.checkout import bring_made
-
-        found = bring_made(project.session(), request, run, outcome)
+        found = workspace.checkout.bring_made(project.session(), request, run, outcome)
         left = [path for brought in found for path in (*brought.left, *brought.gone)]
         done = sum(len(brought.done) for brought in found)
         return f"; brought here: {done}" + (f", left as they are: {', '.join(left[:3])}" if left else "")
@@ -218,9 +204,6 @@ def bring(project: Project, request: Request, run: str, outcome: Outcome) -> str
 
 def show_plan(project: Project, request: Request, *, as_json: bool) -> int:
     """Prints the plan of a run without starting it. Returns the exit code."""
-    from gitrun.commands.screen import out, print_json
-    from gitrun.render.text import basis_json, basis_rows
-
     plan = project.plan(request)
     if isinstance(plan, Skip):
         project.tell(plan)
@@ -229,12 +212,12 @@ def show_plan(project: Project, request: Request, *, as_json: bool) -> int:
     links = list(plan.definition.links) if plan.definition else []
     if as_json:
         source = asdict(plan.source)
-        print_json({
+        commands.screen.print_json({
             "operation": plan.operation, "command": list(plan.command), "arguments": list(plan.arguments), "cwd": plan.cwd,
             "flags": dict(plan.flags), "given": list(plan.given),
             "params": asdict(plan.params),
             "source": source,
-            **basis_json(plan.basis), "steps": steps, "link": links,
+            **render.text.basis_json(plan.basis), "steps": steps, "link": links,
         })  # fmt: skip
         return 0
     base = short(plan.source.base) if plan.source.base else "no commit"
@@ -242,9 +225,9 @@ def show_plan(project: Project, request: Request, *, as_json: bool) -> int:
         ("operation", plan.operation), ("command", " ".join(plan.words)), ("directory", plan.cwd or "."),
         ("flags", plan.flags.text(plan.given)), ("options", " ".join(plan.params.words())),
         ("source", f"{plan.source.tree[:8]} on {base}"),
-        *basis_rows(plan.basis), ("steps", ", ".join(steps)), ("link", ", ".join(links)),
+        *render.text.basis_rows(plan.basis), ("steps", ", ".join(steps)), ("link", ", ".join(links)),
     ]  # fmt: skip
     rows = [row for row in rows if row[1] or row[0] in ALWAYS]
     for name, text in rows:
-        out(f"{name + ':':<11}{safe_text(text)}".rstrip())
+        commands.screen.out(f"{name + ':':<11}{safe_text(text)}".rstrip())
     return 0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gitrun import render, views
 from gitrun.commands.screen import out, palette, print_json
 from gitrun.commands.selecting import open_project, question_from, selected, selection
 from gitrun.model.text import safe_lines
@@ -61,9 +62,7 @@ def command(runs: tuple[str, ...], *, as_json: bool, traceback: bool, **options:
 
 def print_openable(project: Project, run: Run) -> None:
     """Prints the program's output, safe on a terminal, with paths that exist in the working tree."""
-    from gitrun.views.paths import openable
-
-    data = openable(project.git, run, project.read_file(run, "output"))
+    data = views.paths.openable(project.git, run, project.read_file(run, "output"))
     if not sys.stdout.isatty():
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
@@ -92,9 +91,7 @@ def vouched_json(project: Project, run: Run) -> dict[str, Any]:
 
 def print_run(project: Project, run: Run, colours: Palette) -> None:
     """Prints the rows about a run."""
-    from gitrun.render.run_page import portrait
-
     slots = {"run": "id", "status": run.status, "label": "label"}
-    for name, text in portrait(project, run, project.attempts(run), datetime.now(timezone.utc)):
+    for name, text in render.run_page.portrait(project, run, project.attempts(run), datetime.now(timezone.utc)):
         head = f"{name + ':' if name else '':<11}"
         out(colours.paint("heading", head) + colours.paint(slots.get(name, ""), text))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitrun import commands, source
 from gitrun.commands.main import VERBS, command_of
 from gitrun.errors import GitrunError, UnknownOperation, UsageError
 from gitrun.model.run import RUNNING, STAGED, Run, short
@@ -165,12 +166,9 @@ def pair_meant(words: Sequence[str], flags: Collection[str]) -> str:
 
 def offer_here(name: str) -> Offer | None:
     """Returns the operation of that name in the working tree; None if there is none that is readable."""
-    from gitrun.commands.selecting import open_project
-    from gitrun.source.catalog import offers
-
-    project = open_project()
+    project = commands.selecting.open_project()
     with suppress(GitrunError):
-        return offers(project.git, [name])[0]
+        return source.catalog.offers(project.git, [name])[0]
     return None
 
 
@@ -221,10 +219,8 @@ def what_next(project: Project) -> UsageError:
 
 def lines(project: Project) -> Iterator[str]:
     """Yields a line about the operations, and one about the last run."""
-    from gitrun.source.catalog import offers
-
     with suppress(GitrunError):
-        names = [offer.name for offer in offers(project.git) if not offer.error]
+        names = [offer.name for offer in source.catalog.offers(project.git) if not offer.error]
         more = f" and {len(names) - FEW:,} more" if len(names) > FEW else ""
         if names:
             yield f"here are: {', '.join(names[:FEW])}{more}; git run ops shows their flags"

@@ -1,0 +1,1 @@
+"""Optional parts, found by name and never imported by the core."""

@@ -1,0 +1,16 @@
+"""The two doors to git: the executable and libgit2; objects, status, locks."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gitrun.git import exe as exe
+    from gitrun.git import gc_lock as gc_lock
+    from gitrun.git import locks as locks
+    from gitrun.git import objects as objects
+    from gitrun.git import odb as odb
+    from gitrun.git import stale_locks as stale_locks
+    from gitrun.git import status as status
+else:
+    from gitrun.lazy import lazy_modules
+
+    __getattr__ = lazy_modules(__name__)

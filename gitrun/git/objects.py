@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from typing import IO
 
     from gitrun.git.exe import Git
+
+ENTRY = re.compile(rb"[0-7]+ ([^\0]+)\0(.{20})", re.DOTALL)
+
 
 TREE, FILE, EXECUTABLE, LINK, COMMIT = "40000", "100644", "100755", "120000", "160000"
 KINDS = frozenset({b"commit", b"tree", b"blob", b"tag"})
@@ -265,3 +269,8 @@ def edit(objects: Objects, maker: TreeMaker | Loose, tree: str | None, changes: 
         elif old and old.mode == TREE:
             del found[name]
     return maker.make(found) if found else None
+
+
+def ids_in(tree: bytes) -> dict[bytes, str]:
+    """Returns the ids in a tree object's bytes, by name."""
+    return {name: made.hex() for name, made in ENTRY.findall(tree)}

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import pygit2
 
 from gitrun.errors import NotARepository
-from gitrun.git.objects import Object
+from gitrun.git.objects import Object, ids_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gitrun.git.exe import Git
 
-ENTRY = re.compile(rb"[0-7]+ ([^\0]+)\0(.{20})", re.DOTALL)
 KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
 
 
@@ -92,8 +90,3 @@ class Odb:
             except (KeyError, ValueError, pygit2.GitError):
                 continue
         return None
-
-
-def ids_in(tree: bytes) -> dict[bytes, str]:
-    """Returns the ids in a tree object's bytes, by name."""
-    return {name: made.hex() for name, made in ENTRY.findall(tree)}

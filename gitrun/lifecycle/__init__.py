@@ -1,0 +1,18 @@
+"""The one road of a run: launch, decide, attempt, steps, verify, recover."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gitrun.lifecycle import attach as attach
+    from gitrun.lifecycle import attempt as attempt
+    from gitrun.lifecycle import command as command
+    from gitrun.lifecycle import decide as decide
+    from gitrun.lifecycle import inputs as inputs
+    from gitrun.lifecycle import launch as launch
+    from gitrun.lifecycle import recover as recover
+    from gitrun.lifecycle import steps as steps
+    from gitrun.lifecycle import verify as verify
+else:
+    from gitrun.lazy import lazy_modules
+
+    __getattr__ = lazy_modules(__name__)

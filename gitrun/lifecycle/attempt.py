@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gitrun import lifecycle, source
 from gitrun.errors import CannotRun, GitFailed
 from gitrun.lifecycle.command import call_for
 from gitrun.model.plan import Outcome
@@ -200,9 +201,8 @@ def furnish(session: Session, job: Job, slot: Slot) -> Site:
     if job.plan.definition is None and not job.plan.written:
         apart = frozenset(linked) - frozenset(restored)
         return Site(tree, slot.git, tuple(linked), apart, outputs=job.plan.outputs, lent=lent, bare=job.snapshot.bare)
-    from gitrun.lifecycle.inputs import furnish_entry
 
-    linked, given = furnish_entry(session, job.plan, tree, linked)
+    linked, given = lifecycle.inputs.furnish_entry(session, job.plan, tree, linked)
     apart = frozenset(linked) - frozenset(restored)
     bare = job.snapshot.bare
     return Site(tree, slot.git, tuple(linked), apart, given=given, outputs=job.plan.outputs, lent=lent, bare=bare)
@@ -212,9 +212,8 @@ def free_for(session: Session, tree: Path, linked: list[bytes], files: list[byte
     """Replaces linked directories that will receive restored files by real ones. Returns the paths that are still links."""
     if not any(path.startswith(link + b"/") or path == link for link in linked for path in files):
         return linked
-    from gitrun.lifecycle.inputs import opened
 
-    return opened(session, tree, linked, files)
+    return lifecycle.inputs.opened(session, tree, linked, files)
 
 
 def carry_out(session: Session, job: Job, site: Site, signals: Signals) -> Outcome:
@@ -232,9 +231,7 @@ def carry_out(session: Session, job: Job, site: Site, signals: Signals) -> Outco
     call = replace(call_for(session, job, site), reader=site.meter)
     outcome = outcome_of(execute(call, job.started.live.output, session.stdout, session.stderr, signals), session)
     if job.around and has_installed(job.around, outcome.started.timestamp()):
-        from gitrun.source.stray_installs import of_environments
-
-        for stray in of_environments(session.git):
+        for stray in source.stray_installs.of_environments(session.git):
             session.say(f"warning: {stray.words}. To mend it: {stray.hint}")
     return outcome
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gitrun import lifecycle, model, source, store, workspace
 from gitrun.errors import CannotRun, GitrunError, RunIsRunning, UnknownRun, UsageError
 from gitrun.git.objects import Objects, TreeMaker
 from gitrun.model import encode
@@ -106,12 +107,9 @@ def decide(launch: LaunchRequest) -> Decision | Skip:
         if launch.request.restart is None:
             return decide_start(launch, objects)
         # a plain start does not need these modules
-        from gitrun.store.index import Index
-        from gitrun.store.resolve import find
-
-        with Index(launch.session.git) as index:
+        with store.index.Index(launch.session.git) as index:
             try:
-                run = find(index, launch.request.restart, launch.session.git.prefix)
+                run = store.resolve.find(index, launch.request.restart, launch.session.git.prefix)
             except UnknownRun as error:
                 raise named_nothing(launch.request.restart, error) from error
             # runs are sorted by time, so a restarted run must not be older than the newest
@@ -148,29 +146,25 @@ def unneeded(launch: LaunchRequest, objects: Objects, plan: Plan, run: Run | Non
     """Returns why a start of the plan, or a restart of `run`, is not needed; None if it is, or if nobody asked."""
     if not launch.request.compares:
         return None
-    from gitrun.model.plan import MOST, skip_restart, skip_start
-    from gitrun.store.index import Index
-    from gitrun.store.index_rows import words_key
-    from gitrun.store.trust import trusted_of
 
     same_source = launch.request.needed_source
-    words = words_key(plan.kind, plan.operation, plan.command)
+    words = store.index_rows.words_key(plan.kind, plan.operation, plan.command)
     asked = (plan.operation, plan.flags, words, plan.source.tree if same_source else "")
     # no column of the index covers the files of submodules
     is_exact = words is not None and not (same_source and plan.source.submodules)
-    with Index(launch.session.git) as index:
-        found = index.ended_alike(*asked, limit=MOST + 1 if is_exact else -1)
-        total = index.count_ended_alike(*asked) if is_exact and len(found) > MOST else len(found)
+    with store.index.Index(launch.session.git) as index:
+        found = index.ended_alike(*asked, limit=model.plan.MOST + 1 if is_exact else -1)
+        total = index.count_ended_alike(*asked) if is_exact and len(found) > model.plan.MOST else len(found)
     if run:
-        skip = skip_restart(run, plan, found, same_source=same_source, total=total)
+        skip = model.plan.skip_restart(run, plan, found, same_source=same_source, total=total)
     else:
-        skip = skip_start(plan, found, same_source=same_source, total=total)
+        skip = model.plan.skip_start(plan, found, same_source=same_source, total=total)
     if skip is None:
         return None
     # a run of somebody else also counts, but the user is told that it is foreign
-    trusted = list(trusted_of(launch.session.git, found))
+    trusted = list(store.trust.trusted_of(launch.session.git, found))
     is_own = run is not None and skip.run.id == run.id
-    is_foreign = not is_own and skip_start(plan, trusted, same_source=same_source) is None
+    is_foreign = not is_own and model.plan.skip_start(plan, trusted, same_source=same_source) is None
     return replace(skip, lent_changes=lent_changes(launch.session, objects, skip.run), is_foreign=is_foreign)
 
 
@@ -180,9 +174,8 @@ def lent_changes(session: Session, objects: Objects, run: Run) -> tuple[str, ...
     # versions of gitrun without lent.toml recorded nothing
     if not recorded or not session.git.worktree:
         return ()
-    from gitrun.workspace.lending import changes_here
 
-    return changes_here(session.git.worktree, recorded, session.settings, session.git.state)
+    return workspace.lending.changes_here(session.git.worktree, recorded, session.settings, session.git.state)
 
 
 def skipped_step(launch: LaunchRequest, objects: Objects, plan: Plan) -> Skip | None:
@@ -192,12 +185,10 @@ def skipped_step(launch: LaunchRequest, objects: Objects, plan: Plan) -> Skip | 
     """
     if not launch.request.compares:
         return None
-    from gitrun.model.plan import skip_start
-    from gitrun.store.trust import trusted_of
 
-    for run in trusted_of(launch.session.git, alike(launch.session, plan)):
+    for run in store.trust.trusted_of(launch.session.git, alike(launch.session, plan)):
         if run.status == COMPLETED and reads(basis_of(objects, run)) == reads(plan.basis):
-            skip = skip_start(plan, (run,), same_source=launch.request.needed_source)
+            skip = model.plan.skip_start(plan, (run,), same_source=launch.request.needed_source)
             if skip:
                 return skip
     return None
@@ -212,10 +203,9 @@ def belonging(launch: LaunchRequest, plan: Plan) -> Plan:
     """Returns the plan as a step of its parent run. Of its flags only those typed for the parent count as typed."""
     if launch.within is None:
         return plan
-    from gitrun.model.provenance import NOTHING
 
     given = tuple(name for name in plan.given if name in launch.within.given)
-    return replace(plan, basis=replace(plan.basis or NOTHING, parent=launch.within.parent), given=given)
+    return replace(plan, basis=replace(plan.basis or model.provenance.NOTHING, parent=launch.within.parent), given=given)
 
 
 def depending(session: Session, objects: Objects, request: Request, plan: Plan) -> Plan:
@@ -223,24 +213,19 @@ def depending(session: Session, objects: Objects, request: Request, plan: Plan) 
     if plan.definition is None:
         return plan
     if plan.kind == STEPS:
-        from gitrun.lifecycle.steps import check_steps
-
-        check_steps(session, objects, request, plan)
+        lifecycle.steps.check_steps(session, objects, request, plan)
     if not (plan.definition.needs or plan.definition.inputs):
         return plan
-    from gitrun.source.dependencies import with_dependencies
 
-    return with_dependencies(session, objects, request, plan)
+    return source.dependencies.with_dependencies(session, objects, request, plan)
 
 
 def decide_restart(launch: LaunchRequest, objects: Objects, run: Run) -> Decision | Skip:
     """Decides about another attempt of `run`, from its own source or from the working tree."""
-    from gitrun.store.trust import require_trusted
-
     session, request = launch.session, launch.request
     basis = basis_of(objects, run)
     if not launch.looks or basis:  # an entry can download files or run a script to read its flags
-        require_trusted(session.git, run, clean=request.clean)
+        store.trust.require_trusted(session.git, run, clean=request.clean)
     taken = None
     if request.force_sourcecode:
         taken = launch.within.snapshot if launch.within else take(launch, objects)
@@ -291,9 +276,7 @@ def entry_links(session: Session, plan: Plan) -> tuple[bytes, ...]:
 
 def locks_of(objects: Objects, plan: Plan) -> Locks:
     """Returns the lock files in the plan's source."""
-    from gitrun.source.environment import lock_files
-
-    return lock_files(objects, plan.source.whole)
+    return source.environment.lock_files(objects, plan.source.whole)
 
 
 def basis_of(objects: Objects, run: Run) -> Basis | None:
@@ -301,17 +284,14 @@ def basis_of(objects: Objects, run: Run) -> Basis | None:
     data = require_there(objects, f"{run.attempt.id}:{encode.RUN}").data or b""
     if not encode.rests_on_more(data):
         return None
-    from gitrun.model.provenance import read_basis
 
-    return read_basis(data)
+    return model.provenance.read_basis(data)
 
 
 def own_source(session: Session, objects: Objects, run: Run) -> Source:
     """Returns the source of the run's last attempt. Raises BadRun if the attempt's commit does not match it."""
-    from gitrun.store import checkpoints
-
     with TreeMaker(session.git) as maker:
-        checkpoints.source_tree(objects, maker, run.attempt)
+        store.checkpoints.source_tree(objects, maker, run.attempt)
     return source_of(run.attempt)
 
 
@@ -323,9 +303,9 @@ def take(launch: LaunchRequest, objects: Objects) -> Snapshot:
     )
     taken = snapshot(session.git, objects, launch.index, choice)
     if taken and taken.source.submodules and session.settings.submodules == "files":
-        from gitrun.source.submodules import with_files
-
-        taken = with_files(session.git, objects, taken, choice, launch.index if launch.request.in_place else None)
+        taken = source.submodules.with_files(
+            session.git, objects, taken, choice, launch.index if launch.request.in_place else None
+        )
     if taken is None:
         raise CannotRun("nothing was run", "ignore what is not source in .gitignore, or name it with --link")
     return taken
@@ -351,7 +331,5 @@ def paths_apart(session: Session, request: Request) -> tuple[bytes, ...]:
 
 def alike(session: Session, plan: Plan) -> list[Run]:
     """Returns the runs of the same operation with the same flags, newest attempt first."""
-    from gitrun.store.index import Index
-
-    with Index(session.git) as index:
+    with store.index.Index(session.git) as index:
         return index.alike(plan.operation, plan.flags)

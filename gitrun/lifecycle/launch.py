@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gitrun import lifecycle, model, source, store, workspace
 from gitrun.errors import CannotRun, GitFailed, ObjectsGone, UsageError
 from gitrun.git.gc_lock import gc_held_off, is_collecting
 from gitrun.lifecycle.decide import Decision, LaunchRequest, Prompts, decide, moment, require_worktree
@@ -75,10 +76,8 @@ def start(
             except GitFailed as error:  # a gc may have removed what was just written; the working tree still has it
                 lost = lost or isinstance(error, ObjectsGone) or is_collecting(session.git)
                 if isinstance(error, ObjectsGone):
-                    from gitrun.store.submodules import forget
-
                     # remembered trees of submodules may be gone too
-                    forget(session.git)
+                    store.submodules.forget(session.git)
                 if wait is None:
                     raise
                 time.sleep(wait)
@@ -110,9 +109,8 @@ def links_of(top: Path, name: str, above: tuple[str, ...] = ()) -> tuple[str, ..
         # a cheap test before the import of a TOML parser
         if b"link" not in data or (file == PYPROJECT and b"gitrun" not in data):
             continue
-        from gitrun.source.project_file import read_definitions
 
-        found = read_definitions(data, file, name).get(name)
+        found = source.project_file.read_definitions(data, file, name).get(name)
         if found:
             inner = (step.operation for step in found.steps if step.operation not in above)
             below = (links_of(top, operation, (*above, name)) for operation in inner)
@@ -136,9 +134,7 @@ def in_place_allowed(definition: Definition) -> None:
 
 def told_specials(launch: LaunchRequest) -> tuple[str, ...]:
     """Returns the note about FIFOs and sockets in the working tree; empty for steps and in-place runs."""
-    from gitrun.source.snapshot import words_of_specials
-
-    return () if launch.request.in_place or launch.within else words_of_specials(launch.session.git)
+    return () if launch.request.in_place or launch.within else source.snapshot.words_of_specials(launch.session.git)
 
 
 def warnings_of_secrets(plan: Plan) -> list[str]:
@@ -167,16 +163,14 @@ def go(
     for word in (*ready.snapshot.words, *ready.plan.notices, *warnings_of_secrets(ready.plan), *told_specials(launch)):
         session.say(word)
     if request.label is not None or request.tags or request.comment:
-        from gitrun.store.annotations import annotate
-
-        annotate(session.git, started.run, lambda notes: noted(session, notes, request), "annotate at launch")
+        store.annotations.annotate(session.git, started.run, lambda notes: noted(session, notes, request), "annotate at launch")
     if request.stage:
         if started.earlier:
-            from gitrun.store.kept_files import kept
-            from gitrun.workspace.outputs import hand_on
-
             # the start of the staged attempt must find the earlier files
-            hand_on(kept(session.git, started.run, started.earlier), kept(session.git, started.run, started.attempt))
+            workspace.outputs.hand_on(
+                store.kept_files.kept(session.git, started.run, started.earlier),
+                store.kept_files.kept(session.git, started.run, started.attempt),
+            )
         started.live.close()
         return started.run, None
     # the background process needs an index after this process has deleted the private one
@@ -184,15 +178,11 @@ def go(
     if prompts.detach and not prompts.detach(started.run):
         return started.run, None
     # importing what runs programs takes as long as all else here, and a skipped start does not need it
-    from gitrun.lifecycle.attempt import Job, perform
-
     if ready.plan.kind == STEPS:
-        from gitrun.lifecycle.steps import perform_steps
-
-        return started.run, perform_steps(launch, ready, started)
+        return started.run, lifecycle.steps.perform_steps(launch, ready, started)
     signals = launch.within.signals if launch.within else None
-    job = Job(request, ready.plan, started, ready.snapshot, index, python, signals, ready.around, lending)
-    return started.run, perform(session, job)
+    job = lifecycle.attempt.Job(request, ready.plan, started, ready.snapshot, index, python, signals, ready.around, lending)
+    return started.run, lifecycle.attempt.perform(session, job)
 
 
 def is_id_of(name: str, run: str) -> bool:
@@ -203,17 +193,14 @@ def is_id_of(name: str, run: str) -> bool:
 def python_for(session: Session, plan: Plan) -> Interpreter | None:
     """Returns the Python that runs the plan's script or notebook; None for other programs. Raises CannotRun."""
     if plan.kind == NOTEBOOK:
-        from gitrun.lifecycle.command import require_kernel, require_runner
-
-        require_runner()
+        lifecycle.command.require_runner()
     if plan.kind not in {SCRIPT, NOTEBOOK} or plan.command[0] != PYTHON:
         return None
-    from gitrun.source import interpreter
 
-    path = interpreter.find(session.settings.python, session.git.environ, session.git.worktree or session.git.git_dir)
-    found = interpreter.describe(path, session.git.environ, session.git.state)
+    path = source.interpreter.find(session.settings.python, session.git.environ, session.git.worktree or session.git.git_dir)
+    found = source.interpreter.describe(path, session.git.environ, session.git.state)
     if plan.kind == NOTEBOOK:
-        require_kernel(session, found)
+        lifecycle.command.require_kernel(session, found)
     return found
 
 
@@ -221,32 +208,28 @@ def looked_around(session: Session, ready: Decision, python: Interpreter | None)
     """Returns the decision with the program's surroundings, and with warnings about code that comes from the working tree."""
     if ready.plan.kind == STEPS or session.git.worktree is None:
         return ready
-    from gitrun.source.surroundings import not_isolated, surroundings_of
 
-    around = surroundings_of(session, ready.plan, python)
+    around = source.surroundings.surroundings_of(session, ready.plan, python)
     basis = ready.plan.basis
-    names, notices = not_isolated(session, ready.plan, around, ready.snapshot.outside, again=ready.run is not None)
+    names, notices = source.surroundings.not_isolated(
+        session, ready.plan, around, ready.snapshot.outside, again=ready.run is not None
+    )
     if names or (basis and basis.not_isolated):
-        from gitrun.model.provenance import NOTHING
-
-        basis = replace(basis or NOTHING, not_isolated=names)
+        basis = replace(basis or model.provenance.NOTHING, not_isolated=names)
     plan = replace(ready.plan, basis=basis, notices=(*ready.plan.notices, *notices))
     return replace(ready, plan=plan, around=around)
 
 
 def begin(launch: LaunchRequest, ready: Decision, python: Interpreter | None, lending: Lending) -> AttemptHandle:
     """Commits the attempt and takes the lock of its live record."""
-    from gitrun.source.environment import env_toml
-    from gitrun.store import attempts
-
     session = launch.session
-    files = {encode.ENV: env_toml(session, python, ready.locks)}
+    files = {encode.ENV: source.environment.env_toml(session, python, ready.locks)}
     if lending.entries:
         files[encode.LENT] = encode.toml(lent_table(lending.entries))
     with scratch(session.git) as place:
         if ready.run is None:
-            return attempts.begin(session.git, ready.plan, files, place)
-        return attempts.begin_again(session.git, ready.plan, ready.run, files, place)
+            return store.attempts.begin(session.git, ready.plan, files, place)
+        return store.attempts.begin_again(session.git, ready.plan, ready.run, files, place)
 
 
 def lending_for(session: Session, request: Request, ready: Decision) -> Lending:
@@ -276,11 +259,9 @@ def share_directories(session: Session) -> None:
 
 def noted(session: Session, notes: Notes, request: Request) -> Notes:
     """Returns the annotations with the label, tags and comment of the request added."""
-    from gitrun.model.run import Comment
-
     tags = tuple(sorted({*notes.tags, *request.tags}))
     comments = notes.comments
     if request.comment:
         author = session.git.config.get("user.name", ("",))[-1]
-        comments = (*comments, Comment(request.comment, author, datetime.now(timezone.utc)))
+        comments = (*comments, model.run.Comment(request.comment, author, datetime.now(timezone.utc)))
     return replace(notes, label=request.label if request.label is not None else notes.label, tags=tags, comments=comments)

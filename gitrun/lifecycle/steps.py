@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from gitrun import lifecycle, source
 from gitrun.errors import GitrunError
 from gitrun.git.objects import Objects
 from gitrun.model import encode
@@ -174,10 +175,7 @@ def run_steps(launch: LaunchRequest, ready: Decision, started: AttemptHandle, wi
 def run_step(launch: LaunchRequest, request: Request, within: ParentRun) -> tuple[str, Outcome | None]:
     """Starts the run of a step. Returns its id and its outcome (None: the step was not needed). Raises GitrunError."""
     # imported late: starting imports this module
-    from gitrun.lifecycle.decide import Prompts
-    from gitrun.lifecycle.launch import start
-
-    found = start(launch.session, request, Prompts(launch.prompts.confirm), within)
+    found = lifecycle.launch.start(launch.session, request, lifecycle.decide.Prompts(launch.prompts.confirm), within)
     if isinstance(found, Skip):
         launch.session.say(f"not needed: run {short(found.run.id)} has these flags")
         return found.run.id, None
@@ -269,16 +267,15 @@ class Check:
 
     def entry(self, definition: Definition, step: Step) -> None:
         """Raises GitrunError if a step's entry lacks a needed run or an input file, or cannot run in place."""
-        from gitrun.lifecycle.launch import in_place_allowed
-        from gitrun.source.dependencies import input_file, need_of
-
         if self.request.in_place:
-            in_place_allowed(definition)
+            lifecycle.launch.in_place_allowed(definition)
         for need in definition.needs:
             if need.operation not in self.made:
-                need_of(self.session.git, self.objects, need, (dict(step.flags).get(need.operation), definition.name))
+                source.dependencies.need_of(
+                    self.session.git, self.objects, need, (dict(step.flags).get(need.operation), definition.name)
+                )
         for one in definition.inputs:
-            input_file(self.session, self.objects, one, (self.plan.source.whole, definition.name))
+            source.dependencies.input_file(self.session, self.objects, one, (self.plan.source.whole, definition.name))
         self.steps(definition)
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from gitrun import model
 from gitrun.model.flags import format_value
 from gitrun.model.metrics import COUNT, FIRST, LEAST, MOST
 from gitrun.model.run import COMPLETED, DIRECTORY, ERROR, LATER
@@ -93,9 +94,8 @@ def said_of_basis(plan: Plan) -> dict[str, Any]:
     """Returns the keys of run.toml for dependencies, if the plan has any."""
     if plan.basis is None:
         return {}
-    from gitrun.model.provenance import basis_table
 
-    return basis_table(plan.basis)
+    return model.provenance.basis_table(plan.basis)
 
 
 def rests_on_more(data: bytes) -> bool:
@@ -149,9 +149,8 @@ def said_of_steps(outcome: Outcome) -> list[dict[str, str]] | None:
     """Returns the `[[steps]]` of result.toml; None without steps."""
     if not outcome.steps:
         return None
-    from gitrun.model.provenance import steps_tables
 
-    return steps_tables(outcome.steps)
+    return model.provenance.steps_tables(outcome.steps)
 
 
 def notes_toml(notes: Notes) -> bytes:

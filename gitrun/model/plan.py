@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from gitrun import model
 from gitrun.errors import UsageError
 from gitrun.model.metrics import Metrics
 from gitrun.model.run import COMMAND, ENDED, Run, restart_needed, short, words_start
@@ -229,9 +230,7 @@ def check(request: Request) -> None:
 def check_patterns(request: Request) -> None:
     """Raises UsageError if a pattern for a metric cannot find a number."""
     if request.metrics:
-        from gitrun.model.metric_patterns import read_patterns
-
-        read_patterns(request.metrics, "--metric")
+        model.metric_patterns.read_patterns(request.metrics, "--metric")
 
 
 def check_words(request: Request) -> None:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from gitrun import model
 from gitrun.errors import UsageError
 from gitrun.model.run import STATUSES
 from gitrun.model.secrets import FILES
@@ -156,9 +157,9 @@ def as_all(_: str, values: tuple[str, ...]) -> tuple[str, ...]:
 
 def as_patterns(name: str, values: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     """Reads patterns for metrics, each `NAME=PATTERN`; an empty value clears those before it. Raises UsageError."""
-    from gitrun.model.metric_patterns import read_patterns
-
-    return read_patterns(values[len(values) - values[::-1].index("") :] if "" in values else values, f"setting {name}")
+    return model.metric_patterns.read_patterns(
+        values[len(values) - values[::-1].index("") :] if "" in values else values, f"setting {name}"
+    )
 
 
 def as_statuses(name: str, values: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,0 +1,15 @@
+"""A supervised child process. Knows no git and no runs."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gitrun.process import output_lines as output_lines
+    from gitrun.process import recorder as recorder
+    from gitrun.process import run as run
+    from gitrun.process import signals as signals
+    from gitrun.process import streams as streams
+    from gitrun.process import tree as tree
+else:
+    from gitrun.lazy import lazy_modules
+
+    __getattr__ = lazy_modules(__name__)

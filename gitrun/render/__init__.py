@@ -1,0 +1,17 @@
+"""Runs as text, tables, JSON, Markdown, HTML and JUnit."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gitrun.render import html as html
+    from gitrun.render import junit as junit
+    from gitrun.render import markdown as markdown
+    from gitrun.render import palette as palette
+    from gitrun.render import report_json as report_json
+    from gitrun.render import report_text as report_text
+    from gitrun.render import run_page as run_page
+    from gitrun.render import text as text
+else:
+    from gitrun.lazy import lazy_modules
+
+    __getattr__ = lazy_modules(__name__)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gitrun import scripts
 from gitrun.errors import UsageError
 from gitrun.model.flags import Flag, Value, format_value, nested_name, same_value
 from gitrun.scripts.passthrough import Read, read_words
@@ -57,9 +58,7 @@ def read_script(source: bytes, name: str, files: Files | None = None) -> Script:
     script without options has as flags the names that it assigns a literal at the top level. The encoding follows PEP 263.
     """
     # lazy: each script is parsed once, and its flags are cached by blob id
-    from gitrun.scripts.detect import read
-
-    return read(source, name, files or NoFiles())
+    return scripts.detect.read(source, name, files or NoFiles())
 
 
 def arguments(script: Script | Sequence[Flag], flags: Mapping[str, Value], words: Sequence[str] = ()) -> list[str]:
@@ -80,8 +79,6 @@ def placed(script: Script | Sequence[Flag], flags: Mapping[str, Value], words: S
     Options of the program come before its sub-command, those of a sub-command after it. They come before the user's words if an
     argument takes all that follows.
     """
-    from gitrun.scripts.argv import positional_words, undeclared_words
-
     script = script if isinstance(script, Script) else Script(tuple(script), ARGS)
     in_files = {flag.name for flag in script.flags if flag.file}
     script = replace(script, flags=tuple(flag for flag in script.flags if not flag.file))
@@ -100,12 +97,12 @@ def placed(script: Script | Sequence[Flag], flags: Mapping[str, Value], words: S
     ]
     made = [_options(level, flags) for level in sorts]
     for name, value in _undeclared(declared.values(), flags).items():
-        made[-1] += undeclared_words(script.frontend, name, value, partial=bool(script.partial))
+        made[-1] += scripts.argv.undeclared_words(script.frontend, name, value, partial=bool(script.partial))
     if script.frontend == "sacred" and made[0] and "with" not in words:
         # sacred takes flags only after the word `with`
         made[0].insert(0, "with")
     for level, more in zip(levels, made, strict=True):
-        more.extend(positional_words([flag for flag in level if flag.action == "positional"], flags))
+        more.extend(scripts.argv.positional_words([flag for flag in level if flag.action == "positional"], flags))
     if any("\0" in word for more in made for word in more):
         raise UsageError("a flag with a NUL cannot be given on a command line", "take the NUL out of its value")
     at = [place for place, _ in places(script, words)]
@@ -160,15 +157,13 @@ def unsure_warning(operation: str, names: Iterable[str], words: Sequence[str]) -
 
 def _options(declared: Sequence[Flag], flags: Mapping[str, Value]) -> list[str]:
     """Returns the words for the options of one command."""
-    from gitrun.scripts.argv import NONE, words_for
-
     words: list[str] = []
     for flag in declared:
         value = flags.get(flag.name)
-        taken_away = value is None and flag.default is not None and flag.action in NONE
+        taken_away = value is None and flag.default is not None and flag.action in scripts.argv.NONE
         is_given = value is not None and (flag.required or not same_value(value, flag.default))
         if flag.action != "positional" and (taken_away or is_given):
-            words += words_for(flag, value)
+            words += scripts.argv.words_for(flag, value)
     return words
 
 

@@ -1,0 +1,17 @@
+"""Other repositories: remotes, quarantine, validation, hooks."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gitrun.sharing import hook_files as hook_files
+    from gitrun.sharing import hooks as hooks
+    from gitrun.sharing import merge as merge
+    from gitrun.sharing import quarantine as quarantine
+    from gitrun.sharing import remotes as remotes
+    from gitrun.sharing import secret_scan as secret_scan
+    from gitrun.sharing import transfer as transfer
+    from gitrun.sharing import validate as validate
+else:
+    from gitrun.lazy import lazy_modules
+
+    __getattr__ = lazy_modules(__name__)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitrun.errors import CannotRun, UsageError
+from gitrun.git.exe import read_config
 from gitrun.model.run import COMPLETED, RUNS, is_id
 
 if TYPE_CHECKING:
@@ -179,10 +180,6 @@ ASKED = ("rev-parse", "--path-format=absolute", "--git-path", "hooks")
 
 def reread(git: Git) -> Git:
     """Returns the repository with its settings read again."""
-    from dataclasses import replace
-
-    from gitrun.git.exe import read_config
-
     return replace(git, config=read_config(git))
 
 

@@ -6,6 +6,7 @@ import shutil
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from gitrun import sharing
 from gitrun.errors import BadRun, GitrunError
 from gitrun.model.run import COMPLETED, RUNS, short
 from gitrun.model.text import count_text, safe_text
@@ -235,9 +236,7 @@ def pre_receive(git: Git, updates: Sequence[Update], *, may_delete: bool) -> lis
 
     A run may be created or extended: its new tip must descend from the old one. All checks of a fetch apply.
     """
-    from gitrun.sharing.validate import Inspector  # imports pygit2, which is slow
-
-    inspector = Inspector(git)
+    inspector = sharing.validate.Inspector(git)
     refused = []
     with no_search_for_cycles():
         for update in updates:

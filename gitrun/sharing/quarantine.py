@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from gitrun import sharing, store
 from gitrun.errors import BadRun, StaleRun
 from gitrun.git.exe import NO_ID
 from gitrun.git.locks import acquire, is_held
@@ -130,11 +131,9 @@ def receive(git: Git, there: Mapping[str, str], wanted: FetchWish) -> Received:
             fresh[run] = tip
     if not fresh:
         return found
-    from gitrun.sharing.validate import Inspector  # imports pygit2
-    from gitrun.store.index import no_search_for_cycles
 
-    inspector = Inspector(git)
-    with no_search_for_cycles():
+    inspector = sharing.validate.Inspector(git)
+    with store.index.no_search_for_cycles():
         chains = list(sound(inspector, fresh, found.refused))
     kept = wanted.keep(chains) if wanted.keep else fresh.keys()
     there_now = ((chain, known.get(chain.run)) for chain in chains if chain.run in kept)
@@ -218,10 +217,10 @@ def decide_moved(git: Git, mine: Chain, theirs: Chain, found: Received) -> Goal 
 
 def merged(git: Git, inspector: Inspector, chains: Sequence[Chain], known: Mapping[str, str], found: Received) -> list[Goal]:
     """Merges the diverged runs and records them in `found`. Returns the ref moves."""
-    from gitrun.sharing.merge import merge
-
     theirs = {chain.run: chain for chain in chains}
-    goals = [Goal(run, merge(git, inspector.chain(run, known[run]), theirs[run]), known[run]) for run in found.diverged]
+    goals = [
+        Goal(run, sharing.merge.merge(git, inspector.chain(run, known[run]), theirs[run]), known[run]) for run in found.diverged
+    ]
     found.merged, found.diverged = found.diverged, []
     return goals
 

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitrun import model
 from gitrun.model.encode import FLAGS, RUN
 from gitrun.model.run import DIRECTORY
 from gitrun.model.secrets import Scanner, is_secret_file, secrets_in_flags, secrets_in_words
@@ -63,10 +64,8 @@ def reasons_in(path: str, content: Iterator[bytes]) -> list[str]:
 
 def values_in(path: str, data: bytes) -> Iterator[str]:
     """Yields the reasons why flags, or the words of a command, look like secrets."""
-    from gitrun.model.toml import read_toml
-
     try:
-        table = read_toml(data.decode())
+        table = model.toml.read_toml(data.decode())
     except (ValueError, RecursionError):
         return
     if path == FLAGS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitrun import git, store
 from gitrun.errors import GitFailed, NotTrusted, UnknownRun, UsageError
 from gitrun.git.exe import last_words
 from gitrun.git.objects import Objects
@@ -67,10 +68,8 @@ class Sharing:
 
     def _keeping(self, pick: Pick) -> Callable[[Sequence[Chain]], Collection[str]]:
         # imported late: pygit2 takes 0.13 s
-        from gitrun.git.odb import Odb
-
         def keep(chains: Sequence[Chain]) -> Collection[str]:
-            found = read_runs(self._git, Odb(self._git), {chain.run: chain.tip for chain in chains}, frozenset())
+            found = read_runs(self._git, git.odb.Odb(self._git), {chain.run: chain.tip for chain in chains}, frozenset())
             return pick([run for run in found if isinstance(run, Run)])
 
         return keep
@@ -118,11 +117,9 @@ class Sharing:
 
         Code of another repository leaves only with `gitrun.pushSubmodules`, or if the caller does not ask here.
         """
-        from gitrun.store.index import Index
-
         if self._settings.push_submodules:
             return {}
-        with Index(self._git) as index, Objects(self._git) as objects:
+        with store.index.Index(self._git) as index, Objects(self._git) as objects:
             known = (run for run in map(index.get, runs) if isinstance(run, Run))
             found = ((run.id, one) for run in known for one in attempts(self._git, objects, run) if one.content)
             return {run: next(iter(outermost(attempt.submodules)), "?") for run, attempt in found}
@@ -136,11 +133,9 @@ class Sharing:
 
     def left_behind(self, runs: Collection[str]) -> list[tuple[str, File]]:
         """Returns the files of these runs that only exist beside the repository, each with the id of its run."""
-        from gitrun.store.kept_files import left_behind
-
         with Index(self._git) as index:
             found = [run for run in map(index.get, runs) if isinstance(run, Run)]
-        return left_behind(self._git, found)
+        return store.kept_files.left_behind(self._git, found)
 
     def delete(self, remote: str, runs: Mapping[str, str]) -> Pushed:
         """Deletes the runs (id -> tip as known here) on the remote. Raises GitFailed."""
@@ -184,9 +179,7 @@ class Sharing:
 
     def signature(self, run: Run) -> Signature | None:
         """Returns git's verdict on the signature of the run's last attempt; None if it is unsigned."""
-        from gitrun.store.commits import signature
-
-        return signature(self._git, run.attempt.id)
+        return store.commits.signature(self._git, run.attempt.id)
 
     def is_key(self, word: str) -> bool:
         """Returns whether a word is the fingerprint of a key."""

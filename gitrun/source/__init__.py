@@ -1,0 +1,32 @@
+"""From words to a plan: snapshot, operations, flags, dependencies, environment."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gitrun.source import build_directories as build_directories
+    from gitrun.source import catalog as catalog
+    from gitrun.source import config_files as config_files
+    from gitrun.source import dependencies as dependencies
+    from gitrun.source import downloads as downloads
+    from gitrun.source import editable_installs as editable_installs
+    from gitrun.source import environment as environment
+    from gitrun.source import flag_cache as flag_cache
+    from gitrun.source import hosted_script as hosted_script
+    from gitrun.source import interpreter as interpreter
+    from gitrun.source import introspect as introspect
+    from gitrun.source import introspect_child as introspect_child
+    from gitrun.source import launchers as launchers
+    from gitrun.source import operations as operations
+    from gitrun.source import parameters as parameters
+    from gitrun.source import planning as planning
+    from gitrun.source import prefixes as prefixes
+    from gitrun.source import project_file as project_file
+    from gitrun.source import reach as reach
+    from gitrun.source import snapshot as snapshot
+    from gitrun.source import stray_installs as stray_installs
+    from gitrun.source import submodules as submodules
+    from gitrun.source import surroundings as surroundings
+else:
+    from gitrun.lazy import lazy_modules
+
+    __getattr__ = lazy_modules(__name__)

@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, cast
 
+from gitrun import model
 from gitrun.errors import CannotRun, GitrunError, UnknownOperation, UsageError
 from gitrun.git.objects import EXECUTABLE, FILE, LINK, TREE, Entry, Object
 from gitrun.model.entry import Definition
@@ -245,10 +246,8 @@ def completions(git: Git, name: str | None) -> Iterator[str]:
 
 def choices_of(flag: Flag) -> list[str]:
     """Returns the known values of a flag, as typed."""
-    from gitrun.model.flags import format_value
-
     given = flag.choices or ((True, False) if flag.kind == "bool" or isinstance(flag.default, bool) else ())
-    return [format_value(choice) for choice in given]
+    return [model.flags.format_value(choice) for choice in given]
 
 
 def other_tools(git: Git) -> list[str]:

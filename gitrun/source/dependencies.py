@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from gitrun import source
 from gitrun.errors import CannotRun, UsageError
 from gitrun.git.locks import make_private
 from gitrun.git.objects import EXECUTABLE, FILE, TREE, entry_at
@@ -170,9 +171,7 @@ def input_file(session: Session, objects: Objects, one: Input, asked: tuple[str,
     """
     tree, operation = asked
     if one.url:
-        from gitrun.source.downloads import download  # imports urllib, which is slow
-
-        size = download(session.git, one, operation, session.settings).stat().st_size
+        size = source.downloads.download(session.git, one, operation, session.settings).stat().st_size
         return InputFile(one.path, size, one.sha256, one.url)
     found = in_tree(session.git, objects, tree, one.path) or on_disk(session.git, objects, (tree, one.path), operation)
     if one.sha256 and one.sha256 != found.sha256:

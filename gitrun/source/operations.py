@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from gitrun import model, scripts, source
 from gitrun.errors import CannotRun, ObjectsGone, UnknownOperation, UsageError
 from gitrun.git.objects import EXECUTABLE, FILE, Object, entry_at
 from gitrun.model.flags import same_value
@@ -174,10 +175,8 @@ def definition_of(objects: Objects, tree: str, name: str) -> Definition | None:
     for file in (GITRUN, PYPROJECT):
         entry = top.get(file.encode())
         if entry and entry.mode in {FILE, EXECUTABLE}:
-            from gitrun.source.project_file import read_definitions
-
             data = require_there(objects, entry.id).data
-            found = read_definitions(data or b"", file, name).get(name)
+            found = source.project_file.read_definitions(data or b"", file, name).get(name)
             if found:
                 return found
     return None
@@ -220,15 +219,13 @@ def notebook_operation(objects: Objects, name: str, path: str, tree: str, words:
 
 def notebook_in(objects: Objects, path: str, tree: str) -> Notebook:
     """Reads the notebook at a path of the tree. Raises UsageError, CannotRun."""
-    from gitrun.scripts.notebooks import read_notebook
-
     entry = entry_at(objects, tree, os.fsencode(path))
     if entry is None or entry.mode not in {FILE, EXECUTABLE}:
         raise CannotRun(f"there is no '{path}' in this source")
     data = require_there(objects, entry.id).data
     if data is None:
         raise CannotRun(f"'{path}' is too large for a notebook", "clear its outputs")
-    return read_notebook(data, path)
+    return scripts.notebooks.read_notebook(data, path)
 
 
 def below_top(git: Git, typed: str) -> str:
@@ -310,25 +307,23 @@ def declared_by_entry(
 
     Raises CannotRun, UsageError.
     """
-    from gitrun.model.entry import ENV, over
-
     style, said = definition.flags_to, definition.flags
     if definition.file:
         found = file_flags(objects, definition, tree)
-        return Declared(over(found, said), None, style, found)
+        return Declared(model.entry.over(found, said), None, style, found)
     if operation.kind == STEPS:
-        return Declared(over(step_flags(objects, definition, tree), said))
+        return Declared(model.entry.over(step_flags(objects, definition, tree), said))
     if operation.kind == SCRIPT:
         script = asked(objects, operation, tree) if definition.asks else script_in(objects, operation.script, tree)
         script = with_parameters(objects, operation, script.chosen(operation.words, given), tree, given)
         if not style or style == script.style:
-            return Declared(over(script.flags, said), script, script.style)
+            return Declared(model.entry.over(script.flags, said), script, script.style)
         return Declared(said or None, None, style)
-    if operation.kind == NOTEBOOK and operation.command[0] == PYTHON and style != ENV:
+    if operation.kind == NOTEBOOK and operation.command[0] == PYTHON and style != model.entry.ENV:
         if style == ARGS:
             raise UsageError(f"{operation.name} is a notebook, which takes no arguments", 'flags-to = "globals" is its way')
         flags = notebook_in(objects, operation.script, tree).flags
-        return Declared(over(flags, said), Script(flags, GLOBALS), GLOBALS)
+        return Declared(model.entry.over(flags, said), Script(flags, GLOBALS), GLOBALS)
     return Declared(said or None, None, style)
 
 
@@ -339,14 +334,13 @@ def step_flags(objects: Objects, definition: Definition, tree: str, above: tuple
     """
     if definition.name in above:
         raise UsageError(f"the steps of {definition.name} lead back to it", " -> ".join((*above, definition.name)))
-    from gitrun.model.entry import over
 
     found: dict[str, Flag] = {}
     for step in definition.steps:
         operation = step_operation(objects, step.operation, tree)
         inner = operation.definition
         if inner and operation.kind == STEPS:
-            flags = over(step_flags(objects, inner, tree, (*above, definition.name)), inner.flags)
+            flags = model.entry.over(step_flags(objects, inner, tree, (*above, definition.name)), inner.flags)
         else:
             flags = declared_by(objects, operation, tree).flags or ()
         own = {name for name, _ in step.flags}
@@ -363,17 +357,14 @@ def file_flags(objects: Objects, definition: Definition, tree: str) -> tuple[Fla
     if mode_of(objects, tree, definition.file) is None:
         raise UsageError(f"there is no '{definition.file}', which has the flags of {definition.name}", "is it ignored by git?")
     data = require_there(objects, f"{tree}:{definition.file}").data
-    from gitrun.source.config_files import read_flags
 
-    return read_flags(data or b"", definition.file)
+    return source.config_files.read_flags(data or b"", definition.file)
 
 
 def asked(objects: Objects, operation: Operation, tree: str) -> Script:
     """Runs the program to ask for its flags, as its entry allows. Raises CannotRun."""
     # importing what starts programs takes as long as all else here
-    from gitrun.source.introspect import ask_here
-
-    return ask_here(objects.git, tree, operation.script)
+    return source.introspect.ask_here(objects.git, tree, operation.script)
 
 
 def script_in(objects: Objects, path: str, tree: str) -> Script:

@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gitrun import source
 from gitrun.errors import CannotRun, UsageError
 from gitrun.git.objects import EXECUTABLE, FILE, entry_at
 from gitrun.scripts.discover import BESIDE
@@ -59,9 +60,7 @@ def values_in(data: bytes, path: str, section: str) -> Sequence[Flag]:
 
     Raises CannotRun if the library that reads the format is not installed.
     """
-    from gitrun.source.config_files import read_flags
-
-    found = read_flags(data, path)
+    found = source.config_files.read_flags(data, path)
     found = tuple(flag for flag in found if not section or f"{flag.name}.".startswith(f"{section}."))
     return [replace(flag, file=path) for flag in found] if len(found) <= MOST else []
 
@@ -74,10 +73,9 @@ def values_to_write(flags: Mapping[str, Value], script: Script | None) -> dict[s
             by_path.setdefault(flag.file, []).append(flag)
     if not by_path:
         return {}
-    from gitrun.source.config_files import changed
 
     own = {
-        path: changed({flag.name: flags[flag.name] for flag in found if flag.name in flags}, tuple(found))
+        path: source.config_files.changed({flag.name: flags[flag.name] for flag in found if flag.name in flags}, tuple(found))
         for path, found in by_path.items()
     }
     return {path: values for path, values in own.items() if values}

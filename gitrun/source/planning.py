@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from gitrun import model, source
 from gitrun.errors import BadRun, UsageError
 from gitrun.model.entry import ENV
 from gitrun.model.flags import Flags, Typed, defaults, instead_of, same_value, settle
@@ -361,9 +362,7 @@ def require_flags(asked: Asked, flags: Flags, *, force: bool) -> None:
 def written_by(flags: Flags, declared: Declared, file: str) -> dict[str, dict[str, Value | None]]:
     """Returns the flags that differ from the config files, by path. None marks a key to delete."""
     if file:
-        from gitrun.source.config_files import changed
-
-        values = changed(flags, declared.file)
+        values = source.config_files.changed(flags, declared.file)
         return {file: values} if values else {}
     if declared.host:  # a command is given only the flags that were typed: the others stay as the file has them
         script = declared.host.script
@@ -374,9 +373,7 @@ def written_by(flags: Flags, declared: Declared, file: str) -> dict[str, dict[st
 
 def entry_basis() -> Basis:
     """Returns the basis of an entry's run before its needs are known."""
-    from gitrun.model.provenance import Basis
-
-    return Basis(is_entry=True)
+    return model.provenance.Basis(is_entry=True)
 
 
 def moved_flags(old: Flags, before: Declared, now: Declared, *, force: bool) -> tuple[Flags, tuple[str, ...]]:

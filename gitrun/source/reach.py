@@ -7,6 +7,7 @@ import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from gitrun import scripts
 from gitrun.errors import UsageError
 from gitrun.model.flags import Flags, Typed, defaults, format_value, same_value
 from gitrun.model.run import COMMAND, NOTEBOOK, PROGRAM, STEPS
@@ -132,9 +133,8 @@ def reaches(objects: Objects, script: Script, source: bytes, tree: str, flag: tu
         known = Flags(defaults(script.flags))
         has_words = placed(script, known.put({name: value})) != placed(script, known)
         return has_words or is_variable_read(objects, source, tree, name)
-    from gitrun.scripts.usage import sees
 
-    return sees(source, name) or is_variable_read(objects, source, tree, name)
+    return scripts.usage.sees(source, name) or is_variable_read(objects, source, tree, name)
 
 
 def is_variable_read(objects: Objects, source: bytes, tree: str, name: str) -> bool:
@@ -150,9 +150,8 @@ def source_of(objects: Objects, operation: Operation, tree: str) -> bytes:
     data = (found.data or b"") if found else b""
     if operation.kind != NOTEBOOK:
         return data
-    from gitrun.scripts.notebooks import code_after_flags
 
-    return code_after_flags(data, operation.script, is_python=operation.command[0] == PYTHON)
+    return scripts.notebooks.code_after_flags(data, operation.script, is_python=operation.command[0] == PYTHON)
 
 
 def require_reach(operation: Operation, declared: Declared, lost: Collection[str], flags: Mapping[str, Value]) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from gitrun.errors import GitFailed
 from gitrun.git.exe import last_words
 from gitrun.git.locks import make_common
+from gitrun.git.objects import TreeMaker, edit_tree
 from gitrun.git.status import WorktreeStatus, read_status
 from gitrun.model.plan import Source
 from gitrun.model.run import DIRECTORY, Skipped
@@ -259,8 +260,6 @@ def without_records(git: Git, objects: Objects, tree: str) -> str:
     """Returns the tree without a `.gitrun` directory that the user committed."""
     if objects.read(f"{tree}:{DIRECTORY}") is None:
         return tree
-    from gitrun.git.objects import TreeMaker, edit_tree
-
     with TreeMaker(git) as maker:
         return edit_tree(objects, maker, tree, {os.fsencode(DIRECTORY): None})
 

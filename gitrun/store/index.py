@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from gitrun import git, store
 from gitrun.errors import GitrunError, ObjectsGone
 from gitrun.git.locks import make_common
 from gitrun.model.run import ENDED, BrokenRun, Run, going_on
@@ -325,29 +326,23 @@ class Index:
 
     def _one_is_back(self) -> bool:
         """Returns whether one of the first FEW unreadable runs is readable now."""
-        from gitrun.git.objects import Objects
-        from gitrun.store.runs import read_runs
-
         asked = "SELECT id, tip FROM runs WHERE broken IS NOT NULL ORDER BY id LIMIT ?"
-        with suppress(ObjectsGone), Objects(self._git) as few:
-            found = read_runs(self._git, few, dict(self._base.execute(asked, (FEW,)).fetchall()), frozenset())
+        with suppress(ObjectsGone), git.objects.Objects(self._git) as few:
+            found = store.runs.read_runs(self._git, few, dict(self._base.execute(asked, (FEW,)).fetchall()), frozenset())
             return any(isinstance(run, Run) for run in found)
         return False
 
     def _store(self, changed: Mapping[str, str], before: Mapping[str, str]) -> int:
         """Reads these runs in rounds and stores them where rows are still as in `before`. Returns how many were stored."""
-        from gitrun.git.objects import Objects
-        from gitrun.store.runs import read_runs
-
         names, stored = list(changed.items()), 0
-        with Objects(self._git) as few, no_search_for_cycles():
+        with git.objects.Objects(self._git) as few, no_search_for_cycles():
             reader = bulk_reader(self._git) if len(names) >= MANY and not is_partial(self._git) else few
             for start in range(0, len(names), ROUND):
                 some = dict(names[start : start + ROUND])
                 try:
-                    found = read_runs(self._git, reader, some, frozenset())
+                    found = store.runs.read_runs(self._git, reader, some, frozenset())
                 except ObjectsGone:  # a truncated tree kills git cat-file, and with it the answers for other runs
-                    found = read_runs(self._git, bulk_reader(self._git), some, frozenset())
+                    found = store.runs.read_runs(self._git, bulk_reader(self._git), some, frozenset())
                 rows = sorted(((*row(run), before.get(run.id, "")) for run in found), key=itemgetter(0))  # three times as fast
                 with self._base:
                     self._base.execute("BEGIN")

@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gitrun import model
 from gitrun.errors import CannotRun, RunIsRunning, StaleRun
 from gitrun.git.locks import Lock, acquire, is_at, is_held
 from gitrun.model.run import is_id, short
@@ -170,12 +171,10 @@ class Live:
 
     def read_end(self) -> Outcome | None:
         """Returns how the program ended; None if no supervisor saw the end."""
-        from gitrun.model.plan import Outcome
-
         try:
             found = json.loads(self.ended.read_bytes())
             started, stopped = (datetime.fromtimestamp(found.pop(name), timezone.utc) for name in ("started", "stopped"))
-            return Outcome(**found, started=started, stopped=stopped)
+            return model.plan.Outcome(**found, started=started, stopped=stopped)
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None
 
@@ -245,10 +244,8 @@ def live_runs(state: Path) -> frozenset[str]:
 
 def metrics_of(state: Path, run: str) -> Metrics | None:
     """Returns the metrics so far of a run that is running here; None if there are none."""
-    from gitrun.model.metrics import Metrics
-
     try:
-        return Metrics.unpack(json.loads((directory_of(state, run) / SHOWN).read_bytes()))
+        return model.metrics.Metrics.unpack(json.loads((directory_of(state, run) / SHOWN).read_bytes()))
     except (OSError, ValueError, TypeError, AttributeError):
         return None
 

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitrun import model, store
 from gitrun.errors import GitrunError, StaleRun
 from gitrun.git.exe import NO_ID
 from gitrun.git.locks import acquire, make_common
@@ -142,13 +143,10 @@ def add_run(git: Git, run: str) -> bool:
             return False
         from sqlite3 import Error
 
-        from gitrun.model.run import Run
-        from gitrun.store.index import Index
-
         with suppress(Error):
-            with Index(git) as index, Objects(git) as objects:
+            with store.index.Index(git) as index, Objects(git) as objects:
                 found = index.get(run)
-                if not isinstance(found, Run):
+                if not isinstance(found, model.run.Run):
                     return False
                 output = objects.read(at_of(found.attempt), limit=LARGEST)
             one, how = found.attempt, ending_of(found.attempt)
@@ -173,9 +171,8 @@ def add_commit(git: Git, commit: str, tree: str) -> bool:
     """Writes the note of a user's commit, if it has runs. Returns whether it was written."""
     if not are_wanted(git) or not git.state.exists():  # a commit hook creates no state in a repository without runs
         return False
-    from gitrun.store.index import Index
 
-    with Index(git) as index:
+    with store.index.Index(git) as index:
         text = commit_note(index, commit, tree)
     if not text:
         return False
@@ -276,9 +273,7 @@ def notes_of_all(git: Git, index: Index, runs: Sequence[Run]) -> Iterator[tuple[
 
 def attempts_of(git: Git, objects: Objects, run: Run) -> tuple[Attempt, ...]:
     """Returns the attempts of a run, without reading anything if there is only one."""
-    from gitrun.store.runs import attempts
-
-    return (run.attempt,) if run.attempt.id == run.id else attempts(git, objects, run)
+    return (run.attempt,) if run.attempt.id == run.id else store.runs.attempts(git, objects, run)
 
 
 def at_of(attempt: Attempt) -> str:

@@ -7,7 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from gitrun import git, model
 from gitrun.errors import BadRun
+from gitrun.git.objects import Objects
+from gitrun.log import environment
 from gitrun.model import decode, encode
 from gitrun.model.lent import Lent, read_lent
 from gitrun.model.run import BrokenRun, Notes, Run, is_id
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from gitrun.git.exe import Git
-    from gitrun.git.objects import Object, Objects
+    from gitrun.git.objects import Object
     from gitrun.model.run import Attempt
     from gitrun.store.commits import Commit
 
@@ -293,14 +296,9 @@ class Output:
 
     def read(self) -> bytes:
         """Returns the recorded output; empty if there is none. Opens the repository."""
-        from gitrun.git.exe import Git
-        from gitrun.git.objects import Objects
-        from gitrun.log import environment
-        from gitrun.model.encode import OUTPUT
-
         place = Path(self.git_dir)
-        with Objects(Git(place, place, None, "", environment(), {})) as objects:
-            found = objects.read(f"{self.commit}:{OUTPUT}")
+        with git.objects.Objects(git.exe.Git(place, place, None, "", environment(), {})) as objects:
+            found = objects.read(f"{self.commit}:{model.encode.OUTPUT}")
         return found.data or b"" if found else b""
 
 
@@ -311,11 +309,9 @@ def is_partial(git: Git) -> bool:
     return "extensions.partialclone" in git.config or any(values[-1] == "true" for values in promised)
 
 
-def bulk_reader(git: Git) -> Any:  # noqa: ANN401 - an Odb, whose module imports pygit2
+def bulk_reader(repository: Git) -> Any:  # noqa: ANN401 - an Odb, whose module imports pygit2
     """Returns a libgit2 reader for very many local objects."""
-    from gitrun.git.odb import Odb
-
-    return Odb(git)
+    return git.odb.Odb(repository)
 
 
 @contextmanager
@@ -324,8 +320,6 @@ def reader_of_all(git: Git) -> Iterator[Any]:
     if not is_partial(git):
         yield bulk_reader(git)
         return
-    from gitrun.git.objects import Objects
-
     with Objects(git) as objects:
         yield objects
 

@@ -12,6 +12,7 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from gitrun import store
 from gitrun.errors import GitFailed, NotTrusted
 from gitrun.git.locks import make_common
 from gitrun.model.run import DIRECTORY, EMPTY_TREE, is_id, short
@@ -60,9 +61,8 @@ def is_trusted_commit(git: Git, commit: str) -> bool:
     # a signature is verified only if that can matter: it starts gpg or ssh-keygen
     if f"\n{SIGNER}" not in text or is_taken_back(text, commit):
         return False
-    from gitrun.store.commits import signature
 
-    return is_trusted_signer(git, signature(git, commit))
+    return is_trusted_signer(git, store.commits.signature(git, commit))
 
 
 def is_trusted_signer(git: Git, found: Signature | None) -> bool:
@@ -150,9 +150,8 @@ def require_trusted(git: Git, run: Run, *, clean: bool = False) -> None:
         if not clean and attempt.result and not is_trusted_commit(git, attempt.result):
             raise not_left_here(git, run)
         return
-    from gitrun.store.commits import signature
 
-    found, known = signature(git, attempt.id), short(run.id)
+    found, known = store.commits.signature(git, attempt.id), short(run.id)
     error = NotTrusted(
         f"run {known} was not made here, and is data until it is trusted", f"git run trust {known}, once you have read it"
     )
@@ -185,10 +184,8 @@ def difference(git: Git, attempt: Attempt) -> str:
     base = attempt.base or EMPTY_TREE
     old, new = base, attempt.id
     if attempt.content:
-        from gitrun.store.submodules import Side, aligned, side_of
-
         with suppress(GitFailed):  # a missing object is reported below
-            old, new = aligned(git, Side(base), side_of(attempt, attempt.id))
+            old, new = store.submodules.aligned(git, store.submodules.Side(base), store.submodules.side_of(attempt, attempt.id))
     changed = changed_files(git, old, new)
     if changed is None:
         return f"its commit {short(base)} is not here"

@@ -1,0 +1,13 @@
+"""Finds and repairs damage, and frees space: doctor, fsck, gc."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gitrun.upkeep import doctor as doctor
+    from gitrun.upkeep import fsck as fsck
+    from gitrun.upkeep import gc as gc
+    from gitrun.upkeep import rewritten as rewritten
+else:
+    from gitrun.lazy import lazy_modules
+
+    __getattr__ = lazy_modules(__name__)

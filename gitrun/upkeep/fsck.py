@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import GitFailed
 from gitrun.git.locks import is_held
+from gitrun.git.objects import ids_in
 from gitrun.model.diagnostics import Finding
 from gitrun.model.run import RUNS, TRASH, BrokenRun, Run, is_id, short
 from gitrun.model.text import count_text
@@ -297,8 +298,6 @@ def hurt(git: Git, known: Mapping[str, str], bad: frozenset[str]) -> dict[str, l
     found: dict[str, list[str]] = {}
     if not bad:
         return found
-    from gitrun.git.odb import ids_in
-
     reader, sound = bulk_reader(git), set[str]()
     for run, tip in known.items():
         seen, front = set[str](), [tip] if is_id(tip) else []

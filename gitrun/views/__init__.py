@@ -1,0 +1,18 @@
+"""Reading many runs: select, compare, diff, history, report."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gitrun.views import compare as compare
+    from gitrun.views import contents as contents
+    from gitrun.views import diff as diff
+    from gitrun.views import formats as formats
+    from gitrun.views import gates as gates
+    from gitrun.views import history as history
+    from gitrun.views import paths as paths
+    from gitrun.views import report as report
+    from gitrun.views import select as select
+else:
+    from gitrun.lazy import lazy_modules
+
+    __getattr__ = lazy_modules(__name__)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitrun import model
 from gitrun.errors import BadRun, ObjectsGone
 from gitrun.git.objects import Objects
 from gitrun.model import encode
@@ -154,25 +155,22 @@ def family(git: Git, run: Run) -> tuple[Basis | None, tuple[StepRun, ...]]:
         found = objects.read(f"{run.attempt.id}:{encode.RUN}")
         if found is None or found.data is None or not encode.rests_on_more(found.data):
             return None, ()
-        from gitrun.model.provenance import read_basis, read_steps
 
         result = objects.read(f"{run.attempt.left}:{encode.RESULT}") if run.attempt.kind == STEPS else None
-        return read_basis(found.data), read_steps(result.data) if result else ()
+        return model.provenance.read_basis(found.data), model.provenance.read_steps(result.data) if result else ()
 
 
 def bases(git: Git, runs: Sequence[Run]) -> list[Basis]:
     """Returns the basis of each run's last attempt; an empty one if it cannot be read."""
-    from gitrun.model.provenance import NOTHING, read_basis
-
     names = [f"{run.attempt.id}:{encode.RUN}" for run in runs]
     try:
         with Objects(git) as objects:
             records = objects.read_many(names)
     except ObjectsGone:  # git cat-file dies when it reads a truncated tree, and with it all other requests
         records = bulk_reader(git).read_many(names)
-    found = [NOTHING] * len(runs)
+    found = [model.provenance.NOTHING] * len(runs)
     for place, one in enumerate(records):
         if one and one.data and encode.rests_on_more(one.data):
             with suppress(BadRun):
-                found[place] = read_basis(one.data)
+                found[place] = model.provenance.read_basis(one.data)
     return found

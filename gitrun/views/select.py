@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitrun import model, store
 from gitrun.errors import UnknownRun, UsageError
 from gitrun.model.filters import PROPERTIES, look_up, names_in, read_filter
 from gitrun.model.run import RUNNING
@@ -138,11 +139,8 @@ def select_deleted(git: Git, there: Sequence[Run | BrokenRun], names: Sequence[s
 
     Raises UsageError, UnknownRun.
     """
-    from gitrun.model.run import Run
-    from gitrun.store.trash import find_deleted
-
-    sound = [run for run in there if isinstance(run, Run)]
-    named: dict[str, Run | BrokenRun] = {}
+    sound = [run for run in there if isinstance(run, model.run.Run)]
+    named: dict[str, model.run.Run | BrokenRun] = {}
     for name in names:
         match = RANGE.fullmatch(name)
         if match and name != ":":
@@ -151,12 +149,12 @@ def select_deleted(git: Git, there: Sequence[Run | BrokenRun], names: Sequence[s
             if first < 1 or not sound[first - 1 : last]:
                 raise UnknownRun(f"there are no runs {name} among the deleted ones", "git run list --deleted shows them")
         else:
-            run = find_deleted(there, name)
+            run = store.trash.find_deleted(there, name)
             named.setdefault(run.id, run)
     runs = list(named.values()) if names else list(there)
     if question.is_plain:
         return runs
-    return [run for _, run in choose(git, ((0, run) for run in runs if isinstance(run, Run)), question)]
+    return [run for _, run in choose(git, ((0, run) for run in runs if isinstance(run, model.run.Run)), question)]
 
 
 def choose(git: Git, runs: Iterable[tuple[int, Run]], question: Query) -> list[tuple[int, Run]]:

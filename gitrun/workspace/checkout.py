@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gitrun import store
 from gitrun.errors import CannotRun, UnknownRun, UsageError
 from gitrun.git.objects import COMMIT, EXECUTABLE, LINK, Objects, TreeMaker, entry_at
 from gitrun.model import encode
@@ -125,9 +126,8 @@ def bring_made(session: Session, request: Request, run: str, outcome: Outcome | 
     wanted = not request.in_place and (session.settings.bring if request.bring is None else request.bring)
     if not (wanted and outcome and (outcome.files or outcome.steps)):
         return []
-    from gitrun.store.index import Index
 
-    with Index(session.git) as index:
+    with store.index.Index(session.git) as index:
         found = [index.get(one) for one in (run, *parts(session.git, outcome.steps))]
     return [bring(session.git, one) for one in found if isinstance(one, Run)]
 

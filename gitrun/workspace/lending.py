@@ -16,6 +16,7 @@ from fnmatch import fnmatchcase
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
+from gitrun import workspace
 from gitrun.model.lent import COPY, LINK, Lent, changes_since
 from gitrun.model.secrets import is_secret_file
 from gitrun.workspace.links import is_cache, links_for
@@ -298,9 +299,8 @@ def demote_largest(parts: Sequence[Part], settings: Settings, state: Path) -> No
     total = sum(stamp[3] for part in parts for stamp in part.copies.values())
     if total <= settings.lend_max_total:
         return
-    from gitrun.workspace.reflink import shares_blocks
 
-    if shares_blocks(state):
+    if workspace.reflink.shares_blocks(state):
         return
     sized = [(stamp[3], path, part) for part in parts for path, stamp in part.copies.items()]
     for size, path, part in sorted(sized, key=lambda one: (-one[0], one[1])):

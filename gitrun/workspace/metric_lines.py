@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from gitrun import model
 from gitrun.model.metrics import STEP, Gathering, Steps, as_float
 from gitrun.process.output_lines import Lines, open_regular, pieces
 
@@ -57,10 +58,8 @@ def rules_for(plan: Plan, patterns: tuple[tuple[str, str], ...] = ()) -> MetricR
 
     `patterns` come from the settings; patterns of the operation's entry turn the two rules off.
     """
-    from gitrun.model.metric_patterns import read_patterns
-
     own = plan.patterns
-    given = read_patterns(plan.params.metrics, "--metric") if plan.params.metrics else ()
+    given = model.metric_patterns.read_patterns(plan.params.metrics, "--metric") if plan.params.metrics else ()
     named = {**dict(patterns), **dict(own), **dict(given)}
     # a program that prints its flags prints a number only for a number: `loss: 0.3` is no echo of loss=hinge
     numbers = {name: number for name, value in plan.flags.items() if (number := as_number(value)) is not None}
@@ -133,8 +132,6 @@ class Scanner:
 
     def _read_lines(self, stream: Stream, lines: Iterable[tuple[bytes, bytes]], there: tuple[bytes, ...]) -> None:
         """Reads lines, each given with its lower-case form. `there` are the needles found in the block."""
-        from gitrun.model.log_lines import LogLines
-
         self._line = self._line or re.compile(LINE)
         if there not in self._needles:
             if len(self._needles) > MOST_KINDS:
@@ -142,7 +139,7 @@ class Scanner:
                 self._needles.clear()
             self._needles[there] = re.compile(b"|".join(there) or rb"(?!)")
         match, search = self._line.match, self._needles[there].search
-        log = stream.log = stream.log or LogLines()
+        log = stream.log = stream.log or model.log_lines.LogLines()
         for line, small in lines:
             if b":" in line and (found := match(line)):
                 self._add(stream, *found.groups(b""))

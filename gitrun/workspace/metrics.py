@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from gitrun import workspace
 from gitrun.model.metrics import Gathered, Gathering, Metrics
 from gitrun.process import output_lines
 from gitrun.workspace.logged_metrics import Logged
@@ -116,15 +117,14 @@ class Meter:
             return False
         if self._files is None:
             # imported late: many programs end before this
-            from gitrun.workspace.live_files import LiveFiles
-
-            self._files = LiveFiles(self._tree, self._apart, self._begun)
+            self._files = workspace.live_files.LiveFiles(self._tree, self._apart, self._begun)
         return self._files.look(SLICE)
 
     def _searching(self) -> Search:
-        from gitrun.workspace.output_patterns import Search
 
-        self._search = self._search or Search(self._live.directory, self._live.output, self._live.switches)
+        self._search = self._search or workspace.output_patterns.Search(
+            self._live.directory, self._live.output, self._live.switches
+        )
         return self._search
 
     def _record(self, gathered: Gathered, say: Callable[[str], None]) -> Metrics:
@@ -177,17 +177,15 @@ def of_files(outcome: Outcome, tree: Path, say: Callable[[str], None], progress:
     paths = [file.path for file in outcome.files]
     if events := [path for path in paths if EVENTS in path]:
         # imported late: few runs leave event files
-        from gitrun.workspace.tensorboard import gather
-
         gathering = Gathering()
-        if not gather(tree, events, outcome.started.timestamp(), gathering, lambda: progress.turn(gathering)):
+        if not workspace.tensorboard.gather(
+            tree, events, outcome.started.timestamp(), gathering, lambda: progress.turn(gathering)
+        ):
             say("not all of the event files could be read: they are too large")
         yield gathering
     if any(path.endswith((".json", ".csv", ".tsv")) for path in paths):
-        from gitrun.workspace import metric_files
-
         gathering = Gathering()
-        large = metric_files.gather(tree, paths, gathering)
+        large = workspace.metric_files.gather(tree, paths, gathering)
         if large:
             say(f"not read for metrics, for they have more than 64 MiB: {', '.join(large)}")
         yield gathering
