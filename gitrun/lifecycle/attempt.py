@@ -20,8 +20,9 @@ from gitrun.model.run import COMPLETED, ERROR, TERMINATED, short
 from gitrun.model.text import safe_text, size_text
 from gitrun.process.run import execute
 from gitrun.process.signals import INTERRUPTS, Signals
+from gitrun.source.launchers import lacks_packages
 from gitrun.source.snapshot import NAMED, listing
-from gitrun.source.surroundings import has_installed
+from gitrun.source.surroundings import has_installed, upwards
 from gitrun.store import notes
 from gitrun.store.attempts import finish, renew
 from gitrun.store.kept_files import kept
@@ -233,7 +234,20 @@ def carry_out(session: Session, job: Job, site: Site, signals: Signals) -> Outco
     if job.around and has_installed(job.around, outcome.started.timestamp()):
         for stray in source.stray_installs.of_environments(session.git):
             session.say(f"warning: {stray.words}. To mend it: {stray.hint}")
+    if outcome.status == ERROR:
+        advise_sync(session, job)
     return outcome
+
+
+def advise_sync(session: Session, job: Job) -> None:
+    """Suggests `uv sync` after a failed command of uv, if the environment that uv was handed lacks a required package."""
+    handed, top = job.around.handed if job.around else None, session.git.worktree
+    if not (handed and top and handed.prefix and "UV_NO_SYNC" in handed.variables):
+        return
+    if os.path.basename(job.plan.command[0]) == "uv" and lacks_packages(
+        handed.prefix, upwards(str(top / job.plan.cwd), str(top))
+    ):
+        session.say("note: uv's environment was not synced. To sync it: uv sync")
 
 
 def shared_now(session: Session, job: Job, site: Site) -> list[tuple[bytes, str]]:

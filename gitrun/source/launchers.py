@@ -7,18 +7,21 @@ and poetry would create an empty one for the new path.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import tomli
+
 from gitrun.errors import CannotRun
 from gitrun.process.run import ask
 from gitrun.source.interpreter import mtime, read_cache, write_cache
-from gitrun.source.prefixes import is_environment
+from gitrun.source.prefixes import is_environment, names_in, sites_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 WRITES = {
     "uv": frozenset({"add", "remove", "sync", "venv", "lock"}),
@@ -187,6 +190,30 @@ def answer(launcher: str, question: tuple[str, ...], environ: Mapping[str, str],
     place = place if is_environment(place) else ""
     write_cache(cache, known | {key: {"path": place, "stamp": stamp_of(place, looked_at)}})
     return place
+
+
+def lacks_packages(prefix: str, directories: Iterable[str]) -> bool:
+    """Returns whether the nearest pyproject.toml requires a package that the environment at `prefix` does not have.
+
+    Requirements with a marker are not checked: they may be for another platform.
+    """
+    text = next(filter(None, (read(os.path.join(directory, "pyproject.toml")) for directory in directories)), b"")
+    try:
+        project = tomli.loads(text.decode()).get("project")
+    except (ValueError, RecursionError):
+        return False
+    listed = project.get("dependencies") if isinstance(project, dict) else None
+    required = [one for one in listed if isinstance(one, str) and ";" not in one] if isinstance(listed, list) else []
+    names = {normal(match[0]) for one in required if (match := re.match(r"[A-Za-z0-9][\w.-]*", one.strip()))}
+    there = {
+        normal(name.rpartition(".")[0].split("-")[0]) for site in sites_of(prefix) for name in names_in(site) if "info" in name
+    }
+    return bool(names - there)
+
+
+def normal(name: str) -> str:
+    """Returns the normalized name of a package (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def stamp_of(place: str, looked_at: list[str]) -> list[int]:

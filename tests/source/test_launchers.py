@@ -49,6 +49,22 @@ def test_without_an_environment_uv_makes_one_for_the_run_and_says_how_to_share_o
     assert "note" not in project.run("--", "uv", "run", "demo").stderr
 
 
+SYNC = "note: uv's environment was not synced. To sync it: uv sync"
+
+
+def test_failed_run_of_uv_says_that_a_required_package_is_missing(project):
+    file = project.repo.path / "pyproject.toml"
+    text = file.read_text()
+    need = "certifi"
+    file.write_text(text.replace("dependencies = []", f'dependencies = ["{need}>=1"]'))
+    words = ("--", "uv", "run", "python", "-c")
+    assert SYNC in project.repo.run(*words, f"import {need}", env=project.environ).stderr
+    assert SYNC not in project.run(*words, "print(1)").stderr
+    file.write_text(text.replace("dependencies = []", f'dependencies = ["PyTest", "{need}; python_version < \'3\'"]'))
+    ended = project.repo.run(*words, "raise SystemExit(3)", env=project.environ)
+    assert (ended.returncode, SYNC in ended.stderr) == (3, False)
+
+
 def test_uv_uses_the_environment_that_a_variable_names(project, tmp_path):
     other = tmp_path / "other"
     environ = {**project.environ, "UV_PROJECT_ENVIRONMENT": str(other)}
