@@ -17,7 +17,7 @@ from gitrun.model.metrics import MOST_NAMES
 from gitrun.model.plan import Outcome
 from gitrun.process.output_lines import LONGEST, SIZE, needle
 from gitrun.store.live import hold
-from gitrun.workspace.metric_lines import MetricRules, write_rules
+from gitrun.workspace.metric_lines import MetricRules, read_rules, write_rules
 from gitrun.workspace.metrics import Meter
 
 NOW = datetime(2026, 11, 22, tzinfo=timezone.utc)
@@ -215,3 +215,11 @@ def test_summary_is_exact_where_the_series_is_thinned(tmp_path) -> None:
     assert (rows[0]["step"], rows[-1]) == (0, {"step": 29_999, "x": values[-1]})
     assert all(row["x"] == values[row["step"]] for row in rows)
     assert said[-1].startswith(f"note: metrics have 30,000 points, {len(rows):,} of them are recorded")
+
+
+def test_rules_are_read_back_also_those_of_earlier_versions(tmp_path) -> None:
+    rules = MetricRules({"lr": 0.1, "amp": 1.0, "seed": math.inf}, (("x", r"x=(\d+)"),), only_patterns=True)
+    write_rules(tmp_path, rules)
+    assert read_rules(tmp_path) == rules
+    (tmp_path / "rules.json").write_text('{"flags": ["lr"], "patterns": [["x", "x=(.)"]]}')
+    assert read_rules(tmp_path) == MetricRules({}, (("x", "x=(.)"),), only_patterns=True)
