@@ -15,7 +15,6 @@ from gitrun.commands.main import VERBS
 from gitrun.errors import GitrunError
 from gitrun.git.exe import open_repository
 from gitrun.model.run import RUNNING, Run, short
-from gitrun.store.index import Index
 from gitrun.views.formats import ATOMS
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ def candidates(words: Sequence[str]) -> str:
 
 def newest(git: Git) -> list[Run]:
     """Returns the newest readable runs. Does not recover dead ones: completion must have no effects."""
-    with Index(git) as index:
+    with store.index.Index(git) as index:
         return index.readable_runs(NEWEST)
 
 
@@ -129,7 +128,7 @@ def flags(git: Git, names: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def meant(git: Git, names: Sequence[str]) -> list[Run]:
     """Returns the run with the first name, or the newest; empty if there are no runs. Raises UnknownRun."""
-    with Index(git) as index:
+    with store.index.Index(git) as index:
         return [store.resolve.find(index, names[0], git.prefix)] if names else index.readable_runs(1)
 
 
