@@ -30,15 +30,15 @@ def log(values: Mapping[str, float], step: int | None = None) -> None:
     read = {str(name): as_number(value) for name, value in values.items()}
     told = {name: value for name, value in read.items() if value is not None}
     for name in read.keys() - told.keys():
-        say("metrics are numbers", f"{name!r} is left out")
+        warn_once("metrics are numbers", f"{name!r} is left out")
     given = told.get("step") if step is None else as_number(step)
     is_step = given is not None and given - given == 0  # neither nan nor infinite
     number = _steps["next"] if given is None or not is_step else given if step is None else int(given)
     _steps["next"] = int(number) + 1
     try:
-        append(path, json.dumps({**told, "step": number}).encode() + b"\n")
+        append_line(path, json.dumps({**told, "step": number}).encode() + b"\n")
     except OSError as error:
-        say("metrics cannot be recorded", str(error.strerror))
+        warn_once("metrics cannot be recorded", str(error.strerror))
 
 
 def as_number(value: Any) -> float | None:  # noqa: ANN401 - whatever a program takes for a number
@@ -49,14 +49,14 @@ def as_number(value: Any) -> float | None:  # noqa: ANN401 - whatever a program 
         return None
 
 
-def say(what: str, why: str) -> None:
+def warn_once(what: str, why: str) -> None:
     """Warns once on stderr. A metric that cannot be kept must neither end hours of work nor flood its output."""
     if what not in _said:
         _said.add(what)
         print(f"gitrun: {what}: {why}", file=sys.stderr)
 
 
-def append(path: str, line: bytes) -> None:
+def append_line(path: str, line: bytes) -> None:
     """Appends the line in one write, so that lines of other processes do not mix with it. Raises OSError."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
@@ -67,6 +67,6 @@ def append(path: str, line: bytes) -> None:
         os.close(descriptor)
 
 
-def environment() -> dict[str, str]:
+def copy_environment() -> dict[str, str]:
     """Returns a copy of the environment of the program that uses gitrun as a library."""
     return dict(os.environ)

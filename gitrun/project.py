@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from gitrun import git, lifecycle, model, sharing, source, store, upkeep, views, workspace
 from gitrun.errors import CannotRun
 from gitrun.git.exe import open_repository, outside
-from gitrun.log import environment
-from gitrun.model.settings import settings_from
-from gitrun.model.text import aligned, safe_text, without_passwords
+from gitrun.log import copy_environment
+from gitrun.model.settings import read_settings
+from gitrun.model.text import align_columns, hide_passwords, safe_text
 from gitrun.process.streams import TextStream, before_line
 from gitrun.store.live import recorded
 
@@ -51,9 +51,9 @@ class Project:
     """
 
     def __init__(self, directory: str | Path = ".", *, environ: Mapping[str, str] | None = None) -> None:
-        self.git = open_repository(Path(directory).absolute(), environment() if environ is None else environ)
+        self.git = open_repository(Path(directory).absolute(), copy_environment() if environ is None else environ)
         self._is_given = environ is not None
-        self.settings = settings_from(self.git.config)
+        self.settings = read_settings(self.git.config)
         # sys.stdout is looked up at each write: notebooks and test runners replace it
         self.stdout: Stream = TextStream(lambda: sys.stdout)
         self.stderr: Stream = TextStream(lambda: sys.stderr)
@@ -112,7 +112,7 @@ class Project:
 
     def plan(self, request: Request) -> Plan | Skip:
         """Returns the plan that `start` would carry out, or the reason to skip; moves no ref. Raises GitrunError."""
-        model.plan.check(request)
+        model.plan.check_request(request)
         session = self.session()
         lifecycle.decide.require_worktree(session, request)
         # process and thread in the name keep two plans from sharing an index
@@ -179,8 +179,8 @@ class Project:
 
     def environment(self, run: Run) -> dict[str, Any]:
         """Returns the recorded environment of the run's last attempt."""
-        found = workspace.run_files.recorded(self.git, f"{run.attempt.id}:{model.encode.ENV}")
-        return model.decode.parse_toml(found, model.encode.ENV) if found is not None else {}
+        found = workspace.run_files.recorded(self.git, f"{run.attempt.id}:{model.record_files.ENV}")
+        return model.decode.parse_toml(found, model.record_files.ENV) if found is not None else {}
 
     def lent(self, run: Run) -> tuple[tuple[Lent, ...], tuple[str, ...]]:
         """Returns the ignored files lent to the run's last attempt, and sentences about those changed since."""
@@ -342,17 +342,17 @@ class Project:
         """Prints a line for each run, newest attempt first: operation, flags, status, in aligned columns."""
         shown = self.list_runs() if among is None else among
         rows = [compress((safe_text(run.operation), run.flags.text(), run.status), (True, flags, status)) for run in shown]
-        for line in aligned([list(row) for row in rows]):
+        for line in align_columns([list(row) for row in rows]):
             print(line)
 
     def session(self) -> Session:
         """Returns the session of one command: repository, settings, output streams."""
         # os.environ may have changed since this object was made
-        git = self.git if self._is_given else replace(self.git, environ=outside(environment()))
+        git = self.git if self._is_given else replace(self.git, environ=outside(copy_environment()))
         return workspace.session.Session(git, self.settings, self.stdout, self.stderr, self.say)
 
     def say(self, words: str) -> None:
         """Prints a message of gitrun on stderr, escaped and without passwords."""
-        line = f"gitrun: {safe_text(without_passwords(words))}\n".encode()
+        line = f"gitrun: {safe_text(hide_passwords(words))}\n".encode()
         with suppress(BrokenPipeError):  # a closed stderr must not end the run
             self.stderr.write(before_line(self.stderr, self.stdout) + line)

@@ -11,7 +11,7 @@ from gitrun import model, process
 from gitrun.commands.screen import out, print_json, table
 from gitrun.commands.selecting import open_project, words_of
 from gitrun.errors import GitrunError, UsageError
-from gitrun.model.run import COMPLETED, ERROR, short
+from gitrun.model.run import COMPLETED, ERROR, short_id
 from gitrun.model.text import numbers_text, safe_text
 from gitrun.render.text import run_json
 from gitrun.views.gates import Checked, check, judge_run, read_gate, usual_operation
@@ -78,7 +78,7 @@ def check_commit(project: Project, words: Sequence[str], gates: Sequence[Gate], 
     try:
         run = run_of_checkout(project, words, gates)
         if run.status != COMPLETED and (gates or run.status != ERROR):
-            return skip(project, f"run {short(run.id)} is {run.status}, and only completed runs are held against limits")
+            return skip(project, f"run {short_id(run.id)} is {run.status}, and only completed runs are held against limits")
         with project.index() as index:
             found = judge_run(project.git, index, run, gates, base)
     except GitrunError as error:
@@ -104,7 +104,8 @@ def run_of_checkout(project: Project, words: Sequence[str], gates: Sequence[Gate
         with project.index() as index:
             names = [usual_operation(project.git, index, gates)]
     flags = {
-        name: model.flags.Typed(text) for name, text in map(model.flags.split_word, (word for word in words if "=" in word))
+        name: model.flags.Typed(text)
+        for name, text in map(model.flags.split_assignment, (word for word in words if "=" in word))
     }
     project.stdout = project.stderr = process.streams.FileStream(2)
     found = project.start(model.plan.Request(operation=names[0], flags=flags, needed=True, needed_source=True))
@@ -125,7 +126,7 @@ def print_checked(found: Checked) -> None:
 def row(gate: GateResult, found: Checked) -> list[str]:
     """Returns a gate as cells: result, text, values and base."""
     value, limit, base = numbers_text([gate.value, gate.limit, gate.base])
-    beside = f"(base {base}, run {short(found.base.id)})" if gate.base is not None and found.base else ""
+    beside = f"(base {base}, run {short_id(found.base.id)})" if gate.base is not None and found.base else ""
     said = "passed" if gate.passed else "failed"
     return [f"  {said}", safe_text(gate.text), f"{safe_text(gate.metric)} is {value}, limit {limit}", beside]
 

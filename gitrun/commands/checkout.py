@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from gitrun.commands.selecting import open_project
-from gitrun.model.run import UP, short
+from gitrun.model.run import PARENT, short_id
 from gitrun.model.run_names import LATEST
 from gitrun.model.text import count_text
 from gitrun.workspace.checkout import CheckoutRequest
@@ -34,13 +34,13 @@ def command(run: str, paths: tuple[str, ...], to: Path | None, *, source: bool, 
     where = "here" if to is None else f"to {to}"
     what = " of its source" if source else ""
     if not (brought.done or brought.left or brought.gone):
-        project.say(f"run {short(found.id)} {'has' if source else 'produced'} no files{what}")
+        project.say(f"run {short_id(found.id)} {'has' if source else 'produced'} no files{what}")
         return 0
-    project.say(f"brought {where} from run {short(found.id)}: {count_text(len(brought.done), 'file')}{what}")
-    beside = [path for path in brought.left if path.startswith(UP)]
+    project.say(f"brought {where} from run {short_id(found.id)}: {count_text(len(brought.done), 'file')}{what}")
+    beside = [path for path in brought.left if path.startswith(PARENT)]
     left = [path for path in brought.left if path not in beside]
     if beside:
-        how = f"git run cat {short(found.id)} {beside[0]}"
+        how = f"git run cat {short_id(found.id)} {beside[0]}"
         project.say(f"not copied: {', '.join(beside)}: beside the repository. To read one: {how}")
     if left:
         project.say(f"left as they are: {', '.join(left)}")

@@ -15,7 +15,7 @@ from gitrun.commands.selecting import none_like, open_project, question_from, se
 from gitrun.errors import UsageError
 from gitrun.model.filters import PROPERTIES
 from gitrun.model.flags import format_value
-from gitrun.model.run import rfc3339, short
+from gitrun.model.run import rfc3339_text, short_id
 from gitrun.model.text import duration_text, label_text, numbers_text, relative_text, safe_text
 from gitrun.render.text import Shape
 from gitrun.views.compare import LAST, NEEDS, chosen, columns_of, rows_of, worth_showing
@@ -140,7 +140,7 @@ def paint(colours: Palette, name: str, text: str) -> str:
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - whatever a run has
     """Converts a value for JSON."""
-    return rfc3339(value) if isinstance(value, datetime) else value
+    return rfc3339_text(value) if isinstance(value, datetime) else value
 
 
 def exact(value: Any) -> str | float:  # noqa: ANN401 - whatever a run has
@@ -148,7 +148,7 @@ def exact(value: Any) -> str | float:  # noqa: ANN401 - whatever a run has
     if isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool)):
         return value
     if value is None or isinstance(value, datetime):
-        return rfc3339(value) or ""
+        return rfc3339_text(value) or ""
     text = value if isinstance(value, str) else format_value(value)
     return f"'{text}" if text.startswith(FORMULA) else text
 
@@ -172,7 +172,7 @@ def brief(name: str, value: Any, now: datetime) -> str:  # noqa: ANN401 - whatev
     if isinstance(value, datetime):
         return relative_text(value, now)
     if name == "id" or (name.startswith(NEEDS) and isinstance(value, str)):
-        return safe_text(short(value))
+        return safe_text(short_id(value))
     if name == "duration":
         return duration_text(value)
     return safe_text(value if isinstance(value, str) and name in PROPERTIES else format_value(value))

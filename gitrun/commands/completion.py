@@ -14,7 +14,7 @@ from gitrun import git, source, store, views
 from gitrun.commands.main import VERBS
 from gitrun.errors import GitrunError
 from gitrun.git.exe import open_repository
-from gitrun.model.run import RUNNING, Run, short
+from gitrun.model.run import RUNNING, Run, short_id
 from gitrun.views.formats import ATOMS
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def newest(git: Git) -> list[Run]:
 def described(runs: Iterable[Run]) -> Iterator[tuple[str, str]]:
     """Yields the short id and a description of each run."""
     for run in runs:
-        yield short(run.id), " ".join(filter(None, (run.notes.label, run.operation, run.attempt.flags_text, run.status)))
+        yield short_id(run.id), " ".join(filter(None, (run.notes.label, run.operation, run.attempt.flags_text, run.status)))
 
 
 def named(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:

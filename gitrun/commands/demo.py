@@ -15,7 +15,7 @@ import click
 
 from gitrun.errors import CannotRun
 from gitrun.git.exe import for_programs, last_words, spawn
-from gitrun.model.run import short
+from gitrun.model.run import short_id
 from gitrun.process.run import Command, execute
 from gitrun.process.signals import Signals
 from gitrun.process.streams import FileStream
@@ -160,7 +160,7 @@ def tell(stage: Stage) -> None:
     stage.show("git", "run", "train.py")
     stage.show("git", "run", "list")
     stage.say("The first run again: its own code and flags, whatever train.py has become since.\n")
-    stage.show("git", "run", "--restart", short(first.id))
+    stage.show("git", "run", "--restart", short_id(first.id))
     stage.say("Only what has not been run yet:\n")
     stage.show("git", "run", "--needed", "train.py", "lr=2.0")
     stage.say("A run is a small hidden branch that git itself reads. The restart added to it and rewrote nothing:\n")

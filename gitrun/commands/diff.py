@@ -14,9 +14,9 @@ from gitrun.commands.screen import is_for_person, is_on, out, palette, print_jso
 from gitrun.commands.selecting import open_project
 from gitrun.errors import UsageError
 from gitrun.model.flags import format_value
-from gitrun.model.run import short
+from gitrun.model.run import short_id
 from gitrun.model.run_names import LATEST
-from gitrun.model.text import exact_text, path_text, safe_text
+from gitrun.model.text import encode_path, exact_text, safe_text
 from gitrun.views.diff import DiffStyle, Pair, code, differences, differing, flat, output, pair_of, since_base, to_working
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ class View:
     def show_values(self, title: str, values: Differing, said: Callable[[Any], str] | None = None) -> None:
         """Prints names with both values, under the short ids of the runs."""
         colours = palette(self.project.git)
-        head = [colours.cell("heading", title), *(colours.cell("id", short(run.id)) for run in self.pair.runs)]
+        head = [colours.cell("heading", title), *(colours.cell("id", short_id(run.id)) for run in self.pair.runs)]
         table([head, *([f"  {safe_text(name)}", *map(said or value_text, both)] for name, both in values.items())])
 
 
@@ -199,9 +199,9 @@ def plain_text(value: Any) -> str:  # noqa: ANN401 - whatever an environment has
 
 def needed_text(value: Any) -> str:  # noqa: ANN401 - as for the others
     """Formats as `value_text`, but shortens ids and hashes."""
-    return "-" if value is None else safe_text(short(value))
+    return "-" if value is None else safe_text(short_id(value))
 
 
 def change_json(change: Change) -> dict[str, str]:
     """Returns the change of a path as a JSON value."""
-    return {"path": path_text(change.path), "change": change.what}
+    return {"path": encode_path(change.path), "change": change.what}

@@ -12,7 +12,7 @@ from gitrun.model.text import count_text, safe_text
 from gitrun.views.select import moment
 
 if TYPE_CHECKING:
-    from gitrun.model.diagnostics import Finding
+    from gitrun.model.diagnostics import Diagnostic
     from gitrun.project import Project
     from gitrun.upkeep.doctor import Report
 
@@ -55,6 +55,6 @@ def tell(project: Project, report: Report, *, fix: bool) -> None:
         project.say("git run doctor --fix mends what can be mended without loss")
 
 
-def as_row(one: Finding, *, fixed: bool) -> dict[str, object]:
+def as_row(one: Diagnostic, *, fixed: bool) -> dict[str, object]:
     """Returns a finding as a JSON value."""
     return {"kind": one.kind, "message": one.words, "hint": one.hint, "fixable": bool(one.cure), "fixed": fixed}

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from gitrun import git, source
 from gitrun.commands.ops import words_about
 from gitrun.errors import GitrunError, UsageError
-from gitrun.model.encode import inline, literal
-from gitrun.model.flags import Flag, copy_value, defaults, settle
+from gitrun.model.encode import dump_toml, format_inline
+from gitrun.model.flags import Flag, copy_value, default_values, resolve_flags
 from gitrun.model.plan import Skip
 from gitrun.model.text import safe_text
+from gitrun.model.toml import load_toml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,7 +51,7 @@ def before_editing(project: Project, request: Request) -> tuple[str, Mapping[str
         if not any(flag.required and flag.default is None for flag in known):
             raise
         # required flags may be missing: the user fills them in
-        return request.operation or "", defaults(known)
+        return request.operation or "", default_values(known)
     return ("", {}) if isinstance(plan, Skip) else (plan.operation, plan.flags)
 
 
@@ -68,17 +69,15 @@ def sheet_of(operation: str, flags: Sequence[Flag], values: Mapping[str, Value])
     for flag in flags:
         about = safe_text(words_about(flag))
         lines += [f"# {about}"] if about else []
-        key = literal({flag.name: 0})[:-5] if "." not in flag.name else f'"{flag.name}"'
-        lines.append(f"{key} = {inline(values[flag.name])}" if flag.name in values else f"# {key} =")
+        key = dump_toml({flag.name: 0})[:-5] if "." not in flag.name else f'"{flag.name}"'
+        lines.append(f"{key} = {format_inline(values[flag.name])}" if flag.name in values else f"# {key} =")
     return "\n".join(lines) + "\n"
 
 
 def values_in(text: str) -> dict[str, Any]:
     """Parses the edited TOML. Raises UsageError with the line number."""
-    import tomli
-
     try:
-        found = tomli.loads(text)
+        found = load_toml(text)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"nothing was run: the sheet of flags is not TOML: {error}") from error
     return found
@@ -88,7 +87,7 @@ def check_line(text: str, flag: Flag | None, operation: str, given: tuple[str, A
     """Raises UsageError with the line number if the flag does not accept the value."""
     name, value = given
     try:
-        settle([flag] if flag else None, {name: copy_value(name, value)}, operation=operation)
+        resolve_flags([flag] if flag else None, {name: copy_value(name, value)}, operation=operation)
     except UsageError as error:
         pattern = rf"""^\s*["']?{re.escape(name)}["']?\s*="""
         lines = [number for number, line in enumerate(text.split("\n"), start=1) if re.match(pattern, line)]

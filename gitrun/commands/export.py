@@ -10,7 +10,7 @@ import click
 from gitrun.commands.selecting import open_project, question_from, selection
 from gitrun.commands.sharing import FOR, SCAN, require_no_secrets, selected
 from gitrun.errors import UsageError
-from gitrun.model.run import short
+from gitrun.model.run import short_id
 from gitrun.model.text import count_text, safe_text
 
 
@@ -43,7 +43,7 @@ def command(words: tuple[str, ...], without: str | None, *, with_submodules: boo
     if held:
         run, path = next(iter(held.items()))
         raise UsageError(
-            f"run {short(run)} has files of submodule {safe_text(path)}",
+            f"run {short_id(run)} has files of submodule {safe_text(path)}",
             "git run export --with-submodules writes the code of submodules too",
         )
     tips = {run.id: run.tip for run in runs}

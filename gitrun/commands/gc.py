@@ -11,8 +11,8 @@ from gitrun import upkeep, views
 from gitrun.commands.screen import print_json
 from gitrun.commands.selecting import open_project, tell_runs
 from gitrun.errors import UsageError
-from gitrun.model.run import short
-from gitrun.model.settings import OF_CLEANING, require_sound
+from gitrun.model.run import short_id
+from gitrun.model.settings import GC_SETTINGS, require_valid
 from gitrun.model.text import count_text, size_text
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def command(*, dry_run: bool, as_json: bool, **options: str | int | bool | None)
 
 def rules_from(project: Project, options: dict[str, str | int | bool | None]) -> GcRules:
     """Returns the rules for deletion from the options, or from the settings. Raises UsageError."""
-    require_sound(project.git.config, OF_CLEANING)
+    require_valid(project.git.config, GC_SETTINGS)
     settings, keep = project.settings, options["keep"]
     before = str(options["older_than"] or settings.gc_older_than)
     statuses = tuple(str(options["status"]).split(",")) if options["status"] else settings.gc_status
@@ -74,7 +74,7 @@ def tell(project: Project, found: GcPlan, would: str) -> None:
     now = datetime.now(timezone.utc)
     tell_runs(project, "would delete" if would else "deleted", found.runs, now)
     for run in found.purged or ():
-        project.say(f"{would}purge{'' if would else 'd'} run {short(run)} from the trash")
+        project.say(f"{would}purge{'' if would else 'd'} run {short_id(run)} from the trash")
     removed = "would remove" if would else "removed"
     for piles, what in ((found.files, "files of a run that is gone"), (found.leftovers, "left by a killed command")):
         for pile in piles:

@@ -11,7 +11,7 @@ import click
 
 from gitrun import git, model, sharing
 from gitrun.errors import GitrunError, UsageError
-from gitrun.model.settings import require_sound
+from gitrun.model.settings import require_valid
 from gitrun.project import Project
 from gitrun.sharing import hook_files
 
@@ -84,7 +84,7 @@ def post_commit(_: Sequence[str]) -> int:
 def pre_push(words: Sequence[str]) -> int:
     """Pushes or checks the runs of pushed commits. Arguments: remote and URL; stdin has a line for each ref."""
     project = Project()
-    require_sound(project.git.config, ["pre_push"])
+    require_valid(project.git.config, ["pre_push"])
     # pre-commit gives hooks no arguments
     remote, stdin = (words[0], sys.stdin.buffer.read()) if words else of_pre_commit(project.git)
     said = sharing.hooks.pre_push(project.git, project.settings, remote, hook_files.pushed(stdin))
@@ -113,7 +113,7 @@ def pre_receive() -> int:
         raise UsageError("what is to be updated does not read") from error
     may_delete = "gitrun delete" in push_options()
     if may_delete:
-        require_sound(project.git.config, ["allow_delete"])
+        require_valid(project.git.config, ["allow_delete"])
         may_delete = project.settings.allow_delete
     refused = sharing.hooks.pre_receive(git.exe.with_quarantine(project.git, os.environ), updates, may_delete=may_delete)
     for line in refused:

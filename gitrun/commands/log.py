@@ -10,7 +10,7 @@ import click
 from gitrun.commands.screen import out, palette, print_json
 from gitrun.commands.selecting import open_project
 from gitrun.errors import UnknownRun
-from gitrun.model.run import attempt_as_json, rfc3339, short
+from gitrun.model.run import attempt_as_json, rfc3339_text, short_id
 from gitrun.model.run_names import LATEST
 from gitrun.model.text import count_text, label_text, relative_text, safe_lines, safe_text, time_text
 from gitrun.render.text import GAP, run_json, status_text
@@ -76,7 +76,7 @@ def print_attempt(number: int, attempt: Attempt, lines: int, look: tuple[Palette
     """Prints an attempt and the end of its output. Ages count from now."""
     colours, now = look
     when = time_text(attempt.started or attempt.created)
-    name, status = colours.paint("id", short(attempt.id)), colours.paint(attempt.status, status_text(attempt, now))
+    name, status = colours.paint("id", short_id(attempt.id)), colours.paint(attempt.status, status_text(attempt, now))
     out(GAP.join((f"attempt {number}", name, when, status)))
     out(f"    {safe_text(attempt.operation)}  {safe_text(attempt.brief_text)}".rstrip())
     written = safe_lines(attempt.output)
@@ -92,7 +92,7 @@ def print_commits(commits: Iterable[Commit], colours: Palette, now: datetime) ->
     for commit in commits:
         name = commit.author.partition(" <")[0]
         words = (relative_text(commit.time, now), safe_text(commit.subject), safe_text(f"({name})"))
-        out(GAP.join((colours.paint("id", short(commit.id)), *words)))
+        out(GAP.join((colours.paint("id", short_id(commit.id)), *words)))
         print_runs(commit.exact, colours, now, "")
         print_runs(commit.changed, colours, now, "changed")
 
@@ -101,7 +101,7 @@ def print_runs(runs: Sequence[Run], colours: Palette, now: datetime, word: str) 
     """Prints a line for each run of a commit."""
     for run in runs:
         cells = (
-            colours.paint("id", short(run.id)),
+            colours.paint("id", short_id(run.id)),
             safe_text(run.operation),
             colours.paint(run.status, run.status),
             relative_text(run.attempt.started or run.attempt.created, now),
@@ -115,6 +115,6 @@ def print_runs(runs: Sequence[Run], colours: Palette, now: datetime, word: str) 
 def commit_json(commit: Commit) -> dict[str, Any]:
     """Returns a commit with its runs as a JSON value."""
     return {
-        "id": commit.id, "author": commit.author, "time": rfc3339(commit.time), "subject": commit.subject,
+        "id": commit.id, "author": commit.author, "time": rfc3339_text(commit.time), "subject": commit.subject,
         "exact": list(map(run_json, commit.exact)), "changed": list(map(run_json, commit.changed)),
     }  # fmt: skip

@@ -12,7 +12,7 @@ import click
 from gitrun.commands.screen import out, palette, print_json
 from gitrun.commands.selecting import open_project
 from gitrun.model.run_names import LATEST
-from gitrun.model.text import path_text, safe_text, size_text
+from gitrun.model.text import encode_path, safe_text, size_text
 from gitrun.render.text import GAP
 from gitrun.views.contents import PARTS, contents
 
@@ -38,7 +38,7 @@ def command(run: str, *, zero: bool, as_json: bool, **parts: bool) -> None:
     project = open_project()
     found = contents(project.git, project.find(run), [part for part in PARTS if parts[part]] or PARTS)
     if as_json:
-        print_json([asdict(content) | {"path": path_text(content.path)} for content in found])
+        print_json([asdict(content) | {"path": encode_path(content.path)} for content in found])
     elif zero:
         sys.stdout.flush()
         sys.stdout.buffer.writelines(os.fsencode(content.path) + b"\0" for content in found)

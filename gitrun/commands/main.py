@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitrun import commands
 from gitrun.errors import GitrunError, UnknownOperation
-from gitrun.model.text import safe_text, whole_text, without_passwords
+from gitrun.model.text import escape_surrogates, hide_passwords, safe_text
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -237,9 +237,14 @@ class Complaint(NamedTuple):
 
 def complain(found: Complaint, *, as_json: bool) -> int:
     """Prints an error on stderr, as JSON if asked. Returns its exit code."""
-    message, hint = without_passwords(found.message), without_passwords(found.hint)
+    message, hint = hide_passwords(found.message), hide_passwords(found.hint)
     if as_json:
-        words = {"kind": found.kind, "error": found.code, "message": whole_text(message), "hint": whole_text(hint)}
+        words = {
+            "kind": found.kind,
+            "error": found.code,
+            "message": escape_surrogates(message),
+            "hint": escape_surrogates(hint),
+        }
         print(json.dumps(words), file=sys.stderr)
         return found.code
     between = " " if message.endswith("?") else "; "

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from gitrun.commands.selecting import open_project, question_from, selected, selection, tell_changed
-from gitrun.model.run import short
+from gitrun.model.run import short_id
 from gitrun.store.annotations import mark, unmark
 
 
@@ -33,4 +33,4 @@ def command(runs: tuple[str, ...], *, clear: bool, **options: Any) -> None:  # n
         changed, earlier = mark(project.git, index, found)
     tell_changed(project, found, changed, "marked")
     for run in earlier:
-        project.say(f"run {short(run.id)} {run.operation} is no longer marked")
+        project.say(f"run {short_id(run.id)} {run.operation} is no longer marked")

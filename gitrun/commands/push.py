@@ -20,7 +20,7 @@ from gitrun.commands.sharing import (
     tell_some,
 )  # fmt: skip
 from gitrun.errors import UsageError
-from gitrun.model.run import short
+from gitrun.model.run import short_id
 from gitrun.model.text import count_text, safe_text, size_text
 from gitrun.sharing.remotes import GONE_ON
 
@@ -92,7 +92,7 @@ def meant(project: Project, names: Sequence[str], options: dict[str, Any], *, ev
 def tell_held(project: Project, held: Mapping[str, str]) -> None:
     """Reports runs that are not pushed because they contain files of submodules."""
     for run, path in islice(held.items(), MOST):
-        project.say(f"warning: run {short(run)} is not pushed: it has files of submodule {path}")
+        project.say(f"warning: run {short_id(run)} is not pushed: it has files of submodule {path}")
     if len(held) > MOST:
         project.say(f"warning: {count_text(len(held), 'run')} are not pushed: they have files of submodules")
     if held:
@@ -124,7 +124,9 @@ def tell_left(project: Project, runs: Sequence[str]) -> None:
     """Reports files too large to be pushed, which stay on this machine."""
     found = project.sharing.left_behind(runs)
     if found:
-        named = ", ".join(f"{safe_text(file.path)} of run {short(run)} ({size_text(file.size)})" for run, file in found[:MOST])
+        named = ", ".join(
+            f"{safe_text(file.path)} of run {short_id(run)} ({size_text(file.size)})" for run, file in found[:MOST]
+        )
         more = f" and {len(found) - MOST:,} more" if len(found) > MOST else ""
         project.say(f"note: {count_text(len(found), 'file')} kept out of git stay{'s' * (len(found) == 1)} here: {named}{more}")
 
@@ -133,7 +135,7 @@ def tell_rejected(project: Project, found: Pushed, remote: str) -> None:
     """Reports rejected runs, grouped by reason, and messages of the other side."""
     reasons = grouped(found.rejected)
     for reason, runs in list(reasons.items())[:MOST]:
-        names = " ".join(map(short, runs[:MOST]))
+        names = " ".join(map(short_id, runs[:MOST]))
         more = f" and {len(runs) - MOST:,} more" if len(runs) > MOST else ""
         what = f"run {names}" if len(runs) == 1 else f"{len(runs):,} runs ({names}{more})"
         advice = f"; git run pull {remote}{'' if more else f' {names}'}, then push again" if reason == GONE_ON else ""

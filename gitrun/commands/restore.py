@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from gitrun.commands.selecting import open_project, question_from, selection, tell_runs
-from gitrun.model.run import short
+from gitrun.model.run import short_id
 
 
 @click.command(add_help_option=False)
@@ -36,5 +36,5 @@ def command(runs: tuple[str, ...], *, everything: bool, **options: Any) -> int: 
     restored = project.restore(found)
     tell_runs(project, "restored", [run for run in found if run.id in restored.back])
     for run in restored.left:
-        project.say(f"not restored: run {short(run)} exists, and is another by now; git run rm or git run purge it first")
+        project.say(f"not restored: run {short_id(run)} exists, and is another by now; git run rm or git run purge it first")
     return 1 if restored.left else 0

@@ -9,7 +9,7 @@ import click
 from gitrun import commands
 from gitrun.commands.selecting import none_like, open_project, question_from, selection, tell_runs
 from gitrun.errors import UnknownRun, UsageError
-from gitrun.model.run import short
+from gitrun.model.run import short_id
 
 
 @click.command(add_help_option=False)
@@ -41,9 +41,9 @@ def command(runs: tuple[str, ...], *, dry_run: bool, remote: str | None, **optio
     lost = project.remove(found)
     tell_runs(project, "deleted", found)
     for run in sorted(lost):
-        project.say(f"of run {short(run)} there was only its ref; its last commit was not here, and nothing is in the trash")
+        project.say(f"of run {short_id(run)} there was only its ref; its last commit was not here, and nothing is in the trash")
     back = [run.id for run in found if run.id not in lost]
     if back:
-        name, them = (short(back[0]), "it") if len(back) == 1 else ("RUNS", "them")
+        name, them = (short_id(back[0]), "it") if len(back) == 1 else ("RUNS", "them")
         project.say(f"git run restore {name} brings {them} back")
     return 0

@@ -11,10 +11,10 @@ import click
 from gitrun import commands, lifecycle, process, render, workspace
 from gitrun.commands.main import EPILOG
 from gitrun.errors import UsageError
-from gitrun.model.flags import Typed, split_word
-from gitrun.model.plan import LATER, Request, Skip
-from gitrun.model.run import UP, short
-from gitrun.model.settings import seconds
+from gitrun.model.flags import Typed, split_assignment
+from gitrun.model.plan import FUTURE_OPTIONS, Request, Skip
+from gitrun.model.run import PARENT, short_id
+from gitrun.model.settings import parse_duration
 from gitrun.model.text import count_text, ending_text, safe_text
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def command(rest: tuple[str, ...], /, words: tuple[str, ...], **options: Any) ->
 
 def request_from(words: tuple[str, ...], rest: tuple[str, ...], options: dict[str, Any]) -> Request:
     """Builds a request from words and options. Raises UsageError."""
-    later = [name for name in LATER if options[name] not in {None, ()}]
+    later = [name for name in FUTURE_OPTIONS if options[name] not in {None, ()}]
     if later:
         name = later[0].replace("_", "-").replace("opt-flags", "opt-flag")
         raise UsageError(f"--{name} is not there yet", "optimizers come with a later version")
@@ -142,10 +142,10 @@ def request_from(words: tuple[str, ...], rest: tuple[str, ...], options: dict[st
         named = [f"-m {options['module']}"]
     if len(named) > 1:
         raise commands.usage_errors.stray(words)
-    flags = {name: Typed(text) for name, text in map(split_word, (word for word in words if "=" in word))}
+    flags = {name: Typed(text) for name, text in map(split_assignment, (word for word in words if "=" in word))}
     kept = {name: value for name, value in options.items() if name in Request.__slots__}
     kept["metrics"] = options["metrics"] or None
-    kept["stop_after"] = seconds(options["stop_after"]) if options["stop_after"] else None
+    kept["stop_after"] = parse_duration(options["stop_after"]) if options["stop_after"] else None
     return Request(operation=named[0] if named else None, command=rest, flags=flags, **kept)
 
 
@@ -170,7 +170,7 @@ def leave(run: str) -> bool:
 def report(project: Project, request: Request, run: str, outcome: Outcome | None) -> int:
     """Prints the last line on stderr. Returns the program's exit code; 128 + n for signal n."""
     if outcome is None:
-        name = short(run)
+        name = short_id(run)
         project.say(
             f"run {name} is staged; git run --start {name} starts it"
             if request.stage
@@ -178,7 +178,7 @@ def report(project: Project, request: Request, run: str, outcome: Outcome | None
         )
         return 0
     made = [file.path for file in outcome.files]
-    words = f"run {short(run)} {ending_text(outcome.status, outcome.exit_status, outcome.duration)}"
+    words = f"run {short_id(run)} {ending_text(outcome.status, outcome.exit_status, outcome.duration)}"
     if made:
         words += f", {count_text(len(made), 'file')}: {', '.join(made[:3])}{', …' if len(made) > 3 else ''}"
     project.say(words + (bring(project, request, run, outcome) if made or outcome.steps else ""))
@@ -194,12 +194,12 @@ def bring(project: Project, request: Request, run: str, outcome: Outcome) -> str
         left = [path for brought in found for path in (*brought.left, *brought.gone)]
         done = sum(len(brought.done) for brought in found)
         return f"; brought here: {done}" + (f", left as they are: {', '.join(left[:3])}" if left else "")
-    made = [file.path for file in outcome.files if not file.path.startswith(UP)]
+    made = [file.path for file in outcome.files if not file.path.startswith(PARENT)]
     if made or not outcome.files:
-        return f"; git run checkout {short(run)} brings {'it' if len(made) == 1 else 'them'} here" if made else ""
+        return f"; git run checkout {short_id(run)} brings {'it' if len(made) == 1 else 'them'} here" if made else ""
     import shlex
 
-    return f"; git run cat {short(run)} {shlex.quote(outcome.files[0].path)} prints it"
+    return f"; git run cat {short_id(run)} {shlex.quote(outcome.files[0].path)} prints it"
 
 
 def show_plan(project: Project, request: Request, *, as_json: bool) -> int:
@@ -220,7 +220,7 @@ def show_plan(project: Project, request: Request, *, as_json: bool) -> int:
             **render.text.basis_json(plan.basis), "steps": steps, "link": links,
         })  # fmt: skip
         return 0
-    base = short(plan.source.base) if plan.source.base else "no commit"
+    base = short_id(plan.source.base) if plan.source.base else "no commit"
     rows = [
         ("operation", plan.operation), ("command", " ".join(plan.words)), ("directory", plan.cwd or "."),
         ("flags", plan.flags.text(plan.given)), ("options", " ".join(plan.params.words())),

@@ -13,7 +13,7 @@ import click
 
 from gitrun import git, process
 from gitrun.errors import UsageError
-from gitrun.model.settings import truth
+from gitrun.model.settings import get_bool
 from gitrun.render.palette import PLAIN, SLOTS, Palette
 from gitrun.render.text import Shape, giving_way, line_of, speakable, widths_of
 
@@ -122,12 +122,12 @@ def is_on(config: Mapping[str, tuple[str, ...]]) -> bool:
     for name in ("color.run", "color.ui"):
         if when is None and name in config:
             text = config[name][-1].lower()
-            when = text if text in WHEN else "auto" if truth(config, name, default=True) else "never"
+            when = text if text in WHEN else "auto" if get_bool(config, name, default=True) else "never"
     if when in {"always", "never"}:
         return when == "always"
     if os.environ.get("TERM", "dumb") == "dumb" or os.environ.get("NO_COLOR"):
         return False
-    return is_for_person() and (not os.environ.get("GIT_PAGER_IN_USE") or truth(config, "color.pager", default=True))
+    return is_for_person() and (not os.environ.get("GIT_PAGER_IN_USE") or get_bool(config, "color.pager", default=True))
 
 
 def options() -> tuple[click.Option, click.Option]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from gitrun.errors import UnknownRun
-from gitrun.model.run import STATUSES, BrokenRun, short
+from gitrun.model.run import STATUSES, BrokenRun, short_id
 from gitrun.model.run_names import LATEST
 from gitrun.model.text import count_text, label_text, relative_text
 from gitrun.project import Project
@@ -90,10 +90,10 @@ def tell_changed(project: Project, runs: Sequence[Run], changed: Sequence[str], 
     """Reports what happened to the runs, and names the first that changed."""
     if len(runs) == 1:
         words = f"is {state}" if changed else "is as it was: nothing to change"
-        project.say(f"run {short(runs[0].id)} {runs[0].operation} {words}")
+        project.say(f"run {short_id(runs[0].id)} {runs[0].operation} {words}")
         return
     done = frozenset(changed)
-    names = [f"{short(run.id)} {run.operation}" for run in runs if run.id in done]
+    names = [f"{short_id(run.id)} {run.operation}" for run in runs if run.id in done]
     named = ", ".join(names[:MOST]) + (f" and {len(names) - MOST:,} more" if len(names) > MOST else "")
     same = len(runs) - len(changed)
     words = f"{count_text(len(changed), 'run')} {state}" + (f", {same} as they were" if same else "")
@@ -111,10 +111,10 @@ def tell_runs(project: Project, verb: str, runs: Sequence[Run | BrokenRun], now:
 def words_of(run: Run | BrokenRun, now: datetime | None = None) -> str:
     """Identifies a run for people: id, operation, flags."""
     if isinstance(run, BrokenRun):
-        return f"{short(run.id)}  (unreadable: {run.reason})"
+        return f"{short_id(run.id)}  (unreadable: {run.reason})"
     age = f"({relative_text(run.attempt.started or run.attempt.created, now)})" if now else ""
     label = f"[{label_text(run.notes.label)}] " if run.notes.label else ""
-    return "  ".join(filter(None, (short(run.id), run.operation, label + run.attempt.brief_text, run.status, age)))
+    return "  ".join(filter(None, (short_id(run.id), run.operation, label + run.attempt.brief_text, run.status, age)))
 
 
 def open_project() -> Project:

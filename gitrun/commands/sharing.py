@@ -10,8 +10,8 @@ import click
 
 from gitrun.commands.selecting import MOST, none_like, words_of
 from gitrun.errors import BadRun, UnknownRun, UsageError
-from gitrun.model.run import STEPS, Run, short
-from gitrun.model.run_names import digits_of
+from gitrun.model.run import STEPS, Run, short_id
+from gitrun.model.run_names import parse_id_prefix
 from gitrun.model.text import count_text, safe_text
 from gitrun.sharing.remotes import REASONS
 from gitrun.sharing.transfer import FetchRequest
@@ -39,7 +39,7 @@ def remote_and_names(project: Project, words: Sequence[str], *, push: bool = Fal
     if words and project.sharing.is_remote(words[0]):
         return words[0], tuple(words[1:])
     # an id may be unknown here: the remote may have it
-    if words and not digits_of(words[0]) and ":" not in words[0]:
+    if words and not parse_id_prefix(words[0]) and ":" not in words[0]:
         require_run(project, words[0])
     return project.sharing.default_remote(push=push), tuple(words)
 
@@ -77,7 +77,7 @@ def order_from(project: Project, names: Sequence[str], options: dict[str, Any], 
     question, revisions = options["question"], options["revisions"]
     if options.get("everything") and (names or not question.is_plain or revisions is not None):
         raise UsageError("--all goes without names and filters", "leave out one or the other")
-    ids = [name if digits_of(name) else project.find(name).id for name in names]
+    ids = [name if parse_id_prefix(name) else project.find(name).id for name in names]
     pick = None if question.is_plain and revisions is None else picking(project, question, revisions)
     return FetchRequest(tuple(ids), pick, merge=merge, shown=is_shown(options))
 
@@ -136,9 +136,9 @@ def is_shown(options: dict[str, Any]) -> bool:
 
 def tell_received(project: Project, found: Received, source: str, *, quiet: bool) -> int:
     """Reports the outcome for incoming runs. Returns the exit code."""
-    wrong = [f"refused run {short(run)}: {reason}" for run, reason in found.refused.items()]
-    wrong += [f"run {short(run)} went on here and there; git run pull {short(run)} merges it" for run in found.diverged]
-    wrong += [f"run {short(run)} is running here; fetch it when it has ended" for run in found.running]
+    wrong = [f"refused run {short_id(run)}: {reason}" for run, reason in found.refused.items()]
+    wrong += [f"run {short_id(run)} went on here and there; git run pull {short_id(run)} merges it" for run in found.diverged]
+    wrong += [f"run {short_id(run)} is running here; fetch it when it has ended" for run in found.running]
     say_first(project, wrong)
     if quiet:
         return 1 if wrong else 0
@@ -162,7 +162,7 @@ def tell_some(project: Project, words: str, ids: Iterable[str]) -> None:
     with project.index() as index:
         for run in runs[:MOST]:
             found = index.get(run)
-            project.say(f"{words}: run {words_of(found) if found else short(run)}")
+            project.say(f"{words}: run {words_of(found) if found else short_id(run)}")
     if len(runs) > MOST:
         project.say(f"{words}: {count_text(len(runs), 'run')}")
 
@@ -188,7 +188,7 @@ def remove_there(project: Project, word: str, meant: tuple[Sequence[str], Query]
     names, question = meant
     if word and not project.sharing.is_remote(word):
         word, names = "", (word, *names)
-    if not names or not all(map(digits_of, names)) or not question.is_plain:
+    if not names or not all(map(parse_id_prefix, names)) or not question.is_plain:
         raise UsageError("which runs are to be deleted on the remote?", "name each by its id, 4 digits or more")
     remote = word or project.sharing.default_remote(push=True)
     doomed = project.sharing.known(names)
@@ -197,7 +197,7 @@ def remove_there(project: Project, word: str, meant: tuple[Sequence[str], Query]
         return 0
     done = project.sharing.delete(remote, doomed)
     for reason, runs in grouped(done.rejected).items():
-        names = " ".join(map(short, runs[:MOST])) + (f" and {len(runs) - MOST:,} more" if len(runs) > MOST else "")
+        names = " ".join(map(short_id, runs[:MOST])) + (f" and {len(runs) - MOST:,} more" if len(runs) > MOST else "")
         advice = f"; git run fetch {remote} {names}" if reason == REASONS["stale info"] and len(runs) <= MOST else ""
         project.say(f"not deleted, neither on {remote} nor here: run {names}: {reason}{advice}")
     for line in done.told:
@@ -206,5 +206,5 @@ def remove_there(project: Project, word: str, meant: tuple[Sequence[str], Query]
     here = project.doomed(still, question) if still else []
     project.remove(here)
     for run in done.forward:
-        project.say(f"deleted run {short(run)} on {remote}{'' if run not in {one.id for one in here} else ' and here'}")
+        project.say(f"deleted run {short_id(run)} on {remote}{'' if run not in {one.id for one in here} else ' and here'}")
     return 1 if done.rejected else 0

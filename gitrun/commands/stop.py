@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from gitrun.commands.selecting import open_project
-from gitrun.model.run import short
+from gitrun.model.run import short_id
 
 
 @click.command(add_help_option=False)
@@ -20,4 +20,4 @@ def command(runs: tuple[str, ...], *, no_wait: bool) -> None:
     project = open_project()
     for run in [project.find(name) for name in runs]:
         project.stop(run, wait=not no_wait)
-        project.say(f"run {short(run.id)} was asked to end" if no_wait else f"run {short(run.id)} has ended")
+        project.say(f"run {short_id(run.id)} was asked to end" if no_wait else f"run {short_id(run.id)} has ended")

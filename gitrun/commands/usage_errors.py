@@ -14,7 +14,7 @@ import click
 from gitrun import commands, source
 from gitrun.commands.main import VERBS, command_of
 from gitrun.errors import GitrunError, UnknownOperation, UsageError
-from gitrun.model.run import RUNNING, STAGED, Run, short
+from gitrun.model.run import RUNNING, STAGED, Run, short_id
 from gitrun.model.text import either_text
 from gitrun.render.text import status_text
 
@@ -228,6 +228,6 @@ def lines(project: Project) -> Iterator[str]:
         runs = index.newest(1).runs
     for run in runs:
         if isinstance(run, Run):
-            name = short(run.id)
+            name = short_id(run.id)
             again = AGAIN.get(run.status, RESTART).format(name)
             yield f"the last run: {name}, {run.operation}, {status_text(run.attempt)}; {again}"

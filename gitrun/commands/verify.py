@@ -9,7 +9,7 @@ import click
 from gitrun.commands.screen import out, print_json, table
 from gitrun.commands.selecting import open_project, words_of
 from gitrun.lifecycle.verify import read_rules
-from gitrun.model.run import short
+from gitrun.model.run import short_id
 from gitrun.model.run_names import LATEST
 from gitrun.model.text import count_text, safe_text
 from gitrun.render.text import GAP
@@ -56,7 +56,7 @@ def print_verdict(project: Project, found: Verdict, indent: str = "") -> None:
     if found.differences:
         table([[f"{indent}  what", "name", "recorded", "again"], *rows(found, indent)])
     if found.kept:
-        project.say(f"kept as attempt {short(found.kept)}")
+        project.say(f"kept as attempt {short_id(found.kept)}")
     for step in found.steps:
         print_verdict(project, step, indent + GAP)
 

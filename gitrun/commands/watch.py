@@ -9,7 +9,7 @@ import click
 
 from gitrun.commands.selecting import open_project
 from gitrun.errors import UnknownRun, UsageError
-from gitrun.model.run import RUNNING, short
+from gitrun.model.run import RUNNING, short_id
 from gitrun.model.run_names import LATEST
 from gitrun.model.text import ending_text, metrics_text
 from gitrun.process.streams import FileStream
@@ -40,9 +40,9 @@ def command(run: str | None, *, latest: bool) -> None:
     sys.stdout.flush()
     meant = running(project) if latest else project.find(run or LATEST)
     if meant.status == RUNNING and meant.metrics:
-        project.say(f"run {short(meant.id)} is running{told(meant)}")
+        project.say(f"run {short_id(meant.id)} is running{told(meant)}")
     found = project.watch(meant, project.stdout)
-    project.say(f"run {short(found.id)} {ending_text(found.status, found.exit_status, found.attempt.duration)}{told(found)}")
+    project.say(f"run {short_id(found.id)} {ending_text(found.status, found.exit_status, found.attempt.duration)}{told(found)}")
 
 
 def told(run: Run) -> str:

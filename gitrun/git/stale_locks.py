@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.git.gc_lock import is_living
 from gitrun.git.locks import is_held
-from gitrun.model.diagnostics import Finding
+from gitrun.model.diagnostics import Diagnostic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,19 +28,19 @@ AT_TOP = (
 )  # fmt: skip
 
 
-def of_locks(git: Git) -> Iterator[Finding]:
+def of_locks(git: Git) -> Iterator[Diagnostic]:
     """Yields lock files that no process holds."""
     gc = git.common_dir / "gc.pid"
     if gc.exists() and not is_living(gc):
         words = "gc.pid says that git gc is running, and it is not"
-        yield Finding("lock", words, f"rm '{gc}'", str(gc), "remove")
+        yield Diagnostic("lock", words, f"rm '{gc}'", str(gc), "remove")
     paths = [path for path in lock_files(git) if is_forgotten(git, path)]
     for path in paths:
         name, hint = os.path.relpath(path, git.common_dir), f"once no git is at work here: rm '{path}'"
         if is_users_index(git, path):
-            yield Finding("lock", f"{name} is held by no git that can be seen from here", hint, str(path))
+            yield Diagnostic("lock", f"{name} is held by no git that can be seen from here", hint, str(path))
         else:
-            yield Finding("lock", f"{name} was left by a killed git", hint, str(path), "remove")
+            yield Diagnostic("lock", f"{name} was left by a killed git", hint, str(path), "remove")
 
 
 def is_users_index(git: Git, lock: Path) -> bool:

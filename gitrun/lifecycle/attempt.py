@@ -16,7 +16,7 @@ from gitrun import lifecycle, source
 from gitrun.errors import CannotRun, GitFailed
 from gitrun.lifecycle.command import call_for
 from gitrun.model.plan import Outcome
-from gitrun.model.run import COMPLETED, ERROR, TERMINATED, short
+from gitrun.model.run import COMPLETED, ERROR, TERMINATED, short_id
 from gitrun.model.text import safe_text, size_text
 from gitrun.process.run import execute
 from gitrun.process.signals import INTERRUPTS, Signals
@@ -224,7 +224,7 @@ def carry_out(session: Session, job: Job, site: Site, signals: Signals) -> Outco
     given = tuple((os.fsdecode(path), *stamp) for path, stamp in site.given.items())
     attempt = job.started.attempt
     for path, other in shared_now(session, job, site):
-        session.say(f"warning: {safe_text(os.fsdecode(path))} is shared with run {short(other)}, which is running")
+        session.say(f"warning: {safe_text(os.fsdecode(path))} is shared with run {short_id(other)}, which is running")
     write_rules(job.started.live.directory, rules_for(job.plan, session.settings.metrics))
     where = (str(site.tree), in_place, time.time(), linked, given, site.outputs)
     # other commands find the owner here, to stop the run or to record it after a crash

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from gitrun import lifecycle, model, source, store, workspace
 from gitrun.errors import CannotRun, GitrunError, RunIsRunning, UnknownRun, UsageError
 from gitrun.git.objects import Objects, TreeMaker
-from gitrun.model import encode
+from gitrun.model import encode, record_files
 from gitrun.model.plan import Plan, Skip, Source
-from gitrun.model.run import COMPLETED, RUNNING, STEPS, short
-from gitrun.model.settings import OF_RUNS, require_sound
+from gitrun.model.run import COMPLETED, RUNNING, STEPS, short_id
+from gitrun.model.settings import RUN_SETTINGS, require_valid
 from gitrun.source.operations import below_top, require_there
 from gitrun.source.planning import LaunchStamp, Previous, continued, plan_restart, plan_start, source_of
 from gitrun.source.snapshot import Snapshot, SnapshotOptions, outside_of, snapshot
@@ -102,7 +102,7 @@ def after(now: LaunchStamp, newest: Sequence[Run]) -> LaunchStamp:
 
 def decide(launch: LaunchRequest) -> Decision | Skip:
     """Returns what to run, or why nothing has to run. Raises GitrunError."""
-    require_sound(launch.session.git.config, OF_RUNS)
+    require_valid(launch.session.git.config, RUN_SETTINGS)
     with Objects(launch.session.git) as objects:
         if launch.request.restart is None:
             return decide_start(launch, objects)
@@ -115,7 +115,7 @@ def decide(launch: LaunchRequest) -> Decision | Skip:
             # runs are sorted by time, so a restarted run must not be older than the newest
             launch = replace(launch, moment=after(launch.moment, index.readable_runs(1)))
         if run.status == RUNNING:
-            raise RunIsRunning(f"cannot restart run {short(run.id)}: it is running", f"git run stop {short(run.id)}")
+            raise RunIsRunning(f"cannot restart run {short_id(run.id)}: it is running", f"git run stop {short_id(run.id)}")
         request = continued(launch.session.git, launch.request, run.attempt)
         found = decide_restart(replace(launch, request=request), objects, run)
         return found if isinstance(found, Skip) else replace(found, request=request)
@@ -153,8 +153,8 @@ def unneeded(launch: LaunchRequest, objects: Objects, plan: Plan, run: Run | Non
     # no column of the index covers the files of submodules
     is_exact = words is not None and not (same_source and plan.source.submodules)
     with store.index.Index(launch.session.git) as index:
-        found = index.ended_alike(*asked, limit=model.plan.MOST + 1 if is_exact else -1)
-        total = index.count_ended_alike(*asked) if is_exact and len(found) > model.plan.MOST else len(found)
+        found = index.ended_alike(*asked, limit=model.plan.MAX_LISTED + 1 if is_exact else -1)
+        total = index.count_ended_alike(*asked) if is_exact and len(found) > model.plan.MAX_LISTED else len(found)
     if run:
         skip = model.plan.skip_restart(run, plan, found, same_source=same_source, total=total)
     else:
@@ -205,7 +205,7 @@ def belonging(launch: LaunchRequest, plan: Plan) -> Plan:
         return plan
 
     given = tuple(name for name in plan.given if name in launch.within.given)
-    return replace(plan, basis=replace(plan.basis or model.provenance.NOTHING, parent=launch.within.parent), given=given)
+    return replace(plan, basis=replace(plan.basis or model.provenance.NO_BASIS, parent=launch.within.parent), given=given)
 
 
 def depending(session: Session, objects: Objects, request: Request, plan: Plan) -> Plan:
@@ -281,8 +281,8 @@ def locks_of(objects: Objects, plan: Plan) -> Locks:
 
 def basis_of(objects: Objects, run: Run) -> Basis | None:
     """Returns the basis of the run's last attempt; None if it has nothing but its source. Raises BadRun."""
-    data = require_there(objects, f"{run.attempt.id}:{encode.RUN}").data or b""
-    if not encode.rests_on_more(data):
+    data = require_there(objects, f"{run.attempt.id}:{record_files.RUN}").data or b""
+    if not encode.may_name_dependencies(data):
         return None
 
     return model.provenance.read_basis(data)

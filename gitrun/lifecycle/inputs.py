@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import CannotRun
 from gitrun.git.objects import Objects
-from gitrun.model.provenance import NOTHING
-from gitrun.model.run import short
+from gitrun.model.provenance import NO_BASIS
+from gitrun.model.run import short_id
 from gitrun.source import config_files
 from gitrun.source.dependencies import as_used, cached, left_by
 from gitrun.store.index import Index
@@ -39,7 +39,7 @@ def furnish_entry(session: Session, plan: Plan, tree: Path, linked: list[bytes])
     Nothing is written through a link: a linked directory becomes a directory of links where a file must be placed in it.
     Raises CannotRun.
     """
-    definition, basis = plan.definition, plan.basis or NOTHING
+    definition, basis = plan.definition, plan.basis or NO_BASIS
     if definition is None:
         return linked, stamps(tree, write_flags(plan, tree))
     put_there: list[bytes] = []
@@ -113,8 +113,8 @@ def bring_in(git: Git, run: Run, need: Dependency, tree: Path) -> None:
             file = files.get(path)
             if file is None or file.sha256 != sha256 or not is_put(git, objects, (run, file), tree):
                 raise CannotRun(
-                    f"'{path}' of run {short(run.id)} of {need.operation} cannot be put where the program runs",
-                    f"is it still on this machine? git run ls {short(run.id)} says so",
+                    f"'{path}' of run {short_id(run.id)} of {need.operation} cannot be put where the program runs",
+                    f"is it still on this machine? git run ls {short_id(run.id)} says so",
                 )
 
 

@@ -15,12 +15,12 @@ from gitrun import lifecycle, model, source, store, workspace
 from gitrun.errors import CannotRun, GitFailed, ObjectsGone, UsageError
 from gitrun.git.gc_lock import gc_held_off, is_collecting
 from gitrun.lifecycle.decide import Decision, LaunchRequest, Prompts, decide, moment, require_worktree
-from gitrun.model import encode
-from gitrun.model.lent import lent_table
-from gitrun.model.plan import GITRUN, PYPROJECT, Outcome, Plan, Skip, check
-from gitrun.model.run import NOTEBOOK, SCRIPT, STEPS, short
-from gitrun.model.run_names import digits_of
-from gitrun.model.secrets import named, secrets_in_flags, secrets_in_words
+from gitrun.model import encode, record_files
+from gitrun.model.lent import encode_lent
+from gitrun.model.plan import GITRUN, PYPROJECT, Outcome, Plan, Skip, check_request
+from gitrun.model.run import NOTEBOOK, SCRIPT, STEPS, short_id
+from gitrun.model.run_names import parse_id_prefix
+from gitrun.model.secrets import describe_secrets, secrets_in_flags, secrets_in_words
 from gitrun.source.operations import PYTHON
 from gitrun.source.snapshot import private_index
 from gitrun.store.commits import scratch
@@ -48,7 +48,7 @@ def start(
 
     Tries again if a gc removes objects in between. Raises GitrunError if nothing could be run or recorded.
     """
-    check(request)
+    check_request(request)
     require_worktree(session, request)
     typed, request = request, request if within else with_links(session, request)
     if session.settings.link_paths and lends(session, request):
@@ -139,8 +139,8 @@ def told_specials(launch: LaunchRequest) -> tuple[str, ...]:
 
 def warnings_of_secrets(plan: Plan) -> list[str]:
     """Returns a warning about flags and words that look like secrets, because the run records them."""
-    found = [f"flag {name}" for name in named(secrets_in_flags(plan.flags))]
-    words = named(secrets_in_words(plan.command))
+    found = [f"flag {name}" for name in describe_secrets(secrets_in_flags(plan.flags))]
+    words = describe_secrets(secrets_in_words(plan.command))
     found += [word if word.startswith("word ") else f"option {word}" for word in words if f"flag {word}" not in found]
     if not found:
         return []
@@ -157,7 +157,7 @@ def go(
     python, lending = given
     # a name such as `last` does not tell the user which run it is
     if ready.run and request.restart and not is_id_of(request.restart, ready.run.id):
-        session.say(f"restarting run {short(ready.run.id)} {ready.run.operation}")
+        session.say(f"restarting run {short_id(ready.run.id)} {ready.run.operation}")
     if ready.run and ready.run.attempt.params.in_place and not request.in_place:
         session.say("note: this attempt runs the run's own code in a workspace; the attempt before ran in your working tree")
     for word in (*ready.snapshot.words, *ready.plan.notices, *warnings_of_secrets(ready.plan), *told_specials(launch)):
@@ -187,7 +187,7 @@ def go(
 
 def is_id_of(name: str, run: str) -> bool:
     """Returns whether the name is the run's id or a prefix of it."""
-    return bool(digits := digits_of(name)) and run.startswith(digits)
+    return bool(digits := parse_id_prefix(name)) and run.startswith(digits)
 
 
 def python_for(session: Session, plan: Plan) -> Interpreter | None:
@@ -215,7 +215,7 @@ def looked_around(session: Session, ready: Decision, python: Interpreter | None)
         session, ready.plan, around, ready.snapshot.outside, again=ready.run is not None
     )
     if names or (basis and basis.not_isolated):
-        basis = replace(basis or model.provenance.NOTHING, not_isolated=names)
+        basis = replace(basis or model.provenance.NO_BASIS, not_isolated=names)
     plan = replace(ready.plan, basis=basis, notices=(*ready.plan.notices, *notices))
     return replace(ready, plan=plan, around=around)
 
@@ -223,9 +223,9 @@ def looked_around(session: Session, ready: Decision, python: Interpreter | None)
 def begin(launch: LaunchRequest, ready: Decision, python: Interpreter | None, lending: Lending) -> AttemptHandle:
     """Commits the attempt and takes the lock of its live record."""
     session = launch.session
-    files = {encode.ENV: source.environment.env_toml(session, python, ready.locks)}
+    files = {record_files.ENV: source.environment.env_toml(session, python, ready.locks)}
     if lending.entries:
-        files[encode.LENT] = encode.toml(lent_table(lending.entries))
+        files[record_files.LENT] = encode.encode_table(encode_lent(lending.entries))
     with scratch(session.git) as place:
         if ready.run is None:
             return store.attempts.begin(session.git, ready.plan, files, place)

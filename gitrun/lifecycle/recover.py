@@ -15,9 +15,9 @@ from gitrun.git.locks import acquire
 from gitrun.git.objects import Objects
 from gitrun.lifecycle.attempt import Site, complete, passed_on
 from gitrun.lifecycle.steps import noted_steps
-from gitrun.model.encode import RESULT
 from gitrun.model.plan import Outcome
-from gitrun.model.run import TERMINATED, is_id, run_ref, short
+from gitrun.model.record_files import RESULT
+from gitrun.model.run import TERMINATED, is_id, run_ref, short_id
 from gitrun.process.tree import end_everywhere
 from gitrun.store import notes
 from gitrun.store.attempts import AttemptHandle, finish
@@ -57,7 +57,7 @@ def recover(session: Session) -> None:
                     bury(session, run, live)
         # one broken run must not keep the others from being finished
         except (GitrunError, OSError) as error:
-            session.say(f"run {short(run)} died and could not be finished: {error}")
+            session.say(f"run {short_id(run)} died and could not be finished: {error}")
 
 
 def bury(session: Session, run: str, live: Live) -> None:
@@ -96,7 +96,7 @@ def put_back(session: Session, run: str) -> None:
         place = directory_of(session.git.state, run)
         raise CannotRun(f"it is no longer in the repository; what it left is in {place}, which may be removed")
     set_ref(session.git, run_ref(run), owner.attempt, None)
-    session.say(f"run {short(run)} was taken away while it ran, and is there again; git run rm {short(run)} deletes it")
+    session.say(f"run {short_id(run)} was taken away while it ran, and is there again; git run rm {short_id(run)} deletes it")
 
 
 def break_lock(session: Session, run: str) -> None:

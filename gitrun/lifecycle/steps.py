@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from gitrun import lifecycle, source
 from gitrun.errors import GitrunError
 from gitrun.git.objects import Objects
-from gitrun.model import encode
-from gitrun.model.flags import Flags, settle
+from gitrun.model import record_files
+from gitrun.model.flags import Flags, resolve_flags
 from gitrun.model.plan import Outcome, Request, Skip
 from gitrun.model.provenance import StepRun, read_steps
-from gitrun.model.run import COMPLETED, ERROR, RUNNING, TERMINATED, short
+from gitrun.model.run import COMPLETED, ERROR, RUNNING, TERMINATED, short_id
 from gitrun.model.text import ending_text
 from gitrun.process.signals import INTERRUPTS, ORDERS, Signals
 from gitrun.source.operations import declared_by, step_operation
@@ -177,11 +177,11 @@ def run_step(launch: LaunchRequest, request: Request, within: ParentRun) -> tupl
     # imported late: starting imports this module
     found = lifecycle.launch.start(launch.session, request, lifecycle.decide.Prompts(launch.prompts.confirm), within)
     if isinstance(found, Skip):
-        launch.session.say(f"not needed: run {short(found.run.id)} has these flags")
+        launch.session.say(f"not needed: run {short_id(found.run.id)} has these flags")
         return found.run.id, None
     run, outcome = found
     if outcome:
-        launch.session.say(f"run {short(run)} {ending_text(outcome.status, outcome.exit_status, outcome.duration)}")
+        launch.session.say(f"run {short_id(run)} {ending_text(outcome.status, outcome.exit_status, outcome.duration)}")
     return found
 
 
@@ -224,7 +224,9 @@ def earlier_steps(session: Session, started: AttemptHandle) -> tuple[StepRun, ..
     if not started.earlier:
         return ()
     with Objects(session.git) as objects:
-        found = objects.read(f"{started.attempt}^2:{encode.RESULT}") or objects.read(f"{started.attempt}^1:{encode.RESULT}")
+        found = objects.read(f"{started.attempt}^2:{record_files.RESULT}") or objects.read(
+            f"{started.attempt}^1:{record_files.RESULT}"
+        )
     return read_steps(found.data) if found and found.data is not None else ()
 
 
@@ -259,7 +261,7 @@ class Check:
             needed = {need.operation for need in operation.definition.needs} if operation.definition else set()
             own: dict[str, Any] = {name: value for name, value in step.flags if name not in needed}
             declared = declared_by(self.objects, operation, self.plan.source.whole)
-            found = settle(declared.flags, own, operation=operation.name, force=self.plan.params.force_flags)
+            found = resolve_flags(declared.flags, own, operation=operation.name, force=self.plan.params.force_flags)
             flags = Flags(found)
             lost = lost_flags(self.objects, operation, declared, self.plan.source.whole, flags)
             require_reach(operation, declared, lost, flags)

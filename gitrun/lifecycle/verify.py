@@ -20,12 +20,12 @@ from gitrun.git.objects import Objects
 from gitrun.lifecycle.attempt import Job, carry_out, furnish
 from gitrun.lifecycle.decide import LaunchRequest, Prompts, decide_restart, moment
 from gitrun.lifecycle.launch import lending_for, python_for, start
-from gitrun.model import decode, encode
+from gitrun.model import decode, record_files
 from gitrun.model.plan import Request, Skip
 from gitrun.model.provenance import read_steps
-from gitrun.model.run import COMPLETED, ERROR, STEPS, TERMINATED, Run, short
-from gitrun.model.settings import OF_RUNS, require_sound
-from gitrun.model.text import path_of
+from gitrun.model.run import COMPLETED, ERROR, STEPS, TERMINATED, Run, short_id
+from gitrun.model.settings import RUN_SETTINGS, require_valid
+from gitrun.model.text import decode_path
 from gitrun.process.signals import Signals
 from gitrun.source.snapshot import moved_modules
 from gitrun.source.submodules import linked_modules
@@ -74,7 +74,7 @@ def verify(session: Session, run: Run, rules: VerifyRules, *, depth: int = 0) ->
     last = run.attempt
     if last.status not in {COMPLETED, ERROR, TERMINATED}:
         raise CannotRun(
-            f"run {short(run.id)} is {last.status}: there is no result to compare with", "verify it when it has ended"
+            f"run {short_id(run.id)} is {last.status}: there is no result to compare with", "verify it when it has ended"
         )
     if last.kind == STEPS:
         return verify_steps(session, run, rules, depth)
@@ -92,14 +92,14 @@ def verdict(run: Run, again: Outcome | Attempt, rules: VerifyRules, *, same_outp
 def verify_steps(session: Session, run: Run, rules: VerifyRules, depth: int) -> Verdict:
     """Verifies the runs of a pipeline's steps. Leaves out steps that were skipped."""
     if depth > DEEPEST:
-        raise CannotRun(f"the steps of run {short(run.id)} lead too deep")
+        raise CannotRun(f"the steps of run {short_id(run.id)} lead too deep")
     found = []
     for step in steps_of(session, run):
         session.say(f"step {step.operation}")
         with Index(session.git) as index:
             made = index.get(step.run)
         if not isinstance(made, Run):
-            raise CannotRun(f"step {step.operation} was run {short(step.run)}, which is not here")
+            raise CannotRun(f"step {step.operation} was run {short_id(step.run)}, which is not here")
         found.append(verify(session, made, rules, depth=depth + 1))
     return Verdict(run.id, run.attempt.id, (), steps=tuple(found))
 
@@ -107,7 +107,7 @@ def verify_steps(session: Session, run: Run, rules: VerifyRules, depth: int) -> 
 def steps_of(session: Session, run: Run) -> list[StepRun]:
     """Returns the steps that the run's last attempt executed itself."""
     with Objects(session.git) as objects:
-        found = objects.read(f"{run.attempt.left}:{encode.RESULT}")
+        found = objects.read(f"{run.attempt.left}:{record_files.RESULT}")
     return [step for step in read_steps(found.data if found else b"") if step.status in {COMPLETED, ERROR, TERMINATED}]
 
 
@@ -118,7 +118,7 @@ def verify_and_keep(session: Session, run: Run, rules: VerifyRules) -> Verdict:
     with Objects(session.git) as objects:
         if run.attempt.carried or earlier_of(session, objects, run):
             raise UsageError(
-                f"the last attempt of run {short(run.id)} went on from files of the one before it; another one would not",
+                f"the last attempt of run {short_id(run.id)} went on from files of the one before it; another one would not",
                 "leave out --keep",
             )
     require_trusted(session.git, run)
@@ -126,26 +126,26 @@ def verify_and_keep(session: Session, run: Run, rules: VerifyRules) -> Verdict:
     with Index(session.git) as index:
         now = index.get(run.id)
     if isinstance(done, Skip) or not isinstance(now, Run):
-        raise CannotRun(f"run {short(run.id)} could not be run again")
+        raise CannotRun(f"run {short_id(run.id)} could not be run again")
     same_output = now.attempt.output == run.attempt.output
     return replace(verdict(run, now.attempt, rules, same_output=same_output), kept=now.attempt.id)
 
 
 def execute_again(session: Session, run: Run) -> tuple[Outcome, bool]:
     """Executes the last attempt again. Returns the outcome, and whether the output is the same. Raises CannotRun."""
-    require_sound(session.git.config, OF_RUNS)
+    require_valid(session.git.config, RUN_SETTINGS)
     request = Request(restart=run.id, no_link=True)
     with Objects(session.git) as objects:
         # a restart from the recorded source reads no private index, so its path is empty
         ready = decide_restart(LaunchRequest(session, request, Prompts(), Path(), moment()), objects, run)
         if isinstance(ready, Skip):
-            raise CannotRun(f"run {short(run.id)} is not executed again")
+            raise CannotRun(f"run {short_id(run.id)} is not executed again")
         earlier = earlier_of(session, objects, run)
         lent = lent_to(objects, run.attempt.id) or ()
         linked = linked_then(session, objects, run)
         for word in moved_modules(session.git, linked_modules(objects, ready.plan.source)):
             session.say(word)
-        written = objects.read(f"{run.attempt.left}:{encode.OUTPUT}", limit=2 * LARGEST)
+        written = objects.read(f"{run.attempt.left}:{record_files.OUTPUT}", limit=2 * LARGEST)
     paths = tuple(os.fsencode(one.path) for one in lent if is_below(one.path.rstrip("/")))
     if session.git.worktree:
         for word in changes_here(session.git.worktree, lent, session.settings, session.git.state):
@@ -202,9 +202,9 @@ def require_end(run: Run, ended: Outcome) -> None:
     if ended.status == TERMINATED and ended.reason:
         if ended.exit_status == -signal.SIGINT:
             raise KeyboardInterrupt
-        raise CannotRun(f"run {short(run.id)} was not executed to its end: {ended.reason}")
+        raise CannotRun(f"run {short_id(run.id)} was not executed to its end: {ended.reason}")
     if ended.status == ERROR and ended.reason and ended.stopped == ended.started and ended.exit_status != run.exit_status:
-        raise CannotRun(f"run {short(run.id)} cannot be executed here: {ended.reason}")
+        raise CannotRun(f"run {short_id(run.id)} cannot be executed here: {ended.reason}")
 
 
 def earlier_of(session: Session, objects: Objects, run: Run) -> str:
@@ -219,15 +219,15 @@ def earlier_of(session: Session, objects: Objects, run: Run) -> str:
     place = kept(session.git, run.id, before[-1].id)
     missing = [path for path in left if not os.path.lexists(place / path)]
     if missing:
-        raise CannotRun(f"run {short(run.id)} went on from '{missing[0]}', which is kept on the machine that made it")
+        raise CannotRun(f"run {short_id(run.id)} went on from '{missing[0]}', which is kept on the machine that made it")
     return before[-1].id
 
 
 def linked_then(session: Session, objects: Objects, run: Run) -> tuple[bytes, ...]:
     """Returns the paths that the run linked from the working tree and that still exist. Says which are missing."""
-    found = objects.read(f"{run.attempt.left}:{encode.RESULT}")
-    listed = decode.parse_toml((found.data if found else None) or b"", encode.RESULT).get("linked")
-    paths = [path_of(path) for path in listed if isinstance(path, str)] if isinstance(listed, list) else []
+    found = objects.read(f"{run.attempt.left}:{record_files.RESULT}")
+    listed = decode.parse_toml((found.data if found else None) or b"", record_files.RESULT).get("linked")
+    paths = [decode_path(path) for path in listed if isinstance(path, str)] if isinstance(listed, list) else []
     top = session.git.worktree
     here = [path for path in paths if top and is_below(path) and os.path.lexists(top / path)]
     gone = [path for path in paths if path not in here and not path.startswith(".gitrun")]

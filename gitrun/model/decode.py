@@ -8,9 +8,9 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import BadRun, UsageError
-from gitrun.model.encode import FLAGS, LONGEST, NOTES, RESULT, RUN
 from gitrun.model.flags import Flags, copy_value
 from gitrun.model.metrics import COUNT, FIRST, LEAST, MOST, Metrics, Summary, as_float
+from gitrun.model.record_files import FLAGS, MAX_RESULT, NOTES, RESULT, RUN
 from gitrun.model.run import (
     COMPLETED,
     ERROR,
@@ -23,23 +23,23 @@ from gitrun.model.run import (
     Notes,
     Params,
     Skipped,
-    going_on,
+    as_running,
     is_id,
     is_safe,
 )
-from gitrun.model.text import path_of
-from gitrun.model.toml import read_toml
+from gitrun.model.text import decode_path
+from gitrun.model.toml import parse_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from gitrun.model.run import Written
 
-LIMIT = 1 << 20
+MAX_TOML = 1 << 20
 """Most bytes of TOML parsed at once, and of any file but a result.toml with a long list of files."""
-NEXT = b"\n[[files]]\n"
-FILE = File.__slots__
-STATUSES = frozenset({COMPLETED, ERROR, TERMINATED})
+FILES_HEADER = b"\n[[files]]\n"
+FILE_KEYS = File.__slots__
+END_STATUSES = frozenset({COMPLETED, ERROR, TERMINATED})
 
 
 def parse_toml(data: bytes, name: str) -> dict[str, Any]:
@@ -47,33 +47,35 @@ def parse_toml(data: bytes, name: str) -> dict[str, Any]:
 
     The limit is 1 MiB. A result may have up to 16 MiB because of its list of files.
     """
-    if name == RESULT and LIMIT < len(data) <= LONGEST:
-        return parse_long(data)
-    if len(data) > LIMIT:
-        raise BadRun(f"{name} is larger than {LONGEST >> 20 if name == RESULT else 1} MiB")
+    if name == RESULT and MAX_TOML < len(data) <= MAX_RESULT:
+        return parse_long_result(data)
+    if len(data) > MAX_TOML:
+        raise BadRun(f"{name} is larger than {MAX_RESULT >> 20 if name == RESULT else 1} MiB")
     try:
-        return read_toml(data.decode())
+        return parse_text(data.decode())
     except (ValueError, RecursionError) as error:  # includes TOMLDecodeError and UnicodeDecodeError
         raise BadRun(f"{name} is not TOML: {error}") from error
 
 
-def parse_long(data: bytes) -> dict[str, Any]:
+def parse_long_result(data: bytes) -> dict[str, Any]:
     """Parses a long result piece by piece; keys after its files are dropped. Raises BadRun."""
     found: dict[str, Any] = {}
     files: list[dict[str, Any]] = []
-    for piece in pieces(data):
+    for piece in split_long_result(data):
         some = parse_toml(piece, RESULT)
         # keep known keys only: parsed TOML of unknown authors can take thirty times its bytes
-        files += ({key: file[key] for key in FILE if isinstance(file.get(key), str | int)} for file in tables(some, "files"))
+        files += (
+            {key: file[key] for key in FILE_KEYS if isinstance(file.get(key), str | int)} for file in get_tables(some, "files")
+        )
         found = found or some
     return {**found, "files": files}
 
 
-def pieces(data: bytes) -> Iterator[bytes]:
+def split_long_result(data: bytes) -> Iterator[bytes]:
     """Splits a result before `[[files]]` headers into pieces that parse on their own. Raises BadRun if it cannot."""
     start = 0
-    while len(data) - start > LIMIT:
-        end = data.rfind(NEXT, start, start + LIMIT) + 1
+    while len(data) - start > MAX_TOML:
+        end = data.rfind(FILES_HEADER, start, start + MAX_TOML) + 1
         if end <= start:
             raise BadRun(f"{RESULT} is larger than 1 MiB without its files")
         yield data[start:end]
@@ -100,56 +102,56 @@ def read_attempt(origin: Origin, parts: Mapping[str, bytes | None], *, live: boo
     if (run_bytes := parts.get(RUN)) is None:
         raise BadRun(f"{RUN} is missing")
     run = parse_toml(run_bytes, RUN)
-    operation = text(run, "operation")
+    operation = get_text(run, "operation")
     if not operation:
         raise BadRun(f"{RUN} names no operation")
     result = parse_toml(ended, RESULT) if (ended := parts.get(RESULT)) is not None else {}
-    source = table(run, "source")
+    source = get_table(run, "source")
     attempt = Attempt(
         id=origin.id,
         author=origin.author,
         operation=operation,
-        kind=text(run, "kind") or "command",
-        command=texts(run, "command"),
-        cwd=path_of(text(run, "cwd") or ""),
+        kind=get_text(run, "kind") or "command",
+        command=get_texts(run, "command"),
+        cwd=decode_path(get_text(run, "cwd") or ""),
         flags=read_flags(parts.get(FLAGS)),
-        params=read_params(table(run, "params")),
-        status=status_of(result, staged=run.get("staged") is True),
-        created=when(run, "created") or origin.time,
-        source=tree if is_id(tree := text(source, "tree") or "") else "",
-        started=when(result, "started"),
-        stopped=when(result, "stopped"),
-        duration=number(result, "duration"),
-        exit_status=whole(result, "exit_status"),
-        metrics=read_metrics(table(result, "metrics"), table(result, "series")),
+        params=read_params(get_table(run, "params")),
+        status=get_status(result, staged=run.get("staged") is True),
+        created=get_time(run, "created") or origin.time,
+        source=tree if is_id(tree := get_text(source, "tree") or "") else "",
+        started=get_time(result, "started"),
+        stopped=get_time(result, "stopped"),
+        duration=get_number(result, "duration"),
+        exit_status=get_int(result, "exit_status"),
+        metrics=read_metrics(get_table(result, "metrics"), get_table(result, "series")),
         base=origin.base,
-        branch=text(source, "branch"),
+        branch=get_text(source, "branch"),
         dirty=source.get("dirty") is True,
-        batch=text(run, "batch"), given=texts(run, "given"),
-        carried=tuple(path for path in map(path_of, texts(source, "carried")) if is_safe(path)),
-        skipped=tuple(map(read_skipped, tables(source, "skipped"))),
-        conflicts=tuple(map(path_of, texts(source, "conflicts"))),
-        submodules=tuple((path_of(path), head) for path, head in table(source, "submodules").items() if isinstance(head, str)),
-        content=content if is_id(content := text(source, "content") or "") else "",
-        files=tuple(map(read_file, tables(result, "files"))),
+        batch=get_text(run, "batch"), given=get_texts(run, "given"),
+        carried=tuple(path for path in map(decode_path, get_texts(source, "carried")) if is_safe(path)),
+        skipped=tuple(map(read_skipped, get_tables(source, "skipped"))),
+        conflicts=tuple(map(decode_path, get_texts(source, "conflicts"))),
+        submodules=read_submodules(get_table(source, "submodules")),
+        content=content if is_id(content := get_text(source, "content") or "") else "",
+        files=tuple(map(read_file, get_tables(result, "files"))),
         written=written if result else None,
         result=origin.result,
     )  # fmt: skip
-    return going_on(attempt) if live else attempt
+    return as_running(attempt) if live else attempt
 
 
 def read_metrics(found: Mapping[str, Any], series: Mapping[str, Any] | None = None) -> Metrics:
     """Returns the metrics of a result, without numbers that no float can hold."""
     numbers = {name: as_float(value) for name, value in found.items()}
     last = {name: value for name, value in numbers.items() if value is not None}
-    known = {name: read_summary(table(series or {}, name), value) for name, value in last.items()}
+    known = {name: read_summary(get_table(series or {}, name), value) for name, value in last.items()}
     return Metrics(last, {name: summary for name, summary in known.items() if summary})
 
 
 def read_summary(found: Mapping[str, Any], last: float) -> Summary | None:
     """Returns the summary of a metric; None unless it is complete."""
     first, least, most = (as_float(found.get(name)) for name in (FIRST, LEAST, MOST))
-    count = whole(found, COUNT)
+    count = get_int(found, COUNT)
     if first is None or least is None or most is None or count is None:
         return None
     return Summary(first, last, least, most, count)
@@ -157,25 +159,30 @@ def read_summary(found: Mapping[str, Any], last: float) -> Summary | None:
 
 def read_skipped(found: Mapping[str, Any]) -> Skipped:
     """Returns a file that the snapshot left out."""
-    return Skipped(path_of(text(found, "path") or "?"), whole(found, "size") or 0, text(found, "reason") or "")
+    return Skipped(decode_path(get_text(found, "path") or "?"), get_int(found, "size") or 0, get_text(found, "reason") or "")
+
+
+def read_submodules(found: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Returns the submodules of a source: path and commit of each."""
+    return tuple((decode_path(path), commit) for path, commit in found.items() if isinstance(commit, str))
 
 
 def read_file(found: Mapping[str, Any]) -> File:
     """Returns a produced file."""
     return File(
-        path_of(text(found, "path") or "?"),
-        whole(found, "size") or 0,
-        text(found, "sha256") or "",
-        text(found, "stored") or "git",
+        decode_path(get_text(found, "path") or "?"),
+        get_int(found, "size") or 0,
+        get_text(found, "sha256") or "",
+        get_text(found, "stored") or "git",
     )
 
 
-def status_of(result: Mapping[str, Any], *, staged: bool) -> str:
+def get_status(result: Mapping[str, Any], *, staged: bool) -> str:
     """Returns the status of an attempt that is not running: that of its result, else staged or pending."""
     if result:
-        status = text(result, "status") or ERROR
+        status = get_text(result, "status") or ERROR
         # a later version may write a status that this one does not know
-        return status if status in STATUSES else ERROR
+        return status if status in END_STATUSES else ERROR
     return STAGED if staged else PENDING
 
 
@@ -187,10 +194,10 @@ def read_flags(data: bytes | None) -> Flags:
     try:
         return Flags(found)
     except UsageError:  # a date, a table or a list that is nested too deeply
-        return Flags({name: value for name, value in found.items() if is_value(name, value)})
+        return Flags({name: value for name, value in found.items() if can_be_flag(name, value)})
 
 
-def is_value(name: str, value: object) -> bool:
+def can_be_flag(name: str, value: object) -> bool:
     """Returns whether a flag can hold the value."""
     try:
         copy_value(name, value)
@@ -203,19 +210,19 @@ def read_params(params: Mapping[str, Any]) -> Params:
     """Returns the run parameters in run.toml."""
     return Params(
         force_flags=params.get("force_flags") is True,
-        gpus=text(params, "gpus"),
-        max_trials=whole(params, "max_trials"),
-        maximize=text(params, "maximize"),
-        minimize=text(params, "minimize"),
+        gpus=get_text(params, "gpus"),
+        max_trials=get_int(params, "max_trials"),
+        maximize=get_text(params, "maximize"),
+        minimize=get_text(params, "minimize"),
         no_gpus=params.get("no_gpus") is True,
-        opt_flags=texts(params, "opt_flags"),
-        optimizer=text(params, "optimizer"),
-        random_seed=whole(params, "random_seed"),
-        link=tuple(path for path in map(path_of, texts(params, "link")) if is_safe(path)),
+        opt_flags=get_texts(params, "opt_flags"),
+        optimizer=get_text(params, "optimizer"),
+        random_seed=get_int(params, "random_seed"),
+        link=tuple(path for path in map(decode_path, get_texts(params, "link")) if is_safe(path)),
         no_link=params.get("no_link") is True,
         in_place=params.get("in_place") is True,
-        output=texts(params, "output"),
-        metrics=texts(params, "metrics"),
+        output=get_texts(params, "output"),
+        metrics=get_texts(params, "metrics"),
     )
 
 
@@ -224,47 +231,50 @@ def read_notes(data: bytes | None) -> Notes:
     if data is None:
         return Notes()
     notes = parse_toml(data, NOTES)
-    comments = (Comment(text(c, "text") or "", text(c, "author") or "", when(c, "time")) for c in tables(notes, "comments"))
-    return Notes(text(notes, "label"), texts(notes, "tags"), tuple(comments), notes.get("marked") is True)
+    comments = (
+        Comment(get_text(c, "text") or "", get_text(c, "author") or "", get_time(c, "time"))
+        for c in get_tables(notes, "comments")
+    )
+    return Notes(get_text(notes, "label"), get_texts(notes, "tags"), tuple(comments), notes.get("marked") is True)
 
 
-def text(found: Mapping[str, Any], key: str) -> str | None:
+def get_text(found: Mapping[str, Any], key: str) -> str | None:
     """Returns a string; None for any other value."""
     value = found.get(key)
     return value if isinstance(value, str) else None
 
 
-def texts(found: Mapping[str, Any], key: str) -> tuple[str, ...]:
+def get_texts(found: Mapping[str, Any], key: str) -> tuple[str, ...]:
     """Returns the strings of a list, without other items."""
     value = found.get(key)
     return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
 
 
-def table(found: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+def get_table(found: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     """Returns a table; an empty one for any other value."""
     value = found.get(key)
     return value if isinstance(value, dict) else {}
 
 
-def tables(found: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+def get_tables(found: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
     """Returns the tables of a list, without other items."""
     value = found.get(key)
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def number(found: Mapping[str, Any], key: str) -> float | None:
+def get_number(found: Mapping[str, Any], key: str) -> float | None:
     """Returns a finite number that is not a boolean; None for any other value."""
     value = as_float(found.get(key))
     return value if value is not None and math.isfinite(value) else None
 
 
-def whole(found: Mapping[str, Any], key: str) -> int | None:
+def get_int(found: Mapping[str, Any], key: str) -> int | None:
     """Returns an integer that fits in 64 bits; None for any other value."""
     value = found.get(key)
     return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63 else None
 
 
-def when(found: Mapping[str, Any], key: str) -> datetime | None:
+def get_time(found: Mapping[str, Any], key: str) -> datetime | None:
     """Returns a time in UTC; None for any other value. A time without a zone is in UTC."""
     value = found.get(key)
     if not isinstance(value, datetime) or not 1 < value.year < 9999:  # years 1 and 9999: conversion to another zone overflows

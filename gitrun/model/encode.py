@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from gitrun import model
 from gitrun.model.flags import format_value
 from gitrun.model.metrics import COUNT, FIRST, LEAST, MOST
-from gitrun.model.run import COMPLETED, DIRECTORY, ERROR, LATER
-from gitrun.model.text import number_text, path_text
+from gitrun.model.record_files import FORMAT, MAX_RESULT, MAX_SHARED, RESULT_RESERVE
+from gitrun.model.run import COMPLETED, ERROR, LATER_PARAMS
+from gitrun.model.text import encode_path, number_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,147 +22,120 @@ if TYPE_CHECKING:
     from gitrun.model.run import File, Notes
 
 T = TypeVar("T")
-FLAGS, RUN, ENV, LENT, RESULT, OUTPUT, METRICS, NOTES = (
-    f"{DIRECTORY}/{name}"
-    for name in ("flags.toml", "run.toml", "env.toml", "lent.toml", "result.toml", "output", "metrics.jsonl", "notes.toml")
-)
-KEPT = f"{DIRECTORY}/kept"
-"""Directory in a result for small files that the run produced and git ignores."""
-FORMAT = 1
-SUBJECT = 72
+MAX_SUBJECT = 72
 """Most characters of an attempt's subject."""
-LONGEST, SPARE = 16 << 20, 1 << 20
-"""Most bytes of a result.toml, and the part reserved for everything but the list of files."""
-SHARED = 512 << 10
-"""Most bytes for the names of files that a run changed although they are not its own."""
 
 
-def toml(table: Mapping[str, Any]) -> bytes:
+def encode_table(table: Mapping[str, Any]) -> bytes:
     """Returns the table as TOML, without keys whose value is None."""
-    import tomli_w
-
-    return tomli_w.dumps({key: value for key, value in table.items() if value is not None}).encode()
+    return dump_toml({key: value for key, value in table.items() if value is not None}).encode()
 
 
-def flags_toml(flags: Flags) -> bytes:
-    """Returns canonical TOML: keys sorted, one value a line, no comments. Equal flags make an equal blob."""
-    # tomli_w quotes keys correctly; [:-5] cuts its ` = 0` and the line end
-    return "".join(f"{literal({key: 0})[:-5]} = {inline(flags[key])}\n" for key in sorted(flags)).encode()
-
-
-def inline(value: Value) -> str:
-    """Returns a TOML value on one line."""
-    if isinstance(value, list):
-        return "[" + ", ".join(inline(item) for item in value) + "]"
-    return literal({"v": value}).removeprefix("v = ")[:-1]
-
-
-def literal(table: Mapping[str, Value]) -> str:
-    """Returns the TOML line of a table with one plain value."""
+def dump_toml(table: Mapping[str, Any]) -> str:
+    """Returns the table as TOML text."""
+    # reading runs needs no writer of TOML: only what writes pays 2 ms for this import
     import tomli_w
 
     return tomli_w.dumps(table)
 
 
-def run_toml(plan: Plan) -> bytes:
+def encode_flags(flags: Flags) -> bytes:
+    """Returns canonical TOML: keys sorted, one value a line, no comments. Equal flags make an equal blob."""
+    # tomli_w quotes keys correctly; [:-5] cuts its ` = 0` and the line end
+    return "".join(f"{dump_toml({key: 0})[:-5]} = {format_inline(flags[key])}\n" for key in sorted(flags)).encode()
+
+
+def format_inline(value: Value) -> str:
+    """Returns a TOML value on one line."""
+    if isinstance(value, list):
+        return "[" + ", ".join(format_inline(item) for item in value) + "]"
+    return dump_toml({"v": value}).removeprefix("v = ")[:-1]
+
+
+def encode_run(plan: Plan) -> bytes:
     """Returns the bytes of run.toml for a plan."""
     snapshot = plan.source
-    skipped = [asdict(skipped) | {"path": path_text(skipped.path)} for skipped in snapshot.skipped]
+    skipped = [asdict(skipped) | {"path": encode_path(skipped.path)} for skipped in snapshot.skipped]
     source = {
         "tree": snapshot.tree, "content": snapshot.content or None,
         "base": snapshot.base, "branch": snapshot.branch, "dirty": snapshot.dirty,
-        "conflicts": [path_text(path) for path in snapshot.conflicts] or None,
-        "submodules": {path_text(path): head for path, head in snapshot.submodules} or None,
-        "carried": [path_text(path) for path in plan.carried] or None,
+        "conflicts": [encode_path(path) for path in snapshot.conflicts] or None,
+        "submodules": {encode_path(path): head for path, head in snapshot.submodules} or None,
+        "carried": [encode_path(path) for path in plan.carried] or None,
         "skipped": skipped or None,
     }  # fmt: skip
     params = {
-        key: [path_text(one) for one in value] if key == "link" else list(value) if isinstance(value, tuple) else value
+        key: [encode_path(one) for one in value] if key == "link" else list(value) if isinstance(value, tuple) else value
         for key, value in asdict(plan.params).items()
-        if value or key not in LATER
+        if value or key not in LATER_PARAMS
     }
-    return toml({
+    return encode_table({
         "format": FORMAT, "operation": plan.operation, "kind": plan.kind, "command": list(plan.command),
-        "cwd": path_text(plan.cwd), "created": plan.created, "nonce": plan.nonce, "staged": plan.staged or None,
+        "cwd": encode_path(plan.cwd), "created": plan.created, "nonce": plan.nonce, "staged": plan.staged or None,
         "given": list(plan.given),
-        **said_of_basis(plan),
+        **(model.provenance.encode_basis(plan.basis) if plan.basis else {}),
         "source": {key: value for key, value in source.items() if value is not None},
         "params": {key: value for key, value in params.items() if value is not None},
     })  # fmt: skip
 
 
-def said_of_basis(plan: Plan) -> dict[str, Any]:
-    """Returns the keys of run.toml for dependencies, if the plan has any."""
-    if plan.basis is None:
-        return {}
-
-    return model.provenance.basis_table(plan.basis)
-
-
-def rests_on_more(data: bytes) -> bool:
+def may_name_dependencies(data: bytes) -> bool:
     """Returns whether a run.toml may name dependencies. A quick test: most files need no parsing for it."""
     return any(key in data for key in (b"entry", b"parent", b"needs", b"inputs", b"not_isolated"))
 
 
-def result_toml(outcome: Outcome) -> bytes:
+def encode_result(outcome: Outcome) -> bytes:
     """Returns the bytes of result.toml; lists that are too long are cut, and the rest is counted."""
-    shared = within([(path, weight(path) + 12) for path in outcome.shared], SHARED)
-    files = listed(outcome.files)
-    return toml({
+    shared = cut_to_weight([(path, toml_weight(path) + 12) for path in outcome.shared], MAX_SHARED)
+    files = cut_file_list(outcome.files)
+    return encode_table({
         "format": FORMAT, "status": outcome.status, "exit_status": outcome.exit_status, "started": outcome.started,
         "stopped": outcome.stopped, "duration": round(outcome.duration, 6), "reason": outcome.reason or None,
         "shared_left_out": len(outcome.shared) - len(shared) or None,
-        "files_left_out": len(outcome.files) - len(files) or None, "steps": said_of_steps(outcome),
+        "files_left_out": len(outcome.files) - len(files) or None,
+        "steps": model.provenance.encode_steps(outcome.steps) if outcome.steps else None,
         "metrics": dict(outcome.metrics) or None,
         "series": series_table(outcome.metrics) or None,
-        "shared": [{"path": path_text(path)} for path in shared] or None,
+        "shared": [{"path": encode_path(path)} for path in shared] or None,
         "files": [file_table(file) for file in files] or None,
     })  # fmt: skip
 
 
 def file_table(file: File) -> dict[str, str | int]:
     """Returns a produced file as a table of result.toml."""
-    return {"path": path_text(file.path), "size": file.size, "sha256": file.sha256, "stored": file.stored}
+    return {"path": encode_path(file.path), "size": file.size, "sha256": file.sha256, "stored": file.stored}
 
 
-def listed(files: Sequence[File]) -> Sequence[File]:
+def cut_file_list(files: Sequence[File]) -> Sequence[File]:
     """Returns the files that fit in result.toml, in their order. Files outside the result's tree take precedence."""
-    weights = [(file, weight(file.path) + len(str(file.size)) + 122) for file in files]
+    weights = [(file, toml_weight(file.path) + len(str(file.size)) + 122) for file in files]
     # files in the tree can be found without the list
     weights.sort(key=lambda pair: pair[0].stored == "git")
-    room = frozenset(file.path for file in within(weights, LONGEST - SPARE))
+    room = frozenset(file.path for file in cut_to_weight(weights, MAX_RESULT - RESULT_RESERVE))
     return files if len(room) == len(files) else [file for file in files if file.path in room]
 
 
-def weight(path: str) -> int:
+def toml_weight(path: str) -> int:
     """Returns an upper bound of the bytes that a path takes in TOML, with quotes, comma, indent and line end."""
     is_plain = path.isascii() and path.isprintable() and "\\" not in path and '"' not in path
     return len(path) * (1 if is_plain else 6) + 8
 
 
-def within(weighed: Sequence[tuple[T, int]], room: int) -> list[T]:
+def cut_to_weight(weighed: Sequence[tuple[T, int]], room: int) -> list[T]:
     """Returns the leading items whose total weight is at most `room`."""
     ends = accumulate(amount for _, amount in weighed)
     return [thing for (thing, _), end in zip(weighed, ends, strict=True) if end <= room]
 
 
-def said_of_steps(outcome: Outcome) -> list[dict[str, str]] | None:
-    """Returns the `[[steps]]` of result.toml; None without steps."""
-    if not outcome.steps:
-        return None
-
-    return model.provenance.steps_tables(outcome.steps)
-
-
-def notes_toml(notes: Notes) -> bytes:
+def encode_notes(notes: Notes) -> bytes:
     """Returns the bytes of notes.toml."""
     comments = [{key: value for key, value in asdict(comment).items() if value} for comment in notes.comments]
-    return toml({
+    return encode_table({
         "label": notes.label, "tags": sorted(notes.tags) or None, "marked": notes.marked or None, "comments": comments or None,
     })  # fmt: skip
 
 
-def message(subject: str, kind: str) -> bytes:
+def commit_message(subject: str, kind: str) -> bytes:
     """Returns a commit message: a subject of one line and the two trailers."""
     line = " ".join(subject.split())
     # the subject may hold a label or names of metrics of any length
@@ -171,18 +145,18 @@ def message(subject: str, kind: str) -> bytes:
 
 def attempt_subject(plan: Plan) -> str:
     """Returns the subject of an attempt: 72 characters at most, typed flags first."""
-    text = " ".join(f"run {format_plain(plan.operation)} {plan.flags.text(plan.given)}".split())
-    return text if len(text) <= SUBJECT else text[: SUBJECT - 1] + "…"
+    text = " ".join(f"run {quote_unprintable(plan.operation)} {plan.flags.text(plan.given)}".split())
+    return text if len(text) <= MAX_SUBJECT else text[: MAX_SUBJECT - 1] + "…"
 
 
 def outcome_subject(outcome: Outcome) -> str:
     """Returns the subject of a result."""
-    numbers = " ".join(f"{format_plain(name)}={number_text(value)}" for name, value in outcome.metrics.items())
+    numbers = " ".join(f"{quote_unprintable(name)}={number_text(value)}" for name, value in outcome.metrics.items())
     ended = {COMPLETED: "completed", ERROR: f"error (exit {outcome.exit_status})"}.get(outcome.status, "terminated")
     return f"{ended} in {outcome.duration:.1f}s" + (f": {numbers}" if numbers else "")
 
 
-def format_plain(text: str) -> str:
+def quote_unprintable(text: str) -> str:
     """Returns the text, quoted and escaped if it has characters that a terminal obeys."""
     return text if text.isprintable() else format_value(text)
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from gitrun.model.flags import Flag
 
-GLOBALS, ARGS, ENV, FILE = "globals", "args", "env", "file:"
+GLOBALS, ARGS, ENV, FILE_PREFIX = "globals", "args", "env", "file:"
 """Ways to pass flags to a program; `file:` precedes the path of a config file that receives them."""
 
 
@@ -67,17 +67,17 @@ class Definition:
     @property
     def file(self) -> str:
         """Returns the path of the config file that receives the flags; empty if there is none."""
-        return self.flags_to.removeprefix(FILE) if self.flags_to.startswith(FILE) else ""
+        return self.flags_to.removeprefix(FILE_PREFIX) if self.flags_to.startswith(FILE_PREFIX) else ""
 
 
-def over(found: Sequence[Flag], said: Iterable[Flag]) -> tuple[Flag, ...]:
+def override_flags(found: Sequence[Flag], said: Iterable[Flag]) -> tuple[Flag, ...]:
     """Returns the flags found in a program, overridden by those of the entry; flags only in the entry come last."""
     by_name = {flag.name: flag for flag in said}
-    both = [merged(flag, by_name.pop(flag.name)) if flag.name in by_name else flag for flag in found]
+    both = [override_flag(flag, by_name.pop(flag.name)) if flag.name in by_name else flag for flag in found]
     return (*both, *by_name.values())
 
 
-def merged(found: Flag, said: Flag) -> Flag:
+def override_flag(found: Flag, said: Flag) -> Flag:
     """Returns the flag that was found, overridden by the keys that the entry sets."""
     # `int` or `float` from the program says more than `number` from the entry
     says_less = said.kind == "any" or (said.kind == "number" and found.kind in {"int", "float"})

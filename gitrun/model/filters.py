@@ -20,10 +20,10 @@ from typing import Any, NamedTuple, TypeAlias
 
 from gitrun.errors import UsageError
 from gitrun.model.run import Run
-from gitrun.model.text import columns, safe_text
+from gitrun.model.text import count_columns, safe_text
 from gitrun.model.values import list_end, parse_value, same_value
 
-Test: TypeAlias = Callable[[Run], bool]
+RunTest: TypeAlias = Callable[[Run], bool]
 
 TOKEN = re.compile(
     r"""\s*(?:(?P<sign><=|>=|!=|==|=|<|>)|(?P<bracket>[()])|(?P<value>\[[^\]]*\](?:\*\d+)?|'(?:[^']|'')*'|"(?:[^"\\]|\\.)*")"""
@@ -32,7 +32,7 @@ TOKEN = re.compile(
 ITEM = re.compile(r"""\s*('(?:[^']|'')*'|"(?:[^"\\]|\\.)*"|[^,\[\]]+)""")
 TIME = re.compile(r"[0-9]{4}(?:-[-+.:T0-9 ]*)?Z?")
 """A time in ISO form, or the beginning of one."""
-DEEPEST = 100
+MAX_DEPTH = 100
 EXAMPLE = "for example: lr<0.1 and status=completed"
 DATES = "write 2026-11-01 or 2026-11-01T12:00:00Z; yesterday is for --since and --until"
 PROPERTIES: dict[str, Callable[[Run], Any]] = {
@@ -52,8 +52,8 @@ PROPERTIES: dict[str, Callable[[Run], Any]] = {
     "duration": lambda run: run.attempt.duration,
     "exit_status": lambda run: run.attempt.exit_status,
 }
-TEXTS = frozenset({"id", "operation", "op", "status", "label", "tag", "tags", "branch", "base", "batch"})
-TIMES = frozenset({"started", "stopped"})
+TEXT_PROPERTIES = frozenset({"id", "operation", "op", "status", "label", "tag", "tags", "branch", "base", "batch"})
+TIME_PROPERTIES = frozenset({"started", "stopped"})
 
 
 class FilterError(UsageError):
@@ -63,7 +63,7 @@ class FilterError(UsageError):
 
     def __init__(self, words: str, text: str, place: int, hint: str = EXAMPLE) -> None:
         super().__init__(f"cannot read the filter: {words}", hint)
-        self.detail = f"  {safe_text(text)}\n  {' ' * columns(safe_text(text[:place]))}^"
+        self.detail = f"  {safe_text(text)}\n  {' ' * count_columns(safe_text(text[:place]))}^"
 
 
 class Token(NamedTuple):
@@ -74,28 +74,28 @@ class Token(NamedTuple):
     place: int
 
 
-def read_filter(text: str) -> Test:
+def parse_filter(text: str) -> RunTest:
     """Parses the expression into a test of runs. Raises FilterError."""
-    reader = Reader(text)
+    reader = FilterParser(text)
     test = reader.expression(0)
     if reader.peek().sort != "end":
         raise FilterError(f"'{reader.peek().text}' is one word too many", text, reader.peek().place)
     return test
 
 
-def names_in(text: str) -> list[str]:
+def names_in_filter(text: str) -> list[str]:
     """Returns the names in a valid expression, in their order."""
-    reader = Reader(text)
+    reader = FilterParser(text)
     reader.expression(0)
     return reader.names
 
 
-class Reader:
+class FilterParser:
     """A recursive-descent parser of one expression."""
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.tokens = list(tokens(text))
+        self.tokens = list(split_tokens(text))
         self.at = 0
         self.names: list[str] = []
 
@@ -113,9 +113,9 @@ class Reader:
         """Returns whether the next token is one of these words."""
         return self.peek().sort == "word" and self.peek().text in words
 
-    def expression(self, depth: int) -> Test:
+    def expression(self, depth: int) -> RunTest:
         """Parses parts joined by `or`."""
-        if depth > DEEPEST:
+        if depth > MAX_DEPTH:
             raise FilterError("it is nested too deeply", self.text, self.peek().place)
         parts = [self.either(depth)]
         while self.is_word("or"):
@@ -123,7 +123,7 @@ class Reader:
             parts.append(self.either(depth))
         return parts[0] if len(parts) == 1 else lambda run: any(part(run) for part in parts)
 
-    def either(self, depth: int) -> Test:
+    def either(self, depth: int) -> RunTest:
         """Parses parts joined by `and`."""
         parts = [self.part(depth)]
         while self.is_word("and"):
@@ -131,12 +131,12 @@ class Reader:
             parts.append(self.part(depth))
         return parts[0] if len(parts) == 1 else lambda run: all(part(run) for part in parts)
 
-    def part(self, depth: int) -> Test:
+    def part(self, depth: int) -> RunTest:
         """Parses a comparison, perhaps negated or in parentheses."""
         token = self.peek()
         if self.is_word("not"):
             self.take()
-            inner = self.part(depth + 1) if depth < DEEPEST else self.expression(depth + 1)
+            inner = self.part(depth + 1) if depth < MAX_DEPTH else self.expression(depth + 1)
             return lambda run: not inner(run)
         if token.text == "(" and token.sort == "bracket":
             self.take()
@@ -146,7 +146,7 @@ class Reader:
             return inside
         return self.comparison()
 
-    def comparison(self) -> Test:
+    def comparison(self) -> RunTest:
         """Parses a name, and an operator with its value if there is one."""
         name = self.take()
         if name.sort != "word":
@@ -155,19 +155,19 @@ class Reader:
         self.names.append(name.text)
         operator = self.operator()
         if not operator:
-            return lambda run: bool(look_up(run, name.text))
+            return lambda run: bool(look_up_value(run, name.text))
         value = self.take()
         if value.sort not in {"word", "value"}:
             raise FilterError(f"a value is expected after '{operator}'", self.text, value.place)
-        wanted = as_typed(value.text) if name.text in TEXTS | TIMES else parse_value(value.text)
-        if name.text in TIMES:
+        wanted = parse_as_text(value.text) if name.text in TEXT_PROPERTIES | TIME_PROPERTIES else parse_value(value.text)
+        if name.text in TIME_PROPERTIES:
             self.require_times(wanted, operator, value)
-        return compare(name.text, operator, wanted)
+        return make_comparison(name.text, operator, wanted)
 
     def require_times(self, wanted: Any, operator: str, value: Token) -> None:  # noqa: ANN401
         """Raises FilterError unless each wanted value is a date that the operator can compare with."""
         for one in wanted if isinstance(wanted, list) else [wanted]:
-            known = TIME.fullmatch(one) if operator in {"=", "!=", "in", "not in"} else time_of(one)
+            known = TIME.fullmatch(one) if operator in {"=", "!=", "in", "not in"} else parse_iso_time(one)
             if not known:
                 raise FilterError(f"'{one}' is no date", self.text, value.place, DATES)
 
@@ -183,7 +183,7 @@ class Reader:
         return ""
 
 
-def tokens(text: str) -> list[Token]:
+def split_tokens(text: str) -> list[Token]:
     """Splits an expression into tokens, followed by one of sort `end`. Raises FilterError."""
     found, at = [], 0
     while text[at:].strip():
@@ -200,14 +200,14 @@ def tokens(text: str) -> list[Token]:
     return [*found, Token("end", "", len(text))]
 
 
-def as_typed(text: str) -> Any:  # noqa: ANN401 - a text, or a list of texts
+def parse_as_text(text: str) -> Any:  # noqa: ANN401 - a text, or a list of texts
     """Returns words as typed, even if they look like numbers; quoted words lose their quotes."""
     if text.startswith("["):
-        return [as_typed(item.strip()) for item in ITEM.findall(text[1 : text.rindex("]")])]
+        return [parse_as_text(item.strip()) for item in ITEM.findall(text[1 : text.rindex("]")])]
     return str(parse_value(text)) if text.startswith(("'", '"')) else text
 
 
-def look_up(run: Run, name: str) -> Any:  # noqa: ANN401 - whatever a run has
+def look_up_value(run: Run, name: str) -> Any:  # noqa: ANN401 - whatever a run has
     """Returns the run's property, flag or metric of this name; None if it has none."""
     sort, _, rest = name.partition(":")
     if sort == "flag" and rest:
@@ -219,13 +219,13 @@ def look_up(run: Run, name: str) -> Any:  # noqa: ANN401 - whatever a run has
     return run.flags[name] if name in run.flags else run.metrics.ask(name)
 
 
-def compare(name: str, operator: str, wanted: Any) -> Test:  # noqa: ANN401 - a value as flags have
+def make_comparison(name: str, operator: str, wanted: Any) -> RunTest:  # noqa: ANN401 - a value as flags have
     """Returns the test that compares a run's value under `name` with `wanted`."""
     negated = operator.startswith("not ")
     test = COMPARISONS[operator.removeprefix("not ")]
 
     def is_so(run: Run) -> bool:
-        found = look_up(run, name)
+        found = look_up_value(run, name)
         # without a value nothing matches, not even a negated test
         return found is not None and test(found, wanted) != negated
 
@@ -240,13 +240,13 @@ def is_equal(found: Any, wanted: Any) -> bool:  # noqa: ANN401
     if isinstance(found, datetime):
         # a date without a time means the whole day
         text = str(wanted).replace(" ", "T")
-        return found.isoformat(timespec="microseconds").startswith(text) or time_of(text) == found
+        return found.isoformat(timespec="microseconds").startswith(text) or parse_iso_time(text) == found
     if isinstance(found, list) and not isinstance(wanted, list):
         return any(same_value(item, wanted) for item in found)
     return same_value(found, wanted)
 
 
-def order(found: Any, wanted: Any) -> int | None:  # noqa: ANN401
+def order_values(found: Any, wanted: Any) -> int | None:  # noqa: ANN401
     """Returns less than 0, 0 or more than 0 as `found` is before, equal to or after `wanted`; None if not comparable."""
     if isinstance(found, datetime):
         return order_times(found, wanted)
@@ -257,12 +257,12 @@ def order(found: Any, wanted: Any) -> int | None:  # noqa: ANN401
 
 
 def order_times(found: datetime, wanted: Any) -> int | None:  # noqa: ANN401
-    """Compares a time with a date or time as text, as `order` does. Text without a zone is in UTC."""
-    moment = time_of(str(wanted))
+    """Compares a time with a date or time as text, as `order_values` does. Text without a zone is in UTC."""
+    moment = parse_iso_time(str(wanted))
     return (found > moment) - (found < moment) if moment else None
 
 
-def time_of(text: str) -> datetime | None:
+def parse_iso_time(text: str) -> datetime | None:
     """Parses an ISO date or time, in UTC if it names no zone; None if it is neither."""
     try:
         # Python 3.10 does not read a Z for UTC
@@ -272,12 +272,12 @@ def time_of(text: str) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
-def is_ordered(*wanted: int) -> Callable[[Any, Any], bool]:
-    """Returns the test whether the `order` of two values is one of these."""
-    return lambda found, value: order(found, value) in wanted
+def make_order_test(*wanted: int) -> Callable[[Any, Any], bool]:
+    """Returns the test whether the `order_values` of two values is one of these."""
+    return lambda found, value: order_values(found, value) in wanted
 
 
-def contains(found: Any, wanted: Any) -> bool:  # noqa: ANN401
+def contains_value(found: Any, wanted: Any) -> bool:  # noqa: ANN401
     """Returns whether a list contains the value, or a text the text."""
     if isinstance(found, list):
         return any(same_value(item, wanted) for item in found)
@@ -287,10 +287,10 @@ def contains(found: Any, wanted: Any) -> bool:  # noqa: ANN401
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "=": is_equal,
     "!=": lambda found, wanted: not is_equal(found, wanted),
-    "<": is_ordered(-1),
-    "<=": is_ordered(-1, 0),
-    ">": is_ordered(1),
-    ">=": is_ordered(0, 1),
+    "<": make_order_test(-1),
+    "<=": make_order_test(-1, 0),
+    ">": make_order_test(1),
+    ">=": make_order_test(0, 1),
     "in": lambda found, wanted: isinstance(wanted, list) and any(is_equal(found, item) for item in wanted),
-    "contains": contains,
+    "contains": contains_value,
 }

@@ -27,14 +27,14 @@ __all__ = [
     "Typed",
     "Value",
     "copy_value",
-    "defaults",
+    "default_values",
     "format_value",
-    "is_name",
+    "is_flag_name",
     "parse_flags",
     "parse_value",
+    "resolve_flags",
     "same_value",
-    "settle",
-    "split_word",
+    "split_assignment",
 ]
 
 _JOINERS = str.maketrans("", "", "-./")
@@ -150,18 +150,18 @@ class Flags(Mapping[str, Value]):
         return [*names, *(name for name in self._values if name not in names)]
 
 
-def is_name(name: str) -> bool:
+def is_flag_name(name: str) -> bool:
     """Returns whether a flag can have this name: a letter or `_`, then letters, digits, `_`, `-`, `.` and `/`."""
     return name[:1].isidentifier() and name.translate(_JOINERS).isidentifier()
 
 
-def split_word(word: str) -> tuple[str, str]:
+def split_assignment(word: str) -> tuple[str, str]:
     """Splits a word `name=text` into name and text.
 
-    Raises UsageError for a word without `=`, with a bad name (`is_name`), a NUL, or text that is not UTF-8.
+    Raises UsageError for a word without `=`, with a bad name (`is_flag_name`), a NUL, or text that is not UTF-8.
     """
     name, equals, text = word.partition("=")
-    if not equals or not is_name(name):
+    if not equals or not is_flag_name(name):
         raise UsageError(f"not a flag: '{word}'", "write name=value, for example lr=0.1")
     if "\0" in text or not is_unicode(text):
         raise UsageError(f"not a flag: '{word}'", "the value of a flag is text in UTF-8, without NUL")
@@ -170,33 +170,33 @@ def split_word(word: str) -> tuple[str, str]:
 
 def parse_flags(words: Iterable[str]) -> dict[str, Value | None]:
     """Parses words such as `lr=0.1` into values by name; the last word of a name wins. Raises UsageError."""
-    return {name: parse_value(text) for name, text in map(split_word, words)}
+    return {name: parse_value(text) for name, text in map(split_assignment, words)}
 
 
-def defaults(declared: Iterable[Flag]) -> dict[str, Value]:
+def default_values(declared: Iterable[Flag]) -> dict[str, Value]:
     """Returns the default values by name, without flags that have none."""
     return {flag.name: copy_value(flag.name, flag.default) for flag in declared if flag.default is not None}
 
 
-def names_of(declared: Sequence[Flag]) -> str:
+def describe_names(declared: Sequence[Flag]) -> str:
     """Returns a sentence that names the declared flags."""
     names = ", ".join(flag.name for flag in declared)
     return f"its flags are: {names}" if names else "it has no flags"
 
 
-def nested_name(declared: Iterable[Flag], name: str) -> str:
+def find_nested_name(declared: Iterable[Flag], name: str) -> str:
     """Returns the only declared flag whose dotted name ends with this name, such as `model.lr` for `lr`; "" without one."""
     found = {flag.name for flag in declared if flag.name.endswith(f".{name}")}
     return found.pop() if len(found) == 1 else ""
 
 
-def instead_of(declared: Sequence[Flag], name: str) -> str:
+def hint_for_unknown(declared: Sequence[Flag], name: str) -> str:
     """Returns a hint for a flag that is not declared."""
-    nested = nested_name(declared, name)
-    return f"to set {nested}: {nested}=VALUE" if nested else names_of(declared)
+    nested = find_nested_name(declared, name)
+    return f"to set {nested}: {nested}=VALUE" if nested else describe_names(declared)
 
 
-def settle(
+def resolve_flags(
     declared: Sequence[Flag] | None,
     given: Mapping[str, Value | Typed | None],
     *,
@@ -212,23 +212,23 @@ def settle(
     """
     settled: dict[str, Value | None] = {}
     for name, value in given.items():
-        flag = _find(declared or (), name)
+        flag = _find_declared(declared or (), name)
         if flag is None and declared is not None and not (force or partial):
-            raise UsageError(f"{operation} has no flag {name!r}", f"{instead_of(declared, name)}; {_FORCE}")
-        if flag is None and not is_name(name):
+            raise UsageError(f"{operation} has no flag {name!r}", f"{hint_for_unknown(declared, name)}; {_FORCE}")
+        if flag is None and not is_flag_name(name):
             raise UsageError(f"not the name of a flag: {name!r}", "write name=value, for example lr=0.1")
         flag = flag or Flag(name)
-        settled[flag.name] = _settle_one(flag, value, operation=operation, force=force)
+        settled[flag.name] = _resolve_flag(flag, value, operation=operation, force=force)
     return settled
 
 
-def _settle_one(flag: Flag, given: Value | Typed | None, *, operation: str, force: bool) -> Value | None:
+def _resolve_flag(flag: Flag, given: Value | Typed | None, *, operation: str, force: bool) -> Value | None:
     value = _read_typed(flag, given) if isinstance(given, Typed) else given
     value = None if value is None else copy_value(flag.name, value)
     # a default is always allowed: programs have defaults that their own choices exclude
-    if force or value is None or same_value(value, flag.default) or _takes(flag, value):
+    if force or value is None or same_value(value, flag.default) or _accepts(flag, value):
         return value
-    takes = "one of " + ", ".join(map(format_value, flag.choices)) if flag.choices else _KINDS[flag.kind][0] + _range(flag)
+    takes = "one of " + ", ".join(map(format_value, flag.choices)) if flag.choices else _KINDS[flag.kind][0] + _range_text(flag)
     shown = given.text if isinstance(given, Typed) else given
     raise UsageError(f"flag {flag.name!r} of {operation} takes {takes}, not {shown!r}", _FORCE)
 
@@ -249,7 +249,7 @@ def _read_typed(flag: Flag, given: Typed) -> Value | None:
     return value if given.text in {"true", "false"} and not is_declared else given.text
 
 
-def _takes(flag: Flag, value: Value) -> bool:
+def _accepts(flag: Flag, value: Value) -> bool:
     # bool is a subclass of int in Python
     if isinstance(value, bool) and flag.kind not in ("bool", "any"):
         return False
@@ -263,7 +263,7 @@ def _takes(flag: Flag, value: Value) -> bool:
     return not flag.choices or all(any(same_value(item, choice) for choice in flag.choices) for item in items)
 
 
-def _range(flag: Flag) -> str:
+def _range_text(flag: Flag) -> str:
     """Returns the limits of a number as a message words them."""
     least, most = flag.least, flag.most
     if flag.size:
@@ -280,7 +280,7 @@ def _is_within(flag: Flag, value: Value) -> bool:
     return all((least is None or number >= least) and (most is None or number <= most) for number in numbers)
 
 
-def _find(declared: Iterable[Flag], name: str) -> Flag | None:
+def _find_declared(declared: Iterable[Flag], name: str) -> Flag | None:
     # argparse and click turn `-` into `_`, and users type either
     like = [flag for flag in declared if flag.name.replace("-", "_") == name.replace("-", "_")]
     return next((flag for flag in like if flag.name == name), like[0] if like else None)

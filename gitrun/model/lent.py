@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gitrun.model.run import is_safe
-from gitrun.model.text import count_text, path_of, path_text, size_text
+from gitrun.model.text import count_text, decode_path, encode_path, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 COPY, LINK = "copy", "link"
-MOST = 1_000
+MAX_ENTRIES = 1_000
 """Most entries that lent.toml lists; it only counts the rest."""
-LARGEST = 1 << 63
+NUMBER_LIMIT = 1 << 63
 """Above every number of files or bytes."""
 
 
@@ -35,12 +35,12 @@ class Lent:
     links: int = 0
 
 
-def lent_table(entries: Iterable[Lent]) -> dict[str, Any]:
+def encode_lent(entries: Iterable[Lent]) -> dict[str, Any]:
     """Returns the content of lent.toml; equal entries give equal tables."""
     ordered = sorted(entries, key=lambda entry: entry.path)
     rows = []
-    for entry in ordered[:MOST]:
-        row: dict[str, Any] = {"path": path_text(entry.path), "how": entry.how}
+    for entry in ordered[:MAX_ENTRIES]:
+        row: dict[str, Any] = {"path": encode_path(entry.path), "how": entry.how}
         # nothing walks a linked directory, so its counts are unknown
         if entry.how == COPY or not entry.path.endswith("/"):
             row |= {"files": entry.files, "bytes": entry.size}
@@ -61,11 +61,11 @@ def read_lent(table: Mapping[str, Any]) -> tuple[Lent, ...]:
     for row in rows if isinstance(rows, list) else ():
         if not isinstance(row, dict) or not isinstance(row.get("path"), str) or row.get("how") not in {COPY, LINK}:
             continue
-        path = path_of(row["path"])
-        if "\0" in path or not is_safe(path.removesuffix("/")) or len(found) >= MOST:
+        path = decode_path(row["path"])
+        if "\0" in path or not is_safe(path.removesuffix("/")) or len(found) >= MAX_ENTRIES:
             continue
         numbers = [row.get(key) for key in ("files", "bytes", "links")]
-        files, size, links = (n if type(n) is int and 0 <= n < LARGEST else 0 for n in numbers)
+        files, size, links = (n if type(n) is int and 0 <= n < NUMBER_LIMIT else 0 for n in numbers)
         digest = row.get("digest")
         entry = Lent(path, row["how"], files, size, digest if isinstance(digest, str) else "", links)
         found.setdefault(path, entry)
@@ -79,7 +79,7 @@ def describe_lent(entry: Lent) -> str:
     return f"{entry.path} (copy of {count_text(entry.files, 'file')}, {size_text(entry.size)})"
 
 
-def changes_since(before: Iterable[Lent], now: Mapping[str, Lent]) -> tuple[str, ...]:
+def describe_changes(before: Iterable[Lent], now: Mapping[str, Lent]) -> tuple[str, ...]:
     """Returns a sentence for each recorded entry that has changed. Linked directories are only checked to exist."""
     said = []
     for entry in before:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from gitrun.model.metrics import number_in
+from gitrun.model.metrics import parse_float
 
-LONGEST = 2_000
+MAX_LINE = 2_000
 """Longest line in characters that is examined."""
-MOST_OTHERS = 100
+MAX_OTHER_LINES = 100
 """Number of other lines in a row after which a table has ended."""
 MEASURES = frozenset((
     "loss", "acc", "accuracy", "auc", "auroc", "f1", "mse", "rmse", "mae", "mape", "rmsle", "logloss", "merror",
@@ -50,9 +50,11 @@ NO_METRICS = frozenset((
     "v_num", "eta", "epoch", "epochs", "step", "steps", "iter", "iters", "iteration", "iterations", "batch", "round",
     "global_step", "ep",
 ))  # fmt: skip
-BESIDE = frozenset(("lr", "learning_rate", "time", "step", "epoch", "iter", "grad_norm"))
+FOLLOWERS = frozenset(("lr", "learning_rate", "time", "step", "epoch", "iter", "grad_norm"))
 """Names that often follow a measure without a sign between."""
-FILES = re.compile(r"\.(?:py|pyc|c|h|cc|cpp|hpp|cu|rs|go|js|ts|java|rb|sh|json|csv|tsv|txt|log|md|ya?ml|toml|ipynb|pt|o|so|R)$")
+FILE_NAME = re.compile(
+    r"\.(?:py|pyc|c|h|cc|cpp|hpp|cu|rs|go|js|ts|java|rb|sh|json|csv|tsv|txt|log|md|ya?ml|toml|ipynb|pt|o|so|R)$"
+)
 NUM = r"(?:[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:nan|inf)\b)"
 PAIR = re.compile(
     rf"(?<![\w.$/+<>\"'&%?#=@\\-])(?P<quote>[\"']?)(?P<key>[A-Za-z_][\w./@^-]*(?:'s [A-Za-z_][\w@]*)?)(?P=quote)"
@@ -70,7 +72,7 @@ STEP = re.compile(
     r"(?:[ \t]*(?:/|of)[ \t]*(?P<of>\d+))?(?![\d.]*\d*[a-zA-Z/.])",
     re.IGNORECASE,
 )
-PLACE = re.compile(r"\[[ \t]*(?P<at>\d+)[ \t]*/[ \t]*(?P<of>\d+)[ \t]*(?:\([ \t]*[\d.]+%\))?\]")
+COUNTER = re.compile(r"\[[ \t]*(?P<at>\d+)[ \t]*/[ \t]*(?P<of>\d+)[ \t]*(?:\([ \t]*[\d.]+%\))?\]")
 FIRST = re.compile(r"\[(?P<at>\d+)\](?=\s)")
 HEADING = re.compile(
     r"[\s=*#>|_\-\[(]*epoch[ \t]*[:#]?[ \t]*\[?(\d+)(?:[ \t]*(?:/|of)[ \t]*\d+)?[\s=*#<|_\-:\])]*$", re.IGNORECASE
@@ -112,7 +114,7 @@ class Pair:
     is_companion: bool
 
 
-NOTHING = LogLine()
+EMPTY_LINE = LogLine()
 
 
 class LogLines:
@@ -131,30 +133,30 @@ class LogLines:
 
     def read(self, line: str) -> LogLine:
         """Returns the metrics and the step in a line; most lines have neither."""
-        if len(line) > LONGEST:
-            return NOTHING
+        if len(line) > MAX_LINE:
+            return EMPTY_LINE
         if heading := HEADING.match(line):
             return LogLine(step=self._enter(float(heading[1])))
         if head := TABLE.match(line):
             names = tuple(head[2].split())
             self._columns, self._others = (names if any(map(is_measure, names)) else ()), 0
-            return NOTHING
+            return EMPTY_LINE
         if self._columns and (row := self._row(line)):
             return row
         if known := CLASSES.match(line):
             return LogLine({"accuracy": float(known[1])})
-        return NOTHING if FOREIGN.match(line) else self._pairs(line)
+        return EMPTY_LINE if FOREIGN.match(line) else self._pairs(line)
 
     def _row(self, line: str) -> LogLine | None:
         """Returns the metrics in a row of the current table; None if the line is not a row."""
         cells = line.split()
         if len(cells) != len(self._columns) + 1 or not cells[0].isdigit():
             self._others += 1
-            if self._others > MOST_OTHERS:
+            if self._others > MAX_OTHER_LINES:
                 self._columns = ()
             return None
         self._others = 0
-        numbers = {name: number_in(cell) for name, cell in zip(self._columns, cells[1:], strict=True)}
+        numbers = {name: parse_float(cell) for name, cell in zip(self._columns, cells[1:], strict=True)}
         values = {name: number for name, number in numbers.items() if number is not None}
         return LogLine(values, float(cells[0])) if values else None
 
@@ -163,23 +165,23 @@ class LogLines:
         prefix = PREFIX.match(line)
         start = prefix.end() if prefix else 0
         step, counters = self._step(line, start)
-        found = pairs(line, start, counters)
+        found = find_pairs(line, start, counters)
         measures = [pair for pair in found if pair.is_measure]
         company = [pair for pair in found if pair.is_companion]
         if not measures and len(company) < 2:
-            return NOTHING
+            return EMPTY_LINE
         if (
             not counters
             and (len(found) < 2 or " = " in line)
             and not stands_alone(line[start:], found[0], is_prefixed=start > 0)
         ):
-            return NOTHING
+            return EMPTY_LINE
         return LogLine({pair.name: pair.value for pair in found}, step)
 
     def _step(self, line: str, start: int) -> tuple[float | None, list[tuple[int, int]]]:
         """Returns the step of a line, or None, and the spans of the text that names it."""
         epoch, step = EPOCH.search(line, start), STEP.search(line, start)
-        place = PLACE.search(line, epoch.end() if epoch else start) or FIRST.match(line, start)
+        place = COUNTER.search(line, epoch.end() if epoch else start) or FIRST.match(line, start)
         counters = [one.span() for one in (epoch, step, place) if one]
         if epoch:
             self._enter(float(epoch["at"]))
@@ -204,7 +206,7 @@ class LogLines:
         return epoch
 
 
-def pairs(line: str, start: int, counters: list[tuple[int, int]]) -> list[Pair]:
+def find_pairs(line: str, start: int, counters: list[tuple[int, int]]) -> list[Pair]:
     """Returns the pairs of a line that stand where metrics usually do."""
     found: list[Pair] = []
     phase, end = "", start
@@ -212,19 +214,21 @@ def pairs(line: str, start: int, counters: list[tuple[int, int]]) -> list[Pair]:
         key, is_blank = match["key"], not match["sign"].strip()
         if (
             any(first <= match.start("key") < last for first, last in counters)
-            or FILES.search(key)
+            or FILE_NAME.search(key)
             or key.lower() in NO_METRICS
         ):
             end = match.end()
             continue
-        words, own, is_alone = before(line, max([end, *(last for _, last in counters if last <= match.start())]), match.start())
+        words, own, is_alone = split_qualifiers(
+            line, max([end, *(last for _, last in counters if last <= match.start())]), match.start()
+        )
         phase = own or phase
         name = "_".join([*words, key.replace("'s ", "_")])
         if line[match.start() - 1 : match.start()] == "(" and line[: match.start() - 1][-1:].isalnum():
             return []  # arguments of a call, such as `Adam(lr=0.1)`, are not metrics
-        if is_blank and not (is_alone and ends_there(line, match.end())):
+        if is_blank and not (is_alone and ends_field(line, match.end())):
             continue
-        value = number_in(match["number"])
+        value = parse_float(match["number"])
         if value is None or (match["of"] and (is_blank or not is_measure(name))):
             continue
         if match["of"]:
@@ -237,7 +241,7 @@ def pairs(line: str, start: int, counters: list[tuple[int, int]]) -> list[Pair]:
     return found
 
 
-def before(line: str, start: int, end: int) -> tuple[list[str], str, bool]:
+def split_qualifiers(line: str, start: int, end: int) -> tuple[list[str], str, bool]:
     """Examines the text between a pair and the one before it.
 
     Returns the words that belong to the name, the phase (`train`, `val`) of this and the following pairs, and a flag. The flag
@@ -253,13 +257,13 @@ def before(line: str, start: int, end: int) -> tuple[list[str], str, bool]:
     return own, phase, all(not word.strip("*.!>=#-") for word in words)
 
 
-def ends_there(line: str, end: int) -> bool:
+def ends_field(line: str, end: int) -> bool:
     """Returns whether a new field begins after a number that has no sign before it."""
     rest = line[end:]
     if not rest.strip() or rest[0] in ",;|)]}\t" or re.match(r"\s+[|(-]|\s{2,}", rest):
         return True
     following = re.match(r"\s+([A-Za-z_][\w@/]*)\s+[-+.\d]", rest)
-    return following is not None and (is_companion(following[1]) or following[1].lower() in BESIDE)
+    return following is not None and (is_companion(following[1]) or following[1].lower() in FOLLOWERS)
 
 
 def stands_alone(line: str, pair: Pair, *, is_prefixed: bool) -> bool:

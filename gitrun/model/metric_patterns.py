@@ -11,21 +11,21 @@ from gitrun.model.text import is_text, safe_text
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-LONGEST_NAME = 200
+MAX_NAME = 200
 
 
-def read_patterns(texts: Iterable[str], source: str) -> tuple[tuple[str, str], ...]:
+def parse_patterns(texts: Iterable[str], source: str) -> tuple[tuple[str, str], ...]:
     """Returns the name and regular expression of each text; the last text of a name wins. Raises UsageError.
 
     `source` names the option or setting in messages.
     """
-    return tuple(dict(read_pattern(text, source) for text in texts).items())
+    return tuple(dict(parse_pattern(text, source) for text in texts).items())
 
 
-def read_pattern(text: str, source: str) -> tuple[str, str]:
+def parse_pattern(text: str, source: str) -> tuple[str, str]:
     """Returns the name and the regular expression of a text. Raises UsageError without a group for the number."""
     name, sign, pattern = text.partition("=")
-    if not sign or not name.strip() or not pattern or len(name) > LONGEST_NAME or not is_text(text):
+    if not sign or not name.strip() or not pattern or len(name) > MAX_NAME or not is_text(text):
         raise UsageError(f"{source} takes NAME=PATTERN, not '{safe_text(text)}'", f"{source} 'loss=loss is ([0-9.]+)'")
     try:
         groups = re.compile(pattern).groups

@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 STEP = "step"
 """Reserved name: its value is the step of the other metrics."""
-MOST_NAMES = 1_000
+MAX_METRICS = 1_000
 """Most metrics of an attempt; later ones are not recorded."""
-LONGEST_NAME = 200
-ROOM = 100_000
+MAX_NAME = 200
+MAX_NAMES_LENGTH = 100_000
 """Most characters of all names together, as JSON, so that result.toml stays readable."""
-MOST_POINTS, ALL_POINTS, FEWEST = 10_000, 200_000, 100
+MAX_POINTS, MAX_TOTAL_POINTS, MIN_POINTS = 10_000, 200_000, 100
 """Most points of one metric, most of all metrics, and points that each metric may always have."""
-WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 """Texts for numbers that JSON cannot express."""
 
 FIRST, LAST, LEAST, MOST, COUNT = "first", "last", "min", "max", "count"
@@ -226,7 +226,7 @@ class Steps:
         return self.current
 
 
-class Gathering:
+class MetricCollector:
     """The series of the metrics from one source: the log, the output, or files.
 
     Keeps at most `most_points` points of a metric; summaries are exact. `echoes` maps names of flags to their values. A
@@ -234,19 +234,19 @@ class Gathering:
     program only prints its settings.
     """
 
-    def __init__(self, most_points: int = MOST_POINTS, echoes: Mapping[str, float] | None = None) -> None:
+    def __init__(self, most_points: int = MAX_POINTS, echoes: Mapping[str, float] | None = None) -> None:
         self.series: dict[str, Series] = {}
         self._echoes, self._held = dict(echoes or {}), dict[str, Series]()
         self.is_full = False
         self.steps = Steps()
         self._row, self._step = -1, math.nan
-        self._room, self._most, self._limit = ROOM, most_points, most_points
+        self._room, self._most, self._limit = MAX_NAMES_LENGTH, most_points, most_points
 
     def takes(self, name: str) -> bool:
         """Returns whether values of this name are accepted; registers a new name if there is room."""
         if name in self.series or name in self._held:
             return True
-        if not name or len(name) > LONGEST_NAME or name == STEP or not is_text(name):
+        if not name or len(name) > MAX_NAME or name == STEP or not is_text(name):
             return False
         if name in self._echoes:
             self._held[name] = Series()
@@ -256,12 +256,12 @@ class Gathering:
     def _register(self, name: str, series: Series) -> bool:
         """Makes the name a metric. Returns false if there are too many."""
         room = self._room - len(json.dumps(name))
-        if room < 0 or len(self.series) >= MOST_NAMES:
+        if room < 0 or len(self.series) >= MAX_METRICS:
             self.is_full = True
             return False
         self._room = room
         self.series[name] = series
-        self._limit = min(self._most, limit_for(len(self.series)))
+        self._limit = min(self._most, points_per_metric(len(self.series)))
         return True
 
     def add(self, name: str, value: float, step: float) -> None:
@@ -303,25 +303,25 @@ class Gathering:
         points = [series.points(name) for name, series in told_of.items()]
         for _, row in groupby(merge(*points, key=itemgetter(0)), key=itemgetter(0)):
             told = list(row)
-            yield json.dumps({STEP: plain(told[0][1]), **{name: spoken(value) for _, _, name, value in told}})
+            yield json.dumps({STEP: as_step_number(told[0][1]), **{name: as_json_number(value) for _, _, name, value in told}})
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered:
+class CollectedMetrics:
     """The metrics of an attempt from all sources; for a name in several sources, the first source counts."""
 
-    sources: tuple[Gathering, ...]
+    sources: tuple[MetricCollector, ...]
 
     @property
     def names(self) -> list[dict[str, Series]]:
         """Returns, for each source, its recorded series, within the limits of an attempt."""
         taken: set[str] = set()
-        room, found = ROOM, []
+        room, found = MAX_NAMES_LENGTH, []
         for source in self.sources:
             own = {}
             for name, series in source.series.items():
                 weight = len(json.dumps(name))
-                if series.count and name not in taken and room >= weight and len(taken) < MOST_NAMES:
+                if series.count and name not in taken and room >= weight and len(taken) < MAX_METRICS:
                     room -= weight
                     taken.add(name)
                     own[name] = series
@@ -347,29 +347,29 @@ class Gathered:
     def lines(self) -> Iterator[str]:
         """Yields the points of all sources as lines of JSON, one source after the other."""
         names = self.names
-        limit = limit_for(sum(map(len, names)))
+        limit = points_per_metric(sum(map(len, names)))
         for source, own in zip(self.sources, names, strict=True):
             yield from source.lines(own, limit)
 
 
-def limit_for(count: int) -> int:
+def points_per_metric(count: int) -> int:
     """Returns the most points of each metric if there are `count` metrics."""
-    return max(FEWEST, min(MOST_POINTS, ALL_POINTS // max(1, count)))
+    return max(MIN_POINTS, min(MAX_POINTS, MAX_TOTAL_POINTS // max(1, count)))
 
 
-def plain(step: float) -> float:
+def as_step_number(step: float) -> float:
     """Returns a step as an int if it is a whole number."""
     return int(step) if step.is_integer() else step
 
 
-def spoken(value: float) -> float | str:
+def as_json_number(value: float) -> float | str:
     """Returns a value for JSON: nan and infinity as text."""
     if math.isfinite(value):
         return value
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
-def number_in(text: str) -> float | None:
+def parse_float(text: str) -> float | None:
     """Parses a float; None if the text is not one."""
     try:
         return float(text)
@@ -377,6 +377,6 @@ def number_in(text: str) -> float | None:
         return None
 
 
-def number(value: object) -> float | None:
+def number_from_json(value: object) -> float | None:
     """Returns a metric's value from JSON as a float; None if it is not a number, or too large for a float."""
-    return WORDS.get(value) if isinstance(value, str) else as_float(value)
+    return NON_FINITE.get(value) if isinstance(value, str) else as_float(value)

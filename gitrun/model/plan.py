@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gitrun import model
 from gitrun.errors import UsageError
 from gitrun.model.metrics import Metrics
-from gitrun.model.run import COMMAND, ENDED, Run, restart_needed, short, words_start
+from gitrun.model.run import COMMAND, ENDED, Run, restart_needed, short_id, words_start
 from gitrun.model.text import is_text, safe_text, time_text
 
 if TYPE_CHECKING:
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 UNCHANGED = "Skipping run because flags have not changed (--needed specified)"
 MATCHES = "Skipping because the following runs match this operation (--needed specified):"
-MOST = 10
+MAX_LISTED = 10
 """Most matching runs that are listed; the rest is only counted."""
 
 
 PARAMS = ("force_flags", "gpus", "no_gpus", "random_seed", "metrics")
-LATER = ("optimizer", "opt_flags", "max_trials", "minimize", "maximize")
+FUTURE_OPTIONS = ("optimizer", "opt_flags", "max_trials", "minimize", "maximize")
 
 GITRUN, PYPROJECT = "gitrun.toml", "pyproject.toml"
 """Files that define named operations."""
@@ -113,7 +113,7 @@ class Plan:
         return self.definition.metrics if self.definition else ()
 
 
-FOREIGN = "warning: none of these runs was made or is trusted here. To run it here: leave out --needed"
+FOREIGN_WARNING = "warning: none of these runs was made or is trusted here. To run it here: leave out --needed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ class Skip:
     def warnings(self) -> tuple[str, ...]:
         """Returns warnings: foreign runs, a different source, changed lent files."""
         source = ("the source differs from what was run; --needed-source takes that into account",)
-        return (*((FOREIGN,) if self.is_foreign else ()), *(source if self.source_differs else ()), *self.lent_changes)
+        return (*((FOREIGN_WARNING,) if self.is_foreign else ()), *(source if self.source_differs else ()), *self.lent_changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +199,7 @@ class Request:
         return self.needed or self.needed_source
 
 
-def check(request: Request) -> None:
+def check_request(request: Request) -> None:
     """Raises UsageError if the request contradicts itself or cannot be recorded."""
     check_words(request)
     check_patterns(request)
@@ -230,7 +230,7 @@ def check(request: Request) -> None:
 def check_patterns(request: Request) -> None:
     """Raises UsageError if a pattern for a metric cannot find a number."""
     if request.metrics:
-        model.metric_patterns.read_patterns(request.metrics, "--metric")
+        model.metric_patterns.parse_patterns(request.metrics, "--metric")
 
 
 def check_words(request: Request) -> None:
@@ -240,10 +240,10 @@ def check_words(request: Request) -> None:
     values = (getattr(value, "text", value) for value in request.flags.values())
     for word in (*words, *request.flags, *values):
         if isinstance(word, str):
-            require_text(word)
+            require_utf8(word)
 
 
-def require_text(word: str) -> None:
+def require_utf8(word: str) -> None:
     """Raises UsageError if the word is not UTF-8."""
     if not is_text(word):
         raise UsageError(f"'{safe_text(word)}' is not UTF-8, and a run records nothing else", "give it another name")
@@ -278,8 +278,8 @@ def skip_start(plan: Plan, runs: Sequence[Run], *, same_source: bool, total: int
         return None
     # one run with this source is enough to skip without a warning
     differs = not any(has_same_source(run, plan) for run in alike)
-    more = max(total - len(runs), 0) + len(alike) - len(alike[:MOST])
-    lines = (MATCHES, *map(line, alike[:MOST]), *((f"  and {more:,} more",) if more else ()))
+    more = max(total - len(runs), 0) + len(alike) - len(alike[:MAX_LISTED])
+    lines = (MATCHES, *map(describe_match, alike[:MAX_LISTED]), *((f"  and {more:,} more",) if more else ()))
     return Skip(alike[0], lines, differs)
 
 
@@ -298,10 +298,10 @@ def has_other_words(run: Run, plan: Plan) -> bool:
     return run.attempt.command[own:] != plan.command[own:]
 
 
-def line(run: Run) -> str:
+def describe_match(run: Run) -> str:
     """Returns the line that lists a matching run."""
     fields = (
-        f"[{short(run.id)}]",
+        f"[{short_id(run.id)}]",
         safe_text(run.operation),
         time_text(run.attempt.started),
         run.status,

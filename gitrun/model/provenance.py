@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gitrun.model.decode import parse_toml, tables, text, texts, whole
-from gitrun.model.encode import RESULT, RUN
-from gitrun.model.text import path_of, path_text
+from gitrun.model.decode import get_int, get_tables, get_text, get_texts, parse_toml
+from gitrun.model.record_files import RESULT, RUN
+from gitrun.model.text import decode_path, encode_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,31 +55,31 @@ class Basis:
     not_isolated: tuple[str, ...] = ()
 
 
-NOTHING = Basis()
+NO_BASIS = Basis()
 
 
-def basis_table(basis: Basis) -> dict[str, Any]:
+def encode_basis(basis: Basis) -> dict[str, Any]:
     """Returns the keys of run.toml for these dependencies; empty ones are None."""
     return {
         "entry": basis.is_entry or None,
         "parent": basis.parent or None,
-        "not_isolated": [path_text(path) for path in basis.not_isolated] or None,
+        "not_isolated": [encode_path(path) for path in basis.not_isolated] or None,
         "needs": [
-            {"operation": need.operation, "run": need.run, "files": [file_table(*file) for file in need.files]}
+            {"operation": need.operation, "run": need.run, "files": [encode_file(*file) for file in need.files]}
             for need in basis.needs
         ]
         or None,
         "inputs": [
-            {"path": path_text(one.path), "size": one.size, "sha256": one.sha256, **({"url": one.url} if one.url else {})}
+            {"path": encode_path(one.path), "size": one.size, "sha256": one.sha256, **({"url": one.url} if one.url else {})}
             for one in basis.inputs
         ]
         or None,
     }
 
 
-def file_table(path: str, sha256: str) -> dict[str, str]:
+def encode_file(path: str, sha256: str) -> dict[str, str]:
     """Returns the TOML table of a file: path and sha256."""
-    return {"path": path_text(path), "sha256": sha256}
+    return {"path": encode_path(path), "sha256": sha256}
 
 
 def read_basis(data: bytes | None) -> Basis:
@@ -87,33 +87,41 @@ def read_basis(data: bytes | None) -> Basis:
     found = parse_toml(data or b"", RUN)
     needs = (
         Dependency(
-            text(need, "operation") or "",
-            text(need, "run") or "",
-            tuple((path_of(text(file, "path") or "?"), text(file, "sha256") or "") for file in tables(need, "files")),
+            get_text(need, "operation") or "",
+            get_text(need, "run") or "",
+            tuple(
+                (decode_path(get_text(file, "path") or "?"), get_text(file, "sha256") or "")
+                for file in get_tables(need, "files")
+            ),
         )
-        for need in tables(found, "needs")
+        for need in get_tables(found, "needs")
     )
     inputs = (
-        InputFile(path_of(text(one, "path") or "?"), whole(one, "size") or 0, text(one, "sha256") or "", text(one, "url") or "")
-        for one in tables(found, "inputs")
+        InputFile(
+            decode_path(get_text(one, "path") or "?"),
+            get_int(one, "size") or 0,
+            get_text(one, "sha256") or "",
+            get_text(one, "url") or "",
+        )
+        for one in get_tables(found, "inputs")
     )
     return Basis(
         found.get("entry") is True,
         tuple(needs),
         tuple(inputs),
-        text(found, "parent") or "",
-        tuple(map(path_of, texts(found, "not_isolated"))),
+        get_text(found, "parent") or "",
+        tuple(map(decode_path, get_texts(found, "not_isolated"))),
     )
 
 
-def needed(basis: Basis) -> dict[str, str]:
+def dependency_ids(basis: Basis) -> dict[str, str]:
     """Returns the dependencies by name: the run of an operation, the sha256 of each of its files and of each input."""
     found = {need.operation: need.run for need in basis.needs}
-    found |= {f"{need.operation} {path_text(path)}": sha256 for need in basis.needs for path, sha256 in need.files}
-    return found | {path_text(one.path): one.sha256 for one in basis.inputs}
+    found |= {f"{need.operation} {encode_path(path)}": sha256 for need in basis.needs for path, sha256 in need.files}
+    return found | {encode_path(one.path): one.sha256 for one in basis.inputs}
 
 
-def steps_tables(steps: Iterable[StepRun]) -> list[dict[str, str]]:
+def encode_steps(steps: Iterable[StepRun]) -> list[dict[str, str]]:
     """Returns the `[[steps]]` of result.toml."""
     return [{"operation": step.operation, "run": step.run, "status": step.status} for step in steps]
 
@@ -121,5 +129,7 @@ def steps_tables(steps: Iterable[StepRun]) -> list[dict[str, str]]:
 def read_steps(data: bytes | None) -> tuple[StepRun, ...]:
     """Reads the steps that a result.toml lists. Raises BadRun if it is not valid."""
     found = parse_toml(data or b"", RESULT)
-    steps = tables(found, "steps")
-    return tuple(StepRun(text(one, "operation") or "", text(one, "run") or "", text(one, "status") or "") for one in steps)
+    steps = get_tables(found, "steps")
+    return tuple(
+        StepRun(get_text(one, "operation") or "", get_text(one, "run") or "", get_text(one, "status") or "") for one in steps
+    )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shlex
+import unicodedata
 from dataclasses import dataclass, replace
 from datetime import timezone
 from typing import TYPE_CHECKING, Any, Protocol
@@ -25,8 +27,8 @@ INTERPRETERS = {".sh": "sh", ".bash": "bash", ".zsh": "zsh", ".R": "Rscript", ".
 
 DIRECTORY = ".gitrun"
 
-UP = "../"
-DEEPEST = 100
+PARENT = "../"
+MAX_DEPTH = 100
 """The most directories above a file in a tree; a deeper file is kept beside the repository."""
 
 RUNS = "refs/runs/"
@@ -43,7 +45,7 @@ STATUSES = (COMPLETED, ERROR, TERMINATED, RUNNING, STAGED, PENDING)
 ENDED = frozenset({COMPLETED, TERMINATED})
 """Statuses in which `--needed` compares flags; runs with an error are always run again."""
 
-LATER = frozenset({"link", "no_link", "in_place", "output", "metrics"})
+LATER_PARAMS = frozenset({"link", "no_link", "in_place", "output", "metrics"})
 """Parameters that run.toml has only if they were given: runs made before they existed lack them."""
 
 NO_METRICS = Metrics()
@@ -136,11 +138,9 @@ class Attempt:
 
     @property
     def brief_text(self) -> str:
-        """The flags as `brief_flags_text` has them, then `--` and the words behind it if there are any."""
+        """Returns `brief_flags_text`, and `--` with the words behind it if there are any."""
         if not self.words_behind:
             return self.brief_flags_text
-        import shlex
-
         return f"{self.brief_flags_text} -- {shlex.join(self.words_behind)}".lstrip()
 
     @property
@@ -225,7 +225,7 @@ def is_plumbing(name: str) -> bool:
     return name.startswith("hydra.") or name.rpartition(".")[2] in PLUMBING
 
 
-def going_on(attempt: Attempt, metrics: Metrics | None = None) -> Attempt:
+def as_running(attempt: Attempt, metrics: Metrics | None = None) -> Attempt:
     """Returns a copy with status `running`, for an attempt whose live lock is held.
 
     The start time falls back to the creation time. `metrics` are those reported so far.
@@ -243,7 +243,7 @@ def as_json(run: Run) -> dict[str, Any]:
         "id": run.id,
         "label": notes.label,
         "tags": list(notes.tags),
-        "comments": [{"text": c.text, "author": c.author, "time": rfc3339(c.time)} for c in notes.comments],
+        "comments": [{"text": c.text, "author": c.author, "time": rfc3339_text(c.time)} for c in notes.comments],
         "marked": notes.marked,
     }
 
@@ -260,8 +260,8 @@ def attempt_as_json(attempt: Attempt) -> dict[str, Any]:
         "tags": [],
         "comments": [],
         "marked": False,
-        "started": rfc3339(attempt.started),
-        "stopped": rfc3339(attempt.stopped),
+        "started": rfc3339_text(attempt.started),
+        "stopped": rfc3339_text(attempt.stopped),
         "duration": attempt.duration,
         "exit_status": attempt.exit_status,
         "metrics": dict(attempt.metrics),
@@ -272,7 +272,7 @@ def attempt_as_json(attempt: Attempt) -> dict[str, Any]:
     }
 
 
-def rfc3339(time: datetime | None) -> str | None:
+def rfc3339_text(time: datetime | None) -> str | None:
     """Returns the time in UTC with microseconds: `2026-11-22T10:14:03.123456Z`; None for None."""
     return time.astimezone(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z") if time else None
 
@@ -348,7 +348,7 @@ def is_id(text: str) -> bool:
     return ID.fullmatch(text) is not None
 
 
-def short(run: str) -> str:
+def short_id(run: str) -> str:
     """Returns the short form of an id: its first eight digits."""
     return run[:8]
 
@@ -378,8 +378,8 @@ def kept_name(path: str) -> str:
     What a run wrote beside the repository (`../x`, `../../x`) has a place of its own there. A path of a run from
     elsewhere that leads out of all of these gets a name at which nothing is ever kept.
     """
-    level = 2 if path.startswith(UP * 2) else 1 if path.startswith(UP) else 0
-    inside = path[len(UP) * level :]
+    level = 2 if path.startswith(PARENT * 2) else 1 if path.startswith(PARENT) else 0
+    inside = path[len(PARENT) * level :]
     if "\0" in inside or {"", ".", ".."} & set(inside.split("/")):
         return f"{DIRECTORY}/nowhere"
     return f"{DIRECTORY}/beside/{level}/{inside}" if level else inside
@@ -389,8 +389,6 @@ def is_safe(path: str) -> bool:
     """Returns whether a path from a run stays below its root and out of `.git` and `.gitrun`."""
     parts = path.split("/")
     if not path.isascii():
-        import unicodedata
-
         # HFS+ ignores format characters in names: `.g<U+200C>it` opens `.git`
         parts = ["".join(char for char in part if unicodedata.category(char) != "Cf") for part in parts]
     plain = [part.lower() for part in parts]

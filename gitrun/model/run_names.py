@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gitrun.errors import UnknownRun
-from gitrun.model.run import PREFIX, RUNS, is_id, short
+from gitrun.model.run import PREFIX, RUNS, is_id, short_id
 from gitrun.model.text import safe_text, time_text
 
 if TYPE_CHECKING:
@@ -18,18 +18,18 @@ LATEST = "\0"
 """Stands for "no name given": the newest run made or trusted here. Nobody can type a NUL."""
 
 
-def digits_of(name: str) -> str:
+def parse_id_prefix(name: str) -> str:
     """Returns the hex digits (4 or more) of an abbreviated id, also as `runs/<id>`; empty for other names."""
     digits = name.removeprefix("refs/").removeprefix(RUNS.removeprefix("refs/")).lower()
     return digits if PREFIX.fullmatch(digits) else ""
 
 
-def id_named(name: str, ids: Iterable[str]) -> str | None:
+def find_id(name: str, ids: Iterable[str]) -> str | None:
     """Returns the id that `name` abbreviates (4 digits or more, also as `runs/<id>`); None if none matches.
 
     Raises UnknownRun with the candidates if several match, or if a name of the form `runs/<id>` matches none.
     """
-    digits = digits_of(name)
+    digits = parse_id_prefix(name)
     if not digits:
         return None
     found = sorted(run for run in ids if run.startswith(digits) and is_id(run))
@@ -39,11 +39,11 @@ def id_named(name: str, ids: Iterable[str]) -> str | None:
             "give more digits",
         )
     if not found and "/" in name:
-        raise unknown(name)
+        raise unknown_run(name)
     return found[0] if found else None
 
 
-def numbered(name: str, run: Run | None, total: int, *, is_bare: bool = False) -> Run:
+def require_numbered(name: str, run: Run | None, total: int, *, is_bare: bool = False) -> Run:
     """Returns `run`, the one at number `name` of the list. Raises UnknownRun if it is None; `total` counts all runs."""
     if run is not None:
         return run
@@ -53,47 +53,49 @@ def numbered(name: str, run: Run | None, total: int, *, is_bare: bool = False) -
     raise UnknownRun(f"there is no run number {name}: {there}", "git run list shows the runs")
 
 
-def latest(run: Run | None, total: int, *, is_bare: bool = False) -> Run:
+def require_latest(run: Run | None, total: int, *, is_bare: bool = False) -> Run:
     """Returns `run`, the default run. Raises UnknownRun if it is None: none of `total` runs was made or is trusted here."""
     if run is None and total:
         raise UnknownRun(
             "none of the runs here was made or is trusted on this machine", "git run list shows them; name one by its id"
         )
-    return numbered("1", run, total, is_bare=is_bare)
+    return require_numbered("1", run, total, is_bare=is_bare)
 
 
-def choose(name: str, runs: Sequence[Run]) -> Run:
+def find_by_name(name: str, runs: Sequence[Run]) -> Run:
     """Returns the run of that operation or label among `runs`, newest first. Raises UnknownRun."""
     named = [run for run in runs if run.operation == name]
     # an operation wins over a label: labels are free text
     if named:
-        return marked(named) or named[0]
+        return find_marked(named) or named[0]
     labelled = [run for run in runs if run.notes.label == name]
     if len(labelled) > 1:
-        raise UnknownRun(f"{len(labelled)} runs have the label '{safe_text(name)}': {rows(labelled)}", "name one by its id")
+        raise UnknownRun(
+            f"{len(labelled)} runs have the label '{safe_text(name)}': {describe_candidates(labelled)}", "name one by its id"
+        )
     if labelled:
         return labelled[0]
-    raise unknown(name)
+    raise unknown_run(name)
 
 
-def marked(runs: Iterable[Run]) -> Run | None:
+def find_marked(runs: Iterable[Run]) -> Run | None:
     """Returns the marked run of an operation's runs; None without one.
 
     Raises UnknownRun if several are marked, as after fetching from two people.
     """
     found = [run for run in runs if run.notes.marked]
     if len(found) > 1:
-        said = f"{len(found)} runs of '{safe_text(found[0].operation)}' are marked: {rows(found)}"
+        said = f"{len(found)} runs of '{safe_text(found[0].operation)}' are marked: {describe_candidates(found)}"
         raise UnknownRun(said, "git run mark ID leaves the mark to one")
     return found[0] if found else None
 
 
-def rows(runs: Sequence[Run]) -> str:
+def describe_candidates(runs: Sequence[Run]) -> str:
     """Describes up to eight candidates on one line."""
-    return "; ".join(f"{short(run.id)} {safe_text(run.operation)} {time_text(run.attempt.started)}" for run in runs[:8])
+    return "; ".join(f"{short_id(run.id)} {safe_text(run.operation)} {time_text(run.attempt.started)}" for run in runs[:8])
 
 
-def unknown(name: str) -> UnknownRun:
+def unknown_run(name: str) -> UnknownRun:
     """Returns the error for a name that matches no run."""
     # the user probably meant a filter
     is_expression = any(sign in name for sign in "<>=")

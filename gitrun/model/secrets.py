@@ -7,13 +7,15 @@ GitHub's templates for .gitignore; shapes of keys follow gitleaks and GitHub's s
 from __future__ import annotations
 
 import re
+import shlex
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-FILES = (
+SECRET_FILES = (
     ".env*", "*.env", ".netrc", "_netrc", ".authinfo", ".npmrc", ".pypirc", ".gem/credentials", ".cargo/credentials*",
     ".git-credentials", ".gitcookies", ".htpasswd", "htpasswd", ".pgpass", "pgpass.conf", ".my.cnf", ".mylogin.cnf",
     "credentials", "credentials.*", "*credentials.json", "*credentials.y*ml", "*credentials.db", ".aws/credentials",
@@ -45,14 +47,14 @@ USERS = frozenset({
     "root", "admin", "proxy", "login", "ldap", "registry", "docker", "wifi",
 })  # fmt: skip
 """Words that make a following `pass`, `pwd`, `pw` or `auth` a password."""
-TEXTS = frozenset({
+TEXT_TOKENS = frozenset({
     "pad", "eos", "bos", "unk", "cls", "sep", "mask", "start", "end", "begin", "stop", "special", "next", "prev", "first",
     "last", "image", "img", "video", "audio", "class", "blank", "space", "trigger", "target", "separator", "placeholder",
     "prompt", "text", "word", "sub",
     "padding", "unknown", "max", "min", "num", "n", "per", "new", "by", "boi", "eoi", "bot", "eot", "think",
 })  # fmt: skip
 """Words that make a following `token` a piece of text."""
-SOME = re.compile("pass|secret|token|key|cred|pwd|pw|auth|bearer|pat", re.IGNORECASE)
+QUICK_TEST = re.compile("pass|secret|token|key|cred|pwd|pw|auth|bearer|pat", re.IGNORECASE)
 """A quick test: every name of a secret contains one of these."""
 SWITCHES = frozenset({
     "no", "without", "ask", "show", "hide", "is", "has", "have", "require", "requires", "enable", "disable", "skip", "check",
@@ -68,7 +70,7 @@ PLACEHOLDER = re.compile(
 )
 PATH = re.compile(r"(?:[~.]{0,2}/.*|.*\.(?:json|ya?ml|toml|txt|env|ini|cfg|conf|pem|key|pub|crt|py|csv|pickle|pkl|bin|model))")
 NUMBER = re.compile(r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?")
-USUAL = frozenset({
+EXAMPLE_PASSWORDS = frozenset({
     b"password", b"passwd", b"pass", b"pwd", b"pw", b"secret", b"user", b"username", b"postgres", b"root", b"test", b"guest",
     b"admin", b"example", b"token", b"changeme", b"mysql", b"p", b"x", b"foo", b"bar", b"mypassword", b"yourpassword",
 })  # fmt: skip
@@ -116,14 +118,14 @@ SHAPES = {
     },
 }
 """Shapes of keys by a literal text that all of them contain: searching for that first is ten times faster."""
-NAMES = {
+DESCRIPTIONS = {
     "aws": "an AWS access key", "secret": "an AWS secret key", "github": "a GitHub token", "gitlab": "a GitLab token",
     "slack": "a Slack token", "hub": "a Hugging Face token", "api": "an API key", "google": "a Google API key",
     "stripe": "a Stripe key", "package": "a token of a package registry", "cloud": "a token of a cloud service",
     "bearer": "an Authorization header", "jwt": "a JSON web token", "private": "a private key",
     "url": "a password in a URL",
 }  # fmt: skip
-SHORTEST, LONGEST, BEFORE = 16, 4096, 80
+MIN_SECRET, MAX_SECRET, CONTEXT = 16, 4096, 80
 """Fewest bytes of a shape other than a URL, most bytes of any, and bytes of context before one."""
 
 
@@ -139,38 +141,38 @@ class Scanner:
         """Scans the next piece. Sets `found` to a description once something looks like a secret."""
         if not self.found:
             text = self._rest + piece
-            self.found = shape(text, is_first=self._is_first, is_last=False)
-            self._is_first = self._is_first and len(text) <= LONGEST
-            self._rest = text[-LONGEST:]
+            self.found = find_secret(text, is_first=self._is_first, is_last=False)
+            self._is_first = self._is_first and len(text) <= MAX_SECRET
+            self._rest = text[-MAX_SECRET:]
 
     def close(self) -> str:
         """Scans the rest. Returns a description of what looks like a secret; empty if nothing does."""
-        self.found = self.found or shape(self._rest, is_first=self._is_first, is_last=True)
+        self.found = self.found or find_secret(self._rest, is_first=self._is_first, is_last=True)
         self._rest = b""
         return self.found
 
 
-def shape(text: bytes, *, is_first: bool = True, is_last: bool = True) -> str:
+def find_secret(text: bytes, *, is_first: bool = True, is_last: bool = True) -> str:
     """Returns a description of the first part of the text that looks like a secret; empty if nothing does.
 
     If the text is a part (not `is_first` or not `is_last`), matches at its edges do not count: they may be incomplete.
     """
-    start, end = 0 if is_first else BEFORE, len(text) + is_last
-    for match in matches(text):
+    start, end = 0 if is_first else CONTEXT, len(text) + is_last
+    for match in find_shapes(text):
         is_whole = start <= match.start() and match.end() < end
         if is_whole and not (match.lastgroup == "url" and is_example(match["password"], match["host"])):
-            return NAMES[match.lastgroup or ""]
+            return DESCRIPTIONS[match.lastgroup or ""]
     return ""
 
 
-def matches(text: bytes) -> Iterator[re.Match[bytes]]:
+def find_shapes(text: bytes) -> Iterator[re.Match[bytes]]:
     """Yields the matches of all shapes in the text."""
-    for one in shapes():
+    for one in compiled_shapes():
         yield from one.finditer(text)
 
 
 @lru_cache(maxsize=1)
-def shapes() -> tuple[re.Pattern[bytes], ...]:
+def compiled_shapes() -> tuple[re.Pattern[bytes], ...]:
     """Compiles the shapes on first use, because that takes as long as the rest of a short command."""
     found = []
     for text, kinds in SHAPES.items():
@@ -181,33 +183,33 @@ def shapes() -> tuple[re.Pattern[bytes], ...]:
 
 def is_example(password: bytes, host: bytes) -> bool:
     """Returns whether a password in a URL is one of documentation or tests."""
-    return password.lower() in USUAL or host.lower().startswith((b"localhost", b"127.0.0.1", b"example.", b"host", b"[::1]"))
+    return password.lower() in EXAMPLE_PASSWORDS or host.lower().startswith(
+        (b"localhost", b"127.0.0.1", b"example.", b"host", b"[::1]")
+    )
 
 
 def is_secret_file(path: str, patterns: Sequence[str]) -> bool:
     """Returns whether the path of a file looks like that of a secret; the last matching pattern decides."""
-    for pattern, piece in reversed(with_pieces(tuple(patterns))):
-        if piece in path and fits(path, pattern.removeprefix("!")):
+    for pattern, piece in reversed(with_literal_parts(tuple(patterns))):
+        if piece in path and matches_path(path, pattern.removeprefix("!")):
             return not pattern.startswith("!")
     return False
 
 
-def fits(path: str, pattern: str) -> bool:
+def matches_path(path: str, pattern: str) -> bool:
     """Returns whether a pattern matches a file's name, or the end of its path if the pattern contains a `/`."""
-    from fnmatch import fnmatchcase
-
     return fnmatchcase(f"/{path}", f"*/{pattern}") if "/" in pattern else fnmatchcase(path.rpartition("/")[2], pattern)
 
 
 @lru_cache(maxsize=4)
-def with_pieces(patterns: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+def with_literal_parts(patterns: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     """Returns each pattern with its longest literal part: most paths lack it, and need no pattern match."""
     return tuple((one, max(re.split(r"\[[^]]*\]|[*?]", one.removeprefix("!")), key=len)) for one in patterns)
 
 
 def is_secret_name(name: str) -> bool:
     """Returns whether a name is one of a password, key or token: `hf_token`, `--api-key`, `clientSecret`."""
-    if not SOME.search(name):
+    if not QUICK_TEST.search(name):
         return False
     words = name_words(name)
     if not words or words[0] in SWITCHES:
@@ -216,7 +218,7 @@ def is_secret_name(name: str) -> bool:
     if last in PASSWORDS or last in ACCOUNTS:
         return True
     if last == "token":
-        return before not in TEXTS
+        return before not in TEXT_TOKENS
     if last == "key":
         return before in KEYS
     return last in {"pass", "pwd", "pw", "auth", "pat"} and (
@@ -252,39 +254,39 @@ def secrets_in_flags(flags: Mapping[str, object]) -> Iterator[tuple[str, str]]:
         if is_secret_value(name, value):
             yield name, "a secret"
         else:
-            yield from ((name, found) for text in texts_in(value) if (found := shape_of_value(text)))
+            yield from ((name, found) for text in texts_in_value(value) if (found := describe_secret(text)))
 
 
-def texts_in(value: object) -> Iterator[str]:
+def texts_in_value(value: object) -> Iterator[str]:
     """Yields the texts in a value: itself, or those in its lists."""
     if isinstance(value, list):
         for item in value:
-            yield from texts_in(item)
+            yield from texts_in_value(item)
     elif isinstance(value, str):
         yield value
 
 
-def shape_of_value(text: str) -> str:
+def describe_secret(text: str) -> str:
     """Describes the secret in a typed value; empty without one. Any password in a URL counts, even an example."""
     # most flags are short: spare them the patterns
-    if len(text) < SHORTEST and "://" not in text:
+    if len(text) < MIN_SECRET and "://" not in text:
         return ""
     data = text.encode(errors="surrogateescape")
-    if found := shape(data):
+    if found := find_secret(data):
         return found
-    return next((NAMES["url"] for match in matches(data) if match.lastgroup == "url"), "")
+    return next((DESCRIPTIONS["url"] for match in find_shapes(data) if match.lastgroup == "url"), "")
 
 
 def secrets_in_words(words: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yields the names of secrets in the words of a command, each with a description, never the value."""
     for place, word in enumerate(words):
         name, following = option_and_value(word, words[place + 1 : place + 2])
-        gives_login = name in LOGINS and is_login(following) and not names_owners(words[:place])
+        gives_login = name in LOGINS and is_login(following) and not names_owner_program(words[:place])
         if gives_login or is_secret_value(name, following):
             yield name, "a secret"
-        elif found := shape_of_value(word):
+        elif found := describe_secret(word):
             yield f"word {place + 1}", found
-        elif inner := parts_of(word):  # the argument of `sh -c`
+        elif inner := split_shell_command(word):  # the argument of `sh -c`
             yield from secrets_in_words(inner)
 
 
@@ -305,17 +307,15 @@ def is_login(text: str) -> bool:
     return is_other and "/" not in text and not PLACEHOLDER.fullmatch(password)
 
 
-def names_owners(words: Sequence[str]) -> bool:
+def names_owner_program(words: Sequence[str]) -> bool:
     """Returns whether these words contain a program whose `-u` names an owner or a host."""
     return any(word.rpartition("/")[2] in OWNERS for word in words)
 
 
-def parts_of(word: str) -> list[str]:
+def split_shell_command(word: str) -> list[str]:
     """Splits a word that holds a shell command into words; returns none if it is a single word."""
     if not re.search(r"[\s;&|]", word):
         return []
-    import shlex
-
     try:
         parts = shlex.split(word.replace(";", " ").replace("&", " ").replace("|", " "))
     except ValueError:  # an unclosed quote
@@ -323,6 +323,6 @@ def parts_of(word: str) -> list[str]:
     return parts if parts != [word] else []
 
 
-def named(found: Iterable[tuple[str, str]]) -> list[str]:
+def describe_secrets(found: Iterable[tuple[str, str]]) -> list[str]:
     """Describes what was found, without duplicates."""
     return list(dict.fromkeys(f"{name} ({what})" if what != "a secret" else name for name, what in found))

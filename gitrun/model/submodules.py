@@ -8,13 +8,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def outermost(modules: Iterable[tuple[str, str]]) -> dict[str, str]:
+def outermost_modules(modules: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Returns the submodules that are not inside another one: path -> commit."""
     known = dict(modules)
-    return {path: commit for path, commit in known.items() if known.keys().isdisjoint(parents(path))}
+    return {path: commit for path, commit in known.items() if known.keys().isdisjoint(parent_directories(path))}
 
 
-def parents(path: str) -> list[str]:
+def parent_directories(path: str) -> list[str]:
     """Returns the directories above a path."""
     parts = path.split("/")
     return ["/".join(parts[:count]) for count in range(1, len(parts))]

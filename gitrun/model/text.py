@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+import signal
+import unicodedata
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
@@ -13,8 +15,8 @@ if TYPE_CHECKING:
 
 COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
 ESCAPED = re.compile(r"\\(?:x([89a-f][0-9a-f])|\\)")
-HALF = re.compile("[\ud800-\udfff]")
-LARGEST = 1 << 53
+SURROGATE = re.compile("[\ud800-\udfff]")
+EXACT_LIMIT = 1 << 53
 """Doubles hold every whole number below this one."""
 # controls, formatting (bidi, zero width), surrogates, private and unassigned, and the two line separators
 UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -26,7 +28,7 @@ INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
     "\U00016fe4\U0001d159\U000e0000-\U000e0fff]"
 )
-LABEL = 60
+MAX_LABEL = 60
 """Most columns of a label in a line with other fields."""
 
 
@@ -34,24 +36,22 @@ def safe_text(text: str) -> str:
     """Returns the text on one line; escapes all that a terminal obeys, that reorders text, or that is invisible."""
     if text.isascii() and text.isprintable():
         return text
-    import unicodedata
-
     shown, before = [], ""
     for char in text:
         # U+FE0F belongs to an emoji; after any other character it is invisible
         is_emoji = char == "\ufe0f" and before != "" and unicodedata.category(before) == "So" and not INVISIBLE.match(before)
         is_hidden = unicodedata.category(char) in UNSAFE or (INVISIBLE.match(char) is not None and not is_emoji)
-        shown.append(escaped(char) if is_hidden else char)
+        shown.append(escape_char(char) if is_hidden else char)
         before = char
     return "".join(shown)
 
 
 def label_text(label: str) -> str:
     """Returns a label for a line with other fields; the middle of a long one is cut."""
-    return shortened(safe_text(shortened(label, LABEL)), LABEL)
+    return shorten(safe_text(shorten(label, MAX_LABEL)), MAX_LABEL)
 
 
-def without_passwords(text: str) -> str:
+def hide_passwords(text: str) -> str:
     """Returns the text without passwords in URLs.
 
     As git does, drops the user name of web URLs too: it may be a token.
@@ -63,45 +63,43 @@ def without_passwords(text: str) -> str:
     return re.sub(r"\b([a-z][a-z0-9+.-]*://[^\s/:@'\"]*):[^\s/'\"]*@", r"\1@", text, flags=re.IGNORECASE)
 
 
-def escaped(char: str) -> str:
+def escape_char(char: str) -> str:
     """Returns the escape sequence that is shown for an unsafe character."""
     if "\udc80" <= char <= "\udcff":  # a byte of a name that is not UTF-8
         return f"\\x{ord(char) - 0xDC00:02x}"
     return char.encode("unicode_escape", "backslashreplace").decode()
 
 
-def whole_text(text: str) -> str:
+def escape_surrogates(text: str) -> str:
     """Returns the text with surrogates (bytes that are not UTF-8) escaped as `safe_text` does."""
-    return HALF.sub(lambda found: escaped(found[0]), text)
+    return SURROGATE.sub(lambda found: escape_char(found[0]), text)
 
 
-def columns(text: str) -> int:
+def count_columns(text: str) -> int:
     """Returns the terminal columns of the text: East Asian characters and emoji take two, accents none."""
     if text.isascii():
         return len(text)
-    import unicodedata
-
     wide = sum(unicodedata.east_asian_width(char) in {"W", "F"} for char in text)
     return len(text) + wide - sum(unicodedata.category(char) in {"Mn", "Me"} for char in text)
 
 
-def fitting(text: str, room: int) -> str:
+def cut_to_columns(text: str, room: int) -> str:
     """Returns the longest beginning of the text that fits in `room` columns."""
     if text.isascii():
         return text[: max(room, 0)]
     end = 0
-    while end < len(text) and columns(text[: end + 1]) <= room:
+    while end < len(text) and count_columns(text[: end + 1]) <= room:
         end += 1
     return text[:end]
 
 
-def shortened(text: str, room: int) -> str:
+def shorten(text: str, room: int) -> str:
     """Returns the text in at most `room` columns; a longer one keeps its two ends around `…`."""
-    if columns(text) <= room:
+    if count_columns(text) <= room:
         return text
     # the end of a path or a label often tells more than its middle
-    end = fitting(text[::-1], (room - 1) // 2)[::-1]
-    return f"{fitting(text, room - 1 - columns(end))}…{end}"
+    end = cut_to_columns(text[::-1], (room - 1) // 2)[::-1]
+    return f"{cut_to_columns(text, room - 1 - count_columns(end))}…{end}"
 
 
 def safe_lines(text: str) -> list[str]:
@@ -109,13 +107,13 @@ def safe_lines(text: str) -> list[str]:
     return [safe_text(line.expandtabs()) for line in COLOUR.sub("", text).splitlines()]
 
 
-def path_text(path: str) -> str:
+def encode_path(path: str) -> str:
     r"""Encodes a path for TOML: bytes that are not UTF-8 (surrogates in Python) as `\xNN`, `\` as `\\`."""
     return path.replace("\\", "\\\\").encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
-def path_of(text: str) -> str:
-    """Returns the path that `path_text` encoded."""
+def decode_path(text: str) -> str:
+    """Returns the path that `encode_path` encoded."""
     return ESCAPED.sub(lambda found: chr(0xDC00 + int(found[1], 16)) if found[1] else "\\", text)
 
 
@@ -139,7 +137,7 @@ def size_text(size: float) -> str:
 
 def number_text(value: float) -> str:
     """Returns a metric's value: whole numbers in full, `1234567`, others in six digits, `0.333333`."""
-    return str(int(value)) if abs(value) < LARGEST and value == int(value) else f"{value:g}"
+    return str(int(value)) if abs(value) < EXACT_LIMIT and value == int(value) else f"{value:g}"
 
 
 def metrics_text(metrics: Mapping[str, float], most: int) -> str:
@@ -223,18 +221,16 @@ def ending_text(status: str, exit_status: int | None, duration: float | None) ->
 
 def signal_text(number: int) -> str:
     """Returns the name of a signal."""
-    import signal
-
     try:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def align_columns(rows: Sequence[Sequence[str]]) -> list[str]:
     """Returns the rows as lines with aligned columns, two blanks between."""
-    widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(count_columns, column)) for column in zip(*rows, strict=True)]
     return [
-        "  ".join(cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
+        "  ".join(cell + " " * (width - count_columns(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]

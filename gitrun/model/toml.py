@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-LONG = 200
+MAX_CACHED = 200
 """Longest statement, in characters, that is cached: most runs repeat the same few hundred."""
 TABLE: Final = object()
 PLAIN = re.compile(
@@ -30,17 +30,21 @@ READ: dict[str, Callable[[str], object]] = {
 }  # fmt: skip
 
 
-def read_toml(text: str) -> dict[str, Any]:
+def parse_text(text: str) -> dict[str, Any]:
     """Parses TOML. Raises ValueError or RecursionError."""
-    found = by_statement(text)
-    if found is not None:
-        return found
+    found = parse_statements(text)
+    return load_toml(text) if found is None else found
+
+
+def load_toml(text: str) -> dict[str, Any]:
+    """Parses any TOML with tomli. Raises ValueError or RecursionError."""
+    # gitrun's own files rarely need tomli: only other files pay 3 ms for this import
     import tomli
 
     return tomli.loads(text)
 
 
-def by_statement(text: str) -> dict[str, Any] | None:
+def parse_statements(text: str) -> dict[str, Any] | None:
     """Parses TOML statement by statement; None if one is not in plain form, or repeats a key."""
     found: dict[str, Any] = {}
     table = found
@@ -48,8 +52,8 @@ def by_statement(text: str) -> dict[str, Any] | None:
     for line in lines:
         if not line:
             continue
-        whole = whole_list(line, lines) if line[-1] == "[" else line
-        name, value = remembered(whole) if len(whole) <= LONG else statement(whole)
+        whole = join_list(line, lines) if line[-1] == "[" else line
+        name, value = parse_cached(whole) if len(whole) <= MAX_CACHED else parse_statement(whole)
         # a repeated key is an error in TOML, which tomli reports
         if name in (found if value is TABLE else table):
             return None
@@ -63,7 +67,7 @@ def by_statement(text: str) -> dict[str, Any] | None:
     return found
 
 
-def whole_list(line: str, lines: Iterator[str]) -> str:
+def join_list(line: str, lines: Iterator[str]) -> str:
     """Returns the statement that begins with this line, up to the line that ends a list."""
     found = [line]
     for more in lines:
@@ -73,7 +77,7 @@ def whole_list(line: str, lines: Iterator[str]) -> str:
     return "\n".join(found)
 
 
-def statement(text: str) -> tuple[str, Any]:
+def parse_statement(text: str) -> tuple[str, Any]:
     """Returns name and value of a statement: a list as a tuple, TABLE for a header. An empty name: not plain."""
     match = PLAIN.fullmatch(text)
     if match is None:
@@ -82,19 +86,17 @@ def statement(text: str) -> tuple[str, Any]:
     if kind == "table":
         return match["table"], TABLE
     try:
-        return name, flat_list(text) if kind == "list" else READ[kind](match[kind])
+        return name, parse_flat_list(text) if kind == "list" else READ[kind](match[kind])
     except (ValueError, RecursionError):  # a date that does not exist, an invalid list
         return "", None
 
 
-remembered = lru_cache(maxsize=4096)(statement)
+parse_cached = lru_cache(maxsize=4096)(parse_statement)
 
 
-def flat_list(text: str) -> tuple[object, ...]:
+def parse_flat_list(text: str) -> tuple[object, ...]:
     """Parses the one list in these lines with tomli. Raises ValueError if there is more, or items are not plain."""
-    import tomli
-
-    ((_, items),) = tomli.loads(text).items()
+    ((_, items),) = load_toml(text).items()
     if any(type(item) not in {str, int, float, bool} for item in items):
         raise ValueError("not a list of plain values")
     return tuple(items)

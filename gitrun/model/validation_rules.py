@@ -10,32 +10,34 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import BadRun
-from gitrun.model import decode, encode
-from gitrun.model.submodules import outermost
-from gitrun.model.text import path_of
+from gitrun.model import decode
+from gitrun.model.record_files import ENV, FLAGS, LENT, MAX_RESULT, METRICS, NOTES, OUTPUT, RESULT, RUN
+from gitrun.model.submodules import outermost_modules
+from gitrun.model.text import decode_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
 INCOMING, OUTBOX = "refs/gitrun/incoming/", "refs/gitrun/outbox/"
-COMMITS = 20_000
+MAX_COMMITS = 20_000
 """Most commits of one run: its attempts, results and annotations."""
-ENTRIES = 1_000_000
+MAX_ENTRIES = 1_000_000
 """Most files and directories of a tree, counted as in a checkout: 11 objects can unfold to 10^10 files."""
-DEPTH = 200
+MAX_DEPTH = 200
 """Deepest nesting of directories."""
-TREE = 32 << 20
+MAX_TREE = 32 << 20
 """Most bytes of one tree object."""
-COMMIT = 1 << 20
+MAX_COMMIT = 1 << 20
 """Most bytes of a commit object."""
-OUTPUT = 16 << 20
+MAX_OUTPUT = 16 << 20
 """Most bytes of recorded output; gitrun itself keeps about 10 MiB and drops the middle."""
-NAME = 255
+MAX_NAME = 255
 """Most bytes of a name that common file systems accept."""
-TABLES = frozenset({encode.FLAGS, encode.RUN, encode.ENV, encode.LENT, encode.RESULT, encode.NOTES})
-SIZES: Mapping[str, int] = {
-    **dict.fromkeys(TABLES, decode.LIMIT), encode.RESULT: encode.LONGEST, encode.OUTPUT: OUTPUT, encode.METRICS: 64 << 20,
+TABLES = frozenset({FLAGS, RUN, ENV, LENT, RESULT, NOTES})
+MAX_SIZES: Mapping[str, int] = {
+    **dict.fromkeys(TABLES, decode.MAX_TOML),
+    RESULT: MAX_RESULT, OUTPUT: MAX_OUTPUT, METRICS: 64 << 20,
 }  # fmt: skip
 """Largest size in bytes of each file of gitrun's own."""
 MODES = frozenset({b"40000", b"100644", b"100755", b"100664", b"120000", b"160000"})
@@ -48,7 +50,7 @@ KINDS: Mapping[str, tuple[int, ...]] = {"attempt": (0, 1, 2), "result": (1,), "a
 """Allowed numbers of parents for each kind of commit."""
 
 
-def wrong_name(name: bytes) -> str:
+def name_fault(name: bytes) -> str:
     """Returns the reason to refuse a tree entry's name; empty if there is none.
 
     Control characters are allowed: they are escaped when they are shown.
@@ -56,7 +58,7 @@ def wrong_name(name: bytes) -> str:
     # git fetch refuses most such names only if transfer.fsckObjects is set
     if name in {b"", b".", b".."} or b"/" in name:
         return "a name that leads elsewhere"
-    if len(name) > NAME:
+    if len(name) > MAX_NAME:
         return "a name that is too long for a file system"
     # on NTFS a backslash separates directories
     if NTFS_GIT.fullmatch(name) or any(NTFS_GIT.fullmatch(part) for part in name.split(b"\\") if part != name):
@@ -66,7 +68,7 @@ def wrong_name(name: bytes) -> str:
     return ""
 
 
-def wrong_mode(mode: bytes, name: bytes) -> str:
+def mode_fault(mode: bytes, name: bytes) -> str:
     """Returns the reason to refuse a tree entry's mode; empty if there is none."""
     if mode not in MODES:
         return f"an entry of mode {mode[:10].decode(errors='replace')}"
@@ -81,14 +83,14 @@ def hfs_form(name: bytes) -> str:
     return unicodedata.normalize("NFC", text).casefold()
 
 
-def wrong_shape(kind: str, parents: Sequence[str]) -> str:
+def shape_fault(kind: str, parents: Sequence[str]) -> str:
     """Returns the reason to refuse these parents for a commit of this kind; empty if there is none."""
     if len(parents) not in KINDS[kind]:
         return f"a commit of kind {kind} with {len(parents)} parents"
     return f"a {kind} of a commit with itself" if len(set(parents)) < len(parents) else ""
 
 
-def behind(commit: str, kind: str, parents: Sequence[str], run: str) -> tuple[str, ...]:
+def own_parents(commit: str, kind: str, parents: Sequence[str], run: str) -> tuple[str, ...]:
     """Returns the parents of a commit that belong to the run itself.
 
     An attempt's last parent is the run's previous tip; the first attempt has none, its parent is the base.
@@ -98,7 +100,7 @@ def behind(commit: str, kind: str, parents: Sequence[str], run: str) -> tuple[st
     return tuple(parents)
 
 
-def began(created: datetime, committed: datetime, received: datetime | None = None) -> datetime:
+def credible_start(created: datetime, committed: datetime, received: datetime | None = None) -> datetime:
     """Returns the credible creation time of a foreign attempt: the earliest of the three times.
 
     Its author chose the first two. The date of a commit has whole seconds, so `created` may be up to a second later. Otherwise
@@ -123,24 +125,24 @@ class Claim:
     modules: Mapping[bytes, str] = field(default_factory=dict)
 
 
-def read_table(data: bytes, name: str) -> dict[str, Any]:
+def parse_record(data: bytes, name: str) -> dict[str, Any]:
     """Parses one of gitrun's own TOML files. Raises BadRun if its content is not allowed."""
     found = decode.parse_toml(data, name)
     form = found.get("format", 1)
-    if name in {encode.RUN, encode.RESULT} and (isinstance(form, bool) or not isinstance(form, int) or form < 1):
+    if name in {RUN, RESULT} and (isinstance(form, bool) or not isinstance(form, int) or form < 1):
         raise BadRun(f"{name} is of no format")
-    if name == encode.RUN and not decode.text(found, "operation"):
+    if name == RUN and not decode.get_text(found, "operation"):
         raise BadRun(f"{name} names no operation")
     return found
 
 
-def claim_of(run: Mapping[str, Any]) -> Claim:
+def read_claim(run: Mapping[str, Any]) -> Claim:
     """Returns the claim of a parsed run.toml."""
-    source = decode.table(run, "source")
-    carried = frozenset(os.fsencode(path_of(path)) for path in decode.texts(source, "carried"))
-    tree, content = decode.text(source, "tree") or "", decode.text(source, "content") or ""
+    source = decode.get_table(run, "source")
+    carried = frozenset(os.fsencode(decode_path(path)) for path in decode.get_texts(source, "carried"))
+    tree, content = decode.get_text(source, "tree") or "", decode.get_text(source, "content") or ""
     if not content:
         return Claim(tree, carried)
-    listed = decode.table(source, "submodules").items()
-    known = outermost((path_of(path), commit if isinstance(commit, str) else "") for path, commit in listed)
+    listed = decode.get_table(source, "submodules").items()
+    known = outermost_modules((decode_path(path), commit if isinstance(commit, str) else "") for path, commit in listed)
     return Claim(tree, carried, content, {os.fsencode(path): commit for path, commit in known.items()})

@@ -7,6 +7,7 @@ import math
 import os
 import re
 from collections.abc import Callable
+from numbers import Integral, Real
 from typing import TypeAlias
 
 from gitrun.errors import UsageError
@@ -124,8 +125,6 @@ def _copy(value: object, depth: int = 1) -> Value:
 
 def _plain(value: object) -> Value:
     """Converts a number of another library, such as numpy, or a path to a plain Python value. Raises TypeError."""
-    from numbers import Integral, Real
-
     if isinstance(value, Integral):
         return int(value)
     if isinstance(value, Real):

@@ -8,7 +8,7 @@ import html
 import math
 from typing import TYPE_CHECKING
 
-from gitrun.model.run import COMPLETED, ERROR, TERMINATED, short
+from gitrun.model.run import COMPLETED, ERROR, TERMINATED, short_id
 from gitrun.model.text import count_text, numbers_text, safe_text
 from gitrun.render.report_text import (
     clipped,
@@ -131,7 +131,7 @@ def run_groups(report: Report) -> Iterator[str]:
     """Yields the table's rows in groups: a commit and its runs."""
     exact = {run.id for commit in report.commits for run in commit.exact}
     for commit in report.commits:
-        words = f"{code(short(commit.id))} <b>{text(clipped(commit.subject))}</b>"
+        words = f"{code(short_id(commit.id))} <b>{text(clipped(commit.subject))}</b>"
         author = text(clipped(commit.author.partition(" <")[0], 60))
         changed = [run for run in commit.changed if run.id not in exact]
         none = "" if commit.exact or changed else ' <span class="soft">no run of exactly this</span>'
@@ -152,7 +152,7 @@ def row(report: Report, run: Run, how: str) -> str:
     )
     return (
         (
-            f'<tr><td data-label="run"><div>{code(short(run.id))}{changed}{label}</div></td>'
+            f'<tr><td data-label="run"><div>{code(short_id(run.id))}{changed}{label}</div></td>'
             f'<td data-label="operation"><div>{code(clipped(run.operation, 80))}</div></td>'
             f'<td data-label="flags"><div>{flags or same}</div></td>'
             f'<td data-label="status" class="{SIGNS.get(run.status, "soft")}"><div><b>{text(status_words(run))}</b></div></td>'
@@ -178,7 +178,9 @@ def bases(report: Report) -> str:
     """Names the runs of the base for comparison."""
     if not report.bases:
         return '<p class="soft">There is no run of the base to compare with.</p>' if report.range else ""
-    told = (f"{code(clipped(operation, 80))} with {code(short(run.id))}" for operation, run in list(report.bases.items())[:20])
+    told = (
+        f"{code(clipped(operation, 80))} with {code(short_id(run.id))}" for operation, run in list(report.bases.items())[:20]
+    )
     return f'<p class="soft">Compared with the latest completed run of the base: {", ".join(told)}.</p>'
 
 
@@ -195,7 +197,7 @@ def text_lines(found: Iterable[str]) -> str:
 def detail(found: Detail, *, is_open: bool) -> str:
     """Renders the section about a run."""
     run = found.run
-    heading = f"{code(short(run.id))} {code(clipped(run.operation, 80))}"
+    heading = f"{code(short_id(run.id))} {code(clipped(run.operation, 80))}"
     status = f'<span class="{SIGNS.get(run.status, "soft")}"><b>{text(status_words(run))}</b></span>'
     parts = [f"<details{' open' if is_open else ''}><summary>{heading} {status}</summary>", pairs(provenance(found))]
     rows = difference_rows(found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
-from gitrun.model.run import COMPLETED, ERROR, TERMINATED, short
+from gitrun.model.run import COMPLETED, ERROR, TERMINATED, short_id
 from gitrun.render.report_text import clipped, status_words
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ COUNTED = (("failures", "failure"), ("errors", "error"), ("skipped", "skipped"))
 
 def case(run: Run, tail: str) -> Iterator[str]:
     """Yields the lines of a run's test case."""
-    name = clipped(f"{short(run.id)} {run.attempt.flags_text}".strip(), 200)
+    name = clipped(f"{short_id(run.id)} {run.attempt.flags_text}".strip(), 200)
     words = f'classname={quoteattr(clipped(run.operation))} name={quoteattr(name)} time="{run.attempt.duration or 0.0:.3f}"'
     kind = WORDS.get(run.status, "skipped")
     if not kind:

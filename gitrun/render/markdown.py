@@ -9,7 +9,7 @@ import html
 import re
 from typing import TYPE_CHECKING
 
-from gitrun.model.run import short
+from gitrun.model.run import short_id
 from gitrun.model.text import count_text, numbers_text
 from gitrun.render.report_text import (
     clipped,
@@ -73,7 +73,7 @@ def table_rows(report: Report) -> Iterator[str]:
     """Yields a row for each run, and for each commit without runs."""
     exact = {run.id for commit in report.commits for run in commit.exact}
     for commit in report.commits:
-        name = f"{code(short(commit.id))} {code(clipped(commit.subject, 72))}"
+        name = f"{code(short_id(commit.id))} {code(clipped(commit.subject, 72))}"
         for run in commit.exact:
             yield row(report, run, name, "")
             name = ""
@@ -83,7 +83,7 @@ def table_rows(report: Report) -> Iterator[str]:
         if name:
             yield f"| {name} | no run of exactly this | | | | |"
     for run in report.runs:
-        yield row(report, run, code(short(run.attempt.base)) if run.attempt.base else "", "")
+        yield row(report, run, code(short_id(run.attempt.base)) if run.attempt.base else "", "")
 
 
 def row(report: Report, run: Run, commit: str, how: str) -> str:
@@ -93,7 +93,7 @@ def row(report: Report, run: Run, commit: str, how: str) -> str:
     metrics = "<br>".join(f"{code(name)} {value} {delta}".rstrip() for name, value, delta in metric_words(run, report))
     cells = (
         commit,
-        f"{code(short(run.id))}{how}{label}",
+        f"{code(short_id(run.id))}{how}{label}",
         code(clipped(run.operation, 80)),
         flags if run.flags else "",
         code(status_words(run)),
@@ -106,7 +106,9 @@ def bases(report: Report) -> str:
     """Names the runs of the base for comparison."""
     if not report.bases:
         return "\nThere is no run of the base to compare with.\n" if report.range else ""
-    told = (f"{code(clipped(operation, 80))} with {code(short(run.id))}" for operation, run in list(report.bases.items())[:20])
+    told = (
+        f"{code(clipped(operation, 80))} with {code(short_id(run.id))}" for operation, run in list(report.bases.items())[:20]
+    )
     return f"\nCompared with the latest completed run of the base: {', '.join(told)}.\n"
 
 
@@ -144,7 +146,7 @@ def output(found: Detail) -> str:
 
 def summary(run: Run, words: str) -> str:
     """Renders the line that opens a section. Code hosts read HTML there, not Markdown."""
-    name = html.escape(f"{short(run.id)} {clipped(run.operation, 80)}")
+    name = html.escape(f"{short_id(run.id)} {clipped(run.operation, 80)}")
     return f"<details><summary>Run <code>{name}</code>{': ' if words else ''}{words}</summary>"
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from gitrun.model.run import rfc3339
-from gitrun.model.text import path_text
+from gitrun.model.run import rfc3339_text
+from gitrun.model.text import encode_path
 from gitrun.render.report_text import verdict
 from gitrun.render.text import run_json, speakable
 
@@ -34,7 +34,7 @@ def data(report: Report) -> str:
 def commit_json(commit: Commit) -> dict[str, Any]:
     """Returns a commit with the ids of its runs."""
     return {
-        "id": commit.id, "author": commit.author, "time": rfc3339(commit.time), "subject": commit.subject,
+        "id": commit.id, "author": commit.author, "time": rfc3339_text(commit.time), "subject": commit.subject,
         "exact": [run.id for run in commit.exact], "changed": [run.id for run in commit.changed],
     }  # fmt: skip
 
@@ -44,7 +44,7 @@ def detail_json(found: Detail) -> dict[str, Any]:
     return {
         "run": found.run.id, "previous": found.previous.id if found.previous else None,
         "flags": pairs(found.flags), "metrics": pairs(found.metrics), "environment": pairs(found.environment),
-        "source": [{"path": path_text(change.path), "what": change.what} for change in found.code],
+        "source": [{"path": encode_path(change.path), "what": change.what} for change in found.code],
         "more_source": found.more_code, "series": {name: list(values) for name, values in found.series.items()},
         "output": list(found.tail), "signature": found.signed,
     }  # fmt: skip

@@ -7,7 +7,7 @@ from datetime import timezone
 from typing import TYPE_CHECKING, Any
 
 from gitrun.model.flags import format_value
-from gitrun.model.run import short
+from gitrun.model.run import short_id
 from gitrun.model.text import ending_text, number_text, numbers_text, safe_text
 from gitrun.views.diff import differing
 
@@ -74,7 +74,7 @@ def verdict(report: Report) -> str:
     if report.is_good:
         return "The latest run of every operation is completed."
     failed = report.failed
-    named = ", ".join(f"{short(run.id)} ({run.status})" for run in failed[:5])
+    named = ", ".join(f"{short_id(run.id)} ({run.status})" for run in failed[:5])
     more = f" and {len(failed) - 5} more" if len(failed) > 5 else ""
     return f"Not completed: the latest run of {len(failed)} operation{'s' if len(failed) > 1 else ''}: {named}{more}."
 
@@ -127,7 +127,7 @@ def difference_rows(found: Detail) -> list[tuple[str, str, str, str]]:
 def provenance(found: Detail) -> list[tuple[str, str]]:
     """Returns the origin of a run as pairs of name and text."""
     attempt = found.run.attempt
-    source = short(attempt.base) if attempt.base else "no commit"
+    source = short_id(attempt.base) if attempt.base else "no commit"
     carried = [("carried over", clipped(", ".join(few(list(attempt.carried)))))] if attempt.carried else []
     return [
         ("id", found.run.id),
@@ -138,7 +138,7 @@ def provenance(found: Detail) -> list[tuple[str, str]]:
         *carried,
         (
             "compared with",
-            f"run {short(found.previous.id)}, the one before it" if found.previous else "nothing: it is the first",
+            f"run {short_id(found.previous.id)}, the one before it" if found.previous else "nothing: it is the first",
         ),
     ]
 
@@ -146,8 +146,8 @@ def provenance(found: Detail) -> list[tuple[str, str]]:
 def orders(report: Report) -> list[str]:
     """Returns the commands for reviewers."""
     runs = report.all_runs
-    known = short(runs[0].id)
-    pick = f"--for {report.title}" if report.range and report.range.base else " ".join(short(run.id) for run in runs[:10])
+    known = short_id(runs[0].id)
+    pick = f"--for {report.title}" if report.range and report.range.base else " ".join(short_id(run.id) for run in runs[:10])
     return [
         f"git run fetch {pick}", f"git run show {known}", f"git run diff {known}", f"git run trust {known}",
         f"git run verify {known}", f"git run --restart {known}",

@@ -10,8 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import BadRun
 from gitrun.model.lent import describe_lent
-from gitrun.model.run import ERROR, RUNNING, STAGED, TERMINATED, short
-from gitrun.model.text import columns, count_text, label_text, number_text, relative_text, safe_lines, safe_text, size_text
+from gitrun.model.run import ERROR, RUNNING, STAGED, TERMINATED, short_id
+from gitrun.model.text import (
+    count_columns,
+    count_text,
+    label_text,
+    number_text,
+    relative_text,
+    safe_lines,
+    safe_text,
+    size_text,
+)
 from gitrun.render.text import GAP, basis_rows, line_of, status_text, when_text
 from gitrun.store.commits import signature
 from gitrun.store.refs import tips
@@ -41,7 +50,7 @@ LAST = 5
 
 def portrait(project: Project, run: Run, attempts: Sequence[Attempt], now: datetime) -> list[tuple[str, str]]:
     """Returns the rows about a run, as pairs of name and text that are safe on a terminal."""
-    known = short(run.id)
+    known = short_id(run.id)
     rows = [
         *beginning(project, run, now),
         *provenance(project, run),
@@ -75,7 +84,7 @@ def beginning(project: Project, run: Run, now: datetime) -> Rows:
 
 def ways_on(run: Run) -> Rows:
     """Yields the commands that make sense next for the run."""
-    known = short(run.id)
+    known = short_id(run.id)
     if run.status == RUNNING:
         yield "watch", f"git run watch {known}"
         yield "stop", f"git run stop {known}"
@@ -100,9 +109,9 @@ def metric_lines(project: Project, run: Run) -> list[str]:
         )
         for name, known in first.items()
     ]
-    widths = [max(map(columns, column)) for column in zip(*cells, strict=True)]
+    widths = [max(map(count_columns, column)) for column in zip(*cells, strict=True)]
     lines = [line_of(row, widths, sys.maxsize) for row in cells]
-    return lines + ([f"and {len(told) - MANY:,} more (git run show --json {short(run.id)})"] if len(told) > MANY else [])
+    return lines + ([f"and {len(told) - MANY:,} more (git run show --json {short_id(run.id)})"] if len(told) > MANY else [])
 
 
 def provenance(project: Project, run: Run) -> Rows:
@@ -110,7 +119,7 @@ def provenance(project: Project, run: Run) -> Rows:
     trusted, signed = is_trusted(project.git, run), signature(project.git, run.attempt.id)
     if signed or not trusted or "gitrun.sign" in project.git.config:
         yield "signature", signed.words if signed else "unsigned"
-    yield "trust", "" if trusted else f"not made here; git run trust {short(run.id)} lets it be executed"
+    yield "trust", "" if trusted else f"not made here; git run trust {short_id(run.id)} lets it be executed"
 
 
 def origin(project: Project, run: Run) -> Rows:
@@ -119,7 +128,7 @@ def origin(project: Project, run: Run) -> Rows:
     subject = subject_of(project.git, attempt.base) if attempt.base else ""
     subject = subject if len(subject) <= LONGEST else subject[: LONGEST - 1] + "…"
     words = [
-        f"{short(attempt.base)} {subject}".rstrip() if attempt.base else "no commit yet",
+        f"{short_id(attempt.base)} {subject}".rstrip() if attempt.base else "no commit yet",
         f"branch {attempt.branch}" if attempt.branch else "",
         "with uncommitted changes" if attempt.dirty else "",
     ]
@@ -140,8 +149,8 @@ def links(project: Project, run: Run) -> Rows:
         here = tips(project.git) if steps else {}
         for step in steps:
             where = "" if step.run in here else ", not here"
-            yield "step", f"{step.operation} {short(step.run)}{GAP}{step.status}{where}"
-        yield "part of", short(basis.parent) if basis and basis.parent else ""
+            yield "step", f"{step.operation} {short_id(step.run)}{GAP}{step.status}{where}"
+        yield "part of", short_id(basis.parent) if basis and basis.parent else ""
 
 
 def lent(project: Project, run: Run) -> Rows:
@@ -151,7 +160,7 @@ def lent(project: Project, run: Run) -> Rows:
         "lent",
         ", ".join(map(describe_lent, entries[:MANY]))
         + (
-            f" and {len(entries) - MANY:,} more (git run cat -p .gitrun/lent.toml {short(run.id)})"
+            f" and {len(entries) - MANY:,} more (git run cat -p .gitrun/lent.toml {short_id(run.id)})"
             if len(entries) > MANY
             else ""
         ),
@@ -162,7 +171,7 @@ def lent(project: Project, run: Run) -> Rows:
 def listing(paths: Sequence[str], run: Run) -> str:
     """Joins the first MANY paths, and counts the others."""
     more = len(paths) - MANY
-    return ", ".join(paths[:MANY]) + (f" and {more:,} more (git run diff {short(run.id)} --stat)" if more > 0 else "")
+    return ", ".join(paths[:MANY]) + (f" and {more:,} more (git run diff {short_id(run.id)} --stat)" if more > 0 else "")
 
 
 def notes(run: Run, now: datetime) -> Rows:
@@ -183,13 +192,13 @@ def files(project: Project, run: Run) -> Rows:
     found = contents(project.git, run, (PRODUCED, LOCAL))
     yield from (("file", file_text(content)) for content in islice(found, MANY))
     more = sum(1 for _ in found)
-    yield "", f"{count_text(more, 'file')} more (git run ls {short(run.id)})" if more else ""
+    yield "", f"{count_text(more, 'file')} more (git run ls {short_id(run.id)})" if more else ""
 
 
 def output(run: Run) -> Rows:
     """Yields the last lines of output if the run went wrong, else its size."""
     written = run.output.splitlines()
-    more = f"{count_text(len(written), 'line')} (git run cat {short(run.id)})"
+    more = f"{count_text(len(written), 'line')} (git run cat {short_id(run.id)})"
     if run.status not in {ERROR, TERMINATED}:
         yield "output", more if written else ""
         return

@@ -9,17 +9,17 @@ from datetime import date, time
 from typing import TYPE_CHECKING, Any
 
 from gitrun.model.metrics import ASPECTS
-from gitrun.model.run import RUNNING, BrokenRun, as_json, attempt_as_json, short
+from gitrun.model.run import RUNNING, BrokenRun, as_json, attempt_as_json, short_id
 from gitrun.model.text import (
-    columns,
+    count_columns,
+    cut_to_columns,
     duration_text,
+    encode_path,
     ending_text,
-    fitting,
     label_text,
-    path_text,
     relative_text,
     safe_text,
-    shortened,
+    shorten,
     size_text,
     time_text,
 )
@@ -71,7 +71,7 @@ def speakable(value: Any) -> Any:  # noqa: ANN401 - whatever a verb shows
 
 def widths_of(rows: Sequence[Sequence[str]]) -> list[int]:
     """Returns the width of each column in terminal columns."""
-    return [min(max(map(columns, column)), WIDEST) for column in zip(*rows, strict=True)]
+    return [min(max(map(count_columns, column)), WIDEST) for column in zip(*rows, strict=True)]
 
 
 def giving_way(rows: Sequence[Sequence[str]], shape: Shape, room: int) -> Sequence[Sequence[str]]:
@@ -81,7 +81,7 @@ def giving_way(rows: Sequence[Sequence[str]], shape: Shape, room: int) -> Sequen
         return rows
     rest = sum(widths[: shape.whole]) + len(GAP) * len(widths[: shape.whole]) - widths[shape.gives]
     most = min(room // 3, max(room - rest, NARROWEST))
-    return [[shortened(cell, most) if at == shape.gives else cell for at, cell in enumerate(row)] for row in rows]
+    return [[shorten(cell, most) if at == shape.gives else cell for at, cell in enumerate(row)] for row in rows]
 
 
 def line_of(row: Sequence[str], widths: Sequence[int], room: int, right: Collection[int] = (), *, cut: str = "…") -> str:
@@ -91,16 +91,16 @@ def line_of(row: Sequence[str], widths: Sequence[int], room: int, right: Collect
     """
     pieces: list[str] = []
     for at, (cell, width) in enumerate(zip(row, widths, strict=True)):
-        blanks = " " * max(width - columns(cell), 0)
+        blanks = " " * max(width - count_columns(cell), 0)
         pieces += [blanks, cell, GAP] if at in right else [cell, blanks + GAP]
     # no blanks at the end of a line
     while pieces and not pieces[-1].strip():
         pieces.pop()
-    fits = sum(map(columns, pieces)) <= room
+    fits = sum(map(count_columns, pieces)) <= room
     shown, left = "", room if fits else room - len(cut)
     for piece in pieces:
-        text = piece if fits else fitting(piece, left)
-        left -= columns(text)
+        text = piece if fits else cut_to_columns(piece, left)
+        left -= count_columns(text)
         shown += piece.painted(text) if isinstance(piece, Cell) and text else text
         if len(text) < len(piece):
             break
@@ -114,7 +114,7 @@ def run_row(number: int, run: Run, colours: Palette = PLAIN) -> list[str]:
     when = time_text(run.attempt.started or run.attempt.created)
     return [
         f"{number}{mark}",
-        colours.cell("id", short(run.id)),
+        colours.cell("id", short_id(run.id)),
         safe_text(run.operation),
         when,
         colours.cell(run.status, run.status),
@@ -125,7 +125,7 @@ def run_row(number: int, run: Run, colours: Palette = PLAIN) -> list[str]:
 def broken_row(run: BrokenRun, colours: Palette = PLAIN) -> list[str]:
     """Returns an unreadable run as a row of the list."""
     state = colours.cell("unreadable", "unreadable")
-    return ["?", colours.cell("id", safe_text(short(run.id))), "-", "-", state, safe_text(run.reason)]
+    return ["?", colours.cell("id", safe_text(short_id(run.id))), "-", "-", state, safe_text(run.reason)]
 
 
 def run_json(run: Run | BrokenRun) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def run_json(run: Run | BrokenRun) -> dict[str, Any]:
 
 def show_json(run: Run, attempts: Iterable[Attempt]) -> dict[str, Any]:
     """Returns a run with attempts, metric summaries and files as a JSON value."""
-    files = [{"path": path_text(f.path), "size": f.size, "sha256": f.sha256, "stored": f.stored} for f in run.attempt.files]
+    files = [{"path": encode_path(f.path), "size": f.size, "sha256": f.sha256, "stored": f.stored} for f in run.attempt.files]
     series = {name: {aspect: known.aspect(aspect) for aspect in ASPECTS} for name, known in run.metrics.summaries.items()}
     return as_json(run) | {"attempts": [attempt_as_json(attempt) for attempt in attempts], "series": series, "files": files}
 
@@ -146,12 +146,12 @@ def basis_json(basis: Basis | None) -> dict[str, Any]:
         {
             "operation": n.operation,
             "run": n.run,
-            "files": [{"path": path_text(path), "sha256": sha256} for path, sha256 in n.files],
+            "files": [{"path": encode_path(path), "sha256": sha256} for path, sha256 in n.files],
         }
         for n in (basis.needs if basis else ())
     ]
     inputs = [
-        {"path": path_text(one.path), "size": one.size, "sha256": one.sha256, "url": one.url or None}
+        {"path": encode_path(one.path), "size": one.size, "sha256": one.sha256, "url": one.url or None}
         for one in (basis.inputs if basis else ())
     ]
     return {"needs": needs, "inputs": inputs}
@@ -164,7 +164,7 @@ def basis_rows(basis: Basis | None) -> list[tuple[str, str]]:
     needs = ((need, [path for path, _ in need.files]) for need in basis.needs)
     inputs = ((one.path, size_text(one.size), f"sha256 {one.sha256[:12]}", one.url) for one in basis.inputs)
     return [
-        *(("needs", f"{need.operation} {short(need.run)}{GAP}{few(paths)}") for need, paths in needs),
+        *(("needs", f"{need.operation} {short_id(need.run)}{GAP}{few(paths)}") for need, paths in needs),
         *(("input", GAP.join(filter(None, cells))) for cells in inputs),
     ]
 

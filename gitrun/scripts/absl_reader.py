@@ -6,7 +6,7 @@ import ast
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gitrun.model.flags import Flag, Value, is_name, parse_value
+from gitrun.model.flags import Flag, Value, is_flag_name, parse_value
 from gitrun.scripts.constant_folding import Unfoldable, items_of, text_of, value_of
 from gitrun.scripts.module import keywords_of, last_name
 from gitrun.scripts.script import ARGS, Script
@@ -64,7 +64,7 @@ def flag_of(call: ast.Call, module: Module) -> Flag | None:
     nodes = dict(zip(order, call.args, strict=False)) | keywords
     enum = nodes.get("class", nodes.get("enum_class"))
     name = text_of(nodes.get("name"), scope)
-    if not is_name(name):
+    if not is_flag_name(name):
         return None
     choices: list[object] = list(items_of(nodes.get("choices", nodes.get("enum_values")), scope) or [])
     if kind.endswith("enum_class"):

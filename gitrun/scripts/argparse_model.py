@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from gitrun.model.flags import Flag, is_name, parse_value
+from gitrun.model.flags import Flag, is_flag_name, parse_value
 from gitrun.scripts.argv import REST
 from gitrun.scripts.constant_folding import Scope, items_of, text_of, value_of
 from gitrun.scripts.module import FUNCTIONS, dotted, last_name
@@ -226,7 +226,7 @@ def option_flag(names: Sequence[str], keywords: Keywords, scope: Scope) -> Flag 
     positional = option[:1].isalnum() or option[:1] == "_"
     name = option if positional else option.lstrip(option[:1])
     action = action_of(keywords, scope)
-    if action in NO_FLAG or not is_name(name):
+    if action in NO_FLAG or not is_flag_name(name):
         return None
     if action == "store_const":
         return const_flag(name, option, keywords, scope)
@@ -252,7 +252,7 @@ def const_flag(name: str, option: str, keywords: Keywords, scope: Scope) -> Flag
     """Returns the flag of a `store_const` option, which stands for one value of its `dest`; None if that value is not known."""
     known, value = value_of(keywords.get("const"), scope)
     dest = text_of(keywords.get("dest"), scope) or name
-    if not known or value is None or not is_name(dest):
+    if not known or value is None or not is_flag_name(dest):
         return None
     _, default = value_of(keywords.get("default"), scope)
     text = text_of(keywords.get("help"), scope)

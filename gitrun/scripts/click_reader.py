@@ -6,7 +6,7 @@ import ast
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gitrun.model.flags import Flag, is_name
+from gitrun.model.flags import Flag, is_flag_name
 from gitrun.scripts.constant_folding import Unfoldable, items_of, text_of, value_of
 from gitrun.scripts.module import FUNCTIONS, Module, all_keywords, dotted, keywords_of, last_name, unpacked
 from gitrun.scripts.script import ARGS, Command, Script
@@ -187,10 +187,10 @@ def argument_flag(name: str, keywords: Mapping[str, ast.expr], scope: Scope) -> 
     _, number = value_of(keywords.get("nargs"), scope)
     many = isinstance(number, int) and number != 1
     _, default = value_of(keywords.get("default"), scope)
-    name = name.replace("_", "-").lower() if not is_name(name) else name
+    name = name.replace("_", "-").lower() if not is_flag_name(name) else name
     kind, choices, limits = type_of(keywords.get("type"), scope)
     kind = "list" if many else kind or ("str" if default is None else kind_of(default))
-    if not is_name(name):
+    if not is_flag_name(name):
         return None
     optional = {"default", "envvar", "required"} & keywords.keys() or number == -1
     required = value_of(keywords.get("required"), scope) == (True, True) if optional else True
@@ -205,7 +205,7 @@ def option_flag(names: Sequence[str], keywords: Mapping[str, ast.expr], scope: S
     option, _, off = (pair or first).partition("/")
     option, off = option.strip(), off.strip()
     name = option.lstrip("-")
-    if not is_name(name):
+    if not is_flag_name(name):
         return None
     help_text = text_of(keywords.get("help"), scope)
     known, default = value_of(keywords.get("default"), scope)
@@ -248,7 +248,7 @@ def value_flag(names: Sequence[str], option: str, keywords: Mapping[str, ast.exp
     """Returns the flag of an option that stands for a value. Several options can share the name that has no dashes."""
     dest = next((name for name in names if not name.startswith("-")), option.lstrip("-"))
     known, value = value_of(keywords["flag_value"], scope)
-    if not known or value is None or not is_name(dest):
+    if not known or value is None or not is_flag_name(dest):
         return None
     _, default = value_of(keywords.get("default"), scope)
     if isinstance(value, bool):

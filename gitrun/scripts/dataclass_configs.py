@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from gitrun.model.flags import Flag, is_name
+from gitrun.model.flags import Flag, is_flag_name
 from gitrun.scripts import argparse_reader
 from gitrun.scripts.constant_folding import text_of
 from gitrun.scripts.module import Module, dotted, keywords_of, last_name
@@ -171,7 +171,7 @@ class Fields:
             elif node and depth < DEEPEST:
                 inner = over(fields_of(node, self.module), parameter.node, self.module)
                 yield from self.flags(inner, f"{prefix}{parameter.name}." if self.manner.dotted else "", depth + 1)
-            elif is_name(name := prefix + named(parameter, self.module)) and not is_fixed(parameter, self.module):
+            elif is_flag_name(name := prefix + named(parameter, self.module)) and not is_fixed(parameter, self.module):
                 yield flag_of(parameter, name, self.manner, self.module)
 
     def unread(self, parameter: Parameter) -> str:

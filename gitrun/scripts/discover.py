@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gitrun import scripts
 from gitrun.errors import UsageError
-from gitrun.model.flags import Flag, Value, format_value, nested_name, same_value
+from gitrun.model.flags import Flag, Value, find_nested_name, format_value, same_value
 from gitrun.scripts.passthrough import Read, read_words
 from gitrun.scripts.script import (
     ARGS,
@@ -135,7 +135,7 @@ def require_command(script: Script | None, operation: str, words: Sequence[str],
             commands = ", ".join(command.name for command in script.commands)
             hint = f"name one behind --: git run {operation} {name}=VALUE -- {script.commands[0].name}"
             raise UsageError(f"flag {name!r} of {operation} belongs to a sub-command: {commands}", hint)
-        if not script.partial and name not in known and (nested := nested_name(script.all_flags(), name)):
+        if not script.partial and name not in known and (nested := find_nested_name(script.all_flags(), name)):
             hint = f"to set {nested}: git run {operation} {nested}=VALUE -- {script.commands[0].name}"
             raise UsageError(f"{operation} has no flag {name!r}", hint)
 
@@ -145,7 +145,7 @@ def warning(script: Script | None, operation: str, flags: Mapping[str, Value]) -
     if script is None or not script.partial:
         return ""
     names = list(_undeclared(script.flags, flags))
-    nested = "".join(f"; to set {found}: {found}=VALUE" for name in names if (found := nested_name(script.flags, name)))
+    nested = "".join(f"; to set {found}: {found}=VALUE" for name in names if (found := find_nested_name(script.flags, name)))
     return f"{operation}: passed on as they are: {', '.join(names)}; {script.partial}{nested}" if names else ""
 
 

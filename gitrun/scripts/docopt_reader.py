@@ -6,7 +6,7 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
-from gitrun.model.flags import Flag, is_name
+from gitrun.model.flags import Flag, is_flag_name
 from gitrun.model.values import parse_spelled
 from gitrun.scripts.constant_folding import text_of
 from gitrun.scripts.module import keywords_of
@@ -82,7 +82,7 @@ def flag_of(options: list[str], *, takes_value: bool, default: str | None, about
     """Yields the flag of an option; nothing if it is `--help` or `--version`, or if its name cannot be that of a flag."""
     option = next((word for word in options if word.startswith("--")), options[0] if options else "")
     name, help_text = option.lstrip("-"), " ".join(about.split())
-    if not is_name(name) or name in NO_FLAG:
+    if not is_flag_name(name) or name in NO_FLAG:
         return
     if takes_value:
         value = None if default is None else parse_spelled(default)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from gitrun.model.flags import Flag, is_name
+from gitrun.model.flags import Flag, is_flag_name
 from gitrun.scripts.constant_folding import text_of
 from gitrun.scripts.module import FUNCTIONS, Module, dotted, keywords_of, last_name
 from gitrun.scripts.script import ARGS, Command, Script
@@ -141,7 +141,7 @@ def openness(function: Function) -> str:
 
 def flags_of(function: Function, module: Module) -> tuple[Flag, ...]:
     """Returns the parameters as flags."""
-    return tuple(flag_of(parameter) for parameter in parameters_of(function, module.scope) if is_name(parameter.name))
+    return tuple(flag_of(parameter) for parameter in parameters_of(function, module.scope) if is_flag_name(parameter.name))
 
 
 def flag_of(parameter: Parameter) -> Flag:

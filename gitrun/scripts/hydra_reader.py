@@ -10,7 +10,7 @@ from itertools import islice
 from posixpath import normpath
 from typing import TYPE_CHECKING, Any
 
-from gitrun.model.flags import Flag, is_name
+from gitrun.model.flags import Flag, is_flag_name
 from gitrun.scripts.constant_folding import text_of
 from gitrun.scripts.module import FUNCTIONS, keywords_of
 from gitrun.scripts.script import ARGS, Command, Group, Script
@@ -79,7 +79,7 @@ def class_flags(node: ast.ClassDef, module: Module, prefix: str, depth: int = 0)
         name = prefix + field.name
         if inner and depth < DEEPEST:
             yield from class_flags(inner, module, f"{name}.", depth + 1)
-        elif name != "defaults" and is_name(name):
+        elif name != "defaults" and is_flag_name(name):
             choices = field.hint.names or ()
             kind = "str" if choices else field.kind
             default = None if field.default == MISSING else field.default
@@ -145,7 +145,7 @@ class Reading:
         """Returns the groups that are in no defaults list: `+experiment=a` adds such a group and overrides the config."""
         flags: dict[str, Flag] = {}
         for name in self.files.names(self.place):
-            if name in {group.flag for group in self.groups.values()} or name == "hydra" or not is_name(name):
+            if name in {group.flag for group in self.groups.values()} or name == "hydra" or not is_flag_name(name):
                 continue
             if any(file.endswith(ENDS) for file in self.files.names(f"{self.place}/{name}".strip("/"))):
                 partial = self.partial
@@ -191,7 +191,7 @@ class Reading:
         if not options:
             self.partial = self.partial or f"its configuration group {group} is not in the source"
             return {}
-        if not is_name(flag):
+        if not is_flag_name(flag):
             self.partial = self.partial or f"its configuration group {flag.rstrip('.')} has no name that a flag can have"
             return self.config(f"{group}/{value}", at, depth + 1) or {}
         commands = []
@@ -239,6 +239,6 @@ def overridden(flags: dict[str, Flag], entries: list[object], folder: str) -> di
         for key, value in entry.items() if isinstance(entry, Mapping) else ():
             first, _, last = str(key).partition(" ")
             name = absolute(last.strip(), folder)
-            if first == "override" and isinstance(value, str) and is_name(name) and not name.startswith("hydra/"):
+            if first == "override" and isinstance(value, str) and is_flag_name(name) and not name.startswith("hydra/"):
                 found[name] = replace(found.get(name, Flag(name, action="override")), default=value)
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from gitrun.model.flags import Flag, is_name
+from gitrun.model.flags import Flag, is_flag_name
 from gitrun.scripts.imports import module_of
 from gitrun.scripts.module import FUNCTIONS, Module, dotted, keywords_of, last_name
 from gitrun.scripts.script import ARGS, Command, Script
@@ -126,7 +126,7 @@ def flags_of(
             fields = parameters_of(methods[0], module.scope) if methods else fields_of(node, module)
             inner = over(fields, parameter.node, module)
             yield from flags_of(inner, module, positional=False, prefix=f"{name}.", depth=depth + 1)
-        elif is_name(name):
+        elif is_flag_name(name):
             yield flag_of(parameter, name, positional=positional and parameter.required)
 
 

@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from gitrun.model.flags import Flag, format_value, is_name
+from gitrun.model.flags import Flag, format_value, is_flag_name
 from gitrun.scripts.constant_folding import text_of
 from gitrun.scripts.constants import constants_of
 from gitrun.scripts.module import dotted, keywords_of, last_name
@@ -103,7 +103,7 @@ def flags_of(fields: list[Parameter], module: Module, manner: Manner, depth: int
         inner = module.classes.get(field.hint.config)
         if inner and depth < DEEPEST:
             yield from flags_of(list(fields_of(inner, module)), module, replace(manner, prefix=f"{name}."), depth + 1)
-        elif is_name(name):
+        elif is_flag_name(name):
             yield flag_of(field, name, manner)
 
 

@@ -6,7 +6,7 @@ import ast
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gitrun.model.flags import Flag, is_name
+from gitrun.model.flags import Flag, is_flag_name
 from gitrun.scripts.constant_folding import text_of, value_of
 from gitrun.scripts.constants import constants_in
 from gitrun.scripts.module import FUNCTIONS, keywords_of, last_name
@@ -62,7 +62,7 @@ def in_table(name: str, node: ast.expr, module: Module, depth: int = 0) -> Itera
         pairs = list(keywords_of(node).items())
     else:
         known, default = value_of(node, module.scope)
-        if is_name(name) and not name.startswith("_"):
+        if is_flag_name(name) and not name.startswith("_"):
             yield Flag(name, default, kind_of(default) if known else "any")
         return
     for key, value in pairs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from gitrun.model.flags import Flag, is_name
+from gitrun.model.flags import Flag, is_flag_name
 from gitrun.scripts.constant_folding import text_of, value_of
 from gitrun.scripts.module import FUNCTIONS, Module, dotted, keywords_of, last_name
 from gitrun.scripts.script import ARGS, Command, Script
@@ -113,7 +113,7 @@ def flag_of(parameter: Parameter, module: Module) -> Flag | None:
     name = parameter.name.replace("_", "-")
     if spelled:
         name = next((name for name in spelled if name.startswith("--")), spelled[0]).partition("/")[0].lstrip("-")
-    if not is_name(name) or parameter.hint.config or is_callback(keywords):
+    if not is_flag_name(name) or parameter.hint.config or is_callback(keywords):
         return None
     help_text = text_of(keywords.get("help"), module.scope)
     least, most = (limit(keywords.get(key), module) for key in ("min", "max"))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import UsageError
-from gitrun.model.flags import Flag, copy_value, is_name
+from gitrun.model.flags import Flag, copy_value, is_flag_name
 from gitrun.scripts.signatures import kind_of
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def flags_in(document: Mapping[str, Any], action: str, prefix: str = "", depth: 
     """Yields a flag with a dotted name for each value that a flag can hold. `???` marks a value that must be given."""
     for count, (key, value) in enumerate(document.items()):
         name = f"{prefix}{key}"
-        if count > MOST_FLAGS or not isinstance(key, str) or not is_name(name):
+        if count > MOST_FLAGS or not isinstance(key, str) or not is_flag_name(name):
             continue
         if isinstance(value, Mapping):
             if depth < DEEPEST:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gitrun import sharing
 from gitrun.errors import BadRun, GitrunError
-from gitrun.model.run import COMPLETED, RUNS, short
+from gitrun.model.run import COMPLETED, RUNS, short_id
 from gitrun.model.text import count_text, safe_text
 from gitrun.sharing import hook_files, remotes
 from gitrun.sharing.transfer import Sharing
@@ -182,7 +182,7 @@ def without_run(commits: Mapping[str, str], updates: Sequence[Update], runs: Seq
     for update in updates:
         if update.ref.startswith("refs/heads/") and update.new in commits and commits[update.new] not in sources:
             branch = safe_text(update.ref.removeprefix("refs/heads/"))
-            yield f"no completed run here was made of exactly what {branch} holds ({short(update.new)})"
+            yield f"no completed run here was made of exactly what {branch} holds ({short_id(update.new)})"
 
 
 def not_there(git: Git, remote: str, runs: Mapping[str, Run]) -> Iterator[str]:
@@ -190,7 +190,7 @@ def not_there(git: Git, remote: str, runs: Mapping[str, Run]) -> Iterator[str]:
     there = remotes.listed(git, remote, list(runs)) if runs else {}
     missing = [run for run in runs if there.get(run) != runs[run].tip]
     if missing:
-        some = " ".join(map(short, missing[:MOST])) + (" ..." if len(missing) > MOST else "")
+        some = " ".join(map(short_id, missing[:MOST])) + (" ..." if len(missing) > MOST else "")
         are = "is" if len(missing) == 1 else "are"
         yield f"{count_text(len(missing), 'run')} of these commits {are} not on {remote}; git run push {remote} {some}"
 
@@ -209,7 +209,7 @@ def send(sharing: Sharing, remote: str, runs: Mapping[str, Run], pushed: Sequenc
         if tips and sharing.secrets(tips, there):
             for run, tip in list(tips.items()):
                 if found := sharing.secrets({run: tip}, there):
-                    yield f"run {short(run)} is not pushed: {found[0].path} may be secret ({found[0].reason})", True
+                    yield f"run {short_id(run)} is not pushed: {found[0].path} may be secret ({found[0].reason})", True
                     del tips[run]
         done = sharing.push(remote, tips) if tips else None
     except GitrunError as error:
@@ -217,7 +217,7 @@ def send(sharing: Sharing, remote: str, runs: Mapping[str, Run], pushed: Sequenc
         return
     if done:
         for run, reason in done.rejected:
-            yield f"run {short(run)} is not pushed: {reason}", True
+            yield f"run {short_id(run)} is not pushed: {reason}", True
         if count := len(done.fresh) + len(done.forward):
             yield f"pushed {count_text(count, 'run')} of these commits to {remote}", False
 
@@ -226,8 +226,8 @@ def held_text(held: tuple[str, str]) -> str:
     """Returns a message that a run (id, path of a submodule) was not pushed, and how to push it."""
     run, path = held
     return (
-        f"run {short(run)} is not pushed: it has files of submodule {safe_text(path)}. "
-        f"To push it: git run push --with-submodules {short(run)}"
+        f"run {short_id(run)} is not pushed: it has files of submodule {safe_text(path)}. "
+        f"To push it: git run push --with-submodules {short_id(run)}"
     )
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from gitrun.errors import BadRun
 from gitrun.git.objects import FILE, Entry, Objects, TreeMaker, edit_tree
-from gitrun.model import decode, encode
+from gitrun.model import decode, encode, record_files
 from gitrun.model.run import Notes
-from gitrun.model.validation_rules import began, behind
+from gitrun.model.validation_rules import credible_start, own_parents
 from gitrun.store.commits import hash_files, read_commit, scratch
 from gitrun.store.runs import content, notes_in
 
@@ -56,7 +56,9 @@ def merge(git: Git, mine: Chain, theirs: Chain) -> str:
         (place / "notes").write_bytes(fitting(notes))
         (blob,) = hash_files(git, [place / "notes"])
         has_notes = notes != Notes()
-        tree = edit_tree(objects, maker, later.commit.tree, {encode.NOTES.encode(): Entry(FILE, blob) if has_notes else None})
+        tree = edit_tree(
+            objects, maker, later.commit.tree, {record_files.NOTES.encode(): Entry(FILE, blob) if has_notes else None}
+        )
         (place / "merge").write_bytes(merge_bytes(tree, later.commit, earlier.commit))
         (made,) = hash_files(git, [place / "merge"], "commit")
     return made
@@ -64,13 +66,13 @@ def merge(git: Git, mine: Chain, theirs: Chain) -> str:
 
 def fitting(notes: Notes) -> bytes:
     """Encodes notes.toml, dropping the oldest comments if it would be too large. The merged tips still have them."""
-    data = encode.notes_toml(notes)
-    if len(data) <= decode.LIMIT:
+    data = encode.encode_notes(notes)
+    if len(data) <= decode.MAX_TOML:
         return data
-    bare = encode.notes_toml(replace(notes, comments=()))
-    weighed = [(comment, len(encode.notes_toml(Notes(comments=(comment,)))) + 32) for comment in reversed(notes.comments)]
-    newest = encode.within(weighed, decode.LIMIT - len(bare))
-    return encode.notes_toml(replace(notes, comments=tuple(reversed(newest)))) if len(bare) <= decode.LIMIT else b""
+    bare = encode.encode_notes(replace(notes, comments=()))
+    weighed = [(comment, len(encode.encode_notes(Notes(comments=(comment,)))) + 32) for comment in reversed(notes.comments)]
+    newest = encode.cut_to_weight(weighed, decode.MAX_TOML - len(bare))
+    return encode.encode_notes(replace(notes, comments=tuple(reversed(newest)))) if len(bare) <= decode.MAX_TOML else b""
 
 
 def merge_bytes(tree: str, later: Commit, earlier: Commit) -> bytes:
@@ -78,7 +80,7 @@ def merge_bytes(tree: str, later: Commit, earlier: Commit) -> bytes:
     stamp = int(max(later.time, earlier.time).timestamp())
     who = f"{WHO} {stamp} +0000"
     head = f"tree {tree}\nparent {later.id}\nparent {earlier.id}\nauthor {who}\ncommitter {who}\n\n"
-    return head.encode() + encode.message("merge what was done in two places", "merge")
+    return head.encode() + encode.commit_message("merge what was done in two places", "merge")
 
 
 def meeting(objects: Objects, mine: Chain, theirs: Chain) -> str:
@@ -89,7 +91,7 @@ def meeting(objects: Objects, mine: Chain, theirs: Chain) -> str:
     for name in common:
         commit = commit_of(objects, name)
         found.append(commit)
-        covered.update(behind(name, commit.kind, commit.parents, mine.run))
+        covered.update(own_parents(name, commit.kind, commit.parents, mine.run))
     heads = [commit for commit in found if commit.id not in covered]
     return max(heads, key=lambda commit: (commit.time, commit.id)).id
 
@@ -104,7 +106,7 @@ def commit_of(objects: Objects, name: str) -> Commit:
 
 def notes_at(objects: Objects, commit: str) -> Notes:
     """Returns the annotations in a commit."""
-    return notes_in(objects.read(f"{commit}:{encode.NOTES}", decode.LIMIT))
+    return notes_in(objects.read(f"{commit}:{record_files.NOTES}", decode.MAX_TOML))
 
 
 def tip_of(objects: Objects, chain: Chain, other: Chain, base: str) -> Tip:
@@ -112,10 +114,12 @@ def tip_of(objects: Objects, chain: Chain, other: Chain, base: str) -> Tip:
     line = list(first_line(objects, chain))
     place = next(number for number, commit in enumerate(line) if commit.kind == "attempt")
     attempt, result = line[place], next((commit for commit in line[:place] if commit.kind == "result"), None)
-    table = decode.parse_toml(content(objects.read(f"{attempt.id}:{encode.RUN}"), encode.RUN) or b"", encode.RUN)
+    table = decode.parse_toml(
+        content(objects.read(f"{attempt.id}:{record_files.RUN}"), record_files.RUN) or b"", record_files.RUN
+    )
     ended = result.time if result else attempt.time
     # both clones must compute the same rank, so only times in the commits count, never our clock
-    created = began(decode.when(table, "created") or attempt.time, attempt.time)
+    created = credible_start(decode.get_time(table, "created") or attempt.time, attempt.time)
     # an attempt that the other side goes on from is earlier, whatever the clocks said
     rank = (attempt.id not in other.attempts, created, attempt.id, result is not None, ended, chain.tip)
     since = list(takewhile(lambda commit: commit.id != base, line))
@@ -129,7 +133,7 @@ def first_line(objects: Objects, chain: Chain) -> Iterator[Commit]:
     while name:
         commit = commit_of(objects, name)
         yield commit
-        name = next(iter(behind(name, commit.kind, commit.parents, chain.run)), "")
+        name = next(iter(own_parents(name, commit.kind, commit.parents, chain.run)), "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from gitrun import sharing, store
 from gitrun.errors import BadRun, StaleRun
 from gitrun.git.exe import NO_ID
 from gitrun.git.locks import acquire, is_held
-from gitrun.model.run import RUNS, TRASH, run_ref, short
+from gitrun.model.run import RUNS, TRASH, run_ref, short_id
 from gitrun.model.validation_rules import INCOMING, OUTBOX
 from gitrun.store import foreign
 from gitrun.store.live import is_live
@@ -209,8 +209,8 @@ def decide_moved(git: Git, mine: Chain, theirs: Chain, found: Received) -> Goal 
         return Goal(run, theirs.tip, None)
     attempt = next(attempt for attempt in mine.attempts if attempt in rivals)
     found.refused[run] = (
-        f"its attempt {short(attempt)} has another result there ({short(theirs.results[attempt])}) than here "
-        f"({short(mine.results[attempt])}). To take the other: git run rm {short(run)}, then fetch {short(run)}"
+        f"its attempt {short_id(attempt)} has another result there ({short_id(theirs.results[attempt])}) than here "
+        f"({short_id(mine.results[attempt])}). To take the other: git run rm {short_id(run)}, then fetch {short_id(run)}"
     )
     return None
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import GitFailed, TooLarge, UsageError
 from gitrun.git.exe import NO_ID
-from gitrun.model.diagnostics import PROBE
+from gitrun.model.diagnostics import PROBE_REF
 from gitrun.model.run import EMPTY_TREE, RUNS, is_id, run_ref
-from gitrun.model.text import without_passwords
+from gitrun.model.text import hide_passwords
 from gitrun.model.validation_rules import OUTBOX
 from gitrun.sharing.quarantine import opened, sweep
 from gitrun.store.refs import tips
@@ -252,13 +252,13 @@ def why_refused(git: Git, remote: str) -> str:
     remote still judge it. The pushed object is the empty tree, which every git knows.
     """
     words = (*unmirrored(git, remote), "push", *PUSH)
-    specs = [f"{EMPTY_TREE}:{ref}" for ref in (PROBE, f"{PROBE}/0")]
+    specs = [f"{EMPTY_TREE}:{ref}" for ref in (PROBE_REF, f"{PROBE_REF}/0")]
     done = git.talk(*words, "--atomic", "--", remote, *specs, shown=False)
     reason = next((reason for _, _, reason in lines_of(done.data)), None)
     if reason is None:  # unreachable, read-only, or without atomic pushes
         done = git.talk(*words, "--dry-run", "--", remote, specs[0], shown=False)
         return done.reason if done.status else ""
-    is_our_hooks = any(line.startswith(f"gitrun: refused {PROBE}:") for line in done.told) and HOOK in reason
+    is_our_hooks = any(line.startswith(f"gitrun: refused {PROBE_REF}:") for line in done.told) and HOOK in reason
     if IMPOSSIBLE.search(reason) or is_our_hooks:
         return ""
     return "; ".join([in_words(reason), *said_by_hooks(done)[:1]])
@@ -303,7 +303,7 @@ def lines_of(porcelain: bytes) -> Iterator[tuple[str, str, str]]:
 def unreachable(done: Answer, what: str) -> tuple[str, str]:
     """Returns message and hint for a git command that failed, without passwords of URLs."""
     heard = () if done.is_seen else [line.removeprefix("error: ").rstrip(".") for line in done.told[:3]]
-    words = without_passwords("; ".join([f"{what}: {done.reason}", *heard]))
+    words = hide_passwords("; ".join([f"{what}: {done.reason}", *heard]))
     if "prerequisite" in done.reason:
         return words, "it is a bundle of what is new since these commits; fetch them first"
     return words, "git remote -v shows the remotes"
@@ -317,4 +317,4 @@ def push_large(git: Git, remote: str, runs: Mapping[str, str]) -> None:
         names = [run_ref(run) for run in list(runs)[start : start + 100]]
         done = git.talk("lfs", "push", remote, *names, shown=False)
         if done.status:
-            raise GitFailed(f"git-lfs cannot push the large files: {without_passwords(done.reason)}", "git lfs env")
+            raise GitFailed(f"git-lfs cannot push the large files: {hide_passwords(done.reason)}", "git lfs env")

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitrun import model
-from gitrun.model.encode import FLAGS, RUN
+from gitrun.model.record_files import FLAGS, RUN
 from gitrun.model.run import DIRECTORY
 from gitrun.model.secrets import Scanner, is_secret_file, secrets_in_flags, secrets_in_words
-from gitrun.model.text import path_text
+from gitrun.model.text import encode_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,7 +46,7 @@ def scan(git: Git, tips: Sequence[str], patterns: Sequence[str], known: Sequence
             names[path] = not text.startswith(f"{DIRECTORY}/") and is_secret_file(text, patterns)
         if names[path]:
             reasons = ["its name looks like that of a secret"]
-        found |= dict.fromkeys(Finding(path_text(text), reason) for reason in reasons)
+        found |= dict.fromkeys(Finding(encode_path(text), reason) for reason in reasons)
     return list(found)
 
 
@@ -65,7 +65,7 @@ def reasons_in(path: str, content: Iterator[bytes]) -> list[str]:
 def values_in(path: str, data: bytes) -> Iterator[str]:
     """Yields the reasons why flags, or the words of a command, look like secrets."""
     try:
-        table = model.toml.read_toml(data.decode())
+        table = model.toml.parse_text(data.decode())
     except (ValueError, RecursionError):
         return
     if path == FLAGS:

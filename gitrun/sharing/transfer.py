@@ -9,9 +9,9 @@ from gitrun import git, store
 from gitrun.errors import GitFailed, NotTrusted, UnknownRun, UsageError
 from gitrun.git.exe import last_words
 from gitrun.git.objects import Objects
-from gitrun.model.run import TRASH, Run, is_id, run_ref, short
-from gitrun.model.run_names import digits_of
-from gitrun.model.submodules import outermost
+from gitrun.model.run import TRASH, Run, is_id, run_ref, short_id
+from gitrun.model.run_names import parse_id_prefix
+from gitrun.model.submodules import outermost_modules
 from gitrun.sharing import quarantine, remotes, secret_scan
 from gitrun.sharing.quarantine import FetchWish
 from gitrun.store import trust
@@ -58,7 +58,7 @@ class Sharing:
     def fetch(self, remote: str, order: FetchRequest) -> Received:
         """Fetches runs from a remote, or from a bundle at a path. Raises GitFailed, UnknownRun."""
         git = self._git
-        patterns = [f"{digits_of(name)}*" for name in order.names] or ["*"]
+        patterns = [f"{parse_id_prefix(name)}*" for name in order.names] or ["*"]
         # quarantine: fetched refs stay under a private prefix until their runs are checked
         with quarantine.opened(git) as prefix:
             there = remotes.fetch(git, remote, patterns, prefix, shown=order.shown)
@@ -122,7 +122,7 @@ class Sharing:
         with store.index.Index(self._git) as index, Objects(self._git) as objects:
             known = (run for run in map(index.get, runs) if isinstance(run, Run))
             found = ((run.id, one) for run in known for one in attempts(self._git, objects, run) if one.content)
-            return {run: next(iter(outermost(attempt.submodules)), "?") for run, attempt in found}
+            return {run: next(iter(outermost_modules(attempt.submodules)), "?") for run, attempt in found}
 
     def push(self, remote: str, runs: Mapping[str, str], *, shown: bool = False) -> Pushed:
         """Pushes the runs (id -> tip) and their git-lfs files. Raises GitFailed."""
@@ -173,7 +173,9 @@ class Sharing:
         for run in runs:
             signed = self.signature(run)
             if signed is None or not signed.is_good:
-                raise NotTrusted(f"run {short(run.id)}: {signed.words if signed else 'unsigned'}", "only good signatures count")
+                raise NotTrusted(
+                    f"run {short_id(run.id)}: {signed.words if signed else 'unsigned'}", "only good signatures count"
+                )
             found.append(signed.primary or signed.key)
         return list(dict.fromkeys(found))
 
@@ -211,10 +213,10 @@ def named_ids(there: Mapping[str, str], names: Sequence[str], remote: str) -> fr
     """Returns the ids that the prefixes name. Raises UnknownRun if one matches no run or several."""
     found = set()
     for name in names:
-        ids = [run for run in there if run.startswith(digits_of(name))]
+        ids = [run for run in there if run.startswith(parse_id_prefix(name))]
         if not ids:
             raise UnknownRun(f"{remote} has no run '{name}'")
         if len(ids) > 1:
-            raise UnknownRun(f"'{name}' is short for {len(ids)} runs: {', '.join(map(short, ids[:8]))}", "give more digits")
+            raise UnknownRun(f"'{name}' is short for {len(ids)} runs: {', '.join(map(short_id, ids[:8]))}", "give more digits")
         found.add(ids[0])
     return frozenset(found)

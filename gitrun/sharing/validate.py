@@ -11,24 +11,24 @@ from typing import TYPE_CHECKING
 from gitrun.errors import BadRun
 from gitrun.git.objects import Object
 from gitrun.git.odb import Odb
-from gitrun.model import encode
+from gitrun.model import record_files
 from gitrun.model.run import DIRECTORY, EMPTY_TREE, is_id
 from gitrun.model.text import safe_text
 from gitrun.model.validation_rules import (
-    COMMIT,
-    COMMITS,
-    DEPTH,
-    ENTRIES,
     FORMAT,
-    SIZES,
+    MAX_COMMIT,
+    MAX_COMMITS,
+    MAX_DEPTH,
+    MAX_ENTRIES,
+    MAX_SIZES,
+    MAX_TREE,
     TABLES,
-    TREE,
-    behind,
-    claim_of,
-    read_table,
-    wrong_mode,
-    wrong_name,
-    wrong_shape,
+    mode_fault,
+    name_fault,
+    own_parents,
+    parse_record,
+    read_claim,
+    shape_fault,
 )  # fmt: skip
 from gitrun.store.commits import read_commit
 from gitrun.store.foreign import tree_of
@@ -48,10 +48,10 @@ FOLDER = DIRECTORY.encode()
 SHARED, LARGE = 1_000, 1 << 16
 """Number of trees and shapes that are cached; bytes of names above which a shape is not cached."""
 ENTRY = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
-FIXED = (encode.FLAGS, encode.RUN, encode.ENV, encode.LENT)
+FIXED = (record_files.FLAGS, record_files.RUN, record_files.ENV, record_files.LENT)
 NO_MODULES: Mapping[bytes, str] = {}
-NOTED = frozenset({encode.NOTES.encode()})
-NEEDED = {"attempt": encode.RUN, "result": encode.RESULT}
+NOTED = frozenset({record_files.NOTES.encode()})
+NEEDED = {"attempt": record_files.RUN, "result": record_files.RESULT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +123,12 @@ class Inspector:
             name = front.pop()
             if name in seen:
                 continue
-            if len(seen) >= COMMITS:
-                raise BadRun(f"it has more than {COMMITS:,} commits")
+            if len(seen) >= MAX_COMMITS:
+                raise BadRun(f"it has more than {MAX_COMMITS:,} commits")
             commit = self.commit(name)
             seen[name] = commit
             self.check(commit)
-            front += behind(name, commit.kind, commit.parents, run)
+            front += own_parents(name, commit.kind, commit.parents, run)
             if commit.kind == "attempt" and (len(commit.parents) > 1 if name == run else not commit.parents):
                 raise BadRun("its name is not the id of its first attempt")
         if run not in seen:
@@ -145,7 +145,7 @@ class Inspector:
     def measure_bases(self, known: Mapping[str, Commit], run: str) -> None:
         """Raises BadRun if the tree of a base commit that exists here would unfold to too many files."""
         for commit in known.values():
-            before = behind(commit.id, commit.kind, commit.parents, run)
+            before = own_parents(commit.id, commit.kind, commit.parents, run)
             for base in (parent for parent in commit.parents if parent not in before):
                 if base not in self._bases and (tree := tree_of(self._odb, base)):
                     self._measurer.require_small(tree)
@@ -153,13 +153,13 @@ class Inspector:
 
     def commit(self, name: str) -> Commit:
         """Returns a commit of a run. Raises BadRun if gitrun did not make it, or its parents do not fit its kind."""
-        data = self._object(name, "commit", COMMIT)
+        data = self._object(name, "commit", MAX_COMMIT)
         commit = read_commit(Object(name, "commit", len(data), data))
         if commit is None or not is_id(commit.tree) or not all(map(is_id, commit.parents)):
             raise BadRun(f"commit {name[:8]} was not made by gitrun")
         if not FORMAT.search(data):
             raise BadRun(f"commit {name[:8]} is of no format")
-        if reason := wrong_shape(commit.kind, commit.parents):
+        if reason := shape_fault(commit.kind, commit.parents):
             raise BadRun(reason)
         return commit
 
@@ -167,8 +167,8 @@ class Inspector:
         """Raises BadRun unless the commit's tree is safe to read and to check out."""
         # trees are remembered for one commit at a time, to bound memory
         self._read.clear()
-        if self.measure(commit.tree).entries > ENTRIES:
-            raise BadRun(f"its tree would unfold to more than {ENTRIES:,} files")
+        if self.measure(commit.tree).entries > MAX_ENTRIES:
+            raise BadRun(f"its tree would unfold to more than {MAX_ENTRIES:,} files")
         tree = self._tree(commit.tree)
         if tree.shape.folder is None:
             raise BadRun(f"commit {commit.id[:8]} has no {DIRECTORY}")
@@ -181,8 +181,8 @@ class Inspector:
 
     def prove(self, attempt: Commit, files: Mapping[str, str]) -> None:
         """Raises BadRun unless the attempt's tree is the source that run.toml names, and has no result yet."""
-        claim = self._claims[files[encode.RUN]]
-        if encode.RESULT in files:
+        claim = self._claims[files[record_files.RUN]]
+        if record_files.RESULT in files:
             raise BadRun(f"attempt {attempt.id[:8]} has a result before it ended")
         taken = frozenset({FOLDER, *claim.carried})
         is_named = self._without(attempt.tree, taken) == (claim.content or claim.source)
@@ -199,7 +199,7 @@ class Inspector:
 
         A first attempt, with `before` None, must carry nothing: a diff would not show that it executes such files.
         """
-        carried = self._claims[self._records(attempt.tree)[encode.RUN]].carried
+        carried = self._claims[self._records(attempt.tree)[record_files.RUN]].carried
         if before is None:
             if carried:
                 raise BadRun("its first attempt carries files, and there is no attempt before it")
@@ -230,12 +230,12 @@ class Inspector:
         before = known[commit.parents[0]]
         if commit.kind == "result":
             own, old = self._records(commit.tree), self._records(before.tree)
-            if encode.RESULT in old:
+            if record_files.RESULT in old:
                 raise BadRun(f"result {commit.id[:8]} is a second one of its attempt")
             if any(own.get(name) != old.get(name) for name in FIXED):
                 raise BadRun(f"result {commit.id[:8]} changes what its attempt says of itself")
         elif self._without(commit.tree, NOTED) != self._without(before.tree, NOTED):
-            raise BadRun(f"{commit.kind} {commit.id[:8]} changes more than {encode.NOTES}")
+            raise BadRun(f"{commit.kind} {commit.id[:8]} changes more than {record_files.NOTES}")
 
     def _without(self, tree: str, paths: frozenset[bytes], modules: Mapping[bytes, str] = NO_MODULES) -> str:
         """Returns the id of the tree after removing `paths` and putting `modules` (path -> commit) in. Cached."""
@@ -288,8 +288,8 @@ class Inspector:
             missing = [child for child in below if child not in known]
             if missing and top not in open_now:
                 open_now.add(top)
-                if len(open_now) > DEPTH:
-                    raise BadRun(f"its tree has more than {DEPTH} directories within each other")
+                if len(open_now) > MAX_DEPTH:
+                    raise BadRun(f"its tree has more than {MAX_DEPTH} directories within each other")
                 stack += missing
                 continue
             stack.pop()
@@ -303,10 +303,10 @@ class Inspector:
             return Measure(own, 1)
         entries = own + sum(self._trees[child].entries for child in below)
         depth = 1 + max((self._trees[child].depth for child in below), default=0)
-        if depth > DEPTH:
-            raise BadRun(f"its tree has more than {DEPTH} directories within each other")
+        if depth > MAX_DEPTH:
+            raise BadRun(f"its tree has more than {MAX_DEPTH} directories within each other")
         # capped, so that the numbers of a hostile tree stay small
-        return Measure(min(entries, ENTRIES + 1), depth)
+        return Measure(min(entries, MAX_ENTRIES + 1), depth)
 
     def _records(self, tree: str) -> dict[str, str]:
         """Returns the ids of gitrun's own files in the tree by path, all checked. Raises BadRun."""
@@ -332,11 +332,11 @@ class Inspector:
             return f"{path} is not a file"
         if (path, blob) not in self._files:
             try:
-                data = self._object(blob, "blob", SIZES[path], wanted=path in TABLES)
-                found = read_table(data, path) if path in TABLES else {}
+                data = self._object(blob, "blob", MAX_SIZES[path], wanted=path in TABLES)
+                found = parse_record(data, path) if path in TABLES else {}
                 self._files[path, blob] = ""
-                if path == encode.RUN:
-                    self._claims[blob] = claim_of(found)
+                if path == record_files.RUN:
+                    self._claims[blob] = read_claim(found)
             except BadRun as error:
                 self._files[path, blob] = f"{path}: {error.message}"
         return self._files[path, blob]
@@ -345,7 +345,7 @@ class Inspector:
         """Returns a tree whose names and modes are checked. Raises BadRun."""
         if name in self._read:
             return self._read[name]
-        data = self._object(name, "tree", TREE)
+        data = self._object(name, "tree", MAX_TREE)
         heads = HEAD.findall(data)
         key = b"\0".join(heads)
         shape = self._shapes.get(key)
@@ -406,7 +406,7 @@ def shape_of(heads: Sequence[bytes], tree: str) -> Shape:
     folder = None
     for head in heads:
         mode, _, name = head.partition(b" ")
-        if reason := wrong_name(name) or wrong_mode(mode, name):
+        if reason := name_fault(name) or mode_fault(mode, name):
             raise BadRun(f"its tree has {reason}: '{safe_text(name[:80].decode(errors='surrogateescape'))}'")
         place += len(head) + 1
         if mode == b"40000":
@@ -414,7 +414,7 @@ def shape_of(heads: Sequence[bytes], tree: str) -> Shape:
             folder = place if name == FOLDER else folder
         path = f"{DIRECTORY}/{name.decode(errors='replace')}"
         names.add(name)
-        if path in SIZES:
+        if path in MAX_SIZES:
             ours.append((path, mode, place))
         place += 20
     if len(names) < len(heads):

@@ -6,7 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import CannotRun, UsageError
-from gitrun.model.flags import Flag, copy_value, is_name, parse_value, same_value
+from gitrun.model.encode import dump_toml
+from gitrun.model.flags import Flag, copy_value, is_flag_name, parse_value, same_value
+from gitrun.model.toml import load_toml
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -111,7 +113,7 @@ def leaves(found: Mapping[Any, Any], prefix: str = "", depth: int = 0) -> Iterat
     """Yields the values in the tables with their dotted names; skips names and values that no flag can have."""
     for key, value in found.items():
         name = f"{prefix}{key}"
-        if not isinstance(key, str) or "." in key or not is_name(name):
+        if not isinstance(key, str) or "." in key or not is_flag_name(name):
             continue
         if isinstance(value, dict):
             if depth < DEEPEST:
@@ -127,20 +129,6 @@ def kind_of(path: str) -> str:
     """Returns toml, yaml, json or ini; any other extension as it is."""
     ending = path.rpartition(".")[2].lower()
     return {"yml": "yaml", "cfg": "ini"}.get(ending, ending)
-
-
-def load_toml(text: str) -> object:
-    """Parses TOML."""
-    import tomli
-
-    return tomli.loads(text)
-
-
-def dump_toml(found: dict[str, Any]) -> str:
-    """Returns the tables as TOML."""
-    import tomli_w
-
-    return tomli_w.dumps(found)
 
 
 def load_yaml(text: str) -> object:

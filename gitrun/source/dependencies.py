@@ -15,9 +15,9 @@ from gitrun.errors import CannotRun, UsageError
 from gitrun.git.locks import make_private
 from gitrun.git.objects import EXECUTABLE, FILE, TREE, entry_at
 from gitrun.model.flags import Typed
-from gitrun.model.provenance import NOTHING, Dependency, InputFile
-from gitrun.model.run import COMPLETED, short
-from gitrun.model.run_names import marked
+from gitrun.model.provenance import NO_BASIS, Dependency, InputFile
+from gitrun.model.run import COMPLETED, short_id
+from gitrun.model.run_names import find_marked
 from gitrun.store.index import Index
 from gitrun.store.kept_files import kept as stored_at
 from gitrun.store.kept_files import unpack
@@ -50,7 +50,7 @@ def with_dependencies(session: Session, objects: Objects, request: Request, plan
     if definition is None or not (definition.needs or definition.inputs):
         return plan
     found = []
-    basis = plan.basis or NOTHING
+    basis = plan.basis or NO_BASIS
     before = {need.operation: need for need in basis.needs}
     for need in definition.needs:
         named = request.flags.get(need.operation)
@@ -86,7 +86,7 @@ def need_of(git: Git, objects: Objects, need: Need, asked: tuple[object, str], k
     for file in files:
         if file.path in wanted and file.stored == "local" and not os.path.lexists(place_of(git, run, file)):
             raise CannotRun(
-                f"{operation} needs '{file.path}' of run {short(run.id)} of {need.operation}, and it is not on this machine",
+                f"{operation} needs '{file.path}' of run {short_id(run.id)} of {need.operation}, and it is not on this machine",
                 "it was too large for git, or ignored by it, where it was made",
             )
     return found
@@ -120,7 +120,7 @@ def run_for(index: Index, need: Need, named: object, operation: str, git: Git) -
         run = find(index, named.text if isinstance(named, Typed) else str(named), git.prefix)
         if run.operation != need.operation:
             raise UsageError(
-                f"{operation} needs a run of {need.operation}, and {short(run.id)} is one of {run.operation}",
+                f"{operation} needs a run of {need.operation}, and {short_id(run.id)} is one of {run.operation}",
                 f"git run list --op {need.operation} lists them",
             )
         return run
@@ -130,7 +130,7 @@ def run_for(index: Index, need: Need, named: object, operation: str, git: Git) -
             f"{operation} needs files of a completed run of {need.operation}, and there is none",
             f"git run {need.operation} makes one",
         )
-    return marked(ended) or next(trusted_of(git, ended), ended[0])
+    return find_marked(ended) or next(trusted_of(git, ended), ended[0])
 
 
 def files_of(need: Need, run: Run, left: Sequence[File], kept: Dependency | None, operation: str) -> Dependency:
@@ -145,15 +145,15 @@ def files_of(need: Need, run: Run, left: Sequence[File], kept: Dependency | None
     for pattern in need.patterns:
         if not matching(left, pattern):
             raise CannotRun(
-                f"{operation} needs '{pattern}' of {need.operation}, and run {short(run.id)} has no such file",
-                f"git run ls {short(run.id)} lists its files",
+                f"{operation} needs '{pattern}' of {need.operation}, and run {short_id(run.id)} has no such file",
+                f"git run ls {short_id(run.id)} lists its files",
             )
     found = {file.path: file.sha256 for file in files}
     changed = sorted(path for path, sha256 in (kept.files if kept else ()) if found.get(path) != sha256)
     if changed:
         raise CannotRun(
-            f"no attempt of run {short(run.id)} of {need.operation} that is here has '{changed[0]}' as {operation} used it",
-            f"git run fetch brings those made elsewhere; {need.operation}={short(run.id)} takes the file as it is now",
+            f"no attempt of run {short_id(run.id)} of {need.operation} that is here has '{changed[0]}' as {operation} used it",
+            f"git run fetch brings those made elsewhere; {need.operation}={short_id(run.id)} takes the file as it is now",
         )
     return Dependency(need.operation, run.id, tuple(sorted(found.items())))
 

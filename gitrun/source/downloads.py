@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from gitrun.errors import CannotRun
 from gitrun.git.locks import make_private
-from gitrun.model.text import limit_text, safe_text, without_passwords
+from gitrun.model.text import hide_passwords, limit_text, safe_text
 from gitrun.source.dependencies import cached
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def download(git: Git, one: Input, operation: str, settings: Settings) -> Path:
             found = Download(one.url, sink, settings).wait()
         if found != one.sha256:
             raise CannotRun(
-                f"input {one.path} of {operation} is not what its entry says: {without_passwords(one.url)} gave another file",
+                f"input {one.path} of {operation} is not what its entry says: {hide_passwords(one.url)} gave another file",
                 f"the sha256 of what came is {found}",
             )
         # many runs share this file, so no program may write to it
@@ -60,7 +60,7 @@ def download(git: Git, one: Input, operation: str, settings: Settings) -> Path:
     except (OSError, Refused) as error:
         reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
         raise CannotRun(
-            f"input {one.path} of {operation} cannot be downloaded from {without_passwords(one.url)}: {reason}"
+            f"input {one.path} of {operation} cannot be downloaded from {hide_passwords(one.url)}: {reason}"
         ) from error
     finally:
         fresh.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from gitrun.git.objects import EXECUTABLE, FILE
-from gitrun.model.encode import toml
+from gitrun.model.encode import encode_table
 from gitrun.model.text import is_text
 from gitrun.source.interpreter import mtime, read_cache, write_cache
 
@@ -45,7 +45,7 @@ def env_toml(session: Session, python: Interpreter | None, locks: Locks) -> byte
     """Returns the content of env.toml. `python` runs the attempt's script (None: it is no script)."""
     machine = os.uname()
     packages = packages_of(python, session.git.state) if python else None
-    return toml({
+    return encode_table({
         "platform": {"system": machine.sysname, "machine": machine.machine, "release": machine.release},
         "git": {"version": git_version(session)},
         "python": {"version": python.version, "implementation": python.implementation} if python else None,
@@ -164,7 +164,7 @@ def packages_toml(packages: Mapping[str, str] | None) -> bytes:
         return b""
     simple = all(re.fullmatch(r"[\w.+!() -]*", version, re.ASCII) for version in packages.values())
     if not simple or not all(re.fullmatch(r"[\w-]+", name, re.ASCII) for name in packages):
-        return b"\n" + toml({"packages": dict(packages)})
+        return b"\n" + encode_table({"packages": dict(packages)})
     return ("\n[packages]\n" + "".join(f'{name} = "{version}"\n' for name, version in packages.items())).encode()
 
 

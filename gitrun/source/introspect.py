@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gitrun.errors import CannotRun
 from gitrun.git.exe import for_programs
 from gitrun.git.objects import Objects
-from gitrun.model.settings import settings_from
+from gitrun.model.settings import read_settings
 from gitrun.process.run import ask
 from gitrun.source import interpreter
 from gitrun.source.flag_cache import DIRECTORY, TreeFiles, recall, remember, script_from
@@ -28,7 +28,7 @@ IDENTITY = ("-c", "user.name=gitrun", "-c", "user.email=gitrun@localhost")
 
 def ask_here(git: Git, tree: str, path: str) -> Script:
     """Calls `ask_script` with the user's Python. Editable installs of the working tree are imported from the checkout."""
-    settings = settings_from(git.config)
+    settings = read_settings(git.config)
     return ask_script(git, tree, path, interpreter.find(settings.python, git.environ, git.worktree or git.git_dir))
 
 

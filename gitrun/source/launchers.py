@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import tomli
-
 from gitrun.errors import CannotRun
+from gitrun.model.toml import load_toml
 from gitrun.process.run import ask
 from gitrun.source.interpreter import mtime, read_cache, write_cache
 from gitrun.source.prefixes import is_environment, names_in, sites_of
@@ -199,7 +198,7 @@ def lacks_packages(prefix: str, directories: Iterable[str]) -> bool:
     """
     text = next(filter(None, (read(os.path.join(directory, "pyproject.toml")) for directory in directories)), b"")
     try:
-        project = tomli.loads(text.decode()).get("project")
+        project = load_toml(text.decode()).get("project")
     except (ValueError, RecursionError):
         return False
     listed = project.get("dependencies") if isinstance(project, dict) else None

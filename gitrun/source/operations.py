@@ -310,20 +310,20 @@ def declared_by_entry(
     style, said = definition.flags_to, definition.flags
     if definition.file:
         found = file_flags(objects, definition, tree)
-        return Declared(model.entry.over(found, said), None, style, found)
+        return Declared(model.entry.override_flags(found, said), None, style, found)
     if operation.kind == STEPS:
-        return Declared(model.entry.over(step_flags(objects, definition, tree), said))
+        return Declared(model.entry.override_flags(step_flags(objects, definition, tree), said))
     if operation.kind == SCRIPT:
         script = asked(objects, operation, tree) if definition.asks else script_in(objects, operation.script, tree)
         script = with_parameters(objects, operation, script.chosen(operation.words, given), tree, given)
         if not style or style == script.style:
-            return Declared(model.entry.over(script.flags, said), script, script.style)
+            return Declared(model.entry.override_flags(script.flags, said), script, script.style)
         return Declared(said or None, None, style)
     if operation.kind == NOTEBOOK and operation.command[0] == PYTHON and style != model.entry.ENV:
         if style == ARGS:
             raise UsageError(f"{operation.name} is a notebook, which takes no arguments", 'flags-to = "globals" is its way')
         flags = notebook_in(objects, operation.script, tree).flags
-        return Declared(model.entry.over(flags, said), Script(flags, GLOBALS), GLOBALS)
+        return Declared(model.entry.override_flags(flags, said), Script(flags, GLOBALS), GLOBALS)
     return Declared(said or None, None, style)
 
 
@@ -340,7 +340,7 @@ def step_flags(objects: Objects, definition: Definition, tree: str, above: tuple
         operation = step_operation(objects, step.operation, tree)
         inner = operation.definition
         if inner and operation.kind == STEPS:
-            flags = model.entry.over(step_flags(objects, inner, tree, (*above, definition.name)), inner.flags)
+            flags = model.entry.override_flags(step_flags(objects, inner, tree, (*above, definition.name)), inner.flags)
         else:
             flags = declared_by(objects, operation, tree).flags or ()
         own = {name for name, _ in step.flags}

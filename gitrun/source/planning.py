@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from gitrun import model, source
 from gitrun.errors import BadRun, UsageError
 from gitrun.model.entry import ENV
-from gitrun.model.flags import Flags, Typed, defaults, instead_of, same_value, settle
+from gitrun.model.flags import Flags, Typed, default_values, hint_for_unknown, resolve_flags, same_value
 from gitrun.model.plan import Plan, Source
-from gitrun.model.run import COMMAND, NOTEBOOK, SCRIPT, STEPS, Params, short, words_start
+from gitrun.model.run import COMMAND, NOTEBOOK, SCRIPT, STEPS, Params, short_id, words_start
 from gitrun.scripts.discover import (
     ARGS,
     GLOBALS,
@@ -120,7 +120,7 @@ def plan_start(git: Git, objects: Objects, request: Request, source: Source, mom
     asked = asked_of(objects, operation, source.whole, Typing(request.flags, force=bool(request.force_flags)))
     refuse_contradictions(asked)
     given = asked.read | asked.settled
-    flags = Flags(defaults(asked.declared.flags or ())).put(given)
+    flags = Flags(default_values(asked.declared.flags or ())).put(given)
     params = params_of(git, request, moment)
     lost = lost_flags(objects, asked.operation, asked.declared, source.whole, flags)
     require_reach(asked.operation, asked.declared, lost, flags)
@@ -232,7 +232,7 @@ def operation_of(objects: Objects, last: Attempt, basis: Basis | None, tree: str
     """
     # the record may come from another repository
     if len(last.command) < LEAST.get(last.kind, 0):
-        raise BadRun(f"attempt {short(last.id)} says nothing that could be executed")
+        raise BadRun(f"attempt {short_id(last.id)} says nothing that could be executed")
     known = located(objects, Operation(last.operation, last.kind, last.command, last.cwd), tree)
     if not basis or not basis.is_entry:
         return known
@@ -276,17 +276,17 @@ def settle_flags(
         is_partial = bool(host.script.partial)
         if not force and not is_partial:
             refuse_lost(host.at.path, host.script.flags, routed, way)
-        own = settle(host.script.flags, spelled, operation=host.at.path, force=force, partial=is_partial)
+        own = resolve_flags(host.script.flags, spelled, operation=host.at.path, force=force, partial=is_partial)
     asked = spelled_as(as_typed, asked)
     known = {flag.name.replace("-", "_") for flag in declared.flags or ()}
     strange = next((name for name in asked if name.replace("-", "_") not in known), "")
     if strange and not force and not partial and declared.script and declared.script.advice:
-        told = instead_of(declared.flags or (), strange) if declared.script.style == ARGS else ""
+        told = hint_for_unknown(declared.flags or (), strange) if declared.script.style == ARGS else ""
         hint = "; ".join(filter(None, (told, declared.script.advice)))
         raise UsageError(f"{operation.name} has no flag {strange!r}", hint)
     if not force and not partial and declared.flags is not None:
         refuse_lost(operation.name, declared.flags, asked, way)
-    return own | settle(declared.flags, asked, operation=operation.name, force=force, partial=partial)
+    return own | resolve_flags(declared.flags, asked, operation=operation.name, force=force, partial=partial)
 
 
 def refuse_lost(name: str, declared: Sequence[Flag], asked: Iterable[str], way: Callable[[str], str | None]) -> None:
@@ -294,7 +294,7 @@ def refuse_lost(name: str, declared: Sequence[Flag], asked: Iterable[str], way: 
     known = {flag.name.replace("-", "_") for flag in declared}
     for one in asked:
         if one.replace("-", "_") not in known and (hint := way(one)) is not None:
-            raise UsageError(f"{name} has no flag {one!r}", "; ".join(filter(None, (instead_of(declared, one), hint))))
+            raise UsageError(f"{name} has no flag {one!r}", "; ".join(filter(None, (hint_for_unknown(declared, one), hint))))
 
 
 def spelled_as(as_typed: str, flags: Mapping[str, Value | Typed | None]) -> dict[str, Value | Typed | None]:
@@ -383,7 +383,7 @@ def moved_flags(old: Flags, before: Declared, now: Declared, *, force: bool) -> 
     """
     names = {flag.name for flag in now.flags or ()}
     known = {flag.name for flag in before.flags or ()}
-    fresh = {name: value for name, value in defaults(now.flags or ()).items() if name not in known and name not in old}
+    fresh = {name: value for name, value in default_values(now.flags or ()).items() if name not in known and name not in old}
     gone = () if force else tuple(name for name in old if name not in names)
     return old.put(fresh).put(dict.fromkeys(gone)), gone
 
@@ -397,7 +397,7 @@ def chosen_again(
     if not any(group.flag in typed for group in groups):
         return old, declared
     before = declared_by(objects, operation, tree, old)
-    was = defaults(before.flags or ())
+    was = default_values(before.flags or ())
     own = {name: value for name, value in old.items() if not same_value(value, was.get(name))}
     now = declared_by(objects, operation, tree, {**own, **typed})
     return switched_flags(old, before, now), now
@@ -408,7 +408,7 @@ def switched_flags(old: Flags, before: Declared, now: Declared) -> Flags:
 
     A value that the user had set stays if the new options have a flag of that name.
     """
-    was, will = defaults(before.flags or ()), defaults(now.flags or ())
+    was, will = default_values(before.flags or ()), default_values(now.flags or ())
     names = [flag.name for flag in now.flags or ()]
     gone = {flag.name: None for flag in before.flags or () if flag.name not in names}
     return old.put(gone).put({name: will.get(name) for name in names if same_value(old.get(name), was.get(name))})

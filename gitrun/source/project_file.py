@@ -8,11 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from gitrun.errors import UsageError
-from gitrun.model.entry import ARGS, ENV, FILE, GLOBALS, Definition, Input, Need, Step
-from gitrun.model.flags import Flag, copy_value, is_name, same_value, settle
+from gitrun.model.entry import ARGS, ENV, FILE_PREFIX, GLOBALS, Definition, Input, Need, Step
+from gitrun.model.flags import Flag, copy_value, is_flag_name, resolve_flags, same_value
 from gitrun.model.plan import PYPROJECT
 from gitrun.model.run import COMMAND, NOTEBOOK, PROGRAM, SCRIPT, STEPS, is_safe
-from gitrun.model.settings import seconds
+from gitrun.model.settings import parse_duration
+from gitrun.model.toml import load_toml
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,14 +61,12 @@ def entries(data: bytes, name: str) -> dict[str, Item]:
     # most pyproject files have no table of ours: do not parse them
     if name == PYPROJECT and b"gitrun" not in data:
         return {}
-    import tomli
-
     try:
         if len(data) > LARGEST:
             raise UsageError(f"{name} is larger than 1 MiB")
         # some editors begin files with a byte order mark
         text = data.decode("utf-8-sig")
-        found: Any = tomli.loads(text)
+        found: Any = load_toml(text)
     except (ValueError, RecursionError) as error:  # includes TOMLDecodeError and UnicodeDecodeError
         raise UsageError(f"{name} is not TOML: {error}") from error
     path: tuple[str, ...] = ()
@@ -223,11 +222,11 @@ def step(item: Item) -> Step:
 def flags_to(item: Item) -> str:
     """Parses the way to pass flags to the program."""
     text = item.words()
-    if text.startswith(FILE) and text != FILE:
-        path = Item(item.file, item.text, item.path, text.removeprefix(FILE)).inside()
+    if text.startswith(FILE_PREFIX) and text != FILE_PREFIX:
+        path = Item(item.file, item.text, item.path, text.removeprefix(FILE_PREFIX)).inside()
         if not path.endswith((".toml", ".yaml", ".yml", ".json", ".ini", ".cfg")):
             item.fail(f"takes a file in toml, yaml, json or ini, not {said(path)}")
-        return FILE + path
+        return FILE_PREFIX + path
     if text not in {GLOBALS, ARGS, ENV}:
         item.fail(f"takes globals, args, env or file:PATH, not {said(text)}")
     return text
@@ -240,7 +239,7 @@ def flags(item: Item) -> tuple[Flag, ...]:
 
 def flag(name: str, item: Item) -> Flag:
     """Parses a flag: a default, or a table with more."""
-    if not is_name(name):
+    if not is_flag_name(name):
         item.fail("is no name of a flag", "a flag's name begins with a letter, then letters, digits, _ - . /")
     if not isinstance(item.value, dict):
         return Flag(name, item.flag_value())
@@ -275,7 +274,7 @@ def require_sound(flag: Flag, found: dict[str, Item]) -> None:
     if flag.default is None:
         return
     try:
-        settle([replace(flag, default=None)], {flag.name: flag.default}, operation="")
+        resolve_flags([replace(flag, default=None)], {flag.name: flag.default}, operation="")
     except UsageError as error:
         # the message has an empty operation name here: two blanks
         found["default"].fail(error.message.partition(" of  ")[2])
@@ -345,7 +344,7 @@ def name_in(url: str) -> str:
 def duration(item: Item) -> float:
     """Returns a duration in seconds."""
     try:
-        return seconds(item.words() if isinstance(item.value, str) else repr(item.number()))
+        return parse_duration(item.words() if isinstance(item.value, str) else repr(item.number()))
     except UsageError:
         item.fail(f"takes a duration such as 30s, 5m or 2h, not {said(item.value)}")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gitrun import scripts
 from gitrun.errors import UsageError
-from gitrun.model.flags import Flags, Typed, defaults, format_value, same_value
+from gitrun.model.flags import Flags, Typed, default_values, format_value, same_value
 from gitrun.model.run import COMMAND, NOTEBOOK, PROGRAM, STEPS
 from gitrun.scripts.discover import ARGS, GLOBALS, placed, read_words
 from gitrun.source.flag_cache import script_of
@@ -130,7 +130,7 @@ def reaches(objects: Objects, script: Script, source: bytes, tree: str, flag: tu
     """Returns whether an undeclared flag reaches the script: as a word, as a name that it reads, or in the environment."""
     name, value = flag
     if script.style == ARGS:
-        known = Flags(defaults(script.flags))
+        known = Flags(default_values(script.flags))
         has_words = placed(script, known.put({name: value})) != placed(script, known)
         return has_words or is_variable_read(objects, source, tree, name)
 
@@ -225,7 +225,7 @@ def route_of(host: Host, operation: Operation, flags: Flags) -> Route:
         if twice:
             raise UsageError(f"flag {twice!r} is also among the words of the command", "give it once")
         # flags that are not set get no words
-        known = Flags(defaults(host.script.flags) | own)
+        known = Flags(default_values(host.script.flags) | own)
         return Route(tuple((at.place + 1 + place, word) for place, word in placed(host.script, known, behind)))
     before = {flag.name: flag.default for flag in host.script.flags}
     changed = {name: value for name, value in own.items() if name not in before or not is_exactly(value, before[name])}

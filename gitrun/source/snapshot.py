@@ -17,7 +17,7 @@ from gitrun.git.status import WorktreeStatus, read_status
 from gitrun.model.plan import Source
 from gitrun.model.run import DIRECTORY, Skipped
 from gitrun.model.secrets import is_secret_file
-from gitrun.model.text import count_text, limit_text, path_text, safe_text, size_text
+from gitrun.model.text import count_text, encode_path, limit_text, safe_text, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -115,7 +115,7 @@ def snapshot(git: Git, objects: Objects, index: Path, choice: SnapshotOptions) -
     base = tree_of(objects, seen.base)
     dirty = tree != (without_records(git, objects, base) if base else base)
     conflicts = tuple(os.fsdecode(path) for path in seen.conflicts)
-    branch = path_text(seen.branch) if seen.branch else None
+    branch = encode_path(seen.branch) if seen.branch else None
     source = Source(tree, seen.base, branch, dirty, tuple(skipped), conflicts, modules)
     outside = (*seen.ignored, *seen.nested, *(os.fsencode(s.path) for s in skipped))
     bare = tuple(os.fsencode(path) for path, _ in modules) if has_commits else ()

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from gitrun.model.diagnostics import Finding
+from gitrun.model.diagnostics import Diagnostic
 from gitrun.source.editable_installs import installs_in, text_of
 from gitrun.source.prefixes import names_in, prefixes_for, sites_of
 
@@ -19,7 +19,7 @@ MENDING = (("uv.lock", "uv sync --reinstall-package {name}"), ("poetry.lock", "p
 """Lock files of a project, and the command that reinstalls it."""
 
 
-def of_environments(git: Git) -> Iterator[Finding]:
+def of_environments(git: Git) -> Iterator[Diagnostic]:
     """Yields a finding for each environment that imports from a slot.
 
     Searches the environments of the project, the active one, and that of the Python on PATH.
@@ -36,7 +36,7 @@ def of_environments(git: Git) -> Iterator[Finding]:
         if names or installs.roots or installs.modules or installs.unread:
             shown = os.path.relpath(prefix, top) if prefix.startswith(top + "/") else prefix
             words = f"{shown} imports {names[0] if names else 'the project'} from a workspace of gitrun"
-            yield Finding("environment", words, mending(top, prefix, names), prefix)
+            yield Diagnostic("environment", words, mending(top, prefix, names), prefix)
 
 
 def distributions_in(site: str, slots: tuple[str, ...]) -> Iterator[str]:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from gitrun.errors import GitrunError, ObjectsGone, StaleRun, UnknownRun, UsageError
 from gitrun.git.gc_lock import gc_held_off
 from gitrun.git.objects import FILE, Objects, fsync
-from gitrun.model import decode, encode
-from gitrun.model.plan import require_text
-from gitrun.model.run import DIRECTORY, short
+from gitrun.model import decode, encode, record_files
+from gitrun.model.plan import require_utf8
+from gitrun.model.run import DIRECTORY, short_id
 from gitrun.model.text import safe_text
 from gitrun.store.refs import Move, publish_many, tip_of, tips
 from gitrun.store.runs import notes_in
@@ -89,9 +89,9 @@ def attempt_many(git: Git, edits: Mapping[str, Edit]) -> list[str]:
     known = tips(git) if len(edits) > 1 else {run: tip_of(git, run) or "" for run in edits}
     for run in edits:
         if not known.get(run):
-            raise UnknownRun(f"there is no run {short(run)} any more")
+            raise UnknownRun(f"there is no run {short_id(run)} any more")
     with Objects(git) as objects:
-        names = [f"{known[run]}:{encode.NOTES}" for run in edits]
+        names = [f"{known[run]}:{record_files.NOTES}" for run in edits]
         before = [notes_in(found) for found in objects.read_many(names)]
         after = {run: notes for run, old in zip(edits, before, strict=True) if (notes := edits[run].change(old)) != old}
         if after:
@@ -105,10 +105,10 @@ def bytes_of(run: str, notes: Notes) -> bytes:
     """Encodes annotations as notes.toml. Raises UsageError if they are not UTF-8, or too large to be read back."""
     said = (text for comment in notes.comments for text in (comment.text, comment.author))
     for text in (notes.label or "", *notes.tags, *said):
-        require_text(text)
-    written = encode.notes_toml(notes)
-    if len(written) > decode.LIMIT:
-        raise UsageError(f"the annotations of run {short(run)} would be larger than 1 MiB", "say it in fewer words")
+        require_utf8(text)
+    written = encode.encode_notes(notes)
+    if len(written) > decode.MAX_TOML:
+        raise UsageError(f"the annotations of run {short_id(run)} would be larger than 1 MiB", "say it in fewer words")
     return written
 
 
@@ -120,8 +120,8 @@ def commit_many(git: Git, annotated: Sequence[tuple[str, bytes, str]]) -> list[s
     author, committer = (git.run("var", f"GIT_{role}_IDENT").strip() for role in ("AUTHOR", "COMMITTER"))
     head = b"commit %s\nmark :1\nauthor %s\ncommitter %s\n" % (NOWHERE, author, committer)
     stream = [
-        head + data(encode.message(subject, "annotation")) + f"from {tip}\nM {FILE} inline {encode.NOTES}\n".encode()
-        + data(notes) + b"get-mark :1\n"
+        head + data(encode.commit_message(subject, "annotation"))
+        + f"from {tip}\nM {FILE} inline {record_files.NOTES}\n".encode() + data(notes) + b"get-mark :1\n"
         for tip, notes, subject in annotated
     ]  # fmt: skip
     # fast-import needs a branch to commit on; the reset drops it again, because only a compare-and-swap may move a ref
@@ -139,7 +139,7 @@ def data(content: bytes) -> bytes:
 
 def brought(objects: Objects, heads: Sequence[str]) -> list[str]:
     """Lists the objects that these annotation commits added. Raises ObjectsGone if one is missing."""
-    names = [f"{head}{part}" for head in heads for part in ("", "^{tree}", f":{DIRECTORY}", f":{encode.NOTES}")]
+    names = [f"{head}{part}" for head in heads for part in ("", "^{tree}", f":{DIRECTORY}", f":{record_files.NOTES}")]
     # rounds of a hundred: the questions must fit into the pipe while git waits for its answers to be read
     rounds = (names[start : start + 100] for start in range(0, len(names), 100))
     found = [info for some in rounds for info in objects.infos([name.encode() for name in some])]

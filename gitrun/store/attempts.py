@@ -13,11 +13,11 @@ from gitrun.errors import CannotRun, GitFailed, GitrunError, ObjectsGone, StaleR
 from gitrun.git.gc_lock import gc_held_off, is_collecting
 from gitrun.git.locks import make_private
 from gitrun.git.objects import EXECUTABLE, FILE, Entry, Objects, TreeMaker, edit_tree, fsync
-from gitrun.model import encode
-from gitrun.model.encode import KEPT
-from gitrun.model.run import DEEPEST, is_safe, run_ref
+from gitrun.model import encode, record_files
+from gitrun.model.record_files import KEPT
+from gitrun.model.run import MAX_DEPTH, is_safe, run_ref
 from gitrun.model.secrets import is_secret_file
-from gitrun.model.settings import settings_from
+from gitrun.model.settings import read_settings
 from gitrun.store import checkpoints
 from gitrun.store.commits import commit_signed, commit_tree, hash_files, is_wanted, read_commit, write_blobs
 from gitrun.store.kept_files import kept, unpack
@@ -62,7 +62,7 @@ def begin(git: Git, plan: Plan, beside: Mapping[str, bytes], scratch: Path) -> A
 
     Raises GitFailed if a gc removed objects first: no run exists, and the caller may try again.
     """
-    files = {encode.FLAGS: encode.flags_toml(plan.flags), encode.RUN: encode.run_toml(plan), **beside}
+    files = {record_files.FLAGS: encode.encode_flags(plan.flags), record_files.RUN: encode.encode_run(plan), **beside}
     with Objects(git) as objects, TreeMaker(git) as maker:
         tree = edit_tree(objects, maker, plan.source.whole, write_blobs(git, scratch, files))
         made = commit_attempt(git, tree, [plan.source.base], message_of(plan))
@@ -94,13 +94,13 @@ def begin_again(git: Git, plan: Plan, run: Run, beside: Mapping[str, bytes], scr
             over = {} if plan.clean else carried_over(git, objects, maker, run, plan)
             plan = replace(plan, carried=tuple(os.fsdecode(path) for path in over))
             files = {
-                encode.FLAGS: encode.flags_toml(plan.flags),
-                encode.RUN: encode.run_toml(plan),
+                record_files.FLAGS: encode.encode_flags(plan.flags),
+                record_files.RUN: encode.encode_run(plan),
                 **beside,
             }
-            notes = objects.read(f"{run.tip}:{encode.NOTES}")
+            notes = objects.read(f"{run.tip}:{record_files.NOTES}")
             if notes and notes.data is not None:
-                files[encode.NOTES] = notes.data
+                files[record_files.NOTES] = notes.data
             tree = edit_tree(objects, maker, plan.source.whole, {**over, **write_blobs(git, scratch, files)})
             made = commit_attempt(git, tree, [plan.source.base, run.tip], message_of(plan))
             # the objects of the last result are known to be here: only new ones are checked
@@ -144,7 +144,7 @@ def give_up(git: Git, live: Live, run: str, made: str, before: str | None) -> No
 
 def message_of(plan: Plan) -> bytes:
     """Returns the commit message of the attempt."""
-    return encode.message(encode.attempt_subject(plan), "attempt")
+    return encode.commit_message(encode.attempt_subject(plan), "attempt")
 
 
 def finish(git: Git, started: AttemptHandle, collect: Callable[[], tuple[Outcome, Changes]], scratch: Path) -> Outcome:
@@ -168,7 +168,7 @@ def finish(git: Git, started: AttemptHandle, collect: Callable[[], tuple[Outcome
                 outcome, changes = collect()
                 files = records(git, started, outcome, scratch)
                 tree = edit_tree(objects, maker, f"{parent}^{{tree}}", {**changes, **files})
-                made = commit_result(git, tree, parent, encode.message(encode.outcome_subject(outcome), "result"))
+                made = commit_result(git, tree, parent, encode.commit_message(encode.outcome_subject(outcome), "result"))
                 # if a later line fails, this commit may be at the tip, but without all of its objects
                 broken.add(made)
                 # before the ref is set: readers treat a result that is not recorded here as foreign
@@ -207,7 +207,7 @@ def commit_result(git: Git, tree: str, parent: str, message: bytes) -> str:
 def below_broken(objects: Objects, tip: str) -> str:
     """Returns `tip`, or its parent if `tip` is a result that lost objects to a gc."""
     commit = read_commit(objects.read(tip)) if tip else None
-    if commit and commit.kind == "result" and objects.read(f"{tip}:{encode.RESULT}", limit=0) is None:
+    if commit and commit.kind == "result" and objects.read(f"{tip}:{record_files.RESULT}", limit=0) is None:
         return commit.parents[0]
     return tip
 
@@ -223,12 +223,12 @@ def require_ours(objects: Objects, tip: str, started: AttemptHandle) -> None:
 
 def records(git: Git, started: AttemptHandle, outcome: Outcome, scratch: Path) -> dict[bytes, Entry]:
     """Writes result.toml, output, metrics and small ignored files. Returns their tree entries by path."""
-    output = fitting(started.live.output, kept(git, started.run, started.attempt) / encode.OUTPUT, scratch / "shortened")
+    output = fitting(started.live.output, kept(git, started.run, started.attempt) / record_files.OUTPUT, scratch / "shortened")
     result = scratch / "result.toml"
-    result.write_bytes(encode.result_toml(outcome))
-    files = {encode.OUTPUT: output, encode.RESULT: result}
+    result.write_bytes(encode.encode_result(outcome))
+    files = {record_files.OUTPUT: output, record_files.RESULT: result}
     if outcome.metrics:
-        files[encode.METRICS] = started.live.series
+        files[record_files.METRICS] = started.live.series
     files |= (ignored := small(git, kept(git, started.run, started.attempt), outcome.files))
     ids = hash_files(git, list(files.values()))
     runnable = {name for name, source in ignored.items() if os.access(source, os.X_OK)}
@@ -241,13 +241,13 @@ def small(git: Git, place: Path, files: Iterable[File]) -> dict[str, Path]:
 
     Leaves out files that look like secrets, symbolic links, files too large for git, and those very deep in directories.
     """
-    settings = settings_from(git.config)
+    settings = read_settings(git.config)
     room, chosen = settings.max_ignored, dict[str, "Path"]()
     most = min(room, settings.max_produced)  # a file too large for a result is too large here as well
     local = [
         file
         for file in files
-        if file.stored == "local" and 0 <= file.size <= most and is_safe(file.path) and file.path.count("/") <= DEEPEST
+        if file.stored == "local" and 0 <= file.size <= most and is_safe(file.path) and file.path.count("/") <= MAX_DEPTH
     ]
     for file in sorted(local, key=lambda file: (file.size, file.path))[:MOST]:
         source = place / file.path

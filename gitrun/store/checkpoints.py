@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gitrun.errors import BadRun
 from gitrun.git.objects import COMMIT, TREE, Entry, edit_tree, entry_at
 from gitrun.model.run import DIRECTORY, is_id
-from gitrun.model.submodules import outermost
+from gitrun.model.submodules import outermost_modules
 
 if TYPE_CHECKING:
     from gitrun.git.exe import Git
@@ -31,7 +31,7 @@ def source_tree(objects: Objects, maker: TreeMaker, attempt: Attempt) -> str:
 
 def collapsed(objects: Objects, maker: TreeMaker, tree: str, attempt: Attempt) -> str:
     """Returns the tree with submodules as commits instead of files; empty if one of them cannot be a commit."""
-    links = {os.fsencode(path): Entry(COMMIT, commit) for path, commit in outermost(attempt.submodules).items()}
+    links = {os.fsencode(path): Entry(COMMIT, commit) for path, commit in outermost_modules(attempt.submodules).items()}
     there = (entry_at(objects, tree, path) for path in links)
     are_sound = all(found and found.mode in {TREE, COMMIT} for found in there) and all(is_id(e.id) for e in links.values())
     return edit_tree(objects, maker, tree, links) if are_sound else ""

@@ -14,7 +14,7 @@ from gitrun.errors import CannotRun
 from gitrun.git.exe import last_words
 from gitrun.git.locks import make_private
 from gitrun.git.objects import FILE, Entry, Objects, fsync
-from gitrun.model.settings import truth
+from gitrun.model.settings import get_bool
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -150,7 +150,7 @@ def commit_tree(git: Git, tree: str, parents: Iterable[str | None], message: byt
 
 def is_wanted(git: Git) -> bool:
     """Returns whether attempts and results are to be signed (`gitrun.sign`)."""
-    return truth(git.config, "gitrun.sign", default=False)
+    return get_bool(git.config, "gitrun.sign", default=False)
 
 
 def commit_signed(git: Git, tree: str, parents: Iterable[str | None], message: bytes) -> str:

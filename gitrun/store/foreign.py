@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from gitrun.errors import BadRun
 from gitrun.git.locks import make_common
 from gitrun.model.text import safe_text
-from gitrun.model.validation_rules import COMMITS, began, behind
+from gitrun.model.validation_rules import MAX_COMMITS, credible_start, own_parents
 from gitrun.store.commits import read_commit
 from gitrun.store.tree_size import Measurer
 from gitrun.store.trust import trusted
@@ -55,7 +55,7 @@ class ForeignRuns:
         if not names <= self._received.keys() | self._trusted:
             self._measure(run)
             self._prove_carried(run.attempt, last.attempt)
-        when = began(run.attempt.created, last.attempt.time, self._received.get(run.attempt.id))
+        when = credible_start(run.attempt.created, last.attempt.time, self._received.get(run.attempt.id))
         return replace(run, attempt=replace(run.attempt, created=when))
 
     def date(self, runs: Iterable[Run]) -> list[Run]:
@@ -87,7 +87,7 @@ class ForeignRuns:
             if commit.id in known:
                 continue
             self._measurer.require_small(commit.tree)
-            before = behind(commit.id, commit.kind, commit.parents, run.id)
+            before = own_parents(commit.id, commit.kind, commit.parents, run.id)
             for base in (parent for parent in commit.parents if parent not in before):
                 if tree := tree_of(self._objects, base):
                     self._measurer.require_small(tree)
@@ -110,13 +110,13 @@ def chain(objects: Reader, run: Run) -> Iterator[Commit]:
     """Yields the commits of the run that exist here, newest first on each path, at most COMMITS of them."""
     seen: set[str] = set()
     front = [run.tip]
-    while front and len(seen) < COMMITS:
+    while front and len(seen) < MAX_COMMITS:
         name = front.pop()
         commit = read_commit(objects.read(name, 1 << 21)) if name not in seen else None
         seen.add(name)
         if commit:
             yield commit
-            front += behind(commit.id, commit.kind, commit.parents, run.id)
+            front += own_parents(commit.id, commit.kind, commit.parents, run.id)
 
 
 def tree_of(objects: Reader, commit: str) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from gitrun import git, store
 from gitrun.errors import GitrunError, ObjectsGone
 from gitrun.git.locks import make_common
-from gitrun.model.run import ENDED, BrokenRun, Run, going_on
+from gitrun.model.run import ENDED, BrokenRun, Run, as_running
 from gitrun.model.text import is_text
 from gitrun.store.index_rows import flags_key, row, unpack
 from gitrun.store.live import live_runs, metrics_of
@@ -221,7 +221,7 @@ class Index:
         found = unpack(self._git, run, tip, packed)
         if run not in self._live:
             return found
-        return replace(found, attempt=going_on(found.attempt, metrics_of(self._git.state, run)))
+        return replace(found, attempt=as_running(found.attempt, metrics_of(self._git.state, run)))
 
     def _number(self, query: str, values: tuple[object, ...] = ()) -> int:
         ((found,),) = self._ask(query, values)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.git.locks import make_private
 from gitrun.git.objects import EXECUTABLE, FILE, Objects, entry_at
-from gitrun.model.encode import KEPT
+from gitrun.model.record_files import KEPT
 from gitrun.model.run import is_safe
 
 if TYPE_CHECKING:

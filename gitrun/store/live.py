@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from gitrun import model
 from gitrun.errors import CannotRun, RunIsRunning, StaleRun
 from gitrun.git.locks import Lock, acquire, is_at, is_held
-from gitrun.model.run import is_id, short
+from gitrun.model.run import is_id, short_id
 
 if TYPE_CHECKING:
     from gitrun.model.metrics import Metrics
@@ -121,7 +121,7 @@ class Live:
             lock = acquire(self._lock.path, PATIENCE)
             if lock is None:
                 raise StaleRun(
-                    f"run {short(self.directory.name)} was restarted elsewhere; this attempt's result is not recorded"
+                    f"run {short_id(self.directory.name)} was restarted elsewhere; this attempt's result is not recorded"
                 )
             self._lock.release()
             self._lock = lock
@@ -207,12 +207,12 @@ def hold(state: Path, run: str) -> Live:
     directory = directory_of(state, run)
     lock = acquire(directory / "lock", PATIENCE)
     if lock is None:
-        raise RunIsRunning(f"cannot restart run {short(run)}: it is running", f"git run stop {short(run)}")
+        raise RunIsRunning(f"cannot restart run {short_id(run)}: it is running", f"git run stop {short_id(run)}")
     live = Live(directory, lock)
     if owner_of(state, run) is not None:
         lock.release()
         raise CannotRun(
-            f"run {short(run)} died and is not finished yet; what it left is in {directory}",
+            f"run {short_id(run)} died and is not finished yet; what it left is in {directory}",
             "git run list tries again",
         )
     return live

@@ -18,9 +18,9 @@ from gitrun.errors import GitrunError, StaleRun
 from gitrun.git.exe import NO_ID
 from gitrun.git.locks import acquire, make_common
 from gitrun.git.objects import FILE, Entry, Loose, Objects, edit_tree
-from gitrun.model import encode
-from gitrun.model.run import short
-from gitrun.model.settings import truth
+from gitrun.model import record_files
+from gitrun.model.run import short_id
+from gitrun.model.settings import get_bool
 from gitrun.model.text import ending_text, metrics_text, safe_lines, safe_text
 from gitrun.store.commits import scratch
 from gitrun.store.refs import read_ref
@@ -73,7 +73,7 @@ class Note:
 
 def are_wanted(git: Git) -> bool:
     """Returns whether runs write notes (`gitrun.notes`)."""
-    return truth(git.config, "gitrun.notes", default=True)
+    return get_bool(git.config, "gitrun.notes", default=True)
 
 
 def are_there(git: Git) -> bool:
@@ -160,7 +160,7 @@ def with_line(old: bytes, note: Note, *, is_exact: bool) -> str:
     lines = [safe_text(line) for line in old.decode(errors="replace").splitlines()]
     groups = {}
     for head, more in (EXACT, CHANGED):
-        own = [line for line in lines if line.startswith(head) and not line.startswith(f"{head}{short(note.run)} ")]
+        own = [line for line in lines if line.startswith(head) and not line.startswith(f"{head}{short_id(note.run)} ")]
         if (head == EXACT[0]) == is_exact:
             own.insert(0, head + note.line)
         groups[head] = [*own[:MOST], *([more] if more in lines or len(own) > MOST else [])]
@@ -278,7 +278,7 @@ def attempts_of(git: Git, objects: Objects, run: Run) -> tuple[Attempt, ...]:
 
 def at_of(attempt: Attempt) -> str:
     """Returns the git name of an attempt's output."""
-    return f"{attempt.left}:{encode.OUTPUT}"
+    return f"{attempt.left}:{record_files.OUTPUT}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +302,7 @@ def ending_of(attempt: Attempt) -> Ending:
 
 def attempt_note(run: str, attempt: str, how: Ending, output: bytes) -> str:
     """Formats an attempt's note: outcome, metrics, and the last TAIL lines of output, safe for terminals."""
-    again = f" (a restart of {short(run)})" if attempt != run else ""
+    again = f" (a restart of {short_id(run)})" if attempt != run else ""
     written = safe_lines(output[-(TAIL * 4 * WIDEST) :].decode(errors="replace"))
     return "".join(f"{line}\n" for line in (f"{how}{again}", *(f"  | {line[:WIDEST]}".rstrip() for line in written[-TAIL:])))
 
@@ -325,5 +325,5 @@ def words(run: Run) -> str:
 
 def line_of(run: str, operation: str, flags: str, how: Ending) -> str:
     """Formats the line of a run in a commit's note."""
-    said = f"{short(run)} {safe_text(operation)} {safe_text(flags)}".rstrip()
+    said = f"{short_id(run)} {safe_text(operation)} {safe_text(flags)}".rstrip()
     return f"{said[:WIDEST]}: {how}"

@@ -11,7 +11,7 @@ from gitrun.errors import GitFailed, ObjectsGone, StaleRun
 from gitrun.git.exe import NO_ID, last_words
 from gitrun.git.gc_lock import is_collecting
 from gitrun.git.objects import fsync
-from gitrun.model.run import EMPTY_TREE, RUNS, is_id, run_ref, short
+from gitrun.model.run import EMPTY_TREE, RUNS, is_id, run_ref, short_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,12 +127,12 @@ def set_ref(git: Git, ref: str, new: str, expected: str | None) -> None:
         if now == new:
             break
         if now != expected:
-            raise StaleRun(f"run {short(ref.removeprefix(RUNS))} was changed by somebody else", "try again")
+            raise StaleRun(f"run {short_id(ref.removeprefix(RUNS))} was changed by somebody else", "try again")
         # git reports a missing object and a held lock alike
         if git.attempt("cat-file", "-e", new).returncode:
             raise ObjectsGone(f"git gc took away {new} before its ref was set", "try again")
         if wait is None:
-            raise GitFailed(f"the ref of run {short(ref.removeprefix(RUNS))} cannot be written: {last_words(done.stderr)}")
+            raise GitFailed(f"the ref of run {short_id(ref.removeprefix(RUNS))} cannot be written: {last_words(done.stderr)}")
         break_lock(git.common_dir / f"{ref}.lock")
         time.sleep(wait)
     if git.durable:
@@ -151,7 +151,7 @@ def delete_ref(git: Git, ref: str, expected: str) -> None:
     """Deletes the ref if it is at `expected`. Raises StaleRun."""
     done = git.attempt("update-ref", "--no-deref", "-d", ref, expected, hooks=True)
     if done.returncode and read_ref(git, ref) is not None:
-        raise StaleRun(f"run {short(ref.removeprefix(RUNS))} was changed by somebody else", "try again")
+        raise StaleRun(f"run {short_id(ref.removeprefix(RUNS))} was changed by somebody else", "try again")
 
 
 def needs(git: Git, objects: Objects, new: str, known: str | None) -> list[str]:

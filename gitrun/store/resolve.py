@@ -6,8 +6,8 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from gitrun.errors import BadRun
-from gitrun.model.run import INDEX, BrokenRun, Run, short
-from gitrun.model.run_names import LATEST, choose, digits_of, id_named, latest, numbered, unknown
+from gitrun.model.run import INDEX, BrokenRun, Run, short_id
+from gitrun.model.run_names import LATEST, find_by_name, find_id, parse_id_prefix, require_latest, require_numbered, unknown_run
 
 if TYPE_CHECKING:
     from gitrun.store.index import Index
@@ -20,23 +20,25 @@ def find(index: Index, name: str, prefix: str = "") -> Run:
     may also be named relative to it.
     """
     if name == LATEST:
-        return latest(index.latest_trusted(), index.readable(), is_bare=index.is_bare)
-    digits = digits_of(name)
-    run = id_named(name, index.ids(digits)) if digits else None
+        return require_latest(index.latest_trusted(), index.readable(), is_bare=index.is_bare)
+    digits = parse_id_prefix(name)
+    run = find_id(name, index.ids(digits)) if digits else None
     if run:
         found = index.get(run)
         if isinstance(found, BrokenRun):
-            raise BadRun(f"run {short(run)} does not read: {found.reason}", "git fsck says what is wrong with the repository")
+            raise BadRun(
+                f"run {short_id(run)} does not read: {found.reason}", "git fsck says what is wrong with the repository"
+            )
         if found:
             return found
     if INDEX.fullmatch(name):
         # a longer number is no position in a list, and could overflow sqlite's integers
         there = index.place(int(name)) if len(name) < 10 else None
-        return numbered(name, there, index.readable(), is_bare=index.is_bare)
+        return require_numbered(name, there, index.readable(), is_bare=index.is_bare)
     for called in (name, posixpath.normpath(prefix + name)):
         if runs := index.named(called):
-            return choose(called, runs)
-    raise unknown(name)
+            return find_by_name(called, runs)
+    raise unknown_run(name)
 
 
 def meant_before(index: Index, label: str) -> str:
@@ -44,10 +46,10 @@ def meant_before(index: Index, label: str) -> str:
 
     Returns an empty text if there is none. The order is that of `find`.
     """
-    digits = digits_of(label)
+    digits = parse_id_prefix(label)
     run = next(iter(index.ids(digits)), "") if digits else ""
     if run or (digits and "/" in label):
-        return f"run {short(run)}" if run else "an id"
+        return f"run {short_id(run)}" if run else "an id"
     if INDEX.fullmatch(label):
         return "a number of the list"
     return "an operation" if any(run.operation == label for run in index.named(label)) else ""

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from gitrun import git, model
 from gitrun.errors import BadRun
 from gitrun.git.objects import Objects
-from gitrun.log import environment
-from gitrun.model import decode, encode
+from gitrun.log import copy_environment
+from gitrun.model import decode, record_files
 from gitrun.model.lent import Lent, read_lent
 from gitrun.model.run import BrokenRun, Notes, Run, is_id
-from gitrun.model.validation_rules import COMMITS as LONGEST
-from gitrun.model.validation_rules import behind
+from gitrun.model.validation_rules import MAX_COMMITS as LONGEST
+from gitrun.model.validation_rules import own_parents
 from gitrun.store.commits import read_commit
 from gitrun.store.foreign import ForeignRuns, age
 from gitrun.store.trust import trusted
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 Known: TypeAlias = "tuple[Mapping[str, Object | None], frozenset[str]]"
 """Files of a run's tip by name, and the ids of running runs."""
-PARTS = (encode.FLAGS, encode.RUN, encode.RESULT, encode.NOTES)
+PARTS = (record_files.FLAGS, record_files.RUN, record_files.RESULT, record_files.NOTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,12 @@ def names_of(last: LastAttempt | None, tip: str) -> tuple[str, ...]:
     if last is None:
         return tuple(f"{tip}:{part}" for part in PARTS)
     begun, left = last.attempt.tree, last.left.tree
-    return f"{begun}:{encode.FLAGS}", f"{begun}:{encode.RUN}", f"{left}:{encode.RESULT}", f"{last.top}:{encode.NOTES}"
+    return (
+        f"{begun}:{record_files.FLAGS}",
+        f"{begun}:{record_files.RUN}",
+        f"{left}:{record_files.RESULT}",
+        f"{last.top}:{record_files.NOTES}",
+    )
 
 
 def one_run(git: Git, objects: Reader, named: tuple[str, str], last: LastAttempt | None, known: Known) -> Run:
@@ -130,28 +135,28 @@ def one_run(git: Git, objects: Reader, named: tuple[str, str], last: LastAttempt
     (run, tip), (parts, live) = named, known
     if last is None:
         raise BadRun("no attempt is found behind its ref: an object is missing, or was not made by gitrun")
-    contents = {name: content(part, name) for name, part in with_long(objects, parts).items() if name != encode.NOTES}
+    contents = {name: content(part, name) for name, part in with_long(objects, parts).items() if name != record_files.NOTES}
     written = Output(str(git.common_dir), last.left.id)
     attempt = decode.read_attempt(origin(last, run), contents, live=run in live, written=written)
     if attempt.carried and attempt.id == run:
         raise BadRun("its first attempt carries files, and there is no attempt before it")
-    found = Run(run, tip, attempt, notes_in(parts[encode.NOTES]))
+    found = Run(run, tip, attempt, notes_in(parts[record_files.NOTES]))
     require_first(objects, found, last.attempt)
     return found
 
 
 def with_long(objects: Reader, parts: Mapping[str, Object | None]) -> Mapping[str, Object | None]:
     """Adds the content of a long result.toml, which is read only here: those of many runs would fill the memory."""
-    result = parts[encode.RESULT]
+    result = parts[record_files.RESULT]
     if result is None or result.data is not None or result.kind != "blob":
         return parts
-    return {**parts, encode.RESULT: objects.read_many((result.id,), encode.LONGEST)[0]}
+    return {**parts, record_files.RESULT: objects.read_many((result.id,), record_files.MAX_RESULT)[0]}
 
 
 def notes_in(part: Object | None) -> Notes:
     """Parses notes.toml. If it is unreadable, returns no annotations but the reason, so that the run stays usable."""
     try:
-        return decode.read_notes(content(part, encode.NOTES))
+        return decode.read_notes(content(part, record_files.NOTES))
     except BadRun as error:
         return Notes(unreadable=error.message)
 
@@ -161,7 +166,9 @@ def content(part: Object | None, name: str) -> bytes | None:
     if part is None:
         return None
     if part.data is None or part.kind != "blob":
-        raise BadRun(f"{name} is not a file of at most {encode.LONGEST >> 20 if name == encode.RESULT else 2} MiB")
+        raise BadRun(
+            f"{name} is not a file of at most {record_files.MAX_RESULT >> 20 if name == record_files.RESULT else 2} MiB"
+        )
     return part.data
 
 
@@ -263,7 +270,7 @@ def commits_of(objects: Objects, run: Run) -> dict[str, Commit]:
         commit = read_commit(objects.read(name)) if name not in found else None
         if commit:
             found[name] = commit
-            front += reversed(behind(name, commit.kind, commit.parents, run.id))
+            front += reversed(own_parents(name, commit.kind, commit.parents, run.id))
     return found
 
 
@@ -274,7 +281,7 @@ def state(git: Git, objects: Objects, commit: Commit, result: Commit | None, run
     at = result or commit
     last = LastAttempt(commit, result, at.tree)
     parts = dict(zip(PARTS, objects.read_many(names_of(last, at.id)), strict=True))
-    contents = {name: content(part, name) for name, part in with_long(objects, parts).items() if name != encode.NOTES}
+    contents = {name: content(part, name) for name, part in with_long(objects, parts).items() if name != record_files.NOTES}
     attempt = decode.read_attempt(origin(last, run.id), contents, live=False, written=Output(str(git.common_dir), at.id))
     return replace(run, tip=at.id, attempt=attempt)
 
@@ -282,7 +289,7 @@ def state(git: Git, objects: Objects, commit: Commit, result: Commit | None, run
 def origin(last: LastAttempt, run: str) -> decode.Origin:
     """Returns id, author, time, base and result of an attempt, from its commits."""
     commit = last.attempt
-    before = behind(commit.id, commit.kind, commit.parents, run)
+    before = own_parents(commit.id, commit.kind, commit.parents, run)
     base = next((parent for parent in commit.parents if parent not in before), None)
     return decode.Origin(commit.id, commit.author, commit.time, base, last.result.id if last.result else "")
 
@@ -297,8 +304,8 @@ class Output:
     def read(self) -> bytes:
         """Returns the recorded output; empty if there is none. Opens the repository."""
         place = Path(self.git_dir)
-        with git.objects.Objects(git.exe.Git(place, place, None, "", environment(), {})) as objects:
-            found = objects.read(f"{self.commit}:{model.encode.OUTPUT}")
+        with git.objects.Objects(git.exe.Git(place, place, None, "", copy_environment(), {})) as objects:
+            found = objects.read(f"{self.commit}:{model.record_files.OUTPUT}")
         return found.data or b"" if found else b""
 
 
@@ -326,10 +333,10 @@ def reader_of_all(git: Git) -> Iterator[Any]:
 
 def lent_to(objects: Objects, attempt: str) -> tuple[Lent, ...] | None:
     """Returns the record of what the attempt was lent. None if it has none, as attempts of earlier versions."""
-    found = objects.read(f"{attempt}:{encode.LENT}", limit=1 << 20)
+    found = objects.read(f"{attempt}:{record_files.LENT}", limit=1 << 20)
     if found is None or found.data is None:
         return None
     try:
-        return read_lent(decode.parse_toml(found.data, encode.LENT))
+        return read_lent(decode.parse_toml(found.data, record_files.LENT))
     except BadRun:
         return None

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from gitrun.git.objects import COMMIT, TREE, Entry, Objects, TreeMaker, edit_tree, entry_at
-from gitrun.model.submodules import parents
+from gitrun.model.submodules import parent_directories
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -137,8 +137,8 @@ def commit_at(objects: Objects, maker: TreeMaker, side: Side, path: str) -> Entr
     found = entry_at(objects, side.tree, os.fsencode(path))
     if found is None or found.mode != TREE:
         return found or Entry(COMMIT, "")
-    nested = [inner for inner in side.modules if path in parents(inner)]
-    nearest = [inner for inner in nested if not any(above in nested for above in parents(inner))]
+    nested = [inner for inner in side.modules if path in parent_directories(inner)]
+    nearest = [inner for inner in nested if not any(above in nested for above in parent_directories(inner))]
     links = {os.fsencode(inner[len(path) + 1 :]): commit_at(objects, maker, side, inner) for inner in nearest}
     bare = edit_tree(objects, maker, found.id, links) if links else found.id
     commit = side.modules.get(path, "")

@@ -16,8 +16,8 @@ from gitrun.git.exe import NO_ID, last_words
 from gitrun.git.gc_lock import is_collecting
 from gitrun.git.locks import acquire, make_common
 from gitrun.git.objects import Objects, fsync
-from gitrun.model.run import INDEX, RUNS, TRASH, BrokenRun, Run, is_id, short
-from gitrun.model.run_names import choose, digits_of, id_named
+from gitrun.model.run import INDEX, RUNS, TRASH, BrokenRun, Run, is_id, short_id
+from gitrun.model.run_names import find_by_name, find_id, parse_id_prefix
 from gitrun.store.live import is_live
 from gitrun.store.refs import tips
 from gitrun.store.runs import read_runs, reader_of_all
@@ -63,13 +63,13 @@ def find_deleted(runs: Sequence[Run | BrokenRun], name: str) -> Run | BrokenRun:
     `runs` are sorted newest first.
     """
     ids = {run.id: run for run in runs}
-    if (found := id_named(name, ids)) is not None:
+    if (found := find_id(name, ids)) is not None:
         return ids[found]
     sound = [run for run in runs if isinstance(run, Run)]
     if INDEX.fullmatch(name) and len(name) < 10 and int(name) <= len(sound):
         return sound[int(name) - 1]
     try:
-        return choose(name, sound)
+        return find_by_name(name, sound)
     except UnknownRun as error:
         if not error.message.startswith("there is no run"):
             raise
@@ -81,7 +81,7 @@ def unreadable(index: Index, names: Iterable[str]) -> dict[str, BrokenRun]:
     broken = {run.id: run for run in index.broken() if is_id(run.id) and is_id(run.tip)}
     if not broken:
         return {}
-    found = {name: index.ids(digits_of(name)) for name in names if digits_of(name)}
+    found = {name: index.ids(parse_id_prefix(name)) for name in names if parse_id_prefix(name)}
     return {name: broken[ids[0]] for name, ids in found.items() if len(ids) == 1 and ids[0] in broken}
 
 
@@ -98,12 +98,12 @@ def throw_away(git: Git, runs: Mapping[str, str]) -> frozenset[str]:
     """
     for run in runs:
         if is_live(git.state, run):
-            raise RunIsRunning(f"cannot delete run {short(run)}: it is running", f"git run stop {short(run)}")
+            raise RunIsRunning(f"cannot delete run {short_id(run)}: it is running", f"git run stop {short_id(run)}")
     there, lost = tips(git, TRASH), without_tip(git, runs)
     fresh = {run: tip for run, tip in runs.items() if run not in lost and not contains(git, there.get(run), tip)}
     for run, tip in fresh.items():
         if run in there and not contains(git, tip, there[run]):
-            raise StaleRun(f"another state of run {short(run)} is in the trash already", f"git run purge {short(run)}")
+            raise StaleRun(f"another state of run {short_id(run)} is in the trash already", f"git run purge {short_id(run)}")
     # the time first, so that a kill leaves no deleted run without one
     write_down(git, runs.keys() - lost)
     shield(git, [tip for run, tip in runs.items() if run not in lost])
@@ -168,7 +168,7 @@ def because(git: Git, refs: Iterable[tuple[str, str, str]], said: str) -> StaleR
         under = RUNS if ref.startswith(RUNS) else TRASH
         run = ref.removeprefix(under)
         if now[under].get(run, NO_ID) != expected:
-            return StaleRun(f"run {short(run)} was changed by somebody else", "try again")
+            return StaleRun(f"run {short_id(run)} was changed by somebody else", "try again")
     return GitFailed(f"the refs of runs cannot be written: {said}")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from gitrun.errors import BadRun
-from gitrun.model.validation_rules import DEPTH, ENTRIES, TREE
+from gitrun.model.validation_rules import MAX_DEPTH, MAX_ENTRIES, MAX_TREE
 
 if TYPE_CHECKING:
     from gitrun.git.objects import Object
@@ -47,8 +47,8 @@ class Measurer:
             name, level, seen = stack.pop()
             if name in known:
                 continue
-            if level > DEPTH:
-                raise BadRun(f"its tree has more than {DEPTH} directories within each other")
+            if level > MAX_DEPTH:
+                raise BadRun(f"its tree has more than {MAX_DEPTH} directories within each other")
             entries, below = seen or self._look(name)
             unknown = [] if seen else [child for child in below if child not in known]
             if unknown:
@@ -74,17 +74,17 @@ class Measurer:
 
     def _data(self, name: str) -> bytes:
         """Returns the bytes of a tree; empty if it is missing and so cannot unfold. Raises BadRun if it is too large."""
-        found = self._reader.read(name, TREE)
+        found = self._reader.read(name, MAX_TREE)
         if found and found.kind == "tree" and found.data is None:
-            raise BadRun(f"tree {name[:8]} has {found.size:,} bytes, more than {TREE:,}")
+            raise BadRun(f"tree {name[:8]} has {found.size:,} bytes, more than {MAX_TREE:,}")
         return found.data or b"" if found and found.kind == "tree" else b""
 
     def _sum(self, own: int, below: list[str]) -> Measure:
         """Returns the size of a directory with `own` entries and measured subdirectories. Raises BadRun if it is too large."""
         entries = own + sum(self._known[child].entries for child in below)
         depth = 1 + max((self._known[child].depth for child in below), default=0)
-        if depth > DEPTH:
-            raise BadRun(f"its tree has more than {DEPTH} directories within each other")
-        if entries > ENTRIES:
-            raise BadRun(f"its tree would unfold to more than {ENTRIES:,} files")
+        if depth > MAX_DEPTH:
+            raise BadRun(f"its tree has more than {MAX_DEPTH} directories within each other")
+        if entries > MAX_ENTRIES:
+            raise BadRun(f"its tree would unfold to more than {MAX_ENTRIES:,} files")
         return Measure(entries, depth)

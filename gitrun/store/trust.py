@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from gitrun import store
 from gitrun.errors import GitFailed, NotTrusted
 from gitrun.git.locks import make_common
-from gitrun.model.run import DIRECTORY, EMPTY_TREE, is_id, short
+from gitrun.model.run import DIRECTORY, EMPTY_TREE, is_id, short_id
 from gitrun.model.text import safe_text
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def require_trusted(git: Git, run: Run, *, clean: bool = False) -> None:
             raise not_left_here(git, run)
         return
 
-    found, known = store.commits.signature(git, attempt.id), short(run.id)
+    found, known = store.commits.signature(git, attempt.id), short_id(run.id)
     error = NotTrusted(
         f"run {known} was not made here, and is data until it is trusted", f"git run trust {known}, once you have read it"
     )
@@ -169,7 +169,7 @@ def require_trusted(git: Git, run: Run, *, clean: bool = False) -> None:
 
 def not_left_here(git: Git, run: Run) -> NotTrusted:
     """Makes the error for a trusted attempt whose result came from elsewhere."""
-    known = short(run.id)
+    known = short_id(run.id)
     error = NotTrusted(
         f"what run {known} left was not made here, and is data until it is trusted",
         f"git run trust {known}, once you have looked at it; --clean starts without its files",
@@ -188,10 +188,10 @@ def difference(git: Git, attempt: Attempt) -> str:
             old, new = store.submodules.aligned(git, store.submodules.Side(base), store.submodules.side_of(attempt, attempt.id))
     changed = changed_files(git, old, new)
     if changed is None:
-        return f"its commit {short(base)} is not here"
+        return f"its commit {short_id(base)} is not here"
     if not changed:
-        return f"exactly that of commit {short(base)}"
-    return f"{f'commit {short(base)}' if attempt.base else 'no commit'} with {listed(changed)}"
+        return f"exactly that of commit {short_id(base)}"
+    return f"{f'commit {short_id(base)}' if attempt.base else 'no commit'} with {listed(changed)}"
 
 
 def changed_files(git: Git, old: str, new: str) -> list[str] | None:

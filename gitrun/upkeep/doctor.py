@@ -13,9 +13,9 @@ from gitrun.errors import GitrunError
 from gitrun.git import stale_locks
 from gitrun.git.locks import is_held, make_private
 from gitrun.lifecycle.recover import recover
-from gitrun.model.diagnostics import Finding, in_settings, in_version
-from gitrun.model.run import RUNS, is_id, short
-from gitrun.model.text import without_passwords
+from gitrun.model.diagnostics import Diagnostic, check_settings, check_version
+from gitrun.model.run import RUNS, is_id, short_id
+from gitrun.model.text import hide_passwords
 from gitrun.sharing import quarantine, remotes
 from gitrun.sharing.hook_files import OUTDATED, Hooks
 from gitrun.source.stray_installs import of_environments
@@ -40,8 +40,8 @@ ROUNDS = 4
 class Report:
     """The result of an examination: faults found, faults repaired, and the number of readable runs."""
 
-    findings: tuple[Finding, ...]
-    mended: tuple[Finding, ...] = ()
+    findings: tuple[Diagnostic, ...]
+    mended: tuple[Diagnostic, ...] = ()
     runs: int = 0
 
 
@@ -49,7 +49,7 @@ def examine(session: Session, expire: float | None, remote: str | None = None) -
     """Returns what is wrong here and at a remote. Writes nothing. `expire`: runs deleted before it may go (None: none)."""
     git, now = session.git, time.time()
     found = list(stale_locks.of_locks(git))
-    found += [*fsck.of_place(git), *in_version(git.run("version").decode()), *in_settings(git.config)]
+    found += [*fsck.of_place(git), *check_version(git.run("version").decode()), *check_settings(git.config)]
     found += [*fsck.of_live(git), *of_slots(git), *fsck.of_private_refs(git), *of_leftovers(git, now)]
     found += [*of_hooks(git), *of_environments(git), *fsck.of_refs(git), *fsck.of_objects(git)]
     of_runs, runs = fsck.of_runs(git, fsck.utc(now))
@@ -61,7 +61,7 @@ def examine(session: Session, expire: float | None, remote: str | None = None) -
 def mend(session: Session, expire: float | None, remote: str | None = None) -> Report:
     """Repairs what can be repaired without loss. Returns the repaired faults and those left."""
     report = examine(session, expire)
-    mended: list[Finding] = []
+    mended: list[Diagnostic] = []
     for _ in range(ROUNDS):
         tried = [finding for finding in report.findings if finding.cure]
         if not tried:
@@ -123,7 +123,7 @@ def set_aside(git: Git, path: Path) -> None:
     path.replace(place / f"{path.parent.name}{path.name}")
 
 
-def of_slots(git: Git) -> Iterator[Finding]:
+def of_slots(git: Git) -> Iterator[Diagnostic]:
     """Yields slots without git's worktree record, and records without a slot."""
     if any(map(is_closed, (git.state, git.state / "slots"))):
         return
@@ -135,11 +135,11 @@ def of_slots(git: Git) -> Iterator[Finding]:
             continue
         record = git.common_dir / "worktrees" / f"gitrun-{name}"
         if not is_whole(slot, record):
-            yield Finding("slot", f"slot {name} was left half made", hint, str(slot), "slot")
+            yield Diagnostic("slot", f"slot {name} was left half made", hint, str(slot), "slot")
     for name in gc.names_in(git.common_dir / "worktrees"):
         number, record = name.removeprefix("gitrun-"), git.common_dir / "worktrees" / name
         if number != name and number.isdigit() and not (git.state / "slots" / number).exists() and is_of_slot(record):
-            yield Finding("slot", f"worktrees/{name} is of a slot that is gone", "git worktree prune", str(record), "erase")
+            yield Diagnostic("slot", f"worktrees/{name} is of a slot that is gone", "git worktree prune", str(record), "erase")
 
 
 def is_closed(place: Path) -> bool:
@@ -166,38 +166,40 @@ def is_of_slot(record: Path) -> bool:
     return True
 
 
-def of_leftovers(git: Git, now: float) -> Iterator[Finding]:
+def of_leftovers(git: Git, now: float) -> Iterator[Diagnostic]:
     """Yields files in gitrun's directory that belong to no run and no running command."""
     for pile in gc.leftovers(git, now):
-        yield Finding("leftover", f"tmp/{pile.path.name} was left by a killed command", "git run gc", str(pile.path), "erase")
+        yield Diagnostic(
+            "leftover", f"tmp/{pile.path.name} was left by a killed command", "git run gc", str(pile.path), "erase"
+        )
     purged = trash.purged(git)
     for pile in gc.orphans(git):
-        words = f"the kept files of run {short(pile.path.name)} are here, and the run is not"
+        words = f"the kept files of run {short_id(pile.path.name)} are here, and the run is not"
         # the user purged this run, so its files may go too
         cure = "erase" if pile.path.name in purged else ""
-        yield Finding("files", words, f"git run gc removes files/{pile.path.name}", str(pile.path), cure)
+        yield Diagnostic("files", words, f"git run gc removes files/{pile.path.name}", str(pile.path), cure)
     for name in gc.names_in(git.state / "live"):
         if not is_id(name):
             place = git.state / "live" / name
-            yield Finding("leftover", f"live/{name} is of no run", f"look at it, and rm -r '{place}'", str(place))
+            yield Diagnostic("leftover", f"live/{name} is of no run", f"look at it, and rm -r '{place}'", str(place))
 
 
-def of_hooks(git: Git) -> Iterator[Finding]:
+def of_hooks(git: Git) -> Iterator[Diagnostic]:
     """Yields gitrun's hooks that another version wrote or that are not executable. Hooks with changes are left alone."""
     ours = Hooks(git)
     for name in ours.names():
         if ours.status(name).status == OUTDATED:
-            yield Finding(
+            yield Diagnostic(
                 "hook", f"hook {name} is not as this version of gitrun writes it", "git run hooks install", name, "hook"
             )
 
 
-def of_remote(git: Git, remote: str) -> Iterator[Finding]:
+def of_remote(git: Git, remote: str) -> Iterator[Diagnostic]:
     """Yields a fault if the remote cannot be read or refuses runs. Pushes nothing."""
-    read, shown = git.talk("ls-remote", "--quiet", "--", remote, f"{RUNS}*", shown=False), without_passwords(remote)
+    read, shown = git.talk("ls-remote", "--quiet", "--", remote, f"{RUNS}*", shown=False), hide_passwords(remote)
     if read.status:
-        words = without_passwords(f"{remote} cannot be read: {read.reason}")
-        yield Finding("remote", words, "git remote -v shows the remotes", shown)
+        words = hide_passwords(f"{remote} cannot be read: {read.reason}")
+        yield Diagnostic("remote", words, "git remote -v shows the remotes", shown)
     elif reason := remotes.why_refused(git, remote):
         hint = f"who keeps it must let {RUNS}* be pushed"
-        yield Finding("remote", f"{shown} refuses runs: {reason}", hint, shown)
+        yield Diagnostic("remote", f"{shown} refuses runs: {reason}", hint, shown)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from gitrun.errors import GitFailed
 from gitrun.git.locks import is_held
 from gitrun.git.objects import ids_in
-from gitrun.model.diagnostics import Finding
-from gitrun.model.run import RUNS, TRASH, BrokenRun, Run, is_id, short
+from gitrun.model.diagnostics import Diagnostic
+from gitrun.model.run import RUNS, TRASH, BrokenRun, Run, is_id, short_id
 from gitrun.model.text import count_text
 from gitrun.model.validation_rules import INCOMING, OUTBOX
 from gitrun.store import trash
@@ -46,10 +46,10 @@ NAMED = 3
 """Runs named in other findings; further ones are counted."""
 
 
-def of_runs(git: Git, now: datetime) -> tuple[list[Finding], int]:
+def of_runs(git: Git, now: datetime) -> tuple[list[Diagnostic], int]:
     """Checks the refs and records of all runs, and the index. Returns the findings and the number of readable runs."""
     known = tips(git)
-    found: list[Finding] = []
+    found: list[Diagnostic] = []
     with no_search_for_cycles(), reader_of_all(git) as reader:
         runs = read_runs(git, reader, known, frozenset())
         saved = originals(git, reader, {run.id for run in runs if isinstance(run, BrokenRun)})
@@ -60,25 +60,25 @@ def of_runs(git: Git, now: datetime) -> tuple[list[Finding], int]:
                 )
             elif run.attempt.created - now > AHEAD:
                 when = f"{run.attempt.created:%Y-%m-%d %H:%M}"
-                words = f"run {short(run.id)} is of {when}, which is yet to come: it stays first in lists until then"
-                found.append(Finding("future", words, "look at the clocks; git run rm takes the run away", run.id))
+                words = f"run {short_id(run.id)} is of {when}, which is yet to come: it stays first in lists until then"
+                found.append(Diagnostic("future", words, "look at the clocks; git run rm takes the run away", run.id))
             elif run.notes.unreadable:
-                words = f"the annotations of run {short(run.id)} do not read: {run.notes.unreadable}"
-                hint = f"git log runs/{short(run.id)} -- .gitrun/notes.toml has earlier ones; git run label begins anew"
-                found.append(Finding("annotations", words, hint, run.id))
+                words = f"the annotations of run {short_id(run.id)} do not read: {run.notes.unreadable}"
+                hint = f"git log runs/{short_id(run.id)} -- .gitrun/notes.toml has earlier ones; git run label begins anew"
+                found.append(Diagnostic("annotations", words, hint, run.id))
         found += of_index(git, known, runs)
         found += of_purged(git, [run for run in runs if isinstance(run, Run)])
     return found, sum(isinstance(run, Run) for run in runs)
 
 
-def of_refs(git: Git) -> Iterator[Finding]:
+def of_refs(git: Git) -> Iterator[Diagnostic]:
     """Yields runs whose ref file is empty or malformed. Git cannot fetch while there is one."""
     for run in sorted(broken_refs(git)):
         tip = tip_in_index(git, run)
-        where = f"it was at {short(tip)}" if tip else "where it was is not known"
-        words = f"the ref of run {short(run)} is damaged, by a power cut, say; {where}"
+        where = f"it was at {short_id(tip)}" if tip else "where it was is not known"
+        words = f"the ref of run {short_id(run)} is damaged, by a power cut, say; {where}"
         hint = f"git update-ref {RUNS}{run} {tip}" if tip else f"rm '{git.common_dir / RUNS / run}'; it says nothing"
-        yield Finding("broken-ref", words, hint, run, "ref")
+        yield Diagnostic("broken-ref", words, hint, run, "ref")
 
 
 def tip_in_index(git: Git, run: str) -> str:
@@ -97,38 +97,37 @@ def originals(git: Git, reader: Reader, broken: Collection[str]) -> frozenset[st
     return frozenset(run.id for run in runs if isinstance(run, Run))
 
 
-def of_rewritten(run: BrokenRun, is_saved: bool) -> Finding:  # noqa: FBT001 - the only thing that is not of the run
+def of_rewritten(run: BrokenRun, is_saved: bool) -> Diagnostic:  # noqa: FBT001 - the only thing that is not of the run
     """Describes a run that was rewritten together with the history: its name no longer matches its content."""
     ref = RUNS + run.id
-    words = f"run {short(run.id)} does not read: {run.reason}; it was rewritten with the history of this repository"
+    words = f"run {short_id(run.id)} does not read: {run.reason}; it was rewritten with the history of this repository"
     hint = "git run doctor --fix gives it its new id"
     back = f", and this brings it back as it was; git update-ref {ref} {ORIGINAL}{ref}" if is_saved else ""
-    return Finding("rewritten", words, hint + back, run.id, "rewritten")
+    return Diagnostic("rewritten", words, hint + back, run.id, "rewritten")
 
 
-def of_purged(git: Git, runs: Iterable[Run]) -> Iterator[Finding]:
+def of_purged(git: Git, runs: Iterable[Run]) -> Iterator[Diagnostic]:
     """Yields a finding if runs keep commits alive that were rewritten on branches only."""
     alive = keeping_alive(git, runs)
     if alive:
-        names = " ".join(map(short, alive[:MANY])) + (f" and {len(alive) - MANY:,} more" if len(alive) > MANY else "")
+        names = " ".join(map(short_id, alive[:MANY])) + (f" and {len(alive) - MANY:,} more" if len(alive) > MANY else "")
         whose = f"because it is that of {count_text(len(alive), 'run')}: {names}"
         words = f"history that was rewritten on branches is still here, {whose}"
         hint = "rewrite them too (git filter-repo without --refs), or git run rm them and git run purge"
-        yield Finding("purged-history", words, hint, alive[0])
+        yield Diagnostic("purged-history", words, hint, alive[0])
 
 
-def of_broken(run: BrokenRun) -> Finding:
+def of_broken(run: BrokenRun) -> Diagnostic:
     """Describes a ref among the runs that is not a run, or is not readable."""
     if is_id(run.id) and is_id(run.tip):
-        hint = (
-            f"git fetch --refetch REMOTE refs/runs/{run.id} brings what is elsewhere, git run rm {short(run.id)} takes it away"
-        )
-        return Finding("unreadable", f"run {short(run.id)} does not read: {run.reason}", hint, run.id)
+        fetch, remove = f"git fetch --refetch REMOTE refs/runs/{run.id}", f"git run rm {short_id(run.id)}"
+        hint = f"{fetch} brings what is elsewhere, {remove} takes it away"
+        return Diagnostic("unreadable", f"run {short_id(run.id)} does not read: {run.reason}", hint, run.id)
     ref = RUNS + run.id
-    return Finding("not-a-run", f"{ref} is not a run: {run.reason}", f"git update-ref --no-deref -d '{ref}'", ref)
+    return Diagnostic("not-a-run", f"{ref} is not a run: {run.reason}", f"git update-ref --no-deref -d '{ref}'", ref)
 
 
-def of_index(git: Git, known: Mapping[str, str], runs: Iterable[Run | BrokenRun]) -> Iterator[Finding]:
+def of_index(git: Git, known: Mapping[str, str], runs: Iterable[Run | BrokenRun]) -> Iterator[Diagnostic]:
     """Yields a finding if the index disagrees with the refs (id -> tip) and the runs that were read.
 
     An index that is absent, of another version, or being written is passed over: it is a cache.
@@ -150,7 +149,7 @@ def of_index(git: Git, known: Mapping[str, str], runs: Iterable[Run | BrokenRun]
     except sqlite3.OperationalError:  # another process is writing it
         return
     except sqlite3.DatabaseError as error:
-        yield Finding("index", f"the index does not read: {error}", hint, str(path), "remove")
+        yield Diagnostic("index", f"the index does not read: {error}", hint, str(path), "remove")
         return
     fresh = {run.id: (run.tip, pack(run)) for run in runs if isinstance(run, Run)}
     wrong = {run for run, row in rows.items() if known.get(run) == row[0] and fresh.get(run) != row}
@@ -159,18 +158,20 @@ def of_index(git: Git, known: Mapping[str, str], runs: Iterable[Run | BrokenRun]
         wrong |= fresh.keys() ^ (rows.keys() - broken_refs(git))
     if wrong or sound != "ok":
         reason = f"of {some(sorted(wrong))}" if wrong else f": {sound}"
-        yield Finding("index", f"the index is not what the refs say{' ' if wrong else ''}{reason}", hint, str(path), "remove")
+        yield Diagnostic(
+            "index", f"the index is not what the refs say{' ' if wrong else ''}{reason}", hint, str(path), "remove"
+        )
 
 
-def of_live(git: Git) -> Iterator[Finding]:
+def of_live(git: Git) -> Iterator[Diagnostic]:
     """Yields the live records whose supervisor is dead."""
     for run in recorded(git.state):
         if not is_live(git.state, run) and not goes_on(git.state, run):
-            words = f"run {short(run)} was killed, and is not finished yet"
-            yield Finding("dead-run", words, "every look at the runs, git run list say, finishes it", run, "recover")
+            words = f"run {short_id(run)} was killed, and is not finished yet"
+            yield Diagnostic("dead-run", words, "every look at the runs, git run list say, finishes it", run, "recover")
 
 
-def of_private_refs(git: Git) -> Iterator[Finding]:
+def of_private_refs(git: Git) -> Iterator[Diagnostic]:
     """Yields the private refs and tokens that killed fetches and pushes left behind."""
     names = git.run("for-each-ref", "--format=%(refname)", INCOMING, OUTBOX).decode(errors="surrogateescape").splitlines()
     tokens = {name.split("/")[3] for name in names}
@@ -179,24 +180,24 @@ def of_private_refs(git: Git) -> Iterator[Finding]:
     for token in sorted(tokens):
         if not is_held(git.state / "tokens" / token):
             words = f"a killed fetch or push left its private refs ({token})"
-            yield Finding("private-refs", words, "the next fetch or push takes them away", token, "sweep")
+            yield Diagnostic("private-refs", words, "the next fetch or push takes them away", token, "sweep")
 
 
-def of_trash(git: Git, before: float | None) -> Iterator[Finding]:
+def of_trash(git: Git, before: float | None) -> Iterator[Diagnostic]:
     """Yields leftovers of killed deletions, and runs deleted at or before `before` (seconds since 1970; None: never expire)."""
     there = trash.deleted(git)
     doubled = sorted(tips(git, TRASH).keys() - there.keys())
     if doubled:
         words = f"a killed deletion left {some(doubled)} in the trash too"
-        yield Finding("trash", words, "the next git run rm or gc mends it", cure="settle")
+        yield Diagnostic("trash", words, "the next git run rm or gc mends it", cure="settle")
     old = [run for run, at in trash.deleted_at(git).items() if run in there and before is not None and int(at) <= before]
     if old:
-        yield Finding(
+        yield Diagnostic(
             "expired", f"{some(old)} may go from the trash for good", "git run gc purges, git run restore brings back"
         )
 
 
-def of_notes(git: Git, runs: int) -> Iterator[Finding]:
+def of_notes(git: Git, runs: int) -> Iterator[Diagnostic]:
     """Yields a finding if notes exist, but are unreadable or lack runs made here. `runs` is the number of readable runs."""
     if not are_wanted(git) or not are_there(git):
         return
@@ -207,15 +208,15 @@ def of_notes(git: Git, runs: int) -> Iterator[Finding]:
     missing = sorted(run for run in ended if run not in noted) if runs else []
     if done.returncode or missing:
         words = f"{NOTES} says nothing of {some(missing)}" if missing else f"{NOTES} does not read"
-        yield Finding("notes", words, "git run notes --rebuild", NOTES, "notes")
+        yield Diagnostic("notes", words, "git run notes --rebuild", NOTES, "notes")
 
 
-def of_place(git: Git) -> Iterator[Finding]:
+def of_place(git: Git) -> Iterator[Diagnostic]:
     """Yields a finding if the repository is on a network file system, where locks do not reach other machines."""
     form = file_system(os.path.realpath(git.common_dir))
     if form.startswith(NETWORKED):
         words = f"the repository is on {form}: what runs there on another machine is not seen to be running here"
-        yield Finding("network", words, "give each machine a clone; git run push and fetch bring runs together")
+        yield Diagnostic("network", words, "give each machine a clone; git run push and fetch bring runs together")
 
 
 def file_system(path: str) -> str:
@@ -230,29 +231,29 @@ def file_system(path: str) -> str:
     return found[1]
 
 
-def of_objects(git: Git) -> Iterator[Finding]:
+def of_objects(git: Git) -> Iterator[Diagnostic]:
     """Yields loose objects that are empty or damaged, and missing objects that runs need."""
     store, known = git.common_dir / "objects", tips(git)
     bad = {name: size for name, size in loose(git) if not reads(store / name[:2] / name[2:], name, size)}
     hurts = hurt(git, known, frozenset(bad))
     for name, size in bad.items():
         runs = hurts.get(name, [])
-        words = f"object {short(name)} is {'damaged' if size else 'empty'}; {some(runs)} need{'s' * (len(runs) == 1)} it"
+        words = f"object {short_id(name)} is {'damaged' if size else 'empty'}; {some(runs)} need{'s' * (len(runs) == 1)} it"
         again = (
             f"git fetch --refetch REMOTE {RUNS}{runs[0]}, or git add of a file with its content, brings it back" if runs else ""
         )
         hint = again or "nothing of a run needs it"
         path = str(store / name[:2] / name[2:])
-        yield Finding("object", words if runs else words.partition(";")[0], hint, path, "set aside" if size else "remove")
+        yield Diagnostic("object", words if runs else words.partition(";")[0], hint, path, "set aside" if size else "remove")
     if bad:  # git fails at the first damaged object, so missing ones are looked for only without any
         return
     missing = absent(git)
     hurts = hurt(git, known, missing)
     for name in sorted(missing):
         runs = hurts.get(name, [])
-        words = f"object {short(name)} is missing; {some(runs)} cannot be read whole"
+        words = f"object {short_id(name)} is missing; {some(runs)} cannot be read whole"
         hint = f"git fetch --refetch REMOTE {RUNS}{next(iter(runs), '*')} brings it, if a remote has it"
-        yield Finding("missing", words, hint, name)
+        yield Diagnostic("missing", words, hint, name)
 
 
 def absent(git: Git) -> frozenset[str]:
@@ -324,7 +325,7 @@ def some(runs: Iterable[str]) -> str:
     """Names the first few runs and counts the others, as text."""
     names = list(runs)
     rest = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-    return f"run{'s' * (len(names) != 1)} {', '.join(map(short, names[:NAMED]))}{rest}" if names else "no run"
+    return f"run{'s' * (len(names) != 1)} {', '.join(map(short_id, names[:NAMED]))}{rest}" if names else "no run"
 
 
 def utc(now: float) -> datetime:

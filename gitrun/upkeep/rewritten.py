@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import BadRun
 from gitrun.git.objects import FILE, Entry, Objects, TreeMaker, edit_tree
-from gitrun.model import decode, encode
-from gitrun.model.run import DIRECTORY, RUNS, Comment, is_id, short
-from gitrun.model.validation_rules import COMMITS, behind, claim_of
+from gitrun.model import decode, encode, record_files
+from gitrun.model.run import DIRECTORY, RUNS, Comment, is_id, short_id
+from gitrun.model.validation_rules import MAX_COMMITS, own_parents, read_claim
 from gitrun.store.annotations import annotate
 from gitrun.store.commits import hash_files, read_commit, scratch
 from gitrun.store.live import is_live
@@ -61,7 +61,7 @@ def line_of(objects: Reader, tip: str) -> RewrittenChain | None:
     order: list[Commit] = []
     firsts: list[str] = []
     stack = [(tip, False)]
-    while stack and len(found) < COMMITS:
+    while stack and len(found) < MAX_COMMITS:
         name, is_done = stack.pop()
         if is_done:
             order.append(found[name])
@@ -70,7 +70,7 @@ def line_of(objects: Reader, tip: str) -> RewrittenChain | None:
             if commit is None:
                 return None
             found[name] = commit
-            before = behind(name, commit.kind, commit.parents, "")
+            before = own_parents(name, commit.kind, commit.parents, "")
             if commit.kind == "attempt" and not any(is_of_run(objects, parent) for parent in before):
                 firsts.append(name)
                 before = ()
@@ -99,11 +99,11 @@ def mend(git: Git, run: str) -> str:
     """
     tip = read_ref(git, RUNS + run)
     if tip is None or is_live(git.state, run):
-        raise BadRun(f"run {short(run)} cannot be mended while it runs")
+        raise BadRun(f"run {short_id(run)} cannot be mended while it runs")
     with Objects(git) as objects, TreeMaker(git) as maker, scratch(git) as place:
         line = line_of(objects, tip)
         if line is None:
-            raise BadRun(f"run {short(run)} does not lead to a first attempt")
+            raise BadRun(f"run {short_id(run)} does not lead to a first attempt")
         made = remade(git, (objects, maker), line, place)
     name, was = made[line.first], old_names(git, line, run)
     trust_again(git, was, made)
@@ -117,7 +117,7 @@ def mend(git: Git, run: str) -> str:
     def noted(notes: Notes) -> Notes:
         return replace(notes, comments=(*notes.comments, said))
 
-    annotate(git, name, noted, f"note that it was run {short(run)}")
+    annotate(git, name, noted, f"note that it was run {short_id(run)}")
     return name
 
 
@@ -134,7 +134,7 @@ def remade(git: Git, through: tuple[Objects, TreeMaker], line: RewrittenChain, p
         if table is not None:
             (place / "run.toml").write_bytes(table)
             (blob,) = hash_files(git, [place / "run.toml"])
-            tree = edit_tree(objects, maker, tree, {encode.RUN.encode(): Entry(FILE, blob)})
+            tree = edit_tree(objects, maker, tree, {record_files.RUN.encode(): Entry(FILE, blob)})
         if tree == commit.tree and all(made[parent] == parent for parent in before):
             made[commit.id] = commit.id
             continue
@@ -149,17 +149,17 @@ def remade(git: Git, through: tuple[Objects, TreeMaker], line: RewrittenChain, p
 
 def run_toml(objects: Objects, maker: TreeMaker, attempt: Commit) -> bytes | None:
     """Returns run.toml with the attempt's present source and base. None if it is right already. Raises BadRun."""
-    found = objects.read(f"{attempt.id}:{encode.RUN}", decode.LIMIT)
-    table = decode.parse_toml((found.data if found else None) or b"", encode.RUN)
-    claim = claim_of(table)
+    found = objects.read(f"{attempt.id}:{record_files.RUN}", decode.MAX_TOML)
+    table = decode.parse_toml((found.data if found else None) or b"", record_files.RUN)
+    claim = read_claim(table)
     taken = {DIRECTORY.encode(), *claim.carried}
     source = edit_tree(objects, maker, attempt.tree, dict.fromkeys(taken))
     if source == claim.source:
         return None
-    inner = {**decode.table(table, "source"), "tree": source}
+    inner = {**decode.get_table(table, "source"), "tree": source}
     if len(attempt.parents) > 0 and "base" in inner and not is_of_run(objects, attempt.parents[0]):
         inner["base"] = attempt.parents[0]
-    return encode.toml({**table, "source": inner})
+    return encode.encode_table({**table, "source": inner})
 
 
 def with_parents(data: bytes, tree: str, parents: Sequence[str]) -> bytes:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import UsageError
-from gitrun.model.filters import PROPERTIES, look_up
+from gitrun.model.filters import PROPERTIES, look_up_value
 from gitrun.model.flags import same_value
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def columns_of(
 
 def named(name: str) -> Column:
     """Returns the column of a property, a flag or a metric, with the names that filters use."""
-    return Column(name, PROPERTIES.get(name) or (lambda run: look_up(run, name)))
+    return Column(name, PROPERTIES.get(name) or (lambda run: look_up_value(run, name)))
 
 
 def flag(name: str, title: str) -> Column:

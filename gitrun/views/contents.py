@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from gitrun import model
 from gitrun.errors import BadRun, ObjectsGone
 from gitrun.git.objects import Objects
-from gitrun.model import encode
+from gitrun.model import encode, record_files
 from gitrun.model.run import DIRECTORY, EMPTY_TREE, STEPS, kept_name
 from gitrun.store.kept_files import entry_of, kept
 from gitrun.store.runs import bulk_reader
@@ -152,25 +152,25 @@ def family(git: Git, run: Run) -> tuple[Basis | None, tuple[StepRun, ...]]:
     The basis is None if the attempt rests only on its source.
     """
     with Objects(git) as objects:
-        found = objects.read(f"{run.attempt.id}:{encode.RUN}")
-        if found is None or found.data is None or not encode.rests_on_more(found.data):
+        found = objects.read(f"{run.attempt.id}:{record_files.RUN}")
+        if found is None or found.data is None or not encode.may_name_dependencies(found.data):
             return None, ()
 
-        result = objects.read(f"{run.attempt.left}:{encode.RESULT}") if run.attempt.kind == STEPS else None
+        result = objects.read(f"{run.attempt.left}:{record_files.RESULT}") if run.attempt.kind == STEPS else None
         return model.provenance.read_basis(found.data), model.provenance.read_steps(result.data) if result else ()
 
 
 def bases(git: Git, runs: Sequence[Run]) -> list[Basis]:
     """Returns the basis of each run's last attempt; an empty one if it cannot be read."""
-    names = [f"{run.attempt.id}:{encode.RUN}" for run in runs]
+    names = [f"{run.attempt.id}:{record_files.RUN}" for run in runs]
     try:
         with Objects(git) as objects:
             records = objects.read_many(names)
     except ObjectsGone:  # git cat-file dies when it reads a truncated tree, and with it all other requests
         records = bulk_reader(git).read_many(names)
-    found = [model.provenance.NOTHING] * len(runs)
+    found = [model.provenance.NO_BASIS] * len(runs)
     for place, one in enumerate(records):
-        if one and one.data and encode.rests_on_more(one.data):
+        if one and one.data and encode.may_name_dependencies(one.data):
             with suppress(BadRun):
                 found[place] = model.provenance.read_basis(one.data)
     return found

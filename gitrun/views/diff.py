@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gitrun.git.objects import Objects, TreeMaker
-from gitrun.model.encode import OUTPUT
 from gitrun.model.flags import same_value
-from gitrun.model.provenance import needed
+from gitrun.model.provenance import dependency_ids
+from gitrun.model.record_files import OUTPUT
 from gitrun.model.run import DIRECTORY, EMPTY_TREE
 from gitrun.store.checkpoints import source_tree
 from gitrun.store.submodules import Side, aligned, side_of
@@ -85,7 +85,7 @@ def differences(git: Git, pair: Pair) -> Differences:
     old, new = pair.runs
     return Differences(
         differing(old.flags, new.flags),
-        differing(*map(needed, bases(git, pair.runs))),
+        differing(*map(dependency_ids, bases(git, pair.runs))),
         differing(old.metrics, new.metrics),
         source,
         carried_between(git, old, new),

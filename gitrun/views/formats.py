@@ -12,10 +12,10 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gitrun.errors import UsageError
-from gitrun.model.filters import look_up
+from gitrun.model.filters import look_up_value
 from gitrun.model.flags import format_value
-from gitrun.model.run import rfc3339, run_ref, short
-from gitrun.model.text import COLOUR, columns, is_text, number_text, relative_text, time_text
+from gitrun.model.run import rfc3339_text, run_ref, short_id
+from gitrun.model.text import COLOUR, count_columns, is_text, number_text, relative_text, time_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ ATOMS = (
 IDS = ("id", "base", "source")
 TIMES = ("started", "stopped")
 TIME_FORMS: dict[str, Callable[[datetime, datetime], str]] = {
-    "": lambda time, _: rfc3339(time) or "",
+    "": lambda time, _: rfc3339_text(time) or "",
     "relative": relative_text,
     "local": lambda time, _: time_text(time),
     "unix": lambda time, _: str(int(time.astimezone(timezone.utc).timestamp())),
@@ -162,7 +162,7 @@ def joined(lines: list[Line]) -> Line:
 
 def filled(text: str, width: int, position: str) -> str:
     """Pads the text to `width` columns; `position` is left, middle or right."""
-    blanks = max(width - columns(COLOUR.sub("", text)), 0)
+    blanks = max(width - count_columns(COLOUR.sub("", text)), 0)
     left = {"left": 0, "middle": blanks // 2, "right": blanks}[position]
     return " " * left + text + " " * (blanks - left)
 
@@ -171,7 +171,7 @@ def atom(name: str) -> Line:
     """Returns the function that renders an atom for a run. Raises UsageError for an unknown atom."""
     head, _, form = name.partition(":")
     if head in {"flag", "metric"} and form:
-        return lambda run, _: value_text(look_up(run, name))
+        return lambda run, _: value_text(look_up_value(run, name))
     if head in TIMES:
         tell = time_form(name, form)
         return lambda run, now: tell(time, now) if (time := getattr(run.attempt, head)) else ""
@@ -188,7 +188,7 @@ def atom(name: str) -> Line:
 def column(name: str) -> Line:
     """Returns the function that renders a column: an atom, or a flag or metric named as in filters."""
     head = name.partition(":")[0]
-    return atom(name) if head in {*ATOMS, "flag", "metric"} else lambda run, _: value_text(look_up(run, name))
+    return atom(name) if head in {*ATOMS, "flag", "metric"} else lambda run, _: value_text(look_up_value(run, name))
 
 
 def unknown(name: str) -> UsageError:
@@ -215,7 +215,7 @@ def digits_of(name: str, form: str) -> int:
 
 def id_text(name: str | None, digits: int) -> str:
     """Returns an object id cut to `digits` (0: the usual short id); empty for None."""
-    return "" if name is None else name[:digits] if digits else short(name)
+    return "" if name is None else name[:digits] if digits else short_id(name)
 
 
 def plain_text(run: Run, name: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from gitrun.errors import UnknownRun, UsageError
-from gitrun.model.run import COMPLETED, short
+from gitrun.model.run import COMPLETED, short_id
 from gitrun.store.resolve import find
 from gitrun.views.history import commit_of, tree_of, usual_base
 
@@ -88,7 +88,7 @@ def run_of_head(git: Git, index: Index, gates: Sequence[Gate]) -> Run:
     runs = {run.id: run for run in (*index.made_of(tree_of(git, head)), *index.made_from(head))}
     latest = sorted(runs.values(), key=lambda run: (run.attempt.created, run.id), reverse=True)
     if not latest:
-        raise UnknownRun(f"no run was made of commit {short(head)}, or from it", "git run check RUN names another one")
+        raise UnknownRun(f"no run was made of commit {short_id(head)}, or from it", "git run check RUN names another one")
     # runs of a helper operation, without the metrics, do not hide the one that has them
     having = (run for run in latest if all(run.metrics.ask(gate.metric.removeprefix("metric:")) is not None for gate in gates))
     operation = next(having, latest[0]).operation
@@ -112,7 +112,7 @@ def base_of(git: Git, index: Index, run: Run, name: str | None) -> Run:
     found = latest_of(index, tree_of(git, commit), run)
     if found is None:
         raise UnknownRun(
-            f"no other completed run of {run.operation} was made of commit {short(commit)}",
+            f"no other completed run of {run.operation} was made of commit {short_id(commit)}",
             "--base names a run, or another commit",
         )
     return found

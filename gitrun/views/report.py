@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import BadRun, GitFailed
 from gitrun.git.objects import Objects
-from gitrun.model import decode, encode
-from gitrun.model.encode import METRICS
-from gitrun.model.metrics import number
-from gitrun.model.run import COMPLETED, STATUSES, short
+from gitrun.model import decode, record_files
+from gitrun.model.metrics import number_from_json
+from gitrun.model.record_files import METRICS
+from gitrun.model.run import COMPLETED, STATUSES, short_id
 from gitrun.model.text import count_text, safe_lines
 from gitrun.store.commits import signature
 from gitrun.store.submodules import aligned, side_of
@@ -107,7 +107,7 @@ class Report:
         """Returns the range of the report, or its number of runs."""
         if self.range is None:
             return count_text(len(self.runs), "run")
-        return f"{short(self.range.base)}..{short(self.range.head)}" if self.range.base else short(self.range.head)
+        return f"{short_id(self.range.base)}..{short_id(self.range.head)}" if self.range.base else short_id(self.range.head)
 
     @property
     def counts(self) -> str:
@@ -160,7 +160,9 @@ def details(git: Git, index: Index, runs: Sequence[Run]) -> tuple[Detail, ...]:
     with Objects(git) as objects:
         known = {run.id: run for pair in pairs for run in pair if run}
         names = [
-            name for run in known.values() for name in (f"{run.attempt.id}:{encode.ENV}", f"{run.attempt.left}:{encode.OUTPUT}")
+            name
+            for run in known.values()
+            for name in (f"{run.attempt.id}:{record_files.ENV}", f"{run.attempt.left}:{record_files.OUTPUT}")
         ]
         read = [found.data if found and found.kind == "blob" else None for found in objects.read_many(names, 11 << 20)]
     places = {run: place for place, run in enumerate(known)}
@@ -196,7 +198,7 @@ def detail(git: Git, pair: tuple[Run, Run | None], environments: Mapping[str, Ma
 def environment(data: bytes | None) -> dict[str, object]:
     """Returns the recorded environment as a flat table, without paths and lists, which differ from machine to machine."""
     with suppress(BadRun):
-        found = flat(decode.parse_toml(data or b"", encode.ENV))
+        found = flat(decode.parse_toml(data or b"", record_files.ENV))
         return {name: value for name, value in found.items() if not str(value).startswith(("/", "["))}
     return {}
 
@@ -243,7 +245,7 @@ def courses(git: Git, run: Run, names: Collection[str]) -> dict[str, list[float]
             continue
         if isinstance(values, dict):
             for name in found.keys() & values.keys():
-                value = number(values[name])
+                value = number_from_json(values[name])
                 if value is not None:
                     found[name].append(value)
     return found

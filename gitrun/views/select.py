@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gitrun import model, store
 from gitrun.errors import UnknownRun, UsageError
-from gitrun.model.filters import PROPERTIES, look_up, names_in, read_filter
+from gitrun.model.filters import PROPERTIES, look_up_value, names_in_filter, parse_filter
 from gitrun.model.run import RUNNING
 from gitrun.model.settings import require_date
 from gitrun.store.resolve import find
@@ -88,7 +88,7 @@ def doubts(runs: Sequence[Run], question: Query) -> tuple[str, ...]:
         for option, name in orders.items()
         if name and is_both(runs, name)
     ]
-    asked = names_in(question.expression) if question.expression else ()
+    asked = names_in_filter(question.expression) if question.expression else ()
     notes += [
         f"note: {name!r} is a flag and a metric; --where takes the flag. To take the metric: metric:{name}"
         for name in dict.fromkeys(asked)
@@ -166,13 +166,13 @@ def choose(git: Git, runs: Iterable[tuple[int, Run]], question: Query) -> list[t
         name = number_named((run for _, run in found), asked)
         # the metrics of a running run can still change
         still = [RUNNING] if RUNNING not in question.statuses else []
-        worth = [(number, run) for number, run in found if run.status not in still and is_number(look_up(run, name))]
+        worth = [(number, run) for number, run in found if run.status not in still and is_number(look_up_value(run, name))]
         require_known(found, name)
         if found and not worth:
             raise UnknownRun(
                 f"'{asked}' is no number in any of these runs", f"git run list --columns id,{asked} shows what they have"
             )
-        return [(min if question.least else max)(worth, key=lambda pair: look_up(pair[1], name))] if worth else []
+        return [(min if question.least else max)(worth, key=lambda pair: look_up_value(pair[1], name))] if worth else []
     return ordered(found, question.sort) if question.sort else found
 
 
@@ -195,7 +195,7 @@ def tests_of(git: Git, question: Query) -> list[Callable[[Run], bool]]:
     if question.batch:
         tests.append(lambda run: run.attempt.batch == question.batch)
     if question.expression:
-        tests.append(read_filter(question.expression))
+        tests.append(parse_filter(question.expression))
     return tests + times(git, question)
 
 
@@ -245,9 +245,9 @@ def ordered(found: Sequence[tuple[int, Run]], name: str) -> list[tuple[int, Run]
         raise UsageError("--sort takes a name", "for example --sort=-acc, --sort=started")
     require_known(found, key)
     key = number_named((run for _, run in found), key)
-    have = [(number, run) for number, run in found if is_worth(look_up(run, key))]
-    rest = [(number, run) for number, run in found if not is_worth(look_up(run, key))]
-    return sorted(have, key=lambda pair: rank(look_up(pair[1], key)), reverse=down) + rest
+    have = [(number, run) for number, run in found if is_worth(look_up_value(run, key))]
+    rest = [(number, run) for number, run in found if not is_worth(look_up_value(run, key))]
+    return sorted(have, key=lambda pair: rank(look_up_value(pair[1], key)), reverse=down) + rest
 
 
 def require_known(found: Sequence[tuple[int, Run]], name: str) -> None:
@@ -258,13 +258,13 @@ def require_known(found: Sequence[tuple[int, Run]], name: str) -> None:
 
 def unheard(runs: Sequence[Run], question: Query) -> str:
     """Returns the first name in the question's expression for which none of these runs has a value; "" if there is none."""
-    names = names_in(question.expression) if runs and question.expression else []
+    names = names_in_filter(question.expression) if runs and question.expression else []
     return next((name for name in names if name not in PROPERTIES and not any(has(run, name) for run in runs)), "")
 
 
 def has(run: Run, name: str) -> bool:
     """Tells whether the run has a value for the name."""
-    return look_up(run, name) is not None
+    return look_up_value(run, name) is not None
 
 
 def is_worth(value: object) -> bool:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gitrun.git.locks import make_private
-from gitrun.model.run import UP, kept_name
+from gitrun.model.run import PARENT, kept_name
 from gitrun.workspace.erase import erase, is_directory
 from gitrun.workspace.links import is_cache, make_parents
 
@@ -105,7 +105,7 @@ def collect(top: Path | None, tree: Path, keep: Path) -> list[str]:
     for level, name, place in written(top, tree):
         for path in files_below(place):
             inside = name + path[len(place) :]
-            named = UP * level + os.fsdecode(inside)
+            named = PARENT * level + os.fsdecode(inside)
             target = os.fsencode(kept_name(named))
             make_private(keep)
             make_parents(os.fsencode(keep), target)
@@ -143,7 +143,7 @@ def kept_files(keep: Path) -> list[bytes]:
 
 def names_kept(keep: Path) -> list[str]:
     """Returns the same files relative to the worktree, such as `../data/x`."""
-    prefixes = {place_of(level) + b"/": UP * level for level in (1, 2)}
+    prefixes = {place_of(level) + b"/": PARENT * level for level in (1, 2)}
     return [
         up + os.fsdecode(path[len(prefix) :])
         for path in kept_files(keep)
@@ -154,4 +154,4 @@ def names_kept(keep: Path) -> list[str]:
 
 def place_of(level: int) -> bytes:
     """Returns the name of the directory that keeps the files written `level` directories above the tree."""
-    return os.fsencode(kept_name(UP * level + "x"))[:-2]
+    return os.fsencode(kept_name(PARENT * level + "x"))[:-2]

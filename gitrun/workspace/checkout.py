@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 from gitrun import store
 from gitrun.errors import CannotRun, UnknownRun, UsageError
 from gitrun.git.objects import COMMIT, EXECUTABLE, LINK, Objects, TreeMaker, entry_at
-from gitrun.model import encode
+from gitrun.model import record_files
 from gitrun.model.provenance import read_steps
-from gitrun.model.run import File, Run, is_safe, kept_name, run_ref, short
+from gitrun.model.run import File, Run, is_safe, kept_name, run_ref, short_id
 from gitrun.store.checkpoints import source_tree
 from gitrun.store.commits import scratch
 from gitrun.store.kept_files import kept, unpack
@@ -136,7 +136,7 @@ def parts(git: Git, steps: Iterable[StepRun]) -> Iterator[str]:
     """Yields the runs of these steps, the steps of a step before the step itself."""
     for step in steps:
         with Objects(git) as objects:
-            found = objects.read(f"{run_ref(step.run)}:{encode.RESULT}")
+            found = objects.read(f"{run_ref(step.run)}:{record_files.RESULT}")
         yield from parts(git, read_steps(found.data) if found and found.data is not None else ())
         yield step.run
 
@@ -163,7 +163,7 @@ def chosen(run: Run, wish: CheckoutRequest, prefix: str, paths: Iterable[str]) -
             if hits:
                 break
         else:
-            name = short(run.id)
+            name = short_id(run.id)
             what = f"the source of run {name} has" if wish.source else f"run {name} produced"
             raise UnknownRun(f"{what} no '{typed}'", f"git run ls {name} lists its files")
         wanted |= dict.fromkeys(hits)

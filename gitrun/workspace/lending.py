@@ -17,7 +17,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
 from gitrun import workspace
-from gitrun.model.lent import COPY, LINK, Lent, changes_since
+from gitrun.model.lent import COPY, LINK, Lent, describe_changes
 from gitrun.model.secrets import is_secret_file
 from gitrun.workspace.links import is_cache, links_for
 
@@ -113,7 +113,7 @@ def changes_here(top: Path, recorded: Sequence[Lent], settings: Settings, state:
     place = os.fsencode(top)
     paths = tuple(path for path in (os.fsencode(one.path) for one in recorded) if not leads_through_link(place, path))
     now = survey(top, LendingRequest(paths), settings, state).entries
-    return changes_since(recorded, {one.path: one for one in now})
+    return describe_changes(recorded, {one.path: one for one in now})
 
 
 def leads_through_link(top: bytes, path: bytes) -> bool:

@@ -12,7 +12,7 @@ import stat
 import time
 from typing import TYPE_CHECKING
 
-from gitrun.model.metrics import MOST_NAMES, Gathering, Series
+from gitrun.model.metrics import MAX_METRICS, MetricCollector, Series
 from gitrun.model.run import DIRECTORY
 from gitrun.process.output_lines import open_regular
 from gitrun.workspace import metric_files, tensorboard
@@ -29,7 +29,7 @@ EVERY, PAUSE = 2.0, 1.0
 """Seconds between two rounds, and between two parts of one round."""
 MOST_DIRECTORIES, MOST_ENTRIES, DEEPEST = 5_000, 10_000, 16
 """The most directories that are looked into, the most entries that are read of one, and the deepest nesting."""
-MOST_FILES, NAMES = 1_000, 2 * MOST_NAMES
+MOST_FILES, NAMES = 1_000, 2 * MAX_METRICS
 """The most files that are followed, and the most metrics in all of them."""
 AT_ONCE = 200
 """Entries, rows or scalars that are read between two looks at the clock."""
@@ -64,7 +64,7 @@ class LiveFiles:
         self._round, self._due = None, now + EVERY
         return False
 
-    def gatherings(self) -> Iterator[Gathering]:
+    def gatherings(self) -> Iterator[MetricCollector]:
         """Yields the metrics of the event files, then those of each metric file, in order of precedence."""
         followed = {path: one for path, one in self._files.items() if one}
         yield joined({path: one.gathering for path, one in followed.items() if isinstance(one, Records)})
@@ -145,7 +145,7 @@ class Records:
     """An event file up to its last whole record."""
 
     def __init__(self, path: str, since: float) -> None:
-        self.path, self.gathering, self.stamp = path, Gathering(1), None
+        self.path, self.gathering, self.stamp = path, MetricCollector(1), None
         self._since, self._reader, self._inode = since, tensorboard.Reader(since), 0
 
     stamp: Stamp | None
@@ -154,7 +154,7 @@ class Records:
         """Reads the records that are new. Adds up to `room` names. Yields after each AT_ONCE scalars."""
         status = os.fstat(file.fileno())
         if status.st_ino != self._inode or status.st_size < self._reader.at:
-            self.gathering, self._reader, self._inode = Gathering(1), tensorboard.Reader(self._since), status.st_ino
+            self.gathering, self._reader, self._inode = MetricCollector(1), tensorboard.Reader(self._since), status.st_ino
         for count, scalar in enumerate(self._reader.scalars(file)):
             if count % AT_ONCE == 0:
                 yield
@@ -165,7 +165,7 @@ class Rows:
     """A table or JSON lines up to the last whole line, or a JSON file that is read as a whole."""
 
     def __init__(self, path: str) -> None:
-        self.path, self.gathering, self.stamp = path, Gathering(1), None
+        self.path, self.gathering, self.stamp = path, MetricCollector(1), None
         self._next, self._head, self._tail, self._at = self.gathering, b"", b"", 0
 
     stamp: Stamp | None
@@ -173,7 +173,7 @@ class Rows:
     def read(self, file: BinaryIO, room: int) -> Iterator[None]:
         """Reads the lines that are new; all of them if the file was written anew. Yields after each piece."""
         if not self._goes_on(file):
-            self._next, self._head, self._tail, self._at = Gathering(1), b"", b"", 0
+            self._next, self._head, self._tail, self._at = MetricCollector(1), b"", b"", 0
             room += len(self.gathering.series)
         if self.path.endswith(".json") and self._at == 0 and not self._is_lines(file, room):
             return
@@ -206,7 +206,7 @@ class Rows:
                 return bool(end) and isinstance(json.loads(first), dict)
             except (ValueError, RecursionError):
                 return False
-        fresh = Gathering(1)
+        fresh = MetricCollector(1)
         room += len(self.gathering.series)
         for values, step in metric_files.points(self.path, data.decode(errors="replace")):
             room = add(fresh, values, step, room)
@@ -247,7 +247,7 @@ def has_metrics(path: str) -> bool:
     return is_events(path) or (path.endswith((".json", ".csv", ".tsv")) and bool(metric_files.metric_files((path,))))
 
 
-def add(gathering: Gathering, values: dict[str, float], step: float, room: int) -> int:
+def add(gathering: MetricCollector, values: dict[str, float], step: float, room: int) -> int:
     """Adds the values of known names, and of new ones while there is room. Returns the room that is left."""
     for name, value in values.items():
         is_new = name not in gathering.series
@@ -257,9 +257,9 @@ def add(gathering: Gathering, values: dict[str, float], step: float, room: int) 
     return room
 
 
-def joined(found: dict[str, Gathering]) -> Gathering:
+def joined(found: dict[str, MetricCollector]) -> MetricCollector:
     """Returns the metrics of event files by path as those of one source, with the names that `gather` gives them."""
-    whole = Gathering(1)
+    whole = MetricCollector(1)
     for path, before in tensorboard.prefixes(found):
         for tag, series in found[path].series.items():
             if series.count and whole.takes(before + tag):

@@ -6,7 +6,7 @@ import json
 import time
 from typing import TYPE_CHECKING
 
-from gitrun.model.metrics import Gathering, number
+from gitrun.model.metrics import MetricCollector, number_from_json
 from gitrun.process.output_lines import open_regular
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Logged:
     """A reader of points from a file to which a program may still be writing."""
 
     def __init__(self, path: Path) -> None:
-        self.gathering = Gathering()
+        self.gathering = MetricCollector()
         self.is_cut = False
         self._path, self._at = path, 0
 
@@ -73,5 +73,5 @@ class Logged:
         except (ValueError, RecursionError):
             return
         if isinstance(values, dict):
-            known = {name: value for name, found in values.items() if (value := number(found)) is not None}
+            known = {name: value for name, found in values.items() if (value := number_from_json(found)) is not None}
             self.gathering.add_all(known)

@@ -17,14 +17,14 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from gitrun.model.metrics import STEP, number, number_in
+from gitrun.model.metrics import STEP, number_from_json, parse_float
 from gitrun.process.output_lines import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from gitrun.model.metrics import Gathering
+    from gitrun.model.metrics import MetricCollector
 
 MOST_FILES, LARGEST = 200, 64 << 20
 """The most metric files read of an attempt, and the most bytes of one."""
@@ -51,7 +51,7 @@ def is_live(path: str) -> bool:
     return path.endswith(".tsv") and LIVE in f"/{path}"
 
 
-def gather(tree: Path, paths: Iterable[str], gathering: Gathering) -> list[str]:
+def gather(tree: Path, paths: Iterable[str], gathering: MetricCollector) -> list[str]:
     """Adds the metrics of the files below `tree` to `gathering`. Returns the paths of files above 64 MiB, which are not read.
 
     A name that an earlier file has is not read again.
@@ -109,7 +109,7 @@ def of_lines(text: str) -> Iterator[object]:
 def numbers(value: object, before: str = "", depth: int = 0) -> Iterator[tuple[str, float]]:
     """Yields the numbers of a JSON object, with nested names joined by `/`."""
     for name, found in value.items() if isinstance(value, dict) else ():
-        known = number(found)
+        known = number_from_json(found)
         if known is not None:
             yield f"{before}{name}", known
         elif depth < DEEPEST:
@@ -127,7 +127,7 @@ def of_table(path: str, text: str) -> Iterator[tuple[dict[str, float], float]]:
             return
         names = [live_name(path)] * len(head) if is_live(path) else head
         for row in rows:
-            known = {column: value for column, cell in enumerate(row[: len(head)]) if (value := number_in(cell)) is not None}
+            known = {column: value for column, cell in enumerate(row[: len(head)]) if (value := parse_float(cell)) is not None}
             step = known.get(head.index(counter))
             values = {names[at]: value for at, value in known.items() if head[at] not in (*COUNTERS, "timestamp")}
             if step is not None and values:

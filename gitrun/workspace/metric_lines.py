@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gitrun import model
-from gitrun.model.metrics import STEP, Gathering, Steps, as_float
+from gitrun.model.metrics import STEP, MetricCollector, Steps, as_float
 from gitrun.process.output_lines import Lines, open_regular, pieces
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def rules_for(plan: Plan, patterns: tuple[tuple[str, str], ...] = ()) -> MetricR
     `patterns` come from the settings; patterns of the operation's entry turn the two rules off.
     """
     own = plan.patterns
-    given = model.metric_patterns.read_patterns(plan.params.metrics, "--metric") if plan.params.metrics else ()
+    given = model.metric_patterns.parse_patterns(plan.params.metrics, "--metric") if plan.params.metrics else ()
     named = {**dict(patterns), **dict(own), **dict(given)}
     # a program that prints its flags prints a number only for a number: `loss: 0.3` is no echo of loss=hinge
     numbers = {name: number for name, value in plan.flags.items() if (number := as_number(value)) is not None}
@@ -99,7 +99,7 @@ class Scanner:
     """Gathers metrics by the two rules from a program's output, piece by piece while it is written."""
 
     def __init__(self, flags: Mapping[str, float] | None = None) -> None:
-        self.gathering = Gathering(echoes=flags)
+        self.gathering = MetricCollector(echoes=flags)
         self._streams = (Stream(), Stream())
         self._names: dict[bytes, str] = {}
         # Python compiles each in a millisecond: only if an output has something to find

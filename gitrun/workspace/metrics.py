@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from gitrun import workspace
-from gitrun.model.metrics import Gathered, Gathering, Metrics
+from gitrun.model.metrics import CollectedMetrics, MetricCollector, Metrics
 from gitrun.process import output_lines
 from gitrun.workspace.logged_metrics import Logged
 from gitrun.workspace.metric_lines import MetricRules, Scanner, read_rules, scan
@@ -74,7 +74,7 @@ class Meter:
             self._searching().look(self._size)
         is_reading_files = self._look_at_files()
         files = self._files.gatherings() if self._files else ()
-        now = Gathered((*self._told(), *files)).metrics()
+        now = CollectedMetrics((*self._told(), *files)).metrics()
         if now.pack() != self._shown.pack():
             self._shown, self._pause = now, SOONEST
             self._live.show_metrics(now)
@@ -101,10 +101,10 @@ class Meter:
             if self._rules.patterns:
                 self._searching().finish()
             files = of_files(outcome, tree, say, progress) if tree else ()
-            self._found = self._record(Gathered((*self._told(), *files)), say)
+            self._found = self._record(CollectedMetrics((*self._told(), *files)), say)
         return self._found
 
-    def _told(self) -> Iterator[Gathering]:
+    def _told(self) -> Iterator[MetricCollector]:
         """Yields what the log, the patterns and the rules have gathered so far, in order of precedence."""
         yield self._logged.gathering
         if self._search:
@@ -127,7 +127,7 @@ class Meter:
         )
         return self._search
 
-    def _record(self, gathered: Gathered, say: Callable[[str], None]) -> Metrics:
+    def _record(self, gathered: CollectedMetrics, say: Callable[[str], None]) -> Metrics:
         """Writes the points to `live.series`. Returns the summary of all metrics."""
         if self._logged.is_cut:
             say("of the metrics that were logged only the first 256 MiB are recorded")
@@ -154,12 +154,12 @@ class Progress:
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say, self._begun, self._moments = say, time.monotonic(), list(TELLING)
 
-    def turn(self, *sources: Iterator[Gathering] | Gathering) -> None:
+    def turn(self, *sources: Iterator[MetricCollector] | MetricCollector) -> None:
         """Prints the line if it is due."""
         if not self._moments or time.monotonic() - self._begun < self._moments[0]:
             return
         self._moments.pop(0)
-        every = [one for source in sources for one in ([source] if isinstance(source, Gathering) else source)]
+        every = [one for source in sources for one in ([source] if isinstance(source, MetricCollector) else source)]
         count = sum(series.count for one in every for series in one.series.values())
         self._say(f"recording metrics: {count:,} points read so far")
 
@@ -172,19 +172,19 @@ def measure(live: Live, outcome: Outcome, tree: Path | None, say: Callable[[str]
     return (meter or Meter(live, read_rules(live.directory))).finish(outcome, tree, say)
 
 
-def of_files(outcome: Outcome, tree: Path, say: Callable[[str], None], progress: Progress) -> Iterator[Gathering]:
+def of_files(outcome: Outcome, tree: Path, say: Callable[[str], None], progress: Progress) -> Iterator[MetricCollector]:
     """Yields what the event files and metric files of an attempt hold. Says which could not be read."""
     paths = [file.path for file in outcome.files]
     if events := [path for path in paths if EVENTS in path]:
         # imported late: few runs leave event files
-        gathering = Gathering()
+        gathering = MetricCollector()
         if not workspace.tensorboard.gather(
             tree, events, outcome.started.timestamp(), gathering, lambda: progress.turn(gathering)
         ):
             say("not all of the event files could be read: they are too large")
         yield gathering
     if any(path.endswith((".json", ".csv", ".tsv")) for path in paths):
-        gathering = Gathering()
+        gathering = MetricCollector()
         large = workspace.metric_files.gather(tree, paths, gathering)
         if large:
             say(f"not read for metrics, for they have more than 64 MiB: {', '.join(large)}")

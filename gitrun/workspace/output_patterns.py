@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from gitrun.errors import CannotRun
-from gitrun.model.metrics import Gathering, number_in
+from gitrun.model.metrics import MetricCollector, parse_float
 from gitrun.process import output_lines
 from gitrun.process.run import Beside
 from gitrun.workspace.metric_lines import RULES
@@ -23,7 +23,7 @@ class Search:
     """Gathers the matches of the patterns in a live record's rules."""
 
     def __init__(self, directory: Path, output: Path, switches: Path) -> None:
-        self.gathering = Gathering()
+        self.gathering = MetricCollector()
         self.problem = ""
         files = (Path(output_lines.__file__), directory / RULES, output, switches)
         # -I and -S: imports nothing from the user's environment, and starts sooner
@@ -90,7 +90,7 @@ class Search:
 
     def _add(self, told: list[tuple[dict[str, str], str | None]]) -> None:
         for found, step in told:
-            if step is not None and (given := number_in(step)) is not None:
+            if step is not None and (given := parse_float(step)) is not None:
                 self.gathering.steps.give(given)
-            numbers = {name: number_in(text) for name, text in found.items()}
+            numbers = {name: parse_float(text) for name, text in found.items()}
             self.gathering.add_all({name: value for name, value in numbers.items() if value is not None})

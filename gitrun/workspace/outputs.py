@@ -16,7 +16,7 @@ from gitrun.errors import GitFailed
 from gitrun.git.locks import make_private
 from gitrun.git.objects import EXECUTABLE, FILE, LINK, Entry
 from gitrun.git.status import WorktreeStatus, read_status
-from gitrun.model.run import DEEPEST, DIRECTORY, File, kept_name
+from gitrun.model.run import DIRECTORY, MAX_DEPTH, File, kept_name
 from gitrun.store.commits import import_blobs, quoted, scratch, write_blobs
 from gitrun.workspace import beside
 from gitrun.workspace.erase import erase
@@ -97,7 +97,7 @@ def collect(place: Place, limit: int) -> Produced:
     there += sorted(path for path in expand(top, bare, opens=not place.shared) if ours(path, linked))
     cleaned = filters(place.git, there)
     lfs = {path for path, name in cleaned.items() if name == "lfs"}
-    apart = {path for path in there if path.count(b"/") > DEEPEST}
+    apart = {path for path in there if path.count(b"/") > MAX_DEPTH}
     # git-lfs keeps large files out of git's objects
     apart |= {path for path in there if path not in lfs and os.lstat(top + b"/" + path).st_size > limit}
     apart |= ignored.difference(there)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from gitrun.errors import UnknownRun
 from gitrun.git.objects import Objects
-from gitrun.model import encode
-from gitrun.model.run import RUNNING, File, Run, kept_name, short
+from gitrun.model import record_files
+from gitrun.model.run import RUNNING, File, Run, kept_name, short_id
 from gitrun.store.kept_files import kept, unpack
 from gitrun.store.live import directory_of
 
@@ -27,7 +27,7 @@ def copy_file(git: Git, run: Run, what: str, path: str | None, sink: BinaryIO) -
     Kept files are copied in pieces, since they may be large. Raises UnknownRun if the run has no such file.
     """
     beside = kept(git, run.id, run.attempt.id)
-    place = beside / (encode.OUTPUT if path is None else kept_name(path))
+    place = beside / (record_files.OUTPUT if path is None else kept_name(path))
     if path is None and what == OUTPUT and run.status == RUNNING:
         place = directory_of(git.state, run.id) / "output"
     if path is not None and what != SOURCE:
@@ -40,7 +40,7 @@ def copy_file(git: Git, run: Run, what: str, path: str | None, sink: BinaryIO) -
     elif path is not None:
         sink.write(recorded_file(git, run, what, os.path.normpath(path)))
     else:
-        name = f"{run.attempt.id}:{encode.FLAGS}" if what == FLAGS else f"{run.attempt.left}:{encode.OUTPUT}"
+        name = f"{run.attempt.id}:{record_files.FLAGS}" if what == FLAGS else f"{run.attempt.left}:{record_files.OUTPUT}"
         sink.write(recorded(git, name) or b"")
 
 
@@ -49,7 +49,7 @@ def recorded_file(git: Git, run: Run, what: str, path: str) -> bytes:
     made = next((file for file in run.attempt.files if file.path == path), None) if what != SOURCE else None
     if made and (data := content(git, run.attempt.left, made)) is not None:
         return data
-    name, known = f"{run.attempt.id if what == SOURCE else run.attempt.left}:{path}", short(run.id)
+    name, known = f"{run.attempt.id if what == SOURCE else run.attempt.left}:{path}", short_id(run.id)
     if git.attempt("cat-file", "-t", name).stdout == b"tree\n":
         raise UnknownRun(f"'{path}' is a directory of run {known}", f"git run ls {known} lists its files")
     done = git.attempt("cat-file", "--filters", name)

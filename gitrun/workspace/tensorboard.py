@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-    from gitrun.model.metrics import Gathering
+    from gitrun.model.metrics import MetricCollector
 
 
 PREFIX = "events.out.tfevents."
@@ -53,7 +53,9 @@ def event_files(paths: Iterable[str]) -> list[str]:
     return sorted(found, key=lambda path: (os.path.dirname(path), os.path.basename(path)))[:MOST_FILES]
 
 
-def gather(tree: Path, paths: Iterable[str], since: float, gathering: Gathering, turn: Callable[[], object] = int) -> bool:
+def gather(
+    tree: Path, paths: Iterable[str], since: float, gathering: MetricCollector, turn: Callable[[], object] = int
+) -> bool:
     """Gathers the scalars written since `since` from the event files. Returns false if limits cut the reading short.
 
     Tags get their directory as a prefix if files are in several directories, as for training and validation. Calls `turn` after

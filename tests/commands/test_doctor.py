@@ -18,7 +18,7 @@ from repository import ECHO, Repo
 from supervised import owner, runs, said, start, state, until
 
 from gitrun import Project
-from gitrun.model.diagnostics import in_settings, in_version
+from gitrun.model.diagnostics import check_settings, check_version
 from gitrun.upkeep.fsck import of_runs
 
 
@@ -365,12 +365,12 @@ def test_json_says_what_was_found_and_what_was_mended(lived) -> None:
     ids=str,
 )
 def test_settings_that_will_bite_are_named(config, kinds) -> None:
-    assert [one.kind for one in in_settings(config)] == kinds
+    assert [one.kind for one in check_settings(config)] == kinds
 
 
 def test_an_old_git_is_named() -> None:
-    assert [one.kind for one in in_version("git version 2.30.2")] == ["old-git"]
-    assert list(in_version("git version 2.36.0")) == list(in_version("git version 3.0.1 (Apple Git-1)")) == []
+    assert [one.kind for one in check_version("git version 2.30.2")] == ["old-git"]
+    assert list(check_version("git version 2.36.0")) == list(check_version("git version 3.0.1 (Apple Git-1)")) == []
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from gitrun import Project
-from gitrun.model.text import columns
+from gitrun.model.text import count_columns
 from gitrun.render.text import line_of
 
 KEYS = {
@@ -47,9 +47,9 @@ def test_list_has_a_row_a_run_aligned(two) -> None:
 
 def test_list_is_aligned_by_what_a_terminal_shows() -> None:
     rows = [["学習.py", "x=1"], ["e\u0301.py", "x=2"], ["longer.py", "x=3 学学"]]
-    widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(count_columns, column)) for column in zip(*rows, strict=True)]
     lines = [line_of(row, widths, 99) for row in rows]
-    assert {columns(line[: line.index("x=")]) for line in lines} == {11}
+    assert {count_columns(line[: line.index("x=")]) for line in lines} == {11}
     assert line_of(rows[2], widths, 18) == "longer.py  x=3 学…"
     assert line_of(rows[2], widths, 17) == "longer.py  x=3 …"
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from runs_made_up import WHEN
 
 from gitrun.errors import BadRun
-from gitrun.model import decode, encode
+from gitrun.model import decode, encode, record_files
 from gitrun.model.flags import Flags
 from gitrun.model.metrics import Metrics
 from gitrun.model.plan import Outcome, Plan, Source
@@ -27,32 +27,32 @@ END = b"\n[[files]]\npath = 'a'\n"
 
 
 def flags_read(flags: Flags) -> Flags:
-    return decode.read_flags(encode.flags_toml(flags))
+    return decode.read_flags(encode.encode_flags(flags))
 
 
 @given(st.dictionaries(TEXT, VALUES, max_size=4))
 def test_flags_are_read_as_they_were_written_each_on_a_line_of_its_own(values) -> None:
     flags = Flags(values)
     assert repr(flags_read(flags)) == repr(flags)
-    assert encode.flags_toml(flags).count(b"\n") == len(flags)
+    assert encode.encode_flags(flags).count(b"\n") == len(flags)
 
 
 @given(st.dictionaries(TEXT, VALUES, max_size=4), st.randoms())
 def test_equal_flags_are_equal_bytes_in_whatever_order_they_came(values, random) -> None:
     items = list(values.items())
     random.shuffle(items)
-    assert encode.flags_toml(Flags(dict(items))) == encode.flags_toml(Flags(values))
+    assert encode.encode_flags(Flags(dict(items))) == encode.encode_flags(Flags(values))
 
 
 def test_int_and_float_keep_their_kind() -> None:
-    assert encode.flags_toml(Flags({"b": 1.0, "a": 1, "c": True, "d": None})) == b"a = 1\nb = 1.0\nc = true\n"
+    assert encode.encode_flags(Flags({"b": 1.0, "a": 1, "c": True, "d": None})) == b"a = 1\nb = 1.0\nc = true\n"
 
 
 def test_outcome_is_read_as_it_was_written() -> None:
     files = (File("made", 3, "c" * 64, "git"), File("b\\xff", 1 << 40, "d" * 64, "local"))
     metrics = Metrics({"loss": 0.5, "acc": float("inf")})
     outcome = Outcome("error", 3, WHEN, WHEN + timedelta(seconds=2), 2.0, metrics=metrics, files=files)
-    result = decode.parse_toml(encode.result_toml(outcome), encode.RESULT)
+    result = decode.parse_toml(encode.encode_result(outcome), record_files.RESULT)
     assert (result["status"], result["exit_status"], result["started"], result["duration"]) == ("error", 3, WHEN, 2.0)
     assert decode.read_metrics(result["metrics"]) == metrics
     assert tuple(map(decode.read_file, result["files"])) == files
@@ -64,36 +64,38 @@ def made(count: int, stored: str = "git") -> tuple[File, ...]:
 
 def test_a_result_of_very_many_files_is_read_as_it_was_written() -> None:
     files = made(9_000)
-    data = encode.result_toml(Outcome("completed", 0, WHEN, WHEN, 2.0, files=files))
-    assert len(data) > decode.LIMIT
-    result = decode.parse_toml(data, encode.RESULT)
+    data = encode.encode_result(Outcome("completed", 0, WHEN, WHEN, 2.0, files=files))
+    assert len(data) > decode.MAX_TOML
+    result = decode.parse_toml(data, record_files.RESULT)
     assert (result["status"], tuple(map(decode.read_file, result["files"]))) == ("completed", files)
 
 
 def test_files_that_a_result_has_no_room_for_are_counted_and_none_of_those_that_are_kept_beside_it() -> None:
     files = (*made(80_000), *made(10_000, "local"))
-    data = encode.result_toml(Outcome("completed", 0, WHEN, WHEN, 2.0, files=files))
-    assert len(data) <= encode.LONGEST
-    result = decode.parse_toml(data, encode.RESULT)
+    data = encode.encode_result(Outcome("completed", 0, WHEN, WHEN, 2.0, files=files))
+    assert len(data) <= record_files.MAX_RESULT
+    result = decode.parse_toml(data, record_files.RESULT)
     assert result["files_left_out"] == len(files) - len(result["files"]) > 0
     assert sum(file["stored"] == "local" for file in result["files"]) == 10_000
 
 
 def test_a_result_that_names_very_many_shared_files_is_read() -> None:
     shared = tuple(f"{number:0200}" for number in range(10_000))
-    result = decode.parse_toml(encode.result_toml(Outcome("completed", 0, WHEN, WHEN, 2.0, shared=shared)), encode.RESULT)
+    result = decode.parse_toml(
+        encode.encode_result(Outcome("completed", 0, WHEN, WHEN, 2.0, shared=shared)), record_files.RESULT
+    )
     assert result["shared_left_out"] == len(shared) - len(result["shared"]) > 0
 
 
 @pytest.mark.parametrize("data", [b"a = 1\n" + b"#" * (1 << 20) + END, b"a = '''\n" + END * 90_000 + b"'''"])
 def test_a_result_that_is_long_in_another_way_is_a_bad_run(data) -> None:
     with pytest.raises(BadRun, match=r"^.gitrun/result.toml "):
-        decode.parse_toml(data, encode.RESULT)
+        decode.parse_toml(data, record_files.RESULT)
 
 
 def test_annotations_are_read_as_they_were_written() -> None:
     notes = Notes("a\nlabel", ("a", "b"), (Comment("why", "A User", WHEN), Comment("not", "", None)), marked=True)
-    assert decode.read_notes(encode.notes_toml(notes)) == notes
+    assert decode.read_notes(encode.encode_notes(notes)) == notes
 
 
 @pytest.mark.parametrize(
@@ -117,7 +119,7 @@ def test_annotations_of_another_kind_are_passed_over(found) -> None:
 
 @pytest.mark.parametrize("value", [True, "1", 1 << 64, None, [1]])
 def test_number_that_is_none_is_passed_over(value) -> None:
-    assert decode.whole({"n": value}, "n") is None
+    assert decode.get_int({"n": value}, "n") is None
 
 
 def test_metric_that_no_float_can_hold_is_passed_over() -> None:
@@ -135,11 +137,11 @@ def test_metric_that_no_float_can_hold_is_passed_over() -> None:
     ],
 )
 def test_time_is_utc_or_none(written, found) -> None:
-    assert decode.when({"t": written}, "t") == found
+    assert decode.get_time({"t": written}, "t") == found
 
 
 def test_message_has_a_subject_of_one_line_and_the_two_trailers() -> None:
-    message = encode.message("run a.py\nx=1 " + "y" * 300, "attempt").decode()
+    message = encode.commit_message("run a.py\nx=1 " + "y" * 300, "attempt").decode()
     subject, empty, *rest = message.split("\n")
     assert (len(subject), subject[:13], empty) == (200, "run a.py x=1 ", "")
     assert rest == ["Gitrun-Kind: attempt", "Gitrun-Format: 1", ""]
@@ -147,7 +149,7 @@ def test_message_has_a_subject_of_one_line_and_the_two_trailers() -> None:
 
 @given(TEXT)
 def test_message_that_a_program_has_a_hand_in_forges_no_trailer(text) -> None:
-    lines = encode.message(f"run {text}\n\nGitrun-Kind: merge", "result").decode().split("\n")
+    lines = encode.commit_message(f"run {text}\n\nGitrun-Kind: merge", "result").decode().split("\n")
     assert [line for line in lines if line.startswith("Gitrun-Kind: ")] == ["Gitrun-Kind: result"]
 
 

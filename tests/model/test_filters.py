@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from runs_made_up import made_up
 
-from gitrun.model.filters import FilterError, read_filter
+from gitrun.model.filters import FilterError, parse_filter
 from gitrun.model.flags import Flags
 from gitrun.model.metrics import Metrics, Summary
 
@@ -39,7 +39,7 @@ RUN = replace(
     ],
 )  # fmt: skip
 def test_filter_holds(text) -> None:
-    assert read_filter(text)(RUN)
+    assert parse_filter(text)(RUN)
 
 
 @pytest.mark.parametrize(
@@ -51,33 +51,33 @@ def test_filter_holds(text) -> None:
     ],
 )  # fmt: skip
 def test_filter_does_not_hold(text) -> None:
-    assert not read_filter(text)(RUN)
+    assert not parse_filter(text)(RUN)
 
 
 def test_and_binds_closer_than_or() -> None:
-    assert read_filter("opt=adam or opt=sgd and lr>1")(RUN)
+    assert parse_filter("opt=adam or opt=sgd and lr>1")(RUN)
 
 
 @pytest.mark.parametrize("word", ["2024", "1.10", "true", "null", "1e3"])
 def test_label_is_the_word_as_it_stands(word) -> None:
     run = made_up(label=word, branch=word)
-    assert read_filter(f"label={word} and branch={word} and label in [x, {word}] and label contains {word}")(run)
-    assert read_filter(f"label='{word}' and label!=2025 and label>0")(run)
+    assert parse_filter(f"label={word} and branch={word} and label in [x, {word}] and label contains {word}")(run)
+    assert parse_filter(f"label='{word}' and label!=2025 and label>0")(run)
 
 
 def test_times_compare_with_dates() -> None:
     started = made_up("b" * 40, "a").attempt.started or made_up("b" * 40, "a").attempt.created
     run = replace(RUN, attempt=replace(RUN.attempt, started=started))
-    assert read_filter(f"started>={started.date().isoformat()}")(run)
-    assert not read_filter("started<2000-01-01")(run)
-    assert read_filter("started=2026-11 and started!=2025 and started in [2026-11-22] and stopped>=2026-11-22T00:00:00Z")(run)
-    assert read_filter("started=2026-11-22T10:14:03.123456Z and started='2026-11-22 10:14'")(run)
+    assert parse_filter(f"started>={started.date().isoformat()}")(run)
+    assert not parse_filter("started<2000-01-01")(run)
+    assert parse_filter("started=2026-11 and started!=2025 and started in [2026-11-22] and stopped>=2026-11-22T00:00:00Z")(run)
+    assert parse_filter("started=2026-11-22T10:14:03.123456Z and started='2026-11-22 10:14'")(run)
 
 
 @pytest.mark.parametrize("text", ["started>yesterday", "stopped<2.weeks", "started=today", "started in [now]", "stopped>2026"])
 def test_time_in_other_words_is_refused_with_the_forms_that_are_taken(text) -> None:
     with pytest.raises(FilterError, match="is no date") as raised:
-        read_filter(text)
+        parse_filter(text)
     assert raised.value.hint.startswith("write 2026-11-01 or 2026-11-01T12:00:00Z")
 
 
@@ -87,19 +87,19 @@ def test_time_in_other_words_is_refused_with_the_forms_that_are_taken(text) -> N
 )
 def test_caret_shows_where_it_does_not_read(text, place) -> None:
     with pytest.raises(FilterError) as raised:
-        read_filter(text)
+        parse_filter(text)
     assert raised.value.detail == f"  {text}\n  {' ' * place}^"
 
 
 def test_deep_nesting_is_refused() -> None:
     with pytest.raises(FilterError, match="nested too deeply"):
-        read_filter("(" * 5000 + "lr<1" + ")" * 5000)
+        parse_filter("(" * 5000 + "lr<1" + ")" * 5000)
 
 
 @given(st.text())
 def test_any_text_is_read_or_refused(text) -> None:
     try:
-        found = read_filter(text)(RUN)
+        found = parse_filter(text)(RUN)
     except FilterError as error:
         found = error.detail
     assert isinstance(found, bool | str)

@@ -19,13 +19,13 @@ from gitrun.model.flags import (
     Flags,
     Typed,
     Value,
-    defaults,
+    default_values,
     format_value,
     parse_flags,
     parse_value,
+    resolve_flags,
     same_value,
-    settle,
-    split_word,
+    split_assignment,
 )
 
 plain: st.SearchStrategy[Any] = st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec="utf-8"))
@@ -97,7 +97,7 @@ def test_only_what_would_be_misread_is_quoted(value: Value, text: str) -> None:
 def test_words_become_values_by_name() -> None:
     words = ["lr=0.1", "opt=adam", "x=null", "a-b/c.d_1=a=b", "größe=", "lr=0.2"]
     assert parse_flags(words) == {"lr": 0.2, "opt": "adam", "x": None, "a-b/c.d_1": "a=b", "größe": ""}
-    assert split_word("x='1'") == ("x", "'1'")
+    assert split_assignment("x='1'") == ("x", "'1'")
 
 
 @pytest.mark.parametrize(
@@ -223,19 +223,19 @@ def test_numbers_of_other_kinds_and_paths_become_plain_values() -> None:
 
 
 def test_defaults_are_those_that_are_there() -> None:
-    assert defaults([*echo, Flag("n")]) == {"x": 1.0, "y": 2, "z": "a"}
+    assert default_values([*echo, Flag("n")]) == {"x": 1.0, "y": 2, "z": "a"}
 
 
 def test_given_values_settle_by_the_kind_that_is_declared() -> None:
     typed = {"x": Typed("10"), "y": Typed("null"), "z": Typed("'null'")}
-    settled = settle(echo, typed, operation="echo.py")
+    settled = resolve_flags(echo, typed, operation="echo.py")
     assert {name: exactly(value) for name, value in settled.items()} == {
         "x": exactly(10), "y": exactly(None), "z": exactly("'null'"),
     }  # fmt: skip
 
 
 def test_an_open_set_takes_every_name_and_reads_what_was_typed() -> None:
-    assert settle(None, {"a": Typed("1"), "b": "1", "c": None}, operation="ls") == {
+    assert resolve_flags(None, {"a": Typed("1"), "b": "1", "c": None}, operation="ls") == {
         "a": 1,
         "b": "1",
         "c": None,
@@ -245,22 +245,22 @@ def test_an_open_set_takes_every_name_and_reads_what_was_typed() -> None:
 @pytest.mark.parametrize("force", [True, False])
 def test_a_name_that_no_flag_can_have_is_refused_in_an_open_set(force: bool) -> None:
     with pytest.raises(UsageError, match="not the name of a flag: 'a b'"):
-        settle(None, {"a b": 1}, operation="ls", force=force)
+        resolve_flags(None, {"a b": 1}, operation="ls", force=force)
 
 
 def test_hyphen_and_underscore_are_the_same_in_a_name() -> None:
     declared = [Flag("batch-size", 1), Flag("a-b"), Flag("a_b")]
-    settled = settle(declared, {"batch_size": Typed("8"), "a_b": 1, "a-b": 2}, operation="t.py")
+    settled = resolve_flags(declared, {"batch_size": Typed("8"), "a_b": 1, "a-b": 2}, operation="t.py")
     assert settled == {"batch-size": 8, "a_b": 1, "a-b": 2}
 
 
 def test_an_unknown_flag_is_refused_with_the_known_ones() -> None:
     with pytest.raises(UsageError) as caught:
-        settle(echo, {"a": Typed("0")}, operation="echo.py")
+        resolve_flags(echo, {"a": Typed("0")}, operation="echo.py")
     assert caught.value.message == "echo.py has no flag 'a'"
     assert caught.value.hint == "its flags are: x, y, z; use --force-flags to pass it all the same"
     with pytest.raises(UsageError, match="it has no flags"):
-        settle([], {"a": 1}, operation="echo.py")
+        resolve_flags([], {"a": 1}, operation="echo.py")
 
 
 @pytest.mark.parametrize(
@@ -273,33 +273,33 @@ def test_an_unknown_flag_is_refused_with_the_known_ones() -> None:
 )  # fmt: skip
 def test_a_value_of_another_kind_is_refused(kind: str, text: str, takes: str) -> None:
     with pytest.raises(UsageError, match=f"flag 'x' of train.py takes {takes}, not '{text}'"):
-        settle([Flag("x", kind=kind)], {"x": Typed(text)}, operation="train.py")
+        resolve_flags([Flag("x", kind=kind)], {"x": Typed(text)}, operation="train.py")
 
 
 def test_a_flag_of_text_refuses_a_python_value_of_another_type() -> None:
     with pytest.raises(UsageError, match=r"flag 'z' of echo\.py takes text, not 1"):
-        settle(echo, {"z": 1}, operation="echo.py")
+        resolve_flags(echo, {"z": 1}, operation="echo.py")
 
 
 def test_a_choice_is_compared_by_value_and_others_are_refused() -> None:
     declared = [Flag("n", choices=(1, 2)), Flag("l", kind="list", choices=("a", "b"), many=True)]
-    assert settle(declared, {"n": Typed("1.0"), "l": Typed("[a, b]")}, operation="t.py") == {
+    assert resolve_flags(declared, {"n": Typed("1.0"), "l": Typed("[a, b]")}, operation="t.py") == {
         "n": 1,
         "l": ["a", "b"],
     }
     with pytest.raises(UsageError, match=r"flag 'n' of t\.py takes one of 1, 2, not 'x'"):
-        settle(declared, {"n": Typed("x")}, operation="t.py")
+        resolve_flags(declared, {"n": Typed("x")}, operation="t.py")
     with pytest.raises(UsageError, match="takes one of a, b, not "):
-        settle(declared, {"l": ["c"]}, operation="t.py")
+        resolve_flags(declared, {"l": ["c"]}, operation="t.py")
 
 
 def test_the_default_is_taken_though_it_is_of_another_kind() -> None:
-    assert settle([Flag("x", 1.5, "int")], {"x": Typed("1.5")}, operation="t.py") == {"x": 1.5}
+    assert resolve_flags([Flag("x", 1.5, "int")], {"x": Typed("1.5")}, operation="t.py") == {"x": 1.5}
 
 
 def test_force_takes_unknown_names_and_wrong_kinds() -> None:
     given_values = {"a": Typed("[1]"), "x": Typed("abc"), "z": Typed("1")}
-    assert settle(echo, given_values, operation="echo.py", force=True) == {"a": [1], "x": "abc", "z": "1"}
+    assert resolve_flags(echo, given_values, operation="echo.py", force=True) == {"a": [1], "x": "abc", "z": "1"}
 
 
 @pytest.mark.parametrize(
@@ -313,5 +313,5 @@ def test_force_takes_unknown_names_and_wrong_kinds() -> None:
 def test_a_number_out_of_its_range_is_refused_with_the_range(least, most, text, words):
     flag = Flag("n", 5, "int", least=least, most=most)
     with pytest.raises(UsageError, match=words):
-        settle([flag], {"n": Typed(text)}, operation="train")
-    assert settle([flag], {"n": Typed("5")}, operation="train") == {"n": 5}
+        resolve_flags([flag], {"n": Typed(text)}, operation="train")
+    assert resolve_flags([flag], {"n": Typed("5")}, operation="train") == {"n": 5}

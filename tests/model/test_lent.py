@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gitrun.model.lent import COPY, MOST, Lent, read_lent
+from gitrun.model.lent import COPY, MAX_ENTRIES, Lent, read_lent
 
 OUTSIDE = (
     "..", "../", "../x", "a/../../x", "a/..", "/", "/etc/", "/etc/passwd", "", ".", "./a", "a//b", "a//",
@@ -25,5 +25,5 @@ def test_what_is_no_count_of_lent_files_is_none(number):
 
 
 def test_lent_entries_are_bounded_and_named_once():
-    rows = [{"path": f"d{number // 2}", "how": COPY} for number in range(MOST * 4)]
-    assert read_lent({"lent": rows}) == tuple(Lent(f"d{number}", COPY) for number in range(MOST))
+    rows = [{"path": f"d{number // 2}", "how": COPY} for number in range(MAX_ENTRIES * 4)]
+    assert read_lent({"lent": rows}) == tuple(Lent(f"d{number}", COPY) for number in range(MAX_ENTRIES))

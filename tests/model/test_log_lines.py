@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gitrun.model.log_lines import LogLines
-from gitrun.model.metrics import Gathered
+from gitrun.model.metrics import CollectedMetrics
 from gitrun.workspace.metric_lines import Scanner
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -44,7 +44,7 @@ def test_training_log_has_the_metrics_that_a_person_reads_in_it(path) -> None:
     scanner.feed(0, path.read_bytes())
     scanner.finish()
     rows = [json.loads(line) for line in scanner.gathering.lines()]
-    assert Gathered((scanner.gathering,)).metrics() == EXPECTED[path.stem]["metrics"]
+    assert CollectedMetrics((scanner.gathering,)).metrics() == EXPECTED[path.stem]["metrics"]
     assert [row["step"] for row in rows] == EXPECTED[path.stem]["steps"]
 
 

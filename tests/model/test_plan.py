@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gitrun.errors import UsageError
-from gitrun.model.plan import Request, check
+from gitrun.model.plan import Request, check_request
 
 REFUSED = {
     "nothing to run": {},
@@ -23,7 +23,7 @@ REFUSED = {
 @pytest.mark.parametrize(("words", "fields"), REFUSED.items(), ids=REFUSED)
 def test_contradiction_is_refused(words, fields) -> None:
     with pytest.raises(UsageError, match=words):
-        check(Request(**fields))
+        check_request(Request(**fields))
 
 
 def test_what_was_not_asked_for_is_not_given() -> None:

@@ -11,7 +11,7 @@ import pytest
 from runs_made_up import made_up
 
 from gitrun.model.metrics import Metrics
-from gitrun.model.run import Params, as_json, attempt_as_json, restart_needed, rfc3339, run_params_for_restart
+from gitrun.model.run import Params, as_json, attempt_as_json, restart_needed, rfc3339_text, run_params_for_restart
 
 KEYS = {
     "id", "operation", "status", "flags", "given", "label", "tags", "comments", "marked", "started", "stopped", "duration",
@@ -52,7 +52,7 @@ def test_flags_that_get_returns_are_a_plain_dict_of_its_own() -> None:
 
 def test_times_are_rfc3339_in_utc() -> None:
     time = datetime(2026, 11, 22, 12, 14, 3, tzinfo=timezone(timedelta(hours=2)))
-    assert rfc3339(time) == "2026-11-22T10:14:03.000000Z"
+    assert rfc3339_text(time) == "2026-11-22T10:14:03.000000Z"
 
 
 @pytest.mark.parametrize("status", ["error", "pending", "staged"])

@@ -7,15 +7,15 @@ import random
 import pytest
 
 from gitrun.model.secrets import (
-    FILES,
-    LONGEST,
-    NAMES,
+    DESCRIPTIONS,
+    MAX_SECRET,
+    SECRET_FILES,
     Scanner,
+    find_secret,
     is_secret_file,
     is_secret_value,
     secrets_in_flags,
     secrets_in_words,
-    shape,
 )
 
 HEX, B64 = "0123456789abcdef" * 8, "AbCdEfGhIjKlMnOpQrStUvWxYz0123456789" * 8
@@ -53,7 +53,7 @@ KEYS = {
     ".vault_pass.txt", ".gem/credentials", ".cargo/credentials.toml", ".m2/settings.xml", "ops.agekey",
 ])  # fmt: skip
 def test_credential_files_are_secrets(path):
-    assert is_secret_file(path, FILES)
+    assert is_secret_file(path, SECRET_FILES)
 
 
 @pytest.mark.parametrize("path", [
@@ -66,7 +66,7 @@ def test_credential_files_are_secrets(path):
     "history.csv", "env.py", "train_history.json", "wp-config-sample.php", "terraform.tf", "token_dim.txt",
 ])  # fmt: skip
 def test_files_that_resemble_credentials_are_none(path):
-    assert not is_secret_file(path, FILES)
+    assert not is_secret_file(path, SECRET_FILES)
 
 
 def test_the_last_pattern_that_fits_counts():
@@ -141,11 +141,11 @@ def test_words_that_resemble_a_secret_are_not_found(words):
 def test_every_shape_is_found_wherever_it_stands(what):
     key = KEYS[what].encode()
     for text in (key, b"x = '" + key + b"'\n", b"\0\1" + key + b"\0", b"\n" * 5000 + key + b" " * 5000):
-        assert shape(text) == what
+        assert find_secret(text) == what
 
 
 def test_every_name_of_a_shape_is_tested():
-    assert set(KEYS) == set(NAMES.values())
+    assert set(KEYS) == set(DESCRIPTIONS.values())
 
 
 @pytest.mark.parametrize("text", [
@@ -158,13 +158,13 @@ def test_every_name_of_a_shape_is_tested():
     , HEX, B64, "=" * 99,
 ])  # fmt: skip
 def test_texts_that_resemble_a_key_are_none(text):
-    assert shape(text.encode()) == ""
+    assert find_secret(text.encode()) == ""
 
 
 @pytest.mark.parametrize("what", KEYS)
 def test_content_in_pieces_is_read_as_a_whole(what):
     chance = random.Random(what)
-    for place in (0, 1, LONGEST - 5, LONGEST, 300_000, 600_003):
+    for place in (0, 1, MAX_SECRET - 5, MAX_SECRET, 300_000, 600_003):
         text = b"ab cd\n" * (place // 6) + b"\n" * (place % 6) + KEYS[what].encode() + b"\n" * chance.choice([0, 1, 5000])
         scanner = Scanner()
         while text:
@@ -178,6 +178,6 @@ def test_a_longer_word_in_pieces_is_no_key():
     word = b"x" + KEYS["a Hugging Face token"].encode() + b"more"
     for cut in range(1, len(word)):
         scanner = Scanner()
-        scanner.feed(b"\n" * LONGEST + word[:cut])
+        scanner.feed(b"\n" * MAX_SECRET + word[:cut])
         scanner.feed(word[cut:])
         assert scanner.close() == ""

@@ -6,7 +6,17 @@ import pytest
 
 from gitrun.commands.install_docs import SHARE
 from gitrun.errors import UsageError
-from gitrun.model.settings import NAMES, OF_RUNS, READERS, Settings, require_sound, seconds, settings_from, unknown, wrong
+from gitrun.model.settings import (
+    NAMES,
+    READERS,
+    RUN_SETTINGS,
+    Settings,
+    invalid_settings,
+    parse_duration,
+    read_settings,
+    require_valid,
+    unknown_settings,
+)
 
 SAID = {
     "gitrun.python": ("python3.12",), "gitrun.maxuntracked": ("1k",), "gitrun.maxproduced": ("1k", "2M"),
@@ -15,11 +25,11 @@ SAID = {
 
 
 def test_without_settings_the_defaults_hold() -> None:
-    assert settings_from({"user.name": ("A",)}) == Settings()
+    assert read_settings({"user.name": ("A",)}) == Settings()
 
 
 def test_every_setting_is_read() -> None:
-    assert settings_from(SAID) == Settings("python3.12", 1 << 10, 2 << 20, ("*.secret", "token*"), True, False, stop_grace=90.0)
+    assert read_settings(SAID) == Settings("python3.12", 1 << 10, 2 << 20, ("*.secret", "token*"), True, False, stop_grace=90.0)
 
 
 @pytest.mark.parametrize(
@@ -38,11 +48,11 @@ def test_every_setting_is_read() -> None:
 def test_wrong_setting_is_named_as_it_is_documented_where_it_matters(field, name, value) -> None:
     config = {name.lower(): (value,), "gitrun.link": ("false",)}
     with pytest.raises(UsageError, match=f"setting {name} takes .*, not '{value}'") as raised:
-        require_sound(config, [field])
+        require_valid(config, [field])
     assert raised.value.hint.startswith(f"git config --show-origin {name} ")
-    assert [said for said, _ in wrong(config)] == [name]
-    assert settings_from(config) == Settings(link=False)
-    require_sound(config, ["link"])
+    assert [said for said, _ in invalid_settings(config)] == [name]
+    assert read_settings(config) == Settings(link=False)
+    require_valid(config, ["link"])
 
 
 @pytest.mark.parametrize("name", ["gitrun.link", "gitrun.lend"])
@@ -50,13 +60,13 @@ def test_wrong_setting_is_named_as_it_is_documented_where_it_matters(field, name
 def test_path_out_of_the_repository_is_refused_with_its_setting(name, path) -> None:
     config = {name: ("true", "data/", path)}
     with pytest.raises(UsageError, match=f"setting {name} takes paths inside the repository, .*, not '{path}'"):
-        require_sound(config, OF_RUNS)
-    assert [said for said, _ in wrong(config)] == [name]
-    require_sound({name: ("true", "data/", "a/..b", "")}, OF_RUNS)
+        require_valid(config, RUN_SETTINGS)
+    assert [said for said, _ in invalid_settings(config)] == [name]
+    require_valid({name: ("true", "data/", "a/..b", "")}, RUN_SETTINGS)
 
 
 def test_setting_that_nobody_reads_is_unknown() -> None:
-    assert unknown(
+    assert unknown_settings(
         {"gitrun.gc.keep": ("1",), "gitrun.fsync": ("1",), "gitrun.maxuntraked": ("1m",), "hook.gitrun-x.event": ("x",)}
     ) == ["gitrun.maxuntraked"]
 
@@ -71,10 +81,10 @@ def test_every_field_is_read_from_a_setting_that_the_man_page_has() -> None:
     ("text", "value"), [("90", 90), ("30s", 30), ("5m", 300), ("1h30m", 5400), ("1d", 86400), (".5s", 0.5)]
 )
 def test_duration_is_read(text, value) -> None:
-    assert seconds(text) == value
+    assert parse_duration(text) == value
 
 
 @pytest.mark.parametrize("text", ["", "0", "-5", "1x", "5m ", "m", "1h30", "1e3s", "٣s", "inf", "9" * 400])
 def test_what_is_no_duration_is_refused(text) -> None:
     with pytest.raises(UsageError, match="not a duration"):
-        seconds(text)
+        parse_duration(text)

@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitrun.model.text import (
-    LABEL,
-    columns,
+    MAX_LABEL,
+    count_columns,
+    cut_to_columns,
     duration_text,
     either_text,
     ending_text,
-    fitting,
+    hide_passwords,
     label_text,
     limit_text,
     number_text,
@@ -22,7 +23,6 @@ from gitrun.model.text import (
     safe_lines,
     safe_text,
     size_text,
-    without_passwords,
 )
 
 HOSTILE = "\x1b]52;c;eA==\x07 \x9b31m \u202e \u2066 \u200b \ufeff \x7f \r\n \u2028 \udcff \U000e0041"
@@ -77,15 +77,15 @@ def test_size_is_said_in_the_unit_that_suits_it(size, text) -> None:
     ("text", "wide"), [("loss", 4), ("学習率", 6), ("é", 1), ("e\u0301", 1), ("🚀 x", 4), ("ﾊﾝ", 2), ("", 0)]
 )
 def test_columns_of_a_text_are_those_of_a_terminal(text, wide) -> None:
-    assert columns(text) == wide
+    assert count_columns(text) == wide
 
 
 @given(st.text(st.sampled_from("ab学🚀e\u0301")), st.integers(-1, 9))
 def test_what_fits_is_the_longest_beginning_that_does(text, room) -> None:
-    found = fitting(text, room)
+    found = cut_to_columns(text, room)
     assert text.startswith(found)
-    assert columns(found) <= max(room, 0)
-    assert found == text or columns(text[: len(found) + 1]) > room
+    assert count_columns(found) <= max(room, 0)
+    assert found == text or count_columns(text[: len(found) + 1]) > room
 
 
 @pytest.mark.parametrize(("words", "text"), [([], ""), (["a"], "a"), (["a", "b"], "a or b"), ("abc", "a, b or c")])
@@ -130,7 +130,7 @@ def test_numbers_that_look_different_stay_short() -> None:
     ],
 )
 def test_passwords_in_urls_are_not_said(text, said) -> None:
-    assert without_passwords(text) == said
+    assert hide_passwords(text) == said
 
 
 INVISIBLE = (
@@ -152,5 +152,5 @@ def test_letters_that_people_write_are_shown(text):
 
 @pytest.mark.parametrize("label", ["x" * 5000, "\u3164" * 5000, "日" * 5000, "a\u202e" * 2500, "\U000e0041" * 5000])
 def test_a_long_label_is_shown_by_its_ends(label):
-    assert columns(label_text(label)) <= LABEL
+    assert count_columns(label_text(label)) <= MAX_LABEL
     assert label_text("best") == "best"

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from runs_made_up import made_up
 
-from gitrun.model.filters import PROPERTIES, FilterError, read_filter
+from gitrun.model.filters import PROPERTIES, FilterError, parse_filter
 from gitrun.model.flags import Flags, format_value
 from gitrun.model.run import Notes
-from gitrun.model.text import columns, safe_text
+from gitrun.model.text import count_columns, safe_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +69,7 @@ def with_flags(flags: dict[str, int]) -> Run:
 @given(EXPRESSIONS, st.dictionaries(st.sampled_from("ab"), NUMBERS))
 def test_expression_is_true_where_python_says_so(asked, flags) -> None:
     text, test = asked
-    assert read_filter(text)(with_flags(flags)) == test(flags)
+    assert parse_filter(text)(with_flags(flags)) == test(flags)
 
 
 @given(st.lists(SIMPLE, min_size=1, max_size=4), st.lists(st.sampled_from(("and", "or")), min_size=3), NUMBERS, NUMBERS)
@@ -79,24 +79,24 @@ def test_and_binds_closer_than_or_as_it_does_in_python(parts, words, a, b) -> No
         text += f" {word} {part}"
         tests = [*tests[:-1], [*tests[-1], test]] if word == "and" else [*tests, [test]]
     flags = {"a": a, "b": b}
-    assert read_filter(text)(with_flags(flags)) == any(all(test(flags) for test in some) for some in tests)
+    assert parse_filter(text)(with_flags(flags)) == any(all(test(flags) for test in some) for some in tests)
 
 
 @given(st.text() | st.lists(WORDS).map("".join) | st.lists(WORDS).map(" ".join))
 def test_whatever_is_written_is_read_or_the_place_where_it_ends_is_shown(text) -> None:
     run = replace(made_up(flags={"a": 1}), notes=Notes(tags=("x",)))
     try:
-        found = read_filter(text)(run)
+        found = parse_filter(text)(run)
     except FilterError as error:
         shown, _, caret = (error.detail or "").rpartition("\n")
-        room = range(2, columns(shown) + 1)
+        room = range(2, count_columns(shown) + 1)
         found = (shown == f"  {safe_text(text)}" and caret.strip(" ") == "^" and caret.index("^") in room) or error.detail
     assert isinstance(found, bool)
 
 
 def test_caret_stands_below_what_does_not_read_however_it_is_shown() -> None:
     with pytest.raises(FilterError) as raised:
-        read_filter("\x1b日 & 1")
+        parse_filter("\x1b日 & 1")
     assert raised.value.detail == "  \\x1b日 & 1\n         ^"
 
 
@@ -110,8 +110,8 @@ def test_flag_is_equal_to_itself_as_it_is_typed(name, value) -> None:
     run = made_up(flags=Flags({name: value}))
     text = format_value(value)
     if not isinstance(value, list):
-        assert read_filter(f"flag:{name}={quoted(text)}")(run)
-        assert not read_filter(f"flag:{name}!={quoted(text)}")(run)
+        assert parse_filter(f"flag:{name}={quoted(text)}")(run)
+        assert not parse_filter(f"flag:{name}!={quoted(text)}")(run)
 
 
 def quoted(text: str) -> str:

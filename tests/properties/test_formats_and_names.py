@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from runs_made_up import made_up
 
 from gitrun.errors import UnknownRun, UsageError
-from gitrun.model.flags import Flags, is_name
+from gitrun.model.flags import Flags, is_flag_name
 from gitrun.model.run import is_id
-from gitrun.model.run_names import choose, digits_of, id_named
+from gitrun.model.run_names import find_by_name, find_id, parse_id_prefix
 from gitrun.model.text import safe_text
 from gitrun.views.formats import ATOMS, TIME_FORMS, TIMES, read_format
 
@@ -66,7 +66,7 @@ def test_format_says_its_pieces_one_after_the_other(pieces) -> None:
     assert read_format("".join(texts))(RUN, NOW) == "".join(said)
 
 
-@given(st.text(st.characters(categories=("L", "Nd")), min_size=1, max_size=12).filter(is_name), st.integers())
+@given(st.text(st.characters(categories=("L", "Nd")), min_size=1, max_size=12).filter(is_flag_name), st.integers())
 def test_every_flag_can_be_asked_for_by_its_name(name, value) -> None:
     assert read_format(f"%(flag:{name})")(made_up(flags=Flags({name: value})), NOW) == str(value)
 
@@ -77,26 +77,26 @@ def test_beginning_of_an_id_means_that_run_or_names_all_that_it_may_mean(ids, le
     digits = wanted[:length].upper() if upper else wanted[:length]
     alike = [run for run in ids if run.startswith(digits.lower())]
     if len(alike) == 1:
-        assert id_named(before + digits, ids) == wanted
+        assert find_id(before + digits, ids) == wanted
         return
     with pytest.raises(UnknownRun, match=f"short for {len(alike)} runs"):
-        id_named(before + digits, ids)
+        find_id(before + digits, ids)
 
 
 @given(IDS, st.integers(4, 12))
 def test_ids_that_begin_alike_are_told_apart(run, length) -> None:
     other = run[:length] + ("0" if run[length] != "0" else "1") + run[length + 1 :]
     with pytest.raises(UnknownRun, match="short for 2 runs"):
-        id_named(run[:length], [run, other])
-    assert {id_named(run[: length + 1], [run, other]), id_named(other[: length + 1], [run, other])} == {run, other}
+        find_id(run[:length], [run, other])
+    assert {find_id(run[: length + 1], [run, other]), find_id(other[: length + 1], [run, other])} == {run, other}
 
 
 @given(st.text())
 def test_what_is_no_beginning_of_an_id_is_never_taken_for_one(name) -> None:
-    digits = digits_of(name)
+    digits = parse_id_prefix(name)
     assert digits == "" or (4 <= len(digits) <= 40 and set(digits) <= set("0123456789abcdef"))
     assume(not digits)
-    assert id_named(name, [RUN.id]) is None
+    assert find_id(name, [RUN.id]) is None
 
 
 @given(st.text() | IDS | IDS.map(lambda run: run[:39]))
@@ -108,7 +108,7 @@ def test_only_forty_hex_digits_are_an_id(name) -> None:
 def test_run_of_no_name_is_refused_in_words_that_are_safe(name, labels) -> None:
     runs = [made_up(f"{place:040x}", label=label) for place, label in enumerate(labels)]
     try:
-        found = choose(name, runs)
+        found = find_by_name(name, runs)
         is_right = name in {found.operation, found.notes.label}
     except UnknownRun as error:
         is_right = safe_text(error.message) == error.message

@@ -8,7 +8,7 @@ import re
 import pytest
 from keyboard import Terminal
 
-from gitrun.model.text import columns, shortened
+from gitrun.model.text import count_columns, shorten
 from gitrun.render.text import Shape, giving_way
 
 FIT = "import gitrun\nlr = 0.1\ngitrun.log({'loss': lr * 2})\n"
@@ -34,10 +34,10 @@ def on_terminal(repo, *words: str, width: int = 80) -> list[str]:
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_long_operation_gives_way_to_time_and_status(fits, width) -> None:
     rows = on_terminal(fits, "list", width=width)
-    assert all("completed" in row and columns(row) <= width for row in rows)
+    assert all("completed" in row and count_columns(row) <= width for row in rows)
     operation = re.split("  +", rows[0])[2]
     assert re.fullmatch("sh -.*….*word", operation)
-    assert columns(operation) <= width // 3
+    assert count_columns(operation) <= width // 3
     assert LONG[-1] in fits.run("list", check=True).stdout
 
 
@@ -75,7 +75,7 @@ def test_columns_are_aligned_in_an_encoding_that_has_no_bytes_for_them(repo) -> 
     [("abcdefgh", 8, "abcdefgh"), ("abcdefgh", 5, "ab…gh"), ("学学学学", 6, "学…学"), ("abc", 1, "…")],
 )
 def test_text_loses_its_middle(text, room, shown) -> None:
-    assert shortened(text, room) == shown
+    assert shorten(text, room) == shown
 
 
 def test_nothing_gives_way_where_there_is_room() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitrun.errors import UsageError
-from gitrun.model.flags import Flag, Typed, defaults, settle
+from gitrun.model.flags import Flag, Typed, default_values, resolve_flags
 from gitrun.scripts.discover import arguments, read_script, warning
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ p.add_argument('--sizes', nargs='+', type=int)
 )
 def test_what_a_program_is_given_as_text_stays_as_it_was_typed(name: str, text: str, value: Value) -> None:
     script = read(IMPORTS["argparse"] + TYPED)
-    assert settle(script.flags, {name: Typed(text)}, operation="tool.py") == {name: value}
+    assert resolve_flags(script.flags, {name: Typed(text)}, operation="tool.py") == {name: value}
 
 
 @pytest.mark.parametrize(
@@ -178,12 +178,12 @@ def test_what_a_program_is_given_as_text_stays_as_it_was_typed(name: str, text: 
 )
 def test_items_of_a_list_of_text_stay_as_they_were_typed(source: str) -> None:
     given = {"x": Typed("[yes, 1.10]")}
-    assert settle(read(source).flags, given, operation="tool.py") == {"x": ["yes", "1.10"]}
+    assert resolve_flags(read(source).flags, given, operation="tool.py") == {"x": ["yes", "1.10"]}
 
 
 def test_text_for_a_type_of_click_that_is_not_known_stays_as_it_was_typed() -> None:
     script = read("import click\n@click.command()\n@click.option('--func', type=lambda text: text)\ndef f(func): ...")
-    settled = settle(script.flags, {"func": Typed("yes")}, operation="tool.py")
+    settled = resolve_flags(script.flags, {"func": Typed("yes")}, operation="tool.py")
     assert arguments(script, {"func": settled["func"] or ""}) == ["--func", "yes"]
 
 
@@ -230,7 +230,7 @@ def test_options_begin_with_what_the_parser_says() -> None:
 def test_what_cannot_be_read_is_said(source: str, reason: str) -> None:
     script = read(IMPORTS["argparse"] + source)
     assert reason in script.partial
-    assert settle(script.flags, {"new": 1}, operation="tool.py", partial=True) == {"new": 1}
+    assert resolve_flags(script.flags, {"new": 1}, operation="tool.py", partial=True) == {"new": 1}
     assert reason in warning(script, "tool.py", {"new": 1})
     assert warning(script, "tool.py", {}) == ""
 
@@ -415,7 +415,7 @@ def test_a_value_outside_the_choices_is_refused() -> None:
         "import jsonargparse\nfrom typing import Literal\ndef f(m: Literal['a', 'b'] = 'a'): ...\njsonargparse.CLI(f)\n"
     )
     with pytest.raises(UsageError, match="takes one of a, b, not 'c'"):
-        settle(script.flags, {"m": "c"}, operation="tool.py")
+        resolve_flags(script.flags, {"m": "c"}, operation="tool.py")
 
 
 def test_a_tuple_of_fixed_length_is_one_option_with_so_many_words() -> None:
@@ -424,7 +424,7 @@ def test_a_tuple_of_fixed_length_is_one_option_with_so_many_words() -> None:
     script = read(source)
     assert arguments(script, {"pair": [2, "z"], "many": [3, 4]}) == ["--pair", "2", "z", "--many", "3", "--many", "4"]
     with pytest.raises(UsageError, match="of 2 values"):
-        settle(script.flags, {"pair": [2]}, operation="tool.py")
+        resolve_flags(script.flags, {"pair": [2]}, operation="tool.py")
 
 
 def test_a_union_takes_values_of_each_of_its_kinds() -> None:
@@ -465,7 +465,7 @@ def test_names_and_defaults_of_tyro_are_those_of_its_markers_and_instances() -> 
     assert kinds(script) == {
         "alpha": (1, "int"), "a.x": (5, "int"), "a.y": (2, "int"), "b.x": (None, "int"), "b.y": (None, "int"),
     }  # fmt: skip
-    assert arguments(script, {**defaults(script.flags), "alpha": 3}) == ["--alpha=3"]
+    assert arguments(script, {**default_values(script.flags), "alpha": 3}) == ["--alpha=3"]
 
 
 def test_what_makes_fields_of_simple_parsing_tells_their_defaults() -> None:
@@ -478,7 +478,7 @@ def test_what_makes_fields_of_simple_parsing_tells_their_defaults() -> None:
 def test_null_is_for_flags_that_can_be_none_and_its_text_for_others(call: str) -> None:
     word = "None" if "tyro" in call else "null"
     script = read(f"{CONFIG}class C:\n    a: str = 'x'\n    b: Optional[str] = 'x'\n    _c: int = 1\n{call}")
-    own = defaults(script.flags)
+    own = default_values(script.flags)
     with pytest.raises(UsageError, match="flag 'a' cannot be null"):
         arguments(script, {"b": "x", "_c": 1})
     with pytest.raises(UsageError, match="flag 'b' cannot be"):
@@ -674,7 +674,7 @@ STR2BOOL = "def str2bool(text): return text == 'True'\n"
 @pytest.mark.parametrize("value", [True, False])
 def test_what_has_a_type_is_given_a_value_also_if_a_function_adds_it(source: str, value: bool) -> None:
     script = read(IMPORTS["argparse"] + STR2BOOL + source)
-    given = {**defaults(script.flags), "amp": value}
+    given = {**default_values(script.flags), "amp": value}
     assert arguments(script, given) in (["--amp", str(value)], [] if value else None)
 
 
@@ -734,7 +734,7 @@ def test_parameters_of_model_and_data_are_flags_of_lightning(call: str, words: l
     script = read(LIGHTNING + call, net="class Net:\n    def __init__(self, lr: float = 0.1, **more): ...\n").chosen(words)
     assert kinds(script) == {"model.lr": (0.1, "float"), "data.batch_size": (32, "int")}
     assert "Trainer" in script.partial
-    given: dict[str, Value] = {**defaults(script.flags), "model.lr": 0.5, "trainer.max_epochs": 3}
+    given: dict[str, Value] = {**default_values(script.flags), "model.lr": 0.5, "trainer.max_epochs": 3}
     assert arguments(script, given, words) == [*words, "--model.lr=0.5", "--trainer.max_epochs=3"]
 
 

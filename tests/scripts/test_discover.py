@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gitrun.errors import UsageError
-from gitrun.model.flags import Flag, Value, defaults
+from gitrun.model.flags import Flag, Value, default_values
 from gitrun.scripts.discover import Script, arguments, constants, read_script
 
 ECHO = b'x = 1.0\ny = 2\nz = "a"\nprint("%r %r %r" % (x, y, z))\n'
@@ -46,7 +46,7 @@ def parsed(flags: dict[str, Value]) -> dict[str, Any]:
     names: dict[str, Any] = {}
     exec(PARSER, names)
     declared = read_script(PARSER.encode(), "t.py").flags
-    return dict(vars(names["parser"].parse_args(arguments(declared, defaults(declared) | flags))))
+    return dict(vars(names["parser"].parse_args(arguments(declared, default_values(declared) | flags))))
 
 
 def test_a_negative_number_in_a_list_is_no_option_and_no_text_is_the_name_of_a_file() -> None:
@@ -245,7 +245,7 @@ def test_a_parser_of_positional_arguments_only_leaves_the_globals() -> None:
 
 def test_defaults_are_not_passed() -> None:
     declared = read_script(PARSER.encode(), "t.py").flags
-    assert arguments(declared, defaults(declared)) == []
+    assert arguments(declared, default_values(declared)) == []
     assert arguments(declared, {}) == []
 
 

@@ -14,7 +14,7 @@ import users_python
 from repository import Repo
 
 from gitrun.errors import UsageError
-from gitrun.model.flags import Flag, Value, defaults
+from gitrun.model.flags import Flag, Value, default_values
 from gitrun.scripts.discover import arguments, read_script
 
 if TYPE_CHECKING:
@@ -302,7 +302,7 @@ def test_a_program_receives_text_as_it_is(tmp_path: Path, users: Path, program: 
     script = read_script(source, f"run_{program}.py", Folder(project.path)).chosen(words)
     name = "text" if program == "tyro" else "name"
     given: dict[str, Value] = {"hydra": {"must": 1}, "fire": {"n": 1}}.get(program, {})  # type: ignore[assignment]
-    more = arguments(script, {**defaults(script.flags), **given, name: text}, words)
+    more = arguments(script, {**default_values(script.flags), **given, name: text}, words)
     ended = subprocess.run([users, f"run_{program}.py", *more], cwd=project.path, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     assert ast.literal_eval(ended.stdout)[name] == text
@@ -336,7 +336,7 @@ def test_each_flag_given_alone_changes_what_it_names_and_nothing_else(tmp_path: 
     script = read_script(PROGRAMS[program].encode(), f"run_{program}.py")
     path = tmp_path / "tool.py"
     path.write_text(PROGRAMS[program])
-    own = defaults(script.flags)
+    own = default_values(script.flags)
 
     def seen(given: dict[str, Value]) -> dict[str, Any]:
         words = arguments(script, {**own, **given})
@@ -367,7 +367,7 @@ def test_a_program_receives_what_is_infinite_as_a_number(
     project = Repo(tmp_path)
     write_programs(project)
     script = read_script(PROGRAMS[program].encode(), f"run_{program}.py", Folder(project.path)).chosen()
-    more = arguments(script, {**defaults(script.flags), **given})
+    more = arguments(script, {**default_values(script.flags), **given})
     ended = subprocess.run([users, f"run_{program}.py", *more], cwd=project.path, capture_output=True, text=True, check=True)
     found = eval(ended.stdout, {"inf": math.inf})
     assert {name: found["optim"]["lr"] if "." in name else found[name] for name in given} == given
@@ -379,7 +379,7 @@ def test_a_program_receives_what_is_infinite_as_a_number(
 def test_a_value_that_no_word_can_give_is_refused(program: str, given: dict[str, Value]) -> None:
     script = read_script(PROGRAMS[program].encode(), f"run_{program}.py")
     with pytest.raises(UsageError, match="cannot be"):
-        arguments(script, {**defaults(script.flags), **given})
+        arguments(script, {**default_values(script.flags), **given})
 
 
 def test_a_typed_text_reaches_the_program(project: Repo) -> None:

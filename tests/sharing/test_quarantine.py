@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gitrun import Project
 from gitrun.git.locks import acquire
-from gitrun.model.validation_rules import wrong_name
+from gitrun.model.validation_rules import name_fault
 from gitrun.sharing import quarantine, remotes
 from gitrun.sharing.quarantine import FetchWish, Goal, opened, promote, receive
 
@@ -133,12 +133,12 @@ def test_many_runs_are_known_at_once(team, monkeypatch) -> None:
     "name", [b"a", b".gitignore", b".github", b"git", b"a.git", "ü".encode(), b"\x1b", b"\n", b"...", b"a\\b", b".gitx"]
 )
 def test_ordinary_names_pass(name) -> None:
-    assert wrong_name(name) == ""
+    assert name_fault(name) == ""
 
 
 @given(st.sampled_from([".git", "git~1", ".GIT", "Git~1"]), st.text(" .", max_size=4))
 def test_forms_of_git_do_not_pass(name, tail) -> None:
-    assert wrong_name((name + tail).encode())
+    assert name_fault((name + tail).encode())
 
 
 @given(
@@ -146,9 +146,9 @@ def test_forms_of_git_do_not_pass(name, tail) -> None:
     st.sampled_from([".git", ".GiT"]),
 )
 def test_forms_of_git_for_apple_do_not_pass(ignored, name) -> None:
-    assert wrong_name("".join(a + b for a, b in zip(ignored, name + " ", strict=True)).rstrip().encode())
+    assert name_fault("".join(a + b for a, b in zip(ignored, name + " ", strict=True)).rstrip().encode())
 
 
 @given(st.binary(max_size=300))
 def test_any_name_has_an_answer(name) -> None:
-    assert isinstance(wrong_name(name), str)
+    assert isinstance(name_fault(name), str)

@@ -10,7 +10,7 @@ import pytest
 from clones import clone, make_team, tip
 
 from gitrun import Project
-from gitrun.model.validation_rules import began
+from gitrun.model.validation_rules import credible_start
 from gitrun.store.foreign import received
 
 FAR = "9000-01-01T00:00:00.000000+00:00"
@@ -150,8 +150,8 @@ def test_skip_over_a_run_that_nobody_trusts_is_said(team) -> None:
 def test_earliest_of_three_dates_counts() -> None:
     now = datetime(2026, 11, 22, 10, 0, 0, 500_000, timezone.utc)
     second, hour = timedelta(seconds=1), timedelta(hours=1)
-    assert began(now, now.replace(microsecond=0)) == now
-    assert began(now + hour, now) == now
-    assert began(now, now + hour) == now
-    assert began(now + hour, now + hour, now) == now
-    assert began(now - second, now, now) == now - second
+    assert credible_start(now, now.replace(microsecond=0)) == now
+    assert credible_start(now + hour, now) == now
+    assert credible_start(now, now + hour) == now
+    assert credible_start(now + hour, now + hour, now) == now
+    assert credible_start(now - second, now, now) == now - second

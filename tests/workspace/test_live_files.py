@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from supervised import runs, start, until
 
-from gitrun.model.metrics import Gathered
+from gitrun.model.metrics import CollectedMetrics
 from gitrun.model.plan import Outcome
 from gitrun.model.run import File
 from gitrun.workspace import live_files
@@ -107,7 +107,7 @@ def live(tmp_path):
         files._due = 0.0
         while files.look(60):
             files._due = 0.0
-        return Gathered(tuple(files.gatherings())).metrics()
+        return CollectedMetrics(tuple(files.gatherings())).metrics()
 
     return read
 
@@ -117,7 +117,7 @@ def at_the_end(tree: Path):
     paths = [str(path.relative_to(tree)) for path in tree.rglob("*") if path.is_file()]
     now = datetime.now(timezone.utc) - timedelta(hours=1)
     outcome = Outcome("completed", 0, now, now, 0.0, files=tuple(File(path, 0, "", "git") for path in paths))
-    return Gathered(tuple(of_files(outcome, tree, print, Progress(print)))).metrics()
+    return CollectedMetrics(tuple(of_files(outcome, tree, print, Progress(print)))).metrics()
 
 
 TABLE = "epoch,step,loss,acc\n" + "".join(f"{n // 3},{n},{1 / (n + 1)},\n{n // 3},{n},,{n}\n" for n in range(40))
@@ -195,7 +195,7 @@ def test_links_pipes_own_directories_and_old_files_are_passed_over(tmp_path, liv
     (tmp_path / "away").symlink_to("mine")
     assert live() == {}
     old = LiveFiles(tmp_path / "mine", frozenset(), time.time() + 5)
-    assert (old.look(60), Gathered(tuple(old.gatherings())).metrics()) == (False, {})
+    assert (old.look(60), CollectedMetrics(tuple(old.gatherings())).metrics()) == (False, {})
 
 
 def test_directories_that_have_not_changed_are_not_read_again(tmp_path, live, monkeypatch) -> None:
@@ -221,10 +221,10 @@ def test_look_ends_in_time_and_is_continued_later(tmp_path) -> None:
     assert files.look(0.02)
     assert time.monotonic() - begun < 0.2
     assert files.look(60)  # not due yet
-    assert Gathered(tuple(files.gatherings())).metrics()["loss"] < 299_999
+    assert CollectedMetrics(tuple(files.gatherings())).metrics()["loss"] < 299_999
     time.sleep(live_files.PAUSE)
     assert not files.look(60)
-    assert Gathered(tuple(files.gatherings())).metrics() == {"loss": 299_999.0}
+    assert CollectedMetrics(tuple(files.gatherings())).metrics() == {"loss": 299_999.0}
 
 
 def test_names_and_points_of_live_files_are_bounded(tmp_path, live) -> None:

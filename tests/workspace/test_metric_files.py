@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitrun.model.metrics import Gathered, Gathering
+from gitrun.model.metrics import CollectedMetrics, MetricCollector
 from gitrun.workspace.metric_files import gather, metric_files, points
 
 LIGHTNING = "epoch,step,train_loss,val_acc\n0,9,0.9,\n0,9,,0.5\n1,19,0.4,\n1,19,,0.75\n"
@@ -111,7 +111,7 @@ def test_table_wins_over_the_last_values_of_the_same_writer(tmp_path) -> None:
     (tmp_path / "dvclive/plots/metrics").mkdir(parents=True)
     (tmp_path / "dvclive/plots/metrics/loss.tsv").write_text("step\tloss\n0\t2\n1\t1\n")
     (tmp_path / "dvclive/metrics.json").write_text('{"loss": 1, "acc": 3}')
-    gathering = Gathering()
+    gathering = MetricCollector()
     assert gather(tmp_path, ["dvclive/metrics.json", "dvclive/plots/metrics/loss.tsv"], gathering) == []
     assert {name: series.count for name, series in gathering.series.items()} == {"loss": 2, "acc": 1}
 
@@ -122,9 +122,9 @@ def test_link_or_pipe_in_the_place_of_a_file_is_not_read(tmp_path) -> None:
     os.mkfifo(tmp_path / "metrics.json")
     (tmp_path / "real").write_text("epoch,a\n1,2\n")
     (tmp_path / "results.csv").symlink_to("real")
-    gathering = Gathering()
+    gathering = MetricCollector()
     assert gather(tmp_path, ["metrics.json", "results.csv"], gathering) == []
-    assert Gathered((gathering,)).metrics() == {}
+    assert CollectedMetrics((gathering,)).metrics() == {}
 
 
 @pytest.mark.parametrize("path", ["metrics.json", "metrics.csv", "results.csv", "dvclive/x.tsv"])

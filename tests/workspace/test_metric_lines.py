@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitrun.model.metrics import MOST_NAMES
+from gitrun.model.metrics import MAX_METRICS
 from gitrun.model.plan import Outcome
 from gitrun.process.output_lines import LONGEST, SIZE, needle
 from gitrun.store.live import hold
@@ -108,7 +108,7 @@ def test_name_of_a_flag_with_another_value_is_a_metric_from_its_first_value(read
 
 
 def test_many_echoed_flags_leave_the_room_of_the_metrics(read) -> None:
-    flags = {f"flag{n}": float(n) for n in range(2 * MOST_NAMES)}
+    flags = {f"flag{n}": float(n) for n in range(2 * MAX_METRICS)}
     echoes = "".join(f"{name}: {value}\n" for name, value in flags.items())
     assert read(f"{echoes}loss: 1\nflag7: 8\n", MetricRules(flags)) == [("loss", 1.0, 0), ("flag7", 7.0, 0), ("flag7", 8.0, 1)]
 

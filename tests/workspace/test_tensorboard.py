@@ -16,7 +16,7 @@ from tensorboardX.proto.summary_pb2 import Summary, SummaryMetadata
 from tensorboardX.proto.tensor_pb2 import TensorProto
 from tensorboardX.proto.tensor_shape_pb2 import TensorShapeProto
 
-from gitrun.model.metrics import Gathered, Gathering
+from gitrun.model.metrics import CollectedMetrics, MetricCollector
 from gitrun.workspace.tensorboard import LARGEST, PREFIX, event_files, gather, scalars
 
 NAMED = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name="scalars"))
@@ -42,9 +42,9 @@ def read(tmp_path, *messages: bytes):
 
 def gathered(tree, since=0.0):
     """What event files below a directory give: the metrics and all steps."""
-    gathering = Gathering()
+    gathering = MetricCollector()
     gather(tree, [str(path.relative_to(tree)) for path in tree.rglob("*") if path.is_file()], since, gathering)
-    return Gathered((gathering,))
+    return CollectedMetrics((gathering,))
 
 
 def test_scalars_of_a_real_writer_are_read_with_their_steps_and_nothing_else_is(tmp_path) -> None:
@@ -147,9 +147,9 @@ def test_a_pipe_or_a_link_in_the_place_of_an_event_file_is_not_read(tmp_path) ->
     tree.mkdir()
     os.mkfifo(tree / f"{PREFIX}1")
     (tree / f"{PREFIX}2").symlink_to(next((tmp_path / "other").iterdir()))
-    gathering = Gathering()
+    gathering = MetricCollector()
     assert gather(tree, [f"{PREFIX}1", f"{PREFIX}2"], 0.0, gathering)
-    assert Gathered((gathering,)).metrics() == {}
+    assert CollectedMetrics((gathering,)).metrics() == {}
 
 
 def test_event_files_are_known_by_their_names() -> None:
