@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from signal import SIG_IGN, SIGHUP, SIGINT, SIGQUIT, default_int_handler, getsignal, signal
 
+import calling
 import pygit2
 import pytest
 from pygit2.enums import ConfigLevel
@@ -32,6 +34,23 @@ LEAKING = (
     "VIRTUAL_ENV", "CUDA_VISIBLE_DEVICES", "LANG", "LANGUAGE", "EDITOR", "VISUAL", "PAGER", "COLUMNS",
     "LINES", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "EMAIL", "MANPATH", "BROWSER",
 )  # fmt: skip
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--exec", action="store_true", help="start each `git run`, where calls are forked by default")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    calling.FORKING = calling.FORKING and not config.getoption("--exec")
+    # under nohup and in the background of a shell signals are ignored, which programs of the tests would inherit:
+    # handled signals are back at their defaults in a child
+    for number, handler in ((SIGINT, default_int_handler), (SIGQUIT, pass_over), (SIGHUP, pass_over)):
+        if getsignal(number) is SIG_IGN:
+            signal(number, handler)
+
+
+def pass_over(*_: object) -> None:
+    """Does nothing about a signal."""
 
 
 @pytest.fixture(autouse=True)

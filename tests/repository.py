@@ -7,6 +7,8 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from calling import call
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -102,14 +104,6 @@ class Repo:
     ) -> subprocess.CompletedProcess[bytes]:
         """The ended `git run ARGS`, in `cwd` (else at the top of the tree), with `env` over the environment.
 
-        Without `input` its stdin is empty.
+        Without `input` its stdin is empty. Most calls are forked; `pytest --exec` starts them all.
         """
-        return subprocess.run(
-            ["git", "run", *args],
-            cwd=cwd or self.path,
-            env={**os.environ, **(env or {})},
-            input=input or b"",
-            capture_output=True,
-            check=False,
-            timeout=timeout,
-        )
+        return call([os.fspath(word) for word in args], cwd or self.path, {**os.environ, **(env or {})}, input or b"", timeout)

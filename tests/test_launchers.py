@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from _pytest.mark import ParameterSet
     from launchers import Project
 
 
@@ -56,6 +57,8 @@ LAUNCHERS = {
     "notebook": Launcher(("look.ipynb",), ("../look.ipynb",)),
     "step": Launcher(("all",)),
 }
+SITUATIONS = ("edited", "restarted", "at once", "ignored", "below")
+"""What each launcher is tried in. All of it takes minutes: by default each launcher meets one, and each is met by three."""
 MAKERS = {"uv": launchers.make_uv, "poetry": launchers.make_poetry, "pdm": launchers.make_pdm}
 
 
@@ -80,6 +83,12 @@ def project(request: pytest.FixtureRequest, projects: dict[str, Project], tmp_pa
     assert launchers.digest(project.environment) == before, "the run has written to the user's environment"
 
 
+def in_turn(situation: str) -> list[ParameterSet]:
+    """The launchers, of which all but each fifth are slow in this situation."""
+    turn = SITUATIONS.index(situation)
+    return [pytest.param(name, marks=[pytest.mark.slow] * (at % 5 != turn)) for at, name in enumerate(LAUNCHERS)]
+
+
 def variables(name: str, project: Project) -> dict[str, str]:
     """The variables that the launcher is started with beyond those of the project."""
     return launchers.activated(project) if LAUNCHERS[name].is_active else {}
@@ -89,7 +98,7 @@ def edit(project: Project) -> None:
     project.repo.write("src/demo/value.py", "VALUE = 2\n")
 
 
-@pytest.mark.parametrize("name", LAUNCHERS)
+@pytest.mark.parametrize("name", in_turn("edited"))
 def test_an_edit_during_a_run_does_not_reach_it(name, project, tmp_path):
     gate = {**project.environ, **variables(name, project), "DEMO_GATE": str(tmp_path)}
     words = ["git", "run", *LAUNCHERS[name].words]
@@ -106,7 +115,7 @@ def test_an_edit_during_a_run_does_not_reach_it(name, project, tmp_path):
     assert "value 1 read one" in out
 
 
-@pytest.mark.parametrize("name", LAUNCHERS)
+@pytest.mark.parametrize("name", in_turn("restarted"))
 def test_a_restart_after_an_edit_runs_what_the_run_ran(name, project):
     more = variables(name, project)
     first = project.run(*LAUNCHERS[name].words, **more)
@@ -115,16 +124,12 @@ def test_a_restart_after_an_edit_runs_what_the_run_ran(name, project):
     assert "value 1 read one" in project.run("--restart", launchers.ran(first), **more).stdout
 
 
-@pytest.mark.parametrize("name", LAUNCHERS)
+@pytest.mark.parametrize("name", in_turn("below"))
 def test_a_run_from_a_subdirectory_runs_the_code_as_it_is(name, project):
     edit(project)
     launcher = LAUNCHERS[name]
     ended = project.run(*(launcher.below or launcher.words), inside="sub", **variables(name, project))
     assert "value 2 read one" in ended.stdout
-
-
-SLOW = ("poetry-run", "pdm-run", "notebook", "cmake", "pytest", "mpirun", "torchrun")
-"""Launchers of which four at once take seconds."""
 
 
 def lend(project: Project) -> Path:
@@ -138,7 +143,7 @@ def left(project: Project, run: str, place: Path) -> str:
     return (place / "out" / "result").read_text()
 
 
-@pytest.mark.parametrize("name", LAUNCHERS)
+@pytest.mark.parametrize("name", in_turn("ignored"))
 def test_output_in_an_ignored_directory_is_the_runs_own(name, project, tmp_path):
     mine = lend(project)
     ended = project.run(*LAUNCHERS[name].words, **variables(name, project))
@@ -147,7 +152,7 @@ def test_output_in_an_ignored_directory_is_the_runs_own(name, project, tmp_path)
     assert left(project, launchers.step(ended), tmp_path / "left") == "one"
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in LAUNCHERS])
+@pytest.mark.parametrize("name", in_turn("at once"))
 def test_four_at_once_do_not_meet(name, project, tmp_path):
     mine = lend(project)
     environ = {**os.environ, **project.environ, **variables(name, project)}

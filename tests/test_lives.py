@@ -182,7 +182,11 @@ MAKERS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", MAKERS)
+QUICK = ("dvc", "c")
+"""Those with nothing to install; each life takes 5 to 20 s."""
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name not in QUICK)) for name in MAKERS])
 def test_a_project_lives(name, tmp_path):
     life = MAKERS[name](tmp_path)
     repo, environ = life.repo, life.environ

@@ -1,0 +1,144 @@
+"""Forks a process for each `git run` of the tests, from one that has imported gitrun already.
+
+A start of the interpreter and its imports take 0.1 to 0.4 s, which several thousand calls of the suite would pay.
+The child is what `git run` starts, in all that a program can see: it has the same environment, working directory,
+standard streams and signals, and its parent plays git. `python tests/git_run_server.py FD GIT GIT-RUN` answers calls
+on the socket FD.
+"""
+
+from __future__ import annotations
+
+import array
+import atexit
+import gc
+import json
+import os
+import pkgutil
+import signal
+import socket
+import sys
+import threading
+import time
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+STREAMS = 4
+"""Descriptors of a call: its stdin, stdout and stderr, and the socket that its words come from and its end goes to."""
+ELSEWHERE = ("gitrun.__main__", "gitrun.workspace.launcher", "gitrun.source.introspect_child", "gitrun.extras")
+"""Modules that act when they are imported, or that no verb imports without being asked for by name."""
+
+
+def import_all() -> None:
+    """Imports what any verb imports, and libgit2."""
+    import gitrun
+
+    for module in pkgutil.walk_packages(gitrun.__path__, "gitrun."):
+        if not module.name.startswith(ELSEWHERE):
+            import_module(module.name)
+    for name in ("pygit2", "click.shell_completion", "sqlite3", "http.client", "concurrent.futures.thread", "tomli_w"):
+        import_module(name)
+
+
+def main() -> None:
+    """Answers calls until the socket closes. Returns in each child that is to be gitrun."""
+    control, git, program = socket.socket(fileno=int(sys.argv[1])), sys.argv[2], sys.argv[3]
+    control.set_inheritable(False)
+    import_all()
+    gc.collect()
+    gc.freeze()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # ended children vanish
+    while True:
+        data, ancillary, _, _ = control.recvmsg(1, socket.CMSG_LEN(STREAMS * array.array("i").itemsize))
+        if not data:
+            os._exit(0)
+        descriptors = array.array("i")
+        descriptors.frombytes(ancillary[0][2])
+        if os.fork() == 0:
+            control.close()
+            play_git(git, program, descriptors)
+            return
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def play_git(git: str, program: str, descriptors: array.array[int]) -> None:
+    """Starts gitrun as a child and reports its end to the caller, as git does. Returns in that child."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.setsid()
+    *streams, caller = descriptors
+    reports = socket.socket(fileno=caller)
+    with reports.makefile("rb") as file:
+        call = json.loads(file.readline())
+    for number, descriptor in enumerate(streams):
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+    try:
+        os.chdir(call["cwd"])
+    except OSError as error:
+        reports.sendall(f"{-error.errno}\n".encode())
+        os._exit(0)
+    reports.sendall(f"{os.getpid()}\n".encode())
+    pid = os.fork()
+    if pid == 0:
+        reports.close()
+        become(call, git, program)
+        return
+    for number in (0, 1, 2):
+        os.close(number)
+    _, status = os.waitpid(pid, 0)
+    reports.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+    os._exit(0)
+
+
+def become(call: dict[str, Any], git: str, program: str) -> None:
+    """Gives this process what git, `git-run` and the start of the interpreter give to gitrun."""
+    os.umask(call["umask"])
+    environ = {**call["environ"], "GIT_EXEC_PATH": git, "PATH": f"{git}:{call['environ']['PATH']}"}
+    if not is_here(environ.get("PWD", "")):  # a shell keeps the name of a directory by which it came there
+        environ["PWD"] = str(Path.cwd())
+    os.environ.clear()
+    os.environ.update(environ)
+    time.tzset()
+    forget_home(environ.get("HOME", ""))
+    sys.argv[:] = [program, *call["words"]]
+    sys.path[0] = str(Path(program).parent)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def is_here(name: str) -> bool:
+    """Returns whether the working directory has this absolute name."""
+    try:
+        return name.startswith("/") and Path(name).samefile(".")
+    except OSError:
+        return False
+
+
+def forget_home(home: str) -> None:
+    """Gives libgit2, which looked for a configuration when it was loaded, the directories that it finds now."""
+    import pygit2
+    from pygit2.enums import ConfigLevel
+
+    pygit2.settings.search_path[ConfigLevel.GLOBAL] = home
+    pygit2.settings.search_path[ConfigLevel.XDG] = os.environ.get("XDG_CONFIG_HOME", f"{home}/.config") + "/git"
+
+
+def run_gitrun() -> None:
+    """Runs gitrun and ends this process as the interpreter would, but without taking its modules apart (60 ms)."""
+    from gitrun.commands.entry import main as start
+
+    try:
+        start()
+    except SystemExit as ended:
+        if not isinstance(ended.code, int):
+            raise
+        threading._shutdown()  # waits for threads, as an exit does
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(ended.code & 0xFF)
+
+
+if __name__ == "__main__":
+    main()
+    run_gitrun()
