@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from gitrun import git, lifecycle, model, sharing, source, store, upkeep, views, workspace
 from gitrun.errors import CannotRun
-from gitrun.git.exe import open_repository, outside
+from gitrun.git.exe import open_repository, without_repository_variables
 from gitrun.log import copy_environment
 from gitrun.model.settings import read_settings
 from gitrun.model.text import align_columns, hide_passwords, safe_text
-from gitrun.process.streams import TextStream, before_line
+from gitrun.process.streams import TextStream, close_open_line
 from gitrun.store.live import recorded
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from gitrun.model.lent import Lent
     from gitrun.model.plan import Outcome, Plan, Request, Skip, Source
     from gitrun.model.run import Attempt, BrokenRun, Run
-    from gitrun.process.run import Stream
+    from gitrun.process.streams import Stream
     from gitrun.sharing.transfer import Sharing
     from gitrun.store.annotations import Change
     from gitrun.store.index import Index
@@ -348,11 +348,11 @@ class Project:
     def session(self) -> Session:
         """Returns the session of one command: repository, settings, output streams."""
         # os.environ may have changed since this object was made
-        git = self.git if self._is_given else replace(self.git, environ=outside(copy_environment()))
+        git = self.git if self._is_given else replace(self.git, environ=without_repository_variables(copy_environment()))
         return workspace.session.Session(git, self.settings, self.stdout, self.stderr, self.say)
 
     def say(self, words: str) -> None:
         """Prints a message of gitrun on stderr, escaped and without passwords."""
         line = f"gitrun: {safe_text(hide_passwords(words))}\n".encode()
         with suppress(BrokenPipeError):  # a closed stderr must not end the run
-            self.stderr.write(before_line(self.stderr, self.stdout) + line)
+            self.stderr.write(close_open_line(self.stderr, self.stdout) + line)

@@ -51,7 +51,6 @@ KNOWN_CIRCLES = (
     {"gitrun.commands.completion", "gitrun.commands.main", "gitrun.commands.options", "gitrun.commands.usage_errors"},
     {"gitrun.lifecycle.attempt", "gitrun.lifecycle.command"},
     {"gitrun.lifecycle.decide", "gitrun.lifecycle.launch", "gitrun.lifecycle.steps"},
-    {"gitrun.process.run", "gitrun.process.streams"},
     {"gitrun.scripts.constant_folding", "gitrun.scripts.module"},
     {"gitrun.source.catalog", "gitrun.source.operations", "gitrun.source.parameters", "gitrun.source.reach"},
     {"gitrun.source.dependencies", "gitrun.source.downloads"},

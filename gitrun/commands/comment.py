@@ -11,7 +11,7 @@ import click
 
 from gitrun.commands.selecting import open_project, question_from, selected, selection, tell_changed
 from gitrun.errors import UsageError
-from gitrun.git.exe import edit
+from gitrun.git.exe import edit_text
 from gitrun.model.run import Comment
 
 HINT = "\n# Say something about {}. Lines that begin with # are left out; no words, no comment.\n"
@@ -34,7 +34,7 @@ def command(runs: tuple[str, ...], message: str | None, **options: Any) -> None:
         if not sys.stdin.isatty():
             raise UsageError("a comment is missing", "give it with -m TEXT")
         what = f"run {found[0].id[:8]}" if len(found) == 1 else f"{len(found)} runs"
-        text = edit(project.git, "RUN_COMMENT", HINT.format(what))
+        text = edit_text(project.git, "RUN_COMMENT", HINT.format(what))
         message = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
     if not message.strip():
         raise UsageError("nothing was said", "no comment was made")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gitrun.errors import CannotRun
-from gitrun.git.exe import for_programs, last_words, spawn
+from gitrun.git.exe import environment_for_programs, failure_reason, run_git
 from gitrun.model.run import short_id
 from gitrun.process.run import Command, execute
 from gitrun.process.signals import Signals
@@ -94,7 +94,9 @@ def command(*, keep: bool) -> None:
 def surroundings(environ: Mapping[str, str]) -> dict[str, str]:
     """Returns the environment of the demo: git reads no user settings, and PATH begins with this `git-run`."""
     kept = {
-        name: value for name, value in for_programs(environ).items() if not name.startswith("GIT_") or name == "GIT_EXEC_PATH"
+        name: value
+        for name, value in environment_for_programs(environ).items()
+        if not name.startswith("GIT_") or name == "GIT_EXEC_PATH"
     }
     own = Path(sys.argv[0]).absolute()
     if own.name == "git-run" and own.is_file():
@@ -122,9 +124,9 @@ class Stage:
 
     def prepare(self, *words: str) -> None:
         """Runs git silently. Raises CannotRun."""
-        done = spawn(words, self.environ, self.place)
+        done = run_git(words, self.environ, self.place)
         if done.returncode:
-            raise CannotRun(f"the demo cannot go on: git {words[0]} failed: {last_words(done.stderr)}")
+            raise CannotRun(f"the demo cannot go on: git {words[0]} failed: {failure_reason(done.stderr)}")
 
     def say(self, words: str) -> None:
         """Prints a line for the reader."""

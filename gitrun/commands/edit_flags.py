@@ -33,7 +33,7 @@ def edited(project: Project, request: Request) -> Request:
     if not flags:
         raise UsageError(f"{operation} has no flags to edit", "give them as name=value")
     sheet = sheet_of(operation, flags, given)
-    text = git.exe.edit(project.git, "RUN_FLAGS.toml", sheet)
+    text = git.exe.edit_text(project.git, "RUN_FLAGS.toml", sheet)
     values = values_in(text)
     if not values:
         raise UsageError("nothing was run: the sheet of flags is empty", "save it with flags to run it")

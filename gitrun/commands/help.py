@@ -11,8 +11,8 @@ import click
 
 from gitrun.commands.main import VERBS, command_of, print_help
 from gitrun.errors import CannotRun, UsageError
-from gitrun.git.exe import become
-from gitrun.process.run import ask
+from gitrun.git.exe import exec_git
+from gitrun.process.run import capture_output
 
 PAGE = Path(__file__).parents[1] / "share" / "git-run.1"
 
@@ -34,14 +34,14 @@ def command(verb: str | None) -> None:
     if shutil.which("man") is None:
         raise CannotRun("there is no man here to show the page", f"it is {PAGE}; git run -h shows the options")
     if is_found():
-        become("help", "run")
+        exec_git("help", "run")
     viewer = f"man {shlex.quote(str(PAGE))} #"
-    become("-c", "help.format=man", "-c", "man.viewer=gitrun", "-c", f"man.gitrun.cmd={viewer}", "help", "run")
+    exec_git("-c", "help.format=man", "-c", "man.viewer=gitrun", "-c", f"man.gitrun.cmd={viewer}", "help", "run")
 
 
 def is_found() -> bool:
     """Returns whether man finds our page. Installers such as pipx, or MANPATH, can hide it."""
     try:
-        return bool(ask(("man", "-w", "git-run"), os.environ, Path()).strip())
+        return bool(capture_output(("man", "-w", "git-run"), os.environ, Path()).strip())
     except CannotRun:
         return False

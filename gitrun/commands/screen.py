@@ -37,14 +37,14 @@ def paged() -> Iterator[None]:
     """Sends stdout through the user's pager, if there is one, until the end of the `with`. Waits for the pager."""
     from pathlib import Path
 
-    named = os.fsdecode(git.exe.spawn(("var", "GIT_PAGER"), os.environ, Path.cwd()).stdout).strip()
+    named = os.fsdecode(git.exe.run_git(("var", "GIT_PAGER"), os.environ, Path.cwd()).stdout).strip()
     if named in {"", "cat"}:
         yield
         return
     os.environ["COLUMNS"] = str(shutil.get_terminal_size().columns)  # programs behind a pipe cannot ask the terminal
     sys.stdout.flush()
     streams = (1, 2) if sys.stderr.isatty() else (1,)
-    with process.run.shown_through(named, {**MANNERS, **os.environ}, streams) as is_shown:
+    with process.run.page_output(named, {**MANNERS, **os.environ}, streams) as is_shown:
         if is_shown:
             os.environ[IN_USE] = "true"
         try:

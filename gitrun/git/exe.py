@@ -36,15 +36,15 @@ STEADY = (
 # git 2.36 or later; batch means one flush of the disk for many objects
 DURABLE = ("-c", "core.fsync=loose-object,pack,pack-metadata,reference", "-c", "core.fsyncMethod=batch")
 NO_ID = "0" * 40
-MOST_SAID = 1 << 20
+MAX_STDERR = 1 << 20
 """Bytes of git's standard error that are kept."""
 PROGRESS = re.compile(r"[A-Z][a-z]+ing [a-z ]+: +[0-9]+|Total [0-9]+ \(|Delta compression using ")
-RAW = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]|\xe2\x81[\xa6-\xa9]")
+CONTROL_CHARACTERS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]|\xe2\x81[\xa6-\xa9]")
 """Control and text-direction characters, which the other side could send to a terminal."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RemoteAnswer:
     """The answer of a git that talked to another repository: exit status, stdout, and the line that gives a reason."""
 
     status: int
@@ -81,8 +81,8 @@ class Git:
         """Runs `git <words>` and returns its stdout. Raises GitFailed with git's message if it fails."""
         done = self.attempt(*words, stdin=stdin, index=index, hooks=hooks)
         if done.returncode:
-            said = last_words(done.stderr)
-            raise GitFailed(cannot_write(said) or f"git {words[0]} failed: {said}")
+            said = failure_reason(done.stderr)
+            raise GitFailed(unwritable_message(said) or f"git {words[0]} failed: {said}")
         return done.stdout
 
     def attempt(
@@ -93,7 +93,7 @@ class Git:
         steady = STEADY[2:] if hooks else self.steady
         # a split index would put its shared part beside the user's index
         steady += ("-c", "core.splitIndex=false") if index else ()
-        return spawn(
+        return run_git(
             (*steady, *self.durable, *self.extra, *words),
             self.variables(index),
             self.worktree or self.git_dir,
@@ -111,11 +111,11 @@ class Git:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, bufsize=1 << 16, pass_fds=self.held,
         ) as process:  # fmt: skip
             assert process.stdout is not None  # noqa: S101 - it is a PIPE above
-            yield from process.stdout if end == b"\n" else pieces(process.stdout, end)
+            yield from process.stdout if end == b"\n" else split_stream(process.stdout, end)
         if process.returncode:
             raise GitFailed(f"git {words[0]} ended with {process.returncode}")
 
-    def talk(self, *words: str, shown: bool) -> Answer:
+    def talk(self, *words: str, shown: bool) -> RemoteAnswer:
         """Runs `git <words>`, which talks to another repository, and returns its answer, whatever its exit status.
 
         With `shown`, git's stderr reaches the user at once.
@@ -125,10 +125,10 @@ class Git:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=self.held,
         ) as process:  # fmt: skip
             assert process.stdout is not None and process.stderr is not None  # noqa: S101, PT018 - both are PIPEs above
-            hearing = Hearing(process.stderr, shown=shown)
+            hearing = StderrReader(process.stderr, shown=shown)
             data = process.stdout.read()
             said = hearing.end()
-        return Answer(process.returncode, data, reason_of(said), told_in(said), is_seen=shown)
+        return RemoteAnswer(process.returncode, data, transport_reason(said), remote_messages(said), is_seen=shown)
 
     def piped(self, first: tuple[str, ...], second: tuple[str, ...], stdin: bytes) -> Iterator[bytes]:
         """Yields the output of `git <first> | git <second>` in pieces. Raises GitFailed if the first one fails."""
@@ -165,9 +165,9 @@ class Git:
             except BaseException:
                 process.kill()
                 raise
-            said = last_words(process.stderr.read())
+            said = failure_reason(process.stderr.read())
         if process.returncode:
-            raise GitFailed(cannot_write(said) or f"git {words[0]} failed: {said}")
+            raise GitFailed(unwritable_message(said) or f"git {words[0]} failed: {said}")
 
     @property
     def steady(self) -> tuple[str, ...]:
@@ -227,11 +227,13 @@ def open_repository(directory: Path, environ: Mapping[str, str]) -> Git:
         "--path-format=absolute", "--show-object-format", "--is-bare-repository",
         "--git-dir", "--git-common-dir", "--show-toplevel", "--show-prefix",
     )  # fmt: skip
-    done = spawn(("rev-parse", *asked), environ, directory)
+    done = run_git(("rev-parse", *asked), environ, directory)
     lines = os.fsdecode(done.stdout).removesuffix("\n").split("\n")
     if len(lines) < 4:
-        reason = last_words(done.stderr)
-        raise NotARepository(reason, "git init makes a repository" if "not a git repository" in reason else advice(done.stderr))
+        reason = failure_reason(done.stderr)
+        raise NotARepository(
+            reason, "git init makes a repository" if "not a git repository" in reason else recommended_command(done.stderr)
+        )
     # git answers each question with one line, so further lines are part of a path
     if len(lines) > 6:
         raise NotARepository("the path of this repository holds a line end, which gitrun cannot follow", "rename the directory")
@@ -241,7 +243,7 @@ def open_repository(directory: Path, environ: Mapping[str, str]) -> Git:
     if bare == "false" and len(lines) < 6:
         raise NotARepository("this is git's own directory, not a working tree", "change to the working tree first")
     top, prefix = (Path(lines[4]), lines[5]) if bare == "false" else (None, "")
-    git = Git(Path(git_dir), Path(common_dir), top, prefix, outside(environ), {})
+    git = Git(Path(git_dir), Path(common_dir), top, prefix, without_repository_variables(environ), {})
     git = replace(git, config=read_config(git))
     if git.config.get("extensions.refstorage", ("files",))[-1] != "files":
         raise NotARepository("this repository keeps its refs in a reftable, which gitrun cannot read yet")
@@ -254,9 +256,9 @@ def read_config(git: Git) -> dict[str, tuple[str, ...]]:
     Names are in git's spelling.
     """
     found: dict[str, tuple[str, ...]] = {}
-    done = spawn(("config", "-z", "--list"), git.variables(), git.worktree or git.git_dir)
+    done = run_git(("config", "-z", "--list"), git.variables(), git.worktree or git.git_dir)
     if done.returncode:
-        raise NotARepository(f"git cannot read its configuration: {last_words(done.stderr)}")
+        raise NotARepository(f"git cannot read its configuration: {failure_reason(done.stderr)}")
     for entry in done.stdout.split(b"\0")[:-1]:
         name, _, value = os.fsdecode(entry).partition("\n")
         found[name] = (*found.get(name, ()), value)
@@ -270,12 +272,12 @@ def with_quarantine(git: Git, environ: Mapping[str, str]) -> Git:
     return replace(git, environ={**git.environ, **{name: environ[name] for name in names if name in environ}})
 
 
-def outside(environ: Mapping[str, str]) -> dict[str, str]:
+def without_repository_variables(environ: Mapping[str, str]) -> dict[str, str]:
     """Returns the environment without variables that select a repository."""
     return {key: value for key, value in environ.items() if key not in REPOSITORY_VARIABLES}
 
 
-def for_programs(environ: Mapping[str, str]) -> dict[str, str]:
+def environment_for_programs(environ: Mapping[str, str]) -> dict[str, str]:
     """Returns the environment for user programs: without variables that git passes to its children."""
     return {
         key: value
@@ -284,7 +286,7 @@ def for_programs(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def spawn(
+def run_git(
     words: Iterable[str], environ: Mapping[str, str], directory: Path, stdin: bytes = b"", held: tuple[int, ...] = ()
 ) -> subprocess.CompletedProcess[bytes]:
     """Runs git to its end and returns the process. Raises NotARepository if git is not installed.
@@ -301,7 +303,7 @@ def spawn(
         raise NotARepository("git is not installed, or not on PATH", "install git 2.36 or newer") from error
 
 
-def edit(git: Git, name: str, text: str) -> str:
+def edit_text(git: Git, name: str, text: str) -> str:
     """Opens `text` in the editor that git would use. Returns the edited text. Raises GitFailed if the editor fails."""
     path = git.git_dir / name
     path.write_text(text)
@@ -316,7 +318,7 @@ def edit(git: Git, name: str, text: str) -> str:
         path.unlink(missing_ok=True)
 
 
-def pieces(stream: IO[bytes], end: bytes) -> Iterator[bytes]:
+def split_stream(stream: IO[bytes], end: bytes) -> Iterator[bytes]:
     """Yields the stream's content split after each `end`."""
     rest = b""
     while piece := stream.read(1 << 16):
@@ -326,12 +328,12 @@ def pieces(stream: IO[bytes], end: bytes) -> Iterator[bytes]:
         yield rest
 
 
-def become(*words: str) -> NoReturn:
+def exec_git(*words: str) -> NoReturn:
     """Replaces our process by `git <words>`, in the user's own environment."""
     os.execvp("git", ("git", *words))  # noqa: S606
 
 
-def last_words(stderr: bytes) -> str:
+def failure_reason(stderr: bytes) -> str:
     """Returns the line of git's stderr that gives the reason, without `fatal: ` or `error: `."""
     lines = [line for line in stderr.decode(errors="replace").splitlines() if line.strip()]
     # hints and warnings surround the line that matters
@@ -344,7 +346,7 @@ def last_words(stderr: bytes) -> str:
     return said.removeprefix("fatal: ").removeprefix("error: ")
 
 
-class Hearing(threading.Thread):
+class StderrReader(threading.Thread):
     """A thread that reads a git's stderr. With `shown`, it copies that to ours, without control characters."""
 
     def __init__(self, stream: IO[bytes], *, shown: bool) -> None:
@@ -358,11 +360,11 @@ class Hearing(threading.Thread):
         """Reads until the end, and keeps the last MOST_SAID bytes."""
         while piece := os.read(self._stream.fileno(), 1 << 16):
             self._said += piece
-            del self._said[:-MOST_SAID]
+            del self._said[:-MAX_STDERR]
             if self._shown:
                 with suppress(OSError):
                     # progress has no line ends, so a buffered stream would hold it back
-                    os.write(2, RAW.sub(b"", piece))
+                    os.write(2, CONTROL_CHARACTERS.sub(b"", piece))
 
     def end(self) -> bytes:
         """Waits for the end and returns the kept bytes."""
@@ -370,9 +372,9 @@ class Hearing(threading.Thread):
         return bytes(self._said)
 
 
-def reason_of(stderr: bytes) -> str:
+def transport_reason(stderr: bytes) -> str:
     """Returns the reason why git could not talk to another repository: git's message, or that of the transport (ssh)."""
-    said = last_words(stderr)
+    said = failure_reason(stderr)
     if not said.startswith(("Could not read from remote", "the remote end hung up", "early EOF")):
         return said
     lines = [line.strip() for line in re.split(r"[\r\n]+", stderr.decode(errors="replace")) if line.strip()]
@@ -381,21 +383,21 @@ def reason_of(stderr: bytes) -> str:
     return "; ".join(other[-3:]) or said
 
 
-def told_in(stderr: bytes) -> tuple[str, ...]:
+def remote_messages(stderr: bytes) -> tuple[str, ...]:
     """Returns the lines that the other side sent, without its progress."""
     lines = re.split(r"[\r\n]+", stderr.decode(errors="replace"))
     told = (line.removeprefix("remote: ").rstrip() for line in lines if line.startswith("remote: "))
     return tuple(line for line in told if line and not PROGRESS.match(line))
 
 
-def cannot_write(said: str) -> str:
+def unwritable_message(said: str) -> str:
     """Returns a message if git's stderr means that the repository is not writable; else empty."""
     reasons = (reason for reason in map(os.strerror, (errno.EROFS, errno.EACCES)) if said.endswith(reason))
     reason = next(reasons, "") if "create" in said else ""
     return reason and f"this repository cannot be written: {reason}"
 
 
-def advice(stderr: bytes) -> str:
+def recommended_command(stderr: bytes) -> str:
     """Returns the command that git recommends, for example for a repository of another owner; else empty."""
     found = (line.strip() for line in stderr.decode(errors="replace").splitlines() if line.startswith("\tgit "))
     return next(found, "")

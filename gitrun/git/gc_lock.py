@@ -19,20 +19,20 @@ STALE = 12 * 3600.0
 """Seconds after which git ignores a gc lock (git's builtin/gc.c)."""
 
 
-def is_collecting(git: Git) -> bool:
+def is_gc_running(git: Git) -> bool:
     """Returns whether a gc seems to be running: its lock file exists."""
     return (git.common_dir / "gc.pid").exists()
 
 
 @contextmanager
-def gc_held_off(git: Git) -> Iterator[None]:
+def hold_off_gc(git: Git) -> Iterator[None]:
     """Keeps `git gc` from starting during this `with` by holding its lock. Waits for a running one first.
 
     A gc that prunes at once removes new objects that no ref reaches yet. Callers that lost to one retry under this lock.
     After PATIENCE seconds, or if the lock cannot be written, the `with` proceeds without it.
     """
     path = git.common_dir / "gc.pid"
-    held = take(path)
+    held = acquire_gc_lock(path)
     try:
         yield
     finally:
@@ -40,7 +40,7 @@ def gc_held_off(git: Git) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
-def take(path: Path) -> bool:
+def acquire_gc_lock(path: Path) -> bool:
     """Takes git's gc lock for this process. Returns whether it was taken within PATIENCE seconds.
 
     The lock names our process id, so git ignores it once we are dead.
@@ -62,7 +62,7 @@ def take(path: Path) -> bool:
             finally:
                 os.close(descriptor)
             # git's own order: take the lock file, look at gc.pid, rename
-            if not is_living(path):
+            if not is_gc_alive(path):
                 lock.replace(path)
                 return True
             lock.unlink()
@@ -70,7 +70,7 @@ def take(path: Path) -> bool:
     return False
 
 
-def is_living(path: Path) -> bool:
+def is_gc_alive(path: Path) -> bool:
     """Returns whether the gc that the lock names may still be running.
 
     Git's own rule: a living process of this host, or any process of another one, for at most 12 hours.

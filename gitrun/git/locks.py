@@ -44,7 +44,7 @@ def acquire(path: Path, wait: float | None = None) -> Lock | None:
     while True:
         # mkdir(exist_ok=True) still raises this if the directory is removed between its two steps
         with suppress(FileExistsError):
-            make_private(path.parent)
+            make_private_directory(path.parent)
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except FileNotFoundError:  # somebody removed the directory in between
@@ -52,7 +52,7 @@ def acquire(path: Path, wait: float | None = None) -> Lock | None:
         try:
             # flock, since a POSIX lock is lost when any descriptor of the file is closed
             fcntl.flock(descriptor, fcntl.LOCK_EX | (fcntl.LOCK_NB if end else 0))
-            if is_at(descriptor, path):
+            if is_file_at(descriptor, path):
                 return Lock(path, descriptor)
         except BlockingIOError:
             if end is not None and time.monotonic() >= end:
@@ -65,7 +65,7 @@ def acquire(path: Path, wait: float | None = None) -> Lock | None:
         os.close(descriptor)
 
 
-def is_at(descriptor: int, path: Path) -> bool:
+def is_file_at(descriptor: int, path: Path) -> bool:
     """Returns whether the open file is the one at `path`."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
@@ -93,16 +93,16 @@ def is_held(path: Path) -> bool:
     return False
 
 
-def make_private(place: Path) -> None:
-    """Makes a directory with mode 0700. Its parents follow `make_common`."""
-    make_common(place.parent)
+def make_private_directory(place: Path) -> None:
+    """Makes a directory with mode 0700. Its parents follow `make_shared_directory`."""
+    make_shared_directory(place.parent)
     place.mkdir(mode=0o700, exist_ok=True)
 
 
-def make_common(place: Path) -> None:
+def make_shared_directory(place: Path) -> None:
     """Makes a directory and its parents, writable for the group if the directory above is (`core.sharedRepository`)."""
     if place.is_dir():
         return
-    make_common(place.parent)
+    make_shared_directory(place.parent)
     is_shared = place.parent.stat().st_mode & stat.S_IWGRP
     place.mkdir(mode=0o777 if is_shared else 0o700, exist_ok=True)

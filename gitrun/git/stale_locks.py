@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitrun.git.gc_lock import is_living
+from gitrun.git.gc_lock import is_gc_alive
 from gitrun.git.locks import is_held
 from gitrun.model.diagnostics import Diagnostic
 
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 
     from gitrun.git.exe import Git
 
-FORGOTTEN = 600.0
+ABANDONED_AFTER = 600.0
 """Seconds after which a lock counts as stale on systems without /proc."""
-YOUNG = 1.0
+MIN_AGE = 1.0
 """Seconds for which a lock may belong to a program other than git. Such programs hold locks only briefly."""
-AT_TOP = (
+TOP_LOCKS = (
     "HEAD.lock", "index.lock", "config.lock", "packed-refs.lock", "packed-refs.new", "shallow.lock", "gc.pid.lock",
     "objects/info/commit-graph.lock", "objects/info/commit-graphs/commit-graph-chain.lock",
     "objects/pack/multi-pack-index.lock",
 )  # fmt: skip
 
 
-def of_locks(git: Git) -> Iterator[Diagnostic]:
+def find_stale_locks(git: Git) -> Iterator[Diagnostic]:
     """Yields lock files that no process holds."""
     gc = git.common_dir / "gc.pid"
-    if gc.exists() and not is_living(gc):
+    if gc.exists() and not is_gc_alive(gc):
         words = "gc.pid says that git gc is running, and it is not"
         yield Diagnostic("lock", words, f"rm '{gc}'", str(gc), "remove")
-    paths = [path for path in lock_files(git) if is_forgotten(git, path)]
+    paths = [path for path in list_lock_files(git) if is_abandoned(git, path)]
     for path in paths:
         name, hint = os.path.relpath(path, git.common_dir), f"once no git is at work here: rm '{path}'"
         if is_users_index(git, path):
@@ -56,9 +56,9 @@ def is_users_index(git: Git, lock: Path) -> bool:
         return True
 
 
-def lock_files(git: Git) -> Iterator[Path]:
+def list_lock_files(git: Git) -> Iterator[Path]:
     """Yields all lock files in the repository, held or not."""
-    for name in AT_TOP:
+    for name in TOP_LOCKS:
         if (git.common_dir / name).exists():
             yield git.common_dir / name
     for top, _, names in os.walk(git.common_dir / "refs"):
@@ -72,28 +72,28 @@ def lock_files(git: Git) -> Iterator[Path]:
                 yield lock
 
 
-def is_forgotten(git: Git, path: Path) -> bool:
+def is_abandoned(git: Git, path: Path) -> bool:
     """Returns whether the holder of a lock file is dead. Waits up to a second for a young one to go."""
     try:
         seen = path.lstat()
         age = time.time() - seen.st_mtime
-        if 0 <= age < YOUNG:
-            time.sleep(YOUNG - age)
+        if 0 <= age < MIN_AGE:
+            time.sleep(MIN_AGE - age)
             if path.lstat().st_ino != seen.st_ino:
                 return False
     except OSError:  # it was released
         return False
     if not os.path.isdir("/proc/self"):  # noqa: PTH112 - as short
-        return age > FORGOTTEN
-    return not is_at_work(git)
+        return age > ABANDONED_AFTER
+    return not is_git_at_work(git)
 
 
-def is_at_work(git: Git) -> bool:
+def is_git_at_work(git: Git) -> bool:
     """Returns whether a git works in this repository, or may do so: another user's git whose directory is hidden."""
-    known = processes()
-    ours = ancestors(os.getpid(), known)
+    known = list_processes()
+    ours = list_ancestors(os.getpid(), known)
     wrappers = {parent for parent, name in known.values() if name.startswith("git-run")}
-    places = tuple(map(os.path.realpath, (git.common_dir, *worktrees(git))))
+    places = tuple(map(os.path.realpath, (git.common_dir, *list_worktrees(git))))
     for pid, (_, name) in known.items():
         # the `git` that waits for our own `git-run` holds no lock
         if not name.startswith("git") or name.startswith("git-run") or pid in ours or pid in wrappers:
@@ -109,7 +109,7 @@ def is_at_work(git: Git) -> bool:
     return False
 
 
-def worktrees(git: Git) -> Iterator[Path]:
+def list_worktrees(git: Git) -> Iterator[Path]:
     """Yields the working trees of the repository."""
     if git.worktree:
         yield git.worktree
@@ -120,7 +120,7 @@ def worktrees(git: Git) -> Iterator[Path]:
             yield Path(os.fsdecode((record / "gitdir").read_bytes().strip())).parent
 
 
-def processes() -> dict[int, tuple[int, str]]:
+def list_processes() -> dict[int, tuple[int, str]]:
     """Returns parent and name of every living process that is visible, by process id."""
     found = {}
     for pid in (entry.name for entry in Path("/proc").iterdir() if entry.name.isdigit()):
@@ -133,7 +133,7 @@ def processes() -> dict[int, tuple[int, str]]:
     return found
 
 
-def ancestors(pid: int, known: dict[int, tuple[int, str]]) -> set[int]:
+def list_ancestors(pid: int, known: dict[int, tuple[int, str]]) -> set[int]:
     """Returns the process and all its ancestors, as ids."""
     found: set[int] = set()
     while pid in known and pid not in found:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitrun.errors import GitFailed
-from gitrun.git.exe import last_words
+from gitrun.git.exe import failure_reason
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -55,7 +55,7 @@ def read_status(git: Git, index: Path | None = None, *, ignored: bool = True, mo
     wanted = ("--ignored=matching",) if ignored else ()
     done = git.attempt("status", *words, *wanted, index=index)
     if done.returncode:
-        raise GitFailed(f"git status failed: {last_words(done.stderr)}")
+        raise GitFailed(f"git status failed: {failure_reason(done.stderr)}")
     found, heads = parse_status(done.stdout)
     untracked, passed = found.get("?", []), found.get("!", [])
     # git only warns, in the user's language, about a directory that it cannot open
@@ -87,7 +87,7 @@ def parse_status(status: bytes) -> tuple[dict[str, list[bytes]], dict[bytes, str
         elif sort in {b"?", b"!"}:
             found.setdefault(sort.decode(), []).append(rest)
         else:
-            sort_entry(found, sort, rest)
+            add_tracked_entry(found, sort, rest)
     return found, heads
 
 
@@ -105,7 +105,7 @@ def unreadable_directories(top: bytes, passed: Collection[bytes]) -> list[bytes]
     return sorted(found)
 
 
-def sort_entry(found: dict[str, list[bytes]], sort: bytes, rest: bytes) -> None:
+def add_tracked_entry(found: dict[str, list[bytes]], sort: bytes, rest: bytes) -> None:
     """Sorts the status line of a tracked path into `found`: `<XY> <sub> ... <path>`, 8 fields, or 10 if unmerged."""
     fields = rest.split(b" ", 9 if sort == b"u" else 7)
     state, module, path = fields[0], fields[1], fields[-1]

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import CannotRun
 from gitrun.model.run import short_id
-from gitrun.process.signals import pass_over
-from gitrun.process.tree import send_if
+from gitrun.process.signals import ignore_signal
+from gitrun.process.tree import send_signal_if
 from gitrun.store.live import ask_to_end, birth_of, directory_of, is_live, owner_of
 
 if TYPE_CHECKING:
     from gitrun.git.exe import Git
-    from gitrun.process.run import Stream
+    from gitrun.process.streams import Stream
 
 PAUSE = 0.05
 CHUNK = 1 << 16
@@ -58,11 +58,11 @@ def stop(git: Git, run: str) -> None:
     if not is_live(git.state, run) or owner is None:
         raise CannotRun(f"run {short_id(run)} is not running on this machine")
     pid, birth = owner.pid, owner.birth
-    if pid == os.getpid() and signal.getsignal(signal.SIGTERM) is not pass_over:
+    if pid == os.getpid() and signal.getsignal(signal.SIGTERM) is not ignore_signal:
         raise CannotRun(f"run {short_id(run)} is supervised by a thread of this program, which no signal reaches")
     ask_to_end(git.state, run)
     # the lock proves that its holder lives, but the recorded owner may be an earlier one whose pid was reused
-    asked = [send_if(pid, number, lambda: bool(birth) and birth_of(pid) == birth) for number in ASKING]
+    asked = [send_signal_if(pid, number, lambda: bool(birth) and birth_of(pid) == birth) for number in ASKING]
     if not asked[0] and is_live(git.state, run):
         raise CannotRun(f"the process that supervises run {short_id(run)} cannot be told from others")
 

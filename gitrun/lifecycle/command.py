@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitrun.errors import CannotRun
-from gitrun.git.exe import for_programs
+from gitrun.git.exe import environment_for_programs
 from gitrun.model.run import COMMAND, NOTEBOOK
-from gitrun.process.run import Command, ask
+from gitrun.process.run import Command, capture_output
 from gitrun.source.hosted_script import module_paths
 from gitrun.source.planning import fill_in, flag_variables
 from gitrun.source.surroundings import moved_words, surround, surroundings_of
@@ -121,7 +121,7 @@ def notebook_words(session: Session, job: Job, path: str, environ: dict[str, str
 
 def environment(session: Session, plan: Plan, started: AttemptHandle) -> dict[str, str]:
     """Returns the user's environment without git's repository variables, with those that gitrun sets for a program."""
-    environ = for_programs(session.git.environ)
+    environ = environment_for_programs(session.git.environ)
     environ |= flag_variables(plan.flags)
     environ |= dict(plan.definition.env) if plan.definition else {}
     environ |= {
@@ -145,7 +145,7 @@ def require_runner() -> None:
 def require_kernel(session: Session, python: Interpreter) -> None:
     """Raises CannotRun if the user's Python has no ipykernel."""
     try:
-        ask((python.program, "-c", QUESTION), session.git.environ, session.git.state)
+        capture_output((python.program, "-c", QUESTION), session.git.environ, session.git.state)
     except CannotRun as error:
         raise CannotRun(
             f"'{python.program}' has no ipykernel, with which it executes notebooks",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from gitrun import lifecycle, model, source, store, workspace
 from gitrun.errors import CannotRun, GitFailed, ObjectsGone, UsageError
-from gitrun.git.gc_lock import gc_held_off, is_collecting
+from gitrun.git.gc_lock import hold_off_gc, is_gc_running
 from gitrun.lifecycle.decide import Decision, LaunchRequest, Prompts, decide, moment, require_worktree
 from gitrun.model import encode, record_files
 from gitrun.model.lent import encode_lent
@@ -59,7 +59,7 @@ def start(
             launch = LaunchRequest(session, request, prompts, index, moment(), within, typed=typed)
             try:
                 # waiting for a gc takes long, so only after it removed something
-                with gc_held_off(session.git) if lost else nullcontext():
+                with hold_off_gc(session.git) if lost else nullcontext():
                     ready = decide(launch)
                     if isinstance(ready, Skip):
                         return ready
@@ -74,7 +74,7 @@ def start(
                     if within:
                         within.begins(ready.plan.operation, started.run)
             except GitFailed as error:  # a gc may have removed what was just written; the working tree still has it
-                lost = lost or isinstance(error, ObjectsGone) or is_collecting(session.git)
+                lost = lost or isinstance(error, ObjectsGone) or is_gc_running(session.git)
                 if isinstance(error, ObjectsGone):
                     # remembered trees of submodules may be gone too
                     store.submodules.forget(session.git)

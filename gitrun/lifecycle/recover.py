@@ -18,7 +18,7 @@ from gitrun.lifecycle.steps import noted_steps
 from gitrun.model.plan import Outcome
 from gitrun.model.record_files import RESULT
 from gitrun.model.run import TERMINATED, is_id, run_ref, short_id
-from gitrun.process.tree import end_everywhere
+from gitrun.process.tree import kill_tagged
 from gitrun.store import notes
 from gitrun.store.attempts import AttemptHandle, finish
 from gitrun.store.commits import read_commit
@@ -71,7 +71,7 @@ def bury(session: Session, run: str, live: Live) -> None:
     if attempt is not None and not ended:
         # in a copied repository the processes belong to the original
         if owner is None or not is_copied(session.git.state, run, owner):
-            end_everywhere(attempt.id)
+            kill_tagged(attempt.id)
         try:
             finish_for(session, run, attempt, live)
         except StaleRun:  # a git process of the dead supervisor may have set the ref

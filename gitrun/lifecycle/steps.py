@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from gitrun.lifecycle.decide import Decision, LaunchRequest
     from gitrun.model.entry import Definition, Step
     from gitrun.model.plan import Plan
-    from gitrun.process.run import Stream
+    from gitrun.process.streams import Stream
     from gitrun.source.snapshot import Snapshot
     from gitrun.store.attempts import AttemptHandle
     from gitrun.workspace.session import Session

@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 
     Search: TypeAlias = tuple[str, Callable[[str], re.Match[str] | None], str | int, bool]
 
-SIZE = 1 << 20
+CHUNK = 1 << 20
 """The bytes read at once."""
-LONGEST = 1 << 16
+MAX_UNFINISHED = 1 << 16
 """The most bytes of an unfinished line that are kept. Of a longer line only the last part is searched."""
-SEARCHED = 4096
+MAX_SEARCHED = 4096
 """The characters at the beginning of a line that are searched."""
 WHOLE, PART = 512 << 20, 256 << 20
 """An output with more bytes than the first number is read in two parts of the second size: the first and the last."""
 SECONDS = 10.0
 """The total time that the user's patterns may take."""
-MOST = 1_000_000
+MAX_MATCHES = 1_000_000
 """The most lines with a match, roughly; after them the search ends."""
 CSI = rb"\x1b(?:\[[0-9:;<=>?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])"
-FOLLOWED = "?*{+"
+QUANTIFIERS = "?*{+"
 CLOCK = rb"\[\d+:\d\d(?::\d\d)?[<,][^\]\n]{0,200}(?:/s|s/)[^\]\n]{0,200}\] *(?=[^\s\]])"
 BAR = rb"\n[^\n]{0,400}?\d\S* " + CLOCK
 """A tqdm bar with text after it: on a terminal, stdout continues the line where stderr left it."""
@@ -48,7 +48,7 @@ REDRAWN = (
 """A line up to its last carriage return. A bar such as `2/3` after it belongs to it if a word follows directly."""
 SWITCH = struct.Struct("<QB")
 """A record of the file of switches: the offset in the output at which a stream begins, and the stream's number."""
-CUT = b"\n"
+SEPARATOR = b"\n"
 
 
 def open_regular(path: str) -> BinaryIO | None:
@@ -67,24 +67,24 @@ def open_regular(path: str) -> BinaryIO | None:
     return os.fdopen(descriptor, "rb")
 
 
-def pieces(file: BinaryIO, switches: str, start: int = 0) -> Iterator[tuple[int, bytes]]:
+def read_pieces(file: BinaryIO, switches: str, start: int = 0) -> Iterator[tuple[int, bytes]]:
     """Yields an output from `start` on, in pieces of one stream each (0: stdout or both, 1: stderr).
 
     `switches` is the file that records where another stream begins. Of an output of more than 512 MiB, yields the first
-    and the last 256 MiB. A piece of `CUT` for each stream separates them.
+    and the last 256 MiB. A piece of `SEPARATOR` for each stream separates them.
     """
     size = os.fstat(file.fileno()).st_size
     parts = [(start, size)] if size <= WHOLE else [(start, max(start, PART)), (max(start, size - PART), size)]
     for number, (first, end) in enumerate(parts):
         if number:
-            yield from ((0, CUT), (1, CUT))
+            yield from ((0, SEPARATOR), (1, SEPARATOR))
         file.seek(first)
-        for stream, until in [*streams_in(switches, first, end)]:
-            while (left := until - file.tell()) > 0 and (data := file.read(min(SIZE, left))):
+        for stream, until in [*split_by_stream(switches, first, end)]:
+            while (left := until - file.tell()) > 0 and (data := file.read(min(CHUNK, left))):
                 yield stream, data
 
 
-def streams_in(switches: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+def split_by_stream(switches: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     """Yields (stream, end offset) for each part of an output between `start` and `end`."""
     stream, file = 0, open_regular(switches)
     with file or nullcontext():
@@ -108,51 +108,51 @@ class Lines:
         """Returns the lines that are now complete, with a line end before and after each; empty if there are none."""
         lines, end, begun = data.rpartition(b"\n")
         if not end:
-            self._rest = shorten(self._rest + begun)
+            self._rest = shorten_line(self._rest + begun)
             return b""
-        found = clean(b"\n" + self._rest + lines + b"\n")
+        found = clean_block(b"\n" + self._rest + lines + b"\n")
         self._rest = begun
         return found
 
     def finish(self) -> bytes:
         """Returns the last line if it has no line end."""
         rest, self._rest = self._rest, b""
-        return clean(b"\n" + rest + b"\n") if rest else b""
+        return clean_block(b"\n" + rest + b"\n") if rest else b""
 
 
-def blocks(output: BinaryIO, switches: str, streams: tuple[Lines, Lines]) -> Iterator[bytes]:
+def read_blocks(output: BinaryIO, switches: str, streams: tuple[Lines, Lines]) -> Iterator[bytes]:
     """Yields an output from the current position to its end, in blocks of whole lines.
 
     Each has a line end before and after it.
     """
-    for stream, data in pieces(output, switches, output.tell()):
+    for stream, data in read_pieces(output, switches, output.tell()):
         if block := streams[stream].feed(data):
             yield block
     yield from filter(None, (lines.finish() for lines in streams))
 
 
-def blocks_until(output: BinaryIO, switches: str, streams: tuple[Lines, Lines], end: int) -> Iterator[bytes]:
+def read_blocks_until(output: BinaryIO, switches: str, streams: tuple[Lines, Lines], end: int) -> Iterator[bytes]:
     """Yields the output from the current position up to `end`, in blocks of whole lines."""
-    for stream, until in [*streams_in(switches, output.tell(), end)]:
-        while (left := until - output.tell()) > 0 and (data := output.read(min(SIZE, left))):
+    for stream, until in [*split_by_stream(switches, output.tell(), end)]:
+        while (left := until - output.tell()) > 0 and (data := output.read(min(CHUNK, left))):
             if block := streams[stream].feed(data):
                 yield block
 
 
-def shorten(line: bytes) -> bytes:
+def shorten_line(line: bytes) -> bytes:
     """Shortens the beginning of an unfinished line.
 
     Drops what a carriage return erased, and all of it if it is still too long.
     """
-    if len(line) <= LONGEST:
+    if len(line) <= MAX_UNFINISHED:
         return line
     # a last CR stays: it may be the first half of a CR LF
     line = line[:-1].rpartition(b"\r")[2] + line[-1:]
     # a NUL keeps the rest of the line from looking like a line of its own
-    return line if len(line) <= LONGEST else b"\0"
+    return line if len(line) <= MAX_UNFINISHED else b"\0"
 
 
-def clean(block: bytes) -> bytes:
+def clean_block(block: bytes) -> bytes:
     """Returns the lines of a block as a terminal finally shows them.
 
     Removes colours, text that a carriage return erased, and progress bars before the line's own text.
@@ -168,18 +168,18 @@ def clean(block: bytes) -> bytes:
     return block
 
 
-def needle(pattern: str) -> bytes:
+def required_text(pattern: str) -> bytes:
     """Returns a text that every match of the pattern contains; empty if the pattern is too complex to tell."""
     if "|" in pattern or "(?" in pattern:
         return b""
     plain = re.match(r"[A-Za-z0-9_ =:,-]*", pattern)
     text = plain[0] if plain else ""
-    if pattern[len(text) : len(text) + 1] in FOLLOWED:
+    if pattern[len(text) : len(text) + 1] in QUANTIFIERS:
         text = text[:-1]
     return text.encode()
 
 
-def find(rules: list[tuple[str, str]], found: Iterable[bytes]) -> Iterator[list[tuple[dict[str, str], str | None]]]:
+def find_matches(rules: list[tuple[str, str]], found: Iterable[bytes]) -> Iterator[list[tuple[dict[str, str], str | None]]]:
     """Yields the matches of each block: for each line with a match, texts of numbers by name, and the text of the step.
 
     Raises TimeoutError when the time is over, after yielding what was found. Skips invalid patterns.
@@ -189,14 +189,14 @@ def find(rules: list[tuple[str, str]], found: Iterable[bytes]) -> Iterator[list[
         with suppress(re.error, RecursionError, OverflowError):
             pattern = re.compile(text)
             group = "value" if "value" in pattern.groupindex else min(pattern.groups, 1)
-            searches.append((name, pattern.search, group, "step" in pattern.groupindex, needle(text)))
+            searches.append((name, pattern.search, group, "step" in pattern.groupindex, required_text(text)))
     for block in found:
         # finding a text is far cheaper than matching each line
         active = [search[:4] for search in searches if search[4] in block]
         told: list[tuple[dict[str, str], str | None]] = []
         try:
             for line in block.decode(errors="replace").split("\n") if active else ():
-                if numbers := found_in(line if len(line) <= SEARCHED else line[:SEARCHED], active):
+                if numbers := match_line(line if len(line) <= MAX_SEARCHED else line[:MAX_SEARCHED], active):
                     told.append(numbers)  # noqa: PERF401 - what was found before the time was over is kept
         except TimeoutError:
             yield told
@@ -204,7 +204,7 @@ def find(rules: list[tuple[str, str]], found: Iterable[bytes]) -> Iterator[list[
         yield told
 
 
-def found_in(line: str, searches: Sequence[Search]) -> tuple[dict[str, str], str | None] | None:
+def match_line(line: str, searches: Sequence[Search]) -> tuple[dict[str, str], str | None] | None:
     """Returns the matches of a line, or None."""
     found, step = {}, None
     for name, search, group, has_step in searches:
@@ -215,14 +215,14 @@ def found_in(line: str, searches: Sequence[Search]) -> tuple[dict[str, str], str
     return (found, step) if found else None
 
 
-def late(_number: int, _frame: object) -> None:
+def raise_timeout(_number: int, _frame: object) -> None:
     """Ends the search when the timer fires. Raises TimeoutError."""
     raise TimeoutError
 
 
-def searched(rules: list[tuple[str, str]], found: Iterable[bytes], left: int) -> int:
+def print_matches(rules: list[tuple[str, str]], found: Iterable[bytes], left: int) -> int:
     """Prints the matches in blocks. Returns how many more lines may be printed. Raises TimeoutError."""
-    for told in find(rules, found):
+    for told in find_matches(rules, found):
         if told:
             sys.stdout.write(json.dumps(told[:left]) + "\n")
         left -= len(told)
@@ -231,25 +231,25 @@ def searched(rules: list[tuple[str, str]], found: Iterable[bytes], left: int) ->
     return left
 
 
-def asked(output: BinaryIO, switches: str, streams: tuple[Lines, Lines]) -> Iterator[Iterable[bytes]]:
+def blocks_on_demand(output: BinaryIO, switches: str, streams: tuple[Lines, Lines]) -> Iterator[Iterable[bytes]]:
     """Yields the blocks up to each offset that stdin names, and at its end the blocks of the rest."""
     for line in sys.stdin:
         until = min(int(line), PART)
-        yield blocks_until(output, switches, streams, until)
-    yield blocks(output, switches, streams)
+        yield read_blocks_until(output, switches, streams, until)
+    yield read_blocks(output, switches, streams)
 
 
-def main() -> None:
+def print_all_matches() -> None:
     """Prints the matches of a file of rules in a file of output: up to each offset from stdin, and finally to its end."""
     # Python's re cannot be stopped otherwise: it checks for signals while it matches
-    signal.signal(signal.SIGALRM, late)
+    signal.signal(signal.SIGALRM, raise_timeout)
     with open(sys.argv[1], "rb") as file:
         rules = json.load(file)
-    seconds, left, output = rules.get("seconds", SECONDS), MOST, open_regular(sys.argv[2])
+    seconds, left, output = rules.get("seconds", SECONDS), MAX_MATCHES, open_regular(sys.argv[2])
     try:
-        for found in asked(output, sys.argv[3], (Lines(), Lines())) if output else ():
+        for found in blocks_on_demand(output, sys.argv[3], (Lines(), Lines())) if output else ():
             signal.setitimer(signal.ITIMER_REAL, seconds)
-            left = searched(rules["patterns"], found, left)
+            left = print_matches(rules["patterns"], found, left)
             # the rest of the time is for the next search; zero would turn the timer off
             seconds = max(signal.setitimer(signal.ITIMER_REAL, 0)[0], 1e-3)
             sys.stdout.write("0\n")
@@ -260,4 +260,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    print_all_matches()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Reader(Protocol):
+class OutputReader(Protocol):
     """A consumer that follows the output while it is recorded."""
 
     def feed(self, stream: int, data: bytes) -> None:
@@ -32,7 +32,7 @@ class Recorder:
     The file `<output>.streams` beside it records each offset at which the stream changes.
     """
 
-    def __init__(self, path: Path, reader: Reader | None = None) -> None:
+    def __init__(self, path: Path, reader: OutputReader | None = None) -> None:
         self._path = path
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self._switches = -1

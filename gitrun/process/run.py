@@ -11,44 +11,31 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from gitrun.errors import CannotRun
 from gitrun.process.recorder import Recorder
 from gitrun.process.signals import INTERRUPTS, MESSAGES, ORDERS, RESIZES
 from gitrun.process.streams import open_channels
-from gitrun.process.tree import Offspring, adopt_orphans, below, send, tie_to_parent
+from gitrun.process.tree import ChildProcesses, adopt_orphans, send_signal, tie_to_parent, with_descendants
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from gitrun.process.recorder import Reader
+    from gitrun.process.recorder import OutputReader
     from gitrun.process.signals import Signals
-    from gitrun.process.streams import Channel
+    from gitrun.process.streams import Channel, Stream
 
 CHUNK = 1 << 16
 LINGER = 0.5
 """Seconds to wait for a pipe that a foreign process holds open, or for a reader that does not read."""
 LEFT_RUNNING = 2.0
 """Seconds that processes left behind have to end after SIGTERM, if the program ended by itself."""
-FOR_SHELL = frozenset("|&;<>()$`\\\"' \t\n*?[#~=%")
+SHELL_CHARACTERS = frozenset("|&;<>()$`\\\"' \t\n*?[#~=%")
 """Characters for which git starts a pager by a shell. Without them git starts it directly, and notices a missing one."""
 LARGEST_PIPE = 1 << 20
 """The most bytes left in a pipe after all its writers ended (Linux's fs.pipe-max-size)."""
-
-
-class Stream(Protocol):
-    """A destination that shows output."""
-
-    def write(self, data: bytes) -> None:
-        """Shows the bytes at once. Raises BrokenPipeError if nobody reads any more."""
-
-    def offer(self, data: bytes | memoryview) -> int:
-        """Shows as many bytes as it can without blocking. Returns their number. Raises BrokenPipeError."""
-
-    def descriptor(self) -> int | None:
-        """Returns the file descriptor; None if there is none, in which case `offer` accepts everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +53,7 @@ class Command:
     stop_after: float | None = None
     grace: float = 10.0
     stdin: bool = True
-    reader: Reader | None = None
+    reader: OutputReader | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,36 +74,36 @@ class Exit:
     lost: str = ""
 
 
-def execute(call: Command, record: Path, stdout: Stream, stderr: Stream, signals: Signals) -> Exit:
+def execute(command: Command, record: Path, stdout: Stream, stderr: Stream, signals: Signals) -> Exit:
     """Runs the program to its end. Writes its output to `record` and, at once, to the two streams.
 
     Forwards our signals to it. Raises CannotRun if it cannot be started.
     """
-    recorder = Recorder(record, call.reader)
+    recorder = Recorder(record, command.reader)
     channels = open_channels(stdout, stderr)
     try:
         # daemons that the program starts become our children, so that they can be found and ended
         with adopt_orphans():
-            return follow(call, recorder, channels, signals)
+            return supervise(command, recorder, channels, signals)
     finally:
         recorder.close()
         for channel in channels:
             channel.close()
 
 
-def follow(call: Command, recorder: Recorder, channels: Sequence[Channel], signals: Signals) -> Exit:
+def supervise(command: Command, recorder: Recorder, channels: Sequence[Channel], signals: Signals) -> Exit:
     """Starts the program and supervises it until it, its output and its children have ended."""
-    clock, begun, offspring = time.monotonic(), datetime.now(timezone.utc), Offspring(call.tag)
-    process = start(call, channels, signals)
+    clock, begun, offspring = time.monotonic(), datetime.now(timezone.utc), ChildProcesses(command.tag)
+    process = start_program(command, channels, signals)
     for channel in channels:
         # our copy would keep the pipe open after the program's end
         channel.close_inner()
-    loop = Supervisor(call, process, recorder, channels, signals)
+    loop = Supervisor(command, process, recorder, channels, signals)
     try:
-        loop.until_ended()
+        loop.wait_for_exit()
         # measured here: waiting for the program's leftovers is not its time
         duration = time.monotonic() - clock
-        outlived = offspring.end(loop.grace_left(), loop.turn)
+        outlived = offspring.end(loop.grace_left(), loop.poll_once)
         loop.drain()
     except BaseException:
         process.kill()
@@ -129,7 +116,7 @@ def follow(call: Command, recorder: Recorder, channels: Sequence[Channel], signa
     )  # fmt: skip
 
 
-def start(call: Command, channels: Sequence[Channel], signals: Signals) -> subprocess.Popen[bytes]:
+def start_program(command: Command, channels: Sequence[Channel], signals: Signals) -> subprocess.Popen[bytes]:
     """Starts the program. Raises CannotRun."""
     parent = os.getpid()
 
@@ -140,22 +127,22 @@ def start(call: Command, channels: Sequence[Channel], signals: Signals) -> subpr
     def popen(*words: str) -> subprocess.Popen[bytes]:
         # inherited descriptors beyond the first three belong to the program; our own are close-on-exec
         return subprocess.Popen(
-            words, cwd=call.directory, env=dict(call.environ), preexec_fn=before, close_fds=False,
-            stdin=None if call.stdin else subprocess.DEVNULL, stdout=channels[0].inner, stderr=channels[-1].inner,
+            words, cwd=command.directory, env=dict(command.environ), preexec_fn=before, close_fds=False,
+            stdin=None if command.stdin else subprocess.DEVNULL, stdout=channels[0].inner, stderr=channels[-1].inner,
         )  # fmt: skip
 
     try:
-        return popen(*call.argv)
+        return popen(*command.argv)
     except OSError as error:
-        place = call.directory / call.argv[0]
+        place = command.directory / command.argv[0]
         if error.errno == errno.ENOEXEC and place.is_file():  # a script without #!: shells run it with sh
-            return popen("/bin/sh", *call.argv)
-        raise cannot_start(call.argv[0], error, there=place.is_file()) from error
+            return popen("/bin/sh", *command.argv)
+        raise start_error(command.argv[0], error, there=place.is_file()) from error
     except ValueError as error:  # a word has a NUL
-        raise CannotRun(f"cannot start '{call.argv[0]}': {error}") from error
+        raise CannotRun(f"cannot start '{command.argv[0]}': {error}") from error
 
 
-def cannot_start(program: str, error: OSError, *, there: bool) -> CannotRun:
+def start_error(program: str, error: OSError, *, there: bool) -> CannotRun:
     """Returns the error for a program that cannot be started.
 
     `there` says that a file of that name exists in the directory.
@@ -173,26 +160,26 @@ class Supervisor:
 
     def __init__(
         self,
-        call: Command,
+        command: Command,
         process: subprocess.Popen[bytes],
         recorder: Recorder,
         channels: Sequence[Channel],
         signals: Signals,
     ) -> None:
-        self.call, self.process, self.recorder, self.signals = call, process, recorder, signals
+        self.command, self.process, self.recorder, self.signals = command, process, recorder, signals
         self.channels, self.open = channels, list(channels)
         self.taken = 0
-        self.end = time.monotonic() + call.stop_after if call.stop_after else None
+        self.end = time.monotonic() + command.stop_after if command.stop_after else None
         self.kill_at: float | None = None
         self.stopped_by = 0
         self.timed_out = False
 
-    def until_ended(self) -> None:
+    def wait_for_exit(self) -> None:
         """Handles events until the program has ended."""
-        self.obey(is_new=True)
-        with exit_watch(self.process.pid) as watch:
+        self.forward_signals(is_new=True)
+        with watch_exit(self.process.pid) as watch:
             while self.process.poll() is None:
-                self.turn(self.patience(), watch)
+                self.poll_once(self.patience(), watch)
 
     def grace_left(self) -> float:
         """Returns the grace period in seconds for processes that outlived the program, such as those of a shell.
@@ -202,7 +189,7 @@ class Supervisor:
         """
         left = self.kill_at - time.monotonic() if self.kill_at is not None else 0.0
         ended_by = self.stopped_by or -(self.process.returncode or 0)  # after Ctrl-C it may end before we read our own signal
-        return max(left, self.call.grace if ended_by in INTERRUPTS else min(self.call.grace, LEFT_RUNNING))
+        return max(left, self.command.grace if ended_by in INTERRUPTS else min(self.command.grace, LEFT_RUNNING))
 
     def drain(self) -> None:
         """Records and shows what is left in the pipes after the program and its processes ended.
@@ -212,7 +199,7 @@ class Supervisor:
         # limited, since a process that is not ours may keep writing
         most = self.taken + LARGEST_PIPE
         while self.open and (self.taken < most or self.is_behind()):
-            if self.turn(LINGER):
+            if self.poll_once(LINGER):
                 continue
             if not self.is_behind():
                 return
@@ -232,7 +219,7 @@ class Supervisor:
             most = min(most, self.recorder.reader.patience)
         return min([max(0.0, moment - time.monotonic()) for moment in times] + [most])
 
-    def turn(self, patience: float, *others: int) -> bool:
+    def poll_once(self, patience: float, *others: int) -> bool:
         """Polls once, for at most `patience` seconds, and handles what is ready. Returns whether any descriptor was ready."""
         poll, waiting = select.poll(), {channel.waits_for(): channel for channel in self.open}
         for descriptor, event in (*waiting, *((other, select.POLLIN) for other in (self.signals.descriptor, *others))):
@@ -243,8 +230,8 @@ class Supervisor:
             if descriptor in ready:
                 self.copy(channel)
         if self.signals.descriptor in ready:
-            self.obey()
-        self.keep_time()
+            self.forward_signals()
+        self.enforce_deadlines()
         self.recorder.look()
         return bool(ready)
 
@@ -264,7 +251,7 @@ class Supervisor:
             self.open.remove(channel)
             channel.close_outer()
 
-    def obey(self, *, is_new: bool = False) -> None:
+    def forward_signals(self, *, is_new: bool = False) -> None:
         """Forwards signals to the program.
 
         If it `is_new`, the terminal did not send it the signals that came before it started.
@@ -288,8 +275,8 @@ class Supervisor:
         """Passes a change of the window's size to the program's terminals, and SIGWINCH to its processes."""
         changed = [channel.resize() for channel in self.open]
         if any(changed):
-            for pid in below(self.process.pid):
-                send(pid, signal.SIGWINCH)
+            for pid in with_descendants(self.process.pid):
+                send_signal(pid, signal.SIGWINCH)
 
     def ask_to_end(self, number: int, *, has_it: bool = False) -> None:
         """Sends the program a signal that asks it to end. SIGTERM and SIGHUP start its grace period; Ctrl-C does not."""
@@ -298,12 +285,12 @@ class Supervisor:
         if not has_it:
             self.process.send_signal(number)
         if number in ORDERS:
-            for pid in below(self.process.pid):  # a process stopped by Ctrl-Z does not handle signals until SIGCONT
-                send(pid, signal.SIGCONT)
+            for pid in with_descendants(self.process.pid):  # a process stopped by Ctrl-Z does not handle signals until SIGCONT
+                send_signal(pid, signal.SIGCONT)
         if number in ORDERS and self.kill_at is None:
-            self.kill_at = time.monotonic() + self.call.grace
+            self.kill_at = time.monotonic() + self.command.grace
 
-    def keep_time(self) -> None:
+    def enforce_deadlines(self) -> None:
         """Ends the program if its time limit or its grace period is over."""
         now = time.monotonic()
         if self.process.returncode is not None:
@@ -317,7 +304,7 @@ class Supervisor:
 
 
 @contextmanager
-def exit_watch(pid: int) -> Iterator[int]:
+def watch_exit(pid: int) -> Iterator[int]:
     """Yields a descriptor that becomes readable when the process ends; -1 if the system has none."""
     try:
         descriptor = os.pidfd_open(pid)
@@ -330,7 +317,7 @@ def exit_watch(pid: int) -> Iterator[int]:
         os.close(descriptor)
 
 
-def ask(argv: Sequence[str], environ: Mapping[str, str], directory: Path, timeout: float | None = None) -> bytes:
+def capture_output(argv: Sequence[str], environ: Mapping[str, str], directory: Path, timeout: float | None = None) -> bytes:
     """Returns the stdout of a short-lived program. Kills it after `timeout` seconds. Raises CannotRun."""
     pipe = subprocess.PIPE
     try:
@@ -354,7 +341,7 @@ def ask(argv: Sequence[str], environ: Mapping[str, str], directory: Path, timeou
     return out
 
 
-class Beside:
+class HelperProcess:
     """A helper program of gitrun that runs beside the user's: reads orders from stdin and writes results to a file."""
 
     def __init__(self, argv: Sequence[str], environ: Mapping[str, str], directory: Path, found: Path) -> None:
@@ -387,13 +374,13 @@ class Beside:
 
 
 @contextmanager
-def shown_through(program: str, environ: Mapping[str, str], streams: Sequence[int]) -> Iterator[bool]:
+def page_output(program: str, environ: Mapping[str, str], streams: Sequence[int]) -> Iterator[bool]:
     """Sends what is written to the `streams` (descriptors) through a pager; on exit, waits for the pager.
 
     Yields False if the pager cannot be started; output is shown directly. Starts the program like git: by a shell if its
     command needs one.
     """
-    words = ("/bin/sh", "-c", program) if FOR_SHELL.intersection(program) else (program,)
+    words = ("/bin/sh", "-c", program) if SHELL_CHARACTERS.intersection(program) else (program,)
     try:
         pager = subprocess.Popen(words, env=dict(environ), stdin=subprocess.PIPE)
     except OSError:

@@ -75,7 +75,7 @@ class Signals:
         for end in (self.descriptor, self._write):
             os.set_blocking(end, False)
         self._wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
-        self._handlers = {number: signal.signal(number, pass_over) for number in self._numbers}
+        self._handlers = {number: signal.signal(number, ignore_signal) for number in self._numbers}
 
     def give_back(self) -> None:
         """Restores default signal handling in a child, before its program starts. Pending signals take effect."""
@@ -98,7 +98,7 @@ class Signals:
         except BlockingIOError:
             return []
         if self._write >= 0:
-            return [(number, number in INTERRUPTS and in_foreground()) for number in data if number in self._numbers]
+            return [(number, number in INTERRUPTS and is_in_foreground()) for number in data if number in self._numbers]
         return [self._judge(*RECORD.unpack_from(data, at)) for at in range(0, len(data), RECORD.size)]
 
     def _judge(self, number: int, _: int, code: int, sender: int) -> tuple[int, bool]:
@@ -110,7 +110,7 @@ class Signals:
         return number, sender == os.getppid() and now - self._from_terminal_at < 1.0
 
 
-def pass_over(_number: int, _frame: FrameType | None) -> None:
+def ignore_signal(_number: int, _frame: FrameType | None) -> None:
     """Does nothing: Python has already written the signal to the wakeup descriptor."""
 
 
@@ -126,7 +126,7 @@ def signalfd(numbers: tuple[signal.Signals, ...]) -> int | None:
     return descriptor if descriptor >= 0 else None
 
 
-def in_foreground() -> bool:
+def is_in_foreground() -> bool:
     """Returns whether our process group is in the foreground, so that Ctrl-C reaches all of it."""
     try:
         with open("/dev/tty", "rb", buffering=0) as terminal:

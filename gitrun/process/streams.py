@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import codecs
+import fcntl
 import os
 import select
-from typing import TYPE_CHECKING, TextIO
+import termios
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gitrun.process.run import Stream
+
+class Stream(Protocol):
+    """A destination that shows output."""
+
+    def write(self, data: bytes) -> None:
+        """Shows the bytes at once. Raises BrokenPipeError if nobody reads any more."""
+
+    def offer(self, data: bytes | memoryview) -> int:
+        """Shows as many bytes as it can without blocking. Returns their number. Raises BrokenPipeError."""
+
+    def descriptor(self) -> int | None:
+        """Returns the file descriptor; None if there is none, in which case `offer` accepts everything."""
 
 
 class FileStream:
@@ -59,7 +72,7 @@ class FileStream:
         return self._descriptor
 
 
-def before_line(stream: object, *others: object) -> bytes:
+def close_open_line(stream: object, *others: object) -> bytes:
     """Returns the line end that the terminal needs before a message, if output ended inside a line; else nothing."""
     if not isinstance(stream, FileStream) or not stream.is_terminal():
         return b""
@@ -159,7 +172,7 @@ class Channel:
 
     def resize(self) -> bool:
         """Gives the pseudo-terminal the size of the real terminal. Returns whether it changed."""
-        return self.terminal is not None and copy_size(self.terminal, self.outer)
+        return self.terminal is not None and copy_window_size(self.terminal, self.outer)
 
     def close_inner(self) -> None:
         """Closes our copy of the program's end."""
@@ -182,12 +195,12 @@ class Channel:
 def open_channels(stdout: Stream, stderr: Stream) -> tuple[Channel, ...]:
     """Opens a channel for each stream. Opens one for both if they lead to the same place, to keep their order."""
     out, err = stdout.descriptor(), stderr.descriptor()
-    if stdout is stderr or (out is not None and err is not None and place_of(out) == place_of(err)):
+    if stdout is stderr or (out is not None and err is not None and file_identity(out) == file_identity(err)):
         return (open_channel(stdout, out),)
     return open_channel(stdout, out), open_channel(stderr, err)
 
 
-def place_of(descriptor: int) -> tuple[int, int, int]:
+def file_identity(descriptor: int) -> tuple[int, int, int]:
     """Returns device and inode, which are equal for descriptors of the same file, pipe or terminal."""
     status = os.fstat(descriptor)
     return status.st_dev, status.st_ino, status.st_rdev
@@ -201,21 +214,16 @@ def open_channel(stream: Stream, descriptor: int | None) -> Channel:
     if descriptor is None or not os.isatty(descriptor):
         outer, inner = os.pipe()
         return Channel(stream, outer, inner, None)
-    import termios
-
     outer, inner = os.openpty()
     modes = termios.tcgetattr(descriptor)
     modes[1] &= ~termios.OPOST  # the real terminal does the output processing
     termios.tcsetattr(inner, termios.TCSANOW, modes)
-    copy_size(descriptor, outer)
+    copy_window_size(descriptor, outer)
     return Channel(stream, outer, inner, descriptor)
 
 
-def copy_size(source: int, target: int) -> bool:
+def copy_window_size(source: int, target: int) -> bool:
     """Gives the terminal `target` the rows and columns of `source`. Returns whether they changed."""
-    import fcntl
-    import termios
-
     try:
         wanted = fcntl.ioctl(source, termios.TIOCGWINSZ, bytes(8))
         if wanted == fcntl.ioctl(target, termios.TIOCGWINSZ, bytes(8)):

@@ -46,15 +46,15 @@ class Adoption:
             self._wanted += 1
             if self._wanted == 1:
                 # a library's caller may have set it for its own purposes
-                self._before = adopts_orphans()
-                adopt(1)
+                self._before = get_subreaper()
+                set_subreaper(1)
 
     def end(self) -> None:
         """Removes a thread; the last one restores the former setting."""
         with self._lock:
             self._wanted -= 1
             if not self._wanted:
-                adopt(self._before)
+                set_subreaper(self._before)
 
 
 ADOPTION = Adoption()
@@ -70,7 +70,7 @@ def adopt_orphans() -> Iterator[None]:
         ADOPTION.end()
 
 
-def adopts_orphans() -> int:
+def get_subreaper() -> int:
     """Returns 1 if this process is a subreaper, which inherits orphaned descendants, else 0."""
     found = ctypes.c_int(0)
     with suppress(AttributeError, OSError):  # not Linux
@@ -78,13 +78,13 @@ def adopts_orphans() -> int:
     return found.value
 
 
-def adopt(wanted: int) -> None:
+def set_subreaper(wanted: int) -> None:
     """Turns the subreaper attribute of this process on (1) or off (0)."""
     with suppress(AttributeError, OSError):  # not Linux
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, wanted, 0, 0, 0)
 
 
-class Offspring:
+class ChildProcesses:
     """The processes that one program leaves running when it ends. Create it before the program starts.
 
     If this process has one thread, every later child belongs to the program. With more threads another one may have
@@ -93,38 +93,38 @@ class Offspring:
 
     def __init__(self, tag: str) -> None:
         self.tag = tag
-        self._before = frozenset(children_of(os.getpid())) if is_single_threaded() else None
+        self._before = frozenset(list_children(os.getpid())) if is_single_threaded() else None
 
     def end(self, grace: float, pause: Callable[[float], object]) -> tuple[str, ...]:
         """Ends the processes that are left: SIGTERM first, SIGKILL after `grace` seconds. Returns their names.
 
         Gives those that are about to end 0.3 seconds first. Calls `pause` to wait.
         """
-        left = self.settle(LINGER, pause)
-        names = tuple(name_of(pid) for pid in left)
+        left = self.wait_for_end(LINGER, pause)
+        names = tuple(describe_process(pid) for pid in left)
         for number, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, 2.0)):
             for pid in left:
-                send(pid, number)
-            left = self.settle(patience, pause) if left else []
+                send_signal(pid, number)
+            left = self.wait_for_end(patience, pause) if left else []
         return names
 
-    def settle(self, patience: float, pause: Callable[[float], object]) -> list[int]:
+    def wait_for_end(self, patience: float, pause: Callable[[float], object]) -> list[int]:
         """Waits up to `patience` seconds for the processes to end, and reaps them. Returns those still running."""
         end = time.monotonic() + patience
         while True:
-            left = self.living()
+            left = self.running()
             if not left or time.monotonic() >= end:
                 return left
             pause(0.01)
 
-    def living(self) -> list[int]:
+    def running(self) -> list[int]:
         """Returns the program's running processes below this one."""
-        queue = [pid for pid in children_of(os.getpid()) if self.is_ours(pid) and not is_buried(pid)]
+        queue = [pid for pid in list_children(os.getpid()) if self.is_ours(pid) and not reap_if_ended(pid)]
         found: list[int] = []
         while queue:
             pid = queue.pop()
             found.append(pid)
-            queue += children_of(pid)
+            queue += list_children(pid)
         return found
 
     def is_ours(self, child: int) -> bool:
@@ -140,7 +140,7 @@ def is_single_threaded() -> bool:
         return False
 
 
-def children_of(pid: int) -> list[int]:
+def list_children(pid: int) -> list[int]:
     """Returns the children of a process, started or adopted. Empty where /proc does not list them."""
     found: list[int] = []
     try:
@@ -157,11 +157,11 @@ def children_of(pid: int) -> list[int]:
     return found
 
 
-def below(pid: int) -> list[int]:
+def with_descendants(pid: int) -> list[int]:
     """Returns the process and all its descendants."""
     found = [pid]
     for parent in found:
-        found += children_of(parent)
+        found += list_children(parent)
     return found
 
 
@@ -174,7 +174,7 @@ def is_tagged(pid: int, tag: str) -> bool:
         return False
 
 
-def name_of(pid: int) -> str:
+def describe_process(pid: int) -> str:
     """Returns the name and id of a process, for messages."""
     try:
         with open(f"/proc/{pid}/comm", "rb") as comm:
@@ -183,7 +183,7 @@ def name_of(pid: int) -> str:
         return f"process {pid}"
 
 
-def is_buried(pid: int) -> bool:
+def reap_if_ended(pid: int) -> bool:
     """Reaps an adopted process if it has ended. Returns whether it is gone."""
     try:
         return os.waitpid(pid, os.WNOHANG)[0] == pid
@@ -191,7 +191,7 @@ def is_buried(pid: int) -> bool:
         return True
 
 
-def send(pid: int, number: int) -> None:
+def send_signal(pid: int, number: int) -> None:
     """Sends a signal to a process, which may be gone."""
     try:
         os.kill(pid, number)
@@ -199,7 +199,7 @@ def send(pid: int, number: int) -> None:
         return
 
 
-def send_if(pid: int, number: int, is_meant: Callable[[], bool]) -> bool:
+def send_signal_if(pid: int, number: int, is_meant: Callable[[], bool]) -> bool:
     """Signals a process that is not our child, if `is_meant` confirms it. Returns whether the signal was sent.
 
     The pidfd is opened before the check, so that a process with a reused id is never signalled.
@@ -209,7 +209,7 @@ def send_if(pid: int, number: int, is_meant: Callable[[], bool]) -> bool:
     except AttributeError:  # not Linux
         meant = is_meant()
         if meant:
-            send(pid, number)
+            send_signal(pid, number)
         return meant
     except OSError:
         return False
@@ -224,7 +224,7 @@ def send_if(pid: int, number: int, is_meant: Callable[[], bool]) -> bool:
     return True
 
 
-def everywhere(tag: str) -> list[int]:
+def find_tagged(tag: str) -> list[int]:
     """Returns the tagged processes of this machine, except this one."""
     try:
         pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
@@ -233,13 +233,13 @@ def everywhere(tag: str) -> list[int]:
     return [pid for pid in pids if pid != os.getpid() and is_tagged(pid, tag)]
 
 
-def end_everywhere(tag: str) -> None:
+def kill_tagged(tag: str) -> None:
     """Kills the processes of an attempt whose supervisor was killed, found by their tag.
 
     Waits up to 2 seconds for their end.
     """
     end = time.monotonic() + 2.0
-    while (left := everywhere(tag)) and time.monotonic() < end:
+    while (left := find_tagged(tag)) and time.monotonic() < end:
         for pid in left:
-            send_if(pid, signal.SIGKILL, partial(is_tagged, pid, tag))
+            send_signal_if(pid, signal.SIGKILL, partial(is_tagged, pid, tag))
         time.sleep(0.01)

@@ -18,7 +18,7 @@ from gitrun.store.refs import tips
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from gitrun.git.exe import Answer, Git
+    from gitrun.git.exe import Git, RemoteAnswer
 
 URL = re.compile(r"[a-z][a-z0-9+.-]*://|(?:/|\./|\.\./)|[\w.-]+@[\w.-]+:|\w[\w.-]*:(?!\d*$)", re.IGNORECASE)
 QUIET_LOGS = ("-c", "core.logAllRefUpdates=false")
@@ -264,7 +264,7 @@ def why_refused(git: Git, remote: str) -> str:
     return "; ".join([in_words(reason), *said_by_hooks(done)[:1]])
 
 
-def said_by_hooks(done: Answer) -> tuple[str, ...]:
+def said_by_hooks(done: RemoteAnswer) -> tuple[str, ...]:
     """Returns lines from hooks of the other side that the user has not seen: at most MOST, without repetition.
 
     Leaves out our own hook's reasons, which are per run, and what git says about single refs.
@@ -281,7 +281,7 @@ def in_words(reason: str) -> str:
     return next((words for said, words in REASONS.items() if bare.startswith(said)), bare)
 
 
-def refusals(done: Answer) -> dict[str, str]:
+def refusals(done: RemoteAnswer) -> dict[str, str]:
     """Returns the reasons of gitrun's own pre-receive hook on the other side, by run id."""
     found = (re.match(rf"gitrun: refused {RUNS}([0-9a-f]{{40}}): (.*)", line) for line in done.told)
     return {match[1]: match[2] for match in found if match}
@@ -300,7 +300,7 @@ def lines_of(porcelain: bytes) -> Iterator[tuple[str, str, str]]:
             yield fields[0], fields[1].rpartition(f":{RUNS}")[2], fields[2]
 
 
-def unreachable(done: Answer, what: str) -> tuple[str, str]:
+def unreachable(done: RemoteAnswer, what: str) -> tuple[str, str]:
     """Returns message and hint for a git command that failed, without passwords of URLs."""
     heard = () if done.is_seen else [line.removeprefix("error: ").rstrip(".") for line in done.told[:3]]
     words = hide_passwords("; ".join([f"{what}: {done.reason}", *heard]))

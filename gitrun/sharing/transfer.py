@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gitrun import git, store
 from gitrun.errors import GitFailed, NotTrusted, UnknownRun, UsageError
-from gitrun.git.exe import last_words
+from gitrun.git.exe import failure_reason
 from gitrun.git.objects import Objects
 from gitrun.model.run import TRASH, Run, is_id, run_ref, short_id
 from gitrun.model.run_names import parse_id_prefix
@@ -155,7 +155,7 @@ class Sharing:
         asked = "".join(f"{run_ref(run)}\n" for run in runs) + (f"^{without}\n" if without else "")
         done = self._git.attempt("bundle", "create", "--quiet", str(file), "--stdin", stdin=asked.encode())
         if done.returncode:
-            raise GitFailed(f"the runs cannot be exported: {last_words(done.stderr)}")
+            raise GitFailed(f"the runs cannot be exported: {failure_reason(done.stderr)}")
 
     def import_(self, file: Path, order: FetchRequest) -> Received:
         """Fetches runs from a bundle. Raises GitFailed, UsageError."""

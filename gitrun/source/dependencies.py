@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from gitrun import source
 from gitrun.errors import CannotRun, UsageError
-from gitrun.git.locks import make_private
+from gitrun.git.locks import make_private_directory
 from gitrun.git.objects import EXECUTABLE, FILE, TREE, entry_at
 from gitrun.model.flags import Typed
 from gitrun.model.provenance import NO_BASIS, Dependency, InputFile
@@ -256,7 +256,7 @@ class Hashes:
 
     def __exit__(self, *_: object) -> None:
         if self._new:
-            make_private(self._path.parent)
+            make_private_directory(self._path.parent)
             fresh = self._path.with_name(f"hashes.{os.getpid()}")
             fresh.write_text(json.dumps(dict(list(self._known.items())[-MOST:])))
             fresh.replace(self._path)

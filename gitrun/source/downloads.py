@@ -12,7 +12,7 @@ from urllib.error import URLError
 from urllib.parse import unquote, urlsplit
 
 from gitrun.errors import CannotRun
-from gitrun.git.locks import make_private
+from gitrun.git.locks import make_private_directory
 from gitrun.model.text import hide_passwords, limit_text, safe_text
 from gitrun.source.dependencies import cached
 
@@ -43,7 +43,7 @@ def download(git: Git, one: Input, operation: str, settings: Settings) -> Path:
     target = cached(git, one.sha256)
     if target.is_file():
         return target
-    make_private(target.parent)
+    make_private_directory(target.parent)
     fresh = target.with_name(f"{target.name}.{os.getpid()}")
     try:
         with fresh.open("wb") as sink:

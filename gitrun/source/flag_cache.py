@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import GitFailed
-from gitrun.git.locks import make_private
+from gitrun.git.locks import make_private_directory
 from gitrun.git.objects import EXECUTABLE, FILE, TREE
 from gitrun.model.flags import Flag
 from gitrun.scripts.discover import Command, Group, ParameterFile, Script, read_script
@@ -117,7 +117,7 @@ def remember(place: Path, script: Script, asked: Mapping[str, str]) -> None:
     # written under another name first, so that readers never see half a file
     fresh = place.with_name(f"{place.name}.{os.getpid()}")
     with suppress(OSError):
-        make_private(place.parent)
+        make_private_directory(place.parent)
         kept = list(place.parent.iterdir())
         # a full cache is emptied; the next runs fill it again
         for old in kept if len(kept) > MOST_KEPT else ():

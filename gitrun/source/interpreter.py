@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import CannotRun
-from gitrun.process.run import ask
+from gitrun.process.run import capture_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -73,7 +73,7 @@ def describe(path: str, environ: Mapping[str, str], state: Path) -> Interpreter:
     with suppress(AttributeError, KeyError, TypeError):  # a damaged cache is as good as none
         if entry and entry.get("stamp") == stamp(path, entry.get("paths", ()), environ):
             return Interpreter(path, entry["executable"], entry["version"], entry["implementation"], tuple(entry["paths"]))
-    found = answer(path, ask((path, "-c", QUESTION), environ, state))
+    found = answer(path, capture_output((path, "-c", QUESTION), environ, state))
     # a shim such as pyenv's can start another Python next time
     if not is_shim(path):
         write_cache(cache, known | {path: asdict(found) | {"stamp": stamp(path, found.paths, environ)}})

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitrun.errors import CannotRun
-from gitrun.git.exe import for_programs
+from gitrun.git.exe import environment_for_programs
 from gitrun.git.objects import Objects
 from gitrun.model.settings import read_settings
-from gitrun.process.run import ask
+from gitrun.process.run import capture_output
 from gitrun.source import interpreter
 from gitrun.source.flag_cache import DIRECTORY, TreeFiles, recall, remember, script_from
 from gitrun.workspace.slots import lease
@@ -55,9 +55,14 @@ def ask_script(git: Git, tree: str, path: str, python: str, *, patience: float =
             described.paths, git.environ.get("PYTHONPATH", ""), git.worktree or slot.tree, slot.tree
         )
         # no bytecode, so that the checkout stays as git wrote it
-        variables = {**for_programs(git.environ), "PYTHONDONTWRITEBYTECODE": "1", "PWD": str(slot.tree), "PYTHONPATH": paths}
+        variables = {
+            **environment_for_programs(git.environ),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PWD": str(slot.tree),
+            "PYTHONPATH": paths,
+        }
         try:
-            ask((python, str(ASKER), str(out), path), variables, slot.tree, patience)
+            capture_output((python, str(ASKER), str(out), path), variables, slot.tree, patience)
         except CannotRun as error:
             raise CannotRun(f"'{path}' could not be asked for its flags: {error.message}", HINT) from error
         script = answer_in(out, path)

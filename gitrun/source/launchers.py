@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import CannotRun
 from gitrun.model.toml import load_toml
-from gitrun.process.run import ask
+from gitrun.process.run import capture_output
 from gitrun.source.interpreter import mtime, read_cache, write_cache
 from gitrun.source.prefixes import is_environment, names_in, sites_of
 
@@ -86,7 +86,7 @@ def variables_of(handed: Handed, environ: Mapping[str, str], own: Path) -> dict[
     made = handed.made.replace(OWN, str(own))
     python = shutil.which("python3", path=environ.get("PATH"))
     if made and python and not is_environment(made):
-        ask((python, "-m", "venv", "--without-pip", made), environ, own.parent)
+        capture_output((python, "-m", "venv", "--without-pip", made), environ, own.parent)
     return {name: value.replace(OWN, str(own)) for name, value in handed.variables.items()}
 
 
@@ -182,7 +182,9 @@ def answer(launcher: str, question: tuple[str, ...], environ: Mapping[str, str],
         return place
     try:
         place = (
-            os.fsdecode(ask((program, *question), {**environ, "PWD": here}, Path(here), PATIENCE)).strip().rpartition("\n")[2]
+            os.fsdecode(capture_output((program, *question), {**environ, "PWD": here}, Path(here), PATIENCE))
+            .strip()
+            .rpartition("\n")[2]
         )
     except CannotRun:
         place = ""

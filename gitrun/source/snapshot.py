@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitrun.errors import GitFailed
-from gitrun.git.exe import last_words
-from gitrun.git.locks import make_common
+from gitrun.git.exe import failure_reason
+from gitrun.git.locks import make_shared_directory
 from gitrun.git.objects import TreeMaker, edit_tree
 from gitrun.git.status import WorktreeStatus, read_status
 from gitrun.model.plan import Source
@@ -70,7 +70,7 @@ def private_index(git: Git, nonce: str) -> Iterator[Path]:
     The copy keeps the mtime. With a new mtime, git takes an edit of the same size in the same second for unchanged.
     """
     directory = git.state / "tmp"
-    make_common(directory)
+    make_shared_directory(directory)
     index = directory / f"index.{nonce}"
     try:
         shutil.copy2(git.git_dir / "index", index)
@@ -238,7 +238,7 @@ def add(git: Git, index: Path, seen: WorktreeStatus, untracked: list[bytes]) -> 
     bad = set(left.changed) & set(tracked)
     if bad or left.conflicts:
         first = os.fsdecode(min(bad or left.conflicts))
-        raise GitFailed(f"cannot record '{first}': {last_words(said or done.stderr)}")
+        raise GitFailed(f"cannot record '{first}': {failure_reason(said or done.stderr)}")
     unread = set(left.untracked) & set(untracked)
     top = os.fsencode(git.worktree or ".") + b"/"
     reasons = {path: "git cannot add it" if os.access(top + path, os.R_OK) else "cannot be read" for path in sorted(unread)}
@@ -330,7 +330,7 @@ def words_of_specials(git: Git) -> tuple[str, ...]:
     if not fresh:
         return ()
     with suppress(OSError):  # without the record the note is repeated, which does no harm
-        make_common(git.state)
+        make_shared_directory(git.state)
         with place.open("ab") as file:
             file.write(b"".join(path + b"\0" for path in fresh))
     return (f"note: FIFOs and sockets are not part of runs: {listing(fresh)}",)

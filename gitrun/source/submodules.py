@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import GitFailed, NotARepository, NotRecorded
 from gitrun.git.exe import open_repository
-from gitrun.git.locks import make_common
+from gitrun.git.locks import make_shared_directory
 from gitrun.git.objects import COMMIT, TREE, Entry, TreeMaker, edit_tree, entry_at, fsync
 from gitrun.git.status import read_status
 from gitrun.model.run import EMPTY_TREE, Skipped
@@ -331,7 +331,7 @@ def packed(git: Git, view: View, wanted: Sequence[str], there: Sequence[str]) ->
 def move_pack(git: Git, pack: Path) -> None:
     """Moves a pack into the repository. Its index comes last, because git ignores a pack without one."""
     target = git.common_dir / "objects" / "pack"
-    make_common(target)
+    make_shared_directory(target)
     for part in (pack, *pack.parent.glob(f"{pack.stem}.rev"), pack.with_suffix(".idx")):
         part.replace(target / f"pack-{part.name.removeprefix('copied-')}")
     if git.durable:
@@ -353,7 +353,7 @@ def move_objects(git: Git, pack: Path, last: Sequence[str]) -> None:
     store = git.common_dir / "objects"
     for path in sorted(fresh.glob("??/*"), key=order):
         target = store / path.parent.name / path.name
-        make_common(target.parent)
+        make_shared_directory(target.parent)
         path.replace(target)
         if git.durable:
             fsync(target.parent)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitrun.errors import GitrunError, ObjectsGone, StaleRun, UnknownRun, UsageError
-from gitrun.git.gc_lock import gc_held_off
+from gitrun.git.gc_lock import hold_off_gc
 from gitrun.git.objects import FILE, Objects, fsync
 from gitrun.model import decode, encode, record_files
 from gitrun.model.plan import require_utf8
@@ -71,7 +71,7 @@ def annotate_each(git: Git, edits: Mapping[str, Edit]) -> list[str]:
         for some in [[run] for run in rest] if one_by_one else [rest]:
             try:
                 # a gc that prunes at once may have caused the failure
-                with gc_held_off(git) if one_by_one else nullcontext():
+                with hold_off_gc(git) if one_by_one else nullcontext():
                     done += attempt_many(git, {run: edits[run] for run in some})
             except (StaleRun, ObjectsGone) as error:
                 left, problem = [*left, *some], error

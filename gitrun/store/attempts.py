@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from gitrun.errors import CannotRun, GitFailed, GitrunError, ObjectsGone, StaleRun
-from gitrun.git.gc_lock import gc_held_off, is_collecting
-from gitrun.git.locks import make_private
+from gitrun.git.gc_lock import hold_off_gc, is_gc_running
+from gitrun.git.locks import make_private_directory
 from gitrun.git.objects import EXECUTABLE, FILE, Entry, Objects, TreeMaker, edit_tree, fsync
 from gitrun.model import encode, record_files
 from gitrun.model.record_files import KEPT
@@ -158,7 +158,7 @@ def finish(git: Git, started: AttemptHandle, collect: Callable[[], tuple[Outcome
     for wait in TRIES:
         time.sleep(wait)
         # a gc is rare, so the first try goes without its lock
-        holding = gc_held_off(git) if wait else nullcontext()
+        holding = hold_off_gc(git) if wait else nullcontext()
         with holding, Objects(git) as objects, TreeMaker(git) as maker:
             at = objects.read(run_ref(started.run), limit=0)
             tip = at.id if at else tip_of(git, started.run) or ""  # during a gc, cat-file can miss an object for a moment
@@ -180,7 +180,7 @@ def finish(git: Git, started: AttemptHandle, collect: Callable[[], tuple[Outcome
                 problem = GitFailed(f"the result cannot be written: {error.strerror or error}")
             else:
                 return outcome
-        if wait and not isinstance(problem, StaleRun | ObjectsGone) and not is_collecting(git):
+        if wait and not isinstance(problem, StaleRun | ObjectsGone) and not is_gc_running(git):
             break  # other failures, such as a full disk, do not pass in a moment
     raise type(problem)(
         f"{problem.message}; what the run left is kept in {started.live.directory}",
@@ -267,7 +267,7 @@ def fitting(output: Path, whole: Path, short: Path) -> Path:
     size = output.stat().st_size
     if size <= LARGEST:
         return output
-    make_private(whole.parent)
+    make_private_directory(whole.parent)
     if not whole.exists():
         keep_whole(output, whole)
     with output.open("rb") as source, short.open("wb") as target:

@@ -11,8 +11,8 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from gitrun.errors import CannotRun
-from gitrun.git.exe import last_words
-from gitrun.git.locks import make_private
+from gitrun.git.exe import failure_reason
+from gitrun.git.locks import make_private_directory
 from gitrun.git.objects import FILE, Entry, Objects, fsync
 from gitrun.model.settings import get_bool
 
@@ -77,7 +77,7 @@ def read_commit(found: Object | None) -> Commit | None:
 def scratch(git: Git) -> Iterator[Path]:
     """Makes a private directory for files to be imported. It is removed at the end of the `with`."""
     place = git.state / "tmp" / os.urandom(8).hex()  # importing tempfile takes longer than what is done here
-    make_private(place)
+    make_private_directory(place)
     try:
         yield place
     finally:
@@ -160,7 +160,7 @@ def commit_signed(git: Git, tree: str, parents: Iterable[str | None], message: b
     done = git.attempt(*utf8, "commit-tree", "--gpg-sign", tree, *words, "-F", "-", stdin=message)
     if done.returncode:
         raise CannotRun(
-            f"the run cannot be signed: {last_words(done.stderr)}",
+            f"the run cannot be signed: {failure_reason(done.stderr)}",
             "git config user.signingkey names a key, git config gitrun.sign false signs nothing",
         )
     return done.stdout.decode().strip()

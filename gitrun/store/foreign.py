@@ -14,7 +14,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from gitrun.errors import BadRun
-from gitrun.git.locks import make_common
+from gitrun.git.locks import make_shared_directory
 from gitrun.model.text import safe_text
 from gitrun.model.validation_rules import MAX_COMMITS, credible_start, own_parents
 from gitrun.store.commits import read_commit
@@ -149,7 +149,7 @@ def note(git: Git, names: Iterable[str], now: datetime) -> Mapping[str, datetime
         # a line end first: the file may end in a line that a full disk cut short
         text = "\n" + "".join(f"{name} {when.timestamp():.6f}\n" for name, when in given.items())
         with suppress(OSError):  # in a read-only repository, foreign runs count as new each time
-            make_common(git.state)
+            make_shared_directory(git.state)
             with file_of(git).open("a") as file:
                 file.write(text)
     return given

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitrun import git, store
 from gitrun.errors import GitrunError, ObjectsGone
-from gitrun.git.locks import make_common
+from gitrun.git.locks import make_shared_directory
 from gitrun.model.run import ENDED, BrokenRun, Run, as_running
 from gitrun.model.text import is_text
 from gitrun.store.index_rows import flags_key, row, unpack
@@ -250,7 +250,7 @@ class Index:
     def _open(self) -> sqlite3.Connection:
         """Opens the index on disk. Where that is not writable, copies it into memory."""
         try:
-            make_common(self._path.parent)
+            make_shared_directory(self._path.parent)
             base = sqlite3.connect(self._path, timeout=5.0, isolation_level=None)
             base.execute("PRAGMA synchronous = OFF")  # _catch_up checks it after each boot, for power cuts
             base.execute("PRAGMA journal_mode = PERSIST")  # what a kill leaves is rolled back; no file is deleted each time

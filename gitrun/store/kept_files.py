@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from gitrun.git.locks import make_private
+from gitrun.git.locks import make_private_directory
 from gitrun.git.objects import EXECUTABLE, FILE, Objects, entry_at
 from gitrun.model.record_files import KEPT
 from gitrun.model.run import is_safe
@@ -54,7 +54,7 @@ def unpack(git: Git, run: str, attempt: Attempt, paths: Iterable[str] | None = N
 
 def write(place: Path, path: str, data: bytes, *, is_executable: bool) -> None:
     """Writes a new file below `place`. Does nothing if a symbolic link would lead it elsewhere."""
-    make_private(place.parent)
+    make_private_directory(place.parent)
     target = place / path
     target.parent.mkdir(parents=True, exist_ok=True)
     # a directory on the way may be a symbolic link

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from gitrun import model
 from gitrun.errors import CannotRun, RunIsRunning, StaleRun
-from gitrun.git.locks import Lock, acquire, is_at, is_held
+from gitrun.git.locks import Lock, acquire, is_file_at, is_held
 from gitrun.model.run import is_id, short_id
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Live:
 
         Raises StaleRun if another attempt of the run is running.
         """
-        is_there = is_at(self._lock.descriptor, self._lock.path)
+        is_there = is_file_at(self._lock.descriptor, self._lock.path)
         if self._owner is None or (is_there and (self.directory / "owner").exists()):
             return False
         if not is_there:
@@ -126,7 +126,7 @@ class Live:
             self._lock.release()
             self._lock = lock
         for path, descriptor in self._kept.items():
-            if not is_at(descriptor, path):
+            if not is_file_at(descriptor, path):
                 os.lseek(descriptor, 0, os.SEEK_SET)
                 with path.open("wb") as target, os.fdopen(os.dup(descriptor), "rb") as source:
                     shutil.copyfileobj(source, target)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from gitrun import model, store
 from gitrun.errors import GitrunError, StaleRun
 from gitrun.git.exe import NO_ID
-from gitrun.git.locks import acquire, make_common
+from gitrun.git.locks import acquire, make_shared_directory
 from gitrun.git.objects import FILE, Entry, Loose, Objects, edit_tree
 from gitrun.model import record_files
 from gitrun.model.run import short_id
@@ -193,7 +193,7 @@ def drop(git: Git) -> bool:
 
 def patient(git: Git) -> Lock:
     """Takes the lock for writing notes. Raises StaleRun after PATIENCE seconds."""
-    make_common(git.state)
+    make_shared_directory(git.state)
     lock = acquire(git.state / "notes.lock", PATIENCE)
     if lock is None:
         raise StaleRun("the notes are being written by somebody else", "try again")

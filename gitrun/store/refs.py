@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitrun.errors import GitFailed, ObjectsGone, StaleRun
-from gitrun.git.exe import NO_ID, last_words
-from gitrun.git.gc_lock import is_collecting
+from gitrun.git.exe import NO_ID, failure_reason
+from gitrun.git.gc_lock import is_gc_running
 from gitrun.git.objects import fsync
 from gitrun.model.run import EMPTY_TREE, RUNS, is_id, run_ref, short_id
 
@@ -106,10 +106,10 @@ def publish_many(git: Git, objects: Objects, moves: Sequence[Move], needed: Sequ
     lines = (f"update {run_ref(move.run)}\0{move.new}\0{move.expected}\0" for move in moves)
     done = git.attempt("update-ref", "--no-deref", "-z", "--stdin", stdin="".join(lines).encode(), hooks=True)
     if done.returncode:
-        raise StaleRun(f"one of {len(moves)} runs was changed by somebody else: {last_words(done.stderr)}", "try again")
+        raise StaleRun(f"one of {len(moves)} runs was changed by somebody else: {failure_reason(done.stderr)}", "try again")
     if git.durable:  # git synced the refs' contents; this syncs their names
         fsync(git.common_dir / RUNS)
-    for move in moves if is_collecting(git) else ():
+    for move in moves if is_gc_running(git) else ():
         shield(git, move.new, move.expected)
     gone = absent(objects, needed)
     if gone:
@@ -132,7 +132,9 @@ def set_ref(git: Git, ref: str, new: str, expected: str | None) -> None:
         if git.attempt("cat-file", "-e", new).returncode:
             raise ObjectsGone(f"git gc took away {new} before its ref was set", "try again")
         if wait is None:
-            raise GitFailed(f"the ref of run {short_id(ref.removeprefix(RUNS))} cannot be written: {last_words(done.stderr)}")
+            raise GitFailed(
+                f"the ref of run {short_id(ref.removeprefix(RUNS))} cannot be written: {failure_reason(done.stderr)}"
+            )
         break_lock(git.common_dir / f"{ref}.lock")
         time.sleep(wait)
     if git.durable:
@@ -159,7 +161,7 @@ def needs(git: Git, objects: Objects, new: str, known: str | None) -> list[str]:
     done = git.attempt("diff-tree", "-r", "-t", "-z", "--raw", "--no-renames", known or EMPTY_TREE, new)
     (top,) = objects.infos([f"{new}^{{tree}}".encode()])
     if done.returncode or top is None:
-        raise ObjectsGone(f"an object of a new commit is missing: {last_words(done.stderr)}", "try again")
+        raise ObjectsGone(f"an object of a new commit is missing: {failure_reason(done.stderr)}", "try again")
     fields = (line.split(b" ") for line in done.stdout.split(b"\0")[:-1:2])
     ids = {words[3].decode() for words in fields if words[1] not in {b"000000", b"160000"}}
     return [new, top.id, *sorted(ids)]
@@ -175,7 +177,7 @@ def harden(git: Git, names: Sequence[str]) -> None:
 
 def shield(git: Git, new: str, known: str | None) -> None:
     """Packs what `new` needs if a gc is running. Git keeps packs younger than the gc's scan of refs."""
-    if is_collecting(git):
+    if is_gc_running(git):
         asked = f"{new}\n" + (f"^{known}\n" if known else "")
         git.attempt("pack-objects", "--revs", "-q", str(git.common_dir / "objects" / "pack" / "pack"), stdin=asked.encode())
 

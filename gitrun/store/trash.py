@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitrun.errors import GitFailed, RunIsRunning, StaleRun, UnknownRun
-from gitrun.git.exe import NO_ID, last_words
-from gitrun.git.gc_lock import is_collecting
-from gitrun.git.locks import acquire, make_common
+from gitrun.git.exe import NO_ID, failure_reason
+from gitrun.git.gc_lock import is_gc_running
+from gitrun.git.locks import acquire, make_shared_directory
 from gitrun.git.objects import Objects, fsync
 from gitrun.model.run import INDEX, RUNS, TRASH, BrokenRun, Run, is_id, short_id
 from gitrun.model.run_names import find_by_name, find_id, parse_id_prefix
@@ -154,7 +154,7 @@ def move(git: Git, refs: list[tuple[str, str, str]]) -> None:
     )
     done = git.attempt("update-ref", "--no-deref", "-z", "--stdin", stdin="".join(lines).encode(), hooks=True)
     if done.returncode:
-        raise because(git, refs, last_words(done.stderr))
+        raise because(git, refs, failure_reason(done.stderr))
     if git.durable:
         made = [git.common_dir / ref for ref, new, _ in refs if new != NO_ID]
         for place in (*made, git.common_dir / RUNS, git.common_dir / TRASH):
@@ -174,7 +174,7 @@ def because(git: Git, refs: Iterable[tuple[str, str, str]], said: str) -> StaleR
 
 def shield(git: Git, heads: Iterable[str]) -> None:
     """Packs runs that move between refs if a gc is running: it may have scanned their new place already."""
-    if is_collecting(git):
+    if is_gc_running(git):
         elsewhere = git.run("for-each-ref", "--format=^%(objectname)", "refs/heads", "refs/tags", "refs/remotes")
         asked = "".join(f"{head}\n" for head in heads).encode() + elsewhere
         git.attempt("pack-objects", "--revs", "-q", str(git.common_dir / "objects" / "pack" / "pack"), stdin=asked)
@@ -219,7 +219,7 @@ def write_down(git: Git, runs: Iterable[str], gone: Iterable[str] = ()) -> None:
 def rewrite(git: Git, written: Callable[[dict[str, float]], dict[str, float]]) -> None:
     """Changes the deletion times atomically, under a lock."""
     with suppress(OSError):  # if it cannot be written, the time in the trash counts from the next gc
-        make_common(git.state)
+        make_shared_directory(git.state)
         lock = acquire(diary(git).with_name("trash.lock"))
         if lock:
             with lock:

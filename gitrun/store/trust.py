@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from gitrun import store
 from gitrun.errors import GitFailed, NotTrusted
-from gitrun.git.locks import make_common
+from gitrun.git.locks import make_shared_directory
 from gitrun.model.run import DIRECTORY, EMPTY_TREE, is_id, short_id
 from gitrun.model.text import safe_text
 
@@ -132,7 +132,7 @@ def append(git: Git, lines: Iterable[str]) -> None:
     """Appends lines in one write, which needs no lock. The last mention of a line counts."""
     # a line end first: the file may end in a line that a full disk cut short
     text = "\n" + "".join(f"{line}\n" for line in lines)
-    make_common(git.state)
+    make_shared_directory(git.state)
     descriptor = os.open(file_of(git), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         os.write(descriptor, text.encode())

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import GitrunError
 from gitrun.git import stale_locks
-from gitrun.git.locks import is_held, make_private
+from gitrun.git.locks import is_held, make_private_directory
 from gitrun.lifecycle.recover import recover
 from gitrun.model.diagnostics import Diagnostic, check_settings, check_version
 from gitrun.model.run import RUNS, is_id, short_id
@@ -48,7 +48,7 @@ class Report:
 def examine(session: Session, expire: float | None, remote: str | None = None) -> Report:
     """Returns what is wrong here and at a remote. Writes nothing. `expire`: runs deleted before it may go (None: none)."""
     git, now = session.git, time.time()
-    found = list(stale_locks.of_locks(git))
+    found = list(stale_locks.find_stale_locks(git))
     found += [*fsck.of_place(git), *check_version(git.run("version").decode()), *check_settings(git.config)]
     found += [*fsck.of_live(git), *of_slots(git), *fsck.of_private_refs(git), *of_leftovers(git, now)]
     found += [*of_hooks(git), *of_environments(git), *fsck.of_refs(git), *fsck.of_objects(git)]
@@ -119,7 +119,7 @@ def apply_to_runs(session: Session, cure: str, place: str) -> None:
 def set_aside(git: Git, path: Path) -> None:
     """Moves a damaged object to `damaged/`, where git does not see it and an expert may still read it."""
     place = git.state / "damaged"
-    make_private(place)
+    make_private_directory(place)
     path.replace(place / f"{path.parent.name}{path.name}")
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from gitrun.errors import GitFailed
-from gitrun.git.gc_lock import is_collecting
+from gitrun.git.gc_lock import is_gc_running
 from gitrun.git.locks import acquire, is_held
 from gitrun.model.run import PENDING, RUNNING, RUNS, STAGED, TRASH, is_id
 from gitrun.sharing import quarantine
@@ -247,7 +247,7 @@ def empty(git: Git, slot: Path) -> None:
 def loose_refs(git: Git, deleted: int = 0) -> int:
     """Returns the number of loose refs of runs, with `deleted` more, if they should be packed; else 0."""
     count = deleted + sum(len(names_in(git.common_dir / place)) for place in (RUNS, TRASH))
-    return count if count >= LOOSE_REFS and wanted(git, "gc.packrefs") and not is_collecting(git) else 0
+    return count if count >= LOOSE_REFS and wanted(git, "gc.packrefs") and not is_gc_running(git) else 0
 
 
 def loose_objects(git: Git) -> tuple[int, int]:
@@ -255,7 +255,7 @@ def loose_objects(git: Git) -> tuple[int, int]:
 
     Estimates as `git gc --auto` does: from the files of one of the 256 directories of loose objects.
     """
-    if is_collecting(git):
+    if is_gc_running(git):
         return 0, 0
     limit, packs_limit = number(git, "gc.auto", LOOSE_OBJECTS), number(git, "gc.autopacklimit", PACKS)
     store = git.common_dir / "objects"
@@ -266,7 +266,7 @@ def loose_objects(git: Git) -> tuple[int, int]:
 
 def pack(git: Git, found: GcPlan) -> None:
     """Packs all refs and objects. Loses nothing, not even unreachable objects. Raises GitFailed."""
-    if is_collecting(git):
+    if is_gc_running(git):
         return
     if found.loose_refs:
         git.run("pack-refs", "--all")

@@ -12,7 +12,7 @@ import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from gitrun.git.locks import make_private
+from gitrun.git.locks import make_private_directory
 from gitrun.model.run import PARENT, kept_name
 from gitrun.workspace.erase import erase, is_directory
 from gitrun.workspace.links import is_cache, make_parents
@@ -107,7 +107,7 @@ def collect(top: Path | None, tree: Path, keep: Path) -> list[str]:
             inside = name + path[len(place) :]
             named = PARENT * level + os.fsdecode(inside)
             target = os.fsencode(kept_name(named))
-            make_private(keep)
+            make_private_directory(keep)
             make_parents(os.fsencode(keep), target)
             there = os.fsencode(keep) + b"/" + target
             with suppress(FileNotFoundError):

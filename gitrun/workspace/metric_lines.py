@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from gitrun import model
 from gitrun.model.metrics import STEP, MetricCollector, Steps, as_float
-from gitrun.process.output_lines import Lines, open_regular, pieces
+from gitrun.process.output_lines import Lines, open_regular, read_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -173,7 +173,7 @@ def scan(output: Path, switches: Path, scanner: Scanner, start: int = 0) -> None
     file = open_regular(str(output))
     if file:
         with file:
-            for stream, data in pieces(file, str(switches), start):
+            for stream, data in read_pieces(file, str(switches), start):
                 scanner.feed(stream, data)
     scanner.finish()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from gitrun.errors import CannotRun
 from gitrun.model.metrics import MetricCollector, parse_float
 from gitrun.process import output_lines
-from gitrun.process.run import Beside
+from gitrun.process.run import HelperProcess
 from gitrun.workspace.metric_lines import RULES
 
 PATIENCE = output_lines.SECONDS + 10.0
@@ -29,7 +29,7 @@ class Search:
         # -I and -S: imports nothing from the user's environment, and starts sooner
         self._words = (sys.executable, "-I", "-S", *map(str, files))
         self._directory, self._found = directory, directory / "found.jsonl"
-        self._process: Beside | None = None
+        self._process: HelperProcess | None = None
         self._at, self._size, self._asked, self._answered = 0, 0, 0, 0
 
     def look(self, size: int) -> None:
@@ -61,8 +61,8 @@ class Search:
         if code != 0:
             self._fail(f"the search took more than {PATIENCE:g} seconds" if code is None else f"the search ended with {code}")
 
-    def _start(self) -> Beside:
-        return Beside(self._words, {"PYTHONUTF8": "1"}, self._directory, self._found)
+    def _start(self) -> HelperProcess:
+        return HelperProcess(self._words, {"PYTHONUTF8": "1"}, self._directory, self._found)
 
     def _fail(self, why: str) -> None:
         self.problem = self.problem or f"the patterns for metrics could not be searched for: {why}"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitrun.errors import GitFailed
-from gitrun.git.locks import make_private
+from gitrun.git.locks import make_private_directory
 from gitrun.git.objects import EXECUTABLE, FILE, LINK, Entry
 from gitrun.git.status import WorktreeStatus, read_status
 from gitrun.model.run import DIRECTORY, MAX_DEPTH, File, kept_name
@@ -306,7 +306,7 @@ def keep(place: Place, path: bytes, file: File) -> None:
     linked to that attempt's copy. In the user's working tree it is copied.
     """
     source, target = Path(os.fsdecode(os.fsencode(place.tree) + b"/" + path)), place.keep / os.fsdecode(path)
-    make_private(place.keep)
+    make_private_directory(place.keep)
     make_parents(os.fsencode(place.keep), path)
     # a killed process may have left it
     target.unlink(missing_ok=True)
@@ -343,7 +343,7 @@ def restore(earlier: Path, tree: Path, lent: AbstractSet[bytes] = frozenset()) -
 def hand_on(earlier: Path, later: Path) -> None:
     """Hard-links an earlier attempt's kept files to a later attempt, whose program did not start."""
     for path in (*kept_files(earlier), *beside.kept_files(earlier)):
-        make_private(later)
+        make_private_directory(later)
         make_parents(os.fsencode(later), path)
         with suppress(FileExistsError):  # a process that died here had already linked it
             os.link(os.fsencode(earlier) + b"/" + path, os.fsencode(later) + b"/" + path, follow_symlinks=False)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
     from gitrun.model.plan import Request
     from gitrun.model.settings import Settings
-    from gitrun.process.run import Stream
+    from gitrun.process.streams import Stream
 
 
 @dataclass(frozen=True, slots=True)

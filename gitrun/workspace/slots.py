@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitrun.errors import GitFailed
-from gitrun.git.locks import acquire, is_at
+from gitrun.git.locks import acquire, is_file_at
 from gitrun.store.live import directory_of
 from gitrun.workspace import beside
 from gitrun.workspace.erase import erase, is_directory
@@ -93,7 +93,7 @@ class Slot:
 
         False if somebody removed it, even if a new run recreated it.
         """
-        return is_at(self._lock.descriptor, self._lock.path)
+        return is_file_at(self._lock.descriptor, self._lock.path)
 
     def save(self, state: State) -> int:
         """Writes the state atomically. Returns the time of that, by the file system's clock, in nanoseconds."""

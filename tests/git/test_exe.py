@@ -7,22 +7,22 @@ import os
 import pytest
 
 from gitrun.errors import GitFailed, NotARepository
-from gitrun.git.exe import for_programs, last_words, open_repository
+from gitrun.git.exe import environment_for_programs, failure_reason, open_repository
 
 
 def test_what_git_says_last_is_the_first_fatal_line_without_its_prefix():
-    assert last_words(b"warning: a\nfatal: b\nhint: c\n") == "b"
-    assert last_words(b"error: a\nfatal: b\n") == "a"
-    assert last_words(b"one\ntwo\n\n") == "two"
-    assert last_words(b"") == "no reason given"
-    assert last_words(b"fatal: unknown extension found:\n\treftable\n") == "unknown extension found: reftable"
+    assert failure_reason(b"warning: a\nfatal: b\nhint: c\n") == "b"
+    assert failure_reason(b"error: a\nfatal: b\n") == "a"
+    assert failure_reason(b"one\ntwo\n\n") == "two"
+    assert failure_reason(b"") == "no reason given"
+    assert failure_reason(b"fatal: unknown extension found:\n\treftable\n") == "unknown extension found: reftable"
     lacking = b"error: lacks these commits:\nerror: 3fa2 one\nfatal: died\n"
-    assert last_words(lacking) == "lacks these commits: 3fa2 one"
+    assert failure_reason(lacking) == "lacks these commits: 3fa2 one"
     assert (
-        last_words(b"fatal: unable to connect to h:\nh[0: ::1]: errno=Refused\n\n")
+        failure_reason(b"fatal: unable to connect to h:\nh[0: ::1]: errno=Refused\n\n")
         == "unable to connect to h: h[0: ::1]: errno=Refused"
     )
-    assert last_words(b"fatal: caf\xe9\n") == "caf\ufffd"
+    assert failure_reason(b"fatal: caf\xe9\n") == "caf\ufffd"
 
 
 def test_an_error_of_git_is_said_in_its_words(repo):
@@ -58,7 +58,7 @@ def test_hooks_that_are_settings_are_kept_out_as_files_are(repo):
 def test_programs_get_no_word_about_a_repository_and_keep_the_rest():
     given = {"GIT_DIR": "x", "GIT_INDEX_FILE": "x", "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "a", "GIT_PREFIX": "x"}
     kept = {"GIT_AUTHOR_NAME": "me", "GIT_SSH_COMMAND": "ssh", "PATH": "/bin"}
-    assert for_programs({**given, **kept}) == kept
+    assert environment_for_programs({**given, **kept}) == kept
 
 
 def test_a_name_that_the_user_gave_himself_is_not_replaced(repo):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from gitrun.model.metrics import MAX_METRICS
 from gitrun.model.plan import Outcome
-from gitrun.process.output_lines import LONGEST, SIZE, needle
+from gitrun.process.output_lines import CHUNK, MAX_UNFINISHED, required_text
 from gitrun.store.live import hold
 from gitrun.workspace.metric_lines import MetricRules, read_rules, write_rules
 from gitrun.workspace.metrics import Meter
@@ -122,12 +122,12 @@ def test_of_a_line_counts_what_a_terminal_would_show_in_the_end(read) -> None:
 
 def test_last_line_needs_no_end_and_lines_may_lie_across_what_is_read_at_once(read) -> None:
     filler = "x" * 998 + "\n"
-    output = filler * (SIZE // 999) + "y" * (SIZE % 999 - 5) + "\nloss: 0.25\n" + "z" * (3 * LONGEST) + "\nacc: 1"
+    output = filler * (CHUNK // 999) + "y" * (CHUNK % 999 - 5) + "\nloss: 0.25\n" + "z" * (3 * MAX_UNFINISHED) + "\nacc: 1"
     assert read(output) == [("loss", 0.25, 0), ("acc", 1.0, 0)]
 
 
 def test_line_that_is_too_long_is_none_however_it_ends(read) -> None:
-    assert read(b"x" * (3 * SIZE) + b"\nx: 1\n" + b"\0" * (2 * SIZE) + b"y: 1\n") == [("x", 1.0, 0)]
+    assert read(b"x" * (3 * CHUNK) + b"\nx: 1\n" + b"\0" * (2 * CHUNK) + b"y: 1\n") == [("x", 1.0, 0)]
 
 
 @given(st.text(alphabet="ab_:. 1-e()\r\n\tnif", max_size=80))
@@ -196,7 +196,7 @@ def test_pattern_that_does_not_compile_finds_nothing(read) -> None:
     ],
 )
 def test_what_a_pattern_cannot_do_without_is_seen_where_it_is_plain(pattern, text) -> None:
-    assert needle(pattern) == text.encode()
+    assert required_text(pattern) == text.encode()
 
 
 def test_summary_is_exact_where_the_series_is_thinned(tmp_path) -> None:
