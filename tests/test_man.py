@@ -125,6 +125,6 @@ def test_git_run_help_opens_the_page(repo: Repo) -> None:
     if shutil.which("man") is None:
         pytest.skip("man is not installed")
     env = {**os.environ, "PAGER": "cat", "GIT_PAGER": "cat", "MANPAGER": "cat"}
-    for words in (("run", "--help"), ("run", "help")):
+    for words in (("run", "--help"), ("run", "help", "git-run")):
         done = subprocess.run(["git", *words], cwd=repo.path, env=env, capture_output=True, text=True, check=False)
         assert done.stdout.startswith("GIT-RUN(1)"), done.stderr

@@ -1,4 +1,4 @@
-"""The recipes of README for continuous integration read as YAML, and call what there is."""
+"""The recipes for continuous integration of the guides read as YAML, and call what there is."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import yaml
 
 from gitrun.commands.completion import offered
 
-README = Path(__file__).parents[1].joinpath("README.md").read_text("utf-8")
-RECIPES = [yaml.safe_load(text) for text in re.findall(r"^```yaml\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)]
+GUIDES = Path(__file__).parents[1] / "gitrun" / "share" / "guide"
+TEXTS = "\n".join(GUIDES.joinpath(f"{name}.md").read_text("utf-8") for name in ("review", "sharing"))
+RECIPES = [yaml.safe_load(text) for text in re.findall(r"^```yaml\n(.*?)^```", TEXTS, flags=re.DOTALL | re.MULTILINE)]
 
 
 def scripts() -> list[str]:

@@ -8,6 +8,9 @@
 What differs from one time to the next is written as an example: `3fa2c1d8` is one id wherever it stands, in commands
 too; a time, how long ago it was (`just now`), a duration (`12.4s`) and a number of nine digits or more (a seed) stand
 for any other. A line `...` is any lines. What is not shown of stderr is not compared.
+
+`REWRITE_EXAMPLES=1 pytest tests/stories/test_stories.py` writes the outputs of console blocks anew where they differ: to be
+read as a diff before it is committed. A line `gitrun: ?` asks for the lines on stderr.
 """
 
 from __future__ import annotations
@@ -46,6 +49,49 @@ class Transcript:
     status: int = 0
     ids: dict[str, str] = field(default_factory=dict)
     names: dict[str, Any] = field(default_factory=dict)
+    spelled: dict[str, str] = field(default_factory=dict)
+
+    def rewritten(self, text: str) -> str:
+        """The text with what its console commands write now."""
+        return BLOCK.sub(self.rewritten_block, text)
+
+    def rewritten_block(self, block: re.Match[str]) -> str:
+        """A block, its outputs renewed if it is a console."""
+        language, name, body = block.groups()
+        if language != "console":
+            self.live_block(language, name, body)
+            return block[0]
+        found = "".join(self.rewritten_command(command, expected) for command, expected in commands(body))
+        return block[0].replace(body, found)
+
+    def rewritten_command(self, command: str, expected: str) -> str:
+        """A command with what is written, if that is true, else with what it wrote."""
+        ended = self.obey(command)
+        told = "$ " + command.removesuffix("\n").replace("\n", "\n> ") + "\n"
+        try:
+            self.compare_streams(command, expected, ended)
+        except AssertionError:
+            ours = [line for line in ended.stderr.splitlines(keepends=True) if line.startswith(OURS)]
+            expected = self.told(expected, ended.stdout + ("".join(ours) if OURS in expected else ""))
+        return told + expected
+
+    def told(self, expected: str, found: str) -> str:
+        """What was found, with ids as examples: those of the text before, as far as it had them."""
+        examples = [match["id"] for match in EXAMPLE.finditer(expected) if match["id"] and match["id"][:7] not in self.ids]
+        for match in EXAMPLE.finditer(found):
+            real = match["id"]
+            if real and not any(known.startswith(real) or real.startswith(known) for known in self.ids.values()):
+                spelled = examples.pop(0) if examples else real
+                self.ids[spelled[:7]], self.spelled[spelled[:7]] = real, spelled[:8]
+
+        def example(match: re.Match[str]) -> str:
+            real = match["id"]
+            if not real:
+                return match[0]
+            spelled = next(key for key, known in self.ids.items() if known.startswith(real) or real.startswith(known))
+            return (self.spelled.get(spelled, spelled) * 6)[: len(real)]
+
+        return EXAMPLE.sub(example, found)
 
     def live(self, text: str) -> int:
         """Lives the blocks of a Markdown text in order; how many there were. Raises AssertionError where it is not true."""
@@ -69,6 +115,10 @@ class Transcript:
         return True
 
     def live_command(self, command: str, expected: str) -> None:
+        """Obeys a command, and holds what it wrote against what is expected."""
+        self.compare_streams(command, expected, self.obey(command))
+
+    def obey(self, command: str) -> subprocess.CompletedProcess[str]:
         """One command of a shell, which knows the exit status of the one before and leaves us where it goes."""
         line = EXAMPLE.sub(lambda found: self.ids.get(found[0][:7], found[0]) if found["id"] else found[0], command)
         there, back = os.pipe()
@@ -81,6 +131,10 @@ class Transcript:
         with os.fdopen(there, encoding="utf-8") as place:
             self.directory = Path(place.read().removesuffix("\n") or self.directory)
         self.status = ended.returncode
+        return ended
+
+    def compare_streams(self, command: str, expected: str, ended: subprocess.CompletedProcess[str]) -> None:
+        """Raises AssertionError if stdout, or as far as it is shown stderr, is another than expected."""
         shown = expected.splitlines(keepends=True)
         ours = "".join(line for line in shown if line.startswith(OURS))
         theirs = "".join(line for line in shown if not line.startswith(OURS))
@@ -124,6 +178,7 @@ class Transcript:
             if not (real.startswith(known) or known.startswith(real)):
                 return False
             self.ids[example[:7]] = max(known, real, key=len)
+            self.spelled.setdefault(example[:7], example[:8])
         return True
 
     def patterns(self, wanted: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitrun import git, source, store, views
-from gitrun.commands.main import VERBS
+from gitrun.commands.main import TOPICS, VERBS
 from gitrun.errors import GitrunError
 from gitrun.git.exe import open_repository
 from gitrun.model.run import RUNNING, Run, short_id
@@ -43,7 +43,12 @@ def offered_here(words: list[str]) -> str:
 
 
 def offered(verb: str) -> str:
-    """Returns the words that may follow the verb, like `git <command> --git-completion-helper`; for `run` also verbs."""
+    """Returns the words that may follow the verb, like `git <command> --git-completion-helper`.
+
+    For `run` also verbs, for `help` verbs and topics.
+    """
+    if verb == "help":
+        return " ".join([*VERBS, *TOPICS])
     with open(OPTIONS, encoding="ascii") as file:  # noqa: PTH123 - pathlib takes as long to import as all else here
         known = dict(line.rstrip("\n").split(" ", 1) for line in file if " " in line)
     words = known.get(verb, "").strip()

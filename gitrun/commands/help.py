@@ -1,36 +1,73 @@
-"""`git run help`, and `--help` behind any verb: the man page; `git run help <verb>`: what `git run <verb> -h` prints."""
+"""`git run help`: lists verbs and guides, prints a guide or the usage of a verb, or opens the man page."""
 
 from __future__ import annotations
 
 import os
 import shlex
 import shutil
+import sys
+from contextlib import nullcontext
+from difflib import get_close_matches
 from pathlib import Path
 
 import click
 
-from gitrun.commands.main import VERBS, command_of, print_help
+from gitrun.commands.main import GROUPS, MANUAL, TOPICS, VERBS, command_of, listed, print_help
+from gitrun.commands.screen import is_on, paged
 from gitrun.errors import CannotRun, UsageError
-from gitrun.git.exe import exec_git
+from gitrun.git.exe import exec_git, read_settings
 from gitrun.process.run import capture_output
+from gitrun.render.guide import render_terminal
+from gitrun.render.palette import PLAIN, SLOTS, Palette
 
-PAGE = Path(__file__).parents[1] / "share" / "git-run.1"
+SHARE = Path(__file__).parents[1] / "share"
+PAGE = SHARE / "git-run.1"
+WIDEST = 100
+"""Columns of a guide on a wide terminal; longer lines are hard to read."""
 
 
 @click.command(add_help_option=False)
-@click.argument("verb", required=False)
-def command(verb: str | None) -> None:
-    r"""Opens the man page, as `git run --help` does, or prints the usage of a verb.
+@click.argument("topic", required=False)
+def command(topic: str | None) -> None:
+    r"""Lists verbs and guides; prints a guide, or the usage of a verb; with `git-run` opens the man page.
 
     \b
       git run help
+      git run help flags
       git run help list
     """
-    if verb is not None:
-        if verb not in VERBS:
-            raise UsageError(f"there is no verb '{verb}'", "git run -h lists the verbs; git run ops shows what can be run")
-        print_help(verb, command_of(verb))
-        return
+    if topic is None:
+        click.echo(overview())
+    elif topic in VERBS:
+        print_help(topic, command_of(topic))
+    elif topic in TOPICS:
+        show_guide(topic)
+    elif topic == MANUAL:
+        open_manual()
+    else:
+        near = get_close_matches(topic, [*TOPICS, *VERBS], 1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise UsageError(f"there is no guide or verb '{topic}'", f"{hint}git run help lists them")
+
+
+def overview() -> str:
+    """Returns all verbs in their groups, and the guides."""
+    parts = [f"{heading}\n{listed(group)}" for heading, group in GROUPS.items()]
+    parts.append(f"guides: git run help <topic>\n{listed(TOPICS, max(map(len, TOPICS)))}")
+    return "\n\n".join([*parts, "Options: git run -h. The manual with every option and setting: git run help git-run"])
+
+
+def show_guide(topic: str) -> None:
+    """Prints a guide for the terminal, through the user's pager."""
+    text = (SHARE / "guide" / f"{topic}.md").read_text("utf-8")
+    with paged() if sys.stdout.isatty() else nullcontext():
+        is_coloured = is_on(read_settings(os.environ, Path.cwd()))
+        palette = Palette({"heading": f"\x1b[{SLOTS['heading']}m"}) if is_coloured else PLAIN
+        sys.stdout.write(render_terminal(text, min(shutil.get_terminal_size().columns, WIDEST), palette))
+
+
+def open_manual() -> None:
+    """Becomes man with the page of `git run`."""
     if shutil.which("man") is None:
         raise CannotRun("there is no man here to show the page", f"it is {PAGE}; git run -h shows the options")
     if is_found():

@@ -1,4 +1,4 @@
-"""`git run install-docs`: installs the man page and completions for this user."""
+"""`git run install-docs`: installs the man pages and completions for this user."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from pathlib import Path
 
 import click
 
+from gitrun.commands.main import TOPICS
 from gitrun.model.text import count_text, safe_text
 
 SHARE = Path(__file__).parents[1] / "share"
 PLACES = {
     "git-run.1": "man/man1/git-run.1",
+    **{f"man/git-run-{topic}.7": f"man/man7/git-run-{topic}.7" for topic in TOPICS},
     "completion/git-run": "bash-completion/completions/git-run",
     "completion/_git-run": "zsh/site-functions/_git-run",
     "completion/git-run.fish": "fish/vendor_completions.d/git-run.fish",
@@ -24,7 +26,7 @@ OURS = b"git-run-tracker"
 @click.command(add_help_option=False)
 @click.option("--uninstall", is_flag=True, help="Take them away again.")
 def command(*, uninstall: bool) -> int:
-    r"""Copies the man page and the completions for bash, zsh and fish to ~/.local/share (or XDG_DATA_HOME).
+    r"""Copies the man pages and the completions for bash, zsh and fish to ~/.local/share (or XDG_DATA_HOME).
 
     \b
       git run install-docs

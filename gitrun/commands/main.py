@@ -20,50 +20,98 @@ if TYPE_CHECKING:
 
     import click
 
-VERBS = {
-    "run": "start a run, or another attempt of one",
-    "ops": "what can be run here, with its flags",
-    "list": "the runs, newest attempt first",
-    "show": "one run",
-    "log": "the attempts of a run, or commits with their runs",
-    "diff": "how two runs differ: flags, source, output",
-    "compare": "many runs side by side",
-    "ls": "the files of a run",
-    "cat": "a file of a run, or its output",
-    "select": "the ids of runs",
-    "checkout": "bring what a run produced into the working tree",
-    "label": "give runs a name",
-    "tag": "put words on runs",
-    "comment": "say something about runs",
-    "mark": "mark a run as the one that its operation's name means",
-    "rm": "delete runs, into the trash",
-    "restore": "bring deleted runs back",
-    "purge": "take deleted runs away for good",
-    "doctor": "find what is wrong, and mend it",
-    "gc": "clean up: old runs, slots, files; pack what is loose",
-    "notes": "runs in git log --notes=runs",
-    "push": "runs to a remote",
-    "fetch": "runs from a remote",
-    "pull": "runs from a remote, merged with what was done here",
-    "trust": "say what from elsewhere may be executed",
-    "report": "a review of runs: Markdown, HTML, JSON, JUnit",
-    "verify": "execute a run again and compare",
-    "check": "hold the metrics of a run against limits",
-    "hooks": "hooks that keep runs with commits, and check them on a server",
-    "export": "runs into a file",
-    "import": "runs from a file",
-    "stop": "end a running run",
-    "watch": "follow the output of a run",
-    "demo": "see what git run does, in a scratch repository",
-    "install-docs": "the man page and completions, for installers that hide them",
-    "help": "the man page, or the usage of a verb",
+GROUPS = {
+    "start a program": {
+        "run": "start a run, or another attempt of one",
+        "ops": "list what can be run here, with its flags",
+        "watch": "follow the output of a run",
+        "stop": "end a running run",
+    },
+    "look at runs": {
+        "list": "list runs, newest attempt first",
+        "show": "show one run",
+        "log": "show the attempts of a run, or commits with their runs",
+        "ls": "list the files of a run",
+        "cat": "print a file of a run, or its output",
+        "select": "print the ids of runs",
+    },
+    "compare runs": {
+        "diff": "show how two runs differ: flags, source, output",
+        "compare": "show many runs side by side",
+    },
+    "keep, name and delete runs": {
+        "checkout": "copy what a run produced into the working tree",
+        "label": "give runs a name",
+        "tag": "put tags on runs",
+        "comment": "add a comment to runs",
+        "mark": "mark the run that its operation's name means",
+        "rm": "move runs to the trash",
+        "restore": "bring deleted runs back",
+        "purge": "delete the runs in the trash for good",
+    },
+    "share runs": {
+        "push": "send runs to a remote",
+        "fetch": "get runs from a remote",
+        "pull": "get runs from a remote and merge them",
+        "trust": "allow runs from elsewhere to be executed",
+        "export": "write runs into a file",
+        "import": "read runs from a file",
+        "hooks": "install hooks that push runs with their commits",
+    },
+    "review runs": {
+        "report": "write a report: Markdown, HTML, JSON, JUnit",
+        "verify": "execute a run again and compare",
+        "check": "check the metrics of a run against limits",
+    },
+    "maintain the repository": {
+        "doctor": "find what is wrong, and repair it",
+        "gc": "clean up: old runs, slots, files; pack loose objects",
+        "notes": "show runs in git log --notes=runs",
+        "install-docs": "install man pages and completions, if the installer hides them",
+        "demo": "see what git run does, in a scratch repository",
+        "help": "show a guide, or the usage of a verb",
+    },
 }
+"""Every verb with its summary, in groups as `git help` has them."""
+VERBS = {name: words for group in GROUPS.values() for name, words in group.items()}
+TOPICS = {
+    "tutorial": "the whole story, from the first run to a shared one",
+    "files": "what happens to your files: snapshot, workspace, outputs",
+    "flags": "flags of scripts, notebooks, config files and commands",
+    "metrics": "how numbers in the output become metrics",
+    "project": "gitrun.toml: operations, steps, needs, inputs",
+    "sharing": "push, fetch, trust, signing and hooks",
+    "review": "reports, gates, bisecting and continuous integration",
+    "format": "how runs are stored in git",
+    "settings": "git config gitrun.*",
+    "python": "runs from Python, and metrics of your program",
+    "coming-from-guild": "for users of Guild AI",
+    "coming-from-dvc": "for users of DVC",
+    "coming-from-mlflow": "for users of MLflow",
+    "architecture": "for contributors: where everything is",
+    "testing": "for contributors: how gitrun is tested",
+    "speed": "for contributors: measurements and limits",
+    "style": "for contributors: rules for words and code",
+}
+"""Guides of `git run help <topic>` with their summaries."""
+MANUAL = "git-run"
+"""Topic that is the man page, with every option and setting."""
 PLUMBING = frozenset({"hook"})
 """Verbs for gitrun's own hook scripts, not for people."""
 LOOKING = frozenset({"list", "show", "log", "diff", "compare", "ls"})
 """Verbs with paged and coloured output. They start no user program."""
-WIDTH = max(map(len, VERBS)) + 1
-EPILOG = "\b\nVerbs:\n" + "\n".join(f"  {name:<{WIDTH}} {words}" for name, words in VERBS.items())
+
+
+def listed(names: dict[str, str], width: int = max(map(len, VERBS))) -> str:
+    """Returns names, padded to the width, with their summaries: a line each."""
+    return "\n".join(f"  {name:<{width}}  {words}" for name, words in names.items())
+
+
+EPILOG = (
+    "\b\n"
+    + "\n\n\b\n".join(f"{heading.capitalize()}:\n{listed(group)}" for heading, group in GROUPS.items())
+    + "\n\n\b\nGuides: git run help <topic>. To list the topics: git run help"
+)
 
 
 def main() -> None:
@@ -115,7 +163,7 @@ def obey(verb: str, words: list[str]) -> int:
     if "-h" in ours:
         verb, words = usage_asked(verb, ours)
     elif "--help" in ours:
-        verb, words = "help", []
+        verb, words = "help", [MANUAL]
     try:
         return invoke_or_move(verb, words)
     except GitrunError as error:

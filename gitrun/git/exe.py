@@ -255,8 +255,13 @@ def read_config(git: Git) -> dict[str, tuple[str, ...]]:
 
     Names are in git's spelling.
     """
+    return read_settings(git.variables(), git.worktree or git.git_dir)
+
+
+def read_settings(environ: Mapping[str, str], directory: Path) -> dict[str, tuple[str, ...]]:
+    """Returns the settings that git sees in a directory, which need not be in a repository. Raises NotARepository."""
     found: dict[str, tuple[str, ...]] = {}
-    done = run_git(("config", "-z", "--list"), git.variables(), git.worktree or git.git_dir)
+    done = run_git(("config", "-z", "--list"), environ, directory)
     if done.returncode:
         raise NotARepository(f"git cannot read its configuration: {failure_reason(done.stderr)}")
     for entry in done.stdout.split(b"\0")[:-1]:

@@ -64,7 +64,7 @@ def check_own_settings(config: Config) -> Iterator[Diagnostic]:
     for name in unknown_settings(config):
         like = [known for known in NAMES if get_close_matches(name, [known.lower()])]
         meant = f"is {like[0]} meant? " if like else ""
-        yield Diagnostic("setting", f"there is no setting {name}", f"{meant}git run help, CONFIGURATION, has all", name)
+        yield Diagnostic("setting", f"there is no setting {name}", f"{meant}git run help settings lists them", name)
 
 
 def check_durability(config: Config) -> Iterator[Diagnostic]:

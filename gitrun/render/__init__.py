@@ -3,8 +3,10 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gitrun.render import guide as guide
     from gitrun.render import html as html
     from gitrun.render import junit as junit
+    from gitrun.render import man_page as man_page
     from gitrun.render import markdown as markdown
     from gitrun.render import palette as palette
     from gitrun.render import report_json as report_json

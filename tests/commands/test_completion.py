@@ -168,6 +168,8 @@ STATUSES = ["completed ", "error ", "terminated ", "running ", "staged ", "pendi
         ("--restart 1 l", ["lr="]),
         ("--start={first} ", ["x=", "y=", "z="]),
         ("ops fi", ["fit.py "]),
+        ("help coming-from-d", ["coming-from-dvc "]),
+        ("help compa", ["compare "]),
     ],
 )
 def test_bash_offers_what_may_stand_there_and_nothing_else(lived, typed, offered) -> None:
@@ -257,7 +259,7 @@ def test_zsh_offers_verbs_options_runs_files_and_flags(one, entries) -> None:
         f"git run --restart {run[:4]}": run, f"git run --restart={run[:4]}": run, "git run --in-p": "--in-place",
         "git run list --color=nev": "never", "git run echo.py lis": "lists/", "git run -- cat ec": "echo.py",
         "git-run comp": "compare", "git run train see": "seed=", "git run --label x train.py opt=sg": "sgd",
-        "git run run trai": "train",
+        "git run run trai": "train", "git run help sett": "settings",
     }  # fmt: skip
     words = ["zsh", "-f", "-c", ZSH, "zsh", str(SHARE), *(word for pair in pairs.items() for word in pair)]
     done = subprocess.run(words, cwd=repo.path, capture_output=True, text=True, check=False, timeout=60)
@@ -294,6 +296,7 @@ def test_zsh_offers_what_may_stand_there(lived) -> None:
         ("git run cat -p mod", {"model\tproduced"}),
         ("git run restore ", {"{gone}\techo.py x=1.0 y=2 z=a completed"}),
         ("git run stop ", set()),
+        ("git run help tut", {"tutorial"}),
         ("git run label ", set()),
         ("git run tag ", {"paper\ttag"}),
         ("git run --restart bes", {"best\tlabel"}),

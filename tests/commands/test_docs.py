@@ -5,14 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from gitrun.commands.install_docs import PLACES, SHARE
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PROJECT = SHARE.parents[1]
 
@@ -71,7 +68,10 @@ def test_man_finds_the_installed_page(repo, world) -> None:
 
 def test_wheel_brings_every_file_to_the_place_where_it_is_looked_for() -> None:
     brought = (PROJECT / "pyproject.toml").read_text()
-    assert all(f'"gitrun/share/{name}" = "share/{place}"\n' in brought for name, place in PLACES.items())
+    pages = {name: place for name, place in PLACES.items() if name.startswith("man/")}
+    files = {"man": "man/man7", **{name: place for name, place in PLACES.items() if name not in pages}}
+    assert all(f'"gitrun/share/{name}" = "share/{place}"\n' in brought for name, place in files.items())
+    assert {file.name for file in (SHARE / "man").iterdir()} == {Path(place).name for place in pages.values()}
 
 
 def test_every_file_says_whose_it_is() -> None:

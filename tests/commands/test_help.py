@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from keyboard import Terminal
 
-from gitrun.commands.main import VERBS
+from gitrun.commands.help import SHARE
+from gitrun.commands.main import GROUPS, TOPICS, VERBS
+from gitrun.render.guide import render_terminal
 
 PAGES = {"PAGER": "cat", "GIT_PAGER": "cat", "MANPAGER": "cat"}
 
@@ -29,12 +33,26 @@ def test_usage_needs_no_repository(tmp_path) -> None:
 
 
 def test_usage_lists_every_verb_with_words(repo) -> None:
-    listed = dict(line.split(None, 1) for line in repo.run("-h").stdout.partition("Verbs:\n")[2].splitlines())
-    assert listed == VERBS
+    for shown in (repo.run("-h").stdout, repo.run("help", check=True).stdout):
+        lines = re.findall(r"^ {2,4}([a-z-]+) {2,}(\S.*)$", shown, flags=re.MULTILINE)
+        assert {name: words for name, words in lines if name in VERBS} == VERBS
+
+
+def test_verbs_are_grouped_in_usage_and_overview(repo) -> None:
+    for shown in (repo.run("-h").stdout, repo.run("help", check=True).stdout):
+        lines = [line.strip() for line in shown.splitlines()]
+        for heading, group in GROUPS.items():
+            above = next(at for at, line in enumerate(lines) if line.rstrip(":").lower() == heading)
+            assert [line.split()[0] for line in lines[above + 1 : above + 1 + len(group)]] == list(group)
+
+
+def test_overview_lists_every_guide(repo) -> None:
+    shown = repo.run("help", check=True).stdout.partition("git run help <topic>\n")[2]
+    assert dict(line.split(None, 1) for line in shown.partition("\n\n")[0].splitlines()) == TOPICS
 
 
 @pytest.mark.parametrize(
-    "words", [("list", "--help"), ("show", "1", "--help"), ("--needed", "--help"), ("help",)], ids=" ".join
+    "words", [("list", "--help"), ("show", "1", "--help"), ("--needed", "--help"), ("help", "git-run")], ids=" ".join
 )
 def test_help_of_any_verb_is_the_man_page(repo, words) -> None:
     if shutil.which("man") is None:
@@ -56,21 +74,44 @@ def test_man_page_opens_when_the_installer_has_hidden_it(repo, tmp_path) -> None
 def test_man_page_opens_where_man_does_not_find_it(repo, tmp_path) -> None:
     if shutil.which("man") is None:
         pytest.skip("man is not installed")
-    ended = repo.run("help", env={**PAGES, "MANPATH": str(tmp_path)})
+    ended = repo.run("help", "git-run", env={**PAGES, "MANPATH": str(tmp_path)})
     assert ended.stdout.startswith("GIT-RUN(1)"), ended.stderr
 
 
 def test_without_man_it_is_said_where_the_page_is(repo, tmp_path) -> None:
     for name in ("git", "git-run", "readlink"):
         (tmp_path / name).symlink_to(Path(shutil.which(name) or ""))
-    ended = repo.run("help", env={"PATH": str(tmp_path)})
+    ended = repo.run("help", "git-run", env={"PATH": str(tmp_path)})
     assert (ended.returncode, ended.stdout) == (128, "")
     assert "share/git-run.1; git run -h shows the options" in ended.stderr
 
 
 def test_help_of_a_verb_by_name_is_its_usage(repo) -> None:
     assert repo.run("help", "list", check=True).stdout == repo.run("list", "-h").stdout
-    assert "there is no verb 'lst'" in repo.run("help", "lst").stderr
+    ended = repo.run("help", "lst")
+    assert (ended.returncode, ended.stdout) == (129, "")
+    assert "there is no guide or verb 'lst'" in ended.stderr
+    assert "list" in ended.stderr
+
+
+def test_guide_is_printed_outside_a_repository_too(tmp_path) -> None:
+    ended = subprocess.run(["git", "run", "help", "files"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == render_terminal((SHARE / "guide" / "files.md").read_text(), 80)
+
+
+def test_guide_is_paged_and_its_headings_are_bold_on_a_terminal(repo) -> None:
+    env = {**os.environ, "TERM": "xterm", "GIT_PAGER": "sed s/^/paged:/"}
+    with Terminal(repo, "git", "run", "help", "files", env=env) as terminal:
+        assert b"paged:\x1b[1mFiles\x1b[m" in terminal.shows("git run help settings")
+        terminal.ends()
+
+
+def test_guide_is_plain_where_colours_are_off(repo) -> None:
+    repo.git("config", "color.ui", "false")
+    with Terminal(repo, "git", "run", "help", "files", env={**os.environ, "TERM": "xterm", "GIT_PAGER": "cat"}) as terminal:
+        assert b"\x1b" not in terminal.shows("git run help settings")
+        terminal.ends()
 
 
 def test_usage_behind_an_operation_is_that_of_the_operation(repo) -> None:

@@ -1,7 +1,8 @@
-"""The stories of this folder and the examples of README.md are true, word for word."""
+"""The stories of this folder and the examples of README.md and of the guides are true, word for word."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,17 +10,24 @@ from cancer import SOURCE, published
 from transcript import BLOCK, Transcript
 
 HERE = Path(__file__).parent
-TOLD = {place.stem: place.read_text("utf-8") for place in (*sorted(HERE.glob("*.md")), HERE.parents[1] / "README.md")}
+PROJECT = HERE.parents[1]
+GUIDES = PROJECT / "gitrun" / "share" / "guide"
+FILES = {file.stem: file for file in (PROJECT / "README.md", *sorted(GUIDES.glob("*.md")), *sorted(HERE.glob("*.md")))}
 RUN = {"console", "pycon", "python"}
-LIVED = {name: text for name, text in TOLD.items() if RUN & {language for language, _, _ in BLOCK.findall(text)}}
+LIVED = [name for name, file in FILES.items() if RUN & {language for language, _, _ in BLOCK.findall(file.read_text("utf-8"))}]
 
 
-@pytest.mark.parametrize("text", LIVED.values(), ids=LIVED)
-def test_story_is_true(empty_repo, text) -> None:
+@pytest.mark.parametrize("name", LIVED)
+def test_examples_are_true(empty_repo, name) -> None:
+    text = FILES[name].read_text("utf-8")
     if "cancer.git" in text:
         published(empty_repo.path.parent)
-    assert Transcript(empty_repo.path).live(text)
+    story = Transcript(empty_repo.path)
+    if os.environ.get("REWRITE_EXAMPLES"):
+        FILES[name].write_text(story.rewritten(text), "utf-8")
+    else:
+        assert story.live(text)
 
 
-def test_readme_shows_the_projects_entries_as_they_are() -> None:
-    assert f"```toml\n{SOURCE.joinpath('gitrun.toml').read_text()}```" in TOLD["README"]
+def test_guide_shows_the_projects_entries_as_they_are() -> None:
+    assert f"```toml\n{SOURCE.joinpath('gitrun.toml').read_text()}```" in FILES["project"].read_text("utf-8")

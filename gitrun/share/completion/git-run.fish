@@ -108,6 +108,7 @@ complete -c git-run -x -n '__git_run_starts' -l restart -l start -k -a '(__git_r
 complete -c git-run -f -n '__git_run_starts; and test -n (__git_run_again)' -a '(__git_run_offered flags (__git_run_again))'
 complete -c git-run -f -n '__git_run_is stop watch' -a '(__git_run_offered running)'
 complete -c git-run -f -n '__git_run_is restore purge' -a '(__git_run_offered deleted)'
+complete -c git-run -f -n '__git_run_is help' -a '(git run help --git-completion-helper 2>/dev/null | string split " ")'
 complete -c git-run -f -n '__git_run_is hooks' -a 'status install uninstall prepare-commit-msg commit-msg post-commit pre-push pre-receive'
 complete -c git-run -f -n '__git_run_is label; and test -z (__git_run_behind)'
 complete -c git-run -f -n '__git_run_is tag; and test -z (__git_run_behind)' -a '(__git_run_offered tags)'

@@ -1,0 +1,106 @@
+"""Guides as man pages: renders our Markdown in the macros of man(7)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from gitrun.render.guide import (
+    Block,
+    Code,
+    Heading,
+    Item,
+    Paragraph,
+    Table,
+    aligned_lines,
+    blocks_of,
+    definitions,
+    plain,
+    spans_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOM = 68
+"""Columns of a table that is printed as it is aligned here; a page has 78, and indents it by 7."""
+ESCAPES = {"\\": "\\e", "-": "\\-", "^": "\\(ha", "~": "\\(ti", "`": "\\(ga", "'": "\\(aq", '"': "\\(dq"}
+FONTS = {"code": "B", "bold": "B", "emphasis": "I"}
+
+
+def render_man(markdown: str, topic: str, summary: str, date: str) -> str:
+    """Renders a guide as the source of the page `git-run-<topic>(7)`."""
+    lines = [
+        '.\\" part of git-run-tracker; made from the guide of this name, so edit that one',
+        f'.TH {escaped(f"GIT-RUN-{topic.upper()}")} 7 "{escaped(date)}" gitrun "Guides of gitrun"',
+        ".nh",
+        ".ad l",
+        ".SH NAME",
+        f"git\\-run\\-{escaped(topic)} \\- {escaped(summary)}",
+    ]
+    before: Block | None = None
+    for block in blocks_of(markdown):
+        lines += macros(block, before)
+        before = block
+    lines += [".SH SEE ALSO", "git\\-run(1)"]
+    return "\n".join(lines) + "\n"
+
+
+def macros(block: Block, before: Block | None) -> Iterator[str]:
+    """Yields the lines of a block, which depend on the one before only in lists."""
+    if isinstance(block, Heading):
+        yield f".S{'H' if block.level < 3 else 'S'} {escaped(heading_text(block))}"
+    elif isinstance(block, Paragraph):
+        yield from (".PP", line_of(block.text))
+    elif isinstance(block, Code):
+        yield from (".PP", ".RS 4", ".EX", *map(verbatim, block.lines), ".EE", ".RE")
+    elif isinstance(block, Item):
+        if not isinstance(before, Item):
+            yield from (".PP", ".PD 0")  # no blank lines between items
+        mark = "\\(bu" if block.mark == "-" else escaped(block.mark)
+        yield from (f'.IP "{mark}" {4 + 2 * block.depth}', line_of(block.text), ".PD")
+    elif (aligned := aligned_lines(block, ROOM)) is not None:
+        yield from (".PP", ".EX", *map(verbatim, aligned), ".EE")
+    else:
+        yield from table_macros(block)
+
+
+def heading_text(heading: Heading) -> str:
+    """Returns the text of a heading: sections in capitals; the text below the title is the description."""
+    if heading.level == 1:
+        return "DESCRIPTION"
+    return plain(heading.text).upper() if heading.level == 2 else plain(heading.text)
+
+
+def table_macros(table: Table) -> Iterator[str]:
+    """Yields a wide table as a list: the first cell of a row as the term."""
+    for name, texts in definitions(table):
+        yield from (".TP", line_of(name) or "\\&")
+        for number, text in enumerate(texts):
+            if number:
+                yield ".br"
+            yield line_of(text)
+        if not texts:
+            yield "\\&"
+
+
+def line_of(text: str) -> str:
+    """Returns a line of Markdown with fonts; a leading dot is no request."""
+    parts = (f"\\f{FONTS[span.style]}{escaped(span.text)}\\fR" if span.style else escaped(span.text) for span in spans_of(text))
+    return guarded("".join(parts))
+
+
+def verbatim(line: str) -> str:
+    """Returns a line that is printed as it is."""
+    return guarded(escaped(line))
+
+
+def guarded(line: str) -> str:
+    """Keeps a line that starts with a control character from being read as a request."""
+    return f"\\&{line}" if line.startswith((".", "'")) else line
+
+
+def escaped(text: str) -> str:
+    """Escapes what roff would change: quotes, hyphens, backslashes; other scripts by their code points."""
+    marked = "".join(ESCAPES.get(char, char) for char in text)
+    return re.sub(r"[^\x00-\x7f]", lambda found: f"\\[u{ord(found[0]):04X}]", marked)
