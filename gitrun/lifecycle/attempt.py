@@ -23,9 +23,7 @@ from gitrun.process.signals import INTERRUPTS, Signals
 from gitrun.source.launchers import lacks_packages
 from gitrun.source.snapshot import NAMED, listing
 from gitrun.source.surroundings import has_installed, upwards
-from gitrun.store import notes
-from gitrun.store.attempts import finish, renew
-from gitrun.store.kept_files import kept
+from gitrun.store.attempts import Collected
 from gitrun.store.live import Owner, birth_of, is_live, owner_of, recorded
 from gitrun.workspace import beside, links
 from gitrun.workspace import outputs as produced
@@ -39,14 +37,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gitrun.git.exe import Git
-    from gitrun.git.status import WorktreeStatus
     from gitrun.model.plan import Plan, Request
     from gitrun.model.run import File
     from gitrun.process.run import Exit
     from gitrun.source.interpreter import Interpreter
     from gitrun.source.snapshot import Snapshot
     from gitrun.source.surroundings import Surroundings
-    from gitrun.store.attempts import AttemptHandle, Changes
+    from gitrun.store.attempts import AttemptHandle
     from gitrun.workspace.lending import Lending
     from gitrun.workspace.session import Session
     from gitrun.workspace.slots import Slot
@@ -114,12 +111,12 @@ def perform(session: Session, job: Job) -> Outcome:
             slot, site = None, in_place(session, job, job.index)
         else:
             try:
-                slot = stack.enter_context(lease(session.git, started.attempt, started.run, job.lending))
+                slot = stack.enter_context(lease(session.git, started.id, started.run_id, job.lending))
                 site = furnish(session, job, slot)
             except (CannotRun, GitFailed, OSError) as error:
-                return without_place(session, job, not_run(session, error))
+                return without_place(job, not_run(session, error))
             except KeyboardInterrupt:  # the handlers of `Signals` are installed only below
-                return without_place(session, job, never_begun())
+                return without_place(job, never_begun())
         signals = job.signals or stack.enter_context(Signals())
         try:
             site = replace(
@@ -136,45 +133,46 @@ def perform(session: Session, job: Job) -> Outcome:
         started.live.record_end(ended)
         # the program may have removed the worktree in which gitrun was started
         session = replace(session, git=session.git.lasting())
-        outcome, seen = settle(session, started, site, ended)
-        if slot and site.tree.is_dir():
-            slot.end(started.attempt, seen, session.settings.lend_keep)
-        # `git run stop` ends one program; only signals to gitrun itself end the caller too
-        if started.live.is_asked_to_end:
-            signals.order = 0
-        # before the record is closed, so that a later command can write the note if gitrun is killed here
-        notes.add(session.git, notes.note_for(started, job.plan, outcome))
-        started.live.close()
+        left: list[produced.Produced] = []
+
+        def collect() -> Collected:
+            outcome, found = complete(session, started, site, ended)
+            left.append(found)
+            return Collected(outcome, found.changes)
+
+        def release(outcome: Outcome) -> None:
+            report(session, site, outcome, left[-1])
+            if slot and site.tree.is_dir():
+                slot.end(started.id, left[-1].seen, session.settings.lend_keep)
+            # `git run stop` ends one program; only signals to gitrun itself end the caller too
+            if started.live.is_asked_to_end:
+                signals.order = 0
+
+        outcome = started.finish(collect, release)
     return replace(outcome, ordered=signals.order)
 
 
 def restore_state(session: Session, job: Job) -> None:
     """Restores the files needed to finish the attempt, if somebody removed gitrun's local state during the run."""
-    if renew(session.git, job.started):
+    if job.started.renew():
         write_rules(job.started.live.directory, rules_for(job.plan, session.settings.metrics))
         session.say(f"warning: files in {session.git.state} were removed while the run was running; the run is recorded")
     if job.index and not job.index.exists():
         session.git.run("read-tree", job.plan.source.whole, index=job.index)
 
 
-def without_place(session: Session, job: Job, outcome: Outcome) -> Outcome:
+def without_place(job: Job, outcome: Outcome) -> Outcome:
     """Records an attempt that never got a worktree. Files in the slot are not collected."""
     started = job.started
     # git forwards Ctrl-C to `git run`, which the terminal has signalled too: the second one must not interrupt this
     with nullcontext() if job.signals else Signals():
-        whole = replace(outcome, files=passed_on(session, started))
-        outcome = finish(session.git, started, lambda: (whole, {}), started.live.directory)
-        # before the record is closed, so that a later command can write the note if gitrun is killed here
-        notes.add(session.git, notes.note_for(started, job.plan, outcome))
-        started.live.close()
-    return outcome
+        whole = replace(outcome, files=hand_on_files(started))
+        return started.finish(lambda: Collected(whole, {}))
 
 
-def passed_on(session: Session, started: AttemptHandle) -> tuple[File, ...]:
+def hand_on_files(started: AttemptHandle) -> tuple[File, ...]:
     """Hands the files that the previous attempt kept outside git on to this attempt unchanged. Returns them."""
-    if not started.earlier:
-        return ()
-    return produced.handed_on(kept(session.git, started.run, started.earlier), kept(session.git, started.run, started.attempt))
+    return produced.handed_on(started.inherited, started.kept) if started.inherited else ()
 
 
 def in_place(session: Session, job: Job, index: Path) -> Site:
@@ -194,8 +192,7 @@ def furnish(session: Session, job: Job, slot: Slot) -> Site:
         session.say(f"warning: {safe_text(os.fsdecode(path))} changed while it was copied for the run")
     linked = list(lent.links)
     restored: list[bytes] = []
-    if started.earlier:
-        earlier = kept(session.git, started.run, started.earlier)
+    if earlier := started.inherited:
         linked = free_for(session, tree, linked, produced.kept_files(earlier))
         restored = produced.restore(earlier, tree, frozenset(lent.copies))
         beside.restore(earlier, tree)
@@ -222,7 +219,7 @@ def carry_out(session: Session, job: Job, site: Site, signals: Signals) -> Outco
     pid, in_place = os.getpid(), site.index is not None
     linked = tuple(map(os.fsdecode, site.linked))
     given = tuple((os.fsdecode(path), *stamp) for path, stamp in site.given.items())
-    attempt = job.started.attempt
+    attempt = job.started.id
     for path, other in shared_now(session, job, site):
         session.say(f"warning: {safe_text(os.fsdecode(path))} is shared with run {short_id(other)}, which is running")
     write_rules(job.started.live.directory, rules_for(job.plan, session.settings.metrics))
@@ -256,7 +253,7 @@ def shared_now(session: Session, job: Job, site: Site) -> list[tuple[bytes, str]
     Environments are left out: programs only read them.
     """
     mine = frozenset(site.linked) - job.lending.environments
-    others = [run for run in recorded(session.git.state) if run != job.started.run] if mine else []
+    others = [run for run in recorded(session.git.state) if run != job.started.run_id] if mine else []
     found = []
     for run in others:
         owner = owner_of(session.git.state, run) if is_live(session.git.state, run) else None
@@ -281,16 +278,8 @@ def never_begun() -> Outcome:
     return Outcome(TERMINATED, -signal.SIGINT, now, now, 0.0, reason="stopped")
 
 
-def settle(session: Session, started: AttemptHandle, site: Site, ended: Outcome) -> tuple[Outcome, WorktreeStatus]:
-    """Records the outcome with metrics and files. Returns it, with the file states seen in the worktree."""
-    left: list[produced.Produced] = []
-
-    def collect() -> tuple[Outcome, Changes]:
-        outcome, found = complete(session, started, site, ended)
-        left.append(found)
-        return outcome, found.changes
-
-    outcome = finish(session.git, started, collect, started.live.directory)
+def report(session: Session, site: Site, outcome: Outcome, found: produced.Produced) -> None:
+    """Tells the user what of the attempt's files is unusual or lost."""
     # links lead to the user's own files, which other runs may read
     if outcome.shared:
         names = listing(list(map(os.fsencode, outcome.shared)))
@@ -299,11 +288,10 @@ def settle(session: Session, started: AttemptHandle, site: Site, ended: Outcome)
         session.say(f"warning: the program made no file for these outputs: {listing(list(map(os.fsencode, bare)))}")
     if site.index is None:
         advise_sharing(session, outcome)
-    if left[-1] is produced.NOTHING:
+    if found is produced.NOTHING:
         session.say("its worktree was taken away while it ran; what it wrote there is lost")
-    if left[-1].lost:
-        session.say(f"could not be read, and is lost: {listing(left[-1].lost)}")
-    return outcome, left[-1].seen
+    if found.lost:
+        session.say(f"could not be read, and is lost: {listing(found.lost)}")
 
 
 def advise_sharing(session: Session, outcome: Outcome) -> None:
@@ -331,15 +319,14 @@ def advise_sharing(session: Session, outcome: Outcome) -> None:
 def complete(session: Session, started: AttemptHandle, site: Site, ended: Outcome) -> tuple[Outcome, produced.Produced]:
     """Adds metrics and files to the outcome. Stores the files in the repository or beside it."""
     if not site.tree.is_dir():
-        files = passed_on(session, started)
+        files = hand_on_files(started)
         ended = replace(ended, files=files, reason=ended.reason or "its worktree was taken away")
         return replace(ended, metrics=measure(started.live, ended, None, session.say, site.meter)), produced.NOTHING
     if site.index is None:
-        point(site.git, started.attempt)  # the program may have removed the `.git` file of its worktree
-    earlier = kept(session.git, started.run, started.earlier) if started.earlier else None
-    keep, shared = kept(session.git, started.run, started.attempt), site.index is not None
+        point(site.git, started.id)  # the program may have removed the `.git` file of its worktree
+    keep, shared = started.kept, site.index is not None
     place = produced.Place(
-        content_seen_from(session.git, site.git), site.tree, keep, site.apart, earlier, site.index, shared,
+        content_seen_from(session.git, site.git), site.tree, keep, site.apart, started.inherited, site.index, shared,
         given=site.given, outputs=site.outputs, say=session.say, lent=site.lent, bare=site.bare,
     )  # fmt: skip
     found = produced.collect(place, session.settings.max_produced)

@@ -62,7 +62,7 @@ def call_for(session: Session, job: Job, site: Site) -> Command:
     elif job.python:
         argv = python_call(job, job.python, site.tree)
     return Command(
-        argv, directory, environ, started.attempt, stop_after(job), session.settings.stop_grace,
+        argv, directory, environ, started.id, stop_after(job), session.settings.stop_grace,
         stdin=not job.request.background,
     )  # fmt: skip
 
@@ -125,8 +125,8 @@ def environment(session: Session, plan: Plan, started: AttemptHandle) -> dict[st
     environ |= flag_variables(plan.flags)
     environ |= dict(plan.definition.env) if plan.definition else {}
     environ |= {
-        "GITRUN_ID": started.run,
-        "GITRUN_ATTEMPT": started.attempt,
+        "GITRUN_ID": started.run_id,
+        "GITRUN_ATTEMPT": started.id,
         "GITRUN_METRICS": str(started.live.metrics),
         "GITRUN_SEED": str(plan.params.random_seed),
     }

@@ -71,8 +71,6 @@ def start(
                     ready = ready if request.in_place else looked_around(session, ready, python)
                     lending = lending_for(session, request, ready)
                     started = begin(launch, ready, python, lending)
-                    if within:
-                        within.begins(ready.plan.operation, started.run)
             except GitFailed as error:  # a gc may have removed what was just written; the working tree still has it
                 lost = lost or isinstance(error, ObjectsGone) or is_gc_running(session.git)
                 if isinstance(error, ObjectsGone):
@@ -82,11 +80,10 @@ def start(
                     raise
                 time.sleep(wait)
                 continue
-            try:
+            with started:
+                if within:
+                    within.begins(ready.plan.operation, started.run_id)
                 return go(launch, ready, started, (python, lending))
-            except BaseException:
-                started.live.leave()  # this process may live on; the next command finishes what is not recorded
-                raise
     raise CannotRun("the run could not be started")
 
 
@@ -163,26 +160,25 @@ def go(
     for word in (*ready.snapshot.words, *ready.plan.notices, *warnings_of_secrets(ready.plan), *told_specials(launch)):
         session.say(word)
     if request.label is not None or request.tags or request.comment:
-        store.annotations.annotate(session.git, started.run, lambda notes: noted(session, notes, request), "annotate at launch")
+        store.annotations.annotate(
+            session.git, started.run_id, lambda notes: noted(session, notes, request), "annotate at launch"
+        )
     if request.stage:
-        if started.earlier:
+        if started.inherited:
             # the start of the staged attempt must find the earlier files
-            workspace.outputs.hand_on(
-                store.kept_files.kept(session.git, started.run, started.earlier),
-                store.kept_files.kept(session.git, started.run, started.attempt),
-            )
-        started.live.close()
-        return started.run, None
+            workspace.outputs.hand_on(started.inherited, started.kept)
+        started.close()
+        return started.run_id, None
     # the background process needs an index after this process has deleted the private one
     index = Path(shutil.copy2(launch.index, started.live.directory / "index")) if request.in_place else None
-    if prompts.detach and not prompts.detach(started.run):
-        return started.run, None
+    if prompts.detach and not prompts.detach(started.run_id):
+        return started.run_id, None
     # importing what runs programs takes as long as all else here, and a skipped start does not need it
     if ready.plan.kind == STEPS:
-        return started.run, lifecycle.steps.perform_steps(launch, ready, started)
+        return started.run_id, lifecycle.steps.perform_steps(launch, ready, started)
     signals = launch.within.signals if launch.within else None
     job = lifecycle.attempt.Job(request, ready.plan, started, ready.snapshot, index, python, signals, ready.around, lending)
-    return started.run, lifecycle.attempt.perform(session, job)
+    return started.run_id, lifecycle.attempt.perform(session, job)
 
 
 def is_id_of(name: str, run: str) -> bool:

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 from gitrun.errors import BadRun, CannotRun, GitrunError, StaleRun
 from gitrun.git.locks import acquire
 from gitrun.git.objects import Objects
-from gitrun.lifecycle.attempt import Site, complete, passed_on
+from gitrun.lifecycle.attempt import Site, complete, hand_on_files
 from gitrun.lifecycle.steps import noted_steps
 from gitrun.model.plan import Outcome
 from gitrun.model.record_files import RESULT
 from gitrun.model.run import TERMINATED, is_id, run_ref, short_id
 from gitrun.process.tree import kill_tagged
 from gitrun.store import notes
-from gitrun.store.attempts import AttemptHandle, finish
+from gitrun.store.attempts import AttemptHandle, Collected
 from gitrun.store.commits import read_commit
 from gitrun.store.live import Live, directory_of, goes_on, is_copied, is_live, owner_of, recorded
 from gitrun.store.refs import set_ref, tip_of
@@ -31,7 +31,6 @@ from gitrun.workspace.metrics import measure
 from gitrun.workspace.slots import directory_of_slot, read_state, seen_from
 
 if TYPE_CHECKING:
-    from gitrun.store.attempts import Changes
     from gitrun.store.commits import Commit
     from gitrun.store.live import Owner
     from gitrun.workspace.session import Session
@@ -68,7 +67,9 @@ def bury(session: Session, run: str, live: Live) -> None:
     break_lock(session, run)
     put_back(session, run)
     attempt, ended = last_of(session, run)
-    if attempt is not None and not ended:
+    if attempt is None or ended:
+        live.close()
+    else:
         # in a copied repository the processes belong to the original
         if owner is None or not is_copied(session.git.state, run, owner):
             kill_tagged(attempt.id)
@@ -77,7 +78,7 @@ def bury(session: Session, run: str, live: Live) -> None:
         except StaleRun:  # a git process of the dead supervisor may have set the ref
             if not last_of(session, run)[1]:
                 raise
-    live.close()
+            live.close()
     if attempt is not None:
         notes.add_run(session.git, run)
 
@@ -141,18 +142,18 @@ def finish_for(session: Session, run: str, attempt: Commit, live: Live) -> None:
     stopped = max(begun, last_sign(live))
     died = Outcome(TERMINATED, KILLED, begun, stopped, (stopped - begun).total_seconds(), reason="its supervisor died")
     outcome = replace(live.read_end() or died, steps=noted_steps(live.directory))
-    started = AttemptHandle(run, attempt.id, live, live.earlier)
+    started = AttemptHandle(session.git, run, attempt.id, live, earlier=live.earlier)
     with ExitStack() as stack:
         site = site_of(session, run, owner, stack)
 
-        def collect() -> tuple[Outcome, Changes]:
+        def collect() -> Collected:
             if site is None:
-                files = () if owner and owner.in_place else passed_on(session, started)
-                return replace(outcome, metrics=measure(live, outcome, None, session.say), files=files), {}
+                files = () if owner and owner.in_place else hand_on_files(started)
+                return Collected(replace(outcome, metrics=measure(live, outcome, None, session.say), files=files), {})
             whole, found = complete(session, started, site, outcome)
-            return whole, found.changes
+            return Collected(whole, found.changes)
 
-        finish(session.git, started, collect, live.directory)
+        started.finish(collect)
 
 
 def site_of(session: Session, run: str, owner: Owner | None, stack: ExitStack) -> Site | None:

@@ -22,8 +22,7 @@ from gitrun.model.text import ending_text
 from gitrun.process.signals import INTERRUPTS, ORDERS, Signals
 from gitrun.source.operations import declared_by, step_operation
 from gitrun.source.reach import lost_flags, require_reach
-from gitrun.store import notes
-from gitrun.store.attempts import finish, renew
+from gitrun.store.attempts import Collected
 from gitrun.store.live import Owner, birth_of
 from gitrun.store.refs import tip_of
 
@@ -111,11 +110,11 @@ def perform_steps(launch: LaunchRequest, ready: Decision, started: AttemptHandle
     The caller holds the lock of the attempt.
     """
     session, pid, begun = launch.session, os.getpid(), time.time()
-    owner = Owner(pid, birth_of(pid), started.attempt, str(session.git.worktree or ""), in_place=True, started=begun)
+    owner = Owner(pid, birth_of(pid), started.id, str(session.git.worktree or ""), in_place=True, started=begun)
     started.live.record(owner)
     heard = launch.within.signals if launch.within else StepSignals()
     made = launch.within.made if launch.within else {}
-    within = ParentRun(ready.snapshot, started.run, heard, made, started.live.directory / JOURNAL, ready.plan.given)
+    within = ParentRun(ready.snapshot, started.run_id, heard, made, started.live.directory / JOURNAL, ready.plan.given)
     with nullcontext() if launch.within else heard, started.live.output.open("ab", buffering=0) as output:
         # steps are named relative to the top
         git = replace(session.git, prefix="")
@@ -123,13 +122,13 @@ def perform_steps(launch: LaunchRequest, ready: Decision, started: AttemptHandle
         both = replace(session, git=git, stdout=Tee(session.stdout, output), stderr=Tee(session.stderr, output))
         outcome = run_steps(replace(launch, session=both), ready, started, within)
         started.live.record_end(outcome)
-        finish(session.git, started, lambda: (outcome, {}), started.live.directory)
-        # git run stop meant this run alone, not what its supervisor does next
-        if started.live.is_asked_to_end:
-            heard.order = 0
-        # before the record is closed, so that a later command can write the note if gitrun is killed here
-        notes.add(session.git, notes.note_for(started, ready.plan, outcome))
-        started.live.close()
+
+        def release(_: Outcome) -> None:
+            # git run stop meant this run alone, not what its supervisor does next
+            if started.live.is_asked_to_end:
+                heard.order = 0
+
+        started.finish(lambda: Collected(outcome, {}), release)
     return replace(outcome, ordered=heard.order)
 
 
@@ -158,7 +157,7 @@ def run_steps(launch: LaunchRequest, ready: Decision, started: AttemptHandle, wi
             launch.session.say(error.message + (f"; {error.hint}" if error.hint else ""))
             status, code, reason = ERROR, error.exit_code, f"step {step.operation}: {error.message}"
             break
-        renew(launch.session.git, started)  # a step may have removed what the journal is written into
+        started.renew()  # a step may have removed what the journal is written into
         done.append(StepRun(step.operation, found[0], found[1].status if found[1] else SKIPPED))
         within.note(done[-1])
         within.made[step.operation] = found[0]
@@ -224,9 +223,7 @@ def earlier_steps(session: Session, started: AttemptHandle) -> tuple[StepRun, ..
     if not started.earlier:
         return ()
     with Objects(session.git) as objects:
-        found = objects.read(f"{started.attempt}^2:{record_files.RESULT}") or objects.read(
-            f"{started.attempt}^1:{record_files.RESULT}"
-        )
+        found = objects.read(f"{started.id}^2:{record_files.RESULT}") or objects.read(f"{started.id}^1:{record_files.RESULT}")
     return read_steps(found.data) if found and found.data is not None else ()
 
 

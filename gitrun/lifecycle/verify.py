@@ -164,7 +164,7 @@ def perform_again(session: Session, request: Request, ready: Decision, known: tu
     with ExitStack() as stack:
         live = hold(session.git.state, run.id)
         stack.callback(live.close)
-        started = AttemptHandle(run.id, attempt, live, earlier)
+        started = AttemptHandle(session.git, run.id, attempt, live, earlier=earlier)
         lending = lending_for(session, request, ready)
         slot = stack.enter_context(lease(session.git, attempt, run.id, lending))
         job = Job(request, ready.plan, started, ready.snapshot, None, python, lending=lending)
@@ -182,7 +182,7 @@ def perform_again(session: Session, request: Request, ready: Decision, known: tu
 def look(session: Session, started: AttemptHandle, site: Site, ended: Outcome) -> tuple[Outcome, WorktreeStatus]:
     """Returns the outcome with metrics and files. Leaves the run's kept files unchanged."""
     # the program may have moved HEAD or damaged git's record of the worktree
-    point(site.git, started.attempt)
+    point(site.git, started.id)
     with scratch(session.git) as keep:
         git = content_seen_from(session.git, site.git)
         place = outputs.Place(

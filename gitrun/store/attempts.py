@@ -1,4 +1,9 @@
-"""Begins an attempt: takes the live lock, commits the attempt and moves the run's ref to it."""
+"""Begins and finishes attempts: the one place where an attempt, its result and its live record come and go.
+
+The order of the writes is the protocol that crash recovery relies on. Beginning: the live lock, the attempt's commit, the
+run's ref. Finishing: the result's commit, the run's ref, the note, and last the live record. A process that dies in
+between leaves a live record, from which `lifecycle/recover.py` finishes the attempt.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +14,7 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
+from gitrun import store
 from gitrun.errors import CannotRun, GitFailed, GitrunError, ObjectsGone, StaleRun
 from gitrun.git.gc_lock import hold_off_gc, is_gc_running
 from gitrun.git.locks import make_private_directory
@@ -28,6 +34,7 @@ from gitrun.store.trust import file_of, made_here, require_trusted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
+    from types import TracebackType
 
     from gitrun.git.exe import Git
     from gitrun.model.plan import Outcome, Plan
@@ -45,16 +52,83 @@ TRIES = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
 
 
 @dataclass(frozen=True, slots=True)
-class AttemptHandle:
-    """A recorded attempt with its live lock held. `run` and `attempt` are ids.
+class Collected:
+    """The whole outcome of an attempt, with metrics and files, and the changes of its result to the tree."""
 
-    `earlier` is the id of the attempt whose files this one inherits, or empty.
+    outcome: Outcome
+    changes: Changes
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptHandle:
+    """A recorded attempt whose live lock this process holds. Use it in a `with`.
+
+    `finish` records the result. Without it, the end of the `with` keeps the live record and releases the lock, so that the
+    next command finishes the attempt. `earlier` is the id of the attempt whose files this one inherits, or empty. `plan` is
+    None if a dead supervisor began the attempt.
     """
 
-    run: str
-    attempt: str
+    git: Git
+    run_id: str
+    id: str
     live: Live
     earlier: str = ""
+    plan: Plan | None = None
+
+    def __enter__(self) -> AttemptHandle:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.leave()
+
+    @property
+    def kept(self) -> Path:
+        """Directory beside the repository for files of the attempt that are not in git."""
+        return kept(self.git, self.run_id, self.id)
+
+    @property
+    def inherited(self) -> Path | None:
+        """Directory with the kept files of the attempt that this one continues; None if it starts without any."""
+        return kept(self.git, self.run_id, self.earlier) if self.earlier else None
+
+    def finish(self, collect: Callable[[], Collected], release: Callable[[Outcome], None] | None = None) -> Outcome:
+        """Commits the result that `collect` returns, adds the note, and removes the live record. Returns the outcome.
+
+        `collect` is called again if a gc removed its objects. `release` gives the workspace back: it is called once the
+        result is recorded, while other processes still see the run as running. Raises StaleRun and GitFailed as
+        `record_result` does; the live record stays.
+        """
+        # the program may have removed the worktree in which gitrun was started
+        git = self.git.lasting()
+        outcome = record_result(replace(self, git=git), collect)
+        if release:
+            release(outcome)
+        if self.plan:
+            # before the record is removed, so that a later command can write the note if gitrun is killed here
+            store.notes.add(git, store.notes.note_for(self.run_id, self.id, self.plan, outcome, self.live.output))
+        self.live.close()
+        return outcome
+
+    def renew(self) -> bool:
+        """Rebuilds the live record and the trust entry if somebody removed them. Returns whether the record was gone.
+
+        Raises StaleRun if another attempt of the run is running.
+        """
+        was_removed = self.live.renew()
+        if was_removed or not file_of(self.git).exists():
+            made_here(self.git, self.id)
+        return was_removed
+
+    def close(self) -> None:
+        """Removes the live record without a result: the attempt is staged, or only repeats a recorded one."""
+        self.live.close()
+
+    def leave(self) -> None:
+        """Releases the lock and keeps the live record, for the next command. Does nothing after `finish` or `close`.
+
+        A background process that inherited the lock keeps it.
+        """
+        self.live.leave()
 
 
 def begin(git: Git, plan: Plan, beside: Mapping[str, bytes], scratch: Path) -> AttemptHandle:
@@ -73,7 +147,7 @@ def begin(git: Git, plan: Plan, beside: Mapping[str, bytes], scratch: Path) -> A
         except BaseException:
             give_up(git, live, made, made, None)
             raise
-    return AttemptHandle(made, made, live)
+    return AttemptHandle(git, made, made, live, plan=plan)
 
 
 def begin_again(git: Git, plan: Plan, run: Run, beside: Mapping[str, bytes], scratch: Path) -> AttemptHandle:
@@ -108,7 +182,7 @@ def begin_again(git: Git, plan: Plan, run: Run, beside: Mapping[str, bytes], scr
     except BaseException:
         give_up(git, live, run.id, made, run.tip)
         raise
-    return AttemptHandle(run.id, made, live, earlier)
+    return AttemptHandle(git, run.id, made, live, earlier=earlier, plan=plan)
 
 
 def commit_attempt(git: Git, tree: str, parents: list[str | None], message: bytes) -> str:
@@ -147,53 +221,46 @@ def message_of(plan: Plan) -> bytes:
     return encode.commit_message(encode.attempt_subject(plan), "attempt")
 
 
-def finish(git: Git, started: AttemptHandle, collect: Callable[[], tuple[Outcome, Changes]], scratch: Path) -> Outcome:
+def record_result(attempt: AttemptHandle, collect: Callable[[], Collected]) -> Outcome:
     """Commits the result that `collect` returns and moves the run's ref to it. Returns the outcome.
 
     Annotations made during the run stay below the result. `collect` is called again if a gc removed its objects. Raises
     StaleRun if somebody else moved the run on. Raises GitFailed if the repository is not writable: the live record stays,
     for a later command to finish the attempt.
     """
-    parent, broken = "", set[str]()
+    git, parent, broken = attempt.git, "", set[str]()
     for wait in TRIES:
         time.sleep(wait)
         # a gc is rare, so the first try goes without its lock
         holding = hold_off_gc(git) if wait else nullcontext()
         with holding, Objects(git) as objects, TreeMaker(git) as maker:
-            at = objects.read(run_ref(started.run), limit=0)
-            tip = at.id if at else tip_of(git, started.run) or ""  # during a gc, cat-file can miss an object for a moment
+            at = objects.read(run_ref(attempt.run_id), limit=0)
+            tip = at.id if at else tip_of(git, attempt.run_id) or ""  # during a gc, cat-file can miss an object for a moment
             parent = parent if tip in broken else below_broken(objects, tip)
-            require_ours(objects, parent, started)
+            require_ours(objects, parent, attempt)
             try:
-                outcome, changes = collect()
-                files = records(git, started, outcome, scratch)
-                tree = edit_tree(objects, maker, f"{parent}^{{tree}}", {**changes, **files})
-                made = commit_result(git, tree, parent, encode.commit_message(encode.outcome_subject(outcome), "result"))
+                collected = collect()
+                files = result_entries(attempt, collected.outcome)
+                tree = edit_tree(objects, maker, f"{parent}^{{tree}}", {**collected.changes, **files})
+                subject = encode.outcome_subject(collected.outcome)
+                made = commit_result(git, tree, parent, encode.commit_message(subject, "result"))
                 # if a later line fails, this commit may be at the tip, but without all of its objects
                 broken.add(made)
                 # before the ref is set: readers treat a result that is not recorded here as foreign
                 made_here(git, made)
-                publish(git, objects, started.run, made, (tip, started.attempt))
+                publish(git, objects, attempt.run_id, made, (tip, attempt.id))
             except (StaleRun, GitFailed) as error:
                 problem: StaleRun | GitFailed = error
             except OSError as error:
                 problem = GitFailed(f"the result cannot be written: {error.strerror or error}")
             else:
-                return outcome
+                return collected.outcome
         if wait and not isinstance(problem, StaleRun | ObjectsGone) and not is_gc_running(git):
             break  # other failures, such as a full disk, do not pass in a moment
     raise type(problem)(
-        f"{problem.message}; what the run left is kept in {started.live.directory}",
+        f"{problem.message}; what the run left is kept in {attempt.live.directory}",
         "git run list tries again",
     )
-
-
-def renew(git: Git, started: AttemptHandle) -> bool:
-    """Rebuilds the live record and the trust entry of a running attempt if somebody removed them. Returns whether it did."""
-    is_new = started.live.renew()
-    if is_new or not file_of(git).exists():
-        made_here(git, started.attempt)
-    return is_new
 
 
 def commit_result(git: Git, tree: str, parent: str, message: bytes) -> str:
@@ -212,31 +279,34 @@ def below_broken(objects: Objects, tip: str) -> str:
     return tip
 
 
-def require_ours(objects: Objects, tip: str, started: AttemptHandle) -> None:
+def require_ours(objects: Objects, tip: str, attempt: AttemptHandle) -> None:
     """Raises StaleRun unless the tip is the attempt, or only annotations were added to it."""
-    while tip != started.attempt:
+    while tip != attempt.id:
         commit = read_commit(objects.read(tip)) if tip else None
         if commit is None or commit.kind not in {"annotation", "merge"} or not commit.parents:
-            raise StaleRun(f"run {started.run[:8]} was changed while it ran; what it left is kept in {started.live.directory}")
+            raise StaleRun(
+                f"run {attempt.run_id[:8]} was changed while it ran; what it left is kept in {attempt.live.directory}"
+            )
         tip = commit.parents[0]
 
 
-def records(git: Git, started: AttemptHandle, outcome: Outcome, scratch: Path) -> dict[bytes, Entry]:
+def result_entries(attempt: AttemptHandle, outcome: Outcome) -> dict[bytes, Entry]:
     """Writes result.toml, output, metrics and small ignored files. Returns their tree entries by path."""
-    output = fitting(started.live.output, kept(git, started.run, started.attempt) / record_files.OUTPUT, scratch / "shortened")
-    result = scratch / "result.toml"
+    git, live = attempt.git, attempt.live
+    output = shorten_output(live.output, attempt.kept / record_files.OUTPUT, live.directory / "shortened")
+    result = live.directory / "result.toml"
     result.write_bytes(encode.encode_result(outcome))
     files = {record_files.OUTPUT: output, record_files.RESULT: result}
     if outcome.metrics:
-        files[record_files.METRICS] = started.live.series
-    files |= (ignored := small(git, kept(git, started.run, started.attempt), outcome.files))
+        files[record_files.METRICS] = live.series
+    files |= (ignored := select_ignored(git, attempt.kept, outcome.files))
     ids = hash_files(git, list(files.values()))
     runnable = {name for name, source in ignored.items() if os.access(source, os.X_OK)}
     modes = (EXECUTABLE if name in runnable else FILE for name in files)
     return {os.fsencode(name): Entry(mode, made) for name, mode, made in zip(files, modes, ids, strict=True)}
 
 
-def small(git: Git, place: Path, files: Iterable[File]) -> dict[str, Path]:
+def select_ignored(git: Git, directory: Path, files: Iterable[File]) -> dict[str, Path]:
     """Selects ignored files for the result, by their path in it: smallest first, up to `gitrun.maxIgnored` bytes in all.
 
     Leaves out files that look like secrets, symbolic links, files too large for git, and those very deep in directories.
@@ -250,7 +320,7 @@ def small(git: Git, place: Path, files: Iterable[File]) -> dict[str, Path]:
         if file.stored == "local" and 0 <= file.size <= most and is_safe(file.path) and file.path.count("/") <= MAX_DEPTH
     ]
     for file in sorted(local, key=lambda file: (file.size, file.path))[:MOST]:
-        source = place / file.path
+        source = directory / file.path
         if file.size > room or is_secret_file(file.path, settings.secrets) or source.is_symlink() or not source.is_file():
             continue
         room -= file.size
@@ -258,7 +328,7 @@ def small(git: Git, place: Path, files: Iterable[File]) -> dict[str, Path]:
     return chosen
 
 
-def fitting(output: Path, whole: Path, short: Path) -> Path:
+def shorten_output(output: Path, whole: Path, short: Path) -> Path:
     """Returns the path of the output to commit. Above 10 MiB that is `short`, made of its first and last 5 MiB.
 
     The whole of such an output is kept at `whole`.

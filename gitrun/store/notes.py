@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from gitrun.git.locks import Lock
     from gitrun.model.plan import Outcome, Plan
     from gitrun.model.run import Attempt, Run
-    from gitrun.store.attempts import AttemptHandle
     from gitrun.store.index import Index
 
 NOTES = "refs/notes/runs"
@@ -81,12 +80,12 @@ def are_there(git: Git) -> bool:
     return read_ref(git, NOTES) is not None
 
 
-def note_for(started: AttemptHandle, plan: Plan, outcome: Outcome) -> Note:
-    """Returns the note of an ended attempt. Reads the output from its live record."""
+def note_for(run_id: str, attempt_id: str, plan: Plan, outcome: Outcome, output: Path) -> Note:
+    """Returns the note of an ended attempt, with the end of the file `output`."""
     how = Ending(outcome.status, outcome.exit_status, outcome.duration, outcome.metrics)
-    text = attempt_note(started.run, started.attempt, how, tail_of(started.live.output))
+    text = attempt_note(run_id, attempt_id, how, tail_of(output))
     return Note(
-        started.run, started.attempt, text, line_of(started.run, plan.operation, plan.flags.text(plan.given), how),
+        run_id, attempt_id, text, line_of(run_id, plan.operation, plan.flags.text(plan.given), how),
         plan.source.base, plan.source.tree,
     )  # fmt: skip
 
