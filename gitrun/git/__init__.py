@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from gitrun.git import odb as odb
     from gitrun.git import stale_locks as stale_locks
     from gitrun.git import status as status
+    from gitrun.git import trees as trees
 else:
     from gitrun.lazy import lazy_modules
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import GitFailed, ObjectsGone
 from gitrun.git.exe import Coprocess
+from gitrun.model.tree import COMMIT, TREE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 ENTRY = re.compile(rb"[0-7]+ ([^\0]+)\0(.{20})", re.DOTALL)
 
 
-TREE, FILE, EXECUTABLE, LINK, COMMIT = "40000", "100644", "100755", "120000", "160000"
 KINDS = frozenset({b"commit", b"tree", b"blob", b"tag"})
 
 
@@ -93,6 +93,14 @@ class Objects(Coprocess):
             return [None] * len(names)
         answers = self.ask(b"".join(verb + b" " + name + b"\n" for name in asked))
         return [None if b"\n" in name else answer(answers, content=verb == b"contents") for name in names]
+
+
+def require_object(objects: Objects, name: str) -> Object:
+    """Returns the object that a commit or tree names. Raises ObjectsGone if it is not in the repository."""
+    found = objects.read(name)
+    if found is None:
+        raise ObjectsGone(f"git gc took away {name} while it was written", "try again")
+    return found
 
 
 def entry_at(objects: Objects, tree: str, path: bytes) -> Entry | None:

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 
 from gitrun import lifecycle, model, source, store, workspace
 from gitrun.errors import CannotRun, GitrunError, RunIsRunning, UnknownRun, UsageError
-from gitrun.git.objects import Objects, TreeMaker
+from gitrun.git.objects import Objects, TreeMaker, require_object
 from gitrun.model import encode, record_files
 from gitrun.model.plan import Plan, Skip, Source
 from gitrun.model.run import COMPLETED, RUNNING, STEPS, short_id
 from gitrun.model.settings import RUN_SETTINGS, require_valid
-from gitrun.source.operations import below_top, require_there
-from gitrun.source.planning import LaunchStamp, Previous, continued, plan_restart, plan_start, source_of
+from gitrun.source.planning import LaunchStamp, PlanOrigin, Previous, continued, plan_restart, plan_start, source_of
 from gitrun.source.snapshot import Snapshot, SnapshotOptions, outside_of, snapshot
+from gitrun.source.source_tree import open_source
+from gitrun.source.typed_paths import below_top
 from gitrun.store.runs import lent_to
 from gitrun.workspace.session import lends
 
@@ -134,7 +135,9 @@ def decide_start(launch: LaunchRequest, objects: Objects) -> Decision | Skip:
     session, request = launch.session, launch.request
     # with --in-place a step sees the files of earlier steps, so it needs a new snapshot
     taken = launch.within.snapshot if launch.within and not request.in_place else take(launch, objects)
-    plan = belonging(launch, plan_start(session.git, objects, launch.typed or request, taken.source, launch.moment))
+    tree = open_source(objects, taken.source.whole)
+    plan = plan_start(session.git, tree, launch.typed or request, PlanOrigin(taken.source, launch.moment, request.stage))
+    plan = belonging(launch, plan)
     if launch.within:
         plan = depending(session, objects, request, plan)
         return skipped_step(launch, objects, plan) or Decision(plan, taken, locks=locks_of(objects, plan))
@@ -229,8 +232,10 @@ def decide_restart(launch: LaunchRequest, objects: Objects, run: Run) -> Decisio
     taken = None
     if request.force_sourcecode:
         taken = launch.within.snapshot if launch.within else take(launch, objects)
-    source = taken.source if taken else own_source(session, objects, run)
-    plan, gone = plan_restart(objects, request, Previous(run, basis), source, launch.moment)
+    recorded = taken.source if taken else own_source(session, objects, run)
+    tree = open_source(objects, recorded.whole)
+    previous = Previous(run.attempt, basis, open_source(objects, run.attempt.id))
+    plan, gone = plan_restart(session.git, tree, request, previous, PlanOrigin(recorded, launch.moment, request.stage))
     plan = belonging(launch, plan)
     if launch.within:
         plan = depending(session, objects, request, plan)
@@ -276,12 +281,12 @@ def entry_links(session: Session, plan: Plan) -> tuple[bytes, ...]:
 
 def locks_of(objects: Objects, plan: Plan) -> Locks:
     """Returns the lock files in the plan's source."""
-    return source.environment.lock_files(objects, plan.source.whole)
+    return source.environment.lock_files(open_source(objects, plan.source.whole))
 
 
 def basis_of(objects: Objects, run: Run) -> Basis | None:
     """Returns the basis of the run's last attempt; None if it has nothing but its source. Raises BadRun."""
-    data = require_there(objects, f"{run.attempt.id}:{record_files.RUN}").data or b""
+    data = require_object(objects, f"{run.attempt.id}:{record_files.RUN}").data or b""
     if not encode.may_name_dependencies(data):
         return None
 

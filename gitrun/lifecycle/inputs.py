@@ -11,7 +11,8 @@ from gitrun.git.objects import Objects
 from gitrun.model.provenance import NO_BASIS
 from gitrun.model.run import short_id
 from gitrun.source import config_files
-from gitrun.source.dependencies import as_used, cached, left_by
+from gitrun.source.dependencies import as_used, left_by
+from gitrun.source.input_cache import cached_input
 from gitrun.store.index import Index
 from gitrun.store.resolve import find
 from gitrun.store.trust import is_trusted
@@ -54,7 +55,7 @@ def furnish_entry(session: Session, plan: Plan, tree: Path, linked: list[bytes])
         path = os.fsencode(one.path)
         if one.url:
             linked = opened(session, tree, linked, [path])
-            link_to(tree, path, cached(session.git, one.sha256))
+            link_to(tree, path, cached_input(session.git, one.sha256))
             linked.append(path)
         # the program finds inputs outside the repository where they are
         elif not os.path.isabs(path) and not path.startswith(b"~") and not os.path.lexists(os.fsencode(tree) + b"/" + path):

@@ -20,8 +20,10 @@ from gitrun.model.provenance import StepRun, read_steps
 from gitrun.model.run import COMPLETED, ERROR, RUNNING, TERMINATED, short_id
 from gitrun.model.text import ending_text
 from gitrun.process.signals import INTERRUPTS, ORDERS, Signals
-from gitrun.source.operations import declared_by, step_operation
+from gitrun.source.declared_flags import declared_by
+from gitrun.source.operations import step_operation
 from gitrun.source.reach import lost_flags, require_reach
+from gitrun.source.source_tree import open_source
 from gitrun.store.attempts import Collected
 from gitrun.store.live import Owner, birth_of
 from gitrun.store.refs import tip_of
@@ -195,8 +197,9 @@ def step_request(
     before, made, left = state
     asked, plan = launch.request, ready.plan
     with Objects(launch.session.git) as objects:
-        operation = step_operation(objects, step.operation, plan.source.whole)
-        declared = declared_by(objects, operation, plan.source.whole)
+        tree = open_source(objects, plan.source.whole)
+        operation = step_operation(tree, step.operation)
+        declared = declared_by(tree, operation).with_values()
     names = {flag.name for flag in declared.flags or ()}
     flags: dict[str, object] = {name: value for name, value in plan.flags.items() if name in names}
     needs = {need.operation for need in operation.definition.needs} if operation.definition else set()
@@ -251,16 +254,17 @@ class Check:
 
     def steps(self, definition: Definition) -> None:
         """Raises GitrunError if a step lacks something it needs, or gets a flag that it does not take."""
+        tree = open_source(self.objects, self.plan.source.whole)
         for step in definition.steps:
-            operation = step_operation(self.objects, step.operation, self.plan.source.whole)
+            operation = step_operation(tree, step.operation)
             if operation.definition:
                 self.entry(operation.definition, step)
             needed = {need.operation for need in operation.definition.needs} if operation.definition else set()
             own: dict[str, Any] = {name: value for name, value in step.flags if name not in needed}
-            declared = declared_by(self.objects, operation, self.plan.source.whole)
+            declared = declared_by(tree, operation).with_values()
             found = resolve_flags(declared.flags, own, operation=operation.name, force=self.plan.params.force_flags)
             flags = Flags(found)
-            lost = lost_flags(self.objects, operation, declared, self.plan.source.whole, flags)
+            lost = lost_flags(tree, operation, declared, flags)
             require_reach(operation, declared, lost, flags)
             self.made.add(step.operation)
 
@@ -270,11 +274,11 @@ class Check:
             lifecycle.launch.in_place_allowed(definition)
         for need in definition.needs:
             if need.operation not in self.made:
-                source.dependencies.need_of(
-                    self.session.git, self.objects, need, (dict(step.flags).get(need.operation), definition.name)
+                source.dependencies.find_need(
+                    self.session.git, self.objects, need, definition.name, dict(step.flags).get(need.operation)
                 )
         for one in definition.inputs:
-            source.dependencies.input_file(self.session, self.objects, one, (self.plan.source.whole, definition.name))
+            source.dependencies.find_input(self.session, self.objects, one, self.plan.source.whole, definition.name)
         self.steps(definition)
 
 

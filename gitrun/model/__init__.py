@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gitrun.model import submodules as submodules
     from gitrun.model import text as text
     from gitrun.model import toml as toml
+    from gitrun.model import tree as tree
     from gitrun.model import validation_rules as validation_rules
     from gitrun.model import values as values
 else:

@@ -11,7 +11,7 @@ from gitrun.model.flags import Flag, parse_value
 from gitrun.scripts.constant_folding import items_of, text_of, value_of
 from gitrun.scripts.imports import above
 from gitrun.scripts.module import all_keywords, keywords_of, last_name
-from gitrun.scripts.script import CONFIG, Script
+from gitrun.scripts.script import CONFIG, LONGEST_FILE, Script
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,7 +82,7 @@ def find(module: Module, path: str) -> bytes | None:
     tries = (
         f"{folder}/{path.removeprefix('./')}".lstrip("/") for folder in reversed(list(above(module.path.rpartition("/")[0])))
     )
-    return next((data for place in tries if (data := module.files.read(place)) is not None), None)
+    return next((data for place in tries if (data := module.files.read(place, LONGEST_FILE)) is not None), None)
 
 
 def pairs(text: str) -> Iterator[tuple[str, str]]:

@@ -25,7 +25,7 @@ from gitrun.scripts.parameter_files import files_of
 from gitrun.scripts.script import GLOBALS, Script
 
 if TYPE_CHECKING:
-    from gitrun.scripts.script import Files
+    from gitrun.model.tree import Tree
 
 # the order decides for a script that uses several of these libraries
 READERS = (
@@ -38,9 +38,9 @@ CONFIGURED = ("hydra", "omegaconf")
 """The front ends that read the values of files as flags themselves."""
 
 
-def read(source: bytes, path: str, files: Files) -> Script:
+def read(source: bytes, path: str, tree: Tree) -> Script:
     """Returns the flags of the script at `path`. Never raises: a file that does not parse has no flags."""
-    module = parse(source, path, files)
+    module = parse(source, path, tree)
     if module is None:
         return Script((), GLOBALS)
     try:

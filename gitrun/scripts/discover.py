@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING
 from gitrun import scripts
 from gitrun.errors import UsageError
 from gitrun.model.flags import Flag, Value, find_nested_name, format_value, same_value
+from gitrun.model.tree import MemoryTree
 from gitrun.scripts.passthrough import Read, read_words
 from gitrun.scripts.script import (
     ARGS,
     BESIDE,
     GLOBALS,
     Command,
-    Files,
     Group,
-    NoFiles,
     ParameterFile,
     Script,
     path_of,
@@ -29,14 +28,14 @@ from gitrun.scripts.script import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from gitrun.model.tree import Tree
+
 __all__ = [
     "ARGS",
     "BESIDE",
     "GLOBALS",
     "Command",
-    "Files",
     "Group",
-    "NoFiles",
     "ParameterFile",
     "Read",
     "Script",
@@ -51,14 +50,14 @@ __all__ = [
 ]
 
 
-def read_script(source: bytes, name: str, files: Files | None = None) -> Script:
+def read_script(source: bytes, name: str, tree: Tree | None = None) -> Script:
     """Returns the flags of the script at the path `name`, read from its text alone.
 
-    Never raises: a file that does not parse has no flags. `files` gives access to the config files and modules around it. A
+    Never raises: a file that does not parse has no flags. `tree` holds the config files and modules around it. A
     script without options has as flags the names that it assigns a literal at the top level. The encoding follows PEP 263.
     """
     # lazy: each script is parsed once, and its flags are cached by blob id
-    return scripts.detect.read(source, name, files or NoFiles())
+    return scripts.detect.read(source, name, tree or MemoryTree())
 
 
 def arguments(script: Script | Sequence[Flag], flags: Mapping[str, Value], words: Sequence[str] = ()) -> list[str]:

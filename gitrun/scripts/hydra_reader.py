@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 from gitrun.model.flags import Flag, is_flag_name
 from gitrun.scripts.constant_folding import text_of
 from gitrun.scripts.module import FUNCTIONS, keywords_of
-from gitrun.scripts.script import ARGS, Command, Group, Script
+from gitrun.scripts.script import ARGS, LONGEST_FILE, NEAR, Command, Group, Script
 from gitrun.scripts.signatures import fields_of
 from gitrun.scripts.yaml_text import MISSING, MOST_FLAGS, NoYamlError, flags_in, read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gitrun.model.tree import Tree
     from gitrun.scripts.module import Module
-    from gitrun.scripts.script import Files
 
 DEEPEST = 6
 MOST_OPTIONS = 200
@@ -103,7 +103,7 @@ TOP = ConfigPlace()
 class Reading:
     """The files of one configuration directory, and the groups found in it."""
 
-    def __init__(self, files: Files, place: str) -> None:
+    def __init__(self, files: Tree, place: str) -> None:
         self.files, self.place = files, place
         self.groups: dict[str, Group] = {}
         self.partial = ""
@@ -113,7 +113,7 @@ class Reading:
         """Returns the content of a file of the directory; `path` may lack its ending. None if there is no such file."""
         for end in ("", *ENDS):
             if path.endswith(ENDS) == (not end):
-                data = self.files.read(f"{self.place}/{path}{end}".strip("/"))
+                data = self.files.read(f"{self.place}/{path}{end}".strip("/"), LONGEST_FILE)
                 if data is not None:
                     return data
         return None
@@ -144,10 +144,10 @@ class Reading:
     def added(self) -> dict[str, Flag]:
         """Returns the groups that are in no defaults list: `+experiment=a` adds such a group and overrides the config."""
         flags: dict[str, Flag] = {}
-        for name in self.files.names(self.place):
+        for name in self.files.names(self.place, NEAR):
             if name in {group.flag for group in self.groups.values()} or name == "hydra" or not is_flag_name(name):
                 continue
-            if any(file.endswith(ENDS) for file in self.files.names(f"{self.place}/{name}".strip("/"))):
+            if any(file.endswith(ENDS) for file in self.files.names(f"{self.place}/{name}".strip("/"), NEAR)):
                 partial = self.partial
                 # problems in a group that only `+` adds do not make the script partial
                 found = self.group(name, None, (name, ConfigPlace(f"{name}.")), 1, over=True)
@@ -186,7 +186,7 @@ class Reading:
     def group(self, group: str, value: object, names: tuple[str, ConfigPlace], depth: int, *, over: bool) -> dict[str, Flag]:
         """Returns the flag of a group, whose choices are the files in its directory. Keeps what they add in `groups`."""
         flag, at = names
-        there = self.files.names(f"{self.place}/{group}".strip("/"))
+        there = self.files.names(f"{self.place}/{group}".strip("/"), NEAR)
         options = sorted({name.removesuffix(end) for name in there for end in ENDS if name.endswith(end)})[:MOST_OPTIONS]
         if not options:
             self.partial = self.partial or f"its configuration group {group} is not in the source"

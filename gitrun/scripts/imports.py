@@ -6,12 +6,13 @@ import ast
 from typing import TYPE_CHECKING
 
 from gitrun.scripts.module import parse
+from gitrun.scripts.script import LONGEST_FILE, NEAR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gitrun.model.tree import Tree
     from gitrun.scripts.module import Module
-    from gitrun.scripts.script import Files
 
 # the number of re-exports to follow
 MOST_HOPS = 4
@@ -71,10 +72,10 @@ def splits(name: str) -> Iterator[tuple[str, str]]:
         yield dots + ".".join(parts[:at]), ".".join(parts[at:])
 
 
-def read_near(files: Files, path: str) -> bytes | None:
+def read_near(files: Tree, path: str) -> bytes | None:
     """Returns the content of the file; None if its directory has no file of that name."""
     folder, _, name = path.rpartition("/")
-    return files.read(path) if name in files.names(folder) else None
+    return files.read(path, LONGEST_FILE) if name in files.names(folder, NEAR) else None
 
 
 def paths_of(path: str, name: str) -> list[str]:

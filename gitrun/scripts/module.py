@@ -16,7 +16,7 @@ from gitrun.scripts.constant_folding import Scope, Unfoldable, fold
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gitrun.scripts.script import Files
+    from gitrun.model.tree import Tree
 
 Function: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef"
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -31,7 +31,7 @@ class Module:
     tree: ast.Module
     source: bytes
     path: str
-    files: Files
+    files: Tree
 
     def names(self, *words: bytes) -> bool:
         """Tells whether any of the words occurs in the source."""
@@ -151,7 +151,7 @@ class Module:
 LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
-def parse(source: bytes, path: str, files: Files) -> Module | None:
+def parse(source: bytes, path: str, files: Tree) -> Module | None:
     """Parses a source. Returns None if it does not parse; the program itself reports that when it runs."""
     if len(source) > LONGEST_SOURCE:
         return None

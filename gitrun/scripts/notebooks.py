@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import UsageError
+from gitrun.model.tree import MemoryTree
 from gitrun.scripts.constants import constants_of, matched
 from gitrun.scripts.module import Module
-from gitrun.scripts.script import NoFiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -48,7 +48,7 @@ def read_notebook(data: bytes, name: str) -> Notebook:
     cells = found["cells"]
     place = place_of(cells)
     tree = parse_cell(source_of(cells[place])) if place is not None else None
-    flags = constants_of(Module(tree, b"", name, NoFiles()), later(cells, place)) if tree and place is not None else ()
+    flags = constants_of(Module(tree, b"", name, MemoryTree()), later(cells, place)) if tree and place is not None else ()
     return Notebook("python", str(spec.get("name") or ""), tuple(flags))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.scripts.constant_folding import text_of
 from gitrun.scripts.module import keywords_of, last_name
-from gitrun.scripts.script import ARGS, Script
+from gitrun.scripts.script import ARGS, LONGEST_FILE, Script
 from gitrun.scripts.yaml_text import MOST_FLAGS, NoYamlError, flags_in, read_yaml
 
 if TYPE_CHECKING:
@@ -46,4 +46,4 @@ def find(module: Module, path: str) -> bytes | None:
     """Returns a file from the top of the repository or beside the script; None if there is none."""
     folder = module.path.rpartition("/")[0]
     tries = dict.fromkeys([path.removeprefix("./"), f"{folder}/{path}".strip("/")])
-    return next((data for place in tries if (data := module.files.read(place)) is not None), None)
+    return next((data for place in tries if (data := module.files.read(place, LONGEST_FILE)) is not None), None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from gitrun.model.flags import Typed, parse_value
 
@@ -20,16 +20,10 @@ LATE = ("hydra", "omegaconf")
 """The front ends that miss a required value only when the program uses it."""
 WITH_GRAMMAR = ("fire", "jsonargparse", "hydra", "omegaconf", "sacred")
 """The front ends that read a literal, JSON or YAML."""
-
-
-class Files(Protocol):
-    """The files around a script. Paths are relative to the top of the repository and use `/`."""
-
-    def read(self, path: str) -> bytes | None:
-        """Returns the content of a file; None if it cannot be read."""
-
-    def names(self, path: str) -> tuple[str, ...]:
-        """Returns the names in a directory; none if there is no such directory."""
+LONGEST_FILE = 1 << 20
+"""Bytes of a module or config file around a script, above which it is not read."""
+NEAR = (".py", ".yaml", ".yml")
+"""The endings of the files around a script that are looked for by name: its modules, and the options of a group."""
 
 
 BESIDE = "{script}"
@@ -46,18 +40,6 @@ class ParameterFile:
     path: str
     section: str = ""
     named: str = ""
-
-
-class NoFiles:
-    """An empty set of files, for a script that is read on its own."""
-
-    def read(self, path: str) -> bytes | None:  # noqa: ARG002
-        """Returns None."""
-        return None
-
-    def names(self, path: str) -> tuple[str, ...]:  # noqa: ARG002
-        """Returns no names."""
-        return ()
 
 
 @dataclass(frozen=True, slots=True)

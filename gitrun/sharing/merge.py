@@ -8,9 +8,10 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from gitrun.errors import BadRun
-from gitrun.git.objects import FILE, Entry, Objects, TreeMaker, edit_tree
+from gitrun.git.objects import Entry, Objects, TreeMaker, edit_tree
 from gitrun.model import decode, encode, record_files
 from gitrun.model.run import Notes
+from gitrun.model.tree import FILE
 from gitrun.model.validation_rules import credible_start, own_parents
 from gitrun.store.commits import hash_files, read_commit, scratch
 from gitrun.store.runs import content, notes_in

@@ -6,12 +6,14 @@ if TYPE_CHECKING:
     from gitrun.source import build_directories as build_directories
     from gitrun.source import catalog as catalog
     from gitrun.source import config_files as config_files
+    from gitrun.source import declared_flags as declared_flags
     from gitrun.source import dependencies as dependencies
     from gitrun.source import downloads as downloads
     from gitrun.source import editable_installs as editable_installs
     from gitrun.source import environment as environment
     from gitrun.source import flag_cache as flag_cache
     from gitrun.source import hosted_script as hosted_script
+    from gitrun.source import input_cache as input_cache
     from gitrun.source import interpreter as interpreter
     from gitrun.source import introspect as introspect
     from gitrun.source import introspect_child as introspect_child
@@ -23,9 +25,12 @@ if TYPE_CHECKING:
     from gitrun.source import project_file as project_file
     from gitrun.source import reach as reach
     from gitrun.source import snapshot as snapshot
+    from gitrun.source import source_tree as source_tree
     from gitrun.source import stray_installs as stray_installs
     from gitrun.source import submodules as submodules
+    from gitrun.source import suggestions as suggestions
     from gitrun.source import surroundings as surroundings
+    from gitrun.source import typed_paths as typed_paths
 else:
     from gitrun.lazy import lazy_modules
 

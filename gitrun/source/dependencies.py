@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, BinaryIO
 from gitrun import source
 from gitrun.errors import CannotRun, UsageError
 from gitrun.git.locks import make_private_directory
-from gitrun.git.objects import EXECUTABLE, FILE, TREE, entry_at
+from gitrun.git.trees import GitTree
 from gitrun.model.flags import Typed
 from gitrun.model.provenance import NO_BASIS, Dependency, InputFile
 from gitrun.model.run import COMPLETED, short_id
 from gitrun.model.run_names import find_marked
+from gitrun.model.tree import TREE, is_file
 from gitrun.store.index import Index
 from gitrun.store.kept_files import kept as stored_at
 from gitrun.store.kept_files import unpack
@@ -53,11 +54,10 @@ def with_dependencies(session: Session, objects: Objects, request: Request, plan
     basis = plan.basis or NO_BASIS
     before = {need.operation: need for need in basis.needs}
     for need in definition.needs:
-        named = request.flags.get(need.operation)
-        kept = None if named is not None or need.always else before.get(need.operation)
-        named = kept.run if kept else named
-        found.append(need_of(session.git, objects, need, (named, plan.operation), kept))
-    inputs = tuple(input_file(session, objects, one, (plan.source.whole, plan.operation)) for one in definition.inputs)
+        wanted = request.flags.get(need.operation)
+        kept = None if need.always else before.get(need.operation)
+        found.append(find_need(session.git, objects, need, plan.operation, kept if wanted is None else wanted))
+    inputs = tuple(find_input(session, objects, one, plan.source.whole, plan.operation) for one in definition.inputs)
     known = {one.path: one for one in basis.inputs}
     for one in inputs:
         if one.path in known and known[one.path].sha256 != one.sha256:
@@ -65,13 +65,13 @@ def with_dependencies(session: Session, objects: Objects, request: Request, plan
     return replace(plan, basis=replace(basis, needs=tuple(found), inputs=inputs))
 
 
-def need_of(git: Git, objects: Objects, need: Need, asked: tuple[object, str], kept: Dependency | None = None) -> Dependency:
-    """Returns the dependency with its run and files. Raises GitrunError.
+def find_need(git: Git, objects: Objects, need: Need, operation: str, wanted: object) -> Dependency:
+    """Returns the dependency of an operation with its run and files. Raises GitrunError.
 
-    `asked` is the name of the run (None: choose one) and the operation that needs it. `kept` is the dependency of the previous
-    attempt.
+    `wanted` is the name of a run, the dependency of the previous attempt, or None to choose a run.
     """
-    named, operation = asked
+    kept = wanted if isinstance(wanted, Dependency) else None
+    named = kept.run if kept else wanted
     with Index(git) as index:
         run = run_for(index, need, named, operation, git)
     if kept:
@@ -164,16 +164,19 @@ def matching(files: Iterable[File], pattern: str) -> list[File]:
     return [file for file in files if fnmatch.fnmatchcase(file.path, pattern) or f"{file.path}/".startswith(f"{plain}/")]
 
 
-def input_file(session: Session, objects: Objects, one: Input, asked: tuple[str, str]) -> InputFile:
-    """Returns the input with its hash. `asked` is the tree of the source and the operation.
+def find_input(session: Session, objects: Objects, one: Input, tree_id: str, operation: str) -> InputFile:
+    """Returns an input of an operation with its hash. `tree_id` is the tree of its source.
 
     Raises CannotRun if the input is missing or does not have the hash that its entry states.
     """
-    tree, operation = asked
     if one.url:
         size = source.downloads.download(session.git, one, operation, session.settings).stat().st_size
         return InputFile(one.path, size, one.sha256, one.url)
-    found = in_tree(session.git, objects, tree, one.path) or on_disk(session.git, objects, (tree, one.path), operation)
+    tree = GitTree(objects, tree_id)
+    if not is_outside(one.path) and is_file(tree, one.path):
+        found = hash_in_git(session.git, tree, one.path)
+    else:
+        found = hash_on_disk(session.git, tree, one.path, operation)
     if one.sha256 and one.sha256 != found.sha256:
         raise CannotRun(
             f"input {one.path} of {operation} is not the one that its entry names",
@@ -182,40 +185,37 @@ def input_file(session: Session, objects: Objects, one: Input, asked: tuple[str,
     return found
 
 
-def in_tree(git: Git, objects: Objects, tree: str, path: str) -> InputFile | None:
-    """Returns the input as the program will find it in its source; None if it is no file of the source."""
-    if os.path.isabs(path) or path.startswith("~"):
-        return None
-    entry = entry_at(objects, tree, os.fsencode(path))
-    return in_git(git, tree, path) if entry and entry.mode in {FILE, EXECUTABLE} else None
+def is_outside(path: str) -> bool:
+    """Returns whether an input is named by an absolute path or from the home directory."""
+    return os.path.isabs(path) or path.startswith("~")
 
 
-def in_git(git: Git, tree: str, path: str) -> InputFile:
-    """Returns a file of the tree as git checks it out, with filters."""
-    data = git.run("cat-file", "--filters", f"{tree}:{path}")
+def hash_in_git(git: Git, tree: GitTree, path: str) -> InputFile:
+    """Returns a file of the source as the program will find it: as git checks it out, with filters."""
+    data = git.run("cat-file", "--filters", f"{tree.name}:{path}")
     return InputFile(path, len(data), hashlib.sha256(data).hexdigest())
 
 
-def on_disk(git: Git, objects: Objects, place: tuple[str, str], operation: str) -> InputFile:
+def hash_on_disk(git: Git, tree: GitTree, path: str, operation: str) -> InputFile:
     """Returns the input in the working tree or elsewhere. A directory's hash covers its paths and their hashes.
 
-    `place` is the tree of the source and the path. Files of a directory that the tree also has are hashed as in the tree.
+    Files of a directory that the tree of the source also has are hashed as in the tree.
     """
-    tree, path = place
-    inside = not os.path.isabs(path) and not path.startswith("~")
-    found = {file.path: file for file in tree_files(git, objects, tree, path)} if inside else {}
+    inside = not is_outside(path)
+    found = {file.path: file for file in hash_below(git, tree, path)} if inside else {}
     top = git.worktree or git.git_dir
     there = Path(git.environ.get("HOME", "/") + path[1:]) if path.startswith("~/") else top / path
     if not there.exists() and not found:
         raise CannotRun(f"input {path} of {operation} is not there", "its entry in the project file names it")
     # the program sees source files as its snapshot has them, not as the working tree does
-    source = set(map(os.fsdecode, git.run("ls-files", "-zco", "--exclude-standard", "--", path).split(b"\0"))) if inside else ()
+    listed = git.run("ls-files", "-zco", "--exclude-standard", "--", path).split(b"\0") if inside else ()
+    of_source = set(map(os.fsdecode, listed))
     with Hashes(git) as hashes:
         if there.is_file():
             return InputFile(path, there.stat().st_size, hashes.of(there))
         for file in files_below(there):
             name = f"{path}/{file.relative_to(there)}"
-            if name not in found and name not in source and not is_cache(os.fsencode(name)):
+            if name not in found and name not in of_source and not is_cache(os.fsencode(name)):
                 found[name] = InputFile(name, file.stat().st_size, hashes.of(file))
             # stop early: hashing millions of files would block the start
             if len(found) > MOST:
@@ -226,15 +226,14 @@ def on_disk(git: Git, objects: Objects, place: tuple[str, str], operation: str) 
     return InputFile(path, sum(file.size for file in found.values()), whole)
 
 
-def tree_files(git: Git, objects: Objects, tree: str, path: str) -> Iterator[InputFile]:
+def hash_below(git: Git, tree: GitTree, directory: str) -> Iterator[InputFile]:
     """Yields the files below a directory of the tree; none if it is missing."""
-    entry = entry_at(objects, tree, os.fsencode(path))
-    for name, inner in objects.tree(entry.id).items() if entry and entry.mode == TREE else ():
-        below = f"{path}/{os.fsdecode(name)}"
-        if inner.mode == TREE:
-            yield from tree_files(git, objects, tree, below)
-        elif inner.mode in {FILE, EXECUTABLE}:
-            yield in_git(git, tree, below)
+    for name in tree.names(directory):
+        path = f"{directory}/{name}"
+        if tree.mode(path) == TREE:
+            yield from hash_below(git, tree, path)
+        elif is_file(tree, path):
+            yield hash_in_git(git, tree, path)
 
 
 def files_below(place: Path) -> Iterator[Path]:
@@ -291,8 +290,3 @@ def read_hashes(path: Path) -> dict[str, list[object]]:
         return {}
     pairs = found.items() if isinstance(found, dict) else ()
     return {key: value for key, value in pairs if isinstance(value, list) and len(value) == 2}
-
-
-def cached(git: Git, sha256: str) -> Path:
-    """Returns the path of the download with this SHA-256."""
-    return git.state / "inputs" / sha256

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from gitrun.errors import CannotRun
 from gitrun.git.locks import make_private_directory
 from gitrun.model.text import hide_passwords, limit_text, safe_text
-from gitrun.source.dependencies import cached
+from gitrun.source.input_cache import cached_input
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +40,7 @@ class Refused(Exception):
 
 def download(git: Git, one: Input, operation: str, settings: Settings) -> Path:
     """Returns the read-only file of the input, downloading it if it is not cached. Raises CannotRun."""
-    target = cached(git, one.sha256)
+    target = cached_input(git, one.sha256)
     if target.is_file():
         return target
     make_private_directory(target.parent)

@@ -12,9 +12,9 @@ import shutil
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from gitrun.git.objects import EXECUTABLE, FILE
 from gitrun.model.encode import encode_table
 from gitrun.model.text import is_text
+from gitrun.model.tree import is_file
 from gitrun.source.interpreter import mtime, read_cache, write_cache
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TypeAlias
 
-    from gitrun.git.objects import Objects
+    from gitrun.model.tree import Tree
     from gitrun.source.interpreter import Interpreter
     from gitrun.workspace.session import Session
 
@@ -55,10 +55,10 @@ def env_toml(session: Session, python: Interpreter | None, locks: Locks) -> byte
     }) + packages_toml(packages)  # fmt: skip
 
 
-def lock_files(objects: Objects, tree: str) -> Locks:
-    """Returns name and blob id of each lock file at the top of a tree."""
-    named = ((os.fsdecode(name), entry) for name, entry in objects.tree(tree).items() if entry.mode in {FILE, EXECUTABLE})
-    return tuple((name, entry.id) for name, entry in named if is_lock(name) and is_text(name))
+def lock_files(tree: Tree) -> Locks:
+    """Returns name and identity of each lock file at the top of a tree."""
+    names = (name for name in tree.names("") if is_lock(name) and is_text(name))
+    return tuple((name, tree.identity(name)) for name in names if is_file(tree, name))
 
 
 def is_lock(name: str) -> bool:

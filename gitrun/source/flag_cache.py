@@ -1,4 +1,4 @@
-"""Flags of a script in a tree: read from the source once, then cached by the id of its blob."""
+"""Flags of a script in a tree: read from the source once, then cached by the identity of its file."""
 
 from __future__ import annotations
 
@@ -9,101 +9,89 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from gitrun.errors import GitFailed
 from gitrun.git.locks import make_private_directory
-from gitrun.git.objects import EXECUTABLE, FILE, TREE
 from gitrun.model.flags import Flag
 from gitrun.scripts.discover import Command, Group, ParameterFile, Script, read_script
+from gitrun.scripts.script import NEAR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from gitrun.git.objects import Entry, Objects
+    from gitrun.model.tree import Tree
 
 FORMAT = 5
 """Version of the cache. Raise it when the same source may be read differently than before."""
 DIRECTORY = "scripts"
 MOST_KEPT = 500
-LONGEST_FILE = 1 << 20
-ENDS = (b".py", b".yaml", b".yml")
 
 
-class TreeFiles:
-    """The files of a tree, for `read_script`. `asked` records each question and a fingerprint of its answer."""
+class RecordedTree:
+    """A tree that records each question in `answers`, with a fingerprint of the answer."""
 
-    def __init__(self, objects: Objects, tree: str) -> None:
-        self._objects, self._tree = objects, tree
-        self._folders: dict[str, Mapping[bytes, Entry]] = {}
-        self.asked: dict[str, str] = {}
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self.answers: dict[str, str] = {}
 
-    def read(self, path: str) -> bytes | None:
-        """Returns the content of a file; None if it is missing or too long."""
-        entry = self.entry(path)
-        self.asked[path] = self.answer(path)
-        found = self._objects.read(entry.id, LONGEST_FILE) if entry else None
-        return found.data if found and found.kind == "blob" else None
+    def read(self, path: str, limit: int) -> bytes | None:
+        """Returns the content of a file."""
+        self.identity(path)
+        return self._tree.read(path, limit)
 
-    def names(self, path: str) -> tuple[str, ...]:
-        """Returns the names of directories, modules and YAML files in a directory; empty if it is missing."""
-        self.asked[path + "/"] = self.answer(path + "/")
-        return tuple(map(os.fsdecode, self.named(path)))
+    def mode(self, path: str) -> str | None:
+        """Returns the mode of a path."""
+        mode = self._tree.mode(path)
+        self.identity(path)
+        return mode
 
-    def named(self, path: str) -> list[bytes]:
-        """Returns these names as bytes. Other files are left out, so that they do not invalidate the cache."""
-        return [name for name, entry in self.folder(path).items() if entry.mode == TREE or name.endswith(ENDS)]
+    def names(self, path: str, endings: tuple[str, ...] = NEAR) -> tuple[str, ...]:
+        """Returns the names in a directory."""
+        self.answers[f"{path}/"] = fingerprint(self._tree, f"{path}/")
+        return self._tree.names(path, endings)
 
-    def answer(self, question: str) -> str:
-        """Returns a fingerprint of an answer: a file's blob id, or a checksum of a directory's names."""
-        # only names count for a directory: which modules exist decides how an import resolves
-        if question.endswith("/"):
-            names = b"\0".join(sorted(self.named(question[:-1])))
-            # two checksums, because importing hashlib takes 3 ms
-            return f"{zlib.crc32(names):08x}{zlib.adler32(names):08x}"
-        entry = self.entry(question)
-        return entry.id if entry else ""
-
-    def entry(self, path: str) -> Entry | None:
-        """Returns the regular file at the path, or None."""
-        folder, _, name = path.rpartition("/")
-        entry = self.folder(folder).get(os.fsencode(name))
-        return entry if entry and entry.mode in {FILE, EXECUTABLE} else None
-
-    def folder(self, path: str) -> Mapping[bytes, Entry]:
-        """Returns the entries of a directory of the tree; empty if it is missing."""
-        if path not in self._folders:
-            above, _, name = path.rpartition("/")
-            try:
-                entry = self.folder(above).get(os.fsencode(name)) if path else None
-                is_there = not path or (entry is not None and entry.mode == TREE)
-                self._folders[path] = self._objects.tree(entry.id if entry else self._tree) if is_there else {}
-            except GitFailed:
-                self._folders[path] = {}
-        return self._folders[path]
+    def identity(self, path: str) -> str:
+        """Returns the identity of a file."""
+        self.answers[path] = self._tree.identity(path)
+        return self.answers[path]
 
 
-def script_of(objects: Objects, tree: str, path: str, blob: str, source: bytes) -> Script:
-    """Returns the flags of the script at `path` of the tree. `blob` and `source` are its id and content."""
-    files = TreeFiles(objects, tree)
+def fingerprint(tree: Tree, question: str) -> str:
+    """Returns a file's identity, or a checksum of a directory's names if the path ends with `/`.
+
+    Only names count for a directory: which modules exist decides how an import resolves. Only those that are looked for count,
+    so that other files do not invalidate the cache.
+    """
+    if not question.endswith("/"):
+        return tree.identity(question)
+    names = b"\0".join(sorted(map(os.fsencode, tree.names(question[:-1], NEAR))))
+    # two checksums, because importing hashlib takes 3 ms
+    return f"{zlib.crc32(names):08x}{zlib.adler32(names):08x}"
+
+
+def read_cached(tree: Tree, path: str, source: bytes, cache: Path | None) -> Script:
+    """Returns the flags of the script at `path` of the tree, whose content is `source`. `cache` is a directory, if any."""
     # the path counts too: the same source imports other modules from another directory
-    place = objects.git.state / DIRECTORY / f"{blob}-{zlib.crc32(os.fsencode(path)):08x}"
-    known = recall(place, files)
-    if known:
-        return known
-    script = read_script(source, path, files)
-    if not script.partial:  # an import could not be resolved in this tree, but may be in another
-        remember(place, script, files.asked)
+    entry = cache / f"{tree.identity(path)}-{zlib.crc32(os.fsencode(path)):08x}" if cache else None
+    cached = recall(entry, tree) if entry else None
+    if cached:
+        return cached
+    recorded = RecordedTree(tree)
+    script = read_script(source, path, recorded)
+    if entry and not script.partial:  # an import could not be resolved in this tree, but may be in another
+        remember(entry, script, recorded.answers)
     return script
 
 
-def recall(place: Path, files: TreeFiles) -> Script | None:
+def recall(path: Path, tree: Tree) -> Script | None:
     """Returns the cached script if every file that it was read from is unchanged, else None."""
     try:
-        checksum, _, text = place.read_bytes().partition(b"\n")
+        checksum, _, text = path.read_bytes().partition(b"\n")
         if int(checksum) != zlib.crc32(text):
             return None
         found = json.loads(text)
-        if found["format"] != FORMAT or any(files.answer(question) != answer for question, answer in found["asked"].items()):
+        if found["format"] != FORMAT or any(
+            fingerprint(tree, question) != answer for question, answer in found["asked"].items()
+        ):
             return None
         return script_from(found["script"])
     # any damage of the cache means that the script is read again
@@ -111,23 +99,23 @@ def recall(place: Path, files: TreeFiles) -> Script | None:
         return None
 
 
-def remember(place: Path, script: Script, asked: Mapping[str, str]) -> None:
-    """Caches a script. Ignores a full or read-only disk."""
-    text = json.dumps({"format": FORMAT, "asked": asked, "script": asdict(script)}).encode()
+def remember(path: Path, script: Script, answers: Mapping[str, str]) -> None:
+    """Caches a script that was read from these files. Ignores a full or read-only disk."""
+    text = json.dumps({"format": FORMAT, "asked": answers, "script": asdict(script)}).encode()
     # written under another name first, so that readers never see half a file
-    fresh = place.with_name(f"{place.name}.{os.getpid()}")
+    fresh = path.with_name(f"{path.name}.{os.getpid()}")
     with suppress(OSError):
-        make_private_directory(place.parent)
-        kept = list(place.parent.iterdir())
+        make_private_directory(path.parent)
+        kept = list(path.parent.iterdir())
         # a full cache is emptied; the next runs fill it again
         for old in kept if len(kept) > MOST_KEPT else ():
             old.unlink(missing_ok=True)
         fresh.write_bytes(b"%d\n%s" % (zlib.crc32(text), text))
-        fresh.replace(place)
+        fresh.replace(path)
 
 
 def script_from(found: Mapping[str, Any]) -> Script:
-    """Returns the script that `remember` or the asker wrote as JSON. Raises KeyError, TypeError."""
+    """Returns the script that `remember` or the introspected program wrote as JSON. Raises KeyError, TypeError."""
     groups = tuple(
         Group(group["flag"], tuple(map(command_from, group["options"])), over=group["over"]) for group in found["groups"]
     )

@@ -7,12 +7,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gitrun.git.objects import EXECUTABLE, FILE, entry_at
+from gitrun.model.tree import is_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gitrun.git.objects import Objects
+    from gitrun.model.tree import Tree
+    from gitrun.scripts.discover import Script
 
 PYTHON_NAME = re.compile(r"(python|pypy|ipython)[0-9.]*t?")
 STARTERS = frozenset({"torchrun", "deepspeed", "horovodrun", "kernprof", "ipython"})
@@ -34,6 +35,8 @@ VALUED = frozenset({"-W", "-X"})
 READ_BY = {"make": ("GNUmakefile", "makefile", "Makefile"), "gmake": ("GNUmakefile", "makefile", "Makefile"),
            "just": ("justfile", "Justfile"), "ninja": ("build.ninja",)}  # fmt: skip
 """Files that programs read by default."""
+LONGEST_NAMED = 1 << 21
+"""Bytes of a file among the words of a command above which it is not searched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +53,38 @@ class Hosted:
     host: str = ""
 
 
-def hosted_by(objects: Objects, tree: str, words: Sequence[str], cwd: str) -> Hosted | None:
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The Python script among the words of a command, with its source and its flags.
+
+    `read_elsewhere` are undeclared flags whose environment variable is read in the script or another file of the tree.
+    """
+
+    at: Hosted
+    script: Script
+    source: bytes
+    read_elsewhere: frozenset[str] = frozenset()
+
+    def takes(self, name: str) -> bool:
+        """Returns whether the script declares the flag."""
+        return any(flag.name.replace("-", "_") == name.replace("-", "_") for flag in self.script.flags)
+
+    def has_in_file(self, name: str) -> bool:
+        """Returns whether the flag is a value of a file that the script loads."""
+        return any(flag.file and flag.name == name for flag in self.script.flags)
+
+
+def hosted_by(tree: Tree, words: Sequence[str], cwd: str) -> Hosted | None:
     """Returns the Python script of the tree that the words start; None if there is none or it is not certain."""
     place = start_of(words)
     if place is None or place >= len(words):
         return None
     if place and words[place - 1] == "-m":
         paths = module_paths(words[place], cwd)
-        found = next((path for path in paths if is_there(objects, tree, path)), None)
+        found = next((path for path in paths if is_in(tree, path)), None)
         return Hosted(place, found, is_module=True, host=words[0]) if found else None
     path = os.path.normpath(os.path.join(cwd, words[place]))
-    is_script = words[place].endswith(".py") and not os.path.isabs(words[place]) and is_there(objects, tree, path)
+    is_script = words[place].endswith(".py") and not os.path.isabs(words[place]) and is_in(tree, path)
     return Hosted(place, path, host=words[0]) if is_script else None
 
 
@@ -116,22 +140,14 @@ def module_paths(name: str, cwd: str) -> list[str]:
     return [os.path.normpath(os.path.join(top, end)) for top in tops for end in ends]
 
 
-def is_there(objects: Objects, tree: str, path: str) -> bool:
-    """Returns whether the tree has a file at the path."""
-    return bool(blob_at(objects, tree, path))
+def is_in(tree: Tree, path: str) -> bool:
+    """Returns whether the tree has a file at the path, which may lead out of the repository."""
+    return not os.path.isabs(path) and not path.startswith("../") and is_file(tree, path)
 
 
-def blob_at(objects: Objects, tree: str, path: str) -> str:
-    """Returns the blob id of the file at the path of the tree; empty if there is none."""
-    if os.path.isabs(path) or path.startswith("../"):
-        return ""
-    entry = entry_at(objects, tree, os.fsencode(path))
-    return entry.id if entry is not None and entry.mode in {FILE, EXECUTABLE} else ""
-
-
-def files_named(objects: Objects, tree: str, words: Sequence[str], cwd: str) -> list[bytes]:
+def files_named(tree: Tree, words: Sequence[str], cwd: str) -> list[bytes]:
     """Returns the contents of the tree's files that the words name or that their program reads by default."""
     names = [*words, *(READ_BY.get(os.path.basename(words[0]), ()) if words else ())]
     paths = (os.path.normpath(os.path.join(cwd, word)) for word in names if word and not word.startswith("-"))
-    blobs = filter(None, (blob_at(objects, tree, path) for path in dict.fromkeys(paths)))
-    return [one.data for one in objects.read_many(list(blobs)) if one is not None and one.data is not None]
+    contents = (tree.read(path, LONGEST_NAMED) for path in dict.fromkeys(paths) if is_in(tree, path))
+    return [content for content in contents if content is not None]

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from gitrun.errors import CannotRun
 from gitrun.git.exe import environment_for_programs
 from gitrun.git.objects import Objects
+from gitrun.git.trees import GitTree
 from gitrun.model.settings import read_settings
 from gitrun.process.run import capture_output
 from gitrun.source import interpreter
-from gitrun.source.flag_cache import DIRECTORY, TreeFiles, recall, remember, script_from
+from gitrun.source.flag_cache import DIRECTORY, recall, remember, script_from
 from gitrun.workspace.slots import lease
 
 if TYPE_CHECKING:
@@ -42,9 +43,9 @@ def ask_script(git: Git, tree: str, path: str, python: str, *, patience: float =
     tree = git.run("rev-parse", "--verify", f"{tree}^{{tree}}").decode().strip()
     place = git.state / DIRECTORY / f"{tree}-{zlib.crc32(f'{path} {python}'.encode(errors='surrogateescape')):08x}"
     with Objects(git) as objects:
-        known = recall(place, TreeFiles(objects, tree))
-    if known:
-        return known
+        cached = recall(place, GitTree(objects, tree))
+    if cached:
+        return cached
     # no ref points to this commit, so git gc will remove it
     commit = git.run(*IDENTITY, "commit-tree", tree, stdin=b"asked for its flags\n").decode().strip()
     with lease(git, commit, "") as slot:

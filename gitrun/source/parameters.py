@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitrun import source
 from gitrun.errors import CannotRun, UsageError
-from gitrun.git.objects import EXECUTABLE, FILE, entry_at
 from gitrun.scripts.discover import BESIDE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gitrun.git.objects import Objects
     from gitrun.model.flags import Flag, Value
+    from gitrun.model.tree import Tree
     from gitrun.scripts.discover import ParameterFile, Script
     from gitrun.source.operations import Operation
 
@@ -23,50 +22,59 @@ MOST = 300
 """The most values of a parameter file; a file with more holds data."""
 
 
-def with_parameters(
-    objects: Objects, operation: Operation, script: Script, tree: str, given: Mapping[str, object] | None
-) -> Script:
-    """Returns the script with the values of the files that it loads as flags. Its own flags win.
+@dataclass(frozen=True, slots=True)
+class ParameterValues:
+    """The values of a parameter file as flags. `advice` says how to read the file if they cannot be read here."""
 
-    Skips a file if the user gave another path for it. Skips it also if the tree lacks it or it cannot be read.
+    file: ParameterFile
+    flags: tuple[Flag, ...] = ()
+    advice: str = ""
+
+
+def read_parameters(tree: Tree, operation: Operation, script: Script) -> tuple[ParameterValues, ...]:
+    """Reads the files whose values the script loads, in their order. Leaves out those outside the repository."""
+    paths = [(file, parameter_path(file, operation)) for file in script.files]
+    # files outside the repository are not recorded, so their values are no flags
+    return tuple(read_values(tree, file, path) for file, path in paths if not path.startswith("../"))
+
+
+def read_values(tree: Tree, file: ParameterFile, path: str) -> ParameterValues:
+    """Reads one parameter file. A file that is missing, too large or broken has no values."""
+    data = tree.read(path, source.config_files.LARGEST)
+    try:
+        flags = source.config_files.read_flags(data, path) if data else ()
+    except CannotRun as error:
+        return ParameterValues(file, advice=f"flags in {path} are not read: {error.message}. To read them: {error.hint}")
+    except UsageError:
+        return ParameterValues(file)
+    section = file.section
+    own = [flag for flag in flags if not section or f"{flag.name}.".startswith(f"{section}.")]
+    return ParameterValues(file, tuple(replace(flag, file=path) for flag in own) if len(own) <= MOST else ())
+
+
+def with_parameters(script: Script, files: Sequence[ParameterValues], given: Mapping[str, object] | None = None) -> Script:
+    """Returns the script with the values of its parameter files as flags. Its own flags win.
+
+    Skips a file if the user gave another path for it.
     """
     flags = {flag.name: flag for flag in script.flags}
     advice = script.advice
-    for one in script.files:
-        path = place_of(one, operation)
-        # files outside the repository are not recorded, so their values are no flags
-        if one.named in (given or {}) or path.startswith("../"):
-            continue
-        entry = entry_at(objects, tree, os.fsencode(path))
-        found = objects.read(entry.id) if entry and entry.mode in {FILE, EXECUTABLE} else None
-        try:
-            for flag in values_in(found.data, path, one.section) if found and found.data else ():
+    for values in files:
+        if values.file.named not in (given or {}):
+            for flag in values.flags:
                 flags.setdefault(flag.name, flag)
-        except CannotRun as error:
-            advice = advice or f"flags in {path} are not read: {error.message}. To read them: {error.hint}"
-        except UsageError:
-            continue
-    return replace(script, flags=tuple(flags.values()), advice=advice) if script.files else script
+            advice = advice or values.advice
+    return replace(script, flags=tuple(flags.values()), advice=advice) if files else script
 
 
-def place_of(one: ParameterFile, operation: Operation) -> str:
-    """Returns the path of the file below the top."""
-    folder = os.path.dirname(operation.script) if one.path.startswith(BESIDE) else operation.cwd
-    return os.path.normpath(os.path.join(folder, one.path.removeprefix(BESIDE).lstrip("/")))
-
-
-def values_in(data: bytes, path: str, section: str) -> Sequence[Flag]:
-    """Returns the values of the file as flags, or none if there are too many. Raises UsageError.
-
-    Raises CannotRun if the library that reads the format is not installed.
-    """
-    found = source.config_files.read_flags(data, path)
-    found = tuple(flag for flag in found if not section or f"{flag.name}.".startswith(f"{section}."))
-    return [replace(flag, file=path) for flag in found] if len(found) <= MOST else []
+def parameter_path(file: ParameterFile, operation: Operation) -> str:
+    """Returns the path of a parameter file below the top."""
+    directory = os.path.dirname(operation.script) if file.path.startswith(BESIDE) else operation.cwd
+    return os.path.normpath(os.path.join(directory, file.path.removeprefix(BESIDE).lstrip("/")))
 
 
 def values_to_write(flags: Mapping[str, Value], script: Script | None) -> dict[str, dict[str, Value | None]]:
-    """Returns the values that differ from the script's files, by path. None marks a key to delete."""
+    """Returns the values that differ from the script's parameter files, by path. None marks a key to delete."""
     by_path: dict[str, list[Flag]] = {}
     for flag in script.flags if script else ():
         if flag.file:

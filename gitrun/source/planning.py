@@ -6,14 +6,14 @@ import os
 import re
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from gitrun import model, source
-from gitrun.errors import BadRun, UsageError
+from gitrun.errors import UsageError
 from gitrun.model.entry import ENV
 from gitrun.model.flags import Flags, Typed, default_values, hint_for_unknown, resolve_flags, same_value
 from gitrun.model.plan import Plan, Source
-from gitrun.model.run import COMMAND, NOTEBOOK, SCRIPT, STEPS, Params, short_id, words_start
+from gitrun.model.run import COMMAND, NOTEBOOK, SCRIPT, STEPS, Params, words_start
 from gitrun.scripts.discover import (
     ARGS,
     GLOBALS,
@@ -24,48 +24,38 @@ from gitrun.scripts.discover import (
     unsure_warning,
     warning,
 )
-from gitrun.source.operations import (
-    Operation,
-    below_top,
-    declared_by,
-    definition_of,
-    entry_operation,
-    find_operation,
-    located,
-)
+from gitrun.source.declared_flags import resolve_operation, resolve_restart
 from gitrun.source.parameters import values_to_write
 from gitrun.source.reach import (
     Route,
     environment_note,
-    host_of,
+    find_host,
     is_routed,
     lost_flags,
     other_way,
     require_reach,
     route_of,
-    unread,
+    unread_flags,
     variable_of,
 )
+from gitrun.source.typed_paths import below_top
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from gitrun.git.exe import Git
-    from gitrun.git.objects import Objects
     from gitrun.model.flags import Flag, Value
     from gitrun.model.plan import Request
     from gitrun.model.provenance import Basis
-    from gitrun.model.run import Attempt, Run
-    from gitrun.source.operations import Declared
+    from gitrun.model.run import Attempt
+    from gitrun.source.declared_flags import Declaration, Declared
+    from gitrun.source.operations import Operation
+    from gitrun.source.source_tree import SourceTree
 
-LEAST = {SCRIPT: 2, NOTEBOOK: 2, COMMAND: 1}
-"""Words that a command of each kind must have."""
 LONGEST = 128 << 10
 """Linux accepts shorter strings in an environment (MAX_ARG_STRLEN in bytes, which counts the final NUL)."""
 NO_FLAGS: Mapping[str, Any] = MappingProxyType({})
-Bare: TypeAlias = "tuple[Source, LaunchStamp, bool]"
-"""The parts of a plan that do not depend on flags: source, moment, and whether it is staged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +68,25 @@ class LaunchStamp:
 
 
 @dataclass(frozen=True, slots=True)
-class Previous:
-    """The run being restarted, and the basis of its last attempt."""
+class PlanOrigin:
+    """The parts of a plan that do not depend on flags: snapshot, time, and whether the run is only staged."""
 
-    run: Run
-    basis: Basis | None
+    snapshot: Source
+    stamp: LaunchStamp
+    is_staged: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Typing:
+class Previous:
+    """The last attempt of the run being restarted, its basis, and the files of its source."""
+
+    attempt: Attempt
+    basis: Basis | None
+    tree: SourceTree
+
+
+@dataclass(frozen=True, slots=True)
+class FlagInput:
     """The typed flags, the flags of the last attempt, and whether to pass undeclared ones too."""
 
     typed: Mapping[str, Value | Typed | None]
@@ -95,105 +95,104 @@ class Typing:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Call:
     """An operation with its declared flags and the values that the user gave.
 
-    `read` are the flags found among the words after `--`. `settled` are the typed flags by their declared names. `unsure`
+    `from_words` are the flags found among the words after `--`. `typed` are the typed flags by their declared names. `unsure`
     are flags that the remaining words may set.
     """
 
     operation: Operation
     declared: Declared
-    read: dict[str, Value | None]
-    settled: dict[str, Value | None]
+    from_words: dict[str, Value | None]
+    typed: dict[str, Value | None]
     unsure: frozenset[str] = frozenset()
 
     @property
     def given(self) -> tuple[str, ...]:
         """Returns the names of the flags that were typed."""
-        return tuple(dict.fromkeys((*self.settled, *self.read)))
+        return tuple(dict.fromkeys((*self.typed, *self.from_words)))
 
 
-def plan_start(git: Git, objects: Objects, request: Request, source: Source, moment: LaunchStamp) -> Plan:
-    """Plans a new run. Writes nothing. Raises UsageError, CannotRun."""
-    operation = find_operation(git, objects, request, source)
-    asked = asked_of(objects, operation, source.whole, Typing(request.flags, force=bool(request.force_flags)))
-    refuse_contradictions(asked)
-    given = asked.read | asked.settled
-    flags = Flags(default_values(asked.declared.flags or ())).put(given)
-    params = params_of(git, request, moment)
-    lost = lost_flags(objects, asked.operation, asked.declared, source.whole, flags)
-    require_reach(asked.operation, asked.declared, lost, flags)
-    plan = make_plan(objects, asked, flags, params, (source, moment, request.stage))
-    return replace(plan, given=asked.given)
+def plan_start(git: Git, tree: SourceTree, request: Request, origin: PlanOrigin) -> Plan:
+    """Plans a new run. `tree` has the files of the snapshot. Writes nothing. Raises UsageError, CannotRun."""
+    declaration = resolve_operation(git, tree, request, origin.snapshot)
+    call = read_call(tree, declaration, FlagInput(request.flags, force=bool(request.force_flags)))
+    refuse_contradictions(call)
+    flags = Flags(default_values(call.declared.flags or ())).put(call.from_words | call.typed)
+    params = new_params(git, request, origin.stamp)
+    lost = lost_flags(tree, call.operation, call.declared, flags)
+    require_reach(call.operation, call.declared, lost, flags)
+    plan = make_plan(tree, call, flags, params, origin)
+    return replace(plan, given=call.given)
 
 
 def plan_restart(
-    objects: Objects, request: Request, before: Previous, source: Source, moment: LaunchStamp
+    git: Git, tree: SourceTree, request: Request, previous: Previous, origin: PlanOrigin
 ) -> tuple[Plan, tuple[str, ...]]:
-    """Plans another attempt from `source`. Returns the plan and the names of flags that the source no longer has.
+    """Plans another attempt. `tree` has the files of the snapshot.
 
-    Writes nothing. Raises UsageError, CannotRun.
+    Returns the plan and the names of flags that the source no longer has. Writes nothing. Raises UsageError, CannotRun.
     """
-    last, basis = before.run.attempt, before.basis
-    operation = operation_of(objects, last, basis, source.whole, moved=request.force_sourcecode)
-    params = restart_params(last, request, places_of(objects.git, request))
-    asked = asked_of(objects, operation, source.whole, Typing(request.flags, last.flags, force=params.force_flags))
-    operation = asked.operation
-    flags, declared = chosen_again(objects, operation, source.whole, last.flags.put(asked.read), request.flags)
-    asked = replace(asked, declared=replace(declared, host=asked.declared.host))
+    last, basis = previous.attempt, previous.basis
+    own_tree = previous.tree if request.force_sourcecode else None
+    declaration = resolve_restart(tree, last, basis, own_tree)
+    params = restart_params(last, request, path_params(git, request))
+    call = read_call(tree, declaration, FlagInput(request.flags, last.flags, force=params.force_flags))
+    declaration = replace(declaration, operation=call.operation)
+    flags, declared = switch_groups(declaration, last.flags.put(call.from_words), request.flags)
+    call = replace(call, declared=replace(declared, host=call.declared.host))
     gone: tuple[str, ...] = ()
-    if request.force_sourcecode and declared.flags is not None:
+    if own_tree and declared.flags is not None:
         # the old source's flags tell which of the new ones are really new
-        own = operation_of(objects, last, basis, last.id, moved=False)
-        known = declared_by(objects, own, last.id, last.flags)
-        flags, gone = moved_flags(flags, known, declared, force=params.force_flags)
-    flags = flags.put(asked.settled)
-    lost = lost_flags(objects, operation, asked.declared, source.whole, flags)
-    require_reach(operation, asked.declared, [name for name in lost if name in asked.settled], flags)
+        before = resolve_restart(own_tree, last, basis).with_values(last.flags)
+        flags, gone = move_flags(flags, before, declared, force=params.force_flags)
+    flags = flags.put(call.typed)
+    lost = lost_flags(tree, call.operation, call.declared, flags)
+    require_reach(call.operation, call.declared, [name for name in lost if name in call.typed], flags)
     flags, gone = flags.put(dict.fromkeys(lost)), (*gone, *lost)
-    plan = make_plan(objects, asked, flags, params, (source, moment, request.stage))
-    given = tuple(dict.fromkeys((*asked.given, *(name for name in last.given if name in flags))))
+    plan = make_plan(tree, call, flags, params, origin)
+    given = tuple(dict.fromkeys((*call.given, *(name for name in last.given if name in flags))))
     return replace(plan, clean=request.clean, basis=basis, given=given), gone
 
 
-def asked_of(objects: Objects, operation: Operation, tree: str, typing: Typing) -> Asked:
+def read_call(tree: SourceTree, declaration: Declaration, flags: FlagInput) -> Call:
     """Separates flags from the words after `--` and checks all flags against the operation. Raises UsageError."""
-    typed, old, force = typing.typed, typing.old, typing.force
-    declared = declared_by(objects, operation, tree, {**old, **typed})
+    operation, typed, old, force = declaration.operation, flags.typed, flags.old, flags.force
+    declared = declaration.with_values({**old, **typed})
     start = words_start(operation.kind, operation.command)
     words = operation.command[start:] if operation.kind == SCRIPT and declared.style == ARGS else ()
     read = read_words(declared.script, words)
     # words after -- selected an option of a Hydra group, which brings flags of its own
     if declared.script and any(group.flag in read.flags for group in declared.script.groups):
-        declared = declared_by(objects, operation, tree, {**old, **read.flags, **typed})
+        declared = declaration.with_values({**old, **read.flags, **typed})
         read = read_words(declared.script, words)
     if words:
         operation = replace(operation, command=(*operation.command[:start], *read.rest))
     names = (*(flag.name for flag in declared.flags or ()), *old, *typed)
-    declared = replace(declared, host=host_of(objects, operation, declared, tree, names))
-    found = settle_flags(operation, declared, read.flags, force=force)
+    declared = replace(declared, host=find_host(tree, operation, declared, names))
+    from_words = check_flags(operation, declared, read.flags, force=force)
 
     def way(name: str) -> str | None:
-        return other_way(objects, operation, declared, tree, (name, typed.get(name)))
+        return other_way(tree, operation, declared, name, typed.get(name))
 
-    settled = settle_flags(operation, declared, typed, force=force, way=way)
-    return Asked(operation, declared, found, settled, read.unsure - settled.keys())
+    checked = check_flags(operation, declared, typed, force=force, way=way)
+    return Call(operation, declared, from_words, checked, read.unsure - checked.keys())
 
 
-def refuse_contradictions(asked: Asked) -> None:
+def refuse_contradictions(call: Call) -> None:
     """Raises UsageError if a flag has one value before `--` and another one after it."""
-    for name, value in asked.read.items():
-        if name in asked.settled and not same_value(value, asked.settled[name]):
+    for name, value in call.from_words.items():
+        if name in call.typed and not same_value(value, call.typed[name]):
             raise UsageError(f"flag {name!r} is given twice, before and behind --", "give it once")
 
 
-def params_of(git: Git, request: Request, moment: LaunchStamp) -> Params:
+def new_params(git: Git, request: Request, stamp: LaunchStamp) -> Params:
     """Returns the run parameters of a new run."""
-    return Params(**{"random_seed": moment.seed, **request.given_params(), **places_of(git, request)})
+    return Params(**{"random_seed": stamp.seed, **request.given_params(), **path_params(git, request)})
 
 
-def places_of(git: Git, request: Request) -> dict[str, Any]:
+def path_params(git: Git, request: Request) -> dict[str, Any]:
     """Returns the run parameters about files: `no_link`, `in_place`, `link` and `output`, relative to the top.
 
     Raises UsageError.
@@ -224,31 +223,7 @@ def continued(git: Git, request: Request, last: Attempt) -> Request:
     )
 
 
-def operation_of(objects: Objects, last: Attempt, basis: Basis | None, tree: str, *, moved: bool) -> Operation:
-    """Returns the operation of an attempt as a tree defines it. Raises UsageError, BadRun.
-
-    `moved` says that the tree is another source. The command comes from that source's entry, with the arguments of the
-    attempt.
-    """
-    # the record may come from another repository
-    if len(last.command) < LEAST.get(last.kind, 0):
-        raise BadRun(f"attempt {short_id(last.id)} says nothing that could be executed")
-    known = located(objects, Operation(last.operation, last.kind, last.command, last.cwd), tree)
-    if not basis or not basis.is_entry:
-        return known
-    definition = definition_of(objects, tree, last.operation)
-    if definition is None:
-        raise UsageError(
-            f"the project file has no operation '{last.operation}' any more", "without --force-sourcecode the run has its own"
-        )
-    before = definition_of(objects, last.id, last.operation) if moved else None
-    if before is None:
-        return replace(known, definition=definition)
-    given = last.command[len(entry_operation(objects, before, last.id, ()).command) :]
-    return entry_operation(objects, definition, tree, given)
-
-
-def settle_flags(
+def check_flags(
     operation: Operation,
     declared: Declared,
     flags: Mapping[str, Value | Typed | None],
@@ -309,47 +284,48 @@ def takes_text(operation: Operation, declared: Declared) -> bool:
     return operation.kind not in {STEPS, NOTEBOOK} and declared.style in {"", ARGS, ENV}
 
 
-def make_plan(objects: Objects, asked: Asked, flags: Flags, params: Params, bare: Bare) -> Plan:
+def make_plan(tree: SourceTree, call: Call, flags: Flags, params: Params, origin: PlanOrigin) -> Plan:
     """Builds the plan, with the words or constants that give the program its flags.
 
     Raises UsageError if a required flag is missing.
     """
-    operation, declared, (source, moment, staged) = asked.operation, asked.declared, bare
+    operation, declared, stamp = call.operation, call.declared, origin.stamp
     definition, style = operation.definition, declared.style
-    require_flags(asked, flags, force=params.force_flags)
+    require_flags(call, flags, force=params.force_flags)
     own = declared.script.flags if declared.script else ()
     start = min(words_start(SCRIPT, operation.command), len(operation.command))
     words = operation.command[start:]
     # a remaining word may set these flags to an unknown value: do not pass them twice, and do not record them
-    plain = flags.put({flag.name: flag.default for flag in own if flag.name in asked.unsure})
+    plain = flags.put({flag.name: flag.default for flag in own if flag.name in call.unsure})
     added = tuple((start + at, word) for at, word in placed(declared.script or (), plain, words)) if style == ARGS else ()
     route = route_of(declared.host, operation, flags) if declared.host else Route(added)
-    unsure = dict.fromkeys(name for name in asked.unsure if name in flags)
+    unsure = dict.fromkeys(name for name in call.unsure if name in flags)
     notices = (
         warning(declared.script, operation.name, flags),
         unsure_warning(operation.name, unsure, words),
-        environment_note(operation, unread(objects, operation, declared, source.whole, asked.given)),
+        environment_note(operation, unread_flags(tree, operation, declared, call.given)),
     )
     return Plan(
         operation=operation.name, kind=operation.kind, command=operation.command, cwd=operation.cwd,
-        flags=flags.put(unsure), params=params, source=source, created=moment.now, nonce=moment.nonce, staged=staged,
+        flags=flags.put(unsure), params=params, source=origin.snapshot, created=stamp.now, nonce=stamp.nonce,
+        staged=origin.is_staged,
         arguments=tuple(word for _, word in route.added), places=tuple(place for place, _ in route.added),
         notices=tuple(filter(None, notices)),
         constants=route.constants or (constants(own, flags) if style == GLOBALS else {}), place=route.place,
-        definition=definition, basis=entry_basis() if definition else None,
+        definition=definition, basis=model.provenance.Basis(is_entry=True) if definition else None,
         written=written_by(flags, declared, definition.file if definition else ""),
     )  # fmt: skip
 
 
-def require_flags(asked: Asked, flags: Flags, *, force: bool) -> None:
+def require_flags(call: Call, flags: Flags, *, force: bool) -> None:
     """Raises UsageError if a required flag, or an argument of the script, is missing."""
-    operation, definition, script = asked.operation, asked.operation.definition, asked.declared.script
-    said = ((asked.declared.flags or ()) if operation.kind == STEPS else definition.flags) if definition else ()
+    operation, definition, script = call.operation, call.operation.definition, call.declared.script
+    said = ((call.declared.flags or ()) if operation.kind == STEPS else definition.flags) if definition else ()
     must = said
     words = operation.words if script else ()
-    if script and not force and asked.declared.style == script.style:
+    if script and not force and call.declared.style == script.style:
         must = (*must, *script.must_have(words))
-    missing = [flag.name for flag in must if flag.required and flag.name not in flags and flag.name not in asked.unsure]
+    missing = [flag.name for flag in must if flag.required and flag.name not in flags and flag.name not in call.unsure]
     if missing:
         is_said = any(flag.name == missing[0] for flag in said)
         more = "" if is_said else "; --force-flags leaves it to the program"
@@ -371,12 +347,7 @@ def written_by(flags: Flags, declared: Declared, file: str) -> dict[str, dict[st
     return values_to_write(flags, declared.script)
 
 
-def entry_basis() -> Basis:
-    """Returns the basis of an entry's run before its needs are known."""
-    return model.provenance.Basis(is_entry=True)
-
-
-def moved_flags(old: Flags, before: Declared, now: Declared, *, force: bool) -> tuple[Flags, tuple[str, ...]]:
+def move_flags(old: Flags, before: Declared, now: Declared, *, force: bool) -> tuple[Flags, tuple[str, ...]]:
     """Adapts the flags of an attempt to new source. Returns them and the names of dropped flags.
 
     New flags get their defaults. Flags that the source no longer has are dropped, unless `force` is set.
@@ -388,22 +359,20 @@ def moved_flags(old: Flags, before: Declared, now: Declared, *, force: bool) -> 
     return old.put(fresh).put(dict.fromkeys(gone)), gone
 
 
-def chosen_again(
-    objects: Objects, operation: Operation, tree: str, old: Flags, typed: Mapping[str, Value | Typed | None]
-) -> tuple[Flags, Declared]:
-    """Returns the last attempt's flags and the operation's declared flags, for the Hydra group options that were typed."""
-    declared = declared_by(objects, operation, tree, {**old, **typed})
+def switch_groups(declaration: Declaration, old: Flags, typed: Mapping[str, Value | Typed | None]) -> tuple[Flags, Declared]:
+    """Returns the last attempt's flags and the declared flags, for the Hydra group options that were typed."""
+    declared = declaration.with_values({**old, **typed})
     groups = declared.script.groups if declared.script else ()
     if not any(group.flag in typed for group in groups):
         return old, declared
-    before = declared_by(objects, operation, tree, old)
+    before = declaration.with_values(old)
     was = default_values(before.flags or ())
     own = {name: value for name, value in old.items() if not same_value(value, was.get(name))}
-    now = declared_by(objects, operation, tree, {**own, **typed})
-    return switched_flags(old, before, now), now
+    now = declaration.with_values({**own, **typed})
+    return carry_flags(old, before, now), now
 
 
-def switched_flags(old: Flags, before: Declared, now: Declared) -> Flags:
+def carry_flags(old: Flags, before: Declared, now: Declared) -> Flags:
     """Returns the flags after other group options were selected: old options take their flags along, new ones bring theirs.
 
     A value that the user had set stays if the new options have a flag of that name.

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from gitrun.errors import UsageError
 from gitrun.model.entry import ARGS, ENV, FILE_PREFIX, GLOBALS, Definition, Input, Need, Step
 from gitrun.model.flags import Flag, copy_value, is_flag_name, resolve_flags, same_value
-from gitrun.model.plan import PYPROJECT
+from gitrun.model.plan import GITRUN, PYPROJECT
 from gitrun.model.run import COMMAND, NOTEBOOK, PROGRAM, SCRIPT, STEPS, is_safe
 from gitrun.model.settings import parse_duration
 from gitrun.model.toml import load_toml
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from gitrun.model.flags import Value
 
@@ -53,6 +54,19 @@ def read_each(data: bytes, name: str) -> dict[str, Definition | UsageError]:
             found[operation] = definition(operation, item)
         except UsageError as error:
             found[operation] = error
+    return found
+
+
+def read_entries_at(top: Path) -> dict[str, Definition | UsageError]:
+    """Reads the entries of the project files in a directory, each as its definition or its error. Raises UsageError."""
+    found: dict[str, Definition | UsageError] = {}
+    for name in (PYPROJECT, GITRUN):  # gitrun.toml wins
+        try:
+            data = (top / name).read_bytes()
+        except OSError:
+            continue
+        # a broken entry must not hide the others
+        found |= read_each(data, name)
     return found
 
 

@@ -12,44 +12,24 @@ from gitrun.errors import UsageError
 from gitrun.model.flags import Flags, Typed, default_values, format_value, same_value
 from gitrun.model.run import COMMAND, NOTEBOOK, PROGRAM, STEPS
 from gitrun.scripts.discover import ARGS, GLOBALS, placed, read_words
-from gitrun.source.flag_cache import script_of
-from gitrun.source.hosted_script import Hosted, blob_at, files_named, hosted_by
-from gitrun.source.operations import PYTHON, step_flags
-from gitrun.source.parameters import with_parameters
+from gitrun.source.declared_flags import step_flags
+from gitrun.source.hosted_script import Host, files_named, hosted_by, is_in
+from gitrun.source.operations import PYTHON
+from gitrun.source.parameters import read_parameters, with_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from gitrun.git.objects import Objects
     from gitrun.model.flags import Value
     from gitrun.scripts.discover import Script
-    from gitrun.source.operations import Declared, Operation
+    from gitrun.source.declared_flags import Declared
+    from gitrun.source.operations import Operation
+    from gitrun.source.source_tree import SourceTree
 
 READS_WORDS = (b"argv", b"argparse", b"getopt")
 """What the source of a Python script has that looks at the words behind `--`."""
 INLINE_METADATA = b"# /// script"
 """The header that `uv run` reads in a script (PEP 723). uv would not find it in another file."""
-
-
-@dataclass(frozen=True, slots=True)
-class Host:
-    """The Python script among the words of a command, with its source and its flags.
-
-    `read_elsewhere` are undeclared flags whose environment variable is read in the script or another file of the tree.
-    """
-
-    at: Hosted
-    script: Script
-    source: bytes
-    read_elsewhere: frozenset[str] = frozenset()
-
-    def takes(self, name: str) -> bool:
-        """Returns whether the script declares the flag."""
-        return any(flag.name.replace("-", "_") == name.replace("-", "_") for flag in self.script.flags)
-
-    def has_in_file(self, name: str) -> bool:
-        """Returns whether the flag is a value of a file that the script loads."""
-        return any(flag.file and flag.name == name for flag in self.script.flags)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +51,9 @@ def is_mentioned(name: str, words: Iterable[str]) -> bool:
     return any(f"{{{name}}}" in word or variable_of(name) in word for word in words)
 
 
-def reads_variable(source: bytes, name: str) -> bool:
-    """Returns whether a source names the flag's environment variable, or builds such names."""
-    return variable_of(name).encode() in source or re.search(rb"FLAG_(?![A-Z0-9_])", source) is not None
+def reads_variable(code: bytes, name: str) -> bool:
+    """Returns whether code names the flag's environment variable, or builds such names."""
+    return variable_of(name).encode() in code or re.search(rb"FLAG_(?![A-Z0-9_])", code) is not None
 
 
 def is_open(operation: Operation, declared: Declared) -> bool:
@@ -81,21 +61,21 @@ def is_open(operation: Operation, declared: Declared) -> bool:
     return operation.kind in {COMMAND, PROGRAM} and declared.style == ""
 
 
-def host_of(objects: Objects, operation: Operation, declared: Declared, tree: str, names: Collection[str]) -> Host | None:
+def find_host(tree: SourceTree, operation: Operation, declared: Declared, names: Collection[str]) -> Host | None:
     """Returns the Python script that a command starts, if a flag is not already used by the command's words."""
     if operation.kind != COMMAND or not is_open(operation, declared):
         return None
     if all(is_mentioned(name, operation.command) for name in names):
         return None
-    at = hosted_by(objects, tree, operation.command, operation.cwd)
-    found = objects.read(blob_at(objects, tree, at.path)) if at else None
-    if at is None or found is None or found.data is None:
+    at = hosted_by(tree, operation.command, operation.cwd)
+    content = tree.read(at.path) if at else None
+    if at is None or content is None:
         return None
-    script = script_of(objects, tree, at.path, found.id, found.data).chosen(operation.command[at.place + 1 :])
-    script = with_parameters(objects, replace(operation, path=at.path), script, tree, None)
-    host = Host(at, script, found.data)
+    script = tree.script(at.path, content).chosen(operation.command[at.place + 1 :])
+    script = with_parameters(script, read_parameters(tree, replace(operation, path=at.path), script))
+    host = Host(at, script, content)
     unknown = [name for name in names if not host.takes(name) and not is_mentioned(name, operation.command)]
-    elsewhere = frozenset(name for name in unknown if is_variable_read(objects, found.data, tree, name))
+    elsewhere = frozenset(name for name in unknown if is_variable_read(tree, content, name))
     return replace(host, read_elsewhere=elsewhere)
 
 
@@ -104,50 +84,46 @@ def is_routed(host: Host, name: str, words: Sequence[str]) -> bool:
     return not is_mentioned(name, words) and (host.takes(name) or name not in host.read_elsewhere)
 
 
-def lost_flags(objects: Objects, operation: Operation, declared: Declared, tree: str, flags: Mapping[str, Value]) -> list[str]:
+def lost_flags(tree: SourceTree, operation: Operation, declared: Declared, flags: Mapping[str, Value]) -> list[str]:
     """Returns the names of the flags that do not reach the program."""
     if operation.kind == STEPS:
         definition = operation.definition
-        known = {flag.name for flag in step_flags(objects, definition, tree)} if definition else set()
+        known = {flag.name for flag in step_flags(tree, definition)} if definition else set()
         return [name for name in flags if name not in known]
     if operation.kind in {COMMAND, PROGRAM}:
         host = declared.host
         names = [name for name in flags if host and not host.takes(name) and is_routed(host, name, operation.command)]
-        return [name for name in names if host and not reaches(objects, host.script, host.source, tree, (name, flags[name]))]
+        return [name for name in names if host and not reaches(tree, host.script, host.source, name, flags[name])]
     script = declared.script
     if operation.kind == NOTEBOOK and script is None and declared.style == "":
-        source = source_of(objects, operation, tree)
-        return [name for name in flags if not is_variable_read(objects, source, tree, name)]
+        code = read_code(tree, operation)
+        return [name for name in flags if not is_variable_read(tree, code, name)]
     if script is None or declared.style not in {ARGS, GLOBALS}:
         return []
     known = {flag.name for flag in script.flags}
     unknown = [name for name in flags if name not in known]
-    source = source_of(objects, operation, tree) if unknown else b""
-    return [name for name in unknown if not reaches(objects, script, source, tree, (name, flags[name]))]
+    code = read_code(tree, operation) if unknown else b""
+    return [name for name in unknown if not reaches(tree, script, code, name, flags[name])]
 
 
-def reaches(objects: Objects, script: Script, source: bytes, tree: str, flag: tuple[str, Value]) -> bool:
+def reaches(tree: SourceTree, script: Script, code: bytes, name: str, value: Value) -> bool:
     """Returns whether an undeclared flag reaches the script: as a word, as a name that it reads, or in the environment."""
-    name, value = flag
     if script.style == ARGS:
         known = Flags(default_values(script.flags))
         has_words = placed(script, known.put({name: value})) != placed(script, known)
-        return has_words or is_variable_read(objects, source, tree, name)
+        return has_words or is_variable_read(tree, code, name)
 
-    return scripts.usage.sees(source, name) or is_variable_read(objects, source, tree, name)
-
-
-def is_variable_read(objects: Objects, source: bytes, tree: str, name: str) -> bool:
-    """Returns whether the source, or another file of the tree, names the flag's environment variable."""
-    if reads_variable(source, name):
-        return True
-    return objects.git.attempt("grep", "-q", "-F", "-e", variable_of(name), tree, "--").returncode == 0
+    return scripts.usage.sees(code, name) or is_variable_read(tree, code, name)
 
 
-def source_of(objects: Objects, operation: Operation, tree: str) -> bytes:
-    """Returns the source of a script, or of a notebook's cells after its flags."""
-    found = objects.read(blob_at(objects, tree, operation.script))
-    data = (found.data or b"") if found else b""
+def is_variable_read(tree: SourceTree, code: bytes, name: str) -> bool:
+    """Returns whether the code, or a file of the tree, names the flag's environment variable."""
+    return reads_variable(code, name) or tree.contains(variable_of(name))
+
+
+def read_code(tree: SourceTree, operation: Operation) -> bytes:
+    """Returns the source of a script, or of a notebook's cells after its flags; empty if it cannot be read."""
+    data = (tree.read(operation.script) or b"") if is_in(tree, operation.script) else b""
     if operation.kind != NOTEBOOK:
         return data
 
@@ -176,30 +152,27 @@ def way_for(operation: Operation, declared: Declared, name: str, value: str) -> 
     return f"to pass it as words, leave out {name}={value}: git run {operation.name} -- {option}"
 
 
-def other_way(
-    objects: Objects, operation: Operation, declared: Declared, tree: str, flag: tuple[str, Value | Typed | None]
-) -> str | None:
+def other_way(tree: SourceTree, operation: Operation, declared: Declared, name: str, given: Value | Typed | None) -> str | None:
     """Returns how to give the program a value that would not reach it as a flag; empty if there is no way.
 
     None if --force-flags passes it.
     """
-    name, given = flag
     text = given.text if isinstance(given, Typed) else "" if given is None else format_value(given)
-    if not lost_flags(objects, operation, declared, tree, {name: text}):
+    if not lost_flags(tree, operation, declared, {name: text}):
         return None
-    source = declared.host.source if declared.host else source_of(objects, operation, tree) if declared.script else b""
-    if (declared.script or declared.host) and not any(word in source for word in READS_WORDS):
+    code = declared.host.source if declared.host else read_code(tree, operation) if declared.script else b""
+    if (declared.script or declared.host) and not any(word in code for word in READS_WORDS):
         return ""
     return way_for(operation, declared, name, text)
 
 
-def unread(objects: Objects, operation: Operation, declared: Declared, tree: str, names: Iterable[str]) -> list[str]:
+def unread_flags(tree: SourceTree, operation: Operation, declared: Declared, names: Iterable[str]) -> list[str]:
     """Returns the flags that a command or program gets only in the environment and that none of its files reads."""
     if not is_open(operation, declared) or declared.host:
         return []
     left = [name for name in names if not is_mentioned(name, operation.command)]
-    sources = files_named(objects, tree, operation.command, operation.cwd) if left else []
-    return [name for name in left if not any(reads_variable(source, name) for source in sources)]
+    contents = files_named(tree, operation.command, operation.cwd) if left else []
+    return [name for name in left if not any(reads_variable(content, name) for content in contents)]
 
 
 def environment_note(operation: Operation, names: Sequence[str]) -> str:

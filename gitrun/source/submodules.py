@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING
 from gitrun.errors import GitFailed, NotARepository, NotRecorded
 from gitrun.git.exe import open_repository
 from gitrun.git.locks import make_shared_directory
-from gitrun.git.objects import COMMIT, TREE, Entry, TreeMaker, edit_tree, entry_at, fsync
+from gitrun.git.objects import Entry, TreeMaker, edit_tree, entry_at, fsync
 from gitrun.git.status import read_status
 from gitrun.model.run import EMPTY_TREE, Skipped
 from gitrun.model.text import size_text
+from gitrun.model.tree import COMMIT, TREE
 from gitrun.source.snapshot import (
     Snapshot,
     add,

@@ -8,7 +8,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gitrun.git.objects import Objects, entry_at
+from gitrun.git.objects import Objects
+from gitrun.git.trees import GitTree
 from gitrun.model.run import NOTEBOOK, SCRIPT
 from gitrun.source.build_directories import configured_for
 from gitrun.source.editable_installs import Installs, installs_in
@@ -185,7 +186,8 @@ def missing(session: Session, plan: Plan, installs: Installs) -> tuple[str, ...]
     if not paths:
         return ()
     with Objects(session.git) as objects:
-        return tuple(path for path in paths if entry_at(objects, plan.source.whole, os.fsencode(path)) is None)
+        tree = GitTree(objects, plan.source.whole)
+        return tuple(path for path in paths if tree.mode(path) is None)
 
 
 def not_imported(installs: Installs) -> tuple[str, ...]:

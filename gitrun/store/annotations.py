@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import GitrunError, ObjectsGone, StaleRun, UnknownRun, UsageError
 from gitrun.git.gc_lock import hold_off_gc
-from gitrun.git.objects import FILE, Objects, fsync
+from gitrun.git.objects import Objects, fsync
 from gitrun.model import decode, encode, record_files
 from gitrun.model.plan import require_utf8
 from gitrun.model.run import DIRECTORY, short_id
 from gitrun.model.text import safe_text
+from gitrun.model.tree import FILE
 from gitrun.store.refs import Move, publish_many, tip_of, tips
 from gitrun.store.runs import notes_in
 

@@ -18,12 +18,13 @@ from gitrun import store
 from gitrun.errors import CannotRun, GitFailed, GitrunError, ObjectsGone, StaleRun
 from gitrun.git.gc_lock import hold_off_gc, is_gc_running
 from gitrun.git.locks import make_private_directory
-from gitrun.git.objects import EXECUTABLE, FILE, Entry, Objects, TreeMaker, edit_tree, fsync
+from gitrun.git.objects import Entry, Objects, TreeMaker, edit_tree, fsync
 from gitrun.model import encode, record_files
 from gitrun.model.record_files import KEPT
 from gitrun.model.run import MAX_DEPTH, is_safe, run_ref
 from gitrun.model.secrets import is_secret_file
 from gitrun.model.settings import read_settings
+from gitrun.model.tree import EXECUTABLE, FILE
 from gitrun.store import checkpoints
 from gitrun.store.commits import commit_signed, commit_tree, hash_files, is_wanted, read_commit, write_blobs
 from gitrun.store.kept_files import kept, unpack

@@ -6,9 +6,10 @@ import os
 from typing import TYPE_CHECKING
 
 from gitrun.errors import BadRun
-from gitrun.git.objects import COMMIT, TREE, Entry, edit_tree, entry_at
+from gitrun.git.objects import Entry, edit_tree, entry_at
 from gitrun.model.run import DIRECTORY, is_id
 from gitrun.model.submodules import outermost_modules
+from gitrun.model.tree import COMMIT, TREE
 
 if TYPE_CHECKING:
     from gitrun.git.exe import Git

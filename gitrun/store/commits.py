@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from gitrun.errors import CannotRun
 from gitrun.git.exe import failure_reason
 from gitrun.git.locks import make_private_directory
-from gitrun.git.objects import FILE, Entry, Objects, fsync
+from gitrun.git.objects import Entry, Objects, fsync
 from gitrun.model.settings import get_bool
+from gitrun.model.tree import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

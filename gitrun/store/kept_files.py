@@ -9,9 +9,10 @@ import os
 from typing import TYPE_CHECKING
 
 from gitrun.git.locks import make_private_directory
-from gitrun.git.objects import EXECUTABLE, FILE, Objects, entry_at
+from gitrun.git.objects import Objects, entry_at
 from gitrun.model.record_files import KEPT
 from gitrun.model.run import is_safe
+from gitrun.model.tree import EXECUTABLE, FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -17,11 +17,12 @@ from gitrun import model, store
 from gitrun.errors import GitrunError, StaleRun
 from gitrun.git.exe import NO_ID
 from gitrun.git.locks import acquire, make_shared_directory
-from gitrun.git.objects import FILE, Entry, Loose, Objects, edit_tree
+from gitrun.git.objects import Entry, Loose, Objects, edit_tree
 from gitrun.model import record_files
 from gitrun.model.run import short_id
 from gitrun.model.settings import get_bool
 from gitrun.model.text import ending_text, metrics_text, safe_lines, safe_text
+from gitrun.model.tree import FILE
 from gitrun.store.commits import scratch
 from gitrun.store.refs import read_ref
 

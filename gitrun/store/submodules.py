@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from gitrun.git.objects import COMMIT, TREE, Entry, Objects, TreeMaker, edit_tree, entry_at
+from gitrun.git.objects import Entry, Objects, TreeMaker, edit_tree, entry_at
 from gitrun.model.submodules import parent_directories
+from gitrun.model.tree import COMMIT, TREE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,9 +13,10 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from gitrun.errors import BadRun
-from gitrun.git.objects import FILE, Entry, Objects, TreeMaker, edit_tree
+from gitrun.git.objects import Entry, Objects, TreeMaker, edit_tree
 from gitrun.model import decode, encode, record_files
 from gitrun.model.run import DIRECTORY, RUNS, Comment, is_id, short_id
+from gitrun.model.tree import FILE
 from gitrun.model.validation_rules import MAX_COMMITS, own_parents, read_claim
 from gitrun.store.annotations import annotate
 from gitrun.store.commits import hash_files, read_commit, scratch

@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from gitrun.git.objects import COMMIT
+from gitrun.model.tree import COMMIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

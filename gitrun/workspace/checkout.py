@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 
 from gitrun import store
 from gitrun.errors import CannotRun, UnknownRun, UsageError
-from gitrun.git.objects import COMMIT, EXECUTABLE, LINK, Objects, TreeMaker, entry_at
+from gitrun.git.objects import Objects, TreeMaker, entry_at
 from gitrun.model import record_files
 from gitrun.model.provenance import read_steps
 from gitrun.model.run import File, Run, is_safe, kept_name, run_ref, short_id
+from gitrun.model.tree import COMMIT, EXECUTABLE, LINK
 from gitrun.store.checkpoints import source_tree
 from gitrun.store.commits import scratch
 from gitrun.store.kept_files import kept, unpack

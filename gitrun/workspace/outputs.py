@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import GitFailed
 from gitrun.git.locks import make_private_directory
-from gitrun.git.objects import EXECUTABLE, FILE, LINK, Entry
+from gitrun.git.objects import Entry
 from gitrun.git.status import WorktreeStatus, read_status
 from gitrun.model.run import DIRECTORY, MAX_DEPTH, File, kept_name
+from gitrun.model.tree import EXECUTABLE, FILE, LINK
 from gitrun.store.commits import import_blobs, quoted, scratch, write_blobs
 from gitrun.workspace import beside
 from gitrun.workspace.erase import erase

@@ -9,7 +9,8 @@ import pytest
 
 from gitrun.errors import GitFailed
 from gitrun.git.exe import open_repository
-from gitrun.git.objects import FILE, LINK, TREE, Entry, Objects, TreeMaker, edit_tree, entry_at
+from gitrun.git.objects import Entry, Objects, TreeMaker, edit_tree, entry_at
+from gitrun.model.tree import FILE, LINK, TREE
 
 
 @pytest.fixture

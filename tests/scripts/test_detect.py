@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 
 from gitrun.errors import UsageError
 from gitrun.model.flags import Flag, Typed, default_values, resolve_flags
+from gitrun.model.tree import MemoryTree
 from gitrun.scripts.discover import arguments, read_script, warning
 
 if TYPE_CHECKING:
@@ -20,25 +20,16 @@ if TYPE_CHECKING:
     from gitrun.scripts.discover import Script
 
 
-@dataclass(frozen=True)
-class Around:
+def around(files: dict[str, str]) -> MemoryTree:
     """Files that lie around a script."""
-
-    content: dict[str, str] = field(default_factory=dict)
-
-    def read(self, path: str) -> bytes | None:
-        return self.content[path].encode() if path in self.content else None
-
-    def names(self, path: str) -> tuple[str, ...]:
-        start = f"{path}/" if path else ""
-        return tuple(name.removeprefix(start).split("/")[0] for name in self.content if name.startswith(start))
+    return MemoryTree({path: text.encode() for path, text in files.items()})
 
 
 def read(source: str, **files: str) -> Script:
     return read_script(
         source.encode(),
         "tool.py",
-        Around({(name if "/" in name else name.replace("__", "/")) + ".py": text for name, text in files.items()}),
+        around({(name if "/" in name else name.replace("__", "/")) + ".py": text for name, text in files.items()}),
     )
 
 
@@ -540,7 +531,7 @@ def hydra(**files: str) -> Script:
     return read_script(
         HYDRA.encode(),
         "src/tool.py",
-        Around({f"src/conf/{name.replace('__', '/')}.yaml": text for name, text in files.items()}),
+        around({f"src/conf/{name.replace('__', '/')}.yaml": text for name, text in files.items()}),
     )
 
 

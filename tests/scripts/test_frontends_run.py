@@ -6,7 +6,6 @@ import ast
 import json
 import math
 import subprocess
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +13,7 @@ import users_python
 from repository import Repo
 
 from gitrun.errors import UsageError
+from gitrun.git.trees import WorkTree
 from gitrun.model.flags import Flag, Value, default_values
 from gitrun.scripts.discover import arguments, read_script
 
@@ -277,21 +277,6 @@ def test_a_program_receives_what_its_flags_say(project: Repo, program: str, flag
     }
 
 
-@dataclass(frozen=True)
-class Folder:
-    """The files of a directory, for `read_script`."""
-
-    path: Path
-
-    def read(self, path: str) -> bytes | None:
-        place = self.path / path
-        return place.read_bytes() if place.is_file() else None
-
-    def names(self, path: str) -> tuple[str, ...]:
-        place = self.path / path
-        return tuple(file.name for file in place.iterdir()) if place.is_dir() else ()
-
-
 @pytest.mark.parametrize("program", PROGRAMS)
 @pytest.mark.parametrize("text", TEXTS[:4] + tuple(pytest.param(text, marks=pytest.mark.slow) for text in TEXTS[4:]))
 def test_a_program_receives_text_as_it_is(tmp_path: Path, users: Path, program: str, text: str) -> None:
@@ -299,7 +284,7 @@ def test_a_program_receives_text_as_it_is(tmp_path: Path, users: Path, program: 
     write_programs(project)
     source = (project.path / f"run_{program}.py").read_bytes()
     words = WORDS.get(program, ())[1:]
-    script = read_script(source, f"run_{program}.py", Folder(project.path)).chosen(words)
+    script = read_script(source, f"run_{program}.py", WorkTree(project.path)).chosen(words)
     name = "text" if program == "tyro" else "name"
     given: dict[str, Value] = {"hydra": {"must": 1}, "fire": {"n": 1}}.get(program, {})  # type: ignore[assignment]
     more = arguments(script, {**default_values(script.flags), **given, name: text}, words)
@@ -366,7 +351,7 @@ def test_a_program_receives_what_is_infinite_as_a_number(
 ) -> None:
     project = Repo(tmp_path)
     write_programs(project)
-    script = read_script(PROGRAMS[program].encode(), f"run_{program}.py", Folder(project.path)).chosen()
+    script = read_script(PROGRAMS[program].encode(), f"run_{program}.py", WorkTree(project.path)).chosen()
     more = arguments(script, {**default_values(script.flags), **given})
     ended = subprocess.run([users, f"run_{program}.py", *more], cwd=project.path, capture_output=True, text=True, check=True)
     found = eval(ended.stdout, {"inf": math.inf})

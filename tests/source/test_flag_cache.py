@@ -10,6 +10,7 @@ import pytest
 
 from gitrun.git.exe import open_repository
 from gitrun.git.objects import Objects
+from gitrun.git.trees import GitTree
 from gitrun.source import flag_cache
 
 if TYPE_CHECKING:
@@ -26,10 +27,10 @@ GROUPED = "import argparse\np = argparse.ArgumentParser()\np.add_argument('--lr'
 def flags(repo: Repo, path: str = "tool.py") -> Script:
     """What the script in the working tree declares."""
     repo.commit()
-    with Objects(open_repository(repo.path, os.environ)) as objects:
-        found = objects.read(f"HEAD:{path}")
-        assert found is not None
-        return flag_cache.script_of(objects, repo.git("rev-parse", "HEAD^{tree}"), path, found.id, found.data or b"")
+    git = open_repository(repo.path, os.environ)
+    with Objects(git) as objects:
+        tree = GitTree(objects, "HEAD")
+        return flag_cache.read_cached(tree, path, tree.read(path, 1 << 20) or b"", git.state / flag_cache.DIRECTORY)
 
 
 def cache(repo: Repo) -> list[Path]:

@@ -16,7 +16,7 @@ from gitrun.model.flags import Flag, Flags, Typed
 from gitrun.model.plan import Plan, Request
 from gitrun.model.run import Params
 from gitrun.scripts.discover import Script
-from gitrun.source.planning import fill_in, flag_variables, moved_flags, restart_params
+from gitrun.source.planning import fill_in, flag_variables, move_flags, restart_params
 
 
 def plan(repo, at="", **request) -> Plan:
@@ -137,13 +137,13 @@ def test_bare_repository_has_nothing_to_run(repo, tmp_path) -> None:
 def test_new_source_gives_new_flags_their_defaults_and_names_those_that_are_gone() -> None:
     before = Script((Flag("x", 1), Flag("gone", 2)), "globals")
     now = Script((Flag("x", 7), Flag("new", "a"), Flag("none")), "globals")
-    assert moved_flags(Flags({"x": 1, "gone": 2}), before, now, force=False) == ({"x": 1, "new": "a"}, ("gone",))
-    assert moved_flags(Flags({"x": 1, "gone": 2}), before, now, force=True) == ({"x": 1, "new": "a", "gone": 2}, ())
+    assert move_flags(Flags({"x": 1, "gone": 2}), before, now, force=False) == ({"x": 1, "new": "a"}, ("gone",))
+    assert move_flags(Flags({"x": 1, "gone": 2}), before, now, force=True) == ({"x": 1, "new": "a", "gone": 2}, ())
 
 
 def test_flag_that_was_taken_away_does_not_come_back_with_new_source() -> None:
     script = Script((Flag("x", 1),), "globals")
-    assert moved_flags(Flags({}), script, script, force=False) == ({}, ())
+    assert move_flags(Flags({}), script, script, force=False) == ({}, ())
 
 
 @pytest.mark.parametrize(

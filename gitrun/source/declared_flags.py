@@ -1,0 +1,153 @@
+"""Finds the flags that an operation takes: those that its script declares, and those of its project file entry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from gitrun import model, source
+from gitrun.errors import CannotRun, UsageError
+from gitrun.model.flags import same_value
+from gitrun.model.run import NOTEBOOK, SCRIPT, STEPS
+from gitrun.model.tree import is_file
+from gitrun.scripts.discover import ARGS, GLOBALS, Script
+from gitrun.source.operations import PYTHON, find_operation, read_notebook_at, restarted_operation, step_operation
+from gitrun.source.parameters import read_parameters, with_parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gitrun.git.exe import Git
+    from gitrun.model.entry import Definition
+    from gitrun.model.flags import Flag
+    from gitrun.model.plan import Request
+    from gitrun.model.plan import Source as Snapshot
+    from gitrun.model.provenance import Basis
+    from gitrun.model.run import Attempt
+    from gitrun.source.hosted_script import Host
+    from gitrun.source.operations import Operation
+    from gitrun.source.parameters import ParameterValues
+    from gitrun.source.source_tree import SourceTree
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """The flags that an operation takes (None: any), and how its script receives those that it declares."""
+
+    flags: tuple[Flag, ...] | None = None
+    script: Script | None = None
+    style: str = ""
+    file: tuple[Flag, ...] = ()
+    """The flags that are values of the file named by the entry."""
+    host: Host | None = None
+    """The Python script among the words of a command."""
+
+
+ANY_FLAGS = Declared()
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """An operation, and everything that its source says about its flags. All reading is done.
+
+    `script` has the flags of every sub-command and group, and `parameters` the values of the files that it loads. Without a
+    script the flags do not depend on values, and are `fixed`.
+    """
+
+    operation: Operation
+    fixed: Declared = ANY_FLAGS
+    script: Script | None = None
+    parameters: tuple[ParameterValues, ...] = ()
+
+    def with_values(self, given: Mapping[str, object] | None = None) -> Declared:
+        """Returns the flags for given values, which can choose sub-commands and groups with flags of their own."""
+        if self.script is None:
+            return self.fixed
+        script = with_parameters(self.script.chosen(self.operation.words, given), self.parameters, given)
+        definition = self.operation.definition
+        if definition is None:
+            return Declared(script.flags, script, script.style)
+        if definition.flags_to and definition.flags_to != script.style:
+            return self.fixed
+        return Declared(model.entry.override_flags(script.flags, definition.flags), script, script.style)
+
+
+def resolve_operation(git: Git, tree: SourceTree, request: Request, snapshot: Snapshot) -> Declaration:
+    """Returns the operation that the request names, with what the tree of the snapshot says about its flags.
+
+    Raises CannotRun, UsageError.
+    """
+    return declared_by(tree, find_operation(git, tree, request, snapshot))
+
+
+def resolve_restart(tree: SourceTree, attempt: Attempt, basis: Basis | None, own_tree: SourceTree | None = None) -> Declaration:
+    """Returns the operation of an attempt as a tree defines it, with what the tree says about its flags.
+
+    `own_tree` is the attempt's own source if `tree` is another one. Raises CannotRun, UsageError, BadRun.
+    """
+    return declared_by(tree, restarted_operation(tree, attempt, basis, own_tree))
+
+
+def declared_by(tree: SourceTree, operation: Operation) -> Declaration:
+    """Reads what the tree says about the flags of an operation. Raises CannotRun, UsageError."""
+    definition = operation.definition
+    said = definition.flags if definition else ()
+    style = definition.flags_to if definition else ""
+    if definition and definition.file:
+        flags = file_flags(tree, definition)
+        return Declaration(operation, Declared(model.entry.override_flags(flags, said), None, style, flags))
+    if definition and operation.kind == STEPS:
+        return Declaration(operation, Declared(model.entry.override_flags(step_flags(tree, definition), said)))
+    if operation.kind == SCRIPT:
+        is_asked = definition is not None and definition.asks
+        script = tree.ask(operation.script) if is_asked else read_script_at(tree, operation.script)
+        return Declaration(operation, Declared(said or None, None, style), script, read_parameters(tree, operation, script))
+    if operation.kind == NOTEBOOK and operation.command[0] == PYTHON and style != model.entry.ENV:
+        if style == ARGS:
+            raise UsageError(f"{operation.name} is a notebook, which takes no arguments", 'flags-to = "globals" is its way')
+        flags = read_notebook_at(tree, operation.script).flags
+        over = model.entry.override_flags(flags, said) if definition else flags
+        return Declaration(operation, Declared(over, Script(flags, GLOBALS), GLOBALS))
+    return Declaration(operation, Declared(said or None, None, style))
+
+
+def step_flags(tree: SourceTree, definition: Definition, above: tuple[str, ...] = ()) -> tuple[Flag, ...]:
+    """Returns the flags of all steps, without those that a step sets itself. Raises UsageError if the steps form a cycle.
+
+    A default survives only if all steps agree on it.
+    """
+    if definition.name in above:
+        raise UsageError(f"the steps of {definition.name} lead back to it", " -> ".join((*above, definition.name)))
+
+    found: dict[str, Flag] = {}
+    for step in definition.steps:
+        operation = step_operation(tree, step.operation)
+        inner = operation.definition
+        if inner and operation.kind == STEPS:
+            flags = model.entry.override_flags(step_flags(tree, inner, (*above, definition.name)), inner.flags)
+        else:
+            flags = declared_by(tree, operation).with_values().flags or ()
+        own = {name for name, _ in step.flags}
+        for flag in flags:
+            known = found.get(flag.name)
+            if flag.name not in own:
+                agreed = known is None or same_value(known.default, flag.default)
+                found[flag.name] = flag if agreed else replace(flag, default=None, required=False)
+    return tuple(found.values())
+
+
+def file_flags(tree: SourceTree, definition: Definition) -> tuple[Flag, ...]:
+    """Returns the flags that are values of the entry's file in this tree. Raises UsageError."""
+    if not is_file(tree, definition.file):
+        raise UsageError(f"there is no '{definition.file}', which has the flags of {definition.name}", "is it ignored by git?")
+    return source.config_files.read_flags(tree.read(definition.file) or b"", definition.file)
+
+
+def read_script_at(tree: SourceTree, path: str) -> Script:
+    """Reads the flags that a Python script of the tree declares. Raises CannotRun."""
+    if not is_file(tree, path):
+        raise CannotRun(f"there is no '{path}' in this source")
+    content = tree.read(path)
+    if content is None:
+        raise CannotRun(f"'{path}' is too long for a script", "git run -- runs it as any program")
+    return tree.script(path, content)

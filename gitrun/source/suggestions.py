@@ -1,0 +1,85 @@
+"""Explains why there is no operation of a name, and names similar ones."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from difflib import get_close_matches
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from gitrun.errors import UnknownOperation, UsageError
+from gitrun.model.run import INTERPRETERS
+from gitrun.model.text import either_text, is_text
+from gitrun.model.tree import EXECUTABLE
+from gitrun.source.project_file import read_entries_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gitrun.git.exe import Git
+    from gitrun.model.plan import Source
+
+FEW = 3
+NEAR = 0.75
+"""Similarity of two names, from 0 to 1, above which one is taken for a typo of the other."""
+SCRIPTS = frozenset({".py", ".ipynb", *INTERPRETERS})
+
+
+def explain_missing(git: Git, typed: str, path: str, snapshot: Source) -> UsageError:
+    """Returns the error that explains why the snapshot has no operation at this path, and what to do."""
+    top = (git.worktree or git.git_dir).resolve()
+    place = top / path
+    if place.is_dir():
+        return UsageError(f"'{typed}' is a directory", "name a script in it")
+    real = place.resolve() if place.exists() else place
+    if real != place:
+        inside = os.path.relpath(real, top / git.prefix) if real.is_relative_to(top) else ""
+        hint = f"git run {inside} runs the file itself" if inside else "it leads out of this repository"
+        return UsageError(f"'{typed}' is reached through a symbolic link", hint)
+    module = next((above for above in place.parents if above != top and (above / ".git").exists()), None)
+    if module and module.is_relative_to(top) and place.exists():
+        return UsageError(f"'{typed}' belongs to another repository, '{module.relative_to(top)}'", "start it from there")
+    if place.exists():
+        reason = next((skipped.reason for skipped in snapshot.skipped if skipped.path == path), "git ignores it")
+        hint = f"git run -- {typed if '/' in typed else './' + typed} runs it without recording its code"
+        return UsageError(f"'{typed}' is not part of the snapshot: {reason}", hint)
+    near = near_operations(git, typed, snapshot.whole)
+    hint = f"did you mean {either_text(near)}?" if near else "git run -h lists the verbs; git run -- runs any command"
+    return UnknownOperation(f"there is no script, program or verb '{typed}' here", hint, typed, near)
+
+
+def near_operations(git: Git, typed: str, tree_id: str) -> tuple[str, ...]:
+    """Returns up to FEW names, relative to the current directory.
+
+    Files of the same name elsewhere, or with an ending, come first. Only if there are none, names of similar spelling are
+    returned.
+    """
+    meant = PurePosixPath(typed).name
+    paths = sorted(program_paths(git, tree_id), key=lambda path: (distance(git, path), path))
+    same = [path for path in paths if meant in {PurePosixPath(path).name, PurePosixPath(path).stem}]
+    if same:
+        return tuple(os.path.relpath(path, git.prefix or ".") for path in same[:FEW])
+    entries: list[str] = []
+    with suppress(UsageError):
+        entries = list(read_entries_at(git.worktree)) if git.worktree else []
+    # reversed, so that the nearest of several files with one name wins
+    places = {PurePosixPath(path).name: os.path.relpath(path, git.prefix or ".") for path in reversed(paths)}
+    near = get_close_matches(meant, [*entries, *places], FEW, NEAR)
+    return tuple(name if name in entries else places[name] for name in near)
+
+
+def program_paths(git: Git, tree_id: str) -> Iterator[str]:
+    """Yields the paths of the tree that look like scripts or programs."""
+    # git lists a large tree in a tenth of the time that its directories take one by one
+    for entry in git.run("ls-tree", "-r", "-z", "--full-tree", tree_id).split(b"\0")[:-1]:
+        head, _, name = entry.partition(b"\t")
+        path = os.fsdecode(name)
+        is_program = head.startswith(EXECUTABLE.encode()) or PurePosixPath(path).suffix in SCRIPTS
+        if is_program and is_text(path):
+            yield path
+
+
+def distance(git: Git, path: str) -> int:
+    """Returns the number of directory steps from the current directory to a path."""
+    return len(PurePosixPath(os.path.relpath(path, git.prefix or ".")).parts)

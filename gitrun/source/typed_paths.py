@@ -1,0 +1,29 @@
+"""Paths as the user types them in the current directory."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from gitrun.errors import CannotRun, UsageError
+
+if TYPE_CHECKING:
+    from gitrun.git.exe import Git
+
+
+def below_top(git: Git, typed: str) -> str:
+    """Converts a path typed in the current directory to a path below the top of the working tree.
+
+    Raises UsageError, CannotRun.
+    """
+    if git.worktree is None:
+        raise CannotRun("this repository has no working tree", "runs start from a working tree")
+    if os.path.isabs(typed):
+        # resolves only the directory: the file itself may be a link that git tracks
+        path = os.path.relpath(os.path.realpath(os.path.dirname(typed)), os.path.realpath(git.worktree))
+        path = os.path.normpath(os.path.join(path, os.path.basename(typed)))
+    else:
+        path = os.path.normpath(os.path.join(git.prefix, typed))
+    if path.startswith("../") or path == "..":
+        raise UsageError(f"'{typed}' lies outside this repository", f"git run -- {typed} runs any program")
+    return path
