@@ -11,7 +11,8 @@ import calling
 import pygit2
 import pytest
 from pygit2.enums import ConfigLevel
-from repository import ECHO, Repo
+from repository import Repo
+from templates import echo
 
 CONFIG = """\
 [init]
@@ -80,8 +81,12 @@ def empty_repo(tmp_path: Path) -> Repo:
 
 
 @pytest.fixture
-def repo(empty_repo: Repo) -> Repo:
+def repo(tmp_path: Path) -> Repo:
     """A repository with one commit of one file: `echo.py` of the restart story."""
-    empty_repo.write("echo.py", ECHO)
-    empty_repo.commit("echo")
-    return empty_repo
+    return echo(tmp_path / "repo")
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each `git run` of the test is started and is a child of ours, so that what it uses is counted as ours."""
+    monkeypatch.setattr(calling, "FORKING", False)

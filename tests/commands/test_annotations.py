@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from templates import made_once
 
 from gitrun import Project
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
+@made_once
 def runs(repo: Repo) -> Repo:
     """Three runs of echo.py."""
     for x in (1, 2, 3):

@@ -6,6 +6,7 @@ import json
 import subprocess
 
 import pytest
+from templates import made_once
 
 from gitrun import Project
 
@@ -13,6 +14,7 @@ TRAIN = "import sys\nlevel = {}\nprint('loss:', level)\nprint('acc:', 1 - level)
 
 
 @pytest.fixture
+@made_once
 def topic(repo):
     """main with a run that had loss 0.5, and a branch with one that had 0.4, made before its commit."""
     repo.write("train.py", TRAIN.format(0.5))
@@ -84,6 +86,7 @@ def test_numbers_that_differ_are_not_shown_as_equal(repo) -> None:
 
 
 @pytest.fixture
+@made_once
 def history(repo):
     """Eight commits: the loss gets worse at the fifth; the third crashes, the sixth prints no loss."""
     for number in range(1, 9):

@@ -6,6 +6,7 @@ import csv
 import json
 
 import pytest
+from templates import made_once
 
 from gitrun import Project
 
@@ -19,6 +20,7 @@ gitrun.log({"loss": lr * 2, "acc": 1 - lr, "fixed": 1})
 
 
 @pytest.fixture
+@made_once
 def three(empty_repo):
     """A repository with three runs of fit.py, lr 0.3, 0.1 and 0.2 from old to new, the last one deep."""
     empty_repo.write("fit.py", FIT)

@@ -9,6 +9,7 @@ import pty
 import subprocess
 
 import pytest
+from templates import made_once
 
 TRAIN = """\
 lr = 0.1
@@ -18,6 +19,7 @@ open("model.txt", "w").write(str(lr))
 
 
 @pytest.fixture
+@made_once
 def two(empty_repo):
     """A repository with two runs: the newer one has another flag, a changed line and a new file."""
     empty_repo.write("train.py", TRAIN)

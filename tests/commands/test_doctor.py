@@ -423,6 +423,7 @@ def test_a_remote_that_is_not_there_or_takes_no_pushes_is_named(lived, server) -
     assert (code, "origin refuses runs" in line) == (1, True)
 
 
+@pytest.mark.usefixtures("started")
 def test_thousands_of_runs_are_looked_at_in_seconds(tmp_path) -> None:
     from bench.many_runs import make
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from templates import made_once
 
 EVENTS = """\
 import struct, time
@@ -27,6 +28,7 @@ SOURCES = {
 
 
 @pytest.fixture(params=SOURCES)
+@made_once
 def both(request, repo):
     """Two runs: the one with the smaller flag has the larger metric, whatever the metric comes from."""
     repo.write("a.py", SOURCES[request.param])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from clones import clone
+from templates import made_once
 
 from gitrun import Project
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
+@made_once
 def three(repo) -> Repo:
     """Three runs of echo.py, x from 1 to 3."""
     for x in (1, 2, 3):

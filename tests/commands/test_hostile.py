@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from templates import made_once
 
 from gitrun.commands import main
 
@@ -85,6 +86,7 @@ def test_run_with_a_list_of_very_many_files_reads_through_both_doors(repo):
 
 
 @pytest.fixture
+@made_once
 def crowded(repo):
     """A repository with one good run among all sorts of things that are none."""
     repo.run("echo.py", "--label", "good", check=True)
@@ -152,6 +154,7 @@ def is_safe(text: str) -> bool:
 
 
 @pytest.fixture
+@made_once
 def hostile(repo):
     """A repository whose branch, flag, label, output and file are full of what terminals obey."""
     evil = "\x1b]0;evil\x07\x9b31m\u202e"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
+from templates import made_once
 
 from gitrun import Project
 
 
 @pytest.fixture
+@made_once
 def worked(repo):
     """Two commits; of the first a run as it is and one with changes, of the second none of its own."""
     project = Project(repo.path)

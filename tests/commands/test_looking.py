@@ -8,6 +8,7 @@ import shutil
 import subprocess
 
 import pytest
+from templates import made_once
 
 from gitrun import Project
 from gitrun.model.text import count_columns
@@ -23,6 +24,7 @@ BYTES = bytes(range(256)) * 3 + b"\r\n\x1b]52;c;eA==\x07 no line end"
 
 
 @pytest.fixture
+@made_once
 def two(repo):
     """A repository with two runs: number 2 has two attempts, number 1 a produced file."""
     project = Project(repo.path)

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 
 import pytest
+from templates import made_once
 
 MAKE = """\
 open("out.txt", "w").write("four")
@@ -15,6 +16,7 @@ open("big.bin", "w").write("x" * 1500)
 
 
 @pytest.fixture
+@made_once
 def made(empty_repo):
     """A repository with a run that left one file in git and one that git ignores."""
     empty_repo.write(".gitignore", "*.bin\n")

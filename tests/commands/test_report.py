@@ -15,6 +15,7 @@ from browser import looked_at
 from cmarkgfm.cmark import Options
 from hypothesis import given
 from hypothesis import strategies as st
+from templates import made_once
 
 from gitrun import Project
 from gitrun.render.markdown import code, fenced
@@ -34,6 +35,7 @@ def rendered(text: str) -> str:
 
 
 @pytest.fixture
+@made_once
 def topic(repo):
     """main with a run, and a branch of two commits: one with a run that came before it and one that failed."""
     repo.write("train.py", TRAIN)
@@ -114,6 +116,7 @@ def test_difference_to_the_run_before_names_environment_and_code(topic) -> None:
 
 
 @pytest.fixture
+@made_once
 def evil(repo):
     """A run all of whose words would like to be more than words."""
     repo.write("evil.py", f"v = 'a'\nprint({EVIL!r})\nprint('loss:', 1)\nprint('````')\nraise SystemExit(1)\n")

@@ -7,12 +7,14 @@ import re
 
 import pytest
 from keyboard import Terminal
+from templates import made_once
 
 ESC = "\x1b["
 SHOWN = {"GIT_PAGER": "cat", "TERM": "xterm"}
 
 
 @pytest.fixture
+@made_once
 def one(repo):
     """A repository with a run."""
     repo.run("echo.py", check=True)

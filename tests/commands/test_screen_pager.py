@@ -9,6 +9,7 @@ import time
 
 import pytest
 from keyboard import Terminal
+from templates import made_once
 
 from gitrun.commands.main import LOOKING
 
@@ -16,6 +17,7 @@ PAGER = "sed 's/^/paged: /'"
 
 
 @pytest.fixture
+@made_once
 def one(repo):
     """A repository with a run, of source that is not committed."""
     repo.write("new.txt", "new\n")

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from clones import make_team, tip
+from sampled import sampled
 
 TOKEN = "ghp_" + "a1B2" * 9
 LEAVES = {"push": ("push",), "export": ("export", "1", "out.bundle")}
@@ -47,18 +48,21 @@ def test_a_token_deep_in_the_output_is_found(team, leaving):
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [
-        (["--", "echo", "--password=hunter2"], "run.toml: it holds what looks like a password in the command (--password)"),
-        (["--", "true", "-u", "ann:hunter2"], "run.toml: it holds what looks like a password in the command (-u)"),
-        (["--", "env", "API_TOKEN=hunter2", "true"], "in the command (API_TOKEN)"),
-        (["--", "true", "--api-key", "hunter2"], "in the command (--api-key)"),
-        (["--", "sh", "-c", "true --api-key hunter2"], "in the command (--api-key)"),
-        (["--", "true", "https://ann:hunter2@host/x"], "a password in a URL in the command (word 2)"),
-        (["hf_token=hunter2", "--", "true"], "flags.toml: it holds what looks like a password in a flag (hf_token)"),
-        (["token=hunter2", "--", "true"], "in a flag (token)"),
-        (["passphrase=hunter2", "--", "true"], "in a flag (passphrase)"),
-        (["url=https://ann:hunter2@host/x", "--", "true"], "a password in a URL in a flag (url)"),
-    ],
+    sampled(
+        5,
+        [
+            (["--", "echo", "--password=hunter2"], "run.toml: it holds what looks like a password in the command (--password)"),
+            (["--", "true", "-u", "ann:hunter2"], "run.toml: it holds what looks like a password in the command (-u)"),
+            (["--", "env", "API_TOKEN=hunter2", "true"], "in the command (API_TOKEN)"),
+            (["--", "true", "--api-key", "hunter2"], "in the command (--api-key)"),
+            (["--", "sh", "-c", "true --api-key hunter2"], "in the command (--api-key)"),
+            (["--", "true", "https://ann:hunter2@host/x"], "a password in a URL in the command (word 2)"),
+            (["hf_token=hunter2", "--", "true"], "flags.toml: it holds what looks like a password in a flag (hf_token)"),
+            (["token=hunter2", "--", "true"], "in a flag (token)"),
+            (["passphrase=hunter2", "--", "true"], "in a flag (passphrase)"),
+            (["url=https://ann:hunter2@host/x", "--", "true"], "a password in a URL in a flag (url)"),
+        ],
+    ),
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
 def test_a_secret_given_in_words_is_told_at_the_start_and_not_given_away(team, leaving, words, said):
@@ -88,7 +92,9 @@ def test_export_looks_through_history_that_no_remote_has(team):
     assert tip(team.remote) == {}
 
 
-@pytest.mark.parametrize("name", ["id_ed25519", "store.jks", "service-account.json", ".aws/credentials", "terraform.tfstate"])
+@pytest.mark.parametrize(
+    "name", sampled(2, ["id_ed25519", "store.jks", "service-account.json", ".aws/credentials", "terraform.tfstate"])
+)
 def test_credential_files_are_left_out_of_the_snapshot(repo, name):
     repo.write(name, "hidden")
     ended = repo.run("--", "grep", "-c", "hidden", name, check=True)

@@ -7,11 +7,13 @@ import subprocess
 
 import pytest
 from repository import ECHO, Repo
+from templates import made_once
 
 from gitrun import Project
 
 
 @pytest.fixture
+@made_once
 def four(repo: Repo) -> Repo:
     """Four runs: x=1 to 4, the last of another script that fails."""
     project = Project(repo.path)

@@ -6,9 +6,11 @@ import json
 import re
 
 import pytest
+from templates import made_once
 
 
 @pytest.fixture
+@made_once
 def lived(repo):
     """A repository with two runs, of which the newer one was made from a changed working tree."""
     repo.run("echo.py", check=True)

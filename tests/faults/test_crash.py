@@ -16,11 +16,11 @@ from gitrun import Project
 
 SEED = 20261122
 SAMPLE = [
-    (scene, fault)
+    pytest.param(scene, fault, marks=[pytest.mark.slow] * ((number + turn) % 2))
     for number, scene in enumerate(SCENES)
-    for fault in (list(FAULTS)[number % 3], list(FAULTS)[3 + number % 3])
+    for turn, fault in enumerate((list(FAULTS)[number % 3], list(FAULTS)[3 + number % 3]))
 ]  # fmt: skip
-"""Each command is killed in one of three ways, and refused in one of three."""
+"""Each command is killed in one of three ways, and refused in one of three; by default it is one or the other."""
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 from faults.striking import heal, runs, sound
 from repository import ECHO, Repo
+from sampled import sampled
 
 FILL = "import sys\nsize = 40\nprint('begun', flush=True)\nwith open('made', 'wb') as f:\n    f.write(bytes(size << 20))\n"
 
@@ -109,7 +110,9 @@ def test_of_a_read_only_repository_runs_can_be_looked_at_and_nothing_else(small)
     heal(small)
 
 
-@pytest.mark.parametrize("words", ["run echo.py x=2", "run --restart 1 x=3", "run label fine 1", "run list", "run rm 1"])
+@pytest.mark.parametrize(
+    "words", sampled(3, ["run echo.py x=2", "run --restart 1 x=3", "run list", "run label fine 1", "run rm 1"])
+)
 def test_without_descriptors_an_error_is_one_line_and_the_next_command_works(repo, words) -> None:
     repo.run("echo.py", check=True)
     failed = 0

@@ -73,6 +73,7 @@ def test_corpus_is_large(forged) -> None:
     assert len(forged()[1]) >= 120
 
 
+@pytest.mark.usefixtures("started")
 def test_what_is_fetched_becomes_a_run_only_if_it_may_be_one(forged, repo) -> None:
     path, cases = forged()
     alone = unlike({name: case for name, case in cases.items() if not case.poison})
@@ -173,6 +174,7 @@ def call(*words: str) -> tuple[object, str]:
         return ended.value.code, (err.buffer.getvalue() + data).decode()
 
 
+@pytest.mark.usefixtures("started")
 def test_chain_of_very_many_annotations_is_refused_in_time(repo, tmp_path) -> None:
     path = tmp_path / "long.git"
     subprocess.run(["git", "init", "-q", "--bare", path], check=True)

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from sampled import sampled
 from supervised import ended, is_alive, last, live, output, owner, runs, said, start, until
 
 from gitrun.process.run import Command, execute
@@ -95,14 +96,14 @@ def test_descriptors_beyond_the_first_three_reach_the_program(repo, tmp_path):
     assert process.communicate(timeout=30)[0] == b"through 9"
 
 
-@pytest.mark.parametrize("code", [0, 1, 2, 3, 77, 126, 127])
+@pytest.mark.parametrize("code", sampled(3, [0, 1, 2, 3, 77, 126, 127]))
 def test_the_exit_code_is_that_of_the_program(repo, code):
     assert repo.run("--", "sh", "-c", f"exit {code}").returncode == code
     assert last(repo)["status"] == ("error" if code else "completed")
     assert last(repo)["exit_status"] == code
 
 
-@pytest.mark.parametrize("name", ["KILL", "TERM", "SEGV", "ABRT", "USR1"])
+@pytest.mark.parametrize("name", sampled(2, ["KILL", "TERM", "SEGV", "ABRT", "USR1"]))
 def test_a_program_that_a_signal_ends_is_terminated_with_128_and_its_number(repo, name):
     number = signal.Signals[f"SIG{name}"]
     assert repo.run("--", "sh", "-c", f"kill -{name} $$").returncode == 128 + number
@@ -151,8 +152,10 @@ def test_our_words_to_a_closed_stderr_change_neither_result_nor_exit_code(repo):
     assert (process.returncode, last(repo)["status"]) == (3, "error")
 
 
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-@pytest.mark.parametrize("program", ["git run", "git-run"])
+@pytest.mark.parametrize(
+    ("program", "closed"),
+    sampled(4, [(program, closed) for closed in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-") for program in ("git run", "git-run")]),
+)
 def test_closed_descriptors_of_ours_do_no_harm(repo, closed, program):
     done = ended(repo, "sh", "-c", f"{program} echo.py {closed}")
     assert (done.returncode, "Traceback" in done.stderr) == (0, False)
@@ -191,8 +194,16 @@ def goes_on(output: Path) -> bool:
     return output.stat().st_size > before
 
 
-@pytest.mark.parametrize(("name", "code"), [("INT", 130), ("TERM", 143), ("HUP", 129), ("QUIT", 131)])
-@pytest.mark.parametrize("whom", ["git", "supervisor"])
+@pytest.mark.parametrize(
+    ("name", "code", "whom"),
+    sampled(
+        4,
+        [
+            ("INT", 130, "git"), ("INT", 130, "supervisor"), ("TERM", 143, "supervisor"), ("TERM", 143, "git"),
+            ("HUP", 129, "supervisor"), ("HUP", 129, "git"), ("QUIT", 131, "git"), ("QUIT", 131, "supervisor"),
+        ],
+    ),
+)  # fmt: skip
 def test_a_signal_to_us_reaches_the_program_and_is_recorded(repo, name, code, whom):
     number = signal.Signals[f"SIG{name}"]
     repo.write(
@@ -349,13 +360,16 @@ def test_a_run_in_place_and_in_the_background_names_only_what_it_made(repo):
 
 @pytest.mark.parametrize(
     "orphan",
-    [
-        "sleep 61 &",
-        "nohup sleep 61 >/dev/null 2>&1 &",
-        "setsid sleep 61 >/dev/null 2>&1 &",
-        "env -i setsid sleep 61 >/dev/null 2>&1 &",
-        "(setsid sh -c 'trap \"\" TERM HUP; sleep 61; sleep 61' >/dev/null 2>&1 &) &",
-    ],
+    sampled(
+        3,
+        [
+            "sleep 61 &",
+            "nohup sleep 61 >/dev/null 2>&1 &",
+            "setsid sleep 61 >/dev/null 2>&1 &",
+            "env -i setsid sleep 61 >/dev/null 2>&1 &",
+            "(setsid sh -c 'trap \"\" TERM HUP; sleep 61; sleep 61' >/dev/null 2>&1 &) &",
+        ],
+    ),
 )
 def test_what_a_program_leaves_running_is_ended_and_named(repo, orphan):
     unique = f"sleep 61.{os.getpid()}{time.monotonic_ns()}"

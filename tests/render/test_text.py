@@ -7,6 +7,7 @@ import re
 
 import pytest
 from keyboard import Terminal
+from templates import made_once
 
 from gitrun.model.text import count_columns, shorten
 from gitrun.render.text import Shape, giving_way
@@ -16,6 +17,7 @@ LONG = ("--", "sh", "-c", "true first words of a command; echo " + "and so on " 
 
 
 @pytest.fixture
+@made_once
 def fits(repo):
     """A repository with two runs of fit.py, and of a very long command."""
     repo.write("fit.py", FIT)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import users_python
 from repository import Repo
+from sampled import sampled
 
 from gitrun.errors import UsageError
 from gitrun.git.trees import WorkTree
@@ -277,8 +278,9 @@ def test_a_program_receives_what_its_flags_say(project: Repo, program: str, flag
     }
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
-@pytest.mark.parametrize("text", TEXTS[:4] + tuple(pytest.param(text, marks=pytest.mark.slow) for text in TEXTS[4:]))
+@pytest.mark.parametrize(
+    ("program", "text"), sampled(len(PROGRAMS), [(program, text) for program in PROGRAMS for text in TEXTS])
+)
 def test_a_program_receives_text_as_it_is(tmp_path: Path, users: Path, program: str, text: str) -> None:
     project = Repo(tmp_path)
     write_programs(project)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from faults.striking import can_trace, strike
 from repository import Repo
+from sampled import sampled
 from submodules import make_modules
 
 from gitrun import Project
@@ -304,8 +305,8 @@ def test_repository_without_submodules_pays_nothing(repo):
     assert done.stdout.splitlines()[-1] == "False"
 
 
-@pytest.mark.parametrize("count", [1, 120])
-def test_killed_copy_leaves_no_tree_without_its_files(here, tmp_path, count):
+@pytest.mark.parametrize(("count", "strikes"), sampled(2, [(1, 2), (1, 16), (120, 16), (120, 2)]))
+def test_killed_copy_leaves_no_tree_without_its_files(here, tmp_path, count, strikes):
     if not can_trace():
         pytest.skip("programs cannot be traced here: that needs Linux on x86-64, and ptrace allowed")
     here.top.run("--", "true", check=True)
@@ -317,7 +318,7 @@ def test_killed_copy_leaves_no_tree_without_its_files(here, tmp_path, count):
     within = str(here.top.path / ".git")
     points = strike(here.top, words, at=0, within=within, victim="all").points
     chance = random.Random(count)
-    for at in sorted(chance.sample(range(1, points), 8)):
+    for at in sorted(chance.sample(range(1, points), strikes)):
         shutil.rmtree(here.top.path)
         shutil.copytree(tmp_path / "template", here.top.path, symlinks=True)
         strike(here.top, words, at=at, within=within, victim="all")

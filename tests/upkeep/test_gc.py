@@ -7,6 +7,7 @@ import os
 import time
 
 import pytest
+from templates import made_once
 from three_runs import listed, three_runs
 
 from gitrun import Project
@@ -19,7 +20,13 @@ BIG = "open('big.bin', 'wb').write(bytes(1000))\n"
 
 
 @pytest.fixture
+@made_once
 def project(repo) -> Project:
+    return three_runs(repo)
+
+
+@pytest.fixture
+def project_with_slot(repo) -> Project:
     return three_runs(repo)
 
 
@@ -47,7 +54,8 @@ def test_nonsense_is_refused(repo, words) -> None:
     assert repo.run("gc", *words).returncode == 129
 
 
-def test_dry_run_says_what_and_how_much_and_changes_nothing(repo, project) -> None:
+def test_dry_run_says_what_and_how_much_and_changes_nothing(repo, project_with_slot) -> None:
+    project = project_with_slot
     orphan = repo.write(f".git/gitrun/files/{'0' * 40}/a", "12345")
     told = repo.run("gc", "--keep", "1", "--slots", "--dry-run", "--json", check=True)
     found = json.loads(told.stdout)
@@ -90,7 +98,8 @@ def test_files_of_deleted_runs_stay_until_the_runs_are_purged(repo) -> None:
     assert not kept.exists()
 
 
-def test_idle_slots_are_emptied_and_made_anew(repo, project) -> None:
+def test_idle_slots_are_emptied_and_made_anew(repo, project_with_slot) -> None:
+    project = project_with_slot
     assert project.survey(GcRules()).slots == ()
     project.sweep(project.survey(GcRules(slots=True)))
     assert list((project.git.state / "slots").iterdir()) == []

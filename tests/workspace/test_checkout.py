@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from templates import made_once
 
 from gitrun import Project
 from gitrun.errors import UnknownRun
@@ -25,6 +26,7 @@ os.chmod("tool.sh", 0o755)
 
 
 @pytest.fixture
+@made_once
 def project(repo) -> Project:
     """A project with one run that produced files in directories, a link and a program."""
     repo.write("make.py", MAKE)

@@ -8,6 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+from sampled import sampled
 
 if TYPE_CHECKING:
     from repository import Repo
@@ -29,8 +30,17 @@ def line_ends(repo: Repo, setting: str) -> None:
         repo.write(".gitattributes", setting + "\n")
 
 
-@pytest.mark.parametrize("content", [b"a\r\nb\r\n", b"a\nb\n", MIXED], ids=["crlf", "lf", "mixed"])
-@pytest.mark.parametrize("setting", ["core.autocrlf=input", "core.autocrlf=true", "*.csv text eol=lf", "*.csv text eol=crlf"])
+@pytest.mark.parametrize(
+    ("setting", "content"),
+    sampled(
+        4,
+        [
+            (setting, content)
+            for setting in ("core.autocrlf=input", "core.autocrlf=true", "*.csv text eol=lf", "*.csv text eol=crlf")
+            for content in (b"a\r\nb\r\n", b"a\nb\n", MIXED)
+        ],
+    ),
+)
 def test_line_ends_are_those_of_the_working_tree(repo, setting, content):
     line_ends(repo, setting)
     repo.write("in.csv", content)

@@ -1,0 +1,77 @@
+"""Repositories that many tests begin with: made once, by git and gitrun, and copied for each test."""
+
+from __future__ import annotations
+
+import shutil
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from repository import ECHO, Repo
+
+from gitrun import Project
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+HERE_ALONE = ("worktrees", "slots")
+"""Directories in .git that hold absolute paths: a copy begins without a slot, as a clone does."""
+
+
+def made_once(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Makes a fixture that prepares a repository do so once, and copy it for each test.
+
+    `make` is given the repository and, if it has parameters, the request. It returns the repository, its project, or a
+    tuple of them and constants.
+    """
+    made: dict[object, Any] = {}
+
+    @wraps(make)
+    def fixture(**given: Any) -> Any:
+        (repo,) = (
+            one
+            for value in given.values()
+            for one in (value if isinstance(value, tuple) else (value,))
+            if isinstance(one, Repo)
+        )
+        parameter = getattr(given.get("request"), "param", None)
+        templates = repo.path.parent.parent / "templates" / f"{make.__module__}.{make.__qualname__}"
+        template = templates / str(list(made).index(parameter) if parameter in made else len(made))
+        if not template.exists():
+            made[parameter] = make(**given)
+            shutil.copytree(repo.path, template, symlinks=True, ignore=left_out)
+        shutil.rmtree(repo.path)
+        copy(template, repo.path)
+        return moved(made[parameter], repo)
+
+    return fixture
+
+
+def moved(result: Any, repo: Repo) -> Any:
+    """Returns what the making of a template returned, for this copy of it."""
+    if isinstance(result, tuple):
+        return tuple(moved(one, repo) for one in result)
+    return Project(repo.path) if isinstance(result, Project) else repo if isinstance(result, Repo) else result
+
+
+def echo(path: Path) -> Repo:
+    """A repository at `path` with one commit of `echo.py`."""
+    template = path.parent.parent / "templates" / "echo"
+    if not template.exists():
+        repo = Repo.create(template)
+        repo.write("echo.py", ECHO)
+        repo.commit("echo")
+    return copy(template, path)
+
+
+def copy(template: Path, path: Path) -> Repo:
+    """A copy of a repository, whose index knows the files of the copy."""
+    shutil.copytree(template, path, symlinks=True, ignore=left_out)
+    repo = Repo(path)
+    repo.git("update-index", "-q", "--refresh")
+    return repo
+
+
+def left_out(directory: str, names: list[str]) -> set[str]:
+    """Returns the names that no copy has: what belongs to one place, and the sample hooks."""
+    return {name for name in names if name.endswith(".sample") or (name in HERE_ALONE and "/.git" in directory)}
