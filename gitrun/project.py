@@ -202,9 +202,9 @@ class Project:
             source.snapshot.private_index(self.git, f"look.{os.getpid()}.{threading.get_ident()}") as index,
         ):
             choice = source.snapshot.SnapshotOptions(self.settings)
-            found = source.snapshot.snapshot(self.git, objects, index, choice)
+            found = source.snapshot.take_snapshot(self.git, objects, index, choice)
             if found and found.source.submodules and self.settings.submodules == "files":
-                found = source.submodules.with_files(self.git, objects, found, choice)
+                found = source.submodules.add_submodule_files(self.git, objects, found, choice)
         if found is None:  # only the command line asks the user to go on
             raise CannotRun("the working tree cannot be recorded")
         return found.source

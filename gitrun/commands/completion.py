@@ -36,7 +36,9 @@ OPTIONS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "share", "com
 def offered_here(words: list[str]) -> str:
     """Returns operations, or the flags of the operation in `words`, as lines; empty if it is unknown."""
     try:
-        found = list(source.catalog.completions(git.exe.open_repository(Path.cwd(), os.environ), words[0] if words else None))
+        found = list(
+            source.catalog.complete_operation(git.exe.open_repository(Path.cwd(), os.environ), words[0] if words else None)
+        )
     except (GitrunError, OSError):
         return ""
     return "\n".join(line for line in found if line.isprintable())

@@ -58,7 +58,7 @@ def before_editing(project: Project, request: Request) -> tuple[str, Mapping[str
 def known_flags(project: Project, operation: str) -> tuple[Flag, ...]:
     """Returns the declared flags of the operation in the working tree; empty if it is unknown there."""
     try:
-        return source.catalog.offers(replace(project.git, prefix=""), [operation])[0].flags or ()
+        return source.catalog.list_offers(replace(project.git, prefix=""), [operation])[0].flags or ()
     except GitrunError:
         return ()
 

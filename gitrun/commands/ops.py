@@ -40,14 +40,14 @@ def command(names: tuple[str, ...], *, as_json: bool, schema: bool) -> int:
         return 0
 
     project = open_project()
-    found = source.catalog.offers(project.git, names)
+    found = source.catalog.list_offers(project.git, names)
     if as_json:
         print_json([offer_json(offer) for offer in found])
     elif found:
         table([row for offer in found for row in rows(offer)])
     else:
         project.say(NOTHING)
-    for word in source.catalog.other_tools(project.git) if not (names or as_json) else ():
+    for word in source.catalog.note_other_tools(project.git) if not (names or as_json) else ():
         project.say(word)
     broken = [offer for offer in found if offer.error]
     for offer in broken if not as_json else ():

@@ -168,7 +168,7 @@ def offer_here(name: str) -> Offer | None:
     """Returns the operation of that name in the working tree; None if there is none that is readable."""
     project = commands.selecting.open_project()
     with suppress(GitrunError):
-        return source.catalog.offers(project.git, [name])[0]
+        return source.catalog.list_offers(project.git, [name])[0]
     return None
 
 
@@ -220,7 +220,7 @@ def what_next(project: Project) -> UsageError:
 def lines(project: Project) -> Iterator[str]:
     """Yields a line about the operations, and one about the last run."""
     with suppress(GitrunError):
-        names = [offer.name for offer in source.catalog.offers(project.git) if not offer.error]
+        names = [offer.name for offer in source.catalog.list_offers(project.git) if not offer.error]
         more = f" and {len(names) - FEW:,} more" if len(names) > FEW else ""
         if names:
             yield f"here are: {', '.join(names[:FEW])}{more}; git run ops shows their flags"

@@ -85,14 +85,14 @@ class Objects(Coprocess):
         found = self.read(name if ":" in name or "^" in name else name + "^{tree}")
         if found is None or found.data is None or found.kind != "tree":
             raise GitFailed(f"tree {name} is missing", "git fsck says what is wrong with the repository")
-        return dict(entries(found.data))
+        return dict(parse_tree(found.data))
 
     def _ask(self, verb: bytes, names: list[bytes]) -> list[Object | None]:
         asked = [name for name in names if b"\n" not in name]  # the protocol has one name a line; entry_at finds such paths
         if not asked:
             return [None] * len(names)
         answers = self.ask(b"".join(verb + b" " + name + b"\n" for name in asked))
-        return [None if b"\n" in name else answer(answers, content=verb == b"contents") for name in names]
+        return [None if b"\n" in name else read_object_answer(answers, content=verb == b"contents") for name in names]
 
 
 def require_object(objects: Objects, name: str) -> Object:
@@ -113,11 +113,11 @@ def entry_at(objects: Objects, tree: str, path: bytes) -> Entry | None:
     return found
 
 
-def answer(answers: IO[bytes], *, content: bool) -> Object | None:
+def read_object_answer(answers: IO[bytes], *, content: bool) -> Object | None:
     """Reads the next answer of `git cat-file`; None for a missing object. Raises ObjectsGone if git died."""
     header = answers.readline()
     if not header:
-        raise ended_early()
+        raise cat_file_died()
     # a missing object is answered by `<name> missing`, and a name may contain blanks
     fields = header[:-1].rsplit(b" ", 2)
     if len(fields) < 3 or fields[1] not in KINDS or not fields[2].isdigit():
@@ -128,17 +128,17 @@ def answer(answers: IO[bytes], *, content: bool) -> Object | None:
         # git prints the size before it reads the object, and dies if a gc removes it in between
         data = answers.read(size + 1)
         if len(data) != size + 1:
-            raise ended_early()
+            raise cat_file_died()
         data = data[:-1]
     return Object(fields[0].decode(), fields[1].decode(), size, data)
 
 
-def ended_early() -> ObjectsGone:
+def cat_file_died() -> ObjectsGone:
     """Makes the error for a `git cat-file` that died while it read an object."""
     return ObjectsGone("git cat-file ended early", "git fsck says what is wrong with the repository")
 
 
-def entries(data: bytes) -> Iterable[tuple[bytes, Entry]]:
+def parse_tree(data: bytes) -> Iterable[tuple[bytes, Entry]]:
     """Yields name and entry for each entry in a tree object's bytes."""
     start = 0
     while start < len(data):
@@ -165,7 +165,7 @@ class TreeMaker(Coprocess):
     def make(self, tree: Mapping[bytes, Entry]) -> str:
         """Writes the tree with these entries and returns its id. Objects need not exist. Raises GitFailed."""
         lines = (
-            entry.mode.encode() + b" " + kind(entry.mode) + b" " + entry.id.encode() + b"\t" + name + b"\0"
+            entry.mode.encode() + b" " + object_kind(entry.mode) + b" " + entry.id.encode() + b"\t" + name + b"\0"
             for name, entry in tree.items()
         )
         made = self.ask(b"".join(lines) + b"\0").readline().strip().decode()
@@ -228,7 +228,7 @@ class Loose:
         return made
 
 
-def kind(mode: str) -> bytes:
+def object_kind(mode: str) -> bytes:
     """Returns the kind of object that a tree entry's mode implies."""
     return {TREE: b"tree", COMMIT: b"commit"}.get(mode, b"blob")
 
@@ -254,10 +254,12 @@ def edit_tree(objects: Objects, maker: TreeMaker | Loose, tree: str | None, chan
 
     A new path replaces what is in its way. Directories that become empty are dropped.
     """
-    return edit(objects, maker, tree, changes) or maker.make({})
+    return edit_or_drop(objects, maker, tree, changes) or maker.make({})
 
 
-def edit(objects: Objects, maker: TreeMaker | Loose, tree: str | None, changes: Mapping[bytes, Entry | None]) -> str | None:
+def edit_or_drop(
+    objects: Objects, maker: TreeMaker | Loose, tree: str | None, changes: Mapping[bytes, Entry | None]
+) -> str | None:
     """Edits as `edit_tree`, but returns None for an empty tree."""
     found = objects.tree(tree) if tree else {}
     below: dict[bytes, dict[bytes, Entry | None]] = {}
@@ -271,7 +273,7 @@ def edit(objects: Objects, maker: TreeMaker | Loose, tree: str | None, changes: 
             found.pop(first, None)
     for name, inner in below.items():
         old = found.get(name)
-        made = edit(objects, maker, old.id if old and old.mode == TREE else None, inner)
+        made = edit_or_drop(objects, maker, old.id if old and old.mode == TREE else None, inner)
         if made:
             found[name] = Entry(TREE, made)
         elif old and old.mode == TREE:
@@ -279,6 +281,6 @@ def edit(objects: Objects, maker: TreeMaker | Loose, tree: str | None, changes: 
     return maker.make(found) if found else None
 
 
-def ids_in(tree: bytes) -> dict[bytes, str]:
+def parse_tree_ids(tree: bytes) -> dict[bytes, str]:
     """Returns the ids in a tree object's bytes, by name."""
     return {name: made.hex() for name, made in ENTRY.findall(tree)}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pygit2
 
 from gitrun.errors import NotARepository
-from gitrun.git.objects import Object, ids_in
+from gitrun.git.objects import Object, parse_tree_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -72,7 +72,7 @@ class Odb:
             kind = KINDS.get(number)
             if kind == "commit" and may_be_commit:  # a forged commit could name another commit as its tree, and so on
                 return self._tree(data[5:45].decode(errors="replace"), may_be_commit=False)
-            return ids_in(data) if kind == "tree" else {}
+            return parse_tree_ids(data) if kind == "tree" else {}
         return {}
 
     def read(self, name: str, limit: int) -> Object | None:

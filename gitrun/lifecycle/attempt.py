@@ -21,8 +21,8 @@ from gitrun.model.text import safe_text, size_text
 from gitrun.process.run import execute
 from gitrun.process.signals import INTERRUPTS, Signals
 from gitrun.source.launchers import lacks_packages
-from gitrun.source.snapshot import NAMED, listing
-from gitrun.source.surroundings import has_installed, upwards
+from gitrun.source.snapshot import NAMED, name_first_paths
+from gitrun.source.surroundings import directory_and_parents, was_installed_since
 from gitrun.store.attempts import Collected
 from gitrun.store.live import Owner, birth_of, is_live, owner_of, recorded
 from gitrun.workspace import beside, links
@@ -228,8 +228,8 @@ def carry_out(session: Session, job: Job, site: Site, signals: Signals) -> Outco
     job.started.live.record(Owner(pid, birth_of(pid), attempt, *where))
     call = replace(call_for(session, job, site), reader=site.meter)
     outcome = outcome_of(execute(call, job.started.live.output, session.stdout, session.stderr, signals), session)
-    if job.around and has_installed(job.around, outcome.started.timestamp()):
-        for stray in source.stray_installs.of_environments(session.git):
+    if job.around and was_installed_since(job.around, outcome.started.timestamp()):
+        for stray in source.stray_installs.find_stray_installs(session.git):
             session.say(f"warning: {stray.words}. To mend it: {stray.hint}")
     if outcome.status == ERROR:
         advise_sync(session, job)
@@ -242,7 +242,7 @@ def advise_sync(session: Session, job: Job) -> None:
     if not (handed and top and handed.prefix and "UV_NO_SYNC" in handed.variables):
         return
     if os.path.basename(job.plan.command[0]) == "uv" and lacks_packages(
-        handed.prefix, upwards(str(top / job.plan.cwd), str(top))
+        handed.prefix, directory_and_parents(str(top / job.plan.cwd), str(top))
     ):
         session.say("note: uv's environment was not synced. To sync it: uv sync")
 
@@ -282,16 +282,16 @@ def report(session: Session, site: Site, outcome: Outcome, found: produced.Produ
     """Tells the user what of the attempt's files is unusual or lost."""
     # links lead to the user's own files, which other runs may read
     if outcome.shared:
-        names = listing(list(map(os.fsencode, outcome.shared)))
+        names = name_first_paths(list(map(os.fsencode, outcome.shared)))
         session.say(f"warning: the run wrote into files that are not its own: {names}")
     if outcome.status == COMPLETED and (bare := produced.outputs_without_files(site.outputs, outcome.files, site.tree)):
-        session.say(f"warning: the program made no file for these outputs: {listing(list(map(os.fsencode, bare)))}")
+        session.say(f"warning: the program made no file for these outputs: {name_first_paths(list(map(os.fsencode, bare)))}")
     if site.index is None:
         advise_sharing(session, outcome)
     if found is produced.NOTHING:
         session.say("its worktree was taken away while it ran; what it wrote there is lost")
     if found.lost:
-        session.say(f"could not be read, and is lost: {listing(found.lost)}")
+        session.say(f"could not be read, and is lost: {name_first_paths(found.lost)}")
 
 
 def advise_sharing(session: Session, outcome: Outcome) -> None:

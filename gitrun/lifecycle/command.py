@@ -15,8 +15,8 @@ from gitrun.git.exe import environment_for_programs
 from gitrun.model.run import COMMAND, NOTEBOOK
 from gitrun.process.run import Command, capture_output
 from gitrun.source.hosted_script import module_paths
-from gitrun.source.planning import fill_in, flag_variables
-from gitrun.source.surroundings import moved_words, surround, surroundings_of
+from gitrun.source.planning import fill_placeholders, flag_variables
+from gitrun.source.surroundings import find_surroundings, make_variables, move_words
 
 if TYPE_CHECKING:
     from gitrun.lifecycle.attempt import Job, Site
@@ -52,8 +52,8 @@ def call_for(session: Session, job: Job, site: Site) -> Command:
     path = environ.get("PYTHONPATH", "")
     # in the working tree itself all paths are right already
     if top and top != site.tree:
-        around = job.around or surroundings_of(session, plan, job.python)
-        path = surround(around, environ, top, site.tree)
+        around = job.around or find_surroundings(session, plan, job.python)
+        path = make_variables(around, environ, top, site.tree)
         if around.handed.notice:
             session.say(around.handed.notice)
     argv = command_words(job, site.tree) if plan.kind == COMMAND else [*plan.command, *plan.arguments]
@@ -69,14 +69,14 @@ def call_for(session: Session, job: Job, site: Site) -> Command:
 
 def in_workspace(session: Session, plan: Plan, tree: Path) -> Plan:
     """Returns the plan with absolute paths into the working tree replaced by paths into the workspace. Reports each."""
-    moved = moved_words([*plan.command, *plan.arguments], session, tree)
+    moved = move_words([*plan.command, *plan.arguments], session, tree)
     return replace(plan, command=tuple(moved[: len(plan.command)]), arguments=tuple(moved[len(plan.command) :]))
 
 
 def command_words(job: Job, tree: Path) -> list[str]:
     """Returns the words of a command with its flags. A script with constants to set is started by the launcher."""
     plan = job.plan
-    words = replace(plan, command=tuple(fill_in(plan.command, plan.flags))).words
+    words = replace(plan, command=tuple(fill_placeholders(plan.command, plan.flags))).words
     if not plan.constants:
         return words
     # `python -m pkg.t`: the launcher takes the place of `-m`

@@ -15,8 +15,16 @@ from gitrun.model import encode, record_files
 from gitrun.model.plan import Plan, Skip, Source
 from gitrun.model.run import COMPLETED, RUNNING, STEPS, short_id
 from gitrun.model.settings import RUN_SETTINGS, require_valid
-from gitrun.source.planning import LaunchStamp, PlanOrigin, Previous, continued, plan_restart, plan_start, source_of
-from gitrun.source.snapshot import Snapshot, SnapshotOptions, outside_of, snapshot
+from gitrun.source.planning import (
+    LaunchStamp,
+    PlanOrigin,
+    Previous,
+    complete_request,
+    plan_restart,
+    plan_start,
+    recorded_source,
+)
+from gitrun.source.snapshot import Snapshot, SnapshotOptions, find_outside, take_snapshot
 from gitrun.source.source_tree import open_source
 from gitrun.source.typed_paths import below_top
 from gitrun.store.runs import lent_to
@@ -117,7 +125,7 @@ def decide(launch: LaunchRequest) -> Decision | Skip:
             launch = replace(launch, moment=after(launch.moment, index.readable_runs(1)))
         if run.status == RUNNING:
             raise RunIsRunning(f"cannot restart run {short_id(run.id)}: it is running", f"git run stop {short_id(run.id)}")
-        request = continued(launch.session.git, launch.request, run.attempt)
+        request = complete_request(launch.session.git, launch.request, run.attempt)
         found = decide_restart(replace(launch, request=request), objects, run)
         return found if isinstance(found, Skip) else replace(found, request=request)
 
@@ -220,7 +228,7 @@ def depending(session: Session, objects: Objects, request: Request, plan: Plan) 
     if not (plan.definition.needs or plan.definition.inputs):
         return plan
 
-    return source.dependencies.with_dependencies(session, objects, request, plan)
+    return source.dependencies.add_dependencies(session, objects, request, plan)
 
 
 def decide_restart(launch: LaunchRequest, objects: Objects, run: Run) -> Decision | Skip:
@@ -257,18 +265,18 @@ def not_recorded(launch: LaunchRequest, objects: Objects, plan: Plan) -> Snapsho
     """Returns a snapshot of the run's own source, with the paths of the working tree to lend to it."""
     session, source, taken = launch.session, plan.source, Snapshot(plan.source, (), (), ())
     if source.submodules:
-        from gitrun.source.submodules import linked_modules
+        from gitrun.source.submodules import list_linked_modules
 
-        taken = replace(taken, bare=tuple(os.fsencode(path) for path, _ in linked_modules(objects, source)))
+        taken = replace(taken, bare=tuple(os.fsencode(path) for path, _ in list_linked_modules(objects, source)))
     apart = (*paths_apart(session, launch.request), *entry_links(session, plan))
     if not lends(session, launch.request) or session.git.worktree is None:
         return taken
-    outside, named, modules = outside_of(session.git, session.settings, apart)
+    outside, named, modules = find_outside(session.git, session.settings, apart)
     taken = replace(taken, outside=outside, named=named)
     if modules or source.submodules:
-        from gitrun.source.submodules import with_lent
+        from gitrun.source.submodules import add_lent_files
 
-        taken = with_lent(session.git, objects, taken, modules, session.settings)
+        taken = add_lent_files(session.git, objects, taken, modules, session.settings)
     return taken
 
 
@@ -281,7 +289,7 @@ def entry_links(session: Session, plan: Plan) -> tuple[bytes, ...]:
 
 def locks_of(objects: Objects, plan: Plan) -> Locks:
     """Returns the lock files in the plan's source."""
-    return source.environment.lock_files(open_source(objects, plan.source.whole))
+    return source.environment.list_lock_files(open_source(objects, plan.source.whole))
 
 
 def basis_of(objects: Objects, run: Run) -> Basis | None:
@@ -297,7 +305,7 @@ def own_source(session: Session, objects: Objects, run: Run) -> Source:
     """Returns the source of the run's last attempt. Raises BadRun if the attempt's commit does not match it."""
     with TreeMaker(session.git) as maker:
         store.checkpoints.source_tree(objects, maker, run.attempt)
-    return source_of(run.attempt)
+    return recorded_source(run.attempt)
 
 
 def take(launch: LaunchRequest, objects: Objects) -> Snapshot:
@@ -306,9 +314,9 @@ def take(launch: LaunchRequest, objects: Objects) -> Snapshot:
     choice = SnapshotOptions(
         session.settings, paths_apart(session, launch.request), launch.prompts.confirm, lends(session, launch.request)
     )
-    taken = snapshot(session.git, objects, launch.index, choice)
+    taken = take_snapshot(session.git, objects, launch.index, choice)
     if taken and taken.source.submodules and session.settings.submodules == "files":
-        taken = source.submodules.with_files(
+        taken = source.submodules.add_submodule_files(
             session.git, objects, taken, choice, launch.index if launch.request.in_place else None
         )
     if taken is None:

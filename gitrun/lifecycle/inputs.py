@@ -11,7 +11,7 @@ from gitrun.git.objects import Objects
 from gitrun.model.provenance import NO_BASIS
 from gitrun.model.run import short_id
 from gitrun.source import config_files
-from gitrun.source.dependencies import as_used, left_by
+from gitrun.source.dependencies import list_left_files, state_with_used_files
 from gitrun.source.input_cache import cached_input
 from gitrun.store.index import Index
 from gitrun.store.resolve import find
@@ -108,8 +108,8 @@ def opened(session: Session, tree: Path, linked: list[bytes], paths: Iterable[by
 def bring_in(git: Git, run: Run, need: Dependency, tree: Path) -> None:
     """Copies the needed files into `tree` as the attempt that was used left them. Raises CannotRun if one is missing."""
     with Objects(git) as objects:
-        run = as_used(git, objects, run, need)
-        files = {file.path: file for file in left_by(git, objects, run)}
+        run = state_with_used_files(git, objects, run, need)
+        files = {file.path: file for file in list_left_files(git, objects, run)}
         for path, sha256 in need.files:
             file = files.get(path)
             if file is None or file.sha256 != sha256 or not is_put(git, objects, (run, file), tree):
@@ -151,7 +151,7 @@ def write_flags(plan: Plan, tree: Path) -> list[bytes]:
     """Writes the flags into their config files. Returns the paths of these."""
     for path, values in plan.written.items():
         file = tree / path
-        file.write_bytes(config_files.put(file.read_bytes(), file.name, values))
+        file.write_bytes(config_files.edit_config(file.read_bytes(), file.name, values))
     return [os.fsencode(path) for path in plan.written]
 
 

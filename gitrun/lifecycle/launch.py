@@ -131,7 +131,7 @@ def in_place_allowed(definition: Definition) -> None:
 
 def told_specials(launch: LaunchRequest) -> tuple[str, ...]:
     """Returns the note about FIFOs and sockets in the working tree; empty for steps and in-place runs."""
-    return () if launch.request.in_place or launch.within else source.snapshot.words_of_specials(launch.session.git)
+    return () if launch.request.in_place or launch.within else source.snapshot.note_special_files(launch.session.git)
 
 
 def warnings_of_secrets(plan: Plan) -> list[str]:
@@ -193,8 +193,10 @@ def python_for(session: Session, plan: Plan) -> Interpreter | None:
     if plan.kind not in {SCRIPT, NOTEBOOK} or plan.command[0] != PYTHON:
         return None
 
-    path = source.interpreter.find(session.settings.python, session.git.environ, session.git.worktree or session.git.git_dir)
-    found = source.interpreter.describe(path, session.git.environ, session.git.state)
+    path = source.interpreter.find_python(
+        session.settings.python, session.git.environ, session.git.worktree or session.git.git_dir
+    )
+    found = source.interpreter.describe_python(path, session.git.environ, session.git.state)
     if plan.kind == NOTEBOOK:
         lifecycle.command.require_kernel(session, found)
     return found
@@ -205,9 +207,9 @@ def looked_around(session: Session, ready: Decision, python: Interpreter | None)
     if ready.plan.kind == STEPS or session.git.worktree is None:
         return ready
 
-    around = source.surroundings.surroundings_of(session, ready.plan, python)
+    around = source.surroundings.find_surroundings(session, ready.plan, python)
     basis = ready.plan.basis
-    names, notices = source.surroundings.not_isolated(
+    names, notices = source.surroundings.find_not_isolated(
         session, ready.plan, around, ready.snapshot.outside, again=ready.run is not None
     )
     if names or (basis and basis.not_isolated):
@@ -219,7 +221,7 @@ def looked_around(session: Session, ready: Decision, python: Interpreter | None)
 def begin(launch: LaunchRequest, ready: Decision, python: Interpreter | None, lending: Lending) -> AttemptHandle:
     """Commits the attempt and takes the lock of its live record."""
     session = launch.session
-    files = {record_files.ENV: source.environment.env_toml(session, python, ready.locks)}
+    files = {record_files.ENV: source.environment.encode_environment(session, python, ready.locks)}
     if lending.entries:
         files[record_files.LENT] = encode.encode_table(encode_lent(lending.entries))
     with scratch(session.git) as place:

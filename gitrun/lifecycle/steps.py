@@ -20,9 +20,9 @@ from gitrun.model.provenance import StepRun, read_steps
 from gitrun.model.run import COMPLETED, ERROR, RUNNING, TERMINATED, short_id
 from gitrun.model.text import ending_text
 from gitrun.process.signals import INTERRUPTS, ORDERS, Signals
-from gitrun.source.declared_flags import declared_by
+from gitrun.source.declared_flags import read_declaration
 from gitrun.source.operations import step_operation
-from gitrun.source.reach import lost_flags, require_reach
+from gitrun.source.reach import find_lost_flags, require_reach
 from gitrun.source.source_tree import open_source
 from gitrun.store.attempts import Collected
 from gitrun.store.live import Owner, birth_of
@@ -199,7 +199,7 @@ def step_request(
     with Objects(launch.session.git) as objects:
         tree = open_source(objects, plan.source.whole)
         operation = step_operation(tree, step.operation)
-        declared = declared_by(tree, operation).with_values()
+        declared = read_declaration(tree, operation).with_values()
     names = {flag.name for flag in declared.flags or ()}
     flags: dict[str, object] = {name: value for name, value in plan.flags.items() if name in names}
     needs = {need.operation for need in operation.definition.needs} if operation.definition else set()
@@ -261,10 +261,10 @@ class Check:
                 self.entry(operation.definition, step)
             needed = {need.operation for need in operation.definition.needs} if operation.definition else set()
             own: dict[str, Any] = {name: value for name, value in step.flags if name not in needed}
-            declared = declared_by(tree, operation).with_values()
+            declared = read_declaration(tree, operation).with_values()
             found = resolve_flags(declared.flags, own, operation=operation.name, force=self.plan.params.force_flags)
             flags = Flags(found)
-            lost = lost_flags(tree, operation, declared, flags)
+            lost = find_lost_flags(tree, operation, declared, flags)
             require_reach(operation, declared, lost, flags)
             self.made.add(step.operation)
 

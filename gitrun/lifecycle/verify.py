@@ -27,8 +27,8 @@ from gitrun.model.run import COMPLETED, ERROR, STEPS, TERMINATED, Run, short_id
 from gitrun.model.settings import RUN_SETTINGS, require_valid
 from gitrun.model.text import decode_path
 from gitrun.process.signals import Signals
-from gitrun.source.snapshot import moved_modules
-from gitrun.source.submodules import linked_modules
+from gitrun.source.snapshot import warn_of_submodules
+from gitrun.source.submodules import list_linked_modules
 from gitrun.store.attempts import LARGEST, AttemptHandle
 from gitrun.store.commits import scratch
 from gitrun.store.index import Index
@@ -143,7 +143,7 @@ def execute_again(session: Session, run: Run) -> tuple[Outcome, bool]:
         earlier = earlier_of(session, objects, run)
         lent = lent_to(objects, run.attempt.id) or ()
         linked = linked_then(session, objects, run)
-        for word in moved_modules(session.git, linked_modules(objects, ready.plan.source)):
+        for word in warn_of_submodules(session.git, list_linked_modules(objects, ready.plan.source)):
             session.say(word)
         written = objects.read(f"{run.attempt.left}:{record_files.OUTPUT}", limit=2 * LARGEST)
     paths = tuple(os.fsencode(one.path) for one in lent if is_below(one.path.rstrip("/")))

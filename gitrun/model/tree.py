@@ -38,7 +38,7 @@ class Tree(Protocol):
         """Returns a word that changes with the content of a regular file, for caches; empty if there is none."""
 
 
-def is_file(tree: Tree, path: str) -> bool:
+def is_regular_file(tree: Tree, path: str) -> bool:
     """Returns whether a regular file is at the path."""
     return tree.mode(path) in REGULAR
 

@@ -28,7 +28,7 @@ def configured_for(tops: tuple[str, ...], words: list[str], ignored: Iterable[by
     directories = [os.fsdecode(path).rstrip("/") for path in ignored if path.endswith(b"/")][:MOST]
     # reading all signs for every command would cost time before each start
     if not is_build:
-        return tuple(path for path in directories if names_one(os.path.join(tops[0], path, CACHE), tops))
+        return tuple(path for path in directories if names_a_top(os.path.join(tops[0], path, CACHE), tops))
     # `cmake --build out` and `ninja -C out` name the directory themselves
     typed = (os.path.normpath(os.path.join(cwd, word)) for word in words[1:] if not os.path.isabs(word))
     found = [path for path in (*directories, *typed) if path != "." and not path.startswith("../")]
@@ -43,11 +43,11 @@ def configured_in(tops: tuple[str, ...], path: str) -> Iterator[str]:
     except OSError:
         return
     for one in (path, *inner):
-        if any(names_one(os.path.join(tops[0], one, sign), tops) for sign in SIGNS):
+        if any(names_a_top(os.path.join(tops[0], one, sign), tops) for sign in SIGNS):
             yield one
 
 
-def names_one(file: str, tops: tuple[str, ...]) -> bool:
+def names_a_top(file: str, tops: tuple[str, ...]) -> bool:
     """Returns whether the file exists and contains one of the paths."""
     try:
         with open(file, "rb") as opened:

@@ -13,8 +13,8 @@ from gitrun.errors import CannotRun, GitrunError, UnknownOperation, UsageError
 from gitrun.git.trees import WorkTree
 from gitrun.model.entry import Definition
 from gitrun.model.run import NOTEBOOK, SCRIPT
-from gitrun.model.tree import is_file
-from gitrun.source.declared_flags import declared_by
+from gitrun.model.tree import is_regular_file
+from gitrun.source.declared_flags import read_declaration
 from gitrun.source.flag_cache import DIRECTORY
 from gitrun.source.operations import AS_MODULE, PYTHON, Operation, entry_operation, module_operation, step_operation
 from gitrun.source.project_file import read_entries_at
@@ -60,7 +60,7 @@ class Offer:
     frontend: str = ""
 
 
-def offers(git: Git, names: Sequence[str] = ()) -> list[Offer]:
+def list_offers(git: Git, names: Sequence[str] = ()) -> list[Offer]:
     """Returns the operations of these names. Without names: all entries of the project file, or else scripts and notebooks.
 
     Raises UsageError if a name is unknown or the project file cannot be read.
@@ -70,47 +70,50 @@ def offers(git: Git, names: Sequence[str] = ()) -> list[Offer]:
     tree = SourceTree(WorkTree(git.worktree), git.state / DIRECTORY)
     entries = read_entries_at(git.worktree)
     if names:
-        return [offer_entry(tree, name, entries[name]) if name in entries else offer_typed(git, tree, name) for name in names]
+        return [
+            make_entry_offer(tree, name, entries[name]) if name in entries else make_typed_offer(git, tree, name)
+            for name in names
+        ]
     if entries:
-        return [offer_entry(tree, name, entry) for name, entry in entries.items()]
-    found = [offer_path(tree, path, path) for path in script_paths(git, tree)]
-    return [offer for offer in found if offer.flags or offer.commands or acts(tree, offer)]
+        return [make_entry_offer(tree, name, entry) for name, entry in entries.items()]
+    found = [make_path_offer(tree, path, path) for path in find_script_paths(git, tree)]
+    return [offer for offer in found if offer.flags or offer.commands or does_something(tree, offer)]
 
 
-def offer_entry(tree: SourceTree, name: str, entry: Definition | UsageError) -> Offer:
+def make_entry_offer(tree: SourceTree, name: str, entry: Definition | UsageError) -> Offer:
     """Returns the operation of an entry, with the error if it cannot run."""
     if not isinstance(entry, Definition):
         return Offer(name, error=entry)
     offer = Offer(name, entry.kind, entry.command, entry, entry.flags or None, asks=entry.asks)
     try:
         operation = entry_operation(tree, entry, ())
-        return offer if entry.asks else with_declared(offer, declared_by(tree, operation))
+        return offer if entry.asks else add_declared_flags(offer, read_declaration(tree, operation))
     except GitrunError as error:
         return replace(offer, error=error)
 
 
-def offer_typed(git: Git, tree: SourceTree, typed: str) -> Offer:
+def make_typed_offer(git: Git, tree: SourceTree, typed: str) -> Offer:
     """Returns the offer of a script, module or program as typed in the current directory. Raises UsageError."""
     if not typed.startswith(AS_MODULE):
-        return offer_path(tree, below_top(git, typed), typed)
+        return make_path_offer(tree, below_top(git, typed), typed)
     operation = module_operation(tree, typed.removeprefix(AS_MODULE), git.prefix.rstrip("/"))
-    return with_declared(Offer(typed, operation.kind, operation.command), declared_by(tree, operation))
+    return add_declared_flags(Offer(typed, operation.kind, operation.command), read_declaration(tree, operation))
 
 
-def offer_path(tree: SourceTree, path: str, typed: str) -> Offer:
+def make_path_offer(tree: SourceTree, path: str, typed: str) -> Offer:
     """Returns the offer of a script or program. Raises UnknownOperation, which names it as typed."""
-    if not is_file(tree, path):
+    if not is_regular_file(tree, path):
         raise UnknownOperation(f"there is no operation or script '{typed}' here", "git run ops lists what there is", typed)
     offer = Offer(path, SCRIPT, (PYTHON, path))
     try:
         operation = Operation(path, SCRIPT, offer.command, "") if path.endswith(".py") else step_operation(tree, path)
         offer = Offer(path, operation.kind, operation.command)
-        return with_declared(offer, declared_by(tree, operation))
+        return add_declared_flags(offer, read_declaration(tree, operation))
     except GitrunError as error:
         return replace(offer, error=error)
 
 
-def with_declared(offer: Offer, declaration: Declaration) -> Offer:
+def add_declared_flags(offer: Offer, declaration: Declaration) -> Offer:
     """Returns the offer with the flags and sub-commands that its operation declares."""
     declared = declaration.with_values()
     script = declared.script
@@ -121,25 +124,25 @@ def with_declared(offer: Offer, declaration: Declaration) -> Offer:
     return replace(offer, flags=declared.flags, commands=script.commands, note=note, frontend=script.frontend)
 
 
-def script_paths(git: Git, tree: SourceTree) -> list[str]:
+def find_script_paths(git: Git, tree: SourceTree) -> list[str]:
     """Returns the Python scripts and notebooks that look like programs, nearest to the top first. Leaves out ignored files.
 
     A script in a subdirectory counts only if it has an `if __name__ == "__main__"` part.
     """
     listed = git.run("ls-files", "-zco", "--exclude-standard", "--deduplicate").split(b"\0")[:-1]
     paths = [os.fsdecode(path) for path in listed if path.endswith((b".py", b".ipynb"))]
-    paths = sorted(filter(is_program, paths), key=lambda path: (path.count("/"), path))
-    there = (path for path in paths if is_file(tree, path))
+    paths = sorted(filter(has_program_name, paths), key=lambda path: (path.count("/"), path))
+    there = (path for path in paths if is_regular_file(tree, path))
     # only files below the top are read here, and at most 200 files are listed
-    return list(islice((path for path in there if "/" not in path or is_started(tree, path)), MOST))
+    return list(islice((path for path in there if "/" not in path or is_main_program(tree, path)), MOST))
 
 
-def is_started(tree: SourceTree, path: str) -> bool:
+def is_main_program(tree: SourceTree, path: str) -> bool:
     """Returns whether a file is a notebook or has an `if __name__ == "__main__"` part."""
     return path.endswith(".ipynb") or MAIN.search(read_beginning(tree, path)) is not None
 
 
-def acts(tree: SourceTree, offer: Offer) -> bool:
+def does_something(tree: SourceTree, offer: Offer) -> bool:
     """Returns whether a file without flags has a statement that acts, is a notebook, or has an error or a note."""
     if offer.error or offer.note or offer.kind == NOTEBOOK:
         return True
@@ -151,7 +154,7 @@ def read_beginning(tree: SourceTree, path: str) -> bytes:
     return (tree.read(path) or b"")[:LONGEST]
 
 
-def is_program(path: str) -> bool:
+def has_program_name(path: str) -> bool:
     """Returns whether the path of a Python file or notebook may be a program: no test, no hidden folder, no private name."""
     *folders, name = path.split("/")
     if any(folder in NO_FOLDERS or folder.startswith(".") for folder in folders):
@@ -159,25 +162,25 @@ def is_program(path: str) -> bool:
     return name not in NO_PROGRAMS and not name.startswith(("test_", "_")) and not name.endswith("_test.py")
 
 
-def completions(git: Git, name: str | None) -> Iterator[str]:
+def complete_operation(git: Git, name: str | None) -> Iterator[str]:
     """Yields shell completions: names of operations; for an operation `flag=`, and `flag=value` if its choices are known."""
     if name is None:
         entries = read_entries_at(git.worktree) if git.worktree else {}
         # a shell has no place for errors
         yield from (name for name, entry in entries.items() if isinstance(entry, Definition))
         return
-    for flag in next(iter(offers(git, [name]))).flags or ():
+    for flag in next(iter(list_offers(git, [name]))).flags or ():
         yield f"{flag.name}="
-        yield from (f"{flag.name}={choice}" for choice in choices_of(flag))
+        yield from (f"{flag.name}={choice}" for choice in list_choices(flag))
 
 
-def choices_of(flag: Flag) -> list[str]:
+def list_choices(flag: Flag) -> list[str]:
     """Returns the known values of a flag, as typed."""
     given = flag.choices or ((True, False) if flag.kind == "bool" or isinstance(flag.default, bool) else ())
     return [model.flags.format_value(choice) for choice in given]
 
 
-def other_tools(git: Git) -> list[str]:
+def note_other_tools(git: Git) -> list[str]:
     """Returns a note for each file at the top with which another tool runs things."""
     there = set(os.listdir(git.worktree or "."))
     found = ((next((name for name in names if name in there), ""), says) for names, says in OTHER_TOOLS)

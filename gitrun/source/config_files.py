@@ -29,10 +29,10 @@ def read_flags(data: bytes, path: str) -> tuple[Flag, ...]:
     Drops values that no flag can hold. The extension of `path` decides between TOML, YAML, JSON and INI. Raises UsageError if
     the file is not valid.
     """
-    return tuple(Flag(name, value, KINDS.get(type(value), "any")) for name, value in leaves(load(data, path)))
+    return tuple(Flag(name, value, KINDS.get(type(value), "any")) for name, value in iterate_leaves(load_tables(data, path)))
 
 
-def changed(flags: Mapping[str, Value], found: tuple[Flag, ...]) -> dict[str, Value | None]:
+def find_changes(flags: Mapping[str, Value], found: tuple[Flag, ...]) -> dict[str, Value | None]:
     """Returns the flags whose value or type differs from the file's; None marks a key of the file to remove."""
     known = {flag.name: flag.default for flag in found}
     fresh: dict[str, Value | None] = {
@@ -43,14 +43,14 @@ def changed(flags: Mapping[str, Value], found: tuple[Flag, ...]) -> dict[str, Va
     return fresh | {name: None for name, value in known.items() if value is not None and name not in flags}
 
 
-def put(data: bytes, path: str, values: Mapping[str, Value | None]) -> bytes:
+def edit_config(data: bytes, path: str, values: Mapping[str, Value | None]) -> bytes:
     """Returns the file with these values under their dotted names; comments are lost, except in INI.
 
     None is written as null in YAML and JSON. TOML and INI have no null, so the key is removed. Raises UsageError.
     """
-    found = load(data, path)
-    if kind_of(path) == "ini":
-        return put_ini(data.decode("utf-8-sig"), values)
+    found = load_tables(data, path)
+    if get_format(path) == "ini":
+        return edit_ini(data.decode("utf-8-sig"), values)
     for name, value in values.items():
         table = found
         *above, last = name.split(".")
@@ -58,23 +58,23 @@ def put(data: bytes, path: str, values: Mapping[str, Value | None]) -> bytes:
             table = table.setdefault(key, {})
             if not isinstance(table, dict):
                 raise UsageError(f"{path} has no table for the flag '{name}'", f"'{key}' is a value there")
-        if value is None and kind_of(path) == "toml":
+        if value is None and get_format(path) == "toml":
             table.pop(last, None)
         else:
             table[last] = value
-    return dump(found, path)
+    return dump_tables(found, path)
 
 
-def load(data: bytes, path: str) -> dict[str, Any]:
+def load_tables(data: bytes, path: str) -> dict[str, Any]:
     """Parses the file into tables. Raises UsageError, or CannotRun if the parser is not installed."""
     if len(data) > LARGEST:
         raise UsageError(f"{path} is larger than 1 MiB", "flags are read from smaller files only")
     try:
         text = data.decode("utf-8-sig")
-        found = LOADERS[kind_of(path)](text)
-        if count(found, {}) > MOST:
+        found = LOADERS[get_format(path)](text)
+        if count_values(found, {}) > MOST:
             raise UsageError(f"{path} has more than {MOST:,} values", "flags are read from smaller files only")
-        found = unshared(found)
+        found = copy_unshared(found)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} does not read: {' '.join(str(error).split())}") from error
     if not isinstance(found, dict):
@@ -82,7 +82,7 @@ def load(data: bytes, path: str) -> dict[str, Any]:
     return found
 
 
-def count(value: object, known: dict[int, int]) -> int:
+def count_values(value: object, known: dict[int, int]) -> int:
     """Counts a value and all values in it, up to MOST + 1. YAML references can make a short file huge.
 
     A value that contains itself counts as too many.
@@ -93,23 +93,23 @@ def count(value: object, known: dict[int, int]) -> int:
         # counts a value that contains itself as too many, and ends the recursion
         known[id(value)] = MOST
         inner = value.values() if isinstance(value, dict) else value
-        known[id(value)] = min(1 + sum(count(one, known) for one in inner), MOST + 1)
+        known[id(value)] = min(1 + sum(count_values(one, known) for one in inner), MOST + 1)
     return known[id(value)]
 
 
-def unshared(value: Any) -> Any:  # noqa: ANN401 - whatever a file has
+def copy_unshared(value: Any) -> Any:  # noqa: ANN401 - whatever a file has
     """Returns a copy in which no two places share a table or list. A change in one would show in the other."""
     if isinstance(value, dict):
-        return {key: unshared(one) for key, one in value.items()}
-    return [unshared(one) for one in value] if isinstance(value, list) else value
+        return {key: copy_unshared(one) for key, one in value.items()}
+    return [copy_unshared(one) for one in value] if isinstance(value, list) else value
 
 
-def dump(found: dict[str, Any], path: str) -> bytes:
+def dump_tables(found: dict[str, Any], path: str) -> bytes:
     """Returns the bytes of a TOML, YAML or JSON file with these tables."""
-    return DUMPERS[kind_of(path)](found).encode()
+    return DUMPERS[get_format(path)](found).encode()
 
 
-def leaves(found: Mapping[Any, Any], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Value | None]]:
+def iterate_leaves(found: Mapping[Any, Any], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Value | None]]:
     """Yields the values in the tables with their dotted names; skips names and values that no flag can have."""
     for key, value in found.items():
         name = f"{prefix}{key}"
@@ -117,7 +117,7 @@ def leaves(found: Mapping[Any, Any], prefix: str = "", depth: int = 0) -> Iterat
             continue
         if isinstance(value, dict):
             if depth < DEEPEST:
-                yield from leaves(value, f"{name}.", depth + 1)
+                yield from iterate_leaves(value, f"{name}.", depth + 1)
             continue
         try:
             yield name, None if value is None else copy_value(name, value)
@@ -125,7 +125,7 @@ def leaves(found: Mapping[Any, Any], prefix: str = "", depth: int = 0) -> Iterat
             continue
 
 
-def kind_of(path: str) -> str:
+def get_format(path: str) -> str:
     """Returns toml, yaml, json or ini; any other extension as it is."""
     ending = path.rpartition(".")[2].lower()
     return {"yml": "yaml", "cfg": "ini"}.get(ending, ending)
@@ -133,7 +133,7 @@ def kind_of(path: str) -> str:
 
 def load_yaml(text: str) -> object:
     """Parses YAML. Raises ValueError."""
-    yaml = yaml_library()
+    yaml = import_yaml()
     try:
         return yaml.safe_load(text) or {}
     except yaml.YAMLError as error:
@@ -143,11 +143,11 @@ def load_yaml(text: str) -> object:
 def dump_yaml(found: dict[str, Any]) -> str:
     """Returns the tables as YAML, keys in their order."""
     # the file keeps its order of keys
-    text: str = yaml_library().safe_dump(found, sort_keys=False, allow_unicode=True)
+    text: str = import_yaml().safe_dump(found, sort_keys=False, allow_unicode=True)
     return text
 
 
-def yaml_library() -> Any:  # noqa: ANN401 - a module without types
+def import_yaml() -> Any:  # noqa: ANN401 - a module without types
     """Imports PyYAML. Raises CannotRun if it is not installed."""
     from importlib import import_module
 
@@ -159,11 +159,11 @@ def yaml_library() -> Any:  # noqa: ANN401 - a module without types
 
 def load_ini(text: str) -> object:
     """Parses INI; values are typed as flags on a command line are."""
-    reader = ini_reader(text)
+    reader = parse_ini(text)
     return {name: {key: parse_value(value) for key, value in reader[name].items()} for name in reader.sections()}
 
 
-def ini_reader(text: str) -> ConfigParser:
+def parse_ini(text: str) -> ConfigParser:
     """Returns a parser that holds the INI as text, with the case of keys kept. Raises ValueError."""
     import configparser
 
@@ -181,11 +181,11 @@ def ini_reader(text: str) -> ConfigParser:
     return reader
 
 
-def put_ini(text: str, values: Mapping[str, Value | None]) -> bytes:
+def edit_ini(text: str, values: Mapping[str, Value | None]) -> bytes:
     """Returns the INI with these values under `section.key`; other values keep their text."""
     import io
 
-    reader = ini_reader(text)
+    reader = parse_ini(text)
     for name, value in values.items():
         section, dot, key = name.partition(".")
         if not dot or "." in key:

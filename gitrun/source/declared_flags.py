@@ -9,7 +9,7 @@ from gitrun import model, source
 from gitrun.errors import CannotRun, UsageError
 from gitrun.model.flags import same_value
 from gitrun.model.run import NOTEBOOK, SCRIPT, STEPS
-from gitrun.model.tree import is_file
+from gitrun.model.tree import is_regular_file
 from gitrun.scripts.discover import ARGS, GLOBALS, Script
 from gitrun.source.operations import PYTHON, find_operation, read_notebook_at, restarted_operation, step_operation
 from gitrun.source.parameters import read_parameters, with_parameters
@@ -77,7 +77,7 @@ def resolve_operation(git: Git, tree: SourceTree, request: Request, snapshot: Sn
 
     Raises CannotRun, UsageError.
     """
-    return declared_by(tree, find_operation(git, tree, request, snapshot))
+    return read_declaration(tree, find_operation(git, tree, request, snapshot))
 
 
 def resolve_restart(tree: SourceTree, attempt: Attempt, basis: Basis | None, own_tree: SourceTree | None = None) -> Declaration:
@@ -85,19 +85,19 @@ def resolve_restart(tree: SourceTree, attempt: Attempt, basis: Basis | None, own
 
     `own_tree` is the attempt's own source if `tree` is another one. Raises CannotRun, UsageError, BadRun.
     """
-    return declared_by(tree, restarted_operation(tree, attempt, basis, own_tree))
+    return read_declaration(tree, restarted_operation(tree, attempt, basis, own_tree))
 
 
-def declared_by(tree: SourceTree, operation: Operation) -> Declaration:
+def read_declaration(tree: SourceTree, operation: Operation) -> Declaration:
     """Reads what the tree says about the flags of an operation. Raises CannotRun, UsageError."""
     definition = operation.definition
     said = definition.flags if definition else ()
     style = definition.flags_to if definition else ""
     if definition and definition.file:
-        flags = file_flags(tree, definition)
+        flags = read_entry_file(tree, definition)
         return Declaration(operation, Declared(model.entry.override_flags(flags, said), None, style, flags))
     if definition and operation.kind == STEPS:
-        return Declaration(operation, Declared(model.entry.override_flags(step_flags(tree, definition), said)))
+        return Declaration(operation, Declared(model.entry.override_flags(merge_step_flags(tree, definition), said)))
     if operation.kind == SCRIPT:
         is_asked = definition is not None and definition.asks
         script = tree.ask(operation.script) if is_asked else read_script_at(tree, operation.script)
@@ -111,7 +111,7 @@ def declared_by(tree: SourceTree, operation: Operation) -> Declaration:
     return Declaration(operation, Declared(said or None, None, style))
 
 
-def step_flags(tree: SourceTree, definition: Definition, above: tuple[str, ...] = ()) -> tuple[Flag, ...]:
+def merge_step_flags(tree: SourceTree, definition: Definition, above: tuple[str, ...] = ()) -> tuple[Flag, ...]:
     """Returns the flags of all steps, without those that a step sets itself. Raises UsageError if the steps form a cycle.
 
     A default survives only if all steps agree on it.
@@ -124,9 +124,9 @@ def step_flags(tree: SourceTree, definition: Definition, above: tuple[str, ...] 
         operation = step_operation(tree, step.operation)
         inner = operation.definition
         if inner and operation.kind == STEPS:
-            flags = model.entry.override_flags(step_flags(tree, inner, (*above, definition.name)), inner.flags)
+            flags = model.entry.override_flags(merge_step_flags(tree, inner, (*above, definition.name)), inner.flags)
         else:
-            flags = declared_by(tree, operation).with_values().flags or ()
+            flags = read_declaration(tree, operation).with_values().flags or ()
         own = {name for name, _ in step.flags}
         for flag in flags:
             known = found.get(flag.name)
@@ -136,16 +136,16 @@ def step_flags(tree: SourceTree, definition: Definition, above: tuple[str, ...] 
     return tuple(found.values())
 
 
-def file_flags(tree: SourceTree, definition: Definition) -> tuple[Flag, ...]:
+def read_entry_file(tree: SourceTree, definition: Definition) -> tuple[Flag, ...]:
     """Returns the flags that are values of the entry's file in this tree. Raises UsageError."""
-    if not is_file(tree, definition.file):
+    if not is_regular_file(tree, definition.file):
         raise UsageError(f"there is no '{definition.file}', which has the flags of {definition.name}", "is it ignored by git?")
     return source.config_files.read_flags(tree.read(definition.file) or b"", definition.file)
 
 
 def read_script_at(tree: SourceTree, path: str) -> Script:
     """Reads the flags that a Python script of the tree declares. Raises CannotRun."""
-    if not is_file(tree, path):
+    if not is_regular_file(tree, path):
         raise CannotRun(f"there is no '{path}' in this source")
     content = tree.read(path)
     if content is None:

@@ -18,7 +18,7 @@ from gitrun.model.flags import Typed
 from gitrun.model.provenance import NO_BASIS, Dependency, InputFile
 from gitrun.model.run import COMPLETED, short_id
 from gitrun.model.run_names import find_marked
-from gitrun.model.tree import TREE, is_file
+from gitrun.model.tree import TREE, is_regular_file
 from gitrun.store.index import Index
 from gitrun.store.kept_files import kept as stored_at
 from gitrun.store.kept_files import unpack
@@ -42,7 +42,7 @@ MOST = 100_000
 """Files of an input directory above which hashing before each start takes too long. Also the size of the hash cache."""
 
 
-def with_dependencies(session: Session, objects: Objects, request: Request, plan: Plan) -> Plan:
+def add_dependencies(session: Session, objects: Objects, request: Request, plan: Plan) -> Plan:
     """Returns the plan with needed runs and inputs, all verified to exist. Raises UsageError, CannotRun, UnknownRun.
 
     A restart keeps the runs that the previous attempt used, unless the entry or the request says otherwise.
@@ -73,18 +73,18 @@ def find_need(git: Git, objects: Objects, need: Need, operation: str, wanted: ob
     kept = wanted if isinstance(wanted, Dependency) else None
     named = kept.run if kept else wanted
     with Index(git) as index:
-        run = run_for(index, need, named, operation, git)
+        run = choose_run(index, need, named, operation, git)
     if kept:
-        run = as_used(git, objects, run, kept)
+        run = state_with_used_files(git, objects, run, kept)
     else:  # foreign files can steer the program; those used before are pinned by their hashes in a trusted run
         require_trusted(git, run)
-    files = left_by(git, objects, run)
-    found = files_of(need, run, files, kept, operation)
+    files = list_left_files(git, objects, run)
+    found = select_needed(need, run, files, kept, operation)
     wanted = {path for path, _ in found.files}
     # small kept files of a fetched run are still in its commit
     unpack(git, run.id, run.attempt, wanted)
     for file in files:
-        if file.path in wanted and file.stored == "local" and not os.path.lexists(place_of(git, run, file)):
+        if file.path in wanted and file.stored == "local" and not os.path.lexists(kept_path(git, run, file)):
             raise CannotRun(
                 f"{operation} needs '{file.path}' of run {short_id(run.id)} of {need.operation}, and it is not on this machine",
                 "it was too large for git, or ignored by it, where it was made",
@@ -92,29 +92,29 @@ def find_need(git: Git, objects: Objects, need: Need, operation: str, wanted: ob
     return found
 
 
-def as_used(git: Git, objects: Objects, run: Run, need: Dependency) -> Run:
+def state_with_used_files(git: Git, objects: Objects, run: Run, need: Dependency) -> Run:
     """Returns the run's latest state that still has all files used before; its current state if no state has."""
     used = set(need.files)
 
     def has_them(state: Run) -> bool:
-        return used <= {(file.path, file.sha256) for file in left_by(git, objects, state)}
+        return used <= {(file.path, file.sha256) for file in list_left_files(git, objects, state)}
 
     if has_them(run):
         return run
     return next((state for state in reversed(states(git, objects, run)) if has_them(state)), run)
 
 
-def left_by(git: Git, objects: Objects, run: Run) -> tuple[File, ...]:
+def list_left_files(git: Git, objects: Objects, run: Run) -> tuple[File, ...]:
     """Returns the files present when the run's attempt had ended: its own and those inherited from earlier attempts."""
     return tuple({file.path: file for file in (*carried(git, objects, run), *run.attempt.files)}.values())
 
 
-def place_of(git: Git, run: Run, file: File) -> Path:
+def kept_path(git: Git, run: Run, file: File) -> Path:
     """Returns the path of a file of the run that is kept outside git."""
     return stored_at(git, run.id, run.attempt.id) / file.path
 
 
-def run_for(index: Index, need: Need, named: object, operation: str, git: Git) -> Run:
+def choose_run(index: Index, need: Need, named: object, operation: str, git: Git) -> Run:
     """Returns the run to use: the named one, else the marked one, else the latest completed and trusted one."""
     if named is not None:
         run = find(index, named.text if isinstance(named, Typed) else str(named), git.prefix)
@@ -133,17 +133,17 @@ def run_for(index: Index, need: Need, named: object, operation: str, git: Git) -
     return find_marked(ended) or next(trusted_of(git, ended), ended[0])
 
 
-def files_of(need: Need, run: Run, left: Sequence[File], kept: Dependency | None, operation: str) -> Dependency:
+def select_needed(need: Need, run: Run, left: Sequence[File], kept: Dependency | None, operation: str) -> Dependency:
     """Selects the needed files among those that the run left.
 
     Raises CannotRun if a pattern matches none, or a file used by the previous attempt has changed.
     """
     used = [file for file in left if kept and file.path in dict(kept.files)]
-    if all(matching(used, pattern) for pattern in need.patterns):
+    if all(match_files(used, pattern) for pattern in need.patterns):
         left = used  # ignore files that the run got after they were used
-    files = [file for pattern in need.patterns for file in matching(left, pattern)]
+    files = [file for pattern in need.patterns for file in match_files(left, pattern)]
     for pattern in need.patterns:
-        if not matching(left, pattern):
+        if not match_files(left, pattern):
             raise CannotRun(
                 f"{operation} needs '{pattern}' of {need.operation}, and run {short_id(run.id)} has no such file",
                 f"git run ls {short_id(run.id)} lists its files",
@@ -158,7 +158,7 @@ def files_of(need: Need, run: Run, left: Sequence[File], kept: Dependency | None
     return Dependency(need.operation, run.id, tuple(sorted(found.items())))
 
 
-def matching(files: Iterable[File], pattern: str) -> list[File]:
+def match_files(files: Iterable[File], pattern: str) -> list[File]:
     """Returns the files that a pattern matches: a path, a directory, or a glob in which `*` also matches `/`."""
     plain = pattern.rstrip("/")
     return [file for file in files if fnmatch.fnmatchcase(file.path, pattern) or f"{file.path}/".startswith(f"{plain}/")]
@@ -170,10 +170,10 @@ def find_input(session: Session, objects: Objects, one: Input, tree_id: str, ope
     Raises CannotRun if the input is missing or does not have the hash that its entry states.
     """
     if one.url:
-        size = source.downloads.download(session.git, one, operation, session.settings).stat().st_size
+        size = source.downloads.download_input(session.git, one, operation, session.settings).stat().st_size
         return InputFile(one.path, size, one.sha256, one.url)
     tree = GitTree(objects, tree_id)
-    if not is_outside(one.path) and is_file(tree, one.path):
+    if not is_outside(one.path) and is_regular_file(tree, one.path):
         found = hash_in_git(session.git, tree, one.path)
     else:
         found = hash_on_disk(session.git, tree, one.path, operation)
@@ -213,7 +213,7 @@ def hash_on_disk(git: Git, tree: GitTree, path: str, operation: str) -> InputFil
     with Hashes(git) as hashes:
         if there.is_file():
             return InputFile(path, there.stat().st_size, hashes.of(there))
-        for file in files_below(there):
+        for file in walk_files(there):
             name = f"{path}/{file.relative_to(there)}"
             if name not in found and name not in of_source and not is_cache(os.fsencode(name)):
                 found[name] = InputFile(name, file.stat().st_size, hashes.of(file))
@@ -232,11 +232,11 @@ def hash_below(git: Git, tree: GitTree, directory: str) -> Iterator[InputFile]:
         path = f"{directory}/{name}"
         if tree.mode(path) == TREE:
             yield from hash_below(git, tree, path)
-        elif is_file(tree, path):
+        elif is_regular_file(tree, path):
             yield hash_in_git(git, tree, path)
 
 
-def files_below(place: Path) -> Iterator[Path]:
+def walk_files(place: Path) -> Iterator[Path]:
     """Yields the files in a directory and below it."""
     for directory, _, names in os.walk(place):
         yield from (Path(directory, name) for name in names if Path(directory, name).is_file())
@@ -247,7 +247,7 @@ class Hashes:
 
     def __init__(self, git: Git) -> None:
         self._path = git.state / "cache" / "hashes.json"
-        self._known = read_hashes(self._path)
+        self._known = load_hashes(self._path)
         self._new = False
 
     def __enter__(self) -> Hashes:
@@ -268,13 +268,13 @@ class Hashes:
         if known and known[0] == stamp:
             return str(known[1])
         with path.open("rb") as file:
-            found = digest(file)
+            found = hash_file(file)
         self._known[str(path)] = [stamp, found]
         self._new = True
         return found
 
 
-def digest(file: BinaryIO) -> str:
+def hash_file(file: BinaryIO) -> str:
     """Returns the SHA-256 of an open file in hex."""
     found = hashlib.sha256()
     while data := file.read(1 << 20):
@@ -282,7 +282,7 @@ def digest(file: BinaryIO) -> str:
     return found.hexdigest()
 
 
-def read_hashes(path: Path) -> dict[str, list[object]]:
+def load_hashes(path: Path) -> dict[str, list[object]]:
     """Returns the cached hashes; empty if the cache is missing or damaged."""
     try:
         found = json.loads(path.read_bytes())

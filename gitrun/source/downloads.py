@@ -34,11 +34,11 @@ HANDLERS = (
 """The schemes allowed: http, https and file. A server cannot redirect to ftp or data."""
 
 
-class Refused(Exception):
+class DownloadRefused(Exception):
     """A download that was given up. Its text is the reason."""
 
 
-def download(git: Git, one: Input, operation: str, settings: Settings) -> Path:
+def download_input(git: Git, one: Input, operation: str, settings: Settings) -> Path:
     """Returns the read-only file of the input, downloading it if it is not cached. Raises CannotRun."""
     target = cached_input(git, one.sha256)
     if target.is_file():
@@ -57,7 +57,7 @@ def download(git: Git, one: Input, operation: str, settings: Settings) -> Path:
         # many runs share this file, so no program may write to it
         fresh.chmod(0o444)
         fresh.replace(target)
-    except (OSError, Refused) as error:
+    except (OSError, DownloadRefused) as error:
         reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
         raise CannotRun(
             f"input {one.path} of {operation} cannot be downloaded from {hide_passwords(one.url)}: {reason}"
@@ -85,22 +85,24 @@ class Download(threading.Thread):
         if self.is_alive():
             # a thread cannot be killed; this one ends after its next read
             self._late = True
-            raise Refused(f"it takes longer than {self._seconds:g} s. To wait longer: git config gitrun.downloadTimeout 2h")
+            raise DownloadRefused(
+                f"it takes longer than {self._seconds:g} s. To wait longer: git config gitrun.downloadTimeout 2h"
+            )
         if self._wrong:
-            raise Refused(self._wrong)
+            raise DownloadRefused(self._wrong)
         return self._digest.hexdigest()
 
     def run(self) -> None:
         """Downloads, and keeps any error for `wait`."""
         try:
             self._download()
-        except Refused as error:
+        except DownloadRefused as error:
             self._wrong = str(error)
         except (OSError, HTTPException, ValueError) as error:  # a bad port or host is a ValueError
-            self._wrong = in_a_line(error)
+            self._wrong = format_reason(error)
 
     def _download(self) -> None:
-        require_file(self._url)
+        require_regular_file(self._url)
         # build_opener would add handlers for ftp and data
         opener = request.OpenerDirector()
         for handler in HANDLERS:
@@ -118,23 +120,23 @@ class Download(threading.Thread):
                 self._sink.write(piece)
         # http.client reports no error for a connection that ends early
         if size is not None and came < size:
-            raise Refused(f"the server sent {came:,} of {size:,} bytes")
+            raise DownloadRefused(f"the server sent {came:,} of {size:,} bytes")
 
     def _require_small(self, size: int) -> None:
         if size > self._most:
             most = limit_text(self._most)
-            raise Refused(f"it is larger than {most}. To allow more: git config gitrun.maxDownload 20g")
+            raise DownloadRefused(f"it is larger than {most}. To allow more: git config gitrun.maxDownload 20g")
 
 
-def require_file(url: str) -> None:
+def require_regular_file(url: str) -> None:
     """Raises Refused if the address is a device, a pipe or a directory: a device may never end."""
     parts = urlsplit(url)
     path = unquote(parts.path)
     if parts.scheme == "file" and os.path.exists(path) and not os.path.isfile(path):
-        raise Refused("it is no file")
+        raise DownloadRefused("it is no file")
 
 
-def in_a_line(error: Exception) -> str:
+def format_reason(error: Exception) -> str:
     """Returns the reason of an error as one safe line."""
     reason = error.reason if isinstance(error, URLError) and type(error) is URLError else error
     words = " ".join(str(reason).split()) or type(error).__name__

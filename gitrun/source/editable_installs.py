@@ -36,25 +36,25 @@ class Installs:
     unread: tuple[str, ...] = ()
 
 
-def installs_in(sites: Iterable[str], places: tuple[str, ...]) -> Installs:
+def find_installs(sites: Iterable[str], places: tuple[str, ...]) -> Installs:
     """Returns the editable installs in these site-packages directories that point to or below one of `places`."""
     roots: list[str] = []
     modules: list[tuple[str, str]] = []
     unread: list[str] = []
     for site in sites:
-        for kind, name, path in entries(site, places):
+        for kind, name, path in read_installs(site, places):
             if kind == "unread":
                 unread.append(path)
             elif not name:
                 roots.append(path)
-            elif root := root_of(name, path):
+            elif root := find_import_root(name, path):
                 roots.append(root)
             else:
                 modules.append((name, path))
     return Installs(tuple(dict.fromkeys(roots)), tuple(dict.fromkeys(modules)), tuple(dict.fromkeys(unread)))
 
 
-def entries(site: str, places: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
+def read_installs(site: str, places: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
     """Yields (kind, module, path) of each editable install in a directory.
 
     `kind` is "" or "unread". An empty `module` stands for everything in the directory `path`.
@@ -66,43 +66,43 @@ def entries(site: str, places: tuple[str, ...]) -> Iterator[tuple[str, str, str]
         return
     for entry in sorted(found, key=lambda entry: entry.name):
         if entry.name.endswith(".pth"):
-            yield from of_path_file(site, entry.path, places)
+            yield from read_path_file(site, entry.path, places)
         elif entry.name.endswith(".egg-link"):
-            yield from (("", "", path) for path in text_of(entry.path).splitlines()[:1] if is_at(path, places))
-        elif entry.is_symlink() and is_at(target := os.readlink(entry.path), places):
+            yield from (("", "", path) for path in read_source(entry.path).splitlines()[:1] if is_at_or_below(path, places))
+        elif entry.is_symlink() and is_at_or_below(target := os.readlink(entry.path), places):
             name, ending = os.path.splitext(entry.name)
             yield "", name if ending in {"", ".py"} else entry.name, target
 
 
-def of_path_file(site: str, file: str, places: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
+def read_path_file(site: str, file: str, places: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
     """Yields the entries of a .pth file: its paths, and the mappings of modules that it imports."""
-    for line in text_of(file).splitlines():
+    for line in read_source(file).splitlines():
         if line.startswith(("import ", "import\t")):
             for module in re.findall(LOADED, line):
                 # `import __editable___x_finder; ...`: site.py executes such lines, here they are only read
                 loader = os.path.join(site, *module.split(".")) + ".py"
-                yield from of_loader(loader, text_of(loader), places)
+                yield from read_loader(loader, read_source(loader), places)
         elif line.strip() and not line.startswith("#"):
             path = os.path.normpath(os.path.join(site, line.rstrip()))
-            if is_at(path, places):
+            if is_at_or_below(path, places):
                 # a tree of links to the files of the project (setuptools, editable_mode=strict)
                 yield "unread" if "/__editable__." in path else "", "", path
 
 
-def of_loader(file: str, text: str, places: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
+def read_loader(file: str, text: str, places: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
     """Yields the mappings in a module that a .pth file imports. If it has none of a known form, yields it as unread."""
     # a loader that does not mention the project maps other code
     if not any(place in text for place in places):
         return
     found = [(name, path) for _, name, _, path in re.findall(REDIRECTED, text)]
     for _, table in re.findall(MAPPED, text):
-        found += pairs(table)
+        found += read_mapping(table)
     if not found:
         yield "unread", "", file
-    yield from (("", name, path) for name, path in found if is_at(path, places))
+    yield from (("", name, path) for name, path in found if is_at_or_below(path, places))
 
 
-def pairs(table: str) -> list[tuple[str, str]]:
+def read_mapping(table: str) -> list[tuple[str, str]]:
     """Returns (module, path) pairs of a dict literal as setuptools writes it; empty if it is no such literal."""
     import ast
 
@@ -115,7 +115,7 @@ def pairs(table: str) -> list[tuple[str, str]]:
     return [(name, path) for name, paths in listed for path in paths if isinstance(name, str) and isinstance(path, str)]
 
 
-def root_of(module: str, path: str) -> str:
+def find_import_root(module: str, path: str) -> str:
     """Returns the directory from which the module at `path` is imported under its own name; empty if there is none."""
     for ending in ENDINGS:
         path = path.removesuffix(ending)
@@ -123,12 +123,12 @@ def root_of(module: str, path: str) -> str:
     return path.removesuffix(inner) if path.endswith(inner) else ""
 
 
-def is_at(path: str, places: tuple[str, ...]) -> bool:
+def is_at_or_below(path: str, places: tuple[str, ...]) -> bool:
     """Returns whether a path is, as text, one of the places or below one."""
     return any(path == place or path.startswith(place + "/") for place in places)
 
 
-def text_of(file: str) -> str:
+def read_source(file: str) -> str:
     """Returns the text of a file; empty if it cannot be read."""
     try:
         with open(file, encoding="utf-8", errors="surrogateescape") as opened:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from gitrun.model.encode import encode_table
 from gitrun.model.text import is_text
-from gitrun.model.tree import is_file
-from gitrun.source.interpreter import mtime, read_cache, write_cache
+from gitrun.model.tree import is_regular_file
+from gitrun.source.interpreter import get_mtime, read_cache, write_cache
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -41,24 +41,24 @@ DEVICE = r"(?m)^Model:\s*(.+?)\s*$"
 DRIVER = r"Kernel Module\D*([0-9][0-9.]+)"
 
 
-def env_toml(session: Session, python: Interpreter | None, locks: Locks) -> bytes:
+def encode_environment(session: Session, python: Interpreter | None, locks: Locks) -> bytes:
     """Returns the content of env.toml. `python` runs the attempt's script (None: it is no script)."""
     machine = os.uname()
-    packages = packages_of(python, session.git.state) if python else None
+    packages = list_packages(python, session.git.state) if python else None
     return encode_table({
         "platform": {"system": machine.sysname, "machine": machine.machine, "release": machine.release},
         "git": {"version": git_version(session)},
         "python": {"version": python.version, "implementation": python.implementation} if python else None,
-        "gpu": gpus() or None,
-        "variables": variables(session.git.environ, session.settings.record_env) or None,
+        "gpu": describe_gpus() or None,
+        "variables": select_variables(session.git.environ, session.settings.record_env) or None,
         "locks": dict(locks) or None,
-    }) + packages_toml(packages)  # fmt: skip
+    }) + encode_packages(packages)  # fmt: skip
 
 
-def lock_files(tree: Tree) -> Locks:
+def list_lock_files(tree: Tree) -> Locks:
     """Returns name and identity of each lock file at the top of a tree."""
     names = (name for name in tree.names("") if is_lock(name) and is_text(name))
-    return tuple((name, tree.identity(name)) for name in names if is_file(tree, name))
+    return tuple((name, tree.identity(name)) for name in names if is_regular_file(tree, name))
 
 
 def is_lock(name: str) -> bool:
@@ -66,7 +66,7 @@ def is_lock(name: str) -> bool:
     return name in LOCKS or (name.startswith(BEGIN) and name.endswith(END))
 
 
-def variables(environ: Mapping[str, str], wanted: Sequence[str]) -> dict[str, str]:
+def select_variables(environ: Mapping[str, str], wanted: Sequence[str]) -> dict[str, str]:
     """Returns the variables whose names match one of the patterns, values cut to LONGEST characters."""
     patterns = [pattern for pattern in wanted if any(sign in pattern for sign in "*?[")]
     names = sorted(name for name in environ if name in wanted or any(fnmatchcase(name, pattern) for pattern in patterns))
@@ -76,7 +76,7 @@ def variables(environ: Mapping[str, str], wanted: Sequence[str]) -> dict[str, st
 def git_version(session: Session) -> str:
     """Returns git's version, cached until the program changes."""
     program = shutil.which("git", path=session.git.environ.get("PATH")) or ""
-    now = [program, mtime(program)]
+    now = [program, get_mtime(program)]
     cache = session.git.state / "environment.json"
     known = read_cache(cache)
     if known.get("git_stamp") != now:
@@ -86,20 +86,20 @@ def git_version(session: Session) -> str:
     return str(known["git"])
 
 
-def packages_of(python: Interpreter, state: Path) -> dict[str, str]:
+def list_packages(python: Interpreter, state: Path) -> dict[str, str]:
     """Returns the installed distributions of a Python and their versions, cached until a directory changes."""
     cache = state / "environment.json"
-    now = [[path, mtime(path)] for path in python.paths]
+    now = [[path, get_mtime(path)] for path in python.paths]
     known = read_cache(cache)
     entry = known.get(python.executable)
     if not isinstance(entry, dict) or entry.get("stamp") != now or not isinstance(entry.get("packages"), dict):
-        entry = {"stamp": now, "packages": installed(python.paths)}
+        entry = {"stamp": now, "packages": find_installed(python.paths)}
         write_cache(cache, known | {python.executable: entry})
     packages: dict[str, str] = entry["packages"]
     return packages
 
 
-def installed(paths: Sequence[str]) -> dict[str, str]:
+def find_installed(paths: Sequence[str]) -> dict[str, str]:
     """Returns the distributions in these directories, sorted by normalized name (PEP 503). The first of a name wins."""
     found: dict[str, str] = {}
     for path in paths:
@@ -125,14 +125,14 @@ def distributions(path: str) -> Iterator[tuple[str, str]]:
         if dot and kind == "dist-info":
             name, _, version = stem.rpartition("-")
             if name:
-                yield name, version + origin(os.path.join(place, "direct_url.json"))
+                yield name, version + origin_suffix(os.path.join(place, "direct_url.json"))
         elif dot and kind == "egg-info":
             name, _, version = stem.partition("-")
-            version = version.partition("-")[0] or version_in(os.path.join(place, "PKG-INFO"))
+            version = version.partition("-")[0] or read_version(os.path.join(place, "PKG-INFO"))
             yield name, version if "site-packages" in path or "dist-packages" in path else f"{version} (editable)".lstrip()
 
 
-def origin(path: str) -> str:
+def origin_suffix(path: str) -> str:
     """Returns a suffix for distributions from no index: ` (editable)` or ` (git 1a2b3c4d)`.
 
     URLs are omitted, because they may hold secrets.
@@ -148,7 +148,7 @@ def origin(path: str) -> str:
         return ""
 
 
-def version_in(path: str) -> str:
+def read_version(path: str) -> str:
     """Returns the version in a PKG-INFO; empty if there is none."""
     try:
         with open(path, "rb") as file:
@@ -158,7 +158,7 @@ def version_in(path: str) -> str:
     return found[1].decode(errors="replace") if found else ""
 
 
-def packages_toml(packages: Mapping[str, str] | None) -> bytes:
+def encode_packages(packages: Mapping[str, str] | None) -> bytes:
     """Returns the table of packages. Plain names and versions take a fast path around the TOML writer."""
     if not packages:
         return b""
@@ -168,15 +168,19 @@ def packages_toml(packages: Mapping[str, str] | None) -> bytes:
     return ("\n[packages]\n" + "".join(f'{name} = "{version}"\n' for name, version in packages.items())).encode()
 
 
-def gpus(root: str = "/") -> dict[str, object]:
+def describe_gpus(root: str = "/") -> dict[str, object]:
     """Returns driver and devices of NVIDIA, or whether AMD is present, from kernel files. Starts no program."""
     # nvidia-smi and rocm-smi would slow down every start
     proc, found = os.path.join(root, "proc/driver/nvidia"), dict[str, object]()
     if os.path.isdir(proc):
-        driver = re.search(DRIVER, text_of(os.path.join(proc, "version")))
+        driver = re.search(DRIVER, read_kernel_file(os.path.join(proc, "version")))
         cards = os.path.join(proc, "gpus")
         slots = sorted(os.listdir(cards)) if os.path.isdir(cards) else []
-        models = [model[1] for slot in slots if (model := re.search(DEVICE, text_of(os.path.join(cards, slot, "information"))))]
+        models = [
+            model[1]
+            for slot in slots
+            if (model := re.search(DEVICE, read_kernel_file(os.path.join(cards, slot, "information"))))
+        ]
         found = {"driver": driver[1]} if driver else {}
         found |= {"devices": sorted(models)} if models else {}
     elif os.path.exists(os.path.join(root, "dev/nvidia0")):
@@ -187,7 +191,7 @@ def gpus(root: str = "/") -> dict[str, object]:
     return found
 
 
-def text_of(path: str) -> str:
+def read_kernel_file(path: str) -> str:
     """Returns the first 4096 bytes of a kernel file as text; empty if it cannot be read."""
     try:
         with open(path, "rb") as file:

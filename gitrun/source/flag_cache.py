@@ -46,7 +46,7 @@ class RecordedTree:
 
     def names(self, path: str, endings: tuple[str, ...] = NEAR) -> tuple[str, ...]:
         """Returns the names in a directory."""
-        self.answers[f"{path}/"] = fingerprint(self._tree, f"{path}/")
+        self.answers[f"{path}/"] = fingerprint_answer(self._tree, f"{path}/")
         return self._tree.names(path, endings)
 
     def identity(self, path: str) -> str:
@@ -55,7 +55,7 @@ class RecordedTree:
         return self.answers[path]
 
 
-def fingerprint(tree: Tree, question: str) -> str:
+def fingerprint_answer(tree: Tree, question: str) -> str:
     """Returns a file's identity, or a checksum of a directory's names if the path ends with `/`.
 
     Only names count for a directory: which modules exist decides how an import resolves. Only those that are looked for count,
@@ -68,21 +68,21 @@ def fingerprint(tree: Tree, question: str) -> str:
     return f"{zlib.crc32(names):08x}{zlib.adler32(names):08x}"
 
 
-def read_cached(tree: Tree, path: str, source: bytes, cache: Path | None) -> Script:
+def read_script_cached(tree: Tree, path: str, source: bytes, cache: Path | None) -> Script:
     """Returns the flags of the script at `path` of the tree, whose content is `source`. `cache` is a directory, if any."""
     # the path counts too: the same source imports other modules from another directory
     entry = cache / f"{tree.identity(path)}-{zlib.crc32(os.fsencode(path)):08x}" if cache else None
-    cached = recall(entry, tree) if entry else None
+    cached = load_script(entry, tree) if entry else None
     if cached:
         return cached
     recorded = RecordedTree(tree)
     script = read_script(source, path, recorded)
     if entry and not script.partial:  # an import could not be resolved in this tree, but may be in another
-        remember(entry, script, recorded.answers)
+        store_script(entry, script, recorded.answers)
     return script
 
 
-def recall(path: Path, tree: Tree) -> Script | None:
+def load_script(path: Path, tree: Tree) -> Script | None:
     """Returns the cached script if every file that it was read from is unchanged, else None."""
     try:
         checksum, _, text = path.read_bytes().partition(b"\n")
@@ -90,16 +90,16 @@ def recall(path: Path, tree: Tree) -> Script | None:
             return None
         found = json.loads(text)
         if found["format"] != FORMAT or any(
-            fingerprint(tree, question) != answer for question, answer in found["asked"].items()
+            fingerprint_answer(tree, question) != answer for question, answer in found["asked"].items()
         ):
             return None
-        return script_from(found["script"])
+        return decode_script(found["script"])
     # any damage of the cache means that the script is read again
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
-def remember(path: Path, script: Script, answers: Mapping[str, str]) -> None:
+def store_script(path: Path, script: Script, answers: Mapping[str, str]) -> None:
     """Caches a script that was read from these files. Ignores a full or read-only disk."""
     text = json.dumps({"format": FORMAT, "asked": answers, "script": asdict(script)}).encode()
     # written under another name first, so that readers never see half a file
@@ -114,27 +114,27 @@ def remember(path: Path, script: Script, answers: Mapping[str, str]) -> None:
         fresh.replace(path)
 
 
-def script_from(found: Mapping[str, Any]) -> Script:
-    """Returns the script that `remember` or the introspected program wrote as JSON. Raises KeyError, TypeError."""
+def decode_script(found: Mapping[str, Any]) -> Script:
+    """Returns the script that `store_script` or the introspected program wrote as JSON. Raises KeyError, TypeError."""
     groups = tuple(
-        Group(group["flag"], tuple(map(command_from, group["options"])), over=group["over"]) for group in found["groups"]
+        Group(group["flag"], tuple(map(decode_command, group["options"])), over=group["over"]) for group in found["groups"]
     )
     return Script(
-        tuple(map(flag_from, found["flags"])), found["style"], found["frontend"],
-        tuple(map(command_from, found["commands"])), groups, found["partial"], found.get("advice", ""),
+        tuple(map(decode_flag, found["flags"])), found["style"], found["frontend"],
+        tuple(map(decode_command, found["commands"])), groups, found["partial"], found.get("advice", ""),
         tuple(ParameterFile(**one) for one in found.get("files", ())), tuple(found.get("arguments", ())),
     )  # fmt: skip
 
 
-def command_from(found: Mapping[str, Any]) -> Command:
+def decode_command(found: Mapping[str, Any]) -> Command:
     """Returns a sub-command written as JSON."""
-    commands = tuple(map(command_from, found["commands"]))
+    commands = tuple(map(decode_command, found["commands"]))
     return Command(
-        found["name"], tuple(map(flag_from, found["flags"])), commands, tuple(found["aliases"]), found.get("partial", "")
+        found["name"], tuple(map(decode_flag, found["flags"])), commands, tuple(found["aliases"]), found.get("partial", "")
     )
 
 
-def flag_from(found: Mapping[str, Any]) -> Flag:
+def decode_flag(found: Mapping[str, Any]) -> Flag:
     """Returns a flag written as JSON."""
     return Flag(
         **{

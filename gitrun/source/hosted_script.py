@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gitrun.model.tree import is_file
+from gitrun.model.tree import is_regular_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,41 +74,41 @@ class Host:
         return any(flag.file and flag.name == name for flag in self.script.flags)
 
 
-def hosted_by(tree: Tree, words: Sequence[str], cwd: str) -> Hosted | None:
+def find_hosted(tree: Tree, words: Sequence[str], cwd: str) -> Hosted | None:
     """Returns the Python script of the tree that the words start; None if there is none or it is not certain."""
-    place = start_of(words)
+    place = find_start(words)
     if place is None or place >= len(words):
         return None
     if place and words[place - 1] == "-m":
         paths = module_paths(words[place], cwd)
-        found = next((path for path in paths if is_in(tree, path)), None)
+        found = next((path for path in paths if is_tree_file(tree, path)), None)
         return Hosted(place, found, is_module=True, host=words[0]) if found else None
     path = os.path.normpath(os.path.join(cwd, words[place]))
-    is_script = words[place].endswith(".py") and not os.path.isabs(words[place]) and is_in(tree, path)
+    is_script = words[place].endswith(".py") and not os.path.isabs(words[place]) and is_tree_file(tree, path)
     return Hosted(place, path, host=words[0]) if is_script else None
 
 
-def start_of(words: Sequence[str]) -> int | None:
+def find_start(words: Sequence[str]) -> int | None:
     """Returns the index of the word that names a script or, after `-m`, a module; None if the words run no Python."""
     if words and words[0].endswith(".py"):
         return 0
     name = os.path.basename(words[0]) if words else ""
     python = next((at for at, word in enumerate(words) if PYTHON_NAME.fullmatch(os.path.basename(word))), None)
     if python is not None and (python == 0 or name in WRAPPERS):
-        return behind_python(words, python + 1)
+        return skip_python_options(words, python + 1)
     if name in STARTERS or (name in SECOND and SECOND[name] in words[1:]):
         first = words.index(SECOND[name], 1) + 1 if name in SECOND else 1
-        return first_script(words, first)
+        return find_first_script(words, first)
     return None
 
 
-def behind_python(words: Sequence[str], at: int) -> int | None:
+def skip_python_options(words: Sequence[str], at: int) -> int | None:
     """Returns the index of the script or module among the arguments of Python, which start at `at`."""
     while at < len(words):
         word = words[at]
         if word == "-m":
             is_host = at + 1 < len(words) and words[at + 1] in HOSTS
-            return first_script(words, at + 2) if is_host else at + 1
+            return find_first_script(words, at + 2) if is_host else at + 1
         # code from the command line or stdin is not a script of the tree
         if word in {"-c", "-"}:
             return None
@@ -118,7 +118,7 @@ def behind_python(words: Sequence[str], at: int) -> int | None:
     return None
 
 
-def first_script(words: Sequence[str], first: int) -> int | None:
+def find_first_script(words: Sequence[str], first: int) -> int | None:
     """Returns the index of the first Python file. Only options and their values may precede it; else None."""
     before_is_option = False
     for at in range(first, len(words)):
@@ -140,14 +140,14 @@ def module_paths(name: str, cwd: str) -> list[str]:
     return [os.path.normpath(os.path.join(top, end)) for top in tops for end in ends]
 
 
-def is_in(tree: Tree, path: str) -> bool:
+def is_tree_file(tree: Tree, path: str) -> bool:
     """Returns whether the tree has a file at the path, which may lead out of the repository."""
-    return not os.path.isabs(path) and not path.startswith("../") and is_file(tree, path)
+    return not os.path.isabs(path) and not path.startswith("../") and is_regular_file(tree, path)
 
 
-def files_named(tree: Tree, words: Sequence[str], cwd: str) -> list[bytes]:
+def read_named_files(tree: Tree, words: Sequence[str], cwd: str) -> list[bytes]:
     """Returns the contents of the tree's files that the words name or that their program reads by default."""
     names = [*words, *(READ_BY.get(os.path.basename(words[0]), ()) if words else ())]
     paths = (os.path.normpath(os.path.join(cwd, word)) for word in names if word and not word.startswith("-"))
-    contents = (tree.read(path, LONGEST_NAMED) for path in dict.fromkeys(paths) if is_in(tree, path))
+    contents = (tree.read(path, LONGEST_NAMED) for path in dict.fromkeys(paths) if is_tree_file(tree, path))
     return [content for content in contents if content is not None]

@@ -42,7 +42,7 @@ class Interpreter:
     paths: tuple[str, ...]
 
 
-def find(wanted: str, environ: Mapping[str, str], directory: Path) -> str:
+def find_python(wanted: str, environ: Mapping[str, str], directory: Path) -> str:
     """Returns the path of the user's Python: the setting, `$VIRTUAL_ENV`, or PATH, in this order. Raises CannotRun."""
     if wanted:
         path = os.path.expanduser(wanted)
@@ -60,27 +60,27 @@ def find(wanted: str, environ: Mapping[str, str], directory: Path) -> str:
     raise CannotRun("there is no python on PATH", "git config gitrun.python /path/of/python")
 
 
-def describe(path: str, environ: Mapping[str, str], state: Path) -> Interpreter:
+def describe_python(path: str, environ: Mapping[str, str], state: Path) -> Interpreter:
     """Returns how the Python at `path` describes itself.
 
     The answer is cached until the program or an import directory changes. Raises CannotRun.
     """
     cache = state / "interpreters.json"
-    # PYTHONPATH is not installed code; `python_path` handles it separately
+    # PYTHONPATH is not installed code; `make_python_path` handles it separately
     environ = {key: value for key, value in environ.items() if key != "PYTHONPATH"}
     known = read_cache(cache)
     entry = known.get(path)
     with suppress(AttributeError, KeyError, TypeError):  # a damaged cache is as good as none
-        if entry and entry.get("stamp") == stamp(path, entry.get("paths", ()), environ):
+        if entry and entry.get("stamp") == fingerprint_python(path, entry.get("paths", ()), environ):
             return Interpreter(path, entry["executable"], entry["version"], entry["implementation"], tuple(entry["paths"]))
-    found = answer(path, capture_output((path, "-c", QUESTION), environ, state))
+    found = parse_description(path, capture_output((path, "-c", QUESTION), environ, state))
     # a shim such as pyenv's can start another Python next time
     if not is_shim(path):
-        write_cache(cache, known | {path: asdict(found) | {"stamp": stamp(path, found.paths, environ)}})
+        write_cache(cache, known | {path: asdict(found) | {"stamp": fingerprint_python(path, found.paths, environ)}})
     return found
 
 
-def answer(path: str, said: bytes) -> Interpreter:
+def parse_description(path: str, said: bytes) -> Interpreter:
     """Parses the answer to QUESTION, which is one line among other output of a Python. Raises CannotRun."""
     # sitecustomize and .pth files may print lines of their own
     line = next((line for line in said.splitlines() if line.startswith(b"gitrun ")), b"")
@@ -122,14 +122,14 @@ def is_shim(path: str) -> bool:
         return True
 
 
-def stamp(path: str, paths: object, environ: Mapping[str, str]) -> list[object]:
+def fingerprint_python(path: str, paths: object, environ: Mapping[str, str]) -> list[object]:
     """Returns a fingerprint of an answer: modification times of the program and its import directories, PYTHON* variables."""
     places = [path, os.path.realpath(path), *(paths if isinstance(paths, list | tuple) else ())]
     shaped = sorted(f"{key}={value}" for key, value in environ.items() if key.startswith("PYTHON"))
-    return [[mtime(place) for place in places], shaped]
+    return [[get_mtime(place) for place in places], shaped]
 
 
-def mtime(place: str) -> int:
+def get_mtime(place: str) -> int:
     """Returns the modification time of a path in nanoseconds; 0 if it is missing."""
     try:
         return os.stat(place).st_mtime_ns
@@ -137,17 +137,17 @@ def mtime(place: str) -> int:
         return 0
 
 
-def python_path(installed: Iterable[str], given: str, top: Path, slot: Path) -> str:
+def make_python_path(installed: Iterable[str], given: str, top: Path, slot: Path) -> str:
     """Returns PYTHONPATH for a program in `slot`, with paths into the working tree replaced by paths into the slot.
 
     `given` is the user's PYTHONPATH. It precedes the installed paths, as it does in the working tree.
     """
-    moved = [place for path in installed if (place := in_slot(path, top, slot)) and not is_environment(place, slot)]
+    moved = [place for path in installed if (place := map_to_slot(path, top, slot)) and not is_environment(place, slot)]
     asked = given.split(os.pathsep) if given else []
-    return os.pathsep.join(dict.fromkeys([*(in_slot(path, top, slot) or path for path in asked), *moved]))
+    return os.pathsep.join(dict.fromkeys([*(map_to_slot(path, top, slot) or path for path in asked), *moved]))
 
 
-def in_slot(path: str, top: Path, slot: Path) -> str | None:
+def map_to_slot(path: str, top: Path, slot: Path) -> str | None:
     """Returns the place in the slot for a path in the working tree, by any spelling, or in any slot; else None."""
     if not os.path.isabs(path):
         return None

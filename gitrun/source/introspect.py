@@ -14,7 +14,7 @@ from gitrun.git.trees import GitTree
 from gitrun.model.settings import read_settings
 from gitrun.process.run import capture_output
 from gitrun.source import interpreter
-from gitrun.source.flag_cache import DIRECTORY, recall, remember, script_from
+from gitrun.source.flag_cache import DIRECTORY, decode_script, load_script, store_script
 from gitrun.workspace.slots import lease
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ IDENTITY = ("-c", "user.name=gitrun", "-c", "user.email=gitrun@localhost")
 def ask_here(git: Git, tree: str, path: str) -> Script:
     """Calls `ask_script` with the user's Python. Editable installs of the working tree are imported from the checkout."""
     settings = read_settings(git.config)
-    return ask_script(git, tree, path, interpreter.find(settings.python, git.environ, git.worktree or git.git_dir))
+    return ask_script(git, tree, path, interpreter.find_python(settings.python, git.environ, git.worktree or git.git_dir))
 
 
 def ask_script(git: Git, tree: str, path: str, python: str, *, patience: float = PATIENCE) -> Script:
@@ -43,7 +43,7 @@ def ask_script(git: Git, tree: str, path: str, python: str, *, patience: float =
     tree = git.run("rev-parse", "--verify", f"{tree}^{{tree}}").decode().strip()
     place = git.state / DIRECTORY / f"{tree}-{zlib.crc32(f'{path} {python}'.encode(errors='surrogateescape')):08x}"
     with Objects(git) as objects:
-        cached = recall(place, GitTree(objects, tree))
+        cached = load_script(place, GitTree(objects, tree))
     if cached:
         return cached
     # no ref points to this commit, so git gc will remove it
@@ -51,8 +51,8 @@ def ask_script(git: Git, tree: str, path: str, python: str, *, patience: float =
     with lease(git, commit, "") as slot:
         out = slot.directory / "asked.json"
         out.unlink(missing_ok=True)
-        described = interpreter.describe(python, git.environ, git.state)
-        paths = interpreter.python_path(
+        described = interpreter.describe_python(python, git.environ, git.state)
+        paths = interpreter.make_python_path(
             described.paths, git.environ.get("PYTHONPATH", ""), git.worktree or slot.tree, slot.tree
         )
         # no bytecode, so that the checkout stays as git wrote it
@@ -66,19 +66,19 @@ def ask_script(git: Git, tree: str, path: str, python: str, *, patience: float =
             capture_output((python, str(ASKER), str(out), path), variables, slot.tree, patience)
         except CannotRun as error:
             raise CannotRun(f"'{path}' could not be asked for its flags: {error.message}", HINT) from error
-        script = answer_in(out, path)
-    remember(place, script, {})
+        script = read_answer(out, path)
+    store_script(place, script, {})
     return script
 
 
 HINT = 'take flags = "import" out of its entry, or say its flags there'
 
 
-def answer_in(out: Path, path: str) -> Script:
+def read_answer(out: Path, path: str) -> Script:
     """Returns the script that the program described in the file `out`. Raises CannotRun if there is no valid answer."""
     try:
         found = json.loads(out.read_bytes())
-        return script_from({"style": "args", "groups": [], "partial": "", **found})
+        return decode_script({"style": "args", "groups": [], "partial": "", **found})
     except FileNotFoundError as error:
         raise CannotRun(f"'{path}' ended without reading its command line", HINT) from error
     except (OSError, ValueError, KeyError, TypeError) as error:

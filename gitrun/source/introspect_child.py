@@ -28,16 +28,16 @@ KINDS = {int: "int", float: "float", str: "str", None: "str"}
 OUT = []  # type: list[str]
 
 
-def plain(value: "Any") -> "Any":
+def jsonable(value: "Any") -> "Any":
     """Returns the value if JSON can hold it, else None. Tuples become lists."""
     if isinstance(value, (list, tuple)):
-        items = [plain(item) for item in value]
+        items = [jsonable(item) for item in value]
         # half a list would be a wrong default
         return None if None in items else items
     return value if isinstance(value, (bool, int, float, str)) else None
 
 
-def answer(frontend: str, flags: "list[Any]", commands: "list[Any]") -> "NoReturn":
+def write_answer(frontend: str, flags: "list[Any]", commands: "list[Any]") -> "NoReturn":
     """Writes the answer to OUT and ends the process at once, without exit handlers of the program."""
     with open(OUT[0], "w", encoding="utf-8") as file:
         json.dump({"frontend": frontend, "flags": flags, "commands": commands}, file)
@@ -45,7 +45,7 @@ def answer(frontend: str, flags: "list[Any]", commands: "list[Any]") -> "NoRetur
     os._exit(0)
 
 
-def flag(name: str, **given: "Any") -> "dict[str, Any]":
+def make_flag(name: str, **given: "Any") -> "dict[str, Any]":
     """Returns a flag as JSON. Fields that are not given get their defaults."""
     usual: dict[str, Any] = {
         "name": name,
@@ -60,21 +60,21 @@ def flag(name: str, **given: "Any") -> "dict[str, Any]":
     return dict({**usual, "required": False, "words": []}, **given)
 
 
-def of_parser(parser: "Any") -> "tuple[list[Any], list[Any]]":
+def read_parser(parser: "Any") -> "tuple[list[Any], list[Any]]":
     """Returns the flags and the sub-commands of an argparse parser."""
     flags, commands = [], []
     for action in parser._actions:  # noqa: SLF001 - argparse has no other way
         kind = type(action).__name__
         if kind == "_SubParsersAction":
             for name, child in action.choices.items():
-                inner, more = of_parser(child)
+                inner, more = read_parser(child)
                 commands.append({"name": name, "flags": inner, "commands": more, "aliases": []})
         elif kind not in NO_FLAG:
-            flags.append(of_action(action, ACTIONS.get(kind, "custom")))
+            flags.append(read_action(action, ACTIONS.get(kind, "custom")))
     return flags, commands
 
 
-def of_action(action: "Any", does: str) -> "dict[str, Any]":
+def read_action(action: "Any", does: str) -> "dict[str, Any]":
     """Returns the flag of an argparse action; `does` becomes its `action`."""
     options = action.option_strings
     option = next((text for text in options if text.startswith("--")), options[0] if options else "")
@@ -86,12 +86,14 @@ def of_action(action: "Any", does: str) -> "dict[str, Any]":
     switch = does in ("store_true", "store_false", "boolean_optional") or action.type is bool
     kind = "bool" if switch else "int" if does == "count" else "list" if many else KINDS.get(action.type, "any")
     if does == "const":
-        return flag(action.dest, default=plain(action.default), choices=[plain(action.const)], words=[option], action=does)
+        return make_flag(
+            action.dest, default=jsonable(action.default), choices=[jsonable(action.const)], words=[option], action=does
+        )
     # choices may be values that JSON cannot hold, such as members of an enum
-    choices = [plain(choice) for choice in action.choices or ()]
-    return flag(
+    choices = [jsonable(choice) for choice in action.choices or ()]
+    return make_flag(
         option.lstrip("-") or action.dest,
-        default=None if action.default is argparse.SUPPRESS else plain(action.default),
+        default=None if action.default is argparse.SUPPRESS else jsonable(action.default),
         kind=kind,
         choices=[] if None in choices else choices,
         help=action.help if isinstance(action.help, str) and action.help is not argparse.SUPPRESS else "",
@@ -104,19 +106,19 @@ def of_action(action: "Any", does: str) -> "dict[str, Any]":
     )
 
 
-def of_command(command: "Any") -> "tuple[list[Any], list[Any]]":
+def read_command(command: "Any") -> "tuple[list[Any], list[Any]]":
     """Returns the flags and the sub-commands of a click command."""
     # eager options such as --help and --version end the program and are no flags
-    flags = joined(of_param(param) for param in command.params if not getattr(param, "is_eager", False))
+    flags = merge_options(read_param(param) for param in command.params if not getattr(param, "is_eager", False))
     inner = getattr(command, "commands", {})
     commands = []
     for name, child in inner.items():
-        own, more = of_command(child)
+        own, more = read_command(child)
         commands.append({"name": name, "flags": own, "commands": more, "aliases": []})
     return flags, commands
 
 
-def joined(flags: "Any") -> "list[Any]":
+def merge_options(flags: "Any") -> "list[Any]":
     """Merges options that set one click parameter to different values into a single flag."""
     found: dict[str, Any] = {}
     for one in flags:
@@ -128,22 +130,22 @@ def joined(flags: "Any") -> "list[Any]":
     return list(found.values())
 
 
-def of_value(param: "Any", option: str, default: "Any") -> "dict[str, Any]":
+def make_value_flag(param: "Any", option: str, default: "Any") -> "dict[str, Any]":
     """Returns the flag of a click option with a fixed value, such as `--upper` with `flag_value="upper"`."""
-    value = plain(param.flag_value)
+    value = jsonable(param.flag_value)
     # click marks the default among options of one parameter with `default=True`
     if isinstance(default, bool):
         default = value if default else None
     more = {"help": getattr(param, "help", "") or "", "option": option, "words": [option]}
-    return flag(param.name, default=default, choices=[value], action="const", **more)
+    return make_flag(param.name, default=default, choices=[value], action="const", **more)
 
 
-def kind_of(param: "Any") -> "tuple[str, list[Any]]":
+def get_click_kind(param: "Any") -> "tuple[str, list[Any]]":
     """Returns the kind and the choices of a click parameter."""
     hint = getattr(getattr(param, "type_descriptor", None), "annotation", None)
     if not hasattr(param, "type"):  # typer 0.29 no longer uses click's types
         members = list(hint) if isinstance(hint, type) and issubclass(hint, enum.Enum) else []
-        return "bool" if hint is bool else KINDS.get(hint, "any"), [plain(member.value) for member in members]
+        return "bool" if hint is bool else KINDS.get(hint, "any"), [jsonable(member.value) for member in members]
     kinds = {
         "integer": "int",
         "float": "float",
@@ -157,11 +159,11 @@ def kind_of(param: "Any") -> "tuple[str, list[Any]]":
     ]
 
 
-def of_param(param: "Any") -> "dict[str, Any]":
+def read_param(param: "Any") -> "dict[str, Any]":
     """Returns the flag of a click parameter."""
-    default = plain(param.default() if callable(param.default) else getattr(param.default, "value", param.default))
+    default = jsonable(param.default() if callable(param.default) else getattr(param.default, "value", param.default))
     many = bool(getattr(param, "multiple", False)) or param.nargs != 1
-    kind, choices = kind_of(param)
+    kind, choices = get_click_kind(param)
     kind = "list" if many else kind
     spelled = [text for text in param.opts if text.startswith("-")]
     option = next((text for text in spelled if text.startswith("--")), spelled[0] if spelled else "")
@@ -169,19 +171,19 @@ def of_param(param: "Any") -> "dict[str, Any]":
     more = {"choices": choices, "help": getattr(param, "help", "") or "", "option": option, "many": many, "size": size}
     more["aliases"] = [text for text in spelled if text != option]
     if not option:
-        return flag(param.name, default=default, kind=kind, **dict(more, action="positional"))
+        return make_flag(param.name, default=default, kind=kind, **dict(more, action="positional"))
     if getattr(param, "count", False):
-        return flag(option.lstrip("-"), default=default or 0, kind="int", **dict(more, action="times"))
-    if getattr(param, "is_flag", False) and kind != "bool" and not many and plain(param.flag_value) is not None:
-        return of_value(param, option, default)
+        return make_flag(option.lstrip("-"), default=default or 0, kind="int", **dict(more, action="times"))
+    if getattr(param, "is_flag", False) and kind != "bool" and not many and jsonable(param.flag_value) is not None:
+        return make_value_flag(param, option, default)
     if getattr(param, "is_flag", False) and kind == "bool":
         words = list(param.secondary_opts[:1])
-        return flag(option.lstrip("-"), default=bool(default), kind="bool", **dict(more, action="switch", words=words))
+        return make_flag(option.lstrip("-"), default=bool(default), kind="bool", **dict(more, action="switch", words=words))
     action = "repeat" if getattr(param, "multiple", False) else "titled" if kind == "bool" else "any_order"
-    return flag(option.lstrip("-"), default=default, kind=kind, required=param.required, **dict(more, action=action))
+    return make_flag(option.lstrip("-"), default=default, kind=kind, required=param.required, **dict(more, action=action))
 
 
-def of_absl(flags: "Any") -> "list[Any]":
+def read_absl_flags(flags: "Any") -> "list[Any]":
     """Returns the absl flags that the program itself defines, without those of the modules it imports."""
     kinds = {"int": "int", "float": "float", "bool": "bool", "string": "str", "string enum": "str"}
     found = []
@@ -190,21 +192,23 @@ def of_absl(flags: "Any") -> "list[Any]":
         choices = list(getattr(item.parser, "enum_values", None) or [])
         action = "separated" if kind == "comma separated list of strings" else "equals"
         given = {"choices": choices, "help": item.help or "", "option": "--" + item.name, "action": action, "many": many}
-        found.append(flag(item.name, default=plain(item.default), kind="list" if many else kinds.get(kind, "any"), **given))
+        found.append(
+            make_flag(item.name, default=jsonable(item.default), kind="list" if many else kinds.get(kind, "any"), **given)
+        )
     return found
 
 
-def patch() -> None:
+def patch_parsers() -> None:
     """Replaces the functions that parse the command line by functions that write the answer."""
 
     def parse(self: "Any", *_: "Any", **__: "Any") -> "NoReturn":
-        answer("argparse", *of_parser(self))
+        write_answer("argparse", *read_parser(self))
 
     def main(self: "Any", *_: "Any", **__: "Any") -> "NoReturn":
-        answer("click", *of_command(self))
+        write_answer("click", *read_command(self))
 
     def run(*_: "Any", **__: "Any") -> "NoReturn":
-        answer("absl", of_absl(sys.modules["absl.flags"].FLAGS), [])
+        write_answer("absl", read_absl_flags(sys.modules["absl.flags"].FLAGS), [])
 
     argparse.ArgumentParser.parse_known_args = parse  # type: ignore[method-assign]
     # click's groups and typer's classes can have a `main` of their own, so each class is patched
@@ -225,5 +229,5 @@ if __name__ == "__main__":
     sys.argv[:] = sys.argv[2:]
     # as python itself sets it when it runs a script
     sys.path[0] = os.path.dirname(os.path.realpath(sys.argv[0]))
-    patch()
+    patch_parsers()
     runpy.run_path(sys.argv[0], run_name="__main__")

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from gitrun.errors import CannotRun
 from gitrun.model.toml import load_toml
 from gitrun.process.run import capture_output
-from gitrun.source.interpreter import mtime, read_cache, write_cache
-from gitrun.source.prefixes import is_environment, names_in, sites_of
+from gitrun.source.interpreter import get_mtime, read_cache, write_cache
+from gitrun.source.prefixes import is_environment, list_names, site_directories
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -46,7 +46,7 @@ class Project:
 
 
 @dataclass(frozen=True, slots=True)
-class Handed:
+class LauncherHelp:
     """Instructions for a launcher: variables to set and to remove, the prefix of an environment, a message to print.
 
     OWN in a variable stands for the directory of the run's own environments. `made` is one to create there first.
@@ -59,20 +59,20 @@ class Handed:
     made: str = ""
 
 
-def hand_over(words: list[str], environ: Mapping[str, str], project: Project, *, is_script: bool) -> Handed:
+def help_launchers(words: list[str], environ: Mapping[str, str], project: Project, *, is_script: bool) -> LauncherHelp:
     """Returns what makes each launcher that a command may start use the user's environment. Raises CannotRun."""
     launcher = os.path.basename(words[0]) if words else ""
     # searched as bytes: parsing TOML would cost more time at each start
-    text = b"".join(read(os.path.join(directory, "pyproject.toml")) for directory in project.directories)
-    found = [handed for handed in (for_uv(launcher, words, environ, project, text), for_pixi(project)) if handed]
-    if launcher == "pdm" or b"[tool.pdm" in text or b"pdm.backend" in text or at(project, "pdm.lock"):
-        found.append(for_pdm(launcher, words, project))
-    if launcher == "poetry" or (not is_script and (b"poetry" in text or at(project, "poetry.lock"))):
-        found.append(for_poetry(launcher, words, environ, project))
-    if launcher == "hatch" or b"[tool.hatch.env" in text or at(project, "hatch.toml"):
+    text = b"".join(read_start(os.path.join(directory, "pyproject.toml")) for directory in project.directories)
+    found = [handed for handed in (help_uv(launcher, words, environ, project, text), help_pixi(project)) if handed]
+    if launcher == "pdm" or b"[tool.pdm" in text or b"pdm.backend" in text or has_file(project, "pdm.lock"):
+        found.append(help_pdm(launcher, words, project))
+    if launcher == "poetry" or (not is_script and (b"poetry" in text or has_file(project, "poetry.lock"))):
+        found.append(help_poetry(launcher, words, environ, project))
+    if launcher == "hatch" or b"[tool.hatch.env" in text or has_file(project, "hatch.toml"):
         # hatch reinstalls the project if the environment was made for another path
-        found.append(Handed({"HATCH_DATA_DIR": f"{OWN}/hatch"}))
-    return Handed(
+        found.append(LauncherHelp({"HATCH_DATA_DIR": f"{OWN}/hatch"}))
+    return LauncherHelp(
         {name: value for handed in found for name, value in handed.variables.items()},
         tuple(name for handed in found for name in handed.dropped),
         next((handed.prefix for handed in found if handed.prefix), ""),
@@ -81,7 +81,7 @@ def hand_over(words: list[str], environ: Mapping[str, str], project: Project, *,
     )
 
 
-def variables_of(handed: Handed, environ: Mapping[str, str], own: Path) -> dict[str, str]:
+def choose_variables(handed: LauncherHelp, environ: Mapping[str, str], own: Path) -> dict[str, str]:
     """Returns the variables to set, with `own` for OWN. Creates the environment in `made`. Raises CannotRun."""
     made = handed.made.replace(OWN, str(own))
     python = shutil.which("python3", path=environ.get("PATH"))
@@ -90,63 +90,63 @@ def variables_of(handed: Handed, environ: Mapping[str, str], own: Path) -> dict[
     return {name: value.replace(OWN, str(own)) for name, value in handed.variables.items()}
 
 
-def for_uv(launcher: str, words: list[str], environ: Mapping[str, str], project: Project, text: bytes) -> Handed | None:
+def help_uv(launcher: str, words: list[str], environ: Mapping[str, str], project: Project, text: bytes) -> LauncherHelp | None:
     """Returns UV_PROJECT_ENVIRONMENT, with UV_NO_SYNC if the environment is the user's; None if uv is not in use."""
-    if launcher != "uv" and not text and not at(project, ".venv"):
+    if launcher != "uv" and not text and not has_file(project, ".venv"):
         return None
     # without this, uv would create `.venv` in the workspace
     own = {"UV_PROJECT_ENVIRONMENT": f"{OWN}/uv"}
-    if launcher == "uv" and writes(words):
-        return Handed(own, ("UV_NO_SYNC",), notice=notice_of(words))
+    if launcher == "uv" and changes_environment(words):
+        return LauncherHelp(own, ("UV_NO_SYNC",), notice=launcher_notice(words))
     # relative to the project, as uv reads it
     typed = environ.get("UV_PROJECT_ENVIRONMENT", "")
     places = [os.path.join(directory, typed or ".venv") for directory in project.directories]
     if place := next(filter(is_environment, places), ""):
-        return Handed({"UV_PROJECT_ENVIRONMENT": place, "UV_NO_SYNC": "1"}, prefix=place)
+        return LauncherHelp({"UV_PROJECT_ENVIRONMENT": place, "UV_NO_SYNC": "1"}, prefix=place)
     if "--active" in words and is_environment(environ.get("VIRTUAL_ENV", "")):
-        return Handed({"UV_NO_SYNC": "1"})
-    return Handed(own, notice=notice_of(words) if launcher == "uv" and b"[project]" in text else "")
+        return LauncherHelp({"UV_NO_SYNC": "1"})
+    return LauncherHelp(own, notice=launcher_notice(words) if launcher == "uv" and b"[project]" in text else "")
 
 
-def for_pixi(project: Project) -> Handed | None:
+def help_pixi(project: Project) -> LauncherHelp | None:
     """Returns PIXI_FROZEN, so that pixi does not update the lock file; None if pixi is not in use."""
-    return Handed({"PIXI_FROZEN": "true"}) if at(project, ".pixi") else None
+    return LauncherHelp({"PIXI_FROZEN": "true"}) if has_file(project, ".pixi") else None
 
 
-def for_pdm(launcher: str, words: list[str], project: Project) -> Handed:
+def help_pdm(launcher: str, words: list[str], project: Project) -> LauncherHelp:
     """Returns PDM_PYTHON, which takes precedence over the interpreter noted in `.pdm-python`."""
-    if not (launcher == "pdm" and writes(words)):
+    if not (launcher == "pdm" and changes_environment(words)):
         for directory in project.directories:
-            noted = os.fsdecode(read(os.path.join(directory, ".pdm-python"))).strip()
+            noted = os.fsdecode(read_start(os.path.join(directory, ".pdm-python"))).strip()
             for python in (noted, os.path.join(directory, ".venv", "bin", "python")):
                 if os.path.isabs(python) and os.access(python, os.X_OK):
-                    return Handed({"PDM_PYTHON": python}, prefix=os.path.dirname(os.path.dirname(python)))
+                    return LauncherHelp({"PDM_PYTHON": python}, prefix=os.path.dirname(os.path.dirname(python)))
     if launcher != "pdm":
-        return Handed({})
+        return LauncherHelp({})
     # pdm creates environments only in the project or in its own data, so it gets the interpreter of one made here
-    return Handed({"PDM_PYTHON": f"{OWN}/pdm/bin/python"}, notice=notice_of(words), made=f"{OWN}/pdm")
+    return LauncherHelp({"PDM_PYTHON": f"{OWN}/pdm/bin/python"}, notice=launcher_notice(words), made=f"{OWN}/pdm")
 
 
-def for_poetry(launcher: str, words: list[str], environ: Mapping[str, str], project: Project) -> Handed:
+def help_poetry(launcher: str, words: list[str], environ: Mapping[str, str], project: Project) -> LauncherHelp:
     """Returns VIRTUAL_ENV, which poetry uses as the project's environment."""
     own = {"POETRY_VIRTUALENVS_PATH": f"{OWN}/poetry", "POETRY_VIRTUALENVS_IN_PROJECT": "false"}
-    if launcher == "poetry" and writes(words):
-        return Handed(own, ("VIRTUAL_ENV",), notice=notice_of(words))
+    if launcher == "poetry" and changes_environment(words):
+        return LauncherHelp(own, ("VIRTUAL_ENV",), notice=launcher_notice(words))
     if environ.get("VIRTUAL_ENV"):
-        return Handed({})
+        return LauncherHelp({})
     for directory in project.directories:
         if is_environment(place := os.path.join(directory, ".venv")):
-            return Handed({"VIRTUAL_ENV": place}, prefix=place)
-    place = answer("poetry", ("env", "info", "--path"), environ, project, anew=launcher == "poetry")
+            return LauncherHelp({"VIRTUAL_ENV": place}, prefix=place)
+    place = ask_launcher("poetry", ("env", "info", "--path"), environ, project, anew=launcher == "poetry")
     if is_environment(place):
-        return Handed({"VIRTUAL_ENV": place}, prefix=place)
-    return Handed(own, notice=notice_of(words) if launcher == "poetry" and not place else "")
+        return LauncherHelp({"VIRTUAL_ENV": place}, prefix=place)
+    return LauncherHelp(own, notice=launcher_notice(words) if launcher == "poetry" and not place else "")
 
 
-def notice_of(words: list[str]) -> str:
+def launcher_notice(words: list[str]) -> str:
     """Returns the message for a command of a launcher that gets an environment of the run's own."""
     launcher = os.path.basename(words[0])
-    if writes(words):
+    if changes_environment(words):
         typed = " ".join(words)
         return f"note: '{typed}' writes to an environment of this run alone. To change yours: {typed}, without git run"
     return (
@@ -155,14 +155,14 @@ def notice_of(words: list[str]) -> str:
     )
 
 
-def writes(words: list[str]) -> bool:
+def changes_environment(words: list[str]) -> bool:
     """Returns whether the command of a launcher exists to change the environment."""
     # `poetry run sync` runs a program named sync
     before = words[1 : words.index("run")] if "run" in words else words[1:]
     return not WRITES[os.path.basename(words[0])].isdisjoint(before)
 
 
-def answer(launcher: str, question: tuple[str, ...], environ: Mapping[str, str], project: Project, *, anew: bool) -> str:
+def ask_launcher(launcher: str, question: tuple[str, ...], environ: Mapping[str, str], project: Project, *, anew: bool) -> str:
     """Returns the environment that a launcher reports in the working tree; empty if there is none.
 
     The answer is cached until a file that the launcher reads changes. With `anew` a cached empty answer is ignored.
@@ -177,7 +177,7 @@ def answer(launcher: str, question: tuple[str, ...], environ: Mapping[str, str],
     key, known = " ".join((here, launcher, *question)), read_cache(cache)
     entry = known.get(key)
     place = str(entry.get("path", "")) if isinstance(entry, dict) else ""
-    now = stamp_of(place, looked_at)
+    now = stamp_launcher(place, looked_at)
     if isinstance(entry, dict) and entry.get("stamp") == now and (is_environment(place) or not (place or anew)):
         return place
     try:
@@ -189,7 +189,7 @@ def answer(launcher: str, question: tuple[str, ...], environ: Mapping[str, str],
     except CannotRun:
         place = ""
     place = place if is_environment(place) else ""
-    write_cache(cache, known | {key: {"path": place, "stamp": stamp_of(place, looked_at)}})
+    write_cache(cache, known | {key: {"path": place, "stamp": stamp_launcher(place, looked_at)}})
     return place
 
 
@@ -198,36 +198,39 @@ def lacks_packages(prefix: str, directories: Iterable[str]) -> bool:
 
     Requirements with a marker are not checked: they may be for another platform.
     """
-    text = next(filter(None, (read(os.path.join(directory, "pyproject.toml")) for directory in directories)), b"")
+    text = next(filter(None, (read_start(os.path.join(directory, "pyproject.toml")) for directory in directories)), b"")
     try:
         project = load_toml(text.decode()).get("project")
     except (ValueError, RecursionError):
         return False
     listed = project.get("dependencies") if isinstance(project, dict) else None
     required = [one for one in listed if isinstance(one, str) and ";" not in one] if isinstance(listed, list) else []
-    names = {normal(match[0]) for one in required if (match := re.match(r"[A-Za-z0-9][\w.-]*", one.strip()))}
+    names = {normalize_name(match[0]) for one in required if (match := re.match(r"[A-Za-z0-9][\w.-]*", one.strip()))}
     there = {
-        normal(name.rpartition(".")[0].split("-")[0]) for site in sites_of(prefix) for name in names_in(site) if "info" in name
+        normalize_name(name.rpartition(".")[0].split("-")[0])
+        for site in site_directories(prefix)
+        for name in list_names(site)
+        if "info" in name
     }
     return bool(names - there)
 
 
-def normal(name: str) -> str:
+def normalize_name(name: str) -> str:
     """Returns the normalized name of a package (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def stamp_of(place: str, looked_at: list[str]) -> list[int]:
+def stamp_launcher(place: str, looked_at: list[str]) -> list[int]:
     """Returns the modification times of what an answer depends on. In `envs.toml` poetry notes the chosen environment."""
-    return [mtime(file) for file in (*looked_at, os.path.join(os.path.dirname(place), "envs.toml") if place else "")]
+    return [get_mtime(file) for file in (*looked_at, os.path.join(os.path.dirname(place), "envs.toml") if place else "")]
 
 
-def at(project: Project, name: str) -> bool:
+def has_file(project: Project, name: str) -> bool:
     """Returns whether a directory of the project contains this name."""
     return any(os.path.lexists(os.path.join(directory, name)) for directory in project.directories)
 
 
-def read(file: str) -> bytes:
+def read_start(file: str) -> bytes:
     """Returns the first MiB of a file; empty if it cannot be read."""
     try:
         with open(file, "rb") as opened:

@@ -11,8 +11,8 @@ from gitrun.errors import BadRun, CannotRun, UsageError
 from gitrun.model.plan import GITRUN, PYPROJECT
 from gitrun.model.run import COMMAND, INTERPRETERS, NOTEBOOK, PROGRAM, SCRIPT, STEPS, short_id, words_start
 from gitrun.model.text import is_text, safe_text
-from gitrun.model.tree import EXECUTABLE, REGULAR, is_file
-from gitrun.source.hosted_script import is_in, module_paths
+from gitrun.model.tree import EXECUTABLE, REGULAR, is_regular_file
+from gitrun.source.hosted_script import is_tree_file, module_paths
 from gitrun.source.suggestions import explain_missing
 from gitrun.source.typed_paths import below_top
 
@@ -136,7 +136,7 @@ def with_module_path(tree: SourceTree, operation: Operation) -> Operation:
     if operation.kind != SCRIPT or operation.command[1:2] != ("-m",):
         return operation
     paths = module_paths(operation.command[2], operation.cwd)
-    return replace(operation, path=next((path for path in paths if is_in(tree, path)), ""))
+    return replace(operation, path=next((path for path in paths if is_tree_file(tree, path)), ""))
 
 
 def program_words(typed: str, mode: str | None) -> tuple[str, ...] | None:
@@ -157,7 +157,7 @@ def definition_of(tree: SourceTree, name: str) -> Definition | None:
     gitrun.toml is searched before pyproject.toml.
     """
     for file in (GITRUN, PYPROJECT):
-        if is_file(tree, file):
+        if is_regular_file(tree, file):
             found = source.project_file.read_definitions(tree.read(file) or b"", file, name).get(name)
             if found:
                 return found
@@ -201,7 +201,7 @@ def notebook_operation(tree: SourceTree, name: str, path: str, words: tuple[str,
 
 def read_notebook_at(tree: SourceTree, path: str) -> Notebook:
     """Reads the notebook at a path of the tree. Raises UsageError, CannotRun."""
-    if not is_file(tree, path):
+    if not is_regular_file(tree, path):
         raise CannotRun(f"there is no '{path}' in this source")
     data = tree.read(path)
     if data is None:

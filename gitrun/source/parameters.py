@@ -83,7 +83,9 @@ def values_to_write(flags: Mapping[str, Value], script: Script | None) -> dict[s
         return {}
 
     own = {
-        path: source.config_files.changed({flag.name: flags[flag.name] for flag in found if flag.name in flags}, tuple(found))
+        path: source.config_files.find_changes(
+            {flag.name: flags[flag.name] for flag in found if flag.name in flags}, tuple(found)
+        )
         for path, found in by_path.items()
     }
     return {path: values for path, values in own.items() if values}

@@ -30,13 +30,13 @@ from gitrun.source.reach import (
     Route,
     environment_note,
     find_host,
+    find_lost_flags,
+    find_unread_flags,
+    flag_variable,
     is_routed,
-    lost_flags,
-    other_way,
     require_reach,
-    route_of,
-    unread_flags,
-    variable_of,
+    route_flags,
+    suggest_other_way,
 )
 from gitrun.source.typed_paths import below_top
 
@@ -121,7 +121,7 @@ def plan_start(git: Git, tree: SourceTree, request: Request, origin: PlanOrigin)
     refuse_contradictions(call)
     flags = Flags(default_values(call.declared.flags or ())).put(call.from_words | call.typed)
     params = new_params(git, request, origin.stamp)
-    lost = lost_flags(tree, call.operation, call.declared, flags)
+    lost = find_lost_flags(tree, call.operation, call.declared, flags)
     require_reach(call.operation, call.declared, lost, flags)
     plan = make_plan(tree, call, flags, params, origin)
     return replace(plan, given=call.given)
@@ -148,7 +148,7 @@ def plan_restart(
         before = resolve_restart(own_tree, last, basis).with_values(last.flags)
         flags, gone = move_flags(flags, before, declared, force=params.force_flags)
     flags = flags.put(call.typed)
-    lost = lost_flags(tree, call.operation, call.declared, flags)
+    lost = find_lost_flags(tree, call.operation, call.declared, flags)
     require_reach(call.operation, call.declared, [name for name in lost if name in call.typed], flags)
     flags, gone = flags.put(dict.fromkeys(lost)), (*gone, *lost)
     plan = make_plan(tree, call, flags, params, origin)
@@ -174,7 +174,7 @@ def read_call(tree: SourceTree, declaration: Declaration, flags: FlagInput) -> C
     from_words = check_flags(operation, declared, read.flags, force=force)
 
     def way(name: str) -> str | None:
-        return other_way(tree, operation, declared, name, typed.get(name))
+        return suggest_other_way(tree, operation, declared, name, typed.get(name))
 
     checked = check_flags(operation, declared, typed, force=force, way=way)
     return Call(operation, declared, from_words, checked, read.unsure - checked.keys())
@@ -205,7 +205,7 @@ def path_params(git: Git, request: Request) -> dict[str, Any]:
     }
 
 
-def continued(git: Git, request: Request, last: Attempt) -> Request:
+def complete_request(git: Git, request: Request, last: Attempt) -> Request:
     """Fills in the request of a restart: what it leaves out comes from the last attempt.
 
     An in-place run stays in place only with `--force-sourcecode`, since the working tree can only run its own code.
@@ -247,12 +247,12 @@ def check_flags(
     if host and declared.flags is None:  # the script's own declarations decide about types
         routed = {name: value for name, value in asked.items() if is_routed(host, name, operation.command)}
         asked = {name: value for name, value in asked.items() if name not in routed}
-        spelled = spelled_as("numbers" if host.script.takes_text else "", routed)
+        spelled = mark_as_text("numbers" if host.script.takes_text else "", routed)
         is_partial = bool(host.script.partial)
         if not force and not is_partial:
-            refuse_lost(host.at.path, host.script.flags, routed, way)
+            refuse_undeclared(host.at.path, host.script.flags, routed, way)
         own = resolve_flags(host.script.flags, spelled, operation=host.at.path, force=force, partial=is_partial)
-    asked = spelled_as(as_typed, asked)
+    asked = mark_as_text(as_typed, asked)
     known = {flag.name.replace("-", "_") for flag in declared.flags or ()}
     strange = next((name for name in asked if name.replace("-", "_") not in known), "")
     if strange and not force and not partial and declared.script and declared.script.advice:
@@ -260,11 +260,11 @@ def check_flags(
         hint = "; ".join(filter(None, (told, declared.script.advice)))
         raise UsageError(f"{operation.name} has no flag {strange!r}", hint)
     if not force and not partial and declared.flags is not None:
-        refuse_lost(operation.name, declared.flags, asked, way)
+        refuse_undeclared(operation.name, declared.flags, asked, way)
     return own | resolve_flags(declared.flags, asked, operation=operation.name, force=force, partial=partial)
 
 
-def refuse_lost(name: str, declared: Sequence[Flag], asked: Iterable[str], way: Callable[[str], str | None]) -> None:
+def refuse_undeclared(name: str, declared: Sequence[Flag], asked: Iterable[str], way: Callable[[str], str | None]) -> None:
     """Raises UsageError if a flag is not declared and --force-flags would not pass it either; `way` says how to give it."""
     known = {flag.name.replace("-", "_") for flag in declared}
     for one in asked:
@@ -272,7 +272,7 @@ def refuse_lost(name: str, declared: Sequence[Flag], asked: Iterable[str], way: 
             raise UsageError(f"{name} has no flag {one!r}", "; ".join(filter(None, (hint_for_unknown(declared, one), hint))))
 
 
-def spelled_as(as_typed: str, flags: Mapping[str, Value | Typed | None]) -> dict[str, Value | Typed | None]:
+def mark_as_text(as_typed: str, flags: Mapping[str, Value | Typed | None]) -> dict[str, Value | Typed | None]:
     """Marks how much of typed values stays text: `all`, `numbers` or nothing."""
     return {name: replace(value, as_typed=as_typed) if isinstance(value, Typed) else value for name, value in flags.items()}
 
@@ -298,12 +298,12 @@ def make_plan(tree: SourceTree, call: Call, flags: Flags, params: Params, origin
     # a remaining word may set these flags to an unknown value: do not pass them twice, and do not record them
     plain = flags.put({flag.name: flag.default for flag in own if flag.name in call.unsure})
     added = tuple((start + at, word) for at, word in placed(declared.script or (), plain, words)) if style == ARGS else ()
-    route = route_of(declared.host, operation, flags) if declared.host else Route(added)
+    route = route_flags(declared.host, operation, flags) if declared.host else Route(added)
     unsure = dict.fromkeys(name for name in call.unsure if name in flags)
     notices = (
         warning(declared.script, operation.name, flags),
         unsure_warning(operation.name, unsure, words),
-        environment_note(operation, unread_flags(tree, operation, declared, call.given)),
+        environment_note(operation, find_unread_flags(tree, operation, declared, call.given)),
     )
     return Plan(
         operation=operation.name, kind=operation.kind, command=operation.command, cwd=operation.cwd,
@@ -313,7 +313,7 @@ def make_plan(tree: SourceTree, call: Call, flags: Flags, params: Params, origin
         notices=tuple(filter(None, notices)),
         constants=route.constants or (constants(own, flags) if style == GLOBALS else {}), place=route.place,
         definition=definition, basis=model.provenance.Basis(is_entry=True) if definition else None,
-        written=written_by(flags, declared, definition.file if definition else ""),
+        written=values_in_files(flags, declared, definition.file if definition else ""),
     )  # fmt: skip
 
 
@@ -335,10 +335,10 @@ def require_flags(call: Call, flags: Flags, *, force: bool) -> None:
         raise UsageError(f"{operation.name} needs the argument '{name}'", f"git run {operation.name} -- {name.upper()}")
 
 
-def written_by(flags: Flags, declared: Declared, file: str) -> dict[str, dict[str, Value | None]]:
+def values_in_files(flags: Flags, declared: Declared, file: str) -> dict[str, dict[str, Value | None]]:
     """Returns the flags that differ from the config files, by path. None marks a key to delete."""
     if file:
-        values = source.config_files.changed(flags, declared.file)
+        values = source.config_files.find_changes(flags, declared.file)
         return {file: values} if values else {}
     if declared.host:  # a command is given only the flags that were typed: the others stay as the file has them
         script = declared.host.script
@@ -395,7 +395,7 @@ def restart_params(last: Attempt, request: Request, places: Mapping[str, Any] = 
     return Params(**{**kept, **given, **places})
 
 
-def source_of(attempt: Attempt) -> Source:
+def recorded_source(attempt: Attempt) -> Source:
     """Returns the source of an attempt."""
     return Source(
         attempt.source, attempt.base, attempt.branch, attempt.dirty, attempt.skipped, attempt.conflicts, attempt.submodules,
@@ -403,15 +403,15 @@ def source_of(attempt: Attempt) -> Source:
     )  # fmt: skip
 
 
-def fill_in(words: Sequence[str], flags: Mapping[str, Value]) -> list[str]:
+def fill_placeholders(words: Sequence[str], flags: Mapping[str, Value]) -> list[str]:
     """Replaces each `{name}` of a flag in the words by its value. Other braces stay."""
     return [
-        re.sub(r"\{([^{}]+)\}", lambda found: word_for(flags[found[1]]) if found[1] in flags else found[0], word)
+        re.sub(r"\{([^{}]+)\}", lambda found: format_word(flags[found[1]]) if found[1] in flags else found[0], word)
         for word in words
     ]
 
 
-def word_for(value: Value) -> str:
+def format_word(value: Value) -> str:
     """Formats a value for a program: text unchanged, booleans and lists as JSON, numbers as Python's `repr`."""
     if isinstance(value, str):
         return value
@@ -424,10 +424,10 @@ def word_for(value: Value) -> str:
 
 def flag_variables(flags: Mapping[str, Value]) -> dict[str, str]:
     """Returns the flags as environment variables `FLAG_<NAME>`. Leaves out values with a NUL and those too long for Linux."""
-    found = {variable_of(name): word_for(value) for name, value in flags.items()}
-    return {name: value for name, value in found.items() if "\0" not in value and size_of(name, value) < LONGEST}
+    found = {flag_variable(name): format_word(value) for name, value in flags.items()}
+    return {name: value for name, value in found.items() if "\0" not in value and variable_size(name, value) < LONGEST}
 
 
-def size_of(name: str, value: str) -> int:
+def variable_size(name: str, value: str) -> int:
     """Returns the bytes of an environment variable without its final NUL."""
     return len(f"{name}={value}".encode(errors="surrogatepass"))

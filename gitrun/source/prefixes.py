@@ -16,23 +16,23 @@ INSIDE = re.compile(rb"(?:^#!|exec'? +\"?)(/[^\s\"']+)/bin/[^/\s\"']+")
 """The first lines of a script installed by pip, uv or poetry; the group is the prefix of its Python."""
 
 
-def prefixes_for(words: list[str], environ: Mapping[str, str], directories: tuple[str, ...]) -> tuple[str, ...]:
+def find_prefixes(words: list[str], environ: Mapping[str, str], directories: tuple[str, ...]) -> tuple[str, ...]:
     """Returns the prefixes that a command may use if it starts in the first of the `directories`.
 
     The directories lead up to the top of the project.
     """
-    found = dict.fromkeys(named(environ))
+    found = dict.fromkeys(prefixes_from_variables(environ))
     for directory in directories:
-        found |= dict.fromkeys(environments_in(directory))
+        found |= dict.fromkeys(find_environments(directory))
     programs = [shutil.which(name, path=environ.get("PATH")) for name in ("python", "python3", *words[:1])]
     for program in dict.fromkeys(filter(None, programs)):
-        found |= dict.fromkeys(prefixes_of(os.path.join(directories[0], program), environ, directories))
+        found |= dict.fromkeys(prefixes_of_program(os.path.join(directories[0], program), environ, directories))
     if words and os.path.basename(words[0]) in {"conda", "mamba", "micromamba"}:
-        found |= dict.fromkeys(conda_environments(environ))
+        found |= dict.fromkeys(list_conda_environments(environ))
     return tuple(found)
 
 
-def named(environ: Mapping[str, str]) -> Iterator[str]:
+def prefixes_from_variables(environ: Mapping[str, str]) -> Iterator[str]:
     """Yields the prefixes that environment variables name, and the user's own site."""
     for name in ("VIRTUAL_ENV", "CONDA_PREFIX"):
         if os.path.isabs(environ.get(name, "")):
@@ -42,15 +42,15 @@ def named(environ: Mapping[str, str]) -> Iterator[str]:
         yield home
 
 
-def environments_in(directory: str) -> Iterator[str]:
+def find_environments(directory: str) -> Iterator[str]:
     """Yields the environments in a directory of a project."""
     for name in PROJECTS:
         if is_environment(place := os.path.join(directory, name)):
             yield place
-    for name in names_in(os.path.join(directory, ".pixi", "envs")):
+    for name in list_names(os.path.join(directory, ".pixi", "envs")):
         yield os.path.join(directory, ".pixi", "envs", name)
     packages = os.path.join(directory, "__pypackages__")
-    yield from (os.path.join(packages, name) for name in names_in(packages))
+    yield from (os.path.join(packages, name) for name in list_names(packages))
 
 
 def is_environment(place: str) -> bool:
@@ -58,7 +58,7 @@ def is_environment(place: str) -> bool:
     return os.path.isfile(os.path.join(place, "pyvenv.cfg")) or os.path.isdir(os.path.join(place, "conda-meta"))
 
 
-def prefixes_of(program: str, environ: Mapping[str, str], directories: tuple[str, ...]) -> Iterator[str]:
+def prefixes_of_program(program: str, environ: Mapping[str, str], directories: tuple[str, ...]) -> Iterator[str]:
     """Yields the prefixes of a Python, or of the Python in a script's first line; for a shim, of each version it may select."""
     directory = os.path.dirname(program)
     yield os.path.dirname(directory)
@@ -70,29 +70,29 @@ def prefixes_of(program: str, environ: Mapping[str, str], directories: tuple[str
     if os.path.basename(directory) == "shims":  # pyenv, asdf, mise
         for place in ("versions", "installs/python"):
             home = os.path.join(os.path.dirname(directory), place)
-            yield from (os.path.join(home, name) for name in versions_in(home, environ, directories))
+            yield from (os.path.join(home, name) for name in find_pyenv_versions(home, environ, directories))
     else:
-        yield from map(os.fsdecode, INSIDE.findall(first_lines(program)))
+        yield from map(os.fsdecode, INSIDE.findall(read_first_bytes(program)))
 
 
-def versions_in(home: str, environ: Mapping[str, str], directories: tuple[str, ...]) -> list[str]:
+def find_pyenv_versions(home: str, environ: Mapping[str, str], directories: tuple[str, ...]) -> list[str]:
     """Returns the installed versions that pyenv may select in the first of the directories; all if no file names one."""
     files = (*(os.path.join(place, ".python-version") for place in directories), os.path.join(os.path.dirname(home), "version"))
     said = environ.get("PYENV_VERSION") or next(
-        filter(None, (first_lines(file).decode(errors="replace") for file in files)), ""
+        filter(None, (read_first_bytes(file).decode(errors="replace") for file in files)), ""
     )
-    there = names_in(home)
+    there = list_names(home)
     wanted = said.replace(":", " ").split()
     return [name for name in there if any(name == one or name.startswith(f"{one}.") for one in wanted)] or there
 
 
-def conda_environments(environ: Mapping[str, str]) -> Iterator[str]:
+def list_conda_environments(environ: Mapping[str, str]) -> Iterator[str]:
     """Yields the environments in conda's own list of them."""
-    lines = first_lines(os.path.join(environ.get("HOME", ""), ".conda", "environments.txt"), 1 << 16).splitlines()
+    lines = read_first_bytes(os.path.join(environ.get("HOME", ""), ".conda", "environments.txt"), 1 << 16).splitlines()
     yield from (os.fsdecode(line) for line in lines if line.startswith(b"/"))
 
 
-def sites_of(prefix: str) -> Iterator[str]:
+def site_directories(prefix: str) -> Iterator[str]:
     """Yields the package directories of an environment, and of the Python whose packages it includes."""
     for lib in ("lib", "lib64", "local/lib"):
         above = os.path.join(prefix, lib)
@@ -102,18 +102,18 @@ def sites_of(prefix: str) -> Iterator[str]:
         # PEP 582 puts packages directly into lib
         if os.path.basename(os.path.dirname(prefix)) == "__pypackages__":
             yield above
-        for name in names_in(above):
+        for name in list_names(above):
             if name.startswith(("python", "pypy", "graalpy")):
                 yield os.path.join(above, name, "site-packages")
                 if prefix.startswith("/usr"):  # Debian's own name for it
                     yield os.path.join(above, name, "dist-packages")
-    config = first_lines(os.path.join(prefix, "pyvenv.cfg"), 4096).decode(errors="replace")
+    config = read_first_bytes(os.path.join(prefix, "pyvenv.cfg"), 4096).decode(errors="replace")
     if re.search(r"(?im)^include-system-site-packages\s*=\s*true", config):
         home = re.search(r"(?m)^home\s*=\s*(/.*?)/bin\s*$", config)
-        yield from sites_of(home[1]) if home and home[1] != prefix else ()
+        yield from site_directories(home[1]) if home and home[1] != prefix else ()
 
 
-def names_in(directory: str) -> list[str]:
+def list_names(directory: str) -> list[str]:
     """Returns the names in a directory; an empty list if it cannot be read."""
     try:
         return os.listdir(directory)
@@ -121,7 +121,7 @@ def names_in(directory: str) -> list[str]:
         return []
 
 
-def first_lines(file: str, most: int = 512) -> bytes:
+def read_first_bytes(file: str, most: int = 512) -> bytes:
     """Returns the first bytes of a file; empty if it cannot be read."""
     try:
         with open(file, "rb") as opened:

@@ -39,19 +39,19 @@ def read_definitions(data: bytes, name: str, only: str | None = None) -> dict[st
     `name` is `gitrun.toml` or `pyproject.toml`; of the latter, only the table `tool.gitrun` is read. `only` limits checks and
     result to the operation of that name. Raises UsageError with line, key and what was expected.
     """
-    items = entries(data, name)
-    return {name: definition(name, item) for name, item in items.items() if only in {None, name}}
+    items = parse_entries(data, name)
+    return {name: parse_definition(name, item) for name, item in items.items() if only in {None, name}}
 
 
-def read_each(data: bytes, name: str) -> dict[str, Definition | UsageError]:
+def read_entries(data: bytes, name: str) -> dict[str, Definition | UsageError]:
     """Returns the operations by name; an invalid entry is returned as its error.
 
     Raises UsageError if no entry can be read.
     """
     found: dict[str, Definition | UsageError] = {}
-    for operation, item in entries(data, name).items():
+    for operation, item in parse_entries(data, name).items():
         try:
-            found[operation] = definition(operation, item)
+            found[operation] = parse_definition(operation, item)
         except UsageError as error:
             found[operation] = error
     return found
@@ -66,11 +66,11 @@ def read_entries_at(top: Path) -> dict[str, Definition | UsageError]:
         except OSError:
             continue
         # a broken entry must not hide the others
-        found |= read_each(data, name)
+        found |= read_entries(data, name)
     return found
 
 
-def entries(data: bytes, name: str) -> dict[str, Item]:
+def parse_entries(data: bytes, name: str) -> dict[str, Item]:
     """Returns the entries of a project file, unchecked. Raises UsageError."""
     # most pyproject files have no table of ours: do not parse them
     if name == PYPROJECT and b"gitrun" not in data:
@@ -99,13 +99,13 @@ class Item:
 
     def fail(self, expected: str, hint: str = "") -> NoReturn:
         """Raises UsageError with file, line, key and what was expected."""
-        line = line_of(self.text, self.path)
+        line = find_line(self.text, self.path)
         raise UsageError(f"{self.file}{f', line {line}' if line else ''}: {'.'.join(self.path)} {expected}", hint)
 
     def table(self, keys: tuple[str, ...] | None = None) -> dict[str, Item]:
         """Returns the items of a table. Refuses keys other than `keys` (None: accepts any)."""
         if not isinstance(self.value, dict):
-            self.fail(f"takes a table, not {said(self.value)}")
+            self.fail(f"takes a table, not {format_for_message(self.value)}")
         items = {key: Item(self.file, self.text, (*self.path, key), value) for key, value in self.value.items()}
         for key in items if keys else ():
             if key not in (keys or ()):
@@ -115,13 +115,13 @@ class Item:
     def list(self) -> list[Item]:
         """Returns the items of a list."""
         if not isinstance(self.value, list):
-            self.fail(f"takes a list, not {said(self.value)}")
+            self.fail(f"takes a list, not {format_for_message(self.value)}")
         return [Item(self.file, self.text, self.path, value) for value in self.value]
 
     def words(self) -> str:
         """Returns a text that is not empty and has no NUL."""
         if not isinstance(self.value, str) or not self.value or "\0" in self.value:
-            self.fail(f"takes a text, not {said(self.value)}")
+            self.fail(f"takes a text, not {format_for_message(self.value)}")
         return self.value
 
     def several(self) -> tuple[str, ...]:
@@ -132,7 +132,7 @@ class Item:
     def number(self) -> float:
         """Returns a number as a float."""
         if not isinstance(self.value, int | float) or isinstance(self.value, bool):
-            self.fail(f"takes a number, not {said(self.value)}")
+            self.fail(f"takes a number, not {format_for_message(self.value)}")
         try:
             return float(self.value)
         except OverflowError:
@@ -141,13 +141,13 @@ class Item:
     def truth(self) -> bool:
         """Returns true or false."""
         if not isinstance(self.value, bool):
-            self.fail(f"takes true or false, not {said(self.value)}")
+            self.fail(f"takes true or false, not {format_for_message(self.value)}")
         return self.value
 
     def one_of(self, choices: tuple[str, ...]) -> str:
         """Returns one of these texts."""
         if self.value not in choices:
-            self.fail(f"takes one of {', '.join(choices)}, not {said(self.value)}")
+            self.fail(f"takes one of {', '.join(choices)}, not {format_for_message(self.value)}")
         return str(self.value)
 
     def flag_value(self) -> Value:
@@ -155,16 +155,18 @@ class Item:
         try:
             return copy_value(self.path[-1], self.value)
         except UsageError as error:
-            self.fail(f"takes a number, a text, true, false or a list of these, not {said(self.value)}", error.hint)
+            self.fail(
+                f"takes a number, a text, true, false or a list of these, not {format_for_message(self.value)}", error.hint
+            )
 
     def inside(self) -> str:
         """Returns a path below the top of the repository, normalized."""
         path = self.words()
         plain = posixpath.normpath(path)
         if path.startswith(("/", "~")) or ".." in path.split("/") or plain == ".":
-            self.fail(f"takes a path below the top of the repository, not {said(path)}")
+            self.fail(f"takes a path below the top of the repository, not {format_for_message(path)}")
         if not is_safe(plain):
-            self.fail(f"takes a path outside of .git and .gitrun, not {said(path)}")
+            self.fail(f"takes a path outside of .git and .gitrun, not {format_for_message(path)}")
         return plain
 
     def anywhere(self) -> str:
@@ -175,7 +177,7 @@ class Item:
         return self.inside()
 
 
-def definition(name: str, item: Item) -> Definition:
+def parse_definition(name: str, item: Item) -> Definition:
     """Parses an operation."""
     if "=" in name or not name or not name.isprintable() or name.startswith("-"):
         item.fail("is no name of an operation", "a name has no '=' and does not begin with '-'")
@@ -185,7 +187,7 @@ def definition(name: str, item: Item) -> Definition:
         item.fail(f"takes one of {', '.join(BODIES)}" + (", not several" if bodies else ""))
     if "steps" in found:
         item.table(OF_STEPS)
-    kind, command, steps = body_of(bodies[0])
+    kind, command, steps = parse_body(bodies[0])
 
     def read(key: str, how: Callable[[Item], Any], otherwise: object = ()) -> Any:  # noqa: ANN401 - whatever `how` reads
         return how(found[key]) if key in found else otherwise
@@ -195,24 +197,24 @@ def definition(name: str, item: Item) -> Definition:
     return Definition(
         name=name, kind=kind, command=command, steps=steps,
         description=read("description", Item.words, ""),
-        flags_to=read("flags-to", flags_to, ""),
-        flags=() if asks else read("flags", flags),
+        flags_to=read("flags-to", parse_flags_to, ""),
+        flags=() if asks else read("flags", parse_flags),
         asks=asks,
-        needs=read("needs", lambda item: needs(item, always=always)),
-        inputs=read("inputs", lambda item: tuple(map(input_of, item.list()))),
+        needs=read("needs", lambda item: parse_needs(item, always=always)),
+        inputs=read("inputs", lambda item: tuple(map(parse_input, item.list()))),
         outputs=read("outputs", lambda item: tuple(one.inside() for one in item.list())),
         links=read("link", lambda item: tuple(one.inside() for one in item.list())),
         stop_after=read("stop-after", duration, None),
-        env=read("env", lambda item: tuple(variable(key, one) for key, one in item.table().items())),
-        metrics=read("metrics", metrics),
+        env=read("env", lambda item: tuple(parse_variable(key, one) for key, one in item.table().items())),
+        metrics=read("metrics", parse_metrics),
     )  # fmt: skip
 
 
-def body_of(item: Item) -> tuple[str, tuple[str, ...], tuple[Step, ...]]:
+def parse_body(item: Item) -> tuple[str, tuple[str, ...], tuple[Step, ...]]:
     """Returns kind, words and steps of an operation from the key that tells what it runs."""
     key = item.path[-1]
     if key == "steps":
-        steps = tuple(map(step, item.list()))
+        steps = tuple(map(parse_step, item.list()))
         return STEPS, (), steps or item.fail("takes at least one step")
     if key == "command":
         return COMMAND, item.several(), ()
@@ -222,8 +224,8 @@ def body_of(item: Item) -> tuple[str, tuple[str, ...], tuple[Step, ...]]:
     return (SCRIPT if path.endswith(".py") else PROGRAM), (path,), ()
 
 
-def step(item: Item) -> Step:
-    """Parses a step of a pipeline: a name, or a table with `run` and `flags`."""
+def parse_step(item: Item) -> Step:
+    """Parses a step of a pipeline: a name, or a table with `run` and `parse_flags`."""
     if isinstance(item.value, str):
         return Step(item.words())
     found = item.table(("run", "flags"))
@@ -233,25 +235,25 @@ def step(item: Item) -> Step:
     return Step(found["run"].words(), tuple((name, one.flag_value()) for name, one in values.items()))
 
 
-def flags_to(item: Item) -> str:
+def parse_flags_to(item: Item) -> str:
     """Parses the way to pass flags to the program."""
     text = item.words()
     if text.startswith(FILE_PREFIX) and text != FILE_PREFIX:
         path = Item(item.file, item.text, item.path, text.removeprefix(FILE_PREFIX)).inside()
         if not path.endswith((".toml", ".yaml", ".yml", ".json", ".ini", ".cfg")):
-            item.fail(f"takes a file in toml, yaml, json or ini, not {said(path)}")
+            item.fail(f"takes a file in toml, yaml, json or ini, not {format_for_message(path)}")
         return FILE_PREFIX + path
     if text not in {GLOBALS, ARGS, ENV}:
-        item.fail(f"takes globals, args, env or file:PATH, not {said(text)}")
+        item.fail(f"takes globals, args, env or file:PATH, not {format_for_message(text)}")
     return text
 
 
-def flags(item: Item) -> tuple[Flag, ...]:
+def parse_flags(item: Item) -> tuple[Flag, ...]:
     """Parses the flags that an operation declares."""
-    return tuple(flag(name, one) for name, one in item.table().items())
+    return tuple(parse_flag(name, one) for name, one in item.table().items())
 
 
-def flag(name: str, item: Item) -> Flag:
+def parse_flag(name: str, item: Item) -> Flag:
     """Parses a flag: a default, or a table with more."""
     if not is_flag_name(name):
         item.fail("is no name of a flag", "a flag's name begins with a letter, then letters, digits, _ - . /")
@@ -274,11 +276,11 @@ def flag(name: str, item: Item) -> Flag:
         least=found["min"].number() if "min" in found else None,
         most=found["max"].number() if "max" in found else None,
     )
-    require_sound(made, found)
+    require_consistent(made, found)
     return made
 
 
-def require_sound(flag: Flag, found: dict[str, Item]) -> None:
+def require_consistent(flag: Flag, found: dict[str, Item]) -> None:
     """Raises UsageError if the keys of a flag contradict each other."""
     for limit in ("min", "max"):
         if limit in found and flag.kind in {"str", "bool"}:
@@ -294,12 +296,12 @@ def require_sound(flag: Flag, found: dict[str, Item]) -> None:
         found["default"].fail(error.message.partition(" of  ")[2])
 
 
-def needs(item: Item, *, always: bool) -> tuple[Need, ...]:
+def parse_needs(item: Item, *, always: bool) -> tuple[Need, ...]:
     """Parses the operations whose files are needed."""
-    return tuple(need(name, one, always=always) for name, one in item.table().items())
+    return tuple(parse_need(name, one, always=always) for name, one in item.table().items())
 
 
-def need(name: str, item: Item, *, always: bool) -> Need:
+def parse_need(name: str, item: Item, *, always: bool) -> Need:
     """Parses a need: patterns, or a table with more."""
     if not isinstance(item.value, dict):
         return Need(name, item.several(), always)
@@ -311,7 +313,7 @@ def need(name: str, item: Item, *, always: bool) -> Need:
     return Need(name, found["files"].several(), always)
 
 
-def input_of(item: Item) -> Input:
+def parse_input(item: Item) -> Input:
     """Parses an input: a path, or a table with its URL and sha256."""
     if isinstance(item.value, str):
         return Input(item.anywhere())
@@ -322,19 +324,19 @@ def input_of(item: Item) -> Input:
         found["sha256"].fail("takes 64 hexadecimal digits")
     if url and not url.startswith(("https://", "http://", "file://")):
         found["url"].fail("takes an address that begins with https://, http:// or file://")
-    if url and (wrong := wrong_address(url)):
+    if url and (wrong := find_url_fault(url)):
         found["url"].fail(f"is no address that can be asked: {wrong}")
     if url and not sha256:
         item.fail("takes sha256 beside url", "what is downloaded must be what was meant")
     if "path" not in found and not url:
         item.fail("takes the key path")
     if url:
-        place = found["path"] if "path" in found else Item(item.file, item.text, item.path, name_in(url))
+        place = found["path"] if "path" in found else Item(item.file, item.text, item.path, last_url_name(url))
         return Input(place.inside(), url, sha256)
     return Input(found["path"].anywhere(), "", sha256)
 
 
-def wrong_address(url: str) -> str:
+def find_url_fault(url: str) -> str:
     """Returns the fault of a URL whose scheme is valid; empty if there is none."""
     from urllib.parse import urlsplit  # takes 5 ms: only entries with an address pay
 
@@ -350,7 +352,7 @@ def wrong_address(url: str) -> str:
     return "it has no host" if parts.scheme != "file" and not host else ""
 
 
-def name_in(url: str) -> str:
+def last_url_name(url: str) -> str:
     """Returns the name of the file at the end of a URL."""
     return url.partition("?")[0].partition("#")[0].rstrip("/").rpartition("/")[2]
 
@@ -360,24 +362,24 @@ def duration(item: Item) -> float:
     try:
         return parse_duration(item.words() if isinstance(item.value, str) else repr(item.number()))
     except UsageError:
-        item.fail(f"takes a duration such as 30s, 5m or 2h, not {said(item.value)}")
+        item.fail(f"takes a duration such as 30s, 5m or 2h, not {format_for_message(item.value)}")
 
 
-def variable(name: str, item: Item) -> tuple[str, str]:
+def parse_variable(name: str, item: Item) -> tuple[str, str]:
     """Parses an environment variable: its name and value."""
     if not name or "=" in name or "\0" in name:
         item.fail("is no name of an environment variable")
     if not isinstance(item.value, str) or "\0" in item.value:
-        item.fail(f"takes a text, not {said(item.value)}", 'numbers are texts here: "1"')
+        item.fail(f"takes a text, not {format_for_message(item.value)}", 'numbers are texts here: "1"')
     return name, item.value
 
 
-def metrics(item: Item) -> tuple[tuple[str, str], ...]:
+def parse_metrics(item: Item) -> tuple[tuple[str, str], ...]:
     """Parses names of metrics and the regular expressions that find them."""
-    return tuple((name, pattern(one)) for name, one in item.table().items())
+    return tuple((name, parse_pattern(one)) for name, one in item.table().items())
 
 
-def pattern(item: Item) -> str:
+def parse_pattern(item: Item) -> str:
     """Returns a regular expression with a group for the number."""
     text = item.words()
     try:
@@ -387,7 +389,7 @@ def pattern(item: Item) -> str:
     return text if groups else item.fail("takes a regular expression with a group (...) for the number")
 
 
-def said(value: object) -> str:
+def format_for_message(value: object) -> str:
     """Returns a value of the file in the words of a message."""
     if isinstance(value, dict):
         return "a table"
@@ -396,7 +398,7 @@ def said(value: object) -> str:
     return repr(value).lower() if isinstance(value, bool) else repr(value)
 
 
-def line_of(text: str, path: tuple[str, ...]) -> int:
+def find_line(text: str, path: tuple[str, ...]) -> int:
     """Returns the line (from 1) that matches most of the key path; 0 if none matches any of it."""
     # tomli reports no line of a value, so search for the header or key
     best, found = 0, 0
@@ -405,9 +407,9 @@ def line_of(text: str, path: tuple[str, ...]) -> int:
         header = re.fullmatch(r"\s*\[\[?([^\[\]]+)\]\]?\s*(#.*)?", line)
         here: tuple[str, ...] = ()
         if header:
-            table = here = parts_of(header[1])
+            table = here = split_key(header[1])
         elif "=" in line:
-            here = (*table, *parts_of(line.partition("=")[0]))
+            here = (*table, *split_key(line.partition("=")[0]))
         here += tuple(
             key for key in path[len(here) :] if here == path[: len(here)] and re.search(rf"\b{re.escape(key)}\b", line)
         )
@@ -416,6 +418,6 @@ def line_of(text: str, path: tuple[str, ...]) -> int:
     return found
 
 
-def parts_of(key: str) -> tuple[str, ...]:
+def split_key(key: str) -> tuple[str, ...]:
     """Splits a dotted key into its parts, without quotes."""
     return tuple(bare or double or single for double, single, bare in re.findall(r'"([^"]*)"|\'([^\']*)\'|([\w-]+)', key))

@@ -12,8 +12,8 @@ from gitrun.errors import UsageError
 from gitrun.model.flags import Flags, Typed, default_values, format_value, same_value
 from gitrun.model.run import COMMAND, NOTEBOOK, PROGRAM, STEPS
 from gitrun.scripts.discover import ARGS, GLOBALS, placed, read_words
-from gitrun.source.declared_flags import step_flags
-from gitrun.source.hosted_script import Host, files_named, hosted_by, is_in
+from gitrun.source.declared_flags import merge_step_flags
+from gitrun.source.hosted_script import Host, find_hosted, is_tree_file, read_named_files
 from gitrun.source.operations import PYTHON
 from gitrun.source.parameters import read_parameters, with_parameters
 
@@ -41,33 +41,33 @@ class Route:
     place: int = 0
 
 
-def variable_of(name: str) -> str:
+def flag_variable(name: str) -> str:
     """Returns the environment variable that holds the value of a flag."""
     return f"FLAG_{re.sub('[^A-Za-z0-9]', '_', name).upper()}"
 
 
 def is_mentioned(name: str, words: Iterable[str]) -> bool:
     """Returns whether a word has `{name}` or the flag's environment variable."""
-    return any(f"{{{name}}}" in word or variable_of(name) in word for word in words)
+    return any(f"{{{name}}}" in word or flag_variable(name) in word for word in words)
 
 
 def reads_variable(code: bytes, name: str) -> bool:
     """Returns whether code names the flag's environment variable, or builds such names."""
-    return variable_of(name).encode() in code or re.search(rb"FLAG_(?![A-Z0-9_])", code) is not None
+    return flag_variable(name).encode() in code or re.search(rb"FLAG_(?![A-Z0-9_])", code) is not None
 
 
-def is_open(operation: Operation, declared: Declared) -> bool:
+def takes_only_variables(operation: Operation, declared: Declared) -> bool:
     """Returns whether the program gets its flags only through the environment and `{name}` in its words."""
     return operation.kind in {COMMAND, PROGRAM} and declared.style == ""
 
 
 def find_host(tree: SourceTree, operation: Operation, declared: Declared, names: Collection[str]) -> Host | None:
     """Returns the Python script that a command starts, if a flag is not already used by the command's words."""
-    if operation.kind != COMMAND or not is_open(operation, declared):
+    if operation.kind != COMMAND or not takes_only_variables(operation, declared):
         return None
     if all(is_mentioned(name, operation.command) for name in names):
         return None
-    at = hosted_by(tree, operation.command, operation.cwd)
+    at = find_hosted(tree, operation.command, operation.cwd)
     content = tree.read(at.path) if at else None
     if at is None or content is None:
         return None
@@ -84,16 +84,16 @@ def is_routed(host: Host, name: str, words: Sequence[str]) -> bool:
     return not is_mentioned(name, words) and (host.takes(name) or name not in host.read_elsewhere)
 
 
-def lost_flags(tree: SourceTree, operation: Operation, declared: Declared, flags: Mapping[str, Value]) -> list[str]:
+def find_lost_flags(tree: SourceTree, operation: Operation, declared: Declared, flags: Mapping[str, Value]) -> list[str]:
     """Returns the names of the flags that do not reach the program."""
     if operation.kind == STEPS:
         definition = operation.definition
-        known = {flag.name for flag in step_flags(tree, definition)} if definition else set()
+        known = {flag.name for flag in merge_step_flags(tree, definition)} if definition else set()
         return [name for name in flags if name not in known]
     if operation.kind in {COMMAND, PROGRAM}:
         host = declared.host
         names = [name for name in flags if host and not host.takes(name) and is_routed(host, name, operation.command)]
-        return [name for name in names if host and not reaches(tree, host.script, host.source, name, flags[name])]
+        return [name for name in names if host and not reaches_script(tree, host.script, host.source, name, flags[name])]
     script = declared.script
     if operation.kind == NOTEBOOK and script is None and declared.style == "":
         code = read_code(tree, operation)
@@ -103,10 +103,10 @@ def lost_flags(tree: SourceTree, operation: Operation, declared: Declared, flags
     known = {flag.name for flag in script.flags}
     unknown = [name for name in flags if name not in known]
     code = read_code(tree, operation) if unknown else b""
-    return [name for name in unknown if not reaches(tree, script, code, name, flags[name])]
+    return [name for name in unknown if not reaches_script(tree, script, code, name, flags[name])]
 
 
-def reaches(tree: SourceTree, script: Script, code: bytes, name: str, value: Value) -> bool:
+def reaches_script(tree: SourceTree, script: Script, code: bytes, name: str, value: Value) -> bool:
     """Returns whether an undeclared flag reaches the script: as a word, as a name that it reads, or in the environment."""
     if script.style == ARGS:
         known = Flags(default_values(script.flags))
@@ -118,12 +118,12 @@ def reaches(tree: SourceTree, script: Script, code: bytes, name: str, value: Val
 
 def is_variable_read(tree: SourceTree, code: bytes, name: str) -> bool:
     """Returns whether the code, or a file of the tree, names the flag's environment variable."""
-    return reads_variable(code, name) or tree.contains(variable_of(name))
+    return reads_variable(code, name) or tree.contains(flag_variable(name))
 
 
 def read_code(tree: SourceTree, operation: Operation) -> bytes:
     """Returns the source of a script, or of a notebook's cells after its flags; empty if it cannot be read."""
-    data = (tree.read(operation.script) or b"") if is_in(tree, operation.script) else b""
+    data = (tree.read(operation.script) or b"") if is_tree_file(tree, operation.script) else b""
     if operation.kind != NOTEBOOK:
         return data
 
@@ -135,10 +135,10 @@ def require_reach(operation: Operation, declared: Declared, lost: Collection[str
     for name in lost:
         what = "its notebook" if operation.kind == NOTEBOOK else "its steps" if operation.kind == STEPS else "its program"
         message = f"flag {name!r} of {operation.name} would not reach {what}: nothing there reads it"
-        raise UsageError(message, way_for(operation, declared, name, format_value(flags[name])))
+        raise UsageError(message, suggest_way(operation, declared, name, format_value(flags[name])))
 
 
-def way_for(operation: Operation, declared: Declared, name: str, value: str) -> str:
+def suggest_way(operation: Operation, declared: Declared, name: str, value: str) -> str:
     """Returns how to give the program a value for which it has no flag."""
     if operation.kind == STEPS:
         return f"give a step of {operation.name} a flag of this name"
@@ -152,26 +152,28 @@ def way_for(operation: Operation, declared: Declared, name: str, value: str) -> 
     return f"to pass it as words, leave out {name}={value}: git run {operation.name} -- {option}"
 
 
-def other_way(tree: SourceTree, operation: Operation, declared: Declared, name: str, given: Value | Typed | None) -> str | None:
+def suggest_other_way(
+    tree: SourceTree, operation: Operation, declared: Declared, name: str, given: Value | Typed | None
+) -> str | None:
     """Returns how to give the program a value that would not reach it as a flag; empty if there is no way.
 
     None if --force-flags passes it.
     """
     text = given.text if isinstance(given, Typed) else "" if given is None else format_value(given)
-    if not lost_flags(tree, operation, declared, {name: text}):
+    if not find_lost_flags(tree, operation, declared, {name: text}):
         return None
     code = declared.host.source if declared.host else read_code(tree, operation) if declared.script else b""
     if (declared.script or declared.host) and not any(word in code for word in READS_WORDS):
         return ""
-    return way_for(operation, declared, name, text)
+    return suggest_way(operation, declared, name, text)
 
 
-def unread_flags(tree: SourceTree, operation: Operation, declared: Declared, names: Iterable[str]) -> list[str]:
+def find_unread_flags(tree: SourceTree, operation: Operation, declared: Declared, names: Iterable[str]) -> list[str]:
     """Returns the flags that a command or program gets only in the environment and that none of its files reads."""
-    if not is_open(operation, declared) or declared.host:
+    if not takes_only_variables(operation, declared) or declared.host:
         return []
     left = [name for name in names if not is_mentioned(name, operation.command)]
-    contents = files_named(tree, operation.command, operation.cwd) if left else []
+    contents = read_named_files(tree, operation.command, operation.cwd) if left else []
     return [name for name in left if not any(reads_variable(content, name) for content in contents)]
 
 
@@ -179,7 +181,7 @@ def environment_note(operation: Operation, names: Sequence[str]) -> str:
     """Returns a note about flags that are only passed in the environment; empty if there are none."""
     if not names:
         return ""
-    variables = ", ".join(map(variable_of, names))
+    variables = ", ".join(map(flag_variable, names))
     words = f"'{{{names[0]}}}'"
     hint = f"git run {names[0]}=VALUE -- {shlex.join(operation.command)} {words}"
     if operation.kind == PROGRAM or operation.definition:
@@ -187,7 +189,7 @@ def environment_note(operation: Operation, names: Sequence[str]) -> str:
     return f"note: {', '.join(names)}: passed only in the environment, as {variables}. To pass words: {hint}"
 
 
-def route_of(host: Host, operation: Operation, flags: Flags) -> Route:
+def route_flags(host: Host, operation: Operation, flags: Flags) -> Route:
     """Returns how the script among the words of a command gets its own flags. Raises UsageError."""
     words, at = operation.command, host.at
     own = {name: value for name, value in flags.items() if is_routed(host, name, words) and not host.has_in_file(name)}
@@ -202,7 +204,7 @@ def route_of(host: Host, operation: Operation, flags: Flags) -> Route:
         return Route(tuple((at.place + 1 + place, word) for place, word in placed(host.script, known, behind)))
     before = {flag.name: flag.default for flag in host.script.flags}
     changed = {name: value for name, value in own.items() if name not in before or not is_exactly(value, before[name])}
-    if changed and (reason := no_launcher(host)):
+    if changed and (reason := why_not_launched(host)):
         raise UsageError(
             f"flag {next(iter(changed))!r} cannot be set in {at.path} here: {reason}", f"git run {at.path} sets it"
         )
@@ -214,7 +216,7 @@ def is_exactly(one: Value, other: Value | None) -> bool:
     return type(one) is type(other) and same_value(one, other)
 
 
-def no_launcher(host: Host) -> str:
+def why_not_launched(host: Host) -> str:
     """Returns the reason why constants of the script cannot be set; empty if they can."""
     if host.at.place == 0:
         return "the command starts it as a program"

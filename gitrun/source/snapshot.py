@@ -96,40 +96,40 @@ class SnapshotOptions:
     lent: bool = True
 
 
-def snapshot(git: Git, objects: Objects, index: Path, choice: SnapshotOptions) -> Snapshot | None:
+def take_snapshot(git: Git, objects: Objects, index: Path, choice: SnapshotOptions) -> Snapshot | None:
     """Writes the working tree into the repository through the private `index`. Raises GitFailed.
 
     Leaves out ignored files, untracked files that are too large or look like secrets, and paths to link. Returns None if
     the user declines to record very many untracked files.
     """
-    links = unhide(git, index)
+    links = clear_skip_worktree(git, index)
     has_commits = choice.settings.submodules == "commit"
     seen = read_status(git, index, modules="none" if has_commits else "dirty")
-    taken, skipped, weight = choose(git, seen.untracked, choice.settings, choice.apart)
-    if asks_too_much(choice, taken, weight):
+    taken, skipped, weight = select_untracked(git, seen.untracked, choice.settings, choice.apart)
+    if is_declined(choice, taken, weight):
         return None
-    skipped += add(git, index, seen, taken)
+    skipped += add_to_index(git, index, seen, taken)
     skipped += [Skipped(os.fsdecode(path.rstrip(b"/")), 0, "cannot be read") for path in seen.unread]
     tree = without_records(git, objects, git.run("write-tree", index=index).decode().strip())
-    modules = commits_of(git, index, links)
-    base = tree_of(objects, seen.base)
+    modules = list_submodule_commits(git, index, links)
+    base = get_tree_id(objects, seen.base)
     dirty = tree != (without_records(git, objects, base) if base else base)
     conflicts = tuple(os.fsdecode(path) for path in seen.conflicts)
     branch = encode_path(seen.branch) if seen.branch else None
     source = Source(tree, seen.base, branch, dirty, tuple(skipped), conflicts, modules)
     outside = (*seen.ignored, *seen.nested, *(os.fsencode(s.path) for s in skipped))
     bare = tuple(os.fsencode(path) for path, _ in modules) if has_commits else ()
-    return Snapshot(source, outside, (*bare, *choice.apart), words_for(seen, skipped, lent=choice.lent), bare)
+    return Snapshot(source, outside, (*bare, *choice.apart), snapshot_warnings(seen, skipped, lent=choice.lent), bare)
 
 
-def asks_too_much(choice: SnapshotOptions, untracked: Sequence[bytes], weight: int) -> bool:
+def is_declined(choice: SnapshotOptions, untracked: Sequence[bytes], weight: int) -> bool:
     """Returns True if there are very many untracked files and the user, when asked, declines to record them."""
     return (len(untracked) > MANY or weight > MUCH) and not choice.confirm(
         f"the snapshot takes in {count_text(len(untracked), 'untracked file')} ({size_text(weight)}) that git does not ignore"
     )
 
 
-def outside_of(
+def find_outside(
     git: Git, settings: Settings, apart: tuple[bytes, ...]
 ) -> tuple[tuple[bytes, ...], tuple[bytes, ...], tuple[bytes, ...]]:
     """Returns `outside` and `named` as in a snapshot of the working tree, and the paths of submodules.
@@ -137,19 +137,19 @@ def outside_of(
     A run with another source gets these files.
     """
     seen = read_status(git)
-    _, skipped, _ = choose(git, seen.untracked, settings, apart)
-    _, modules = peculiar(git, None)
+    _, skipped, _ = select_untracked(git, seen.untracked, settings, apart)
+    _, modules = special_index_entries(git, None)
     closed = (path.rstrip(b"/") for path in seen.unread)
     return (*seen.ignored, *seen.nested, *(os.fsencode(s.path) for s in skipped), *closed), apart, tuple(modules)
 
 
-def unhide(git: Git, index: Path, listed: bytes | None = None) -> list[bytes]:
+def clear_skip_worktree(git: Git, index: Path, listed: bytes | None = None) -> list[bytes]:
     """Clears skip-worktree and assume-unchanged in the index for files that exist, so that git sees their changes.
 
     In a sparse checkout git itself keeps skip-worktree right. `listed` is the output of `git ls-files -v -s -z`, if the
     caller has it. Returns the paths of submodules.
     """
-    hidden, modules = peculiar(git, index) if listed is None else peculiar_of(listed)
+    hidden, modules = special_index_entries(git, index) if listed is None else parse_special_entries(listed)
     is_sparse = git.config.get("core.sparsecheckout", ("false",))[-1] == "true"
     here = [path for path, tag in hidden if git.worktree and os.path.lexists(os.fsencode(git.worktree) + b"/" + path)
             and (tag.islower() or not is_sparse)]  # fmt: skip
@@ -160,13 +160,13 @@ def unhide(git: Git, index: Path, listed: bytes | None = None) -> list[bytes]:
     return modules
 
 
-def peculiar(git: Git, index: Path | None) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
+def special_index_entries(git: Git, index: Path | None) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
     """Returns the tracked paths whose changes git ignores, with their tags of `git ls-files -v`, and the submodules."""
-    return peculiar_of(git.run("ls-files", "-v", "-s", "-z", index=index))
+    return parse_special_entries(git.run("ls-files", "-v", "-s", "-z", index=index))
 
 
-def peculiar_of(listed: bytes) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
-    """Parses the output of `git ls-files -v -s -z`. Returns the same as `peculiar`."""
+def parse_special_entries(listed: bytes) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
+    """Parses the output of `git ls-files -v -s -z`. Returns the same as `special_index_entries`."""
     hidden, modules = [], []
     # one pattern over the whole output, so that a hundred thousand ordinary files cost next to nothing
     for tag, mode, path in PECULIAR.findall(b"\0" + listed):
@@ -177,13 +177,13 @@ def peculiar_of(listed: bytes) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
     return hidden, modules
 
 
-def choose(
+def select_untracked(
     git: Git, untracked: tuple[bytes, ...], settings: Settings, apart: tuple[bytes, ...]
 ) -> tuple[list[bytes], list[Skipped], int]:
     """Splits the untracked paths. Returns those to record, those to skip with the reason, and the bytes of the former."""
     top = os.fsencode(git.worktree or ".") + b"/"
     # git lists its own directory as untracked if it is not called .git
-    ours = tuple(os.fsencode(name) + b"/" for name in (DIRECTORY, *own_places(git)))
+    ours = tuple(os.fsencode(name) + b"/" for name in (DIRECTORY, *git_paths(git)))
     taken, skipped, weight = [], [], 0
     for path in untracked:
         if path.startswith(ours) or any(path == name or path.startswith(name.rstrip(b"/") + b"/") for name in apart):
@@ -192,7 +192,7 @@ def choose(
             size = os.lstat(top + path).st_size
         except OSError:  # deleted since git listed it
             continue
-        reason = why_not(path, size, settings)
+        reason = why_not_recorded(path, size, settings)
         if reason:
             skipped.append(Skipped(os.fsdecode(path), size, reason))
         else:
@@ -201,21 +201,21 @@ def choose(
     return taken, skipped, weight
 
 
-def why_not(path: bytes, size: int, settings: Settings) -> str:
+def why_not_recorded(path: bytes, size: int, settings: Settings) -> str:
     """Returns the reason why an untracked file is not recorded; empty if it is."""
     if is_secret_file(os.fsdecode(path), settings.secrets):
         return "looks like a secret"
     return f"larger than {limit_text(settings.max_untracked)}" if size > settings.max_untracked else ""
 
 
-def own_places(git: Git) -> set[str]:
+def git_paths(git: Git) -> set[str]:
     """Returns the paths of git's own directories, as far as they are below the top of the working tree."""
     top = os.path.realpath(git.worktree or ".")
     places = {os.path.relpath(os.path.realpath(place), top) for place in (git.git_dir, git.common_dir)}
     return {place for place in places if not place.startswith("..")}
 
 
-def add(git: Git, index: Path, seen: WorktreeStatus, untracked: list[bytes]) -> list[Skipped]:
+def add_to_index(git: Git, index: Path, seen: WorktreeStatus, untracked: list[bytes]) -> list[Skipped]:
     """Adds the current files to the index. Returns the untracked paths that cannot be read.
 
     Raises GitFailed if a tracked file cannot be read.
@@ -233,7 +233,7 @@ def add(git: Git, index: Path, seen: WorktreeStatus, untracked: list[bytes]) -> 
     if not done.returncode:
         return []
     # update-index stops at the first path it cannot read; add continues, and status shows what is missing
-    said = add_what_goes(git, index, [*tracked, *untracked])
+    said = add_possible(git, index, [*tracked, *untracked])
     left = read_status(git, index, ignored=False)
     bad = set(left.changed) & set(tracked)
     if bad or left.conflicts:
@@ -245,7 +245,7 @@ def add(git: Git, index: Path, seen: WorktreeStatus, untracked: list[bytes]) -> 
     return [Skipped(os.fsdecode(path), 0, reason) for path, reason in reasons.items()]
 
 
-def add_what_goes(git: Git, index: Path, paths: list[bytes]) -> bytes:
+def add_possible(git: Git, index: Path, paths: list[bytes]) -> bytes:
     """Adds all paths that git can add to the index. Returns git's messages about the others."""
     words = ("--sparse", "--ignore-errors", "--pathspec-from-file=-", "--pathspec-file-nul")
     done = git.attempt("add", "--all", *words, stdin=b"".join(path + b"\0" for path in paths), index=index)
@@ -253,7 +253,7 @@ def add_what_goes(git: Git, index: Path, paths: list[bytes]) -> bytes:
     if done.returncode < FATAL or not half:
         return done.stderr
     # a failing filter ends git before it has added anything, even with --ignore-errors
-    return b"".join(add_what_goes(git, index, part) for part in (paths[:half], paths[half:]))
+    return b"".join(add_possible(git, index, part) for part in (paths[:half], paths[half:]))
 
 
 def without_records(git: Git, objects: Objects, tree: str) -> str:
@@ -264,20 +264,20 @@ def without_records(git: Git, objects: Objects, tree: str) -> str:
         return edit_tree(objects, maker, tree, {os.fsencode(DIRECTORY): None})
 
 
-def tree_of(objects: Objects, commit: str | None) -> str | None:
+def get_tree_id(objects: Objects, commit: str | None) -> str | None:
     """Returns the tree of a commit, or None."""
     found = objects.read(f"{commit}^{{tree}}") if commit else None
     return found.id if found else None
 
 
-def commits_of(git: Git, index: Path, modules: list[bytes]) -> tuple[tuple[str, str], ...]:
+def list_submodule_commits(git: Git, index: Path, modules: list[bytes]) -> tuple[tuple[str, str], ...]:
     """Returns the submodules in the index, each with its commit."""
     listed = git.run("ls-files", "-s", "-z", "--", *map(os.fsdecode, modules), index=index) if modules else b""
     lines = (line for line in listed.split(b"\0") if line.startswith(b"160000 "))
     return tuple((os.fsdecode(line.partition(b"\t")[2]), line.split(b" ")[1].decode()) for line in lines)
 
 
-def moved_modules(git: Git, modules: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+def warn_of_submodules(git: Git, modules: Sequence[tuple[str, str]]) -> tuple[str, ...]:
     """Returns messages about submodules that are missing here or at another commit than in the run."""
     words = []
     for path, then in modules:
@@ -294,7 +294,7 @@ def moved_modules(git: Git, modules: Sequence[tuple[str, str]]) -> tuple[str, ..
     return tuple(words)
 
 
-def words_for(seen: WorktreeStatus, skipped: list[Skipped], *, lent: bool) -> tuple[str, ...]:
+def snapshot_warnings(seen: WorktreeStatus, skipped: list[Skipped], *, lent: bool) -> tuple[str, ...]:
     """Returns the warnings about a snapshot that the user sees before the program starts."""
     words = []
     still = " (your program still sees it)" if lent else ""
@@ -304,22 +304,22 @@ def words_for(seen: WorktreeStatus, skipped: list[Skipped], *, lent: bool) -> tu
     if len(skipped) > NAMED:
         words.append(f"warning: {count_text(len(skipped) - NAMED, 'other file')} are not recorded. To list them: git run show")
     if seen.conflicts:
-        words.append(f"warning: recorded with their conflict markers: {listing(seen.conflicts)}")
+        words.append(f"warning: recorded with their conflict markers: {name_first_paths(seen.conflicts)}")
     if seen.dirty_modules:
-        words.append(f"warning: changes inside submodules are not recorded: {listing(seen.dirty_modules)}")
+        words.append(f"warning: changes inside submodules are not recorded: {name_first_paths(seen.dirty_modules)}")
     if seen.nested:
-        words.append(f"warning: repositories inside this one are not recorded: {listing(seen.nested)}")
+        words.append(f"warning: repositories inside this one are not recorded: {name_first_paths(seen.nested)}")
     return tuple(words)
 
 
-def listing(paths: Sequence[bytes]) -> str:
+def name_first_paths(paths: Sequence[bytes]) -> str:
     """Returns the first three paths, for a message."""
     return ", ".join(os.fsdecode(path) for path in paths[:3]) + (", …" if len(paths) > 3 else "")
 
 
-def words_of_specials(git: Git) -> tuple[str, ...]:
+def note_special_files(git: Git) -> tuple[str, ...]:
     """Returns a note about FIFOs and sockets. Names each only once: the local state records which were named."""
-    found = list(specials(os.fsencode(git.worktree))) if git.worktree else []
+    found = list(find_special_files(os.fsencode(git.worktree))) if git.worktree else []
     if not found:
         return ()
     place = git.state / "specials"
@@ -333,10 +333,10 @@ def words_of_specials(git: Git) -> tuple[str, ...]:
         make_shared_directory(git.state)
         with place.open("ab") as file:
             file.write(b"".join(path + b"\0" for path in fresh))
-    return (f"note: FIFOs and sockets are not part of runs: {listing(fresh)}",)
+    return (f"note: FIFOs and sockets are not part of runs: {name_first_paths(fresh)}",)
 
 
-def specials(top: bytes) -> Iterator[bytes]:
+def find_special_files(top: bytes) -> Iterator[bytes]:
     """Yields the paths of FIFOs and sockets in the top directory and directly in its subdirectories."""
     queue = [b""]
     for place in queue:

@@ -9,7 +9,7 @@ from gitrun import source
 from gitrun.errors import CannotRun
 from gitrun.git.trees import GitTree
 from gitrun.model.tree import ANY, REGULAR, TREE
-from gitrun.source.flag_cache import DIRECTORY, read_cached
+from gitrun.source.flag_cache import DIRECTORY, read_script_cached
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ LONGEST = 1 << 26
 """Bytes of a script, notebook, project file or config file above which it is not read."""
 
 
-def ask_nobody(path: str) -> Script:
+def refuse_to_ask(path: str) -> Script:
     """Raises CannotRun: nothing may be executed to read flags here."""
     raise CannotRun(f"'{path}' tells its flags only when it is run")
 
@@ -38,7 +38,7 @@ class SourceTree:
 
     tree: Tree
     cache: Path | None = None
-    ask: Callable[[str], Script] = ask_nobody
+    ask: Callable[[str], Script] = refuse_to_ask
     search: Callable[[str], bool] | None = None
 
     def read(self, path: str, limit: int = LONGEST) -> bytes | None:
@@ -59,19 +59,19 @@ class SourceTree:
 
     def script(self, path: str, content: bytes) -> Script:
         """Returns the flags of the script with this content at `path`, from the cache if it is known."""
-        return read_cached(self.tree, path, content, self.cache)
+        return read_script_cached(self.tree, path, content, self.cache)
 
     def contains(self, text: str) -> bool:
         """Returns whether any file of the tree has the text."""
-        return self.search(text) if self.search else is_below(self.tree, "", text.encode())
+        return self.search(text) if self.search else has_text_below(self.tree, "", text.encode())
 
 
-def is_below(tree: Tree, directory: str, text: bytes) -> bool:
+def has_text_below(tree: Tree, directory: str, text: bytes) -> bool:
     """Returns whether any file in or below the directory has the text."""
     for name in tree.names(directory):
         path = f"{directory}/{name}" if directory else name
         mode = tree.mode(path)
-        if is_below(tree, path, text) if mode == TREE else mode in REGULAR and text in (tree.read(path, LONGEST) or b""):
+        if has_text_below(tree, path, text) if mode == TREE else mode in REGULAR and text in (tree.read(path, LONGEST) or b""):
             return True
     return False
 

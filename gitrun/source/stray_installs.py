@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from gitrun.model.diagnostics import Diagnostic
-from gitrun.source.editable_installs import installs_in, text_of
-from gitrun.source.prefixes import names_in, prefixes_for, sites_of
+from gitrun.source.editable_installs import find_installs, read_source
+from gitrun.source.prefixes import find_prefixes, list_names, site_directories
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ MENDING = (("uv.lock", "uv sync --reinstall-package {name}"), ("poetry.lock", "p
 """Lock files of a project, and the command that reinstalls it."""
 
 
-def of_environments(git: Git) -> Iterator[Diagnostic]:
+def find_stray_installs(git: Git) -> Iterator[Diagnostic]:
     """Yields a finding for each environment that imports from a slot.
 
     Searches the environments of the project, the active one, and that of the Python on PATH.
@@ -29,30 +29,30 @@ def of_environments(git: Git) -> Iterator[Diagnostic]:
     top = str(git.worktree)
     # installers record the path with or without links
     slots = tuple(dict.fromkeys((str(git.state / "slots"), os.path.realpath(git.state / "slots"))))
-    for prefix in prefixes_for([], git.environ, (top,)):
-        sites = list(sites_of(prefix))
-        installs = installs_in(sites, slots)
-        names = [name for site in sites for name in distributions_in(site, slots)]
+    for prefix in find_prefixes([], git.environ, (top,)):
+        sites = list(site_directories(prefix))
+        installs = find_installs(sites, slots)
+        names = [name for site in sites for name in list_stray_distributions(site, slots)]
         if names or installs.roots or installs.modules or installs.unread:
             shown = os.path.relpath(prefix, top) if prefix.startswith(top + "/") else prefix
             words = f"{shown} imports {names[0] if names else 'the project'} from a workspace of gitrun"
-            yield Diagnostic("environment", words, mending(top, prefix, names), prefix)
+            yield Diagnostic("environment", words, mending_command(top, prefix, names), prefix)
 
 
-def distributions_in(site: str, slots: tuple[str, ...]) -> Iterator[str]:
+def list_stray_distributions(site: str, slots: tuple[str, ...]) -> Iterator[str]:
     """Yields the names of distributions whose metadata (direct_url.json) says that they were installed from a slot."""
-    for name in names_in(site):
+    for name in list_names(site):
         if name.endswith(".dist-info"):
-            origin = unquote(text_of(os.path.join(site, name, "direct_url.json")))
+            origin = unquote(read_source(os.path.join(site, name, "direct_url.json")))
             if any(f"{place}/" in origin for place in slots):
                 yield name.partition("-")[0]
 
 
-def mending(top: str, prefix: str, names: list[str]) -> str:
+def mending_command(top: str, prefix: str, names: list[str]) -> str:
     """Returns the command, run at the project's top, that makes the environment import from the working tree."""
     for lock, command in MENDING:
         if os.path.exists(os.path.join(top, lock)) and (names or "{name}" not in command):
             return command.format(name=names[0] if names else "")
-    if "\nuv = " in text_of(os.path.join(prefix, "pyvenv.cfg")):
+    if "\nuv = " in read_source(os.path.join(prefix, "pyvenv.cfg")):
         return f"uv pip install --python {prefix}/bin/python -e ."
     return f"{prefix}/bin/python -m pip install -e ."

@@ -26,14 +26,14 @@ from gitrun.model.text import size_text
 from gitrun.model.tree import COMMIT, TREE
 from gitrun.source.snapshot import (
     Snapshot,
-    add,
-    asks_too_much,
-    choose,
-    commits_of,
-    moved_modules,
-    outside_of,
-    unhide,
-    words_for,
+    add_to_index,
+    clear_skip_worktree,
+    find_outside,
+    is_declined,
+    list_submodule_commits,
+    select_untracked,
+    snapshot_warnings,
+    warn_of_submodules,
 )
 from gitrun.store.commits import scratch
 from gitrun.store.submodules import Known, read_known, remember
@@ -89,7 +89,7 @@ class View:
     path: bytes
 
 
-def with_files(
+def add_submodule_files(
     git: Git, objects: Objects, taken: Snapshot, choice: SnapshotOptions, index: Path | None = None
 ) -> Snapshot | None:
     """Adds the files of submodules to a snapshot of the working tree. Returns None if the user declines to record so many.
@@ -98,7 +98,7 @@ def with_files(
     """
     modules: list[Module] = []
     for path, commit in taken.source.submodules:
-        found = record(git, objects, choice, os.fsencode(path), commit)
+        found = record_submodule(git, objects, choice, os.fsencode(path), commit)
         if found is None:
             return None
         modules.append(found)
@@ -109,7 +109,7 @@ def with_files(
             # trees replace the commits of submodules: a run needs no other repository
             content = edit_tree(objects, maker, content, files)
         if index:
-            put_into(git, index, files)
+            write_into_index(git, index, files)
     every = [one for module in modules for one in module.all]
     source = replace(
         taken.source,
@@ -127,24 +127,24 @@ def with_files(
     )
 
 
-def put_into(git: Git, index: Path, files: Mapping[bytes, Entry]) -> None:
+def write_into_index(git: Git, index: Path, files: Mapping[bytes, Entry]) -> None:
     """Replaces the commits of submodules in an index by the files of their trees."""
     git.run("update-index", "--force-remove", "-z", "--stdin", stdin=b"".join(path + b"\0" for path in files), index=index)
     for path, entry in files.items():
         git.run("read-tree", f"--prefix={os.fsdecode(path)}/", entry.id, index=index)
 
 
-def record(git: Git, objects: Objects, choice: SnapshotOptions, path: bytes, commit: str) -> Module | None:
+def record_submodule(git: Git, objects: Objects, choice: SnapshotOptions, path: bytes, commit: str) -> Module | None:
     """Records the submodule at a path below the top. Returns None if the user declines to record so many files.
 
     A submodule that cannot be recorded is only named, to be linked; its `words` warn about it and give the reason.
     """
     if not is_populated(git, path):
-        return Module(path, commit, named=(path,) if has_entries(git, path) else ())
-    own = replace(choice, apart=below(path, choice.apart))
+        return Module(path, commit, named=(path,) if is_filled_directory(git, path) else ())
+    own = replace(choice, apart=paths_below(path, choice.apart))
     try:
-        with opened(git, path) as view:
-            return files_of(git, objects, own, view, commit)
+        with open_submodule(git, path) as view:
+            return record_files(git, objects, own, view, commit)
     except (NotRecorded, GitFailed, NotARepository) as error:
         reason = error.message
     place = "Your program sees yours through a link" if choice.lent else "Your program does not see it"
@@ -153,33 +153,36 @@ def record(git: Git, objects: Objects, choice: SnapshotOptions, path: bytes, com
     )
 
 
-def files_of(git: Git, objects: Objects, choice: SnapshotOptions, view: View, commit: str) -> Module | None:
-    """Records the files of a submodule and of those inside it. Returns None like `record`. Raises GitFailed, NotRecorded."""
+def record_files(git: Git, objects: Objects, choice: SnapshotOptions, view: View, commit: str) -> Module | None:
+    """Records the files of a submodule and of those inside it. Returns None like `record_submodule`.
+
+    Raises GitFailed, NotRecorded.
+    """
     module, known = view.git, read_known(git)
     listed = module.run("ls-files", "-v", "-s", "-z", index=view.index)
     # checked first, because scanning a large submodule takes long
     if listed.count(b"\0") > MOST:
         raise NotRecorded(f"it has more than {MOST:,} files")
-    links = unhide(module, view.index, listed)
+    links = clear_skip_worktree(module, view.index, listed)
     seen = read_status(module, view.index)
-    taken, skipped, weight = choose(module, seen.untracked, choice.settings, choice.apart)
+    taken, skipped, weight = select_untracked(module, seen.untracked, choice.settings, choice.apart)
     if len(taken) > MOST or weight > MUCH:
         raise NotRecorded(f"it has more than {MOST:,} files or {size_text(MUCH)}")
-    if name := filter_of(module, (*(entry.partition(b"\t")[2] for entry in listed.split(b"\0")), *taken)):
+    if name := find_filter(module, (*(entry.partition(b"\t")[2] for entry in listed.split(b"\0")), *taken)):
         raise NotRecorded(f"its files pass through the filter {name}, which this repository does not have for them")
-    if asks_too_much(choice, taken, weight):
+    if is_declined(choice, taken, weight):
         return None
-    skipped += add(module, view.index, seen, taken)
+    skipped += add_to_index(module, view.index, seen, taken)
     skipped += [Skipped(os.fsdecode(path.rstrip(b"/")), 0, "cannot be read") for path in seen.unread]
     tree = module.run("write-tree", index=view.index).decode().strip()
     # remembered, since a commit's tree never changes
     clean = known.trees.get(commit) or module.run("rev-parse", "--verify", f"{commit}^{{tree}}").decode().strip()
     require_small(git, view, known, tree)
-    copy(git, objects, view, (clean, tree), known)
+    copy_trees(git, objects, view, (clean, tree), known)
     remember(git, Known((tree, clean), {}, {commit: clean}))
     nested: list[Module] = []
-    for inner, head in commits_of(module, view.index, links):
-        found = record(git, objects, choice_above(choice, view.path), view.path + b"/" + os.fsencode(inner), head)
+    for inner, head in list_submodule_commits(module, view.index, links):
+        found = record_submodule(git, objects, options_above(choice, view.path), view.path + b"/" + os.fsencode(inner), head)
         if found is None:
             return None
         nested.append(found)
@@ -187,59 +190,58 @@ def files_of(git: Git, objects: Objects, choice: SnapshotOptions, view: View, co
     with TreeMaker(git) as maker:
         whole = edit_tree(objects, maker, tree, files) if files else tree
     apart = (*seen.ignored, *seen.nested, *(os.fsencode(one.path) for one in skipped))
+    left_out = [replace(one, path=f"{os.fsdecode(view.path)}/{one.path}") for one in skipped]
     return Module(
-        view.path, commit, "" if whole == EMPTY_TREE else whole, tree != clean,
-        tuple(replace(one, path=os.fsdecode(view.path + b"/" + os.fsencode(one.path))) for one in skipped),
-        above(view.path, apart), (),
-        words_for(seen_above(seen, view.path), [replace(one, path=f"{os.fsdecode(view.path)}/{one.path}") for one in skipped],
-                  lent=choice.lent), tuple(nested),
+        view.path, commit, "" if whole == EMPTY_TREE else whole, tree != clean, tuple(left_out),
+        paths_above(view.path, apart), (),
+        snapshot_warnings(status_above(seen, view.path), left_out, lent=choice.lent), tuple(nested),
     )  # fmt: skip
 
 
-def choice_above(choice: SnapshotOptions, path: bytes) -> SnapshotOptions:
+def options_above(choice: SnapshotOptions, path: bytes) -> SnapshotOptions:
     """Converts the paths of a submodule's choice to paths below the top."""
-    return replace(choice, apart=above(path, choice.apart))
+    return replace(choice, apart=paths_above(path, choice.apart))
 
 
-def seen_above(seen: WorktreeStatus, path: bytes) -> WorktreeStatus:
+def status_above(seen: WorktreeStatus, path: bytes) -> WorktreeStatus:
     """Converts the paths that warnings mention to paths below the top."""
-    return replace(seen, conflicts=above(path, seen.conflicts), nested=above(path, seen.nested))
+    return replace(seen, conflicts=paths_above(path, seen.conflicts), nested=paths_above(path, seen.nested))
 
 
-def above(path: bytes, paths: Iterable[bytes]) -> tuple[bytes, ...]:
+def paths_above(path: bytes, paths: Iterable[bytes]) -> tuple[bytes, ...]:
     """Converts paths in a submodule to paths below the top."""
     return tuple(path + b"/" + inner for inner in paths)
 
 
-def below(path: bytes, paths: Iterable[bytes]) -> tuple[bytes, ...]:
+def paths_below(path: bytes, paths: Iterable[bytes]) -> tuple[bytes, ...]:
     """Converts paths below the top to paths in a submodule; drops those outside it."""
     return tuple(inner[len(path) + 1 :] for inner in paths if inner.startswith(path + b"/"))
 
 
-def place_of(git: Git, path: bytes) -> bytes:
+def absolute_path(git: Git, path: bytes) -> bytes:
     """Returns the absolute path of a path below the top."""
     return os.fsencode(git.worktree or ".") + b"/" + path
 
 
 def is_populated(git: Git, path: bytes) -> bool:
     """Returns whether a submodule is checked out at the path."""
-    return os.path.lexists(place_of(git, path) + b"/.git")
+    return os.path.lexists(absolute_path(git, path) + b"/.git")
 
 
-def has_entries(git: Git, path: bytes) -> bool:
+def is_filled_directory(git: Git, path: bytes) -> bool:
     """Returns whether the path is a directory that is not empty."""
-    place = place_of(git, path)
+    place = absolute_path(git, path)
     return os.path.isdir(place) and bool(os.listdir(place))
 
 
 @contextmanager
-def opened(git: Git, path: bytes) -> Iterator[View]:
+def open_submodule(git: Git, path: bytes) -> Iterator[View]:
     """Opens the submodule at the path for reading; a context manager.
 
     git writes objects and the index to a temporary directory, which is removed on exit. Raises NotARepository if the path
     is not the top of a repository.
     """
-    place = Path(os.fsdecode(place_of(git, path)))
+    place = Path(os.fsdecode(absolute_path(git, path)))
     found = open_repository(place, git.environ)
     if found.worktree is None or not found.worktree.samefile(place):
         raise NotARepository("its .git leads to no repository")
@@ -252,12 +254,12 @@ def opened(git: Git, path: bytes) -> Iterator[View]:
         if (found.git_dir / "index").exists():
             shutil.copy2(found.git_dir / "index", index)  # copy2 keeps the time: git compares it with those of the files
         environ = {**found.environ, "GIT_OBJECT_DIRECTORY": str(store)}
-        # objects here are temporary; `copy` syncs those that stay
+        # objects here are temporary; `copy_trees` syncs those that stay
         config = {**found.config, "gitrun.fsync": ("false",)}
         yield View(replace(found, environ=environ, config=config, held=git.held), index, own, path)
 
 
-def filter_of(module: Git, paths: Iterable[bytes]) -> str:
+def find_filter(module: Git, paths: Iterable[bytes]) -> str:
     """Returns the name of a filter that changes the submodule's files on checkout; empty if there is none.
 
     This repository would need the filter's settings and its data, such as the files of git-lfs.
@@ -299,7 +301,7 @@ def require_small(git: Git, view: View, known: Known, tree: str) -> None:
         raise NotRecorded(f"it has {size_text(weight)} of files, more than {size_text(MUCH)}")
 
 
-def copy(git: Git, objects: Objects, view: View, trees: Sequence[str], known: Known) -> None:
+def copy_trees(git: Git, objects: Objects, view: View, trees: Sequence[str], known: Known) -> None:
     """Copies trees of a submodule, with all their objects, into this repository. Raises GitFailed.
 
     A tree appears here after all its objects, so that a kill leaves no tree incomplete.
@@ -309,9 +311,9 @@ def copy(git: Git, objects: Objects, view: View, trees: Sequence[str], known: Kn
     if not wanted:
         return
     try:
-        pack = packed(git, view, wanted, there)
+        pack = write_pack(git, view, wanted, there)
     except GitFailed:  # a gc may have removed one of the trees already here
-        pack = packed(git, view, wanted, ())
+        pack = write_pack(git, view, wanted, ())
     with pack.open("rb") as file:
         count = int.from_bytes(file.read(12)[8:], "big")
     if count >= FEW:
@@ -320,7 +322,7 @@ def copy(git: Git, objects: Objects, view: View, trees: Sequence[str], known: Kn
         move_objects(git, pack, wanted)
 
 
-def packed(git: Git, view: View, wanted: Sequence[str], there: Sequence[str]) -> Path:
+def write_pack(git: Git, view: View, wanted: Sequence[str], there: Sequence[str]) -> Path:
     """Writes a pack and its index: the objects of the wanted trees that no tree of `there` has. Raises GitFailed."""
     asked = "".join(f"{tree}\n" for tree in wanted) + "".join(f"^{tree}\n" for tree in there)
     # the pack stays in this repository, so its own fsync setting applies
@@ -360,39 +362,41 @@ def move_objects(git: Git, pack: Path, last: Sequence[str]) -> None:
             fsync(target.parent)
 
 
-def with_lent(git: Git, objects: Objects, taken: Snapshot, modules: Sequence[bytes], settings: Settings) -> Snapshot:
+def add_lent_files(git: Git, objects: Objects, taken: Snapshot, modules: Sequence[bytes], settings: Settings) -> Snapshot:
     """Adds to a snapshot of another source the files to link from the submodules checked out at these paths.
 
     Of a submodule whose files the source holds, only ignored files are linked.
     """
-    found = [lent(git, objects, taken.source, settings, path) for path in modules]
+    found = [find_lent_files(git, objects, taken.source, settings, path) for path in modules]
     outside = (*taken.outside, *(path for one in found for path in one.outside))
     named = (*taken.named, *(path for one in found for path in one.named))
-    return replace(taken, outside=outside, named=named, words=moved_modules(git, linked_modules(objects, taken.source)))
+    return replace(
+        taken, outside=outside, named=named, words=warn_of_submodules(git, list_linked_modules(objects, taken.source))
+    )
 
 
-def lent(git: Git, objects: Objects, source: Source, settings: Settings, path: bytes) -> Snapshot:
+def find_lent_files(git: Git, objects: Objects, source: Source, settings: Settings, path: bytes) -> Snapshot:
     """Returns what to link from the submodule at a path for a run of this source."""
     entry = entry_at(objects, source.whole, path)
     if entry is None or entry.mode != TREE:
-        return Snapshot(source, (), (path,) if is_populated(git, path) or has_entries(git, path) else (), ())
+        return Snapshot(source, (), (path,) if is_populated(git, path) or is_filled_directory(git, path) else (), ())
     if not is_populated(git, path):
         return Snapshot(source, (), (), ())
     try:
-        module = open_repository(Path(os.fsdecode(place_of(git, path))), git.environ)
-        outside, named, nested = outside_of(module, settings, ())
+        module = open_repository(Path(os.fsdecode(absolute_path(git, path))), git.environ)
+        outside, named, nested = find_outside(module, settings, ())
     except (GitFailed, NotARepository):
         return Snapshot(source, (), (), ())
-    inner = [lent(git, objects, source, settings, one) for one in above(path, nested)]
+    inner = [find_lent_files(git, objects, source, settings, one) for one in paths_above(path, nested)]
     return Snapshot(
         source,
-        (*above(path, outside), *(one for found in inner for one in found.outside)),
-        (*above(path, named), *(one for found in inner for one in found.named)),
+        (*paths_above(path, outside), *(one for found in inner for one in found.outside)),
+        (*paths_above(path, named), *(one for found in inner for one in found.named)),
         (),
     )
 
 
-def linked_modules(objects: Objects, source: Source) -> list[tuple[str, str]]:
+def list_linked_modules(objects: Objects, source: Source) -> list[tuple[str, str]]:
     """Returns path and commit of the submodules recorded by commit only: a run sees those of the working tree."""
     found = ((path, commit, entry_at(objects, source.whole, os.fsencode(path))) for path, commit in source.submodules)
     return [(path, commit) for path, commit, entry in found if entry and entry.mode == COMMIT]

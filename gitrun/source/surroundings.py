@@ -12,10 +12,10 @@ from gitrun.git.objects import Objects
 from gitrun.git.trees import GitTree
 from gitrun.model.run import NOTEBOOK, SCRIPT
 from gitrun.source.build_directories import configured_for
-from gitrun.source.editable_installs import Installs, installs_in
-from gitrun.source.interpreter import in_slot, mtime, python_path
-from gitrun.source.launchers import Handed, Project, hand_over, variables_of
-from gitrun.source.prefixes import is_environment, names_in, prefixes_for, sites_of
+from gitrun.source.editable_installs import Installs, find_installs
+from gitrun.source.interpreter import get_mtime, make_python_path, map_to_slot
+from gitrun.source.launchers import LauncherHelp, Project, choose_variables, help_launchers
+from gitrun.source.prefixes import find_prefixes, is_environment, list_names, site_directories
 from gitrun.workspace.erase import erase
 from gitrun.workspace.slots import directory_of_slot
 
@@ -34,7 +34,7 @@ ENVIRONMENTS, IMPORTS = "environments", "imports"
 class Surroundings:
     """The variables for launchers, and the parts of the project that are installed from the working tree."""
 
-    handed: Handed
+    handed: LauncherHelp
     installs: Installs
     sites: tuple[str, ...] = ()
     """The package directories in which these installs were found."""
@@ -42,29 +42,29 @@ class Surroundings:
     """The directories from which the Python of a script imports."""
 
 
-def surroundings_of(session: Session, plan: Plan, python: Interpreter | None) -> Surroundings:
+def find_surroundings(session: Session, plan: Plan, python: Interpreter | None) -> Surroundings:
     """Returns the surroundings of a plan's program."""
     top = session.git.worktree
     if top is None:
-        return Surroundings(Handed({}), Installs())
+        return Surroundings(LauncherHelp({}), Installs())
     words = [python.program] if python else list(plan.command)
     environ = {**session.git.environ, **(dict(plan.definition.env) if plan.definition else {})}
-    directories = upwards(str(top / plan.cwd), str(top))
+    directories = directory_and_parents(str(top / plan.cwd), str(top))
     project = Project(directories, session.git.state)
-    handed = hand_over(words, environ, project, is_script=plan.kind in {SCRIPT, NOTEBOOK})
-    prefixes = dict.fromkeys((*prefixes_for(words, environ, directories), *filter(None, (handed.prefix,))))
-    sites = dict.fromkeys(site for prefix in prefixes for site in sites_of(prefix))
-    places = (*spellings(session), str(session.git.state / "slots"))
-    installs = installs_in(sites, tuple(dict.fromkeys(places)))
+    handed = help_launchers(words, environ, project, is_script=plan.kind in {SCRIPT, NOTEBOOK})
+    prefixes = dict.fromkeys((*find_prefixes(words, environ, directories), *filter(None, (handed.prefix,))))
+    sites = dict.fromkeys(site for prefix in prefixes for site in site_directories(prefix))
+    places = (*worktree_spellings(session), str(session.git.state / "slots"))
+    installs = find_installs(sites, tuple(dict.fromkeys(places)))
     return Surroundings(handed, installs, tuple(sites), python.paths if python else ())
 
 
-def has_installed(around: Surroundings, since: float) -> bool:
+def was_installed_since(around: Surroundings, since: float) -> bool:
     """Returns whether something was installed after `since` (seconds since 1970)."""
-    return any(mtime(site) >= since * 10**9 for site in around.sites)
+    return any(get_mtime(site) >= since * 10**9 for site in around.sites)
 
 
-def upwards(directory: str, top: str) -> tuple[str, ...]:
+def directory_and_parents(directory: str, top: str) -> tuple[str, ...]:
     """Returns the directory and its parents, up to the top."""
     found = [directory := os.path.normpath(directory)]
     while directory != top and directory.startswith(top + "/"):
@@ -72,7 +72,7 @@ def upwards(directory: str, top: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def spellings(session: Session) -> tuple[str, ...]:
+def worktree_spellings(session: Session) -> tuple[str, ...]:
     """Returns the paths of the working tree: git's, the one without links, and the one the user's shell came by."""
     top = str(session.git.worktree)
     found = [top, os.path.realpath(top)]
@@ -86,39 +86,39 @@ def spellings(session: Session) -> tuple[str, ...]:
     return tuple(path for path in dict.fromkeys(found) if path)
 
 
-def surround(around: Surroundings, environ: dict[str, str], top: Path, tree: Path) -> str:
+def make_variables(around: Surroundings, environ: dict[str, str], top: Path, tree: Path) -> str:
     """Sets variables so that programs import the run's own code and launchers use the user's environment.
 
     Returns PYTHONPATH. Raises CannotRun.
     """
     for name in around.handed.dropped:
         environ.pop(name, None)
-    environ |= variables_of(around.handed, environ, directory_of_slot(tree) / ENVIRONMENTS)
+    environ |= choose_variables(around.handed, environ, directory_of_slot(tree) / ENVIRONMENTS)
     given, place = environ.get("PYTHONPATH", ""), directory_of_slot(tree) / IMPORTS
     # links of an earlier run in this slot
     erase(os.fsencode(place))
     roots = [
-        unshadowing(root, place)
-        for root in python_path((*around.installs.roots, *around.paths), "", top, tree).split(os.pathsep)
+        without_shadowing(root, place)
+        for root in make_python_path((*around.installs.roots, *around.paths), "", top, tree).split(os.pathsep)
     ]
-    found = [python_path((), given, top, tree), *roots, *renamed(around.installs.modules, place, top, tree)]
+    found = [make_python_path((), given, top, tree), *roots, *link_renamed(around.installs.modules, place, top, tree)]
     path = os.pathsep.join(filter(None, dict.fromkeys(found)))
     if path:
         environ["PYTHONPATH"] = path
     return path
 
 
-def unshadowing(root: str, place: Path) -> str:
+def without_shadowing(root: str, place: Path) -> str:
     """Returns the directory, or a directory of links if some of its modules have names of standard modules.
 
     The links leave these modules out. Editable installs come after the standard library on `sys.path`, but PYTHONPATH
     comes before it.
     """
-    names = names_in(root) if root else []
+    names = list_names(root) if root else []
     own = {name for name in names if name.partition(".")[0] in sys.stdlib_module_names and is_module(os.path.join(root, name))}
     if not own:
         return root
-    links = place / f".{len(names_in(str(place)))}"
+    links = place / f".{len(list_names(str(place)))}"
     links.mkdir(parents=True)
     for name in names:
         if name not in own and name.partition(".")[0].isidentifier():
@@ -131,13 +131,13 @@ def is_module(path: str) -> bool:
     return path.endswith((".py", ".so")) or os.path.isfile(os.path.join(path, "__init__.py"))
 
 
-def renamed(modules: tuple[tuple[str, str], ...], place: Path, top: Path, tree: Path) -> tuple[str, ...]:
+def link_renamed(modules: tuple[tuple[str, str], ...], place: Path, top: Path, tree: Path) -> tuple[str, ...]:
     """Links modules whose import names differ from their paths in the source.
 
     Returns the directory of links, if there are any.
     """
     for name, path in modules:
-        target = in_slot(path, top, tree)
+        target = map_to_slot(path, top, tree)
         if target is None or not is_linkable(name, modules):
             continue
         link = place.joinpath(*name.split("."))
@@ -157,15 +157,15 @@ def is_linkable(name: str, modules: tuple[tuple[str, str], ...]) -> bool:
     return not any(".".join(parts[:count]) in known for count in range(1, len(parts)))
 
 
-def not_isolated(
+def find_not_isolated(
     session: Session, plan: Plan, around: Surroundings, ignored: tuple[bytes, ...], *, again: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Returns the names of builds and modules that the program may take from the working tree, and warnings about them.
 
     `again`: the source is that of an earlier attempt.
     """
-    builds = configured_for(spellings(session), list(plan.command), ignored, plan.cwd)
-    imported = not_imported(around.installs) + (missing(session, plan, around.installs) if again else ())
+    builds = configured_for(worktree_spellings(session), list(plan.command), ignored, plan.cwd)
+    imported = find_not_imported(around.installs) + (find_missing(session, plan, around.installs) if again else ())
     words = []
     is_python = plan.kind in {SCRIPT, NOTEBOOK} or os.path.basename(plan.command[0]).startswith("python")
     if builds and not is_python:
@@ -178,10 +178,10 @@ def not_isolated(
     return (*builds, *imported), tuple(words)
 
 
-def missing(session: Session, plan: Plan, installs: Installs) -> tuple[str, ...]:
+def find_missing(session: Session, plan: Plan, installs: Installs) -> tuple[str, ...]:
     """Returns the directories installed from the working tree that the plan's source does not have."""
     top = session.git.worktree
-    moved = dict.fromkeys(place for root in installs.roots if top and (place := in_slot(root, top, top)))
+    moved = dict.fromkeys(place for root in installs.roots if top and (place := map_to_slot(root, top, top)))
     paths = [path for path in (os.path.relpath(place, top) for place in moved if top) if path != "."]
     if not paths:
         return ()
@@ -190,24 +190,24 @@ def missing(session: Session, plan: Plan, installs: Installs) -> tuple[str, ...]
         return tuple(path for path in paths if tree.mode(path) is None)
 
 
-def not_imported(installs: Installs) -> tuple[str, ...]:
+def find_not_imported(installs: Installs) -> tuple[str, ...]:
     """Returns the modules and loader files through which programs still import from the working tree."""
     modules = (name for name, _ in installs.modules if not is_linkable(name, installs.modules))
     return (*modules, *map(os.path.basename, installs.unread))
 
 
-def moved_words(words: list[str], session: Session, tree: Path) -> list[str]:
+def move_words(words: list[str], session: Session, tree: Path) -> list[str]:
     """Replaces the working tree's path in the words by the workspace's path. Says which word changed."""
     top = session.git.worktree
     if top is None or top == tree:
         return words
-    moved = [moved_word(word, spellings(session), str(tree)) for word in words]
+    moved = [move_word(word, worktree_spellings(session), str(tree)) for word in words]
     if changed := [old for old, new in zip(words, moved, strict=True) if old != new]:
         session.say(f"note: '{changed[0]}' names your working tree; the program is given the same path in the run's workspace")
     return moved
 
 
-def moved_word(word: str, tops: tuple[str, ...], tree: str) -> str:
+def move_word(word: str, tops: tuple[str, ...], tree: str) -> str:
     """Replaces the path of each top in the word by `tree`, except inside an environment or git's own directory."""
     for top in tops:
         if top not in word:

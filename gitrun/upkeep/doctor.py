@@ -18,7 +18,7 @@ from gitrun.model.run import RUNS, is_id, short_id
 from gitrun.model.text import hide_passwords
 from gitrun.sharing import quarantine, remotes
 from gitrun.sharing.hook_files import OUTDATED, Hooks
-from gitrun.source.stray_installs import of_environments
+from gitrun.source.stray_installs import find_stray_installs
 from gitrun.store import notes, trash
 from gitrun.store.index import Index
 from gitrun.store.live import directory_of
@@ -51,7 +51,7 @@ def examine(session: Session, expire: float | None, remote: str | None = None) -
     found = list(stale_locks.find_stale_locks(git))
     found += [*fsck.of_place(git), *check_version(git.run("version").decode()), *check_settings(git.config)]
     found += [*fsck.of_live(git), *of_slots(git), *fsck.of_private_refs(git), *of_leftovers(git, now)]
-    found += [*of_hooks(git), *of_environments(git), *fsck.of_refs(git), *fsck.of_objects(git)]
+    found += [*of_hooks(git), *find_stray_installs(git), *fsck.of_refs(git), *fsck.of_objects(git)]
     of_runs, runs = fsck.of_runs(git, fsck.utc(now))
     found += [*of_runs, *fsck.of_trash(git, expire), *fsck.of_notes(git, runs)]
     found += of_remote(git, remote) if remote else ()

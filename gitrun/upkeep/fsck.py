@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import GitFailed
 from gitrun.git.locks import is_held
-from gitrun.git.objects import ids_in
+from gitrun.git.objects import parse_tree_ids
 from gitrun.model.diagnostics import Diagnostic
 from gitrun.model.run import RUNS, TRASH, BrokenRun, Run, is_id, short_id
 from gitrun.model.text import count_text
@@ -312,7 +312,7 @@ def hurt(git: Git, known: Mapping[str, str], bad: frozenset[str]) -> dict[str, l
             if commit:
                 front += [commit.tree, *commit.parents]
             elif one and one.kind == "tree" and one.data is not None:
-                front += ids_in(one.data).values()
+                front += parse_tree_ids(one.data).values()
         for name in seen & bad:
             found.setdefault(name, []).append(run)
         # objects below a run without bad ones are not walked again for the next run

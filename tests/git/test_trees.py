@@ -11,7 +11,7 @@ from gitrun.errors import GitFailed, ObjectsGone
 from gitrun.git.exe import open_repository
 from gitrun.git.objects import Entry, Objects, TreeMaker
 from gitrun.git.trees import GitTree, WorkTree
-from gitrun.model.tree import EXECUTABLE, FILE, LINK, TREE, MemoryTree, is_file
+from gitrun.model.tree import EXECUTABLE, FILE, LINK, TREE, MemoryTree, is_regular_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +52,7 @@ def test_every_tree_reads_files_by_path(tree: Tree) -> None:
     "path", ["", "d", "nope", "nope/x", "a.py/x", "/a.py", "d/", "../a.py", "d//run", "./a.py", "d/../a.py"]
 )
 def test_no_tree_reads_what_is_no_file_or_no_plain_path(tree: Tree, path: str) -> None:
-    assert (tree.read(path, 100), tree.identity(path), is_file(tree, path)) == (None, "", False)
+    assert (tree.read(path, 100), tree.identity(path), is_regular_file(tree, path)) == (None, "", False)
 
 
 def test_no_tree_reads_a_file_over_the_limit(tree: Tree) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from gitrun.errors import CannotRun, UsageError
 from gitrun.model.tree import MemoryTree
-from gitrun.source.declared_flags import Declared, declared_by
+from gitrun.source.declared_flags import Declared, read_declaration
 from gitrun.source.operations import step_operation
 from gitrun.source.source_tree import SourceTree
 
@@ -22,7 +22,7 @@ def source(**files: str) -> SourceTree:
 
 def declared(name: str, given: dict[str, object] | None = None, **files: str) -> Declared:
     tree = source(**files)
-    return declared_by(tree, step_operation(tree, name)).with_values(given)
+    return read_declaration(tree, step_operation(tree, name)).with_values(given)
 
 
 def values(found: Declared) -> dict[str, object]:

@@ -186,10 +186,10 @@ def test_download_with_a_right_length_and_in_chunks_comes_whole(serve, tmp_path)
 
 
 def test_full_disk_is_one_line(serve) -> None:
-    from gitrun.source.downloads import Refused
+    from gitrun.source.downloads import DownloadRefused
 
     address = serve(lambda peer: peer.sendall(OK + b"Content-Length: 100000\r\n\r\n" + b"x" * 100_000))
-    with open("/dev/full", "wb", buffering=0) as sink, pytest.raises(Refused, match="No space left"):  # noqa: PTH123 - a device
+    with open("/dev/full", "wb", buffering=0) as sink, pytest.raises(DownloadRefused, match="No space left"):  # noqa: PTH123 - a device
         Download(f"http://{address}/in", sink, Settings()).wait()
 
 

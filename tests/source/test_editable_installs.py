@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from editable import make_environment
 
-from gitrun.source.editable_installs import Installs, installs_in, root_of
-from gitrun.source.prefixes import prefixes_for, sites_of
+from gitrun.source.editable_installs import Installs, find_import_root, find_installs
+from gitrun.source.prefixes import find_prefixes, site_directories
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +35,7 @@ def made(site: Path, files: dict[str, str], places: tuple[str, ...] = ("/repo",)
     """What is read of a directory with these files."""
     for name, text in files.items():
         (site / name).write_text(text)
-    return installs_in([str(site)], places)
+    return find_installs([str(site)], places)
 
 
 @pytest.mark.parametrize("name", BACKENDS)
@@ -50,7 +50,7 @@ def test_an_editable_install_of_each_backend_names_its_root(name, tmp_path):
     python = tmp_path / "venv" / "bin" / "python"
     words = ["uv", "pip", "install", "--quiet", "--python", str(python), "--editable", str(project)]
     subprocess.run(words, check=True, capture_output=True)
-    found = installs_in([str(site)], (str(project),))
+    found = find_installs([str(site)], (str(project),))
     assert found == Installs((str(project / root) if root != "." else str(project),))
 
 
@@ -114,9 +114,9 @@ def test_nothing_that_is_read_is_executed(tmp_path):
 
 
 def test_a_module_has_a_root_where_it_has_its_own_name():
-    assert root_of("a.b", "/repo/src/a/b") == "/repo/src"
-    assert root_of("a", "/repo/a/__init__.py") == "/repo"
-    assert root_of("a", "/repo/ba") == ""
+    assert find_import_root("a.b", "/repo/src/a/b") == "/repo/src"
+    assert find_import_root("a", "/repo/a/__init__.py") == "/repo"
+    assert find_import_root("a", "/repo/ba") == ""
 
 
 def test_the_environments_that_a_command_may_use_are_found(tmp_path):
@@ -130,7 +130,7 @@ def test_the_environments_that_a_command_may_use_are_found(tmp_path):
     (shims / "python").symlink_to(sys.executable)
     (tmp_path / "pyenv" / "versions" / "3.12.1").mkdir(parents=True)
     environ = {"VIRTUAL_ENV": str(active), "PATH": f"{shims}{os.pathsep}{active}/bin", "HOME": str(tmp_path)}
-    found = prefixes_for(["tool"], environ, (str(top / "sub"), str(top)))
+    found = find_prefixes(["tool"], environ, (str(top / "sub"), str(top)))
     assert {str(top / ".venv"), str(active), str(tmp_path / "pyenv" / "versions" / "3.12.1")} <= set(found)
 
 
@@ -140,13 +140,13 @@ def test_the_environments_of_conda_are_found_for_conda_alone(tmp_path):
     (tmp_path / ".conda").mkdir()
     (tmp_path / ".conda" / "environments.txt").write_text(f"{environment}\n")
     environ = {"HOME": str(tmp_path), "PATH": ""}
-    assert str(environment) in prefixes_for(["conda", "run", "-n", "train", "python"], environ, (str(tmp_path),))
-    assert str(environment) not in prefixes_for(["python"], environ, (str(tmp_path),))
+    assert str(environment) in find_prefixes(["conda", "run", "-n", "train", "python"], environ, (str(tmp_path),))
+    assert str(environment) not in find_prefixes(["python"], environ, (str(tmp_path),))
 
 
 def test_an_environment_takes_packages_from_its_base_if_it_says_so(tmp_path):
     place = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", "--system-site-packages", place], check=True)
-    assert [site for site in sites_of(str(place)) if not site.startswith(str(place))]
+    assert [site for site in site_directories(str(place)) if not site.startswith(str(place))]
     subprocess.run([sys.executable, "-m", "venv", "--clear", "--without-pip", place], check=True)
-    assert not [site for site in sites_of(str(place)) if not site.startswith(str(place))]
+    assert not [site for site in site_directories(str(place)) if not site.startswith(str(place))]

@@ -9,7 +9,7 @@ import pytest
 
 from gitrun.model.decode import parse_toml
 from gitrun.model.settings import Settings
-from gitrun.source.environment import gpus, installed, packages_toml, variables
+from gitrun.source.environment import describe_gpus, encode_packages, find_installed, select_variables
 
 
 def distribution(site, name, **files):
@@ -33,7 +33,7 @@ def test_packages_are_known_by_the_names_of_their_metadata(tmp_path):
     commit = "1a2b3c4d" * 5
     url = {"url": "https://user:secret@host/x", "vcs_info": {"vcs": "git", "commit_id": commit}}
     distribution(site, "pinned-3.0.dist-info", direct_url__json=json.dumps(url))
-    assert installed([str(site), str(tmp_path / "none")]) == {
+    assert find_installed([str(site), str(tmp_path / "none")]) == {
         "bare": "7", "edited": "2.0 (editable)", "foo-bar-baz": "1.2", "old": "0.9", "pinned": f"3.0 (git {commit})",
     }  # fmt: skip
 
@@ -41,7 +41,7 @@ def test_packages_are_known_by_the_names_of_their_metadata(tmp_path):
 def test_of_two_packages_with_one_name_the_first_directory_counts(tmp_path):
     first = distribution(tmp_path / "a", "it-2.dist-info")
     second = distribution(tmp_path / "b", "It-1.dist-info")
-    assert installed([str(first), str(second)]) == {"it": "2"}
+    assert find_installed([str(first), str(second)]) == {"it": "2"}
 
 
 def test_metadata_with_odd_names_or_content_breaks_nothing(tmp_path):
@@ -49,8 +49,8 @@ def test_metadata_with_odd_names_or_content_breaks_nothing(tmp_path):
     distribution(site, '"quoted"-1\n2.dist-info')
     distribution(site, os.fsdecode(b"\xff-1.dist-info"))
     distribution(site, "a" * 220 + "-1.dist-info")
-    found = installed([str(site)])
-    assert parse_toml(packages_toml(found), "env.toml") == {"packages": found}
+    found = find_installed([str(site)])
+    assert parse_toml(encode_packages(found), "env.toml") == {"packages": found}
     assert list(found.values()) == ["1\n2"]
 
 
@@ -58,8 +58,8 @@ def test_equal_packages_are_equal_bytes_however_they_were_installed(tmp_path):
     for place, names in (("a", ("x-1.dist-info", "y-2.dist-info")), ("b", ("y-2.dist-info", "x-1.dist-info"))):
         for name in names:
             distribution(tmp_path / place, name)
-    assert packages_toml(installed([str(tmp_path / "a")])) == packages_toml(installed([str(tmp_path / "b")]))
-    assert packages_toml({}) == packages_toml(None) == b""
+    assert encode_packages(find_installed([str(tmp_path / "a")])) == encode_packages(find_installed([str(tmp_path / "b")]))
+    assert encode_packages({}) == encode_packages(None) == b""
 
 
 @pytest.mark.parametrize(
@@ -81,13 +81,13 @@ def test_devices_are_those_that_the_kernel_shows(tmp_path, files, found):
     for name, content in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(content)
-    assert gpus(str(tmp_path)) == found
+    assert describe_gpus(str(tmp_path)) == found
 
 
 def test_only_variables_that_are_named_are_recorded():
     environ = {"OMP_NUM_THREADS": "4", "AWS_SECRET_ACCESS_KEY": "x", "MY_LEVEL": "3", "MY_BYTES": "\udcff"}
-    assert variables(environ, Settings().record_env) == {"OMP_NUM_THREADS": "4"}
-    assert variables(environ, ("MY_*",)) == {"MY_LEVEL": "3"}
+    assert select_variables(environ, Settings().record_env) == {"OMP_NUM_THREADS": "4"}
+    assert select_variables(environ, ("MY_*",)) == {"MY_LEVEL": "3"}
 
 
 def test_runs_of_one_environment_record_one_blob_and_another_is_seen(repo, monkeypatch):

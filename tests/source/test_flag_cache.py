@@ -30,7 +30,7 @@ def flags(repo: Repo, path: str = "tool.py") -> Script:
     git = open_repository(repo.path, os.environ)
     with Objects(git) as objects:
         tree = GitTree(objects, "HEAD")
-        return flag_cache.read_cached(tree, path, tree.read(path, 1 << 20) or b"", git.state / flag_cache.DIRECTORY)
+        return flag_cache.read_script_cached(tree, path, tree.read(path, 1 << 20) or b"", git.state / flag_cache.DIRECTORY)
 
 
 def cache(repo: Repo) -> list[Path]:

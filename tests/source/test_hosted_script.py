@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gitrun.source.hosted_script import start_of
+from gitrun.source.hosted_script import find_start
 
 STARTS = {
     "python t.py": "t.py",
@@ -33,12 +33,12 @@ STARTS_NONE = [
 @pytest.mark.parametrize(("words", "found"), STARTS.items(), ids=STARTS)
 def test_script_that_words_start_is_found(words, found) -> None:
     split = words.split()
-    place = start_of(split)
+    place = find_start(split)
     assert place is not None
     assert split[place] == found
 
 
 @pytest.mark.parametrize("words", STARTS_NONE)
 def test_words_that_start_no_script_are_known(words) -> None:
-    place = start_of(words.split())
+    place = find_start(words.split())
     assert place is None or place >= len(words.split())

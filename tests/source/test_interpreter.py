@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gitrun.errors import CannotRun
-from gitrun.source.interpreter import describe, find, python_path
+from gitrun.source.interpreter import describe_python, find_python, make_python_path
 
 TOP, SLOT = Path("/repo"), Path("/slot")
 
@@ -37,17 +37,17 @@ def test_the_setting_wins_then_the_virtual_environment_then_the_path(tmp_path):
     set_to, active = program(tmp_path / "set" / "python"), program(tmp_path / "venv" / "bin" / "python")
     on_path = program(tmp_path / "bin" / "python")
     environ = {"VIRTUAL_ENV": str(tmp_path / "venv"), "PATH": str(on_path.parent)}
-    assert find(str(set_to), environ, tmp_path) == str(set_to)
-    assert find("set/python", environ, tmp_path) == str(set_to)
-    assert find("", environ, tmp_path) == str(active)
-    assert find("", {"PATH": environ["PATH"]}, tmp_path) == str(on_path)
+    assert find_python(str(set_to), environ, tmp_path) == str(set_to)
+    assert find_python("set/python", environ, tmp_path) == str(set_to)
+    assert find_python("", environ, tmp_path) == str(active)
+    assert find_python("", {"PATH": environ["PATH"]}, tmp_path) == str(on_path)
 
 
 def test_the_first_python_on_the_path_is_taken_and_python3_where_there_is_no_python(tmp_path):
     second = program(tmp_path / "b" / "python")
     only = program(tmp_path / "a" / "python3")
-    assert find("", {"PATH": f"{tmp_path}/none:{tmp_path}/a:{tmp_path}/b"}, tmp_path) == str(second)
-    assert find("", {"PATH": f"{tmp_path}/a"}, tmp_path) == str(only)
+    assert find_python("", {"PATH": f"{tmp_path}/none:{tmp_path}/a:{tmp_path}/b"}, tmp_path) == str(second)
+    assert find_python("", {"PATH": f"{tmp_path}/a"}, tmp_path) == str(only)
 
 
 @pytest.mark.parametrize(
@@ -55,12 +55,12 @@ def test_the_first_python_on_the_path_is_taken_and_python3_where_there_is_no_pyt
 )
 def test_without_a_python_it_is_said_how_to_name_one(wanted, path, tmp_path):
     with pytest.raises(CannotRun, match="python") as caught:
-        find(wanted, {"PATH": path}, tmp_path)
+        find_python(wanted, {"PATH": path}, tmp_path)
     assert "git config gitrun.python" in caught.value.hint
 
 
 def test_a_python_tells_of_itself(environ, tmp_path):
-    found = describe(sys.executable, environ, tmp_path)
+    found = describe_python(sys.executable, environ, tmp_path)
     assert found.executable == sys.executable
     assert found.version == ".".join(map(str, sys.version_info[:3]))
     assert found.implementation == sys.implementation.name
@@ -69,18 +69,18 @@ def test_a_python_tells_of_itself(environ, tmp_path):
 def test_it_is_asked_once_and_again_when_something_is_installed(environ, tmp_path):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
     path = str(tmp_path / "venv" / "bin" / "python")
-    first = describe(path, environ, tmp_path)
+    first = describe_python(path, environ, tmp_path)
     written = (tmp_path / "interpreters.json").stat().st_mtime_ns
-    assert describe(path, environ, tmp_path) == first
+    assert describe_python(path, environ, tmp_path) == first
     assert (tmp_path / "interpreters.json").stat().st_mtime_ns == written
     (site,) = (tmp_path / "venv").glob("lib/python*/site-packages")
     (site / "project.pth").write_text(f"{tmp_path}\n")
-    assert str(tmp_path) in describe(path, environ, tmp_path).paths
+    assert str(tmp_path) in describe_python(path, environ, tmp_path).paths
 
 
 def test_a_shim_is_asked_each_time_for_it_may_choose_another(environ, tmp_path):
     path, log = counting(tmp_path)
-    assert describe(str(path), environ, tmp_path) == describe(str(path), environ, tmp_path)
+    assert describe_python(str(path), environ, tmp_path) == describe_python(str(path), environ, tmp_path)
     assert len(log.read_text().split()) == 2
 
 
@@ -94,17 +94,20 @@ def test_a_run_asks_a_shim_once_and_goes_through_it(repo, tmp_path):
 @pytest.mark.parametrize("broken", ["", "[]", "{", "null", '{"PATH": {"stamp": 1}}'])
 def test_a_broken_cache_is_asked_anew(environ, tmp_path, broken):
     (tmp_path / "interpreters.json").write_text(broken)
-    assert describe(sys.executable, environ, tmp_path).executable == sys.executable
+    assert describe_python(sys.executable, environ, tmp_path).executable == sys.executable
 
 
 def test_a_python_that_fails_is_an_error_of_one_line(environ, tmp_path):
     with pytest.raises(CannotRun, match="broken"):
-        describe(str(program(tmp_path / "python", "#!/bin/sh\necho broken >&2; exit 3\n")), environ, tmp_path)
+        describe_python(str(program(tmp_path / "python", "#!/bin/sh\necho broken >&2; exit 3\n")), environ, tmp_path)
 
 
 def test_a_python_that_prints_when_it_starts_and_ends_tells_of_itself(environ, tmp_path):
     shim = program(tmp_path / "python", f'#!/bin/sh\necho hello\nprintf hello\n{sys.executable} "$@"\necho goodbye\n')
-    assert describe(str(shim), environ, tmp_path).executable == describe(sys.executable, environ, tmp_path).executable
+    assert (
+        describe_python(str(shim), environ, tmp_path).executable
+        == describe_python(sys.executable, environ, tmp_path).executable
+    )
 
 
 def test_a_setting_that_names_no_python_is_an_error_that_says_so(repo):
@@ -117,31 +120,31 @@ def test_a_setting_that_names_no_python_is_an_error_that_says_so(repo):
 
 
 def test_what_is_installed_from_the_working_tree_comes_from_the_slot():
-    assert python_path(("/usr/lib/python3.12", "/repo/src", "/repo"), "", TOP, SLOT) == "/slot/src:/slot"
+    assert make_python_path(("/usr/lib/python3.12", "/repo/src", "/repo"), "", TOP, SLOT) == "/slot/src:/slot"
 
 
 def test_an_environment_in_the_repository_stays_where_it_is():
-    assert python_path(("/repo/.venv/lib/python3.12/site-packages",), "", TOP, SLOT) == ""
+    assert make_python_path(("/repo/.venv/lib/python3.12/site-packages",), "", TOP, SLOT) == ""
 
 
 def test_a_repository_may_lie_below_a_directory_named_like_an_environment():
     top = Path("/srv/lib/python/site-packages/repo")
-    assert python_path((f"{top}/src",), "", top, SLOT) == "/slot/src"
+    assert make_python_path((f"{top}/src",), "", top, SLOT) == "/slot/src"
 
 
 def test_entries_of_pythonpath_below_the_repository_are_moved_and_others_stay():
     given = "/repo/lib:/usr/share/lib:relative:/repository"
-    assert python_path((), given, TOP, SLOT) == "/slot/lib:/usr/share/lib:relative:/repository"
+    assert make_python_path((), given, TOP, SLOT) == "/slot/lib:/usr/share/lib:relative:/repository"
 
 
 def test_a_directory_of_the_working_tree_is_known_by_any_name(tmp_path):
     (tmp_path / "repo" / "src").mkdir(parents=True)
     (tmp_path / "link").symlink_to(tmp_path / "repo")
-    assert python_path((f"{tmp_path}/link/src",), f"{tmp_path}/repo/../link", tmp_path / "repo", SLOT) == "/slot:/slot/src"
+    assert make_python_path((f"{tmp_path}/link/src",), f"{tmp_path}/repo/../link", tmp_path / "repo", SLOT) == "/slot:/slot/src"
 
 
 def test_pythonpath_is_not_taken_for_something_installed(environ, tmp_path):
-    found = describe(sys.executable, environ | {"PYTHONPATH": "/some/where"}, tmp_path)
+    found = describe_python(sys.executable, environ | {"PYTHONPATH": "/some/where"}, tmp_path)
     assert "/some/where" not in found.paths
 
 
@@ -150,4 +153,4 @@ def test_a_damaged_cache_is_as_good_as_none(tmp_path, environ, entry):
     state = tmp_path / "state"
     state.mkdir()
     (state / "interpreters.json").write_text(f'{{"{sys.executable}": {entry}}}')
-    assert describe(sys.executable, environ, state).implementation == sys.implementation.name
+    assert describe_python(sys.executable, environ, state).implementation == sys.implementation.name

@@ -16,7 +16,7 @@ from gitrun.model.flags import Flag, Flags, Typed
 from gitrun.model.plan import Plan, Request
 from gitrun.model.run import Params
 from gitrun.scripts.discover import Script
-from gitrun.source.planning import fill_in, flag_variables, move_flags, restart_params
+from gitrun.source.planning import fill_placeholders, flag_variables, move_flags, restart_params
 
 
 def plan(repo, at="", **request) -> Plan:
@@ -165,7 +165,7 @@ def test_gpus_that_are_given_win_over_those_of_the_last_attempt(kept, given, fou
 def test_words_are_filled_with_flags_and_other_braces_stay() -> None:
     flags = {"lr": 1e-05, "on": True, "text": "{lr}", "list": [1, "a"]}
     words = ["--lr={lr}", "{on}", "{text}", "{list}", "{other}", "{}", "${lr}", "{{lr}}"]
-    assert fill_in(words, flags) == ["--lr=1e-05", "true", "{lr}", '[1, "a"]', "{other}", "{}", "$1e-05", "{1e-05}"]
+    assert fill_placeholders(words, flags) == ["--lr=1e-05", "true", "{lr}", '[1, "a"]', "{other}", "{}", "$1e-05", "{1e-05}"]
 
 
 def test_flags_are_in_the_environment_under_upper_case_names() -> None:

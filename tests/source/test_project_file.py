@@ -12,7 +12,7 @@ from gitrun.commands.install_docs import SHARE
 from gitrun.errors import UsageError
 from gitrun.model.entry import Definition, Input, Need, Step
 from gitrun.model.flags import Flag
-from gitrun.source.project_file import KINDS, OPERATION, read_definitions, read_each
+from gitrun.source.project_file import KINDS, OPERATION, read_definitions, read_entries
 
 SCHEMA = json.loads((SHARE / "gitrun.schema.json").read_text())
 SHA256 = "0123456789abcdef" * 4
@@ -233,6 +233,6 @@ def test_only_the_operation_that_is_asked_for_is_looked_at() -> None:
     data = b'[operations.a]\nscript = "a.py"\n[operations.b]\nbroken = 1\n'
     assert list(read_definitions(data, "gitrun.toml", "a")) == ["a"]
     assert read_definitions(data, "gitrun.toml", "c") == {}
-    found = read_each(data, "gitrun.toml")
+    found = read_entries(data, "gitrun.toml")
     assert isinstance(found["a"], Definition)
     assert "line 4: operations.b.broken is no key" in str(found["b"])

@@ -31,6 +31,6 @@ def test_a_large_directory_is_not_looked_into(repo, monkeypatch):
     from gitrun.source import snapshot
 
     os.mkfifo(repo.path / "pipe")
-    assert list(snapshot.specials(os.fsencode(repo.path))) == [b"pipe"]
+    assert list(snapshot.find_special_files(os.fsencode(repo.path))) == [b"pipe"]
     monkeypatch.setattr(snapshot, "LARGE", 0)
-    assert list(snapshot.specials(os.fsencode(repo.path))) == []
+    assert list(snapshot.find_special_files(os.fsencode(repo.path))) == []

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from editable import install_by_finder, install_by_path, make_environment
 
-from gitrun.source.surroundings import moved_word
+from gitrun.source.surroundings import move_word
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -136,13 +136,13 @@ def test_a_wrapper_stays_a_wrapper(repo, tmp_path):
     ],
 )
 def test_a_word_that_names_the_working_tree_names_the_workspace(word, moved):
-    assert moved_word(word, ("/top",), "/slot") == moved
+    assert move_word(word, ("/top",), "/slot") == moved
 
 
 def test_a_word_that_names_an_environment_stays(tmp_path):
     make_environment(tmp_path / ".venv")
     word = f"{tmp_path}/.venv/bin/python"
-    assert moved_word(word, (str(tmp_path),), "/slot") == word
+    assert move_word(word, (str(tmp_path),), "/slot") == word
 
 
 @pytest.mark.parametrize("way", ["as git has it", "through a link"])
