@@ -86,7 +86,7 @@ class Project:
         run, outcome = found
         for path in (
             path
-            for brought in workspace.checkout.bring_made(self.session(), request, run, outcome)
+            for brought in workspace.checkout.check_out_outputs(self.session(), request, run, outcome)
             for path in (*brought.left, *brought.gone)
         ):
             self.say(f"left as it is: {path}")
@@ -179,7 +179,7 @@ class Project:
 
     def environment(self, run: Run) -> dict[str, Any]:
         """Returns the recorded environment of the run's last attempt."""
-        found = workspace.run_files.recorded(self.git, f"{run.attempt.id}:{model.record_files.ENV}")
+        found = workspace.run_files.read_object(self.git, f"{run.attempt.id}:{model.record_files.ENV}")
         return model.decode.parse_toml(found, model.record_files.ENV) if found is not None else {}
 
     def lent(self, run: Run) -> tuple[tuple[Lent, ...], tuple[str, ...]]:
@@ -187,7 +187,7 @@ class Project:
         with git.objects.Objects(self.git) as objects:
             entries = store.runs.lent_to(objects, run.attempt.id) or ()
         top = self.git.worktree
-        return entries, workspace.lending.changes_here(top, entries, self.settings, self.git.state) if top and entries else ()
+        return entries, workspace.lending.lent_changes(top, entries, self.settings, self.git.state) if top and entries else ()
 
     def working_source(self) -> str:
         """Returns the tree id of the source that a run started now would have. Raises CannotRun."""
@@ -220,11 +220,11 @@ class Project:
 
     def copy_file(self, run: Run, what: str, path: str | None, sink: BinaryIO) -> None:
         """Writes to `sink` what `read_file` returns; copies large files kept outside git in pieces."""
-        workspace.run_files.copy_file(self.git, run, what, path, sink)
+        workspace.run_files.copy_run_file(self.git, run, what, path, sink)
 
     def bring(self, run: str, wish: CheckoutRequest | None = None) -> CheckoutResult:
         """Copies files of the run into the working tree: all that it produced, or those of `wish`."""
-        return workspace.checkout.bring(self.git, self.find(run), wish or workspace.checkout.ALL)
+        return workspace.checkout.check_out_files(self.git, self.find(run), wish or workspace.checkout.ALL_FILES)
 
     def mark(self, run: Run, *, marked: bool = True) -> bool:
         """Marks the run as the one that its operation's name means, or unmarks it. Returns whether that changed it."""

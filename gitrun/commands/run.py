@@ -190,7 +190,7 @@ def bring(project: Project, request: Request, run: str, outcome: Outcome) -> str
     if request.in_place:
         return ""
     if request.bring or (request.bring is None and project.settings.bring):
-        found = workspace.checkout.bring_made(project.session(), request, run, outcome)
+        found = workspace.checkout.check_out_outputs(project.session(), request, run, outcome)
         left = [path for brought in found for path in (*brought.left, *brought.gone)]
         done = sum(len(brought.done) for brought in found)
         return f"; brought here: {done}" + (f", left as they are: {', '.join(left[:3])}" if left else "")

@@ -43,7 +43,7 @@ class Stop:
     waiting: list[Any] = field(default_factory=list)
 
 
-class OneKernel(KernelSpecManager):
+class SingleKernel(KernelSpecManager):
     """A registry with a single kernel, started with the given words."""
 
     def __init__(self, words: list[str]) -> None:
@@ -63,59 +63,59 @@ class Client(NotebookClient):
         """Shows and returns the output that a message added to the cell."""
         found = super().process_message(msg, cell, cell_index)
         if found:
-            show(found)
+            show_output(found)
         return found
 
 
-def main(place: str) -> None:
+def run_notebook(place: str) -> None:
     """Executes the notebook that the JSON file at `place` describes. Exits with the notebook's status."""
     warnings.simplefilter("ignore")  # nbformat warns about files that Jupyter itself wrote
     spec = json.loads(Path(place).read_bytes())
-    sys.exit(asyncio.run(execute(spec)))
+    sys.exit(asyncio.run(execute_notebook(spec)))
 
 
-def show(output: Mapping[str, Any]) -> None:
+def show_output(output: Mapping[str, Any]) -> None:
     """Writes an output of a cell to stdout or stderr, as a program would."""
     kind = output["output_type"]
     if kind == "stream":
-        write(sys.stderr if output["name"] == "stderr" else sys.stdout, output["text"])
+        write_text(sys.stderr if output["name"] == "stderr" else sys.stdout, output["text"])
     elif kind == "error":
-        write(sys.stderr, "\n".join(output["traceback"]) + "\n")
+        write_text(sys.stderr, "\n".join(output["traceback"]) + "\n")
     else:
         text = output["data"].get("text/plain", "")
-        write(sys.stdout, f"{text}\n" if text else "")
+        write_text(sys.stdout, f"{text}\n" if text else "")
 
 
-def write(stream: TextIO, text: str) -> None:
+def write_text(stream: TextIO, text: str) -> None:
     """Writes text at once; removes colours if the stream is not a terminal."""
     stream.write(text if stream.isatty() else COLOURS.sub("", text))
     stream.flush()
 
 
-async def execute(spec: Mapping[str, Any]) -> int:
+async def execute_notebook(spec: Mapping[str, Any]) -> int:
     """Executes a copy of the notebook. Returns the exit status. Ends by the same signal if one ended the notebook."""
     source = Path(spec["notebook"])
-    copy = copy_of(source, spec["flags"])
+    copy = copy_without_outputs(source, spec["flags"])
     target = source.with_suffix(".out.ipynb")
-    save(copy, target)  # replaces the copy of an earlier attempt
+    save_copy(copy, target)  # replaces the copy of an earlier attempt
     stop = Stop()
     with tempfile.TemporaryDirectory(prefix="gitrun-") as place:
-        manager = manager_of(spec, place)
+        manager = make_manager(spec, place)
         client = Client(copy, km=manager, record_timing=False, coalesce_streams=True)
-        listen(stop, manager, spec["grace"])
+        handle_signals(stop, manager, spec["grace"])
         try:
             status = await execute_cells(client, manager, stop, target)
         finally:
             with suppress(RuntimeError, NoSuchKernel):
                 await manager.shutdown_kernel(now=stop.is_order)
-            save(copy, target)
+            save_copy(copy, target)
     if stop.number and (status or stop.is_order):
         signal.signal(stop.number, signal.SIG_DFL)
         os.kill(os.getpid(), stop.number)
     return status
 
 
-def copy_of(source: Path, flags: Mapping[str, Any]) -> Any:  # noqa: ANN401 - nbformat has no type for it
+def copy_without_outputs(source: Path, flags: Mapping[str, Any]) -> Any:  # noqa: ANN401 - nbformat has no type for it
     """Returns the notebook with the values of its flags and without earlier outputs."""
     found = with_flags(parse_notebook(source.read_bytes(), source.name), flags)
     copy = nbformat.reads(json.dumps(found), as_version=4)  # type: ignore[no-untyped-call]
@@ -125,7 +125,7 @@ def copy_of(source: Path, flags: Mapping[str, Any]) -> Any:  # noqa: ANN401 - nb
     return copy
 
 
-def save(copy: Any, target: Path) -> None:  # noqa: ANN401 - nbformat has no type for it
+def save_copy(copy: Any, target: Path) -> None:  # noqa: ANN401 - nbformat has no type for it
     """Writes the copy in its present state, atomically and never through a link."""
     fresh = target.with_name(f".{target.name}.part")
     text: str = nbformat.writes(copy)  # type: ignore[no-untyped-call]
@@ -133,18 +133,18 @@ def save(copy: Any, target: Path) -> None:  # noqa: ANN401 - nbformat has no typ
     fresh.replace(target)
 
 
-def manager_of(spec: Mapping[str, Any], place: str) -> AsyncKernelManager:
+def make_manager(spec: Mapping[str, Any], place: str) -> AsyncKernelManager:
     """Returns the manager of the kernel: the user's Python, or the kernel that the notebook names."""
     if not spec["kernel"]:
         return AsyncKernelManager(kernel_name=spec["name"])
     # sockets in a private directory: no port that another process could take or probe
     manager = AsyncKernelManager(kernel_name="python3", transport="ipc", ip=f"{place}/kernel")
-    manager.kernel_spec_manager = OneKernel(spec["kernel"])
+    manager.kernel_spec_manager = SingleKernel(spec["kernel"])
     manager.connection_file = f"{place}/kernel.json"
     return manager
 
 
-def listen(stop: Stop, manager: AsyncKernelManager, grace: float) -> None:
+def handle_signals(stop: Stop, manager: AsyncKernelManager, grace: float) -> None:
     """Makes signals interrupt the kernel. A cell may catch Ctrl-C; after other signals no more cells start."""
     loop = asyncio.get_running_loop()
 
@@ -181,17 +181,17 @@ async def execute_cells(client: Client, manager: AsyncKernelManager, stop: Stop,
                 return 1
             await client.async_execute_cell(cell, place, execution_count=client.code_cells_executed + 1)
             if time.monotonic() - saved > SAVE_EVERY:
-                save(client.nb, target)
+                save_copy(client.nb, target)
                 saved = time.monotonic()
         client.set_widgets_metadata()
     except CellExecutionError:
         return 1  # the client has shown its traceback
     except (NoSuchKernel, OSError) as error:
-        write(sys.stderr, f"the kernel '{client.nb.metadata.kernelspec.name}' cannot be started: {error}\n")
+        write_text(sys.stderr, f"the kernel '{client.nb.metadata.kernelspec.name}' cannot be started: {error}\n")
         return 1
     except (DeadKernelError, RuntimeError) as error:
         if not stop.number:
-            write(sys.stderr, f"the kernel has ended: {error}\n")
+            write_text(sys.stderr, f"the kernel has ended: {error}\n")
         return 1
     finally:
         if client.kc:

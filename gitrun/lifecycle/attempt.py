@@ -27,11 +27,11 @@ from gitrun.store.attempts import Collected
 from gitrun.store.live import Owner, birth_of, is_live, owner_of, recorded
 from gitrun.workspace import beside, links
 from gitrun.workspace import outputs as produced
-from gitrun.workspace.lending import NOTHING
+from gitrun.workspace.lending import NO_LENDING
 from gitrun.workspace.manifest import Manifest
-from gitrun.workspace.metric_lines import rules_for, write_rules
-from gitrun.workspace.metrics import Meter, measure
-from gitrun.workspace.slots import content_seen_from, lease, point
+from gitrun.workspace.metric_lines import make_rules, write_rules
+from gitrun.workspace.metrics import Meter, collect_metrics
+from gitrun.workspace.slots import bind_content_git, lease_slot, write_worktree_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,7 +97,7 @@ class Job:
     python: Interpreter | None
     signals: Signals | None = None
     around: Surroundings | None = None
-    lending: Lending = NOTHING
+    lending: Lending = NO_LENDING
 
 
 def perform(session: Session, job: Job) -> Outcome:
@@ -111,7 +111,7 @@ def perform(session: Session, job: Job) -> Outcome:
             slot, site = None, in_place(session, job, job.index)
         else:
             try:
-                slot = stack.enter_context(lease(session.git, started.id, started.run_id, job.lending))
+                slot = stack.enter_context(lease_slot(session.git, started.id, started.run_id, job.lending))
                 site = furnish(session, job, slot)
             except (CannotRun, GitFailed, OSError) as error:
                 return without_place(job, not_run(session, error))
@@ -120,7 +120,7 @@ def perform(session: Session, job: Job) -> Outcome:
         signals = job.signals or stack.enter_context(Signals())
         try:
             site = replace(
-                site, meter=Meter(started.live, rules_for(job.plan, session.settings.metrics), site.tree, site.apart)
+                site, meter=Meter(started.live, make_rules(job.plan, session.settings.metrics), site.tree, site.apart)
             )
             ended = carry_out(session, job, site, signals)
         except (CannotRun, OSError) as error:
@@ -155,7 +155,7 @@ def perform(session: Session, job: Job) -> Outcome:
 def restore_state(session: Session, job: Job) -> None:
     """Restores the files needed to finish the attempt, if somebody removed gitrun's local state during the run."""
     if job.started.renew():
-        write_rules(job.started.live.directory, rules_for(job.plan, session.settings.metrics))
+        write_rules(job.started.live.directory, make_rules(job.plan, session.settings.metrics))
         session.say(f"warning: files in {session.git.state} were removed while the run was running; the run is recorded")
     if job.index and not job.index.exists():
         session.git.run("read-tree", job.plan.source.whole, index=job.index)
@@ -195,7 +195,7 @@ def furnish(session: Session, job: Job, slot: Slot) -> Site:
     if earlier := started.inherited:
         linked = free_for(session, tree, linked, produced.kept_files(earlier))
         restored = produced.restore(earlier, tree, frozenset(lent.copies))
-        beside.restore(earlier, tree)
+        beside.restore_written(earlier, tree)
     if job.plan.definition is None and not job.plan.written:
         apart = frozenset(linked) - frozenset(restored)
         return Site(tree, slot.git, tuple(linked), apart, outputs=job.plan.outputs, lent=lent, bare=job.snapshot.bare)
@@ -222,7 +222,7 @@ def carry_out(session: Session, job: Job, site: Site, signals: Signals) -> Outco
     attempt = job.started.id
     for path, other in shared_now(session, job, site):
         session.say(f"warning: {safe_text(os.fsdecode(path))} is shared with run {short_id(other)}, which is running")
-    write_rules(job.started.live.directory, rules_for(job.plan, session.settings.metrics))
+    write_rules(job.started.live.directory, make_rules(job.plan, session.settings.metrics))
     where = (str(site.tree), in_place, time.time(), linked, given, site.outputs)
     # other commands find the owner here, to stop the run or to record it after a crash
     job.started.live.record(Owner(pid, birth_of(pid), attempt, *where))
@@ -321,19 +321,19 @@ def complete(session: Session, started: AttemptHandle, site: Site, ended: Outcom
     if not site.tree.is_dir():
         files = hand_on_files(started)
         ended = replace(ended, files=files, reason=ended.reason or "its worktree was taken away")
-        return replace(ended, metrics=measure(started.live, ended, None, session.say, site.meter)), produced.NOTHING
+        return replace(ended, metrics=collect_metrics(started.live, ended, None, session.say, site.meter)), produced.NOTHING
     if site.index is None:
-        point(site.git, started.id)  # the program may have removed the `.git` file of its worktree
+        write_worktree_record(site.git, started.id)  # the program may have removed the `.git` file of its worktree
     keep, shared = started.kept, site.index is not None
     place = produced.Place(
-        content_seen_from(session.git, site.git), site.tree, keep, site.apart, started.inherited, site.index, shared,
+        bind_content_git(session.git, site.git), site.tree, keep, site.apart, started.inherited, site.index, shared,
         given=site.given, outputs=site.outputs, say=session.say, lent=site.lent, bare=site.bare,
     )  # fmt: skip
     found = produced.collect(place, session.settings.max_produced)
     outside = () if site.index else produced.collect_beside(session.git.worktree, site.tree, keep)
-    through = links.written_through(session.git.worktree or site.tree, site.linked, ended.started.timestamp())
+    through = links.list_written_through(session.git.worktree or site.tree, site.linked, ended.started.timestamp())
     whole = replace(ended, files=(*outside, *found.files), shared=tuple(map(os.fsdecode, through)))
-    return replace(whole, metrics=measure(started.live, whole, site.tree, session.say, site.meter)), found
+    return replace(whole, metrics=collect_metrics(started.live, whole, site.tree, session.say, site.meter)), found
 
 
 def outcome_of(ended: Exit, session: Session) -> Outcome:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 # itself, an interrupt must end it without a traceback
 RUNNER = (
     "import sys; sys.path[:] = filter(None, sys.path); import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); "
-    "from gitrun.extras.notebook import main; main(sys.argv[1])"
+    "from gitrun.extras.notebook import run_notebook; run_notebook(sys.argv[1])"
 )
 QUESTION = "import importlib.util as u, sys; sys.exit(u.find_spec('ipykernel_launcher') is None)"
 

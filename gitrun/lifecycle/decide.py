@@ -28,7 +28,7 @@ from gitrun.source.snapshot import Snapshot, SnapshotOptions, find_outside, take
 from gitrun.source.source_tree import open_source
 from gitrun.source.typed_paths import below_top
 from gitrun.store.runs import lent_to
-from gitrun.workspace.session import lends
+from gitrun.workspace.session import lends_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -186,7 +186,7 @@ def lent_changes(session: Session, objects: Objects, run: Run) -> tuple[str, ...
     if not recorded or not session.git.worktree:
         return ()
 
-    return workspace.lending.changes_here(session.git.worktree, recorded, session.settings, session.git.state)
+    return workspace.lending.lent_changes(session.git.worktree, recorded, session.settings, session.git.state)
 
 
 def skipped_step(launch: LaunchRequest, objects: Objects, plan: Plan) -> Skip | None:
@@ -252,7 +252,7 @@ def decide_restart(launch: LaunchRequest, objects: Objects, run: Run) -> Decisio
         skip = unneeded(launch, objects, plan, run)
     if skip:
         return skip
-    words = tuple(f"note: {word}" for word in lent_changes(session, objects, run)) if lends(session, request) else ()
+    words = tuple(f"note: {word}" for word in lent_changes(session, objects, run)) if lends_files(session, request) else ()
     words += (f"left out, for {plan.operation} no longer has them: {', '.join(gone)}",) if gone else ()
     if taken is None:
         taken = not_recorded(launch, objects, plan)
@@ -269,7 +269,7 @@ def not_recorded(launch: LaunchRequest, objects: Objects, plan: Plan) -> Snapsho
 
         taken = replace(taken, bare=tuple(os.fsencode(path) for path, _ in list_linked_modules(objects, source)))
     apart = (*paths_apart(session, launch.request), *entry_links(session, plan))
-    if not lends(session, launch.request) or session.git.worktree is None:
+    if not lends_files(session, launch.request) or session.git.worktree is None:
         return taken
     outside, named, modules = find_outside(session.git, session.settings, apart)
     taken = replace(taken, outside=outside, named=named)
@@ -312,7 +312,7 @@ def take(launch: LaunchRequest, objects: Objects) -> Snapshot:
     """Returns a snapshot of the working tree. Raises CannotRun if there is none, or the user declines it."""
     session = launch.session
     choice = SnapshotOptions(
-        session.settings, paths_apart(session, launch.request), launch.prompts.confirm, lends(session, launch.request)
+        session.settings, paths_apart(session, launch.request), launch.prompts.confirm, lends_files(session, launch.request)
     )
     taken = take_snapshot(session.git, objects, launch.index, choice)
     if taken and taken.source.submodules and session.settings.submodules == "files":

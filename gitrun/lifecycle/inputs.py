@@ -16,8 +16,8 @@ from gitrun.source.input_cache import cached_input
 from gitrun.store.index import Index
 from gitrun.store.resolve import find
 from gitrun.store.trust import is_trusted
-from gitrun.workspace.checkout import DONE, produced_item, put
-from gitrun.workspace.links import link_in, make_parents
+from gitrun.workspace.checkout import DONE, produced_item, write_item
+from gitrun.workspace.links import link_paths, make_parents
 from gitrun.workspace.outputs import describe
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def furnish_entry(session: Session, plan: Plan, tree: Path, linked: list[bytes])
             linked.append(path)
         # the program finds inputs outside the repository where they are
         elif not os.path.isabs(path) and not path.startswith(b"~") and not os.path.lexists(os.fsencode(tree) + b"/" + path):
-            linked += link_in(session.git.worktree, tree, [path]) if session.git.worktree else []
+            linked += link_paths(session.git.worktree, tree, [path]) if session.git.worktree else []
     put_there += write_flags(plan, tree)
     return linked, stamps(tree, put_there)
 
@@ -98,7 +98,7 @@ def opened(session: Session, tree: Path, linked: list[bytes], paths: Iterable[by
                 os.unlink(top + b"/" + above)
                 os.mkdir(top + b"/" + above)
                 inside = [above + b"/" + name for name in sorted(os.listdir(os.fsencode(session.git.worktree) + b"/" + above))]
-                linked = [one for one in linked if one != above] + link_in(session.git.worktree, tree, inside)
+                linked = [one for one in linked if one != above] + link_paths(session.git.worktree, tree, inside)
         if path in linked and os.path.islink(top + b"/" + path):
             os.unlink(top + b"/" + path)
             linked = [one for one in linked if one != path]
@@ -125,7 +125,7 @@ def is_put(git: Git, objects: Objects, named: tuple[Run, File], tree: Path) -> b
     Returns whether it has the recorded sha256, or comes from a trusted run without one.
     """
     run, file = named
-    if put(tree, produced_item(git, objects, run, file), at_once) != DONE:
+    if write_item(tree, produced_item(git, objects, run, file), at_once) != DONE:
         return False
     found = describe(os.fsencode(tree), os.fsencode(file.path), file.stored)
     return found.sha256 == file.sha256 if file.sha256 else is_trusted(git, run)

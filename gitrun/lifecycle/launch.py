@@ -24,8 +24,8 @@ from gitrun.model.secrets import describe_secrets, secrets_in_flags, secrets_in_
 from gitrun.source.operations import PYTHON
 from gitrun.source.snapshot import private_index
 from gitrun.store.commits import scratch
-from gitrun.workspace.lending import NOTHING, LendingRequest, survey
-from gitrun.workspace.session import lends
+from gitrun.workspace.lending import NO_LENDING, LendingRequest, survey_ignored
+from gitrun.workspace.session import lends_files
 
 if TYPE_CHECKING:
     from gitrun.lifecycle.steps import ParentRun
@@ -51,7 +51,7 @@ def start(
     check_request(request)
     require_worktree(session, request)
     typed, request = request, request if within else with_links(session, request)
-    if session.settings.link_paths and lends(session, request):
+    if session.settings.link_paths and lends_files(session, request):
         share_directories(session)
     lost = False
     for wait in (*TRIES, None):
@@ -234,12 +234,12 @@ def lending_for(session: Session, request: Request, ready: Decision) -> Lending:
     """Decides which files outside the snapshot the run gets."""
     top, bare = session.git.worktree, ready.snapshot.bare
     if top is None or request.in_place or ready.plan.kind == STEPS:
-        return replace(NOTHING, bare=bare)
+        return replace(NO_LENDING, bare=bare)
     is_here = ready.run is None or request.force_sourcecode
-    if not lends(session, request):
-        return replace(NOTHING, exact=is_here, bare=bare)
+    if not lends_files(session, request):
+        return replace(NO_LENDING, exact=is_here, bare=bare)
     wanted = LendingRequest(ready.snapshot.outside, ready.snapshot.named, ready.plan.outputs)
-    return replace(survey(top, wanted, session.settings, session.git.state), exact=is_here, bare=bare)
+    return replace(survey_ignored(top, wanted, session.settings, session.git.state), exact=is_here, bare=bare)
 
 
 def share_directories(session: Session) -> None:

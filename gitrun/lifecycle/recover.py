@@ -27,8 +27,8 @@ from gitrun.store.refs import set_ref, tip_of
 from gitrun.store.runs import last_attempts
 from gitrun.store.trash import deleted, purged
 from gitrun.workspace.manifest import read_manifest
-from gitrun.workspace.metrics import measure
-from gitrun.workspace.slots import directory_of_slot, read_state, seen_from
+from gitrun.workspace.metrics import collect_metrics
+from gitrun.workspace.slots import bind_git, read_state, slot_directory
 
 if TYPE_CHECKING:
     from gitrun.store.commits import Commit
@@ -149,7 +149,7 @@ def finish_for(session: Session, run: str, attempt: Commit, live: Live) -> None:
         def collect() -> Collected:
             if site is None:
                 files = () if owner and owner.in_place else hand_on_files(started)
-                return Collected(replace(outcome, metrics=measure(live, outcome, None, session.say), files=files), {})
+                return Collected(replace(outcome, metrics=collect_metrics(live, outcome, None, session.say), files=files), {})
             whole, found = complete(session, started, site, outcome)
             return Collected(whole, found.changes)
 
@@ -164,8 +164,8 @@ def site_of(session: Session, run: str, owner: Owner | None, stack: ExitStack) -
     if owner is None or owner.in_place:
         return None
     there = Path(owner.worktree)
-    slot = session.git.state / "slots" / directory_of_slot(there).name  # the repository may have moved
-    tree = slot / there.relative_to(directory_of_slot(there))
+    slot = session.git.state / "slots" / slot_directory(there).name  # the repository may have moved
+    tree = slot / there.relative_to(slot_directory(there))
     if not tree.is_dir() or read_state(slot).run != run:
         return None
     lock = acquire(slot / "lock", STILL_AT_WORK)
@@ -179,7 +179,7 @@ def site_of(session: Session, run: str, owner: Owner | None, stack: ExitStack) -
     linked = tuple(path.encode(errors="surrogateescape") for path in owner.linked)
     given = {os.fsencode(path): (mtime, inode) for path, mtime, inode in owner.given}
     lent = read_manifest(slot)
-    return Site(tree, seen_from(session.git, tree), linked, frozenset(linked), given=given, outputs=owner.outputs, lent=lent)
+    return Site(tree, bind_git(session.git, tree), linked, frozenset(linked), given=given, outputs=owner.outputs, lent=lent)
 
 
 def last_sign(live: Live) -> datetime:

@@ -37,9 +37,9 @@ from gitrun.store.live import hold
 from gitrun.store.runs import attempts, lent_to
 from gitrun.store.trust import require_trusted
 from gitrun.workspace import outputs
-from gitrun.workspace.lending import changes_here
-from gitrun.workspace.metrics import measure
-from gitrun.workspace.slots import content_seen_from, lease, point
+from gitrun.workspace.lending import lent_changes
+from gitrun.workspace.metrics import collect_metrics
+from gitrun.workspace.slots import bind_content_git, lease_slot, write_worktree_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -148,7 +148,7 @@ def execute_again(session: Session, run: Run) -> tuple[Outcome, bool]:
         written = objects.read(f"{run.attempt.left}:{record_files.OUTPUT}", limit=2 * LARGEST)
     paths = tuple(os.fsencode(one.path) for one in lent if is_below(one.path.rstrip("/")))
     if session.git.worktree:
-        for word in changes_here(session.git.worktree, lent, session.settings, session.git.state):
+        for word in lent_changes(session.git.worktree, lent, session.settings, session.git.state):
             session.say(f"note: {word}")
     ready = replace(ready, snapshot=replace(ready.snapshot, outside=paths, named=linked))
     request = replace(request, no_link=not (paths or linked), links=tuple(map(os.fsdecode, linked)))
@@ -166,7 +166,7 @@ def perform_again(session: Session, request: Request, ready: Decision, known: tu
         stack.callback(live.close)
         started = AttemptHandle(session.git, run.id, attempt, live, earlier=earlier)
         lending = lending_for(session, request, ready)
-        slot = stack.enter_context(lease(session.git, attempt, run.id, lending))
+        slot = stack.enter_context(lease_slot(session.git, attempt, run.id, lending))
         job = Job(request, ready.plan, started, ready.snapshot, None, python, lending=lending)
         site = furnish(session, job, slot)
         signals = stack.enter_context(Signals())
@@ -182,16 +182,16 @@ def perform_again(session: Session, request: Request, ready: Decision, known: tu
 def look(session: Session, started: AttemptHandle, site: Site, ended: Outcome) -> tuple[Outcome, WorktreeStatus]:
     """Returns the outcome with metrics and files. Leaves the run's kept files unchanged."""
     # the program may have moved HEAD or damaged git's record of the worktree
-    point(site.git, started.id)
+    write_worktree_record(site.git, started.id)
     with scratch(session.git) as keep:
-        git = content_seen_from(session.git, site.git)
+        git = bind_content_git(session.git, site.git)
         place = outputs.Place(
             git, site.tree, keep, site.apart, given=site.given, outputs=site.outputs, lent=site.lent, bare=site.bare
         )
         found = outputs.collect(place, session.settings.max_produced)
         outside = outputs.collect_beside(session.git.worktree, site.tree, keep)
     whole = replace(ended, files=(*outside, *found.files))
-    return replace(whole, metrics=measure(started.live, whole, site.tree, session.say)), found.seen
+    return replace(whole, metrics=collect_metrics(started.live, whole, site.tree, session.say)), found.seen
 
 
 def require_end(run: Run, ended: Outcome) -> None:

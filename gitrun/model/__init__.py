@@ -6,6 +6,7 @@ if TYPE_CHECKING:
     from gitrun.model import api_request as api_request
     from gitrun.model import decode as decode
     from gitrun.model import diagnostics as diagnostics
+    from gitrun.model import digest as digest
     from gitrun.model import encode as encode
     from gitrun.model import entry as entry
     from gitrun.model import filters as filters

@@ -242,7 +242,7 @@ class MetricCollector:
         self._row, self._step = -1, math.nan
         self._room, self._most, self._limit = MAX_NAMES_LENGTH, most_points, most_points
 
-    def takes(self, name: str) -> bool:
+    def accepts(self, name: str) -> bool:
         """Returns whether values of this name are accepted; registers a new name if there is room."""
         if name in self.series or name in self._held:
             return True
@@ -265,7 +265,7 @@ class MetricCollector:
         return True
 
     def add(self, name: str, value: float, step: float) -> None:
-        """Adds one value of a metric that `takes` has accepted."""
+        """Adds one value of a metric that `accepts` has accepted."""
         series = self.series.get(name) or self._echo(name, value)
         if step != self._step or series.row == self._row:
             self._row += 1
@@ -275,11 +275,11 @@ class MetricCollector:
     def _echo(self, name: str, value: float) -> Series:
         """Returns the series of a flag's name. Makes it a metric if the value is not the flag's."""
         series = self._held[name]
-        if not self.is_echo(name, value) and self._register(name, series):
+        if not self.check_echo(name, value) and self._register(name, series):
             del self._held[name]
         return series
 
-    def is_echo(self, name: str, value: float) -> bool:
+    def check_echo(self, name: str, value: float) -> bool:
         """Returns whether all values of this name were that of the flag, and this one is. Remembers one that differs."""
         if name in self._echoes and self._echoes[name] != value:
             del self._echoes[name]
@@ -290,7 +290,7 @@ class MetricCollector:
         steps = steps or self.steps
         if STEP in values:
             steps.give(values[STEP])
-        taken = [name for name in values if self.takes(name)]
+        taken = [name for name in values if self.accepts(name)]
         step = steps.of_all(taken) if taken else 0.0
         for name in taken:
             self.add(name, values[name], step)

@@ -20,9 +20,9 @@ class OutputReader(Protocol):
 
     @property
     def patience(self) -> float:
-        """Returns the seconds until `look` is due."""
+        """Returns the seconds until `poll` is due."""
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Does its periodic work."""
 
 
@@ -53,10 +53,10 @@ class Recorder:
         if self.reader:
             self.reader.feed(stream, data)
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Lets the reader do its periodic work."""
         if self.reader:
-            self.reader.look()
+            self.reader.poll()
 
     def _switch(self, stream: int) -> None:
         """Records that another stream begins here. Ignores errors: only the recovery of a dead run reads the file."""

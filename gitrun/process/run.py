@@ -232,7 +232,7 @@ class Supervisor:
         if self.signals.descriptor in ready:
             self.forward_signals()
         self.enforce_deadlines()
-        self.recorder.look()
+        self.recorder.poll()
         return bool(ready)
 
     def copy(self, channel: Channel) -> None:

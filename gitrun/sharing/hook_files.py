@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import CannotRun, UsageError
 from gitrun.git.exe import read_config
+from gitrun.model.digest import sha256
 from gitrun.model.run import COMPLETED, RUNS, is_id
 
 if TYPE_CHECKING:
@@ -258,9 +259,7 @@ class Update:
 
 def digest(data: bytes) -> bytes:
     """Returns the digest that a hook's mark must have: 12 hex digits over the file without the mark."""
-    import hashlib  # takes 5 ms, which most commits need not wait for
-
-    return hashlib.sha256(MARK.sub(b"", data, count=1)).hexdigest()[:12].encode()
+    return sha256(MARK.sub(b"", data, count=1)).hexdigest()[:12].encode()
 
 
 def is_ours(data: bytes) -> bool:

@@ -25,7 +25,7 @@ from gitrun.store.kept_files import unpack
 from gitrun.store.resolve import find
 from gitrun.store.runs import states
 from gitrun.store.trust import require_trusted, trusted_of
-from gitrun.workspace.checkout import carried
+from gitrun.workspace.checkout import inherited_files
 from gitrun.workspace.links import is_cache
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def state_with_used_files(git: Git, objects: Objects, run: Run, need: Dependency
 
 def list_left_files(git: Git, objects: Objects, run: Run) -> tuple[File, ...]:
     """Returns the files present when the run's attempt had ended: its own and those inherited from earlier attempts."""
-    return tuple({file.path: file for file in (*carried(git, objects, run), *run.attempt.files)}.values())
+    return tuple({file.path: file for file in (*inherited_files(git, objects, run), *run.attempt.files)}.values())
 
 
 def kept_path(git: Git, run: Run, file: File) -> Path:

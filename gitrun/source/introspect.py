@@ -15,7 +15,7 @@ from gitrun.model.settings import read_settings
 from gitrun.process.run import capture_output
 from gitrun.source import interpreter
 from gitrun.source.flag_cache import DIRECTORY, decode_script, load_script, store_script
-from gitrun.workspace.slots import lease
+from gitrun.workspace.slots import lease_slot
 
 if TYPE_CHECKING:
     from gitrun.git.exe import Git
@@ -48,7 +48,7 @@ def ask_script(git: Git, tree: str, path: str, python: str, *, patience: float =
         return cached
     # no ref points to this commit, so git gc will remove it
     commit = git.run(*IDENTITY, "commit-tree", tree, stdin=b"asked for its flags\n").decode().strip()
-    with lease(git, commit, "") as slot:
+    with lease_slot(git, commit, "") as slot:
         out = slot.directory / "asked.json"
         out.unlink(missing_ok=True)
         described = interpreter.describe_python(python, git.environ, git.state)

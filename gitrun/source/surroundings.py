@@ -17,7 +17,7 @@ from gitrun.source.interpreter import get_mtime, make_python_path, map_to_slot
 from gitrun.source.launchers import LauncherHelp, Project, choose_variables, help_launchers
 from gitrun.source.prefixes import find_prefixes, is_environment, list_names, site_directories
 from gitrun.workspace.erase import erase
-from gitrun.workspace.slots import directory_of_slot
+from gitrun.workspace.slots import slot_directory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,8 +93,8 @@ def make_variables(around: Surroundings, environ: dict[str, str], top: Path, tre
     """
     for name in around.handed.dropped:
         environ.pop(name, None)
-    environ |= choose_variables(around.handed, environ, directory_of_slot(tree) / ENVIRONMENTS)
-    given, place = environ.get("PYTHONPATH", ""), directory_of_slot(tree) / IMPORTS
+    environ |= choose_variables(around.handed, environ, slot_directory(tree) / ENVIRONMENTS)
+    given, place = environ.get("PYTHONPATH", ""), slot_directory(tree) / IMPORTS
     # links of an earlier run in this slot
     erase(os.fsencode(place))
     roots = [

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.git.locks import make_private_directory
 from gitrun.git.objects import Objects, entry_at
+from gitrun.model.digest import sha256
 from gitrun.model.record_files import KEPT
 from gitrun.model.run import is_safe
 from gitrun.model.tree import EXECUTABLE, FILE
@@ -34,8 +35,6 @@ def unpack(git: Git, run: str, attempt: Attempt, paths: Iterable[str] | None = N
 
     A file whose content differs from its sha256 in result.toml is left out. `paths` restricts the files.
     """
-    import hashlib
-
     wanted = None if paths is None else set(paths)
     place = kept(git, run, attempt.id)
     missing = [
@@ -49,7 +48,7 @@ def unpack(git: Git, run: str, attempt: Attempt, paths: Iterable[str] | None = N
         for file in missing:
             entry = entry_of(objects, attempt, file)
             found = objects.read(entry.id, file.size) if entry else None
-            if entry and found and found.data is not None and hashlib.sha256(found.data).hexdigest() == file.sha256:
+            if entry and found and found.data is not None and sha256(found.data).hexdigest() == file.sha256:
                 write(place, file.path, found.data, is_executable=entry.mode == EXECUTABLE)
 
 

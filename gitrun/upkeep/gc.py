@@ -23,7 +23,7 @@ from gitrun.store import trash
 from gitrun.store.live import is_live, recorded
 from gitrun.store.refs import tips
 from gitrun.workspace.erase import erase
-from gitrun.workspace.slots import is_free, record_of
+from gitrun.workspace.slots import is_free, worktree_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -234,7 +234,7 @@ def empty(git: Git, slot: Path) -> None:
     with lock:
         if not is_free(git, slot, ""):
             return
-        remove(record_of(git, slot))
+        remove(worktree_record(git, slot))
         # the lock goes last, so that nobody takes over a half-removed slot
         for name in names_in(slot):
             if name != "lock":

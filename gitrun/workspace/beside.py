@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-MOST = 2_000
+MAX_SIBLINGS = 2_000
 """Entries beside a repository that are shown. If there are more, only directories are."""
 
 
-def show(top: Path | None, tree: Path) -> None:
+def link_siblings(top: Path | None, tree: Path) -> None:
     """Fills the two directories above `tree` with links to what is beside `top` and its parent; None empties them."""
     for level, here in enumerate((tree.parent, tree.parent.parent), 1):
         own = os.fsencode((tree if level == 1 else tree.parent).name)
-        reconcile(os.fsencode(here), own, wanted(top, level) if top else {})
+        sync_links(os.fsencode(here), own, list_siblings(top, level) if top else {})
 
 
-def wanted(top: Path, level: int) -> dict[bytes, bytes]:
+def list_siblings(top: Path, level: int) -> dict[bytes, bytes]:
     """Returns the names to show `level` directories above `top`, each with the target of its link."""
     own = top if level == 1 else top.parent
     above = own.parent
@@ -43,13 +43,13 @@ def wanted(top: Path, level: int) -> dict[bytes, bytes]:
             found = list(entries)
     except OSError:
         return {}
-    if len(found) > MOST:
-        found = [entry for entry in found if entry.is_dir(follow_symlinks=False)][:MOST]
+    if len(found) > MAX_SIBLINGS:
+        found = [entry for entry in found if entry.is_dir(follow_symlinks=False)][:MAX_SIBLINGS]
     name = os.fsencode(own.name)
     return {entry.name: entry.path for entry in found if entry.name != name}
 
 
-def reconcile(here: bytes, own: bytes, links: dict[bytes, bytes]) -> None:
+def sync_links(here: bytes, own: bytes, links: dict[bytes, bytes]) -> None:
     """Makes a directory contain its `own` entry and these links, and nothing else."""
     missing = dict(links)
     # only differences are changed, since most runs of a slot are for the same worktree
@@ -66,27 +66,27 @@ def reconcile(here: bytes, own: bytes, links: dict[bytes, bytes]) -> None:
             os.symlink(target, here + b"/" + name)
 
 
-def written(top: Path | None, tree: Path) -> Iterator[tuple[int, bytes, bytes]]:
+def list_written(top: Path | None, tree: Path) -> Iterator[tuple[int, bytes, bytes]]:
     """Yields what a program has written beside `tree`: level, name and path of each entry that gitrun did not link."""
     for level, here in enumerate((tree.parent, tree.parent.parent), 1):
         own = os.fsencode((tree if level == 1 else tree.parent).name)
         with suppress(OSError):
             for name in sorted(os.listdir(os.fsencode(here))):
                 place = os.fsencode(here) + b"/" + name
-                is_shown = os.path.islink(place) and os.path.dirname(os.readlink(place)) == above_of(top, level)
+                is_shown = os.path.islink(place) and os.path.dirname(os.readlink(place)) == shown_directory(top, level)
                 # a link to a sibling of the repository is gitrun's own, even if the sibling is gone
                 if name != own and not is_cache(name) and not is_shown:
                     yield level, name, place
 
 
-def above_of(top: Path | None, level: int) -> bytes:
+def shown_directory(top: Path | None, level: int) -> bytes:
     """Returns the directory whose entries are shown at this level; empty if there is none."""
     if top is None:
         return b""
     return os.fsencode(top.parent if level == 1 else top.parent.parent)
 
 
-def files_below(place: bytes) -> Iterator[bytes]:
+def walk_files(place: bytes) -> Iterator[bytes]:
     """Yields the files and links at and below a path. Does not follow links, skips caches."""
     queue = [place]
     while queue:
@@ -99,11 +99,11 @@ def files_below(place: bytes) -> Iterator[bytes]:
                 yield path
 
 
-def collect(top: Path | None, tree: Path, keep: Path) -> list[str]:
+def keep_written(top: Path | None, tree: Path, keep: Path) -> list[str]:
     """Keeps what a program has written beside `tree`. Returns the paths relative to `tree`, such as `../data/x`."""
     found = []
-    for level, name, place in written(top, tree):
-        for path in files_below(place):
+    for level, name, place in list_written(top, tree):
+        for path in walk_files(place):
             inside = name + path[len(place) :]
             named = PARENT * level + os.fsdecode(inside)
             target = os.fsencode(kept_name(named))
@@ -121,13 +121,13 @@ def collect(top: Path | None, tree: Path, keep: Path) -> list[str]:
     return sorted(found)
 
 
-def restore(earlier: Path, tree: Path) -> None:
+def restore_written(earlier: Path, tree: Path) -> None:
     """Restores beside `tree` the files that the previous attempt wrote there."""
     for level, here in enumerate((tree.parent, tree.parent.parent), 1):
-        base = os.fsencode(earlier) + b"/" + place_of(level)
+        base = os.fsencode(earlier) + b"/" + kept_directory(level)
         if not is_directory(base):
             continue
-        for path in files_below(base):
+        for path in walk_files(base):
             inside = path[len(base) + 1 :]
             target = os.fsencode(here) + b"/" + inside
             if not os.path.lexists(target) and make_parents(os.fsencode(here), inside):
@@ -135,23 +135,23 @@ def restore(earlier: Path, tree: Path) -> None:
                 shutil.copy2(path, target, follow_symlinks=False)
 
 
-def kept_files(keep: Path) -> list[bytes]:
+def list_kept(keep: Path) -> list[bytes]:
     """Returns the kept files that an attempt wrote beside the repository, relative to `keep`."""
     base = os.fsencode(keep)
-    return [path[len(base) + 1 :] for level in (1, 2) for path in files_below(base + b"/" + place_of(level))]
+    return [path[len(base) + 1 :] for level in (1, 2) for path in walk_files(base + b"/" + kept_directory(level))]
 
 
-def names_kept(keep: Path) -> list[str]:
+def list_kept_names(keep: Path) -> list[str]:
     """Returns the same files relative to the worktree, such as `../data/x`."""
-    prefixes = {place_of(level) + b"/": PARENT * level for level in (1, 2)}
+    prefixes = {kept_directory(level) + b"/": PARENT * level for level in (1, 2)}
     return [
         up + os.fsdecode(path[len(prefix) :])
-        for path in kept_files(keep)
+        for path in list_kept(keep)
         for prefix, up in prefixes.items()
         if path.startswith(prefix)
     ]
 
 
-def place_of(level: int) -> bytes:
+def kept_directory(level: int) -> bytes:
     """Returns the name of the directory that keeps the files written `level` directories above the tree."""
     return os.fsencode(kept_name(PARENT * level + "x"))[:-2]

@@ -27,9 +27,9 @@ from gitrun.store.commits import scratch
 from gitrun.store.kept_files import kept, unpack
 from gitrun.store.refs import read_ref
 from gitrun.store.runs import attempts
-from gitrun.workspace.links import make_parents, prune
+from gitrun.workspace.links import make_parents, remove_empty_parents
 from gitrun.workspace.outputs import describe
-from gitrun.workspace.run_files import content
+from gitrun.workspace.run_files import read_produced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 DONE, LEFT, GONE = "done", "left", "gone"
 # a checkout into an empty directory: settings for the user's worktree do not apply
-PLAIN = {"core.sparseCheckout": "false", "core.fsmonitor": "false", "submodule.recurse": "false"}
+PLAIN_SETTINGS = {"core.sparseCheckout": "false", "core.fsmonitor": "false", "submodule.recurse": "false"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +70,17 @@ class CheckoutResult:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One file to write. `write` creates it at a path (false: not available), `is_this` recognizes a copy of it."""
+    """One file to write. `write_recorded` creates it at a path (false: not available), `is_this` recognizes a copy of it."""
 
     path: str
     write: Callable[[Path], bool]
     is_this: Callable[[Path], bool]
 
 
-ALL = CheckoutRequest()
+ALL_FILES = CheckoutRequest()
 
 
-def bring(git: Git, run: Run, wish: CheckoutRequest = ALL) -> CheckoutResult:
+def check_out_files(git: Git, run: Run, wish: CheckoutRequest = ALL_FILES) -> CheckoutResult:
     """Writes the requested files. Raises UnknownRun if a path does not belong to the run.
 
     Produced files are those of the last attempt, with the unchanged ones of earlier attempts. An existing file is overwritten
@@ -98,14 +98,14 @@ def bring(git: Git, run: Run, wish: CheckoutRequest = ALL) -> CheckoutResult:
             items = source_items(git, objects, run, wish, stack.enter_context(scratch(git)))
         else:
             items = produced_items(git, objects, run, wish)
-        known = commits_known(git, run, wish)
+        known = replaceable_commits(git, run, wish)
         os.makedirs(top, exist_ok=True)
 
         def may_go(item: Item, target: Path) -> bool:
-            return wish.force or is_known(git, objects, known, item.path, target)
+            return wish.force or is_in_commits(git, objects, known, item.path, target)
 
         for item in items:
-            found[put(top, item, may_go)].append(item.path)
+            found[write_item(top, item, may_go)].append(item.path)
     return CheckoutResult(*(tuple(found[name]) for name in (DONE, LEFT, GONE)))
 
 
@@ -122,33 +122,33 @@ def require_outside_of_git(git: Git, to: Path) -> None:
         raise UsageError(f"'{to}' is inside git's own directory", "--to DIR takes any other directory")
 
 
-def bring_made(session: Session, request: Request, run: str, outcome: Outcome | None) -> list[CheckoutResult]:
+def check_out_outputs(session: Session, request: Request, run: str, outcome: Outcome | None) -> list[CheckoutResult]:
     """Writes the produced files of a run and its steps to the working tree, if the request or the settings ask for it."""
     wanted = not request.in_place and (session.settings.bring if request.bring is None else request.bring)
     if not (wanted and outcome and (outcome.files or outcome.steps)):
         return []
 
     with store.index.Index(session.git) as index:
-        found = [index.get(one) for one in (run, *parts(session.git, outcome.steps))]
-    return [bring(session.git, one) for one in found if isinstance(one, Run)]
+        found = [index.get(one) for one in (run, *list_step_runs(session.git, outcome.steps))]
+    return [check_out_files(session.git, one) for one in found if isinstance(one, Run)]
 
 
-def parts(git: Git, steps: Iterable[StepRun]) -> Iterator[str]:
+def list_step_runs(git: Git, steps: Iterable[StepRun]) -> Iterator[str]:
     """Yields the runs of these steps, the steps of a step before the step itself."""
     for step in steps:
         with Objects(git) as objects:
             found = objects.read(f"{run_ref(step.run)}:{record_files.RESULT}")
-        yield from parts(git, read_steps(found.data) if found and found.data is not None else ())
+        yield from list_step_runs(git, read_steps(found.data) if found and found.data is not None else ())
         yield step.run
 
 
-def commits_known(git: Git, run: Run, wish: CheckoutRequest) -> tuple[str, ...]:
+def replaceable_commits(git: Git, run: Run, wish: CheckoutRequest) -> tuple[str, ...]:
     """Returns the commits whose files may be overwritten, because they are no changes of the user's."""
     head = read_ref(git, "HEAD") if wish.to is None else None
     return (run.attempt.id, run.attempt.left, *([head] if head else []))
 
 
-def chosen(run: Run, wish: CheckoutRequest, prefix: str, paths: Iterable[str]) -> list[str]:
+def choose_paths(run: Run, wish: CheckoutRequest, prefix: str, paths: Iterable[str]) -> list[str]:
     """Returns the requested ones of `paths`, resolved from the current directory first, from the top second.
 
     Raises UnknownRun if a requested path matches none.
@@ -173,8 +173,8 @@ def chosen(run: Run, wish: CheckoutRequest, prefix: str, paths: Iterable[str]) -
 
 def produced_items(git: Git, objects: Objects, run: Run, wish: CheckoutRequest) -> list[Item]:
     """Returns the requested files among those that the run produced."""
-    files = {file.path: file for file in (*carried(git, objects, run), *run.attempt.files)}
-    return [produced_item(git, objects, run, files[path]) for path in chosen(run, wish, git.prefix, files)]
+    files = {file.path: file for file in (*inherited_files(git, objects, run), *run.attempt.files)}
+    return [produced_item(git, objects, run, files[path]) for path in choose_paths(run, wish, git.prefix, files)]
 
 
 def produced_item(git: Git, objects: Objects, run: Run, file: File) -> Item:
@@ -185,8 +185,8 @@ def produced_item(git: Git, objects: Objects, run: Run, file: File) -> Item:
         return describe(top, os.fsencode(file.path), file.stored) == file
 
     if file.stored == "local":
-        return Item(file.path, lambda fresh: copy(git, run, file, fresh), is_this)
-    return Item(file.path, lambda fresh: write(git, objects, run, file, fresh), is_this)
+        return Item(file.path, lambda fresh: copy_kept(git, run, file, fresh), is_this)
+    return Item(file.path, lambda fresh: write_recorded(git, objects, run, file, fresh), is_this)
 
 
 def source_items(git: Git, objects: Objects, run: Run, wish: CheckoutRequest, place: Path) -> list[Item]:
@@ -197,36 +197,36 @@ def source_items(git: Git, objects: Objects, run: Run, wish: CheckoutRequest, pl
     for line in git.run("ls-tree", "-r", "-z", "--full-tree", tree).split(b"\0")[:-1]:
         head, _, path = line.partition(b"\t")
         modes[os.fsdecode(path)] = head.split(b" ")[0].decode()
-    paths = chosen(run, wish, git.prefix, modes)
-    staged = stage(git, tree, [path for path in paths if modes[path] != COMMIT and is_safe(path)], place)
+    paths = choose_paths(run, wish, git.prefix, modes)
+    staged = stage_source(git, tree, [path for path in paths if modes[path] != COMMIT and is_safe(path)], place)
 
     def item(path: str) -> Item:
-        return Item(path, lambda fresh: take(staged / path, fresh), lambda target: is_same(staged / path, target))
+        return Item(path, lambda fresh: move_staged(staged / path, fresh), lambda target: are_same(staged / path, target))
 
     return [item(path) for path in paths]
 
 
-def stage(git: Git, tree: str, paths: Iterable[str], place: Path) -> Path:
+def stage_source(git: Git, tree: str, paths: Iterable[str], place: Path) -> Path:
     """Returns a directory with these files as git checks them out: with filters, line ends and modes."""
     staged = place / "tree"
     staged.mkdir()
-    seen = git.at(staged, git.git_dir, PLAIN)
+    seen = git.at(staged, git.git_dir, PLAIN_SETTINGS)
     seen.run("read-tree", tree, index=place / "index")
     asked = b"".join(os.fsencode(path) + b"\0" for path in paths)
-    # a failing filter is not an error here: `take` notices the missing file
+    # a failing filter is not an error here: `move_staged` notices the missing file
     seen.attempt("checkout-index", "-q", "-z", "--stdin", stdin=asked, index=place / "index")
     return staged
 
 
-def take(staged: Path, fresh: Path) -> bool:
+def move_staged(staged: Path, fresh: Path) -> bool:
     """Moves a staged file to `fresh`. Returns false if git could not check it out."""
-    if not is_file(staged):
+    if not is_file_or_link(staged):
         return False
     shutil.move(staged, fresh)
     return True
 
 
-def is_same(staged: Path, target: Path) -> bool:
+def are_same(staged: Path, target: Path) -> bool:
     """Returns whether two files have the same bytes and executable bit, or are links with the same target."""
     if staged.is_symlink() or target.is_symlink():
         return staged.is_symlink() and target.is_symlink() and staged.readlink() == target.readlink()
@@ -236,7 +236,7 @@ def is_same(staged: Path, target: Path) -> bool:
     return same_mode and filecmp.cmp(staged, target, shallow=False)
 
 
-def carried(git: Git, objects: Objects, run: Run) -> list[File]:
+def inherited_files(git: Git, objects: Objects, run: Run) -> list[File]:
     """Returns the files that the last attempt inherited, as far as its result still has them.
 
     Size and sha256 come from the attempt that wrote the file. They are -1 and empty if no attempt recorded them.
@@ -249,12 +249,12 @@ def carried(git: Git, objects: Objects, run: Run) -> list[File]:
     return [known.get(path, File(path, -1, "", "git")) for path in map(os.fsdecode, listed.split(b"\0")[:-1])]
 
 
-def put(top: Path, item: Item, may_go: Callable[[Item, Path], bool]) -> str:
+def write_item(top: Path, item: Item, may_go: Callable[[Item, Path], bool]) -> str:
     """Writes the file below `top`. An existing file is replaced only if `may_go` allows it. Returns DONE, LEFT or GONE."""
     target = top / item.path
     if not is_safe(item.path) or goes_through_a_link(top, target) or (target.is_dir() and not target.is_symlink()):
         return LEFT
-    if is_file(target) and item.is_this(target):
+    if is_file_or_link(target) and item.is_this(target):
         return DONE
     if os.path.lexists(target) and not may_go(item, target):
         return LEFT
@@ -269,7 +269,7 @@ def put(top: Path, item: Item, may_go: Callable[[Item, Path], bool]) -> str:
             return DONE
     finally:
         fresh.unlink(missing_ok=True)
-    prune(os.fsencode(top), os.fsencode(item.path))
+    remove_empty_parents(os.fsencode(top), os.fsencode(item.path))
     return GONE
 
 
@@ -278,12 +278,12 @@ def goes_through_a_link(top: Path, target: Path) -> bool:
     return any(parent.is_symlink() for parent in target.parents if parent != top and parent.is_relative_to(top))
 
 
-def is_file(target: Path) -> bool:
+def is_file_or_link(target: Path) -> bool:
     """Returns whether the path is a regular file or a link, also a broken one."""
     return target.is_symlink() or target.is_file()
 
 
-def is_known(git: Git, objects: Objects, commits: Iterable[str], path: str, target: Path) -> bool:
+def is_in_commits(git: Git, objects: Objects, commits: Iterable[str], path: str, target: Path) -> bool:
     """Returns whether the file at `target` has the content that one of the commits has at `path`."""
     if not target.is_file() or target.is_symlink():
         return False
@@ -296,17 +296,17 @@ def is_known(git: Git, objects: Objects, commits: Iterable[str], path: str, targ
     return bool(known) and git.run("hash-object", "--path", path, "--stdin", stdin=data).decode().strip() in known
 
 
-def copy(git: Git, run: Run, file: File, target: Path) -> bool:
+def copy_kept(git: Git, run: Run, file: File, target: Path) -> bool:
     """Copies a file that is kept beside the repository; a link stays a link. Returns false if it is gone."""
     unpack(git, run.id, run.attempt, (file.path,))
     source = kept(git, run.id, run.attempt.id) / kept_name(file.path)
-    if not is_file(source):
+    if not is_file_or_link(source):
         return False
     shutil.copy2(source, target, follow_symlinks=False)
     return True
 
 
-def write(git: Git, objects: Objects, run: Run, file: File, target: Path) -> bool:
+def write_recorded(git: Git, objects: Objects, run: Run, file: File, target: Path) -> bool:
     """Writes a file of the repository as the run left it. Returns false if the repository does not have it."""
     entry = entry_at(objects, run.attempt.left, os.fsencode(file.path))
     raw = objects.read(entry.id) if entry else None
@@ -314,7 +314,7 @@ def write(git: Git, objects: Objects, run: Run, file: File, target: Path) -> boo
         return False
     # recorded without filters if its hash is that of the raw bytes
     is_raw = raw.data is not None and (entry.mode == LINK or hashlib.sha256(raw.data).hexdigest() == file.sha256)
-    data = raw.data if is_raw else content(git, run.attempt.left, file)
+    data = raw.data if is_raw else read_produced(git, run.attempt.left, file)
     if data is None:
         return False
     if entry.mode == LINK:
@@ -322,11 +322,11 @@ def write(git: Git, objects: Objects, run: Run, file: File, target: Path) -> boo
         return True
     target.write_bytes(data)
     # git records only the executable bit; the rest follows the user's umask
-    target.chmod(0o777 & ~umask() if entry.mode == EXECUTABLE else 0o666 & ~umask())
+    target.chmod(0o777 & ~read_umask() if entry.mode == EXECUTABLE else 0o666 & ~read_umask())
     return True
 
 
-def umask() -> int:
+def read_umask() -> int:
     """Returns the process's umask. Sets it for a moment, because POSIX has no call that only reads it."""
     mask = os.umask(0o077)
     os.umask(mask)

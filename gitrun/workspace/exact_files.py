@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import GitFailed
 from gitrun.workspace.erase import erase
-from gitrun.workspace.reflink import copy_file
+from gitrun.workspace.reflink import copy_with_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
 
 
-def converts(user: Git, listed: bytes) -> bool:
+def may_convert(user: Git, listed: bytes) -> bool:
     """Returns whether git may check out other bytes than it was given. `listed` holds its paths, each ended by NUL."""
     # checked with settings and file names alone, because most repositories convert nothing
     line_ends = user.config.get("core.autocrlf", ("false",))[-1].lower()
@@ -29,7 +29,7 @@ def converts(user: Git, listed: bytes) -> bool:
     return listed.startswith(b".gitattributes\0") or b"/.gitattributes\0" in listed or b"\0.gitattributes\0" in listed
 
 
-def differing(user: Git, slot: Git, tracked: Iterable[bytes]) -> list[bytes]:
+def list_differing(user: Git, slot: Git, tracked: Iterable[bytes]) -> list[bytes]:
     """Returns the tracked files whose sizes differ between the working tree and the slot."""
     mine, theirs = os.fsencode(user.worktree or ""), os.fsencode(slot.worktree or "")
     return [path for path in tracked if sizes_differ(mine + b"/" + path, theirs + b"/" + path)]
@@ -41,22 +41,22 @@ def match_bytes(user: Git, slot: Git, paths: Sequence[bytes]) -> None:
     A file that is being edited keeps its recorded content. Raises GitFailed, OSError.
     """
     mine, theirs = os.fsencode(user.worktree or ""), os.fsencode(slot.worktree or "")
-    stored = blobs_of(slot)
+    stored = read_blob_ids(slot)
     for path in paths:
         erase(theirs + b"/" + path)
         with suppress(FileNotFoundError):
-            copy_file(mine + b"/" + path, theirs + b"/" + path, share=False)
+            copy_with_metadata(mine + b"/" + path, theirs + b"/" + path, share=False)
     asked = [path for path in paths if os.path.lexists(theirs + b"/" + path)]
     cleaned = hash_files(slot, asked)
     same = frozenset(path for path in asked if cleaned.get(path) == stored.get(path))
     # files edited since the snapshot get their recorded content back
-    check_out(slot, [path for path in paths if path not in same])
+    check_out_paths(slot, [path for path in paths if path not in same])
     if same:
         # `update-index --refresh` reports a file with another size as changed, without comparing contents
         slot.run("update-index", "-z", "--stdin", stdin=b"".join(path + b"\0" for path in sorted(same)))
 
 
-def check_out(slot: Git, paths: Sequence[bytes]) -> None:
+def check_out_paths(slot: Git, paths: Sequence[bytes]) -> None:
     """Overwrites files of the slot with what git checks out."""
     if paths:
         slot.run("checkout-index", "-f", "-u", "-q", "-z", "--stdin", stdin=b"".join(path + b"\0" for path in paths))
@@ -71,7 +71,7 @@ def sizes_differ(mine: bytes, theirs: bytes) -> bool:
     return stat.S_ISREG(first.st_mode) and stat.S_ISREG(second.st_mode) and first.st_size != second.st_size
 
 
-def blobs_of(slot: Git) -> dict[bytes, bytes]:
+def read_blob_ids(slot: Git) -> dict[bytes, bytes]:
     """Returns the blob ids in the slot's index by path."""
     lines = (line.partition(b"\t") for line in slot.run("ls-files", "-s", "-z").split(b"\0") if line)
     return {path: head.split(b" ")[1] for head, _, path in lines}

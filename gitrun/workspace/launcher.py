@@ -26,22 +26,22 @@ def read_spec(path: str) -> "dict[str, Any]":
         return dict(marshal.load(file))  # noqa: S302 - gitrun's own file, of plain values
 
 
-def shape(node: "_ast.AST | None") -> "_ast.AST | None":
+def find_sequence(node: "_ast.AST | None") -> "_ast.AST | None":
     """Returns the list or tuple that gives an expression its type: that of `(1, 2) * 3`, or of `a if x else b`; else None."""
     if isinstance(node, _ast.BinOp):
-        return shape(node.left) or shape(node.right)
+        return find_sequence(node.left) or find_sequence(node.right)
     if isinstance(node, _ast.IfExp):
-        return shape(node.body) or shape(node.orelse)
+        return find_sequence(node.body) or find_sequence(node.orelse)
     return node if isinstance(node, (_ast.List, _ast.Tuple)) else None
 
 
-def literal(value: "Any", place: "dict[str, Any]", old: "_ast.AST | None" = None) -> "_ast.expr":
+def make_constant(value: "Any", place: "dict[str, Any]", old: "_ast.AST | None" = None) -> "_ast.expr":
     """Returns the node for a value at a place in the source. A list becomes a tuple where the old node is one."""
     if not isinstance(value, list):
         return _ast.Constant(value=value, **place)
-    old = shape(old)
+    old = find_sequence(old)
     olds = old.elts if isinstance(old, (_ast.List, _ast.Tuple)) and old.elts else [None]
-    items = [literal(item, place, olds[min(i, len(olds) - 1)]) for i, item in enumerate(value)]
+    items = [make_constant(item, place, olds[min(i, len(olds) - 1)]) for i, item in enumerate(value)]
     return (_ast.Tuple if isinstance(old, _ast.Tuple) else _ast.List)(elts=items, ctx=_ast.Load(), **place)
 
 
@@ -51,58 +51,60 @@ def is_header(index: int, statement: "_ast.stmt") -> bool:
     return (index == 0 and text) or getattr(statement, "module", None) == "__future__"
 
 
-def place_of(node: "_ast.AST") -> "dict[str, Any]":
+def position_of(node: "_ast.AST") -> "dict[str, Any]":
     """Returns the position of a node, for the node that replaces it."""
     return {key: getattr(node, key) for key in TOP}
 
 
-def put_flags(body: "list[_ast.stmt]", flags: "dict[str, Any]") -> None:
+def assign_flags(body: "list[_ast.stmt]", flags: "dict[str, Any]") -> None:
     """Assigns the values of the flags to the module's constants. Names without an assignment are inserted at the top."""
-    met = replace_in(body, flags)
+    met = replace_values(body, flags)
     front = sum(map(is_header, range(len(body)), body))
     for name, value in flags.items():
         if name not in met:
             target = _ast.Name(id=name, ctx=_ast.Store(), **TOP)
-            assign = _ast.Assign(targets=[target], value=literal(value, TOP), **TOP)  # type: ignore[arg-type]
+            assign = _ast.Assign(targets=[target], value=make_constant(value, TOP), **TOP)  # type: ignore[arg-type]
             body.insert(front, assign)
 
 
-def replace_in(body: "list[_ast.stmt]", flags: "dict[str, Any]") -> "set[str]":
+def replace_values(body: "list[_ast.stmt]", flags: "dict[str, Any]") -> "set[str]":
     """Replaces the values in all assignments of the names, also below `if`, `try` and `with`. Returns the names found."""
     met: set[str] = set()
     for statement in list(body):
         if isinstance(statement, (_ast.Assign, _ast.AnnAssign)) and statement.value is not None:
             targets = statement.targets if isinstance(statement, _ast.Assign) else [statement.target]
             if len(targets) == 1:
-                statement.value = with_values(targets[0], statement.value, flags, met)
+                statement.value = replace_value(targets[0], statement.value, flags, met)
             else:
-                part_chain(body, statement, flags, met)
+                split_chain(body, statement, flags, met)
         elif isinstance(statement, (_ast.If, _ast.Try, _ast.With)):
             for part in (statement, *getattr(statement, "handlers", ())):
                 for name in ("body", "orelse", "finalbody"):
-                    met |= replace_in(getattr(part, name, []), flags)
+                    met |= replace_values(getattr(part, name, []), flags)
     return met
 
 
-def with_values(target: "_ast.expr", old: "_ast.expr", flags: "dict[str, Any]", met: "set[str]") -> "_ast.expr":
+def replace_value(target: "_ast.expr", old: "_ast.expr", flags: "dict[str, Any]", met: "set[str]") -> "_ast.expr":
     """Returns the expression to assign to a target: the value of a flag, a tuple with such values in it, or `old`."""
     if isinstance(target, _ast.Name) and target.id in flags:
         met.add(target.id)
-        return literal(flags[target.id], place_of(old), old)
+        return make_constant(flags[target.id], position_of(old), old)
     pair = (_ast.Tuple, _ast.List)
     if not (isinstance(target, pair) and isinstance(old, pair) and len(target.elts) == len(old.elts)):
         return old
     if not any(isinstance(item, _ast.Starred) for item in target.elts + old.elts):
-        old.elts[:] = [with_values(inner, part, flags, met) for inner, part in zip(target.elts, old.elts)]  # noqa: B905 - 3.8
+        old.elts[:] = [replace_value(inner, part, flags, met) for inner, part in zip(target.elts, old.elts)]  # noqa: B905 - 3.8
     return old
 
 
-def part_chain(body: "list[_ast.stmt]", chain: "Any", flags: "dict[str, Any]", met: "set[str]") -> None:
+def split_chain(body: "list[_ast.stmt]", chain: "Any", flags: "dict[str, Any]", met: "set[str]") -> None:
     """Gives each flag of `a = b = 1` an assignment of its own, after that of the other names."""
     own = [target for target in chain.targets if isinstance(target, _ast.Name) and target.id in flags]
     at = body.index(chain)
     fresh = [
-        _ast.Assign(targets=[target], value=literal(flags[target.id], place_of(chain.value), chain.value), **place_of(chain))
+        _ast.Assign(
+            targets=[target], value=make_constant(flags[target.id], position_of(chain.value), chain.value), **position_of(chain)
+        )
         for target in own
     ]
     met.update(target.id for target in own)
@@ -115,7 +117,7 @@ def compile_script(source: bytes, filename: str, flags: "dict[str, Any]") -> "Co
     if not flags:
         return compile(source, filename, "exec", dont_inherit=True)
     tree = compile(source, filename, "exec", ONLY_AST, dont_inherit=True)
-    put_flags(tree.body, flags)
+    assign_flags(tree.body, flags)
     return compile(tree, filename, "exec", dont_inherit=True)
 
 
@@ -156,6 +158,7 @@ def share_flags(spawn: "Any", spec: str, script: str) -> None:
 
 def enter_child(spec: str, script: str, name: str) -> str:
     """Makes this process, a child, use the flags when runpy runs `script`. Returns `name`, its path or module."""
+    # a child of multiprocessing has loaded both; the script's own process must not load them before the script does
     import pkgutil
     import runpy
 
@@ -170,7 +173,7 @@ def enter_child(spec: str, script: str, name: str) -> str:
         return compile_script(stream.read(), script, flags)
 
     owner.read_code = read_code
-    ImportedCode.put(script, flags)
+    ImportedCode.install(script, flags)
     share_flags(sys.modules["multiprocessing.spawn"], spec, script)
     return name
 
@@ -186,7 +189,7 @@ class ImportedCode:
         self.script, self.name = os.path.realpath(script), os.path.basename(script)
 
     @classmethod
-    def put(cls, script: str, flags: "dict[str, Any]") -> None:
+    def install(cls, script: str, flags: "dict[str, Any]") -> None:
         """Installs the replacement in this process."""
         loader: Any = sys.modules["_frozen_importlib_external"].SourceFileLoader
         loader.get_code = cls(loader.get_code, script, flags)
@@ -213,10 +216,8 @@ class SpawnFinder:
         """Returns the spec of multiprocessing.spawn, with share_flags to run after it; None for other modules."""
         if name != "multiprocessing.spawn":
             return None
-        from importlib.util import find_spec
-
         sys.meta_path.remove(self)
-        found: Any = find_spec(name)
+        found = find_spec(name)
         execute = found.loader.exec_module
 
         def exec_module(module: object) -> None:
@@ -227,12 +228,12 @@ class SpawnFinder:
         return found
 
 
-def load(spec_path: str, *args: str) -> "CodeType":
+def load_script(spec_path: str, *args: str) -> "CodeType":
     """Returns the code of the script named in `spec_path`. Prepares sys and __main__ to run it."""
     spec = read_spec(spec_path)
     script, flags = spec["script"], spec["flags"]
     if flags:
-        ImportedCode.put(script, flags)
+        ImportedCode.install(script, flags)
     sys.argv[:] = [script, *args]
     is_safe = getattr(sys.flags, "safe_path", sys.flags.isolated)  # CPython 3.11 added -P; before there is only -I
     names = {name: value for name, value in globals().items() if name.startswith("__")}
@@ -259,13 +260,19 @@ def load(spec_path: str, *args: str) -> "CodeType":
         return compile_script(file.read(), filename, flags)
 
 
+def find_spec(name: str) -> "Any":
+    """Returns the spec of a module as importlib finds it; None if there is none."""
+    # only a module, or a program that starts multiprocessing, needs importlib.util
+    import importlib.util
+
+    return importlib.util.find_spec(name)
+
+
 def find_module(name: str) -> "Any":
     """Returns the spec of what `python -m name` runs: the module, or the package's `__main__`.
 
     Exits with python's own message if there is none.
     """
-    from importlib.util import find_spec
-
     found = find_spec(name)
     if found is not None and found.submodule_search_locations is not None:
         found = find_spec(name + ".__main__")
@@ -285,7 +292,7 @@ def hide_launcher(error: BaseException) -> "TracebackType | None":
 if __name__ == "__main__":
     __file__ = os.path.abspath(__file__)  # relative in CPython 3.8, but children may start in another directory
     try:
-        exec(load(*sys.argv[1:]), vars(sys.modules["__main__"]))  # noqa: S102 - what this file is for
+        exec(load_script(*sys.argv[1:]), vars(sys.modules["__main__"]))  # noqa: S102 - what this file is for
     except BaseException as error:
         hide_launcher(error)
         if sys.version_info < (3, 11):  # `raise` adds the frames again here, so the hook removes them last

@@ -17,9 +17,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
 from gitrun import workspace
+from gitrun.model.digest import sha256
 from gitrun.model.lent import COPY, LINK, Lent, describe_changes
 from gitrun.model.secrets import is_secret_file
-from gitrun.workspace.links import is_cache, links_for
+from gitrun.workspace.links import choose_links, is_cache
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -31,10 +32,10 @@ Stamp: TypeAlias = tuple[int, int, int, int, int]
 """mtime and ctime in nanoseconds, inode, size in bytes, mode. A file with another stamp may have other content."""
 ENVIRONMENTS = frozenset({b"pyvenv.cfg", b"conda-meta"})
 """Names that mark an environment, in which tools write absolute paths."""
-MODULES = b"node_modules"
-HASHED = 10 << 20
+NODE_MODULES = b"node_modules"
+MAX_HASHED = 10 << 20
 """Bytes of a file up to which its content is part of the digest."""
-MOST = 50_000
+MAX_CACHED = 50_000
 """Hashes that are cached for files that a run does not use."""
 RACY = 50_000_000
 """Nanoseconds for which a file system's clock may stand still. A stamp this young may hide a second change."""
@@ -61,7 +62,7 @@ class Lending:
     """Number of ignored files that are not lent, because there are too many."""
 
 
-NOTHING = Lending(b"")
+NO_LENDING = Lending(b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +85,17 @@ class Part:
     environments: set[bytes] = field(default_factory=set)
 
 
-def survey(top: Path, wanted: LendingRequest, settings: Settings, state: Path) -> Lending:
+def survey_ignored(top: Path, wanted: LendingRequest, settings: Settings, state: Path) -> Lending:
     """Decides what to copy and what to link. Reads the working tree at `top`; writes only the cache of digests."""
     place = os.fsencode(top)
-    paths, left_out = links_for(wanted.ignored, wanted.linked)
+    paths, left_out = choose_links(wanted.ignored, wanted.linked)
     look = LendingSurvey(place, os.lstat(place).st_dev, wanted, settings)
     # a path that git ignores and a setting links comes as `data/` and as `data`
     parts = list({part.path: part for path in paths if (part := look.at(path))}.values())
-    demote_crowded(parts, settings.lend_max_entries)
-    demote_largest(parts, settings, state)
+    link_crowded(parts, settings.lend_max_entries)
+    link_largest(parts, settings, state)
     with Digests(place, state, settings.secrets) as digests:
-        entries = tuple(entry_of(place, part, digests) for part in parts)
+        entries = tuple(describe_part(place, part, digests) for part in parts)
     return Lending(
         place,
         copies={path: stamp for part in parts for path, stamp in part.copies.items()},
@@ -106,13 +107,13 @@ def survey(top: Path, wanted: LendingRequest, settings: Settings, state: Path) -
     )
 
 
-def changes_here(top: Path, recorded: Sequence[Lent], settings: Settings, state: Path) -> tuple[str, ...]:
+def lent_changes(top: Path, recorded: Sequence[Lent], settings: Settings, state: Path) -> tuple[str, ...]:
     """Returns a sentence for each path lent to an attempt that has changed since. Inspects only these paths."""
     if not recorded:
         return ()
     place = os.fsencode(top)
     paths = tuple(path for path in (os.fsencode(one.path) for one in recorded) if not leads_through_link(place, path))
-    now = survey(top, LendingRequest(paths), settings, state).entries
+    now = survey_ignored(top, LendingRequest(paths), settings, state).entries
     return describe_changes(recorded, {one.path: one for one in now})
 
 
@@ -261,7 +262,7 @@ class LendingSurvey:
 
 def is_environment(path: bytes, entries: list[os.DirEntry[bytes]] | None) -> bool:
     """Returns whether a directory holds an environment, judged by its name and its entries."""
-    return path.rpartition(b"/")[2] == MODULES or any(entry.name in ENVIRONMENTS for entry in entries or ())
+    return path.rpartition(b"/")[2] == NODE_MODULES or any(entry.name in ENVIRONMENTS for entry in entries or ())
 
 
 def names_path(patterns: Sequence[str], path: bytes) -> bool:
@@ -279,7 +280,7 @@ def stamp_of(status: os.stat_result) -> Stamp:
     return (status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_size, status.st_mode)
 
 
-def demote_crowded(parts: Iterable[Part], limit: int) -> None:
+def link_crowded(parts: Iterable[Part], limit: int) -> None:
     """Turns copies into links where more than `limit` files of one directory are ignored one by one."""
     crowds: dict[bytes, list[Part]] = {}
     for part in parts:
@@ -291,7 +292,7 @@ def demote_crowded(parts: Iterable[Part], limit: int) -> None:
             part.copies.clear()
 
 
-def demote_largest(parts: Sequence[Part], settings: Settings, state: Path) -> None:
+def link_largest(parts: Sequence[Part], settings: Settings, state: Path) -> None:
     """Turns the largest copies into links until the rest fits the limit of a run.
 
     Does nothing where copies share their blocks (reflinks), because they take no space.
@@ -313,16 +314,16 @@ def demote_largest(parts: Sequence[Part], settings: Settings, state: Path) -> No
             return
 
 
-def entry_of(top: bytes, part: Part, digests: Digests) -> Lent:
+def describe_part(top: bytes, part: Part, digests: Digests) -> Lent:
     """Returns the entry of lent.toml for one part."""
     path = os.fsdecode(part.path)
     if part.links == [part.path.rstrip(b"/")]:
-        return Lent(path, LINK, *link_size(top + b"/" + part.path))
+        return Lent(path, LINK, *target_size(top + b"/" + part.path))
     size = sum(stamp[3] for stamp in part.copies.values() if stat.S_ISREG(stamp[4]))
     return Lent(path, COPY, len(part.copies), size, digests.of(part), len(part.links))
 
 
-def link_size(place: bytes) -> tuple[int, int]:
+def target_size(place: bytes) -> tuple[int, int]:
     """Returns (files, bytes) of a link's target. Directories and missing targets count as none."""
     try:
         status = os.stat(place)
@@ -347,7 +348,7 @@ class Digests:
     def __exit__(self, *_: object) -> None:
         # an unchanged cache is not written again
         if self._fresh:
-            known = self._known if self._known and len(self._known) < MOST else {}
+            known = self._known if self._known and len(self._known) < MAX_CACHED else {}
             with suppress(OSError):
                 fresh = self._file.with_name(f"lent.{os.getpid()}.{os.urandom(4).hex()}")
                 fresh.write_text(json.dumps({**known, **self._used}))
@@ -357,9 +358,7 @@ class Digests:
         """Returns a digest of the names, sizes and contents of a part's copies; empty if the part is a single secret."""
         if len(part.copies) == 1 and part.path in part.copies and self.is_secret(part.path):
             return ""
-        import hashlib  # 3 ms, for the few projects that have anything to lend
-
-        whole = hashlib.sha256()
+        whole = sha256()
         for path in sorted(part.copies):
             stamp = part.copies[path]
             content = self.content(path, stamp)
@@ -374,7 +373,7 @@ class Digests:
         """Returns a hash of a file's content, or a link's target; empty for secrets and for large files."""
         if stat.S_ISLNK(stamp[4]):
             return os.readlink(self._top + b"/" + path)
-        if not 0 < stamp[3] <= HASHED or self.is_secret(path):
+        if not 0 < stamp[3] <= MAX_HASHED or self.is_secret(path):
             return b""
         if self._known is None:
             self._known = self.read()
@@ -400,9 +399,7 @@ class Digests:
 
 def sha256_of(path: bytes) -> str:
     """Returns the SHA-256 of a file in hex; empty if it cannot be read."""
-    import hashlib
-
-    whole = hashlib.sha256()
+    whole = sha256()
     try:
         with open(path, "rb") as file:
             while piece := file.read(1 << 20):

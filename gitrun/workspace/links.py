@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 CACHES = frozenset({
     b"__pycache__", b".pytest_cache", b".mypy_cache", b".ruff_cache", b".hypothesis", b".ipynb_checkpoints", b".DS_Store",
 })  # fmt: skip
-OURS = frozenset({b".gitrun", b".git"})
-MOST = 10_000
+RESERVED = frozenset({b".gitrun", b".git"})
+MAX_LINKS = 10_000
 """Number of paths above which only directories are linked."""
-GLANCE, LEAST = 2_000, 50
+MAX_CHECKED, MIN_CHECKED = 2_000, 50
 """Linked entries checked after a run in all, and for each link at least; else only the links' own targets are checked."""
 
 
@@ -26,15 +26,15 @@ def is_cache(path: bytes) -> bool:
     return any(part in CACHES for part in path.split(b"/")) or path.endswith((b".pyc", b".pyo"))
 
 
-def links_for(outside: Iterable[bytes], named: Iterable[bytes] = ()) -> tuple[tuple[bytes, ...], int]:
+def choose_links(outside: Iterable[bytes], named: Iterable[bytes] = ()) -> tuple[tuple[bytes, ...], int]:
     """Returns the paths to lend, always with those `named`, and the number left out because there are too many."""
     asked = set(named)
-    wanted = {path for path in outside if not is_cache(path) and path.split(b"/")[0] not in OURS} - asked
-    chosen = wanted if len(wanted) <= MOST else uncrowded(wanted)
+    wanted = {path for path in outside if not is_cache(path) and path.split(b"/")[0] not in RESERVED} - asked
+    chosen = wanted if len(wanted) <= MAX_LINKS else drop_crowded(wanted)
     return tuple(sorted(asked | chosen)), len(wanted) - len(chosen)
 
 
-def uncrowded(paths: set[bytes]) -> set[bytes]:
+def drop_crowded(paths: set[bytes]) -> set[bytes]:
     """Returns the paths without the files of the most crowded directories, until at most MOST are left if possible."""
     crowds: dict[bytes, list[bytes]] = {}
     for path in paths:
@@ -42,24 +42,24 @@ def uncrowded(paths: set[bytes]) -> set[bytes]:
             crowds.setdefault(path.rpartition(b"/")[0], []).append(path)
     left = set(paths)
     for crowd in sorted(crowds.values(), key=len, reverse=True):
-        if len(left) <= MOST:
+        if len(left) <= MAX_LINKS:
             break
         left.difference_update(crowd)
     return left
 
 
-def link_in(source: Path, target: Path, paths: Iterable[bytes]) -> list[bytes]:
+def link_paths(source: Path, target: Path, paths: Iterable[bytes]) -> list[bytes]:
     """Links the paths below `source` to the same paths below `target`. Returns the paths that are now links.
 
     Existing files in the target stay. A directory that exists on both sides is linked entry by entry, unless it is large.
     """
     made: list[bytes] = []
     for path in paths:
-        made += link_one(os.fsencode(source), os.fsencode(target), path.rstrip(b"/"))
+        made += link_path(os.fsencode(source), os.fsencode(target), path.rstrip(b"/"))
     return made
 
 
-def link_one(source: bytes, target: bytes, path: bytes) -> list[bytes]:
+def link_path(source: bytes, target: bytes, path: bytes) -> list[bytes]:
     """Links one path, or what is below it. Returns the paths that were linked."""
     here, there = source + b"/" + path, target + b"/" + path
     # a link that exists in the target is part of the source and stays
@@ -75,9 +75,9 @@ def link_one(source: bytes, target: bytes, path: bytes) -> list[bytes]:
         names = sorted(os.listdir(here))
         return [
             made
-            for name in (names if len(names) <= MOST else ())
+            for name in (names if len(names) <= MAX_LINKS else ())
             if name != b".git" and name not in CACHES
-            for made in link_one(source, target, path + b"/" + name)
+            for made in link_path(source, target, path + b"/" + name)
         ]
     return []
 
@@ -97,7 +97,7 @@ def make_parents(target: bytes, path: bytes) -> bool:
     return True
 
 
-def prune(top: bytes, path: bytes) -> None:
+def remove_empty_parents(top: bytes, path: bytes) -> None:
     """Removes empty directories above `path`, below `top`."""
     parent = path.rpartition(b"/")[0]
     while parent:
@@ -108,17 +108,17 @@ def prune(top: bytes, path: bytes) -> None:
         parent = parent.rpartition(b"/")[0]
 
 
-def written_through(source: Path, paths: Sequence[bytes], since: float) -> list[bytes]:
+def list_written_through(source: Path, paths: Sequence[bytes], since: float) -> list[bytes]:
     """Returns the linked paths, or files in them, written after `since` (seconds since 1970).
 
     Only the first entries of large directories are checked. With very many links, only the links' own targets are.
     """
     top = os.fsencode(source)
-    share = GLANCE // max(len(paths), 1)
-    return [found for path in paths for found in newer(top, path, since, share if share >= LEAST else 0)]
+    share = MAX_CHECKED // max(len(paths), 1)
+    return [found for path in paths for found in list_newer(top, path, since, share if share >= MIN_CHECKED else 0)]
 
 
-def newer(top: bytes, path: bytes, since: float, glance: int) -> list[bytes]:
+def list_newer(top: bytes, path: bytes, since: float, glance: int) -> list[bytes]:
     """Returns what is newer than `since` at and below `path`, among the first `glance` entries, breadth first."""
     found: list[bytes] = []
     queue = [path]

@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 
     Stamp: TypeAlias = tuple[int, int, int]
 
-EVERY, PAUSE = 2.0, 1.0
+ROUND_INTERVAL, PAUSE = 2.0, 1.0
 """Seconds between two rounds, and between two parts of one round."""
-MOST_DIRECTORIES, MOST_ENTRIES, DEEPEST = 5_000, 10_000, 16
+MAX_DIRECTORIES, MAX_ENTRIES, MAX_DEPTH = 5_000, 10_000, 16
 """The most directories that are looked into, the most entries that are read of one, and the deepest nesting."""
-MOST_FILES, NAMES = 1_000, 2 * MAX_METRICS
+MAX_FILES, MAX_NAMES = 1_000, 2 * MAX_METRICS
 """The most files that are followed, and the most metrics in all of them."""
-AT_ONCE = 200
+BATCH = 200
 """Entries, rows or scalars that are read between two looks at the clock."""
-PIECE, LARGEST_JSON = 1 << 16, 1 << 20
+PIECE, MAX_JSON = 1 << 16, 1 << 20
 """Bytes of rows that are read at once, and of the largest JSON file that is parsed as a whole."""
 HEAD, TAIL = 1 << 10, 64
 """Bytes at the start and at the end of what was read of a file; if they change, it is read again from its start."""
@@ -51,7 +51,7 @@ class LiveFiles:
         self._round: Iterator[None] | None = None
         self._due = 0.0
 
-    def look(self, seconds: float) -> bool:
+    def poll(self, seconds: float) -> bool:
         """Reads what is new for at most about `seconds`, if a round is due. Returns whether the round is unfinished."""
         now = time.monotonic()
         if now < self._due:
@@ -61,20 +61,20 @@ class LiveFiles:
             if time.monotonic() > now + seconds:
                 self._due = now + PAUSE
                 return True
-        self._round, self._due = None, now + EVERY
+        self._round, self._due = None, now + ROUND_INTERVAL
         return False
 
-    def gatherings(self) -> Iterator[MetricCollector]:
+    def collectors(self) -> Iterator[MetricCollector]:
         """Yields the metrics of the event files, then those of each metric file, in order of precedence."""
         followed = {path: one for path, one in self._files.items() if one}
-        yield joined({path: one.gathering for path, one in followed.items() if isinstance(one, Records)})
-        for path in metric_files.metric_files(followed):
-            yield followed[path].gathering
+        yield join_sources({path: one.collector for path, one in followed.items() if isinstance(one, Records)})
+        for path in metric_files.list_metric_files(followed):
+            yield followed[path].collector
 
     def _all(self) -> Iterator[None]:
         """Looks for files and reads what is new in each. Yields after each small step."""
         yield from self._find()
-        for path in [*tensorboard.event_files(self._files), *metric_files.metric_files(self._files)]:
+        for path in [*tensorboard.list_event_files(self._files), *metric_files.list_metric_files(self._files)]:
             yield
             yield from self._follow(path)
 
@@ -82,7 +82,7 @@ class LiveFiles:
         """Looks for files in directories that are new or have changed."""
         queue = list(self._directories)
         for count, path in enumerate(queue):
-            if count % AT_ONCE == 0:
+            if count % BATCH == 0:
                 yield
             try:
                 status = os.lstat(os.path.join(self._tree, path))
@@ -101,19 +101,19 @@ class LiveFiles:
         """Reads a directory. Adds its new directories to the queue, and files that may have metrics to `_files`."""
         with os.scandir(os.path.join(self._tree, path)) as entries:
             for count, entry in enumerate(entries):
-                if count % AT_ONCE == 0:
+                if count % BATCH == 0:
                     yield
-                if count >= MOST_ENTRIES:
+                if count >= MAX_ENTRIES:
                     return
                 below = os.path.join(path, entry.name)
                 if self._passes_over(below):
                     continue
                 if entry.is_dir(follow_symlinks=False):
-                    is_wanted = below not in self._directories and below.count("/") < DEEPEST
-                    if is_wanted and len(self._directories) < MOST_DIRECTORIES:
+                    is_wanted = below not in self._directories and below.count("/") < MAX_DEPTH
+                    if is_wanted and len(self._directories) < MAX_DIRECTORIES:
                         self._directories[below] = 0
                         queue.append(below)
-                elif has_metrics(below) and entry.is_file(follow_symlinks=False) and len(self._files) < MOST_FILES:
+                elif has_metrics(below) and entry.is_file(follow_symlinks=False) and len(self._files) < MAX_FILES:
                     self._files.setdefault(below, None)
 
     def _passes_over(self, path: str) -> bool:
@@ -132,11 +132,11 @@ class LiveFiles:
             # `cp -p` and tar set mtime, but nothing sets ctime
             if status.st_ctime < self._begun:
                 return
-            followed = self._files[path] = Records(path, self._begun) if is_events(path) else Rows(path)
+            followed = self._files[path] = Records(path, self._begun) if is_event_file(path) else Rows(path)
         stamp = (status.st_ino, status.st_size, status.st_mtime_ns)
         if stamp != followed.stamp and (file := open_regular(os.path.join(self._tree, path))):
             with file:
-                room = NAMES - sum(len(one.gathering.series) for one in self._files.values() if one)
+                room = MAX_NAMES - sum(len(one.collector.series) for one in self._files.values() if one)
                 yield from followed.read(file, room)
             followed.stamp = stamp
 
@@ -145,8 +145,8 @@ class Records:
     """An event file up to its last whole record."""
 
     def __init__(self, path: str, since: float) -> None:
-        self.path, self.gathering, self.stamp = path, MetricCollector(1), None
-        self._since, self._reader, self._inode = since, tensorboard.Reader(since), 0
+        self.path, self.collector, self.stamp = path, MetricCollector(1), None
+        self._since, self._reader, self._inode = since, tensorboard.EventReader(since), 0
 
     stamp: Stamp | None
 
@@ -154,19 +154,19 @@ class Records:
         """Reads the records that are new. Adds up to `room` names. Yields after each AT_ONCE scalars."""
         status = os.fstat(file.fileno())
         if status.st_ino != self._inode or status.st_size < self._reader.at:
-            self.gathering, self._reader, self._inode = MetricCollector(1), tensorboard.Reader(self._since), status.st_ino
+            self.collector, self._reader, self._inode = MetricCollector(1), tensorboard.EventReader(self._since), status.st_ino
         for count, scalar in enumerate(self._reader.scalars(file)):
-            if count % AT_ONCE == 0:
+            if count % BATCH == 0:
                 yield
-            room = add(self.gathering, {scalar.tag: scalar.value}, float(scalar.step), room)
+            room = add_values(self.collector, {scalar.tag: scalar.value}, float(scalar.step), room)
 
 
 class Rows:
     """A table or JSON lines up to the last whole line, or a JSON file that is read as a whole."""
 
     def __init__(self, path: str) -> None:
-        self.path, self.gathering, self.stamp = path, MetricCollector(1), None
-        self._next, self._head, self._tail, self._at = self.gathering, b"", b"", 0
+        self.path, self.collector, self.stamp = path, MetricCollector(1), None
+        self._next, self._head, self._tail, self._at = self.collector, b"", b"", 0
 
     stamp: Stamp | None
 
@@ -174,18 +174,18 @@ class Rows:
         """Reads the lines that are new; all of them if the file was written anew. Yields after each piece."""
         if not self._goes_on(file):
             self._next, self._head, self._tail, self._at = MetricCollector(1), b"", b"", 0
-            room += len(self.gathering.series)
+            room += len(self.collector.series)
         if self.path.endswith(".json") and self._at == 0 and not self._is_lines(file, room):
             return
         for text in self._pieces(file):
             yield
-            for count, (values, step) in enumerate(metric_files.points(self.path, text)):
-                if count % AT_ONCE == 0:
+            for count, (values, step) in enumerate(metric_files.read_points(self.path, text)):
+                if count % BATCH == 0:
                     yield
-                room = add(self._next, values, step, room)
+                room = add_values(self._next, values, step, room)
         # a file that is just being written anew has nothing yet
         if self._next.series:
-            self.gathering = self._next
+            self.collector = self._next
 
     def _goes_on(self, file: BinaryIO) -> bool:
         """Returns whether the file still begins with what was read."""
@@ -197,7 +197,7 @@ class Rows:
     def _is_lines(self, file: BinaryIO, room: int) -> bool:
         """Returns whether the file has JSON lines. Reads it if it is one JSON value."""
         file.seek(0)
-        data = file.read(LARGEST_JSON + 1)
+        data = file.read(MAX_JSON + 1)
         first, end, _ = data.partition(b"\n")
         try:
             json.loads(data)
@@ -207,10 +207,10 @@ class Rows:
             except (ValueError, RecursionError):
                 return False
         fresh = MetricCollector(1)
-        room += len(self.gathering.series)
-        for values, step in metric_files.points(self.path, data.decode(errors="replace")):
-            room = add(fresh, values, step, room)
-        self.gathering = fresh
+        room += len(self.collector.series)
+        for values, step in metric_files.read_points(self.path, data.decode(errors="replace")):
+            room = add_values(fresh, values, step, room)
+        self.collector = fresh
         return False
 
     def _pieces(self, file: BinaryIO) -> Iterator[str]:
@@ -237,37 +237,37 @@ class Rows:
             file.seek(self._at)
 
 
-def is_events(path: str) -> bool:
+def is_event_file(path: str) -> bool:
     """Returns whether the path is an event file."""
     return os.path.basename(path).startswith(tensorboard.PREFIX)
 
 
 def has_metrics(path: str) -> bool:
     """Returns whether a file of this name may have metrics."""
-    return is_events(path) or (path.endswith((".json", ".csv", ".tsv")) and bool(metric_files.metric_files((path,))))
+    return is_event_file(path) or (path.endswith((".json", ".csv", ".tsv")) and bool(metric_files.list_metric_files((path,))))
 
 
-def add(gathering: MetricCollector, values: dict[str, float], step: float, room: int) -> int:
+def add_values(collector: MetricCollector, values: dict[str, float], step: float, room: int) -> int:
     """Adds the values of known names, and of new ones while there is room. Returns the room that is left."""
     for name, value in values.items():
-        is_new = name not in gathering.series
-        if (room > 0 or not is_new) and gathering.takes(name):
+        is_new = name not in collector.series
+        if (room > 0 or not is_new) and collector.accepts(name):
             room -= is_new
-            gathering.add(name, value, step)
+            collector.add(name, value, step)
     return room
 
 
-def joined(found: dict[str, MetricCollector]) -> MetricCollector:
+def join_sources(found: dict[str, MetricCollector]) -> MetricCollector:
     """Returns the metrics of event files by path as those of one source, with the names that `gather` gives them."""
     whole = MetricCollector(1)
-    for path, before in tensorboard.prefixes(found):
+    for path, before in tensorboard.tag_prefixes(found):
         for tag, series in found[path].series.items():
-            if series.count and whole.takes(before + tag):
-                merge(whole.series[before + tag], series)
+            if series.count and whole.accepts(before + tag):
+                merge_series(whole.series[before + tag], series)
     return whole
 
 
-def merge(earlier: Series, later: Series) -> None:
+def merge_series(earlier: Series, later: Series) -> None:
     """Adds the summary of a later series to an earlier one."""
     earlier.first = earlier.first if earlier.count else later.first
     earlier.last, earlier.count = later.last, earlier.count + later.count

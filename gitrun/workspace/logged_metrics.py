@@ -14,23 +14,23 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-LONGEST_LINE = 1 << 20
+MAX_LINE = 1 << 20
 """Bytes of the longest line that is read as metrics."""
-MOST_LOGGED = 256 << 20
+MAX_LOGGED = 256 << 20
 """Bytes of logged metrics that are read."""
-AT_ONCE = 500
+BATCH = 500
 """Lines read between two checks of the clock."""
 
 
-class Logged:
+class LoggedMetrics:
     """A reader of points from a file to which a program may still be writing."""
 
     def __init__(self, path: Path) -> None:
-        self.gathering = MetricCollector()
+        self.collector = MetricCollector()
         self.is_cut = False
         self._path, self._at = path, 0
 
-    def look(self, seconds: float) -> bool:
+    def poll(self, seconds: float) -> bool:
         """Reads whole lines for at most `seconds`. Returns whether there may be more."""
         end = time.monotonic() + seconds
         file = open_regular(str(self._path)) if not self.is_cut else None
@@ -38,7 +38,7 @@ class Logged:
             return False
         with file:
             file.seek(self._at)
-            while self._read(file, AT_ONCE, whole=True):
+            while self._read(file, BATCH, whole=True):
                 if time.monotonic() > end:
                     return True
         return False
@@ -50,17 +50,17 @@ class Logged:
             return
         with file:
             file.seek(self._at)
-            while self._read(file, AT_ONCE, whole=False):
+            while self._read(file, BATCH, whole=False):
                 turn()
 
     def _read(self, file: BinaryIO, count: int, *, whole: bool) -> bool:
         """Reads up to `count` lines, only complete ones if `whole`. Returns whether it got that many."""
         for _ in range(count):
-            line = file.readline(LONGEST_LINE)
-            if not line or (whole and not line.endswith(b"\n") and len(line) < LONGEST_LINE):
+            line = file.readline(MAX_LINE)
+            if not line or (whole and not line.endswith(b"\n") and len(line) < MAX_LINE):
                 return False
             # keep what was read instead of failing the run
-            if self._at + len(line) > MOST_LOGGED:
+            if self._at + len(line) > MAX_LOGGED:
                 self.is_cut = True
                 return False
             self._at += len(line)
@@ -74,4 +74,4 @@ class Logged:
             return
         if isinstance(values, dict):
             known = {name: value for name, found in values.items() if (value := number_from_json(found)) is not None}
-            self.gathering.add_all(known)
+            self.collector.add_all(known)

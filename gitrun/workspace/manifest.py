@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 from gitrun.errors import CannotRun
 from gitrun.model.text import safe_text, size_text
 from gitrun.workspace.lending import RACY, sha256_of, stamp_of
-from gitrun.workspace.links import link_one, make_parents
-from gitrun.workspace.reflink import copy_file
+from gitrun.workspace.links import link_path, make_parents
+from gitrun.workspace.reflink import copy_with_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from gitrun.workspace.lending import Lending, Stamp
 
 NAME = "lent"
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Manifest:
         return sum(own[3] for _, own in self.copies.values())
 
 
-NOTHING = Manifest()
+NO_MANIFEST = Manifest()
 
 
 def read_manifest(slot: Path) -> Manifest:
@@ -59,15 +59,15 @@ def read_manifest(slot: Path) -> Manifest:
         found = json.loads((slot / NAME).read_bytes())
         return Manifest(
             os.fsencode(found["top"]),
-            {os.fsencode(path): (stamp(source), stamp(own)) for path, (source, own) in found["copies"].items()},
+            {os.fsencode(path): (parse_stamp(source), parse_stamp(own)) for path, (source, own) in found["copies"].items()},
             {os.fsencode(path): os.fsencode(target) for path, target in found["links"].items()},
             tuple(map(os.fsencode, found["directories"])),
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return NOTHING
+        return NO_MANIFEST
 
 
-def stamp(values: list[int]) -> Stamp:
+def parse_stamp(values: list[int]) -> Stamp:
     """Converts a JSON list to a stamp. Raises ValueError, TypeError."""
     mtime, ctime, inode, size, mode = map(int, values)
     return (mtime, ctime, inode, size, mode)
@@ -75,7 +75,7 @@ def stamp(values: list[int]) -> Stamp:
 
 def write_manifest(slot: Path, manifest: Manifest) -> None:
     """Replaces the manifest of a slot atomically. Writes no file for an empty manifest if there is none."""
-    if manifest == NOTHING and not (slot / NAME).exists():
+    if manifest == NO_MANIFEST and not (slot / NAME).exists():
         return
     fresh = slot / f"{NAME}.new"
     found = {
@@ -88,14 +88,14 @@ def write_manifest(slot: Path, manifest: Manifest) -> None:
     fresh.replace(slot / NAME)
 
 
-def still_wanted(manifest: Manifest, lending: Lending) -> Manifest:
+def keep_wanted(manifest: Manifest, lending: Lending) -> Manifest:
     """Returns the entries of the manifest that the new lending needs unchanged.
 
     Drops everything if the files come from another directory, and copies whose original has changed or has no reliable
     time.
     """
     if manifest.top != lending.top:
-        return NOTHING
+        return NO_MANIFEST
     copies = {
         # a zero time marks a copy that may be stale
         path: stamps
@@ -107,7 +107,7 @@ def still_wanted(manifest: Manifest, lending: Lending) -> Manifest:
     return Manifest(lending.top, copies, links, lending.directories)
 
 
-def fill(tree: Path, lending: Lending, kept: Manifest) -> tuple[Manifest, list[bytes]]:
+def lend_files(tree: Path, lending: Lending, kept: Manifest) -> tuple[Manifest, list[bytes]]:
     """Copies and links into `tree` the files that it does not have yet. Files that git checked out there stay.
 
     Returns the new manifest and the paths whose originals changed while they were copied. Raises OSError, and CannotRun if
@@ -115,15 +115,15 @@ def fill(tree: Path, lending: Lending, kept: Manifest) -> tuple[Manifest, list[b
     """
     top, made, unsteady = os.fsencode(tree), Parents(os.fsencode(tree)), list[bytes]()
     for path in lending.directories:
-        made.are_there(path + b"/")
+        made.create(path + b"/")
     copies, links, share = dict(kept.copies), dict(kept.links), True
     for path, source in lending.copies.items():
         target = top + b"/" + path
-        if path in copies or os.path.lexists(target) or not made.are_there(path):
+        if path in copies or os.path.lexists(target) or not made.create(path):
             continue
         began = time.time_ns()
         try:
-            share = copy_file(lending.top + b"/" + path, target, share=share)
+            share = copy_with_metadata(lending.top + b"/" + path, target, share=share)
             # read again after the copy, to notice an edit during it
             now = stamp_of(os.lstat(lending.top + b"/" + path))
         except (FileNotFoundError, NotADirectoryError):
@@ -131,32 +131,32 @@ def fill(tree: Path, lending: Lending, kept: Manifest) -> tuple[Manifest, list[b
             continue
         except PermissionError:  # the program sees the same error as in the working tree
             os.unlink(target) if os.path.lexists(target) else None
-            links |= linked(lending, top, path)
+            links |= link_lent(lending, top, path)
             continue
         except OSError as error:
-            if error.errno not in FULL:
+            if error.errno not in DISK_FULL:
                 raise
             # without its copies the disk has room for the result again
-            give_back(top, [*copies, path])
-            raise no_room(lending, error) from error
+            remove_copies(top, [*copies, path])
+            raise disk_full_error(lending, error) from error
         if now != source:
             unsteady.append(path)
         # file times are coarse: a change just after the copy may leave the same time, so a zero time forces a new copy
         is_racy = began - max(now[:2]) <= RACY
         copies[path] = ((0, *now[1:]) if is_racy else now, stamp_of(os.lstat(target)))
     for path in lending.links:
-        links |= {} if path in links else linked(lending, top, path)
+        links |= {} if path in links else link_lent(lending, top, path)
     return Manifest(lending.top, copies, links, lending.directories), unsteady
 
 
-def give_back(top: bytes, paths: Iterable[bytes]) -> None:
+def remove_copies(top: bytes, paths: Iterable[bytes]) -> None:
     """Removes copies from a slot."""
     for path in paths:
         with suppress(OSError):
             os.unlink(top + b"/" + path)
 
 
-def no_room(lending: Lending, error: OSError) -> CannotRun:
+def disk_full_error(lending: Lending, error: OSError) -> CannotRun:
     """Returns the error of a disk that has no room for the copies, with the largest path to link instead."""
     total = sum(source[3] for source in lending.copies.values())
     largest = max(lending.entries, key=lambda entry: entry.size, default=None)
@@ -167,9 +167,9 @@ def no_room(lending: Lending, error: OSError) -> CannotRun:
     )
 
 
-def linked(lending: Lending, top: bytes, path: bytes) -> dict[bytes, bytes]:
+def link_lent(lending: Lending, top: bytes, path: bytes) -> dict[bytes, bytes]:
     """Creates the links for a path. Returns the target of each."""
-    return {one: os.readlink(top + b"/" + one) for one in link_one(lending.top, top, path)}
+    return {one: os.readlink(top + b"/" + one) for one in link_path(lending.top, top, path)}
 
 
 class Parents:
@@ -178,7 +178,7 @@ class Parents:
     def __init__(self, top: bytes) -> None:
         self._top, self._known = top, {b""}
 
-    def are_there(self, path: bytes) -> bool:
+    def create(self, path: bytes) -> bool:
         """Creates the directories above `path`. Returns False if something else is in the way."""
         above = path.rpartition(b"/")[0]
         if above not in self._known:
@@ -206,7 +206,7 @@ def is_untouched(tree: bytes, manifest: Manifest, path: bytes) -> bool:
     return now[4] == own[4] and sha256_of(tree + b"/" + path) == sha256_of(manifest.top + b"/" + path)
 
 
-def without(manifest: Manifest, paths: Iterable[bytes]) -> Manifest:
+def without_links(manifest: Manifest, paths: Iterable[bytes]) -> Manifest:
     """Returns the manifest without the links at these paths."""
     gone = frozenset(paths)
     return replace(manifest, links={path: target for path, target in manifest.links.items() if path not in gone})

@@ -2,7 +2,7 @@
 
 First rule: the line is exactly `KEY: NUMBER`, optionally followed by `(10)`, `(step 10)` or other text in parentheses.
 KEY begins with a letter or `_` and has no blanks. The key `step` sets the step of what follows. This rule comes from
-Guild AI. Second rule: the usual lines of training programs, see `model/loglines.py`. Each stream is read separately. Values
+Guild AI. Second rule: the usual lines of training programs, see `model/log_lines.py`. Each stream is read separately. Values
 that only repeat a flag are no metric.
 """
 
@@ -34,10 +34,10 @@ NEEDLES = (
 NUMBER = rb"[-+]?(?:[0-9]+\.?[0-9]*(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+]?[0-9]+)?|(?i:nan|inf|infinity))"
 # each part can end in one place only, so that no line causes backtracking
 LINE = rb"([A-Za-z_\x80-\xff]\S*):[ \t]+(" + NUMBER + rb")(?:[ \t]+\(([^\n]*)\))?[ \t]*(?=\n)"
-BEHIND = rb"\s*(?:step\s+)?([0-9]{1,15})\s*"
-MOST_KINDS = 100
+STEP_TEXT = rb"\s*(?:step\s+)?([0-9]{1,15})\s*"
+MAX_PATTERNS = 100
 """The most combinations of needles whose compiled patterns are kept."""
-MANY = 10_000
+MAX_CACHED_NAMES = 10_000
 """The most keys whose names are cached."""
 
 
@@ -53,7 +53,7 @@ class MetricRules:
     only_patterns: bool = False
 
 
-def rules_for(plan: Plan, patterns: tuple[tuple[str, str], ...] = ()) -> MetricRules:
+def make_rules(plan: Plan, patterns: tuple[tuple[str, str], ...] = ()) -> MetricRules:
     """Returns the rules of a plan.
 
     `patterns` come from the settings; patterns of the operation's entry turn the two rules off.
@@ -87,7 +87,7 @@ def read_rules(directory: Path) -> MetricRules:
 
 
 @dataclass(slots=True)
-class Stream:
+class StreamState:
     """The state of reading one stream: its unfinished line, and the step and table that following lines belong to."""
 
     lines: Lines = field(default_factory=Lines)
@@ -95,12 +95,12 @@ class Stream:
     steps: Steps = field(default_factory=Steps)
 
 
-class Scanner:
+class LineScanner:
     """Gathers metrics by the two rules from a program's output, piece by piece while it is written."""
 
     def __init__(self, flags: Mapping[str, float] | None = None) -> None:
-        self.gathering = MetricCollector(echoes=flags)
-        self._streams = (Stream(), Stream())
+        self.collector = MetricCollector(echoes=flags)
+        self._streams = (StreamState(), StreamState())
         self._names: dict[bytes, str] = {}
         # Python compiles each in a millisecond: only if an output has something to find
         self._block: re.Pattern[bytes] | None = None
@@ -118,7 +118,7 @@ class Scanner:
             if block := stream.lines.finish():
                 self._read(stream, block)
 
-    def _read(self, stream: Stream, block: bytes) -> None:
+    def _read(self, stream: StreamState, block: bytes) -> None:
         """Reads a block of whole lines. Reads them one by one only if the second rule may match."""
         small = block.lower()
         there = tuple(needle for needle in NEEDLES if needle in small)
@@ -130,11 +130,11 @@ class Scanner:
             for key, number, behind in self._block.findall(block):
                 self._add(stream, key, number, behind)
 
-    def _read_lines(self, stream: Stream, lines: Iterable[tuple[bytes, bytes]], there: tuple[bytes, ...]) -> None:
+    def _read_lines(self, stream: StreamState, lines: Iterable[tuple[bytes, bytes]], there: tuple[bytes, ...]) -> None:
         """Reads lines, each given with its lower-case form. `there` are the needles found in the block."""
         self._line = self._line or re.compile(LINE)
         if there not in self._needles:
-            if len(self._needles) > MOST_KINDS:
+            if len(self._needles) > MAX_PATTERNS:
                 # bounded, since an output can combine the needles in very many ways
                 self._needles.clear()
             self._needles[there] = re.compile(b"|".join(there) or rb"(?!)")
@@ -148,27 +148,27 @@ class Scanner:
                 if told.step is not None:
                     stream.steps.give(told.step)
                 if told.values:
-                    self.gathering.add_all(told.values, stream.steps)
+                    self.collector.add_all(told.values, stream.steps)
 
-    def _add(self, stream: Stream, key: bytes, number: bytes, behind: bytes) -> None:
+    def _add(self, stream: StreamState, key: bytes, number: bytes, behind: bytes) -> None:
         """Adds the metric or step of a `KEY: NUMBER` line."""
         name = self._names.get(key)
         if name is None:
-            name = name_of(key)
+            name = metric_name(key)
             # bounded, since a program may print a new key in every line
-            if len(self._names) < MANY:
+            if len(self._names) < MAX_CACHED_NAMES:
                 self._names[key] = name
         if name == STEP:
-            if self.gathering.is_echo(name, float(number)):
+            if self.collector.check_echo(name, float(number)):
                 return
             stream.steps.give(float(number))
-        elif name and self.gathering.takes(name):
-            if behind and (given := re.fullmatch(BEHIND, behind)):
+        elif name and self.collector.accepts(name):
+            if behind and (given := re.fullmatch(STEP_TEXT, behind)):
                 stream.steps.give(float(given[1]))
-            self.gathering.add(name, float(number), stream.steps.of(name))
+            self.collector.add(name, float(number), stream.steps.of(name))
 
 
-def scan(output: Path, switches: Path, scanner: Scanner, start: int = 0) -> None:
+def scan_output(output: Path, switches: Path, scanner: LineScanner, start: int = 0) -> None:
     """Reads a file of output from `start` to its end into the scanner, each stream separately."""
     file = open_regular(str(output))
     if file:
@@ -183,7 +183,7 @@ def as_number(value: object) -> float | None:
     return float(value) if isinstance(value, bool) else as_float(value)
 
 
-def name_of(key: bytes) -> str:
+def metric_name(key: bytes) -> str:
     """Returns the metric's name for a key; empty if the key is not one."""
     try:
         name = key.decode()

@@ -1,7 +1,7 @@
 """Reads the metrics of an attempt while its program runs: from the log, the output, event files and metric files.
 
 If two sources have a metric of the same name, the first of this order counts: logged values, the user's patterns, the
-built-in rules for output, event files, metric files. `model/series.py` has the limits.
+built-in rules for output, event files, metric files. `model/metrics.py` has the limits.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from gitrun import workspace
 from gitrun.model.metrics import CollectedMetrics, MetricCollector, Metrics
 from gitrun.process import output_lines
-from gitrun.workspace.logged_metrics import Logged
-from gitrun.workspace.metric_lines import MetricRules, Scanner, read_rules, scan
+from gitrun.workspace.logged_metrics import LoggedMetrics
+from gitrun.workspace.metric_lines import LineScanner, MetricRules, read_rules, scan_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from gitrun.model.plan import Outcome
     from gitrun.store.live import Live
     from gitrun.workspace.live_files import LiveFiles
-    from gitrun.workspace.output_patterns import Search
+    from gitrun.workspace.output_patterns import PatternSearch
 
-SOONEST, LATEST = 1.0, 5.0
+MIN_PAUSE, MAX_PAUSE = 1.0, 5.0
 """Seconds between two polls of a running program; the longer one when nothing new arrives."""
 SLICE = 0.05
 """Seconds that one poll may take, because the program's output waits for it."""
-TELLING = (0.5, 3.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+PROGRESS_AFTER = (0.5, 3.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 """Seconds after which a progress line is printed while metrics are read."""
 EVENTS = "tfevents"
 """The text by which the path of a TensorBoard event file is recognized."""
@@ -43,10 +43,10 @@ class Meter:
     def __init__(self, live: Live, rules: MetricRules, tree: Path | None = None, apart: frozenset[bytes] = frozenset()) -> None:
         self._live, self._rules, self._tree, self._apart = live, rules, tree, apart
         self._files: LiveFiles | None = None
-        self._scanner, self._logged = Scanner(rules.flags), Logged(live.metrics)
-        self._search: Search | None = None
+        self._scanner, self._logged = LineScanner(rules.flags), LoggedMetrics(live.metrics)
+        self._search: PatternSearch | None = None
         self._size = 0
-        self._due, self._pause, self._begun = time.monotonic() + SOONEST, SOONEST, time.time()
+        self._due, self._pause, self._begun = time.monotonic() + MIN_PAUSE, MIN_PAUSE, time.time()
         self._shown = Metrics()
         self._found: Metrics | None = None
 
@@ -62,27 +62,27 @@ class Meter:
         """Returns the seconds until the next poll is due."""
         return max(0.0, self._due - time.monotonic())
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Reads what is new since the last poll, if one is due, and publishes the metrics in the live record.
 
         The pause grows to 5 seconds while nothing changes.
         """
         if self.patience:
             return
-        more = self._logged.look(SLICE)
+        more = self._logged.poll(SLICE)
         if self._rules.patterns and self._size:
-            self._searching().look(self._size)
+            self._searching().poll(self._size)
         is_reading_files = self._look_at_files()
-        files = self._files.gatherings() if self._files else ()
+        files = self._files.collectors() if self._files else ()
         now = CollectedMetrics((*self._told(), *files)).metrics()
         if now.pack() != self._shown.pack():
-            self._shown, self._pause = now, SOONEST
+            self._shown, self._pause = now, MIN_PAUSE
             self._live.show_metrics(now)
         elif is_reading_files:
-            self._pause = SOONEST
+            self._pause = MIN_PAUSE
         elif not more:
             # nothing new: poll less often
-            self._pause = min(self._pause * 1.5, LATEST)
+            self._pause = min(self._pause * 1.5, MAX_PAUSE)
         self._due = time.monotonic() + (SLICE if more else self._pause)
 
     def finish(self, outcome: Outcome, tree: Path | None, say: Callable[[str], None]) -> Metrics:
@@ -97,19 +97,19 @@ class Meter:
             self._logged.finish(lambda: progress.turn(self._told()))
             if not self._rules.only_patterns:
                 # continues where `feed` stopped
-                scan(self._live.output, self._live.switches, self._scanner, min(self._size, output_lines.PART))
+                scan_output(self._live.output, self._live.switches, self._scanner, min(self._size, output_lines.PART))
             if self._rules.patterns:
                 self._searching().finish()
-            files = of_files(outcome, tree, say, progress) if tree else ()
+            files = gather_files(outcome, tree, say, progress) if tree else ()
             self._found = self._record(CollectedMetrics((*self._told(), *files)), say)
         return self._found
 
     def _told(self) -> Iterator[MetricCollector]:
         """Yields what the log, the patterns and the rules have gathered so far, in order of precedence."""
-        yield self._logged.gathering
+        yield self._logged.collector
         if self._search:
-            yield self._search.gathering
-        yield self._scanner.gathering
+            yield self._search.collector
+        yield self._scanner.collector
 
     def _look_at_files(self) -> bool:
         """Reads what is new in metric files and event files. Returns whether there is more to read."""
@@ -118,11 +118,11 @@ class Meter:
         if self._files is None:
             # imported late: many programs end before this
             self._files = workspace.live_files.LiveFiles(self._tree, self._apart, self._begun)
-        return self._files.look(SLICE)
+        return self._files.poll(SLICE)
 
-    def _searching(self) -> Search:
+    def _searching(self) -> PatternSearch:
 
-        self._search = self._search or workspace.output_patterns.Search(
+        self._search = self._search or workspace.output_patterns.PatternSearch(
             self._live.directory, self._live.output, self._live.switches
         )
         return self._search
@@ -152,7 +152,7 @@ class Progress:
     """A progress line at growing intervals: how many points have been read."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
-        self._say, self._begun, self._moments = say, time.monotonic(), list(TELLING)
+        self._say, self._begun, self._moments = say, time.monotonic(), list(PROGRESS_AFTER)
 
     def turn(self, *sources: Iterator[MetricCollector] | MetricCollector) -> None:
         """Prints the line if it is due."""
@@ -164,7 +164,9 @@ class Progress:
         self._say(f"recording metrics: {count:,} points read so far")
 
 
-def measure(live: Live, outcome: Outcome, tree: Path | None, say: Callable[[str], None], meter: Meter | None = None) -> Metrics:
+def collect_metrics(
+    live: Live, outcome: Outcome, tree: Path | None, say: Callable[[str], None], meter: Meter | None = None
+) -> Metrics:
     """Returns the metrics of an attempt, and writes their points to `live.series`.
 
     `tree` has the files of the attempt (None: there are none). `meter` is the one that was fed while the program ran.
@@ -172,20 +174,20 @@ def measure(live: Live, outcome: Outcome, tree: Path | None, say: Callable[[str]
     return (meter or Meter(live, read_rules(live.directory))).finish(outcome, tree, say)
 
 
-def of_files(outcome: Outcome, tree: Path, say: Callable[[str], None], progress: Progress) -> Iterator[MetricCollector]:
+def gather_files(outcome: Outcome, tree: Path, say: Callable[[str], None], progress: Progress) -> Iterator[MetricCollector]:
     """Yields what the event files and metric files of an attempt hold. Says which could not be read."""
     paths = [file.path for file in outcome.files]
     if events := [path for path in paths if EVENTS in path]:
         # imported late: few runs leave event files
-        gathering = MetricCollector()
-        if not workspace.tensorboard.gather(
-            tree, events, outcome.started.timestamp(), gathering, lambda: progress.turn(gathering)
+        collector = MetricCollector()
+        if not workspace.tensorboard.gather_events(
+            tree, events, outcome.started.timestamp(), collector, lambda: progress.turn(collector)
         ):
             say("not all of the event files could be read: they are too large")
-        yield gathering
+        yield collector
     if any(path.endswith((".json", ".csv", ".tsv")) for path in paths):
-        gathering = MetricCollector()
-        large = workspace.metric_files.gather(tree, paths, gathering)
+        collector = MetricCollector()
+        large = workspace.metric_files.gather_files(tree, paths, collector)
         if large:
             say(f"not read for metrics, for they have more than 64 MiB: {', '.join(large)}")
-        yield gathering
+        yield collector

@@ -19,11 +19,11 @@ READ = 0
 """The line that the process prints when it has read as far as ordered."""
 
 
-class Search:
+class PatternSearch:
     """Gathers the matches of the patterns in a live record's rules."""
 
     def __init__(self, directory: Path, output: Path, switches: Path) -> None:
-        self.gathering = MetricCollector()
+        self.collector = MetricCollector()
         self.problem = ""
         files = (Path(output_lines.__file__), directory / RULES, output, switches)
         # -I and -S: imports nothing from the user's environment, and starts sooner
@@ -32,7 +32,7 @@ class Search:
         self._process: HelperProcess | None = None
         self._at, self._size, self._asked, self._answered = 0, 0, 0, 0
 
-    def look(self, size: int) -> None:
+    def poll(self, size: int) -> None:
         """Takes the matches found since the last call, and orders a search of the output up to `size`. Never blocks."""
         if self.problem:
             return
@@ -91,6 +91,6 @@ class Search:
     def _add(self, told: list[tuple[dict[str, str], str | None]]) -> None:
         for found, step in told:
             if step is not None and (given := parse_float(step)) is not None:
-                self.gathering.steps.give(given)
+                self.collector.steps.give(given)
             numbers = {name: parse_float(text) for name, text in found.items()}
-            self.gathering.add_all({name: value for name, value in numbers.items() if value is not None})
+            self.collector.add_all({name: value for name, value in numbers.items() if value is not None})

@@ -16,6 +16,7 @@ from gitrun.errors import GitFailed
 from gitrun.git.locks import make_private_directory
 from gitrun.git.objects import Entry
 from gitrun.git.status import WorktreeStatus, read_status
+from gitrun.model.digest import sha256
 from gitrun.model.run import DIRECTORY, MAX_DEPTH, File, kept_name
 from gitrun.model.tree import EXECUTABLE, FILE, LINK
 from gitrun.store.commits import import_blobs, quoted, scratch, write_blobs
@@ -286,13 +287,11 @@ def mode_of(path: bytes) -> str:
 
 def describe(top: bytes, path: bytes, stored: str) -> File:
     """Describes the file for result.toml; for a link, its target's text."""
-    import hashlib
-
     place = top + b"/" + path
     if os.path.islink(place):
         target = os.readlink(place)
-        return File(os.fsdecode(path), len(target), hashlib.sha256(target).hexdigest(), stored)
-    found, size = hashlib.sha256(), 0
+        return File(os.fsdecode(path), len(target), sha256(target).hexdigest(), stored)
+    found, size = sha256(), 0
     with open(place, "rb") as file:
         while data := file.read(1 << 20):
             found.update(data)
@@ -343,7 +342,7 @@ def restore(earlier: Path, tree: Path, lent: AbstractSet[bytes] = frozenset()) -
 
 def hand_on(earlier: Path, later: Path) -> None:
     """Hard-links an earlier attempt's kept files to a later attempt, whose program did not start."""
-    for path in (*kept_files(earlier), *beside.kept_files(earlier)):
+    for path in (*kept_files(earlier), *beside.list_kept(earlier)):
         make_private_directory(later)
         make_parents(os.fsencode(later), path)
         with suppress(FileExistsError):  # a process that died here had already linked it
@@ -354,13 +353,13 @@ def handed_on(earlier: Path, later: Path) -> tuple[File, ...]:
     """Hands an earlier attempt's kept files on to a later one. Returns their entries for result.toml."""
     hand_on(earlier, later)
     files = [describe(os.fsencode(later), path, "local") for path in kept_files(later)]
-    files += [described_beside(later, name) for name in beside.names_kept(later)]
+    files += [described_beside(later, name) for name in beside.list_kept_names(later)]
     return tuple(sorted(files, key=lambda file: file.path))
 
 
 def collect_beside(top: Path | None, tree: Path, keep: Path) -> tuple[File, ...]:
     """Keeps what a program wrote outside the repository. Its names are relative to the top: `../out.txt`."""
-    return tuple(described_beside(keep, name) for name in beside.collect(top, tree, keep))
+    return tuple(described_beside(keep, name) for name in beside.keep_written(top, tree, keep))
 
 
 def described_beside(keep: Path, name: str) -> File:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
 import stat
@@ -23,7 +24,7 @@ def shares_blocks(directory: Path) -> bool:
     try:
         with open(first, "wb") as source:
             source.write(b"x")
-        return clone(first, second)
+        return clone_blocks(first, second)
     except OSError:
         return False
     finally:
@@ -32,19 +33,17 @@ def shares_blocks(directory: Path) -> bool:
                 os.unlink(path)
 
 
-def clone(source: str | bytes, target: str | bytes) -> bool:
+def clone_blocks(source: str | bytes, target: str | bytes) -> bool:
     """Makes `target` a clone that shares the blocks of `source`. Returns whether the system did so."""
     try:
-        import fcntl
-
         with open(source, "rb") as read, open(target, "wb") as written:
             fcntl.ioctl(written.fileno(), FICLONE, read.fileno())
-    except (OSError, ImportError):
+    except OSError:
         return False
     return True
 
 
-def copy_file(source: bytes, target: bytes, *, share: bool) -> bool:
+def copy_with_metadata(source: bytes, target: bytes, *, share: bool) -> bool:
     """Copies a file, or a symbolic link as a link, with times and permissions. Returns whether its blocks are shared.
 
     If `share` is False, does not try to share blocks. Raises OSError: FileNotFoundError if there is no file any more.
@@ -55,7 +54,7 @@ def copy_file(source: bytes, target: bytes, *, share: bool) -> bool:
         return share
     if not stat.S_ISREG(mode):  # opening a FIFO would wait for a writer
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), source)
-    shared = share and clone(source, target)
+    shared = share and clone_blocks(source, target)
     if not shared:
         shutil.copyfile(source, target)
     status = os.stat(source)

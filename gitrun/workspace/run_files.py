@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from gitrun.errors import UnknownRun
 from gitrun.git.objects import Objects
 from gitrun.model import record_files
+from gitrun.model.digest import sha256
 from gitrun.model.run import RUNNING, File, Run, kept_name, short_id
 from gitrun.store.kept_files import kept, unpack
 from gitrun.store.live import directory_of
@@ -21,7 +22,7 @@ SOURCE, FLAGS, OUTPUT = "source", "flags", "output"
 """Parts of a run that can be read. `source` also takes a path."""
 
 
-def copy_file(git: Git, run: Run, what: str, path: str | None, sink: BinaryIO) -> None:
+def copy_run_file(git: Git, run: Run, what: str, path: str | None, sink: BinaryIO) -> None:
     """Writes the run's output or flags to `sink`, or the file at `path` of its source or its results.
 
     Kept files are copied in pieces, since they may be large. Raises UnknownRun if the run has no such file.
@@ -38,16 +39,16 @@ def copy_file(git: Git, run: Run, what: str, path: str | None, sink: BinaryIO) -
         with place.open("rb") as source:
             shutil.copyfileobj(source, sink)
     elif path is not None:
-        sink.write(recorded_file(git, run, what, os.path.normpath(path)))
+        sink.write(read_recorded(git, run, what, os.path.normpath(path)))
     else:
         name = f"{run.attempt.id}:{record_files.FLAGS}" if what == FLAGS else f"{run.attempt.left}:{record_files.OUTPUT}"
-        sink.write(recorded(git, name) or b"")
+        sink.write(read_object(git, name) or b"")
 
 
-def recorded_file(git: Git, run: Run, what: str, path: str) -> bytes:
+def read_recorded(git: Git, run: Run, what: str, path: str) -> bytes:
     """Returns the bytes of a file in the repository. Raises UnknownRun if it is missing or a directory."""
     made = next((file for file in run.attempt.files if file.path == path), None) if what != SOURCE else None
-    if made and (data := content(git, run.attempt.left, made)) is not None:
+    if made and (data := read_produced(git, run.attempt.left, made)) is not None:
         return data
     name, known = f"{run.attempt.id if what == SOURCE else run.attempt.left}:{path}", short_id(run.id)
     if git.attempt("cat-file", "-t", name).stdout == b"tree\n":
@@ -58,18 +59,16 @@ def recorded_file(git: Git, run: Run, what: str, path: str) -> bytes:
     return done.stdout
 
 
-def recorded(git: Git, name: str) -> bytes | None:
+def read_object(git: Git, name: str) -> bytes | None:
     """Returns the bytes of an object; None if it is missing."""
     with Objects(git) as objects:
         found = objects.read(name)
     return found.data if found else None
 
 
-def content(git: Git, commit: str, file: File) -> bytes | None:
+def read_produced(git: Git, commit: str, file: File) -> bytes | None:
     """Returns the bytes of a produced file in the repository as the program left them; None if it is missing."""
     stored = git.attempt("cat-file", "blob", f"{commit}:{file.path}")
-    import hashlib  # loads OpenSSL, which most verbs that look at runs do not need
-
-    if stored.returncode or hashlib.sha256(stored.stdout).hexdigest() == file.sha256:
+    if stored.returncode or sha256(stored.stdout).hexdigest() == file.sha256:
         return None if stored.returncode else stored.stdout
     return git.run("cat-file", "--filters", f"{commit}:{file.path}")

@@ -25,6 +25,6 @@ class Session:
     say: Callable[[str], None]
 
 
-def lends(session: Session, request: Request) -> bool:
+def lends_files(session: Session, request: Request) -> bool:
     """Returns whether the program gets files that are not in the snapshot."""
     return not request.no_link and bool((session.settings.link and session.settings.lend) or request.links)

@@ -23,11 +23,11 @@ from gitrun.git.locks import acquire, is_file_at
 from gitrun.store.live import directory_of
 from gitrun.workspace import beside
 from gitrun.workspace.erase import erase, is_directory
-from gitrun.workspace.exact_files import check_out as check_out_files
-from gitrun.workspace.exact_files import converts, differing, has_own_filters, match_bytes, match_modes
+from gitrun.workspace.exact_files import check_out_paths as check_out_files
+from gitrun.workspace.exact_files import has_own_filters, list_differing, match_bytes, match_modes, may_convert
 from gitrun.workspace.lending import stamp_of
-from gitrun.workspace.links import CACHES, prune
-from gitrun.workspace.manifest import Manifest, fill, read_manifest, still_wanted, write_manifest
+from gitrun.workspace.links import CACHES, remove_empty_parents
+from gitrun.workspace.manifest import Manifest, keep_wanted, lend_files, read_manifest, write_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -74,11 +74,11 @@ class Slot:
 
     def __init__(self, git: Git, directory: Path, lock: Lock) -> None:
         self.directory = directory
-        self.tree = tree_in(directory, git.worktree or git.common_dir)
+        self.tree = worktree_path(directory, git.worktree or git.common_dir)
         self.user = git
         self.manifest, self.unsteady = Manifest(), tuple[bytes, ...]()
-        self.git = replace(seen_from(git, self.tree), held=(lock.descriptor,))
-        self.content = content_seen_from(git, self.git)
+        self.git = replace(bind_git(git, self.tree), held=(lock.descriptor,))
+        self.content = bind_content_git(git, self.git)
         self._lock = lock
 
     def __enter__(self) -> Slot:
@@ -98,25 +98,25 @@ class Slot:
     def save(self, state: State) -> int:
         """Writes the state atomically. Returns the time of that, by the file system's clock, in nanoseconds."""
         write_state(self.directory, state)
-        return time_of(self.directory / "state")
+        return mtime_or_zero(self.directory / "state")
 
     def end(self, attempt: str, seen: WorktreeStatus, keep: int) -> None:
         """Ends an attempt.
 
         Caches and lent copies stay for the next one; all slots together keep up to `keep` bytes of copies.
         """
-        caches = tuple(map(os.fsdecode, caches_in((*seen.untracked, *seen.ignored))))
+        caches = tuple(map(os.fsdecode, list_caches((*seen.untracked, *seen.ignored))))
         self.save(State(attempt, caches=caches, copied=self.manifest.size))
         if self.manifest.copies:
             drop_copies(self, keep)
 
 
-def tree_in(directory: Path, top: Path) -> Path:
+def worktree_path(directory: Path, top: Path) -> Path:
     """Returns the worktree of a slot. Its name and its parent's name are those of the user's directory `top`."""
     return directory / TREE / (top.parent.name or TREE) / (top.name or TREE)
 
 
-def directory_of_slot(tree: Path) -> Path:
+def slot_directory(tree: Path) -> Path:
     """Returns the slot's directory for a worktree."""
     return next(place for place in tree.parents if place.parent.name == "slots" and place.name.isdigit())
 
@@ -127,7 +127,7 @@ def drop_copies(slot: Slot, keep: int) -> None:
     states = {path: read_state(path) for path in pool.iterdir() if path.name.isdigit()}
     total = sum(state.copied for state in states.values())
     # our own slot is the last to lose its copies
-    for path in sorted(states, key=lambda one: (one == slot.directory, time_of(one / "state"))):
+    for path in sorted(states, key=lambda one: (one == slot.directory, mtime_or_zero(one / "state"))):
         if total <= keep:
             return
         state = states[path]
@@ -136,7 +136,7 @@ def drop_copies(slot: Slot, keep: int) -> None:
             if lock:
                 lock.release()
             continue
-        tree = next(iter(worktrees_in(path / TREE)), None)
+        tree = next(iter(list_worktrees(path / TREE)), None)
         for name in read_manifest(path).copies:
             with suppress(OSError):
                 os.unlink(os.fsencode(tree or path) + b"/" + name)
@@ -146,7 +146,7 @@ def drop_copies(slot: Slot, keep: int) -> None:
             lock.release()
 
 
-def time_of(path: Path) -> int:
+def mtime_or_zero(path: Path) -> int:
     """Returns the mtime of a file in nanoseconds; 0 if there is none."""
     try:
         return path.stat().st_mtime_ns
@@ -154,7 +154,7 @@ def time_of(path: Path) -> int:
         return 0
 
 
-def record_of(git: Git, directory: Path) -> Path:
+def worktree_record(git: Git, directory: Path) -> Path:
     """Returns the directory of git's record of the slot's worktree."""
     return git.common_dir / "worktrees" / f"gitrun-{directory.name}"
 
@@ -175,7 +175,7 @@ def read_state(directory: Path) -> State:
         return State()
 
 
-def lease(git: Git, attempt: str, run: str, lending: Lending | None = None) -> Slot:
+def lease_slot(git: Git, attempt: str, run: str, lending: Lending | None = None) -> Slot:
     """Leases the first free slot, with `attempt` checked out and files lent (None: those already there).
 
     Raises GitFailed, OSError.
@@ -188,7 +188,7 @@ def lease(git: Git, attempt: str, run: str, lending: Lending | None = None) -> S
             continue
         try:
             if is_free(git, directory, run):
-                return check_out(git, directory, (State(attempt, run), lending), lock)
+                return prepare_slot(git, directory, (State(attempt, run), lending), lock)
         except BaseException:
             lock.release()
             raise
@@ -206,36 +206,36 @@ def is_free(git: Git, directory: Path, run: str) -> bool:
     if left and left != run and directory_of(git.state, left).exists():
         return False
     try:
-        back = (record_of(git, directory) / "gitdir").read_bytes()
+        back = (worktree_record(git, directory) / "gitdir").read_bytes()
     except OSError:
         return True
     return f"/slots/{directory.name}/{TREE}/".encode() in back
 
 
-def check_out(git: Git, directory: Path, what: tuple[State, Lending | None], lock: Lock) -> Slot:
+def prepare_slot(git: Git, directory: Path, what: tuple[State, Lending | None], lock: Lock) -> Slot:
     """Checks out the attempt and lends the files, writing only those that differ. Returns the slot.
 
     If that fails, deletes the worktree and tries again.
     """
     slot, (state, lending) = Slot(git, directory, lock), what
     with suppress(GitFailed, OSError):
-        refresh(slot, state, lending, caches=read_state(directory).caches)
+        update_slot(slot, state, lending, caches=read_state(directory).caches)
         return slot
     # git could not cope with what a program left there
     erase(os.fsencode(directory / TREE))
     (directory / "index").unlink(missing_ok=True)
-    refresh(slot, state, lending, caches=None)
+    update_slot(slot, state, lending, caches=None)
     return slot
 
 
-def refresh(slot: Slot, state: State, lending: Lending | None, *, caches: tuple[str, ...] | None) -> None:
+def update_slot(slot: Slot, state: State, lending: Lending | None, *, caches: tuple[str, ...] | None) -> None:
     """Brings the slot to `state` and `lending`. Raises GitFailed, OSError."""
     # after a kill from here on, the slot's caches are unknown
     since = slot.save(state)
-    place(slot.tree)
+    place_worktree(slot.tree)
     # left by a git that was killed
     (slot.directory / "index.lock").unlink(missing_ok=True)
-    point(slot.git, state.attempt)
+    write_worktree_record(slot.git, state.attempt)
     if not is_sparse(slot.git) and sparse_patterns(slot.git).exists():  # git would not write files that it once left out
         sparse_patterns(slot.git).unlink()
         (slot.directory / "index").unlink(missing_ok=True)
@@ -246,33 +246,33 @@ def refresh(slot: Slot, state: State, lending: Lending | None, *, caches: tuple[
         # `content` is bound to the user's git directory, whose HEAD a checkout would move
         slot.content.run("read-tree", "--reset", "-u", state.attempt)
     if is_sparse(slot.git):
-        reveal(slot.content, state.attempt)
+        check_out_hidden(slot.content, state.attempt)
     manifest = read_manifest(slot.directory)
     listed = slot.git.run("ls-files", "-z")
     tracked = frozenset(listed[:-1].split(b"\0"))
-    wanted = still_wanted(manifest, lending) if lending else manifest
-    kept = tidy(slot, tracked, wanted, frozenset(map(os.fsencode, caches or ())))
+    wanted = keep_wanted(manifest, lending) if lending else manifest
+    kept = remove_foreign(slot, tracked, wanted, frozenset(map(os.fsencode, caches or ())))
     for path in lending.bare if lending else ():
-        unlink_module(os.fsencode(slot.tree) + b"/" + path)
+        replace_module_link(os.fsencode(slot.tree) + b"/" + path)
     if lending and slot.user.worktree:
         match_modes(slot.user, slot.git, tracked)
-        match_or_check_out(slot, tracked, is_exact=lending.exact, converts=converts(slot.user, listed))
+        match_or_check_out(slot, tracked, is_exact=lending.exact, converts=may_convert(slot.user, listed))
     # deepest first: when a directory goes, a cache above it may be the last thing there
     for cache in sorted(map(os.fsencode, caches or ()), key=lambda path: -path.count(b"/")):
-        weed(os.path.realpath(os.fsencode(slot.tree)), cache, since)
+        prune_bytecode(os.path.realpath(os.fsencode(slot.tree)), cache, since)
     unsteady: list[bytes] = []
     if lending:
-        kept, unsteady = fill(slot.tree, lending, kept)
+        kept, unsteady = lend_files(slot.tree, lending, kept)
     if kept != manifest:
         write_manifest(slot.directory, kept)
     slot.manifest, slot.unsteady = kept, tuple(unsteady)
     if lending:
-        beside.show(slot.user.worktree if lending.top else None, slot.tree)
+        beside.link_siblings(slot.user.worktree if lending.top else None, slot.tree)
     # copy2 keeps the time: git trusts an entry only if the file is older than the index
     shutil.copy2(slot.directory / "index", slot.git.git_dir / "index")
 
 
-def place(tree: Path) -> None:
+def place_worktree(tree: Path) -> None:
     """Creates the directories above a slot's worktree. Moves a worktree that has another place or name in the slot."""
     parent, top = tree.parent, tree.parent.parent
     if not is_directory(os.fsencode(top)):  # a link is removed, never followed
@@ -282,7 +282,7 @@ def place(tree: Path) -> None:
         return
     moved = top.parent / "moved"
     erase(os.fsencode(moved))
-    old = next((path for path in worktrees_in(top)), None)
+    old = next((path for path in list_worktrees(top)), None)
     if old:
         old.rename(moved)
     if not is_directory(os.fsencode(parent)):
@@ -293,7 +293,7 @@ def place(tree: Path) -> None:
         moved.rename(tree)
 
 
-def worktrees_in(top: Path) -> list[Path]:
+def list_worktrees(top: Path) -> list[Path]:
     """Returns the worktrees one or two levels below a slot's `tree`. Earlier versions had only one level."""
     found = []
     for one in sorted(path for path in top.iterdir() if is_directory(os.fsencode(path))):
@@ -302,7 +302,7 @@ def worktrees_in(top: Path) -> list[Path]:
     return found
 
 
-def point(git: Git, attempt: str) -> None:
+def write_worktree_record(git: Git, attempt: str) -> None:
     """Makes git's record of a slot and its worktree point to each other, with a detached HEAD at the attempt.
 
     The layout follows gitrepository-layout(5). `git worktree add` takes a lock and fails beside another one.
@@ -321,14 +321,14 @@ def point(git: Git, attempt: str) -> None:
         erase(os.fsencode(record))
         record.mkdir(parents=True)
         (record / "locked").touch()  # protects the incomplete record from git worktree prune
-    put(record / "commondir", "../..\n")
-    put(record / "HEAD", f"{attempt}\n")
-    put(tree / ".git", f"gitdir: {record}\n")
-    put(record / "gitdir", f"{tree}/.git\n")  # last: it makes this a worktree for git, which needs a HEAD
+    replace_file(record / "commondir", "../..\n")
+    replace_file(record / "HEAD", f"{attempt}\n")
+    replace_file(tree / ".git", f"gitdir: {record}\n")
+    replace_file(record / "gitdir", f"{tree}/.git\n")  # last: it makes this a worktree for git, which needs a HEAD
     (record / "locked").unlink(missing_ok=True)
 
 
-def put(path: Path, text: str) -> None:
+def replace_file(path: Path, text: str) -> None:
     """Atomically replaces whatever is at `path` by a file with this text."""
     place, content = os.fsencode(path), os.fsencode(text)
     if os.path.lexists(place):
@@ -342,10 +342,10 @@ def put(path: Path, text: str) -> None:
     fresh.replace(path)
 
 
-def seen_from(git: Git, tree: Path) -> Git:
+def bind_git(git: Git, tree: Path) -> Git:
     """Returns a `Git` bound to the slot's worktree and index, with the user's sparse checkout."""
-    directory = directory_of_slot(tree)
-    record = record_of(git, directory)
+    directory = slot_directory(tree)
+    record = worktree_record(git, directory)
     settings = dict(STEADY)
     settings["core.sparsecheckout"] = "true" if is_sparse(git) else "false"
     if is_sparse(git):
@@ -356,7 +356,7 @@ def seen_from(git: Git, tree: Path) -> Git:
     return replace(seen, environ={**git.environ, "GIT_INDEX_FILE": str(directory / "index")})
 
 
-def content_seen_from(user: Git, slot: Git) -> Git:
+def bind_content_git(user: Git, slot: Git) -> Git:
     """Returns a `Git` for commands that run filters in a slot. Some filters look for keys in the user's git directory."""
     return replace(slot, git_dir=user.git_dir) if has_own_filters(user) else slot
 
@@ -371,7 +371,7 @@ def sparse_patterns(git: Git) -> Path:
     return git.git_dir / "info" / "sparse-checkout"
 
 
-def reveal(git: Git, attempt: str) -> None:
+def check_out_hidden(git: Git, attempt: str) -> None:
     """Checks out files that the attempt changed even outside the sparse patterns: the user's tree has them."""
     words = ("-r", "-z", "--name-only", "--no-renames", "--diff-filter=AMT")
     listed = git.attempt("diff-tree", *words, f"{attempt}^1", attempt).stdout
@@ -380,7 +380,7 @@ def reveal(git: Git, attempt: str) -> None:
         git.run("checkout-index", "-f", "-u", "-z", "--stdin", stdin=listed)
 
 
-def caches_in(paths: Iterable[bytes]) -> set[bytes]:
+def list_caches(paths: Iterable[bytes]) -> set[bytes]:
     """Returns the caches that are, or contain, these paths."""
     found = set()
     for path in paths:
@@ -391,7 +391,7 @@ def caches_in(paths: Iterable[bytes]) -> set[bytes]:
     return found
 
 
-def weed(top: bytes, cache: bytes, since: int) -> None:
+def prune_bytecode(top: bytes, cache: bytes, since: int) -> None:
     """Removes bytecode that may not match its source, and a cache with nothing left beside it.
 
     Bytecode is valid by its source's size and mtime in whole seconds. Two versions of the same size written within a
@@ -415,7 +415,7 @@ def weed(top: bytes, cache: bytes, since: int) -> None:
     if all(name in CACHES for name in os.listdir(parent)):
         for name in os.listdir(parent):
             erase(parent + b"/" + name)
-        prune(top, cache)
+        remove_empty_parents(top, cache)
 
 
 def match_or_check_out(slot: Slot, tracked: frozenset[bytes], *, is_exact: bool, converts: bool) -> None:
@@ -423,7 +423,7 @@ def match_or_check_out(slot: Slot, tracked: frozenset[bytes], *, is_exact: bool,
     record = slot.directory / "exact"
     before = frozenset(record.read_bytes().split(b"\0")) & tracked if record.exists() else frozenset()
     if is_exact and converts:
-        paths = differing(slot.user, slot.content, tracked)
+        paths = list_differing(slot.user, slot.content, tracked)
         if paths:
             record.write_bytes(
                 b"\0".join(before.union(paths))
@@ -436,14 +436,14 @@ def match_or_check_out(slot: Slot, tracked: frozenset[bytes], *, is_exact: bool,
         record.unlink()
 
 
-def tidy(slot: Slot, tracked: frozenset[bytes], wanted: Manifest, caches: frozenset[bytes]) -> Manifest:
+def remove_foreign(slot: Slot, tracked: frozenset[bytes], wanted: Manifest, caches: frozenset[bytes]) -> Manifest:
     """Removes everything that is neither tracked, nor a cache to keep, nor a lent file that is wanted and untouched.
 
     Walks over the slot once. Returns what is already lent.
     """
     top = os.fsencode(slot.tree)
-    known = directories_of(tracked) | directories_of(wanted.copies) | directories_of(wanted.links)
-    known |= {*wanted.directories, *directories_of(wanted.directories)}
+    known = list_parents(tracked) | list_parents(wanted.copies) | list_parents(wanted.links)
+    known |= {*wanted.directories, *list_parents(wanted.directories)}
     copies, links = {}, {}
     queue = [b""]
     for directory in queue:
@@ -470,14 +470,14 @@ def tidy(slot: Slot, tracked: frozenset[bytes], wanted: Manifest, caches: frozen
     return replace(wanted, copies=copies, links=links)
 
 
-def unlink_module(path: bytes) -> None:
+def replace_module_link(path: bytes) -> None:
     """Replaces a link that an earlier run had for a submodule by an empty directory. git leaves such links in place."""
     if os.path.islink(path):
         os.unlink(path)
         os.mkdir(path)
 
 
-def directories_of(paths: Iterable[bytes]) -> set[bytes]:
+def list_parents(paths: Iterable[bytes]) -> set[bytes]:
     """Returns all directories above these paths."""
     found = set[bytes]()
     for path in paths:

@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 
 
 PREFIX = "events.out.tfevents."
-MOST_FILES, MOST_BYTES = 1_000, 256 << 20
+MAX_FILES, MAX_BYTES = 1_000, 256 << 20
 """Event files, and bytes of records, that are read of one attempt."""
-LARGEST = 16 << 20
+MAX_RECORD = 16 << 20
 """Bytes of the longest record that is read. Longer ones hold images or sounds."""
 VARINT, TEXT, WIDTHS = 0, 2, {1: 8, 5: 4}
 """Protocol buffer wire types: varint, length-delimited, and fixed widths in bytes."""
-NOTHING = memoryview(b"")
+NO_BYTES = memoryview(b"")
 KINDS = {1: "f", 2: "d", 3: "i", 9: "q"}
 """Tensor types that can hold a scalar, with their `struct` format."""
 LISTS = {5: "f", 6: "d", 7: "varint", 10: "varint"}
 """Tensor fields that hold the values if `content` is empty."""
-LARGEST_FLOAT = 3.4e38
-AT_ONCE = 500
+MAX_FLOAT = 3.4e38
+BATCH = 500
 """Scalars read between two calls of `turn`."""
 
 
@@ -47,64 +47,64 @@ class Scalar(NamedTuple):
     value: float
 
 
-def event_files(paths: Iterable[str]) -> list[str]:
+def list_event_files(paths: Iterable[str]) -> list[str]:
     """Returns the event files among the paths, sorted by directory and start time, at most MOST_FILES."""
     found = [path for path in paths if os.path.basename(path).startswith(PREFIX)]
-    return sorted(found, key=lambda path: (os.path.dirname(path), os.path.basename(path)))[:MOST_FILES]
+    return sorted(found, key=lambda path: (os.path.dirname(path), os.path.basename(path)))[:MAX_FILES]
 
 
-def gather(
-    tree: Path, paths: Iterable[str], since: float, gathering: MetricCollector, turn: Callable[[], object] = int
+def gather_events(
+    tree: Path, paths: Iterable[str], since: float, collector: MetricCollector, turn: Callable[[], object] = int
 ) -> bool:
     """Gathers the scalars written since `since` from the event files. Returns false if limits cut the reading short.
 
     Tags get their directory as a prefix if files are in several directories, as for training and validation. Calls `turn` after
     each AT_ONCE scalars.
     """
-    left = MOST_BYTES
-    for path, before in prefixes(paths):
+    left = MAX_BYTES
+    for path, before in tag_prefixes(paths):
         file = open_regular(str(tree / path))
         if file is None:
             continue
         with file:
-            for number, scalar in enumerate(scalars(file, since, left)):
-                if number % AT_ONCE == 0:
+            for number, scalar in enumerate(read_scalars(file, since, left)):
+                if number % BATCH == 0:
                     turn()
                 name = before + scalar.tag
-                if gathering.takes(name):
-                    gathering.add(name, scalar.value, float(scalar.step))
+                if collector.accepts(name):
+                    collector.add(name, scalar.value, float(scalar.step))
             left -= file.tell()
         if left <= 0:
             return False
     return True
 
 
-def prefixes(paths: Iterable[str]) -> Iterator[tuple[str, str]]:
+def tag_prefixes(paths: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Yields each event file among the paths with the prefix of its tags: its directory, if there are several."""
-    files = event_files(paths)
+    files = list_event_files(paths)
     top = os.path.commonpath([os.path.dirname(path) for path in files]) if files else ""
     for path in files:
         place = os.path.relpath(os.path.dirname(path) or ".", top or ".")
         yield path, "" if place == "." else f"{place}/"
 
 
-def scalars(file: BinaryIO, since: float = 0.0, most: int = MOST_BYTES) -> Iterator[Scalar]:
+def read_scalars(file: BinaryIO, since: float = 0.0, most: int = MAX_BYTES) -> Iterator[Scalar]:
     """Yields the scalars in an event file. Skips damaged records: a killed program leaves half a record."""
-    return Reader(since).scalars(file, most)
+    return EventReader(since).scalars(file, most)
 
 
-class Reader:
+class EventReader:
     """A reader of one event file, which may grow: `at` is the end of the last record that was read."""
 
     def __init__(self, since: float) -> None:
         self.at = 0
         self._since, self._known = since, set[str]()
 
-    def scalars(self, file: BinaryIO, most: int = MOST_BYTES) -> Iterator[Scalar]:
+    def scalars(self, file: BinaryIO, most: int = MAX_BYTES) -> Iterator[Scalar]:
         """Yields the scalars behind `at` in the file. Skips damaged records."""
         for record in self._records(file, most):
             try:
-                yield from event(memoryview(record), self._since, self._known)
+                yield from read_event(memoryview(record), self._since, self._known)
             except (ValueError, struct.error, IndexError):  # not a message, or truncated
                 continue
 
@@ -119,17 +119,17 @@ class Reader:
                 return
             self.at = end
             # the header's checksum is not verified, so a damaged length must stay harmless
-            if length > LARGEST:
+            if length > MAX_RECORD:
                 file.seek(length + 4, os.SEEK_CUR)
                 continue
             yield file.read(length)
             file.read(4)
 
 
-def event(message: memoryview, since: float, known: set[str]) -> Iterator[Scalar]:
+def read_event(message: memoryview, since: float, known: set[str]) -> Iterator[Scalar]:
     """Yields the scalars of an event that is not older than `since`. `known` collects tags of the scalars plugin."""
     step, summaries = 0, []
-    for number, whole, content in fields(message):
+    for number, whole, content in read_fields(message):
         if number == 1 and len(content) == 8:
             (moment,) = struct.unpack("<d", content)
             # files inherited from earlier attempts still have their events
@@ -140,69 +140,69 @@ def event(message: memoryview, since: float, known: set[str]) -> Iterator[Scalar
         elif number == 5:
             summaries.append(content)
     for summary in summaries:
-        for number, _, content in fields(summary):
+        for number, _, content in read_fields(summary):
             if number == 1:
-                yield from scalar(content, step, known)
+                yield from read_scalar(content, step, known)
 
 
-def scalar(message: memoryview, step: int, known: set[str]) -> Iterator[Scalar]:
+def read_scalar(message: memoryview, step: int, known: set[str]) -> Iterator[Scalar]:
     """Yields the scalar in a summary value, if it holds one."""
     tag, found, tensor, plugin = "", None, None, ""
-    for number, _, content in fields(message):
+    for number, _, content in read_fields(message):
         if number == 1:
             tag = str(content, "utf-8")
         elif number == 2:
-            found = shortest(*struct.unpack("<f", content))
+            found = shortest_decimal(*struct.unpack("<f", content))
         elif number == 8:
             tensor = content
         elif number == 9:
-            plugin = plugin_of(content)
+            plugin = read_plugin(content)
     # TensorBoard names the plugin only in the first event of a tag
-    if plugin == "scalars" and len(known) < MOST_FILES:
+    if plugin == "scalars" and len(known) < MAX_FILES:
         known.add(tag)
     if found is None and tensor is not None and (plugin == "scalars" or (not plugin and tag in known)):
-        found = scalar_of(tensor)
+        found = read_tensor(tensor)
     if tag and found is not None:
         yield Scalar(tag, step, found)
 
 
-def plugin_of(metadata: memoryview) -> str:
+def read_plugin(metadata: memoryview) -> str:
     """Returns the name of the plugin that a value is for; empty if it names none."""
-    for number, _, content in fields(metadata):
+    for number, _, content in read_fields(metadata):
         if number == 1:
-            return next((str(name, "utf-8") for inner, _, name in fields(content) if inner == 1), "")
+            return next((str(name, "utf-8") for inner, _, name in read_fields(content) if inner == 1), "")
     return ""
 
 
-def scalar_of(tensor: memoryview) -> float | None:
+def read_tensor(tensor: memoryview) -> float | None:
     """Returns the number in a tensor of rank 0; None for any other tensor."""
     kind, values = 0, list[float]()
-    for number, whole, content in fields(tensor):
+    for number, whole, content in read_fields(tensor):
         if number == 1:
             kind = whole
-        elif number == 2 and any(inner in {2, 3} for inner, _, _ in fields(content)):
+        elif number == 2 and any(inner in {2, 3} for inner, _, _ in read_fields(content)):
             return None  # it has a dimension, or an unknown rank
         elif number == 4 and len(content) and kind in KINDS:
             values += struct.unpack(f"<{KINDS[kind]}", content)
         elif number in LISTS:
-            values += numbers(LISTS[number], whole, content)
+            values += read_numbers(LISTS[number], whole, content)
     if len(values) != 1:
         return None
-    return shortest(values[0]) if kind == 1 else float(values[0])
+    return shortest_decimal(values[0]) if kind == 1 else float(values[0])
 
 
-def numbers(kind: str, whole: int, content: memoryview) -> list[float]:
+def read_numbers(kind: str, whole: int, content: memoryview) -> list[float]:
     """Returns the values of a repeated field, packed or not. Stops at two, which is enough to see that it is no scalar."""
     if not len(content):
         return [whole]
     if kind == "varint":
-        number, end = varint(content, 0)
-        return [signed(number)] * (1 if end == len(content) else 2)
+        number, end = read_varint(content, 0)
+        return [as_signed(number)] * (1 if end == len(content) else 2)
     width = struct.calcsize(kind)
     return list(struct.unpack(f"<{kind}", content[:width])) * (1 if len(content) == width else 2)
 
 
-def shortest(value: float) -> float:
+def shortest_decimal(value: float) -> float:
     """Returns the shortest decimal of a 32-bit float: 0.1, not 0.10000000149011612."""
     if not math.isfinite(value):
         return value
@@ -210,32 +210,32 @@ def shortest(value: float) -> float:
     # 9 digits identify every 32-bit float, so a value without a shorter form is returned as it is
     for digits in (6, 7, 8):
         text = float(f"{value:.{digits}g}")
-        if abs(text) < LARGEST_FLOAT and struct.pack("<f", text) == bits:
+        if abs(text) < MAX_FLOAT and struct.pack("<f", text) == bits:
             return text
     return value
 
 
-def fields(message: memoryview) -> Iterator[tuple[int, int, memoryview]]:
+def read_fields(message: memoryview) -> Iterator[tuple[int, int, memoryview]]:
     """Yields (number, integer, bytes) of each field of a message. Integer or bytes is 0 or empty, as the type demands.
 
     Raises ValueError or IndexError if the bytes are not a message.
     """
     at, end = 0, len(message)
     while at < end:
-        key, at = varint(message, at)
+        key, at = read_varint(message, at)
         number, sort = key >> 3, key & 7
         if sort == VARINT:
-            whole, at = varint(message, at)
-            yield number, signed(whole), NOTHING
+            whole, at = read_varint(message, at)
+            yield number, as_signed(whole), NO_BYTES
             continue
-        length, at = (WIDTHS[sort], at) if sort in WIDTHS else varint(message, at)
+        length, at = (WIDTHS[sort], at) if sort in WIDTHS else read_varint(message, at)
         if length > end - at or (sort != TEXT and sort not in WIDTHS):
             raise ValueError(sort)
         yield number, 0, message[at : at + length]
         at += length
 
 
-def varint(message: memoryview, at: int) -> tuple[int, int]:
+def read_varint(message: memoryview, at: int) -> tuple[int, int]:
     """Returns a varint and the position after it. Raises IndexError at the end of the bytes, ValueError if too long."""
     found = shift = 0
     while True:
@@ -250,7 +250,7 @@ def varint(message: memoryview, at: int) -> tuple[int, int]:
             raise ValueError(shift)
 
 
-def signed(number: int) -> int:
+def as_signed(number: int) -> int:
     """Returns the integer read as signed 64 bits."""
     number &= (1 << 64) - 1
     return number - (1 << 64) if number >> 63 else number

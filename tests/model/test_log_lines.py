@@ -9,7 +9,7 @@ import pytest
 
 from gitrun.model.log_lines import LogLines
 from gitrun.model.metrics import CollectedMetrics
-from gitrun.workspace.metric_lines import Scanner
+from gitrun.workspace.metric_lines import LineScanner
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 ORDINARY = sorted((FIXTURES / "ordinary").glob("*.txt"))
@@ -40,11 +40,11 @@ def test_corpus_of_ordinary_output_is_large_and_full_of_words_of_the_rule() -> N
 
 @pytest.mark.parametrize("path", TRAINING, ids=lambda path: path.stem)
 def test_training_log_has_the_metrics_that_a_person_reads_in_it(path) -> None:
-    scanner = Scanner()
+    scanner = LineScanner()
     scanner.feed(0, path.read_bytes())
     scanner.finish()
-    rows = [json.loads(line) for line in scanner.gathering.lines()]
-    assert CollectedMetrics((scanner.gathering,)).metrics() == EXPECTED[path.stem]["metrics"]
+    rows = [json.loads(line) for line in scanner.collector.lines()]
+    assert CollectedMetrics((scanner.collector,)).metrics() == EXPECTED[path.stem]["metrics"]
     assert [row["step"] for row in rows] == EXPECTED[path.stem]["steps"]
 
 

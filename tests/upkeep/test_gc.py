@@ -14,7 +14,7 @@ from gitrun import Project
 from gitrun.store.live import hold
 from gitrun.upkeep import gc
 from gitrun.upkeep.gc import GcRules, Retention
-from gitrun.workspace.slots import lease
+from gitrun.workspace.slots import lease_slot
 
 BIG = "open('big.bin', 'wb').write(bytes(1000))\n"
 
@@ -108,7 +108,7 @@ def test_idle_slots_are_emptied_and_made_anew(repo, project_with_slot) -> None:
 
 
 def test_slots_in_use_and_worktrees_of_the_user_are_not_touched(repo, project) -> None:
-    with lease(project.git, project.list_runs()[0].attempt.id, "") as slot:
+    with lease_slot(project.git, project.list_runs()[0].attempt.id, "") as slot:
         found = project.survey(GcRules(slots=True))
         assert found.slots == ()
         gc.empty(project.git, slot.directory)

@@ -14,8 +14,8 @@ import tomli
 
 from gitrun.model.lent import COPY, LINK, Lent
 from gitrun.model.settings import Settings
-from gitrun.workspace.lending import LendingRequest, changes_here, survey
-from gitrun.workspace.manifest import Manifest, fill
+from gitrun.workspace.lending import LendingRequest, lent_changes, survey_ignored
+from gitrun.workspace.manifest import Manifest, lend_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,7 +54,7 @@ def ignore(repo: Repo, *patterns: str) -> None:
 def look(top: Path, *ignored: bytes, settings: Settings = Settings(), **wanted):  # noqa: B008 - it is frozen
     state = top.parent / "state"
     state.mkdir(exist_ok=True)
-    return survey(top, LendingRequest(ignored, **wanted), settings, state)
+    return survey_ignored(top, LendingRequest(ignored, **wanted), settings, state)
 
 
 @pytest.fixture
@@ -286,7 +286,7 @@ def test_nothing_behind_a_link_is_looked_at_for_changes(top, how):
     (outside / "deep" / "x").write_text("not to be read")
     (top / "way").symlink_to(outside)
     recorded = [Lent(path, how, 1, 14, "digest") for path in ("way/deep/", "way/deep/x")]
-    said = changes_here(top, recorded, Settings(), top.parent)
+    said = lent_changes(top, recorded, Settings(), top.parent)
     assert said == tuple(f"{one.path} was lent to the run and is not here" for one in recorded)
 
 
@@ -302,7 +302,7 @@ def test_what_is_no_file_any_more_is_not_copied(top, tmp_path):
     shutil.rmtree(top / "e")
     (top / "e").write_text("a file now")
     (tmp_path / "tree").mkdir()
-    made, unsteady = fill(tmp_path / "tree", seen, Manifest())
+    made, unsteady = lend_files(tmp_path / "tree", seen, Manifest())
     assert list(made.copies) == [b"d/file"]
     assert sorted(unsteady) == [b"d/directory", b"d/fifo", b"d/gone", b"e/below"]
 

@@ -30,7 +30,7 @@ def target(tmp_path: Path) -> Path:
 
 
 def test_a_directory_is_one_link_and_a_file_one(source, target):
-    assert links.link_in(source, target, [b"data/", b"pkg/ext.so"]) == [b"data", b"pkg/ext.so"]
+    assert links.link_paths(source, target, [b"data/", b"pkg/ext.so"]) == [b"data", b"pkg/ext.so"]
     assert (target / "data").readlink() == source / "data"
     assert (target / "pkg" / "ext.so").readlink() == source / "pkg" / "ext.so"
 
@@ -38,33 +38,33 @@ def test_a_directory_is_one_link_and_a_file_one(source, target):
 def test_what_lies_in_the_target_wins_and_the_rest_is_linked_beside_it(source, target):
     (target / "data").mkdir()
     (target / "data" / "a").write_text("the attempt's own")
-    assert links.link_in(source, target, [b"data/"]) == [b"data/b"]
+    assert links.link_paths(source, target, [b"data/"]) == [b"data/b"]
     assert (target / "data" / "a").read_text() == "the attempt's own"
 
 
 def test_a_large_directory_is_never_linked_entry_by_entry(source, target, monkeypatch):
-    monkeypatch.setattr(links, "MOST", 1)
+    monkeypatch.setattr(links, "MAX_LINKS", 1)
     (target / "data").mkdir()
     (target / "data" / "own").touch()
-    assert links.link_in(source, target, [b"data/"]) == []
+    assert links.link_paths(source, target, [b"data/"]) == []
 
 
 def test_no_link_is_made_through_a_link(source, target, tmp_path):
     outside = tmp_path / "outside"
     (outside / "ext.so").mkdir(parents=True)
     (target / "pkg").symlink_to(outside)
-    assert links.link_in(source, target, [b"pkg/ext.so"]) == []
+    assert links.link_paths(source, target, [b"pkg/ext.so"]) == []
     assert (outside / "ext.so").is_dir()
 
 
 def test_caches_and_records_are_not_linked():
     outside = [b"__pycache__/", b"pkg/__pycache__/", b".pytest_cache/", b"x.pyc", b".gitrun/notes", b"data/"]
-    assert links.links_for(outside) == ((b"data/",), 0)
+    assert links.choose_links(outside) == ((b"data/",), 0)
 
 
 def test_above_ten_thousand_paths_those_of_crowded_directories_are_left_out():
     outside = [b"data/", b"d/.env", *(b"%d.bin" % number for number in range(10_000))]
-    assert links.links_for(outside) == ((b"d/.env", b"data/"), 10_000)
+    assert links.choose_links(outside) == ((b"d/.env", b"data/"), 10_000)
 
 
 def test_what_was_written_through_a_link_is_found(source):
@@ -72,14 +72,14 @@ def test_what_was_written_through_a_link_is_found(source):
     for path in source.rglob("*"):
         os.utime(path, (long_ago, long_ago))
     (source / "data" / "b").write_text("new")
-    assert links.written_through(source, [b"data", b"pkg/ext.so"], time.time() - 50) == [b"data/b"]
+    assert links.list_written_through(source, [b"data", b"pkg/ext.so"], time.time() - 50) == [b"data/b"]
 
 
 def test_of_a_large_directory_only_the_first_entries_are_looked_at(source, monkeypatch):
     for number in range(3000):
         (source / "data" / str(number)).touch()
-    monkeypatch.setattr(links, "GLANCE", 1000)
-    assert len(links.written_through(source, [b"data"], 0.0)) == 1000
+    monkeypatch.setattr(links, "MAX_CHECKED", 1000)
+    assert len(links.list_written_through(source, [b"data"], 0.0)) == 1000
 
 
 def test_a_program_finds_what_git_ignores_and_writes_its_own(repo: Repo):

@@ -17,7 +17,7 @@ from gitrun.model.plan import Outcome
 from gitrun.model.run import File
 from gitrun.workspace import live_files
 from gitrun.workspace.live_files import LiveFiles
-from gitrun.workspace.metrics import Progress, of_files
+from gitrun.workspace.metrics import Progress, gather_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,9 +105,9 @@ def live(tmp_path):
 
     def read():
         files._due = 0.0
-        while files.look(60):
+        while files.poll(60):
             files._due = 0.0
-        return CollectedMetrics(tuple(files.gatherings())).metrics()
+        return CollectedMetrics(tuple(files.collectors())).metrics()
 
     return read
 
@@ -117,7 +117,7 @@ def at_the_end(tree: Path):
     paths = [str(path.relative_to(tree)) for path in tree.rglob("*") if path.is_file()]
     now = datetime.now(timezone.utc) - timedelta(hours=1)
     outcome = Outcome("completed", 0, now, now, 0.0, files=tuple(File(path, 0, "", "git") for path in paths))
-    return CollectedMetrics(tuple(of_files(outcome, tree, print, Progress(print)))).metrics()
+    return CollectedMetrics(tuple(gather_files(outcome, tree, print, Progress(print)))).metrics()
 
 
 TABLE = "epoch,step,loss,acc\n" + "".join(f"{n // 3},{n},{1 / (n + 1)},\n{n // 3},{n},,{n}\n" for n in range(40))
@@ -195,7 +195,7 @@ def test_links_pipes_own_directories_and_old_files_are_passed_over(tmp_path, liv
     (tmp_path / "away").symlink_to("mine")
     assert live() == {}
     old = LiveFiles(tmp_path / "mine", frozenset(), time.time() + 5)
-    assert (old.look(60), CollectedMetrics(tuple(old.gatherings())).metrics()) == (False, {})
+    assert (old.poll(60), CollectedMetrics(tuple(old.collectors())).metrics()) == (False, {})
 
 
 def test_directories_that_have_not_changed_are_not_read_again(tmp_path, live, monkeypatch) -> None:
@@ -218,13 +218,13 @@ def test_look_ends_in_time_and_is_continued_later(tmp_path) -> None:
     (tmp_path / "metrics.csv").write_text("step,loss\n" + "".join(f"{n},{n}\n" for n in range(300_000)))
     files = LiveFiles(tmp_path, frozenset(), time.time() - 9)
     begun = time.monotonic()
-    assert files.look(0.02)
+    assert files.poll(0.02)
     assert time.monotonic() - begun < 0.2
-    assert files.look(60)  # not due yet
-    assert CollectedMetrics(tuple(files.gatherings())).metrics()["loss"] < 299_999
+    assert files.poll(60)  # not due yet
+    assert CollectedMetrics(tuple(files.collectors())).metrics()["loss"] < 299_999
     time.sleep(live_files.PAUSE)
-    assert not files.look(60)
-    assert CollectedMetrics(tuple(files.gatherings())).metrics() == {"loss": 299_999.0}
+    assert not files.poll(60)
+    assert CollectedMetrics(tuple(files.collectors())).metrics() == {"loss": 299_999.0}
 
 
 def test_names_and_points_of_live_files_are_bounded(tmp_path, live) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitrun.model.metrics import CollectedMetrics, MetricCollector
-from gitrun.workspace.metric_files import gather, metric_files, points
+from gitrun.workspace.metric_files import gather_files, list_metric_files, read_points
 
 LIGHTNING = "epoch,step,train_loss,val_acc\n0,9,0.9,\n0,9,,0.5\n1,19,0.4,\n1,19,,0.75\n"
 RESULTS = "epoch,time,train/box_loss,metrics/mAP50(B),lr/pg0\n1,3.1,1.9,0.41,0.01\n2,6.2,1.4,0.52,0.009\n"
@@ -29,7 +29,7 @@ write("data/results.csv", "id,price\\n1,0.4\\n")
 
 
 def read(path, text):
-    return list(points(path, text))
+    return list(read_points(path, text))
 
 
 def test_files_of_a_run_are_read_also_if_git_ignores_them(repo) -> None:
@@ -102,7 +102,7 @@ def test_each_kind_of_file_is_read_as_its_writer_means_it(path, text, expected) 
 def test_files_are_known_by_their_names_and_of_versions_the_newest_counts() -> None:
     paths = ["metrics.json", "a/lightning_logs/version_9/metrics.csv", "a/lightning_logs/version_10/metrics.csv", "data.csv",
              "dvclive/plots/metrics/x.tsv", "other/x.tsv", "results.csv", "my-metrics.json"]  # fmt: skip
-    assert metric_files(paths) == [
+    assert list_metric_files(paths) == [
         "a/lightning_logs/version_10/metrics.csv", "dvclive/plots/metrics/x.tsv", "results.csv", "metrics.json",
     ]  # fmt: skip
 
@@ -111,9 +111,9 @@ def test_table_wins_over_the_last_values_of_the_same_writer(tmp_path) -> None:
     (tmp_path / "dvclive/plots/metrics").mkdir(parents=True)
     (tmp_path / "dvclive/plots/metrics/loss.tsv").write_text("step\tloss\n0\t2\n1\t1\n")
     (tmp_path / "dvclive/metrics.json").write_text('{"loss": 1, "acc": 3}')
-    gathering = MetricCollector()
-    assert gather(tmp_path, ["dvclive/metrics.json", "dvclive/plots/metrics/loss.tsv"], gathering) == []
-    assert {name: series.count for name, series in gathering.series.items()} == {"loss": 2, "acc": 1}
+    collector = MetricCollector()
+    assert gather_files(tmp_path, ["dvclive/metrics.json", "dvclive/plots/metrics/loss.tsv"], collector) == []
+    assert {name: series.count for name, series in collector.series.items()} == {"loss": 2, "acc": 1}
 
 
 def test_link_or_pipe_in_the_place_of_a_file_is_not_read(tmp_path) -> None:
@@ -122,13 +122,13 @@ def test_link_or_pipe_in_the_place_of_a_file_is_not_read(tmp_path) -> None:
     os.mkfifo(tmp_path / "metrics.json")
     (tmp_path / "real").write_text("epoch,a\n1,2\n")
     (tmp_path / "results.csv").symlink_to("real")
-    gathering = MetricCollector()
-    assert gather(tmp_path, ["metrics.json", "results.csv"], gathering) == []
-    assert CollectedMetrics((gathering,)).metrics() == {}
+    collector = MetricCollector()
+    assert gather_files(tmp_path, ["metrics.json", "results.csv"], collector) == []
+    assert CollectedMetrics((collector,)).metrics() == {}
 
 
 @pytest.mark.parametrize("path", ["metrics.json", "metrics.csv", "results.csv", "dvclive/x.tsv"])
 @given(text=st.text(alphabet='{}[]":,\t\n0123456789.e-stepoch"', max_size=120) | st.text(max_size=60))
 def test_no_text_breaks_anything(path, text) -> None:
-    for values, step in points(path, text):
+    for values, step in read_points(path, text):
         assert all(isinstance(value, float) for value in (*values.values(), step))

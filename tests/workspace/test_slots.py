@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from repository import Repo
 
-from gitrun.workspace.slots import put
+from gitrun.workspace.slots import replace_file
 
 # what a program sees of its place: every path but those of git and of the record, and what the tracked file holds
 LOOK = """\
@@ -230,10 +230,10 @@ def test_a_linked_submodule_stays_linked_in_a_slot_that_is_used_again(repo, outs
 
 def test_a_file_of_a_slots_record_is_replaced_in_one_piece_or_stays(tmp_path):
     path = tmp_path / "HEAD"
-    put(path, "old\n")
+    replace_file(path, "old\n")
     (tmp_path / "HEAD.new").mkdir()
     with pytest.raises(IsADirectoryError):
-        put(path, "new\n")
+        replace_file(path, "new\n")
     assert path.read_text() == "old\n"
 
 

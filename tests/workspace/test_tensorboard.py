@@ -17,7 +17,7 @@ from tensorboardX.proto.tensor_pb2 import TensorProto
 from tensorboardX.proto.tensor_shape_pb2 import TensorShapeProto
 
 from gitrun.model.metrics import CollectedMetrics, MetricCollector
-from gitrun.workspace.tensorboard import LARGEST, PREFIX, event_files, gather, scalars
+from gitrun.workspace.tensorboard import MAX_RECORD, PREFIX, gather_events, list_event_files, read_scalars
 
 NAMED = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name="scalars"))
 
@@ -37,14 +37,14 @@ def read(tmp_path, *messages: bytes):
     file = tmp_path / f"{PREFIX}1.host"
     file.write_bytes(framed(*messages))
     with file.open("rb") as opened:
-        return [tuple(scalar) for scalar in scalars(opened)]
+        return [tuple(scalar) for scalar in read_scalars(opened)]
 
 
 def gathered(tree, since=0.0):
     """What event files below a directory give: the metrics and all steps."""
-    gathering = MetricCollector()
-    gather(tree, [str(path.relative_to(tree)) for path in tree.rglob("*") if path.is_file()], since, gathering)
-    return CollectedMetrics((gathering,))
+    collector = MetricCollector()
+    gather_events(tree, [str(path.relative_to(tree)) for path in tree.rglob("*") if path.is_file()], since, collector)
+    return CollectedMetrics((collector,))
 
 
 def test_scalars_of_a_real_writer_are_read_with_their_steps_and_nothing_else_is(tmp_path) -> None:
@@ -114,18 +114,18 @@ def test_file_that_is_cut_off_is_read_up_to_there(tmp_path) -> None:
         file = tmp_path / "cut"
         file.write_bytes(whole[:size])
         with file.open("rb") as opened:
-            counts.append(len(list(scalars(opened))))
+            counts.append(len(list(read_scalars(opened))))
     assert counts[-1] == 2
     assert counts == sorted(counts)
 
 
 def test_record_that_is_broken_or_huge_is_passed_over(tmp_path) -> None:
     good = told(Summary.Value(tag="x", simple_value=1.0))
-    assert len(read(tmp_path, b"\xff" * 50, good, bytes(LARGEST + 1), good)) == 2
+    assert len(read(tmp_path, b"\xff" * 50, good, bytes(MAX_RECORD + 1), good)) == 2
     file = tmp_path / "length"
     file.write_bytes(framed(good) + struct.pack("<QI", 1 << 63, 0) + good)
     with file.open("rb") as opened:
-        assert len(list(scalars(opened))) == 1
+        assert len(list(read_scalars(opened))) == 1
 
 
 @given(st.binary(max_size=200), st.binary(max_size=60))
@@ -137,7 +137,7 @@ def test_no_bytes_break_anything(tmp_path_factory, noise, inner) -> None:
     for data in (noise, framed(noise), framed(summary, nested, value)):
         place.write_bytes(data)
         with place.open("rb") as opened:
-            assert all(isinstance(scalar.value, float) for scalar in scalars(opened))
+            assert all(isinstance(scalar.value, float) for scalar in read_scalars(opened))
 
 
 def test_a_pipe_or_a_link_in_the_place_of_an_event_file_is_not_read(tmp_path) -> None:
@@ -147,12 +147,12 @@ def test_a_pipe_or_a_link_in_the_place_of_an_event_file_is_not_read(tmp_path) ->
     tree.mkdir()
     os.mkfifo(tree / f"{PREFIX}1")
     (tree / f"{PREFIX}2").symlink_to(next((tmp_path / "other").iterdir()))
-    gathering = MetricCollector()
-    assert gather(tree, [f"{PREFIX}1", f"{PREFIX}2"], 0.0, gathering)
-    assert CollectedMetrics((gathering,)).metrics() == {}
+    collector = MetricCollector()
+    assert gather_events(tree, [f"{PREFIX}1", f"{PREFIX}2"], 0.0, collector)
+    assert CollectedMetrics((collector,)).metrics() == {}
 
 
 def test_event_files_are_known_by_their_names() -> None:
-    assert event_files(["b/" + PREFIX + "2", "b/" + PREFIX + "1", "a/" + PREFIX + "3", "x.tfevents", "a.txt"]) == [
+    assert list_event_files(["b/" + PREFIX + "2", "b/" + PREFIX + "1", "a/" + PREFIX + "3", "x.tfevents", "a.txt"]) == [
         "a/" + PREFIX + "3", "b/" + PREFIX + "1", "b/" + PREFIX + "2",
     ]  # fmt: skip
