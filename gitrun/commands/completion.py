@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from gitrun import git, source, store, views
 from gitrun.commands.main import TOPICS, VERBS
 from gitrun.errors import GitrunError
-from gitrun.git.exe import open_repository
 from gitrun.model.run import RUNNING, Run, short_id
 from gitrun.views.formats import ATOMS
 
@@ -61,8 +60,8 @@ def candidates(words: Sequence[str]) -> str:
     """Returns the values of a kind, the first word, as lines; empty if it is unknown or there is no repository."""
     kind, *rest = words or ("",)
     try:
-        git = open_repository(Path.cwd(), os.environ)
-        found = list(dict.fromkeys(KINDS[kind](git, rest))) if kind in KINDS else []
+        repository = git.exe.open_repository(Path.cwd(), os.environ)
+        found = list(dict.fromkeys(KINDS[kind](repository, rest))) if kind in KINDS else []
     except (GitrunError, OSError):
         return ""
     lines = ((word, " ".join(about.split())[:WIDEST]) for word, about in found)
