@@ -7,6 +7,7 @@ A ban is a function from one module to what is wrong in it, as the rules of `tes
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import TypeAlias
@@ -134,6 +135,28 @@ def blind_moves(module: Module) -> Iterable[str]:
             yield from (module.wrong(node.lineno, one) for one in blind_text(node))
 
 
+def refs_elsewhere(module: Module) -> Iterable[str]:
+    """A ref that is moved, packed or looked for in git's files outside the ref store: archives and reftables have none."""
+    if module.is_one_of("store/refs.py"):
+        return
+    for call, _ in calls(module):
+        words = [arg.value for arg in call.args if isinstance(arg, ast.Constant)]
+        yield from (module.wrong(call.lineno, str(word)) for word in words if word in {"update-ref", "pack-refs"})
+    for node in module.nodes:
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and names_a_ref(node.right):
+            yield module.wrong(node.lineno, "a path of a ref")
+        if isinstance(node, ast.Call) and last(node.func) in {"join", "joinpath", "Path"} and any(map(names_a_ref, node.args)):
+            yield module.wrong(node.lineno, "a path of a ref")
+
+
+def names_a_ref(node: ast.AST) -> bool:
+    """Whether an expression is made of a namespace of refs, of `run_ref`, or of a text that begins with `refs`."""
+    spaces = {"RUNS", "TRASH", "INCOMING", "OUTBOX", "NOTES", "run_ref"}
+    inner = list(ast.walk(node))
+    said = any(re.match(r"(?:logs/)?refs(?:/|$)|packed-refs", text) for text in texts(node))
+    return said or any(last(one) in spaces for one in inner if isinstance(one, ast.Name | ast.Attribute))
+
+
 def blind_text(node: ast.JoinedStr | ast.Constant) -> Iterator[str]:
     """What is said to `git update-ref --stdin`, push and fetch that moves a ref from anywhere."""
     parts = node.values if isinstance(node, ast.JoinedStr) else [node]
@@ -231,6 +254,15 @@ BREAKING = [
     (blind_moves, "spec = f'+refs/runs/{run}:refs/runs/{run}'"),
     (blind_moves, "git.run('push', '--force', remote)"),
     (blind_moves, "git.run('fetch', '--prune', remote)"),
+    (refs_elsewhere, "git.run('update-ref', '--no-deref', ref, new, expected)"),
+    (refs_elsewhere, "git.attempt(*QUIET, 'update-ref', '--stdin', stdin=lines)"),
+    (refs_elsewhere, "git.run('pack-refs', '--all')"),
+    (refs_elsewhere, "path = git.common_dir / RUNS / run"),
+    (refs_elsewhere, "path = git.common_dir / f'{run_ref(run)}.lock'"),
+    (refs_elsewhere, "path = git.common_dir / 'packed-refs'"),
+    (refs_elsewhere, "path = git.common_dir / 'refs' / 'runs'"),
+    (refs_elsewhere, "path = os.path.join(git.common_dir, 'refs/notes/runs')"),
+    (refs_elsewhere, "shutil.rmtree(git.common_dir.joinpath(INCOMING))"),
     (unsafe_yaml, "import yaml\nyaml.load(text)"),
     (unsafe_yaml, "import yaml\nyaml.load(text, yaml.Loader)"),
     (unsafe_yaml, "import yaml\nyaml.load(text, Loader=yaml.UnsafeLoader)"),
@@ -256,12 +288,15 @@ KEEPING = [
     (speech, "commands/show.py", "print('done')"),
     (git_elsewhere, "git/exe.py", "run(('git', *words))"),
     (git_elsewhere, "store/runs.py", "stored = ('lfs', 'git')"),
-    (blind_moves, "store/tips.py", "git.run('update-ref', '--no-deref', ref, new, expected or NO_ID)"),
-    (blind_moves, "store/tips.py", "git.run('update-ref', '--no-deref', '-d', ref, expected)"),
-    (blind_moves, "store/tips.py", "line = f'update {ref}\\0{new}\\0{expected}\\0'"),
-    (blind_moves, "store/tips.py", "line = f'create {ref} {new}\\n'"),
-    (blind_moves, "store/tips.py", "format = '--format=delete %(refname) %(objectname)'"),
+    (blind_moves, "store/refs.py", "git.run('update-ref', '--no-deref', ref, new, expected or NO_ID)"),
+    (blind_moves, "store/refs.py", "git.run('update-ref', '--no-deref', '-d', ref, expected)"),
+    (blind_moves, "store/refs.py", "line = f'update {ref}\\0{new}\\0{expected}\\0'"),
+    (blind_moves, "store/refs.py", "line = f'create {ref} {new}\\n'"),
+    (blind_moves, "store/refs.py", "format = '--format=delete %(refname) %(objectname)'"),
     (blind_moves, "store/remotes.py", "lease = f'--force-with-lease={ref}:{tip}'"),
+    (refs_elsewhere, "store/refs.py", "git.run('update-ref', ref, new, expected)\npath = git.common_dir / RUNS"),
+    (refs_elsewhere, "store/trash.py", "edit = RefEdit(TRASH + run, tip, None, 'delete run')"),
+    (refs_elsewhere, "store/runs.py", "names = ', '.join(REFS)\nplace = git.state / 'live' / run"),
     (unsafe_yaml, "model/a.py", "import yaml\nyaml.safe_load(text)"),
     (unsafe_yaml, "model/a.py", "import yaml\nclass L(yaml.SafeLoader): pass\nyaml.load(text, L)"),
     (unsafe_xml, "commands/junit.py", "from xml.sax.saxutils import escape"),

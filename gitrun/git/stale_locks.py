@@ -13,7 +13,7 @@ from gitrun.git.locks import is_held
 from gitrun.model.diagnostics import Diagnostic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from gitrun.git.exe import Git
 
@@ -28,13 +28,13 @@ TOP_LOCKS = (
 )  # fmt: skip
 
 
-def find_stale_locks(git: Git) -> Iterator[Diagnostic]:
-    """Yields lock files that no process holds."""
+def find_stale_locks(git: Git, locks_of_refs: Iterable[Path]) -> Iterator[Diagnostic]:
+    """Yields lock files that no process holds, of refs and of everything else."""
     gc = git.common_dir / "gc.pid"
     if gc.exists() and not is_gc_alive(gc):
         words = "gc.pid says that git gc is running, and it is not"
         yield Diagnostic("lock", words, f"rm '{gc}'", str(gc), "remove")
-    paths = [path for path in list_lock_files(git) if is_abandoned(git, path)]
+    paths = [path for path in (*list_lock_files(git), *locks_of_refs) if is_abandoned(git, path)]
     for path in paths:
         name, hint = os.path.relpath(path, git.common_dir), f"once no git is at work here: rm '{path}'"
         if is_users_index(git, path):
@@ -57,12 +57,10 @@ def is_users_index(git: Git, lock: Path) -> bool:
 
 
 def list_lock_files(git: Git) -> Iterator[Path]:
-    """Yields all lock files in the repository, held or not."""
+    """Yields all lock files in the repository but those of refs, held or not."""
     for name in TOP_LOCKS:
         if (git.common_dir / name).exists():
             yield git.common_dir / name
-    for top, _, names in os.walk(git.common_dir / "refs"):
-        yield from (Path(top, name) for name in names if name.endswith(".lock"))
     for record in sorted((git.common_dir / "worktrees").glob("*")):
         yield from (record / name for name in ("index.lock", "HEAD.lock") if (record / name).exists())
     with suppress(OSError):  # unreadable if they are another user's

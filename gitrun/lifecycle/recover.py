@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -17,13 +16,13 @@ from gitrun.lifecycle.attempt import Site, complete, hand_on_files
 from gitrun.lifecycle.steps import noted_steps
 from gitrun.model.plan import Outcome
 from gitrun.model.record_files import RESULT
-from gitrun.model.run import TERMINATED, is_id, run_ref, short_id
+from gitrun.model.run import TERMINATED, run_ref, short_id
 from gitrun.process.tree import kill_tagged
 from gitrun.store import notes
 from gitrun.store.attempts import AttemptHandle, Collected
 from gitrun.store.commits import read_commit
 from gitrun.store.live import Live, directory_of, goes_on, is_copied, is_live, owner_of, recorded
-from gitrun.store.refs import set_ref, tip_of
+from gitrun.store.refs import RefEdit, ref_store, remove_lock_of_dead_supervisor, tip_of
 from gitrun.store.runs import last_attempts
 from gitrun.store.trash import deleted, purged
 from gitrun.workspace.manifest import read_manifest
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
     from gitrun.workspace.session import Session
 
 KILLED = -9
-GETS_OVER = 1.0
-"""Seconds that a git process which holds the lock of a dead run's ref has to set the ref."""
 STILL_AT_WORK = 10.0
 """Seconds to wait for processes that a dead supervisor had started in the slot."""
 
@@ -64,7 +61,7 @@ def bury(session: Session, run: str, live: Live) -> None:
     if goes_on(session.git.state, run):
         return
     owner = owner_of(session.git.state, run)
-    break_lock(session, run)
+    remove_lock_of_dead_supervisor(session.git, run)
     put_back(session, run)
     attempt, ended = last_of(session, run)
     if attempt is None or ended:
@@ -96,26 +93,8 @@ def put_back(session: Session, run: str) -> None:
     if commit is None or commit.kind != "attempt":
         place = directory_of(session.git.state, run)
         raise CannotRun(f"it is no longer in the repository; what it left is in {place}, which may be removed")
-    set_ref(session.git, run_ref(run), owner.attempt, None)
+    ref_store(session.git).apply([RefEdit(run_ref(run), owner.attempt, None, "recover run")])
     session.say(f"run {short_id(run)} was taken away while it ran, and is there again; git run rm {short_id(run)} deletes it")
-
-
-def break_lock(session: Session, run: str) -> None:
-    """Removes a stale lock of the run's ref that a git process of the dead supervisor left. Waits one second first.
-
-    A lock counts as stale if it is empty or holds the id of a run's commit. A git process that is still alive fails
-    without it, or finds the ref moved, and is retried.
-    """
-    path = session.git.common_dir / f"{run_ref(run)}.lock"
-    if not path.exists():
-        return
-    time.sleep(GETS_OVER)
-    with suppress(OSError), Objects(session.git) as objects:
-        if time.time() - path.stat().st_mtime >= GETS_OVER:
-            said = path.read_text(errors="replace").strip()
-            commit = read_commit(objects.read(said)) if is_id(said) else None
-            if not said or commit:
-                path.unlink()
 
 
 def last_of(session: Session, run: str) -> tuple[Commit | None, bool]:

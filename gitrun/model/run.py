@@ -33,6 +33,8 @@ MAX_DEPTH = 100
 
 RUNS = "refs/runs/"
 TRASH = "refs/gitrun/trash/"
+INCOMING, OUTBOX = "refs/gitrun/incoming/", "refs/gitrun/outbox/"
+"""Refs that keep fetched runs until they are checked, and runs that are being pushed."""
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # the SHA-1 of the empty tree, which git knows without an object
 ID = re.compile(r"[0-9a-f]{40}")
 PREFIX = re.compile(r"[0-9a-fA-F]{4,40}")

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-INCOMING, OUTBOX = "refs/gitrun/incoming/", "refs/gitrun/outbox/"
 MAX_COMMITS = 20_000
 """Most commits of one run: its attempts, results and annotations."""
 MAX_ENTRIES = 1_000_000

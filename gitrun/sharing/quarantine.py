@@ -7,21 +7,18 @@ the next quarantine opens.
 from __future__ import annotations
 
 import os
-import shutil
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from gitrun import sharing, store
 from gitrun.errors import BadRun, StaleRun
-from gitrun.git.exe import NO_ID
 from gitrun.git.locks import acquire, is_held
-from gitrun.model.run import RUNS, TRASH, run_ref, short_id
-from gitrun.model.validation_rules import INCOMING, OUTBOX
+from gitrun.model.run import INCOMING, OUTBOX, RUNS, TRASH, run_ref, short_id
 from gitrun.store import foreign
 from gitrun.store.live import is_live
-from gitrun.store.refs import set_ref, tips
+from gitrun.store.refs import RefEdit, delete_temporary_refs, ref_store, tips, unsynced
 from gitrun.store.trash import purged, throw_away
 from gitrun.store.trust import is_trusted_commit
 
@@ -30,6 +27,7 @@ if TYPE_CHECKING:
 
     from gitrun.git.exe import Git
     from gitrun.sharing.validate import Chain, Inspector
+    from gitrun.store.refs import RefStore
 
 FEW = 100
 """Refs up to which each is synced to disk. With more, git's own sync suffices: they can be fetched again."""
@@ -66,15 +64,6 @@ class Received:
     same: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Goal:
-    """The move of a run's ref: from `expected` (None: it does not exist) to `new`."""
-
-    run: str
-    new: str
-    expected: str | None
-
-
 @contextmanager
 def opened(git: Git, under: str = INCOMING) -> Iterator[str]:
     """Opens a private ref prefix for the length of the `with`. Also removes those of dead processes."""
@@ -84,7 +73,7 @@ def opened(git: Git, under: str = INCOMING) -> Iterator[str]:
     try:
         yield f"{under}{token}/"
     finally:
-        discard(git, f"{under}{token}/")
+        delete_temporary_refs(git, f"{under}{token}/")
         if lock:
             # before the release: a process that waits for the lock notices, and makes a new file
             lock.path.unlink(missing_ok=True)
@@ -97,21 +86,8 @@ def sweep(git: Git) -> None:
     for prefix in {"/".join(name.split("/")[:4]) + "/" for name in named}:
         token = prefix.split("/")[3]
         if not is_held(git.state / "tokens" / token):
-            discard(git, prefix)
+            delete_temporary_refs(git, prefix)
             (git.state / "tokens" / token).unlink(missing_ok=True)
-
-
-def discard(git: Git, prefix: str) -> None:
-    """Removes all private refs below `prefix`, loose and packed.
-
-    Removing the files first takes a fifth of git's time for ten thousand refs.
-    """
-    shutil.rmtree(git.common_dir / prefix, ignore_errors=True)
-    left = git.run("for-each-ref", "--format=delete %(refname) %(objectname)", prefix)
-    if left:
-        git.attempt("update-ref", "--no-deref", "--stdin", stdin=left)
-    with suppress(OSError):
-        (git.common_dir / prefix).parent.rmdir()
 
 
 def receive(git: Git, there: Mapping[str, str], wanted: FetchWish) -> Received:
@@ -137,12 +113,12 @@ def receive(git: Git, there: Mapping[str, str], wanted: FetchWish) -> Received:
         chains = list(sound(inspector, fresh, found.refused))
     kept = wanted.keep(chains) if wanted.keep else fresh.keys()
     there_now = ((chain, known.get(chain.run)) for chain in chains if chain.run in kept)
-    goals = [goal for chain, ours in there_now if (goal := decide(git, inspector, chain, ours, found))]
+    edits = [edit for chain, ours in there_now if (edit := decide(git, inspector, chain, ours, found))]
     if wanted.merge:
-        goals += merged(git, inspector, chains, known, found)
+        edits += merged(git, inspector, chains, known, found)
     # before the refs move, so that readers find these runs dated and checked
-    write_down(git, chains, {goal.run for goal in goals})
-    for stale in promote(git, goals):
+    write_down(git, chains, {edit.ref.removeprefix(RUNS) for edit in edits})
+    for stale in promote(git, edits):
         found.refused[stale] = "it was changed here in the same instant; try again"
         for place in (found.fresh, found.forward, found.merged):
             if stale in place:
@@ -167,7 +143,7 @@ def sound(inspector: Inspector, names: Mapping[str, str], refused: dict[str, str
             refused[run] = error.message
 
 
-def decide(git: Git, inspector: Inspector, chain: Chain, ours: str | None, found: Received) -> Goal | None:
+def decide(git: Git, inspector: Inspector, chain: Chain, ours: str | None, found: Received) -> RefEdit | None:
     """Decides about one sound run and records the outcome in `found`. Returns the ref move, or None.
 
     `ours` is the run's tip here, or None. Diverged runs are only recorded.
@@ -175,12 +151,12 @@ def decide(git: Git, inspector: Inspector, chain: Chain, ours: str | None, found
     run = chain.run
     if ours is None:
         found.fresh.append(run)
-        return Goal(run, chain.tip, None)
+        return RefEdit(run_ref(run), chain.tip, None, "fetch run")
     if is_live(git.state, run):
         found.running.append(run)
     elif ours in chain.commits:
         found.forward.append(run)
-        return Goal(run, chain.tip, ours)
+        return RefEdit(run_ref(run), chain.tip, ours, "fetch run")
     else:
         try:
             return decide_moved(git, inspector.chain(run, ours), chain, found)
@@ -190,7 +166,7 @@ def decide(git: Git, inspector: Inspector, chain: Chain, ours: str | None, found
     return None
 
 
-def decide_moved(git: Git, mine: Chain, theirs: Chain, found: Received) -> Goal | None:
+def decide_moved(git: Git, mine: Chain, theirs: Chain, found: Received) -> RefEdit | None:
     """Decides as `decide` for a run that has new commits here: it is ahead, diverged, or has a rival result.
 
     An attempt has one result. A result made or trusted here replaces one that is neither, which moves to the trash. Any
@@ -206,7 +182,7 @@ def decide_moved(git: Git, mine: Chain, theirs: Chain, found: Received) -> Goal 
     ):
         throw_away(git, {run: mine.tip})
         found.fresh.append(run)
-        return Goal(run, theirs.tip, None)
+        return RefEdit(run_ref(run), theirs.tip, None, "fetch run")
     attempt = next(attempt for attempt in mine.attempts if attempt in rivals)
     found.refused[run] = (
         f"its attempt {short_id(attempt)} has another result there ({short_id(theirs.results[attempt])}) than here "
@@ -215,35 +191,35 @@ def decide_moved(git: Git, mine: Chain, theirs: Chain, found: Received) -> Goal 
     return None
 
 
-def merged(git: Git, inspector: Inspector, chains: Sequence[Chain], known: Mapping[str, str], found: Received) -> list[Goal]:
+def merged(git: Git, inspector: Inspector, chains: Sequence[Chain], known: Mapping[str, str], found: Received) -> list[RefEdit]:
     """Merges the diverged runs and records them in `found`. Returns the ref moves."""
     theirs = {chain.run: chain for chain in chains}
-    goals = [
-        Goal(run, sharing.merge.merge(git, inspector.chain(run, known[run]), theirs[run]), known[run]) for run in found.diverged
-    ]
+    edits = []
+    for run in found.diverged:
+        tip = sharing.merge.merge(git, inspector.chain(run, known[run]), theirs[run])
+        edits.append(RefEdit(run_ref(run), tip, known[run], "merge run"))
     found.merged, found.diverged = found.diverged, []
-    return goals
+    return edits
 
 
-def promote(git: Git, goals: Sequence[Goal]) -> list[str]:
+def promote(git: Git, edits: Sequence[RefEdit]) -> list[str]:
     """Moves the refs of runs. Returns the ids of runs whose ref was not where it was expected."""
-    at = git if len(goals) <= FEW else replace(git, config={**git.config, "gitrun.fsync": ("false",)})
-    rounds = [goals[start : start + ROUND] for start in range(0, len(goals), ROUND)]
-    return [run for some in rounds for run in promote_some(at, some)]
-
-
-def promote_some(git: Git, goals: Sequence[Goal]) -> list[str]:
-    """Moves the refs in one transaction, or one by one if that fails. Returns as `promote`."""
-    lines = "".join(f"update {run_ref(goal.run)}\0{goal.new}\0{goal.expected or NO_ID}\0" for goal in goals)
-    if git.attempt("update-ref", "--no-deref", "-z", "--stdin", stdin=lines.encode(), hooks=True).returncode == 0:
-        return []
-    # one changed ref fails the whole transaction, so the others are moved alone
-    stale, now = [], tips(git)
-    for goal in goals:
-        if now.get(goal.run) == goal.new:
-            continue
+    refs = ref_store(git if len(edits) <= FEW else unsynced(git))
+    stale: list[str] = []
+    for start in range(0, len(edits), ROUND):
+        some = edits[start : start + ROUND]
         try:
-            set_ref(git, RUNS + goal.run, goal.new, goal.expected)
+            refs.apply(some)
         except StaleRun:
-            stale.append(goal.run)
+            # one changed ref fails the whole transaction, so each is moved alone
+            stale += [edit.ref.removeprefix(RUNS) for edit in some if not moved(refs, edit)]
     return stale
+
+
+def moved(refs: RefStore, edit: RefEdit) -> bool:
+    """Moves one ref. Returns False if it was not where it was expected."""
+    try:
+        refs.apply([edit])
+    except StaleRun:
+        return False
+    return True

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitrun.errors import GitFailed, TooLarge, UsageError
-from gitrun.git.exe import NO_ID
 from gitrun.model.diagnostics import PROBE_REF
-from gitrun.model.run import EMPTY_TREE, RUNS, is_id, run_ref
+from gitrun.model.run import EMPTY_TREE, OUTBOX, RUNS, is_id, run_ref
 from gitrun.model.text import hide_passwords
-from gitrun.model.validation_rules import OUTBOX
 from gitrun.sharing.quarantine import opened, sweep
-from gitrun.store.refs import tips
+from gitrun.store.refs import RefEdit, ref_store, tips
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git, RemoteAnswer
 
 URL = re.compile(r"[a-z][a-z0-9+.-]*://|(?:/|\./|\.\./)|[\w.-]+@[\w.-]+:|\w[\w.-]*:(?!\d*$)", re.IGNORECASE)
-QUIET_LOGS = ("-c", "core.logAllRefUpdates=false")
 # --dry-run fetches the objects, but writes neither refs nor FETCH_HEAD
 FETCH = (
     "--dry-run", "--quiet", "--no-tags", "--no-prune", "--refmap=", "--no-recurse-submodules", "--no-auto-gc", "--no-filter",
@@ -159,7 +156,7 @@ def pin(git: Git, heads: Sequence[str], prefix: str) -> None:
         # writes the empty tree, which the commit below must find as an object
         git.run("mktree", stdin=b"")
         made = git.run("hash-object", "-w", "-t", "commit", "--stdin", stdin=text.encode()).decode().strip()
-        git.run(*QUIET_LOGS, "update-ref", "--no-deref", f"{prefix}all", made, NO_ID)
+        ref_store(git).apply([RefEdit(f"{prefix}all", made, None, "fetch")])
 
 
 def push(git: Git, remote: str, runs: Mapping[str, str], *, shown: bool) -> Pushed:
@@ -193,10 +190,7 @@ def push_round(git: Git, remote: str, runs: Mapping[str, str], *, shown: bool, i
     if is_all and all(is_id(run) and is_id(tip) for run, tip in runs.items()):
         return push_refs(git, remote, RUNS, runs, shown=shown)
     with opened(git, OUTBOX) as prefix:
-        lines = "".join(f"create {prefix}{run} {tip}\n" for run, tip in runs.items())
-        # these refs are temporary and need no fsync
-        quick = replace(git, config={**git.config, "gitrun.fsync": ("false",)})
-        quick.run(*QUIET_LOGS, "update-ref", "--no-deref", "--stdin", stdin=lines.encode())
+        ref_store(git).apply([RefEdit(prefix + run, tip, None, "push") for run, tip in runs.items()])
         return push_refs(git, remote, prefix, runs, shown=shown)
 
 

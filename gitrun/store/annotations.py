@@ -15,10 +15,11 @@ from gitrun.git.gc_lock import hold_off_gc
 from gitrun.git.objects import Objects, fsync
 from gitrun.model import decode, encode, record_files
 from gitrun.model.plan import require_utf8
-from gitrun.model.run import DIRECTORY, short_id
+from gitrun.model.run import DIRECTORY, run_ref, short_id
 from gitrun.model.text import safe_text
 from gitrun.model.tree import FILE
-from gitrun.store.refs import Move, publish_many, tip_of, tips
+from gitrun.store.publication import publish_many
+from gitrun.store.refs import RefEdit, tip_of, tips
 from gitrun.store.runs import notes_in
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def attempt_many(git: Git, edits: Mapping[str, Edit]) -> list[str]:
         after = {run: notes for run, old in zip(edits, before, strict=True) if (notes := edits[run].change(old)) != old}
         if after:
             heads = commit_many(git, [(known[run], bytes_of(run, notes), edits[run].subject) for run, notes in after.items()])
-            moves = [Move(run, head, known[run]) for run, head in zip(after, heads, strict=True)]
+            moves = [RefEdit(run_ref(run), head, known[run], "annotate") for run, head in zip(after, heads, strict=True)]
             publish_many(git, objects, moves, brought(objects, heads))
     return list(after)
 

@@ -29,7 +29,8 @@ from gitrun.store import checkpoints
 from gitrun.store.commits import commit_signed, commit_tree, hash_files, is_wanted, read_commit, write_blobs
 from gitrun.store.kept_files import kept, unpack
 from gitrun.store.live import hold
-from gitrun.store.refs import delete_ref, publish, set_ref, tip_of
+from gitrun.store.publication import publish
+from gitrun.store.refs import RefEdit, ref_store, tip_of
 from gitrun.store.trust import file_of, made_here, require_trusted
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def begin(git: Git, plan: Plan, beside: Mapping[str, bytes], scratch: Path) -> A
         # the id is new, so this lock is free: held first, it shows the run as running from the start
         live = hold(git.state, made)
         try:
-            publish(git, objects, made, made, (None, plan.source.base))
+            publish(git, objects, run_ref(made), made, expected=None, known=plan.source.base, reason="start run")
         except BaseException:
             give_up(git, live, made, made, None)
             raise
@@ -179,7 +180,8 @@ def begin_again(git: Git, plan: Plan, run: Run, beside: Mapping[str, bytes], scr
             tree = edit_tree(objects, maker, plan.source.whole, {**over, **write_blobs(git, scratch, files)})
             made = commit_attempt(git, tree, [plan.source.base, run.tip], message_of(plan))
             # the objects of the last result are known to be here: only new ones are checked
-            publish(git, objects, run.id, made, (run.tip, run.attempt.left))
+            known = run.attempt.left
+            publish(git, objects, run_ref(run.id), made, expected=run.tip, known=known, reason="restart run")
     except BaseException:
         give_up(git, live, run.id, made, run.tip)
         raise
@@ -206,10 +208,8 @@ def give_up(git: Git, live: Live, run: str, made: str, before: str | None) -> No
     the ref cannot be moved back, the record stays and a later command finishes the attempt.
     """
     with suppress(GitrunError, OSError):
-        if made and before:
-            set_ref(git, run_ref(run), before, made)
-        elif made:
-            delete_ref(git, run_ref(run), made)
+        if made:
+            ref_store(git).apply([RefEdit(run_ref(run), before, made, "undo failed start")])
     # the ref could not be moved back: the record lets a later command finish the attempt
     if made and tip_of(git, run) == made:
         live.leave()
@@ -249,7 +249,8 @@ def record_result(attempt: AttemptHandle, collect: Callable[[], Collected]) -> O
                 broken.add(made)
                 # before the ref is set: readers treat a result that is not recorded here as foreign
                 made_here(git, made)
-                publish(git, objects, attempt.run_id, made, (tip, attempt.id))
+                ref = run_ref(attempt.run_id)
+                publish(git, objects, ref, made, expected=tip, known=attempt.id, reason="record result")
             except (StaleRun, GitFailed) as error:
                 problem: StaleRun | GitFailed = error
             except OSError as error:

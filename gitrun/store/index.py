@@ -8,7 +8,6 @@ from __future__ import annotations
 import gc
 import os
 import sqlite3
-import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from operator import itemgetter
@@ -21,7 +20,7 @@ from gitrun.model.run import ENDED, BrokenRun, Run, as_running
 from gitrun.model.text import is_text
 from gitrun.store.index_rows import flags_key, row, unpack
 from gitrun.store.live import live_runs, metrics_of
-from gitrun.store.refs import broken_refs, stamp, tips
+from gitrun.store.refs import damaged_refs, ref_store, tips
 from gitrun.store.runs import bulk_reader, is_partial
 from gitrun.store.trust import trusted_of
 
@@ -39,8 +38,6 @@ FEW = 100
 """Unreadable runs retried at each look, as their objects may have arrived. Of more, only the first ones are."""
 ROUND = 2_000
 """Runs read and stored at a time."""
-SETTLED = 0.1
-"""Seconds after which a directory's mtime is trustworthy: two changes within one clock tick have the same time."""
 TABLES = """
 CREATE TABLE IF NOT EXISTS runs (
     id TEXT PRIMARY KEY, tip TEXT NOT NULL, created REAL NOT NULL, operation TEXT NOT NULL, flags TEXT NOT NULL,
@@ -297,14 +294,14 @@ class Index:
 
         A row is never replaced by one that is older.
         """
-        seen, moment = stamp(self._git)
+        seen = ref_store(self._git).token()
         known = dict(self._base.execute("SELECT name, value FROM state").fetchall())
         if known.get("boot") != (boot := this_boot()):  # a power cut may have torn the file: see PRAGMA synchronous
             if self._base.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
                 raise sqlite3.DatabaseError("it is not whole")
             known = {}
         lost = self.count() - self.readable()
-        if known.get("stamp") == seen and (not lost or (lost > FEW and not self._one_is_back())):
+        if seen and known.get("stamp") == seen and (not lost or (lost > FEW and not self._one_is_back())):
             return True
         # rows first, refs second: a row that another process writes after this is no older than the refs we read
         before = {run: (tip, broken) for run, tip, broken in self._base.execute("SELECT id, tip, broken FROM runs").fetchall()}
@@ -312,15 +309,13 @@ class Index:
         changed = {run: tip for run, tip in now.items() if before.get(run) != (tip, None)}
         gone = [(run, tip) for run, (tip, _) in before.items() if run not in now]
         if gone:  # of a ref that a power cut has emptied, only this row knows the tip
-            damaged = broken_refs(self._git)
+            damaged = damaged_refs(self._git)
             gone = [pair for pair in gone if pair[0] not in damaged]
         stored = self._store(changed, {run: tip for run, (tip, _) in before.items()})
         with self._base:
             self._base.execute("BEGIN")
             self._base.executemany("DELETE FROM runs WHERE id = ? AND tip = ?", gone)
-            # within one clock tick of a change, the next change would leave the same stamp
-            settled = time.time() - moment > SETTLED
-            state = (("stamp", seen if settled else ""), ("boot", boot))
+            state = (("stamp", seen), ("boot", boot))
             self._base.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", state)
         return stored == len(changed)
 

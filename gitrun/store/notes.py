@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from gitrun import model, store
 from gitrun.errors import GitrunError, StaleRun
-from gitrun.git.exe import NO_ID
 from gitrun.git.locks import acquire, make_shared_directory
 from gitrun.git.objects import Entry, Loose, Objects, edit_tree
 from gitrun.model import record_files
@@ -24,7 +23,7 @@ from gitrun.model.settings import get_bool
 from gitrun.model.text import ending_text, metrics_text, safe_lines, safe_text
 from gitrun.model.tree import FILE
 from gitrun.store.commits import scratch
-from gitrun.store.refs import read_ref
+from gitrun.store.refs import RefEdit, read_ref, ref_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -187,7 +186,7 @@ def drop(git: Git) -> bool:
     with patient(git) as _:
         before = read_ref(git, NOTES)
         if before:
-            git.run("update-ref", "--no-deref", "-d", NOTES, before)
+            ref_store(git).apply([RefEdit(NOTES, None, before, "delete notes")])
         return before is not None
 
 
@@ -201,9 +200,9 @@ def patient(git: Git) -> Lock:
 
 
 def publish(git: Git, made: str, before: str | None) -> None:
-    """Moves the notes ref from `before` to the new commit, without a reflog, which would keep every old version."""
+    """Moves the notes ref from `before` (None: it does not exist) to the new commit."""
     if made != before:
-        git.run("-c", "core.logAllRefUpdates=false", "update-ref", "--no-deref", NOTES, made, before or NO_ID)
+        ref_store(git).apply([RefEdit(NOTES, made, before, "notes of runs")])
 
 
 def edited(git: Git, objects: Objects, before: str | None, notes: Mapping[str, str]) -> str:

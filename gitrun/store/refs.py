@@ -1,76 +1,82 @@
-"""Reads and moves the refs of runs. A ref moves only from its expected tip, after its objects are on disk."""
+"""Keeps the refs of runs. Only this module moves refs, and only it knows how they are stored.
+
+`RefStore` is all that other modules may ask of refs. `FileRefs` implements it for git's files: loose refs and
+`packed-refs`. What only exists with files (damaged refs, locks, loose refs to pack) has a function of its own below.
+"""
 
 from __future__ import annotations
 
+import os
+import shutil
 import time
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
-from gitrun.errors import GitFailed, ObjectsGone, StaleRun
-from gitrun.git.exe import NO_ID, failure_reason
-from gitrun.git.gc_lock import is_gc_running
-from gitrun.git.objects import fsync
-from gitrun.model.run import EMPTY_TREE, RUNS, is_id, run_ref, short_id
+from gitrun.errors import GitFailed, GitrunError, ObjectsGone, StaleRun
+from gitrun.git.exe import failure_reason, unwritable_message
+from gitrun.git.objects import Objects, fsync
+from gitrun.model.run import INCOMING, OUTBOX, RUNS, TRASH, is_id, run_ref, short_id
+from gitrun.store.commits import read_commit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from gitrun.git.exe import Git
-    from gitrun.git.objects import Object, Objects
 
-FORGOTTEN = 60.0
-"""Seconds after which the lock file of a run's ref counts as stale."""
 BUSY = (0.01, 0.05, 0.2, 0.5, 1.0)
 """Seconds between tries while another process, such as a gc that packs refs, holds a ref's lock."""
+FORGOTTEN = 60.0
+"""Seconds after which the lock of a ref is removed. No living git holds one for that long."""
+SETTLED = 0.1
+"""Seconds after which a directory's mtime is trustworthy: two changes within one clock tick have the same time."""
+DYING = 1.0
+"""Seconds that a git which outlives a killed supervisor has to move the ref that it has locked."""
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
-    """The move of a run's ref from commit `expected` to commit `new`."""
+class RefEdit:
+    """One move of a ref from `expected` to `new`. None means that the ref does not exist before, or afterwards.
 
-    run: str
-    new: str
-    expected: str
+    `reason` is the message in the ref's reflog: a few constant words.
+    """
+
+    ref: str
+    new: str | None
+    expected: str | None
+    reason: str
+
+
+class RefStore(Protocol):
+    """Where the tips of runs are kept."""
+
+    def tips(self, under: str = RUNS) -> dict[str, str]:
+        """Returns the tip of each ref below `under` by the rest of its name, which is a run's id."""
+        ...
+
+    def apply(self, edits: Sequence[RefEdit]) -> None:
+        """Makes all edits, or none. Raises StaleRun if a ref is not where it is expected, ObjectsGone, GitFailed."""
+        ...
+
+    def token(self) -> str:
+        """Returns a text that changes whenever any tip of a run has. Empty: the next change might not show in it."""
+        ...
+
+
+def ref_store(git: Git) -> RefStore:
+    """Returns the store of the repository's refs."""
+    return FileRefs(git)
 
 
 def tips(git: Git, under: str = RUNS) -> dict[str, str]:
-    """Returns the tip of each run's ref by run id; `ref: <target>` for a symbolic ref. `under` = TRASH: deleted runs."""
-    # the default format fails if one ref dangles
-    lines = git.run("for-each-ref", "--format=%(objectname) %(refname) %(symref)", under).decode(errors="surrogateescape")
-    found = (line.split(" ", 2) for line in lines.splitlines())
-    return {name.removeprefix(under): f"ref: {leads}" if leads else tip for tip, name, leads in found}
+    """Returns the tip of each run by id; `ref: <target>` for a symbolic ref. `under` = TRASH: deleted runs."""
+    return ref_store(git).tips(under)
 
 
-def broken_refs(git: Git) -> frozenset[str]:
-    """Returns the runs whose loose ref is malformed. Git skips them with a warning."""
-    return frozenset(path.name for path in (git.common_dir / RUNS).glob("*") if is_id(path.name) and not is_ref(path))
-
-
-def is_ref(path: Path) -> bool:
-    """Returns whether a ref's file holds an id or a symbolic ref. A file that is gone is not broken."""
-    try:
-        data = path.read_bytes()
-    except OSError:
-        return True
-    return data.startswith(b"ref: ") or is_id(data.rstrip().decode(errors="replace"))
-
-
-def mend_ref(git: Git, run: str, tip: str) -> None:
-    """Removes the run's broken ref file, and sets the ref to `tip` unless that is empty. Raises StaleRun, GitFailed."""
-    path = git.common_dir / run_ref(run)
-    if is_ref(path):
-        return
-    path.unlink(missing_ok=True)
-    now = read_ref(git, run_ref(run))  # a packed ref may be left
-    if tip and tip != now:
-        set_ref(git, run_ref(run), tip, now)
-
-
-def tip_of(git: Git, run: str) -> str | None:
+def tip_of(git: Git, run_id: str) -> str | None:
     """Returns the commit that the run's ref points to; None if there is no such run."""
-    return read_ref(git, run_ref(run))
+    return read_ref(git, run_ref(run_id))
 
 
 def read_ref(git: Git, ref: str) -> str | None:
@@ -78,131 +84,199 @@ def read_ref(git: Git, ref: str) -> str | None:
     return git.attempt("rev-parse", "--verify", "--quiet", ref).stdout.decode().strip() or None
 
 
-def publish(git: Git, objects: Objects, run: str, new: str, old: tuple[str | None, str | None]) -> None:
-    """Moves a run's ref to commit `new`. `old` is its expected tip (None: it does not exist) and a known ancestor.
+@dataclass(frozen=True, slots=True)
+class FileRefs:
+    """Refs in git's files. Git moves them, under its locks; reading and stamping look at the files where that is faster.
 
-    Afterwards all objects of `new` are in the repository and safe from a running gc. Raises StaleRun if the ref was
-    elsewhere. Raises ObjectsGone, with the ref moved, if a gc removed objects first.
+    Moves of runs and deleted runs run the repository's reference-transaction hook, are logged if the user wants reflogs
+    of all refs, and are synced. Other refs are gitrun's own: no hook, no reflog. Refs of a fetch or push in progress are
+    not even synced.
     """
-    expected, known = old
-    needed = needs(git, objects, new, known)
-    if git.durable:
-        harden(git, needed)
-    set_ref(git, run_ref(run), new, expected)
-    shield(git, new, known)
-    gone = absent(objects, needed)
-    if gone:
-        raise ObjectsGone(f"git gc took away {len(gone)} objects while they were written, {gone[0]} first", "try again")
+
+    git: Git
+
+    def tips(self, under: str = RUNS) -> dict[str, str]:
+        """Returns the tips by id, in one git process. A symbolic ref has the tip `ref: <target>`."""
+        # the default format fails if one ref dangles
+        lines = self.git.run("for-each-ref", "--format=%(objectname) %(refname) %(symref)", under)
+        fields = (line.split(" ", 2) for line in lines.decode(errors="surrogateescape").splitlines())
+        return {ref.removeprefix(under): f"ref: {target}" if target else tip for tip, ref, target in fields}
+
+    def apply(self, edits: Sequence[RefEdit]) -> None:
+        """Makes the edits in one transaction of git, which is all or none unless git is killed.
+
+        Waits while another process holds a lock, up to the sum of BUSY. Afterwards the refs are on disk, if the
+        repository is durable and they are runs.
+        """
+        left, waits = list(edits), list(BUSY)
+        while left and (failure := self._transact(left)):
+            now = self._read_again(left)
+            # git fails if its last fsync does, although the refs have moved
+            left = [edit for edit in left if now.get(edit.ref) != edit.new]
+            for edit in left:
+                if now.get(edit.ref) != edit.expected:
+                    raise StaleRun(f"{display_name(edit.ref)} was changed by somebody else", "try again")
+            # git reports a missing object and a held lock alike
+            for commit_id in missing_objects(self.git, [edit.new for edit in left if edit.new]):
+                raise ObjectsGone(f"git gc took away {commit_id} before its ref was set", "try again")
+            if not left:
+                break
+            if not waits or unwritable_message(failure):
+                which = f"the refs of {len(left)} runs" if len(left) > 1 else f"the ref of {display_name(left[0].ref)}"
+                raise GitFailed(unwritable_message(failure) or f"{which} cannot be written: {failure}")
+            for edit in left:
+                remove_old_lock(self.git, edit.ref)
+            time.sleep(waits.pop(0))
+        if self.git.durable:  # git synced the content of the refs; this syncs their names
+            for directory in sorted({edit.ref.rpartition("/")[0] for edit in edits if belongs_to_run(edit.ref)}):
+                fsync(self.git.common_dir / directory)
+
+    def _transact(self, edits: Sequence[RefEdit]) -> str:
+        """Runs one transaction. Returns git's reason if it fails, else an empty text."""
+        of_runs = any(belongs_to_run(edit.ref) for edit in edits)
+        git = unsynced(self.git) if all(edit.ref.startswith((INCOMING, OUTBOX)) for edit in edits) else self.git
+        # the reflog of a projection or a temporary ref would only keep garbage alive
+        quiet = () if of_runs else ("-c", "core.logAllRefUpdates=false")
+        reason = "gitrun: " + ", ".join(dict.fromkeys(edit.reason for edit in edits))
+        lines = "".join(map(command_of, edits)).encode(errors="surrogateescape")
+        done = git.attempt(*quiet, "update-ref", "--no-deref", "-m", reason, "-z", "--stdin", stdin=lines, hooks=of_runs)
+        return failure_reason(done.stderr) if done.returncode else ""
+
+    def _read_again(self, edits: Sequence[RefEdit]) -> Mapping[str, str | None]:
+        """Returns where the refs of the edits are now."""
+        if len(edits) == 1:
+            return {edits[0].ref: read_ref(self.git, edits[0].ref)}
+        places = {edit.ref.rpartition("/")[0] + "/" for edit in edits}
+        return {place + name: tip for place in places for name, tip in self.tips(place).items()}
+
+    def token(self) -> str:
+        """Returns the state of `refs/runs` and `packed-refs`, or an empty text if they changed a moment ago.
+
+        Git renames loose refs into the directory, which changes it. Two changes within one tick of the file system's
+        clock leave the same times. The ctime also reveals a write in place whose mtime was set back.
+        """
+        seen, latest = [], 0.0
+        for path in (self.git.common_dir / "packed-refs", self.git.common_dir / RUNS):
+            try:
+                status = path.stat()
+            except FileNotFoundError:
+                seen.append("-")
+                continue
+            seen.append(f"{status.st_ino}.{status.st_size}.{status.st_mtime_ns}.{status.st_ctime_ns}")
+            latest = max(latest, status.st_mtime)
+        return " ".join(seen) if time.time() - latest > SETTLED else ""
 
 
-def publish_many(git: Git, objects: Objects, moves: Sequence[Move], needed: Sequence[str]) -> None:
-    """Moves the refs of many runs in one transaction, each as `publish` does. `needed` lists all new objects.
-
-    Raises StaleRun if one ref was elsewhere; none has moved. Raises ObjectsGone, with the refs moved, if a gc removed
-    objects first.
-    """
-    if git.durable:
-        harden(git, needed)
-    lines = (f"update {run_ref(move.run)}\0{move.new}\0{move.expected}\0" for move in moves)
-    done = git.attempt("update-ref", "--no-deref", "-z", "--stdin", stdin="".join(lines).encode(), hooks=True)
-    if done.returncode:
-        raise StaleRun(f"one of {len(moves)} runs was changed by somebody else: {failure_reason(done.stderr)}", "try again")
-    if git.durable:  # git synced the refs' contents; this syncs their names
-        fsync(git.common_dir / RUNS)
-    for move in moves if is_gc_running(git) else ():
-        shield(git, move.new, move.expected)
-    gone = absent(objects, needed)
-    if gone:
-        raise ObjectsGone(f"git gc took away {len(gone)} objects while they were written, {gone[0]} first", "try again")
+def command_of(edit: RefEdit) -> str:
+    """Formats an edit as a command of `git update-ref -z --stdin`."""
+    if edit.new is None:
+        return f"delete {edit.ref}\0{edit.expected}\0"
+    if edit.expected is None:
+        return f"create {edit.ref}\0{edit.new}\0"
+    return f"update {edit.ref}\0{edit.new}\0{edit.expected}\0"
 
 
-def set_ref(git: Git, ref: str, new: str, expected: str | None) -> None:
-    """Moves the ref from `expected` (None: it does not exist) to `new`. Raises StaleRun, ObjectsGone, GitFailed.
-
-    Reads the ref again after an error: git reports one if its last fsync fails, although the ref has moved.
-    """
-    for wait in (*BUSY, None):
-        done = git.attempt("update-ref", "--no-deref", ref, new, expected or NO_ID, hooks=True)
-        now = read_ref(git, ref) if done.returncode else new
-        if now == new:
-            break
-        if now != expected:
-            raise StaleRun(f"run {short_id(ref.removeprefix(RUNS))} was changed by somebody else", "try again")
-        # git reports a missing object and a held lock alike
-        if git.attempt("cat-file", "-e", new).returncode:
-            raise ObjectsGone(f"git gc took away {new} before its ref was set", "try again")
-        if wait is None:
-            raise GitFailed(
-                f"the ref of run {short_id(ref.removeprefix(RUNS))} cannot be written: {failure_reason(done.stderr)}"
-            )
-        break_lock(git.common_dir / f"{ref}.lock")
-        time.sleep(wait)
-    if git.durable:
-        fsync(git.common_dir / ref)
-        fsync((git.common_dir / ref).parent)
+def belongs_to_run(ref: str) -> bool:
+    """Returns whether the ref is that of a run, deleted or not."""
+    return ref.startswith((RUNS, TRASH))
 
 
-def break_lock(path: Path) -> None:
-    """Removes the lock of a run's ref that a killed git left. No living git holds one for FORGOTTEN seconds."""
+def display_name(ref: str) -> str:
+    """Names the ref in a message: `run 3fa2c1d8`, or the ref itself if it is not a run's."""
+    return f"run {short_id(ref.rpartition('/')[2])}" if belongs_to_run(ref) else ref
+
+
+def unsynced(git: Git) -> Git:
+    """Returns the repository with writes that git syncs no more than it is configured to: for what can be made again."""
+    return replace(git, config={**git.config, "gitrun.fsync": ("false",)})
+
+
+def missing_objects(git: Git, object_ids: Collection[str]) -> list[str]:
+    """Returns those of the objects that are not in the repository."""
+    if not object_ids:
+        return []
+    asked = "".join(f"{object_id}\n" for object_id in object_ids).encode()
+    lines = git.run("cat-file", "--batch-check=%(objecttype)", stdin=asked).decode(errors="replace").splitlines()
+    return [object_id for object_id, line in zip(object_ids, lines, strict=True) if line.endswith(" missing")]
+
+
+def delete_temporary_refs(git: Git, prefix: str) -> None:
+    """Deletes all refs below `prefix`, which belong to one fetch or push. Ignores errors: the next one tries again."""
+    # deleting the files first takes a fifth of git's time for ten thousand refs
+    shutil.rmtree(git.common_dir / prefix, ignore_errors=True)
+    with suppress(GitrunError):
+        packed = tips(git, prefix)
+        ref_store(git).apply([RefEdit(prefix + name, None, tip, "end of transfer") for name, tip in packed.items()])
+    with suppress(OSError):
+        (git.common_dir / prefix).parent.rmdir()
+
+
+def pack_refs(git: Git) -> None:
+    """Moves loose refs into `packed-refs`: thousands of loose ones slow every git command. Raises GitFailed."""
+    git.run("pack-refs", "--all")
+
+
+def count_loose_refs(git: Git) -> int:
+    """Returns the number of loose refs of runs, deleted ones included."""
+    count = 0
+    for place in (RUNS, TRASH):
+        with suppress(OSError):
+            count += sum(1 for _ in (git.common_dir / place).iterdir())
+    return count
+
+
+def damaged_refs(git: Git) -> Mapping[str, Path]:
+    """Returns the runs whose loose ref is malformed, with the path of its file. Git skips them with a warning."""
+    paths = (git.common_dir / RUNS).glob("*")
+    return {path.name: path for path in paths if is_id(path.name) and not is_sound(path)}
+
+
+def is_sound(path: Path) -> bool:
+    """Returns whether a ref's file holds an id or a symbolic ref. A file that is gone is not damaged."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return True
+    return data.startswith(b"ref: ") or is_id(data.rstrip().decode(errors="replace"))
+
+
+def repair_ref(git: Git, run_id: str, tip: str) -> None:
+    """Removes the run's damaged ref file, and sets the ref to `tip` unless that is empty. Raises StaleRun, GitFailed."""
+    path = git.common_dir / run_ref(run_id)
+    if is_sound(path):
+        return
+    path.unlink(missing_ok=True)
+    now = tip_of(git, run_id)  # a packed ref may be left
+    if tip and tip != now:
+        ref_store(git).apply([RefEdit(run_ref(run_id), tip, now, "repair a damaged ref")])
+
+
+def remove_old_lock(git: Git, ref: str) -> None:
+    """Removes the lock that a killed git left on a ref at least FORGOTTEN seconds ago."""
+    path = git.common_dir / f"{ref}.lock"
     with suppress(OSError):
         if time.time() - path.stat().st_mtime > FORGOTTEN:
             path.unlink()
 
 
-def delete_ref(git: Git, ref: str, expected: str) -> None:
-    """Deletes the ref if it is at `expected`. Raises StaleRun."""
-    done = git.attempt("update-ref", "--no-deref", "-d", ref, expected, hooks=True)
-    if done.returncode and read_ref(git, ref) is not None:
-        raise StaleRun(f"run {short_id(ref.removeprefix(RUNS))} was changed by somebody else", "try again")
+def remove_lock_of_dead_supervisor(git: Git, run_id: str) -> None:
+    """Removes the lock that a git of a killed supervisor left on the run's ref. Waits DYING seconds first.
 
-
-def needs(git: Git, objects: Objects, new: str, known: str | None) -> list[str]:
-    """Returns the objects of commit `new` that the tree of `known` (None: empty) lacks. Raises ObjectsGone."""
-    done = git.attempt("diff-tree", "-r", "-t", "-z", "--raw", "--no-renames", known or EMPTY_TREE, new)
-    (top,) = objects.infos([f"{new}^{{tree}}".encode()])
-    if done.returncode or top is None:
-        raise ObjectsGone(f"an object of a new commit is missing: {failure_reason(done.stderr)}", "try again")
-    fields = (line.split(b" ") for line in done.stdout.split(b"\0")[:-1:2])
-    ids = {words[3].decode() for words in fields if words[1] not in {b"000000", b"160000"}}
-    return [new, top.id, *sorted(ids)]
-
-
-def harden(git: Git, names: Sequence[str]) -> None:
-    """Syncs the directory entries of these loose objects. Git has synced their contents (core.fsync)."""
-    store = git.common_dir / "objects"
-    for start in sorted({name[:2] for name in names}):
-        fsync(store / start)
-    fsync(store)
-
-
-def shield(git: Git, new: str, known: str | None) -> None:
-    """Packs what `new` needs if a gc is running. Git keeps packs younger than the gc's scan of refs."""
-    if is_gc_running(git):
-        asked = f"{new}\n" + (f"^{known}\n" if known else "")
-        git.attempt("pack-objects", "--revs", "-q", str(git.common_dir / "objects" / "pack" / "pack"), stdin=asked.encode())
-
-
-def absent(objects: Objects, names: Sequence[str]) -> list[str]:
-    """Returns the objects that are not in the repository."""
-    found: list[Object | None] = []
-    for start in range(0, len(names), 100):
-        found += objects.infos([name.encode() for name in names[start : start + 100]])
-    return [name for name, info in zip(names, found, strict=True) if info is None]
-
-
-def stamp(git: Git) -> tuple[str, float]:
-    """Returns a token that changes with every ref change, and the time of the latest one.
-
-    Loose refs are renamed into `refs/runs`, which changes that directory; packed ones change `packed-refs`. The ctime also
-    reveals a write in place whose mtime was set back.
+    Only a lock that is empty or holds the id of a run's commit counts as such. A git that is still alive fails without
+    it, or finds the ref moved, and is retried.
     """
-    found, latest = [], 0.0
-    for place in (git.common_dir / "packed-refs", git.common_dir / RUNS):
-        try:
-            status = place.stat()
-        except FileNotFoundError:
-            found.append("-")
-            continue
-        found.append(f"{status.st_ino}.{status.st_size}.{status.st_mtime_ns}.{status.st_ctime_ns}")
-        latest = max(latest, status.st_mtime)
-    return " ".join(found), latest
+    path = git.common_dir / f"{run_ref(run_id)}.lock"
+    if not path.exists():
+        return
+    time.sleep(DYING)
+    with suppress(OSError), Objects(git) as objects:
+        if time.time() - path.stat().st_mtime >= DYING:
+            content = path.read_text(errors="replace").strip()
+            if not content or (is_id(content) and read_commit(objects.read(content))):
+                path.unlink()
+
+
+def ref_lock_files(git: Git) -> Iterator[Path]:
+    """Yields the lock files of refs, held or not."""
+    for directory, _, names in os.walk(git.common_dir / "refs"):
+        yield from (Path(directory, name) for name in names if name.endswith(".lock"))

@@ -11,15 +11,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gitrun.errors import GitFailed, RunIsRunning, StaleRun, UnknownRun
-from gitrun.git.exe import NO_ID, failure_reason
+from gitrun.errors import RunIsRunning, StaleRun, UnknownRun
 from gitrun.git.gc_lock import is_gc_running
 from gitrun.git.locks import acquire, make_shared_directory
-from gitrun.git.objects import Objects, fsync
+from gitrun.git.objects import Objects
 from gitrun.model.run import INDEX, RUNS, TRASH, BrokenRun, Run, is_id, short_id
 from gitrun.model.run_names import find_by_name, find_id, parse_id_prefix
 from gitrun.store.live import is_live
-from gitrun.store.refs import tips
+from gitrun.store.publication import protect_from_gc
+from gitrun.store.refs import RefEdit, missing_objects, ref_store, tips
 from gitrun.store.runs import read_runs, reader_of_all
 
 if TYPE_CHECKING:
@@ -106,17 +106,17 @@ def throw_away(git: Git, runs: Mapping[str, str]) -> frozenset[str]:
             raise StaleRun(f"another state of run {short_id(run)} is in the trash already", f"git run purge {short_id(run)}")
     # the time first, so that a kill leaves no deleted run without one
     write_down(git, runs.keys() - lost)
-    shield(git, [tip for run, tip in runs.items() if run not in lost])
-    move(git, [(TRASH + run, tip, there.get(run, NO_ID)) for run, tip in fresh.items()])
-    move(git, [(RUNS + run, NO_ID, tip) for run, tip in runs.items()])
+    protect_moved(git, [tip for run, tip in runs.items() if run not in lost])
+    refs = ref_store(git)
+    refs.apply([RefEdit(TRASH + run, tip, there.get(run), "delete run") for run, tip in fresh.items()])
+    refs.apply([RefEdit(RUNS + run, None, tip, "delete run") for run, tip in runs.items()])
     return lost
 
 
 def without_tip(git: Git, runs: Mapping[str, str]) -> frozenset[str]:
     """Returns the runs (id -> tip) whose last commit is missing: git sets no ref to a missing commit."""
-    asked = "".join(f"{tip}\n" for tip in runs.values()).encode()
-    lines = git.run("cat-file", "--batch-check=%(objecttype)", stdin=asked).decode(errors="replace").splitlines()
-    return frozenset(run for run, line in zip(runs, lines, strict=True) if line.endswith(" missing"))
+    missing = frozenset(missing_objects(git, runs.values()))
+    return frozenset(run for run, tip in runs.items() if tip in missing)
 
 
 def restore(git: Git, runs: Mapping[str, str]) -> Restored:
@@ -124,15 +124,16 @@ def restore(git: Git, runs: Mapping[str, str]) -> Restored:
     now = tips(git)
     left = tuple(run for run, tip in runs.items() if run in now and not contains(git, now[run], tip))
     back = {run: tip for run, tip in runs.items() if run not in left}
-    move(git, [(RUNS + run, tip, NO_ID) for run, tip in back.items() if run not in now])
-    move(git, [(TRASH + run, NO_ID, tip) for run, tip in back.items()])
+    refs = ref_store(git)
+    refs.apply([RefEdit(RUNS + run, tip, None, "restore run") for run, tip in back.items() if run not in now])
+    refs.apply([RefEdit(TRASH + run, None, tip, "restore run") for run, tip in back.items()])
     write_down(git, (), gone=back)
     return Restored(tuple(back), left)
 
 
 def forget(git: Git, runs: Mapping[str, str]) -> None:
     """Deletes runs (id -> tip) from the trash for good. Raises StaleRun."""
-    move(git, [(TRASH + run, NO_ID, tip) for run, tip in runs.items()])
+    ref_store(git).apply([RefEdit(TRASH + run, None, tip, "purge run") for run, tip in runs.items()])
     write_down(git, (), gone=runs)
 
 
@@ -145,39 +146,11 @@ def settle(git: Git) -> None:
     forget(git, {run: tip for run, tip in there.items() if run in now and contains(git, now[run], tip)})
 
 
-def move(git: Git, refs: list[tuple[str, str, str]]) -> None:
-    """Moves refs (name, new, expected; NO_ID: absent) in one transaction and syncs them. Raises StaleRun, GitFailed."""
-    if not refs:
-        return
-    lines = (
-        f"delete {ref}\0{expected}\0" if new == NO_ID else f"update {ref}\0{new}\0{expected}\0" for ref, new, expected in refs
-    )
-    done = git.attempt("update-ref", "--no-deref", "-z", "--stdin", stdin="".join(lines).encode(), hooks=True)
-    if done.returncode:
-        raise because(git, refs, failure_reason(done.stderr))
-    if git.durable:
-        made = [git.common_dir / ref for ref, new, _ in refs if new != NO_ID]
-        for place in (*made, git.common_dir / RUNS, git.common_dir / TRASH):
-            fsync(place)
-
-
-def because(git: Git, refs: Iterable[tuple[str, str, str]], said: str) -> StaleRun | GitFailed:
-    """Makes the error for refs that did not move: StaleRun if one was elsewhere, else GitFailed with git's message."""
-    now = {RUNS: tips(git), TRASH: tips(git, TRASH)}
-    for ref, _, expected in refs:
-        under = RUNS if ref.startswith(RUNS) else TRASH
-        run = ref.removeprefix(under)
-        if now[under].get(run, NO_ID) != expected:
-            return StaleRun(f"run {short_id(run)} was changed by somebody else", "try again")
-    return GitFailed(f"the refs of runs cannot be written: {said}")
-
-
-def shield(git: Git, heads: Iterable[str]) -> None:
+def protect_moved(git: Git, heads: Iterable[str]) -> None:
     """Packs runs that move between refs if a gc is running: it may have scanned their new place already."""
     if is_gc_running(git):
-        elsewhere = git.run("for-each-ref", "--format=^%(objectname)", "refs/heads", "refs/tags", "refs/remotes")
-        asked = "".join(f"{head}\n" for head in heads).encode() + elsewhere
-        git.attempt("pack-objects", "--revs", "-q", str(git.common_dir / "objects" / "pack" / "pack"), stdin=asked)
+        elsewhere = git.run("for-each-ref", "--format=%(objectname)", "refs/heads", "refs/tags", "refs/remotes")
+        protect_from_gc(git, heads, elsewhere.decode().split())
 
 
 def deleted_at(git: Git) -> dict[str, float]:

@@ -22,7 +22,7 @@ from gitrun.source.stray_installs import find_stray_installs
 from gitrun.store import notes, trash
 from gitrun.store.index import Index
 from gitrun.store.live import directory_of
-from gitrun.store.refs import mend_ref
+from gitrun.store.refs import ref_lock_files, repair_ref
 from gitrun.upkeep import fsck, gc, rewritten
 from gitrun.workspace.slots import TREE, read_state
 
@@ -48,7 +48,7 @@ class Report:
 def examine(session: Session, expire: float | None, remote: str | None = None) -> Report:
     """Returns what is wrong here and at a remote. Writes nothing. `expire`: runs deleted before it may go (None: none)."""
     git, now = session.git, time.time()
-    found = list(stale_locks.find_stale_locks(git))
+    found = list(stale_locks.find_stale_locks(git, ref_lock_files(git)))
     found += [*fsck.of_place(git), *check_version(git.run("version").decode()), *check_settings(git.config)]
     found += [*fsck.of_live(git), *of_slots(git), *fsck.of_private_refs(git), *of_leftovers(git, now)]
     found += [*of_hooks(git), *find_stray_installs(git), *fsck.of_refs(git), *fsck.of_objects(git)]
@@ -105,7 +105,7 @@ def apply_to_runs(session: Session, cure: str, place: str) -> None:
     elif cure == "rewritten":
         rewritten.mend(git, place)
     elif cure == "ref":
-        mend_ref(git, place, fsck.tip_in_index(git, place))
+        repair_ref(git, place, fsck.tip_in_index(git, place))
     elif cure == "sweep":
         quarantine.sweep(git)
         (git.state / "tokens" / place).unlink(missing_ok=True)

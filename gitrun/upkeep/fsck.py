@@ -14,9 +14,8 @@ from gitrun.errors import GitFailed
 from gitrun.git.locks import is_held
 from gitrun.git.objects import parse_tree_ids
 from gitrun.model.diagnostics import Diagnostic
-from gitrun.model.run import RUNS, TRASH, BrokenRun, Run, is_id, short_id
+from gitrun.model.run import INCOMING, OUTBOX, RUNS, TRASH, BrokenRun, Run, is_id, short_id
 from gitrun.model.text import count_text
-from gitrun.model.validation_rules import INCOMING, OUTBOX
 from gitrun.store import trash
 from gitrun.store.commits import read_commit
 from gitrun.store.foreign import received
@@ -24,7 +23,7 @@ from gitrun.store.index import VERSION, no_search_for_cycles
 from gitrun.store.index_rows import pack
 from gitrun.store.live import goes_on, is_live, recorded
 from gitrun.store.notes import NOTES, are_there, are_wanted
-from gitrun.store.refs import broken_refs, stamp, tips
+from gitrun.store.refs import damaged_refs, ref_store, tips
 from gitrun.store.runs import bulk_reader, is_partial, read_runs, reader_of_all
 from gitrun.store.trust import trusted
 from gitrun.upkeep.rewritten import ORIGINAL, is_rewritten, keeping_alive
@@ -73,11 +72,11 @@ def of_runs(git: Git, now: datetime) -> tuple[list[Diagnostic], int]:
 
 def of_refs(git: Git) -> Iterator[Diagnostic]:
     """Yields runs whose ref file is empty or malformed. Git cannot fetch while there is one."""
-    for run in sorted(broken_refs(git)):
+    for run, path in sorted(damaged_refs(git).items()):
         tip = tip_in_index(git, run)
         where = f"it was at {short_id(tip)}" if tip else "where it was is not known"
         words = f"the ref of run {short_id(run)} is damaged, by a power cut, say; {where}"
-        hint = f"git update-ref {RUNS}{run} {tip}" if tip else f"rm '{git.common_dir / RUNS / run}'; it says nothing"
+        hint = f"git update-ref {RUNS}{run} {tip}" if tip else f"rm '{path}'; it says nothing"
         yield Diagnostic("broken-ref", words, hint, run, "ref")
 
 
@@ -154,8 +153,8 @@ def of_index(git: Git, known: Mapping[str, str], runs: Iterable[Run | BrokenRun]
     fresh = {run.id: (run.tip, pack(run)) for run in runs if isinstance(run, Run)}
     wrong = {run for run, row in rows.items() if known.get(run) == row[0] and fresh.get(run) != row}
     # only an index that claims to be up to date must have exactly these runs
-    if seen and seen == stamp(git)[0]:
-        wrong |= fresh.keys() ^ (rows.keys() - broken_refs(git))
+    if seen and seen == ref_store(git).token():
+        wrong |= fresh.keys() ^ (rows.keys() - damaged_refs(git).keys())
     if wrong or sound != "ok":
         reason = f"of {some(sorted(wrong))}" if wrong else f": {sound}"
         yield Diagnostic(

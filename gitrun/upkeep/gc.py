@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, TypeVar
 from gitrun.errors import GitFailed
 from gitrun.git.gc_lock import is_gc_running
 from gitrun.git.locks import acquire, is_held
-from gitrun.model.run import PENDING, RUNNING, RUNS, STAGED, TRASH, is_id
+from gitrun.model.run import PENDING, RUNNING, STAGED, TRASH, is_id
 from gitrun.sharing import quarantine
 from gitrun.store import trash
 from gitrun.store.live import is_live, recorded
-from gitrun.store.refs import tips
+from gitrun.store.refs import count_loose_refs, pack_refs, tips
 from gitrun.workspace.erase import erase
 from gitrun.workspace.slots import is_free, worktree_record
 
@@ -246,7 +246,7 @@ def empty(git: Git, slot: Path) -> None:
 
 def loose_refs(git: Git, deleted: int = 0) -> int:
     """Returns the number of loose refs of runs, with `deleted` more, if they should be packed; else 0."""
-    count = deleted + sum(len(names_in(git.common_dir / place)) for place in (RUNS, TRASH))
+    count = deleted + count_loose_refs(git)
     return count if count >= LOOSE_REFS and wanted(git, "gc.packrefs") and not is_gc_running(git) else 0
 
 
@@ -269,7 +269,7 @@ def pack(git: Git, found: GcPlan) -> None:
     if is_gc_running(git):
         return
     if found.loose_refs:
-        git.run("pack-refs", "--all")
+        pack_refs(git)
     if found.loose_objects or found.packs:
         # git 2.39: --geometric ignores the packs of a partial clone
         whole = any(name.endswith(".promisor") or name == "extensions.partialclone" for name in git.config)

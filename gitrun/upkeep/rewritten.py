@@ -21,7 +21,7 @@ from gitrun.model.validation_rules import MAX_COMMITS, own_parents, read_claim
 from gitrun.store.annotations import annotate
 from gitrun.store.commits import hash_files, read_commit, scratch
 from gitrun.store.live import is_live
-from gitrun.store.refs import delete_ref, read_ref, set_ref
+from gitrun.store.refs import RefEdit, read_ref, ref_store
 from gitrun.store.trust import append, trusted
 
 if TYPE_CHECKING:
@@ -109,10 +109,10 @@ def mend(git: Git, run: str) -> str:
     name, was = made[line.first], old_names(git, line, run)
     trust_again(git, was, made)
     if read_ref(git, RUNS + name) is None:  # an earlier, killed doctor may have set it
-        set_ref(git, RUNS + name, made[tip], None)
+        ref_store(git).apply([RefEdit(RUNS + name, made[tip], None, "new id of rewritten run")])
     move_files(git, (run, name), {old: made[new] for new, old in was.items() if new in made} | {run: name})
     # nearly last: after a kill, the old ref is there for another try
-    delete_ref(git, RUNS + run, tip)
+    ref_store(git).apply([RefEdit(RUNS + run, None, tip, "old id of rewritten run")])
     said = Comment(f"was run {run} before history was rewritten", "gitrun", datetime.now(timezone.utc).replace(microsecond=0))
 
     def noted(notes: Notes) -> Notes:

@@ -20,7 +20,7 @@ from supervised import ended, is_alive, last, live, output, owner, runs, said, s
 
 from gitrun import Project
 from gitrun.git.locks import acquire
-from gitrun.lifecycle.recover import break_lock
+from gitrun.store.refs import remove_lock_of_dead_supervisor
 
 if TYPE_CHECKING:
     from supervised import Process
@@ -151,7 +151,7 @@ def test_the_lock_of_somebody_else_stays(repo):
     killed(repo)
     run = live(repo)[0].name
     lock_of(repo, run).write_text(repo.git("rev-parse", "HEAD") + "\n")
-    break_lock(Project(repo.path).session(), run)
+    remove_lock_of_dead_supervisor(Project(repo.path).git, run)
     assert lock_of(repo, run).exists()
     forget(repo, run)
     assert last(repo)["status"] == "terminated"

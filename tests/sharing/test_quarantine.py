@@ -11,7 +11,8 @@ from gitrun import Project
 from gitrun.git.locks import acquire
 from gitrun.model.validation_rules import name_fault
 from gitrun.sharing import quarantine, remotes
-from gitrun.sharing.quarantine import FetchWish, Goal, opened, promote, receive
+from gitrun.sharing.quarantine import FetchWish, opened, promote, receive
+from gitrun.store.refs import RefEdit
 
 
 @pytest.fixture
@@ -94,7 +95,9 @@ def test_ref_that_moved_meanwhile_is_not_overwritten(team) -> None:
     run, head = next(iter(tip(team.ann).items()))
     other = next(head for name, head in tip(team.ann).items() if name != run)
     fresh = next(name for name in tip(team.ann) if name != run)
-    stale = promote(git, [Goal(run, other, "a" * 40), Goal(fresh, tip(team.ann)[fresh], tip(team.ann)[fresh])])
+    moved = RefEdit(f"refs/runs/{run}", other, "a" * 40, "fetch run")
+    kept = RefEdit(f"refs/runs/{fresh}", tip(team.ann)[fresh], tip(team.ann)[fresh], "fetch run")
+    stale = promote(git, [moved, kept])
     assert stale == [run]
     assert tip(team.ann)[run] == head
 

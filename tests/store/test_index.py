@@ -15,8 +15,9 @@ from gitrun import Project
 from gitrun.model.flags import Flags
 from gitrun.model.run import BrokenRun
 from gitrun.store import index
-from gitrun.store.index import SETTLED, Index
+from gitrun.store.index import Index
 from gitrun.store.index_rows import flags_key, pack, row, unpack, words_key
+from gitrun.store.refs import SETTLED
 
 
 @pytest.fixture
