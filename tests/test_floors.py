@@ -52,7 +52,6 @@ KNOWN_CIRCLES = (
     {"gitrun.lifecycle.attempt", "gitrun.lifecycle.command"},
     {"gitrun.lifecycle.decide", "gitrun.lifecycle.launch", "gitrun.lifecycle.steps"},
     {"gitrun.scripts.constant_folding", "gitrun.scripts.module"},
-    {"gitrun.store.foreign", "gitrun.store.runs"},
 )
 """Circles that are still there. The list only shrinks."""
 NO_NAMES = {"utils.py", "helpers.py", "common.py", "base.py", "manager.py"}

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
     from gitrun.model.run import Attempt, Run
     from gitrun.store.commits import Commit
-    from gitrun.store.runs import LastAttempt
     from gitrun.store.tree_size import Reader
 
 TICK = 0.000001
@@ -44,8 +43,8 @@ class ForeignRuns:
         self._received = received(git)
         self._measurer = Measurer(objects)
 
-    def admit(self, run: Run, last: LastAttempt) -> Run:
-        """Returns the run with its effective creation time.
+    def admit(self, run: Run, attempt: Commit) -> Run:
+        """Returns the run with its effective creation time. `attempt` is the commit of its last attempt.
 
         Raises BadRun if it came from elsewhere and its trees are too large or its carried files unproven.
         """
@@ -54,8 +53,8 @@ class ForeignRuns:
             return run
         if not names <= self._received.keys() | self._trusted:
             self._measure(run)
-            self._prove_carried(run.attempt, last.attempt)
-        when = credible_start(run.attempt.created, last.attempt.time, self._received.get(run.attempt.id))
+            self._prove_carried(run.attempt, attempt)
+        when = credible_start(run.attempt.created, attempt.time, self._received.get(run.attempt.id))
         return replace(run, attempt=replace(run.attempt, created=when))
 
     def date(self, runs: Iterable[Run]) -> list[Run]:

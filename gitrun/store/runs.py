@@ -81,7 +81,7 @@ def read_runs(git: Git, objects: Reader, names: Mapping[str, str], live: frozens
         found = dict(zip(PARTS, parts[place * len(PARTS) : (place + 1) * len(PARTS)], strict=True))
         try:
             one = one_run(git, objects, (run, tip), lasts.get(tip), (found, live))
-            runs.append(customs.admit(one, lasts[tip]))
+            runs.append(customs.admit(one, lasts[tip].attempt))
         except BadRun as error:
             broken.append(BrokenRun(run, tip, error.message))
     runs = customs.date(runs)
