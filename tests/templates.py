@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import fields, replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,35 @@ def made_once(make: Callable[..., Any]) -> Callable[..., Any]:
         shutil.rmtree(repo.path)
         copy(template, repo.path)
         return moved(made[parameter], repo)
+
+    return fixture
+
+
+def place_made_once(make: Callable[[Path], Any]) -> Callable[[Path], Any]:
+    """Makes a fixture that fills `tmp_path` with several repositories do so once, and copy them for each test.
+
+    `make` returns a dataclass of repositories. Where one names another by its path, in its configuration, the copy names
+    the copy.
+    """
+    made: list[Any] = []
+
+    @wraps(make)
+    def fixture(tmp_path: Path) -> Any:
+        template = tmp_path.parent / "templates" / f"{make.__module__}.{make.__qualname__}"
+        if not template.exists():
+            template.mkdir(parents=True)
+            made[:] = [make(template)]
+        shutil.copytree(template, tmp_path, symlinks=True, ignore=left_out, dirs_exist_ok=True)
+        (result,) = made
+        repos = {
+            field.name: Repo(tmp_path / getattr(result, field.name).path.relative_to(template)) for field in fields(result)
+        }
+        for repo in repos.values():
+            config = repo.path / (".git/config" if (repo.path / ".git").is_dir() else "config")
+            config.write_text(config.read_text().replace(str(template), str(tmp_path)))
+            if config.parent != repo.path:
+                repo.git("update-index", "-q", "--refresh")
+        return replace(result, **repos)
 
     return fixture
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from clones import make_team, tip
 from repository import Repo
+from templates import place_made_once
 
 from gitrun import Project
 from gitrun.sharing.hook_files import CLIENT, guarded, settings_of, version_from
@@ -55,6 +56,7 @@ def each_way(request, repo):
 
 
 @pytest.fixture
+@place_made_once
 def team(tmp_path):
     """Ann has our hooks, and so has the server."""
     team = make_team(tmp_path)

@@ -8,12 +8,14 @@ import sys
 import pytest
 from clones import make_team, tip
 from sampled import sampled
+from templates import place_made_once
 
 TOKEN = "ghp_" + "a1B2" * 9
 LEAVES = {"push": ("push",), "export": ("export", "1", "out.bundle")}
 
 
 @pytest.fixture
+@place_made_once
 def team(tmp_path):
     return make_team(tmp_path)
 

@@ -11,6 +11,7 @@ import subprocess
 import pytest
 from clones import clone, make_team, tip
 from repository import Repo
+from templates import place_made_once
 
 from gitrun import Project
 
@@ -26,6 +27,7 @@ steps = ["one", "two"]
 
 
 @pytest.fixture
+@place_made_once
 def team(tmp_path):
     return make_team(tmp_path)
 

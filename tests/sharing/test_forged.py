@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 from clones import clone, make_team, tip
+from templates import place_made_once
 
 from gitrun import Project
 from gitrun.errors import BadRun
@@ -17,6 +18,7 @@ EVIL = b"print('EVIL')\n__file__ = None\n"
 
 
 @pytest.fixture
+@place_made_once
 def team(tmp_path):
     """Ann has made and pushed a run, Bob has it and may push."""
     made = make_team(tmp_path)

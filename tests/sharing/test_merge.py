@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from clones import make_team, tip
+from templates import place_made_once
 
 from gitrun import Project
 from gitrun.model.decode import read_notes
@@ -16,6 +17,7 @@ NOW = datetime(2026, 11, 22, tzinfo=timezone.utc)
 
 
 @pytest.fixture
+@place_made_once
 def team(tmp_path):
     """Ann and Bob have the same run, which Bob trusts."""
     made = make_team(tmp_path)

@@ -6,6 +6,7 @@ import pytest
 from clones import make_team, tip
 from hypothesis import given
 from hypothesis import strategies as st
+from templates import place_made_once
 
 from gitrun import Project
 from gitrun.git.locks import acquire
@@ -16,6 +17,7 @@ from gitrun.store.refs import RefEdit
 
 
 @pytest.fixture
+@place_made_once
 def team(tmp_path):
     """Ann has pushed three runs."""
     made = make_team(tmp_path)

@@ -16,6 +16,7 @@ import pytest
 from clones import clone, make_team, tip
 from repository import Repo
 from supervised import until
+from templates import place_made_once
 
 from gitrun import Project
 from gitrun.errors import GitFailed, UsageError
@@ -23,6 +24,7 @@ from gitrun.sharing.remotes import default_remote, is_remote
 
 
 @pytest.fixture
+@place_made_once
 def team(tmp_path):
     return make_team(tmp_path)
 
@@ -318,7 +320,7 @@ def test_unreachable_remote_is_one_line(team) -> None:
 
 KILLER = """\
 import os, signal, sys
-from gitrun.store import incoming, remotes
+from gitrun.sharing import quarantine, remotes
 from gitrun.git import exe
 target = {target}
 original = getattr(*target)
@@ -337,8 +339,8 @@ main()
     ("verb", "target"),
     [
         ("fetch", '(remotes, "pin")'),
-        ("fetch", '(incoming, "receive")'),
-        ("fetch", '(incoming, "promote")'),
+        ("fetch", '(quarantine, "receive")'),
+        ("fetch", '(quarantine, "promote")'),
         ("push", '(remotes, "push_refs")'),
     ],
 )
