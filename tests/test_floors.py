@@ -51,7 +51,6 @@ KNOWN_CIRCLES = (
     {"gitrun.commands.completion", "gitrun.commands.main", "gitrun.commands.options", "gitrun.commands.usage_errors"},
     {"gitrun.lifecycle.attempt", "gitrun.lifecycle.command"},
     {"gitrun.lifecycle.decide", "gitrun.lifecycle.launch", "gitrun.lifecycle.steps"},
-    {"gitrun.scripts.constant_folding", "gitrun.scripts.module"},
 )
 """Circles that are still there. The list only shrinks."""
 NO_NAMES = {"utils.py", "helpers.py", "common.py", "base.py", "manager.py"}

@@ -22,7 +22,7 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
-from gitrun.scripts.notebooks import parse_notebook, with_flags
+from gitrun.scripts.notebooks import parse_notebook, set_notebook_flags
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -117,7 +117,7 @@ async def execute_notebook(spec: Mapping[str, Any]) -> int:
 
 def copy_without_outputs(source: Path, flags: Mapping[str, Any]) -> Any:  # noqa: ANN401 - nbformat has no type for it
     """Returns the notebook with the values of its flags and without earlier outputs."""
-    found = with_flags(parse_notebook(source.read_bytes(), source.name), flags)
+    found = set_notebook_flags(parse_notebook(source.read_bytes(), source.name), flags)
     copy = nbformat.reads(json.dumps(found), as_version=4)  # type: ignore[no-untyped-call]
     for cell in copy.cells:
         if cell.cell_type == "code":

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitrun.model.flags import Flag, Value, is_flag_name, parse_value
-from gitrun.scripts.constant_folding import Unfoldable, items_of, text_of, value_of
-from gitrun.scripts.module import keywords_of, last_name
+from gitrun.scripts.constant_folding import Unfoldable, fold_to_items, fold_to_text, fold_to_value
+from gitrun.scripts.module import last_name, named_arguments
 from gitrun.scripts.script import ARGS, Script
 
 if TYPE_CHECKING:
@@ -23,15 +23,15 @@ KINDS = {
 }  # fmt: skip
 
 
-def read(module: Module) -> Script | None:
+def read_absl_flags(module: Module) -> Script | None:
     """Returns the flags that the module defines; None if it defines none."""
     if not module.names(b"DEFINE_"):
         return None
-    calls = [node for node in module.near(b"DEFINE_") if isinstance(node, ast.Call) and kind_of(node)]
+    calls = [node for node in module.near(b"DEFINE_") if isinstance(node, ast.Call) and define_kind(node)]
     if not calls or not any(name.partition(".")[0] == "absl" for name in module.imports.values()):
         return None
     calls.sort(key=lambda call: (call.lineno, call.col_offset))
-    flags = [flag_of(call, module) for call in calls]
+    flags = [read_define(call, module) for call in calls]
     marked = set(required_names(module))
     flags = [replace(flag, required=flag.required or flag.name in marked) if flag else None for flag in flags]
     partial = "" if all(flags) else "a flag has a name that is computed"
@@ -43,66 +43,66 @@ def required_names(module: Module) -> Iterator[str]:
     for node in module.near(b"_as_required"):
         if isinstance(node, ast.Call) and last_name(node.func).endswith("_as_required"):
             for argument in node.args[:1]:
-                text = text_of(argument, module.scope)
-                listed = [] if text else items_of(argument, module.scope) or []
+                text = fold_to_text(argument, module.scope)
+                listed = [] if text else fold_to_items(argument, module.scope) or []
                 yield from (text, *(item for item in listed if isinstance(item, str)))
 
 
-def kind_of(call: ast.Call) -> str:
+def define_kind(call: ast.Call) -> str:
     """Returns the part after `DEFINE_`; "" if it is not a kind in `KINDS`."""
     name = last_name(call.func)
     kind = name.removeprefix("DEFINE_").lower()
     return kind if name.startswith("DEFINE_") and kind in KINDS else ""
 
 
-def flag_of(call: ast.Call, module: Module) -> Flag | None:
+def read_define(call: ast.Call, module: Module) -> Flag | None:
     """Returns the flag of a call such as `DEFINE_float("lr", 0.1, lower_bound=0)`; None if its name is not known."""
-    kind, keywords, scope = kind_of(call), keywords_of(call), module.scope
+    kind, keywords, scope = define_kind(call), named_arguments(call), module.scope
     order = ["name", "default", "choices" if kind in {"enum", "multi_enum"} else "class", "help"]
     if not kind.endswith(("enum", "enum_class")):
         order = ["name", "default", "help"]
     nodes = dict(zip(order, call.args, strict=False)) | keywords
     enum = nodes.get("class", nodes.get("enum_class"))
-    name = text_of(nodes.get("name"), scope)
+    name = fold_to_text(nodes.get("name"), scope)
     if not is_flag_name(name):
         return None
-    choices: list[object] = list(items_of(nodes.get("choices", nodes.get("enum_values")), scope) or [])
+    choices: list[object] = list(fold_to_items(nodes.get("choices", nodes.get("enum_values")), scope) or [])
     if kind.endswith("enum_class"):
-        choices, default = enumeration(enum, nodes.get("default"), module)
+        choices, default = read_enum_class(enum, nodes.get("default"), module)
     else:
-        default = value_of(nodes.get("default"), scope)[1]
+        default = fold_to_value(nodes.get("default"), scope)[1]
     many = KINDS[kind] == "list"
     if many and isinstance(default, str):
-        default = listed(default, kind)
+        default = split_default(default, kind)
     if kind in {"integer", "float"} and isinstance(default, str):
         default = parse_value(default)
     # DEFINE_multi_* takes a single value as a list of one
     if many and default is not None and not isinstance(default, list):
         default = [default]
-    least, most = (value_of(nodes.get(key), scope)[1] for key in ("lower_bound", "upper_bound"))
+    least, most = (fold_to_value(nodes.get(key), scope)[1] for key in ("lower_bound", "upper_bound"))
     return Flag(
         name,
         default,
         KINDS[kind],
         choices=tuple(choice for choice in choices if isinstance(choice, str)),
-        help=text_of(nodes.get("help"), scope),
+        help=fold_to_text(nodes.get("help"), scope),
         option=f"--{name}",
         action={"list": "separated", "spaceseplist": "spaced"}.get(kind, "equals"),
         many=many,
-        required=value_of(nodes.get("required"), scope) == (True, True),
+        required=fold_to_value(nodes.get("required"), scope) == (True, True),
         least=least if isinstance(least, int | float) else None,
         most=most if isinstance(most, int | float) else None,
         as_typed="all" if many and kind not in {"multi_integer", "multi_float"} else "",
     )
 
 
-def listed(text: str, kind: str) -> Value:
+def split_default(text: str, kind: str) -> Value:
     """Returns the list that absl reads from a text default."""
     parts: list[Value] = [part.strip() for part in (text.split() if kind == "spaceseplist" else text.split(","))]
     return parts if text else []
 
 
-def enumeration(node: ast.expr | None, default: ast.expr | None, module: Module) -> tuple[list[object], Value | None]:
+def read_enum_class(node: ast.expr | None, default: ast.expr | None, module: Module) -> tuple[list[object], Value | None]:
     """Returns the names of an enumeration's members, and the name of the default."""
     try:
         names: list[object] = list(module.enumeration(last_name(node), module.scope))
@@ -110,4 +110,4 @@ def enumeration(node: ast.expr | None, default: ast.expr | None, module: Module)
         names = []
     if isinstance(default, ast.Attribute):
         return names, default.attr
-    return names, value_of(default, module.scope)[1]
+    return names, fold_to_value(default, module.scope)[1]

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from gitrun.model.flags import Flag, is_flag_name, parse_value
 from gitrun.scripts.argv import REST
-from gitrun.scripts.constant_folding import Scope, items_of, text_of, value_of
-from gitrun.scripts.module import FUNCTIONS, dotted, last_name
+from gitrun.scripts.constant_folding import Scope, fold_to_items, fold_to_text, fold_to_value
+from gitrun.scripts.module import FUNCTIONS, dotted_name, last_name
 from gitrun.scripts.script import Command
-from gitrun.scripts.signatures import kind_of
+from gitrun.scripts.signatures import infer_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -40,28 +40,28 @@ def is_option(call: ast.Call) -> bool:
     return last_name(call.func) == "add_argument"
 
 
-def calls_in(node: ast.AST) -> Iterator[ast.Call]:
+def find_calls(node: ast.AST) -> Iterator[ast.Call]:
     """Yields all calls inside the node."""
     return (inner for inner in ast.walk(node) if isinstance(inner, ast.Call))
 
 
-def options_of(node: ast.AST) -> list[ast.Call]:
+def find_options(node: ast.AST) -> list[ast.Call]:
     """Returns the calls inside the node that add an option."""
-    return [call for call in calls_in(node) if is_option(call)]
+    return [call for call in find_calls(node) if is_option(call)]
 
 
-def adds_its_own(node: ast.ClassDef) -> bool:
+def adds_own_options(node: ast.ClassDef) -> bool:
     """Tells whether objects of the class add options of their own, perhaps in addition to those of its parents."""
-    methods = [part for part in node.body if isinstance(part, FUNCTIONS) and options_of(part)]
+    methods = [part for part in node.body if isinstance(part, FUNCTIONS) and find_options(part)]
     return any("staticmethod" not in map(last_name, method.decorator_list) for method in methods)
 
 
-def bases_of(node: ast.ClassDef) -> set[str]:
+def base_names(node: ast.ClassDef) -> set[str]:
     """Returns the names of the class's parents, with and without their attributes: `a.b` and `a`."""
-    return {part for base in node.bases for part in (dotted(base), dotted(base).partition(".")[0])}
+    return {part for base in node.bases for part in (dotted_name(base), dotted_name(base).partition(".")[0])}
 
 
-def root_of(node: ast.expr | None) -> ast.expr | None:
+def strip_attributes(node: ast.expr | None) -> ast.expr | None:
     """Strips the attributes: returns `f()` for `f().a.b`."""
     while isinstance(node, ast.Attribute):
         node = node.value
@@ -75,7 +75,7 @@ def is_guard(node: ast.stmt) -> bool:
     )
 
 
-def arguments_of(function: Function, call: ast.Call, scope: Scope) -> dict[str, ast.expr]:
+def bind_arguments(function: Function, call: ast.Call, scope: Scope) -> dict[str, ast.expr]:
     """Returns the expression that the call passes for each parameter, or its default.
 
     A value that is known at the call becomes a constant, so that it can be read in the function.
@@ -92,8 +92,8 @@ def arguments_of(function: Function, call: ast.Call, scope: Scope) -> dict[str, 
     if any(isinstance(argument, ast.Starred) for argument in call.args):
         # `*args` shifts all parameters by an unknown number
         return dict.fromkeys(names, UNKNOWN)
-    found |= {name: seen_from(node, scope) for name, node in zip(listed, call.args, strict=False)}
-    named = {keyword.arg: seen_from(keyword.value, scope) for keyword in call.keywords if keyword.arg}
+    found |= {name: close_over(node, scope) for name, node in zip(listed, call.args, strict=False)}
+    named = {keyword.arg: close_over(keyword.value, scope) for keyword in call.keywords if keyword.arg}
     found |= {name: node for name, node in named.items() if name in names}
     if taken.kwarg:
         more = {name: node for name, node in named.items() if name not in names}
@@ -102,9 +102,9 @@ def arguments_of(function: Function, call: ast.Call, scope: Scope) -> dict[str, 
     return found
 
 
-def seen_from(node: ast.expr, scope: Scope) -> ast.expr:
+def close_over(node: ast.expr, scope: Scope) -> ast.expr:
     """Returns the expression for use in another scope: its value as a constant if that is known and plain, else itself."""
-    known, value = value_of(node, scope)
+    known, value = fold_to_value(node, scope)
     return ast.Constant(value) if known and not isinstance(value, list) else node
 
 
@@ -186,25 +186,25 @@ class Findings:
         self.partial = self.partial or reason
 
 
-def gathered(parsers: Sequence[Parser]) -> tuple[tuple[Flag, ...], tuple[Command, ...]]:
+def merge_parsers(parsers: Sequence[Parser]) -> tuple[tuple[Flag, ...], tuple[Command, ...]]:
     """Returns the flags and sub-commands of parsers that act as one. The first flag of a name counts."""
     flags: dict[str, Flag] = {}
     commands: dict[str, Command] = {}
     for parser in parsers:
-        inner, more = gathered(parser.parents)
+        inner, more = merge_parsers(parser.parents)
         own = [flag for _, flag in sorted(parser.flags, key=lambda found: found[0])]
         for flag in (*inner, *own):
             # set_defaults takes the name of the attribute
             dest = flag.name.replace("-", "_")
             mine = replace(flag, default=parser.defaults[dest]) if dest in parser.defaults else flag
-            flags[flag.name] = joined(flags[flag.name], mine) if flag.name in flags else mine
+            flags[flag.name] = join_consts(flags[flag.name], mine) if flag.name in flags else mine
         commands |= {command.name: command for command in more}
         for name, (child, aliases) in parser.commands.items():
-            commands[name] = Command(name, *gathered([child]), aliases)
+            commands[name] = Command(name, *merge_parsers([child]), aliases)
     return tuple(flags.values()), tuple(commands.values())
 
 
-def joined(first: Flag, second: Flag) -> Flag:
+def join_consts(first: Flag, second: Flag) -> Flag:
     """Joins two `store_const` options that stand for values of one flag. Returns the first flag in all other cases."""
     # argparse refuses two options of one name
     if (first.action, second.action) != ("const", "const") or any(word in first.words for word in second.words):
@@ -218,51 +218,51 @@ def has_parser(given: Sequence[Known], named: Mapping[str, Known]) -> bool:
     return any(isinstance(argument, Parser) for argument in (*given, *named.values()))
 
 
-def option_flag(names: Sequence[str], keywords: Keywords, scope: Scope) -> Flag | None:
+def make_option_flag(names: Sequence[str], keywords: Keywords, scope: Scope) -> Flag | None:
     """Returns the flag of an option (`-n`, `--name`) or of an argument; None if a flag cannot stand for it."""
     # like argparse, named after the first long option
     option = next((name for name in names if name.startswith("--")), names[0] if names else "")
     # prefix_chars may name other prefixes than "-"; a positional begins with none of them
     positional = option[:1].isalnum() or option[:1] == "_"
     name = option if positional else option.lstrip(option[:1])
-    action = action_of(keywords, scope)
+    action = read_action(keywords, scope)
     if action in NO_FLAG or not is_flag_name(name):
         return None
     if action == "store_const":
-        return const_flag(name, option, keywords, scope)
+        return make_const_flag(name, option, keywords, scope)
     several = is_several(keywords.get("nargs"), scope)
     kind, default = kind_and_default(keywords, action, scope, several=several)
     return Flag(
         name=name,
         default=default,
         kind=kind,
-        choices=choices_of(keywords.get("choices"), scope),
-        help=text_of(keywords.get("help"), scope),
+        choices=read_choices(keywords.get("choices"), scope),
+        help=fold_to_text(keywords.get("help"), scope),
         option="" if positional else option,
         action="positional" if positional else action,
         many=several or action in SEVERAL,
-        as_typed=typed_as(kind, keywords),
+        as_typed=typed_text_rule(kind, keywords),
         words=REST if positional and takes_rest(keywords.get("nargs"), scope) else (),
         required=needs_words(keywords.get("nargs"), scope) if positional else is_true(keywords.get("required"), scope),
         aliases=() if positional else tuple(name for name in names if name != option),
     )
 
 
-def const_flag(name: str, option: str, keywords: Keywords, scope: Scope) -> Flag | None:
+def make_const_flag(name: str, option: str, keywords: Keywords, scope: Scope) -> Flag | None:
     """Returns the flag of a `store_const` option, which stands for one value of its `dest`; None if that value is not known."""
-    known, value = value_of(keywords.get("const"), scope)
-    dest = text_of(keywords.get("dest"), scope) or name
+    known, value = fold_to_value(keywords.get("const"), scope)
+    dest = fold_to_text(keywords.get("dest"), scope) or name
     if not known or value is None or not is_flag_name(dest):
         return None
-    _, default = value_of(keywords.get("default"), scope)
-    text = text_of(keywords.get("help"), scope)
+    _, default = fold_to_value(keywords.get("default"), scope)
+    text = fold_to_text(keywords.get("help"), scope)
     return Flag(dest, default, "any", (value,), text, option, "const", words=(option,))
 
 
-def action_of(keywords: Keywords, scope: Scope) -> str:
+def read_action(keywords: Keywords, scope: Scope) -> str:
     """Returns the action of an option by argparse's name for it, or type_bool, boolean_optional or custom."""
     node = keywords.get("action")
-    if name := text_of(node, scope):
+    if name := fold_to_text(node, scope):
         return name
     if node is None:
         # type=bool makes True of any text that is not empty
@@ -272,18 +272,18 @@ def action_of(keywords: Keywords, scope: Scope) -> str:
 
 def is_several(nargs: ast.expr | None, scope: Scope) -> bool:
     """Tells whether the option takes a list."""
-    _, number = value_of(nargs, scope)
+    _, number = fold_to_value(nargs, scope)
     return takes_rest(nargs, scope) or number in ("+", "*") or (isinstance(number, int) and number > 0)
 
 
 def is_true(node: ast.expr | None, scope: Scope) -> bool:
     """Tells whether the expression is known to be True."""
-    return value_of(node, scope) == (True, True)
+    return fold_to_value(node, scope) == (True, True)
 
 
 def needs_words(nargs: ast.expr | None, scope: Scope) -> bool:
     """Tells whether an argument takes at least one word."""
-    known, number = value_of(nargs, scope)
+    known, number = fold_to_value(nargs, scope)
     return nargs is None or (known and number not in {"?", "*", "...", "A...", 0, None})
 
 
@@ -292,7 +292,7 @@ def type_name(node: ast.expr | None) -> str:
     return last_name(node.func if isinstance(node, ast.Call) else node)
 
 
-def typed_as(kind: str, keywords: Keywords) -> str:
+def typed_text_rule(kind: str, keywords: Keywords) -> str:
     """Returns `all` if the option gets its text exactly as typed: its type is unknown, or its items are text. Else ""."""
     is_text = TYPES.get(type_name(keywords.get("type")), "") == "str" or "type" not in keywords
     return "all" if kind == "any" or (kind == "list" and is_text) else ""
@@ -300,12 +300,12 @@ def typed_as(kind: str, keywords: Keywords) -> str:
 
 def takes_rest(nargs: ast.expr | None, scope: Scope) -> bool:
     """Tells whether it takes all words that follow, including options."""
-    return last_name(nargs) in {"REMAINDER", "PARSER"} or text_of(nargs, scope) in {"...", "A..."}
+    return last_name(nargs) in {"REMAINDER", "PARSER"} or fold_to_text(nargs, scope) in {"...", "A..."}
 
 
 def kind_and_default(keywords: Keywords, action: str, scope: Scope, *, several: bool) -> tuple[str, Value | None]:
     """Returns the kind of flag and its default."""
-    _, default = value_of(keywords.get("default"), scope)
+    _, default = fold_to_value(keywords.get("default"), scope)
     if action in ("store_true", "store_false"):
         return "bool", default if "default" in keywords else action == "store_false"
     if action in ("boolean_optional", "type_bool"):
@@ -321,14 +321,14 @@ def kind_and_default(keywords: Keywords, action: str, scope: Scope, *, several: 
         return kind, parse_value(str(default)) if is_text else default
     if action == "custom" or isinstance(default, bool | list):
         return "any", default
-    return "str" if default is None else kind_of(default), default
+    return "str" if default is None else infer_kind(default), default
 
 
-def choices_of(node: ast.expr | None, scope: Scope) -> tuple[Value, ...]:
+def read_choices(node: ast.expr | None, scope: Scope) -> tuple[Value, ...]:
     """Returns the choices if all of them are known, else none: the program itself checks them."""
     if isinstance(node, ast.Name) and node.id in scope.module.classes:
         # choices=Color loops over the members of an enumeration
         node = ast.Call(ast.Name("list"), [node], [])
-    found = items_of(node, scope)
+    found = fold_to_items(node, scope)
     choices = [choice for choice in found or () if isinstance(choice, bool | int | float | str)]
     return tuple(choices) if found is not None and len(choices) == len(found) else ()

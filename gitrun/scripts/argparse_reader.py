@@ -16,22 +16,22 @@ from gitrun.scripts.argparse_model import (
     Findings,
     Frame,
     Parser,
-    adds_its_own,
-    arguments_of,
-    bases_of,
-    calls_in,
-    gathered,
+    adds_own_options,
+    base_names,
+    bind_arguments,
+    find_calls,
+    find_options,
     has_parser,
     is_guard,
     is_option,
-    option_flag,
-    options_of,
-    root_of,
+    make_option_flag,
+    merge_parsers,
+    strip_attributes,
 )
-from gitrun.scripts.constant_folding import Unfoldable, bind, items_of, text_of, value_of
-from gitrun.scripts.constants import constants_of
-from gitrun.scripts.imports import MOST_HOPS, makers_of, module_of
-from gitrun.scripts.module import FUNCTIONS, Module, all_keywords, dotted, keywords_of, last_name
+from gitrun.scripts.constant_folding import Unfoldable, bind_target, fold_to_items, fold_to_text, fold_to_value
+from gitrun.scripts.constants import read_constants
+from gitrun.scripts.imports import MAX_HOPS, find_makers, find_module
+from gitrun.scripts.module import FUNCTIONS, Module, dotted_name, last_name, named_arguments, unpack_arguments
 from gitrun.scripts.script import ARGS, GLOBALS, Script
 
 if TYPE_CHECKING:
@@ -58,49 +58,49 @@ ADDERS = re.compile(rb"(\w+) *= *[\w.]+\.add_argument\b(?! *\()")
 PLACES = ((b"(", b")"), (b"(", b","), (b", ", b")"), (b"=", b")"), (b"return ", b""))
 
 
-def read(module: Module) -> Script | None:
+def read_argparse_flags(module: Module) -> Script | None:
     """Returns the options of the module's parsers; None if there are none."""
-    makers = makers_of(module)
+    makers = find_makers(module)
     if not makers and not module.names(*WORDS, b"ArgumentParser"):
         return None
     found = Findings()
-    reading = Reading(module, makers, found, {})
+    reading = ArgparseReading(module, makers, found, {})
     reading.statements(module.tree.body, Frame(module.scope))
     reading.rest()
-    flags, commands = gathered(found.tops())
+    flags, commands = merge_parsers(found.tops())
     options = any(flag.action != "positional" for flag in flags) or commands
     partial = found.partial or (found.unmet if not flags and not commands else "")
     if not options and not partial:
-        return of_arguments(module, flags) if found.parsers else None
+        return read_positionals(module, flags) if found.parsers else None
     # an option with a computed name but with a type takes a value: it is no switch
     frontend = "argparse" if found.untyped or not found.partial else "argparse-typed"
     script = Script(flags, ARGS, frontend, commands=commands, partial=partial)
-    if configargparse_reader.uses(module):
-        return configargparse_reader.with_files(script, module)
+    if configargparse_reader.uses_configargparse(module):
+        return configargparse_reader.with_config_defaults(script, module)
     return script
 
 
-def of_arguments(module: Module, flags: tuple[Flag, ...]) -> Script | None:
+def read_positionals(module: Module, flags: tuple[Flag, ...]) -> Script | None:
     """Returns the arguments of a parser without options as flags. If the module has constants, these are the flags instead.
 
     Returns None if there are neither.
     """
-    constants = tuple(constants_of(module))
+    constants = tuple(read_constants(module))
     if not constants:
         return Script(flags, ARGS) if flags else None
     return Script(constants, GLOBALS, arguments=tuple(flag.name for flag in flags if flag.required))
 
 
-class Reading:
+class ArgparseReading:
     """The reading of one module. All readings of a script share `found` and `readings`, which holds them by path."""
 
-    def __init__(self, module: Module, makers: Sequence[str], found: Findings, readings: dict[str, Reading]) -> None:
+    def __init__(self, module: Module, makers: Sequence[str], found: Findings, readings: dict[str, ArgparseReading]) -> None:
         self.module, self.makers, self.found, self.readings = module, makers, found, readings
         self.top_frame: Frame | None = None
         self.variables: dict[str, Known] = {}
         given = [b"%s%s%s" % (start, name, end) for name in PARSERS.findall(module.source) for start, end in PLACES]
         given += [name + b"(" for name in ADDERS.findall(module.source)]
-        given += [b".add(", b".add_arg("] if configargparse_reader.uses(module) else []
+        given += [b".add(", b".add_arg("] if configargparse_reader.uses_configargparse(module) else []
         self.nodes = list(module.near(*WORDS, b"arser", *map(str.encode, makers), *given))
         self.near = {id(node) for node in self.nodes if isinstance(node, ast.stmt)}
         self.functions = {node.name: node for node in self.nodes if isinstance(node, FUNCTIONS)}
@@ -109,11 +109,11 @@ class Reading:
     def rest(self) -> None:
         """Reads the parts that no called function led to: their options belong to the program too."""
         for node in self.nodes if self.makers else ():
-            if isinstance(node, ast.Name | ast.Attribute) and self.is_maker(dotted(node)):
+            if isinstance(node, ast.Name | ast.Attribute) and self.is_maker(dotted_name(node)):
                 self.elsewhere(node)
         self.enter_all(self.functions.values())
         for node in self.module.classes.values():
-            if id(node) in self.near and (bases_of(node) & set(self.makers) or options_of(node)):
+            if id(node) in self.near and (base_names(node) & set(self.makers) or find_options(node)):
                 self.construct(node)
         for call in self.option_calls:
             if id(call) not in self.found.seen:
@@ -124,15 +124,15 @@ class Reading:
         functions = list(functions)
         for function in functions:
             # a function that parses often calls the others with its parser
-            if id(function) not in self.found.entered and any(self.parses(call) for call in calls_in(function)):
+            if id(function) not in self.found.entered and any(self.parses(call) for call in find_calls(function)):
                 self.enter(function, (), {}, self.module.scope)
         for function in functions:
-            if any(id(call) not in self.found.seen for call in options_of(function)):
+            if any(id(call) not in self.found.seen for call in find_options(function)):
                 self.enter(function, (), {}, self.module.scope)
 
     def parses(self, call: ast.Call) -> bool:
         """Tells whether the call parses words, or may make a parser in another module."""
-        return (isinstance(call.func, ast.Attribute) and call.func.attr in PARSE) or self.is_maker(dotted(call.func))
+        return (isinstance(call.func, ast.Attribute) and call.func.attr in PARSE) or self.is_maker(dotted_name(call.func))
 
     def is_maker(self, name: str) -> bool:
         """Tells whether the name comes from a module of the repository that adds options."""
@@ -152,7 +152,7 @@ class Reading:
                 found = self.expression(value, frame) if id(node) in self.near else None
                 if isinstance(target, ast.Name):
                     frame.with_node(target.id, value)
-                frame.known[dotted(target)] = found
+                frame.known[dotted_name(target)] = found
             case ast.For(target=target, iter=items, body=body, orelse=more):
                 self.loop(target, items, body, frame)
                 self.statements(more, frame)
@@ -176,7 +176,7 @@ class Reading:
             for inner in part if isinstance(part, list) else [part]:
                 if isinstance(inner, ast.withitem):
                     known = self.expression(inner.context_expr, frame)
-                    frame.known[dotted(inner.optional_vars)] = known
+                    frame.known[dotted_name(inner.optional_vars)] = known
                 elif isinstance(inner, ast.ExceptHandler):
                     self.statements(inner.body, frame)
                 elif isinstance(inner, ast.expr) and name != "targets":
@@ -186,9 +186,9 @@ class Reading:
 
     def loop(self, target: ast.expr, items: ast.expr, body: Sequence[ast.stmt], frame: Frame) -> None:
         """Reads the body of a loop once for each item; once with unknown names if the items are not known."""
-        found = items_of(items, frame.scope)
+        found = fold_to_items(items, frame.scope)
         try:
-            rounds = None if found is None else [bind(target, item) for item in found]
+            rounds = None if found is None else [bind_target(target, item) for item in found]
         except Unfoldable:
             rounds = None
         if rounds is None:
@@ -220,7 +220,7 @@ class Reading:
 
     def name(self, node: ast.Name | ast.Attribute, frame: Frame) -> Known:
         """Returns the parser that a name stands for, also one from another module."""
-        name = dotted(node)
+        name = dotted_name(node)
         if name in frame.known:
             return frame.known[name]
         if isinstance(node, ast.Attribute) and node.attr == "add_argument":
@@ -260,7 +260,7 @@ class Reading:
 
     def parents(self, call: ast.Call, frame: Frame) -> list[Parser]:
         """Returns the parsers in `parents=[…]`."""
-        node = keywords_of(call).get("parents")
+        node = named_arguments(call).get("parents")
         if node is None:
             return []
         items = node.elts if isinstance(node, ast.List | ast.Tuple) else []
@@ -281,21 +281,21 @@ class Reading:
 
     def command(self, call: ast.Call, owner: Known, frame: Frame) -> Known:
         """Adds a sub-parser to its parser and returns it."""
-        keywords = keywords_of(call)
-        name = text_of(call.args[0] if call.args else keywords.get("name"), frame.scope)
+        keywords = named_arguments(call)
+        name = fold_to_text(call.args[0] if call.args else keywords.get("name"), frame.scope)
         made = Parser(parents=self.parents(call, frame))
         if not name:
             self.found.unread("a sub-command has a name that is computed")
             return made
-        aliases = items_of(keywords.get("aliases"), frame.scope) or []
+        aliases = fold_to_items(keywords.get("aliases"), frame.scope) or []
         above = owner.parser if isinstance(owner, Commands) else self.found.loose
         above.commands[name] = made, tuple(alias for alias in aliases if isinstance(alias, str))
         return made
 
     def set_defaults(self, call: ast.Call, owner: Known, frame: Frame) -> Known:
         """Records the defaults that override those of the options."""
-        for name, node in keywords_of(call).items():
-            known, value = value_of(node, frame.scope)
+        for name, node in named_arguments(call).items():
+            known, value = fold_to_value(node, frame.scope)
             if known:
                 (owner if isinstance(owner, Parser) else self.found.loose).defaults[name] = value
         return None
@@ -303,15 +303,15 @@ class Reading:
     def option(self, call: ast.Call, owner: Known, frame: Frame) -> Known:
         """Records an option or an argument."""
         self.found.seen.add(id(call))
-        names = [text_of(argument, frame.scope) for argument in call.args]
-        keywords, is_all = all_keywords(call, frame.scope)
-        dest = text_of(keywords.get("dest"), frame.scope)
+        names = [fold_to_text(argument, frame.scope) for argument in call.args]
+        keywords, is_all = unpack_arguments(call, frame.scope)
+        dest = fold_to_text(keywords.get("dest"), frame.scope)
         if not all(names) or (not names and not dest):
             self.found.unread("an option has a name that is computed")
             self.found.untyped = self.found.untyped or "type" not in keywords
         if not is_all:
             self.found.unread("what an option takes is computed")
-        flag = option_flag([name for name in names if name] or [dest], keywords, frame.scope)
+        flag = make_option_flag([name for name in names if name] or [dest], keywords, frame.scope)
         if flag and not is_all and flag.option and not keywords.keys() & {"action", "type"}:  # a switch has no type
             flag = replace(flag, kind="any", action="guessed", as_typed="numbers")
         if flag:
@@ -322,15 +322,15 @@ class Reading:
     def function(self, call: ast.Call, frame: Frame) -> Known:
         """Reads the function that is called, of this module or an imported one. Returns the parser that it returns, if any."""
         given = [self.expression(argument, frame) for argument in call.args if last_name(argument) != "self"]
-        named = {name: self.expression(node, frame) for name, node in keywords_of(call).items()}
-        name = dotted(call.func)
+        named = {name: self.expression(node, frame) for name, node in named_arguments(call).items()}
+        name = dotted_name(call.func)
         known = frame.known.get(name)
         if isinstance(known, Adder):
             return self.option(call, known.owner, frame)
         # the class of `self` is not known here: a method is found by its name alone
         function = self.functions.get(name.rpartition(".")[2]) if name in self.functions or name.startswith("self.") else None
         if function:
-            return self.enter(function, given, named, self.module.scope, arguments=arguments_of(function, call, frame.scope))
+            return self.enter(function, given, named, self.module.scope, arguments=bind_arguments(function, call, frame.scope))
         if name.partition(".")[0] in self.module.imports:
             return self.imported(self.module.full_name(call.func), given, named)
         if has_parser(given, named) and self.is_strange(call.func):
@@ -387,13 +387,13 @@ class Reading:
             self.found.unread(f"{name} may add options")
         return None
 
-    def beside(self, name: str, hops: int = MOST_HOPS) -> tuple[Reading, str] | None:
+    def beside(self, name: str, hops: int = MAX_HOPS) -> tuple[ArgparseReading, str] | None:
         """Returns the reading of the repository's module that has the full name, and the name inside that module."""
-        place = module_of(self.module, name, self.found.modules)
+        place = find_module(self.module, name, self.found.modules)
         if place is None or len(self.readings) > MOST_MODULES:
             return None
         module, rest = place
-        other = self.readings.get(module.path) or Reading(module, makers_of(module), self.found, self.readings)
+        other = self.readings.get(module.path) or ArgparseReading(module, find_makers(module), self.found, self.readings)
         self.readings[module.path] = other
         first, dot, inner = rest.partition(".")
         # that module may itself import the name
@@ -407,12 +407,12 @@ class Reading:
             return
         self.found.entered.add(id(node))
         for base in node.bases:
-            name = dotted(base)
+            name = dotted_name(base)
             place = self.beside(self.module.full_name(base)) if name.partition(".")[0] in self.module.imports else (self, name)
             if place and place[1] in place[0].module.classes:
                 place[0].construct(place[0].module.classes[place[1]])
             # a class of the standard library adds no options
-            elif adds_its_own(node) and self.module.full_name(base).partition(".")[0] not in (
+            elif adds_own_options(node) and self.module.full_name(base).partition(".")[0] not in (
                 *sys.stdlib_module_names,
                 "object",
             ):
@@ -431,11 +431,11 @@ class Reading:
 
     def variable(self, name: str) -> Known:
         """Returns the parser that a name at the top of the module stands for. Reads the statements that make it."""
-        node = root_of(self.module.statements.get(name))
+        node = strip_attributes(self.module.statements.get(name))
         if isinstance(node, ast.Name):
-            node = root_of(self.module.statements.get(node.id))
+            node = strip_attributes(self.module.statements.get(node.id))
         made = isinstance(node, ast.Call) and (
-            self.parses(node) or dotted(node.func) in self.functions or last_name(node.func).endswith(PARSER_CLASSES)
+            self.parses(node) or dotted_name(node.func) in self.functions or last_name(node.func).endswith(PARSER_CLASSES)
         )
         if not made:
             return None
@@ -447,6 +447,10 @@ class Reading:
 
 
 METHODS = {
-    "add_argument": Reading.option, "add_argument_group": Reading.group, "add_mutually_exclusive_group": Reading.group,
-    "add_subparsers": Reading.commands, "add_parser": Reading.command, "set_defaults": Reading.set_defaults,
-}  # fmt: skip
+    "add_argument": ArgparseReading.option,
+    "add_argument_group": ArgparseReading.group,
+    "add_mutually_exclusive_group": ArgparseReading.group,
+    "add_subparsers": ArgparseReading.commands,
+    "add_parser": ArgparseReading.command,
+    "set_defaults": ArgparseReading.set_defaults,
+}

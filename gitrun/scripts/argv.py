@@ -13,7 +13,7 @@ from gitrun.model.flags import Flag, Value, format_value, same_value
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-LONGEST_COUNT = 1000
+MAX_COUNT = 1000
 PREFIXES = ("-", "+", "@")
 """Prefixes that argparse may take for an option, or for the name of a file of arguments (`fromfile_prefix_chars`)."""
 REST = ("...",)
@@ -40,27 +40,27 @@ def words_for(flag: Flag, value: Value | None) -> list[str]:
             raise UsageError(
                 f"flag {flag.name!r} cannot be null: its program takes it for text", "leave it out, or give a value"
             )
-        return assigned(flag, NONE[flag.action])
+        return assignment_words(flag, NONE[flag.action])
     if flag.words and isinstance(value, str) and value in NULLS.get(flag.action, ()):
-        raise not_given(flag, value, "its program takes this text for null")
+        raise inexpressible_error(flag, value, "its program takes this text for null")
     if flag.action in {"literal", "sacred"} and has_nan(value):
-        raise not_given(flag, value, "its program reads literals of Python, and nan is none")
-    if flag.action in ASSIGNED:
-        return assigned(flag, ASSIGNED[flag.action](value))
-    if flag.action in OTHERS:
-        return OTHERS[flag.action](flag, value)
+        raise inexpressible_error(flag, value, "its program reads literals of Python, and nan is none")
+    if flag.action in TEXTS_BY_ACTION:
+        return assignment_words(flag, TEXTS_BY_ACTION[flag.action](value))
+    if flag.action in WORDS_BY_ACTION:
+        return WORDS_BY_ACTION[flag.action](flag, value)
     return argparse_words(flag, value)
 
 
 def argparse_words(flag: Flag, value: Value) -> list[str]:
     """Returns the words for argparse. Raises UsageError if no words can give the flag this value."""
     if isinstance(value, bool) and flag.action in SWITCHES:
-        return switch(flag, value)
+        return switch_words(flag, value)
     if flag.action == "count" and isinstance(value, int):
-        return [flag.option] * added_count(flag, value)
+        return [flag.option] * count_repeats(flag, value)
     items = value if isinstance(value, list) and flag.many else [value]
     if flag.action in SEVERAL:
-        items = added_items(flag, items)
+        items = appended_items(flag, items)
     if flag.action == "append":
         return [word for item in items for word in option_words(flag, item if isinstance(item, list) else [item], PREFIXES)]
     return option_words(flag, items, PREFIXES) if items or flag.action not in SEVERAL else []
@@ -68,15 +68,15 @@ def argparse_words(flag: Flag, value: Value) -> list[str]:
 
 def option_words(flag: Flag, items: list[Value], prefixes: tuple[str, ...] = ("-",)) -> list[str]:
     """Returns the option and its values. A single value that begins with a prefix is joined to the option by `=`."""
-    texts = [text_of(item) for item in items]
+    texts = [plain_text(item) for item in items]
     if len(texts) == 1 and texts[0].startswith(prefixes):
         return [f"{flag.option}={texts[0]}"]
-    return [flag.option, *(without_exponent(item) for item in items)]
+    return [flag.option, *(write_out_exponent(item) for item in items)]
 
 
-def without_exponent(value: Value) -> str:
+def write_out_exponent(value: Value) -> str:
     """Returns the text of one of several values, with negative floats written out: -0.00001 for -1e-05."""
-    text = text_of(value)
+    text = plain_text(value)
     if not isinstance(value, float) or value >= 0 or "e" not in text:
         return text
     # argparse before Python 3.14 takes -1e-05 for an option, but not -0.00001
@@ -85,14 +85,14 @@ def without_exponent(value: Value) -> str:
     return format(Decimal(text), "f")
 
 
-def text_of(value: Value) -> str:
+def plain_text(value: Value) -> str:
     """Returns the text of a value as argparse and click read it."""
     if isinstance(value, str):
         return value
     return json.dumps(value) if isinstance(value, list) else repr(value)
 
 
-def switch(flag: Flag, value: bool) -> list[str]:  # noqa: FBT001  it is the value of a flag
+def switch_words(flag: Flag, value: bool) -> list[str]:  # noqa: FBT001  it is the value of a flag
     """Returns the words that turn an argparse switch on or off. Raises UsageError if it has no word for that."""
     if flag.action == "type_bool":
         # type=bool makes False of the empty text only
@@ -103,51 +103,51 @@ def switch(flag: Flag, value: bool) -> list[str]:  # noqa: FBT001  it is the val
         return [flag.option]
     if same_value(value, flag.default):
         return []
-    raise not_given(flag, value)
+    raise inexpressible_error(flag, value)
 
 
-def added_count(flag: Flag, value: int) -> int:
+def count_repeats(flag: Flag, value: int) -> int:
     """Returns the number of times that an option must be repeated to count from its default to the value. Raises UsageError."""
     start = flag.default if isinstance(flag.default, int) else 0
-    if not 0 <= value - start <= LONGEST_COUNT:
-        raise not_given(flag, value)
+    if not 0 <= value - start <= MAX_COUNT:
+        raise inexpressible_error(flag, value)
     return value - start
 
 
-def added_items(flag: Flag, items: list[Value]) -> list[Value]:
+def appended_items(flag: Flag, items: list[Value]) -> list[Value]:
     """Returns the items that are not in the default, since argparse appends to it. Raises UsageError if the start differs."""
     start = flag.default if isinstance(flag.default, list) else []
     if not same_value(items[: len(start)], start):
-        raise not_given(flag, items)
+        raise inexpressible_error(flag, items)
     return items[len(start) :]
 
 
-def not_given(flag: Flag, value: Value, hint: str = "") -> UsageError:
+def inexpressible_error(flag: Flag, value: Value, hint: str = "") -> UsageError:
     """Returns the error for a value that the flag's option cannot express."""
     exact = "null" if flag.default is None else format_value(flag.default)
     hint = hint or f"by default it is {exact}, and its option can only add to that"
     return UsageError(f"flag {flag.name!r} cannot be {format_value(value)}: {flag.option} is {flag.action}", hint)
 
 
-def on_or_off(flag: Flag, value: Value) -> list[str]:
+def on_off_words(flag: Flag, value: Value) -> list[str]:
     """Returns `--shout` or `--no-shout`. Raises UsageError if the program does not have that option."""
     if not isinstance(value, bool):
         return option_words(flag, [value])
     word = flag.option if value else "".join(flag.words[:1])
     if not word:
-        raise not_given(flag, value)
+        raise inexpressible_error(flag, value)
     return [word]
 
 
-def constant(flag: Flag, value: Value) -> list[str]:
+def const_words(flag: Flag, value: Value) -> list[str]:
     """Returns the option that stands for the value. Raises UsageError if there is none."""
     for choice, word in zip(flag.choices, flag.words, strict=False):
         if same_value(choice, value):
             return [word]
-    raise not_given(flag, value)
+    raise inexpressible_error(flag, value)
 
 
-def any_order(flag: Flag, value: Value) -> list[str]:
+def any_order_words(flag: Flag, value: Value) -> list[str]:
     """Returns the option and its values, for front ends whose options take any next word, even with a dash.
 
     A bool for an undeclared option is a switch: `--x` or `--no-x`.
@@ -155,131 +155,131 @@ def any_order(flag: Flag, value: Value) -> list[str]:
     if isinstance(value, bool) and flag.kind == "any":
         return [flag.option if value else f"--no-{flag.option.lstrip('-')}"]
     items = value if isinstance(value, list) and flag.many else [value]
-    texts = [text_of(item) for item in items]
+    texts = [plain_text(item) for item in items]
     if len(texts) == 1 and texts[0].startswith("-") and flag.option.startswith("--"):
         return [f"{flag.option}={texts[0]}"]
     return [flag.option, *texts]
 
 
-def repeated(flag: Flag, value: Value) -> list[str]:
+def repeated_words(flag: Flag, value: Value) -> list[str]:
     """Repeats the option for each value. Raises UsageError for an empty list if the default is not empty."""
     items = value if isinstance(value, list) else [value]
     if not items and flag.default:
-        raise not_given(flag, value)
+        raise inexpressible_error(flag, value)
     return [
         word
         for item in items
-        for word in any_order(Flag(flag.name, option=flag.option, kind="str", many=True), item)
+        for word in any_order_words(Flag(flag.name, option=flag.option, kind="str", many=True), item)
     ]  # fmt: skip
 
 
-def times(flag: Flag, value: Value) -> list[str]:
+def counted_words(flag: Flag, value: Value) -> list[str]:
     """Repeats the option as often as the value says. Raises UsageError for a number that cannot be reached."""
-    if not isinstance(value, int) or not (0 if not flag.default else 1) <= value <= LONGEST_COUNT:
-        raise not_given(flag, value)
+    if not isinstance(value, int) or not (0 if not flag.default else 1) <= value <= MAX_COUNT:
+        raise inexpressible_error(flag, value)
     return [flag.option] * value
 
 
-def tyro(flag: Flag, value: Value) -> list[str]:
+def tyro_words(flag: Flag, value: Value) -> list[str]:
     """Returns `--optim.lr=0.1`; several values, or an empty text, become words of their own."""
-    texts = [text_of(item) for item in (value if isinstance(value, list) else [value])]
+    texts = [plain_text(item) for item in (value if isinstance(value, list) else [value])]
     if len(texts) == 1 and texts[0]:
         return [f"{flag.option}={texts[0]}"]
     return [flag.option, *texts]
 
 
-def separated(flag: Flag, value: Value) -> list[str]:
+def csv_words(flag: Flag, value: Value) -> list[str]:
     """Returns `--x=a,b`, which absl reads as a line of CSV. Raises UsageError for an item with blanks around it."""
-    items = [text_of(item) for item in (value if isinstance(value, list) else [value])]
+    items = [plain_text(item) for item in (value if isinstance(value, list) else [value])]
     if any(item != item.strip() for item in items):
-        raise not_given(flag, value, "absl takes away the blanks around an item")
+        raise inexpressible_error(flag, value, "absl takes away the blanks around an item")
     quoted = ['"' + item.replace('"', '""') + '"' if re.search(r'[,"\s]', item) or not item else item for item in items]
     return [f"{flag.option}={','.join(quoted)}"]
 
 
-def spaced(flag: Flag, value: Value) -> list[str]:
+def blank_separated_words(flag: Flag, value: Value) -> list[str]:
     """Returns `--x=a b`. Raises UsageError for an item with a blank in it."""
-    items = [text_of(item) for item in (value if isinstance(value, list) else [value])]
+    items = [plain_text(item) for item in (value if isinstance(value, list) else [value])]
     if any(item.split() != [item] for item in items):
-        raise not_given(flag, value, "absl parts its items at blanks")
+        raise inexpressible_error(flag, value, "absl parts its items at blanks")
     return [f"{flag.option}={' '.join(items)}"]
 
 
-def equals(flag: Flag, value: Value) -> list[str]:
+def absl_words(flag: Flag, value: Value) -> list[str]:
     """Returns `--x=value` for absl, whose switches are `--x` and `--nox`. A list repeats the option."""
     if isinstance(value, bool):
         return [f"--{'' if value else 'no'}{flag.option.lstrip('-')}"]
     if isinstance(value, list):
         if not value and flag.default:
-            raise not_given(flag, value, "its option only takes values, and none stands for an empty list")
-        return [f"{flag.option}={text_of(item)}" for item in value]
-    return [f"{flag.option}={text_of(value)}"]
+            raise inexpressible_error(flag, value, "its option only takes values, and none stands for an empty list")
+        return [f"{flag.option}={plain_text(item)}" for item in value]
+    return [f"{flag.option}={plain_text(value)}"]
 
 
-def guessed(flag: Flag, value: Value) -> list[str]:
+def undeclared_option_words(flag: Flag, value: Value) -> list[str]:
     """Returns the words for an undeclared option: true becomes the bare option, false no word at all."""
     if isinstance(value, bool):
         return [flag.option] if value else []
     return option_words(flag, value if isinstance(value, list) else [value])
 
 
-def valued(flag: Flag, value: Value) -> list[str]:
+def valued_words(flag: Flag, value: Value) -> list[str]:
     """Returns the words of an option that is no switch: true and false are its values, like any other."""
     return option_words(flag, value if isinstance(value, list) else [value], PREFIXES)
 
 
-def one_word(flag: Flag, value: Value) -> list[str]:
+def one_word_words(flag: Flag, value: Value) -> list[str]:
     """Returns the words of an option that takes JSON as one word."""
-    text = text_of(value)
+    text = plain_text(value)
     if flag.option.startswith("--"):
         return [f"{flag.option}={text}"]
     return [flag.option + text] if text.startswith("-") else [flag.option, text]
 
 
-def titled(flag: Flag, value: Value) -> list[str]:
+def bool_value_words(flag: Flag, value: Value) -> list[str]:
     """Returns `--x True`, for click options of type bool."""
-    return [flag.option, text_of(value)]
+    return [flag.option, plain_text(value)]
 
 
-def python(value: Value) -> str:
+def python_literal(value: Value) -> str:
     """Returns a Python literal, since Fire evaluates its arguments. A plain word needs no quotes."""
     if isinstance(value, str) and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value) and value not in {"True", "False", "None"}:
         return value
     if isinstance(value, list):
-        return f"[{', '.join(python(item) if isinstance(item, float | list) else repr(item) for item in value)}]"
+        return f"[{', '.join(python_literal(item) if isinstance(item, float | list) else repr(item) for item in value)}]"
     # there is no literal for inf, but Python reads 1e999 as inf
     return repr(value).replace("inf", "1e999") if isinstance(value, float) else repr(value)
 
 
-def jsonlike(value: Value) -> str:
+def jsonargparse_text(value: Value) -> str:
     """Returns a value for jsonargparse, which reads YAML. Text is unquoted, but quoted inside a list."""
     if isinstance(value, list):
-        return f"[{', '.join(quoted(item) if isinstance(item, str) else jsonlike(item) for item in value)}]"
-    return value if isinstance(value, str) else number(value)
+        return f"[{', '.join(double_quoted(item) if isinstance(item, str) else jsonargparse_text(item) for item in value)}]"
+    return value if isinstance(value, str) else yaml_number(value)
 
 
-def yamllike(value: Value) -> str:
+def omegaconf_text(value: Value) -> str:
     """Returns a value for OmegaConf, which reads YAML. Text is quoted unless it is a plain word."""
     if isinstance(value, list):
-        return f"[{', '.join(map(yamllike, value))}]"
+        return f"[{', '.join(map(omegaconf_text, value))}]"
     if isinstance(value, str):
-        return value if is_word(value) else quoted(value)
-    return number(value)
+        return value if is_word(value) else double_quoted(value)
+    return yaml_number(value)
 
 
-def quoted(text: str) -> str:
+def double_quoted(text: str) -> str:
     """Returns text in double quotes, valid in YAML and JSON. Characters that YAML rejects are escaped."""
     text = text.replace("\\", "\\\\").replace('"', '\\"')
     # a character above U+FFFF does not fit into a \u escape
     return '"' + "".join(char if char.isprintable() or char > "\uffff" else f"\\u{ord(char):04x}" for char in text) + '"'
 
 
-def hydralike(value: Value) -> str:
+def hydra_text(value: Value) -> str:
     """Returns a value in the grammar of Hydra's overrides."""
     if isinstance(value, list):
-        return f"[{','.join(map(hydralike, value))}]"
+        return f"[{','.join(map(hydra_text, value))}]"
     if not isinstance(value, str):
-        return number(value).replace(".inf", "inf").replace(".nan", "nan")
+        return yaml_number(value).replace(".inf", "inf").replace(".nan", "nan")
     if is_word(value):
         return value
     # in Hydra's grammar a backslash escapes only before a quote
@@ -308,14 +308,14 @@ def is_word(text: str) -> bool:
     }
 
 
-def number(value: Value) -> str:
+def yaml_number(value: Value) -> str:
     """Returns a number or a bool in YAML's spelling."""
     if isinstance(value, float) and not math.isfinite(value):
         return {"inf": ".inf", "-inf": "-.inf"}.get(repr(value), ".nan")
     return json.dumps(value)
 
 
-def assigned(flag: Flag, text: str) -> list[str]:
+def assignment_words(flag: Flag, text: str) -> list[str]:
     """Returns `--x=text`, or `x=text` where options have no dashes."""
     return [f"{flag.option or flag.name}={text}"]
 
@@ -325,14 +325,28 @@ def has_nan(value: Value) -> bool:
     return any(map(has_nan, value)) if isinstance(value, list) else isinstance(value, float) and math.isnan(value)
 
 
-ASSIGNED: Mapping[str, Callable[[Value], str]] = {
-    "literal": python, "sacred": python, "json": jsonlike, "override": hydralike, "dotlist": yamllike,
-}  # fmt: skip
-OTHERS: Mapping[str, Callable[[Flag, Value], list[str]]] = {
-    "switch": on_or_off, "const": constant, "any_order": any_order, "repeat": repeated, "times": times, "tyro": tyro,
-    "separated": separated, "spaced": spaced, "equals": equals, "titled": titled, "guessed": guessed,
-    "valued": valued, "one_word": one_word,
-}  # fmt: skip
+TEXTS_BY_ACTION: Mapping[str, Callable[[Value], str]] = {
+    "literal": python_literal,
+    "sacred": python_literal,
+    "json": jsonargparse_text,
+    "override": hydra_text,
+    "dotlist": omegaconf_text,
+}
+WORDS_BY_ACTION: Mapping[str, Callable[[Flag, Value], list[str]]] = {
+    "switch": on_off_words,
+    "const": const_words,
+    "any_order": any_order_words,
+    "repeat": repeated_words,
+    "times": counted_words,
+    "tyro": tyro_words,
+    "separated": csv_words,
+    "spaced": blank_separated_words,
+    "equals": absl_words,
+    "titled": bool_value_words,
+    "guessed": undeclared_option_words,
+    "valued": valued_words,
+    "one_word": one_word_words,
+}
 
 
 def undeclared_words(frontend: str, name: str, value: Value, *, partial: bool) -> list[str]:
@@ -340,7 +354,7 @@ def undeclared_words(frontend: str, name: str, value: Value, *, partial: bool) -
     action = UNDECLARED.get(frontend, "guessed")
     if action == "add":
         # `++` adds a key that is missing from the config
-        return assigned(Flag(name, option=name if partial else f"++{name}"), hydralike(value))
+        return assignment_words(Flag(name, option=name if partial else f"++{name}"), hydra_text(value))
     if action in {"dotlist", "sacred"}:
         return words_for(Flag(name, action=action), value)
     return words_for(Flag(name, option=f"--{name}", action=action, many=True), value)
@@ -355,7 +369,7 @@ def positional_words(flags: Sequence[Flag], given: Mapping[str, Value]) -> list[
         if value is None:
             message = f"flag {flags[last - 1].name!r} stands after {flag.name!r} on the command line, which has no value"
             raise UsageError(message, f"give {flag.name}=value as well")
-        words += [text_of(item) for item in (value if isinstance(value, list) and flag.many else [value])]
+        words += [plain_text(item) for item in (value if isinstance(value, list) and flag.many else [value])]
     if flags[:last] and flags[last - 1].words == REST and not words[0].startswith("-"):
         return words  # argparse.REMAINDER would keep the --
     # without -- an argument such as -x would be read as an option

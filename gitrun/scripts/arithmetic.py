@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 # limits on the work, for any source
-LARGEST = 10**40
-LONGEST = 10_000
-DEEPEST = 60
+MAX_INT = 10**40
+MAX_LENGTH = 10_000
+MAX_DEPTH = 60
 OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
     ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.Pow: operator.pow, ast.LShift: operator.lshift,
@@ -21,10 +21,10 @@ OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt,
     ast.GtE: operator.ge,
 }  # fmt: skip
-FUNCTIONS: dict[str, Callable[..., Any]] = {
+BUILTINS: dict[str, Callable[..., Any]] = {
     "int": int, "float": float, "str": str, "bool": bool, "abs": abs, "min": min, "max": max, "round": round, "len": len,
 }  # fmt: skip
-BUILT = (ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.List, ast.Tuple, ast.JoinedStr, ast.Call, ast.Name)
+EVALUATED = (ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.List, ast.Tuple, ast.JoinedStr, ast.Call, ast.Name)
 
 
 class NotConstantError(ValueError):
@@ -38,33 +38,33 @@ class NotConstantError(ValueError):
         self.waits = tuple(waits)
 
 
-def value_of(node: ast.expr, depth: int = 0) -> object:
+def evaluate(node: ast.expr, depth: int = 0) -> object:
     """Returns the value of an expression; a tuple stays a tuple. Raises NotConstantError."""
     if isinstance(node, ast.Constant):
         if node.value is None or isinstance(node.value, bool | int | float | str):
             return node.value
         raise NotConstantError
-    if not isinstance(node, BUILT) or depth > DEEPEST:
+    if not isinstance(node, EVALUATED) or depth > MAX_DEPTH:
         raise NotConstantError
     if isinstance(node, ast.Name):
         raise NotConstantError([node])
     if isinstance(node, ast.IfExp):
-        return chosen(node, depth)
-    parts = parts_of(node)
+        return evaluate_conditional(node, depth)
+    parts = operands_of(node)
     try:
-        values = [value_of(part, depth + 1) for part in parts]
+        values = [evaluate(part, depth + 1) for part in parts]
     except NotConstantError as error:
         raise NotConstantError(parts) from error
     try:
-        found = worked_out(node, values)
+        found = apply_operator(node, values)
     except (ArithmeticError, ValueError, TypeError, MemoryError) as error:
         raise NotConstantError from error
-    if isinstance(found, complex) or (isinstance(found, int) and abs(found) > LARGEST):
+    if isinstance(found, complex) or (isinstance(found, int) and abs(found) > MAX_INT):
         raise NotConstantError
     return found
 
 
-def parts_of(node: ast.expr) -> list[ast.expr]:
+def operands_of(node: ast.expr) -> list[ast.expr]:
     """Returns the operands of an expression. Raises NotConstantError for an expression that is not evaluated."""
     match node:
         case ast.BinOp(left=left, right=right):
@@ -79,13 +79,13 @@ def parts_of(node: ast.expr) -> list[ast.expr]:
         case ast.List(elts=items) | ast.Tuple(elts=items) if not any(isinstance(item, ast.Starred) for item in items):
             return items
         case ast.JoinedStr(values=values):
-            return [text_part(value) for value in values]
-        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in FUNCTIONS:
+            return [formatted_expression(value) for value in values]
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in BUILTINS:
             return args
     raise NotConstantError
 
 
-def text_part(node: ast.expr) -> ast.expr:
+def formatted_expression(node: ast.expr) -> ast.expr:
     """Returns the expression in an f-string. Raises NotConstantError for a format, which can make the text very long."""
     match node:
         case ast.Constant():
@@ -95,7 +95,7 @@ def text_part(node: ast.expr) -> ast.expr:
     raise NotConstantError
 
 
-def worked_out(node: ast.expr, values: list[Any]) -> object:
+def apply_operator(node: ast.expr, values: list[Any]) -> object:
     """Applies the expression's operator to the values of its operands. Raises NotConstantError for an unknown operator."""
     match node:
         case ast.List():
@@ -109,18 +109,18 @@ def worked_out(node: ast.expr, values: list[Any]) -> object:
             is_and = isinstance(op, ast.And)
             return next((value for value in values[:-1] if bool(value) is not is_and), values[-1])
         case ast.Call(func=ast.Name(id=name)):
-            return called(name, values)
+            return call_builtin(name, values)
         case ast.Compare(ops=[op]) | ast.UnaryOp(op=op) | ast.BinOp(op=op) if type(op) in OPERATORS:
             require_small(op, values)
             return OPERATORS[type(op)](*values)
     raise NotConstantError
 
 
-def called(name: str, values: list[Any]) -> object:
-    """Calls a builtin from `FUNCTIONS`. Raises NotConstantError if a text is longer than `LONGEST`."""
-    if any(isinstance(value, str) and len(value) > LONGEST for value in values):
+def call_builtin(name: str, values: list[Any]) -> object:
+    """Calls a builtin from `BUILTINS`. Raises NotConstantError if a text is longer than `MAX_LENGTH`."""
+    if any(isinstance(value, str) and len(value) > MAX_LENGTH for value in values):
         raise NotConstantError
-    return FUNCTIONS[name](*values)
+    return BUILTINS[name](*values)
 
 
 def require_small(op: ast.AST, values: list[Any]) -> None:
@@ -133,17 +133,17 @@ def require_small(op: ast.AST, values: list[Any]) -> None:
         raise NotConstantError
     if any(isinstance(value, str | list | tuple) for value in values):
         total = sizes[0] * sizes[-1] if isinstance(op, ast.Mult) else sum(sizes)
-        if total > LONGEST:
+        if total > MAX_LENGTH:
             raise NotConstantError
 
 
-def chosen(node: ast.IfExp, depth: int) -> object:
+def evaluate_conditional(node: ast.IfExp, depth: int) -> object:
     """Returns the value of `a if x else b`. If `x` is unknown, raises NotConstantError that waits for both values."""
     try:
-        test = is_main_guard(node.test) or value_of(node.test, depth + 1)
+        test = is_main_guard(node.test) or evaluate(node.test, depth + 1)
     except NotConstantError as error:
         raise NotConstantError([node.body, node.orelse]) from error
-    return value_of(node.body if test else node.orelse, depth + 1)
+    return evaluate(node.body if test else node.orelse, depth + 1)
 
 
 def is_main_guard(node: ast.expr) -> bool:
@@ -154,6 +154,6 @@ def is_main_guard(node: ast.expr) -> bool:
     return False
 
 
-def listed(value: object) -> object:
+def tuples_to_lists(value: object) -> object:
     """Returns the value with lists in place of tuples, as flags hold them."""
-    return [listed(item) for item in value] if isinstance(value, list | tuple) else value
+    return [tuples_to_lists(item) for item in value] if isinstance(value, list | tuple) else value

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitrun.model.flags import Flag, is_flag_name
-from gitrun.scripts.constant_folding import Unfoldable, items_of, text_of, value_of
-from gitrun.scripts.module import FUNCTIONS, Module, all_keywords, dotted, keywords_of, last_name, unpacked
+from gitrun.scripts.constant_folding import Unfoldable, fold_to_items, fold_to_text, fold_to_value
+from gitrun.scripts.module import FUNCTIONS, Module, dotted_name, last_name, named_arguments, unpack_arguments, unpack_dict
 from gitrun.scripts.script import ARGS, Command, Script
-from gitrun.scripts.signatures import kind_of
+from gitrun.scripts.signatures import infer_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,25 +27,25 @@ COMMANDS = ("command", "group")
 DECORATORS = (b"option", b"argument", b"command", b"group", b"click")
 
 
-def read(module: Module) -> Script | None:
+def read_click_flags(module: Module) -> Script | None:
     """Returns the options of the module's commands; None if there are none."""
     if not module.names(b"click"):
         return None
     functions = [node for node in module.near(*DECORATORS) if isinstance(node, FUNCTIONS)]
-    functions = sorted((node for node in functions if command_call(module, node)), key=lambda node: node.lineno)
+    functions = sorted((node for node in functions if find_command_decorator(module, node)), key=lambda node: node.lineno)
     if not functions:
         return None
-    return Reading(module, functions).script()
+    return ClickReading(module, functions).script()
 
 
-class Reading:
+class ClickReading:
     """The commands of one module, and the group of each."""
 
     def __init__(self, module: Module, functions: Sequence[Function]) -> None:
         self.module = module
         self.partial = ""
         self.functions = {node.name: node for node in functions}
-        added = list(added_commands(module))
+        added = list(find_added_commands(module))
         self.above = {node.name: owner for node in functions if (owner := self.owner(node))}
         self.above |= {name: owner for owner, name, _ in added if name in self.functions}
         self.names = {name: text for _, name, text in added if text}
@@ -65,18 +65,18 @@ class Reading:
 
     def owner(self, node: Function) -> str:
         """Returns the name of the group in the decorator: `cli` for `@cli.command()`; "" without a group."""
-        call = command_call(self.module, node)
+        call = find_command_decorator(self.module, node)
         func = call.func if isinstance(call, ast.Call) else call
-        owner = dotted(func.value) if isinstance(func, ast.Attribute) else ""
+        owner = dotted_name(func.value) if isinstance(func, ast.Attribute) else ""
         return "" if self.module.full_name(func).startswith("click.") else owner
 
     def command(self, node: Function, above: tuple[str, ...]) -> Command:
         """Returns the command that a function defines. `above` are the functions of its groups."""
-        call = command_call(self.module, node)
+        call = find_command_decorator(self.module, node)
         given = call.args[0] if isinstance(call, ast.Call) and call.args else None
         if given is None and isinstance(call, ast.Call):
-            given = keywords_of(call).get("name")
-        name = self.names.get(node.name) or text_of(given, self.module.scope) or command_name(node.name)
+            given = named_arguments(call).get("name")
+        name = self.names.get(node.name) or fold_to_text(given, self.module.scope) or default_command_name(node.name)
         inner = [
             self.functions[name] for name, owner in self.above.items() if owner == node.name and name not in (*above, node.name)
         ]
@@ -91,18 +91,19 @@ class Reading:
             if isinstance(decorator, ast.Call) and kind in {"option", "argument"}:
                 flag = self.flag(decorator, positional=kind == "argument")
                 if flag:
-                    found[flag.name] = joined(found.get(flag.name), flag)
+                    found[flag.name] = join_flag_values(found.get(flag.name), flag)
             elif not self.is_plain(decorator):
-                self.partial = self.partial or f"@{dotted(decorator) or kind} may add options"
-        first = self.has_options_first(command_call(self.module, node))
+                self.partial = self.partial or f"@{dotted_name(decorator) or kind} may add options"
+        first = self.has_options_first(find_command_decorator(self.module, node))
         return [replace(flag, words=("--",)) if first and flag.action == "positional" else flag for flag in found.values()]
 
     def has_options_first(self, call: ast.expr | None) -> bool:
         """Tells whether the command takes words that look like options for arguments, once the arguments have begun."""
-        settings = keywords_of(call).get("context_settings") if isinstance(call, ast.Call) else None
+        settings = named_arguments(call).get("context_settings") if isinstance(call, ast.Call) else None
         try:
             said = {
-                name: value_of(value, self.module.scope)[1] for name, value in unpacked(settings, self.module.scope).items()
+                name: fold_to_value(value, self.module.scope)[1]
+                for name, value in unpack_dict(settings, self.module.scope).items()
             }
         except Unfoldable:
             return False
@@ -123,14 +124,14 @@ class Reading:
     def flag(self, call: ast.Call, *, positional: bool) -> Flag | None:
         """Returns the flag of `@click.option(...)` or `@click.argument(...)`; None if a flag cannot stand for it."""
         scope = self.module.scope
-        names = [text_of(argument, scope) for argument in call.args]
+        names = [fold_to_text(argument, scope) for argument in call.args]
         if not names or not all(names):
             self.partial = self.partial or "an option has a name that is computed"
             return None
-        keywords, is_all = all_keywords(call, scope)
+        keywords, is_all = unpack_arguments(call, scope)
         if not is_all:
             self.partial = self.partial or "what an option takes is computed"
-        flag = argument_flag(names[0], keywords, scope) if positional else option_flag(names, keywords, scope)
+        flag = make_argument_flag(names[0], keywords, scope) if positional else make_click_option_flag(names, keywords, scope)
         if flag and (flag.kind == "any" or (flag.kind == "list" and takes_text(keywords, flag.default, scope))):
             flag = replace(flag, as_typed="all")
         if flag and flag.option:
@@ -143,7 +144,7 @@ def is_alias(name: str, flag: Flag) -> bool:
     return name.startswith("-") and name != flag.option and "/" not in name.lstrip("/")
 
 
-def command_call(module: Module, node: Function) -> ast.expr | None:
+def find_command_decorator(module: Module, node: Function) -> ast.expr | None:
     """Returns the decorator that turns the function into a command; None if there is none."""
     for decorator in node.decorator_list:
         func = decorator.func if isinstance(decorator, ast.Call) else decorator
@@ -152,7 +153,7 @@ def command_call(module: Module, node: Function) -> ast.expr | None:
     return None
 
 
-def added_commands(module: Module) -> Iterable[tuple[str, str, str]]:
+def find_added_commands(module: Module) -> Iterable[tuple[str, str, str]]:
     """Yields group, function and name for each `cli.add_command(train, "name")`."""
     for node in module.near(b"add_command"):
         if (
@@ -161,11 +162,11 @@ def added_commands(module: Module) -> Iterable[tuple[str, str, str]]:
             and node.func.attr == "add_command"
             and node.args
         ):
-            named = node.args[1] if len(node.args) > 1 else keywords_of(node).get("name")
-            yield dotted(node.func.value), dotted(node.args[0]), text_of(named, module.scope)
+            named = node.args[1] if len(node.args) > 1 else named_arguments(node).get("name")
+            yield dotted_name(node.func.value), dotted_name(node.args[0]), fold_to_text(named, module.scope)
 
 
-def command_name(function: str) -> str:
+def default_command_name(function: str) -> str:
     """Returns the name that click gives the command of a function."""
     name = function.lower().replace("_", "-")
     # click 8.2 drops these endings
@@ -174,7 +175,7 @@ def command_name(function: str) -> str:
     return name
 
 
-def joined(first: Flag | None, second: Flag) -> Flag:
+def join_flag_values(first: Flag | None, second: Flag) -> Flag:
     """Joins two `flag_value` options that stand for values of one flag. Returns the first flag in all other cases."""
     if first is None or (first.action, second.action) != ("const", "const"):
         return second if first is None else first
@@ -182,22 +183,22 @@ def joined(first: Flag | None, second: Flag) -> Flag:
     return replace(first, choices=first.choices + second.choices, words=first.words + second.words, default=default)
 
 
-def argument_flag(name: str, keywords: Mapping[str, ast.expr], scope: Scope) -> Flag | None:
+def make_argument_flag(name: str, keywords: Mapping[str, ast.expr], scope: Scope) -> Flag | None:
     """Returns the flag of an argument; None if its name cannot be that of a flag."""
-    _, number = value_of(keywords.get("nargs"), scope)
+    _, number = fold_to_value(keywords.get("nargs"), scope)
     many = isinstance(number, int) and number != 1
-    _, default = value_of(keywords.get("default"), scope)
+    _, default = fold_to_value(keywords.get("default"), scope)
     name = name.replace("_", "-").lower() if not is_flag_name(name) else name
-    kind, choices, limits = type_of(keywords.get("type"), scope)
-    kind = "list" if many else kind or ("str" if default is None else kind_of(default))
+    kind, choices, limits = read_type(keywords.get("type"), scope)
+    kind = "list" if many else kind or ("str" if default is None else infer_kind(default))
     if not is_flag_name(name):
         return None
     optional = {"default", "envvar", "required"} & keywords.keys() or number == -1
-    required = value_of(keywords.get("required"), scope) == (True, True) if optional else True
+    required = fold_to_value(keywords.get("required"), scope) == (True, True) if optional else True
     return Flag(name, default, kind, choices, "", "", "positional", many, required, limits[0], limits[1])
 
 
-def option_flag(names: Sequence[str], keywords: Mapping[str, ast.expr], scope: Scope) -> Flag | None:
+def make_click_option_flag(names: Sequence[str], keywords: Mapping[str, ast.expr], scope: Scope) -> Flag | None:
     """Returns the flag of an option; None if it has no value that a flag can hold."""
     spelled = [name for name in names if name.startswith("-")]
     first = next((name for name in spelled if name.startswith("--")), spelled[0] if spelled else "")
@@ -207,29 +208,29 @@ def option_flag(names: Sequence[str], keywords: Mapping[str, ast.expr], scope: S
     name = option.lstrip("-")
     if not is_flag_name(name):
         return None
-    help_text = text_of(keywords.get("help"), scope)
-    known, default = value_of(keywords.get("default"), scope)
+    help_text = fold_to_text(keywords.get("help"), scope)
+    known, default = fold_to_value(keywords.get("default"), scope)
     # click can also ask for the value, or take it from the environment
-    is_asked = value_of(keywords.get("prompt"), scope)[1] not in {None, False} or "envvar" in keywords
-    required = value_of(keywords.get("required"), scope) == (True, True) and not is_asked
-    if "flag_value" in keywords and not pair and value_of(keywords.get("is_flag"), scope) != (True, False):
-        return value_flag(names, option, keywords, scope)
+    is_asked = fold_to_value(keywords.get("prompt"), scope)[1] not in {None, False} or "envvar" in keywords
+    required = fold_to_value(keywords.get("required"), scope) == (True, True) and not is_asked
+    if "flag_value" in keywords and not pair and fold_to_value(keywords.get("is_flag"), scope) != (True, False):
+        return make_value_flag(names, option, keywords, scope)
     # in click 8 a bool option is a switch only with `is_flag` or with an option for off
-    if off or value_of(keywords.get("is_flag"), scope) == (True, True):
+    if off or fold_to_value(keywords.get("is_flag"), scope) == (True, True):
         default = default if known and "default" in keywords else False
         return Flag(name, default, "bool", (), help_text, option, "switch", required=required, words=(off,) if off else ())
-    if value_of(keywords.get("count"), scope) == (True, True):
+    if fold_to_value(keywords.get("count"), scope) == (True, True):
         return Flag(name, default if known and isinstance(default, int) else 0, "int", (), help_text, option, "times")
-    kind, choices, limits = type_of(keywords.get("type"), scope)
-    _, number = value_of(keywords.get("nargs"), scope)
-    multiple = value_of(keywords.get("multiple"), scope) == (True, True)
+    kind, choices, limits = read_type(keywords.get("type"), scope)
+    _, number = fold_to_value(keywords.get("nargs"), scope)
+    multiple = fold_to_value(keywords.get("multiple"), scope) == (True, True)
     types = keywords.get("type")
     # type=(str, int) takes one word for each type
     size = number if isinstance(number, int) and number > 1 else len(types.elts) if isinstance(types, ast.Tuple) else 0
     kind = kind or (
         "str"
         if default is None or isinstance(default, list)
-        else {"number": number_kind(default)}.get(kind_of(default), kind_of(default))
+        else {"number": number_kind(default)}.get(infer_kind(default), infer_kind(default))
     )
     action = "repeat" if multiple else "titled" if kind == "bool" else "any_order"
     many = multiple or size > 0
@@ -244,19 +245,19 @@ def number_kind(default: Value | None) -> str:
     return "int" if isinstance(default, int) else "float"
 
 
-def value_flag(names: Sequence[str], option: str, keywords: Mapping[str, ast.expr], scope: Scope) -> Flag | None:
+def make_value_flag(names: Sequence[str], option: str, keywords: Mapping[str, ast.expr], scope: Scope) -> Flag | None:
     """Returns the flag of an option that stands for a value. Several options can share the name that has no dashes."""
     dest = next((name for name in names if not name.startswith("-")), option.lstrip("-"))
-    known, value = value_of(keywords["flag_value"], scope)
+    known, value = fold_to_value(keywords["flag_value"], scope)
     if not known or value is None or not is_flag_name(dest):
         return None
-    _, default = value_of(keywords.get("default"), scope)
+    _, default = fold_to_value(keywords.get("default"), scope)
     if isinstance(value, bool):
         default = default if isinstance(default, bool) else False
     # default=True makes this option's value the default
     elif isinstance(default, bool):
         default = value if default else None
-    help_text = text_of(keywords.get("help"), scope)
+    help_text = fold_to_text(keywords.get("help"), scope)
     if value is True:
         return Flag(dest, default, "bool", (), help_text, option, "switch")
     return Flag(dest, default, "any", (value,), help_text, option, "const", words=(option,))
@@ -265,31 +266,31 @@ def value_flag(names: Sequence[str], option: str, keywords: Mapping[str, ast.exp
 def takes_text(keywords: Mapping[str, ast.expr], default: Value | None, scope: Scope) -> bool:
     """Tells whether the items of a list are text: by the type, else by the default."""
     items = default if isinstance(default, list) else []
-    kind, _, _ = type_of(keywords.get("type"), scope)
+    kind, _, _ = read_type(keywords.get("type"), scope)
     return kind == "str" or (not kind and all(isinstance(item, str) for item in items))
 
 
-def type_of(node: ast.expr | None, scope: Scope) -> tuple[str, tuple[Value, ...], tuple[float | None, float | None]]:
+def read_type(node: ast.expr | None, scope: Scope) -> tuple[str, tuple[Value, ...], tuple[float | None, float | None]]:
     """Returns kind ("" without a type), choices and limits (least, most) of `type=`.
 
     There are no choices if case does not matter. There are no limits if values are clamped or an end is open.
     """
     if not isinstance(node, ast.Call):
         return TYPES.get(last_name(node), "any" if node is not None else ""), (), (None, None)
-    name, keywords = last_name(node.func), keywords_of(node)
+    name, keywords = last_name(node.func), named_arguments(node)
     if name == "Choice":
-        found = items_of(node.args[0] if node.args else keywords.get("choices"), scope) or []
+        found = fold_to_items(node.args[0] if node.args else keywords.get("choices"), scope) or []
         choices = tuple(choice for choice in found if isinstance(choice, str | int | float))
-        free = value_of(keywords.get("case_sensitive"), scope) == (True, False)
+        free = fold_to_value(keywords.get("case_sensitive"), scope) == (True, False)
         return "str" if all(isinstance(choice, str) for choice in choices) else "any", () if free else choices, (None, None)
     if name in {"IntRange", "FloatRange"}:
         bounds = [*node.args, None, None][:2]
         limits = [
             number if isinstance(number, int | float) else None
             for number in (
-                value_of(keywords.get(key, bound), scope)[1] for key, bound in zip(("min", "max"), bounds, strict=True)
+                fold_to_value(keywords.get(key, bound), scope)[1] for key, bound in zip(("min", "max"), bounds, strict=True)
             )
         ]
-        open_ends = any(value_of(keywords.get(key), scope) == (True, True) for key in ("clamp", "min_open", "max_open"))
+        open_ends = any(fold_to_value(keywords.get(key), scope) == (True, True) for key in ("clamp", "min_open", "max_open"))
         return TYPES[name], (), (None, None) if open_ends else (limits[0], limits[1])
     return TYPES.get(name, "any"), (), (None, None)

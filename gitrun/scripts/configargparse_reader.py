@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitrun.model.flags import Flag, parse_value
-from gitrun.scripts.constant_folding import items_of, text_of, value_of
-from gitrun.scripts.imports import above
-from gitrun.scripts.module import all_keywords, keywords_of, last_name
+from gitrun.scripts.constant_folding import fold_to_items, fold_to_text, fold_to_value
+from gitrun.scripts.imports import list_folders
+from gitrun.scripts.module import last_name, named_arguments, unpack_arguments
 from gitrun.scripts.script import CONFIG, LONGEST_FILE, Script
 
 if TYPE_CHECKING:
@@ -28,12 +28,12 @@ LINE = re.compile(
 )
 
 
-def uses(module: Module) -> bool:
+def uses_configargparse(module: Module) -> bool:
     """Tells whether the module makes its parser with ConfigArgParse."""
     return module.names(b"configargparse") and any(name.startswith("configargparse") for name in module.imports.values())
 
 
-def with_files(script: Script, module: Module) -> Script:
+def with_config_defaults(script: Script, module: Module) -> Script:
     """Returns the script with the values of its default configuration files as defaults.
 
     The default is None for options that the environment can give. It is None for all options if the source does not tell
@@ -41,17 +41,19 @@ def with_files(script: Script, module: Module) -> Script:
     """
     calls = [node for node in module.near(b"arse", b"add") if isinstance(node, ast.Call)]
     options = [call for call in calls if last_name(call.func) in ADDERS]
-    configs = {name for call in options if is_config(call, module) for name in names_of(call, module)}
-    from_environment = {name for call in options if "env_var" in keywords_of(call) for name in names_of(call, module)}
-    parsers = [keywords_of(call) for call in calls if last_name(call.func) in PARSERS]
-    listed = [item for made in parsers for item in items_of(made.get("default_config_files"), module.scope) or []]
+    configs = {name for call in options if is_config(call, module) for name in option_spellings(call, module)}
+    from_environment = {
+        name for call in options if "env_var" in named_arguments(call) for name in option_spellings(call, module)
+    }
+    parsers = [named_arguments(call) for call in calls if last_name(call.func) in PARSERS]
+    listed = [item for made in parsers for item in fold_to_items(made.get("default_config_files"), module.scope) or []]
     files = [*map(str, listed), *(str(flag.default) for flag in script.flags if flag.option in configs and flag.default)]
     unread = any("auto_env_var_prefix" in made or "config_file_parser_class" in made for made in parsers)
     values: dict[str, str] = {}
     for path in files:
-        data = None if path.startswith(("/", "~")) or re.search(r"[*?\[]", path) else find(module, path)
+        data = None if path.startswith(("/", "~")) or re.search(r"[*?\[]", path) else read_config_file(module, path)
         unread = unread or path.startswith(("/", "~")) or (data is None and bool(re.search(r"[*?\[]", path)))
-        values |= dict(pairs(data.decode(errors="replace"))) if data else {}
+        values |= dict(parse_config_lines(data.decode(errors="replace"))) if data else {}
 
     def seen(flag: Flag) -> Flag:
         """Returns the flag with its default from the files; None as default if it is not known."""
@@ -61,31 +63,32 @@ def with_files(script: Script, module: Module) -> Script:
         flag = replace(flag, required=False, action=CONFIG if flag.option in configs else flag.action)
         if unread or flag.option in from_environment:
             return flag if flag.action == CONFIG else replace(flag, default=None)
-        return flag if given is None else replace(flag, default=read_as(flag, given))
+        return flag if given is None else replace(flag, default=read_option_value(flag, given))
 
     return replace(script, flags=tuple(map(seen, script.flags)))
 
 
 def is_config(call: ast.Call, module: Module) -> bool:
     """Tells whether the option names a configuration file."""
-    keywords, _ = all_keywords(call, module.scope)
-    return any(value_of(keywords.get(name), module.scope) == (True, True) for name in IS_CONFIG)
+    keywords, _ = unpack_arguments(call, module.scope)
+    return any(fold_to_value(keywords.get(name), module.scope) == (True, True) for name in IS_CONFIG)
 
 
-def names_of(call: ast.Call, module: Module) -> list[str]:
+def option_spellings(call: ast.Call, module: Module) -> list[str]:
     """Returns the spellings of an option."""
-    return [text_of(argument, module.scope) for argument in call.args]
+    return [fold_to_text(argument, module.scope) for argument in call.args]
 
 
-def find(module: Module, path: str) -> bytes | None:
+def read_config_file(module: Module, path: str) -> bytes | None:
     """Returns a file from the top of the repository or beside the script; None if there is none."""
     tries = (
-        f"{folder}/{path.removeprefix('./')}".lstrip("/") for folder in reversed(list(above(module.path.rpartition("/")[0])))
+        f"{folder}/{path.removeprefix('./')}".lstrip("/")
+        for folder in reversed(list(list_folders(module.path.rpartition("/")[0])))
     )
     return next((data for place in tries if (data := module.files.read(place, LONGEST_FILE)) is not None), None)
 
 
-def pairs(text: str) -> Iterator[tuple[str, str]]:
+def parse_config_lines(text: str) -> Iterator[tuple[str, str]]:
     """Yields the (name, text) pairs of a configuration file."""
     for line in map(str.strip, text.splitlines()):
         found = LINE.match(line) if line and line[0] not in "#;[" and not line.startswith("---") else None
@@ -93,6 +96,6 @@ def pairs(text: str) -> Iterator[tuple[str, str]]:
             yield found["key"].lstrip("-"), (found["value"] or ("" if found["equal"] in ("=", ":") else "true"))
 
 
-def read_as(flag: Flag, text: str) -> Value | None:
+def read_option_value(flag: Flag, text: str) -> Value | None:
     """Returns the value that the option reads from the text in a file."""
     return text if flag.kind == "str" else parse_value(text)

@@ -6,22 +6,21 @@ import ast
 import operator
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gitrun.errors import UsageError
 from gitrun.model.flags import Value, copy_value
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable, Iterable, Mapping
 
-    from gitrun.scripts.module import Module
-
 # limits on the work: a source can be written so that its constants explode
-LONGEST_TEXT = 10_000
-MOST_ITEMS = 1_000
-MOST_STEPS = 50_000
-DEEPEST = 40
-LARGEST = 10**40
+MAX_TEXT = 10_000
+MAX_ITEMS = 1_000
+MAX_STEPS = 50_000
+MAX_DEPTH = 40
+MAX_NUMBER = 10**40
 
 NUMBERS: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
@@ -36,47 +35,52 @@ class Unfoldable(ValueError):
     """Raised for a value that is known only when the program runs."""
 
 
+class ModuleNames(Protocol):
+    """The names of a module that expressions refer to. `spent` counts the work that folding has done for it."""
+
+    @property
+    def spent(self) -> Counter[str]:
+        """Returns the counter of the work done so far."""
+
+    @property
+    def statements(self) -> Mapping[str, ast.expr]:
+        """Returns the last value that each name is assigned at the top level."""
+
+    @property
+    def classes(self) -> Mapping[str, ast.ClassDef]:
+        """Returns the classes at the top level, by name."""
+
+    def full_name(self, node: ast.AST | None) -> str:
+        """Returns the full name of what a node names, by the imports of the module."""
+
+    def constant(self, name: str, scope: Scope) -> object:
+        """Returns the value of a name of the module. Raises Unfoldable."""
+
+    def member(self, name: str, attr: str, scope: Scope) -> object:
+        """Returns the value of an attribute of a class of the module. Raises Unfoldable."""
+
+    def enumeration(self, name: str, scope: Scope) -> dict[str, object]:
+        """Returns the values of an enumeration's members, by name. Raises Unfoldable."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """The names that an expression sees: known values, expressions assigned in its function, and the names of its module."""
 
-    module: Module
+    module: ModuleNames
     values: Mapping[str, object] = field(default_factory=dict)
     nodes: Mapping[str, ast.expr] = field(default_factory=dict)
     depth: int = 0
 
     def deeper(self, name: str = "") -> Scope:
         """Returns the scope for an inner expression, without `name` if its own expression is folded. Raises Unfoldable."""
-        if self.depth > DEEPEST:
+        if self.depth > MAX_DEPTH:
             raise Unfoldable("too deep")
         nodes = {key: node for key, node in self.nodes.items() if key != name} if name else self.nodes
         return Scope(self.module, self.values, nodes, self.depth + 1)
 
 
-def literal(node: ast.expr | None) -> tuple[bool, Value | None]:
-    """Returns (True, value) for a literal that a flag can hold, else (False, None)."""
-    try:
-        value = evaluate(node)
-        return True, None if value is None else copy_value("", value)
-    except (ValueError, RecursionError, UsageError):
-        return False, None
-
-
-def evaluate(node: ast.expr | None) -> object:
-    """Returns the value of a literal. Raises ValueError if it is not a literal."""
-    match node:
-        case ast.Constant(value=value):
-            return value
-        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)):
-            return -number
-        case ast.UnaryOp(op=ast.UAdd(), operand=ast.Constant(value=int() | float() as number)):
-            return +number
-        case ast.List(elts=items) | ast.Tuple(elts=items):
-            return [evaluate(item) for item in items]
-    raise ValueError("not a literal")
-
-
-def value_of(node: ast.expr | None, scope: Scope) -> tuple[bool, Value | None]:
+def fold_to_value(node: ast.expr | None, scope: Scope) -> tuple[bool, Value | None]:
     """Returns (True, value) if the value is known and a flag can hold it, else (False, None)."""
     try:
         value = fold(node, scope)
@@ -85,23 +89,23 @@ def value_of(node: ast.expr | None, scope: Scope) -> tuple[bool, Value | None]:
         return False, None
 
 
-def text_of(node: ast.expr | None, scope: Scope) -> str:
+def fold_to_text(node: ast.expr | None, scope: Scope) -> str:
     """Returns the text that the expression stands for; "" if it is not known or not text."""
-    _, value = value_of(node, scope)
+    _, value = fold_to_value(node, scope)
     return value if isinstance(value, str) else ""
 
 
-def items_of(node: ast.expr | None, scope: Scope) -> list[object] | None:
+def fold_to_items(node: ast.expr | None, scope: Scope) -> list[object] | None:
     """Returns the items that a loop over the expression would visit; None if they are not known."""
     try:
-        return list(iterate(fold(node, scope)))
+        return list(require_items(fold(node, scope)))
     except (ValueError, RecursionError):
         return None
 
 
-def iterate(value: object) -> Iterable[object]:
+def require_items(value: object) -> Iterable[object]:
     """Returns the items of a folded list, dict or text. Raises Unfoldable."""
-    if isinstance(value, list | dict | str) and len(value) <= MOST_ITEMS:
+    if isinstance(value, list | dict | str) and len(value) <= MAX_ITEMS:
         return value
     raise Unfoldable("not a list")
 
@@ -109,7 +113,7 @@ def iterate(value: object) -> Iterable[object]:
 def fold(node: ast.expr | None, scope: Scope) -> object:
     """Returns the value: a bool, a number, text, None, or a list or a dict of these. Raises Unfoldable."""
     scope.module.spent["steps"] += 1
-    if scope.module.spent["steps"] > MOST_STEPS:
+    if scope.module.spent["steps"] > MAX_STEPS:
         raise Unfoldable("too much work")
     if isinstance(node, ast.Constant) and (node.value is None or isinstance(node.value, bool | int | float | str)):
         return node.value
@@ -128,20 +132,20 @@ def fold_list(node: ast.List | ast.Tuple | ast.Set, scope: Scope) -> object:
 def fold_dict(node: ast.Dict, scope: Scope) -> object:
     """Returns the value of a dict."""
     # the key of a `**` is None, which raises Unfoldable
-    return {plain(fold(key, scope)): fold(value, scope) for key, value in zip(node.keys, node.values, strict=True)}
+    return {require_plain(fold(key, scope)): fold(value, scope) for key, value in zip(node.keys, node.values, strict=True)}
 
 
-def fold_sum(node: ast.BinOp, scope: Scope) -> object:
+def fold_binary(node: ast.BinOp, scope: Scope) -> object:
     """Returns the value of a binary operation."""
-    return combine(node.op, fold(node.left, scope), fold(node.right, scope))
+    return fold_operation(node.op, fold(node.left, scope), fold(node.right, scope))
 
 
-def fold_pick(node: ast.Subscript, scope: Scope) -> object:
+def fold_subscript(node: ast.Subscript, scope: Scope) -> object:
     """Returns an item of a list or a dict."""
-    return pick(fold(node.value, scope), fold(node.slice, scope))
+    return pick_item(fold(node.value, scope), fold(node.slice, scope))
 
 
-def fold_member(node: ast.Attribute, scope: Scope) -> object:
+def fold_attribute(node: ast.Attribute, scope: Scope) -> object:
     """Returns the value of `Color.red`, `Color.red.value` or `Color.red.name`."""
     match node:
         case ast.Attribute(value=ast.Name(id=name), attr=attr):
@@ -158,7 +162,7 @@ def fold_items(items: list[ast.expr], scope: Scope) -> list[object]:
     found: list[object] = []
     for item in items:
         if isinstance(item, ast.Starred):
-            found += iterate(fold(item.value, scope))
+            found += require_items(fold(item.value, scope))
         else:
             found.append(fold(item, scope))
     return found
@@ -173,7 +177,7 @@ def fold_name(name: str, scope: Scope) -> object:
     return scope.module.constant(name, scope.deeper())
 
 
-def fold_sign(node: ast.UnaryOp, scope: Scope) -> object:
+def fold_unary(node: ast.UnaryOp, scope: Scope) -> object:
     """Returns the value of a unary operation: `-x`, `+x` or `not x`."""
     op, value = node.op, fold(node.operand, scope)
     if isinstance(op, ast.Not) and isinstance(value, bool):
@@ -183,14 +187,14 @@ def fold_sign(node: ast.UnaryOp, scope: Scope) -> object:
     raise Unfoldable("not a number")
 
 
-def combine(op: ast.operator, left: object, right: object) -> object:
+def fold_operation(op: ast.operator, left: object, right: object) -> object:
     """Returns a sum of texts or lists, a text filled by `%`, or an operation on two numbers."""
     if isinstance(op, ast.Add) and isinstance(left, str) and isinstance(right, str):
-        return short(left + right)
+        return require_short(left + right)
     if isinstance(op, ast.Add) and isinstance(left, list) and isinstance(right, list):
-        return list(iterate(left + right))
+        return list(require_items(left + right))
     if isinstance(op, ast.Mod) and isinstance(left, str):
-        return fill(left, "%s", right if isinstance(right, list) else [right])
+        return fill_placeholders(left, "%s", right if isinstance(right, list) else [right])
     if not isinstance(left, int | float) or not isinstance(right, int | float) or type(op) not in NUMBERS:
         raise Unfoldable("not a sum")
     # a large power takes long to compute, before its size can be checked
@@ -201,12 +205,12 @@ def combine(op: ast.operator, left: object, right: object) -> object:
     except ArithmeticError as error:
         raise Unfoldable("no number") from error
     # (-1) ** 0.5 is complex, and no flag holds that
-    if isinstance(found, complex) or abs(found) > LARGEST:
+    if isinstance(found, complex) or abs(found) > MAX_NUMBER:
         raise Unfoldable("too large")
     return found
 
 
-def fill(text: str, mark: str, items: list[object]) -> str:
+def fill_placeholders(text: str, mark: str, items: list[object]) -> str:
     """Returns the text with each mark replaced by the next item. Raises Unfoldable for any other placeholder."""
     parts = text.split(mark)
     if len(parts) != len(items) + 1 or not all(isinstance(item, str | int) for item in items):
@@ -214,7 +218,7 @@ def fill(text: str, mark: str, items: list[object]) -> str:
     # another placeholder, or an escaped %% or {{, has its own rules
     if any(re.search(r"[%{}]", part) for part in parts):
         raise Unfoldable("another way to fill a text")
-    return short("".join(part + str(item) for part, item in zip(parts, [*items, ""], strict=True)))
+    return require_short("".join(part + str(item) for part, item in zip(parts, [*items, ""], strict=True)))
 
 
 def fold_text(node: ast.JoinedStr, scope: Scope) -> str:
@@ -231,7 +235,7 @@ def fold_text(node: ast.JoinedStr, scope: Scope) -> str:
                 texts.append(str(value))
             case _:
                 raise Unfoldable("a format")
-    return short("".join(texts))
+    return require_short("".join(texts))
 
 
 def fold_loop(node: ast.ListComp, scope: Scope) -> list[object]:
@@ -239,17 +243,19 @@ def fold_loop(node: ast.ListComp, scope: Scope) -> list[object]:
     if len(node.generators) != 1 or node.generators[0].ifs or node.generators[0].is_async:
         raise Unfoldable("more than one loop")
     loop = node.generators[0]
-    rounds = [{**scope.values, **bind(loop.target, item)} for item in iterate(fold(loop.iter, scope))]
+    rounds = [{**scope.values, **bind_target(loop.target, item)} for item in require_items(fold(loop.iter, scope))]
     return [fold(node.elt, Scope(scope.module, values, scope.nodes, scope.depth)) for values in rounds]
 
 
-def bind(target: ast.expr, value: object) -> dict[str, object]:
+def bind_target(target: ast.expr, value: object) -> dict[str, object]:
     """Returns the names that one round of a loop binds, with their values. Raises Unfoldable."""
     match target:
         case ast.Name(id=name):
             return {name: value}
         case ast.Tuple(elts=items) | ast.List(elts=items) if isinstance(value, list) and len(items) == len(value):
-            return {name: inner for one, part in zip(items, value, strict=True) for name, inner in bind(one, part).items()}
+            return {
+                name: inner for one, part in zip(items, value, strict=True) for name, inner in bind_target(one, part).items()
+            }
     raise Unfoldable("not a loop over names")
 
 
@@ -260,10 +266,10 @@ def fold_call(call: ast.Call, scope: Scope) -> object:
         case ast.Name(id="range") if not call.keywords:
             return fold_range([fold(argument, scope) for argument in arguments])
         case ast.Name(id="list" | "tuple" | "sorted" | "set" | "frozenset") if len(arguments) == 1:
-            return members(arguments[0], scope)
+            return list_members(arguments[0], scope)
         # a flag holds a path as text
         case ast.Name(id="Path" | "str" | "PurePath") | ast.Attribute(attr="Path") if len(arguments) == 1:
-            return str(plain(fold(arguments[0], scope)))
+            return str(require_plain(fold(arguments[0], scope)))
         case ast.Name(id="int" | "float" as kind) if len(arguments) == 1:
             return fold_number(kind, fold(arguments[0], scope))
         case ast.Name(id="dict") if not arguments:
@@ -274,13 +280,13 @@ def fold_call(call: ast.Call, scope: Scope) -> object:
 
 
 def fold_range(bounds: list[object]) -> list[object]:
-    """Returns the numbers of a range of at most `MOST_ITEMS`."""
-    numbers = [bound for bound in bounds if isinstance(bound, int) and abs(bound) < LARGEST]
+    """Returns the numbers of a range of at most `MAX_ITEMS`."""
+    numbers = [bound for bound in bounds if isinstance(bound, int) and abs(bound) < MAX_NUMBER]
     if len(numbers) != len(bounds) or not 1 <= len(bounds) <= 3 or (len(numbers) == 3 and numbers[2] == 0):
         raise Unfoldable("not a range")
     found = range(*numbers)
     # len() of a range beyond sys.maxsize raises OverflowError; a slice does not
-    if found[MOST_ITEMS:]:
+    if found[MAX_ITEMS:]:
         raise Unfoldable("too long")
     return list(found)
 
@@ -296,11 +302,11 @@ def fold_number(kind: str, value: object) -> object:
         raise Unfoldable("not a number") from error
 
 
-def members(node: ast.expr, scope: Scope) -> object:
+def list_members(node: ast.expr, scope: Scope) -> object:
     """Returns the values of an enumeration for `list(Color)`; else the items of a list."""
     if isinstance(node, ast.Name) and node.id in scope.module.classes:
         return list(scope.module.enumeration(node.id, scope).values())
-    return list(iterate(fold(node, scope)))
+    return list(require_items(fold(node, scope)))
 
 
 def fold_method(value: object, name: str, arguments: list[object]) -> object:
@@ -310,23 +316,23 @@ def fold_method(value: object, name: str, arguments: list[object]) -> object:
     if isinstance(value, str) and name in TEXTS and not arguments:
         return TEXTS[name](value)
     if isinstance(value, str) and name == "format":
-        return fill(value, "{}", arguments)
-    if isinstance(value, str) and name == "split" and len(value) <= LONGEST_TEXT and not arguments:
-        return list(iterate(value.split()))
+        return fill_placeholders(value, "{}", arguments)
+    if isinstance(value, str) and name == "split" and len(value) <= MAX_TEXT and not arguments:
+        return list(require_items(value.split()))
     match arguments:
         # a much longer replacement could make the text explode
         case [str(old), str(new)] if isinstance(value, str) and name == "replace" and old and len(new) <= len(old) + 1:
-            return short(value.replace(old, new))
+            return require_short(value.replace(old, new))
         case [list(items)] if isinstance(value, str) and name == "join" and len(value) < 10:
-            return short(value.join(item for item in items if isinstance(item, str)))
+            return require_short(value.join(item for item in items if isinstance(item, str)))
     raise Unfoldable("a call")
 
 
-def pick(outer: object, index: object) -> object:
+def pick_item(outer: object, index: object) -> object:
     """Returns the item of a list, a dict or a text at an index."""
     try:
         if isinstance(outer, dict):
-            return outer[plain(index)]
+            return outer[require_plain(index)]
         if isinstance(outer, list | str) and isinstance(index, int):
             return outer[index]
     except (KeyError, IndexError) as error:
@@ -334,22 +340,22 @@ def pick(outer: object, index: object) -> object:
     raise Unfoldable("not a list")
 
 
-def plain(value: object) -> bool | float | str | None:
+def require_plain(value: object) -> bool | float | str | None:
     """Returns the value if it can be a key of a dict. Raises Unfoldable."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise Unfoldable("not a plain value")
 
 
-def short(text: str) -> str:
-    """Returns the text unless it is longer than `LONGEST_TEXT`. Raises Unfoldable."""
-    if len(text) > LONGEST_TEXT:
+def require_short(text: str) -> str:
+    """Returns the text unless it is longer than `MAX_TEXT`. Raises Unfoldable."""
+    if len(text) > MAX_TEXT:
         raise Unfoldable("too long")
     return text
 
 
 FOLDS: dict[type, Callable[[Any, Scope], object]] = {
-    ast.List: fold_list, ast.Tuple: fold_list, ast.Set: fold_list, ast.Dict: fold_dict, ast.UnaryOp: fold_sign,
-    ast.BinOp: fold_sum, ast.JoinedStr: fold_text, ast.Attribute: fold_member, ast.Subscript: fold_pick,
+    ast.List: fold_list, ast.Tuple: fold_list, ast.Set: fold_list, ast.Dict: fold_dict, ast.UnaryOp: fold_unary,
+    ast.BinOp: fold_binary, ast.JoinedStr: fold_text, ast.Attribute: fold_attribute, ast.Subscript: fold_subscript,
     ast.ListComp: fold_loop, ast.Call: fold_call,
 }  # fmt: skip

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import UsageError
 from gitrun.model.flags import Flag, copy_value
-from gitrun.scripts.arithmetic import FUNCTIONS, NotConstantError, is_main_guard, listed, value_of
+from gitrun.scripts.arithmetic import BUILTINS, NotConstantError, evaluate, is_main_guard, tuples_to_lists
 from gitrun.scripts.module import last_name
-from gitrun.scripts.rebinding import assigned_elsewhere, stored_in
-from gitrun.scripts.signatures import kind_of
+from gitrun.scripts.rebinding import list_bound_names, list_changed_names
+from gitrun.scripts.signatures import infer_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
 ANNOTATIONS = {"int": "int", "float": "float", "str": "str", "bool": "bool"} | dict.fromkeys(
     ("list", "List", "tuple", "Tuple"), "list"
 )
-LONGEST_HELP = 60
+MAX_HELP = 60
 UNKNOWN = object()
 """The value of a name that only the running program knows."""
 
 
 @dataclass(slots=True)
-class Path:
+class Branch:
     """The state at one point of the module: the known values of names, and the names that this branch has assigned."""
 
     values: dict[str, object] = field(default_factory=dict)
     assigned: set[str] = field(default_factory=set)
 
-    def branch(self) -> Path:
+    def branch(self) -> Branch:
         """Returns the state at the start of a branch, which may assign every name once more."""
-        return Path(dict(self.values))
+        return Branch(dict(self.values))
 
-    def join(self, branches: Sequence[Path]) -> None:
+    def join(self, branches: Sequence[Branch]) -> None:
         """Merges the states at the ends of alternative branches. A value stays known only if all branches agree on it."""
         for name in {name for branch in branches for name in branch.values}:
             ends = [branch.values.get(name, UNKNOWN) for branch in branches]
@@ -50,7 +50,7 @@ class Path:
         self.assigned |= {name for branch in branches for name in branch.assigned}
 
 
-class Reading:
+class ConstantReading:
     """The assignments at the top level of a module: the expressions of each name, and the names that are variables."""
 
     def __init__(self) -> None:
@@ -58,19 +58,19 @@ class Reading:
         self.hints: dict[str, str] = {}
         self.variables: set[str] = set()
 
-    def statements(self, body: Sequence[ast.stmt], path: Path) -> None:
+    def statements(self, body: Sequence[ast.stmt], path: Branch) -> None:
         """Reads statements in order."""
         for node in body:
             self.statement(node, path)
 
-    def statement(self, node: ast.stmt, path: Path) -> None:
+    def statement(self, node: ast.stmt, path: Branch) -> None:
         """Reads a statement. Any binding other than by `=` makes a name a variable."""
         match node:
             case ast.Assign(targets=targets, value=value):
                 for target in targets:
                     self.target(target, value, path)
             case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value, annotation=hint):
-                self.hints[name] = annotation_of(hint)
+                self.hints[name] = annotation_name(hint)
                 self.assign(name, value, path)
             case ast.AnnAssign(value=None):
                 pass
@@ -82,36 +82,36 @@ class Reading:
                 self.variables |= path.assigned  # a star import may rebind any of them
             case ast.With(items=items, body=body):
                 for item in items:
-                    self.variables |= stored_in([item])
+                    self.variables |= list_bound_names([item])
                 self.statements(body, path)
             case _:
-                self.variables |= stored_in([node])
+                self.variables |= list_bound_names([node])
 
-    def target(self, target: ast.expr, value: ast.expr, path: Path) -> None:
+    def target(self, target: ast.expr, value: ast.expr, path: Branch) -> None:
         """Reads the assignment of a value to a name or to a tuple of names."""
-        pairs = matched(target, value)
+        pairs = pair_targets(target, value)
         if isinstance(target, ast.Name):
             self.assign(target.id, value, path)
         elif pairs is None:
-            self.variables |= stored_in([target])
+            self.variables |= list_bound_names([target])
         for inner, part in pairs or ():
             self.target(inner, part, path)
 
-    def assign(self, name: str, value: ast.expr, path: Path) -> None:
+    def assign(self, name: str, value: ast.expr, path: Branch) -> None:
         """Reads the assignment of a value to a name."""
         if name in path.assigned:
             self.variables.add(name)
         path.assigned.add(name)
         self.nodes.setdefault(name, []).append(value)
         try:
-            path.values[name] = value_of(value)
+            path.values[name] = evaluate(value)
         except NotConstantError:
             path.values[name] = UNKNOWN
 
-    def choice(self, test: ast.expr, body: Sequence[ast.stmt], orelse: Sequence[ast.stmt], path: Path) -> None:
+    def choice(self, test: ast.expr, body: Sequence[ast.stmt], orelse: Sequence[ast.stmt], path: Branch) -> None:
         """Reads an `if`: only the branch that is taken counts if the test is known, else both."""
         try:
-            taken = bool(is_main_guard(test) or value_of(test))
+            taken = bool(is_main_guard(test) or evaluate(test))
         except NotConstantError:
             branches = path.branch(), path.branch()
             self.statements(body, branches[0])
@@ -122,7 +122,7 @@ class Reading:
         # the branch that is not taken counts too: launcher.py replaces the values in both
         self.statements(orelse if taken else body, path.branch())
 
-    def attempt(self, node: ast.Try, path: Path) -> None:
+    def attempt(self, node: ast.Try, path: Branch) -> None:
         """Reads a `try`. A handler may assign a name in place of the body."""
         body = path.branch()
         self.statements([*node.body, *node.orelse], body)
@@ -134,24 +134,24 @@ class Reading:
             branch.values = body.values | {name: branch.values[name] for name in branch.assigned}
             # the body may have failed before or after it assigned these
             again = body.assigned & path.values.keys() - branch.assigned
-            handlers.append(Path({**branch.values, **dict.fromkeys(again, UNKNOWN)}, branch.assigned))
+            handlers.append(Branch({**branch.values, **dict.fromkeys(again, UNKNOWN)}, branch.assigned))
         path.join([body, *handlers])
         self.statements(node.finalbody, path)
 
 
-def constants_of(module: Module, later: Sequence[ast.stmt] = ()) -> Iterable[Flag]:
+def read_constants(module: Module, later: Sequence[ast.stmt] = ()) -> Iterable[Flag]:
     """Yields the constants of the module as flags, in the order of its source. `later` follows in the same namespace."""
-    return constants_in(module.tree.body, later)
+    return read_constants_in(module.tree.body, later)
 
 
-def constants_in(body: Sequence[ast.stmt], later: Sequence[ast.stmt] = ()) -> Iterable[Flag]:
+def read_constants_in(body: Sequence[ast.stmt], later: Sequence[ast.stmt] = ()) -> Iterable[Flag]:
     """Yields a flag for each name that these statements assign once.
 
     The default is None if only the running program knows it: if it uses other constants, or if an unknown test chooses it.
     """
-    reading, path = Reading(), Path()
+    reading, path = ConstantReading(), Branch()
     reading.statements(body, path)
-    variables = reading.variables | stored_in(later) | assigned_elsewhere([*body, *later])
+    variables = reading.variables | list_bound_names(later) | list_changed_names([*body, *later])
     # a name with a leading underscore is private to the module
     nodes = {name: found for name, found in reading.nodes.items() if name not in variables and not name.startswith("_")}
     # a constant may use other constants: repeat until no name drops out
@@ -159,9 +159,11 @@ def constants_in(body: Sequence[ast.stmt], later: Sequence[ast.stmt] = ()) -> It
         for name in gone:
             del nodes[name]
     for name, found in nodes.items():
-        default = held(path.values.get(name, UNKNOWN))
-        is_computed = default is None and not is_none(found)
-        yield Flag(name, default, kind_by(reading.hints.get(name, ""), found), help=computed(found[-1]) if is_computed else "")
+        default = as_flag_value(path.values.get(name, UNKNOWN))
+        is_computed = default is None and not assigns_only_none(found)
+        yield Flag(
+            name, default, flag_kind(reading.hints.get(name, ""), found), help=computed_help(found[-1]) if is_computed else ""
+        )
 
 
 def is_constant(node: ast.expr, names: Iterable[str]) -> bool:
@@ -169,55 +171,55 @@ def is_constant(node: ast.expr, names: Iterable[str]) -> bool:
     if isinstance(node, ast.Name):
         return is_one_of(node, names)
     try:
-        value = value_of(node)
+        value = evaluate(node)
     except NotConstantError as error:
         return bool(error.waits) and all(is_constant(part, names) for part in error.waits)
-    return value is None or held(value) is not None
+    return value is None or as_flag_value(value) is not None
 
 
 def is_one_of(node: ast.expr, names: Iterable[str]) -> bool:
     """Tells whether the expression is one of the names."""
-    return isinstance(node, ast.Name) and node.id in names and node.id not in FUNCTIONS
+    return isinstance(node, ast.Name) and node.id in names and node.id not in BUILTINS
 
 
-def held(value: object) -> Value | None:
+def as_flag_value(value: object) -> Value | None:
     """Returns the value as a flag holds it; None if no flag can."""
     if value is UNKNOWN or value is None:
         return None
     try:
-        return copy_value("", listed(value))
+        return copy_value("", tuples_to_lists(value))
     except (UsageError, RecursionError):
         return None
 
 
-def is_none(nodes: Sequence[ast.expr]) -> bool:
+def assigns_only_none(nodes: Sequence[ast.expr]) -> bool:
     """Tells whether None is the only value that is assigned."""
     return all(isinstance(node, ast.Constant) and node.value is None for node in nodes)
 
 
-def kind_by(annotation: str, nodes: Sequence[ast.expr]) -> str:
+def flag_kind(annotation: str, nodes: Sequence[ast.expr]) -> str:
     """Returns the kind of flag: that of the annotation, else the kind that all its possible values share."""
     if annotation in ANNOTATIONS:
         return ANNOTATIONS[annotation]
-    kinds = {kind for node in nodes for kind in kinds_of(node)}
+    kinds = {kind for node in nodes for kind in possible_kinds(node)}
     return kinds.pop() if len(kinds) == 1 else "any"
 
 
-def kinds_of(node: ast.expr) -> set[str]:
+def possible_kinds(node: ast.expr) -> set[str]:
     """Returns the kinds of the values that the expression may have."""
     try:
-        return {kind_of(held(value_of(node)))}
+        return {infer_kind(as_flag_value(evaluate(node)))}
     except NotConstantError:
-        return kinds_of(node.body) | kinds_of(node.orelse) if isinstance(node, ast.IfExp) else {"any"}
+        return possible_kinds(node.body) | possible_kinds(node.orelse) if isinstance(node, ast.IfExp) else {"any"}
 
 
-def computed(node: ast.expr) -> str:
+def computed_help(node: ast.expr) -> str:
     """Returns the help text for a default that the program computes; empty if the expression is too long to show."""
     text = ast.unparse(node)
-    return f"default: {text}" if len(text) <= LONGEST_HELP else ""
+    return f"default: {text}" if len(text) <= MAX_HELP else ""
 
 
-def matched(target: ast.expr, value: ast.expr) -> list[tuple[ast.expr, ast.expr]] | None:
+def pair_targets(target: ast.expr, value: ast.expr) -> list[tuple[ast.expr, ast.expr]] | None:
     """Returns the (target, value) pairs of `a, b = 1, 2`; None if the two sides cannot be paired."""
     sides = (target, value)
     if not all(isinstance(side, ast.Tuple | ast.List) for side in sides):
@@ -228,11 +230,11 @@ def matched(target: ast.expr, value: ast.expr) -> list[tuple[ast.expr, ast.expr]
     return list(zip(left, right, strict=True))
 
 
-def annotation_of(hint: ast.expr) -> str:
+def annotation_name(hint: ast.expr) -> str:
     """Returns the outer name of an annotation: `list` for `list`, `list[int]`, `typing.List` and `"list[int]"`."""
     match hint:
         case ast.Constant(value=str(text)):
             return text.partition("[")[0].strip()
         case ast.Subscript(value=outer):
-            return annotation_of(outer)
+            return annotation_name(outer)
     return last_name(hint)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from gitrun.model.flags import Flag, is_flag_name
 from gitrun.scripts import argparse_reader
-from gitrun.scripts.constant_folding import text_of
-from gitrun.scripts.module import Module, dotted, keywords_of, last_name
+from gitrun.scripts.constant_folding import fold_to_text
+from gitrun.scripts.module import Module, dotted_name, last_name, named_arguments
 from gitrun.scripts.script import ARGS, Script
-from gitrun.scripts.signatures import choice_name, fields_of, over, parameters_of
+from gitrun.scripts.signatures import choice_name, override_defaults, read_fields, read_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from gitrun.model.flags import Value
     from gitrun.scripts.signatures import Parameter
 
-DEEPEST = 6
+MAX_DEPTH = 6
 NAMING = ("conflict_resolution", "argument_generation_mode", "nested_mode", "add_option_string_dash_variants", "prefix")
 """The arguments by which simple_parsing is told to name its options in another way."""
 FIXED = ("tyro.conf.Fixed", "tyro.conf.Suppress", "tyro.conf.SuppressFixed")
 VALUED = ("tyro.conf.FlagConversionOff",)
-READ = ("tyro.conf.arg", *FIXED, *VALUED)
+UNDERSTOOD = ("tyro.conf.arg", *FIXED, *VALUED)
 """The markers of tyro.conf that are understood on a field."""
 ARG = ("prefix_name", "constructor", "constructor_factory")
 """The arguments of `tyro.conf.arg` that change more than a name."""
@@ -33,7 +33,7 @@ PARSE = ("simple_parsing.parse", "simple_parsing.parse_known_args")
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class OptionStyle:
     """The way a library spells an option: action and front end, and whether names have dashes and dots."""
 
     frontend: str
@@ -52,12 +52,12 @@ class Part:
     place: str = ""
 
 
-TYRO = Manner("tyro", "tyro", dashes=True, dotted=True, switches="switch")
-SIMPLE = Manner("dataclasses", "any_order", dashes=False, dotted=True, switches="titled")
-HUGGING = Manner("dataclasses", "any_order", dashes=False, dotted=False, switches="titled")
+TYRO = OptionStyle("tyro", "tyro", dashes=True, dotted=True, switches="switch")
+SIMPLE = OptionStyle("dataclasses", "any_order", dashes=False, dotted=True, switches="titled")
+HUGGING = OptionStyle("dataclasses", "any_order", dashes=False, dotted=False, switches="titled")
 
 
-def read(module: Module) -> Script | None:
+def read_config_class_flags(module: Module) -> Script | None:
     """Returns the fields of the module's configuration classes; None if it has none."""
     if not module.names(b"tyro", b"simple_parsing", b"HfArgumentParser"):
         return None
@@ -67,33 +67,33 @@ def read(module: Module) -> Script | None:
     )
     for call in calls:
         name = module.full_name(call.func)
-        if name in {"tyro.cli", "tyro._cli.cli"} and call.args and "config" not in keywords_of(call):
-            return script_of([Part(call.args[0], keywords_of(call).get("default"))], module, TYRO)
+        if name in {"tyro.cli", "tyro._cli.cli"} and call.args and "config" not in named_arguments(call):
+            return make_config_script([Part(call.args[0], named_arguments(call).get("default"))], module, TYRO)
         if name in PARSE and call.args:
-            return shortened(script_of([part_of(call, module, "config")], module, SIMPLE), module)
+            return shorten_names(make_config_script([read_part(call, module, "config")], module, SIMPLE), module)
         if last_name(call.func) == "HfArgumentParser" and (call.args or call.keywords):
             given = call.args[0] if call.args else call.keywords[0].value
             listed = given.elts if isinstance(given, ast.List | ast.Tuple) else [given]
-            return script_of([Part(node) for node in listed], module, HUGGING)
-    if other := other_call(module):
+            return make_config_script([Part(node) for node in listed], module, HUGGING)
+    if other := find_other_call(module):
         return Script((), ARGS, "tyro", partial=f"its options are made by {other}")
-    added = [part_of(call, module, "") for call in calls if last_name(call.func) == "add_arguments" and call.args]
+    added = [read_part(call, module, "") for call in calls if last_name(call.func) == "add_arguments" and call.args]
     if not added or "simple_parsing" not in {name.partition(".")[0] for name in module.imports.values()}:
         return None
-    found = shortened(script_of(added, module, SIMPLE), module)
-    own = argparse_reader.read(module)
+    found = shorten_names(make_config_script(added, module, SIMPLE), module)
+    own = argparse_reader.read_argparse_flags(module)
     return replace(found, flags=(*own.flags, *found.flags), partial=own.partial or found.partial) if own else found
 
 
-def part_of(call: ast.Call, module: Module, place: str) -> Part:
+def read_part(call: ast.Call, module: Module, place: str) -> Part:
     """Returns the part that `parser.add_arguments(Config, dest="config", default=Config(lr=1))` or `parse(Config)` adds."""
-    keywords = keywords_of(call)
+    keywords = named_arguments(call)
     dest = keywords.get("dest", call.args[1] if len(call.args) > 1 and not place else None)
-    place = text_of(dest, module.scope) or place
+    place = fold_to_text(dest, module.scope) or place
     return Part(call.args[0], keywords.get("default"), f"{place}." if place else "")
 
 
-def other_call(module: Module) -> str:
+def find_other_call(module: Module) -> str:
     """Returns the name of a tyro function that the module calls, other than `tyro.conf`; "" if it calls none.
 
     An example is `tyro.extras.subcommand_cli_from_dict`.
@@ -104,16 +104,16 @@ def other_call(module: Module) -> str:
     return next((name for name in found if not name.startswith("tyro.conf.")), "")
 
 
-def script_of(parts: Iterable[Part], module: Module, manner: Manner) -> Script:
+def make_config_script(parts: Iterable[Part], module: Module, manner: OptionStyle) -> Script:
     """Returns the fields of these classes, or the parameters of these functions, as flags."""
     flags: dict[str, Flag] = {}
     fields = Fields(module, manner)
     for part in parts:
-        name = dotted(part.node)
+        name = dotted_name(part.node)
         if name in module.classes:
-            parameters: Iterable[Parameter] = over(fields_of(module.classes[name], module), part.given, module)
+            parameters: Iterable[Parameter] = override_defaults(read_fields(module.classes[name], module), part.given, module)
         elif name in module.functions:
-            parameters = parameters_of(module.functions[name], module.scope)
+            parameters = read_parameters(module.functions[name], module.scope)
         else:
             fields.partial = f"{name or 'a class'} is not in the source"
             continue
@@ -122,13 +122,13 @@ def script_of(parts: Iterable[Part], module: Module, manner: Manner) -> Script:
     return Script(tuple(flags.values()), ARGS, manner.frontend, partial=fields.partial)
 
 
-def shortened(script: Script, module: Module) -> Script:
+def shorten_names(script: Script, module: Module) -> Script:
     """Returns the script with the names that simple_parsing gives its options: the shortest ones that differ.
 
     This is its `_fix_conflict_auto` (0.1.9). If several fields share a name, the least nested one keeps it, if there is only
     one such. The others get one more word of their place.
     """
-    if any(isinstance(node, ast.Call) and is_naming(node) for node in module.near(*map(str.encode, NAMING))):
+    if any(isinstance(node, ast.Call) and sets_option_names(node) for node in module.near(*map(str.encode, NAMING))):
         return replace(script, flags=(), partial="its parser is told how to name options")
     places = [flag.name.split(".") for flag in script.flags]
     used = [1] * len(places)
@@ -148,17 +148,17 @@ def shortened(script: Script, module: Module) -> Script:
     return replace(script, flags=tuple(renamed))
 
 
-def is_naming(call: ast.Call) -> bool:
+def sets_option_names(call: ast.Call) -> bool:
     """Tells whether the call tells simple_parsing how to name options."""
     return last_name(call.func) in {"ArgumentParser", "add_arguments", "parse", "parse_known_args"} and any(
-        name in NAMING for name in keywords_of(call)
+        name in NAMING for name in named_arguments(call)
     )
 
 
 class Fields:
     """The flags that a library makes of fields. `partial` is the reason why there may be more."""
 
-    def __init__(self, module: Module, manner: Manner) -> None:
+    def __init__(self, module: Module, manner: OptionStyle) -> None:
         self.module, self.manner = module, manner
         self.partial = ""
 
@@ -168,24 +168,24 @@ class Fields:
             node = self.module.classes.get(parameter.hint.config)
             if self.manner is TYRO and (reason := self.unread(parameter)):
                 self.partial = self.partial or reason
-            elif node and depth < DEEPEST:
-                inner = over(fields_of(node, self.module), parameter.node, self.module)
+            elif node and depth < MAX_DEPTH:
+                inner = override_defaults(read_fields(node, self.module), parameter.node, self.module)
                 yield from self.flags(inner, f"{prefix}{parameter.name}." if self.manner.dotted else "", depth + 1)
-            elif is_flag_name(name := prefix + named(parameter, self.module)) and not is_fixed(parameter, self.module):
-                yield flag_of(parameter, name, self.manner, self.module)
+            elif is_flag_name(name := prefix + field_name(parameter, self.module)) and not is_fixed(parameter, self.module):
+                yield make_field_flag(parameter, name, self.manner, self.module)
 
     def unread(self, parameter: Parameter) -> str:
         """Returns the reason why tyro does not make an option of the field; "" if it does."""
         config = parameter.hint.config
         if config and (parameter.hint.optional or config not in self.module.classes):
             return f"{parameter.name} is a sub-command"
-        for marker, call in markers(parameter, self.module):
-            if marker not in READ or any(key in ARG for key in (keywords_of(call) if call else ())):
+        for marker, call in find_markers(parameter, self.module):
+            if marker not in UNDERSTOOD or any(key in ARG for key in (named_arguments(call) if call else ())):
                 return f"{parameter.name} is marked with {marker}"
         return ""
 
 
-def markers(parameter: Parameter, module: Module) -> Iterator[tuple[str, ast.Call | None]]:
+def find_markers(parameter: Parameter, module: Module) -> Iterator[tuple[str, ast.Call | None]]:
     """Yields the tyro.conf markers in a field's annotation: `tyro.conf.arg` with its call, `tyro.conf.Positional`."""
     for extra in parameter.hint.extras:
         call = extra if isinstance(extra, ast.Call) else None
@@ -194,18 +194,18 @@ def markers(parameter: Parameter, module: Module) -> Iterator[tuple[str, ast.Cal
             yield name, call
 
 
-def named(parameter: Parameter, module: Module) -> str:
+def field_name(parameter: Parameter, module: Module) -> str:
     """Returns the name of the field, or the one in its `tyro.conf.arg(name="alpha")`."""
-    nodes = [keywords_of(call).get("name") for _, call in markers(parameter, module) if call]
-    return next((text_of(node, module.scope) for node in nodes if node), parameter.name)
+    nodes = [named_arguments(call).get("name") for _, call in find_markers(parameter, module) if call]
+    return next((fold_to_text(node, module.scope) for node in nodes if node), parameter.name)
 
 
 def is_fixed(parameter: Parameter, module: Module) -> bool:
     """Tells whether tyro makes no option for the field, so that nothing can change it."""
-    return any(marker in FIXED for marker, _ in markers(parameter, module))
+    return any(marker in FIXED for marker, _ in find_markers(parameter, module))
 
 
-def flag_of(parameter: Parameter, name: str, manner: Manner, module: Module) -> Flag:
+def make_field_flag(parameter: Parameter, name: str, manner: OptionStyle, module: Module) -> Flag:
     """Returns the flag of a field."""
     # tyro keeps an underscore at the start of a name
     shown = re.sub(r"(?<=[^.])_", "-", name) if manner.dashes else name
@@ -219,10 +219,10 @@ def flag_of(parameter: Parameter, name: str, manner: Manner, module: Module) -> 
     action = manner.action
     words: tuple[str, ...] = ()
     takes_value = (
-        parameter.required or parameter.hint.optional or any(marker in VALUED for marker, _ in markers(parameter, module))
+        parameter.required or parameter.hint.optional or any(marker in VALUED for marker, _ in find_markers(parameter, module))
     )
     if kind == "bool" and not (manner is TYRO and takes_value):
-        action, words = manner.switches, switch_words(option, manner)
+        action, words = manner.switches, off_words(option, manner)
     elif manner is TYRO and parameter.may_be_none:
         words = ("None",)
     elif kind == "any" and choices and all(isinstance(choice, str) for choice in choices):
@@ -234,7 +234,7 @@ def flag_of(parameter: Parameter, name: str, manner: Manner, module: Module) -> 
     )
 
 
-def switch_words(option: str, manner: Manner) -> tuple[str, ...]:
+def off_words(option: str, manner: OptionStyle) -> tuple[str, ...]:
     """Returns the word that turns the switch off: `--optim.no-on` in tyro."""
     if manner is not TYRO:
         return ()
@@ -246,7 +246,7 @@ def field_help(parameter: Parameter, module: Module) -> str:
     """Returns the help text in an annotation; "" if there is none."""
     for extra in parameter.hint.extras:
         if isinstance(extra, ast.Call):
-            found = text_of(keywords_of(extra).get("help"), module.scope)
+            found = fold_to_text(named_arguments(extra).get("help"), module.scope)
             if found:
                 return found
     return ""

@@ -19,9 +19,9 @@ from gitrun.scripts import (
     sacred_reader,
     typer_reader,
 )
-from gitrun.scripts.constants import constants_of
-from gitrun.scripts.module import parse
-from gitrun.scripts.parameter_files import files_of
+from gitrun.scripts.constants import read_constants
+from gitrun.scripts.module import parse_module
+from gitrun.scripts.parameter_files import find_parameter_files
 from gitrun.scripts.script import GLOBALS, Script
 
 if TYPE_CHECKING:
@@ -29,24 +29,33 @@ if TYPE_CHECKING:
 
 # the order decides for a script that uses several of these libraries
 READERS = (
-    hydra_reader.read, sacred_reader.read, absl_reader.read, typer_reader.read, click_reader.read,
-    fire_reader.read, jsonargparse_reader.read, docopt_reader.read, dataclass_configs.read, argparse_reader.read,
-    omegaconf_reader.read, pydantic_reader.read,
-)  # fmt: skip
+    hydra_reader.read_hydra_flags,
+    sacred_reader.read_sacred_flags,
+    absl_reader.read_absl_flags,
+    typer_reader.read_typer_flags,
+    click_reader.read_click_flags,
+    fire_reader.read_fire_flags,
+    jsonargparse_reader.read_jsonargparse_flags,
+    docopt_reader.read_docopt_flags,
+    dataclass_configs.read_config_class_flags,
+    argparse_reader.read_argparse_flags,
+    omegaconf_reader.read_omegaconf_flags,
+    pydantic_reader.read_pydantic_flags,
+)
 
 CONFIGURED = ("hydra", "omegaconf")
 """The front ends that read the values of files as flags themselves."""
 
 
-def read(source: bytes, path: str, tree: Tree) -> Script:
+def detect_flags(source: bytes, path: str, tree: Tree) -> Script:
     """Returns the flags of the script at `path`. Never raises: a file that does not parse has no flags."""
-    module = parse(source, path, tree)
+    module = parse_module(source, path, tree)
     if module is None:
         return Script((), GLOBALS)
     try:
         read_by = (found for reader in READERS if (found := reader(module)))
-        script = next(read_by, None) or Script(tuple(constants_of(module)), GLOBALS)
-        return script if script.frontend in CONFIGURED else replace(script, files=files_of(module))
+        script = next(read_by, None) or Script(tuple(read_constants(module)), GLOBALS)
+        return script if script.frontend in CONFIGURED else replace(script, files=find_parameter_files(module))
     # a deeply nested source can exhaust the stack
     except RecursionError:
         return Script((), GLOBALS)

@@ -12,7 +12,7 @@ from gitrun import scripts
 from gitrun.errors import UsageError
 from gitrun.model.flags import Flag, Value, find_nested_name, format_value, same_value
 from gitrun.model.tree import MemoryTree
-from gitrun.scripts.passthrough import Read, read_words
+from gitrun.scripts.passthrough import read_words
 from gitrun.scripts.script import (
     ARGS,
     BESIDE,
@@ -21,8 +21,8 @@ from gitrun.scripts.script import (
     Group,
     ParameterFile,
     Script,
-    path_of,
-    places,
+    find_commands,
+    locate_commands,
 )
 
 if TYPE_CHECKING:
@@ -37,16 +37,15 @@ __all__ = [
     "Command",
     "Group",
     "ParameterFile",
-    "Read",
     "Script",
-    "arguments",
-    "constants",
-    "placed",
+    "argument_words",
+    "changed_constants",
+    "place_arguments",
     "read_script",
     "read_words",
     "require_command",
+    "unchecked_warning",
     "unsure_warning",
-    "warning",
 ]
 
 
@@ -57,23 +56,25 @@ def read_script(source: bytes, name: str, tree: Tree | None = None) -> Script:
     script without options has as flags the names that it assigns a literal at the top level. The encoding follows PEP 263.
     """
     # lazy: each script is parsed once, and its flags are cached by blob id
-    return scripts.detect.read(source, name, tree or MemoryTree())
+    return scripts.detect.detect_flags(source, name, tree or MemoryTree())
 
 
-def arguments(script: Script | Sequence[Flag], flags: Mapping[str, Value], words: Sequence[str] = ()) -> list[str]:
+def argument_words(script: Script | Sequence[Flag], flags: Mapping[str, Value], words: Sequence[str] = ()) -> list[str]:
     """Returns the words that pass these flags to an "args" script: those required or different from the default.
 
     `words` are the user's words after `--`; the result includes them. Undeclared names are passed in the front end's syntax,
     such as `--name value`. Raises UsageError for values that words cannot pass.
     """
-    added = placed(script, flags, words)
+    added = place_arguments(script, flags, words)
     return [
         word for at in range(len(words) + 1) for word in (*(text for place, text in added if place == at), *words[at : at + 1])
     ]
 
 
-def placed(script: Script | Sequence[Flag], flags: Mapping[str, Value], words: Sequence[str] = ()) -> list[tuple[int, str]]:
-    """Returns only the words that `arguments` adds, each with the number of the user's words before it.
+def place_arguments(
+    script: Script | Sequence[Flag], flags: Mapping[str, Value], words: Sequence[str] = ()
+) -> list[tuple[int, str]]:
+    """Returns only the words that `argument_words` adds, each with the number of the user's words before it.
 
     Options of the program come before its sub-command, those of a sub-command after it. They come before the user's words if an
     argument takes all that follows.
@@ -82,7 +83,7 @@ def placed(script: Script | Sequence[Flag], flags: Mapping[str, Value], words: S
     in_files = {flag.name for flag in script.flags if flag.file}
     script = replace(script, flags=tuple(flag for flag in script.flags if not flag.file))
     flags = {name: value for name, value in flags.items() if name not in in_files}
-    path = path_of(script, words)
+    path = find_commands(script, words)
     declared = {flag.name: flag for flag in (*script.flags, *(flag for command in path for flag in command.flags))}
     levels: list[list[Flag]] = [[] for _ in range(len(path) + 1)]
     for flag in declared.values():
@@ -104,7 +105,7 @@ def placed(script: Script | Sequence[Flag], flags: Mapping[str, Value], words: S
         more.extend(scripts.argv.positional_words([flag for flag in level if flag.action == "positional"], flags))
     if any("\0" in word for more in made for word in more):
         raise UsageError("a flag with a NUL cannot be given on a command line", "take the NUL out of its value")
-    at = [place for place, _ in places(script, words)]
+    at = [place for place, _ in locate_commands(script, words)]
     # after the user's words, which an option of several values would swallow, but before `--`, which ends all options
     end = words.index("--", at[-1] if at else 0) if "--" in words[at[-1] if at else 0 :] else len(words)
     starts, ends = [0, *(place + 1 for place in at)], [*at, end]
@@ -112,7 +113,7 @@ def placed(script: Script | Sequence[Flag], flags: Mapping[str, Value], words: S
     return [(place, word) for place, more in zip(where, made, strict=True) for word in more]
 
 
-def constants(declared: Sequence[Flag], flags: Mapping[str, Value]) -> dict[str, Value | None]:
+def changed_constants(declared: Sequence[Flag], flags: Mapping[str, Value]) -> dict[str, Value | None]:
     """Returns the names that the launcher must set in a "globals" script: those that differ from its source.
 
     `1` and `1.0` differ here, because the program sees the value as given. An absent flag is None if the source gives it
@@ -125,7 +126,7 @@ def constants(declared: Sequence[Flag], flags: Mapping[str, Value]) -> dict[str,
 
 def require_command(script: Script | None, operation: str, words: Sequence[str], names: Iterable[str]) -> None:
     """Raises UsageError for a flag of a sub-command if the words name no sub-command."""
-    if script is None or not script.commands or path_of(script, words):
+    if script is None or not script.commands or find_commands(script, words):
         return
     known = {flag.name.replace("-", "_") for flag in script.flags}
     inner = {flag.name.replace("-", "_") for flag in script.all_flags()} - known
@@ -139,7 +140,7 @@ def require_command(script: Script | None, operation: str, words: Sequence[str],
             raise UsageError(f"{operation} has no flag {name!r}", hint)
 
 
-def warning(script: Script | None, operation: str, flags: Mapping[str, Value]) -> str:
+def unchecked_warning(script: Script | None, operation: str, flags: Mapping[str, Value]) -> str:
     """Returns a warning about flags that were passed on unchecked; empty without one."""
     if script is None or not script.partial:
         return ""

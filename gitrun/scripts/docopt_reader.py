@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from gitrun.model.flags import Flag, is_flag_name
 from gitrun.model.values import parse_spelled
-from gitrun.scripts.constant_folding import text_of
-from gitrun.scripts.module import keywords_of
+from gitrun.scripts.constant_folding import fold_to_text
+from gitrun.scripts.module import named_arguments
 from gitrun.scripts.script import ARGS, Script
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ ADVICE = "its arguments go behind --: git run {} -- {}"
 NO_FLAG = ("help", "h", "version")
 
 
-def read(module: Module) -> Script | None:
+def read_docopt_flags(module: Module) -> Script | None:
     """Returns the options in the usage text; None if the module does not call docopt."""
     if not module.names(b"docopt"):
         return None
@@ -34,22 +34,22 @@ def read(module: Module) -> Script | None:
     call = next((node for node in calls if module.full_name(node.func) in {"docopt.docopt", "docopt"}), None)
     if call is None:
         return None
-    node = call.args[0] if call.args else keywords_of(call).get("doc", keywords_of(call).get("docstring"))
+    node = call.args[0] if call.args else named_arguments(call).get("doc", named_arguments(call).get("docstring"))
     is_own = isinstance(node, ast.Name) and node.id == "__doc__"
     # docopt gets __doc__ with its indentation
-    text = (ast.get_docstring(module.tree, clean=False) or "") if is_own else text_of(node, module.scope)
+    text = (ast.get_docstring(module.tree, clean=False) or "") if is_own else fold_to_text(node, module.scope)
     if not text:
         return Script((), ARGS, "docopt", partial="docopt is given a text that is not in its source")
-    flags = {flag.name: flag for flag in in_usage(text)} | {flag.name: flag for flag in described(text)}
-    arguments = dict.fromkeys(ARGUMENT.findall("".join(sections("usage:", text)[:1])))
+    flags = {flag.name: flag for flag in read_usage_options(text)} | {flag.name: flag for flag in read_described_options(text)}
+    arguments = dict.fromkeys(ARGUMENT.findall("".join(find_sections("usage:", text)[:1])))
     words = " ".join(name.strip("<>").upper().replace(" ", "_") for name in arguments)
     advice = ADVICE.format(module.path.rpartition("/")[2], words) if arguments else ""
     return Script(tuple(flags.values()), ARGS, "docopt", advice=advice)
 
 
-def described(text: str) -> Iterator[Flag]:
+def read_described_options(text: str) -> Iterator[Flag]:
     """Yields the options of the `Options:` sections, each with its description."""
-    for section in sections("options:", text):
+    for section in find_sections("options:", text):
         parts = re.split(r"\n[ \t]*(-\S+?)", "\n" + section.partition(":")[2])[1:]
         for start, rest in zip(parts[::2], parts[1::2], strict=False):
             spelled, _, about = (start + rest).strip().partition("  ")
@@ -58,7 +58,7 @@ def described(text: str) -> Iterator[Flag]:
             found = DEFAULT.findall(about)
             default = found[0] if found else None
             takes_value = len(options) < len(words)
-            yield from flag_of(
+            yield from make_docopt_flag(
                 options,
                 takes_value=takes_value,
                 default=default,
@@ -66,19 +66,19 @@ def described(text: str) -> Iterator[Flag]:
             )
 
 
-def in_usage(text: str) -> Iterator[Flag]:
+def read_usage_options(text: str) -> Iterator[Flag]:
     """Yields the options of the `Usage:` section."""
-    for section in sections("usage:", text)[:1]:
+    for section in find_sections("usage:", text)[:1]:
         for option, value in IN_USAGE.findall(section):
-            yield from flag_of([option], takes_value=bool(value), default=None, about="")
+            yield from make_docopt_flag([option], takes_value=bool(value), default=None, about="")
 
 
-def sections(name: str, text: str) -> list[str]:
+def find_sections(name: str, text: str) -> list[str]:
     """Returns the sections of that name."""
     return [found.strip() for found in re.findall(SECTION.format(name), text, re.IGNORECASE | re.MULTILINE)]
 
 
-def flag_of(options: list[str], *, takes_value: bool, default: str | None, about: str) -> Iterator[Flag]:
+def make_docopt_flag(options: list[str], *, takes_value: bool, default: str | None, about: str) -> Iterator[Flag]:
     """Yields the flag of an option; nothing if it is `--help` or `--version`, or if its name cannot be that of a flag."""
     option = next((word for word in options if word.startswith("--")), options[0] if options else "")
     name, help_text = option.lstrip("-"), " ".join(about.split())

@@ -11,11 +11,11 @@ from posixpath import normpath
 from typing import TYPE_CHECKING, Any
 
 from gitrun.model.flags import Flag, is_flag_name
-from gitrun.scripts.constant_folding import text_of
-from gitrun.scripts.module import FUNCTIONS, keywords_of
+from gitrun.scripts.constant_folding import fold_to_text
+from gitrun.scripts.module import FUNCTIONS, named_arguments
 from gitrun.scripts.script import ARGS, LONGEST_FILE, NEAR, Command, Group, Script
-from gitrun.scripts.signatures import fields_of
-from gitrun.scripts.yaml_text import MISSING, MOST_FLAGS, NoYamlError, flags_in, read_yaml
+from gitrun.scripts.signatures import read_fields
+from gitrun.scripts.yaml_text import MAX_FLAGS, MISSING, NoYamlError, read_yaml, read_yaml_flags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from gitrun.model.tree import Tree
     from gitrun.scripts.module import Module
 
-DEEPEST = 6
-MOST_OPTIONS = 200
+MAX_DEPTH = 6
+MAX_OPTIONS = 200
 ENDS = (".yaml", ".yml")
 HEADER = re.compile(r"\s*#\s*@package\s+(\S+)\s*$")
 
 
-def read(module: Module) -> Script | None:
+def read_hydra_flags(module: Module) -> Script | None:
     """Returns the values of the configuration; None if the module has no `@hydra.main`."""
     if not module.names(b"hydra"):
         return None
@@ -38,19 +38,19 @@ def read(module: Module) -> Script | None:
     call = next((node for node in decorators if isinstance(node, ast.Call) and module.full_name(node.func) in NAMES), None)
     if call is None:
         return None
-    nodes = dict(zip(("config_path", "config_name"), call.args, strict=False)) | keywords_of(call)
-    folder = text_of(nodes.get("config_path"), module.scope)
-    name = text_of(nodes.get("config_name"), module.scope)
+    nodes = dict(zip(("config_path", "config_name"), call.args, strict=False)) | named_arguments(call)
+    folder = fold_to_text(nodes.get("config_path"), module.scope)
+    name = fold_to_text(nodes.get("config_name"), module.scope)
     if not name:
         return Script((), ARGS, "hydra", partial="its @hydra.main names no configuration that its source tells")
     place = normpath(f"{module.path.rpartition('/')[0]}/{folder}").strip("/").removeprefix(".")
-    reading = Reading(module.files, place.lstrip("/"))
+    reading = HydraReading(module.files, place.lstrip("/"))
     try:
         found = reading.config(name)
     except NoYamlError as error:
         return Script((), ARGS, "hydra", partial=str(error))
     if found is None:
-        return structured(module, name)
+        return read_structured_config(module, name)
     found = reading.added() | found
     return Script(tuple(found.values()), ARGS, "hydra", groups=tuple(reading.groups.values()), partial=reading.partial)
 
@@ -58,27 +58,27 @@ def read(module: Module) -> Script | None:
 NAMES = ("hydra.main", "hydra.main.main")
 
 
-def structured(module: Module, name: str) -> Script:
+def read_structured_config(module: Module, name: str) -> Script:
     """Returns the fields of the class that the ConfigStore holds under the name."""
     for call in module.near(b".store"):
         if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute) or call.func.attr != "store":
             continue
-        nodes = keywords_of(call)
+        nodes = named_arguments(call)
         node = nodes.get("node", call.args[1] if len(call.args) > 1 else None)
-        stored = text_of(nodes.get("name", call.args[0] if call.args else None), module.scope)
+        stored = fold_to_text(nodes.get("name", call.args[0] if call.args else None), module.scope)
         inner = module.classes.get(getattr(node, "id", ""))
         if stored == name and inner and "group" not in nodes:
-            return Script(tuple(class_flags(inner, module, "")), ARGS, "hydra")
+            return Script(tuple(read_class_fields(inner, module, "")), ARGS, "hydra")
     return Script((), ARGS, "hydra", partial=f"its configuration {name} is not in the source")
 
 
-def class_flags(node: ast.ClassDef, module: Module, prefix: str, depth: int = 0) -> Iterator[Flag]:
+def read_class_fields(node: ast.ClassDef, module: Module, prefix: str, depth: int = 0) -> Iterator[Flag]:
     """Yields the fields of a structured configuration."""
-    for field in fields_of(node, module):
+    for field in read_fields(node, module):
         inner = module.classes.get(field.hint.config)
         name = prefix + field.name
-        if inner and depth < DEEPEST:
-            yield from class_flags(inner, module, f"{name}.", depth + 1)
+        if inner and depth < MAX_DEPTH:
+            yield from read_class_fields(inner, module, f"{name}.", depth + 1)
         elif name != "defaults" and is_flag_name(name):
             choices = field.hint.names or ()
             kind = "str" if choices else field.kind
@@ -100,7 +100,7 @@ class ConfigPlace:
 TOP = ConfigPlace()
 
 
-class Reading:
+class HydraReading:
     """The files of one configuration directory, and the groups found in it."""
 
     def __init__(self, files: Tree, place: str) -> None:
@@ -125,12 +125,14 @@ class Reading:
             return None
         document = read_yaml(data)
         self.met.add(path)
-        prefix = at.prefix if at.fixed else package_of(data, at.prefix)
+        prefix = at.prefix if at.fixed else read_package(data, at.prefix)
         # `hydra:` configures Hydra itself
-        own = flags_in({key: value for key, value in document.items() if key not in {"defaults", "hydra"}}, "override", prefix)
-        values = {flag.name: flag for flag in islice(own, MOST_FLAGS)}
+        own = read_yaml_flags(
+            {key: value for key, value in document.items() if key not in {"defaults", "hydra"}}, "override", prefix
+        )
+        values = {flag.name: flag for flag in islice(own, MAX_FLAGS)}
         listed = document.get("defaults")
-        entries = listed if isinstance(listed, list) and depth < DEEPEST else []
+        entries = listed if isinstance(listed, list) and depth < MAX_DEPTH else []
         folder = path.rpartition("/")[0]
         # later entries override earlier ones; Hydra 1.1 and later appends a missing _self_
         start = entries.index("_self_") if "_self_" in entries else len(entries)
@@ -139,7 +141,7 @@ class Reading:
         before: dict[str, Flag] = {}
         for entry in entries[:start]:
             before |= self.default(entry, folder, prefix, depth, over=False)
-        return overridden(before | values, entries, folder)
+        return apply_overrides(before | values, entries, folder)
 
     def added(self) -> dict[str, Flag]:
         """Returns the groups that are in no defaults list: `+experiment=a` adds such a group and overrides the config."""
@@ -166,18 +168,18 @@ class Reading:
         if "override" in words or not words:
             return {}
         name, _, package = words[-1].partition("@")
-        group = absolute(name, folder)
-        inner = below(prefix, package or name)
-        flag = group if inner == below("", group) else f"{group}@{inner}"
+        group = resolve_config_name(name, folder)
+        inner = package_prefix(prefix, package or name)
+        flag = group if inner == package_prefix("", group) else f"{group}@{inner}"
         return self.group(group, value, (flag, ConfigPlace(inner, bool(package))), depth, over=over)
 
     def other(self, entry: str, folder: str, prefix: str, depth: int) -> dict[str, Flag]:
         """Returns the flags of another file: `base`, `db/mysql`, `base@_global_`."""
         name, _, package = entry.partition("@")
-        path = absolute(name, folder)
+        path = resolve_config_name(name, folder)
         if path in self.met:
             return {}
-        inner = below(prefix, package or name.rpartition("/")[0])
+        inner = package_prefix(prefix, package or name.rpartition("/")[0])
         found = self.config(path, ConfigPlace(inner, bool(package)), depth + 1)
         if found is None:
             self.partial = self.partial or f"its configuration names {entry}, which is not in the source"
@@ -187,7 +189,7 @@ class Reading:
         """Returns the flag of a group, whose choices are the files in its directory. Keeps what they add in `groups`."""
         flag, at = names
         there = self.files.names(f"{self.place}/{group}".strip("/"), NEAR)
-        options = sorted({name.removesuffix(end) for name in there for end in ENDS if name.endswith(end)})[:MOST_OPTIONS]
+        options = sorted({name.removesuffix(end) for name in there for end in ENDS if name.endswith(end)})[:MAX_OPTIONS]
         if not options:
             self.partial = self.partial or f"its configuration group {group} is not in the source"
             return {}
@@ -207,12 +209,12 @@ class Reading:
         return {flag: Flag(flag, default, "any", tuple(options), action="override", many=many, required=required)}
 
 
-def absolute(name: str, folder: str) -> str:
+def resolve_config_name(name: str, folder: str) -> str:
     """Returns the path, below the configuration directory, of a name in the defaults list of a file in `folder`."""
     return name.lstrip("/") if name.startswith("/") else f"{folder}/{name}".lstrip("/")
 
 
-def below(prefix: str, package: str) -> str:
+def package_prefix(prefix: str, package: str) -> str:
     """Returns the prefix of an entry's package: below that of the file with the entry, unless the package is global."""
     inner = package.strip("/").replace("/", ".")
     start, is_global, rest = inner.rpartition("_global_")
@@ -220,25 +222,25 @@ def below(prefix: str, package: str) -> str:
     return inner if not inner or inner.endswith(".") else f"{inner}."
 
 
-def package_of(data: bytes, prefix: str) -> str:
+def read_package(data: bytes, prefix: str) -> str:
     """Returns the prefix that the `# @package a.b` line at the top of a file sets; `prefix` without such a line."""
     # the package comment counts only above the first value
     for line in data[:512].decode(errors="replace").splitlines():
         found = HEADER.match(line)
         if found and found[1] != "_group_":
-            return below("", found[1])
+            return package_prefix("", found[1])
         if line.strip() and not line.lstrip().startswith("#"):
             break
     return prefix
 
 
-def overridden(flags: dict[str, Flag], entries: list[object], folder: str) -> dict[str, Flag]:
+def apply_overrides(flags: dict[str, Flag], entries: list[object], folder: str) -> dict[str, Flag]:
     """Returns the flags with the options that entries such as `override /db: pg` set for groups of other files."""
     found = dict(flags)
     for entry in entries:
         for key, value in entry.items() if isinstance(entry, Mapping) else ():
             first, _, last = str(key).partition(" ")
-            name = absolute(last.strip(), folder)
+            name = resolve_config_name(last.strip(), folder)
             if first == "override" and isinstance(value, str) and is_flag_name(name) and not name.startswith("hydra/"):
                 found[name] = replace(found.get(name, Flag(name, action="override")), default=value)
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from gitrun.scripts.module import parse
+from gitrun.scripts.module import parse_module
 from gitrun.scripts.script import LONGEST_FILE, NEAR
 
 if TYPE_CHECKING:
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from gitrun.scripts.module import Module
 
 # the number of re-exports to follow
-MOST_HOPS = 4
+MAX_HOPS = 4
 
 
-def makers_of(module: Module) -> tuple[str, ...]:
+def find_makers(module: Module) -> tuple[str, ...]:
     """Returns the names that the module imports from modules of the repository that add options.
 
     `import pkg.opts` counts as the name `pkg.opts`.
@@ -33,38 +33,38 @@ def makers_of(module: Module) -> tuple[str, ...]:
     return tuple(name for name, full in {**module.imports, **whole}.items() if makes_parsers(module, full))
 
 
-def makes_parsers(module: Module, name: str, hops: int = MOST_HOPS) -> bool:
+def makes_parsers(module: Module, name: str, hops: int = MAX_HOPS) -> bool:
     """Tells whether the full name belongs to a module of the repository that adds options."""
-    for start, rest in splits(name):
-        for path in paths_of(module.path, start):
-            source = read_near(module.files, path)
+    for start, rest in split_name(name):
+        for path in module_paths(module.path, start):
+            source = read_if_listed(module.files, path)
             if source is None:
                 continue
             if b"add_argument" in source or not hops or not rest or not path.endswith("__init__.py"):
                 return b"add_argument" in source
             # a package can re-export names of its modules
-            package = parse(source, path, module.files)
+            package = parse_module(source, path, module.files)
             again = package.imports.get(rest.partition(".")[0]) if package else None
             return bool(package and again and makes_parsers(package, again, hops - 1))
     return False
 
 
-def module_of(module: Module, name: str, known: dict[str, Module]) -> tuple[Module, str] | None:
+def find_module(module: Module, name: str, known: dict[str, Module]) -> tuple[Module, str] | None:
     """Returns the repository's module that a full name begins with, and the rest of the name. The longest match counts.
 
     `known` holds modules that are parsed already, by path; new ones are added to it. Returns None if there is no such module.
     """
-    for start, rest in splits(name):
-        for path in paths_of(module.path, start):
-            source = read_near(module.files, path) if path not in known else None
-            found = known.get(path) or (parse(source, path, module.files) if source else None)
+    for start, rest in split_name(name):
+        for path in module_paths(module.path, start):
+            source = read_if_listed(module.files, path) if path not in known else None
+            found = known.get(path) or (parse_module(source, path, module.files) if source else None)
             if found:
                 known[path] = found
                 return found, rest
     return None
 
 
-def splits(name: str) -> Iterator[tuple[str, str]]:
+def split_name(name: str) -> Iterator[tuple[str, str]]:
     """Yields each way to split a full name into a module and a name inside it, the longest module first."""
     inner = name.lstrip(".")
     dots, parts = name[: len(name) - len(inner)], inner.split(".")
@@ -72,13 +72,13 @@ def splits(name: str) -> Iterator[tuple[str, str]]:
         yield dots + ".".join(parts[:at]), ".".join(parts[at:])
 
 
-def read_near(files: Tree, path: str) -> bytes | None:
+def read_if_listed(files: Tree, path: str) -> bytes | None:
     """Returns the content of the file; None if its directory has no file of that name."""
     folder, _, name = path.rpartition("/")
     return files.read(path, LONGEST_FILE) if name in files.names(folder, NEAR) else None
 
 
-def paths_of(path: str, name: str) -> list[str]:
+def module_paths(path: str, name: str) -> list[str]:
     """Returns the paths where a module of that name can be, as seen from the module at `path`."""
     folder = path.rpartition("/")[0]
     inner = name.lstrip(".").replace(".", "/")
@@ -88,11 +88,11 @@ def paths_of(path: str, name: str) -> list[str]:
     if not inner:
         return [f"{folder}/__init__.py".lstrip("/")] if dots else []
     # in the src layout the packages are below src/
-    folders = [folder] if dots else dict.fromkeys([*above(folder), "src"])
+    folders = [folder] if dots else dict.fromkeys([*list_folders(folder), "src"])
     return [f"{place}/{inner}{end}".lstrip("/") for place in folders for end in (".py", "/__init__.py")]
 
 
-def above(folder: str) -> Iterator[str]:
+def list_folders(folder: str) -> Iterator[str]:
     """Yields the folder and all folders above it, since imports also look beside the script."""
     while folder:
         yield folder

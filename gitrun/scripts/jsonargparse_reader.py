@@ -6,24 +6,23 @@ import ast
 from typing import TYPE_CHECKING
 
 from gitrun.model.flags import Flag, is_flag_name
-from gitrun.scripts.imports import module_of
-from gitrun.scripts.module import FUNCTIONS, Module, dotted, keywords_of, last_name
+from gitrun.scripts.imports import find_module
+from gitrun.scripts.module import FUNCTIONS, Module, dotted_name, last_name, named_arguments
 from gitrun.scripts.script import ARGS, Command, Script
-from gitrun.scripts.signatures import fields_of, over, parameters_of, takes_any_name
+from gitrun.scripts.signatures import open_ended_reason, override_defaults, read_fields, read_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from gitrun.scripts.module import Function
     from gitrun.scripts.signatures import Parameter
 
 TRAINER = "LightningCLI adds the options of Lightning's Trainer: trainer.max_epochs=3, and config=FILE"
 CALLS = ("jsonargparse.CLI", "jsonargparse.auto_cli", "jsonargparse.auto_parser", "jsonargparse.capture_parser")
 
 
-def read(module: Module) -> Script | None:
+def read_jsonargparse_flags(module: Module) -> Script | None:
     """Returns the parameters of the components passed to `CLI`; None if the module does not call it."""
-    if module.names(b"LightningCLI") and (found := lightning(module)):
+    if module.names(b"LightningCLI") and (found := read_lightning_flags(module)):
         return found
     if not module.names(b"jsonargparse"):
         return None
@@ -31,19 +30,19 @@ def read(module: Module) -> Script | None:
     call = next((node for node in calls if module.full_name(node.func) in CALLS), None)
     if call is None:
         return None
-    given = call.args[0] if call.args else keywords_of(call).get("components")
+    given = call.args[0] if call.args else named_arguments(call).get("components")
     if isinstance(given, ast.List | ast.Tuple):
-        names = [dotted(item) for item in given.elts]
+        names = [dotted_name(item) for item in given.elts]
     elif given is None:
         # CLI() without components takes all functions and classes of the module
         names = [name for name in (*module.functions, *module.classes) if not name.startswith("_")]
     else:
-        names = [dotted(given)]
-    positional = not is_false(keywords_of(call).get("as_positional"))
-    return script_of(names, module, positional=positional)
+        names = [dotted_name(given)]
+    positional = not is_false(named_arguments(call).get("as_positional"))
+    return make_cli_script(names, module, positional=positional)
 
 
-def lightning(module: Module) -> Script | None:
+def read_lightning_flags(module: Module) -> Script | None:
     """Returns the parameters of the model and data classes passed to LightningCLI; None without such a call.
 
     They are flags of each sub-command, or of the program itself for `run=False`.
@@ -53,24 +52,24 @@ def lightning(module: Module) -> Script | None:
     call = next((node for node in calls if last_name(node.func) in {"LightningCLI", *own}), None)
     if call is None:
         return None
-    nodes = dict(zip(("model_class", "datamodule_class"), call.args, strict=False)) | keywords_of(call)
+    nodes = dict(zip(("model_class", "datamodule_class"), call.args, strict=False)) | named_arguments(call)
     flags: list[Flag] = []
     for part, key in (("model", "model_class"), ("data", "datamodule_class")):
-        if found := class_of(nodes.get(key), module):
+        if found := find_class(nodes.get(key), module):
             start = next((one for one in found[0].body if isinstance(one, FUNCTIONS) and one.name == "__init__"), None)
-            parameters = parameters_of(start, found[1].scope) if start else ()
-            flags += flags_of(parameters, found[1], positional=False, prefix=f"{part}.")
+            parameters = read_parameters(start, found[1].scope) if start else ()
+            flags += read_parameter_flags(parameters, found[1], positional=False, prefix=f"{part}.")
     if is_false(nodes.get("run")):
         return Script(tuple(flags), ARGS, "jsonargparse", partial=TRAINER)
     commands = tuple(Command(name, tuple(flags), partial=TRAINER) for name in ("fit", "validate", "test", "predict"))
     return Script((), ARGS, "jsonargparse", commands)
 
 
-def class_of(node: ast.expr | None, module: Module) -> tuple[ast.ClassDef, Module] | None:
+def find_class(node: ast.expr | None, module: Module) -> tuple[ast.ClassDef, Module] | None:
     """Returns the class that a name stands for and its module, which may be another one of the repository; None if unknown."""
-    if dotted(node) in module.classes:
-        return module.classes[dotted(node)], module
-    place = module_of(module, module.full_name(node), {}) if node else None
+    if dotted_name(node) in module.classes:
+        return module.classes[dotted_name(node)], module
+    place = find_module(module, module.full_name(node), {}) if node else None
     return (place[0].classes[place[1]], place[0]) if place and place[1] in place[0].classes else None
 
 
@@ -79,9 +78,9 @@ def is_false(node: ast.expr | None) -> bool:
     return isinstance(node, ast.Constant) and node.value is False
 
 
-def script_of(names: Sequence[str], module: Module, *, positional: bool) -> Script:
+def make_cli_script(names: Sequence[str], module: Module, *, positional: bool) -> Script:
     """Returns the flags of the program. A single component is the program itself; several are sub-commands."""
-    commands = [command for name in names if (command := component(name, module, positional=positional))]
+    commands = [command for name in names if (command := read_component(name, module, positional=positional))]
     partial = "" if len(commands) == len(names) else "its CLI is given something that is not in the source"
     if len(names) == 1:
         found = commands[0] if commands else Command("")
@@ -89,32 +88,27 @@ def script_of(names: Sequence[str], module: Module, *, positional: bool) -> Scri
     return Script((), ARGS, "jsonargparse", tuple(commands), partial=partial)
 
 
-def openness(function: Function) -> str:
-    """Returns the reason why a function takes more flags than its parameters; "" if it does not."""
-    return f"{function.name}() takes any name" if takes_any_name(function) else ""
-
-
-def component(name: str, module: Module, *, positional: bool) -> Command | None:
+def read_component(name: str, module: Module, *, positional: bool) -> Command | None:
     """Returns a function or a class of the module as a command; None if the name is neither."""
     if name in module.functions:
-        parameters = parameters_of(module.functions[name], module.scope)
-        flags = tuple(flags_of(parameters, module, positional=positional))
-        return Command(name, flags, partial=openness(module.functions[name]))
+        parameters = read_parameters(module.functions[name], module.scope)
+        flags = tuple(read_parameter_flags(parameters, module, positional=positional))
+        return Command(name, flags, partial=open_ended_reason(module.functions[name]))
     node = module.classes.get(name)
     if node is None:
         return None
     methods = [method for method in node.body if isinstance(method, FUNCTIONS)]
     start = next((method for method in methods if method.name == "__init__"), None)
-    parameters = parameters_of(start, module.scope) if start else fields_of(node, module)
+    parameters = read_parameters(start, module.scope) if start else read_fields(node, module)
     commands = tuple(
-        Command(method.name, tuple(flags_of(parameters_of(method, module.scope), module, positional=positional)))
+        Command(method.name, tuple(read_parameter_flags(read_parameters(method, module.scope), module, positional=positional)))
         for method in methods
         if not method.name.startswith("_")
     )
-    return Command(name, tuple(flags_of(parameters, module, positional=positional)), commands)
+    return Command(name, tuple(read_parameter_flags(parameters, module, positional=positional)), commands)
 
 
-def flags_of(
+def read_parameter_flags(
     parameters: Iterable[Parameter], module: Module, *, positional: bool, prefix: str = "", depth: int = 0
 ) -> Iterator[Flag]:
     """Yields the parameters as flags. The fields of a class become dotted names."""
@@ -123,14 +117,14 @@ def flags_of(
         node = module.classes.get(parameter.hint.config)
         if node and depth < 6:
             methods = [method for method in node.body if isinstance(method, FUNCTIONS) and method.name == "__init__"]
-            fields = parameters_of(methods[0], module.scope) if methods else fields_of(node, module)
-            inner = over(fields, parameter.node, module)
-            yield from flags_of(inner, module, positional=False, prefix=f"{name}.", depth=depth + 1)
+            fields = read_parameters(methods[0], module.scope) if methods else read_fields(node, module)
+            inner = override_defaults(fields, parameter.node, module)
+            yield from read_parameter_flags(inner, module, positional=False, prefix=f"{name}.", depth=depth + 1)
         elif is_flag_name(name):
-            yield flag_of(parameter, name, positional=positional and parameter.required)
+            yield make_json_flag(parameter, name, positional=positional and parameter.required)
 
 
-def flag_of(parameter: Parameter, name: str, *, positional: bool) -> Flag:
+def make_json_flag(parameter: Parameter, name: str, *, positional: bool) -> Flag:
     """Returns the flag of a parameter."""
     # jsonargparse reads members of an enumeration by name
     choices = parameter.hint.names or parameter.hint.choices

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Function: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef"
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-LONGEST_SOURCE = 1 << 24
+MAX_SOURCE = 1 << 24
 
 
 # no slots: cached_property needs __dict__
@@ -105,7 +105,7 @@ class Module:
 
     def full_name(self, node: ast.AST | None) -> str:
         """Returns `typer.Option` for `Option` and for `t.Option`, by the imports; "" if the node is not a name."""
-        name = dotted(node)
+        name = dotted_name(node)
         first, dot, rest = name.partition(".")
         return self.imports.get(first, first) + dot + rest
 
@@ -122,7 +122,7 @@ class Module:
         if node is None:
             raise Unfoldable(f"{name} is not a class")
         if not is_enumeration(node):
-            return class_value(self, node, attr, scope)
+            return fold_class_attribute(self, node, attr, scope)
         found = self.enumeration(name, scope)
         if attr not in found:
             raise Unfoldable(f"{name} has no {attr}")
@@ -138,8 +138,8 @@ class Module:
             match statement:
                 case ast.Assign(targets=[ast.Name(id=member)], value=value) if not member.startswith("_"):
                     # auto() counts from 1; that of StrEnum (Python 3.11) is the name in lower case
-                    automatic = isinstance(value, ast.Call) and dotted(value.func).endswith("auto")
-                    text = any(dotted(parent).endswith("StrEnum") for parent in node.bases)
+                    automatic = isinstance(value, ast.Call) and dotted_name(value.func).endswith("auto")
+                    text = any(dotted_name(parent).endswith("StrEnum") for parent in node.bases)
                     found[member] = (
                         (member.lower() if text else len(found) + 1)
                         if automatic
@@ -151,9 +151,9 @@ class Module:
 LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
-def parse(source: bytes, path: str, files: Tree) -> Module | None:
+def parse_module(source: bytes, path: str, files: Tree) -> Module | None:
     """Parses a source. Returns None if it does not parse; the program itself reports that when it runs."""
-    if len(source) > LONGEST_SOURCE:
+    if len(source) > MAX_SOURCE:
         return None
     try:
         with warnings.catch_warnings():
@@ -186,7 +186,7 @@ def top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
             yield from top_level([*inner, *handlers])
 
 
-def dotted(node: ast.AST | None) -> str:
+def dotted_name(node: ast.AST | None) -> str:
     """Returns `a.b.c` for a chain of names; "" for anything else."""
     names: list[str] = []
     while isinstance(node, ast.Attribute):
@@ -200,24 +200,24 @@ def last_name(node: ast.AST | None) -> str:
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
-def keywords_of(call: ast.Call) -> dict[str, ast.expr]:
+def named_arguments(call: ast.Call) -> dict[str, ast.expr]:
     """Returns the arguments that are given by name."""
     return {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
 
 
-def all_keywords(call: ast.Call, scope: Scope) -> tuple[dict[str, ast.expr], bool]:
+def unpack_arguments(call: ast.Call, scope: Scope) -> tuple[dict[str, ast.expr], bool]:
     """Returns the arguments given by name, including those of a readable `**`. Also tells whether these are all of them."""
     found: dict[str, ast.expr] = {}
     is_all = True
     for keyword in call.keywords:
         try:
-            found |= {keyword.arg: keyword.value} if keyword.arg else unpacked(keyword.value, scope)
+            found |= {keyword.arg: keyword.value} if keyword.arg else unpack_dict(keyword.value, scope)
         except Unfoldable:
             is_all = False
     return found, is_all
 
 
-def unpacked(node: ast.expr | None, scope: Scope) -> dict[str, ast.expr]:
+def unpack_dict(node: ast.expr | None, scope: Scope) -> dict[str, ast.expr]:
     """Returns the items of a dict by key: `{"a": 1}`, `dict(a=1)`, or a name that holds one. Raises Unfoldable."""
     scope = scope.deeper()
     match node:
@@ -226,19 +226,21 @@ def unpacked(node: ast.expr | None, scope: Scope) -> dict[str, ast.expr]:
             if isinstance(known, dict) and not any(isinstance(value, dict | list) for value in known.values()):
                 return {str(key): ast.Constant(value) for key, value in known.items()}
         case ast.Name(id=name):
-            return unpacked(scope.nodes.get(name) or scope.module.statements.get(name), scope.deeper(name))
+            return unpack_dict(scope.nodes.get(name) or scope.module.statements.get(name), scope.deeper(name))
         case ast.Dict(keys=keys, values=values):
             pairs = [
-                {key.value: value} if isinstance(key, ast.Constant) and isinstance(key.value, str) else unpacked(value, scope)
+                {key.value: value}
+                if isinstance(key, ast.Constant) and isinstance(key.value, str)
+                else unpack_dict(value, scope)
                 for key, value in zip(keys, values, strict=True)
                 if key is None or isinstance(key, ast.Constant)
             ]
             if len(pairs) == len(keys):
                 return {name: value for pair in pairs for name, value in pair.items()}
         case ast.Call(func=ast.Name(id="dict"), args=args):
-            found, is_all = all_keywords(node, scope)
+            found, is_all = unpack_arguments(node, scope)
             if is_all:
-                return {name: value for inner in args for name, value in unpacked(inner, scope).items()} | found
+                return {name: value for inner in args for name, value in unpack_dict(inner, scope).items()} | found
     raise Unfoldable("not a dict that the source tells")
 
 
@@ -247,7 +249,7 @@ def is_enumeration(node: ast.ClassDef) -> bool:
     return any(last_name(parent).endswith(("Enum", "Flag")) for parent in node.bases)
 
 
-def class_value(module: Module, node: ast.ClassDef, attr: str, scope: Scope) -> object:
+def fold_class_attribute(module: Module, node: ast.ClassDef, attr: str, scope: Scope) -> object:
     """Returns the value that the class body assigns to a name. Raises Unfoldable."""
     for statement in reversed(node.body):
         match statement:
@@ -256,8 +258,3 @@ def class_value(module: Module, node: ast.ClassDef, attr: str, scope: Scope) -> 
             case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value) if name == attr:
                 return fold(value, Scope(module, {}, {}, scope.depth + 1))
     raise Unfoldable(f"{node.name} has no {attr}")
-
-
-def called_as(module: Module, call: ast.Call, *names: str) -> bool:
-    """Tells whether the call is to one of these functions, given by their full names."""
-    return module.full_name(call.func) in names

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import UsageError
 from gitrun.model.tree import MemoryTree
-from gitrun.scripts.constants import constants_of, matched
+from gitrun.scripts.constants import pair_targets, read_constants
 from gitrun.scripts.module import Module
 
 if TYPE_CHECKING:
@@ -41,26 +41,30 @@ def read_notebook(data: bytes, name: str) -> Notebook:
     """Parses a notebook; only one in Python has flags. Raises UsageError if it is not a notebook."""
     found = parse_notebook(data, name)
     metadata = found.get("metadata")
-    spec = table(metadata, "kernelspec")
-    language = spec.get("language") or table(metadata, "language_info").get("name") or "python"
+    spec = read_object(metadata, "kernelspec")
+    language = spec.get("language") or read_object(metadata, "language_info").get("name") or "python"
     if str(language).lower() != "python":
         return Notebook(str(language), str(spec.get("name") or ""))
     cells = found["cells"]
-    place = place_of(cells)
-    tree = parse_cell(source_of(cells[place])) if place is not None else None
-    flags = constants_of(Module(tree, b"", name, MemoryTree()), later(cells, place)) if tree and place is not None else ()
+    place = find_flag_cell(cells)
+    tree = parse_cell(read_source(cells[place])) if place is not None else None
+    flags = (
+        read_constants(Module(tree, b"", name, MemoryTree()), statements_after(cells, place))
+        if tree and place is not None
+        else ()
+    )
     return Notebook("python", str(spec.get("name") or ""), tuple(flags))
 
 
-def later(cells: Sequence[Mapping[str, Any]], place: int) -> list[ast.stmt]:
+def statements_after(cells: Sequence[Mapping[str, Any]], place: int) -> list[ast.stmt]:
     """Returns the statements of the cells after `place`, which may assign its names again.
 
     Returns nothing for a cell tagged `parameters`: its author has declared its names as flags.
     """
-    if PARAMETERS in tags_of(cells[place]):
+    if PARAMETERS in read_tags(cells[place]):
         return []
-    code = (cell for cell in cells[place + 1 :] if cell.get("cell_type") == "code" and INJECTED not in tags_of(cell))
-    trees = (parse_cell(source_of(cell)) for cell in code)
+    code = (cell for cell in cells[place + 1 :] if cell.get("cell_type") == "code" and INJECTED not in read_tags(cell))
+    trees = (parse_cell(read_source(cell)) for cell in code)
     return [statement for tree in trees if tree for statement in tree.body]
 
 
@@ -76,40 +80,40 @@ def parse_notebook(data: bytes, name: str) -> dict[str, Any]:
     return dict(found)
 
 
-def code_after_flags(data: bytes, name: str, *, is_python: bool) -> bytes:
+def read_code_after_flags(data: bytes, name: str, *, is_python: bool) -> bytes:
     """Returns the code that runs after the flags have their values. Raises UsageError if `data` is no notebook."""
-    cells = [cell for cell in parse_notebook(data, name)["cells"] if INJECTED not in tags_of(cell)]
-    place = place_of(cells)
-    first = place + 1 if place is not None and PARAMETERS in tags_of(cells[place]) else 0
-    sources = [source_of(cell) for cell in cells[first:] if cell.get("cell_type") == "code"]
+    cells = [cell for cell in parse_notebook(data, name)["cells"] if INJECTED not in read_tags(cell)]
+    place = find_flag_cell(cells)
+    first = place + 1 if place is not None and PARAMETERS in read_tags(cells[place]) else 0
+    sources = [read_source(cell) for cell in cells[first:] if cell.get("cell_type") == "code"]
     if not is_python:
         return "\n".join(sources).encode(errors="replace")
     return "\n".join(ast.unparse(tree) for tree in map(parse_cell, sources) if tree).encode(errors="replace")
 
 
-def with_flags(notebook: Mapping[str, Any], values: Mapping[str, Value | None]) -> dict[str, Any]:
+def set_notebook_flags(notebook: Mapping[str, Any], values: Mapping[str, Value | None]) -> dict[str, Any]:
     """Returns the notebook with these values for its flags.
 
     If a cell is tagged `parameters`, a new cell after it assigns the values, as papermill does. Otherwise the values replace
     those in the first code cell, so that what the cell computes from them is right. Names that are not in that cell are
     assigned in a new cell before it.
     """
-    cells = [cell for cell in notebook["cells"] if INJECTED not in tags_of(cell)]
-    place = place_of(cells)
-    if place is not None and PARAMETERS in tags_of(cells[place]):
-        return {**notebook, "cells": with_cell(notebook, cells, place + 1, values)}
+    cells = [cell for cell in notebook["cells"] if INJECTED not in read_tags(cell)]
+    place = find_flag_cell(cells)
+    if place is not None and PARAMETERS in read_tags(cells[place]):
+        return {**notebook, "cells": insert_cell(notebook, cells, place + 1, values)}
     rest = dict(values)
     if place is not None:
-        source, rest = replaced(source_of(cells[place]), values)
+        source, rest = replace_constants(read_source(cells[place]), values)
         cells[place] = {**cells[place], "source": source}
-    return {**notebook, "cells": with_cell(notebook, cells, place or 0, rest)}
+    return {**notebook, "cells": insert_cell(notebook, cells, place or 0, rest)}
 
 
-def with_cell(
+def insert_cell(
     notebook: Mapping[str, Any], cells: list[dict[str, Any]], place: int, values: Mapping[str, Value | None]
 ) -> list[dict[str, Any]]:
     """Returns the cells with a new one at `place` that assigns the values; without values, the same cells."""
-    named = [f"{name} = {written(value)}" for name, value in values.items() if name.isidentifier()]
+    named = [f"{name} = {python_source(value)}" for name, value in values.items() if name.isidentifier()]
     if not named:
         return cells
     cell: dict[str, Any] = {
@@ -122,26 +126,26 @@ def with_cell(
     return [*cells[:place], cell, *cells[place:]]
 
 
-def place_of(cells: Iterable[Mapping[str, Any]]) -> int | None:
+def find_flag_cell(cells: Iterable[Mapping[str, Any]]) -> int | None:
     """Returns the index of the cell whose constants are flags: the tagged one, else the first of code; or None."""
     code = [place for place, cell in enumerate(cells) if cell.get("cell_type") == "code"]
     cells = list(cells)
-    return next((place for place in code if PARAMETERS in tags_of(cells[place])), code[0] if code else None)
+    return next((place for place in code if PARAMETERS in read_tags(cells[place])), code[0] if code else None)
 
 
-def tags_of(cell: Mapping[str, Any]) -> list[object]:
+def read_tags(cell: Mapping[str, Any]) -> list[object]:
     """Returns the tags of a cell."""
-    found = table(cell, "metadata").get("tags")
+    found = read_object(cell, "metadata").get("tags")
     return found if isinstance(found, list) else []
 
 
-def table(value: object, key: str) -> Mapping[str, Any]:
+def read_object(value: object, key: str) -> Mapping[str, Any]:
     """Returns the JSON object under a key; an empty one if there is none."""
     found = value.get(key) if isinstance(value, dict) else None
     return found if isinstance(found, dict) else {}
 
 
-def source_of(cell: Mapping[str, Any]) -> str:
+def read_source(cell: Mapping[str, Any]) -> str:
     """Returns the text of a cell, which may be stored as a list of lines."""
     found = cell.get("source", "")
     return "".join(map(str, found)) if isinstance(found, list) else str(found)
@@ -166,14 +170,14 @@ def parse_cell(source: str) -> ast.Module | None:
     return None
 
 
-def replaced(source: str, values: Mapping[str, Value | None]) -> tuple[str, dict[str, Value | None]]:
+def replace_constants(source: str, values: Mapping[str, Value | None]) -> tuple[str, dict[str, Value | None]]:
     """Returns a cell's text with these values for its constants, and the values of names that it does not assign."""
     tree = parse_cell(source)
     # ast counts columns in bytes of UTF-8
     text, met = source.encode(), set[str]()
     lines = text.splitlines(keepends=True)
     starts = [sum(map(len, lines[:number])) for number in range(len(lines) + 1)]
-    changes = [change for node in assignments(tree.body if tree else []) for change in changes_of(node, values)]
+    changes = [change for node in find_assignments(tree.body if tree else []) for change in list_changes(node, values)]
     # from the end, so that earlier offsets stay valid
     for name, node, fresh in sorted(changes, key=lambda change: (change[1].lineno, change[1].col_offset), reverse=True):
         start = starts[node.lineno - 1] + node.col_offset
@@ -183,18 +187,18 @@ def replaced(source: str, values: Mapping[str, Value | None]) -> tuple[str, dict
     return text.decode(), {name: value for name, value in values.items() if name not in met}
 
 
-def assignments(body: Sequence[ast.stmt]) -> Iterator[ast.Assign | ast.AnnAssign]:
+def find_assignments(body: Sequence[ast.stmt]) -> Iterator[ast.Assign | ast.AnnAssign]:
     """Yields the assignments of a cell, including those inside `if`, `try` and `with`."""
     for node in body:
         if isinstance(node, ast.Assign | ast.AnnAssign):
             yield node
         elif isinstance(node, ast.If | ast.Try | ast.With):
             for handler in getattr(node, "handlers", ()):
-                yield from assignments(handler.body)
-            yield from assignments([*node.body, *getattr(node, "orelse", ()), *getattr(node, "finalbody", ())])
+                yield from find_assignments(handler.body)
+            yield from find_assignments([*node.body, *getattr(node, "orelse", ()), *getattr(node, "finalbody", ())])
 
 
-def changes_of(node: ast.Assign | ast.AnnAssign, values: Mapping[str, Value | None]) -> Iterator[Change]:
+def list_changes(node: ast.Assign | ast.AnnAssign, values: Mapping[str, Value | None]) -> Iterator[Change]:
     """Yields the edits that give the assigned names these values: names, node to replace, new text.
 
     `a = b = 1` is split, so that each name can have its own value.
@@ -203,30 +207,30 @@ def changes_of(node: ast.Assign | ast.AnnAssign, values: Mapping[str, Value | No
     if node.value is None:
         return
     if len(targets) == 1:
-        yield from changes_in(targets[0], node.value, values)
+        yield from list_target_changes(targets[0], node.value, values)
         return
     names = [target.id for target in targets if isinstance(target, ast.Name) and target.id in values]
     if names:
         rest = [target for target in targets if not (isinstance(target, ast.Name) and target.id in values)]
         kept = [" = ".join(map(ast.unparse, [*rest, node.value]))] if rest else []
-        own = [f"{name} = {written(values[name], node.value)}" for name in names]
+        own = [f"{name} = {python_source(values[name], node.value)}" for name in names]
         yield names, node, "; ".join([*kept, *own])
 
 
-def changes_in(target: ast.expr, old: ast.expr, values: Mapping[str, Value | None]) -> Iterator[Change]:
+def list_target_changes(target: ast.expr, old: ast.expr, values: Mapping[str, Value | None]) -> Iterator[Change]:
     """Yields the edits for a name, or for a tuple of names that is assigned a tuple of values."""
     if isinstance(target, ast.Name) and target.id in values:
-        yield [target.id], old, written(values[target.id], old)
-    for inner, part in matched(target, old) or ():
-        yield from changes_in(inner, part, values)
+        yield [target.id], old, python_source(values[target.id], old)
+    for inner, part in pair_targets(target, old) or ():
+        yield from list_target_changes(inner, part, values)
 
 
-def written(value: Value | None, old: ast.expr | None = None) -> str:
+def python_source(value: Value | None, old: ast.expr | None = None) -> str:
     """Returns the value as Python source; a list becomes a tuple where the old value is one."""
     if isinstance(value, list):
-        old = shape_of(old)
+        old = find_sequence(old)
         olds = old.elts if isinstance(old, ast.List | ast.Tuple) and old.elts else [None]
-        items = [written(item, olds[min(place, len(olds) - 1)]) for place, item in enumerate(value)]
+        items = [python_source(item, olds[min(place, len(olds) - 1)]) for place, item in enumerate(value)]
         if isinstance(old, ast.Tuple):
             # code may use the old tuple as a key, or compare it with a tuple
             return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
@@ -237,10 +241,10 @@ def written(value: Value | None, old: ast.expr | None = None) -> str:
     return repr(value)
 
 
-def shape_of(node: ast.expr | None) -> ast.expr | None:
+def find_sequence(node: ast.expr | None) -> ast.expr | None:
     """Returns the list or tuple inside an expression: that of `(1, 2) * 3`, or the first of two; None without one."""
     while isinstance(node, ast.BinOp | ast.IfExp):
         parts = [node.left, node.right] if isinstance(node, ast.BinOp) else [node.body, node.orelse]
-        shapes = [part for part in map(shape_of, parts) if isinstance(part, ast.List | ast.Tuple)]
+        shapes = [part for part in map(find_sequence, parts) if isinstance(part, ast.List | ast.Tuple)]
         node = shapes[0] if shapes else None
     return node

@@ -6,17 +6,17 @@ import ast
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from gitrun.scripts.constant_folding import text_of
-from gitrun.scripts.module import keywords_of, last_name
+from gitrun.scripts.constant_folding import fold_to_text
+from gitrun.scripts.module import last_name, named_arguments
 from gitrun.scripts.script import ARGS, LONGEST_FILE, Script
-from gitrun.scripts.yaml_text import MOST_FLAGS, NoYamlError, flags_in, read_yaml
+from gitrun.scripts.yaml_text import MAX_FLAGS, NoYamlError, read_yaml, read_yaml_flags
 
 if TYPE_CHECKING:
     from gitrun.model.flags import Flag
     from gitrun.scripts.module import Module
 
 
-def read(module: Module) -> Script | None:
+def read_omegaconf_flags(module: Module) -> Script | None:
     """Returns the values of the files that the module loads; None if it does not call `from_cli`."""
     if not module.names(b"from_cli"):
         return None
@@ -29,20 +29,20 @@ def read(module: Module) -> Script | None:
     for call in calls:
         if module.full_name(call.func) not in {"omegaconf.OmegaConf.load", "omegaconf.omegaconf.OmegaConf.load"}:
             continue
-        path = text_of(call.args[0] if call.args else keywords_of(call).get("file_"), module.scope)
-        data = find(module, path) if path else None
+        path = fold_to_text(call.args[0] if call.args else named_arguments(call).get("file_"), module.scope)
+        data = read_loaded_file(module, path) if path else None
         if data is None:
             partial = partial or "it loads a configuration that is not in the source"
             continue
         try:
-            flags |= {flag.name: flag for flag in islice(flags_in(read_yaml(data), "dotlist"), MOST_FLAGS)}
+            flags |= {flag.name: flag for flag in islice(read_yaml_flags(read_yaml(data), "dotlist"), MAX_FLAGS)}
         except NoYamlError as error:
             partial = str(error)
     partial = partial if flags or partial else "it loads no configuration"
     return Script(tuple(flags.values()), ARGS, "omegaconf", partial=partial)
 
 
-def find(module: Module, path: str) -> bytes | None:
+def read_loaded_file(module: Module, path: str) -> bytes | None:
     """Returns a file from the top of the repository or beside the script; None if there is none."""
     folder = module.path.rpartition("/")[0]
     tries = dict.fromkeys([path.removeprefix("./"), f"{folder}/{path}".strip("/")])

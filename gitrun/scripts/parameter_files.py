@@ -6,8 +6,8 @@ import ast
 from posixpath import normpath
 from typing import TYPE_CHECKING
 
-from gitrun.scripts.constant_folding import text_of
-from gitrun.scripts.module import keywords_of, last_name
+from gitrun.scripts.constant_folding import fold_to_text
+from gitrun.scripts.module import last_name, named_arguments
 from gitrun.scripts.script import BESIDE, ParameterFile
 
 if TYPE_CHECKING:
@@ -16,32 +16,31 @@ if TYPE_CHECKING:
     from gitrun.scripts.module import Module
 
 WORDS = (b"yaml", b"json", b"toml", b"params_show", b"OmegaConf", b"configparser")
-OF_FILES = {
+FILE_LOADERS = {
     "yaml.safe_load", "yaml.load", "yaml.full_load", "yaml.unsafe_load", "json.load", "json.loads", "tomllib.load",
     "tomllib.loads", "tomli.load", "tomli.loads", "toml.load", "toml.loads", "rtoml.load", "ruamel.yaml.safe_load",
     "ruamel.yaml.load", "orjson.loads", "ujson.load", "ujson.loads",
 }  # fmt: skip
-OF_PATHS = {"toml.load", "omegaconf.OmegaConf.load"}
+PATH_LOADERS = {"toml.load", "omegaconf.OmegaConf.load"}
 """The functions that take a path instead of an open file."""
 DVC = ("dvc.api.params_show", "dvc.api.show.params_show")
 ENDS = (".yaml", ".yml", ".json", ".toml", ".ini", ".cfg")
 OPENERS = ("open", "read_text", "read_bytes")
 WRITERS = ("write_text", "write_bytes")
-OF_SCRIPT = ("dirname", "parent")
 # ends the search for names that are assigned to each other
-DEEPEST = 12
+MAX_DEPTH = 12
 # calls that return the same place
 LIKE_ITS_ARGUMENT = ("Path", "PurePath", "abspath", "realpath", "resolve", "absolute", "str", "expanduser", "as_posix")
 
 
-def files_of(module: Module) -> tuple[ParameterFile, ...]:
+def find_parameter_files(module: Module) -> tuple[ParameterFile, ...]:
     """Returns the files that the module reads and does not write, each once per table that it picks at once.
 
     `load(file)["train"]` picks the table `train`.
     """
     if not module.names(*WORDS):
         return ()
-    reading = Reading(module)
+    reading = ParameterFileReading(module)
     found = dict.fromkeys(reading.files())
     whole = {one.path for one in found if not one.section}
     # a file that is also loaded as a whole needs no sections
@@ -50,7 +49,7 @@ def files_of(module: Module) -> tuple[ParameterFile, ...]:
     return tuple(one for one in kept if one.path not in reading.written and one.path.endswith(ENDS))
 
 
-class Reading:
+class ParameterFileReading:
     """The calls of one module that open files."""
 
     def __init__(self, module: Module) -> None:
@@ -77,8 +76,8 @@ class Reading:
             match node:
                 case ast.Call(func=ast.Attribute(value=value, attr=attr)) if attr in WRITERS:
                     yield value
-                case ast.Call() if last_name(node.func) == "open" and not is_read(node):
-                    yield opened(node)
+                case ast.Call() if last_name(node.func) == "open" and not opens_for_reading(node):
+                    yield opened_path(node)
 
     def files(self) -> Iterator[ParameterFile]:
         """Yields the files that the module loads."""
@@ -88,29 +87,29 @@ class Reading:
                 continue
             name = self.module.full_name(node.func)
             if name in DVC:
-                texts = [text_of(argument, self.module.scope) for argument in node.args] or ["params.yaml"]
+                texts = [fold_to_text(argument, self.module.scope) for argument in node.args] or ["params.yaml"]
                 yield from (ParameterFile(normpath(text)) for text in texts if text)
                 continue
             argument = node.args[0] if node.args else None
-            if argument is None or name not in OF_FILES | OF_PATHS:
+            if argument is None or name not in FILE_LOADERS | PATH_LOADERS:
                 continue
             source = self.source(argument, node.lineno, 0)
-            if source is None and name in OF_PATHS:
+            if source is None and name in PATH_LOADERS:
                 source = argument
             path = self.path(source) if source else ""
             if path:
-                section = text_of(picked.get(id(node)), self.module.scope)
+                section = fold_to_text(picked.get(id(node)), self.module.scope)
                 yield ParameterFile(path, section, source.id if isinstance(source, ast.Name) else "")
 
     def source(self, node: ast.expr, line: float, depth: int) -> ast.expr | None:
         """Returns the expression for the path of the loaded file; None if the file is opened elsewhere."""
-        if depth > DEEPEST:
+        if depth > MAX_DEPTH:
             return None
         match node:
             case ast.Call(func=ast.Attribute(value=inner, attr="read"), args=[]):
                 return self.source(inner, line, depth + 1)
-            case ast.Call() if last_name(node.func) in OPENERS and (last_name(node.func) != "open" or is_read(node)):
-                return opened(node)
+            case ast.Call() if last_name(node.func) in OPENERS and (last_name(node.func) != "open" or opens_for_reading(node)):
+                return opened_path(node)
             case ast.Name(id=name):
                 before = [(value, at) for known, at, value in self.named if known == name and at <= line]
                 return self.source(before[-1][0], before[-1][1] - 0.5, depth + 1) if before else None
@@ -126,7 +125,7 @@ class Reading:
 
     def part(self, node: ast.expr | None, depth: int) -> str:
         """Returns a part of a path as text, with `BESIDE` for the directory of the script; "" if it is not known."""
-        if node is None or depth > DEEPEST:
+        if node is None or depth > MAX_DEPTH:
             return ""
         match node:
             case ast.BinOp(left=left, op=ast.Div() | ast.Add() as op, right=right):
@@ -144,7 +143,7 @@ class Reading:
                 return self.part(inner, depth + 1)
             case ast.Name(id=name) if name in self.module.statements:
                 return self.part(self.module.statements[name], depth + 1)
-        return text_of(node, self.module.scope)
+        return fold_to_text(node, self.module.scope)
 
     def is_script(self, node: ast.expr) -> bool:
         """Tells whether the expression is the path of the script itself: `__file__`, `Path(__file__).resolve()`."""
@@ -158,17 +157,20 @@ class Reading:
         return False
 
 
-def opened(call: ast.Call) -> ast.expr:
+def opened_path(call: ast.Call) -> ast.expr:
     """Returns the path that `open(path)`, `path.open()` or `path.read_text()` opens."""
-    is_method = isinstance(call.func, ast.Attribute) and last_name(call.func.value) not in {"io", "codecs", "builtins"}
-    if is_method and isinstance(call.func, ast.Attribute):
+    if isinstance(call.func, ast.Attribute) and is_method(call.func):
         return call.func.value
-    return call.args[0] if call.args else keywords_of(call).get("file", ast.Constant(""))
+    return call.args[0] if call.args else named_arguments(call).get("file", ast.Constant(""))
 
 
-def is_read(call: ast.Call) -> bool:
+def opens_for_reading(call: ast.Call) -> bool:
     """Tells whether a call to `open` opens a file for reading only, as far as its mode is known."""
-    is_method = isinstance(call.func, ast.Attribute) and last_name(call.func.value) not in {"io", "codecs", "builtins"}
-    place = 0 if is_method else 1
-    mode = keywords_of(call).get("mode", call.args[place] if len(call.args) > place else None)
+    place = 0 if is_method(call.func) else 1
+    mode = named_arguments(call).get("mode", call.args[place] if len(call.args) > place else None)
     return not (isinstance(mode, ast.Constant) and isinstance(mode.value, str) and set(mode.value) & set("wax+"))
+
+
+def is_method(func: ast.expr) -> bool:
+    """Tells whether a function such as `path.open` is a method of a path, and not `io.open`."""
+    return isinstance(func, ast.Attribute) and last_name(func.value) not in {"io", "codecs", "builtins"}

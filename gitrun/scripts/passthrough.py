@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from gitrun.model.flags import Flag, Typed, Value
 from gitrun.model.values import parse_spelled, parse_value
-from gitrun.scripts.script import path_of, places
+from gitrun.scripts.script import find_commands, locate_commands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -45,7 +45,7 @@ class Unclear(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ReadWords:
     """The result of reading words: the values of flags by name, and the words that stay, in order.
 
     `unsure` names the flags whose value one of the words that stay may change.
@@ -56,16 +56,16 @@ class Read:
     unsure: frozenset[str] = frozenset()
 
 
-def read_words(script: Script | None, words: Sequence[str]) -> Read:
+def read_words(script: Script | None, words: Sequence[str]) -> ReadWords:
     """Returns the flags that the words after `--` give the script, and the words that stay."""
     if script is None or script.style != "args" or not words:
-        return Read({}, tuple(words))
+        return ReadWords({}, tuple(words))
     if script.frontend in ASSIGNING:
         return read_assignments(script, words)
-    return Reader(script, words).read()
+    return WordReader(script, words).read()
 
 
-def read_assignments(script: Script, words: Sequence[str]) -> Read:
+def read_assignments(script: Script, words: Sequence[str]) -> ReadWords:
     """Reads `name=value` words for Hydra, OmegaConf and Sacred."""
     names = {flag.name for flag in script.flags}
     added = {flag.name for flag in script.flags if flag.option.startswith("+")}
@@ -87,11 +87,11 @@ def read_assignments(script: Script, words: Sequence[str]) -> Read:
             unsure |= names  # a named configuration may change any of them
     if script.frontend == "sacred" and rest[-1:] == ["with"]:
         rest.pop()  # all values after `with` became flags, before whose words a `with` is added again
-    return Read(found, tuple(rest), frozenset(unsure - found.keys()))
+    return ReadWords(found, tuple(rest), frozenset(unsure - found.keys()))
 
 
 @dataclass
-class Reader:
+class WordReader:
     """A reader of words in the manner of argparse, click, absl, Fire, jsonargparse and tyro."""
 
     script: Script
@@ -106,10 +106,10 @@ class Reader:
     def __post_init__(self) -> None:
         """Builds the table of options."""
         self.is_clear = not self.script.partial
-        self.options = dict(spellings(self.script))
-        self.commands = {place for place, _ in places(self.script, self.words)}
+        self.options = dict(option_table(self.script))
+        self.commands = {place for place, _ in locate_commands(self.script, self.words)}
 
-    def read(self) -> Read:
+    def read(self) -> ReadWords:
         """Reads the words up to their end, or up to `--` or an argument that takes all the rest."""
         at = 0
         takes_rest = any(flag.action == "positional" and flag.words for flag in self.script.flags)
@@ -133,7 +133,7 @@ class Reader:
                 at += 1
         self.arguments()
         rest = tuple(word for _, word in sorted(self.kept.items()))
-        return Read(self.found, rest, frozenset(self.unsure))
+        return ReadWords(self.found, rest, frozenset(self.unsure))
 
     def keep(self, start: int, end: int) -> None:
         """Leaves these words on the command line."""
@@ -146,7 +146,7 @@ class Reader:
         """
         name = word.partition("=")[0]
         if self.script.frontend in DASHED:
-            name = dashed(name)
+            name = with_dashes(name)
         if name in self.options:
             return [self.options[name]]
         # absl takes -lr for --lr
@@ -239,18 +239,18 @@ class Reader:
     def give(self, flag: Flag, texts: list[str]) -> None:
         """Gives the flag the value of these words. Raises Unclear if a flag cannot hold it."""
         if not flag.many and flag.action not in {"append", "extend", "repeat"}:
-            self.found[flag.name] = value_of(flag, texts[0])
+            self.found[flag.name] = read_value(flag, texts[0])
             return
         if flag.action in {"separated", "spaced"}:
             texts = texts[0].split(",") if flag.action == "separated" else texts[0].split()
             # absl reads a line of CSV, where a quote is no part of the item
             if any('"' in text for text in texts):
                 raise Unclear
-            self.found[flag.name] = [item_of(flag, text.strip()) for text in texts if text.strip()]
+            self.found[flag.name] = [read_item(flag, text.strip()) for text in texts if text.strip()]
             return
         if flag.action == "append" and len(texts) > 1:
             raise Unclear
-        items: list[Value] = [item_of(flag, text) for text in texts]
+        items: list[Value] = [read_item(flag, text) for text in texts]
         before = self.found.get(flag.name)
         adds = flag.action in {"append", "extend", "repeat"} or (flag.action == "equals" and flag.many)
         if before is None and flag.action in {"append", "extend"}:
@@ -261,7 +261,7 @@ class Reader:
     def arguments(self) -> None:
         """Assigns the words that are not options to the script's arguments, if it is clear which belongs to which."""
         takers = [flag for flag in self.script.flags if flag.action == "positional"]
-        commands = path_of(self.script, self.words)
+        commands = find_commands(self.script, self.words)
         inner = {flag.name for command in commands for flag in command.flags}
         is_plain = not self.script.commands or (bool(commands) and all(flag.name in inner for flag in takers))
         self.unsure |= {flag.name for flag in takers if self.loose or not self.is_clear}
@@ -273,7 +273,7 @@ class Reader:
             for number, flag in enumerate(takers[: len(self.loose)]):
                 places_of = self.loose[number:] if flag.many else self.loose[number : number + 1]
                 texts = [self.words[place] for place in places_of]
-                self.found[flag.name] = [item_of(flag, text) for text in texts] if flag.many else value_of(flag, texts[0])
+                self.found[flag.name] = [read_item(flag, text) for text in texts] if flag.many else read_value(flag, texts[0])
                 for place in places_of:
                     del self.kept[place]
             self.unsure -= {flag.name for flag in takers}
@@ -285,12 +285,12 @@ TAKES = object()
 """Stands for "takes a value" in the table of options."""
 
 
-def spellings(script: Script) -> Iterator[tuple[str, tuple[Flag, object]]]:
+def option_table(script: Script) -> Iterator[tuple[str, tuple[Flag, object]]]:
     """Yields every word that gives a flag a value, with the flag and that value (`TAKES` for the next word)."""
     for flag in script.flags:
         names = [name for name in (flag.option, *flag.aliases) if name]
         if script.frontend in DASHED:
-            names = [dashed(name) for name in names]
+            names = [with_dashes(name) for name in names]
         if flag.action == "const":
             yield from ((word, (flag, choice)) for choice, word in zip(flag.choices, flag.words, strict=False))
             continue
@@ -307,7 +307,7 @@ def spellings(script: Script) -> Iterator[tuple[str, tuple[Flag, object]]]:
             yield from ((f"--no-{name[2:]}", (flag, False)) for name in names if name.startswith("--"))
 
 
-def dashed(option: str) -> str:
+def with_dashes(option: str) -> str:
     """Returns the option with `-` for every `_` after its leading dashes."""
     start = len(option) - len(option.lstrip("-"))
     return option[:start] + option[start:].replace("_", "-")
@@ -323,14 +323,14 @@ def is_value(word: str, frontend: str) -> bool:
     return is_loose(word) or (frontend in {"click", "typer", "absl"} and word != "--")
 
 
-def value_of(flag: Flag, text: str) -> Given:
+def read_value(flag: Flag, text: str) -> Given:
     """Returns the value that the text gives the flag. Raises Unclear."""
     if flag.action == "type_bool":
         return bool(text)
     if flag.action == "titled":
-        return known_bool(text.lower(), CLICK_BOOLS)
+        return read_bool_word(text.lower(), CLICK_BOOLS)
     if flag.action == "literal":
-        return literal_of(text)
+        return read_fire_literal(text)
     # no flag holds a dict
     if flag.action == "json" and text.startswith("{"):
         raise Unclear
@@ -339,14 +339,14 @@ def value_of(flag: Flag, text: str) -> Given:
     return Typed(text)
 
 
-def known_bool(text: str, words: Mapping[str, bool]) -> bool:
+def read_bool_word(text: str, words: Mapping[str, bool]) -> bool:
     """Returns the bool that the word stands for. Raises Unclear."""
     if text not in words:
         raise Unclear
     return words[text]
 
 
-def literal_of(text: str) -> Given:
+def read_fire_literal(text: str) -> Given:
     """Returns the value that Fire reads in the text: a Python literal, or the text itself. Raises Unclear."""
     try:
         value = ast.literal_eval(text)
@@ -359,10 +359,10 @@ def literal_of(text: str) -> Given:
     return value
 
 
-def item_of(flag: Flag, text: str) -> Value:
+def read_item(flag: Flag, text: str) -> Value:
     """Returns an item of a list. Raises Unclear."""
     if flag.action == "literal":
-        value: Given = literal_of(text)
+        value: Given = read_fire_literal(text)
     else:
         value = parse_spelled(text) if flag.as_typed else parse_value(text)
         value = text if flag.as_typed == "all" and isinstance(value, bool) else value

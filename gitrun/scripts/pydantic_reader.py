@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitrun.model.flags import Flag, format_value, is_flag_name
-from gitrun.scripts.constant_folding import text_of
-from gitrun.scripts.constants import constants_of
-from gitrun.scripts.module import dotted, keywords_of, last_name
+from gitrun.scripts.constant_folding import fold_to_text
+from gitrun.scripts.constants import read_constants
+from gitrun.scripts.module import dotted_name, last_name, named_arguments
 from gitrun.scripts.script import ARGS, GLOBALS, Script
-from gitrun.scripts.signatures import fields_of
+from gitrun.scripts.signatures import read_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,12 +23,12 @@ BASES = ("pydantic_settings.BaseSettings", "pydantic_settings.main.BaseSettings"
 ENVIRONMENT = (
     "pydantic-settings reads its values from the environment: NAME=VALUE git run {}; with cli_parse_args=True they are flags"
 )
-DEEPEST = 6
+MAX_DEPTH = 6
 SPECIAL = ("CliSubCommand", "CliPositionalArg", "CliUnknownArgs", "CliMutuallyExclusiveGroup")
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class SettingsStyle:
     """The way a settings class spells its options."""
 
     dashes: bool = False
@@ -36,7 +36,7 @@ class Manner:
     prefix: str = ""
 
 
-def read(module: Module) -> Script | None:
+def read_pydantic_flags(module: Module) -> Script | None:
     """Returns the fields of the settings class that parses the command line.
 
     If no class does, returns the constants with advice. Returns None if the module has no settings class.
@@ -47,67 +47,67 @@ def read(module: Module) -> Script | None:
     if not classes:
         return None
     for node in classes:
-        config = config_of(node, module)
-        if config.get("cli_parse_args") or node.name in parsed_by_calls(module):
-            manner = Manner(bool(config.get("cli_kebab_case")), bool(config.get("cli_implicit_flags")))
-            fields = list(fields_of(node, module))
-            partial = next((f"{field.name} is {special}" for field in fields if (special := special_of(field))), "")
-            flags = tuple(flags_of([field for field in fields if not special_of(field)], module, manner))
+        config = read_model_config(node, module)
+        if config.get("cli_parse_args") or node.name in find_parsed_classes(module):
+            manner = SettingsStyle(bool(config.get("cli_kebab_case")), bool(config.get("cli_implicit_flags")))
+            fields = list(read_fields(node, module))
+            partial = next((f"{field.name} is {special}" for field in fields if (special := special_marker(field))), "")
+            flags = tuple(read_field_flags([field for field in fields if not special_marker(field)], module, manner))
             return Script(flags, ARGS, "pydantic", partial=partial)
-    return Script(tuple(constants_of(module)), GLOBALS, advice=ENVIRONMENT.format(module.path.rpartition("/")[2]))
+    return Script(tuple(read_constants(module)), GLOBALS, advice=ENVIRONMENT.format(module.path.rpartition("/")[2]))
 
 
 def is_settings(node: ast.ClassDef, module: Module, depth: int = 0) -> bool:
     """Tells whether the class inherits from BaseSettings."""
     for base in node.bases:
-        above = module.classes.get(dotted(base))
-        if module.full_name(base) in BASES or (above and depth < DEEPEST and is_settings(above, module, depth + 1)):
+        above = module.classes.get(dotted_name(base))
+        if module.full_name(base) in BASES or (above and depth < MAX_DEPTH and is_settings(above, module, depth + 1)):
             return True
     return False
 
 
-def config_of(node: ast.ClassDef, module: Module) -> dict[str, object]:
+def read_model_config(node: ast.ClassDef, module: Module) -> dict[str, object]:
     """Returns the settings in `model_config` and in the arguments of the class, each as true or false."""
     nodes: dict[str, ast.expr] = {}
     for statement in node.body:
         match statement:
             case ast.Assign(targets=[ast.Name(id="model_config")], value=ast.Call() as call):
-                nodes |= keywords_of(call)
+                nodes |= named_arguments(call)
             case ast.Assign(targets=[ast.Name(id="model_config")], value=ast.Dict(keys=keys, values=values)):
-                nodes |= {text_of(key, module.scope): value for key, value in zip(keys, values, strict=True)}
+                nodes |= {fold_to_text(key, module.scope): value for key, value in zip(keys, values, strict=True)}
     nodes |= {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
     return {name: not (isinstance(value, ast.Constant) and not value.value) for name, value in nodes.items()}
 
 
-def parsed_by_calls(module: Module) -> set[str]:
+def find_parsed_classes(module: Module) -> set[str]:
     """Returns the classes that a call lets parse the command line: `Settings(_cli_parse_args=True)`, `CliApp.run(Settings)`."""
     found = set()
     for node in module.near(b"_cli_parse_args", b"CliApp"):
-        if isinstance(node, ast.Call) and "_cli_parse_args" in keywords_of(node):
+        if isinstance(node, ast.Call) and "_cli_parse_args" in named_arguments(node):
             found.add(last_name(node.func))
         elif isinstance(node, ast.Call) and module.full_name(node.func).endswith("CliApp.run") and node.args:
             found.add(last_name(node.args[0]))
     return found
 
 
-def special_of(field: Parameter) -> str:
+def special_marker(field: Parameter) -> str:
     """Returns the marker that makes the field something other than an option; "" if there is none."""
     names = {last_name(extra) for extra in field.hint.extras}
     return next((name for name in SPECIAL if name in names), "")
 
 
-def flags_of(fields: list[Parameter], module: Module, manner: Manner, depth: int = 0) -> Iterator[Flag]:
+def read_field_flags(fields: list[Parameter], module: Module, manner: SettingsStyle, depth: int = 0) -> Iterator[Flag]:
     """Yields the fields as flags. The fields of an inner model become dotted names."""
     for field in fields:
         name = manner.prefix + field.name
         inner = module.classes.get(field.hint.config)
-        if inner and depth < DEEPEST:
-            yield from flags_of(list(fields_of(inner, module)), module, replace(manner, prefix=f"{name}."), depth + 1)
+        if inner and depth < MAX_DEPTH:
+            yield from read_field_flags(list(read_fields(inner, module)), module, replace(manner, prefix=f"{name}."), depth + 1)
         elif is_flag_name(name):
-            yield flag_of(field, name, manner)
+            yield make_settings_flag(field, name, manner)
 
 
-def flag_of(field: Parameter, name: str, manner: Manner) -> Flag:
+def make_settings_flag(field: Parameter, name: str, manner: SettingsStyle) -> Flag:
     """Returns the flag of a field. It has no default: the environment may give the field another value than the source."""
     # a field with a name of one letter is a short option
     option = f"{'--' if len(name) > 1 else '-'}{name.replace('_', '-') if manner.dashes else name}"

@@ -13,13 +13,13 @@ CHANGING = frozenset({"append", "extend", "insert", "remove", "pop", "clear", "s
 """The methods that change a list."""
 
 
-def stored_in(nodes: Iterable[ast.AST]) -> set[str]:
+def list_bound_names(nodes: Iterable[ast.AST]) -> set[str]:
     """Returns the names that the nodes bind in their own namespace.
 
     These are targets, imports, functions, classes, `except … as` and captures of `match`.
     """
     found: set[str] = set()
-    for node in here(nodes):
+    for node in walk_namespace(nodes):
         match node:
             case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
                 found.add(name)
@@ -34,7 +34,7 @@ def stored_in(nodes: Iterable[ast.AST]) -> set[str]:
     return found
 
 
-def here(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
+def walk_namespace(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
     """Yields the nodes and all nodes inside them that belong to the same namespace."""
     queue = list(nodes)
     while queue:
@@ -46,29 +46,31 @@ def here(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
             queue.extend(ast.iter_child_nodes(node))
 
 
-def assigned_elsewhere(body: Sequence[ast.stmt]) -> set[str]:
+def list_changed_names(body: Sequence[ast.stmt]) -> set[str]:
     """Returns the names of a module that an expression, a function or a method call changes.
 
     Examples: `x := 1` outside of functions, `global x` in a function, `x.append(1)` or `x[0] = 1` for a list.
     """
-    found = {node.target.id for node in here(body) if isinstance(node, ast.NamedExpr)} | changed_in(here(body))
+    found = {node.target.id for node in walk_namespace(body) if isinstance(node, ast.NamedExpr)} | list_mutated_names(
+        walk_namespace(body)
+    )
     queue: list[tuple[ast.AST, frozenset[str]]] = [(node, frozenset()) for node in body]
     while queue:
         node, local = queue.pop()
         if isinstance(node, SCOPES):
             inner = node.body if isinstance(node.body, list) else [node.body]
-            parts = list(here(inner))
+            parts = list(walk_namespace(inner))
             shared = {name for part in parts if isinstance(part, ast.Global) for name in part.names}
-            stored = stored_in(inner)
+            stored = list_bound_names(inner)
             found |= shared & stored
             # a name that a function binds is its own, unless it declares it global
-            local = (local | stored | parameters_of(node.args)) - shared
-            found |= changed_in(parts) - local
+            local = (local | stored | parameter_names(node.args)) - shared
+            found |= list_mutated_names(parts) - local
         queue.extend((part, local) for part in ast.iter_child_nodes(node))
     return found
 
 
-def changed_in(nodes: Iterable[ast.AST]) -> set[str]:
+def list_mutated_names(nodes: Iterable[ast.AST]) -> set[str]:
     """Returns the names of lists that are changed in place."""
     found: set[str] = set()
     for node in nodes:
@@ -80,7 +82,7 @@ def changed_in(nodes: Iterable[ast.AST]) -> set[str]:
     return found
 
 
-def parameters_of(args: ast.arguments) -> set[str]:
+def parameter_names(args: ast.arguments) -> set[str]:
     """Returns the names of the parameters."""
     listed = [*args.posonlyargs, *args.args, *args.kwonlyargs, *filter(None, (args.vararg, args.kwarg))]
     return {argument.arg for argument in listed}

@@ -97,7 +97,7 @@ class Script:
         Returns none if some words could not be read: they may be arguments, name a file of values, or ask for help.
         Returns none for Hydra and OmegaConf, which miss a value only when it is used.
         """
-        rest = [word for at, word in enumerate(words) if at not in dict(places(self, words))]
+        rest = [word for at, word in enumerate(words) if at not in dict(locate_commands(self, words))]
         if self.style != ARGS or self.frontend in LATE or rest:
             return ()
         return tuple(flag for flag in self.flags if flag.required)
@@ -113,7 +113,7 @@ class Script:
         All defaults are None if an option names a file of values.
         """
         flags = {flag.name: flag for flag in self.flags}
-        path = path_of(self, words)
+        path = find_commands(self, words)
         for command in path:
             flags |= {flag.name: flag for flag in command.flags}
         partial = next(filter(None, (self.partial, *(command.partial for command in path))), "")
@@ -152,12 +152,12 @@ class Script:
         return tuple(found.values())
 
 
-def path_of(script: Script, words: Sequence[str]) -> list[Command]:
+def find_commands(script: Script, words: Sequence[str]) -> list[Command]:
     """Returns the sub-commands that the words name, the outermost first."""
-    return [command for _, command in places(script, words)]
+    return [command for _, command in locate_commands(script, words)]
 
 
-def places(script: Script, words: Sequence[str]) -> list[tuple[int, Command]]:
+def locate_commands(script: Script, words: Sequence[str]) -> list[tuple[int, Command]]:
     """Returns the index of each sub-command in the words and the sub-command, the outermost first."""
     found: list[tuple[int, Command]] = []
     commands, flags, at = script.commands, script.flags, 0

@@ -6,8 +6,8 @@ import ast
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from gitrun.scripts.constant_folding import Unfoldable, members, value_of
-from gitrun.scripts.module import dotted, is_enumeration, keywords_of, last_name
+from gitrun.scripts.constant_folding import Unfoldable, fold_to_value, list_members
+from gitrun.scripts.module import dotted_name, is_enumeration, last_name, named_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,7 +25,7 @@ KINDS = {
 LISTS = ("list", "List", "Sequence", "Iterable", "tuple", "Tuple", "set", "Set", "frozenset", "FrozenSet")
 ANYTHING = ("Any", "object")
 TUPLES = ("tuple", "Tuple")
-DEEPEST = 12
+MAX_DEPTH = 12
 
 
 FIELDS = ("field", "Field", "mutable_field", "list_field", "choice", "flag")
@@ -58,10 +58,10 @@ class Parameter:
         """Returns the kind of flag by the annotation, else by the default."""
         if self.hint.kind != "any" or self.hint.choices or self.hint.is_open:
             return self.hint.kind
-        return kind_of(self.default)
+        return infer_kind(self.default)
 
 
-def parameters_of(function: Function, scope: Scope) -> Iterator[Parameter]:
+def read_parameters(function: Function, scope: Scope) -> Iterator[Parameter]:
     """Yields the parameters of a function that can be given by name, without `self` and `cls`."""
     listed = [*function.args.posonlyargs, *function.args.args]
     pairs: list[tuple[ast.arg, ast.expr | None]] = [
@@ -72,22 +72,22 @@ def parameters_of(function: Function, scope: Scope) -> Iterator[Parameter]:
         pairs = pairs[1:]
     for argument, node in pairs:
         hint = read_hint(argument.annotation, scope)
-        yield Parameter(argument.arg, hint, default_of(node, scope), node)
+        yield Parameter(argument.arg, hint, fold_default(node, scope), node)
 
 
-def takes_any_name(function: Function) -> bool:
-    """Tells whether the function has `**kwargs`."""
-    return function.args.kwarg is not None
+def open_ended_reason(function: Function) -> str:
+    """Returns the reason why a function takes more flags than its parameters (`**kwargs`); "" if it does not."""
+    return f"{function.name}() takes any name" if function.args.kwarg is not None else ""
 
 
-def fields_of(node: ast.ClassDef, module: Module, depth: int = 0) -> Iterator[Parameter]:
+def read_fields(node: ast.ClassDef, module: Module, depth: int = 0) -> Iterator[Parameter]:
     """Yields the annotated fields of a class and of its parents in the same module, in dataclass order."""
     found: dict[str, Parameter] = {}
     for parent in node.bases:
-        inner = module.classes.get(dotted(parent))
+        inner = module.classes.get(dotted_name(parent))
         # the depth ends a circle of parents, which does not run but parses
         if inner and inner is not node and depth < 8:
-            found |= {field.name: field for field in fields_of(inner, module, depth + 1)}
+            found |= {field.name: field for field in read_fields(inner, module, depth + 1)}
     for statement in node.body:
         match statement:
             case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=value) if "ClassVar" not in ast.unparse(
@@ -96,11 +96,11 @@ def fields_of(node: ast.ClassDef, module: Module, depth: int = 0) -> Iterator[Pa
                 known = field_value(value, module)
                 hint = read_hint(annotation, module.scope)
                 # as in dataclasses, an inherited field keeps its place when the class redefines it
-                found[name] = Parameter(name, hint, default_of(known, module.scope), known)
+                found[name] = Parameter(name, hint, fold_default(known, module.scope), known)
     yield from found.values()
 
 
-def over(parameters: Iterable[Parameter], node: ast.expr | None, module: Module) -> Iterator[Parameter]:
+def override_defaults(parameters: Iterable[Parameter], node: ast.expr | None, module: Module) -> Iterator[Parameter]:
     """Yields the fields with the defaults of an instance such as `Config(lr=1)` in place of their own.
 
     The defaults are None if the expression of the instance is not a call of a class in the module.
@@ -108,11 +108,11 @@ def over(parameters: Iterable[Parameter], node: ast.expr | None, module: Module)
     # the instance may be assigned to a name first
     node = module.statements.get(node.id, node) if isinstance(node, ast.Name) else node
     listed = list(parameters)
-    call = node if isinstance(node, ast.Call) and dotted(node.func) in module.classes else None
-    given = {**dict(zip((field.name for field in listed), call.args, strict=False)), **keywords_of(call)} if call else {}
+    call = node if isinstance(node, ast.Call) and dotted_name(node.func) in module.classes else None
+    given = {**dict(zip((field.name for field in listed), call.args, strict=False)), **named_arguments(call)} if call else {}
     for parameter in listed:
         if value := given.get(parameter.name):
-            yield replace(parameter, node=value, default=default_of(value, module.scope))
+            yield replace(parameter, node=value, default=fold_default(value, module.scope))
         else:
             yield parameter if call or node is None else replace(parameter, node=parameter.node or node, default=None)
 
@@ -122,7 +122,7 @@ def field_value(node: ast.expr | None, module: Module) -> ast.expr | None:
     name = module.full_name(node.func).rpartition(".")[2] if isinstance(node, ast.Call) else ""
     if not isinstance(node, ast.Call) or name not in FIELDS:
         return node
-    keywords = keywords_of(node)
+    keywords = named_arguments(node)
     if name == "list_field":
         return ast.List(node.args)
     if name == "mutable_field" and node.args:
@@ -140,9 +140,9 @@ def field_value(node: ast.expr | None, module: Module) -> ast.expr | None:
     return node.args[0] if node.args and name != "choice" else None
 
 
-def default_of(node: ast.expr | None, scope: Scope) -> Value | None:
+def fold_default(node: ast.expr | None, scope: Scope) -> Value | None:
     """Returns the value of a default; None if the source does not show it."""
-    return value_of(node, scope)[1]
+    return fold_to_value(node, scope)[1]
 
 
 def choice_name(parameter: Parameter, node: ast.expr | None) -> Value | None:
@@ -182,15 +182,15 @@ class Hint:
 
 def read_hint(node: ast.expr | None, scope: Scope, depth: int = 0) -> Hint:
     """Returns the meaning of an annotation; an empty Hint if it is not understood."""
-    if depth > DEEPEST:
+    if depth > MAX_DEPTH:
         return Hint()
     match node:
         case ast.Constant(value=str(text)) if len(text) < 1000:
-            return read_hint(expression(text), scope, depth + 1)
+            return read_hint(parse_annotation(text), scope, depth + 1)
         case ast.Name() | ast.Attribute():
             return read_name(node, scope, depth)
         case ast.BinOp(op=ast.BitOr(), left=left, right=right):
-            return union([left, right], scope, depth)
+            return read_union([left, right], scope, depth)
         # tyro.conf.Positional[int] marks a type and does not change it
         case ast.Subscript(value=outer, slice=index) if scope.module.full_name(outer).startswith("tyro.conf."):
             hint = read_hint(index, scope, depth + 1)
@@ -200,7 +200,7 @@ def read_hint(node: ast.expr | None, scope: Scope, depth: int = 0) -> Hint:
     return Hint()
 
 
-def expression(text: str) -> ast.expr | None:
+def parse_annotation(text: str) -> ast.expr | None:
     """Parses an annotation in quotes. Returns None if it is not an expression."""
     try:
         return ast.parse(text.strip(), mode="eval").body
@@ -221,7 +221,7 @@ def read_name(node: ast.expr, scope: Scope, depth: int) -> Hint:
     if found and is_enumeration(found):
         try:
             names = tuple(scope.module.enumeration(name, scope))
-            values = members(ast.Name(name), scope)
+            values = list_members(ast.Name(name), scope)
         except Unfoldable:
             return Hint()
         plain = [value for value in values if isinstance(value, bool | int | float | str)] if isinstance(values, list) else []
@@ -245,7 +245,7 @@ def read_generic(name: str, items: list[ast.expr], scope: Scope, depth: int) -> 
     if name == "Optional":
         return replace(read_hint(items[0], scope, depth + 1), optional=True)
     if name == "Union":
-        return union(items, scope, depth)
+        return read_union(items, scope, depth)
     if name in LISTS:
         inner = [read_hint(item, scope, depth + 1) for item in items if not is_dots(item)]
         # tuple[int, ...] has any length
@@ -256,9 +256,9 @@ def read_generic(name: str, items: list[ast.expr], scope: Scope, depth: int) -> 
     return read_hint(items[0], scope, depth + 1) if name in {"Final", "Required", "ClassVar"} else Hint()
 
 
-def union(items: list[ast.expr], scope: Scope, depth: int) -> Hint:
+def read_union(items: list[ast.expr], scope: Scope, depth: int) -> Hint:
     """Returns the meaning of a union: a single kind, a number, or any value."""
-    found = [read_hint(item, scope, depth + 1) for item in items if not is_none(item)]
+    found = [read_hint(item, scope, depth + 1) for item in items if not is_none_annotation(item)]
     optional = len(found) < len(items) or any(hint.optional for hint in found)
     if len(found) == 1:
         return replace(found[0], optional=optional)
@@ -270,7 +270,7 @@ def union(items: list[ast.expr], scope: Scope, depth: int) -> Hint:
     return Hint(optional=optional, is_open=True, config=" | ".join(hint.config for hint in found if hint.config))
 
 
-def is_none(node: ast.expr) -> bool:
+def is_none_annotation(node: ast.expr) -> bool:
     """Tells whether the annotation is None."""
     return isinstance(node, ast.Constant) and node.value is None
 
@@ -280,6 +280,6 @@ def is_dots(node: ast.expr | None) -> bool:
     return isinstance(node, ast.Constant) and node.value is ...
 
 
-def kind_of(value: Value | None) -> str:
+def infer_kind(value: Value | None) -> str:
     """Returns the kind of flag that a default implies in the absence of an annotation."""
     return {bool: "bool", int: "number", float: "number", str: "str", list: "list"}.get(type(value), "any")

@@ -6,10 +6,10 @@ import ast
 from typing import TYPE_CHECKING
 
 from gitrun.model.flags import Flag, is_flag_name
-from gitrun.scripts.constant_folding import text_of, value_of
-from gitrun.scripts.module import FUNCTIONS, Module, dotted, keywords_of, last_name
+from gitrun.scripts.constant_folding import fold_to_text, fold_to_value
+from gitrun.scripts.module import FUNCTIONS, Module, dotted_name, last_name, named_arguments
 from gitrun.scripts.script import ARGS, Command, Script
-from gitrun.scripts.signatures import Parameter, is_dots, kind_of, parameters_of
+from gitrun.scripts.signatures import Parameter, infer_kind, is_dots, read_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 WORDS = (b"typer", b".command", b".callback", b".add_typer", b".run")
 
 
-def read(module: Module) -> Script | None:
+def read_typer_flags(module: Module) -> Script | None:
     """Returns the parameters of the module's commands; None if it has no typer commands."""
     if not module.names(b"typer") or not any(name.partition(".")[0] == "typer" for name in module.imports.values()):
         return None
     near = list(module.near(*WORDS))
     for call in near:
         if isinstance(call, ast.Call) and module.full_name(call.func) == "typer.run" and call.args:
-            function = module.functions.get(dotted(call.args[0]))
-            return Script(flags_of(function, module), ARGS, "click") if function else None
+            function = module.functions.get(dotted_name(call.args[0]))
+            return Script(read_command_flags(function, module), ARGS, "click") if function else None
     functions = sorted((node for node in near if isinstance(node, FUNCTIONS)), key=lambda node: node.lineno)
     apps = App.all_of(module, functions)
     if not apps:
         return None
-    inner = added(module)
+    inner = find_added_apps(module)
     tops = [name for name in apps if name not in {child for _, child, _ in inner}]
-    return script_of(tops[0] if tops else next(iter(apps)), apps, inner, module)
+    return make_app_script(tops[0] if tops else next(iter(apps)), apps, inner, module)
 
 
 class App:
@@ -54,60 +54,60 @@ class App:
                 func = decorator.func if isinstance(decorator, ast.Call) else decorator
                 if not isinstance(func, ast.Attribute) or func.attr not in {"command", "callback"}:
                     continue
-                app = apps.setdefault(dotted(func.value), cls())
+                app = apps.setdefault(dotted_name(func.value), cls())
                 if func.attr == "callback":
                     app.callback = function
                 else:
-                    app.commands.append((command_name(decorator, function, module), function))
+                    app.commands.append((typer_command_name(decorator, function, module), function))
         return apps
 
 
-def command_name(decorator: ast.expr, function: Function, module: Module) -> str:
+def typer_command_name(decorator: ast.expr, function: Function, module: Module) -> str:
     """Returns the name of the command that a function defines."""
     given = None
     if isinstance(decorator, ast.Call):
-        given = decorator.args[0] if decorator.args else keywords_of(decorator).get("name")
-    return text_of(given, module.scope) or function.name.lower().replace("_", "-")
+        given = decorator.args[0] if decorator.args else named_arguments(decorator).get("name")
+    return fold_to_text(given, module.scope) or function.name.lower().replace("_", "-")
 
 
-def added(module: Module) -> list[tuple[str, str, str]]:
+def find_added_apps(module: Module) -> list[tuple[str, str, str]]:
     """Returns app, inner app and name of each `app.add_typer(inner, name="x")`."""
     return [
-        (dotted(call.func.value), dotted(call.args[0]), text_of(keywords_of(call).get("name"), module.scope))
+        (dotted_name(call.func.value), dotted_name(call.args[0]), fold_to_text(named_arguments(call).get("name"), module.scope))
         for call in module.near(b"add_typer")
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "add_typer" and call.args
     ]
 
 
-def script_of(top: str, apps: dict[str, App], inner: list[tuple[str, str, str]], module: Module) -> Script:
+def make_app_script(top: str, apps: dict[str, App], inner: list[tuple[str, str, str]], module: Module) -> Script:
     """Returns the flags of an app's program. A single command is the program itself."""
     app = apps[top]
     if len(app.commands) == 1 and app.callback is None and not any(owner == top for owner, _, _ in inner):
-        return Script(flags_of(app.commands[0][1], module), ARGS, "click")
-    found = command_of("", top, apps, inner, module)
+        return Script(read_command_flags(app.commands[0][1], module), ARGS, "click")
+    found = read_app("", top, apps, inner, module)
     return Script(found.flags, ARGS, "click", found.commands)
 
 
-def command_of(name: str, key: str, apps: dict[str, App], inner: list[tuple[str, str, str]], module: Module) -> Command:
+def read_app(name: str, key: str, apps: dict[str, App], inner: list[tuple[str, str, str]], module: Module) -> Command:
     """Returns an app as a command with sub-commands."""
     app = apps.get(key, App())
     rest = [entry for entry in inner if entry[0] != key]
-    commands = [Command(text, flags_of(function, module)) for text, function in app.commands]
-    commands += [command_of(text or child, child, apps, rest, module) for owner, child, text in inner if owner == key]
-    return Command(name, flags_of(app.callback, module) if app.callback else (), tuple(commands))
+    commands = [Command(text, read_command_flags(function, module)) for text, function in app.commands]
+    commands += [read_app(text or child, child, apps, rest, module) for owner, child, text in inner if owner == key]
+    return Command(name, read_command_flags(app.callback, module) if app.callback else (), tuple(commands))
 
 
-def flags_of(function: Function, module: Module) -> tuple[Flag, ...]:
+def read_command_flags(function: Function, module: Module) -> tuple[Flag, ...]:
     """Returns the flags of a command."""
-    found = [flag_of(parameter, module) for parameter in parameters_of(function, module.scope)]
+    found = [make_typer_flag(parameter, module) for parameter in read_parameters(function, module.scope)]
     return tuple({flag.name: flag for flag in found if flag}.values())
 
 
-def flag_of(parameter: Parameter, module: Module) -> Flag | None:
+def make_typer_flag(parameter: Parameter, module: Module) -> Flag | None:
     """Returns the flag of a parameter; None if it is not an option (`ctx: typer.Context`, `*args`)."""
-    info, default, has_default = info_of(parameter, module)
-    keywords = keywords_of(info) if info else {}
-    names = [text_of(argument, module.scope) for argument in info.args] if info else []
+    info, default, has_default = read_info(parameter, module)
+    keywords = named_arguments(info) if info else {}
+    names = [fold_to_text(argument, module.scope) for argument in info.args] if info else []
     spelled = [name for name in names if name.startswith("-")]
     is_argument = last_name(info.func) == "Argument" if info else not has_default
     name = parameter.name.replace("_", "-")
@@ -115,9 +115,9 @@ def flag_of(parameter: Parameter, module: Module) -> Flag | None:
         name = next((name for name in spelled if name.startswith("--")), spelled[0]).partition("/")[0].lstrip("-")
     if not is_flag_name(name) or parameter.hint.config or is_callback(keywords):
         return None
-    help_text = text_of(keywords.get("help"), module.scope)
-    least, most = (limit(keywords.get(key), module) for key in ("min", "max"))
-    kind = parameter.kind if parameter.kind != "any" or parameter.hint.choices else kind_of(default)
+    help_text = fold_to_text(keywords.get("help"), module.scope)
+    least, most = (read_limit(keywords.get(key), module) for key in ("min", "max"))
+    kind = parameter.kind if parameter.kind != "any" or parameter.hint.choices else infer_kind(default)
     if kind == "any" and not parameter.hint.choices:
         kind = "str"
     many, size = parameter.hint.many, parameter.hint.size
@@ -130,9 +130,9 @@ def flag_of(parameter: Parameter, module: Module) -> Flag | None:
             name, default, kind, choices, help_text, "", "positional", many, required and not parameter.hint.optional,
             least=least, most=most, size=size, as_typed=typed,
         )  # fmt: skip
-    option, off = spelling(name, spelled, kind)
+    option, off = option_and_off(name, spelled, kind)
     aliases = tuple(text for text in spelled if text != option and "/" not in text)
-    if keywords.get("count") and value_of(keywords["count"], module.scope) == (True, True):
+    if keywords.get("count") and fold_to_value(keywords["count"], module.scope) == (True, True):
         return Flag(name, default or 0, "int", (), help_text, option, "times", aliases=aliases)
     action = "switch" if kind == "bool" else "repeat" if many and not size else "any_order"
     words = (off,) if action == "switch" and off else ()
@@ -141,7 +141,7 @@ def flag_of(parameter: Parameter, module: Module) -> Flag | None:
     )
 
 
-def info_of(parameter: Parameter, module: Module) -> tuple[ast.Call | None, Value | None, bool]:
+def read_info(parameter: Parameter, module: Module) -> tuple[ast.Call | None, Value | None, bool]:
     """Returns the `typer.Option(...)` of a parameter, its default, and whether it has one."""
     extra = next((item for item in parameter.hint.extras if is_info(item)), None)
     if isinstance(extra, ast.Call):
@@ -150,12 +150,12 @@ def info_of(parameter: Parameter, module: Module) -> tuple[ast.Call | None, Valu
     if not isinstance(node, ast.Call) or not is_info(node):
         return None, parameter.default, node is not None
     # `lr: float = typer.Option(0.1)`: the default is the first argument
-    first = node.args[0] if node.args else keywords_of(node).get("default")
+    first = node.args[0] if node.args else named_arguments(node).get("default")
     rest = ast.Call(node.func, node.args[1:], node.keywords)
     # typer.Option(...), with literal dots, has no default
     if first is None or is_dots(first):
         return rest, None, first is None and last_name(node.func) == "Option"
-    return rest, value_of(first, module.scope)[1], True
+    return rest, fold_to_value(first, module.scope)[1], True
 
 
 def is_info(node: ast.expr) -> bool:
@@ -168,13 +168,13 @@ def is_callback(keywords: dict[str, ast.expr]) -> bool:
     return isinstance(keywords.get("is_eager"), ast.Constant)
 
 
-def limit(node: ast.expr | None, module: Module) -> float | None:
+def read_limit(node: ast.expr | None, module: Module) -> float | None:
     """Returns a limit of a number; None if it is not known."""
-    _, value = value_of(node, module.scope)
+    _, value = fold_to_value(node, module.scope)
     return value if isinstance(value, int | float) else None
 
 
-def spelling(name: str, spelled: list[str], kind: str) -> tuple[str, str]:
+def option_and_off(name: str, spelled: list[str], kind: str) -> tuple[str, str]:
     """Returns the option, and for a switch the option that turns it off."""
     pair = next((text for text in spelled if "/" in text), "")
     if pair:

@@ -12,19 +12,19 @@ DYNAMIC = ("globals", "vars", "locals", "eval", "exec", "__main__")
 """Names whose use means that the source may read globals by computed names."""
 
 
-def sees(source: bytes, name: str) -> bool:
+def sees_global(source: bytes, name: str) -> bool:
     """Tells whether the source reads the global name without assigning it, or reads computed names."""
     try:
         top = symtable.symtable(source.decode(errors="replace"), "script", "exec")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
-    tables = list(below(top))
-    if any(reads(table, word, is_top=table is top) for table in tables for word in DYNAMIC):
+    tables = list(walk_tables(top))
+    if any(reads_global(table, word, is_top=table is top) for table in tables for word in DYNAMIC):
         return True
-    return not assigns(top, name) and any(reads(table, name, is_top=table is top) for table in tables)
+    return not assigns_name(top, name) and any(reads_global(table, name, is_top=table is top) for table in tables)
 
 
-def assigns(top: symtable.SymbolTable, name: str) -> bool:
+def assigns_name(top: symtable.SymbolTable, name: str) -> bool:
     """Tells whether the module binds the name: by assignment, import, `def`, `class`, `for` or `with`."""
     if name not in top.get_identifiers():
         return False
@@ -32,7 +32,7 @@ def assigns(top: symtable.SymbolTable, name: str) -> bool:
     return symbol.is_assigned() or symbol.is_imported() or symbol.is_namespace()
 
 
-def reads(table: symtable.SymbolTable, name: str, *, is_top: bool) -> bool:
+def reads_global(table: symtable.SymbolTable, name: str, *, is_top: bool) -> bool:
     """Tells whether the block reads the global of that name, or imports `__main__` under it."""
     if name not in table.get_identifiers():
         return False
@@ -42,7 +42,7 @@ def reads(table: symtable.SymbolTable, name: str, *, is_top: bool) -> bool:
     return symbol.is_referenced() and (is_top or symbol.is_global())
 
 
-def below(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
+def walk_tables(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
     """Yields the block and all blocks inside it."""
     queue = [table]
     for one in queue:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import UsageError
 from gitrun.model.flags import Flag, copy_value, is_flag_name
-from gitrun.scripts.signatures import kind_of
+from gitrun.scripts.signatures import infer_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LARGEST = 1 << 20
-MOST_FLAGS = 5_000
-DEEPEST = 20
+MAX_BYTES = 1 << 20
+MAX_FLAGS = 5_000
+MAX_DEPTH = 20
 MISSING = "???"
 NO_YAML = "its configuration is YAML: pip install 'git-run-tracker[yaml]' reads it"
 # OmegaConf 2.3, _utils.get_yaml_loader: YAML 1.1 reads 1e-3 as text
@@ -46,7 +46,7 @@ def read_yaml(data: bytes) -> Mapping[str, Any]:
         for key, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
     Loader.add_implicit_resolver("tag:yaml.org,2002:float", FLOAT, list("-+0123456789."))
-    if len(data) > LARGEST:
+    if len(data) > MAX_BYTES:
         return {}
     try:
         found = yaml.load(data, Loader)  # noqa: S506 - a SafeLoader
@@ -55,15 +55,15 @@ def read_yaml(data: bytes) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def flags_in(document: Mapping[str, Any], action: str, prefix: str = "", depth: int = 0) -> Iterator[Flag]:
+def read_yaml_flags(document: Mapping[str, Any], action: str, prefix: str = "", depth: int = 0) -> Iterator[Flag]:
     """Yields a flag with a dotted name for each value that a flag can hold. `???` marks a value that must be given."""
     for count, (key, value) in enumerate(document.items()):
         name = f"{prefix}{key}"
-        if count > MOST_FLAGS or not isinstance(key, str) or not is_flag_name(name):
+        if count > MAX_FLAGS or not isinstance(key, str) or not is_flag_name(name):
             continue
         if isinstance(value, Mapping):
-            if depth < DEEPEST:
-                yield from flags_in(value, action, f"{name}.", depth + 1)
+            if depth < MAX_DEPTH:
+                yield from read_yaml_flags(value, action, f"{name}.", depth + 1)
             continue
         try:
             default = None if value is None or value == MISSING else copy_value(name, value)
@@ -73,7 +73,7 @@ def flags_in(document: Mapping[str, Any], action: str, prefix: str = "", depth: 
         yield Flag(
             name,
             default,
-            "any" if not isinstance(default, list) else kind_of(default),
+            "any" if not isinstance(default, list) else infer_kind(default),
             action=action,
             required=value == MISSING,
         )

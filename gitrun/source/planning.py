@@ -17,12 +17,12 @@ from gitrun.model.run import COMMAND, NOTEBOOK, SCRIPT, STEPS, Params, words_sta
 from gitrun.scripts.discover import (
     ARGS,
     GLOBALS,
-    constants,
-    placed,
+    changed_constants,
+    place_arguments,
     read_words,
     require_command,
+    unchecked_warning,
     unsure_warning,
-    warning,
 )
 from gitrun.source.declared_flags import resolve_operation, resolve_restart
 from gitrun.source.parameters import values_to_write
@@ -297,11 +297,13 @@ def make_plan(tree: SourceTree, call: Call, flags: Flags, params: Params, origin
     words = operation.command[start:]
     # a remaining word may set these flags to an unknown value: do not pass them twice, and do not record them
     plain = flags.put({flag.name: flag.default for flag in own if flag.name in call.unsure})
-    added = tuple((start + at, word) for at, word in placed(declared.script or (), plain, words)) if style == ARGS else ()
+    added = (
+        tuple((start + at, word) for at, word in place_arguments(declared.script or (), plain, words)) if style == ARGS else ()
+    )
     route = route_flags(declared.host, operation, flags) if declared.host else Route(added)
     unsure = dict.fromkeys(name for name in call.unsure if name in flags)
     notices = (
-        warning(declared.script, operation.name, flags),
+        unchecked_warning(declared.script, operation.name, flags),
         unsure_warning(operation.name, unsure, words),
         environment_note(operation, find_unread_flags(tree, operation, declared, call.given)),
     )
@@ -311,7 +313,7 @@ def make_plan(tree: SourceTree, call: Call, flags: Flags, params: Params, origin
         staged=origin.is_staged,
         arguments=tuple(word for _, word in route.added), places=tuple(place for place, _ in route.added),
         notices=tuple(filter(None, notices)),
-        constants=route.constants or (constants(own, flags) if style == GLOBALS else {}), place=route.place,
+        constants=route.constants or (changed_constants(own, flags) if style == GLOBALS else {}), place=route.place,
         definition=definition, basis=model.provenance.Basis(is_entry=True) if definition else None,
         written=values_in_files(flags, declared, definition.file if definition else ""),
     )  # fmt: skip

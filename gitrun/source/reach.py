@@ -11,7 +11,7 @@ from gitrun import scripts
 from gitrun.errors import UsageError
 from gitrun.model.flags import Flags, Typed, default_values, format_value, same_value
 from gitrun.model.run import COMMAND, NOTEBOOK, PROGRAM, STEPS
-from gitrun.scripts.discover import ARGS, GLOBALS, placed, read_words
+from gitrun.scripts.discover import ARGS, GLOBALS, place_arguments, read_words
 from gitrun.source.declared_flags import merge_step_flags
 from gitrun.source.hosted_script import Host, find_hosted, is_tree_file, read_named_files
 from gitrun.source.operations import PYTHON
@@ -110,10 +110,10 @@ def reaches_script(tree: SourceTree, script: Script, code: bytes, name: str, val
     """Returns whether an undeclared flag reaches the script: as a word, as a name that it reads, or in the environment."""
     if script.style == ARGS:
         known = Flags(default_values(script.flags))
-        has_words = placed(script, known.put({name: value})) != placed(script, known)
+        has_words = place_arguments(script, known.put({name: value})) != place_arguments(script, known)
         return has_words or is_variable_read(tree, code, name)
 
-    return scripts.usage.sees(code, name) or is_variable_read(tree, code, name)
+    return scripts.usage.sees_global(code, name) or is_variable_read(tree, code, name)
 
 
 def is_variable_read(tree: SourceTree, code: bytes, name: str) -> bool:
@@ -127,7 +127,7 @@ def read_code(tree: SourceTree, operation: Operation) -> bytes:
     if operation.kind != NOTEBOOK:
         return data
 
-    return scripts.notebooks.code_after_flags(data, operation.script, is_python=operation.command[0] == PYTHON)
+    return scripts.notebooks.read_code_after_flags(data, operation.script, is_python=operation.command[0] == PYTHON)
 
 
 def require_reach(operation: Operation, declared: Declared, lost: Collection[str], flags: Mapping[str, Value]) -> None:
@@ -201,7 +201,7 @@ def route_flags(host: Host, operation: Operation, flags: Flags) -> Route:
             raise UsageError(f"flag {twice!r} is also among the words of the command", "give it once")
         # flags that are not set get no words
         known = Flags(default_values(host.script.flags) | own)
-        return Route(tuple((at.place + 1 + place, word) for place, word in placed(host.script, known, behind)))
+        return Route(tuple((at.place + 1 + place, word) for place, word in place_arguments(host.script, known, behind)))
     before = {flag.name: flag.default for flag in host.script.flags}
     changed = {name: value for name, value in own.items() if name not in before or not is_exactly(value, before[name])}
     if changed and (reason := why_not_launched(host)):

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from gitrun.errors import UsageError
 from gitrun.model.flags import same_value
-from gitrun.scripts.discover import arguments, read_script
+from gitrun.scripts.discover import argument_words, read_script
 
 BOOLS = [
     '"--b", default=True',
@@ -49,7 +49,7 @@ def test_a_bool_of_click_reaches_the_command_as_it_was_given(option: str) -> Non
     reached = 0
     for value in (True, False):
         try:
-            words = arguments([flag], {"b": value})
+            words = argument_words([flag], {"b": value})
         except UsageError:  # an option that is a switch cannot be put off
             assert "default=True" in option or value is False
             continue

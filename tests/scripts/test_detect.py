@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from gitrun.errors import UsageError
 from gitrun.model.flags import Flag, Typed, default_values, resolve_flags
 from gitrun.model.tree import MemoryTree
-from gitrun.scripts.discover import arguments, read_script, warning
+from gitrun.scripts.discover import argument_words, read_script, unchecked_warning
 
 if TYPE_CHECKING:
     from gitrun.model.flags import Value
@@ -91,7 +91,7 @@ def test_what_two_asterisks_give_an_option_of_click_is_read() -> None:
 def test_an_option_that_is_given_what_is_not_known_takes_anything() -> None:
     script = read(IMPORTS["argparse"] + "def add(name, **more):\n    p.add_argument('--fast', **more)\n")
     assert (kinds(script), script.partial) == ({"fast": (None, "any")}, "what an option takes is computed")
-    assert (arguments(script, {"fast": True}), arguments(script, {"fast": 3})) == (["--fast"], ["--fast", "3"])
+    assert (argument_words(script, {"fast": True}), argument_words(script, {"fast": 3})) == (["--fast"], ["--fast", "3"])
 
 
 @pytest.mark.parametrize(
@@ -117,13 +117,13 @@ def test_the_sub_command_is_that_of_the_words() -> None:
     assert list(kinds(script.chosen(["t"]))) == ["seed", "lr"]
     assert list(kinds(script.chosen(["--seed", "3", "eval"]))) == ["seed", "k"]
     assert [flag.name for flag in script.all_flags()] == ["seed", "lr", "k"]
-    assert arguments(script, {"lr": 0.5, "seed": 1}, ["train", "x"]) == ["--seed", "1", "train", "x", "--lr", "0.5"]
+    assert argument_words(script, {"lr": 0.5, "seed": 1}, ["train", "x"]) == ["--seed", "1", "train", "x", "--lr", "0.5"]
 
 
 def test_a_group_of_a_sub_command_is_of_that_sub_command() -> None:
     source = "tr = p.add_subparsers().add_parser('train')\ng = tr.add_mutually_exclusive_group()\n"
     script = read(IMPORTS["argparse"] + source + "g.add_argument('--gpu', type=int, default=0)")
-    assert arguments(script, {"gpu": 2}, ["train"]) == ["train", "--gpu", "2"]
+    assert argument_words(script, {"gpu": 2}, ["train"]) == ["train", "--gpu", "2"]
 
 
 TYPED = """
@@ -175,7 +175,7 @@ def test_items_of_a_list_of_text_stay_as_they_were_typed(source: str) -> None:
 def test_text_for_a_type_of_click_that_is_not_known_stays_as_it_was_typed() -> None:
     script = read("import click\n@click.command()\n@click.option('--func', type=lambda text: text)\ndef f(func): ...")
     settled = resolve_flags(script.flags, {"func": Typed("yes")}, operation="tool.py")
-    assert arguments(script, {"func": settled["func"] or ""}) == ["--func", "yes"]
+    assert argument_words(script, {"func": settled["func"] or ""}) == ["--func", "yes"]
 
 
 @pytest.mark.parametrize("nargs", ["argparse.REMAINDER", "'...'"])
@@ -183,14 +183,14 @@ def test_options_stand_before_words_that_an_argument_would_take_with_them(nargs:
     source = "p.add_argument('--n', type=int, default=1)\np.add_argument('--xs', nargs='+')\n"
     script = read(IMPORTS["argparse"] + source + f"p.add_argument('cmd', nargs={nargs})")
     given: dict[str, Value] = {"n": 2, "xs": ["a", "b"]}
-    assert arguments(script, given, ["foo", "--bar"]) == ["--xs", "a", "b", "--n", "2", "foo", "--bar"]
-    assert arguments(script, {"n": 2, "cmd": ["foo", "--bar"]}) == ["--n", "2", "foo", "--bar"]
+    assert argument_words(script, given, ["foo", "--bar"]) == ["--xs", "a", "b", "--n", "2", "foo", "--bar"]
+    assert argument_words(script, {"n": 2, "cmd": ["foo", "--bar"]}) == ["--n", "2", "foo", "--bar"]
 
 
 def test_options_of_click_stand_before_words_if_it_wants_them_there() -> None:
     source = "@click.command(context_settings=dict(allow_interspersed_args=False))\n@click.option('--n', default=1)\n"
     source += "@click.argument('cmd', nargs=-1, type=click.UNPROCESSED)\ndef f(n, cmd): ..."
-    assert arguments(read(IMPORTS["click"] + source), {"n": 2}, ["foo", "--bar"]) == ["--n", "2", "foo", "--bar"]
+    assert argument_words(read(IMPORTS["click"] + source), {"n": 2}, ["foo", "--bar"]) == ["--n", "2", "foo", "--bar"]
 
 
 def test_a_loop_over_what_is_not_known_does_not_go_on_with_the_loop_before() -> None:
@@ -205,7 +205,7 @@ def test_a_loop_over_what_is_not_known_does_not_go_on_with_the_loop_before() -> 
 def test_options_begin_with_what_the_parser_says() -> None:
     script = read("import argparse\np = argparse.ArgumentParser(prefix_chars='-+')\np.add_argument('+x', type=int, default=1)")
     assert kinds(script) == {"x": (1, "int")}
-    assert arguments(script, {"x": 2}) == ["+x", "2"]
+    assert argument_words(script, {"x": 2}) == ["+x", "2"]
 
 
 @pytest.mark.parametrize(
@@ -222,8 +222,8 @@ def test_what_cannot_be_read_is_said(source: str, reason: str) -> None:
     script = read(IMPORTS["argparse"] + source)
     assert reason in script.partial
     assert resolve_flags(script.flags, {"new": 1}, operation="tool.py", partial=True) == {"new": 1}
-    assert reason in warning(script, "tool.py", {"new": 1})
-    assert warning(script, "tool.py", {}) == ""
+    assert reason in unchecked_warning(script, "tool.py", {"new": 1})
+    assert unchecked_warning(script, "tool.py", {}) == ""
 
 
 def test_options_of_a_module_of_the_repository_are_read() -> None:
@@ -388,7 +388,7 @@ def test_groups_of_click_and_typer_have_commands() -> None:
     assert [command.name for command in read(click).commands] == ["fit"]
     assert list(kinds(read(click).chosen(["fit"]))) == ["seed", "lr"]
     assert [command.name for command in read(typer).commands] == ["fit", "make-data"]
-    assert arguments(read(typer), {"n": 3}, ["make-data"]) == ["make-data", "--n", "3"]
+    assert argument_words(read(typer), {"n": 3}, ["make-data"]) == ["make-data", "--n", "3"]
 
 
 def test_defaults_of_absl_tyro_and_fire_are_those_of_the_source() -> None:
@@ -413,7 +413,7 @@ def test_a_tuple_of_fixed_length_is_one_option_with_so_many_words() -> None:
     source = "import typer\nfrom typing import Tuple\n"
     source += "def f(pair: Tuple[int, str] = (1, 'a'), many: tuple[int, ...] = (1,)): ...\ntyper.run(f)\n"
     script = read(source)
-    assert arguments(script, {"pair": [2, "z"], "many": [3, 4]}) == ["--pair", "2", "z", "--many", "3", "--many", "4"]
+    assert argument_words(script, {"pair": [2, "z"], "many": [3, 4]}) == ["--pair", "2", "z", "--many", "3", "--many", "4"]
     with pytest.raises(UsageError, match="of 2 values"):
         resolve_flags(script.flags, {"pair": [2]}, operation="tool.py")
 
@@ -456,7 +456,7 @@ def test_names_and_defaults_of_tyro_are_those_of_its_markers_and_instances() -> 
     assert kinds(script) == {
         "alpha": (1, "int"), "a.x": (5, "int"), "a.y": (2, "int"), "b.x": (None, "int"), "b.y": (None, "int"),
     }  # fmt: skip
-    assert arguments(script, {**default_values(script.flags), "alpha": 3}) == ["--alpha=3"]
+    assert argument_words(script, {**default_values(script.flags), "alpha": 3}) == ["--alpha=3"]
 
 
 def test_what_makes_fields_of_simple_parsing_tells_their_defaults() -> None:
@@ -471,10 +471,10 @@ def test_null_is_for_flags_that_can_be_none_and_its_text_for_others(call: str) -
     script = read(f"{CONFIG}class C:\n    a: str = 'x'\n    b: Optional[str] = 'x'\n    _c: int = 1\n{call}")
     own = default_values(script.flags)
     with pytest.raises(UsageError, match="flag 'a' cannot be null"):
-        arguments(script, {"b": "x", "_c": 1})
+        argument_words(script, {"b": "x", "_c": 1})
     with pytest.raises(UsageError, match="flag 'b' cannot be"):
-        arguments(script, {**own, "b": word})
-    assert arguments(script, {"a": word, "_c": 2}) == [f"--a={word}", f"--b={word}", "--_c=2"]
+        argument_words(script, {**own, "b": word})
+    assert argument_words(script, {"a": word, "_c": 2}) == [f"--a={word}", f"--b={word}", "--_c=2"]
 
 
 def test_names_of_simple_parsing_are_as_long_as_they_must_be() -> None:
@@ -577,13 +577,13 @@ def test_a_config_that_comes_after_an_experiment_has_the_last_word() -> None:
 
 
 def test_names_that_the_config_lacks_are_added_to_it() -> None:
-    assert arguments(hydra(c="lr: 1"), {"lr": 2, "new.x": "a b"}) == ["lr=2", "++new.x='a b'"]
+    assert argument_words(hydra(c="lr: 1"), {"lr": 2, "new.x": "a b"}) == ["lr=2", "++new.x='a b'"]
 
 
 def test_a_config_that_is_not_there_is_partial() -> None:
     script = hydra()
     assert (script.frontend, script.partial) == ("hydra", "its configuration c is not in the source")
-    assert arguments(script, {"lr": 2}) == ["lr=2"]
+    assert argument_words(script, {"lr": 2}) == ["lr=2"]
 
 
 BOMBS = [
@@ -666,7 +666,7 @@ STR2BOOL = "def str2bool(text): return text == 'True'\n"
 def test_what_has_a_type_is_given_a_value_also_if_a_function_adds_it(source: str, value: bool) -> None:
     script = read(IMPORTS["argparse"] + STR2BOOL + source)
     given = {**default_values(script.flags), "amp": value}
-    assert arguments(script, given) in (["--amp", str(value)], [] if value else None)
+    assert argument_words(script, given) in (["--amp", str(value)], [] if value else None)
 
 
 def test_a_function_adds_options_of_the_names_and_defaults_it_is_given() -> None:
@@ -726,7 +726,7 @@ def test_parameters_of_model_and_data_are_flags_of_lightning(call: str, words: l
     assert kinds(script) == {"model.lr": (0.1, "float"), "data.batch_size": (32, "int")}
     assert "Trainer" in script.partial
     given: dict[str, Value] = {**default_values(script.flags), "model.lr": 0.5, "trainer.max_epochs": 3}
-    assert arguments(script, given, words) == [*words, "--model.lr=0.5", "--trainer.max_epochs=3"]
+    assert argument_words(script, given, words) == [*words, "--model.lr=0.5", "--trainer.max_epochs=3"]
 
 
 @pytest.mark.parametrize(
@@ -742,7 +742,7 @@ def test_parameters_of_model_and_data_are_flags_of_lightning(call: str, words: l
 def test_settings_that_parse_the_command_line_have_flags(source: str) -> None:
     script = read("from pydantic_settings import BaseSettings\n" + source)
     assert (script.style, kinds(script), script.advice) == ("args", {"lr": (None, "float")}, "")
-    assert arguments(script, {"lr": -0.5}) == ["--lr=-0.5"]
+    assert argument_words(script, {"lr": -0.5}) == ["--lr=-0.5"]
 
 
 def test_settings_of_the_environment_leave_the_constants_and_say_what_works() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gitrun.errors import UsageError
 from gitrun.model.flags import Flag, Value, default_values
-from gitrun.scripts.discover import Script, arguments, constants, read_script
+from gitrun.scripts.discover import Script, argument_words, changed_constants, read_script
 
 ECHO = b'x = 1.0\ny = 2\nz = "a"\nprint("%r %r %r" % (x, y, z))\n'
 PARSER = """
@@ -46,7 +46,7 @@ def parsed(flags: dict[str, Value]) -> dict[str, Any]:
     names: dict[str, Any] = {}
     exec(PARSER, names)
     declared = read_script(PARSER.encode(), "t.py").flags
-    return dict(vars(names["parser"].parse_args(arguments(declared, default_values(declared) | flags))))
+    return dict(vars(names["parser"].parse_args(argument_words(declared, default_values(declared) | flags))))
 
 
 def test_a_negative_number_in_a_list_is_no_option_and_no_text_is_the_name_of_a_file() -> None:
@@ -55,7 +55,7 @@ def test_a_negative_number_in_a_list_is_no_option_and_no_text_is_the_name_of_a_f
     names: dict[str, Any] = {}
     exec(source, names)
     given: dict[str, Value] = {"rng": [-1e-05, 1], "name": "@x", "n": "+y"}
-    words = arguments(read_script(source.encode(), "t.py"), given)
+    words = argument_words(read_script(source.encode(), "t.py"), given)
     assert vars(names["parser"].parse_args(words)) == given
 
 
@@ -245,8 +245,8 @@ def test_a_parser_of_positional_arguments_only_leaves_the_globals() -> None:
 
 def test_defaults_are_not_passed() -> None:
     declared = read_script(PARSER.encode(), "t.py").flags
-    assert arguments(declared, default_values(declared)) == []
-    assert arguments(declared, {}) == []
+    assert argument_words(declared, default_values(declared)) == []
+    assert argument_words(declared, {}) == []
 
 
 @pytest.mark.parametrize(
@@ -272,22 +272,22 @@ def test_a_value_that_no_words_give_is_refused(name: str, value: Value) -> None:
 def test_a_switch_that_is_on_cannot_be_put_off() -> None:
     declared = [Flag("x", True, "bool", option="--x", action="store_true")]
     with pytest.raises(UsageError, match="flag 'x' cannot be false"):
-        arguments(declared, {"x": False})
+        argument_words(declared, {"x": False})
 
 
 def test_a_required_option_is_passed_though_it_is_the_default() -> None:
     declared = read_script(b"p.add_argument('--x', default=1, required=True)", "t.py").flags
-    assert arguments(declared, {"x": 1}) == ["--x", "1"]
+    assert argument_words(declared, {"x": 1}) == ["--x", "1"]
 
 
 def test_forced_names_are_passed_as_they_are_and_a_switch_that_is_off_is_not() -> None:
     flags: dict[str, Value] = {"a": True, "b": -1, "c": [1, "x"], "d": "y z", "e": False}
     words = ["--a", "--b=-1", "--c", "1", "x", "--d", "y z"]
-    assert arguments([], flags) == words
+    assert argument_words([], flags) == words
 
 
 def test_a_switch_that_is_forced_to_text_is_given_the_text() -> None:
-    assert arguments([Flag("x", False, option="--x", action="store_true")], {"x": "a"}) == ["--x", "a"]
+    assert argument_words([Flag("x", False, option="--x", action="store_true")], {"x": "a"}) == ["--x", "a"]
 
 
 def test_every_kind_of_action_is_known_to_argparse() -> None:
@@ -298,15 +298,15 @@ def test_every_kind_of_action_is_known_to_argparse() -> None:
 
 def test_only_changed_globals_are_replaced() -> None:
     declared = read_script(ECHO, "echo.py").flags
-    assert constants(declared, {"x": 1.0, "y": 2, "z": "a"}) == {}
-    assert constants(declared, {"x": 2.0, "y": 2, "z": "b"}) == {"x": 2.0, "z": "b"}
+    assert changed_constants(declared, {"x": 1.0, "y": 2, "z": "a"}) == {}
+    assert changed_constants(declared, {"x": 2.0, "y": 2, "z": "b"}) == {"x": 2.0, "z": "b"}
 
 
 def test_an_int_for_a_float_is_set_as_an_int() -> None:
     declared = read_script(b"x = 10.0\nl = [1]", "t.py").flags
-    assert repr(constants(declared, {"x": 10, "l": [True]})) == "{'x': 10, 'l': [True]}"
+    assert repr(changed_constants(declared, {"x": 10, "l": [True]})) == "{'x': 10, 'l': [True]}"
 
 
 def test_an_absent_flag_is_none_and_a_forced_one_is_set() -> None:
     declared = read_script(b"x = 1\ny = None", "t.py").flags
-    assert constants(declared, {"a": 0}) == {"x": None, "a": 0}
+    assert changed_constants(declared, {"a": 0}) == {"x": None, "a": 0}

@@ -16,7 +16,7 @@ from sampled import sampled
 from gitrun.errors import UsageError
 from gitrun.git.trees import WorkTree
 from gitrun.model.flags import Flag, Value, default_values
-from gitrun.scripts.discover import arguments, read_script
+from gitrun.scripts.discover import argument_words, read_script
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -289,7 +289,7 @@ def test_a_program_receives_text_as_it_is(tmp_path: Path, users: Path, program: 
     script = read_script(source, f"run_{program}.py", WorkTree(project.path)).chosen(words)
     name = "text" if program == "tyro" else "name"
     given: dict[str, Value] = {"hydra": {"must": 1}, "fire": {"n": 1}}.get(program, {})  # type: ignore[assignment]
-    more = arguments(script, {**default_values(script.flags), **given, name: text}, words)
+    more = argument_words(script, {**default_values(script.flags), **given, name: text}, words)
     ended = subprocess.run([users, f"run_{program}.py", *more], cwd=project.path, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     assert ast.literal_eval(ended.stdout)[name] == text
@@ -326,7 +326,7 @@ def test_each_flag_given_alone_changes_what_it_names_and_nothing_else(tmp_path: 
     own = default_values(script.flags)
 
     def seen(given: dict[str, Value]) -> dict[str, Any]:
-        words = arguments(script, {**own, **given})
+        words = argument_words(script, {**own, **given})
         ended = subprocess.run([users, path, *words], capture_output=True, text=True, check=True)
         return flat(ast.literal_eval(ended.stdout))
 
@@ -354,7 +354,7 @@ def test_a_program_receives_what_is_infinite_as_a_number(
     project = Repo(tmp_path)
     write_programs(project)
     script = read_script(PROGRAMS[program].encode(), f"run_{program}.py", WorkTree(project.path)).chosen()
-    more = arguments(script, {**default_values(script.flags), **given})
+    more = argument_words(script, {**default_values(script.flags), **given})
     ended = subprocess.run([users, f"run_{program}.py", *more], cwd=project.path, capture_output=True, text=True, check=True)
     found = eval(ended.stdout, {"inf": math.inf})
     assert {name: found["optim"]["lr"] if "." in name else found[name] for name in given} == given
@@ -366,7 +366,7 @@ def test_a_program_receives_what_is_infinite_as_a_number(
 def test_a_value_that_no_word_can_give_is_refused(program: str, given: dict[str, Value]) -> None:
     script = read_script(PROGRAMS[program].encode(), f"run_{program}.py")
     with pytest.raises(UsageError, match="cannot be"):
-        arguments(script, {**default_values(script.flags), **given})
+        argument_words(script, {**default_values(script.flags), **given})
 
 
 def test_a_typed_text_reaches_the_program(project: Repo) -> None:

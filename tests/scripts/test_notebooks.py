@@ -8,7 +8,7 @@ import pytest
 from notebook import notebook
 
 from gitrun.errors import UsageError
-from gitrun.scripts.notebooks import read_notebook, with_flags
+from gitrun.scripts.notebooks import read_notebook, set_notebook_flags
 
 
 def flags(text: str) -> dict[str, object]:
@@ -16,7 +16,7 @@ def flags(text: str) -> dict[str, object]:
 
 
 def sources(text: str, **values: object) -> list[str]:
-    return [cell["source"] for cell in with_flags(json.loads(text), values)["cells"]]
+    return [cell["source"] for cell in set_notebook_flags(json.loads(text), values)["cells"]]
 
 
 def test_constants_of_the_first_code_cell_are_flags() -> None:
@@ -68,7 +68,7 @@ def test_values_are_assigned_behind_the_cell_with_the_tag() -> None:
 
 def test_values_of_another_time_are_taken_out() -> None:
     text = notebook("lr = 0.1", "print(lr)", tagged=0)
-    again = json.dumps(with_flags(json.loads(text), {"lr": 0.5}))
+    again = json.dumps(set_notebook_flags(json.loads(text), {"lr": 0.5}))
     assert sources(again, lr=0.7) == sources(text, lr=0.7)
     assert sources(again) == sources(text)
 
@@ -79,7 +79,7 @@ def test_names_that_a_notebook_does_not_have_are_assigned_first() -> None:
 
 def test_no_values_leave_the_cells_as_they_are() -> None:
     text = notebook("lr = 0.1", "print(lr)")
-    assert with_flags(json.loads(text), {}) == json.loads(text)
+    assert set_notebook_flags(json.loads(text), {}) == json.loads(text)
 
 
 def test_values_stand_wherever_the_first_cell_gives_them() -> None:

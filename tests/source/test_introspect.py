@@ -12,7 +12,7 @@ import users_python
 from gitrun.errors import CannotRun
 from gitrun.git.exe import open_repository
 from gitrun.model.flags import Flag
-from gitrun.scripts.discover import arguments
+from gitrun.scripts.discover import argument_words
 from gitrun.source.introspect import ask_script
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def test_a_parser_answers_with_what_it_was_told(repo: Repo) -> None:
     script = asked(repo, ARGPARSE)
     assert script.flags[0] == Flag("a", 97, "int", (), "one of them", "--a")
     assert [flag.name for flag in script.flags] == ["a", "b", "c"]
-    assert arguments(script, {"b": 1, "amp": False}, ["train"]) == ["--b", "1", "train", "--no-amp"]
+    assert argument_words(script, {"b": 1, "amp": False}, ["train"]) == ["--b", "1", "train", "--no-amp"]
 
 
 def test_the_program_does_not_go_on(repo: Repo) -> None:
