@@ -242,3 +242,11 @@ def test_front_end_that_cannot_be_read_is_named_with_the_way_that_works(empty_re
     assert "s.py  pydantic-settings reads its values from the environment: NAME=VALUE git run s.py; " in (
         empty_repo.run("s.py", "-h").stdout
     )
+
+
+def test_symbolic_link_to_a_script_does_not_break_the_listing(empty_repo) -> None:
+    empty_repo.write("a.py", "lr = 1\n")
+    (empty_repo.path / "link.py").symlink_to("a.py")
+    listed = empty_repo.run("ops", check=True).stdout
+    assert "a.py" in listed
+    assert "link.py" not in listed
