@@ -17,7 +17,7 @@ import pytest
 
 from gitrun.commands.help import SHARE
 from gitrun.commands.main import TOPICS
-from gitrun.render.guide import render_terminal, spans_of
+from gitrun.render.guide import parse_spans, render_terminal
 from gitrun.render.man_page import render_man
 
 PROJECT = SHARE.parents[1]
@@ -111,7 +111,7 @@ def test_man_page_shows_examples_as_they_are() -> None:
 def test_plain_texts_have_no_marks_left() -> None:
     for topic, text in GUIDES.items():
         prose = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
-        left = [span.text for line in prose.splitlines() for span in spans_of(line) if not span.style and "**" in span.text]
+        left = [span.text for line in prose.splitlines() for span in parse_spans(line) if not span.style and "**" in span.text]
         assert (topic, left) == (topic, [])
 
 

@@ -34,3 +34,22 @@ def test_what_is_not_true_is_seen(tmp_path, text) -> None:
 @pytest.mark.parametrize("text", TRUE.values(), ids=TRUE)
 def test_what_is_true_passes(tmp_path, text) -> None:
     assert Transcript(tmp_path).live(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "rewritten"),
+    [
+        ("```console\n$ echo b\na\n```\n", "```console\n$ echo b\nb\n```\n"),
+        ("```console\n$ echo 3.5s\n1.2s\n```\n", "```console\n$ echo 3.5s\n1.2s\n```\n"),
+        ("```console\n$ printf 'a\n> b\n> '\n?\n```\n", "```console\n$ printf 'a\n> b\n> '\na\nb\n```\n"),
+        ("```console\n$ echo gitrun: x >&2; echo y\n?\n```\n", "```console\n$ echo gitrun: x >&2; echo y\ny\n```\n"),
+        ("```console\n$ echo gitrun: x >&2\ngitrun: ?\n```\n", "```console\n$ echo gitrun: x >&2\ngitrun: x\n```\n"),
+        (
+            "```console\n$ echo abcdef01\n1234567a\n$ echo new abcdef01\n?\n$ echo 1234567a\n?\n```\n",
+            "```console\n$ echo abcdef01\n1234567a\n$ echo new abcdef01\nnew 1234567a\n$ echo 1234567a\n1234567a\n```\n",
+        ),
+    ],
+)
+def test_outputs_that_differ_are_written_anew(tmp_path, text, rewritten) -> None:
+    assert Transcript(tmp_path).rewrite(text) == rewritten
+    assert Transcript(tmp_path).live(rewritten)

@@ -54,20 +54,20 @@ class Transcript:
     names: dict[str, Any] = field(default_factory=dict)
     spelled: dict[str, str] = field(default_factory=dict)
 
-    def rewritten(self, text: str) -> str:
+    def rewrite(self, text: str) -> str:
         """The text with what its console commands write now."""
-        return BLOCK.sub(self.rewritten_block, text)
+        return BLOCK.sub(self.rewrite_block, text)
 
-    def rewritten_block(self, block: re.Match[str]) -> str:
+    def rewrite_block(self, block: re.Match[str]) -> str:
         """A block, its outputs renewed if it is a console."""
         language, name, body = block.groups()
         if language != "console":
             self.live_block(language, name, body)
             return block[0]
-        found = "".join(self.rewritten_command(command, expected) for command, expected in commands(body))
+        found = "".join(self.rewrite_command(command, expected) for command, expected in commands(body))
         return block[0].replace(body, found)
 
-    def rewritten_command(self, command: str, expected: str) -> str:
+    def rewrite_command(self, command: str, expected: str) -> str:
         """A command with what is written, if that is true, else with what it wrote."""
         ended = self.obey(command)
         told = "$ " + command.removesuffix("\n").replace("\n", "\n> ") + "\n"
@@ -75,10 +75,10 @@ class Transcript:
             self.compare_streams(command, expected, ended)
         except AssertionError:
             ours = [line for line in ended.stderr.splitlines(keepends=True) if line.startswith(OURS)]
-            expected = self.told(expected, ended.stdout + ("".join(ours) if OURS in expected else ""))
+            expected = self.with_examples(expected, ended.stdout + ("".join(ours) if OURS in expected else ""))
         return told + expected
 
-    def told(self, expected: str, found: str) -> str:
+    def with_examples(self, expected: str, found: str) -> str:
         """What was found, with ids as examples: those of the text before, as far as it had them."""
         examples = [match["id"] for match in EXAMPLE.finditer(expected) if match["id"] and match["id"][:7] not in self.ids]
         for match in EXAMPLE.finditer(found):

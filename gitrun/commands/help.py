@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from gitrun.commands.main import GROUPS, MANUAL, TOPICS, VERBS, command_of, listed, print_help
+from gitrun.commands.main import GROUPS, MANUAL, TOPICS, VERBS, command_of, format_names, print_help
 from gitrun.commands.screen import is_on, paged
 from gitrun.errors import CannotRun, UsageError
 from gitrun.git.exe import exec_git, read_settings
@@ -37,7 +37,7 @@ def command(topic: str | None) -> None:
       git run help list
     """
     if topic is None:
-        click.echo(overview())
+        click.echo(list_topics())
     elif topic in VERBS:
         print_help(topic, command_of(topic))
     elif topic in TOPICS:
@@ -50,10 +50,10 @@ def command(topic: str | None) -> None:
         raise UsageError(f"there is no guide or verb '{topic}'", f"{hint}git run help lists them")
 
 
-def overview() -> str:
+def list_topics() -> str:
     """Returns all verbs in their groups, and the guides."""
-    parts = [f"{heading}\n{listed(group)}" for heading, group in GROUPS.items()]
-    parts.append(f"guides: git run help <topic>\n{listed(TOPICS, max(map(len, TOPICS)))}")
+    parts = [f"{heading}\n{format_names(group)}" for heading, group in GROUPS.items()]
+    parts.append(f"guides: git run help <topic>\n{format_names(TOPICS, max(map(len, TOPICS)))}")
     return "\n\n".join([*parts, "Options: git run -h. The manual with every option and setting: git run help git-run"])
 
 

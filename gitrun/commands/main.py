@@ -102,14 +102,14 @@ LOOKING = frozenset({"list", "show", "log", "diff", "compare", "ls"})
 """Verbs with paged and coloured output. They start no user program."""
 
 
-def listed(names: dict[str, str], width: int = max(map(len, VERBS))) -> str:
+def format_names(names: dict[str, str], width: int = max(map(len, VERBS))) -> str:
     """Returns names, padded to the width, with their summaries: a line each."""
     return "\n".join(f"  {name:<{width}}  {words}" for name, words in names.items())
 
 
 EPILOG = (
     "\b\n"
-    + "\n\n\b\n".join(f"{heading.capitalize()}:\n{listed(group)}" for heading, group in GROUPS.items())
+    + "\n\n\b\n".join(f"{heading.capitalize()}:\n{format_names(group)}" for heading, group in GROUPS.items())
     + "\n\n\b\nGuides: git run help <topic>. To list the topics: git run help"
 )
 

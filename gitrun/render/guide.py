@@ -73,19 +73,19 @@ class Table:
 Block: TypeAlias = Heading | Paragraph | Code | Item | Table
 
 
-def blocks_of(markdown: str) -> list[Block]:
+def parse_blocks(markdown: str) -> list[Block]:
     """Parses headings, paragraphs, fenced blocks, lists, and tables. Comments of HTML are dropped."""
     lines = [line for line in markdown.splitlines() if not line.startswith("<!--")]
     found = list[Block]()
     at = 0
     while at < len(lines):
-        block, at = block_at(lines, at)
+        block, at = parse_block(lines, at)
         if block is not None:
             found.append(block)
     return found
 
 
-def block_at(lines: Sequence[str], at: int) -> tuple[Block | None, int]:
+def parse_block(lines: Sequence[str], at: int) -> tuple[Block | None, int]:
     """Parses the block that starts at a line. Returns it (None for an empty line) and the number of the next line."""
     line = lines[at]
     if not line.strip():
@@ -97,8 +97,8 @@ def block_at(lines: Sequence[str], at: int) -> tuple[Block | None, int]:
         return Heading(len(heading[1]), heading[2]), at + 1
     if line.startswith("|"):
         end = next((n for n in range(at, len(lines)) if not lines[n].startswith("|")), len(lines))
-        return Table(tuple(cells_of(row) for row in lines[at:end] if not RULE.fullmatch(row.strip("|") + "|"))), end
-    end = next((n for n in range(at + 1, len(lines)) if is_start(lines[n])), len(lines))
+        return Table(tuple(split_cells(row) for row in lines[at:end] if not RULE.fullmatch(row.strip("|") + "|"))), end
+    end = next((n for n in range(at + 1, len(lines)) if starts_block(lines[n])), len(lines))
     text = " ".join(part.strip() for part in lines[at:end])
     if item := ITEM.fullmatch(line):
         words = ITEM.fullmatch(text if not item[1] else item[1] + text)
@@ -106,18 +106,18 @@ def block_at(lines: Sequence[str], at: int) -> tuple[Block | None, int]:
     return Paragraph(text), end
 
 
-def is_start(line: str) -> bool:
+def starts_block(line: str) -> bool:
     """Returns whether the line ends a paragraph: it is empty, or another block starts there."""
     return not line.strip() or line.startswith((FENCE, "|")) or bool(HEADING.fullmatch(line) or ITEM.fullmatch(line))
 
 
-def cells_of(row: str) -> tuple[str, ...]:
+def split_cells(row: str) -> tuple[str, ...]:
     r"""Splits a row of a table at its bars; `\|` is a bar in a cell."""
     cells = BAR.split(row.strip().removeprefix("|").removesuffix("|"))
     return tuple(cell.strip().replace("\\|", "|") for cell in cells)
 
 
-def spans_of(text: str) -> Iterator[Span]:
+def parse_spans(text: str) -> Iterator[Span]:
     """Yields the styled pieces of a line. A link becomes its text and where it leads."""
     end = 0
     for found in SPAN.finditer(text):
@@ -127,76 +127,76 @@ def spans_of(text: str) -> Iterator[Span]:
         if found["code"] is not None:
             yield Span(found["code"].strip() if "`" in found["code"] else found["code"], "code")
         elif found["target"] is not None:
-            yield from (Span(span.text, span.style) for span in spans_of(found["text"]))
-            yield Span(destination(found["target"]))
+            yield from (Span(span.text, span.style) for span in parse_spans(found["text"]))
+            yield Span(describe_target(found["target"]))
         else:
             style = "bold" if found["bold"] is not None else "emphasis"
-            yield from (Span(span.text, span.style or style) for span in spans_of(found[style]))
+            yield from (Span(span.text, span.style or style) for span in parse_spans(found[style]))
     if end < len(text):
         yield Span(text[end:])
 
 
-def destination(target: str) -> str:
+def describe_target(target: str) -> str:
     """Returns how a reader follows a link: a command for another guide, the address of a page, else nothing."""
     if guide := re.fullmatch(r"(?:[\w./-]*/)?([a-z-]+)\.md(?:#.*)?", target):
         return f" (git run help {guide[1]})"
     return f" <{target}>" if "://" in target else ""
 
 
-def plain(text: str) -> str:
+def strip_marks(text: str) -> str:
     """Returns a line of Markdown without its marks."""
-    return "".join(span.text for span in spans_of(text))
+    return "".join(span.text for span in parse_spans(text))
 
 
 def render_terminal(markdown: str, width: int, palette: Palette = PLAIN) -> str:
     """Renders a guide in lines of at most `width` columns, where words allow it. Headings and code are bold in colour."""
     lines = list[str]()
     before: Block | None = None
-    for block in blocks_of(markdown):
+    for block in parse_blocks(markdown):
         if lines and not (isinstance(before, Item) and isinstance(block, Item)):
             lines.append("")
-        lines += rendered(block, width, palette)
+        lines += render_block(block, width, palette)
         before = block
     return "\n".join(lines) + "\n"
 
 
-def rendered(block: Block, width: int, palette: Palette) -> Iterator[str]:
+def render_block(block: Block, width: int, palette: Palette) -> Iterator[str]:
     """Yields the lines of a block."""
     pad = " " * INDENT
     if isinstance(block, Heading):
-        yield (pad[: INDENT // 2] if block.level > 2 else "") + palette.paint("heading", plain(block.text))
+        yield (pad[: INDENT // 2] if block.level > 2 else "") + palette.paint("heading", strip_marks(block.text))
     elif isinstance(block, Code):
         yield from (f"{pad}  {line}".rstrip() for line in block.lines)
     elif isinstance(block, Paragraph):
-        yield from filled(block.text, width, pad, palette)
+        yield from wrap_line(block.text, width, pad, palette)
     elif isinstance(block, Item):
         head = pad + "  " * block.depth
-        first, *rest = filled(block.text, width, head + " " * (len(block.mark) + 1), palette)
+        first, *rest = wrap_line(block.text, width, head + " " * (len(block.mark) + 1), palette)
         yield f"{head}{block.mark} {first.lstrip(' ')}"
         yield from rest
     else:
-        yield from table_lines(block, width, palette)
+        yield from render_table(block, width, palette)
 
 
-def table_lines(table: Table, width: int, palette: Palette) -> Iterator[str]:
+def render_table(table: Table, width: int, palette: Palette) -> Iterator[str]:
     """Yields a table as aligned columns, or, where it is too wide, row by row: the first cell above the others."""
     pad = " " * INDENT
-    if (aligned := aligned_lines(table, width - INDENT)) is not None:
+    if (aligned := align_table(table, width - INDENT)) is not None:
         heading = bool("".join(table.rows[0]))
         for number, line in enumerate(aligned):
             yield pad + (palette.paint("heading", line) if heading and number == 0 else line)
         return
-    for number, (name, texts) in enumerate(definitions(table)):
+    for number, (name, texts) in enumerate(list_definitions(table)):
         if number:
             yield ""
-        yield from filled(name, width, pad, palette)
+        yield from wrap_line(name, width, pad, palette)
         for text in texts:
-            yield from filled(text, width, pad * 2, palette)
+            yield from wrap_line(text, width, pad * 2, palette)
 
 
-def aligned_lines(table: Table, room: int) -> list[str] | None:
+def align_table(table: Table, room: int) -> list[str] | None:
     """Returns the rows as aligned plain text, without an empty heading; None if they are wider than `room`."""
-    rows = [[plain(cell) for cell in row] for row in table.rows if any(row)]
+    rows = [[strip_marks(cell) for cell in row] for row in table.rows if any(row)]
     widths = [max(count_columns(cell) for cell in column) for column in zip(*rows, strict=False)]
     if sum(widths) + 2 * (len(widths) - 1) > room:
         return None
@@ -206,7 +206,7 @@ def aligned_lines(table: Table, room: int) -> list[str] | None:
     ]
 
 
-def definitions(table: Table) -> Iterator[tuple[str, list[str]]]:
+def list_definitions(table: Table) -> Iterator[tuple[str, list[str]]]:
     """Yields the first cell of each row, and its other cells, each with its heading if there are several."""
     heading, *rows = table.rows
     for name, *cells in rows:
@@ -214,10 +214,10 @@ def definitions(table: Table) -> Iterator[tuple[str, list[str]]]:
         yield name, [label + cell for label, cell in zip(labels, cells, strict=False) if cell]
 
 
-def filled(text: str, width: int, indent: str, palette: Palette) -> Iterator[str]:
+def wrap_line(text: str, width: int, indent: str, palette: Palette) -> Iterator[str]:
     """Yields a line of Markdown wrapped to the width, with code and bold words in the palette's heading colour."""
     line, used = "", 0
-    for word in words_of(text):
+    for word in split_words(text):
         wide = sum(count_columns(span.text) for span in word)
         shown = "".join(palette.paint("heading", span.text) if span.style in {"code", "bold"} else span.text for span in word)
         if used and len(indent) + used + 1 + wide > width:
@@ -227,10 +227,10 @@ def filled(text: str, width: int, indent: str, palette: Palette) -> Iterator[str
     yield indent + line
 
 
-def words_of(text: str) -> list[list[Span]]:
+def split_words(text: str) -> list[list[Span]]:
     """Splits a line at its blanks; a word may have pieces of several styles."""
     words: list[list[Span]] = [[]]
-    for span in spans_of(text):
+    for span in parse_spans(text):
         for number, part in enumerate(span.text.split(" ")):
             if number:
                 words.append([])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitrun.model.text import count_columns
-from gitrun.render.guide import Code, Heading, Item, Paragraph, Table, blocks_of, plain, render_terminal
+from gitrun.render.guide import Code, Heading, Item, Paragraph, Table, parse_blocks, render_terminal, strip_marks
 from gitrun.render.palette import Palette
 
 BOLD = Palette({"heading": "<"})
@@ -28,16 +28,16 @@ BOLD = Palette({"heading": "<"})
     ],
 )
 def test_block_is_parsed(markdown, block) -> None:
-    assert blocks_of(f"{markdown}\n") == [block]
+    assert parse_blocks(f"{markdown}\n") == [block]
 
 
 def test_blocks_end_where_others_begin() -> None:
-    found = blocks_of("text\n- one\n- two\n# Head\n| a |\n|---|\n```\ncode\n```\nend\n")
+    found = parse_blocks("text\n- one\n- two\n# Head\n| a |\n|---|\n```\ncode\n```\nend\n")
     assert [type(block) for block in found] == [Paragraph, Item, Item, Heading, Table, Code, Paragraph]
 
 
 def test_fence_without_end_takes_the_rest() -> None:
-    assert blocks_of("```\na\nb") == [Code(("a", "b"))]
+    assert parse_blocks("```\na\nb") == [Code(("a", "b"))]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_fence_without_end_takes_the_rest() -> None:
     ],
 )
 def test_marks_become_text(text, shown) -> None:
-    assert plain(text) == shown
+    assert strip_marks(text) == shown
 
 
 def test_title_text_list_and_code_are_laid_out() -> None:

@@ -24,7 +24,7 @@ def test_examples_are_true(empty_repo, name) -> None:
         published(empty_repo.path.parent)
     story = Transcript(empty_repo.path)
     if os.environ.get("REWRITE_EXAMPLES"):
-        FILES[name].write_text(story.rewritten(text), "utf-8")
+        FILES[name].write_text(story.rewrite(text), "utf-8")
     else:
         assert story.live(text)
 
