@@ -124,6 +124,16 @@ def test_architecture_names_paths_that_there_are() -> None:
     assert [path for path in paths if not any([*root.glob(path)] for root in roots)] == []
 
 
+def test_architecture_names_interfaces_where_they_are() -> None:
+    rows = re.findall(r"^\| (`[A-Z].*?) \| `([\w/]+\.py)` \|", GUIDES["architecture"], re.MULTILINE)
+    assert len(rows) > 4
+    for names, path in rows:
+        source = (SHARE.parent / path).read_text()
+        assert [
+            name for name in re.findall(r"`(\w+)`", names) if not re.search(rf"^class {name}\b", source, re.MULTILINE)
+        ] == []
+
+
 def test_architecture_lists_every_package() -> None:
     rows = re.findall(r"^\| (`[^|]*) \|", GUIDES["architecture"].partition("## Packages")[2].partition("##")[0], re.MULTILINE)
     named = {name.strip("/").removesuffix(".py") for row in rows for name in re.findall(r"`([^`]*)`", row)}
