@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -197,8 +198,6 @@ def bring(project: Project, request: Request, run: str, outcome: Outcome) -> str
     made = [file.path for file in outcome.files if not file.path.startswith(PARENT)]
     if made or not outcome.files:
         return f"; git run checkout {short_id(run)} brings {'it' if len(made) == 1 else 'them'} here" if made else ""
-    import shlex
-
     return f"; git run cat {short_id(run)} {shlex.quote(outcome.files[0].path)} prints it"
 
 

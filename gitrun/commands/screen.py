@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -35,8 +36,6 @@ MANNERS = {"LESS": "FRX", "LV": "-c"}
 @contextmanager
 def paged() -> Iterator[None]:
     """Sends stdout through the user's pager, if there is one, until the end of the `with`. Waits for the pager."""
-    from pathlib import Path
-
     named = os.fsdecode(git.exe.run_git(("var", "GIT_PAGER"), os.environ, Path.cwd()).stdout).strip()
     if named in {"", "cat"}:
         yield

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 import stat
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitrun.errors import GitFailed, ObjectsGone
 from gitrun.git.exe import Coprocess
+from gitrun.model.digest import sha1
 from gitrun.model.tree import COMMIT, TREE
 
 if TYPE_CHECKING:
@@ -194,15 +196,8 @@ class Loose:
 
     def write(self, kind: str, data: bytes) -> str:
         """Writes an object of this kind atomically and returns its id. Raises OSError."""
-        import zlib
-
-        try:  # hashlib loads OpenSSL, which takes as long as the writing
-            from _sha1 import sha1  # type: ignore[import-not-found]
-        except ImportError:
-            from hashlib import sha1
-
         whole = b"%s %d\0" % (kind.encode(), len(data)) + data
-        made: str = sha1(whole, usedforsecurity=False).hexdigest()
+        made: str = sha1(whole).hexdigest()
         directory = self._place / made[:2]
         path = directory / made[2:]
         if path.exists() and path.stat().st_size:  # a power cut can leave an object empty

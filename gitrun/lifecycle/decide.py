@@ -263,20 +263,18 @@ def decide_restart(launch: LaunchRequest, objects: Objects, run: Run) -> Decisio
 
 def not_recorded(launch: LaunchRequest, objects: Objects, plan: Plan) -> Snapshot:
     """Returns a snapshot of the run's own source, with the paths of the working tree to lend to it."""
-    session, source, taken = launch.session, plan.source, Snapshot(plan.source, (), (), ())
-    if source.submodules:
-        from gitrun.source.submodules import list_linked_modules
-
-        taken = replace(taken, bare=tuple(os.fsencode(path) for path, _ in list_linked_modules(objects, source)))
+    session, recorded, taken = launch.session, plan.source, Snapshot(plan.source, (), (), ())
+    if recorded.submodules:
+        taken = replace(
+            taken, bare=tuple(os.fsencode(path) for path, _ in source.submodules.list_linked_modules(objects, recorded))
+        )
     apart = (*paths_apart(session, launch.request), *entry_links(session, plan))
     if not lends_files(session, launch.request) or session.git.worktree is None:
         return taken
     outside, named, modules = find_outside(session.git, session.settings, apart)
     taken = replace(taken, outside=outside, named=named)
-    if modules or source.submodules:
-        from gitrun.source.submodules import add_lent_files
-
-        taken = add_lent_files(session.git, objects, taken, modules, session.settings)
+    if modules or recorded.submodules:
+        taken = source.submodules.add_lent_files(session.git, objects, taken, modules, session.settings)
     return taken
 
 

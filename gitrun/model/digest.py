@@ -1,8 +1,14 @@
-"""SHA-256, the digest of files that a run records."""
+"""SHA-256, the digest of files that a run records, and SHA-1, that of git's objects."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+# CPython's own module, without OpenSSL; a Python that was built without it has hashlib alone
+try:
+    from _sha1 import sha1 as _sha1  # type: ignore[import-not-found]
+except ImportError:
+    from hashlib import sha1 as _sha1
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -14,3 +20,9 @@ def sha256(data: bytes = b"") -> _Hash:
     import hashlib
 
     return hashlib.sha256(data)
+
+
+def sha1(data: bytes) -> _Hash:
+    """Returns the SHA-1 hash of the data. git names objects by it; it protects nothing."""
+    digest: _Hash = _sha1(data, usedforsecurity=False)
+    return digest

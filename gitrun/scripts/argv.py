@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from gitrun.errors import UsageError
@@ -80,8 +81,6 @@ def write_out_exponent(value: Value) -> str:
     if not isinstance(value, float) or value >= 0 or "e" not in text:
         return text
     # argparse before Python 3.14 takes -1e-05 for an option, but not -0.00001
-    from decimal import Decimal
-
     return format(Decimal(text), "f")
 
 

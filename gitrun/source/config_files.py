@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import CannotRun, UsageError
@@ -149,8 +151,6 @@ def dump_yaml(found: dict[str, Any]) -> str:
 
 def import_yaml() -> Any:  # noqa: ANN401 - a module without types
     """Imports PyYAML. Raises CannotRun if it is not installed."""
-    from importlib import import_module
-
     try:
         return import_module("yaml")
     except ImportError as error:
@@ -183,8 +183,6 @@ def parse_ini(text: str) -> ConfigParser:
 
 def edit_ini(text: str, values: Mapping[str, Value | None]) -> bytes:
     """Returns the INI with these values under `section.key`; other values keep their text."""
-    import io
-
     reader = parse_ini(text)
     for name, value in values.items():
         section, dot, key = name.partition(".")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from dataclasses import dataclass, field, replace
@@ -418,8 +419,6 @@ def format_word(value: Value) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, bool | list):
-        import json
-
         return json.dumps(value)
     return repr(value)
 

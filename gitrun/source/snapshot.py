@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import stat
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -354,7 +355,5 @@ def find_special_files(top: bytes) -> Iterator[bytes]:
 
 def is_special(entry: os.DirEntry[bytes]) -> bool:
     """Returns whether the entry is a FIFO or a socket; False for a device."""
-    import stat
-
     mode = entry.stat(follow_symlinks=False).st_mode
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from gitrun.git.objects import Entry, Objects, TreeMaker, edit_tree, entry_at
+from gitrun.model.digest import sha1
 from gitrun.model.submodules import parent_directories
 from gitrun.model.tree import COMMIT, TREE
 
@@ -147,6 +148,4 @@ def commit_at(objects: Objects, maker: TreeMaker, side: Side, path: str) -> Entr
     # an invented id that no commit has: git refuses the id of the tree in a commit entry
     if is_clean:
         return Entry(COMMIT, commit)
-    import hashlib  # costs 3 ms, needed only for changed submodules
-
-    return Entry(COMMIT, hashlib.sha1(bare.encode(), usedforsecurity=False).hexdigest())
+    return Entry(COMMIT, sha1(bare.encode()).hexdigest())

@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -163,8 +164,6 @@ def outputs_without_files(outputs: Iterable[str], files: Iterable[File], tree: P
     bare = [one for one in outputs if not any(matches(name, one) for name in names)]
     if not bare:
         return []
-    from glob import glob
-
     return [one for one in bare if not glob(one, root_dir=tree)]
 
 
