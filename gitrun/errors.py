@@ -1,19 +1,41 @@
 """Errors that a user can meet: a stable kind for programs, a message, a hint and the exit code.
 
-GitrunError (128)
-├── UsageError (129)      the command line is wrong: unknown flag, wrong kind, bad option
-│   └── UnknownOperation  no operation of that name
-├── NotARepository        no git repository here, or one that gitrun cannot use
-├── UnknownRun            no run of that name, or more than one
-├── RunIsRunning          the run must end first
-├── StaleRun              another process moved the run's ref at the same time
-├── BadRun                a run in the repository is damaged or not valid
-├── NotTrusted            the run came from elsewhere and is not trusted here
-├── GitFailed             git failed
-│   ├── TooLarge          another repository refuses a request of that size
-│   └── ObjectsGone       a gc removed objects while they were written
-├── NotRecorded           a submodule cannot be part of a snapshot
-└── CannotRun             the program cannot start, or its outcome cannot be kept
+GitrunError (128)              fatal
+├── UsageError (129)           usage: the command line is wrong; nothing was written
+│   ├── UnknownOperation       unknown-operation
+│   ├── UnknownFlag            unknown-flag
+│   ├── BadValue               bad-value: of a flag or an option
+│   ├── BadSetting             bad-setting: of git config
+│   ├── BadProjectFile         bad-project-file
+│   ├── FilterError            bad-filter
+│   └── GateError              bad-gate
+├── NotARepository             not-a-repository
+├── UnknownRun                 unknown-run
+│   ├── AmbiguousRun           ambiguous-run
+│   └── NoMatch                no-match
+├── RunIsRunning               run-is-running
+├── StaleRun                   stale-run
+├── BadRun                     bad-run
+├── NotTrusted                 untrusted
+├── GitFailed                  git-failed
+│   ├── RemoteFailed           remote-failed
+│   ├── TooLarge               too-large
+│   └── ObjectsGone            objects-gone
+├── NotRecorded                not-recorded
+└── CannotRun                  cannot-run
+    ├── NoWorktree             no-worktree
+    ├── CannotStart            cannot-start
+    ├── NoInterpreter          no-interpreter
+    ├── MissingPackage         missing-package
+    ├── MissingInput           missing-input
+    ├── DownloadFailed         download-failed
+    ├── FlagsUnknown           flags-unknown
+    ├── Declined               declined
+    ├── NotRunning             not-running
+    ├── Unfinished             unfinished
+    ├── CannotVerify           cannot-verify
+    ├── CannotSign             cannot-sign
+    └── HookConflict           hook-conflict
 """
 
 from __future__ import annotations
@@ -34,7 +56,16 @@ class GitrunError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message} ({self.hint})" if self.hint else self.message
+        return joined(self.message, self.hint)
+
+
+def joined(message: str, hint: str) -> str:
+    """Joins fact and hint. A hint that is only a command becomes a sentence."""
+    message = message.removesuffix(".")
+    if hint.startswith(("git ", "chmod ")):
+        hint = f"Try: {hint}"
+    between = " " if message.endswith(("?", "!")) else ". "
+    return f"{message}{between}{hint}" if hint else message
 
 
 class UsageError(GitrunError):
@@ -55,6 +86,42 @@ class UnknownOperation(UsageError):
         self.near = near
 
 
+class UnknownFlag(UsageError):
+    """The operation has no flag of that name, or nothing would read it."""
+
+    kind = "unknown-flag"
+
+
+class BadValue(UsageError):
+    """A flag or an option does not take this value."""
+
+    kind = "bad-value"
+
+
+class BadSetting(UsageError):
+    """A setting of git config has a value that gitrun does not take."""
+
+    kind = "bad-setting"
+
+
+class BadProjectFile(UsageError):
+    """The project file is not TOML, or has keys or values that gitrun does not take."""
+
+    kind = "bad-project-file"
+
+
+class FilterError(UsageError):
+    """A filter that does not parse; `detail` marks the place."""
+
+    kind = "bad-filter"
+
+
+class GateError(UsageError):
+    """A gate that does not parse; `detail` marks the place."""
+
+    kind = "bad-gate"
+
+
 class NotARepository(GitrunError):
     """No git repository here, or none that gitrun can use."""
 
@@ -62,9 +129,21 @@ class NotARepository(GitrunError):
 
 
 class UnknownRun(GitrunError):
-    """No run, or more than one, matches the name."""
+    """No run has this name, or the run has no such file."""
 
     kind = "unknown-run"
+
+
+class AmbiguousRun(UnknownRun):
+    """Several runs have this name; the message lists them."""
+
+    kind = "ambiguous-run"
+
+
+class NoMatch(UnknownRun):
+    """No run matches the filters, or there are no runs."""
+
+    kind = "no-match"
 
 
 class RunIsRunning(GitrunError):
@@ -97,6 +176,12 @@ class GitFailed(GitrunError):
     kind = "git-failed"
 
 
+class RemoteFailed(GitFailed):
+    """Another repository cannot be reached, or refuses the request."""
+
+    kind = "remote-failed"
+
+
 class TooLarge(GitFailed):
     """The other repository refuses requests of this size."""
 
@@ -119,3 +204,81 @@ class CannotRun(GitrunError):
     """The program cannot start, or gitrun cannot keep its outcome."""
 
     kind = "cannot-run"
+
+
+class NoWorktree(CannotRun):
+    """The repository is bare, and the command needs a working tree."""
+
+    kind = "no-worktree"
+
+
+class CannotStart(CannotRun):
+    """The system does not start the program: it is missing, or not executable."""
+
+    kind = "cannot-start"
+
+
+class NoInterpreter(CannotRun):
+    """No Python is found that can run the script."""
+
+    kind = "no-interpreter"
+
+
+class MissingPackage(CannotRun):
+    """An optional package is not installed; the hint installs it."""
+
+    kind = "missing-package"
+
+
+class MissingInput(CannotRun):
+    """A file that the operation needs, or the run that makes it, is missing or has changed."""
+
+    kind = "missing-input"
+
+
+class DownloadFailed(CannotRun):
+    """An input could not be downloaded, or the server sent another file."""
+
+    kind = "download-failed"
+
+
+class FlagsUnknown(CannotRun):
+    """The script was started to list its flags, and did not."""
+
+    kind = "flags-unknown"
+
+
+class Declined(CannotRun):
+    """The user answered no."""
+
+    kind = "declined"
+
+
+class NotRunning(CannotRun):
+    """The run is not running on this machine, or cannot be signalled."""
+
+    kind = "not-running"
+
+
+class Unfinished(CannotRun):
+    """The supervisor of the run died, and its outcome is not recorded yet."""
+
+    kind = "unfinished"
+
+
+class CannotVerify(CannotRun):
+    """The run cannot be executed again, or has no result to compare with."""
+
+    kind = "cannot-verify"
+
+
+class CannotSign(CannotRun):
+    """git could not sign the run."""
+
+    kind = "cannot-sign"
+
+
+class HookConflict(CannotRun):
+    """Another hook, or something that is not a directory, is where gitrun's hook must go."""
+
+    kind = "hook-conflict"

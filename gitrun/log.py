@@ -1,4 +1,4 @@
-"""Code that runs inside the user's own program: `gitrun.log` and its environment."""
+"""Code that runs inside the user's own program: `gitrun.log`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def log(values: Mapping[str, float], step: int | None = None) -> None:
     read = {str(name): as_number(value) for name, value in values.items()}
     told = {name: value for name, value in read.items() if value is not None}
     for name in read.keys() - told.keys():
-        warn_once("metrics are numbers", f"{name!r} is left out")
+        warn_once("metrics must be numbers", f"{name!r} is left out")
     given = told.get("step") if step is None else as_number(step)
     is_step = given is not None and given - given == 0  # neither nan nor infinite
     number = _steps["next"] if given is None or not is_step else given if step is None else int(given)
@@ -38,7 +38,7 @@ def log(values: Mapping[str, float], step: int | None = None) -> None:
     try:
         append_line(path, json.dumps({**told, "step": number}).encode() + b"\n")
     except OSError as error:
-        warn_once("metrics cannot be recorded", str(error.strerror))
+        warn_once("gitrun cannot record metrics", str(error.strerror))
 
 
 def as_number(value: Any) -> float | None:  # noqa: ANN401 - whatever a program takes for a number
@@ -53,7 +53,7 @@ def warn_once(what: str, why: str) -> None:
     """Warns once on stderr. A metric that cannot be kept must neither end hours of work nor flood its output."""
     if what not in _said:
         _said.add(what)
-        print(f"gitrun: {what}: {why}", file=sys.stderr)
+        print(f"gitrun: warning: {what}: {why}", file=sys.stderr)
 
 
 def append_line(path: str, line: bytes) -> None:
@@ -65,8 +65,3 @@ def append_line(path: str, line: bytes) -> None:
             os.write(descriptor, b"\n")
     finally:
         os.close(descriptor)
-
-
-def copy_environment() -> dict[str, str]:
-    """Returns a copy of the environment of the program that uses gitrun as a library."""
-    return dict(os.environ)

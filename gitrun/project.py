@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from gitrun import git, lifecycle, model, sharing, source, store, upkeep, views, workspace
-from gitrun.errors import CannotRun
+from gitrun.errors import CannotRun, NoWorktree
 from gitrun.git.exe import open_repository, without_repository_variables
-from gitrun.log import copy_environment
 from gitrun.model.settings import read_settings
 from gitrun.model.text import align_columns, hide_passwords, safe_text
+from gitrun.process.environment import copy_environment
 from gitrun.process.streams import TextStream, close_open_line
 from gitrun.store.live import recorded
 
@@ -89,7 +89,7 @@ class Project:
             for brought in workspace.checkout.check_out_outputs(self.session(), request, run, outcome)
             for path in (*brought.left, *brought.gone)
         ):
-            self.say(f"left as it is: {path}")
+            self.say(f"note: not overwritten: {path}")
         if outcome and outcome.reason and outcome.exit_status == -signal.SIGINT:
             raise KeyboardInterrupt  # so that Ctrl-C also ends a loop over runs
         if outcome and outcome.ordered:
@@ -196,7 +196,7 @@ class Project:
     def working_snapshot(self) -> Source:
         """Takes the snapshot of the working tree that a run started now would have. Raises CannotRun."""
         if self.git.worktree is None:
-            raise CannotRun("this repository has no working tree", "git worktree add makes one")
+            raise NoWorktree("this repository has no working tree", "To add one: git worktree add PATH")
         with (
             git.objects.Objects(self.git) as objects,
             source.snapshot.private_index(self.git, f"look.{os.getpid()}.{threading.get_ident()}") as index,

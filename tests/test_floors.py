@@ -48,7 +48,6 @@ STARTERS = (
 ENVIRONMENT = ("os.environ*", "os.getenv*", "os.putenv", "os.unsetenv")
 IN_THE_USERS_WORLD = ("log.py", "source/introspect_child.py", "workspace/launcher.py")
 KNOWN_CIRCLES = (
-    {"gitrun.commands.completion", "gitrun.commands.main", "gitrun.commands.options", "gitrun.commands.usage_errors"},
     {"gitrun.lifecycle.attempt", "gitrun.lifecycle.command"},
     {"gitrun.lifecycle.decide", "gitrun.lifecycle.launch", "gitrun.lifecycle.steps"},
 )
@@ -231,7 +230,8 @@ def click_below_commands(module: Module) -> Iterable[str]:
 
 
 def environment_below_commands(module: Module) -> Iterable[str]:
-    return () if module.is_one_of("commands/*", *IN_THE_USERS_WORLD) else named(module, *ENVIRONMENT)
+    exempt = module.is_one_of("commands/*", "process/environment.py", *IN_THE_USERS_WORLD)
+    return () if exempt else named(module, *ENVIRONMENT)
 
 
 def print_below_commands(module: Module) -> Iterable[str]:
@@ -414,6 +414,7 @@ KEPT = [
     (click_below_commands, "commands/main.py", "import click"),
     (environment_below_commands, "commands/main.py", "import os\nos.environ"),
     (environment_below_commands, "log.py", "from os import environ"),
+    (environment_below_commands, "process/environment.py", "import os\ndict(os.environ)"),
     (environment_below_commands, "git/exe.py", "def run(environ):\n    return environ['HOME']"),
     (print_below_commands, "workspace/launcher.py", "print('a')"),
     (print_below_commands, "project.py", "class Project:\n    def print_runs(self):\n        print('runs')"),

@@ -16,7 +16,7 @@ import cmarkgfm
 import pytest
 
 from gitrun.commands.help import SHARE
-from gitrun.commands.main import TOPICS
+from gitrun.commands.verbs import TOPICS
 from gitrun.render.guide import parse_spans, render_terminal
 from gitrun.render.man_page import render_man
 

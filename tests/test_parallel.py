@@ -61,7 +61,7 @@ def test_a_restart_of_a_running_run_is_refused(repo):
     run = last(repo)["id"]
     done = repo.run("--restart", run)
     assert (done.returncode, done.stdout) == (128, "")
-    assert done.stderr == f"gitrun: cannot restart run {run[:8]}: it is running; git run stop {run[:8]}\n"
+    assert done.stderr == f"gitrun: error: cannot restart run {run[:8]}: it is running. Try: git run stop {run[:8]}\n"
     repo.run("stop", run, check=True)
     process.communicate(timeout=20)
     assert repo.git("rev-list", "--count", "--grep=Gitrun-Kind: attempt", f"refs/runs/{run}") == "1"
@@ -76,7 +76,7 @@ def test_of_many_restarts_in_the_same_instant_one_wins_and_the_others_say_why(re
     words = [err.decode() for (_, err), code in ends if code]
     assert [out for (out, _), code in ends if not code] == [b"number 1\n"]
     assert len(words) == 7
-    assert all("it is running" in word or "was changed by somebody else" in word for word in words)
+    assert all("it is running" in word or "another process changed" in word for word in words)
     assert repo.git("rev-list", "--count", "--grep=Gitrun-Kind: attempt", f"refs/runs/{run}") == "2"
     assert live(repo) == []
 

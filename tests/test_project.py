@@ -86,7 +86,7 @@ def test_failure_of_the_program_is_no_exception(project) -> None:
 def test_what_cannot_be_run_is_an_error_with_a_hint(project, tmp_path_factory) -> None:
     with pytest.raises(UsageError, match=r"echo.py has no flag 'q'") as raised:
         project.run("echo.py", flags={"q": 1})
-    assert raised.value.hint.startswith("its flags are: x, y, z")
+    assert raised.value.hint.startswith("Its flags: x, y, z")
     with pytest.raises(UnknownRun):
         project.run(restart="nosuch")
     with pytest.raises(NotARepository):
@@ -95,7 +95,7 @@ def test_what_cannot_be_run_is_an_error_with_a_hint(project, tmp_path_factory) -
 
 
 def test_options_are_looked_at_before_anything_is_written(project) -> None:
-    with pytest.raises(UsageError, match="not a duration: 'soon'"):
+    with pytest.raises(UsageError, match="'soon' is not a duration"):
         project.run("echo.py", stop_after="soon")
     assert project.list_runs() == []
     run = project.run("echo.py", tags="abc", stop_after="30s")
@@ -172,7 +172,7 @@ def test_log_of_what_is_no_number_ends_no_program(project, repo, capsys) -> None
     steps = [json.loads(line)["step"] for line in project.read_file(run, "file", ".gitrun/metrics.jsonl").splitlines()]
     assert steps == [0, 1, 2, 3]
     err = capsys.readouterr().err
-    assert (err.count("\n"), err.startswith("gitrun: metrics are numbers: '")) == (1, True)
+    assert (err.count("\n"), err.startswith("gitrun: warning: metrics must be numbers: '")) == (1, True)
 
 
 def test_log_outside_a_run_does_nothing(tmp_path, monkeypatch) -> None:

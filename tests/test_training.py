@@ -89,7 +89,7 @@ def test_needed_trains_once_for_the_same_flags_and_again_for_others(project: Rep
 
 def test_trained_model_is_a_file_of_the_run_and_predicts(project: Repo) -> None:
     done = project.run("train.py", check=True, env=QUIET)
-    assert "1 file: model.pkl; git run checkout" in done.stderr
+    assert "1 file: model.pkl. To get it: git run checkout" in done.stderr
     assert project.git("status", "--short") == ""
     project.run("checkout", check=True)
     kept = project.run_bytes("cat", "-p", "model.pkl").stdout

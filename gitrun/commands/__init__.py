@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from gitrun.commands import trace as trace
     from gitrun.commands import trust as trust
     from gitrun.commands import usage_errors as usage_errors
+    from gitrun.commands import verbs as verbs
     from gitrun.commands import verify as verify
     from gitrun.commands import watch as watch
 else:

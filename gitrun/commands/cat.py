@@ -27,13 +27,11 @@ if TYPE_CHECKING:
     "what",
     flag_value="output",
     default=True,
-    help="What the program wrote (this is the default).",
+    help="Print what the program wrote (the default).",
 )
-@click.option("--flags", "what", flag_value="flags", help="The flags, as TOML.")
-@click.option("--sourcecode", "what", flag_value="source", help="With -p: the file as it was when the run started.")
-@click.option(
-    "-p", "--path", metavar="PATH", help="A file of the result, else of the source, as seen from here, else from the top."
-)
+@click.option("--flags", "what", flag_value="flags", help="Print the flags as TOML.")
+@click.option("--sourcecode", "what", flag_value="source", help="With -p: print the file as it was when the run started.")
+@click.option("-p", "--path", metavar="PATH", help="Print this file of the result, or of the source if the result lacks it.")
 def command(run: str, place: str | None, what: str, path: str | None) -> None:
     r"""Prints a file of a run (default: your newest): byte for byte into a pipe, made safe on a terminal.
 
@@ -45,12 +43,12 @@ def command(run: str, place: str | None, what: str, path: str | None) -> None:
       git run cat -p model.pkl 3fa2c1d8 > model.pkl
     """
     if place is not None and path is not None:
-        raise UsageError(f"two files are named: {path} and {place}", "give one of them")
+        raise UsageError(f"'{path}' and '{place}' cannot be combined", "Give one file")
     project = open_project()
     found, inside = run_and_path(project, run, place if place is not None else path)
     path = inside
     if what == "source" and path is None:
-        raise UsageError("--sourcecode needs a file", "name it with -p PATH")
+        raise UsageError("--sourcecode needs a file", "To name it: -p PATH")
     here = path and posixpath.normpath(project.git.prefix + path)
     try:
         show(project, found, what, here)

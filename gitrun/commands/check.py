@@ -10,7 +10,7 @@ import click
 from gitrun import model, process
 from gitrun.commands.screen import out, print_json, table
 from gitrun.commands.selecting import open_project, words_of
-from gitrun.errors import GitrunError, UsageError
+from gitrun.errors import BadValue, GitrunError, UsageError
 from gitrun.model.run import COMPLETED, ERROR, short_id
 from gitrun.model.text import numbers_text, safe_text
 from gitrun.render.text import run_json
@@ -30,10 +30,12 @@ SKIP = 125
 
 @click.command(add_help_option=False)
 @click.argument("words", nargs=-1, metavar="[RUN | OPERATION [FLAG=VALUE]...]")
-@click.option("--metric", "metrics", multiple=True, metavar="GATE", help="What must hold: 'loss<=base*1.02' (repeatable).")
-@click.option("--base", metavar="REV|RUN", help="Compare with this run, or the latest completed one of this commit.")
-@click.option("--commit", "of_commit", is_flag=True, help="Judge the checked-out commit, for git bisect run.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option(
+    "--metric", "metrics", multiple=True, metavar="GATE", help="A limit that must hold, such as 'loss<=base*1.02' (repeatable)."
+)
+@click.option("--base", metavar="REV|RUN", help="Compare with this run, or with the latest completed run of this commit.")
+@click.option("--commit", "of_commit", is_flag=True, help="Judge the checked-out commit; for git bisect run.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(words: tuple[str, ...], *, metrics: tuple[str, ...], base: str | None, of_commit: bool, as_json: bool) -> int:
     r"""Says whether metrics of a run (default: the latest of HEAD) are within limits: exit 0 or 1, 128 if there are none.
 
@@ -49,13 +51,15 @@ def command(words: tuple[str, ...], *, metrics: tuple[str, ...], base: str | Non
       git run check best --metric 'loss:min < base:loss - 0.01' --base v1.0
     """
     if not metrics and not of_commit:
-        raise UsageError("what is to hold?", "for example --metric 'loss<=base*1.02'")
+        raise UsageError("no limits given", "For example: --metric 'loss<=base*1.02'")
     gates = [read_gate(text) for text in metrics]
     project = open_project()
     if of_commit:
         return check_commit(project, words, gates, base, as_json=as_json)
     if len(words) > 1:
-        raise UsageError("one run is checked at a time", "--commit takes an operation and its flags")
+        raise UsageError(
+            "cannot check several runs at once", "To choose a run by its flags: git run check --commit OPERATION NAME=VALUE"
+        )
     with project.index() as index:
         found = check(project.git, index, gates, words[0] if words else None, base)
     return tell(project, found, gates, as_json=as_json)
@@ -65,7 +69,7 @@ def tell(project: Project, found: Checked, gates: Sequence[Gate], *, as_json: bo
     """Prints the judgement. Returns the exit code: 0 if passed, else 1."""
     for metric in dict.fromkeys(gate.metric for gate in gates):
         if is_both((found.run,), metric):
-            project.say(f"note: {metric!r} is a metric and a flag; --metric takes the metric. To say so: metric:{metric}")
+            project.say(f"note: {metric!r} is a metric and a flag; --metric uses the metric. To say so: metric:{metric}")
     if as_json:
         print_json(checked_json(found))
     else:
@@ -78,7 +82,7 @@ def check_commit(project: Project, words: Sequence[str], gates: Sequence[Gate], 
     try:
         run = run_of_checkout(project, words, gates)
         if run.status != COMPLETED and (gates or run.status != ERROR):
-            return skip(project, f"run {short_id(run.id)} is {run.status}, and only completed runs are held against limits")
+            return skip(project, f"run {short_id(run.id)} is {run.status}: only completed runs can be checked")
         with project.index() as index:
             found = judge_run(project.git, index, run, gates, base)
     except GitrunError as error:
@@ -99,7 +103,7 @@ def run_of_checkout(project: Project, words: Sequence[str], gates: Sequence[Gate
     """
     names = [word for word in words if "=" not in word]
     if len(names) > 1:
-        raise UsageError(f"'{names[1]}' is no flag", "--commit takes an operation and flags such as lr=0.1")
+        raise BadValue(f"'{names[1]}' is not a flag", "--commit takes an operation and flags, for example lr=0.1")
     if not names:
         with project.index() as index:
             names = [usual_operation(project.git, index, gates)]

@@ -16,9 +16,11 @@ from gitrun.workspace.checkout import CheckoutRequest
 @click.command(add_help_option=False)
 @click.argument("run", default=LATEST)
 @click.argument("paths", nargs=-1)
-@click.option("--to", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Into DIR, not the working tree.")
-@click.option("--source", is_flag=True, help="The source that was run, instead of what it produced.")
-@click.option("-f", "--force", is_flag=True, help="Write over changed files too.")
+@click.option(
+    "--to", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Copy into DIR, not into the working tree."
+)
+@click.option("--source", is_flag=True, help="Copy the source of the run, not what it produced.")
+@click.option("-f", "--force", is_flag=True, help="Overwrite changed files too.")
 def command(run: str, paths: tuple[str, ...], to: Path | None, *, source: bool, force: bool) -> int:
     r"""Copies what a run (default: your newest) produced, or the files and directories PATHS of it, into the working
     tree, never over a file that was changed.
@@ -31,19 +33,20 @@ def command(run: str, paths: tuple[str, ...], to: Path | None, *, source: bool, 
     project = open_project()
     found = project.find(run)
     brought = project.bring(found.id, CheckoutRequest(paths, to and to.absolute(), source=source, force=force))
-    where = "here" if to is None else f"to {to}"
     what = " of its source" if source else ""
     if not (brought.done or brought.left or brought.gone):
         project.say(f"run {short_id(found.id)} {'has' if source else 'produced'} no files{what}")
         return 0
-    project.say(f"brought {where} from run {short_id(found.id)}: {count_text(len(brought.done), 'file')}{what}")
+    project.say(
+        f"copied {count_text(len(brought.done), 'file')}{what} of run {short_id(found.id)}{'' if to is None else f' to {to}'}"
+    )
     beside = [path for path in brought.left if path.startswith(PARENT)]
     left = [path for path in brought.left if path not in beside]
     if beside:
         how = f"git run cat {short_id(found.id)} {beside[0]}"
-        project.say(f"not copied: {', '.join(beside)}: beside the repository. To read one: {how}")
+        project.say(f"not copied, outside the repository: {', '.join(beside)}. To read one: {how}")
     if left:
-        project.say(f"left as they are: {', '.join(left)}")
+        project.say(f"not overwritten: {', '.join(left)}. To overwrite: --force")
     if brought.gone:
-        project.say(f"not to be had here: {', '.join(brought.gone)}")
+        project.say(f"not on this machine: {', '.join(brought.gone)}")
     return 1 if brought.left or brought.gone else 0

@@ -20,7 +20,7 @@ HINT = "\n# Say something about {}. Lines that begin with # are left out; no wor
 @click.command(add_help_option=False)
 @click.argument("runs", nargs=-1)
 @selection
-@click.option("--message", "-m", metavar="TEXT", help="The comment; without it git's editor is opened.")
+@click.option("--message", "-m", metavar="TEXT", help="The comment. Without it, git's editor opens.")
 def command(runs: tuple[str, ...], message: str | None, **options: Any) -> None:  # noqa: ANN401
     r"""Adds a comment to runs (default: your newest).
 
@@ -32,12 +32,12 @@ def command(runs: tuple[str, ...], message: str | None, **options: Any) -> None:
     found = selected(project, runs, question_from(options))
     if message is None:
         if not sys.stdin.isatty():
-            raise UsageError("a comment is missing", "give it with -m TEXT")
+            raise UsageError("no comment given", "To give it: -m TEXT")
         what = f"run {found[0].id[:8]}" if len(found) == 1 else f"{len(found)} runs"
         text = edit_text(project.git, "RUN_COMMENT", HINT.format(what))
         message = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
     if not message.strip():
-        raise UsageError("nothing was said", "no comment was made")
+        raise UsageError("the comment is empty: nothing was changed")
     comment = Comment(message.strip(), project.author(), datetime.now(timezone.utc))
     changed = project.annotate(found, lambda notes: replace(notes, comments=(*notes.comments, comment)), "comment")
     tell_changed(project, found, changed, "commented")

@@ -42,14 +42,14 @@ FAMILIES = 1_000
 @click.command(add_help_option=False)
 @click.argument("runs", nargs=-1)
 @selection
-@click.option("--min", "least", metavar="NAME", help="The smallest of this metric or flag first.")
-@click.option("--max", "most", metavar="NAME", help="The largest of this metric or flag first.")
-@click.option("--top", "--limit", "-n", "limit", type=click.IntRange(min=1), metavar="N", help="Only the first N.")
-@click.option("--all", "everything", is_flag=True, help="All runs, not only the newest 20.")
-@click.option("--columns", metavar="NAMES", help="These columns: id,lr,loss; a property, a flag, a metric each.")
-@click.option("--equal", is_flag=True, help="Also the flags and metrics in which all are the same.")
-@click.option("--csv", "as_csv", is_flag=True, help="As CSV, values in full.")
-@click.option("--json", "as_json", is_flag=True, help="As an array of JSON, an object a run.")
+@click.option("--min", "least", metavar="NAME", help="Sort by this metric or flag, smallest first.")
+@click.option("--max", "most", metavar="NAME", help="Sort by this metric or flag, largest first.")
+@click.option("--top", "--limit", "-n", "limit", type=click.IntRange(min=1), metavar="N", help="Show only the first N runs.")
+@click.option("--all", "everything", is_flag=True, help="Show all runs, not only the newest 20.")
+@click.option("--columns", metavar="NAMES", help="Show these columns (properties, flags, metrics), such as id,lr,loss.")
+@click.option("--equal", is_flag=True, help="Also show flags and metrics that are the same in all runs.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV with full values.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array with an object for each run.")
 def command(runs: tuple[str, ...], *, everything: bool, as_csv: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401
     r"""Shows runs side by side, with the flags and metrics in which they differ (default: the newest 20).
 
@@ -76,12 +76,12 @@ def command(runs: tuple[str, ...], *, everything: bool, as_csv: bool, as_json: b
             columns[:WIDEST] if names or not found else worth_showing(columns[:WIDEST], found), found, palette(project.git)
         )
         if len(columns) > WIDEST:
-            project.say(f"{len(columns) - WIDEST:,} more columns; --columns names some, --csv has all")
+            project.say(f"{len(columns) - WIDEST:,} more columns. To see them: --columns NAMES, or --csv")
     if selection.more and not limit:
-        project.say(f"{selection.more} more; --all compares them too")
+        project.say(f"{selection.more} more. To compare all: --all")
     if not found:
         is_empty = not runs and question.is_plain
-        project.say("no runs here yet; git run <script> makes one" if is_empty else none_like(project, question))
+        project.say("no runs here yet. To make one: git run <script>" if is_empty else none_like(project, question))
 
 
 def needs_of(project: Project, runs: Sequence[Run]) -> dict[str, dict[str, str]]:
@@ -96,7 +96,7 @@ def ordered(question: Query) -> Query:
     """Returns the question for all runs, best first if `--min` or `--max` asks for that. Raises UsageError."""
     orders = [*filter(None, (question.least, question.most and f"-{question.most}", question.sort))]
     if len(orders) > 1:
-        raise UsageError("--min, --max and --sort are orders of their own", "give one of them")
+        raise UsageError("--min, --max and --sort cannot be combined")
     order = "--min" if question.least else "--max" if question.most else "--sort"
     return replace(question, least=None, most=None, sort=orders[0] if orders else None, order=order)
 

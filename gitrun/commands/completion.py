@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitrun import git, source, store, views
-from gitrun.commands.main import TOPICS, VERBS
+from gitrun.commands.verbs import TOPICS, VERBS
 from gitrun.errors import GitrunError
 from gitrun.model.run import RUNNING, Run, short_id
 from gitrun.views.formats import ATOMS

@@ -69,7 +69,7 @@ SETTINGS = {
 
 
 @click.command(add_help_option=False)
-@click.option("--keep", is_flag=True, help="Leave the repository there, to go on in it.")
+@click.option("--keep", is_flag=True, help="Keep the repository, to go on in it.")
 def command(*, keep: bool) -> None:
     r"""Shows in some seconds what git run does: run, edit, run, restart, needed, in a scratch repository.
 
@@ -85,7 +85,7 @@ def command(*, keep: bool) -> None:
         stage = Stage(place, surroundings(os.environ))
         tell(stage)
         kept = keep
-        stage.say(f"The repository is {place}" if keep else "The repository is removed again; git run demo --keep leaves it.")
+        stage.say(f"The repository is {place}" if keep else "The repository is deleted now. To keep it: git run demo --keep")
     finally:
         if not kept:
             shutil.rmtree(place, ignore_errors=True)
@@ -126,7 +126,7 @@ class Stage:
         """Runs git silently. Raises CannotRun."""
         done = run_git(words, self.environ, self.place)
         if done.returncode:
-            raise CannotRun(f"the demo cannot go on: git {words[0]} failed: {failure_reason(done.stderr)}")
+            raise CannotRun(f"the demo failed: git {words[0]}: {failure_reason(done.stderr)}")
 
     def say(self, words: str) -> None:
         """Prints a line for the reader."""
@@ -142,7 +142,7 @@ class Stage:
         if ended.stopped_by:
             raise click.Abort
         if ended.exit_status:
-            raise CannotRun(f"the demo went wrong: '{shlex.join(words)}' ended with {ended.exit_status}")
+            raise CannotRun(f"the demo failed: '{shlex.join(words)}' ended with {ended.exit_status}")
 
     def project(self) -> Project:
         """Returns the scratch repository as a Project."""
@@ -154,19 +154,19 @@ def tell(stage: Stage) -> None:
     stage.say("A scratch repository with one script, train.py. Its constants lr, epochs and seed are its flags.\n")
     stage.show("git", "run", "train.py")
     first = stage.project().list_runs()[0]
-    stage.say("Code, flags, output and model.json are recorded. With another learning rate:\n")
+    stage.say("gitrun recorded code, flags, output and model.json. Run it with another learning rate:\n")
     stage.show("git", "run", "train.py", "lr=2.0")
-    stage.say("An edit, not committed: the next run takes the code as it lies there.\n")
+    stage.say("Edit the script, without a commit. The next run uses the edited code:\n")
     stage.script.write_text(TRAIN.replace(BEFORE, AFTER))
     stage.show("git", "diff", "--unified=0", "train.py")
     stage.show("git", "run", "train.py")
     stage.show("git", "run", "list")
-    stage.say("The first run again: its own code and flags, whatever train.py has become since.\n")
+    stage.say("Restart the first run. It uses its own code and flags, not the edited script:\n")
     stage.show("git", "run", "--restart", short_id(first.id))
-    stage.say("Only what has not been run yet:\n")
+    stage.say("Run only what has not been run yet:\n")
     stage.show("git", "run", "--needed", "train.py", "lr=2.0")
-    stage.say("A run is a small hidden branch that git itself reads. The restart added to it and rewrote nothing:\n")
+    stage.say("A run is a small hidden branch that git can read. The restart added commits and rewrote none:\n")
     stage.show("git", "log", "--graph", "--oneline", f"runs/{first.id}")
     again = stage.project().find(first.id)
     if again.output != first.output:
-        raise CannotRun("the demo went wrong: the restart printed something else than its run")
+        raise CannotRun("the demo failed: the restart printed something else than its run")

@@ -36,15 +36,15 @@ AS_IT_IS = re.compile(r"(\x1b\[[0-9;:]*m|\t)")
 
 @click.command(add_help_option=False)
 @click.argument("runs", nargs=-1, metavar="[A [B]]")
-@click.option("--working", is_flag=True, help="Against the working tree as it is now.")
-@click.option("--flags", is_flag=True, help="Flags only; may be combined with the other parts.")
-@click.option("--needs", is_flag=True, help="Needed runs, their files and inputs only.")
-@click.option("--source", is_flag=True, help="Source only, with files carried over from an earlier attempt.")
-@click.option("--output", is_flag=True, help="Metrics, produced files and output only.")
-@click.option("--env", is_flag=True, help="The environment, which is not shown otherwise.")
-@click.option("--stat", is_flag=True, help="Of source and output only how much changed.")
-@click.option("--exit-code", is_flag=True, help="End with 1 if they differ.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON: what differs, with both values.")
+@click.option("--working", is_flag=True, help="Compare with the working tree as it is now.")
+@click.option("--flags", is_flag=True, help="Show flags only; can be combined with the other parts.")
+@click.option("--needs", is_flag=True, help="Show needed runs, their files and inputs only.")
+@click.option("--source", is_flag=True, help="Show source only, with files carried over from an earlier attempt.")
+@click.option("--output", is_flag=True, help="Show metrics, produced files and output only.")
+@click.option("--env", is_flag=True, help="Show the environment, which is not shown otherwise.")
+@click.option("--stat", is_flag=True, help="Of source and output, show only how much changed.")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 if they differ.")
+@click.option("--json", "as_json", is_flag=True, help="Print differences as JSON, with both values.")
 def command(runs: tuple[str, ...], *, working: bool, stat: bool, exit_code: bool, as_json: bool, **parts: bool) -> int:
     r"""Shows how run A became run B: flags, source, output. A alone: what of its source was not committed.
 
@@ -71,7 +71,10 @@ def command(runs: tuple[str, ...], *, working: bool, stat: bool, exit_code: bool
 def pair_named(project: Project, names: Sequence[str], *, working: bool) -> Pair:
     """Returns the two sides that the words name. Raises UsageError, UnknownRun."""
     if len(names) > (1 if working else 2):
-        raise UsageError("a run is compared with one other" if not working else "--working compares one run", "name fewer runs")
+        raise UsageError(
+            "--working compares one run" if working else "too many runs",
+            "To compare many: git run compare",
+        )
     found = [project.find(name) for name in names or (LATEST,)]
     if working:
         return to_working(project.git, found[0], project.working_snapshot())
@@ -82,7 +85,7 @@ def only_source(options: Sequence[str]) -> list[str]:
     """Restricts the parts where one side is no run: it has only a source. Raises UsageError if others were requested."""
     for option in options:
         if option != SOURCE:
-            raise UsageError(f"--{option} compares two runs", "name two")
+            raise UsageError(f"--{option} needs two runs", f"For example: git run diff --{option} RUN RUN")
     return [SOURCE]
 
 

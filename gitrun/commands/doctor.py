@@ -8,6 +8,7 @@ import click
 
 from gitrun.commands.screen import out, print_json
 from gitrun.commands.selecting import open_project
+from gitrun.errors import joined
 from gitrun.model.text import count_text, safe_text
 from gitrun.views.select import moment
 
@@ -20,8 +21,8 @@ ANY = "(the one that git would take)"
 
 
 @click.command(add_help_option=False)
-@click.option("--fix", is_flag=True, help="Mend what can be mended without losing anything.")
-@click.option("--remote", metavar="NAME", is_flag=False, flag_value=ANY, help="Ask a remote, too, whether it takes runs.")
+@click.option("--fix", is_flag=True, help="Repair what can be repaired without losing anything.")
+@click.option("--remote", metavar="NAME", is_flag=False, flag_value=ANY, help="Also ask a remote whether it accepts runs.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(*, fix: bool, remote: str | None, as_json: bool) -> int:
     r"""Finds what is wrong: locks and records of killed commands, damaged objects, runs that do not read, settings that
@@ -48,11 +49,11 @@ def tell(project: Project, report: Report, *, fix: bool) -> None:
     for one in report.mended:
         out(f"fixed: {safe_text(one.words)}")
     for one in report.findings:
-        out(f"{safe_text(one.words)}; {safe_text(one.hint)}")
+        out(joined(safe_text(one.words), safe_text(one.hint)))
     if not report.findings:
-        project.say(f"nothing is wrong; {count_text(report.runs, 'run')} read")
+        project.say(f"no problems found in {count_text(report.runs, 'run')}")
     elif any(one.cure for one in report.findings) and not fix:
-        project.say("git run doctor --fix mends what can be mended without loss")
+        project.say("To repair what can be repaired without loss: git run doctor --fix")
 
 
 def as_row(one: Diagnostic, *, fixed: bool) -> dict[str, object]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitrun import git, source
 from gitrun.commands.ops import words_about
-from gitrun.errors import GitrunError, UsageError
+from gitrun.errors import BadValue, GitrunError, UsageError
 from gitrun.model.encode import dump_toml, format_inline
 from gitrun.model.flags import Flag, copy_value, default_values, resolve_flags
 from gitrun.model.plan import Skip
@@ -31,12 +31,12 @@ def edited(project: Project, request: Request) -> Request:
     by_name = {flag.name: flag for flag in known_flags(project, operation)}
     flags = [*by_name.values(), *(Flag(name) for name in given if name not in by_name)]
     if not flags:
-        raise UsageError(f"{operation} has no flags to edit", "give them as name=value")
+        raise UsageError(f"{operation} has no flags to edit", "To give flags: NAME=VALUE")
     sheet = sheet_of(operation, flags, given)
     text = git.exe.edit_text(project.git, "RUN_FLAGS.toml", sheet)
     values = values_in(text)
     if not values:
-        raise UsageError("nothing was run: the sheet of flags is empty", "save it with flags to run it")
+        raise UsageError("nothing was run: the list of flags is empty", "To run: save it with flags")
     for name, value in values.items():
         check_line(text, by_name.get(name), operation, (name, value))
     return replace(request, flags={**request.flags, **values})
@@ -79,7 +79,7 @@ def values_in(text: str) -> dict[str, Any]:
     try:
         found = load_toml(text)
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"nothing was run: the sheet of flags is not TOML: {error}") from error
+        raise BadValue(f"nothing was run: the list of flags is not TOML: {error}") from error
     return found
 
 
@@ -91,4 +91,4 @@ def check_line(text: str, flag: Flag | None, operation: str, given: tuple[str, A
     except UsageError as error:
         pattern = rf"""^\s*["']?{re.escape(name)}["']?\s*="""
         lines = [number for number, line in enumerate(text.split("\n"), start=1) if re.match(pattern, line)]
-        raise UsageError(f"line {lines[0] if lines else 1}: {error.message}", "nothing was run") from error
+        raise BadValue(f"line {lines[0] if lines else 1}: {error.message}", "Nothing was run") from error

@@ -17,9 +17,9 @@ def main() -> None:
         if (value := os.environ.pop(GIVEN + name, None)) is not None:
             os.environ[name] = value
     sys.argv[0] = os.path.join(os.path.dirname(sys.argv[0]), "git-run")  # noqa: PTH118, PTH120 - pathlib is not loaded yet
-    from gitrun.commands.main import main as obey
+    from gitrun.commands.main import main as run
 
-    obey()
+    run()
 
 
 def forget_given_path() -> None:

@@ -18,8 +18,8 @@ from gitrun.model.text import count_text, safe_text
 @click.argument("words", nargs=-1, metavar="[RUN]... FILE")
 @selection
 @FOR
-@click.option("--without", metavar="REV", help="Leave out what REV has; who imports must have it too.")
-@click.option("--with-submodules", is_flag=True, help="Also runs that have files of submodules.")
+@click.option("--without", metavar="REV", help="Leave out what REV has; whoever imports the file must have REV.")
+@click.option("--with-submodules", is_flag=True, help="Also export runs that contain files of submodules.")
 @SCAN
 def command(words: tuple[str, ...], without: str | None, *, with_submodules: bool, **options: Any) -> None:  # noqa: ANN401 - a filter each
     r"""Writes runs into FILE, a git bundle, with all that they are made from.
@@ -32,19 +32,21 @@ def command(words: tuple[str, ...], without: str | None, *, with_submodules: boo
       git run export --tag paper --without origin/main paper.bundle
     """
     if not words:
-        raise UsageError("which file?", "git run export 3fa2c1d8 run.bundle")
+        raise UsageError("no file given", "For example: git run export 3fa2c1d8 run.bundle")
     *names, file = words
     project = open_project()
     options["question"] = question_from(options)
     if not names and options["question"].is_plain and options["revisions"] is None:
-        raise UsageError("which runs are to be exported?", "name them, or filter them")
+        raise UsageError(
+            "no runs given", "To export runs: git run export 3fa2 FILE, or: git run export --status completed FILE"
+        )
     runs = selected(project, names, options)
     held = {} if with_submodules else project.sharing.held_back(run.id for run in runs)
     if held:
         run, path = next(iter(held.items()))
         raise UsageError(
             f"run {short_id(run)} has files of submodule {safe_text(path)}",
-            "git run export --with-submodules writes the code of submodules too",
+            "To export the code of submodules too: git run export --with-submodules",
         )
     tips = {run.id: run.tip for run in runs}
     if not options["no_scan"]:

@@ -10,7 +10,7 @@ import click
 from gitrun import upkeep, views
 from gitrun.commands.screen import print_json
 from gitrun.commands.selecting import open_project, tell_runs
-from gitrun.errors import UsageError
+from gitrun.errors import BadValue
 from gitrun.model.run import short_id
 from gitrun.model.settings import GC_SETTINGS, require_valid
 from gitrun.model.text import count_text, size_text
@@ -23,12 +23,12 @@ STATUSES = ("completed", "error", "terminated", "staged", "pending")
 
 
 @click.command(add_help_option=False)
-@click.option("--older-than", metavar="DATE", help="Delete runs from before then: 90.days, 2026-01-01.")
-@click.option("--keep", type=click.IntRange(0), metavar="N", help="Delete runs that are not the newest N of their operation.")
-@click.option("--status", metavar="LIST", help="Delete only runs of these statuses: error,terminated.")
+@click.option("--older-than", metavar="DATE", help="Delete runs older than DATE, such as 90.days or 2026-01-01.")
+@click.option("--keep", type=click.IntRange(0), metavar="N", help="Delete all but the newest N runs of each operation.")
+@click.option("--status", metavar="LIST", help="Delete only runs with one of these statuses, such as error,terminated.")
 @click.option("--slots", is_flag=True, help="Empty all idle slots, not only those unused for 30 days.")
-@click.option("-n", "--dry-run", is_flag=True, help="Say what would go, and how much; change nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Say it as JSON.")
+@click.option("-n", "--dry-run", is_flag=True, help="Show what would be deleted, and its size; change nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(*, dry_run: bool, as_json: bool, **options: str | int | bool | None) -> None:
     r"""Deletes runs by age, number and status (all that is given must hold; without these options, none), never one that
     is marked, labelled or running; purges what has been in the trash for 30 days; removes files of runs that are gone,
@@ -57,7 +57,7 @@ def rules_from(project: Project, options: dict[str, str | int | bool | None]) ->
     statuses = tuple(str(options["status"]).split(",")) if options["status"] else settings.gc_status
     for status in statuses:
         if status not in STATUSES:
-            raise UsageError(f"there is no status '{status}' to clean up", f"it is one of {', '.join(STATUSES)}")
+            raise BadValue(f"gc cannot select runs by status '{status}'", f"Use one of: {', '.join(STATUSES)}")
     retention = upkeep.gc.Retention(
         before=views.select.moment(project.git, before) if before else None,
         keep=int(keep) if keep is not None else settings.gc_keep,
@@ -76,7 +76,7 @@ def tell(project: Project, found: GcPlan, would: str) -> None:
     for run in found.purged or ():
         project.say(f"{would}purge{'' if would else 'd'} run {short_id(run)} from the trash")
     removed = "would remove" if would else "removed"
-    for piles, what in ((found.files, "files of a run that is gone"), (found.leftovers, "left by a killed command")):
+    for piles, what in ((found.files, "files of a run that no longer exists"), (found.leftovers, "left by a killed command")):
         for pile in piles:
             project.say(f"{removed} {pile.path.parent.name}/{pile.path.name}: {what}, {size_text(pile.size)}")
     for slot in found.slots:
@@ -88,8 +88,8 @@ def tell(project: Project, found: GcPlan, would: str) -> None:
         loose = [f"about {found.loose_objects:,} loose objects"] if found.loose_objects else []
         project.say(f"{packed} {' and '.join([*loose, *([count_text(found.packs, 'pack')] if found.packs else [])])}")
     freed = f"{size_text(found.size)} {'would be' if would else 'are'} free" if found.size else ""
-    hint = "git gc, in its own time, frees the objects of purged runs" if found.purged else ""
-    words = "; ".join(filter(None, (freed, hint))) or ("" if any_of(found) else "there is nothing to clean up")
+    hint = "git gc frees the objects of purged runs later" if found.purged else ""
+    words = "; ".join(filter(None, (freed, hint))) or ("" if any_of(found) else "nothing to clean up")
     if words:
         project.say(words)
 

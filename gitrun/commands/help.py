@@ -12,9 +12,9 @@ from pathlib import Path
 
 import click
 
-from gitrun.commands.main import GROUPS, MANUAL, TOPICS, VERBS, command_of, format_names, print_help
 from gitrun.commands.screen import is_on, paged
-from gitrun.errors import CannotRun, UsageError
+from gitrun.commands.verbs import GROUPS, MANUAL, TOPICS, VERBS, format_names, load_command, print_help
+from gitrun.errors import CannotRun, MissingPackage, UsageError
 from gitrun.git.exe import exec_git, read_settings
 from gitrun.process.run import capture_output
 from gitrun.render.guide import render_terminal
@@ -39,15 +39,15 @@ def command(topic: str | None) -> None:
     if topic is None:
         click.echo(list_topics())
     elif topic in VERBS:
-        print_help(topic, command_of(topic))
+        print_help(topic, load_command(topic))
     elif topic in TOPICS:
         show_guide(topic)
     elif topic == MANUAL:
         open_manual()
     else:
         near = get_close_matches(topic, [*TOPICS, *VERBS], 1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise UsageError(f"there is no guide or verb '{topic}'", f"{hint}git run help lists them")
+        hint = f"Did you mean {near[0]}? " if near else ""
+        raise UsageError(f"no guide or verb '{topic}'", f"{hint}To list them: git run help")
 
 
 def list_topics() -> str:
@@ -69,7 +69,7 @@ def show_guide(topic: str) -> None:
 def open_manual() -> None:
     """Becomes man with the page of `git run`."""
     if shutil.which("man") is None:
-        raise CannotRun("there is no man here to show the page", f"it is {PAGE}; git run -h shows the options")
+        raise MissingPackage("'man' is not installed", f"To read the page: {PAGE}. To list the options: git run -h")
     if is_found():
         exec_git("help", "run")
     viewer = f"man {shlex.quote(str(PAGE))} #"

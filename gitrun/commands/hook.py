@@ -34,14 +34,14 @@ def command(name: str, words: tuple[str, ...]) -> int:
         return pre_receive()
     deed = DEEDS.get(name)
     if deed is None:
-        raise UsageError(f"there is nothing to do for a hook '{name}'", f"there are {', '.join(hook_files.NAMES)}")
+        raise UsageError(f"no hook '{name}'", f"Hooks: {', '.join(hook_files.NAMES)}")
     try:
         return deed(words)
     except GitrunError as error:
         reason = error.message
     except Exception as error:  # noqa: BLE001 - nobody's commit or push fails because of us
         reason = f"{type(error).__name__}: {error}"
-    print(f"gitrun: hook {name}: {hooks_safe(reason)}", file=sys.stderr)
+    print(f"gitrun: error: hook {name}: {hooks_safe(reason)}", file=sys.stderr)
     return 0
 
 
@@ -98,7 +98,7 @@ def of_pre_commit(git: Git) -> tuple[str, bytes]:
     names = ("REMOTE_NAME", "REMOTE_BRANCH", "LOCAL_BRANCH", "TO_REF", "FROM_REF")
     remote, ref, local, new, old = (os.environ.get(f"PRE_COMMIT_{name}", "") for name in names)
     if not (remote and ref and (local or new)):
-        raise UsageError("which remote?", "git run hook pre-push REMOTE URL")
+        raise UsageError("no remote given", "git run hook pre-push REMOTE URL")
     # pre-commit 4 passes no ids when the whole history is pushed
     new = new or git.run("rev-parse", "--verify", "--end-of-options", local).decode().strip()
     return remote, f"HEAD {new} {ref} {old or hook_files.ABSENT}\n".encode()
@@ -110,8 +110,8 @@ def pre_receive() -> int:
     try:
         updates = hook_files.received(sys.stdin.buffer.read())
     except ValueError as error:
-        raise UsageError("what is to be updated does not read") from error
-    may_delete = "gitrun delete" in push_options()
+        raise UsageError("cannot read the list of updated refs") from error
+    may_delete = hook_files.DELETE_OPTION in read_push_options()
     if may_delete:
         require_valid(project.git.config, ["allow_delete"])
         may_delete = project.settings.allow_delete
@@ -121,11 +121,10 @@ def pre_receive() -> int:
     return 1 if refused else 0
 
 
-def push_options() -> list[str]:
-    """Returns the values of `git push -o`, with blanks for dots."""
+def read_push_options() -> list[str]:
+    """Returns the values of `git push -o`."""
     count = os.environ.get("GIT_PUSH_OPTION_COUNT", "0")
-    given = (os.environ.get(f"GIT_PUSH_OPTION_{number}", "") for number in range(int(count) if count.isdigit() else 0))
-    return [option.replace(".", " ") for option in given]
+    return [os.environ.get(f"GIT_PUSH_OPTION_{number}", "") for number in range(int(count) if count.isdigit() else 0)]
 
 
 DEEDS = {"prepare-commit-msg": prepare_commit_msg, "commit-msg": commit_msg, "post-commit": post_commit, "pre-push": pre_push}

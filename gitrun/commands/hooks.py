@@ -23,8 +23,8 @@ DEEDS = ("status", "install", "uninstall")
 @click.command(add_help_option=False)
 @click.argument("deed", metavar="[status|install|uninstall]", default="status")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--chain", is_flag=True, help="Install beside the hooks of others: theirs run first, then ours.")
-@click.option("--json", "as_data", is_flag=True, help="The hooks as JSON, as they are then.")
+@click.option("--chain", is_flag=True, help="Keep an existing hook: it runs first, then gitrun's.")
+@click.option("--json", "as_data", is_flag=True, help="Print the resulting state of the hooks as JSON.")
 def command(deed: str, names: tuple[str, ...], *, chain: bool, as_data: bool) -> int:
     r"""Installs hooks, says which are installed, takes them away as if they had never been there.
 
@@ -38,12 +38,15 @@ def command(deed: str, names: tuple[str, ...], *, chain: bool, as_data: bool) ->
       git run hooks uninstall
     """
     if deed not in DEEDS:
-        raise UsageError(f"there is no action '{deed}' for hooks", f"it is one of {', '.join(DEEDS)}")
+        raise UsageError(f"no action '{deed}' for hooks", f"Use one of: {', '.join(DEEDS)}")
     project = open_project()
     hooks = Hooks(project.git)
     meant = hooks.names(names)
     if deed == "install" and not chain and (manager := hooks.manager()):
-        project.say(f"{manager} keeps the hooks here: add this; git run hooks install --chain writes files all the same")
+        project.say(
+            f"{manager} manages the hooks here: add these lines to it. "
+            "To write hook files anyway: git run hooks install --chain"
+        )
         click.echo(snippet(manager, meant))
         return 0
     before = {name: hooks.status(name) for name in meant}
@@ -66,14 +69,16 @@ def tell(project: Project, deed: str, before: dict[str, Hook], done: dict[str, H
         if deed == "status":
             click.echo(f"{name:<18}  {hook.status:<11}{'' if hook.status == MISSING else '  ' + path}".rstrip())
         elif hook.status == FOREIGN and deed == "install":
-            line = "" if name in READERS else f", or add to it: {guarded(name)}"
-            project.say(f"{path} is there already; --chain keeps it and adds ours{line}")
+            line = "" if name in READERS else f". To edit it yourself, add: {guarded(name)}"
+            project.say(f"{path} exists. To keep it and add gitrun's: git run hooks install --chain{line}")
         elif deed == "install":
             project.say(f"{'already ' if before[name] == hook else ''}{words_of(hook)}: {path}")
         elif before[name].status in {MISSING, FOREIGN}:
             project.say(f"{name} was {'not installed' if before[name].status == MISSING else 'not ours and stays'}")
         else:
-            project.say(f"took away {name}" + ("; the one before it is back" if before[name].status == CHAINED else ""))
+            project.say(
+                f"removed {name}" + ("; restored the hook that was there before" if before[name].status == CHAINED else "")
+            )
 
 
 def shown(path: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from gitrun.commands.main import TOPICS
+from gitrun.commands.verbs import TOPICS
 from gitrun.model.text import count_text, safe_text
 
 SHARE = Path(__file__).parents[1] / "share"
@@ -24,7 +24,7 @@ OURS = b"git-run-tracker"
 
 
 @click.command(add_help_option=False)
-@click.option("--uninstall", is_flag=True, help="Take them away again.")
+@click.option("--uninstall", is_flag=True, help="Remove them again.")
 def command(*, uninstall: bool) -> int:
     r"""Copies the man pages and the completions for bash, zsh and fish to ~/.local/share (or XDG_DATA_HOME).
 
@@ -41,9 +41,9 @@ def command(*, uninstall: bool) -> int:
         left += done.startswith("left")
     if not uninstall:
         zsh = data_home() / "zsh/site-functions"
-        say(f"zsh looks there if ~/.zshrc has, before compinit: fpath=({safe_text(str(zsh))} $fpath)")
+        say(f"note: zsh needs this line in ~/.zshrc, before compinit: fpath=({safe_text(str(zsh))} $fpath)")
     if left:
-        say(f"{count_text(left, 'file')} of others; move them away first to have ours")
+        say(f"{count_text(left, 'file')} not written by gitrun. To install ours: move them away first")
     return 1 if left else 0
 
 
@@ -69,7 +69,7 @@ def install(content: bytes, file: Path) -> str:
     if is_foreign(file):
         return "left as it is"
     if file.exists() and file.read_bytes() == content:
-        return "already there"
+        return "already installed"
     file.parent.mkdir(parents=True, exist_ok=True)
     beside = file.with_name(f".{file.name}.{os.getpid()}")
     beside.write_bytes(content)
@@ -82,6 +82,6 @@ def remove(file: Path) -> str:
     if is_foreign(file):
         return "left as it is"
     if not file.exists():
-        return "was not there"
+        return "not installed"
     file.unlink()
     return "removed"

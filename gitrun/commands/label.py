@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.command(add_help_option=False)
 @click.argument("words", nargs=-1, metavar="TEXT [RUNS]...")
 @selection
-@click.option("--clear", is_flag=True, help="Take the label away; then all words are runs.")
+@click.option("--clear", is_flag=True, help="Remove the label; all words name runs.")
 def command(words: tuple[str, ...], *, clear: bool, **options: Any) -> None:  # noqa: ANN401
     r"""Gives runs (default: your newest) a label, a name by which they can be called.
 
@@ -31,7 +31,7 @@ def command(words: tuple[str, ...], *, clear: bool, **options: Any) -> None:  # 
       git run label --clear 2:5
     """
     if not clear and not words:
-        raise UsageError("a label is missing", "git run label TEXT RUN, or --clear RUN")
+        raise UsageError("no label given", "To set one: git run label TEXT RUN. To remove it: git run label --clear RUN")
     label, names = (None, words) if clear else (words[0], words[1:])
     project = open_project()
     runs = selected(project, names, question_from(options))
@@ -47,9 +47,9 @@ def unheard(project: Project, label: str, meant: Collection[str]) -> str:
     """Explains why the new label does not name its run; empty if it does, or if several runs got it."""
     with project.index() as index:
         if other := meant_before(index, label):
-            return f"as the name of a run '{label}' means {other}, not a label"
+            return f"note: as the name of a run, '{label}' means {other}, not this label"
         others = [run for run in index.named(label) if run.id not in meant]
     if not others:
         return ""
-    said = f"{count_text(len(others), 'other run')} {'has' if len(others) == 1 else 'have'} that label too"
-    return f"{said}: '{label}' names none of them alone"
+    said = f"note: {count_text(len(others), 'other run')} {'has' if len(others) == 1 else 'have'} this label too"
+    return f"{said}: '{label}' does not name one run"

@@ -33,13 +33,18 @@ FOR_PERSONS = {"id": "id:short", "started": "started:relative", "stopped": "stop
 @click.command(add_help_option=False)
 @click.argument("runs", nargs=-1)
 @selection
-@click.option("--limit", "-n", type=click.IntRange(min=1), default=ROWS, metavar="N", help="At most N runs (20).")
-@click.option("--all", "everything", is_flag=True, help="All of them, not only the newest 20.")
-@click.option("--deleted", is_flag=True, help="Those in the trash; git run restore brings them back.")
-@click.option("--columns", metavar="NAMES", help="Other columns: id,status,lr,loss; a key, a flag, a metric each.")
-@click.option("--format", "form", metavar="FORMAT", help="A line a run: '%(id:short) %(flag:lr) %(started:relative)'.")
-@click.option("-z", "zero", is_flag=True, help="With --format: a NUL instead of a line end, nothing escaped.")
-@click.option("--json", "as_json", is_flag=True, help="As an array of JSON.")
+@click.option("--limit", "-n", type=click.IntRange(min=1), default=ROWS, metavar="N", help="Show at most N runs (20).")
+@click.option("--all", "everything", is_flag=True, help="Show all runs, not only the newest 20.")
+@click.option("--deleted", is_flag=True, help="Show deleted runs, which git run restore restores.")
+@click.option("--columns", metavar="NAMES", help="Show these columns (properties, flags, metrics), such as id,status,lr,loss.")
+@click.option(
+    "--format",
+    "form",
+    metavar="FORMAT",
+    help="Print a line for each run, such as '%(id:short) %(flag:lr) %(started:relative)'.",
+)
+@click.option("-z", "zero", is_flag=True, help="With --format: end lines with NUL instead of LF, and escape nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def command(runs: tuple[str, ...], *, limit: int, everything: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401
     r"""Lists runs: number, id, operation, time of the start, status, flags.
 
@@ -66,7 +71,7 @@ def command(runs: tuple[str, ...], *, limit: int, everything: bool, as_json: boo
     else:
         print_rows(found, palette(project.git))
     if found.more:
-        click.echo(f"gitrun: {found.more} more; --all shows them", err=True)
+        click.echo(f"gitrun: {found.more} more. To show all: --all", err=True)
     if not found.runs and not found.broken and not as_json:
         click.echo(f"gitrun: {nothing(project, question, deleted=options['deleted'])}", err=True)
 
@@ -76,9 +81,9 @@ def require_one_shape(options: dict[str, Any], *, as_json: bool) -> None:
     asked = {"--json": as_json, "--format": options["form"] is not None, "--columns": bool(options["columns"])}
     shapes = [name for name, is_asked in asked.items() if is_asked]
     if len(shapes) > 1:
-        raise UsageError(f"{shapes[0]} and {shapes[1]} are different shapes of the list", "give one of them")
+        raise UsageError(f"{shapes[0]} and {shapes[1]} cannot be combined")
     if options["zero"] and shapes != ["--format"]:
-        raise UsageError("-z ends the lines of --format", "give --format too")
+        raise UsageError("-z needs --format", "For example: git run list -z --format '%(id)'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +115,7 @@ def nothing(project: Project, question: Query, *, deleted: bool) -> str:
     """Explains why the list is empty."""
     if deleted:
         return "no deleted runs"
-    return "no runs here yet; git run <script> makes one" if question.is_plain else none_like(project, question)
+    return "no runs here yet. To make one: git run <script>" if question.is_plain else none_like(project, question)
 
 
 def print_rows(found: Listed, colours: Palette) -> None:
@@ -128,7 +133,7 @@ def print_columns(found: Sequence[Run], names: Sequence[str], colours: Palette) 
     rows = [[safe_text(cell(run, now)) for cell in cells] for run in found]
     for name, texts in zip(names, zip(*rows, strict=True), strict=False):
         if name not in ATOMS and ":" not in name and not any(texts):
-            raise UsageError(f"no run has '{name}'", f"there are {', '.join(ATOMS)}, flags and metrics")
+            raise UsageError(f"no run has '{name}'", f"To sort by a key: {', '.join(ATOMS)}, a flag or a metric")
     head = [[colours.cell("heading", safe_text(name)) for name in names]] if person else []
     if rows:
         table([*head, *rows], Shape(gives=names.index("operation") if "operation" in names else None))

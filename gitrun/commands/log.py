@@ -29,9 +29,9 @@ TAIL = 10
 
 @click.command(add_help_option=False)
 @click.argument("name", default=LATEST, metavar="[RUN | BASE..HEAD]")
-@click.option("-n", "--max-count", "limit", type=click.IntRange(min=0), metavar="N", help="At most the newest N.")
-@click.option("--lines", default=TAIL, metavar="N", help=f"At most the last N lines of each output ({TAIL}).")
-@click.option("--json", "as_json", is_flag=True, help="As an array of JSON: attempts oldest first, commits newest first.")
+@click.option("-n", "--max-count", "limit", type=click.IntRange(min=0), metavar="N", help="Show at most the newest N.")
+@click.option("--lines", default=TAIL, metavar="N", help=f"Show at most the last N lines of each output ({TAIL}).")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array: attempts oldest first, commits newest first.")
 def command(name: str, *, limit: int | None, lines: int, as_json: bool) -> None:
     r"""Shows every attempt of a run, newest first, with its flags and the end of its output; of commits, their runs.
 

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 @click.command(add_help_option=False)
 @click.argument("run", default=LATEST)
-@click.option("--source", is_flag=True, help="The files that it was started with; may be combined.")
-@click.option("--produced", is_flag=True, help="The files that it produced.")
-@click.option("--local", is_flag=True, help="The files that it produced and that are kept out of git.")
-@click.option("-z", "zero", is_flag=True, help="Paths only, each ended by a NUL, byte for byte.")
-@click.option("--json", "as_json", is_flag=True, help="As an array of JSON.")
+@click.option("--source", is_flag=True, help="List the files that it started with; can be combined.")
+@click.option("--produced", is_flag=True, help="List the files that it produced.")
+@click.option("--local", is_flag=True, help="List the produced files that are kept out of git.")
+@click.option("-z", "zero", is_flag=True, help="Print only paths, byte for byte, each followed by NUL.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def command(run: str, *, zero: bool, as_json: bool, **parts: bool) -> None:
     r"""Lists the files of a run with their sizes: source, produced, local (default: all, of your newest run).
 

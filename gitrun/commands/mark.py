@@ -14,7 +14,7 @@ from gitrun.store.annotations import mark, unmark
 @click.command(add_help_option=False)
 @click.argument("runs", nargs=-1)
 @selection
-@click.option("--clear", is_flag=True, help="Take the mark away.")
+@click.option("--clear", is_flag=True, help="Remove the mark.")
 def command(runs: tuple[str, ...], *, clear: bool, **options: Any) -> None:  # noqa: ANN401
     r"""Marks a run (default: your newest): `--restart train.py` takes the marked run of train.py, else the latest.
 

@@ -10,8 +10,8 @@ from gitrun.model.text import count_text
 
 
 @click.command(add_help_option=False)
-@click.option("--rebuild", is_flag=True, help="Make all notes again from the runs.")
-@click.option("--drop", is_flag=True, help="Remove the notes; runs that end write theirs again.")
+@click.option("--rebuild", is_flag=True, help="Write all notes again from the runs.")
+@click.option("--drop", is_flag=True, help="Delete the notes; runs that end later write new ones.")
 def command(*, rebuild: bool, drop: bool) -> None:
     r"""Shows runs in plain git: `git log --notes=runs` tells what became of runs, and which were made of each commit.
 

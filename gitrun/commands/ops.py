@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from gitrun.source.catalog import Offer
 
 
-NOTHING = "no operations here; an entry of gitrun.toml makes one, and git run <script> runs any script"
+NOTHING = "no operations here. To add one: write gitrun.toml. To run any script: git run <script>"
 
 
 @click.command(add_help_option=False)
 @click.argument("names", nargs=-1, metavar="[SCRIPT|OPERATION]...")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of gitrun.toml, for editors.")
 def command(names: tuple[str, ...], *, as_json: bool, schema: bool) -> int:
     r"""Lists operations: flags, defaults, choices and help (default: those of gitrun.toml, else scripts and notebooks).
@@ -51,7 +51,7 @@ def command(names: tuple[str, ...], *, as_json: bool, schema: bool) -> int:
         project.say(word)
     broken = [offer for offer in found if offer.error]
     for offer in broken if not as_json else ():
-        project.say(f"{offer.name} cannot be run: {offer.error}")
+        project.say(f"error: {offer.name} cannot be run: {offer.error}")
     return 1 if broken else 0
 
 
@@ -62,7 +62,7 @@ def rows(offer: Offer) -> list[list[str]]:
     if definition and definition.steps and not described:
         described = "steps: " + ", ".join(step.operation for step in definition.steps)
     if offer.asks:
-        described = f"{described} (asked for its flags when it is run)".lstrip()
+        described = f"{described} (its flags are read when it runs)".lstrip()
     if offer.flags == () and not offer.commands and not described:
         described = offer.note or "(no flags)"
     elif offer.note:

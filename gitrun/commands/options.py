@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitrun.commands.main import command_of
 from gitrun.commands.usage_errors import offer_here
+from gitrun.commands.verbs import load_command
 from gitrun.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def moved(words: Sequence[str]) -> list[str] | None:
                 return None
             count = 1 if equals or not takes_value(flag, name) else 1 + values_behind(ours[at + 1 :], flag, offer)
             if not equals and takes_value(flag, name) and count == 1:
-                raise UsageError(f"option {name} of {offer.name} needs a value", f"give it as {flag.name}=VALUE")
+                raise UsageError(f"option {name} of {offer.name} needs a value", f"To give it: {flag.name}=VALUE")
             (behind if inner else front).extend(ours[at : at + count])
         at += count
     return [*kept, "--", *front, *rest, *behind]
@@ -69,7 +69,7 @@ def signed(operation: str, words: Sequence[str]) -> list[str]:
 
 def options() -> list[click.Option]:
     """Returns the options of git run."""
-    return [param for param in command_of("run").params if isinstance(param, click.Option)]
+    return [param for param in load_command("run").params if isinstance(param, click.Option)]
 
 
 def operation_among(words: Sequence[str], takes: dict[str, bool]) -> Offer | None:

@@ -15,10 +15,10 @@ from gitrun.model.text import count_text
 @click.command(add_help_option=False)
 @click.argument("runs", nargs=-1)
 @selection
-@click.option("--all", "everything", is_flag=True, help="All deleted runs.")
-@click.option("--older-than", metavar="DATE", help="Only runs deleted before then: 30.days, 2026-11-01.")
-@click.option("-n", "--dry-run", is_flag=True, help="Say what would be purged; purge nothing.")
-@click.option("-y", "--yes", is_flag=True, help="Ask nothing.")
+@click.option("--all", "everything", is_flag=True, help="Purge all deleted runs.")
+@click.option("--older-than", metavar="DATE", help="Purge only runs deleted before DATE, such as 30.days or 2026-11-01.")
+@click.option("-n", "--dry-run", is_flag=True, help="Show what would be purged; purge nothing.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 def command(  # a filter each
     runs: tuple[str, ...],
     older_than: str | None,
@@ -38,18 +38,18 @@ def command(  # a filter each
     """
     question = question_from(options)
     if not runs and not everything and not older_than and question.is_plain:
-        raise UsageError("which deleted runs are to be purged?", "name them, or --all; git run list --deleted shows them")
+        raise UsageError("no deleted runs given", "To purge all: git run purge --all. To list them: git run list --deleted")
     project = open_project()
     found = project.find_deleted(runs, question, older_than)
     if not found:
-        project.say("there is nothing to purge")
+        project.say("nothing to purge")
         return 0
     if dry_run:
         tell_runs(project, "would purge", found)
         return 0
     if sys.stdin.isatty() and not yes:
         tell_runs(project, "to be purged:", found)
-        click.confirm(f"gitrun: {count_text(len(found), 'run')} will be gone for good. Go on?", abort=True, err=True)
+        click.confirm(f"gitrun: {count_text(len(found), 'run')} will be deleted for good. Continue?", abort=True, err=True)
     project.purge(found)
     tell_runs(project, "purged", found)
     return 0

@@ -38,10 +38,10 @@ NAMED = 3
 @click.argument("words", nargs=-1, metavar="[REMOTE] [RUN]...")
 @selection
 @FOR
-@click.option("--all", "everything", is_flag=True, help="All runs that are here, not only those made here.")
-@click.option("--with-submodules", is_flag=True, help="Also runs that have files of submodules.")
+@click.option("--all", "everything", is_flag=True, help="Push all runs, not only those made here.")
+@click.option("--with-submodules", is_flag=True, help="Also push runs that contain files of submodules.")
 @SCAN
-@click.option("-n", "--dry-run", is_flag=True, help="Say what would be pushed; push nothing.")
+@click.option("-n", "--dry-run", is_flag=True, help="Show what would be pushed; push nothing.")
 @QUIET
 def command(words: tuple[str, ...], *, everything: bool, **options: Any) -> int:  # noqa: ANN401 - a filter each
     r"""Pushes runs (default: those that were made here and have ended), never by force, in one go.
@@ -60,7 +60,7 @@ def command(words: tuple[str, ...], *, everything: bool, **options: Any) -> int:
     remote, names = remote_and_names(project, words, push=True)
     runs = meant(project, names, options, everything=everything)
     if not runs:
-        project.say("there is nothing to push: no run was made here that has ended; --all pushes the others too")
+        project.say("nothing to push: no finished run was made here. To push runs from elsewhere too: git run push --all")
         return 0
     held = {} if options["with_submodules"] else project.sharing.held_back(runs)
     tell_held(project, held)
@@ -82,7 +82,7 @@ def meant(project: Project, names: Sequence[str], options: dict[str, Any], *, ev
     """Returns the runs to push, id -> tip. Raises UnknownRun, UsageError."""
     is_plain = not names and options["question"].is_plain and options["revisions"] is None
     if everything and not is_plain:
-        raise UsageError("--all goes without names and filters", "leave out one or the other")
+        raise UsageError("--all cannot be combined with names or filters")
     if everything:
         return project.sharing.all_tips()
     found = project.sharing.made_here(project.list_runs()) if is_plain else selected(project, names, options)
@@ -92,9 +92,9 @@ def meant(project: Project, names: Sequence[str], options: dict[str, Any], *, ev
 def tell_held(project: Project, held: Mapping[str, str]) -> None:
     """Reports runs that are not pushed because they contain files of submodules."""
     for run, path in islice(held.items(), MOST):
-        project.say(f"warning: run {short_id(run)} is not pushed: it has files of submodule {path}")
+        project.say(f"warning: run {short_id(run)} is not pushed: it contains files of submodule {path}")
     if len(held) > MOST:
-        project.say(f"warning: {count_text(len(held), 'run')} are not pushed: they have files of submodules")
+        project.say(f"warning: {count_text(len(held), 'run')} are not pushed: they contain files of submodules")
     if held:
         project.say("To push the code of submodules too: git run push --with-submodules")
 
@@ -112,7 +112,7 @@ def tell(project: Project, found: Pushed, remote: str, *, quiet: bool) -> int:
     tell_rejected(project, found, remote)
     if not quiet:
         done = len(found.fresh) + len(found.forward)
-        same = f", {found.same:,} there already" if found.same else ""
+        same = f", {found.same:,} already there" if found.same else ""
         new = f" ({len(found.fresh):,} new)" if found.forward and found.fresh else ""
         if done or not found.rejected:
             project.say(f"pushed {count_text(done, 'run')}{new} to {remote}{same}")
@@ -128,7 +128,9 @@ def tell_left(project: Project, runs: Sequence[str]) -> None:
             f"{safe_text(file.path)} of run {short_id(run)} ({size_text(file.size)})" for run, file in found[:MOST]
         )
         more = f" and {len(found) - MOST:,} more" if len(found) > MOST else ""
-        project.say(f"note: {count_text(len(found), 'file')} kept out of git stay{'s' * (len(found) == 1)} here: {named}{more}")
+        project.say(
+            f"note: {count_text(len(found), 'large file')} {'is' if len(found) == 1 else 'are'} not pushed: {named}{more}"
+        )
 
 
 def tell_rejected(project: Project, found: Pushed, remote: str) -> None:
@@ -138,10 +140,12 @@ def tell_rejected(project: Project, found: Pushed, remote: str) -> None:
         names = " ".join(map(short_id, runs[:MOST]))
         more = f" and {len(runs) - MOST:,} more" if len(runs) > MOST else ""
         what = f"run {names}" if len(runs) == 1 else f"{len(runs):,} runs ({names}{more})"
-        advice = f"; git run pull {remote}{'' if more else f' {names}'}, then push again" if reason == GONE_ON else ""
-        project.say(f"rejected {what}: {reason}{advice}")
+        advice = (
+            f". To merge it: git run pull {remote}{'' if more else f' {names}'}, then push again" if reason == GONE_ON else ""
+        )
+        project.say(f"error: {what} {'is' if len(runs) == 1 else 'are'} rejected: {reason}{advice}")
     if len(reasons) > MOST:
         left = sum(map(len, list(reasons.values())[MOST:]))
-        project.say(f"rejected {count_text(left, 'run')} more, for other reasons")
+        project.say(f"error: {count_text(left, 'more run')} rejected for other reasons")
     for line in found.told:
         project.say(f"{remote} says: {line}")

@@ -30,11 +30,13 @@ SUFFIXES = {".html": "html", ".htm": "html", ".json": "json"}
 
 @click.command(add_help_option=False)
 @click.argument("words", nargs=-1, metavar="[BASE..HEAD | RUN...]")
-@click.option("--format", "form", type=click.Choice(list(FORMATS)), help="md (if --out does not say), html or json.")
-@click.option("--json", "as_json", is_flag=True, help="As --format=json.")
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Into a file, not on stdout.")
-@click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Also as JUnit XML, a test case a run.")
-@click.option("--budget", type=click.IntRange(min=0), metavar="N", help="At most N characters (md: 60,000; 0: any number).")
+@click.option("--format", "form", type=click.Choice(list(FORMATS)), help="Print md, html or json (default: by --out, else md).")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON; short for --format=json.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE, not to stdout.")
+@click.option(
+    "--junit", type=click.Path(path_type=Path), metavar="FILE", help="Also write JUnit XML, a test case for each run."
+)
+@click.option("--budget", type=click.IntRange(min=0), metavar="N", help="Write at most N characters (md: 60,000; 0: no limit).")
 def command(words: tuple[str, ...], *, out: Path | None, junit: Path | None, **options: Any) -> None:  # noqa: ANN401
     r"""Reports on the runs of commits (default: those that are not in the upstream or main branch), or on some runs.
 

@@ -13,7 +13,7 @@ from gitrun.model.run import short_id
 @click.command(add_help_option=False)
 @click.argument("runs", nargs=-1)
 @selection
-@click.option("--all", "everything", is_flag=True, help="All deleted runs.")
+@click.option("--all", "everything", is_flag=True, help="Restore all deleted runs.")
 def command(runs: tuple[str, ...], *, everything: bool, **options: Any) -> int:  # noqa: ANN401 - a filter each
     r"""Brings deleted runs back as they were: named, numbered as `git run list --deleted` shows them, or filtered.
 
@@ -31,10 +31,13 @@ def command(runs: tuple[str, ...], *, everything: bool, **options: Any) -> int: 
     is_last = not runs and not everything and question.is_plain
     found = project.deleted_last() if is_last else project.find_deleted(runs, question)
     if not found:
-        project.say("there is nothing to restore")
+        project.say("nothing to restore")
         return 0
     restored = project.restore(found)
     tell_runs(project, "restored", [run for run in found if run.id in restored.back])
     for run in restored.left:
-        project.say(f"not restored: run {short_id(run)} exists, and is another by now; git run rm or git run purge it first")
+        project.say(
+            f"error: run {short_id(run)} is not restored: it exists and has changed. "
+            f"To delete it first: git run rm {short_id(run)}"
+        )
     return 1 if restored.left else 0

@@ -8,15 +8,17 @@ import click
 
 from gitrun import commands
 from gitrun.commands.selecting import none_like, open_project, question_from, selection, tell_runs
-from gitrun.errors import UnknownRun, UsageError
+from gitrun.errors import NoMatch, UsageError
 from gitrun.model.run import short_id
 
 
 @click.command(add_help_option=False)
 @click.argument("runs", nargs=-1)
 @selection
-@click.option("-n", "--dry-run", is_flag=True, help="Say what would be deleted; delete nothing.")
-@click.option("--remote", is_flag=False, flag_value="", metavar="[REMOTE]", help="On the remote too; runs are named by ids.")
+@click.option("-n", "--dry-run", is_flag=True, help="Show what would be deleted; delete nothing.")
+@click.option(
+    "--remote", is_flag=False, flag_value="", metavar="[REMOTE]", help="Also delete on the remote; name runs by their ids."
+)
 def command(runs: tuple[str, ...], *, dry_run: bool, remote: str | None, **options: Any) -> int:  # noqa: ANN401
     r"""Deletes runs, named or filtered. They lie in the trash, whole, until `git run purge` or `git run gc`.
 
@@ -30,20 +32,20 @@ def command(runs: tuple[str, ...], *, dry_run: bool, remote: str | None, **optio
     if remote is not None:
         return commands.sharing.remove_there(open_project(), remote, (runs, question), dry_run=dry_run)
     if not runs and question.is_plain:
-        raise UsageError("which runs are to be deleted?", "name them, or filter them: git run rm --status error")
+        raise UsageError("no runs given", "To delete runs: git run rm 3fa2, or: git run rm --status error")
     project = open_project()
     found = project.doomed(runs, question)
     if not found:
-        raise UnknownRun(none_like(project, question), "git run list shows the runs")
+        raise NoMatch(none_like(project, question), "To list all runs: git run list --all")
     if dry_run:
         tell_runs(project, "would delete", found)
         return 0
     lost = project.remove(found)
     tell_runs(project, "deleted", found)
     for run in sorted(lost):
-        project.say(f"of run {short_id(run)} there was only its ref; its last commit was not here, and nothing is in the trash")
+        project.say(f"note: run {short_id(run)} had only its ref: its last commit is not here, so it is not in the trash")
     back = [run.id for run in found if run.id not in lost]
     if back:
         name, them = (short_id(back[0]), "it") if len(back) == 1 else ("RUNS", "them")
-        project.say(f"git run restore {name} brings {them} back")
+        project.say(f"To restore {them}: git run restore {name}")
     return 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gitrun import commands, lifecycle, process, render, workspace
-from gitrun.commands.main import EPILOG
+from gitrun.commands.verbs import EPILOG
 from gitrun.errors import UsageError
 from gitrun.model.flags import Typed, split_assignment
 from gitrun.model.plan import FUTURE_OPTIONS, Request, Skip
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 ALWAYS = ("operation", "command", "directory", "flags", "source")
 """Rows of a dry run that are printed even if empty."""
-HELP = """Runs an operation on exactly the code that lies here, and records it as refs/runs/<id>.
+HELP = """Runs an operation on exactly the code in your working tree, and records it as refs/runs/<id>.
 
 \b
-  git run train.py lr=0.1            a script, its constants or options as flags
-  git run opt=adam -- make bench     any program; {opt} in its words, $FLAG_OPT
+  git run train.py lr=0.1            a script; its constants and options are flags
+  git run opt=adam -- make bench     any program; flags replace {opt} in its words, and set $FLAG_OPT
   git run --restart 3fa2 lr=0.2      another attempt of a run, on the run's own code
-  git run --needed train.py lr=0.1   only if that has not been run yet
+  git run --needed train.py lr=0.1   only if no such run exists yet
 """
 
 
@@ -41,51 +41,51 @@ HELP = """Runs an operation on exactly the code that lies here, and records it a
     "--start",
     "restart",
     metavar="RUN",
-    help="Another attempt of RUN: an id, a number of the list, a name.",
+    help="Make another attempt of RUN: an id, a number of the list, or a name.",
 )
 @click.option("--module", "-m", metavar="NAME", help="Run a module, as python -m does.")
-@click.option("--needed", is_flag=True, help="Skip what has been run with these flags.")
-@click.option("--needed-source", is_flag=True, help="As --needed, but only if the source was the same too.")
-@click.option("--force-sourcecode", is_flag=True, help="Restart with the working tree's code instead of the run's own.")
+@click.option("--needed", is_flag=True, help="Skip if a run with these flags exists.")
+@click.option("--needed-source", is_flag=True, help="Like --needed, and the source must be the same too.")
+@click.option("--force-sourcecode", is_flag=True, help="Restart with the code of the working tree, not the run's own.")
 @click.option("--stage", is_flag=True, help="Record the run without starting it.")
-@click.option("--clean", is_flag=True, help="Restart without the files that the attempt before produced.")
-@click.option("--label", "-l", metavar="TEXT", help="A name for the run.")
-@click.option("--tag", "-t", "tags", multiple=True, metavar="TEXT", help="A tag (may be repeated).")
-@click.option("--comment", "-c", metavar="TEXT", help="A comment.")
-@click.option("--dry-run", "-n", is_flag=True, help="Show what would be run.")
-@click.option("--json", "as_json", is_flag=True, help="With --dry-run: as JSON.")
-@click.option("--edit-flags", is_flag=True, help="Fill in the flags with an editor first.")
+@click.option("--clean", is_flag=True, help="Restart without files that the previous attempt produced.")
+@click.option("--label", "-l", metavar="TEXT", help="Name the run.")
+@click.option("--tag", "-t", "tags", multiple=True, metavar="TEXT", help="Tag the run (repeatable).")
+@click.option("--comment", "-c", metavar="TEXT", help="Add a comment.")
+@click.option("--dry-run", "-n", is_flag=True, help="Show what would run; run nothing.")
+@click.option("--json", "as_json", is_flag=True, help="With --dry-run: print JSON.")
+@click.option("--edit-flags", is_flag=True, help="Edit the flags in git's editor first.")
 @click.option("--in-place", is_flag=True, help="Run in the working tree itself.")
-@click.option("--bring", is_flag=True, default=None, help="Copy what is produced into the working tree.")
+@click.option("--bring", is_flag=True, default=None, help="Copy produced files into the working tree.")
 @click.option(
     "--link",
     "links",
     multiple=True,
     metavar="PATH",
-    help="Share PATH by a link instead of recording or copying it (may be repeated).",
+    help="Link PATH into the run, instead of recording or copying it (repeatable).",
 )
-@click.option("--no-link", is_flag=True, help="Lend nothing that git ignores.")
+@click.option("--no-link", is_flag=True, help="Run without the files that git ignores.")
 @click.option(
     "--output",
     "outputs",
     multiple=True,
     metavar="PATTERN",
-    help="Keep what matches in the result, even if git ignores it (may be repeated).",
+    help="Keep files that match in the result, even if git ignores them (repeatable).",
 )
-@click.option("--stop-after", metavar="DURATION", help="End the program after 30s, 5m, 2h, 1h30m.")
-@click.option("--background", is_flag=True, help="Return at once; see git run watch, git run stop.")
-@click.option("--yes", "-y", is_flag=True, help="Answer yes to any question.")
-@click.option("--gpus", metavar="LIST", help="The GPUs that the program sees.")
-@click.option("--no-gpus", is_flag=True, default=None, help="The program sees no GPU.")
-@click.option("--random-seed", type=int, metavar="N", help="Given to the program as GITRUN_SEED.")
+@click.option("--stop-after", metavar="DURATION", help="Stop the program after 30s, 5m, 2h or 1h30m.")
+@click.option("--background", is_flag=True, help="Return at once; see git run watch and git run stop.")
+@click.option("--yes", "-y", is_flag=True, help="Answer yes to all questions.")
+@click.option("--gpus", metavar="LIST", help="Show the program only these GPUs, such as 0,1.")
+@click.option("--no-gpus", is_flag=True, default=None, help="Hide all GPUs from the program.")
+@click.option("--random-seed", type=int, metavar="N", help="Set GITRUN_SEED for the program.")
 @click.option(
     "--metric",
     "metrics",
     multiple=True,
     metavar="NAME=PATTERN",
-    help="A metric: the number that a group of PATTERN finds in the output (may be repeated).",
+    help="Read a metric from the output: the number in the group of PATTERN (repeatable).",
 )
-@click.option("--force-flags", is_flag=True, default=None, help="Accept flags that the operation does not declare.")
+@click.option("--force-flags", is_flag=True, default=None, help="Pass flags that the operation does not declare.")
 @click.option("--version", is_flag=True, help="Print the version of gitrun.")
 @click.option("--optimizer", hidden=True)
 @click.option("--opt-flag", "opt_flags", multiple=True, hidden=True)
@@ -112,7 +112,7 @@ def command(rest: tuple[str, ...], /, words: tuple[str, ...], **options: Any) ->
         return show_plan(project, request, as_json=options["as_json"])
     if options["as_json"]:
         commands.usage_errors.require_no_verb(request.operation)
-        raise UsageError("--json goes with --dry-run", "git run show --json shows the run afterwards")
+        raise UsageError("--json needs --dry-run", "To see a run as JSON: git run show --json")
 
     asks = sys.stdin.isatty() and sys.stderr.isatty() and not options["yes"]
     prompts = lifecycle.decide.Prompts(
@@ -130,7 +130,7 @@ def request_from(words: tuple[str, ...], rest: tuple[str, ...], options: dict[st
     later = [name for name in FUTURE_OPTIONS if options[name] not in {None, ()}]
     if later:
         name = later[0].replace("_", "-").replace("opt-flags", "opt-flag")
-        raise UsageError(f"--{name} is not there yet", "optimizers come with a later version")
+        raise UsageError(f"--{name} is not supported yet", "Optimizers come with a later version")
     named = [word for word in words if "=" not in word]
     if any(word.startswith(("+", "~")) for word in words):
         operation = f"-m {options['module']}" if options["module"] else next(iter(named), "")
@@ -139,7 +139,7 @@ def request_from(words: tuple[str, ...], rest: tuple[str, ...], options: dict[st
         named = [word for word in named if word not in own]
     if options["module"]:
         if named:
-            raise UsageError(f"-m {options['module']} and '{named[0]}' are two operations", "give one of them")
+            raise UsageError(f"-m {options['module']} and '{named[0]}' cannot be combined")
         named = [f"-m {options['module']}"]
     if len(named) > 1:
         raise commands.usage_errors.stray(words)
@@ -152,7 +152,7 @@ def request_from(words: tuple[str, ...], rest: tuple[str, ...], options: dict[st
 
 def ask(question: str) -> bool:
     """Asks the user on the terminal. Returns the answer."""
-    return click.confirm(f"gitrun: {question}. Go on?", default=True, err=True)
+    return click.confirm(f"gitrun: {question}. Continue?", default=True, err=True)
 
 
 def tell(project: Project, question: str) -> bool:
@@ -173,9 +173,9 @@ def report(project: Project, request: Request, run: str, outcome: Outcome | None
     if outcome is None:
         name = short_id(run)
         project.say(
-            f"run {name} is staged; git run --start {name} starts it"
+            f"run {name} is staged. To start it: git run --start {name}"
             if request.stage
-            else f"run {name} goes on in the background; git run watch {name} follows it"
+            else f"run {name} runs in the background. To follow it: git run watch {name}"
         )
         return 0
     made = [file.path for file in outcome.files]
@@ -194,11 +194,11 @@ def bring(project: Project, request: Request, run: str, outcome: Outcome) -> str
         found = workspace.checkout.check_out_outputs(project.session(), request, run, outcome)
         left = [path for brought in found for path in (*brought.left, *brought.gone)]
         done = sum(len(brought.done) for brought in found)
-        return f"; brought here: {done}" + (f", left as they are: {', '.join(left[:3])}" if left else "")
+        return f". Copied: {count_text(done, 'file')}" + (f". Not overwritten: {', '.join(left[:3])}" if left else "")
     made = [file.path for file in outcome.files if not file.path.startswith(PARENT)]
     if made or not outcome.files:
-        return f"; git run checkout {short_id(run)} brings {'it' if len(made) == 1 else 'them'} here" if made else ""
-    return f"; git run cat {short_id(run)} {shlex.quote(outcome.files[0].path)} prints it"
+        return f". To get {'it' if len(made) == 1 else 'them'}: git run checkout {short_id(run)}" if made else ""
+    return f". To read it: git run cat {short_id(run)} {shlex.quote(outcome.files[0].path)}"
 
 
 def show_plan(project: Project, request: Request, *, as_json: bool) -> int:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gitrun import git, process
-from gitrun.errors import UsageError
+from gitrun.errors import BadSetting, BadValue
 from gitrun.model.settings import get_bool
 from gitrun.render.palette import PLAIN, SLOTS, Palette
 from gitrun.render.text import Shape, giving_way, line_of, speakable, widths_of
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
 
 
-ASKED = "--color"
 WHEN = ("always", "never", "auto")
 
 
@@ -101,7 +100,7 @@ def read_colour(git: Git, slot: str, default: str) -> str:
         return f"\x1b[{default}m"
     done = git.attempt("config", "--get-color", name)
     if done.returncode:
-        raise UsageError(f"setting {name} takes a colour such as 'bold red', not '{git.config[name][-1]}'")
+        raise BadSetting(f"setting {name} must be a colour such as 'bold red', not '{git.config[name][-1]}'")
     return done.stdout.decode()
 
 
@@ -109,15 +108,15 @@ def named(git: Git, name: str) -> str:
     """Returns the escape sequence of a colour such as `bold red`; empty without colours. Raises UsageError."""
     done = git.attempt("config", "--get-color", "", name)
     if done.returncode or name.startswith("-"):
-        raise UsageError(f"there is no colour '{name}'", "%(color:<colour>) takes what git config does: red, bold blue, reset")
+        raise BadValue(
+            f"no colour '{name}'", "%(color:<colour>) takes the colours of git config, such as red or bold blue, and reset"
+        )
     return done.stdout.decode() if is_on(git.config) else ""
 
 
 def is_on(config: Mapping[str, tuple[str, ...]]) -> bool:
     """Returns whether stdout is coloured. Raises UsageError for a malformed setting."""
-    # the callback of `--color` puts its value there
-    context = click.get_current_context(silent=True)
-    when: str | None = context.meta.get(ASKED) if context else None
+    when: str | None = None
     for name in ("color.run", "color.ui"):
         if when is None and name in config:
             text = config[name][-1].lower()
@@ -129,19 +128,23 @@ def is_on(config: Mapping[str, tuple[str, ...]]) -> bool:
     return is_for_person() and (not os.environ.get("GIT_PAGER_IN_USE") or get_bool(config, "color.pager", default=True))
 
 
+def set_colour(_context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
+    """Sets color.run for this command, as `git -c color.run=<when>` does."""
+    count = os.environ.get("GIT_CONFIG_COUNT") or "0"
+    if value and count.isdigit():  # git reports any other count
+        os.environ[f"GIT_CONFIG_KEY_{count}"], os.environ[f"GIT_CONFIG_VALUE_{count}"] = "color.run", value
+        os.environ["GIT_CONFIG_COUNT"] = str(int(count) + 1)
+
+
 def options() -> tuple[click.Option, click.Option]:
     """Returns the options `--color[=<when>]` and `--no-color` of verbs that show runs."""
-
-    def ask(context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
-        if value:
-            context.meta[ASKED] = value
-
     return (
         click.Option(
-            ["--color"], is_flag=False, flag_value="always", type=click.Choice(WHEN), metavar="[=WHEN]", callback=ask,
-            expose_value=False, help="Colour: always, never or auto.",
+            ["--color"], is_flag=False, flag_value="always", type=click.Choice(WHEN), metavar="[=WHEN]", callback=set_colour,
+            expose_value=False, help="Use colour: always, never or auto.",
         ),
         click.Option(
-            ["--no-color", "colourless"], flag_value="never", callback=ask, expose_value=False, help="As --color=never.",
+            ["--no-color", "colourless"], flag_value="never", callback=set_colour, expose_value=False,
+            help="Use no colour; short for --color=never.",
         ),
     )  # fmt: skip

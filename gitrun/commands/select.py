@@ -8,7 +8,7 @@ import click
 
 from gitrun.commands.screen import out, print_json
 from gitrun.commands.selecting import none_like, open_project, question_from, selection
-from gitrun.errors import UnknownRun, UsageError
+from gitrun.errors import NoMatch, UsageError
 from gitrun.model.run_names import LATEST
 from gitrun.render.text import run_json
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 @click.command(add_help_option=False)
 @click.argument("runs", nargs=-1)
 @selection
-@click.option("--min", "least", metavar="NAME", help="The one run with the smallest value of this metric or flag.")
-@click.option("--max", "most", metavar="NAME", help="The one run with the largest value of this metric or flag.")
-@click.option("--all", "everything", is_flag=True, help="All runs that fit, not only the newest.")
-@click.option("--json", "as_json", is_flag=True, help="As an array of JSON.")
+@click.option("--min", "least", metavar="NAME", help="Print the run with the smallest value of this metric or flag.")
+@click.option("--max", "most", metavar="NAME", help="Print the run with the largest value of this metric or flag.")
+@click.option("--all", "everything", is_flag=True, help="Print all runs that match, not only the newest.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def command(runs: tuple[str, ...], *, everything: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401
     r"""Prints the full ids of runs, one a line: of those named, else of the newest that fits.
 
@@ -38,7 +38,7 @@ def command(runs: tuple[str, ...], *, everything: bool, as_json: bool, **options
     names = runs or ((LATEST,) if question.is_plain and not everything else ())
     found = project.select(names, question, -1 if runs or everything else 1)
     if not found.runs:
-        raise UnknownRun(none_like(project, question), "git run list shows the runs")
+        raise NoMatch(none_like(project, question), "To list all runs: git run list --all")
     if as_json:
         print_json([run_json(run) for _, run in found.runs])
         return
@@ -51,4 +51,4 @@ def require_one_wish(question: Query, *, everything: bool) -> None:
     given = {"--min": question.least, "--max": question.most, "--all": everything}
     asked = [name for name, is_asked in given.items() if is_asked]
     if len(asked) > 1:
-        raise UsageError(f"{asked[0]} and {asked[1]} ask for different runs", "give one of them")
+        raise UsageError(f"{asked[0]} and {asked[1]} cannot be combined")

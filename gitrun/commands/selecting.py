@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from gitrun.errors import UnknownRun
+from gitrun.errors import NoMatch
 from gitrun.model.run import STATUSES, BrokenRun, short_id
 from gitrun.model.run_names import LATEST
 from gitrun.model.text import count_text, label_text, relative_text
@@ -31,24 +31,30 @@ F = TypeVar("F", bound="Callable[..., Any]")
 MOST = 10
 """Runs that are reported one by one; further ones are counted."""
 OPTIONS = (
-    click.option("--op", "operations", multiple=True, metavar="NAME", help="Runs of this operation (may be repeated)."),
-    click.option("--label", "-l", "labels", multiple=True, metavar="TEXT", help="Runs with this label (may be repeated)."),
-    click.option("--tag", "-t", "tags", multiple=True, metavar="TEXT", help="Runs with this tag (repeated: with all of them)."),
+    click.option("--op", "operations", multiple=True, metavar="NAME", help="Select runs of this operation (repeatable)."),
+    click.option("--label", "-l", "labels", multiple=True, metavar="TEXT", help="Select runs with this label (repeatable)."),
+    click.option(
+        "--tag", "-t", "tags", multiple=True, metavar="TEXT", help="Select runs with this tag (repeated: with all of them)."
+    ),
     click.option(
         "--status",
         "statuses",
         multiple=True,
         type=click.Choice(STATUSES),
         metavar="STATUS",
-        help="Runs of this status (may be repeated).",
+        help="Select runs of this status (repeatable).",
     ),
-    click.option("--branch", "branches", multiple=True, metavar="NAME", help="Runs made on this branch (may be repeated)."),
-    click.option("--author", "authors", multiple=True, metavar="TEXT", help="Runs whose author's name or address has it."),
-    click.option("--batch", metavar="ID", help="Runs of this batch."),
-    click.option("--since", metavar="DATE", help="Runs started since then: 2.weeks, yesterday, 2026-11-01."),
-    click.option("--until", metavar="DATE", help="Runs started until then."),
-    click.option("--where", "expression", metavar="EXPR", help="Runs for which it holds: 'lr<0.1 and status=completed'."),
-    click.option("--sort", metavar="NAME", help="In the order of a flag, metric or property; -NAME: from large to small."),
+    click.option("--branch", "branches", multiple=True, metavar="NAME", help="Select runs made on this branch (repeatable)."),
+    click.option(
+        "--author", "authors", multiple=True, metavar="TEXT", help="Select runs whose author's name or address contains TEXT."
+    ),
+    click.option("--batch", metavar="ID", help="Select runs of this batch."),
+    click.option("--since", metavar="DATE", help="Select runs started since DATE: 2.weeks, yesterday, 2026-11-01."),
+    click.option("--until", metavar="DATE", help="Select runs started before DATE."),
+    click.option(
+        "--where", "expression", metavar="EXPR", help="Select runs that match EXPR, such as 'lr<0.1 and status=completed'."
+    ),
+    click.option("--sort", metavar="NAME", help="Sort by a flag, metric or property; -NAME: largest first."),
 )
 
 
@@ -69,34 +75,34 @@ def selected(project: Project, names: Sequence[str], question: Query) -> list[Ru
     asked = names or (() if not question.is_plain else (LATEST,))
     runs = [run for _, run in project.select(asked, question).runs]
     if not runs:
-        raise UnknownRun(none_like(project, question), "git run list shows the runs")
+        raise NoMatch(none_like(project, question), "To list all runs: git run list --all")
     return runs
 
 
 def none_like(project: Project, question: Query) -> str:
     """Explains why no run matches, for example because no run has the name in the filter."""
     name = unheard(project.list_runs(), question)
-    return f"no run has '{name}'" if name else "no run is like that"
+    return f"no run has '{name}'" if name else "no runs match"
 
 
 def tell_doubts(project: Project, runs: Sequence[Run], columns: Sequence[str]) -> None:
     """Warns about columns that are both a flag and a metric."""
     for name in columns:
         if is_both(runs, name):
-            project.say(f"note: {name!r} is a flag and a metric; the column has the flag. To show the metric: metric:{name}")
+            project.say(f"note: {name!r} is a flag and a metric; the column shows the flag. To show the metric: metric:{name}")
 
 
 def tell_changed(project: Project, runs: Sequence[Run], changed: Sequence[str], state: str) -> None:
     """Reports what happened to the runs, and names the first that changed."""
     if len(runs) == 1:
-        words = f"is {state}" if changed else "is as it was: nothing to change"
+        words = f"is {state}" if changed else "is unchanged"
         project.say(f"run {short_id(runs[0].id)} {runs[0].operation} {words}")
         return
     done = frozenset(changed)
     names = [f"{short_id(run.id)} {run.operation}" for run in runs if run.id in done]
     named = ", ".join(names[:MOST]) + (f" and {len(names) - MOST:,} more" if len(names) > MOST else "")
     same = len(runs) - len(changed)
-    words = f"{count_text(len(changed), 'run')} {state}" + (f", {same} as they were" if same else "")
+    words = f"{count_text(len(changed), 'run')} {state}" + (f", {same} unchanged" if same else "")
     project.say(words + (f": {named}" if named else ""))
 
 

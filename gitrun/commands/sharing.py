@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from gitrun.commands.selecting import MOST, none_like, words_of
-from gitrun.errors import BadRun, UnknownRun, UsageError
+from gitrun.errors import BadRun, NoMatch, UnknownRun, UsageError
 from gitrun.model.run import STEPS, Run, short_id
 from gitrun.model.run_names import parse_id_prefix
 from gitrun.model.text import count_text, safe_text
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from gitrun.sharing.transfer import Pick
 
 F = TypeVar("F", bound="Callable[..., Any]")
-FOR = click.option("--for", "revisions", metavar="BASE..HEAD", help="Runs made of these commits, or from them.")
-EVERY = click.option("--all", "everything", is_flag=True, help="All runs, as when nothing says which.")
-QUIET = click.option("-q", "--quiet", is_flag=True, help="No progress, and no word about what went well.")
-SCAN = click.option("--no-scan", is_flag=True, help="Do not look for secrets first.")
+FOR = click.option("--for", "revisions", metavar="BASE..HEAD", help="Select runs made of these commits, or based on them.")
+EVERY = click.option("--all", "everything", is_flag=True, help="Select all runs (the default).")
+QUIET = click.option("-q", "--quiet", is_flag=True, help="Print no progress, and nothing about runs that succeed.")
+SCAN = click.option("--no-scan", is_flag=True, help="Skip the search for secrets.")
 
 
 def remote_and_names(project: Project, words: Sequence[str], *, push: bool = False) -> tuple[str, tuple[str, ...]]:
@@ -50,8 +50,8 @@ def require_run(project: Project, word: str) -> None:
         project.find(word)
     except UnknownRun as error:
         if not word.isdecimal():
-            hint = "git remote lists the remotes, git run list the runs"
-            raise UnknownRun(f"neither a remote nor a run: '{safe_text(word)}'", hint) from error
+            hint = "To list remotes: git remote. To list runs: git run list"
+            raise UnknownRun(f"'{safe_text(word)}' is neither a remote nor a run", hint) from error
         raise
 
 
@@ -60,15 +60,15 @@ def require_no_secrets(found: Sequence[Finding], verb: str) -> None:
     if not found:
         return
     error = UsageError(
-        f"nothing is {verb}ed: {count_text(len(found), 'file')} in these runs may be secret",
-        f"git run rm takes a run out. To {verb} them anyway: git run {verb} --no-scan",
+        f"nothing was {verb}ed: {count_text(len(found), 'file')} in these runs may hold secrets",
+        f"To delete a run: git run rm. To {verb} anyway: git run {verb} --no-scan",
     )
     error.detail = "\n".join(f"  {safe_text(one.path)}: {safe_text(one.reason)}" for one in found)
     if not sys.stdin.isatty():
         raise error
     for line in error.detail.splitlines():
         click.echo(line, err=True)
-    question = f"gitrun: {count_text(len(found), 'file')} in these runs may be secret. {verb.capitalize()}?"
+    question = f"gitrun: {count_text(len(found), 'file')} in these runs may hold secrets. {verb.capitalize()} anyway?"
     click.confirm(question, abort=True, err=True)
 
 
@@ -76,7 +76,7 @@ def order_from(project: Project, names: Sequence[str], options: dict[str, Any], 
     """Builds the order for a fetch. Raises UnknownRun, UsageError."""
     question, revisions = options["question"], options["revisions"]
     if options.get("everything") and (names or not question.is_plain or revisions is not None):
-        raise UsageError("--all goes without names and filters", "leave out one or the other")
+        raise UsageError("--all cannot be combined with names or filters")
     ids = [name if parse_id_prefix(name) else project.find(name).id for name in names]
     pick = None if question.is_plain and revisions is None else picking(project, question, revisions)
     return FetchRequest(tuple(ids), pick, merge=merge, shown=is_shown(options))
@@ -100,7 +100,7 @@ def selected(project: Project, names: Sequence[str], options: dict[str, Any]) ->
         belongs = belonging(project.git, options["revisions"])
         runs = [run for run in runs if belongs(run)]
     if not runs:
-        raise UnknownRun(none_like(project, options["question"]), "git run list shows the runs")
+        raise NoMatch(none_like(project, options["question"]), "To list all runs: git run list --all")
     return [*runs, *behind(project, runs)]
 
 
@@ -136,19 +136,25 @@ def is_shown(options: dict[str, Any]) -> bool:
 
 def tell_received(project: Project, found: Received, source: str, *, quiet: bool) -> int:
     """Reports the outcome for incoming runs. Returns the exit code."""
-    wrong = [f"refused run {short_id(run)}: {reason}" for run, reason in found.refused.items()]
-    wrong += [f"run {short_id(run)} went on here and there; git run pull {short_id(run)} merges it" for run in found.diverged]
-    wrong += [f"run {short_id(run)} is running here; fetch it when it has ended" for run in found.running]
+    wrong = [f"error: run {short_id(run)} is refused: {reason}" for run, reason in found.refused.items()]
+    wrong += [
+        f"error: run {short_id(run)} has new attempts here and on the remote. To merge them: git run pull {short_id(run)}"
+        for run in found.diverged
+    ]
+    wrong += [f"error: run {short_id(run)} is running here. To fetch it: wait until it ends" for run in found.running]
     say_first(project, wrong)
     if quiet:
         return 1 if wrong else 0
-    for words, runs in (("new", found.fresh), ("went on", found.forward), ("merged", found.merged)):
+    for words, runs in (("new", found.fresh), ("updated", found.forward), ("merged", found.merged)):
         tell_some(project, words, runs)
     if found.deleted:
-        project.say(f"{count_text(len(found.deleted), 'run')} deleted here, left there; name one to have it again")
+        project.say(
+            f"note: {count_text(len(found.deleted), 'run')} deleted here exist{'s' * (len(found.deleted) == 1)} there. "
+            "To fetch one again: git run fetch RUN"
+        )
     brought = len(found.fresh) + len(found.forward) + len(found.merged)
     if found.ahead:
-        project.say(f"{count_text(len(found.ahead), 'run')} went on here only; git run push tells {source}")
+        project.say(f"note: {count_text(len(found.ahead), 'run')} changed here only. To send: git run push")
     if not brought and not wrong:
         project.say(f"nothing new from {source}")
     return 1 if wrong else 0
@@ -189,7 +195,7 @@ def remove_there(project: Project, word: str, meant: tuple[Sequence[str], Query]
     if word and not project.sharing.is_remote(word):
         word, names = "", (word, *names)
     if not names or not all(map(parse_id_prefix, names)) or not question.is_plain:
-        raise UsageError("which runs are to be deleted on the remote?", "name each by its id, 4 digits or more")
+        raise UsageError("deleting on a remote needs ids", "To name runs there: ids of 4 digits or more")
     remote = word or project.sharing.default_remote(push=True)
     doomed = project.sharing.known(names)
     if dry_run:
@@ -198,8 +204,10 @@ def remove_there(project: Project, word: str, meant: tuple[Sequence[str], Query]
     done = project.sharing.delete(remote, doomed)
     for reason, runs in grouped(done.rejected).items():
         names = " ".join(map(short_id, runs[:MOST])) + (f" and {len(runs) - MOST:,} more" if len(runs) > MOST else "")
-        advice = f"; git run fetch {remote} {names}" if reason == REASONS["stale info"] and len(runs) <= MOST else ""
-        project.say(f"not deleted, neither on {remote} nor here: run {names}: {reason}{advice}")
+        advice = (
+            f". To fetch it: git run fetch {remote} {names}" if reason == REASONS["stale info"] and len(runs) <= MOST else ""
+        )
+        project.say(f"error: run {names} is not deleted, neither on {remote} nor here: {reason}{advice}")
     for line in done.told:
         project.say(f"{remote} says: {line}")
     still = [name for name in done.forward if project.sharing.is_here(name)]

@@ -25,9 +25,14 @@ if TYPE_CHECKING:
 @click.argument("runs", nargs=-1)
 @selection
 @click.option(
-    "--json", "as_json", is_flag=True, help="As JSON, with attempts, series, files and environment; an array if several."
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print JSON with attempts, series, files and environment; an array for several runs.",
 )
-@click.option("--traceback", is_flag=True, help="The output, with paths of the workspace as paths that can be opened.")
+@click.option(
+    "--traceback", is_flag=True, help="Print the output, with paths of the workspace turned into paths that can be opened."
+)
 def command(runs: tuple[str, ...], *, as_json: bool, traceback: bool, **options: Any) -> None:  # noqa: ANN401
     r"""Shows runs: flags, source and what was uncommitted, result, files, attempts (default: your newest).
 

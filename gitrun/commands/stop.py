@@ -10,7 +10,7 @@ from gitrun.model.run import short_id
 
 @click.command(add_help_option=False)
 @click.argument("runs", nargs=-1, required=True)
-@click.option("--no-wait", is_flag=True, help="Do not wait until they have ended.")
+@click.option("--no-wait", is_flag=True, help="Return at once, without waiting for their end.")
 def command(runs: tuple[str, ...], *, no_wait: bool) -> None:
     r"""Asks the programs of running runs to end (SIGTERM, after gitrun.stopGrace SIGKILL), and waits for it.
 
@@ -20,4 +20,4 @@ def command(runs: tuple[str, ...], *, no_wait: bool) -> None:
     project = open_project()
     for run in [project.find(name) for name in runs]:
         project.stop(run, wait=not no_wait)
-        project.say(f"run {short_id(run.id)} was asked to end" if no_wait else f"run {short_id(run.id)} has ended")
+        project.say(f"run {short_id(run.id)} is stopping" if no_wait else f"stopped run {short_id(run.id)}")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.command(add_help_option=False)
 @click.argument("words", nargs=-1, metavar="TAG[,TAG...] [RUNS]...")
 @selection
-@click.option("--delete", "-d", is_flag=True, help="Take the tags away.")
+@click.option("--delete", "-d", is_flag=True, help="Remove the tags.")
 def command(words: tuple[str, ...], *, delete: bool, **options: Any) -> None:  # noqa: ANN401
     r"""Puts tags on runs (default: your newest), or takes them away.
 
@@ -28,7 +28,7 @@ def command(words: tuple[str, ...], *, delete: bool, **options: Any) -> None:  #
     """
     tags = frozenset(tag for tag in (words[0].split(",") if words else ()) if tag.strip())
     if not tags:
-        raise UsageError("a tag is missing", "git run tag TAG RUN")
+        raise UsageError("no tag given", "For example: git run tag TAG RUN")
 
     def change(notes: Notes) -> Notes:
         return replace(notes, tags=tuple(sorted({*notes.tags} - tags if delete else {*notes.tags} | tags)))

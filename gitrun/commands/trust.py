@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 @click.command(add_help_option=False)
 @click.argument("words", nargs=-1, metavar="[RUN|FINGERPRINT]...")
 @selection
-@click.option("--signer", is_flag=True, help="Trust whoever signed these runs, from now on.")
-@click.option("--remove", is_flag=True, help="Take trust back.")
-@click.option("--json", "as_json", is_flag=True, help="List as JSON.")
+@click.option("--signer", is_flag=True, help="Trust the keys that signed these runs, from now on.")
+@click.option("--remove", is_flag=True, help="Remove trust.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(words: tuple[str, ...], *, signer: bool, remove: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401
     r"""Says that runs that came from elsewhere may be executed: their last attempts as they are, or all that a key signs.
 
@@ -40,14 +40,14 @@ def command(words: tuple[str, ...], *, signer: bool, remove: bool, as_json: bool
     question = question_from(options)
     if not words and question.is_plain:
         if signer or remove:
-            raise UsageError("which runs?", "name them; git run trust lists those that are not trusted")
+            raise UsageError("no runs given", "To list runs that are not trusted: git run trust")
         return show(project, as_json=as_json)
     keys = [word for word in words if project.sharing.is_key(word)]
     names = [word for word in words if word not in keys]
     runs = selected(project, names, question) if names or not question.is_plain else []
     subjects = project.sharing.keys_of(runs) if signer else [commit for run in runs for commit in commits_of(run)]
     project.sharing.trust([*keys, *subjects], back=remove)
-    state = "not trusted any more" if remove else "trusted"
+    state = "no longer trusted" if remove else "trusted"
     for key in dict.fromkeys((*keys, *(subjects if signer else ()))):
         project.say(f"key {key} is {state}")
     for run in () if signer else runs:
@@ -66,4 +66,4 @@ def show(project: Project, *, as_json: bool) -> None:
     for run in runs:
         out(f"not trusted  {safe_text(words_of(run))}  by {safe_text(run.attempt.author)}")
     if not keys and not runs:
-        project.say("every run here was made here or is trusted; no key is")
+        project.say("all runs are trusted or were made here; no keys are trusted")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gitrun import commands, source
-from gitrun.commands.main import VERBS, command_of
+from gitrun.commands.verbs import VERBS, load_command
 from gitrun.errors import GitrunError, UnknownOperation, UsageError
 from gitrun.model.run import RUNNING, STAGED, Run, short_id
 from gitrun.model.text import either_text
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 
 FEW = 8
-RESTART = "git run --restart {} runs it again"
-AGAIN = {RUNNING: "git run stop {} ends it", STAGED: "git run --start {} starts it"}
+RESTART = "To run it again: git run --restart {}"
+AGAIN = {RUNNING: "To stop it: git run stop {}", STAGED: "To start it: git run --start {}"}
 """Suggestions for the last run, by its status."""
 
 NEAR = 0.7
@@ -43,14 +43,14 @@ BYTE = re.compile(r"(?<!\\)\\udc([89a-f][0-9a-f])")
 """Python's spelling of a byte that is not UTF-8."""
 NUMBER = re.compile(r"-[0-9.]")
 HABITS = {
-    **dict.fromkeys(("restart", "resume", "start"), "git run --restart RUN restarts a run"),
-    "stage": "git run --stage OPERATION prepares a run, git run --start RUN starts it",
-    **dict.fromkeys(("runs", "status", "history"), "git run list shows the runs"),
-    "info": "git run show RUN shows a run",
-    **dict.fromkeys(("delete", "remove"), "git run rm RUN deletes runs"),
-    "undelete": "git run restore RUN brings deleted runs back",
-    "follow": "git run watch RUN follows a run",
-    "clean": "git run gc cleans up",
+    **dict.fromkeys(("restart", "resume", "start"), "To restart a run: git run --restart RUN"),
+    "stage": "To stage a run: git run --stage OPERATION. To start it: git run --start RUN",
+    **dict.fromkeys(("runs", "status", "history"), "To list the runs: git run list"),
+    "info": "To show a run: git run show RUN",
+    **dict.fromkeys(("delete", "remove"), "To delete runs: git run rm RUN"),
+    "undelete": "To restore deleted runs: git run restore RUN",
+    "follow": "To follow a run: git run watch RUN",
+    "clean": "To clean up: git run gc",
 }
 """Verbs of other tools, and their equivalents here."""
 
@@ -58,7 +58,7 @@ HABITS = {
 def told(error: click.ClickException, verb: str, words: Sequence[str]) -> tuple[str, str]:
     """Translates a click error into (message, hint)."""
     called = "git run" if verb == "run" else f"git run {verb}"
-    hint = f"{called} -h shows the options"
+    hint = f"To list the options: {called} -h"
     if isinstance(error, click.NoSuchOption):
         return no_option(error, words, hint) if verb == "run" else (unknown_option(error), hint)
     if isinstance(error, click.MissingParameter) and isinstance(error.param, click.Argument):
@@ -68,7 +68,7 @@ def told(error: click.ClickException, verb: str, words: Sequence[str]) -> tuple[
     if isinstance(error, click.BadParameter) and isinstance(error.param, click.Option):
         return f"{'/'.join(sorted(error.param.opts, key=len))}{wrong_value(error.message)}", hint
     if surplus := SURPLUS.search(error.format_message()):
-        return f"{called} has no use for '{surplus['words']}'", hint
+        return f"{called} does not take '{surplus['words']}'", hint
     return error.format_message(), hint
 
 
@@ -76,16 +76,16 @@ def wrong_value(message: str) -> str:
     """Describes a wrong value; the result follows the option's name. Shows bytes that are not UTF-8 in hex."""
     message = BYTE.sub(r"\\x\1", message)
     if wrong := WRONG_TYPE.fullmatch(message):
-        return f" takes {TYPE_WORDS[wrong[2]]}, not {wrong[1]}"
+        return f" must be {TYPE_WORDS[wrong[2]]}, not {wrong[1]}"
     if small := TOO_SMALL.fullmatch(message):
-        return f" takes {small[2]} or more, not {small[1]}"
+        return f" must be {small[2]} or more, not {small[1]}"
     return f": {message}"
 
 
 def unknown_option(error: click.NoSuchOption) -> str:
     """Returns the message for an unknown option, with similar ones."""
     near = near_options(error)
-    return f"there is no option '{error.option_name}'" + (f"; did you mean {either_text(near)}?" if near else "")
+    return f"no option '{error.option_name}'" + (f". Did you mean {either_text(near)}?" if near else "")
 
 
 def near_options(error: click.NoSuchOption) -> list[str]:
@@ -103,14 +103,14 @@ def no_option(error: click.NoSuchOption, words: Sequence[str], hint: str) -> tup
     if not operation_in(words[:place], options) and not any(word.partition("=")[0] in RUN for word in words[:place]):
         if verb := verb_of(name, words[place + 1 :]):
             return behind_options(verb)
-        return unknown_option(error), hint if near else f"flags are written name=value; {hint}"
+        return unknown_option(error), hint if near else f"To set a flag: NAME=VALUE. {hint}"
     typed, _, value = words[place].partition("=") if place < len(words) else (name, "", "")
     after = words[place + 1] if place + 1 < len(words) else ""
     given = value or (after if after and "=" not in after and (after[0] != "-" or NUMBER.match(after)) else "")
     flag, shown = name.lstrip("-"), typed + ("=" if value else " ") * bool(given) + given
     written = shlex.quote(f"{flag}={given or 'true'}") if len(flag) > 1 else "name=value"
-    more = f"; the option of git run is {either_text(near)}" if near else ""
-    return f"flags are written {written}, not {shown}", f"what is for the program itself stands behind --{more}"
+    more = f". A similar option of git run: {either_text(near)}" if near else ""
+    return f"flags are written {written}, not {shown}", f"To pass it to the program: put it after --{more}"
 
 
 def is_option(word: str, name: str) -> bool:
@@ -136,21 +136,21 @@ def stray(words: Sequence[str]) -> UsageError:
     command = f"git run {shlex.join([*flags, '--', *(word for word in words if '=' not in word)])}"
     offer = offer_here(first)
     if offer and (pair := pair_meant([word for word in words if word != first], [flag.name for flag in offer.flags or ()])):
-        return UsageError("a flag and its value are one word", f"did you mean {pair}?")
+        return UsageError("a flag and its value must be one word", f"Did you mean {pair}?")
     said = f"'{word}' is neither a flag nor an option"
     if first.isdecimal() and word in VERBS and not offer:  # the number is the value of an option such as -n 3
         return UsageError(*behind_options(word))
     if offer:
-        return UsageError(said, f"flags are name=value, arguments of {first} stand behind --: git run {first} -- {word}")
+        return UsageError(said, f"To set a flag: NAME=VALUE. To pass an argument: git run {first} -- {word}")
     if first in VERBS:
         return no_operation(first)
     if first in HABITS:
-        return UsageError(f"there is no script, program or verb '{first}' here", HABITS[first])
+        return UsageError(f"no script, program or verb '{first}' here", HABITS[first])
     if not shutil.which(first) and (near := get_close_matches(first, VERBS, 2, NEAR)):
-        return UsageError(f"there is no script, program or verb '{first}' here", f"did you mean {either_text(near)}?")
+        return UsageError(f"no script, program or verb '{first}' here", f"Did you mean {either_text(near)}?")
     if offer_here(word):
-        return UsageError(said, f"git run {rest} runs {word}; {command} runs it as a command")
-    return UsageError(said, f"flags are name=value; {command} runs any program")
+        return UsageError(said, f"To run {word}: git run {rest}. To run it as a command: {command}")
+    return UsageError(said, f"To set a flag: NAME=VALUE. To run any program: {command}")
 
 
 def pair_meant(words: Sequence[str], flags: Collection[str]) -> str:
@@ -177,13 +177,13 @@ def with_verbs(error: UnknownOperation, words: Sequence[str]) -> tuple[str, str]
     if error.name in VERBS:
         plain = no_operation(error.name)
         message, hint = behind_options(error.name) if error.name in words[1:] else (plain.message, plain.hint)
-        return message, f"{hint}; or did you mean {either_text(error.near)}?" if error.near else hint
+        return message, f"{hint}. Did you mean {either_text(error.near)}?" if error.near else hint
     if error.name in HABITS:
         return error.message, HABITS[error.name]
     if shutil.which(error.name) and not error.near:
-        return error.message, f"git run -- {shlex.quote(error.name)} runs the program of that name"
+        return error.message, f"To run the program of that name: git run -- {shlex.quote(error.name)}"
     near = [*get_close_matches(error.name, VERBS, 2, NEAR), *error.near]
-    return error.message, f"did you mean {either_text(near)}?" if near else error.hint
+    return error.message, f"Did you mean {either_text(near)}?" if near else error.hint
 
 
 def require_no_verb(name: str | None) -> None:
@@ -194,24 +194,25 @@ def require_no_verb(name: str | None) -> None:
 
 def no_operation(verb: str) -> UnknownOperation:
     """Makes the error for a verb in the place of an operation."""
-    return UnknownOperation(f"there is no script or program '{verb}' here", f"git run {verb} is the verb", verb)
+    return UnknownOperation(f"no script or program '{verb}' here", f"To use the verb: git run {verb}", verb)
 
 
 def behind_options(verb: str) -> tuple[str, str]:
     """Returns (message, hint) for options in front of the verb."""
-    return f"{verb} is a verb, and its options stand behind it", f"git run {verb} -h shows them"
+    return f"options of {verb} go after the verb", f"To list them: git run {verb} -h"
 
 
 def verb_of(option: str, words: Sequence[str]) -> str:
     """Returns the first verb among the words if it has the option; else empty."""
     verb = next((word for word in words if word in VERBS), "")
-    return verb if verb and any(option in one.opts for one in command_of(verb).params) else ""
+    return verb if verb and any(option in one.opts for one in load_command(verb).params) else ""
 
 
 def what_next(project: Project) -> UsageError:
     """Makes the error for an empty call, with the operations here and the last run."""
     error = UsageError(
-        "nothing to run", "git run <script> runs a script, git run -- <command> anything else; git run -h says more"
+        "no operation given",
+        "To run a script: git run <script>. To run any program: git run -- <command>. To list the options: git run -h",
     )
     error.detail = "\n".join(lines(project))
     return error
@@ -223,11 +224,11 @@ def lines(project: Project) -> Iterator[str]:
         names = [offer.name for offer in source.catalog.list_offers(project.git) if not offer.error]
         more = f" and {len(names) - FEW:,} more" if len(names) > FEW else ""
         if names:
-            yield f"here are: {', '.join(names[:FEW])}{more}; git run ops shows their flags"
+            yield f"Operations here: {', '.join(names[:FEW])}{more}. To see their flags: git run ops"
     with project.index() as index:
         runs = index.newest(1).runs
     for run in runs:
         if isinstance(run, Run):
             name = short_id(run.id)
             again = AGAIN.get(run.status, RESTART).format(name)
-            yield f"the last run: {name}, {run.operation}, {status_text(run.attempt)}; {again}"
+            yield f"Last run: {name}, {run.operation}, {status_text(run.attempt)}. {again}"

@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 
 @click.command(add_help_option=False)
 @click.argument("name", default=LATEST, metavar="[RUN]")
-@click.option("--tolerance", "tolerances", multiple=True, metavar="[NAME=]N", help="Metrics may be so far apart (repeatable).")
-@click.option("--ignore", "ignored", multiple=True, metavar="PATTERN", help="Do not look at these files (repeatable).")
-@click.option("--keep", is_flag=True, help="Keep the execution, as another attempt of the run.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option(
+    "--tolerance", "tolerances", multiple=True, metavar="[NAME=]N", help="Accept metrics that differ by at most N (repeatable)."
+)
+@click.option("--ignore", "ignored", multiple=True, metavar="PATTERN", help="Ignore these files (repeatable).")
+@click.option("--keep", is_flag=True, help="Record the execution as another attempt of the run.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(name: str, *, tolerances: tuple[str, ...], ignored: tuple[str, ...], keep: bool, as_json: bool) -> int:
     r"""Executes the last attempt of a run again, from its own source, and compares status, metrics and produced files.
 
@@ -51,12 +53,12 @@ def print_verdict(project: Project, found: Verdict, indent: str = "") -> None:
     """Prints the verdict, and below it the differences or the verdict on each step."""
     counted = ["status", *(count_text(n, noun) for n, noun in ((found.metrics, "metric"), (found.files, "file")) if n)]
     compared = count_text(len(found.steps), "step") if found.steps else ", ".join(counted)
-    said = "" if found.same_output else "; the output differs, which does not count"
+    said = "" if found.same_output else "; the output differs, which is allowed"
     out(f"{indent}{found.word}: run {safe_text(words_of(project.find(found.run)))} ({compared}{said})")
     if found.differences:
         table([[f"{indent}  what", "name", "recorded", "again"], *rows(found, indent)])
     if found.kept:
-        project.say(f"kept as attempt {short_id(found.kept)}")
+        project.say(f"recorded as attempt {short_id(found.kept)}")
     for step in found.steps:
         print_verdict(project, step, indent + GAP)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gitrun.commands.selecting import open_project
-from gitrun.errors import UnknownRun, UsageError
+from gitrun.errors import NoMatch, UsageError
 from gitrun.model.run import RUNNING, short_id
 from gitrun.model.run_names import LATEST
 from gitrun.model.text import ending_text, metrics_text
@@ -25,7 +25,7 @@ SHOWN = 8
 
 @click.command(add_help_option=False)
 @click.argument("run", required=False)
-@click.option("--latest", is_flag=True, help="The run that was started last among those that are running.")
+@click.option("--latest", is_flag=True, help="Watch the running run that was started last.")
 def command(run: str | None, *, latest: bool) -> None:
     r"""Prints what a run writes until it ends (default: your newest); Ctrl-C ends the watching, not the run.
 
@@ -34,7 +34,7 @@ def command(run: str | None, *, latest: bool) -> None:
       git run watch --latest
     """
     if latest and run is not None:
-        raise UsageError(f"--latest names a run, and '{run}' another", "give one of them")
+        raise UsageError("--latest and a run cannot be combined")
     project = open_project()
     project.stdout, project.stderr = FileStream(1), FileStream(2)
     sys.stdout.flush()
@@ -54,5 +54,5 @@ def running(project: Project) -> Run:
     """Returns the newest running run. Raises UnknownRun."""
     found = project.select((), Query(statuses=("running",)), 1).runs
     if not found:
-        raise UnknownRun("no run is running on this machine", "git run watch shows what the newest one wrote")
+        raise NoMatch("no run is running on this machine", "To see the output of the newest run: git run watch")
     return found[0][1]

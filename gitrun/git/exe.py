@@ -148,7 +148,7 @@ class Git:
             while piece := two.stdout.read(1 << 20):
                 yield piece
         if one.returncode:
-            raise GitFailed(f"git {first[0]} ended with {one.returncode}", "git fsck says what is wrong with the repository")
+            raise GitFailed(f"git {first[0]} ended with {one.returncode}", "To check the repository: git fsck")
 
     def feed(self, *words: str, pieces: Iterable[bytes]) -> None:
         """Runs `git <words>` and streams the pieces to its stdin. Raises GitFailed with git's message."""
@@ -232,21 +232,24 @@ def open_repository(directory: Path, environ: Mapping[str, str]) -> Git:
     if len(lines) < 4:
         reason = failure_reason(done.stderr)
         raise NotARepository(
-            reason, "git init makes a repository" if "not a git repository" in reason else recommended_command(done.stderr)
+            reason, "To make one: git init" if "not a git repository" in reason else recommended_command(done.stderr)
         )
     # git answers each question with one line, so further lines are part of a path
     if len(lines) > 6:
-        raise NotARepository("the path of this repository holds a line end, which gitrun cannot follow", "rename the directory")
+        raise NotARepository(
+            "the path of this repository contains a line break, which gitrun does not support",
+            "To use gitrun: rename the directory",
+        )
     form, bare, git_dir, common_dir = lines[:4]
     if form != "sha1":
-        raise NotARepository(f"this repository names its objects by {form}, which gitrun cannot read yet")
+        raise NotARepository(f"this repository uses the object format {form}, which gitrun does not support")
     if bare == "false" and len(lines) < 6:
-        raise NotARepository("this is git's own directory, not a working tree", "change to the working tree first")
+        raise NotARepository("this is git's own directory, not a working tree", "To go on: change to the working tree")
     top, prefix = (Path(lines[4]), lines[5]) if bare == "false" else (None, "")
     git = Git(Path(git_dir), Path(common_dir), top, prefix, without_repository_variables(environ), {})
     git = replace(git, config=read_config(git))
     if git.config.get("extensions.refstorage", ("files",))[-1] != "files":
-        raise NotARepository("this repository keeps its refs in a reftable, which gitrun cannot read yet")
+        raise NotARepository("this repository uses reftable, which gitrun does not support")
     return git
 
 
@@ -305,7 +308,7 @@ def run_git(
     except FileNotFoundError as error:
         if not directory.is_dir():
             raise NotARepository(f"no such directory: {directory}") from error
-        raise NotARepository("git is not installed, or not on PATH", "install git 2.36 or newer") from error
+        raise NotARepository("git is not installed, or not on PATH", "Install git 2.36 or newer") from error
 
 
 def edit_text(git: Git, name: str, text: str) -> str:
@@ -317,7 +320,9 @@ def edit_text(git: Git, name: str, text: str) -> str:
     ended = subprocess.run(("sh", "-c", f'{editor} "$@"', editor, str(path)), env=git.variables(), check=False)
     try:
         if ended.returncode:
-            raise GitFailed(f"the editor '{editor}' ended with {ended.returncode}", "git config core.editor names another")
+            raise GitFailed(
+                f"the editor '{editor}' ended with {ended.returncode}", "To use another editor: git config core.editor PROGRAM"
+            )
         return path.read_text(errors="replace")
     finally:
         path.unlink(missing_ok=True)
@@ -399,7 +404,7 @@ def unwritable_message(said: str) -> str:
     """Returns a message if git's stderr means that the repository is not writable; else empty."""
     reasons = (reason for reason in map(os.strerror, (errno.EROFS, errno.EACCES)) if said.endswith(reason))
     reason = next(reasons, "") if "create" in said else ""
-    return reason and f"this repository cannot be written: {reason}"
+    return reason and f"cannot write to this repository: {reason}"
 
 
 def recommended_command(stderr: bytes) -> str:
@@ -437,5 +442,5 @@ class Coprocess:
             requests.write(question)
             requests.flush()
         except BrokenPipeError as error:
-            raise GitFailed(f"git {self._words[0]} ended early", "git fsck says what is wrong with the repository") from error
+            raise GitFailed(f"git {self._words[0]} ended early", "To check the repository: git fsck") from error
         return answers

@@ -73,7 +73,7 @@ class Objects(Coprocess):
             # sizes first, so that a huge blob is never loaded
             contents = self._ask(b"contents", small)
             if None in contents:
-                raise ObjectsGone(f"git gc took away {small[contents.index(None)].decode()} while it was read", "try again")
+                raise ObjectsGone(f"git gc deleted {small[contents.index(None)].decode()} while gitrun read it", "Try again")
             rest = iter(contents)
             found += [next(rest) if info and info.size <= limit else info for info in infos]
         return found
@@ -86,7 +86,7 @@ class Objects(Coprocess):
         """Returns the entries of a tree, or of a commit's tree, by name. Raises GitFailed if there is none."""
         found = self.read(name if ":" in name or "^" in name else name + "^{tree}")
         if found is None or found.data is None or found.kind != "tree":
-            raise GitFailed(f"tree {name} is missing", "git fsck says what is wrong with the repository")
+            raise GitFailed(f"tree {name} is missing", "To check the repository: git fsck")
         return dict(parse_tree(found.data))
 
     def _ask(self, verb: bytes, names: list[bytes]) -> list[Object | None]:
@@ -101,7 +101,7 @@ def require_object(objects: Objects, name: str) -> Object:
     """Returns the object that a commit or tree names. Raises ObjectsGone if it is not in the repository."""
     found = objects.read(name)
     if found is None:
-        raise ObjectsGone(f"git gc took away {name} while it was written", "try again")
+        raise ObjectsGone(f"git gc deleted {name} while gitrun wrote it", "Try again")
     return found
 
 
@@ -137,7 +137,7 @@ def read_object_answer(answers: IO[bytes], *, content: bool) -> Object | None:
 
 def cat_file_died() -> ObjectsGone:
     """Makes the error for a `git cat-file` that died while it read an object."""
-    return ObjectsGone("git cat-file ended early", "git fsck says what is wrong with the repository")
+    return ObjectsGone("git cat-file ended early", "To check the repository: git fsck")
 
 
 def parse_tree(data: bytes) -> Iterable[tuple[bytes, Entry]]:
@@ -172,7 +172,7 @@ class TreeMaker(Coprocess):
         )
         made = self.ask(b"".join(lines) + b"\0").readline().strip().decode()
         if len(made) != 40:
-            raise GitFailed("git mktree refused a tree", "git fsck says what is wrong with the repository")
+            raise GitFailed("git mktree refused a tree", "To check the repository: git fsck")
         if self._durable:
             # git 2.39: mktree reads no settings and never fsyncs
             fsync(self._objects / made[:2] / made[2:])

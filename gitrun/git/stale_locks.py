@@ -32,15 +32,15 @@ def find_stale_locks(git: Git, locks_of_refs: Iterable[Path]) -> Iterator[Diagno
     """Yields lock files that no process holds, of refs and of everything else."""
     gc = git.common_dir / "gc.pid"
     if gc.exists() and not is_gc_alive(gc):
-        words = "gc.pid says that git gc is running, and it is not"
+        words = "gc.pid says that git gc is running, but it is not"
         yield Diagnostic("lock", words, f"rm '{gc}'", str(gc), "remove")
     paths = [path for path in (*list_lock_files(git), *locks_of_refs) if is_abandoned(git, path)]
     for path in paths:
-        name, hint = os.path.relpath(path, git.common_dir), f"once no git is at work here: rm '{path}'"
+        name, hint = os.path.relpath(path, git.common_dir), f"If no git is running here: rm '{path}'"
         if is_users_index(git, path):
-            yield Diagnostic("lock", f"{name} is held by no git that can be seen from here", hint, str(path))
+            yield Diagnostic("lock", f"no git that can be seen from here holds {name}", hint, str(path))
         else:
-            yield Diagnostic("lock", f"{name} was left by a killed git", hint, str(path), "remove")
+            yield Diagnostic("lock", f"a killed git left {name}", hint, str(path), "remove")
 
 
 def is_users_index(git: Git, lock: Path) -> bool:

@@ -90,7 +90,7 @@ class GitTree(DirectoryTree):
     def _content(self, path: str, entry: Entry, limit: int) -> bytes | None:  # noqa: ARG002 - an id says enough
         found = self._objects.read(entry.id, limit)
         if found is None:
-            raise ObjectsGone(f"git gc took away {entry.id} while it was read", "try again")
+            raise ObjectsGone(f"git gc deleted {entry.id} while gitrun read it", "Try again")
         return found.data if found.kind == "blob" else None
 
 

@@ -7,7 +7,7 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
-from gitrun.errors import CannotRun
+from gitrun.errors import NotRunning
 from gitrun.model.run import short_id
 from gitrun.process.signals import ignore_signal
 from gitrun.process.tree import send_signal_if
@@ -56,15 +56,15 @@ def stop(git: Git, run: str) -> None:
         time.sleep(PAUSE)
         owner = owner_of(git.state, run)
     if not is_live(git.state, run) or owner is None:
-        raise CannotRun(f"run {short_id(run)} is not running on this machine")
+        raise NotRunning(f"run {short_id(run)} is not running on this machine")
     pid, birth = owner.pid, owner.birth
     if pid == os.getpid() and signal.getsignal(signal.SIGTERM) is not ignore_signal:
-        raise CannotRun(f"run {short_id(run)} is supervised by a thread of this program, which no signal reaches")
+        raise NotRunning(f"a thread of this program runs {short_id(run)}, and signals do not reach threads")
     ask_to_end(git.state, run)
     # the lock proves that its holder lives, but the recorded owner may be an earlier one whose pid was reused
     asked = [send_signal_if(pid, number, lambda: bool(birth) and birth_of(pid) == birth) for number in ASKING]
     if not asked[0] and is_live(git.state, run):
-        raise CannotRun(f"the process that supervises run {short_id(run)} cannot be told from others")
+        raise NotRunning(f"gitrun cannot identify the process of run {short_id(run)}")
 
 
 def wait(git: Git, run: str) -> None:

@@ -156,7 +156,7 @@ def restore_state(session: Session, job: Job) -> None:
     """Restores the files needed to finish the attempt, if somebody removed gitrun's local state during the run."""
     if job.started.renew():
         write_rules(job.started.live.directory, make_rules(job.plan, session.settings.metrics))
-        session.say(f"warning: files in {session.git.state} were removed while the run was running; the run is recorded")
+        session.say(f"warning: files in {session.git.state} were removed during the run. The run is recorded")
     if job.index and not job.index.exists():
         session.git.run("read-tree", job.plan.source.whole, index=job.index)
 
@@ -186,10 +186,10 @@ def furnish(session: Session, job: Job, slot: Slot) -> Site:
     started, tree, lent = job.started, slot.tree, slot.manifest
     if job.lending.left_out:
         session.say(
-            f"warning: {job.lending.left_out:,} ignored files are not lent, there are too many. To lend them: --link DIRECTORY"
+            f"warning: {job.lending.left_out:,} ignored files are not lent: there are too many. To lend them: --link DIRECTORY"
         )
     for path in slot.unsteady[:NAMED]:
-        session.say(f"warning: {safe_text(os.fsdecode(path))} changed while it was copied for the run")
+        session.say(f"warning: {safe_text(os.fsdecode(path))} changed while gitrun copied it for the run")
     linked = list(lent.links)
     restored: list[bytes] = []
     if earlier := started.inherited:
@@ -230,7 +230,7 @@ def carry_out(session: Session, job: Job, site: Site, signals: Signals) -> Outco
     outcome = outcome_of(execute(call, job.started.live.output, session.stdout, session.stderr, signals), session)
     if job.around and was_installed_since(job.around, outcome.started.timestamp()):
         for stray in source.stray_installs.find_stray_installs(session.git):
-            session.say(f"warning: {stray.words}. To mend it: {stray.hint}")
+            session.say(f"warning: {stray.words}. To repair it: {stray.hint}")
     if outcome.status == ERROR:
         advise_sync(session, job)
     return outcome
@@ -283,15 +283,15 @@ def report(session: Session, site: Site, outcome: Outcome, found: produced.Produ
     # links lead to the user's own files, which other runs may read
     if outcome.shared:
         names = name_first_paths(list(map(os.fsencode, outcome.shared)))
-        session.say(f"warning: the run wrote into files that are not its own: {names}")
+        session.say(f"warning: the program wrote into files that the run shares: {names}")
     if outcome.status == COMPLETED and (bare := produced.outputs_without_files(site.outputs, outcome.files, site.tree)):
-        session.say(f"warning: the program made no file for these outputs: {name_first_paths(list(map(os.fsencode, bare)))}")
+        session.say(f"warning: the program wrote no file for these outputs: {name_first_paths(list(map(os.fsencode, bare)))}")
     if site.index is None:
         advise_sharing(session, outcome)
     if found is produced.NOTHING:
-        session.say("its worktree was taken away while it ran; what it wrote there is lost")
+        session.say("warning: the run's worktree was removed during the run: what the program wrote there is lost")
     if found.lost:
-        session.say(f"could not be read, and is lost: {name_first_paths(found.lost)}")
+        session.say(f"warning: not recorded, because it cannot be read: {name_first_paths(found.lost)}")
 
 
 def advise_sharing(session: Session, outcome: Outcome) -> None:
@@ -320,7 +320,7 @@ def complete(session: Session, started: AttemptHandle, site: Site, ended: Outcom
     """Adds metrics and files to the outcome. Stores the files in the repository or beside it."""
     if not site.tree.is_dir():
         files = hand_on_files(started)
-        ended = replace(ended, files=files, reason=ended.reason or "its worktree was taken away")
+        ended = replace(ended, files=files, reason=ended.reason or "its worktree was removed")
         return replace(ended, metrics=collect_metrics(started.live, ended, None, session.say, site.meter)), produced.NOTHING
     if site.index is None:
         write_worktree_record(site.git, started.id)  # the program may have removed the `.git` file of its worktree
@@ -340,12 +340,12 @@ def outcome_of(ended: Exit, session: Session) -> Outcome:
     """Turns the end of a process into an outcome. Tells the user about timeouts, leftover processes and lost output."""
     status, code, reason = judge(ended.exit_status, ended.stopped_by)
     if ended.timed_out:
-        reason = "its time was over (--stop-after)"
+        reason = "it ran longer than --stop-after"
         session.say(f"stopped: {reason}")
     if ended.outlived:
-        session.say(f"ended what the program left running: {', '.join(ended.outlived)}")
+        session.say(f"note: gitrun ended processes that the program left running: {', '.join(ended.outlived)}")
     if ended.lost:
-        session.say(f"the output could not be recorded to its end: {ended.lost}")
+        session.say(f"warning: the output is not recorded to its end: {ended.lost}")
     return Outcome(status, code, ended.started, ended.stopped, ended.duration, reason=reason or ended.lost)
 
 

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitrun.errors import CannotRun
+from gitrun.errors import CannotRun, CannotStart, MissingPackage
 from gitrun.git.exe import environment_for_programs
 from gitrun.model.run import COMMAND, NOTEBOOK
 from gitrun.process.run import Command, capture_output
@@ -45,7 +45,7 @@ def call_for(session: Session, job: Job, site: Site) -> Command:
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CannotRun(f"cannot run in '{plan.cwd}': {error.strerror}") from error
+        raise CannotStart(f"cannot run in '{plan.cwd}': {error.strerror}") from error
     environ = environment(session, plan, started)
     # shells and os.path tools trust PWD, which would name the user's directory
     environ["PWD"] = str(directory)
@@ -139,7 +139,9 @@ def environment(session: Session, plan: Plan, started: AttemptHandle) -> dict[st
 def require_runner() -> None:
     """Raises CannotRun if nbclient or nbformat is not installed beside gitrun."""
     if find_spec("nbclient") is None or find_spec("nbformat") is None:
-        raise CannotRun("notebooks need the extra 'notebook' of gitrun", "pip install 'git-run-tracker[notebook]'")
+        raise MissingPackage(
+            "notebooks need the extra 'notebook' of gitrun", "To install it: pip install 'git-run-tracker[notebook]'"
+        )
 
 
 def require_kernel(session: Session, python: Interpreter) -> None:
@@ -147,9 +149,9 @@ def require_kernel(session: Session, python: Interpreter) -> None:
     try:
         capture_output((python.program, "-c", QUESTION), session.git.environ, session.git.state)
     except CannotRun as error:
-        raise CannotRun(
-            f"'{python.program}' has no ipykernel, with which it executes notebooks",
-            f"{python.program} -m pip install ipykernel",
+        raise MissingPackage(
+            f"'{python.program}' has no ipykernel, which notebooks need",
+            f"To install it: {python.program} -m pip install ipykernel",
         ) from error
 
 

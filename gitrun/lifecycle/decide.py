@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitrun import lifecycle, model, source, store, workspace
-from gitrun.errors import CannotRun, GitrunError, RunIsRunning, UnknownRun, UsageError
+from gitrun.errors import Declined, GitrunError, NoWorktree, RunIsRunning, UnknownRun, UsageError
 from gitrun.git.objects import Objects, TreeMaker, require_object
 from gitrun.model import encode, record_files
 from gitrun.model.plan import Plan, Skip, Source
@@ -92,7 +92,7 @@ class LaunchRequest:
 def require_worktree(session: Session, request: Request) -> None:
     """Raises CannotRun if the request needs a working tree as its source and there is none."""
     if session.git.worktree is None and (request.restart is None or request.force_sourcecode):
-        raise CannotRun("this repository has no working tree to run", "runs start from a working tree")
+        raise NoWorktree("this repository has no working tree", "To add one: git worktree add PATH")
 
 
 def moment() -> LaunchStamp:
@@ -134,8 +134,8 @@ def named_nothing(name: str, error: UnknownRun) -> GitrunError:
     """Returns UnknownRun, or UsageError if `name` looks like the next argument, so that the run was forgotten."""
     if name and "=" not in name and not name.startswith("--"):
         return error
-    before = f", and '{name}' stands in its place" if name else ""
-    return UsageError(f"--restart needs the name of a run{before}", "git run list shows the runs")
+    before = f", not '{name}'" if name else ""
+    return UsageError(f"--restart needs a run{before}", "To list the runs: git run list")
 
 
 def decide_start(launch: LaunchRequest, objects: Objects) -> Decision | Skip:
@@ -253,7 +253,7 @@ def decide_restart(launch: LaunchRequest, objects: Objects, run: Run) -> Decisio
     if skip:
         return skip
     words = tuple(f"note: {word}" for word in lent_changes(session, objects, run)) if lends_files(session, request) else ()
-    words += (f"left out, for {plan.operation} no longer has them: {', '.join(gone)}",) if gone else ()
+    words += (f"note: {plan.operation} no longer has these flags, which are left out: {', '.join(gone)}",) if gone else ()
     if taken is None:
         taken = not_recorded(launch, objects, plan)
     taken = replace(taken, words=(*taken.words, *words))
@@ -318,7 +318,7 @@ def take(launch: LaunchRequest, objects: Objects) -> Snapshot:
             session.git, objects, taken, choice, launch.index if launch.request.in_place else None
         )
     if taken is None:
-        raise CannotRun("nothing was run", "ignore what is not source in .gitignore, or name it with --link")
+        raise Declined("Nothing was run", "To leave files out: add them to .gitignore, or name them with --link")
     return taken
 
 
@@ -332,10 +332,10 @@ def paths_apart(session: Session, request: Request) -> tuple[bytes, ...]:
     for typed in request.links:
         path = below_top(session.git, typed)
         if not os.path.lexists((session.git.worktree or Path()) / path):
-            raise UsageError(f"there is no '{typed}' to link")
+            raise UsageError(f"'{typed}' does not exist, so it cannot be linked")
         # the checkout of the snapshot already has these files
         if session.git.run("ls-files", "-z", "--", path):
-            raise UsageError(f"'{typed}' is in git: it is part of the snapshot and cannot be linked")
+            raise UsageError(f"cannot link '{typed}': it is tracked by git, so it is part of the snapshot")
         found.append(os.fsencode(path))
     return tuple(found)
 

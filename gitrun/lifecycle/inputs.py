@@ -6,7 +6,7 @@ import os
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from gitrun.errors import CannotRun
+from gitrun.errors import MissingInput
 from gitrun.git.objects import Objects
 from gitrun.model.provenance import NO_BASIS
 from gitrun.model.run import short_id
@@ -113,9 +113,9 @@ def bring_in(git: Git, run: Run, need: Dependency, tree: Path) -> None:
         for path, sha256 in need.files:
             file = files.get(path)
             if file is None or file.sha256 != sha256 or not is_put(git, objects, (run, file), tree):
-                raise CannotRun(
-                    f"'{path}' of run {short_id(run.id)} of {need.operation} cannot be put where the program runs",
-                    f"is it still on this machine? git run ls {short_id(run.id)} says so",
+                raise MissingInput(
+                    f"cannot copy '{path}' of run {short_id(run.id)} of {need.operation} into the workspace",
+                    f"To list the files of the run: git run ls {short_id(run.id)}",
                 )
 
 
@@ -140,7 +140,7 @@ def link_to(tree: Path, path: bytes, target: Path) -> None:
     """Replaces what is at the path by a link to a download. Raises CannotRun."""
     top = os.fsencode(tree)
     if not make_parents(top, path):
-        raise CannotRun(f"input {os.fsdecode(path)} cannot be put where the program runs")
+        raise MissingInput(f"cannot copy input {os.fsdecode(path)} into the workspace")
     place = top + b"/" + path
     if os.path.lexists(place):
         os.unlink(place)

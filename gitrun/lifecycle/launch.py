@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitrun import lifecycle, model, source, store, workspace
-from gitrun.errors import CannotRun, GitFailed, ObjectsGone, UsageError
+from gitrun.errors import CannotStart, GitFailed, ObjectsGone, UsageError
 from gitrun.git.gc_lock import hold_off_gc, is_gc_running
 from gitrun.lifecycle.decide import Decision, LaunchRequest, Prompts, decide, moment, require_worktree
 from gitrun.model import encode, record_files
@@ -84,7 +84,7 @@ def start(
                 if within:
                     within.begins(ready.plan.operation, started.run_id)
                 return go(launch, ready, started, (python, lending))
-    raise CannotRun("the run could not be started")
+    raise CannotStart("the run did not start")
 
 
 def with_links(session: Session, request: Request) -> Request:
@@ -118,7 +118,7 @@ def links_of(top: Path, name: str, above: tuple[str, ...] = ()) -> tuple[str, ..
 def refuse_in_place(plan: Plan) -> None:
     """Raises UsageError if a run of the plan in the working tree would have to change files there first."""
     if plan.written:
-        raise UsageError(f"flags of {plan.operation} are in a file of yours, and --in-place would write it", "leave it out")
+        raise UsageError(f"--in-place would change your file with the flags of {plan.operation}", "Leave out --in-place")
     if plan.definition:
         in_place_allowed(plan.definition)
 
@@ -126,7 +126,9 @@ def refuse_in_place(plan: Plan) -> None:
 def in_place_allowed(definition: Definition) -> None:
     """Raises UsageError if a run of the entry in the working tree would have to put files there first."""
     if definition.needs or any(one.url for one in definition.inputs):
-        raise UsageError(f"{definition.name} needs files that --in-place would put into your working tree", "leave it out")
+        raise UsageError(
+            f"--in-place would put files that {definition.name} needs into your working tree", "Leave out --in-place"
+        )
 
 
 def told_specials(launch: LaunchRequest) -> tuple[str, ...]:
@@ -142,7 +144,7 @@ def warnings_of_secrets(plan: Plan) -> list[str]:
     if not found:
         return []
     what = "looks like a secret and is" if len(found) == 1 else "look like secrets and are"
-    advice = "To keep secrets out of runs: set them in the environment, which programs get and runs do not record"
+    advice = "To keep secrets out: set them in the environment, which runs do not record"
     return [f"warning: {', '.join(found)} {what} recorded in the run. {advice}"]
 
 
@@ -156,7 +158,7 @@ def go(
     if ready.run and request.restart and not is_id_of(request.restart, ready.run.id):
         session.say(f"restarting run {short_id(ready.run.id)} {ready.run.operation}")
     if ready.run and ready.run.attempt.params.in_place and not request.in_place:
-        session.say("note: this attempt runs the run's own code in a workspace; the attempt before ran in your working tree")
+        session.say("note: this attempt uses the run's own code in a workspace. The previous attempt ran in your working tree")
     for word in (*ready.snapshot.words, *ready.plan.notices, *warnings_of_secrets(ready.plan), *told_specials(launch)):
         session.say(word)
     if request.label is not None or request.tags or request.comment:

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitrun.errors import BadRun, CannotRun, GitrunError, StaleRun
+from gitrun.errors import BadRun, GitrunError, StaleRun, Unfinished
 from gitrun.git.locks import acquire
 from gitrun.git.objects import Objects
 from gitrun.lifecycle.attempt import Site, complete, hand_on_files
@@ -53,7 +53,7 @@ def recover(session: Session) -> None:
                     bury(session, run, live)
         # one broken run must not keep the others from being finished
         except (GitrunError, OSError) as error:
-            session.say(f"run {short_id(run)} died and could not be finished: {error}")
+            session.say(f"warning: the outcome of run {short_id(run)}, which died, cannot be recorded: {error}")
 
 
 def bury(session: Session, run: str, live: Live) -> None:
@@ -92,9 +92,11 @@ def put_back(session: Session, run: str) -> None:
         commit = read_commit(objects.read(owner.attempt))
     if commit is None or commit.kind != "attempt":
         place = directory_of(session.git.state, run)
-        raise CannotRun(f"it is no longer in the repository; what it left is in {place}, which may be removed")
+        raise Unfinished(f"it is no longer in the repository. To delete what it left: rm -r '{place}'")
     ref_store(session.git).apply([RefEdit(run_ref(run), owner.attempt, None, "recover run")])
-    session.say(f"run {short_id(run)} was taken away while it ran, and is there again; git run rm {short_id(run)} deletes it")
+    session.say(
+        f"note: run {short_id(run)} was deleted while it ran, and gitrun restored it. To delete it: git run rm {short_id(run)}"
+    )
 
 
 def last_of(session: Session, run: str) -> tuple[Commit | None, bool]:
@@ -106,7 +108,7 @@ def last_of(session: Session, run: str) -> tuple[Commit | None, bool]:
         last = last_attempts(objects, {run: tip}).get(tip)
         ended = objects.read(f"{tip}:{RESULT}", limit=0) is not None
     if last is None:
-        raise BadRun("its ref does not lead to an attempt", "git fsck says what is wrong with the repository")
+        raise BadRun("its ref does not lead to an attempt", "To check the repository: git fsck")
     return last.attempt, ended
 
 
@@ -149,7 +151,7 @@ def site_of(session: Session, run: str, owner: Owner | None, stack: ExitStack) -
         return None
     lock = acquire(slot / "lock", STILL_AT_WORK)
     if lock is None:
-        raise CannotRun("its worktree is still in use", "git run list tries again")
+        raise Unfinished("its worktree is still in use", "To try again: git run list")
     stack.enter_context(lock)
     # read again: another run may have used the slot while we waited for its lock
     state = read_state(slot)

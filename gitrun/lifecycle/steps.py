@@ -167,7 +167,7 @@ def run_steps(launch: LaunchRequest, ready: Decision, started: AttemptHandle, wi
             status, code, reason = found[1].status, found[1].exit_status, f"step {step.operation}: {found[1].status}"
             break
         if left is not None and left <= 0 and place + 1 < len(steps):
-            status, code, reason = TERMINATED, -15, "its time was over"
+            status, code, reason = TERMINATED, -15, "it ran longer than --stop-after"
             break
     stopped = datetime.now(timezone.utc)
     return Outcome(status, code, begun, stopped, time.monotonic() - clock, reason=reason, steps=tuple(done))
@@ -178,7 +178,7 @@ def run_step(launch: LaunchRequest, request: Request, within: ParentRun) -> tupl
     # imported late: starting imports this module
     found = lifecycle.launch.start(launch.session, request, lifecycle.decide.Prompts(launch.prompts.confirm), within)
     if isinstance(found, Skip):
-        launch.session.say(f"not needed: run {short_id(found.run.id)} has these flags")
+        launch.session.say(f"skipped: run {short_id(found.run.id)} has these flags")
         return found.run.id, None
     run, outcome = found
     if outcome:

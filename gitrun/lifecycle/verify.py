@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from gitrun.errors import CannotRun, UsageError
+from gitrun.errors import BadValue, CannotVerify, UsageError
 from gitrun.git.objects import Objects
 from gitrun.lifecycle.attempt import Job, carry_out, furnish
 from gitrun.lifecycle.decide import LaunchRequest, Prompts, decide_restart, moment
@@ -73,8 +73,8 @@ def verify(session: Session, run: Run, rules: VerifyRules, *, depth: int = 0) ->
     require_trusted(session.git, run)
     last = run.attempt
     if last.status not in {COMPLETED, ERROR, TERMINATED}:
-        raise CannotRun(
-            f"run {short_id(run.id)} is {last.status}: there is no result to compare with", "verify it when it has ended"
+        raise CannotVerify(
+            f"run {short_id(run.id)} has no result to compare with: it is {last.status}", "To verify it: wait until it ends"
         )
     if last.kind == STEPS:
         return verify_steps(session, run, rules, depth)
@@ -92,14 +92,14 @@ def verdict(run: Run, again: Outcome | Attempt, rules: VerifyRules, *, same_outp
 def verify_steps(session: Session, run: Run, rules: VerifyRules, depth: int) -> Verdict:
     """Verifies the runs of a pipeline's steps. Leaves out steps that were skipped."""
     if depth > DEEPEST:
-        raise CannotRun(f"the steps of run {short_id(run.id)} lead too deep")
+        raise CannotVerify(f"the steps of run {short_id(run.id)} are nested too deeply")
     found = []
     for step in steps_of(session, run):
         session.say(f"step {step.operation}")
         with Index(session.git) as index:
             made = index.get(step.run)
         if not isinstance(made, Run):
-            raise CannotRun(f"step {step.operation} was run {short_id(step.run)}, which is not here")
+            raise CannotVerify(f"step {step.operation} was run {short_id(step.run)}, which is not here")
         found.append(verify(session, made, rules, depth=depth + 1))
     return Verdict(run.id, run.attempt.id, (), steps=tuple(found))
 
@@ -114,19 +114,22 @@ def steps_of(session: Session, run: Run) -> list[StepRun]:
 def verify_and_keep(session: Session, run: Run, rules: VerifyRules) -> Verdict:
     """Verifies the run by a new attempt, which stays in the run. Raises UsageError if a new attempt could not be the same."""
     if run.attempt.kind == STEPS:
-        raise UsageError("--keep is for a run of one operation", "verify the runs of its steps, which git run list shows")
+        raise UsageError(
+            "--keep cannot be used with a run of steps",
+            "To verify the runs of its steps: git run list, then git run verify --keep RUN",
+        )
     with Objects(session.git) as objects:
         if run.attempt.carried or earlier_of(session, objects, run):
             raise UsageError(
-                f"the last attempt of run {short_id(run.id)} went on from files of the one before it; another one would not",
-                "leave out --keep",
+                f"--keep cannot repeat run {short_id(run.id)}: its last attempt started from files of the previous one",
+                "To verify it: leave out --keep",
             )
     require_trusted(session.git, run)
     done = start(replace(session, stdout=session.stderr), Request(restart=run.id, clean=True), Prompts())
     with Index(session.git) as index:
         now = index.get(run.id)
     if isinstance(done, Skip) or not isinstance(now, Run):
-        raise CannotRun(f"run {short_id(run.id)} could not be run again")
+        raise CannotVerify(f"run {short_id(run.id)} cannot be executed again")
     same_output = now.attempt.output == run.attempt.output
     return replace(verdict(run, now.attempt, rules, same_output=same_output), kept=now.attempt.id)
 
@@ -139,7 +142,7 @@ def execute_again(session: Session, run: Run) -> tuple[Outcome, bool]:
         # a restart from the recorded source reads no private index, so its path is empty
         ready = decide_restart(LaunchRequest(session, request, Prompts(), Path(), moment()), objects, run)
         if isinstance(ready, Skip):
-            raise CannotRun(f"run {short_id(run.id)} is not executed again")
+            raise CannotVerify(f"run {short_id(run.id)} is not executed again")
         earlier = earlier_of(session, objects, run)
         lent = lent_to(objects, run.attempt.id) or ()
         linked = linked_then(session, objects, run)
@@ -202,9 +205,9 @@ def require_end(run: Run, ended: Outcome) -> None:
     if ended.status == TERMINATED and ended.reason:
         if ended.exit_status == -signal.SIGINT:
             raise KeyboardInterrupt
-        raise CannotRun(f"run {short_id(run.id)} was not executed to its end: {ended.reason}")
+        raise CannotVerify(f"run {short_id(run.id)} did not run to its end: {ended.reason}")
     if ended.status == ERROR and ended.reason and ended.stopped == ended.started and ended.exit_status != run.exit_status:
-        raise CannotRun(f"run {short_id(run.id)} cannot be executed here: {ended.reason}")
+        raise CannotVerify(f"run {short_id(run.id)} cannot be executed here: {ended.reason}")
 
 
 def earlier_of(session: Session, objects: Objects, run: Run) -> str:
@@ -219,7 +222,7 @@ def earlier_of(session: Session, objects: Objects, run: Run) -> str:
     place = kept(session.git, run.id, before[-1].id)
     missing = [path for path in left if not os.path.lexists(place / path)]
     if missing:
-        raise CannotRun(f"run {short_id(run.id)} went on from '{missing[0]}', which is kept on the machine that made it")
+        raise CannotVerify(f"run {short_id(run.id)} started from '{missing[0]}', which is only on the machine that made it")
     return before[-1].id
 
 
@@ -232,7 +235,7 @@ def linked_then(session: Session, objects: Objects, run: Run) -> tuple[bytes, ..
     here = [path for path in paths if top and is_below(path) and os.path.lexists(top / path)]
     gone = [path for path in paths if path not in here and not path.startswith(".gitrun")]
     if gone and run.attempt.kind != STEPS:
-        session.say(f"was linked in and is not here: {', '.join(gone[:10])}")
+        session.say(f"note: the run linked these, which are not here: {', '.join(gone[:10])}")
     return tuple(map(os.fsencode, here))
 
 
@@ -335,7 +338,7 @@ def read_rules(tolerances: Iterable[str], ignored: Iterable[str] = ()) -> Verify
         except ValueError:
             value = math.nan
         if not value >= 0 or (sign and not name):
-            raise UsageError(f"--tolerance takes a number or NAME=NUMBER, not '{words}'", "for example loss=0.01")
+            raise BadValue(f"--tolerance takes a number or NAME=NUMBER, not '{words}'", "For example: loss=0.01")
         if sign:
             of[name] = value
         else:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from gitrun.errors import UsageError
+from gitrun.errors import BadValue, UsageError
 from gitrun.model.plan import FUTURE_OPTIONS, Request
 from gitrun.model.run import Run
 from gitrun.model.settings import MAX_DURATION, parse_duration
@@ -23,16 +23,16 @@ def request_from(operation: object, options: Mapping[str, Any]) -> Request:
     """
     for name, value in options.items():
         if name in FUTURE_OPTIONS:
-            raise UsageError(f"{name} is not there yet", "optimizers come with a later version")
+            raise UsageError(f"{name} is not supported yet", "Optimizers come with a later version")
         if name not in READERS:
-            raise UsageError(f"'{name}' is no option of run", f'a flag is given as flags={{"{name}": {value!r:.60}}}')
+            raise UsageError(f"run has no option '{name}'", f'To give a flag: flags={{"{name}": {value!r:.60}}}')
     given = {"operation": operation, **options}
     return Request(**{name: READERS[name](name, value) for name, value in given.items() if value is not None})
 
 
 def refuse_option(name: str, takes: str, value: object, hint: str = "") -> NoReturn:
     """Raises UsageError: the option takes something else."""
-    raise UsageError(f"{name} takes {takes}, not {value!r:.60}", hint)
+    raise BadValue(f"{name} must be {takes}, not {value!r:.60}", hint)
 
 
 def read_bool(name: str, value: object) -> bool:
@@ -54,7 +54,7 @@ def read_path(name: str, value: object) -> str:
 def read_command(name: str, value: object) -> tuple[str, ...]:
     """Returns the words of a command. Refuses a single text: only a shell could split it."""
     if isinstance(value, str):
-        refuse_option(name, "a list of words", value, f"for example {name}={value.split()!r:.200}")
+        refuse_option(name, "a list of words", value, f"For example: {name}={value.split()!r:.200}")
     return read_texts(name, value)
 
 
@@ -78,11 +78,14 @@ def read_flag_values(name: str, value: object) -> Mapping[str, Any]:
     """Returns a mapping of flags."""
     if not isinstance(value, Mapping):
         refuse_option(
-            name, "names with values", value, 'for example {"lr": 0.1}; gitrun.parse_flags reads words such as lr=0.1'
+            name,
+            "a mapping from names to values",
+            value,
+            'For example: {"lr": 0.1}. To read words such as lr=0.1: gitrun.parse_flags',
         )
     for one in value:
         if not isinstance(one, str):
-            refuse_option(name, "names that are text", one)
+            refuse_option(name, "a mapping with names that are text", one)
     return value
 
 
@@ -92,7 +95,7 @@ def read_run_name(name: str, value: object) -> str:
         return value.id
     if isinstance(value, Integral) and not isinstance(value, bool):
         return str(int(value))
-    return value if isinstance(value, str) else refuse_option(name, "a run, its name or its number in the list", value)
+    return value if isinstance(value, str) else refuse_option(name, "a run, its name, or its number in the list", value)
 
 
 def read_duration(name: str, value: object) -> float:
@@ -101,13 +104,13 @@ def read_duration(name: str, value: object) -> float:
         return parse_duration(value)
     if isinstance(value, Real) and not isinstance(value, bool) and 0 < (number := float(value)) < MAX_DURATION:
         return number
-    return refuse_option(name, "seconds", value, 'for example 30 or "1h30m"')
+    return refuse_option(name, "a number of seconds", value, 'For example: 30 or "1h30m"')
 
 
 def refuse_background(name: str, value: object) -> bool:
     """Returns False. Raises UsageError for True: only the command line has this option."""
     if read_bool(name, value):
-        raise UsageError(f"{name} is for the command line", "a run in another thread goes on beside this one")
+        raise UsageError(f"{name} is only for the command line", "To run in the background: start a thread")
     return False
 
 

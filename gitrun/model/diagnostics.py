@@ -39,7 +39,7 @@ def check_version(said: str) -> Iterator[Diagnostic]:
     """Yields a finding if `git version` reports a version that is too old."""
     found = re.search(r"(\d+)\.(\d+)", said)
     if found and (int(found[1]), int(found[2])) < OLDEST_GIT:
-        yield Diagnostic("old-git", f"{said.strip()} is older than 2.36", "install a newer git")
+        yield Diagnostic("old-git", f"{said.strip()} is older than 2.36", "Install a newer git")
 
 
 def check_settings(config: Config) -> Iterator[Diagnostic]:
@@ -50,9 +50,15 @@ def check_settings(config: Config) -> Iterator[Diagnostic]:
         elif name.startswith("remote.") and name.endswith(".push"):
             yield from check_push_refspecs(config, name)
         elif name in {"transfer.hiderefs", "receive.hiderefs"} and hides_runs(config[name]):
-            yield Diagnostic("hidden-refs", f"{name} hides refs/runs: nobody can push runs here", f"git config --edit: {name}")
+            yield Diagnostic(
+                "hidden-refs",
+                f"{name} hides refs/runs: nobody can push runs here",
+                f"To show them: git config --edit, and change {name}",
+            )
         elif name in {"receive.denydeletes", "receive.denynonfastforwards"} and are_true(config, "core.bare", name):
-            yield Diagnostic("deny", f"{name} protects branches, not runs", "a hook pre-receive can protect refs/runs")
+            yield Diagnostic(
+                "deny", f"{name} protects branches, not runs", "To protect refs/runs: git run hooks install pre-receive"
+            )
     yield from check_durability(config)
     yield from check_own_settings(config)
 
@@ -63,34 +69,34 @@ def check_own_settings(config: Config) -> Iterator[Diagnostic]:
         yield Diagnostic("setting", error.message, error.hint, name)
     for name in unknown_settings(config):
         like = [known for known in NAMES if get_close_matches(name, [known.lower()])]
-        meant = f"is {like[0]} meant? " if like else ""
-        yield Diagnostic("setting", f"there is no setting {name}", f"{meant}git run help settings lists them", name)
+        meant = f"Did you mean {like[0]}? " if like else ""
+        yield Diagnostic("setting", f"no setting {name}", f"{meant}To list the settings: git run help settings", name)
 
 
 def check_durability(config: Config) -> Iterator[Diagnostic]:
     """Yields settings that put written objects at risk."""
     if last_value(config, "gitrun.fsync", "true") in FALSE:
         yield Diagnostic(
-            "no-fsync", "gitrun.fsync is off: a power cut may take finished runs", "git config --unset gitrun.fsync"
+            "no-fsync", "gitrun.fsync is off: a power cut may lose finished runs", "git config --unset gitrun.fsync"
         )
     if "none" in last_value(config, "core.fsync", "").split(","):
-        words = "core.fsync is none: commits that runs were made from may not survive a power cut"
+        words = "core.fsync is none: a power cut may lose commits that runs were made from"
         yield Diagnostic("no-fsync", words, "git config --unset core.fsync")
     # git's grace period protects objects that no ref reaches yet
     if last_value(config, "gc.pruneexpire", "") in {"now", "all", "0"}:
-        words = "gc.pruneExpire is now: git gc takes objects away while others write them"
+        words = "gc.pruneExpire is now: git gc deletes objects while others write them"
         yield Diagnostic("prune-now", words, "git config --unset gc.pruneExpire")
     if last_value(config, "core.sharedrepository", "false") not in {*FALSE, "umask"}:
-        words = "core.sharedRepository: what gitrun keeps beside git is of one user; others cannot run here"
-        yield Diagnostic("shared", words, "give each user a clone")
+        words = "core.sharedRepository is set, but gitrun's own files belong to one user: others cannot run here"
+        yield Diagnostic("shared", words, "Give each user a clone")
 
 
 def check_push_refspecs(config: Config, name: str) -> Iterator[Diagnostic]:
     """Yields a finding if the push refspecs of a remote change plain `git push`."""
     spec = next((spec for spec in config[name] if matches_runs(spec.rpartition(":")[2])), None)
     if spec:
-        words = f"{name} = {spec} pushes runs, and then plain git push forgets the branch"
-        yield Diagnostic("push-refspec", words, f"git config --unset-all {name}; git run push pushes runs")
+        words = f"{name} = {spec} pushes runs, so plain git push no longer pushes the branch"
+        yield Diagnostic("push-refspec", words, f"git config --unset-all {name}. To push runs: git run push")
 
 
 def check_fetch_refspecs(config: Config, remote: str) -> Iterator[Diagnostic]:
@@ -99,12 +105,12 @@ def check_fetch_refspecs(config: Config, remote: str) -> Iterator[Diagnostic]:
     if not specs:
         return
     name = f"remote.{remote}.prune"
-    hint = "git config --edit: let it name refs/heads/*; git run fetch fetches runs"
+    hint = "To fetch branches only: git config --edit. To fetch runs: git run fetch"
     if last_value(config, name, last_value(config, "fetch.prune", "false")) not in FALSE:
         words = f"remote.{remote}.fetch = {specs[0]} with prune deletes runs that were never pushed"
         yield Diagnostic("mirror-prune", words, f"git config {name} false")
     elif specs[0].startswith("+"):
-        words = f"remote.{remote}.fetch = {specs[0]} puts the runs of {remote} over those that are here"
+        words = f"remote.{remote}.fetch = {specs[0]} overwrites the runs here with those of {remote}"
         yield Diagnostic("mirror", words, hint)
 
 

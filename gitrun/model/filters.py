@@ -18,7 +18,7 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any, NamedTuple, TypeAlias
 
-from gitrun.errors import UsageError
+from gitrun.errors import FilterError
 from gitrun.model.run import Run
 from gitrun.model.text import count_columns, safe_text
 from gitrun.model.values import list_end, parse_value, same_value
@@ -33,8 +33,8 @@ ITEM = re.compile(r"""\s*('(?:[^']|'')*'|"(?:[^"\\]|\\.)*"|[^,\[\]]+)""")
 TIME = re.compile(r"[0-9]{4}(?:-[-+.:T0-9 ]*)?Z?")
 """A time in ISO form, or the beginning of one."""
 MAX_DEPTH = 100
-EXAMPLE = "for example: lr<0.1 and status=completed"
-DATES = "write 2026-11-01 or 2026-11-01T12:00:00Z; yesterday is for --since and --until"
+EXAMPLE = "For example: lr<0.1 and status=completed"
+DATES = "Write 2026-11-01 or 2026-11-01T12:00:00Z; words such as yesterday are for --since and --until"
 PROPERTIES: dict[str, Callable[[Run], Any]] = {
     "id": lambda run: run.id,
     "operation": lambda run: run.operation,
@@ -56,14 +56,11 @@ TEXT_PROPERTIES = frozenset({"id", "operation", "op", "status", "label", "tag", 
 TIME_PROPERTIES = frozenset({"started", "stopped"})
 
 
-class FilterError(UsageError):
-    """An expression that does not parse; `detail` marks the place."""
-
-    kind = "bad-filter"
-
-    def __init__(self, words: str, text: str, place: int, hint: str = EXAMPLE) -> None:
-        super().__init__(f"cannot read the filter: {words}", hint)
-        self.detail = f"  {safe_text(text)}\n  {' ' * count_columns(safe_text(text[:place]))}^"
+def unreadable_filter(words: str, text: str, place: int, hint: str = EXAMPLE) -> FilterError:
+    """Makes the error for an expression that does not parse; its detail marks the place."""
+    error = FilterError(f"cannot read the filter: {words}", hint)
+    error.detail = f"  {safe_text(text)}\n  {' ' * count_columns(safe_text(text[:place]))}^"
+    return error
 
 
 class Token(NamedTuple):
@@ -79,7 +76,7 @@ def parse_filter(text: str) -> RunTest:
     reader = FilterParser(text)
     test = reader.expression(0)
     if reader.peek().sort != "end":
-        raise FilterError(f"'{reader.peek().text}' is one word too many", text, reader.peek().place)
+        raise unreadable_filter(f"unexpected '{reader.peek().text}'", text, reader.peek().place)
     return test
 
 
@@ -116,7 +113,7 @@ class FilterParser:
     def expression(self, depth: int) -> RunTest:
         """Parses parts joined by `or`."""
         if depth > MAX_DEPTH:
-            raise FilterError("it is nested too deeply", self.text, self.peek().place)
+            raise unreadable_filter("it is nested too deeply", self.text, self.peek().place)
         parts = [self.either(depth)]
         while self.is_word("or"):
             self.take()
@@ -142,7 +139,7 @@ class FilterParser:
             self.take()
             inside = self.expression(depth + 1)
             if self.take().text != ")":
-                raise FilterError("this parenthesis is not closed", self.text, token.place)
+                raise unreadable_filter("this parenthesis is not closed", self.text, token.place)
             return inside
         return self.comparison()
 
@@ -151,14 +148,14 @@ class FilterParser:
         name = self.take()
         if name.sort != "word":
             what = f"not '{name.text}'" if name.text else "but it ends here"
-            raise FilterError(f"a name is expected, {what}", self.text, name.place)
+            raise unreadable_filter(f"expected a name, {what}", self.text, name.place)
         self.names.append(name.text)
         operator = self.operator()
         if not operator:
             return lambda run: bool(look_up_value(run, name.text))
         value = self.take()
         if value.sort not in {"word", "value"}:
-            raise FilterError(f"a value is expected after '{operator}'", self.text, value.place)
+            raise unreadable_filter(f"expected a value after '{operator}'", self.text, value.place)
         wanted = parse_as_text(value.text) if name.text in TEXT_PROPERTIES | TIME_PROPERTIES else parse_value(value.text)
         if name.text in TIME_PROPERTIES:
             self.require_times(wanted, operator, value)
@@ -169,7 +166,7 @@ class FilterParser:
         for one in wanted if isinstance(wanted, list) else [wanted]:
             known = TIME.fullmatch(one) if operator in {"=", "!=", "in", "not in"} else parse_iso_time(one)
             if not known:
-                raise FilterError(f"'{one}' is no date", self.text, value.place, DATES)
+                raise unreadable_filter(f"'{one}' is not a date", self.text, value.place, DATES)
 
     def operator(self) -> str:
         """Consumes and returns the next operator; empty if there is none."""
@@ -194,7 +191,7 @@ def split_tokens(text: str) -> list[Token]:
             continue
         match = TOKEN.match(text, at)
         if match is None or match.lastgroup is None:
-            raise FilterError(f"'{text[place]}' has no meaning here", text, place)
+            raise unreadable_filter(f"unexpected '{text[place]}'", text, place)
         found.append(Token(match.lastgroup, match[match.lastgroup], match.start(match.lastgroup)))
         at = match.end()
     return [*found, Token("end", "", len(text))]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gitrun.errors import UsageError
+from gitrun.errors import BadValue, UnknownFlag, UsageError
 from gitrun.model.values import (
     Value,
     copy_value,
@@ -47,7 +47,7 @@ _KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
     "bool": ("true or false", (bool,)),
     "list": ("a list such as [1, 2]", (list,)),
 }
-_FORCE = "use --force-flags to pass it all the same"
+_FORCE = "To pass it anyway: --force-flags"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +162,9 @@ def split_assignment(word: str) -> tuple[str, str]:
     """
     name, equals, text = word.partition("=")
     if not equals or not is_flag_name(name):
-        raise UsageError(f"not a flag: '{word}'", "write name=value, for example lr=0.1")
+        raise UsageError(f"'{word}' is not a flag", "To set a flag: NAME=VALUE, for example lr=0.1")
     if "\0" in text or not is_unicode(text):
-        raise UsageError(f"not a flag: '{word}'", "the value of a flag is text in UTF-8, without NUL")
+        raise UsageError(f"'{word}' is not a flag", "A flag's value must be UTF-8 text without NUL")
     return name, text
 
 
@@ -181,7 +181,7 @@ def default_values(declared: Iterable[Flag]) -> dict[str, Value]:
 def describe_names(declared: Sequence[Flag]) -> str:
     """Returns a sentence that names the declared flags."""
     names = ", ".join(flag.name for flag in declared)
-    return f"its flags are: {names}" if names else "it has no flags"
+    return f"Its flags: {names}" if names else "It has no flags"
 
 
 def find_nested_name(declared: Iterable[Flag], name: str) -> str:
@@ -193,7 +193,7 @@ def find_nested_name(declared: Iterable[Flag], name: str) -> str:
 def hint_for_unknown(declared: Sequence[Flag], name: str) -> str:
     """Returns a hint for a flag that is not declared."""
     nested = find_nested_name(declared, name)
-    return f"to set {nested}: {nested}=VALUE" if nested else describe_names(declared)
+    return f"To set {nested}: {nested}=VALUE" if nested else describe_names(declared)
 
 
 def resolve_flags(
@@ -214,9 +214,9 @@ def resolve_flags(
     for name, value in given.items():
         flag = _find_declared(declared or (), name)
         if flag is None and declared is not None and not (force or partial):
-            raise UsageError(f"{operation} has no flag {name!r}", f"{hint_for_unknown(declared, name)}; {_FORCE}")
+            raise UnknownFlag(f"{operation} has no flag {name!r}", f"{hint_for_unknown(declared, name)}. {_FORCE}")
         if flag is None and not is_flag_name(name):
-            raise UsageError(f"not the name of a flag: {name!r}", "write name=value, for example lr=0.1")
+            raise BadValue(f"{name!r} cannot be the name of a flag", "To set a flag: NAME=VALUE, for example lr=0.1")
         flag = flag or Flag(name)
         settled[flag.name] = _resolve_flag(flag, value, operation=operation, force=force)
     return settled
@@ -230,7 +230,7 @@ def _resolve_flag(flag: Flag, given: Value | Typed | None, *, operation: str, fo
         return value
     takes = "one of " + ", ".join(map(format_value, flag.choices)) if flag.choices else _KINDS[flag.kind][0] + _range_text(flag)
     shown = given.text if isinstance(given, Typed) else given
-    raise UsageError(f"flag {flag.name!r} of {operation} takes {takes}, not {shown!r}", _FORCE)
+    raise BadValue(f"flag {flag.name!r} of {operation} must be {takes}, not {shown!r}", _FORCE)
 
 
 def _read_typed(flag: Flag, given: Typed) -> Value | None:

@@ -93,7 +93,7 @@ def describe_changes(before: Iterable[Lent], now: Mapping[str, Lent]) -> tuple[s
                 + (f" ({then} then, {today} now)" if then != today else " (its content)")
             )
         elif entry.how == COPY and current.how == LINK:
-            said.append(f"{entry.path} was copied for the run and is too large for a copy now")
+            said.append(f"{entry.path} was copied for the run, and is now too large for a copy")
         elif entry.how == LINK and not entry.path.endswith("/") and current.how == LINK and entry.size != current.size:
             said.append(f"{entry.path} has changed since the run ({size_text(entry.size)} then, {size_text(current.size)} now)")
     return tuple(said)

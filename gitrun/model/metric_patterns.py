@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from gitrun.errors import UsageError
+from gitrun.errors import BadValue
 from gitrun.model.text import is_text, safe_text
 
 if TYPE_CHECKING:
@@ -26,14 +26,16 @@ def parse_pattern(text: str, source: str) -> tuple[str, str]:
     """Returns the name and the regular expression of a text. Raises UsageError without a group for the number."""
     name, sign, pattern = text.partition("=")
     if not sign or not name.strip() or not pattern or len(name) > MAX_NAME or not is_text(text):
-        raise UsageError(f"{source} takes NAME=PATTERN, not '{safe_text(text)}'", f"{source} 'loss=loss is ([0-9.]+)'")
+        raise BadValue(
+            f"{source} takes NAME=PATTERN, not '{safe_text(text)}'", f"For example: {source} 'loss=loss is ([0-9.]+)'"
+        )
     try:
         groups = re.compile(pattern).groups
     except (re.error, RecursionError, OverflowError) as error:
-        raise UsageError(f"{source} {safe_text(name)}: '{safe_text(pattern)}' is no regular expression: {error}") from error
+        raise BadValue(f"{source} {safe_text(name)}: '{safe_text(pattern)}' is not a regular expression: {error}") from error
     if not groups:
-        raise UsageError(
+        raise BadValue(
             f"{source} {safe_text(name)}: '{safe_text(pattern)}' has no group for the number",
-            "put parentheses around the number: 'loss=loss is ([0-9.]+)'",
+            "Put parentheses around the number: 'loss=loss is ([0-9.]+)'",
         )
     return name, pattern

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gitrun import model
-from gitrun.errors import UsageError
+from gitrun.errors import BadValue, UsageError
 from gitrun.model.metrics import Metrics
 from gitrun.model.run import COMMAND, ENDED, Run, restart_needed, short_id, words_start
 from gitrun.model.text import is_text, safe_text, time_text
@@ -131,8 +131,9 @@ class Skip:
     @property
     def warnings(self) -> tuple[str, ...]:
         """Returns warnings: foreign runs, a different source, changed lent files."""
-        source = ("the source differs from what was run; --needed-source takes that into account",)
-        return (*((FOREIGN_WARNING,) if self.is_foreign else ()), *(source if self.source_differs else ()), *self.lent_changes)
+        source = ("note: the source has changed since that run. To compare the source too: --needed-source",)
+        changes = (f"note: {words}" for words in self.lent_changes)
+        return (*((FOREIGN_WARNING,) if self.is_foreign else ()), *(source if self.source_differs else ()), *changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,26 +206,27 @@ def check_request(request: Request) -> None:
     check_patterns(request)
     if request.restart is None and not request.operation and not request.command:
         raise UsageError(
-            "nothing to run", "git run <script> runs a script, git run -- <command> anything else; git run -h says more"
+            "no operation given",
+            "To run a script: git run <script>. To run any program: git run -- <command>. To list the options: git run -h",
         )
     if request.restart is not None and (request.operation or request.command):
         what = request.operation or " ".join(request.command)
-        raise UsageError(f"a restart runs what its run ran, not '{what}'", "leave it out; flags are given as lr=0.1")
+        raise UsageError(f"--restart and '{what}' cannot be combined", "To set a flag: NAME=VALUE")
     if request.gpus is not None and request.no_gpus:
-        raise UsageError("--gpus and --no-gpus exclude each other")
+        raise UsageError("--gpus and --no-gpus cannot be combined")
     if request.random_seed is not None and abs(request.random_seed) >= 1 << 63:
-        raise UsageError("--random-seed takes a whole number of at most 64 bits")
+        raise BadValue("--random-seed must be a whole number of at most 64 bits")
     if request.in_place and request.restart is not None and not request.force_sourcecode:
         raise UsageError(
-            "a restart in place would overwrite your working tree",
-            "add --force-sourcecode to run what lies there",
+            "--restart --in-place would overwrite your working tree",
+            "To run the code that is there: --force-sourcecode",
         )
     if request.stage and (request.background or request.in_place):
-        raise UsageError("a staged run is not started", "leave out --background and --in-place, and give them with --start")
+        raise UsageError("--stage cannot be combined with --background or --in-place", "To use these: give them with --start")
     if request.clean and request.restart is None:
-        raise UsageError("--clean is for restarts", "a new run always starts without files of another")
+        raise UsageError("--clean needs --restart", "A new run never has files of an earlier one")
     if request.links and request.no_link:
-        raise UsageError("--link and --no-link exclude each other")
+        raise UsageError("--link and --no-link cannot be combined")
 
 
 def check_patterns(request: Request) -> None:
@@ -246,7 +248,7 @@ def check_words(request: Request) -> None:
 def require_utf8(word: str) -> None:
     """Raises UsageError if the word is not UTF-8."""
     if not is_text(word):
-        raise UsageError(f"'{safe_text(word)}' is not UTF-8, and a run records nothing else", "give it another name")
+        raise BadValue(f"'{safe_text(word)}' is not UTF-8, so it cannot be recorded", "Rename it")
 
 
 def skip_restart(run: Run, plan: Plan, runs: Sequence[Run], *, same_source: bool, total: int = 0) -> Skip | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gitrun.errors import UnknownRun
+from gitrun.errors import AmbiguousRun, NoMatch, UnknownRun
 from gitrun.model.run import PREFIX, RUNS, is_id, short_id
 from gitrun.model.text import safe_text, time_text
 
@@ -34,9 +34,9 @@ def find_id(name: str, ids: Iterable[str]) -> str | None:
         return None
     found = sorted(run for run in ids if run.startswith(digits) and is_id(run))
     if len(found) > 1:
-        raise UnknownRun(
-            f"'{safe_text(name)}' is short for {len(found)} runs: {', '.join(run[: len(digits) + 4] for run in found[:8])}",
-            "give more digits",
+        raise AmbiguousRun(
+            f"'{safe_text(name)}' matches {len(found)} runs: {', '.join(run[: len(digits) + 4] for run in found[:8])}",
+            "Give more digits",
         )
     if not found and "/" in name:
         raise unknown_run(name)
@@ -48,16 +48,16 @@ def require_numbered(name: str, run: Run | None, total: int, *, is_bare: bool = 
     if run is not None:
         return run
     if not total:
-        raise UnknownRun("no runs here yet", "git run fetch brings some" if is_bare else "git run <script> makes one")
-    there = "there is one" if total == 1 else f"there are {total}"
-    raise UnknownRun(f"there is no run number {name}: {there}", "git run list shows the runs")
+        raise NoMatch("no runs here yet", "To fetch runs: git run fetch" if is_bare else "To make one: git run <script>")
+    there = "the list has 1 run" if total == 1 else f"the list has {total:,} runs"
+    raise UnknownRun(f"no run {name}: {there}", "To list all runs: git run list --all")
 
 
 def require_latest(run: Run | None, total: int, *, is_bare: bool = False) -> Run:
     """Returns `run`, the default run. Raises UnknownRun if it is None: none of `total` runs was made or is trusted here."""
     if run is None and total:
         raise UnknownRun(
-            "none of the runs here was made or is trusted on this machine", "git run list shows them; name one by its id"
+            "no run here was made or is trusted on this machine", "To list all runs: git run list. To name one: its id"
         )
     return require_numbered("1", run, total, is_bare=is_bare)
 
@@ -70,8 +70,8 @@ def find_by_name(name: str, runs: Sequence[Run]) -> Run:
         return find_marked(named) or named[0]
     labelled = [run for run in runs if run.notes.label == name]
     if len(labelled) > 1:
-        raise UnknownRun(
-            f"{len(labelled)} runs have the label '{safe_text(name)}': {describe_candidates(labelled)}", "name one by its id"
+        raise AmbiguousRun(
+            f"{len(labelled)} runs have the label '{safe_text(name)}': {describe_candidates(labelled)}", "Give the id of one"
         )
     if labelled:
         return labelled[0]
@@ -86,7 +86,7 @@ def find_marked(runs: Iterable[Run]) -> Run | None:
     found = [run for run in runs if run.notes.marked]
     if len(found) > 1:
         said = f"{len(found)} runs of '{safe_text(found[0].operation)}' are marked: {describe_candidates(found)}"
-        raise UnknownRun(said, "git run mark ID leaves the mark to one")
+        raise UnknownRun(said, "To mark one: git run mark ID")
     return found[0] if found else None
 
 
@@ -99,5 +99,5 @@ def unknown_run(name: str) -> UnknownRun:
     """Returns the error for a name that matches no run."""
     # the user probably meant a filter
     is_expression = any(sign in name for sign in "<>=")
-    hint = "an expression stands behind --where" if is_expression else "git run list shows the runs"
-    return UnknownRun(f"there is no run '{safe_text(name)}'", hint)
+    hint = "To filter by an expression: --where EXPR" if is_expression else "To list all runs: git run list --all"
+    return UnknownRun(f"no run '{safe_text(name)}'", hint)

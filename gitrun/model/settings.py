@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from gitrun import model
-from gitrun.errors import UsageError
+from gitrun.errors import BadSetting, BadValue, UsageError
 from gitrun.model.run import STATUSES
 from gitrun.model.secrets import SECRET_FILES
 
@@ -214,7 +214,9 @@ def parse_optional_date(name: str, values: tuple[str, ...]) -> str:
 
 def refuse_setting(name: str, takes: str, text: str) -> NoReturn:
     """Raises UsageError: the setting is invalid."""
-    raise UsageError(f"setting {name} takes {takes}, not '{text}'", f"git config --show-origin {name} says where it comes from")
+    raise BadSetting(
+        f"setting {name} must be {takes}, not '{text}'", f"To find where it is set: git config --show-origin {name}"
+    )
 
 
 READERS: dict[str, tuple[str, Callable[[str, tuple[str, ...]], Any]]] = {
@@ -267,7 +269,7 @@ def parse_duration(text: str) -> float:
     elif "".join(number + unit for number, unit in parts) != text.lower():
         total = 0.0
     if not 0 < total < MAX_DURATION:
-        raise UsageError(f"not a duration: '{text}'", "write 30s, 5m, 2h or 1h30m")
+        raise BadValue(f"'{text}' is not a duration", "Write 30s, 5m, 2h or 1h30m")
     return total
 
 
@@ -282,5 +284,5 @@ def require_date(text: str) -> str:
         word in DATE_WORDS or word.removesuffix("s") in DATE_WORDS or word in {"st", "nd", "rd", "th"} for word in words
     )
     if "".join(parts) != text or not known or not any(part[0].isalnum() for part in parts):
-        raise UsageError(f"not a date: '{text}'", "write 2.weeks, yesterday, or 2026-11-01")
+        raise BadValue(f"'{text}' is not a date", "Write 2.weeks, yesterday or 2026-11-01")
     return text

@@ -56,7 +56,7 @@ def name_fault(name: bytes) -> str:
     """
     # git fetch refuses most such names only if transfer.fsckObjects is set
     if name in {b"", b".", b".."} or b"/" in name:
-        return "a name that leads elsewhere"
+        return "a name that leads out of the tree"
     if len(name) > MAX_NAME:
         return "a name that is too long for a file system"
     # on NTFS a backslash separates directories
@@ -129,7 +129,7 @@ def parse_record(data: bytes, name: str) -> dict[str, Any]:
     found = decode.parse_toml(data, name)
     form = found.get("format", 1)
     if name in {RUN, RESULT} and (isinstance(form, bool) or not isinstance(form, int) or form < 1):
-        raise BadRun(f"{name} is of no format")
+        raise BadRun(f"{name} has no valid format number")
     if name == RUN and not decode.get_text(found, "operation"):
         raise BadRun(f"{name} names no operation")
     return found

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from numbers import Integral, Real
 from typing import TypeAlias
 
-from gitrun.errors import UsageError
+from gitrun.errors import BadValue
 
 Value: TypeAlias = bool | int | float | str | list["Value"]
 Plain: TypeAlias = Callable[[str], "Value | None"]
@@ -44,8 +44,8 @@ def copy_value(name: str, value: object) -> Value:
     try:
         return _copy(value)
     except (TypeError, ValueError, OverflowError) as error:
-        hint = "a flag holds true or false, a number, text, or a list of these"
-        raise UsageError(f"flag {name!r} cannot hold {error}", hint) from error
+        hint = "A flag holds true or false, a number, text, or a list of these"
+        raise BadValue(f"flag {name!r} cannot hold {error}", hint) from error
 
 
 def parse_value(text: str) -> Value | None:

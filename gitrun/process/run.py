@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from gitrun.errors import CannotRun
+from gitrun.errors import CannotRun, CannotStart
 from gitrun.process.recorder import Recorder
 from gitrun.process.signals import INTERRUPTS, MESSAGES, ORDERS, RESIZES
 from gitrun.process.streams import open_channels
@@ -139,7 +139,7 @@ def start_program(command: Command, channels: Sequence[Channel], signals: Signal
             return popen("/bin/sh", *command.argv)
         raise start_error(command.argv[0], error, there=place.is_file()) from error
     except ValueError as error:  # a word has a NUL
-        raise CannotRun(f"cannot start '{command.argv[0]}': {error}") from error
+        raise CannotStart(f"cannot start '{command.argv[0]}': {error}") from error
 
 
 def start_error(program: str, error: OSError, *, there: bool) -> CannotRun:
@@ -148,9 +148,9 @@ def start_error(program: str, error: OSError, *, there: bool) -> CannotRun:
     `there` says that a file of that name exists in the directory.
     """
     if isinstance(error, FileNotFoundError) and there and "/" in program:
-        return CannotRun(f"cannot start '{program}': its first line names an interpreter that is not there")
+        return CannotRun(f"cannot start '{program}': the interpreter in its first line does not exist")
     if isinstance(error, FileNotFoundError):
-        hint = f"git run {program} runs the file of that name" if there else "is it installed, and on PATH?"
+        hint = f"To run the file of that name: git run {program}" if there else "Check that it is installed, and on PATH"
         return CannotRun(f"no such program: '{program}'", hint)
     return CannotRun(f"cannot start '{program}': {error.strerror}")
 

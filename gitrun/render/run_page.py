@@ -119,7 +119,7 @@ def provenance(project: Project, run: Run) -> Rows:
     trusted, signed = is_trusted(project.git, run), signature(project.git, run.attempt.id)
     if signed or not trusted or "gitrun.sign" in project.git.config:
         yield "signature", signed.words if signed else "unsigned"
-    yield "trust", "" if trusted else f"not made here; git run trust {short_id(run.id)} lets it be executed"
+    yield "trust", "" if trusted else f"not made here. To trust it: git run trust {short_id(run.id)}"
 
 
 def origin(project: Project, run: Run) -> Rows:

@@ -8,7 +8,7 @@ import re
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from gitrun.errors import UsageError
+from gitrun.errors import BadValue, UsageError
 from gitrun.model.flags import Flag, Value, format_value, same_value
 
 if TYPE_CHECKING:
@@ -38,14 +38,14 @@ def words_for(flag: Flag, value: Value | None) -> list[str]:
     """Returns the words that give the flag this value. Raises UsageError if no words can."""
     if value is None:
         if flag.action in NULLS and flag.kind in {"any", "str"} and not flag.words:
-            raise UsageError(
-                f"flag {flag.name!r} cannot be null: its program takes it for text", "leave it out, or give a value"
+            raise BadValue(
+                f"flag {flag.name!r} cannot be null: its program reads null as text", "Leave it out, or give a value"
             )
         return assignment_words(flag, NONE[flag.action])
     if flag.words and isinstance(value, str) and value in NULLS.get(flag.action, ()):
-        raise inexpressible_error(flag, value, "its program takes this text for null")
+        raise inexpressible_error(flag, value, "Its program reads this text as null")
     if flag.action in {"literal", "sacred"} and has_nan(value):
-        raise inexpressible_error(flag, value, "its program reads literals of Python, and nan is none")
+        raise inexpressible_error(flag, value, "Its program reads Python literals, which do not include nan")
     if flag.action in TEXTS_BY_ACTION:
         return assignment_words(flag, TEXTS_BY_ACTION[flag.action](value))
     if flag.action in WORDS_BY_ACTION:
@@ -124,7 +124,7 @@ def appended_items(flag: Flag, items: list[Value]) -> list[Value]:
 def inexpressible_error(flag: Flag, value: Value, hint: str = "") -> UsageError:
     """Returns the error for a value that the flag's option cannot express."""
     exact = "null" if flag.default is None else format_value(flag.default)
-    hint = hint or f"by default it is {exact}, and its option can only add to that"
+    hint = hint or f"By default it is {exact}, and its option only adds to that"
     return UsageError(f"flag {flag.name!r} cannot be {format_value(value)}: {flag.option} is {flag.action}", hint)
 
 
@@ -191,7 +191,7 @@ def csv_words(flag: Flag, value: Value) -> list[str]:
     """Returns `--x=a,b`, which absl reads as a line of CSV. Raises UsageError for an item with blanks around it."""
     items = [plain_text(item) for item in (value if isinstance(value, list) else [value])]
     if any(item != item.strip() for item in items):
-        raise inexpressible_error(flag, value, "absl takes away the blanks around an item")
+        raise inexpressible_error(flag, value, "absl removes the blanks around an item")
     quoted = ['"' + item.replace('"', '""') + '"' if re.search(r'[,"\s]', item) or not item else item for item in items]
     return [f"{flag.option}={','.join(quoted)}"]
 
@@ -200,7 +200,7 @@ def blank_separated_words(flag: Flag, value: Value) -> list[str]:
     """Returns `--x=a b`. Raises UsageError for an item with a blank in it."""
     items = [plain_text(item) for item in (value if isinstance(value, list) else [value])]
     if any(item.split() != [item] for item in items):
-        raise inexpressible_error(flag, value, "absl parts its items at blanks")
+        raise inexpressible_error(flag, value, "absl splits items at blanks")
     return [f"{flag.option}={' '.join(items)}"]
 
 
@@ -210,7 +210,7 @@ def absl_words(flag: Flag, value: Value) -> list[str]:
         return [f"--{'' if value else 'no'}{flag.option.lstrip('-')}"]
     if isinstance(value, list):
         if not value and flag.default:
-            raise inexpressible_error(flag, value, "its option only takes values, and none stands for an empty list")
+            raise inexpressible_error(flag, value, "Its option needs values, and none means an empty list")
         return [f"{flag.option}={plain_text(item)}" for item in value]
     return [f"{flag.option}={plain_text(value)}"]
 
@@ -366,8 +366,8 @@ def positional_words(flags: Sequence[Flag], given: Mapping[str, Value]) -> list[
     for flag in flags[:last]:
         value = given.get(flag.name, flag.default)
         if value is None:
-            message = f"flag {flags[last - 1].name!r} stands after {flag.name!r} on the command line, which has no value"
-            raise UsageError(message, f"give {flag.name}=value as well")
+            message = f"flag {flags[last - 1].name!r} comes after {flag.name!r} on the command line, which has no value"
+            raise UsageError(message, f"To give that one too: {flag.name}=VALUE")
         words += [plain_text(item) for item in (value if isinstance(value, list) and flag.many else [value])]
     if flags[:last] and flags[last - 1].words == REST and not words[0].startswith("-"):
         return words  # argparse.REMAINDER would keep the --

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitrun import scripts
-from gitrun.errors import UsageError
+from gitrun.errors import BadValue, UnknownFlag
 from gitrun.model.flags import Flag, Value, find_nested_name, format_value, same_value
 from gitrun.model.tree import MemoryTree
 from gitrun.scripts.passthrough import read_words
@@ -104,7 +104,7 @@ def place_arguments(
     for level, more in zip(levels, made, strict=True):
         more.extend(scripts.argv.positional_words([flag for flag in level if flag.action == "positional"], flags))
     if any("\0" in word for more in made for word in more):
-        raise UsageError("a flag with a NUL cannot be given on a command line", "take the NUL out of its value")
+        raise BadValue("a flag with NUL cannot be given on a command line", "Remove the NUL from its value")
     at = [place for place, _ in locate_commands(script, words)]
     # after the user's words, which an option of several values would swallow, but before `--`, which ends all options
     end = words.index("--", at[-1] if at else 0) if "--" in words[at[-1] if at else 0 :] else len(words)
@@ -133,11 +133,11 @@ def require_command(script: Script | None, operation: str, words: Sequence[str],
     for name in names:
         if name.replace("-", "_") in inner:
             commands = ", ".join(command.name for command in script.commands)
-            hint = f"name one behind --: git run {operation} {name}=VALUE -- {script.commands[0].name}"
-            raise UsageError(f"flag {name!r} of {operation} belongs to a sub-command: {commands}", hint)
+            hint = f"To name one: git run {operation} {name}=VALUE -- {script.commands[0].name}"
+            raise UnknownFlag(f"flag {name!r} of {operation} belongs to a sub-command: {commands}", hint)
         if not script.partial and name not in known and (nested := find_nested_name(script.all_flags(), name)):
-            hint = f"to set {nested}: git run {operation} {nested}=VALUE -- {script.commands[0].name}"
-            raise UsageError(f"{operation} has no flag {name!r}", hint)
+            hint = f"To set {nested}: git run {operation} {nested}=VALUE -- {script.commands[0].name}"
+            raise UnknownFlag(f"{operation} has no flag {name!r}", hint)
 
 
 def unchecked_warning(script: Script | None, operation: str, flags: Mapping[str, Value]) -> str:
@@ -145,14 +145,16 @@ def unchecked_warning(script: Script | None, operation: str, flags: Mapping[str,
     if script is None or not script.partial:
         return ""
     names = list(_undeclared(script.flags, flags))
-    nested = "".join(f"; to set {found}: {found}=VALUE" for name in names if (found := find_nested_name(script.flags, name)))
-    return f"{operation}: passed on as they are: {', '.join(names)}; {script.partial}{nested}" if names else ""
+    nested = "".join(f". To set {found}: {found}=VALUE" for name in names if (found := find_nested_name(script.flags, name)))
+    return f"note: {operation}: passed without a check: {', '.join(names)}; {script.partial}{nested}" if names else ""
 
 
 def unsure_warning(operation: str, names: Iterable[str], words: Sequence[str]) -> str:
     """Returns a note about flags that words after `--` may set; empty without one."""
     found = ", ".join(sorted(names))
-    return f"note: {operation}: not recorded as flags, for the words {' '.join(words)} may set them: {found}" if found else ""
+    return (
+        f"note: {operation}: not recorded as flags, because the words {' '.join(words)} may set them: {found}" if found else ""
+    )
 
 
 def _options(declared: Sequence[Flag], flags: Mapping[str, Value]) -> list[str]:

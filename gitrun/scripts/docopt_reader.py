@@ -22,7 +22,7 @@ SECTION = r"^([^\n]*{}[^\n]*\n?(?:[ \t].*?(?:\n|$))*)"
 DEFAULT = re.compile(r"\[default: (.*)\]", re.IGNORECASE)
 IN_USAGE = re.compile(r"(?<![\w-])(-{1,2}[A-Za-z][\w-]*)(?:=(<[^>]+>|[A-Z][A-Z0-9_-]*))?")
 ARGUMENT = re.compile(r"(?<![=\w-])(?<!-\w )<[^<>\n]+>")
-ADVICE = "its arguments go behind --: git run {} -- {}"
+ADVICE = "To pass its arguments: git run {} -- {}"
 NO_FLAG = ("help", "h", "version")
 
 

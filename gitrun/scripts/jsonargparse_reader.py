@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from gitrun.scripts.signatures import Parameter
 
-TRAINER = "LightningCLI adds the options of Lightning's Trainer: trainer.max_epochs=3, and config=FILE"
+TRAINER = "LightningCLI adds the options of Lightning's Trainer. To set them: trainer.max_epochs=3, config=FILE"
 CALLS = ("jsonargparse.CLI", "jsonargparse.auto_cli", "jsonargparse.auto_parser", "jsonargparse.capture_parser")
 
 

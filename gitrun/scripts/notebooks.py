@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gitrun.errors import UsageError
+from gitrun.errors import BadValue
 from gitrun.model.tree import MemoryTree
 from gitrun.scripts.constants import pair_targets, read_constants
 from gitrun.scripts.module import Module
@@ -73,10 +73,12 @@ def parse_notebook(data: bytes, name: str) -> dict[str, Any]:
     try:
         found = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"'{name}' is no notebook: {error}", "open it in Jupyter and save it") from error
+        raise BadValue(f"'{name}' is not a notebook: {error}", "To repair it: open it in Jupyter and save it") from error
     cells = found.get("cells") if isinstance(found, dict) else None
     if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
-        raise UsageError(f"'{name}' is no notebook of format 4: it has no cells", "Jupyter saves older ones anew")
+        raise BadValue(
+            f"'{name}' is not a notebook of format 4: it has no cells", "To convert it: open it in Jupyter and save it"
+        )
     return dict(found)
 
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 BASES = ("pydantic_settings.BaseSettings", "pydantic_settings.main.BaseSettings")
 ENVIRONMENT = (
-    "pydantic-settings reads its values from the environment: NAME=VALUE git run {}; with cli_parse_args=True they are flags"
+    "pydantic-settings reads its values from the environment. "
+    "To set one: NAME=VALUE git run {}. To make them flags: cli_parse_args=True"
 )
 MAX_DEPTH = 6
 SPECIAL = ("CliSubCommand", "CliPositionalArg", "CliUnknownArgs", "CliMutuallyExclusiveGroup")

@@ -17,7 +17,7 @@ MAX_BYTES = 1 << 20
 MAX_FLAGS = 5_000
 MAX_DEPTH = 20
 MISSING = "???"
-NO_YAML = "its configuration is YAML: pip install 'git-run-tracker[yaml]' reads it"
+NO_YAML = "Its configuration is YAML. To read it: pip install 'git-run-tracker[yaml]'"
 # OmegaConf 2.3, _utils.get_yaml_loader: YAML 1.1 reads 1e-3 as text
 FLOAT = re.compile(
     r"""^(?:[-+]?(?:[0-9][0-9_]*)\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[-+]?(?:[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)"""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitrun.errors import CannotRun, UsageError
+from gitrun.errors import HookConflict, UsageError
 from gitrun.git.exe import read_config
 from gitrun.model.digest import sha256
 from gitrun.model.run import COMPLETED, RUNS, is_id
@@ -32,6 +32,8 @@ READERS = frozenset({"pre-push", "pre-receive"})
 """Hooks that read stdin. Stdin can be read only once, so a file cannot hold two of them."""
 BLOCKED = 9
 """Exit code with which `git run hook pre-push` stops the push; no other failure of gitrun has it."""
+DELETE_OPTION = "gitrun.delete"
+"""The value of `git push -o` that asks to delete runs."""
 CONFIGURED = (2, 54)
 """The first git that takes hooks from its config, any number for each event."""
 MANAGERS = {
@@ -85,10 +87,10 @@ class Hooks:
         suitable = CLIENT if self._git.worktree else SERVER
         for name in asked:
             if name not in NAMES:
-                raise UsageError(f"there is no hook '{name}' of ours", f"there are {', '.join(NAMES)}")
+                raise UsageError(f"gitrun has no hook '{name}'", f"Hooks: {', '.join(NAMES)}")
             if name not in suitable:
                 where = "repositories with a working tree" if name in CLIENT else "bare repositories"
-                raise UsageError(f"{name} is for {where}", f"here go {', '.join(suitable)}")
+                raise UsageError(f"hook {name} is only for {where}", f"Hooks for this repository: {', '.join(suitable)}")
         return tuple(name for name in suitable if name in asked or not asked)
 
     def manager(self) -> str:
@@ -134,9 +136,9 @@ class Hooks:
         if not os.path.lexists(place) or place.is_dir():
             return
         if "core.hookspath" not in self._git.config:
-            raise CannotRun(f"{place} is no directory, and hooks lie there", "move it away")
-        hint = "git config --show-origin core.hooksPath says where it is set; take it away, or name a directory"
-        raise CannotRun(f"core.hooksPath is {place}, which is no directory", hint)
+            raise HookConflict(f"{place} must be a directory for hooks", "To install hooks: move it away first")
+        hint = "To find where it is set: git config --show-origin core.hooksPath"
+        raise HookConflict(f"core.hooksPath is {place}, which is not a directory", hint)
 
     def uninstall(self, name: str) -> Hook:
         """Removes our hook and restores the one before it. Returns the previous state. A foreign hook is left alone.
@@ -148,8 +150,8 @@ class Hooks:
             section = f"hook.gitrun-{name}"
             if self._git.attempt("config", "--local", "--remove-section", section).returncode:
                 raise UsageError(
-                    f"hook {name} is not a setting of this repository, but of yours",
-                    f"git config --global --remove-section {section}",
+                    f"hook {name} is set in your own git config, not in this repository",
+                    f"To remove it: git config --global --remove-section {section}",
                 )
             self._git = reread(self._git)
         self._take_file_away(name)
@@ -189,7 +191,7 @@ def text_of(name: str) -> bytes:
     for place in PLACES:
         if (place / name).is_file():
             return (place / name).read_bytes()
-    raise CannotRun(f"this installation of gitrun lacks its hook {name}", "install git-run-tracker again")
+    raise HookConflict(f"this installation of gitrun lacks its hook {name}", "To repair it: install git-run-tracker again")
 
 
 def before(path: Path) -> Path:
@@ -205,7 +207,9 @@ def put_beside(path: Path) -> None:
     beside = before(path)
     if os.path.lexists(beside):
         if not is_same(path, beside):
-            raise CannotRun(f"{beside} is there already, and is another hook than {path.name}", "move one of them away")
+            raise HookConflict(
+                f"{beside} exists, and is another hook than {path.name}", "To install: move one of them away first"
+            )
         return
     try:
         os.link(path, beside, follow_symlinks=False)
@@ -342,9 +346,13 @@ def require_id(word: str) -> str:
 def wrong_update(update: Update, *, may_delete: bool) -> str:
     """Returns the reason to refuse an update of a run ref, judged by its name alone; empty if there is none."""
     if update.is_deletion:
-        return "" if may_delete else "deleting takes push option gitrun.delete, and here the setting gitrun.allowDelete"
+        return (
+            ""
+            if may_delete
+            else "deleting needs push option gitrun.delete, and setting gitrun.allowDelete in the other repository"
+        )
     if not update.ref.startswith(RUNS):
-        return "runs are pushed to refs/runs/<id>, and nothing beside them"
+        return "runs are pushed to refs/runs/<id> only"
     return ""
 
 

@@ -145,7 +145,11 @@ def pre_push(git: Git, settings: Settings, remote: str, updates: Sequence[Update
     done = [line for line, is_wrong in wrong if not is_wrong]
     failed = [line for line, is_wrong in wrong if is_wrong]
     blocks = settings.pre_push == "require" and bool(bare or failed)
-    last = ["the push is held back (gitrun.prePush is require); git push --no-verify pushes all the same"] if blocks else []
+    last = (
+        ["error: the push is stopped, because gitrun.prePush is require. To push anyway: git push --no-verify"]
+        if blocks
+        else []
+    )
     return HookResult((*done, *failed, *bare, *last), blocks)
 
 
@@ -182,7 +186,7 @@ def without_run(commits: Mapping[str, str], updates: Sequence[Update], runs: Seq
     for update in updates:
         if update.ref.startswith("refs/heads/") and update.new in commits and commits[update.new] not in sources:
             branch = safe_text(update.ref.removeprefix("refs/heads/"))
-            yield f"no completed run here was made of exactly what {branch} holds ({short_id(update.new)})"
+            yield f"warning: no completed run here was made from exactly the commit of {branch} ({short_id(update.new)})"
 
 
 def not_there(git: Git, remote: str, runs: Mapping[str, Run]) -> Iterator[str]:
@@ -192,7 +196,8 @@ def not_there(git: Git, remote: str, runs: Mapping[str, Run]) -> Iterator[str]:
     if missing:
         some = " ".join(map(short_id, missing[:MOST])) + (" ..." if len(missing) > MOST else "")
         are = "is" if len(missing) == 1 else "are"
-        yield f"{count_text(len(missing), 'run')} of these commits {are} not on {remote}; git run push {remote} {some}"
+        fact = f"warning: {count_text(len(missing), 'run')} of these commits {are} not on {remote}"
+        yield f"{fact}. To push: git run push {remote} {some}"
 
 
 def send(sharing: Sharing, remote: str, runs: Mapping[str, Run], pushed: Sequence[str]) -> Iterator[tuple[str, bool]]:
@@ -209,15 +214,18 @@ def send(sharing: Sharing, remote: str, runs: Mapping[str, Run], pushed: Sequenc
         if tips and sharing.secrets(tips, there):
             for run, tip in list(tips.items()):
                 if found := sharing.secrets({run: tip}, there):
-                    yield f"run {short_id(run)} is not pushed: {found[0].path} may be secret ({found[0].reason})", True
+                    yield (
+                        f"warning: run {short_id(run)} is not pushed: {found[0].path} may hold secrets ({found[0].reason})",
+                        True,
+                    )
                     del tips[run]
         done = sharing.push(remote, tips) if tips else None
     except GitrunError as error:
-        yield f"the runs of these commits are not pushed: {error.message}", True
+        yield f"warning: the runs of these commits are not pushed: {error.message}", True
         return
     if done:
         for run, reason in done.rejected:
-            yield f"run {short_id(run)} is not pushed: {reason}", True
+            yield f"warning: run {short_id(run)} is not pushed: {reason}", True
         if count := len(done.fresh) + len(done.forward):
             yield f"pushed {count_text(count, 'run')} of these commits to {remote}", False
 
@@ -225,10 +233,8 @@ def send(sharing: Sharing, remote: str, runs: Mapping[str, Run], pushed: Sequenc
 def held_text(held: tuple[str, str]) -> str:
     """Returns a message that a run (id, path of a submodule) was not pushed, and how to push it."""
     run, path = held
-    return (
-        f"run {short_id(run)} is not pushed: it has files of submodule {safe_text(path)}. "
-        f"To push it: git run push --with-submodules {short_id(run)}"
-    )
+    fact = f"warning: run {short_id(run)} is not pushed: it contains files of submodule {safe_text(path)}"
+    return f"{fact}. To push it: git run push --with-submodules {short_id(run)}"
 
 
 def pre_receive(git: Git, updates: Sequence[Update], *, may_delete: bool) -> list[str]:
@@ -255,5 +261,5 @@ def wrong_move(inspector: Inspector, update: Update) -> str:
     except BadRun as error:
         return error.message
     if update.old != hook_files.ABSENT and update.old not in chain.commits:
-        return "somebody else went on with it; git run pull merges, then push again"
+        return "it has new commits here. To merge them: git run pull, then push again"
     return ""

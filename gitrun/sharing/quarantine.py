@@ -119,7 +119,7 @@ def receive(git: Git, there: Mapping[str, str], wanted: FetchWish) -> Received:
     # before the refs move, so that readers find these runs dated and checked
     write_down(git, chains, {edit.ref.removeprefix(RUNS) for edit in edits})
     for stale in promote(git, edits):
-        found.refused[stale] = "it was changed here in the same instant; try again"
+        found.refused[stale] = "it changed here at the same moment. Try again"
         for place in (found.fresh, found.forward, found.merged):
             if stale in place:
                 place.remove(stale)
@@ -161,7 +161,7 @@ def decide(git: Git, inspector: Inspector, chain: Chain, ours: str | None, found
         try:
             return decide_moved(git, inspector.chain(run, ours), chain, found)
         except (BadRun, StaleRun) as error:
-            what = "the run on this machine does not read: " if isinstance(error, BadRun) else ""
+            what = "the run on this machine cannot be read: " if isinstance(error, BadRun) else ""
             found.refused[run] = what + error.message
     return None
 

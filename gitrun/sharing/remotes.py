@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gitrun.errors import GitFailed, TooLarge, UsageError
+from gitrun.errors import GitFailed, RemoteFailed, TooLarge, UsageError
 from gitrun.model.diagnostics import PROBE_REF
 from gitrun.model.run import EMPTY_TREE, OUTBOX, RUNS, is_id, run_ref
 from gitrun.model.text import hide_passwords
@@ -35,20 +35,20 @@ GIVEN_UP = 3
 """Consecutive single runs that were too large, after which rounds are no longer halved."""
 TOO_LARGE = "the server takes no request of that size (HTTP 413); nginx: client_max_body_size"
 OF_GIT = re.compile(r"error: (?:hook declined to update|cannot lock ref|denying|refusing|failed to|unable to|unpack) ?")
-GONE_ON = "somebody else went on with it"
-BUSY = "its ref is being changed there; try again"
+GONE_ON = "it has new commits there"
+BUSY = "its ref is locked there. Try again"
 REASONS = {
     "fetch first": GONE_ON, "non-fast-forward": GONE_ON, "stale info": "it has changed there since it was fetched",
-    "deletion prohibited": "the server lets nobody delete refs (receive.denyDeletes)",
-    "deny updating a hidden ref": "the server hides refs/runs from pushes (transfer.hideRefs)",
+    "deletion prohibited": "the server does not allow deletion of refs (receive.denyDeletes)",
+    "deny updating a hidden ref": "the server hides refs/runs (transfer.hideRefs)",
     "pre-receive hook declined": "the server's pre-receive hook declined it",
     "hook declined": "the server's update hook declined it",
     "failed to update ref": BUSY, "cannot lock ref": BUSY, "failed to lock": BUSY,
-    "atomic push failed": "another of the runs was refused",
-    "shallow update not allowed": "the server takes nothing from a shallow clone; git fetch --unshallow",
-    "unpacker error": "the server could not store it",
-    "missing necessary objects": "objects of it are missing here; git run doctor",
-    "remote ref does not exist": "it is not there",
+    "atomic push failed": "another run of this push was refused",
+    "shallow update not allowed": "the server accepts nothing from a shallow clone. To get all: git fetch --unshallow",
+    "unpacker error": "the server cannot store it",
+    "missing necessary objects": "some of its objects are missing here. To check: git run doctor",
+    "remote ref does not exist": "it does not exist there",
 }  # fmt: skip
 """Git's reasons for refusing a ref, and their meaning for a run."""
 PUSH = ("--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no")
@@ -89,7 +89,10 @@ def default_remote(git: Git, *, push: bool = False) -> str:
         return known[0]
     if "origin" in known:
         return "origin"
-    raise UsageError("which remote?", f"name one of {', '.join(known)}" if known else "git remote add origin URL names one")
+    raise UsageError(
+        "no remote given",
+        f"Remotes: {', '.join(known)}" if known else "To add one: git remote add origin URL",
+    )
 
 
 def fetch(git: Git, remote: str, patterns: Sequence[str], prefix: str, *, shown: bool) -> dict[str, str]:
@@ -299,8 +302,8 @@ def unreachable(done: RemoteAnswer, what: str) -> tuple[str, str]:
     heard = () if done.is_seen else [line.removeprefix("error: ").rstrip(".") for line in done.told[:3]]
     words = hide_passwords("; ".join([f"{what}: {done.reason}", *heard]))
     if "prerequisite" in done.reason:
-        return words, "it is a bundle of what is new since these commits; fetch them first"
-    return words, "git remote -v shows the remotes"
+        return words, "To go on: fetch the commits that this bundle builds on"
+    return words, "To list the remotes: git remote -v"
 
 
 def push_large(git: Git, remote: str, runs: Mapping[str, str]) -> None:
@@ -311,4 +314,6 @@ def push_large(git: Git, remote: str, runs: Mapping[str, str]) -> None:
         names = [run_ref(run) for run in list(runs)[start : start + 100]]
         done = git.talk("lfs", "push", remote, *names, shown=False)
         if done.status:
-            raise GitFailed(f"git-lfs cannot push the large files: {hide_passwords(done.reason)}", "git lfs env")
+            raise RemoteFailed(
+                f"git-lfs cannot push large files: {hide_passwords(done.reason)}", "To see its configuration: git lfs env"
+            )

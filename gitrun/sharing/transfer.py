@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitrun import git, store
-from gitrun.errors import GitFailed, NotTrusted, UnknownRun, UsageError
+from gitrun.errors import AmbiguousRun, GitFailed, NotTrusted, UnknownRun, UsageError
 from gitrun.git.exe import failure_reason
 from gitrun.git.objects import Objects
 from gitrun.model.run import TRASH, Run, is_id, run_ref, short_id
@@ -155,12 +155,12 @@ class Sharing:
         asked = "".join(f"{run_ref(run)}\n" for run in runs) + (f"^{without}\n" if without else "")
         done = self._git.attempt("bundle", "create", "--quiet", str(file), "--stdin", stdin=asked.encode())
         if done.returncode:
-            raise GitFailed(f"the runs cannot be exported: {failure_reason(done.stderr)}")
+            raise GitFailed(f"cannot export the runs: {failure_reason(done.stderr)}")
 
     def import_(self, file: Path, order: FetchRequest) -> Received:
         """Fetches runs from a bundle. Raises GitFailed, UsageError."""
         if not file.is_file():
-            raise UsageError(f"there is no file '{file}'", "git run export RUNS FILE writes one")
+            raise UsageError(f"no file '{file}'", "To write one: git run export RUNS FILE")
         return self.fetch(str(file.absolute()), order)
 
     def trust(self, names: Sequence[str], *, back: bool = False) -> None:
@@ -174,7 +174,8 @@ class Sharing:
             signed = self.signature(run)
             if signed is None or not signed.is_good:
                 raise NotTrusted(
-                    f"run {short_id(run.id)}: {signed.words if signed else 'unsigned'}", "only good signatures count"
+                    f"run {short_id(run.id)}: {signed.words if signed else 'unsigned'}",
+                    "To trust the run itself: git run trust RUN",
                 )
             found.append(signed.primary or signed.key)
         return list(dict.fromkeys(found))
@@ -217,6 +218,6 @@ def named_ids(there: Mapping[str, str], names: Sequence[str], remote: str) -> fr
         if not ids:
             raise UnknownRun(f"{remote} has no run '{name}'")
         if len(ids) > 1:
-            raise UnknownRun(f"'{name}' is short for {len(ids)} runs: {', '.join(map(short_id, ids[:8]))}", "give more digits")
+            raise AmbiguousRun(f"'{name}' matches {len(ids)} runs: {', '.join(map(short_id, ids[:8]))}", "Give more digits")
         found.add(ids[0])
     return frozenset(found)

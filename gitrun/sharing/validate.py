@@ -158,7 +158,7 @@ class Inspector:
         if commit is None or not is_id(commit.tree) or not all(map(is_id, commit.parents)):
             raise BadRun(f"commit {name[:8]} was not made by gitrun")
         if not FORMAT.search(data):
-            raise BadRun(f"commit {name[:8]} is of no format")
+            raise BadRun(f"commit {name[:8]} has no Gitrun-Format")
         if reason := shape_fault(commit.kind, commit.parents):
             raise BadRun(reason)
         return commit
@@ -168,7 +168,7 @@ class Inspector:
         # trees are remembered for one commit at a time, to bound memory
         self._read.clear()
         if self.measure(commit.tree).entries > MAX_ENTRIES:
-            raise BadRun(f"its tree would unfold to more than {MAX_ENTRIES:,} files")
+            raise BadRun(f"its tree expands to more than {MAX_ENTRIES:,} files")
         tree = self._tree(commit.tree)
         if tree.shape.folder is None:
             raise BadRun(f"commit {commit.id[:8]} has no {DIRECTORY}")
@@ -183,7 +183,7 @@ class Inspector:
         """Raises BadRun unless the attempt's tree is the source that run.toml names, and has no result yet."""
         claim = self._claims[files[record_files.RUN]]
         if record_files.RESULT in files:
-            raise BadRun(f"attempt {attempt.id[:8]} has a result before it ended")
+            raise BadRun(f"attempt {attempt.id[:8]} contains a result")
         taken = frozenset({FOLDER, *claim.carried})
         is_named = self._without(attempt.tree, taken) == (claim.content or claim.source)
         if is_named and claim.content:  # `source` has submodules as commits, as the base commit does
@@ -192,7 +192,7 @@ class Inspector:
             )
             is_named = are_sound and self._without(attempt.tree, taken, claim.modules) == claim.source
         if not is_named:
-            raise BadRun(f"the source of attempt {attempt.id[:8]} is not the one that it names")
+            raise BadRun(f"attempt {attempt.id[:8]} names another source than it contains")
 
     def prove_carried(self, attempt: Commit, before: Commit | None) -> None:
         """Raises BadRun unless each carried path is exactly what the run's previous tip has there.
@@ -202,12 +202,12 @@ class Inspector:
         carried = self._claims[self._records(attempt.tree)[record_files.RUN]].carried
         if before is None:
             if carried:
-                raise BadRun("its first attempt carries files, and there is no attempt before it")
+                raise BadRun("its first attempt carries files, but has no earlier attempt")
             return
         for path in carried:
             if self._at(attempt.tree, path) != self._at(before.tree, path):
                 name = safe_text(os.fsdecode(path)[:80])
-                raise BadRun(f"attempt {attempt.id[:8]} carries '{name}', and the attempt before it did not leave that")
+                raise BadRun(f"attempt {attempt.id[:8]} carries '{name}', which the attempt before it did not leave")
 
     def _at(self, tree: str, path: bytes) -> tuple[bytes, bytes] | None:
         """Returns mode and id (20 bytes) of the entry at the path; None if there is none."""
@@ -231,9 +231,9 @@ class Inspector:
         if commit.kind == "result":
             own, old = self._records(commit.tree), self._records(before.tree)
             if record_files.RESULT in old:
-                raise BadRun(f"result {commit.id[:8]} is a second one of its attempt")
+                raise BadRun(f"result {commit.id[:8]} is a second result of its attempt")
             if any(own.get(name) != old.get(name) for name in FIXED):
-                raise BadRun(f"result {commit.id[:8]} changes what its attempt says of itself")
+                raise BadRun(f"result {commit.id[:8]} changes records of its attempt")
         elif self._without(commit.tree, NOTED) != self._without(before.tree, NOTED):
             raise BadRun(f"{commit.kind} {commit.id[:8]} changes more than {record_files.NOTES}")
 
@@ -289,7 +289,7 @@ class Inspector:
             if missing and top not in open_now:
                 open_now.add(top)
                 if len(open_now) > MAX_DEPTH:
-                    raise BadRun(f"its tree has more than {MAX_DEPTH} directories within each other")
+                    raise BadRun(f"its tree has more than {MAX_DEPTH} nested directories")
                 stack += missing
                 continue
             stack.pop()
@@ -304,7 +304,7 @@ class Inspector:
         entries = own + sum(self._trees[child].entries for child in below)
         depth = 1 + max((self._trees[child].depth for child in below), default=0)
         if depth > MAX_DEPTH:
-            raise BadRun(f"its tree has more than {MAX_DEPTH} directories within each other")
+            raise BadRun(f"its tree has more than {MAX_DEPTH} nested directories")
         # capped, so that the numbers of a hostile tree stay small
         return Measure(min(entries, MAX_ENTRIES + 1), depth)
 
@@ -355,7 +355,7 @@ class Inspector:
                 self._shapes[key] = shape
         # bytes are missing or left over after the last entry
         if shape.size != len(data):
-            raise BadRun(f"tree {name[:8]} is cut short")
+            raise BadRun(f"tree {name[:8]} is truncated")
         found = Tree(shape, data)
         if len(self._read) < SHARED:
             self._read[name] = found
@@ -371,7 +371,7 @@ class Inspector:
             raise BadRun(f"an object is missing: {name[:40]}")
         of_kind, size, data = found
         if of_kind != kind:
-            raise BadRun(f"object {name[:8]} is a {of_kind}, where a {kind} is to be")
+            raise BadRun(f"object {name[:8]} is a {of_kind}, not a {kind}")
         if size > limit:
             raise BadRun(f"{kind} {name[:8]} has {size:,} bytes, more than {limit:,}")
         return data or b""
@@ -418,5 +418,5 @@ def shape_of(heads: Sequence[bytes], tree: str) -> Shape:
             ours.append((path, mode, place))
         place += 20
     if len(names) < len(heads):
-        raise BadRun(f"tree {tree[:8]} has a name twice")
+        raise BadRun(f"tree {tree[:8]} contains a name twice")
     return Shape(place, len(heads), tuple(folders), folder, tuple(ours))

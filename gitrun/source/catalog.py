@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from gitrun import model
-from gitrun.errors import CannotRun, GitrunError, UnknownOperation, UsageError
+from gitrun.errors import GitrunError, NoWorktree, UnknownOperation, UsageError
 from gitrun.git.trees import WorkTree
 from gitrun.model.entry import Definition
 from gitrun.model.run import NOTEBOOK, SCRIPT
@@ -66,7 +66,7 @@ def list_offers(git: Git, names: Sequence[str] = ()) -> list[Offer]:
     Raises UsageError if a name is unknown or the project file cannot be read.
     """
     if git.worktree is None:
-        raise CannotRun("this repository has no working tree", "git worktree add makes one")
+        raise NoWorktree("this repository has no working tree", "To add one: git worktree add PATH")
     tree = SourceTree(WorkTree(git.worktree), git.state / DIRECTORY)
     entries = read_entries_at(git.worktree)
     if names:
@@ -103,7 +103,7 @@ def make_typed_offer(git: Git, tree: SourceTree, typed: str) -> Offer:
 def make_path_offer(tree: SourceTree, path: str, typed: str) -> Offer:
     """Returns the offer of a script or program. Raises UnknownOperation, which names it as typed."""
     if not is_regular_file(tree, path):
-        raise UnknownOperation(f"there is no operation or script '{typed}' here", "git run ops lists what there is", typed)
+        raise UnknownOperation(f"no operation or script '{typed}' here", "To list operations: git run ops", typed)
     offer = Offer(path, SCRIPT, (PYTHON, path))
     try:
         operation = Operation(path, SCRIPT, offer.command, "") if path.endswith(".py") else step_operation(tree, path)
@@ -119,7 +119,7 @@ def add_declared_flags(offer: Offer, declaration: Declaration) -> Offer:
     script = declared.script
     if script is None:
         return replace(offer, flags=declared.flags)
-    needs = f"needs words behind --: {' '.join(script.arguments)}" if script.arguments else ""
+    needs = f"needs words after --: {' '.join(script.arguments)}" if script.arguments else ""
     note = script.advice or script.partial or needs
     return replace(offer, flags=declared.flags, commands=script.commands, note=note, frontend=script.frontend)
 

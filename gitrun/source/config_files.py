@@ -7,7 +7,7 @@ import json
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from gitrun.errors import CannotRun, UsageError
+from gitrun.errors import BadValue, MissingPackage, UsageError
 from gitrun.model.encode import dump_toml
 from gitrun.model.flags import Flag, copy_value, is_flag_name, parse_value, same_value
 from gitrun.model.toml import load_toml
@@ -59,7 +59,7 @@ def edit_config(data: bytes, path: str, values: Mapping[str, Value | None]) -> b
         for key in above:
             table = table.setdefault(key, {})
             if not isinstance(table, dict):
-                raise UsageError(f"{path} has no table for the flag '{name}'", f"'{key}' is a value there")
+                raise BadValue(f"{path} has no table for the flag '{name}'", f"'{key}' is a value there")
         if value is None and get_format(path) == "toml":
             table.pop(last, None)
         else:
@@ -70,17 +70,17 @@ def edit_config(data: bytes, path: str, values: Mapping[str, Value | None]) -> b
 def load_tables(data: bytes, path: str) -> dict[str, Any]:
     """Parses the file into tables. Raises UsageError, or CannotRun if the parser is not installed."""
     if len(data) > LARGEST:
-        raise UsageError(f"{path} is larger than 1 MiB", "flags are read from smaller files only")
+        raise UsageError(f"{path} is larger than 1 MiB", "gitrun reads flags from smaller files only")
     try:
         text = data.decode("utf-8-sig")
         found = LOADERS[get_format(path)](text)
         if count_values(found, {}) > MOST:
-            raise UsageError(f"{path} has more than {MOST:,} values", "flags are read from smaller files only")
+            raise UsageError(f"{path} has more than {MOST:,} values", "gitrun reads flags from smaller files only")
         found = copy_unshared(found)
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path} does not read: {' '.join(str(error).split())}") from error
+        raise UsageError(f"cannot read {path}: {' '.join(str(error).split())}") from error
     if not isinstance(found, dict):
-        raise UsageError(f"{path} holds no names with values")
+        raise UsageError(f"{path} has no names with values")
     return found
 
 
@@ -154,7 +154,7 @@ def import_yaml() -> Any:  # noqa: ANN401 - a module without types
     try:
         return import_module("yaml")
     except ImportError as error:
-        raise CannotRun("YAML files need PyYAML", "pip install 'git-run-tracker[yaml]'") from error
+        raise MissingPackage("YAML files need PyYAML", "To install it: pip install 'git-run-tracker[yaml]'") from error
 
 
 def load_ini(text: str) -> object:
@@ -187,7 +187,7 @@ def edit_ini(text: str, values: Mapping[str, Value | None]) -> bytes:
     for name, value in values.items():
         section, dot, key = name.partition(".")
         if not dot or "." in key:
-            raise UsageError(f"'{name}' names no section", "flags of an INI file are named section.key")
+            raise BadValue(f"'{name}' names no section", "Flags of an INI file are named section.key")
         if value is not None:
             reader.read_dict({section: {key: value if isinstance(value, str) else json.dumps(value)}})
             continue

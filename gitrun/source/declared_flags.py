@@ -104,7 +104,9 @@ def read_declaration(tree: SourceTree, operation: Operation) -> Declaration:
         return Declaration(operation, Declared(said or None, None, style), script, read_parameters(tree, operation, script))
     if operation.kind == NOTEBOOK and operation.command[0] == PYTHON and style != model.entry.ENV:
         if style == ARGS:
-            raise UsageError(f"{operation.name} is a notebook, which takes no arguments", 'flags-to = "globals" is its way')
+            raise UsageError(
+                f"{operation.name} is a notebook, which takes no arguments", 'To pass flags to it: flags-to = "globals"'
+            )
         flags = read_notebook_at(tree, operation.script).flags
         over = model.entry.override_flags(flags, said) if definition else flags
         return Declaration(operation, Declared(over, Script(flags, GLOBALS), GLOBALS))
@@ -117,7 +119,10 @@ def merge_step_flags(tree: SourceTree, definition: Definition, above: tuple[str,
     A default survives only if all steps agree on it.
     """
     if definition.name in above:
-        raise UsageError(f"the steps of {definition.name} lead back to it", " -> ".join((*above, definition.name)))
+        raise UsageError(
+            f"the steps of {definition.name} form a circle: {' -> '.join((*above, definition.name))}",
+            " -> ".join((*above, definition.name)),
+        )
 
     found: dict[str, Flag] = {}
     for step in definition.steps:
@@ -139,15 +144,15 @@ def merge_step_flags(tree: SourceTree, definition: Definition, above: tuple[str,
 def read_entry_file(tree: SourceTree, definition: Definition) -> tuple[Flag, ...]:
     """Returns the flags that are values of the entry's file in this tree. Raises UsageError."""
     if not is_regular_file(tree, definition.file):
-        raise UsageError(f"there is no '{definition.file}', which has the flags of {definition.name}", "is it ignored by git?")
+        raise UsageError(f"no '{definition.file}', which holds the flags of {definition.name}", "is it ignored by git?")
     return source.config_files.read_flags(tree.read(definition.file) or b"", definition.file)
 
 
 def read_script_at(tree: SourceTree, path: str) -> Script:
     """Reads the flags that a Python script of the tree declares. Raises CannotRun."""
     if not is_regular_file(tree, path):
-        raise CannotRun(f"there is no '{path}' in this source")
+        raise CannotRun(f"no '{path}' in the source of the run")
     content = tree.read(path)
     if content is None:
-        raise CannotRun(f"'{path}' is too long for a script", "git run -- runs it as any program")
+        raise CannotRun(f"'{path}' is too long for a script", "To run it as any program: git run --")
     return tree.script(path, content)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from gitrun import source
-from gitrun.errors import CannotRun, UsageError
+from gitrun.errors import MissingInput, UsageError
 from gitrun.git.locks import make_private_directory
 from gitrun.git.trees import GitTree
 from gitrun.model.flags import Typed
@@ -61,7 +61,7 @@ def add_dependencies(session: Session, objects: Objects, request: Request, plan:
     known = {one.path: one for one in basis.inputs}
     for one in inputs:
         if one.path in known and known[one.path].sha256 != one.sha256:
-            session.say(f"input {one.path} has changed since the attempt before")
+            session.say(f"note: input {one.path} has changed since the previous attempt")
     return replace(plan, basis=replace(basis, needs=tuple(found), inputs=inputs))
 
 
@@ -85,9 +85,9 @@ def find_need(git: Git, objects: Objects, need: Need, operation: str, wanted: ob
     unpack(git, run.id, run.attempt, wanted)
     for file in files:
         if file.path in wanted and file.stored == "local" and not os.path.lexists(kept_path(git, run, file)):
-            raise CannotRun(
-                f"{operation} needs '{file.path}' of run {short_id(run.id)} of {need.operation}, and it is not on this machine",
-                "it was too large for git, or ignored by it, where it was made",
+            raise MissingInput(
+                f"{operation} needs '{file.path}' of run {short_id(run.id)} of {need.operation}, which is not on this machine",
+                "The machine that made it has the file: it is too large for git, or ignored",
             )
     return found
 
@@ -120,15 +120,15 @@ def choose_run(index: Index, need: Need, named: object, operation: str, git: Git
         run = find(index, named.text if isinstance(named, Typed) else str(named), git.prefix)
         if run.operation != need.operation:
             raise UsageError(
-                f"{operation} needs a run of {need.operation}, and {short_id(run.id)} is one of {run.operation}",
-                f"git run list --op {need.operation} lists them",
+                f"{operation} needs a run of {need.operation}, but {short_id(run.id)} is a run of {run.operation}",
+                f"To list them: git run list --op {need.operation}",
             )
         return run
     ended = [run for run in index.of_operation(need.operation) if run.status == COMPLETED]
     if not ended:
-        raise CannotRun(
-            f"{operation} needs files of a completed run of {need.operation}, and there is none",
-            f"git run {need.operation} makes one",
+        raise MissingInput(
+            f"{operation} needs files of a completed run of {need.operation}, but no such run exists",
+            f"To make one: git run {need.operation}",
         )
     return find_marked(ended) or next(trusted_of(git, ended), ended[0])
 
@@ -144,16 +144,17 @@ def select_needed(need: Need, run: Run, left: Sequence[File], kept: Dependency |
     files = [file for pattern in need.patterns for file in match_files(left, pattern)]
     for pattern in need.patterns:
         if not match_files(left, pattern):
-            raise CannotRun(
-                f"{operation} needs '{pattern}' of {need.operation}, and run {short_id(run.id)} has no such file",
-                f"git run ls {short_id(run.id)} lists its files",
+            raise MissingInput(
+                f"{operation} needs '{pattern}' of {need.operation}, but run {short_id(run.id)} has no such file",
+                f"To list its files: git run ls {short_id(run.id)}",
             )
     found = {file.path: file.sha256 for file in files}
     changed = sorted(path for path, sha256 in (kept.files if kept else ()) if found.get(path) != sha256)
     if changed:
-        raise CannotRun(
-            f"no attempt of run {short_id(run.id)} of {need.operation} that is here has '{changed[0]}' as {operation} used it",
-            f"git run fetch brings those made elsewhere; {need.operation}={short_id(run.id)} takes the file as it is now",
+        raise MissingInput(
+            f"no attempt here of run {short_id(run.id)} of {need.operation} has '{changed[0]}' as {operation} used it",
+            f"To fetch attempts made elsewhere: git run fetch. "
+            f"To use the file as it is now: {need.operation}={short_id(run.id)}",
         )
     return Dependency(need.operation, run.id, tuple(sorted(found.items())))
 
@@ -178,9 +179,9 @@ def find_input(session: Session, objects: Objects, one: Input, tree_id: str, ope
     else:
         found = hash_on_disk(session.git, tree, one.path, operation)
     if one.sha256 and one.sha256 != found.sha256:
-        raise CannotRun(
-            f"input {one.path} of {operation} is not the one that its entry names",
-            f"its sha256 is {found.sha256}",
+        raise MissingInput(
+            f"input {one.path} of {operation} is not the file that its entry describes",
+            f"Its sha256 is {found.sha256}",
         )
     return found
 
@@ -206,7 +207,7 @@ def hash_on_disk(git: Git, tree: GitTree, path: str, operation: str) -> InputFil
     top = git.worktree or git.git_dir
     there = Path(git.environ.get("HOME", "/") + path[1:]) if path.startswith("~/") else top / path
     if not there.exists() and not found:
-        raise CannotRun(f"input {path} of {operation} is not there", "its entry in the project file names it")
+        raise MissingInput(f"input {path} of {operation} does not exist", "Its entry in the project file names it")
     # the program sees source files as its snapshot has them, not as the working tree does
     listed = git.run("ls-files", "-zco", "--exclude-standard", "--", path).split(b"\0") if inside else ()
     of_source = set(map(os.fsdecode, listed))
@@ -219,7 +220,9 @@ def hash_on_disk(git: Git, tree: GitTree, path: str, operation: str) -> InputFil
                 found[name] = InputFile(name, file.stat().st_size, hashes.of(file))
             # stop early: hashing millions of files would block the start
             if len(found) > MOST:
-                raise CannotRun(f"input {path} of {operation} has more than {MOST:,} files", "name what of it is read")
+                raise MissingInput(
+                    f"input {path} of {operation} has more than {MOST:,} files", "To use a part: name the files that are read"
+                )
     lines = "".join(f"{found[name].sha256} {name[len(path) + 1 :]}\n" for name in sorted(found))
     # names of files need not be UTF-8
     whole = hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()

@@ -11,7 +11,7 @@ from urllib import request
 from urllib.error import URLError
 from urllib.parse import unquote, urlsplit
 
-from gitrun.errors import CannotRun
+from gitrun.errors import DownloadFailed
 from gitrun.git.locks import make_private_directory
 from gitrun.model.text import hide_passwords, limit_text, safe_text
 from gitrun.source.input_cache import cached_input
@@ -50,17 +50,17 @@ def download_input(git: Git, one: Input, operation: str, settings: Settings) -> 
             # urllib's timeout is for each read, not for the whole download
             found = Download(one.url, sink, settings).wait()
         if found != one.sha256:
-            raise CannotRun(
-                f"input {one.path} of {operation} is not what its entry says: {hide_passwords(one.url)} gave another file",
-                f"the sha256 of what came is {found}",
+            raise DownloadFailed(
+                f"{hide_passwords(one.url)} is not the file that input {one.path} of {operation} describes",
+                f"Its sha256 is {found}",
             )
         # many runs share this file, so no program may write to it
         fresh.chmod(0o444)
         fresh.replace(target)
     except (OSError, DownloadRefused) as error:
         reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
-        raise CannotRun(
-            f"input {one.path} of {operation} cannot be downloaded from {hide_passwords(one.url)}: {reason}"
+        raise DownloadFailed(
+            f"cannot download input {one.path} of {operation} from {hide_passwords(one.url)}: {reason}"
         ) from error
     finally:
         fresh.unlink(missing_ok=True)
@@ -133,7 +133,7 @@ def require_regular_file(url: str) -> None:
     parts = urlsplit(url)
     path = unquote(parts.path)
     if parts.scheme == "file" and os.path.exists(path) and not os.path.isfile(path):
-        raise DownloadRefused("it is no file")
+        raise DownloadRefused("it is not a file")
 
 
 def format_reason(error: Exception) -> str:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from gitrun.errors import CannotRun
+from gitrun.errors import NoInterpreter
 from gitrun.process.run import capture_output
 
 if TYPE_CHECKING:
@@ -49,7 +49,9 @@ def find_python(wanted: str, environ: Mapping[str, str], directory: Path) -> str
         found = str(directory / path) if "/" in path else shutil.which(path, path=environ.get("PATH"))
         if found and os.access(found, os.X_OK):
             return found
-        raise CannotRun(f"setting gitrun.python names no program: '{wanted}'", "git config gitrun.python /path/of/python")
+        raise NoInterpreter(
+            f"setting gitrun.python names no program: '{wanted}'", "To name one: git config gitrun.python /path/of/python"
+        )
     home = environ.get("VIRTUAL_ENV")
     if home and os.access(f"{home}/bin/python", os.X_OK):
         return f"{home}/bin/python"
@@ -57,7 +59,7 @@ def find_python(wanted: str, environ: Mapping[str, str], directory: Path) -> str
     for name in ("python", "python3"):
         if found := shutil.which(name, path=environ.get("PATH")):
             return found
-    raise CannotRun("there is no python on PATH", "git config gitrun.python /path/of/python")
+    raise NoInterpreter("no python on PATH", "To name one: git config gitrun.python /path/of/python")
 
 
 def describe_python(path: str, environ: Mapping[str, str], state: Path) -> Interpreter:
@@ -88,8 +90,8 @@ def parse_description(path: str, said: bytes) -> Interpreter:
         executable, version, implementation, paths = json.loads(line.removeprefix(b"gitrun "))
         return Interpreter(path, executable, version, implementation, tuple(paths))
     except (ValueError, TypeError) as error:
-        hint = "git config gitrun.python /path/of/python"
-        raise CannotRun(f"'{path}' does not answer as a Python does", hint) from error
+        hint = "To name one: git config gitrun.python /path/of/python"
+        raise NoInterpreter(f"'{path}' does not answer like Python", hint) from error
 
 
 def read_cache(cache: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitrun.errors import CannotRun
+from gitrun.errors import CannotRun, FlagsUnknown
 from gitrun.git.exe import environment_for_programs
 from gitrun.git.objects import Objects
 from gitrun.git.trees import GitTree
@@ -65,13 +65,13 @@ def ask_script(git: Git, tree: str, path: str, python: str, *, patience: float =
         try:
             capture_output((python, str(ASKER), str(out), path), variables, slot.tree, patience)
         except CannotRun as error:
-            raise CannotRun(f"'{path}' could not be asked for its flags: {error.message}", HINT) from error
+            raise FlagsUnknown(f"cannot read the flags of '{path}': {error.message}", HINT) from error
         script = read_answer(out, path)
     store_script(place, script, {})
     return script
 
 
-HINT = 'take flags = "import" out of its entry, or say its flags there'
+HINT = 'To run it: remove flags = "import" from its entry, or declare its flags there'
 
 
 def read_answer(out: Path, path: str) -> Script:
@@ -80,6 +80,6 @@ def read_answer(out: Path, path: str) -> Script:
         found = json.loads(out.read_bytes())
         return decode_script({"style": "args", "groups": [], "partial": "", **found})
     except FileNotFoundError as error:
-        raise CannotRun(f"'{path}' ended without reading its command line", HINT) from error
+        raise FlagsUnknown(f"'{path}' ended without reading its command line", HINT) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CannotRun(f"'{path}' gave no answer that reads", HINT) from error
+        raise FlagsUnknown(f"cannot read the flags that '{path}' reports", HINT) from error

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitrun import scripts, source
-from gitrun.errors import BadRun, CannotRun, UsageError
+from gitrun.errors import BadRun, BadValue, CannotRun, UsageError
 from gitrun.model.plan import GITRUN, PYPROJECT
 from gitrun.model.run import COMMAND, INTERPRETERS, NOTEBOOK, PROGRAM, SCRIPT, STEPS, short_id, words_start
 from gitrun.model.text import is_text, safe_text
@@ -77,12 +77,12 @@ def step_operation(tree: SourceTree, name: str) -> Operation:
     path = os.path.normpath(name)
     mode = tree.mode(path)
     if mode not in REGULAR:
-        raise UsageError(f"there is no operation '{name}', which is named as a step", f"{GITRUN} says which there are")
+        raise UsageError(f"no operation '{name}' for this step", f"To see the operations: {GITRUN}")
     if path.endswith(".ipynb"):
         return notebook_operation(tree, path, path)
     words = (PYTHON, path) if path.endswith(".py") else program_words(path, mode)
     if words is None:
-        raise UsageError(f"'{path}', which is named as a step, is not executable", f"chmod +x {path}")
+        raise UsageError(f"step '{path}' is not executable", f"chmod +x {path}")
     return Operation(path, SCRIPT if path.endswith(".py") else PROGRAM, words, "")
 
 
@@ -98,7 +98,7 @@ def find_operation(git: Git, tree: SourceTree, request: Request, snapshot: Sourc
         return module_operation(tree, request.operation.removeprefix(AS_MODULE), cwd, request.command)
     path = below_top(git, request.operation)
     if not is_text(path):
-        raise UsageError(f"'{safe_text(path)}' is not UTF-8, and a run records nothing else", "give it another name")
+        raise BadValue(f"'{safe_text(path)}' is not UTF-8, so it cannot be recorded", "Rename it")
     mode = tree.mode(path)
     if mode not in REGULAR:
         raise explain_missing(git, request.operation, path, snapshot)
@@ -114,8 +114,8 @@ def find_operation(git: Git, tree: SourceTree, request: Request, snapshot: Sourc
     words = program_words(typed, mode)
     if words is None:
         started = STARTERS.get(os.path.splitext(path)[1], "")
-        hint = f"name the program that runs it: git run -- {started or 'PROGRAM'} {request.operation}"
-        hint = hint if started else f"chmod +x {request.operation}, or {hint}"
+        hint = f"To name its program: git run -- {started or 'PROGRAM'} {request.operation}"
+        hint = hint if started else f"To make it executable: chmod +x {request.operation}. {hint}"
         raise UsageError(f"'{request.operation}' is neither a Python script nor executable", hint)
     return Operation(path, PROGRAM, (*words, *request.command), cwd)
 
@@ -124,7 +124,7 @@ def module_operation(tree: SourceTree, name: str, cwd: str, words: tuple[str, ..
     """Returns the operation `-m name`: a module of the tree, or a package with a `__main__` module. Raises UsageError."""
     operation = with_module_path(tree, Operation(f"{AS_MODULE}{name}", SCRIPT, (PYTHON, "-m", name, *words), cwd))
     if not operation.path:
-        raise UsageError(f"there is no module '{name}' here", f"git run -- python -m {name} runs any module")
+        raise UsageError(f"no module '{name}' here", f"To run any module: git run -- python -m {name}")
     return operation
 
 
@@ -174,12 +174,15 @@ def entry_operation(tree: SourceTree, definition: Definition, words: tuple[str, 
         return Operation(name, kind, (*command, *words), "", definition)
     if kind == STEPS:
         if words:
-            raise UsageError(f"{name} has steps, which take no arguments: '{words[0]}'", "flags are given as lr=0.1")
+            raise UsageError(f"{name} has steps, which take no arguments: '{words[0]}'", "To set a flag: NAME=VALUE")
         return Operation(name, kind, (), "", definition)
     path = command[0]
     mode = tree.mode(path)
     if mode not in REGULAR:
-        raise UsageError(f"there is no '{path}', which operation {name} runs", f"{GITRUN} names it; is it ignored by git?")
+        raise UsageError(
+            f"no '{path}', which operation {name} runs",
+            f"Its entry is in {GITRUN}. Check that git does not ignore the file",
+        )
     if kind == SCRIPT:
         return Operation(name, kind, (PYTHON, path, *words), "", definition)
     if kind == PROGRAM:
@@ -193,7 +196,7 @@ def entry_operation(tree: SourceTree, definition: Definition, words: tuple[str, 
 def notebook_operation(tree: SourceTree, name: str, path: str, words: tuple[str, ...] = ()) -> Operation:
     """Returns the operation that executes a notebook in its own directory, as Jupyter does. Raises UsageError."""
     if words:
-        raise UsageError(f"{name} is a notebook, which takes no arguments: '{words[0]}'", "flags are given as lr=0.1")
+        raise UsageError(f"notebook {name} takes no arguments: '{words[0]}'", "To set a flag: NAME=VALUE")
     directory, _, file = path.rpartition("/")
     found = read_notebook_at(tree, path)
     return Operation(name, NOTEBOOK, (PYTHON if found.language == "python" else found.kernel, file), directory)
@@ -202,10 +205,10 @@ def notebook_operation(tree: SourceTree, name: str, path: str, words: tuple[str,
 def read_notebook_at(tree: SourceTree, path: str) -> Notebook:
     """Reads the notebook at a path of the tree. Raises UsageError, CannotRun."""
     if not is_regular_file(tree, path):
-        raise CannotRun(f"there is no '{path}' in this source")
+        raise CannotRun(f"no '{path}' in the source of the run")
     data = tree.read(path)
     if data is None:
-        raise CannotRun(f"'{path}' is too large for a notebook", "clear its outputs")
+        raise CannotRun(f"'{path}' is too large for a notebook", "To make it smaller: clear its outputs")
     return scripts.notebooks.read_notebook(data, path)
 
 
@@ -219,15 +222,15 @@ def restarted_operation(
     """
     # the record may come from another repository
     if len(attempt.command) < LEAST.get(attempt.kind, 0):
-        raise BadRun(f"attempt {short_id(attempt.id)} says nothing that could be executed")
+        raise BadRun(f"attempt {short_id(attempt.id)} records nothing that can be executed")
     recorded = with_module_path(tree, Operation(attempt.operation, attempt.kind, attempt.command, attempt.cwd))
     if not basis or not basis.is_entry:
         return recorded
     definition = definition_of(tree, attempt.operation)
     if definition is None:
         raise UsageError(
-            f"the project file has no operation '{attempt.operation}' any more",
-            "without --force-sourcecode the run has its own",
+            f"the project file no longer has operation '{attempt.operation}'",
+            "To use the run's own project file: leave out --force-sourcecode",
         )
     own_definition = definition_of(own_tree, attempt.operation) if own_tree else None
     if own_tree is None or own_definition is None:

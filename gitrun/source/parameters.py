@@ -44,7 +44,7 @@ def read_values(tree: Tree, file: ParameterFile, path: str) -> ParameterValues:
     try:
         flags = source.config_files.read_flags(data, path) if data else ()
     except CannotRun as error:
-        return ParameterValues(file, advice=f"flags in {path} are not read: {error.message}. To read them: {error.hint}")
+        return ParameterValues(file, advice=f"note: flags in {path} are not read: {error.message}. {error.hint}")
     except UsageError:
         return ParameterValues(file)
     section = file.section

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from gitrun import model, source
-from gitrun.errors import UsageError
+from gitrun.errors import UnknownFlag, UsageError
 from gitrun.model.entry import ENV
 from gitrun.model.flags import Flags, Typed, default_values, hint_for_unknown, resolve_flags, same_value
 from gitrun.model.plan import Plan, Source
@@ -185,7 +185,7 @@ def refuse_contradictions(call: Call) -> None:
     """Raises UsageError if a flag has one value before `--` and another one after it."""
     for name, value in call.from_words.items():
         if name in call.typed and not same_value(value, call.typed[name]):
-            raise UsageError(f"flag {name!r} is given twice, before and behind --", "give it once")
+            raise UsageError(f"flag {name!r} is given twice, before and after --", "Give it once")
 
 
 def new_params(git: Git, request: Request, stamp: LaunchStamp) -> Params:
@@ -258,8 +258,8 @@ def check_flags(
     strange = next((name for name in asked if name.replace("-", "_") not in known), "")
     if strange and not force and not partial and declared.script and declared.script.advice:
         told = hint_for_unknown(declared.flags or (), strange) if declared.script.style == ARGS else ""
-        hint = "; ".join(filter(None, (told, declared.script.advice)))
-        raise UsageError(f"{operation.name} has no flag {strange!r}", hint)
+        hint = ". ".join(filter(None, (told, declared.script.advice)))
+        raise UnknownFlag(f"{operation.name} has no flag {strange!r}", hint)
     if not force and not partial and declared.flags is not None:
         refuse_undeclared(operation.name, declared.flags, asked, way)
     return own | resolve_flags(declared.flags, asked, operation=operation.name, force=force, partial=partial)
@@ -270,7 +270,7 @@ def refuse_undeclared(name: str, declared: Sequence[Flag], asked: Iterable[str],
     known = {flag.name.replace("-", "_") for flag in declared}
     for one in asked:
         if one.replace("-", "_") not in known and (hint := way(one)) is not None:
-            raise UsageError(f"{name} has no flag {one!r}", "; ".join(filter(None, (hint_for_unknown(declared, one), hint))))
+            raise UnknownFlag(f"{name} has no flag {one!r}", ". ".join(filter(None, (hint_for_unknown(declared, one), hint))))
 
 
 def mark_as_text(as_typed: str, flags: Mapping[str, Value | Typed | None]) -> dict[str, Value | Typed | None]:
@@ -331,11 +331,13 @@ def require_flags(call: Call, flags: Flags, *, force: bool) -> None:
     missing = [flag.name for flag in must if flag.required and flag.name not in flags and flag.name not in call.unsure]
     if missing:
         is_said = any(flag.name == missing[0] for flag in said)
-        more = "" if is_said else "; --force-flags leaves it to the program"
-        raise UsageError(f"{operation.name} needs the flag '{missing[0]}'", f"give it as {missing[0]}=VALUE{more}")
+        more = "" if is_said else ". To leave it to the program: --force-flags"
+        raise UsageError(f"{operation.name} needs the flag '{missing[0]}'", f"To give it: {missing[0]}=VALUE{more}")
     if script and script.arguments and not words and not force:
         name = script.arguments[0]
-        raise UsageError(f"{operation.name} needs the argument '{name}'", f"git run {operation.name} -- {name.upper()}")
+        raise UsageError(
+            f"{operation.name} needs the argument '{name}'", f"To give it: git run {operation.name} -- {name.upper()}"
+        )
 
 
 def values_in_files(flags: Flags, declared: Declared, file: str) -> dict[str, dict[str, Value | None]]:

@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from gitrun.errors import UsageError
+from gitrun.errors import BadProjectFile, UsageError
 from gitrun.model.entry import ARGS, ENV, FILE_PREFIX, GLOBALS, Definition, Input, Need, Step
 from gitrun.model.flags import Flag, copy_value, is_flag_name, resolve_flags, same_value
 from gitrun.model.plan import GITRUN, PYPROJECT
@@ -77,12 +77,12 @@ def parse_entries(data: bytes, name: str) -> dict[str, Item]:
         return {}
     try:
         if len(data) > LARGEST:
-            raise UsageError(f"{name} is larger than 1 MiB")
+            raise BadProjectFile(f"{name} is larger than 1 MiB")
         # some editors begin files with a byte order mark
         text = data.decode("utf-8-sig")
         found: Any = load_toml(text)
     except (ValueError, RecursionError) as error:  # includes TOMLDecodeError and UnicodeDecodeError
-        raise UsageError(f"{name} is not TOML: {error}") from error
+        raise BadProjectFile(f"{name} is not TOML: {error}") from error
     path: tuple[str, ...] = ()
     if name == PYPROJECT:
         path, tool = ("tool", "gitrun"), found.get("tool")
@@ -100,54 +100,54 @@ class Item:
     def fail(self, expected: str, hint: str = "") -> NoReturn:
         """Raises UsageError with file, line, key and what was expected."""
         line = find_line(self.text, self.path)
-        raise UsageError(f"{self.file}{f', line {line}' if line else ''}: {'.'.join(self.path)} {expected}", hint)
+        raise BadProjectFile(f"{self.file}{f', line {line}' if line else ''}: {'.'.join(self.path)} {expected}", hint)
 
     def table(self, keys: tuple[str, ...] | None = None) -> dict[str, Item]:
         """Returns the items of a table. Refuses keys other than `keys` (None: accepts any)."""
         if not isinstance(self.value, dict):
-            self.fail(f"takes a table, not {format_for_message(self.value)}")
+            self.fail(f"must be a table, not {format_for_message(self.value)}")
         items = {key: Item(self.file, self.text, (*self.path, key), value) for key, value in self.value.items()}
         for key in items if keys else ():
             if key not in (keys or ()):
-                items[key].fail("is no key that is known here", f"known are: {', '.join(keys or ())}")
+                items[key].fail("is unknown", f"Known keys: {', '.join(keys or ())}")
         return items
 
     def list(self) -> list[Item]:
         """Returns the items of a list."""
         if not isinstance(self.value, list):
-            self.fail(f"takes a list, not {format_for_message(self.value)}")
+            self.fail(f"must be a list, not {format_for_message(self.value)}")
         return [Item(self.file, self.text, self.path, value) for value in self.value]
 
     def words(self) -> str:
         """Returns a text that is not empty and has no NUL."""
         if not isinstance(self.value, str) or not self.value or "\0" in self.value:
-            self.fail(f"takes a text, not {format_for_message(self.value)}")
+            self.fail(f"must be text, not {format_for_message(self.value)}")
         return self.value
 
     def several(self) -> tuple[str, ...]:
         """Returns one text, or a list of texts, as a tuple."""
         items = self.list() if isinstance(self.value, list) else [self]
-        return tuple(item.words() for item in items) or self.fail("takes at least one text")
+        return tuple(item.words() for item in items) or self.fail("needs at least one text")
 
     def number(self) -> float:
         """Returns a number as a float."""
         if not isinstance(self.value, int | float) or isinstance(self.value, bool):
-            self.fail(f"takes a number, not {format_for_message(self.value)}")
+            self.fail(f"must be a number, not {format_for_message(self.value)}")
         try:
             return float(self.value)
         except OverflowError:
-            self.fail("is too large a number")
+            self.fail("is too large")
 
     def truth(self) -> bool:
         """Returns true or false."""
         if not isinstance(self.value, bool):
-            self.fail(f"takes true or false, not {format_for_message(self.value)}")
+            self.fail(f"must be true or false, not {format_for_message(self.value)}")
         return self.value
 
     def one_of(self, choices: tuple[str, ...]) -> str:
         """Returns one of these texts."""
         if self.value not in choices:
-            self.fail(f"takes one of {', '.join(choices)}, not {format_for_message(self.value)}")
+            self.fail(f"must be one of {', '.join(choices)}, not {format_for_message(self.value)}")
         return str(self.value)
 
     def flag_value(self) -> Value:
@@ -156,7 +156,7 @@ class Item:
             return copy_value(self.path[-1], self.value)
         except UsageError as error:
             self.fail(
-                f"takes a number, a text, true, false or a list of these, not {format_for_message(self.value)}", error.hint
+                f"must be a number, text, true, false or a list of these, not {format_for_message(self.value)}", error.hint
             )
 
     def inside(self) -> str:
@@ -164,9 +164,9 @@ class Item:
         path = self.words()
         plain = posixpath.normpath(path)
         if path.startswith(("/", "~")) or ".." in path.split("/") or plain == ".":
-            self.fail(f"takes a path below the top of the repository, not {format_for_message(path)}")
+            self.fail(f"must be a path inside the repository, not {format_for_message(path)}")
         if not is_safe(plain):
-            self.fail(f"takes a path outside of .git and .gitrun, not {format_for_message(path)}")
+            self.fail(f"must be a path outside .git and .gitrun, not {format_for_message(path)}")
         return plain
 
     def anywhere(self) -> str:
@@ -180,11 +180,11 @@ class Item:
 def parse_definition(name: str, item: Item) -> Definition:
     """Parses an operation."""
     if "=" in name or not name or not name.isprintable() or name.startswith("-"):
-        item.fail("is no name of an operation", "a name has no '=' and does not begin with '-'")
+        item.fail("cannot be the name of an operation", "A name has no '=', and does not begin with '-'")
     found = item.table(OPERATION)
     bodies = [found[body] for body in BODIES if body in found]
     if len(bodies) != 1:
-        item.fail(f"takes one of {', '.join(BODIES)}" + (", not several" if bodies else ""))
+        item.fail(f"needs one of {', '.join(BODIES)}" + (" (only one)" if bodies else ""))
     if "steps" in found:
         item.table(OF_STEPS)
     kind, command, steps = parse_body(bodies[0])
@@ -215,7 +215,7 @@ def parse_body(item: Item) -> tuple[str, tuple[str, ...], tuple[Step, ...]]:
     key = item.path[-1]
     if key == "steps":
         steps = tuple(map(parse_step, item.list()))
-        return STEPS, (), steps or item.fail("takes at least one step")
+        return STEPS, (), steps or item.fail("needs at least one step")
     if key == "command":
         return COMMAND, item.several(), ()
     path = item.inside()
@@ -230,7 +230,7 @@ def parse_step(item: Item) -> Step:
         return Step(item.words())
     found = item.table(("run", "flags"))
     if "run" not in found:
-        item.fail("takes a step with the key run")
+        item.fail("must be a step with the key run")
     values = found["flags"].table() if "flags" in found else {}
     return Step(found["run"].words(), tuple((name, one.flag_value()) for name, one in values.items()))
 
@@ -241,10 +241,10 @@ def parse_flags_to(item: Item) -> str:
     if text.startswith(FILE_PREFIX) and text != FILE_PREFIX:
         path = Item(item.file, item.text, item.path, text.removeprefix(FILE_PREFIX)).inside()
         if not path.endswith((".toml", ".yaml", ".yml", ".json", ".ini", ".cfg")):
-            item.fail(f"takes a file in toml, yaml, json or ini, not {format_for_message(path)}")
+            item.fail(f"must be a toml, yaml, json or ini file, not {format_for_message(path)}")
         return FILE_PREFIX + path
     if text not in {GLOBALS, ARGS, ENV}:
-        item.fail(f"takes globals, args, env or file:PATH, not {format_for_message(text)}")
+        item.fail(f"must be globals, args, env or file:PATH, not {format_for_message(text)}")
     return text
 
 
@@ -256,16 +256,16 @@ def parse_flags(item: Item) -> tuple[Flag, ...]:
 def parse_flag(name: str, item: Item) -> Flag:
     """Parses a flag: a default, or a table with more."""
     if not is_flag_name(name):
-        item.fail("is no name of a flag", "a flag's name begins with a letter, then letters, digits, _ - . /")
+        item.fail("cannot be the name of a flag", "A name is a letter, then letters, digits and any of _ - . /")
     if not isinstance(item.value, dict):
         return Flag(name, item.flag_value())
     found = item.table(("default", "type", "choices", "min", "max", "help", "required"))
     default = found["default"].flag_value() if "default" in found else None
     choices = tuple(one.flag_value() for one in found["choices"].list()) if "choices" in found else ()
     if "choices" in found and not choices:
-        found["choices"].fail("takes at least one choice")
+        found["choices"].fail("needs at least one choice")
     if choices and default is not None and not any(same_value(default, choice) for choice in choices):
-        found["default"].fail("is none of the choices")
+        found["default"].fail("is not one of the choices")
     made = Flag(
         name,
         default,
@@ -307,7 +307,7 @@ def parse_need(name: str, item: Item, *, always: bool) -> Need:
         return Need(name, item.several(), always)
     found = item.table(("files", "resolve"))
     if "files" not in found:
-        item.fail("takes the key files")
+        item.fail("needs the key files")
     if "resolve" in found:
         always = found["resolve"].one_of(("once", "always")) == "always"
     return Need(name, found["files"].several(), always)
@@ -321,15 +321,15 @@ def parse_input(item: Item) -> Input:
     url = found["url"].words() if "url" in found else ""
     sha256 = found["sha256"].words().lower() if "sha256" in found else ""
     if sha256 and not re.fullmatch("[0-9a-f]{64}", sha256):
-        found["sha256"].fail("takes 64 hexadecimal digits")
+        found["sha256"].fail("must be 64 hexadecimal digits")
     if url and not url.startswith(("https://", "http://", "file://")):
-        found["url"].fail("takes an address that begins with https://, http:// or file://")
+        found["url"].fail("must be an address that begins with https://, http:// or file://")
     if url and (wrong := find_url_fault(url)):
-        found["url"].fail(f"is no address that can be asked: {wrong}")
+        found["url"].fail(f"is not a valid address: {wrong}")
     if url and not sha256:
-        item.fail("takes sha256 beside url", "what is downloaded must be what was meant")
+        item.fail("needs sha256 beside url", "gitrun checks each download against it")
     if "path" not in found and not url:
-        item.fail("takes the key path")
+        item.fail("needs the key path")
     if url:
         place = found["path"] if "path" in found else Item(item.file, item.text, item.path, last_url_name(url))
         return Input(place.inside(), url, sha256)
@@ -362,15 +362,15 @@ def duration(item: Item) -> float:
     try:
         return parse_duration(item.words() if isinstance(item.value, str) else repr(item.number()))
     except UsageError:
-        item.fail(f"takes a duration such as 30s, 5m or 2h, not {format_for_message(item.value)}")
+        item.fail(f"must be a duration such as 30s, 5m or 2h, not {format_for_message(item.value)}")
 
 
 def parse_variable(name: str, item: Item) -> tuple[str, str]:
     """Parses an environment variable: its name and value."""
     if not name or "=" in name or "\0" in name:
-        item.fail("is no name of an environment variable")
+        item.fail("cannot be the name of an environment variable")
     if not isinstance(item.value, str) or "\0" in item.value:
-        item.fail(f"takes a text, not {format_for_message(item.value)}", 'numbers are texts here: "1"')
+        item.fail(f"must be text, not {format_for_message(item.value)}", 'To give a number: "1"')
     return name, item.value
 
 
@@ -385,8 +385,8 @@ def parse_pattern(item: Item) -> str:
     try:
         groups = re.compile(text).groups
     except (re.error, RecursionError, OverflowError) as error:
-        item.fail(f"takes a regular expression: {error}")
-    return text if groups else item.fail("takes a regular expression with a group (...) for the number")
+        item.fail(f"is not a regular expression: {error}")
+    return text if groups else item.fail("must have a group (...) for the number")
 
 
 def format_for_message(value: object) -> str:

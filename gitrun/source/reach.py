@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitrun import scripts
-from gitrun.errors import UsageError
+from gitrun.errors import UnknownFlag, UsageError
 from gitrun.model.flags import Flags, Typed, default_values, format_value, same_value
 from gitrun.model.run import COMMAND, NOTEBOOK, PROGRAM, STEPS
 from gitrun.scripts.discover import ARGS, GLOBALS, place_arguments, read_words
@@ -141,15 +141,15 @@ def require_reach(operation: Operation, declared: Declared, lost: Collection[str
 def suggest_way(operation: Operation, declared: Declared, name: str, value: str) -> str:
     """Returns how to give the program a value for which it has no flag."""
     if operation.kind == STEPS:
-        return f"give a step of {operation.name} a flag of this name"
+        return f"To use it: a step of {operation.name} must have a flag of this name"
     if operation.definition and any(flag.name == name for flag in operation.definition.flags):
-        return 'set flags-to = "args" or "env" in its entry, or delete the flag there'
+        return 'To pass it: set flags-to = "args" or "env" in its entry'
     if operation.kind == NOTEBOOK:
-        return f"assign {name} a literal in its first cell, or in the cell that is tagged parameters"
+        return f"To make it a flag: assign {name} a literal in the first cell, or in the cell tagged parameters"
     option = f"--{name} {shlex.quote(value)}"
     if declared.host:
-        return f"to pass it as words: git run -- {shlex.join(operation.command)} {option}"
-    return f"to pass it as words, leave out {name}={value}: git run {operation.name} -- {option}"
+        return f"To pass it as words: git run -- {shlex.join(operation.command)} {option}"
+    return f"To pass it as words: git run {operation.name} -- {option}"
 
 
 def suggest_other_way(
@@ -198,15 +198,15 @@ def route_flags(host: Host, operation: Operation, flags: Flags) -> Route:
         typed = read_words(host.script, behind)
         twice = next((name for name in own if name in typed.flags or name in typed.unsure), "")
         if twice:
-            raise UsageError(f"flag {twice!r} is also among the words of the command", "give it once")
+            raise UsageError(f"flag {twice!r} is also in the command", "Give it once")
         # flags that are not set get no words
         known = Flags(default_values(host.script.flags) | own)
         return Route(tuple((at.place + 1 + place, word) for place, word in place_arguments(host.script, known, behind)))
     before = {flag.name: flag.default for flag in host.script.flags}
     changed = {name: value for name, value in own.items() if name not in before or not is_exactly(value, before[name])}
     if changed and (reason := why_not_launched(host)):
-        raise UsageError(
-            f"flag {next(iter(changed))!r} cannot be set in {at.path} here: {reason}", f"git run {at.path} sets it"
+        raise UnknownFlag(
+            f"flag {next(iter(changed))!r} cannot be set in {at.path} here: {reason}", f"To set it: git run {at.path}"
         )
     return Route((), changed, at.place)
 

@@ -126,7 +126,7 @@ def take_snapshot(git: Git, objects: Objects, index: Path, choice: SnapshotOptio
 def is_declined(choice: SnapshotOptions, untracked: Sequence[bytes], weight: int) -> bool:
     """Returns True if there are very many untracked files and the user, when asked, declines to record them."""
     return (len(untracked) > MANY or weight > MUCH) and not choice.confirm(
-        f"the snapshot takes in {count_text(len(untracked), 'untracked file')} ({size_text(weight)}) that git does not ignore"
+        f"the snapshot includes {count_text(len(untracked), 'untracked file')} ({size_text(weight)}) that git does not ignore"
     )
 
 
@@ -287,11 +287,11 @@ def warn_of_submodules(git: Git, modules: Sequence[tuple[str, str]]) -> tuple[st
         if os.path.isabs(path) or ".." in path.split("/"):
             continue
         if not (place / ".git").exists():
-            words.append(f"submodule {path} is not here; the run had it at {then[:9]}")
+            words.append(f"note: submodule {path} is not here; the run had it at {then[:9]}")
             continue
         now = git.at(place, place / ".git", {}).attempt("rev-parse", "--verify", "--quiet", "HEAD").stdout.decode().strip()
         if now != then:
-            words.append(f"submodule {path} is at {now[:9] or 'no commit'} here; the run had it at {then[:9]}")
+            words.append(f"note: submodule {path} is at {now[:9] or 'no commit'} here; the run had it at {then[:9]}")
     return tuple(words)
 
 
@@ -305,7 +305,7 @@ def snapshot_warnings(seen: WorktreeStatus, skipped: list[Skipped], *, lent: boo
     if len(skipped) > NAMED:
         words.append(f"warning: {count_text(len(skipped) - NAMED, 'other file')} are not recorded. To list them: git run show")
     if seen.conflicts:
-        words.append(f"warning: recorded with their conflict markers: {name_first_paths(seen.conflicts)}")
+        words.append(f"warning: recorded with conflict markers: {name_first_paths(seen.conflicts)}")
     if seen.dirty_modules:
         words.append(f"warning: changes inside submodules are not recorded: {name_first_paths(seen.dirty_modules)}")
     if seen.nested:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitrun import source
-from gitrun.errors import CannotRun
+from gitrun.errors import FlagsUnknown
 from gitrun.git.trees import GitTree
 from gitrun.model.tree import ANY, REGULAR, TREE
 from gitrun.source.flag_cache import DIRECTORY, read_script_cached
@@ -25,7 +25,7 @@ LONGEST = 1 << 26
 
 def refuse_to_ask(path: str) -> Script:
     """Raises CannotRun: nothing may be executed to read flags here."""
-    raise CannotRun(f"'{path}' tells its flags only when it is run")
+    raise FlagsUnknown(f"'{path}' lists its flags only when it runs")
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,7 +147,7 @@ def record_submodule(git: Git, objects: Objects, choice: SnapshotOptions, path: 
             return record_files(git, objects, own, view, commit)
     except (NotRecorded, GitFailed, NotARepository) as error:
         reason = error.message
-    place = "Your program sees yours through a link" if choice.lent else "Your program does not see it"
+    place = "Your program sees your files through a link" if choice.lent else "Your program does not see its files"
     return Module(
         path, commit, named=(path,), words=(f"warning: submodule {os.fsdecode(path)} is not recorded: {reason}. {place}",)
     )
@@ -169,7 +169,7 @@ def record_files(git: Git, objects: Objects, choice: SnapshotOptions, view: View
     if len(taken) > MOST or weight > MUCH:
         raise NotRecorded(f"it has more than {MOST:,} files or {size_text(MUCH)}")
     if name := find_filter(module, (*(entry.partition(b"\t")[2] for entry in listed.split(b"\0")), *taken)):
-        raise NotRecorded(f"its files pass through the filter {name}, which this repository does not have for them")
+        raise NotRecorded(f"its files need the filter {name}, which this repository does not apply to them")
     if is_declined(choice, taken, weight):
         return None
     skipped += add_to_index(module, view.index, seen, taken)
@@ -244,7 +244,7 @@ def open_submodule(git: Git, path: bytes) -> Iterator[View]:
     place = Path(os.fsdecode(absolute_path(git, path)))
     found = open_repository(place, git.environ)
     if found.worktree is None or not found.worktree.samefile(place):
-        raise NotARepository("its .git leads to no repository")
+        raise NotARepository("its .git does not lead to a repository")
     with scratch(git) as own:
         store, index = own / "objects", own / "index"
         (store / "info").mkdir(parents=True)

@@ -31,22 +31,22 @@ def explain_missing(git: Git, typed: str, path: str, snapshot: Source) -> UsageE
     top = (git.worktree or git.git_dir).resolve()
     place = top / path
     if place.is_dir():
-        return UsageError(f"'{typed}' is a directory", "name a script in it")
+        return UsageError(f"'{typed}' is a directory", "Name a script in it")
     real = place.resolve() if place.exists() else place
     if real != place:
         inside = os.path.relpath(real, top / git.prefix) if real.is_relative_to(top) else ""
-        hint = f"git run {inside} runs the file itself" if inside else "it leads out of this repository"
+        hint = f"To run the file itself: git run {inside}" if inside else "it leads out of this repository"
         return UsageError(f"'{typed}' is reached through a symbolic link", hint)
     module = next((above for above in place.parents if above != top and (above / ".git").exists()), None)
     if module and module.is_relative_to(top) and place.exists():
-        return UsageError(f"'{typed}' belongs to another repository, '{module.relative_to(top)}'", "start it from there")
+        return UsageError(f"'{typed}' belongs to another repository, '{module.relative_to(top)}'", "Start it from there")
     if place.exists():
         reason = next((skipped.reason for skipped in snapshot.skipped if skipped.path == path), "git ignores it")
-        hint = f"git run -- {typed if '/' in typed else './' + typed} runs it without recording its code"
+        hint = f"To run it without recording its code: git run -- {typed if '/' in typed else './' + typed}"
         return UsageError(f"'{typed}' is not part of the snapshot: {reason}", hint)
     near = near_operations(git, typed, snapshot.whole)
-    hint = f"did you mean {either_text(near)}?" if near else "git run -h lists the verbs; git run -- runs any command"
-    return UnknownOperation(f"there is no script, program or verb '{typed}' here", hint, typed, near)
+    hint = f"Did you mean {either_text(near)}?" if near else "To list the verbs: git run -h. To run any command: git run --"
+    return UnknownOperation(f"no script, program or verb '{typed}' here", hint, typed, near)
 
 
 def near_operations(git: Git, typed: str, tree_id: str) -> tuple[str, ...]:

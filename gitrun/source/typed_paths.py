@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from gitrun.errors import CannotRun, UsageError
+from gitrun.errors import NoWorktree, UsageError
 
 if TYPE_CHECKING:
     from gitrun.git.exe import Git
@@ -17,7 +17,7 @@ def below_top(git: Git, typed: str) -> str:
     Raises UsageError, CannotRun.
     """
     if git.worktree is None:
-        raise CannotRun("this repository has no working tree", "runs start from a working tree")
+        raise NoWorktree("this repository has no working tree", "To add one: git worktree add PATH")
     if os.path.isabs(typed):
         # resolves only the directory: the file itself may be a link that git tracks
         path = os.path.relpath(os.path.realpath(os.path.dirname(typed)), os.path.realpath(git.worktree))
@@ -25,5 +25,5 @@ def below_top(git: Git, typed: str) -> str:
     else:
         path = os.path.normpath(os.path.join(git.prefix, typed))
     if path.startswith("../") or path == "..":
-        raise UsageError(f"'{typed}' lies outside this repository", f"git run -- {typed} runs any program")
+        raise UsageError(f"'{typed}' is outside this repository", f"To run it as any program: git run -- {typed}")
     return path

@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from gitrun.errors import GitrunError, ObjectsGone, StaleRun, UnknownRun, UsageError
+from gitrun.errors import BadValue, GitrunError, ObjectsGone, StaleRun, UnknownRun, UsageError
 from gitrun.git.gc_lock import hold_off_gc
 from gitrun.git.objects import Objects, fsync
 from gitrun.model import decode, encode, record_files
@@ -66,7 +66,7 @@ def annotate_each(git: Git, edits: Mapping[str, Edit]) -> list[str]:
     """
     done: list[str] = []
     rest: Sequence[str] = list(edits)
-    problem: GitrunError = StaleRun("the runs are changed all the time by somebody else")
+    problem: GitrunError = StaleRun("another process keeps changing the runs")
     # all at once costs one process for each step; one by one, a busy run does not hold up the others
     for one_by_one in (False, *([True] * TRIES)):
         left: list[str] = []
@@ -91,7 +91,7 @@ def attempt_many(git: Git, edits: Mapping[str, Edit]) -> list[str]:
     known = tips(git) if len(edits) > 1 else {run: tip_of(git, run) or "" for run in edits}
     for run in edits:
         if not known.get(run):
-            raise UnknownRun(f"there is no run {short_id(run)} any more")
+            raise UnknownRun(f"run {short_id(run)} no longer exists")
     with Objects(git) as objects:
         names = [f"{known[run]}:{record_files.NOTES}" for run in edits]
         before = [notes_in(found) for found in objects.read_many(names)]
@@ -110,7 +110,7 @@ def bytes_of(run: str, notes: Notes) -> bytes:
         require_utf8(text)
     written = encode.encode_notes(notes)
     if len(written) > decode.MAX_TOML:
-        raise UsageError(f"the annotations of run {short_id(run)} would be larger than 1 MiB", "say it in fewer words")
+        raise BadValue(f"annotations of run {short_id(run)} cannot be larger than 1 MiB", "Use fewer words")
     return written
 
 
@@ -146,7 +146,7 @@ def brought(objects: Objects, heads: Sequence[str]) -> list[str]:
     rounds = (names[start : start + 100] for start in range(0, len(names), 100))
     found = [info for some in rounds for info in objects.infos([name.encode() for name in some])]
     if None in found:
-        raise ObjectsGone("git gc took away objects while they were written", "try again")
+        raise ObjectsGone("git gc deleted objects while gitrun wrote them", "Try again")
     return [info.id for info in found if info]
 
 
@@ -163,8 +163,8 @@ def mark(git: Git, index: Index, runs: Sequence[Run]) -> tuple[list[str], list[R
     often = [name for name, count in Counter(run.operation for run in runs).items() if count > 1]
     if often:
         raise UsageError(
-            f"only one run of '{safe_text(often[0])}' can be marked: its name means that run",
-            "git run tag puts a word on many",
+            f"only one run of '{safe_text(often[0])}' can be marked",
+            "To group several runs: git run tag",
         )
     meant = {run.id for run in runs}
     earlier = [other for run in runs for other in index.marked(run.operation) if other.id not in meant]

@@ -254,14 +254,14 @@ def record_result(attempt: AttemptHandle, collect: Callable[[], Collected]) -> O
             except (StaleRun, GitFailed) as error:
                 problem: StaleRun | GitFailed = error
             except OSError as error:
-                problem = GitFailed(f"the result cannot be written: {error.strerror or error}")
+                problem = GitFailed(f"cannot write the result: {error.strerror or error}")
             else:
                 return collected.outcome
         if wait and not isinstance(problem, StaleRun | ObjectsGone) and not is_gc_running(git):
             break  # other failures, such as a full disk, do not pass in a moment
     raise type(problem)(
-        f"{problem.message}; what the run left is kept in {attempt.live.directory}",
-        "git run list tries again",
+        f"{problem.message}. What the run left is in {attempt.live.directory}",
+        "To try again: git run list",
     )
 
 
@@ -286,9 +286,7 @@ def require_ours(objects: Objects, tip: str, attempt: AttemptHandle) -> None:
     while tip != attempt.id:
         commit = read_commit(objects.read(tip)) if tip else None
         if commit is None or commit.kind not in {"annotation", "merge"} or not commit.parents:
-            raise StaleRun(
-                f"run {attempt.run_id[:8]} was changed while it ran; what it left is kept in {attempt.live.directory}"
-            )
+            raise StaleRun(f"run {attempt.run_id[:8]} was changed while it ran. What it left is in {attempt.live.directory}")
         tip = commit.parents[0]
 
 

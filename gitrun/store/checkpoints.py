@@ -26,7 +26,7 @@ def source_tree(objects: Objects, maker: TreeMaker, attempt: Attempt) -> str:
     taken = (DIRECTORY, *attempt.carried)
     made = edit_tree(objects, maker, f"{attempt.id}^{{tree}}", {os.fsencode(path): None for path in taken})
     if made != attempt.whole or (attempt.content and collapsed(objects, maker, made, attempt) != attempt.source):
-        raise BadRun(f"the source of attempt {attempt.id[:8]} is not the one that it names")
+        raise BadRun(f"attempt {attempt.id[:8]} names another source than it contains")
     return made
 
 

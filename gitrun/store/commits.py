@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from gitrun.errors import CannotRun
+from gitrun.errors import CannotSign
 from gitrun.git.exe import failure_reason
 from gitrun.git.locks import make_private_directory
 from gitrun.git.objects import Entry, Objects, fsync
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 GOOD = frozenset("GU")
 """Git's verdicts for a valid signature by a usable key, of known (G) or unknown (U) ownership."""
 WORDS = {
-    "G": "good", "U": "good, by a key that is not known to be anybody's", "B": "bad", "X": "good, but expired",
+    "G": "good", "U": "good, by an unknown key", "B": "bad", "X": "good, but expired",
     "Y": "good, by a key that has expired", "R": "good, by a key that was revoked", "E": "cannot be verified",
 }  # fmt: skip
 HEADER = re.compile(rb"^gpgsig(?:-sha256)? ", re.MULTILINE)
@@ -160,9 +160,9 @@ def commit_signed(git: Git, tree: str, parents: Iterable[str | None], message: b
     utf8 = ("-c", "i18n.commitEncoding=UTF-8")
     done = git.attempt(*utf8, "commit-tree", "--gpg-sign", tree, *words, "-F", "-", stdin=message)
     if done.returncode:
-        raise CannotRun(
-            f"the run cannot be signed: {failure_reason(done.stderr)}",
-            "git config user.signingkey names a key, git config gitrun.sign false signs nothing",
+        raise CannotSign(
+            f"git cannot sign the run: {failure_reason(done.stderr)}",
+            "To choose a key: git config user.signingkey KEY. To turn signing off: git config gitrun.sign false",
         )
     return done.stdout.decode().strip()
 

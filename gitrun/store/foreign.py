@@ -97,7 +97,7 @@ class ForeignRuns:
         for path in map(os.fsencode, attempt.carried):
             if self._measurer.entry(commit.tree, path) != self._measurer.entry(before, path):
                 name = safe_text(os.fsdecode(path)[:80])
-                raise BadRun(f"its last attempt carries '{name}', and the attempt before it did not leave that")
+                raise BadRun(f"its last attempt carries '{name}', which the attempt before it did not leave")
 
 
 def age(run: Run) -> tuple[datetime, str]:

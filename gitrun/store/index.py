@@ -298,7 +298,7 @@ class Index:
         known = dict(self._base.execute("SELECT name, value FROM state").fetchall())
         if known.get("boot") != (boot := this_boot()):  # a power cut may have torn the file: see PRAGMA synchronous
             if self._base.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
-                raise sqlite3.DatabaseError("it is not whole")
+                raise sqlite3.DatabaseError("it is incomplete")
             known = {}
         lost = self.count() - self.readable()
         if seen and known.get("stamp") == seen and (not lost or (lost > FEW and not self._one_is_back())):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitrun import model
-from gitrun.errors import CannotRun, RunIsRunning, StaleRun
+from gitrun.errors import RunIsRunning, StaleRun, Unfinished
 from gitrun.git.locks import Lock, acquire, is_file_at, is_held
 from gitrun.model.run import is_id, short_id
 
@@ -120,9 +120,7 @@ class Live:
             # a process that locked a new file at this path is the supervisor now
             lock = acquire(self._lock.path, PATIENCE)
             if lock is None:
-                raise StaleRun(
-                    f"run {short_id(self.directory.name)} was restarted elsewhere; this attempt's result is not recorded"
-                )
+                raise StaleRun(f"run {short_id(self.directory.name)} was restarted elsewhere, so this attempt has no result")
             self._lock.release()
             self._lock = lock
         for path, descriptor in self._kept.items():
@@ -211,9 +209,9 @@ def hold(state: Path, run: str) -> Live:
     live = Live(directory, lock)
     if owner_of(state, run) is not None:
         lock.release()
-        raise CannotRun(
-            f"run {short_id(run)} died and is not finished yet; what it left is in {directory}",
-            "git run list tries again",
+        raise Unfinished(
+            f"run {short_id(run)} died, and its outcome is not recorded yet. What it left is in {directory}",
+            "To try again: git run list",
         )
     return live
 

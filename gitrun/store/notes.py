@@ -195,7 +195,7 @@ def patient(git: Git) -> Lock:
     make_shared_directory(git.state)
     lock = acquire(git.state / "notes.lock", PATIENCE)
     if lock is None:
-        raise StaleRun("the notes are being written by somebody else", "try again")
+        raise StaleRun("another process is writing the notes", "Try again")
     return lock
 
 

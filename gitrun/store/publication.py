@@ -55,7 +55,7 @@ def new_objects(git: Git, objects: Objects, commit_id: str, known: str | None) -
     done = git.attempt("diff-tree", "-r", "-t", "-z", "--raw", "--no-renames", known or EMPTY_TREE, commit_id)
     (top,) = objects.infos([f"{commit_id}^{{tree}}".encode()])
     if done.returncode or top is None:
-        raise ObjectsGone(f"an object of a new commit is missing: {failure_reason(done.stderr)}", "try again")
+        raise ObjectsGone(f"an object of a new commit is missing: {failure_reason(done.stderr)}", "Try again")
     fields = (line.split(b" ") for line in done.stdout.split(b"\0")[:-1:2])
     object_ids = {words[3].decode() for words in fields if words[1] not in {b"000000", b"160000"}}
     return [commit_id, top.id, *sorted(object_ids)]
@@ -77,7 +77,7 @@ def require_present(objects: Objects, object_ids: Sequence[str]) -> None:
         found += objects.infos([object_id.encode() for object_id in object_ids[start : start + 100]])
     gone = [object_id for object_id, info in zip(object_ids, found, strict=True) if info is None]
     if gone:
-        raise ObjectsGone(f"git gc took away {len(gone)} objects while they were written, {gone[0]} first", "try again")
+        raise ObjectsGone(f"git gc deleted {len(gone)} objects while gitrun wrote them, {gone[0]} first", "Try again")
 
 
 def protect_from_gc(git: Git, heads: Iterable[str | None], known: Iterable[str | None] = ()) -> None:

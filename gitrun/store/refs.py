@@ -115,15 +115,15 @@ class FileRefs:
             left = [edit for edit in left if now.get(edit.ref) != edit.new]
             for edit in left:
                 if now.get(edit.ref) != edit.expected:
-                    raise StaleRun(f"{display_name(edit.ref)} was changed by somebody else", "try again")
+                    raise StaleRun(f"another process changed {display_name(edit.ref)}", "Try again")
             # git reports a missing object and a held lock alike
             for commit_id in missing_objects(self.git, [edit.new for edit in left if edit.new]):
-                raise ObjectsGone(f"git gc took away {commit_id} before its ref was set", "try again")
+                raise ObjectsGone(f"git gc deleted {commit_id} before its ref was set", "Try again")
             if not left:
                 break
             if not waits or unwritable_message(failure):
                 which = f"the refs of {len(left)} runs" if len(left) > 1 else f"the ref of {display_name(left[0].ref)}"
-                raise GitFailed(unwritable_message(failure) or f"{which} cannot be written: {failure}")
+                raise GitFailed(unwritable_message(failure) or f"cannot write {which}: {failure}")
             for edit in left:
                 remove_old_lock(self.git, edit.ref)
             time.sleep(waits.pop(0))

@@ -26,9 +26,7 @@ def find(index: Index, name: str, prefix: str = "") -> Run:
     if run:
         found = index.get(run)
         if isinstance(found, BrokenRun):
-            raise BadRun(
-                f"run {short_id(run)} does not read: {found.reason}", "git fsck says what is wrong with the repository"
-            )
+            raise BadRun(f"run {short_id(run)} cannot be read: {found.reason}", "To check the repository: git fsck")
         if found:
             return found
     if INDEX.fullmatch(name):

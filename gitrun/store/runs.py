@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from gitrun import git, model
 from gitrun.errors import BadRun
 from gitrun.git.objects import Objects
-from gitrun.log import copy_environment
 from gitrun.model import decode, record_files
 from gitrun.model.lent import Lent, read_lent
 from gitrun.model.run import BrokenRun, Notes, Run, is_id
 from gitrun.model.validation_rules import MAX_COMMITS as LONGEST
 from gitrun.model.validation_rules import own_parents
+from gitrun.process.environment import copy_environment
 from gitrun.store.commits import read_commit
 from gitrun.store.foreign import ForeignRuns, age
 from gitrun.store.trust import trusted
@@ -134,12 +134,12 @@ def one_run(git: Git, objects: Reader, named: tuple[str, str], last: LastAttempt
     """Builds the run from the files of its tip; `named` is its id and tip. Raises BadRun."""
     (run, tip), (parts, live) = named, known
     if last is None:
-        raise BadRun("no attempt is found behind its ref: an object is missing, or was not made by gitrun")
+        raise BadRun("its ref leads to no attempt: an object is missing, or gitrun did not make it")
     contents = {name: content(part, name) for name, part in with_long(objects, parts).items() if name != record_files.NOTES}
     written = Output(str(git.common_dir), last.left.id)
     attempt = decode.read_attempt(origin(last, run), contents, live=run in live, written=written)
     if attempt.carried and attempt.id == run:
-        raise BadRun("its first attempt carries files, and there is no attempt before it")
+        raise BadRun("its first attempt carries files, but has no earlier attempt")
     found = Run(run, tip, attempt, notes_in(parts[record_files.NOTES]))
     require_first(objects, found, last.attempt)
     return found

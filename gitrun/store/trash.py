@@ -71,9 +71,9 @@ def find_deleted(runs: Sequence[Run | BrokenRun], name: str) -> Run | BrokenRun:
     try:
         return find_by_name(name, sound)
     except UnknownRun as error:
-        if not error.message.startswith("there is no run"):
+        if not error.message.startswith("no run"):
             raise
-        raise UnknownRun(f"there is no deleted run '{name}'", "git run list --deleted shows them") from error
+        raise UnknownRun(f"no deleted run '{name}'", "To list deleted runs: git run list --deleted") from error
 
 
 def unreadable(index: Index, names: Iterable[str]) -> dict[str, BrokenRun]:
@@ -103,7 +103,10 @@ def throw_away(git: Git, runs: Mapping[str, str]) -> frozenset[str]:
     fresh = {run: tip for run, tip in runs.items() if run not in lost and not contains(git, there.get(run), tip)}
     for run, tip in fresh.items():
         if run in there and not contains(git, tip, there[run]):
-            raise StaleRun(f"another state of run {short_id(run)} is in the trash already", f"git run purge {short_id(run)}")
+            raise StaleRun(
+                f"another state of run {short_id(run)} is already in the trash",
+                f"To delete that one for good: git run purge {short_id(run)}",
+            )
     # the time first, so that a kill leaves no deleted run without one
     write_down(git, runs.keys() - lost)
     protect_moved(git, [tip for run, tip in runs.items() if run not in lost])

@@ -48,7 +48,7 @@ class Measurer:
             if name in known:
                 continue
             if level > MAX_DEPTH:
-                raise BadRun(f"its tree has more than {MAX_DEPTH} directories within each other")
+                raise BadRun(f"its tree has more than {MAX_DEPTH} nested directories")
             entries, below = seen or self._look(name)
             unknown = [] if seen else [child for child in below if child not in known]
             if unknown:
@@ -84,7 +84,7 @@ class Measurer:
         entries = own + sum(self._known[child].entries for child in below)
         depth = 1 + max((self._known[child].depth for child in below), default=0)
         if depth > MAX_DEPTH:
-            raise BadRun(f"its tree has more than {MAX_DEPTH} directories within each other")
+            raise BadRun(f"its tree has more than {MAX_DEPTH} nested directories")
         if entries > MAX_ENTRIES:
-            raise BadRun(f"its tree would unfold to more than {MAX_ENTRIES:,} files")
+            raise BadRun(f"its tree expands to more than {MAX_ENTRIES:,} files")
         return Measure(entries, depth)

@@ -153,15 +153,15 @@ def require_trusted(git: Git, run: Run, *, clean: bool = False) -> None:
 
     found, known = store.commits.signature(git, attempt.id), short_id(run.id)
     error = NotTrusted(
-        f"run {known} was not made here, and is data until it is trusted", f"git run trust {known}, once you have read it"
+        f"run {known} was not made here, and is not trusted", f"To trust it, once you have read it: git run trust {known}"
     )
     where = f"  in {attempt.cwd}" if attempt.cwd else ""
     lines = (
-        f"gitrun:   made by   {attempt.author or 'nobody that it names'}, {found.words if found else 'unsigned'}",
+        f"gitrun:   made by   {attempt.author or 'unknown'}, {found.words if found else 'unsigned'}",
         f"gitrun:   executes  {' '.join(attempt.command) or attempt.operation}{where}",
         f"gitrun:   flags     {attempt.flags_text or 'none'}",
         f"gitrun:   source    {difference(git, attempt)} (git run diff {known})",
-        *((f"gitrun:   carries   {listed(list(attempt.carried))}, from the attempt before",) if attempt.carried else ()),
+        *((f"gitrun:   carries   {listed(list(attempt.carried))}, from the previous attempt",) if attempt.carried else ()),
     )
     error.detail = "\n".join(safe_text(line) for line in lines)
     raise error
@@ -171,8 +171,8 @@ def not_left_here(git: Git, run: Run) -> NotTrusted:
     """Makes the error for a trusted attempt whose result came from elsewhere."""
     known = short_id(run.id)
     error = NotTrusted(
-        f"what run {known} left was not made here, and is data until it is trusted",
-        f"git run trust {known}, once you have looked at it; --clean starts without its files",
+        f"the files that run {known} left were not made here, and are not trusted",
+        f"To trust them, once you have read them: git run trust {known}. To start without them: --clean",
     )
     changed = changed_files(git, run.attempt.id, run.attempt.result)
     error.detail = safe_text(f"gitrun:   left      {listed(changed) if changed else 'no files'}")
@@ -190,7 +190,7 @@ def difference(git: Git, attempt: Attempt) -> str:
     if changed is None:
         return f"its commit {short_id(base)} is not here"
     if not changed:
-        return f"exactly that of commit {short_id(base)}"
+        return f"exactly commit {short_id(base)}"
     return f"{f'commit {short_id(base)}' if attempt.base else 'no commit'} with {listed(changed)}"
 
 

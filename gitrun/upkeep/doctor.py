@@ -127,7 +127,7 @@ def of_slots(git: Git) -> Iterator[Diagnostic]:
     """Yields slots without git's worktree record, and records without a slot."""
     if any(map(is_closed, (git.state, git.state / "slots"))):
         return
-    hint = "git run gc --slots empties idle slots"
+    hint = "git run gc --slots"
     for name in gc.names_in(git.state / "slots"):
         slot = git.state / "slots" / name
         # a held lock means that a run is in progress
@@ -135,11 +135,13 @@ def of_slots(git: Git) -> Iterator[Diagnostic]:
             continue
         record = git.common_dir / "worktrees" / f"gitrun-{name}"
         if not is_whole(slot, record):
-            yield Diagnostic("slot", f"slot {name} was left half made", hint, str(slot), "slot")
+            yield Diagnostic("slot", f"slot {name} is incomplete", hint, str(slot), "slot")
     for name in gc.names_in(git.common_dir / "worktrees"):
         number, record = name.removeprefix("gitrun-"), git.common_dir / "worktrees" / name
         if number != name and number.isdigit() and not (git.state / "slots" / number).exists() and is_of_slot(record):
-            yield Diagnostic("slot", f"worktrees/{name} is of a slot that is gone", "git worktree prune", str(record), "erase")
+            yield Diagnostic(
+                "slot", f"worktrees/{name} belongs to a slot that no longer exists", "git worktree prune", str(record), "erase"
+            )
 
 
 def is_closed(place: Path) -> bool:
@@ -169,19 +171,19 @@ def is_of_slot(record: Path) -> bool:
 def of_leftovers(git: Git, now: float) -> Iterator[Diagnostic]:
     """Yields files in gitrun's directory that belong to no run and no running command."""
     for pile in gc.leftovers(git, now):
-        yield Diagnostic(
-            "leftover", f"tmp/{pile.path.name} was left by a killed command", "git run gc", str(pile.path), "erase"
-        )
+        yield Diagnostic("leftover", f"a killed command left tmp/{pile.path.name}", "git run gc", str(pile.path), "erase")
     purged = trash.purged(git)
     for pile in gc.orphans(git):
-        words = f"the kept files of run {short_id(pile.path.name)} are here, and the run is not"
+        words = f"files of run {short_id(pile.path.name)} are kept here, but the run does not exist"
         # the user purged this run, so its files may go too
         cure = "erase" if pile.path.name in purged else ""
-        yield Diagnostic("files", words, f"git run gc removes files/{pile.path.name}", str(pile.path), cure)
+        yield Diagnostic("files", words, "git run gc", str(pile.path), cure)
     for name in gc.names_in(git.state / "live"):
         if not is_id(name):
             place = git.state / "live" / name
-            yield Diagnostic("leftover", f"live/{name} is of no run", f"look at it, and rm -r '{place}'", str(place))
+            yield Diagnostic(
+                "leftover", f"live/{name} belongs to no run", f"If you do not need it: rm -r '{place}'", str(place)
+            )
 
 
 def of_hooks(git: Git) -> Iterator[Diagnostic]:
@@ -190,7 +192,7 @@ def of_hooks(git: Git) -> Iterator[Diagnostic]:
     for name in ours.names():
         if ours.status(name).status == OUTDATED:
             yield Diagnostic(
-                "hook", f"hook {name} is not as this version of gitrun writes it", "git run hooks install", name, "hook"
+                "hook", f"hook {name} was written by another version of gitrun", "git run hooks install", name, "hook"
             )
 
 
@@ -199,7 +201,7 @@ def of_remote(git: Git, remote: str) -> Iterator[Diagnostic]:
     read, shown = git.talk("ls-remote", "--quiet", "--", remote, f"{RUNS}*", shown=False), hide_passwords(remote)
     if read.status:
         words = hide_passwords(f"{remote} cannot be read: {read.reason}")
-        yield Diagnostic("remote", words, "git remote -v shows the remotes", shown)
+        yield Diagnostic("remote", words, "git remote -v", shown)
     elif reason := remotes.why_refused(git, remote):
-        hint = f"who keeps it must let {RUNS}* be pushed"
+        hint = f"The owner of {remote} must allow pushes to {RUNS}*"
         yield Diagnostic("remote", f"{shown} refuses runs: {reason}", hint, shown)

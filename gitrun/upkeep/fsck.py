@@ -59,11 +59,14 @@ def of_runs(git: Git, now: datetime) -> tuple[list[Diagnostic], int]:
                 )
             elif run.attempt.created - now > AHEAD:
                 when = f"{run.attempt.created:%Y-%m-%d %H:%M}"
-                words = f"run {short_id(run.id)} is of {when}, which is yet to come: it stays first in lists until then"
-                found.append(Diagnostic("future", words, "look at the clocks; git run rm takes the run away", run.id))
+                words = f"run {short_id(run.id)} has a date in the future, {when}: it stays first in lists until then"
+                found.append(
+                    Diagnostic("future", words, f"Check the clock. To delete the run: git run rm {short_id(run.id)}", run.id)
+                )
             elif run.notes.unreadable:
-                words = f"the annotations of run {short_id(run.id)} do not read: {run.notes.unreadable}"
-                hint = f"git log runs/{short_id(run.id)} -- .gitrun/notes.toml has earlier ones; git run label begins anew"
+                words = f"cannot read the annotations of run {short_id(run.id)}: {run.notes.unreadable}"
+                earlier = f"git log runs/{short_id(run.id)} -- .gitrun/notes.toml"
+                hint = f"To see earlier ones: {earlier}. To start new ones: git run label"
                 found.append(Diagnostic("annotations", words, hint, run.id))
         found += of_index(git, known, runs)
         found += of_purged(git, [run for run in runs if isinstance(run, Run)])
@@ -74,9 +77,9 @@ def of_refs(git: Git) -> Iterator[Diagnostic]:
     """Yields runs whose ref file is empty or malformed. Git cannot fetch while there is one."""
     for run, path in sorted(damaged_refs(git).items()):
         tip = tip_in_index(git, run)
-        where = f"it was at {short_id(tip)}" if tip else "where it was is not known"
-        words = f"the ref of run {short_id(run)} is damaged, by a power cut, say; {where}"
-        hint = f"git update-ref {RUNS}{run} {tip}" if tip else f"rm '{path}'; it says nothing"
+        where = f"it was at {short_id(tip)}" if tip else "its old position is unknown"
+        words = f"the ref of run {short_id(run)} is damaged, perhaps by a power cut; {where}"
+        hint = f"git update-ref {RUNS}{run} {tip}" if tip else f"rm '{path}'"
         yield Diagnostic("broken-ref", words, hint, run, "ref")
 
 
@@ -99,9 +102,9 @@ def originals(git: Git, reader: Reader, broken: Collection[str]) -> frozenset[st
 def of_rewritten(run: BrokenRun, is_saved: bool) -> Diagnostic:  # noqa: FBT001 - the only thing that is not of the run
     """Describes a run that was rewritten together with the history: its name no longer matches its content."""
     ref = RUNS + run.id
-    words = f"run {short_id(run.id)} does not read: {run.reason}; it was rewritten with the history of this repository"
-    hint = "git run doctor --fix gives it its new id"
-    back = f", and this brings it back as it was; git update-ref {ref} {ORIGINAL}{ref}" if is_saved else ""
+    words = f"run {short_id(run.id)} cannot be read: {run.reason}. It was rewritten with the history of this repository"
+    hint = "git run doctor --fix"
+    back = f". To restore the old run: git update-ref {ref} {ORIGINAL}{ref}" if is_saved else ""
     return Diagnostic("rewritten", words, hint + back, run.id, "rewritten")
 
 
@@ -110,18 +113,17 @@ def of_purged(git: Git, runs: Iterable[Run]) -> Iterator[Diagnostic]:
     alive = keeping_alive(git, runs)
     if alive:
         names = " ".join(map(short_id, alive[:MANY])) + (f" and {len(alive) - MANY:,} more" if len(alive) > MANY else "")
-        whose = f"because it is that of {count_text(len(alive), 'run')}: {names}"
-        words = f"history that was rewritten on branches is still here, {whose}"
-        hint = "rewrite them too (git filter-repo without --refs), or git run rm them and git run purge"
+        whose = f"because {count_text(len(alive), 'run')} use{'s' * (len(alive) == 1)} it: {names}"
+        words = f"history that was rewritten on branches is still in this repository, {whose}"
+        hint = "To rewrite runs too: git filter-repo without --refs. To delete them: git run rm, then git run purge"
         yield Diagnostic("purged-history", words, hint, alive[0])
 
 
 def of_broken(run: BrokenRun) -> Diagnostic:
     """Describes a ref among the runs that is not a run, or is not readable."""
     if is_id(run.id) and is_id(run.tip):
-        fetch, remove = f"git fetch --refetch REMOTE refs/runs/{run.id}", f"git run rm {short_id(run.id)}"
-        hint = f"{fetch} brings what is elsewhere, {remove} takes it away"
-        return Diagnostic("unreadable", f"run {short_id(run.id)} does not read: {run.reason}", hint, run.id)
+        hint = f"To fetch it: git fetch --refetch REMOTE refs/runs/{run.id}. To delete it: git run rm {short_id(run.id)}"
+        return Diagnostic("unreadable", f"run {short_id(run.id)} cannot be read: {run.reason}", hint, run.id)
     ref = RUNS + run.id
     return Diagnostic("not-a-run", f"{ref} is not a run: {run.reason}", f"git update-ref --no-deref -d '{ref}'", ref)
 
@@ -134,7 +136,7 @@ def of_index(git: Git, known: Mapping[str, str], runs: Iterable[Run | BrokenRun]
     path = git.state / "index.sqlite"
     if not os.path.exists(path):
         return
-    hint = "without it, the next look at the runs makes it anew"
+    hint = "The next command that reads runs makes a new one"
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=1.0)) as base:
             # an index of another version is rebuilt by the next look at the runs
@@ -148,7 +150,7 @@ def of_index(git: Git, known: Mapping[str, str], runs: Iterable[Run | BrokenRun]
     except sqlite3.OperationalError:  # another process is writing it
         return
     except sqlite3.DatabaseError as error:
-        yield Diagnostic("index", f"the index does not read: {error}", hint, str(path), "remove")
+        yield Diagnostic("index", f"cannot read the index: {error}", hint, str(path), "remove")
         return
     fresh = {run.id: (run.tip, pack(run)) for run in runs if isinstance(run, Run)}
     wrong = {run for run, row in rows.items() if known.get(run) == row[0] and fresh.get(run) != row}
@@ -157,17 +159,15 @@ def of_index(git: Git, known: Mapping[str, str], runs: Iterable[Run | BrokenRun]
         wrong |= fresh.keys() ^ (rows.keys() - damaged_refs(git).keys())
     if wrong or sound != "ok":
         reason = f"of {some(sorted(wrong))}" if wrong else f": {sound}"
-        yield Diagnostic(
-            "index", f"the index is not what the refs say{' ' if wrong else ''}{reason}", hint, str(path), "remove"
-        )
+        yield Diagnostic("index", f"the index differs from the refs{' ' if wrong else ''}{reason}", hint, str(path), "remove")
 
 
 def of_live(git: Git) -> Iterator[Diagnostic]:
     """Yields the live records whose supervisor is dead."""
     for run in recorded(git.state):
         if not is_live(git.state, run) and not goes_on(git.state, run):
-            words = f"run {short_id(run)} was killed, and is not finished yet"
-            yield Diagnostic("dead-run", words, "every look at the runs, git run list say, finishes it", run, "recover")
+            words = f"run {short_id(run)} was killed, and its outcome is not recorded yet"
+            yield Diagnostic("dead-run", words, "To record it: git run list", run, "recover")
 
 
 def of_private_refs(git: Git) -> Iterator[Diagnostic]:
@@ -179,7 +179,7 @@ def of_private_refs(git: Git) -> Iterator[Diagnostic]:
     for token in sorted(tokens):
         if not is_held(git.state / "tokens" / token):
             words = f"a killed fetch or push left its private refs ({token})"
-            yield Diagnostic("private-refs", words, "the next fetch or push takes them away", token, "sweep")
+            yield Diagnostic("private-refs", words, "The next git run fetch or push deletes them", token, "sweep")
 
 
 def of_trash(git: Git, before: float | None) -> Iterator[Diagnostic]:
@@ -187,12 +187,12 @@ def of_trash(git: Git, before: float | None) -> Iterator[Diagnostic]:
     there = trash.deleted(git)
     doubled = sorted(tips(git, TRASH).keys() - there.keys())
     if doubled:
-        words = f"a killed deletion left {some(doubled)} in the trash too"
-        yield Diagnostic("trash", words, "the next git run rm or gc mends it", cure="settle")
+        words = f"a killed deletion also left {some(doubled)} in the trash"
+        yield Diagnostic("trash", words, "The next git run rm or git run gc repairs it", cure="settle")
     old = [run for run, at in trash.deleted_at(git).items() if run in there and before is not None and int(at) <= before]
     if old:
         yield Diagnostic(
-            "expired", f"{some(old)} may go from the trash for good", "git run gc purges, git run restore brings back"
+            "expired", f"{some(old)} in the trash can be purged", "To purge: git run gc. To restore: git run restore"
         )
 
 
@@ -206,7 +206,7 @@ def of_notes(git: Git, runs: int) -> Iterator[Diagnostic]:
     ended = {run for run, tip in tips(git).items() if run in made and tip != run and not is_live(git.state, run)}
     missing = sorted(run for run in ended if run not in noted) if runs else []
     if done.returncode or missing:
-        words = f"{NOTES} says nothing of {some(missing)}" if missing else f"{NOTES} does not read"
+        words = f"{NOTES} lacks {some(missing)}" if missing else f"{NOTES} cannot be read"
         yield Diagnostic("notes", words, "git run notes --rebuild", NOTES, "notes")
 
 
@@ -214,8 +214,8 @@ def of_place(git: Git) -> Iterator[Diagnostic]:
     """Yields a finding if the repository is on a network file system, where locks do not reach other machines."""
     form = file_system(os.path.realpath(git.common_dir))
     if form.startswith(NETWORKED):
-        words = f"the repository is on {form}: what runs there on another machine is not seen to be running here"
-        yield Diagnostic("network", words, "give each machine a clone; git run push and fetch bring runs together")
+        words = f"the repository is on {form}: gitrun cannot see runs that run on other machines"
+        yield Diagnostic("network", words, "Give each machine a clone, and share runs with git run push and git run fetch")
 
 
 def file_system(path: str) -> str:
@@ -239,9 +239,11 @@ def of_objects(git: Git) -> Iterator[Diagnostic]:
         runs = hurts.get(name, [])
         words = f"object {short_id(name)} is {'damaged' if size else 'empty'}; {some(runs)} need{'s' * (len(runs) == 1)} it"
         again = (
-            f"git fetch --refetch REMOTE {RUNS}{runs[0]}, or git add of a file with its content, brings it back" if runs else ""
+            f"To fetch it: git fetch --refetch REMOTE {RUNS}{runs[0]}. If you have the content: git hash-object -w FILE"
+            if runs
+            else ""
         )
-        hint = again or "nothing of a run needs it"
+        hint = again or "No run needs it"
         path = str(store / name[:2] / name[2:])
         yield Diagnostic("object", words if runs else words.partition(";")[0], hint, path, "set aside" if size else "remove")
     if bad:  # git fails at the first damaged object, so missing ones are looked for only without any
@@ -250,8 +252,8 @@ def of_objects(git: Git) -> Iterator[Diagnostic]:
     hurts = hurt(git, known, missing)
     for name in sorted(missing):
         runs = hurts.get(name, [])
-        words = f"object {short_id(name)} is missing; {some(runs)} cannot be read whole"
-        hint = f"git fetch --refetch REMOTE {RUNS}{next(iter(runs), '*')} brings it, if a remote has it"
+        words = f"object {short_id(name)} is missing, so {some(runs)} cannot be read completely"
+        hint = f"git fetch --refetch REMOTE {RUNS}{next(iter(runs), '*')}"
         yield Diagnostic("missing", words, hint, name)
 
 

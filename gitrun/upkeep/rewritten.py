@@ -100,11 +100,11 @@ def mend(git: Git, run: str) -> str:
     """
     tip = read_ref(git, RUNS + run)
     if tip is None or is_live(git.state, run):
-        raise BadRun(f"run {short_id(run)} cannot be mended while it runs")
+        raise BadRun(f"cannot repair run {short_id(run)} while it is running")
     with Objects(git) as objects, TreeMaker(git) as maker, scratch(git) as place:
         line = line_of(objects, tip)
         if line is None:
-            raise BadRun(f"run {short_id(run)} does not lead to a first attempt")
+            raise BadRun(f"run {short_id(run)} leads to no first attempt")
         made = remade(git, (objects, maker), line, place)
     name, was = made[line.first], old_names(git, line, run)
     trust_again(git, was, made)

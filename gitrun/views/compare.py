@@ -96,10 +96,10 @@ def chosen(names: str, runs: Sequence[Run]) -> list[Column]:
     """Returns the columns of these comma-separated names. Raises UsageError for a name that no run has."""
     found = [named(name.strip()) for name in names.split(",") if name.strip()]
     if not found:
-        raise UsageError("--columns takes names", "for example --columns id,lr,loss")
+        raise UsageError("--columns needs names", "For example: --columns id,lr,loss")
     for column in found:
         if column.name not in PROPERTIES and all(column.of(run) is None for run in runs):
-            raise UsageError(f"no run has '{column.name}'", "it is the name of a property, a flag or a metric")
+            raise UsageError(f"no run has '{column.name}'", "To name a column: a property, a flag or a metric")
     return found
 
 

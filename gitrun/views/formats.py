@@ -37,7 +37,7 @@ TIME_FORMS: dict[str, Callable[[datetime, datetime], str]] = {
     "unix": lambda time, _: str(int(time.astimezone(timezone.utc).timestamp())),
     "short": lambda time, _: time.astimezone().strftime("%Y-%m-%d"),
     "iso": lambda time, _: time.astimezone().strftime("%Y-%m-%d %H:%M:%S %z"),
-    "iso-strict": lambda time, _: time.astimezone().isoformat(timespec="seconds"),
+    "iso-strict": lambda time, _: time.astimezone().isoformat(timespec="a number of seconds"),
     "rfc": lambda time, _: time.astimezone().strftime("%a, %-d %b %Y %H:%M:%S %z"),
 }
 """Forms of dates by git's names, in the user's time zone; the empty form is RFC 3339 in UTC.
@@ -45,8 +45,8 @@ TIME_FORMS: dict[str, Callable[[datetime, datetime], str]] = {
 `format:<strftime>` is accepted too (see `time_form`).
 """
 THERE_ARE = (
-    f"there are {', '.join(ATOMS)}, flag:<name>, metric:<name>; :short and :short=<n> of ids, :short of refname; "
-    f"of times :{', :'.join(filter(None, TIME_FORMS))}, :format:<text>"
+    f"Atoms: {', '.join(ATOMS)}, flag:<name>, metric:<name>. Ids take :short and :short=<n>, refname takes :short, "
+    f"times take :{', :'.join(filter(None, TIME_FORMS))} and :format:<text>"
 )
 SHORTEST = 4
 """Fewest digits that git abbreviates an object id to."""
@@ -89,11 +89,13 @@ class Reader:
         for piece in self.pieces:
             name = piece["atom"]
             if piece["open"]:
-                raise UsageError(f"malformed format: '{self.text[piece.start() :]}' has no ')'", "%( opens an atom, %% is a %")
+                raise UsageError(
+                    f"malformed format: '{self.text[piece.start() :]}' has no ')'", "%( begins an atom, and %% is a %"
+                )
             if name in ends:
                 return joined(lines), name
             if name in BLOCKS:
-                raise UsageError(f"malformed format: %({name}) belongs to nothing here", "%(if)...%(then)...%(else)...%(end)")
+                raise UsageError(f"malformed format: unexpected %({name})", "%(if)...%(then)...%(else)...%(end)")
             lines.append(constant(literal(piece)) if name is None else self.block(name))
         if ends:
             raise UsageError(f"malformed format: %({opened}) has no %({min(ends, key=len)})", "%(if)...%(then)...%(end)")
@@ -119,7 +121,7 @@ class Reader:
         """Parses an `%(if)` block into a line that picks one of two branches."""
         sort, _, wanted = form.partition("=")
         if sort not in {"", "equals", "notequals"} or (sort and "=" not in form):
-            raise UsageError(f"there is no %({name})", "there are %(if), %(if:equals=<text>), %(if:notequals=<text>)")
+            raise UsageError(f"no atom %({name})", "Forms: %(if), %(if:equals=<text>), %(if:notequals=<text>)")
         asked, _ = self.sequence(name, frozenset({"then"}))
         then, end = self.sequence(name, frozenset({"else", "end"}))
         other = self.sequence(name, frozenset({"end"}))[0] if end == "else" else constant("")
@@ -133,7 +135,7 @@ class Reader:
         """Parses an `%(align)` block into a line that pads its content."""
         match = ALIGN.fullmatch(form) or BACKWARDS.fullmatch(form)
         if match is None:
-            raise UsageError(f"there is no %({name})", "there is %(align:<width>,<position>): left, middle or right")
+            raise UsageError(f"no atom %({name})", "Form: %(align:<width>,<position>), with left, middle or right")
         inner, _ = self.sequence(name, frozenset({"end"}))
         width, position = int(match["width"]), match["position"] or "left"
         return lambda run, now: filled(inner(run, now), width, position)
@@ -193,7 +195,7 @@ def column(name: str) -> Line:
 
 def unknown(name: str) -> UsageError:
     """Returns the error for an unknown atom; its hint lists all atoms."""
-    return UsageError(f"there is no %({name})", THERE_ARE)
+    return UsageError(f"no atom %({name})", THERE_ARE)
 
 
 def time_form(name: str, form: str) -> Callable[[datetime, datetime], str]:

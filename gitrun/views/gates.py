@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from gitrun.errors import UnknownRun, UsageError
+from gitrun.errors import GateError, NoMatch, UnknownRun, UsageError
 from gitrun.model.run import COMPLETED, short_id
 from gitrun.store.resolve import find
 from gitrun.views.history import commit_of, tree_of, usual_base
@@ -84,11 +84,11 @@ def run_of_head(git: Git, index: Index, gates: Sequence[Gate]) -> Run:
     """
     head = commit_of(git, "HEAD")
     if head is None:
-        raise UnknownRun("there is no commit yet of which a run could have been made")
+        raise UnknownRun("no commits yet")
     runs = {run.id: run for run in (*index.made_of(tree_of(git, head)), *index.made_from(head))}
     latest = sorted(runs.values(), key=lambda run: (run.attempt.created, run.id), reverse=True)
     if not latest:
-        raise UnknownRun(f"no run was made of commit {short_id(head)}, or from it", "git run check RUN names another one")
+        raise NoMatch(f"no run was made from commit {short_id(head)}", "To check another run: git run check RUN")
     # runs of a helper operation, without the metrics, do not hide the one that has them
     having = (run for run in latest if all(run.metrics.ask(gate.metric.removeprefix("metric:")) is not None for gate in gates))
     operation = next(having, latest[0]).operation
@@ -108,12 +108,12 @@ def base_of(git: Git, index: Index, run: Run, name: str | None) -> Run:
                 raise
     commit = commit_of(git, name) if name is not None else usual_base(git, commit_of(git, "HEAD") or "")
     if commit is None:
-        raise UnknownRun("there is no commit to compare with", "--base names one, or a run")
+        raise UnknownRun("no commit to compare with", "To name one, or a run: --base")
     found = latest_of(index, tree_of(git, commit), run)
     if found is None:
-        raise UnknownRun(
-            f"no other completed run of {run.operation} was made of commit {short_id(commit)}",
-            "--base names a run, or another commit",
+        raise NoMatch(
+            f"no other completed run of {run.operation} was made from commit {short_id(commit)}",
+            "To name a run, or another commit: --base",
         )
     return found
 
@@ -135,14 +135,11 @@ class Sides:
 Term: TypeAlias = Callable[[Sides], float]
 
 
-class GateError(UsageError):
-    """A gate that does not parse; `detail` marks the place."""
-
-    kind = "bad-gate"
-
-    def __init__(self, words: str, text: str, place: int) -> None:
-        super().__init__(f"cannot read the gate: {words}", "for example: --metric 'loss<=base*1.02'")
-        self.detail = f"  {text}\n  {' ' * place}^"
+def unreadable_gate(words: str, text: str, place: int) -> GateError:
+    """Makes the error for a gate that does not parse; its detail marks the place."""
+    error = GateError(f"cannot read the gate: {words}", "For example: --metric 'loss<=base*1.02'")
+    error.detail = f"  {text}\n  {' ' * place}^"
+    return error
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,18 +178,21 @@ def ask(metrics: Metrics | None, name: str, whose: str) -> float:
     """Returns the metric `name`. Raises UnknownRun if it is missing, UsageError if the name is that of a flag."""
     name = name.removeprefix("metric:")
     if name.startswith("flag:"):
-        raise UsageError(f"'{name}' is a flag; a gate holds metrics against limits", "name a metric")
+        raise UsageError(f"'{name}' is a flag, and limits are for metrics", "Name a metric")
     found = metrics.ask(name) if metrics is not None else None
     if found is None:
         known = ", ".join(metrics or ())
-        raise UnknownRun(f"{whose} has no metric '{name}'", f"it has {known[:200]}" if known else "it has none")
+        raise UnknownRun(
+            f"{whose} has no metric '{name}'",
+            f"Its metrics: {known[:200]}" if known else "It has no metrics",
+        )
     return found
 
 
 def nan_of(metrics: Metrics) -> float:
     """Returns the metric called `nan`. Raises UsageError without one: the user meant the number."""
     if NAN not in metrics:
-        raise UsageError("nan is no limit", "a metric that is nan passes no gate")
+        raise UsageError("nan cannot be a limit", "A metric that is nan fails every limit")
     return ask(metrics, NAN, "the run")
 
 
@@ -200,11 +200,11 @@ def read_gate(text: str) -> Gate:
     """Parses a gate. Raises GateError."""
     head = HEAD.match(text)
     if not head:
-        raise GateError("a metric, a sign and a limit are expected", text, 0)
+        raise unreadable_gate("expected a metric, a sign and a limit", text, 0)
     reader = Reader(text, head.end(), head[1])
     limit = reader.sum(0)
     if reader.word:
-        raise GateError(f"'{reader.word}' has no meaning here", text, reader.start)
+        raise unreadable_gate(f"unexpected '{reader.word}'", text, reader.start)
     return Gate(text.strip(), head[1], head[2].replace("==", "="), limit, reader.needs_base)
 
 
@@ -223,7 +223,7 @@ class Reader:
         found = TOKEN.match(self.text, self.place)
         self.start = found.start(found.lastgroup or 0) if found else self.place
         if not found and self.text[self.place :].strip():
-            raise GateError(f"'{self.text[self.place :].strip()[0]}' has no meaning here", self.text, self.place)
+            raise unreadable_gate(f"unexpected '{self.text[self.place :].strip()[0]}'", self.text, self.place)
         self.kind, self.word = (found.lastgroup or "", found[found.lastgroup or 0]) if found else ("", "")
         self.place = found.end() if found else len(self.text)
         return taken
@@ -254,7 +254,7 @@ class Reader:
     def factor(self, depth: int) -> Term:
         """Parses a number, a metric, a negation, or a sum in parentheses."""
         if depth > DEEPEST:
-            raise GateError("it is nested too deeply", self.text, self.start)
+            raise unreadable_gate("it is nested too deeply", self.text, self.start)
         kind, start, word = self.kind, self.start, self.next()
         if kind == "number":
             return lambda _: float(word)
@@ -266,10 +266,10 @@ class Reader:
         if word == "(":
             found = self.sum(depth + 1)
             if self.word != ")":
-                raise GateError("this parenthesis is not closed", self.text, start)
+                raise unreadable_gate("this parenthesis is not closed", self.text, start)
             self.next()
             return found
-        raise GateError(f"a number or a name is expected{f', not {word!r}' if word else ''}", self.text, start)
+        raise unreadable_gate(f"expected a number or a name{f', not {word!r}' if word else ''}", self.text, start)
 
     def named(self, name: str, *, quoted: bool) -> Term:
         """Returns the term for a metric of the run or of the base."""

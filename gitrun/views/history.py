@@ -66,7 +66,7 @@ def history(git: Git, index: Index, revisions: str, limit: int | None = None) ->
 def belonging(git: Git, revisions: str) -> Callable[[Run], bool]:
     """Returns a test that tells whether a run was made of, or from, one of the commits in `revisions`. Raises UsageError."""
     if not is_commit(git, revisions):
-        raise UsageError(f"git knows no commits '{revisions}'", "for example --for main..HEAD")
+        raise UsageError(f"git finds no commits '{revisions}'", "For example: --for main..HEAD")
     words = ("--no-commit-header", "--format=%H %T", "--end-of-options", revisions, "--")
     pairs = [line.split() for line in git.run("rev-list", *words).decode().splitlines()]
     commits, trees = {pair[0] for pair in pairs}, {pair[1] for pair in pairs}
@@ -115,13 +115,16 @@ def read_range(git: Git, words: str | None) -> Range:
     left, dots, right = (words or HEAD).partition("...") if "..." in (words or "") else (words or HEAD).partition("..")
     head = commit_of(git, (right if dots else left) or HEAD)
     if head is None:
-        raise UsageError(f"git knows no commits '{words}'" if words else "there is no commit yet", "for example main..HEAD")
+        raise UsageError(
+            f"git finds no commits '{words}'" if words else "no commits yet",
+            "For example: main..HEAD",
+        )
     if not dots:
         base = usual_base(git, head)
         return Range(f"{base}..{head}" if base else head, head, base)
     start = commit_of(git, left or HEAD)
     if start is None:
-        raise UsageError(f"git knows no commits '{words}'", "for example main..HEAD")
+        raise UsageError(f"git finds no commits '{words}'", "For example: main..HEAD")
     # as with three dots in git diff, the common ancestor is the base
     return Range(f"{start}..{head}", head, meeting(git, start, head))
 

@@ -84,13 +84,13 @@ def doubts(runs: Sequence[Run], question: Query) -> tuple[str, ...]:
     """Returns notes to the user about names in the question that are both a metric and a flag."""
     orders = {"--min": question.least, "--max": question.most, question.order: (question.sort or "").removeprefix("-")}
     notes = [
-        f"note: {name!r} is a metric and a flag; {option} takes the metric. To take the flag: {option} flag:{name}"
+        f"note: {name!r} is a metric and a flag; {option} uses the metric. To use the flag: {option} flag:{name}"
         for option, name in orders.items()
         if name and is_both(runs, name)
     ]
     asked = names_in_filter(question.expression) if question.expression else ()
     notes += [
-        f"note: {name!r} is a flag and a metric; --where takes the flag. To take the metric: metric:{name}"
+        f"note: {name!r} is a flag and a metric; --where uses the flag. To use the metric: metric:{name}"
         for name in dict.fromkeys(asked)
         if is_both(runs, name)
     ]
@@ -127,7 +127,7 @@ def by_name(index: Index, git: Git, names: Sequence[str]) -> list[tuple[int, Run
             runs = index.readable_runs(max(0, last - first + 1), max(0, first - 1))
             found |= {run.id: (number, run) for number, run in enumerate(runs, first) if run.id not in found}
             if first < 1 or not runs:
-                raise UnknownRun(f"there are no runs {name} in the list", "git run list shows the runs")
+                raise UnknownRun(f"no runs {name} in the list", "To list all runs: git run list --all")
         else:
             run = find(index, name, git.prefix)
             found.setdefault(run.id, (index.number(run), run))
@@ -147,7 +147,7 @@ def select_deleted(git: Git, there: Sequence[Run | BrokenRun], names: Sequence[s
             first, last = int(match[1] or 1), int(match[2] or len(sound))
             named |= {run.id: run for run in sound[max(0, first - 1) : last]}
             if first < 1 or not sound[first - 1 : last]:
-                raise UnknownRun(f"there are no runs {name} among the deleted ones", "git run list --deleted shows them")
+                raise UnknownRun(f"no deleted runs {name}", "To list deleted runs: git run list --deleted")
         else:
             run = store.trash.find_deleted(there, name)
             named.setdefault(run.id, run)
@@ -170,7 +170,7 @@ def choose(git: Git, runs: Iterable[tuple[int, Run]], question: Query) -> list[t
         require_known(found, name)
         if found and not worth:
             raise UnknownRun(
-                f"'{asked}' is no number in any of these runs", f"git run list --columns id,{asked} shows what they have"
+                f"'{asked}' is not a number in any of these runs", f"To see what they have: git run list --columns id,{asked}"
             )
         return [(min if question.least else max)(worth, key=lambda pair: look_up_value(pair[1], name))] if worth else []
     return ordered(found, question.sort) if question.sort else found
@@ -242,7 +242,7 @@ def ordered(found: Sequence[tuple[int, Run]], name: str) -> list[tuple[int, Run]
     """Returns the runs sorted by their values under the name, runs without a value last. Raises UsageError."""
     down, key = name.startswith("-"), name.removeprefix("-")
     if not key:
-        raise UsageError("--sort takes a name", "for example --sort=-acc, --sort=started")
+        raise UsageError("--sort needs a name", "For example: --sort=-acc, --sort=started")
     require_known(found, key)
     key = number_named((run for _, run in found), key)
     have = [(number, run) for number, run in found if is_worth(look_up_value(run, key))]
@@ -253,7 +253,7 @@ def ordered(found: Sequence[tuple[int, Run]], name: str) -> list[tuple[int, Run]
 def require_known(found: Sequence[tuple[int, Run]], name: str) -> None:
     """Raises UsageError if the name is not a property and none of the runs has a value for it."""
     if found and name not in PROPERTIES and not any(has(run, name) for _, run in found):
-        raise UsageError(f"no run has '{name}'", "it is the name of a property, a flag or a metric")
+        raise UsageError(f"no run has '{name}'", "To sort: a property, a flag or a metric")
 
 
 def unheard(runs: Sequence[Run], question: Query) -> str:

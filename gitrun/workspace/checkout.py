@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitrun import store
-from gitrun.errors import CannotRun, UnknownRun, UsageError
+from gitrun.errors import NoWorktree, UnknownRun, UsageError
 from gitrun.git.objects import Objects, TreeMaker, entry_at
 from gitrun.model import record_files
 from gitrun.model.provenance import read_steps
@@ -88,7 +88,7 @@ def check_out_files(git: Git, run: Run, wish: CheckoutRequest = ALL_FILES) -> Ch
     """
     top = wish.to or git.worktree
     if top is None:
-        raise CannotRun("this repository has no working tree", "--to DIR names another place")
+        raise NoWorktree("this repository has no working tree", "To copy elsewhere: --to DIR")
     if wish.to:
         require_outside_of_git(git, wish.to)
     found: dict[str, list[str]] = {DONE: [], LEFT: [], GONE: []}
@@ -119,7 +119,7 @@ def require_outside_of_git(git: Git, to: Path) -> None:
     is_inside = len(parts) == len(place.parts) and any(place.is_relative_to(one) for one in own)
     # file systems that ignore case also accept .GIT
     if is_inside or any(part.lower() == ".git" for part in parts):
-        raise UsageError(f"'{to}' is inside git's own directory", "--to DIR takes any other directory")
+        raise UsageError(f"cannot copy to '{to}': it is inside git's own directory", "To copy elsewhere: --to DIR")
 
 
 def check_out_outputs(session: Session, request: Request, run: str, outcome: Outcome | None) -> list[CheckoutResult]:
@@ -166,7 +166,7 @@ def choose_paths(run: Run, wish: CheckoutRequest, prefix: str, paths: Iterable[s
         else:
             name = short_id(run.id)
             what = f"the source of run {name} has" if wish.source else f"run {name} produced"
-            raise UnknownRun(f"{what} no '{typed}'", f"git run ls {name} lists its files")
+            raise UnknownRun(f"{what} no '{typed}'", f"To list its files: git run ls {name}")
         wanted |= dict.fromkeys(hits)
     return list(wanted)
 

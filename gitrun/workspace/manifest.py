@@ -162,8 +162,8 @@ def disk_full_error(lending: Lending, error: OSError) -> CannotRun:
     largest = max(lending.entries, key=lambda entry: entry.size, default=None)
     name = shlex.quote(safe_text(largest.path.rstrip("/"))) if largest else "PATH"
     return CannotRun(
-        f"the run gets no copy of {size_text(total)} that git ignores: {error.strerror}",
-        f"to link instead of copying: git config --add gitrun.link {name}",
+        f"cannot copy {size_text(total)} of ignored files for the run: {error.strerror}",
+        f"To link instead: git config --add gitrun.link {name}",
     )
 
 

@@ -130,20 +130,20 @@ class Meter:
     def _record(self, gathered: CollectedMetrics, say: Callable[[str], None]) -> Metrics:
         """Writes the points to `live.series`. Returns the summary of all metrics."""
         if self._logged.is_cut:
-            say("of the metrics that were logged only the first 256 MiB are recorded")
+            say("warning: only the first 256 MiB of logged metrics are recorded")
         if self._search and self._search.problem:
             say(self._search.problem)
         found = gathered.metrics()
         if gathered.is_full:
-            say(f"there are too many metrics: only the first {len(found):,} are recorded")
+            say(f"warning: only the first {len(found):,} metrics are recorded: there are too many")
         if found:
             with self._live.series.open("w") as file:
                 file.writelines(f"{line}\n" for line in gathered.lines())
         told, kept = gathered.counts()
         if kept < told:
             say(
-                f"note: metrics have {told:,} points, {kept:,} of them are recorded, evenly chosen. "
-                "The first, last, smallest and largest values and the count are those of all points"
+                f"note: {kept:,} of {told:,} points of metrics are recorded, evenly chosen. "
+                "First, last, minimum, maximum and count are those of all points"
             )
         return found
 
@@ -183,11 +183,11 @@ def gather_files(outcome: Outcome, tree: Path, say: Callable[[str], None], progr
         if not workspace.tensorboard.gather_events(
             tree, events, outcome.started.timestamp(), collector, lambda: progress.turn(collector)
         ):
-            say("not all of the event files could be read: they are too large")
+            say("warning: some event files are not read for metrics: they are too large")
         yield collector
     if any(path.endswith((".json", ".csv", ".tsv")) for path in paths):
         collector = MetricCollector()
         large = workspace.metric_files.gather_files(tree, paths, collector)
         if large:
-            say(f"not read for metrics, for they have more than 64 MiB: {', '.join(large)}")
+            say(f"warning: not read for metrics, because larger than 64 MiB: {', '.join(large)}")
         yield collector

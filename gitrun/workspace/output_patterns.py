@@ -65,7 +65,7 @@ class PatternSearch:
         return HelperProcess(self._words, {"PYTHONUTF8": "1"}, self._directory, self._found)
 
     def _fail(self, why: str) -> None:
-        self.problem = self.problem or f"the patterns for metrics could not be searched for: {why}"
+        self.problem = self.problem or f"warning: gitrun could not search the output for metric patterns: {why}"
 
     def _take(self) -> None:
         """Reads the complete lines that the process has written."""
@@ -84,7 +84,7 @@ class PatternSearch:
             if told == READ:
                 self._answered += 1
             elif told == LATE:
-                self.problem = "the patterns for metrics took too long, and were not searched for in all of the output"
+                self.problem = "warning: the metric patterns took too long, and only part of the output was searched"
             else:
                 self._add(told)
 

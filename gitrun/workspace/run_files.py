@@ -52,10 +52,10 @@ def read_recorded(git: Git, run: Run, what: str, path: str) -> bytes:
         return data
     name, known = f"{run.attempt.id if what == SOURCE else run.attempt.left}:{path}", short_id(run.id)
     if git.attempt("cat-file", "-t", name).stdout == b"tree\n":
-        raise UnknownRun(f"'{path}' is a directory of run {known}", f"git run ls {known} lists its files")
+        raise UnknownRun(f"'{path}' is a directory of run {known}", f"To list its files: git run ls {known}")
     done = git.attempt("cat-file", "--filters", name)
     if done.returncode:
-        raise UnknownRun(f"run {known} has no file '{path}'", f"git run ls {known} lists its files")
+        raise UnknownRun(f"run {known} has no file '{path}'", f"To list its files: git run ls {known}")
     return done.stdout
 
 

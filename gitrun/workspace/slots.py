@@ -193,7 +193,7 @@ def lease_slot(git: Git, attempt: str, run: str, lending: Lending | None = None)
             lock.release()
             raise
         lock.release()
-    raise GitFailed("there is no slot")
+    raise GitFailed("no slot is free")
 
 
 def is_free(git: Git, directory: Path, run: str) -> bool:

@@ -41,13 +41,13 @@ def test_label_that_never_names_its_run_is_said_to_mean_another(runs) -> None:
     meanings = {"7": "a number of the list", "echo.py": "an operation", other[:6]: f"run {other[:8]}"}
     for label, meaning in meanings.items():
         told = runs.run("label", label, "1", check=True).stderr.splitlines()
-        assert told[1:] == [f"gitrun: as the name of a run '{label}' means {meaning}, not a label"]
+        assert told[1:] == [f"gitrun: note: as the name of a run, '{label}' means {meaning}, not this label"]
 
 
 def test_label_that_another_run_has_is_said_to_name_none_alone(runs) -> None:
     assert runs.run("label", "best", "1:2", check=True).stderr.count("\n") == 1
     told = runs.run("label", "best", "3", check=True).stderr.splitlines()
-    assert told[1:] == ["gitrun: 2 other runs have that label too: 'best' names none of them alone"]
+    assert told[1:] == ["gitrun: note: 2 other runs have this label too: 'best' does not name one run"]
 
 
 def test_newest_run_is_meant_without_a_name(runs) -> None:
@@ -71,7 +71,7 @@ def test_comments_add_up_with_their_author(runs) -> None:
 
 def test_comment_without_words_or_terminal_is_refused(runs) -> None:
     ended = runs.run("comment")
-    assert (ended.returncode, "give it with -m TEXT" in ended.stderr) == (129, True)
+    assert (ended.returncode, "To give it: -m TEXT" in ended.stderr) == (129, True)
     assert runs.run("comment", "-m", "  ").returncode == 129
 
 
@@ -87,7 +87,7 @@ def test_annotation_is_a_commit_on_the_tip_that_changes_one_file(runs) -> None:
 def test_what_is_so_already_makes_no_commit(runs) -> None:
     runs.run("mark", check=True)
     before = runs.git("for-each-ref", "refs/runs")
-    assert "nothing to change" in runs.run("mark", check=True).stderr
+    assert "is unchanged" in runs.run("mark", check=True).stderr
     assert runs.git("for-each-ref", "refs/runs") == before
 
 
@@ -108,7 +108,7 @@ def test_mark_is_taken_from_the_run_of_the_operation_that_had_it(runs) -> None:
 def test_two_runs_of_an_operation_are_not_marked_at_once(runs) -> None:
     told = runs.run("mark", "1:2")
     assert told.returncode == 129
-    assert told.stderr.startswith("gitrun: only one run of 'echo.py' can be marked")
+    assert told.stderr.startswith("gitrun: error: only one run of 'echo.py' can be marked")
     assert not shown(runs, "1")["marked"]
 
 
@@ -117,7 +117,7 @@ def test_marks_of_two_places_make_the_name_ambiguous_until_one_is_left(runs) -> 
     project.annotate(project.list_runs()[:2], lambda notes: replace(notes, marked=True), "mark")
     told = runs.run("show", "echo.py")
     assert told.returncode == 128
-    assert told.stderr.startswith("gitrun: 2 runs of 'echo.py' are marked: ")
+    assert told.stderr.startswith("gitrun: error: 2 runs of 'echo.py' are marked: ")
     runs.run("mark", "2", check=True)
     assert shown(runs, "echo.py")["id"] == project.find("2").id
 
@@ -166,7 +166,7 @@ def test_annotations_that_could_not_be_read_any_more_are_refused(runs) -> None:
         runs.run("comment", "1", "-m", LONG, check=True)
     refused = runs.run("comment", "1", "-m", LONG)
     assert (refused.returncode, refused.stderr.count("\n")) == (129, 1)
-    assert "would be larger than 1 MiB" in refused.stderr
+    assert "cannot be larger than 1 MiB" in refused.stderr
     assert len(shown(runs)["comments"]) == 11
 
 
@@ -192,7 +192,7 @@ def test_run_whose_annotations_do_not_read_is_there_without_them(runs, notes) ->
 def test_text_that_is_not_utf_8_is_refused(runs, words) -> None:
     refused = runs.run(*words)
     assert (refused.returncode, refused.stderr.count("\n")) == (129, 1)
-    assert refused.stderr.startswith("gitrun: 'bad\\xff' is not UTF-8, and a run records nothing else")
+    assert refused.stderr.startswith("gitrun: error: 'bad\\xff' is not UTF-8, so it cannot be recorded")
 
 
 def test_a_long_label_makes_no_long_line(repo) -> None:

@@ -69,13 +69,13 @@ def test_run_of_another_operation_does_not_stand_for_head(topic) -> None:
 def test_nothing_to_compare_is_said(topic, words, code) -> None:
     ended = topic.run("check", *words)
     assert (ended.returncode, ended.stdout) == (code, "")
-    assert ended.stderr.startswith("gitrun: ")
+    assert ended.stderr.startswith("gitrun: error: ")
 
 
 def test_head_without_runs_is_said(repo) -> None:
     ended = repo.run("check", "--metric", "loss<1")
     assert (ended.returncode, ended.stderr.count("\n")) == (128, 1)
-    assert "no run was made of commit" in ended.stderr
+    assert "no run was made from commit" in ended.stderr
 
 
 def test_numbers_that_differ_are_not_shown_as_equal(repo) -> None:

@@ -28,7 +28,7 @@ def test_checkout_leaves_a_changed_file_and_ends_with_1(repo) -> None:
     repo.write("out/model.txt", "mine")
     told = repo.run("checkout", "1")
     assert told.returncode == 1
-    assert "left as they are: out/model.txt" in told.stderr
+    assert "not overwritten: out/model.txt. To overwrite: --force" in told.stderr
     assert (repo.path / "out/model.txt").read_text() == "mine"
 
 
@@ -44,7 +44,7 @@ def test_checkout_brings_nothing_that_an_attempt_took_away(repo) -> None:
 def test_checkout_of_a_run_that_produced_nothing_says_so(repo) -> None:
     repo.run("echo.py", check=True)
     assert re.fullmatch("gitrun: run [0-9a-f]{8} produced no files\n", repo.run("checkout", check=True).stderr)
-    assert re.match("gitrun: run [0-9a-f]{8} produced no 'nosuch'; ", repo.run("checkout", "1", "nosuch").stderr)
+    assert re.match("gitrun: error: run [0-9a-f]{8} produced no 'nosuch'. ", repo.run("checkout", "1", "nosuch").stderr)
 
 
 def test_cat_names_a_file_from_the_current_directory_as_checkout_does(repo) -> None:
@@ -85,6 +85,6 @@ def test_file_beside_the_repository_is_printed_by_the_advised_command(repo) -> N
     repo.write("a", "")
     assert told in repo.run("checkout", "1").stderr
     again = repo.run("--restart", "1", "--clean").stderr
-    assert f"; {told} prints it" in again
-    assert "brings" not in again
+    assert f". To read it: {told}" in again
+    assert "To get" not in again
     assert repo.run(*told.split()[2:], check=True).stdout == "beside\n"

@@ -63,7 +63,7 @@ def test_runs_are_chosen_by_names_and_filters(three) -> None:
     assert [row["lr"] for row in rows(three, "3", "1")] == ["0.3", "0.2"]
     assert [row["lr"] for row in rows(three, "--where", "lr<0.25", "--sort", "lr")] == ["0.1", "0.2"]
     ended = three.run("compare", "--where", "lr>1")
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "gitrun: no run is like that\n")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "gitrun: no runs match\n")
 
 
 def test_columns_are_those_named(three) -> None:
@@ -96,7 +96,7 @@ def test_newest_twenty_are_compared_and_the_rest_is_said(empty_repo) -> None:
     for x in range(21):
         project.run("a.py", flags={"x": x}, stage=True)
     ended = empty_repo.run("compare", "--csv", check=True)
-    assert (len(ended.stdout.splitlines()), ended.stderr) == (21, "gitrun: 1 more; --all compares them too\n")
+    assert (len(ended.stdout.splitlines()), ended.stderr) == (21, "gitrun: 1 more. To compare all: --all\n")
     assert len(rows(empty_repo, "--all")) == 21
 
 
@@ -118,7 +118,7 @@ def test_table_of_very_many_names_shows_some_and_says_so_and_csv_has_all(repo) -
     shown = repo.run("compare", check=True)
     assert "flag190" in shown.stdout
     assert "flag249" not in shown.stdout
-    assert "more columns; --columns names some, --csv has all" in shown.stderr
+    assert "more columns. To see them: --columns NAMES, or --csv" in shown.stderr
     assert "flag249" in repo.run("compare", "--csv", check=True).stdout
     assert "flag249" in repo.run("compare", "--columns", "id,flag249", check=True).stdout
 

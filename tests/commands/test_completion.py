@@ -17,7 +17,7 @@ from sampled import sampled
 from templates import made_once
 
 from gitrun.commands.completion import OPTIONS
-from gitrun.commands.main import VERBS, command_of
+from gitrun.commands.verbs import VERBS, load_command
 
 SHARE = Path(OPTIONS).parent
 GIT_COMPLETION = Path("/usr/share/bash-completion/completions/git")
@@ -33,7 +33,7 @@ printf '%s|' "${{COMPREPLY[@]}}"
 def taken(verb: str) -> str:
     """The options that the verb takes, as `git <command> --git-completion-helper` writes them."""
     found = []
-    for option in command_of(verb).params:
+    for option in load_command(verb).params:
         if isinstance(option, click.Option) and not option.hidden:
             takes = "" if option.is_flag or option._flag_needs_value else "="
             found += [name + takes for name in option.opts if name.startswith("--")]
@@ -49,7 +49,7 @@ def test_file_of_options_says_what_the_verbs_take() -> None:
 
 
 def test_options_are_known_without_click_and_pygit2(repo) -> None:
-    code = "import sys; from gitrun.commands.main import answer; answer(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
+    code = "import sys; from gitrun.commands import main; main.run_command(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
     words = [sys.executable, "-c", code, "list", "--git-completion-helper"]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     assert "--json" in done.stdout.split()

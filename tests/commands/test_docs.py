@@ -36,7 +36,7 @@ def test_files_are_brought_up_to_date_and_taken_away_again(repo, world) -> None:
     old = world / ".local/share/man/man1/git-run.1"
     old.write_bytes(b"an older page of git-run-tracker")
     assert "installed: " + str(old) in repo.run("install-docs", check=True).stderr
-    assert repo.run("install-docs", check=True).stderr.count("already there") == len(PLACES)
+    assert repo.run("install-docs", check=True).stderr.count("already installed") == len(PLACES)
     assert repo.run("install-docs", "--uninstall", check=True).stderr.count("removed: ") == len(PLACES)
     assert installed(world / ".local/share") == set()
 

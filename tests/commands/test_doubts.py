@@ -60,7 +60,7 @@ def test_metric_is_meant_where_numbers_are_compared_and_that_is_said(both, words
     name, told = label(both, *words)
     is_plain = not words[1].startswith(("flag:", "metric:"))
     assert name == found
-    assert (f"'loss' is a metric and a flag; {words[0]} takes the metric" in told) == is_plain
+    assert (f"'loss' is a metric and a flag; {words[0]} uses the metric" in told) == is_plain
 
 
 @pytest.mark.parametrize("order", ["--min", "--max", "--sort"])
@@ -68,7 +68,7 @@ def test_metric_is_meant_where_numbers_are_compared_and_that_is_said(both, words
 def test_table_of_runs_is_in_the_order_of_the_metric_and_says_so(both, order) -> None:
     ended = both.run("compare", order, "loss", "--columns", "label", check=True)
     assert ended.stdout.split()[1:] == (["flag1", "flag2"] if order == "--max" else ["flag2", "flag1"])
-    assert f"'loss' is a metric and a flag; {order} takes the metric. To take the flag: {order} flag:loss" in ended.stderr
+    assert f"'loss' is a metric and a flag; {order} uses the metric. To use the flag: {order} flag:loss" in ended.stderr
     ended = both.run("compare", order, "flag:loss", "--columns", "label", check=True)
     assert ended.stdout.split()[1:] == (["flag2", "flag1"] if order == "--max" else ["flag1", "flag2"])
     assert ended.stderr == ""
@@ -79,7 +79,7 @@ def test_every_source_gives_a_metric_of_the_flags_name(both) -> None:
     assert (shown["flags"], shown["metrics"]["loss"]) == ({"loss": 1}, 9.0)
     assert shown["series"]["loss"]["first"] in {1.0, 9.0}
     name, told = label(both, "--min", "loss")
-    assert (name, "'loss' is a metric and a flag; --min takes the metric" in told) == ("flag2", True)
+    assert (name, "'loss' is a metric and a flag; --min uses the metric" in told) == ("flag2", True)
 
 
 def test_number_that_only_repeats_a_flag_is_no_metric_until_it_changes(repo) -> None:
@@ -117,9 +117,9 @@ def test_columns_and_filters_say_which_they_mean_without_a_word(both) -> None:
 
 def test_gate_holds_the_metric_and_says_so(both) -> None:
     ended = both.run("check", "flag1", "--metric", "loss>8", check=True)
-    assert "'loss' is a metric and a flag; --metric takes the metric" in ended.stderr
+    assert "'loss' is a metric and a flag; --metric uses the metric" in ended.stderr
     assert both.run("check", "flag1", "--metric", "metric:loss>8", check=True).stderr == ""
-    assert "is a flag; a gate holds metrics" in both.run("check", "flag1", "--metric", "flag:loss>8").stderr
+    assert "is a flag, and limits are for metrics" in both.run("check", "flag1", "--metric", "flag:loss>8").stderr
 
 
 def test_name_that_is_one_of_them_is_taken_without_a_word(repo) -> None:

@@ -75,7 +75,7 @@ def test_restore_without_a_word_brings_back_what_the_last_rm_took(three) -> None
     assert ids(three) == [third, second]
     three.run("restore", check=True)
     assert ids(three) == [third, second, first]
-    assert three.run("restore", check=True).stderr == "gitrun: there is nothing to restore\n"
+    assert three.run("restore", check=True).stderr == "gitrun: nothing to restore\n"
 
 
 @pytest.mark.parametrize("name", ["2", "echo.py", "best"])

@@ -96,7 +96,7 @@ def test_restart_with_new_code_of_a_run_in_place_is_in_place(repo) -> None:
     assert run_toml(repo)["params"]["in_place"] is True
     ended = repo.run("--restart", "1", check=True)
     assert ended.stdout != f"{repo.path}\n"
-    assert "note: this attempt runs the run's own code in a workspace" in ended.stderr
+    assert "note: this attempt uses the run's own code in a workspace" in ended.stderr
     assert "in_place" not in run_toml(repo)["params"]
 
 

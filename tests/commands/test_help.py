@@ -13,7 +13,7 @@ import pytest
 from keyboard import Terminal
 
 from gitrun.commands.help import SHARE
-from gitrun.commands.main import GROUPS, TOPICS, VERBS
+from gitrun.commands.verbs import GROUPS, TOPICS, VERBS
 from gitrun.render.guide import render_terminal
 
 PAGES = {"PAGER": "cat", "GIT_PAGER": "cat", "MANPAGER": "cat"}
@@ -83,14 +83,14 @@ def test_without_man_it_is_said_where_the_page_is(repo, tmp_path) -> None:
         (tmp_path / name).symlink_to(Path(shutil.which(name) or ""))
     ended = repo.run("help", "git-run", env={"PATH": str(tmp_path)})
     assert (ended.returncode, ended.stdout) == (128, "")
-    assert "share/git-run.1; git run -h shows the options" in ended.stderr
+    assert "share/git-run.1. To list the options: git run -h" in ended.stderr
 
 
 def test_help_of_a_verb_by_name_is_its_usage(repo) -> None:
     assert repo.run("help", "list", check=True).stdout == repo.run("list", "-h").stdout
     ended = repo.run("help", "lst")
     assert (ended.returncode, ended.stdout) == (129, "")
-    assert "there is no guide or verb 'lst'" in ended.stderr
+    assert "no guide or verb 'lst'" in ended.stderr
     assert "list" in ended.stderr
 
 
@@ -117,7 +117,7 @@ def test_guide_is_plain_where_colours_are_off(repo) -> None:
 def test_usage_behind_an_operation_is_that_of_the_operation(repo) -> None:
     assert repo.run("echo.py", "x=1", "-h", check=True).stdout == repo.run("ops", "echo.py", check=True).stdout
     assert repo.run("--label", "echo.py", "-h").stdout.startswith("Usage: git run ")
-    assert "did you mean list?" in repo.run("lsit", "-h").stderr
+    assert "Did you mean list?" in repo.run("lsit", "-h").stderr
 
 
 def test_help_behind_two_dashes_is_for_the_program(repo) -> None:
@@ -129,4 +129,4 @@ def test_nothing_is_answered_with_what_to_do_next(repo) -> None:
     assert ended.returncode == 129
     first, here = ended.stderr.splitlines()
     assert "git run <script>" in first
-    assert here == "here are: echo.py; git run ops shows their flags"
+    assert here == "Operations here: echo.py. To see their flags: git run ops"

@@ -40,7 +40,7 @@ def hooked(repo):
 def test_word_that_is_nothing_to_do_with_hooks_is_told_what_there_is(repo) -> None:
     told = repo.run("hooks", "foo")
     assert told.returncode == 129
-    assert told.stderr == "gitrun: there is no action 'foo' for hooks; it is one of status, install, uninstall\n"
+    assert told.stderr == "gitrun: error: no action 'foo' for hooks. Use one of: status, install, uninstall\n"
 
 
 @pytest.fixture(params=["files", "settings"])
@@ -124,7 +124,7 @@ def test_amended_commit_has_one_trailer_and_it_is_of_its_tree(hooked) -> None:
     hooked.commit("five\n\nSigned-off-by: A <a@example.org>")
     hooked.write("echo.py", "x = 6\n")
     assert commit(hooked, "-a", "--amend", "--no-edit").returncode == 0
-    assert trailers(hooked) == [old], "there is no run to take its place"
+    assert trailers(hooked) == [old], "no run to take its place"
     new = start(hooked)
     commit(hooked, "--amend", "--no-edit")
     commit(hooked, "--amend", "--no-edit")
@@ -264,8 +264,8 @@ def test_check_says_what_is_missing_and_pushes_nothing(team) -> None:
     team.ann.write("echo.py", "x = 6\n")
     last = team.ann.commit("six")
     assert push(team.ann, "-q").stderr.splitlines() == [
-        f"gitrun: no completed run here was made of exactly what main holds ({last[:8]})",
-        f"gitrun: 1 run of these commits is not on origin; git run push origin {run[:8]}",
+        f"gitrun: warning: no completed run here was made from exactly the commit of main ({last[:8]})",
+        f"gitrun: warning: 1 run of these commits is not on origin. To push: git run push origin {run[:8]}",
     ]
     assert tip(team.remote) == {}
 
@@ -290,7 +290,7 @@ def test_run_with_a_secret_stays_and_the_push_goes_on(team) -> None:
     team.ann.commit("key")
     done = push(team.ann, "-q")
     assert done.returncode == 0
-    assert f"gitrun: run {secret[:8]} is not pushed: .gitrun/flags.toml may be secret" in done.stderr
+    assert f"gitrun: warning: run {secret[:8]} is not pushed: .gitrun/flags.toml may hold secrets" in done.stderr
     assert set(tip(team.remote)) == {harmless}
 
 
@@ -336,7 +336,7 @@ def test_server_lets_runs_go_forward_only(team) -> None:
     assert push(team.ann, "-q", "origin", f"{attempt_of(team.ann, run)}:{name}").returncode == 0
     assert push(team.ann, "-q", "origin", f"{name}:{name}").returncode == 0
     back = push(team.ann, "-q", "-f", "origin", f"{attempt_of(team.ann, run)}:{name}")
-    assert f"remote: gitrun: refused {name}: somebody else went on with it" in back.stderr
+    assert f"remote: gitrun: refused {name}: it has new commits here" in back.stderr
     again = start(team.ann, x=2.0)
     aside = push(team.ann, "-q", "-f", "origin", f"refs/runs/{again}:{name}")
     assert f"remote: gitrun: refused {name}: " in aside.stderr
@@ -385,7 +385,7 @@ def test_verbs_tell_what_the_server_said(team) -> None:
     assert told.returncode == 1
     team.remote.git("config", "receive.advertisePushOptions", "true")
     done = team.ann.run("rm", "--remote", other[:8])
-    assert "deleting takes push option gitrun.delete, and here the setting gitrun.allowDelete" in done.stderr
+    assert "deleting needs push option gitrun.delete, and setting gitrun.allowDelete in the other repository" in done.stderr
     team.remote.git("config", "gitrun.allowDelete", "true")
     assert team.ann.run("rm", "--remote", other[:8]).stderr == f"gitrun: deleted run {other[:8]} on origin and here\n"
     assert set(tip(team.remote)) == {run}
@@ -396,7 +396,7 @@ def test_server_refuses_runs_where_gitrun_is_missing_and_nothing_else(team, monk
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     assert push(team.ann, "-q", "origin", "HEAD:refs/heads/x").stderr == ""
     done = push(team.ann, "-q", "origin", f"refs/runs/{run}:refs/runs/{run}")
-    assert "remote: gitrun: no runs are taken: git-run is not on the PATH" in done.stderr
+    assert "remote: gitrun: error: runs are refused: git-run is not on PATH" in done.stderr
     assert tip(team.remote) == {}
 
 
@@ -444,7 +444,7 @@ def test_a_line_to_add_is_offered_only_where_it_can_work(repo) -> None:
     if GIT < (2, 54):
         said = repo.run("hooks", "install", "post-commit", "pre-push").stderr.splitlines()
         assert all("--chain" in line for line in said)
-        assert ["git run hook post-commit" in line for line in said if "add to it" in line] == [True]
+        assert ["git run hook post-commit" in line for line in said if "To edit it yourself, add" in line] == [True]
 
 
 def test_words_of_the_verb(repo) -> None:
@@ -455,7 +455,7 @@ def test_words_of_the_verb(repo) -> None:
     found = json.loads(repo.run("hooks", "status", "pre-push", "--json", check=True).stdout)
     path = None if GIT >= (2, 54) else f"{repo.path}/{place}"
     assert found == [{"name": "pre-push", "status": "installed", "path": path}]
-    assert repo.run("hooks", "uninstall", "pre-push", check=True).stderr == "gitrun: took away pre-push\n"
+    assert repo.run("hooks", "uninstall", "pre-push", check=True).stderr == "gitrun: removed pre-push\n"
     for words in (("stats",), ("install", "update"), ("install", "pre-receive")):
         assert repo.run("hooks", *words).returncode == 129
 

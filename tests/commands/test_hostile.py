@@ -221,7 +221,7 @@ def test_whatever_is_typed_is_answered_by_one_line(verb, words, typed_at) -> Non
     code, said = call(*asked)
     assert code in {0, 1, 128, 129}, said
     assert is_safe(said)
-    most = 3 if "nothing to run" in said else 1  # then it is also said what there is
+    most = 3 if "no operation given" in said else 1  # then it is also said what there is
     assert code not in {128, 129} or said.count("\n") <= most, said
 
 
@@ -238,7 +238,7 @@ def typed_at(repo, monkeypatch) -> Path:
 def test_without_a_repository_there_is_one_line(tmp_path, words) -> None:
     ended = subprocess.run(["git-run", *words], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (128, "", 1)
-    assert ended.stderr.startswith("gitrun: not a git repository")
+    assert ended.stderr.startswith("gitrun: error: not a git repository")
 
 
 @pytest.mark.parametrize(

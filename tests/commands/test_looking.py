@@ -70,7 +70,7 @@ def test_list_shows_twenty_and_says_how_many_more_there_are(repo) -> None:
         repo.git("update-ref", f"refs/runs/{made}", made)
     ended = repo.run("list")
     assert len(ended.stdout.splitlines()) == 20
-    assert ended.stderr == "gitrun: 2 more; --all shows them\n"
+    assert ended.stderr == "gitrun: 2 more. To show all: --all\n"
     assert (
         len(repo.run("list", "--all").stdout.splitlines()) == len(json.loads(repo.run("list", "--all", "--json").stdout)) == 22
     )
@@ -79,7 +79,7 @@ def test_list_shows_twenty_and_says_how_many_more_there_are(repo) -> None:
 def test_list_without_runs_says_how_to_make_one(repo) -> None:
     ended = repo.run("list")
     assert (ended.returncode, ended.stdout, repo.run("list", "--json").stdout) == (0, "", "[]\n")
-    assert ended.stderr == "gitrun: no runs here yet; git run <script> makes one\n"
+    assert ended.stderr == "gitrun: error: no runs here yet. To make one: git run <script>\n"
 
 
 def test_json_of_every_verb_has_exactly_the_keys_of_the_design(two) -> None:
@@ -161,7 +161,7 @@ def test_cat_of_what_is_not_there_is_one_line(two) -> None:
     ):
         ended = two.run("cat", *words)
         assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (128, "", 1), words
-    assert two.run("cat", "--sourcecode").stderr == "gitrun: --sourcecode needs a file; name it with -p PATH\n"
+    assert two.run("cat", "--sourcecode").stderr == "gitrun: error: --sourcecode needs a file. To name it: -p PATH\n"
 
 
 def test_cat_of_a_directory_is_told_what_lists_its_files(two) -> None:
@@ -170,7 +170,7 @@ def test_cat_of_a_directory_is_told_what_lists_its_files(two) -> None:
     known = Project(two.path).list_runs()[0].id[:8]
     for words, path in ((["-p", "a"], "a"), (["--sourcecode", "-p", "a/"], "a"), (["-p", ".gitrun"], ".gitrun")):
         ended = two.run("cat", *words)
-        said = f"gitrun: '{path}' is a directory of run {known}; git run ls {known} lists its files\n"
+        said = f"gitrun: error: '{path}' is a directory of run {known}. To list its files: git run ls {known}\n"
         assert (ended.returncode, ended.stdout, ended.stderr) == (128, "", said)
 
 
@@ -183,7 +183,7 @@ def test_select_prints_full_ids(two) -> None:
 
 def test_mark_says_what_it_changed(two) -> None:
     said = [two.run("mark", *words, "2").stderr.split(" ", 3)[3] for words in ([], [], ["--clear"], ["--clear"])]
-    same = "echo.py is as it was: nothing to change\n"
+    same = "echo.py is unchanged\n"
     assert said == ["echo.py is marked\n", same, "echo.py is no longer marked\n", same]
 
 
@@ -193,11 +193,11 @@ def test_stop_ends_a_run_in_the_background_and_watch_follows_it(repo) -> None:
     watching = subprocess.Popen(["git", "run", "watch", run], cwd=repo.path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert watching.stdout is not None
     assert watching.stdout.readline() == b"on\n"
-    assert repo.run("stop", "1", check=True).stderr == f"gitrun: run {run[:8]} has ended\n"
+    assert repo.run("stop", "1", check=True).stderr == f"gitrun: stopped run {run[:8]}\n"
     told = watching.communicate(timeout=10)[1]
     assert re.fullmatch(rb"gitrun: run %s terminated \(SIGTERM\) in [0-9.]+s\n" % run[:8].encode(), told)
     ended = repo.run("stop", "1")
-    assert (ended.returncode, ended.stderr) == (128, f"gitrun: run {run[:8]} is not running on this machine\n")
+    assert (ended.returncode, ended.stderr) == (128, f"gitrun: error: run {run[:8]} is not running on this machine\n")
     assert repo.run("watch", "1").stdout == "on\n"
 
 
@@ -206,7 +206,7 @@ def test_checkout_brings_what_was_produced_and_spares_what_was_changed(two) -> N
     assert (two.path / "made.bin").read_bytes() == BYTES
     two.write("made.bin", "mine")
     ended = two.run("checkout", "1")
-    assert (ended.returncode, ended.stderr.splitlines()[-1]) == (1, "gitrun: left as they are: made.bin")
+    assert (ended.returncode, ended.stderr.splitlines()[-1]) == (1, "gitrun: not overwritten: made.bin. To overwrite: --force")
     assert (two.path / "made.bin").read_text() == "mine"
 
 

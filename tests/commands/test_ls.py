@@ -1,4 +1,4 @@
-"""git run ls: the files of a run, where they are, how large."""
+"""git run ls: list the files of a run, where they are, how large."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def test_running_run_is_refused_with_and_without_needed(repo) -> None:
         assert process.stdout.readline() == b"on\n"
         run = newest(repo)
         assert run["status"] == "running"
-        said = f"gitrun: cannot restart run {run['id'][:8]}: it is running; git run stop {run['id'][:8]}\n"
+        said = f"gitrun: error: cannot restart run {run['id'][:8]}: it is running. Try: git run stop {run['id'][:8]}\n"
         for words in (["--restart", "1"], ["--restart", "1", "--needed"], ["--restart", "wait.py", "--needed", "x=2"]):
             ended = repo.run(*words)
             assert (ended.returncode, ended.stdout, ended.stderr) == (128, "", said)
@@ -123,7 +123,7 @@ def test_skip_says_that_the_source_is_another_and_needed_source_counts_it(repo) 
     repo.write("other.py", "")
     ended = repo.run("--needed", "echo.py")
     assert ended.stdout.startswith(MATCHES)
-    assert ended.stderr == "gitrun: the source differs from what was run; --needed-source takes that into account\n"
+    assert ended.stderr == "gitrun: note: the source has changed since that run. To run in this case: --needed-source\n"
     assert repo.run("--needed-source", "echo.py").stdout == "1.0 2 'a'\n"
     assert repo.run("--needed-source", "echo.py").stdout.startswith(MATCHES)
 

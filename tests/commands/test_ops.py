@@ -93,7 +93,7 @@ def test_script_is_looked_at_as_it_lies_there_from_any_directory(trained) -> Non
     assert trained.run("ops", "a.py", "../echo.py", cwd=trained.path / "sub").stdout.startswith("sub/a.py\n  k=5\necho.py\n")
     refused = trained.run("ops", "nosuch")
     assert (refused.returncode, refused.stderr) == (
-        129, "gitrun: there is no operation or script 'nosuch' here; git run ops lists what there is\n",
+        129, "gitrun: error: no operation or script 'nosuch' here. To list operations: git run ops\n",
     )  # fmt: skip
 
 
@@ -101,24 +101,24 @@ def test_broken_entry_is_named_and_the_others_are_listed(trained) -> None:
     trained.write("gitrun.toml", PROJECT + '[operations.bad]\nscript = 1\n[operations.gone]\nscript = "gone.py"\n')
     done = trained.run("ops")
     assert (done.returncode, done.stdout.count("cannot be run"), "Train it" in done.stdout) == (1, 2, True)
-    assert "gitrun: bad cannot be run: gitrun.toml, line 11: operations.bad.script takes a text, not 1\n" in done.stderr
+    assert "gitrun: error: bad cannot be run: gitrun.toml, line 11: operations.bad.script must be text, not 1\n" in done.stderr
     found = {one["name"]: one for one in json.loads(trained.run("ops", "--json").stdout)}
-    assert (found["gone"]["error"][:20], found["train"]["error"]) == ("there is no 'gone.py", None)
+    assert (found["gone"]["error"][:20], found["train"]["error"]) == ("no 'gone.py', which ", None)
     trained.write("gitrun.toml", "[operations\n")
-    assert trained.run("ops").stderr.startswith("gitrun: gitrun.toml is not TOML: ")
+    assert trained.run("ops").stderr.startswith("gitrun: error: gitrun.toml is not TOML: ")
 
 
 def test_nothing_is_executed_or_recorded_to_list(trained) -> None:
     trained.write("train.py", "open('executed', 'w')\nx = 1\n")
     trained.write("gitrun.toml", '[operations.train]\nscript = "train.py"\nflags = "import"\n')
-    assert trained.run("ops", check=True).stdout == "train  (asked for its flags when it is run)\n"
+    assert trained.run("ops", check=True).stdout == "train  (its flags are read when it runs)\n"
     assert not (trained.path / "executed").exists()
     assert trained.git("for-each-ref", "refs/runs") == ""
 
 
 def test_empty_repository_says_what_to_do(empty_repo) -> None:
     done = empty_repo.run("ops", check=True)
-    assert (done.stdout, "an entry of gitrun.toml makes one" in done.stderr) == ("", True)
+    assert (done.stdout, "To add one: write gitrun.toml" in done.stderr) == ("", True)
 
 
 def test_schema_of_the_project_file_is_printed(repo) -> None:
@@ -130,13 +130,13 @@ def test_alone_it_names_operations_and_the_last_run(trained) -> None:
     done = trained.run()
     run = trained.run("select").stdout[:8]
     assert (done.returncode, done.stdout) == (129, "")
-    assert "here are: echo.py, train.py; git run ops shows their flags\n" in done.stderr
-    assert f"the last run: {run}, echo.py, completed in " in done.stderr
-    assert done.stderr.endswith(f"; git run --restart {run} runs it again\n")
+    assert "Operations here: echo.py, train.py. To see their flags: git run ops\n" in done.stderr
+    assert f"Last run: {run}, echo.py, completed in " in done.stderr
+    assert done.stderr.endswith(f". To run it again: git run --restart {run}\n")
 
 
 def test_flags_are_offered_without_click_and_pygit2(trained) -> None:
-    code = "import sys; from gitrun.commands.main import answer; answer(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
+    code = "import sys; from gitrun.commands import main; main.run_command(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
     words = [sys.executable, "-c", code, "--git-completion-helper-flags", "train.py"]
     done = subprocess.run(words, cwd=trained.path, capture_output=True, text=True, check=True)
     assert done.stdout == "lr=\nopt=\nopt=adam\nopt=sgd\n"
@@ -160,9 +160,9 @@ def test_flags_are_edited_and_the_run_gets_what_was_saved(trained) -> None:
 @pytest.mark.parametrize(
     ("script", "words"),
     [
-        ("d", "nothing was run: the sheet of flags is empty"),
-        ("s/lr = .*/lr = 5/", "line 4: flag 'lr' of train takes a number from 0 to 1, not 5; nothing was run"),
-        ("s/lr = .*/lr = /", "nothing was run: the sheet of flags is not TOML: Invalid value (at line 4, column 6)"),
+        ("d", "nothing was run: the list of flags is empty"),
+        ("s/lr = .*/lr = 5/", "line 4: flag 'lr' of train must be a number from 0 to 1, not 5. Nothing was run"),
+        ("s/lr = .*/lr = /", "nothing was run: the list of flags is not TOML: Invalid value (at line 4, column 6)"),
         ("s/^lr/rate/", "train has no flag 'rate'"),
     ],
 )
@@ -170,19 +170,19 @@ def test_what_cannot_be_run_of_a_sheet_is_named_with_its_line(trained, script, w
     trained.write("gitrun.toml", PROJECT)
     done = trained.run("train", "--edit-flags", env=editor(script))
     assert (done.returncode, trained.git("for-each-ref", "refs/runs")) == (129, "")
-    assert done.stderr.startswith(f"gitrun: {words}")
+    assert done.stderr.startswith(f"gitrun: error: {words}")
 
 
 def test_flag_that_must_be_given_can_be_filled_in(trained) -> None:
     trained.write("a.sh", "echo $FLAG_NAME\n")
     trained.write("gitrun.toml", '[operations.a]\nscript = "a.sh"\nflags.name = { required = true }\n')
-    assert trained.run("a").stderr == "gitrun: a needs the flag 'name'; give it as name=VALUE\n"
+    assert trained.run("a").stderr == "gitrun: error: a needs the flag 'name'. To give it: name=VALUE\n"
     assert trained.run("a", "--edit-flags", env=editor('s/# name =/name = "x"/'), check=True).stdout == "x\n"
     assert trained.run("a", "--edit-flags", env={"GIT_EDITOR": "false"}).returncode == 128
 
 
 def test_scripts_and_notebooks_of_a_fresh_project_are_listed(empty_repo) -> None:
-    assert "no operations here; " in empty_repo.run("ops", check=True).stderr
+    assert "no operations here. " in empty_repo.run("ops", check=True).stderr
     main = "if __name__ == '__main__':\n    pass\n"
     empty_repo.write("plain.py", "print(1)\n")
     empty_repo.write("library.py", "import os\ndef f(): return os\n")
@@ -233,13 +233,13 @@ def test_front_end_that_cannot_be_read_is_named_with_the_way_that_works(empty_re
         "s.py", "from pydantic_settings import BaseSettings\nclass S(BaseSettings):\n    lr: float = 1\nprint(S())\n"
     )
     (tmp_path / "yaml.py").write_text("raise ImportError('no PyYAML here')\n")
-    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from gitrun.commands.main import answer; answer(sys.argv[1:])"
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from gitrun.commands.main import main; main()"
     for words in (["ops"], ["h.py", "-h"]):
         call = [sys.executable, "-c", code, *words]
         done = subprocess.run(call, cwd=empty_repo.path, capture_output=True, text=True, check=True)
-        assert "h.py  its configuration is YAML: pip install 'git-run-tracker[yaml]' reads it\n" in done.stdout
+        assert "h.py  Its configuration is YAML. To read it: pip install 'git-run-tracker[yaml]'\n" in done.stdout
     assert empty_repo.run("h.py", "-h").stdout == "h.py\n  lr=1\n"
-    assert "s.py  pydantic-settings reads its values from the environment: NAME=VALUE git run s.py; " in (
+    assert "s.py  pydantic-settings reads its values from the environment. To set one: NAME=VALUE git run s.py. " in (
         empty_repo.run("s.py", "-h").stdout
     )
 

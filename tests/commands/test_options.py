@@ -86,9 +86,9 @@ def test_option_of_a_sub_command_is_accepted(project) -> None:
     [
         (["train.py", "--rate", "0.3"], "flags are written rate=0.3, not --rate 0.3"),
         (["plain.py", "--lr", "0.3"], "flags are written lr=0.3, not --lr 0.3"),
-        (["train.py", "--lr", "fast"], "flag 'lr' of train.py takes a number, not 'fast'"),
-        (["train.py", "--lr"], "option --lr of train.py needs a value; give it as lr=VALUE"),
-        (["plain.py", "+lr=1"], "not a flag: '+lr=1'"),
+        (["train.py", "--lr", "fast"], "flag 'lr' of train.py must be a number, not 'fast'"),
+        (["train.py", "--lr"], "option --lr of train.py needs a value. To give it: lr=VALUE"),
+        (["plain.py", "+lr=1"], "'+lr=1' is not a flag"),
     ],
 )
 def test_what_is_no_option_of_the_script_is_refused(project, words, said) -> None:
@@ -128,9 +128,9 @@ def test_help_of_a_module_shows_its_flags_and_one_that_is_not_there_is_refused(p
     assert project.run("-m", "pkg.fit", "-h", check=True).stdout == "-m pkg.fit\n  lr=0.1\n"
     ended = project.run("-m", "nosuch")
     assert (ended.returncode, ended.stderr) == (
-        129, "gitrun: there is no module 'nosuch' here; git run -- python -m nosuch runs any module\n",
+        129, "gitrun: error: no module 'nosuch' here. To run any module: git run -- python -m nosuch\n",
     )  # fmt: skip
-    assert "-m pkg.fit and 'train.py' are two operations" in project.run("-m", "pkg.fit", "train.py").stderr
+    assert "-m pkg.fit and 'train.py' cannot be combined" in project.run("-m", "pkg.fit", "train.py").stderr
 
 
 def test_refused_flag_names_the_way_that_works(empty_repo) -> None:
@@ -139,6 +139,6 @@ def test_refused_flag_names_the_way_that_works(empty_repo) -> None:
     ended = empty_repo.run("s.py", "lr=0.5")
     assert ended.returncode == 129
     assert (
-        "s.py has no flag 'lr'; pydantic-settings reads its values from the environment: NAME=VALUE git run s.py"
+        "s.py has no flag 'lr'. pydantic-settings reads its values from the environment. To set one: NAME=VALUE git run s.py"
         in ended.stderr
     )

@@ -33,14 +33,14 @@ def test_restart_goes_by_the_entry_of_its_own_source(repo) -> None:
     assert repo.run("go", check=True).stdout == "a 5\n"
     project(repo, '[operations.go]\nscript = "b.py"\n')
     assert repo.run("--restart", "go", "x=7", check=True).stdout == "a 7\n"
-    assert "takes a number of at most 9" in repo.run("--restart", "go", "x=10").stderr
+    assert "must be a number of at most 9" in repo.run("--restart", "go", "x=10").stderr
     assert repo.run("--restart", "go", "x=10", "--force-sourcecode", check=True).stdout == "b 10\n"
     repo.write("gitrun.toml", "")
     assert repo.run("--restart", "go", check=True).stdout == "b 10\n"
     refused = repo.run("--restart", "go", "--force-sourcecode")
     assert (refused.returncode, refused.stderr.split(";")[0]) == (
         129,
-        "gitrun: the project file has no operation 'go' any more",
+        "gitrun: error: the project file no longer has operation 'go'",
     )
 
 
@@ -125,7 +125,7 @@ def test_flags_are_values_of_a_file_that_the_program_finds_changed(repo, name, s
     assert changed != CONFIGS[name]
     assert repo.run("a", "m.k=3", check=True).stdout == changed
     assert (files(repo), (repo.path / name).read_text()) == ({}, CONFIGS[name])
-    assert "a has no flag 'q'; its flags are: " in repo.run("a", "q=1").stderr
+    assert "a has no flag 'q'. Its flags: " in repo.run("a", "q=1").stderr
 
 
 def test_flag_that_is_taken_away_is_null_in_the_file_that_the_program_finds(repo) -> None:
@@ -152,11 +152,11 @@ def test_program_that_writes_its_flags_file_has_it_as_produced(repo) -> None:
 
 
 REFUSED = {
-    ("lr=5",): "flag 'lr' of a takes a number from 0 to 1, not '5'",
-    ("opt=x",): "flag 'opt' of a takes one of adam, sgd, not 'x'",
-    ("n=1.5",): "flag 'n' of a takes a whole number, not '1.5'",
-    ("nosuch=1",): "a has no flag 'nosuch'; its flags are: lr, opt, n, name",
-    (): "a needs the flag 'name'; give it as name=VALUE",
+    ("lr=5",): "flag 'lr' of a must be a number from 0 to 1, not '5'",
+    ("opt=x",): "flag 'opt' of a must be one of adam, sgd, not 'x'",
+    ("n=1.5",): "flag 'n' of a must be a whole number, not '1.5'",
+    ("nosuch=1",): "a has no flag 'nosuch'. Its flags: lr, opt, n, name",
+    (): "a needs the flag 'name'. To give it: name=VALUE",
 }
 
 
@@ -168,7 +168,7 @@ def test_refusal_names_operation_flag_and_values_and_leaves_no_run(repo, words, 
         'opt = { default = "adam", choices = ["adam", "sgd"] }\nn = { type = "int" }\nname = { required = true }\n',
     )
     done = repo.run("a", *words)
-    assert done.stderr.startswith(f"gitrun: {said}"), done.stderr
+    assert done.stderr.startswith(f"gitrun: error: {said}"), done.stderr
     assert (done.returncode, runs(repo)) == (129, [])
 
 
@@ -231,11 +231,11 @@ def test_env_and_stop_after_of_an_entry_hold_and_the_option_wins(repo) -> None:
 
 def test_broken_file_refuses_what_it_could_name_and_no_other_entry(repo) -> None:
     project(repo, '[operations.a]\nscript = 1\n[operations.b]\ncommand = ["true"]\n')
-    assert repo.run("a").stderr == "gitrun: gitrun.toml, line 2: operations.a.script takes a text, not 1\n"
+    assert repo.run("a").stderr == "gitrun: error: gitrun.toml, line 2: operations.a.script must be text, not 1\n"
     repo.run("b", check=True)
     project(repo, "[operations\n")
     done = repo.run("echo.py")
-    assert (done.returncode, done.stderr.startswith("gitrun: gitrun.toml is not TOML: ")) == (129, True)
+    assert (done.returncode, done.stderr.startswith("gitrun: error: gitrun.toml is not TOML: ")) == (129, True)
     repo.run("--", "true", check=True)
 
 

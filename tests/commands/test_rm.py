@@ -40,13 +40,13 @@ def test_rm_says_which_runs_on_stderr(three) -> None:
         "gitrun: deleted run ID  echo.py  x=3 y=2 z=a  completed",
         "gitrun: deleted run ID  echo.py  x=2 y=2 z=a  completed",
         "gitrun: deleted 2 runs",
-        "gitrun: git run restore RUNS brings them back",
+        "gitrun: To restore them: git run restore RUNS",
     ]
     assert listed(three) == [1]
 
 
 def test_rm_of_one_run_says_how_it_comes_back(three) -> None:
-    assert re.search(r"git run restore [0-9a-f]{8} brings it back$", three.run("rm", "1", check=True).stderr)
+    assert re.search(r"To restore it: git run restore [0-9a-f]{8}$", three.run("rm", "1", check=True).stderr)
 
 
 def test_rm_takes_filters(three) -> None:
@@ -65,7 +65,7 @@ def test_restore_and_purge_take_ranges_and_filters(three) -> None:
 def test_rm_of_what_no_run_is_like_deletes_nothing(three) -> None:
     refused = three.run("rm", "--where", "x=17")
     assert refused.returncode == 128
-    assert refused.stderr == "gitrun: no run is like that; git run list shows the runs\n"
+    assert refused.stderr == "gitrun: error: no runs match. To list all runs: git run list --all\n"
 
 
 def test_dry_run_deletes_nothing(three) -> None:
@@ -88,7 +88,7 @@ def test_restore_ends_with_1_if_a_run_is_another_by_now(three) -> None:
     three.git("update-ref", f"refs/runs/{run.id}", f"{run.tip}~1")
     refused = three.run("restore", run.id)
     assert refused.returncode == 1
-    assert "exists, and is another by now" in refused.stderr
+    assert "it exists and has changed" in refused.stderr
 
 
 def test_purge_by_age_leaves_what_was_deleted_lately(three) -> None:
@@ -105,14 +105,14 @@ def test_purged_runs_are_gone_for_good(three) -> None:
     three.run("rm", "--op", "echo.py", check=True)
     three.run("purge", "--all", check=True)
     assert three.git("for-each-ref", "refs/runs", "refs/gitrun") == ""
-    assert three.run("restore", "--all").stderr == "gitrun: there is nothing to restore\n"
+    assert three.run("restore", "--all").stderr == "gitrun: nothing to restore\n"
 
 
 def test_run_whose_last_commit_is_gone_goes_too_and_keeps_no_other(three) -> None:
     lost, other = Project(three.path).list_runs()[:2]
     (three.path / ".git" / "objects" / lost.tip[:2] / lost.tip[2:]).unlink()
     told = three.run("rm", lost.id, other.id, check=True).stderr
-    assert f"of run {lost.id[:8]} there was only its ref" in told
-    assert f"git run restore {other.id[:8]} brings it back" in told
+    assert f"run {lost.id[:8]} had only its ref" in told
+    assert f"To restore it: git run restore {other.id[:8]}" in told
     assert listed(three) == [1]
     assert [run.id for run in Project(three.path).list_deleted()] == [other.id]

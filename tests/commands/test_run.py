@@ -23,7 +23,8 @@ def test_alone_it_says_what_to_do(repo) -> None:
     ended = repo.run()
     assert (ended.returncode, ended.stdout) == (129, "")
     assert ended.stderr.startswith(
-        "gitrun: nothing to run; git run <script> runs a script, git run -- <command> anything else; git run -h says more\n"
+        "gitrun: error: no operation given. To run a script: git run <script>. To run any program: git run -- <command>. "
+        "To list the options: git run -h\n"
     )
 
 
@@ -63,30 +64,32 @@ def test_script_named_like_a_verb_is_reached(repo, words) -> None:
 
 
 REFUSED = {
-    "echo.py has no flag 'q'; its flags are: x, y, z\n": ("echo.py", "q=1"),
-    "flag 'y' of echo.py takes a number, not 'a'": ("echo.py", "y=a"),
-    "there is no script, program or verb 'nosuch' here": ("nosuch",),
-    "'folder' is a directory; name a script in it": ("folder",),
-    "'link.py' is reached through a symbolic link; git run echo.py runs the file itself": ("link.py",),
-    "'linked/a.py' is reached through a symbolic link; git run folder/a.py": ("linked/a.py",),
-    "'ignored.py' is not part of the snapshot: git ignores it; git run -- ./ignored.py": ("ignored.py",),
+    "echo.py has no flag 'q'. Its flags: x, y, z\n": ("echo.py", "q=1"),
+    "flag 'y' of echo.py must be a number, not 'a'": ("echo.py", "y=a"),
+    "no script, program or verb 'nosuch' here": ("nosuch",),
+    "'folder' is a directory. Name a script in it": ("folder",),
+    "'link.py' is reached through a symbolic link. To run the file itself: git run echo.py": ("link.py",),
+    "'linked/a.py' is reached through a symbolic link. To run the file itself: git run folder/a.py": ("linked/a.py",),
+    "'ignored.py' is not part of the snapshot: git ignores it. To run it without recording its code: git run -- ./ignored.py": (
+        "ignored.py",
+    ),
     "'id_rsa.py' is not part of the snapshot: ": ("id_rsa.py",),
-    "'/bin/sh' lies outside this repository; git run -- /bin/sh runs any program": ("/bin/sh",),
-    "'../a.py' lies outside this repository": ("../a.py",),
+    "'/bin/sh' is outside this repository. To run it as any program: git run -- /bin/sh": ("/bin/sh",),
+    "'../a.py' is outside this repository": ("../a.py",),
     "'notes.txt' is neither a Python script nor executable": ("notes.txt",),
     "'b' is neither a flag nor an option": ("echo.py", "b"),
-    "not a flag: '=1'; write name=value": ("echo.py", "=1"),
-    "--optimizer is not there yet; optimizers come with a later version": ("--optimizer", "gp", "echo.py"),
-    "--opt-flag is not there yet": ("--opt-flag", "a=1", "echo.py"),
-    "--max-trials is not there yet": ("--max-trials", "3", "echo.py"),
-    "--minimize is not there yet": ("--minimize", "loss", "echo.py"),
-    "--maximize is not there yet": ("echo.py", "--maximize", "loss"),
-    "a restart runs what its run ran, not 'echo.py'": ("--restart", "1", "echo.py"),
-    "not a duration: '1x'": ("echo.py", "--stop-after", "1x"),
-    "there is no 'nosuch' to link": ("echo.py", "--link", "nosuch"),
-    "'echo.py' is in git": ("echo.py", "--link", "echo.py"),
-    "there is no option '--bogus'": ("--bogus", "echo.py"),
-    "--json goes with --dry-run": ("echo.py", "--json"),
+    "'=1' is not a flag. To set a flag: NAME=VALUE": ("echo.py", "=1"),
+    "--optimizer is not supported yet. Optimizers come with a later version": ("--optimizer", "gp", "echo.py"),
+    "--opt-flag is not supported yet": ("--opt-flag", "a=1", "echo.py"),
+    "--max-trials is not supported yet": ("--max-trials", "3", "echo.py"),
+    "--minimize is not supported yet": ("--minimize", "loss", "echo.py"),
+    "--maximize is not supported yet": ("echo.py", "--maximize", "loss"),
+    "--restart and 'echo.py' cannot be combined": ("--restart", "1", "echo.py"),
+    "'1x' is not a duration": ("echo.py", "--stop-after", "1x"),
+    "'nosuch' does not exist, so it cannot be linked": ("echo.py", "--link", "nosuch"),
+    "cannot link 'echo.py': it is tracked by git": ("echo.py", "--link", "echo.py"),
+    "no option '--bogus'": ("--bogus", "echo.py"),
+    "--json needs --dry-run": ("echo.py", "--json"),
 }
 
 
@@ -106,7 +109,7 @@ def crowded(repo):
 def test_what_cannot_be_run_is_one_line_and_nothing_is_written(crowded, said, words) -> None:
     before = refs(crowded)
     ended = crowded.run(*words)
-    line = json.loads(ended.stderr)["message"] if "--json" in words else ended.stderr.removeprefix("gitrun: ")
+    line = json.loads(ended.stderr)["message"] if "--json" in words else ended.stderr.removeprefix("gitrun: error: ")
     assert line.startswith(said), ended.stderr
     assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (129, "", 1)
     assert refs(crowded) == before
@@ -152,7 +155,7 @@ def test_new_source_brings_new_flags_and_drops_those_that_are_gone(repo) -> None
     repo.write("echo.py", "x = 1\nw = 'new'\nprint(x, w)\n")
     ended = repo.run("--restart", "1", "--force-sourcecode")
     assert ended.stdout == "5 new\n"
-    assert "echo.py no longer has them: y, z" in ended.stderr
+    assert "echo.py no longer has these flags, which are left out: y, z" in ended.stderr
     assert flags_of(repo) == {"w": "new", "x": 5}
     assert repo.run("--restart", "1", "z=1").returncode == 129
 
@@ -160,13 +163,13 @@ def test_new_source_brings_new_flags_and_drops_those_that_are_gone(repo) -> None
 def test_flag_of_the_working_tree_is_refused_for_the_source_of_the_run(repo) -> None:
     repo.run("echo.py", check=True)
     repo.write("echo.py", "w = 1\n")
-    assert repo.run("--restart", "1", "w=2").stderr.startswith("gitrun: echo.py has no flag 'w'; its flags are: x, y, z")
+    assert repo.run("--restart", "1", "w=2").stderr.startswith("gitrun: error: echo.py has no flag 'w'. Its flags: x, y, z")
 
 
 def test_staged_run_waits_and_is_started(repo) -> None:
     ended = repo.run("--stage", "echo.py", "x=9")
     assert (ended.returncode, ended.stdout) == (0, "")
-    assert " is staged; git run --start " in ended.stderr
+    assert " is staged. To start it: git run --start " in ended.stderr
     assert last_of(repo)["status"] == "staged"
     assert repo.run("--start", "1", "--needed").stdout == "9 2 'a'\n"
     assert last_of(repo)["status"] == "completed"
@@ -193,7 +196,7 @@ def test_exit_code_is_that_of_the_program(repo) -> None:
 
 def test_words_after_dashes_are_the_programs_own(repo) -> None:
     assert repo.run("--", "echo", "--json", "-h", "--", "x=1").stdout == "--json -h -- x=1\n"
-    assert repo.run("--bogus", "--", "a", "--json").stderr.startswith("gitrun: there is no option")
+    assert repo.run("--bogus", "--", "a", "--json").stderr.startswith("gitrun: error: no option")
 
 
 def test_dry_run_writes_no_ref_and_says_the_same_in_json(repo) -> None:
@@ -220,14 +223,14 @@ def test_script_of_a_folder_is_one_operation_wherever_it_is_started(repo) -> Non
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("Train.java", "name the program that runs it: git run -- java Train.java"),
-        ("train.go", "name the program that runs it: git run -- go run train.go"),
-        ("notes.txt", "chmod +x notes.txt, or name the program that runs it: git run -- PROGRAM notes.txt"),
-        ("train", "chmod +x train, or name the program that runs it: git run -- PROGRAM train"),
+        ("Train.java", "To name its program: git run -- java Train.java"),
+        ("train.go", "To name its program: git run -- go run train.go"),
+        ("notes.txt", "To make it executable: chmod +x notes.txt. To name its program: git run -- PROGRAM notes.txt"),
+        ("train", "To make it executable: chmod +x train. To name its program: git run -- PROGRAM train"),
     ],
 )
 def test_what_starts_a_file_is_told_by_its_ending(repo, name, hint) -> None:
     repo.write(name, "x\n")
     ended = repo.run(name)
     assert ended.returncode == 129
-    assert ended.stderr == f"gitrun: '{name}' is neither a Python script nor executable; {hint}\n"
+    assert ended.stderr == f"gitrun: error: '{name}' is neither a Python script nor executable. {hint}\n"

@@ -11,7 +11,7 @@ import pytest
 from keyboard import Terminal
 from templates import made_once
 
-from gitrun.commands.main import LOOKING
+from gitrun.commands.verbs import LOOKING
 
 PAGER = "sed 's/^/paged: /'"
 

@@ -70,7 +70,7 @@ def test_a_token_deep_in_the_output_is_found(team, leaving):
 def test_a_secret_given_in_words_is_told_at_the_start_and_not_given_away(team, leaving, words, said):
     begun = team.ann.run(*words, check=True)
     assert "gitrun: warning: " in begun.stderr
-    assert "recorded in the run. To keep secrets out of runs" in begun.stderr
+    assert "recorded in the run. To keep secrets out" in begun.stderr
     assert "hunter2" not in begun.stderr
     assert said in refused(team.ann, leaving)
 

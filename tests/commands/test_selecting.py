@@ -73,11 +73,11 @@ def test_authors_are_those_of_the_mailmap(four) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--where", "x<"), "cannot read the filter: a value is expected after '<'"),
-        (("--since", "nonsense"), "not a date: 'nonsense'"),
+        (("--where", "x<"), "cannot read the filter: expected a value after '<'"),
+        (("--since", "nonsense"), "'nonsense' is not a date"),
         (("--format", "%(nope)"), "there is no %(nope)"),
-        (("9:12",), "there are no runs 9:12 in the list"),
-        (("nope",), "there is no run 'nope'"),
+        (("9:12",), "no runs 9:12 in the list"),
+        (("nope",), "no run 'nope'"),
         (("-n", "0"), "takes 1 or more, not 0"),
         (("--status", "foo"), "'foo' is not one of 'completed', 'error', 'terminated', 'running', 'staged', 'pending'"),
         (("--sort", "nosuch"), "no run has 'nosuch'"),
@@ -109,14 +109,14 @@ def test_select_of_what_is_no_number_says_so(four) -> None:
     for name in ("score", "z"):
         ended = four.run("select", "--min", name)
         assert (ended.returncode, ended.stdout) == (128, "")
-        assert ended.stderr.startswith(f"gitrun: '{name}' is no number in any of these runs")
-    assert four.run("select", "--min", "x", "--where", "x>100").stderr.startswith("gitrun: no run is like that")
+        assert ended.stderr.startswith(f"gitrun: error: '{name}' is not a number in any of these runs")
+    assert four.run("select", "--min", "x", "--where", "x>100").stderr.startswith("gitrun: error: no runs match")
 
 
 @pytest.mark.parametrize("verb", ["list", "compare", "select", "rm", "tag slow"])
 def test_name_that_no_run_has_is_told_where_nothing_fits(four, verb) -> None:
-    for where, why in (("status=error and xx=4", "no run has 'xx'"), ("x>4", "no run is like that")):
-        assert four.run(*verb.split(), "--where", where).stderr.startswith(f"gitrun: {why}")
+    for where, why in (("status=error and xx=4", "no run has 'xx'"), ("x>4", "no runs match")):
+        assert four.run(*verb.split(), "--where", where).stderr.startswith(f"gitrun: error: {why}")
     assert four.run("list", "--where", "xx=4").returncode == 0
 
 
@@ -185,7 +185,7 @@ def test_two_shapes_of_a_list_are_refused(repo, words) -> None:
 
 
 def test_limit_says_how_many_more_there_are(four) -> None:
-    assert "3 more; --all shows them" in four.run("list", "-n", "1").stderr
+    assert "3 more. To show all: --all" in four.run("list", "-n", "1").stderr
     assert four.run("list", "--all").stderr == ""
 
 

@@ -65,9 +65,9 @@ def test_setting_that_makes_no_sense_is_refused_by_its_name(maker, setting) -> N
     done = maker.run("make.py")
     assert done.returncode == 129
     assert f"setting {name} takes" in done.stderr
-    assert f"not '{value}'; git config --show-origin {name} says where it comes from" in done.stderr
+    assert f"not '{value}'. To find where it is set: git config --show-origin {name}" in done.stderr
     maker.git("config", "gitrun.maxUntraked", "1m")
-    assert maker.run("list", check=True).stderr == "gitrun: no runs here yet; git run <script> makes one\n"
+    assert maker.run("list", check=True).stderr == "gitrun: error: no runs here yet. To make one: git run <script>\n"
     found = json.loads(maker.run("doctor", "--json").stdout)
     assert [one["kind"] for one in found] == ["setting", "setting"]
     assert name in found[0]["message"]

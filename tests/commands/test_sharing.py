@@ -44,14 +44,14 @@ def test_words_of_push_and_fetch(team) -> None:
     run(team.ann, x=1.0)
     run(team.ann, x=2.0)
     assert said(team.ann.run("push", "1", check=True).stderr) == ["gitrun: pushed 1 run to origin"]
-    assert said(team.ann.run("push", check=True).stderr) == ["gitrun: pushed 1 run to origin, 1 there already"]
+    assert said(team.ann.run("push", check=True).stderr) == ["gitrun: pushed 1 run to origin, 1 already there"]
     assert said(team.bob.run("fetch", check=True).stderr) == [
         "gitrun: new: run ID  echo.py  x=1.0 y=2 z=a  completed",
         "gitrun: new: run ID  echo.py  x=2.0 y=2 z=a  completed",
     ] or said(team.bob.run("list", check=True).stdout)
     team.ann.run("tag", "t", "1", check=True)
     team.ann.run("push", "-q", check=True)
-    assert said(team.bob.run("pull", check=True).stderr) == ["gitrun: went on: run ID  echo.py  x=2.0 y=2 z=a  completed"]
+    assert said(team.bob.run("pull", check=True).stderr) == ["gitrun: updated: run ID  echo.py  x=2.0 y=2 z=a  completed"]
     assert team.bob.run("fetch", "-q", check=True).stderr == ""
 
 
@@ -74,7 +74,7 @@ def test_push_takes_what_was_made_here_and_has_ended(team) -> None:
 def test_word_that_is_neither_a_remote_nor_a_run_is_said_to_be_neither(team, verb) -> None:
     told = team.ann.run(verb, "nowhere")
     assert told.returncode == 128
-    assert told.stderr.startswith("gitrun: neither a remote nor a run: 'nowhere'; ")
+    assert told.stderr.startswith("gitrun: error: 'nowhere' is neither a remote nor a run. ")
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_secret_is_not_pushed_unasked(team, name, content) -> None:
     team.ann.git("config", "gitrun.secrets", "secrets.*")
     refused = team.ann.run("push")
     assert refused.returncode == 129
-    assert "may be secret" in refused.stderr
+    assert "may hold secrets" in refused.stderr
     assert name in refused.stderr or "make.sh" in refused.stderr
     assert tip(team.remote) == {}
     team.ann.run("push", "--no-scan", check=True)
@@ -220,8 +220,8 @@ def test_rm_on_the_remote_takes_ids_only_and_only_what_is_as_it_is_here(team) ->
     team.bob.run("push", "origin", first, check=True)
     refused = team.ann.run("rm", "--remote", "origin", first)
     assert refused.returncode == 1
-    changed = f"not deleted, neither on origin nor here: run {first[:8]}: it has changed there since it was fetched"
-    assert refused.stderr == f"gitrun: {changed}; git run fetch origin {first[:8]}\n"
+    changed = f"error: run {first[:8]} is not deleted, neither on origin nor here: it has changed there since it was fetched"
+    assert refused.stderr == f"gitrun: {changed}. To fetch it: git run fetch origin {first[:8]}\n"
     assert first in tip(team.ann)
     team.ann.run("rm", "--remote", second[:8], check=True)
     assert set(tip(team.remote)) == set(tip(team.ann)) == {first}
@@ -366,7 +366,7 @@ def test_rm_on_the_remote_says_in_words_why_it_is_refused(team, name, words) -> 
     assert refused.returncode == 1
     assert "[remote rejected]" not in refused.stderr
     assert words in refused.stderr
-    assert refused.stderr.count("not deleted, neither on origin nor here: run ") == 1
+    assert refused.stderr.count("is not deleted, neither on origin nor here: ") == 1
     assert "origin says: error: GH006: ask Bob" in refused.stderr
     assert set(tip(team.ann)) == {first, second}
 
@@ -388,7 +388,7 @@ def test_bundle_that_lacks_what_it_builds_on_names_that(team, tmp_path) -> None:
     project.sharing.export({project.list_runs()[0].id: ""}, tmp_path / "runs.bundle", base)
     other = Repo.create(tmp_path / "other")
     told = other.run("import", str(tmp_path / "runs.bundle")).stderr
-    assert f"lacks these prerequisite commits: {base}; it is a bundle of what is new" in told
+    assert f"lacks these prerequisite commits: {base}. To go on: fetch the commits" in told
 
 
 @pytest.mark.parametrize("words", [("push",), ("fetch",), ("pull",), ("doctor", "--remote"), ("push", "--all")])

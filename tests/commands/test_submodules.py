@@ -92,7 +92,7 @@ def test_runs_with_files_of_submodules_are_pushed_only_if_asked(here):
     here.top.git("config", "gitrun.submodules", "commit")
     bare = ran(here.top, "--", "true")
     ended = here.top.run("push")
-    assert f"run {run[:8]} is not pushed: it has files of submodule lib\n" in ended.stderr
+    assert f"warning: run {run[:8]} is not pushed: it contains files of submodule lib\n" in ended.stderr
     assert "To push the code of submodules too: git run push --with-submodules\n" in ended.stderr
     server = Repo(here.top.path.parent / "remote.git")
     assert (ended.returncode, list(tip(server))) == (1, [bare])
@@ -136,7 +136,7 @@ def test_hook_pre_push_holds_files_of_submodules_back(here):
     push = ["git", "push", "origin", "main"]
     done = subprocess.run(push, cwd=here.top.path, capture_output=True, text=True, check=True)
     assert (
-        f"run {again[:8]} is not pushed: it has files of submodule lib. To push it: git run push --with-submodules"
+        f"run {again[:8]} is not pushed: it contains files of submodule lib. To push it: git run push --with-submodules"
         in done.stderr
     )
     by_hand = ["git", "push", "origin", f"refs/runs/{run}"]
@@ -154,7 +154,7 @@ def test_fetched_run_with_files_of_a_submodule_needs_none_there(here, tmp_path):
     there = clone(tmp_path / "remote.git", tmp_path / "there")
     there.run("fetch", check=True)
     ended = there.run("--restart", run)
-    assert "is data until it is trusted" in ended.stderr
+    assert "is not trusted" in ended.stderr
     assert "with M lib (git run diff" in ended.stderr
     there.run("trust", run, check=True)
     assert "reproduced" in there.run("verify", run, check=True).stdout
@@ -220,10 +220,10 @@ def test_forged_content_is_refused(here, lie):
     ended = here.top.run("fetch")
     is_sound = lie == "none"
     assert (ended.returncode == 0) == is_sound, ended.stderr
-    assert (f"the source of attempt {made[:8]} is not the one that it names" in ended.stderr) != is_sound
+    assert (f"attempt {made[:8]} names another source than it contains" in ended.stderr) != is_sound
     if not is_sound:
         here.top.git("fetch", "--quiet", "origin", f"refs/runs/{made}:refs/runs/{made}")
         here.top.run("trust", made, check=True)
         project = Project(here.top.path)
-        with pytest.raises(BadRun, match="is not the one that it names"):
+        with pytest.raises(BadRun, match="names another source than it contains"):
             project.run(restart=made)

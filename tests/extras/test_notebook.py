@@ -144,8 +144,8 @@ def test_environment_of_a_run_is_there_and_flags_can_be_found_only_there(empty_r
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["eda.ipynb", "rate=1"], "eda.ipynb has no flag 'rate'; its flags are: lr, epochs"),
-        (["eda.ipynb", "lr=fast"], "flag 'lr' of eda.ipynb takes a number, not 'fast'"),
+        (["eda.ipynb", "rate=1"], "eda.ipynb has no flag 'rate'. Its flags: lr, epochs"),
+        (["eda.ipynb", "lr=fast"], "flag 'lr' of eda.ipynb must be a number, not 'fast'"),
         (["eda.ipynb", "--", "-v"], "eda.ipynb is a notebook, which takes no arguments: '-v'"),
         (["broken.ipynb"], "'broken.ipynb' is no notebook"),
     ],
@@ -164,7 +164,7 @@ def test_python_without_a_kernel_is_named_before_anything_is_written(empty_repo,
     ended = empty_repo.run("eda.ipynb", env={"VIRTUAL_ENV": str(bare.parents[1])})
     assert (ended.returncode, empty_repo.git("for-each-ref", "refs/runs")) == (128, "")
     assert ended.stderr == (
-        f"gitrun: '{bare}' has no ipykernel, with which it executes notebooks; {bare} -m pip install ipykernel\n"
+        f"gitrun: error: '{bare}' has no ipykernel, which notebooks need. To install it: {bare} -m pip install ipykernel\n"
     )
 
 
@@ -178,7 +178,9 @@ def test_without_the_extra_one_line_names_it(empty_repo, tmp_path) -> None:
         call, cwd=empty_repo.path, env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, text=True, check=False
     )
     assert (ended.returncode, empty_repo.git("for-each-ref", "refs/runs")) == (128, "")
-    assert ended.stderr == ("gitrun: notebooks need the extra 'notebook' of gitrun; pip install 'git-run-tracker[notebook]'\n")
+    assert ended.stderr == (
+        "gitrun: error: notebooks need the extra 'notebook' of gitrun. To install it: pip install 'git-run-tracker[notebook]'\n"
+    )
 
 
 def test_kernel_of_another_language_is_the_one_that_the_notebook_names(empty_repo, world) -> None:

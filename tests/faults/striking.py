@@ -113,7 +113,7 @@ class Place:
         return place
 
     def bring_back(self, scene: str = "") -> None:
-        """Makes the working copy as it was; for the scene of a first run there is no slot yet, and no index."""
+        """Makes the working copy as it was; for the scene of a first run no slot is free yet, and no index."""
         shutil.rmtree(self.path / "work", ignore_errors=True)
         shutil.copytree(self.path / "template", self.path / "work", symlinks=True)
         if scene == "first":

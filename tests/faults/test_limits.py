@@ -57,7 +57,7 @@ def test_copies_that_fill_the_disk_are_given_back_and_named(small) -> None:
     for name in "abcdefgh":
         (small.path / "data" / name).write_bytes(os.urandom(1 << 20))
     ended = small.run("echo.py", "x=2")
-    assert "ignores: No space left on device; to link instead of copying: git config --add gitrun.link data" in ended.stderr
+    assert "ignores: No space left on device. To link instead: git config --add gitrun.link data" in ended.stderr
     assert [run["status"] for run in runs(small).values()] == ["error", "completed"]
     small.git("config", "gitrun.link", "data")
     assert small.run("echo.py", "x=2").returncode == 0
@@ -85,7 +85,7 @@ def test_a_run_whose_result_found_no_room_is_finished_by_the_next_command(small)
     script = "echo out; dd if=/dev/zero of=$TOP/ballast bs=4096 2>/dev/null; exit 5"
     ended = small.run("--", "sh", "-c", script, env={"TOP": str(small.path)})
     (small.path / "ballast").unlink()
-    assert "what the run left is kept in" in one_line(ended)
+    assert "What the run left is in" in one_line(ended)
     assert not (small.path / ".git" / "gc.pid.lock").exists()
     run = next(iter(runs(small).values()))
     assert (run["status"], run["exit_status"]) == ("error", 5)
@@ -102,7 +102,7 @@ def test_of_a_read_only_repository_runs_can_be_looked_at_and_nothing_else(small)
     assert small.run("doctor").stdout.count("\n") == 1
     for words in (("echo.py", "x=2"), ("--restart", "1"), ("label", "fine", "1"), ("notes", "--rebuild")):
         one_line(refused := small.run(*words))
-        assert refused.stderr == "gitrun: this repository cannot be written: Read-only file system\n"
+        assert refused.stderr == "gitrun: error: cannot write to this repository: Read-only file system\n"
     one_line(small.run("rm", "1"))
     remount(small, "rw")
     small.git("update-ref", "-d", f"refs/runs/{'1' * 40}")

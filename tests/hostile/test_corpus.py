@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -87,7 +88,10 @@ def test_what_is_fetched_becomes_a_run_only_if_it_may_be_one(forged, repo) -> No
     there = set(repo.git("for-each-ref", "--format=%(refname:lstrip=2)", "refs/runs").split())
     assert there == {case.ref for case in alone.values() if case.sound}
     refused = {case.ref for case in alone.values() if not case.sound}
-    assert sum(line.startswith("gitrun: refused run ") for line in ended.stderr.splitlines()) == 10
+    assert (
+        sum(re.match("gitrun: error: run [0-9a-f]{8} is refused: ", line) is not None for line in ended.stderr.splitlines())
+        == 10
+    )
     assert f"and {len(refused) - 10} more" in ended.stderr
     assert repo.git("for-each-ref", "refs/heads", "refs/gitrun") == before
     assert not (repo.path / "owned").exists()

@@ -181,7 +181,7 @@ def test_a_run_whose_ref_does_not_read_keeps_what_it_left(repo):
     ref = repo.path / ".git" / "refs" / "runs" / place.name
     tip = ref.read_text()
     ref.write_text("ab" * 20 + "\n")
-    assert "died and could not be finished" in repo.run("list").stderr
+    assert ", which died, cannot be recorded" in repo.run("list").stderr
     assert (place / "output").read_bytes() == b"ready\n"
     ref.write_text(tip)
     assert (last(repo)["status"], output(repo)) == ("terminated", b"ready\n")
@@ -194,7 +194,7 @@ def test_a_run_whose_ref_was_taken_away_while_it_ran_is_there_again_with_all_it_
     run = live(repo)[0].name
     repo.git("update-ref", "-d", f"refs/runs/{run}")
     assert b"what it left is kept in" in process.communicate(timeout=20)[1]
-    assert "is there again" in repo.run("list").stderr
+    assert "and gitrun restored it" in repo.run("list").stderr
     assert (last(repo)["id"], last(repo)["status"], live(repo)) == (run, "completed", [])
     assert (output(repo), repo.run("cat", "-p", "made", "1").stdout) == (b"ready\n", "produced")
 
@@ -211,14 +211,14 @@ def test_a_run_that_is_gone_with_its_attempt_keeps_what_it_left_and_that_is_said
     assert (place / "output").read_bytes() == b"ready\n"
 
 
-@pytest.mark.parametrize("how", ["another birth", "another boot", "an owner that does not read"])
+@pytest.mark.parametrize("how", ["another birth", "another boot", "an owner that cannot be read"])
 def test_a_process_that_merely_has_the_number_of_a_dead_owner_is_never_signalled(repo, how):
     killed(repo)
     other = subprocess.Popen(["sleep", "60"])
     path = live(repo)[0] / "owner"
     found = json.loads(path.read_bytes())
     boot, born = found["birth"].split()
-    births = {"another birth": f"{boot} 1", "another boot": f"0000-00 {born}", "an owner that does not read": "\0"}
+    births = {"another birth": f"{boot} 1", "another boot": f"0000-00 {born}", "an owner that cannot be read": "\0"}
     path.write_text("{" if births[how] == "\0" else json.dumps({**found, "pid": other.pid, "birth": births[how]}))
     repo.run("stop", "1")
     assert last(repo)["status"] == "terminated"
@@ -232,7 +232,7 @@ def test_stop_signals_nobody_when_the_owner_is_another_process_than_recorded(rep
     found = owner(repo)
     other = subprocess.Popen(["sleep", "60"])
     (live(repo)[0] / "owner").write_text(json.dumps({**found, "pid": other.pid}))
-    assert "cannot be told from others" in repo.run("stop", "1").stderr
+    assert "cannot identify the process" in repo.run("stop", "1").stderr
     assert other.poll() is None
     other.kill()
     other.wait()
@@ -378,7 +378,7 @@ def test_a_worktree_that_is_taken_away_under_a_program_is_told(repo):
     process, go = waiting(repo)
     shutil.rmtree(state(repo) / "slots")
     go.touch()
-    assert b"its worktree was taken away while it ran" in process.communicate(timeout=20)[1]
+    assert b"its worktree was removed while it ran" in process.communicate(timeout=20)[1]
     whole(repo)
     assert "last" not in repo.run("ls", "1", check=True).stdout
     assert (

@@ -116,13 +116,13 @@ def test_failing_step_stops_with_its_exit_code(piped) -> None:
 
 
 REFUSED = {
-    "the steps of all lead back to it; all -> all": 'steps = ["all"]',
-    "there is no operation 'nosuch', which is named as a step": 'steps = ["prepare", "nosuch"]',
+    "the steps of all form a circle: all -> all": 'steps = ["all"]',
+    "no operation 'nosuch' for this step": 'steps = ["prepare", "nosuch"]',
     "train.py has no flag 'q'": 'steps = ["prepare", { run = "train.py", flags = { q = 1 } }]',
-    "train needs files of a completed run of prepare, and there is none": 'steps = ["train", "prepare"]',
+    "train needs files of a completed run of prepare, but no such run exists": 'steps = ["train", "prepare"]',
     "all has steps, which take no arguments": 'steps = ["prepare"]',
-    "later needs files of a completed run of train, and there is none": 'steps = ["prepare", "inner"]',
-    "input nosuch.csv of reads is not there": 'steps = ["prepare", "reads"]',
+    "later needs files of a completed run of train, but no such run exists": 'steps = ["prepare", "inner"]',
+    "input nosuch.csv of reads does not exist": 'steps = ["prepare", "reads"]',
     "all has no flag 'z'": 'steps = ["prepare"]\n',
 }
 MORE = """
@@ -142,7 +142,7 @@ def test_what_a_step_lacks_is_refused_before_anything_starts(piped, words, steps
     piped.write("gitrun.toml", PROJECT.partition("steps")[0] + steps + MORE)
     typed = {"all has steps": ("--", "x"), "all has no": ("z=1",)}.get(words[:13], {"all has no": ("z=1",)}.get(words[:10], ()))
     done = piped.run("all", *typed)
-    assert done.stderr.startswith(f"gitrun: {words}"), done.stderr
+    assert done.stderr.startswith(f"gitrun: error: {words}"), done.stderr
     assert (done.returncode in {128, 129}, runs(piped)) == (True, [])
 
 
@@ -194,7 +194,7 @@ def test_dry_run_names_the_steps_and_writes_nothing(piped) -> None:
 def test_in_place_steps_run_in_the_working_tree_and_those_that_need_files_are_refused(piped) -> None:
     refused = piped.run("--in-place", "all")
     assert (refused.returncode, runs(piped)) == (129, [])
-    assert refused.stderr.startswith("gitrun: train needs files that --in-place would put into your working tree")
+    assert refused.stderr.startswith("gitrun: error: --in-place would put files that train needs into your working tree")
     piped.write("gitrun.toml", PROJECT.replace("needs", "#"))
     assert piped.run("--in-place", "all", check=True).stdout == "prepared 3\ntrained 0.5 xxx\nreported\n"
     assert (piped.path / "data.txt").exists()

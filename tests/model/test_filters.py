@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from runs_made_up import made_up
 
-from gitrun.model.filters import FilterError, parse_filter
+from gitrun.errors import FilterError
+from gitrun.model.filters import parse_filter
 from gitrun.model.flags import Flags
 from gitrun.model.metrics import Metrics, Summary
 
@@ -76,9 +77,9 @@ def test_times_compare_with_dates() -> None:
 
 @pytest.mark.parametrize("text", ["started>yesterday", "stopped<2.weeks", "started=today", "started in [now]", "stopped>2026"])
 def test_time_in_other_words_is_refused_with_the_forms_that_are_taken(text) -> None:
-    with pytest.raises(FilterError, match="is no date") as raised:
+    with pytest.raises(FilterError, match="is not a date") as raised:
         parse_filter(text)
-    assert raised.value.hint.startswith("write 2026-11-01 or 2026-11-01T12:00:00Z")
+    assert raised.value.hint.startswith("Write 2026-11-01 or 2026-11-01T12:00:00Z")
 
 
 @pytest.mark.parametrize(

@@ -119,15 +119,15 @@ def test_words_become_values_by_name() -> None:
     ],
 )
 def test_a_word_that_is_no_flag_is_refused(word: str) -> None:
-    with pytest.raises(UsageError, match="not a flag: "):
+    with pytest.raises(UsageError, match="' is not a flag"):
         parse_flags([word])
 
 
 def test_the_error_for_a_bad_word_says_what_to_write() -> None:
     with pytest.raises(UsageError) as caught:
         parse_flags(["x"])
-    assert caught.value.message == "not a flag: 'x'"
-    assert caught.value.hint == "write name=value, for example lr=0.1"
+    assert caught.value.message == "'x' is not a flag"
+    assert caught.value.hint == "To set a flag: NAME=VALUE, for example lr=0.1"
 
 
 def test_numbers_are_equal_by_value_and_true_is_not_one() -> None:
@@ -244,7 +244,7 @@ def test_an_open_set_takes_every_name_and_reads_what_was_typed() -> None:
 
 @pytest.mark.parametrize("force", [True, False])
 def test_a_name_that_no_flag_can_have_is_refused_in_an_open_set(force: bool) -> None:
-    with pytest.raises(UsageError, match="not the name of a flag: 'a b'"):
+    with pytest.raises(UsageError, match="'a b' cannot be the name of a flag"):
         resolve_flags(None, {"a b": 1}, operation="ls", force=force)
 
 
@@ -258,8 +258,8 @@ def test_an_unknown_flag_is_refused_with_the_known_ones() -> None:
     with pytest.raises(UsageError) as caught:
         resolve_flags(echo, {"a": Typed("0")}, operation="echo.py")
     assert caught.value.message == "echo.py has no flag 'a'"
-    assert caught.value.hint == "its flags are: x, y, z; use --force-flags to pass it all the same"
-    with pytest.raises(UsageError, match="it has no flags"):
+    assert caught.value.hint == "Its flags: x, y, z. To pass it anyway: --force-flags"
+    with pytest.raises(UsageError, match="It has no flags"):
         resolve_flags([], {"a": 1}, operation="echo.py")
 
 
@@ -272,12 +272,12 @@ def test_an_unknown_flag_is_refused_with_the_known_ones() -> None:
     ],
 )  # fmt: skip
 def test_a_value_of_another_kind_is_refused(kind: str, text: str, takes: str) -> None:
-    with pytest.raises(UsageError, match=f"flag 'x' of train.py takes {takes}, not '{text}'"):
+    with pytest.raises(UsageError, match=f"flag 'x' of train.py must be {takes}, not '{text}'"):
         resolve_flags([Flag("x", kind=kind)], {"x": Typed(text)}, operation="train.py")
 
 
 def test_a_flag_of_text_refuses_a_python_value_of_another_type() -> None:
-    with pytest.raises(UsageError, match=r"flag 'z' of echo\.py takes text, not 1"):
+    with pytest.raises(UsageError, match=r"flag 'z' of echo\.py must be text, not 1"):
         resolve_flags(echo, {"z": 1}, operation="echo.py")
 
 
@@ -287,9 +287,9 @@ def test_a_choice_is_compared_by_value_and_others_are_refused() -> None:
         "n": 1,
         "l": ["a", "b"],
     }
-    with pytest.raises(UsageError, match=r"flag 'n' of t\.py takes one of 1, 2, not 'x'"):
+    with pytest.raises(UsageError, match=r"flag 'n' of t\.py must be one of 1, 2, not 'x'"):
         resolve_flags(declared, {"n": Typed("x")}, operation="t.py")
-    with pytest.raises(UsageError, match="takes one of a, b, not "):
+    with pytest.raises(UsageError, match="must be one of a, b, not "):
         resolve_flags(declared, {"l": ["c"]}, operation="t.py")
 
 
@@ -305,9 +305,9 @@ def test_force_takes_unknown_names_and_wrong_kinds() -> None:
 @pytest.mark.parametrize(
     ("least", "most", "text", "words"),
     [
-        (1, None, "0", "takes a whole number of at least 1, not '0'"),
-        (None, 9, "10", "takes a whole number of at most 9, not '10'"),
-        (1, 9, "10", "takes a whole number from 1 to 9, not '10'"),
+        (1, None, "0", "must be a whole number of at least 1, not '0'"),
+        (None, 9, "10", "must be a whole number of at most 9, not '10'"),
+        (1, 9, "10", "must be a whole number from 1 to 9, not '10'"),
     ],
 )
 def test_a_number_out_of_its_range_is_refused_with_the_range(least, most, text, words):

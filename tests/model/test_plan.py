@@ -8,14 +8,14 @@ from gitrun.errors import UsageError
 from gitrun.model.plan import Request, check_request
 
 REFUSED = {
-    "nothing to run": {},
-    "a restart runs what its run ran, not 'a.py'": {"restart": "1", "operation": "a.py"},
-    "a restart runs what its run ran, not 'make test'": {"restart": "1", "command": ("make", "test")},
-    "--gpus and --no-gpus exclude each other": {"operation": "a.py", "gpus": "0", "no_gpus": True},
+    "no operation given": {},
+    "--restart and 'a.py' cannot be combined": {"restart": "1", "operation": "a.py"},
+    "--restart and 'make test' cannot be combined": {"restart": "1", "command": ("make", "test")},
+    "--gpus and --no-gpus cannot be combined": {"operation": "a.py", "gpus": "0", "no_gpus": True},
     "would overwrite your working tree": {"restart": "1", "in_place": True},
-    "a staged run is not started": {"operation": "a.py", "stage": True, "background": True},
-    "--clean is for restarts": {"operation": "a.py", "clean": True},
-    "--link and --no-link exclude each other": {"operation": "a.py", "links": ("d",), "no_link": True},
+    "--stage cannot be combined with --background or --in-place": {"operation": "a.py", "stage": True, "background": True},
+    "--clean needs --restart": {"operation": "a.py", "clean": True},
+    "--link and --no-link cannot be combined": {"operation": "a.py", "links": ("d",), "no_link": True},
     "at most 64 bits": {"operation": "a.py", "random_seed": 1 << 63},
 }
 

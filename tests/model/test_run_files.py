@@ -1,4 +1,4 @@
-"""Where the files of a run are kept, whatever a run from elsewhere calls them."""
+"""Where list the files of a run are kept, whatever a run from elsewhere calls them."""
 
 from __future__ import annotations
 

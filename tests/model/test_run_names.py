@@ -29,7 +29,7 @@ def test_what_is_no_id_is_left_to_other_names(name) -> None:
 
 
 def test_ambiguous_abbreviation_names_its_candidates() -> None:
-    with pytest.raises(UnknownRun, match="short for 2 runs: 3fa20000, 3fa21111"):
+    with pytest.raises(UnknownRun, match="matches 2 runs: 3fa20000, 3fa21111"):
         find_id("3fa2", [A, B, C])
 
 
@@ -38,7 +38,7 @@ def test_ref_that_is_no_id_never_makes_an_id_ambiguous() -> None:
 
 
 def test_ref_of_a_run_that_is_not_there_is_no_other_name() -> None:
-    with pytest.raises(UnknownRun, match="there is no run 'runs/abcd'"):
+    with pytest.raises(UnknownRun, match="no run 'runs/abcd'"):
         find_id("runs/abcd", [A])
 
 
@@ -58,12 +58,12 @@ def test_operation_without_a_mark_is_its_latest_run_of_any_status() -> None:
 def test_label_of_several_runs_names_its_candidates() -> None:
     with pytest.raises(UnknownRun, match=r"2 runs have the label 'twice': dddddddd .*; eeeeeeee ") as raised:
         find_by_name("twice", RUNS)
-    assert raised.value.hint == "name one by its id"
+    assert raised.value.hint == "Give the id of one"
 
 
 @pytest.mark.parametrize("name", ["6", "9" * 30])
 def test_number_beyond_the_list_says_how_many_there_are(name) -> None:
-    with pytest.raises(UnknownRun, match=f"no run number {name}: there are 5"):
+    with pytest.raises(UnknownRun, match=f"no run {name}: the list has 5 runs"):
         require_numbered(name, None, 5)
 
 
@@ -72,10 +72,10 @@ def test_number_in_the_list_is_the_run_there() -> None:
 
 
 def test_unknown_name_is_shown_safe() -> None:
-    with pytest.raises(UnknownRun, match=r"there is no run '\\x1b\[31m'"):
+    with pytest.raises(UnknownRun, match=r"no run '\\x1b\[31m'"):
         find_by_name("\x1b[31m", RUNS)
 
 
 def test_an_expression_in_place_of_a_name_is_told_where_it_belongs():
-    assert unknown_run("lr<0.1 and status=completed").hint == "an expression stands behind --where"
-    assert unknown_run("nobody").hint == "git run list shows the runs"
+    assert unknown_run("lr<0.1 and status=completed").hint == "To filter by an expression: --where EXPR"
+    assert unknown_run("nobody").hint == "To list all runs: git run list --all"

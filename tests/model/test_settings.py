@@ -47,9 +47,9 @@ def test_every_setting_is_read() -> None:
 )
 def test_wrong_setting_is_named_as_it_is_documented_where_it_matters(field, name, value) -> None:
     config = {name.lower(): (value,), "gitrun.link": ("false",)}
-    with pytest.raises(UsageError, match=f"setting {name} takes .*, not '{value}'") as raised:
+    with pytest.raises(UsageError, match=f"setting {name} must be .*, not '{value}'") as raised:
         require_valid(config, [field])
-    assert raised.value.hint.startswith(f"git config --show-origin {name} ")
+    assert raised.value.hint == f"To find where it is set: git config --show-origin {name}"
     assert [said for said, _ in invalid_settings(config)] == [name]
     assert read_settings(config) == Settings(link=False)
     require_valid(config, ["link"])
@@ -59,7 +59,7 @@ def test_wrong_setting_is_named_as_it_is_documented_where_it_matters(field, name
 @pytest.mark.parametrize("path", ["..", "../..", "data/../../x", "/srv/data", "data/.."])
 def test_path_out_of_the_repository_is_refused_with_its_setting(name, path) -> None:
     config = {name: ("true", "data/", path)}
-    with pytest.raises(UsageError, match=f"setting {name} takes paths inside the repository, .*, not '{path}'"):
+    with pytest.raises(UsageError, match=f"setting {name} must be paths inside the repository, .*, not '{path}'"):
         require_valid(config, RUN_SETTINGS)
     assert [said for said, _ in invalid_settings(config)] == [name]
     require_valid({name: ("true", "data/", "a/..b", "")}, RUN_SETTINGS)

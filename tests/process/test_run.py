@@ -115,7 +115,7 @@ def test_a_program_that_a_signal_ends_is_terminated_with_128_and_its_number(repo
     [
         (None, 0, 127, "no such program: './tool'"),
         ("#!/bin/sh\n", 0o644, 126, "cannot start './tool': Permission denied"),
-        ("#!/no/such/interpreter\n", 0o755, 127, "its first line names an interpreter that is not there"),
+        ("#!/no/such/interpreter\n", 0o755, 127, "the interpreter in its first line does not exist"),
     ],
 )
 def test_a_program_that_cannot_be_started_is_an_error_that_says_why(repo, content, mode, code, words):
@@ -268,7 +268,7 @@ def test_a_program_that_is_deaf_to_sigterm_is_killed_after_the_grace(repo):
 def test_stop_after_ends_the_program_and_says_so(repo):
     done = repo.run("--stop-after", "1s", "--", "sleep", "60")
     assert (done.returncode, last(repo)["status"]) == (143, "terminated")
-    assert "its time was over" in done.stderr
+    assert "it ran longer than --stop-after" in done.stderr
     assert 0.9 < last(repo)["duration"] < 8
 
 
@@ -327,7 +327,10 @@ def test_stop_ends_a_run_that_is_suspended(repo):
 def test_stop_of_a_run_that_has_ended_is_refused(repo):
     repo.run("echo.py", check=True)
     done = repo.run("stop", "1")
-    assert (done.returncode, done.stderr) == (128, f"gitrun: run {last(repo)['id'][:8]} is not running on this machine\n")
+    assert (done.returncode, done.stderr) == (
+        128,
+        f"gitrun: error: run {last(repo)['id'][:8]} is not running on this machine\n",
+    )
 
 
 def test_watch_shows_what_a_run_writes_until_it_ends(repo):
@@ -375,7 +378,7 @@ def test_what_a_program_leaves_running_is_ended_and_named(repo, orphan):
     unique = f"sleep 61.{os.getpid()}{time.monotonic_ns()}"
     done = repo.run("--", "sh", "-c", f"{orphan.replace('sleep 61', unique)} sleep 0.1; echo out")
     assert (done.returncode, done.stdout) == (0, "out\n")
-    assert "ended what the program left running: s" in done.stderr
+    assert "note: gitrun ended processes that the program left running: s" in done.stderr
     assert subprocess.run(["pgrep", "-f", "-x", unique], check=False).returncode == 1
 
 

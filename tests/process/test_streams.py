@@ -202,7 +202,7 @@ def test_a_run_in_the_background_outlives_its_terminal(repo):
 def test_ctrl_c_while_watching_ends_the_watching_alone(repo):
     with Terminal(repo, "bash", "--norc", "-c", "git run --background -- sleep 60; git run watch; echo watched $?") as terminal:
         pid = owner(repo)["pid"]
-        terminal.shows("goes on in the background")
+        terminal.shows("runs in the background")
         time.sleep(1)
         terminal.type("\x03")
         terminal.ends()

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from runs_made_up import made_up
 
-from gitrun.model.filters import PROPERTIES, FilterError, parse_filter
+from gitrun.errors import FilterError
+from gitrun.model.filters import PROPERTIES, parse_filter
 from gitrun.model.flags import Flags, format_value
 from gitrun.model.run import Notes
 from gitrun.model.text import count_columns, safe_text

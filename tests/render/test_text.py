@@ -69,7 +69,7 @@ def test_columns_are_aligned_in_an_encoding_that_has_no_bytes_for_them(repo) -> 
     rows = repo.run("list", "--columns", "label,status", env=env, check=True).stdout.splitlines()
     assert rows == ["plain         completed", "\\u5b66\\u7fd2  completed"]
     said = repo.run("echo.py", "x=\udce6", env=env).stderr
-    assert said.startswith("gitrun: not a flag: 'x=\\xe6'; ")
+    assert said.startswith("gitrun: error: 'x=\\xe6' is not a flag. ")
 
 
 @pytest.mark.parametrize(

@@ -405,7 +405,7 @@ def test_a_value_outside_the_choices_is_refused() -> None:
     script = read(
         "import jsonargparse\nfrom typing import Literal\ndef f(m: Literal['a', 'b'] = 'a'): ...\njsonargparse.CLI(f)\n"
     )
-    with pytest.raises(UsageError, match="takes one of a, b, not 'c'"):
+    with pytest.raises(UsageError, match="must be one of a, b, not 'c'"):
         resolve_flags(script.flags, {"m": "c"}, operation="tool.py")
 
 
@@ -749,7 +749,7 @@ def test_settings_of_the_environment_leave_the_constants_and_say_what_works() ->
     source = "from pydantic_settings import BaseSettings\nN = 3\nclass S(BaseSettings):\n    lr: float = 0.1\nS()"
     script = read(source)
     assert (script.style, kinds(script)) == ("globals", {"N": (3, "number")})
-    assert "from the environment: NAME=VALUE git run tool.py" in script.advice
+    assert "from the environment. To set one: NAME=VALUE git run tool.py" in script.advice
 
 
 def test_sacred_that_is_run_by_the_program_itself_leaves_the_constants() -> None:

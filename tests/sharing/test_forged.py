@@ -145,7 +145,10 @@ def test_another_result_of_my_attempt_is_refused(team, verb) -> None:
     before = seen(team.ann, run)
     team.bob.git("push", "--quiet", "--force", "origin", f"{evil_result(team, run, head)}:refs/runs/{run}")
     ended = team.ann.run(verb)
-    assert (ended.returncode, f"refused run {run[:8]}: its attempt {run[:8]} has another result there" in ended.stderr) == (
+    assert (
+        ended.returncode,
+        f"error: run {run[:8]} is refused: its attempt {run[:8]} has another result there" in ended.stderr,
+    ) == (
         1,
         True,
     )
@@ -236,10 +239,10 @@ def test_a_source_that_is_not_the_attempts_own_is_not_let_in_nor_executed(team) 
     own = Project(team.bob.path).find(run).attempt.source
     made = attempt_like(team, {".gitrun/run.toml": replaced(team.bob, f"{run}:.gitrun/run.toml", own, other)})
     team.bob.git("push", "--quiet", "origin", f"{other}:refs/tags/other")
-    assert "is not the one that it names" in team.ann.run("fetch").stderr
+    assert "names another source than it contains" in team.ann.run("fetch").stderr
     team.ann.git("fetch", "--quiet", "origin", "refs/runs/*:refs/runs/*", "refs/tags/*:refs/tags/*")
     team.ann.run("trust", made, check=True)
-    with pytest.raises(BadRun, match="is not the one that it names"):
+    with pytest.raises(BadRun, match="names another source than it contains"):
         Project(team.ann.path).run(restart=made)
 
 
@@ -309,7 +312,7 @@ def test_later_attempt_carries_only_what_the_tip_before_had(team, path) -> None:
     tree = tree_with(team.bob, second.attempt.id, files)
     made = team.bob.git("commit-tree", tree, "-p", base, "-p", head, "-m", words)
     pushed(team, run, made)
-    assert f"carries '{path}', and the attempt before it did not leave that" in team.ann.run("fetch").stderr
+    assert f"carries '{path}', which the attempt before it did not leave" in team.ann.run("fetch").stderr
     team.ann.git("fetch", "--quiet", "origin", "refs/runs/*:refs/runs/*")
     ended = team.ann.run("trust", run)
     assert (ended.returncode, f"carries '{path}'" in ended.stderr) == (128, True)
@@ -338,7 +341,10 @@ def test_an_attempt_without_words_to_execute_is_refused_in_one_line(team) -> Non
     team.ann.run("trust", made, check=True)
     for words in (("--dry-run", "--restart", made), ("--restart", made), ("verify", made)):
         ended = team.ann.run(*words)
-        assert (ended.returncode, ended.stderr) == (128, f"gitrun: attempt {made[:8]} says nothing that could be executed\n")
+        assert (ended.returncode, ended.stderr) == (
+            128,
+            f"gitrun: error: attempt {made[:8]} records nothing that can be executed\n",
+        )
 
 
 def test_commits_of_the_same_content_by_hand_are_as_good_as_ours(team) -> None:

@@ -127,7 +127,7 @@ def test_chain_interrupted_before_ours_was_written_goes_on(repo) -> None:
 def test_two_foreign_hooks_are_too_many_to_chain(repo) -> None:
     lay(repo)
     lay(repo, "pre-push.before-gitrun", data=b"another")
-    with pytest.raises(CannotRun, match="is there already"):
+    with pytest.raises(CannotRun, match="exists, and is another hook"):
         hooks_of(repo).install("pre-push", chain=True)
     assert (repo.path / ".git/hooks/pre-push").read_bytes() == FOREIGN
 
@@ -146,9 +146,9 @@ def test_hooks_go_where_git_looks_for_them(repo, tmp_path) -> None:
 def test_setting_that_leaves_hooks_no_place_is_named(repo, place) -> None:
     repo.write("tools", "")
     repo.git("config", "core.hooksPath", place)
-    with pytest.raises(CannotRun, match=r"core\.hooksPath is .*, which is no directory") as raised:
+    with pytest.raises(CannotRun, match=r"core\.hooksPath is .*, which is not a directory") as raised:
         hooks_of(repo).install("pre-push")
-    assert raised.value.hint.startswith("git config --show-origin core.hooksPath says")
+    assert raised.value.hint.startswith("To find where it is set: git config --show-origin core.hooksPath")
     hooks_of(repo).uninstall("pre-push")
 
 
@@ -187,7 +187,7 @@ def test_settings_of_another_version_are_out_of_date_replaced_and_taken_away(rep
 def test_setting_of_the_user_stays_and_how_to_take_it_away_is_said(repo) -> None:
     for setting, value in settings_of("pre-push").items():
         repo.git("config", "--global", setting, value)
-    with pytest.raises(UsageError, match="is not a setting of this repository, but of yours"):
+    with pytest.raises(UsageError, match="is set in your own git config, not in this repository"):
         hooks_of(repo, (2, 54)).uninstall("pre-push")
     assert repo.git("config", "--global", "hook.gitrun-pre-push.event") == "pre-push"
 

@@ -43,8 +43,8 @@ def test_two_who_restart_the_same_run_lose_nothing(team) -> None:
     team.ann.run("push", check=True)
     rejected = team.bob.run("push")
     assert rejected.returncode == 1
-    assert "somebody else went on with it; git run pull origin" in rejected.stderr
-    assert "went on here and there" in team.bob.run("fetch").stderr
+    assert "it has new commits there. To merge it: git run pull origin" in rejected.stderr
+    assert "has new attempts here and on the remote" in team.bob.run("fetch").stderr
     team.bob.run("pull", check=True)
     team.bob.run("push", check=True)
     team.ann.run("fetch", check=True)

@@ -38,7 +38,7 @@ def test_deleted_run_does_not_come_back_unless_it_is_named(team, words) -> None:
     for word in words:
         team.bob.run(word, gone, check=True)
     told = team.bob.run("fetch", check=True).stderr
-    assert "1 run deleted here, left there" in told
+    assert "1 run deleted here exists there" in told
     assert flags(team.bob) == {1.0, 2.0}
     team.bob.run("fetch", "origin", gone[:8], check=True)
     assert flags(team.bob) == {1.0, 2.0, 3.0}
@@ -88,7 +88,7 @@ def test_run_that_is_ahead_here_stays(team) -> None:
     team.bob.run("fetch", check=True)
     team.bob.run("tag", "mine", "1", check=True)
     before = tip(team.bob)
-    assert "1 run went on here only" in team.bob.run("fetch", check=True).stderr
+    assert "1 run changed here only" in team.bob.run("fetch", check=True).stderr
     assert tip(team.bob) == before
 
 

@@ -97,7 +97,7 @@ def test_hook_of_the_remote_is_heard(team) -> None:
     hook.chmod(0o755)
     ended = team.ann.run("push")
     assert ended.returncode == 1
-    assert "rejected run" in ended.stderr
+    assert " is rejected: " in ended.stderr
     assert "hook declined" in ended.stderr
 
 
@@ -131,7 +131,7 @@ def test_run_that_goes_to_two_places_is_one_run_and_is_to_reach_both(team, tmp_p
     made = run(team.ann)
     assert team.ann.run("push", check=True).stderr == "gitrun: pushed 1 run to origin\n"
     assert set(tip(team.remote)) == set(tip(Repo(other))) == {made}
-    assert team.ann.run("push", check=True).stderr == "gitrun: pushed 0 runs to origin, 1 there already\n"
+    assert team.ann.run("push", check=True).stderr == "gitrun: pushed 0 runs to origin, 1 already installed\n"
     hook = Repo(other).write("hooks/pre-receive", "#!/bin/sh\nexit 1\n")
     hook.chmod(0o755)
     run(team.ann, 2.0)
@@ -303,7 +303,7 @@ def test_run_that_is_too_large_alone_is_rejected_and_the_others_go(team, narrow)
     large, *small = run_of(team.ann, 1_500_000), run_of(team.ann, 300_000), run_of(team.ann, 300_000)
     ended = team.ann.run("push", narrow)
     assert ended.returncode == 1
-    assert f"rejected run {large[:8]}: the server takes no request of that size (HTTP 413)" in ended.stderr
+    assert f"run {large[:8]} is rejected: the server takes no request of that size (HTTP 413)" in ended.stderr
     assert f"pushed 2 runs to {narrow}" in ended.stderr
     assert set(tip(team.remote)) == set(small)
 
@@ -313,7 +313,7 @@ def test_unreachable_remote_is_one_line(team) -> None:
     for words in (("push", "/nowhere"), ("fetch", "/nowhere"), ("pull", "ext::false")):
         ended = team.ann.run(*words)
         assert ended.returncode == 128
-        assert ended.stderr.startswith("gitrun: cannot ")
+        assert ended.stderr.startswith("gitrun: error: cannot ")
         assert len(ended.stderr.splitlines()) == 1
     assert team.ann.git("for-each-ref", "refs/gitrun") == ""
 
@@ -381,7 +381,7 @@ def test_default_remote_is_that_of_git(repo, config, push, expected) -> None:
 
 
 def test_without_a_remote_one_is_asked_for(repo) -> None:
-    with pytest.raises(UsageError, match="which remote"):
+    with pytest.raises(UsageError, match="no remote given"):
         default_remote(Project(repo.path).git)
     with pytest.raises(GitFailed):
         Project(repo.path).sharing.push(

@@ -61,7 +61,7 @@ def refused(repo: Repo, *words: str) -> str:
     before = len(runs(repo))
     done = repo.run(*words)
     assert (done.returncode in {128, 129}, done.stdout, len(runs(repo))) == (True, "", before), done.stderr
-    return done.stderr.removeprefix("gitrun: ").removesuffix("\n")
+    return done.stderr.removeprefix("gitrun: error: ").removesuffix("\n")
 
 
 def sha256(text: str) -> str:
@@ -99,15 +99,18 @@ def test_run_is_named_by_number_label_or_id_and_must_be_of_the_operation(two) ->
     ]
     assert record(two)["needs"][0]["run"] == known
     assert "prepare" not in last(two)["flags"]
-    assert refused(two, "train", "prepare=1").startswith("train needs a run of prepare, and ")
+    assert refused(two, "train", "prepare=1").startswith("train needs a run of prepare, but ")
     assert "no run" in refused(two, "train", "prepare=nosuch")
 
 
 @pytest.mark.parametrize(
     ("needs", "words"),
     [
-        ('{ prepare = "data/c.txt" }', "train needs 'data/c.txt' of prepare, and run "),
-        ('{ nosuch = "a" }', "train needs files of a completed run of nosuch, and there is none; git run nosuch makes one"),
+        ('{ prepare = "data/c.txt" }', "train needs 'data/c.txt' of prepare, but run "),
+        (
+            '{ nosuch = "a" }',
+            "train needs files of a completed run of nosuch, but no such run exists. To make one: git run nosuch",
+        ),
     ],
 )
 def test_what_is_missing_is_refused_and_leaves_no_run(two, needs, words) -> None:
@@ -161,15 +164,15 @@ def test_what_was_fetched_is_no_file_for_a_program_until_it_is_trusted(two, tmp_
     bob = clone(two.path, tmp_path / "bob")
     two.run("prepare", "n=2", check=True)
     bob.run("fetch", check=True)
-    assert " was not made here, and is data until it is trusted" in refused(bob, "train")
-    assert " was not made here, and is data until it is trusted" in refused(bob, "train", "prepare=prepare")
+    assert " was not made here, and is not trusted" in refused(bob, "train")
+    assert " was not made here, and is not trusted" in refused(bob, "train", "prepare=prepare")
     bob.run("prepare", "n=1", check=True)
     two.run("prepare", "n=3", check=True)
     bob.run("fetch", check=True)
     assert bob.run("train", check=True).stdout == "x\n"
     two.run("mark", "1", check=True)
     bob.run("fetch", check=True)
-    assert " was not made here, and is data until it is trusted" in refused(bob, "train")
+    assert " was not made here, and is not trusted" in refused(bob, "train")
     bob.run("trust", "prepare", check=True)
     assert bob.run("train", check=True).stdout == "xxx\n"
 
@@ -184,7 +187,9 @@ def test_restart_is_refused_when_the_attempt_that_it_used_is_elsewhere(two, tmp_
     alone = f"refs/runs/{bob.run('select', 'train', check=True).stdout.strip()}"  # git run push takes the other one along
     bob.git("push", "--quiet", "origin", f"{alone}:{alone}")
     two.run("trust", "train", check=True)
-    assert "that is here has 'data/a.txt' as train used it; git run fetch brings" in refused(two, "--restart", "train")
+    assert "has 'data/a.txt' as train used it. To fetch attempts made elsewhere: git run fetch" in refused(
+        two, "--restart", "train"
+    )
     assert two.run("--restart", "train", "prepare=prepare", check=True).stdout == "x\n"
     bob.run("push", "origin", "prepare", check=True)
     assert two.run("--restart", "train", check=True).stdout == "x\n"
@@ -204,7 +209,7 @@ def test_file_that_is_not_in_git_is_copied_and_refused_when_it_is_gone(two) -> N
     next(
         (two.path / ".git/gitrun/files" / json.loads(two.run("show", "--json", check=True).stdout)["id"]).rglob("a.txt")
     ).unlink()
-    assert " of prepare, and it is not on this machine" in refused(two, "train")
+    assert " of prepare, which is not on this machine" in refused(two, "train")
 
 
 def test_file_that_a_filter_stores_is_had_as_the_program_left_it(two) -> None:
@@ -274,13 +279,13 @@ def test_input_is_hashed_and_there(repo, ignored) -> None:
     repo.write("raw.csv", "1,3\n")
     assert (
         refused(repo, "read")
-        == f"input raw.csv of read is not the one that its entry names; its sha256 is {sha256('1,3' + chr(10))}"
+        == f"input raw.csv of read is not the file that its entry describes. Its sha256 is {sha256('1,3' + chr(10))}"
     )
 
 
 def test_input_that_is_missing_is_refused(repo) -> None:
     reading(repo, "a", '"a"')
-    assert refused(repo, "read").startswith("input a of read is not there")
+    assert refused(repo, "read").startswith("input a of read does not exist")
 
 
 def test_input_anywhere_is_hashed(repo, tmp_path, world) -> None:
@@ -302,7 +307,7 @@ def test_directory_changes_with_what_is_in_it_and_the_next_attempt_says_so(repo)
     repo.write("data/tracked", "other, but not in the source of the run")
     assert "has changed" not in repo.run("--restart", "read", check=True).stderr
     repo.write("data/sub/ignored", "3")
-    assert "input data has changed since the attempt before" in repo.run("--restart", "read", check=True).stderr
+    assert "note: input data has changed since the previous attempt" in repo.run("--restart", "read", check=True).stderr
     assert record(repo)["inputs"][0]["sha256"] != first["sha256"]
 
 
@@ -341,7 +346,7 @@ def test_download_is_had_once_and_verified(repo, server) -> None:
 def test_download_that_is_another_file_or_not_there_is_refused(repo, server, tmp_path) -> None:
     url, _ = server
     reading(repo, "big.bin", f'{{ url = "{url}/big.bin", sha256 = "{"0" * 64}" }}')
-    assert f"{url}/big.bin gave another file" in refused(repo, "read")
+    assert f"{url}/big.bin is not the file that input" in refused(repo, "read")
     reading(repo, "a", f'{{ url = "{url}/a", sha256 = "{"0" * 64}" }}')
     assert "HTTP Error 404" in refused(repo, "read")
     (tmp_path / "file").write_text("here")
@@ -352,7 +357,7 @@ def test_download_that_is_another_file_or_not_there_is_refused(repo, server, tmp
 
 def test_in_place_is_refused_where_files_would_be_put_into_the_working_tree(two) -> None:
     two.run("prepare", check=True)
-    assert refused(two, "--in-place", "train").startswith("train needs files that --in-place would put into your working tree")
+    assert refused(two, "--in-place", "train").startswith("--in-place would put files that train needs into your working tree")
     two.write("gitrun.toml", '[operations.a]\nscript = "train.py"\nflags-to = "file:c.toml"\n')
     two.write("c.toml", "lr = 1\n")
-    assert refused(two, "--in-place", "a", "lr=2").startswith("flags of a are in a file of yours")
+    assert refused(two, "--in-place", "a", "lr=2").startswith("--in-place would change your file with the flags of a")

@@ -148,7 +148,7 @@ def test_tls_to_a_plain_port_is_one_line(repo, serve) -> None:
     ],
 )
 def test_address_that_leads_nowhere_is_one_line(repo, url) -> None:
-    assert "cannot be downloaded from" in refused(repo, url)
+    assert "cannot download input" in refused(repo, url)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_address_that_leads_nowhere_is_one_line(repo, url) -> None:
 def test_address_that_does_not_read_is_refused_with_its_line(repo, url) -> None:
     said = refused(repo, url)
     assert "gitrun.toml" in said
-    assert "operations.read.inputs.url is no address that can be asked: " in said
+    assert "operations.read.inputs.url is not a valid address: " in said
 
 
 def test_password_of_an_address_is_not_said(repo) -> None:

@@ -114,7 +114,7 @@ def test_a_setting_that_names_no_python_is_an_error_that_says_so(repo):
     repo.git("config", "gitrun.python", "/bin/true")
     done = repo.run("echo.py")
     assert done.returncode == 128
-    assert "'/bin/true' does not answer as a Python does; git config gitrun.python /path/of/python" in done.stderr
+    assert "'/bin/true' does not answer like Python. To name one: git config gitrun.python /path/of/python" in done.stderr
     repo.git("config", "gitrun.python", "/bin/false")
     assert "'/bin/false' failed: it ended with 1" in repo.run("echo.py").stderr
 

@@ -85,7 +85,7 @@ def test_an_install_from_inside_a_program_is_warned_of_and_found_by_doctor(proje
     assert project.repo.run("doctor", env=project.environ).returncode == 0
     ended = project.run("--", "make", "-s")
     finding = ".venv imports demo from a workspace of gitrun"
-    assert f"gitrun: warning: {finding}. To mend it: uv sync --reinstall-package demo\n" in ended.stderr
+    assert f"gitrun: warning: {finding}. To repair it: uv sync --reinstall-package demo\n" in ended.stderr
     found = project.repo.run("doctor", env=project.environ)
     assert (found.returncode, found.stdout) == (1, f"{finding}; uv sync --reinstall-package demo\n")
     launchers.said(["uv", "sync", "--quiet", "--reinstall-package", "demo"], project.repo.path, project.environ)

@@ -125,7 +125,7 @@ def test_a_file_that_holds_no_parameters_has_no_flags(empty_repo, content, what)
 def test_parameters_are_listed_and_what_reads_yaml_is_named_if_it_is_missing(project, tmp_path) -> None:
     assert "\n  train.lr=0.1\n" in project.run("ops", "train.py", check=True).stdout
     (tmp_path / "yaml.py").write_text("raise ImportError('no PyYAML here')\n")
-    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from gitrun.commands.main import answer; answer(sys.argv[1:])"
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from gitrun.commands.main import main; main()"
     call = [sys.executable, "-c", code, "ops", "train.py"]
     done = subprocess.run(call, cwd=project.path, capture_output=True, text=True, check=True)
     assert "flags in params.yaml are not read: YAML files need PyYAML" in done.stdout

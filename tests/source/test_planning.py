@@ -124,7 +124,7 @@ def test_two_plans_of_the_same_are_told_apart(repo) -> None:
 
 
 def test_flag_of_another_kind_is_refused_in_python_too(repo) -> None:
-    with pytest.raises(UsageError, match=r"flag 'y' of echo.py takes a number, not 'a'"):
+    with pytest.raises(UsageError, match=r"flag 'y' of echo.py must be a number, not 'a'"):
         plan(repo, operation="echo.py", flags={"y": "a"})
 
 

@@ -78,7 +78,7 @@ def test_forced_flag_that_new_code_does_not_read_is_left_out(repo) -> None:
     repo.run("--force-flags", "n.py", "q=7", check=True)
     repo.write("n.py", "print('without')\n")
     ended = repo.run("--restart", "1", "--force-sourcecode", check=True)
-    assert "left out, for n.py no longer has them: q" in ended.stderr
+    assert "note: n.py no longer has these flags, which are left out: q" in ended.stderr
     assert shown(repo)["flags"] == {}
 
 
@@ -126,7 +126,7 @@ def test_value_behind_the_dashes_is_of_the_kind_that_is_declared(repo) -> None:
     repo.write("t.py", PRINTING)
     ended = repo.run("t.py", "--", "--lr", "fast")
     assert (ended.returncode, refs(repo)) == (129, "")
-    assert "flag 'lr' of t.py takes a number, not 'fast'" in ended.stderr
+    assert "flag 'lr' of t.py must be a number, not 'fast'" in ended.stderr
 
 
 def test_flag_that_is_given_twice_is_refused(repo) -> None:
@@ -176,10 +176,10 @@ def test_flag_that_the_script_of_a_command_has_not_is_refused(repo) -> None:
     repo.write("t.py", PRINTING)
     ended = repo.run("speed=7", "--", "python", "t.py")
     assert (ended.returncode, refs(repo)) == (129, "")
-    assert "t.py has no flag 'speed'; its flags are: lr, n" in ended.stderr
+    assert "t.py has no flag 'speed'. Its flags: lr, n" in ended.stderr
     ended = repo.run("lr=7", "--", "python", "t.py", "--lr", "3")
     assert (ended.returncode, refs(repo)) == (129, "")
-    assert "flag 'lr' is also among the words of the command" in ended.stderr
+    assert "flag 'lr' is also in the command" in ended.stderr
 
 
 def test_flag_of_a_command_reaches_the_module_that_it_starts(repo) -> None:
@@ -220,12 +220,12 @@ def test_flag_of_a_program_that_does_not_name_it_is_told(repo) -> None:
 
 
 UNKNOWN = {
-    "constants": ("x = 1\nprint(x)\n", "n.py has no flag 'q'; its flags are: x"),
+    "constants": ("x = 1\nprint(x)\n", "n.py has no flag 'q'. Its flags: x"),
     "its words": (
         "import sys\nprint(sys.argv)\n",
-        "n.py has no flag 'q'; it has no flags; to pass it as words, leave out q=7: git run n.py -- --q 7",
+        "n.py has no flag 'q'. It has no flags. To pass it as words: git run n.py -- --q 7",
     ),
-    "options": (f"{ARGS}p.parse_args()\n", "use --force-flags to pass it all the same"),
+    "options": (f"{ARGS}p.parse_args()\n", "To pass it anyway: --force-flags"),
 }
 
 

@@ -67,14 +67,14 @@ docopt(__doc__)
 @pytest.mark.parametrize(
     ("source", "words", "told"),
     [
-        (LIGHTNING, ["lr=1"], "has no flag 'lr'; to set model.lr: git run t.py model.lr=VALUE -- fit\n"),
-        (LIGHTNING, ["width=1"], "has no flag 'width'; it has no flags; "),
-        (LIGHTNING, ["model.lr=1"], "flag 'model.lr' of t.py belongs to a sub-command: fit, validate, test, predict; "),
-        (NESTED, ["lr=1"], "has no flag 'lr'; to set opt.lr: opt.lr=VALUE; "),
+        (LIGHTNING, ["lr=1"], "has no flag 'lr'. To set model.lr: git run t.py model.lr=VALUE -- fit\n"),
+        (LIGHTNING, ["width=1"], "has no flag 'width'. It has no flags. "),
+        (LIGHTNING, ["model.lr=1"], "flag 'model.lr' of t.py belongs to a sub-command: fit, validate, test, predict. "),
+        (NESTED, ["lr=1"], "has no flag 'lr'. To set opt.lr: opt.lr=VALUE. "),
         (
             DOCOPT,
             ["data-set=x"],
-            "has no flag 'data-set'; its flags are: lr; its arguments go behind --: git run t.py -- DATA-SET OUT\n",
+            "has no flag 'data-set'. Its flags: lr. To pass its arguments: git run t.py -- DATA-SET OUT\n",
         ),
     ],
 )
@@ -87,7 +87,7 @@ def test_refusal_of_a_flag_names_what_works(empty_repo, source, words, told) -> 
 
 def test_flag_passed_on_beside_a_nested_one_is_noted(empty_repo) -> None:
     empty_repo.write("t.py", LIGHTNING)
-    assert "; to set model.lr: model.lr=VALUE" in empty_repo.run("t.py", "lr=1", "--", "fit").stderr
+    assert ". To set model.lr: model.lr=VALUE" in empty_repo.run("t.py", "lr=1", "--", "fit").stderr
 
 
 @pytest.mark.parametrize("name", ["gitrun.link", "gitrun.lend"])
@@ -96,7 +96,7 @@ def test_setting_with_a_path_out_of_the_repository_is_refused(empty_repo, name) 
     empty_repo.git("config", name, "../..")
     ended = empty_repo.run("t.py")
     assert (ended.returncode, refs(empty_repo)) == (129, "")
-    assert f"setting {name} takes paths inside the repository, relative to its top, not '../..'" in ended.stderr
+    assert f"setting {name} must be paths inside the repository, relative to its top, not '../..'" in ended.stderr
 
 
 def refs(repo) -> str:
@@ -108,8 +108,8 @@ def test_what_is_missing_is_refused_before_anything_is_written(script) -> None:
     ended = script.run("t.py")
     assert plain.returncode != 0
     assert (ended.returncode, ended.stdout, refs(script)) == (129, "", "")
-    hint = "give it as need=VALUE; --force-flags leaves it to the program"
-    assert ended.stderr == f"gitrun: t.py needs the flag 'need'; {hint}\n"
+    hint = "To give it: need=VALUE. To leave it to the program: --force-flags"
+    assert ended.stderr == f"gitrun: error: t.py needs the flag 'need'. {hint}\n"
 
 
 def test_what_is_needed_and_given_is_received(script) -> None:
@@ -157,6 +157,6 @@ def test_argument_of_a_script_with_constants_is_asked_for_as_a_word(empty_repo) 
     empty_repo.write("t.py", f"{ARGPARSE}k = 1\np.add_argument('path')\nprint(k, p.parse_args().path)\n")
     ended = empty_repo.run("t.py", "k=2")
     assert (ended.returncode, refs(empty_repo)) == (129, "")
-    assert ended.stderr == "gitrun: t.py needs the argument 'path'; git run t.py -- PATH\n"
+    assert ended.stderr == "gitrun: error: t.py needs the argument 'path'. To give it: git run t.py -- PATH\n"
     assert empty_repo.run("t.py", "k=2", "--", "abc", check=True).stdout == "2 abc\n"
-    assert empty_repo.run("t.py", "-h", check=True).stdout == "t.py   needs words behind --: path\n  k=1\n"
+    assert empty_repo.run("t.py", "-h", check=True).stdout == "t.py   needs words after --: path\n  k=1\n"

@@ -221,7 +221,7 @@ def test_a_conflict_with_its_file_deleted_is_recorded_as_deleted(torn):
 
 def test_conflicts_are_told(torn):
     ended = torn.run("--", "true", check=True)
-    assert "warning: recorded with their conflict markers: a.txt, both.txt, d/x" in ended.stderr
+    assert "warning: recorded with conflict markers: a.txt, both.txt, d/x" in ended.stderr
     assert torn.git("ls-files", "-u") != ""
 
 
@@ -274,7 +274,7 @@ def test_linked_submodule_that_has_moved_is_named_at_a_restart(repo):
     repo.run("--", "cat", "inner/x", check=True)
     assert "submodule" not in repo.run("--restart", "1", check=True).stderr
     now = inner.commit("more")
-    word = f"gitrun: submodule inner is at {now[:9]} here; the run had it at {before[:9]}\n"
+    word = f"gitrun: note: submodule inner is at {now[:9]} here; the run had it at {before[:9]}\n"
     assert word in repo.run("--restart", "1", check=True).stderr
     assert word in repo.run("verify", "1").stderr
 

@@ -174,7 +174,7 @@ def test_what_is_written_through_a_link_is_said_and_recorded(repo):
     repo.write(".gitignore", "data/\n")
     repo.write("data/x", "before")
     ended = repo.run("--link", "data", "--", "sh", "-c", "echo after > data/x; echo new > data/new", check=True)
-    assert "warning: the run wrote into files that are not its own: data/" in ended.stderr
+    assert "warning: the program wrote into files that the run shares: data/" in ended.stderr
     result = tomli.loads(repo.git("cat-file", "blob", f"refs/runs/{shown(repo)['id']}:.gitrun/result.toml"))
     assert sorted(one["path"] for one in result["shared"]) == ["data/new", "data/x"]
     assert (repo.path / "data/x").read_text() == "after\n"
@@ -204,7 +204,7 @@ def test_of_very_many_ignored_files_only_directories_are_lent_and_what_is_named(
     repo.write(".env", "x")
     look = ["--", "sh", "-c", "test ! -e shots/1.png && test -e big/x && test -e .env"]
     ended = repo.run(*look, check=True)
-    assert "warning: 10,001 ignored files are not lent, there are too many. To lend them: --link DIRECTORY" in ended.stderr
+    assert "warning: 10,001 ignored files are not lent: there are too many. To lend them: --link DIRECTORY" in ended.stderr
     repo.run("--link", "shots", "--", "sh", "-c", "test -L shots && test -f shots/1.png", check=True)
     repo.run("--link", "shots/7.png", "--", "sh", "-c", "test -f shots/7.png && test ! -e shots/8.png", check=True)
 

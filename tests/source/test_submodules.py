@@ -192,7 +192,7 @@ def test_submodule_whose_files_pass_through_a_filter_is_linked(here):
     here.lib.git("config", "filter.turn.smudge", "rev")
     ended = here.top.run("--", "cat", "lib/l.txt", check=True)
     assert ended.stdout == "lib\n"
-    assert "its files pass through the filter turn" in ended.stderr
+    assert "its files need the filter turn" in ended.stderr
     assert source(here.top).content == ""
 
 

@@ -157,7 +157,7 @@ def test_checkout_brings_every_kind_of_file(repo):
     )
     for _ in range(2):  # the second time all is there already
         told = repo.run("checkout", "1", check=True).stderr
-        assert told == f"gitrun: brought here from run {shown(repo)['id'][:8]}: 4 files\n"
+        assert told == f"gitrun: copied 4 files of run {shown(repo)['id'][:8]}\n"
     assert [(repo.path / name).read_text() for name in (odd, "i.ignored", "a/b/c")] == ["odd", "i", "c"]
     assert (repo.path / "link").readlink() == Path("x")
 
@@ -169,7 +169,7 @@ def test_checkout_leaves_what_was_changed(repo):
     ended = repo.run("checkout", "1")
     assert (ended.returncode, (repo.path / "new").read_text(), (repo.path / "d").read_text()) == (1, "mine", "a file")
     assert (repo.path / "echo.py").read_text().endswith("#")
-    assert "left as they are: d/x, new" in ended.stderr
+    assert "not overwritten: d/x, new. To overwrite: --force" in ended.stderr
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,7 @@ def test_where_no_run_is_ones_own_a_name_is_asked_for(team, tmp_path, words) -> 
     cas = clone(team.remote.path, tmp_path / "cas")
     cas.run("fetch", check=True)
     ended = cas.run(*words)
-    assert (ended.returncode, "none of the runs here was made or is trusted on this machine" in ended.stderr) == (128, True)
+    assert (ended.returncode, "no run here was made or is trusted on this machine" in ended.stderr) == (128, True)
     assert cas.run("show", "1", check=True).returncode == 0
 
 

@@ -89,7 +89,7 @@ def test_what_a_dead_attempt_left_is_not_held_for_another(tmp_path):
     with hold(tmp_path, RUN) as live:
         live.record(OWNER)
         live.output.write_bytes(b"kept")
-    with pytest.raises(CannotRun, match="died and is not finished yet"):
+    with pytest.raises(CannotRun, match="died, and its outcome is not recorded yet"):
         hold(tmp_path, RUN)
     assert (live.directory / "output").read_bytes() == b"kept"
     assert not is_live(tmp_path, RUN)

@@ -39,7 +39,7 @@ def test_setting_turns_notes_off(repo) -> None:
     repo.run("echo.py", check=True)
     assert repo.git("for-each-ref", "refs/notes") == ""
     repo.git("config", "gitrun.notes", "perhaps")
-    assert "setting gitrun.notes takes true or false" in repo.run("echo.py").stderr
+    assert "setting gitrun.notes must be true or false" in repo.run("echo.py").stderr
 
 
 def test_notes_that_runs_wrote_are_those_of_a_rebuild(repo, project) -> None:

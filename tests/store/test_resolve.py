@@ -18,7 +18,7 @@ def test_script_is_called_as_it_lies_in_a_subdirectory(repo) -> None:
 def test_script_of_another_directory_is_not_meant(repo) -> None:
     repo.write("sub/train.py", "x = 1")
     Project(repo.path).run("sub/train.py")
-    with pytest.raises(errors.UnknownRun, match=r"there is no run 'train\.py'"):
+    with pytest.raises(errors.UnknownRun, match=r"no run 'train\.py'"):
         Project(repo.path).find("train.py")
 
 
@@ -46,5 +46,5 @@ def test_name_that_is_not_utf_8_is_that_of_no_run_and_leaves_the_index(repo, wor
     path = repo.path / ".git" / "gitrun" / "index.sqlite"
     before = path.stat().st_ino
     ended = repo.run(*words, "bad\udcff")
-    assert (ended.returncode, ended.stderr) == (128, "gitrun: there is no run 'bad\\xff'; git run list shows the runs\n")
+    assert (ended.returncode, ended.stderr) == (128, "gitrun: error: no run 'bad\\xff'. To list all runs: git run list --all\n")
     assert (path.stat().st_ino, Project(repo.path).list_runs()) == (before, [run])

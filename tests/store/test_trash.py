@@ -83,7 +83,7 @@ def test_another_state_of_a_run_in_the_trash_is_not_written_over(repo, project) 
     repo.git("update-ref", f"refs/runs/{run.id}", run.tip)
     other = repo.git("commit-tree", f"{run.tip}^{{tree}}", "-p", run.tip, "-m", "note\n\nGitrun-Kind: annotation")
     repo.git("update-ref", f"refs/runs/{run.id}", other)
-    with pytest.raises(StaleRun, match="in the trash already"):
+    with pytest.raises(StaleRun, match="already in the trash"):
         project.remove([project.find(run.id)])
     assert tips(project.git)[run.id] == other
 
@@ -103,7 +103,7 @@ def test_deleted_runs_are_meant_by_ranges_of_their_list_and_by_filters(project) 
     assert project.find_deleted(["2:", "1"]) == [*there[1:], there[0]]
     assert project.find_deleted([], Query(expression="x>1", sort="x")) == [run for run in reversed(there) if run.flags["x"] > 1]
     assert project.find_deleted([":2"], Query(statuses=("error",))) == []
-    with pytest.raises(UnknownRun, match="no runs 7:9 among the deleted"):
+    with pytest.raises(UnknownRun, match="no deleted runs 7:9"):
         project.find_deleted(["7:9"])
 
 

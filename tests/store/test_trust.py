@@ -86,7 +86,7 @@ def test_what_git_itself_brought_is_not_trusted_either(fetched, words) -> None:
 
 def test_runs_made_here_need_no_word(repo) -> None:
     Project(repo.path).run("echo.py")
-    assert repo.run("trust", check=True).stderr == "gitrun: every run here was made here or is trusted; no key is\n"
+    assert repo.run("trust", check=True).stderr == "gitrun: all runs are trusted or were made here; no keys are trusted\n"
     assert Project(repo.path).run(restart="1", flags={"x": 2.0}).status == "completed"
     repo.run("--stage", "echo.py", check=True)
     repo.run("--start", "1", check=True)
@@ -168,7 +168,7 @@ def test_attempt_and_result_are_signed_and_nothing_else_is(repo, ssh_key) -> Non
 
 def test_run_that_cannot_be_signed_is_not_started(repo) -> None:
     sign_with(repo, "/nowhere/key")
-    with pytest.raises(CannotRun, match="cannot be signed"):
+    with pytest.raises(CannotRun, match="cannot sign the run"):
         Project(repo.path).run("echo.py")
     assert tip(repo) == {}
 

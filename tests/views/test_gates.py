@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitrun.errors import GitrunError, UnknownRun, UsageError
+from gitrun.errors import GateError, GitrunError, UnknownRun, UsageError
 from gitrun.model.metrics import Metrics, Summary
-from gitrun.views.gates import GateError, GateResult, Sides, judge, read_gate
+from gitrun.views.gates import GateResult, Sides, judge, read_gate
 
 RUN = Metrics({"loss": 0.5, "acc": 0.9, "val/loss": 0.6, "nan": math.nan}, {"loss": Summary(0.9, 0.5, 0.4, 0.9, 7)})
 BASE = Metrics({"loss": 0.5, "acc": 0.8, "zero": 0.0})
@@ -51,7 +51,7 @@ def test_metric_that_is_not_there_is_named(text) -> None:
 
 def test_limit_that_is_nan_is_told_that_it_is_none() -> None:
     for text in ("loss=nan", "loss!=-nan"):
-        with pytest.raises(UsageError, match="nan is no limit"):
+        with pytest.raises(UsageError, match="nan cannot be a limit"):
             judge(read_gate(text), Sides(BASE, BASE))
     with pytest.raises(UnknownRun, match="has no metric 'nan'"):
         judge(read_gate("loss<'nan'"), Sides(BASE, BASE))

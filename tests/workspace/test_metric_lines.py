@@ -214,7 +214,7 @@ def test_summary_is_exact_where_the_series_is_thinned(tmp_path) -> None:
     assert 5_000 <= len(rows) <= 10_001
     assert (rows[0]["step"], rows[-1]) == (0, {"step": 29_999, "x": values[-1]})
     assert all(row["x"] == values[row["step"]] for row in rows)
-    assert said[-1].startswith(f"note: metrics have 30,000 points, {len(rows):,} of them are recorded")
+    assert said[-1].startswith(f"note: {len(rows):,} of 30,000 points of metrics are recorded")
 
 
 def test_rules_are_read_back_also_those_of_earlier_versions(tmp_path) -> None:

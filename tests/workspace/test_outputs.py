@@ -228,7 +228,7 @@ def test_outputs_that_match_no_file_are_named(repo, program, missing):
     repo.write("plot.py", program + "\n")
     repo.commit()
     said = repo.run("plot", check=True).stderr
-    assert f"gitrun: warning: the program made no file for these outputs: {missing}\n" in said
+    assert f"gitrun: warning: the program wrote no file for these outputs: {missing}\n" in said
 
 
 def test_outputs_of_a_program_that_fails_are_not_asked_for(repo):

@@ -239,7 +239,7 @@ def test_a_file_of_a_slots_record_is_replaced_in_one_piece_or_stays(tmp_path):
 
 def test_what_lies_too_deep_to_be_read_is_named(repo):
     ended = repo.run("--", "python", "-c", DEEP, check=True)
-    assert "could not be read, and is lost: deeper/" in ended.stderr
+    assert "warning: not recorded, because it cannot be read: deeper/" in ended.stderr
     repo.run("look.py", check=True)  # what removes the directories of tests cannot go so deep
 
 
