@@ -318,7 +318,7 @@ def take(launch: LaunchRequest, objects: Objects) -> Snapshot:
             session.git, objects, taken, choice, launch.index if launch.request.in_place else None
         )
     if taken is None:
-        raise Declined("Nothing was run", "To leave files out: add them to .gitignore, or name them with --link")
+        raise Declined("nothing was run", "To leave files out: add them to .gitignore, or name them with --link")
     return taken
 
 

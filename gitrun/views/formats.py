@@ -37,7 +37,7 @@ TIME_FORMS: dict[str, Callable[[datetime, datetime], str]] = {
     "unix": lambda time, _: str(int(time.astimezone(timezone.utc).timestamp())),
     "short": lambda time, _: time.astimezone().strftime("%Y-%m-%d"),
     "iso": lambda time, _: time.astimezone().strftime("%Y-%m-%d %H:%M:%S %z"),
-    "iso-strict": lambda time, _: time.astimezone().isoformat(timespec="a number of seconds"),
+    "iso-strict": lambda time, _: time.astimezone().isoformat(timespec="seconds"),
     "rfc": lambda time, _: time.astimezone().strftime("%a, %-d %b %Y %H:%M:%S %z"),
 }
 """Forms of dates by git's names, in the user's time zone; the empty form is RFC 3339 in UTC.
