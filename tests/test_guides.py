@@ -141,6 +141,20 @@ def test_architecture_lists_every_package() -> None:
     assert named == there
 
 
+def test_guide_lists_every_kind_of_error() -> None:
+    sources = "".join(path.read_text() for path in SHARE.parent.rglob("*.py"))
+    kinds = re.findall(r"^    kind = \"([a-z-]+)\"$|Complaint\(\"([a-z-]+)\"", sources, re.MULTILINE)
+    rows = GUIDES["python"].partition("## Kinds")[2].partition("\n## ")[0].splitlines()[4:]
+    listed = {kind for row in rows for kind in re.findall(r"`([a-z-]+)`", row.rpartition(" | ")[0])}
+    assert listed == {first or second for first, second in kinds}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_words_are_those_that_people_say(name: str) -> None:
+    prose = re.sub(r"^```.*?^```$", "", TEXTS[name], flags=re.MULTILINE | re.DOTALL)
+    assert re.findall(r"\b(?:anew|meanwhile|by now|is had|to be had|lies in|it is said|so many of)\b", prose) == []
+
+
 if __name__ == "__main__":
     for name in TOPICS:
         (SHARE / "man" / f"git-run-{name}.7").write_text(man_page(name))
