@@ -89,7 +89,7 @@ def needs_of(project: Project, runs: Sequence[Run]) -> dict[str, dict[str, str]]
     if len(runs) > FAMILIES:
         return {}
     found = zip(runs, bases(project.git, runs), strict=True)
-    return {run.id: {need.operation: need.run for need in basis.needs} for run, basis in found}
+    return {run.id: {need.operation: need.run_id for need in basis.needs} for run, basis in found}
 
 
 def ordered(question: Query) -> Query:

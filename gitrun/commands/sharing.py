@@ -122,11 +122,11 @@ def behind(project: Project, runs: Sequence[Run]) -> list[Run]:
 def rests_on(project: Project, runs: Sequence[Run]) -> Iterator[str]:
     """Yields the ids of the runs whose files these took, and of their steps."""
     for basis in bases(project.git, runs):
-        yield from (need.run for need in basis.needs)
+        yield from (need.run_id for need in basis.needs)
     for run in runs:
         if run.attempt.kind == STEPS:
             with suppress(BadRun):
-                yield from (step.run for step in family(project.git, run)[1])
+                yield from (step.run_id for step in family(project.git, run)[1])
 
 
 def is_shown(options: dict[str, Any]) -> bool:

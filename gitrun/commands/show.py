@@ -79,7 +79,7 @@ def print_openable(project: Project, run: Run) -> None:
 def linked_json(project: Project, run: Run) -> dict[str, Any]:
     """Returns needed runs, steps, parent run and inputs as a JSON value."""
     basis, steps = family(project.git, run)
-    made = [{"operation": step.operation, "run": step.run, "status": step.status} for step in steps]
+    made = [{"operation": step.operation, "run": step.run_id, "status": step.status} for step in steps]
     return {
         **basis_json(basis),
         "not_isolated": list(basis.not_isolated) if basis else [],

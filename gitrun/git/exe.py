@@ -74,7 +74,7 @@ class Git:
 
     @property
     def state(self) -> Path:
-        """Directory of gitrun's local state, shared by all worktrees."""
+        """Returns the directory of gitrun's local state, shared by all worktrees."""
         return self.common_dir / "gitrun"
 
     def run(self, *words: str, stdin: bytes = b"", index: Path | None = None, hooks: bool = False) -> bytes:

@@ -103,7 +103,7 @@ class WorkTree(DirectoryTree):
 
     def _list(self, path: str, entry: Entry) -> Mapping[bytes, Entry]:  # noqa: ARG002 - as above
         with os.scandir(os.fsencode(self._top / path)) as found:
-            return {each.name: stamped(each) for each in found if each.name != b".git"}
+            return {each.name: stat_stamp(each) for each in found if each.name != b".git"}
 
     def _content(self, path: str, entry: Entry, limit: int) -> bytes | None:  # noqa: ARG002 - as above
         try:
@@ -114,7 +114,7 @@ class WorkTree(DirectoryTree):
         return data if len(data) <= limit else None
 
 
-def stamped(found: os.DirEntry[bytes]) -> Entry:
+def stat_stamp(found: os.DirEntry[bytes]) -> Entry:
     """Returns mode and stamp of a file: its size, time of change and inode stand for its content."""
     status = found.stat(follow_symlinks=False)
     stamp = f"{status.st_size:x}-{status.st_mtime_ns:x}-{status.st_ino:x}"

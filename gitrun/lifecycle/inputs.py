@@ -49,7 +49,7 @@ def furnish_entry(session: Session, plan: Plan, tree: Path, linked: list[bytes])
         for need in basis.needs:
             wanted = [os.fsencode(path) for path, _ in need.files]
             linked = opened(session, tree, linked, wanted)
-            bring_in(session.git, find(index, need.run), need, tree)
+            bring_in(session.git, find(index, need.run_id), need, tree)
             put_there += wanted
     for one in basis.inputs:
         path = os.fsencode(one.path)

@@ -81,7 +81,7 @@ class ParentRun:
     def note(self, step: StepRun) -> None:
         """Records the state of a step in the journal."""
         with self.journal.open("a") as file:
-            file.write(json.dumps([step.operation, step.run, step.status]) + "\n")
+            file.write(json.dumps([step.operation, step.run_id, step.status]) + "\n")
 
 
 class Tee:
@@ -207,7 +207,7 @@ def step_request(
     flags |= dict(step.flags)
     own = operation.definition.stop_after if operation.definition else None
     limit = least(left, own) if left is not None else None
-    again = before.run if before and before.status != SKIPPED and tip_of(launch.session.git, before.run) else None
+    again = before.run_id if before and before.status != SKIPPED and tip_of(launch.session.git, before.run_id) else None
     return Request(
         operation=None if again else step.operation, restart=again, flags=flags, needed=asked.needed,
         needed_source=asked.needed_source,
@@ -289,5 +289,5 @@ def noted_steps(directory: Path) -> tuple[StepRun, ...]:
         for line in (directory / JOURNAL).read_text().splitlines():
             step = StepRun(*json.loads(line))
             # a later line about the same run wins
-            found[step.run] = replace(step, status=TERMINATED) if step.status == RUNNING else step
+            found[step.run_id] = replace(step, status=TERMINATED) if step.status == RUNNING else step
     return tuple(found.values())

@@ -97,9 +97,9 @@ def verify_steps(session: Session, run: Run, rules: VerifyRules, depth: int) -> 
     for step in steps_of(session, run):
         session.say(f"step {step.operation}")
         with Index(session.git) as index:
-            made = index.get(step.run)
+            made = index.get(step.run_id)
         if not isinstance(made, Run):
-            raise CannotVerify(f"step {step.operation} was run {short_id(step.run)}, which is not here")
+            raise CannotVerify(f"step {step.operation} was run {short_id(step.run_id)}, which is not here")
         found.append(verify(session, made, rules, depth=depth + 1))
     return Verdict(run.id, run.attempt.id, (), steps=tuple(found))
 

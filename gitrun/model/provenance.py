@@ -18,7 +18,7 @@ class Dependency:
     """The run of another operation whose files this one needs, and those files: path and sha256 in hex."""
 
     operation: str
-    run: str
+    run_id: str
     files: tuple[tuple[str, str], ...] = ()
 
 
@@ -37,7 +37,7 @@ class StepRun:
     """A step of a pipeline: its operation, its run, and the status of that run (`skipped` if it was not needed)."""
 
     operation: str
-    run: str
+    run_id: str
     status: str
 
 
@@ -65,7 +65,7 @@ def encode_basis(basis: Basis) -> dict[str, Any]:
         "parent": basis.parent or None,
         "not_isolated": [encode_path(path) for path in basis.not_isolated] or None,
         "needs": [
-            {"operation": need.operation, "run": need.run, "files": [encode_file(*file) for file in need.files]}
+            {"operation": need.operation, "run": need.run_id, "files": [encode_file(*file) for file in need.files]}
             for need in basis.needs
         ]
         or None,
@@ -116,14 +116,14 @@ def read_basis(data: bytes | None) -> Basis:
 
 def dependency_ids(basis: Basis) -> dict[str, str]:
     """Returns the dependencies by name: the run of an operation, the sha256 of each of its files and of each input."""
-    found = {need.operation: need.run for need in basis.needs}
+    found = {need.operation: need.run_id for need in basis.needs}
     found |= {f"{need.operation} {encode_path(path)}": sha256 for need in basis.needs for path, sha256 in need.files}
     return found | {encode_path(one.path): one.sha256 for one in basis.inputs}
 
 
 def encode_steps(steps: Iterable[StepRun]) -> list[dict[str, str]]:
     """Returns the `[[steps]]` of result.toml."""
-    return [{"operation": step.operation, "run": step.run, "status": step.status} for step in steps]
+    return [{"operation": step.operation, "run": step.run_id, "status": step.status} for step in steps]
 
 
 def read_steps(data: bytes | None) -> tuple[StepRun, ...]:

@@ -340,9 +340,9 @@ class Params:
         )
 
 
-def run_ref(run: str) -> str:
+def run_ref(run_id: str) -> str:
     """Returns the ref of the run with this full id."""
-    return RUNS + run
+    return RUNS + run_id
 
 
 def is_id(text: str) -> bool:
@@ -350,9 +350,9 @@ def is_id(text: str) -> bool:
     return ID.fullmatch(text) is not None
 
 
-def short_id(run: str) -> str:
+def short_id(run_id: str) -> str:
     """Returns the short form of an id: its first eight digits."""
-    return run[:8]
+    return run_id[:8]
 
 
 @dataclass(frozen=True, slots=True)

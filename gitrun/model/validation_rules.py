@@ -89,13 +89,13 @@ def shape_fault(kind: str, parents: Sequence[str]) -> str:
     return f"a {kind} of a commit with itself" if len(set(parents)) < len(parents) else ""
 
 
-def own_parents(commit: str, kind: str, parents: Sequence[str], run: str) -> tuple[str, ...]:
+def own_parents(commit_id: str, kind: str, parents: Sequence[str], run_id: str) -> tuple[str, ...]:
     """Returns the parents of a commit that belong to the run itself.
 
     An attempt's last parent is the run's previous tip; the first attempt has none, its parent is the base.
     """
     if kind == "attempt":
-        return () if commit == run else tuple(parents[-1:])
+        return () if commit_id == run_id else tuple(parents[-1:])
     return tuple(parents)
 
 

@@ -148,8 +148,8 @@ def links(project: Project, run: Run) -> Rows:
             yield "isolation", f"uses {', '.join(basis.not_isolated)} of the working tree"
         here = tips(project.git) if steps else {}
         for step in steps:
-            where = "" if step.run in here else ", not here"
-            yield "step", f"{step.operation} {short_id(step.run)}{GAP}{step.status}{where}"
+            where = "" if step.run_id in here else ", not here"
+            yield "step", f"{step.operation} {short_id(step.run_id)}{GAP}{step.status}{where}"
         yield "part of", short_id(basis.parent) if basis and basis.parent else ""
 
 

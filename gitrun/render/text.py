@@ -145,7 +145,7 @@ def basis_json(basis: Basis | None) -> dict[str, Any]:
     needs = [
         {
             "operation": n.operation,
-            "run": n.run,
+            "run": n.run_id,
             "files": [{"path": encode_path(path), "sha256": sha256} for path, sha256 in n.files],
         }
         for n in (basis.needs if basis else ())
@@ -164,7 +164,7 @@ def basis_rows(basis: Basis | None) -> list[tuple[str, str]]:
     needs = ((need, [path for path, _ in need.files]) for need in basis.needs)
     inputs = ((one.path, size_text(one.size), f"sha256 {one.sha256[:12]}", one.url) for one in basis.inputs)
     return [
-        *(("needs", f"{need.operation} {short_id(need.run)}{GAP}{few(paths)}") for need, paths in needs),
+        *(("needs", f"{need.operation} {short_id(need.run_id)}{GAP}{few(paths)}") for need, paths in needs),
         *(("input", GAP.join(filter(None, cells))) for cells in inputs),
     ]
 

@@ -71,7 +71,7 @@ def find_need(git: Git, objects: Objects, need: Need, operation: str, wanted: ob
     `wanted` is the name of a run, the dependency of the previous attempt, or None to choose a run.
     """
     kept = wanted if isinstance(wanted, Dependency) else None
-    named = kept.run if kept else wanted
+    named = kept.run_id if kept else wanted
     with Index(git) as index:
         run = choose_run(index, need, named, operation, git)
     if kept:

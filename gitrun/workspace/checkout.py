@@ -122,14 +122,14 @@ def require_outside_of_git(git: Git, to: Path) -> None:
         raise UsageError(f"cannot copy to '{to}': it is inside git's own directory", "To copy elsewhere: --to DIR")
 
 
-def check_out_outputs(session: Session, request: Request, run: str, outcome: Outcome | None) -> list[CheckoutResult]:
+def check_out_outputs(session: Session, request: Request, run_id: str, outcome: Outcome | None) -> list[CheckoutResult]:
     """Writes the produced files of a run and its steps to the working tree, if the request or the settings ask for it."""
     wanted = not request.in_place and (session.settings.bring if request.bring is None else request.bring)
     if not (wanted and outcome and (outcome.files or outcome.steps)):
         return []
 
     with store.index.Index(session.git) as index:
-        found = [index.get(one) for one in (run, *list_step_runs(session.git, outcome.steps))]
+        found = [index.get(one) for one in (run_id, *list_step_runs(session.git, outcome.steps))]
     return [check_out_files(session.git, one) for one in found if isinstance(one, Run)]
 
 
@@ -137,9 +137,9 @@ def list_step_runs(git: Git, steps: Iterable[StepRun]) -> Iterator[str]:
     """Yields the runs of these steps, the steps of a step before the step itself."""
     for step in steps:
         with Objects(git) as objects:
-            found = objects.read(f"{run_ref(step.run)}:{record_files.RESULT}")
+            found = objects.read(f"{run_ref(step.run_id)}:{record_files.RESULT}")
         yield from list_step_runs(git, read_steps(found.data) if found and found.data is not None else ())
-        yield step.run
+        yield step.run_id
 
 
 def replaceable_commits(git: Git, run: Run, wish: CheckoutRequest) -> tuple[str, ...]:
@@ -206,12 +206,12 @@ def source_items(git: Git, objects: Objects, run: Run, wish: CheckoutRequest, pl
     return [item(path) for path in paths]
 
 
-def stage_source(git: Git, tree: str, paths: Iterable[str], place: Path) -> Path:
+def stage_source(git: Git, tree_id: str, paths: Iterable[str], place: Path) -> Path:
     """Returns a directory with these files as git checks them out: with filters, line ends and modes."""
     staged = place / "tree"
     staged.mkdir()
     seen = git.at(staged, git.git_dir, PLAIN_SETTINGS)
-    seen.run("read-tree", tree, index=place / "index")
+    seen.run("read-tree", tree_id, index=place / "index")
     asked = b"".join(os.fsencode(path) + b"\0" for path in paths)
     # a failing filter is not an error here: `move_staged` notices the missing file
     seen.attempt("checkout-index", "-q", "-z", "--stdin", stdin=asked, index=place / "index")

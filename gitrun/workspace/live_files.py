@@ -171,7 +171,7 @@ class Rows:
     stamp: Stamp | None
 
     def read(self, file: BinaryIO, room: int) -> Iterator[None]:
-        """Reads the lines that are new; all of them if the file was written anew. Yields after each piece."""
+        """Reads the lines that are new; all of them if the file was rewritten. Yields after each piece."""
         if not self._goes_on(file):
             self._next, self._head, self._tail, self._at = MetricCollector(1), b"", b"", 0
             room += len(self.collector.series)
@@ -183,7 +183,7 @@ class Rows:
                 if count % BATCH == 0:
                     yield
                 room = add_values(self._next, values, step, room)
-        # a file that is just being written anew has nothing yet
+        # a file that is just being rewritten has nothing yet
         if self._next.series:
             self.collector = self._next
 

@@ -66,9 +66,9 @@ def read_object(git: Git, name: str) -> bytes | None:
     return found.data if found else None
 
 
-def read_produced(git: Git, commit: str, file: File) -> bytes | None:
+def read_produced(git: Git, commit_id: str, file: File) -> bytes | None:
     """Returns the bytes of a produced file in the repository as the program left them; None if it is missing."""
-    stored = git.attempt("cat-file", "blob", f"{commit}:{file.path}")
+    stored = git.attempt("cat-file", "blob", f"{commit_id}:{file.path}")
     if stored.returncode or sha256(stored.stdout).hexdigest() == file.sha256:
         return None if stored.returncode else stored.stdout
-    return git.run("cat-file", "--filters", f"{commit}:{file.path}")
+    return git.run("cat-file", "--filters", f"{commit_id}:{file.path}")

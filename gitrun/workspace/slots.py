@@ -100,13 +100,13 @@ class Slot:
         write_state(self.directory, state)
         return mtime_or_zero(self.directory / "state")
 
-    def end(self, attempt: str, seen: WorktreeStatus, keep: int) -> None:
+    def end(self, attempt_id: str, seen: WorktreeStatus, keep: int) -> None:
         """Ends an attempt.
 
         Caches and lent copies stay for the next one; all slots together keep up to `keep` bytes of copies.
         """
         caches = tuple(map(os.fsdecode, list_caches((*seen.untracked, *seen.ignored))))
-        self.save(State(attempt, caches=caches, copied=self.manifest.size))
+        self.save(State(attempt_id, caches=caches, copied=self.manifest.size))
         if self.manifest.copies:
             drop_copies(self, keep)
 
@@ -175,8 +175,8 @@ def read_state(directory: Path) -> State:
         return State()
 
 
-def lease_slot(git: Git, attempt: str, run: str, lending: Lending | None = None) -> Slot:
-    """Leases the first free slot, with `attempt` checked out and files lent (None: those already there).
+def lease_slot(git: Git, attempt_id: str, run_id: str, lending: Lending | None = None) -> Slot:
+    """Leases the first free slot, with `attempt_id` checked out and files lent (None: those already there).
 
     Raises GitFailed, OSError.
     """
@@ -187,8 +187,8 @@ def lease_slot(git: Git, attempt: str, run: str, lending: Lending | None = None)
         if lock is None:
             continue
         try:
-            if is_free(git, directory, run):
-                return prepare_slot(git, directory, (State(attempt, run), lending), lock)
+            if is_free(git, directory, run_id):
+                return prepare_slot(git, directory, (State(attempt_id, run_id), lending), lock)
         except BaseException:
             lock.release()
             raise
@@ -196,14 +196,14 @@ def lease_slot(git: Git, attempt: str, run: str, lending: Lending | None = None)
     raise GitFailed("no slot is free")
 
 
-def is_free(git: Git, directory: Path, run: str) -> bool:
+def is_free(git: Git, directory: Path, run_id: str) -> bool:
     """Returns whether a locked slot may be used.
 
     A killed run's slot is reserved until a command has recovered the run. A worktree of the user may have the name of the
     slot's record.
     """
     left = read_state(directory).run
-    if left and left != run and directory_of(git.state, left).exists():
+    if left and left != run_id and directory_of(git.state, left).exists():
         return False
     try:
         back = (worktree_record(git, directory) / "gitdir").read_bytes()
@@ -302,7 +302,7 @@ def list_worktrees(top: Path) -> list[Path]:
     return found
 
 
-def write_worktree_record(git: Git, attempt: str) -> None:
+def write_worktree_record(git: Git, attempt_id: str) -> None:
     """Makes git's record of a slot and its worktree point to each other, with a detached HEAD at the attempt.
 
     The layout follows gitrepository-layout(5). `git worktree add` takes a lock and fails beside another one.
@@ -322,14 +322,14 @@ def write_worktree_record(git: Git, attempt: str) -> None:
         record.mkdir(parents=True)
         (record / "locked").touch()  # protects the incomplete record from git worktree prune
     replace_file(record / "commondir", "../..\n")
-    replace_file(record / "HEAD", f"{attempt}\n")
+    replace_file(record / "HEAD", f"{attempt_id}\n")
     replace_file(tree / ".git", f"gitdir: {record}\n")
     replace_file(record / "gitdir", f"{tree}/.git\n")  # last: it makes this a worktree for git, which needs a HEAD
     (record / "locked").unlink(missing_ok=True)
 
 
 def replace_file(path: Path, text: str) -> None:
-    """Atomically replaces whatever is at `path` by a file with this text."""
+    """Replaces whatever is at `path` by a file with this text, atomically."""
     place, content = os.fsencode(path), os.fsencode(text)
     if os.path.lexists(place):
         if not stat.S_ISREG(os.lstat(place).st_mode):
@@ -371,10 +371,10 @@ def sparse_patterns(git: Git) -> Path:
     return git.git_dir / "info" / "sparse-checkout"
 
 
-def check_out_hidden(git: Git, attempt: str) -> None:
+def check_out_hidden(git: Git, attempt_id: str) -> None:
     """Checks out files that the attempt changed even outside the sparse patterns: the user's tree has them."""
     words = ("-r", "-z", "--name-only", "--no-renames", "--diff-filter=AMT")
-    listed = git.attempt("diff-tree", *words, f"{attempt}^1", attempt).stdout
+    listed = git.attempt("diff-tree", *words, f"{attempt_id}^1", attempt_id).stdout
     if listed:
         git.run("update-index", "--no-skip-worktree", "-z", "--stdin", stdin=listed)
         git.run("checkout-index", "-f", "-u", "-z", "--stdin", stdin=listed)
