@@ -205,7 +205,8 @@ def test_a_run_that_reports_success_is_on_the_disk(repo, tmp_path):
     base = repo.git("rev-parse", "HEAD")
     objects = repo.git("rev-list", "--objects", "--no-object-names", f"refs/runs/{run}", f"^{base}").split()
     assert len(objects) >= 8
-    assert f"refs/runs/{run}>" in trace
+    assert f"refs/runs/{run}.lock>" in trace, "git flushes a ref under the name of its lock"
+    assert "/refs/runs>" in trace, "the name of the ref is not on the disk"
     for name in objects:
         assert f"/objects/{name[:2]}>" in trace, f"the name of {name} is not on the disk"
     # the content of an object is flushed under its own name, or under the one it had before
