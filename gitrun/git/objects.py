@@ -105,14 +105,14 @@ def require_object(objects: Objects, name: str) -> Object:
     return found
 
 
-def entry_at(objects: Objects, tree: str, path: bytes) -> Entry | None:
+def entry_at(objects: Objects, tree_id: str, path: bytes) -> Entry | None:
     """Returns the entry at `path` of a tree or commit, whatever bytes its name has; None if there is none."""
-    found: Entry | None = Entry(TREE, tree)
+    entry: Entry | None = Entry(TREE, tree_id)
     for name in path.split(b"/"):
-        if found is None or found.mode != TREE:
+        if entry is None or entry.mode != TREE:
             return None
-        found = objects.tree(found.id).get(name)
-    return found
+        entry = objects.tree(entry.id).get(name)
+    return entry
 
 
 def read_object_answer(answers: IO[bytes], *, content: bool) -> Object | None:
@@ -244,19 +244,19 @@ def fsync(path: os.PathLike[str]) -> None:
         os.close(descriptor)
 
 
-def edit_tree(objects: Objects, maker: TreeMaker | Loose, tree: str | None, changes: Mapping[bytes, Entry | None]) -> str:
-    """Returns the id of `tree` (None: empty) with `changes` applied: path -> entry, or None to remove it.
+def edit_tree(objects: Objects, maker: TreeMaker | Loose, tree_id: str | None, changes: Mapping[bytes, Entry | None]) -> str:
+    """Returns the id of `tree_id` (None: empty) with `changes` applied: path -> entry, or None to remove it.
 
     A new path replaces what is in its way. Directories that become empty are dropped.
     """
-    return edit_or_drop(objects, maker, tree, changes) or maker.make({})
+    return edit_or_drop(objects, maker, tree_id, changes) or maker.make({})
 
 
 def edit_or_drop(
-    objects: Objects, maker: TreeMaker | Loose, tree: str | None, changes: Mapping[bytes, Entry | None]
+    objects: Objects, maker: TreeMaker | Loose, tree_id: str | None, changes: Mapping[bytes, Entry | None]
 ) -> str | None:
     """Edits as `edit_tree`, but returns None for an empty tree."""
-    found = objects.tree(tree) if tree else {}
+    found = objects.tree(tree_id) if tree_id else {}
     below: dict[bytes, dict[bytes, Entry | None]] = {}
     for path, entry in changes.items():
         first, _, rest = path.partition(b"/")

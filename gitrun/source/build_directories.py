@@ -50,8 +50,8 @@ def configured_in(tops: tuple[str, ...], path: str) -> Iterator[str]:
 def names_a_top(file: str, tops: tuple[str, ...]) -> bool:
     """Returns whether the file exists and contains one of the paths."""
     try:
-        with open(file, "rb") as opened:
-            content = opened.read(LARGEST)
+        with open(file, "rb") as stream:
+            content = stream.read(LARGEST)
     except OSError:
         return False
     return any(os.fsencode(top) in content for top in tops)

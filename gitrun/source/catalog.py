@@ -129,8 +129,8 @@ def find_script_paths(git: Git, tree: SourceTree) -> list[str]:
 
     A script in a subdirectory counts only if it has an `if __name__ == "__main__"` part.
     """
-    listed = git.run("ls-files", "-zco", "--exclude-standard", "--deduplicate").split(b"\0")[:-1]
-    paths = [os.fsdecode(path) for path in listed if path.endswith((b".py", b".ipynb"))]
+    output = git.run("ls-files", "-zco", "--exclude-standard", "--deduplicate").split(b"\0")[:-1]
+    paths = [os.fsdecode(path) for path in output if path.endswith((b".py", b".ipynb"))]
     paths = sorted(filter(has_program_name, paths), key=lambda path: (path.count("/"), path))
     there = (path for path in paths if is_regular_file(tree, path))
     # only files below the top are read here, and at most 200 files are listed

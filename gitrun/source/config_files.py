@@ -34,9 +34,9 @@ def read_flags(data: bytes, path: str) -> tuple[Flag, ...]:
     return tuple(Flag(name, value, KINDS.get(type(value), "any")) for name, value in iterate_leaves(load_tables(data, path)))
 
 
-def find_changes(flags: Mapping[str, Value], found: tuple[Flag, ...]) -> dict[str, Value | None]:
+def find_changes(flags: Mapping[str, Value], flags_of_file: tuple[Flag, ...]) -> dict[str, Value | None]:
     """Returns the flags whose value or type differs from the file's; None marks a key of the file to remove."""
-    known = {flag.name: flag.default for flag in found}
+    known = {flag.name: flag.default for flag in flags_of_file}
     fresh: dict[str, Value | None] = {
         name: value
         for name, value in flags.items()
@@ -84,19 +84,19 @@ def load_tables(data: bytes, path: str) -> dict[str, Any]:
     return found
 
 
-def count_values(value: object, known: dict[int, int]) -> int:
+def count_values(value: object, counts: dict[int, int]) -> int:
     """Counts a value and all values in it, up to MOST + 1. YAML references can make a short file huge.
 
     A value that contains itself counts as too many.
     """
     if not isinstance(value, dict | list):
         return 1
-    if id(value) not in known:
+    if id(value) not in counts:
         # counts a value that contains itself as too many, and ends the recursion
-        known[id(value)] = MOST
+        counts[id(value)] = MOST
         inner = value.values() if isinstance(value, dict) else value
-        known[id(value)] = min(1 + sum(count_values(one, known) for one in inner), MOST + 1)
-    return known[id(value)]
+        counts[id(value)] = min(1 + sum(count_values(one, counts) for one in inner), MOST + 1)
+    return counts[id(value)]
 
 
 def copy_unshared(value: Any) -> Any:  # noqa: ANN401 - whatever a file has
@@ -106,14 +106,14 @@ def copy_unshared(value: Any) -> Any:  # noqa: ANN401 - whatever a file has
     return [copy_unshared(one) for one in value] if isinstance(value, list) else value
 
 
-def dump_tables(found: dict[str, Any], path: str) -> bytes:
+def dump_tables(tables: dict[str, Any], path: str) -> bytes:
     """Returns the bytes of a TOML, YAML or JSON file with these tables."""
-    return DUMPERS[get_format(path)](found).encode()
+    return DUMPERS[get_format(path)](tables).encode()
 
 
-def iterate_leaves(found: Mapping[Any, Any], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Value | None]]:
+def iterate_leaves(tables: Mapping[Any, Any], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Value | None]]:
     """Yields the values in the tables with their dotted names; skips names and values that no flag can have."""
-    for key, value in found.items():
+    for key, value in tables.items():
         name = f"{prefix}{key}"
         if not isinstance(key, str) or "." in key or not is_flag_name(name):
             continue
@@ -142,10 +142,10 @@ def load_yaml(text: str) -> object:
         raise ValueError(str(error)) from error
 
 
-def dump_yaml(found: dict[str, Any]) -> str:
+def dump_yaml(tables: dict[str, Any]) -> str:
     """Returns the tables as YAML, keys in their order."""
     # the file keeps its order of keys
-    text: str = import_yaml().safe_dump(found, sort_keys=False, allow_unicode=True)
+    text: str = import_yaml().safe_dump(tables, sort_keys=False, allow_unicode=True)
     return text
 
 

@@ -165,22 +165,22 @@ def match_files(files: Iterable[File], pattern: str) -> list[File]:
     return [file for file in files if fnmatch.fnmatchcase(file.path, pattern) or f"{file.path}/".startswith(f"{plain}/")]
 
 
-def find_input(session: Session, objects: Objects, one: Input, tree_id: str, operation: str) -> InputFile:
+def find_input(session: Session, objects: Objects, entry: Input, tree_id: str, operation: str) -> InputFile:
     """Returns an input of an operation with its hash. `tree_id` is the tree of its source.
 
     Raises CannotRun if the input is missing or does not have the hash that its entry states.
     """
-    if one.url:
-        size = source.downloads.download_input(session.git, one, operation, session.settings).stat().st_size
-        return InputFile(one.path, size, one.sha256, one.url)
+    if entry.url:
+        size = source.downloads.download_input(session.git, entry, operation, session.settings).stat().st_size
+        return InputFile(entry.path, size, entry.sha256, entry.url)
     tree = GitTree(objects, tree_id)
-    if not is_outside(one.path) and is_regular_file(tree, one.path):
-        found = hash_in_git(session.git, tree, one.path)
+    if not is_outside(entry.path) and is_regular_file(tree, entry.path):
+        found = hash_in_git(session.git, tree, entry.path)
     else:
-        found = hash_on_disk(session.git, tree, one.path, operation)
-    if one.sha256 and one.sha256 != found.sha256:
+        found = hash_on_disk(session.git, tree, entry.path, operation)
+    if entry.sha256 and entry.sha256 != found.sha256:
         raise MissingInput(
-            f"input {one.path} of {operation} is not the file that its entry describes",
+            f"input {entry.path} of {operation} is not the file that its entry describes",
             f"Its sha256 is {found.sha256}",
         )
     return found
@@ -209,8 +209,8 @@ def hash_on_disk(git: Git, tree: GitTree, path: str, operation: str) -> InputFil
     if not there.exists() and not found:
         raise MissingInput(f"input {path} of {operation} does not exist", "Its entry in the project file names it")
     # the program sees source files as its snapshot has them, not as the working tree does
-    listed = git.run("ls-files", "-zco", "--exclude-standard", "--", path).split(b"\0") if inside else ()
-    of_source = set(map(os.fsdecode, listed))
+    output = git.run("ls-files", "-zco", "--exclude-standard", "--", path).split(b"\0") if inside else ()
+    of_source = set(map(os.fsdecode, output))
     with Hashes(git) as hashes:
         if there.is_file():
             return InputFile(path, there.stat().st_size, hashes.of(there))
@@ -239,9 +239,9 @@ def hash_below(git: Git, tree: GitTree, directory: str) -> Iterator[InputFile]:
             yield hash_in_git(git, tree, path)
 
 
-def walk_files(place: Path) -> Iterator[Path]:
+def walk_files(top: Path) -> Iterator[Path]:
     """Yields the files in a directory and below it."""
-    for directory, _, names in os.walk(place):
+    for directory, _, names in os.walk(top):
         yield from (Path(directory, name) for name in names if Path(directory, name).is_file())
 
 

@@ -38,9 +38,9 @@ class DownloadRefused(Exception):
     """A download that was given up. Its text is the reason."""
 
 
-def download_input(git: Git, one: Input, operation: str, settings: Settings) -> Path:
+def download_input(git: Git, entry: Input, operation: str, settings: Settings) -> Path:
     """Returns the read-only file of the input, downloading it if it is not cached. Raises CannotRun."""
-    target = cached_input(git, one.sha256)
+    target = cached_input(git, entry.sha256)
     if target.is_file():
         return target
     make_private_directory(target.parent)
@@ -48,10 +48,10 @@ def download_input(git: Git, one: Input, operation: str, settings: Settings) -> 
     try:
         with fresh.open("wb") as sink:
             # urllib's timeout is for each read, not for the whole download
-            found = Download(one.url, sink, settings).wait()
-        if found != one.sha256:
+            found = Download(entry.url, sink, settings).wait()
+        if found != entry.sha256:
             raise DownloadFailed(
-                f"{hide_passwords(one.url)} is not the file that input {one.path} of {operation} describes",
+                f"{hide_passwords(entry.url)} is not the file that input {entry.path} of {operation} describes",
                 f"Its sha256 is {found}",
             )
         # many runs share this file, so no program may write to it
@@ -60,7 +60,7 @@ def download_input(git: Git, one: Input, operation: str, settings: Settings) -> 
     except (OSError, DownloadRefused) as error:
         reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
         raise DownloadFailed(
-            f"cannot download input {one.path} of {operation} from {hide_passwords(one.url)}: {reason}"
+            f"cannot download input {entry.path} of {operation} from {hide_passwords(entry.url)}: {reason}"
         ) from error
     finally:
         fresh.unlink(missing_ok=True)

@@ -60,8 +60,8 @@ def read_installs(site: str, places: tuple[str, ...]) -> Iterator[tuple[str, str
     `kind` is "" or "unread". An empty `module` stands for everything in the directory `path`.
     """
     try:
-        with os.scandir(site) as listed:
-            found = [entry for entry in listed if entry.name.endswith(FILES) or entry.is_symlink()]
+        with os.scandir(site) as entries:
+            found = [entry for entry in entries if entry.name.endswith(FILES) or entry.is_symlink()]
     except OSError:
         return
     for entry in sorted(found, key=lambda entry: entry.name):
@@ -111,8 +111,8 @@ def read_mapping(table: str) -> list[tuple[str, str]]:
         value = ast.literal_eval(table)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return []
-    listed = ((name, path if isinstance(path, list) else [path]) for name, path in value.items())
-    return [(name, path) for name, paths in listed for path in paths if isinstance(name, str) and isinstance(path, str)]
+    pairs = ((name, path if isinstance(path, list) else [path]) for name, path in value.items())
+    return [(name, path) for name, paths in pairs for path in paths if isinstance(name, str) and isinstance(path, str)]
 
 
 def find_import_root(module: str, path: str) -> str:
@@ -131,7 +131,7 @@ def is_at_or_below(path: str, places: tuple[str, ...]) -> bool:
 def read_source(file: str) -> str:
     """Returns the text of a file; empty if it cannot be read."""
     try:
-        with open(file, encoding="utf-8", errors="surrogateescape") as opened:
-            return opened.read(LARGEST)
+        with open(file, encoding="utf-8", errors="surrogateescape") as stream:
+            return stream.read(LARGEST)
     except OSError:
         return ""

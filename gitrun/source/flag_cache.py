@@ -88,12 +88,12 @@ def load_script(path: Path, tree: Tree) -> Script | None:
         checksum, _, text = path.read_bytes().partition(b"\n")
         if int(checksum) != zlib.crc32(text):
             return None
-        found = json.loads(text)
-        if found["format"] != FORMAT or any(
-            fingerprint_answer(tree, question) != answer for question, answer in found["asked"].items()
+        data = json.loads(text)
+        if data["format"] != FORMAT or any(
+            fingerprint_answer(tree, question) != answer for question, answer in data["asked"].items()
         ):
             return None
-        return decode_script(found["script"])
+        return decode_script(data["script"])
     # any damage of the cache means that the script is read again
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
@@ -114,33 +114,33 @@ def store_script(path: Path, script: Script, answers: Mapping[str, str]) -> None
         fresh.replace(path)
 
 
-def decode_script(found: Mapping[str, Any]) -> Script:
+def decode_script(data: Mapping[str, Any]) -> Script:
     """Returns the script that `store_script` or the introspected program wrote as JSON. Raises KeyError, TypeError."""
     groups = tuple(
-        Group(group["flag"], tuple(map(decode_command, group["options"])), over=group["over"]) for group in found["groups"]
+        Group(group["flag"], tuple(map(decode_command, group["options"])), over=group["over"]) for group in data["groups"]
     )
     return Script(
-        tuple(map(decode_flag, found["flags"])), found["style"], found["frontend"],
-        tuple(map(decode_command, found["commands"])), groups, found["partial"], found.get("advice", ""),
-        tuple(ParameterFile(**one) for one in found.get("files", ())), tuple(found.get("arguments", ())),
+        tuple(map(decode_flag, data["flags"])), data["style"], data["frontend"],
+        tuple(map(decode_command, data["commands"])), groups, data["partial"], data.get("advice", ""),
+        tuple(ParameterFile(**one) for one in data.get("files", ())), tuple(data.get("arguments", ())),
     )  # fmt: skip
 
 
-def decode_command(found: Mapping[str, Any]) -> Command:
+def decode_command(data: Mapping[str, Any]) -> Command:
     """Returns a sub-command written as JSON."""
-    commands = tuple(map(decode_command, found["commands"]))
+    commands = tuple(map(decode_command, data["commands"]))
     return Command(
-        found["name"], tuple(map(decode_flag, found["flags"])), commands, tuple(found["aliases"]), found.get("partial", "")
+        data["name"], tuple(map(decode_flag, data["flags"])), commands, tuple(data["aliases"]), data.get("partial", "")
     )
 
 
-def decode_flag(found: Mapping[str, Any]) -> Flag:
+def decode_flag(data: Mapping[str, Any]) -> Flag:
     """Returns a flag written as JSON."""
     return Flag(
         **{
-            **found,
-            "choices": tuple(found["choices"]),
-            "words": tuple(found["words"]),
-            "aliases": tuple(found.get("aliases", ())),
+            **data,
+            "choices": tuple(data["choices"]),
+            "words": tuple(data["words"]),
+            "aliases": tuple(data.get("aliases", ())),
         }
     )

@@ -103,12 +103,12 @@ def read_cache(cache: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def write_cache(cache: Path, known: dict[str, Any]) -> None:
+def write_cache(cache: Path, answers: dict[str, Any]) -> None:
     """Replaces the cache atomically, if the file system lets us: without it, the next start only takes longer."""
     # threads and processes may write at the same time
     fresh = cache.with_suffix(f".{os.getpid()}.{threading.get_ident()}")
     try:
-        fresh.write_text(json.dumps(known))
+        fresh.write_text(json.dumps(answers))
         fresh.replace(cache)
     except OSError:
         with suppress(OSError):
@@ -131,10 +131,10 @@ def fingerprint_python(path: str, paths: object, environ: Mapping[str, str]) -> 
     return [[get_mtime(place) for place in places], shaped]
 
 
-def get_mtime(place: str) -> int:
+def get_mtime(path: str) -> int:
     """Returns the modification time of a path in nanoseconds; 0 if it is missing."""
     try:
-        return os.stat(place).st_mtime_ns
+        return os.stat(path).st_mtime_ns
     except OSError:
         return 0
 
@@ -145,8 +145,8 @@ def make_python_path(installed: Iterable[str], given: str, top: Path, slot: Path
     `given` is the user's PYTHONPATH. It precedes the installed paths, as it does in the working tree.
     """
     moved = [place for path in installed if (place := map_to_slot(path, top, slot)) and not is_environment(place, slot)]
-    asked = given.split(os.pathsep) if given else []
-    return os.pathsep.join(dict.fromkeys([*(map_to_slot(path, top, slot) or path for path in asked), *moved]))
+    given_paths = given.split(os.pathsep) if given else []
+    return os.pathsep.join(dict.fromkeys([*(map_to_slot(path, top, slot) or path for path in given_paths), *moved]))
 
 
 def map_to_slot(path: str, top: Path, slot: Path) -> str | None:

@@ -27,27 +27,27 @@ PATIENCE = 10.0
 IDENTITY = ("-c", "user.name=gitrun", "-c", "user.email=gitrun@localhost")
 
 
-def ask_here(git: Git, tree: str, path: str) -> Script:
+def ask_here(git: Git, tree_id: str, path: str) -> Script:
     """Calls `ask_script` with the user's Python. Editable installs of the working tree are imported from the checkout."""
     settings = read_settings(git.config)
-    return ask_script(git, tree, path, interpreter.find_python(settings.python, git.environ, git.worktree or git.git_dir))
+    return ask_script(git, tree_id, path, interpreter.find_python(settings.python, git.environ, git.worktree or git.git_dir))
 
 
-def ask_script(git: Git, tree: str, path: str, python: str, *, patience: float = PATIENCE) -> Script:
+def ask_script(git: Git, tree_id: str, path: str, python: str, *, patience: float = PATIENCE) -> Script:
     """Returns the flags that the script at `path` of a tree or commit defines under the interpreter `python`.
 
     The answer is cached for each tree, path and interpreter. Files that git ignores are missing from the checkout. Raises
     CannotRun if the program fails, takes longer than `patience` seconds, or does not parse its command line with argparse,
     click, typer or absl.
     """
-    tree = git.run("rev-parse", "--verify", f"{tree}^{{tree}}").decode().strip()
-    place = git.state / DIRECTORY / f"{tree}-{zlib.crc32(f'{path} {python}'.encode(errors='surrogateescape')):08x}"
+    tree_id = git.run("rev-parse", "--verify", f"{tree_id}^{{tree}}").decode().strip()
+    place = git.state / DIRECTORY / f"{tree_id}-{zlib.crc32(f'{path} {python}'.encode(errors='surrogateescape')):08x}"
     with Objects(git) as objects:
-        cached = load_script(place, GitTree(objects, tree))
+        cached = load_script(place, GitTree(objects, tree_id))
     if cached:
         return cached
     # no ref points to this commit, so git gc will remove it
-    commit = git.run(*IDENTITY, "commit-tree", tree, stdin=b"asked for its flags\n").decode().strip()
+    commit = git.run(*IDENTITY, "commit-tree", tree_id, stdin=b"asked for its flags\n").decode().strip()
     with lease_slot(git, commit, "") as slot:
         out = slot.directory / "asked.json"
         out.unlink(missing_ok=True)

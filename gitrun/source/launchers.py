@@ -203,8 +203,10 @@ def lacks_packages(prefix: str, directories: Iterable[str]) -> bool:
         project = load_toml(text.decode()).get("project")
     except (ValueError, RecursionError):
         return False
-    listed = project.get("dependencies") if isinstance(project, dict) else None
-    required = [one for one in listed if isinstance(one, str) and ";" not in one] if isinstance(listed, list) else []
+    dependencies = project.get("dependencies") if isinstance(project, dict) else None
+    required = (
+        [one for one in dependencies if isinstance(one, str) and ";" not in one] if isinstance(dependencies, list) else []
+    )
     names = {normalize_name(match[0]) for one in required if (match := re.match(r"[A-Za-z0-9][\w.-]*", one.strip()))}
     there = {
         normalize_name(name.rpartition(".")[0].split("-")[0])
@@ -220,9 +222,9 @@ def normalize_name(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def stamp_launcher(place: str, looked_at: list[str]) -> list[int]:
+def stamp_launcher(path: str, looked_at: list[str]) -> list[int]:
     """Returns the modification times of what an answer depends on. In `envs.toml` poetry notes the chosen environment."""
-    return [get_mtime(file) for file in (*looked_at, os.path.join(os.path.dirname(place), "envs.toml") if place else "")]
+    return [get_mtime(file) for file in (*looked_at, os.path.join(os.path.dirname(path), "envs.toml") if path else "")]
 
 
 def has_file(project: Project, name: str) -> bool:
@@ -233,7 +235,7 @@ def has_file(project: Project, name: str) -> bool:
 def read_start(file: str) -> bytes:
     """Returns the first MiB of a file; empty if it cannot be read."""
     try:
-        with open(file, "rb") as opened:
-            return opened.read(1 << 20)
+        with open(file, "rb") as stream:
+            return stream.read(1 << 20)
     except OSError:
         return b""

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from gitrun.model.provenance import Basis
     from gitrun.model.run import Attempt
     from gitrun.source.declared_flags import Declaration, Declared
+    from gitrun.source.hosted_script import Host
     from gitrun.source.operations import Operation
     from gitrun.source.source_tree import SourceTree
 
@@ -174,10 +175,10 @@ def read_call(tree: SourceTree, declaration: Declaration, flags: FlagInput) -> C
     declared = replace(declared, host=find_host(tree, operation, declared, names))
     from_words = check_flags(operation, declared, read.flags, force=force)
 
-    def way(name: str) -> str | None:
+    def suggest(name: str) -> str | None:
         return suggest_other_way(tree, operation, declared, name, typed.get(name))
 
-    checked = check_flags(operation, declared, typed, force=force, way=way)
+    checked = check_flags(operation, declared, typed, force=force, suggest=suggest)
     return Call(operation, declared, from_words, checked, read.unsure - checked.keys())
 
 
@@ -230,47 +231,65 @@ def check_flags(
     flags: Mapping[str, Value | Typed | None],
     *,
     force: bool,
-    way: Callable[[str], str | None] = lambda _: None,
+    suggest: Callable[[str], str | None] = lambda _: None,
 ) -> dict[str, Value | None]:
     """Returns the checked values of the requested flags, without those that select runs of needed operations.
 
-    `way` tells how to pass what is no flag (`other_way`). Raises UsageError.
+    `suggest` tells how to pass what is no flag (`suggest_other_way`). Raises UsageError.
     """
     # needs are typed like flags, but select runs
-    names = {need.operation for need in operation.definition.needs} if operation.definition else set()
-    names -= {flag.name for flag in declared.flags or ()}
-    asked = {name: value for name, value in flags.items() if name not in names}
-    require_command(declared.script, operation.name, operation.words, asked if not force else ())
-    partial = bool(declared.script and declared.script.partial)
-    as_typed = ("all" if operation.kind == COMMAND else "numbers") if takes_text(operation, declared) else ""
-    host = declared.host
-    own: dict[str, Value | None] = {}
+    needs = {need.operation for need in operation.definition.needs} if operation.definition else set()
+    needs -= {flag.name for flag in declared.flags or ()}
+    wanted = {name: value for name, value in flags.items() if name not in needs}
+    script, host = declared.script, declared.host
+    require_command(script, operation.name, operation.words, wanted if not force else ())
+    is_partial = bool(script and script.partial)
+    routed: dict[str, Value | Typed | None] = {}
     if host and declared.flags is None:  # the script's own declarations decide about types
-        routed = {name: value for name, value in asked.items() if is_routed(host, name, operation.command)}
-        asked = {name: value for name, value in asked.items() if name not in routed}
-        spelled = mark_as_text("numbers" if host.script.takes_text else "", routed)
-        is_partial = bool(host.script.partial)
-        if not force and not is_partial:
-            refuse_undeclared(host.at.path, host.script.flags, routed, way)
-        own = resolve_flags(host.script.flags, spelled, operation=host.at.path, force=force, partial=is_partial)
-    asked = mark_as_text(as_typed, asked)
-    known = {flag.name.replace("-", "_") for flag in declared.flags or ()}
-    strange = next((name for name in asked if name.replace("-", "_") not in known), "")
-    if strange and not force and not partial and declared.script and declared.script.advice:
-        told = hint_for_unknown(declared.flags or (), strange) if declared.script.style == ARGS else ""
-        hint = ". ".join(filter(None, (told, declared.script.advice)))
-        raise UnknownFlag(f"{operation.name} has no flag {strange!r}", hint)
-    if not force and not partial and declared.flags is not None:
-        refuse_undeclared(operation.name, declared.flags, asked, way)
-    return own | resolve_flags(declared.flags, asked, operation=operation.name, force=force, partial=partial)
+        routed = {name: value for name, value in wanted.items() if is_routed(host, name, operation.command)}
+        wanted = {name: value for name, value in wanted.items() if name not in routed}
+    checked = check_host_flags(host, routed, force=force, suggest=suggest) if host and routed else {}
+    as_typed = ("all" if operation.kind == COMMAND else "numbers") if takes_text(operation, declared) else ""
+    wanted = mark_as_text(as_typed, wanted)
+    if not force and not is_partial:
+        refuse_unreadable(operation, declared, wanted)
+        if declared.flags is not None:
+            refuse_undeclared(operation.name, declared.flags, wanted, suggest)
+    return checked | resolve_flags(declared.flags, wanted, operation=operation.name, force=force, partial=is_partial)
 
 
-def refuse_undeclared(name: str, declared: Sequence[Flag], asked: Iterable[str], way: Callable[[str], str | None]) -> None:
-    """Raises UsageError if a flag is not declared and --force-flags would not pass it either; `way` says how to give it."""
+def check_host_flags(
+    host: Host, flags: Mapping[str, Value | Typed | None], *, force: bool, suggest: Callable[[str], str | None]
+) -> dict[str, Value | None]:
+    """Returns the checked values of the flags that go to the script among the words of a command. Raises UsageError."""
+    script = host.script
+    if not force and not script.partial:
+        refuse_undeclared(host.at.path, script.flags, flags, suggest)
+    spelled = mark_as_text("numbers" if script.takes_text else "", flags)
+    return resolve_flags(script.flags, spelled, operation=host.at.path, force=force, partial=bool(script.partial))
+
+
+def refuse_unreadable(operation: Operation, declared: Declared, flags: Iterable[str]) -> None:
+    """Raises UnknownFlag for an undeclared flag if part of the script's declarations needs something to be read."""
+    script, names = declared.script, {flag.name.replace("-", "_") for flag in declared.flags or ()}
+    unknown = next((name for name in flags if name.replace("-", "_") not in names), "")
+    if unknown and script and script.advice:
+        spelling = hint_for_unknown(declared.flags or (), unknown) if script.style == ARGS else ""
+        raise UnknownFlag(f"{operation.name} has no flag {unknown!r}", ". ".join(filter(None, (spelling, script.advice))))
+
+
+def refuse_undeclared(
+    operation: str, declared: Sequence[Flag], names: Iterable[str], suggest: Callable[[str], str | None]
+) -> None:
+    """Raises UnknownFlag if a flag is not declared and --force-flags would not pass it either.
+
+    `suggest` says how to give it; None if --force-flags passes it.
+    """
     known = {flag.name.replace("-", "_") for flag in declared}
-    for one in asked:
-        if one.replace("-", "_") not in known and (hint := way(one)) is not None:
-            raise UnknownFlag(f"{name} has no flag {one!r}", ". ".join(filter(None, (hint_for_unknown(declared, one), hint))))
+    for name in names:
+        if name.replace("-", "_") not in known and (hint := suggest(name)) is not None:
+            spelling = hint_for_unknown(declared, name)
+            raise UnknownFlag(f"{operation} has no flag {name!r}", ". ".join(filter(None, (spelling, hint))))
 
 
 def mark_as_text(as_typed: str, flags: Mapping[str, Value | Typed | None]) -> dict[str, Value | Typed | None]:

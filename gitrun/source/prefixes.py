@@ -53,9 +53,9 @@ def find_environments(directory: str) -> Iterator[str]:
     yield from (os.path.join(packages, name) for name in list_names(packages))
 
 
-def is_environment(place: str) -> bool:
+def is_environment(path: str) -> bool:
     """Returns whether the directory is a virtual or conda environment."""
-    return os.path.isfile(os.path.join(place, "pyvenv.cfg")) or os.path.isdir(os.path.join(place, "conda-meta"))
+    return os.path.isfile(os.path.join(path, "pyvenv.cfg")) or os.path.isdir(os.path.join(path, "conda-meta"))
 
 
 def prefixes_of_program(program: str, environ: Mapping[str, str], directories: tuple[str, ...]) -> Iterator[str]:
@@ -124,7 +124,7 @@ def list_names(directory: str) -> list[str]:
 def read_first_bytes(file: str, most: int = 512) -> bytes:
     """Returns the first bytes of a file; empty if it cannot be read."""
     try:
-        with open(file, "rb") as opened:
-            return opened.read(most)
+        with open(file, "rb") as stream:
+            return stream.read(most)
     except OSError:
         return b""

@@ -280,20 +280,20 @@ def parse_flag(name: str, item: Item) -> Flag:
     return made
 
 
-def require_consistent(flag: Flag, found: dict[str, Item]) -> None:
+def require_consistent(flag: Flag, keys: dict[str, Item]) -> None:
     """Raises UsageError if the keys of a flag contradict each other."""
     for limit in ("min", "max"):
-        if limit in found and flag.kind in {"str", "bool"}:
-            found[limit].fail(f"is for numbers, and the type is {flag.kind}")
+        if limit in keys and flag.kind in {"str", "bool"}:
+            keys[limit].fail(f"is for numbers, and the type is {flag.kind}")
     if flag.least is not None and flag.most is not None and flag.least > flag.most:
-        found["min"].fail(f"is more than max, {flag.most:g}")
+        keys["min"].fail(f"is more than max, {flag.most:g}")
     if flag.default is None:
         return
     try:
         resolve_flags([replace(flag, default=None)], {flag.name: flag.default}, operation="")
     except UsageError as error:
         # the message has an empty operation name here: two blanks
-        found["default"].fail(error.message.partition(" of  ")[2])
+        keys["default"].fail(error.message.partition(" of  ")[2])
 
 
 def parse_needs(item: Item, *, always: bool) -> tuple[Need, ...]:

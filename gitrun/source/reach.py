@@ -211,9 +211,9 @@ def route_flags(host: Host, operation: Operation, flags: Flags) -> Route:
     return Route((), changed, at.place)
 
 
-def is_exactly(one: Value, other: Value | None) -> bool:
+def is_exactly(value: Value, other: Value | None) -> bool:
     """Returns whether the program would see no difference: same type and same value."""
-    return type(one) is type(other) and same_value(one, other)
+    return type(value) is type(other) and same_value(value, other)
 
 
 def why_not_launched(host: Host) -> str:

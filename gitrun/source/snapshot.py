@@ -144,13 +144,13 @@ def find_outside(
     return (*seen.ignored, *seen.nested, *(os.fsencode(s.path) for s in skipped), *closed), apart, tuple(modules)
 
 
-def clear_skip_worktree(git: Git, index: Path, listed: bytes | None = None) -> list[bytes]:
+def clear_skip_worktree(git: Git, index: Path, entries: bytes | None = None) -> list[bytes]:
     """Clears skip-worktree and assume-unchanged in the index for files that exist, so that git sees their changes.
 
-    In a sparse checkout git itself keeps skip-worktree right. `listed` is the output of `git ls-files -v -s -z`, if the
+    In a sparse checkout git itself keeps skip-worktree right. `entries` is the output of `git ls-files -v -s -z`, if the
     caller has it. Returns the paths of submodules.
     """
-    hidden, modules = special_index_entries(git, index) if listed is None else parse_special_entries(listed)
+    hidden, modules = special_index_entries(git, index) if entries is None else parse_special_entries(entries)
     is_sparse = git.config.get("core.sparsecheckout", ("false",))[-1] == "true"
     here = [path for path, tag in hidden if git.worktree and os.path.lexists(os.fsencode(git.worktree) + b"/" + path)
             and (tag.islower() or not is_sparse)]  # fmt: skip
@@ -166,11 +166,11 @@ def special_index_entries(git: Git, index: Path | None) -> tuple[list[tuple[byte
     return parse_special_entries(git.run("ls-files", "-v", "-s", "-z", index=index))
 
 
-def parse_special_entries(listed: bytes) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
+def parse_special_entries(entries: bytes) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
     """Parses the output of `git ls-files -v -s -z`. Returns the same as `special_index_entries`."""
     hidden, modules = [], []
     # one pattern over the whole output, so that a hundred thousand ordinary files cost next to nothing
-    for tag, mode, path in PECULIAR.findall(b"\0" + listed):
+    for tag, mode, path in PECULIAR.findall(b"\0" + entries):
         if tag == b"S" or tag.islower():
             hidden.append((path, tag))
         if mode == b"160000":
@@ -257,24 +257,24 @@ def add_possible(git: Git, index: Path, paths: list[bytes]) -> bytes:
     return b"".join(add_possible(git, index, part) for part in (paths[:half], paths[half:]))
 
 
-def without_records(git: Git, objects: Objects, tree: str) -> str:
+def without_records(git: Git, objects: Objects, tree_id: str) -> str:
     """Returns the tree without a `.gitrun` directory that the user committed."""
-    if objects.read(f"{tree}:{DIRECTORY}") is None:
-        return tree
+    if objects.read(f"{tree_id}:{DIRECTORY}") is None:
+        return tree_id
     with TreeMaker(git) as maker:
-        return edit_tree(objects, maker, tree, {os.fsencode(DIRECTORY): None})
+        return edit_tree(objects, maker, tree_id, {os.fsencode(DIRECTORY): None})
 
 
-def get_tree_id(objects: Objects, commit: str | None) -> str | None:
+def get_tree_id(objects: Objects, commit_id: str | None) -> str | None:
     """Returns the tree of a commit, or None."""
-    found = objects.read(f"{commit}^{{tree}}") if commit else None
+    found = objects.read(f"{commit_id}^{{tree}}") if commit_id else None
     return found.id if found else None
 
 
 def list_submodule_commits(git: Git, index: Path, modules: list[bytes]) -> tuple[tuple[str, str], ...]:
     """Returns the submodules in the index, each with its commit."""
-    listed = git.run("ls-files", "-s", "-z", "--", *map(os.fsdecode, modules), index=index) if modules else b""
-    lines = (line for line in listed.split(b"\0") if line.startswith(b"160000 "))
+    output = git.run("ls-files", "-s", "-z", "--", *map(os.fsdecode, modules), index=index) if modules else b""
+    lines = (line for line in output.split(b"\0") if line.startswith(b"160000 "))
     return tuple((os.fsdecode(line.partition(b"\t")[2]), line.split(b" ")[1].decode()) for line in lines)
 
 
@@ -324,10 +324,10 @@ def note_special_files(git: Git) -> tuple[str, ...]:
     if not found:
         return ()
     place = git.state / "specials"
-    told: set[bytes] = set()
+    noted: set[bytes] = set()
     with suppress(OSError):
-        told.update(place.read_bytes().split(b"\0"))
-    fresh = [path for path in found if path not in told]
+        noted.update(place.read_bytes().split(b"\0"))
+    fresh = [path for path in found if path not in noted]
     if not fresh:
         return ()
     with suppress(OSError):  # without the record the note is repeated, which does no harm

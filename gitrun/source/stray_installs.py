@@ -48,10 +48,10 @@ def list_stray_distributions(site: str, slots: tuple[str, ...]) -> Iterator[str]
                 yield name.partition("-")[0]
 
 
-def mending_command(top: str, prefix: str, names: list[str]) -> str:
+def mending_command(directory: str, prefix: str, names: list[str]) -> str:
     """Returns the command, run at the project's top, that makes the environment import from the working tree."""
     for lock, command in MENDING:
-        if os.path.exists(os.path.join(top, lock)) and (names or "{name}" not in command):
+        if os.path.exists(os.path.join(directory, lock)) and (names or "{name}" not in command):
             return command.format(name=names[0] if names else "")
     if "\nuv = " in read_source(os.path.join(prefix, "pyvenv.cfg")):
         return f"uv pip install --python {prefix}/bin/python -e ."

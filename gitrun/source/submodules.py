@@ -134,41 +134,41 @@ def write_into_index(git: Git, index: Path, files: Mapping[bytes, Entry]) -> Non
         git.run("read-tree", f"--prefix={os.fsdecode(path)}/", entry.id, index=index)
 
 
-def record_submodule(git: Git, objects: Objects, choice: SnapshotOptions, path: bytes, commit: str) -> Module | None:
+def record_submodule(git: Git, objects: Objects, choice: SnapshotOptions, path: bytes, commit_id: str) -> Module | None:
     """Records the submodule at a path below the top. Returns None if the user declines to record so many files.
 
     A submodule that cannot be recorded is only named, to be linked; its `words` warn about it and give the reason.
     """
     if not is_populated(git, path):
-        return Module(path, commit, named=(path,) if is_filled_directory(git, path) else ())
+        return Module(path, commit_id, named=(path,) if is_filled_directory(git, path) else ())
     own = replace(choice, apart=paths_below(path, choice.apart))
     try:
         with open_submodule(git, path) as view:
-            return record_files(git, objects, own, view, commit)
+            return record_files(git, objects, own, view, commit_id)
     except (NotRecorded, GitFailed, NotARepository) as error:
         reason = error.message
     place = "Your program sees your files through a link" if choice.lent else "Your program does not see its files"
     return Module(
-        path, commit, named=(path,), words=(f"warning: submodule {os.fsdecode(path)} is not recorded: {reason}. {place}",)
+        path, commit_id, named=(path,), words=(f"warning: submodule {os.fsdecode(path)} is not recorded: {reason}. {place}",)
     )
 
 
-def record_files(git: Git, objects: Objects, choice: SnapshotOptions, view: View, commit: str) -> Module | None:
+def record_files(git: Git, objects: Objects, choice: SnapshotOptions, view: View, commit_id: str) -> Module | None:
     """Records the files of a submodule and of those inside it. Returns None like `record_submodule`.
 
     Raises GitFailed, NotRecorded.
     """
     module, known = view.git, read_known(git)
-    listed = module.run("ls-files", "-v", "-s", "-z", index=view.index)
+    output = module.run("ls-files", "-v", "-s", "-z", index=view.index)
     # checked first, because scanning a large submodule takes long
-    if listed.count(b"\0") > MOST:
+    if output.count(b"\0") > MOST:
         raise NotRecorded(f"it has more than {MOST:,} files")
-    links = clear_skip_worktree(module, view.index, listed)
+    links = clear_skip_worktree(module, view.index, output)
     seen = read_status(module, view.index)
     taken, skipped, weight = select_untracked(module, seen.untracked, choice.settings, choice.apart)
     if len(taken) > MOST or weight > MUCH:
         raise NotRecorded(f"it has more than {MOST:,} files or {size_text(MUCH)}")
-    if name := find_filter(module, (*(entry.partition(b"\t")[2] for entry in listed.split(b"\0")), *taken)):
+    if name := find_filter(module, (*(entry.partition(b"\t")[2] for entry in output.split(b"\0")), *taken)):
         raise NotRecorded(f"its files need the filter {name}, which this repository does not apply to them")
     if is_declined(choice, taken, weight):
         return None
@@ -176,10 +176,10 @@ def record_files(git: Git, objects: Objects, choice: SnapshotOptions, view: View
     skipped += [Skipped(os.fsdecode(path.rstrip(b"/")), 0, "cannot be read") for path in seen.unread]
     tree = module.run("write-tree", index=view.index).decode().strip()
     # remembered, since a commit's tree never changes
-    clean = known.trees.get(commit) or module.run("rev-parse", "--verify", f"{commit}^{{tree}}").decode().strip()
+    clean = known.trees.get(commit_id) or module.run("rev-parse", "--verify", f"{commit_id}^{{tree}}").decode().strip()
     require_small(git, view, known, tree)
     copy_trees(git, objects, view, (clean, tree), known)
-    remember(git, Known((tree, clean), {}, {commit: clean}))
+    remember(git, Known((tree, clean), {}, {commit_id: clean}))
     nested: list[Module] = []
     for inner, head in list_submodule_commits(module, view.index, links):
         found = record_submodule(git, objects, options_above(choice, view.path), view.path + b"/" + os.fsencode(inner), head)
@@ -192,7 +192,7 @@ def record_files(git: Git, objects: Objects, choice: SnapshotOptions, view: View
     apart = (*seen.ignored, *seen.nested, *(os.fsencode(one.path) for one in skipped))
     left_out = [replace(one, path=f"{os.fsdecode(view.path)}/{one.path}") for one in skipped]
     return Module(
-        view.path, commit, "" if whole == EMPTY_TREE else whole, tree != clean, tuple(left_out),
+        view.path, commit_id, "" if whole == EMPTY_TREE else whole, tree != clean, tuple(left_out),
         paths_above(view.path, apart), (),
         snapshot_warnings(status_above(seen, view.path), left_out, lent=choice.lent), tuple(nested),
     )  # fmt: skip
@@ -284,20 +284,20 @@ def find_filter(module: Git, paths: Iterable[bytes]) -> str:
     return ""
 
 
-def require_small(git: Git, view: View, known: Known, tree: str) -> None:
+def require_small(git: Git, view: View, known: Known, tree_id: str) -> None:
     """Raises NotRecorded if the tree has too many files or bytes. Trees that were copied before are not checked."""
-    if tree in known.copied:
+    if tree_id in known.copied:
         return
-    count, weight = 0, known.large.get(tree, 0)
+    count, weight = 0, known.large.get(tree_id, 0)
     if weight > MUCH:
         raise NotRecorded(f"it has {size_text(weight)} of files, more than {size_text(MUCH)}")
-    for line in view.git.lines("ls-tree", "-r", "-l", "-z", tree, end=b"\0"):
+    for line in view.git.lines("ls-tree", "-r", "-l", "-z", tree_id, end=b"\0"):
         size = line.partition(b"\t")[0].split()[3]
         count, weight = count + 1, weight + (int(size) if size.isdigit() else 0)
         if count > MOST:
             raise NotRecorded(f"it has more than {MOST:,} files")
     if weight > MUCH:
-        remember(git, Known(large={tree: weight}))
+        remember(git, Known(large={tree_id: weight}))
         raise NotRecorded(f"it has {size_text(weight)} of files, more than {size_text(MUCH)}")
 
 
@@ -324,10 +324,10 @@ def copy_trees(git: Git, objects: Objects, view: View, trees: Sequence[str], kno
 
 def write_pack(git: Git, view: View, wanted: Sequence[str], there: Sequence[str]) -> Path:
     """Writes a pack and its index: the objects of the wanted trees that no tree of `there` has. Raises GitFailed."""
-    asked = "".join(f"{tree}\n" for tree in wanted) + "".join(f"^{tree}\n" for tree in there)
+    wanted_lines = "".join(f"{tree}\n" for tree in wanted) + "".join(f"^{tree}\n" for tree in there)
     # the pack stays in this repository, so its own fsync setting applies
     reader = replace(view.git, config={**view.git.config, "gitrun.fsync": git.config.get("gitrun.fsync", ("true",))})
-    name = reader.run("pack-objects", "--revs", "-q", str(view.place / "copied"), stdin=asked.encode()).decode().strip()
+    name = reader.run("pack-objects", "--revs", "-q", str(view.place / "copied"), stdin=wanted_lines.encode()).decode().strip()
     return view.place / f"copied-{name}.pack"
 
 

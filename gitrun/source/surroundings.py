@@ -131,7 +131,7 @@ def is_module(path: str) -> bool:
     return path.endswith((".py", ".so")) or os.path.isfile(os.path.join(path, "__init__.py"))
 
 
-def link_renamed(modules: tuple[tuple[str, str], ...], place: Path, top: Path, tree: Path) -> tuple[str, ...]:
+def link_renamed(modules: tuple[tuple[str, str], ...], links: Path, top: Path, tree: Path) -> tuple[str, ...]:
     """Links modules whose import names differ from their paths in the source.
 
     Returns the directory of links, if there are any.
@@ -140,14 +140,14 @@ def link_renamed(modules: tuple[tuple[str, str], ...], place: Path, top: Path, t
         target = map_to_slot(path, top, tree)
         if target is None or not is_linkable(name, modules):
             continue
-        link = place.joinpath(*name.split("."))
+        link = links.joinpath(*name.split("."))
         if os.path.isfile(target + ".py"):
             target += ".py"
         if target.endswith(".py") and os.path.basename(target) != "__init__.py":
             link = link.with_name(link.name + ".py")
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(target.removesuffix("/__init__.py"))
-    return (str(place),) if modules and place.is_dir() else ()
+    return (str(links),) if modules and links.is_dir() else ()
 
 
 def is_linkable(name: str, modules: tuple[tuple[str, str], ...]) -> bool:
@@ -196,19 +196,19 @@ def find_not_imported(installs: Installs) -> tuple[str, ...]:
     return (*modules, *map(os.path.basename, installs.unread))
 
 
-def move_words(words: list[str], session: Session, tree: Path) -> list[str]:
+def move_words(words: list[str], session: Session, workspace: Path) -> list[str]:
     """Replaces the working tree's path in the words by the workspace's path. Says which word changed."""
     top = session.git.worktree
-    if top is None or top == tree:
+    if top is None or top == workspace:
         return words
-    moved = [move_word(word, worktree_spellings(session), str(tree)) for word in words]
+    moved = [move_word(word, worktree_spellings(session), str(workspace)) for word in words]
     if changed := [old for old, new in zip(words, moved, strict=True) if old != new]:
         session.say(f"note: '{changed[0]}' names your working tree; the program is given the same path in the run's workspace")
     return moved
 
 
-def move_word(word: str, tops: tuple[str, ...], tree: str) -> str:
-    """Replaces the path of each top in the word by `tree`, except inside an environment or git's own directory."""
+def move_word(word: str, tops: tuple[str, ...], workspace: str) -> str:
+    """Replaces the path of each top in the word by `workspace`, except inside an environment or git's own directory."""
     for top in tops:
         if top not in word:
             continue
@@ -216,7 +216,7 @@ def move_word(word: str, tops: tuple[str, ...], tree: str) -> str:
         def new(found: re.Match[str], top: str = top) -> str:
             parts = found["inner"].strip("/").split("/")
             inside = (os.path.join(top, *parts[:count]) for count in range(1, len(parts) + 1))
-            return found[0] if parts[0] == ".git" or any(map(is_environment, inside)) else tree + found["inner"]
+            return found[0] if parts[0] == ".git" or any(map(is_environment, inside)) else workspace + found["inner"]
 
         # matches at the start of a word, an option's value (-I/top, --x=/top) or a list entry (/top:/app), but not /other/top
         begin = r"(?:(?<![\w./~-])|(?<=://)|(?<=^-[A-Za-z]))"
