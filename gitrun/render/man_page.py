@@ -22,7 +22,7 @@ from gitrun.render.guide import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOM = 68
+ROOM = 71
 """Columns of a table that is printed as it is aligned here; a page has 78, and indents it by 7."""
 ESCAPES = {"\\": "\\e", "-": "\\-", "^": "\\(ha", "~": "\\(ti", "`": "\\(ga", "'": "\\(aq", '"': "\\(dq"}
 FONTS = {"code": "B", "bold": "B", "emphasis": "I"}
