@@ -143,7 +143,7 @@ def test_architecture_lists_every_package() -> None:
 
 def test_guide_lists_every_kind_of_error() -> None:
     sources = "".join(path.read_text() for path in SHARE.parent.rglob("*.py"))
-    kinds = re.findall(r"^    kind = \"([a-z-]+)\"$|Complaint\(\"([a-z-]+)\"", sources, re.MULTILINE)
+    kinds = re.findall(r"^    kind = \"([a-z-]+)\"$|(?:Report|Complaint)\(\"([a-z-]+)\"", sources, re.MULTILINE)
     rows = GUIDES["python"].partition("## Kinds")[2].partition("\n## ")[0].splitlines()[4:]
     listed = {kind for row in rows for kind in re.findall(r"`([a-z-]+)`", row.rpartition(" | ")[0])}
     assert listed == {first or second for first, second in kinds}
