@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 from signal import SIG_IGN, SIGHUP, SIGINT, SIGQUIT, default_int_handler, getsignal, signal
+from typing import TYPE_CHECKING
 
 import calling
 import pygit2
@@ -13,6 +16,9 @@ import pytest
 from pygit2.enums import ConfigLevel
 from repository import Repo
 from templates import echo
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
 
 CONFIG = """\
 [init]
@@ -30,6 +36,7 @@ CONFIG = """\
 [maintenance]
     auto = false
 """
+HAS_PASSED = pytest.StashKey[bool]()
 LEAKS = ("GIT_", "GITRUN_", "FLAG_", "XDG_", "PYTHON", "LC_", "CONDA_")
 LEAKING = (
     "VIRTUAL_ENV", "CUDA_VISIBLE_DEVICES", "LANG", "LANGUAGE", "EDITOR", "VISUAL", "PAGER", "COLUMNS",
@@ -54,8 +61,26 @@ def pass_over(*_: object) -> None:
     """Does nothing about a signal."""
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    item.stash[HAS_PASSED] = item.stash.get(HAS_PASSED, True) and not report.failed
+    return report
+
+
 @pytest.fixture(autouse=True)
-def world(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def without_leftovers(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Deletes the files of a test that has passed; `rm` takes a fifth of the time of shutil, and any depth."""
+    yield
+    if not request.node.stash.get(HAS_PASSED, False):
+        return
+    shutil.rmtree(request.node.funcargs["world"], ignore_errors=True)
+    if path := request.node.funcargs.get("tmp_path"):
+        subprocess.run(["rm", "-rf", "--", path], check=False, stderr=subprocess.DEVNULL)
+
+
+@pytest.fixture(autouse=True)
+def world(without_leftovers: None, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The home of this test; `git`, `git run` and `python` are those of the tests, whoever started them."""
     home = tmp_path_factory.mktemp("home")
     config = home / ".gitconfig"
