@@ -119,10 +119,7 @@ def merge_step_flags(tree: SourceTree, definition: Definition, above: tuple[str,
     A default survives only if all steps agree on it.
     """
     if definition.name in above:
-        raise UsageError(
-            f"the steps of {definition.name} form a circle: {' -> '.join((*above, definition.name))}",
-            " -> ".join((*above, definition.name)),
-        )
+        raise UsageError(f"the steps of {definition.name} form a circle: {' -> '.join((*above, definition.name))}")
 
     found: dict[str, Flag] = {}
     for step in definition.steps:

@@ -97,10 +97,10 @@ def test_restart_of_an_entry_on_new_source_runs_what_the_entry_runs_now() -> Non
 
 def test_restart_of_an_entry_that_is_gone_is_refused() -> None:
     attempt = {"operation": "fit", "command": ("{python}", "a.py")}
-    with pytest.raises(UsageError, match="has no operation 'fit' any more"):
+    with pytest.raises(UsageError, match="no longer has operation 'fit'"):
         restarted(source(gitrun_toml=ENTRY, a_py=""), source(a_py=""), attempt=attempt, is_entry=True)
 
 
 def test_record_without_a_command_is_refused() -> None:
-    with pytest.raises(BadRun, match="says nothing that could be executed"):
+    with pytest.raises(BadRun, match="records nothing that can be executed"):
         restarted(source(a_py=""), attempt={"operation": "a.py", "command": ("{python}",)})
