@@ -76,6 +76,7 @@ def is_file_at(descriptor: int, path: Path) -> bool:
 def is_held(path: Path) -> bool:
     """Returns whether a process holds the lock on the file at `path`. Another user's unreadable lock counts as held."""
     try:
+        # a flock needs no right to write
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except PermissionError:  # another user's: assume that its holder is alive
         return os.path.lexists(path)

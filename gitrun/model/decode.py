@@ -271,6 +271,7 @@ def get_number(found: Mapping[str, Any], key: str) -> float | None:
 def get_int(found: Mapping[str, Any], key: str) -> int | None:
     """Returns an integer that fits in 64 bits; None for any other value."""
     value = found.get(key)
+    # TOML promises integers of 64 bits, and a bool is an int in Python
     return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63 else None
 
 

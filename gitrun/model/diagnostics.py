@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     Config: TypeAlias = Mapping[str, tuple[str, ...]]
 
+# core.fsync, by which new objects survive a power cut, came with git 2.36
 OLDEST_GIT = (2, 36)
 """The oldest git that is known to do what gitrun needs."""
 PROBE_REF = "refs/runs/0"
@@ -55,6 +56,7 @@ def check_settings(config: Config) -> Iterator[Diagnostic]:
                 f"{name} hides refs/runs: nobody can push runs here",
                 f"To show them: git config --edit, and change {name}",
             )
+        # git applies these two to refs/heads alone
         elif name in {"receive.denydeletes", "receive.denynonfastforwards"} and are_true(config, "core.bare", name):
             yield Diagnostic(
                 "deny", f"{name} protects branches, not runs", "To protect refs/runs: git run hooks install pre-receive"

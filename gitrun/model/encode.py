@@ -117,6 +117,7 @@ def cut_file_list(files: Sequence[File]) -> Sequence[File]:
 
 def toml_weight(path: str) -> int:
     """Returns an upper bound of the bytes that a path takes in TOML, with quotes, comma, indent and line end."""
+    # the longest form of a character is \u00XX, six bytes; TOML escapes controls, quotes and backslashes
     is_plain = path.isascii() and path.isprintable() and "\\" not in path and '"' not in path
     return len(path) * (1 if is_plain else 6) + 8
 

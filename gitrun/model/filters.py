@@ -32,6 +32,7 @@ TOKEN = re.compile(
 ITEM = re.compile(r"""\s*('(?:[^']|'')*'|"(?:[^"\\]|\\.)*"|[^,\[\]]+)""")
 TIME = re.compile(r"[0-9]{4}(?:-[-+.:T0-9 ]*)?Z?")
 """A time in ISO form, or the beginning of one."""
+# the parser uses three frames a level, and Python allows 1,000
 MAX_DEPTH = 100
 EXAMPLE = "For example: lr<0.1 and status=completed"
 DATES = "Write 2026-11-01 or 2026-11-01T12:00:00Z; words such as yesterday are for --since and --until"

@@ -112,6 +112,7 @@ class Flags(Mapping[str, Value]):
 
     def __getitem__(self, name: str) -> Value:
         value = self._values[name]
+        # a caller who changes the list must not change the flags
         return copy_value(name, value) if isinstance(value, list) else value
 
     def __iter__(self) -> Iterator[str]:

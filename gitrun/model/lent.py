@@ -37,6 +37,7 @@ class Lent:
 
 def encode_lent(entries: Iterable[Lent]) -> dict[str, Any]:
     """Returns the content of lent.toml; equal entries give equal tables."""
+    # in a fixed order, so that equal entries make an equal blob
     ordered = sorted(entries, key=lambda entry: entry.path)
     rows = []
     for entry in ordered[:MAX_ENTRIES]:

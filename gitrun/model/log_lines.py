@@ -262,6 +262,7 @@ def ends_field(line: str, end: int) -> bool:
     rest = line[end:]
     if not rest.strip() or rest[0] in ",;|)]}\t" or re.match(r"\s+[|(-]|\s{2,}", rest):
         return True
+    # `loss 0.3 lr 1e-3`: the next name shows that the number has ended
     following = re.match(r"\s+([A-Za-z_][\w@/]*)\s+[-+.\d]", rest)
     return following is not None and (is_companion(following[1]) or following[1].lower() in FOLLOWERS)
 
@@ -287,6 +288,7 @@ def is_measure(name: str) -> bool:
     words = split_name(name)
     if not words or NEVER.intersection(words):
         return False
+    # loss2 is a loss, and f1 keeps its digit
     ends = {word.rstrip("0123456789") or word for word in (words[0], words[-1])} | {words[0], words[-1]}
     if MEASURES & ends:
         return True

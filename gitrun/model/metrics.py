@@ -161,6 +161,7 @@ class Series:
             self.least = value
         if value > self.most:  # noqa: PLR1730 - as above
             self.most = value
+        # every stride-th value is kept, so that the points stay evenly spread
         if self.count % self.stride == 0:
             self.rows.append(row)
             self.steps.append(step)
@@ -267,6 +268,7 @@ class MetricCollector:
     def add(self, name: str, value: float, step: float) -> None:
         """Adds one value of a metric that `accepts` has accepted."""
         series = self.series.get(name) or self._echo(name, value)
+        # values of one step share a row, until a name comes a second time
         if step != self._step or series.row == self._row:
             self._row += 1
             self._step = step

@@ -214,6 +214,7 @@ def check_request(request: Request) -> None:
         raise UsageError(f"--restart and '{what}' cannot be combined", "To set a flag: NAME=VALUE")
     if request.gpus is not None and request.no_gpus:
         raise UsageError("--gpus and --no-gpus cannot be combined")
+    # TOML promises integers of 64 bits
     if request.random_seed is not None and abs(request.random_seed) >= 1 << 63:
         raise BadValue("--random-seed must be a whole number of at most 64 bits")
     if request.in_place and request.restart is not None and not request.force_sourcecode:

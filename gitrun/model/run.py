@@ -37,6 +37,7 @@ INCOMING, OUTBOX = "refs/gitrun/incoming/", "refs/gitrun/outbox/"
 """Refs that keep fetched runs until they are checked, and runs that are being pushed."""
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # the SHA-1 of the empty tree, which git knows without an object
 ID = re.compile(r"[0-9a-f]{40}")
+# git accepts abbreviated ids of four digits and more
 PREFIX = re.compile(r"[0-9a-fA-F]{4,40}")
 INDEX = re.compile(r"[1-9][0-9]*")
 
@@ -216,6 +217,7 @@ class BrokenRun:
 
 def words_start(kind: str, command: Sequence[str]) -> int:
     """Returns the index in the command of a script or program at which the words after `--` begin."""
+    # the words of `{python} -m module` are three
     if kind == SCRIPT and list(command[1:2]) == ["-m"]:
         return 3
     # an executable file is started directly, any other by its interpreter
@@ -394,4 +396,5 @@ def is_safe(path: str) -> bool:
         # HFS+ ignores format characters in names: `.g<U+200C>it` opens `.git`
         parts = ["".join(char for char in part if unicodedata.category(char) != "Cf") for part in parts]
     plain = [part.lower() for part in parts]
+    # git~1 is the short name of .git on NTFS and FAT
     return not {"", ".", "..", ".git", "git~1"} & set(plain) and plain[0] != DIRECTORY

@@ -280,6 +280,7 @@ def describe_secret(text: str) -> str:
 def secrets_in_words(words: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yields the names of secrets in the words of a command, each with a description, never the value."""
     for place, word in enumerate(words):
+        # a value may stand in the word itself or in the next one
         name, following = option_and_value(word, words[place + 1 : place + 2])
         gives_login = name in LOGINS and is_login(following) and not names_owner_program(words[:place])
         if gives_login or is_secret_value(name, following):

@@ -35,6 +35,7 @@ RECORDED = (
     "TF_ENABLE_ONEDNN_OPTS", "TZ",
 )  # fmt: skip
 """Environment variables to record: they change what a program computes, and hold no secrets."""
+# an empty text counts as true: `git config --list -z` gives a name without a value so
 TRUE, FALSE = frozenset({"true", "yes", "on", "1", ""}), frozenset({"false", "no", "off", "0"})
 SWITCHES = TRUE | FALSE
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
@@ -278,6 +279,7 @@ def require_date(text: str) -> str:
 
     Raises UsageError otherwise.
     """
+    # git takes every other word for now, with exit status 0: `git rev-parse --since=nonsense`
     parts = DATE_PART.findall(text)
     words = [part.lower() for part in parts if part[0].isalpha()]
     known = all(

@@ -34,6 +34,7 @@ MAX_LABEL = 60
 
 def safe_text(text: str) -> str:
     """Returns the text on one line; escapes all that a terminal obeys, that reorders text, or that is invisible."""
+    # click and git log pass OSC 52 and bidi controls on to a terminal, click even to a pipe
     if text.isascii() and text.isprintable():
         return text
     shown, before = [], ""
@@ -79,6 +80,7 @@ def count_columns(text: str) -> int:
     """Returns the terminal columns of the text: East Asian characters and emoji take two, accents none."""
     if text.isascii():
         return len(text)
+    # terminals give wide and fullwidth characters two columns (UAX 11)
     wide = sum(unicodedata.east_asian_width(char) in {"W", "F"} for char in text)
     return len(text) + wide - sum(unicodedata.category(char) in {"Mn", "Me"} for char in text)
 
@@ -109,6 +111,7 @@ def safe_lines(text: str) -> list[str]:
 
 def encode_path(path: str) -> str:
     r"""Encodes a path for TOML: bytes that are not UTF-8 (surrogates in Python) as `\xNN`, `\` as `\\`."""
+    # git paths are bytes, TOML is UTF-8
     return path.replace("\\", "\\\\").encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
@@ -169,6 +172,7 @@ def limit_text(size: int) -> str:
 
 def duration_text(seconds: float) -> str:
     """Returns seconds as `0.04s`, `12.4s`, `3m20s` or `2h05m`."""
+    # from here on two digits would round up to 10.00s
     if seconds < 9.995:
         return f"{seconds:.2f}s"
     if seconds < 59.95:

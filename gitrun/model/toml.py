@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MAX_CACHED = 200
 """Longest statement, in characters, that is cached: most runs repeat the same few hundred."""
 TABLE: Final = object()
+# integers of 18 digits fit in 64 bits; longer ones, and times of other forms, are left to tomli
 PLAIN = re.compile(
     r"""([A-Za-z0-9_-]+)[ ]=[ ](?:
         (?P<int>-?(?:0|[1-9][0-9]{0,17})) | (?P<float>-?(?:(?:0|[1-9][0-9]*)\.[0-9]+(?:e[-+]?[0-9]+)?|inf)|nan)

@@ -39,6 +39,7 @@ MAX_SIZES: Mapping[str, int] = {
     RESULT: MAX_RESULT, OUTPUT: MAX_OUTPUT, METRICS: 64 << 20,
 }  # fmt: skip
 """Largest size in bytes of each file of gitrun's own."""
+# early versions of git wrote 100664 for files that the group may write
 MODES = frozenset({b"40000", b"100644", b"100755", b"100664", b"120000", b"160000"})
 IGNORED = dict.fromkeys((*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF))
 """Characters that HFS+ ignores in names (from git's utf8.c)."""

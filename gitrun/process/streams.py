@@ -55,6 +55,7 @@ class FileStream:
         except OSError as error:  # a closed terminal, or a full disk behind a redirection
             raise BrokenPipeError(*error.args) from error
         finally:
+            # the last byte tells whether the cursor is inside a line
             self._last = bytes(data[done - 1 : done]) or self._last
         return done
 

@@ -205,6 +205,7 @@ class ArgparseReading:
         """Reads the calls in an expression. Returns the parser that it stands for, if any."""
         self.found.depth += 1
         try:
+            # chains of calls nest as deep as the source likes; Python allows 1,000 frames
             if self.found.depth > 100:
                 return None
             if isinstance(node, ast.Call):

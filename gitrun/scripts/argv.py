@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 MAX_COUNT = 1000
 PREFIXES = ("-", "+", "@")
 """Prefixes that argparse may take for an option, or for the name of a file of arguments (`fromfile_prefix_chars`)."""
+# argparse.REMAINDER is the text "..."
 REST = ("...",)
 """The `words` of a flag that is an argparse positional and takes all words that follow."""
 # argparse's own names; type_bool stands for `type=bool`, which makes True of any text that is not empty

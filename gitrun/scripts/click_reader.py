@@ -55,6 +55,7 @@ class ClickReading:
 
         That is the top-level command that the module calls, else the first one.
         """
+        # a command without a group is a program of its own
         tops = [node for name, node in self.functions.items() if self.above.get(name) not in self.functions]
         called = (
             {last_name(node.func) for node in self.module.near(b"(") if isinstance(node, ast.Call)} if len(tops) > 1 else set()

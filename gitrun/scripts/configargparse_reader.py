@@ -57,6 +57,7 @@ def with_config_defaults(script: Script, module: Module) -> Script:
 
     def seen(flag: Flag) -> Flag:
         """Returns the flag with its default from the files; None as default if it is not known."""
+        # a file may name an option by any of its spellings
         keys = (flag.name, flag.name.replace("-", "_"), flag.option, *flag.words)
         given = next((values[key] for key in keys if key in values), None)
         # a file or the environment may give a required option

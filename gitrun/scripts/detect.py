@@ -55,6 +55,7 @@ def detect_flags(source: bytes, path: str, tree: Tree) -> Script:
     try:
         read_by = (found for reader in READERS if (found := reader(module)))
         script = next(read_by, None) or Script(tuple(read_constants(module)), GLOBALS)
+        # Hydra and OmegaConf read these files themselves, with their own rules
         return script if script.frontend in CONFIGURED else replace(script, files=find_parameter_files(module))
     # a deeply nested source can exhaust the stack
     except RecursionError:

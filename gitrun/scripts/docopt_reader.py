@@ -82,6 +82,7 @@ def make_docopt_flag(options: list[str], *, takes_value: bool, default: str | No
     """Yields the flag of an option; nothing if it is `--help` or `--version`, or if its name cannot be that of a flag."""
     option = next((word for word in options if word.startswith("--")), options[0] if options else "")
     name, help_text = option.lstrip("-"), " ".join(about.split())
+    # docopt itself answers these options, and ends the program
     if not is_flag_name(name) or name in NO_FLAG:
         return
     if takes_value:

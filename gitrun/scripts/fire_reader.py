@@ -73,6 +73,7 @@ def read_class(name: str, node: ast.ClassDef, module: Module, *, is_instance: bo
     For an instance, only the methods.
     """
     bodies, partial = class_bodies(node, module)
+    # a method of a class replaces those of its parents, so parents come first
     methods = {method.name: method for body in reversed(bodies) for method in body if isinstance(method, FUNCTIONS)}
     begin = methods.get("__init__")
     start = () if is_instance or begin is None else read_parameter_flags(begin, module)

@@ -147,6 +147,7 @@ class HydraReading:
         """Returns the groups that are in no defaults list: `+experiment=a` adds such a group and overrides the config."""
         flags: dict[str, Flag] = {}
         for name in self.files.names(self.place, NEAR):
+            # the directory hydra/ configures Hydra itself
             if name in {group.flag for group in self.groups.values()} or name == "hydra" or not is_flag_name(name):
                 continue
             if any(file.endswith(ENDS) for file in self.files.names(f"{self.place}/{name}".strip("/"), NEAR)):

@@ -61,6 +61,7 @@ def read_lightning_flags(module: Module) -> Script | None:
             flags += read_parameter_flags(parameters, found[1], positional=False, prefix=f"{part}.")
     if is_false(nodes.get("run")):
         return Script(tuple(flags), ARGS, "jsonargparse", partial=TRAINER)
+    # these are the sub-commands of LightningCLI
     commands = tuple(Command(name, tuple(flags), partial=TRAINER) for name in ("fit", "validate", "test", "predict"))
     return Script((), ARGS, "jsonargparse", commands)
 

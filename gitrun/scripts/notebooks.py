@@ -61,6 +61,7 @@ def statements_after(cells: Sequence[Mapping[str, Any]], place: int) -> list[ast
 
     Returns nothing for a cell tagged `parameters`: its author has declared its names as flags.
     """
+    # papermill overrides the cell of this tag, and so does gitrun
     if PARAMETERS in read_tags(cells[place]):
         return []
     code = (cell for cell in cells[place + 1 :] if cell.get("cell_type") == "code" and INJECTED not in read_tags(cell))

@@ -25,6 +25,7 @@ def read_omegaconf_flags(module: Module) -> Script | None:
         return None
     flags: dict[str, Flag] = {}
     partial = ""
+    # later files override earlier ones, as scripts usually merge them
     calls.sort(key=lambda call: (call.lineno, call.col_offset))
     for call in calls:
         if module.full_name(call.func) not in {"omegaconf.OmegaConf.load", "omegaconf.omegaconf.OmegaConf.load"}:

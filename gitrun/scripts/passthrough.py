@@ -58,6 +58,7 @@ class ReadWords:
 
 def read_words(script: Script | None, words: Sequence[str]) -> ReadWords:
     """Returns the flags that the words after `--` give the script, and the words that stay."""
+    # a script of constants gets no flags from its words
     if script is None or script.style != "args" or not words:
         return ReadWords({}, tuple(words))
     if script.frontend in ASSIGNING:

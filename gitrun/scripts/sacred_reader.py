@@ -27,6 +27,7 @@ def read_sacred_flags(module: Module) -> Script | None:
     if not module.names(b"sacred") or not any(name.partition(".")[0] == "sacred" for name in module.imports.values()):
         return None
     nodes = list(module.near(b"config", *map(str.encode, MAIN)))
+    # without one of these calls, Sacred leaves the command line alone
     if not any(isinstance(node, ast.Attribute) and node.attr in MAIN for node in nodes):
         return None
     flags: dict[str, Flag] = {}

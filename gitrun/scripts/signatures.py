@@ -182,6 +182,7 @@ class Hint:
 
 def read_hint(node: ast.expr | None, scope: Scope, depth: int = 0) -> Hint:
     """Returns the meaning of an annotation; an empty Hint if it is not understood."""
+    # an alias may name itself, which parses and never ends
     if depth > MAX_DEPTH:
         return Hint()
     match node:

@@ -82,6 +82,7 @@ def find_added_apps(module: Module) -> list[tuple[str, str, str]]:
 def make_app_script(top: str, apps: dict[str, App], inner: list[tuple[str, str, str]], module: Module) -> Script:
     """Returns the flags of an app's program. A single command is the program itself."""
     app = apps[top]
+    # typer makes a single command the program itself
     if len(app.commands) == 1 and app.callback is None and not any(owner == top for owner, _, _ in inner):
         return Script(read_command_flags(app.commands[0][1], module), ARGS, "click")
     found = read_app("", top, apps, inner, module)

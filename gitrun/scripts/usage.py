@@ -15,6 +15,7 @@ DYNAMIC = ("globals", "vars", "locals", "eval", "exec", "__main__")
 def sees_global(source: bytes, name: str) -> bool:
     """Tells whether the source reads the global name without assigning it, or reads computed names."""
     try:
+        # the compiler itself tells which names are global
         top = symtable.symtable(source.decode(errors="replace"), "script", "exec")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False

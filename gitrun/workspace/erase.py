@@ -22,6 +22,7 @@ def erase(path: bytes) -> None:
         with suppress(FileNotFoundError):
             os.unlink(path)
         return
+    # a program may leave directories that nobody may read or write
     os.chmod(path, 0o700)
     # each directory is moved to the top before it is read, so paths stay short (PATH_MAX) and nothing recurses
     prefix, numbers, queue = path + b"/" + os.urandom(8).hex().encode(), itertools.count(), [path]

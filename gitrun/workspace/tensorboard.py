@@ -112,6 +112,7 @@ class EventReader:
         """Yields the whole records in the first `most` bytes of a file. Checksums are not verified."""
         size = os.fstat(file.fileno()).st_size
         file.seek(self.at)
+        # a killed program may leave half a header
         while len(head := file.read(12)) == 12:
             (length,) = struct.unpack_from("<Q", head)
             end = self.at + length + 16
