@@ -21,7 +21,7 @@ from gitrun.model.settings import read_settings
 from gitrun.model.text import align_columns, hide_passwords, safe_text
 from gitrun.process.environment import copy_environment
 from gitrun.process.streams import TextStream, close_open_line
-from gitrun.store.live import recorded
+from gitrun.store.live import recorded_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -119,7 +119,7 @@ class Project:
         with source.snapshot.private_index(self.git, f"plan.{os.getpid()}.{threading.get_ident()}") as index:
             found = lifecycle.decide.decide(
                 lifecycle.decide.LaunchRequest(
-                    session, request, lifecycle.decide.Prompts(), index, lifecycle.decide.moment(), looks=True
+                    session, request, lifecycle.decide.Prompts(), index, lifecycle.decide.stamp_now(), looks=True
                 )
             )
         return found if isinstance(found, model.plan.Skip) else found.plan
@@ -169,7 +169,7 @@ class Project:
 
     def recover(self) -> None:
         """Finishes the runs of this repository whose supervisor died on this machine."""
-        if recorded(self.git.state):
+        if recorded_runs(self.git.state):
             lifecycle.recover.recover(self.session())
 
     def attempts(self, run: Run) -> tuple[Attempt, ...]:
@@ -328,13 +328,13 @@ class Project:
 
     def stop(self, run: Run, *, wait: bool = True) -> None:
         """Ends a run that is running on this machine; `wait` blocks until it has ended. Raises CannotRun."""
-        lifecycle.attach.stop(self.git, run.id)
+        lifecycle.attach.stop_run(self.git, run.id)
         if wait:
-            lifecycle.attach.wait(self.git, run.id)
+            lifecycle.attach.wait_for_end(self.git, run.id)
 
     def watch(self, run: Run, stream: Stream) -> Run:
         """Shows a run's output until it ends, or the recorded output. Returns the run afterwards."""
-        if not lifecycle.attach.follow(self.git, run.id, stream):
+        if not lifecycle.attach.follow_output(self.git, run.id, stream):
             stream.write(self.read_file(run, "output"))
         return self.find(run.id)
 

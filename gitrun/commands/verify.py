@@ -17,7 +17,7 @@ from gitrun.render.text import GAP
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gitrun.lifecycle.verify import Difference, Told, Verdict
+    from gitrun.lifecycle.verify import Compared, Difference, Verdict
     from gitrun.project import Project
 
 
@@ -69,7 +69,7 @@ def rows(found: Verdict, indent: str) -> Iterator[list[str]]:
         yield [f"{indent}  {one.what}", safe_text(one.name), told(one, one.recorded), told(one, one.again)]
 
 
-def told(one: Difference, value: Told) -> str:
+def told(one: Difference, value: Compared) -> str:
     """Formats the value of one side; a file as the start of its hash."""
     if value is None:
         return "-"

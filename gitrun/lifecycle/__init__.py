@@ -7,9 +7,13 @@ if TYPE_CHECKING:
     from gitrun.lifecycle import attempt as attempt
     from gitrun.lifecycle import command as command
     from gitrun.lifecycle import decide as decide
+    from gitrun.lifecycle import executor as executor
     from gitrun.lifecycle import inputs as inputs
     from gitrun.lifecycle import launch as launch
+    from gitrun.lifecycle import parent as parent
     from gitrun.lifecycle import recover as recover
+    from gitrun.lifecycle import results as results
+    from gitrun.lifecycle import step_checks as step_checks
     from gitrun.lifecycle import steps as steps
     from gitrun.lifecycle import verify as verify
 else:

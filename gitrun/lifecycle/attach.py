@@ -11,23 +11,23 @@ from gitrun.errors import NotRunning
 from gitrun.model.run import short_id
 from gitrun.process.signals import ignore_signal
 from gitrun.process.tree import send_signal_if
-from gitrun.store.live import ask_to_end, birth_of, directory_of, is_live, owner_of
+from gitrun.store.live import OUTPUT, ask_to_end, directory_of, is_live, owner_of, process_birth
 
 if TYPE_CHECKING:
     from gitrun.git.exe import Git
     from gitrun.process.streams import Stream
 
 PAUSE = 0.05
-CHUNK = 1 << 16
-ASKING = (signal.SIGTERM, signal.SIGCONT)
+READ_SIZE = 1 << 16
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGCONT)
 """Signals that make a supervisor stop its program. One suspended by Ctrl-Z handles SIGTERM only after SIGCONT."""
 
 
-def follow(git: Git, run: str, stream: Stream) -> bool:
+def follow_output(git: Git, run_id: str, stream: Stream) -> bool:
     """Copies the output of a running run to `stream` until the run ends. Returns false if it was not running."""
-    path = directory_of(git.state, run) / "output"
+    path = directory_of(git.state, run_id) / OUTPUT
     while not path.exists():  # the run is recorded before its program starts
-        if not is_live(git.state, run):
+        if not is_live(git.state, run_id):
             return False
         time.sleep(PAUSE)
     try:
@@ -37,8 +37,8 @@ def follow(git: Git, run: str, stream: Stream) -> bool:
     try:
         while True:
             # asked before reading, so that output written just before the end is not missed
-            alive = is_live(git.state, run)
-            while data := os.read(source, CHUNK):
+            alive = is_live(git.state, run_id)
+            while data := os.read(source, READ_SIZE):
                 stream.write(data)
             if not alive:
                 return True
@@ -47,27 +47,27 @@ def follow(git: Git, run: str, stream: Stream) -> bool:
         os.close(source)
 
 
-def stop(git: Git, run: str) -> None:
+def stop_run(git: Git, run_id: str) -> None:
     """Asks the supervisor of a running run to stop its program. Raises CannotRun if no supervisor can be reached."""
-    owner = owner_of(git.state, run)
+    owner = owner_of(git.state, run_id)
     for _ in range(100):  # the owner is recorded a moment after the run
-        if owner is not None or not is_live(git.state, run):
+        if owner is not None or not is_live(git.state, run_id):
             break
         time.sleep(PAUSE)
-        owner = owner_of(git.state, run)
-    if not is_live(git.state, run) or owner is None:
-        raise NotRunning(f"run {short_id(run)} is not running on this machine")
+        owner = owner_of(git.state, run_id)
+    if not is_live(git.state, run_id) or owner is None:
+        raise NotRunning(f"run {short_id(run_id)} is not running on this machine")
     pid, birth = owner.pid, owner.birth
     if pid == os.getpid() and signal.getsignal(signal.SIGTERM) is not ignore_signal:
-        raise NotRunning(f"a thread of this program runs {short_id(run)}, and signals do not reach threads")
-    ask_to_end(git.state, run)
+        raise NotRunning(f"a thread of this program runs {short_id(run_id)}, and signals do not reach threads")
+    ask_to_end(git.state, run_id)
     # the lock proves that its holder lives, but the recorded owner may be an earlier one whose pid was reused
-    asked = [send_signal_if(pid, number, lambda: bool(birth) and birth_of(pid) == birth) for number in ASKING]
-    if not asked[0] and is_live(git.state, run):
-        raise NotRunning(f"gitrun cannot identify the process of run {short_id(run)}")
+    asked = [send_signal_if(pid, number, lambda: bool(birth) and process_birth(pid) == birth) for number in STOP_SIGNALS]
+    if not asked[0] and is_live(git.state, run_id):
+        raise NotRunning(f"gitrun cannot identify the process of run {short_id(run_id)}")
 
 
-def wait(git: Git, run: str) -> None:
+def wait_for_end(git: Git, run_id: str) -> None:
     """Waits until the run has ended."""
-    while is_live(git.state, run):
+    while is_live(git.state, run_id):
         time.sleep(PAUSE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import marshal
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,13 +17,16 @@ from gitrun.process.run import Command, capture_output
 from gitrun.source.hosted_script import module_paths
 from gitrun.source.planning import fill_placeholders, flag_variables
 from gitrun.source.surroundings import find_surroundings, make_variables, move_words
+from gitrun.store.live import LAUNCH_SPEC, NOTEBOOK_SPEC
 
 if TYPE_CHECKING:
-    from gitrun.lifecycle.attempt import Job, Site
-    from gitrun.model.plan import Plan
+    from gitrun.model.plan import Plan, Request
     from gitrun.source.interpreter import Interpreter
+    from gitrun.source.surroundings import Surroundings
     from gitrun.store.attempts import AttemptHandle
+    from gitrun.store.live import Live
     from gitrun.workspace.session import Session
+    from gitrun.workspace.workspace import Workspace
 
 
 # a file beside the notebook must not shadow a module that the runner imports; and until the runner handles SIGINT
@@ -37,97 +40,110 @@ QUESTION = "import importlib.util as u, sys; sys.exit(u.find_spec('ipykernel_lau
 LAUNCHER = Path(__file__).parents[1] / "workspace" / "launcher.py"
 
 
-def call_for(session: Session, job: Job, site: Site) -> Command:
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program to run: its plan, and what is known of it on this machine.
+
+    `python` is the interpreter of a script or notebook, or None for other programs. `around` holds the surroundings of the
+    program, if they were inspected already. `stop_after` is in seconds.
+    """
+
+    plan: Plan
+    python: Interpreter | None = None
+    around: Surroundings | None = None
+    stop_after: float | None = None
+    reads_stdin: bool = True
+
+
+def program_for(request: Request, plan: Plan, python: Interpreter | None, around: Surroundings | None = None) -> Program:
+    """Returns the program of a request. Its time limit is that of the request, or else of the entry."""
+    limit = request.stop_after or (plan.definition.stop_after if plan.definition else None)
+    return Program(plan, python, around, limit, reads_stdin=not request.background)
+
+
+def command_for(session: Session, program: Program, attempt: AttemptHandle, workspace: Workspace) -> Command:
     """Returns the process to start. Raises CannotRun if its directory cannot be created."""
-    plan, started, top = in_workspace(session, job.plan, site.tree), job.started, session.git.worktree
-    job = replace(job, plan=plan)
-    directory = site.tree / plan.cwd
+    tree, top = workspace.tree, session.git.worktree
+    plan = plan_in_workspace(session, program.plan, tree)
+    program = replace(program, plan=plan)
+    directory = tree / plan.cwd
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CannotStart(f"cannot run in '{plan.cwd}': {error.strerror}") from error
-    environ = environment(session, plan, started)
+    environ = program_environment(session, plan, attempt)
     # shells and os.path tools trust PWD, which would name the user's directory
     environ["PWD"] = str(directory)
     path = environ.get("PYTHONPATH", "")
     # in the working tree itself all paths are right already
-    if top and top != site.tree:
-        around = job.around or find_surroundings(session, plan, job.python)
-        path = make_variables(around, environ, top, site.tree)
+    if top and top != tree:
+        around = program.around or find_surroundings(session, plan, program.python)
+        path = make_variables(around, environ, top, tree)
         if around.handed.notice:
             session.say(around.handed.notice)
-    argv = command_words(job, site.tree) if plan.kind == COMMAND else [*plan.command, *plan.arguments]
+    argv = command_words(plan, attempt.live, tree) if plan.kind == COMMAND else [*plan.command, *plan.arguments]
     if plan.kind == NOTEBOOK:
-        argv = notebook_words(session, job, path, environ)
-    elif job.python:
-        argv = python_call(job, job.python, site.tree)
-    return Command(
-        argv, directory, environ, started.id, stop_after(job), session.settings.stop_grace,
-        stdin=not job.request.background,
-    )  # fmt: skip
+        argv = notebook_words(session, program, path, environ, attempt.live)
+    elif program.python:
+        argv = python_words(plan, program.python, attempt.live, tree)
+    grace = session.settings.stop_grace
+    return Command(argv, directory, environ, attempt.id, program.stop_after, grace, stdin=program.reads_stdin)
 
 
-def in_workspace(session: Session, plan: Plan, tree: Path) -> Plan:
+def plan_in_workspace(session: Session, plan: Plan, tree: Path) -> Plan:
     """Returns the plan with absolute paths into the working tree replaced by paths into the workspace. Reports each."""
     moved = move_words([*plan.command, *plan.arguments], session, tree)
     return replace(plan, command=tuple(moved[: len(plan.command)]), arguments=tuple(moved[len(plan.command) :]))
 
 
-def command_words(job: Job, tree: Path) -> list[str]:
+def command_words(plan: Plan, live: Live, tree: Path) -> list[str]:
     """Returns the words of a command with its flags. A script with constants to set is started by the launcher."""
-    plan = job.plan
     words = replace(plan, command=tuple(fill_placeholders(plan.command, plan.flags))).words
     if not plan.constants:
         return words
     # `python -m pkg.t`: the launcher takes the place of `-m`
     is_module = words[plan.place - 1 : plan.place] == ["-m"]
     start = plan.place - 1 if is_module else plan.place
-    return [*words[:start], *launcher_words(job, words[start:], tree)]
+    return [*words[:start], *launcher_words(plan, live, words[start:], tree)]
 
 
-def launcher_words(job: Job, words: list[str], tree: Path) -> list[str]:
+def launcher_words(plan: Plan, live: Live, words: list[str], tree: Path) -> list[str]:
     """Returns the words after `python` that start a script (`t.py …`) or module (`-m pkg.t …`) with new constants.
 
     Writes the constants to `launch.spec`, in marshal format 2, which every CPython reads.
     """
-    plan, is_module = job.plan, words[0] == "-m"
+    is_module = words[0] == "-m"
     said: dict[str, object] = {"script": words[0], "flags": dict(plan.constants)}
     if is_module:
         paths = (tree / path for path in module_paths(words[1], plan.cwd))
         said |= {"module": words[1], "script": str(next((path for path in paths if path.is_file()), words[1]))}
-    spec = job.started.live.directory / "launch.spec"
+    spec = live.directory / LAUNCH_SPEC
     spec.write_bytes(marshal.dumps(said, 2))
     return [str(LAUNCHER), str(spec), *words[2 if is_module else 1 :]]
 
 
-def stop_after(job: Job) -> float | None:
-    """Returns the seconds after which the program is stopped, from the request or the entry; None for no limit."""
-    return job.request.stop_after or (job.plan.definition.stop_after if job.plan.definition else None)
-
-
-def python_call(job: Job, python: Interpreter, tree: Path) -> list[str]:
+def python_words(plan: Plan, python: Interpreter, live: Live, tree: Path) -> list[str]:
     """Returns the words that run a Python script or module, through the launcher only if it has constants to set."""
-    plan = job.plan
     words = plan.words[1:]
-    return [python.program, *(launcher_words(job, words, tree) if plan.constants else words)]
+    return [python.program, *(launcher_words(plan, live, words, tree) if plan.constants else words)]
 
 
-def notebook_words(session: Session, job: Job, path: str, environ: dict[str, str]) -> list[str]:
+def notebook_words(session: Session, program: Program, path: str, environ: dict[str, str], live: Live) -> list[str]:
     """Returns the words that execute a notebook. Passes `path` to its kernel only; gitrun's runner gets the user's."""
     environ.pop("PYTHONPATH", None)
     environ |= {name: value for name, value in session.git.environ.items() if name == "PYTHONPATH"}
-    return notebook_call(session, job.plan, job.python, path if job.python else "", job.started.live.directory)
+    return notebook_runner_words(session, program.plan, program.python, path if program.python else "", live.directory)
 
 
-def environment(session: Session, plan: Plan, started: AttemptHandle) -> dict[str, str]:
+def program_environment(session: Session, plan: Plan, attempt: AttemptHandle) -> dict[str, str]:
     """Returns the user's environment without git's repository variables, with those that gitrun sets for a program."""
     environ = environment_for_programs(session.git.environ)
     environ |= flag_variables(plan.flags)
     environ |= dict(plan.definition.env) if plan.definition else {}
     environ |= {
-        "GITRUN_ID": started.run_id,
-        "GITRUN_ATTEMPT": started.id,
-        "GITRUN_METRICS": str(started.live.metrics),
+        "GITRUN_ID": attempt.run_id,
+        "GITRUN_ATTEMPT": attempt.id,
+        "GITRUN_METRICS": str(attempt.live.metrics),
         "GITRUN_SEED": str(plan.params.random_seed),
     }
     if plan.params.no_gpus or plan.params.gpus is not None:
@@ -155,7 +171,7 @@ def require_kernel(session: Session, python: Interpreter) -> None:
         ) from error
 
 
-def notebook_call(session: Session, plan: Plan, python: Interpreter | None, path: str, live: Path) -> list[str]:
+def notebook_runner_words(session: Session, plan: Plan, python: Interpreter | None, path: str, live: Path) -> list[str]:
     """Returns the argv of the runner, and writes its `notebook.json` into `live`, the directory of the run's live state.
 
     `path` becomes the kernel's PYTHONPATH.
@@ -163,7 +179,7 @@ def notebook_call(session: Session, plan: Plan, python: Interpreter | None, path
     kernel = [python.program, "-m", "ipykernel_launcher"] if python else []
     if kernel and path:
         kernel = ["env", f"PYTHONPATH={path}", *kernel]
-    spec = live / "notebook.json"
+    spec = live / NOTEBOOK_SPEC
     start = {
         "notebook": plan.command[1], "flags": dict(plan.constants), "grace": session.settings.stop_grace,
         "kernel": kernel, "name": "" if python else plan.command[0],

@@ -33,7 +33,7 @@ from gitrun.workspace.session import lends_files
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from gitrun.lifecycle.steps import ParentRun
+    from gitrun.lifecycle.parent import ParentRun
     from gitrun.model.plan import Request
     from gitrun.model.provenance import Basis
     from gitrun.model.run import Run
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from gitrun.workspace.session import Session
 
 # how far a clock is plausibly set back, and the distance of a restarted run from the newest
-SET_BACK, INSTANT = timedelta(days=1), timedelta(microseconds=1)
+SET_BACK, STEP_AHEAD = timedelta(days=1), timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +81,8 @@ class LaunchRequest:
     request: Request
     prompts: Prompts
     index: Path
-    moment: LaunchStamp
-    within: ParentRun | None = None
+    stamp: LaunchStamp
+    parent: ParentRun | None = None
     looks: bool = False
     """True if the caller only asks what would run, as `Project.plan` does."""
     typed: Request | None = None
@@ -95,18 +95,18 @@ def require_worktree(session: Session, request: Request) -> None:
         raise NoWorktree("this repository has no working tree", "To add one: git worktree add PATH")
 
 
-def moment() -> LaunchStamp:
+def stamp_now() -> LaunchStamp:
     """Returns the current time and two random values."""
     return LaunchStamp(datetime.now(timezone.utc), os.urandom(16).hex(), int.from_bytes(os.urandom(4), "big"))
 
 
-def after(now: LaunchStamp, newest: Sequence[Run]) -> LaunchStamp:
+def stamp_after(now: LaunchStamp, newest: Sequence[Run]) -> LaunchStamp:
     """Returns the moment, moved behind the newest run, so that a restarted run is newest even after a clock was set back.
 
     A newest run a day or more ahead was made under a wrong clock and is ignored.
     """
-    ahead = max((run.attempt.created - now.now for run in newest), default=-INSTANT)
-    return replace(now, now=now.now + ahead + INSTANT) if timedelta(0) <= ahead < SET_BACK else now
+    ahead = max((run.attempt.created - now.now for run in newest), default=-STEP_AHEAD)
+    return replace(now, now=now.now + ahead + STEP_AHEAD) if timedelta(0) <= ahead < SET_BACK else now
 
 
 def decide(launch: LaunchRequest) -> Decision | Skip:
@@ -120,9 +120,9 @@ def decide(launch: LaunchRequest) -> Decision | Skip:
             try:
                 run = store.resolve.find(index, launch.request.restart, launch.session.git.prefix)
             except UnknownRun as error:
-                raise named_nothing(launch.request.restart, error) from error
+                raise unknown_restart(launch.request.restart, error) from error
             # runs are sorted by time, so a restarted run must not be older than the newest
-            launch = replace(launch, moment=after(launch.moment, index.readable_runs(1)))
+            launch = replace(launch, stamp=stamp_after(launch.stamp, index.readable_runs(1)))
         if run.status == RUNNING:
             raise RunIsRunning(f"cannot restart run {short_id(run.id)}: it is running", f"git run stop {short_id(run.id)}")
         request = complete_request(launch.session.git, launch.request, run.attempt)
@@ -130,7 +130,7 @@ def decide(launch: LaunchRequest) -> Decision | Skip:
         return found if isinstance(found, Skip) else replace(found, request=request)
 
 
-def named_nothing(name: str, error: UnknownRun) -> GitrunError:
+def unknown_restart(name: str, error: UnknownRun) -> GitrunError:
     """Returns UnknownRun, or UsageError if `name` looks like the next argument, so that the run was forgotten."""
     if name and "=" not in name and not name.startswith("--"):
         return error
@@ -142,18 +142,18 @@ def decide_start(launch: LaunchRequest, objects: Objects) -> Decision | Skip:
     """Decides about a new run of the working tree."""
     session, request = launch.session, launch.request
     # with --in-place a step sees the files of earlier steps, so it needs a new snapshot
-    taken = launch.within.snapshot if launch.within and not request.in_place else take(launch, objects)
-    tree = open_source(objects, taken.source.whole)
-    plan = plan_start(session.git, tree, launch.typed or request, PlanOrigin(taken.source, launch.moment, request.stage))
-    plan = belonging(launch, plan)
-    if launch.within:
-        plan = depending(session, objects, request, plan)
-        return skipped_step(launch, objects, plan) or Decision(plan, taken, locks=locks_of(objects, plan))
-    skip = unneeded(launch, objects, plan)
-    return skip or Decision(depending(session, objects, request, plan), taken, locks=locks_of(objects, plan))
+    snapshot = launch.parent.snapshot if launch.parent and not request.in_place else snapshot_for(launch, objects)
+    tree = open_source(objects, snapshot.source.whole)
+    origin = PlanOrigin(snapshot.source, launch.stamp, request.stage)
+    plan = with_parent(launch, plan_start(session.git, tree, launch.typed or request, origin))
+    if launch.parent:
+        plan = with_needs(session, objects, request, plan)
+        return step_skip_reason(launch, objects, plan) or Decision(plan, snapshot, locks=locks_of(objects, plan))
+    skip = skip_reason(launch, objects, plan)
+    return skip or Decision(with_needs(session, objects, request, plan), snapshot, locks=locks_of(objects, plan))
 
 
-def unneeded(launch: LaunchRequest, objects: Objects, plan: Plan, run: Run | None = None) -> Skip | None:
+def skip_reason(launch: LaunchRequest, objects: Objects, plan: Plan, run: Run | None = None) -> Skip | None:
     """Returns why a start of the plan, or a restart of `run`, is not needed; None if it is, or if nobody asked."""
     if not launch.request.compares:
         return None
@@ -189,7 +189,7 @@ def lent_changes(session: Session, objects: Objects, run: Run) -> tuple[str, ...
     return workspace.lending.lent_changes(session.git.worktree, recorded, session.settings, session.git.state)
 
 
-def skipped_step(launch: LaunchRequest, objects: Objects, plan: Plan) -> Skip | None:
+def step_skip_reason(launch: LaunchRequest, objects: Objects, plan: Plan) -> Skip | None:
     """Returns why a step is not needed: a completed run has the same flags, needed files and inputs. Else None.
 
     Only trusted runs count, because later steps read their files.
@@ -197,34 +197,34 @@ def skipped_step(launch: LaunchRequest, objects: Objects, plan: Plan) -> Skip | 
     if not launch.request.compares:
         return None
 
-    for run in store.trust.trusted_of(launch.session.git, alike(launch.session, plan)):
-        if run.status == COMPLETED and reads(basis_of(objects, run)) == reads(plan.basis):
+    for run in store.trust.trusted_of(launch.session.git, same_flags_runs(launch.session, plan)):
+        if run.status == COMPLETED and used_files(recorded_basis(objects, run)) == used_files(plan.basis):
             skip = model.plan.skip_start(plan, (run,), same_source=launch.request.needed_source)
             if skip:
                 return skip
     return None
 
 
-def reads(basis: Basis | None) -> tuple[object, ...]:
+def used_files(basis: Basis | None) -> tuple[object, ...]:
     """Returns the needed files and the inputs that an attempt used."""
     return (tuple(need.files for need in basis.needs), basis.inputs) if basis else ((), ())
 
 
-def belonging(launch: LaunchRequest, plan: Plan) -> Plan:
+def with_parent(launch: LaunchRequest, plan: Plan) -> Plan:
     """Returns the plan as a step of its parent run. Of its flags only those typed for the parent count as typed."""
-    if launch.within is None:
+    if launch.parent is None:
         return plan
 
-    given = tuple(name for name in plan.given if name in launch.within.given)
-    return replace(plan, basis=replace(plan.basis or model.provenance.NO_BASIS, parent=launch.within.parent), given=given)
+    given = tuple(name for name in plan.given if name in launch.parent.given)
+    return replace(plan, basis=replace(plan.basis or model.provenance.NO_BASIS, parent=launch.parent.run_id), given=given)
 
 
-def depending(session: Session, objects: Objects, request: Request, plan: Plan) -> Plan:
+def with_needs(session: Session, objects: Objects, request: Request, plan: Plan) -> Plan:
     """Returns the plan with the runs and inputs that its entry needs. Raises GitrunError if one is missing."""
     if plan.definition is None:
         return plan
     if plan.kind == STEPS:
-        lifecycle.steps.check_steps(session, objects, request, plan)
+        lifecycle.step_checks.check_steps(session, objects, request, plan)
     if not (plan.definition.needs or plan.definition.inputs):
         return plan
 
@@ -234,48 +234,47 @@ def depending(session: Session, objects: Objects, request: Request, plan: Plan) 
 def decide_restart(launch: LaunchRequest, objects: Objects, run: Run) -> Decision | Skip:
     """Decides about another attempt of `run`, from its own source or from the working tree."""
     session, request = launch.session, launch.request
-    basis = basis_of(objects, run)
+    basis = recorded_basis(objects, run)
     if not launch.looks or basis:  # an entry can download files or run a script to read its flags
         store.trust.require_trusted(session.git, run, clean=request.clean)
-    taken = None
+    snapshot = None
     if request.force_sourcecode:
-        taken = launch.within.snapshot if launch.within else take(launch, objects)
-    recorded = taken.source if taken else own_source(session, objects, run)
+        snapshot = launch.parent.snapshot if launch.parent else snapshot_for(launch, objects)
+    recorded = snapshot.source if snapshot else own_source(session, objects, run)
     tree = open_source(objects, recorded.whole)
     previous = Previous(run.attempt, basis, open_source(objects, run.attempt.id))
-    plan, gone = plan_restart(session.git, tree, request, previous, PlanOrigin(recorded, launch.moment, request.stage))
-    plan = belonging(launch, plan)
-    if launch.within:
-        plan = depending(session, objects, request, plan)
-        skip = skipped_step(launch, objects, plan)
+    plan, gone = plan_restart(session.git, tree, request, previous, PlanOrigin(recorded, launch.stamp, request.stage))
+    plan = with_parent(launch, plan)
+    if launch.parent:
+        plan = with_needs(session, objects, request, plan)
+        skip = step_skip_reason(launch, objects, plan)
     else:
-        skip = unneeded(launch, objects, plan, run)
+        skip = skip_reason(launch, objects, plan, run)
     if skip:
         return skip
     words = tuple(f"note: {word}" for word in lent_changes(session, objects, run)) if lends_files(session, request) else ()
     words += (f"note: {plan.operation} no longer has these flags, which are left out: {', '.join(gone)}",) if gone else ()
-    if taken is None:
-        taken = not_recorded(launch, objects, plan)
-    taken = replace(taken, words=(*taken.words, *words))
-    plan = plan if launch.within else depending(session, objects, request, plan)
-    return Decision(plan, taken, run, locks_of(objects, plan))
+    if snapshot is None:
+        snapshot = own_snapshot(launch, objects, plan)
+    snapshot = replace(snapshot, words=(*snapshot.words, *words))
+    plan = plan if launch.parent else with_needs(session, objects, request, plan)
+    return Decision(plan, snapshot, run, locks_of(objects, plan))
 
 
-def not_recorded(launch: LaunchRequest, objects: Objects, plan: Plan) -> Snapshot:
+def own_snapshot(launch: LaunchRequest, objects: Objects, plan: Plan) -> Snapshot:
     """Returns a snapshot of the run's own source, with the paths of the working tree to lend to it."""
-    session, recorded, taken = launch.session, plan.source, Snapshot(plan.source, (), (), ())
+    session, recorded, snapshot = launch.session, plan.source, Snapshot(plan.source, (), (), ())
     if recorded.submodules:
-        taken = replace(
-            taken, bare=tuple(os.fsencode(path) for path, _ in source.submodules.list_linked_modules(objects, recorded))
-        )
-    apart = (*paths_apart(session, launch.request), *entry_links(session, plan))
+        bare = source.submodules.list_linked_modules(objects, recorded)
+        snapshot = replace(snapshot, bare=tuple(os.fsencode(path) for path, _ in bare))
+    apart = (*paths_to_link(session, launch.request), *entry_links(session, plan))
     if not lends_files(session, launch.request) or session.git.worktree is None:
-        return taken
+        return snapshot
     outside, named, modules = find_outside(session.git, session.settings, apart)
-    taken = replace(taken, outside=outside, named=named)
+    snapshot = replace(snapshot, outside=outside, named=named)
     if modules or recorded.submodules:
-        taken = source.submodules.add_lent_files(session.git, objects, taken, modules, session.settings)
-    return taken
+        snapshot = source.submodules.add_lent_files(session.git, objects, snapshot, modules, session.settings)
+    return snapshot
 
 
 def entry_links(session: Session, plan: Plan) -> tuple[bytes, ...]:
@@ -290,7 +289,7 @@ def locks_of(objects: Objects, plan: Plan) -> Locks:
     return source.environment.list_lock_files(open_source(objects, plan.source.whole))
 
 
-def basis_of(objects: Objects, run: Run) -> Basis | None:
+def recorded_basis(objects: Objects, run: Run) -> Basis | None:
     """Returns the basis of the run's last attempt; None if it has nothing but its source. Raises BadRun."""
     data = require_object(objects, f"{run.attempt.id}:{record_files.RUN}").data or b""
     if not encode.may_name_dependencies(data):
@@ -306,23 +305,23 @@ def own_source(session: Session, objects: Objects, run: Run) -> Source:
     return recorded_source(run.attempt)
 
 
-def take(launch: LaunchRequest, objects: Objects) -> Snapshot:
+def snapshot_for(launch: LaunchRequest, objects: Objects) -> Snapshot:
     """Returns a snapshot of the working tree. Raises CannotRun if there is none, or the user declines it."""
     session = launch.session
     choice = SnapshotOptions(
-        session.settings, paths_apart(session, launch.request), launch.prompts.confirm, lends_files(session, launch.request)
+        session.settings, paths_to_link(session, launch.request), launch.prompts.confirm, lends_files(session, launch.request)
     )
-    taken = take_snapshot(session.git, objects, launch.index, choice)
-    if taken and taken.source.submodules and session.settings.submodules == "files":
-        taken = source.submodules.add_submodule_files(
-            session.git, objects, taken, choice, launch.index if launch.request.in_place else None
+    snapshot = take_snapshot(session.git, objects, launch.index, choice)
+    if snapshot and snapshot.source.submodules and session.settings.submodules == "files":
+        snapshot = source.submodules.add_submodule_files(
+            session.git, objects, snapshot, choice, launch.index if launch.request.in_place else None
         )
-    if taken is None:
+    if snapshot is None:
         raise Declined("nothing was run", "To leave files out: add them to .gitignore, or name them with --link")
-    return taken
+    return snapshot
 
 
-def paths_apart(session: Session, request: Request) -> tuple[bytes, ...]:
+def paths_to_link(session: Session, request: Request) -> tuple[bytes, ...]:
     """Returns the paths that `--link` and the setting name, relative to the top of the working tree.
 
     Raises UsageError if a path of `--link` does not exist or is in git.
@@ -340,7 +339,7 @@ def paths_apart(session: Session, request: Request) -> tuple[bytes, ...]:
     return tuple(found)
 
 
-def alike(session: Session, plan: Plan) -> list[Run]:
+def same_flags_runs(session: Session, plan: Plan) -> list[Run]:
     """Returns the runs of the same operation with the same flags, newest attempt first."""
     with store.index.Index(session.git) as index:
         return index.alike(plan.operation, plan.flags)

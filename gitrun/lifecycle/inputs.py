@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from gitrun.store.resolve import find
 from gitrun.store.trust import is_trusted
 from gitrun.workspace.checkout import DONE, produced_item, write_item
 from gitrun.workspace.links import link_paths, make_parents
-from gitrun.workspace.outputs import describe
+from gitrun.workspace.outputs import describe_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -31,40 +32,47 @@ if TYPE_CHECKING:
     from gitrun.workspace.checkout import Item
     from gitrun.workspace.session import Session
 
-    Stamps = Mapping[bytes, tuple[int, int]]
+    FileStamps = Mapping[bytes, tuple[int, int]]
 
 
-def furnish_entry(session: Session, plan: Plan, tree: Path, linked: list[bytes]) -> tuple[list[bytes], Stamps]:
-    """Puts the inputs of a plan into `tree`. Returns the paths that are links, and the stamps of the files written.
+@dataclass(frozen=True, slots=True)
+class PutInputs:
+    """The state of a workspace after its inputs were put there: paths that are links, and stamps of the files written."""
+
+    linked: list[bytes]
+    given: FileStamps
+
+
+def put_inputs(session: Session, plan: Plan, tree: Path, linked: list[bytes]) -> PutInputs:
+    """Puts the inputs of a plan into `tree`, where `linked` are the links so far. Raises CannotRun.
 
     Nothing is written through a link: a linked directory becomes a directory of links where a file must be placed in it.
-    Raises CannotRun.
     """
     definition, basis = plan.definition, plan.basis or NO_BASIS
     if definition is None:
-        return linked, stamps(tree, write_flags(plan, tree))
+        return PutInputs(linked, stamp_files(tree, write_config_files(plan, tree)))
     put_there: list[bytes] = []
-    linked = without_outputs(session, tree, linked, definition.outputs)
+    linked = unlink_outputs(session, tree, linked, definition.outputs)
     with Index(session.git) as index:
         for need in basis.needs:
             wanted = [os.fsencode(path) for path, _ in need.files]
-            linked = opened(session, tree, linked, wanted)
-            bring_in(session.git, find(index, need.run_id), need, tree)
+            linked = open_links(session, tree, linked, wanted)
+            copy_needed(session.git, find(index, need.run_id), need, tree)
             put_there += wanted
     for one in basis.inputs:
         path = os.fsencode(one.path)
         if one.url:
-            linked = opened(session, tree, linked, [path])
-            link_to(tree, path, cached_input(session.git, one.sha256))
+            linked = open_links(session, tree, linked, [path])
+            link_download(tree, path, cached_input(session.git, one.sha256))
             linked.append(path)
         # the program finds inputs outside the repository where they are
         elif not os.path.isabs(path) and not path.startswith(b"~") and not os.path.lexists(os.fsencode(tree) + b"/" + path):
             linked += link_paths(session.git.worktree, tree, [path]) if session.git.worktree else []
-    put_there += write_flags(plan, tree)
-    return linked, stamps(tree, put_there)
+    put_there += write_config_files(plan, tree)
+    return PutInputs(linked, stamp_files(tree, put_there))
 
 
-def without_outputs(session: Session, tree: Path, linked: list[bytes], outputs: Iterable[str]) -> list[bytes]:
+def unlink_outputs(session: Session, tree: Path, linked: list[bytes], outputs: Iterable[str]) -> list[bytes]:
     """Removes links that are, or contain, an output, so that the program can write there. Returns the links that remain."""
     for output in outputs:
         pattern = output.rstrip("/").split("/")
@@ -76,14 +84,14 @@ def without_outputs(session: Session, tree: Path, linked: list[bytes], outputs: 
             before, is_whole = set(linked), len(parts) == len(pattern)
             place = tree / os.fsdecode(path)
             is_directory = place.is_dir()
-            linked = opened(session, tree, linked, [path if is_whole else path + b"/*"])
+            linked = open_links(session, tree, linked, [path if is_whole else path + b"/*"])
             if is_whole and is_directory and not place.exists():
                 place.mkdir()  # the program fills it, but expects the directory to exist
             queue += [one for one in linked if one not in before]
     return linked
 
 
-def opened(session: Session, tree: Path, linked: list[bytes], paths: Iterable[bytes]) -> list[bytes]:
+def open_links(session: Session, tree: Path, linked: list[bytes], paths: Iterable[bytes]) -> list[bytes]:
     """Replaces each linked directory above one of `paths` by a directory of links. Returns the links that remain.
 
     Also removes a link at one of the paths itself.
@@ -105,38 +113,37 @@ def opened(session: Session, tree: Path, linked: list[bytes], paths: Iterable[by
     return linked
 
 
-def bring_in(git: Git, run: Run, need: Dependency, tree: Path) -> None:
+def copy_needed(git: Git, run: Run, need: Dependency, tree: Path) -> None:
     """Copies the needed files into `tree` as the attempt that was used left them. Raises CannotRun if one is missing."""
     with Objects(git) as objects:
         run = state_with_used_files(git, objects, run, need)
         files = {file.path: file for file in list_left_files(git, objects, run)}
         for path, sha256 in need.files:
             file = files.get(path)
-            if file is None or file.sha256 != sha256 or not is_put(git, objects, (run, file), tree):
+            if file is None or file.sha256 != sha256 or not is_copied(git, objects, run, file, tree):
                 raise MissingInput(
                     f"cannot copy '{path}' of run {short_id(run.id)} of {need.operation} into the workspace",
                     f"To list the files of the run: git run ls {short_id(run.id)}",
                 )
 
 
-def is_put(git: Git, objects: Objects, named: tuple[Run, File], tree: Path) -> bool:
+def is_copied(git: Git, objects: Objects, run: Run, file: File, tree: Path) -> bool:
     """Copies the run's file into `tree`.
 
     Returns whether it has the recorded sha256, or comes from a trusted run without one.
     """
-    run, file = named
-    if write_item(tree, produced_item(git, objects, run, file), at_once) != DONE:
+    if write_item(tree, produced_item(git, objects, run, file), replace_always) != DONE:
         return False
-    found = describe(os.fsencode(tree), os.fsencode(file.path), file.stored)
-    return found.sha256 == file.sha256 if file.sha256 else is_trusted(git, run)
+    copied = describe_file(os.fsencode(tree), os.fsencode(file.path), file.stored)
+    return copied.sha256 == file.sha256 if file.sha256 else is_trusted(git, run)
 
 
-def at_once(_item: Item, _target: Path) -> bool:
+def replace_always(_item: Item, _target: Path) -> bool:
     """Answers yes: a needed file may replace what is in its place."""
     return True
 
 
-def link_to(tree: Path, path: bytes, target: Path) -> None:
+def link_download(tree: Path, path: bytes, target: Path) -> None:
     """Replaces what is at the path by a link to a download. Raises CannotRun."""
     top = os.fsencode(tree)
     if not make_parents(top, path):
@@ -147,7 +154,7 @@ def link_to(tree: Path, path: bytes, target: Path) -> None:
     os.symlink(target, place)
 
 
-def write_flags(plan: Plan, tree: Path) -> list[bytes]:
+def write_config_files(plan: Plan, tree: Path) -> list[bytes]:
     """Writes the flags into their config files. Returns the paths of these."""
     for path, values in plan.written.items():
         file = tree / path
@@ -155,7 +162,7 @@ def write_flags(plan: Plan, tree: Path) -> list[bytes]:
     return [os.fsencode(path) for path in plan.written]
 
 
-def stamps(tree: Path, paths: Iterable[bytes]) -> Stamps:
+def stamp_files(tree: Path, paths: Iterable[bytes]) -> FileStamps:
     """Returns mtime (ns) and inode of the files, which show later whether they were changed."""
     top = os.fsencode(tree) + b"/"
     found = ((path, os.lstat(top + path)) for path in paths)

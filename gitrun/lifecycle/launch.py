@@ -6,15 +6,16 @@ import os
 import shutil
 import time
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitrun import lifecycle, model, source, store, workspace
 from gitrun.errors import CannotStart, GitFailed, ObjectsGone, UsageError
 from gitrun.git.gc_lock import hold_off_gc, is_gc_running
-from gitrun.lifecycle.decide import Decision, LaunchRequest, Prompts, decide, moment, require_worktree
+from gitrun.lifecycle.decide import Decision, LaunchRequest, Prompts, decide, require_worktree, stamp_now
 from gitrun.model import encode, record_files
 from gitrun.model.lent import encode_lent
 from gitrun.model.plan import GITRUN, PYPROJECT, Outcome, Plan, Skip, check_request
@@ -28,8 +29,8 @@ from gitrun.workspace.lending import NO_LENDING, LendingRequest, survey_ignored
 from gitrun.workspace.session import lends_files
 
 if TYPE_CHECKING:
-    from gitrun.lifecycle.steps import ParentRun
-    from gitrun.model.entry import Definition
+    from gitrun.lifecycle.executor import Executor
+    from gitrun.lifecycle.parent import ParentRun
     from gitrun.model.plan import Request
     from gitrun.model.run import Notes
     from gitrun.source.interpreter import Interpreter
@@ -37,12 +38,12 @@ if TYPE_CHECKING:
     from gitrun.workspace.lending import Lending
     from gitrun.workspace.session import Session
 
-TRIES = (0.05, 0.2, 0.5)
+START_WAITS = (0.05, 0.2, 0.5)
 """Seconds to wait before each new try of a start that lost its new objects to a gc."""
 
 
 def start(
-    session: Session, request: Request, prompts: Prompts, within: ParentRun | None = None
+    session: Session, request: Request, prompts: Prompts, parent: ParentRun | None = None
 ) -> tuple[str, Outcome | None] | Skip:
     """Starts a run. Returns its id and its outcome (None: staged or in the background), or Skip if nothing has to run.
 
@@ -50,27 +51,16 @@ def start(
     """
     check_request(request)
     require_worktree(session, request)
-    typed, request = request, request if within else with_links(session, request)
+    typed, request = request, request if parent else with_links(session, request)
     if session.settings.link_paths and lends_files(session, request):
         share_directories(session)
     lost = False
-    for wait in (*TRIES, None):
+    for wait in (*START_WAITS, None):
         with private_index(session.git, os.urandom(8).hex()) as index:
-            launch = LaunchRequest(session, request, prompts, index, moment(), within, typed=typed)
             try:
                 # waiting for a gc takes long, so only after it removed something
                 with hold_off_gc(session.git) if lost else nullcontext():
-                    ready = decide(launch)
-                    if isinstance(ready, Skip):
-                        return ready
-                    request = ready.request or request
-                    launch = replace(launch, request=request)
-                    if request.in_place:
-                        refuse_in_place(ready.plan)
-                    python = python_for(session, ready.plan)
-                    ready = ready if request.in_place else looked_around(session, ready, python)
-                    lending = lending_for(session, request, ready)
-                    started = begin(launch, ready, python, lending)
+                    begun = begin(LaunchRequest(session, request, prompts, index, stamp_now(), parent, typed=typed))
             except GitFailed as error:  # a gc may have removed what was just written; the working tree still has it
                 lost = lost or isinstance(error, ObjectsGone) or is_gc_running(session.git)
                 if isinstance(error, ObjectsGone):
@@ -80,11 +70,100 @@ def start(
                     raise
                 time.sleep(wait)
                 continue
-            with started:
-                if within:
-                    within.begins(ready.plan.operation, started.run_id)
-                return go(launch, ready, started, (python, lending))
+            if isinstance(begun, Skip):
+                return begun
+            with begun.attempt as attempt:
+                return attempt.run_id, run_attempt(begun)
     raise CannotStart("the run did not start")
+
+
+@dataclass(frozen=True, slots=True)
+class BegunAttempt:
+    """An attempt that is recorded but does not run yet, with what its executor needs."""
+
+    attempt: AttemptHandle
+    launch: LaunchRequest
+    decision: Decision
+    python: Interpreter | None
+    lending: Lending
+
+
+def begin(launch: LaunchRequest) -> BegunAttempt | Skip:
+    """Decides about the request and commits the attempt, or returns why nothing has to run. Raises GitrunError.
+
+    Raises GitFailed if a gc removed objects first: nothing is recorded, and the caller may try again.
+    """
+    session = launch.session
+    decision = decide(launch)
+    if isinstance(decision, Skip):
+        return decision
+    request = decision.request or launch.request
+    if request.in_place:
+        refuse_in_place(decision.plan)
+    python = find_python(session, decision.plan)
+    if not request.in_place:
+        decision = with_surroundings(session, decision, python)
+    lending = decide_lending(session, request, decision)
+    files = {record_files.ENV: source.environment.encode_environment(session, python, decision.locks)}
+    if lending.entries:
+        files[record_files.LENT] = encode.encode_table(encode_lent(lending.entries))
+    with scratch(session.git) as directory:
+        if decision.run is None:
+            attempt = store.attempts.begin(session.git, decision.plan, files, directory)
+        else:
+            attempt = store.attempts.begin_again(session.git, decision.plan, decision.run, files, directory)
+    return BegunAttempt(attempt, replace(launch, request=request), decision, python, lending)
+
+
+def run_attempt(begun: BegunAttempt) -> Outcome | None:
+    """Runs a begun attempt to its end. Returns its outcome; None if it is staged, or goes on in a background process."""
+    attempt, launch = begun.attempt, begun.launch
+    request, detach = launch.request, launch.prompts.detach
+    if launch.parent:
+        launch.parent.record_begin(begun.decision.plan.operation, attempt.run_id)
+    announce(launch, begun.decision)
+    if request.label is not None or request.tags or request.comment:
+        edit = partial(with_annotations, launch.session, request)
+        store.annotations.annotate(launch.session.git, attempt.run_id, edit, "annotate at launch")
+    if request.stage:
+        if attempt.inherited:
+            # the start of the staged attempt must find the earlier files
+            workspace.outputs.link_kept_files(attempt.inherited, attempt.kept)
+        attempt.close()
+        return None
+    if request.in_place:
+        # the background process needs an index after this process has deleted the private one
+        shutil.copy2(launch.index, attempt.live.index)
+    if detach and not detach(attempt.run_id):
+        return None
+    return lifecycle.attempt.perform(attempt, executor_for(begun))
+
+
+def executor_for(begun: BegunAttempt) -> Executor:
+    """Returns the executor of a begun attempt: one for its program, or for the steps of its pipeline."""
+    launch, decision = begun.launch, begun.decision
+    # importing what runs programs takes as long as all else here, and a skipped start does not need it
+    if decision.plan.kind == STEPS:
+        return lifecycle.steps.StepsExecutor(launch, decision, start)
+    program = lifecycle.command.program_for(launch.request, decision.plan, begun.python, decision.around)
+    index = begun.attempt.live.index if launch.request.in_place else None
+    signals = launch.parent.signals if launch.parent else None
+    return lifecycle.executor.LocalExecutor(launch.session, program, decision.snapshot, begun.lending, index, signals)
+
+
+def announce(launch: LaunchRequest, decision: Decision) -> None:
+    """Tells the user which run starts, and what of its source or its flags is unusual."""
+    session, request, run = launch.session, launch.request, decision.run
+    # a name such as `last` does not tell the user which run it is
+    if run and request.restart and not is_id_prefix(request.restart, run.id):
+        session.say(f"restarting run {short_id(run.id)} {run.operation}")
+    if run and run.attempt.params.in_place and not request.in_place:
+        session.say("note: this attempt uses the run's own code in a workspace. The previous attempt ran in your working tree")
+    for words in (*decision.snapshot.words, *decision.plan.notices, *warnings_of_secrets(decision.plan)):
+        session.say(words)
+    if not request.in_place and not launch.parent:
+        for words in source.snapshot.note_special_files(session.git):
+            session.say(words)
 
 
 def with_links(session: Session, request: Request) -> Request:
@@ -92,11 +171,11 @@ def with_links(session: Session, request: Request) -> Request:
     top = session.git.worktree
     if top is None or request.links or request.no_link or not request.operation:
         return request
-    found = links_of(top, request.operation)
+    found = links_in_project_file(top, request.operation)
     return replace(request, links=tuple(os.path.relpath(path, session.git.prefix or ".") for path in found))
 
 
-def links_of(top: Path, name: str, above: tuple[str, ...] = ()) -> tuple[str, ...]:
+def links_in_project_file(top: Path, name: str, above: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Returns the paths that the entry of that name, or one of its steps, links; read from the working tree."""
     for file in (GITRUN, PYPROJECT):
         try:
@@ -110,7 +189,7 @@ def links_of(top: Path, name: str, above: tuple[str, ...] = ()) -> tuple[str, ..
         found = source.project_file.read_definitions(data, file, name).get(name)
         if found:
             inner = (step.operation for step in found.steps if step.operation not in above)
-            below = (links_of(top, operation, (*above, name)) for operation in inner)
+            below = (links_in_project_file(top, operation, (*above, name)) for operation in inner)
             return tuple(dict.fromkeys((*found.links, *(path for paths in below for path in paths))))
     return ()
 
@@ -120,20 +199,7 @@ def refuse_in_place(plan: Plan) -> None:
     if plan.written:
         raise UsageError(f"--in-place would change your file with the flags of {plan.operation}", "Leave out --in-place")
     if plan.definition:
-        in_place_allowed(plan.definition)
-
-
-def in_place_allowed(definition: Definition) -> None:
-    """Raises UsageError if a run of the entry in the working tree would have to put files there first."""
-    if definition.needs or any(one.url for one in definition.inputs):
-        raise UsageError(
-            f"--in-place would put files that {definition.name} needs into your working tree", "Leave out --in-place"
-        )
-
-
-def told_specials(launch: LaunchRequest) -> tuple[str, ...]:
-    """Returns the note about FIFOs and sockets in the working tree; empty for steps and in-place runs."""
-    return () if launch.request.in_place or launch.within else source.snapshot.note_special_files(launch.session.git)
+        lifecycle.step_checks.require_in_place(plan.definition)
 
 
 def warnings_of_secrets(plan: Plan) -> list[str]:
@@ -148,47 +214,12 @@ def warnings_of_secrets(plan: Plan) -> list[str]:
     return [f"warning: {', '.join(found)} {what} recorded in the run. {advice}"]
 
 
-def go(
-    launch: LaunchRequest, ready: Decision, started: AttemptHandle, given: tuple[Interpreter | None, Lending]
-) -> tuple[str, Outcome | None]:
-    """Runs a started attempt to its end. Returns at once if it is staged or detached."""
-    session, request, prompts = launch.session, launch.request, launch.prompts
-    python, lending = given
-    # a name such as `last` does not tell the user which run it is
-    if ready.run and request.restart and not is_id_of(request.restart, ready.run.id):
-        session.say(f"restarting run {short_id(ready.run.id)} {ready.run.operation}")
-    if ready.run and ready.run.attempt.params.in_place and not request.in_place:
-        session.say("note: this attempt uses the run's own code in a workspace. The previous attempt ran in your working tree")
-    for word in (*ready.snapshot.words, *ready.plan.notices, *warnings_of_secrets(ready.plan), *told_specials(launch)):
-        session.say(word)
-    if request.label is not None or request.tags or request.comment:
-        store.annotations.annotate(
-            session.git, started.run_id, lambda notes: noted(session, notes, request), "annotate at launch"
-        )
-    if request.stage:
-        if started.inherited:
-            # the start of the staged attempt must find the earlier files
-            workspace.outputs.hand_on(started.inherited, started.kept)
-        started.close()
-        return started.run_id, None
-    # the background process needs an index after this process has deleted the private one
-    index = Path(shutil.copy2(launch.index, started.live.directory / "index")) if request.in_place else None
-    if prompts.detach and not prompts.detach(started.run_id):
-        return started.run_id, None
-    # importing what runs programs takes as long as all else here, and a skipped start does not need it
-    if ready.plan.kind == STEPS:
-        return started.run_id, lifecycle.steps.perform_steps(launch, ready, started)
-    signals = launch.within.signals if launch.within else None
-    job = lifecycle.attempt.Job(request, ready.plan, started, ready.snapshot, index, python, signals, ready.around, lending)
-    return started.run_id, lifecycle.attempt.perform(session, job)
-
-
-def is_id_of(name: str, run: str) -> bool:
+def is_id_prefix(name: str, run_id: str) -> bool:
     """Returns whether the name is the run's id or a prefix of it."""
-    return bool(digits := parse_id_prefix(name)) and run.startswith(digits)
+    return bool(digits := parse_id_prefix(name)) and run_id.startswith(digits)
 
 
-def python_for(session: Session, plan: Plan) -> Interpreter | None:
+def find_python(session: Session, plan: Plan) -> Interpreter | None:
     """Returns the Python that runs the plan's script or notebook; None for other programs. Raises CannotRun."""
     if plan.kind == NOTEBOOK:
         lifecycle.command.require_runner()
@@ -204,43 +235,31 @@ def python_for(session: Session, plan: Plan) -> Interpreter | None:
     return found
 
 
-def looked_around(session: Session, ready: Decision, python: Interpreter | None) -> Decision:
+def with_surroundings(session: Session, decision: Decision, python: Interpreter | None) -> Decision:
     """Returns the decision with the program's surroundings, and with warnings about code that comes from the working tree."""
-    if ready.plan.kind == STEPS or session.git.worktree is None:
-        return ready
+    if decision.plan.kind == STEPS or session.git.worktree is None:
+        return decision
 
-    around = source.surroundings.find_surroundings(session, ready.plan, python)
-    basis = ready.plan.basis
+    around = source.surroundings.find_surroundings(session, decision.plan, python)
+    basis = decision.plan.basis
     names, notices = source.surroundings.find_not_isolated(
-        session, ready.plan, around, ready.snapshot.outside, again=ready.run is not None
+        session, decision.plan, around, decision.snapshot.outside, again=decision.run is not None
     )
     if names or (basis and basis.not_isolated):
         basis = replace(basis or model.provenance.NO_BASIS, not_isolated=names)
-    plan = replace(ready.plan, basis=basis, notices=(*ready.plan.notices, *notices))
-    return replace(ready, plan=plan, around=around)
+    plan = replace(decision.plan, basis=basis, notices=(*decision.plan.notices, *notices))
+    return replace(decision, plan=plan, around=around)
 
 
-def begin(launch: LaunchRequest, ready: Decision, python: Interpreter | None, lending: Lending) -> AttemptHandle:
-    """Commits the attempt and takes the lock of its live record."""
-    session = launch.session
-    files = {record_files.ENV: source.environment.encode_environment(session, python, ready.locks)}
-    if lending.entries:
-        files[record_files.LENT] = encode.encode_table(encode_lent(lending.entries))
-    with scratch(session.git) as place:
-        if ready.run is None:
-            return store.attempts.begin(session.git, ready.plan, files, place)
-        return store.attempts.begin_again(session.git, ready.plan, ready.run, files, place)
-
-
-def lending_for(session: Session, request: Request, ready: Decision) -> Lending:
+def decide_lending(session: Session, request: Request, decision: Decision) -> Lending:
     """Decides which files outside the snapshot the run gets."""
-    top, bare = session.git.worktree, ready.snapshot.bare
-    if top is None or request.in_place or ready.plan.kind == STEPS:
+    top, bare = session.git.worktree, decision.snapshot.bare
+    if top is None or request.in_place or decision.plan.kind == STEPS:
         return replace(NO_LENDING, bare=bare)
-    is_here = ready.run is None or request.force_sourcecode
+    is_here = decision.run is None or request.force_sourcecode
     if not lends_files(session, request):
         return replace(NO_LENDING, exact=is_here, bare=bare)
-    wanted = LendingRequest(ready.snapshot.outside, ready.snapshot.named, ready.plan.outputs)
+    wanted = LendingRequest(decision.snapshot.outside, decision.snapshot.named, decision.plan.outputs)
     return replace(survey_ignored(top, wanted, session.settings, session.git.state), exact=is_here, bare=bare)
 
 
@@ -257,7 +276,7 @@ def share_directories(session: Session) -> None:
             place.mkdir(parents=True, exist_ok=True)
 
 
-def noted(session: Session, notes: Notes, request: Request) -> Notes:
+def with_annotations(session: Session, request: Request, notes: Notes) -> Notes:
     """Returns the annotations with the label, tags and comment of the request added."""
     tags = tuple(sorted({*notes.tags, *request.tags}))
     comments = notes.comments

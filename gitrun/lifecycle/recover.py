@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from gitrun.errors import BadRun, GitrunError, StaleRun, Unfinished
 from gitrun.git.locks import acquire
 from gitrun.git.objects import Objects
-from gitrun.lifecycle.attempt import Site, complete, hand_on_files
-from gitrun.lifecycle.steps import noted_steps
+from gitrun.lifecycle.parent import read_journal
+from gitrun.lifecycle.results import collect_results, hand_on_files
 from gitrun.model.plan import Outcome
 from gitrun.model.record_files import RESULT
 from gitrun.model.run import TERMINATED, run_ref, short_id
@@ -21,13 +21,14 @@ from gitrun.process.tree import kill_tagged
 from gitrun.store import notes
 from gitrun.store.attempts import AttemptHandle, Collected
 from gitrun.store.commits import read_commit
-from gitrun.store.live import Live, directory_of, goes_on, is_copied, is_live, owner_of, recorded
+from gitrun.store.live import LOCK, Live, directory_of, is_copied_record, is_live, is_still_supervised, owner_of, recorded_runs
 from gitrun.store.refs import RefEdit, ref_store, remove_lock_of_dead_supervisor, tip_of
 from gitrun.store.runs import last_attempts
 from gitrun.store.trash import deleted, purged
 from gitrun.workspace.manifest import read_manifest
 from gitrun.workspace.metrics import collect_metrics
 from gitrun.workspace.slots import bind_git, read_state, slot_directory
+from gitrun.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from gitrun.store.commits import Commit
@@ -35,109 +36,114 @@ if TYPE_CHECKING:
     from gitrun.workspace.session import Session
 
 KILLED = -9
-STILL_AT_WORK = 10.0
+WORKSPACE_PATIENCE = 10.0
 """Seconds to wait for processes that a dead supervisor had started in the slot."""
 
 
 def recover(session: Session) -> None:
     """Finishes all runs of this repository whose supervisor died on this machine. Says which could not be finished."""
-    for run in recorded(session.git.state):
-        directory = directory_of(session.git.state, run)
-        if is_live(session.git.state, run):
+    for run_id in recorded_runs(session.git.state):
+        directory = directory_of(session.git.state, run_id)
+        if is_live(session.git.state, run_id):
             continue
         try:
             # held if another command is finishing the run
-            lock = acquire(directory / "lock", wait=0)
+            lock = acquire(directory / LOCK, wait=0)
             if lock:
                 with Live(directory, lock) as live:
-                    bury(session, run, live)
+                    finish_run(session, run_id, live)
         # one broken run must not keep the others from being finished
         except (GitrunError, OSError) as error:
-            session.say(f"warning: the outcome of run {short_id(run)}, which died, cannot be recorded: {error}")
+            session.say(f"warning: the outcome of run {short_id(run_id)}, which died, cannot be recorded: {error}")
 
 
-def bury(session: Session, run: str, live: Live) -> None:
+def finish_run(session: Session, run_id: str, live: Live) -> None:
     """Finishes one run, unless it never began, has its result, or is still running. Raises GitrunError, OSError."""
-    if goes_on(session.git.state, run):
+    if is_still_supervised(session.git.state, run_id):
         return
-    owner = owner_of(session.git.state, run)
-    remove_lock_of_dead_supervisor(session.git, run)
-    put_back(session, run)
-    attempt, ended = last_of(session, run)
+    owner = owner_of(session.git.state, run_id)
+    remove_lock_of_dead_supervisor(session.git, run_id)
+    restore_ref(session, run_id)
+    attempt, ended = last_attempt(session, run_id)
     if attempt is None or ended:
         live.close()
     else:
         # in a copied repository the processes belong to the original
-        if owner is None or not is_copied(session.git.state, run, owner):
+        if owner is None or not is_copied_record(session.git.state, run_id, owner):
             kill_tagged(attempt.id)
         try:
-            finish_for(session, run, attempt, live)
+            record_death(session, run_id, attempt, live)
         except StaleRun:  # a git process of the dead supervisor may have set the ref
-            if not last_of(session, run)[1]:
+            if not last_attempt(session, run_id)[1]:
                 raise
             live.close()
     if attempt is not None:
-        notes.add_run(session.git, run)
+        notes.add_run(session.git, run_id)
 
 
-def put_back(session: Session, run: str) -> None:
+def restore_ref(session: Session, run_id: str) -> None:
     """Restores a run's ref that somebody removed while its program ran, unless the run is in the trash or purged.
 
     Raises CannotRun if the attempt is gone too; its files stay where they are.
     """
-    owner = owner_of(session.git.state, run)
-    if owner is None or tip_of(session.git, run) is not None or run in deleted(session.git) or run in purged(session.git):
+    owner = owner_of(session.git.state, run_id)
+    if (
+        owner is None
+        or tip_of(session.git, run_id) is not None
+        or run_id in deleted(session.git)
+        or run_id in purged(session.git)
+    ):
         return
     with Objects(session.git) as objects:
         commit = read_commit(objects.read(owner.attempt))
     if commit is None or commit.kind != "attempt":
-        place = directory_of(session.git.state, run)
+        place = directory_of(session.git.state, run_id)
         raise Unfinished(f"it is no longer in the repository. To delete what it left: rm -r '{place}'")
-    ref_store(session.git).apply([RefEdit(run_ref(run), owner.attempt, None, "recover run")])
+    ref_store(session.git).apply([RefEdit(run_ref(run_id), owner.attempt, None, "recover run")])
     session.say(
-        f"note: run {short_id(run)} was deleted while it ran, and gitrun restored it. To delete it: git run rm {short_id(run)}"
+        f"note: run {short_id(run_id)} was deleted while it ran, and gitrun restored it. "
+        f"To delete it: git run rm {short_id(run_id)}"
     )
 
 
-def last_of(session: Session, run: str) -> tuple[Commit | None, bool]:
+def last_attempt(session: Session, run_id: str) -> tuple[Commit | None, bool]:
     """Returns the run's last attempt (None: the run never began) and whether it has a result. Raises BadRun."""
-    tip = tip_of(session.git, run)
+    tip = tip_of(session.git, run_id)
     if tip is None:
         return None, False
     with Objects(session.git) as objects:
-        last = last_attempts(objects, {run: tip}).get(tip)
+        last = last_attempts(objects, {run_id: tip}).get(tip)
         ended = objects.read(f"{tip}:{RESULT}", limit=0) is not None
     if last is None:
         raise BadRun("its ref does not lead to an attempt", "To check the repository: git fsck")
     return last.attempt, ended
 
 
-def finish_for(session: Session, run: str, attempt: Commit, live: Live) -> None:
+def record_death(session: Session, run_id: str, attempt: Commit, live: Live) -> None:
     """Records the result of a dead supervisor's attempt: the recorded end of its program, or else the supervisor's death."""
-    owner = owner_of(session.git.state, run)
+    owner = owner_of(session.git.state, run_id)
     # the record may be that of an earlier attempt
     if owner is not None and owner.attempt != attempt.id:
         owner = None
     begun = datetime.fromtimestamp(owner.started, timezone.utc) if owner else attempt.time
     # the program may have written nothing
-    stopped = max(begun, last_sign(live))
+    stopped = max(begun, last_write(live))
     died = Outcome(TERMINATED, KILLED, begun, stopped, (stopped - begun).total_seconds(), reason="its supervisor died")
-    outcome = replace(live.read_end() or died, steps=noted_steps(live.directory))
-    started = AttemptHandle(session.git, run, attempt.id, live, earlier=live.earlier)
+    outcome = replace(live.read_end() or died, steps=read_journal(live.journal))
+    started = AttemptHandle(session.git, run_id, attempt.id, live, earlier=live.earlier)
     with ExitStack() as stack:
-        site = site_of(session, run, owner, stack)
+        workspace = lock_workspace(session, run_id, owner, stack)
 
         def collect() -> Collected:
-            if site is None:
+            if workspace is None:
                 files = () if owner and owner.in_place else hand_on_files(started)
                 return Collected(replace(outcome, metrics=collect_metrics(live, outcome, None, session.say), files=files), {})
-            whole, found = complete(session, started, site, outcome)
-            return Collected(whole, found.changes)
+            return collect_results(session, started, workspace, outcome)
 
         started.finish(collect)
 
 
-def site_of(session: Session, run: str, owner: Owner | None, stack: ExitStack) -> Site | None:
+def lock_workspace(session: Session, run_id: str, owner: Owner | None, stack: ExitStack) -> Workspace | None:
     """Returns the workspace of the dead run, locked until `stack` closes; None if another run uses it or it is gone.
 
     Raises CannotRun if its lock is still held after 10 seconds.
@@ -147,23 +153,23 @@ def site_of(session: Session, run: str, owner: Owner | None, stack: ExitStack) -
     there = Path(owner.worktree)
     slot = session.git.state / "slots" / slot_directory(there).name  # the repository may have moved
     tree = slot / there.relative_to(slot_directory(there))
-    if not tree.is_dir() or read_state(slot).run != run:
+    if not tree.is_dir() or read_state(slot).run != run_id:
         return None
-    lock = acquire(slot / "lock", STILL_AT_WORK)
+    lock = acquire(slot / "lock", WORKSPACE_PATIENCE)
     if lock is None:
         raise Unfinished("its worktree is still in use", "To try again: git run list")
     stack.enter_context(lock)
     # read again: another run may have used the slot while we waited for its lock
     state = read_state(slot)
-    if state.run != run or state.attempt != owner.attempt:
+    if state.run != run_id or state.attempt != owner.attempt:
         return None
     linked = tuple(path.encode(errors="surrogateescape") for path in owner.linked)
     given = {os.fsencode(path): (mtime, inode) for path, mtime, inode in owner.given}
-    lent = read_manifest(slot)
-    return Site(tree, bind_git(session.git, tree), linked, frozenset(linked), given=given, outputs=owner.outputs, lent=lent)
+    git, lent = bind_git(session.git, tree), read_manifest(slot)
+    return Workspace(tree, git, linked, frozenset(linked), given=given, outputs=owner.outputs, lent=lent)
 
 
-def last_sign(live: Live) -> datetime:
+def last_write(live: Live) -> datetime:
     """Returns the time of the last write to the run's output."""
     try:
         moment = live.output.stat().st_mtime

@@ -9,17 +9,17 @@ from __future__ import annotations
 import math
 import os
 import signal
-from contextlib import ExitStack
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from gitrun.errors import BadValue, CannotVerify, UsageError
 from gitrun.git.objects import Objects
-from gitrun.lifecycle.attempt import Job, carry_out, furnish
-from gitrun.lifecycle.decide import LaunchRequest, Prompts, decide_restart, moment
-from gitrun.lifecycle.launch import lending_for, python_for, start
+from gitrun.lifecycle.command import program_for
+from gitrun.lifecycle.decide import LaunchRequest, Prompts, decide_restart, stamp_now
+from gitrun.lifecycle.executor import Execution, LocalExecutor
+from gitrun.lifecycle.launch import decide_lending, find_python, start
 from gitrun.model import decode, record_files
 from gitrun.model.plan import Request, Skip
 from gitrun.model.provenance import read_steps
@@ -27,13 +27,13 @@ from gitrun.model.run import COMPLETED, ERROR, STEPS, TERMINATED, Run, short_id
 from gitrun.model.settings import RUN_SETTINGS, require_valid
 from gitrun.model.text import decode_path
 from gitrun.process.signals import Signals
-from gitrun.source.snapshot import warn_of_submodules
+from gitrun.source.snapshot import private_index, warn_of_submodules
 from gitrun.source.submodules import list_linked_modules
-from gitrun.store.attempts import LARGEST, AttemptHandle
+from gitrun.store.attempts import LARGEST_OUTPUT, AttemptHandle, Collected
 from gitrun.store.commits import scratch
 from gitrun.store.index import Index
-from gitrun.store.kept_files import kept, unpack
-from gitrun.store.live import hold
+from gitrun.store.kept_files import kept_directory, restore_kept
+from gitrun.store.live import hold_live
 from gitrun.store.runs import attempts, lent_to
 from gitrun.store.trust import require_trusted
 from gitrun.workspace import outputs
@@ -44,24 +44,22 @@ from gitrun.workspace.slots import bind_content_git, lease_slot, write_worktree_
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from gitrun.git.status import WorktreeStatus
-    from gitrun.lifecycle.attempt import Site
-    from gitrun.lifecycle.decide import Decision
     from gitrun.model.metrics import Metrics
     from gitrun.model.plan import Outcome
     from gitrun.model.provenance import StepRun
     from gitrun.model.run import Attempt, File
     from gitrun.workspace.session import Session
+    from gitrun.workspace.workspace import Workspace
 
-    Told: TypeAlias = "str | float | None"
+    Compared: TypeAlias = "str | float | None"
 
 
 REPRODUCED, DIFFERS = "reproduced", "differs"
 STATUS, METRIC, FILE = "status", "metric", "file"
-MOST = 1_000_000.0
+LOOSEST = 1_000_000.0
 """Tolerance above which metrics are not compared."""
 
-DEEPEST = 10
+DEEPEST_STEPS = 10
 """The deepest nesting of pipelines that is followed."""
 
 
@@ -79,22 +77,22 @@ def verify(session: Session, run: Run, rules: VerifyRules, *, depth: int = 0) ->
     if last.kind == STEPS:
         return verify_steps(session, run, rules, depth)
     outcome, same_output = execute_again(replace(session, stdout=session.stderr), run)
-    return verdict(run, outcome, rules, same_output=same_output)
+    return compare_attempts(run, outcome, rules, same_output=same_output)
 
 
-def verdict(run: Run, again: Outcome | Attempt, rules: VerifyRules, *, same_output: bool) -> Verdict:
+def compare_attempts(run: Run, again: Outcome | Attempt, rules: VerifyRules, *, same_output: bool) -> Verdict:
     """Compares an attempt with its repetition."""
     last = run.attempt
     looked_at = sum(not rules.is_ignored(file.path) for file in last.files)
-    return Verdict(run.id, last.id, differences(last, again, rules), len(last.metrics), looked_at, same_output)
+    return Verdict(run.id, last.id, find_differences(last, again, rules), len(last.metrics), looked_at, same_output)
 
 
 def verify_steps(session: Session, run: Run, rules: VerifyRules, depth: int) -> Verdict:
     """Verifies the runs of a pipeline's steps. Leaves out steps that were skipped."""
-    if depth > DEEPEST:
+    if depth > DEEPEST_STEPS:
         raise CannotVerify(f"the steps of run {short_id(run.id)} are nested too deeply")
     found = []
-    for step in steps_of(session, run):
+    for step in executed_steps(session, run):
         session.say(f"step {step.operation}")
         with Index(session.git) as index:
             made = index.get(step.run_id)
@@ -104,7 +102,7 @@ def verify_steps(session: Session, run: Run, rules: VerifyRules, depth: int) -> 
     return Verdict(run.id, run.attempt.id, (), steps=tuple(found))
 
 
-def steps_of(session: Session, run: Run) -> list[StepRun]:
+def executed_steps(session: Session, run: Run) -> list[StepRun]:
     """Returns the steps that the run's last attempt executed itself."""
     with Objects(session.git) as objects:
         found = objects.read(f"{run.attempt.left}:{record_files.RESULT}")
@@ -119,7 +117,7 @@ def verify_and_keep(session: Session, run: Run, rules: VerifyRules) -> Verdict:
             "To verify the runs of its steps: git run list, then git run verify --keep RUN",
         )
     with Objects(session.git) as objects:
-        if run.attempt.carried or earlier_of(session, objects, run):
+        if run.attempt.carried or earlier_attempt(session, objects, run):
             raise UsageError(
                 f"--keep cannot repeat run {short_id(run.id)}: its last attempt started from files of the previous one",
                 "To verify it: leave out --keep",
@@ -131,73 +129,81 @@ def verify_and_keep(session: Session, run: Run, rules: VerifyRules) -> Verdict:
     if isinstance(done, Skip) or not isinstance(now, Run):
         raise CannotVerify(f"run {short_id(run.id)} cannot be executed again")
     same_output = now.attempt.output == run.attempt.output
-    return replace(verdict(run, now.attempt, rules, same_output=same_output), kept=now.attempt.id)
+    return replace(compare_attempts(run, now.attempt, rules, same_output=same_output), kept=now.attempt.id)
 
 
 def execute_again(session: Session, run: Run) -> tuple[Outcome, bool]:
     """Executes the last attempt again. Returns the outcome, and whether the output is the same. Raises CannotRun."""
     require_valid(session.git.config, RUN_SETTINGS)
     request = Request(restart=run.id, no_link=True)
-    with Objects(session.git) as objects:
-        # a restart from the recorded source reads no private index, so its path is empty
-        ready = decide_restart(LaunchRequest(session, request, Prompts(), Path(), moment()), objects, run)
-        if isinstance(ready, Skip):
+    with Objects(session.git) as objects, private_index(session.git, os.urandom(8).hex()) as index:
+        decision = decide_restart(LaunchRequest(session, request, Prompts(), index, stamp_now()), objects, run)
+        if isinstance(decision, Skip):
             raise CannotVerify(f"run {short_id(run.id)} is not executed again")
-        earlier = earlier_of(session, objects, run)
+        earlier = earlier_attempt(session, objects, run)
         lent = lent_to(objects, run.attempt.id) or ()
-        linked = linked_then(session, objects, run)
-        for word in warn_of_submodules(session.git, list_linked_modules(objects, ready.plan.source)):
+        linked = recorded_links(session, objects, run)
+        for word in warn_of_submodules(session.git, list_linked_modules(objects, decision.plan.source)):
             session.say(word)
-        written = objects.read(f"{run.attempt.left}:{record_files.OUTPUT}", limit=2 * LARGEST)
-    paths = tuple(os.fsencode(one.path) for one in lent if is_below(one.path.rstrip("/")))
+        written = objects.read(f"{run.attempt.left}:{record_files.OUTPUT}", limit=2 * LARGEST_OUTPUT)
+    paths = tuple(os.fsencode(one.path) for one in lent if is_inside(one.path.rstrip("/")))
     if session.git.worktree:
         for word in lent_changes(session.git.worktree, lent, session.settings, session.git.state):
             session.say(f"note: {word}")
-    ready = replace(ready, snapshot=replace(ready.snapshot, outside=paths, named=linked))
+    decision = replace(decision, snapshot=replace(decision.snapshot, outside=paths, named=linked))
     request = replace(request, no_link=not (paths or linked), links=tuple(map(os.fsdecode, linked)))
-    outcome, output = perform_again(session, request, ready, (run, earlier))
-    return outcome, output == (written.data if written else b"")
+    program = program_for(request, decision.plan, find_python(session, decision.plan))
+    executor = ReplayExecutor(LocalExecutor(session, program, decision.snapshot, decide_lending(session, request, decision)))
+    live = hold_live(session.git.state, run.id)
+    try:
+        attempt = AttemptHandle(session.git, run.id, run.attempt.id, live, earlier=earlier)
+        with executor.run(attempt) as execution:
+            require_same_start(run, execution.ended)
+            collected = execution.collect()
+            with live.output.open("rb") as file:
+                output = file.read(LARGEST_OUTPUT + 1)
+            execution.release(collected)
+    finally:
+        live.close()
+    return collected.outcome, output == (written.data if written else b"")
 
 
-def perform_again(session: Session, request: Request, ready: Decision, known: tuple[Run, str]) -> tuple[Outcome, bytes]:
-    """Returns the outcome and the beginning of the output. Releases the slot and the live record in any case."""
-    run, earlier = known
-    attempt = run.attempt.id
-    python = python_for(session, ready.plan)
-    with ExitStack() as stack:
-        live = hold(session.git.state, run.id)
-        stack.callback(live.close)
-        started = AttemptHandle(session.git, run.id, attempt, live, earlier=earlier)
-        lending = lending_for(session, request, ready)
-        slot = stack.enter_context(lease_slot(session.git, attempt, run.id, lending))
-        job = Job(request, ready.plan, started, ready.snapshot, None, python, lending=lending)
-        site = furnish(session, job, slot)
-        signals = stack.enter_context(Signals())
-        ended = carry_out(session, job, site, signals)
-        require_end(run, ended)
-        outcome, seen = look(session, started, site, ended)
-        with live.output.open("rb") as file:
-            output = file.read(LARGEST + 1)
-        slot.end(attempt, seen, session.settings.lend_keep)
-    return outcome, output
+@dataclass(frozen=True, slots=True)
+class ReplayExecutor:
+    """Executes the program of a recorded attempt again. Leaves the kept files of its run unchanged, and sets no ref."""
+
+    local: LocalExecutor
+
+    @contextmanager
+    def run(self, attempt: AttemptHandle) -> Iterator[Execution]:
+        """Runs the program in a slot. Raises CannotRun, GitFailed or OSError if it cannot be started here."""
+        local, session = self.local, self.local.session
+        with lease_slot(session.git, attempt.id, attempt.run_id, local.lending) as slot:
+            workspace = local.workspace_in(slot, attempt)
+            with Signals() as signals:
+                ended = local.run_program(attempt, workspace, None, signals)
+
+                def release(collected: Collected) -> None:
+                    if collected.seen is not None:
+                        slot.end(attempt.id, collected.seen, session.settings.lend_keep)
+
+                yield Execution(ended, signals, lambda: collect_copies(session, attempt, workspace, ended), release)
 
 
-def look(session: Session, started: AttemptHandle, site: Site, ended: Outcome) -> tuple[Outcome, WorktreeStatus]:
+def collect_copies(session: Session, attempt: AttemptHandle, workspace: Workspace, ended: Outcome) -> Collected:
     """Returns the outcome with metrics and files. Leaves the run's kept files unchanged."""
     # the program may have moved HEAD or damaged git's record of the worktree
-    write_worktree_record(site.git, started.id)
+    write_worktree_record(workspace.git, attempt.id)
     with scratch(session.git) as keep:
-        git = bind_content_git(session.git, site.git)
-        place = outputs.Place(
-            git, site.tree, keep, site.apart, given=site.given, outputs=site.outputs, lent=site.lent, bare=site.bare
-        )
-        found = outputs.collect(place, session.settings.max_produced)
-        outside = outputs.collect_beside(session.git.worktree, site.tree, keep)
-    whole = replace(ended, files=(*outside, *found.files))
-    return replace(whole, metrics=collect_metrics(started.live, whole, site.tree, session.say)), found.seen
+        seen = replace(workspace, git=bind_content_git(session.git, workspace.git))
+        produced = outputs.collect_outputs(seen, outputs.Keep(keep), session.settings.max_produced)
+        outside = outputs.collect_beside(session.git.worktree, workspace.tree, keep)
+    outcome = replace(ended, files=(*outside, *produced.files))
+    outcome = replace(outcome, metrics=collect_metrics(attempt.live, outcome, workspace.tree, session.say))
+    return Collected(outcome, produced.changes, produced.seen, produced.lost)
 
 
-def require_end(run: Run, ended: Outcome) -> None:
+def require_same_start(run: Run, ended: Outcome) -> None:
     """Raises CannotRun if the program was stopped, or could not be started although it could before.
 
     Raises KeyboardInterrupt after Ctrl-C.
@@ -210,7 +216,7 @@ def require_end(run: Run, ended: Outcome) -> None:
         raise CannotVerify(f"run {short_id(run.id)} cannot be executed here: {ended.reason}")
 
 
-def earlier_of(session: Session, objects: Objects, run: Run) -> str:
+def earlier_attempt(session: Session, objects: Objects, run: Run) -> str:
     """Returns the attempt whose kept files the last attempt started from; empty if there is none. Raises CannotRun."""
     before = attempts(session.git, objects, run)[:-1]
     if not before:
@@ -218,28 +224,28 @@ def earlier_of(session: Session, objects: Objects, run: Run) -> str:
     left = [file.path for file in before[-1].files if file.stored == "local"]
     if not {file.path for file in run.attempt.files}.intersection(left):  # a clean start, or nothing was kept
         return ""
-    unpack(session.git, run.id, before[-1])
-    place = kept(session.git, run.id, before[-1].id)
+    restore_kept(session.git, run.id, before[-1])
+    place = kept_directory(session.git, run.id, before[-1].id)
     missing = [path for path in left if not os.path.lexists(place / path)]
     if missing:
         raise CannotVerify(f"run {short_id(run.id)} started from '{missing[0]}', which is only on the machine that made it")
     return before[-1].id
 
 
-def linked_then(session: Session, objects: Objects, run: Run) -> tuple[bytes, ...]:
+def recorded_links(session: Session, objects: Objects, run: Run) -> tuple[bytes, ...]:
     """Returns the paths that the run linked from the working tree and that still exist. Says which are missing."""
     found = objects.read(f"{run.attempt.left}:{record_files.RESULT}")
     listed = decode.parse_toml((found.data if found else None) or b"", record_files.RESULT).get("linked")
     paths = [decode_path(path) for path in listed if isinstance(path, str)] if isinstance(listed, list) else []
     top = session.git.worktree
-    here = [path for path in paths if top and is_below(path) and os.path.lexists(top / path)]
+    here = [path for path in paths if top and is_inside(path) and os.path.lexists(top / path)]
     gone = [path for path in paths if path not in here and not path.startswith(".gitrun")]
     if gone and run.attempt.kind != STEPS:
         session.say(f"note: the run linked these, which are not here: {', '.join(gone[:10])}")
     return tuple(map(os.fsencode, here))
 
 
-def is_below(path: str) -> bool:
+def is_inside(path: str) -> bool:
     """Returns whether a path of a record stays below the top, outside `.git` and `.gitrun`."""
     parts = path.split("/")
     return not os.path.isabs(path) and ".." not in parts and parts[0] not in {".git", ".gitrun"}
@@ -283,7 +289,7 @@ class VerifyRules:
         allowed = self.of.get(name, self.tolerance)
         if math.isnan(recorded) or math.isnan(again):
             return math.isnan(recorded) and math.isnan(again)
-        return allowed > MOST or math.isclose(recorded, again, rel_tol=allowed, abs_tol=allowed)
+        return allowed > LOOSEST or math.isclose(recorded, again, rel_tol=allowed, abs_tol=allowed)
 
     def is_ignored(self, path: str) -> bool:
         """Returns whether a file is not compared."""
@@ -296,8 +302,8 @@ class Difference:
 
     what: str
     name: str
-    recorded: Told
-    again: Told
+    recorded: Compared
+    again: Compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,23 +352,27 @@ def read_rules(tolerances: Iterable[str], ignored: Iterable[str] = ()) -> Verify
     return VerifyRules(common, of, tuple(ignored))
 
 
-def differences(recorded: VerifiedExit, again: VerifiedExit, rules: VerifyRules) -> tuple[Difference, ...]:
+def find_differences(recorded: VerifiedExit, again: VerifiedExit, rules: VerifyRules) -> tuple[Difference, ...]:
     """Returns all differences from the recorded attempt."""
-    return (*of_status(recorded, again), *of_metrics(recorded, again, rules), *of_files(recorded, again, rules))
+    return (
+        *status_differences(recorded, again),
+        *metric_differences(recorded, again, rules),
+        *file_differences(recorded, again, rules),
+    )
 
 
-def of_status(recorded: VerifiedExit, again: VerifiedExit) -> Iterator[Difference]:
+def status_differences(recorded: VerifiedExit, again: VerifiedExit) -> Iterator[Difference]:
     """Yields the status if it differs."""
     if (recorded.status, recorded.exit_status) != (again.status, again.exit_status):
-        yield Difference(STATUS, "", ending(recorded), ending(again))
+        yield Difference(STATUS, "", exit_text(recorded), exit_text(again))
 
 
-def ending(ended: VerifiedExit) -> str:
+def exit_text(ended: VerifiedExit) -> str:
     """Returns a status with its exit status."""
     return f"{ended.status} ({ended.exit_status})" if ended.exit_status else ended.status
 
 
-def of_metrics(recorded: VerifiedExit, again: VerifiedExit, rules: VerifyRules) -> Iterator[Difference]:
+def metric_differences(recorded: VerifiedExit, again: VerifiedExit, rules: VerifyRules) -> Iterator[Difference]:
     """Yields the metrics whose last values differ by more than the tolerance."""
     for name in dict.fromkeys((*recorded.metrics, *again.metrics)):
         before, now = recorded.metrics.get(name), again.metrics.get(name)
@@ -370,7 +380,7 @@ def of_metrics(recorded: VerifiedExit, again: VerifiedExit, rules: VerifyRules) 
             yield Difference(METRIC, name, before, now)
 
 
-def of_files(recorded: VerifiedExit, again: VerifiedExit, rules: VerifyRules) -> Iterator[Difference]:
+def file_differences(recorded: VerifiedExit, again: VerifiedExit, rules: VerifyRules) -> Iterator[Difference]:
     """Yields the produced files whose content differs."""
     before, now = ({file.path: file.sha256 for file in ended.files} for ended in (recorded, again))
     for path in sorted({*before, *now}):

@@ -135,7 +135,7 @@ class Sharing:
         """Returns the files of these runs that only exist beside the repository, each with the id of its run."""
         with Index(self._git) as index:
             found = [run for run in map(index.get, runs) if isinstance(run, Run)]
-        return store.kept_files.left_behind(self._git, found)
+        return store.kept_files.unsent_files(self._git, found)
 
     def delete(self, remote: str, runs: Mapping[str, str]) -> Pushed:
         """Deletes the runs (id -> tip as known here) on the remote. Raises GitFailed."""

@@ -20,8 +20,8 @@ from gitrun.model.run import COMPLETED, short_id
 from gitrun.model.run_names import find_marked
 from gitrun.model.tree import TREE, is_regular_file
 from gitrun.store.index import Index
-from gitrun.store.kept_files import kept as stored_at
-from gitrun.store.kept_files import unpack
+from gitrun.store.kept_files import kept_directory as stored_at
+from gitrun.store.kept_files import restore_kept
 from gitrun.store.resolve import find
 from gitrun.store.runs import states
 from gitrun.store.trust import require_trusted, trusted_of
@@ -82,7 +82,7 @@ def find_need(git: Git, objects: Objects, need: Need, operation: str, wanted: ob
     found = select_needed(need, run, files, kept, operation)
     wanted = {path for path, _ in found.files}
     # small kept files of a fetched run are still in its commit
-    unpack(git, run.id, run.attempt, wanted)
+    restore_kept(git, run.id, run.attempt, wanted)
     for file in files:
         if file.path in wanted and file.stored == "local" and not os.path.lexists(kept_path(git, run, file)):
             raise MissingInput(

@@ -27,8 +27,8 @@ from gitrun.model.settings import read_settings
 from gitrun.model.tree import EXECUTABLE, FILE
 from gitrun.store import checkpoints
 from gitrun.store.commits import commit_signed, commit_tree, hash_files, is_wanted, read_commit, write_blobs
-from gitrun.store.kept_files import kept, unpack
-from gitrun.store.live import hold
+from gitrun.store.kept_files import kept_directory, restore_kept
+from gitrun.store.live import RESULT, SHORTENED, hold_live
 from gitrun.store.publication import publish
 from gitrun.store.refs import RefEdit, ref_store, tip_of
 from gitrun.store.trust import file_of, made_here, require_trusted
@@ -39,26 +39,32 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from gitrun.git.exe import Git
+    from gitrun.git.status import WorktreeStatus
     from gitrun.model.plan import Outcome, Plan
     from gitrun.model.run import File, Run
     from gitrun.store.live import Live
 
 
 Changes: TypeAlias = "Mapping[bytes, Entry | None]"
-MOST = 1_000
+MOST_IGNORED = 1_000
 """Ignored files that one result can hold."""
-LARGEST, HALF = 10 << 20, 5 << 20
+LARGEST_OUTPUT, KEPT_HALF = 10 << 20, 5 << 20
 """Bytes of output above which a result holds only the first and last 5 MiB."""
-TRIES = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
+RECORD_WAITS = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
 """Seconds before each try to record a result, while a gc or an annotation interferes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """The whole outcome of an attempt, with metrics and files, and the changes of its result to the tree."""
+    """The whole outcome of an attempt, with metrics and files, and the changes of its result to the tree.
+
+    `seen` are the states of the files in the worktree; None if there is no worktree. `lost` are files that could not be read.
+    """
 
     outcome: Outcome
     changes: Changes
+    seen: WorktreeStatus | None = None
+    lost: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +92,14 @@ class AttemptHandle:
     @property
     def kept(self) -> Path:
         """Directory beside the repository for files of the attempt that are not in git."""
-        return kept(self.git, self.run_id, self.id)
+        return kept_directory(self.git, self.run_id, self.id)
 
     @property
     def inherited(self) -> Path | None:
         """Directory with the kept files of the attempt that this one continues; None if it starts without any."""
-        return kept(self.git, self.run_id, self.earlier) if self.earlier else None
+        return kept_directory(self.git, self.run_id, self.earlier) if self.earlier else None
 
-    def finish(self, collect: Callable[[], Collected], release: Callable[[Outcome], None] | None = None) -> Outcome:
+    def finish(self, collect: Callable[[], Collected], release: Callable[[Collected], None] | None = None) -> Outcome:
         """Commits the result that `collect` returns, adds the note, and removes the live record. Returns the outcome.
 
         `collect` is called again if a gc removed its objects. `release` gives the workspace back: it is called once the
@@ -102,9 +108,10 @@ class AttemptHandle:
         """
         # the program may have removed the worktree in which gitrun was started
         git = self.git.lasting()
-        outcome = record_result(replace(self, git=git), collect)
+        collected = record_result(replace(self, git=git), collect)
+        outcome = collected.outcome
         if release:
-            release(outcome)
+            release(collected)
         if self.plan:
             # before the record is removed, so that a later command can write the note if gitrun is killed here
             store.notes.add(git, store.notes.note_for(self.run_id, self.id, self.plan, outcome, self.live.output))
@@ -133,26 +140,26 @@ class AttemptHandle:
         self.live.leave()
 
 
-def begin(git: Git, plan: Plan, beside: Mapping[str, bytes], scratch: Path) -> AttemptHandle:
-    """Commits the first attempt of a new run. `beside` has the contents of env.toml and lent.toml.
+def begin(git: Git, plan: Plan, extra_files: Mapping[str, bytes], scratch: Path) -> AttemptHandle:
+    """Commits the first attempt of a new run. `extra_files` has the contents of env.toml and lent.toml.
 
     Raises GitFailed if a gc removed objects first: no run exists, and the caller may try again.
     """
-    files = {record_files.FLAGS: encode.encode_flags(plan.flags), record_files.RUN: encode.encode_run(plan), **beside}
+    files = {record_files.FLAGS: encode.encode_flags(plan.flags), record_files.RUN: encode.encode_run(plan), **extra_files}
     with Objects(git) as objects, TreeMaker(git) as maker:
         tree = edit_tree(objects, maker, plan.source.whole, write_blobs(git, scratch, files))
-        made = commit_attempt(git, tree, [plan.source.base], message_of(plan))
+        run_id = commit_attempt(git, tree, [plan.source.base], attempt_message(plan))
         # the id is new, so this lock is free: held first, it shows the run as running from the start
-        live = hold(git.state, made)
+        live = hold_live(git.state, run_id)
         try:
-            publish(git, objects, run_ref(made), made, expected=None, known=plan.source.base, reason="start run")
+            publish(git, objects, run_ref(run_id), run_id, expected=None, known=plan.source.base, reason="start run")
         except BaseException:
-            give_up(git, live, made, made, None)
+            undo_begin(git, live, run_id, run_id, None)
             raise
-    return AttemptHandle(git, made, made, live, plan=plan)
+    return AttemptHandle(git, run_id, run_id, live, plan=plan)
 
 
-def begin_again(git: Git, plan: Plan, run: Run, beside: Mapping[str, bytes], scratch: Path) -> AttemptHandle:
+def begin_again(git: Git, plan: Plan, run: Run, extra_files: Mapping[str, bytes], scratch: Path) -> AttemptHandle:
     """Commits another attempt of the run and moves its ref. Raises GitrunError.
 
     The run must be trusted, and its ref must still be at `run.tip`. Unless `plan.clean`, the tree includes files that the
@@ -161,102 +168,102 @@ def begin_again(git: Git, plan: Plan, run: Run, beside: Mapping[str, bytes], scr
     require_trusted(git, run, clean=plan.clean)
     if not plan.clean:
         # the small files of a fetched run are only in its result so far
-        unpack(git, run.id, run.attempt)
-    live, made, earlier = hold(git.state, run.id), "", "" if plan.clean else run.attempt.id
+        restore_kept(git, run.id, run.attempt)
+    live, attempt_id, earlier = hold_live(git.state, run.id), "", "" if plan.clean else run.attempt.id
     try:
         # before the ref moves, so that recovery finds it after a crash
-        live.take_over(earlier)
+        live.record_earlier(earlier)
         with Objects(git) as objects, TreeMaker(git) as maker:
-            over = {} if plan.clean else carried_over(git, objects, maker, run, plan)
+            over = {} if plan.clean else inherited_entries(git, objects, maker, run, plan)
             plan = replace(plan, carried=tuple(os.fsdecode(path) for path in over))
             files = {
                 record_files.FLAGS: encode.encode_flags(plan.flags),
                 record_files.RUN: encode.encode_run(plan),
-                **beside,
+                **extra_files,
             }
             notes = objects.read(f"{run.tip}:{record_files.NOTES}")
             if notes and notes.data is not None:
                 files[record_files.NOTES] = notes.data
             tree = edit_tree(objects, maker, plan.source.whole, {**over, **write_blobs(git, scratch, files)})
-            made = commit_attempt(git, tree, [plan.source.base, run.tip], message_of(plan))
+            attempt_id = commit_attempt(git, tree, [plan.source.base, run.tip], attempt_message(plan))
             # the objects of the last result are known to be here: only new ones are checked
             known = run.attempt.left
-            publish(git, objects, run_ref(run.id), made, expected=run.tip, known=known, reason="restart run")
+            publish(git, objects, run_ref(run.id), attempt_id, expected=run.tip, known=known, reason="restart run")
     except BaseException:
-        give_up(git, live, run.id, made, run.tip)
+        undo_begin(git, live, run.id, attempt_id, run.tip)
         raise
-    return AttemptHandle(git, run.id, made, live, earlier=earlier, plan=plan)
+    return AttemptHandle(git, run.id, attempt_id, live, earlier=earlier, plan=plan)
 
 
 def commit_attempt(git: Git, tree: str, parents: list[str | None], message: bytes) -> str:
     """Commits an attempt, signed if `gitrun.sign` is set. Records its id as made here. Returns the id."""
-    made = commit_signed(git, tree, parents, message) if is_wanted(git) else commit_tree(git, tree, parents, message)
-    made_here(git, made)
-    return made
+    attempt_id = commit_signed(git, tree, parents, message) if is_wanted(git) else commit_tree(git, tree, parents, message)
+    made_here(git, attempt_id)
+    return attempt_id
 
 
-def carried_over(git: Git, objects: Objects, maker: TreeMaker, run: Run, plan: Plan) -> Mapping[bytes, Entry]:
+def inherited_entries(git: Git, objects: Objects, maker: TreeMaker, run: Run, plan: Plan) -> Mapping[bytes, Entry]:
     """Returns the entries by path that the last attempt passes on to the next one."""
     before = checkpoints.source_tree(objects, maker, run.attempt)
     return checkpoints.carried(git, objects, before, run.attempt.left, plan.source.whole)
 
 
-def give_up(git: Git, live: Live, run: str, made: str, before: str | None) -> None:
+def undo_begin(git: Git, live: Live, run_id: str, attempt_id: str, before: str | None) -> None:
     """Undoes a failed start: moves the run's ref back to `before` and removes the live record.
 
-    `made` is the attempt's commit, or empty if there is none yet. `before` is None for a new run, whose ref is deleted. If
+    `attempt_id` is empty if there is no commit yet. `before` is None for a new run, whose ref is deleted. If
     the ref cannot be moved back, the record stays and a later command finishes the attempt.
     """
     with suppress(GitrunError, OSError):
-        if made:
-            ref_store(git).apply([RefEdit(run_ref(run), before, made, "undo failed start")])
+        if attempt_id:
+            ref_store(git).apply([RefEdit(run_ref(run_id), before, attempt_id, "undo failed start")])
     # the ref could not be moved back: the record lets a later command finish the attempt
-    if made and tip_of(git, run) == made:
+    if attempt_id and tip_of(git, run_id) == attempt_id:
         live.leave()
     else:
         live.close()
 
 
-def message_of(plan: Plan) -> bytes:
+def attempt_message(plan: Plan) -> bytes:
     """Returns the commit message of the attempt."""
     return encode.commit_message(encode.attempt_subject(plan), "attempt")
 
 
-def record_result(attempt: AttemptHandle, collect: Callable[[], Collected]) -> Outcome:
-    """Commits the result that `collect` returns and moves the run's ref to it. Returns the outcome.
+def record_result(attempt: AttemptHandle, collect: Callable[[], Collected]) -> Collected:
+    """Commits the result that `collect` returns and moves the run's ref to it. Returns what was recorded.
 
     Annotations made during the run stay below the result. `collect` is called again if a gc removed its objects. Raises
     StaleRun if somebody else moved the run on. Raises GitFailed if the repository is not writable: the live record stays,
     for a later command to finish the attempt.
     """
     git, parent, broken = attempt.git, "", set[str]()
-    for wait in TRIES:
+    for wait in RECORD_WAITS:
         time.sleep(wait)
         # a gc is rare, so the first try goes without its lock
         holding = hold_off_gc(git) if wait else nullcontext()
         with holding, Objects(git) as objects, TreeMaker(git) as maker:
             at = objects.read(run_ref(attempt.run_id), limit=0)
             tip = at.id if at else tip_of(git, attempt.run_id) or ""  # during a gc, cat-file can miss an object for a moment
-            parent = parent if tip in broken else below_broken(objects, tip)
-            require_ours(objects, parent, attempt)
+            parent = parent if tip in broken else skip_broken_result(objects, tip)
+            require_unmoved(objects, parent, attempt)
             try:
                 collected = collect()
                 files = result_entries(attempt, collected.outcome)
                 tree = edit_tree(objects, maker, f"{parent}^{{tree}}", {**collected.changes, **files})
                 subject = encode.outcome_subject(collected.outcome)
-                made = commit_result(git, tree, parent, encode.commit_message(subject, "result"))
+                result_id = commit_result(git, tree, parent, encode.commit_message(subject, "result"))
                 # if a later line fails, this commit may be at the tip, but without all of its objects
-                broken.add(made)
+                broken.add(result_id)
                 # before the ref is set: readers treat a result that is not recorded here as foreign
-                made_here(git, made)
+                made_here(git, result_id)
                 ref = run_ref(attempt.run_id)
-                publish(git, objects, ref, made, expected=tip, known=attempt.id, reason="record result")
+                publish(git, objects, ref, result_id, expected=tip, known=attempt.id, reason="record result")
             except (StaleRun, GitFailed) as error:
                 problem: StaleRun | GitFailed = error
             except OSError as error:
                 problem = GitFailed(f"cannot write the result: {error.strerror or error}")
             else:
-                return collected.outcome
+                return collected
         if wait and not isinstance(problem, StaleRun | ObjectsGone) and not is_gc_running(git):
             break  # other failures, such as a full disk, do not pass in a moment
     raise type(problem)(
@@ -273,7 +280,7 @@ def commit_result(git: Git, tree: str, parent: str, message: bytes) -> str:
     return commit_tree(git, tree, [parent], message)
 
 
-def below_broken(objects: Objects, tip: str) -> str:
+def skip_broken_result(objects: Objects, tip: str) -> str:
     """Returns `tip`, or its parent if `tip` is a result that lost objects to a gc."""
     commit = read_commit(objects.read(tip)) if tip else None
     if commit and commit.kind == "result" and objects.read(f"{tip}:{record_files.RESULT}", limit=0) is None:
@@ -281,7 +288,7 @@ def below_broken(objects: Objects, tip: str) -> str:
     return tip
 
 
-def require_ours(objects: Objects, tip: str, attempt: AttemptHandle) -> None:
+def require_unmoved(objects: Objects, tip: str, attempt: AttemptHandle) -> None:
     """Raises StaleRun unless the tip is the attempt, or only annotations were added to it."""
     while tip != attempt.id:
         commit = read_commit(objects.read(tip)) if tip else None
@@ -293,8 +300,8 @@ def require_ours(objects: Objects, tip: str, attempt: AttemptHandle) -> None:
 def result_entries(attempt: AttemptHandle, outcome: Outcome) -> dict[bytes, Entry]:
     """Writes result.toml, output, metrics and small ignored files. Returns their tree entries by path."""
     git, live = attempt.git, attempt.live
-    output = shorten_output(live.output, attempt.kept / record_files.OUTPUT, live.directory / "shortened")
-    result = live.directory / "result.toml"
+    output = shorten_output(live.output, attempt.kept / record_files.OUTPUT, live.directory / SHORTENED)
+    result = live.directory / RESULT
     result.write_bytes(encode.encode_result(outcome))
     files = {record_files.OUTPUT: output, record_files.RESULT: result}
     if outcome.metrics:
@@ -319,7 +326,7 @@ def select_ignored(git: Git, directory: Path, files: Iterable[File]) -> dict[str
         for file in files
         if file.stored == "local" and 0 <= file.size <= most and is_safe(file.path) and file.path.count("/") <= MAX_DEPTH
     ]
-    for file in sorted(local, key=lambda file: (file.size, file.path))[:MOST]:
+    for file in sorted(local, key=lambda file: (file.size, file.path))[:MOST_IGNORED]:
         source = directory / file.path
         if file.size > room or is_secret_file(file.path, settings.secrets) or source.is_symlink() or not source.is_file():
             continue
@@ -335,22 +342,22 @@ def shorten_output(output: Path, whole: Path, short: Path) -> Path:
     """
     output.touch()
     size = output.stat().st_size
-    if size <= LARGEST:
+    if size <= LARGEST_OUTPUT:
         return output
     make_private_directory(whole.parent)
     if not whole.exists():
-        keep_whole(output, whole)
+        keep_full_output(output, whole)
     with output.open("rb") as source, short.open("wb") as target:
-        target.write(source.read(HALF))
+        target.write(source.read(KEPT_HALF))
         target.write(
-            f"\n[gitrun: {size - 2 * HALF} bytes left out; the whole is in {whole.name} under gitrun/files]\n".encode()
+            f"\n[gitrun: {size - 2 * KEPT_HALF} bytes left out; the whole is in {whole.name} under gitrun/files]\n".encode()
         )
-        source.seek(-HALF, os.SEEK_END)
+        source.seek(-KEPT_HALF, os.SEEK_END)
         target.write(source.read())
     return short
 
 
-def keep_whole(output: Path, whole: Path) -> None:
+def keep_full_output(output: Path, whole: Path) -> None:
     """Keeps the output at `whole` as a hard link, or as a copy where links are not supported. Syncs it to disk."""
     try:
         os.link(output, whole)

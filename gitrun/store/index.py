@@ -19,7 +19,7 @@ from gitrun.git.locks import make_shared_directory
 from gitrun.model.run import ENDED, BrokenRun, Run, as_running
 from gitrun.model.text import is_text
 from gitrun.store.index_rows import flags_key, row, unpack
-from gitrun.store.live import live_runs, metrics_of
+from gitrun.store.live import live_runs, shown_metrics
 from gitrun.store.refs import damaged_refs, ref_store, tips
 from gitrun.store.runs import bulk_reader, is_partial
 from gitrun.store.trust import trusted_of
@@ -218,7 +218,7 @@ class Index:
         found = unpack(self._git, run, tip, packed)
         if run not in self._live:
             return found
-        return replace(found, attempt=as_running(found.attempt, metrics_of(self._git.state, run)))
+        return replace(found, attempt=as_running(found.attempt, shown_metrics(self._git.state, run)))
 
     def _number(self, query: str, values: tuple[object, ...] = ()) -> int:
         ((found,),) = self._ask(query, values)

@@ -24,19 +24,19 @@ if TYPE_CHECKING:
     from gitrun.model.run import Attempt, File, Run
 
 
-def entry_of(objects: Objects, attempt: Attempt, file: File) -> Entry | None:
+def kept_entry(objects: Objects, attempt: Attempt, file: File) -> Entry | None:
     """Returns the entry of a local file in the attempt's result; None if it was too large to be included."""
     found = entry_at(objects, attempt.left, os.fsencode(f"{KEPT}/{file.path}")) if is_safe(file.path) else None
     return found if found and found.mode in {FILE, EXECUTABLE} else None
 
 
-def unpack(git: Git, run: str, attempt: Attempt, paths: Iterable[str] | None = None) -> None:
+def restore_kept(git: Git, run: str, attempt: Attempt, paths: Iterable[str] | None = None) -> None:
     """Restores the attempt's small local files to the place of local files, where they are missing.
 
     A file whose content differs from its sha256 in result.toml is left out. `paths` restricts the files.
     """
     wanted = None if paths is None else set(paths)
-    place = kept(git, run, attempt.id)
+    place = kept_directory(git, run, attempt.id)
     missing = [
         file
         for file in attempt.files
@@ -46,13 +46,13 @@ def unpack(git: Git, run: str, attempt: Attempt, paths: Iterable[str] | None = N
         return
     with Objects(git) as objects:
         for file in missing:
-            entry = entry_of(objects, attempt, file)
+            entry = kept_entry(objects, attempt, file)
             found = objects.read(entry.id, file.size) if entry else None
             if entry and found and found.data is not None and sha256(found.data).hexdigest() == file.sha256:
-                write(place, file.path, found.data, is_executable=entry.mode == EXECUTABLE)
+                write_kept(place, file.path, found.data, is_executable=entry.mode == EXECUTABLE)
 
 
-def write(place: Path, path: str, data: bytes, *, is_executable: bool) -> None:
+def write_kept(place: Path, path: str, data: bytes, *, is_executable: bool) -> None:
     """Writes a new file below `place`. Does nothing if a symbolic link would lead it elsewhere."""
     make_private_directory(place.parent)
     target = place / path
@@ -66,16 +66,16 @@ def write(place: Path, path: str, data: bytes, *, is_executable: bool) -> None:
     fresh.replace(target)
 
 
-def left_behind(git: Git, runs: Iterable[Run]) -> list[tuple[str, File]]:
+def unsent_files(git: Git, runs: Iterable[Run]) -> list[tuple[str, File]]:
     """Lists local files that are in no result, as pairs of run id and file. A push does not send them."""
     found = []
     with Objects(git) as objects:
         for run in runs:
             local = (file for file in run.attempt.files if file.stored == "local")
-            found += [(run.id, file) for file in local if entry_of(objects, run.attempt, file) is None]
+            found += [(run.id, file) for file in local if kept_entry(objects, run.attempt, file) is None]
     return found
 
 
-def kept(git: Git, run: str, attempt: str) -> Path:
+def kept_directory(git: Git, run: str, attempt: str) -> Path:
     """Returns the directory for an attempt's files that are not in git."""
     return git.state / "files" / run / attempt

@@ -1,6 +1,30 @@
-"""The live record of a running run, `live/<id>/`: a held lock, the supervisor, and the output so far.
+"""The live record of a run, `.git/gitrun/live/<run id>/`: the only place that knows the files in it.
 
-The directory stays after a crash, so that a later command can finish the attempt from it.
+It is there from the begin of an attempt until its result and its note are recorded. A crash leaves it without a holder of
+the lock. The next command finishes the attempt from it (`lifecycle/recover.py`) and removes it.
+
+| file | who writes it, and when | who reads it | what a crash leaves |
+|---|---|---|---|
+| `lock` | every holder; held from the begin to the end | all commands: is the run running? | nobody holds it |
+| `earlier` | begin of a restart, before its ref moves | recovery | the attempt whose files are handed on |
+| `index` | launch, with `--in-place` | the supervisor: what changed? | removed unread |
+| `rules.json` | the supervisor, before the program starts | readers of metrics, recovery | the rules of the metrics |
+| `owner` | the supervisor, then; atomically | stop, fsck, other runs, recovery | where the program ran |
+| `launch.spec` | the supervisor, then | the launcher of a script with constants | removed unread |
+| `notebook.json` | the supervisor, then | the runner of a notebook | removed unread |
+| `output` | the recorder, while the program runs | watch, readers of metrics, recovery | the output so far |
+| `output.streams` | the recorder, when the stream changes | readers of metrics | the same |
+| `metrics.jsonl` | the program | readers of metrics, recovery | lines, of which the last may be cut |
+| `found.jsonl` | the search for the user's patterns | the supervisor | removed: it is searched again |
+| `metrics.json` | the supervisor, now and then; atomically | list, show | removed unread |
+| `steps.jsonl` | the supervisor of a pipeline | recovery | the steps so far |
+| `asked` | `git run stop`, before its signal | the supervisor, before it ends | removed unread |
+| `ended` | blanks with `owner`; the end of the program over them | recovery | blanks: the supervisor died first |
+| `series.jsonl` | the supervisor, after the program | the result | written again |
+| `shortened`, `result.toml` | the recording of the result | the result | written again |
+
+`owner.new` and `metrics.new` are renamed to files without `.new`. The supervisor can rebuild `lock`, `owner`, `output`,
+`metrics.jsonl` and `ended` if somebody removes them while it runs (`Live.renew`).
 """
 
 from __future__ import annotations
@@ -23,14 +47,21 @@ if TYPE_CHECKING:
     from gitrun.model.metrics import Metrics
     from gitrun.model.plan import Outcome
 
-PATIENCE = 5.0
+LOCK_PATIENCE = 5.0
 """Seconds to wait for a run's lock. Other commands hold it for a moment, to test it or to finish a dead run."""
-RESERVE = 4096
+END_RESERVE = 4096
 """Bytes reserved for the end of the program, which must be recordable on a full disk."""
 
-ASKED = "asked"
-SHOWN = "metrics.json"
-"""Name of the file with the metrics of a running program."""
+DIRECTORY = "live"
+"""Directory of all live records, below that of gitrun's state."""
+LOCK, OWNER, EARLIER, ASKED, ENDED = "lock", "owner", "earlier", "asked", "ended"
+OUTPUT, STREAMS = "output", "output.streams"
+LOGGED_METRICS, SHOWN_METRICS, METRIC_SERIES = "metrics.jsonl", "metrics.json", "series.jsonl"
+METRIC_RULES, PATTERN_MATCHES = "rules.json", "found.jsonl"
+INDEX, JOURNAL = "index", "steps.jsonl"
+LAUNCH_SPEC, NOTEBOOK_SPEC = "launch.spec", "notebook.json"
+RESULT, SHORTENED = "result.toml", "shortened"
+OWNER_NEW, SHOWN_METRICS_NEW = "owner.new", "metrics.new"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,29 +103,39 @@ class Live:
     @property
     def output(self) -> Path:
         """Path of the program's output so far."""
-        return self.directory / "output"
+        return self.directory / OUTPUT
 
     @property
     def switches(self) -> Path:
         """Path of the record of which output bytes went to stderr; absent if none did."""
-        return self.directory / "output.streams"
+        return self.directory / STREAMS
 
     def show_metrics(self, metrics: Metrics) -> None:
         """Publishes the metrics so far for other processes. Replaces the file atomically."""
-        fresh = self.directory / "metrics.new"
+        fresh = self.directory / SHOWN_METRICS_NEW
         with suppress(OSError):  # a full disk loses this view, never the program
             fresh.write_text(json.dumps(metrics.pack()))
-            fresh.replace(self.directory / SHOWN)
+            fresh.replace(self.directory / SHOWN_METRICS)
 
     @property
     def metrics(self) -> Path:
         """Path of the file to which the program logs metrics: a JSON line for each step."""
-        return self.directory / "metrics.jsonl"
+        return self.directory / LOGGED_METRICS
 
     @property
     def series(self) -> Path:
         """Path of the file with the points of all metrics, merged at the end."""
-        return self.directory / "series.jsonl"
+        return self.directory / METRIC_SERIES
+
+    @property
+    def index(self) -> Path:
+        """Path of the snapshot's index, for a program that runs in the user's working tree."""
+        return self.directory / INDEX
+
+    @property
+    def journal(self) -> Path:
+        """Path of the journal of a pipeline's steps."""
+        return self.directory / JOURNAL
 
     def record(self, owner: Owner) -> None:
         """Records the supervisor atomically. Also reserves the space for the program's end."""
@@ -103,10 +144,10 @@ class Live:
             if path not in self._kept:  # what is open can be read even after somebody has removed it
                 self._kept[path] = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         # blanks reserve the space and are valid after JSON
-        self.ended.write_bytes(b" " * RESERVE)
-        fresh = self.directory / "owner.new"
+        self.ended.write_bytes(b" " * END_RESERVE)
+        fresh = self.directory / OWNER_NEW
         fresh.write_text(json.dumps(asdict(replace(owner, lock=self.inode))))
-        fresh.replace(self.directory / "owner")
+        fresh.replace(self.directory / OWNER)
 
     def renew(self) -> bool:
         """Rebuilds the record from open files if somebody removed it during the run. Returns whether it was rebuilt.
@@ -114,11 +155,11 @@ class Live:
         Raises StaleRun if another attempt of the run is running.
         """
         is_there = is_file_at(self._lock.descriptor, self._lock.path)
-        if self._owner is None or (is_there and (self.directory / "owner").exists()):
+        if self._owner is None or (is_there and (self.directory / OWNER).exists()):
             return False
         if not is_there:
             # a process that locked a new file at this path is the supervisor now
-            lock = acquire(self._lock.path, PATIENCE)
+            lock = acquire(self._lock.path, LOCK_PATIENCE)
             if lock is None:
                 raise StaleRun(f"run {short_id(self.directory.name)} was restarted elsewhere, so this attempt has no result")
             self._lock.release()
@@ -136,15 +177,15 @@ class Live:
         """Inode of the lock that this process holds."""
         return os.fstat(self._lock.descriptor).st_ino
 
-    def take_over(self, earlier: str) -> None:
+    def record_earlier(self, earlier: str) -> None:
         """Records the attempt whose files this one inherits (or empty), for crash recovery."""
-        (self.directory / "earlier").write_text(earlier)
+        (self.directory / EARLIER).write_text(earlier)
 
     @property
     def earlier(self) -> str:
         """Id of the attempt whose files this one inherits; empty if it starts without any."""
         try:
-            found = (self.directory / "earlier").read_text()
+            found = (self.directory / EARLIER).read_text()
         except OSError:
             return ""
         return found if is_id(found) else ""
@@ -157,7 +198,7 @@ class Live:
     @property
     def ended(self) -> Path:
         """Path of the file that holds the program's end until the result is recorded."""
-        return self.directory / "ended"
+        return self.directory / ENDED
 
     def record_end(self, outcome: Outcome) -> None:
         """Records how the program ended, for recovery if the result cannot be recorded."""
@@ -187,7 +228,7 @@ class Live:
         """Removes the record, its lock last. A process that gets the lock in between removes the rest."""
         with suppress(FileNotFoundError):
             for path in self.directory.iterdir():
-                if path.name != "lock":
+                if path.name != LOCK:
                     shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
         self._lock.path.unlink(missing_ok=True)
         with suppress(OSError):
@@ -195,60 +236,60 @@ class Live:
         self.leave()
 
 
-def directory_of(state: Path, run: str) -> Path:
+def directory_of(state: Path, run_id: str) -> Path:
     """Returns the directory of a run's live record."""
-    return state / "live" / run
+    return state / DIRECTORY / run_id
 
 
-def hold(state: Path, run: str) -> Live:
+def hold_live(state: Path, run_id: str) -> Live:
     """Locks the run's live record. Raises RunIsRunning, or CannotRun if a dead attempt must be finished first."""
-    directory = directory_of(state, run)
-    lock = acquire(directory / "lock", PATIENCE)
+    directory = directory_of(state, run_id)
+    lock = acquire(directory / LOCK, LOCK_PATIENCE)
     if lock is None:
-        raise RunIsRunning(f"cannot restart run {short_id(run)}: it is running", f"git run stop {short_id(run)}")
+        raise RunIsRunning(f"cannot restart run {short_id(run_id)}: it is running", f"git run stop {short_id(run_id)}")
     live = Live(directory, lock)
-    if owner_of(state, run) is not None:
+    if owner_of(state, run_id) is not None:
         lock.release()
         raise Unfinished(
-            f"run {short_id(run)} died, and its outcome is not recorded yet. What it left is in {directory}",
+            f"run {short_id(run_id)} died, and its outcome is not recorded yet. What it left is in {directory}",
             "To try again: git run list",
         )
     return live
 
 
-def ask_to_end(state: Path, run: str) -> None:
+def ask_to_end(state: Path, run_id: str) -> None:
     """Records that the signal to follow is meant for this run alone."""
     with suppress(FileNotFoundError):  # the run has just ended
-        (directory_of(state, run) / ASKED).touch()
+        (directory_of(state, run_id) / ASKED).touch()
 
 
-def is_live(state: Path, run: str) -> bool:
+def is_live(state: Path, run_id: str) -> bool:
     """Returns whether the run is running on this machine."""
-    return is_held(directory_of(state, run) / "lock")
+    return is_held(directory_of(state, run_id) / LOCK)
 
 
-def recorded(state: Path) -> list[str]:
+def recorded_runs(state: Path) -> list[str]:
     """Returns the ids of all runs with a live record, of living or dead supervisors."""
     try:
-        return [entry.name for entry in (state / "live").iterdir() if is_id(entry.name)]
+        return [entry.name for entry in (state / DIRECTORY).iterdir() if is_id(entry.name)]
     except OSError:
         return []
 
 
 def live_runs(state: Path) -> frozenset[str]:
     """Returns the ids of the runs that are running on this machine."""
-    return frozenset(run for run in recorded(state) if is_live(state, run))
+    return frozenset(run_id for run_id in recorded_runs(state) if is_live(state, run_id))
 
 
-def metrics_of(state: Path, run: str) -> Metrics | None:
+def shown_metrics(state: Path, run_id: str) -> Metrics | None:
     """Returns the metrics so far of a run that is running here; None if there are none."""
     try:
-        return model.metrics.Metrics.unpack(json.loads((directory_of(state, run) / SHOWN).read_bytes()))
+        return model.metrics.Metrics.unpack(json.loads((directory_of(state, run_id) / SHOWN_METRICS).read_bytes()))
     except (OSError, ValueError, TypeError, AttributeError):
         return None
 
 
-def birth_of(pid: int) -> str:
+def process_birth(pid: int) -> str:
     """Returns boot id and start time of a process; empty if unknown. Together they survive reuse of the process id."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
@@ -259,24 +300,24 @@ def birth_of(pid: int) -> str:
     return f"{boot} {fields[19]}"
 
 
-def is_copied(state: Path, run: str, owner: Owner) -> bool:
+def is_copied_record(state: Path, run_id: str, owner: Owner) -> bool:
     """Returns whether the record is a copy: its supervisor holds a lock with another inode."""
     try:
-        return owner.lock not in {0, (directory_of(state, run) / "lock").stat().st_ino}
+        return owner.lock not in {0, (directory_of(state, run_id) / LOCK).stat().st_ino}
     except OSError:
         return True
 
 
-def goes_on(state: Path, run: str) -> bool:
+def is_still_supervised(state: Path, run_id: str) -> bool:
     """Returns whether the supervisor is alive, but holds another lock: the record was copied, or its lock removed."""
-    owner = owner_of(state, run)
-    return bool(owner and is_copied(state, run, owner) and owner.birth and birth_of(owner.pid) == owner.birth)
+    owner = owner_of(state, run_id)
+    return bool(owner and is_copied_record(state, run_id, owner) and owner.birth and process_birth(owner.pid) == owner.birth)
 
 
-def owner_of(state: Path, run: str) -> Owner | None:
+def owner_of(state: Path, run_id: str) -> Owner | None:
     """Returns the supervisor in the run's live record; None if none is recorded."""
     try:
-        found = json.loads((directory_of(state, run) / "owner").read_bytes())
+        found = json.loads((directory_of(state, run_id) / OWNER).read_bytes())
         lists = {name: tuple(found[name]) for name in ("linked", "outputs")}
         return Owner(**{**found, **lists, "given": tuple((path, mtime, inode) for path, mtime, inode in found["given"])})
     except (OSError, ValueError, TypeError, KeyError):

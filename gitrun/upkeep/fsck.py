@@ -21,7 +21,7 @@ from gitrun.store.commits import read_commit
 from gitrun.store.foreign import received
 from gitrun.store.index import VERSION, no_search_for_cycles
 from gitrun.store.index_rows import pack
-from gitrun.store.live import goes_on, is_live, recorded
+from gitrun.store.live import is_live, is_still_supervised, recorded_runs
 from gitrun.store.notes import NOTES, are_there, are_wanted
 from gitrun.store.refs import damaged_refs, ref_store, tips
 from gitrun.store.runs import bulk_reader, is_partial, read_runs, reader_of_all
@@ -164,8 +164,8 @@ def of_index(git: Git, known: Mapping[str, str], runs: Iterable[Run | BrokenRun]
 
 def of_live(git: Git) -> Iterator[Diagnostic]:
     """Yields the live records whose supervisor is dead."""
-    for run in recorded(git.state):
-        if not is_live(git.state, run) and not goes_on(git.state, run):
+    for run in recorded_runs(git.state):
+        if not is_live(git.state, run) and not is_still_supervised(git.state, run):
             words = f"run {short_id(run)} was killed, and its outcome is not recorded yet"
             yield Diagnostic("dead-run", words, "To record it: git run list", run, "recover")
 

@@ -20,7 +20,7 @@ from gitrun.git.locks import acquire, is_held
 from gitrun.model.run import PENDING, RUNNING, STAGED, TRASH, is_id
 from gitrun.sharing import quarantine
 from gitrun.store import trash
-from gitrun.store.live import is_live, recorded
+from gitrun.store.live import is_live, recorded_runs
 from gitrun.store.refs import count_loose_refs, pack_refs, tips
 from gitrun.workspace.erase import erase
 from gitrun.workspace.slots import is_free, worktree_record
@@ -203,7 +203,7 @@ def orphans(git: Git) -> tuple[Garbage, ...]:
     found = [name for name in names_in(git.state / "files") if is_id(name)]
     if not found:
         return ()
-    known = tips(git).keys() | tips(git, TRASH).keys() | set(recorded(git.state))
+    known = tips(git).keys() | tips(git, TRASH).keys() | set(recorded_runs(git.state))
     return tuple(pile(git.state / "files" / name) for name in found if name not in known)
 
 
@@ -220,7 +220,7 @@ def is_idle(git: Git, slot: Path) -> bool:
 
 def leftovers(git: Git, now: float) -> tuple[Garbage, ...]:
     """Returns what killed commands left in `tmp/`; nothing while a run is live, which may need its files there."""
-    if any(is_live(git.state, run) for run in recorded(git.state)):
+    if any(is_live(git.state, run) for run in recorded_runs(git.state)):
         return ()
     paths = (git.state / "tmp" / name for name in names_in(git.state / "tmp"))
     return tuple(pile(path) for path in paths if now - time_of(path) >= DEAD)

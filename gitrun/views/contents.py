@@ -13,7 +13,7 @@ from gitrun.errors import BadRun, ObjectsGone
 from gitrun.git.objects import Objects
 from gitrun.model import encode, record_files
 from gitrun.model.run import DIRECTORY, EMPTY_TREE, STEPS, kept_name
-from gitrun.store.kept_files import entry_of, kept
+from gitrun.store.kept_files import kept_directory, kept_entry
 from gitrun.store.runs import bulk_reader
 from gitrun.store.submodules import Side, aligned, side_of
 
@@ -89,10 +89,10 @@ def produced(git: Git, run: Run) -> Iterator[Content]:
 
 def local(git: Git, run: Run) -> Iterator[Content]:
     """Yields the files of the last attempt that are kept outside of git."""
-    beside = kept(git, run.id, run.attempt.id)
+    beside = kept_directory(git, run.id, run.attempt.id)
     with Objects(git) as objects:
         for file in (file for file in run.attempt.files if file.stored == LOCAL):
-            here = os.path.lexists(beside / kept_name(file.path)) or entry_of(objects, run.attempt, file) is not None
+            here = os.path.lexists(beside / kept_name(file.path)) or kept_entry(objects, run.attempt, file) is not None
             yield Content(file.path, file.size, LOCAL, file.sha256 or None, LOCAL, here)
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gitrun.workspace import session as session
     from gitrun.workspace import slots as slots
     from gitrun.workspace import tensorboard as tensorboard
+    from gitrun.workspace import workspace as workspace
 else:
     from gitrun.lazy import lazy_modules
 

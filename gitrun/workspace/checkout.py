@@ -24,11 +24,11 @@ from gitrun.model.run import File, Run, is_safe, kept_name, run_ref, short_id
 from gitrun.model.tree import COMMIT, EXECUTABLE, LINK
 from gitrun.store.checkpoints import source_tree
 from gitrun.store.commits import scratch
-from gitrun.store.kept_files import kept, unpack
+from gitrun.store.kept_files import kept_directory, restore_kept
 from gitrun.store.refs import read_ref
 from gitrun.store.runs import attempts
 from gitrun.workspace.links import make_parents, remove_empty_parents
-from gitrun.workspace.outputs import describe
+from gitrun.workspace.outputs import describe_file
 from gitrun.workspace.run_files import read_produced
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def produced_item(git: Git, objects: Objects, run: Run, file: File) -> Item:
 
     def is_this(target: Path) -> bool:
         top = os.fsencode(target)[: -len(os.fsencode(file.path)) - 1]
-        return describe(top, os.fsencode(file.path), file.stored) == file
+        return describe_file(top, os.fsencode(file.path), file.stored) == file
 
     if file.stored == "local":
         return Item(file.path, lambda fresh: copy_kept(git, run, file, fresh), is_this)
@@ -298,8 +298,8 @@ def is_in_commits(git: Git, objects: Objects, commits: Iterable[str], path: str,
 
 def copy_kept(git: Git, run: Run, file: File, target: Path) -> bool:
     """Copies a file that is kept beside the repository; a link stays a link. Returns false if it is gone."""
-    unpack(git, run.id, run.attempt, (file.path,))
-    source = kept(git, run.id, run.attempt.id) / kept_name(file.path)
+    restore_kept(git, run.id, run.attempt, (file.path,))
+    source = kept_directory(git, run.id, run.attempt.id) / kept_name(file.path)
     if not is_file_or_link(source):
         return False
     shutil.copy2(source, target, follow_symlinks=False)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from gitrun import model
 from gitrun.model.metrics import STEP, MetricCollector, Steps, as_float
 from gitrun.process.output_lines import Lines, open_regular, read_pieces
+from gitrun.store.live import METRIC_RULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from gitrun.model.log_lines import LogLines
     from gitrun.model.plan import Plan
 
-RULES = "rules.json"
 NEEDLES = (
     b"loss", b"acc", b"auc", b"auroc", b"f1", b"mse", b"mae", b"mape", b"rmsle", b"perplexity", b"ppl", b"nll", b"iou",
     b"bleu", b"rouge", b"error", b"r2", b"reward", b"score", b"recall", b"precision", b"'s ", b"elbo", b"psnr",
@@ -70,13 +70,13 @@ def write_rules(directory: Path, rules: MetricRules) -> None:
     """Writes the rules to the live record of a run, so that a crash recovery can use them."""
     patterns = [list(pattern) for pattern in rules.patterns]
     text = json.dumps({"flags": dict(rules.flags), "patterns": patterns, "only_patterns": rules.only_patterns})
-    (directory / RULES).write_text(text)
+    (directory / METRIC_RULES).write_text(text)
 
 
 def read_rules(directory: Path) -> MetricRules:
     """Returns the rules in the live record of a run; the two built-in rules if it has none."""
     try:
-        found = json.loads((directory / RULES).read_bytes())
+        found = json.loads((directory / METRIC_RULES).read_bytes())
         patterns = tuple((str(name), str(pattern)) for name, pattern in found["patterns"])
         # earlier versions did not write only_patterns
         # earlier versions wrote the names of the flags alone

@@ -10,7 +10,7 @@ from gitrun.errors import CannotRun
 from gitrun.model.metrics import MetricCollector, parse_float
 from gitrun.process import output_lines
 from gitrun.process.run import HelperProcess
-from gitrun.workspace.metric_lines import RULES
+from gitrun.store.live import METRIC_RULES, PATTERN_MATCHES
 
 PATIENCE = output_lines.SECONDS + 10.0
 """Seconds that the process has to finish at the end."""
@@ -25,10 +25,10 @@ class PatternSearch:
     def __init__(self, directory: Path, output: Path, switches: Path) -> None:
         self.collector = MetricCollector()
         self.problem = ""
-        files = (Path(output_lines.__file__), directory / RULES, output, switches)
+        files = (Path(output_lines.__file__), directory / METRIC_RULES, output, switches)
         # -I and -S: imports nothing from the user's environment, and starts sooner
         self._words = (sys.executable, "-I", "-S", *map(str, files))
-        self._directory, self._found = directory, directory / "found.jsonl"
+        self._directory, self._found = directory, directory / PATTERN_MATCHES
         self._process: HelperProcess | None = None
         self._at, self._size, self._asked, self._answered = 0, 0, 0, 0
 

@@ -11,8 +11,8 @@ from gitrun.git.objects import Objects
 from gitrun.model import record_files
 from gitrun.model.digest import sha256
 from gitrun.model.run import RUNNING, File, Run, kept_name, short_id
-from gitrun.store.kept_files import kept, unpack
-from gitrun.store.live import directory_of
+from gitrun.store import live
+from gitrun.store.kept_files import kept_directory, restore_kept
 
 if TYPE_CHECKING:
     from gitrun.git.exe import Git
@@ -27,12 +27,12 @@ def copy_run_file(git: Git, run: Run, what: str, path: str | None, sink: BinaryI
 
     Kept files are copied in pieces, since they may be large. Raises UnknownRun if the run has no such file.
     """
-    beside = kept(git, run.id, run.attempt.id)
+    beside = kept_directory(git, run.id, run.attempt.id)
     place = beside / (record_files.OUTPUT if path is None else kept_name(path))
     if path is None and what == OUTPUT and run.status == RUNNING:
-        place = directory_of(git.state, run.id) / "output"
+        place = live.directory_of(git.state, run.id) / live.OUTPUT
     if path is not None and what != SOURCE:
-        unpack(git, run.id, run.attempt, (path,))
+        restore_kept(git, run.id, run.attempt, (path,))
     may_be_kept = what != FLAGS and (path is None or what != SOURCE)
     # not Path.is_file, which raises PermissionError; resolve() keeps links and `..` from leading out of the state directory
     if may_be_kept and os.path.isfile(place) and place.resolve().is_relative_to(git.state.resolve()):

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitrun.model.plan import Outcome
-from gitrun.store.live import hold
+from gitrun.store.live import hold_live
 from gitrun.workspace.metric_lines import MetricRules, write_rules
 from gitrun.workspace.metrics import Meter
 
@@ -77,7 +77,7 @@ def main() -> None:
 def measured(lines: int) -> Iterator[dict[str, object]]:
     """What each kind of output takes, the least of some rounds."""
     with tempfile.TemporaryDirectory() as place:
-        live = hold(Path(place), "a" * 40)
+        live = hold_live(Path(place), "a" * 40)
         file = live.output
         for name, (line, rules) in KINDS.items():
             with file.open("w", newline="") as output:

@@ -1,4 +1,4 @@
-"""What is put into the place where a program runs: linked directories are opened, nothing is written through a link."""
+"""What is put into the place where a program runs: linked directories are open_links, nothing is written through a link."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from supervised import last, runs
 
-from gitrun.lifecycle.inputs import opened, without_outputs
+from gitrun.lifecycle.inputs import open_links, unlink_outputs
 from gitrun.project import Project
 
 if TYPE_CHECKING:
@@ -42,9 +42,9 @@ def links(tree: Path) -> list[str]:
 
 def test_linked_directory_is_opened_only_as_far_as_a_file_must_lie_in_it(repo, place) -> None:
     session = Project(repo.path).session()
-    linked = opened(session, place, [b"data"], [b"data/new.txt"])
+    linked = open_links(session, place, [b"data"], [b"data/new.txt"])
     assert (sorted(linked), links(place)) == ([b"data/a.txt", b"data/sub"], ["data/a.txt", "data/sub"])
-    linked = opened(session, place, linked, [b"data/a.txt", b"data/sub/deep/c.txt"])
+    linked = open_links(session, place, linked, [b"data/a.txt", b"data/sub/deep/c.txt"])
     assert (sorted(linked), links(place)) == ([b"data/sub/b.txt"], ["data/sub/b.txt"])
     assert (repo.path / "data/a.txt").read_text() == "mine"
 
@@ -60,7 +60,7 @@ def test_linked_directory_is_opened_only_as_far_as_a_file_must_lie_in_it(repo, p
     ],
 )
 def test_outputs_are_free_for_the_program_to_write(repo, place, outputs, left) -> None:
-    linked = without_outputs(Project(repo.path).session(), place, [b"data"], outputs)
+    linked = unlink_outputs(Project(repo.path).session(), place, [b"data"], outputs)
     assert (links(place), sorted(map(os.fsdecode, linked))) == (left, left)
     assert (place / "data").is_dir()
 

@@ -184,10 +184,10 @@ def test_made_up_run_survives_packing_with_all_it_has(project) -> None:
 
 
 def test_running_run_is_running_in_every_answer(project, repo) -> None:
-    from gitrun.store.live import hold
+    from gitrun.store.live import hold_live
 
     run = project.list_runs()[0]
-    with hold(project.git.state, run.id), Index(project.git) as index:
+    with hold_live(project.git.state, run.id), Index(project.git) as index:
         assert index.get(run.id).status == "running"
         assert index.place(1).status == "running"
     assert project.list_runs()[0].status == "completed"

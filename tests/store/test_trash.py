@@ -8,7 +8,7 @@ from three_runs import listed, three_runs
 from gitrun.errors import RunIsRunning, StaleRun, UnknownRun
 from gitrun.model.run import BrokenRun
 from gitrun.store import trash
-from gitrun.store.live import hold
+from gitrun.store.live import hold_live
 from gitrun.store.refs import tips
 from gitrun.views.select import Query
 
@@ -43,7 +43,7 @@ def test_deleting_is_all_or_nothing_when_somebody_changes_a_run(project) -> None
 
 def test_running_run_is_not_deleted(project) -> None:
     run = project.list_runs()[0]
-    with hold(project.git.state, run.id), pytest.raises(RunIsRunning, match="it is running"):
+    with hold_live(project.git.state, run.id), pytest.raises(RunIsRunning, match="it is running"):
         project.remove([run])
     assert listed(project.list_runs()) == [3, 2, 1]
 

@@ -11,7 +11,7 @@ from templates import made_once
 from three_runs import listed, three_runs
 
 from gitrun import Project
-from gitrun.store.live import hold
+from gitrun.store.live import hold_live
 from gitrun.upkeep import gc
 from gitrun.upkeep.gc import GcRules, Retention
 from gitrun.workspace.slots import lease_slot
@@ -123,7 +123,7 @@ def test_what_killed_commands_left_goes_after_a_day_unless_something_runs(projec
     old.write_bytes(b"123")
     assert project.survey(GcRules()).leftovers == ()
     os.utime(old, (0, 0))
-    with hold(project.git.state, project.list_runs()[0].id):
+    with hold_live(project.git.state, project.list_runs()[0].id):
         assert project.survey(GcRules()).leftovers == ()
     project.sweep(project.survey(GcRules()))
     assert not old.exists()

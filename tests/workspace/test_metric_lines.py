@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from gitrun.model.metrics import MAX_METRICS
 from gitrun.model.plan import Outcome
 from gitrun.process.output_lines import CHUNK, MAX_UNFINISHED, required_text
-from gitrun.store.live import hold
+from gitrun.store.live import hold_live
 from gitrun.workspace.metric_lines import MetricRules, read_rules, write_rules
 from gitrun.workspace.metrics import Meter
 
@@ -39,7 +39,7 @@ def read(tmp_path):
 
 def measured(state, output, rules, say):
     """The live record of a run with that output, whose metrics are put together."""
-    live = hold(state, "a" * 40)
+    live = hold_live(state, "a" * 40)
     live.output.write_bytes(output if isinstance(output, bytes) else output.encode())
     write_rules(live.directory, rules)
     found = json.loads((live.directory / "rules.json").read_text())

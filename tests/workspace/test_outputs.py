@@ -9,7 +9,7 @@ from supervised import without_root
 
 from gitrun import Project
 from gitrun.workspace import outputs
-from gitrun.workspace.outputs import restore
+from gitrun.workspace.outputs import restore_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,7 +124,7 @@ def test_nothing_is_restored_through_a_link(tmp_path: Path):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "kept" / "out" / "file").touch()
     (tmp_path / "tree" / "out").symlink_to(tmp_path / "outside")
-    assert restore(tmp_path / "kept", tmp_path / "tree") == []
+    assert restore_files(tmp_path / "kept", tmp_path / "tree") == []
     assert list((tmp_path / "outside").iterdir()) == []
 
 
@@ -180,8 +180,8 @@ def test_many_small_files_are_written_as_one_pack(repo, fsync):
 
 
 def test_it_is_told_how_far_the_recording_of_very_many_files_is(repo, monkeypatch, capfd):
-    monkeypatch.setattr(outputs, "VERY_MANY", 1000)
-    monkeypatch.setattr(outputs, "BETWEEN", 0.0)
+    monkeypatch.setattr(outputs, "PROGRESS_FROM", 1000)
+    monkeypatch.setattr(outputs, "PROGRESS_PAUSE", 0.0)
     repo.write("many.py", MANY)
     Project(repo.path).run("many.py")
     told = capfd.readouterr().err

@@ -1,0 +1,104 @@
+"""Collects what an attempt's program left, and tells the user what of it is unusual."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gitrun.model.run import COMPLETED
+from gitrun.model.text import safe_text, size_text
+from gitrun.source.snapshot import name_first_paths
+from gitrun.store.attempts import Collected
+from gitrun.workspace import links, outputs
+from gitrun.workspace.metrics import collect_metrics
+from gitrun.workspace.slots import bind_content_git, write_worktree_record
+
+if TYPE_CHECKING:
+    from gitrun.model.plan import Outcome
+    from gitrun.model.run import File
+    from gitrun.store.attempts import AttemptHandle
+    from gitrun.workspace.metrics import Meter
+    from gitrun.workspace.session import Session
+    from gitrun.workspace.workspace import Workspace
+
+DOWNLOAD = 10 << 20
+"""Size in bytes above which ignored files of a run may be a download that other runs could share."""
+RESULTS = frozenset({
+    "artifacts", "build", "checkpoint", "checkpoints", "ckpt", "dist", "lightning_logs", "log", "logs", "mlruns", "models",
+    "out", "output", "outputs", "result", "results", "runs", "tb_logs", "wandb",
+})  # fmt: skip
+"""Usual names of result directories, which are never taken for downloads."""
+
+
+def collect_results(
+    session: Session, attempt: AttemptHandle, workspace: Workspace, ended: Outcome, meter: Meter | None = None
+) -> Collected:
+    """Stores what the program left in the repository or beside it. Returns the outcome with metrics and files.
+
+    `meter` is the reader of metrics that was fed while the program ran. If the workspace is gone, the files of the previous
+    attempt are handed on. Raises GitFailed, OSError.
+    """
+    if not workspace.tree.is_dir():
+        ended = replace(ended, files=hand_on_files(attempt), reason=ended.reason or "its worktree was removed")
+        return Collected(replace(ended, metrics=collect_metrics(attempt.live, ended, None, session.say, meter)), {})
+    if not workspace.is_working_tree:
+        write_worktree_record(workspace.git, attempt.id)  # the program may have removed the `.git` file of its worktree
+    top = session.git.worktree
+    seen = replace(workspace, git=bind_content_git(session.git, workspace.git))
+    keep = outputs.Keep(attempt.kept, attempt.inherited)
+    produced = outputs.collect_outputs(seen, keep, session.settings.max_produced, session.say)
+    outside = () if workspace.is_working_tree else outputs.collect_beside(top, workspace.tree, attempt.kept)
+    through = links.list_written_through(top or workspace.tree, workspace.linked, ended.started.timestamp())
+    outcome = replace(ended, files=(*outside, *produced.files), shared=tuple(map(os.fsdecode, through)))
+    outcome = replace(outcome, metrics=collect_metrics(attempt.live, outcome, workspace.tree, session.say, meter))
+    return Collected(outcome, produced.changes, produced.seen, produced.lost)
+
+
+def hand_on_files(attempt: AttemptHandle) -> tuple[File, ...]:
+    """Hands the files that the previous attempt kept outside git on to this attempt unchanged. Returns them."""
+    return outputs.hand_on_kept(attempt.inherited, attempt.kept) if attempt.inherited else ()
+
+
+def report_results(session: Session, workspace: Workspace, collected: Collected) -> None:
+    """Tells the user what of the collected files is unusual or lost."""
+    outcome = collected.outcome
+    # links lead to the user's own files, which other runs may read
+    if outcome.shared:
+        names = name_first_paths(list(map(os.fsencode, outcome.shared)))
+        session.say(f"warning: the program wrote into files that the run shares: {names}")
+    if outcome.status == COMPLETED:
+        unmade = outputs.outputs_without_files(workspace.outputs, outcome.files, workspace.tree)
+        if unmade:
+            session.say(
+                f"warning: the program wrote no file for these outputs: {name_first_paths(list(map(os.fsencode, unmade)))}"
+            )
+    if not workspace.is_working_tree:
+        advise_sharing(session, outcome)
+    if collected.seen is None:
+        session.say("warning: the run's worktree was removed during the run: what the program wrote there is lost")
+    if collected.lost:
+        session.say(f"warning: not recorded, because it cannot be read: {name_first_paths(collected.lost)}")
+
+
+def advise_sharing(session: Session, outcome: Outcome) -> None:
+    """Suggests, once for each ignored directory, how runs can share a likely download or cache."""
+    sizes: dict[str, int] = {}
+    for file in outcome.files:
+        top, slash, _ = file.path.partition("/")
+        if slash and file.stored == "local" and top != "..":
+            sizes[top] = sizes.get(top, 0) + file.size
+    large = [top for top, size in sizes.items() if top.strip("._").lower() not in RESULTS and size >= DOWNLOAD]
+    if not large:
+        return
+    record = session.git.state / "advised"
+    # directories already suggested, so that each note appears only once
+    advised = record.read_text().splitlines() if record.exists() else []
+    for top in (one for one in large if one not in advised):
+        session.say(
+            f"note: {safe_text(top)}/ holds {size_text(sizes[top])} that only this run has. "
+            f"To share it between runs: git config --add gitrun.link {shlex.quote(top)}"
+        )
+    with record.open("a") as lines:
+        lines.writelines(f"{top}\n" for top in large if top not in advised)

@@ -1,0 +1,43 @@
+"""The place where a program runs, and what gitrun put there before it started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from gitrun.workspace.manifest import Manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from gitrun.git.exe import Git
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The directory in which a program runs: the worktree of a slot, or the user's own. `git` is bound to it.
+
+    `linked` are links into the user's working tree. `apart` are paths that are not the program's: those links that hold no
+    files of the run's own, and in the user's working tree what git ignored before the run.
+    """
+
+    tree: Path
+    git: Git
+    linked: tuple[bytes, ...] = ()
+    apart: frozenset[bytes] = frozenset()
+    index: Path | None = None
+    """The snapshot's index if this is the user's working tree; None in a slot."""
+    given: Mapping[bytes, tuple[int, int]] = field(default_factory=dict)
+    """Files that gitrun put there, with their mtime in nanoseconds and their inode. Unchanged ones are not recorded."""
+    outputs: tuple[str, ...] = ()
+    """Paths, directories and patterns that are recorded even if git ignores them."""
+    lent: Manifest = Manifest()  # noqa: RUF009 - it is frozen
+    """Copies of ignored files of the user's working tree."""
+    bare: tuple[bytes, ...] = ()
+    """Directories of submodules of which the source has only the commit. git does not search them."""
+
+    @property
+    def is_working_tree(self) -> bool:
+        """True if this is the user's working tree, where files of the program stay."""
+        return self.index is not None
