@@ -7,7 +7,7 @@ import re
 import stat
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from gitrun.errors import GitFailed, ObjectsGone
 from gitrun.git.exe import Coprocess
@@ -42,6 +42,19 @@ class Entry:
 
     mode: str
     id: str
+
+
+class ObjectReader(Protocol):
+    """A reader of objects by id: git's executable (Objects), or libgit2 (odb.Odb) for very many of them."""
+
+    def read(self, name: str, limit: int = ...) -> Object | None:
+        """Returns the object with this id; without content above `limit` bytes. None if there is none."""
+
+    def read_many(self, names: Iterable[str], limit: int = ...) -> list[Object | None]:
+        """Returns the objects of these names, in order; without content above `limit` bytes.
+
+        A name is a full id, or `<commit or tree>:<path>`.
+        """
 
 
 class Objects(Coprocess):

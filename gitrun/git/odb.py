@@ -75,7 +75,7 @@ class Odb:
             return parse_tree_ids(data) if kind == "tree" else {}
         return {}
 
-    def read(self, name: str, limit: int) -> Object | None:
+    def read(self, name: str, limit: int = 1 << 26) -> Object | None:
         """Returns the object with this full id, without content above `limit` bytes; None if there is none."""
         found = self.look(name, limit)
         return Object(name, *found) if found else None

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gitrun.git.exe import Git
+    from gitrun.git.objects import ObjectReader
     from gitrun.model.run import Attempt, Run
     from gitrun.store.commits import Commit
-    from gitrun.store.tree_size import Reader
 
 TICK = 0.000001
 """Seconds between runs that arrived together: keeps them in the order of their makers' times."""
@@ -37,7 +37,7 @@ TICK = 0.000001
 class ForeignRuns:
     """Checks runs that were neither made nor trusted here. Objects that many of them share are read once."""
 
-    def __init__(self, git: Git, objects: Reader) -> None:
+    def __init__(self, git: Git, objects: ObjectReader) -> None:
         self._git, self._objects = git, objects
         self._trusted = trusted(git)
         self._received = received(git)
@@ -105,7 +105,7 @@ def age(run: Run) -> tuple[datetime, str]:
     return run.attempt.created, run.id
 
 
-def chain(objects: Reader, run: Run) -> Iterator[Commit]:
+def chain(objects: ObjectReader, run: Run) -> Iterator[Commit]:
     """Yields the commits of the run that exist here, newest first on each path, at most COMMITS of them."""
     seen: set[str] = set()
     front = [run.tip]
@@ -118,7 +118,7 @@ def chain(objects: Reader, run: Run) -> Iterator[Commit]:
             front += own_parents(commit.id, commit.kind, commit.parents, run.id)
 
 
-def tree_of(objects: Reader, commit: str) -> str:
+def tree_of(objects: ObjectReader, commit: str) -> str:
     """Returns the tree id of any commit; empty if the commit is not here."""
     found = objects.read(commit, 1 << 21)
     is_commit = found is not None and found.kind == "commit" and found.data is not None

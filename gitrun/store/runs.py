@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING
 
 from gitrun import git, model
 from gitrun.errors import BadRun
@@ -21,18 +21,25 @@ from gitrun.store.foreign import ForeignRuns, age
 from gitrun.store.trust import trusted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from gitrun.git.exe import Git
-    from gitrun.git.objects import Object
+    from gitrun.git.objects import Object, ObjectReader
     from gitrun.model.run import Attempt
     from gitrun.store.commits import Commit
 
 
-Known: TypeAlias = "tuple[Mapping[str, Object | None], frozenset[str]]"
-"""Files of a run's tip by name, and the ids of running runs."""
 PARTS = (record_files.FLAGS, record_files.RUN, record_files.RESULT, record_files.NOTES)
+
+
+@dataclass(frozen=True, slots=True)
+class TipFiles:
+    """The files of a run's tip by their names (PARTS); None for a missing one."""
+
+    run_id: str
+    tip: str
+    parts: Mapping[str, Object | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +61,7 @@ class LastAttempt:
         return self.result or self.attempt
 
 
-class Reader(Protocol):
-    """A reader of objects: git's executable or libgit2."""
-
-    def read_many(self, names: Iterable[str], limit: int = ...) -> list[Object | None]:
-        """Returns the objects of these names, in order; without content above `limit` bytes."""
-
-    def read(self, name: str, limit: int) -> Object | None:
-        """Returns the object with this id; without content if that exceeds `limit` bytes."""
-
-
-def read_runs(git: Git, objects: Reader, names: Mapping[str, str], live: frozenset[str]) -> list[Run | BrokenRun]:
+def read_runs(git: Git, objects: ObjectReader, names: Mapping[str, str], live: frozenset[str]) -> list[Run | BrokenRun]:
     """Reads the runs (id -> tip), newest attempt first. Unreadable ones come last, each with its reason.
 
     `live` has the ids of running runs.
@@ -80,7 +77,7 @@ def read_runs(git: Git, objects: Reader, names: Mapping[str, str], live: frozens
     for place, (run, tip) in enumerate(sound.items()):
         found = dict(zip(PARTS, parts[place * len(PARTS) : (place + 1) * len(PARTS)], strict=True))
         try:
-            one = one_run(git, objects, (run, tip), lasts.get(tip), (found, live))
+            one = build_run(git, objects, TipFiles(run, tip, found), lasts.get(tip), is_live=run in live)
             runs.append(customs.admit(one, lasts[tip].attempt))
         except BadRun as error:
             broken.append(BrokenRun(run, tip, error.message))
@@ -96,13 +93,13 @@ def why_not(run: str, tip: str) -> str:
     return f"it is a symbolic ref to {tip.removeprefix('ref: ')}" if tip.startswith("ref: ") else ""
 
 
-def require_first(objects: Reader, run: Run, attempt: Commit) -> None:
+def require_first(objects: ObjectReader, run: Run, attempt: Commit) -> None:
     """Raises BadRun unless the run's id is that of its first attempt. `attempt` is its last one."""
     if len(attempt.parents) > 1 if attempt.id == run.id else not leads_to(objects, attempt, run.id):
         raise BadRun("its name is not the id of its first attempt")
 
 
-def leads_to(objects: Reader, attempt: Commit, first: str) -> bool:
+def leads_to(objects: ObjectReader, attempt: Commit, first: str) -> bool:
     """Returns whether the attempts before this one begin with the id `first`."""
     last: Commit | None = attempt
     for _ in range(LONGEST):
@@ -130,22 +127,22 @@ def names_of(last: LastAttempt | None, tip: str) -> tuple[str, ...]:
     )
 
 
-def one_run(git: Git, objects: Reader, named: tuple[str, str], last: LastAttempt | None, known: Known) -> Run:
-    """Builds the run from the files of its tip; `named` is its id and tip. Raises BadRun."""
-    (run, tip), (parts, live) = named, known
+def build_run(git: Git, objects: ObjectReader, files: TipFiles, last: LastAttempt | None, *, is_live: bool) -> Run:
+    """Builds the run from the files of its tip. Raises BadRun."""
+    run_id, parts = files.run_id, files.parts
     if last is None:
         raise BadRun("its ref leads to no attempt: an object is missing, or gitrun did not make it")
     contents = {name: content(part, name) for name, part in with_long(objects, parts).items() if name != record_files.NOTES}
     written = Output(str(git.common_dir), last.left.id)
-    attempt = decode.read_attempt(origin(last, run), contents, live=run in live, written=written)
-    if attempt.carried and attempt.id == run:
+    attempt = decode.read_attempt(origin(last, run_id), contents, live=is_live, written=written)
+    if attempt.carried and attempt.id == run_id:
         raise BadRun("its first attempt carries files, but has no earlier attempt")
-    found = Run(run, tip, attempt, notes_in(parts[record_files.NOTES]))
-    require_first(objects, found, last.attempt)
-    return found
+    run = Run(run_id, files.tip, attempt, notes_in(parts[record_files.NOTES]))
+    require_first(objects, run, last.attempt)
+    return run
 
 
-def with_long(objects: Reader, parts: Mapping[str, Object | None]) -> Mapping[str, Object | None]:
+def with_long(objects: ObjectReader, parts: Mapping[str, Object | None]) -> Mapping[str, Object | None]:
     """Adds the content of a long result.toml, which is read only here: those of many runs would fill the memory."""
     result = parts[record_files.RESULT]
     if result is None or result.data is not None or result.kind != "blob":
@@ -172,7 +169,7 @@ def content(part: Object | None, name: str) -> bytes | None:
     return part.data
 
 
-def last_attempts(objects: Reader, names: Mapping[str, str]) -> dict[str, LastAttempt]:
+def last_attempts(objects: ObjectReader, names: Mapping[str, str]) -> dict[str, LastAttempt]:
     """Finds the last attempt behind each tip (id -> tip). Returns those found, by tip.
 
     All runs go back one commit in each round, so that git is asked once a round.
@@ -203,7 +200,7 @@ def last_attempts(objects: Reader, names: Mapping[str, str]) -> dict[str, LastAt
     return found
 
 
-def with_own_result(git: Git, objects: Reader, last: LastAttempt, tip: str) -> LastAttempt:
+def with_own_result(git: Git, objects: ObjectReader, last: LastAttempt, tip: str) -> LastAttempt:
     """Chooses the result of the last attempt. Of several, one made or trusted here wins, whatever the dates."""
     if not (last.others or last.is_merged):
         return last
@@ -219,7 +216,7 @@ def own_result(git: Git, found: Sequence[Commit]) -> Commit | None:
     return next((commit for commit in found if commit.id in known), None)
 
 
-def results_beside(objects: Reader, tip: str, attempt: str, known: AbstractSet[str]) -> list[Commit]:
+def results_beside(objects: ObjectReader, tip: str, attempt: str, known: AbstractSet[str]) -> list[Commit]:
     """Returns further results of the attempt on all sides of merges behind the tip. `known` ids are left out."""
     seen: dict[str, Commit] = {}
     front = [tip]
@@ -316,13 +313,13 @@ def is_partial(git: Git) -> bool:
     return "extensions.partialclone" in git.config or any(values[-1] == "true" for values in promised)
 
 
-def bulk_reader(repository: Git) -> Any:  # noqa: ANN401 - an Odb, whose module imports pygit2
+def bulk_reader(repository: Git) -> ObjectReader:
     """Returns a libgit2 reader for very many local objects."""
     return git.odb.Odb(repository)
 
 
 @contextmanager
-def reader_of_all(git: Git) -> Iterator[Any]:
+def reader_of_all(git: Git) -> Iterator[ObjectReader]:
     """Opens a reader for very many objects, which works in partial clones too."""
     if not is_partial(git):
         yield bulk_reader(git)

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from gitrun.errors import BadRun
 from gitrun.model.validation_rules import MAX_DEPTH, MAX_ENTRIES, MAX_TREE
 
 if TYPE_CHECKING:
-    from gitrun.git.objects import Object
+    from gitrun.git.objects import ObjectReader
 
 DIRECTORY = b"40000"
 ENTRY = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
-
-
-class Reader(Protocol):
-    """A reader of objects: git's executable or libgit2."""
-
-    def read(self, name: str, limit: int) -> Object | None:
-        """Returns the object with this id; without content if that exceeds `limit` bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +27,7 @@ class Measure:
 class Measurer:
     """Measures trees of one repository. Subtrees that many of them share are read once."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: ObjectReader) -> None:
         self._reader = reader
         self._known: dict[str, Measure] = {}
 

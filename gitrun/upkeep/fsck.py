@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from gitrun.git.exe import Git
-    from gitrun.store.runs import Reader
+    from gitrun.git.objects import ObjectReader
 
 WHOLE = 1 << 20
 """Bytes up to which a loose object is verified in full; of a larger one only the header is."""
@@ -92,7 +92,7 @@ def tip_in_index(git: Git, run: str) -> str:
     return ""
 
 
-def originals(git: Git, reader: Reader, broken: Collection[str]) -> frozenset[str]:
+def originals(git: Git, reader: ObjectReader, broken: Collection[str]) -> frozenset[str]:
     """Returns those of the broken runs that are readable under `refs/original/`, where git filter-branch left them."""
     left = tips(git, ORIGINAL + RUNS) if broken else {}
     runs = read_runs(git, reader, {run: tip for run, tip in left.items() if run in broken}, frozenset())

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gitrun.git.exe import Git
+    from gitrun.git.objects import ObjectReader
     from gitrun.model.run import Notes, Run
     from gitrun.store.commits import Commit
-    from gitrun.store.runs import Reader
 
 ORIGINAL = "refs/original/"
 """Namespace where git filter-branch keeps the old refs."""
@@ -56,7 +56,7 @@ def commit_map(git: Git) -> dict[str, str]:
     return {}
 
 
-def line_of(objects: Reader, tip: str) -> RewrittenChain | None:
+def line_of(objects: ObjectReader, tip: str) -> RewrittenChain | None:
     """Returns the commits of the run behind a tip, whatever its name. None unless they lead to one first attempt."""
     found: dict[str, Commit] = {}
     order: list[Commit] = []
@@ -79,12 +79,12 @@ def line_of(objects: Reader, tip: str) -> RewrittenChain | None:
     return RewrittenChain(tuple(order), firsts[0]) if len(firsts) == 1 and not stack else None
 
 
-def is_of_run(objects: Reader, commit: str) -> bool:
+def is_of_run(objects: ObjectReader, commit: str) -> bool:
     """Returns whether the commit belongs to a run."""
     return read_commit(objects.read(commit, 1 << 21)) is not None
 
 
-def is_rewritten(git: Git, objects: Reader, run: str, tip: str) -> bool:
+def is_rewritten(git: Git, objects: ObjectReader, run: str, tip: str) -> bool:
     """Returns whether an unreadable run is intact under another id because history was rewritten here."""
     line = line_of(objects, tip)
     if line is None or line.first == run:
@@ -205,7 +205,7 @@ def keeping_alive(git: Git, runs: Iterable[Run]) -> list[str]:
         return [run.id for run in runs if not replaced.isdisjoint(bases_of(objects, run))]
 
 
-def bases_of(objects: Reader, run: Run) -> Iterator[str]:
+def bases_of(objects: ObjectReader, run: Run) -> Iterator[str]:
     """Yields the base commits of the run's attempts."""
     line = line_of(objects, run.tip)
     known = {commit.id for commit in line.commits} if line else set()
