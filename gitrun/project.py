@@ -140,7 +140,7 @@ class Project:
         Raises UnknownRun, BadRun.
         """
         with self.index() as index:
-            return store.resolve.find(index, name, self.git.prefix)
+            return store.resolve.find_run(index, name, self.git.prefix)
 
     def select(self, names: Sequence[str] = (), question: Query | None = None, limit: int = -1) -> Selection:
         """Returns the numbered runs that match the names and the question, at most `limit` (negative: all).
@@ -148,7 +148,7 @@ class Project:
         Names are ids, numbers and ranges such as `2:5`; none means all runs. Raises UnknownRun, UsageError.
         """
         with self.index() as index:
-            found = views.select.select(index, self.git, names, question or views.select.Query(), limit)
+            found = views.select.select_runs(index, self.git, names, question or views.select.Query(), limit)
         for note in found.notes:
             self.say(note)
         return found
@@ -175,7 +175,7 @@ class Project:
     def attempts(self, run: Run) -> tuple[Attempt, ...]:
         """Returns all attempts of the run, oldest first."""
         with git.objects.Objects(self.git) as objects:
-            return store.runs.attempts(self.git, objects, run)
+            return store.runs.read_attempts(self.git, objects, run)
 
     def environment(self, run: Run) -> dict[str, Any]:
         """Returns the recorded environment of the run's last attempt."""
@@ -185,7 +185,7 @@ class Project:
     def lent(self, run: Run) -> tuple[tuple[Lent, ...], tuple[str, ...]]:
         """Returns the ignored files lent to the run's last attempt, and sentences about those changed since."""
         with git.objects.Objects(self.git) as objects:
-            entries = store.runs.lent_to(objects, run.attempt.id) or ()
+            entries = store.runs.lent_record(objects, run.attempt.id) or ()
         top = self.git.worktree
         return entries, workspace.lending.lent_changes(top, entries, self.settings, self.git.state) if top and entries else ()
 
@@ -230,7 +230,9 @@ class Project:
         """Marks the run as the one that its operation's name means, or unmarks it. Returns whether that changed it."""
         with self.index() as index:
             return bool(
-                store.annotations.mark(self.git, index, [run])[0] if marked else store.annotations.unmark(self.git, [run])
+                store.annotations.mark_runs(self.git, index, [run])[0]
+                if marked
+                else store.annotations.unmark_runs(self.git, [run])
             )
 
     def annotate(self, found: Iterable[Run], change: Change, subject: str) -> list[str]:
@@ -240,7 +242,7 @@ class Project:
     def doomed(self, names: Sequence[str], question: Query) -> list[Run | BrokenRun]:
         """Returns the runs that `select` finds, and broken runs named by their ids. Raises UnknownRun, UsageError."""
         with self.index() as index:
-            broken = store.trash.unreadable(index, names)
+            broken = store.trash.find_unreadable(index, names)
         rest = [name for name in names if name not in broken]
         sound = [run for _, run in self.select(rest, question).runs] if rest or not broken else []
         return [*sound, *broken.values()]
@@ -251,8 +253,8 @@ class Project:
         Raises RunIsRunning, StaleRun.
         """
         runs = {run.id: run.tip for run in found}
-        upkeep.gc.with_room(self.git, lambda: store.trash.settle(self.git))
-        return upkeep.gc.with_room(self.git, lambda: store.trash.throw_away(self.git, runs))
+        upkeep.gc.retry_with_room(self.git, lambda: store.trash.finish_interrupted_moves(self.git))
+        return upkeep.gc.retry_with_room(self.git, lambda: store.trash.delete_runs(self.git, runs))
 
     def list_deleted(self) -> list[Run | BrokenRun]:
         """Returns the runs in the trash, newest attempt first, followed by broken ones."""
@@ -260,7 +262,7 @@ class Project:
 
     def deleted_last(self) -> list[Run | BrokenRun]:
         """Returns the runs that the last deletion moved to the trash, newest attempt first."""
-        ids = store.trash.deleted_last(self.git)
+        ids = store.trash.last_deletion(self.git)
         return [run for run in self.list_deleted() if run.id in ids]
 
     def find_deleted(
@@ -273,46 +275,46 @@ class Project:
         runs = views.select.select_deleted(self.git, self.list_deleted(), names, question or views.select.Query())
         if older_than is None:
             return runs
-        old = upkeep.gc.expired(self.git, views.select.moment(self.git, older_than), time.time())
+        old = upkeep.gc.expired_runs(self.git, views.select.parse_time(self.git, older_than), time.time())
         return [run for run in runs if run.id in old]
 
     def restore(self, found: Iterable[Run | BrokenRun]) -> Restored:
         """Restores deleted runs; skips a run whose ref exists again without the deleted commits. Raises StaleRun."""
-        return store.trash.restore(self.git, {run.id: run.tip for run in found})
+        return store.trash.restore_runs(self.git, {run.id: run.tip for run in found})
 
     def purge(self, found: Iterable[Run | BrokenRun]) -> None:
         """Deletes runs in the trash for good, with their files outside git. Raises StaleRun."""
         runs = {run.id: run.tip for run in found}
-        upkeep.gc.with_room(self.git, lambda: upkeep.gc.purge(self.git, runs))
+        upkeep.gc.retry_with_room(self.git, lambda: upkeep.gc.purge_runs(self.git, runs))
 
     def survey(self, rules: Tidying) -> GcPlan:
         """Returns the runs and files that are no longer needed; writes nothing."""
         self.recover()
-        return upkeep.gc.survey(self.git, () if rules.retention.keeps_all else self.list_runs(), rules, time.time())
+        return upkeep.gc.find_garbage(self.git, () if rules.retention.keeps_all else self.list_runs(), rules, time.time())
 
     def sweep(self, found: GcPlan) -> None:
         """Removes what `survey` found. Raises GitrunError."""
-        upkeep.gc.sweep(self.git, found)
+        upkeep.gc.collect_garbage(self.git, found)
 
     def examine(self, expire: float | None = None, remote: str | None = None, *, mend: bool = False) -> Report:
         """Returns the problems of this repository or of a remote. With `mend`, repairs what it can first.
 
         See `upkeep.doctor`.
         """
-        return (upkeep.doctor.mend if mend else upkeep.doctor.examine)(self.session(), expire, remote)
+        return (upkeep.doctor.repair if mend else upkeep.doctor.examine)(self.session(), expire, remote)
 
     def rebuild_notes(self) -> int:
         """Rebuilds `refs/notes/runs`. Returns how many commits have a note."""
         with self.index() as index:
-            return store.notes.rebuild(self.git, index)
+            return store.notes.rebuild_notes(self.git, index)
 
     def drop_notes(self) -> bool:
         """Deletes `refs/notes/runs`. Returns whether it existed."""
-        return store.notes.drop(self.git)
+        return store.notes.delete_notes(self.git)
 
     def has_notes(self) -> bool:
         """Returns whether `refs/notes/runs` exists."""
-        return store.notes.are_there(self.git)
+        return store.notes.notes_exist(self.git)
 
     @property
     def sharing(self) -> Sharing:

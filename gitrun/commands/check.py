@@ -14,8 +14,8 @@ from gitrun.errors import BadValue, GitrunError, UsageError
 from gitrun.model.run import COMPLETED, ERROR, short_id
 from gitrun.model.text import numbers_text, safe_text
 from gitrun.render.text import run_json
-from gitrun.views.gates import Checked, check, judge_run, read_gate, usual_operation
-from gitrun.views.select import is_both
+from gitrun.views.gates import Checked, check_run, judge_run, parse_gate, usual_operation
+from gitrun.views.select import is_flag_and_metric
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +52,7 @@ def command(words: tuple[str, ...], *, metrics: tuple[str, ...], base: str | Non
     """
     if not metrics and not of_commit:
         raise UsageError("no limits given", "For example: --metric 'loss<=base*1.02'")
-    gates = [read_gate(text) for text in metrics]
+    gates = [parse_gate(text) for text in metrics]
     project = open_project()
     if of_commit:
         return check_commit(project, words, gates, base, as_json=as_json)
@@ -61,14 +61,14 @@ def command(words: tuple[str, ...], *, metrics: tuple[str, ...], base: str | Non
             "cannot check several runs at once", "To choose a run by its flags: git run check --commit OPERATION NAME=VALUE"
         )
     with project.index() as index:
-        found = check(project.git, index, gates, words[0] if words else None, base)
+        found = check_run(project.git, index, gates, words[0] if words else None, base)
     return tell(project, found, gates, as_json=as_json)
 
 
 def tell(project: Project, found: Checked, gates: Sequence[Gate], *, as_json: bool) -> int:
     """Prints the judgement. Returns the exit code: 0 if passed, else 1."""
     for metric in dict.fromkeys(gate.metric for gate in gates):
-        if is_both((found.run,), metric):
+        if is_flag_and_metric((found.run,), metric):
             project.say(f"note: {metric!r} is a metric and a flag; --metric uses the metric. To say so: metric:{metric}")
     if as_json:
         print_json(checked_json(found))

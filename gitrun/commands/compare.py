@@ -18,8 +18,8 @@ from gitrun.model.flags import format_value
 from gitrun.model.run import rfc3339_text, short_id
 from gitrun.model.text import duration_text, label_text, numbers_text, relative_text, safe_text
 from gitrun.render.text import Shape
-from gitrun.views.compare import LAST, NEEDS, chosen, columns_of, rows_of, worth_showing
-from gitrun.views.contents import bases
+from gitrun.views.compare import LAST, NEEDS, chosen_columns, columns_of, drop_equal_properties, rows_of
+from gitrun.views.contents import read_bases
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -66,14 +66,20 @@ def command(runs: tuple[str, ...], *, everything: bool, as_csv: bool, as_json: b
     found = [run for _, run in selection.runs]
     if names is not None:
         tell_doubts(project, found, [name.strip() for name in names.split(",")])
-    columns = chosen(names, found) if names is not None and found else columns_of(found, needs_of(project, found), equal=equal)
+    columns = (
+        chosen_columns(names, found)
+        if names is not None and found
+        else columns_of(found, needs_of(project, found), equal=equal)
+    )
     if as_json:
         print_json([{c.name: plain(value) for c, value in zip(columns, row, strict=True)} for row in rows_of(columns, found)])
     elif as_csv:
         print_csv(columns, found)
     else:
         print_table(
-            columns[:WIDEST] if names or not found else worth_showing(columns[:WIDEST], found), found, palette(project.git)
+            columns[:WIDEST] if names or not found else drop_equal_properties(columns[:WIDEST], found),
+            found,
+            palette(project.git),
         )
         if len(columns) > WIDEST:
             project.say(f"{len(columns) - WIDEST:,} more columns. To see them: --columns NAMES, or --csv")
@@ -88,7 +94,7 @@ def needs_of(project: Project, runs: Sequence[Run]) -> dict[str, dict[str, str]]
     """Returns the needed runs by operation, for each run id; nothing for more than FAMILIES runs."""
     if len(runs) > FAMILIES:
         return {}
-    found = zip(runs, bases(project.git, runs), strict=True)
+    found = zip(runs, read_bases(project.git, runs), strict=True)
     return {run.id: {need.operation: need.run_id for need in basis.needs} for run, basis in found}
 
 

@@ -124,7 +124,7 @@ def columns(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
 def files(git: Git, names: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yields the files of the named run, or of the newest."""
     for run in meant(git, names):
-        yield from ((content.path, content.part) for content in views.contents.contents(git, run))
+        yield from ((content.path, content.part) for content in views.contents.list_files(git, run))
 
 
 def flags(git: Git, names: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -135,7 +135,7 @@ def flags(git: Git, names: Sequence[str]) -> Iterator[tuple[str, str]]:
 def meant(git: Git, names: Sequence[str]) -> list[Run]:
     """Returns the run with the first name, or the newest; empty if there are no runs. Raises UnknownRun."""
     with store.index.Index(git) as index:
-        return [store.resolve.find(index, names[0], git.prefix)] if names else index.readable_runs(1)
+        return [store.resolve.find_run(index, names[0], git.prefix)] if names else index.readable_runs(1)
 
 
 KINDS: dict[str, Callable[[Git, Sequence[str]], Iterable[tuple[str, str]]]] = {

@@ -17,7 +17,18 @@ from gitrun.model.flags import format_value
 from gitrun.model.run import short_id
 from gitrun.model.run_names import LATEST
 from gitrun.model.text import encode_path, exact_text, safe_text
-from gitrun.views.diff import DiffStyle, Pair, code, differences, differing, flat, output, pair_of, since_base, to_working
+from gitrun.views.diff import (
+    DiffStyle,
+    Pair,
+    diff_output,
+    diff_source,
+    differences,
+    differing_values,
+    flatten,
+    pair_of_runs,
+    pair_with_base,
+    pair_with_worktree,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -77,8 +88,8 @@ def pair_named(project: Project, names: Sequence[str], *, working: bool) -> Pair
         )
     found = [project.find(name) for name in names or (LATEST,)]
     if working:
-        return to_working(project.git, found[0], project.working_snapshot())
-    return pair_of(project.git, *found) if len(found) == 2 else since_base(project.git, found[0])
+        return pair_with_worktree(project.git, found[0], project.working_snapshot())
+    return pair_of_runs(project.git, *found) if len(found) == 2 else pair_with_base(project.git, found[0])
 
 
 def only_source(options: Sequence[str]) -> list[str]:
@@ -98,7 +109,7 @@ def environment(project: Project, pair: Pair) -> Differing:
         # one side recorded no packages: a list of all packages of the other would not help
         if "packages" not in other and isinstance(one.get("packages"), dict):
             one["packages"] = f"{len(one['packages']):,} recorded"
-    return differing(flat(old), flat(new))
+    return differing_values(flatten(old), flatten(new))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +154,7 @@ class View:
             if part in {FILES, CARRIED}:
                 table([[f"  {change.what}", safe_text(change.path)] for change in getattr(self.found, part)])
             else:
-                lines = code if part == SOURCE else output
+                lines = diff_source if part == SOURCE else diff_output
                 calm = replace(look, colour=False)
                 # if the text has colours of its own, git's could not be told from them
                 own = (

@@ -10,7 +10,7 @@ from gitrun.commands.screen import out, print_json
 from gitrun.commands.selecting import open_project
 from gitrun.errors import joined
 from gitrun.model.text import count_text, safe_text
-from gitrun.views.select import moment
+from gitrun.views.select import parse_time
 
 if TYPE_CHECKING:
     from gitrun.model.diagnostics import Diagnostic
@@ -36,7 +36,7 @@ def command(*, fix: bool, remote: str | None, as_json: bool) -> int:
     project = open_project()
     expire = project.settings.trash_expire
     asked = project.sharing.default_remote(push=True) if remote == ANY else remote
-    report = project.examine(None if expire == "never" else moment(project.git, expire), asked, mend=fix)
+    report = project.examine(None if expire == "never" else parse_time(project.git, expire), asked, mend=fix)
     if as_json:
         print_json([as_row(one, fixed=one in report.mended) for one in (*report.mended, *report.findings)])
     else:

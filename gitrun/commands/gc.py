@@ -59,13 +59,13 @@ def rules_from(project: Project, options: dict[str, str | int | bool | None]) ->
         if status not in STATUSES:
             raise BadValue(f"gc cannot select runs by status '{status}'", f"Use one of: {', '.join(STATUSES)}")
     retention = upkeep.gc.Retention(
-        before=views.select.moment(project.git, before) if before else None,
+        before=views.select.parse_time(project.git, before) if before else None,
         keep=int(keep) if keep is not None else settings.gc_keep,
         statuses=statuses,
     )
     expire = settings.trash_expire
     return upkeep.gc.GcRules(
-        retention, None if expire == "never" else views.select.moment(project.git, expire), bool(options["slots"])
+        retention, None if expire == "never" else views.select.parse_time(project.git, expire), bool(options["slots"])
     )
 
 

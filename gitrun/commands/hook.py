@@ -87,7 +87,7 @@ def pre_push(words: Sequence[str]) -> int:
     require_valid(project.git.config, ["pre_push"])
     # pre-commit gives hooks no arguments
     remote, stdin = (words[0], sys.stdin.buffer.read()) if words else of_pre_commit(project.git)
-    said = sharing.hooks.pre_push(project.git, project.settings, remote, hook_files.pushed(stdin))
+    said = sharing.hooks.pre_push(project.git, project.settings, remote, hook_files.parse_pre_push(stdin))
     for line in said.lines:
         project.say(line)
     return hook_files.BLOCKED if said.blocks else 0
@@ -108,7 +108,7 @@ def pre_receive() -> int:
     """Checks pushed runs. Stdin has a line for each ref. Any failure refuses the push. Raises GitrunError."""
     project = Project()
     try:
-        updates = hook_files.received(sys.stdin.buffer.read())
+        updates = hook_files.parse_pre_receive(sys.stdin.buffer.read())
     except ValueError as error:
         raise UsageError("cannot read the list of updated refs") from error
     may_delete = hook_files.DELETE_OPTION in read_push_options()

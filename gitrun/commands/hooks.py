@@ -11,7 +11,17 @@ from gitrun.commands.screen import print_json
 from gitrun.commands.selecting import open_project
 from gitrun.errors import UsageError
 from gitrun.model.text import safe_text
-from gitrun.sharing.hook_files import BEFORE, CHAINED, FOREIGN, MISSING, READERS, Hooks, as_json, guarded, snippet
+from gitrun.sharing.hook_files import (
+    BEFORE,
+    CHAINED,
+    FOREIGN,
+    MISSING,
+    READERS,
+    Hooks,
+    guarded_call,
+    hooks_as_json,
+    snippet_for_manager,
+)
 
 if TYPE_CHECKING:
     from gitrun.project import Project
@@ -47,7 +57,7 @@ def command(deed: str, names: tuple[str, ...], *, chain: bool, as_data: bool) ->
             f"{manager} manages the hooks here: add these lines to it. "
             "To write hook files anyway: git run hooks install --chain"
         )
-        click.echo(snippet(manager, meant))
+        click.echo(snippet_for_manager(manager, meant))
         return 0
     before = {name: hooks.status(name) for name in meant}
     done = {name: hooks.install(name, chain=chain) if deed == "install" else before[name] for name in meant}
@@ -56,7 +66,7 @@ def command(deed: str, names: tuple[str, ...], *, chain: bool, as_data: bool) ->
             hooks.uninstall(name)
         done = {name: hooks.status(name) for name in meant}
     if as_data:
-        print_json(as_json(done))
+        print_json(hooks_as_json(done))
     else:
         tell(project, deed, before, done)
     return 1 if deed == "install" and any(hook.status == FOREIGN for hook in done.values()) else 0
@@ -69,7 +79,7 @@ def tell(project: Project, deed: str, before: dict[str, Hook], done: dict[str, H
         if deed == "status":
             click.echo(f"{name:<18}  {hook.status:<11}{'' if hook.status == MISSING else '  ' + path}".rstrip())
         elif hook.status == FOREIGN and deed == "install":
-            line = "" if name in READERS else f". To edit it yourself, add: {guarded(name)}"
+            line = "" if name in READERS else f". To edit it yourself, add: {guarded_call(name)}"
             project.say(f"{path} exists. To keep it and add gitrun's: git run hooks install --chain{line}")
         elif deed == "install":
             project.say(f"{'already ' if before[name] == hook else ''}{words_of(hook)}: {path}")

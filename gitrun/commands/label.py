@@ -10,7 +10,7 @@ import click
 from gitrun.commands.selecting import open_project, question_from, selected, selection, tell_changed
 from gitrun.errors import UsageError
 from gitrun.model.text import count_text, label_text
-from gitrun.store.resolve import meant_before
+from gitrun.store.resolve import meaning_before_label
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -46,7 +46,7 @@ def command(words: tuple[str, ...], *, clear: bool, **options: Any) -> None:  # 
 def unheard(project: Project, label: str, meant: Collection[str]) -> str:
     """Explains why the new label does not name its run; empty if it does, or if several runs got it."""
     with project.index() as index:
-        if other := meant_before(index, label):
+        if other := meaning_before_label(index, label):
             return f"note: as the name of a run, '{label}' means {other}, not this label"
         others = [run for run in index.named(label) if run.id not in meant]
     if not others:

@@ -15,7 +15,7 @@ from gitrun.errors import UsageError
 from gitrun.model.run import BrokenRun, Run
 from gitrun.model.text import safe_text
 from gitrun.render.text import RUNS, Shape, broken_row, run_json, run_row
-from gitrun.views.formats import ATOMS, column, read_format
+from gitrun.views.formats import ATOMS, column_renderer, read_format
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,7 +129,7 @@ def print_rows(found: Listed, colours: Palette) -> None:
 def print_columns(found: Sequence[Run], names: Sequence[str], colours: Palette) -> None:
     """Prints chosen columns; for people with headings and readable ids and times. Raises UsageError."""
     now, person = datetime.now(timezone.utc), is_for_person()
-    cells = [column(FOR_PERSONS.get(name, name) if person else name) for name in names]
+    cells = [column_renderer(FOR_PERSONS.get(name, name) if person else name) for name in names]
     rows = [[safe_text(cell(run, now)) for cell in cells] for run in found]
     for name, texts in zip(names, zip(*rows, strict=True), strict=False):
         if name not in ATOMS and ":" not in name and not any(texts):

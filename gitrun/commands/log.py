@@ -14,7 +14,7 @@ from gitrun.model.run import attempt_as_json, rfc3339_text, short_id
 from gitrun.model.run_names import LATEST
 from gitrun.model.text import count_text, label_text, relative_text, safe_lines, safe_text, time_text
 from gitrun.render.text import GAP, run_json, status_text
-from gitrun.views.history import history, is_commit
+from gitrun.views.history import is_commit, read_history
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -44,7 +44,7 @@ def command(name: str, *, limit: int | None, lines: int, as_json: bool) -> None:
     run = run_named(project, name)
     if run is None:
         with project.index() as index:
-            commits = history(project.git, index, name, limit)
+            commits = read_history(project.git, index, name, limit)
             if as_json:
                 print_json(list(map(commit_json, commits)))
             else:

@@ -8,7 +8,7 @@ import click
 
 from gitrun.commands.selecting import open_project, question_from, selected, selection, tell_changed
 from gitrun.model.run import short_id
-from gitrun.store.annotations import mark, unmark
+from gitrun.store.annotations import mark_runs, unmark_runs
 
 
 @click.command(add_help_option=False)
@@ -27,10 +27,10 @@ def command(runs: tuple[str, ...], *, clear: bool, **options: Any) -> None:  # n
     project = open_project()
     found = selected(project, runs, question_from(options))
     if clear:
-        tell_changed(project, found, unmark(project.git, found), "no longer marked")
+        tell_changed(project, found, unmark_runs(project.git, found), "no longer marked")
         return
     with project.index() as index:
-        changed, earlier = mark(project.git, index, found)
+        changed, earlier = mark_runs(project.git, index, found)
     tell_changed(project, found, changed, "marked")
     for run in earlier:
         project.say(f"run {short_id(run.id)} {run.operation} is no longer marked")

@@ -13,7 +13,7 @@ from gitrun.commands.selecting import open_project
 from gitrun.errors import UnknownRun
 from gitrun.render import markdown as md
 from gitrun.views.history import is_commit, read_range
-from gitrun.views.report import report
+from gitrun.views.report import build_report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +51,7 @@ def command(words: tuple[str, ...], *, out: Path | None, junit: Path | None, **o
     project = open_project()
     asked = asked_for(project, words)
     with project.index() as index:
-        found = report(project.git, index, asked)
+        found = build_report(project.git, index, asked)
     by_name = SUFFIXES.get(out.suffix.lower() if out else "", "md")
     form = "json" if options["as_json"] else options["form"] or by_name
     text = rendered(found, form, FORMATS[form] if options["budget"] is None else options["budget"])

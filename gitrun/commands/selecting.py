@@ -12,7 +12,7 @@ from gitrun.model.run import STATUSES, BrokenRun, short_id
 from gitrun.model.run_names import LATEST
 from gitrun.model.text import count_text, label_text, relative_text
 from gitrun.project import Project
-from gitrun.views.select import Query, is_both, unheard
+from gitrun.views.select import Query, is_flag_and_metric, unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -81,14 +81,14 @@ def selected(project: Project, names: Sequence[str], question: Query) -> list[Ru
 
 def none_like(project: Project, question: Query) -> str:
     """Explains why no run matches, for example because no run has the name in the filter."""
-    name = unheard(project.list_runs(), question)
+    name = unknown_name(project.list_runs(), question)
     return f"no run has '{name}'" if name else "no runs match"
 
 
 def tell_doubts(project: Project, runs: Sequence[Run], columns: Sequence[str]) -> None:
     """Warns about columns that are both a flag and a metric."""
     for name in columns:
-        if is_both(runs, name):
+        if is_flag_and_metric(runs, name):
             project.say(f"note: {name!r} is a flag and a metric; the column shows the flag. To show the metric: metric:{name}")
 
 

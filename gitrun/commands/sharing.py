@@ -15,16 +15,16 @@ from gitrun.model.run_names import parse_id_prefix
 from gitrun.model.text import count_text, safe_text
 from gitrun.sharing.remotes import REASONS
 from gitrun.sharing.transfer import FetchRequest
-from gitrun.views.contents import bases, family
-from gitrun.views.history import belonging
-from gitrun.views.select import Query, choose
+from gitrun.views.contents import read_bases, read_family
+from gitrun.views.history import membership_test
+from gitrun.views.select import Query, choose_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from gitrun.project import Project
     from gitrun.sharing.quarantine import Received
-    from gitrun.sharing.secret_scan import Finding
+    from gitrun.sharing.secret_scan import SecretFinding
     from gitrun.sharing.transfer import Pick
 
 F = TypeVar("F", bound="Callable[..., Any]")
@@ -55,7 +55,7 @@ def require_run(project: Project, word: str) -> None:
         raise
 
 
-def require_no_secrets(found: Sequence[Finding], verb: str) -> None:
+def require_no_secrets(found: Sequence[SecretFinding], verb: str) -> None:
     """Asks the user about possible secrets. Raises UsageError without a terminal, Abort if the answer is no."""
     if not found:
         return
@@ -84,10 +84,10 @@ def order_from(project: Project, names: Sequence[str], options: dict[str, Any], 
 
 def picking(project: Project, question: Query, revisions: str | None) -> Pick:
     """Returns a function that selects the runs that match the question and the revisions."""
-    belongs = belonging(project.git, revisions) if revisions is not None else None
+    belongs = membership_test(project.git, revisions) if revisions is not None else None
 
     def pick(runs: Sequence[Run]) -> Collection[str]:
-        chosen = (run for _, run in choose(project.git, enumerate(runs, 1), question))
+        chosen = (run for _, run in choose_runs(project.git, enumerate(runs, 1), question))
         return {run.id for run in chosen if belongs is None or belongs(run)}
 
     return pick
@@ -97,7 +97,7 @@ def selected(project: Project, names: Sequence[str], options: dict[str, Any]) ->
     """Returns the runs that names and filters select, and those they depend on. Raises UnknownRun, UsageError."""
     runs = [run for _, run in project.select(names, options["question"]).runs]
     if options["revisions"] is not None:
-        belongs = belonging(project.git, options["revisions"])
+        belongs = membership_test(project.git, options["revisions"])
         runs = [run for run in runs if belongs(run)]
     if not runs:
         raise NoMatch(none_like(project, options["question"]), "To list all runs: git run list --all")
@@ -121,12 +121,12 @@ def behind(project: Project, runs: Sequence[Run]) -> list[Run]:
 
 def rests_on(project: Project, runs: Sequence[Run]) -> Iterator[str]:
     """Yields the ids of the runs whose files these took, and of their steps."""
-    for basis in bases(project.git, runs):
+    for basis in read_bases(project.git, runs):
         yield from (need.run_id for need in basis.needs)
     for run in runs:
         if run.attempt.kind == STEPS:
             with suppress(BadRun):
-                yield from (step.run_id for step in family(project.git, run)[1])
+                yield from (step.run_id for step in read_family(project.git, run)[1])
 
 
 def is_shown(options: dict[str, Any]) -> bool:

@@ -13,7 +13,7 @@ from gitrun.commands.screen import out, palette, print_json
 from gitrun.commands.selecting import open_project, question_from, selected, selection
 from gitrun.model.text import safe_lines
 from gitrun.render.text import basis_json, show_json
-from gitrun.views.contents import family
+from gitrun.views.contents import read_family
 
 if TYPE_CHECKING:
     from gitrun.model.run import Run
@@ -67,7 +67,7 @@ def command(runs: tuple[str, ...], *, as_json: bool, traceback: bool, **options:
 
 def print_openable(project: Project, run: Run) -> None:
     """Prints the program's output, safe on a terminal, with paths that exist in the working tree."""
-    data = views.paths.openable(project.git, run, project.read_file(run, "output"))
+    data = views.paths.with_user_paths(project.git, run, project.read_file(run, "output"))
     if not sys.stdout.isatty():
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
@@ -78,7 +78,7 @@ def print_openable(project: Project, run: Run) -> None:
 
 def linked_json(project: Project, run: Run) -> dict[str, Any]:
     """Returns needed runs, steps, parent run and inputs as a JSON value."""
-    basis, steps = family(project.git, run)
+    basis, steps = read_family(project.git, run)
     made = [{"operation": step.operation, "run": step.run_id, "status": step.status} for step in steps]
     return {
         **basis_json(basis),

@@ -11,7 +11,7 @@ from gitrun.commands.selecting import open_project, question_from, selected, sel
 from gitrun.errors import UsageError
 from gitrun.model.text import safe_text
 from gitrun.render.text import run_json
-from gitrun.store.trust import commits_of
+from gitrun.store.trust import commits_to_trust
 
 if TYPE_CHECKING:
     from gitrun.project import Project
@@ -45,7 +45,7 @@ def command(words: tuple[str, ...], *, signer: bool, remove: bool, as_json: bool
     keys = [word for word in words if project.sharing.is_key(word)]
     names = [word for word in words if word not in keys]
     runs = selected(project, names, question) if names or not question.is_plain else []
-    subjects = project.sharing.keys_of(runs) if signer else [commit for run in runs for commit in commits_of(run)]
+    subjects = project.sharing.keys_of(runs) if signer else [commit for run in runs for commit in commits_to_trust(run)]
     project.sharing.trust([*keys, *subjects], back=remove)
     state = "no longer trusted" if remove else "trusted"
     for key in dict.fromkeys((*keys, *(subjects if signer else ()))):

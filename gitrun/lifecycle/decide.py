@@ -27,7 +27,7 @@ from gitrun.source.planning import (
 from gitrun.source.snapshot import Snapshot, SnapshotOptions, find_outside, take_snapshot
 from gitrun.source.source_tree import open_source
 from gitrun.source.typed_paths import below_top
-from gitrun.store.runs import lent_to
+from gitrun.store.runs import lent_record
 from gitrun.workspace.session import lends_files
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def decide(launch: LaunchRequest) -> Decision | Skip:
         # a plain start does not need these modules
         with store.index.Index(launch.session.git) as index:
             try:
-                run = store.resolve.find(index, launch.request.restart, launch.session.git.prefix)
+                run = store.resolve.find_run(index, launch.request.restart, launch.session.git.prefix)
             except UnknownRun as error:
                 raise unknown_restart(launch.request.restart, error) from error
             # runs are sorted by time, so a restarted run must not be older than the newest
@@ -164,8 +164,8 @@ def skip_reason(launch: LaunchRequest, objects: Objects, plan: Plan, run: Run | 
     # no column of the index covers the files of submodules
     is_exact = words is not None and not (same_source and plan.source.submodules)
     with store.index.Index(launch.session.git) as index:
-        found = index.ended_alike(*asked, limit=model.plan.MAX_LISTED + 1 if is_exact else -1)
-        total = index.count_ended_alike(*asked) if is_exact and len(found) > model.plan.MAX_LISTED else len(found)
+        found = index.ended_with_same_flags(*asked, limit=model.plan.MAX_LISTED + 1 if is_exact else -1)
+        total = index.count_ended_with_same_flags(*asked) if is_exact and len(found) > model.plan.MAX_LISTED else len(found)
     if run:
         skip = model.plan.skip_restart(run, plan, found, same_source=same_source, total=total)
     else:
@@ -173,7 +173,7 @@ def skip_reason(launch: LaunchRequest, objects: Objects, plan: Plan, run: Run | 
     if skip is None:
         return None
     # a run of somebody else also counts, but the user is told that it is foreign
-    trusted = list(store.trust.trusted_of(launch.session.git, found))
+    trusted = list(store.trust.trusted_runs(launch.session.git, found))
     is_own = run is not None and skip.run.id == run.id
     is_foreign = not is_own and model.plan.skip_start(plan, trusted, same_source=same_source) is None
     return replace(skip, lent_changes=lent_changes(launch.session, objects, skip.run), is_foreign=is_foreign)
@@ -181,7 +181,7 @@ def skip_reason(launch: LaunchRequest, objects: Objects, plan: Plan, run: Run | 
 
 def lent_changes(session: Session, objects: Objects, run: Run) -> tuple[str, ...]:
     """Returns a sentence for each path lent to the run's last attempt that has changed since."""
-    recorded = lent_to(objects, run.attempt.id)
+    recorded = lent_record(objects, run.attempt.id)
     # versions of gitrun without lent.toml recorded nothing
     if not recorded or not session.git.worktree:
         return ()
@@ -197,7 +197,7 @@ def step_skip_reason(launch: LaunchRequest, objects: Objects, plan: Plan) -> Ski
     if not launch.request.compares:
         return None
 
-    for run in store.trust.trusted_of(launch.session.git, same_flags_runs(launch.session, plan)):
+    for run in store.trust.trusted_runs(launch.session.git, same_flags_runs(launch.session, plan)):
         if run.status == COMPLETED and used_files(recorded_basis(objects, run)) == used_files(plan.basis):
             skip = model.plan.skip_start(plan, (run,), same_source=launch.request.needed_source)
             if skip:
@@ -342,4 +342,4 @@ def paths_to_link(session: Session, request: Request) -> tuple[bytes, ...]:
 def same_flags_runs(session: Session, plan: Plan) -> list[Run]:
     """Returns the runs of the same operation with the same flags, newest attempt first."""
     with store.index.Index(session.git) as index:
-        return index.alike(plan.operation, plan.flags)
+        return index.with_same_flags(plan.operation, plan.flags)

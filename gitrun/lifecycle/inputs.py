@@ -15,7 +15,7 @@ from gitrun.source import config_files
 from gitrun.source.dependencies import list_left_files, state_with_used_files
 from gitrun.source.input_cache import cached_input
 from gitrun.store.index import Index
-from gitrun.store.resolve import find
+from gitrun.store.resolve import find_run
 from gitrun.store.trust import is_trusted
 from gitrun.workspace.checkout import DONE, produced_item, write_item
 from gitrun.workspace.links import link_paths, make_parents
@@ -57,7 +57,7 @@ def put_inputs(session: Session, plan: Plan, tree: Path, linked: list[bytes]) ->
         for need in basis.needs:
             wanted = [os.fsencode(path) for path, _ in need.files]
             linked = open_links(session, tree, linked, wanted)
-            copy_needed(session.git, find(index, need.run_id), need, tree)
+            copy_needed(session.git, find_run(index, need.run_id), need, tree)
             put_there += wanted
     for one in basis.inputs:
         path = os.fsencode(one.path)

@@ -24,7 +24,7 @@ from gitrun.model.run_names import parse_id_prefix
 from gitrun.model.secrets import describe_secrets, secrets_in_flags, secrets_in_words
 from gitrun.source.operations import PYTHON
 from gitrun.source.snapshot import private_index
-from gitrun.store.commits import scratch
+from gitrun.store.commits import scratch_directory
 from gitrun.workspace.lending import NO_LENDING, LendingRequest, survey_ignored
 from gitrun.workspace.session import lends_files
 
@@ -65,7 +65,7 @@ def start(
                 lost = lost or isinstance(error, ObjectsGone) or is_gc_running(session.git)
                 if isinstance(error, ObjectsGone):
                     # remembered trees of submodules may be gone too
-                    store.submodules.forget(session.git)
+                    store.submodules.remove_cache(session.git)
                 if wait is None:
                     raise
                 time.sleep(wait)
@@ -107,7 +107,7 @@ def begin(launch: LaunchRequest) -> BegunAttempt | Skip:
     files = {record_files.ENV: source.environment.encode_environment(session, python, decision.locks)}
     if lending.entries:
         files[record_files.LENT] = encode.encode_table(encode_lent(lending.entries))
-    with scratch(session.git) as directory:
+    with scratch_directory(session.git) as directory:
         if decision.run is None:
             attempt = store.attempts.begin(session.git, decision.plan, files, directory)
         else:

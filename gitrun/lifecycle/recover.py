@@ -24,7 +24,7 @@ from gitrun.store.commits import read_commit
 from gitrun.store.live import LOCK, Live, directory_of, is_copied_record, is_live, is_still_supervised, owner_of, recorded_runs
 from gitrun.store.refs import RefEdit, ref_store, remove_lock_of_dead_supervisor, tip_of
 from gitrun.store.runs import last_attempts
-from gitrun.store.trash import deleted, purged
+from gitrun.store.trash import deleted_tips, purged_ids
 from gitrun.workspace.manifest import read_manifest
 from gitrun.workspace.metrics import collect_metrics
 from gitrun.workspace.slots import bind_git, read_state, slot_directory
@@ -78,7 +78,7 @@ def finish_run(session: Session, run_id: str, live: Live) -> None:
                 raise
             live.close()
     if attempt is not None:
-        notes.add_run(session.git, run_id)
+        notes.add_note_of_run(session.git, run_id)
 
 
 def restore_ref(session: Session, run_id: str) -> None:
@@ -90,8 +90,8 @@ def restore_ref(session: Session, run_id: str) -> None:
     if (
         owner is None
         or tip_of(session.git, run_id) is not None
-        or run_id in deleted(session.git)
-        or run_id in purged(session.git)
+        or run_id in deleted_tips(session.git)
+        or run_id in purged_ids(session.git)
     ):
         return
     with Objects(session.git) as objects:

@@ -30,11 +30,11 @@ from gitrun.process.signals import Signals
 from gitrun.source.snapshot import private_index, warn_of_submodules
 from gitrun.source.submodules import list_linked_modules
 from gitrun.store.attempts import LARGEST_OUTPUT, AttemptHandle, Collected
-from gitrun.store.commits import scratch
+from gitrun.store.commits import scratch_directory
 from gitrun.store.index import Index
 from gitrun.store.kept_files import kept_directory, restore_kept
 from gitrun.store.live import hold_live
-from gitrun.store.runs import attempts, lent_to
+from gitrun.store.runs import lent_record, read_attempts
 from gitrun.store.trust import require_trusted
 from gitrun.workspace import outputs
 from gitrun.workspace.lending import lent_changes
@@ -141,7 +141,7 @@ def execute_again(session: Session, run: Run) -> tuple[Outcome, bool]:
         if isinstance(decision, Skip):
             raise CannotVerify(f"run {short_id(run.id)} is not executed again")
         earlier = earlier_attempt(session, objects, run)
-        lent = lent_to(objects, run.attempt.id) or ()
+        lent = lent_record(objects, run.attempt.id) or ()
         linked = recorded_links(session, objects, run)
         for word in warn_of_submodules(session.git, list_linked_modules(objects, decision.plan.source)):
             session.say(word)
@@ -194,7 +194,7 @@ def collect_copies(session: Session, attempt: AttemptHandle, workspace: Workspac
     """Returns the outcome with metrics and files. Leaves the run's kept files unchanged."""
     # the program may have moved HEAD or damaged git's record of the worktree
     write_worktree_record(workspace.git, attempt.id)
-    with scratch(session.git) as keep:
+    with scratch_directory(session.git) as keep:
         seen = replace(workspace, git=bind_content_git(session.git, workspace.git))
         produced = outputs.collect_outputs(seen, outputs.Keep(keep), session.settings.max_produced)
         outside = outputs.collect_beside(session.git.worktree, workspace.tree, keep)
@@ -218,7 +218,7 @@ def require_same_start(run: Run, ended: Outcome) -> None:
 
 def earlier_attempt(session: Session, objects: Objects, run: Run) -> str:
     """Returns the attempt whose kept files the last attempt started from; empty if there is none. Raises CannotRun."""
-    before = attempts(session.git, objects, run)[:-1]
+    before = read_attempts(session.git, objects, run)[:-1]
     if not before:
         return ""
     left = [file.path for file in before[-1].files if file.stored == "local"]

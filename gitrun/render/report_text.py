@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gitrun.model.flags import format_value
 from gitrun.model.run import short_id
 from gitrun.model.text import ending_text, number_text, numbers_text, safe_text
-from gitrun.views.diff import differing
+from gitrun.views.diff import differing_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +91,7 @@ def flag_words(run: Run, report: Report) -> list[str]:
     first = run.flags.order(run.attempt.given)
     if base is None:
         return [clipped(text) for text in few([f"{name}={flag_text(run.flags[name])}" for name in first])]
-    moved = differing(base.flags, run.flags)
+    moved = differing_values(base.flags, run.flags)
     names = [*(name for name in first if name in moved), *(name for name in moved if name not in run.flags)]
     return few([clipped(f"{name}={flag_text(moved[name][1])} (was {flag_text(moved[name][0])})") for name in names])
 

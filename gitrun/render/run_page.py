@@ -22,12 +22,12 @@ from gitrun.model.text import (
     size_text,
 )
 from gitrun.render.text import GAP, basis_rows, line_of, status_text, when_text
-from gitrun.store.commits import signature
+from gitrun.store.commits import read_signature
 from gitrun.store.refs import tips
 from gitrun.store.trust import is_trusted
-from gitrun.views.contents import ADDED, CHANGED, DELETED, LOCAL, PRODUCED, contents, family, uncommitted
-from gitrun.views.history import subject_of
-from gitrun.views.report import courses, sparkline
+from gitrun.views.contents import ADDED, CHANGED, DELETED, LOCAL, PRODUCED, list_files, read_family, uncommitted_changes
+from gitrun.views.history import commit_subject
+from gitrun.views.report import metric_series, sparkline
 from gitrun.views.select import Mailmap
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def metric_lines(project: Project, run: Run) -> list[str]:
     """Returns a line for each metric with more than one value."""
     told = {name: known for name, known in run.metrics.summaries.items() if known.count > 1}
     first = dict(islice(told.items(), MANY))
-    drawn = courses(project.git, run, [name for name, known in first.items() if known.count > 2])
+    drawn = metric_series(project.git, run, [name for name, known in first.items() if known.count > 2])
     cells = [
         (
             name,
@@ -116,7 +116,7 @@ def metric_lines(project: Project, run: Run) -> list[str]:
 
 def provenance(project: Project, run: Run) -> Rows:
     """Yields the rows about signature and trust: of foreign or signed runs, and if `gitrun.sign` is configured."""
-    trusted, signed = is_trusted(project.git, run), signature(project.git, run.attempt.id)
+    trusted, signed = is_trusted(project.git, run), read_signature(project.git, run.attempt.id)
     if signed or not trusted or "gitrun.sign" in project.git.config:
         yield "signature", signed.words if signed else "unsigned"
     yield "trust", "" if trusted else f"not made here. To trust it: git run trust {short_id(run.id)}"
@@ -125,7 +125,7 @@ def provenance(project: Project, run: Run) -> Rows:
 def origin(project: Project, run: Run) -> Rows:
     """Yields the rows about the source: base commit and uncommitted changes."""
     attempt = run.attempt
-    subject = subject_of(project.git, attempt.base) if attempt.base else ""
+    subject = commit_subject(project.git, attempt.base) if attempt.base else ""
     subject = subject if len(subject) <= LONGEST else subject[: LONGEST - 1] + "…"
     words = [
         f"{short_id(attempt.base)} {subject}".rstrip() if attempt.base else "no commit yet",
@@ -133,7 +133,7 @@ def origin(project: Project, run: Run) -> Rows:
         "with uncommitted changes" if attempt.dirty else "",
     ]
     yield "source", ", ".join(filter(None, words))
-    found = uncommitted(project.git, attempt) if attempt.dirty else []
+    found = uncommitted_changes(project.git, attempt) if attempt.dirty else []
     for what in (CHANGED, ADDED, DELETED):
         yield what, listing([change.path for change in found if change.what == what], run)
     yield "left out", ", ".join(f"{skipped.path} ({skipped.reason})" for skipped in attempt.skipped)
@@ -142,7 +142,7 @@ def origin(project: Project, run: Run) -> Rows:
 def links(project: Project, run: Run) -> Rows:
     """Yields the rows about needed runs, steps, and the run that it is a step of."""
     with suppress(BadRun):
-        basis, steps = family(project.git, run)
+        basis, steps = read_family(project.git, run)
         yield from basis_rows(basis)
         if basis and basis.not_isolated:
             yield "isolation", f"uses {', '.join(basis.not_isolated)} of the working tree"
@@ -189,7 +189,7 @@ def notes(run: Run, now: datetime) -> Rows:
 
 def files(project: Project, run: Run) -> Rows:
     """Yields the rows about produced files, by the place where they are kept."""
-    found = contents(project.git, run, (PRODUCED, LOCAL))
+    found = list_files(project.git, run, (PRODUCED, LOCAL))
     yield from (("file", file_text(content)) for content in islice(found, MANY))
     more = sum(1 for _ in found)
     yield "", f"{count_text(more, 'file')} more (git run ls {short_id(run.id)})" if more else ""

@@ -79,7 +79,7 @@ class Hooks:
 
     def __init__(self, git: Git, version: tuple[int, int] | None = None) -> None:
         self._git = git
-        self._version = version or version_from(git.run("version").decode())
+        self._version = version or parse_version(git.run("version").decode())
         self._directory = Path(os.fsdecode(git.run(*ASKED, hooks=True)).removesuffix("\n"))
 
     def names(self, asked: Sequence[str] = ()) -> tuple[str, ...]:
@@ -102,15 +102,15 @@ class Hooks:
         """Returns the current state of this hook."""
         path = self._directory / name
         if self._is_by_setting(name) and (found := self._settings(name)):
-            return Hook(name, INSTALLED if found == settings_of(name) else OUTDATED, "")
+            return Hook(name, INSTALLED if found == hook_settings(name) else OUTDATED, "")
         if not os.path.lexists(path):
             return Hook(name, MISSING, str(path))
         data = b"" if path.is_symlink() or not path.is_file() else path.read_bytes()
-        if not is_ours(data):
+        if not is_own_hook(data):
             return Hook(name, FOREIGN, str(path))
-        if data != text_of(name) or not os.access(path, os.X_OK):
+        if data != shipped_hook(name) or not os.access(path, os.X_OK):
             return Hook(name, OUTDATED, str(path))
-        return Hook(name, CHAINED if os.path.lexists(before(path)) else INSTALLED, str(path))
+        return Hook(name, CHAINED if os.path.lexists(chained_path(path)) else INSTALLED, str(path))
 
     def install(self, name: str, *, chain: bool = False) -> Hook:
         """Installs our hook and returns its state. A foreign hook is left alone unless `chain`. Raises CannotRun."""
@@ -125,9 +125,9 @@ class Hooks:
             return found
         if found.status == FOREIGN:
             # the foreign hook has both names until ours replaces one, so a kill loses nothing
-            put_beside(path)
+            keep_beside(path)
         if found.status not in {INSTALLED, CHAINED}:
-            write(path, text_of(name))
+            write_executable(path, shipped_hook(name))
         return self.status(name)
 
     def _require_directory(self) -> None:
@@ -153,15 +153,15 @@ class Hooks:
                     f"hook {name} is set in your own git config, not in this repository",
                     f"To remove it: git config --global --remove-section {section}",
                 )
-            self._git = reread(self._git)
+            self._git = read_settings_again(self._git)
         self._take_file_away(name)
         return found
 
     def _take_file_away(self, name: str) -> None:
         path = self._directory / name
-        if os.path.lexists(path) and not path.is_symlink() and path.is_file() and is_ours(path.read_bytes()):
-            if os.path.lexists(before(path)):
-                before(path).replace(path)
+        if os.path.lexists(path) and not path.is_symlink() and path.is_file() and is_own_hook(path.read_bytes()):
+            if os.path.lexists(chained_path(path)):
+                chained_path(path).replace(path)
             else:
                 path.unlink()
 
@@ -170,23 +170,23 @@ class Hooks:
         return name in CLIENT and self._version >= CONFIGURED
 
     def _settings(self, name: str) -> dict[str, str]:
-        return {setting: self._git.config[setting][-1] for setting in settings_of(name) if setting in self._git.config}
+        return {setting: self._git.config[setting][-1] for setting in hook_settings(name) if setting in self._git.config}
 
     def _set(self, name: str) -> None:
-        for setting, value in settings_of(name).items():
+        for setting, value in hook_settings(name).items():
             self._git.run("config", "--local", "--replace-all", setting, value)
-        self._git = reread(self._git)
+        self._git = read_settings_again(self._git)
 
 
 ASKED = ("rev-parse", "--path-format=absolute", "--git-path", "hooks")
 
 
-def reread(git: Git) -> Git:
+def read_settings_again(git: Git) -> Git:
     """Returns the repository with its settings read again."""
     return replace(git, config=read_config(git))
 
 
-def text_of(name: str) -> bytes:
+def shipped_hook(name: str) -> bytes:
     """Returns the content of our shipped hook of this name. Raises CannotRun."""
     for place in PLACES:
         if (place / name).is_file():
@@ -194,19 +194,19 @@ def text_of(name: str) -> bytes:
     raise HookConflict(f"this installation of gitrun lacks its hook {name}", "To repair it: install git-run-tracker again")
 
 
-def before(path: Path) -> Path:
+def chained_path(path: Path) -> Path:
     """Returns the path to which a foreign hook is moved when ours is chained before it."""
     return path.with_name(path.name + BEFORE)
 
 
-def put_beside(path: Path) -> None:
-    """Keeps a second name for the hook at `before(path)`: links as links, with its mode.
+def keep_beside(path: Path) -> None:
+    """Keeps a second name for the hook at `chained_path(path)`: links as links, with its mode.
 
     Raises CannotRun if that path is taken by another hook.
     """
-    beside = before(path)
+    beside = chained_path(path)
     if os.path.lexists(beside):
-        if not is_same(path, beside):
+        if not is_same_file(path, beside):
             raise HookConflict(
                 f"{beside} exists, and is another hook than {path.name}", "To install: move one of them away first"
             )
@@ -217,13 +217,13 @@ def put_beside(path: Path) -> None:
         shutil.copy2(path, beside, follow_symlinks=False)
 
 
-def is_same(one: Path, other: Path) -> bool:
+def is_same_file(one: Path, other: Path) -> bool:
     """Returns whether two paths are the same file or link."""
     first, second = one.lstat(), other.lstat()
     return (first.st_dev, first.st_ino) == (second.st_dev, second.st_ino)
 
 
-def write(path: Path, data: bytes) -> None:
+def write_executable(path: Path, data: bytes) -> None:
     """Writes an executable hook atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # renamed into place, since git must never run half a hook
@@ -237,7 +237,7 @@ def write(path: Path, data: bytes) -> None:
         fresh.unlink(missing_ok=True)
 
 
-def as_json(found: Mapping[str, Hook]) -> list[dict[str, str | None]]:
+def hooks_as_json(found: Mapping[str, Hook]) -> list[dict[str, str | None]]:
     """Returns the hooks as JSON values; `path` is null for a hook that is a setting."""
     return [{"name": hook.name, "status": hook.status, "path": hook.path or None} for hook in found.values()]
 
@@ -261,24 +261,24 @@ class Update:
         return OURS.fullmatch(self.ref) is not None
 
 
-def digest(data: bytes) -> bytes:
+def digest_of_hook(data: bytes) -> bytes:
     """Returns the digest that a hook's mark must have: 12 hex digits over the file without the mark."""
     return sha256(MARK.sub(b"", data, count=1)).hexdigest()[:12].encode()
 
 
-def is_ours(data: bytes) -> bool:
+def is_own_hook(data: bytes) -> bool:
     """Returns whether gitrun, of any version, wrote this hook and nobody changed it."""
     found = MARK.search(data)
-    return found is not None and found[1] == digest(data)
+    return found is not None and found[1] == digest_of_hook(data)
 
 
-def version_from(said: str) -> tuple[int, int]:
+def parse_version(said: str) -> tuple[int, int]:
     """Parses (major, minor) from the output of `git version`; (0, 0) if there is no number."""
     found = re.search(r"(\d+)\.(\d+)", said)
     return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
-def guarded(name: str, arguments: str = '"$@"') -> str:
+def guarded_call(name: str, arguments: str = '"$@"') -> str:
     """Returns the line of shell that calls this hook if `git-run` is installed.
 
     A client hook fails only with BLOCKED: no other error of gitrun may stop git.
@@ -287,50 +287,50 @@ def guarded(name: str, arguments: str = '"$@"') -> str:
     return f"if command -v git-run >/dev/null; then git run hook {name} {arguments}{goes_on} || exit; fi"
 
 
-def settings_of(name: str) -> dict[str, str]:
+def hook_settings(name: str) -> dict[str, str]:
     """Returns the config entries that install this hook in git 2.54 or newer (git-hook(1))."""
-    return {f"hook.gitrun-{name}.event": name, f"hook.gitrun-{name}.command": f"f() {{ {guarded(name)}; }}; f"}
+    return {f"hook.gitrun-{name}.event": name, f"hook.gitrun-{name}.command": f"f() {{ {guarded_call(name)}; }}; f"}
 
 
-def snippet(manager: str, names: Sequence[str]) -> str:
+def snippet_for_manager(manager: str, names: Sequence[str]) -> str:
     """Returns the text that users of a hook manager add to its file."""
     return "\n".join(filter(None, (HEADS[manager], *(BODIES[manager](name) for name in names))))
 
 
-def husky(name: str) -> str:
+def husky_file(name: str) -> str:
     """Returns the file of husky for this hook."""
-    return f"# .husky/{name}\n{guarded(name)}"
+    return f"# .husky/{name}\n{guarded_call(name)}"
 
 
-def lefthook(name: str) -> str:
+def lefthook_entry(name: str) -> str:
     """Returns the entry of lefthook.yml for this hook."""
-    run, more = guarded(name, "{0}"), ""
+    run, more = guarded_call(name, "{0}"), ""
     if name == "pre-push":
         # lefthook 2 leaves a command out if the pushed commits change no files against @{push}, unless it names files
         run, more = f"{run} # {{files}}", "\n      files: ls lefthook.* .lefthook.* 2>/dev/null || true\n      use_stdin: true"
     return f"{name}:\n  commands:\n    git-run:\n      run: '{run}'{more}"
 
 
-def pre_commit(name: str) -> str:
+def pre_commit_entry(name: str) -> str:
     """Returns the entry of .pre-commit-config.yaml for this hook."""
     takes = "" if name.endswith("commit-msg") else "\n        pass_filenames: false"
     shows = "\n        verbose: true" if name == "pre-push" else ""  # pre-commit hides the output of hooks that succeed
     return (
-        f"      - id: git-run-{name}\n        name: git run {name}\n        entry: sh -c '{guarded(name)}' -\n"
+        f"      - id: git-run-{name}\n        name: git run {name}\n        entry: sh -c '{guarded_call(name)}' -\n"
         f"        language: system\n        stages: [{name}]\n        always_run: true{takes}{shows}"
     )
 
 
-BODIES = {"husky": husky, "lefthook": lefthook, "pre-commit": pre_commit}
+BODIES = {"husky": husky_file, "lefthook": lefthook_entry, "pre-commit": pre_commit_entry}
 
 
-def received(stdin: bytes) -> list[Update]:
+def parse_pre_receive(stdin: bytes) -> list[Update]:
     """Parses the ref updates that git writes to pre-receive. Raises ValueError."""
     lines = (line.split(" ", 2) for line in stdin.decode(errors="surrogateescape").splitlines())
     return [Update(ref, require_id(old), require_id(new)) for old, new, ref in lines]
 
 
-def pushed(stdin: bytes) -> list[Update]:
+def parse_pre_push(stdin: bytes) -> list[Update]:
     """Parses the ref updates that git writes to pre-push; refs have their remote names. Raises ValueError."""
     lines = (line.rsplit(" ", 3) for line in stdin.decode(errors="surrogateescape").splitlines())
     return [Update(ref, require_id(old), require_id(new)) for _, new, ref, old in lines]
@@ -343,7 +343,7 @@ def require_id(word: str) -> str:
     return word
 
 
-def wrong_update(update: Update, *, may_delete: bool) -> str:
+def reason_to_refuse_name(update: Update, *, may_delete: bool) -> str:
     """Returns the reason to refuse an update of a run ref, judged by its name alone; empty if there is none."""
     if update.is_deletion:
         return (
@@ -356,26 +356,26 @@ def wrong_update(update: Update, *, may_delete: bool) -> str:
     return ""
 
 
-def best(runs: Iterable[Run]) -> Run | None:
+def best_run(runs: Iterable[Run]) -> Run | None:
     """Returns the run to name for a tree: the marked completed run, else the first (`runs` are newest first)."""
     found = [run for run in runs if run.status == COMPLETED]
     return next((run for run in found if run.notes.marked), found[0] if found else None)
 
 
-def without_runs(message: bytes) -> tuple[bytes, bytes]:
+def split_off_trailers(message: bytes) -> tuple[bytes, bytes]:
     """Splits a commit message into the text without our trailers and the rest from git's scissors line on."""
     cut = SCISSORS.search(message)
     end = cut.start() if cut else len(message)
     return TRAILER.sub(b"", message[:end]), message[end:]
 
 
-def is_unwritten(message: bytes, comment: bytes = b"#") -> bool:
+def is_empty_message(message: bytes, comment: bytes = b"#") -> bool:
     """Returns whether a message without its scissors part holds only comments, our trailers and Signed-off-by."""
     lines = TRAILER.sub(b"", message).splitlines()
     return not any(line.strip() and not line.startswith((comment, SIGNED)) for line in lines)
 
 
-def named_of(trailers: bytes, runs: Sequence[Run]) -> Run | None:
+def run_of_trailer(trailers: bytes, runs: Sequence[Run]) -> Run | None:
     """Returns the run that a `Run:` trailer names by its id or the first 4 or more digits of it; None without one."""
     values = [line.partition(b":")[2].strip().decode(errors="replace") for line in trailers.splitlines() if line[:4] == b"Run:"]
     return next((run for value in values if len(value) >= 4 for run in runs if run.id.startswith(value)), None)

@@ -13,8 +13,8 @@ from gitrun.model.text import count_text, safe_text
 from gitrun.sharing import hook_files, remotes
 from gitrun.sharing.transfer import Sharing
 from gitrun.store import notes
-from gitrun.store.commits import scratch
-from gitrun.store.index import Index, no_search_for_cycles
+from gitrun.store.commits import scratch_directory
+from gitrun.store.index import Index, garbage_collector_off
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -44,22 +44,22 @@ def prepare_commit_msg(git: Git, index_file: Path, message: Path, *, is_edited: 
     A run of this tree that the message already names counts as the best. It replaces trailers of runs of other trees. If the
     tree has no run, they stay, because the user may have written them.
     """
-    tree = tree_of(git, index_file) if git.state.is_dir() else None  # without the state directory there are no runs
+    tree = tree_of_index(git, index_file) if git.state.is_dir() else None  # without the state directory there are no runs
     if tree is None:
         return False
     with Index(git) as index:
         runs = index.made_of(tree)
     data = message.read_bytes()
-    text, rest = hook_files.without_runs(data)
-    run = hook_files.best(runs)
-    is_unwritten = hook_files.is_unwritten(text, comment_of(git))
+    text, rest = hook_files.split_off_trailers(data)
+    run = hook_files.best_run(runs)
+    is_unwritten = hook_files.is_empty_message(text, comment_prefix(git))
     if run is None or (is_unwritten and not is_edited):
         return False
-    run = hook_files.named_of(git.run("interpret-trailers", "--parse", "--no-divider", stdin=data), runs) or run
+    run = hook_files.run_of_trailer(git.run("interpret-trailers", "--parse", "--no-divider", stdin=data), runs) or run
     if data.count(b"\nRun: ") == 1 and f"\nRun: {run.id}\n".encode() in data:
         return False  # keep the position that the user gave the trailer
     text += b"" if rest or text.endswith(b"\n") else b"\n"  # `git merge -m` omits the final newline
-    rewritten = with_trailer(git, text, f"Run: {run.id}")
+    rewritten = add_trailer(git, text, f"Run: {run.id}")
     # an empty first line for the user's subject, as git leaves it above a Signed-off-by
     fresh = message.with_name(f"{message.name}.gitrun")
     fresh.write_bytes((b"\n" if is_unwritten else b"") + rewritten + rest)
@@ -73,22 +73,22 @@ def commit_msg(git: Git, message: Path) -> bool:
     git refuses an empty message, so the commit is aborted as it would be without hooks.
     """
     data = message.read_bytes()
-    text, rest = hook_files.without_runs(data)
+    text, rest = hook_files.split_off_trailers(data)
     keeps_all = git.config.get("commit.cleanup", ("",))[-1] in {"whitespace", "verbatim"}
-    if keeps_all or text + rest == data or not hook_files.is_unwritten(text, comment_of(git)):
+    if keeps_all or text + rest == data or not hook_files.is_empty_message(text, comment_prefix(git)):
         return False
     message.write_bytes(b"")
     return True
 
 
-def comment_of(git: Git) -> bytes:
+def comment_prefix(git: Git) -> bytes:
     """Returns the prefix of git's own comment lines in a message."""
     # git 2.45 introduced core.commentString; core.commentChar is the older name
     asked = git.config.get("core.commentstring") or git.config.get("core.commentchar", ("#",))
     return b"#" if asked[-1] == "auto" else asked[-1].encode()
 
 
-def with_trailer(git: Git, text: bytes, trailer: str) -> bytes:
+def add_trailer(git: Git, text: bytes, trailer: str) -> bytes:
     """Returns the message with the trailer at its end, above git's comments.
 
     A message that has the trailer, also with a shortened id, is returned unchanged.
@@ -99,13 +99,13 @@ def with_trailer(git: Git, text: bytes, trailer: str) -> bytes:
     return text if there else git.run("interpret-trailers", *words, stdin=text)
 
 
-def tree_of(git: Git, index_file: Path) -> str | None:
+def tree_of_index(git: Git, index_file: Path) -> str | None:
     """Returns the tree of an index without touching it; None if it cannot be written, for example during a conflict."""
     if not index_file.is_file():
         return None
     # the tree is only looked up, so it need not be synced to the disk
     quick = replace(git, config={**git.config, "gitrun.fsync": ("false",)})
-    with scratch(git) as place:
+    with scratch_directory(git) as place:
         # write-tree updates the cache tree in the index, so it gets a copy
         own = place / "index"
         shutil.copy2(index_file, own)
@@ -117,7 +117,7 @@ def post_commit(git: Git) -> bool:
     """Writes a note for the new commit, if notes are enabled and it has runs. Returns whether it did."""
     done = git.attempt("rev-parse", "HEAD", "HEAD^{tree}")
     names = done.stdout.decode().split()
-    return len(names) == 2 and notes.add_commit(git, *names)
+    return len(names) == 2 and notes.add_note_of_commit(git, *names)
 
 
 def pre_push(git: Git, settings: Settings, remote: str, updates: Sequence[Update]) -> HookResult:
@@ -136,12 +136,12 @@ def pre_push(git: Git, settings: Settings, remote: str, updates: Sequence[Update
         return HookResult()
     sharing = Sharing(git, settings)
     with Index(git) as index:
-        found = runs_of(index, commits)
+        found = runs_of_commits(index, commits)
     runs = {run.id: run for run in sharing.made_here(found) if run.status == COMPLETED}
-    bare = list(without_run(commits, updates, found)) if settings.pre_push in {"check", "require"} else []
+    bare = list(warn_without_run(commits, updates, found)) if settings.pre_push in {"check", "require"} else []
     if settings.pre_push == "check":
-        return HookResult((*bare, *not_there(git, remote, runs)))
-    wrong = list(send(sharing, remote, runs, [update.new for update in updates if not update.is_deletion]))
+        return HookResult((*bare, *missing_on_remote(git, remote, runs)))
+    wrong = list(push_runs(sharing, remote, runs, [update.new for update in updates if not update.is_deletion]))
     done = [line for line, is_wrong in wrong if not is_wrong]
     failed = [line for line, is_wrong in wrong if is_wrong]
     blocks = settings.pre_push == "require" and bool(bare or failed)
@@ -164,13 +164,13 @@ def commits_pushed(git: Git, remote: str, updates: Sequence[Update]) -> dict[str
     if not wanted:
         return {}
     limits = [f"^{line}" for line in there[len(asked) :] if " " not in line]
-    tracked = ("--not", f"--remotes={remote}") if remote in remotes.remotes(git) else ()
+    tracked = ("--not", f"--remotes={remote}") if remote in remotes.remote_names(git) else ()
     words = ("rev-list", "--no-commit-header", "--format=%H %T", "--ignore-missing", "--stdin", *tracked)
     listed = git.run(*words, stdin="".join(f"{line}\n" for line in [*wanted, *limits]).encode()).decode()
     return dict(line.split(" ", 1) for line in listed.splitlines())
 
 
-def runs_of(index: Index, commits: Mapping[str, str]) -> list[Run]:
+def runs_of_commits(index: Index, commits: Mapping[str, str]) -> list[Run]:
     """Returns the runs made from exactly these commits' trees, or based on these commits."""
     # one pass over all runs is cheaper than two queries a commit
     if len(commits) > index.count():
@@ -180,7 +180,7 @@ def runs_of(index: Index, commits: Mapping[str, str]) -> list[Run]:
     return list({run.id: run for run in found}.values())
 
 
-def without_run(commits: Mapping[str, str], updates: Sequence[Update], runs: Sequence[Run]) -> Iterator[str]:
+def warn_without_run(commits: Mapping[str, str], updates: Sequence[Update], runs: Sequence[Run]) -> Iterator[str]:
     """Yields a line for each branch whose new tip has no completed run of exactly its tree."""
     sources = {run.attempt.source for run in runs if run.status == COMPLETED}
     for update in updates:
@@ -189,9 +189,9 @@ def without_run(commits: Mapping[str, str], updates: Sequence[Update], runs: Seq
             yield f"warning: no completed run here was made from exactly the commit of {branch} ({short_id(update.new)})"
 
 
-def not_there(git: Git, remote: str, runs: Mapping[str, Run]) -> Iterator[str]:
+def missing_on_remote(git: Git, remote: str, runs: Mapping[str, Run]) -> Iterator[str]:
     """Yields a line that names the runs whose state here is missing from the remote."""
-    there = remotes.listed(git, remote, list(runs)) if runs else {}
+    there = remotes.list_tips(git, remote, list(runs)) if runs else {}
     missing = [run for run in runs if there.get(run) != runs[run].tip]
     if missing:
         some = " ".join(map(short_id, missing[:MOST])) + (" ..." if len(missing) > MOST else "")
@@ -200,7 +200,7 @@ def not_there(git: Git, remote: str, runs: Mapping[str, Run]) -> Iterator[str]:
         yield f"{fact}. To push: git run push {remote} {some}"
 
 
-def send(sharing: Sharing, remote: str, runs: Mapping[str, Run], pushed: Sequence[str]) -> Iterator[tuple[str, bool]]:
+def push_runs(sharing: Sharing, remote: str, runs: Mapping[str, Run], pushed: Sequence[str]) -> Iterator[tuple[str, bool]]:
     """Pushes the runs. Yields a line for each result, with true if it is a failure.
 
     Searches for secrets in everything that the remote lacks, except the commits that the user pushes (`pushed`).
@@ -244,17 +244,17 @@ def pre_receive(git: Git, updates: Sequence[Update], *, may_delete: bool) -> lis
     """
     inspector = sharing.validate.Inspector(git)
     refused = []
-    with no_search_for_cycles():
+    with garbage_collector_off():
         for update in updates:
-            reason = hook_files.wrong_update(update, may_delete=may_delete) if update.is_ours else ""
+            reason = hook_files.reason_to_refuse_name(update, may_delete=may_delete) if update.is_ours else ""
             if not reason and update.is_ours and not update.is_deletion:
-                reason = wrong_move(inspector, update)
+                reason = reason_to_refuse_move(inspector, update)
             if reason:
                 refused.append(f"refused {safe_text(update.ref)}: {safe_text(reason)}")
     return refused
 
 
-def wrong_move(inspector: Inspector, update: Update) -> str:
+def reason_to_refuse_move(inspector: Inspector, update: Update) -> str:
     """Returns why a run's ref may not move as asked; empty if it may."""
     try:
         chain = inspector.chain(update.ref.removeprefix(RUNS), update.new)

@@ -13,8 +13,8 @@ from gitrun.model import decode, encode, record_files
 from gitrun.model.run import Notes
 from gitrun.model.tree import FILE
 from gitrun.model.validation_rules import credible_start, own_parents
-from gitrun.store.commits import hash_files, read_commit, scratch
-from gitrun.store.runs import content, notes_in
+from gitrun.store.commits import hash_files, read_commit, scratch_directory
+from gitrun.store.runs import file_content, parse_notes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,36 +36,36 @@ WHO = "gitrun <gitrun@localhost>"
 
 
 @dataclass(frozen=True, slots=True)
-class Tip:
+class MergeTip:
     """One of two diverged tips: its newest commit, the rank of its last attempt, and its annotations over time."""
 
     commit: Commit
     rank: Rank
-    side: Side
+    side: NotesHistory
 
 
-def merge(git: Git, mine: Chain, theirs: Chain) -> str:
+def merge_chains(git: Git, mine: Chain, theirs: Chain) -> str:
     """Merges two checked chains of one run and returns the id of the commit. Raises BadRun.
 
     Neither chain may contain the tip of the other.
     """
-    with Objects(git) as objects, TreeMaker(git) as maker, scratch(git) as place:
-        base = meeting(objects, mine, theirs)
-        one, two = tip_of(objects, mine, theirs, base), tip_of(objects, theirs, mine, base)
+    with Objects(git) as objects, TreeMaker(git) as maker, scratch_directory(git) as place:
+        base = common_commit(objects, mine, theirs)
+        one, two = merge_tip(objects, mine, theirs, base), merge_tip(objects, theirs, mine, base)
         later, earlier = (one, two) if one.rank > two.rank else (two, one)
-        notes = merge_notes(notes_at(objects, base), later.side, earlier.side)
-        (place / "notes").write_bytes(fitting(notes))
+        notes = merge_notes(notes_of_commit(objects, base), later.side, earlier.side)
+        (place / "notes").write_bytes(encode_within_limit(notes))
         (blob,) = hash_files(git, [place / "notes"])
         has_notes = notes != Notes()
         tree = edit_tree(
             objects, maker, later.commit.tree, {record_files.NOTES.encode(): Entry(FILE, blob) if has_notes else None}
         )
-        (place / "merge").write_bytes(merge_bytes(tree, later.commit, earlier.commit))
+        (place / "merge").write_bytes(build_merge_commit(tree, later.commit, earlier.commit))
         (made,) = hash_files(git, [place / "merge"], "commit")
     return made
 
 
-def fitting(notes: Notes) -> bytes:
+def encode_within_limit(notes: Notes) -> bytes:
     """Encodes notes.toml, dropping the oldest comments if it would be too large. The merged tips still have them."""
     data = encode.encode_notes(notes)
     if len(data) <= decode.MAX_TOML:
@@ -76,7 +76,7 @@ def fitting(notes: Notes) -> bytes:
     return encode.encode_notes(replace(notes, comments=tuple(reversed(newest)))) if len(bare) <= decode.MAX_TOML else b""
 
 
-def merge_bytes(tree: str, later: Commit, earlier: Commit) -> bytes:
+def build_merge_commit(tree: str, later: Commit, earlier: Commit) -> bytes:
     """Builds the merge commit. The later attempt's tip is the first parent, for readers that follow only that one."""
     stamp = int(max(later.time, earlier.time).timestamp())
     who = f"{WHO} {stamp} +0000"
@@ -84,20 +84,20 @@ def merge_bytes(tree: str, later: Commit, earlier: Commit) -> bytes:
     return head.encode() + encode.commit_message("merge what was done in two places", "merge")
 
 
-def meeting(objects: Objects, mine: Chain, theirs: Chain) -> str:
+def common_commit(objects: Objects, mine: Chain, theirs: Chain) -> str:
     """Returns the id of the newest common commit of the two chains."""
     common = set(mine.commits) & set(theirs.commits)
     covered: set[str] = set()
     found: list[Commit] = []
     for name in common:
-        commit = commit_of(objects, name)
+        commit = require_commit(objects, name)
         found.append(commit)
         covered.update(own_parents(name, commit.kind, commit.parents, mine.run))
     heads = [commit for commit in found if commit.id not in covered]
     return max(heads, key=lambda commit: (commit.time, commit.id)).id
 
 
-def commit_of(objects: Objects, name: str) -> Commit:
+def require_commit(objects: Objects, name: str) -> Commit:
     """Reads a commit of a run. Raises BadRun."""
     commit = read_commit(objects.read(name))
     if commit is None:
@@ -105,18 +105,18 @@ def commit_of(objects: Objects, name: str) -> Commit:
     return commit
 
 
-def notes_at(objects: Objects, commit: str) -> Notes:
+def notes_of_commit(objects: Objects, commit: str) -> Notes:
     """Returns the annotations in a commit."""
-    return notes_in(objects.read(f"{commit}:{record_files.NOTES}", decode.MAX_TOML))
+    return parse_notes(objects.read(f"{commit}:{record_files.NOTES}", decode.MAX_TOML))
 
 
-def tip_of(objects: Objects, chain: Chain, other: Chain, base: str) -> Tip:
+def merge_tip(objects: Objects, chain: Chain, other: Chain, base: str) -> MergeTip:
     """Describes the tip of `chain`: its rank beside `other`, and its annotations since `base`."""
-    line = list(first_line(objects, chain))
+    line = list(first_parents(objects, chain))
     place = next(number for number, commit in enumerate(line) if commit.kind == "attempt")
     attempt, result = line[place], next((commit for commit in line[:place] if commit.kind == "result"), None)
     table = decode.parse_toml(
-        content(objects.read(f"{attempt.id}:{record_files.RUN}"), record_files.RUN) or b"", record_files.RUN
+        file_content(objects.read(f"{attempt.id}:{record_files.RUN}"), record_files.RUN) or b"", record_files.RUN
     )
     ended = result.time if result else attempt.time
     # both clones must compute the same rank, so only times in the commits count, never our clock
@@ -124,21 +124,21 @@ def tip_of(objects: Objects, chain: Chain, other: Chain, base: str) -> Tip:
     # an attempt that the other side goes on from is earlier, whatever the clocks said
     rank = (attempt.id not in other.attempts, created, attempt.id, result is not None, ended, chain.tip)
     since = list(takewhile(lambda commit: commit.id != base, line))
-    noted = [(commit.time, notes_at(objects, commit.id)) for commit in reversed(since)]
-    return Tip(line[0], rank, Side(tuple(noted)))
+    noted = [(commit.time, notes_of_commit(objects, commit.id)) for commit in reversed(since)]
+    return MergeTip(line[0], rank, NotesHistory(tuple(noted)))
 
 
-def first_line(objects: Objects, chain: Chain) -> Iterator[Commit]:
+def first_parents(objects: Objects, chain: Chain) -> Iterator[Commit]:
     """Yields the commits from the tip to the first attempt, following the first parent of merges."""
     name = chain.tip
     while name:
-        commit = commit_of(objects, name)
+        commit = require_commit(objects, name)
         yield commit
         name = next(iter(own_parents(name, commit.kind, commit.parents, chain.run)), "")
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class NotesHistory:
     """The changes of one side since the common ancestor: time and annotations after each, oldest first."""
 
     history: tuple[tuple[datetime, Notes], ...]
@@ -158,19 +158,19 @@ class Side:
         return last
 
 
-def merge_notes(base: Notes, one: Side, two: Side) -> Notes:
+def merge_notes(base: Notes, one: NotesHistory, two: NotesHistory) -> Notes:
     """Merges the annotations of both sides; the order of the sides does not matter.
 
     Tags and comments are merged as sets. Of label and mark, the latest change wins.
     """
     first, second = one.notes(base), two.notes(base)
     merged: dict[str, Any] = {name: merge_value(base, name, one, two) for name in ("label", "marked")}
-    tags = three_way(frozenset(base.tags), frozenset(first.tags), frozenset(second.tags))
-    said = three_way(frozenset(base.comments), frozenset(first.comments), frozenset(second.comments))
-    return replace(Notes(**merged), tags=tuple(sorted(tags)), comments=tuple(sorted(said, key=in_time)))
+    tags = merge_items(frozenset(base.tags), frozenset(first.tags), frozenset(second.tags))
+    said = merge_items(frozenset(base.comments), frozenset(first.comments), frozenset(second.comments))
+    return replace(Notes(**merged), tags=tuple(sorted(tags)), comments=tuple(sorted(said, key=comment_order)))
 
 
-def merge_value(base: Notes, name: str, one: Side, two: Side) -> Any:  # noqa: ANN401 - whatever the field holds
+def merge_value(base: Notes, name: str, one: NotesHistory, two: NotesHistory) -> Any:  # noqa: ANN401 - whatever the field holds
     """Returns the value that one side changed; if both did, the one changed last."""
     before, mine, theirs = (getattr(notes, name) for notes in (base, one.notes(base), two.notes(base)))
     if mine in (before, theirs):
@@ -182,11 +182,11 @@ def merge_value(base: Notes, name: str, one: Side, two: Side) -> Any:  # noqa: A
     return mine if first > second else theirs
 
 
-def three_way(base: AbstractSet[T], one: AbstractSet[T], two: AbstractSet[T]) -> set[T]:
+def merge_items(base: AbstractSet[T], one: AbstractSet[T], two: AbstractSet[T]) -> set[T]:
     """Returns the items that both sides kept or either added."""
     return {*(base & one & two), *(one - base), *(two - base)}
 
 
-def in_time(comment: Comment) -> tuple[datetime, str, str]:
+def comment_order(comment: Comment) -> tuple[datetime, str, str]:
     """Returns the sort key of a comment: time, author, text."""
     return comment.time or BEGINNING, comment.author, comment.text

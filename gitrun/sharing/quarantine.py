@@ -19,7 +19,7 @@ from gitrun.model.run import INCOMING, OUTBOX, RUNS, TRASH, run_ref, short_id
 from gitrun.store import foreign
 from gitrun.store.live import is_live
 from gitrun.store.refs import RefEdit, delete_temporary_refs, ref_store, tips, unsynced
-from gitrun.store.trash import purged, throw_away
+from gitrun.store.trash import delete_runs, purged_ids
 from gitrun.store.trust import is_trusted_commit
 
 if TYPE_CHECKING:
@@ -65,9 +65,9 @@ class Received:
 
 
 @contextmanager
-def opened(git: Git, under: str = INCOMING) -> Iterator[str]:
+def open_quarantine(git: Git, under: str = INCOMING) -> Iterator[str]:
     """Opens a private ref prefix for the length of the `with`. Also removes those of dead processes."""
-    sweep(git)
+    remove_stale_quarantines(git)
     token = os.urandom(8).hex()
     lock = acquire(git.state / "tokens" / token)
     try:
@@ -80,7 +80,7 @@ def opened(git: Git, under: str = INCOMING) -> Iterator[str]:
             lock.release()
 
 
-def sweep(git: Git) -> None:
+def remove_stale_quarantines(git: Git) -> None:
     """Removes private refs whose owners are dead."""
     named = git.run("for-each-ref", "--format=%(refname)", INCOMING, OUTBOX).decode(errors="surrogateescape").splitlines()
     for prefix in {"/".join(name.split("/")[:4]) + "/" for name in named}:
@@ -90,13 +90,13 @@ def sweep(git: Git) -> None:
             (git.state / "tokens" / token).unlink(missing_ok=True)
 
 
-def receive(git: Git, there: Mapping[str, str], wanted: FetchWish) -> Received:
+def receive_runs(git: Git, there: Mapping[str, str], wanted: FetchWish) -> Received:
     """Checks the quarantined runs (id -> tip) and moves the refs of those that are sound and wanted.
 
     Each ref moves from where it was seen. Runs deleted here are left out unless named.
     """
     found, known = Received(), tips(git)
-    gone = (tips(git, TRASH).keys() | purged(git)) - wanted.named
+    gone = (tips(git, TRASH).keys() | purged_ids(git)) - wanted.named
     fresh: dict[str, str] = {}
     for run, tip in there.items():
         if known.get(run) == tip:
@@ -109,16 +109,16 @@ def receive(git: Git, there: Mapping[str, str], wanted: FetchWish) -> Received:
         return found
 
     inspector = sharing.validate.Inspector(git)
-    with store.index.no_search_for_cycles():
-        chains = list(sound(inspector, fresh, found.refused))
+    with store.index.garbage_collector_off():
+        chains = list(sound_chains(inspector, fresh, found.refused))
     kept = wanted.keep(chains) if wanted.keep else fresh.keys()
     there_now = ((chain, known.get(chain.run)) for chain in chains if chain.run in kept)
-    edits = [edit for chain, ours in there_now if (edit := decide(git, inspector, chain, ours, found))]
+    edits = [edit for chain, ours in there_now if (edit := decide_incoming(git, inspector, chain, ours, found))]
     if wanted.merge:
-        edits += merged(git, inspector, chains, known, found)
+        edits += merge_diverged(git, inspector, chains, known, found)
     # before the refs move, so that readers find these runs dated and checked
-    write_down(git, chains, {edit.ref.removeprefix(RUNS) for edit in edits})
-    for stale in promote(git, edits):
+    record_arrival(git, chains, {edit.ref.removeprefix(RUNS) for edit in edits})
+    for stale in move_to_runs(git, edits):
         found.refused[stale] = "it changed here at the same moment. Try again"
         for place in (found.fresh, found.forward, found.merged):
             if stale in place:
@@ -126,15 +126,15 @@ def receive(git: Git, there: Mapping[str, str], wanted: FetchWish) -> Received:
     return found
 
 
-def write_down(git: Git, chains: Sequence[Chain], runs: Collection[str]) -> None:
+def record_arrival(git: Git, chains: Sequence[Chain], runs: Collection[str]) -> None:
     """Records the attempts and results of these runs as received now from elsewhere, and checked."""
     found = sorted((chain for chain in chains if chain.run in runs), key=lambda chain: (chain.time, chain.run))
     names = [name for chain in found for name in (*chain.attempts, *chain.results.values())]
     if names:
-        foreign.note(git, foreign.unknown(git, names), datetime.now(timezone.utc))
+        foreign.record_received(git, foreign.unknown_ids(git, names), datetime.now(timezone.utc))
 
 
-def sound(inspector: Inspector, names: Mapping[str, str], refused: dict[str, str]) -> Iterator[Chain]:
+def sound_chains(inspector: Inspector, names: Mapping[str, str], refused: dict[str, str]) -> Iterator[Chain]:
     """Yields the chains of the refs that are runs; puts the reasons of the others into `refused`."""
     for run, tip in names.items():
         try:
@@ -143,7 +143,7 @@ def sound(inspector: Inspector, names: Mapping[str, str], refused: dict[str, str
             refused[run] = error.message
 
 
-def decide(git: Git, inspector: Inspector, chain: Chain, ours: str | None, found: Received) -> RefEdit | None:
+def decide_incoming(git: Git, inspector: Inspector, chain: Chain, ours: str | None, found: Received) -> RefEdit | None:
     """Decides about one sound run and records the outcome in `found`. Returns the ref move, or None.
 
     `ours` is the run's tip here, or None. Diverged runs are only recorded.
@@ -159,15 +159,15 @@ def decide(git: Git, inspector: Inspector, chain: Chain, ours: str | None, found
         return RefEdit(run_ref(run), chain.tip, ours, "fetch run")
     else:
         try:
-            return decide_moved(git, inspector.chain(run, ours), chain, found)
+            return decide_changed(git, inspector.chain(run, ours), chain, found)
         except (BadRun, StaleRun) as error:
             what = "the run on this machine cannot be read: " if isinstance(error, BadRun) else ""
             found.refused[run] = what + error.message
     return None
 
 
-def decide_moved(git: Git, mine: Chain, theirs: Chain, found: Received) -> RefEdit | None:
-    """Decides as `decide` for a run that has new commits here: it is ahead, diverged, or has a rival result.
+def decide_changed(git: Git, mine: Chain, theirs: Chain, found: Received) -> RefEdit | None:
+    """Decides as `decide_incoming` for a run that has new commits here: it is ahead, diverged, or has a rival result.
 
     An attempt has one result. A result made or trusted here replaces one that is neither, which moves to the trash. Any
     other rival is refused, whatever its date.
@@ -180,7 +180,7 @@ def decide_moved(git: Git, mine: Chain, theirs: Chain, found: Received) -> RefEd
     if all(is_trusted_commit(git, theirs.results[attempt]) for attempt in rivals) and not any(
         is_trusted_commit(git, mine.results[attempt]) for attempt in rivals
     ):
-        throw_away(git, {run: mine.tip})
+        delete_runs(git, {run: mine.tip})
         found.fresh.append(run)
         return RefEdit(run_ref(run), theirs.tip, None, "fetch run")
     attempt = next(attempt for attempt in mine.attempts if attempt in rivals)
@@ -191,18 +191,20 @@ def decide_moved(git: Git, mine: Chain, theirs: Chain, found: Received) -> RefEd
     return None
 
 
-def merged(git: Git, inspector: Inspector, chains: Sequence[Chain], known: Mapping[str, str], found: Received) -> list[RefEdit]:
+def merge_diverged(
+    git: Git, inspector: Inspector, chains: Sequence[Chain], known: Mapping[str, str], found: Received
+) -> list[RefEdit]:
     """Merges the diverged runs and records them in `found`. Returns the ref moves."""
     theirs = {chain.run: chain for chain in chains}
     edits = []
     for run in found.diverged:
-        tip = sharing.merge.merge(git, inspector.chain(run, known[run]), theirs[run])
+        tip = sharing.merge.merge_chains(git, inspector.chain(run, known[run]), theirs[run])
         edits.append(RefEdit(run_ref(run), tip, known[run], "merge run"))
     found.merged, found.diverged = found.diverged, []
     return edits
 
 
-def promote(git: Git, edits: Sequence[RefEdit]) -> list[str]:
+def move_to_runs(git: Git, edits: Sequence[RefEdit]) -> list[str]:
     """Moves the refs of runs. Returns the ids of runs whose ref was not where it was expected."""
     refs = ref_store(git if len(edits) <= FEW else unsynced(git))
     stale: list[str] = []
@@ -212,11 +214,11 @@ def promote(git: Git, edits: Sequence[RefEdit]) -> list[str]:
             refs.apply(some)
         except StaleRun:
             # one changed ref fails the whole transaction, so each is moved alone
-            stale += [edit.ref.removeprefix(RUNS) for edit in some if not moved(refs, edit)]
+            stale += [edit.ref.removeprefix(RUNS) for edit in some if not try_to_move(refs, edit)]
     return stale
 
 
-def moved(refs: RefStore, edit: RefEdit) -> bool:
+def try_to_move(refs: RefStore, edit: RefEdit) -> bool:
     """Moves one ref. Returns False if it was not where it was expected."""
     try:
         refs.apply([edit])

@@ -10,7 +10,7 @@ from gitrun.errors import GitFailed, RemoteFailed, TooLarge, UsageError
 from gitrun.model.diagnostics import PROBE_REF
 from gitrun.model.run import EMPTY_TREE, OUTBOX, RUNS, is_id, run_ref
 from gitrun.model.text import hide_passwords
-from gitrun.sharing.quarantine import opened, sweep
+from gitrun.sharing.quarantine import open_quarantine, remove_stale_quarantines
 from gitrun.store.refs import RefEdit, ref_store, tips
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Pushed:
     """Lines from hooks of the other side that the user has not seen."""
 
 
-def remotes(git: Git) -> list[str]:
+def remote_names(git: Git) -> list[str]:
     """Returns the names of the configured remotes."""
     found = (re.fullmatch(r"remote\.(.+)\.url", name, re.DOTALL) for name in git.config)
     return list(dict.fromkeys(match[1] for match in found if match))
@@ -74,14 +74,14 @@ def remotes(git: Git) -> list[str]:
 
 def is_remote(git: Git, word: str) -> bool:
     """Returns whether a word is a remote: a configured name, a URL, `host:path`, or a path with `/`, `./` or `../` first."""
-    return word in remotes(git) or (URL.match(word) is not None and not word.startswith("-"))
+    return word in remote_names(git) or (URL.match(word) is not None and not word.startswith("-"))
 
 
 def default_remote(git: Git, *, push: bool = False) -> str:
     """Returns the remote that git would use on this branch. Raises UsageError if there is none."""
     branch = git.attempt("symbolic-ref", "--quiet", "--short", "HEAD").stdout.decode(errors="surrogateescape").strip()
     names = [f"branch.{branch}.pushremote", "remote.pushdefault"] if push else []
-    known = remotes(git)
+    known = remote_names(git)
     for name in (*names, f"branch.{branch}.remote"):
         if name in git.config and git.config[name][-1] != ".":
             return git.config[name][-1]
@@ -95,7 +95,7 @@ def default_remote(git: Git, *, push: bool = False) -> str:
     )
 
 
-def fetch(git: Git, remote: str, patterns: Sequence[str], prefix: str, *, shown: bool) -> dict[str, str]:
+def fetch_tips(git: Git, remote: str, patterns: Sequence[str], prefix: str, *, shown: bool) -> dict[str, str]:
     """Fetches the remote's runs whose ids match the patterns (`*`, `3fa2*`). Returns id -> tip of all of them.
 
     New commits are kept by one ref below `prefix`: ten thousand refs, removed right after, would cost more than all the
@@ -103,7 +103,7 @@ def fetch(git: Git, remote: str, patterns: Sequence[str], prefix: str, *, shown:
     """
     asked = git.talk("ls-remote", "--quiet", "--", remote, *(RUNS + pattern for pattern in patterns), shown=False)
     if asked.status:
-        raise GitFailed(*unreachable(asked, f"cannot fetch from {remote}"))
+        raise GitFailed(*failure_text(asked, f"cannot fetch from {remote}"))
     lines = (line.split("\t") for line in asked.data.decode(errors="surrogateescape").splitlines())
     found = {line[1].removeprefix(RUNS): line[0] for line in lines if line[-1].startswith(RUNS)}
     known = tips(git)
@@ -112,43 +112,43 @@ def fetch(git: Git, remote: str, patterns: Sequence[str], prefix: str, *, shown:
         specs = [f"{RUNS}{name}:{prefix}{name}" for name in (fresh if len(fresh) <= FEW else patterns)]
         done = git.talk("fetch", *FETCH, *(("--progress",) if shown else ()), "--", remote, *specs, shown=shown)
         if done.status:
-            raise GitFailed(*unreachable(done, f"cannot fetch from {remote}"))
-        pin(git, [found[run] for run in fresh], prefix)
+            raise GitFailed(*failure_text(done, f"cannot fetch from {remote}"))
+        pin_commits(git, [found[run] for run in fresh], prefix)
     return found
 
 
-def listed(git: Git, remote: str, runs: Sequence[str]) -> dict[str, str]:
+def list_tips(git: Git, remote: str, runs: Sequence[str]) -> dict[str, str]:
     """Returns those of the runs that every push URL of the remote has, as id -> tip. Raises GitFailed."""
     patterns = [run_ref(run) for run in runs] if len(runs) <= FEW else [f"{RUNS}*"]
     found = []
-    for place in pushed_to(git, remote):
+    for place in push_places(git, remote):
         asked = git.talk("ls-remote", "--quiet", "--", place, *patterns, shown=False)
         if asked.status:
-            raise GitFailed(*unreachable(asked, f"cannot ask {place}"))
+            raise GitFailed(*failure_text(asked, f"cannot ask {place}"))
         lines = (line.split("\t") for line in asked.data.decode(errors="surrogateescape").splitlines())
         found.append({(line[1].removeprefix(RUNS), line[0]) for line in lines if line[-1].startswith(RUNS)})
     # with several push URLs, only what all of them have counts
     return dict(set.intersection(*found))
 
 
-def published(git: Git, remote: str) -> frozenset[str]:
+def published_objects(git: Git, remote: str) -> frozenset[str]:
     """Returns the ids of objects at refs of every push URL, to exclude from pushes. Raises GitFailed."""
     found = []
-    for place in pushed_to(git, remote):
+    for place in push_places(git, remote):
         asked = git.talk("ls-remote", "--quiet", "--", place, shown=False)
         if asked.status:
-            raise GitFailed(*unreachable(asked, f"cannot push to {remote}"))
+            raise GitFailed(*failure_text(asked, f"cannot push to {remote}"))
         found.append({line.split("\t")[0] for line in asked.data.decode(errors="surrogateescape").splitlines()})
     return frozenset(filter(is_id, set.intersection(*found)))
 
 
-def pushed_to(git: Git, remote: str) -> list[str]:
+def push_places(git: Git, remote: str) -> list[str]:
     """Returns the places that pushes go to: the remote's name, or its push URLs if they differ from the fetch URLs."""
     fetched, pushed = (git.attempt("remote", "get-url", *to, "--all", remote).stdout for to in ((), ("--push",)))
     return [remote] if fetched == pushed else pushed.decode(errors="surrogateescape").splitlines()
 
 
-def pin(git: Git, heads: Sequence[str], prefix: str) -> None:
+def pin_commits(git: Git, heads: Sequence[str], prefix: str) -> None:
     """Protects commits from gc with one ref, to a commit that has them all as parents. Other objects are ignored."""
     asked = "".join(f"{head}\n" for head in dict.fromkeys(heads)).encode()
     lines = git.run("cat-file", "--batch-check=%(objecttype) %(objectname)", stdin=asked).decode().splitlines()
@@ -162,20 +162,20 @@ def pin(git: Git, heads: Sequence[str], prefix: str) -> None:
         ref_store(git).apply([RefEdit(f"{prefix}all", made, None, "fetch")])
 
 
-def push(git: Git, remote: str, runs: Mapping[str, str], *, shown: bool) -> Pushed:
+def push_tips(git: Git, remote: str, runs: Mapping[str, str], *, shown: bool) -> Pushed:
     """Pushes the runs (id -> tip). Each moves forward there or is rejected. Raises GitFailed.
 
     If a server refuses the size (nginx: 1 MB by default), the round is halved and tried again.
     """
     if not runs:
         return Pushed()
-    sweep(git)
+    remove_stale_quarantines(git)
     there = tips(git)
     done, rounds, alone = Pushed(), [dict(runs)], 0
     while rounds:
         some = rounds.pop(0)
         try:
-            done = both(done, push_round(git, remote, some, shown=shown, is_all=some == there))
+            done = add_outcomes(done, push_round(git, remote, some, shown=shown, is_all=some == there))
             alone = 0
         except TooLarge:
             half = len(some) // 2
@@ -184,7 +184,7 @@ def push(git: Git, remote: str, runs: Mapping[str, str], *, shown: bool) -> Push
                 rounds = [dict(pairs[:half]), dict(pairs[half:]), *rounds]
                 continue
             alone += 1
-            done = both(done, Pushed(rejected=tuple((run, TOO_LARGE) for run in some)))
+            done = add_outcomes(done, Pushed(rejected=tuple((run, TOO_LARGE) for run in some)))
     return done
 
 
@@ -192,12 +192,12 @@ def push_round(git: Git, remote: str, runs: Mapping[str, str], *, shown: bool, i
     """Pushes these runs at once. `is_all` means that they are all runs here. Raises GitFailed, TooLarge."""
     if is_all and all(is_id(run) and is_id(tip) for run, tip in runs.items()):
         return push_refs(git, remote, RUNS, runs, shown=shown)
-    with opened(git, OUTBOX) as prefix:
+    with open_quarantine(git, OUTBOX) as prefix:
         ref_store(git).apply([RefEdit(prefix + run, tip, None, "push") for run, tip in runs.items()])
         return push_refs(git, remote, prefix, runs, shown=shown)
 
 
-def both(one: Pushed, two: Pushed) -> Pushed:
+def add_outcomes(one: Pushed, two: Pushed) -> Pushed:
     """Adds up the outcomes of two rounds."""
     told = tuple(dict.fromkeys((*one.told, *two.told)))
     return Pushed(
@@ -207,37 +207,41 @@ def both(one: Pushed, two: Pushed) -> Pushed:
 
 def push_refs(git: Git, remote: str, prefix: str, runs: Mapping[str, str], *, shown: bool) -> Pushed:
     """Pushes the refs below `prefix`. Raises GitFailed, TooLarge."""
-    words = (*unmirrored(git, remote), "push", *PUSH, "--progress" if shown else "--no-progress")
+    words = (*mirror_off(git, remote), "push", *PUSH, "--progress" if shown else "--no-progress")
     done = git.talk(*words, "--", remote, f"{prefix}*:{RUNS}*", shown=shown)
-    told = list(lines_of(done.data))
+    told = list(parse_porcelain(done.data))
     if done.status and not any(flag == "!" for flag, _, _ in told):  # with several URLs, one may fail without any status line
         failed = TooLarge if re.search(r"\bHTTP 413\b|error: 413\b", done.reason) else GitFailed
-        raise failed(*unreachable(done, f"cannot push to {remote}"))
-    refused = {run: refusals(done).get(run, reason) for flag, run, reason in told if flag == "!"}
+        raise failed(*failure_text(done, f"cannot push to {remote}"))
+    refused = {run: refusals_of_hook(done).get(run, reason) for flag, run, reason in told if flag == "!"}
     # if another client pushes the same tip at the same time, ours is refused although the ref is right
-    there = listed(git, remote, list(refused)) if refused else {}
-    rejected = {run: in_words(reason) for run, reason in refused.items() if there.get(run) != runs[run]}
+    there = list_tips(git, remote, list(refused)) if refused else {}
+    rejected = {run: explain_refusal(reason) for run, reason in refused.items() if there.get(run) != runs[run]}
     fresh = dict.fromkeys(run for flag, run, _ in told if flag == "*" and run not in rejected)
     forward = dict.fromkeys(run for flag, run, _ in told if flag == " " and run not in {*fresh, *rejected})
     same = len(runs) - len(fresh) - len(forward) - len(rejected)
     return Pushed(tuple(fresh), tuple(forward), same, tuple(rejected.items()), said_by_hooks(done) if rejected else ())
 
 
-def delete(git: Git, remote: str, runs: Mapping[str, str]) -> Pushed:
+def delete_on_remote(git: Git, remote: str, runs: Mapping[str, str]) -> Pushed:
     """Deletes the runs (id -> expected tip) on the remote. Raises GitFailed."""
     leases = [f"--force-with-lease={run_ref(run)}:{tip}" for run, tip in runs.items()]
     specs = [f":{run_ref(run)}" for run in runs]
-    words = (*unmirrored(git, remote), "push", *PUSH, *leases)
+    words = (*mirror_off(git, remote), "push", *PUSH, *leases)
     done = git.talk(*words, "--", remote, *specs, shown=False)
-    if refusals(done):  # our server hook requires this option; other servers may not support options, so it is sent second
+    if refusals_of_hook(
+        done
+    ):  # our server hook requires this option; other servers may not support options, so it is sent second
         again = git.talk(*words, "--push-option=gitrun.delete", "--", remote, *specs, shown=False)
         done = again if again.data else done
-    told = list(lines_of(done.data))
+    told = list(parse_porcelain(done.data))
     if done.status and not told:
-        raise GitFailed(*unreachable(done, f"cannot delete on {remote}"))
+        raise GitFailed(*failure_text(done, f"cannot delete on {remote}"))
     return Pushed(
         forward=tuple(run for flag, run, _ in told if flag == "-"),
-        rejected=tuple((run, in_words(refusals(done).get(run, reason))) for flag, run, reason in told if flag == "!"),
+        rejected=tuple(
+            (run, explain_refusal(refusals_of_hook(done).get(run, reason))) for flag, run, reason in told if flag == "!"
+        ),
         told=said_by_hooks(done),
     )
 
@@ -248,17 +252,17 @@ def why_refused(git: Git, remote: str) -> str:
     Pushes `0` and `0/0` in one transaction, which cannot succeed: no repository can have both. All rules and hooks of the
     remote still judge it. The pushed object is the empty tree, which every git knows.
     """
-    words = (*unmirrored(git, remote), "push", *PUSH)
+    words = (*mirror_off(git, remote), "push", *PUSH)
     specs = [f"{EMPTY_TREE}:{ref}" for ref in (PROBE_REF, f"{PROBE_REF}/0")]
     done = git.talk(*words, "--atomic", "--", remote, *specs, shown=False)
-    reason = next((reason for _, _, reason in lines_of(done.data)), None)
+    reason = next((reason for _, _, reason in parse_porcelain(done.data)), None)
     if reason is None:  # unreachable, read-only, or without atomic pushes
         done = git.talk(*words, "--dry-run", "--", remote, specs[0], shown=False)
         return done.reason if done.status else ""
     is_our_hooks = any(line.startswith(f"gitrun: refused {PROBE_REF}:") for line in done.told) and HOOK in reason
     if IMPOSSIBLE.search(reason) or is_our_hooks:
         return ""
-    return "; ".join([in_words(reason), *said_by_hooks(done)[:1]])
+    return "; ".join([explain_refusal(reason), *said_by_hooks(done)[:1]])
 
 
 def said_by_hooks(done: RemoteAnswer) -> tuple[str, ...]:
@@ -272,24 +276,24 @@ def said_by_hooks(done: RemoteAnswer) -> tuple[str, ...]:
     return () if done.is_seen else (*lines[:MOST], *more)
 
 
-def in_words(reason: str) -> str:
+def explain_refusal(reason: str) -> str:
     """Explains why a ref was refused. Words of a server or hook that are not git's own stay as they are."""
     bare = reason.removeprefix("[remote rejected] ").removeprefix("[rejected] ").removeprefix("[remote failure] ").strip("()")
     return next((words for said, words in REASONS.items() if bare.startswith(said)), bare)
 
 
-def refusals(done: RemoteAnswer) -> dict[str, str]:
+def refusals_of_hook(done: RemoteAnswer) -> dict[str, str]:
     """Returns the reasons of gitrun's own pre-receive hook on the other side, by run id."""
     found = (re.match(rf"gitrun: refused {RUNS}([0-9a-f]{{40}}): (.*)", line) for line in done.told)
     return {match[1]: match[2] for match in found if match}
 
 
-def unmirrored(git: Git, remote: str) -> tuple[str, ...]:
+def mirror_off(git: Git, remote: str) -> tuple[str, ...]:
     """Returns the options that let git push refspecs to a mirror remote."""
     return ("-c", f"remote.{remote}.mirror=false") if f"remote.{remote}.mirror" in git.config else ()
 
 
-def lines_of(porcelain: bytes) -> Iterator[tuple[str, str, str]]:
+def parse_porcelain(porcelain: bytes) -> Iterator[tuple[str, str, str]]:
     """Yields flag, run and summary for each run's ref in the output of `git push --porcelain`."""
     for line in porcelain.decode(errors="replace").splitlines():
         fields = line.split("\t")
@@ -297,7 +301,7 @@ def lines_of(porcelain: bytes) -> Iterator[tuple[str, str, str]]:
             yield fields[0], fields[1].rpartition(f":{RUNS}")[2], fields[2]
 
 
-def unreachable(done: RemoteAnswer, what: str) -> tuple[str, str]:
+def failure_text(done: RemoteAnswer, what: str) -> tuple[str, str]:
     """Returns message and hint for a git command that failed, without passwords of URLs."""
     heard = () if done.is_seen else [line.removeprefix("error: ").rstrip(".") for line in done.told[:3]]
     words = hide_passwords("; ".join([f"{what}: {done.reason}", *heard]))
@@ -306,7 +310,7 @@ def unreachable(done: RemoteAnswer, what: str) -> tuple[str, str]:
     return words, "To list the remotes: git remote -v"
 
 
-def push_large(git: Git, remote: str, runs: Mapping[str, str]) -> None:
+def push_lfs_objects(git: Git, remote: str, runs: Mapping[str, str]) -> None:
     """Pushes the LFS objects of the runs, if this repository has any. Raises GitFailed."""
     if not (git.common_dir / "lfs" / "objects").is_dir():
         return

@@ -23,14 +23,14 @@ READABLE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class SecretFinding:
     """A file in a run that looks like a secret, and the reason."""
 
     path: str
     reason: str
 
 
-def scan(git: Git, tips: Sequence[str], patterns: Sequence[str], known: Sequence[str] = ()) -> list[Finding]:
+def scan_for_secrets(git: Git, tips: Sequence[str], patterns: Sequence[str], known: Sequence[str] = ()) -> list[SecretFinding]:
     """Finds possible secrets in what the tips reach and `known` (words of git rev-list) does not.
 
     A tip with `^` before it is excluded with its history. Files are read as streams, to their end.
@@ -38,31 +38,31 @@ def scan(git: Git, tips: Sequence[str], patterns: Sequence[str], known: Sequence
     asked = "".join(f"{tip}\n" for tip in tips).encode()
     listed = ("rev-list", "--objects", "--ignore-missing", "--stdin", *(("--not", *known) if known else ()))
     names: dict[bytes, bool] = {}
-    found: dict[Finding, None] = {}
-    for path, content in blobs(git.piped(listed, ("cat-file", f"--batch={HEADER}"), asked)):
+    found: dict[SecretFinding, None] = {}
+    for path, content in read_blobs(git.piped(listed, ("cat-file", f"--batch={HEADER}"), asked)):
         text = os.fsdecode(path)
-        reasons = reasons_in(text, content)
+        reasons = secrets_in_content(text, content)
         if path not in names:
             names[path] = not text.startswith(f"{DIRECTORY}/") and is_secret_file(text, patterns)
         if names[path]:
             reasons = ["its name looks like that of a secret"]
-        found |= dict.fromkeys(Finding(encode_path(text), reason) for reason in reasons)
+        found |= dict.fromkeys(SecretFinding(encode_path(text), reason) for reason in reasons)
     return list(found)
 
 
-def reasons_in(path: str, content: Iterator[bytes]) -> list[str]:
+def secrets_in_content(path: str, content: Iterator[bytes]) -> list[str]:
     """Returns the reasons why a file's content looks like a secret. Reads the content to its end."""
     scanner, kept = Scanner(), bytearray()
     for piece in content:
         scanner.feed(piece)
         if path in {FLAGS, RUN} and len(kept) < READABLE:
             kept += piece
-    reasons = list(values_in(path, bytes(kept))) if kept else []
+    reasons = list(secrets_in_values(path, bytes(kept))) if kept else []
     found = scanner.close()
     return reasons or ([f"it holds what looks like {found}"] if found else [])
 
 
-def values_in(path: str, data: bytes) -> Iterator[str]:
+def secrets_in_values(path: str, data: bytes) -> Iterator[str]:
     """Yields the reasons why flags, or the words of a command, look like secrets."""
     try:
         table = model.toml.parse_text(data.decode())
@@ -76,12 +76,12 @@ def values_in(path: str, data: bytes) -> Iterator[str]:
             yield f"it holds what looks like {'a password' if what == 'a secret' else what} in the command ({name})"
 
 
-def blobs(pieces: Iterator[bytes]) -> Iterator[tuple[bytes, Iterator[bytes]]]:
+def read_blobs(pieces: Iterator[bytes]) -> Iterator[tuple[bytes, Iterator[bytes]]]:
     """Yields path and content of each blob in the output of `git cat-file --batch`.
 
     The content is an iterator of pieces.
     """
-    reader = Reader(pieces)
+    reader = BufferedReader(pieces)
     while line := reader.line():
         fields = line.split(b" ", 3)
         if len(fields) < 4 or not fields[2].isdigit():  # a missing object
@@ -95,7 +95,7 @@ def blobs(pieces: Iterator[bytes]) -> Iterator[tuple[bytes, Iterator[bytes]]]:
         reader.line()
 
 
-class Reader:
+class BufferedReader:
     """A buffered reader of lines and of contents of known size."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:

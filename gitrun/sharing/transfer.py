@@ -18,7 +18,7 @@ from gitrun.store import trust
 from gitrun.store.index import Index
 from gitrun.store.live import is_live
 from gitrun.store.refs import tips
-from gitrun.store.runs import attempts, read_runs
+from gitrun.store.runs import read_attempts, read_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from gitrun.model.settings import Settings
     from gitrun.sharing.quarantine import Received
     from gitrun.sharing.remotes import Pushed
-    from gitrun.sharing.secret_scan import Finding
+    from gitrun.sharing.secret_scan import SecretFinding
     from gitrun.sharing.validate import Chain
     from gitrun.store.commits import Signature
 
@@ -60,11 +60,11 @@ class Sharing:
         git = self._git
         patterns = [f"{parse_id_prefix(name)}*" for name in order.names] or ["*"]
         # quarantine: fetched refs stay under a private prefix until their runs are checked
-        with quarantine.opened(git) as prefix:
-            there = remotes.fetch(git, remote, patterns, prefix, shown=order.shown)
-            named = named_ids(there, order.names, remote) if order.names else frozenset[str]()
+        with quarantine.open_quarantine(git) as prefix:
+            there = remotes.fetch_tips(git, remote, patterns, prefix, shown=order.shown)
+            named = find_ids(there, order.names, remote) if order.names else frozenset[str]()
             wanted = FetchWish(named, self._keeping(order.pick) if order.pick else None, merge=order.merge)
-            return quarantine.receive(git, there, wanted)
+            return quarantine.receive_runs(git, there, wanted)
 
     def _keeping(self, pick: Pick) -> Callable[[Sequence[Chain]], Collection[str]]:
         # imported late: pygit2 takes 0.13 s
@@ -82,12 +82,12 @@ class Sharing:
 
     def made_here(self, runs: Sequence[Run]) -> list[Run]:
         """Returns the finished runs whose first or last attempt was made here or is trusted."""
-        known = trust.trusted(self._git)
+        known = trust.trusted_ids(self._git)
         return [run for run in runs if run.attempt.stopped and not known.isdisjoint((run.id, run.attempt.id))]
 
     def published(self, remote: str) -> frozenset[str]:
         """Returns the commits that the refs of a remote point to. Raises GitFailed."""
-        return remotes.published(self._git, remote)
+        return remotes.published_objects(self._git, remote)
 
     def unpublished(self, runs: Mapping[str, str], there: Collection[str]) -> list[str]:
         """Returns the user's commits below the runs that `there` lacks: short id and subject, newest first."""
@@ -103,14 +103,16 @@ class Sharing:
         )
         return self._git.run("rev-list", "--abbrev=8", *words, stdin=asked).decode(errors="replace").splitlines()
 
-    def secrets(self, runs: Mapping[str, str], there: Collection[str]) -> list[Finding]:
+    def secrets(self, runs: Mapping[str, str], there: Collection[str]) -> list[SecretFinding]:
         """Returns what looks like a secret in the runs, except in commits reachable from `there`."""
-        return secret_scan.scan(self._git, [*runs.values(), *(f"^{name}" for name in there)], self._settings.secrets)
+        return secret_scan.scan_for_secrets(
+            self._git, [*runs.values(), *(f"^{name}" for name in there)], self._settings.secrets
+        )
 
-    def secrets_in_export(self, runs: Mapping[str, str], without: str | None = None) -> list[Finding]:
+    def secrets_in_export(self, runs: Mapping[str, str], without: str | None = None) -> list[SecretFinding]:
         """Returns what looks like a secret in a bundle of the runs. Leaves out what `without` or a remote has."""
         tips = [*runs.values(), *([f"^{without}"] if without else [])]
-        return secret_scan.scan(self._git, tips, self._settings.secrets, ("--remotes",))
+        return secret_scan.scan_for_secrets(self._git, tips, self._settings.secrets, ("--remotes",))
 
     def held_back(self, runs: Iterable[str]) -> dict[str, str]:
         """Returns the runs that must not be pushed: id -> path of a submodule whose files the run recorded.
@@ -121,15 +123,15 @@ class Sharing:
             return {}
         with store.index.Index(self._git) as index, Objects(self._git) as objects:
             known = (run for run in map(index.get, runs) if isinstance(run, Run))
-            found = ((run.id, one) for run in known for one in attempts(self._git, objects, run) if one.content)
+            found = ((run.id, one) for run in known for one in read_attempts(self._git, objects, run) if one.content)
             return {run: next(iter(outermost_modules(attempt.submodules)), "?") for run, attempt in found}
 
     def push(self, remote: str, runs: Mapping[str, str], *, shown: bool = False) -> Pushed:
         """Pushes the runs (id -> tip) and their git-lfs files. Raises GitFailed."""
         if runs:
             # first, so that no run arrives without its large files
-            remotes.push_large(self._git, remote, runs)
-        return remotes.push(self._git, remote, runs, shown=shown)
+            remotes.push_lfs_objects(self._git, remote, runs)
+        return remotes.push_tips(self._git, remote, runs, shown=shown)
 
     def left_behind(self, runs: Collection[str]) -> list[tuple[str, File]]:
         """Returns the files of these runs that only exist beside the repository, each with the id of its run."""
@@ -139,12 +141,12 @@ class Sharing:
 
     def delete(self, remote: str, runs: Mapping[str, str]) -> Pushed:
         """Deletes the runs (id -> tip as known here) on the remote. Raises GitFailed."""
-        return remotes.delete(self._git, remote, runs)
+        return remotes.delete_on_remote(self._git, remote, runs)
 
     def known(self, names: Sequence[str]) -> dict[str, str]:
         """Returns the runs, here or in the trash, that these id prefixes name: id -> tip. Raises UnknownRun."""
         there = tips(self._git, TRASH) | tips(self._git)
-        return {run: there[run] for run in sorted(named_ids(there, names, "this repository"))}
+        return {run: there[run] for run in sorted(find_ids(there, names, "this repository"))}
 
     def is_here(self, run: str) -> bool:
         """Returns whether this repository has the run, not in the trash."""
@@ -165,7 +167,7 @@ class Sharing:
 
     def trust(self, names: Sequence[str], *, back: bool = False) -> None:
         """Trusts attempts (ids) and keys (fingerprints), or revokes that trust if `back` is set."""
-        (trust.distrust if back else trust.trust)(self._git, names)
+        (trust.revoke_trust if back else trust.grant_trust)(self._git, names)
 
     def keys_of(self, runs: Sequence[Run]) -> list[str]:
         """Returns the keys that signed the last attempts of the runs. Raises NotTrusted if a run lacks a good signature."""
@@ -182,7 +184,7 @@ class Sharing:
 
     def signature(self, run: Run) -> Signature | None:
         """Returns git's verdict on the signature of the run's last attempt; None if it is unsigned."""
-        return store.commits.signature(self._git, run.attempt.id)
+        return store.commits.read_signature(self._git, run.attempt.id)
 
     def is_key(self, word: str) -> bool:
         """Returns whether a word is the fingerprint of a key."""
@@ -190,7 +192,7 @@ class Sharing:
 
     def trusted_keys(self) -> list[str]:
         """Returns the fingerprints of trusted keys."""
-        return trust.signers(self._git)
+        return trust.trusted_signers(self._git)
 
     def is_trusted(self, run: Run) -> bool:
         """Returns whether the run's last attempt may be executed."""
@@ -198,7 +200,7 @@ class Sharing:
 
     def untrusted(self, runs: Sequence[Run]) -> list[Run]:
         """Returns the runs that may not be executed."""
-        known = {run.id for run in trust.trusted_of(self._git, runs)}
+        known = {run.id for run in trust.trusted_runs(self._git, runs)}
         return [run for run in runs if run.id not in known]
 
     def default_remote(self, *, push: bool = False) -> str:
@@ -210,7 +212,7 @@ class Sharing:
         return remotes.is_remote(self._git, word)
 
 
-def named_ids(there: Mapping[str, str], names: Sequence[str], remote: str) -> frozenset[str]:
+def find_ids(there: Mapping[str, str], names: Sequence[str], remote: str) -> frozenset[str]:
     """Returns the ids that the prefixes name. Raises UnknownRun if one matches no run or several."""
     found = set()
     for name in names:

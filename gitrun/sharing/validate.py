@@ -31,8 +31,8 @@ from gitrun.model.validation_rules import (
     shape_fault,
 )  # fmt: skip
 from gitrun.store.commits import read_commit
-from gitrun.store.foreign import tree_of
-from gitrun.store.runs import why_not
+from gitrun.store.foreign import tree_id_of
+from gitrun.store.runs import reason_not_a_run
 from gitrun.store.tree_size import Measure, Measurer
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class Inspector:
 
     def chain(self, run: str, tip: str) -> Chain:
         """Returns the commits of the run with this tip, all checked. Raises BadRun with the reason if one is unsound."""
-        if reason := why_not(run, tip):
+        if reason := reason_not_a_run(run, tip):
             raise BadRun(reason)
         seen: dict[str, Commit] = {}
         front = [tip]
@@ -140,14 +140,14 @@ class Inspector:
         self.measure_bases(seen, run)
         attempts = {name: commit for name, commit in seen.items() if commit.kind == "attempt"}
         newest = max(commit.time for commit in attempts.values())
-        return Chain(run, tip, tuple(seen), tuple(attempts), results_in(seen), newest)
+        return Chain(run, tip, tuple(seen), tuple(attempts), results_by_attempt(seen), newest)
 
     def measure_bases(self, known: Mapping[str, Commit], run: str) -> None:
         """Raises BadRun if the tree of a base commit that exists here would unfold to too many files."""
         for commit in known.values():
             before = own_parents(commit.id, commit.kind, commit.parents, run)
             for base in (parent for parent in commit.parents if parent not in before):
-                if base not in self._bases and (tree := tree_of(self._odb, base)):
+                if base not in self._bases and (tree := tree_id_of(self._odb, base)):
                     self._measurer.require_small(tree)
                 self._bases.add(base)
 
@@ -188,7 +188,7 @@ class Inspector:
         is_named = self._without(attempt.tree, taken) == (claim.content or claim.source)
         if is_named and claim.content:  # `source` has submodules as commits, as the base commit does
             are_sound = all(
-                is_id(commit) and may_be_module(self._at(attempt.tree, path)) for path, commit in claim.modules.items()
+                is_id(commit) and is_directory_or_commit(self._at(attempt.tree, path)) for path, commit in claim.modules.items()
             )
             is_named = are_sound and self._without(attempt.tree, taken, claim.modules) == claim.source
         if not is_named:
@@ -350,7 +350,7 @@ class Inspector:
         key = b"\0".join(heads)
         shape = self._shapes.get(key)
         if shape is None:
-            shape = shape_of(heads, name)
+            shape = check_shape(heads, name)
             if len(self._shapes) < SHARED and len(key) < LARGE:
                 self._shapes[key] = shape
         # bytes are missing or left over after the last entry
@@ -377,7 +377,7 @@ class Inspector:
         return data or b""
 
 
-def results_in(known: Mapping[str, Commit]) -> dict[str, str]:
+def results_by_attempt(known: Mapping[str, Commit]) -> dict[str, str]:
     """Maps each attempt among these commits to its result. Raises BadRun if an attempt has two results."""
     attempts: dict[str, str] = {}
     found: dict[str, str] = {}
@@ -395,12 +395,12 @@ def results_in(known: Mapping[str, Commit]) -> dict[str, str]:
     return found
 
 
-def may_be_module(found: tuple[bytes, bytes] | None) -> bool:
+def is_directory_or_commit(found: tuple[bytes, bytes] | None) -> bool:
     """Returns whether the entry is a directory or a commit."""
     return found is not None and found[0] in {b"40000", b"160000"}
 
 
-def shape_of(heads: Sequence[bytes], tree: str) -> Shape:
+def check_shape(heads: Sequence[bytes], tree: str) -> Shape:
     """Checks the modes and names of a tree and returns its shape. Raises BadRun if one is not allowed."""
     folders, ours, names, place = [], [], set(), 0
     folder = None

@@ -22,9 +22,9 @@ from gitrun.model.tree import TREE, is_regular_file
 from gitrun.store.index import Index
 from gitrun.store.kept_files import kept_directory as stored_at
 from gitrun.store.kept_files import restore_kept
-from gitrun.store.resolve import find
-from gitrun.store.runs import states
-from gitrun.store.trust import require_trusted, trusted_of
+from gitrun.store.resolve import find_run
+from gitrun.store.runs import read_states
+from gitrun.store.trust import require_trusted, trusted_runs
 from gitrun.workspace.checkout import inherited_files
 from gitrun.workspace.links import is_cache
 
@@ -101,7 +101,7 @@ def state_with_used_files(git: Git, objects: Objects, run: Run, need: Dependency
 
     if has_them(run):
         return run
-    return next((state for state in reversed(states(git, objects, run)) if has_them(state)), run)
+    return next((state for state in reversed(read_states(git, objects, run)) if has_them(state)), run)
 
 
 def list_left_files(git: Git, objects: Objects, run: Run) -> tuple[File, ...]:
@@ -117,7 +117,7 @@ def kept_path(git: Git, run: Run, file: File) -> Path:
 def choose_run(index: Index, need: Need, named: object, operation: str, git: Git) -> Run:
     """Returns the run to use: the named one, else the marked one, else the latest completed and trusted one."""
     if named is not None:
-        run = find(index, named.text if isinstance(named, Typed) else str(named), git.prefix)
+        run = find_run(index, named.text if isinstance(named, Typed) else str(named), git.prefix)
         if run.operation != need.operation:
             raise UsageError(
                 f"{operation} needs a run of {need.operation}, but {short_id(run.id)} is a run of {run.operation}",
@@ -130,7 +130,7 @@ def choose_run(index: Index, need: Need, named: object, operation: str, git: Git
             f"{operation} needs files of a completed run of {need.operation}, but no such run exists",
             f"To make one: git run {need.operation}",
         )
-    return find_marked(ended) or next(trusted_of(git, ended), ended[0])
+    return find_marked(ended) or next(trusted_runs(git, ended), ended[0])
 
 
 def select_needed(need: Need, run: Run, left: Sequence[File], kept: Dependency | None, operation: str) -> Dependency:

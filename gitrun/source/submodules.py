@@ -35,8 +35,8 @@ from gitrun.source.snapshot import (
     snapshot_warnings,
     warn_of_submodules,
 )
-from gitrun.store.commits import scratch
-from gitrun.store.submodules import Known, read_known, remember
+from gitrun.store.commits import scratch_directory
+from gitrun.store.submodules import SubmoduleCache, add_to_cache, read_submodule_cache
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -158,7 +158,7 @@ def record_files(git: Git, objects: Objects, choice: SnapshotOptions, view: View
 
     Raises GitFailed, NotRecorded.
     """
-    module, known = view.git, read_known(git)
+    module, known = view.git, read_submodule_cache(git)
     output = module.run("ls-files", "-v", "-s", "-z", index=view.index)
     # checked first, because scanning a large submodule takes long
     if output.count(b"\0") > MOST:
@@ -179,7 +179,7 @@ def record_files(git: Git, objects: Objects, choice: SnapshotOptions, view: View
     clean = known.trees.get(commit_id) or module.run("rev-parse", "--verify", f"{commit_id}^{{tree}}").decode().strip()
     require_small(git, view, known, tree)
     copy_trees(git, objects, view, (clean, tree), known)
-    remember(git, Known((tree, clean), {}, {commit_id: clean}))
+    add_to_cache(git, SubmoduleCache((tree, clean), {}, {commit_id: clean}))
     nested: list[Module] = []
     for inner, head in list_submodule_commits(module, view.index, links):
         found = record_submodule(git, objects, options_above(choice, view.path), view.path + b"/" + os.fsencode(inner), head)
@@ -245,7 +245,7 @@ def open_submodule(git: Git, path: bytes) -> Iterator[View]:
     found = open_repository(place, git.environ)
     if found.worktree is None or not found.worktree.samefile(place):
         raise NotARepository("its .git does not lead to a repository")
-    with scratch(git) as own:
+    with scratch_directory(git) as own:
         store, index = own / "objects", own / "index"
         (store / "info").mkdir(parents=True)
         others = (os.fsencode(one.common_dir / "objects") + b"\n" for one in (found, git))
@@ -284,7 +284,7 @@ def find_filter(module: Git, paths: Iterable[bytes]) -> str:
     return ""
 
 
-def require_small(git: Git, view: View, known: Known, tree_id: str) -> None:
+def require_small(git: Git, view: View, known: SubmoduleCache, tree_id: str) -> None:
     """Raises NotRecorded if the tree has too many files or bytes. Trees that were copied before are not checked."""
     if tree_id in known.copied:
         return
@@ -297,11 +297,11 @@ def require_small(git: Git, view: View, known: Known, tree_id: str) -> None:
         if count > MOST:
             raise NotRecorded(f"it has more than {MOST:,} files")
     if weight > MUCH:
-        remember(git, Known(large={tree_id: weight}))
+        add_to_cache(git, SubmoduleCache(large={tree_id: weight}))
         raise NotRecorded(f"it has {size_text(weight)} of files, more than {size_text(MUCH)}")
 
 
-def copy_trees(git: Git, objects: Objects, view: View, trees: Sequence[str], known: Known) -> None:
+def copy_trees(git: Git, objects: Objects, view: View, trees: Sequence[str], known: SubmoduleCache) -> None:
     """Copies trees of a submodule, with all their objects, into this repository. Raises GitFailed.
 
     A tree appears here after all its objects, so that a kill leaves no tree incomplete.

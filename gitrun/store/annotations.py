@@ -20,7 +20,7 @@ from gitrun.model.text import safe_text
 from gitrun.model.tree import FILE
 from gitrun.store.publication import publish_many
 from gitrun.store.refs import RefEdit, tip_of, tips
-from gitrun.store.runs import notes_in
+from gitrun.store.runs import parse_notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -38,7 +38,7 @@ NOWHERE = b"refs/gitrun/outbox/annotations"
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
+class AnnotationEdit:
     """A change of annotations, and the subject of its commit."""
 
     change: Change
@@ -55,10 +55,10 @@ def annotate(git: Git, run: str, change: Change, subject: str) -> bool:
 
 def annotate_many(git: Git, runs: Sequence[str], change: Change, subject: str) -> list[str]:
     """Applies one change to many runs. Returns the ids of the runs that it changed. Raises as `annotate_each`."""
-    return annotate_each(git, dict.fromkeys(runs, Edit(change, subject)))
+    return annotate_each(git, dict.fromkeys(runs, AnnotationEdit(change, subject)))
 
 
-def annotate_each(git: Git, edits: Mapping[str, Edit]) -> list[str]:
+def annotate_each(git: Git, edits: Mapping[str, AnnotationEdit]) -> list[str]:
     """Applies an edit to each run (id -> edit). Returns the ids of the runs that changed.
 
     Each changed run gets one annotation commit on its tip. All runs are tried together first. If a ref has moved or a gc
@@ -74,7 +74,7 @@ def annotate_each(git: Git, edits: Mapping[str, Edit]) -> list[str]:
             try:
                 # a gc that prunes at once may have caused the failure
                 with hold_off_gc(git) if one_by_one else nullcontext():
-                    done += attempt_many(git, {run: edits[run] for run in some})
+                    done += try_to_annotate(git, {run: edits[run] for run in some})
             except (StaleRun, ObjectsGone) as error:
                 left, problem = [*left, *some], error
         if not left:
@@ -83,7 +83,7 @@ def annotate_each(git: Git, edits: Mapping[str, Edit]) -> list[str]:
     raise problem
 
 
-def attempt_many(git: Git, edits: Mapping[str, Edit]) -> list[str]:
+def try_to_annotate(git: Git, edits: Mapping[str, AnnotationEdit]) -> list[str]:
     """Tries once to edit all of the runs, or none. Returns the ids of the runs that changed.
 
     Raises StaleRun, ObjectsGone, UnknownRun, UsageError.
@@ -94,16 +94,18 @@ def attempt_many(git: Git, edits: Mapping[str, Edit]) -> list[str]:
             raise UnknownRun(f"run {short_id(run)} no longer exists")
     with Objects(git) as objects:
         names = [f"{known[run]}:{record_files.NOTES}" for run in edits]
-        before = [notes_in(found) for found in objects.read_many(names)]
+        before = [parse_notes(found) for found in objects.read_many(names)]
         after = {run: notes for run, old in zip(edits, before, strict=True) if (notes := edits[run].change(old)) != old}
         if after:
-            heads = commit_many(git, [(known[run], bytes_of(run, notes), edits[run].subject) for run, notes in after.items()])
+            heads = commit_annotations(
+                git, [(known[run], encode_notes(run, notes), edits[run].subject) for run, notes in after.items()]
+            )
             moves = [RefEdit(run_ref(run), head, known[run], "annotate") for run, head in zip(after, heads, strict=True)]
-            publish_many(git, objects, moves, brought(objects, heads))
+            publish_many(git, objects, moves, added_objects(objects, heads))
     return list(after)
 
 
-def bytes_of(run: str, notes: Notes) -> bytes:
+def encode_notes(run: str, notes: Notes) -> bytes:
     """Encodes annotations as notes.toml. Raises UsageError if they are not UTF-8, or too large to be read back."""
     said = (text for comment in notes.comments for text in (comment.text, comment.author))
     for text in (notes.label or "", *notes.tags, *said):
@@ -114,7 +116,7 @@ def bytes_of(run: str, notes: Notes) -> bytes:
     return written
 
 
-def commit_many(git: Git, annotated: Sequence[tuple[str, bytes, str]]) -> list[str]:
+def commit_annotations(git: Git, annotated: Sequence[tuple[str, bytes, str]]) -> list[str]:
     """Commits annotations with one `git fast-import`. Returns the new commit ids in order; many commits become one pack.
 
     Each item is a tip, the new content of notes.toml, and a commit subject.
@@ -122,8 +124,8 @@ def commit_many(git: Git, annotated: Sequence[tuple[str, bytes, str]]) -> list[s
     author, committer = (git.run("var", f"GIT_{role}_IDENT").strip() for role in ("AUTHOR", "COMMITTER"))
     head = b"commit %s\nmark :1\nauthor %s\ncommitter %s\n" % (NOWHERE, author, committer)
     stream = [
-        head + data(encode.commit_message(subject, "annotation"))
-        + f"from {tip}\nM {FILE} inline {record_files.NOTES}\n".encode() + data(notes) + b"get-mark :1\n"
+        head + data_command(encode.commit_message(subject, "annotation"))
+        + f"from {tip}\nM {FILE} inline {record_files.NOTES}\n".encode() + data_command(notes) + b"get-mark :1\n"
         for tip, notes, subject in annotated
     ]  # fmt: skip
     # fast-import needs a branch to commit on; the reset drops it again, because only a compare-and-swap may move a ref
@@ -134,12 +136,12 @@ def commit_many(git: Git, annotated: Sequence[tuple[str, bytes, str]]) -> list[s
     return made
 
 
-def data(content: bytes) -> bytes:
+def data_command(content: bytes) -> bytes:
     """Formats bytes as a `data` command of fast-import."""
     return b"data %d\n%s\n" % (len(content), content)
 
 
-def brought(objects: Objects, heads: Sequence[str]) -> list[str]:
+def added_objects(objects: Objects, heads: Sequence[str]) -> list[str]:
     """Lists the objects that these annotation commits added. Raises ObjectsGone if one is missing."""
     names = [f"{head}{part}" for head in heads for part in ("", "^{tree}", f":{DIRECTORY}", f":{record_files.NOTES}")]
     # rounds of a hundred: the questions must fit into the pipe while git waits for its answers to be read
@@ -150,11 +152,11 @@ def brought(objects: Objects, heads: Sequence[str]) -> list[str]:
     return [info.id for info in found if info]
 
 
-SET = Edit(lambda notes: replace(notes, marked=True), "mark")
-CLEAR = Edit(lambda notes: replace(notes, marked=False), "clear the mark")
+SET = AnnotationEdit(lambda notes: replace(notes, marked=True), "mark")
+CLEAR = AnnotationEdit(lambda notes: replace(notes, marked=False), "clear the mark")
 
 
-def mark(git: Git, index: Index, runs: Sequence[Run]) -> tuple[list[str], list[Run]]:
+def mark_runs(git: Git, index: Index, runs: Sequence[Run]) -> tuple[list[str], list[Run]]:
     """Marks the runs and unmarks others of the same operations, in one step.
 
     Returns the ids of newly marked runs, and the unmarked runs. Raises UsageError if two runs are of one operation,
@@ -173,6 +175,6 @@ def mark(git: Git, index: Index, runs: Sequence[Run]) -> tuple[list[str], list[R
     return [run for run in changed if run in meant], [run for run in earlier if run.id in changed]
 
 
-def unmark(git: Git, runs: Sequence[Run]) -> list[str]:
+def unmark_runs(git: Git, runs: Sequence[Run]) -> list[str]:
     """Unmarks the runs. Returns the ids of those that were marked. Raises UnknownRun, StaleRun."""
     return annotate_each(git, {run.id: CLEAR for run in runs})

@@ -26,12 +26,12 @@ from gitrun.model.secrets import is_secret_file
 from gitrun.model.settings import read_settings
 from gitrun.model.tree import EXECUTABLE, FILE
 from gitrun.store import checkpoints
-from gitrun.store.commits import commit_signed, commit_tree, hash_files, is_wanted, read_commit, write_blobs
+from gitrun.store.commits import commit_signed, commit_tree, hash_files, read_commit, signing_wanted, write_blobs
 from gitrun.store.kept_files import kept_directory, restore_kept
 from gitrun.store.live import RESULT, SHORTENED, hold_live
 from gitrun.store.publication import publish
 from gitrun.store.refs import RefEdit, ref_store, tip_of
-from gitrun.store.trust import file_of, made_here, require_trusted
+from gitrun.store.trust import record_made_here, require_trusted, trust_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -114,7 +114,7 @@ class AttemptHandle:
             release(collected)
         if self.plan:
             # before the record is removed, so that a later command can write the note if gitrun is killed here
-            store.notes.add(git, store.notes.note_for(self.run_id, self.id, self.plan, outcome, self.live.output))
+            store.notes.add_note(git, store.notes.note_of_handle(self.run_id, self.id, self.plan, outcome, self.live.output))
         self.live.close()
         return outcome
 
@@ -124,8 +124,8 @@ class AttemptHandle:
         Raises StaleRun if another attempt of the run is running.
         """
         was_removed = self.live.renew()
-        if was_removed or not file_of(self.git).exists():
-            made_here(self.git, self.id)
+        if was_removed or not trust_file(self.git).exists():
+            record_made_here(self.git, self.id)
         return was_removed
 
     def close(self) -> None:
@@ -197,15 +197,15 @@ def begin_again(git: Git, plan: Plan, run: Run, extra_files: Mapping[str, bytes]
 
 def commit_attempt(git: Git, tree: str, parents: list[str | None], message: bytes) -> str:
     """Commits an attempt, signed if `gitrun.sign` is set. Records its id as made here. Returns the id."""
-    attempt_id = commit_signed(git, tree, parents, message) if is_wanted(git) else commit_tree(git, tree, parents, message)
-    made_here(git, attempt_id)
+    attempt_id = commit_signed(git, tree, parents, message) if signing_wanted(git) else commit_tree(git, tree, parents, message)
+    record_made_here(git, attempt_id)
     return attempt_id
 
 
 def inherited_entries(git: Git, objects: Objects, maker: TreeMaker, run: Run, plan: Plan) -> Mapping[bytes, Entry]:
     """Returns the entries by path that the last attempt passes on to the next one."""
     before = checkpoints.source_tree(objects, maker, run.attempt)
-    return checkpoints.carried(git, objects, before, run.attempt.left, plan.source.whole)
+    return checkpoints.files_to_carry(git, objects, before, run.attempt.left, plan.source.whole)
 
 
 def undo_begin(git: Git, live: Live, run_id: str, attempt_id: str, before: str | None) -> None:
@@ -255,7 +255,7 @@ def record_result(attempt: AttemptHandle, collect: Callable[[], Collected]) -> C
                 # if a later line fails, this commit may be at the tip, but without all of its objects
                 broken.add(result_id)
                 # before the ref is set: readers treat a result that is not recorded here as foreign
-                made_here(git, result_id)
+                record_made_here(git, result_id)
                 ref = run_ref(attempt.run_id)
                 publish(git, objects, ref, result_id, expected=tip, known=attempt.id, reason="record result")
             except (StaleRun, GitFailed) as error:
@@ -274,7 +274,7 @@ def record_result(attempt: AttemptHandle, collect: Callable[[], Collected]) -> C
 
 def commit_result(git: Git, tree: str, parent: str, message: bytes) -> str:
     """Commits a result, signed if `gitrun.sign` is set. Returns its id. If signing fails, commits it unsigned."""
-    if is_wanted(git):
+    if signing_wanted(git):
         with suppress(CannotRun):
             return commit_signed(git, tree, [parent], message)
     return commit_tree(git, tree, [parent], message)

@@ -25,12 +25,12 @@ def source_tree(objects: Objects, maker: TreeMaker, attempt: Attempt) -> str:
     """
     taken = (DIRECTORY, *attempt.carried)
     made = edit_tree(objects, maker, f"{attempt.id}^{{tree}}", {os.fsencode(path): None for path in taken})
-    if made != attempt.whole or (attempt.content and collapsed(objects, maker, made, attempt) != attempt.source):
+    if made != attempt.whole or (attempt.content and collapse_submodules(objects, maker, made, attempt) != attempt.source):
         raise BadRun(f"attempt {attempt.id[:8]} names another source than it contains")
     return made
 
 
-def collapsed(objects: Objects, maker: TreeMaker, tree: str, attempt: Attempt) -> str:
+def collapse_submodules(objects: Objects, maker: TreeMaker, tree: str, attempt: Attempt) -> str:
     """Returns the tree with submodules as commits instead of files; empty if one of them cannot be a commit."""
     links = {os.fsencode(path): Entry(COMMIT, commit) for path, commit in outermost_modules(attempt.submodules).items()}
     there = (entry_at(objects, tree, path) for path in links)
@@ -38,7 +38,7 @@ def collapsed(objects: Objects, maker: TreeMaker, tree: str, attempt: Attempt) -
     return edit_tree(objects, maker, tree, links) if are_sound else ""
 
 
-def carried(git: Git, objects: Objects, old_source: str, tip: str, new_source: str) -> dict[bytes, Entry]:
+def files_to_carry(git: Git, objects: Objects, old_source: str, tip: str, new_source: str) -> dict[bytes, Entry]:
     """Returns entries that `tip` added to `old_source`, by path, where `new_source` has nothing at that path.
 
     A directory that is new as a whole is one entry.
@@ -50,20 +50,24 @@ def carried(git: Git, objects: Objects, old_source: str, tip: str, new_source: s
     for head, path in zip(fields[0:-1:2], fields[1::2], strict=False):
         words = head.split(b" ")
         # git lists a new directory (-t) before its files, which come with it
-        if path.split(b"/")[0] != os.fsencode(DIRECTORY) and not any(parent in tops for parent in parents(path)):
+        if path.split(b"/")[0] != os.fsencode(DIRECTORY) and not any(parent in tops for parent in parent_directories(path)):
             tops[path] = Entry(words[1].decode().lstrip("0"), words[3].decode())
-    return {path: entry for top, found in tops.items() for path, entry in free(objects, new_source, top, found).items()}
+    return {
+        path: entry
+        for top, found in tops.items()
+        for path, entry in without_collisions(objects, new_source, top, found).items()
+    }
 
 
-def parents(path: bytes) -> list[bytes]:
+def parent_directories(path: bytes) -> list[bytes]:
     """Returns the directories above a path, topmost first."""
     parts = path.split(b"/")
     return [b"/".join(parts[:count]) for count in range(1, len(parts))]
 
 
-def free(objects: Objects, source: str, path: bytes, entry: Entry) -> dict[bytes, Entry]:
+def without_collisions(objects: Objects, source: str, path: bytes, entry: Entry) -> dict[bytes, Entry]:
     """Returns the parts of `entry` that do not collide with a path of the source, by path."""
-    above = [entry_at(objects, source, parent) for parent in parents(path)]
+    above = [entry_at(objects, source, parent) for parent in parent_directories(path)]
     if any(found is not None and found.mode != TREE for found in above):
         return {}
     there = entry_at(objects, source, path)
@@ -72,4 +76,8 @@ def free(objects: Objects, source: str, path: bytes, entry: Entry) -> dict[bytes
     if there.mode != TREE or entry.mode != TREE:
         return {}
     inner = objects.tree(entry.id)
-    return {at: one for name, child in inner.items() for at, one in free(objects, source, path + b"/" + name, child).items()}
+    return {
+        at: one
+        for name, child in inner.items()
+        for at, one in without_collisions(objects, source, path + b"/" + name, child).items()
+    }

@@ -75,7 +75,7 @@ def read_commit(found: Object | None) -> Commit | None:
 
 
 @contextmanager
-def scratch(git: Git) -> Iterator[Path]:
+def scratch_directory(git: Git) -> Iterator[Path]:
     """Makes a private directory for files to be imported. It is removed at the end of the `with`."""
     place = git.state / "tmp" / os.urandom(8).hex()  # importing tempfile takes longer than what is done here
     make_private_directory(place)
@@ -103,11 +103,11 @@ def hash_files(git: Git, paths: Sequence[Path], kind: str = "blob") -> list[str]
     """Writes files into the repository as objects of `kind`, unfiltered. Returns their ids in order."""
     if not paths:
         return []
-    asked = b"".join(quoted(os.fsencode(path)) + b"\n" for path in paths)
+    asked = b"".join(quote_path(os.fsencode(path)) + b"\n" for path in paths)
     return git.run("hash-object", "-w", "-t", kind, "--no-filters", "--stdin-paths", stdin=asked).decode().split()
 
 
-def quoted(path: bytes) -> bytes:
+def quote_path(path: bytes) -> bytes:
     """Quotes a path for git's line input, in C style. Needed for a CR or LF, and for a double quote at the beginning."""
     if b"\n" not in path and b"\r" not in path and not path.startswith(b'"'):
         return path
@@ -128,7 +128,7 @@ def import_blobs(git: Git, contents: Iterable[bytes]) -> list[str]:
             yield b"\n"
         yield b"done\n"
 
-    with scratch(git) as place:
+    with scratch_directory(git) as place:
         marks = place / "marks"
         # --depth=0: the contents are unrelated, so looking for deltas is in vain
         words = ("--quiet", "--done", "--depth=0", f"--export-marks={marks}")
@@ -149,7 +149,7 @@ def commit_tree(git: Git, tree: str, parents: Iterable[str | None], message: byt
     return made.decode().strip()
 
 
-def is_wanted(git: Git) -> bool:
+def signing_wanted(git: Git) -> bool:
     """Returns whether attempts and results are to be signed (`gitrun.sign`)."""
     return get_bool(git.config, "gitrun.sign", default=False)
 
@@ -191,7 +191,7 @@ class Signature:
         return f"signed by {self.signer} ({self.key})" if known else f"signed with {self.key}, {said}"
 
 
-def signature(git: Git, commit: str) -> Signature | None:
+def read_signature(git: Git, commit: str) -> Signature | None:
     """Returns git's verdict on the commit's signature; None if it is unsigned."""
     with Objects(git) as objects:
         found = objects.read(commit, limit=1 << 20)

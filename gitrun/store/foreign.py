@@ -19,7 +19,7 @@ from gitrun.model.text import safe_text
 from gitrun.model.validation_rules import MAX_COMMITS, credible_start, own_parents
 from gitrun.store.commits import read_commit
 from gitrun.store.tree_size import Measurer
-from gitrun.store.trust import trusted
+from gitrun.store.trust import trusted_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -39,8 +39,8 @@ class ForeignRuns:
 
     def __init__(self, git: Git, objects: ObjectReader) -> None:
         self._git, self._objects = git, objects
-        self._trusted = trusted(git)
-        self._received = received(git)
+        self._trusted = trusted_ids(git)
+        self._received = received_times(git)
         self._measurer = Measurer(objects)
 
     def admit(self, run: Run, attempt: Commit) -> Run:
@@ -66,8 +66,8 @@ class ForeignRuns:
         fresh = [run for run in found if self._is_new(run.attempt)]
         now = datetime.fromtimestamp(round(time.time(), 6), timezone.utc)
         # oldest first, so that the times given here keep the order of the makers' times
-        names = (name for run in sorted(fresh, key=age) for name in (run.attempt.id, run.attempt.result) if name)
-        given = note(self._git, [name for name in names if name not in self._trusted | self._received.keys()], now)
+        names = (name for run in sorted(fresh, key=list_order) for name in (run.attempt.id, run.attempt.result) if name)
+        given = record_received(self._git, [name for name in names if name not in self._trusted | self._received.keys()], now)
         return [
             replace(run, attempt=replace(run.attempt, created=min(run.attempt.created, given[run.attempt.id])))
             if run.attempt.id in given
@@ -82,30 +82,30 @@ class ForeignRuns:
     def _measure(self, run: Run) -> None:
         """Raises BadRun unless all unchecked trees of the run, and those of its bases, are small enough to unfold."""
         known = self._trusted | self._received.keys()
-        for commit in chain(self._objects, run):
+        for commit in commits_of_run(self._objects, run):
             if commit.id in known:
                 continue
             self._measurer.require_small(commit.tree)
             before = own_parents(commit.id, commit.kind, commit.parents, run.id)
             for base in (parent for parent in commit.parents if parent not in before):
-                if tree := tree_of(self._objects, base):
+                if tree := tree_id_of(self._objects, base):
                     self._measurer.require_small(tree)
 
     def _prove_carried(self, attempt: Attempt, commit: Commit) -> None:
         """Raises BadRun unless each carried path has the same entry at the run's previous tip."""
-        before = tree_of(self._objects, commit.parents[-1]) if attempt.carried and commit.parents else ""
+        before = tree_id_of(self._objects, commit.parents[-1]) if attempt.carried and commit.parents else ""
         for path in map(os.fsencode, attempt.carried):
             if self._measurer.entry(commit.tree, path) != self._measurer.entry(before, path):
                 name = safe_text(os.fsdecode(path)[:80])
                 raise BadRun(f"its last attempt carries '{name}', which the attempt before it did not leave")
 
 
-def age(run: Run) -> tuple[datetime, str]:
+def list_order(run: Run) -> tuple[datetime, str]:
     """Returns the sort key of a run in lists: creation time, then id."""
     return run.attempt.created, run.id
 
 
-def chain(objects: ObjectReader, run: Run) -> Iterator[Commit]:
+def commits_of_run(objects: ObjectReader, run: Run) -> Iterator[Commit]:
     """Yields the commits of the run that exist here, newest first on each path, at most COMMITS of them."""
     seen: set[str] = set()
     front = [run.tip]
@@ -118,30 +118,30 @@ def chain(objects: ObjectReader, run: Run) -> Iterator[Commit]:
             front += own_parents(commit.id, commit.kind, commit.parents, run.id)
 
 
-def tree_of(objects: ObjectReader, commit: str) -> str:
+def tree_id_of(objects: ObjectReader, commit: str) -> str:
     """Returns the tree id of any commit; empty if the commit is not here."""
     found = objects.read(commit, 1 << 21)
     is_commit = found is not None and found.kind == "commit" and found.data is not None
     return found.data[5:45].decode(errors="replace") if found and found.data and is_commit else ""
 
 
-def file_of(git: Git) -> Path:
+def received_file(git: Git) -> Path:
     """Returns the path of the file that records foreign attempts and results."""
     return git.state / "received"
 
 
-def received(git: Git) -> dict[str, datetime]:
+def received_times(git: Git) -> dict[str, datetime]:
     """Returns the time when each foreign attempt and result was first seen here, by id."""
     found: dict[str, datetime] = {}
     with suppress(OSError):
-        for line in file_of(git).read_text(errors="replace").splitlines():
+        for line in received_file(git).read_text(errors="replace").splitlines():
             name, _, when = line.partition(" ")
             with suppress(ValueError, OverflowError, OSError):  # a line that a full disk has cut short
                 found.setdefault(name, datetime.fromtimestamp(float(when), timezone.utc))
     return found
 
 
-def note(git: Git, names: Iterable[str], now: datetime) -> Mapping[str, datetime]:
+def record_received(git: Git, names: Iterable[str], now: datetime) -> Mapping[str, datetime]:
     """Records these foreign attempts and results as received now, oldest first. Returns the time given to each."""
     given = {name: datetime.fromtimestamp(now.timestamp() + TICK * number, timezone.utc) for number, name in enumerate(names)}
     if given:
@@ -149,12 +149,12 @@ def note(git: Git, names: Iterable[str], now: datetime) -> Mapping[str, datetime
         text = "\n" + "".join(f"{name} {when.timestamp():.6f}\n" for name, when in given.items())
         with suppress(OSError):  # in a read-only repository, foreign runs count as new each time
             make_shared_directory(git.state)
-            with file_of(git).open("a") as file:
+            with received_file(git).open("a") as file:
                 file.write(text)
     return given
 
 
-def unknown(git: Git, names: Iterable[str]) -> list[str]:
+def unknown_ids(git: Git, names: Iterable[str]) -> list[str]:
     """Returns the attempts and results that are neither trusted nor received here."""
-    known = trusted(git) | received(git).keys()
+    known = trusted_ids(git) | received_times(git).keys()
     return [name for name in names if name not in known]

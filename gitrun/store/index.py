@@ -18,11 +18,11 @@ from gitrun.errors import GitrunError, ObjectsGone
 from gitrun.git.locks import make_shared_directory
 from gitrun.model.run import ENDED, BrokenRun, Run, as_running
 from gitrun.model.text import is_text
-from gitrun.store.index_rows import flags_key, row, unpack
+from gitrun.store.index_rows import decode_row, flags_key, index_row
 from gitrun.store.live import live_runs, shown_metrics
 from gitrun.store.refs import damaged_refs, ref_store, tips
 from gitrun.store.runs import bulk_reader, is_partial
-from gitrun.store.trust import trusted_of
+from gitrun.store.trust import trusted_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -69,7 +69,7 @@ ORDER = "ORDER BY created DESC, id DESC"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class IndexPage:
     """The runs that answer a query, newest attempt first, and the number of all runs."""
 
     runs: tuple[Run | BrokenRun, ...]
@@ -97,10 +97,10 @@ class Index:
     def __exit__(self, *_: object) -> None:
         self._base.close()
 
-    def newest(self, limit: int = -1, start: int = 0) -> Answer:
+    def newest(self, limit: int = -1, start: int = 0) -> IndexPage:
         """Returns the newest runs (limit -1: all) from offset `start` on. Unreadable ones come last."""
         where = "ORDER BY broken IS NOT NULL, created DESC, id DESC" if self._has_broken() else ORDER
-        return Answer(tuple(self._runs(f"{where} LIMIT ? OFFSET ?", (limit, start))), self.count())
+        return IndexPage(tuple(self._runs(f"{where} LIMIT ? OFFSET ?", (limit, start))), self.count())
 
     def count(self) -> int:
         """Returns the number of runs, including unreadable ones."""
@@ -154,7 +154,7 @@ class Index:
         start = 0
         for limit in TRIED:
             runs = self._sound(f"WHERE broken IS NULL {where} {ORDER} LIMIT ? OFFSET ?", (*values, limit, start))
-            if found := next(trusted_of(self._git, runs), None):
+            if found := next(trusted_runs(self._git, runs), None):
                 return found
             if len(runs) < limit:
                 break
@@ -165,21 +165,23 @@ class Index:
         """Returns the marked runs of the operation, newest first. Several occur if marks were set in two clones."""
         return self._sound(f"WHERE operation = ? AND marked AND broken IS NULL {ORDER}", (operation,))
 
-    def alike(self, operation: str, flags: Flags) -> list[Run]:
+    def with_same_flags(self, operation: str, flags: Flags) -> list[Run]:
         """Returns the runs of the operation with flags equal to these by value, newest first."""
         return self._sound(f"WHERE operation = ? AND flags = ? AND broken IS NULL {ORDER}", (operation, flags_key(flags)))
 
-    def ended_alike(self, operation: str, flags: Flags, words: str | None, source: str = "", limit: int = -1) -> list[Run]:
-        """Returns at most `limit` runs as `alike` does, restricted to ended ones with these words and this source.
+    def ended_with_same_flags(
+        self, operation: str, flags: Flags, words: str | None, source: str = "", limit: int = -1
+    ) -> list[Run]:
+        """Returns at most `limit` runs as `with_same_flags` does, if ended with these words and source.
 
         `words` is a key made by `words_key`. A run whose words have no key matches too.
         """
-        where, values = ended_alike(operation, flags, words, source)
+        where, values = condition_for_same_flags(operation, flags, words, source)
         return self._sound(f"WHERE {where} {ORDER} LIMIT ?", (*values, limit))
 
-    def count_ended_alike(self, operation: str, flags: Flags, words: str | None, source: str = "") -> int:
-        """Counts the runs that `ended_alike` finds without a limit, without reading them."""
-        where, values = ended_alike(operation, flags, words, source)
+    def count_ended_with_same_flags(self, operation: str, flags: Flags, words: str | None, source: str = "") -> int:
+        """Counts the runs that `ended_with_same_flags` finds without a limit, without reading them."""
+        where, values = condition_for_same_flags(operation, flags, words, source)
         return self._number(f"SELECT count(*) FROM runs WHERE {where}", values)  # noqa: S608 - ours
 
     def of_operation(self, operation: str) -> list[Run]:
@@ -215,7 +217,7 @@ class Index:
         run, tip, broken, packed = record
         if broken is not None:
             return BrokenRun(run, tip, broken)
-        found = unpack(self._git, run, tip, packed)
+        found = decode_row(self._git, run, tip, packed)
         if run not in self._live:
             return found
         return replace(found, attempt=as_running(found.attempt, shown_metrics(self._git.state, run)))
@@ -296,7 +298,7 @@ class Index:
         """
         seen = ref_store(self._git).token()
         known = dict(self._base.execute("SELECT name, value FROM state").fetchall())
-        if known.get("boot") != (boot := this_boot()):  # a power cut may have torn the file: see PRAGMA synchronous
+        if known.get("boot") != (boot := boot_id()):  # a power cut may have torn the file: see PRAGMA synchronous
             if self._base.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
                 raise sqlite3.DatabaseError("it is incomplete")
             known = {}
@@ -330,7 +332,7 @@ class Index:
     def _store(self, changed: Mapping[str, str], before: Mapping[str, str]) -> int:
         """Reads these runs in rounds and stores them where rows are still as in `before`. Returns how many were stored."""
         names, stored = list(changed.items()), 0
-        with git.objects.Objects(self._git) as few, no_search_for_cycles():
+        with git.objects.Objects(self._git) as few, garbage_collector_off():
             reader = bulk_reader(self._git) if len(names) >= MANY and not is_partial(self._git) else few
             for start in range(0, len(names), ROUND):
                 some = dict(names[start : start + ROUND])
@@ -338,7 +340,9 @@ class Index:
                     found = store.runs.read_runs(self._git, reader, some, frozenset())
                 except ObjectsGone:  # a truncated tree kills git cat-file, and with it the answers for other runs
                     found = store.runs.read_runs(self._git, bulk_reader(self._git), some, frozenset())
-                rows = sorted(((*row(run), before.get(run.id, "")) for run in found), key=itemgetter(0))  # three times as fast
+                rows = sorted(
+                    ((*index_row(run), before.get(run.id, "")) for run in found), key=itemgetter(0)
+                )  # three times as fast
                 with self._base:
                     self._base.execute("BEGIN")
                     stored += self._base.executemany(PUT, rows).rowcount
@@ -348,8 +352,8 @@ class Index:
         return stored
 
 
-def ended_alike(operation: str, flags: Flags, words: str | None, source: str) -> tuple[str, tuple[object, ...]]:
-    """Returns the SQL condition of `Index.ended_alike` and its values."""
+def condition_for_same_flags(operation: str, flags: Flags, words: str | None, source: str) -> tuple[str, tuple[object, ...]]:
+    """Returns the SQL condition of `Index.ended_with_same_flags` and its values."""
     where = "operation = ? AND flags = ? AND broken IS NULL AND status IN (?, ?)"
     values: tuple[object, ...] = (operation, flags_key(flags), *sorted(ENDED))
     if words is not None:
@@ -357,7 +361,7 @@ def ended_alike(operation: str, flags: Flags, words: str | None, source: str) ->
     return (f"{where} AND source = ?", (*values, source)) if source else (where, values)
 
 
-def this_boot() -> str:
+def boot_id() -> str:
     """Returns the id of this boot of the machine; empty if the system has none."""
     with suppress(OSError), open("/proc/sys/kernel/random/boot_id") as file:  # noqa: PTH123 - each look at runs asks
         return file.read().strip()
@@ -365,7 +369,7 @@ def this_boot() -> str:
 
 
 @contextmanager
-def no_search_for_cycles() -> Iterator[None]:
+def garbage_collector_off() -> Iterator[None]:
     """Turns Python's cyclic garbage collector off. It would scan very many new values without finding a cycle."""
     was_on = gc.isenabled()
     gc.disable()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
-def row(run: Run | BrokenRun) -> tuple[object, ...]:
+def index_row(run: Run | BrokenRun) -> tuple[object, ...]:
     """Returns the values of a run's row, in the order of the index's columns."""
     if isinstance(run, BrokenRun):
         return run.id, run.tip, 0.0, "", "", "", None, 0, run.reason, "", None, None, ""
@@ -27,7 +27,7 @@ def row(run: Run | BrokenRun) -> tuple[object, ...]:
     return (
         run.id, run.tip, attempt.created.timestamp(), attempt.operation, flags_key(attempt.flags), attempt.status,
         notes.label, int(notes.marked), None, attempt.source, attempt.base,
-        words_key(attempt.kind, attempt.operation, attempt.command), pack(run),
+        words_key(attempt.kind, attempt.operation, attempt.command), encode_row(run),
     )  # fmt: skip
 
 
@@ -43,32 +43,35 @@ def words_key(kind: str, operation: str, command: Sequence[str]) -> str | None:
 
 def flags_key(flags: Flags) -> str:
     """Returns a text that is equal for flags that are equal by value: `1 == 1.0`, `true != 1`."""
-    return json.dumps({name: plain(value) for name, value in flags.items()})  # Flags iterates in the order of names
+    return json.dumps(
+        {name: whole_floats_as_integers(value) for name, value in flags.items()}
+    )  # Flags iterates in the order of names
 
 
-def plain(value: object) -> object:
+def whole_floats_as_integers(value: object) -> object:
     """Returns the value with whole floats as integers, also inside lists."""
     if isinstance(value, list):
-        return [plain(item) for item in value]
+        return [whole_floats_as_integers(item) for item in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def pack(run: Run) -> str:
-    """Encodes a run as JSON: an array in the order that `unpack` reads."""
+def encode_row(run: Run) -> str:
+    """Encodes a run as JSON: an array in the order that `decode_row` reads."""
     a, notes = run.attempt, run.notes
     params = [getattr(a.params, name) for name in Params.__slots__]
     return json.dumps([
-        a.id, a.operation, a.kind, a.command, a.cwd, dict(a.flags), params, a.status, micros(a.created), a.source,
-        micros(a.started), micros(a.stopped), a.duration, a.exit_status, a.metrics.pack(), a.base, a.branch, a.dirty, a.batch,
+        a.id, a.operation, a.kind, a.command, a.cwd, dict(a.flags), params, a.status, to_microseconds(a.created), a.source,
+        to_microseconds(a.started), to_microseconds(a.stopped), a.duration, a.exit_status, a.metrics.pack(),
+        a.base, a.branch, a.dirty, a.batch,
         a.carried, [[s.path, s.size, s.reason] for s in a.skipped], [[f.path, f.size, f.sha256, f.stored] for f in a.files],
         a.written is not None, a.result, a.author, a.conflicts, a.submodules, a.given, a.content,
-        notes.label, notes.tags, [[c.text, c.author, micros(c.time)] for c in notes.comments], notes.marked,
+        notes.label, notes.tags, [[c.text, c.author, to_microseconds(c.time)] for c in notes.comments], notes.marked,
         notes.unreadable,
     ])  # fmt: skip
 
 
-def unpack(git: Git, run: str, tip: str, record: str) -> Run:
-    """Decodes a run that `pack` encoded. `run` is its id."""
+def decode_row(git: Git, run: str, tip: str, record: str) -> Run:
+    """Decodes a run that `encode_row` encoded. `run` is its id."""
     (
         head, operation, kind, command, cwd, flags, params, status, created, source, started, stopped, duration, exit_status,
         metrics, base, branch, dirty, batch, carried, skipped, files, ended, result, author, conflicts, submodules, given,
@@ -77,8 +80,9 @@ def unpack(git: Git, run: str, tip: str, record: str) -> Run:
     ) = json.loads(record)  # fmt: skip
     attempt = Attempt(
         id=head, operation=operation, kind=kind, command=tuple(command), cwd=cwd, flags=Flags(flags),
-        params=params_from(params), status=status,
-        created=moment_of(created) or EPOCH, source=source, started=moment_of(started), stopped=moment_of(stopped),
+        params=decode_params(params), status=status,
+        created=from_microseconds(created) or EPOCH, source=source,
+        started=from_microseconds(started), stopped=from_microseconds(stopped),
         duration=duration, exit_status=exit_status, metrics=Metrics.unpack(metrics), base=base, branch=branch, dirty=dirty,
         batch=batch, carried=tuple(carried),
         skipped=tuple(Skipped(*one) for one in skipped), files=tuple(File(*one) for one in files),
@@ -86,18 +90,18 @@ def unpack(git: Git, run: str, tip: str, record: str) -> Run:
         author=author, written=Output(str(git.common_dir), result or head) if ended else None, result=result,
         given=tuple(given),
     )  # fmt: skip
-    spoken = tuple(Comment(text, author, moment_of(time)) for text, author, time in comments)
+    spoken = tuple(Comment(text, author, from_microseconds(time)) for text, author, time in comments)
     return Run(run, tip, attempt, Notes(label, tuple(tags), spoken, marked, unreadable))
 
 
-def params_from(values: Iterable[Any]) -> Params:
+def decode_params(values: Iterable[Any]) -> Params:
     """Returns run parameters from values in the order of their fields."""
     pairs = zip(Params.__slots__, values, strict=True)
     named: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in pairs}
     return Params(**named)
 
 
-def micros(time: datetime | None) -> int | None:
+def to_microseconds(time: datetime | None) -> int | None:
     """Converts a time to microseconds since 1970."""
     if time is None:
         return None
@@ -105,7 +109,7 @@ def micros(time: datetime | None) -> int | None:
     return (passed.days * 86_400 + passed.seconds) * 1_000_000 + passed.microseconds
 
 
-def moment_of(passed: int | None) -> datetime | None:
+def from_microseconds(passed: int | None) -> datetime | None:
     """Converts microseconds since 1970 to a time in UTC."""
     if passed is None:
         return None

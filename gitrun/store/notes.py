@@ -1,8 +1,8 @@
 """Writes `refs/notes/runs`, a projection of the runs for plain `git log --notes=runs`.
 
-Nothing reads it back, it has no history, and `rebuild` recreates it from the refs. An attempt's commit has its outcome and
-the end of its output. A commit of the user's has the runs made of its tree or from it. Each run adds its own note when it
-ends, unless `gitrun.notes` is false.
+Nothing reads it back, it has no history, and `rebuild_notes` recreates it from the refs. An attempt's commit has its outcome
+and the end of its output. A commit of the user's has the runs made of its tree or from it. Each run adds its own note when
+it ends, unless `gitrun.notes` is false.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from gitrun.model.run import short_id
 from gitrun.model.settings import get_bool
 from gitrun.model.text import ending_text, metrics_text, safe_lines, safe_text
 from gitrun.model.tree import FILE
-from gitrun.store.commits import scratch
+from gitrun.store.commits import scratch_directory
 from gitrun.store.refs import RefEdit, read_ref, ref_store
 
 if TYPE_CHECKING:
@@ -70,27 +70,27 @@ class Note:
     source: str
 
 
-def are_wanted(git: Git) -> bool:
+def notes_wanted(git: Git) -> bool:
     """Returns whether runs write notes (`gitrun.notes`)."""
     return get_bool(git.config, "gitrun.notes", default=True)
 
 
-def are_there(git: Git) -> bool:
+def notes_exist(git: Git) -> bool:
     """Returns whether the repository has notes."""
     return read_ref(git, NOTES) is not None
 
 
-def note_for(run_id: str, attempt_id: str, plan: Plan, outcome: Outcome, output: Path) -> Note:
+def note_of_handle(run_id: str, attempt_id: str, plan: Plan, outcome: Outcome, output: Path) -> Note:
     """Returns the note of an ended attempt, with the end of the file `output`."""
     how = Ending(outcome.status, outcome.exit_status, outcome.duration, outcome.metrics)
-    text = attempt_note(run_id, attempt_id, how, tail_of(output))
+    text = format_attempt_note(run_id, attempt_id, how, read_tail(output))
     return Note(
-        run_id, attempt_id, text, line_of(run_id, plan.operation, plan.flags.text(plan.given), how),
+        run_id, attempt_id, text, format_line(run_id, plan.operation, plan.flags.text(plan.given), how),
         plan.source.base, plan.source.tree,
     )  # fmt: skip
 
 
-def tail_of(output: Path) -> bytes:
+def read_tail(output: Path) -> bytes:
     """Returns the end of an output file; empty if unreadable."""
     try:
         with output.open("rb") as file:
@@ -100,45 +100,45 @@ def tail_of(output: Path) -> bytes:
         return b""
 
 
-def rebuild(git: Git, index: Index) -> int:
+def rebuild_notes(git: Git, index: Index) -> int:
     """Rewrites all notes as one commit without parents. Returns their number. Raises GitrunError."""
-    with patient(git) as _:
+    with lock_notes(git) as _:
         before = read_ref(git, NOTES)
         runs = index.readable_runs()
-        mark = import_notes(git, notes_of_all(git, index, runs))
-        publish(git, mark, before)
+        mark = import_notes(git, notes_of_all_runs(git, index, runs))
+        move_notes_ref(git, mark, before)
         return len(git.run("ls-tree", "-r", "-z", "--name-only", mark).split(b"\0")) - 1
 
 
-def add(git: Git, note: Note) -> bool:
+def add_note(git: Git, note: Note) -> bool:
     """Adds the note of an ended run. Returns whether it was written. Errors are ignored: they must not fail a run."""
     with suppress(GitrunError, OSError, ValueError):
-        if not are_wanted(git):
+        if not notes_wanted(git):
             return False
-        with patient(git) as _, Objects(git) as objects:
+        with lock_notes(git) as _, Objects(git) as objects:
             found = objects.read(NOTES)
             before = found.id if found else None
             texts = {note.attempt: note.text}
             base = objects.read(note.base) if note.base else None
             if note.base and base and base.data and base.kind == "commit":
                 is_exact = note.source == base.data[5:45].decode(errors="replace")
-                texts[note.base] = with_line(text_of(objects, before, note.base), note, is_exact=is_exact)
-            publish(git, edited(git, objects, before, texts), before)
+                texts[note.base] = replace_line(read_note(objects, before, note.base), note, is_exact=is_exact)
+            move_notes_ref(git, commit_notes(git, objects, before, texts), before)
             return True
     return False
 
 
-def text_of(objects: Objects, before: str | None, commit: str) -> bytes:
+def read_note(objects: Objects, before: str | None, commit: str) -> bytes:
     """Returns the note of a commit in either layout of `git notes`; empty if it has none."""
-    paths = (path_of(commit), commit.encode()) if before else ()
+    paths = (note_path(commit), commit.encode()) if before else ()
     found = objects.read_many([f"{before}:{path.decode()}" for path in paths])
     return next((one.data for one in found if one and one.data), b"")
 
 
-def add_run(git: Git, run: str) -> bool:
+def add_note_of_run(git: Git, run: str) -> bool:
     """Adds the note of an ended run from its recorded result, for callers that did not see it end."""
     with suppress(GitrunError, OSError):
-        if not are_wanted(git):
+        if not notes_wanted(git):
             return False
         from sqlite3 import Error
 
@@ -147,14 +147,14 @@ def add_run(git: Git, run: str) -> bool:
                 found = index.get(run)
                 if not isinstance(found, model.run.Run):
                     return False
-                output = objects.read(at_of(found.attempt), limit=LARGEST)
-            one, how = found.attempt, ending_of(found.attempt)
-            text = attempt_note(found.id, one.id, how, (output.data if output else None) or b"")
-            return add(git, Note(found.id, one.id, text, words(found), one.base, one.source))
+                output = objects.read(output_name(found.attempt), limit=LARGEST)
+            one, how = found.attempt, ending_of_attempt(found.attempt)
+            text = format_attempt_note(found.id, one.id, how, (output.data if output else None) or b"")
+            return add_note(git, Note(found.id, one.id, text, format_run(found), one.base, one.source))
     return False
 
 
-def with_line(old: bytes, note: Note, *, is_exact: bool) -> str:
+def replace_line(old: bytes, note: Note, *, is_exact: bool) -> str:
     """Returns a commit's note with the run's line first among its kind, replacing an earlier line of that run."""
     lines = [safe_text(line) for line in old.decode(errors="replace").splitlines()]
     groups = {}
@@ -166,31 +166,31 @@ def with_line(old: bytes, note: Note, *, is_exact: bool) -> str:
     return "".join(f"{line}\n" for own in groups.values() for line in own)
 
 
-def add_commit(git: Git, commit: str, tree: str) -> bool:
+def add_note_of_commit(git: Git, commit: str, tree: str) -> bool:
     """Writes the note of a user's commit, if it has runs. Returns whether it was written."""
-    if not are_wanted(git) or not git.state.exists():  # a commit hook creates no state in a repository without runs
+    if not notes_wanted(git) or not git.state.exists():  # a commit hook creates no state in a repository without runs
         return False
 
     with store.index.Index(git) as index:
-        text = commit_note(index, commit, tree)
+        text = format_commit_note(index, commit, tree)
     if not text:
         return False
-    with patient(git) as _, Objects(git) as objects:
+    with lock_notes(git) as _, Objects(git) as objects:
         before = read_ref(git, NOTES)
-        publish(git, edited(git, objects, before, {commit: text}), before)
+        move_notes_ref(git, commit_notes(git, objects, before, {commit: text}), before)
     return True
 
 
-def drop(git: Git) -> bool:
+def delete_notes(git: Git) -> bool:
     """Deletes the notes. Returns whether there were any. Later runs write notes again unless `gitrun.notes` is false."""
-    with patient(git) as _:
+    with lock_notes(git) as _:
         before = read_ref(git, NOTES)
         if before:
             ref_store(git).apply([RefEdit(NOTES, None, before, "delete notes")])
         return before is not None
 
 
-def patient(git: Git) -> Lock:
+def lock_notes(git: Git) -> Lock:
     """Takes the lock for writing notes. Raises StaleRun after PATIENCE seconds."""
     make_shared_directory(git.state)
     lock = acquire(git.state / "notes.lock", PATIENCE)
@@ -199,13 +199,13 @@ def patient(git: Git) -> Lock:
     return lock
 
 
-def publish(git: Git, made: str, before: str | None) -> None:
+def move_notes_ref(git: Git, made: str, before: str | None) -> None:
     """Moves the notes ref from `before` (None: it does not exist) to the new commit."""
     if made != before:
         ref_store(git).apply([RefEdit(NOTES, made, before, "notes of runs")])
 
 
-def edited(git: Git, objects: Objects, before: str | None, notes: Mapping[str, str]) -> str:
+def commit_notes(git: Git, objects: Objects, before: str | None, notes: Mapping[str, str]) -> str:
     """Commits the notes with these texts (commit -> text) put in. Returns the id, `before` if they say so already.
 
     The commit has no parents.
@@ -213,7 +213,7 @@ def edited(git: Git, objects: Objects, before: str | None, notes: Mapping[str, s
     loose = Loose(git)
     # the flat layout of `git notes` for few notes
     changes: dict[bytes, Entry | None] = {os.fsencode(commit): None for commit in notes}
-    changes |= {path_of(commit): Entry(FILE, loose.write("blob", text.encode())) for commit, text in notes.items()}
+    changes |= {note_path(commit): Entry(FILE, loose.write("blob", text.encode())) for commit, text in notes.items()}
     tree = edit_tree(objects, loose, f"{before}^{{tree}}" if before else None, changes)
     known = objects.read(f"{before}^{{tree}}", limit=0) if before else None
     if before and known and known.id == tree:
@@ -225,9 +225,9 @@ def edited(git: Git, objects: Objects, before: str | None, notes: Mapping[str, s
 def import_notes(git: Git, notes: Iterable[tuple[str, str]]) -> str:
     """Commits exactly these notes with `git fast-import`, as one pack. Returns the id. The commit has no parents."""
     who = f"{WHO} {int(time.time())} +0000".encode()
-    with scratch(git) as place:
+    with scratch_directory(git) as place:
         marks, words = place / "marks", [b"commit refs/gitrun/notes\nmark :1\ncommitter ", who, b"\n", data(MESSAGE)]
-        words += (b"M 100644 inline " + path_of(commit) + b"\n" + data(text.encode()) for commit, text in notes)
+        words += (b"M 100644 inline " + note_path(commit) + b"\n" + data(text.encode()) for commit, text in notes)
         # the reset drops the scratch ref before the end, so fast-import never writes it
         words.append(b"reset refs/gitrun/notes\n\n")
         git.run("fast-import", "--quiet", f"--export-marks={marks}", stdin=b"".join(words))
@@ -239,20 +239,23 @@ def data(content: bytes) -> bytes:
     return b"data %d\n" % len(content) + content + b"\n"
 
 
-def path_of(commit: str) -> bytes:
+def note_path(commit: str) -> bytes:
     """Returns the path of a commit's note in the tree: the fan-out that `git notes` uses for many."""
     return f"{commit[:2]}/{commit[2:]}".encode()
 
 
-def notes_of_all(git: Git, index: Index, runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
+def notes_of_all_runs(git: Git, index: Index, runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
     """Yields commit and note for every attempt, and for every commit that runs were made of or from."""
     with Objects(git) as objects:
         for start in range(0, len(runs), ROUND):
-            some = [(run, one) for run in runs[start : start + ROUND] for one in attempts_of(git, objects, run)]
-            outputs = objects.read_many([at_of(one) for _, one in some])
+            some = [(run, one) for run in runs[start : start + ROUND] for one in all_attempts(git, objects, run)]
+            outputs = objects.read_many([output_name(one) for _, one in some])
             for (run, one), output in zip(some, outputs, strict=True):
                 whole = objects.read(output.id, limit=LARGEST) if output and output.data is None else output
-                yield one.id, attempt_note(run.id, one.id, ending_of(one), (whole.data if whole else None) or b"")
+                yield (
+                    one.id,
+                    format_attempt_note(run.id, one.id, ending_of_attempt(one), (whole.data if whole else None) or b""),
+                )
     trees: dict[str, str] = {}
     head = ("HEAD",) if read_ref(git, "HEAD") else ()
     for line in (
@@ -265,17 +268,17 @@ def notes_of_all(git: Git, index: Index, runs: Sequence[Run]) -> Iterator[tuple[
     bases = {run.attempt.base: "" for run in runs if run.attempt.base}
     sources = {run.attempt.source for run in runs}
     for commit in [*bases, *(commit for commit, tree in trees.items() if tree in sources and commit not in bases)]:
-        text = commit_note(index, commit, trees.get(commit, ""))
+        text = format_commit_note(index, commit, trees.get(commit, ""))
         if text:
             yield commit, text
 
 
-def attempts_of(git: Git, objects: Objects, run: Run) -> tuple[Attempt, ...]:
+def all_attempts(git: Git, objects: Objects, run: Run) -> tuple[Attempt, ...]:
     """Returns the attempts of a run, without reading anything if there is only one."""
-    return (run.attempt,) if run.attempt.id == run.id else store.runs.attempts(git, objects, run)
+    return (run.attempt,) if run.attempt.id == run.id else store.runs.read_attempts(git, objects, run)
 
 
-def at_of(attempt: Attempt) -> str:
+def output_name(attempt: Attempt) -> str:
     """Returns the git name of an attempt's output."""
     return f"{attempt.left}:{record_files.OUTPUT}"
 
@@ -294,35 +297,35 @@ class Ending:
         return said + (f": {metrics_text(self.metrics, MOST_METRICS)}" if self.metrics else "")
 
 
-def ending_of(attempt: Attempt) -> Ending:
+def ending_of_attempt(attempt: Attempt) -> Ending:
     """Returns the end of a recorded attempt."""
     return Ending(attempt.status, attempt.exit_status, attempt.duration, attempt.metrics)
 
 
-def attempt_note(run: str, attempt: str, how: Ending, output: bytes) -> str:
+def format_attempt_note(run: str, attempt: str, how: Ending, output: bytes) -> str:
     """Formats an attempt's note: outcome, metrics, and the last TAIL lines of output, safe for terminals."""
     again = f" (a restart of {short_id(run)})" if attempt != run else ""
     written = safe_lines(output[-(TAIL * 4 * WIDEST) :].decode(errors="replace"))
     return "".join(f"{line}\n" for line in (f"{how}{again}", *(f"  | {line[:WIDEST]}".rstrip() for line in written[-TAIL:])))
 
 
-def commit_note(index: Index, commit: str, tree: str) -> str:
+def format_commit_note(index: Index, commit: str, tree: str) -> str:
     """Formats a commit's note: runs of exactly its tree, and runs made from it with changes, newest first."""
     exact = index.made_of(tree, MOST + 1) if tree else []
     changed = index.made_from(commit, tree, MOST + 1)
     lines = []
     for (head, more), runs in ((EXACT, exact), (CHANGED, changed)):
-        lines += [f"{head}{words(run)}" for run in runs[:MOST]]
+        lines += [f"{head}{format_run(run)}" for run in runs[:MOST]]
         lines += [more] if len(runs) > MOST else []
     return "".join(f"{line}\n" for line in lines)
 
 
-def words(run: Run) -> str:
+def format_run(run: Run) -> str:
     """Formats a run as one line of a note."""
-    return line_of(run.id, run.operation, run.attempt.flags_text, ending_of(run.attempt))
+    return format_line(run.id, run.operation, run.attempt.flags_text, ending_of_attempt(run.attempt))
 
 
-def line_of(run: str, operation: str, flags: str, how: Ending) -> str:
+def format_line(run: str, operation: str, flags: str, how: Ending) -> str:
     """Formats the line of a run in a commit's note."""
     said = f"{short_id(run)} {safe_text(operation)} {safe_text(flags)}".rstrip()
     return f"{said[:WIDEST]}: {how}"

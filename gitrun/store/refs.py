@@ -138,7 +138,7 @@ class FileRefs:
         # the reflog of a projection or a temporary ref would only keep garbage alive
         quiet = () if of_runs else ("-c", "core.logAllRefUpdates=false")
         reason = "gitrun: " + ", ".join(dict.fromkeys(edit.reason for edit in edits))
-        lines = "".join(map(command_of, edits)).encode(errors="surrogateescape")
+        lines = "".join(map(transaction_line, edits)).encode(errors="surrogateescape")
         done = git.attempt(*quiet, "update-ref", "--no-deref", "-m", reason, "-z", "--stdin", stdin=lines, hooks=of_runs)
         return failure_reason(done.stderr) if done.returncode else ""
 
@@ -167,7 +167,7 @@ class FileRefs:
         return " ".join(seen) if time.time() - latest > SETTLED else ""
 
 
-def command_of(edit: RefEdit) -> str:
+def transaction_line(edit: RefEdit) -> str:
     """Formats an edit as a command of `git update-ref -z --stdin`."""
     if edit.new is None:
         return f"delete {edit.ref}\0{edit.expected}\0"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gitrun.store.index import Index
 
 
-def find(index: Index, name: str, prefix: str = "") -> Run:
+def find_run(index: Index, name: str, prefix: str = "") -> Run:
     """Returns the run that `name` means. Raises UnknownRun, BadRun.
 
     Tried in this order: id or prefix of one, number in the list, operation, label. Inside the subdirectory `prefix` a script
@@ -39,10 +39,10 @@ def find(index: Index, name: str, prefix: str = "") -> Run:
     raise unknown_run(name)
 
 
-def meant_before(index: Index, label: str) -> str:
+def meaning_before_label(index: Index, label: str) -> str:
     """Describes the meaning that takes precedence over `label` as a label: an id, a number or an operation.
 
-    Returns an empty text if there is none. The order is that of `find`.
+    Returns an empty text if there is none. The order is that of `find_run`.
     """
     digits = parse_id_prefix(label)
     run = next(iter(index.ids(digits)), "") if digits else ""

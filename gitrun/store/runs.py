@@ -17,8 +17,8 @@ from gitrun.model.validation_rules import MAX_COMMITS as LONGEST
 from gitrun.model.validation_rules import own_parents
 from gitrun.process.environment import copy_environment
 from gitrun.store.commits import read_commit
-from gitrun.store.foreign import ForeignRuns, age
-from gitrun.store.trust import trusted
+from gitrun.store.foreign import ForeignRuns, list_order
+from gitrun.store.trust import trusted_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -66,11 +66,11 @@ def read_runs(git: Git, objects: ObjectReader, names: Mapping[str, str], live: f
 
     `live` has the ids of running runs.
     """
-    wrong = {run: why for run, tip in names.items() if (why := why_not(run, tip))}
+    wrong = {run: why for run, tip in names.items() if (why := reason_not_a_run(run, tip))}
     sound = {run: tip for run, tip in names.items() if run not in wrong}
-    lasts = {tip: with_own_result(git, objects, last, tip) for tip, last in last_attempts(objects, sound).items()}
+    lasts = {tip: choose_result(git, objects, last, tip) for tip, last in last_attempts(objects, sound).items()}
     # one question for the files of all runs
-    parts = objects.read_many([name for tip in sound.values() for name in names_of(lasts.get(tip), tip)])
+    parts = objects.read_many([name for tip in sound.values() for name in object_names(lasts.get(tip), tip)])
     runs: list[Run] = []
     customs = ForeignRuns(git, objects)
     broken = [BrokenRun(run, names[run], why) for run, why in wrong.items()]
@@ -82,24 +82,24 @@ def read_runs(git: Git, objects: ObjectReader, names: Mapping[str, str], live: f
         except BadRun as error:
             broken.append(BrokenRun(run, tip, error.message))
     runs = customs.date(runs)
-    runs.sort(key=age, reverse=True)
+    runs.sort(key=list_order, reverse=True)
     return [*runs, *broken]
 
 
-def why_not(run: str, tip: str) -> str:
+def reason_not_a_run(run: str, tip: str) -> str:
     """Returns the reason why a ref cannot be a run by its name or target; empty if it may be one."""
     if not is_id(run):
         return "its name is not an object id"
     return f"it is a symbolic ref to {tip.removeprefix('ref: ')}" if tip.startswith("ref: ") else ""
 
 
-def require_first(objects: ObjectReader, run: Run, attempt: Commit) -> None:
+def require_first_attempt(objects: ObjectReader, run: Run, attempt: Commit) -> None:
     """Raises BadRun unless the run's id is that of its first attempt. `attempt` is its last one."""
-    if len(attempt.parents) > 1 if attempt.id == run.id else not leads_to(objects, attempt, run.id):
+    if len(attempt.parents) > 1 if attempt.id == run.id else not leads_to_attempt(objects, attempt, run.id):
         raise BadRun("its name is not the id of its first attempt")
 
 
-def leads_to(objects: ObjectReader, attempt: Commit, first: str) -> bool:
+def leads_to_attempt(objects: ObjectReader, attempt: Commit, first: str) -> bool:
     """Returns whether the attempts before this one begin with the id `first`."""
     last: Commit | None = attempt
     for _ in range(LONGEST):
@@ -111,7 +111,7 @@ def leads_to(objects: ObjectReader, attempt: Commit, first: str) -> bool:
     return last is not None and last.id == first
 
 
-def names_of(last: LastAttempt | None, tip: str) -> tuple[str, ...]:
+def object_names(last: LastAttempt | None, tip: str) -> tuple[str, ...]:
     """Returns git's names of PARTS, each in the commit that introduced it.
 
     A later commit could change a file, but people trusted the earlier one.
@@ -132,17 +132,19 @@ def build_run(git: Git, objects: ObjectReader, files: TipFiles, last: LastAttemp
     run_id, parts = files.run_id, files.parts
     if last is None:
         raise BadRun("its ref leads to no attempt: an object is missing, or gitrun did not make it")
-    contents = {name: content(part, name) for name, part in with_long(objects, parts).items() if name != record_files.NOTES}
+    contents = {
+        name: file_content(part, name) for name, part in with_long_result(objects, parts).items() if name != record_files.NOTES
+    }
     written = Output(str(git.common_dir), last.left.id)
-    attempt = decode.read_attempt(origin(last, run_id), contents, live=is_live, written=written)
+    attempt = decode.read_attempt(attempt_origin(last, run_id), contents, live=is_live, written=written)
     if attempt.carried and attempt.id == run_id:
         raise BadRun("its first attempt carries files, but has no earlier attempt")
-    run = Run(run_id, files.tip, attempt, notes_in(parts[record_files.NOTES]))
-    require_first(objects, run, last.attempt)
+    run = Run(run_id, files.tip, attempt, parse_notes(parts[record_files.NOTES]))
+    require_first_attempt(objects, run, last.attempt)
     return run
 
 
-def with_long(objects: ObjectReader, parts: Mapping[str, Object | None]) -> Mapping[str, Object | None]:
+def with_long_result(objects: ObjectReader, parts: Mapping[str, Object | None]) -> Mapping[str, Object | None]:
     """Adds the content of a long result.toml, which is read only here: those of many runs would fill the memory."""
     result = parts[record_files.RESULT]
     if result is None or result.data is not None or result.kind != "blob":
@@ -150,15 +152,15 @@ def with_long(objects: ObjectReader, parts: Mapping[str, Object | None]) -> Mapp
     return {**parts, record_files.RESULT: objects.read_many((result.id,), record_files.MAX_RESULT)[0]}
 
 
-def notes_in(part: Object | None) -> Notes:
+def parse_notes(part: Object | None) -> Notes:
     """Parses notes.toml. If it is unreadable, returns no annotations but the reason, so that the run stays usable."""
     try:
-        return decode.read_notes(content(part, record_files.NOTES))
+        return decode.read_notes(file_content(part, record_files.NOTES))
     except BadRun as error:
         return Notes(unreadable=error.message)
 
 
-def content(part: Object | None, name: str) -> bytes | None:
+def file_content(part: Object | None, name: str) -> bytes | None:
     """Returns the bytes of a run's file; None if it is absent. Raises BadRun if it is too large or not a blob."""
     if part is None:
         return None
@@ -200,7 +202,7 @@ def last_attempts(objects: ObjectReader, names: Mapping[str, str]) -> dict[str, 
     return found
 
 
-def with_own_result(git: Git, objects: ObjectReader, last: LastAttempt, tip: str) -> LastAttempt:
+def choose_result(git: Git, objects: ObjectReader, last: LastAttempt, tip: str) -> LastAttempt:
     """Chooses the result of the last attempt. Of several, one made or trusted here wins, whatever the dates."""
     if not (last.others or last.is_merged):
         return last
@@ -212,7 +214,7 @@ def with_own_result(git: Git, objects: ObjectReader, last: LastAttempt, tip: str
 
 def own_result(git: Git, found: Sequence[Commit]) -> Commit | None:
     """Returns the result that was made or is trusted here; None unless there are several and one of them is."""
-    known = trusted(git) if len(found) > 1 else frozenset()
+    known = trusted_ids(git) if len(found) > 1 else frozenset()
     return next((commit for commit in found if commit.id in known), None)
 
 
@@ -226,39 +228,41 @@ def results_beside(objects: ObjectReader, tip: str, attempt: str, known: Abstrac
         for commit in filter(None, map(read_commit, objects.read_many(asked))):
             seen[commit.id] = commit
             front += () if commit.kind == "attempt" else commit.parents
-    return [one for one in seen.values() if one.kind == "result" and one.id not in known and attempt_of(one, seen) == attempt]
+    return [
+        one for one in seen.values() if one.kind == "result" and one.id not in known and attempt_below(one, seen) == attempt
+    ]
 
 
-def attempt_of(commit: Commit | None, known: Mapping[str, Commit]) -> str:
+def attempt_below(commit: Commit | None, known: Mapping[str, Commit]) -> str:
     """Returns the id of the attempt below a commit of the run; empty if it is not among the known ones."""
     while commit and commit.kind != "attempt":
         commit = known.get(commit.parents[0]) if commit.parents else None
     return commit.id if commit else ""
 
 
-def attempts(git: Git, objects: Objects, run: Run) -> tuple[Attempt, ...]:
+def read_attempts(git: Git, objects: Objects, run: Run) -> tuple[Attempt, ...]:
     """Returns all attempts of the run, oldest first, with both sides of merges."""
-    return tuple(state.attempt for state in states(git, objects, run))
+    return tuple(state.attempt for state in read_states(git, objects, run))
 
 
-def states(git: Git, objects: Objects, run: Run) -> tuple[Run, ...]:
+def read_states(git: Git, objects: Objects, run: Run) -> tuple[Run, ...]:
     """Returns the run as each attempt left it, oldest first. `tip` is the commit of that state."""
     if run.attempt.id == run.id:
         return (run,)
-    commits = commits_of(objects, run)
+    commits = read_chain(objects, run)
     ends: dict[str, list[Commit]] = {}
     for commit in commits.values():
         if commit.kind == "result":
-            ends.setdefault(attempt_of(commit, commits), []).append(commit)
+            ends.setdefault(attempt_below(commit, commits), []).append(commit)
     own = {attempt: own_result(git, results) or results[0] for attempt, results in ends.items()}
     begun = [commit for commit in reversed(commits.values()) if commit.kind == "attempt"]
-    found = [state(git, objects, commit, own.get(commit.id), run) for commit in begun]
+    found = [state_after(git, objects, commit, own.get(commit.id), run) for commit in begun]
     if any(commit.kind == "merge" for commit in commits.values()):
         found.sort(key=lambda one: (one.attempt.id == run.attempt.id, one.attempt.created, one.attempt.id))
     return tuple(found)
 
 
-def commits_of(objects: Objects, run: Run) -> dict[str, Commit]:
+def read_chain(objects: Objects, run: Run) -> dict[str, Commit]:
     """Returns the commits of the run by id, newest first; at merges the later attempt's side first."""
     found: dict[str, Commit] = {}
     front = [run.tip]
@@ -271,19 +275,23 @@ def commits_of(objects: Objects, run: Run) -> dict[str, Commit]:
     return found
 
 
-def state(git: Git, objects: Objects, commit: Commit, result: Commit | None, run: Run) -> Run:
+def state_after(git: Git, objects: Objects, commit: Commit, result: Commit | None, run: Run) -> Run:
     """Returns the run as this attempt left it; `result` is its result, if any."""
     if commit.id == run.attempt.id:
         return run
     at = result or commit
     last = LastAttempt(commit, result, at.tree)
-    parts = dict(zip(PARTS, objects.read_many(names_of(last, at.id)), strict=True))
-    contents = {name: content(part, name) for name, part in with_long(objects, parts).items() if name != record_files.NOTES}
-    attempt = decode.read_attempt(origin(last, run.id), contents, live=False, written=Output(str(git.common_dir), at.id))
+    parts = dict(zip(PARTS, objects.read_many(object_names(last, at.id)), strict=True))
+    contents = {
+        name: file_content(part, name) for name, part in with_long_result(objects, parts).items() if name != record_files.NOTES
+    }
+    attempt = decode.read_attempt(
+        attempt_origin(last, run.id), contents, live=False, written=Output(str(git.common_dir), at.id)
+    )
     return replace(run, tip=at.id, attempt=attempt)
 
 
-def origin(last: LastAttempt, run: str) -> decode.Origin:
+def attempt_origin(last: LastAttempt, run: str) -> decode.Origin:
     """Returns id, author, time, base and result of an attempt, from its commits."""
     commit = last.attempt
     before = own_parents(commit.id, commit.kind, commit.parents, run)
@@ -328,7 +336,7 @@ def reader_of_all(git: Git) -> Iterator[ObjectReader]:
         yield objects
 
 
-def lent_to(objects: Objects, attempt: str) -> tuple[Lent, ...] | None:
+def lent_record(objects: Objects, attempt: str) -> tuple[Lent, ...] | None:
     """Returns the record of what the attempt was lent. None if it has none, as attempts of earlier versions."""
     found = objects.read(f"{attempt}:{record_files.LENT}", limit=1 << 20)
     if found is None or found.data is None:

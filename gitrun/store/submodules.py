@@ -26,7 +26,7 @@ KEPT = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class SubmoduleCache:
     """The cache of submodules. Losing it costs only time.
 
     `copied` lists trees whose objects were all copied here, newest first. `large` maps trees that are too large for that to
@@ -39,54 +39,54 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class ComparedSource:
     """One of two compared sources: its tree, and the commits of its submodules by path."""
 
     tree: str
     modules: Mapping[str, str] = field(default_factory=dict)
 
 
-def side_of(attempt: Attempt, tree: str) -> Side:
+def compared_source(attempt: Attempt, tree: str) -> ComparedSource:
     """Returns the source of an attempt for a comparison. `tree` is its whole tree."""
-    return Side(tree, dict(attempt.submodules))
+    return ComparedSource(tree, dict(attempt.submodules))
 
 
-def cache_of(git: Git) -> Path:
+def cache_file(git: Git) -> Path:
     """Returns the path of the cache."""
     return git.state / "modules.json"
 
 
-def read_known(git: Git) -> Known:
+def read_submodule_cache(git: Git) -> SubmoduleCache:
     """Reads the cache; an unreadable one is empty."""
     with suppress(OSError, ValueError, TypeError, AttributeError):
-        found = Known(**json.loads(cache_of(git).read_bytes()))
-        return Known(tuple(found.copied), dict(found.large), dict(found.trees))
-    return Known()
+        found = SubmoduleCache(**json.loads(cache_file(git).read_bytes()))
+        return SubmoduleCache(tuple(found.copied), dict(found.large), dict(found.trees))
+    return SubmoduleCache()
 
 
-def remember(git: Git, fresh: Known) -> None:
+def add_to_cache(git: Git, fresh: SubmoduleCache) -> None:
     """Adds to the cache atomically. Drops the oldest entries beyond KEPT."""
-    old = read_known(git)
-    whole = Known(
+    old = read_submodule_cache(git)
+    whole = SubmoduleCache(
         tuple(islice(dict.fromkeys((*fresh.copied, *old.copied)), KEPT)),
         dict(islice({**fresh.large, **old.large}.items(), KEPT)),
         dict(islice({**fresh.trees, **old.trees}.items(), KEPT)),
     )
     if whole == old:
         return
-    path = cache_of(git).with_name(f"modules.{os.urandom(8).hex()}")
+    path = cache_file(git).with_name(f"modules.{os.urandom(8).hex()}")
     path.write_text(json.dumps(asdict(whole)))
-    path.replace(cache_of(git))
+    path.replace(cache_file(git))
 
 
-def forget(git: Git) -> None:
+def remove_cache(git: Git) -> None:
     """Removes the cache, because an object that it lists may be gone."""
-    cache_of(git).unlink(missing_ok=True)
+    cache_file(git).unlink(missing_ok=True)
 
 
-def tree_of_commit(git: Git, path: str, commit: str) -> str:
+def tree_of_submodule(git: Git, path: str, commit: str) -> str:
     """Returns the tree id of a submodule's commit, from the cache or from the submodule at `path`; empty if unknown."""
-    if tree := read_known(git).trees.get(commit):
+    if tree := read_submodule_cache(git).trees.get(commit):
         return tree
     place = (git.worktree or git.git_dir) / path
     # the path may come from a run made elsewhere: stay inside the worktree
@@ -96,15 +96,15 @@ def tree_of_commit(git: Git, path: str, commit: str) -> str:
     return done.stdout.decode().strip()
 
 
-def aligned(git: Git, old: Side, new: Side) -> tuple[str, str]:
+def align_sources(git: Git, old: ComparedSource, new: ComparedSource) -> tuple[str, str]:
     """Returns the trees of two sides, adjusted so that submodules are files in both or commits in both."""
     if not (old.modules or new.modules):
         return old.tree, new.tree
     with Objects(git) as objects, TreeMaker(git) as maker:
-        return comparable(objects, maker, old, new)
+        return align_trees(objects, maker, old, new)
 
 
-def comparable(objects: Objects, maker: TreeMaker, old: Side, new: Side) -> tuple[str, str]:
+def align_trees(objects: Objects, maker: TreeMaker, old: ComparedSource, new: ComparedSource) -> tuple[str, str]:
     """Returns the two trees, changed where one has a submodule's files and the other its commit.
 
     Both get the files if the commit's tree is here. Otherwise both get a commit, which differs if the files may differ.
@@ -117,34 +117,34 @@ def comparable(objects: Objects, maker: TreeMaker, old: Side, new: Side) -> tupl
         if was is None or now is None or {was.mode, now.mode} != {TREE, COMMIT}:
             continue
         link = was if was.mode == COMMIT else now
-        tree = tree_of_commit(objects.git, path, link.id)
+        tree = tree_of_submodule(objects.git, path, link.id)
         files = Entry(TREE, tree) if tree and objects.infos([tree.encode()])[0] else None
         if was.mode == COMMIT:
             before, after = (
                 (edit_tree(objects, maker, before, {name: files}), after)
                 if files
-                else (before, edit_tree(objects, maker, after, {name: commit_at(objects, maker, new, path)}))
+                else (before, edit_tree(objects, maker, after, {name: submodule_entry(objects, maker, new, path)}))
             )
         else:
             before, after = (
                 (before, edit_tree(objects, maker, after, {name: files}))
                 if files
-                else (edit_tree(objects, maker, before, {name: commit_at(objects, maker, old, path)}), after)
+                else (edit_tree(objects, maker, before, {name: submodule_entry(objects, maker, old, path)}), after)
             )
     return before, after
 
 
-def commit_at(objects: Objects, maker: TreeMaker, side: Side, path: str) -> Entry:
+def submodule_entry(objects: Objects, maker: TreeMaker, side: ComparedSource, path: str) -> Entry:
     """Returns the commit entry of a submodule: its named commit if the files are that commit's, else an invented id."""
     found = entry_at(objects, side.tree, os.fsencode(path))
     if found is None or found.mode != TREE:
         return found or Entry(COMMIT, "")
     nested = [inner for inner in side.modules if path in parent_directories(inner)]
     nearest = [inner for inner in nested if not any(above in nested for above in parent_directories(inner))]
-    links = {os.fsencode(inner[len(path) + 1 :]): commit_at(objects, maker, side, inner) for inner in nearest}
+    links = {os.fsencode(inner[len(path) + 1 :]): submodule_entry(objects, maker, side, inner) for inner in nearest}
     bare = edit_tree(objects, maker, found.id, links) if links else found.id
     commit = side.modules.get(path, "")
-    is_clean = commit and tree_of_commit(objects.git, path, commit) == bare
+    is_clean = commit and tree_of_submodule(objects.git, path, commit) == bare
     # an invented id that no commit has: git refuses the id of the tree in a commit entry
     if is_clean:
         return Entry(COMMIT, commit)

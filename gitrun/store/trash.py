@@ -1,7 +1,7 @@
 """The trash: deleted runs are whole under `refs/gitrun/trash/` until purged, with the time of deletion.
 
 Deleting and restoring set the new ref before they delete the old one. A kill in between leaves a run in both places. Readers
-ignore its trash ref, and `settle` deletes it.
+ignore its trash ref, and `finish_interrupted_moves` deletes it.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ class Restored:
     left: tuple[str, ...]
 
 
-def deleted(git: Git) -> dict[str, str]:
+def deleted_tips(git: Git) -> dict[str, str]:
     """Returns the tip of every deleted run by id. Ignores leftovers of runs that exist."""
     there, now = tips(git, TRASH), tips(git)
-    return {run: tip for run, tip in there.items() if is_id(run) and is_id(tip) and not contains(git, now.get(run), tip)}
+    return {run: tip for run, tip in there.items() if is_id(run) and is_id(tip) and not has_ancestor(git, now.get(run), tip)}
 
 
 def deleted_runs(git: Git) -> list[Run | BrokenRun]:
     """Reads the deleted runs, newest attempt first, unreadable ones last."""
-    found = deleted(git)
+    found = deleted_tips(git)
     if len(found) < MANY:
         with Objects(git) as objects:
             return read_runs(git, objects, found, frozenset())
@@ -76,7 +76,7 @@ def find_deleted(runs: Sequence[Run | BrokenRun], name: str) -> Run | BrokenRun:
         raise UnknownRun(f"no deleted run '{name}'", "To list deleted runs: git run list --deleted") from error
 
 
-def unreadable(index: Index, names: Iterable[str]) -> dict[str, BrokenRun]:
+def find_unreadable(index: Index, names: Iterable[str]) -> dict[str, BrokenRun]:
     """Maps those of the names that are ids of unreadable runs to these runs."""
     broken = {run.id: run for run in index.broken() if is_id(run.id) and is_id(run.tip)}
     if not broken:
@@ -85,12 +85,12 @@ def unreadable(index: Index, names: Iterable[str]) -> dict[str, BrokenRun]:
     return {name: broken[ids[0]] for name, ids in found.items() if len(ids) == 1 and ids[0] in broken}
 
 
-def contains(git: Git, tip: str | None, older: str) -> bool:
+def has_ancestor(git: Git, tip: str | None, older: str) -> bool:
     """Returns whether `tip` is the commit `older` or a descendant of it."""
     return tip == older or (tip is not None and git.attempt("merge-base", "--is-ancestor", older, tip).returncode == 0)
 
 
-def throw_away(git: Git, runs: Mapping[str, str]) -> frozenset[str]:
+def delete_runs(git: Git, runs: Mapping[str, str]) -> frozenset[str]:
     """Moves the runs (id -> expected tip) to the trash, all or none. Returns those whose commits are missing.
 
     The refs of those are only deleted. Raises RunIsRunning. Raises StaleRun if a run has changed, or another state of it is
@@ -99,16 +99,16 @@ def throw_away(git: Git, runs: Mapping[str, str]) -> frozenset[str]:
     for run in runs:
         if is_live(git.state, run):
             raise RunIsRunning(f"cannot delete run {short_id(run)}: it is running", f"git run stop {short_id(run)}")
-    there, lost = tips(git, TRASH), without_tip(git, runs)
-    fresh = {run: tip for run, tip in runs.items() if run not in lost and not contains(git, there.get(run), tip)}
+    there, lost = tips(git, TRASH), runs_without_tip(git, runs)
+    fresh = {run: tip for run, tip in runs.items() if run not in lost and not has_ancestor(git, there.get(run), tip)}
     for run, tip in fresh.items():
-        if run in there and not contains(git, tip, there[run]):
+        if run in there and not has_ancestor(git, tip, there[run]):
             raise StaleRun(
                 f"another state of run {short_id(run)} is already in the trash",
                 f"To delete that one for good: git run purge {short_id(run)}",
             )
     # the time first, so that a kill leaves no deleted run without one
-    write_down(git, runs.keys() - lost)
+    record_deletions(git, runs.keys() - lost)
     protect_moved(git, [tip for run, tip in runs.items() if run not in lost])
     refs = ref_store(git)
     refs.apply([RefEdit(TRASH + run, tip, there.get(run), "delete run") for run, tip in fresh.items()])
@@ -116,37 +116,37 @@ def throw_away(git: Git, runs: Mapping[str, str]) -> frozenset[str]:
     return lost
 
 
-def without_tip(git: Git, runs: Mapping[str, str]) -> frozenset[str]:
+def runs_without_tip(git: Git, runs: Mapping[str, str]) -> frozenset[str]:
     """Returns the runs (id -> tip) whose last commit is missing: git sets no ref to a missing commit."""
     missing = frozenset(missing_objects(git, runs.values()))
     return frozenset(run for run, tip in runs.items() if tip in missing)
 
 
-def restore(git: Git, runs: Mapping[str, str]) -> Restored:
+def restore_runs(git: Git, runs: Mapping[str, str]) -> Restored:
     """Moves deleted runs (id -> tip) back, except where a different run of that id exists. Raises StaleRun."""
     now = tips(git)
-    left = tuple(run for run, tip in runs.items() if run in now and not contains(git, now[run], tip))
+    left = tuple(run for run, tip in runs.items() if run in now and not has_ancestor(git, now[run], tip))
     back = {run: tip for run, tip in runs.items() if run not in left}
     refs = ref_store(git)
     refs.apply([RefEdit(RUNS + run, tip, None, "restore run") for run, tip in back.items() if run not in now])
     refs.apply([RefEdit(TRASH + run, None, tip, "restore run") for run, tip in back.items()])
-    write_down(git, (), gone=back)
+    record_deletions(git, (), gone=back)
     return Restored(tuple(back), left)
 
 
-def forget(git: Git, runs: Mapping[str, str]) -> None:
+def forget_runs(git: Git, runs: Mapping[str, str]) -> None:
     """Deletes runs (id -> tip) from the trash for good. Raises StaleRun."""
     ref_store(git).apply([RefEdit(TRASH + run, None, tip, "purge run") for run, tip in runs.items()])
-    write_down(git, (), gone=runs)
+    record_deletions(git, (), gone=runs)
 
 
-def settle(git: Git) -> None:
+def finish_interrupted_moves(git: Git) -> None:
     """Completes killed deletions and restorations: deletes trash refs of runs that exist. Raises StaleRun."""
     there = tips(git, TRASH)
     if not there:
         return
     now = tips(git)
-    forget(git, {run: tip for run, tip in there.items() if run in now and contains(git, now[run], tip)})
+    forget_runs(git, {run: tip for run, tip in there.items() if run in now and has_ancestor(git, now[run], tip)})
 
 
 def protect_moved(git: Git, heads: Iterable[str]) -> None:
@@ -156,31 +156,31 @@ def protect_moved(git: Git, heads: Iterable[str]) -> None:
         protect_from_gc(git, heads, elsewhere.decode().split())
 
 
-def deleted_at(git: Git) -> dict[str, float]:
+def deletion_times(git: Git) -> dict[str, float]:
     """Returns the recorded deletion time of deleted runs, in seconds since 1970."""
     with suppress(OSError):
-        lines = (line.split() for line in diary(git).read_text().splitlines())
+        lines = (line.split() for line in deletion_times_file(git).read_text().splitlines())
         return {words[0]: float(words[1]) for words in lines if len(words) == 2 and words[1].isdigit()}
     return {}
 
 
-def deleted_last(git: Git) -> frozenset[str]:
+def last_deletion(git: Git) -> frozenset[str]:
     """Returns the ids of the runs in the trash from the latest deletion."""
-    there = deleted(git).keys()
-    known = {run: at for run, at in deleted_at(git).items() if run in there}
+    there = deleted_tips(git).keys()
+    known = {run: at for run, at in deletion_times(git).items() if run in there}
     latest = max(known.values(), default=0.0)
     return frozenset(run for run, at in known.items() if at == latest)
 
 
-def note_unknown(git: Git) -> None:
+def record_unknown_deletions(git: Git) -> None:
     """Records deleted runs without a time as deleted now, such as those whose refs were copied here."""
-    known = deleted_at(git)
-    fresh = [run for run in deleted(git) if run not in known]
+    known = deletion_times(git)
+    fresh = [run for run in deleted_tips(git) if run not in known]
     if fresh:
-        write_down(git, fresh)
+        record_deletions(git, fresh)
 
 
-def write_down(git: Git, runs: Iterable[str], gone: Iterable[str] = ()) -> None:
+def record_deletions(git: Git, runs: Iterable[str], gone: Iterable[str] = ()) -> None:
     """Records `runs` as deleted now, and removes `gone` from the record."""
     left_out = frozenset(gone)
 
@@ -189,34 +189,34 @@ def write_down(git: Git, runs: Iterable[str], gone: Iterable[str] = ()) -> None:
         now = max(float(int(time.time())), max(known.values(), default=0.0) + 1)
         return {run: at for run, at in known.items() if run not in left_out} | dict.fromkeys(runs, now)
 
-    rewrite(git, written)
+    update_deletion_times(git, written)
 
 
-def rewrite(git: Git, written: Callable[[dict[str, float]], dict[str, float]]) -> None:
+def update_deletion_times(git: Git, written: Callable[[dict[str, float]], dict[str, float]]) -> None:
     """Changes the deletion times atomically, under a lock."""
     with suppress(OSError):  # if it cannot be written, the time in the trash counts from the next gc
         make_shared_directory(git.state)
-        lock = acquire(diary(git).with_name("trash.lock"))
+        lock = acquire(deletion_times_file(git).with_name("trash.lock"))
         if lock:
             with lock:
-                fresh = diary(git).with_name("trash.new")
-                fresh.write_text("".join(f"{run} {at:.0f}\n" for run, at in written(deleted_at(git)).items()))
-                fresh.replace(diary(git))
+                fresh = deletion_times_file(git).with_name("trash.new")
+                fresh.write_text("".join(f"{run} {at:.0f}\n" for run, at in written(deletion_times(git)).items()))
+                fresh.replace(deletion_times_file(git))
 
 
-def diary(git: Git) -> Path:
+def deletion_times_file(git: Git) -> Path:
     """Returns the file of deletion times: a line with id and time for each deleted run."""
     return git.state / "trash"
 
 
-def purged(git: Git) -> frozenset[str]:
+def purged_ids(git: Git) -> frozenset[str]:
     """Returns the ids of runs purged here, which a fetch does not bring back."""
     with suppress(OSError):
         return frozenset(filter(is_id, (git.state / "purged").read_text(errors="replace").split()))
     return frozenset()
 
 
-def note_purged(git: Git, runs: Iterable[str]) -> None:
+def record_purged(git: Git, runs: Iterable[str]) -> None:
     """Records these runs as purged. Appends them in one write."""
     with suppress(OSError), (git.state / "purged").open("a") as file:
         file.write("".join(f"{run}\n" for run in runs))

@@ -32,17 +32,17 @@ MANY = 10
 FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/=]{43,44}|[0-9A-F]{40}|[0-9A-F]{64}")
 
 
-def file_of(git: Git) -> Path:
+def trust_file(git: Git) -> Path:
     """Returns the path of the trust file."""
     return git.state / "trust"
 
 
-def made_here(git: Git, commit: str) -> None:
+def record_made_here(git: Git, commit: str) -> None:
     """Records the attempt or result as made here. Call it before its ref is set."""
-    append(git, (commit,))
+    append_lines(git, (commit,))
 
 
-def commits_of(run: Run) -> tuple[str, ...]:
+def commits_to_trust(run: Run) -> tuple[str, ...]:
     """Returns the commits to trust with the run: its last attempt, and the result whose files the next attempt finds."""
     attempt = run.attempt
     return (attempt.id, attempt.result) if attempt.result else (attempt.id,)
@@ -50,75 +50,75 @@ def commits_of(run: Run) -> tuple[str, ...]:
 
 def is_trusted(git: Git, run: Run) -> bool:
     """Returns whether the run's last attempt may be executed and its result's files used."""
-    return all(is_trusted_commit(git, commit) for commit in commits_of(run))
+    return all(is_trusted_commit(git, commit) for commit in commits_to_trust(run))
 
 
 def is_trusted_commit(git: Git, commit: str) -> bool:
     """Returns whether an attempt or result was made here, is trusted, or is signed by a trusted signer."""
-    text = written(git)
-    if is_in(text, commit):
+    text = read_trust_file(git)
+    if last_grants(text, commit):
         return True
     # a signature is verified only if that can matter: it starts gpg or ssh-keygen
-    if f"\n{SIGNER}" not in text or is_taken_back(text, commit):
+    if f"\n{SIGNER}" not in text or last_revokes(text, commit):
         return False
 
-    return is_trusted_signer(git, store.commits.signature(git, commit))
+    return is_trusted_signer(git, store.commits.read_signature(git, commit))
 
 
 def is_trusted_signer(git: Git, found: Signature | None) -> bool:
     """Returns whether the signature is good and by a trusted key."""
-    return bool(found and found.is_good and {found.key, found.primary} & set(signers(git)))
+    return bool(found and found.is_good and {found.key, found.primary} & set(trusted_signers(git)))
 
 
-def is_in(text: str, line: str) -> bool:
+def last_grants(text: str, line: str) -> bool:
     """Returns whether the last mention of the line grants trust."""
     return text.rfind(f"\n{line}\n") > text.rfind(f"\n{BACK}{line}\n")
 
 
-def is_taken_back(text: str, line: str) -> bool:
+def last_revokes(text: str, line: str) -> bool:
     """Returns whether the last mention of the line revokes trust."""
     return text.rfind(f"\n{BACK}{line}\n") > text.rfind(f"\n{line}\n")
 
 
-def written(git: Git) -> str:
+def read_trust_file(git: Git) -> str:
     """Returns the text of the trust file, with a line end before and after each line."""
     try:
-        return "\n" + file_of(git).read_text(errors="replace")
+        return "\n" + trust_file(git).read_text(errors="replace")
     except (FileNotFoundError, PermissionError):  # an unreadable file of another user grants no trust
         return "\n"
 
 
-def signers(git: Git) -> list[str]:
+def trusted_signers(git: Git) -> list[str]:
     """Returns the fingerprints of trusted keys."""
-    text = written(git)
+    text = read_trust_file(git)
     lines = dict.fromkeys(line for line in text.splitlines() if line.startswith(SIGNER))
-    return [line.removeprefix(SIGNER) for line in lines if is_in(text, line)]
+    return [line.removeprefix(SIGNER) for line in lines if last_grants(text, line)]
 
 
-def trusted(git: Git) -> frozenset[str]:
+def trusted_ids(git: Git) -> frozenset[str]:
     """Returns the ids of attempts and results that were made here or are trusted."""
     # the last mention of an id replaces earlier ones
-    last = {line.removeprefix(BACK): line for line in written(git).splitlines()}
+    last = {line.removeprefix(BACK): line for line in read_trust_file(git).splitlines()}
     return frozenset(line for line in last.values() if is_id(line))
 
 
-def trusted_of(git: Git, runs: Iterable[Run]) -> Iterator[Run]:
+def trusted_runs(git: Git, runs: Iterable[Run]) -> Iterator[Run]:
     """Returns the trusted runs among these, as `is_trusted` decides, with one read of the file."""
-    known, has_signers = trusted(git), bool(signers(git))
-    return (run for run in runs if known.issuperset(commits_of(run)) or (has_signers and is_trusted(git, run)))
+    known, has_signers = trusted_ids(git), bool(trusted_signers(git))
+    return (run for run in runs if known.issuperset(commits_to_trust(run)) or (has_signers and is_trusted(git, run)))
 
 
-def trust(git: Git, names: Iterable[str]) -> None:
+def grant_trust(git: Git, names: Iterable[str]) -> None:
     """Trusts attempts and results by id, and signers by fingerprint."""
-    append(git, map(line_of, names))
+    append_lines(git, map(trust_line, names))
 
 
-def distrust(git: Git, names: Iterable[str]) -> None:
+def revoke_trust(git: Git, names: Iterable[str]) -> None:
     """Revokes trust in attempts, results and signers."""
-    append(git, (BACK + line_of(name) for name in names))
+    append_lines(git, (BACK + trust_line(name) for name in names))
 
 
-def line_of(name: str) -> str:
+def trust_line(name: str) -> str:
     """Returns the line of the trust file for a commit id or a fingerprint."""
     return name if is_id(name) else SIGNER + name
 
@@ -128,12 +128,12 @@ def is_fingerprint(text: str) -> bool:
     return FINGERPRINT.fullmatch(text) is not None
 
 
-def append(git: Git, lines: Iterable[str]) -> None:
+def append_lines(git: Git, lines: Iterable[str]) -> None:
     """Appends lines in one write, which needs no lock. The last mention of a line counts."""
     # a line end first: the file may end in a line that a full disk cut short
     text = "\n" + "".join(f"{line}\n" for line in lines)
     make_shared_directory(git.state)
-    descriptor = os.open(file_of(git), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(trust_file(git), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         os.write(descriptor, text.encode())
     finally:
@@ -148,10 +148,10 @@ def require_trusted(git: Git, run: Run, *, clean: bool = False) -> None:
     attempt = run.attempt
     if is_trusted_commit(git, attempt.id):
         if not clean and attempt.result and not is_trusted_commit(git, attempt.result):
-            raise not_left_here(git, run)
+            raise foreign_result_error(git, run)
         return
 
-    found, known = store.commits.signature(git, attempt.id), short_id(run.id)
+    found, known = store.commits.read_signature(git, attempt.id), short_id(run.id)
     error = NotTrusted(
         f"run {known} was not made here, and is not trusted", f"To trust it, once you have read it: git run trust {known}"
     )
@@ -160,14 +160,14 @@ def require_trusted(git: Git, run: Run, *, clean: bool = False) -> None:
         f"gitrun:   made by   {attempt.author or 'unknown'}, {found.words if found else 'unsigned'}",
         f"gitrun:   executes  {' '.join(attempt.command) or attempt.operation}{where}",
         f"gitrun:   flags     {attempt.flags_text or 'none'}",
-        f"gitrun:   source    {difference(git, attempt)} (git run diff {known})",
-        *((f"gitrun:   carries   {listed(list(attempt.carried))}, from the previous attempt",) if attempt.carried else ()),
+        f"gitrun:   source    {source_difference(git, attempt)} (git run diff {known})",
+        *((f"gitrun:   carries   {join_first(list(attempt.carried))}, from the previous attempt",) if attempt.carried else ()),
     )
     error.detail = "\n".join(safe_text(line) for line in lines)
     raise error
 
 
-def not_left_here(git: Git, run: Run) -> NotTrusted:
+def foreign_result_error(git: Git, run: Run) -> NotTrusted:
     """Makes the error for a trusted attempt whose result came from elsewhere."""
     known = short_id(run.id)
     error = NotTrusted(
@@ -175,23 +175,25 @@ def not_left_here(git: Git, run: Run) -> NotTrusted:
         f"To trust them, once you have read them: git run trust {known}. To start without them: --clean",
     )
     changed = changed_files(git, run.attempt.id, run.attempt.result)
-    error.detail = safe_text(f"gitrun:   left      {listed(changed) if changed else 'no files'}")
+    error.detail = safe_text(f"gitrun:   left      {join_first(changed) if changed else 'no files'}")
     return error
 
 
-def difference(git: Git, attempt: Attempt) -> str:
+def source_difference(git: Git, attempt: Attempt) -> str:
     """Describes in words how the attempt's source differs from its base commit."""
     base = attempt.base or EMPTY_TREE
     old, new = base, attempt.id
     if attempt.content:
         with suppress(GitFailed):  # a missing object is reported below
-            old, new = store.submodules.aligned(git, store.submodules.Side(base), store.submodules.side_of(attempt, attempt.id))
+            old, new = store.submodules.align_sources(
+                git, store.submodules.ComparedSource(base), store.submodules.compared_source(attempt, attempt.id)
+            )
     changed = changed_files(git, old, new)
     if changed is None:
         return f"its commit {short_id(base)} is not here"
     if not changed:
         return f"exactly commit {short_id(base)}"
-    return f"{f'commit {short_id(base)}' if attempt.base else 'no commit'} with {listed(changed)}"
+    return f"{f'commit {short_id(base)}' if attempt.base else 'no commit'} with {join_first(changed)}"
 
 
 def changed_files(git: Git, old: str, new: str) -> list[str] | None:
@@ -204,7 +206,7 @@ def changed_files(git: Git, old: str, new: str) -> list[str] | None:
     return [f"{status.decode()} {path}" for status, path in pairs if path.partition("/")[0] != DIRECTORY]
 
 
-def listed(changed: list[str]) -> str:
+def join_first(changed: list[str]) -> str:
     """Joins the first changes or paths as text and counts the others."""
     more = f" and {len(changed) - MANY:,} more" if len(changed) > MANY else ""
     return f"{', '.join(changed[:MANY])}{more}"

@@ -49,16 +49,16 @@ def examine(session: Session, expire: float | None, remote: str | None = None) -
     """Returns what is wrong here and at a remote. Writes nothing. `expire`: runs deleted before it may go (None: none)."""
     git, now = session.git, time.time()
     found = list(stale_locks.find_stale_locks(git, ref_lock_files(git)))
-    found += [*fsck.of_place(git), *check_version(git.run("version").decode()), *check_settings(git.config)]
-    found += [*fsck.of_live(git), *of_slots(git), *fsck.of_private_refs(git), *of_leftovers(git, now)]
-    found += [*of_hooks(git), *find_stray_installs(git), *fsck.of_refs(git), *fsck.of_objects(git)]
-    of_runs, runs = fsck.of_runs(git, fsck.utc(now))
-    found += [*of_runs, *fsck.of_trash(git, expire), *fsck.of_notes(git, runs)]
-    found += of_remote(git, remote) if remote else ()
+    found += [*fsck.check_file_system(git), *check_version(git.run("version").decode()), *check_settings(git.config)]
+    found += [*fsck.check_live(git), *check_slots(git), *fsck.check_temporary_refs(git), *check_leftovers(git, now)]
+    found += [*check_hooks(git), *find_stray_installs(git), *fsck.check_refs(git), *fsck.check_objects(git)]
+    of_runs, runs = fsck.check_runs(git, fsck.to_utc(now))
+    found += [*of_runs, *fsck.check_trash(git, expire), *fsck.check_notes(git, runs)]
+    found += check_remote(git, remote) if remote else ()
     return Report(tuple(found), runs=runs)
 
 
-def mend(session: Session, expire: float | None, remote: str | None = None) -> Report:
+def repair(session: Session, expire: float | None, remote: str | None = None) -> Report:
     """Repairs what can be repaired without loss. Returns the repaired faults and those left."""
     report = examine(session, expire)
     mended: list[Diagnostic] = []
@@ -69,51 +69,51 @@ def mend(session: Session, expire: float | None, remote: str | None = None) -> R
         # several findings can share one cure, which runs once
         for cure in dict.fromkeys((one.cure, one.place) for one in tried):
             with suppress(GitrunError, OSError):
-                apply(session, *cure)
+                apply_cure(session, *cure)
         # without the remote, which is slow to ask and which no cure changes
         before, report = report, examine(session, expire)
         gone = [one for one in tried if one not in report.findings]
         mended += gone
         if not gone and before.findings == report.findings:
             break
-    left = (*report.findings, *(of_remote(session.git, remote) if remote else ()))
+    left = (*report.findings, *(check_remote(session.git, remote) if remote else ()))
     return Report(left, tuple(mended), report.runs)
 
 
-def apply(session: Session, cure: str, place: str) -> None:
+def apply_cure(session: Session, cure: str, place: str) -> None:
     """Applies one cure. Raises GitrunError, OSError."""
     git = session.git
     if cure == "remove":
         Path(place).unlink(missing_ok=True)
     elif cure == "erase":
-        gc.remove(Path(place))
+        gc.remove_path(Path(place))
     elif cure == "set aside":
         set_aside(git, Path(place))
     elif cure == "slot":
-        gc.empty(git, Path(place))
+        gc.remove_slot(git, Path(place))
     elif cure == "hook":
         Hooks(git).install(place)
     else:
-        apply_to_runs(session, cure, place)
+        apply_cure_to_runs(session, cure, place)
 
 
-def apply_to_runs(session: Session, cure: str, place: str) -> None:
+def apply_cure_to_runs(session: Session, cure: str, place: str) -> None:
     """Applies a cure of refs or notes of runs. Raises GitrunError, OSError."""
     git = session.git
     if cure == "recover":
         recover(session)
     elif cure == "rewritten":
-        rewritten.mend(git, place)
+        rewritten.rename_rewritten_run(git, place)
     elif cure == "ref":
         repair_ref(git, place, fsck.tip_in_index(git, place))
     elif cure == "sweep":
-        quarantine.sweep(git)
+        quarantine.remove_stale_quarantines(git)
         (git.state / "tokens" / place).unlink(missing_ok=True)
     elif cure == "settle":
-        trash.settle(git)
+        trash.finish_interrupted_moves(git)
     elif cure == "notes":
         with Index(git) as index:
-            notes.rebuild(git, index)
+            notes.rebuild_notes(git, index)
 
 
 def set_aside(git: Git, path: Path) -> None:
@@ -123,57 +123,57 @@ def set_aside(git: Git, path: Path) -> None:
     path.replace(place / f"{path.parent.name}{path.name}")
 
 
-def of_slots(git: Git) -> Iterator[Diagnostic]:
+def check_slots(git: Git) -> Iterator[Diagnostic]:
     """Yields slots without git's worktree record, and records without a slot."""
-    if any(map(is_closed, (git.state, git.state / "slots"))):
+    if any(map(is_inaccessible, (git.state, git.state / "slots"))):
         return
     hint = "git run gc --slots"
     for name in gc.names_in(git.state / "slots"):
         slot = git.state / "slots" / name
         # a held lock means that a run is in progress
-        if not name.isdigit() or is_held(slot / "lock") or waits(git, slot):
+        if not name.isdigit() or is_held(slot / "lock") or awaits_recovery(git, slot):
             continue
         record = git.common_dir / "worktrees" / f"gitrun-{name}"
-        if not is_whole(slot, record):
+        if not is_complete_slot(slot, record):
             yield Diagnostic("slot", f"slot {name} is incomplete", hint, str(slot), "slot")
     for name in gc.names_in(git.common_dir / "worktrees"):
         number, record = name.removeprefix("gitrun-"), git.common_dir / "worktrees" / name
-        if number != name and number.isdigit() and not (git.state / "slots" / number).exists() and is_of_slot(record):
+        if number != name and number.isdigit() and not (git.state / "slots" / number).exists() and is_slot_record(record):
             yield Diagnostic(
                 "slot", f"worktrees/{name} belongs to a slot that no longer exists", "git worktree prune", str(record), "erase"
             )
 
 
-def is_closed(place: Path) -> bool:
+def is_inaccessible(place: Path) -> bool:
     """Returns whether a directory exists that belongs to another user and cannot be entered."""
     return place.is_dir() and not os.access(place, os.X_OK)
 
 
-def waits(git: Git, slot: Path) -> bool:
+def awaits_recovery(git: Git, slot: Path) -> bool:
     """Returns whether a run died in the slot and waits there for recovery."""
     run = read_state(slot).run
     return bool(run) and directory_of(git.state, run).exists()
 
 
-def is_whole(slot: Path, record: Path) -> bool:
+def is_complete_slot(slot: Path, record: Path) -> bool:
     """Returns whether a slot is complete, or its record belongs to another worktree of the same name."""
     there = (slot / "state", slot / "index", slot / TREE, record / "gitdir", record / "HEAD", record / "commondir")
-    return all(path.exists() for path in there) or (record.exists() and not is_of_slot(record))
+    return all(path.exists() for path in there) or (record.exists() and not is_slot_record(record))
 
 
-def is_of_slot(record: Path) -> bool:
+def is_slot_record(record: Path) -> bool:
     """Returns whether a worktree record of git belongs to one of gitrun's slots, or cannot be read."""
     with suppress(OSError):
         return f"/slots/{record.name.removeprefix('gitrun-')}/{TREE}/".encode() in (record / "gitdir").read_bytes()
     return True
 
 
-def of_leftovers(git: Git, now: float) -> Iterator[Diagnostic]:
+def check_leftovers(git: Git, now: float) -> Iterator[Diagnostic]:
     """Yields files in gitrun's directory that belong to no run and no running command."""
-    for pile in gc.leftovers(git, now):
+    for pile in gc.temporary_leftovers(git, now):
         yield Diagnostic("leftover", f"a killed command left tmp/{pile.path.name}", "git run gc", str(pile.path), "erase")
-    purged = trash.purged(git)
-    for pile in gc.orphans(git):
+    purged = trash.purged_ids(git)
+    for pile in gc.orphaned_files(git):
         words = f"files of run {short_id(pile.path.name)} are kept here, but the run does not exist"
         # the user purged this run, so its files may go too
         cure = "erase" if pile.path.name in purged else ""
@@ -186,7 +186,7 @@ def of_leftovers(git: Git, now: float) -> Iterator[Diagnostic]:
             )
 
 
-def of_hooks(git: Git) -> Iterator[Diagnostic]:
+def check_hooks(git: Git) -> Iterator[Diagnostic]:
     """Yields gitrun's hooks that another version wrote or that are not executable. Hooks with changes are left alone."""
     ours = Hooks(git)
     for name in ours.names():
@@ -196,7 +196,7 @@ def of_hooks(git: Git) -> Iterator[Diagnostic]:
             )
 
 
-def of_remote(git: Git, remote: str) -> Iterator[Diagnostic]:
+def check_remote(git: Git, remote: str) -> Iterator[Diagnostic]:
     """Yields a fault if the remote cannot be read or refuses runs. Pushes nothing."""
     read, shown = git.talk("ls-remote", "--quiet", "--", remote, f"{RUNS}*", shown=False), hide_passwords(remote)
     if read.status:

@@ -18,15 +18,15 @@ from gitrun.model.run import INCOMING, OUTBOX, RUNS, TRASH, BrokenRun, Run, is_i
 from gitrun.model.text import count_text
 from gitrun.store import trash
 from gitrun.store.commits import read_commit
-from gitrun.store.foreign import received
-from gitrun.store.index import VERSION, no_search_for_cycles
-from gitrun.store.index_rows import pack
+from gitrun.store.foreign import received_times
+from gitrun.store.index import VERSION, garbage_collector_off
+from gitrun.store.index_rows import encode_row
 from gitrun.store.live import is_live, is_still_supervised, recorded_runs
-from gitrun.store.notes import NOTES, are_there, are_wanted
+from gitrun.store.notes import NOTES, notes_exist, notes_wanted
 from gitrun.store.refs import damaged_refs, ref_store, tips
 from gitrun.store.runs import bulk_reader, is_partial, read_runs, reader_of_all
-from gitrun.store.trust import trusted
-from gitrun.upkeep.rewritten import ORIGINAL, is_rewritten, keeping_alive
+from gitrun.store.trust import trusted_ids
+from gitrun.upkeep.rewritten import ORIGINAL, is_rewritten, runs_on_replaced_commits
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -45,17 +45,19 @@ NAMED = 3
 """Runs named in other findings; further ones are counted."""
 
 
-def of_runs(git: Git, now: datetime) -> tuple[list[Diagnostic], int]:
+def check_runs(git: Git, now: datetime) -> tuple[list[Diagnostic], int]:
     """Checks the refs and records of all runs, and the index. Returns the findings and the number of readable runs."""
     known = tips(git)
     found: list[Diagnostic] = []
-    with no_search_for_cycles(), reader_of_all(git) as reader:
+    with garbage_collector_off(), reader_of_all(git) as reader:
         runs = read_runs(git, reader, known, frozenset())
-        saved = originals(git, reader, {run.id for run in runs if isinstance(run, BrokenRun)})
+        saved = runs_in_original(git, reader, {run.id for run in runs if isinstance(run, BrokenRun)})
         for run in runs:
             if isinstance(run, BrokenRun):
                 found.append(
-                    of_rewritten(run, run.id in saved) if is_rewritten(git, reader, run.id, run.tip) else of_broken(run)
+                    describe_rewritten(run, run.id in saved)
+                    if is_rewritten(git, reader, run.id, run.tip)
+                    else describe_broken(run)
                 )
             elif run.attempt.created - now > AHEAD:
                 when = f"{run.attempt.created:%Y-%m-%d %H:%M}"
@@ -68,12 +70,12 @@ def of_runs(git: Git, now: datetime) -> tuple[list[Diagnostic], int]:
                 earlier = f"git log runs/{short_id(run.id)} -- .gitrun/notes.toml"
                 hint = f"To see earlier ones: {earlier}. To start new ones: git run label"
                 found.append(Diagnostic("annotations", words, hint, run.id))
-        found += of_index(git, known, runs)
-        found += of_purged(git, [run for run in runs if isinstance(run, Run)])
+        found += check_index(git, known, runs)
+        found += check_purged_history(git, [run for run in runs if isinstance(run, Run)])
     return found, sum(isinstance(run, Run) for run in runs)
 
 
-def of_refs(git: Git) -> Iterator[Diagnostic]:
+def check_refs(git: Git) -> Iterator[Diagnostic]:
     """Yields runs whose ref file is empty or malformed. Git cannot fetch while there is one."""
     for run, path in sorted(damaged_refs(git).items()):
         tip = tip_in_index(git, run)
@@ -92,14 +94,14 @@ def tip_in_index(git: Git, run: str) -> str:
     return ""
 
 
-def originals(git: Git, reader: ObjectReader, broken: Collection[str]) -> frozenset[str]:
+def runs_in_original(git: Git, reader: ObjectReader, broken: Collection[str]) -> frozenset[str]:
     """Returns those of the broken runs that are readable under `refs/original/`, where git filter-branch left them."""
     left = tips(git, ORIGINAL + RUNS) if broken else {}
     runs = read_runs(git, reader, {run: tip for run, tip in left.items() if run in broken}, frozenset())
     return frozenset(run.id for run in runs if isinstance(run, Run))
 
 
-def of_rewritten(run: BrokenRun, is_saved: bool) -> Diagnostic:  # noqa: FBT001 - the only thing that is not of the run
+def describe_rewritten(run: BrokenRun, is_saved: bool) -> Diagnostic:  # noqa: FBT001 - the only thing that is not of the run
     """Describes a run that was rewritten together with the history: its name no longer matches its content."""
     ref = RUNS + run.id
     words = f"run {short_id(run.id)} cannot be read: {run.reason}. It was rewritten with the history of this repository"
@@ -108,9 +110,9 @@ def of_rewritten(run: BrokenRun, is_saved: bool) -> Diagnostic:  # noqa: FBT001 
     return Diagnostic("rewritten", words, hint + back, run.id, "rewritten")
 
 
-def of_purged(git: Git, runs: Iterable[Run]) -> Iterator[Diagnostic]:
+def check_purged_history(git: Git, runs: Iterable[Run]) -> Iterator[Diagnostic]:
     """Yields a finding if runs keep commits alive that were rewritten on branches only."""
-    alive = keeping_alive(git, runs)
+    alive = runs_on_replaced_commits(git, runs)
     if alive:
         names = " ".join(map(short_id, alive[:MANY])) + (f" and {len(alive) - MANY:,} more" if len(alive) > MANY else "")
         whose = f"because {count_text(len(alive), 'run')} use{'s' * (len(alive) == 1)} it: {names}"
@@ -119,7 +121,7 @@ def of_purged(git: Git, runs: Iterable[Run]) -> Iterator[Diagnostic]:
         yield Diagnostic("purged-history", words, hint, alive[0])
 
 
-def of_broken(run: BrokenRun) -> Diagnostic:
+def describe_broken(run: BrokenRun) -> Diagnostic:
     """Describes a ref among the runs that is not a run, or is not readable."""
     if is_id(run.id) and is_id(run.tip):
         hint = f"To fetch it: git fetch --refetch REMOTE refs/runs/{run.id}. To delete it: git run rm {short_id(run.id)}"
@@ -128,7 +130,7 @@ def of_broken(run: BrokenRun) -> Diagnostic:
     return Diagnostic("not-a-run", f"{ref} is not a run: {run.reason}", f"git update-ref --no-deref -d '{ref}'", ref)
 
 
-def of_index(git: Git, known: Mapping[str, str], runs: Iterable[Run | BrokenRun]) -> Iterator[Diagnostic]:
+def check_index(git: Git, known: Mapping[str, str], runs: Iterable[Run | BrokenRun]) -> Iterator[Diagnostic]:
     """Yields a finding if the index disagrees with the refs (id -> tip) and the runs that were read.
 
     An index that is absent, of another version, or being written is passed over: it is a cache.
@@ -152,17 +154,17 @@ def of_index(git: Git, known: Mapping[str, str], runs: Iterable[Run | BrokenRun]
     except sqlite3.DatabaseError as error:
         yield Diagnostic("index", f"cannot read the index: {error}", hint, str(path), "remove")
         return
-    fresh = {run.id: (run.tip, pack(run)) for run in runs if isinstance(run, Run)}
+    fresh = {run.id: (run.tip, encode_row(run)) for run in runs if isinstance(run, Run)}
     wrong = {run for run, row in rows.items() if known.get(run) == row[0] and fresh.get(run) != row}
     # only an index that claims to be up to date must have exactly these runs
     if seen and seen == ref_store(git).token():
         wrong |= fresh.keys() ^ (rows.keys() - damaged_refs(git).keys())
     if wrong or sound != "ok":
-        reason = f"of {some(sorted(wrong))}" if wrong else f": {sound}"
+        reason = f"of {name_some(sorted(wrong))}" if wrong else f": {sound}"
         yield Diagnostic("index", f"the index differs from the refs{' ' if wrong else ''}{reason}", hint, str(path), "remove")
 
 
-def of_live(git: Git) -> Iterator[Diagnostic]:
+def check_live(git: Git) -> Iterator[Diagnostic]:
     """Yields the live records whose supervisor is dead."""
     for run in recorded_runs(git.state):
         if not is_live(git.state, run) and not is_still_supervised(git.state, run):
@@ -170,7 +172,7 @@ def of_live(git: Git) -> Iterator[Diagnostic]:
             yield Diagnostic("dead-run", words, "To record it: git run list", run, "recover")
 
 
-def of_private_refs(git: Git) -> Iterator[Diagnostic]:
+def check_temporary_refs(git: Git) -> Iterator[Diagnostic]:
     """Yields the private refs and tokens that killed fetches and pushes left behind."""
     names = git.run("for-each-ref", "--format=%(refname)", INCOMING, OUTBOX).decode(errors="surrogateescape").splitlines()
     tokens = {name.split("/")[3] for name in names}
@@ -182,43 +184,43 @@ def of_private_refs(git: Git) -> Iterator[Diagnostic]:
             yield Diagnostic("private-refs", words, "The next git run fetch or push deletes them", token, "sweep")
 
 
-def of_trash(git: Git, before: float | None) -> Iterator[Diagnostic]:
+def check_trash(git: Git, before: float | None) -> Iterator[Diagnostic]:
     """Yields leftovers of killed deletions, and runs deleted at or before `before` (seconds since 1970; None: never expire)."""
-    there = trash.deleted(git)
+    there = trash.deleted_tips(git)
     doubled = sorted(tips(git, TRASH).keys() - there.keys())
     if doubled:
-        words = f"a killed deletion also left {some(doubled)} in the trash"
+        words = f"a killed deletion also left {name_some(doubled)} in the trash"
         yield Diagnostic("trash", words, "The next git run rm or git run gc repairs it", cure="settle")
-    old = [run for run, at in trash.deleted_at(git).items() if run in there and before is not None and int(at) <= before]
+    old = [run for run, at in trash.deletion_times(git).items() if run in there and before is not None and int(at) <= before]
     if old:
         yield Diagnostic(
-            "expired", f"{some(old)} in the trash can be purged", "To purge: git run gc. To restore: git run restore"
+            "expired", f"{name_some(old)} in the trash can be purged", "To purge: git run gc. To restore: git run restore"
         )
 
 
-def of_notes(git: Git, runs: int) -> Iterator[Diagnostic]:
+def check_notes(git: Git, runs: int) -> Iterator[Diagnostic]:
     """Yields a finding if notes exist, but are unreadable or lack runs made here. `runs` is the number of readable runs."""
-    if not are_wanted(git) or not are_there(git):
+    if not notes_wanted(git) or not notes_exist(git):
         return
     done = git.attempt("ls-tree", "-r", "--name-only", NOTES)
     noted = {line.replace("/", "") for line in done.stdout.decode(errors="replace").splitlines()}
-    made = trusted(git) - received(git).keys()  # nobody writes notes of runs that come from elsewhere, trusted or not
+    made = trusted_ids(git) - received_times(git).keys()  # nobody writes notes of runs that come from elsewhere, trusted or not
     ended = {run for run, tip in tips(git).items() if run in made and tip != run and not is_live(git.state, run)}
     missing = sorted(run for run in ended if run not in noted) if runs else []
     if done.returncode or missing:
-        words = f"{NOTES} lacks {some(missing)}" if missing else f"{NOTES} cannot be read"
+        words = f"{NOTES} lacks {name_some(missing)}" if missing else f"{NOTES} cannot be read"
         yield Diagnostic("notes", words, "git run notes --rebuild", NOTES, "notes")
 
 
-def of_place(git: Git) -> Iterator[Diagnostic]:
+def check_file_system(git: Git) -> Iterator[Diagnostic]:
     """Yields a finding if the repository is on a network file system, where locks do not reach other machines."""
-    form = file_system(os.path.realpath(git.common_dir))
+    form = file_system_type(os.path.realpath(git.common_dir))
     if form.startswith(NETWORKED):
         words = f"the repository is on {form}: gitrun cannot see runs that run on other machines"
         yield Diagnostic("network", words, "Give each machine a clone, and share runs with git run push and git run fetch")
 
 
-def file_system(path: str) -> str:
+def file_system_type(path: str) -> str:
     """Returns the type of the file system at `path` as Linux names it; empty if unknown."""
     found = ("", "")
     with suppress(OSError), open("/proc/self/mounts", errors="replace") as file:
@@ -230,14 +232,16 @@ def file_system(path: str) -> str:
     return found[1]
 
 
-def of_objects(git: Git) -> Iterator[Diagnostic]:
+def check_objects(git: Git) -> Iterator[Diagnostic]:
     """Yields loose objects that are empty or damaged, and missing objects that runs need."""
     store, known = git.common_dir / "objects", tips(git)
-    bad = {name: size for name, size in loose(git) if not reads(store / name[:2] / name[2:], name, size)}
-    hurts = hurt(git, known, frozenset(bad))
+    bad = {name: size for name, size in loose_objects(git) if not is_intact(store / name[:2] / name[2:], name, size)}
+    hurts = runs_needing(git, known, frozenset(bad))
     for name, size in bad.items():
         runs = hurts.get(name, [])
-        words = f"object {short_id(name)} is {'damaged' if size else 'empty'}; {some(runs)} need{'s' * (len(runs) == 1)} it"
+        words = (
+            f"object {short_id(name)} is {'damaged' if size else 'empty'}; {name_some(runs)} need{'s' * (len(runs) == 1)} it"
+        )
         again = (
             f"To fetch it: git fetch --refetch REMOTE {RUNS}{runs[0]}. If you have the content: git hash-object -w FILE"
             if runs
@@ -248,16 +252,16 @@ def of_objects(git: Git) -> Iterator[Diagnostic]:
         yield Diagnostic("object", words if runs else words.partition(";")[0], hint, path, "set aside" if size else "remove")
     if bad:  # git fails at the first damaged object, so missing ones are looked for only without any
         return
-    missing = absent(git)
-    hurts = hurt(git, known, missing)
+    missing = missing_objects_of_runs(git)
+    hurts = runs_needing(git, known, missing)
     for name in sorted(missing):
         runs = hurts.get(name, [])
-        words = f"object {short_id(name)} is missing, so {some(runs)} cannot be read completely"
+        words = f"object {short_id(name)} is missing, so {name_some(runs)} cannot be read completely"
         hint = f"git fetch --refetch REMOTE {RUNS}{next(iter(runs), '*')}"
         yield Diagnostic("missing", words, hint, name)
 
 
-def absent(git: Git) -> frozenset[str]:
+def missing_objects_of_runs(git: Git) -> frozenset[str]:
     """Returns the objects of runs that are missing. The branch history that runs were made from is not checked."""
     if is_partial(git):  # git fetches them when they are read
         return frozenset()
@@ -268,7 +272,7 @@ def absent(git: Git) -> frozenset[str]:
     return frozenset()
 
 
-def loose(git: Git) -> Iterator[tuple[str, int]]:
+def loose_objects(git: Git) -> Iterator[tuple[str, int]]:
     """Yields the id and file size of every loose object."""
     for start in range(256):
         with suppress(OSError), os.scandir(git.common_dir / "objects" / f"{start:02x}") as entries:
@@ -278,7 +282,7 @@ def loose(git: Git) -> Iterator[tuple[str, int]]:
                     yield name, entry.stat(follow_symlinks=False).st_size
 
 
-def reads(path: os.PathLike[str], name: str, size: int) -> bool:
+def is_intact(path: os.PathLike[str], name: str, size: int) -> bool:
     """Returns whether the file of a loose object is intact. Above WHOLE bytes only its header is checked."""
     if not size:
         return False
@@ -295,7 +299,7 @@ def reads(path: os.PathLike[str], name: str, size: int) -> bool:
     return hashlib.sha1(unpacked, usedforsecurity=False).hexdigest() == name
 
 
-def hurt(git: Git, known: Mapping[str, str], bad: frozenset[str]) -> dict[str, list[str]]:
+def runs_needing(git: Git, known: Mapping[str, str], bad: frozenset[str]) -> dict[str, list[str]]:
     """Maps each bad object to the ids of the runs (id -> tip) that reach it."""
     found: dict[str, list[str]] = {}
     if not bad:
@@ -322,13 +326,13 @@ def hurt(git: Git, known: Mapping[str, str], bad: frozenset[str]) -> dict[str, l
     return found
 
 
-def some(runs: Iterable[str]) -> str:
+def name_some(runs: Iterable[str]) -> str:
     """Names the first few runs and counts the others, as text."""
     names = list(runs)
     rest = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
     return f"run{'s' * (len(names) != 1)} {', '.join(map(short_id, names[:NAMED]))}{rest}" if names else "no run"
 
 
-def utc(now: float) -> datetime:
+def to_utc(now: float) -> datetime:
     """Converts seconds since 1970 to a time in UTC."""
     return datetime.fromtimestamp(now, timezone.utc)

@@ -1,7 +1,7 @@
 """`git run gc`: finds and removes what no run needs.
 
-`survey` writes nothing, `sweep` removes what it found. The user's data stays: reflogs do not expire and objects are not pruned.
-Refs and objects are only packed.
+`find_garbage` writes nothing, `collect_garbage` removes what it found. The user's data stays: reflogs do not expire and
+objects are not pruned. Refs and objects are only packed.
 """
 
 from __future__ import annotations
@@ -110,50 +110,50 @@ class GcPlan:
         return self.held + sum(pile.size for pile in (*self.files, *self.slots, *self.leftovers))
 
 
-def survey(git: Git, runs: Iterable[Run], rules: GcRules, now: float) -> GcPlan:
+def find_garbage(git: Git, runs: Iterable[Run], rules: GcRules, now: float) -> GcPlan:
     """Returns what is not needed of `runs`, given newest attempt first, and of gitrun's files."""
-    purged = expired(git, rules.expire, now)
-    loose, packs = loose_objects(git)
-    old = tuple(superfluous(runs, rules.retention))
+    purged = expired_runs(git, rules.expire, now)
+    loose, packs = objects_to_pack(git)
+    old = tuple(runs_to_delete(runs, rules.retention))
     return GcPlan(
         runs=old,
         purged=purged,
-        held=sum(size_of(git.state / "files" / run) for run in purged),
-        files=orphans(git),
+        held=sum(size_below(git.state / "files" / run) for run in purged),
+        files=orphaned_files(git),
         slots=idle_slots(git, 0.0 if rules.slots else IDLE, now),
-        leftovers=leftovers(git, now),
-        loose_refs=loose_refs(git, len(old)),
+        leftovers=temporary_leftovers(git, now),
+        loose_refs=refs_to_pack(git, len(old)),
         loose_objects=loose,
         packs=packs,
     )
 
 
-def sweep(git: Git, found: GcPlan) -> None:
-    """Removes and packs what `survey` found. Raises GitrunError."""
+def collect_garbage(git: Git, found: GcPlan) -> None:
+    """Removes and packs what `find_garbage` found. Raises GitrunError."""
     # first finish what killed deletions and transfers left behind
-    trash.settle(git)
-    quarantine.sweep(git)
-    trash.note_unknown(git)
+    trash.finish_interrupted_moves(git)
+    quarantine.remove_stale_quarantines(git)
+    trash.record_unknown_deletions(git)
     if found.runs:
-        trash.throw_away(git, {run.id: run.tip for run in found.runs})
-    purge(git, found.purged or {})
+        trash.delete_runs(git, {run.id: run.tip for run in found.runs})
+    purge_runs(git, found.purged or {})
     for pile in (*found.files, *found.leftovers):
-        remove(pile.path)
+        remove_path(pile.path)
     for pile in found.slots:
-        empty(git, pile.path)
-    pack(git, found)
+        remove_slot(git, pile.path)
+    pack_repository(git, found)
 
 
-def purge(git: Git, runs: Mapping[str, str]) -> None:
+def purge_runs(git: Git, runs: Mapping[str, str]) -> None:
     """Removes the deleted runs (id -> tip) for good, with the files kept for them outside git."""
     if runs:
-        trash.note_purged(git, runs)
-        trash.forget(git, runs)
+        trash.record_purged(git, runs)
+        trash.forget_runs(git, runs)
     for run in runs:
-        remove(git.state / "files" / run)
+        remove_path(git.state / "files" / run)
 
 
-def with_room(git: Git, act: Callable[[], T]) -> T:
+def retry_with_room(git: Git, act: Callable[[], T]) -> T:
     """Returns the result of `act`, which needs a little disk space.
 
     On a full disk it removes caches and retries once: idle slots, the index of runs, the flags of scripts.
@@ -161,12 +161,12 @@ def with_room(git: Git, act: Callable[[], T]) -> T:
     try:
         return act()
     except (GitFailed, OSError):
-        if not (is_full(git) and make_room(git)):
+        if not (is_disk_full(git) and make_room(git)):
             raise
     return act()
 
 
-def is_full(git: Git) -> bool:
+def is_disk_full(git: Git) -> bool:
     """Returns whether the disk of the repository is full."""
     system = os.statvfs(git.common_dir)
     return system.f_bavail * system.f_frsize < LITTLE
@@ -176,41 +176,43 @@ def make_room(git: Git) -> bool:
     """Removes all caches, whatever their age. Returns whether there were any."""
     slots = idle_slots(git, 0.0, time.time())
     for pile in slots:
-        empty(git, pile.path)
+        remove_slot(git, pile.path)
     caches = [name for name in names_in(git.state) if name.startswith("index.sqlite") or name == DECLARED]
     for name in caches:
-        remove(git.state / name)
+        remove_path(git.state / name)
     return bool(slots or caches)
 
 
-def remove(path: Path) -> None:
+def remove_path(path: Path) -> None:
     """Removes a path. Ignores what cannot be removed."""
     with suppress(OSError):
         erase(os.fsencode(path))
 
 
-def expired(git: Git, before: float | None, now: float) -> dict[str, str]:
+def expired_runs(git: Git, before: float | None, now: float) -> dict[str, str]:
     """Returns the deleted runs (id -> tip) that expired. A run without a time of deletion counts as deleted now."""
     if before is None:
         return {}
-    known = trash.deleted_at(git)
+    known = trash.deletion_times(git)
     # git records whole seconds
-    return {run: tip for run, tip in trash.deleted(git).items() if int(known.get(run, now)) <= before}
+    return {run: tip for run, tip in trash.deleted_tips(git).items() if int(known.get(run, now)) <= before}
 
 
-def orphans(git: Git) -> tuple[Garbage, ...]:
+def orphaned_files(git: Git) -> tuple[Garbage, ...]:
     """Returns the kept files of runs that are neither present nor in the trash nor running."""
     found = [name for name in names_in(git.state / "files") if is_id(name)]
     if not found:
         return ()
     known = tips(git).keys() | tips(git, TRASH).keys() | set(recorded_runs(git.state))
-    return tuple(pile(git.state / "files" / name) for name in found if name not in known)
+    return tuple(measure_garbage(git.state / "files" / name) for name in found if name not in known)
 
 
 def idle_slots(git: Git, age: float, now: float) -> tuple[Garbage, ...]:
     """Returns the slots that nobody has used for `age` seconds."""
     slots = [git.state / "slots" / name for name in names_in(git.state / "slots") if name.isdigit()]
-    return tuple(pile(slot) for slot in slots if is_idle(git, slot) and now - time_of(slot / "state") >= age)
+    return tuple(
+        measure_garbage(slot) for slot in slots if is_idle(git, slot) and now - modification_time(slot / "state") >= age
+    )
 
 
 def is_idle(git: Git, slot: Path) -> bool:
@@ -218,15 +220,15 @@ def is_idle(git: Git, slot: Path) -> bool:
     return not is_held(slot / "lock") and is_free(git, slot, "")
 
 
-def leftovers(git: Git, now: float) -> tuple[Garbage, ...]:
+def temporary_leftovers(git: Git, now: float) -> tuple[Garbage, ...]:
     """Returns what killed commands left in `tmp/`; nothing while a run is live, which may need its files there."""
     if any(is_live(git.state, run) for run in recorded_runs(git.state)):
         return ()
     paths = (git.state / "tmp" / name for name in names_in(git.state / "tmp"))
-    return tuple(pile(path) for path in paths if now - time_of(path) >= DEAD)
+    return tuple(measure_garbage(path) for path in paths if now - modification_time(path) >= DEAD)
 
 
-def empty(git: Git, slot: Path) -> None:
+def remove_slot(git: Git, slot: Path) -> None:
     """Removes a slot and git's record of it, unless somebody uses it."""
     lock = acquire(slot / "lock", wait=0)
     if lock is None:
@@ -234,37 +236,37 @@ def empty(git: Git, slot: Path) -> None:
     with lock:
         if not is_free(git, slot, ""):
             return
-        remove(worktree_record(git, slot))
+        remove_path(worktree_record(git, slot))
         # the lock goes last, so that nobody takes over a half-removed slot
         for name in names_in(slot):
             if name != "lock":
-                remove(slot / name)
+                remove_path(slot / name)
         lock.path.unlink(missing_ok=True)
         with suppress(OSError):
             slot.rmdir()
 
 
-def loose_refs(git: Git, deleted: int = 0) -> int:
+def refs_to_pack(git: Git, deleted: int = 0) -> int:
     """Returns the number of loose refs of runs, with `deleted` more, if they should be packed; else 0."""
     count = deleted + count_loose_refs(git)
-    return count if count >= LOOSE_REFS and wanted(git, "gc.packrefs") and not is_gc_running(git) else 0
+    return count if count >= LOOSE_REFS and is_enabled(git, "gc.packrefs") and not is_gc_running(git) else 0
 
 
-def loose_objects(git: Git) -> tuple[int, int]:
+def objects_to_pack(git: Git) -> tuple[int, int]:
     """Returns the estimated numbers of loose objects and packs, each 0 if below git's limit.
 
     Estimates as `git gc --auto` does: from the files of one of the 256 directories of loose objects.
     """
     if is_gc_running(git):
         return 0, 0
-    limit, packs_limit = number(git, "gc.auto", LOOSE_OBJECTS), number(git, "gc.autopacklimit", PACKS)
+    limit, packs_limit = number_setting(git, "gc.auto", LOOSE_OBJECTS), number_setting(git, "gc.autopacklimit", PACKS)
     store = git.common_dir / "objects"
     loose = 256 * sum(bool(re.fullmatch("[0-9a-f]{38}", name)) for name in names_in(store / "17"))
     packs = sum(name.endswith(".pack") for name in names_in(store / "pack"))
     return loose if 0 < limit < loose else 0, packs if limit > 0 and 0 < packs_limit < packs else 0
 
 
-def pack(git: Git, found: GcPlan) -> None:
+def pack_repository(git: Git, found: GcPlan) -> None:
     """Packs all refs and objects. Loses nothing, not even unreachable objects. Raises GitFailed."""
     if is_gc_running(git):
         return
@@ -276,23 +278,23 @@ def pack(git: Git, found: GcPlan) -> None:
         git.run("repack", "-d", "-l", "-q", *(() if whole else ("--geometric=2",)))
 
 
-def wanted(git: Git, name: str) -> bool:
+def is_enabled(git: Git, name: str) -> bool:
     """Returns whether a setting of git is not false."""
     return git.config.get(name, ("true",))[-1].lower() not in {"false", "no", "off", "0"}
 
 
-def number(git: Git, name: str, default: int) -> int:
+def number_setting(git: Git, name: str, default: int) -> int:
     """Returns a setting of git as a number, or the default."""
     text = git.config.get(name, ("",))[-1]
     return int(text) if text.isdigit() else default
 
 
-def pile(path: Path) -> Garbage:
+def measure_garbage(path: Path) -> Garbage:
     """Returns the path with its size."""
-    return Garbage(path, size_of(path))
+    return Garbage(path, size_below(path))
 
 
-def size_of(path: Path) -> int:
+def size_below(path: Path) -> int:
     """Returns the bytes of the files at and below a path, without following links. Unreadable ones count 0."""
     total, queue = 0, [os.fsencode(path)]
     while queue:
@@ -313,7 +315,7 @@ def names_in(path: Path) -> list[str]:
         return []
 
 
-def time_of(path: Path) -> float:
+def modification_time(path: Path) -> float:
     """Returns the modification time of a file; 0 if it is missing."""
     try:
         return path.lstat().st_mtime
@@ -321,7 +323,7 @@ def time_of(path: Path) -> float:
         return 0.0
 
 
-def superfluous(runs: Iterable[Run], retention: Retention) -> list[Run]:
+def runs_to_delete(runs: Iterable[Run], retention: Retention) -> list[Run]:
     """Returns the runs to delete; `runs` are newest attempt first."""
     if retention.keeps_all:
         return []
@@ -330,12 +332,12 @@ def superfluous(runs: Iterable[Run], retention: Retention) -> list[Run]:
     for run in runs:
         # counts runs that are kept for another reason, too
         newer[run.operation] += 1
-        if not is_held_dear(run, retention.statuses) and is_over(run, newer[run.operation], retention):
+        if not must_be_kept(run, retention.statuses) and matches_rules(run, newer[run.operation], retention):
             found.append(run)
     return found
 
 
-def is_held_dear(run: Run, statuses: tuple[str, ...]) -> bool:
+def must_be_kept(run: Run, statuses: tuple[str, ...]) -> bool:
     """Returns whether a run must be kept: it is marked, labelled, running, staged or pending.
 
     Staged and pending runs may be deleted if `statuses` names their status.
@@ -344,7 +346,7 @@ def is_held_dear(run: Run, statuses: tuple[str, ...]) -> bool:
     return run.notes.marked or bool(run.notes.label) or waits
 
 
-def is_over(run: Run, place: int, retention: Retention) -> bool:
+def matches_rules(run: Run, place: int, retention: Retention) -> bool:
     """Returns whether a run matches all rules; `place` is its rank among its operation's runs, 1 for the newest."""
     return (
         (retention.before is None or run.attempt.created.timestamp() < retention.before)

@@ -19,10 +19,10 @@ from gitrun.model.run import DIRECTORY, RUNS, Comment, is_id, short_id
 from gitrun.model.tree import FILE
 from gitrun.model.validation_rules import MAX_COMMITS, own_parents, read_claim
 from gitrun.store.annotations import annotate
-from gitrun.store.commits import hash_files, read_commit, scratch
+from gitrun.store.commits import hash_files, read_commit, scratch_directory
 from gitrun.store.live import is_live
 from gitrun.store.refs import RefEdit, read_ref, ref_store
-from gitrun.store.trust import append, trusted
+from gitrun.store.trust import append_lines, trusted_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -56,7 +56,7 @@ def commit_map(git: Git) -> dict[str, str]:
     return {}
 
 
-def line_of(objects: ObjectReader, tip: str) -> RewrittenChain | None:
+def read_rewritten_chain(objects: ObjectReader, tip: str) -> RewrittenChain | None:
     """Returns the commits of the run behind a tip, whatever its name. None unless they lead to one first attempt."""
     found: dict[str, Commit] = {}
     order: list[Commit] = []
@@ -72,27 +72,27 @@ def line_of(objects: ObjectReader, tip: str) -> RewrittenChain | None:
                 return None
             found[name] = commit
             before = own_parents(name, commit.kind, commit.parents, "")
-            if commit.kind == "attempt" and not any(is_of_run(objects, parent) for parent in before):
+            if commit.kind == "attempt" and not any(is_commit_of_run(objects, parent) for parent in before):
                 firsts.append(name)
                 before = ()
             stack += [(name, True), *((parent, False) for parent in before)]
     return RewrittenChain(tuple(order), firsts[0]) if len(firsts) == 1 and not stack else None
 
 
-def is_of_run(objects: ObjectReader, commit: str) -> bool:
+def is_commit_of_run(objects: ObjectReader, commit: str) -> bool:
     """Returns whether the commit belongs to a run."""
     return read_commit(objects.read(commit, 1 << 21)) is not None
 
 
 def is_rewritten(git: Git, objects: ObjectReader, run: str, tip: str) -> bool:
     """Returns whether an unreadable run is intact under another id because history was rewritten here."""
-    line = line_of(objects, tip)
+    line = read_rewritten_chain(objects, tip)
     if line is None or line.first == run:
         return False
     return commit_map(git).get(run) == line.first or read_ref(git, f"{ORIGINAL}{RUNS}{run}") is not None
 
 
-def mend(git: Git, run: str) -> str:
+def rename_rewritten_run(git: Git, run: str) -> str:
     """Gives a rewritten run its new id and returns that. Adds a comment with the old id. Raises GitrunError.
 
     Each attempt gets the source and base that it has now. Trust is kept only where the commit map of git filter-repo, a
@@ -101,16 +101,16 @@ def mend(git: Git, run: str) -> str:
     tip = read_ref(git, RUNS + run)
     if tip is None or is_live(git.state, run):
         raise BadRun(f"cannot repair run {short_id(run)} while it is running")
-    with Objects(git) as objects, TreeMaker(git) as maker, scratch(git) as place:
-        line = line_of(objects, tip)
+    with Objects(git) as objects, TreeMaker(git) as maker, scratch_directory(git) as place:
+        line = read_rewritten_chain(objects, tip)
         if line is None:
             raise BadRun(f"run {short_id(run)} leads to no first attempt")
-        made = remade(git, (objects, maker), line, place)
-    name, was = made[line.first], old_names(git, line, run)
-    trust_again(git, was, made)
+        made = rewrite_commits(git, (objects, maker), line, place)
+    name, was = made[line.first], old_ids(git, line, run)
+    transfer_trust(git, was, made)
     if read_ref(git, RUNS + name) is None:  # an earlier, killed doctor may have set it
         ref_store(git).apply([RefEdit(RUNS + name, made[tip], None, "new id of rewritten run")])
-    move_files(git, (run, name), {old: made[new] for new, old in was.items() if new in made} | {run: name})
+    move_kept_files(git, (run, name), {old: made[new] for new, old in was.items() if new in made} | {run: name})
     # nearly last: after a kill, the old ref is there for another try
     ref_store(git).apply([RefEdit(RUNS + run, None, tip, "old id of rewritten run")])
     said = Comment(f"was run {run} before history was rewritten", "gitrun", datetime.now(timezone.utc).replace(microsecond=0))
@@ -122,14 +122,14 @@ def mend(git: Git, run: str) -> str:
     return name
 
 
-def remade(git: Git, through: tuple[Objects, TreeMaker], line: RewrittenChain, place: Path) -> dict[str, str]:
+def rewrite_commits(git: Git, through: tuple[Objects, TreeMaker], line: RewrittenChain, place: Path) -> dict[str, str]:
     """Rewrites the line with corrected run.toml files. Returns new id by old id; unchanged commits keep theirs."""
     objects, maker = through
     made: dict[str, str] = {}
     tables: dict[str, bytes | None] = {}
     for number, commit in enumerate(line.commits):
         before = [parent for parent in commit.parents if parent in made]
-        table = run_toml(objects, maker, commit) if commit.kind == "attempt" else tables[commit.parents[0]]
+        table = corrected_run_toml(objects, maker, commit) if commit.kind == "attempt" else tables[commit.parents[0]]
         tables[commit.id] = table
         tree = commit.tree
         if table is not None:
@@ -142,13 +142,13 @@ def remade(git: Git, through: tuple[Objects, TreeMaker], line: RewrittenChain, p
         found = objects.read(commit.id)
         file = place / f"commit.{number}"
         file.write_bytes(
-            with_parents((found.data if found else None) or b"", tree, [made.get(one, one) for one in commit.parents])
+            replace_parents((found.data if found else None) or b"", tree, [made.get(one, one) for one in commit.parents])
         )
         (made[commit.id],) = hash_files(git, [file], "commit")
     return made
 
 
-def run_toml(objects: Objects, maker: TreeMaker, attempt: Commit) -> bytes | None:
+def corrected_run_toml(objects: Objects, maker: TreeMaker, attempt: Commit) -> bytes | None:
     """Returns run.toml with the attempt's present source and base. None if it is right already. Raises BadRun."""
     found = objects.read(f"{attempt.id}:{record_files.RUN}", decode.MAX_TOML)
     table = decode.parse_toml((found.data if found else None) or b"", record_files.RUN)
@@ -158,34 +158,34 @@ def run_toml(objects: Objects, maker: TreeMaker, attempt: Commit) -> bytes | Non
     if source == claim.source:
         return None
     inner = {**decode.get_table(table, "source"), "tree": source}
-    if len(attempt.parents) > 0 and "base" in inner and not is_of_run(objects, attempt.parents[0]):
+    if len(attempt.parents) > 0 and "base" in inner and not is_commit_of_run(objects, attempt.parents[0]):
         inner["base"] = attempt.parents[0]
     return encode.encode_table({**table, "source": inner})
 
 
-def with_parents(data: bytes, tree: str, parents: Sequence[str]) -> bytes:
+def replace_parents(data: bytes, tree: str, parents: Sequence[str]) -> bytes:
     """Returns the commit with another tree and other parents. Drops its signature, which would no longer match."""
     head = HEADER.match(data)
     lines = [f"tree {tree}".encode(), *(f"parent {parent}".encode() for parent in parents)]
     return b"\n".join([*lines, *KEPT.findall(head[1] if head else b"")]) + b"\n\n" + (data[head.end() :] if head else data)
 
 
-def old_names(git: Git, line: RewrittenChain, run: str) -> dict[str, str]:
+def old_ids(git: Git, line: RewrittenChain, run: str) -> dict[str, str]:
     """Maps the line's commits to their ids before the rewrite, as far as git filter-repo records them."""
     new = {commit.id for commit in line.commits}
     found = {now: old for old, now in commit_map(git).items() if now in new}
     return found | ({line.first: run} if line.first not in found else {})
 
 
-def trust_again(git: Git, was: Mapping[str, str], made: Mapping[str, str]) -> None:
+def transfer_trust(git: Git, was: Mapping[str, str], made: Mapping[str, str]) -> None:
     """Trusts the new commits of those that were trusted, where the commit map confirms the pair."""
-    known, told = trusted(git), commit_map(git)
+    known, told = trusted_ids(git), commit_map(git)
     again = [made[new] for new, old in was.items() if old in known and told.get(old) == new]
     if again:
-        append(git, again)
+        append_lines(git, again)
 
 
-def move_files(git: Git, names: tuple[str, str], attempts: Mapping[str, str]) -> None:
+def move_kept_files(git: Git, names: tuple[str, str], attempts: Mapping[str, str]) -> None:
     """Moves the files kept outside of git to the new ids of the run and its attempts."""
     old, new = (git.state / "files" / name for name in names)
     if not old.is_dir() or new.exists():
@@ -196,18 +196,18 @@ def move_files(git: Git, names: tuple[str, str], attempts: Mapping[str, str]) ->
             (new / before).rename(new / now)
 
 
-def keeping_alive(git: Git, runs: Iterable[Run]) -> list[str]:
+def runs_on_replaced_commits(git: Git, runs: Iterable[Run]) -> list[str]:
     """Returns the ids of runs based on commits that a rewrite of the branches replaced."""
     replaced = {old for old, new in commit_map(git).items() if old != new} | set(replaced_by_filter_branch(git))
     if not replaced:
         return []
     with Objects(git) as objects:
-        return [run.id for run in runs if not replaced.isdisjoint(bases_of(objects, run))]
+        return [run.id for run in runs if not replaced.isdisjoint(base_commits(objects, run))]
 
 
-def bases_of(objects: ObjectReader, run: Run) -> Iterator[str]:
+def base_commits(objects: ObjectReader, run: Run) -> Iterator[str]:
     """Yields the base commits of the run's attempts."""
-    line = line_of(objects, run.tip)
+    line = read_rewritten_chain(objects, run.tip)
     known = {commit.id for commit in line.commits} if line else set()
     for commit in line.commits if line else ():
         yield from (parent for parent in commit.parents if commit.kind == "attempt" and parent not in known)

@@ -38,34 +38,34 @@ def columns_of(
     The columns of `HEAD` are always there. `needs` maps the id of a run to the runs that it needed, by operation.
     """
     needs = needs or {}
-    flags = telling([run.flags for run in runs], equal=equal)
-    metrics = telling([run.metrics for run in runs], equal=equal)
+    flags = differing_names([run.flags for run in runs], equal=equal)
+    metrics = differing_names([run.metrics for run in runs], equal=equal)
     # a prefix tells a flag or a metric from another value of the same name
     both = {*PROPERTIES, *(name for name in flags if name in metrics)}
     return [
-        *(named(name) for name in HEAD),
-        *(flag(name, f"flag:{name}" if name in both else name) for name in flags),
-        *(needed(needs, name) for name in telling([needs.get(run.id, {}) for run in runs], equal=equal)),
-        *(metric(name, f"metric:{name}" if name in both else name) for name in metrics),
+        *(column_named(name) for name in HEAD),
+        *(flag_column(name, f"flag:{name}" if name in both else name) for name in flags),
+        *(needed_column(needs, name) for name in differing_names([needs.get(run.id, {}) for run in runs], equal=equal)),
+        *(metric_column(name, f"metric:{name}" if name in both else name) for name in metrics),
     ]
 
 
-def named(name: str) -> Column:
+def column_named(name: str) -> Column:
     """Returns the column of a property, a flag or a metric, with the names that filters use."""
     return Column(name, PROPERTIES.get(name) or (lambda run: look_up_value(run, name)))
 
 
-def flag(name: str, title: str) -> Column:
+def flag_column(name: str, title: str) -> Column:
     """Returns the column of a flag."""
     return Column(title, lambda run: run.flags.get(name))
 
 
-def metric(name: str, title: str) -> Column:
+def metric_column(name: str, title: str) -> Column:
     """Returns the column of a metric."""
     return Column(title, lambda run: run.metrics.get(name))
 
 
-def telling(tables: Sequence[Mapping[str, Any]], *, equal: bool) -> list[str]:
+def differing_names(tables: Sequence[Mapping[str, Any]], *, equal: bool) -> list[str]:
     """Returns the names whose values differ between the tables, or all names with `equal`. The order is that of first use."""
     first: dict[str, Any] = {}
     count: dict[str, int] = {}
@@ -75,26 +75,26 @@ def telling(tables: Sequence[Mapping[str, Any]], *, equal: bool) -> list[str]:
             value = found[name]
             count[name] = count.get(name, 0) + 1
             # one difference is enough: the rest of the values need not be compared
-            if name not in other and not is_same(value, first.setdefault(name, value)):
+            if name not in other and not is_same_quickly(value, first.setdefault(name, value)):
                 other.add(name)
     return [name for name in first if equal or name in other or count[name] < len(tables)]
 
 
-def is_same(value: object, other: object) -> bool:
+def is_same_quickly(value: object, other: object) -> bool:
     """Compares as same_value does, which it calls only if Python's `==` may give another answer."""
     if type(value) is type(other) and type(value) in {int, str, bool}:
         return value == other
     return same_value(value, other)
 
 
-def needed(needs: Mapping[str, Mapping[str, str]], operation: str) -> Column:
+def needed_column(needs: Mapping[str, Mapping[str, str]], operation: str) -> Column:
     """Returns the column of the needed runs of an operation."""
     return Column(f"{NEEDS}{operation}", lambda run: needs.get(run.id, {}).get(operation))
 
 
-def chosen(names: str, runs: Sequence[Run]) -> list[Column]:
+def chosen_columns(names: str, runs: Sequence[Run]) -> list[Column]:
     """Returns the columns of these comma-separated names. Raises UsageError for a name that no run has."""
-    found = [named(name.strip()) for name in names.split(",") if name.strip()]
+    found = [column_named(name.strip()) for name in names.split(",") if name.strip()]
     if not found:
         raise UsageError("--columns needs names", "For example: --columns id,lr,loss")
     for column in found:
@@ -110,7 +110,7 @@ def rows_of(columns: Sequence[Column], runs: Iterable[Run]) -> Iterator[list[Any
         yield [of(run) for of in getters]
 
 
-def worth_showing(columns: Sequence[Column], runs: Sequence[Run]) -> list[Column]:
+def drop_equal_properties(columns: Sequence[Column], runs: Sequence[Run]) -> list[Column]:
     """Drops the properties, other than the id, in which all runs are the same. Moves those in `LAST` to the end."""
     told = [
         column

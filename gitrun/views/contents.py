@@ -15,7 +15,7 @@ from gitrun.model import encode, record_files
 from gitrun.model.run import DIRECTORY, EMPTY_TREE, STEPS, kept_name
 from gitrun.store.kept_files import kept_directory, kept_entry
 from gitrun.store.runs import bulk_reader
-from gitrun.store.submodules import Side, aligned, side_of
+from gitrun.store.submodules import ComparedSource, align_sources, compared_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -59,35 +59,35 @@ class Change:
     what: str
 
 
-def contents(git: Git, run: Run, parts: Iterable[str] = PARTS) -> Iterator[Content]:
+def list_files(git: Git, run: Run, parts: Iterable[str] = PARTS) -> Iterator[Content]:
     """Yields the files of the run's last attempt in these parts, as git lists them."""
     wanted = set(parts)
     if SOURCE in wanted:
-        yield from source(git, run.attempt)
+        yield from source_files(git, run.attempt)
     if PRODUCED in wanted:
-        yield from produced(git, run)
+        yield from produced_files(git, run)
     if LOCAL in wanted:
-        yield from local(git, run)
+        yield from local_files(git, run)
 
 
-def source(git: Git, attempt: Attempt) -> Iterator[Content]:
+def source_files(git: Git, attempt: Attempt) -> Iterator[Content]:
     """Yields the files that the attempt started with."""
-    others = Others(attempt)
-    yield from (content for content in listed(git, SOURCE, attempt.id) if content.path not in others)
+    others = PathsBesideSource(attempt)
+    yield from (content for content in files_of_commit(git, SOURCE, attempt.id) if content.path not in others)
 
 
-def produced(git: Git, run: Run) -> Iterator[Content]:
+def produced_files(git: Git, run: Run) -> Iterator[Content]:
     """Yields the files of the result: those that the last attempt wrote, and those it took over from the attempt before."""
     written = {file.path: file for file in run.attempt.files}
     for file in written.values():
         if file.stored != LOCAL:
             yield Content(file.path, file.size, PRODUCED, file.sha256 or None, file.stored)
     if run.attempt.carried:
-        over = listed(git, PRODUCED, run.attempt.left, *run.attempt.carried)
+        over = files_of_commit(git, PRODUCED, run.attempt.left, *run.attempt.carried)
         yield from (content for content in over if content.path not in written)
 
 
-def local(git: Git, run: Run) -> Iterator[Content]:
+def local_files(git: Git, run: Run) -> Iterator[Content]:
     """Yields the files of the last attempt that are kept outside of git."""
     beside = kept_directory(git, run.id, run.attempt.id)
     with Objects(git) as objects:
@@ -96,7 +96,7 @@ def local(git: Git, run: Run) -> Iterator[Content]:
             yield Content(file.path, file.size, LOCAL, file.sha256 or None, LOCAL, here)
 
 
-def listed(git: Git, part: str, commit: str, *paths: str) -> Iterator[Content]:
+def files_of_commit(git: Git, part: str, commit: str, *paths: str) -> Iterator[Content]:
     """Yields the files of a commit, below `paths` if any are given. The size of an LFS file is the one in its pointer."""
     with Objects(git) as objects:
         for line in git.lines("ls-tree", "-r", "-l", "-z", "--full-tree", commit, "--", *paths, end=b"\0"):
@@ -104,18 +104,18 @@ def listed(git: Git, part: str, commit: str, *paths: str) -> Iterator[Content]:
             blob, size = head.split()[2:]
             path, known = os.fsdecode(name), int(size) if size.isdigit() else None
             # only files of a pointer's size are read: reading every blob would be slow
-            whole = pointed(objects, blob) if known in POINTERS else None
+            whole = size_in_lfs_pointer(objects, blob) if known in POINTERS else None
             yield Content(path, known, part) if whole is None else Content(path, whole, part, stored="lfs")
 
 
-def pointed(objects: Objects, blob: bytes) -> int | None:
+def size_in_lfs_pointer(objects: Objects, blob: bytes) -> int | None:
     """Returns the size in a Git LFS pointer; None if the blob is not a pointer."""
     found = objects.read(blob)
     pointer = POINTER.fullmatch(found.data or b"") if found else None
     return int(pointer[1]) if pointer else None
 
 
-class Others:
+class PathsBesideSource:
     """The paths in an attempt's tree that are not source: its records, and the files taken over from the attempt before."""
 
     def __init__(self, attempt: Attempt) -> None:
@@ -130,15 +130,15 @@ class Others:
         return any("/".join(parts[:count]) in self._tops for count in range(1, len(parts) + 1))
 
 
-def uncommitted(git: Git, attempt: Attempt) -> list[Change]:
+def uncommitted_changes(git: Git, attempt: Attempt) -> list[Change]:
     """Returns the differences between the commit that an attempt was made from and its source."""
-    others = Others(attempt)
+    others = PathsBesideSource(attempt)
     # a run before the first commit has no base
-    old, new = aligned(git, Side(attempt.base or EMPTY_TREE), side_of(attempt, attempt.id))
-    return [change for change in changes(git, old, new) if change.path not in others]
+    old, new = align_sources(git, ComparedSource(attempt.base or EMPTY_TREE), compared_source(attempt, attempt.id))
+    return [change for change in changed_paths(git, old, new) if change.path not in others]
 
 
-def changes(git: Git, old: str, new: str) -> list[Change]:
+def changed_paths(git: Git, old: str, new: str) -> list[Change]:
     """Returns the paths that differ between two trees or commits."""
     fields = git.run("diff-tree", "-r", "-z", "--name-status", "--no-renames", old, new).split(b"\0")
     # status and path alternate; the field after the last NUL is empty
@@ -146,7 +146,7 @@ def changes(git: Git, old: str, new: str) -> list[Change]:
     return [Change(os.fsdecode(path), CHANGES.get(status, CHANGED)) for status, path in pairs]
 
 
-def family(git: Git, run: Run) -> tuple[Basis | None, tuple[StepRun, ...]]:
+def read_family(git: Git, run: Run) -> tuple[Basis | None, tuple[StepRun, ...]]:
     """Returns the basis of the run's last attempt and the steps that it made. Raises BadRun.
 
     The basis is None if the attempt rests only on its source.
@@ -160,7 +160,7 @@ def family(git: Git, run: Run) -> tuple[Basis | None, tuple[StepRun, ...]]:
         return model.provenance.read_basis(found.data), model.provenance.read_steps(result.data) if result else ()
 
 
-def bases(git: Git, runs: Sequence[Run]) -> list[Basis]:
+def read_bases(git: Git, runs: Sequence[Run]) -> list[Basis]:
     """Returns the basis of each run's last attempt; an empty one if it cannot be read."""
     names = [f"{run.attempt.id}:{record_files.RUN}" for run in runs]
     try:

@@ -12,8 +12,8 @@ from gitrun.model.provenance import dependency_ids
 from gitrun.model.record_files import OUTPUT
 from gitrun.model.run import DIRECTORY, EMPTY_TREE
 from gitrun.store.checkpoints import source_tree
-from gitrun.store.submodules import Side, aligned, side_of
-from gitrun.views.contents import ADDED, CARRIED, CHANGED, DELETED, Change, Others, bases, changes
+from gitrun.store.submodules import ComparedSource, align_sources, compared_source
+from gitrun.views.contents import ADDED, CARRIED, CHANGED, DELETED, Change, PathsBesideSource, changed_paths, read_bases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -59,42 +59,44 @@ class Differences:
     output: bool
 
 
-def pair_of(git: Git, old: Run, new: Run) -> Pair:
+def pair_of_runs(git: Git, old: Run, new: Run) -> Pair:
     """Returns the pair for two runs."""
-    before, after = map(side_of, (old.attempt, new.attempt), trees_of(git, (old, new)))
-    return Pair(*aligned(git, before, after), (old, new))
+    before, after = map(compared_source, (old.attempt, new.attempt), source_trees(git, (old, new)))
+    return Pair(*align_sources(git, before, after), (old, new))
 
 
-def since_base(git: Git, run: Run) -> Pair:
+def pair_with_base(git: Git, run: Run) -> Pair:
     """Returns the pair for a run and the commit that it was made from."""
-    (tree,) = trees_of(git, (run,))
-    return Pair(*aligned(git, Side(run.attempt.base or EMPTY_TREE), side_of(run.attempt, tree)), (run,))
+    (tree,) = source_trees(git, (run,))
+    return Pair(*align_sources(git, ComparedSource(run.attempt.base or EMPTY_TREE), compared_source(run.attempt, tree)), (run,))
 
 
-def to_working(git: Git, run: Run, working: Source) -> Pair:
+def pair_with_worktree(git: Git, run: Run, working: Source) -> Pair:
     """Returns the pair for a run and the current working tree."""
-    (tree,) = trees_of(git, (run,))
-    return Pair(*aligned(git, side_of(run.attempt, tree), Side(working.whole, dict(working.submodules))), (run,))
+    (tree,) = source_trees(git, (run,))
+    return Pair(
+        *align_sources(git, compared_source(run.attempt, tree), ComparedSource(working.whole, dict(working.submodules))), (run,)
+    )
 
 
 def differences(git: Git, pair: Pair) -> Differences:
     """Returns the differences between the two sides."""
-    source = changes(git, pair.old, pair.new)
+    source = changed_paths(git, pair.old, pair.new)
     if len(pair.runs) < 2:
-        return Differences({}, {}, {}, source, carried_by(git, pair.runs[0]), [], output=False)
+        return Differences({}, {}, {}, source, carried_files(git, pair.runs[0]), [], output=False)
     old, new = pair.runs
     return Differences(
-        differing(old.flags, new.flags),
-        differing(*map(dependency_ids, bases(git, pair.runs))),
-        differing(old.metrics, new.metrics),
+        differing_values(old.flags, new.flags),
+        differing_values(*map(dependency_ids, read_bases(git, pair.runs))),
+        differing_values(old.metrics, new.metrics),
         source,
-        carried_between(git, old, new),
+        carried_differences(git, old, new),
         differing_files(old, new),
-        output=has_other_output(git, old, new),
+        output=outputs_differ(git, old, new),
     )
 
 
-def carried_by(git: Git, run: Run) -> list[Change]:
+def carried_files(git: Git, run: Run) -> list[Change]:
     """Returns the files that the run's last attempt took over from the attempt before."""
     if not run.attempt.carried:
         return []
@@ -102,16 +104,16 @@ def carried_by(git: Git, run: Run) -> list[Change]:
     return [Change(os.fsdecode(path), CARRIED) for path in git.run(*words).split(b"\0")[:-1]]
 
 
-def carried_between(git: Git, old: Run, new: Run) -> list[Change]:
+def carried_differences(git: Git, old: Run, new: Run) -> list[Change]:
     """Returns the differences between the files that the last attempts of two runs took over from the attempts before."""
     if not (old.attempt.carried or new.attempt.carried):
         return []
-    among = Others(old.attempt), Others(new.attempt)
-    found = changes(git, old.attempt.id, new.attempt.id)
+    among = PathsBesideSource(old.attempt), PathsBesideSource(new.attempt)
+    found = changed_paths(git, old.attempt.id, new.attempt.id)
     return [one for one in found if not one.path.startswith(f"{DIRECTORY}/") and any(one.path in others for others in among)]
 
 
-def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> Differing:
+def differing_values(old: Mapping[str, Any], new: Mapping[str, Any]) -> Differing:
     """Returns the names whose values differ, each with both values. None is a missing value; 1 equals 1.0, nan equals nan."""
     # a dict, not a set: the order of the names is that of the runs
     names = dict.fromkeys((*old, *new))
@@ -119,11 +121,11 @@ def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> Differing:
     return {name: pair for name, pair in pairs.items() if not same_value(*pair)}
 
 
-def flat(table: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+def flatten(table: Mapping[str, Any], above: str = "") -> dict[str, Any]:
     """Returns a nested table as a flat one with names such as `python.version`."""
     found: dict[str, Any] = {}
     for name, value in table.items():
-        found |= flat(value, f"{above}{name}.") if isinstance(value, dict) else {above + name: value}
+        found |= flatten(value, f"{above}{name}.") if isinstance(value, dict) else {above + name: value}
     return found
 
 
@@ -137,29 +139,29 @@ def differing_files(old: Run, new: Run) -> list[Change]:
     ]
 
 
-def trees_of(git: Git, runs: Sequence[Run]) -> list[str]:
+def source_trees(git: Git, runs: Sequence[Run]) -> list[str]:
     """Returns the id of each run's source tree, without its records and the files taken over from the attempt before."""
     with Objects(git) as objects, TreeMaker(git) as maker:
         return [source_tree(objects, maker, run.attempt) for run in runs]
 
 
-def code(git: Git, pair: Pair, look: DiffStyle) -> Iterator[bytes]:
+def diff_source(git: Git, pair: Pair, look: DiffStyle) -> Iterator[bytes]:
     """Yields the lines of `git diff` for the two sources, with the user's diff drivers and settings."""
-    return git.lines("diff", *words_for(look), pair.old, pair.new, "--")
+    return git.lines("diff", *diff_options(look), pair.old, pair.new, "--")
 
 
-def output(git: Git, pair: Pair, look: DiffStyle) -> Iterator[bytes]:
+def diff_output(git: Git, pair: Pair, look: DiffStyle) -> Iterator[bytes]:
     """Yields the lines of `git diff` for the outputs of the two runs."""
     old, new = pair.runs
-    return git.lines("diff", *words_for(look), old.attempt.left, new.attempt.left, "--", OUTPUT)
+    return git.lines("diff", *diff_options(look), old.attempt.left, new.attempt.left, "--", OUTPUT)
 
 
-def words_for(look: DiffStyle) -> tuple[str, ...]:
+def diff_options(look: DiffStyle) -> tuple[str, ...]:
     """Returns the options of `git diff` for a format."""
     stat = () if look.stat is None else (f"--stat={look.stat}",)
     return (f"--color={'always' if look.colour else 'never'}", *stat)
 
 
-def has_other_output(git: Git, old: Run, new: Run) -> bool:
+def outputs_differ(git: Git, old: Run, new: Run) -> bool:
     """Tells whether the outputs of two runs differ."""
     return bool(git.run("diff-tree", "--name-only", "-r", old.attempt.left, new.attempt.left, "--", OUTPUT))

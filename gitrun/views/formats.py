@@ -42,7 +42,7 @@ TIME_FORMS: dict[str, Callable[[datetime, datetime], str]] = {
 }
 """Forms of dates by git's names, in the user's time zone; the empty form is RFC 3339 in UTC.
 
-`format:<strftime>` is accepted too (see `time_form`).
+`format:<strftime>` is accepted too (see `time_renderer`).
 """
 THERE_ARE = (
     f"Atoms: {', '.join(ATOMS)}, flag:<name>, metric:<name>. Ids take :short and :short=<n>, refname takes :short, "
@@ -64,14 +64,14 @@ def read_format(text: str, colour: Callable[[str], str] = lambda _: "", safe: Ca
     Bytes that are not UTF-8 become surrogates. `colour` turns a name such as `red` into a terminal sequence. `safe` escapes all
     text that comes from a run.
     """
-    reader = Reader(text, colour, safe)
+    reader = FormatParser(text, colour, safe)
     line, _ = reader.sequence("", frozenset())
     # git for-each-ref also resets the colour at the end of a line
     reset = colour("reset") if reader.is_coloured else ""
     return lambda run, now: line(run, now) + reset
 
 
-class Reader:
+class FormatParser:
     """A parser of one format."""
 
     def __init__(self, text: str, colour: Callable[[str], str], safe: Callable[[str], str]) -> None:
@@ -93,13 +93,13 @@ class Reader:
                     f"malformed format: '{self.text[piece.start() :]}' has no ')'", "%( begins an atom, and %% is a %"
                 )
             if name in ends:
-                return joined(lines), name
+                return concatenated(lines), name
             if name in BLOCKS:
                 raise UsageError(f"malformed format: unexpected %({name})", "%(if)...%(then)...%(else)...%(end)")
-            lines.append(constant(literal(piece)) if name is None else self.block(name))
+            lines.append(constant_line(literal_text(piece)) if name is None else self.block(name))
         if ends:
             raise UsageError(f"malformed format: %({opened}) has no %({min(ends, key=len)})", "%(if)...%(then)...%(end)")
-        return joined(lines), ""
+        return concatenated(lines), ""
 
     def block(self, name: str) -> Line:
         """Returns the line for an atom, with the whole block if the atom opens one."""
@@ -113,8 +113,8 @@ class Reader:
             return found
         if head == "color":
             self.is_coloured = form != "reset"
-            return constant(self.colour(form))
-        tell = atom(name)
+            return constant_line(self.colour(form))
+        tell = atom_renderer(name)
         return lambda run, now: self.safe(tell(run, now))
 
     def choice(self, name: str, form: str) -> Line:
@@ -124,7 +124,7 @@ class Reader:
             raise UsageError(f"no atom %({name})", "Forms: %(if), %(if:equals=<text>), %(if:notequals=<text>)")
         asked, _ = self.sequence(name, frozenset({"then"}))
         then, end = self.sequence(name, frozenset({"else", "end"}))
-        other = self.sequence(name, frozenset({"end"}))[0] if end == "else" else constant("")
+        other = self.sequence(name, frozenset({"end"}))[0] if end == "else" else constant_line("")
 
         def holds(found: str) -> bool:
             return bool(found.strip()) if not sort else (found == wanted) == (sort == "equals")
@@ -138,22 +138,22 @@ class Reader:
             raise UsageError(f"no atom %({name})", "Form: %(align:<width>,<position>), with left, middle or right")
         inner, _ = self.sequence(name, frozenset({"end"}))
         width, position = int(match["width"]), match["position"] or "left"
-        return lambda run, now: filled(inner(run, now), width, position)
+        return lambda run, now: pad(inner(run, now), width, position)
 
 
-def literal(piece: re.Match[str]) -> str:
+def literal_text(piece: re.Match[str]) -> str:
     """Returns the text of a piece that is not an atom."""
     if piece["bytes"]:
         return bytes.fromhex(piece["bytes"].replace("%", "")).decode(errors="surrogateescape")
     return piece["percent"] or piece["text"]
 
 
-def constant(text: str) -> Line:
+def constant_line(text: str) -> Line:
     """Returns a line that is the same for every run."""
     return lambda _run, _now: text
 
 
-def joined(lines: list[Line]) -> Line:
+def concatenated(lines: list[Line]) -> Line:
     """Returns a line that concatenates these lines."""
 
     def line(run: Run, now: datetime) -> str:
@@ -162,56 +162,56 @@ def joined(lines: list[Line]) -> Line:
     return line
 
 
-def filled(text: str, width: int, position: str) -> str:
+def pad(text: str, width: int, position: str) -> str:
     """Pads the text to `width` columns; `position` is left, middle or right."""
     blanks = max(width - count_columns(COLOUR.sub("", text)), 0)
     left = {"left": 0, "middle": blanks // 2, "right": blanks}[position]
     return " " * left + text + " " * (blanks - left)
 
 
-def atom(name: str) -> Line:
+def atom_renderer(name: str) -> Line:
     """Returns the function that renders an atom for a run. Raises UsageError for an unknown atom."""
     head, _, form = name.partition(":")
     if head in {"flag", "metric"} and form:
         return lambda run, _: value_text(look_up_value(run, name))
     if head in TIMES:
-        tell = time_form(name, form)
+        tell = time_renderer(name, form)
         return lambda run, now: tell(time, now) if (time := getattr(run.attempt, head)) else ""
     if head in IDS and form:
-        digits = digits_of(name, form)
+        digits = id_digits(name, form)
         return lambda run, _: id_text(run.get(head), digits)
     if head == "refname" and form in {"", "short"}:
         return lambda run, _: run_ref(run.id).removeprefix("refs/" if form else "")
     if head not in ATOMS or form:
-        raise unknown(name)
+        raise unknown_atom(name)
     return lambda run, _: plain_text(run, head)
 
 
-def column(name: str) -> Line:
+def column_renderer(name: str) -> Line:
     """Returns the function that renders a column: an atom, or a flag or metric named as in filters."""
     head = name.partition(":")[0]
-    return atom(name) if head in {*ATOMS, "flag", "metric"} else lambda run, _: value_text(look_up_value(run, name))
+    return atom_renderer(name) if head in {*ATOMS, "flag", "metric"} else lambda run, _: value_text(look_up_value(run, name))
 
 
-def unknown(name: str) -> UsageError:
+def unknown_atom(name: str) -> UsageError:
     """Returns the error for an unknown atom; its hint lists all atoms."""
     return UsageError(f"no atom %({name})", THERE_ARE)
 
 
-def time_form(name: str, form: str) -> Callable[[datetime, datetime], str]:
+def time_renderer(name: str, form: str) -> Callable[[datetime, datetime], str]:
     """Returns the function that renders a time in this form. Raises UsageError."""
     if form.startswith("format:") and is_text(form):
         return lambda time, _: time.astimezone().strftime(form.removeprefix("format:"))
     if form not in TIME_FORMS:
-        raise unknown(name)
+        raise unknown_atom(name)
     return TIME_FORMS[form]
 
 
-def digits_of(name: str, form: str) -> int:
+def id_digits(name: str, form: str) -> int:
     """Returns how many digits of an id the form asks for; 0 means the usual short id. Raises UsageError."""
     words, _, number = form.partition("=")
     if words != "short" or (form != words and not (number.isascii() and number.isdecimal() and int(number))):
-        raise unknown(name)
+        raise unknown_atom(name)
     return max(int(number), SHORTEST) if number else 0
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from gitrun.errors import GateError, NoMatch, UnknownRun, UsageError
 from gitrun.model.run import COMPLETED, short_id
-from gitrun.store.resolve import find
-from gitrun.views.history import commit_of, tree_of, usual_base
+from gitrun.store.resolve import find_run
+from gitrun.views.history import resolve_commit, tree_of_commit, usual_base
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,19 +48,19 @@ class Checked:
         return self.run.status == COMPLETED and all(gate.passed for gate in self.gates)
 
 
-def check(git: Git, index: Index, gates: Sequence[Gate], name: str | None, base: str | None) -> Checked:
+def check_run(git: Git, index: Index, gates: Sequence[Gate], name: str | None, base: str | None) -> Checked:
     """Checks the run `name`, or HEAD's latest run if there is no name. Raises UnknownRun if there is nothing to compare."""
-    run = find(index, name, git.prefix) if name else run_of_head(git, index, gates)
+    run = find_run(index, name, git.prefix) if name else run_of_head(git, index, gates)
     return judge_run(git, index, run, gates, base)
 
 
 def judge_run(git: Git, index: Index, run: Run, gates: Sequence[Gate], base: str | None) -> Checked:
     """Checks the run against the gates. Raises UnknownRun if there is nothing to compare, or a metric is missing."""
-    before = base_of(git, index, run, base) if any(gate.needs_base for gate in gates) else None
+    before = comparison_run(git, index, run, base) if any(gate.needs_base for gate in gates) else None
     if run.status != COMPLETED:  # its metrics may be those of an unfinished run
         return Checked(run, before, ())
     sides = Sides(run.metrics, before.metrics if before else None)
-    return Checked(run, before, tuple(judge(gate, sides) for gate in gates))
+    return Checked(run, before, tuple(judge_gate(gate, sides) for gate in gates))
 
 
 def usual_operation(git: Git, index: Index, gates: Sequence[Gate]) -> str:
@@ -82,10 +82,10 @@ def run_of_head(git: Git, index: Index, gates: Sequence[Gate]) -> Run:
 
     Prefers the operation whose runs have the metrics of all gates.
     """
-    head = commit_of(git, "HEAD")
+    head = resolve_commit(git, "HEAD")
     if head is None:
         raise UnknownRun("no commits yet")
-    runs = {run.id: run for run in (*index.made_of(tree_of(git, head)), *index.made_from(head))}
+    runs = {run.id: run for run in (*index.made_of(tree_of_commit(git, head)), *index.made_from(head))}
     latest = sorted(runs.values(), key=lambda run: (run.attempt.created, run.id), reverse=True)
     if not latest:
         raise NoMatch(f"no run was made from commit {short_id(head)}", "To check another run: git run check RUN")
@@ -95,21 +95,21 @@ def run_of_head(git: Git, index: Index, gates: Sequence[Gate]) -> Run:
     return next(run for run in latest if run.operation == operation)
 
 
-def base_of(git: Git, index: Index, run: Run, name: str | None) -> Run:
+def comparison_run(git: Git, index: Index, run: Run, name: str | None) -> Run:
     """Returns the run to compare with: `name`, or the latest completed run of the same operation of the commit `name`.
 
     Without a name the commit is the one where HEAD left the main branch. Raises UnknownRun.
     """
     if name is not None:
         try:
-            return find(index, name, git.prefix)
+            return find_run(index, name, git.prefix)
         except UnknownRun:
-            if commit_of(git, name) is None:
+            if resolve_commit(git, name) is None:
                 raise
-    commit = commit_of(git, name) if name is not None else usual_base(git, commit_of(git, "HEAD") or "")
+    commit = resolve_commit(git, name) if name is not None else usual_base(git, resolve_commit(git, "HEAD") or "")
     if commit is None:
         raise UnknownRun("no commit to compare with", "To name one, or a run: --base")
-    found = latest_of(index, tree_of(git, commit), run)
+    found = latest_completed(index, tree_of_commit(git, commit), run)
     if found is None:
         raise NoMatch(
             f"no other completed run of {run.operation} was made from commit {short_id(commit)}",
@@ -118,7 +118,7 @@ def base_of(git: Git, index: Index, run: Run, name: str | None) -> Run:
     return found
 
 
-def latest_of(index: Index, tree: str, run: Run) -> Run | None:
+def latest_completed(index: Index, tree: str, run: Run) -> Run | None:
     """Returns the latest completed run of a tree, other than `run`, with the same operation; None if there is none."""
     of_tree = (other for other in index.made_of(tree) if other.operation == run.operation and other.status == COMPLETED)
     return next((other for other in of_tree if other.id != run.id), None)
@@ -165,16 +165,16 @@ class GateResult:
     passed: bool
 
 
-def judge(gate: Gate, sides: Sides) -> GateResult:
+def judge_gate(gate: Gate, sides: Sides) -> GateResult:
     """Applies the gate to a run; nan never passes. Raises UnknownRun if a metric is missing."""
-    value, limit = ask(sides.run, gate.metric, "the run"), gate.limit(sides)
+    value, limit = metric_value(sides.run, gate.metric, "the run"), gate.limit(sides)
     base = sides.base.ask(gate.metric.removeprefix("metric:")) if gate.needs_base and sides.base is not None else None
     # Python's `!=` holds for nan, but a gate must not pass on it
     passed = SIGNS[gate.sign](value, limit) and not math.isnan(value) and not math.isnan(limit)
     return GateResult(gate.text, gate.metric, value, limit, base, passed)
 
 
-def ask(metrics: Metrics | None, name: str, whose: str) -> float:
+def metric_value(metrics: Metrics | None, name: str, whose: str) -> float:
     """Returns the metric `name`. Raises UnknownRun if it is missing, UsageError if the name is that of a flag."""
     name = name.removeprefix("metric:")
     if name.startswith("flag:"):
@@ -189,26 +189,26 @@ def ask(metrics: Metrics | None, name: str, whose: str) -> float:
     return found
 
 
-def nan_of(metrics: Metrics) -> float:
+def metric_called_nan(metrics: Metrics) -> float:
     """Returns the metric called `nan`. Raises UsageError without one: the user meant the number."""
     if NAN not in metrics:
         raise UsageError("nan cannot be a limit", "A metric that is nan fails every limit")
-    return ask(metrics, NAN, "the run")
+    return metric_value(metrics, NAN, "the run")
 
 
-def read_gate(text: str) -> Gate:
+def parse_gate(text: str) -> Gate:
     """Parses a gate. Raises GateError."""
     head = HEAD.match(text)
     if not head:
         raise unreadable_gate("expected a metric, a sign and a limit", text, 0)
-    reader = Reader(text, head.end(), head[1])
+    reader = GateParser(text, head.end(), head[1])
     limit = reader.sum(0)
     if reader.word:
         raise unreadable_gate(f"unexpected '{reader.word}'", text, reader.start)
     return Gate(text.strip(), head[1], head[2].replace("==", "="), limit, reader.needs_base)
 
 
-class Reader:
+class GateParser:
     """A recursive-descent parser of a gate's limit; `metric` is the gate's left side."""
 
     def __init__(self, text: str, place: int, metric: str) -> None:
@@ -234,7 +234,7 @@ class Reader:
 
     def product(self, depth: int) -> Term:
         """Parses factors joined by `*` and `/`."""
-        return self.chain(depth, {"*": operator.mul, "/": divided}, self.factor)
+        return self.chain(depth, {"*": operator.mul, "/": divide}, self.factor)
 
     def chain(self, depth: int, signs: dict[str, Callable[[float, float], float]], part: Callable[[int], Term]) -> Term:
         """Parses parts joined by some of the signs, left-associative."""
@@ -275,13 +275,13 @@ class Reader:
         """Returns the term for a metric of the run or of the base."""
         first, colon, rest = name.partition(":")
         if name == NAN and not quoted:
-            return lambda sides: nan_of(sides.run)
+            return lambda sides: metric_called_nan(sides.run)
         if quoted or first != BASE:
-            return lambda sides: ask(sides.run, name, "the run")
+            return lambda sides: metric_value(sides.run, name, "the run")
         self.needs_base = True
-        return lambda sides: ask(sides.base, rest if colon else self.metric, "the base")
+        return lambda sides: metric_value(sides.base, rest if colon else self.metric, "the base")
 
 
-def divided(value: float, by: float) -> float:
+def divide(value: float, by: float) -> float:
     """Returns the quotient; nan for a division by zero."""
     return value / by if by else math.nan

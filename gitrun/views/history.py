@@ -49,7 +49,7 @@ def is_commit(git: Git, name: str) -> bool:
     return not git.attempt("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").returncode
 
 
-def history(git: Git, index: Index, revisions: str, limit: int | None = None) -> Iterator[Commit]:
+def read_history(git: Git, index: Index, revisions: str, limit: int | None = None) -> Iterator[Commit]:
     """Yields the commits that `revisions` (a commit or a range) names, newest first, at most `limit`, with their runs."""
     most = () if limit is None else (f"--max-count={limit}",)
     # --end-of-options: a revision that begins with a dash is no option
@@ -60,10 +60,10 @@ def history(git: Git, index: Index, revisions: str, limit: int | None = None) ->
         # a run of exactly this tree may also be made from this commit
         known = {run.id for run in exact}
         changed = tuple(run for run in index.made_from(commit) if run.id not in known)
-        yield Commit(commit, author, moment(stamp), subject, tuple(exact), changed)
+        yield Commit(commit, author, commit_time(stamp), subject, tuple(exact), changed)
 
 
-def belonging(git: Git, revisions: str) -> Callable[[Run], bool]:
+def membership_test(git: Git, revisions: str) -> Callable[[Run], bool]:
     """Returns a test that tells whether a run was made of, or from, one of the commits in `revisions`. Raises UsageError."""
     if not is_commit(git, revisions):
         raise UsageError(f"git finds no commits '{revisions}'", "For example: --for main..HEAD")
@@ -73,13 +73,13 @@ def belonging(git: Git, revisions: str) -> Callable[[Run], bool]:
     return lambda run: run.attempt.base in commits or run.attempt.source in trees
 
 
-def subject_of(git: Git, commit: str) -> str:
+def commit_subject(git: Git, commit: str) -> str:
     """Returns the subject of a commit; "" if the repository does not have the commit."""
     words = ("--max-count=1", "--no-commit-header", "--encoding=UTF-8", "--format=%s")
     return git.attempt("rev-list", *words, commit, "--").stdout.decode(errors="replace").rstrip("\n")
 
 
-def moment(stamp: str) -> datetime:
+def commit_time(stamp: str) -> datetime:
     """Returns the time of a commit, or 1970-01-01 if it is not a valid time."""
     try:
         return datetime.fromtimestamp(int(stamp), timezone.utc)
@@ -99,13 +99,13 @@ class Range:
     base: str | None
 
 
-def commit_of(git: Git, name: str) -> str | None:
+def resolve_commit(git: Git, name: str) -> str | None:
     """Returns the id of the commit that git knows by this name; None if there is none."""
     done = git.attempt("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
     return done.stdout.decode().strip() or None
 
 
-def tree_of(git: Git, commit: str) -> str:
+def tree_of_commit(git: Git, commit: str) -> str:
     """Returns the id of a commit's tree."""
     return git.run("rev-parse", "--verify", "--end-of-options", f"{commit}^{{tree}}").decode().strip()
 
@@ -113,7 +113,7 @@ def tree_of(git: Git, commit: str) -> str:
 def read_range(git: Git, words: str | None) -> Range:
     """Returns the range for `BASE..HEAD`, for a commit, or for nothing (HEAD). Raises UsageError."""
     left, dots, right = (words or HEAD).partition("...") if "..." in (words or "") else (words or HEAD).partition("..")
-    head = commit_of(git, (right if dots else left) or HEAD)
+    head = resolve_commit(git, (right if dots else left) or HEAD)
     if head is None:
         raise UsageError(
             f"git finds no commits '{words}'" if words else "no commits yet",
@@ -122,24 +122,24 @@ def read_range(git: Git, words: str | None) -> Range:
     if not dots:
         base = usual_base(git, head)
         return Range(f"{base}..{head}" if base else head, head, base)
-    start = commit_of(git, left or HEAD)
+    start = resolve_commit(git, left or HEAD)
     if start is None:
         raise UsageError(f"git finds no commits '{words}'", "For example: main..HEAD")
     # as with three dots in git diff, the common ancestor is the base
-    return Range(f"{start}..{head}", head, meeting(git, start, head))
+    return Range(f"{start}..{head}", head, merge_base(git, start, head))
 
 
 def usual_base(git: Git, head: str) -> str | None:
     """Returns the commit where `head` left its upstream or the main branch; else its parent, if it has one."""
-    for name in (*upstream(git), *NAMES):
-        base = meeting(git, name, head)
+    for name in (*merge_target(git), *NAMES):
+        base = merge_base(git, name, head)
         # on the main branch itself there is nothing to compare
         if base and base != head:
             return base
-    return commit_of(git, f"{head}^")
+    return resolve_commit(git, f"{head}^")
 
 
-def upstream(git: Git) -> tuple[str, ...]:
+def merge_target(git: Git) -> tuple[str, ...]:
     """Returns the branch into which the current one is to be merged: its upstream, unless that has the branch's own name."""
     branch = git.attempt("symbolic-ref", "--quiet", "--short", HEAD).stdout.decode(errors="surrogateescape").strip()
     done = git.attempt("rev-parse", "--symbolic-full-name", "--verify", "--quiet", "@{upstream}")
@@ -148,6 +148,6 @@ def upstream(git: Git) -> tuple[str, ...]:
     return () if not found or found.endswith(f"/{branch}") else (found,)
 
 
-def meeting(git: Git, one: str, other: str) -> str | None:
+def merge_base(git: Git, one: str, other: str) -> str | None:
     """Returns the best common ancestor of two commits; None if they have none, or if one is missing."""
     return git.attempt("merge-base", "--end-of-options", one, other).stdout.decode().strip() or None

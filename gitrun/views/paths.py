@@ -22,7 +22,7 @@ LONGEST, MOST = 4096, 32
 """The maximum length of a path in bytes, and the maximum number of places where its end is tried."""
 
 
-def openable(git: Git, run: Run, output: bytes) -> bytes:
+def with_user_paths(git: Git, run: Run, output: bytes) -> bytes:
     """Returns the output with the user's file paths in place of those in the run's workspace.
 
     If the user's file differs from the run's, or is missing, the replacement is `runs/<id>:<path>`, which git show opens.
@@ -30,17 +30,17 @@ def openable(git: Git, run: Run, output: bytes) -> bytes:
     """
     if not SLOT.search(output):
         return output
-    there = files_of(git, run)
+    there = files_of_run(git, run)
     found = dict.fromkeys(path for _, _, path in occurrences(output, there, git))
-    same = unchanged(git, [path for path in found if path in there], there)
+    same = unchanged_paths(git, [path for path in found if path in there], there)
     pieces, end = [], 0
     for start, stop, path in occurrences(output, there, git):
-        pieces += [output[end:start], replacement(git, run, path, is_own=path in there and path not in same)]
+        pieces += [output[end:start], path_to_show(git, run, path, is_own=path in there and path not in same)]
         end = stop
     return b"".join([*pieces, output[end:]])
 
 
-def replacement(git: Git, run: Run, path: bytes, *, is_own: bool) -> bytes:
+def path_to_show(git: Git, run: Run, path: bytes, *, is_own: bool) -> bytes:
     """Returns the path to show for a file: the user's path, or `runs/<id>:<path>` if the run's content is only in git."""
     if is_own or git.worktree is None:
         return b"runs/%s:%s" % (run.id.encode(), path)
@@ -57,17 +57,17 @@ def occurrences(output: bytes, there: Mapping[bytes, bytes], git: Git) -> Iterat
         if match.start() < end:
             continue
         line = re.split(rb"[\n\r\0]", output[match.end() : match.end() + LONGEST], maxsplit=1)[0]
-        for length in lengths(line):
+        for length in possible_ends(line):
             path = below_repository(line[:length])
             if path not in known:
-                known[path] = path in there or bool(top and path and is_file(top + b"/" + path))
+                known[path] = path in there or bool(top and path and is_file_path(top + b"/" + path))
             if known[path]:
                 end = match.end() + length
-                yield beginning(output, match.start(), own), end, path
+                yield start_of_path(output, match.start(), own), end, path
                 break
 
 
-def is_file(path: bytes) -> bool:
+def is_file_path(path: bytes) -> bool:
     """Tells whether the path is a file. pathlib does not accept bytes."""
     return os.path.isfile(path)  # noqa: PTH113
 
@@ -77,7 +77,7 @@ def below_repository(path: bytes) -> bytes:
     return (path.split(b"/", 2) + [b""] * 2)[2]
 
 
-def beginning(output: bytes, place: int, own: bytes) -> int:
+def start_of_path(output: bytes, place: int, own: bytes) -> int:
     """Returns the index where a path begins whose `/gitrun/slots/` is at `place`.
 
     It begins with git's own directory `own`, or with another spelling of it.
@@ -89,26 +89,26 @@ def beginning(output: bytes, place: int, own: bytes) -> int:
     return start + found.start() if found else place
 
 
-def lengths(line: bytes) -> list[int]:
+def possible_ends(line: bytes) -> list[int]:
     """Returns the lengths at which a path at the start of the line may end, the longest first."""
     found = [match.start() for match in re.finditer(rb"[%s]|\Z" % re.escape(ENDS), line)]
     return found[:MOST][::-1]
 
 
-def files_of(git: Git, run: Run) -> dict[bytes, bytes]:
+def files_of_run(git: Git, run: Run) -> dict[bytes, bytes]:
     """Returns the files of the run's last result, or of its attempt, by path, with the ids of their contents."""
     listed = git.run("ls-tree", "-r", "-z", run.attempt.left)
     fields = (entry.partition(b"\t") for entry in listed.split(b"\0")[:-1])
     return {path: head.split(b" ")[2] for head, _, path in fields if head.split(b" ")[0] != COMMIT.encode()}
 
 
-def unchanged(git: Git, paths: list[bytes], there: Mapping[bytes, bytes]) -> set[bytes]:
+def unchanged_paths(git: Git, paths: list[bytes], there: Mapping[bytes, bytes]) -> set[bytes]:
     """Returns the paths whose file in the working tree has the run's content, as git would store it."""
     if git.worktree is None:
         return set()
     top = os.fsencode(git.worktree) + b"/"
     # --stdin-paths has a path per line, and unquotes one that begins with a quote
-    here = [path for path in paths if is_file(top + path) and b"\n" not in path and not path.startswith(b'"')]
+    here = [path for path in paths if is_file_path(top + path) and b"\n" not in path and not path.startswith(b'"')]
     if not here:
         return set()
     same = set()

@@ -16,12 +16,12 @@ from gitrun.model.metrics import number_from_json
 from gitrun.model.record_files import METRICS
 from gitrun.model.run import COMPLETED, STATUSES, short_id
 from gitrun.model.text import count_text, safe_lines
-from gitrun.store.commits import signature
-from gitrun.store.submodules import aligned, side_of
-from gitrun.views.contents import CHANGED, CHANGES, Change, Others
-from gitrun.views.diff import differing, flat
-from gitrun.views.gates import latest_of
-from gitrun.views.history import Range, history, tree_of
+from gitrun.store.commits import read_signature
+from gitrun.store.submodules import align_sources, compared_source
+from gitrun.views.contents import CHANGED, CHANGES, Change, PathsBesideSource
+from gitrun.views.diff import differing_values, flatten
+from gitrun.views.gates import latest_completed
+from gitrun.views.history import Range, read_history, tree_of_commit
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -95,7 +95,7 @@ class Report:
     @property
     def failed(self) -> list[Run]:
         """Returns the latest run of each operation, if it is not completed."""
-        return [run for run in latest(self.all_runs) if run.status != COMPLETED]
+        return [run for run in latest_by_operation(self.all_runs) if run.status != COMPLETED]
 
     @property
     def is_good(self) -> bool:
@@ -121,29 +121,29 @@ class Report:
         return f"{count_text(len(runs), 'run')}{of}: {each}{none}"
 
 
-def report(git: Git, index: Index, asked: Range | Sequence[Run]) -> Report:
+def build_report(git: Git, index: Index, asked: Range | Sequence[Run]) -> Report:
     """Returns the report on the commits of a range, or on some runs."""
     if isinstance(asked, Range):
-        bare = Report(asked, tuple(history(git, index, asked.revisions)), ())
+        bare = Report(asked, tuple(read_history(git, index, asked.revisions)), ())
     else:
         bare = Report(None, (), tuple(asked))
     runs = bare.all_runs
-    return replace(bare, bases=bases_of(git, index, bare.range, runs), details=details(git, index, runs))
+    return replace(bare, bases=base_runs(git, index, bare.range, runs), details=build_details(git, index, runs))
 
 
-def bases_of(git: Git, index: Index, among: Range | None, runs: Iterable[Run]) -> dict[str, Run]:
+def base_runs(git: Git, index: Index, among: Range | None, runs: Iterable[Run]) -> dict[str, Run]:
     """Returns, by operation, the latest completed run of the commit that the range is compared with."""
     if among is None or among.base is None:
         return {}
-    tree, found = tree_of(git, among.base), {}
-    for run in latest(runs):
-        base = latest_of(index, tree, run)
+    tree, found = tree_of_commit(git, among.base), {}
+    for run in latest_by_operation(runs):
+        base = latest_completed(index, tree, run)
         if base is not None:
             found[run.operation] = base
     return found
 
 
-def latest(runs: Iterable[Run]) -> list[Run]:
+def latest_by_operation(runs: Iterable[Run]) -> list[Run]:
     """Returns the first run of each operation."""
     found: dict[str, Run] = {}
     for run in runs:
@@ -151,12 +151,12 @@ def latest(runs: Iterable[Run]) -> list[Run]:
     return list(found.values())
 
 
-def details(git: Git, index: Index, runs: Sequence[Run]) -> tuple[Detail, ...]:
+def build_details(git: Git, index: Index, runs: Sequence[Run]) -> tuple[Detail, ...]:
     """Returns up to `DETAILED` of the runs (newest first) in full."""
-    first = {run.id: run for run in latest(runs)}
+    first = {run.id: run for run in latest_by_operation(runs)}
     chosen = list(islice((first | {run.id: run for run in runs}).values(), DETAILED))
     earlier = {operation: index.of_operation(operation) for operation in {run.operation for run in chosen}}
-    pairs = [(run, previous_of(run, earlier[run.operation])) for run in chosen]
+    pairs = [(run, previous_run(run, earlier[run.operation])) for run in chosen]
     with Objects(git) as objects:
         known = {run.id: run for pair in pairs for run in pair if run}
         names = [
@@ -166,49 +166,51 @@ def details(git: Git, index: Index, runs: Sequence[Run]) -> tuple[Detail, ...]:
         ]
         read = [found.data if found and found.kind == "blob" else None for found in objects.read_many(names, 11 << 20)]
     places = {run: place for place, run in enumerate(known)}
-    environments = {run: environment(read[2 * place]) for run, place in places.items()}
+    environments = {run: flat_environment(read[2 * place]) for run, place in places.items()}
     outputs = {run: read[2 * place + 1] for run, place in places.items()}
-    return tuple(detail(git, pair, environments, outputs[pair[0].id] or b"") for pair in pairs)
+    return tuple(build_detail(git, pair, environments, outputs[pair[0].id] or b"") for pair in pairs)
 
 
-def previous_of(run: Run, among: Sequence[Run]) -> Run | None:
+def previous_run(run: Run, among: Sequence[Run]) -> Run | None:
     """Returns the run after this one in a list that is newest first; None if it is the last."""
     place = next((place for place, other in enumerate(among) if other.id == run.id), len(among))
     return among[place + 1] if place + 1 < len(among) else None
 
 
-def detail(git: Git, pair: tuple[Run, Run | None], environments: Mapping[str, Mapping[str, object]], output: bytes) -> Detail:
+def build_detail(
+    git: Git, pair: tuple[Run, Run | None], environments: Mapping[str, Mapping[str, object]], output: bytes
+) -> Detail:
     """Returns a run in full."""
     run, previous = pair
     # one or two values make no curve
     told = {name: known for name, known in run.metrics.summaries.items() if known.count > 2}
-    found = signature(git, run.attempt.id)
-    lines, before = tail(output)
+    found = read_signature(git, run.attempt.id)
+    lines, before = output_tail(output)
     old = previous or run
     code, more = changed_code(git, old, run) if previous else ((), False)
     return Detail(
         run=run, previous=previous,
-        flags=differing(old.flags, run.flags), metrics=differing(old.metrics, run.metrics),
-        environment=differing(environments[old.id], environments[run.id]), code=code, more_code=more,
-        series=courses(git, run, list(islice(told, DRAWN))), tail=lines, before=before,
+        flags=differing_values(old.flags, run.flags), metrics=differing_values(old.metrics, run.metrics),
+        environment=differing_values(environments[old.id], environments[run.id]), code=code, more_code=more,
+        series=metric_series(git, run, list(islice(told, DRAWN))), tail=lines, before=before,
         signed=found.words if found else "unsigned",
     )  # fmt: skip
 
 
-def environment(data: bytes | None) -> dict[str, object]:
+def flat_environment(data: bytes | None) -> dict[str, object]:
     """Returns the recorded environment as a flat table, without paths and lists, which differ from machine to machine."""
     with suppress(BadRun):
-        found = flat(decode.parse_toml(data or b"", record_files.ENV))
+        found = flatten(decode.parse_toml(data or b"", record_files.ENV))
         return {name: value for name, value in found.items() if not str(value).startswith(("/", "["))}
     return {}
 
 
 def changed_code(git: Git, old: Run, new: Run) -> tuple[tuple[Change, ...], bool]:
     """Returns the first source files that differ between two runs, and whether there are more."""
-    left_out = Others(old.attempt), Others(new.attempt)
+    left_out = PathsBesideSource(old.attempt), PathsBesideSource(new.attempt)
     found: list[Change] = []
     with suppress(GitFailed):  # objects of a fetched run can be missing
-        before, after = aligned(git, *(side_of(run.attempt, run.attempt.id) for run in (old, new)))
+        before, after = align_sources(git, *(compared_source(run.attempt, run.attempt.id) for run in (old, new)))
         words = ("diff-tree", "-r", "-z", "--name-status", "--no-renames", before, after, "--")
         fields = git.lines(*words, end=b"\0")
         # a limit of its own, since paths that are not source do not count
@@ -223,21 +225,21 @@ def changed_code(git: Git, old: Run, new: Run) -> tuple[tuple[Change, ...], bool
     return tuple(found[:PATHS]), len(found) > PATHS
 
 
-def tail(output: bytes) -> tuple[tuple[str, ...], int]:
+def output_tail(output: bytes) -> tuple[tuple[str, ...], int]:
     """Returns the last lines of an output, made safe for a terminal, and the number of lines before them."""
     lines = safe_lines(output[-READ:].decode(errors="replace"))
     before = output[:-READ].count(b"\n") + max(len(lines) - TAIL, 0)
     return tuple(line.rstrip()[:WIDEST] for line in lines[-TAIL:]), before
 
 
-def courses(git: Git, run: Run, names: Collection[str]) -> dict[str, list[float]]:
+def metric_series(git: Git, run: Run, names: Collection[str]) -> dict[str, list[float]]:
     """Returns the values of these metrics in the order of the record: all of them, or a sample if there are many."""
     found: dict[str, list[float]] = {name: [] for name in names}
     if not found:
         return found
     with Objects(git) as objects:
         record = objects.read(f"{run.attempt.left}:{METRICS}", LARGEST)
-    for line in sample((record.data if record else None) or b""):
+    for line in sample_lines((record.data if record else None) or b""):
         try:
             # a foreign record may have lines that are not JSON
             values = json.loads(line)
@@ -251,7 +253,7 @@ def courses(git: Git, run: Run, names: Collection[str]) -> dict[str, list[float]
     return found
 
 
-def sample(data: bytes) -> Iterator[bytes]:
+def sample_lines(data: bytes) -> Iterator[bytes]:
     """Yields the lines of a record; for a long record, pieces from all over it."""
     lines = data.splitlines()
     starts = [0] if len(lines) <= PIECES * EACH else [len(lines) * piece // PIECES for piece in range(PIECES)]

@@ -12,7 +12,7 @@ from gitrun.errors import UnknownRun, UsageError
 from gitrun.model.filters import PROPERTIES, look_up_value, names_in_filter, parse_filter
 from gitrun.model.run import RUNNING
 from gitrun.model.settings import require_date
-from gitrun.store.resolve import find
+from gitrun.store.resolve import find_run
 
 KEYS = ("file", "blob")
 """Keys of `mailmap.*` in git's configuration, for a mailmap outside of the working tree."""
@@ -65,7 +65,7 @@ class Selection:
     """Notes to the user about names that are both a metric and a flag."""
 
 
-def select(index: Index, git: Git, names: Sequence[str], question: Query, limit: int = -1) -> Selection:
+def select_runs(index: Index, git: Git, names: Sequence[str], question: Query, limit: int = -1) -> Selection:
     """Returns the runs of these names (all runs without names) that match the question, in its order.
 
     A name may be a range of numbers in the list: `2:5`, `:3` or `7:`. Raises UsageError, UnknownRun.
@@ -74,30 +74,30 @@ def select(index: Index, git: Git, names: Sequence[str], question: Query, limit:
     if not names and question.is_plain:
         found = index.readable_runs(limit)
         return Selection(tuple(enumerate(found, 1)), index.readable() - len(found))
-    numbered = by_name(index, git, names) if names else list(enumerate(index.readable_runs(), 1))
-    chosen = choose(git, numbered, question)
+    numbered = select_by_name(index, git, names) if names else list(enumerate(index.readable_runs(), 1))
+    chosen = choose_runs(git, numbered, question)
     shown = chosen if limit < 0 else chosen[:limit]
-    return Selection(tuple(shown), len(chosen) - len(shown), doubts([run for _, run in numbered], question))
+    return Selection(tuple(shown), len(chosen) - len(shown), ambiguity_notes([run for _, run in numbered], question))
 
 
-def doubts(runs: Sequence[Run], question: Query) -> tuple[str, ...]:
+def ambiguity_notes(runs: Sequence[Run], question: Query) -> tuple[str, ...]:
     """Returns notes to the user about names in the question that are both a metric and a flag."""
     orders = {"--min": question.least, "--max": question.most, question.order: (question.sort or "").removeprefix("-")}
     notes = [
         f"note: {name!r} is a metric and a flag; {option} uses the metric. To use the flag: {option} flag:{name}"
         for option, name in orders.items()
-        if name and is_both(runs, name)
+        if name and is_flag_and_metric(runs, name)
     ]
     asked = names_in_filter(question.expression) if question.expression else ()
     notes += [
         f"note: {name!r} is a flag and a metric; --where uses the flag. To use the metric: metric:{name}"
         for name in dict.fromkeys(asked)
-        if is_both(runs, name)
+        if is_flag_and_metric(runs, name)
     ]
     return tuple(notes)
 
 
-def is_both(runs: Iterable[Run], name: str) -> bool:
+def is_flag_and_metric(runs: Iterable[Run], name: str) -> bool:
     """Tells whether a name without prefix is both a flag and a metric of these runs."""
     if name in PROPERTIES or name.startswith(("flag:", "metric:")):
         return False
@@ -117,7 +117,7 @@ def number_named(runs: Iterable[Run], name: str) -> str:
     return f"metric:{name}" if any(run.metrics.ask(name) is not None for run in runs) else name
 
 
-def by_name(index: Index, git: Git, names: Sequence[str]) -> list[tuple[int, Run]]:
+def select_by_name(index: Index, git: Git, names: Sequence[str]) -> list[tuple[int, Run]]:
     """Returns the runs of these names, each once, in the order of the names. Raises UnknownRun."""
     found: dict[str, tuple[int, Run]] = {}
     for name in names:
@@ -129,7 +129,7 @@ def by_name(index: Index, git: Git, names: Sequence[str]) -> list[tuple[int, Run
             if first < 1 or not runs:
                 raise UnknownRun(f"no runs {name} in the list", "To list all runs: git run list --all")
         else:
-            run = find(index, name, git.prefix)
+            run = find_run(index, name, git.prefix)
             found.setdefault(run.id, (index.number(run), run))
     return list(found.values())
 
@@ -154,29 +154,29 @@ def select_deleted(git: Git, there: Sequence[Run | BrokenRun], names: Sequence[s
     runs = list(named.values()) if names else list(there)
     if question.is_plain:
         return runs
-    return [run for _, run in choose(git, ((0, run) for run in runs if isinstance(run, model.run.Run)), question)]
+    return [run for _, run in choose_runs(git, ((0, run) for run in runs if isinstance(run, model.run.Run)), question)]
 
 
-def choose(git: Git, runs: Iterable[tuple[int, Run]], question: Query) -> list[tuple[int, Run]]:
+def choose_runs(git: Git, runs: Iterable[tuple[int, Run]], question: Query) -> list[tuple[int, Run]]:
     """Returns the numbered runs that match the question, in its order. Raises UsageError, UnknownRun."""
-    tests = tests_of(git, question)
+    tests = conditions_of(git, question)
     found = [(number, run) for number, run in runs if all(test(run) for test in tests)]
     if question.least or question.most:
         asked = question.least or question.most or ""
         name = number_named((run for _, run in found), asked)
         # the metrics of a running run can still change
         still = [RUNNING] if RUNNING not in question.statuses else []
-        worth = [(number, run) for number, run in found if run.status not in still and is_number(look_up_value(run, name))]
+        worth = [(number, run) for number, run in found if run.status not in still and can_be_extreme(look_up_value(run, name))]
         require_known(found, name)
         if found and not worth:
             raise UnknownRun(
                 f"'{asked}' is not a number in any of these runs", f"To see what they have: git run list --columns id,{asked}"
             )
         return [(min if question.least else max)(worth, key=lambda pair: look_up_value(pair[1], name))] if worth else []
-    return ordered(found, question.sort) if question.sort else found
+    return sort_runs(found, question.sort) if question.sort else found
 
 
-def tests_of(git: Git, question: Query) -> list[Callable[[Run], bool]]:
+def conditions_of(git: Git, question: Query) -> list[Callable[[Run], bool]]:
     """Returns the conditions of the question as functions. Raises UsageError."""
     tests: list[Callable[[Run], bool]] = []
     if question.operations:
@@ -196,22 +196,22 @@ def tests_of(git: Git, question: Query) -> list[Callable[[Run], bool]]:
         tests.append(lambda run: run.attempt.batch == question.batch)
     if question.expression:
         tests.append(parse_filter(question.expression))
-    return tests + times(git, question)
+    return tests + time_conditions(git, question)
 
 
-def times(git: Git, question: Query) -> list[Callable[[Run], bool]]:
+def time_conditions(git: Git, question: Query) -> list[Callable[[Run], bool]]:
     """Returns the conditions on the start time. Raises UsageError."""
     tests: list[Callable[[Run], bool]] = []
     if question.since:
-        first = moment(git, question.since)
+        first = parse_time(git, question.since)
         tests.append(lambda run: (run.attempt.started or run.attempt.created).timestamp() >= first)
     if question.until:
-        last = moment(git, question.until)
+        last = parse_time(git, question.until)
         tests.append(lambda run: (run.attempt.started or run.attempt.created).timestamp() <= last)
     return tests
 
 
-def moment(git: Git, text: str) -> int:
+def parse_time(git: Git, text: str) -> int:
     """Returns the time that git reads in the text, in seconds since 1970. Raises UsageError."""
     # git turns --since=DATE into --max-age=SECONDS
     said = git.run("rev-parse", f"--since={require_date(text)}").decode().strip()
@@ -238,46 +238,46 @@ class Mailmap:
         return self._known[author]
 
 
-def ordered(found: Sequence[tuple[int, Run]], name: str) -> list[tuple[int, Run]]:
+def sort_runs(found: Sequence[tuple[int, Run]], name: str) -> list[tuple[int, Run]]:
     """Returns the runs sorted by their values under the name, runs without a value last. Raises UsageError."""
     down, key = name.startswith("-"), name.removeprefix("-")
     if not key:
         raise UsageError("--sort needs a name", "For example: --sort=-acc, --sort=started")
     require_known(found, key)
     key = number_named((run for _, run in found), key)
-    have = [(number, run) for number, run in found if is_worth(look_up_value(run, key))]
-    rest = [(number, run) for number, run in found if not is_worth(look_up_value(run, key))]
-    return sorted(have, key=lambda pair: rank(look_up_value(pair[1], key)), reverse=down) + rest
+    have = [(number, run) for number, run in found if is_sortable(look_up_value(run, key))]
+    rest = [(number, run) for number, run in found if not is_sortable(look_up_value(run, key))]
+    return sorted(have, key=lambda pair: sort_rank(look_up_value(pair[1], key)), reverse=down) + rest
 
 
 def require_known(found: Sequence[tuple[int, Run]], name: str) -> None:
     """Raises UsageError if the name is not a property and none of the runs has a value for it."""
-    if found and name not in PROPERTIES and not any(has(run, name) for _, run in found):
+    if found and name not in PROPERTIES and not any(has_value(run, name) for _, run in found):
         raise UsageError(f"no run has '{name}'", "To sort: a property, a flag or a metric")
 
 
-def unheard(runs: Sequence[Run], question: Query) -> str:
+def unknown_name(runs: Sequence[Run], question: Query) -> str:
     """Returns the first name in the question's expression for which none of these runs has a value; "" if there is none."""
     names = names_in_filter(question.expression) if runs and question.expression else []
-    return next((name for name in names if name not in PROPERTIES and not any(has(run, name) for run in runs)), "")
+    return next((name for name in names if name not in PROPERTIES and not any(has_value(run, name) for run in runs)), "")
 
 
-def has(run: Run, name: str) -> bool:
+def has_value(run: Run, name: str) -> bool:
     """Tells whether the run has a value for the name."""
     return look_up_value(run, name) is not None
 
 
-def is_worth(value: object) -> bool:
+def is_sortable(value: object) -> bool:
     """Tells whether a value can be sorted: it is neither None nor nan."""
     return value is not None and not (isinstance(value, float) and math.isnan(value))
 
 
-def is_number(value: object) -> bool:
+def can_be_extreme(value: object) -> bool:
     """Tells whether a value can be the smallest or largest."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and is_worth(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and is_sortable(value)
 
 
-def rank(value: object) -> tuple[int, float, str]:
+def sort_rank(value: object) -> tuple[int, float, str]:
     """Returns a sort key that puts numbers by size before everything else by its text."""
     # no float(): an int may be too large for it, and Python compares int and float exactly
     return (0, value, "") if isinstance(value, int | float) else (1, 0.0, str(value))

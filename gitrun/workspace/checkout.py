@@ -23,10 +23,10 @@ from gitrun.model.provenance import read_steps
 from gitrun.model.run import File, Run, is_safe, kept_name, run_ref, short_id
 from gitrun.model.tree import COMMIT, EXECUTABLE, LINK
 from gitrun.store.checkpoints import source_tree
-from gitrun.store.commits import scratch
+from gitrun.store.commits import scratch_directory
 from gitrun.store.kept_files import kept_directory, restore_kept
 from gitrun.store.refs import read_ref
-from gitrun.store.runs import attempts
+from gitrun.store.runs import read_attempts
 from gitrun.workspace.links import make_parents, remove_empty_parents
 from gitrun.workspace.outputs import describe_file
 from gitrun.workspace.run_files import read_produced
@@ -95,7 +95,7 @@ def check_out_files(git: Git, run: Run, wish: CheckoutRequest = ALL_FILES) -> Ch
     with ExitStack() as stack:
         objects = stack.enter_context(Objects(git))
         if wish.source:
-            items = source_items(git, objects, run, wish, stack.enter_context(scratch(git)))
+            items = source_items(git, objects, run, wish, stack.enter_context(scratch_directory(git)))
         else:
             items = produced_items(git, objects, run, wish)
         known = replaceable_commits(git, run, wish)
@@ -244,7 +244,7 @@ def inherited_files(git: Git, objects: Objects, run: Run) -> list[File]:
     if not run.attempt.carried:
         return []
     listed = git.run("ls-tree", "-r", "-z", "--full-tree", "--name-only", run.attempt.left, "--", *run.attempt.carried)
-    earlier = (file for attempt in attempts(git, objects, run)[:-1] for file in attempt.files if file.stored != "local")
+    earlier = (file for attempt in read_attempts(git, objects, run)[:-1] for file in attempt.files if file.stored != "local")
     known: Mapping[str, File] = {file.path: file for file in earlier}
     return [known.get(path, File(path, -1, "", "git")) for path in map(os.fsdecode, listed.split(b"\0")[:-1])]
 

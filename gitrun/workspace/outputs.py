@@ -20,7 +20,7 @@ from gitrun.git.status import read_status
 from gitrun.model.digest import sha256
 from gitrun.model.run import DIRECTORY, MAX_DEPTH, File, kept_name
 from gitrun.model.tree import EXECUTABLE, FILE, LINK
-from gitrun.store.commits import import_blobs, quoted, scratch, write_blobs
+from gitrun.store.commits import import_blobs, quote_path, scratch_directory, write_blobs
 from gitrun.workspace import beside
 from gitrun.workspace.erase import erase
 from gitrun.workspace.links import is_cache, make_parents
@@ -228,7 +228,7 @@ def write_entries(git: Git, top: bytes, paths: Sequence[bytes], cleaned: Abstrac
     found |= hash_outputs(git, top, [path for path in files if path not in cleaned], "--no-filters")
     links = {os.fsdecode(path): os.readlink(top + b"/" + path) for path in paths if os.path.islink(top + b"/" + path)}
     if links:
-        with scratch(git) as place:
+        with scratch_directory(git) as place:
             found |= {path: Entry(LINK, text.id) for path, text in write_blobs(git, place, links).items()}
     return found
 
@@ -256,7 +256,7 @@ def hash_outputs(git: Git, top: bytes, paths: Sequence[bytes], *words: str) -> d
         ids = import_blobs(git, map(read_content, (top + b"/" + path for path in small)))
         found = {path: Entry(file_mode(top + b"/" + path), made) for path, made in zip(small, ids, strict=True)}
         return found | hash_outputs(git, top, large, *words)
-    asked = b"".join(quoted(path) + b"\n" for path in paths)
+    asked = b"".join(quote_path(path) + b"\n" for path in paths)
     ids = git.run("hash-object", "-w", *words, "--stdin-paths", stdin=asked).decode().split()
     return {path: Entry(file_mode(top + b"/" + path), made) for path, made in zip(paths, ids, strict=True)}
 

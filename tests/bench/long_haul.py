@@ -29,7 +29,7 @@ from gitrun import Project
 from gitrun.model.plan import Request
 from gitrun.process.streams import NoStream
 from gitrun.sharing.transfer import FetchRequest
-from gitrun.store.trust import commits_of
+from gitrun.store.trust import commits_to_trust
 from gitrun.upkeep.gc import GcRules
 
 TRAIN = """\
@@ -230,7 +230,7 @@ def exchange(life: Life, person: Person) -> None:
     life.done["runs fetched"] += len(found.fresh) + len(found.forward)
     life.done["runs merged"] += len(found.merged)
     new = [run for run in project.list_runs() if run.id in {*found.fresh, *found.forward, *found.merged}]
-    project.sharing.trust([commit for run in new for commit in commits_of(run)])
+    project.sharing.trust([commit for run in new for commit in commits_to_trust(run)])
     person.own += [run.id for run in new[:5] if run.id not in person.own]
     pushed = project.sharing.push("origin", project.sharing.all_tips())
     assert not pushed.rejected, pushed

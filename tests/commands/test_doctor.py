@@ -19,7 +19,7 @@ from supervised import owner, runs, said, start, state, until
 
 from gitrun import Project
 from gitrun.model.diagnostics import check_settings, check_version
-from gitrun.upkeep.fsck import of_runs
+from gitrun.upkeep.fsck import check_runs
 
 
 def doctor(repo, *args):
@@ -319,7 +319,7 @@ def test_notes_that_lack_a_run_are_made_anew(lived) -> None:
 
 
 def test_a_run_from_the_future_is_named(lived) -> None:
-    found, _ = of_runs(Project(lived.path).git, datetime(2000, 1, 1, tzinfo=timezone.utc))
+    found, _ = check_runs(Project(lived.path).git, datetime(2000, 1, 1, tzinfo=timezone.utc))
     assert [one.kind for one in found] == ["future", "future"]
 
 

@@ -16,14 +16,14 @@ from repository import Repo
 from templates import place_made_once
 
 from gitrun import Project
-from gitrun.sharing.hook_files import CLIENT, guarded, settings_of, version_from
+from gitrun.sharing.hook_files import CLIENT, guarded_call, hook_settings, parse_version
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "hostile"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))
 from corpus import build
 from many_runs import make
 
-GIT = version_from(subprocess.run(["git", "version"], capture_output=True, text=True, check=True).stdout)
+GIT = parse_version(subprocess.run(["git", "version"], capture_output=True, text=True, check=True).stdout)
 HUSKY = '#!/usr/bin/env sh\nexec sh -e ".husky/$(basename "$0")" "$@"\n'
 LINE = "if command -v git-run >/dev/null; then git run hook pre-push {} || [ $? -ne 9 ] || exit; fi"
 ARGUMENTS = '"$@"'
@@ -50,7 +50,7 @@ def each_way(request, repo):
         if request.param == "files":
             repo.run("hooks", "install", name, check=True)
         else:
-            command = settings_of(name)[f"hook.gitrun-{name}.command"]
+            command = hook_settings(name)[f"hook.gitrun-{name}.command"]
             repo.write(f".git/hooks/{name}", f'#!/bin/sh\n{command} "$@"\n').chmod(0o755)
     return repo
 
@@ -528,7 +528,7 @@ def test_line_for_hooks_of_others_holds_git_up_for_nothing_but_a_push_held_back(
     (tmp_path / "git-run").write_text(f"#!/bin/sh\nexit {status}\n")
     (tmp_path / "git-run").chmod(0o755)
     env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    for line in (guarded(name), f"{guarded(name)}; exit 0"):
+    for line in (guarded_call(name), f"{guarded_call(name)}; exit 0"):
         assert subprocess.run(["sh", "-e", "-c", line, "hook"], env=env, check=False).returncode == seen
 
 

@@ -16,7 +16,7 @@ from gitrun.model.plan import Outcome, Plan, Request
 from gitrun.model.tree import FILE
 from gitrun.process.signals import Signals
 from gitrun.store.attempts import AttemptHandle, Collected, begin
-from gitrun.store.commits import scratch
+from gitrun.store.commits import scratch_directory
 from gitrun.store.live import ask_to_end, recorded_runs
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Elsewhere:
 def begun(project: Project) -> AttemptHandle:
     plan = project.plan(Request(operation="echo.py"))
     assert isinstance(plan, Plan)
-    with scratch(project.git) as directory:
+    with scratch_directory(project.git) as directory:
         return begin(project.git, plan, {}, directory)
 
 

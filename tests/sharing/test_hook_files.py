@@ -14,7 +14,7 @@ import tomli
 from gitrun import Project
 from gitrun.errors import CannotRun, UsageError
 from gitrun.sharing import hook_files
-from gitrun.sharing.hook_files import CLIENT, NAMES, Hooks, digest, is_ours, settings_of, version_from
+from gitrun.sharing.hook_files import CLIENT, NAMES, Hooks, digest_of_hook, hook_settings, is_own_hook, parse_version
 
 HOOKS = Path(__file__).parents[2] / "hooks"
 FOREIGN = b"#!/bin/sh\necho foreign >> log\n"
@@ -50,11 +50,11 @@ def picture(directory: Path) -> dict[str, object]:
 @pytest.mark.parametrize("name", NAMES)
 def test_shipped_hook_is_marked_as_ours_and_can_be_run(name) -> None:
     data = (HOOKS / name).read_bytes()
-    assert is_ours(data), f"{sys.executable} {__file__} marks it anew"
+    assert is_own_hook(data), f"{sys.executable} {__file__} marks it anew"
     assert os.access(HOOKS / name, os.X_OK)
     subprocess.run(["sh", "-n", HOOKS / name], check=True)
-    assert not is_ours(data + b"echo mine\n")
-    assert not is_ours(b"")
+    assert not is_own_hook(data + b"echo mine\n")
+    assert not is_own_hook(b"")
 
 
 def test_installing_twice_is_as_installing_once_and_uninstalling_leaves_nothing(repo) -> None:
@@ -110,14 +110,14 @@ def test_hook_of_ours_that_somebody_changed_is_foreign(repo) -> None:
 
 def test_hook_of_another_version_is_out_of_date_and_replaced(repo) -> None:
     old = b"#!/bin/sh\n# git-run-tracker hook pre-push ------------\nexit 0\n"
-    lay(repo, data=old.replace(b"------------", digest(old)))
+    lay(repo, data=old.replace(b"------------", digest_of_hook(old)))
     assert hooks_of(repo).status("pre-push").status == "out of date"
     assert hooks_of(repo).install("pre-push").status == "installed"
 
 
 def test_chain_interrupted_before_ours_was_written_goes_on(repo) -> None:
     path = lay(repo)
-    hook_files.put_beside(path)
+    hook_files.keep_beside(path)
     assert hooks_of(repo).status("pre-push").status == "foreign"
     assert hooks_of(repo).install("pre-push", chain=True).status == "chained"
     hooks_of(repo).uninstall("pre-push")
@@ -165,7 +165,7 @@ def test_new_git_gets_settings_and_foreign_files_stay_beside_them(repo) -> None:
     config = (repo.path / ".git/config").read_bytes()
     assert hooks_of(repo, (2, 54)).install("pre-push").status == "installed"
     assert repo.git("config", "hook.gitrun-pre-push.event") == "pre-push"
-    assert repo.git("config", "hook.gitrun-pre-push.command") == settings_of("pre-push")["hook.gitrun-pre-push.command"]
+    assert repo.git("config", "hook.gitrun-pre-push.command") == hook_settings("pre-push")["hook.gitrun-pre-push.command"]
     assert hooks_of(repo, (2, 54)).status("pre-push").path == ""
     assert (repo.path / ".git/hooks/pre-push").read_bytes() == FOREIGN
     hooks_of(repo, (2, 54)).uninstall("pre-push")
@@ -185,7 +185,7 @@ def test_settings_of_another_version_are_out_of_date_replaced_and_taken_away(rep
 
 
 def test_setting_of_the_user_stays_and_how_to_take_it_away_is_said(repo) -> None:
-    for setting, value in settings_of("pre-push").items():
+    for setting, value in hook_settings("pre-push").items():
         repo.git("config", "--global", setting, value)
     with pytest.raises(UsageError, match="is set in your own git config, not in this repository"):
         hooks_of(repo, (2, 54)).uninstall("pre-push")
@@ -200,7 +200,7 @@ def test_file_of_an_older_git_gives_way_to_the_setting(repo) -> None:
 
 
 def test_setting_is_a_command_that_passes_arguments_and_status(repo) -> None:
-    command = settings_of("pre-push")["hook.gitrun-pre-push.command"].replace("git run hook", "echo")
+    command = hook_settings("pre-push")["hook.gitrun-pre-push.command"].replace("git run hook", "echo")
     # as git starts a command of its settings
     done = subprocess.run(["sh", "-c", f'{command} "$@"', command, "a b", "c"], capture_output=True, text=True, check=True)
     assert done.stdout == "pre-push a b c\n"
@@ -213,7 +213,7 @@ def test_setting_is_a_command_that_passes_arguments_and_status(repo) -> None:
     [("git version 2.39.5", (2, 39)), ("git version 2.54.0.windows.1", (2, 54)), ("git version 3.0", (3, 0)), ("?", (0, 0))],
 )
 def test_version_of_git(said, version) -> None:
-    assert version_from(said) == version
+    assert parse_version(said) == version
 
 
 def test_wheel_brings_the_hooks_to_the_place_where_they_are_looked_for() -> None:
@@ -224,7 +224,7 @@ def test_wheel_brings_the_hooks_to_the_place_where_they_are_looked_for() -> None
 
 
 def mark(data: bytes) -> bytes:
-    return re.sub(rb"(?m)^(# git-run-tracker hook [a-z-]+ ).*$", lambda found: found[1] + digest(data), data, count=1)
+    return re.sub(rb"(?m)^(# git-run-tracker hook [a-z-]+ ).*$", lambda found: found[1] + digest_of_hook(data), data, count=1)
 
 
 if __name__ == "__main__":

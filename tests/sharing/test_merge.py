@@ -11,7 +11,7 @@ from templates import place_made_once
 from gitrun import Project
 from gitrun.model.decode import read_notes
 from gitrun.model.run import Comment, Notes
-from gitrun.sharing.merge import Side, fitting, merge_notes
+from gitrun.sharing.merge import NotesHistory, encode_within_limit, merge_notes
 
 NOW = datetime(2026, 11, 22, tzinfo=timezone.utc)
 
@@ -119,8 +119,8 @@ def test_attempt_that_goes_on_from_another_is_the_later_one_whatever_the_clocks_
     assert attempts(team.bob) == [1.0, 3.0]
 
 
-def side(*history: Notes, start: int = 0) -> Side:
-    return Side(tuple((NOW + timedelta(seconds=start + number), notes) for number, notes in enumerate(history)))
+def side(*history: Notes, start: int = 0) -> NotesHistory:
+    return NotesHistory(tuple((NOW + timedelta(seconds=start + number), notes) for number, notes in enumerate(history)))
 
 
 COMMENT = Comment("a", "A", NOW)
@@ -143,5 +143,5 @@ def test_annotations_merge_field_by_field_in_either_order(base, one, two, merged
 
 def test_merged_comments_that_are_too_many_to_be_read_leave_the_oldest_to_the_tips() -> None:
     said = tuple(Comment(f"{number} " + "x" * 90_000, "Ann", NOW + timedelta(seconds=number)) for number in range(20))
-    found = read_notes(fitting(Notes("label", comments=said)))
+    found = read_notes(encode_within_limit(Notes("label", comments=said)))
     assert found == Notes("label", comments=said[9:])

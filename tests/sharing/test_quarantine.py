@@ -12,7 +12,7 @@ from gitrun import Project
 from gitrun.git.locks import acquire
 from gitrun.model.validation_rules import name_fault
 from gitrun.sharing import quarantine, remotes
-from gitrun.sharing.quarantine import FetchWish, opened, promote, receive
+from gitrun.sharing.quarantine import FetchWish, move_to_runs, open_quarantine, receive_runs
 from gitrun.store.refs import RefEdit
 
 
@@ -99,7 +99,7 @@ def test_ref_that_moved_meanwhile_is_not_overwritten(team) -> None:
     fresh = next(name for name in tip(team.ann) if name != run)
     moved = RefEdit(f"refs/runs/{run}", other, "a" * 40, "fetch run")
     kept = RefEdit(f"refs/runs/{fresh}", tip(team.ann)[fresh], tip(team.ann)[fresh], "fetch run")
-    stale = promote(git, [moved, kept])
+    stale = move_to_runs(git, [moved, kept])
     assert stale == [run]
     assert tip(team.ann)[run] == head
 
@@ -109,19 +109,19 @@ def test_leftovers_of_the_dead_go_and_those_of_the_living_stay(repo) -> None:
     repo.git("update-ref", "refs/gitrun/incoming/dead/all", head)
     repo.git("update-ref", "refs/gitrun/outbox/dead2/x", head)
     repo.git("pack-refs", "--all")
-    with opened(git) as prefix:
+    with open_quarantine(git) as prefix:
         repo.git("update-ref", f"{prefix}all", head)
-        quarantine.sweep(git)
+        quarantine.remove_stale_quarantines(git)
         assert repo.git("for-each-ref", "--format=%(refname)", "refs/gitrun") == f"{prefix}all"
     assert repo.git("for-each-ref", "refs/gitrun") == ""
 
 
 def test_what_is_looked_through_is_kept_from_gc(team) -> None:
     git = Project(team.bob.path).git
-    with opened(git) as prefix:
-        there = remotes.fetch(git, "origin", ["*"], prefix, shown=False)
+    with open_quarantine(git) as prefix:
+        there = remotes.fetch_tips(git, "origin", ["*"], prefix, shown=False)
         team.bob.git("gc", "--quiet", "--prune=now")
-        assert len(receive(git, there, FetchWish()).fresh) == 3
+        assert len(receive_runs(git, there, FetchWish()).fresh) == 3
     team.bob.git("fsck", "--connectivity-only")
 
 
@@ -130,8 +130,8 @@ def test_many_runs_are_known_at_once(team, monkeypatch) -> None:
     monkeypatch.setattr(remotes, "FEW", 1)
     team.bob.run("fetch", check=True)
     git = Project(team.bob.path).git
-    with opened(git) as prefix:
-        assert receive(git, remotes.fetch(git, "origin", ["*"], prefix, shown=False), FetchWish()).same == 3
+    with open_quarantine(git) as prefix:
+        assert receive_runs(git, remotes.fetch_tips(git, "origin", ["*"], prefix, shown=False), FetchWish()).same == 3
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from gitrun.model.plan import Request
 from gitrun.model.run import Comment, Notes
 from gitrun.process.streams import NoStream
 from gitrun.sharing.transfer import FetchRequest
-from gitrun.store.trust import commits_of
+from gitrun.store.trust import commits_to_trust
 from gitrun.upkeep.gc import GcRules
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def beginning(template):
             ann.run(command=(operation,), flags={"x": x}, tags=("a", "b"), label="best")
         ann.sharing.push("origin", ann.sharing.all_tips())
         bob.sharing.fetch("origin", FetchRequest())
-        bob.sharing.trust([commit for run in bob.list_runs()[:2] for commit in commits_of(run)])
+        bob.sharing.trust([commit for run in bob.list_runs()[:2] for commit in commits_to_trust(run)])
         ann.sweep(ann.survey(GcRules(slots=True)))
     return template
 
@@ -168,7 +168,7 @@ class TwoClones(RuleBasedStateMachine):
         """Restarts the run."""
         project, clone = self.at(who)
         if trust:
-            project.sharing.trust(commits_of(project.find(state.run)))
+            project.sharing.trust(commits_to_trust(project.find(state.run)))
             clone.trusted.add(state.last)
         request = Request(restart=state.run[:12], flags={"x": x}, stage=stage, needed=needed)
         if needed and clone.why_skipped(state, x):

@@ -11,7 +11,7 @@ from clones import clone, make_team, tip
 
 from gitrun import Project
 from gitrun.model.validation_rules import credible_start
-from gitrun.store.foreign import received
+from gitrun.store.foreign import received_times
 
 FAR = "9000-01-01T00:00:00.000000+00:00"
 
@@ -96,12 +96,12 @@ def test_runs_of_a_fast_clock_keep_their_order(team, tmp_path) -> None:
 def test_time_of_arrival_outlives_the_index(team) -> None:
     team.ann.run("fetch", check=True)
     git = Project(team.ann.path).git
-    before = received(git)
+    before = received_times(git)
     assert len(before) == 2
     Project(team.ann.path).list_runs()
     (git.state / "index.sqlite").unlink()
     Project(team.ann.path).list_runs()
-    assert received(git) == before
+    assert received_times(git) == before
 
 
 def test_line_of_arrival_that_was_cut_short_is_passed_over(team) -> None:
@@ -109,7 +109,7 @@ def test_line_of_arrival_that_was_cut_short_is_passed_over(team) -> None:
     git = Project(team.ann.path).git
     with (git.state / "received").open("a") as file:
         file.write("\nabc\n" + "a" * 40 + " 1e400\n" + "b" * 40 + " ")
-    assert len(received(git)) == 2
+    assert len(received_times(git)) == 2
 
 
 VERBS = [("show", "--json"), ("cat",), ("ls", "--json"), ("diff", "--json"), ("select",), ("log",), ("checkout",), ("echo.py",)]

@@ -16,7 +16,7 @@ from gitrun.model.flags import Flags
 from gitrun.model.run import BrokenRun
 from gitrun.store import index
 from gitrun.store.index import Index
-from gitrun.store.index_rows import flags_key, pack, row, unpack, words_key
+from gitrun.store.index_rows import decode_row, encode_row, flags_key, index_row, words_key
 from gitrun.store.refs import SETTLED
 
 
@@ -41,17 +41,17 @@ def test_new_runs_are_seen(project) -> None:
 
 def test_newest_of_ten_thousand_matches_are_found_and_the_rest_only_counted(project, monkeypatch) -> None:
     read: list[str] = []
-    monkeypatch.setattr(index, "unpack", lambda git, run, *rest: read.append(run) or unpack(git, run, *rest))
+    monkeypatch.setattr(index, "decode_row", lambda git, run, *rest: read.append(run) or decode_row(git, run, *rest))
     with project.index() as found:
         many = [made_up(f"{number:040x}", "many.py", flags={"x": 1}) for number in range(10_000)]
-        found._base.executemany(index.PUT, [(*row(run), "") for run in many])
+        found._base.executemany(index.PUT, [(*index_row(run), "") for run in many])
         other = made_up("f" * 40, "many.py", flags={"x": 1}, command=("{python}", "many.py", "more"))
-        found._base.execute(index.PUT, (*row(other), ""))
+        found._base.execute(index.PUT, (*index_row(other), ""))
         read.clear()
         asked = ("many.py", Flags({"x": 1}), words_key("script", "many.py", ("{python}", "many.py")))
-        assert len(found.ended_alike(*asked, limit=11)) == len(read) == 11
-        assert (found.count_ended_alike(*asked), len(read)) == (10_000, 11)
-        assert found.count_ended_alike(*asked, "1" * 40) == 0
+        assert len(found.ended_with_same_flags(*asked, limit=11)) == len(read) == 11
+        assert (found.count_ended_with_same_flags(*asked), len(read)) == (10_000, 11)
+        assert found.count_ended_with_same_flags(*asked, "1" * 40) == 0
 
 
 @pytest.mark.parametrize("pack_first", [True, False])
@@ -163,8 +163,8 @@ def test_broken_run_is_read_again_when_its_objects_come(repo, project, tmp_path)
 
 def test_alike_runs_are_found_by_value(project) -> None:
     with Index(project.git) as index:
-        assert len(index.alike("echo.py", Flags({"x": 2.0, "y": 2, "z": "a"}))) == 1
-        assert index.alike("echo.py", Flags({"x": 2, "y": 2})) == []
+        assert len(index.with_same_flags("echo.py", Flags({"x": 2.0, "y": 2, "z": "a"}))) == 1
+        assert index.with_same_flags("echo.py", Flags({"x": 2, "y": 2})) == []
 
 
 @pytest.mark.parametrize(("a", "b", "same"), [(1, 1.0, True), (1, True, False), ([1, 2.0], [1.0, 2], True), ("1", 1, False)])
@@ -175,12 +175,12 @@ def test_key_of_flags_is_equal_where_flags_are(a, b, same) -> None:
 
 def test_what_is_packed_unpacks_to_the_same_run(project) -> None:
     for run in project.list_runs():
-        assert unpack(project.git, run.id, run.tip, pack(run)) == run
+        assert decode_row(project.git, run.id, run.tip, encode_row(run)) == run
 
 
 def test_made_up_run_survives_packing_with_all_it_has(project) -> None:
     run = made_up("a" * 40, "train.py", label="best", marked=True)
-    assert unpack(project.git, run.id, run.tip, pack(run)).notes == run.notes
+    assert decode_row(project.git, run.id, run.tip, encode_row(run)).notes == run.notes
 
 
 def test_running_run_is_running_in_every_answer(project, repo) -> None:

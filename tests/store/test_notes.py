@@ -148,7 +148,7 @@ def test_parallel_writers_lose_no_note(repo, project) -> None:
     project.rebuild_notes()
     rest = repo.git("commit-tree", repo.git("mktree"), "-m", "none")
     repo.git("update-ref", "refs/notes/runs", rest)
-    threads = [threading.Thread(target=notes.add_run, args=(project.git, run)) for run in runs]
+    threads = [threading.Thread(target=notes.add_note_of_run, args=(project.git, run)) for run in runs]
     for thread in threads:
         thread.start()
     for thread in threads:

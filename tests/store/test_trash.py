@@ -73,7 +73,7 @@ def test_restoring_never_goes_over_a_run_that_is_another_by_now(repo, project) -
     restored = project.restore(project.list_deleted())
     assert restored.left == (run.id,)
     assert tips(project.git)[run.id] == base
-    assert trash.deleted(project.git) == {run.id: run.tip}
+    assert trash.deleted_tips(project.git) == {run.id: run.tip}
 
 
 def test_another_state_of_a_run_in_the_trash_is_not_written_over(repo, project) -> None:
@@ -116,7 +116,7 @@ def test_purge_takes_ref_and_kept_files_away(repo, project) -> None:
     project.purge(project.list_deleted())
     assert project.list_deleted() == []
     assert not kept.parent.exists()
-    assert trash.deleted_at(project.git) == {}
+    assert trash.deletion_times(project.git) == {}
 
 
 def test_deleted_runs_survive_gc(repo, project) -> None:

@@ -101,10 +101,10 @@ def test_list_of_what_is_not_trusted(fetched) -> None:
 
 def test_last_word_counts(repo) -> None:
     git, attempt = Project(repo.path).git, "a" * 40
-    for act, expected in ((trust.trust, True), (trust.distrust, False), (trust.trust, True)):
+    for act, expected in ((trust.grant_trust, True), (trust.revoke_trust, False), (trust.grant_trust, True)):
         act(git, [attempt])
         assert trust.is_trusted_commit(git, attempt) is expected
-        assert (attempt in trust.trusted(git)) is expected
+        assert (attempt in trust.trusted_ids(git)) is expected
     assert oct((git.state / "trust").stat().st_mode)[-3:] == "600"
 
 
@@ -237,9 +237,9 @@ def test_an_entry_of_somebody_else_is_not_even_looked_at_by_a_dry_run(fetched, t
 def test_trust_that_is_taken_back_after_a_line_that_was_cut_short_is_taken_back(fetched) -> None:
     git = Project(fetched.bob.path).git
     (run,) = tip(fetched.bob)
-    trust.trust(git, [run])
-    with trust.file_of(git).open("a") as file:
+    trust.grant_trust(git, [run])
+    with trust.trust_file(git).open("a") as file:
         file.write(run[:7])
-    trust.distrust(git, [run])
+    trust.revoke_trust(git, [run])
     assert not trust.is_trusted_commit(git, run)
-    assert run not in trust.trusted(git)
+    assert run not in trust.trusted_ids(git)

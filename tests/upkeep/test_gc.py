@@ -111,7 +111,7 @@ def test_slots_in_use_and_worktrees_of_the_user_are_not_touched(repo, project) -
     with lease_slot(project.git, project.list_runs()[0].attempt.id, "") as slot:
         found = project.survey(GcRules(slots=True))
         assert found.slots == ()
-        gc.empty(project.git, slot.directory)
+        gc.remove_slot(project.git, slot.directory)
         assert slot.tree.exists()
     repo.git("worktree", "add", "-q", repo.path.parent / "mine")
     project.sweep(project.survey(GcRules(slots=True)))
@@ -140,11 +140,11 @@ def test_many_loose_refs_and_objects_are_packed_and_nothing_is_lost(repo, projec
     reflog = repo.git("reflog")
     git = Project(repo.path).git
     object.__setattr__(git, "config", {name: value for name, value in git.config.items() if name != "gc.auto"})
-    found = gc.survey(git, (), GcRules(), time.time())
+    found = gc.find_garbage(git, (), GcRules(), time.time())
     assert found.loose_refs == 3
     assert found.loose_objects > 256
-    gc.sweep(git, found)
-    assert gc.loose_objects(git)[0] == 0
+    gc.collect_garbage(git, found)
+    assert gc.objects_to_pack(git)[0] == 0
     assert not any(file.is_file() for file in (repo.path / ".git/refs/runs").rglob("*"))
     assert listed(project.list_runs()) == [3, 2, 1]
     assert repo.git("cat-file", "-t", lost) == "blob"

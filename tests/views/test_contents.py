@@ -8,7 +8,15 @@ import pytest
 from runs_made_up import made_up
 
 from gitrun import Project
-from gitrun.views.contents import Change, Content, Others, changes, contents, source, uncommitted
+from gitrun.views.contents import (
+    Change,
+    Content,
+    PathsBesideSource,
+    changed_paths,
+    list_files,
+    source_files,
+    uncommitted_changes,
+)
 
 
 @pytest.mark.parametrize(
@@ -23,7 +31,7 @@ from gitrun.views.contents import Change, Content, Others, changes, contents, so
     ],
 )
 def test_records_and_what_was_carried_are_no_source(path, is_other) -> None:
-    assert (path in Others(made_up(carried=("out",)).attempt)) is is_other
+    assert (path in PathsBesideSource(made_up(carried=("out",)).attempt)) is is_other
 
 
 def test_changes_name_paths_of_any_bytes(empty_repo) -> None:
@@ -31,7 +39,7 @@ def test_changes_name_paths_of_any_bytes(empty_repo) -> None:
     first = empty_repo.commit()
     (empty_repo.path / os.fsdecode(name)).write_bytes(b"")
     second = empty_repo.commit()
-    assert changes(Project(empty_repo.path).git, first, second) == [Change(os.fsdecode(name), "added")]
+    assert changed_paths(Project(empty_repo.path).git, first, second) == [Change(os.fsdecode(name), "added")]
 
 
 def test_submodule_without_files_has_no_size(repo) -> None:
@@ -40,7 +48,7 @@ def test_submodule_without_files_has_no_size(repo) -> None:
     (repo.path / "inner").mkdir()
     project = Project(repo.path)
     run = project.run("echo.py")
-    assert Content("inner", None, "source") in list(source(project.git, run.attempt))
+    assert Content("inner", None, "source") in list(source_files(project.git, run.attempt))
 
 
 def test_listing_can_be_left_in_the_middle(repo) -> None:
@@ -49,7 +57,7 @@ def test_listing_can_be_left_in_the_middle(repo) -> None:
     repo.commit()
     project = Project(repo.path)
     run = project.run("echo.py")
-    listing = contents(project.git, run)
+    listing = list_files(project.git, run)
     assert next(listing).part == "source"
     listing.close()
 
@@ -59,7 +67,7 @@ def test_uncommitted_is_told_of_a_run_whose_source_tree_was_collected(repo) -> N
     project = Project(repo.path)
     run = project.run("echo.py")
     repo.git("gc", "--prune=now", "--quiet")
-    assert uncommitted(project.git, run.attempt) == [Change("new.txt", "added")]
+    assert uncommitted_changes(project.git, run.attempt) == [Change("new.txt", "added")]
 
 
 @pytest.mark.parametrize(
@@ -74,4 +82,4 @@ def test_file_of_git_lfs_has_the_size_that_its_pointer_names(repo, size, content
     repo.write("big", f"version https://git-lfs.github.com/spec/v1\noid sha256:{'a' * 64}\nsize {size}\n")
     project = Project(repo.path)
     run = project.run("echo.py")
-    assert content in list(source(project.git, run.attempt))
+    assert content in list(source_files(project.git, run.attempt))

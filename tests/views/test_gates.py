@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gitrun.errors import GateError, GitrunError, UnknownRun, UsageError
 from gitrun.model.metrics import Metrics, Summary
-from gitrun.views.gates import GateResult, Sides, judge, read_gate
+from gitrun.views.gates import GateResult, Sides, judge_gate, parse_gate
 
 RUN = Metrics({"loss": 0.5, "acc": 0.9, "val/loss": 0.6, "nan": math.nan}, {"loss": Summary(0.9, 0.5, 0.4, 0.9, 7)})
 BASE = Metrics({"loss": 0.5, "acc": 0.8, "zero": 0.0})
@@ -30,7 +30,7 @@ BASE = Metrics({"loss": 0.5, "acc": 0.8, "zero": 0.0})
     ],
 )  # fmt: skip
 def test_gate_says_what_arithmetic_says(text, passed) -> None:
-    assert judge(read_gate(text), Sides(RUN, BASE)).passed is passed
+    assert judge_gate(parse_gate(text), Sides(RUN, BASE)).passed is passed
 
 
 @pytest.mark.parametrize(
@@ -39,33 +39,33 @@ def test_gate_says_what_arithmetic_says(text, passed) -> None:
 )  # fmt: skip
 def test_what_is_no_gate_is_refused_with_its_place(text) -> None:
     with pytest.raises(GateError) as error:
-        read_gate(text)
+        parse_gate(text)
     assert "^" in error.value.detail
 
 
 @pytest.mark.parametrize("text", ["lost<1", "loss<lost", "loss<base:lost", "val/loss<base"])
 def test_metric_that_is_not_there_is_named(text) -> None:
     with pytest.raises(UnknownRun, match="has no metric"):
-        judge(read_gate(text), Sides(RUN, BASE))
+        judge_gate(parse_gate(text), Sides(RUN, BASE))
 
 
 def test_limit_that_is_nan_is_told_that_it_is_none() -> None:
     for text in ("loss=nan", "loss!=-nan"):
         with pytest.raises(UsageError, match="nan cannot be a limit"):
-            judge(read_gate(text), Sides(BASE, BASE))
+            judge_gate(parse_gate(text), Sides(BASE, BASE))
     with pytest.raises(UnknownRun, match="has no metric 'nan'"):
-        judge(read_gate("loss<'nan'"), Sides(BASE, BASE))
+        judge_gate(parse_gate("loss<'nan'"), Sides(BASE, BASE))
 
 
 def test_gate_knows_whether_it_needs_a_base() -> None:
-    asked = {text: read_gate(text).needs_base for text in ("loss<1", "loss<base", "loss<base:acc", "base<1", "loss<'base'")}
+    asked = {text: parse_gate(text).needs_base for text in ("loss<1", "loss<base", "loss<base:acc", "base<1", "loss<'base'")}
     assert list(asked.values()) == [False, True, True, False, False]
 
 
 def outcome(text: str) -> object:
     """What comes of a gate that is typed so."""
     try:
-        return judge(read_gate(text), Sides(RUN, BASE))
+        return judge_gate(parse_gate(text), Sides(RUN, BASE))
     except GitrunError as error:
         return error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gitrun import Project
-from gitrun.views.history import history, is_commit, moment, subject_of
+from gitrun.views.history import commit_subject, commit_time, is_commit, read_history
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_run_with_changes_is_told_at_its_base_only(repo) -> None:
     repo.write("second.txt", "")
     repo.commit()
     with project.index() as index:
-        second, first = history(project.git, index, "HEAD")
+        second, first = read_history(project.git, index, "HEAD")
     assert (second.exact, second.changed, first.exact, first.changed) == ((), (), (), (run,))
 
 
@@ -37,24 +37,24 @@ def test_attempt_counts_where_the_last_one_was_made(repo) -> None:
     repo.commit()
     project.run(restart=run.id, force_sourcecode=True)
     with project.index() as index:
-        second, first = history(project.git, index, "HEAD")
+        second, first = read_history(project.git, index, "HEAD")
     assert ([found.id for found in second.exact], first.exact, first.changed) == ([run.id], (), ())
 
 
 def test_subject_of_a_commit_that_is_not_here_is_empty(repo) -> None:
     git = Project(repo.path).git
-    assert (subject_of(git, repo.git("rev-parse", "HEAD")), subject_of(git, "1" * 40)) == ("echo", "")
+    assert (commit_subject(git, repo.git("rev-parse", "HEAD")), commit_subject(git, "1" * 40)) == ("echo", "")
 
 
 def test_time_that_no_clock_shows_is_the_beginning_of_time() -> None:
-    assert moment("9" * 30) == moment("") == moment("0")
+    assert commit_time("9" * 30) == commit_time("") == commit_time("0")
 
 
 def exact(repo, revisions: str = "HEAD") -> dict[str, list[str]]:
     """The ids of the runs of exactly each commit, by its subject."""
     project = Project(repo.path)
     with project.index() as index:
-        return {commit.subject: [run.id for run in commit.exact] for commit in history(project.git, index, revisions)}
+        return {commit.subject: [run.id for run in commit.exact] for commit in read_history(project.git, index, revisions)}
 
 
 def test_runs_follow_the_tree_through_amending_and_rebasing(repo) -> None:
