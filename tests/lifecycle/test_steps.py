@@ -169,7 +169,7 @@ def test_bring_of_a_pipeline_brings_what_all_its_steps_made(piped) -> None:
     piped.write(
         "gitrun.toml", PROJECT + '[operations.outer]\nsteps = ["prepare", "inner"]\n[operations.inner]\nsteps = ["train"]\n'
     )
-    assert "brought here: 2" in piped.run("--bring", "outer", "n=1", "lr=3", check=True).stderr
+    assert "Copied: 2 files" in piped.run("--bring", "outer", "n=1", "lr=3", check=True).stderr
     assert ((piped.path / "data.txt").read_text(), (piped.path / "model.txt").read_text()) == ("x", "3")
 
 
