@@ -115,7 +115,7 @@ class Git:
         if process.returncode:
             raise GitFailed(f"git {words[0]} ended with {process.returncode}")
 
-    def talk(self, *words: str, shown: bool) -> RemoteAnswer:
+    def run_remote(self, *words: str, shown: bool) -> RemoteAnswer:
         """Runs `git <words>`, which talks to another repository, and returns its answer, whatever its exit status.
 
         With `shown`, git's stderr reaches the user at once.
@@ -130,7 +130,7 @@ class Git:
             said = hearing.end()
         return RemoteAnswer(process.returncode, data, transport_reason(said), remote_messages(said), is_seen=shown)
 
-    def piped(self, first: tuple[str, ...], second: tuple[str, ...], stdin: bytes) -> Iterator[bytes]:
+    def pipe(self, first: tuple[str, ...], second: tuple[str, ...], stdin: bytes) -> Iterator[bytes]:
         """Yields the output of `git <first> | git <second>` in pieces. Raises GitFailed if the first one fails."""
         place, env, out, quiet = self.worktree or self.git_dir, self.variables(), subprocess.PIPE, subprocess.DEVNULL
         words, more = ("git", *self.steady, *first), ("git", *self.steady, *second)
@@ -194,7 +194,7 @@ class Git:
         # the user's variables win over the fallback identity, ours over both
         return {**self.identity(), **self.environ, **here}
 
-    def lasting(self) -> Git:
+    def outlasting_worktree(self) -> Git:
         """Returns the repository seen from its common directory if the current worktree no longer exists; else itself."""
         if self.git_dir.is_dir() and (self.worktree is None or self.worktree.is_dir()):
             return self

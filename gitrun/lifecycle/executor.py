@@ -147,7 +147,7 @@ class LocalExecutor:
 
         def lasting() -> Session:
             # the program may have removed the worktree in which gitrun was started
-            return replace(session, git=session.git.lasting())
+            return replace(session, git=session.git.outlasting_worktree())
 
         def release(collected: Collected) -> None:
             report_results(lasting(), workspace, collected)

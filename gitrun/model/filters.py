@@ -101,7 +101,7 @@ class FilterParser:
         """Returns the next token without consuming it."""
         return self.tokens[self.at]
 
-    def take(self) -> Token:
+    def consume(self) -> Token:
         """Consumes the next token and returns it; the end is never consumed."""
         found = self.tokens[self.at]
         self.at += found.sort != "end"
@@ -117,7 +117,7 @@ class FilterParser:
             raise unreadable_filter("it is nested too deeply", self.text, self.peek().place)
         parts = [self.either(depth)]
         while self.is_word("or"):
-            self.take()
+            self.consume()
             parts.append(self.either(depth))
         return parts[0] if len(parts) == 1 else lambda run: any(part(run) for part in parts)
 
@@ -125,7 +125,7 @@ class FilterParser:
         """Parses parts joined by `and`."""
         parts = [self.part(depth)]
         while self.is_word("and"):
-            self.take()
+            self.consume()
             parts.append(self.part(depth))
         return parts[0] if len(parts) == 1 else lambda run: all(part(run) for part in parts)
 
@@ -133,20 +133,20 @@ class FilterParser:
         """Parses a comparison, perhaps negated or in parentheses."""
         token = self.peek()
         if self.is_word("not"):
-            self.take()
+            self.consume()
             inner = self.part(depth + 1) if depth < MAX_DEPTH else self.expression(depth + 1)
             return lambda run: not inner(run)
         if token.text == "(" and token.sort == "bracket":
-            self.take()
+            self.consume()
             inside = self.expression(depth + 1)
-            if self.take().text != ")":
+            if self.consume().text != ")":
                 raise unreadable_filter("this parenthesis is not closed", self.text, token.place)
             return inside
         return self.comparison()
 
     def comparison(self) -> RunTest:
         """Parses a name, and an operator with its value if there is one."""
-        name = self.take()
+        name = self.consume()
         if name.sort != "word":
             what = f"not '{name.text}'" if name.text else "but it ends here"
             raise unreadable_filter(f"expected a name, {what}", self.text, name.place)
@@ -154,7 +154,7 @@ class FilterParser:
         operator = self.operator()
         if not operator:
             return lambda run: bool(look_up_value(run, name.text))
-        value = self.take()
+        value = self.consume()
         if value.sort not in {"word", "value"}:
             raise unreadable_filter(f"expected a value after '{operator}'", self.text, value.place)
         wanted = parse_as_text(value.text) if name.text in TEXT_PROPERTIES | TIME_PROPERTIES else parse_value(value.text)
@@ -172,12 +172,12 @@ class FilterParser:
     def operator(self) -> str:
         """Consumes and returns the next operator; empty if there is none."""
         if self.peek().sort == "sign":
-            return self.take().text.replace("==", "=")
+            return self.consume().text.replace("==", "=")
         if self.is_word("in", "contains"):
-            return self.take().text
+            return self.consume().text
         if self.is_word("not") and self.tokens[self.at + 1].text in {"in", "contains"}:
-            self.take()
-            return "not " + self.take().text
+            self.consume()
+            return "not " + self.consume().text
         return ""
 
 

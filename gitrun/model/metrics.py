@@ -202,12 +202,12 @@ class Steps:
         self._is_given = False
         self._seen: set[str] = set()
 
-    def give(self, step: float) -> None:
+    def set_step(self, step: float) -> None:
         """Sets the step; ignores a value that is not finite."""
         if math.isfinite(step):
             self.current, self._is_given = step, True
 
-    def of(self, name: str) -> float:
+    def next_step(self, name: str) -> float:
         """Returns the step of a single metric."""
         if not self._is_given:
             if name in self._seen:
@@ -217,7 +217,7 @@ class Steps:
                 self._seen.add(name)
         return self.current
 
-    def of_all(self, names: Collection[str]) -> float:
+    def shared_step(self, names: Collection[str]) -> float:
         """Returns the step of metrics that were reported together."""
         if not self._is_given:
             if not self._seen.isdisjoint(names):
@@ -243,7 +243,7 @@ class MetricCollector:
         self._row, self._step = -1, math.nan
         self._room, self._most, self._limit = MAX_NAMES_LENGTH, most_points, most_points
 
-    def accepts(self, name: str) -> bool:
+    def admit(self, name: str) -> bool:
         """Returns whether values of this name are accepted; registers a new name if there is room."""
         if name in self.series or name in self._held:
             return True
@@ -266,7 +266,7 @@ class MetricCollector:
         return True
 
     def add(self, name: str, value: float, step: float) -> None:
-        """Adds one value of a metric that `accepts` has accepted."""
+        """Adds one value of a metric that `admit` has accepted."""
         series = self.series.get(name) or self._echo(name, value)
         # values of one step share a row, until a name comes a second time
         if step != self._step or series.row == self._row:
@@ -291,9 +291,9 @@ class MetricCollector:
         """Adds values that were reported together, perhaps with a step; skips names that are not recorded."""
         steps = steps or self.steps
         if STEP in values:
-            steps.give(values[STEP])
-        taken = [name for name in values if self.accepts(name)]
-        step = steps.of_all(taken) if taken else 0.0
+            steps.set_step(values[STEP])
+        taken = [name for name in values if self.admit(name)]
+        step = steps.shared_step(taken) if taken else 0.0
         for name in taken:
             self.add(name, values[name], step)
 
@@ -315,7 +315,7 @@ class CollectedMetrics:
     sources: tuple[MetricCollector, ...]
 
     @property
-    def names(self) -> list[dict[str, Series]]:
+    def series_by_source(self) -> list[dict[str, Series]]:
         """Returns, for each source, its recorded series, within the limits of an attempt."""
         taken: set[str] = set()
         room, found = MAX_NAMES_LENGTH, []
@@ -334,21 +334,21 @@ class CollectedMetrics:
     def is_full(self) -> bool:
         """Returns whether there were more metrics than are recorded."""
         told = {name for source in self.sources for name, series in source.series.items() if series.count}
-        return any(source.is_full for source in self.sources) or len(told) > sum(map(len, self.names))
+        return any(source.is_full for source in self.sources) or len(told) > sum(map(len, self.series_by_source))
 
     def counts(self) -> tuple[int, int]:
         """Returns the number of all points, and of those that are kept."""
-        series = [one for own in self.names for one in own.values()]
+        series = [one for own in self.series_by_source for one in own.values()]
         return sum(one.count for one in series), sum(len(one.values) + (one.rows[-1] != one.row) for one in series)
 
     def metrics(self) -> Metrics:
         """Returns the last value and summary of each metric."""
-        found = {name: series.summary() for own in self.names for name, series in own.items()}
+        found = {name: series.summary() for own in self.series_by_source for name, series in own.items()}
         return Metrics({name: summary.last for name, summary in found.items()}, found)
 
     def lines(self) -> Iterator[str]:
         """Yields the points of all sources as lines of JSON, one source after the other."""
-        names = self.names
+        names = self.series_by_source
         limit = points_per_metric(sum(map(len, names)))
         for source, own in zip(self.sources, names, strict=True):
             yield from source.lines(own, limit)

@@ -121,7 +121,7 @@ def start_program(command: Command, channels: Sequence[Channel], signals: Signal
     parent = os.getpid()
 
     def before() -> None:  # runs in the child: it must neither inherit our blocked signals nor outlive us
-        signals.give_back()
+        signals.restore_defaults()
         tie_to_parent(parent)
 
     def popen(*words: str) -> subprocess.Popen[bytes]:
@@ -356,7 +356,7 @@ class HelperProcess:
             except OSError as error:
                 raise CannotRun(f"cannot start '{argv[0]}': {error.strerror}") from error
 
-    def order(self, line: bytes) -> None:
+    def send_order(self, line: bytes) -> None:
         """Sends it an order, which must fit into a pipe. Raises OSError if it has ended."""
         assert self._process.stdin is not None  # noqa: S101 - it is PIPE above
         self._process.stdin.write(line)

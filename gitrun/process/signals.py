@@ -77,7 +77,7 @@ class Signals:
         self._wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         self._handlers = {number: signal.signal(number, ignore_signal) for number in self._numbers}
 
-    def give_back(self) -> None:
+    def restore_defaults(self) -> None:
         """Restores default signal handling in a child, before its program starts. Pending signals take effect."""
         for number in self._numbers:
             signal.signal(number, signal.SIG_DFL)
@@ -86,11 +86,11 @@ class Signals:
 
     def read(self) -> list[tuple[int, bool]]:
         """Returns the signals that have arrived: number, and whether the terminal sent it to the program as well."""
-        found = self._come()
+        found = self._read_pending()
         self.order = next((number for number, _ in reversed(found) if number in ORDERS), self.order)
         return found
 
-    def _come(self) -> list[tuple[int, bool]]:
+    def _read_pending(self) -> list[tuple[int, bool]]:
         if self.descriptor < 0:
             return []
         try:
@@ -99,9 +99,9 @@ class Signals:
             return []
         if self._write >= 0:
             return [(number, number in INTERRUPTS and is_in_foreground()) for number in data if number in self._numbers]
-        return [self._judge(*RECORD.unpack_from(data, at)) for at in range(0, len(data), RECORD.size)]
+        return [self._classify(*RECORD.unpack_from(data, at)) for at in range(0, len(data), RECORD.size)]
 
-    def _judge(self, number: int, _: int, code: int, sender: int) -> tuple[int, bool]:
+    def _classify(self, number: int, _: int, code: int, sender: int) -> tuple[int, bool]:
         now = time.monotonic()
         if code == SI_KERNEL:
             self._from_terminal_at = now

@@ -112,12 +112,12 @@ class ChildProcesses:
         """Waits up to `patience` seconds for the processes to end, and reaps them. Returns those still running."""
         end = time.monotonic() + patience
         while True:
-            left = self.running()
+            left = self.list_running()
             if not left or time.monotonic() >= end:
                 return left
             pause(0.01)
 
-    def running(self) -> list[int]:
+    def list_running(self) -> list[int]:
         """Returns the program's running processes below this one."""
         queue = [pid for pid in list_children(os.getpid()) if self.is_ours(pid) and not reap_if_ended(pid)]
         found: list[int] = []

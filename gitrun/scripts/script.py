@@ -64,7 +64,7 @@ class Group:
     options: tuple[Command, ...]
     over: bool = False
 
-    def brought(self, value: object) -> dict[str, Flag]:
+    def flags_added_by(self, value: object) -> dict[str, Flag]:
         """Returns the flags, by name, that the chosen option adds. `value` is the name of an option or a list of names."""
         value = parse_value(value.text) if isinstance(value, Typed) else value
         wanted = set(map(str, value if isinstance(value, list) else [value]))
@@ -91,7 +91,7 @@ class Script:
     files: tuple[ParameterFile, ...] = ()
     arguments: tuple[str, ...] = ()
 
-    def must_have(self, words: Sequence[str]) -> tuple[Flag, ...]:
+    def required_flags(self, words: Sequence[str]) -> tuple[Flag, ...]:
         """Returns the flags without which the program ends at once. `words` are those after `--`.
 
         Returns none if some words could not be read: they may be arguments, name a file of values, or ask for help.
@@ -123,7 +123,7 @@ class Script:
             flags = {name: flag if flag.action == CONFIG else replace(flag, default=None) for name, flag in flags.items()}
         defaults = self.group_defaults(given)
         for group in self.groups:
-            more = group.brought(given.get(group.flag, defaults.get(group.flag)))
+            more = group.flags_added_by(given.get(group.flag, defaults.get(group.flag)))
             flags = flags | more if group.over else more | flags
         flags |= {name: replace(flags[name], default=value) for name, value in defaults.items() if name in flags}
         return replace(self, flags=tuple(flags.values()), partial=partial)
@@ -137,7 +137,7 @@ class Script:
         found = {group.flag: defaults.get(group.flag) for group in self.groups}
         # a group comes before the groups that name it in their options, so experiments come last
         for group in reversed(self.groups):
-            more = group.brought(given.get(group.flag, found[group.flag]))
+            more = group.flags_added_by(given.get(group.flag, found[group.flag]))
             found |= {name: flag.default for name, flag in more.items() if name in found}
         return found
 

@@ -101,7 +101,7 @@ def fetch_tips(git: Git, remote: str, patterns: Sequence[str], prefix: str, *, s
     New commits are kept by one ref below `prefix`: ten thousand refs, removed right after, would cost more than all the
     rest. Raises GitFailed.
     """
-    asked = git.talk("ls-remote", "--quiet", "--", remote, *(RUNS + pattern for pattern in patterns), shown=False)
+    asked = git.run_remote("ls-remote", "--quiet", "--", remote, *(RUNS + pattern for pattern in patterns), shown=False)
     if asked.status:
         raise GitFailed(*failure_text(asked, f"cannot fetch from {remote}"))
     lines = (line.split("\t") for line in asked.data.decode(errors="surrogateescape").splitlines())
@@ -110,7 +110,7 @@ def fetch_tips(git: Git, remote: str, patterns: Sequence[str], prefix: str, *, s
     fresh = [run for run, tip in found.items() if known.get(run) != tip]
     if fresh:
         specs = [f"{RUNS}{name}:{prefix}{name}" for name in (fresh if len(fresh) <= FEW else patterns)]
-        done = git.talk("fetch", *FETCH, *(("--progress",) if shown else ()), "--", remote, *specs, shown=shown)
+        done = git.run_remote("fetch", *FETCH, *(("--progress",) if shown else ()), "--", remote, *specs, shown=shown)
         if done.status:
             raise GitFailed(*failure_text(done, f"cannot fetch from {remote}"))
         pin_commits(git, [found[run] for run in fresh], prefix)
@@ -122,7 +122,7 @@ def list_tips(git: Git, remote: str, runs: Sequence[str]) -> dict[str, str]:
     patterns = [run_ref(run) for run in runs] if len(runs) <= FEW else [f"{RUNS}*"]
     found = []
     for place in push_places(git, remote):
-        asked = git.talk("ls-remote", "--quiet", "--", place, *patterns, shown=False)
+        asked = git.run_remote("ls-remote", "--quiet", "--", place, *patterns, shown=False)
         if asked.status:
             raise GitFailed(*failure_text(asked, f"cannot ask {place}"))
         lines = (line.split("\t") for line in asked.data.decode(errors="surrogateescape").splitlines())
@@ -135,7 +135,7 @@ def published_objects(git: Git, remote: str) -> frozenset[str]:
     """Returns the ids of objects at refs of every push URL, to exclude from pushes. Raises GitFailed."""
     found = []
     for place in push_places(git, remote):
-        asked = git.talk("ls-remote", "--quiet", "--", place, shown=False)
+        asked = git.run_remote("ls-remote", "--quiet", "--", place, shown=False)
         if asked.status:
             raise GitFailed(*failure_text(asked, f"cannot push to {remote}"))
         found.append({line.split("\t")[0] for line in asked.data.decode(errors="surrogateescape").splitlines()})
@@ -208,7 +208,7 @@ def add_outcomes(one: Pushed, two: Pushed) -> Pushed:
 def push_refs(git: Git, remote: str, prefix: str, runs: Mapping[str, str], *, shown: bool) -> Pushed:
     """Pushes the refs below `prefix`. Raises GitFailed, TooLarge."""
     words = (*mirror_off(git, remote), "push", *PUSH, "--progress" if shown else "--no-progress")
-    done = git.talk(*words, "--", remote, f"{prefix}*:{RUNS}*", shown=shown)
+    done = git.run_remote(*words, "--", remote, f"{prefix}*:{RUNS}*", shown=shown)
     told = list(parse_porcelain(done.data))
     if done.status and not any(flag == "!" for flag, _, _ in told):  # with several URLs, one may fail without any status line
         failed = TooLarge if re.search(r"\bHTTP 413\b|error: 413\b", done.reason) else GitFailed
@@ -228,11 +228,11 @@ def delete_on_remote(git: Git, remote: str, runs: Mapping[str, str]) -> Pushed:
     leases = [f"--force-with-lease={run_ref(run)}:{tip}" for run, tip in runs.items()]
     specs = [f":{run_ref(run)}" for run in runs]
     words = (*mirror_off(git, remote), "push", *PUSH, *leases)
-    done = git.talk(*words, "--", remote, *specs, shown=False)
+    done = git.run_remote(*words, "--", remote, *specs, shown=False)
     if refusals_of_hook(
         done
     ):  # our server hook requires this option; other servers may not support options, so it is sent second
-        again = git.talk(*words, "--push-option=gitrun.delete", "--", remote, *specs, shown=False)
+        again = git.run_remote(*words, "--push-option=gitrun.delete", "--", remote, *specs, shown=False)
         done = again if again.data else done
     told = list(parse_porcelain(done.data))
     if done.status and not told:
@@ -254,10 +254,10 @@ def why_refused(git: Git, remote: str) -> str:
     """
     words = (*mirror_off(git, remote), "push", *PUSH)
     specs = [f"{EMPTY_TREE}:{ref}" for ref in (PROBE_REF, f"{PROBE_REF}/0")]
-    done = git.talk(*words, "--atomic", "--", remote, *specs, shown=False)
+    done = git.run_remote(*words, "--atomic", "--", remote, *specs, shown=False)
     reason = next((reason for _, _, reason in parse_porcelain(done.data)), None)
     if reason is None:  # unreachable, read-only, or without atomic pushes
-        done = git.talk(*words, "--dry-run", "--", remote, specs[0], shown=False)
+        done = git.run_remote(*words, "--dry-run", "--", remote, specs[0], shown=False)
         return done.reason if done.status else ""
     is_our_hooks = any(line.startswith(f"gitrun: refused {PROBE_REF}:") for line in done.told) and HOOK in reason
     if IMPOSSIBLE.search(reason) or is_our_hooks:
@@ -316,7 +316,7 @@ def push_lfs_objects(git: Git, remote: str, runs: Mapping[str, str]) -> None:
         return
     for start in range(0, len(runs), 100):
         names = [run_ref(run) for run in list(runs)[start : start + 100]]
-        done = git.talk("lfs", "push", remote, *names, shown=False)
+        done = git.run_remote("lfs", "push", remote, *names, shown=False)
         if done.status:
             raise RemoteFailed(
                 f"git-lfs cannot push large files: {hide_passwords(done.reason)}", "To see its configuration: git lfs env"

@@ -39,7 +39,7 @@ def scan_for_secrets(git: Git, tips: Sequence[str], patterns: Sequence[str], kno
     listed = ("rev-list", "--objects", "--ignore-missing", "--stdin", *(("--not", *known) if known else ()))
     names: dict[bytes, bool] = {}
     found: dict[SecretFinding, None] = {}
-    for path, content in read_blobs(git.piped(listed, ("cat-file", f"--batch={HEADER}"), asked)):
+    for path, content in read_blobs(git.pipe(listed, ("cat-file", f"--batch={HEADER}"), asked)):
         text = os.fsdecode(path)
         reasons = secrets_in_content(text, content)
         if path not in names:

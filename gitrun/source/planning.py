@@ -346,7 +346,7 @@ def require_flags(call: Call, flags: Flags, *, force: bool) -> None:
     must = said
     words = operation.words if script else ()
     if script and not force and call.declared.style == script.style:
-        must = (*must, *script.must_have(words))
+        must = (*must, *script.required_flags(words))
     missing = [flag.name for flag in must if flag.required and flag.name not in flags and flag.name not in call.unsure]
     if missing:
         is_said = any(flag.name == missing[0] for flag in said)

@@ -107,7 +107,7 @@ class AttemptHandle:
         `record_result` does; the live record stays.
         """
         # the program may have removed the worktree in which gitrun was started
-        git = self.git.lasting()
+        git = self.git.outlasting_worktree()
         collected = record_result(replace(self, git=git), collect)
         outcome = collected.outcome
         if release:

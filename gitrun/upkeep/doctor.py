@@ -198,7 +198,7 @@ def check_hooks(git: Git) -> Iterator[Diagnostic]:
 
 def check_remote(git: Git, remote: str) -> Iterator[Diagnostic]:
     """Yields a fault if the remote cannot be read or refuses runs. Pushes nothing."""
-    read, shown = git.talk("ls-remote", "--quiet", "--", remote, f"{RUNS}*", shown=False), hide_passwords(remote)
+    read, shown = git.run_remote("ls-remote", "--quiet", "--", remote, f"{RUNS}*", shown=False), hide_passwords(remote)
     if read.status:
         words = hide_passwords(f"{remote} cannot be read: {read.reason}")
         yield Diagnostic("remote", words, "git remote -v", shown)

@@ -301,7 +301,7 @@ def link_largest(parts: Sequence[Part], settings: Settings, state: Path) -> None
     if total <= settings.lend_max_total:
         return
 
-    if workspace.reflink.shares_blocks(state):
+    if workspace.reflink.try_sharing_blocks(state):
         return
     sized = [(stamp[3], path, part) for part in parts for path, stamp in part.copies.items()]
     for size, path, part in sorted(sized, key=lambda one: (-one[0], one[1])):

@@ -172,10 +172,10 @@ class Rows:
 
     def read(self, file: BinaryIO, room: int) -> Iterator[None]:
         """Reads the lines that are new; all of them if the file was rewritten. Yields after each piece."""
-        if not self._goes_on(file):
+        if not self._is_continued(file):
             self._next, self._head, self._tail, self._at = MetricCollector(1), b"", b"", 0
             room += len(self.collector.series)
-        if self.path.endswith(".json") and self._at == 0 and not self._is_lines(file, room):
+        if self.path.endswith(".json") and self._at == 0 and not self._read_unless_lines(file, room):
             return
         for text in self._pieces(file):
             yield
@@ -187,14 +187,14 @@ class Rows:
         if self._next.series:
             self.collector = self._next
 
-    def _goes_on(self, file: BinaryIO) -> bool:
+    def _is_continued(self, file: BinaryIO) -> bool:
         """Returns whether the file still begins with what was read."""
         if file.read(len(self._head)) != self._head:
             return False
         file.seek(self._at - len(self._tail))
         return file.read(len(self._tail)) == self._tail
 
-    def _is_lines(self, file: BinaryIO, room: int) -> bool:
+    def _read_unless_lines(self, file: BinaryIO, room: int) -> bool:
         """Returns whether the file has JSON lines. Reads it if it is one JSON value."""
         file.seek(0)
         data = file.read(MAX_JSON + 1)
@@ -251,7 +251,7 @@ def add_values(collector: MetricCollector, values: dict[str, float], step: float
     """Adds the values of known names, and of new ones while there is room. Returns the room that is left."""
     for name, value in values.items():
         is_new = name not in collector.series
-        if (room > 0 or not is_new) and collector.accepts(name):
+        if (room > 0 or not is_new) and collector.admit(name):
             room -= is_new
             collector.add(name, value, step)
     return room
@@ -262,7 +262,7 @@ def join_sources(found: dict[str, MetricCollector]) -> MetricCollector:
     whole = MetricCollector(1)
     for path, before in tensorboard.tag_prefixes(found):
         for tag, series in found[path].series.items():
-            if series.count and whole.accepts(before + tag):
+            if series.count and whole.admit(before + tag):
                 merge_series(whole.series[before + tag], series)
     return whole
 

@@ -69,7 +69,7 @@ def gather_files(tree: Path, paths: Iterable[str], collector: MetricCollector) -
         # an earlier file wins over a later one with the same metric
         before = frozenset(name for name, series in collector.series.items() if series.count)
         for values, step in read_points(path, data.decode(errors="replace")):
-            fresh = {name: value for name, value in values.items() if name not in before and collector.accepts(name)}
+            fresh = {name: value for name, value in values.items() if name not in before and collector.admit(name)}
             for name, value in fresh.items():
                 collector.add(name, value, step)
     return large

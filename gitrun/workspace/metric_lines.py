@@ -146,7 +146,7 @@ class LineScanner:
             elif search(small) or log.is_in_table:
                 told = log.read(line[:-1].decode(errors="replace"))
                 if told.step is not None:
-                    stream.steps.give(told.step)
+                    stream.steps.set_step(told.step)
                 if told.values:
                     self.collector.add_all(told.values, stream.steps)
 
@@ -161,11 +161,11 @@ class LineScanner:
         if name == STEP:
             if self.collector.check_echo(name, float(number)):
                 return
-            stream.steps.give(float(number))
-        elif name and self.collector.accepts(name):
+            stream.steps.set_step(float(number))
+        elif name and self.collector.admit(name):
             if behind and (given := re.fullmatch(STEP_TEXT, behind)):
-                stream.steps.give(float(given[1]))
-            self.collector.add(name, float(number), stream.steps.of(name))
+                stream.steps.set_step(float(given[1]))
+            self.collector.add(name, float(number), stream.steps.next_step(name))
 
 
 def scan_output(output: Path, switches: Path, scanner: LineScanner, start: int = 0) -> None:

@@ -42,7 +42,7 @@ class PatternSearch:
             return
         try:
             self._process = self._process or self._start()
-            self._process.order(b"%d\n" % size)
+            self._process.send_order(b"%d\n" % size)
             self._asked, self._size = self._asked + 1, size
         except (CannotRun, OSError) as error:
             self._fail(str(error))
@@ -91,6 +91,6 @@ class PatternSearch:
     def _add(self, told: list[tuple[dict[str, str], str | None]]) -> None:
         for found, step in told:
             if step is not None and (given := parse_float(step)) is not None:
-                self.collector.steps.give(given)
+                self.collector.steps.set_step(given)
             numbers = {name: parse_float(text) for name, text in found.items()}
             self.collector.add_all({name: value for name, value in numbers.items() if value is not None})

@@ -17,7 +17,7 @@ FICLONE = 0x40049409
 """Linux's ioctl request that clones a file's blocks into another: ioctl_ficlone(2)."""
 
 
-def shares_blocks(directory: Path) -> bool:
+def try_sharing_blocks(directory: Path) -> bool:
     """Returns whether files in this directory can share blocks. Tries it with two temporary files."""
     stem = os.path.join(os.fspath(directory), f"reflink.{os.urandom(8).hex()}")
     first, second = stem + ".a", stem + ".b"

@@ -71,7 +71,7 @@ def gather_events(
                 if number % BATCH == 0:
                     turn()
                 name = before + scalar.tag
-                if collector.accepts(name):
+                if collector.admit(name):
                     collector.add(name, scalar.value, float(scalar.step))
             left -= file.tell()
         if left <= 0:

@@ -45,7 +45,7 @@ def test_what_is_ignored_is_not_watched():
 
 def test_a_child_has_its_signals_back_and_those_that_came_before_its_program():
     with Signals() as signals:
-        child = subprocess.run(["sh", "-c", "kill -TERM $$; sleep 5"], preexec_fn=signals.give_back, check=False)
+        child = subprocess.run(["sh", "-c", "kill -TERM $$; sleep 5"], preexec_fn=signals.restore_defaults, check=False)
         assert child.returncode == -signal.SIGTERM
 
 
