@@ -126,8 +126,8 @@ def decide(launch: LaunchRequest) -> Decision | Skip:
         if run.status == RUNNING:
             raise RunIsRunning(f"cannot restart run {short_id(run.id)}: it is running", f"git run stop {short_id(run.id)}")
         request = complete_request(launch.session.git, launch.request, run.attempt)
-        found = decide_restart(replace(launch, request=request), objects, run)
-        return found if isinstance(found, Skip) else replace(found, request=request)
+        decision = decide_restart(replace(launch, request=request), objects, run)
+        return decision if isinstance(decision, Skip) else replace(decision, request=request)
 
 
 def unknown_restart(name: str, error: UnknownRun) -> GitrunError:
@@ -160,20 +160,20 @@ def skip_reason(launch: LaunchRequest, objects: Objects, plan: Plan, run: Run | 
 
     same_source = launch.request.needed_source
     words = store.index_rows.words_key(plan.kind, plan.operation, plan.command)
-    asked = (plan.operation, plan.flags, words, plan.source.tree if same_source else "")
+    criteria = (plan.operation, plan.flags, words, plan.source.tree if same_source else "")
     # no column of the index covers the files of submodules
     is_exact = words is not None and not (same_source and plan.source.submodules)
     with store.index.Index(launch.session.git) as index:
-        found = index.ended_with_same_flags(*asked, limit=model.plan.MAX_LISTED + 1 if is_exact else -1)
-        total = index.count_ended_with_same_flags(*asked) if is_exact and len(found) > model.plan.MAX_LISTED else len(found)
+        runs = index.ended_with_same_flags(*criteria, limit=model.plan.MAX_LISTED + 1 if is_exact else -1)
+        total = index.count_ended_with_same_flags(*criteria) if is_exact and len(runs) > model.plan.MAX_LISTED else len(runs)
     if run:
-        skip = model.plan.skip_restart(run, plan, found, same_source=same_source, total=total)
+        skip = model.plan.skip_restart(run, plan, runs, same_source=same_source, total=total)
     else:
-        skip = model.plan.skip_start(plan, found, same_source=same_source, total=total)
+        skip = model.plan.skip_start(plan, runs, same_source=same_source, total=total)
     if skip is None:
         return None
     # a run of somebody else also counts, but the user is told that it is foreign
-    trusted = list(store.trust.trusted_runs(launch.session.git, found))
+    trusted = list(store.trust.trusted_runs(launch.session.git, runs))
     is_own = run is not None and skip.run.id == run.id
     is_foreign = not is_own and model.plan.skip_start(plan, trusted, same_source=same_source) is None
     return replace(skip, lent_changes=lent_changes(launch.session, objects, skip.run), is_foreign=is_foreign)
@@ -280,8 +280,8 @@ def own_snapshot(launch: LaunchRequest, objects: Objects, plan: Plan) -> Snapsho
 def entry_links(session: Session, plan: Plan) -> tuple[bytes, ...]:
     """Returns the existing paths of the working tree that the plan's entry links."""
     top = session.git.worktree
-    found = plan.definition.links if plan.definition and top else ()
-    return tuple(os.fsencode(path) for path in found if top and os.path.lexists(top / path))
+    names = plan.definition.links if plan.definition and top else ()
+    return tuple(os.fsencode(path) for path in names if top and os.path.lexists(top / path))
 
 
 def locks_of(objects: Objects, plan: Plan) -> Locks:
@@ -327,7 +327,7 @@ def paths_to_link(session: Session, request: Request) -> tuple[bytes, ...]:
     Raises UsageError if a path of `--link` does not exist or is in git.
     """
     top = session.git.worktree or Path()
-    found = [os.fsencode(path) for path in session.settings.link_paths if os.path.lexists(top / path)]
+    paths = [os.fsencode(path) for path in session.settings.link_paths if os.path.lexists(top / path)]
     for typed in request.links:
         path = below_top(session.git, typed)
         if not os.path.lexists((session.git.worktree or Path()) / path):
@@ -335,8 +335,8 @@ def paths_to_link(session: Session, request: Request) -> tuple[bytes, ...]:
         # the checkout of the snapshot already has these files
         if session.git.run("ls-files", "-z", "--", path):
             raise UsageError(f"cannot link '{typed}': it is tracked by git, so it is part of the snapshot")
-        found.append(os.fsencode(path))
-    return tuple(found)
+        paths.append(os.fsencode(path))
+    return tuple(paths)
 
 
 def same_flags_runs(session: Session, plan: Plan) -> list[Run]:

@@ -165,5 +165,5 @@ def write_config_files(plan: Plan, tree: Path) -> list[bytes]:
 def stamp_files(tree: Path, paths: Iterable[bytes]) -> FileStamps:
     """Returns mtime (ns) and inode of the files, which show later whether they were changed."""
     top = os.fsencode(tree) + b"/"
-    found = ((path, os.lstat(top + path)) for path in paths)
-    return {path: (status.st_mtime_ns, status.st_ino) for path, status in found}
+    statuses = ((path, os.lstat(top + path)) for path in paths)
+    return {path: (status.st_mtime_ns, status.st_ino) for path, status in statuses}

@@ -171,8 +171,8 @@ def with_links(session: Session, request: Request) -> Request:
     top = session.git.worktree
     if top is None or request.links or request.no_link or not request.operation:
         return request
-    found = links_in_project_file(top, request.operation)
-    return replace(request, links=tuple(os.path.relpath(path, session.git.prefix or ".") for path in found))
+    paths = links_in_project_file(top, request.operation)
+    return replace(request, links=tuple(os.path.relpath(path, session.git.prefix or ".") for path in paths))
 
 
 def links_in_project_file(top: Path, name: str, above: tuple[str, ...] = ()) -> tuple[str, ...]:
@@ -186,11 +186,11 @@ def links_in_project_file(top: Path, name: str, above: tuple[str, ...] = ()) -> 
         if b"link" not in data or (file == PYPROJECT and b"gitrun" not in data):
             continue
 
-        found = source.project_file.read_definitions(data, file, name).get(name)
-        if found:
-            inner = (step.operation for step in found.steps if step.operation not in above)
+        definition = source.project_file.read_definitions(data, file, name).get(name)
+        if definition:
+            inner = (step.operation for step in definition.steps if step.operation not in above)
             below = (links_in_project_file(top, operation, (*above, name)) for operation in inner)
-            return tuple(dict.fromkeys((*found.links, *(path for paths in below for path in paths))))
+            return tuple(dict.fromkeys((*definition.links, *(path for paths in below for path in paths))))
     return ()
 
 
@@ -204,14 +204,14 @@ def refuse_in_place(plan: Plan) -> None:
 
 def warnings_of_secrets(plan: Plan) -> list[str]:
     """Returns a warning about flags and words that look like secrets, because the run records them."""
-    found = [f"flag {name}" for name in describe_secrets(secrets_in_flags(plan.flags))]
+    names = [f"flag {name}" for name in describe_secrets(secrets_in_flags(plan.flags))]
     words = describe_secrets(secrets_in_words(plan.command))
-    found += [word if word.startswith("word ") else f"option {word}" for word in words if f"flag {word}" not in found]
-    if not found:
+    names += [word if word.startswith("word ") else f"option {word}" for word in words if f"flag {word}" not in names]
+    if not names:
         return []
-    what = "looks like a secret and is" if len(found) == 1 else "look like secrets and are"
+    what = "looks like a secret and is" if len(names) == 1 else "look like secrets and are"
     advice = "To keep secrets out: set them in the environment, which runs do not record"
-    return [f"warning: {', '.join(found)} {what} recorded in the run. {advice}"]
+    return [f"warning: {', '.join(names)} {what} recorded in the run. {advice}"]
 
 
 def is_id_prefix(name: str, run_id: str) -> bool:
@@ -229,10 +229,10 @@ def find_python(session: Session, plan: Plan) -> Interpreter | None:
     path = source.interpreter.find_python(
         session.settings.python, session.git.environ, session.git.worktree or session.git.git_dir
     )
-    found = source.interpreter.describe_python(path, session.git.environ, session.git.state)
+    python = source.interpreter.describe_python(path, session.git.environ, session.git.state)
     if plan.kind == NOTEBOOK:
-        lifecycle.command.require_kernel(session, found)
-    return found
+        lifecycle.command.require_kernel(session, python)
+    return python
 
 
 def with_surroundings(session: Session, decision: Decision, python: Interpreter | None) -> Decision:

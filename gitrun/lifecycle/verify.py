@@ -91,22 +91,22 @@ def verify_steps(session: Session, run: Run, rules: VerifyRules, depth: int) -> 
     """Verifies the runs of a pipeline's steps. Leaves out steps that were skipped."""
     if depth > DEEPEST_STEPS:
         raise CannotVerify(f"the steps of run {short_id(run.id)} are nested too deeply")
-    found = []
+    verdicts = []
     for step in executed_steps(session, run):
         session.say(f"step {step.operation}")
         with Index(session.git) as index:
-            made = index.get(step.run_id)
-        if not isinstance(made, Run):
+            step_run = index.get(step.run_id)
+        if not isinstance(step_run, Run):
             raise CannotVerify(f"step {step.operation} was run {short_id(step.run_id)}, which is not here")
-        found.append(verify(session, made, rules, depth=depth + 1))
-    return Verdict(run.id, run.attempt.id, (), steps=tuple(found))
+        verdicts.append(verify(session, step_run, rules, depth=depth + 1))
+    return Verdict(run.id, run.attempt.id, (), steps=tuple(verdicts))
 
 
 def executed_steps(session: Session, run: Run) -> list[StepRun]:
     """Returns the steps that the run's last attempt executed itself."""
     with Objects(session.git) as objects:
-        found = objects.read(f"{run.attempt.left}:{record_files.RESULT}")
-    return [step for step in read_steps(found.data if found else b"") if step.status in {COMPLETED, ERROR, TERMINATED}]
+        result = objects.read(f"{run.attempt.left}:{record_files.RESULT}")
+    return [step for step in read_steps(result.data if result else b"") if step.status in {COMPLETED, ERROR, TERMINATED}]
 
 
 def verify_and_keep(session: Session, run: Run, rules: VerifyRules) -> Verdict:
@@ -234,8 +234,8 @@ def earlier_attempt(session: Session, objects: Objects, run: Run) -> str:
 
 def recorded_links(session: Session, objects: Objects, run: Run) -> tuple[bytes, ...]:
     """Returns the paths that the run linked from the working tree and that still exist. Says which are missing."""
-    found = objects.read(f"{run.attempt.left}:{record_files.RESULT}")
-    listed = decode.parse_toml((found.data if found else None) or b"", record_files.RESULT).get("linked")
+    result = objects.read(f"{run.attempt.left}:{record_files.RESULT}")
+    listed = decode.parse_toml((result.data if result else None) or b"", record_files.RESULT).get("linked")
     paths = [decode_path(path) for path in listed if isinstance(path, str)] if isinstance(listed, list) else []
     top = session.git.worktree
     here = [path for path in paths if top and is_inside(path) and os.path.lexists(top / path)]

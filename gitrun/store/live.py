@@ -185,10 +185,10 @@ class Live:
     def earlier(self) -> str:
         """Id of the attempt whose files this one inherits; empty if it starts without any."""
         try:
-            found = (self.directory / EARLIER).read_text()
+            attempt_id = (self.directory / EARLIER).read_text()
         except OSError:
             return ""
-        return found if is_id(found) else ""
+        return attempt_id if is_id(attempt_id) else ""
 
     @property
     def is_asked_to_end(self) -> bool:
@@ -211,9 +211,9 @@ class Live:
     def read_end(self) -> Outcome | None:
         """Returns how the program ended; None if no supervisor saw the end."""
         try:
-            found = json.loads(self.ended.read_bytes())
-            started, stopped = (datetime.fromtimestamp(found.pop(name), timezone.utc) for name in ("started", "stopped"))
-            return model.plan.Outcome(**found, started=started, stopped=stopped)
+            values = json.loads(self.ended.read_bytes())
+            started, stopped = (datetime.fromtimestamp(values.pop(name), timezone.utc) for name in ("started", "stopped"))
+            return model.plan.Outcome(**values, started=started, stopped=stopped)
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None
 
@@ -317,8 +317,8 @@ def is_still_supervised(state: Path, run_id: str) -> bool:
 def owner_of(state: Path, run_id: str) -> Owner | None:
     """Returns the supervisor in the run's live record; None if none is recorded."""
     try:
-        found = json.loads((directory_of(state, run_id) / OWNER).read_bytes())
-        lists = {name: tuple(found[name]) for name in ("linked", "outputs")}
-        return Owner(**{**found, **lists, "given": tuple((path, mtime, inode) for path, mtime, inode in found["given"])})
+        values = json.loads((directory_of(state, run_id) / OWNER).read_bytes())
+        lists = {name: tuple(values[name]) for name in ("linked", "outputs")}
+        return Owner(**{**values, **lists, "given": tuple((path, mtime, inode) for path, mtime, inode in values["given"])})
     except (OSError, ValueError, TypeError, KeyError):
         return None

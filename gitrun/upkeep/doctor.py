@@ -21,6 +21,7 @@ from gitrun.sharing.hook_files import OUTDATED, Hooks
 from gitrun.source.stray_installs import find_stray_installs
 from gitrun.store import notes, trash
 from gitrun.store.index import Index
+from gitrun.store.live import DIRECTORY as LIVE
 from gitrun.store.live import directory_of
 from gitrun.store.refs import ref_lock_files, repair_ref
 from gitrun.upkeep import fsck, gc, rewritten
@@ -178,9 +179,9 @@ def check_leftovers(git: Git, now: float) -> Iterator[Diagnostic]:
         # the user purged this run, so its files may go too
         cure = "erase" if pile.path.name in purged else ""
         yield Diagnostic("files", words, "git run gc", str(pile.path), cure)
-    for name in gc.names_in(git.state / "live"):
+    for name in gc.names_in(git.state / LIVE):
         if not is_id(name):
-            place = git.state / "live" / name
+            place = git.state / LIVE / name
             yield Diagnostic(
                 "leftover", f"live/{name} belongs to no run", f"If you do not need it: rm -r '{place}'", str(place)
             )
