@@ -116,6 +116,7 @@ class WorkTree(DirectoryTree):
 
 def stat_stamp(found: os.DirEntry[bytes]) -> Entry:
     """Returns mode and stamp of a file: its size, time of change and inode stand for its content."""
+    # the inode too: editors replace files, and a replaced file can keep size and time
     status = found.stat(follow_symlinks=False)
     stamp = f"{status.st_size:x}-{status.st_mtime_ns:x}-{status.st_ino:x}"
     if stat.S_ISREG(status.st_mode):

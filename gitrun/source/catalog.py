@@ -68,6 +68,7 @@ def list_offers(git: Git, names: Sequence[str] = ()) -> list[Offer]:
     if git.worktree is None:
         raise NoWorktree("this repository has no working tree", "To add one: git worktree add PATH")
     tree = SourceTree(WorkTree(git.worktree), git.state / DIRECTORY)
+    # entries are read as they are now, even if the project file is not committed
     entries = read_entries_at(git.worktree)
     if names:
         return [
@@ -131,6 +132,7 @@ def find_script_paths(git: Git, tree: SourceTree) -> list[str]:
     """
     output = git.run("ls-files", "-zco", "--exclude-standard", "--deduplicate").split(b"\0")[:-1]
     paths = [os.fsdecode(path) for path in output if path.endswith((b".py", b".ipynb"))]
+    # nearest to the top first: those are the programs that people mean
     paths = sorted(filter(has_program_name, paths), key=lambda path: (path.count("/"), path))
     there = (path for path in paths if is_regular_file(tree, path))
     # only files below the top are read here, and at most 200 files are listed

@@ -67,6 +67,7 @@ class Declaration:
         definition = self.operation.definition
         if definition is None:
             return Declared(script.flags, script, script.style)
+        # the entry passes flags another way, so what the script declares does not receive them
         if definition.flags_to and definition.flags_to != script.style:
             return self.fixed
         return Declared(model.entry.override_flags(script.flags, definition.flags), script, script.style)
@@ -93,15 +94,18 @@ def read_declaration(tree: SourceTree, operation: Operation) -> Declaration:
     definition = operation.definition
     said = definition.flags if definition else ()
     style = definition.flags_to if definition else ""
+    # the values of the file are the flags, whatever the script declares
     if definition and definition.file:
         flags = read_entry_file(tree, definition)
         return Declaration(operation, Declared(model.entry.override_flags(flags, said), None, style, flags))
     if definition and operation.kind == STEPS:
         return Declaration(operation, Declared(model.entry.override_flags(merge_step_flags(tree, definition), said)))
     if operation.kind == SCRIPT:
+        # an entry with flags = "import" allows that the script is executed to read its flags
         is_asked = definition is not None and definition.asks
         script = tree.ask(operation.script) if is_asked else read_script_at(tree, operation.script)
         return Declaration(operation, Declared(said or None, None, style), script, read_parameters(tree, operation, script))
+    # the first cell of a Python notebook has its flags; kernels of other languages read the environment
     if operation.kind == NOTEBOOK and operation.command[0] == PYTHON and style != model.entry.ENV:
         if style == ARGS:
             raise UsageError(
@@ -129,6 +133,7 @@ def merge_step_flags(tree: SourceTree, definition: Definition, above: tuple[str,
             flags = model.entry.override_flags(merge_step_flags(tree, inner, (*above, definition.name)), inner.flags)
         else:
             flags = read_declaration(tree, operation).with_values().flags or ()
+        # a flag that the step sets is not for the user to choose
         own = {name for name, _ in step.flags}
         for flag in flags:
             known = found.get(flag.name)

@@ -58,6 +58,7 @@ def add_dependencies(session: Session, objects: Objects, request: Request, plan:
         kept = None if need.always else before.get(need.operation)
         found.append(find_need(session.git, objects, need, plan.operation, kept if wanted is None else wanted))
     inputs = tuple(find_input(session, objects, one, plan.source.whole, plan.operation) for one in definition.inputs)
+    # a changed input is no error: the new hash is recorded
     known = {one.path: one for one in basis.inputs}
     for one in inputs:
         if one.path in known and known[one.path].sha256 != one.sha256:
@@ -94,6 +95,7 @@ def find_need(git: Git, objects: Objects, need: Need, operation: str, wanted: ob
 
 def state_with_used_files(git: Git, objects: Objects, run: Run, need: Dependency) -> Run:
     """Returns the run's latest state that still has all files used before; its current state if no state has."""
+    # a later attempt of the needed run can have replaced the files that were used
     used = set(need.files)
 
     def has_them(state: Run) -> bool:

@@ -57,6 +57,7 @@ def encode_environment(session: Session, python: Interpreter | None, locks: Lock
 
 def list_lock_files(tree: Tree) -> Locks:
     """Returns name and identity of each lock file at the top of a tree."""
+    # only the top: a lock file further down belongs to another project
     names = (name for name in tree.names("") if is_lock(name) and is_text(name))
     return tuple((name, tree.identity(name)) for name in names if is_regular_file(tree, name))
 

@@ -75,6 +75,7 @@ def read_script_cached(tree: Tree, path: str, source: bytes, cache: Path | None)
     cached = load_script(entry, tree) if entry else None
     if cached:
         return cached
+    # every file that the readers look at, also one that is missing, can change the answer later
     recorded = RecordedTree(tree)
     script = read_script(source, path, recorded)
     if entry and not script.partial:  # an import could not be resolved in this tree, but may be in another

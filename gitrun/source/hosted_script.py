@@ -93,6 +93,7 @@ def find_start(words: Sequence[str]) -> int | None:
     if words and words[0].endswith(".py"):
         return 0
     name = os.path.basename(words[0]) if words else ""
+    # the first Python counts: what follows it are its own arguments
     python = next((at for at, word in enumerate(words) if PYTHON_NAME.fullmatch(os.path.basename(word))), None)
     if python is not None and (python == 0 or name in WRAPPERS):
         return skip_python_options(words, python + 1)
@@ -135,6 +136,7 @@ def find_first_script(words: Sequence[str], first: int) -> int | None:
 def module_paths(name: str, cwd: str) -> list[str]:
     """Returns the paths at which the source of a module may be: `cwd`, the top, and `src` below each."""
     inner = name.replace(".", "/")
+    # src layout: the package is imported from src once it is installed
     tops = dict.fromkeys((cwd, "", os.path.join(cwd, "src"), "src"))
     ends = (f"{inner}.py", f"{inner}/__main__.py")
     return [os.path.normpath(os.path.join(top, end)) for top in tops for end in ends]

@@ -137,7 +137,7 @@ def help_poetry(launcher: str, words: list[str], environ: Mapping[str, str], pro
     for directory in project.directories:
         if is_environment(place := os.path.join(directory, ".venv")):
             return LauncherHelp({"VIRTUAL_ENV": place}, prefix=place)
-    place = ask_launcher("poetry", ("env", "info", "--path"), environ, project, anew=launcher == "poetry")
+    place = ask_launcher("poetry", ("env", "info", "--path"), environ, project, refresh=launcher == "poetry")
     if is_environment(place):
         return LauncherHelp({"VIRTUAL_ENV": place}, prefix=place)
     return LauncherHelp(own, notice=launcher_notice(words) if launcher == "poetry" and not place else "")
@@ -162,10 +162,12 @@ def changes_environment(words: list[str]) -> bool:
     return not WRITES[os.path.basename(words[0])].isdisjoint(before)
 
 
-def ask_launcher(launcher: str, question: tuple[str, ...], environ: Mapping[str, str], project: Project, *, anew: bool) -> str:
+def ask_launcher(
+    launcher: str, question: tuple[str, ...], environ: Mapping[str, str], project: Project, *, refresh: bool
+) -> str:
     """Returns the environment that a launcher reports in the working tree; empty if there is none.
 
-    The answer is cached until a file that the launcher reads changes. With `anew` a cached empty answer is ignored.
+    The answer is cached until a file that the launcher reads changes. With `refresh` a cached empty answer is ignored.
     """
     program = shutil.which(launcher, path=environ.get("PATH"))
     if program is None:
@@ -178,7 +180,7 @@ def ask_launcher(launcher: str, question: tuple[str, ...], environ: Mapping[str,
     entry = known.get(key)
     place = str(entry.get("path", "")) if isinstance(entry, dict) else ""
     now = stamp_launcher(place, looked_at)
-    if isinstance(entry, dict) and entry.get("stamp") == now and (is_environment(place) or not (place or anew)):
+    if isinstance(entry, dict) and entry.get("stamp") == now and (is_environment(place) or not (place or refresh)):
         return place
     try:
         place = (

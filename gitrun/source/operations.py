@@ -91,6 +91,7 @@ def find_operation(git: Git, tree: SourceTree, request: Request, snapshot: Sourc
     cwd = git.prefix.rstrip("/")
     if not request.operation:
         return Operation(" ".join(request.command), COMMAND, request.command, cwd)
+    # an entry wins over a file of the same name
     definition = definition_of(tree, request.operation)
     if definition:
         return entry_operation(tree, definition, request.command)
@@ -223,6 +224,7 @@ def restarted_operation(
     # the record may come from another repository
     if len(attempt.command) < LEAST.get(attempt.kind, 0):
         raise BadRun(f"attempt {short_id(attempt.id)} records nothing that can be executed")
+    # this tree can have the module at another path than the recorded source
     recorded = with_module_path(tree, Operation(attempt.operation, attempt.kind, attempt.command, attempt.cwd))
     if not basis or not basis.is_entry:
         return recorded
@@ -235,5 +237,6 @@ def restarted_operation(
     own_definition = definition_of(own_tree, attempt.operation) if own_tree else None
     if own_tree is None or own_definition is None:
         return replace(recorded, definition=definition)
+    # the words that the user had added to those of the entry
     given = attempt.command[len(entry_operation(own_tree, own_definition, ()).command) :]
     return entry_operation(tree, definition, given)

@@ -47,6 +47,7 @@ def read_values(tree: Tree, file: ParameterFile, path: str) -> ParameterValues:
         return ParameterValues(file, advice=f"note: flags in {path} are not read: {error.message}. {error.hint}")
     except UsageError:
         return ParameterValues(file)
+    # the script picks one table of the file, and the values outside it change nothing
     section = file.section
     own = [flag for flag in flags if not section or f"{flag.name}.".startswith(f"{section}.")]
     return ParameterValues(file, tuple(replace(flag, file=path) for flag in own) if len(own) <= MOST else ())
@@ -62,6 +63,7 @@ def with_parameters(script: Script, files: Sequence[ParameterValues], given: Map
     for values in files:
         if values.file.named not in (given or {}):
             for flag in values.flags:
+                # an option of the same name decides in the program too
                 flags.setdefault(flag.name, flag)
             advice = advice or values.advice
     return replace(script, flags=tuple(flags.values()), advice=advice) if files else script

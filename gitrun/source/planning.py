@@ -120,6 +120,7 @@ def plan_start(git: Git, tree: SourceTree, request: Request, origin: PlanOrigin)
     """Plans a new run. `tree` has the files of the snapshot. Writes nothing. Raises UsageError, CannotRun."""
     declaration = resolve_operation(git, tree, request, origin.snapshot)
     call = read_call(tree, declaration, FlagInput(request.flags, force=bool(request.force_flags)))
+    # a restart may contradict its words: the typed flag is the change
     refuse_contradictions(call)
     flags = Flags(default_values(call.declared.flags or ())).put(call.from_words | call.typed)
     params = new_params(git, request, origin.stamp)
@@ -141,6 +142,7 @@ def plan_restart(
     declaration = resolve_restart(tree, last, basis, own_tree)
     params = restart_params(last, request, path_params(git, request))
     call = read_call(tree, declaration, FlagInput(request.flags, last.flags, force=params.force_flags))
+    # words that were read as flags are gone from the command, and may not choose a sub-command again
     declaration = replace(declaration, operation=call.operation)
     flags, declared = switch_groups(declaration, last.flags.put(call.from_words), request.flags)
     call = replace(call, declared=replace(declared, host=call.declared.host))
@@ -152,6 +154,7 @@ def plan_restart(
     flags = flags.put(call.typed)
     lost = find_lost_flags(tree, call.operation, call.declared, flags)
     require_reach(call.operation, call.declared, [name for name in lost if name in call.typed], flags)
+    # only typed flags are refused: one of the last attempt that the source no longer reads is dropped
     flags, gone = flags.put(dict.fromkeys(lost)), (*gone, *lost)
     plan = make_plan(tree, call, flags, params, origin)
     given = tuple(dict.fromkeys((*call.given, *(name for name in last.given if name in flags))))
@@ -171,6 +174,7 @@ def read_call(tree: SourceTree, declaration: Declaration, flags: FlagInput) -> C
         read = read_words(declared.script, words)
     if words:
         operation = replace(operation, command=(*operation.command[:start], *read.rest))
+    # without a flag to place, find_host reads no script
     names = (*(flag.name for flag in declared.flags or ()), *old, *typed)
     declared = replace(declared, host=find_host(tree, operation, declared, names))
     from_words = check_flags(operation, declared, read.flags, force=force)

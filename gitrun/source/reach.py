@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gitrun.source.source_tree import SourceTree
 
 READS_WORDS = (b"argv", b"argparse", b"getopt")
-"""What the source of a Python script has that looks at the words behind `--`."""
+"""Parts of the source of a Python script that reads the words after `--`."""
 INLINE_METADATA = b"# /// script"
 """The header that `uv run` reads in a script (PEP 723). uv would not find it in another file."""
 
@@ -65,6 +65,7 @@ def find_host(tree: SourceTree, operation: Operation, declared: Declared, names:
     """Returns the Python script that a command starts, if a flag is not already used by the command's words."""
     if operation.kind != COMMAND or not takes_only_variables(operation, declared):
         return None
+    # the command itself says where its flags go
     if all(is_mentioned(name, operation.command) for name in names):
         return None
     at = find_hosted(tree, operation.command, operation.cwd)
@@ -74,6 +75,7 @@ def find_host(tree: SourceTree, operation: Operation, declared: Declared, names:
     script = tree.script(at.path, content).chosen(operation.command[at.place + 1 :])
     script = with_parameters(script, read_parameters(tree, replace(operation, path=at.path), script))
     host = Host(at, script, content)
+    # searching the tree starts a git process, so it is done only for names that nothing else explains
     unknown = [name for name in names if not host.takes(name) and not is_mentioned(name, operation.command)]
     elsewhere = frozenset(name for name in unknown if is_variable_read(tree, content, name))
     return replace(host, read_elsewhere=elsewhere)
@@ -100,6 +102,7 @@ def find_lost_flags(tree: SourceTree, operation: Operation, declared: Declared, 
         return [name for name in flags if not is_variable_read(tree, code, name)]
     if script is None or declared.style not in {ARGS, GLOBALS}:
         return []
+    # declared flags reach their script by definition; only the others are looked for in its code
     known = {flag.name for flag in script.flags}
     unknown = [name for name in flags if name not in known]
     code = read_code(tree, operation) if unknown else b""
@@ -110,6 +113,7 @@ def reaches_script(tree: SourceTree, script: Script, code: bytes, name: str, val
     """Returns whether an undeclared flag reaches the script: as a word, as a name that it reads, or in the environment."""
     if script.style == ARGS:
         known = Flags(default_values(script.flags))
+        # an undeclared flag may still be a word that the parser passes through, except a switch that is off
         has_words = place_arguments(script, known.put({name: value})) != place_arguments(script, known)
         return has_words or is_variable_read(tree, code, name)
 
@@ -193,6 +197,7 @@ def route_flags(host: Host, operation: Operation, flags: Flags) -> Route:
     """Returns how the script among the words of a command gets its own flags. Raises UsageError."""
     words, at = operation.command, host.at
     own = {name: value for name, value in flags.items() if is_routed(host, name, words) and not host.has_in_file(name)}
+    # words before the script belong to the program that starts it
     behind = words[at.place + 1 :]
     if host.script.style == ARGS:
         typed = read_words(host.script, behind)

@@ -37,6 +37,7 @@ def explain_missing(git: Git, typed: str, path: str, snapshot: Source) -> UsageE
         inside = os.path.relpath(real, top / git.prefix) if real.is_relative_to(top) else ""
         hint = f"To run the file itself: git run {inside}" if inside else "it leads out of this repository"
         return UsageError(f"'{typed}' is reached through a symbolic link", hint)
+    # a nested repository that is no submodule: git records none of its files
     module = next((above for above in place.parents if above != top and (above / ".git").exists()), None)
     if module and module.is_relative_to(top) and place.exists():
         return UsageError(f"'{typed}' belongs to another repository, '{module.relative_to(top)}'", "Start it from there")

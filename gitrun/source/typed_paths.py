@@ -24,6 +24,7 @@ def below_top(git: Git, typed: str) -> str:
         path = os.path.normpath(os.path.join(path, os.path.basename(typed)))
     else:
         path = os.path.normpath(os.path.join(git.prefix, typed))
+    # git knows nothing outside the working tree, so such a program would have no source
     if path.startswith("../") or path == "..":
         raise UsageError(f"'{typed}' is outside this repository", f"To run it as any program: git run -- {typed}")
     return path
